@@ -1,0 +1,3 @@
+import shared from "../../tsup.config.js";
+
+export default { ...shared, entry: ["src/main.ts"] };

@@ -1,0 +1,19 @@
+import { defineConfig } from "tsup";
+
+/** One bundle, split where a command is imported on demand: starting fast matters more than anything else here. */
+export default defineConfig({
+  entry: ["src/main.ts"],
+  format: "esm",
+  target: "node20",
+  platform: "node",
+  splitting: true,
+  sourcemap: false,
+  clean: true,
+  treeshake: true,
+  removeNodeProtocol: false,
+  noExternal: [/^(?!lmdb$)/],
+  external: ["lmdb"],
+  banner: {
+    js: '#!/usr/bin/env node\nimport { createRequire as moteCreateRequire } from "node:module"; const require = moteCreateRequire(import.meta.url);',
+  },
+});

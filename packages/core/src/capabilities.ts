@@ -1,0 +1,87 @@
+import type { Cancellable } from "./cancellable.js";
+import type { Digest } from "./digest.js";
+import type { Mote, MoteInfo, MoteStore, MoteWriter } from "./mote.js";
+import type { TagStore } from "./tag-store.js";
+
+/** A cache whose motes are files that can be given away without copying bytes. */
+export interface Linkable {
+  /**
+   * Places the mote at the path `target`, atomically: reflink, else hard link, else copy. What was not verified since it last
+   * changed is hashed first. False where the mote is not here, or not this cache's own to link.
+   * @throws MOTE_CORRUPT, and then nothing is at `target`
+   */
+  linkTo(digest: Digest, target: string, options?: Cancellable): Promise<boolean>;
+}
+
+/** A cache that can tell what it keeps. */
+export interface Enumerable {
+  /** In no particular order; what comes or goes meanwhile may be missed. */
+  motes(options?: Cancellable): AsyncIterable<MoteInfo>;
+}
+
+export interface VerifyOptions extends Cancellable {
+  /** Motes hashed at once. */
+  readonly concurrency?: number | undefined;
+  /** Leave damaged motes where they are. Default: they are set aside, out of the readers' way. */
+  readonly keepDamaged?: boolean | undefined;
+  readonly onProgress?: ((progress: { readonly motes: number; readonly bytes: number }) => void) | undefined;
+}
+
+export interface VerifyReport {
+  readonly motes: number;
+  readonly bytes: number;
+  readonly damaged: readonly { readonly digest: Digest; readonly size: number; readonly setAsideAs?: string }[];
+  /** What could not be read, with an error code. */
+  readonly failed: readonly { readonly digest: Digest; readonly reason: string }[];
+}
+
+/** A cache that can hash again all that it keeps. */
+export interface Verifiable {
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
+}
+
+/** A writer that may begin after bytes that an earlier one left. */
+export interface ResumableWriter extends MoteWriter {
+  /** Bytes that were there and have been hashed again: the next byte to write is at this offset of the mote. */
+  readonly offset: number;
+  /** Ends the writer and keeps its bytes for a later `resumeMote`, in any process. */
+  suspend(): Promise<void>;
+}
+
+/** A cache that can continue an interrupted write, also one of a process that died. */
+export interface ResumableIngest {
+  /** A pending mote's writer, begun or continued. The part is taken over by copying, never appended to. */
+  resumeMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter>;
+}
+
+/** Motes that a job in flight still needs. It ends with the process that holds it. */
+export interface Lease extends AsyncDisposable {
+  add(digest: Digest): Promise<void>;
+  release(): Promise<void>;
+}
+
+export interface Leases {
+  lease(digests: Iterable<Digest>, options?: Cancellable): Promise<Lease>;
+}
+
+/** Motes that prune never removes, until they are unpinned. */
+export interface Pins {
+  pin(digest: Digest, options?: Cancellable): Promise<void>;
+  unpin(digest: Digest, options?: Cancellable): Promise<void>;
+  pins(options?: Cancellable): AsyncIterable<Digest>;
+}
+
+/**
+ * Where motes are kept. What a cache may offer beyond `MoteStore` is a property that is there or not; a wrapper forwards
+ * those of what it wraps, and nobody guesses.
+ */
+export interface MoteCache
+  extends MoteStore,
+    Partial<Linkable>,
+    Partial<Enumerable>,
+    Partial<Verifiable>,
+    Partial<ResumableIngest>,
+    Partial<Leases> {
+  readonly pinned?: Pins;
+  readonly tags?: TagStore;
+}

@@ -1,0 +1,37 @@
+import type { Cancellable } from "./cancellable.js";
+import type { Descriptor } from "./descriptor.js";
+import type { MoteReader } from "./mote.js";
+import type { Ref } from "./ref.js";
+
+export interface BlobOptions extends Cancellable {
+  /** First byte wanted. Default 0. */
+  readonly start?: number | undefined;
+  /** Default true. A caller who checks size and digest himself says false, and so saves hashing twice. */
+  readonly verifyOnRead?: boolean | undefined;
+}
+
+/** A place that manifests and their blobs come from: one repository, one layout, one archive. */
+export interface ContentSource extends Partial<AsyncDisposable> {
+  /** What a reference, a tag or a digest stands for here. @throws MOTE_NOT_FOUND */
+  resolve(ref: Ref | string, options?: Cancellable): Promise<Descriptor>;
+  /** The manifest's exact bytes, of the size and digest that the descriptor says. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */
+  manifest(descriptor: Descriptor, options?: Cancellable): Promise<Uint8Array>;
+  /** @throws MOTE_NOT_FOUND */
+  blob(descriptor: Descriptor, options?: BlobOptions): Promise<MoteReader>;
+  /** What refers to the manifest by its `subject`. */
+  referrers?(descriptor: Descriptor, options?: Cancellable): AsyncIterable<Descriptor>;
+}
+
+/** A place that manifests and their blobs go to. Whoever fills it sends blobs before the manifests that name them, tags last. */
+export interface ContentDestination extends Partial<AsyncDisposable> {
+  /** Whether the blob or manifest is there, whole as far as can be told without reading it. */
+  has(descriptor: Descriptor, options?: Cancellable): Promise<boolean>;
+  /** Takes a blob. It counts only if `chunks` ends cleanly: what throws leaves nothing. */
+  blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void>;
+  /** Tries to have the blob without its bytes, from other places that are known to hold it. */
+  mount?(descriptor: Descriptor, candidates: readonly Ref[], options?: Cancellable): Promise<boolean>;
+  /** The path where the blob may be linked to by the cache; undefined where this one must be sent. */
+  linkable?(descriptor: Descriptor): string | undefined;
+  manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void>;
+  tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void>;
+}

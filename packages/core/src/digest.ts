@@ -1,0 +1,115 @@
+import { createHash, type Hash } from "node:crypto";
+import { MoteError } from "./error.js";
+
+declare const digestBrand: unique symbol;
+
+/** `algorithm:encoded` by the OCI grammar (image-spec, descriptor.md, "Digests"), checked. Made only by the functions here. */
+export type Digest = `${string}:${string}` & { readonly [digestBrand]: true };
+
+export type DigestAlgorithm = "sha256" | "sha384" | "sha512";
+
+const hexLengths: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+
+const grammar = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
+const longestDigest = 512;
+
+/**
+ * @throws MOTE_INVALID_DIGEST where the text is no digest, or its encoded part is not what its algorithm writes
+ * @throws MOTE_UNSUPPORTED_ALGORITHM where it is one, of an algorithm other than sha256, sha384, sha512
+ */
+export function parseDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  const shown = typeof text === "string" ? `"${text.slice(0, 80)}"` : typeof text;
+  if (typeof text !== "string" || text.length > longestDigest || !grammar.test(text)) {
+    throw new MoteError(
+      "MOTE_INVALID_DIGEST",
+      `${shown} is no digest; write algorithm:encoded, such as sha256:9f86d0…`,
+      {
+        details: { text: shown },
+      },
+    );
+  }
+  const algorithm = text.slice(0, text.indexOf(":"));
+  if (!isDigestAlgorithm(algorithm)) {
+    throw new MoteError(
+      "MOTE_UNSUPPORTED_ALGORITHM",
+      `digest algorithm "${algorithm}" is not supported; use sha256, sha384 or sha512`,
+      { details: { algorithm } },
+    );
+  }
+  throw new MoteError(
+    "MOTE_INVALID_DIGEST",
+    `${shown} is no ${algorithm} digest: after the colon come ${hexLengths[algorithm]} lower-case hexadecimal digits`,
+    { details: { text: shown, algorithm } },
+  );
+}
+
+/** True for exactly what `parseDigest` takes. */
+export function isDigest(text: unknown): text is Digest {
+  if (typeof text !== "string") return false;
+  const colon = text.indexOf(":");
+  const algorithm = text.slice(0, colon);
+  if (colon < 0 || !isDigestAlgorithm(algorithm)) return false;
+  if (text.length - colon - 1 !== hexLengths[algorithm]) return false;
+  for (let at = colon + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    const isHex = (code >= 48 && code <= 57) || (code >= 97 && code <= 102);
+    if (!isHex) return false;
+  }
+  return true;
+}
+
+export function isDigestAlgorithm(text: unknown): text is DigestAlgorithm {
+  return text === "sha256" || text === "sha384" || text === "sha512";
+}
+
+export function digestAlgorithm(digest: Digest): DigestAlgorithm {
+  return digest.slice(0, 6) as DigestAlgorithm;
+}
+
+/** What stands after the colon: lower-case hexadecimal digits, so safe as a file name. */
+export function digestEncoded(digest: Digest): string {
+  return digest.slice(7);
+}
+
+/** The digest of `bytes` in one shot. */
+export function digestBytes(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
+  return formatDigest(algorithm, newHash(algorithm).update(bytes).digest("hex"));
+}
+
+export interface Digester {
+  /** @throws MOTE_CLOSED after `digest()` */
+  update(bytes: Uint8Array): void;
+  /** Ends the digester; asked again it answers the same. */
+  digest(): Digest;
+}
+
+/** @throws MOTE_UNSUPPORTED_ALGORITHM */
+export function createDigester(algorithm: DigestAlgorithm = "sha256"): Digester {
+  const hash = newHash(algorithm);
+  let result: Digest | undefined;
+  return {
+    update(bytes) {
+      if (result !== undefined) throw new MoteError("MOTE_CLOSED", "the digester has given its digest already");
+      hash.update(bytes);
+    },
+    digest() {
+      result ??= formatDigest(algorithm, hash.digest("hex"));
+      return result;
+    },
+  };
+}
+
+function newHash(algorithm: DigestAlgorithm): Hash {
+  if (!isDigestAlgorithm(algorithm)) {
+    throw new MoteError(
+      "MOTE_UNSUPPORTED_ALGORITHM",
+      `digest algorithm "${String(algorithm)}" is not supported; use sha256, sha384 or sha512`,
+    );
+  }
+  return createHash(algorithm);
+}
+
+function formatDigest(algorithm: DigestAlgorithm, hex: string): Digest {
+  return `${algorithm}:${hex}` as Digest;
+}

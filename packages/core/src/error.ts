@@ -1,0 +1,83 @@
+/** Every code that mote's own packages use. The list grows; a code never changes its meaning. */
+export type MoteErrorCode =
+  /** What was asked for is not there. The only code that is a miss. */
+  | "MOTE_NOT_FOUND"
+  /** More or fewer bytes came than were promised. */
+  | "MOTE_SIZE_MISMATCH"
+  /** The bytes that came do not hash to the digest that they were asked for under. */
+  | "MOTE_DIGEST_MISMATCH"
+  /** The text is no digest by the OCI grammar. */
+  | "MOTE_INVALID_DIGEST"
+  /** The digest is well formed, of an algorithm that mote does not compute. */
+  | "MOTE_UNSUPPORTED_ALGORITHM"
+  /** The text is no reference. `details`: `{ text, position, reason, suggestion? }`. */
+  | "MOTE_INVALID_REFERENCE"
+  /** The transport is known, but mote does not move content over it. */
+  | "MOTE_UNSUPPORTED_TRANSPORT"
+  /** What is kept is damaged: it no longer hashes to its name. */
+  | "MOTE_CORRUPT"
+  /** Used after close. */
+  | "MOTE_CLOSED"
+  /** A manifest, index or layout file that is no JSON, or not of the shape that its specification asks for. */
+  | "MOTE_INVALID_MANIFEST"
+  /** A document is larger than the bound set for it. */
+  | "MOTE_TOO_LARGE"
+  /** No platform of the index is the one asked for. */
+  | "MOTE_NO_PLATFORM"
+  /** A tag or another name that the place cannot hold. */
+  | "MOTE_INVALID_NAME"
+  /** The registry wants credentials, or refused those it got (401). */
+  | "MOTE_UNAUTHORIZED"
+  /** The registry knows the credentials and forbids this (403). */
+  | "MOTE_FORBIDDEN"
+  /** No connection: name not found, refused, TLS failed. */
+  | "MOTE_UNREACHABLE"
+  /** Nothing came for longer than the bound set for it. */
+  | "MOTE_TIMEOUT"
+  /** The registry asks to slow down (429), and went on asking. */
+  | "MOTE_RATE_LIMITED"
+  /** The registry answered in a way that the distribution specification does not allow, or with a server error. */
+  | "MOTE_REGISTRY"
+  /** A configuration file cannot be read. */
+  | "MOTE_CONFIG"
+  /** A folder or file of a format version that this release does not know. */
+  | "MOTE_UNSUPPORTED_FORMAT"
+  /** The cache or the destination cannot be written: permissions, a read-only mount. */
+  | "MOTE_UNWRITABLE"
+  /** The disk, or a quota on it, is full. */
+  | "MOTE_NO_SPACE"
+  /** Another failure of the file system or the database below. `cause` has it. */
+  | "MOTE_IO";
+
+const marker: unique symbol = Symbol.for("mote.error") as never;
+
+/**
+ * The one error class. Test `code`, never the message; recognise it by `MoteError.isInstance`, which holds across duplicate
+ * installs of this package. Misuse by the programmer is a plain `TypeError`; an abort rejects with the signal's own reason.
+ */
+export class MoteError extends Error {
+  readonly code: MoteErrorCode | (string & {});
+  readonly details?: object;
+  /** @internal */
+  readonly [marker] = true;
+
+  constructor(
+    code: MoteErrorCode | (string & {}),
+    message: string,
+    options?: { readonly cause?: unknown; readonly details?: object },
+  ) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "MoteError";
+    this.code = code;
+    if (options?.details !== undefined) this.details = options.details;
+  }
+
+  static isInstance(error: unknown): error is MoteError {
+    return error instanceof Error && marker in error;
+  }
+}
+
+/** True where `error` is the one failure that counts as a miss. */
+export function isNotFound(error: unknown): boolean {
+  return MoteError.isInstance(error) && error.code === "MOTE_NOT_FOUND";
+}

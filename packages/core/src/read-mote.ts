@@ -1,0 +1,49 @@
+import type { Cancellable } from "./cancellable.js";
+import { type Digest, parseDigest } from "./digest.js";
+import { MoteError } from "./error.js";
+import type { MoteSource } from "./mote.js";
+import { verifyChunks } from "./verify-chunks.js";
+
+/**
+ * A small mote, whole, and verified before it is returned.
+ * @throws MOTE_TOO_LARGE where it has more than `maxBytes` bytes · MOTE_NOT_FOUND · MOTE_CORRUPT
+ */
+export async function readMote(
+  source: MoteSource,
+  digest: Digest,
+  options: Cancellable & { readonly maxBytes: number },
+): Promise<Uint8Array> {
+  parseDigest(digest);
+  const { maxBytes, signal } = options;
+  await using reader = await source.moteReader(digest, { signal });
+  const { size } = reader.info;
+  if (size > maxBytes) throw tooLarge(digest, size, maxBytes);
+  return collectChunks(verifyChunks(reader, { digest }, { damage: true }), { maxBytes, what: digest });
+}
+
+/** All chunks as one array. @throws MOTE_TOO_LARGE as soon as there are more than `maxBytes` bytes of `what` */
+export async function collectChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  options: { readonly maxBytes: number; readonly what: string },
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    length += chunk.byteLength;
+    if (length > options.maxBytes) throw tooLarge(options.what, length, options.maxBytes);
+    parts.push(chunk);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}
+
+function tooLarge(what: string, size: number, maxBytes: number): MoteError {
+  return new MoteError("MOTE_TOO_LARGE", `${what} has ${size} bytes or more; the bound is ${maxBytes}`, {
+    details: { what, size, maxBytes },
+  });
+}

@@ -1,0 +1,46 @@
+import type { Digest } from "./digest.js";
+
+/** A place on a registry, normalised: `docker.io` and `library/` are written out. */
+export interface RegistryRef {
+  readonly transport: "docker";
+  /** Host, and port where one was written. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag?: string;
+  readonly digest?: Digest;
+  /** Set where the reference was written with one: whether to speak TLS. */
+  readonly scheme?: "http" | "https";
+}
+
+export type PathTransport =
+  | "oci"
+  | "oci-archive"
+  | "docker-archive"
+  | "dir"
+  | "tarball"
+  | "docker-daemon"
+  | "containers-storage"
+  | "ocidir"
+  | "hash";
+
+/** Any other place. */
+export interface PathRef {
+  readonly transport: PathTransport;
+  readonly path: string;
+  readonly tag?: string;
+  readonly digest?: Digest;
+  /** Which manifest of several, counted from 0 (`:@0`). */
+  readonly index?: number;
+}
+
+export type Ref = RegistryRef | PathRef;
+
+/** Reads and writes references. Injected; implemented by `@mote/ref`. */
+export interface RefCodec {
+  /** @throws MOTE_INVALID_REFERENCE */
+  parse(text: string): Ref;
+  /** `scheme: true` puts the transport in front (`docker://…`). */
+  format(ref: Ref, options?: { readonly scheme?: boolean | undefined }): string;
+  /** The transport under which locations of `ref` are recorded: `transportFromImageName` of `@mote/ref`. */
+  transport(ref: string): string;
+}
