@@ -1,1 +1,3 @@
-export {};
+export * from "./blob-info-cache-suite.js";
+export * from "./mote-cache-suite.js";
+export * from "./test-api.js";

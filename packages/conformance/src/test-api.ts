@@ -1,0 +1,9 @@
+/** What a test runner must give: the `describe`, `it` and `expect` of vitest, jest, or `node:test` with an `expect` package. */
+export interface TestApi {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void> | void, timeoutMs?: number): unknown;
+  expect(actual: unknown): {
+    toBe(expected: unknown): void;
+    toEqual(expected: unknown): void;
+  };
+}
