@@ -1,9 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+const report = process.env.MOTE_TEST_REPORT;
+
 export default defineConfig({
   test: {
-    projects: ["packages/*", "apps/*"],
-    reporters: ["default"],
+    projects: ["packages/*", "apps/*", "docs"],
+    reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     maxWorkers: 2,
   },
 });

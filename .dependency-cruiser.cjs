@@ -1,0 +1,83 @@
+/**
+ * Which package may import which: the table of ARCHITECTURE.md, as rules. They govern `src`; tests may import more.
+ * A package meets the others only through the interfaces of core; wiring happens in preset and in the apps.
+ */
+const mayImport = {
+  core: { packages: [], modules: ["zod"], builtins: ["crypto"] },
+  ref: { packages: ["core"], modules: [], builtins: [] },
+  fs: { packages: ["core"], modules: [] },
+  "bic-memory": { packages: ["core"], modules: [], builtins: [] },
+  "bic-lmdb": { packages: ["core"], modules: ["lmdb"] },
+  registry: { packages: ["core"], modules: ["undici"] },
+  layout: { packages: ["core"], modules: ["modern-tar"] },
+  transfer: { packages: ["core"], modules: ["p-limit"], builtins: [] },
+  server: { packages: ["core"], modules: ["hono", "@hono/node-server"] },
+  conformance: { packages: ["core"], modules: ["fast-check"] },
+};
+
+const source = (name) => ({ path: `^packages/${name}/src/`, pathNot: "\\.test\\.ts$" });
+const installed = (name) => `node_modules/${name}/`;
+
+const rulesFor = ([name, { packages, modules, builtins }]) => {
+  const allowed = [
+    `^packages/${name}/src/`,
+    ...packages.map((other) => `^packages/${other}/src/`),
+    ...modules.map(installed),
+  ];
+  const rules = [
+    {
+      name: `${name}-imports-only-its-row`,
+      comment: `@mote/${name} may import ${[...packages.map((other) => `@mote/${other}`), ...modules].join(", ") || "nothing"}.`,
+      severity: "error",
+      from: source(name),
+      to: { pathNot: allowed, dependencyTypesNot: ["core"] },
+    },
+  ];
+  if (builtins) {
+    rules.push({
+      name: `${name}-does-no-io`,
+      comment: `Of Node, @mote/${name} may import ${builtins.map((b) => `node:${b}`).join(", ") || "nothing"}.`,
+      severity: "error",
+      from: source(name),
+      to: { dependencyTypes: ["core"], pathNot: builtins.map((builtin) => `^(node:)?${builtin}$`) },
+    });
+  }
+  return rules;
+};
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(mayImport).flatMap(rulesFor),
+    {
+      name: "nothing-imports-an-app",
+      severity: "error",
+      from: { path: "^packages/" },
+      to: { path: "^apps/" },
+    },
+    {
+      name: "apps-wire-in-one-place",
+      comment:
+        "Which class is used where is decided in wire.ts; everything else of an app sees interfaces and the preset.",
+      severity: "error",
+      from: { path: "^apps/cli/src/", pathNot: ["^apps/cli/src/wire\\.ts$", "\\.test\\.ts$"] },
+      to: { path: "^packages/(?!core/)" },
+    },
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: { path: "^(packages|apps)/" },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    { name: "nothing-unresolved", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: ["(^|/)dist/", "^packages/[^/]+/test/", "^apps/[^/]+/test/"] },
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      conditionNames: ["@mote/source", "import", "node", "default", "types"],
+      exportsFields: ["exports"],
+    },
+  },
+};
