@@ -12,6 +12,8 @@ export interface BlobOptions extends Cancellable {
 
 /** A place that manifests and their blobs come from: one repository, one layout, one archive. */
 export interface ContentSource extends Partial<AsyncDisposable> {
+  /** This place, without tag and digest: where its blobs are recorded as seen. */
+  readonly ref?: Ref | undefined;
   /** What a reference, a tag or a digest stands for here. @throws MOTE_NOT_FOUND */
   resolve(ref: Ref | string, options?: Cancellable): Promise<Descriptor>;
   /** The manifest's exact bytes, of the size and digest that the descriptor says. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */
@@ -24,6 +26,8 @@ export interface ContentSource extends Partial<AsyncDisposable> {
 
 /** A place that manifests and their blobs go to. Whoever fills it sends blobs before the manifests that name them, tags last. */
 export interface ContentDestination extends Partial<AsyncDisposable> {
+  /** This place, without tag and digest: what candidates for a mount are looked up for, and where blobs are recorded as put. */
+  readonly ref?: Ref | undefined;
   /** Whether the blob or manifest is there, whole as far as can be told without reading it. */
   has(descriptor: Descriptor, options?: Cancellable): Promise<boolean>;
   /** Takes a blob. It counts only if `chunks` ends cleanly: what throws leaves nothing. */
@@ -33,5 +37,9 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
   /** The path where the blob may be linked to by the cache; undefined where this one must be sent. */
   linkable?(descriptor: Descriptor): string | undefined;
   manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void>;
+  /**
+   * Lets `name` stand for a manifest that is there. The manifest's own digest as name means that it gets none: a place that
+   * lists what it holds then lists it nameless. @throws MOTE_INVALID_NAME
+   */
   tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void>;
 }
