@@ -14,7 +14,7 @@ if (failed) process.exit(1);
 console.log("Package exports are right.");
 
 function check(folder, command, args) {
-  const result = spawnSync("node_modules/.bin/" + command, args, { encoding: "utf8" });
+  const result = spawnSync(`node_modules/.bin/${command}`, args, { encoding: "utf8" });
   if (result.status === 0) return;
   failed = true;
   console.error(`${command} on ${folder}:\n${result.stdout}${result.stderr}`);

@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
 import { defineConfig } from "tsup";
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 /** One bundle, split where a command is imported on demand: starting fast matters more than anything else here. */
 export default defineConfig({
@@ -11,6 +14,7 @@ export default defineConfig({
   clean: true,
   treeshake: true,
   removeNodeProtocol: false,
+  define: { MOTE_VERSION: JSON.stringify(version) },
   noExternal: [/^(?!lmdb$)/],
   external: ["lmdb"],
   banner: {
