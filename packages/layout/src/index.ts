@@ -1,1 +1,2 @@
-export {};
+export { LayoutDestination } from "./layout-destination.js";
+export { LayoutSource } from "./layout-source.js";

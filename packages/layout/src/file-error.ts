@@ -1,0 +1,42 @@
+import { MoteError, type MoteErrorCode } from "@mote/core";
+
+const codes: Readonly<Record<string, MoteErrorCode>> = {
+  EACCES: "MOTE_UNWRITABLE",
+  EPERM: "MOTE_UNWRITABLE",
+  EROFS: "MOTE_UNWRITABLE",
+  ENOSPC: "MOTE_NO_SPACE",
+  EDQUOT: "MOTE_NO_SPACE",
+};
+
+const advice: Readonly<Record<string, string>> = {
+  MOTE_UNWRITABLE: "check the permissions of the folder, or choose another",
+  MOTE_NO_SPACE: "make room on the disk, or choose another place",
+};
+
+export function errorNumber(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  return error.code;
+}
+
+/** What the file system refused to do in writing, as an error that says so. */
+export function writeFailed(error: unknown, path: string): MoteError {
+  const number = errorNumber(error);
+  const code = (number === undefined ? undefined : codes[number]) ?? "MOTE_IO";
+  const hint = advice[code];
+  return new MoteError(code, `cannot write ${path}: ${number ?? String(error)}${hint ? `; ${hint}` : ""}`, {
+    cause: error,
+    details: { path },
+  });
+}
+
+/** What the file system refused to do in reading. Nothing but the absence of a file is a miss. */
+export function readFailed(error: unknown, path: string): MoteError {
+  const number = errorNumber(error);
+  if (number === "ENOENT" || number === "ENOTDIR") {
+    return new MoteError("MOTE_NOT_FOUND", `there is no ${path}`, { cause: error, details: { path } });
+  }
+  return new MoteError("MOTE_IO", `cannot read ${path}: ${number ?? String(error)}`, {
+    cause: error,
+    details: { path },
+  });
+}

@@ -1,0 +1,118 @@
+import { readFile } from "node:fs/promises";
+import { type Cancellable, type Descriptor, MoteError, mediaTypes, parseDigest, parseLayoutIndex } from "@mote/core";
+import { errorNumber, readFailed } from "./file-error.js";
+import { lockFolder } from "./folder-lock.js";
+import { indexPath } from "./layout-paths.js";
+import { temporaryPath, writeWholeFile } from "./whole-file.js";
+
+/** image-spec, annotations.md: the name of a manifest in a layout. */
+const refName = "org.opencontainers.image.ref.name";
+
+export const emptyIndex: Uint8Array = encode({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
+
+export function nameOf(entry: Descriptor): string | undefined {
+  return entry.annotations?.[refName];
+}
+
+/** The entry as a descriptor that may go elsewhere: its name here is no property of it. */
+export function withoutName(entry: Descriptor): Descriptor {
+  const { annotations, ...rest } = entry;
+  const { [refName]: _name, ...others } = annotations ?? {};
+  return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
+}
+
+/** The entries of `index.json`, none where there is no such file. @throws MOTE_INVALID_MANIFEST · MOTE_IO */
+export async function readIndexEntries(dir: string): Promise<readonly Descriptor[]> {
+  return (await readIndex(dir)).entries;
+}
+
+/**
+ * Lets `name` stand for the manifest, or lists it nameless where `name` is its own digest. The file is replaced whole, under
+ * a lock that other processes respect; entries of other names stay as they are, with what this release does not know of.
+ * @throws MOTE_INVALID_MANIFEST where the file that is there is none · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
+ */
+export async function setIndexEntry(
+  dir: string,
+  name: string,
+  descriptor: Descriptor,
+  options: Cancellable,
+): Promise<void> {
+  const { signal } = options;
+  const path = indexPath(dir);
+  for (;;) {
+    await using lock = await lockFolder(dir, `${path}.lock`, { signal });
+    const index = await readIndex(dir);
+    const manifests = placeEntry(index, name === descriptor.digest ? undefined : name, descriptor);
+    if (manifests === undefined) return;
+    const written = await writeWholeFile(path, [encode({ ...index.document, manifests })], {
+      temporary: temporaryPath(dir),
+      mayReplace: () => lock.held(),
+      signal,
+    });
+    if (written) return;
+  }
+}
+
+interface LayoutIndex {
+  readonly entries: readonly Descriptor[];
+  /** The file as it is. */
+  readonly document: Record<string, unknown>;
+  /** Its `manifests`, one for each of `entries`. */
+  readonly manifests: readonly unknown[];
+}
+
+async function readIndex(dir: string): Promise<LayoutIndex> {
+  const bytes = await readFile(indexPath(dir)).catch((error: unknown) => {
+    if (errorNumber(error) === "ENOENT") return emptyIndex;
+    throw readFailed(error, indexPath(dir));
+  });
+  const entries = parseLayoutIndex(bytes);
+  const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  if (!isRecord(document)) throw new MoteError("MOTE_INVALID_MANIFEST", `${indexPath(dir)} is no JSON object`);
+  return { entries, document, manifests: Array.isArray(document.manifests) ? document.manifests : [] };
+}
+
+/** The new `manifests`; undefined where nothing changes. */
+function placeEntry(
+  index: LayoutIndex,
+  name: string | undefined,
+  descriptor: Descriptor,
+): readonly unknown[] | undefined {
+  const { entries, manifests } = index;
+  const same = entries.findIndex((entry) => entry.digest === descriptor.digest && nameOf(entry) === name);
+  const named = entries.filter((entry) => name !== undefined && nameOf(entry) === name).length;
+  if (same >= 0 && named <= 1) return undefined;
+  if (name === undefined && entries.some((entry) => entry.digest === descriptor.digest)) return undefined;
+  const nameless = entries.findIndex((entry) => entry.digest === descriptor.digest && nameOf(entry) === undefined);
+  const entry = newEntry(manifests[same] ?? manifests[nameless], name, descriptor);
+  const kept = manifests.filter((_, at) => {
+    const other = entries[at];
+    return other !== undefined && at !== nameless && (name === undefined || nameOf(other) !== name);
+  });
+  return [...kept, entry];
+}
+
+/** An entry that is there for the same manifest keeps what else it says. */
+function newEntry(there: unknown, name: string | undefined, descriptor: Descriptor): object {
+  const { mediaType, digest, size, artifactType, platform, annotations } = descriptor;
+  const kept = isRecord(there) ? there : {};
+  const keptAnnotations = isRecord(kept.annotations) ? kept.annotations : {};
+  const allAnnotations = { ...annotations, ...keptAnnotations, ...(name === undefined ? {} : { [refName]: name }) };
+  return {
+    ...kept,
+    mediaType,
+    digest: parseDigest(digest),
+    size,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(Object.keys(allAnnotations).length === 0 ? {} : { annotations: allAnnotations }),
+  };
+}
+
+function encode(document: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(document));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

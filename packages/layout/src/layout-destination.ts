@@ -1,0 +1,213 @@
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { lstat, rm, rmdir } from "node:fs/promises";
+import { dirname, join, resolve as resolvePath } from "node:path";
+import {
+  type Cancellable,
+  type ContentDestination,
+  checkImageLayout,
+  type Descriptor,
+  digestAlgorithm,
+  digestBytes,
+  MoteError,
+  type PathRef,
+  parseDigest,
+  verifyChunks,
+} from "@mote/core";
+import { errorNumber, readFailed, writeFailed } from "./file-error.js";
+import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
+import { blobFolder, blobPath, indexPath, markerPath } from "./layout-paths.js";
+import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
+
+const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
+const leftoverMs = 24 * 60 * 60 * 1000;
+
+/**
+ * A folder in the OCI image layout (image-spec, image-layout.md) as a place that content goes to. It is made when the first
+ * thing is put there; a folder that is something else is refused, not littered. Closed without anything put there, it takes
+ * away what it made.
+ */
+export class LayoutDestination implements ContentDestination {
+  readonly ref: PathRef;
+  readonly #dir: string;
+  /** Whether the layout was begun here, and the topmost folder that was made for it. */
+  #begun = false;
+  #made: string | undefined;
+  #checked = false;
+
+  constructor(dir: string) {
+    this.#dir = resolvePath(dir);
+    this.ref = { transport: "oci", path: this.#dir };
+  }
+
+  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder is no layout, or of a newer version */
+  async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    const path = blobPath(this.#dir, parseDigest(descriptor.digest));
+    this.#assertLayoutOrEmpty();
+    try {
+      const stats = await lstat(path);
+      return stats.isFile() && stats.size === descriptor.size;
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return false;
+      throw readFailed(error, path);
+    }
+  }
+
+  /** The path where the blob will be. Its folder is there afterwards. */
+  linkable(descriptor: Descriptor): string {
+    const path = blobPath(this.#dir, parseDigest(descriptor.digest));
+    this.#prepare(descriptor);
+    return path;
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+    const path = this.linkable(descriptor);
+    const { signal } = options;
+    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
+    if (digestBytes(bytes, digestAlgorithm(parseDigest(descriptor.digest))) === descriptor.digest) {
+      if (await this.has(descriptor, options)) return;
+    }
+    await this.blob(descriptor, oneChunk(bytes), options);
+  }
+
+  /**
+   * Makes the manifest the one of that name in `index.json`, or lists it nameless where `name` is its digest. Other entries
+   * stay; several processes may do so at once.
+   * @throws MOTE_NOT_FOUND where the manifest is not here · MOTE_INVALID_NAME
+   */
+  async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
+    assertName(name, this.#dir);
+    if (!(await this.has(descriptor, options))) {
+      throw new MoteError("MOTE_NOT_FOUND", `${descriptor.digest} cannot be tagged: it is not in ${this.#dir}`, {
+        details: { path: this.#dir, digest: descriptor.digest },
+      });
+    }
+    await setIndexEntry(this.#dir, name, descriptor, options);
+  }
+
+  /** Takes away the folders and the empty index that were made here, if nothing came to be in them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#begun) return;
+    this.#begun = false;
+    const kept = this.#made === undefined ? this.#dir : dirname(this.#made);
+    try {
+      const blobs = join(this.#dir, "blobs");
+      if (existsSync(blobs)) {
+        for (const algorithm of readdirSync(blobs)) await rmdir(join(blobs, algorithm));
+        await rmdir(blobs);
+      }
+      if ((await readIndexEntries(this.#dir)).length > 0) return;
+      await rm(indexPath(this.#dir), { force: true });
+      await rm(markerPath(this.#dir), { force: true });
+      for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
+    } catch {
+      // A folder that is not empty has something of worth, by us or by another.
+    }
+  }
+
+  /** Repeated for every blob, as another process may have taken the empty folders away; it costs two system calls. */
+  #prepare(descriptor: Descriptor): void {
+    this.#assertLayoutOrEmpty();
+    try {
+      const made = mkdirSync(this.#dir, { recursive: true });
+      this.#made ??= made;
+      if (!existsSync(markerPath(this.#dir))) {
+        this.#begun = true;
+        this.#putNew(markerPath(this.#dir), marker);
+        this.#putNew(indexPath(this.#dir), emptyIndex);
+      }
+      mkdirSync(blobFolder(this.#dir, descriptor.digest), { recursive: true });
+    } catch (error) {
+      throw MoteError.isInstance(error) ? error : writeFailed(error, this.#dir);
+    }
+  }
+
+  /** Whole from the first moment, and never over what another process put there meanwhile. */
+  #putNew(path: string, content: string | Uint8Array): void {
+    const temporary = temporaryPath(this.#dir);
+    try {
+      writeFileSync(temporary, content, { flag: "wx" });
+      nameNew(temporary, path);
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  }
+
+  #assertLayoutOrEmpty(): void {
+    if (this.#checked) return;
+    try {
+      checkImageLayout(readFileSync(markerPath(this.#dir)), this.#dir);
+      this.#removeLeftovers();
+      this.#checked = true;
+    } catch (error) {
+      if (MoteError.isInstance(error)) throw error;
+      if (errorNumber(error) !== "ENOENT" && errorNumber(error) !== "ENOTDIR") throw readFailed(error, this.#dir);
+      this.#assertEmpty();
+    }
+  }
+
+  #assertEmpty(): void {
+    let names: readonly string[];
+    try {
+      names = readdirSync(this.#dir);
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return;
+      throw this.#foreign(errorNumber(error) === "ENOTDIR" ? "is no folder" : "cannot be read", error);
+    }
+    if (names.every(isTemporaryName) || existsSync(markerPath(this.#dir))) return;
+    throw this.#foreign("holds other things and no OCI image layout");
+  }
+
+  #foreign(what: string, cause?: unknown): MoteError {
+    return new MoteError("MOTE_UNSUPPORTED_FORMAT", `${this.#dir} ${what}; choose an empty or a new folder`, {
+      cause,
+      details: { path: this.#dir },
+    });
+  }
+
+  /** Of writers that were killed. A living one has written within a day. */
+  #removeLeftovers(): void {
+    for (const name of readdirSync(this.#dir)) {
+      if (!isTemporaryName(name)) continue;
+      const path = join(this.#dir, name);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats !== undefined && Date.now() - stats.mtimeMs > leftoverMs) rmSync(path, { force: true });
+    }
+  }
+}
+
+function nameNew(temporary: string, path: string): void {
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    // Some file systems have no hard links.
+    if (errorNumber(error) !== "EEXIST" && !existsSync(path)) renameSync(temporary, path);
+  }
+}
+
+/** image-spec, annotations.md, restrains names further with a "should"; Docker's tags may begin with `_`. */
+function assertName(name: string, dir: string): void {
+  if (typeof name === "string" && name.length <= 4096 && /^[^\s\p{Cc}@][^\s\p{Cc}]*$/u.test(name)) return;
+  throw new MoteError("MOTE_INVALID_NAME", `${JSON.stringify(name)} cannot be a name in the layout ${dir}`, {
+    details: { name },
+  });
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
