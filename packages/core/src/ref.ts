@@ -26,7 +26,12 @@ export type PathTransport =
 /** Any other place. */
 export interface PathRef {
   readonly transport: PathTransport;
+  /**
+   * A path of the file system; in `docker-daemon` and `containers-storage` an image's name, written out; in `hash` the
+   * algorithm, a slash, and the encoded part.
+   */
   readonly path: string;
+  /** The name within the place: in a layout `org.opencontainers.image.ref.name`, in `docker-archive` a whole Docker reference. */
   readonly tag?: string;
   readonly digest?: Digest;
   /** Which manifest of several, counted from 0 (`:@0`). */
@@ -39,7 +44,10 @@ export type Ref = RegistryRef | PathRef;
 export interface RefCodec {
   /** @throws MOTE_INVALID_REFERENCE */
   parse(text: string): Ref;
-  /** `scheme: true` puts the transport in front (`docker://…`). */
+  /**
+   * The canonical text, read as the same again. `scheme: true` puts the transport in front always (`docker://…`), `false`
+   * never; by default it stands where the text would be read otherwise without it (`oci:…`, `http://…`).
+   */
   format(ref: Ref, options?: { readonly scheme?: boolean | undefined }): string;
   /** The transport under which locations of `ref` are recorded: `transportFromImageName` of `@mote/ref`. */
   transport(ref: string): string;

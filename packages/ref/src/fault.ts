@@ -1,0 +1,47 @@
+import { MoteError } from "@mote/core";
+
+/** Why a text is no reference, found while scanning. Only `parseRef` sees it; everybody else sees a `MoteError`. */
+export class Fault extends Error {
+  /** Where in the text, in UTF-16 units. */
+  readonly position: number;
+  /** What may have been meant, best first. Not checked: what does not parse is never suggested. */
+  readonly guesses: readonly string[];
+
+  constructor(position: number, reason: string, guesses: readonly string[] = []) {
+    super(reason);
+    this.position = position;
+    this.guesses = guesses;
+  }
+}
+
+const longestShown = 160;
+
+export function invalidReference(text: string, fault: Fault, parses: (guess: string) => boolean): MoteError {
+  const suggestion = [...fault.guesses, text.trim(), text.toLowerCase()].find(
+    (guess) => guess !== text && parses(guess),
+  );
+  const safeText = withoutCredentials(text);
+  const shown = JSON.stringify(safeText.length > longestShown ? `${safeText.slice(0, longestShown)}…` : safeText);
+  const advice = suggestion === undefined ? "see the grammar in the README of @mote/ref" : `did you mean ${suggestion}`;
+  return new MoteError(
+    "MOTE_INVALID_REFERENCE",
+    `${shown} is no reference, at character ${fault.position + 1}: ${fault.message}; ${advice}`,
+    {
+      details: {
+        text: safeText,
+        position: fault.position,
+        reason: fault.message,
+        ...(suggestion === undefined ? {} : { suggestion }),
+      },
+    },
+  );
+}
+
+/** `user:password@host/…` typed into a reference must not reach a log. */
+function withoutCredentials(text: string): string {
+  const slashes = text.indexOf("://");
+  const start = slashes < 0 ? 0 : slashes + 3;
+  const at = text.lastIndexOf("@", text.lastIndexOf("/"));
+  const hasPassword = at > start && text.slice(start, at).includes(":");
+  return hasPassword ? `${text.slice(0, start)}***${text.slice(at)}` : text;
+}
