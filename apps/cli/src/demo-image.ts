@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { createGzip } from "node:zlib";
-import { collectChunks, createDigester, type Descriptor, digestBytes, mediaTypes, type MoteCache } from "@mote/core";
+import { collectChunks, createDigester, type Descriptor, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
 import { packTar } from "modern-tar/fs";
 
 interface Layer {

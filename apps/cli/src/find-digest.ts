@@ -14,7 +14,12 @@ export async function findDigest(cache: MoteCache, text: string): Promise<Digest
     if (kind.startsWith(algorithm) && encoded.startsWith(digits)) found.push(digest);
   }
   const [only, ...others] = found;
-  if (only === undefined) throw new MoteError("MOTE_NOT_FOUND", `nothing is kept whose digest begins with ${text}; \`mote ls\` lists what is`);
-  if (others.length > 0) throw new MoteError("MOTE_INVALID_DIGEST", `${text} begins ${found.length} digests; give more digits`);
+  if (only === undefined)
+    throw new MoteError(
+      "MOTE_NOT_FOUND",
+      `nothing is kept whose digest begins with ${text}; \`mote ls\` lists what is`,
+    );
+  if (others.length > 0)
+    throw new MoteError("MOTE_INVALID_DIGEST", `${text} begins ${found.length} digests; give more digits`);
   return only;
 }

@@ -23,7 +23,10 @@ export function createProgram(parts: ProgramParts): Command {
     .option("-q, --quiet", "no progress, no notes", false)
     .option("--plain-http", "speak HTTP, not TLS, to registries (on loopback addresses: always)", false)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-    .addHelpText("after", "\nReferences: docker://HOST/NAME:TAG (or HOST/NAME:TAG), oci:DIR:TAG. `mote ref REF` shows how one is read.")
+    .addHelpText(
+      "after",
+      "\nReferences: docker://HOST/NAME:TAG (or HOST/NAME:TAG), oci:DIR:TAG. `mote ref REF` shows how one is read.",
+    )
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ outputError: () => {} });

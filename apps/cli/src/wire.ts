@@ -1,8 +1,8 @@
 import { openMote } from "@mote/preset";
 import type { Context } from "./context.js";
 
-export { parseRef, formatRef } from "@mote/preset";
 export type { OpenMote, TransferEvent, TransferReport } from "@mote/preset";
+export { formatRef, parseRef } from "@mote/preset";
 
 /** The one place where the command's parts are put together. */
 export function openHouse(context: Context, options: { readonly cacheOptional?: boolean } = {}) {

@@ -1,4 +1,12 @@
-import { isManifestType, maxManifestBytes, MoteError, readMote, sniffManifestType, type Digest, type MoteCache } from "@mote/core";
+import {
+  type Digest,
+  isManifestType,
+  type MoteCache,
+  MoteError,
+  maxManifestBytes,
+  readMote,
+  sniffManifestType,
+} from "@mote/core";
 import type { Context } from "../context.js";
 import { findDigest } from "../find-digest.js";
 import { tagsByDigest } from "../listing.js";
@@ -10,7 +18,8 @@ export async function info(context: Context, text: string): Promise<void> {
   const { cache } = mote;
   const digest = await findDigest(cache, text);
   const found = await cache.find(digest, { signal: context.signal });
-  if (!found) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache ${context.dir}; \`mote ls\` lists what is`);
+  if (!found)
+    throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache ${context.dir}; \`mote ls\` lists what is`);
   const tags = (await tagsByDigest(cache)).get(digest) ?? [];
   const mediaType = await mediaTypeOf(cache, digest, found.size, found.mediaType);
   const path = cache.moteRef(digest);

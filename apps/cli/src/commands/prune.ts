@@ -26,7 +26,9 @@ export async function prune(context: Context, options: PruneCommandOptions): Pro
     ...skipped.map(({ digest, size, reason }) => `kept ${digest}, ${formatBytes(size)}: ${reason}`),
   ]);
   if (!reached) {
-    context.out.warn(`the cache is still larger than ${maxSize}: what is left is pinned, in use or could not be removed`);
+    context.out.warn(
+      `the cache is still larger than ${maxSize}: what is left is pinned, in use or could not be removed`,
+    );
     process.exitCode = 1;
   }
 }

@@ -28,19 +28,33 @@ export async function pull(
       ...(concurrency === undefined ? {} : { concurrency }),
     });
     progress.end();
-    out.result({ source, ...(destination === undefined ? {} : { destination }), ...report }, summary(report, destination));
+    out.result(
+      { source, ...(destination === undefined ? {} : { destination }), ...report },
+      summary(report, destination),
+    );
   } finally {
     progress.end();
   }
 }
 
 function summary(report: TransferReport, destination: string | undefined): string[] {
-  const names = report.refs.map(({ ref, descriptor }) => `${ref}  ${descriptor.digest}`);
-  return [...names, `${destination ?? "the cache"}: ${whatHappened(report)} in ${formatDuration(report.durationMs)}`];
+  const names = report.refs.map(({ descriptor, tag }) => `${descriptor.digest}${tag === undefined ? "" : `  ${tag}`}`);
+  const place = destination ?? "the cache";
+  return [...names, `in ${place} after ${formatDuration(report.durationMs)}: ${whatHappened(report).join(", ")}`];
 }
 
-function whatHappened(report: TransferReport): string {
-  return "";
+function whatHappened({ fetched, hit, linked, copied, mounted, skipped, foreign }: TransferReport): string[] {
+  const told = [
+    { text: "fetched", ...fetched },
+    { text: "from the cache", ...hit },
+    { text: "linked", ...linked },
+    { text: "copied", ...copied },
+    { text: "mounted", ...mounted },
+    { text: "there already", ...skipped },
+    { text: "left where their URLs say", ...foreign },
+  ].filter((tally) => tally.count > 0);
+  if (told.length === 0) return ["no blobs"];
+  return told.map((tally) => `${count(tally.count, "blob")} (${formatBytes(tally.bytes)}) ${tally.text}`);
 }
 
 function parseConcurrency(text: string): number {

@@ -1,26 +1,31 @@
+import type { MoteCache, VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
 import { count, formatBytes } from "../quantity.js";
 import { openHouse } from "../wire.js";
+
+type Damaged = VerifyReport["damaged"][number];
 
 export async function verify(context: Context, options: { readonly repair: boolean }): Promise<void> {
   const { out, signal } = context;
   await using mote = await openHouse(context);
   if (!mote.cache.verify) throw new TypeError("this cache cannot be verified");
   const report = await mote.cache.verify({ signal });
-  const repaired = new Set<string>();
-  if (options.repair) {
-    for (const { digest, size } of report.damaged) {
-      if (await mote.refetch(digest, { size, signal })) repaired.add(digest);
-    }
-  }
-  out.result({ ...report, ...(options.repair ? { repaired: [...repaired] } : {}) }, [
+  if (options.repair && report.damaged.length > 0) await mote.repair({ signal });
+  const repaired = options.repair ? await whatIsBack(mote.cache, report.damaged) : [];
+  out.result({ ...report, ...(options.repair ? { repaired } : {}) }, [
     `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ` +
       (report.damaged.length === 0 ? "all whole" : `${report.damaged.length} damaged`),
     ...report.damaged.map(({ digest, setAsideAs }) => {
-      const fate = repaired.has(digest) ? "fetched anew" : setAsideAs ? `set aside as ${setAsideAs}` : "left in place";
+      const fate = repaired.includes(digest) ? "fetched anew" : `set aside${setAsideAs ? ` as ${setAsideAs}` : ""}`;
       return `damaged ${digest}: ${fate}`;
     }),
     ...report.failed.map(({ digest, reason }) => `unreadable ${digest}: ${reason}`),
   ]);
-  if (report.damaged.some(({ digest }) => !repaired.has(digest)) || report.failed.length > 0) process.exitCode = 1;
+  if (report.damaged.length > repaired.length || report.failed.length > 0) process.exitCode = 1;
+}
+
+async function whatIsBack(cache: MoteCache, damaged: readonly Damaged[]): Promise<string[]> {
+  const back: string[] = [];
+  for (const { digest } of damaged) if (await cache.moteExists(digest)) back.push(digest);
+  return back;
 }

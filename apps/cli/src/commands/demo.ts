@@ -1,0 +1,105 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Context } from "../context.js";
+import { makeDemoImage } from "../demo-image.js";
+import { formatBytes, formatDuration } from "../quantity.js";
+import { openHouse, type TransferReport } from "../wire.js";
+
+const name = "demo/tools:1";
+const run = promisify(execFile);
+
+interface Pull {
+  readonly command: string;
+  readonly report: TransferReport;
+  /** From outside: start of the process to its end. */
+  readonly durationMs: number;
+  /** What the registry was asked for, and the bytes that it sent. */
+  readonly requests: number;
+  readonly blobRequests: number;
+  readonly bytesSent: number;
+}
+
+/** Serves an image of real files from loopback and pulls it twice, each time in a process of its own, as a user would. */
+export async function demo(context: Context, options: { readonly dir?: string }): Promise<void> {
+  const { out, signal } = context;
+  const dir = await newFolder(options.dir);
+  const cacheDir = join(dir, "cache");
+  out.note("Making an image of the real files that this installation consists of …");
+  await using upstream = await openHouse({ ...context, dir: join(dir, "upstream") });
+  const image = await makeDemoImage(upstream.cache);
+  await upstream.tags.tag(name, image);
+
+  let requests: { readonly path: string; readonly bytesSent: number }[] = [];
+  await using server = await upstream.serve({ port: 0, onRequest: (request) => requests.push(request) });
+  const source = `docker://${server.host}:${server.port}/${name}`;
+  out.note(`Serving it from ${server.url}, with nothing but this process behind it.\n`);
+
+  const pull = async (kind: "cold" | "warm"): Promise<Pull> => {
+    const args = ["pull", source, `oci:${join(dir, kind)}:1`, "--cache", cacheDir];
+    const command = `mote ${args.join(" ")}`;
+    out.note(`$ ${command}`);
+    requests = [];
+    const start = performance.now();
+    const { stdout } = await run(process.execPath, [mainFile(), ...args, "--json"], { signal });
+    const durationMs = performance.now() - start;
+    return {
+      command,
+      report: JSON.parse(stdout),
+      durationMs,
+      requests: requests.length,
+      blobRequests: requests.filter(({ path }) => path.includes("/blobs/")).length,
+      bytesSent: requests.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
+    };
+  };
+  const cold = await pull("cold");
+  const warm = await pull("warm");
+
+  out.result({ dir, image, cold, warm }, [
+    ...(out.quiet ? [] : [""]),
+    ...table(cold, warm),
+    "",
+    `Both layouts hold ${image.digest}.`,
+    "",
+    "Try next:",
+    ...nextSteps(dir, cacheDir).map((line) => `  ${line}`),
+  ]);
+}
+
+function table(cold: Pull, warm: Pull): string[] {
+  const row = (label: string, of: (pull: Pull) => string) =>
+    `${label.padEnd(26)}${of(cold).padStart(12)}${of(warm).padStart(12)}`;
+  return [
+    `${"".padEnd(26)}${"cold".padStart(12)}${"warm".padStart(12)}`,
+    row("time, whole process", ({ durationMs }) => formatDuration(durationMs)),
+    row("blobs asked for", ({ blobRequests }) => String(blobRequests)),
+    row("bytes over the wire", ({ bytesSent }) => formatBytes(bytesSent)),
+    row("fetched", ({ report }) => formatBytes(report.fetched.bytes)),
+    row("saved by the cache", ({ report }) => formatBytes(report.hit.bytes)),
+    row("linked into the layout", ({ report }) => formatBytes(report.linked.bytes)),
+  ];
+}
+
+function nextSteps(dir: string, cacheDir: string): string[] {
+  const mote = `node ${mainFile()}`;
+  return [
+    `${mote} ls --cache ${cacheDir}`,
+    `${mote} serve --cache ${cacheDir}`,
+    `${mote} pull docker://HOST/NAME:TAG oci:DIR:TAG     # a registry of your own`,
+    `rm -r ${dir}     # when you are done`,
+  ];
+}
+
+async function newFolder(wanted: string | undefined): Promise<string> {
+  if (wanted === undefined) return mkdtemp(join(tmpdir(), "mote-demo-"));
+  await mkdir(resolve(wanted), { recursive: true });
+  return resolve(wanted);
+}
+
+/** The command itself: this file ends up in its bundle, or in a chunk beside it. */
+function mainFile(): string {
+  return fileURLToPath(new URL("main.js", import.meta.url));
+}

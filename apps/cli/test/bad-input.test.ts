@@ -1,0 +1,169 @@
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestBytes, mediaTypes } from "@mote/core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Ended, runMote } from "./run-mote.js";
+
+const layer = new TextEncoder().encode("the layer that was promised");
+const config = new TextEncoder().encode("{}");
+const manifest = new TextEncoder().encode(
+  JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: { mediaType: mediaTypes.ociConfig, digest: digestBytes(config), size: config.byteLength },
+    layers: [{ mediaType: mediaTypes.ociLayer, digest: digestBytes(layer), size: layer.byteLength }],
+  }),
+);
+
+/** A registry whose `lib/liar:1` has a blob of other bytes, `lib/prose:1` a manifest that is no JSON, `lib/locked` a lock. */
+async function startLiar(): Promise<{ server: Server; host: string }> {
+  const server = createServer((request, response) => {
+    const url = request.url ?? "";
+    const send = (status: number, type: string, body: Uint8Array, headers: Record<string, string> = {}) => {
+      response.writeHead(status, { "content-type": type, "content-length": String(body.byteLength), ...headers });
+      response.end(request.method === "HEAD" ? undefined : body);
+    };
+    if (url.startsWith("/v2/lib/locked/")) {
+      return send(401, "application/json", new TextEncoder().encode("{}"), {
+        "www-authenticate": 'Basic realm="test"',
+      });
+    }
+    if (url.startsWith("/v2/lib/prose/manifests/")) {
+      const prose = new TextEncoder().encode("<html>not \u001b[31ma manifest</html>");
+      return send(200, mediaTypes.ociManifest, prose, { "docker-content-digest": digestBytes(prose) });
+    }
+    if (url.startsWith("/v2/lib/liar/manifests/")) {
+      return send(200, mediaTypes.ociManifest, manifest, { "docker-content-digest": digestBytes(manifest) });
+    }
+    if (url === `/v2/lib/liar/blobs/${digestBytes(config)}`) return send(200, "application/octet-stream", config);
+    if (url === `/v2/lib/liar/blobs/${digestBytes(layer)}`) {
+      return send(200, "application/octet-stream", new Uint8Array(layer.byteLength));
+    }
+    return send(404, "application/json", new TextEncoder().encode('{"errors":[]}'));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return { server, host: `127.0.0.1:${address.port}` };
+}
+
+describe("bad input ends in one clear line, and leaves nothing half-written", () => {
+  let dir: string;
+  let server: Server;
+  let host: string;
+  const cache = () => join(dir, "cache");
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "mote-bad-input-"));
+    ({ server, host } = await startLiar());
+  });
+
+  afterAll(async () => {
+    server.closeAllConnections();
+    server.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  /** One line at the terminal, without a stack or control characters; and the code under `--json`. */
+  async function failure(status: number, args: readonly string[]): Promise<string> {
+    const plain = await runMote([...args, "--cache", cache()]);
+    expectOneLine(plain, status);
+    const json = await runMote([...args, "--cache", cache(), "--json"]);
+    expect(json.status).toBe(status);
+    expect(json.stdout).toBe("");
+    return JSON.parse(json.stderr).error.code;
+  }
+
+  function expectOneLine({ status, stdout, stderr }: Ended, wanted: number): void {
+    expect({ status, stdout }).toEqual({ status: wanted, stdout: "" });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(stderr).toMatch(/^mote: [^\u0000-\u001f]{10,}\n$/);
+    expect(stderr).not.toMatch(/^\s+at /m);
+  }
+
+  async function expectNoTrace(layout: string): Promise<void> {
+    await expect(stat(layout)).rejects.toMatchObject({ code: "ENOENT" });
+    const blobs = await readdir(join(cache(), "blobs", "sha256")).catch(() => []);
+    for (const name of blobs) {
+      expect(digestBytes(new Uint8Array(await readFile(join(cache(), "blobs", "sha256", name))))).toBe(
+        `sha256:${name}`,
+      );
+    }
+  }
+
+  it("no command, an unknown command, an unknown option and a missing argument are wrong usage", async () => {
+    expect((await runMote([])).status).toBe(2);
+    for (const args of [["fly"], ["ls", "--fly"], ["pull"], ["prune"], ["prune", "--max-size", "much"]]) {
+      expectOneLine(await runMote([...args, "--cache", cache()]), 2);
+    }
+    expect((await runMote(["--help"])).status).toBe(0);
+  });
+
+  it("a wrong reference", async () => {
+    expect(await failure(1, ["pull", `docker://${host}/Upper:1`])).toBe("MOTE_INVALID_REFERENCE");
+    expect(await failure(1, ["ref", "docker://:"])).toBe("MOTE_INVALID_REFERENCE");
+  });
+
+  it("a transport that is not moved", async () => {
+    expect(await failure(1, ["pull", "docker-daemon:app:1"])).toBe("MOTE_UNSUPPORTED_TRANSPORT");
+  });
+
+  it("an absent tag", async () => {
+    expect(await failure(1, ["pull", `docker://${host}/lib/none:1`, `oci:${dir}/none:1`])).toBe("MOTE_NOT_FOUND");
+    await expectNoTrace(join(dir, "none"));
+  });
+
+  it("an unreachable registry", async () => {
+    expect(await failure(1, ["pull", "docker://127.0.0.1:1/lib/app:1", `oci:${dir}/far:1`])).toBe("MOTE_UNREACHABLE");
+    await expectNoTrace(join(dir, "far"));
+  });
+
+  it("refused credentials", async () => {
+    expect(await failure(1, ["pull", `docker://${host}/lib/locked:1`, `oci:${dir}/locked:1`])).toBe(
+      "MOTE_UNAUTHORIZED",
+    );
+    await expectNoTrace(join(dir, "locked"));
+  });
+
+  it("a manifest that is no JSON", async () => {
+    expect(await failure(1, ["pull", `docker://${host}/lib/prose:1`, `oci:${dir}/prose:1`])).toBe(
+      "MOTE_INVALID_MANIFEST",
+    );
+    await expectNoTrace(join(dir, "prose"));
+  });
+
+  it("a blob that fails its digest", async () => {
+    expect(await failure(1, ["pull", `docker://${host}/lib/liar:1`, `oci:${dir}/liar:1`])).toBe("MOTE_DIGEST_MISMATCH");
+    await expectNoTrace(join(dir, "liar"));
+    expect((await runMote(["ls", "--json", "--cache", cache()])).stdout).not.toContain(digestBytes(layer));
+  });
+
+  it("a digest that is none, and one that is not kept", async () => {
+    expect(await failure(1, ["cat", "sha256:short"])).toBe("MOTE_INVALID_DIGEST");
+    expect(await failure(1, ["cat", digestBytes(layer)])).toBe("MOTE_NOT_FOUND");
+    expect(await failure(1, ["info", digestBytes(layer)])).toBe("MOTE_NOT_FOUND");
+    expect(await failure(1, ["add", join(dir, "no-such-file")])).toBe("MOTE_NOT_FOUND");
+  });
+
+  it("a cache folder that cannot be written, without another destination", async () => {
+    const file = join(dir, "a-file");
+    await writeFile(file, "in the way");
+    const ended = await runMote(["pull", `docker://${host}/lib/liar:1`, "--cache", join(file, "cache"), "--json"]);
+    expect(ended.status).toBe(1);
+    expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_UNWRITABLE");
+  });
+
+  it("a cache folder of a newer format", async () => {
+    const newer = join(dir, "newer");
+    await runMote(["ls", "--cache", newer]);
+    await mkdir(join(newer, ".mote"), { recursive: true });
+    await writeFile(join(newer, ".mote", "format.json"), '{"format":"mote-cache","version":999}');
+    const ended = await runMote(["ls", "--cache", newer, "--json"]);
+    expect(ended.status).toBe(1);
+    expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_UNSUPPORTED_FORMAT");
+  });
+});

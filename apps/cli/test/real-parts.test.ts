@@ -1,0 +1,147 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Descriptor } from "@mote/core";
+import { openMote } from "@mote/preset";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeDemoImage } from "../src/demo-image.js";
+import { isInstalled, type Registry, startRegistry } from "./debian-registry.js";
+import { run, runMote } from "./run-mote.js";
+
+const installed = isInstalled("docker-registry") && isInstalled("skopeo");
+const title = installed
+  ? "with Debian's docker-registry and skopeo"
+  : "SKIPPED: install docker-registry and skopeo (apt-get install docker-registry skopeo)";
+
+describe.skipIf(!installed)(title, () => {
+  let dir: string;
+  let image: Descriptor;
+  let registry: Registry;
+  let source: string;
+  const cache = () => join(dir, "cache");
+  const layout = (name: string) => join(dir, name);
+  const skopeo = async (...args: string[]) => {
+    const ended = await run("skopeo", ["--insecure-policy", ...args]);
+    if (ended.status !== 0) throw new Error(`skopeo ${args.join(" ")}: ${ended.stderr}`);
+    return ended.stdout;
+  };
+  const pull = (...args: string[]) => runMote(["pull", "--json", "--cache", cache(), ...args]);
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "mote-real-parts-"));
+    registry = await startRegistry(join(dir, "registry"));
+    source = `docker://${registry.host}/lib/tools:1`;
+    await using origin = await openMote({ dir: join(dir, "origin") });
+    image = await makeDemoImage(origin.cache);
+    await origin.tags.tag("1", image);
+    await skopeo("copy", "--dest-tls-verify=false", `oci:${join(dir, "origin")}:1`, source);
+  }, 120_000);
+
+  afterAll(async () => {
+    await registry?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it("an image pushed by skopeo is pulled through the cache into a layout that skopeo reads", async () => {
+    const ended = await pull(source, `oci:${layout("cold")}:1`);
+    expect(ended).toMatchObject({ status: 0, stderr: "" });
+    expect(JSON.parse(ended.stdout).refs[0].descriptor.digest).toBe(image.digest);
+    const inspected = JSON.parse(await skopeo("inspect", `oci:${layout("cold")}:1`));
+    expect(inspected.Digest).toBe(image.digest);
+    await skopeo("copy", `oci:${layout("cold")}:1`, `dir:${layout("copied")}`);
+    const manifest = JSON.parse(await readFile(join(layout("copied"), "manifest.json"), "utf8"));
+    for (const { digest, size } of manifest.layers) {
+      expect((await stat(join(layout("copied"), digest.split(":")[1]))).size).toBe(size);
+    }
+  });
+
+  it("a second pull asks for no blob, and links what the cache has", async () => {
+    const before = (await registry.requests()).length;
+    const ended = await pull(source, `oci:${layout("warm")}:1`);
+    expect(ended).toMatchObject({ status: 0, stderr: "" });
+    const requests = (await registry.requests()).slice(before);
+    expect(requests.length).toBeGreaterThan(0);
+    expect(requests.filter((line) => line.includes("/blobs/"))).toEqual([]);
+    const blobs = await readdir(join(layout("warm"), "blobs", "sha256"));
+    for (const name of blobs) {
+      const kept = await stat(join(cache(), "blobs", "sha256", name));
+      const linked = await stat(join(layout("warm"), "blobs", "sha256", name));
+      expect([name, linked.ino]).toEqual([name, kept.ino]);
+    }
+  });
+
+  it("skopeo takes the cache's blobs folder as a shared blob dir", async () => {
+    const bare = layout("bare");
+    await pull(source, `oci:${bare}:1`);
+    await rm(join(bare, "blobs"), { recursive: true });
+    const shared = join(cache(), "blobs");
+    await skopeo("copy", "--src-shared-blob-dir", shared, `oci:${bare}:1`, `dir:${layout("from-shared")}`);
+    expect(await readdir(layout("from-shared"))).toContain("manifest.json");
+  });
+
+  it("what the cache serves, skopeo reads as from any registry", async () => {
+    await using mote = await openMote({ dir: cache() });
+    await using server = await mote.serve({ port: 0 });
+    const text = await skopeo("inspect", "--tls-verify=false", `docker://127.0.0.1:${server.port}/lib/tools:1`);
+    expect(JSON.parse(text).Digest).toBe(image.digest);
+    const to = `dir:${layout("from-served")}`;
+    await skopeo("copy", "--src-tls-verify=false", `docker://127.0.0.1:${server.port}/lib/tools:1`, to);
+  });
+
+  it("an absent tag and an absent repository are not found, in one line that names them, and leave nothing", async () => {
+    for (const text of [`docker://${registry.host}/lib/tools:absent`, `docker://${registry.host}/no/such:1`]) {
+      const ended = await pull(text, `oci:${layout("absent")}:1`);
+      expect(ended.status).toBe(1);
+      expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_NOT_FOUND");
+      expect(await exists(layout("absent"))).toBe(false);
+    }
+  });
+
+  it.skipIf(!isInstalled("htpasswd"))(
+    isInstalled("htpasswd")
+      ? "credentials come from Docker's config.json; wrong ones are refused"
+      : "SKIPPED: install apache2-utils for htpasswd",
+    async () => {
+      const { stdout } = await run("htpasswd", ["-Bbn", "someone", "right"]);
+      const passwords = join(dir, "htpasswd");
+      await writeFile(passwords, stdout);
+      await using locked = await startRegistry(join(dir, "locked"), { htpasswd: passwords });
+      const target = `docker://${locked.host}/lib/tools:1`;
+      await skopeo("copy", "--dest-tls-verify=false", "--dest-creds=someone:right", `oci:${layout("cold")}:1`, target);
+      const withPassword = async (password: string) => {
+        const auth = Buffer.from(`someone:${password}`).toString("base64");
+        await writeFile(join(dir, "config.json"), JSON.stringify({ auths: { [locked.host]: { auth } } }));
+        return runMote(
+          ["pull", "--json", "--cache", join(dir, `cache-${password}`), target, `oci:${layout(password)}:1`],
+          {
+            env: { DOCKER_CONFIG: dir },
+          },
+        );
+      };
+      expect(await withPassword("right")).toMatchObject({ status: 0, stderr: "" });
+      const refused = await withPassword("wrong");
+      expect(refused.status).toBe(1);
+      expect(JSON.parse(refused.stderr).error.code).toBe("MOTE_UNAUTHORIZED");
+      expect(refused.stderr).not.toContain("wrong");
+      expect(await exists(layout("wrong"))).toBe(false);
+    },
+  );
+
+  it("with the registry gone, what was pulled before is pulled from the cache", async () => {
+    const gone = await startRegistry(join(dir, "gone"));
+    const target = `docker://${gone.host}/lib/tools:1`;
+    await skopeo("copy", "--dest-tls-verify=false", `oci:${layout("cold")}:1`, target);
+    expect((await pull(target)).status).toBe(0);
+    await gone.stop();
+    const ended = await pull(target, `oci:${layout("offline")}:1`);
+    expect(ended.status).toBe(0);
+    expect(JSON.parse(await skopeo("inspect", `oci:${layout("offline")}:1`)).Digest).toBe(image.digest);
+  });
+});
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,243 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import {
+  type BlobInfoCache,
+  type Cancellable,
+  type Digest,
+  LayerBlobInfo,
+  LayerLocator,
+  type Logger,
+  type MoteCache,
+  MoteError,
+  type MoteInfo,
+  NilCache,
+  type Ref,
+  silentLogger,
+  type TagStore,
+} from "@mote/core";
+import { assertMovable, formatRef, parseRef, refCodec } from "@mote/ref";
+import type { MoteServer, ServeOptions } from "@mote/server";
+import type { TransferEvent, TransferReport } from "@mote/transfer";
+import { addFile } from "./add-file.js";
+import { withKnownNames } from "./known-names.js";
+import { Places } from "./places.js";
+
+export interface OpenMoteOptions extends Cancellable {
+  /** The cache folder, made where it is missing. */
+  readonly dir: string;
+  /** Speak HTTP, not TLS, to registries. On loopback addresses that is done anyway. */
+  readonly plainHttp?: boolean | undefined;
+  /**
+   * Go on without a cache where `dir` cannot be written. Then only what has a destination of its own can be moved.
+   * Default false: MOTE_UNWRITABLE.
+   */
+  readonly cacheOptional?: boolean | undefined;
+  /** Silent by default. */
+  readonly logger?: Logger | undefined;
+}
+
+export interface PullOptions extends Cancellable {
+  /** Only this platform of an index, as `os/architecture[/variant]`. Default: all of them. */
+  readonly platform?: string | undefined;
+  /** Blobs moved at once. */
+  readonly concurrency?: number | undefined;
+  readonly onEvent?: ((event: TransferEvent) => void) | undefined;
+}
+
+/** The usual parts, put together. Every part can be taken out and used by itself. */
+export interface OpenMote extends AsyncDisposable {
+  readonly dir: string;
+  readonly cache: MoteCache;
+  /** Names for manifests in the cache: references as they were pulled, without scheme. */
+  readonly tags: TagStore;
+  readonly bic: BlobInfoCache;
+  readonly locator: LayerLocator;
+  /**
+   * Moves an image from `source` through the cache to `destination`, or into the cache alone. References as in `@mote/ref`.
+   * The cache keeps it under the source's name, and answers for the source when that cannot be reached.
+   * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_UNREACHABLE ·
+   *   MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH · MOTE_SIZE_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE …
+   */
+  pull(source: string, destination?: string, options?: PullOptions): Promise<TransferReport>;
+  /** Copies a file into the cache. @throws MOTE_NOT_FOUND where there is no such file */
+  addFile(path: string, options?: Cancellable): Promise<MoteInfo>;
+  /** References, without scheme, where the blob has been seen; newest first. */
+  locate(digest: Digest, options?: Cancellable): Promise<string[]>;
+  /** Fetches what is missing of every tagged image from where it came from. Answers the names that could not be completed. */
+  repair(options?: Cancellable): Promise<string[]>;
+  /** The cache as an OCI registry, read-only. */
+  serve(options?: Omit<ServeOptions, "source" | "tags">): Promise<MoteServer>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the cache in a folder, with everything that is usually wanted around it.
+ * @throws MOTE_UNWRITABLE · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
+ */
+export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
+  const { dir, logger = silentLogger, plainHttp = false, signal } = options;
+  const { FileCache } = await import("@mote/fs");
+  const cache = new FileCache(dir, { logger });
+  try {
+    await cache.initialize({ signal });
+  } catch (error) {
+    const missing = MoteError.isInstance(error) && (error.code === "MOTE_UNWRITABLE" || error.code === "MOTE_NO_SPACE");
+    if (!options.cacheOptional || !missing) throw error;
+    logger.warn(`going on without a cache: ${error.message}`);
+    const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
+    return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), logger, plainHttp });
+  }
+  const { LmdbBlobInfoCache } = await import("@mote/bic-lmdb");
+  const bic = new LmdbBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), { logger });
+  return new Wired({ dir, cache, tags: cache.tags, bic, logger, plainHttp });
+}
+
+interface Parts {
+  readonly dir: string;
+  readonly cache: MoteCache;
+  readonly tags?: TagStore;
+  readonly bic: BlobInfoCache;
+  readonly logger: Logger;
+  readonly plainHttp: boolean;
+}
+
+class Wired implements OpenMote {
+  readonly dir: string;
+  readonly cache: MoteCache;
+  readonly tags: TagStore;
+  readonly bic: BlobInfoCache;
+  readonly locator: LayerLocator;
+  readonly #logger: Logger;
+  readonly #places: Places;
+
+  constructor({ dir, cache, tags, bic, logger, plainHttp }: Parts) {
+    this.dir = dir;
+    this.cache = cache;
+    this.tags = tags ?? noTags;
+    this.bic = bic;
+    this.locator = new LayerLocator(bic, refCodec);
+    this.#logger = logger;
+    this.#places = new Places({ plainHttp, logger });
+  }
+
+  async pull(source: string, destination?: string, options: PullOptions = {}): Promise<TransferReport> {
+    const from = readMovable(source);
+    const name = nameInCache(from);
+    if (destination === undefined) return this.#move(from, undefined, { ...options, tags: [name] });
+    const to = readMovable(destination);
+    const target = to.tag ?? from.tag;
+    const report = await this.#move(from, to, { ...options, ...(target === undefined ? {} : { tags: [target] }) });
+    await this.#remember(name, report);
+    return report;
+  }
+
+  addFile(path: string, options: Cancellable = {}): Promise<MoteInfo> {
+    return addFile(this.cache, path, options);
+  }
+
+  async locate(digest: Digest, options: Cancellable = {}): Promise<string[]> {
+    const sources = await new LayerBlobInfo([digest], this.locator).getSources(options);
+    return sources.get(digest) ?? [];
+  }
+
+  async repair(options: Cancellable = {}): Promise<string[]> {
+    const incomplete: string[] = [];
+    for await (const { name, descriptor } of this.tags.list(options)) {
+      const ref = registryOf(name);
+      if (ref === undefined) continue;
+      const { digest } = descriptor;
+      try {
+        // Its own digest as name: what is tagged here stays what it is, wherever the registry's tag has gone.
+        await this.#move({ ...ref, digest }, undefined, { ...options, tags: [digest] });
+      } catch (error) {
+        if (!MoteError.isInstance(error)) throw error;
+        this.#logger.warn(`${name} could not be completed: ${error.message}`);
+        incomplete.push(name);
+      }
+    }
+    return incomplete;
+  }
+
+  async serve(options: Omit<ServeOptions, "source" | "tags"> = {}): Promise<MoteServer> {
+    const { serve } = await import("@mote/server");
+    return serve({ source: this.cache, tags: this.tags, logger: this.#logger, ...options });
+  }
+
+  async close(): Promise<void> {
+    await this.#places.close();
+    await this.bic.close();
+    await this.cache[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #move(from: Ref, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
+    const { transfer } = await import("@mote/transfer");
+    const source = await this.#places.source(from);
+    const destination = to && (await this.#places.destination(to));
+    try {
+      return await transfer({
+        source: withKnownNames(source, nameInCache(from), this.tags, this.#logger),
+        ...(destination ? { destination } : {}),
+        cache: this.cache,
+        bic: this.bic,
+        refCodec,
+        logger: this.#logger,
+        refs: [from],
+        ...options,
+      });
+    } finally {
+      await source[Symbol.asyncDispose]?.();
+      await destination?.[Symbol.asyncDispose]?.();
+    }
+  }
+
+  /** A name for the image in the cache too: it is then found without the registry, and pruned as a whole. */
+  async #remember(name: string, report: TransferReport): Promise<void> {
+    const root = report.refs[0]?.descriptor;
+    if (root === undefined || !(await this.cache.moteExists(root.digest))) return;
+    try {
+      await this.tags.tag(name, root);
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      this.#logger.warn(`the cache could not name ${name}: ${error.message}`);
+    }
+  }
+}
+
+type MoveOptions = PullOptions & { readonly tags?: readonly string[] };
+
+/** @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
+function readMovable(text: string): Ref {
+  const ref = parseRef(text, { home: homedir() });
+  assertMovable(ref);
+  return ref;
+}
+
+/** A registry's reference without scheme, as people write it; of anything else the whole, with its folder's full path. */
+function nameInCache(ref: Ref): string {
+  return ref.transport === "docker" ? formatRef(ref) : formatRef({ ...ref, path: resolve(ref.path) }, { scheme: true });
+}
+
+/** The registry that a name in the cache came from, if it came from one. */
+function registryOf(name: string): Ref | undefined {
+  try {
+    const ref = parseRef(name);
+    return ref.transport === "docker" ? ref : undefined;
+  } catch (error) {
+    if (MoteError.isInstance(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What a cache that keeps nothing knows by name. */
+const noTags: TagStore = {
+  async resolve() {
+    return undefined;
+  },
+  async tag() {},
+  async untag() {},
+  async *list() {},
+};
