@@ -24,6 +24,8 @@ export type MoteErrorCode =
   | "MOTE_TOO_LARGE"
   /** No platform of the index is the one asked for. */
   | "MOTE_NO_PLATFORM"
+  /** Exported facts of a blob-info cache that cannot be read. `details`: `{ line }`. */
+  | "MOTE_INVALID_FACT"
   /** A tag or another name that the place cannot hold. */
   | "MOTE_INVALID_NAME"
   /** The registry wants credentials, or refused those it got (401). */
@@ -38,6 +40,8 @@ export type MoteErrorCode =
   | "MOTE_RATE_LIMITED"
   /** The registry answered in a way that the distribution specification does not allow, or with a server error. */
   | "MOTE_REGISTRY"
+  /** A server cannot have the address that it was told to listen on. */
+  | "MOTE_LISTEN"
   /** A configuration file cannot be read. */
   | "MOTE_CONFIG"
   /** A folder or file of a format version that this release does not know. */

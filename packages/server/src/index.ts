@@ -1,1 +1,3 @@
-export {};
+export type { EndpointOptions } from "./endpoint.js";
+export { createHandler, type Handler } from "./handler.js";
+export { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "./serve.js";

@@ -1,0 +1,43 @@
+import type { Answer } from "./answer.js";
+import { Endpoint, type EndpointOptions } from "./endpoint.js";
+
+export type Handler = (request: Request) => Promise<Response>;
+
+/**
+ * The endpoint as a function from a web `Request` to a `Response`, for any server that takes one. A body that cannot be sent
+ * whole and sound ends in an error, upon which that server must break the connection.
+ */
+export function createHandler(options: EndpointOptions): Handler {
+  const endpoint = new Endpoint(options);
+  return async (request) => {
+    const answer = await endpoint.answer({
+      method: request.method,
+      url: new URL(request.url),
+      header: (name) => request.headers.get(name) ?? undefined,
+      signal: request.signal,
+    });
+    return new Response(responseBody(answer.body), { status: answer.status, headers: answer.headers });
+  };
+}
+
+function responseBody(body: Answer["body"]): ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null {
+  if (body === undefined) return null;
+  if (body instanceof Uint8Array) return new Uint8Array(body);
+  const chunks = body.chunks[Symbol.asyncIterator]();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await chunks.next();
+          if (!done) return controller.enqueue(value);
+          controller.close();
+        } catch (error) {
+          controller.error(error);
+        }
+        await body.close();
+      },
+      cancel: () => body.close(),
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,29 @@
+import { Refusal } from "./answer.js";
+
+export interface Page {
+  readonly entries: readonly string[];
+  /** The `Link` header's value that leads on; undefined on the last page. */
+  readonly link: string | undefined;
+}
+
+/** Sorts names, drops repetitions, and cuts out what `n` and `last` ask for (distribution-spec, "Listing Tags"). */
+export function cutPage(names: Iterable<string>, url: URL): Page {
+  const limit = readLimit(url.searchParams.get("n"));
+  const last = url.searchParams.get("last");
+  const sorted = [...new Set(names)].sort();
+  const rest = last === null ? sorted : sorted.filter((name) => name > last);
+  const entries = rest.slice(0, limit);
+  const lastShown = entries.at(-1);
+  if (entries.length === rest.length || lastShown === undefined) return { entries, link: undefined };
+  const next = new URLSearchParams(url.searchParams);
+  next.set("last", lastShown);
+  return { entries, link: `<${url.pathname}?${next}>; rel="next"` };
+}
+
+function readLimit(text: string | null): number {
+  if (text === null) return Number.POSITIVE_INFINITY;
+  if (!/^\d+$/.test(text)) {
+    throw new Refusal(400, "PAGINATION_NUMBER_INVALID", "n is a whole number, 0 or more", { detail: { n: text } });
+  }
+  return Number(text);
+}
