@@ -1,1 +1,3 @@
-export {};
+export type { Delivery, TransferEvent } from "./events.js";
+export type { Tally, TransferReport, TransferredRef } from "./report.js";
+export { type TransferOptions, transfer, type VerifyContext } from "./transfer.js";

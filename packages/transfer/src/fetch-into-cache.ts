@@ -1,0 +1,96 @@
+import {
+  type ContentSource,
+  type Descriptor,
+  type MoteCache,
+  MoteError,
+  type MoteWriter,
+  type ResumableWriter,
+} from "@mote/core";
+import type { Feed } from "./feed.js";
+import { inlinedBytes } from "./inlined-data.js";
+
+/** The cache could not take the bytes, whatever the source sent. `cause` says why. */
+export class CacheFault extends Error {}
+
+export interface Fetch {
+  readonly source: ContentSource;
+  readonly cache: MoteCache;
+  readonly descriptor: Descriptor;
+  readonly signal: AbortSignal;
+  /** Called when it is known from where on the source is read; what it answers is fed with the bytes from there on. */
+  readonly begin: (offset: number) => Feed | undefined;
+  /** So many bytes of the blob are here now. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+/**
+ * Moves a blob from the source into the cache, whose writer checks size and digest; the feed ends cleanly after that only.
+ * Answers how many bytes the source sent.
+ * @throws CacheFault · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws
+ */
+export async function fetchIntoCache(fetch: Fetch): Promise<number> {
+  const { descriptor, signal } = fetch;
+  const writer = await openWriter(fetch);
+  const offset = isResumable(writer) ? writer.offset : 0;
+  const feed = fetch.begin(offset);
+  const inlined = inlinedBytes(descriptor);
+  let bytes = offset;
+  try {
+    for await (const chunk of inlined ? [inlined.subarray(offset)] : chunksFrom(fetch, offset)) {
+      signal.throwIfAborted();
+      await cacheSide(writer.write(chunk), signal);
+      bytes += chunk.byteLength;
+      fetch.onBytes(bytes);
+      await feed?.push(chunk);
+    }
+    signal.throwIfAborted();
+    await cacheSide(writer.close(), signal);
+    feed?.end();
+    return inlined ? 0 : bytes - offset;
+  } catch (error) {
+    feed?.fail(error);
+    await giveUp(writer, error);
+    throw error;
+  }
+}
+
+/** Wrong bytes came, rather than none. */
+export function isMismatch(error: unknown): boolean {
+  return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_DIGEST_MISMATCH");
+}
+
+async function openWriter({ cache, descriptor, signal }: Fetch): Promise<MoteWriter | ResumableWriter> {
+  const { digest, mediaType, size } = descriptor;
+  const mote = await cacheSide(cache.createMote(digest, mediaType, size, { signal }), signal);
+  return cacheSide(cache.resumeMote?.(mote, { signal }) ?? cache.moteWriter(digest, { signal }), signal);
+}
+
+/** The cache's writer verifies, so the source need not. */
+async function* chunksFrom({ source, descriptor, signal }: Fetch, start: number): AsyncGenerator<Uint8Array> {
+  if (start === descriptor.size) return;
+  await using reader = await source.blob(descriptor, { start, verifyOnRead: false, signal });
+  yield* reader;
+}
+
+async function cacheSide<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw isMismatch(error) ? error : new CacheFault("the cache cannot be written", { cause: error });
+  }
+}
+
+/** What was received before a connection broke is kept for the next attempt; wrong bytes are not. */
+async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown): Promise<void> {
+  try {
+    if (isResumable(writer) && !isMismatch(error) && !(error instanceof CacheFault)) await writer.suspend();
+    else await writer.abort();
+  } catch {
+    // The failure that is on its way says more than that of tidying up after it.
+  }
+}
+
+function isResumable(writer: MoteWriter | ResumableWriter): writer is ResumableWriter {
+  return "suspend" in writer;
+}

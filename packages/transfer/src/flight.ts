@@ -1,0 +1,62 @@
+import type { Digest, MoteCache } from "@mote/core";
+
+/** Keyed by the cache itself: those who share one share its fetches, and two caches never meet. */
+const inFlight = new WeakMap<MoteCache, Map<Digest, Flight>>();
+
+/** The fetch that brings `digest` into `cache` at this moment, in this process. */
+export function flightOf(cache: MoteCache, digest: Digest): Flight | undefined {
+  return inFlight.get(cache)?.get(digest);
+}
+
+/** Begins a fetch for others to join. */
+export function beginFlight(cache: MoteCache, digest: Digest, run: (signal: AbortSignal) => Promise<void>): Flight {
+  const flights = inFlight.get(cache) ?? new Map<Digest, Flight>();
+  inFlight.set(cache, flights);
+  const flight: Flight = new Flight(run, () => {
+    if (flights.get(digest) === flight) flights.delete(digest);
+  });
+  flights.set(digest, flight);
+  return flight;
+}
+
+/** One fetch and those who wait for it. It belongs to all of them: it goes on until the last has left. */
+export class Flight {
+  readonly #controller = new AbortController();
+  readonly #land: () => void;
+  readonly #landing: Promise<void>;
+  #members = 0;
+  #hasLanded = false;
+
+  constructor(run: (signal: AbortSignal) => Promise<void>, onLanding: () => void) {
+    this.#land = onLanding;
+    this.#landing = run(this.#controller.signal).finally(() => {
+      this.#hasLanded = true;
+      onLanding();
+    });
+    this.#landing.catch(() => {});
+  }
+
+  /** Waits for the end. An abort ends the waiting, and the fetch only if nobody else waits: then it has ended on return. */
+  async join(signal: AbortSignal): Promise<void> {
+    this.#members += 1;
+    try {
+      await untilAborted(this.#landing, signal);
+    } finally {
+      this.#members -= 1;
+      if (this.#members === 0 && !this.#hasLanded) {
+        this.#land();
+        this.#controller.abort(signal.reason);
+        await this.#landing.catch(() => {});
+      }
+    }
+  }
+}
+
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

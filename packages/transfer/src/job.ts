@@ -1,0 +1,89 @@
+import {
+  type ContentDestination,
+  type ContentSource,
+  type Digest,
+  type Logger,
+  type MoteCache,
+  MoteError,
+} from "@mote/core";
+import type { TransferEvent } from "./events.js";
+import { Tallies } from "./report.js";
+
+export interface JobParts {
+  readonly source: ContentSource;
+  readonly destination: ContentDestination | undefined;
+  readonly cache: MoteCache;
+  readonly logger: Logger;
+  readonly concurrency: number;
+  readonly onEvent: ((event: TransferEvent) => void) | undefined;
+  /** The caller's. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One call of `transfer`: its parts, what it counts, and how it stops. */
+export class Job {
+  readonly source: ContentSource;
+  readonly destination: ContentDestination | undefined;
+  readonly cache: MoteCache;
+  readonly logger: Logger;
+  readonly concurrency: number;
+  readonly tallies = new Tallies();
+  readonly warnings: string[] = [];
+  /** Aborted by the caller, or by the first failure; its reason is what the transfer rejects with. */
+  readonly signal: AbortSignal;
+  readonly #stop = new AbortController();
+  readonly #onEvent: ((event: TransferEvent) => void) | undefined;
+  #ended = false;
+
+  constructor(parts: JobParts) {
+    this.source = parts.source;
+    this.destination = parts.destination;
+    this.cache = parts.cache;
+    this.logger = parts.logger;
+    this.concurrency = parts.concurrency;
+    this.#onEvent = parts.onEvent;
+    this.signal = parts.signal ? AbortSignal.any([parts.signal, this.#stop.signal]) : this.#stop.signal;
+  }
+
+  /** A listener that throws must not end what another transfer may be waiting for. */
+  emit(event: TransferEvent): void {
+    if (this.#ended) return;
+    try {
+      this.#onEvent?.(event);
+    } catch (error) {
+      this.logger.error("a listener of transfer events threw", { event, error });
+    }
+  }
+
+  /** Reports a failure that the transfer goes on without. */
+  warn(message: string, cause: unknown, digest?: Digest): void {
+    const text = `${message}: ${cause instanceof Error ? cause.message : String(cause)}`;
+    this.warnings.push(text);
+    this.logger.warn(text, { digest, cause });
+    this.emit({ type: "warning", message: text, code: MoteError.isInstance(cause) ? cause.code : undefined, digest });
+  }
+
+  /** Nothing is told to the listener after the transfer has returned. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /**
+   * Does `act` for all items, as many at once as the job may. The first failure stops the others, and is thrown when they
+   * have ended.
+   */
+  async forEach<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void> {
+    const queue = items[Symbol.iterator]();
+    const work = async (): Promise<void> => {
+      for (let next = queue.next(); !next.done && !this.signal.aborted; next = queue.next()) {
+        try {
+          await act(next.value);
+        } catch (error) {
+          this.#stop.abort(error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: this.concurrency }, work));
+    this.signal.throwIfAborted();
+  }
+}

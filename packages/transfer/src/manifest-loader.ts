@@ -1,0 +1,88 @@
+import {
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestBytes,
+  isNotFound,
+  type Manifest,
+  MoteError,
+  maxManifestBytes,
+  parseDigest,
+  parseManifest,
+  readMote,
+} from "@mote/core";
+import { inlinedBytes } from "./inlined-data.js";
+import type { Job } from "./job.js";
+
+/** Bytes of all manifests of one transfer, which are kept until it ends. */
+const maxTotalBytes = 64 * 1024 * 1024;
+
+export interface LoadedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly manifest: Manifest;
+  readonly from: "cache" | "source" | "data";
+}
+
+/** Reads manifests, from the cache where they are there and whole, and believes nothing in them before size and digest agree. */
+export class ManifestLoader {
+  readonly #job: Job;
+  readonly #loaded = new Map<Digest, Promise<LoadedManifest>>();
+  #totalBytes = 0;
+
+  constructor(job: Job) {
+    this.#job = job;
+  }
+
+  /** @throws MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST · what the source throws */
+  load(descriptor: Descriptor): Promise<LoadedManifest> {
+    const digest = parseDigest(descriptor.digest);
+    const loading = this.#loaded.get(digest) ?? this.#read(descriptor);
+    this.#loaded.set(digest, loading);
+    return loading;
+  }
+
+  /** The bytes of a manifest that is in the cache, whole. */
+  async fromCache(digest: Digest): Promise<Uint8Array | undefined> {
+    const { cache, signal } = this.#job;
+    try {
+      return await readMote(cache, digest, { maxBytes: maxManifestBytes, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isNotFound(error)) this.#job.warn(`the cache cannot give ${digest}, so it is fetched`, error, digest);
+      return undefined;
+    }
+  }
+
+  async #read(descriptor: Descriptor): Promise<LoadedManifest> {
+    const { digest, size, mediaType } = descriptor;
+    this.#totalBytes += size;
+    if (size > maxManifestBytes || this.#totalBytes > maxTotalBytes) {
+      throw new MoteError(
+        "MOTE_TOO_LARGE",
+        `the manifest ${digest} has ${size} bytes; the bounds are ${maxManifestBytes} for one and ${maxTotalBytes} for all`,
+        { details: { digest, size } },
+      );
+    }
+    const inlined = inlinedBytes(descriptor);
+    const cached = inlined ?? (await this.fromCache(digest));
+    const bytes = cached ?? (await this.#job.source.manifest(descriptor, { signal: this.#job.signal }));
+    assertIs(descriptor, bytes);
+    const from = inlined ? "data" : cached ? "cache" : "source";
+    return { descriptor, bytes, manifest: parseManifest(bytes, mediaType), from };
+  }
+}
+
+function assertIs({ digest, size }: Descriptor, bytes: Uint8Array): void {
+  if (bytes.byteLength !== size) {
+    throw new MoteError("MOTE_SIZE_MISMATCH", `the manifest ${digest} has ${bytes.byteLength} bytes, not ${size}`, {
+      details: { digest, expected: size, actual: bytes.byteLength },
+    });
+  }
+  const actual = digestBytes(bytes, digestAlgorithm(digest));
+  if (actual !== digest) {
+    throw new MoteError("MOTE_DIGEST_MISMATCH", `expected the manifest ${digest}, and its bytes hash to ${actual}`, {
+      details: { digest, actual },
+    });
+  }
+}

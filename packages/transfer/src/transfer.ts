@@ -1,0 +1,223 @@
+import {
+  type BlobInfoCache,
+  type ContentDestination,
+  type ContentSource,
+  type Descriptor,
+  type Digest,
+  isDigest,
+  type Lease,
+  type Logger,
+  type Manifest,
+  type MoteCache,
+  type Platform,
+  type Ref,
+  type RefCodec,
+  silentLogger,
+  sniffManifestType,
+} from "@mote/core";
+import { BlobMover } from "./blob-mover.js";
+import type { TransferEvent } from "./events.js";
+import { type Graph, readGraph } from "./graph.js";
+import { Job } from "./job.js";
+import { Locations } from "./locations.js";
+import { ManifestLoader } from "./manifest-loader.js";
+import { parsePlatform, pickPlatform } from "./platform.js";
+import { putManifests } from "./put-manifests.js";
+import type { TransferReport } from "./report.js";
+
+const defaultConcurrency = 6;
+
+/** What a `verify` hook is told beside the manifest that is about to be moved. */
+export interface VerifyContext {
+  readonly ref: Ref | string;
+  /** What the reference stands for: of an index and a platform, the index. */
+  readonly resolved: Descriptor;
+  /** The manifest's exact bytes. */
+  readonly bytes: Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+export interface TransferOptions {
+  readonly source: ContentSource;
+  /** Default: into the cache alone. */
+  readonly destination?: ContentDestination | undefined;
+  /** Those who give the same object share its fetches. Initialized. */
+  readonly cache: MoteCache;
+  /** With `refCodec`: learns where blobs were verified to be, and is asked for places to mount from. */
+  readonly bic?: BlobInfoCache | undefined;
+  readonly refCodec?: RefCodec | undefined;
+  /** As the source resolves them. */
+  readonly refs: readonly (Ref | string)[];
+  /**
+   * Names at the destination, or without one in the cache's `tags`; one for each of `refs`. Where there is none, the destination
+   * uses the reference's own tag, and the cache none. A digest as name stands for: no name.
+   */
+  readonly tags?: readonly (string | undefined)[] | undefined;
+  /** Manifests or blobs at once. Default 6. */
+  readonly concurrency?: number | undefined;
+  /** Of an index, move this alone, given as `os/architecture[/variant]` or so in parts. Default: everything. */
+  readonly platform?: Platform | string | undefined;
+  /** Signatures, policy: asked for every reference before anything is moved for it. Throwing stops the transfer. */
+  readonly verify?:
+    | ((descriptor: Descriptor, manifest: Manifest, context: VerifyContext) => void | Promise<void>)
+    | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: TransferEvent) => void) | undefined;
+  /** Silent by default. */
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * Moves what the references stand for, with everything below, from the source through the cache to the destination. Tags come
+ * last, so that a name never stands for something incomplete. The first failure stops the rest; what is whole by then stays.
+ * @throws MOTE_NOT_FOUND · MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH ·
+ *   MOTE_NO_PLATFORM · MOTE_UNWRITABLE and MOTE_NO_SPACE (of the cache only without a destination) · what source, destination
+ *   and `verify` throw · the reason of `signal`
+ */
+export async function transfer(options: TransferOptions): Promise<TransferReport> {
+  const { source, destination, cache, refs, tags = [], signal, concurrency = defaultConcurrency } = options;
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new TypeError("concurrency must be a whole number from 1");
+  if (tags.length > refs.length) throw new TypeError("there are more tags than refs");
+  const { logger = silentLogger, onEvent } = options;
+  const platform = typeof options.platform === "string" ? parsePlatform(options.platform) : options.platform;
+  const job = new Job({ source, destination, cache, logger, concurrency, onEvent, signal });
+  try {
+    return await run(job, { ...options, platform });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    job.end();
+  }
+}
+
+type Plan = Omit<TransferOptions, "platform"> & { readonly platform: Platform | undefined };
+
+async function run(job: Job, options: Plan): Promise<TransferReport> {
+  const startedMs = performance.now();
+  job.signal.throwIfAborted();
+  const loader = new ManifestLoader(job);
+  const roots = await findRoots(job, loader, options);
+  const graph = await readGraph(
+    job,
+    loader,
+    roots.map(({ descriptor }) => descriptor),
+  );
+  for (const root of roots) await askVerifier(job, loader, root, options.verify);
+  announce(job, graph);
+  const lease = await takeLease(job, graph);
+  try {
+    const mover = new BlobMover(job, new Locations(job, options.bic, options.refCodec));
+    await job.forEach(graph.blobs, (descriptor) => mover.move(descriptor));
+    await putManifests(job, graph);
+    for (const { name, descriptor } of roots) await setName(job, name, descriptor);
+  } finally {
+    await lease?.release();
+  }
+  return reportOf(job, graph, roots, startedMs);
+}
+
+interface Root {
+  readonly ref: Ref | string;
+  readonly resolved: Descriptor;
+  /** What is moved. */
+  readonly descriptor: Descriptor;
+  readonly name: string | undefined;
+}
+
+async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promise<readonly Root[]> {
+  const { refs, tags = [], platform } = options;
+  const roots = new Map<number, Root>();
+  await job.forEach(refs.entries(), async ([at, ref]) => {
+    const resolved = (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal: job.signal }));
+    const descriptor = platform === undefined ? resolved : await pickPlatform(loader, resolved, platform);
+    const name = tags[at] ?? (job.destination === undefined ? undefined : ownTag(ref));
+    roots.set(at, { ref, resolved, descriptor, name: isDigest(name) ? undefined : name });
+  });
+  return [...roots].sort(([a], [b]) => a - b).map(([, root]) => root);
+}
+
+/** What is asked for by its digest and kept whole needs no asking, and no network. */
+async function knownByDigest(loader: ManifestLoader, ref: Ref | string): Promise<Descriptor | undefined> {
+  const digest = digestOf(ref);
+  const bytes = digest && (await loader.fromCache(digest));
+  return digest && bytes && { digest, size: bytes.byteLength, mediaType: sniffManifestType(bytes) };
+}
+
+function digestOf(ref: Ref | string): Digest | undefined {
+  if (typeof ref === "string") return isDigest(ref) ? ref : undefined;
+  return ref.digest;
+}
+
+function ownTag(ref: Ref | string): string | undefined {
+  if (typeof ref !== "string") return ref.tag;
+  return ref === "" || ref.startsWith("@") ? undefined : ref;
+}
+
+async function askVerifier(
+  job: Job,
+  loader: ManifestLoader,
+  { ref, resolved, descriptor }: Root,
+  verify: TransferOptions["verify"],
+): Promise<void> {
+  if (verify === undefined) return;
+  const { manifest, bytes } = await loader.load(descriptor);
+  await verify(descriptor, manifest, { ref, resolved, bytes, signal: job.signal });
+  job.signal.throwIfAborted();
+}
+
+function announce(job: Job, graph: Graph): void {
+  for (const { size } of graph.foreign) job.tallies.add("foreign", size);
+  job.emit({
+    type: "plan",
+    manifests: graph.manifests.flat().length,
+    blobs: graph.blobs.length,
+    bytes: graph.blobs.reduce((sum, { size }) => sum + size, 0),
+  });
+}
+
+/** Keeps prune away from what is there and still needed. */
+async function takeLease(job: Job, graph: Graph): Promise<Lease | undefined> {
+  const { cache, signal } = job;
+  const needed = [...graph.blobs, ...graph.manifests.flat().map(({ descriptor }) => descriptor)];
+  try {
+    return await cache.lease?.(
+      needed.map(({ digest }) => digest),
+      { signal },
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    job.warn("the cache cannot hold on to what is being moved", error);
+    return undefined;
+  }
+}
+
+async function setName(job: Job, name: string | undefined, descriptor: Descriptor): Promise<void> {
+  const { destination, cache, signal } = job;
+  signal.throwIfAborted();
+  if (destination !== undefined) await destination.tag(name ?? descriptor.digest, descriptor, { signal });
+  else if (name !== undefined) await cache.tags?.tag(name, descriptor, { signal });
+}
+
+function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: number): TransferReport {
+  const { tallies, warnings } = job;
+  const manifests = graph.manifests.flat();
+  return {
+    refs: roots.map(({ ref, descriptor, name }) => ({ ref, descriptor, tag: name })),
+    fetched: tallies.of("fetched"),
+    hit: tallies.of("hit"),
+    linked: tallies.of("linked"),
+    copied: tallies.of("copied"),
+    mounted: tallies.of("mounted"),
+    skipped: tallies.of("skipped"),
+    foreign: tallies.of("foreign"),
+    manifests: {
+      count: manifests.length,
+      bytes: manifests.reduce((sum, { bytes }) => sum + bytes.byteLength, 0),
+      fetched: manifests.filter(({ from }) => from === "source").length,
+    },
+    durationMs: performance.now() - startedMs,
+    warnings,
+  };
+}
