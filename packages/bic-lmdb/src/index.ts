@@ -1,1 +1,1 @@
-export {};
+export { LmdbBlobInfoCache } from "./lmdb-blob-info-cache.js";

@@ -1,1 +1,1 @@
-export {};
+export { MemoryBlobInfoCache } from "./memory-blob-info-cache.js";

@@ -1,0 +1,314 @@
+import { createHash } from "node:crypto";
+import type { BlobFact, Digest, DigestRow, FactCounts, FactRows, Place, Sighting } from "@mote/core";
+import type { Database } from "lmdb";
+import { RowReader, RowWriter } from "./row-bytes.js";
+
+/** The first byte of a key tells what the row holds. */
+const rowKind = { scope: 2, digest: 3, form: 4, newest: 5, older: 6 } as const;
+
+/**
+ * A blob's newest locations share one row, so that one look-up reads them; those beyond have a row each, so that a record of a
+ * blob that is everywhere rewrites little.
+ */
+const newestCount = 16;
+
+const nothing = Buffer.from([0]);
+const hasPair = 1;
+const hasTransformer = 2;
+
+interface NewestRow {
+  /** Whether there may be older ones, in rows of their own. */
+  more: boolean;
+  /** Newest first. */
+  readonly sightings: Sighting[];
+}
+
+export type Counts = { -readonly [Kind in keyof FactCounts]: number };
+
+/** Facts as rows of LMDB. Reads what the transaction at hand sees; writes only inside one. */
+export class LmdbRows implements FactRows {
+  /** Of the transaction at hand. */
+  counts: Counts = { locations: 0, absences: 0, pairs: 0, transformers: 0 };
+  readonly #db: Database<Buffer, Buffer>;
+  readonly #key = new RowWriter();
+  readonly #row = new RowWriter();
+  readonly #scopeHashes = new Map<string, Buffer>();
+  readonly #writtenScopes = new Set<string>();
+
+  constructor(db: Database<Buffer, Buffer>) {
+    this.#db = db;
+  }
+
+  digestRow(digest: Digest): DigestRow | undefined {
+    const bytes = this.#db.getBinaryFast(this.#digestKey(digest));
+    return bytes === undefined ? undefined : readDigestRow(new RowReader(bytes));
+  }
+
+  setDigestRow(digest: Digest, row: DigestRow): void {
+    this.#countDigest(this.digestRow(digest), -1);
+    this.#countDigest(row, 1);
+    const { pair, transformer } = row;
+    const key = this.#digestKey(digest);
+    if (pair === undefined && transformer === undefined) {
+      this.#db.removeSync(key);
+      return;
+    }
+    const bytes = this.#row.clear();
+    bytes.byte((pair === undefined ? 0 : hasPair) | (transformer === undefined ? 0 : hasTransformer));
+    if (pair !== undefined) bytes.number(pair.sequence).number(pair.lastSeenMs).digest(pair.untransformed);
+    if (transformer !== undefined) {
+      bytes.number(transformer.sequence).number(transformer.lastSeenMs).text(transformer.name);
+    }
+    this.#db.putSync(key, bytes.bytes);
+  }
+
+  *forms(untransformed: Digest): Generator<Digest> {
+    const start = Buffer.from(this.#key.clear().byte(rowKind.form).digest(untransformed).bytes);
+    for (const key of this.#db.getKeys({ start, end: keyAfter(start) })) {
+      yield new RowReader(key, start.length).digest();
+    }
+  }
+
+  addForm(untransformed: Digest, form: Digest): void {
+    this.#db.putSync(this.#formKey(untransformed, form), nothing);
+  }
+
+  removeForm(untransformed: Digest, form: Digest): void {
+    this.#db.removeSync(this.#formKey(untransformed, form));
+  }
+
+  *sightings(place: Place): Generator<Sighting> {
+    const newest = this.#newest(place);
+    if (newest === undefined) return;
+    yield* newest.sightings;
+    if (newest.more) yield* this.#older(place);
+  }
+
+  sighting(place: Place, location: string): Sighting | undefined {
+    const newest = this.#newest(place);
+    const found = newest?.sightings.find((sighting) => sighting.location === location);
+    return found ?? (newest?.more ? this.#olderSighting(place, location) : undefined);
+  }
+
+  setSighting(place: Place, sighting: Sighting): void {
+    this.#writeScope(place);
+    const newest = this.#newest(place) ?? { more: false, sightings: [] };
+    const { sightings } = newest;
+    this.#count(this.#take(place, newest, sighting.location), -1);
+    this.#count(sighting, 1);
+    const older = sightings.findIndex(({ sequence }) => sequence < sighting.sequence);
+    sightings.splice(older < 0 ? sightings.length : older, 0, sighting);
+    if (sightings.length > newestCount) {
+      const oldest = sightings.pop();
+      if (oldest !== undefined) this.#putOlder(place, oldest);
+      newest.more = true;
+    }
+    this.#putNewest(place, newest);
+  }
+
+  removeSighting(place: Place, location: string): void {
+    const newest = this.#newest(place);
+    if (newest === undefined) return;
+    this.#count(this.#take(place, newest, location), -1);
+    if (newest.sightings.length === 0) newest.more = this.#hasOlder(place);
+    if (newest.sightings.length > 0 || newest.more) this.#putNewest(place, newest);
+    else this.#db.removeSync(this.#placeKey(rowKind.newest, place));
+  }
+
+  /** All facts, about `size` at a time. */
+  *chunks(size: number): Generator<BlobFact[]> {
+    const scopes = new Map<string, [transport: string, scope: string]>();
+    let start = Buffer.from([rowKind.digest]);
+    for (;;) {
+      this.#db.resetReadTxn();
+      const facts: BlobFact[] = [];
+      let last: Buffer | undefined;
+      for (const { key, value } of this.#db.getRange({ start, exclusiveStart: start.length > 1, limit: size })) {
+        last = key;
+        this.#readFacts(key, value, scopes, facts);
+      }
+      if (last === undefined) return;
+      yield facts;
+      start = Buffer.from(last);
+    }
+  }
+
+  #readFacts(key: Buffer, value: Buffer, scopes: Map<string, [string, string]>, facts: BlobFact[]): void {
+    const reader = new RowReader(key);
+    const kind = reader.byte();
+    if (kind === rowKind.digest) {
+      const digest = reader.digest();
+      const { pair, transformer } = readDigestRow(new RowReader(value));
+      if (pair !== undefined) facts.push({ fact: "pair", digest, ...pair });
+      if (transformer !== undefined) facts.push({ fact: "transformer", digest, ...transformer });
+    } else if (kind === rowKind.newest || kind === rowKind.older) {
+      const [transport, scope] = this.#readScope(reader.raw(scopeHashLength), scopes);
+      const digest = reader.digest();
+      const sightings = kind === rowKind.newest ? readNewest(value).sightings : [readSighting(new RowReader(value))];
+      for (const { gone, ...seen } of sightings) {
+        facts.push({ fact: gone ? "absence" : "location", transport, scope, digest, ...seen });
+      }
+    }
+  }
+
+  #newest(place: Place): NewestRow | undefined {
+    const bytes = this.#db.getBinaryFast(this.#placeKey(rowKind.newest, place));
+    return bytes === undefined ? undefined : readNewest(bytes);
+  }
+
+  #putNewest(place: Place, { more, sightings }: NewestRow): void {
+    const bytes = this.#row.clear().byte(more ? 1 : 0);
+    for (const sighting of sightings) writeSighting(bytes, sighting);
+    this.#db.putSync(this.#placeKey(rowKind.newest, place), bytes.bytes);
+  }
+
+  *#older(place: Place): Generator<Sighting> {
+    const start = Buffer.from(this.#placeKey(rowKind.older, place));
+    for (const { value } of this.#db.getRange({ start, end: keyAfter(start) }))
+      yield readSighting(new RowReader(value));
+  }
+
+  #hasOlder(place: Place): boolean {
+    const start = Buffer.from(this.#placeKey(rowKind.older, place));
+    for (const _ of this.#db.getKeys({ start, end: keyAfter(start), limit: 1 })) return true;
+    return false;
+  }
+
+  #olderSighting(place: Place, location: string): Sighting | undefined {
+    const bytes = this.#db.getBinaryFast(this.#olderKey(place, location));
+    return bytes === undefined ? undefined : readSighting(new RowReader(bytes));
+  }
+
+  #putOlder(place: Place, sighting: Sighting): void {
+    const bytes = writeSighting(this.#row.clear(), sighting);
+    this.#db.putSync(this.#olderKey(place, sighting.location), bytes.bytes);
+  }
+
+  /** Takes the location's sighting out of where it is. */
+  #take(place: Place, newest: NewestRow, location: string): Sighting | undefined {
+    const at = newest.sightings.findIndex((sighting) => sighting.location === location);
+    if (at >= 0) return newest.sightings.splice(at, 1)[0];
+    if (!newest.more) return undefined;
+    const older = this.#olderSighting(place, location);
+    if (older !== undefined) this.#db.removeSync(this.#olderKey(place, location));
+    return older;
+  }
+
+  #countDigest(row: DigestRow | undefined, by: number): void {
+    if (row?.pair !== undefined) this.counts.pairs += by;
+    if (row?.transformer !== undefined) this.counts.transformers += by;
+  }
+
+  #count(sighting: Sighting | undefined, by: number): void {
+    if (sighting !== undefined) this.counts[sighting.gone ? "absences" : "locations"] += by;
+  }
+
+  #digestKey(digest: Digest): Buffer {
+    return this.#key.clear().byte(rowKind.digest).digest(digest).bytes;
+  }
+
+  #formKey(untransformed: Digest, form: Digest): Buffer {
+    return this.#key.clear().byte(rowKind.form).digest(untransformed).digest(form).bytes;
+  }
+
+  #placeKey(kind: number, place: Place): Buffer {
+    return this.#key.clear().byte(kind).raw(this.#scopeHash(place)).digest(place.digest).bytes;
+  }
+
+  /** A location may be longer than a key can be. */
+  #olderKey(place: Place, location: string): Buffer {
+    this.#placeKey(rowKind.older, place);
+    return this.#key.raw(createHash("sha256").update(location, "utf16le").digest()).bytes;
+  }
+
+  #scopeHash(place: Place): Buffer {
+    const text = scopeText(place);
+    const known = this.#scopeHashes.get(text);
+    if (known !== undefined) return known;
+    const hash = createHash("sha256").update(text).digest().subarray(0, scopeHashLength);
+    if (this.#scopeHashes.size >= maxRememberedScopes) this.#scopeHashes.clear();
+    this.#scopeHashes.set(text, hash);
+    return hash;
+  }
+
+  #writeScope(place: Place): void {
+    const text = scopeText(place);
+    if (this.#writtenScopes.has(text)) return;
+    const key = this.#key.clear().byte(rowKind.scope).raw(this.#scopeHash(place)).bytes;
+    this.#db.putSync(key, this.#row.clear().text(text).bytes);
+    if (this.#writtenScopes.size >= maxRememberedScopes) this.#writtenScopes.clear();
+    this.#writtenScopes.add(text);
+  }
+
+  /** What was written in a transaction that failed is not known to be there. */
+  forgetWrittenScopes(): void {
+    this.#writtenScopes.clear();
+  }
+
+  #readScope(hash: Buffer, scopes: Map<string, [string, string]>): [transport: string, scope: string] {
+    const name = hash.toString("latin1");
+    const known = scopes.get(name);
+    if (known !== undefined) return known;
+    const bytes = this.#db.getBinary(this.#key.clear().byte(rowKind.scope).raw(hash).bytes);
+    const [transport = "", scope = ""] = bytes === undefined ? [] : JSON.parse(new RowReader(bytes).text());
+    const pair: [string, string] = [transport, scope];
+    scopes.set(name, pair);
+    return pair;
+  }
+}
+
+const scopeHashLength = 16;
+const maxRememberedScopes = 1000;
+
+/** JSON writes every text in well-formed characters, and keeps the two apart. */
+function scopeText({ transport, scope }: Place): string {
+  return JSON.stringify([transport, scope]);
+}
+
+function readDigestRow(reader: RowReader): DigestRow {
+  const flags = reader.byte();
+  return {
+    ...(flags & hasPair
+      ? { pair: { sequence: reader.number(), lastSeenMs: reader.number(), untransformed: reader.digest() } }
+      : {}),
+    ...(flags & hasTransformer
+      ? { transformer: { sequence: reader.number(), lastSeenMs: reader.number(), name: reader.text() } }
+      : {}),
+  };
+}
+
+function readNewest(bytes: Buffer): NewestRow {
+  const reader = new RowReader(bytes);
+  const more = reader.byte() === 1;
+  const sightings: Sighting[] = [];
+  while (!reader.atEnd) sightings.push(readSighting(reader));
+  return { more, sightings };
+}
+
+function readSighting(reader: RowReader): Sighting {
+  return {
+    sequence: reader.number(),
+    lastSeenMs: reader.number(),
+    gone: reader.byte() === 1,
+    location: reader.text(),
+  };
+}
+
+function writeSighting(bytes: RowWriter, { sequence, lastSeenMs, gone, location }: Sighting): RowWriter {
+  return bytes
+    .number(sequence)
+    .number(lastSeenMs)
+    .byte(gone ? 1 : 0)
+    .text(location);
+}
+
+/** The end of all keys that begin with `prefix`: no such key has 0xff in every byte. */
+function keyAfter(prefix: Buffer): Buffer {
+  const end = Buffer.from(prefix);
+  for (let at = end.length - 1; at >= 0; at--) {
+    const byte = end[at] ?? 0;
+    end[at] = (byte + 1) & 0xff;
+    if (byte !== 0xff) break;
+  }
+  return end;
+}

@@ -1,0 +1,116 @@
+import { type Digest, type DigestAlgorithm, digestAlgorithm, digestEncoded, parseDigest } from "@mote/core";
+
+const algorithms: readonly DigestAlgorithm[] = ["sha256", "sha384", "sha512"];
+const rawLengths: readonly number[] = [32, 48, 64];
+
+/** Writes a row's fields one after the other. */
+export class RowWriter {
+  #bytes = Buffer.allocUnsafe(256);
+  #length = 0;
+
+  byte(value: number): this {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+    return this;
+  }
+
+  number(value: number): this {
+    this.#reserve(8);
+    this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+    return this;
+  }
+
+  raw(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return this;
+  }
+
+  digest(digest: Digest): this {
+    const algorithm = algorithms.indexOf(digestAlgorithm(digest));
+    this.#reserve(1 + 64);
+    this.#bytes[this.#length++] = algorithm;
+    this.#length += this.#bytes.write(digestEncoded(digest), this.#length, "hex");
+    return this;
+  }
+
+  /** Any text; one with half a surrogate pair, which UTF-8 cannot hold, as JSON. */
+  text(text: string): this {
+    const isWhole = !/\p{Surrogate}/u.test(text);
+    const written = isWhole ? text : JSON.stringify(text);
+    this.byte(isWhole ? 0 : 1);
+    const most = written.length * 3;
+    this.#reserve(4 + most);
+    const length = this.#bytes.write(written, this.#length + 4, "utf8");
+    this.#bytes.writeUInt32LE(length, this.#length);
+    this.#length += 4 + length;
+    return this;
+  }
+
+  /** What was written, good until `clear`. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#length + more, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+/** Reads a row's fields in the order in which they were written. */
+export class RowReader {
+  readonly #bytes: Buffer;
+  #at: number;
+
+  constructor(bytes: Buffer, start = 0) {
+    this.#bytes = bytes;
+    this.#at = start;
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  byte(): number {
+    return this.#bytes.readUInt8(this.#at++);
+  }
+
+  number(): number {
+    const value = this.#bytes.readDoubleLE(this.#at);
+    this.#at += 8;
+    return value;
+  }
+
+  raw(length: number): Buffer {
+    const end = this.#at + length;
+    const bytes = Buffer.from(this.#bytes.subarray(this.#at, end));
+    this.#at = end;
+    return bytes;
+  }
+
+  digest(): Digest {
+    const algorithm = this.byte();
+    const end = this.#at + (rawLengths[algorithm] ?? 0);
+    const encoded = this.#bytes.toString("hex", this.#at, end);
+    this.#at = end;
+    return parseDigest(`${algorithms[algorithm]}:${encoded}`);
+  }
+
+  text(): string {
+    const isWhole = this.byte() === 0;
+    const length = this.#bytes.readUInt32LE(this.#at);
+    const start = this.#at + 4;
+    this.#at = start + length;
+    const written = this.#bytes.toString("utf8", start, this.#at);
+    return isWhole ? written : String(JSON.parse(written));
+  }
+}

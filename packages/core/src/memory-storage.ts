@@ -1,0 +1,147 @@
+import { type BlobFact, nextSequence } from "./blob-fact.js";
+import type { Digest } from "./digest.js";
+import type { DigestRow, FactReader, FactRows, Place, Sighting } from "./fact-rows.js";
+import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
+
+/** Facts in memory. */
+export class MemoryStorage implements FactStorage {
+  readonly mode = "memory";
+  readonly #rows = new MemoryRows();
+  #sequence = 0;
+
+  read(): FactReader {
+    return this.#rows;
+  }
+
+  write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {
+    return change(this.#rows, this.#clock);
+  }
+
+  readonly #clock: SequenceClock = {
+    next: (nowMs) => {
+      this.#sequence = nextSequence(this.#sequence, nowMs);
+      return this.#sequence;
+    },
+    reserve: (sequence) => {
+      this.#sequence = Math.max(this.#sequence, sequence);
+    },
+  };
+
+  *chunks(size: number): Generator<readonly BlobFact[]> {
+    let chunk: BlobFact[] = [];
+    for (const fact of this.#rows.facts()) {
+      chunk.push(fact);
+      if (chunk.length < size) continue;
+      yield chunk;
+      chunk = [];
+    }
+    if (chunk.length > 0) yield chunk;
+  }
+
+  counts(): FactCounts {
+    return this.#rows.counts;
+  }
+
+  sizeBytes(): number {
+    return 0;
+  }
+
+  async close(): Promise<void> {}
+}
+
+class MemoryRows implements FactRows {
+  readonly counts = { locations: 0, absences: 0, pairs: 0, transformers: 0 };
+  readonly #digests = new Map<Digest, DigestRow>();
+  readonly #forms = new Map<Digest, Set<Digest>>();
+  /** By transport and scope, then by digest, then by location. */
+  readonly #places = new Map<string, Map<Digest, Map<string, Sighting>>>();
+
+  digestRow(digest: Digest): DigestRow | undefined {
+    return this.#digests.get(digest);
+  }
+
+  setDigestRow(digest: Digest, row: DigestRow): void {
+    this.#count(this.#digests.get(digest), -1);
+    this.#count(row, 1);
+    if (row.pair === undefined && row.transformer === undefined) this.#digests.delete(digest);
+    else this.#digests.set(digest, row);
+  }
+
+  #count(row: DigestRow | undefined, by: number): void {
+    if (row?.pair !== undefined) this.counts.pairs += by;
+    if (row?.transformer !== undefined) this.counts.transformers += by;
+  }
+
+  forms(untransformed: Digest): Iterable<Digest> {
+    return this.#forms.get(untransformed) ?? [];
+  }
+
+  addForm(untransformed: Digest, form: Digest): void {
+    const forms = this.#forms.get(untransformed);
+    if (forms === undefined) this.#forms.set(untransformed, new Set([form]));
+    else forms.add(form);
+  }
+
+  removeForm(untransformed: Digest, form: Digest): void {
+    const forms = this.#forms.get(untransformed);
+    forms?.delete(form);
+    if (forms?.size === 0) this.#forms.delete(untransformed);
+  }
+
+  sightings(place: Place): Iterable<Sighting> {
+    return this.#places.get(scopeKey(place))?.get(place.digest)?.values() ?? [];
+  }
+
+  sighting(place: Place, location: string): Sighting | undefined {
+    return this.#places.get(scopeKey(place))?.get(place.digest)?.get(location);
+  }
+
+  setSighting(place: Place, sighting: Sighting): void {
+    const key = scopeKey(place);
+    const digests = this.#places.get(key) ?? new Map<Digest, Map<string, Sighting>>();
+    const locations = digests.get(place.digest) ?? new Map<string, Sighting>();
+    this.#countSighting(locations.get(sighting.location), -1);
+    this.#countSighting(sighting, 1);
+    this.#places.set(key, digests.set(place.digest, locations.set(sighting.location, sighting)));
+  }
+
+  removeSighting(place: Place, location: string): void {
+    const key = scopeKey(place);
+    const digests = this.#places.get(key);
+    const locations = digests?.get(place.digest);
+    this.#countSighting(locations?.get(location), -1);
+    locations?.delete(location);
+    if (locations?.size === 0) digests?.delete(place.digest);
+    if (digests?.size === 0) this.#places.delete(key);
+  }
+
+  #countSighting(sighting: Sighting | undefined, by: number): void {
+    if (sighting !== undefined) this.counts[sighting.gone ? "absences" : "locations"] += by;
+  }
+
+  *facts(): Generator<BlobFact> {
+    for (const [digest, { pair, transformer }] of this.#digests) {
+      if (pair !== undefined) yield { fact: "pair", digest, ...pair };
+      if (transformer !== undefined) yield { fact: "transformer", digest, ...transformer };
+    }
+    for (const [key, digests] of this.#places) {
+      const [transport, scope] = splitScopeKey(key);
+      for (const [digest, locations] of digests) {
+        for (const { gone, ...seen } of locations.values()) {
+          yield { fact: gone ? "absence" : "location", transport, scope, digest, ...seen };
+        }
+      }
+    }
+  }
+}
+
+/** The transport's length first, so that no two pairs of texts make one key. */
+function scopeKey({ transport, scope }: Place): string {
+  return `${transport.length}:${transport}${scope}`;
+}
+
+function splitScopeKey(key: string): [transport: string, scope: string] {
+  const start = key.indexOf(":") + 1;
+  const middle = start + Number(key.slice(0, start - 1));
+  return [key.slice(start, middle), key.slice(middle)];
+}

@@ -1,0 +1,409 @@
+import { applyFact, removeFact } from "./apply-fact.js";
+import type { BlobFact, FactTime } from "./blob-fact.js";
+import type {
+  BlobInfoCache,
+  BlobInfoStatistics,
+  CandidateOptions,
+  ExpireOptions,
+  MergeReport,
+  ReplacementCandidate,
+} from "./blob-info-cache.js";
+import type { Cancellable } from "./cancellable.js";
+import { type Digest, parseDigest } from "./digest.js";
+import { MoteError } from "./error.js";
+import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
+import type { FactRows } from "./fact-rows.js";
+import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
+import { findCandidates } from "./find-candidates.js";
+import { type Logger, silentLogger } from "./logger.js";
+
+export interface BlobInfoCacheOptions {
+  readonly logger?: Logger | undefined;
+  /** Beyond this many facts the oldest tenth goes, in the background. Default: no bound. */
+  readonly maxFacts?: number | undefined;
+  /** Locations last seen longer ago than this are no candidates. Default: no bound. */
+  readonly maxAgeMs?: number | undefined;
+  /** How long it is remembered that a location was forgotten. Default: one day. */
+  readonly absenceMs?: number | undefined;
+  /** Unix milliseconds. Default `Date.now`. */
+  readonly now?: (() => number) | undefined;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+const maxTextLength = 1024 * 1024;
+/** A transaction takes no more records once it has run this long, so that the event loop goes on. */
+const transactionMs = 4;
+const chunkSize = 500;
+/** Facts whose ages are looked at to find the oldest; with fewer than this many, the cut is exact. */
+const sampleSize = 65_536;
+
+/** A fact without its time, which it gets when it is written. */
+type Untimed<Fact> = Fact extends BlobFact ? Omit<Fact, keyof FactTime> : never;
+
+interface QueuedFact {
+  readonly fact: Untimed<BlobFact>;
+  readonly nowMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * A blob-info cache over any `FactStorage`. Records made in one turn of the event loop share a transaction; a record's promise
+ * resolves when it is durable.
+ */
+export class StoredBlobInfoCache implements BlobInfoCache {
+  readonly #openStorage: () => Promise<FactStorage>;
+  readonly #logger: Logger;
+  readonly #maxFacts: number;
+  readonly #maxAgeMs: number;
+  readonly #absenceMs: number;
+  readonly #now: () => number;
+
+  #storage: FactStorage | undefined;
+  #opening: Promise<FactStorage> | undefined;
+  #closing: Promise<void> | undefined;
+  #queue: QueuedFact[] = [];
+  #writing: Promise<void> | undefined;
+  #sweeping: Promise<void> | undefined;
+  #lookups = 0;
+  #hits = 0;
+
+  /** `openStorage` is called at first use, and again after a storage has found itself damaged and was closed. */
+  constructor(openStorage: () => Promise<FactStorage>, options: BlobInfoCacheOptions = {}) {
+    this.#openStorage = openStorage;
+    this.#logger = options.logger ?? silentLogger;
+    this.#maxFacts = checkBound("maxFacts", options.maxFacts);
+    this.#maxAgeMs = checkBound("maxAgeMs", options.maxAgeMs);
+    this.#absenceMs = checkBound("absenceMs", options.absenceMs ?? dayMs);
+    this.#now = options.now ?? Date.now;
+  }
+
+  async open(options: Cancellable = {}): Promise<void> {
+    this.#assertUsable(options);
+    await this.#open();
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#end();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async untransformedDigest(any: Digest, options: Cancellable = {}): Promise<Digest | undefined> {
+    parseDigest(any);
+    this.#assertUsable(options);
+    return this.#read((storage) => storage.read().digestRow(any)?.pair?.untransformed);
+  }
+
+  async candidateLocations(
+    transport: string,
+    scope: string,
+    digest: Digest,
+    options: CandidateOptions,
+  ): Promise<ReplacementCandidate[]> {
+    const place = { transport: checkText(transport), scope: checkText(scope), digest: parseDigest(digest) };
+    this.#assertUsable(options);
+    const oldestMs = this.#maxAgeMs === Number.POSITIVE_INFINITY ? undefined : this.#now() - this.#maxAgeMs;
+    const found = await this.#read((storage) => findCandidates(storage.read(), place, { ...options, oldestMs }));
+    this.#lookups++;
+    if (found.length > 0) this.#hits++;
+    return found;
+  }
+
+  async recordDigestUntransformedPair(any: Digest, untransformed: Digest, options: Cancellable = {}): Promise<void> {
+    const fact = { fact: "pair", digest: parseDigest(any), untransformed: parseDigest(untransformed) } as const;
+    await this.#record(fact, options);
+  }
+
+  async recordDigestTransformerName(any: Digest, transformerName: string, options: Cancellable = {}): Promise<void> {
+    const fact = { fact: "transformer", digest: parseDigest(any), name: checkText(transformerName) } as const;
+    if (transformerName === "") throw new TypeError("a transformer's name is empty");
+    await this.#record(fact, options);
+  }
+
+  async recordKnownLocation(
+    transport: string,
+    scope: string,
+    digest: Digest,
+    location: string,
+    options: Cancellable = {},
+  ): Promise<void> {
+    await this.#record({ fact: "location", ...checkPlace(transport, scope, digest, location) }, options);
+  }
+
+  async forgetLocation(
+    transport: string,
+    scope: string,
+    digest: Digest,
+    location: string,
+    options: Cancellable = {},
+  ): Promise<void> {
+    await this.#record({ fact: "absence", ...checkPlace(transport, scope, digest, location) }, options);
+  }
+
+  async *export(options: Cancellable = {}): AsyncGenerator<string, void, undefined> {
+    this.#assertUsable(options);
+    const storage = await this.#open();
+    yield factHeader;
+    for (const chunk of storage.chunks(chunkSize)) {
+      for (const fact of chunk) yield formatFact(fact);
+      await nextTurn();
+      this.#assertUsable(options);
+    }
+  }
+
+  async merge(text: AsyncIterable<string> | Iterable<string>, options: Cancellable = {}): Promise<MergeReport> {
+    this.#assertUsable(options);
+    const report = { facts: 0, changed: 0 };
+    let batch: BlobFact[] = [];
+    const flush = async () => {
+      const facts = batch;
+      batch = [];
+      if (facts.length === 0) return;
+      this.#assertUsable(options);
+      report.facts += facts.length;
+      report.changed += await this.#write((rows, clock) => this.#merge(rows, clock, facts));
+      this.#sweepWhenFull();
+      await nextTurn();
+    };
+    try {
+      for await (const fact of parseFacts(text)) {
+        batch.push(fact);
+        if (batch.length >= chunkSize) await flush();
+      }
+    } finally {
+      await flush();
+    }
+    return report;
+  }
+
+  async expire(options: ExpireOptions): Promise<number> {
+    const maxAgeMs = checkBound("maxAgeMs", options.maxAgeMs);
+    const maxFacts = checkBound("maxFacts", options.maxFacts);
+    this.#assertUsable(options);
+    return (await this.#removeAged(maxAgeMs, options)) + (await this.#removeOldest(maxFacts, options));
+  }
+
+  async statistics(options: Cancellable = {}): Promise<BlobInfoStatistics> {
+    this.#assertUsable(options);
+    return this.#read((storage) => ({
+      ...storage.counts(),
+      sizeBytes: storage.sizeBytes(),
+      mode: storage.mode,
+      lookups: this.#lookups,
+      hits: this.#hits,
+    }));
+  }
+
+  #assertUsable(options: Cancellable): void {
+    options.signal?.throwIfAborted();
+    if (this.#closing !== undefined) {
+      throw new MoteError("MOTE_CLOSED", "the blob-info cache is closed; make a new one to go on");
+    }
+  }
+
+  async #open(): Promise<FactStorage> {
+    if (this.#storage !== undefined) return this.#storage;
+    this.#opening ??= this.#openStorage();
+    try {
+      this.#storage = await this.#opening;
+      return this.#storage;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  async #end(): Promise<void> {
+    await this.#writing;
+    await this.#sweeping;
+    const storage = this.#storage ?? (await this.#opening?.catch(() => undefined));
+    this.#storage = undefined;
+    await storage?.close();
+  }
+
+  /** Does something with the storage; where that is damaged, once more with a new one. */
+  async #read<Result>(action: (storage: FactStorage) => Result): Promise<Result> {
+    const storage = this.#storage ?? (await this.#open());
+    try {
+      return action(storage);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      await this.#discard(storage, error);
+      return action(await this.#open());
+    }
+  }
+
+  #write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
+    return this.#read((storage) => storage.write(change));
+  }
+
+  async #discard(storage: FactStorage, damage: MoteError): Promise<void> {
+    this.#logger.error("the storage of the blob-info cache is damaged; it is opened anew", { cause: damage });
+    if (this.#storage === storage) this.#storage = undefined;
+    await storage.close();
+  }
+
+  #record(fact: Untimed<BlobFact>, { signal }: Cancellable): Promise<void> {
+    this.#assertUsable({ signal });
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ fact, nowMs: this.#now(), signal, resolve, reject });
+      this.#writing ??= this.#writeQueue();
+    });
+  }
+
+  async #writeQueue(): Promise<void> {
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      await this.#writeSome();
+      if (this.#queue.length > 0) await nextTurn();
+    }
+    this.#writing = undefined;
+    this.#sweepWhenFull();
+  }
+
+  async #writeSome(): Promise<void> {
+    const queue = this.#queue;
+    this.#queue = [];
+    let taken = 0;
+    try {
+      const warnings = await this.#write((rows, clock) => {
+        const warned: Parameters<Logger["warn"]>[] = [];
+        const warn: Logger["warn"] = (...warning) => warned.push(warning);
+        const end = performance.now() + transactionMs;
+        for (taken = 0; taken < queue.length; ) {
+          const queued = queue[taken++];
+          if (queued === undefined || queued.signal?.aborted) continue;
+          const { fact, nowMs } = queued;
+          const time = { sequence: clock.next(nowMs), lastSeenMs: nowMs };
+          applyFact(rows, { ...fact, ...time }, { warn, oldestAbsenceMs: nowMs - this.#absenceMs });
+          if (performance.now() > end) break;
+        }
+        return warned;
+      });
+      for (const { signal, resolve, reject } of queue.slice(0, taken)) {
+        if (signal?.aborted) reject(signal.reason);
+        else resolve();
+      }
+      for (const warning of warnings) this.#logger.warn(...warning);
+    } catch (error) {
+      taken = queue.length;
+      for (const { reject } of queue) reject(error);
+    }
+    this.#queue = [...queue.slice(taken), ...this.#queue];
+  }
+
+  #merge(rows: FactRows, clock: SequenceClock, facts: readonly BlobFact[]): number {
+    const nowMs = this.#now();
+    let changed = 0;
+    for (const fact of facts) {
+      clock.reserve(fact.sequence);
+      const applied = applyFact(rows, fact, {
+        warn: (message, details) => this.#logger.warn(message, details),
+        oldestAbsenceMs: nowMs - this.#absenceMs,
+      });
+      if (applied) changed++;
+    }
+    return changed;
+  }
+
+  #sweepWhenFull(): void {
+    const storage = this.#storage;
+    if (storage === undefined || this.#sweeping !== undefined || this.#closing !== undefined) return;
+    if (this.#maxFacts === Number.POSITIVE_INFINITY || countAll(storage.counts()) <= this.#maxFacts) return;
+    this.#sweeping = this.#removeOldest(Math.floor(this.#maxFacts * 0.9), {})
+      .then((removed) => this.#logger.debug("the oldest facts were forgotten", { removed }))
+      .catch((cause) => this.#logger.warn("the oldest facts could not be forgotten", { cause }))
+      .finally(() => {
+        this.#sweeping = undefined;
+      });
+  }
+
+  async #removeAged(maxAgeMs: number, options: Cancellable): Promise<number> {
+    if (maxAgeMs === Number.POSITIVE_INFINITY) return 0;
+    const nowMs = this.#now();
+    return this.#removeWhere(options, (fact) => {
+      if (fact.fact === "location") return fact.lastSeenMs < nowMs - maxAgeMs;
+      return fact.fact === "absence" && fact.lastSeenMs < nowMs - this.#absenceMs;
+    });
+  }
+
+  async #removeOldest(maxFacts: number, options: Cancellable): Promise<number> {
+    const storage = await this.#open();
+    const total = countAll(storage.counts());
+    if (total <= maxFacts) return 0;
+    const cut = await this.#sequenceAt((total - maxFacts) / total, options);
+    return this.#removeWhere(options, (fact) => fact.sequence <= cut);
+  }
+
+  /** The sequence up to which the given share of all facts lies. */
+  async #sequenceAt(share: number, options: Cancellable): Promise<number> {
+    const storage = await this.#open();
+    const sample: number[] = [];
+    let seen = 0;
+    for (const chunk of storage.chunks(chunkSize)) {
+      for (const { sequence } of chunk) {
+        const place = seen < sampleSize ? seen : Math.floor(Math.random() * (seen + 1));
+        if (place < sampleSize) sample[place] = sequence;
+        seen++;
+      }
+      await nextTurn();
+      this.#assertUsable(options);
+    }
+    sample.sort((a, b) => a - b);
+    return sample[Math.ceil(share * sample.length) - 1] ?? 0;
+  }
+
+  async #removeWhere(options: Cancellable, goes: (fact: BlobFact) => boolean): Promise<number> {
+    const storage = await this.#open();
+    let removed = 0;
+    for (const chunk of storage.chunks(chunkSize)) {
+      const going = chunk.filter(goes);
+      if (going.length > 0) {
+        removed += await this.#write((rows) => going.filter((fact) => removeFact(rows, fact)).length);
+      }
+      await nextTurn();
+      this.#assertUsable(options);
+    }
+    return removed;
+  }
+}
+
+function isDamage(error: unknown): error is MoteError {
+  return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
+}
+
+function countAll({ locations, absences, pairs, transformers }: FactCounts): number {
+  return locations + absences + pairs + transformers;
+}
+
+function checkPlace(transport: string, scope: string, digest: Digest, location: string) {
+  return {
+    transport: checkText(transport),
+    scope: checkText(scope),
+    digest: parseDigest(digest),
+    location: checkText(location),
+  };
+}
+
+function checkText(text: string): string {
+  if (typeof text !== "string") throw new TypeError(`expected a text, got ${typeof text}`);
+  if (text.length > maxTextLength)
+    throw new TypeError(`a text of ${text.length} characters; the bound is ${maxTextLength}`);
+  return text;
+}
+
+function checkBound(name: string, bound: number | undefined): number {
+  if (bound === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof bound !== "number" || Number.isNaN(bound) || bound < 0) {
+    throw new TypeError(`${name} is ${bound}; give a number of 0 or more`);
+  }
+  return bound;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
