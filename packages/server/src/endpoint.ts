@@ -190,10 +190,11 @@ function decodePath(path: string): string {
   }
 }
 
+const nameGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+
 /** distribution-spec, "Pulling manifests": `<name>`. */
 function checkName(name: string): string {
-  const part = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
-  if (name.length <= 255 && new RegExp(`^${part}(?:/${part})*$`).test(name)) return name;
+  if (name.length <= 255 && nameGrammar.test(name)) return name;
   throw new Refusal(400, "NAME_INVALID", "a repository's name is lower-case letters, digits, and . _ - / between them");
 }
 
