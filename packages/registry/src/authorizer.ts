@@ -1,0 +1,108 @@
+import { type Challenge, parseChallenges } from "./challenge.js";
+import type { CredentialSource, Credentials } from "./credentials.js";
+import type { Subject } from "./fault.js";
+import { fetchToken, type TokenExchange } from "./token.js";
+import { untilAborted } from "./waiting.js";
+
+/** What a request needs: at which registry, and for which scopes (`repository:NAME:ACTIONS`). */
+export interface Access {
+  /** Origin of the registry's API. */
+  readonly origin: URL;
+  readonly subject: Subject;
+  readonly scopes: readonly string[];
+}
+
+interface Authorization {
+  readonly header: string;
+  readonly expiresAtMs: number;
+}
+
+/**
+ * The `Authorization` headers for registries: which scheme each asked for, and what was got for it so far, by registry and
+ * scopes. A token is fetched once for all who wait for it, and one caller's abort leaves the others theirs.
+ */
+export class Authorizer {
+  readonly #credentials: CredentialSource;
+  readonly #exchange: TokenExchange;
+  /** By registry, without scope: what to expect of it for a repository not asked for yet. */
+  readonly #habits = new Map<string, Challenge>();
+  readonly #challenges = new Map<string, Challenge>();
+  readonly #known = new Map<string, Authorization>();
+  readonly #renewing = new Map<string, Promise<Authorization | undefined>>();
+
+  constructor(credentials: CredentialSource, exchange: TokenExchange) {
+    this.#credentials = credentials;
+    this.#exchange = exchange;
+  }
+
+  /** The header to begin with; undefined where the registry has not asked for one, or there is none to show. */
+  async header(access: Access, signal: AbortSignal | undefined): Promise<string | undefined> {
+    const key = accessKey(access);
+    const known = this.#known.get(key);
+    if (known !== undefined && known.expiresAtMs > Date.now()) return known.header;
+    const challenge = this.#challenges.get(key) ?? this.#habits.get(access.origin.origin);
+    if (challenge === undefined) return undefined;
+    const renewed = await untilAborted(this.#renew(key, access, challenge), signal);
+    return renewed?.header;
+  }
+
+  /** The header after a 401 to a request that was sent with `used`; undefined where there is nothing else to show. */
+  async headerAfterRefusal(
+    access: Access,
+    authenticate: readonly string[],
+    used: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    const challenge = chooseChallenge(parseChallenges(authenticate));
+    if (challenge === undefined) return undefined;
+    const key = accessKey(access);
+    const { scope: _, ...parameters } = challenge.parameters;
+    this.#habits.set(access.origin.origin, { scheme: challenge.scheme, parameters });
+    this.#challenges.set(key, challenge);
+    if (this.#known.get(key)?.header === used) this.#known.delete(key);
+    const next = await this.header(access, signal);
+    return next === used ? undefined : next;
+  }
+
+  #renew(key: string, access: Access, challenge: Challenge): Promise<Authorization | undefined> {
+    const running = this.#renewing.get(key);
+    if (running !== undefined) return running;
+    const renewal = this.#authorization(access, challenge)
+      .then((authorization) => {
+        if (authorization !== undefined) this.#known.set(key, authorization);
+        return authorization;
+      })
+      .finally(() => this.#renewing.delete(key));
+    this.#renewing.set(key, renewal);
+    return renewal;
+  }
+
+  async #authorization(access: Access, challenge: Challenge): Promise<Authorization | undefined> {
+    const { registry, repository } = access.subject;
+    const credentials = await this.#credentials.get(registry, repository);
+    if (credentials?.kind === "registry-token") return lasting(`Bearer ${credentials.token}`);
+    if (challenge.scheme === "basic") {
+      return credentials?.kind === "password" ? lasting(basicHeader(credentials)) : undefined;
+    }
+    const { token, expiresAtMs } = await fetchToken(access, challenge, credentials, this.#exchange);
+    return { header: `Bearer ${token}`, expiresAtMs };
+  }
+}
+
+export function basicHeader(credentials: Credentials & { readonly kind: "password" }): string {
+  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`, "utf8").toString("base64")}`;
+}
+
+/** A token service is preferred to the password itself. */
+function chooseChallenge(challenges: readonly Challenge[]): Challenge | undefined {
+  const bearer = challenges.find(({ scheme, parameters }) => scheme === "bearer" && parameters.realm !== undefined);
+  return bearer ?? challenges.find(({ scheme }) => scheme === "basic");
+}
+
+function lasting(header: string): Authorization {
+  return { header, expiresAtMs: Number.POSITIVE_INFINITY };
+}
+
+function accessKey(access: Access): string {
+  return [access.origin.origin, ...access.scopes].join(" ");
+}

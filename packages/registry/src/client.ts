@@ -1,0 +1,267 @@
+import { type Cancellable, collectChunks, type Digest, type Logger, MoteError, silentLogger } from "@mote/core";
+import { type Access, Authorizer } from "./authorizer.js";
+import { type ConnectionOptions, Connections, type HttpAnswer, type HttpRequest } from "./connections.js";
+import type { CredentialSource } from "./credentials.js";
+import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject, statusFault } from "./fault.js";
+import { delayAfterFailure, delayAfterStatus, type RetryPolicy } from "./retry.js";
+import type { TokenRequest } from "./token.js";
+import { sleep } from "./waiting.js";
+
+/** What a registry's client did about a fault. Enough to draw it; never a secret. */
+export type RegistryEvent =
+  | {
+      readonly type: "retry";
+      readonly registry: string;
+      readonly repository?: string | undefined;
+      readonly digest?: Digest | undefined;
+      /** Counted from 1. */
+      readonly attempt: number;
+      readonly delayMs: number;
+      /** The status, or how the connection failed. */
+      readonly reason: string;
+    }
+  | {
+      readonly type: "resume";
+      readonly registry: string;
+      readonly repository?: string | undefined;
+      readonly digest?: Digest | undefined;
+      /** The byte of the blob that the reading goes on from. */
+      readonly offset: number;
+      readonly reason: string;
+    };
+
+export interface RegistryClientOptions extends ConnectionOptions {
+  /** Default: none, so that everything is asked for anonymously. */
+  readonly credentials?: CredentialSource | undefined;
+  /** Plain HTTP to every registry, not only to those on loopback addresses. */
+  readonly plainHttp?: boolean | undefined;
+  /** Further headers, for registries only: they are not sent to where a redirect leads. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly userAgent?: string | undefined;
+  /** How often a request is repeated after a fault that may pass. Default 4. */
+  readonly retries?: number | undefined;
+  /** The wait before the first retry, in milliseconds; it doubles up to 10 s. Default 250. */
+  readonly retryDelayMs?: number | undefined;
+  /** The longest wait that a registry may ask for (`Retry-After`), in milliseconds. Default 60,000. */
+  readonly longestRetryAfterMs?: number | undefined;
+  readonly onEvent?: ((event: RegistryEvent) => void) | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** A request to a registry's API. */
+export interface RegistryRequest extends Cancellable {
+  readonly access: Access;
+  readonly method: HttpRequest["method"];
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** What is no `Uint8Array` can be sent once only, so such a request is never repeated. */
+  readonly body?: HttpRequest["body"];
+  /** What is asked for, in words, for the message of a failure. */
+  readonly what: string;
+  /** Statuses that are no failure. Default: 200 to 299. */
+  readonly accepts?: ((status: number) => boolean) | undefined;
+}
+
+export interface RegistryAnswer extends HttpAnswer {
+  /** The host that answered, where a redirect led away from the registry. */
+  readonly redirectedTo: string | undefined;
+}
+
+const longestRedirection = 5;
+const maxErrorBytes = 64 * 1024;
+const maxTokenBytes = 1024 * 1024;
+
+/** What repositories share: connections, credentials and tokens, retries, and the bound on requests to one host. */
+export class RegistryClient implements AsyncDisposable {
+  readonly plainHttp: boolean;
+  readonly policy: RetryPolicy;
+  readonly #options: RegistryClientOptions;
+  readonly #logger: Logger;
+  readonly #connections: Connections;
+  readonly #authorizer: Authorizer;
+  #closed = false;
+
+  constructor(options: RegistryClientOptions = {}) {
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    this.plainHttp = options.plainHttp ?? false;
+    this.policy = {
+      retries: options.retries ?? 4,
+      firstDelayMs: options.retryDelayMs ?? 250,
+      longestDelayMs: 10_000,
+      longestRetryAfterMs: options.longestRetryAfterMs ?? 60_000,
+    };
+    this.#connections = new Connections(options);
+    const credentials = options.credentials ?? { get: async () => undefined };
+    this.#authorizer = new Authorizer(credentials, (request) => this.#exchangeToken(request));
+  }
+
+  /**
+   * Sends a request, with what the registry wants to see, as often as it takes and the policy allows, and gives the answer to
+   * `take`. A connection that breaks while `take` reads the body counts as a failed attempt.
+   * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND · MOTE_RATE_LIMITED · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT
+   */
+  async send<T>(request: RegistryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
+    const { access, what } = request;
+    if (this.#closed) throw new MoteError("MOTE_CLOSED", "the registry client is closed");
+    const accepts = request.accepts ?? isSuccess;
+    return this.#repeatedly(request, access.subject, async () => {
+      const answer = await this.#authorized(request);
+      if (accepts(answer.status)) return { taken: await take(answer) };
+      return { refused: answer, fault: () => this.#refusal(answer, access.subject, what) };
+    });
+  }
+
+  report(event: RegistryEvent): void {
+    this.#logger.info(event.type === "retry" ? "a request to a registry is repeated" : "a blob is resumed", event);
+    this.#options.onEvent?.(event);
+  }
+
+  /** Cuts all connections. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#connections.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #repeatedly<T>(
+    request: Pick<RegistryRequest, "url" | "body" | "what" | "signal">,
+    subject: Subject,
+    attemptOnce: () => Promise<
+      { readonly taken: T } | { readonly refused: RegistryAnswer; readonly fault: () => Promise<Error> }
+    >,
+  ): Promise<T> {
+    const { url, body, what, signal } = request;
+    const repeatable = body === undefined || body instanceof Uint8Array;
+    for (let attempt = 1; ; attempt++) {
+      let delayMs: number | undefined;
+      let reason: string;
+      try {
+        const outcome = await attemptOnce();
+        if ("taken" in outcome) return outcome.taken;
+        const { refused, fault } = outcome;
+        delayMs = delayAfterStatus(this.policy, refused.status, refused.header("retry-after"), attempt);
+        reason = String(refused.status);
+        if (delayMs === undefined || !repeatable) throw await fault();
+        refused.discard();
+      } catch (error) {
+        signal?.throwIfAborted();
+        delayMs = delayAfterFailure(this.policy, error, attempt);
+        reason = networkFailure(error);
+        if (delayMs === undefined || !repeatable) throw asFault(error, subject, url.host, what);
+      }
+      const { registry, repository, digest } = subject;
+      this.report({ type: "retry", registry, repository, digest, attempt, delayMs, reason });
+      await sleep(delayMs, signal);
+    }
+  }
+
+  async #authorized(request: RegistryRequest): Promise<RegistryAnswer> {
+    const { access, signal } = request;
+    const used = await this.#authorizer.header(access, signal);
+    const answer = await this.#follow(request, access.subject, used);
+    const repeatable = request.body === undefined || request.body instanceof Uint8Array;
+    if (answer.status !== 401 || answer.redirectedTo !== undefined || !repeatable) return answer;
+    const next = await this.#authorizer.headerAfterRefusal(access, answer.headers("www-authenticate"), used, signal);
+    if (next === undefined) return answer;
+    answer.discard();
+    return this.#follow(request, access.subject, next);
+  }
+
+  /** Follows redirects. What is secret stays with the origin it was meant for, for good once a redirect has left that. */
+  async #follow(
+    request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal">,
+    subject: Subject,
+    authorization: string | undefined,
+  ): Promise<RegistryAnswer> {
+    const { method, body, signal } = request;
+    let url = request.url;
+    let atHome = true;
+    for (let hop = 0; ; hop++) {
+      const secrets = { ...this.#options.headers, ...(authorization === undefined ? {} : { authorization }) };
+      const headers = {
+        "user-agent": this.#options.userAgent ?? "mote",
+        // A coded body would have another length and digest than the content asked for.
+        "accept-encoding": "identity",
+        ...(atHome ? secrets : {}),
+        ...request.headers,
+      };
+      const answer = await this.#connections.exchange({ method, url, headers, body, signal });
+      const location = isRedirect(answer.status) ? answer.header("location") : undefined;
+      if (location === undefined || (method !== "GET" && method !== "HEAD")) {
+        return { ...answer, redirectedTo: atHome ? undefined : url.host };
+      }
+      answer.discard();
+      if (hop >= longestRedirection) throw protocolFault(subject, `more than ${longestRedirection} redirects`);
+      url = this.#redirectTarget(location, url, subject);
+      atHome &&= url.origin === request.url.origin;
+    }
+  }
+
+  #redirectTarget(location: string, from: URL, subject: Subject): URL {
+    const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+    if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+      throw protocolFault(subject, "it redirects to what is no http or https URL");
+    }
+    if (from.protocol === "https:" && url.protocol === "http:" && !this.plainHttp) {
+      throw protocolFault(
+        subject,
+        `it redirects from TLS to plain HTTP at ${url.host}; allow plain HTTP to follow it`,
+        {
+          host: url.host,
+        },
+      );
+    }
+    return url;
+  }
+
+  async #exchangeToken(request: TokenRequest) {
+    const { authorization, ...headers } = request.headers;
+    const plain = { ...request, headers, what: "a token" };
+    return this.#repeatedly(plain, request.subject, async () => {
+      const answer = await this.#follow(plain, request.subject, authorization);
+      const { status } = answer;
+      if (status !== 429 && status < 500) {
+        const bytes = await collectChunks(answer.body, { maxBytes: maxTokenBytes, what: "a token" });
+        return { taken: { status, bytes } };
+      }
+      return { refused: answer, fault: () => this.#refusal(answer, request.subject, "a token") };
+    });
+  }
+
+  async #refusal(answer: RegistryAnswer, subject: Subject, what: string): Promise<Error> {
+    const text = await readText(answer);
+    const contentType = answer.header("content-type")?.split(";")[0]?.trim();
+    return statusFault(subject, { status: answer.status, redirectedTo: answer.redirectedTo, contentType, text }, what);
+  }
+}
+
+function asFault(error: unknown, subject: Subject, host: string, what: string): unknown {
+  return isNetworkError(error) ? networkFault(subject, host, error, what) : error;
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/** The beginning of a refusal's body. A refusal that cannot be read to its end is a refusal all the same. */
+async function readText(answer: HttpAnswer): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for await (const chunk of answer.body) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length >= maxErrorBytes) break;
+    }
+  } catch {
+    // What came so far is what there is to say.
+  }
+  return text;
+}

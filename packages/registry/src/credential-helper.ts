@@ -1,0 +1,79 @@
+import { spawn } from "node:child_process";
+import { MoteError } from "@mote/core";
+import type { Credentials } from "./credentials.js";
+
+/** A helper that waits for somebody to unlock a key ring gets this long. */
+const helperTimeoutMs = 30_000;
+const maxHelperBytes = 256 * 1024;
+
+/**
+ * Asks the program `docker-credential-NAME` for what it keeps under `server` (docker/docker-credential-helpers: the server on
+ * stdin, JSON on stdout). Undefined where it has nothing.
+ * @throws MOTE_CONFIG where the program is missing, fails, or does not answer in time
+ */
+export async function askCredentialHelper(
+  name: string,
+  server: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Credentials | undefined> {
+  const program = `docker-credential-${name}`;
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) {
+    throw new MoteError("MOTE_CONFIG", `"${name}" is no name of a credential helper; correct it in the configuration`);
+  }
+  const { code, stdout } = await run(program, server, env);
+  const text = stdout.trim();
+  if (code !== 0) {
+    // The one message that the protocol fixes, on stdout.
+    if (/credentials not found/i.test(text)) return undefined;
+    throw new MoteError("MOTE_CONFIG", `${program} failed with exit code ${code}; run it by hand to see why`, {
+      details: { program, code },
+    });
+  }
+  return readAnswer(text, program);
+}
+
+function readAnswer(text: string, program: string): Credentials | undefined {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // The text may hold a secret, and so may the parser's message.
+    throw new MoteError("MOTE_CONFIG", `${program} answered with what is no JSON`, { details: { program } });
+  }
+  if (typeof body !== "object" || body === null || !("Username" in body) || !("Secret" in body)) return undefined;
+  const { Username: username, Secret: secret } = body;
+  if (typeof username !== "string" || typeof secret !== "string" || secret === "") return undefined;
+  if (username === "<token>") return { kind: "identity-token", token: secret };
+  return { kind: "password", username, password: secret };
+}
+
+function run(
+  program: string,
+  input: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ code: number | null; stdout: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, ["get"], {
+      env: { ...env },
+      stdio: ["pipe", "pipe", "ignore"],
+      timeout: helperTimeoutMs,
+      killSignal: "SIGKILL",
+    });
+    const decoder = new TextDecoder();
+    let stdout = "";
+    child.stdout.on("data", (chunk: Uint8Array) => {
+      if (stdout.length < maxHelperBytes) stdout += decoder.decode(chunk, { stream: true });
+    });
+    child.on("error", (cause) => {
+      const message = `${program}, which the configuration names, cannot be run; install it or take it out of the configuration`;
+      reject(new MoteError("MOTE_CONFIG", message, { cause, details: { program } }));
+    });
+    child.on("close", (code, signal) => {
+      if (signal === null) resolve({ code, stdout });
+      else reject(new MoteError("MOTE_CONFIG", `${program} did not answer in time`, { details: { program, signal } }));
+    });
+    // A helper may exit without reading.
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
+  });
+}

@@ -1,0 +1,156 @@
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { MoteError } from "@mote/core";
+import { askCredentialHelper } from "./credential-helper.js";
+import type { CredentialSource, Credentials } from "./credentials.js";
+import { isDockerHub } from "./place.js";
+
+export interface DockerCredentialsOptions {
+  /** The files to look in, the first that has something wins. Default: where Podman and Docker keep them, see `README.md`. */
+  readonly paths?: readonly string[] | undefined;
+  /** Default `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/**
+ * The credentials that `docker login` and `podman login` keep: `auths`, `credHelpers` and `credsStore` of Docker's
+ * `config.json` and Podman's `auth.json`. Read anew each time, so that a login counts at once. A file that is not there has none.
+ * @throws MOTE_CONFIG from `get`, where a file is there and cannot be read
+ */
+export function dockerCredentials(options: DockerCredentialsOptions = {}): CredentialSource {
+  const env = options.env ?? process.env;
+  const paths = options.paths ?? usualPaths(env);
+  return {
+    async get(registry, repository) {
+      for (const path of paths) {
+        const config = await readConfig(path);
+        const found = config && (await lookUp(config, path, registry, repository, env));
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+  };
+}
+
+interface AuthConfig {
+  readonly auths: Readonly<Record<string, unknown>>;
+  readonly credHelpers: Readonly<Record<string, unknown>>;
+  readonly credsStore: string | undefined;
+}
+
+/** containers-auth.json(5), then docker's own. */
+function usualPaths(env: Readonly<Record<string, string | undefined>>): string[] {
+  const home = env.HOME || env.USERPROFILE || homedir();
+  const docker = join(env.DOCKER_CONFIG || join(home, ".docker"), "config.json");
+  if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE, docker];
+  return [
+    ...(env.DOCKER_CONFIG ? [docker] : []),
+    ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "containers", "auth.json")] : []),
+    join(env.XDG_CONFIG_HOME || join(home, ".config"), "containers", "auth.json"),
+    ...(env.DOCKER_CONFIG ? [] : [docker]),
+  ];
+}
+
+async function readConfig(path: string): Promise<AuthConfig | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    if (isAbsent(cause)) return undefined;
+    throw new MoteError("MOTE_CONFIG", `${path} cannot be read; check its permissions`, { cause, details: { path } });
+  }
+  if (text.trim() === "") return undefined;
+  try {
+    const body = record(JSON.parse(text));
+    const { credsStore } = body;
+    return {
+      auths: record(body.auths),
+      credHelpers: record(body.credHelpers),
+      credsStore: typeof credsStore === "string" && credsStore !== "" ? credsStore : undefined,
+    };
+  } catch {
+    // The parser's message quotes the text, and that holds secrets.
+    throw new MoteError("MOTE_CONFIG", `${path} is no JSON; correct it, or log in again`, { details: { path } });
+  }
+}
+
+async function lookUp(
+  config: AuthConfig,
+  path: string,
+  registry: string,
+  repository: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Credentials | undefined> {
+  const names = registryNames(registry);
+  for (const name of names) {
+    const helper = config.credHelpers[name];
+    if (typeof helper === "string" && helper !== "") return askCredentialHelper(helper, name, env);
+  }
+  const auth = findAuth(config.auths, names, repository);
+  const found = auth && readAuth(record(auth.entry), path, auth.key);
+  if (found !== undefined || config.credsStore === undefined) return found;
+  return askCredentialHelper(config.credsStore, serverName(registry), env);
+}
+
+/** Podman's keys may name a repository or a part of its path; the longest that fits wins. */
+function findAuth(
+  auths: AuthConfig["auths"],
+  names: readonly string[],
+  repository: string | undefined,
+): { readonly key: string; readonly entry: unknown } | undefined {
+  const parts = repository?.split("/") ?? [];
+  for (let length = parts.length; length >= 0; length--) {
+    const wanted = new Set(names.map((name) => [name, ...parts.slice(0, length)].join("/")));
+    for (const [key, entry] of Object.entries(auths)) {
+      if (wanted.has(length === 0 ? hostOf(key) : key)) return { key, entry };
+    }
+  }
+  return undefined;
+}
+
+/** `https://index.docker.io/v1/` and `registry.example/v2/` are old ways to write a host; a longer path is none. */
+function hostOf(key: string): string {
+  return key.replace(/^https?:\/\//, "").replace(/\/(?:v[12]\/?)?$/, "");
+}
+
+function readAuth(entry: Readonly<Record<string, unknown>>, path: string, key: string): Credentials | undefined {
+  const { auth, username, password, identitytoken, registrytoken } = entry;
+  if (isText(identitytoken)) return { kind: "identity-token", token: identitytoken };
+  if (isText(registrytoken)) return { kind: "registry-token", token: registrytoken };
+  if (isText(auth)) {
+    const text = Buffer.from(auth, "base64").toString("utf8").replace(/\0+$/, "");
+    const colon = text.indexOf(":");
+    if (colon < 0) {
+      throw new MoteError("MOTE_CONFIG", `the entry ${key} of ${path} has no user name; log in to it again`, {
+        details: { path, key },
+      });
+    }
+    return { kind: "password", username: text.slice(0, colon), password: text.slice(colon + 1) };
+  }
+  if (isText(username) && typeof password === "string") return { kind: "password", username, password };
+  return undefined;
+}
+
+/** Docker's own registry goes by several names. */
+function registryNames(registry: string): string[] {
+  return isDockerHub(registry)
+    ? ["docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"]
+    : [registry];
+}
+
+function serverName(registry: string): string {
+  return isDockerHub(registry) ? "https://index.docker.io/v1/" : registry;
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}

@@ -1,0 +1,165 @@
+import { type Digest, MoteError, type MoteErrorCode } from "@mote/core";
+
+/** What a request was about, for the details of its errors. */
+export interface Subject {
+  readonly registry: string;
+  readonly repository?: string | undefined;
+  readonly digest?: Digest | undefined;
+  /** The tag or digest asked for. */
+  readonly reference?: string | undefined;
+}
+
+/** What an answer said, as far as it matters when it is a refusal. */
+export interface Refusal {
+  readonly status: number;
+  /** The host that answered, where a redirect led away from the registry. */
+  readonly redirectedTo?: string | undefined;
+  readonly contentType?: string | undefined;
+  /** The first bytes of the body, as text. */
+  readonly text: string;
+}
+
+/** The error of a status that is no success. */
+export function statusFault(subject: Subject, refusal: Refusal, what: string): MoteError {
+  const { status } = refusal;
+  const place = refusal.redirectedTo ?? subject.registry;
+  const said = registryMessage(refusal);
+  const because = said === undefined ? "" : ` (${said})`;
+  const details = { ...plainSubject(subject), status };
+  if (status === 401) {
+    return new MoteError(
+      "MOTE_UNAUTHORIZED",
+      `${place} wants credentials for ${what}${because}; log in to it (docker login and podman login keep credentials where mote reads them)`,
+      { details },
+    );
+  }
+  if (status === 403) {
+    return new MoteError(
+      "MOTE_FORBIDDEN",
+      `${place} forbids ${what}${because}; ask its owner for access, or log in as somebody who has it`,
+      { details },
+    );
+  }
+  if (status === 404) {
+    return new MoteError("MOTE_NOT_FOUND", `${place} does not have ${what}${because}`, { details });
+  }
+  if (status === 429) {
+    return new MoteError(
+      "MOTE_RATE_LIMITED",
+      `${place} limits its rate${because}; wait before you ask for ${what} again`,
+      {
+        details,
+      },
+    );
+  }
+  return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}`, { details });
+}
+
+/** The error of an answer that the distribution specification does not allow. */
+export function protocolFault(subject: Subject, message: string, details: object = {}, cause?: unknown): MoteError {
+  return new MoteError("MOTE_REGISTRY", `${subject.registry}: ${message}`, {
+    details: { ...plainSubject(subject), ...details },
+    cause,
+  });
+}
+
+export type NetworkFailure = "unresolved" | "connect" | "tls" | "timeout" | "cut";
+
+/** How an exchange failed below HTTP. */
+export function networkFailure(error: unknown): NetworkFailure {
+  const codes = errorCodes(error);
+  if (codes.some((code) => /TIMEOUT|ETIMEDOUT/.test(code))) return "timeout";
+  if (codes.some((code) => code === "ENOTFOUND")) return "unresolved";
+  if (codes.some((code) => /^ERR_TLS|^ERR_SSL|CERT|^EPROTO$|SIGNATURE|ISSUER/.test(code))) return "tls";
+  if (
+    codes.some((code) => /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EADDRNOTAVAIL|EACCES|EPERM)$/.test(code))
+  ) {
+    return "connect";
+  }
+  return "cut";
+}
+
+/** The error of an exchange that failed below HTTP. */
+export function networkFault(subject: Subject, host: string, error: unknown, what: string): MoteError {
+  const failure = networkFailure(error);
+  const [reason = "the connection failed"] = errorCodes(error);
+  const details = { ...plainSubject(subject), host, reason };
+  const code: MoteErrorCode = failure === "timeout" ? "MOTE_TIMEOUT" : "MOTE_UNREACHABLE";
+  return new MoteError(code, `${host}: ${advice(failure, reason)} (asking for ${what})`, { details, cause: error });
+}
+
+function advice(failure: NetworkFailure, reason: string): string {
+  switch (failure) {
+    case "timeout":
+      return `nothing came within the time allowed [${reason}]; check the network and try again, or allow more time`;
+    case "unresolved":
+      return "no such host; check the registry's name, and that names can be resolved here";
+    case "connect":
+      return `no connection [${reason}]; check that the registry runs there, its port, and the proxy settings`;
+    case "tls":
+      return /WRONG_VERSION|EPROTO|PACKET_LENGTH|UNKNOWN_PROTOCOL/.test(reason)
+        ? `it does not speak TLS [${reason}]; if it is a plain HTTP registry, say so (--plain-http)`
+        : `its certificate is not trusted [${reason}]; give the authority that signed it, or trust any certificate (insecure)`;
+    case "cut":
+      return `the connection was closed [${reason}]; try again, and check whether it speaks TLS or plain HTTP`;
+  }
+}
+
+/** Whether an exchange failed by the network, rather than by a refusal, a check or a mistake in a program. */
+export function isNetworkError(error: unknown): boolean {
+  return !MoteError.isInstance(error) && !(error instanceof TypeError) && errorCodes(error).length > 0;
+}
+
+/** The codes of an error and of those behind it. */
+function errorCodes(error: unknown): string[] {
+  const codes: string[] = [];
+  const seen = new Set<unknown>();
+  const pending: unknown[] = [error];
+  while (pending.length > 0) {
+    const at = pending.shift();
+    if (!(at instanceof Error) || seen.has(at)) continue;
+    seen.add(at);
+    if ("code" in at && typeof at.code === "string") codes.push(at.code);
+    if (at instanceof AggregateError) pending.push(...at.errors);
+    pending.push(at.cause);
+  }
+  return codes;
+}
+
+/** distribution-spec, "Error Codes": `{"errors":[{"code","message","detail"}]}`. Bounded, on one line. */
+function registryMessage(refusal: Refusal): string | undefined {
+  const messages = jsonMessages(refusal.text);
+  if (messages !== undefined) return oneLine(messages);
+  if (refusal.contentType === "text/html" || /^\s*</.test(refusal.text)) return "with an HTML page";
+  return oneLine(refusal.text) || undefined;
+}
+
+function jsonMessages(text: string): string | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body !== "object" || body === null) return undefined;
+    const errors: unknown = "errors" in body ? body.errors : [body];
+    if (!Array.isArray(errors)) return undefined;
+    const said = errors.map((error: unknown) => {
+      if (typeof error !== "object" || error === null) return "";
+      const code = "code" in error && typeof error.code === "string" ? error.code : "";
+      const message = "message" in error && typeof error.message === "string" ? error.message : "";
+      return [code, message].filter((part) => part !== "").join(": ");
+    });
+    return said.filter((part) => part !== "").join("; ") || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function oneLine(text: string): string {
+  const plain = text
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a registry's text must not steer a terminal
+    .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
+    .trim();
+  return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
+}
+
+function plainSubject(subject: Subject): object {
+  return Object.fromEntries(Object.entries(subject).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,65 @@
+import { isIP } from "node:net";
+import { MoteError } from "@mote/core";
+
+/** One repository on one registry, as references name them. A `RegistryRef` is one. */
+export interface RepositoryPlace {
+  /** Host, and port where one was written: `registry.example:5000`, `docker.io`. */
+  readonly registry: string;
+  /** `library/alpine` */
+  readonly repository: string;
+  /** Whether to speak TLS. Default: not to loopback addresses, to all others. */
+  readonly scheme?: "http" | "https" | undefined;
+}
+
+/** The origin of a registry's API. `docker.io` is a name that has its API elsewhere. @throws MOTE_INVALID_REFERENCE */
+export function registryOrigin(
+  place: Omit<RepositoryPlace, "repository">,
+  options: { readonly plainHttp: boolean },
+): URL {
+  const host = isDockerHub(place.registry) ? "registry-1.docker.io" : place.registry;
+  const scheme = place.scheme ?? (options.plainHttp || isLoopback(host) ? "http" : "https");
+  const text = `${scheme}://${host}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.pathname !== "/" || url.username !== "" || url.search !== "" || url.hash !== "") {
+    throw new MoteError(
+      "MOTE_INVALID_REFERENCE",
+      `"${place.registry}" is no host of a registry; write host or host:port`,
+      {
+        details: { text: place.registry, position: 0, reason: "not a host" },
+      },
+    );
+  }
+  return url;
+}
+
+export function isDockerHub(registry: string): boolean {
+  return registry === "docker.io" || registry === "index.docker.io" || registry === "registry-1.docker.io";
+}
+
+/** 127.0.0.0/8, ::1 and localhost, with or without a port. */
+export function isLoopback(host: string): boolean {
+  const name = host
+    .replace(/:\d+$/, "")
+    .replace(/^\[|\]$/g, "")
+    .toLowerCase();
+  if (name === "localhost" || name.endsWith(".localhost")) return true;
+  return isIP(name) === 4 ? name.startsWith("127.") : name === "::1" || name === "0:0:0:0:0:0:0:1";
+}
+
+/** distribution-spec, "Pulling manifests": the grammar of a repository's name, which also keeps it from leaving its URL. */
+const repositoryName = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const tagName = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+
+/** @throws MOTE_INVALID_REFERENCE */
+export function checkRepositoryName(repository: string): string {
+  if (repositoryName.test(repository) && repository.length <= 255) return repository;
+  throw new MoteError(
+    "MOTE_INVALID_REFERENCE",
+    `"${repository.slice(0, 80)}" is no repository name: lower-case letters, digits, and . _ - / between them`,
+    { details: { text: repository, position: 0, reason: "not a repository name" } },
+  );
+}
+
+export function isTagName(text: string): boolean {
+  return tagName.test(text);
+}

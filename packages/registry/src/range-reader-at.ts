@@ -1,0 +1,38 @@
+import { MoteError, type MoteReader, type MoteReaderAt } from "@mote/core";
+
+/** Opens bytes `start` up to, not including, `end`. */
+export type OpenRange = (start: number, end: number, signal: AbortSignal | undefined) => Promise<MoteReader>;
+
+/** Random access by a request for each read. */
+export class RangeReaderAt implements MoteReaderAt {
+  readonly size: number;
+  readonly #open: OpenRange;
+  #closed = false;
+
+  constructor(size: number, open: OpenRange) {
+    this.size = size;
+    this.#open = open;
+  }
+
+  async readAt(into: Uint8Array, position: number, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    if (this.#closed) throw new MoteError("MOTE_CLOSED", "the reader is closed");
+    if (!Number.isSafeInteger(position) || position < 0) throw new TypeError(`position is a byte, and not ${position}`);
+    const end = Math.min(position + into.byteLength, this.size);
+    if (position >= end) return 0;
+    await using reader = await this.#open(position, end, options.signal);
+    let filled = 0;
+    for await (const chunk of reader) {
+      into.set(chunk, filled);
+      filled += chunk.byteLength;
+    }
+    return filled;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

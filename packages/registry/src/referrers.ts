@@ -1,0 +1,97 @@
+import {
+  type Cancellable,
+  collectChunks,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestEncoded,
+  isNotFound,
+  maxManifestBytes,
+  mediaTypes,
+  parseManifest,
+} from "@mote/core";
+import type { RegistryAnswer } from "./client.js";
+import { protocolFault } from "./fault.js";
+import { bareType, type RepositoryApi } from "./repository-api.js";
+
+/** A registry that goes on for longer than this is going round in a circle. */
+const maxPages = 1000;
+
+/** What refers to the manifest, a page at a time. @throws MOTE_INVALID_MANIFEST */
+export async function* listReferrers(
+  api: RepositoryApi,
+  digest: Digest,
+  options: Cancellable,
+): AsyncGenerator<Descriptor, void, undefined> {
+  let path: string | URL | undefined = `referrers/${digest}`;
+  for (let page = 1; path !== undefined; page++) {
+    if (page > maxPages) throw protocolFault(api.subject({ digest }), `more than ${maxPages} pages of referrers`);
+    const found: ReferrersPage | undefined = await readPage(api, digest, path, options);
+    if (found === undefined) {
+      yield* taggedReferrers(api, digest, options);
+      return;
+    }
+    yield* found.referrers;
+    path = found.next;
+  }
+}
+
+interface ReferrersPage {
+  readonly referrers: readonly Descriptor[];
+  readonly next: URL | undefined;
+}
+
+/** Undefined where the registry has no such API. */
+function readPage(
+  api: RepositoryApi,
+  digest: Digest,
+  path: string | URL,
+  options: Cancellable,
+): Promise<ReferrersPage | undefined> {
+  const what = `referrers of ${digest}`;
+  const accepts = (status: number) => status === 200 || status === 404 || status === 405;
+  const headers = { accept: mediaTypes.ociIndex };
+  return api.send({ method: "GET", path, what, headers, digest, accepts, ...options }, async (answer) => {
+    // Some registries without the API answer 200 with what is no index.
+    if (answer.status !== 200 || bareType(answer.header("content-type")) !== mediaTypes.ociIndex) {
+      answer.discard();
+      return undefined;
+    }
+    const bytes = await collectChunks(answer.body, { maxBytes: maxManifestBytes, what });
+    const index = parseManifest(bytes, mediaTypes.ociIndex);
+    return { referrers: index.kind === "index" ? index.manifests : [], next: nextPage(api, digest, answer) };
+  });
+}
+
+/** The index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). */
+async function* taggedReferrers(
+  api: RepositoryApi,
+  digest: Digest,
+  options: Cancellable,
+): AsyncGenerator<Descriptor, void, undefined> {
+  const tag = referrersTag(digest);
+  try {
+    const { bytes } = await api.getManifest(tag, { ...options, what: `tag ${tag}`, digest });
+    const index = parseManifest(bytes, mediaTypes.ociIndex);
+    if (index.kind === "index") yield* index.manifests;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+export function referrersTag(digest: Digest): string {
+  return `${digestAlgorithm(digest).slice(0, 32)}-${digestEncoded(digest).slice(0, 64)}`;
+}
+
+/** RFC 8288: `Link: <URL>; rel="next"`. Credentials go with it, so it stays on this registry. */
+function nextPage(api: RepositoryApi, digest: Digest, answer: RegistryAnswer): URL | undefined {
+  const link = answer.headers("link").join(", ");
+  const target = /<([^>]*)>\s*;[^<]*\brel="?next"?/i.exec(link)?.[1];
+  if (target === undefined) return undefined;
+  const base = api.url(`referrers/${digest}`);
+  const url = URL.canParse(target, base.href) ? new URL(target, base) : undefined;
+  if (url === undefined || url.origin !== base.origin) {
+    throw protocolFault(api.subject({ digest }), "its next page of referrers is not on this registry");
+  }
+  return url;
+}

@@ -1,0 +1,136 @@
+import {
+  type Cancellable,
+  collectChunks,
+  type Digest,
+  type MoteReader,
+  manifestTypes,
+  maxManifestBytes,
+} from "@mote/core";
+import { type BlobWish, openBlob } from "./blob-reader.js";
+import type { RegistryAnswer, RegistryClient, RegistryRequest } from "./client.js";
+import { protocolFault, type Subject } from "./fault.js";
+import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
+
+/** A request below `/v2/REPOSITORY/`. */
+export interface RepositoryRequest extends Cancellable {
+  readonly method: RegistryRequest["method"];
+  /** Below the repository, or a URL that the registry gave. */
+  readonly path: string | URL;
+  readonly what: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: RegistryRequest["body"];
+  readonly digest?: Digest | undefined;
+  readonly reference?: string | undefined;
+  readonly accepts?: RegistryRequest["accepts"];
+  /** Default: `pull`. */
+  readonly actions?: "pull" | "pull,push" | undefined;
+  /** Another repository of the same registry that is read from. */
+  readonly from?: string | undefined;
+}
+
+export interface ManifestAnswer {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string | undefined;
+  /** What `Docker-Content-Digest` says; not checked here. */
+  readonly digest: string | undefined;
+}
+
+/** The endpoints of one repository (distribution-spec, "Endpoints"), without a judgement on what they answer. */
+export class RepositoryApi {
+  readonly client: RegistryClient;
+  /** As references name it. */
+  readonly registry: string;
+  readonly repository: string;
+  readonly #origin: URL;
+
+  /** @throws MOTE_INVALID_REFERENCE */
+  constructor(client: RegistryClient, place: RepositoryPlace) {
+    this.client = client;
+    this.registry = isDockerHub(place.registry) ? "docker.io" : place.registry;
+    this.repository = checkRepositoryName(place.repository);
+    this.#origin = registryOrigin(place, client);
+  }
+
+  url(path: string): URL {
+    return new URL(`/v2/${this.repository}/${path}`, this.#origin);
+  }
+
+  subject(about: { readonly digest?: Digest | undefined; readonly reference?: string | undefined } = {}): Subject {
+    const { digest, reference } = about;
+    return {
+      registry: this.registry,
+      repository: this.repository,
+      ...(digest === undefined ? {} : { digest }),
+      ...(reference === undefined ? {} : { reference }),
+    };
+  }
+
+  send<T>(request: RepositoryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
+    const { method, path, what, headers, body, accepts, actions = "pull", from, signal } = request;
+    const scopes = [`repository:${this.repository}:${actions}`];
+    if (from !== undefined) scopes.push(`repository:${from}:pull`);
+    const access = { origin: this.#origin, subject: this.subject(request), scopes };
+    const url = typeof path === "string" ? this.url(path) : path;
+    return this.client.send(
+      { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts, signal },
+      take,
+    );
+  }
+
+  /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
+  head(
+    path: string,
+    request: Pick<RepositoryRequest, "what" | "headers" | "digest" | "reference" | "accepts" | "signal">,
+  ): Promise<RegistryAnswer> {
+    return this.send({ ...request, method: "HEAD", path }, (answer) => {
+      answer.discard();
+      return answer;
+    });
+  }
+
+  /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
+  getManifest(
+    reference: string,
+    options: Cancellable & { readonly what: string; readonly digest?: Digest | undefined },
+  ): Promise<ManifestAnswer> {
+    const { what, digest, signal } = options;
+    const path = `manifests/${reference}`;
+    const headers = { accept: manifestTypes.join(", ") };
+    return this.send({ method: "GET", path, what, headers, digest, reference, signal }, async (answer) => {
+      const mediaType = bareType(answer.header("content-type"));
+      if (mediaType === "text/html") {
+        answer.discard();
+        throw protocolFault(
+          this.subject({ digest, reference }),
+          "it answered with an HTML page in place of a manifest; check that it is a registry, and that no login page stands before it",
+        );
+      }
+      const bytes = await collectChunks(answer.body, { maxBytes: maxManifestBytes, what });
+      return { bytes, mediaType, digest: answer.header("docker-content-digest") };
+    });
+  }
+
+  /** @throws MOTE_NOT_FOUND */
+  openBlob(wish: BlobWish): Promise<MoteReader> {
+    const { digest, signal } = wish;
+    return openBlob(this.client, this.subject({ digest }), wish, (headers) =>
+      this.send(
+        {
+          method: "GET",
+          path: `blobs/${digest}`,
+          what: `blob ${digest}`,
+          headers,
+          digest,
+          accepts: (status) => status === 200 || status === 206 || status === 416,
+          signal,
+        },
+        (answer) => answer,
+      ),
+    );
+  }
+}
+
+/** A media type without its parameters, in lower case. */
+export function bareType(header: string | undefined): string | undefined {
+  return header?.split(";")[0]?.trim().toLowerCase() || undefined;
+}

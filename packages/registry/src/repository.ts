@@ -1,0 +1,172 @@
+import {
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestBytes,
+  isDigest,
+  isManifestType,
+  MoteError,
+  type MoteReader,
+  manifestTypes,
+  maxManifestBytes,
+  parseDigest,
+  type Ref,
+  sniffManifestType,
+} from "@mote/core";
+import type { RegistryClient } from "./client.js";
+import { protocolFault } from "./fault.js";
+import { MemoryReader } from "./memory-reader.js";
+import { isDockerHub, isTagName, type RepositoryPlace } from "./place.js";
+import { listReferrers } from "./referrers.js";
+import { bareType, type ManifestAnswer, RepositoryApi } from "./repository-api.js";
+
+/**
+ * One repository on one registry, to read from (distribution-spec, "Pull").
+ *
+ * Beside what each method names, all of them: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
+ * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`.
+ */
+export class RegistryRepository implements ContentSource {
+  readonly #api: RepositoryApi;
+
+  /** @throws MOTE_INVALID_REFERENCE */
+  constructor(client: RegistryClient, place: RepositoryPlace) {
+    this.#api = new RepositoryApi(client, place);
+  }
+
+  /**
+   * A tag or a digest, or a reference to this repository; one without either means the tag `latest`.
+   * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
+   */
+  async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+    const reference = this.#reference(ref);
+    return (await this.#resolveByHead(reference, options)) ?? (await this.#resolveByGet(reference, options));
+  }
+
+  async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+    const digest = parseDigest(descriptor.digest);
+    const what = `manifest ${digest}`;
+    const details = { ...this.#api.subject({ digest }), expected: descriptor.size };
+    if (descriptor.size > maxManifestBytes) {
+      throw new MoteError("MOTE_TOO_LARGE", `${what} has ${descriptor.size} bytes; the bound is ${maxManifestBytes}`, {
+        details,
+      });
+    }
+    const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest });
+    this.#checkDigest(bytes, digest);
+    if (bytes.byteLength !== descriptor.size) {
+      throw new MoteError(
+        "MOTE_SIZE_MISMATCH",
+        `${what} has ${bytes.byteLength} bytes, and ${descriptor.size} were expected`,
+        { details: { ...details, actual: bytes.byteLength } },
+      );
+    }
+    return bytes;
+  }
+
+  /**
+   * The reader goes on by itself after a cut, at the very byte.
+   * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
+   */
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    const { start = 0, verifyOnRead = true, signal } = options;
+    const { size, mediaType } = descriptor;
+    const digest = parseDigest(descriptor.digest);
+    if (!Number.isSafeInteger(start) || start < 0) throw new TypeError(`start is a count of bytes, and not ${start}`);
+    if (start > 0 && start >= size) return new MemoryReader({ digest, size, mediaType }, new Uint8Array());
+    return this.#api.openBlob({ digest, mediaType, size, start, verify: verifyOnRead, damage: false, signal });
+  }
+
+  /** By the referrers API, or by the tag that stands in for it where the registry has none (distribution-spec, "Listing Referrers"). */
+  referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Descriptor> {
+    return listReferrers(this.#api, parseDigest(descriptor.digest), options);
+  }
+
+  #reference(ref: Ref | string): string {
+    if (typeof ref === "string") return checkReference(ref);
+    if (ref.transport === "docker") {
+      const registry = isDockerHub(ref.registry) ? "docker.io" : ref.registry;
+      if (registry === this.#api.registry && ref.repository === this.#api.repository) {
+        return checkReference(ref.digest ?? ref.tag ?? "latest");
+      }
+    }
+    const asked = ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
+    const here = `${this.#api.registry}/${this.#api.repository}`;
+    throw new MoteError("MOTE_INVALID_REFERENCE", `${asked} is not in ${here}`, {
+      details: { text: asked, position: 0, reason: "another repository", ...this.#api.subject() },
+    });
+  }
+
+  /** Undefined where the registry answers no HEAD, or not enough. */
+  async #resolveByHead(reference: string, options: Cancellable): Promise<Descriptor | undefined> {
+    const answer = await this.#api.head(`manifests/${reference}`, {
+      what: nameOf(reference),
+      headers: { accept: manifestTypes.join(", ") },
+      reference,
+      accepts: (status) => status < 300 || status === 400 || status === 405 || status === 501,
+      signal: options.signal,
+    });
+    const digest = answer.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);
+    const mediaType = bareType(answer.header("content-type"));
+    const size = Number(answer.header("content-length") ?? Number.NaN);
+    if (answer.status !== 200 || mediaType === undefined || !isManifestType(mediaType)) return undefined;
+    if (!isDigest(digest) || !Number.isSafeInteger(size) || size <= 0) return undefined;
+    if (isDigest(reference) && digest !== reference) throw this.#otherDigest(reference, digest);
+    return { mediaType, digest, size };
+  }
+
+  async #resolveByGet(reference: string, options: Cancellable): Promise<Descriptor> {
+    const asked = isDigest(reference) ? reference : undefined;
+    const answer = await this.#api.getManifest(reference, { ...options, what: nameOf(reference), digest: asked });
+    const said = isDigest(answer.digest) ? answer.digest : undefined;
+    const digest = asked ?? said ?? digestBytes(answer.bytes);
+    this.#checkDigest(answer.bytes, digest);
+    return { mediaType: this.#manifestType(answer, reference), digest, size: answer.bytes.byteLength };
+  }
+
+  #manifestType({ mediaType, bytes }: ManifestAnswer, reference: string): string {
+    if (mediaType === undefined || genericTypes.has(mediaType)) return sniffManifestType(bytes);
+    if (isManifestType(mediaType)) return mediaType;
+    if (/json|jws/.test(mediaType)) {
+      throw new MoteError(
+        "MOTE_INVALID_MANIFEST",
+        `${this.#api.registry} has ${nameOf(reference)} of ${this.#api.repository} as ${mediaType}, which mote does not read; push it again in a present format`,
+        { details: { ...this.#api.subject({ reference }), mediaType } },
+      );
+    }
+    throw protocolFault(this.#api.subject({ reference }), `it answered with ${mediaType} in place of a manifest`);
+  }
+
+  #checkDigest(bytes: Uint8Array, digest: Digest): void {
+    const actual = digestBytes(bytes, digestAlgorithm(digest));
+    if (actual !== digest) throw this.#otherDigest(digest, actual);
+  }
+
+  #otherDigest(digest: Digest, actual: Digest): MoteError {
+    return new MoteError(
+      "MOTE_DIGEST_MISMATCH",
+      `${this.#api.registry} was asked for ${digest} of ${this.#api.repository}, and what it has hashes to ${actual}`,
+      { details: { ...this.#api.subject({ digest }), actual } },
+    );
+  }
+}
+
+/** What servers say that do not know what they serve. */
+const genericTypes: ReadonlySet<string> = new Set(["application/json", "application/octet-stream", "text/plain"]);
+
+function checkReference(reference: string): string {
+  if (isTagName(reference) || isDigest(reference)) return reference;
+  if (reference.includes(":")) return parseDigest(reference);
+  throw new MoteError(
+    "MOTE_INVALID_REFERENCE",
+    `"${reference.slice(0, 140)}" is no tag: at most 128 letters, digits, and . _ - between them`,
+    { details: { text: reference, position: 0, reason: "not a tag" } },
+  );
+}
+
+function nameOf(reference: string): string {
+  return isDigest(reference) ? `manifest ${reference}` : `tag ${reference}`;
+}

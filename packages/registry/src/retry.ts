@@ -1,0 +1,56 @@
+import { isNetworkError, networkFailure } from "./fault.js";
+
+export interface RetryPolicy {
+  /** How often a request is made again, at most. */
+  readonly retries: number;
+  /** The first wait, in milliseconds; each further one is twice as long, up to `longestDelayMs`. */
+  readonly firstDelayMs: number;
+  readonly longestDelayMs: number;
+  /** A registry that asks for a longer wait than this gets no retry. */
+  readonly longestRetryAfterMs: number;
+}
+
+/** A host that does not answer at all is not asked as often as one that is busy. */
+const connectRetries = 2;
+
+/** Whether the same request may succeed a little later (408, 429 and the server's own failures). */
+export function isTransientStatus(status: number): boolean {
+  return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
+}
+
+/** How long to wait before attempt number `attempt` (from 1) is made again; undefined where that is no use. */
+export function delayAfterFailure(policy: RetryPolicy, error: unknown, attempt: number): number | undefined {
+  if (!isNetworkError(error)) return undefined;
+  const failure = networkFailure(error);
+  if (failure === "tls" || failure === "unresolved") return undefined;
+  const bound = failure === "connect" ? Math.min(policy.retries, connectRetries) : policy.retries;
+  return attempt > bound ? undefined : backoff(policy, attempt);
+}
+
+/** The same for an answer that is no success. `retryAfter` is the header's value. */
+export function delayAfterStatus(
+  policy: RetryPolicy,
+  status: number,
+  retryAfter: string | undefined,
+  attempt: number,
+): number | undefined {
+  if (!isTransientStatus(status) || attempt > policy.retries) return undefined;
+  const asked = parseRetryAfter(retryAfter, Date.now());
+  if (asked === undefined) return backoff(policy, attempt);
+  if (asked > policy.longestRetryAfterMs) return undefined;
+  return Math.max(asked, backoff(policy, attempt));
+}
+
+/** RFC 9110, section 10.2.3: seconds, or a date. In milliseconds from `nowMs` on. */
+export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
+  const at = Date.parse(value);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+}
+
+/** Half of it is left to chance, so that many who failed together do not come back together. */
+export function backoff(policy: RetryPolicy, attempt: number): number {
+  const full = Math.min(policy.longestDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
+  return full / 2 + Math.random() * (full / 2);
+}

@@ -1,0 +1,126 @@
+import { MoteError } from "@mote/core";
+import { type Access, basicHeader } from "./authorizer.js";
+import type { Challenge } from "./challenge.js";
+import type { Credentials } from "./credentials.js";
+import { protocolFault, type Subject, statusFault } from "./fault.js";
+
+export interface TokenRequest {
+  readonly method: "GET" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | undefined;
+  readonly subject: Subject;
+}
+
+/** Sends a request to a token service, and answers with whatever it says at last. */
+export type TokenExchange = (request: TokenRequest) => Promise<{ readonly status: number; readonly bytes: Uint8Array }>;
+
+export interface BearerToken {
+  readonly token: string;
+  /** Unix milliseconds, somewhat before the service's own time. */
+  readonly expiresAtMs: number;
+}
+
+/** What a service that does not say how long its token lives means (distribution, "Token Authentication Specification"). */
+const defaultLifetimeSeconds = 60;
+/** The part of its life in which a token is used; the rest is left to clocks and networks. */
+const usablePart = 0.9;
+
+/**
+ * A token for the access, from the service that the registry's challenge names: with a refresh token by POST, with a password
+ * by GET, anonymously without either.
+ * @throws MOTE_UNAUTHORIZED where the service refuses · MOTE_REGISTRY
+ */
+export async function fetchToken(
+  access: Access,
+  challenge: Challenge,
+  credentials: Credentials | undefined,
+  exchange: TokenExchange,
+): Promise<BearerToken> {
+  const { subject } = access;
+  const realm = tokenRealm(access, challenge, credentials);
+  const scopes = [...new Set([...access.scopes, ...(challenge.parameters.scope?.split(" ") ?? [])])].filter(Boolean);
+  const { service } = challenge.parameters;
+  const request =
+    credentials?.kind === "identity-token"
+      ? refreshRequest(realm, service, scopes, credentials.token)
+      : queryRequest(realm, service, scopes, credentials);
+  const { status, bytes } = await exchange({ ...request, subject });
+  const text = new TextDecoder().decode(bytes);
+  if (status === 401 || status === 403 || (status === 400 && credentials !== undefined)) {
+    throw new MoteError(
+      "MOTE_UNAUTHORIZED",
+      `${realm.host}, the token service of ${subject.registry}, ${credentials === undefined ? "gives no token without credentials" : "refused the credentials"}; log in to ${subject.registry}`,
+      { details: { ...subject, status, tokenService: realm.host } },
+    );
+  }
+  if (status !== 200) throw statusFault({ ...subject, registry: realm.host }, { status, text }, "a token");
+  return readToken(text, subject, realm);
+}
+
+/** Credentials that came over TLS do not leave over plain HTTP. */
+function tokenRealm(access: Access, challenge: Challenge, credentials: Credentials | undefined): URL {
+  const { realm = "" } = challenge.parameters;
+  const url = URL.canParse(realm) ? new URL(realm) : undefined;
+  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    throw protocolFault(access.subject, "it names a token service that is no http or https URL");
+  }
+  if (credentials !== undefined && url.protocol === "http:" && access.origin.protocol === "https:") {
+    throw protocolFault(
+      access.subject,
+      `it names the token service ${url.host} over plain HTTP; credentials are not sent there`,
+    );
+  }
+  return url;
+}
+
+function queryRequest(
+  realm: URL,
+  service: string | undefined,
+  scopes: readonly string[],
+  credentials: Credentials | undefined,
+): Omit<TokenRequest, "subject"> {
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set("service", service);
+  for (const scope of scopes) url.searchParams.append("scope", scope);
+  const headers = credentials?.kind === "password" ? { authorization: basicHeader(credentials) } : {};
+  return { method: "GET", url, headers };
+}
+
+/** OAuth2, as distribution's "Oauth2 Token Authentication" has it. */
+function refreshRequest(
+  url: URL,
+  service: string | undefined,
+  scopes: readonly string[],
+  refreshToken: string,
+): Omit<TokenRequest, "subject"> {
+  const form = new URLSearchParams({ grant_type: "refresh_token", client_id: "mote", refresh_token: refreshToken });
+  if (service !== undefined) form.set("service", service);
+  if (scopes.length > 0) form.set("scope", scopes.join(" "));
+  return {
+    method: "POST",
+    url,
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: new TextEncoder().encode(form.toString()),
+  };
+}
+
+function readToken(text: string, subject: Subject, realm: URL): BearerToken {
+  const body = parseObject(text);
+  const token = body?.token || body?.access_token;
+  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+    throw protocolFault(subject, `its token service ${realm.host} answered without a token`);
+  }
+  const said = body?.expires_in;
+  const seconds = typeof said === "number" && said > 0 ? said : defaultLifetimeSeconds;
+  return { token, expiresAtMs: Date.now() + seconds * 1000 * usablePart };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === "object" && body !== null ? { ...body } : undefined;
+  } catch {
+    return undefined;
+  }
+}

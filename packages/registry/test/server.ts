@@ -1,0 +1,41 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+}
+
+/** A server on loopback that notes what it was asked. */
+export interface TestServer extends AsyncDisposable {
+  /** `127.0.0.1:PORT` */
+  readonly host: string;
+  readonly seen: Seen[];
+  /** How many of the requests had this method and a path that ends so. */
+  count(method: string, pathEnd?: string): number;
+}
+
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export async function serve(answer: Answer): Promise<TestServer> {
+  const seen: Seen[] = [];
+  const listener: RequestListener = (request, response) => {
+    seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
+    Promise.resolve(answer(request, response)).catch((error) => response.destroy(error));
+  };
+  const server: Server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    host: `127.0.0.1:${port}`,
+    seen,
+    count: (method, pathEnd = "") => seen.filter((one) => one.method === method && one.url.endsWith(pathEnd)).length,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
