@@ -5,44 +5,93 @@ import {
   type FactReader,
   type FactRows,
   type FactStorage,
+  MoteError,
   nextSequence,
   type SequenceClock,
 } from "@mote/core";
 import type { RootDatabase } from "lmdb";
 import { LmdbRows } from "./lmdb-rows.js";
 import { RowReader, RowWriter } from "./row-bytes.js";
+import { setAside } from "./set-aside.js";
+import { storageError } from "./storage-error.js";
 
+const formatKey = Buffer.from([0]);
 const countsKey = Buffer.from([1]);
+const formatName = "mote-blob-info";
+const formatVersion = 1;
 
-/** Facts in an LMDB file that is open, checked and of this format. */
+/** Look-ups ask this often whether the file is still the one at its path; records always do. */
+const presenceCheckMs = 1_000;
+
+/** Facts in an LMDB file that is open and checked. */
 export class LmdbStorage implements FactStorage {
   readonly mode: "persistent" | "read-only";
   readonly #db: RootDatabase<Buffer, Buffer>;
   readonly #rows: LmdbRows;
   readonly #path: string;
+  readonly #inode: number;
   readonly #row = new RowWriter();
   #sequence = 0;
+  #presentUntil = 0;
+  #isDamaged = false;
 
   constructor(db: RootDatabase<Buffer, Buffer>, options: { readonly path: string; readonly readOnly: boolean }) {
     this.#db = db;
     this.#rows = new LmdbRows(db);
     this.#path = options.path;
+    this.#inode = statSync(options.path).ino;
     this.mode = options.readOnly ? "read-only" : "persistent";
   }
 
-  read(): FactReader {
-    this.#db.resetReadTxn();
-    return this.#rows;
+  /** Marks a new file as one of this format. @throws MOTE_UNSUPPORTED_FORMAT where it is of another */
+  claim(): void {
+    this.#guard(() => {
+      if (this.#db.getBinary(formatKey) === undefined && this.mode === "persistent") {
+        this.#db.transactionSync(() => this.#markFormat());
+      }
+      this.#checkFormat();
+    });
+  }
+
+  #markFormat(): void {
+    if (this.#db.getBinary(formatKey) !== undefined || !isEmpty(this.#db)) return;
+    this.#db.putSync(formatKey, Buffer.from(this.#row.clear().text(formatName).number(formatVersion).bytes));
+  }
+
+  #checkFormat(): void {
+    const bytes = this.#db.getBinary(formatKey);
+    if (bytes === undefined && isEmpty(this.#db)) return;
+    const reader = bytes === undefined ? undefined : new RowReader(bytes);
+    if (reader?.text() !== formatName) throw unsupported(this.#path, "it is a database of something else");
+    const version = reader.number();
+    if (version !== formatVersion)
+      throw unsupported(this.#path, `it is of version ${version}, newer than this release`);
+  }
+
+  read<Result>(look: (rows: FactReader) => Result): Result {
+    if (performance.now() > this.#presentUntil) this.#checkPresence();
+    return this.#guard(() => {
+      this.#db.resetReadTxn();
+      return look(this.#rows);
+    });
   }
 
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {
-    try {
-      return this.#db.transactionSync(() => {
-        this.#readCounts();
-        const result = change(this.#rows, this.#clock);
-        this.#writeCounts();
-        return result;
+    if (this.mode === "read-only") {
+      throw new MoteError("MOTE_UNWRITABLE", `${this.#path} is read-only; nothing is recorded`, {
+        details: { path: this.#path },
       });
+    }
+    this.#checkPresence();
+    try {
+      return this.#guard(() =>
+        this.#db.transactionSync(() => {
+          this.#readCounts();
+          const result = change(this.#rows, this.#clock);
+          this.#writeCounts();
+          return result;
+        }),
+      );
     } catch (error) {
       this.#rows.forgetWrittenScopes();
       throw error;
@@ -59,22 +108,54 @@ export class LmdbStorage implements FactStorage {
     },
   };
 
-  chunks(size: number): Iterable<readonly BlobFact[]> {
-    return this.#rows.chunks(size);
+  *chunks(size: number): Generator<readonly BlobFact[]> {
+    const chunks = this.#rows.chunks(size);
+    for (;;) {
+      const { value, done } = this.#guard(() => chunks.next());
+      if (done) return;
+      yield value;
+    }
   }
 
   counts(): FactCounts {
-    this.#db.resetReadTxn();
-    this.#readCounts();
-    return { ...this.#rows.counts };
+    return this.#guard(() => {
+      this.#db.resetReadTxn();
+      this.#readCounts();
+      return { ...this.#rows.counts };
+    });
   }
 
   sizeBytes(): number {
-    return statSync(this.#path).size;
+    return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
   }
 
   async close(): Promise<void> {
     await this.#db.close();
+    if (this.#isDamaged) await setAside(this.#path, async () => this.#isPresent());
+  }
+
+  /** Others may set the file aside, or remove it: what is recorded in it then would be lost. */
+  #checkPresence(): void {
+    if (!this.#isPresent()) {
+      throw new MoteError("MOTE_CORRUPT", `${this.#path} has been replaced or removed`, {
+        details: { path: this.#path },
+      });
+    }
+    this.#presentUntil = performance.now() + presenceCheckMs;
+  }
+
+  #isPresent(): boolean {
+    return statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  #guard<Result>(action: () => Result): Result {
+    try {
+      return action();
+    } catch (cause) {
+      const error = storageError(cause, this.#path);
+      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") this.#isDamaged = true;
+      throw error;
+    }
   }
 
   #readCounts(): void {
@@ -95,4 +176,16 @@ export class LmdbStorage implements FactStorage {
     row.number(locations).number(absences).number(pairs).number(transformers);
     this.#db.putSync(countsKey, row.bytes);
   }
+}
+
+function isEmpty(db: RootDatabase<Buffer, Buffer>): boolean {
+  return db.getKeysCount({ start: Buffer.from([0]), limit: 1 }) === 0;
+}
+
+function unsupported(path: string, reason: string): MoteError {
+  return new MoteError(
+    "MOTE_UNSUPPORTED_FORMAT",
+    `${path} cannot hold the blob-info cache: ${reason}; give another path, or remove it if nobody needs it`,
+    { details: { path, reason } },
+  );
 }

@@ -5,13 +5,14 @@ import type { FactReader, FactRows } from "./fact-rows.js";
 export type FactCounts = Pick<BlobInfoStatistics, "locations" | "absences" | "pairs" | "transformers">;
 
 /**
- * Where `StoredBlobInfoCache` keeps its facts. Implement this, and the rules of a blob-info cache come with that class. Every
- * method is short and synchronous; a storage that finds itself damaged throws MOTE_CORRUPT.
+ * Where `StoredBlobInfoCache` keeps its facts. Implement this, and the rules of a blob-info cache come with that class. All but
+ * `close` is short and synchronous. A storage that is damaged, or that others have replaced, throws MOTE_CORRUPT: it is then
+ * closed, and another one opened.
  */
 export interface FactStorage {
   readonly mode: BlobInfoStatistics["mode"];
-  /** The facts as they are now, by whatever process they were recorded. Good until the next turn of the event loop. */
-  read(): FactReader;
+  /** Gives `look` the facts as they are now, by whatever process they were recorded. */
+  read<Result>(look: (rows: FactReader) => Result): Result;
   /**
    * Runs `change` as one transaction: what it throws leaves nothing behind, and what was written is durable on return. What
    * `sequence` gives grows from call to call, over all processes; to `reserve` keeps it above a fact that came from elsewhere.

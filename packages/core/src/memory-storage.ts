@@ -9,8 +9,8 @@ export class MemoryStorage implements FactStorage {
   readonly #rows = new MemoryRows();
   #sequence = 0;
 
-  read(): FactReader {
-    return this.#rows;
+  read<Result>(look: (rows: FactReader) => Result): Result {
+    return look(this.#rows);
   }
 
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {

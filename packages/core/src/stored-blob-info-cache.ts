@@ -96,7 +96,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   async untransformedDigest(any: Digest, options: Cancellable = {}): Promise<Digest | undefined> {
     parseDigest(any);
     this.#assertUsable(options);
-    return this.#read((storage) => storage.read().digestRow(any)?.pair?.untransformed);
+    return this.#use((storage) => storage.read((rows) => rows.digestRow(any)?.pair?.untransformed));
   }
 
   async candidateLocations(
@@ -108,7 +108,9 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const place = { transport: checkText(transport), scope: checkText(scope), digest: parseDigest(digest) };
     this.#assertUsable(options);
     const oldestMs = this.#maxAgeMs === Number.POSITIVE_INFINITY ? undefined : this.#now() - this.#maxAgeMs;
-    const found = await this.#read((storage) => findCandidates(storage.read(), place, { ...options, oldestMs }));
+    const found = await this.#use((storage) =>
+      storage.read((rows) => findCandidates(rows, place, { ...options, oldestMs })),
+    );
     this.#lookups++;
     if (found.length > 0) this.#hits++;
     return found;
@@ -190,7 +192,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async statistics(options: Cancellable = {}): Promise<BlobInfoStatistics> {
     this.#assertUsable(options);
-    return this.#read((storage) => ({
+    return this.#use((storage) => ({
       ...storage.counts(),
       sizeBytes: storage.sizeBytes(),
       mode: storage.mode,
@@ -226,7 +228,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   /** Does something with the storage; where that is damaged, once more with a new one. */
-  async #read<Result>(action: (storage: FactStorage) => Result): Promise<Result> {
+  async #use<Result>(action: (storage: FactStorage) => Result): Promise<Result> {
     const storage = this.#storage ?? (await this.#open());
     try {
       return action(storage);
@@ -238,11 +240,11 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   #write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
-    return this.#read((storage) => storage.write(change));
+    return this.#use((storage) => storage.write(change));
   }
 
   async #discard(storage: FactStorage, damage: MoteError): Promise<void> {
-    this.#logger.error("the storage of the blob-info cache is damaged; it is opened anew", { cause: damage });
+    this.#logger.warn("the storage of the blob-info cache cannot go on; it is opened anew", { cause: damage });
     if (this.#storage === storage) this.#storage = undefined;
     await storage.close();
   }
