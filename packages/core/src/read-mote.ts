@@ -18,7 +18,7 @@ export async function readMote(
   await using reader = await source.moteReader(digest, { signal });
   const { size } = reader.info;
   if (size > maxBytes) throw tooLarge(digest, size, maxBytes);
-  return collectChunks(verifyChunks(reader, { digest }, { damage: true }), { maxBytes, what: digest });
+  return await collectChunks(verifyChunks(reader, { digest }, { damage: true }), { maxBytes, what: digest });
 }
 
 /** All chunks as one array. @throws MOTE_TOO_LARGE as soon as there are more than `maxBytes` bytes of `what` */
