@@ -50,7 +50,7 @@ export class LayoutSource implements ContentSource {
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_CORRUPT */
   async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
     await using reader = await this.blob(descriptor, options);
-    return collectChunks(reader, { maxBytes: maxManifestBytes, what: descriptor.digest });
+    return await collectChunks(reader, { maxBytes: maxManifestBytes, what: descriptor.digest });
   }
 
   /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */
