@@ -37,11 +37,18 @@ export function invalidReference(text: string, fault: Fault, parses: (guess: str
   );
 }
 
-/** `user:password@host/…` typed into a reference must not reach a log. */
+/** `user:password@host/…` typed into a reference must not reach a log. What is not sure to be harmless is left out. */
 function withoutCredentials(text: string): string {
   const slashes = text.indexOf("://");
   const start = slashes < 0 ? 0 : slashes + 3;
-  const at = text.lastIndexOf("@", text.lastIndexOf("/"));
+  const at = lastAtOfNoDigest(text);
   const hasPassword = at > start && text.slice(start, at).includes(":");
-  return hasPassword ? `${text.slice(0, start)}***${text.slice(at)}` : text;
+  const mayBeHost = slashes >= 0 || /[./]/.test(text.slice(at));
+  return hasPassword && mayBeHost ? `${text.slice(0, start)}***${text.slice(at)}` : text;
+}
+
+function lastAtOfNoDigest(text: string): number {
+  const at = text.lastIndexOf("@");
+  const isDigest = at > 0 && ["sha256:", "sha384:", "sha512:"].some((algorithm) => text.startsWith(algorithm, at + 1));
+  return isDigest ? text.lastIndexOf("@", at - 1) : at;
 }

@@ -176,6 +176,9 @@ describe("a registry's reference", () => {
       "https://user:secret@ghcr.io/app",
       "user:secret@ghcr.io/app",
       "https://user:se/cret@ghcr.io/app",
+      "https://user:secret@ghcr.io",
+      "https://user:secret@localhost",
+      `https://user:secret@ghcr.io/app@${sha256}`,
     ]) {
       expect(() => parseRef(text)).toThrow(expect.not.stringContaining("secret"));
       try {

@@ -85,7 +85,7 @@ function refuseUrlWithin(text: string, start: number): void {
 
 function readNameOrRefusePath(text: string): Ref {
   if (looksLikePath(text)) {
-    const transport = /\.tar$/.test(text) ? "oci-archive" : "oci";
+    const transport = text.endsWith(".tar") ? "oci-archive" : "oci";
     throw new Fault(0, "a path needs a transport in front", [`${transport}:${text}`]);
   }
   return readRegistryRef(text, 0);
