@@ -62,11 +62,10 @@ describe.skipIf(!installed)(title, () => {
     const requests = (await registry.requests()).slice(before);
     expect(requests.length).toBeGreaterThan(0);
     expect(requests.filter((line) => line.includes("/blobs/"))).toEqual([]);
-    const blobs = await readdir(join(layout("warm"), "blobs", "sha256"));
-    for (const name of blobs) {
-      const kept = await stat(join(cache(), "blobs", "sha256", name));
-      const linked = await stat(join(layout("warm"), "blobs", "sha256", name));
-      expect([name, linked.ino]).toEqual([name, kept.ino]);
+    const { layers, config } = JSON.parse(await readFile(blobPath(layout("warm"), image.digest), "utf8"));
+    for (const { digest } of [config, ...layers]) {
+      const [kept, linked] = [await stat(blobPath(cache(), digest)), await stat(blobPath(layout("warm"), digest))];
+      expect([digest, linked.ino]).toEqual([digest, kept.ino]);
     }
   });
 
@@ -138,6 +137,10 @@ describe.skipIf(!installed)(title, () => {
     expect(JSON.parse(await skopeo("inspect", `oci:${layout("offline")}:1`)).Digest).toBe(image.digest);
   });
 });
+
+function blobPath(folder: string, digest: string): string {
+  return join(folder, "blobs", ...digest.split(":"));
+}
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(

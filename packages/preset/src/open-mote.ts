@@ -16,7 +16,7 @@ import {
   type TagStore,
 } from "@mote/core";
 import { assertMovable, formatRef, parseRef, refCodec } from "@mote/ref";
-import type { MoteServer, ServeOptions } from "@mote/server";
+import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferReport } from "@mote/transfer";
 import { addFile } from "./add-file.js";
 import { withKnownNames } from "./known-names.js";
@@ -66,7 +66,7 @@ export interface OpenMote extends AsyncDisposable {
   /** Fetches what is missing of every tagged image from where it came from. Answers the names that could not be completed. */
   repair(options?: Cancellable): Promise<string[]>;
   /** The cache as an OCI registry, read-only. */
-  serve(options?: Omit<ServeOptions, "source" | "tags">): Promise<MoteServer>;
+  serve(options?: Omit<ServeOptions, "source" | "tags">): Promise<RegistryServer>;
   close(): Promise<void>;
 }
 
@@ -158,7 +158,7 @@ class Wired implements OpenMote {
     return incomplete;
   }
 
-  async serve(options: Omit<ServeOptions, "source" | "tags"> = {}): Promise<MoteServer> {
+  async serve(options: Omit<ServeOptions, "source" | "tags"> = {}): Promise<RegistryServer> {
     const { serve } = await import("@mote/server");
     return serve({ source: this.cache, tags: this.tags, logger: this.#logger, ...options });
   }

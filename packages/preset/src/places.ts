@@ -21,7 +21,7 @@ export class Places {
   async source(ref: Ref): Promise<ContentSource> {
     if (ref.transport === "docker") {
       const { RegistryRepository } = await import("@mote/registry");
-      return new RegistryRepository(ref, { client: await this.#client() });
+      return new RegistryRepository(await this.#client(), ref);
     }
     const { LayoutSource } = await import("@mote/layout");
     return new LayoutSource(layoutFolder(ref));
@@ -45,8 +45,8 @@ export class Places {
 
   /** One client for all repositories: it holds the connections and the tokens. */
   async #client(): Promise<RegistryClient> {
-    const { RegistryClient } = await import("@mote/registry");
-    this.#registries ??= new RegistryClient(this.#options);
+    const { dockerCredentials, RegistryClient } = await import("@mote/registry");
+    this.#registries ??= new RegistryClient({ ...this.#options, credentials: dockerCredentials() });
     return this.#registries;
   }
 }

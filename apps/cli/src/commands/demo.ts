@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { MoteError } from "@mote/core";
 import type { Context } from "../context.js";
 import { makeDemoImage } from "../demo-image.js";
 import { formatBytes, formatDuration } from "../quantity.js";
@@ -44,7 +45,7 @@ export async function demo(context: Context, options: { readonly dir?: string })
     out.note(`$ ${command}`);
     requests = [];
     const start = performance.now();
-    const { stdout } = await run(process.execPath, [mainFile(), ...args, "--json"], { signal });
+    const stdout = await runMote([...args, "--json"], signal);
     const durationMs = performance.now() - start;
     return {
       command,
@@ -67,6 +68,19 @@ export async function demo(context: Context, options: { readonly dir?: string })
     "Try next:",
     ...nextSteps(dir, cacheDir).map((line) => `  ${line}`),
   ]);
+}
+
+/** @throws MoteError what the command reports */
+async function runMote(args: readonly string[], signal: AbortSignal): Promise<string> {
+  try {
+    return (await run(process.execPath, [mainFile(), ...args], { signal })).stdout;
+  } catch (cause) {
+    signal.throwIfAborted();
+    const reported = cause instanceof Error && "stderr" in cause ? String(cause.stderr) : "";
+    if (!reported.startsWith("{")) throw cause;
+    const { error } = JSON.parse(reported);
+    throw new MoteError(error.code, error.message, { cause });
+  }
 }
 
 function table(cold: Pull, warm: Pull): string[] {
