@@ -1,5 +1,5 @@
 /** One way to do the work. `run` does it once, and only what it does counts. */
-export interface Contender {
+interface Contender {
   readonly name: string;
   /** Before each run, not counted: a fresh folder, a warmed cache. */
   prepare?(): Promise<void> | void;

@@ -1,7 +1,7 @@
 import { openMote } from "@mote/preset";
 import type { Context } from "./context.js";
 
-export type { OpenMote, TransferEvent, TransferReport } from "@mote/preset";
+export type { TransferEvent, TransferReport } from "@mote/preset";
 export { formatRef, parseRef } from "@mote/preset";
 
 /** The one place where the command's parts are put together. */
