@@ -16,6 +16,14 @@ const nothing = Buffer.from([0]);
 const hasPair = 1;
 const hasTransformer = 2;
 
+/** Transport and scope, which stand in keys by a hash. */
+interface Scope {
+  readonly transport: string;
+  readonly scope: string;
+  readonly hash: Buffer;
+  isWritten: boolean;
+}
+
 interface NewestRow {
   /** Whether there may be older ones, in rows of their own. */
   more: boolean;
@@ -32,8 +40,8 @@ export class LmdbRows implements FactRows {
   readonly #db: Database<Buffer, Buffer>;
   readonly #key = new RowWriter();
   readonly #row = new RowWriter();
-  readonly #scopeHashes = new Map<string, Buffer>();
-  readonly #writtenScopes = new Set<string>();
+  readonly #scopes = new Map<string, Scope>();
+  #lastScope: Scope | undefined;
 
   constructor(db: Database<Buffer, Buffer>) {
     this.#db = db;
@@ -44,10 +52,13 @@ export class LmdbRows implements FactRows {
     return bytes === undefined ? undefined : readDigestRow(new RowReader(bytes));
   }
 
-  setDigestRow(digest: Digest, row: DigestRow): void {
-    this.#countDigest(this.digestRow(digest), -1);
-    this.#countDigest(row, 1);
-    const { pair, transformer } = row;
+  updateDigestRow(digest: Digest, change: (row: DigestRow) => DigestRow): void {
+    const before = this.digestRow(digest) ?? {};
+    const after = change(before);
+    if (after === before) return;
+    this.#countDigest(before, -1);
+    this.#countDigest(after, 1);
+    const { pair, transformer } = after;
     const key = this.#digestKey(digest);
     if (pair === undefined && transformer === undefined) {
       this.#db.removeSync(key);
@@ -84,35 +95,34 @@ export class LmdbRows implements FactRows {
     if (newest.more) yield* this.#older(place);
   }
 
-  sighting(place: Place, location: string): Sighting | undefined {
-    const newest = this.#newest(place);
-    const found = newest?.sightings.find((sighting) => sighting.location === location);
-    return found ?? (newest?.more ? this.#olderSighting(place, location) : undefined);
+  updateSighting(
+    place: Place,
+    location: string,
+    change: (sighting: Sighting | undefined) => Sighting | undefined,
+  ): void {
+    const row = this.#newest(place) ?? { more: false, sightings: [] };
+    const at = row.sightings.findIndex((sighting) => sighting.location === location);
+    const before = at >= 0 ? row.sightings[at] : row.more ? this.#olderSighting(place, location) : undefined;
+    const after = change(before);
+    if (after === before) return;
+    this.#count(before, -1);
+    this.#count(after, 1);
+    if (at >= 0) row.sightings.splice(at, 1);
+    else if (before !== undefined) this.#db.removeSync(this.#olderKey(place, location));
+    if (after !== undefined) this.#insert(place, row, after);
+    else if (row.sightings.length === 0) row.more = row.more && this.#hasOlder(place);
+    this.#putNewest(place, row);
   }
 
-  setSighting(place: Place, sighting: Sighting): void {
+  #insert(place: Place, row: NewestRow, sighting: Sighting): void {
     this.#writeScope(place);
-    const newest = this.#newest(place) ?? { more: false, sightings: [] };
-    const { sightings } = newest;
-    this.#count(this.#take(place, newest, sighting.location), -1);
-    this.#count(sighting, 1);
+    const { sightings } = row;
     const older = sightings.findIndex(({ sequence }) => sequence < sighting.sequence);
     sightings.splice(older < 0 ? sightings.length : older, 0, sighting);
-    if (sightings.length > newestCount) {
-      const oldest = sightings.pop();
-      if (oldest !== undefined) this.#putOlder(place, oldest);
-      newest.more = true;
-    }
-    this.#putNewest(place, newest);
-  }
-
-  removeSighting(place: Place, location: string): void {
-    const newest = this.#newest(place);
-    if (newest === undefined) return;
-    this.#count(this.#take(place, newest, location), -1);
-    if (newest.sightings.length === 0) newest.more = this.#hasOlder(place);
-    if (newest.sightings.length > 0 || newest.more) this.#putNewest(place, newest);
-    else this.#db.removeSync(this.#placeKey(rowKind.newest, place));
+    const oldest = sightings.length > newestCount ? sightings.pop() : undefined;
+    if (oldest === undefined) return;
+    this.#putOlder(place, oldest);
+    row.more = true;
   }
 
   /** All facts, about `size` at a time. */
@@ -157,9 +167,14 @@ export class LmdbRows implements FactRows {
   }
 
   #putNewest(place: Place, { more, sightings }: NewestRow): void {
+    const key = this.#placeKey(rowKind.newest, place);
+    if (sightings.length === 0 && !more) {
+      this.#db.removeSync(key);
+      return;
+    }
     const bytes = this.#row.clear().byte(more ? 1 : 0);
     for (const sighting of sightings) writeSighting(bytes, sighting);
-    this.#db.putSync(this.#placeKey(rowKind.newest, place), bytes.bytes);
+    this.#db.putSync(key, bytes.bytes);
   }
 
   *#older(place: Place): Generator<Sighting> {
@@ -184,19 +199,9 @@ export class LmdbRows implements FactRows {
     this.#db.putSync(this.#olderKey(place, sighting.location), bytes.bytes);
   }
 
-  /** Takes the location's sighting out of where it is. */
-  #take(place: Place, newest: NewestRow, location: string): Sighting | undefined {
-    const at = newest.sightings.findIndex((sighting) => sighting.location === location);
-    if (at >= 0) return newest.sightings.splice(at, 1)[0];
-    if (!newest.more) return undefined;
-    const older = this.#olderSighting(place, location);
-    if (older !== undefined) this.#db.removeSync(this.#olderKey(place, location));
-    return older;
-  }
-
-  #countDigest(row: DigestRow | undefined, by: number): void {
-    if (row?.pair !== undefined) this.counts.pairs += by;
-    if (row?.transformer !== undefined) this.counts.transformers += by;
+  #countDigest(row: DigestRow, by: number): void {
+    if (row.pair !== undefined) this.counts.pairs += by;
+    if (row.transformer !== undefined) this.counts.transformers += by;
   }
 
   #count(sighting: Sighting | undefined, by: number): void {
@@ -212,7 +217,7 @@ export class LmdbRows implements FactRows {
   }
 
   #placeKey(kind: number, place: Place): Buffer {
-    return this.#key.clear().byte(kind).raw(this.#scopeHash(place)).digest(place.digest).bytes;
+    return this.#key.clear().byte(kind).raw(this.#scope(place).hash).digest(place.digest).bytes;
   }
 
   /** A location may be longer than a key can be. */
@@ -221,28 +226,30 @@ export class LmdbRows implements FactRows {
     return this.#key.raw(createHash("sha256").update(location, "utf16le").digest()).bytes;
   }
 
-  #scopeHash(place: Place): Buffer {
+  #scope(place: Place): Scope {
+    const { transport, scope } = place;
+    if (this.#lastScope?.transport === transport && this.#lastScope.scope === scope) return this.#lastScope;
     const text = scopeText(place);
-    const known = this.#scopeHashes.get(text);
-    if (known !== undefined) return known;
     const hash = createHash("sha256").update(text).digest().subarray(0, scopeHashLength);
-    if (this.#scopeHashes.size >= maxRememberedScopes) this.#scopeHashes.clear();
-    this.#scopeHashes.set(text, hash);
-    return hash;
+    const known = this.#scopes.get(text) ?? { transport, scope, hash, isWritten: false };
+    if (this.#scopes.size >= maxRememberedScopes) this.#scopes.clear();
+    this.#scopes.set(text, known);
+    this.#lastScope = known;
+    return known;
   }
 
   #writeScope(place: Place): void {
-    const text = scopeText(place);
-    if (this.#writtenScopes.has(text)) return;
-    const key = this.#key.clear().byte(rowKind.scope).raw(this.#scopeHash(place)).bytes;
-    this.#db.putSync(key, this.#row.clear().text(text).bytes);
-    if (this.#writtenScopes.size >= maxRememberedScopes) this.#writtenScopes.clear();
-    this.#writtenScopes.add(text);
+    const scope = this.#scope(place);
+    if (scope.isWritten) return;
+    const key = this.#key.clear().byte(rowKind.scope).raw(scope.hash).bytes;
+    this.#db.putSync(key, this.#row.clear().text(scopeText(place)).bytes);
+    scope.isWritten = true;
   }
 
   /** What was written in a transaction that failed is not known to be there. */
   forgetWrittenScopes(): void {
-    this.#writtenScopes.clear();
+    this.#scopes.clear();
+    this.#lastScope = undefined;
   }
 
   #readScope(hash: Buffer, scopes: Map<string, [string, string]>): [transport: string, scope: string] {

@@ -1,6 +1,6 @@
 import type { BlobFact, FactTime, LocationFact, PairFact, TransformerFact } from "./blob-fact.js";
 import { UNKNOWN_TRANSFORMER } from "./blob-info-cache.js";
-import type { FactRows } from "./fact-rows.js";
+import type { DigestRow, FactRows } from "./fact-rows.js";
 import type { Logger } from "./logger.js";
 import { laterTransformer, transformerServes } from "./transformer-name.js";
 
@@ -28,87 +28,100 @@ export function applyFact(rows: FactRows, fact: BlobFact, options: ApplyOptions)
 
 /** Takes a fact out, unless it has been renewed since it was read. Answers whether it was there. */
 export function removeFact(rows: FactRows, fact: BlobFact): boolean {
-  if (fact.fact === "location" || fact.fact === "absence") {
-    if (rows.sighting(fact, fact.location)?.sequence !== fact.sequence) return false;
-    rows.removeSighting(fact, fact.location);
-    return true;
+  const kind = fact.fact;
+  let isThere = false;
+  if (kind === "location" || kind === "absence") {
+    rows.updateSighting(fact, fact.location, (sighting) => {
+      isThere = sighting?.sequence === fact.sequence;
+      return isThere ? undefined : sighting;
+    });
+    return isThere;
   }
-  const { pair, transformer } = rows.digestRow(fact.digest) ?? {};
-  if (fact.fact === "transformer") {
-    if (transformer?.sequence !== fact.sequence) return false;
-    rows.setDigestRow(fact.digest, pair === undefined ? {} : { pair });
-    return true;
-  }
-  if (pair?.sequence !== fact.sequence) return false;
-  rows.setDigestRow(fact.digest, transformer === undefined ? {} : { transformer });
-  rows.removeForm(pair.untransformed, fact.digest);
-  return true;
+  rows.updateDigestRow(fact.digest, (row) => {
+    isThere = row[kind]?.sequence === fact.sequence;
+    if (!isThere) return row;
+    const { [kind]: _, ...rest } = row;
+    return rest;
+  });
+  if (isThere && fact.fact === "pair") rows.removeForm(fact.untransformed, fact.digest);
+  return isThere;
 }
 
 function applyPair(rows: FactRows, fact: PairFact, warn: Logger["warn"]): boolean {
   const { digest, untransformed } = fact;
-  const row = rows.digestRow(digest) ?? {};
-  const { pair } = row;
-  if (pair !== undefined && !wins(fact, pair, untransformed > pair.untransformed)) return false;
-  if (pair !== undefined && pair.untransformed !== untransformed) {
+  let before: DigestRow["pair"];
+  let changed = false;
+  rows.updateDigestRow(digest, (row) => {
+    before = row.pair;
+    changed = before === undefined || wins(fact, before, untransformed > before.untransformed);
+    return changed ? { ...row, pair: { untransformed, ...timeOf(fact) } } : row;
+  });
+  if (!changed) return false;
+  if (before !== undefined && before.untransformed !== untransformed) {
     warn("the untransformed digest of a blob was recorded differently before; the later record stays", {
       digest,
-      before: pair.untransformed,
+      before: before.untransformed,
       now: untransformed,
     });
-    rows.removeForm(pair.untransformed, digest);
+    rows.removeForm(before.untransformed, digest);
   }
-  rows.setDigestRow(digest, { ...row, pair: { untransformed, ...timeOf(fact) } });
   if (digest === untransformed) return true;
   rows.addForm(untransformed, digest);
-  markUntransformed(rows, untransformed, timeOf(fact));
+  markUntransformed(rows, fact);
   return true;
 }
 
 /** The plain form of something is plain itself, unless something else was recorded of it. */
-function markUntransformed(rows: FactRows, untransformed: PairFact["digest"], time: FactTime): void {
-  const row = rows.digestRow(untransformed) ?? {};
-  const { pair } = row;
-  if (pair !== undefined && (pair.untransformed !== untransformed || pair.sequence >= time.sequence)) return;
-  rows.setDigestRow(untransformed, { ...row, pair: { untransformed, ...time } });
+function markUntransformed(rows: FactRows, fact: PairFact): void {
+  const { untransformed, sequence } = fact;
+  rows.updateDigestRow(untransformed, (row) => {
+    const { pair } = row;
+    if (pair !== undefined && (pair.untransformed !== untransformed || pair.sequence >= sequence)) return row;
+    return { ...row, pair: { untransformed, ...timeOf(fact) } };
+  });
 }
 
 function applyTransformer(rows: FactRows, fact: TransformerFact, warn: Logger["warn"]): boolean {
   const { digest, name } = fact;
-  const row = rows.digestRow(digest) ?? {};
-  const { transformer: known, ...rest } = row;
-  const later = known === undefined || wins(fact, known, name > known.name);
-  if (name === UNKNOWN_TRANSFORMER) {
-    if (known === undefined || !later) return false;
-    rows.setDigestRow(digest, rest);
-    return true;
-  }
-  const settled = settleName(known?.name, name, later);
-  if (!later && settled === known?.name) return false;
-  if (known !== undefined && later && settled !== known.name && !transformerServes(name, known.name)) {
+  let before: DigestRow["transformer"];
+  let after: DigestRow["transformer"];
+  rows.updateDigestRow(digest, (row) => {
+    const { transformer, ...rest } = row;
+    before = transformer;
+    after = settleTransformer(transformer, fact);
+    if (after === before) return row;
+    return after === undefined ? rest : { ...rest, transformer: after };
+  });
+  if (before !== undefined && after?.name === name && !transformerServes(name, before.name)) {
     warn("the transformer of a blob was recorded differently before; the later record stays", {
       digest,
-      before: known.name,
+      before: before.name,
       now: name,
     });
   }
-  const time = later || known === undefined ? timeOf(fact) : timeOf(known);
-  rows.setDigestRow(digest, { ...rest, transformer: { name: settled, ...time } });
-  return true;
+  return after !== before;
 }
 
-function settleName(known: string | undefined, name: string, later: boolean): string {
-  if (known === undefined) return name;
-  return later ? laterTransformer(known, name) : laterTransformer(name, known);
+/** What is known of a transformer once `fact` was heard too. */
+function settleTransformer(known: DigestRow["transformer"], fact: TransformerFact): DigestRow["transformer"] {
+  const isLater = known === undefined || wins(fact, known, fact.name > known.name);
+  if (fact.name === UNKNOWN_TRANSFORMER) return isLater ? undefined : known;
+  if (known === undefined) return { name: fact.name, ...timeOf(fact) };
+  if (isLater) return { name: laterTransformer(known.name, fact.name), ...timeOf(fact) };
+  const name = laterTransformer(fact.name, known.name);
+  return name === known.name ? known : { ...known, name };
 }
 
 function applyLocation(rows: FactRows, fact: LocationFact, oldestAbsenceMs: number): boolean {
+  const { location } = fact;
   const gone = fact.fact === "absence";
-  const known = rows.sighting(fact, fact.location);
-  const counts = known !== undefined && !(known.gone && known.lastSeenMs < oldestAbsenceMs);
-  if (counts && !wins(fact, known, gone && !known.gone)) return false;
-  rows.setSighting(fact, { location: fact.location, gone, ...timeOf(fact) });
-  return true;
+  let changed = false;
+  rows.updateSighting(fact, location, (known) => {
+    const counts = known !== undefined && !(known.gone && known.lastSeenMs < oldestAbsenceMs);
+    changed = !counts || wins(fact, known, gone && !known.gone);
+    return changed ? { location, gone, ...timeOf(fact) } : known;
+  });
+  return changed;
 }
 
 /** Equal sequences come from two machines; then the same one must win on both. */

@@ -20,7 +20,7 @@ export interface Sighting extends FactTime {
   readonly gone: boolean;
 }
 
-/** The reading half of a synchronous store of facts: rows in, no rules. */
+/** The reading half of a synchronous store of facts: rows, no rules. */
 export interface FactReader {
   digestRow(digest: Digest): DigestRow | undefined;
   /** The digests whose untransformed form is this one, itself left out. */
@@ -29,13 +29,16 @@ export interface FactReader {
   sightings(place: Place): Iterable<Sighting>;
 }
 
-/** The writing half. */
+/** The writing half. A `change` is given the row as it is, touches no other, and answers what it shall be. */
 export interface FactRows extends FactReader {
   /** An empty row removes. */
-  setDigestRow(digest: Digest, row: DigestRow): void;
+  updateDigestRow(digest: Digest, change: (row: DigestRow) => DigestRow): void;
   addForm(untransformed: Digest, form: Digest): void;
   removeForm(untransformed: Digest, form: Digest): void;
-  sighting(place: Place, location: string): Sighting | undefined;
-  setSighting(place: Place, sighting: Sighting): void;
-  removeSighting(place: Place, location: string): void;
+  /** Undefined removes. */
+  updateSighting(
+    place: Place,
+    location: string,
+    change: (sighting: Sighting | undefined) => Sighting | undefined,
+  ): void;
 }

@@ -60,16 +60,19 @@ class MemoryRows implements FactRows {
     return this.#digests.get(digest);
   }
 
-  setDigestRow(digest: Digest, row: DigestRow): void {
-    this.#count(this.#digests.get(digest), -1);
-    this.#count(row, 1);
-    if (row.pair === undefined && row.transformer === undefined) this.#digests.delete(digest);
-    else this.#digests.set(digest, row);
+  updateDigestRow(digest: Digest, change: (row: DigestRow) => DigestRow): void {
+    const before = this.#digests.get(digest) ?? {};
+    const after = change(before);
+    if (after === before) return;
+    this.#count(before, -1);
+    this.#count(after, 1);
+    if (after.pair === undefined && after.transformer === undefined) this.#digests.delete(digest);
+    else this.#digests.set(digest, after);
   }
 
-  #count(row: DigestRow | undefined, by: number): void {
-    if (row?.pair !== undefined) this.counts.pairs += by;
-    if (row?.transformer !== undefined) this.counts.transformers += by;
+  #count(row: DigestRow, by: number): void {
+    if (row.pair !== undefined) this.counts.pairs += by;
+    if (row.transformer !== undefined) this.counts.transformers += by;
   }
 
   forms(untransformed: Digest): Iterable<Digest> {
@@ -92,27 +95,26 @@ class MemoryRows implements FactRows {
     return this.#places.get(scopeKey(place))?.get(place.digest)?.values() ?? [];
   }
 
-  sighting(place: Place, location: string): Sighting | undefined {
-    return this.#places.get(scopeKey(place))?.get(place.digest)?.get(location);
-  }
-
-  setSighting(place: Place, sighting: Sighting): void {
+  updateSighting(
+    place: Place,
+    location: string,
+    change: (sighting: Sighting | undefined) => Sighting | undefined,
+  ): void {
     const key = scopeKey(place);
     const digests = this.#places.get(key) ?? new Map<Digest, Map<string, Sighting>>();
     const locations = digests.get(place.digest) ?? new Map<string, Sighting>();
-    this.#countSighting(locations.get(sighting.location), -1);
-    this.#countSighting(sighting, 1);
-    this.#places.set(key, digests.set(place.digest, locations.set(sighting.location, sighting)));
-  }
-
-  removeSighting(place: Place, location: string): void {
-    const key = scopeKey(place);
-    const digests = this.#places.get(key);
-    const locations = digests?.get(place.digest);
-    this.#countSighting(locations?.get(location), -1);
-    locations?.delete(location);
-    if (locations?.size === 0) digests?.delete(place.digest);
-    if (digests?.size === 0) this.#places.delete(key);
+    const before = locations.get(location);
+    const after = change(before);
+    if (after === before) return;
+    this.#countSighting(before, -1);
+    this.#countSighting(after, 1);
+    if (after !== undefined) {
+      this.#places.set(key, digests.set(place.digest, locations.set(location, after)));
+      return;
+    }
+    locations.delete(location);
+    if (locations.size === 0) digests.delete(place.digest);
+    if (digests.size === 0) this.#places.delete(key);
   }
 
   #countSighting(sighting: Sighting | undefined, by: number): void {
