@@ -8,7 +8,7 @@ import ts from "typescript";
 import { describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
-const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const folders = ["packages", "apps"].flatMap((top) => readdirSync(join(root, top)).map((name) => join(top, name)));
 
 /** The ```ts blocks of a README. */
