@@ -1,3 +1,4 @@
 export * from "./blob-info-cache-suite.js";
 export * from "./mote-cache-suite.js";
+export * from "./mote-source-suite.js";
 export * from "./test-api.js";

@@ -90,6 +90,7 @@ class CheckingWriter implements MoteWriter {
   readonly #digester: Digester;
   #bytesWritten = 0;
   #ended = false;
+  #closing: Promise<MoteInfo> | undefined;
 
   constructor(mote: Mote) {
     this.#mote = mote;
@@ -107,7 +108,12 @@ class CheckingWriter implements MoteWriter {
     if (this.#bytesWritten > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize();
   }
 
-  async close(): Promise<MoteInfo> {
+  close(): Promise<MoteInfo> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<MoteInfo> {
     this.#assertOpen();
     this.#ended = true;
     const { digest, mediaType, size } = this.#mote;

@@ -1,0 +1,67 @@
+import { createHash } from "node:crypto";
+import { type Digest, digestBytes, type Mote, type MoteCache, type MoteInfo, type MoteSource } from "@mote/core";
+
+/** Bytes with their digest. */
+export interface Sample {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
+
+export const mediaType = "application/octet-stream";
+
+/** Different bytes for each name, the same at every call. */
+export function sample(name: string, size: number): Sample {
+  const block = createHash("sha256").update(name).digest();
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at++) bytes[at] = (block[at % block.length] ?? 0) ^ (at >> 5) ^ (at >> 13);
+  return { digest: digestBytes(bytes), bytes };
+}
+
+export async function put(cache: MoteCache, { digest, bytes }: Sample): Promise<MoteInfo> {
+  await cache.createMote(digest, mediaType, bytes.byteLength);
+  await using writer = await cache.moteWriter(digest);
+  await writer.write(bytes);
+  return await writer.close();
+}
+
+/** A pending mote and its writer. */
+export async function begin(cache: MoteCache, { digest, bytes }: Sample, size: number | undefined = bytes.byteLength) {
+  const mote: Mote = await cache.createMote(digest, mediaType, size);
+  return { mote, writer: await cache.moteWriter(digest) };
+}
+
+export async function readAll(
+  source: MoteSource,
+  digest: Digest,
+  options?: { readonly start?: number; readonly end?: number },
+): Promise<Uint8Array> {
+  await using reader = await source.moteReader(digest, options);
+  return await collect(reader);
+}
+
+export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}
+
+export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+/** The code that `work` fails with: a MoteError's, else the error's name; `none` where it succeeds. */
+export async function failure(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return "none";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && String(error.code).startsWith("MOTE_")) return String(error.code);
+    return error instanceof Error ? error.name : String(error);
+  }
+}

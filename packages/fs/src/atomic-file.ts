@@ -1,0 +1,22 @@
+import fs from "node:fs";
+import { syncData } from "./file-calls.js";
+import { fileFault } from "./file-fault.js";
+import type { PartFiles } from "./part-files.js";
+
+/** Replaces a small file as a whole: who reads it sees the old text or the new one, and after a power cut no half of it. */
+export async function writeAtomically(parts: PartFiles, path: string, text: string): Promise<void> {
+  const temporary = parts.newPath("file", "tmp");
+  try {
+    const fd = fs.openSync(temporary, "wx", 0o644);
+    try {
+      fs.writeFileSync(fd, text);
+      await syncData(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw fileFault(error, "write", path);
+  }
+}

@@ -1,0 +1,115 @@
+import fs from "node:fs";
+import type { Digest } from "@mote/core";
+import type { BlobStore } from "./blob-store.js";
+import { asynchronousCalls } from "./file-calls.js";
+import { faultCode, fileFault } from "./file-fault.js";
+import type { PartKind } from "./part-files.js";
+
+const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
+/** Readable too, so that its bytes can be saved if the name is taken away. */
+export const partFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
+const copyBytes = 1024 * 1024;
+
+/** A temporary file that becomes a blob, or nothing. */
+export class BlobPart {
+  readonly path: string;
+  readonly fd: number;
+  readonly #store: BlobStore;
+  #ended = false;
+
+  constructor(store: BlobStore, path: string, fd: number) {
+    this.#store = store;
+    this.path = path;
+    this.fd = fd;
+  }
+
+  static async create(store: BlobStore, digest: Digest, kind: PartKind): Promise<BlobPart> {
+    const { calls, parts } = store;
+    const path = parts.newPath(digest, kind);
+    try {
+      return new BlobPart(store, path, await calls.open(path, partFlags, 0o444));
+    } catch (error) {
+      if (faultCode(error) !== "ENOENT") throw fileFault(error, "write", path);
+    }
+    // The folder was removed under the living cache.
+    await store.establish();
+    try {
+      return new BlobPart(store, path, await calls.open(path, partFlags, 0o444));
+    } catch (error) {
+      throw fileFault(error, "write", path);
+    }
+  }
+
+  /**
+   * Data, then name. The caller has checked that the file's `size` bytes hash to the digest. Where a verified blob is there
+   * already, that one stays; a damaged one is replaced.
+   */
+  async commit(digest: Digest, size: number): Promise<void> {
+    const { calls, folder, syncs } = this.#store;
+    const target = folder.blobPath(digest);
+    try {
+      if (await this.#store.isVerified(digest)) return await this.discard();
+      await this.#store.stamp(this.fd, digest, size);
+      await syncs.data(this.fd);
+      await this.#name(target, digest, size);
+    } catch (error) {
+      await this.discard();
+      throw fileFault(error, "write", target);
+    }
+    this.#ended = true;
+    await calls.close(this.fd);
+    try {
+      await syncs.names(folder.folderOf(digest));
+    } catch (error) {
+      throw fileFault(error, "write", target);
+    }
+  }
+
+  /** Leaves nothing behind. Harmless when repeated. */
+  async discard(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { calls, logger } = this.#store;
+    await calls.close(this.fd);
+    try {
+      await calls.unlink(this.path);
+    } catch (error) {
+      if (faultCode(error) !== "ENOENT") logger.warn("a temporary file stays behind", { path: this.path, error });
+    }
+  }
+
+  /** Closes the file and keeps it under another name. */
+  async keepAs(path: string): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { calls } = this.#store;
+    await calls.close(this.fd);
+    await calls.rename(this.path, path);
+  }
+
+  async #name(target: string, digest: Digest, size: number): Promise<void> {
+    const { calls } = this.#store;
+    try {
+      await calls.rename(this.path, target);
+      return;
+    } catch (error) {
+      if (faultCode(error) !== "ENOENT") throw error;
+    }
+    await this.#store.establish();
+    if ((await calls.lstat(this.path)) !== undefined) return await calls.rename(this.path, target);
+    if (await this.#store.isVerified(digest)) return;
+    const rescued = await BlobPart.create(this.#store, digest, "tmp");
+    await copyContent(this.fd, rescued.fd, size);
+    await rescued.commit(digest, size);
+  }
+}
+
+async function copyContent(from: number, to: number, size: number): Promise<void> {
+  const buffer = new Uint8Array(Math.min(copyBytes, size));
+  for (let position = 0; position < size; ) {
+    const got = await asynchronousCalls.read(from, buffer.subarray(0, Math.min(copyBytes, size - position)), position);
+    if (got === 0) throw new Error("the temporary file was cut short while it was written");
+    await asynchronousCalls.write(to, buffer.subarray(0, got), position);
+    position += got;
+  }
+}

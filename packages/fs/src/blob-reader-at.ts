@@ -1,0 +1,59 @@
+import type { Cancellable, Digest, MoteReaderAt } from "@mote/core";
+import type { BlobStore, OpenBlob } from "./blob-store.js";
+import { smallBytes } from "./blob-writer.js";
+import { asynchronousCalls } from "./file-calls.js";
+import { fileFault } from "./file-fault.js";
+import { closedError } from "./part-files.js";
+
+/** A blob's bytes at any position. */
+export class BlobReaderAt implements MoteReaderAt {
+  readonly size: number;
+  readonly #store: BlobStore;
+  readonly #digest: Digest;
+  readonly #fd: number;
+  readonly #onClose: (() => Promise<void>) | undefined;
+  readonly #reads = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  constructor(store: BlobStore, digest: Digest, blob: OpenBlob, onClose?: () => Promise<void>) {
+    this.#store = store;
+    this.#digest = digest;
+    this.#fd = blob.fd;
+    this.size = blob.stats.size;
+    this.#onClose = onClose;
+  }
+
+  async readAt(into: Uint8Array, position: number, options?: Cancellable): Promise<number> {
+    if (this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}`);
+    if (!Number.isSafeInteger(position) || position < 0)
+      throw new TypeError("a position is a whole number of bytes, from 0");
+    options?.signal?.throwIfAborted();
+    const wanted = into.subarray(0, Math.max(0, Math.min(into.byteLength, this.size - position)));
+    if (wanted.byteLength === 0) return 0;
+    const calls = wanted.byteLength <= smallBytes ? this.#store.calls : asynchronousCalls;
+    const read = (async () => calls.read(this.#fd, wanted, position))();
+    this.#reads.add(read);
+    try {
+      return await read;
+    } catch (error) {
+      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+    } finally {
+      this.#reads.delete(read);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#release();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #release(): Promise<void> {
+    await Promise.allSettled(this.#reads);
+    await this.#store.calls.close(this.#fd);
+    await this.#onClose?.();
+  }
+}

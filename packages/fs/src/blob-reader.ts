@@ -1,0 +1,170 @@
+import {
+  createDigester,
+  type Digest,
+  type Digester,
+  digestAlgorithm,
+  type MoteInfo,
+  type MoteReader,
+  mediaTypes,
+} from "@mote/core";
+import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
+import { smallBytes } from "./blob-writer.js";
+import { FileChunks } from "./file-chunks.js";
+import { fileFault } from "./file-fault.js";
+import { closedError } from "./part-files.js";
+
+export interface ReaderStart {
+  readonly start: number;
+  readonly end: number;
+  /** Hash, where the whole is read. */
+  readonly verify: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Serves a damaged blob of which no byte was handed out yet. */
+  readonly elsewhere: (() => Promise<MoteReader>) | undefined;
+  readonly onClose?: (() => Promise<void>) | undefined;
+}
+
+/** A blob's bytes, verified as they pass. An open descriptor keeps them readable whatever happens to the name. */
+export class BlobReader implements MoteReader {
+  readonly info: MoteInfo;
+  readonly #store: BlobStore;
+  readonly #digest: Digest;
+  readonly #blob: OpenBlob;
+  readonly #range: ReaderStart;
+  readonly #digester: Digester | undefined;
+  /** A small blob is read at once, and its descriptor closed. */
+  #whole: Uint8Array | undefined;
+  #fd: number | undefined;
+  #stop: (() => Promise<void>) | undefined;
+  #reading = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart) {
+    const { size } = blob.stats;
+    this.#store = store;
+    this.#digest = digest;
+    this.#blob = blob;
+    this.#range = { ...range, end: Math.min(range.end, size) };
+    this.#fd = blob.fd;
+    this.info = { digest, size, mediaType: mediaTypes.octetStream };
+    const isWhole = this.#range.start === 0 && this.#range.end === size;
+    this.#digester = range.verify && isWhole ? createDigester(digestAlgorithm(digest)) : undefined;
+  }
+
+  static async begin(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart): Promise<BlobReader> {
+    const reader = new BlobReader(store, digest, blob, range);
+    try {
+      await store.touch(blob);
+      const length = reader.#length;
+      if (length <= smallBytes && range.onClose === undefined) await reader.#readAtOnce(length);
+      else store.budget.enter();
+    } catch (error) {
+      await store.calls.close(blob.fd);
+      throw fileFault(error, "read", store.folder.blobPath(digest));
+    }
+    return reader;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
+    if (this.#reading || this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}, read once,`);
+    this.#reading = true;
+    return this.#chunks();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#release();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  get #length(): number {
+    return Math.max(0, this.#range.end - this.#range.start);
+  }
+
+  async #readAtOnce(length: number): Promise<void> {
+    const bytes = new Uint8Array(length);
+    const got = await this.#store.calls.read(this.#blob.fd, bytes, this.#range.start);
+    this.#whole = bytes.subarray(0, got);
+    this.#fd = undefined;
+    await this.#store.calls.close(this.#blob.fd);
+  }
+
+  async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      if (this.#whole === undefined) yield* this.#stream();
+      else yield* this.#hand(this.#whole);
+    } finally {
+      await this.close();
+    }
+  }
+
+  async *#hand(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#range.signal?.throwIfAborted();
+    this.#digester?.update(bytes);
+    if (!this.#isSound(bytes.byteLength)) {
+      await this.#setAside();
+      if (this.#range.elsewhere === undefined) throw this.#corrupt();
+      yield* await this.#range.elsewhere();
+      return;
+    }
+    this.#whole = undefined;
+    if (bytes.byteLength > 0) yield bytes;
+  }
+
+  async *#stream(): AsyncGenerator<Uint8Array, void, undefined> {
+    const chunks = new FileChunks(this.#blob.fd, this.#range, () => this.#store.budget.chunkBytes);
+    this.#stop = () => chunks.stop();
+    if (this.#length === 0 && this.#isSound(0)) return;
+    for (let came = 0; ; ) {
+      const chunk = await this.#next(chunks);
+      if (chunk === undefined) break;
+      this.#digester?.update(chunk);
+      came += chunk.byteLength;
+      const isLast = came === this.#length;
+      if (isLast && !this.#isSound(came)) break;
+      yield chunk;
+      if (isLast) return;
+    }
+    await this.#setAside();
+    throw this.#corrupt();
+  }
+
+  async #next(chunks: FileChunks): Promise<Uint8Array | undefined> {
+    try {
+      const chunk = await chunks.next();
+      this.#range.signal?.throwIfAborted();
+      // Closed while the loop goes on: an end here would look like a clean one.
+      if (this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}`);
+      return chunk;
+    } catch (error) {
+      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+    }
+  }
+
+  #isSound(came: number): boolean {
+    if (came !== this.#length) return false;
+    return this.#digester === undefined || this.#digester.digest() === this.#digest;
+  }
+
+  async #setAside(): Promise<void> {
+    await this.#store.setAside(this.#digest, this.#blob.stats);
+  }
+
+  #corrupt(): Error {
+    return corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+  }
+
+  async #release(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    this.#whole = undefined;
+    if (fd === undefined) return;
+    this.#store.budget.leave();
+    await this.#stop?.();
+    await this.#store.calls.close(fd);
+    await this.#range.onClose?.();
+  }
+}

@@ -1,0 +1,192 @@
+import fs, { type Stats } from "node:fs";
+import { createDigester, type Digest, digestAlgorithm, type Logger, MoteError } from "@mote/core";
+import { CacheFolder } from "./cache-folder.js";
+import type { EventLoopSlices } from "./event-loop.js";
+import type { FileCalls } from "./file-calls.js";
+import { FileChunks } from "./file-chunks.js";
+import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import type { PartFiles } from "./part-files.js";
+import type { StreamBudget } from "./stream-budget.js";
+import type { SyncGroup } from "./sync-group.js";
+import { hasVerifiedStamp, verifiedStamp } from "./verified-stamp.js";
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+/** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
+const readFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+/** A blob read again within this time is not touched again. */
+const touchEveryMs = 60_000;
+
+export interface OpenBlob {
+  readonly fd: number;
+  readonly stats: Stats;
+}
+
+/** The finished blobs of a cache folder, and what is done to one of them. */
+export class BlobStore {
+  readonly folder: CacheFolder;
+  readonly calls: FileCalls;
+  readonly parts: PartFiles;
+  readonly syncs: SyncGroup;
+  readonly slices: EventLoopSlices;
+  readonly budget: StreamBudget;
+  readonly logger: Logger;
+  /** Makes what is missing of the folder. */
+  readonly establish: () => Promise<void>;
+
+  constructor(
+    from: Pick<BlobStore, "folder" | "calls" | "parts" | "syncs" | "slices" | "budget" | "logger" | "establish">,
+  ) {
+    this.folder = from.folder;
+    this.calls = from.calls;
+    this.parts = from.parts;
+    this.syncs = from.syncs;
+    this.slices = from.slices;
+    this.budget = from.budget;
+    this.logger = from.logger;
+    this.establish = from.establish;
+  }
+
+  /** Undefined unless a regular file is there. */
+  async stat(digest: Digest): Promise<Stats | undefined> {
+    const path = this.folder.blobPath(digest);
+    try {
+      const stats = await this.calls.lstat(path);
+      return stats?.isFile() ? stats : undefined;
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw fileFault(error, "read", path);
+    }
+  }
+
+  /** Whether the blob is there and was verified since it last changed. */
+  async isVerified(digest: Digest): Promise<boolean> {
+    const stats = await this.stat(digest);
+    return stats !== undefined && hasVerifiedStamp(stats, digest);
+  }
+
+  async open(digest: Digest): Promise<OpenBlob | undefined> {
+    return await this.openAt(this.folder.blobPath(digest));
+  }
+
+  async openAt(path: string): Promise<OpenBlob | undefined> {
+    let fd: number;
+    try {
+      fd = await this.calls.open(path, readFlags);
+    } catch (error) {
+      if (isAbsent(error) || faultCode(error) === "ELOOP" || faultCode(error) === "ENXIO") return undefined;
+      throw fileFault(error, "read", path);
+    }
+    try {
+      const stats = await this.calls.fstat(fd);
+      if (stats.isFile()) return { fd, stats };
+    } catch (error) {
+      await this.calls.close(fd);
+      throw fileFault(error, "read", path);
+    }
+    await this.calls.close(fd);
+    return undefined;
+  }
+
+  /** Absent is fine. */
+  async remove(digest: Digest): Promise<void> {
+    const path = this.folder.blobPath(digest);
+    try {
+      await this.calls.unlink(path);
+    } catch (error) {
+      if (!isAbsent(error)) throw fileFault(error, "write", path);
+    }
+  }
+
+  /** Marks the open file as verified, and as just used. */
+  async stamp(fd: number, digest: Digest, size: number): Promise<void> {
+    const stats = await this.calls.fstat(fd);
+    if (stats.size !== size) {
+      throw new MoteError("MOTE_IO", `${digest} has ${stats.size} bytes on disk, and ${size} were written`);
+    }
+    try {
+      await this.calls.futimes(fd, Date.now() / 1000, verifiedStamp(digest, size, stats.ino));
+    } catch (error) {
+      // Another user's file: it is hashed again whenever that matters.
+      if (faultCode(error) !== "EPERM" && faultCode(error) !== "EROFS") throw error;
+    }
+  }
+
+  /**
+   * Renews the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. The modification
+   * time goes back as it was, since the call sets both.
+   */
+  async touch({ fd, stats }: OpenBlob): Promise<void> {
+    const now = Date.now();
+    if (Math.abs(now - stats.atimeMs) < touchEveryMs) return;
+    try {
+      const { mtimeMs } = await this.calls.fstat(fd);
+      await this.calls.futimes(fd, now / 1000, mtimeMs / 1000);
+    } catch (error) {
+      this.logger.debug("the time of use could not be noted", { error });
+    }
+  }
+
+  /** Hashes an open blob; where it is sound and was not written to meanwhile, says so in its stamp. */
+  async isSound(digest: Digest, { fd, stats }: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+    const digester = createDigester(digestAlgorithm(digest));
+    const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => this.budget.chunkBytes);
+    this.budget.enter();
+    try {
+      for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+        signal?.throwIfAborted();
+        digester.update(chunk);
+      }
+    } catch (error) {
+      throw fileFault(error, "read", this.folder.blobPath(digest));
+    } finally {
+      await chunks.stop();
+      this.budget.leave();
+    }
+    if (digester.digest() !== digest) return false;
+    const after = await this.calls.fstat(fd);
+    if (after.size !== stats.size || after.mtimeMs !== stats.mtimeMs) return true;
+    try {
+      await this.calls.futimes(fd, stats.atimeMs / 1000, verifiedStamp(digest, stats.size, stats.ino));
+    } catch (error) {
+      this.logger.debug("the blob could not be marked as verified", { digest, error });
+    }
+    return true;
+  }
+
+  /**
+   * Moves a damaged blob out of the readers' way. What somebody has put under its name meanwhile stays there.
+   * @returns where it is now, if it could be moved
+   */
+  async setAside(digest: Digest, damaged: Stats): Promise<string | undefined> {
+    const path = this.folder.blobPath(digest);
+    const aside = `${this.folder.quarantine}/${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;
+    try {
+      if ((await this.calls.lstat(path))?.ino !== damaged.ino) return undefined;
+      await this.calls.rename(path, aside);
+      const moved = await this.calls.lstat(aside);
+      if (moved === undefined || moved.ino === damaged.ino) {
+        this.logger.warn("a damaged blob was set aside", { digest, path: aside });
+        return aside;
+      }
+      await this.#putBack(aside, path);
+    } catch (error) {
+      this.logger.warn("a damaged blob could not be set aside", { digest, path, error });
+    }
+    return undefined;
+  }
+
+  async #putBack(aside: string, path: string): Promise<void> {
+    try {
+      await this.calls.link(aside, path);
+    } catch (error) {
+      if (faultCode(error) !== "EEXIST") throw error;
+    }
+    await this.calls.unlink(aside);
+  }
+}
+
+export function corruptError(digest: Digest, path: string): MoteError {
+  return new MoteError("MOTE_CORRUPT", `${digest} is damaged at ${path}; it is set aside: fetch it again`, {
+    details: { digest, path },
+  });
+}

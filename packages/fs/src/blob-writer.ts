@@ -1,0 +1,246 @@
+import {
+  createDigester,
+  type Digest,
+  type Digester,
+  digestAlgorithm,
+  digestBytes,
+  type Mote,
+  MoteError,
+  type MoteInfo,
+  type MoteWriter,
+} from "@mote/core";
+import { BlobPart } from "./blob-part.js";
+import type { BlobStore } from "./blob-store.js";
+import { asynchronousCalls } from "./file-calls.js";
+import { fileFault } from "./file-fault.js";
+import { closedError } from "./part-files.js";
+
+/** What stays below this is kept in memory until `close`, and then written in one go. */
+export const smallBytes = 64 * 1024;
+/** Writes below this are gathered first. */
+const directBytes = 64 * 1024;
+const sliceBytes = 1024 * 1024;
+
+export interface WriterStart {
+  readonly signal?: AbortSignal | undefined;
+  readonly onCommit?: (() => void) | undefined;
+  readonly onEnd?: (() => void) | undefined;
+  /** For a resumed write: the file that has the first bytes, and their hash. */
+  readonly part?: BlobPart | undefined;
+  readonly digester?: Digester | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** Hashes while it writes to a temporary file, and names it when size and digest are right. */
+export class BlobWriter implements MoteWriter {
+  readonly #store: BlobStore;
+  readonly #mote: Mote;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onCommit: (() => void) | undefined;
+  readonly #onEnd: (() => void) | undefined;
+  #part: BlobPart | undefined;
+  #digester: Digester | undefined;
+  #buffer: Uint8Array;
+  #buffered = 0;
+  /** Bytes in the file. */
+  #written: number;
+  #queue: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #closing: Promise<MoteInfo> | undefined;
+  #ended = false;
+
+  constructor(store: BlobStore, mote: Mote, start: WriterStart) {
+    this.#store = store;
+    this.#mote = mote;
+    this.#signal = start.signal;
+    this.#onCommit = start.onCommit;
+    this.#onEnd = start.onEnd;
+    this.#part = start.part;
+    this.#digester = start.digester;
+    this.#written = start.offset ?? 0;
+    this.#buffer = new Uint8Array(Math.min(mote.size ?? 4096, smallBytes));
+    store.budget.enter();
+  }
+
+  get bytesWritten(): number {
+    return this.#written + this.#buffered;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#assertOpen();
+    if (!(bytes instanceof Uint8Array)) throw new TypeError("a writer takes bytes as a Uint8Array");
+    if (this.#queue === undefined && this.#part === undefined && this.#fits(bytes)) this.#gather(bytes);
+    else await this.#inTurn(() => this.#append(bytes));
+  }
+
+  close(): Promise<MoteInfo> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async abort(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#queue;
+    await this.#leave();
+    await this.#part?.discard();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing === undefined) return await this.abort();
+    await this.#closing.catch(() => {});
+  }
+
+  /** Ends the writer with its bytes kept under another name. */
+  protected async keepAs(path: string): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#queue;
+    try {
+      await this.#flush();
+    } finally {
+      await this.#leave();
+    }
+    await this.#part?.keepAs(path);
+  }
+
+  async #close(): Promise<MoteInfo> {
+    this.#assertOpen();
+    this.#ended = true;
+    await this.#queue;
+    try {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      this.#signal?.throwIfAborted();
+      return await this.#commit();
+    } finally {
+      await this.#leave();
+      await this.#part?.discard();
+    }
+  }
+
+  async #commit(): Promise<MoteInfo> {
+    const { digest, mediaType, size } = this.#mote;
+    const total = this.bytesWritten;
+    if (size !== undefined && total !== size) throw this.#wrongSize(total);
+    if (this.#part === undefined) {
+      const bytes = this.#buffer.subarray(0, this.#buffered);
+      assertDigest(digest, digestBytes(bytes, digestAlgorithm(digest)));
+      await this.#store.slices.pause();
+      if (!(await this.#store.isVerified(digest))) await placeBytes(this.#store, digest, bytes);
+    } else {
+      await this.#flush();
+      if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
+      await this.#part.commit(digest, total);
+    }
+    this.#onCommit?.();
+    return { digest, mediaType, size: total };
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    try {
+      this.#signal?.throwIfAborted();
+      const total = this.bytesWritten + bytes.byteLength;
+      if (total > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize(total);
+      if (this.#part === undefined && this.#fits(bytes)) return this.#gather(bytes);
+      this.#part ??= await BlobPart.create(this.#store, this.#mote.digest, "tmp");
+      if (this.#buffered + bytes.byteLength > smallBytes || bytes.byteLength >= directBytes) await this.#flush();
+      if (bytes.byteLength >= directBytes) await this.#put(bytes);
+      else this.#gather(bytes);
+    } catch (error) {
+      // Disk space is given back now, not when somebody remembers to dispose.
+      this.#failure = { error };
+      await this.#part?.discard();
+      throw error;
+    }
+  }
+
+  #fits(bytes: Uint8Array): boolean {
+    return this.#buffered + bytes.byteLength <= Math.min(smallBytes, this.#mote.size ?? smallBytes);
+  }
+
+  #gather(bytes: Uint8Array): void {
+    const needed = this.#buffered + bytes.byteLength;
+    if (needed > this.#buffer.byteLength) {
+      const larger = new Uint8Array(Math.min(smallBytes, Math.max(needed, 2 * this.#buffer.byteLength)));
+      larger.set(this.#buffer.subarray(0, this.#buffered));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#buffered);
+    this.#buffered = needed;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#buffered === 0) return;
+    const bytes = this.#buffer.subarray(0, this.#buffered);
+    this.#buffered = 0;
+    await this.#put(bytes);
+  }
+
+  /** The hash runs here while the write runs beside it. */
+  async #put(bytes: Uint8Array): Promise<void> {
+    if (this.#part === undefined) return;
+    this.#digester ??= createDigester(digestAlgorithm(this.#mote.digest));
+    for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
+      const slice = bytes.subarray(from, from + sliceBytes);
+      const writing = asynchronousCalls.write(this.#part.fd, slice, this.#written);
+      this.#digester.update(slice);
+      try {
+        await writing;
+      } catch (error) {
+        throw fileFault(error, "write", this.#part.path);
+      }
+      this.#written += slice.byteLength;
+    }
+  }
+
+  /** Writes that were not awaited still come one after another. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const run = this.#queue === undefined ? work() : this.#queue.then(work);
+    const settled: Promise<void> = run.then(
+      () => this.#clearQueue(settled),
+      () => this.#clearQueue(settled),
+    );
+    this.#queue = settled;
+    return run;
+  }
+
+  #clearQueue(settled: Promise<void>): void {
+    if (this.#queue === settled) this.#queue = undefined;
+  }
+
+  async #leave(): Promise<void> {
+    this.#store.budget.leave();
+    this.#onEnd?.();
+  }
+
+  #assertOpen(): void {
+    if (this.#ended) throw closedError(`the writer of ${this.#mote.digest}`);
+  }
+
+  #wrongSize(came: number): MoteError {
+    const { digest, size } = this.#mote;
+    return new MoteError("MOTE_SIZE_MISMATCH", `${digest} has ${size} bytes, and ${came} came; fetch it again`, {
+      details: { digest, expected: size, actual: came },
+    });
+  }
+}
+
+/** Bytes that hash to the digest become its blob. */
+async function placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {
+  const part = await BlobPart.create(store, digest, "tmp");
+  try {
+    await store.calls.write(part.fd, bytes, 0);
+  } catch (error) {
+    await part.discard();
+    throw fileFault(error, "write", part.path);
+  }
+  await part.commit(digest, bytes.byteLength);
+}
+
+export function assertDigest(digest: Digest, actual: Digest): void {
+  if (actual === digest) return;
+  throw new MoteError("MOTE_DIGEST_MISMATCH", `expected ${digest}, and the bytes hash to ${actual}; fetch it again`, {
+    details: { digest, actual },
+  });
+}

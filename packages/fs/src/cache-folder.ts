@@ -1,0 +1,183 @@
+import fs from "node:fs";
+import { resolve } from "node:path";
+import {
+  checkImageLayout,
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  digestEncoded,
+  isDigest,
+  MoteError,
+} from "@mote/core";
+import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+
+/** The version of what is below `.mote/`. */
+const formatVersion = 1;
+const algorithms: readonly DigestAlgorithm[] = ["sha256", "sha384", "sha512"];
+
+/** Who may write a cache: its owner, or a group as well. Nobody else ever may. */
+export interface SharedWith {
+  /** Group id. Default: the one that the folder above gives, or the process's own. */
+  readonly group?: number | undefined;
+}
+
+/**
+ * The paths of a cache: an OCI image layout (image-spec, image-layout.md), and below `.mote/` what is mote's own.
+ *
+ *     oci-layout  index.json  blobs/<algorithm>/<encoded>
+ *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/
+ */
+export class CacheFolder {
+  readonly root: string;
+  readonly blobs: string;
+  readonly indexFile: string;
+  readonly layoutFile: string;
+  readonly formatFile: string;
+  readonly ingest: string;
+  readonly quarantine: string;
+  readonly tags: string;
+  readonly leases: string;
+  readonly pins: string;
+  readonly manifests: string;
+  readonly pruning: string;
+  readonly chunks: string;
+  readonly #shared: SharedWith | undefined;
+
+  constructor(root: string, shared: SharedWith | undefined) {
+    this.root = resolve(root);
+    this.blobs = `${this.root}/blobs`;
+    this.indexFile = `${this.root}/index.json`;
+    this.layoutFile = `${this.root}/oci-layout`;
+    const own = `${this.root}/.mote`;
+    this.formatFile = `${own}/format.json`;
+    this.ingest = `${own}/ingest`;
+    this.quarantine = `${own}/quarantine`;
+    this.tags = `${own}/tags`;
+    this.leases = `${own}/leases`;
+    this.pins = `${own}/pins`;
+    this.manifests = `${own}/manifests`;
+    this.pruning = `${own}/pruning`;
+    this.chunks = `${own}/chunks`;
+    this.#shared = shared;
+  }
+
+  /** The mode that a blob is made with: nobody writes to it again. */
+  static readonly blobMode = 0o444;
+
+  blobPath(digest: Digest): string {
+    return `${this.blobs}/${digestAlgorithm(digest)}/${digestEncoded(digest)}`;
+  }
+
+  folderOf(digest: Digest): string {
+    return `${this.blobs}/${digestAlgorithm(digest)}`;
+  }
+
+  /** The folders that finished blobs are in. */
+  blobFolders(): readonly { readonly algorithm: DigestAlgorithm; readonly path: string }[] {
+    return algorithms.map((algorithm) => ({ algorithm, path: `${this.blobs}/${algorithm}` }));
+  }
+
+  /** A file's name for a digest, where a colon will not do. */
+  static nameOf(digest: Digest): string {
+    return `${digestAlgorithm(digest)}-${digestEncoded(digest)}`;
+  }
+
+  static digestOf(name: string): Digest | undefined {
+    const text = name.replace("-", ":");
+    return isDigest(text) ? text : undefined;
+  }
+
+  /**
+   * Looks without changing anything: whether this is a cache, a layout made by others, or nothing yet.
+   * @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should be
+   */
+  inspect(): "cache" | "layout" | "empty" {
+    this.#refuseLinks();
+    const format = this.#readIfThere(this.formatFile);
+    if (format !== undefined) {
+      checkFormat(format, this.formatFile);
+      return "cache";
+    }
+    const layout = this.#readIfThere(this.layoutFile);
+    if (layout === undefined) return "empty";
+    checkImageLayout(layout, this.root);
+    return "layout";
+  }
+
+  /** Makes the folders that are missing. */
+  makeFolders(): void {
+    try {
+      fs.mkdirSync(this.root, { recursive: true });
+      const own = [this.ingest, this.quarantine, this.tags, this.leases, this.pins, this.manifests, this.pruning];
+      const above = [this.blobs, `${this.root}/.mote`];
+      for (const path of [...above, ...this.blobFolders().map(({ path }) => path), ...own, this.chunks]) {
+        this.#makeFolder(path);
+      }
+    } catch (error) {
+      throw fileFault(error, "write", this.root);
+    }
+  }
+
+  #makeFolder(path: string): void {
+    try {
+      fs.mkdirSync(path, { mode: 0o755 });
+    } catch (error) {
+      if (faultCode(error) === "EEXIST" && fs.lstatSync(path).isDirectory()) return;
+      throw error;
+    }
+    if (this.#shared === undefined) return;
+    // The mode after the umask had its say; set-group-id hands the group on to what is made below.
+    if (this.#shared.group !== undefined) fs.chownSync(path, -1, this.#shared.group);
+    fs.chmodSync(path, 0o2775);
+  }
+
+  formatText(): string {
+    return `${JSON.stringify({ format: "mote-cache", version: formatVersion })}\n`;
+  }
+
+  #refuseLinks(): void {
+    for (const path of [this.blobs, ...this.blobFolders().map(({ path }) => path), `${this.root}/.mote`]) {
+      let isLink: boolean;
+      try {
+        isLink = fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+      } catch (error) {
+        if (isAbsent(error)) continue;
+        throw fileFault(error, "read", path);
+      }
+      if (!isLink) continue;
+      throw new MoteError(
+        "MOTE_UNSUPPORTED_FORMAT",
+        `${path} is a symbolic link; a cache keeps to its own folder: put a folder there, or use another cache folder`,
+        { details: { path } },
+      );
+    }
+  }
+
+  #readIfThere(path: string): Uint8Array | undefined {
+    try {
+      return fs.readFileSync(path);
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw fileFault(error, "read", path);
+    }
+  }
+}
+
+function checkFormat(bytes: Uint8Array, path: string): void {
+  let version: unknown;
+  try {
+    const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof body === "object" && body !== null && "format" in body && body.format === "mote-cache") {
+      version = "version" in body ? body.version : undefined;
+    }
+  } catch {
+    // No JSON is no version.
+  }
+  if (version === formatVersion) return;
+  const found = typeof version === "number" ? `version ${version}` : "no version that can be read";
+  throw new MoteError(
+    "MOTE_UNSUPPORTED_FORMAT",
+    `${path} has ${found}; this release knows version ${formatVersion}: use a newer release, or another cache folder`,
+    { details: { path, version } },
+  );
+}

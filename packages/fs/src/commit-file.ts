@@ -1,0 +1,146 @@
+import fs, { type Stats } from "node:fs";
+import { type CommitMode, createDigester, digestAlgorithm, type Mote, MoteError } from "@mote/core";
+import { BlobPart } from "./blob-part.js";
+import type { BlobStore } from "./blob-store.js";
+import { assertDigest, BlobWriter } from "./blob-writer.js";
+import { CacheFolder } from "./cache-folder.js";
+import { FileChunks } from "./file-chunks.js";
+import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+
+const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
+
+/** Takes a finished file into the store. */
+export async function commitFile(
+  store: BlobStore,
+  source: string,
+  mote: Mote,
+  options: { readonly mode: CommitMode; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  const { digest } = mote;
+  if (options.mode === "copy") {
+    if (await store.isVerified(digest)) return;
+    return await copyIn(store, source, mote, options.signal);
+  }
+  if (isSamePath(source, store.folder.blobPath(digest))) return;
+  if (await renameIn(store, source, mote, options.signal)) return;
+  await copyIn(store, source, mote, options.signal);
+  try {
+    fs.unlinkSync(source);
+  } catch (error) {
+    throw fileFault(error, "write", source);
+  }
+}
+
+async function copyIn(store: BlobStore, source: string, mote: Mote, signal: AbortSignal | undefined): Promise<void> {
+  const fd = openSource(source, O_RDONLY, mote);
+  try {
+    const { size } = checkSource(fs.fstatSync(fd), source, mote);
+    await using writer = new BlobWriter(store, { ...mote, size }, { signal });
+    const chunks = new FileChunks(fd, { start: 0, end: size }, () => store.budget.chunkBytes);
+    try {
+      for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) await writer.write(chunk);
+    } finally {
+      await chunks.stop();
+    }
+    await writer.close();
+  } catch (error) {
+    throw fileFault(error, "read", source);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** @returns false where the file must be copied instead: another device or owner, a link, or a file with other names */
+async function renameIn(
+  store: BlobStore,
+  source: string,
+  mote: Mote,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const named = lstatSource(source, mote);
+  if (!named.isFile() || named.nlink > 1) return false;
+  let fd: number;
+  try {
+    fd = openSource(source, O_RDWR, mote);
+  } catch {
+    return false;
+  }
+  const path = store.parts.newPath(mote.digest, "tmp");
+  let isOpen = true;
+  try {
+    const stats = checkSource(fs.fstatSync(fd), source, mote);
+    assertDigest(mote.digest, await hashOf(store, fd, stats, mote, signal));
+    const after = fs.fstatSync(fd);
+    if (after.ino !== named.ino || after.size !== stats.size || after.mtimeMs !== stats.mtimeMs) return false;
+    try {
+      fs.fchmodSync(fd, CacheFolder.blobMode);
+      fs.renameSync(source, path);
+    } catch (error) {
+      if (faultCode(error) === "ENOSPC") throw error;
+      return false;
+    }
+    isOpen = false;
+    await new BlobPart(store, path, fd).commit(mote.digest, stats.size);
+    return true;
+  } catch (error) {
+    throw fileFault(error, "write", source);
+  } finally {
+    if (isOpen) fs.closeSync(fd);
+  }
+}
+
+async function hashOf(store: BlobStore, fd: number, stats: Stats, mote: Mote, signal: AbortSignal | undefined) {
+  const digester = createDigester(digestAlgorithm(mote.digest));
+  const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => store.budget.chunkBytes);
+  try {
+    for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+      signal?.throwIfAborted();
+      digester.update(chunk);
+    }
+  } finally {
+    await chunks.stop();
+  }
+  return digester.digest();
+}
+
+function lstatSource(source: string, mote: Mote): Stats {
+  try {
+    const stats = fs.lstatSync(source, { throwIfNoEntry: false });
+    if (stats !== undefined) return stats;
+  } catch (error) {
+    throw sourceFault(error, source, mote);
+  }
+  throw absentSource(source, mote);
+}
+
+function openSource(source: string, flags: number, mote: Mote): number {
+  try {
+    return fs.openSync(source, flags | (O_NONBLOCK ?? 0));
+  } catch (error) {
+    throw sourceFault(error, source, mote);
+  }
+}
+
+function checkSource(stats: Stats, source: string, mote: Mote): Stats {
+  if (!stats.isFile()) throw new MoteError("MOTE_IO", `${source} is no regular file; only those can be committed`);
+  if (mote.size === undefined || mote.size === stats.size) return stats;
+  throw new MoteError("MOTE_SIZE_MISMATCH", `${mote.digest} has ${mote.size} bytes, and ${source} has ${stats.size}`, {
+    details: { digest: mote.digest, expected: mote.size, actual: stats.size, source },
+  });
+}
+
+function sourceFault(error: unknown, source: string, mote: Mote): unknown {
+  return isAbsent(error) ? absentSource(source, mote, error) : fileFault(error, "read", source);
+}
+
+function absentSource(source: string, mote: Mote, cause?: unknown): MoteError {
+  return new MoteError("MOTE_NOT_FOUND", `there is no file at ${source} to commit as ${mote.digest}`, { cause });
+}
+
+function isSamePath(one: string, other: string): boolean {
+  try {
+    return fs.realpathSync(one) === fs.realpathSync(other);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,26 @@
+/** Longest stretch of synchronous work before others get their turn. */
+const sliceMs = 4;
+
+/**
+ * Lets the event loop turn in between short synchronous calls: without it, callers that await nothing but them would starve
+ * timers and sockets.
+ */
+export class EventLoopSlices {
+  #turn: Promise<void> | undefined;
+  #began = 0;
+
+  /** Undefined where the slice has time left; else await it. */
+  pause(): Promise<void> | undefined {
+    if (this.#turn === undefined) {
+      this.#began = performance.now();
+      this.#turn = new Promise((resolve) => {
+        setImmediate(() => {
+          this.#turn = undefined;
+          resolve();
+        });
+      });
+      return undefined;
+    }
+    return performance.now() - this.#began > sliceMs ? this.#turn : undefined;
+  }
+}

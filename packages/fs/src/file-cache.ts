@@ -1,0 +1,432 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import {
+  type Cancellable,
+  type CommitMode,
+  type Digest,
+  type DigestAlgorithm,
+  isDigestAlgorithm,
+  isManifestType,
+  isNotFound,
+  type Lease,
+  type Logger,
+  type Mote,
+  type MoteCache,
+  MoteError,
+  type MoteInfo,
+  type MoteReader,
+  type MoteReaderAt,
+  type MoteSource,
+  type MoteWriter,
+  mediaTypes,
+  type Pins,
+  type PruneOptions,
+  type PruneReport,
+  parseDigest,
+  type ReadOptions,
+  silentLogger,
+  type TagStore,
+  type VerifyOptions,
+  type VerifyReport,
+} from "@mote/core";
+import { BlobReader } from "./blob-reader.js";
+import { BlobReaderAt } from "./blob-reader-at.js";
+import { BlobStore, type OpenBlob } from "./blob-store.js";
+import { keptBlobs } from "./blob-table.js";
+import { BlobWriter } from "./blob-writer.js";
+import { CacheFolder, type SharedWith } from "./cache-folder.js";
+import { commitFile } from "./commit-file.js";
+import { DigestFiles } from "./digest-files.js";
+import { EventLoopSlices } from "./event-loop.js";
+import { asynchronousCalls, synchronousCalls } from "./file-calls.js";
+import { FilePins } from "./file-pins.js";
+import { LeaseFiles } from "./lease-files.js";
+import { type KeepParts, Leftovers } from "./leftovers.js";
+import { LinkOut } from "./link-out.js";
+import { isOnNetworkFileSystem } from "./network-file-system.js";
+import { establishFolder, openFolder } from "./open-folder.js";
+import { closedError, PartFiles } from "./part-files.js";
+import { pruneBlobs } from "./prune.js";
+import { StreamBudget } from "./stream-budget.js";
+import { type Durability, SyncGroup } from "./sync-group.js";
+import { TagFiles } from "./tag-files.js";
+import { verifyBlobs } from "./verify.js";
+
+export interface FileCacheOptions {
+  /** For digests that the cache computes itself; any supported digest is accepted. Default sha256. */
+  readonly algorithm?: DigestAlgorithm | undefined;
+  /**
+   * Whether a reader makes a hard link of its own first. Default: where an open descriptor alone would not keep the blob readable
+   * or free to be removed (Windows, network file systems).
+   */
+  readonly linkOnRead?: boolean | undefined;
+  /** Asked by `find`, `moteExists` and both readers for what is not here. Never written to, and nothing is copied from it. */
+  readonly fallback?: MoteSource | undefined;
+  /** Hash what is read whole. Default true. */
+  readonly verifyOnRead?: boolean | undefined;
+  /** What is synced when. Default `grouped`. */
+  readonly durability?: Durability | undefined;
+  /**
+   * Short calls (metadata, blobs up to 64 KiB) made synchronously, which is an order of magnitude faster on a local disk. Default: true,
+   * except on a network file system.
+   */
+  readonly synchronous?: boolean | undefined;
+  /** Let a group write the cache too. Default: its owner alone. */
+  readonly sharedWith?: SharedWith | undefined;
+  /** How long, and how much of, unfinished resumable writes is kept. */
+  readonly keepParts?: KeepParts | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * A content-addressed cache in a folder that is an OCI image layout. Any number of processes may use the folder at once. The
+ * existence of a file is the truth: there is no index to load, and none that could be wrong.
+ */
+export class FileCache implements MoteCache {
+  /** For digests that the cache computes itself. */
+  readonly algorithm: DigestAlgorithm;
+  readonly tags: TagStore;
+  readonly pinned: Pins;
+  readonly #folder: CacheFolder;
+  readonly #store: BlobStore;
+  readonly #parts: PartFiles;
+  readonly #tagStore: TagFiles;
+  readonly #pins: DigestFiles;
+  readonly #manifests: DigestFiles;
+  readonly #leases: LeaseFiles;
+  readonly #leftovers: Leftovers;
+  readonly #links: LinkOut;
+  readonly #fallback: MoteSource | undefined;
+  /** Set while the fallback is asked: a question that comes back here then has gone in a circle. */
+  readonly #asking = new AsyncLocalStorage<Digest>();
+  readonly #verifyOnRead: boolean;
+  readonly #linkOnRead: boolean;
+  readonly #logger: Logger;
+  readonly #pending = new Map<Digest, Mote[]>();
+  readonly #writers = new Set<MoteWriter>();
+  #inspected = false;
+  #opening: Promise<void> | undefined;
+  #closed = false;
+
+  /** Nothing is touched before `initialize` or the first use. */
+  constructor(root: string, options: FileCacheOptions = {}) {
+    if (typeof root !== "string" || root === "") throw new TypeError("a FileCache wants the path of its folder");
+    const { algorithm = "sha256", durability = "grouped", logger = silentLogger } = options;
+    if (!isDigestAlgorithm(algorithm)) {
+      throw new MoteError("MOTE_UNSUPPORTED_ALGORITHM", `"${String(algorithm)}" is none of sha256, sha384, sha512`);
+    }
+    if (!["visible", "grouped", "synced"].includes(durability)) {
+      throw new TypeError(`durability is "visible", "grouped" or "synced", not "${String(durability)}"`);
+    }
+    const onNetwork = isOnNetworkFileSystem(root);
+    const folder = new CacheFolder(root, options.sharedWith);
+    const prepare = () => this.#open();
+    this.algorithm = algorithm;
+    this.#folder = folder;
+    this.#logger = logger;
+    this.#parts = new PartFiles(folder);
+    this.#store = new BlobStore({
+      folder,
+      calls: (options.synchronous ?? !onNetwork) ? synchronousCalls : asynchronousCalls,
+      parts: this.#parts,
+      syncs: new SyncGroup(durability),
+      slices: new EventLoopSlices(),
+      budget: new StreamBudget(),
+      logger,
+      establish: () => establishFolder(folder, this.#parts),
+    });
+    this.#tagStore = new TagFiles(folder, this.#parts, prepare);
+    this.tags = this.#tagStore;
+    this.#pins = new DigestFiles(folder.pins);
+    this.pinned = new FilePins(this.#pins, prepare);
+    this.#manifests = new DigestFiles(folder.manifests);
+    this.#leases = new LeaseFiles(folder, this.#parts, logger);
+    this.#leftovers = new Leftovers(folder, this.#parts, this.#leases, { keepParts: options.keepParts, logger });
+    this.#links = new LinkOut(this.#store);
+    this.#fallback = options.fallback;
+    this.#verifyOnRead = options.verifyOnRead ?? true;
+    this.#linkOnRead = options.linkOnRead ?? (process.platform === "win32" || onNetwork);
+  }
+
+  /**
+   * Opens the folder, or makes it. Optional: the first write does the same, and reads need only what is there. A folder that is an
+   * image layout made by others is adopted, with the named manifests of its `index.json` as tags.
+   * @throws MOTE_UNSUPPORTED_FORMAT · MOTE_UNWRITABLE where the folder is not there and cannot be made · MOTE_NO_SPACE · MOTE_IO
+   */
+  async initialize(options?: Cancellable): Promise<void> {
+    options?.signal?.throwIfAborted();
+    this.#assertOpen();
+    const state = this.#folder.inspect();
+    try {
+      await this.#open();
+    } catch (error) {
+      // A folder that is only to be read is still a cache.
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_UNWRITABLE" || state === "empty") throw error;
+      this.#logger.warn("the cache folder cannot be written: it is only read", { path: this.#folder.root, error });
+    }
+  }
+
+  /** Always false: there is no state beside the files. */
+  isDirty(): boolean {
+    return false;
+  }
+
+  /** Nothing to do: the files are the truth. */
+  async refresh(): Promise<boolean> {
+    this.#assertOpen();
+    return false;
+  }
+
+  /** Nothing to do. */
+  async update(): Promise<void> {
+    this.#assertOpen();
+  }
+
+  async moteExists(digest: Digest, options?: Cancellable): Promise<boolean> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    if ((await this.#store.stat(digest)) !== undefined) return true;
+    return await this.#askFallback(digest, false, (fallback) => fallback.moteExists(digest, options));
+  }
+
+  async find(digest: Digest, options?: Cancellable): Promise<MoteInfo | undefined> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    const stats = await this.#store.stat(digest);
+    if (stats !== undefined) return { digest, size: stats.size, mediaType: mediaTypes.octetStream };
+    return await this.#askFallback(digest, undefined, (fallback) => fallback.find(digest, options));
+  }
+
+  /** The absolute path of the blob's file. */
+  moteRef(digest: Digest): string {
+    return this.#folder.blobPath(parseDigest(digest));
+  }
+
+  async createMote(digest: Digest, mediaType: string, size?: number, options?: Cancellable): Promise<Mote> {
+    this.#begin(digest, options);
+    if (size !== undefined && (!Number.isSafeInteger(size) || size < 0)) {
+      throw new TypeError(`a size is a whole number of bytes, not ${String(size)}`);
+    }
+    if (typeof mediaType !== "string") throw new TypeError("a media type is text");
+    const mote: Mote = { digest, mediaType, ...(size === undefined ? {} : { size }) };
+    const queue = this.#pending.get(digest);
+    if (queue === undefined) this.#pending.set(digest, [mote]);
+    else queue.push(mote);
+    return mote;
+  }
+
+  async moteWriter(digest: Digest, options?: Cancellable): Promise<MoteWriter> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    const mote = this.#takePending(digest);
+    if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not pending: call createMote first`);
+    await this.#open();
+    const writer: MoteWriter = new BlobWriter(this.#store, mote, {
+      signal: options?.signal,
+      onCommit: () => this.#noteManifest(mote),
+      onEnd: () => this.#writers.delete(writer),
+    });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  async moteReader(digest: Digest, options: ReadOptions = {}): Promise<MoteReader> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    const { start = 0, end = Number.POSITIVE_INFINITY, signal } = options;
+    checkRange(start, end);
+    const opened = await this.#openForReading(digest);
+    if (opened === undefined) return await this.#fallbackReader(digest, options);
+    return await BlobReader.begin(this.#store, digest, opened.blob, {
+      start,
+      end,
+      signal,
+      verify: this.#verifyOnRead,
+      elsewhere: this.#fallback && (() => this.#fallbackReader(digest, options)),
+      onClose: opened.onClose,
+    });
+  }
+
+  async moteReaderAt(digest: Digest, options?: Cancellable): Promise<MoteReaderAt> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    const opened = await this.#openForReading(digest);
+    if (opened === undefined) {
+      const reader = await this.#askFallback(digest, undefined, (fallback) => fallback.moteReaderAt(digest, options));
+      if (reader === undefined) throw this.#absent(digest);
+      return reader;
+    }
+    await this.#store.touch(opened.blob);
+    return new BlobReaderAt(this.#store, digest, opened.blob, opened.onClose);
+  }
+
+  async commitMote(source: string, mote: Mote, mode: CommitMode, options?: Cancellable): Promise<void> {
+    if (mode !== "copy" && mode !== "move") throw new TypeError(`the mode is "copy" or "move", not "${String(mode)}"`);
+    const slice = this.#begin(mote.digest, options);
+    if (slice !== undefined) await slice;
+    await this.#open();
+    await commitFile(this.#store, source, mote, { mode, signal: options?.signal });
+    this.#noteManifest(mote);
+    this.#forgetPending(mote);
+  }
+
+  async removeMote(digest: Digest, options?: Cancellable): Promise<void> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    await this.#store.remove(digest);
+    this.#manifests.remove(digest);
+  }
+
+  async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
+    this.#assertOpen();
+    await this.#open();
+    const parts = {
+      store: this.#store,
+      tags: this.#tagStore,
+      manifests: this.#manifests,
+      pins: this.#pins,
+      leases: this.#leases,
+      leftovers: this.#leftovers,
+    };
+    return await pruneBlobs(parts, maxSize, options);
+  }
+
+  async linkTo(digest: Digest, target: string, options?: Cancellable): Promise<boolean> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    return await this.#links.linkTo(digest, target, options?.signal);
+  }
+
+  async *motes(options?: Cancellable): AsyncIterable<MoteInfo> {
+    this.#assertOpen();
+    this.#inspect();
+    for await (const { digest, stats } of keptBlobs(this.#store, options?.signal)) {
+      yield { digest, size: stats.size, mediaType: mediaTypes.octetStream };
+    }
+  }
+
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    this.#assertOpen();
+    this.#inspect();
+    return await verifyBlobs(this.#store, options);
+  }
+
+  async lease(digests: Iterable<Digest>, options?: Cancellable): Promise<Lease> {
+    this.#assertOpen();
+    await this.#open();
+    return await this.#leases.lease(digests, options?.signal);
+  }
+
+  /** Unfinished writers are given up; readers read on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#pending.clear();
+    await Promise.all([...this.#writers].map((writer) => writer[Symbol.asyncDispose]()));
+  }
+
+  /** What every method on a digest does first. Await the result where there is one: the event loop is due. */
+  #begin(digest: Digest, options: Cancellable | undefined): Promise<void> | undefined {
+    parseDigest(digest);
+    this.#assertOpen();
+    options?.signal?.throwIfAborted();
+    if (!this.#inspected) this.#inspect();
+    return this.#store.slices.pause();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw closedError(`the cache at ${this.#folder.root}`);
+  }
+
+  /** Refuses a folder that this release does not know; looks once. */
+  #inspect(): void {
+    this.#folder.inspect();
+    this.#inspected = true;
+  }
+
+  /** Makes what is missing, once. A failure is tried again at the next call. */
+  #open(): Promise<void> {
+    this.#assertOpen();
+    this.#opening ??= this.#openFolder().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #openFolder(): Promise<void> {
+    await openFolder(this.#folder, this.#parts, { tags: this.#tagStore, manifests: this.#manifests });
+    this.#inspected = true;
+    this.#leftovers.sweep();
+  }
+
+  #takePending(digest: Digest): Mote | undefined {
+    const queue = this.#pending.get(digest);
+    const mote = queue?.shift();
+    if (queue?.length === 0) this.#pending.delete(digest);
+    return mote;
+  }
+
+  #forgetPending(mote: Mote): void {
+    const left = this.#pending.get(mote.digest)?.filter((pending) => pending !== mote) ?? [];
+    if (left.length > 0) this.#pending.set(mote.digest, left);
+    else this.#pending.delete(mote.digest);
+  }
+
+  /** A manifest that nobody tags is a root for `prune` all the same. */
+  #noteManifest({ digest, mediaType }: Mote): void {
+    if (isManifestType(mediaType)) this.#manifests.add(digest, mediaType);
+  }
+
+  async #openForReading(
+    digest: Digest,
+  ): Promise<{ readonly blob: OpenBlob; readonly onClose?: (() => Promise<void>) | undefined } | undefined> {
+    if (!this.#linkOnRead) {
+      const blob = await this.#store.open(digest);
+      return blob && { blob };
+    }
+    if ((await this.#store.stat(digest)) === undefined) return undefined;
+    const { calls } = this.#store;
+    const path = this.#parts.newPath(digest, "read");
+    const onClose = async () => {
+      await calls.unlink(path);
+    };
+    try {
+      await calls.link(this.#folder.blobPath(digest), path);
+    } catch (error) {
+      this.#logger.warn("a reader's link could not be made: reading without", { digest, error });
+      const blob = await this.#store.open(digest);
+      return blob && { blob };
+    }
+    const blob = await this.#store.openAt(path);
+    if (blob === undefined) await onClose();
+    return blob && { blob, onClose };
+  }
+
+  async #fallbackReader(digest: Digest, options: ReadOptions): Promise<MoteReader> {
+    const reader = await this.#askFallback(digest, undefined, (fallback) => fallback.moteReader(digest, options));
+    if (reader === undefined) throw this.#absent(digest);
+    return reader;
+  }
+
+  /** Its faults are thrown: only not-found is a miss. */
+  async #askFallback<T>(digest: Digest, miss: T, ask: (fallback: MoteSource) => Promise<T>): Promise<T> {
+    const fallback = this.#fallback;
+    if (fallback === undefined || this.#asking.getStore() === digest) return miss;
+    try {
+      return await this.#asking.run(digest, () => ask(fallback));
+    } catch (error) {
+      if (isNotFound(error)) return miss;
+      throw error;
+    }
+  }
+
+  #absent(digest: Digest): MoteError {
+    return new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache at ${this.#folder.root}`, {
+      details: { digest },
+    });
+  }
+}
+
+function checkRange(start: number, end: number): void {
+  const isPlace = (value: number) => value >= 0 && (Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY);
+  if (!isPlace(start) || !isPlace(end)) throw new TypeError("start and end are whole numbers of bytes, from 0");
+}

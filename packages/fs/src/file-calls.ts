@@ -1,0 +1,108 @@
+import fs, { type Stats } from "node:fs";
+
+type Soon<T> = T | Promise<T>;
+
+/**
+ * The system calls that are short. There are two sets: synchronous ones, an order of magnitude faster on a local disk, and
+ * asynchronous ones for file systems where any call may take long. What calls them awaits either.
+ */
+export interface FileCalls {
+  open(path: string, flags: number, mode?: number): Soon<number>;
+  close(fd: number): Soon<void>;
+  /** Undefined where there is nothing under the name. Symbolic links are not followed. */
+  lstat(path: string): Soon<Stats | undefined>;
+  fstat(fd: number): Soon<Stats>;
+  /** Times in seconds. */
+  futimes(fd: number, atime: number, mtime: number): Soon<void>;
+  fchmod(fd: number, mode: number): Soon<void>;
+  rename(from: string, to: string): Soon<void>;
+  link(existing: string, name: string): Soon<void>;
+  unlink(path: string): Soon<void>;
+  /** Answers how many bytes came: fewer than asked only at the end of the file. */
+  read(fd: number, into: Uint8Array, position: number): Soon<number>;
+  /** Writes all of `bytes`. */
+  write(fd: number, bytes: Uint8Array, position: number): Soon<void>;
+}
+
+export const synchronousCalls: FileCalls = {
+  open: (path, flags, mode) => fs.openSync(path, flags, mode),
+  close: (fd) => fs.closeSync(fd),
+  lstat: (path) => fs.lstatSync(path, { throwIfNoEntry: false }),
+  fstat: (fd) => fs.fstatSync(fd),
+  futimes: (fd, atime, mtime) => fs.futimesSync(fd, atime, mtime),
+  fchmod: (fd, mode) => fs.fchmodSync(fd, mode),
+  rename: (from, to) => fs.renameSync(from, to),
+  link: (existing, name) => fs.linkSync(existing, name),
+  unlink: (path) => fs.unlinkSync(path),
+  read(fd, into, position) {
+    let got = 0;
+    while (got < into.byteLength) {
+      const count = fs.readSync(fd, into, got, into.byteLength - got, position + got);
+      if (count === 0) break;
+      got += count;
+    }
+    return got;
+  },
+  write(fd, bytes, position) {
+    let put = 0;
+    while (put < bytes.byteLength) put += fs.writeSync(fd, bytes, put, bytes.byteLength - put, position + put);
+  },
+};
+
+export const asynchronousCalls: FileCalls = {
+  open: (path, flags, mode) => settle((done) => fs.open(path, flags, mode, done)),
+  close: (fd) => settle((done) => fs.close(fd, done)),
+  lstat: (path) =>
+    new Promise((resolve, reject) => {
+      fs.lstat(path, (error, stats) => {
+        if (error === null) resolve(stats);
+        else if (error.code === "ENOENT") resolve(undefined);
+        else reject(error);
+      });
+    }),
+  fstat: (fd) => settle((done) => fs.fstat(fd, done)),
+  futimes: (fd, atime, mtime) => settle((done) => fs.futimes(fd, atime, mtime, done)),
+  fchmod: (fd, mode) => settle((done) => fs.fchmod(fd, mode, done)),
+  rename: (from, to) => settle((done) => fs.rename(from, to, done)),
+  link: (existing, name) => settle((done) => fs.link(existing, name, done)),
+  unlink: (path) => settle((done) => fs.unlink(path, done)),
+  async read(fd, into, position) {
+    let got = 0;
+    while (got < into.byteLength) {
+      const count = await settle<number>((done) => fs.read(fd, into, got, into.byteLength - got, position + got, done));
+      if (count === 0) break;
+      got += count;
+    }
+    return got;
+  },
+  async write(fd, bytes, position) {
+    let put = 0;
+    while (put < bytes.byteLength) {
+      put += await settle<number>((done) => fs.write(fd, bytes, put, bytes.byteLength - put, position + put, done));
+    }
+  },
+};
+
+/** Syncs are never short. */
+export function syncData(fd: number): Promise<void> {
+  return settle((done) => fs.fdatasync(fd, done));
+}
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const fd = await asynchronousCalls.open(path, fs.constants.O_RDONLY);
+  try {
+    await settle<void>((done) => fs.fsync(fd, done));
+  } finally {
+    await asynchronousCalls.close(fd);
+  }
+}
+
+function settle<T>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(error);
+      else resolve(value as T);
+    });
+  });
+}

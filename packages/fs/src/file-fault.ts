@@ -1,0 +1,50 @@
+import { isAbsolute } from "node:path";
+import { MoteError } from "@mote/core";
+
+/** The code of a failed system call, as `ENOENT`. */
+export function faultCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+export function isAbsent(error: unknown): boolean {
+  const code = faultCode(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+const full = new Set(["ENOSPC", "EDQUOT"]);
+/** ENOTDIR and EEXIST: a file stands where a folder is wanted. */
+const denied = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"]);
+
+/** A failed system call as a MoteError that says what to do. An error that is one already, or is no system call's, stays. */
+export function fileFault(error: unknown, action: "read" | "write", path: string): unknown {
+  const code = faultCode(error);
+  if (MoteError.isInstance(error) || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const place = isAbsolute(path) ? path : `"${path}"`;
+  const options = { cause: error, details: { path, errno: code } };
+  if (full.has(code)) {
+    return new MoteError(
+      "MOTE_NO_SPACE",
+      `no space left to write ${place} (${code}); free some, or prune the cache`,
+      options,
+    );
+  }
+  if (denied.has(code) && action === "write") {
+    return new MoteError(
+      "MOTE_UNWRITABLE",
+      `${place} cannot be written (${code}); check its permissions and mount`,
+      options,
+    );
+  }
+  const advice =
+    code === "EMFILE" || code === "ENFILE" ? "; too many files are open: raise the limit or do less at once" : "";
+  return new MoteError("MOTE_IO", `cannot ${action} ${place} (${code})${advice}`, options);
+}
+
+/** Runs `work` and turns what its system calls throw into MoteErrors. */
+export async function withFaults<T>(action: "read" | "write", path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fileFault(error, action, path);
+  }
+}

@@ -1,0 +1,22 @@
+import { CacheFolder, type SharedWith } from "./cache-folder.js";
+import { DigestFiles } from "./digest-files.js";
+import { openFolder } from "./open-folder.js";
+import { PartFiles } from "./part-files.js";
+import { TagFiles } from "./tag-files.js";
+
+/** The tags of a cache folder, for who wants nothing else of it. A `FileCache` has the same ones as `tags`. */
+export class FileTagStore extends TagFiles {
+  constructor(root: string, options: { readonly sharedWith?: SharedWith | undefined } = {}) {
+    const folder = new CacheFolder(root, options.sharedWith);
+    const parts = new PartFiles(folder);
+    const manifests = new DigestFiles(folder.manifests);
+    let opening: Promise<void> | undefined;
+    super(folder, parts, () => {
+      opening ??= openFolder(folder, parts, { tags: this, manifests }).catch((error: unknown) => {
+        opening = undefined;
+        throw error;
+      });
+      return opening;
+    });
+  }
+}

@@ -1,0 +1,206 @@
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mote/core";
+import type { CacheFolder } from "./cache-folder.js";
+import { fileFault, isAbsent } from "./file-fault.js";
+import { closedError, type PartFiles } from "./part-files.js";
+import { liveness } from "./process-identity.js";
+
+/** A holder in another container is taken for dead when its lease was not renewed for this long. */
+const foreignSilenceMs = 60 * 60 * 1000;
+const renewEveryMs = 10 * 60 * 1000;
+const acknowledgePollMs = 1;
+
+/**
+ * Leases and prunes meet through files: a lease is a file that digests are appended to, a prune is a file with a number that it
+ * counts up after each look at the leases. A lease counts once every prune at work has looked twice since it was written, for the
+ * first look may have begun before. So after `add`, what is there stays there.
+ */
+export class LeaseFiles {
+  readonly #folder: CacheFolder;
+  readonly #parts: PartFiles;
+  readonly #logger: Logger;
+  readonly #seen = new Map<string, { readonly size: number; readonly digests: readonly Digest[] }>();
+  readonly #prefix = randomBytes(4).toString("hex");
+  #serial = 0;
+
+  constructor(folder: CacheFolder, parts: PartFiles, logger: Logger) {
+    this.#folder = folder;
+    this.#parts = parts;
+    this.#logger = logger;
+  }
+
+  /** Every digest that a living holder leases. Files that did not grow since the last look are not read again. */
+  current(): Set<Digest> {
+    const leased = new Set<Digest>();
+    for (const name of namesIn(this.#folder.leases)) {
+      const path = `${this.#folder.leases}/${name}`;
+      const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+      if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) continue;
+      let known = this.#seen.get(name);
+      if (known === undefined || known.size !== stats.size) {
+        known = { size: stats.size, digests: readDigests(path) };
+        this.#seen.set(name, known);
+      }
+      for (const digest of known.digests) leased.add(digest);
+    }
+    return leased;
+  }
+
+  /** Takes away what dead holders left. */
+  sweep(): void {
+    for (const folder of [this.#folder.leases, this.#folder.pruning]) {
+      for (const name of namesIn(folder)) {
+        const stats = fs.lstatSync(`${folder}/${name}`, { throwIfNoEntry: false });
+        if (stats !== undefined && !this.#isHeld(name, stats.mtimeMs)) fs.rmSync(`${folder}/${name}`, { force: true });
+      }
+    }
+  }
+
+  async lease(digests: Iterable<Digest>, signal: AbortSignal | undefined): Promise<Lease> {
+    signal?.throwIfAborted();
+    const wanted = [...digests].map((digest) => parseDigest(digest));
+    const lease = new FileLease(this.#newPath(this.#folder.leases), () => this.#acknowledged(), this.#logger);
+    try {
+      await lease.addAll(wanted);
+      return lease;
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  /** Announces a prune: call `look` before removing anything, again and again, and `end` after. */
+  beginPrune(): { look(): Set<Digest>; end(): void } {
+    const path = this.#newPath(this.#folder.pruning);
+    const fd = openNew(path);
+    let count = 0;
+    const note = () => fs.writeSync(fd, String(count++).padStart(16), 0);
+    note();
+    return {
+      look: () => {
+        const leased = this.current();
+        note();
+        return leased;
+      },
+      end: () => {
+        fs.closeSync(fd);
+        fs.rmSync(path, { force: true });
+      },
+    };
+  }
+
+  async #acknowledged(): Promise<void> {
+    const waiting = new Map<string, number>();
+    for (const name of namesIn(this.#folder.pruning)) waiting.set(name, this.#countOf(name) + 2);
+    while (waiting.size > 0) {
+      for (const [name, enough] of waiting) if (this.#countOf(name) >= enough) waiting.delete(name);
+      if (waiting.size > 0) await delay(acknowledgePollMs);
+    }
+  }
+
+  /** How often the prune has looked; infinite where it is over or dead. */
+  #countOf(name: string): number {
+    const path = `${this.#folder.pruning}/${name}`;
+    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) return Number.POSITIVE_INFINITY;
+    try {
+      return Number(fs.readFileSync(path, "latin1"));
+    } catch (error) {
+      if (isAbsent(error)) return Number.POSITIVE_INFINITY;
+      throw fileFault(error, "read", path);
+    }
+  }
+
+  #isHeld(name: string, changedMs: number): boolean {
+    const owner = name.split(".")[0] ?? "";
+    if (owner === this.#parts.owner) return true;
+    const verdict = liveness(owner);
+    return verdict === "foreign" ? Date.now() - changedMs < foreignSilenceMs : verdict === "alive";
+  }
+
+  #newPath(folder: string): string {
+    return `${folder}/${this.#parts.owner}.${this.#prefix}${this.#serial++}`;
+  }
+}
+
+class FileLease implements Lease {
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #acknowledged: () => Promise<void>;
+  readonly #logger: Logger;
+  readonly #renewal: NodeJS.Timeout;
+  #released = false;
+
+  constructor(path: string, acknowledged: () => Promise<void>, logger: Logger) {
+    this.#path = path;
+    this.#fd = openNew(path);
+    this.#acknowledged = acknowledged;
+    this.#logger = logger;
+    this.#renewal = setInterval(() => this.#renew(), renewEveryMs).unref();
+  }
+
+  async add(digest: Digest): Promise<void> {
+    await this.addAll([digest]);
+  }
+
+  async addAll(digests: Iterable<Digest>): Promise<void> {
+    if (this.#released) throw closedError("the lease");
+    const lines = [...digests].map((digest) => `${parseDigest(digest)}\n`).join("");
+    if (lines === "") return;
+    try {
+      fs.writeSync(this.#fd, lines);
+    } catch (error) {
+      throw fileFault(error, "write", this.#path);
+    }
+    await this.#acknowledged();
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    clearInterval(this.#renewal);
+    fs.closeSync(this.#fd);
+    fs.rmSync(this.#path, { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  #renew(): void {
+    try {
+      fs.futimesSync(this.#fd, new Date(), new Date());
+    } catch (error) {
+      this.#logger.debug("a lease could not be renewed", { path: this.#path, error });
+    }
+  }
+}
+
+function openNew(path: string): number {
+  try {
+    return fs.openSync(path, "ax", 0o644);
+  } catch (error) {
+    throw fileFault(error, "write", path);
+  }
+}
+
+/** A line that is only half there belongs to an `add` that has not returned. */
+function readDigests(path: string): Digest[] {
+  try {
+    return fs.readFileSync(path, "latin1").split("\n").filter(isDigest);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw fileFault(error, "read", path);
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw fileFault(error, "read", folder);
+  }
+}

@@ -1,0 +1,95 @@
+import fs from "node:fs";
+import type { Logger } from "@mote/core";
+import type { CacheFolder } from "./cache-folder.js";
+import type { LeaseFiles } from "./lease-files.js";
+import type { PartFiles } from "./part-files.js";
+
+export interface KeepParts {
+  /** How long an unfinished resumable write is kept. Default: three days. */
+  readonly maxAgeMs?: number | undefined;
+  /** Bytes of all of them together. Default: 10 GiB. */
+  readonly maxBytes?: number | undefined;
+}
+
+const keepPartsMs = 3 * 24 * 60 * 60 * 1000;
+const keepPartsBytes = 10 * 1024 ** 3;
+const keepDamagedMs = 30 * 24 * 60 * 60 * 1000;
+
+/** What dead writers and damaged blobs leave below `.mote/`. */
+export class Leftovers {
+  readonly #folder: CacheFolder;
+  readonly #parts: PartFiles;
+  readonly #leases: LeaseFiles;
+  readonly #keep: KeepParts;
+  readonly #logger: Logger;
+
+  constructor(
+    folder: CacheFolder,
+    parts: PartFiles,
+    leases: LeaseFiles,
+    options: { readonly keepParts: KeepParts | undefined; readonly logger: Logger },
+  ) {
+    this.#folder = folder;
+    this.#parts = parts;
+    this.#leases = leases;
+    this.#keep = options.keepParts ?? {};
+    this.#logger = options.logger;
+  }
+
+  /** Removes what is of no use to anybody, or past its bounds. */
+  sweep(): void {
+    this.prune(Number.POSITIVE_INFINITY);
+  }
+
+  /** As `sweep`; and unfinished writes and damaged blobs go until they are at most `roomBytes`, oldest first. */
+  prune(roomBytes: number): void {
+    this.#leases.sweep();
+    const unfinished: Leftover[] = [];
+    for (const part of this.#parts.list()) {
+      if (this.#parts.isAlive(part)) continue;
+      const found = leftover(part.path);
+      if (found === undefined) continue;
+      if (part.kind === "part") unfinished.push(found);
+      else this.#remove(found);
+    }
+    const damaged = namesIn(this.#folder.quarantine).flatMap(
+      (name) => leftover(`${this.#folder.quarantine}/${name}`) ?? [],
+    );
+    const partBytes = Math.min(roomBytes, this.#keep.maxBytes ?? keepPartsBytes);
+    this.#bound(unfinished, this.#keep.maxAgeMs ?? keepPartsMs, partBytes);
+    this.#bound(damaged, keepDamagedMs, roomBytes);
+  }
+
+  #bound(leftovers: readonly Leftover[], maxAgeMs: number, maxBytes: number): void {
+    let bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
+    for (const found of leftovers.toSorted((a, b) => a.changedMs - b.changedMs)) {
+      const stays = bytes <= maxBytes && maxBytes > 0 && Date.now() - found.changedMs <= maxAgeMs;
+      if (stays) continue;
+      this.#remove(found);
+      bytes -= found.size;
+    }
+  }
+
+  #remove({ path }: Leftover): void {
+    try {
+      fs.rmSync(path, { force: true, recursive: true });
+    } catch (error) {
+      this.#logger.warn("what was left behind could not be removed", { path, error });
+    }
+  }
+}
+
+interface Leftover {
+  readonly path: string;
+  readonly size: number;
+  readonly changedMs: number;
+}
+
+function leftover(path: string): Leftover | undefined {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  return stats && { path, size: stats.size, changedMs: stats.ctimeMs };
+}
+
+function namesIn(folder: string): string[] {
+  return fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+}

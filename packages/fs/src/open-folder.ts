@@ -1,0 +1,49 @@
+import fs from "node:fs";
+import { isManifestType } from "@mote/core";
+import { writeAtomically } from "./atomic-file.js";
+import type { CacheFolder } from "./cache-folder.js";
+import type { DigestFiles } from "./digest-files.js";
+import { fileFault } from "./file-fault.js";
+import type { PartFiles } from "./part-files.js";
+import type { TagFiles } from "./tag-files.js";
+
+/** Opens a cache folder, makes a new one, or adopts a layout that others made. */
+export async function openFolder(
+  folder: CacheFolder,
+  parts: PartFiles,
+  into: { readonly tags: TagFiles; readonly manifests: DigestFiles },
+): Promise<void> {
+  if (folder.inspect() === "layout") {
+    folder.makeFolders();
+    await adopt(folder, into);
+  }
+  await establishFolder(folder, parts);
+  await into.tags.writeView();
+}
+
+/** Makes what is missing: the first time, and when the folder was removed under a living cache. */
+export async function establishFolder(folder: CacheFolder, parts: PartFiles): Promise<void> {
+  folder.makeFolders();
+  if (!fs.existsSync(folder.layoutFile)) {
+    await writeAtomically(parts, folder.layoutFile, `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`);
+  }
+  // Last, for it says that the folder is a cache: a crash before it only means to adopt again.
+  if (!fs.existsSync(folder.formatFile)) await writeAtomically(parts, folder.formatFile, folder.formatText());
+}
+
+/** The named entries of an `index.json` become tags; manifests without a name are remembered as roots. */
+async function adopt(
+  folder: CacheFolder,
+  { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },
+): Promise<void> {
+  if (!fs.existsSync(folder.indexFile)) return;
+  let index: Uint8Array;
+  try {
+    index = fs.readFileSync(folder.indexFile);
+  } catch (error) {
+    throw fileFault(error, "read", folder.indexFile);
+  }
+  for (const { digest, mediaType } of await tags.adopt(index)) {
+    if (isManifestType(mediaType)) manifests.add(digest, mediaType);
+  }
+}

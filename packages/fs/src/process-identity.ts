@@ -1,0 +1,62 @@
+import fs from "node:fs";
+
+/**
+ * Who a file below `.mote/` belongs to: process id, start time, boot and pid namespace, as `pid-start-boot-namespace`. A process id
+ * alone is reused, and means nothing in another container or on another machine.
+ */
+export type ProcessIdentity = string;
+
+/** `foreign`: of another namespace or machine, so that only its age can tell. */
+export type Liveness = "alive" | "dead" | "foreign";
+
+export function ownIdentity(): ProcessIdentity {
+  return `${process.pid}-${startTime("self") ?? Math.round(performance.timeOrigin)}-${bootId()}-${pidNamespace()}`;
+}
+
+/**
+ * A wrong answer is possible (a checkpointed process, a forged name) and costs one more fetch, no more: nobody writes to
+ * another's file.
+ */
+export function liveness(identity: ProcessIdentity): Liveness {
+  const [pid, start, boot, namespace] = identity.split("-");
+  if (boot !== bootId() || namespace !== pidNamespace()) return "foreign";
+  const running = startTime(String(pid));
+  if (running !== undefined) return running === start ? "alive" : "dead";
+  if (process.platform === "linux") return "dead";
+  return answersSignals(Number(pid)) ? "alive" : "dead";
+}
+
+function answersSignals(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** proc_pid_stat(5), field 22, in clock ticks since boot. The command name before it may hold spaces and brackets. */
+function startTime(pid: string): string | undefined {
+  const stat = readOrUndefined(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+function bootId(): string {
+  return readOrUndefined("/proc/sys/kernel/random/boot_id")?.trim().replaceAll("-", "") ?? "0";
+}
+
+function pidNamespace(): string {
+  try {
+    return /\d+/.exec(fs.readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
+  } catch {
+    return "0";
+  }
+}
+
+function readOrUndefined(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, "latin1");
+  } catch {
+    return undefined;
+  }
+}

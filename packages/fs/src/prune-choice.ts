@@ -1,0 +1,124 @@
+import type { Digest, PruneOptions } from "@mote/core";
+import type { BlobTable } from "./blob-table.js";
+import type { Root } from "./root-closure.js";
+import { inTimeOrder } from "./time-order.js";
+
+/** Why a digest must stay, if it must. */
+export type Holds = ReadonlyMap<Digest, "pinned" | "leased">;
+
+export interface PruneChoice {
+  readonly roots: readonly Root[];
+  /** Indices in the table. */
+  readonly blobs: Uint8Array;
+  /** What would have gone, were it not held. */
+  readonly held: ReadonlySet<Digest>;
+}
+
+/** What a prune works on: every blob, and the roots that refer to some of them. */
+export class PruneCandidates {
+  readonly table: BlobTable;
+  readonly #roots: Set<Root>;
+  readonly #indexOf: ReadonlyMap<Digest, number>;
+  /** How many roots refer to a digest. */
+  readonly #references = new Map<Digest, number>();
+  /** 1 where a blob is gone, or could not be removed. */
+  readonly #out: Uint8Array;
+  #total = 0;
+
+  constructor(table: BlobTable, roots: readonly Root[], indexOf: ReadonlyMap<Digest, number>) {
+    this.table = table;
+    this.#roots = new Set(roots);
+    this.#indexOf = indexOf;
+    this.#out = new Uint8Array(table.length);
+    for (const { closure } of roots) for (const digest of closure) this.#refer(digest, 1);
+    for (let index = 0; index < table.length; index++) this.#total += table.sizeAt(index);
+  }
+
+  /** Bytes of what is kept. */
+  get total(): number {
+    return this.#total;
+  }
+
+  indexOf(digest: Digest): number | undefined {
+    return this.#indexOf.get(digest);
+  }
+
+  blobGone(index: number): void {
+    this.#out[index] = 1;
+    this.#total -= this.table.sizeAt(index);
+  }
+
+  blobStays(index: number): void {
+    this.#out[index] = 1;
+  }
+
+  rootGone(root: Root): void {
+    this.#roots.delete(root);
+    for (const digest of root.closure) this.#refer(digest, -1);
+  }
+
+  /** Least recently used first, until the rest is at most `maxSize` bytes; changes nothing. */
+  choose(maxSize: number, options: PruneOptions, holds: Holds): PruneChoice {
+    const now = Date.now();
+    const tooOld = now - (options.maxAgeMs ?? Number.POSITIVE_INFINITY);
+    const tooYoung = now - (options.minAgeMs ?? Number.NEGATIVE_INFINITY);
+    const chosen = { roots: [] as Root[], blobs: new Uint8Array(this.table.length), held: new Set<Digest>() };
+    const references = new Map<Digest, number>();
+    let remaining = this.#total;
+
+    const take = (digest: Digest, index: number): void => {
+      if (this.#out[index] === 1 || chosen.blobs[index] === 1) return;
+      if (holds.has(digest)) {
+        chosen.held.add(digest);
+      } else if (this.table.usedMsAt(index) <= tooYoung) {
+        chosen.blobs[index] = 1;
+        remaining -= this.table.sizeAt(index);
+      }
+    };
+    const takeRoot = (root: Root): void => {
+      if (holds.has(root.digest)) {
+        chosen.held.add(root.digest);
+        return;
+      }
+      chosen.roots.push(root);
+      for (const digest of root.closure) {
+        const left = (references.get(digest) ?? this.#references.get(digest) ?? 0) - 1;
+        references.set(digest, left);
+        const index = this.#indexOf.get(digest);
+        if (left === 0 && index !== undefined) take(digest, index);
+      }
+    };
+
+    const roots = [...this.#roots];
+    const singles = this.#singles();
+    const usedMs = (unit: number) =>
+      unit < singles.length ? this.table.usedMsAt(singles[unit] ?? 0) : (roots[unit - singles.length]?.usedMs ?? 0);
+    for (const unit of inTimeOrder(singles.length + roots.length, usedMs)) {
+      if ((remaining <= maxSize && usedMs(unit) >= tooOld) || usedMs(unit) > tooYoung) break;
+      const single = singles[unit];
+      const root = roots[unit - singles.length];
+      if (single !== undefined) take(this.table.digestAt(single), single);
+      else if (root !== undefined) takeRoot(root);
+    }
+    return chosen;
+  }
+
+  /** Blobs that no root refers to. */
+  #singles(): Uint32Array {
+    const rooted = new Uint8Array(this.table.length);
+    for (const [digest, count] of this.#references) {
+      const index = this.#indexOf.get(digest);
+      if (index !== undefined && count > 0) rooted[index] = 1;
+    }
+    const singles = new Uint32Array(this.table.length);
+    let count = 0;
+    for (let index = 0; index < this.table.length; index++) {
+      if (rooted[index] === 0 && this.#out[index] === 0) singles[count++] = index;
+    }
+    return singles.subarray(0, count);
+  }
+
+  #refer(digest: Digest, change: number): void {
+    this.#references.set(digest, (this.#references.get(digest) ?? 0) + change);
+  }
+}

@@ -1,0 +1,72 @@
+import fs from "node:fs";
+import {
+  childDescriptors,
+  type Digest,
+  isManifestType,
+  type Logger,
+  maxManifestBytes,
+  parseManifest,
+} from "@mote/core";
+import type { BlobStore } from "./blob-store.js";
+import type { DigestFiles } from "./digest-files.js";
+import type { KeptTag, TagFiles } from "./tag-files.js";
+
+/** A manifest that stands by itself, with its tags and everything below it. */
+export interface Root {
+  readonly digest: Digest;
+  readonly tags: readonly KeptTag[];
+  /** The manifest itself first, then what it refers to, those of nested manifests included. */
+  readonly closure: ReadonlySet<Digest>;
+  readonly manifests: ReadonlySet<Digest>;
+  /** Unix milliseconds: last use of the manifest, or when its tag was set. */
+  readonly usedMs: number;
+}
+
+/** Roots are what tags name, and the manifests that came without a tag. */
+export async function findRoots(store: BlobStore, tags: TagFiles, markers: DigestFiles): Promise<Root[]> {
+  const named = new Map<Digest, { mediaType: string; tags: KeptTag[] }>();
+  for (const digest of markers.list()) named.set(digest, { mediaType: markers.textOf(digest) ?? "", tags: [] });
+  for (const tag of tags.kept()) {
+    const { digest, mediaType } = tag.descriptor;
+    const root = named.get(digest);
+    if (root === undefined) named.set(digest, { mediaType, tags: [tag] });
+    else root.tags.push(tag);
+  }
+  const roots: Root[] = [];
+  for (const [digest, root] of named) {
+    await store.slices.pause();
+    const closure = new Set<Digest>();
+    const manifests = new Set<Digest>();
+    await gather(store, digest, root.mediaType, { closure, manifests });
+    const usedMs = Math.max((await store.stat(digest))?.atimeMs ?? 0, ...root.tags.map(({ setMs }) => setMs));
+    roots.push({ digest, tags: root.tags, closure, manifests, usedMs });
+  }
+  return roots;
+}
+
+async function gather(
+  store: BlobStore,
+  digest: Digest,
+  mediaType: string,
+  into: { readonly closure: Set<Digest>; readonly manifests: Set<Digest> },
+): Promise<void> {
+  if (into.closure.has(digest)) return;
+  into.closure.add(digest);
+  if (!isManifestType(mediaType)) return;
+  into.manifests.add(digest);
+  const stats = await store.stat(digest);
+  if (stats === undefined || stats.size > maxManifestBytes) return;
+  for (const child of children(fs.readFileSync(store.folder.blobPath(digest)), mediaType, store.logger)) {
+    await gather(store, child.digest, child.mediaType, into);
+  }
+}
+
+/** A damaged manifest keeps nothing: what was below it goes by its own recency. */
+function children(bytes: Uint8Array, mediaType: string, logger: Logger) {
+  try {
+    return childDescriptors(parseManifest(bytes, mediaType));
+  } catch (error) {
+    logger.warn("a manifest in the cache cannot be read", { error });
+    return [];
+  }
+}

@@ -1,0 +1,22 @@
+const budgetBytes = 16 * 1024 * 1024;
+const largestChunk = 1024 * 1024;
+const smallestChunk = 64 * 1024;
+
+/** Buffers shrink as streams grow, so that memory does not follow their number. */
+export class StreamBudget {
+  #streams = 0;
+
+  /** Bytes of one buffer for one of the streams open now; each uses two at a time. */
+  get chunkBytes(): number {
+    const share = budgetBytes / (2 * Math.max(1, this.#streams));
+    return Math.max(smallestChunk, Math.min(largestChunk, 2 ** Math.floor(Math.log2(share))));
+  }
+
+  enter(): void {
+    this.#streams++;
+  }
+
+  leave(): void {
+    this.#streams--;
+  }
+}

@@ -1,0 +1,196 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import {
+  type Cancellable,
+  type Descriptor,
+  MoteError,
+  mediaTypes,
+  parseDescriptor,
+  parseLayoutIndex,
+  type Tag,
+  type TagStore,
+} from "@mote/core";
+import { writeAtomically } from "./atomic-file.js";
+import type { CacheFolder } from "./cache-folder.js";
+import { fileFault, isAbsent } from "./file-fault.js";
+import type { PartFiles } from "./part-files.js";
+
+/** image-spec, annotations.md. */
+const refName = "org.opencontainers.image.ref.name";
+const longestName = 4096;
+
+/** A tag and its file, for `prune`. */
+export interface KeptTag extends Tag {
+  readonly path: string;
+  /** Unix milliseconds of its last setting. */
+  readonly setMs: number;
+}
+
+/** Tags: one small file for each name, replaced atomically. The layout's `index.json` is a view made from them. */
+export class TagFiles implements TagStore {
+  readonly #folder: CacheFolder;
+  readonly #parts: PartFiles;
+  readonly #prepare: () => Promise<void>;
+  #writing: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+
+  constructor(folder: CacheFolder, parts: PartFiles, prepare: () => Promise<void>) {
+    this.#folder = folder;
+    this.#parts = parts;
+    this.#prepare = prepare;
+  }
+
+  async resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined> {
+    options?.signal?.throwIfAborted();
+    return this.#read(this.#pathOf(name))?.descriptor;
+  }
+
+  async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
+    const path = this.#pathOf(name);
+    options?.signal?.throwIfAborted();
+    await this.#prepare();
+    await writeAtomically(this.#parts, path, tagText(name, parseDescriptor(descriptor)));
+    await this.writeView();
+  }
+
+  async untag(name: string, options?: Cancellable): Promise<void> {
+    const path = this.#pathOf(name);
+    options?.signal?.throwIfAborted();
+    await this.#prepare();
+    if (removeIfThere(path)) await this.writeView();
+  }
+
+  async *list(options?: Cancellable): AsyncIterable<Tag> {
+    for (const { name, descriptor } of this.kept()) {
+      options?.signal?.throwIfAborted();
+      yield { name, descriptor };
+    }
+  }
+
+  /** In the order of names. */
+  kept(): KeptTag[] {
+    let files: string[];
+    try {
+      files = fs.readdirSync(this.#folder.tags);
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw fileFault(error, "read", this.#folder.tags);
+    }
+    const tags = files
+      .filter((file) => file.endsWith(".json"))
+      .flatMap((file) => this.#read(`${this.#folder.tags}/${file}`) ?? []);
+    return tags.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Takes tags away without writing the view. */
+  drop(tag: KeptTag): void {
+    removeIfThere(tag.path);
+  }
+
+  /** Makes tags of the named entries of an `index.json` that others wrote. @returns the unnamed ones */
+  async adopt(index: Uint8Array): Promise<readonly Descriptor[]> {
+    const unnamed: Descriptor[] = [];
+    for (const descriptor of parseLayoutIndex(index)) {
+      const { [refName]: name, ...annotations } = descriptor.annotations ?? {};
+      if (name === undefined) {
+        unnamed.push(descriptor);
+        continue;
+      }
+      const path = this.#pathOf(name);
+      if (fs.existsSync(path)) continue;
+      const { annotations: _, ...rest } = descriptor;
+      const plain = Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest;
+      await writeAtomically(this.#parts, path, tagText(name, plain));
+    }
+    return unnamed;
+  }
+
+  /**
+   * Writes `index.json` from the tags that are there. Whoever writes looks again afterwards, so the last one to write, of
+   * any number of processes, leaves what is true. Callers that come while it runs share the next run.
+   */
+  writeView(): Promise<void> {
+    this.#queued ??= (this.#writing ?? Promise.resolve()).then(() => {
+      this.#queued = undefined;
+      const run = this.#converge();
+      this.#writing = run.catch(() => {});
+      return run;
+    });
+    return this.#queued;
+  }
+
+  async #converge(): Promise<void> {
+    for (let wanted = this.#viewText(); wanted !== this.#viewOnDisk(); wanted = this.#viewText()) {
+      await writeAtomically(this.#parts, this.#folder.indexFile, wanted);
+    }
+  }
+
+  #viewText(): string {
+    const manifests = this.kept().map(({ name, descriptor }) => ({
+      ...descriptor,
+      annotations: { ...descriptor.annotations, [refName]: name },
+    }));
+    return `${JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, undefined, 2)}\n`;
+  }
+
+  #viewOnDisk(): string | undefined {
+    try {
+      return fs.readFileSync(this.#folder.indexFile, "utf8");
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw fileFault(error, "read", this.#folder.indexFile);
+    }
+  }
+
+  #read(path: string): KeptTag | undefined {
+    let text: string;
+    let setMs: number;
+    try {
+      text = fs.readFileSync(path, "utf8");
+      setMs = fs.statSync(path).mtimeMs;
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw fileFault(error, "read", path);
+    }
+    try {
+      const body: unknown = JSON.parse(text);
+      if (typeof body === "object" && body !== null && "name" in body && "descriptor" in body) {
+        return { name: String(body.name), descriptor: parseDescriptor(body.descriptor), path, setMs };
+      }
+    } catch (cause) {
+      throw new MoteError("MOTE_CORRUPT", `the tag file ${path} is damaged; remove it and set the tag again`, {
+        cause,
+      });
+    }
+    throw new MoteError("MOTE_CORRUPT", `the tag file ${path} is damaged; remove it and set the tag again`);
+  }
+
+  /** Any name is a file's name this way. */
+  #pathOf(name: string): string {
+    if (typeof name !== "string" || name === "" || name.length > longestName || /\p{Cc}/u.test(name)) {
+      throw new MoteError(
+        "MOTE_INVALID_NAME",
+        `a tag is 1 to ${longestName} characters, none of them a control character`,
+        {
+          details: { name },
+        },
+      );
+    }
+    return `${this.#folder.tags}/${createHash("sha256").update(name).digest("hex")}.json`;
+  }
+}
+
+function tagText(name: string, descriptor: Descriptor): string {
+  return `${JSON.stringify({ name, descriptor })}\n`;
+}
+
+/** @returns whether it was there */
+function removeIfThere(path: string): boolean {
+  try {
+    fs.unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw fileFault(error, "write", path);
+  }
+}
