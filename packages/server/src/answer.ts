@@ -9,7 +9,7 @@ export interface Ask {
 }
 
 /** A body that is read as it is sent. It ends cleanly only if all of it was sent and sound. */
-export interface StreamedBody {
+interface StreamedBody {
   readonly chunks: AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }

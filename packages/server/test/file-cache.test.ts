@@ -1,0 +1,75 @@
+import { once } from "node:events";
+import { chmod, mkdtemp, open, rm } from "node:fs/promises";
+import { get } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Digest, digestBytes, mediaTypes } from "@mote/core";
+import { FileCache } from "@mote/fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type RegistryServer, type ServedRequest, serve } from "../src/index.js";
+
+const blobBytes = 5 * 1024 * 1024 + 1;
+
+let folder: string;
+let cache: FileCache;
+let server: RegistryServer;
+let served: ServedRequest[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "mote-server-"));
+  cache = new FileCache(folder);
+  await cache.initialize();
+  served = [];
+  server = await serve({ source: cache, tags: cache.tags, onRequest: (request) => served.push(request) });
+});
+
+afterEach(async () => {
+  await server.close();
+  await cache[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+async function putBlob(): Promise<Digest> {
+  const bytes = new Uint8Array(blobBytes).map((_, at) => at % 251);
+  const digest = digestBytes(bytes);
+  await cache.createMote(digest, mediaTypes.octetStream, bytes.byteLength);
+  await using writer = await cache.moteWriter(digest);
+  await writer.write(bytes);
+  await writer.close();
+  return digest;
+}
+
+async function fetchBlob(digest: Digest): Promise<{ status: number | undefined; bytes: Uint8Array }> {
+  const [response] = await once(get(`${server.url}/v2/a/blobs/${digest}`), "response");
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return { status: response.statusCode, bytes: new Uint8Array(Buffer.concat(chunks)) };
+}
+
+describe("over a cache on disk", () => {
+  it("a blob comes as it was put, to several clients at once", async () => {
+    const digest = await putBlob();
+    const fetched = await Promise.all([fetchBlob(digest), fetchBlob(digest), fetchBlob(digest)]);
+    for (const { bytes } of fetched) expect(digestBytes(bytes)).toBe(digest);
+  });
+
+  it("a blob whose last byte was damaged never comes whole, and is gone when it is asked for again", async () => {
+    const digest = await putBlob();
+    await chmod(cache.moteRef(digest), 0o600);
+    const file = await open(cache.moteRef(digest), "r+");
+    await file.write(new Uint8Array([255]), 0, 1, blobBytes - 1);
+    await file.close();
+    await expect(fetchBlob(digest)).rejects.toHaveProperty("code", "ECONNRESET");
+    expect((await fetchBlob(digest)).status).toBe(404);
+    expect(served[0]).toMatchObject({ status: 200, complete: false });
+  });
+
+  it("a blob that is removed while it is sent still comes whole", async () => {
+    const digest = await putBlob();
+    const [response] = await once(get(`${server.url}/v2/a/blobs/${digest}`), "response");
+    await cache.removeMote(digest);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of response) chunks.push(chunk);
+    expect(digestBytes(new Uint8Array(Buffer.concat(chunks)))).toBe(digest);
+  });
+});
