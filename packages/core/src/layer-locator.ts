@@ -72,7 +72,7 @@ export class LayerLocator {
 
   /** The reference as text, without scheme. */
   format(ref: Ref): string {
-    return this.#refCodec.format(ref);
+    return this.#refCodec.format(ref, { scheme: false });
   }
 
   #parse(ref: Ref | string): Ref {

@@ -10,6 +10,7 @@ export interface ServedRequest {
   readonly method: string;
   /** Path and query, as they were asked for. */
   readonly path: string;
+  /** 0 where the client went away before anything was sent. */
   readonly status: number;
   /** Bytes of the body. */
   readonly bytesSent: number;
@@ -84,8 +85,8 @@ class Listener {
   }
 
   async listen(host: string, port: number): Promise<number> {
-    this.#server.listen({ host, port });
     try {
+      this.#server.listen({ host, port });
       await once(this.#server, "listening");
     } catch (cause) {
       throw cannotListen(host, port, cause);
@@ -149,8 +150,9 @@ class Listener {
     wire: Pick<ServedRequest, "bytesSent" | "durationMs" | "complete">,
   ): void {
     const { method = "GET", url: path = "/" } = request;
+    const status = response.headersSent ? response.statusCode : 0;
     try {
-      this.#onRequest({ method, path, status: response.statusCode, ...wire });
+      this.#onRequest({ method, path, status, ...wire });
     } catch (error) {
       this.#logger.error("onRequest failed", { error });
     }
@@ -202,6 +204,8 @@ function whatToDo(code: unknown): string {
   switch (code) {
     case "EADDRINUSE":
       return "the port is taken; choose another, or 0 for a free one";
+    case "ERR_SOCKET_BAD_PORT":
+      return "a port is a number from 0 to 65535";
     case "EACCES":
       return "this user may not; choose a port from 1024 on";
     case "EADDRNOTAVAIL":

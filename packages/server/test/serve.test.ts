@@ -122,6 +122,30 @@ describe("a server", () => {
     expect(served[0]).toMatchObject({ complete: false });
   });
 
+  it("tells of a client that went away before it was answered", async () => {
+    const digest = putBlob();
+    let askedFor = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      askedFor = resolve;
+    });
+    const { url } = await start({
+      source: Object.assign(source, {
+        find: (_: Digest, options: { readonly signal?: AbortSignal }) => {
+          askedFor();
+          return new Promise((_, reject) => {
+            options.signal?.addEventListener("abort", () => reject(options.signal?.reason));
+          });
+        },
+      }),
+    });
+    const client = get(`${url}/v2/a/blobs/${digest}`);
+    client.on("error", () => {});
+    await asked;
+    client.destroy();
+    await until(() => served.length === 1);
+    expect(served[0]).toMatchObject({ status: 0, bytesSent: 0, complete: false });
+  });
+
   it("answers a request line that is none, and goes on", async () => {
     const server = await start();
     const socket = connect(server.port, server.host);
@@ -213,6 +237,7 @@ describe("a server that cannot listen", () => {
     for (const [options, reason] of [
       [{ port }, "EADDRINUSE"],
       [{ host: "192.0.2.1" }, "EADDRNOTAVAIL"],
+      [{ port: 65536 }, "ERR_SOCKET_BAD_PORT"],
     ] as const) {
       const error = await start(options).catch((caught: unknown) => caught);
       expect(MoteError.isInstance(error) && error.code).toBe("MOTE_LISTEN");
