@@ -3,7 +3,7 @@ import { type Access, Authorizer } from "./authorizer.js";
 import { type ConnectionOptions, Connections, type HttpAnswer, type HttpRequest } from "./connections.js";
 import type { CredentialSource } from "./credentials.js";
 import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject, statusFault } from "./fault.js";
-import { delayAfterFailure, delayAfterStatus, type RetryPolicy } from "./retry.js";
+import { delayAfterFailure, delayAfterStatus, isTransientStatus, type RetryPolicy } from "./retry.js";
 import type { TokenRequest } from "./token.js";
 import { sleep } from "./waiting.js";
 
@@ -103,7 +103,7 @@ export class RegistryClient implements AsyncDisposable {
    */
   async send<T>(request: RegistryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
     const { access, what } = request;
-    if (this.#closed) throw new MoteError("MOTE_CLOSED", "the registry client is closed");
+    if (this.#closed) throw closed();
     const accepts = request.accepts ?? isSuccess;
     return this.#repeatedly(request, access.subject, async () => {
       const answer = await this.#authorized(request);
@@ -149,6 +149,7 @@ export class RegistryClient implements AsyncDisposable {
         refused.discard();
       } catch (error) {
         signal?.throwIfAborted();
+        if (this.#closed) throw closed();
         delayMs = delayAfterFailure(this.policy, error, attempt);
         reason = networkFailure(error);
         if (delayMs === undefined || !repeatable) throw asFault(error, subject, url.host, what);
@@ -162,26 +163,30 @@ export class RegistryClient implements AsyncDisposable {
   async #authorized(request: RegistryRequest): Promise<RegistryAnswer> {
     const { access, signal } = request;
     const used = await this.#authorizer.header(access, signal);
-    const answer = await this.#follow(request, access.subject, used);
+    const answer = await this.#follow(request, access.subject, this.#secrets(used));
     const repeatable = request.body === undefined || request.body instanceof Uint8Array;
     if (answer.status !== 401 || answer.redirectedTo !== undefined || !repeatable) return answer;
     const next = await this.#authorizer.headerAfterRefusal(access, answer.headers("www-authenticate"), used, signal);
     if (next === undefined) return answer;
     answer.discard();
-    return this.#follow(request, access.subject, next);
+    return this.#follow(request, access.subject, this.#secrets(next));
+  }
+
+  /** What is for the registry alone. */
+  #secrets(authorization: string | undefined): Readonly<Record<string, string>> {
+    return { ...this.#options.headers, ...(authorization === undefined ? {} : { authorization }) };
   }
 
   /** Follows redirects. What is secret stays with the origin it was meant for, for good once a redirect has left that. */
   async #follow(
     request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal">,
     subject: Subject,
-    authorization: string | undefined,
+    secrets: Readonly<Record<string, string>>,
   ): Promise<RegistryAnswer> {
     const { method, body, signal } = request;
     let url = request.url;
     let atHome = true;
     for (let hop = 0; ; hop++) {
-      const secrets = { ...this.#options.headers, ...(authorization === undefined ? {} : { authorization }) };
       const headers = {
         "user-agent": this.#options.userAgent ?? "mote",
         // A coded body would have another length and digest than the content asked for.
@@ -219,28 +224,36 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   async #exchangeToken(request: TokenRequest) {
-    const { authorization, ...headers } = request.headers;
-    const plain = { ...request, headers, what: "a token" };
-    return this.#repeatedly(plain, request.subject, async () => {
-      const answer = await this.#follow(plain, request.subject, authorization);
+    const { subject, authorization } = request;
+    const plain = { ...request, what: "a token" };
+    const secrets = authorization === undefined ? {} : { authorization };
+    return this.#repeatedly(plain, subject, async () => {
+      const answer = await this.#follow(plain, subject, secrets);
       const { status } = answer;
-      if (status !== 429 && status < 500) {
+      if (!isTransientStatus(status)) {
         const bytes = await collectChunks(answer.body, { maxBytes: maxTokenBytes, what: "a token" });
         return { taken: { status, bytes } };
       }
-      return { refused: answer, fault: () => this.#refusal(answer, request.subject, "a token") };
+      const service = { ...subject, registry: request.url.host };
+      return { refused: answer, fault: () => this.#refusal(answer, service, "a token") };
     });
   }
 
   async #refusal(answer: RegistryAnswer, subject: Subject, what: string): Promise<Error> {
     const text = await readText(answer);
     const contentType = answer.header("content-type")?.split(";")[0]?.trim();
-    return statusFault(subject, { status: answer.status, redirectedTo: answer.redirectedTo, contentType, text }, what);
+    const { status, redirectedTo } = answer;
+    const retryAfter = answer.header("retry-after");
+    return statusFault(subject, { status, redirectedTo, retryAfter, contentType, text }, what);
   }
 }
 
 function asFault(error: unknown, subject: Subject, host: string, what: string): unknown {
   return isNetworkError(error) ? networkFault(subject, host, error, what) : error;
+}
+
+function closed(): MoteError {
+  return new MoteError("MOTE_CLOSED", "the registry client is closed");
 }
 
 function isSuccess(status: number): boolean {

@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
-import { MoteError } from "@mote/core";
+import { type Cancellable, MoteError } from "@mote/core";
 import type { Credentials } from "./credentials.js";
 
-/** A helper that waits for somebody to unlock a key ring gets this long. */
-const helperTimeoutMs = 30_000;
+interface HelperOptions extends Cancellable {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly timeoutMs: number;
+}
+
 const maxHelperBytes = 256 * 1024;
 
 /**
@@ -14,13 +17,13 @@ const maxHelperBytes = 256 * 1024;
 export async function askCredentialHelper(
   name: string,
   server: string,
-  env: Readonly<Record<string, string | undefined>>,
+  options: HelperOptions,
 ): Promise<Credentials | undefined> {
   const program = `docker-credential-${name}`;
   if (!/^[A-Za-z0-9._-]+$/.test(name)) {
     throw new MoteError("MOTE_CONFIG", `"${name}" is no name of a credential helper; correct it in the configuration`);
   }
-  const { code, stdout } = await run(program, server, env);
+  const { code, stdout } = await run(program, server, options);
   const text = stdout.trim();
   if (code !== 0) {
     // The one message that the protocol fixes, on stdout.
@@ -50,14 +53,16 @@ function readAnswer(text: string, program: string): Credentials | undefined {
 function run(
   program: string,
   input: string,
-  env: Readonly<Record<string, string | undefined>>,
+  { env, timeoutMs, signal }: HelperOptions,
 ): Promise<{ code: number | null; stdout: string }> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const child = spawn(program, ["get"], {
       env: { ...env },
       stdio: ["pipe", "pipe", "ignore"],
-      timeout: helperTimeoutMs,
+      timeout: timeoutMs,
       killSignal: "SIGKILL",
+      ...(signal === undefined ? {} : { signal }),
     });
     const decoder = new TextDecoder();
     let stdout = "";
@@ -66,11 +71,11 @@ function run(
     });
     child.on("error", (cause) => {
       const message = `${program}, which the configuration names, cannot be run; install it or take it out of the configuration`;
-      reject(new MoteError("MOTE_CONFIG", message, { cause, details: { program } }));
+      reject(signal?.aborted ? signal.reason : new MoteError("MOTE_CONFIG", message, { cause, details: { program } }));
     });
-    child.on("close", (code, signal) => {
-      if (signal === null) resolve({ code, stdout });
-      else reject(new MoteError("MOTE_CONFIG", `${program} did not answer in time`, { details: { program, signal } }));
+    child.on("close", (code, killedBy) => {
+      if (killedBy === null) resolve({ code, stdout });
+      else reject(new MoteError("MOTE_CONFIG", `${program} did not answer in time`, { details: { program } }));
     });
     // A helper may exit without reading.
     child.stdin.on("error", () => {});

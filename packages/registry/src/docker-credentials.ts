@@ -11,6 +11,8 @@ export interface DockerCredentialsOptions {
   readonly paths?: readonly string[] | undefined;
   /** Default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** How long a credential helper may take. Default 30,000: somebody may have to unlock a key ring. */
+  readonly helperTimeoutMs?: number | undefined;
 }
 
 /**
@@ -21,11 +23,14 @@ export interface DockerCredentialsOptions {
 export function dockerCredentials(options: DockerCredentialsOptions = {}): CredentialSource {
   const env = options.env ?? process.env;
   const paths = options.paths ?? usualPaths(env);
+  const timeoutMs = options.helperTimeoutMs ?? 30_000;
   return {
-    async get(registry, repository) {
+    async get(registry, repository, { signal } = {}) {
       for (const path of paths) {
         const config = await readConfig(path);
-        const found = config && (await lookUp(config, path, registry, repository, env));
+        if (config === undefined) continue;
+        const ask = (name: string, server: string) => askCredentialHelper(name, server, { env, timeoutMs, signal });
+        const found = await lookUp(config, registry, repository, ask);
         if (found !== undefined) return found;
       }
       return undefined;
@@ -34,6 +39,7 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
 }
 
 interface AuthConfig {
+  readonly path: string;
   readonly auths: Readonly<Record<string, unknown>>;
   readonly credHelpers: Readonly<Record<string, unknown>>;
   readonly credsStore: string | undefined;
@@ -65,9 +71,10 @@ async function readConfig(path: string): Promise<AuthConfig | undefined> {
     const body = record(JSON.parse(text));
     const { credsStore } = body;
     return {
+      path,
       auths: record(body.auths),
       credHelpers: record(body.credHelpers),
-      credsStore: typeof credsStore === "string" && credsStore !== "" ? credsStore : undefined,
+      credsStore: isText(credsStore) ? credsStore : undefined,
     };
   } catch {
     // The parser's message quotes the text, and that holds secrets.
@@ -77,20 +84,19 @@ async function readConfig(path: string): Promise<AuthConfig | undefined> {
 
 async function lookUp(
   config: AuthConfig,
-  path: string,
   registry: string,
   repository: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
+  ask: (helper: string, server: string) => Promise<Credentials | undefined>,
 ): Promise<Credentials | undefined> {
   const names = registryNames(registry);
   for (const name of names) {
     const helper = config.credHelpers[name];
-    if (typeof helper === "string" && helper !== "") return askCredentialHelper(helper, name, env);
+    if (isText(helper)) return ask(helper, name);
   }
   const auth = findAuth(config.auths, names, repository);
-  const found = auth && readAuth(record(auth.entry), path, auth.key);
+  const found = auth && readAuth(record(auth.entry), config.path, auth.key);
   if (found !== undefined || config.credsStore === undefined) return found;
-  return askCredentialHelper(config.credsStore, serverName(registry), env);
+  return ask(config.credsStore, isDockerHub(registry) ? "https://index.docker.io/v1/" : registry);
 }
 
 /** Podman's keys may name a repository or a part of its path; the longest that fits wins. */
@@ -137,10 +143,6 @@ function registryNames(registry: string): string[] {
   return isDockerHub(registry)
     ? ["docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"]
     : [registry];
-}
-
-function serverName(registry: string): string {
-  return isDockerHub(registry) ? "https://index.docker.io/v1/" : registry;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -14,6 +14,8 @@ export interface Refusal {
   readonly status: number;
   /** The host that answered, where a redirect led away from the registry. */
   readonly redirectedTo?: string | undefined;
+  /** The header's value. */
+  readonly retryAfter?: string | undefined;
   readonly contentType?: string | undefined;
   /** The first bytes of the body, as text. */
   readonly text: string;
@@ -44,12 +46,11 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
     return new MoteError("MOTE_NOT_FOUND", `${place} does not have ${what}${because}`, { details });
   }
   if (status === 429) {
+    const until = refusal.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(refusal.retryAfter)}]`;
     return new MoteError(
       "MOTE_RATE_LIMITED",
-      `${place} limits its rate${because}; wait before you ask for ${what} again`,
-      {
-        details,
-      },
+      `${place} limits how often it is asked${because}; ask for ${what} again later${until}, or log in for a higher limit`,
+      { details },
     );
   }
   return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}`, { details });
@@ -63,17 +64,16 @@ export function protocolFault(subject: Subject, message: string, details: object
   });
 }
 
-export type NetworkFailure = "unresolved" | "connect" | "tls" | "timeout" | "cut";
+export type NetworkFailure = "unresolved" | "connect" | "proxy" | "tls" | "timeout" | "cut";
 
 /** How an exchange failed below HTTP. */
 export function networkFailure(error: unknown): NetworkFailure {
   const codes = errorCodes(error);
+  if (error instanceof Error && /^Proxy /.test(error.message)) return "proxy";
   if (codes.some((code) => /TIMEOUT|ETIMEDOUT/.test(code))) return "timeout";
-  if (codes.some((code) => code === "ENOTFOUND")) return "unresolved";
+  if (codes.some((code) => code === "ENOTFOUND" || code === "EAI_AGAIN")) return "unresolved";
   if (codes.some((code) => /^ERR_TLS|^ERR_SSL|CERT|^EPROTO$|SIGNATURE|ISSUER/.test(code))) return "tls";
-  if (
-    codes.some((code) => /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EADDRNOTAVAIL|EACCES|EPERM)$/.test(code))
-  ) {
+  if (codes.some((code) => /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EACCES|EPERM)$/.test(code))) {
     return "connect";
   }
   return "cut";
@@ -96,6 +96,8 @@ function advice(failure: NetworkFailure, reason: string): string {
       return "no such host; check the registry's name, and that names can be resolved here";
     case "connect":
       return `no connection [${reason}]; check that the registry runs there, its port, and the proxy settings`;
+    case "proxy":
+      return "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) refused; check it, or except this host by NO_PROXY";
     case "tls":
       return /WRONG_VERSION|EPROTO|PACKET_LENGTH|UNKNOWN_PROTOCOL/.test(reason)
         ? `it does not speak TLS [${reason}]; if it is a plain HTTP registry, say so (--plain-http)`

@@ -10,8 +10,8 @@ export interface RetryPolicy {
   readonly longestRetryAfterMs: number;
 }
 
-/** A host that does not answer at all is not asked as often as one that is busy. */
-const connectRetries = 2;
+/** A host that does not answer at all is not asked as often as one that is busy or breaks off. */
+const silentRetries = 2;
 
 /** Whether the same request may succeed a little later (408, 429 and the server's own failures). */
 export function isTransientStatus(status: number): boolean {
@@ -22,8 +22,8 @@ export function isTransientStatus(status: number): boolean {
 export function delayAfterFailure(policy: RetryPolicy, error: unknown, attempt: number): number | undefined {
   if (!isNetworkError(error)) return undefined;
   const failure = networkFailure(error);
-  if (failure === "tls" || failure === "unresolved") return undefined;
-  const bound = failure === "connect" ? Math.min(policy.retries, connectRetries) : policy.retries;
+  if (failure === "tls" || failure === "proxy") return undefined;
+  const bound = failure === "cut" ? policy.retries : Math.min(policy.retries, silentRetries);
   return attempt > bound ? undefined : backoff(policy, attempt);
 }
 

@@ -7,7 +7,8 @@ import { protocolFault, type Subject, statusFault } from "./fault.js";
 export interface TokenRequest {
   readonly method: "GET" | "POST";
   readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly authorization?: string | undefined;
   readonly body?: Uint8Array | undefined;
   readonly subject: Subject;
 }
@@ -83,8 +84,8 @@ function queryRequest(
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set("service", service);
   for (const scope of scopes) url.searchParams.append("scope", scope);
-  const headers = credentials?.kind === "password" ? { authorization: basicHeader(credentials) } : {};
-  return { method: "GET", url, headers };
+  const authorization = credentials?.kind === "password" ? basicHeader(credentials) : undefined;
+  return { method: "GET", url, authorization };
 }
 
 /** OAuth2, as distribution's "Oauth2 Token Authentication" has it. */

@@ -1,8 +1,9 @@
-import { collectChunks } from "@mote/core";
+import { digestBytes } from "@mote/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dockerCredentials, RegistryCache, RegistryClient, RegistryRepository } from "../src/index.js";
+import { RegistryCache, RegistryClient, RegistryRepository } from "../src/index.js";
 import { type DockerRegistry, missingPrograms, needs, startDockerRegistry } from "./docker-registry.js";
 import { makeImage, pushWithSkopeo } from "./image.js";
+import { codeOf, read, sameBytes } from "./outcome.js";
 
 const image = makeImage(3_000_000, 17, 200_000);
 const skip = missingPrograms.length > 0;
@@ -10,6 +11,7 @@ const skip = missingPrograms.length > 0;
 describe(`Debian's docker-registry${needs}`, () => {
   let registry: DockerRegistry;
   const client = new RegistryClient();
+  const place = (repository = "team/app") => ({ registry: registry.host, repository });
 
   beforeAll(async () => {
     if (skip) return;
@@ -22,14 +24,63 @@ describe(`Debian's docker-registry${needs}`, () => {
   });
 
   it.skipIf(skip)("gives a tag's manifest and every blob as skopeo pushed them", async () => {
-    const repository = new RegistryRepository(client, { registry: registry.host, repository: "team/app" });
+    const repository = new RegistryRepository(client, place());
     const descriptor = await repository.resolve("v1");
     expect(descriptor).toEqual(image.manifest);
     expect(await repository.resolve(descriptor.digest)).toEqual(image.manifest);
     expect(await repository.manifest(descriptor)).toEqual(image.manifestBytes);
     for (const layer of [image.config, ...image.layers]) {
-      const bytes = await collectChunks(await repository.blob(layer), { maxBytes: layer.size, what: layer.digest });
-      expect(Buffer.compare(bytes, image.blobs.get(layer.digest) ?? new Uint8Array())).toBe(0);
+      const bytes = image.blobs.get(layer.digest);
+      expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
+      const part = await read(await repository.blob(layer, { start: 5 }));
+      expect(sameBytes(part, bytes?.subarray(5))).toBe(true);
     }
+  });
+
+  it.skipIf(skip)("does not have what is not there: a tag, a repository, a blob, a manifest", async () => {
+    const repository = new RegistryRepository(client, place());
+    const absent = { ...image.config, digest: digestBytes(new Uint8Array(3)) };
+    expect(await codeOf(repository.resolve("v2"))).toBe("MOTE_NOT_FOUND");
+    expect(await codeOf(repository.blob(absent))).toBe("MOTE_NOT_FOUND");
+    expect(await codeOf(repository.manifest(absent))).toBe("MOTE_NOT_FOUND");
+    expect(await codeOf(new RegistryRepository(client, place("no/such")).resolve("v1"))).toBe("MOTE_NOT_FOUND");
+  });
+
+  it.skipIf(skip)("has no referrers API, and so no referrers", async () => {
+    const repository = new RegistryRepository(client, place());
+    for await (const found of repository.referrers(image.manifest)) expect(found).toBeUndefined();
+  });
+
+  it.skipIf(skip)("serves as the tier behind a cache, blobs and manifests alike", async () => {
+    const cache = new RegistryCache(client, place());
+    for (const [digest, bytes] of image.blobs) {
+      const { digest: known } =
+        [image.manifest, image.config, ...image.layers].find((one) => one.digest === digest) ?? image.config;
+      expect(await cache.moteExists(known)).toBe(true);
+      expect(await cache.find(known)).toMatchObject({ digest, size: bytes.byteLength });
+      const reader = await cache.moteReader(known);
+      expect(reader.info).toMatchObject({ digest, size: bytes.byteLength });
+      expect(sameBytes(await read(reader), bytes)).toBe(true);
+      await using readerAt = await cache.moteReaderAt(known);
+      const into = new Uint8Array(10);
+      const count = await readerAt.readAt(into, 4);
+      expect(sameBytes(into.subarray(0, count), bytes.subarray(4, 14))).toBe(true);
+    }
+  });
+
+  it.skipIf(skip)("with passwords is for those who have one", async () => {
+    const login = { username: "ann", password: "s3:cret" };
+    await using closed = await startDockerRegistry({ login });
+    await pushWithSkopeo(image, `${closed.host}/team/app:v1`, closed.folder, "ann:s3:cret");
+    const at = { registry: closed.host, repository: "team/app" };
+    const resolveWith = async (password: string | undefined) => {
+      const credentials =
+        password === undefined ? undefined : ({ kind: "password", username: "ann", password } as const);
+      await using one = new RegistryClient({ credentials: { get: async () => credentials } });
+      return await new RegistryRepository(one, at).resolve("v1");
+    };
+    expect(await codeOf(resolveWith(undefined))).toBe("MOTE_UNAUTHORIZED");
+    expect(await codeOf(resolveWith("wrong"))).toBe("MOTE_UNAUTHORIZED");
+    expect(await resolveWith("s3:cret")).toEqual(image.manifest);
   });
 });

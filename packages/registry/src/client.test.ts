@@ -1,0 +1,274 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { type Intercept, refuse, sendRange, serveImage } from "../test/fake-registry.js";
+import { makeImage } from "../test/image.js";
+import { codeOf, read, sameBytes, shownBy } from "../test/outcome.js";
+import { serve } from "../test/server.js";
+import { RegistryClient, type RegistryClientOptions, type RegistryEvent } from "./client.js";
+import { RegistryRepository } from "./repository.js";
+
+const image = makeImage(300_000);
+const [layer = image.config] = image.layers;
+const bytes = image.blobs.get(layer.digest) ?? new Uint8Array();
+
+const opened: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+
+async function lying(intercept: Intercept, options: RegistryClientOptions = {}) {
+  const events: RegistryEvent[] = [];
+  const server = await serveImage(image, intercept);
+  const client = new RegistryClient({ retryDelayMs: 1, ...options, onEvent: (event) => events.push(event) });
+  opened.push(server, client);
+  const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
+  return { server, client, events, repository };
+}
+
+/** Refuses the first `times` requests. */
+function refusing(times: number, status: number, headers: Record<string, string> = {}): Intercept {
+  let refused = 0;
+  return (_, response) => {
+    if (refused++ >= times) return false;
+    refuse(response, status, "TOOMANYREQUESTS", headers);
+    return true;
+  };
+}
+
+describe("a registry that is busy", () => {
+  it("is asked again, and each retry is told", async () => {
+    for (const status of [408, 429, 500, 502, 503, 504]) {
+      const { repository, events, server } = await lying(refusing(2, status));
+      expect(await repository.resolve("v1")).toEqual(image.manifest);
+      expect(events).toMatchObject([
+        { type: "retry", registry: server.host, repository: "a/b", attempt: 1, reason: String(status) },
+        { type: "retry", attempt: 2 },
+      ]);
+    }
+  });
+
+  it("is left alone for as long as it asks, in seconds or until a date", async () => {
+    for (const header of ["0", new Date(Date.now() - 1000).toUTCString()]) {
+      const { repository, events } = await lying(refusing(1, 429, { "retry-after": header }));
+      await repository.resolve("v1");
+      expect(events).toHaveLength(1);
+    }
+    const { repository, events } = await lying(refusing(1, 503, { "retry-after": "1" }));
+    await repository.resolve("v1");
+    expect(events).toMatchObject([{ delayMs: 1000 }]);
+  });
+
+  it("for too long is an error after a bounded number of requests, by what it said", async () => {
+    const limited = await lying(refusing(99, 429), { retries: 2 });
+    await expect(limited.repository.resolve("v1")).rejects.toMatchObject({
+      code: "MOTE_RATE_LIMITED",
+      details: { registry: limited.server.host, repository: "a/b", status: 429 },
+    });
+    expect(limited.server.seen).toHaveLength(3);
+    const broken = await lying(refusing(99, 500), { retries: 2 });
+    await expect(broken.repository.resolve("v1")).rejects.toMatchObject({
+      code: "MOTE_REGISTRY",
+      details: { status: 500 },
+    });
+    expect(broken.server.seen).toHaveLength(3);
+  });
+
+  it("and asks for a longer wait than anybody has is an error at once", async () => {
+    const { repository, server } = await lying(refusing(99, 429, { "retry-after": "86400" }));
+    expect(await codeOf(repository.resolve("v1"))).toBe("MOTE_RATE_LIMITED");
+    expect(server.seen).toHaveLength(1);
+  });
+
+  it("is given up at once on abort, with the signal's own reason", async () => {
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const { repository } = await lying(refusing(99, 503, { "retry-after": "50" }), {
+      onEvent: undefined,
+    });
+    const waiting = repository.resolve("v1", { signal: abort.signal });
+    abort.abort(reason);
+    expect(await codeOf(waiting)).toBe(reason);
+  });
+});
+
+describe("a refusal", () => {
+  it("is named by its status, and what the registry said is in the message on one line", async () => {
+    const { repository } = await lying((_, response) => {
+      response.writeHead(403, { "content-type": "application/json" });
+      response.end(JSON.stringify({ errors: [{ code: "DENIED", message: "not\nfor \u001b[31myou" }] }));
+      return true;
+    });
+    const refused = repository.manifest(image.manifest);
+    expect(await codeOf(refused)).toBe("MOTE_FORBIDDEN");
+    const message = await refused.catch((error: Error) => error.message);
+    expect(message).toContain("DENIED: not for [31myou");
+    expect([message.includes("\n"), message.includes("\u001b")]).toEqual([false, false]);
+  });
+
+  it("of an endless body is read as far as it matters", async () => {
+    const { repository } = await lying((_, response) => {
+      response.writeHead(418);
+      const more = () => response.destroyed || response.write("x".repeat(1 << 16), more);
+      more();
+      return true;
+    });
+    expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_REGISTRY");
+  });
+
+  it("is no reason to ask again", async () => {
+    for (const [status, code] of [
+      [400, "MOTE_REGISTRY"],
+      [403, "MOTE_FORBIDDEN"],
+      [404, "MOTE_NOT_FOUND"],
+    ] as const) {
+      const { repository, server } = await lying(refusing(99, status));
+      expect(await codeOf(repository.manifest(image.manifest))).toBe(code);
+      expect(server.seen).toHaveLength(1);
+    }
+  });
+});
+
+describe("a redirect", () => {
+  const credentials = { get: async () => ({ kind: "password", username: "ann", password: "s3cret" }) as const };
+
+  it("to another origin is followed without credentials and without the registry's headers", async () => {
+    const storage = await serve((request, response) => sendRange(request, response, bytes));
+    opened.push(storage);
+    for (const status of [301, 302, 303, 307, 308]) {
+      const { repository, server } = await lying(
+        (request, response) => {
+          if (request.headers.authorization === undefined) {
+            refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic realm=x" });
+          } else response.writeHead(status, { location: `http://${storage.host}/file?X-Signature=s1gned` }).end();
+          return true;
+        },
+        { credentials, headers: { "x-secret": "s3cret" } },
+      );
+      expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
+      expect(sameBytes(await read(await repository.blob(layer, { start: 7 })), bytes.subarray(7))).toBe(true);
+      expect(server.seen.at(-1)?.headers["x-secret"]).toBe("s3cret");
+    }
+    expect(storage.seen).toHaveLength(10);
+    expect(storage.seen.at(-1)?.headers.range).toBe("bytes=7-");
+    expect(JSON.stringify(storage.seen.map(({ headers }) => headers))).not.toMatch(/authorization|s3cret/i);
+  });
+
+  it("back from another origin carries no credentials any more", async () => {
+    const other = await serve((_, response) => response.writeHead(302, { location: `http://${home}/v2/back` }).end());
+    opened.push(other);
+    const { repository, server } = await lying(
+      (request, response) => {
+        if (request.url === "/v2/back") sendRange(request, response, bytes);
+        else if (request.headers.authorization === undefined) {
+          refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic realm=x" });
+        } else response.writeHead(302, { location: `http://${other.host}/` }).end();
+        return true;
+      },
+      { credentials },
+    );
+    const home = server.host;
+    await read(await repository.blob(layer));
+    expect(server.seen.map(({ url, headers }) => [url === "/v2/back", headers.authorization !== undefined])).toEqual([
+      [false, false],
+      [false, true],
+      [true, false],
+    ]);
+  });
+
+  it("within the origin keeps the credentials", async () => {
+    const { repository } = await lying(
+      (request, response) => {
+        if (request.headers.authorization === undefined) {
+          refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic realm=x" });
+        } else if (request.url !== "/moved") response.writeHead(307, { location: "/moved" }).end();
+        else sendRange(request, response, bytes);
+        return true;
+      },
+      { credentials },
+    );
+    expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
+  });
+
+  it("in a circle, to no URL, or to no http is an error", async () => {
+    for (const location of ["/again", "file:///etc/passwd", "http://[", "data:text/plain,x"]) {
+      const { repository, server } = await lying(
+        (_, response) => response.writeHead(302, { location }).end() === response,
+      );
+      expect([location, await codeOf(repository.blob(layer))]).toEqual([location, "MOTE_REGISTRY"]);
+      expect(server.seen.length).toBeLessThanOrEqual(6);
+    }
+  });
+
+  it("to a place that refuses is named by that place, and no signature is in the error", async () => {
+    const storage = await serve((_, response) => response.writeHead(403).end("<Error>AccessDenied</Error>"));
+    opened.push(storage);
+    const location = `http://${storage.host}/file?X-Signature=s1gned`;
+    const { repository } = await lying((_, response) => response.writeHead(302, { location }).end() === response);
+    const refused = repository.blob(layer);
+    expect(await codeOf(refused)).toBe("MOTE_FORBIDDEN");
+    const shown = await shownBy(refused);
+    expect(shown).toContain(storage.host);
+    expect(shown).not.toContain("s1gned");
+  });
+});
+
+describe("a registry out of reach", () => {
+  it("is unreachable, and the error says which host and why", async () => {
+    const gone = await serve(() => {});
+    await gone[Symbol.asyncDispose]();
+    const client = new RegistryClient({ retryDelayMs: 1 });
+    opened.push(client);
+    const repository = new RegistryRepository(client, { registry: gone.host, repository: "a/b" });
+    await expect(repository.resolve("v1")).rejects.toMatchObject({
+      code: "MOTE_UNREACHABLE",
+      details: { host: gone.host, reason: "ECONNREFUSED" },
+    });
+  });
+
+  it("that speaks plain HTTP where TLS is meant is unreachable, and the way out is named", async () => {
+    const server = await serveImage(image);
+    const client = new RegistryClient({ retryDelayMs: 1 });
+    opened.push(server, client);
+    const place = { registry: server.host, repository: "a/b", scheme: "https" } as const;
+    const failed = new RegistryRepository(client, place).resolve("v1");
+    expect(await codeOf(failed)).toBe("MOTE_UNREACHABLE");
+    expect(await failed.catch((error: Error) => error.message)).toContain("--plain-http");
+  });
+
+  it("because the client is closed is an error that says so", async () => {
+    const { repository, client } = await lying(() => true);
+    const waiting = repository.resolve("v1");
+    await client.close();
+    await client.close();
+    expect(await codeOf(waiting)).toBe("MOTE_CLOSED");
+    expect(await codeOf(repository.resolve("v1"))).toBe("MOTE_CLOSED");
+  });
+});
+
+describe("requests to one host", () => {
+  it("wait for their answers so many at a time, and blobs being read hold up none", async () => {
+    let inside = 0;
+    let most = 0;
+    let arrived = 0;
+    let companion: () => void = () => {};
+    const { repository } = await lying(
+      async (request) => {
+        if (request.method !== "HEAD") return false;
+        most = Math.max(most, ++inside);
+        // Each answer to an odd request waits for the next request, so that fewer than two at a time would never end.
+        if (++arrived % 2 === 0) companion();
+        else {
+          await new Promise<void>((resolve) => {
+            companion = resolve;
+          });
+        }
+        inside--;
+        return false;
+      },
+      { concurrency: 2 },
+    );
+    const readers = [await repository.blob(layer), await repository.blob(layer), await repository.blob(layer)];
+    await Promise.all(Array.from({ length: 10 }, () => repository.resolve("v1")));
+    expect(most).toBe(2);
+    for (const reader of readers) expect(sameBytes(await read(reader), bytes)).toBe(true);
+  });
+});

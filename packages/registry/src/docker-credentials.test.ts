@@ -1,0 +1,189 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { codeOf, shownBy } from "../test/outcome.js";
+import { dockerCredentials } from "./docker-credentials.js";
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+const ann = { kind: "password", username: "ann", password: "s3:cret" };
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "mote-credentials-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function write(path: string, content: unknown): Promise<string> {
+  const file = join(folder, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, typeof content === "string" ? content : JSON.stringify(content));
+  return file;
+}
+
+async function from(content: unknown, env: Record<string, string> = {}) {
+  return dockerCredentials({ paths: [await write("config.json", content)], env: { HOME: folder, ...env } });
+}
+
+/** A credential helper of the given shell script, on the PATH that is returned. */
+async function helper(name: string, script: string): Promise<string> {
+  const file = await write(`bin/docker-credential-${name}`, `#!/bin/sh\n${script}\n`);
+  await chmod(file, 0o755);
+  return `${dirname(file)}${delimiter}${process.env.PATH}`;
+}
+
+describe("credentials of auths", () => {
+  it("are found under a host, and under what old clients wrote for it", async () => {
+    for (const key of [
+      "r.example:5000",
+      "https://r.example:5000",
+      "http://r.example:5000/v1/",
+      "https://r.example:5000/v2/",
+    ]) {
+      const source = await from({ auths: { [key]: { auth: base64("ann:s3:cret") } } });
+      expect([key, await source.get("r.example:5000", "a/b")]).toEqual([key, ann]);
+      expect(await source.get("r.example", "a/b")).toBeUndefined();
+      expect(await source.get("other.r.example:5000")).toBeUndefined();
+    }
+  });
+
+  it("of docker.io are found under any of its names", async () => {
+    for (const key of ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"]) {
+      const source = await from({ auths: { [key]: { auth: base64("ann:s3:cret") } } });
+      expect([key, await source.get("docker.io", "library/x")]).toEqual([key, ann]);
+    }
+  });
+
+  it("for the longest part of a repository's path win", async () => {
+    const auth = (name: string) => ({ auth: base64(`${name}:p`) });
+    const source = await from({
+      auths: {
+        "r.example": auth("host"),
+        "r.example/a": auth("a"),
+        "r.example/a/b": auth("ab"),
+        "docker.io/x": auth("x"),
+      },
+    });
+    const user = async (registry: string, repository?: string) => {
+      const found = await source.get(registry, repository);
+      return found?.kind === "password" ? found.username : found;
+    };
+    expect(await user("r.example", "a/b")).toBe("ab");
+    expect(await user("r.example", "a/b/c")).toBe("ab");
+    expect(await user("r.example", "a/bc")).toBe("a");
+    expect(await user("r.example", "ab")).toBe("host");
+    expect(await user("r.example")).toBe("host");
+    expect(await user("docker.io", "x/y")).toBe("x");
+    expect(await user("docker.io", "y")).toBeUndefined();
+  });
+
+  it("come as user name and password, refresh token, or registry token", async () => {
+    const source = await from({
+      auths: {
+        plain: { username: "ann", password: "s3:cret" },
+        refresh: { auth: base64("ann:"), identitytoken: "idt" },
+        bearer: { registrytoken: "rt" },
+        empty: {},
+        odd: "what",
+      },
+    });
+    expect(await source.get("plain")).toEqual(ann);
+    expect(await source.get("refresh")).toEqual({ kind: "identity-token", token: "idt" });
+    expect(await source.get("bearer")).toEqual({ kind: "registry-token", token: "rt" });
+    expect(await source.get("empty")).toBeUndefined();
+    expect(await source.get("odd")).toBeUndefined();
+    expect(await source.get("constructor")).toBeUndefined();
+  });
+});
+
+describe("the places of credentials", () => {
+  const login = (name: string) => ({ auths: { "r.example": { auth: base64(`${name}:p`) } } });
+
+  it("are Podman's and Docker's usual ones, and what the environment names", async () => {
+    await write("home/.docker/config.json", login("docker"));
+    await write("home/.config/containers/auth.json", login("podman"));
+    await write("run/containers/auth.json", login("run"));
+    await write("xdg/containers/auth.json", login("xdg"));
+    const named = await write("elsewhere/auth.json", login("named"));
+    await write("dc/config.json", login("dc"));
+    const HOME = join(folder, "home");
+    const user = async (env: Record<string, string>) => {
+      const found = await dockerCredentials({ env }).get("r.example");
+      return found?.kind === "password" ? found.username : found;
+    };
+    expect(await user({ HOME: join(folder, "nobody") })).toBeUndefined();
+    expect(await user({ HOME })).toBe("podman");
+    await rm(join(HOME, ".config"), { recursive: true });
+    expect(await user({ HOME })).toBe("docker");
+    expect(await user({ HOME, XDG_CONFIG_HOME: join(folder, "xdg") })).toBe("xdg");
+    expect(await user({ HOME, XDG_RUNTIME_DIR: join(folder, "run") })).toBe("run");
+    expect(await user({ HOME, DOCKER_CONFIG: join(folder, "dc"), XDG_RUNTIME_DIR: join(folder, "run") })).toBe("dc");
+    expect(await user({ HOME, REGISTRY_AUTH_FILE: named, DOCKER_CONFIG: join(folder, "dc") })).toBe("named");
+  });
+
+  it("are read anew each time", async () => {
+    const source = await from(login("ann"));
+    await write("config.json", login("bob"));
+    expect(await source.get("r.example")).toMatchObject({ username: "bob" });
+  });
+
+  it("that cannot be read, or are no JSON, are an error without a secret in it", async () => {
+    const broken = await from('{"auths":{"r.example":{"auth":"c2VjcmV0"');
+    expect(await codeOf(broken.get("r.example"))).toBe("MOTE_CONFIG");
+    expect(await shownBy(broken.get("r.example"))).not.toContain("c2VjcmV0");
+    expect(await codeOf(dockerCredentials({ paths: [folder] }).get("r.example"))).toBe("MOTE_CONFIG");
+    const noUser = await from({ auths: { "r.example": { auth: base64("s3cret") } } });
+    expect(await codeOf(noUser.get("r.example"))).toBe("MOTE_CONFIG");
+    expect(await shownBy(noUser.get("r.example"))).not.toMatch(/s3cret/);
+    expect(await (await from("")).get("r.example")).toBeUndefined();
+  });
+});
+
+describe("credential helpers", () => {
+  const answer = (username: string, secret: string) =>
+    `read server; printf '{"ServerURL":"%s","Username":"${username}","Secret":"${secret}"}' "$server"`;
+
+  it("are asked for the registry that names one, before auths", async () => {
+    const PATH = await helper("test", answer("ann", "s3:cret"));
+    const auths = { "r.example": { auth: base64("other:p") } };
+    const source = await from({ auths, credHelpers: { "r.example": "test" } }, { PATH });
+    expect(await source.get("r.example")).toEqual(ann);
+  });
+
+  it("are asked for everything else as the store, docker.io under its old name", async () => {
+    const PATH = await helper("store", `read server; printf '{"Username":"%s","Secret":"p"}' "$server"`);
+    const source = await from({ credsStore: "store" }, { PATH });
+    expect(await source.get("r.example:5000")).toMatchObject({ username: "r.example:5000" });
+    expect(await source.get("docker.io")).toMatchObject({ username: "https://index.docker.io/v1/" });
+  });
+
+  it("give a refresh token under the name <token>", async () => {
+    const PATH = await helper("test", answer("<token>", "idt"));
+    const source = await from({ credsStore: "test" }, { PATH });
+    expect(await source.get("r.example")).toEqual({ kind: "identity-token", token: "idt" });
+  });
+
+  it("that have nothing have nothing", async () => {
+    const PATH = await helper("test", "echo 'credentials not found in native keychain'; exit 1");
+    expect(await (await from({ credsStore: "test" }, { PATH })).get("r.example")).toBeUndefined();
+  });
+
+  it("that are missing, fail, answer nonsense, or are no name are an error without a secret in it", async () => {
+    const PATH = await helper("nonsense", "echo s3cret");
+    await helper("failing", "echo s3cret; exit 3");
+    for (const credsStore of ["missing", "nonsense", "failing", "../../bin/sh"]) {
+      const source = await from({ credsStore }, { PATH });
+      expect([credsStore, await codeOf(source.get("r.example"))]).toEqual([credsStore, "MOTE_CONFIG"]);
+      expect(await shownBy(source.get("r.example"))).not.toContain("s3cret");
+    }
+  });
+
+  it("that never answer are ended", async () => {
+    const PATH = await helper("hanging", "exec sleep 1000");
+    const paths = [await write("config.json", { credsStore: "hanging" })];
+    const source = dockerCredentials({ paths, env: { PATH }, helperTimeoutMs: 50 });
+    expect(await codeOf(source.get("r.example"))).toBe("MOTE_CONFIG");
+  });
+});

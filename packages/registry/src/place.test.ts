@@ -1,0 +1,50 @@
+import { MoteError } from "@mote/core";
+import { describe, expect, it } from "vitest";
+import { checkRepositoryName, isLoopback, registryOrigin } from "./place.js";
+
+const origin = (registry: string, scheme?: "http" | "https", plainHttp = false) =>
+  registryOrigin({ registry, scheme }, { plainHttp }).origin;
+
+function codeOf(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return MoteError.isInstance(error) ? error.code : error;
+  }
+  return undefined;
+}
+
+describe("a registry's place", () => {
+  it("is spoken to in plain HTTP on loopback addresses, and in TLS elsewhere", () => {
+    for (const host of ["127.0.0.1:5000", "127.9.9.9", "localhost:5000", "[::1]:5000", "LOCALHOST"]) {
+      expect([host, isLoopback(host), origin(host).startsWith("http://")]).toEqual([host, true, true]);
+    }
+    for (const host of ["registry.example", "10.0.0.1:5000", "127.0.0.1.example", "128.0.0.1", "localhost.example"]) {
+      expect([host, isLoopback(host), origin(host).startsWith("https://")]).toEqual([host, false, true]);
+    }
+  });
+
+  it("keeps a scheme that was written, and else what was asked for", () => {
+    expect(origin("127.0.0.1:5000", "https")).toBe("https://127.0.0.1:5000");
+    expect(origin("registry.example", "http")).toBe("http://registry.example");
+    expect(origin("registry.example", undefined, true)).toBe("http://registry.example");
+    expect(origin("registry.example", "https", true)).toBe("https://registry.example");
+  });
+
+  it("of docker.io is the host of its API", () => {
+    expect(origin("docker.io")).toBe("https://registry-1.docker.io");
+  });
+
+  it("that is no host is refused", () => {
+    for (const host of ["", "a b", "user:pass@host", "host/path", "host?x", "host#x", "host:port"]) {
+      expect([host, codeOf(() => origin(host))]).toEqual([host, "MOTE_INVALID_REFERENCE"]);
+    }
+  });
+
+  it("has repositories whose names stay below it", () => {
+    expect(checkRepositoryName("library/a__b.c-d/e--f")).toBe("library/a__b.c-d/e--f");
+    for (const name of ["", "A", "a//b", "../a", "a/..", "a?b", "a/", "/a", "a".repeat(256), "a:b"]) {
+      expect([name, codeOf(() => checkRepositoryName(name))]).toEqual([name, "MOTE_INVALID_REFERENCE"]);
+    }
+  });
+});

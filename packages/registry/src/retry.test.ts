@@ -1,0 +1,50 @@
+import { MoteError } from "@mote/core";
+import { describe, expect, it } from "vitest";
+import { backoff, delayAfterFailure, delayAfterStatus, parseRetryAfter } from "./retry.js";
+
+const policy = { retries: 3, firstDelayMs: 100, longestDelayMs: 1000, longestRetryAfterMs: 5000 };
+
+describe("retries", () => {
+  it("read Retry-After in seconds and as a date", () => {
+    const now = Date.parse("2026-01-01T00:00:00Z");
+    expect(parseRetryAfter("3", now)).toBe(3000);
+    expect(parseRetryAfter("Thu, 01 Jan 2026 00:00:10 GMT", now)).toBe(10_000);
+    expect(parseRetryAfter("Wed, 31 Dec 2025 00:00:10 GMT", now)).toBe(0);
+    for (const value of [undefined, "", "soon", "-1"]) expect(parseRetryAfter(value, now) ?? 0).toBe(0);
+  });
+
+  it("wait as long as the registry asks, and give up where that is too long", () => {
+    expect(delayAfterStatus(policy, 429, "2", 1)).toBe(2000);
+    expect(delayAfterStatus(policy, 503, "6", 1)).toBeUndefined();
+  });
+
+  it("wait twice as long each time, up to a bound, half of it by chance", () => {
+    for (const [attempt, full] of [
+      [1, 100],
+      [2, 200],
+      [3, 400],
+      [9, 1000],
+    ] as const) {
+      const waits = Array.from({ length: 50 }, () => backoff(policy, attempt));
+      expect(Math.min(...waits)).toBeGreaterThanOrEqual(full / 2);
+      expect(Math.max(...waits)).toBeLessThanOrEqual(full);
+      expect(new Set(waits).size).toBeGreaterThan(1);
+    }
+  });
+
+  it("come to an end, and are for what may pass only", () => {
+    expect(delayAfterStatus(policy, 500, undefined, 3)).toBeGreaterThan(0);
+    expect(delayAfterStatus(policy, 500, undefined, 4)).toBeUndefined();
+    for (const status of [400, 401, 403, 404, 405, 501]) {
+      expect(delayAfterStatus(policy, status, undefined, 1)).toBeUndefined();
+    }
+    const failure = (code: string) => Object.assign(new Error(code), { code });
+    expect(delayAfterFailure(policy, failure("ECONNRESET"), 3)).toBeGreaterThan(0);
+    expect(delayAfterFailure(policy, failure("ECONNRESET"), 4)).toBeUndefined();
+    expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 2)).toBeGreaterThan(0);
+    expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 3)).toBeUndefined();
+    expect(delayAfterFailure(policy, failure("CERT_HAS_EXPIRED"), 1)).toBeUndefined();
+    expect(delayAfterFailure(policy, new MoteError("MOTE_REGISTRY", "x"), 1)).toBeUndefined();
+    expect(delayAfterFailure(policy, new TypeError("a mistake"), 1)).toBeUndefined();
+  });
+});

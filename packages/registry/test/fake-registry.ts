@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TestImage } from "./image.js";
+import { serve, type TestServer } from "./server.js";
+
+/** Answers in place of the registry where it returns true. */
+export type Intercept = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+
+/** A registry that has one image, in every repository, under every tag but `absent`. It can be made to lie. */
+export function serveImage(image: TestImage, intercept: Intercept = () => false): Promise<TestServer> {
+  return serve(async (request, response) => {
+    if (await intercept(request, response)) return;
+    const [, kind = "", name = ""] = /\/(manifests|blobs)\/([^/?]+)/.exec(request.url ?? "") ?? [];
+    const digest = kind === "manifests" && !name.includes(":") && name !== "absent" ? image.manifest.digest : name;
+    const bytes = image.blobs.get(digest);
+    if (bytes === undefined) return refuse(response, 404, kind === "manifests" ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN");
+    const type = kind === "manifests" ? image.manifest.mediaType : "application/octet-stream";
+    const headers = { "content-type": type, "docker-content-digest": digest, etag: `"${digest}"` };
+    sendRange(request, response, bytes, headers);
+  });
+}
+
+/** The bytes, or the part that `Range` asks for. */
+export function sendRange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytes: Uint8Array,
+  headers: Record<string, string> = {},
+): void {
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+  const start = Number(from ?? 0);
+  if (from !== undefined && start >= bytes.byteLength) {
+    response.writeHead(416, { "content-range": `bytes */${bytes.byteLength}` }).end();
+    return;
+  }
+  const end = to ? Math.min(Number(to) + 1, bytes.byteLength) : bytes.byteLength;
+  const range = from === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${bytes.byteLength}` };
+  response.writeHead(from === undefined ? 200 : 206, { ...headers, ...range, "content-length": end - start });
+  response.end(request.method === "HEAD" ? undefined : bytes.subarray(start, end));
+}
+
+/** distribution-spec, "Error Codes". */
+export function refuse(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}) {
+  response.writeHead(status, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify({ errors: [{ code, message: `said by the test: ${code}` }] }));
+}
+
+/** Announces all of the bytes, sends some, and cuts the connection. */
+export function cutAfter(response: ServerResponse, bytes: Uint8Array, sent: number): void {
+  response.writeHead(200, { "content-length": bytes.byteLength, etag: '"one"' });
+  response.write(bytes.subarray(0, sent), () => response.socket?.destroy());
+}
