@@ -17,6 +17,10 @@ export default defineConfig({
   define: { MOTE_VERSION: JSON.stringify(version) },
   noExternal: [/^(?!lmdb$)/],
   external: ["lmdb"],
+  // From the packages' sources: the command is built without building them first.
+  esbuildOptions(options) {
+    options.conditions = ["@mote/source"];
+  },
   banner: {
     js: '#!/usr/bin/env node\nimport { createRequire as moteCreateRequire } from "node:module"; const require = moteCreateRequire(import.meta.url);',
   },

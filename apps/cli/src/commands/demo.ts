@@ -88,6 +88,7 @@ function table(cold: Pull, warm: Pull): string[] {
     `${label.padEnd(26)}${of(cold).padStart(12)}${of(warm).padStart(12)}`;
   return [
     `${"".padEnd(26)}${"cold".padStart(12)}${"warm".padStart(12)}`,
+    row("time", ({ report }) => formatDuration(report.durationMs)),
     row("time, whole process", ({ durationMs }) => formatDuration(durationMs)),
     row("blobs asked for", ({ blobRequests }) => String(blobRequests)),
     row("bytes over the wire", ({ bytesSent }) => formatBytes(bytesSent)),
