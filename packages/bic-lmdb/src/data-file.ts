@@ -8,16 +8,15 @@ const magic = 0xbeefc0de;
 const dataVersion = 2;
 const headerSize = 24;
 const metaSize = headerSize + 144;
-const noPage = 2n ** 64n - 1n;
+const nodeSize = 8;
 const pageFlags = { branch: 0x01, leaf: 0x02, overflow: 0x04, meta: 0x08 } as const;
+const anyPage = 0x0f;
 const bigData = 0x01;
 
 /** Pages of each tree that are looked at: all of a small file, some at random of a large one. */
-const sampledPages = 64;
+const sampledPages = 256;
 /** After so many the writers that come between have shown that the file can be used. */
 const maxTries = 20;
-/** Pages looked at between two turns of the event loop, where all are. */
-const pagesPerTurn = 256;
 
 export type FileVerdict =
   | { readonly state: "sound" | "new" }
@@ -25,11 +24,19 @@ export type FileVerdict =
   | { readonly state: "foreign"; readonly reason: string }
   | { readonly state: "damaged"; readonly reason: string };
 
+interface Tree {
+  /** Undefined where the tree is empty. */
+  readonly root: number | undefined;
+  readonly depth: number;
+  /** Whether its keys are ordered byte by byte; those of the free list are numbers. */
+  readonly isOrdered: boolean;
+}
+
 interface Meta {
   readonly pageSize: number;
-  readonly lastPage: bigint;
-  readonly transaction: bigint;
-  readonly trees: readonly { readonly root: bigint; readonly depth: number }[];
+  readonly lastPage: number;
+  readonly transaction: number;
+  readonly trees: readonly Tree[];
 }
 
 /** Looks at the file at `path`. Other processes may be writing to it. */
@@ -38,11 +45,11 @@ export async function judgeFile(path: string): Promise<FileVerdict> {
   try {
     for (let tries = 0; tries < maxTries; tries++) {
       const verdict = await judge(fd);
-      if (typeof verdict !== "bigint") return verdict;
+      if (typeof verdict !== "number") return verdict;
       // Damage may be a page that a writer has reused since; it is damage only if nothing was written meanwhile.
       const again = readMeta(fd);
       if ("state" in again) return again;
-      if (again.transaction === verdict) return { state: "damaged", reason: "its pages do not hang together" };
+      if (again.transaction === verdict) return damaged("its pages do not hang together");
     }
     return { state: "sound" };
   } finally {
@@ -51,18 +58,16 @@ export async function judgeFile(path: string): Promise<FileVerdict> {
 }
 
 /** A verdict, or the transaction by which the trees are damaged. */
-async function judge(fd: number): Promise<FileVerdict | bigint> {
+async function judge(fd: number): Promise<FileVerdict | number> {
   const { size } = fstatSync(fd);
   if (size === 0) return { state: "new" };
   const meta = readMeta(fd);
   if ("state" in meta) return meta;
   // The last pages may be missing from a sound file, if none of them is in use; then every page is looked at.
-  const isShort = (meta.lastPage + 1n) * BigInt(meta.pageSize) > BigInt(size);
-  const pages = new Pages(fd, meta, size);
-  for (const { root, depth } of meta.trees) {
-    if (root === noPage) continue;
-    const isSound = await walk(pages, { root, depth, most: isShort ? Number.POSITIVE_INFINITY : sampledPages });
-    if (!isSound) return meta.transaction;
+  const isShort = (meta.lastPage + 1) * meta.pageSize > size;
+  for (const tree of meta.trees) {
+    const pages = new TreePages(fd, { meta, tree, fileSize: size });
+    if (!(await walk(tree, pages, isShort ? Number.POSITIVE_INFINITY : sampledPages))) return meta.transaction;
   }
   return { state: "sound" };
 }
@@ -88,91 +93,105 @@ function readMetaAt(fd: number, position: number): Meta | FileVerdict {
   if (!isPageSize) return damaged(`its page size is ${pageSize}`);
   return {
     pageSize,
-    lastPage: bytes.readBigUInt64LE(144),
-    transaction: bytes.readBigUInt64LE(152),
-    trees: [48, 96].map((at) => ({ depth: bytes.readUInt16LE(at + 6), root: bytes.readBigUInt64LE(at + 40) })),
+    lastPage: readCount(bytes, 144),
+    transaction: readCount(bytes, 152),
+    trees: [readTree(bytes, 48, false), readTree(bytes, 96, true)],
   };
+}
+
+function readTree(bytes: Buffer, at: number, isOrdered: boolean): Tree {
+  const isEmpty = bytes.readUInt32LE(at + 40) === 0xffffffff && bytes.readUInt32LE(at + 44) === 0xffffffff;
+  return { root: isEmpty ? undefined : readCount(bytes, at + 40), depth: bytes.readUInt16LE(at + 6), isOrdered };
+}
+
+/** A 64-bit number; one above 2^53 is inexact, and too large for everything that is counted here. */
+function readCount(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
 }
 
 function damaged(reason: string): FileVerdict {
   return { state: "damaged", reason };
 }
 
-/** Walks a tree from its root, at random where it is larger than `most` pages. False at the first page that cannot be one. */
-async function walk(
-  pages: Pages,
-  { root, depth, most }: { readonly root: bigint; readonly depth: number; readonly most: number },
-): Promise<boolean> {
-  const waiting = [{ page: root, level: 1 }];
-  for (let seen = 0; seen < most; seen++) {
+/** Walks a tree from its root, at random where it has more than `most` pages. False at the first page that cannot be one. */
+async function walk({ root, depth }: Tree, pages: TreePages, most: number): Promise<boolean> {
+  const waiting = root === undefined ? [] : [{ page: root, level: 1 }];
+  for (let seen = 1; seen <= most; seen++) {
     const at = most === Number.POSITIVE_INFINITY ? waiting.length - 1 : Math.floor(Math.random() * waiting.length);
     const next = waiting[at];
     const last = waiting.pop();
     if (next === undefined || last === undefined) return true;
     if (at < waiting.length) waiting[at] = last;
-    const children = pages.children(next.page, next.level === depth);
+    const children = pages.children(next.page, next.level === depth ? "leaf" : "branch");
     if (children === undefined) return false;
     for (const page of children) waiting.push({ page, level: next.level + 1 });
-    if ((seen + 1) % pagesPerTurn === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (seen % (2 * sampledPages) === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return true;
 }
 
-class Pages {
+class TreePages {
   readonly #fd: number;
   readonly #meta: Meta;
+  readonly #tree: Tree;
   readonly #fileSize: number;
   readonly #page: Buffer;
 
-  constructor(fd: number, meta: Meta, fileSize: number) {
+  constructor(fd: number, of: { readonly meta: Meta; readonly tree: Tree; readonly fileSize: number }) {
     this.#fd = fd;
-    this.#meta = meta;
-    this.#fileSize = fileSize;
-    this.#page = Buffer.alloc(meta.pageSize);
+    this.#meta = of.meta;
+    this.#tree = of.tree;
+    this.#fileSize = of.fileSize;
+    this.#page = Buffer.alloc(of.meta.pageSize);
   }
 
   /** The pages below a branch page; none below a leaf. Undefined where the page is not what it should be. */
-  children(number: bigint, isLeaf: boolean): bigint[] | undefined {
+  children(number: number, kind: "branch" | "leaf"): number[] | undefined {
     const page = this.#page;
-    if (!this.#read(number, page) || page.readBigUInt64LE(0) !== number) return undefined;
-    const kind = page.readUInt16LE(18) & (pageFlags.branch | pageFlags.leaf | pageFlags.overflow | pageFlags.meta);
-    if (kind !== (isLeaf ? pageFlags.leaf : pageFlags.branch)) return undefined;
+    if (!this.#read(number, page) || readCount(page, 0) !== number) return undefined;
+    if ((page.readUInt16LE(18) & anyPage) !== pageFlags[kind]) return undefined;
 
     const room = page.length - headerSize;
     const lower = page.readUInt16LE(20);
     const upper = page.readUInt16LE(22);
     if (lower > upper || upper > room || lower % 2 !== 0 || lower === 0) return undefined;
-    const children: bigint[] = [];
+    const children: number[] = [];
+    let before: { readonly start: number; readonly end: number } | undefined;
     for (let at = 0; at < lower; at += 2) {
       const node = page.readUInt16LE(headerSize + at);
-      if (node < upper || node + 8 > room) return undefined;
-      const child = this.#readNode(headerSize + node, isLeaf);
-      if (child === undefined) return undefined;
-      if (child !== noPage) children.push(child);
+      const start = headerSize + node + nodeSize;
+      if (node < upper || start > page.length) return undefined;
+      const end = start + page.readUInt16LE(start - 2);
+      if (end > page.length) return undefined;
+      if (kind === "branch")
+        children.push(page.readUInt32LE(start - nodeSize) + page.readUInt16LE(start - 4) * 2 ** 32);
+      else if (!this.#hasData(start - nodeSize, end)) return undefined;
+      if (before !== undefined && this.#tree.isOrdered) {
+        if (page.compare(page, before.start, before.end, start, end) <= 0) return undefined;
+      }
+      // A branch's first key may be empty: it stands for all that is below the second.
+      if (kind === "leaf" || at > 0) before = { start, end };
     }
     return children;
   }
 
-  /** The page below a node of a branch; `noPage` for a node of a leaf whose data can be there. */
-  #readNode(at: number, isLeaf: boolean): bigint | undefined {
+  /** Whether the data of a leaf's node, which follows its key, can be there. */
+  #hasData(node: number, at: number): boolean {
     const page = this.#page;
-    const low = page.readUInt32LE(at);
-    const flags = page.readUInt16LE(at + 4);
-    const dataAt = at + 8 + page.readUInt16LE(at + 6);
-    if (!isLeaf) return dataAt <= page.length ? BigInt(low) + (BigInt(flags) << 32n) : undefined;
-    if ((flags & bigData) === 0) return dataAt + low <= page.length ? noPage : undefined;
-    return dataAt + 8 <= page.length && this.#isOverflow(page.readBigUInt64LE(dataAt), low) ? noPage : undefined;
+    const size = page.readUInt32LE(node);
+    const isBig = (page.readUInt16LE(node + 4) & bigData) !== 0;
+    if (!isBig) return at + size <= page.length;
+    return at + 8 <= page.length && this.#isOverflow(readCount(page, at), size);
   }
 
-  #isOverflow(number: bigint, dataSize: number): boolean {
+  #isOverflow(number: number, size: number): boolean {
     const header = Buffer.alloc(headerSize);
-    const end = Number(number) * this.#meta.pageSize + headerSize + dataSize;
-    if (end > this.#fileSize || !this.#read(number, header)) return false;
-    return header.readBigUInt64LE(0) === number && (header.readUInt16LE(18) & pageFlags.overflow) !== 0;
+    if (number * this.#meta.pageSize + headerSize + size > this.#fileSize || !this.#read(number, header)) return false;
+    return readCount(header, 0) === number && (header.readUInt16LE(18) & anyPage) === pageFlags.overflow;
   }
 
-  #read(number: bigint, into: Buffer): boolean {
-    if (number < 2n || number > this.#meta.lastPage) return false;
-    return readSync(this.#fd, into, 0, into.length, Number(number) * this.#meta.pageSize) === into.length;
+  #read(number: number, into: Buffer): boolean {
+    if (number < 2 || number > this.#meta.lastPage) return false;
+    return readSync(this.#fd, into, 0, into.length, number * this.#meta.pageSize) === into.length;
   }
 }

@@ -24,7 +24,7 @@ export interface RankOptions
  */
 export function rankCandidates(rows: readonly CandidateRow[], options: RankOptions): ReplacementCandidate[] {
   const { asked, untransformed, requiredTransformers: required, preferredTransformers: preferred } = options;
-  const max = checkMax(options.max);
+  const { max = Number.POSITIVE_INFINITY } = options;
 
   const group = (row: CandidateRow) => (row.digest === asked ? 0 : row.digest === untransformed ? 2 : 1);
   const preference = (row: CandidateRow) => {
@@ -49,12 +49,6 @@ export function rankCandidates(rows: readonly CandidateRow[], options: RankOptio
   const room = Math.min(maxUnknownLocations, max - known.length);
   const unknown = serving.filter((row) => row.location === undefined).slice(0, room);
   return [...known, ...unknown].map(withoutSequence);
-}
-
-function checkMax(max: number | undefined): number {
-  if (max === undefined) return Number.POSITIVE_INFINITY;
-  if (Number.isNaN(max) || max < 0) throw new TypeError(`max is ${max}; give a number of candidates`);
-  return max;
 }
 
 function withoutSequence({ sequence: _, ...candidate }: CandidateRow): ReplacementCandidate {

@@ -106,6 +106,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     options: CandidateOptions,
   ): Promise<ReplacementCandidate[]> {
     const place = { transport: checkText(transport), scope: checkText(scope), digest: parseDigest(digest) };
+    checkBound("max", options.max);
     this.#assertUsable(options);
     const oldestMs = this.#maxAgeMs === Number.POSITIVE_INFINITY ? undefined : this.#now() - this.#maxAgeMs;
     const found = await this.#use((storage) =>
