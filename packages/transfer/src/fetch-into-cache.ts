@@ -1,16 +1,7 @@
-import {
-  type ContentSource,
-  type Descriptor,
-  type MoteCache,
-  MoteError,
-  type MoteWriter,
-  type ResumableWriter,
-} from "@mote/core";
+import type { ContentSource, Descriptor, MoteCache, MoteWriter, ResumableWriter } from "@mote/core";
+import { CacheFault, isMismatch } from "./cache-fault.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
-
-/** The cache could not take the bytes, whatever the source sent. `cause` says why. */
-export class CacheFault extends Error {}
 
 export interface Fetch {
   readonly source: ContentSource;
@@ -38,13 +29,13 @@ export async function fetchIntoCache(fetch: Fetch): Promise<number> {
   try {
     for await (const chunk of inlined ? [inlined.subarray(offset)] : chunksFrom(fetch, offset)) {
       signal.throwIfAborted();
-      await cacheSide(writer.write(chunk), signal);
+      await writingCache(writer.write(chunk), signal);
       bytes += chunk.byteLength;
       fetch.onBytes(bytes);
       await feed?.push(chunk);
     }
     signal.throwIfAborted();
-    await cacheSide(writer.close(), signal);
+    await writingCache(writer.close(), signal);
     feed?.end();
     return inlined ? 0 : bytes - offset;
   } catch (error) {
@@ -54,15 +45,10 @@ export async function fetchIntoCache(fetch: Fetch): Promise<number> {
   }
 }
 
-/** Wrong bytes came, rather than none. */
-export function isMismatch(error: unknown): boolean {
-  return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_DIGEST_MISMATCH");
-}
-
 async function openWriter({ cache, descriptor, signal }: Fetch): Promise<MoteWriter | ResumableWriter> {
   const { digest, mediaType, size } = descriptor;
-  const mote = await cacheSide(cache.createMote(digest, mediaType, size, { signal }), signal);
-  return cacheSide(cache.resumeMote?.(mote, { signal }) ?? cache.moteWriter(digest, { signal }), signal);
+  const mote = await writingCache(cache.createMote(digest, mediaType, size, { signal }), signal);
+  return writingCache(cache.resumeMote?.(mote, { signal }) ?? cache.moteWriter(digest, { signal }), signal);
 }
 
 /** The cache's writer verifies, so the source need not. */
@@ -72,12 +58,12 @@ async function* chunksFrom({ source, descriptor, signal }: Fetch, start: number)
   yield* reader;
 }
 
-async function cacheSide<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
     return await work;
   } catch (error) {
     signal.throwIfAborted();
-    throw isMismatch(error) ? error : new CacheFault("the cache cannot be written", { cause: error });
+    throw isMismatch(error) ? error : CacheFault.inWriting(error);
   }
 }
 

@@ -1,14 +1,30 @@
-import { childDescriptors, type Descriptor, type Digest, isManifestType, type Manifest, MoteError } from "@mote/core";
+import {
+  childDescriptors,
+  type Descriptor,
+  type Digest,
+  isManifestType,
+  type Manifest,
+  MoteError,
+  type Ref,
+} from "@mote/core";
 import type { Job } from "./job.js";
 import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
+import type { Root } from "./root.js";
 
 const deepest = 16;
+
+export interface PlannedBlob {
+  readonly descriptor: Descriptor;
+  /** The places of the first reference that it is below. */
+  readonly from: Ref | undefined;
+  readonly to: Ref | undefined;
+}
 
 export interface Graph {
   /** In groups: whatever a manifest names is in an earlier group than itself. */
   readonly manifests: readonly (readonly LoadedManifest[])[];
   /** What is to be moved, each digest once, the largest first: so that the last to end is a small one. */
-  readonly blobs: readonly Descriptor[];
+  readonly blobs: readonly PlannedBlob[];
   /** Layers that stay where their `urls` say. */
   readonly foreign: readonly Descriptor[];
 }
@@ -18,28 +34,33 @@ export interface Graph {
  * What an index lists that is no manifest known here is moved as a blob.
  * @throws MOTE_INVALID_MANIFEST where indexes are nested too deep, or two descriptors disagree on one blob's size
  */
-export async function readGraph(job: Job, loader: ManifestLoader, roots: readonly Descriptor[]): Promise<Graph> {
+export async function readGraph(job: Job, loader: ManifestLoader, roots: readonly Root[]): Promise<Graph> {
   const loaded = new Map<Digest, LoadedManifest>();
-  const blobs = new Map<Digest, Descriptor>();
+  const blobs = new Map<Digest, PlannedBlob>();
   const foreign = new Map<Digest, Descriptor>();
-  let level: readonly Descriptor[] = roots;
+  let level: readonly PlannedBlob[] = roots;
   while (level.length > 0) {
-    const unseen = new Map(level.filter(({ digest }) => !loaded.has(digest)).map((one) => [one.digest, one]));
-    const below: Descriptor[] = [];
-    await job.forEach(unseen.values(), async (descriptor) => {
-      const found = await loader.load(descriptor);
-      loaded.set(descriptor.digest, found);
-      for (const child of childDescriptors(found.manifest)) {
-        if (isBelow(found.manifest, child)) below.push(child);
-        else if (isForeign(child)) foreign.set(child.digest, child);
-        else blobs.set(child.digest, agreeing(blobs.get(child.digest), child));
+    const unseen = new Map<Digest, PlannedBlob>();
+    for (const one of level) {
+      const { digest } = one.descriptor;
+      if (!loaded.has(digest) && !unseen.has(digest)) unseen.set(digest, one);
+    }
+    const below: PlannedBlob[] = [];
+    await job.forEach(unseen.values(), async ({ descriptor: parent, from, to }) => {
+      const found = await loader.load(parent);
+      loaded.set(parent.digest, found);
+      for (const descriptor of childDescriptors(found.manifest)) {
+        const child = { descriptor, from, to };
+        if (isBelow(found.manifest, descriptor)) below.push(child);
+        else if (isForeign(descriptor)) foreign.set(descriptor.digest, descriptor);
+        else blobs.set(descriptor.digest, agreeing(blobs.get(descriptor.digest), child));
       }
     });
     level = below;
   }
   return {
     manifests: byHeight(roots, loaded),
-    blobs: [...blobs.values()].sort((a, b) => b.size - a.size),
+    blobs: [...blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
     foreign: [...foreign.values()].filter(({ digest }) => !blobs.has(digest)),
   };
 }
@@ -54,18 +75,19 @@ function isForeign({ mediaType, urls }: Descriptor): boolean {
   return (urls?.length ?? 0) > 0 && /\.(nondistributable|foreign)\./.test(mediaType);
 }
 
-function agreeing(known: Descriptor | undefined, descriptor: Descriptor): Descriptor {
-  if (known === undefined || known.size === descriptor.size) return known ?? descriptor;
-  const { digest } = descriptor;
+function agreeing(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlob {
+  if (known === undefined || known.descriptor.size === blob.descriptor.size) return known ?? blob;
+  const { digest } = blob.descriptor;
+  const sizes = [known.descriptor.size, blob.descriptor.size];
   throw new MoteError(
     "MOTE_INVALID_MANIFEST",
-    `the manifests disagree on the size of ${digest}: ${known.size} and ${descriptor.size} bytes`,
-    { details: { digest, sizes: [known.size, descriptor.size] } },
+    `the manifests disagree on the size of ${digest}: ${sizes.join(" and ")} bytes`,
+    { details: { digest, sizes } },
   );
 }
 
 function byHeight(
-  roots: readonly Descriptor[],
+  roots: readonly Root[],
   loaded: ReadonlyMap<Digest, LoadedManifest>,
 ): readonly (readonly LoadedManifest[])[] {
   const heights = new Map<Digest, number>();
@@ -92,6 +114,6 @@ function byHeight(
     }
     return height;
   };
-  for (const root of roots) heightOf(root.digest, 0);
+  for (const { descriptor } of roots) heightOf(descriptor.digest, 0);
   return groups;
 }

@@ -45,6 +45,11 @@ export class Job {
     this.signal = parts.signal ? AbortSignal.any([parts.signal, this.#stop.signal]) : this.#stop.signal;
   }
 
+  /** The signal for one of many pieces of work: Node warns of more than ten listeners on one. */
+  ownSignal(): AbortSignal {
+    return AbortSignal.any([this.signal]);
+  }
+
   /** A listener that throws must not end what another transfer may be waiting for. */
   emit(event: TransferEvent): void {
     if (this.#ended) return;

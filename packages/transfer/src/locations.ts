@@ -1,4 +1,5 @@
-import { type BlobInfoCache, type Descriptor, LayerLocator, type Ref, type RefCodec } from "@mote/core";
+import { type BlobInfoCache, LayerLocator, type Ref, type RefCodec } from "@mote/core";
+import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 
 const maxCandidates = 5;
@@ -13,31 +14,42 @@ export class Locations {
     this.#locator = bic && refCodec && new LayerLocator(bic, refCodec);
   }
 
-  /** Where on the destination's registry the blob may be: at the source, if that is there, then where it was seen, newest first. */
-  async candidates(descriptor: Descriptor): Promise<readonly Ref[]> {
-    const { source, destination, signal } = this.#job;
+  /** Repositories of the destination's registry where the blob may be: the source, then where it was seen, newest first. */
+  async candidates({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
+    const { source, destination } = this.#job;
     const target = destination?.ref;
     if (target?.transport !== "docker") return [];
-    const here = source.ref?.transport === "docker" && source.ref.registry === target.registry ? [source.ref] : [];
+    const candidates =
+      source.ref?.transport === "docker" && source.ref.registry === target.registry ? [source.ref] : [];
     try {
       const known = await this.#locator?.locateLayer(descriptor, target, {
         matchRegistry: true,
-        max: maxCandidates,
-        signal,
+        signal: this.#job.ownSignal(),
       });
-      const others = known?.filter((ref) => !here.some((source) => isOneRepository(source, ref))) ?? [];
-      return [...here, ...others].slice(0, maxCandidates);
+      candidates.push(...(known ?? []).filter((ref) => ref.transport === "docker"));
     } catch (error) {
       this.#report(`places of ${descriptor.digest} cannot be looked up`, error);
-      return here;
     }
+    // What the destination itself had would not have to be mounted.
+    const others = candidates.filter(({ repository }) => repository !== target.repository);
+    const byRepository = new Map(others.reverse().map((ref) => [ref.repository, ref]));
+    return [...byRepository.values()].reverse().slice(0, maxCandidates);
   }
 
-  /** Only of what was verified here, or that the place itself has just confirmed to hold. */
-  async record(descriptor: Descriptor, ref: Ref | undefined): Promise<void> {
+  /** The blob has come from the source, and was verified here. */
+  recordFetched({ descriptor, from }: PlannedBlob): Promise<void> {
+    return this.#record(descriptor, from);
+  }
+
+  /** The destination has taken the blob. */
+  recordSent({ descriptor, to }: PlannedBlob): Promise<void> {
+    return this.#record(descriptor, to);
+  }
+
+  async #record(descriptor: PlannedBlob["descriptor"], ref: Ref | undefined): Promise<void> {
     if (ref === undefined) return;
     try {
-      await this.#locator?.recordLayerSource(descriptor, ref, { signal: this.#job.signal });
+      await this.#locator?.recordLayerSource(descriptor, ref, { signal: this.#job.ownSignal() });
     } catch (error) {
       this.#report(`the place of ${descriptor.digest} cannot be recorded`, error);
     }
@@ -46,10 +58,4 @@ export class Locations {
   #report(message: string, error: unknown): void {
     this.#job.logger.warn(`${message}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
-}
-
-function isOneRepository(a: Ref, b: Ref): boolean {
-  return (
-    a.transport === "docker" && b.transport === "docker" && a.registry === b.registry && a.repository === b.repository
-  );
 }

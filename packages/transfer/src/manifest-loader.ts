@@ -46,7 +46,7 @@ export class ManifestLoader {
   async fromCache(digest: Digest): Promise<Uint8Array | undefined> {
     const { cache, signal } = this.#job;
     try {
-      return await readMote(cache, digest, { maxBytes: maxManifestBytes, signal });
+      return await readMote(cache, digest, { maxBytes: maxManifestBytes, signal: this.#job.ownSignal() });
     } catch (error) {
       signal.throwIfAborted();
       if (!isNotFound(error)) this.#job.warn(`the cache cannot give ${digest}, so it is fetched`, error, digest);
@@ -66,7 +66,7 @@ export class ManifestLoader {
     }
     const inlined = inlinedBytes(descriptor);
     const cached = inlined ?? (await this.fromCache(digest));
-    const bytes = cached ?? (await this.#job.source.manifest(descriptor, { signal: this.#job.signal }));
+    const bytes = cached ?? (await this.#job.source.manifest(descriptor, { signal: this.#job.ownSignal() }));
     assertIs(descriptor, bytes);
     const from = inlined ? "data" : cached ? "cache" : "source";
     return { descriptor, bytes, manifest: parseManifest(bytes, mediaType), from };

@@ -7,13 +7,14 @@ export async function putManifests(job: Job, graph: Graph): Promise<void> {
   for (const group of graph.manifests) {
     await job.forEach(group, async (loaded) => {
       if (loaded.from !== "cache") await putIntoCache(job, loaded);
-      await job.destination?.manifest(loaded.descriptor, loaded.bytes, { signal: job.signal });
+      await job.destination?.manifest(loaded.descriptor, loaded.bytes, { signal: job.ownSignal() });
     });
   }
 }
 
 async function putIntoCache(job: Job, { descriptor, bytes }: LoadedManifest): Promise<void> {
-  const { cache, destination, signal } = job;
+  const { cache, destination } = job;
+  const signal = job.ownSignal();
   const { digest, mediaType, size } = descriptor;
   try {
     await cache.createMote(digest, mediaType, size, { signal });

@@ -3,7 +3,6 @@ import {
   type ContentDestination,
   type ContentSource,
   type Descriptor,
-  type Digest,
   isDigest,
   type Lease,
   type Logger,
@@ -15,7 +14,7 @@ import {
   silentLogger,
   sniffManifestType,
 } from "@mote/core";
-import { BlobMover } from "./blob-mover.js";
+import { BlobMove } from "./blob-move.js";
 import type { TransferEvent } from "./events.js";
 import { type Graph, readGraph } from "./graph.js";
 import { Job } from "./job.js";
@@ -24,6 +23,7 @@ import { ManifestLoader } from "./manifest-loader.js";
 import { parsePlatform, pickPlatform } from "./platform.js";
 import { putManifests } from "./put-manifests.js";
 import type { TransferReport } from "./report.js";
+import { digestOf, ownTag, placeOf, type Root } from "./root.js";
 
 const defaultConcurrency = 6;
 
@@ -99,41 +99,33 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   job.signal.throwIfAborted();
   const loader = new ManifestLoader(job);
   const roots = await findRoots(job, loader, options);
-  const graph = await readGraph(
-    job,
-    loader,
-    roots.map(({ descriptor }) => descriptor),
-  );
+  const graph = await readGraph(job, loader, roots);
   for (const root of roots) await askVerifier(job, loader, root, options.verify);
   announce(job, graph);
   const lease = await takeLease(job, graph);
   try {
-    const mover = new BlobMover(job, new Locations(job, options.bic, options.refCodec));
-    await job.forEach(graph.blobs, (descriptor) => mover.move(descriptor));
+    const locations = new Locations(job, options.bic, options.refCodec);
+    await job.forEach(graph.blobs, (blob) => new BlobMove(job, locations, blob).run());
     await putManifests(job, graph);
     for (const { name, descriptor } of roots) await setName(job, name, descriptor);
   } finally {
-    await lease?.release();
+    await lease?.release().catch((error: unknown) => job.warn("the cache cannot let go of what was moved", error));
   }
   return reportOf(job, graph, roots, startedMs);
-}
-
-interface Root {
-  readonly ref: Ref | string;
-  readonly resolved: Descriptor;
-  /** What is moved. */
-  readonly descriptor: Descriptor;
-  readonly name: string | undefined;
 }
 
 async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promise<readonly Root[]> {
   const { refs, tags = [], platform } = options;
   const roots = new Map<number, Root>();
   await job.forEach(refs.entries(), async ([at, ref]) => {
-    const resolved = (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal: job.signal }));
+    const resolved = (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal: job.ownSignal() }));
     const descriptor = platform === undefined ? resolved : await pickPlatform(loader, resolved, platform);
-    const name = tags[at] ?? (job.destination === undefined ? undefined : ownTag(ref));
-    roots.set(at, { ref, resolved, descriptor, name: isDigest(name) ? undefined : name });
+    const wanted = tags[at] ?? (job.destination === undefined ? undefined : ownTag(ref));
+    const canName = job.destination !== undefined || job.cache.tags !== undefined;
+    const name = !canName || isDigest(wanted) ? undefined : wanted;
+    const from = placeOf(job.source.ref, { tag: ownTag(ref), digest: digestOf(ref) });
+    const to = placeOf(job.destination?.ref, { tag: name, digest: name === undefined ? descriptor.digest : undefined });
+    roots.set(at, { ref, resolved, descriptor, name, from, to });
   });
   return [...roots].sort(([a], [b]) => a - b).map(([, root]) => root);
 }
@@ -143,16 +135,6 @@ async function knownByDigest(loader: ManifestLoader, ref: Ref | string): Promise
   const digest = digestOf(ref);
   const bytes = digest && (await loader.fromCache(digest));
   return digest && bytes && { digest, size: bytes.byteLength, mediaType: sniffManifestType(bytes) };
-}
-
-function digestOf(ref: Ref | string): Digest | undefined {
-  if (typeof ref === "string") return isDigest(ref) ? ref : undefined;
-  return ref.digest;
-}
-
-function ownTag(ref: Ref | string): string | undefined {
-  if (typeof ref !== "string") return ref.tag;
-  return ref === "" || ref.startsWith("@") ? undefined : ref;
 }
 
 async function askVerifier(
@@ -173,17 +155,17 @@ function announce(job: Job, graph: Graph): void {
     type: "plan",
     manifests: graph.manifests.flat().length,
     blobs: graph.blobs.length,
-    bytes: graph.blobs.reduce((sum, { size }) => sum + size, 0),
+    bytes: graph.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
   });
 }
 
 /** Keeps prune away from what is there and still needed. */
 async function takeLease(job: Job, graph: Graph): Promise<Lease | undefined> {
   const { cache, signal } = job;
-  const needed = [...graph.blobs, ...graph.manifests.flat().map(({ descriptor }) => descriptor)];
+  const needed = [...graph.blobs, ...graph.manifests.flat()];
   try {
     return await cache.lease?.(
-      needed.map(({ digest }) => digest),
+      needed.map(({ descriptor }) => descriptor.digest),
       { signal },
     );
   } catch (error) {

@@ -1,0 +1,272 @@
+import {
+  type ContentDestination,
+  type Digest,
+  isNotFound,
+  type MoteCache,
+  MoteError,
+  type MoteErrorCode,
+  NilCache,
+} from "@mote/core";
+import { CacheFault, isMismatch, readingCache } from "./cache-fault.js";
+import { CachedChunks } from "./cached-chunks.js";
+import type { Delivery } from "./events.js";
+import type { Feed } from "./feed.js";
+import { fetchIntoCache } from "./fetch-into-cache.js";
+import { beginFlight, flightOf } from "./flight.js";
+import type { PlannedBlob } from "./graph.js";
+import type { Job } from "./job.js";
+import type { Locations } from "./locations.js";
+import { progressOf } from "./progress.js";
+import { Sending } from "./sending.js";
+
+/** Brings one blob into the cache and on to the destination, by the cheapest way there is. */
+export class BlobMove {
+  readonly #job: Job;
+  readonly #locations: Locations;
+  readonly #blob: PlannedBlob;
+  readonly #digest: Digest;
+  readonly #size: number;
+  readonly #signal: AbortSignal;
+
+  constructor(job: Job, locations: Locations, blob: PlannedBlob) {
+    this.#job = job;
+    this.#locations = locations;
+    this.#blob = blob;
+    this.#digest = blob.descriptor.digest;
+    this.#size = blob.descriptor.size;
+    this.#signal = job.ownSignal();
+  }
+
+  async run(): Promise<void> {
+    const digest = this.#digest;
+    const size = this.#size;
+    this.#job.emit({ type: "start", digest, size, mediaType: this.#blob.descriptor.mediaType });
+    try {
+      const delivery = await this.#deliver();
+      if (delivery !== "fetched" && delivery !== "hit") this.#job.tallies.add(delivery, size);
+      this.#job.emit({ type: "done", digest, size, delivery });
+    } catch (error) {
+      throw namingDigest(error, digest);
+    }
+  }
+
+  async #deliver(): Promise<Delivery> {
+    const { destination } = this.#job;
+    if (await destination?.has(this.#blob.descriptor, { signal: this.#signal })) return "skipped";
+    if (destination?.mount !== undefined && (await this.#mount(destination))) return "mounted";
+    if (await this.#isCached()) {
+      const delivery = await this.#fromCache();
+      if (delivery !== undefined) return delivery;
+    }
+    return this.#throughCache();
+  }
+
+  async #mount(destination: ContentDestination): Promise<boolean> {
+    const candidates = await this.#locations.candidates(this.#blob);
+    if (candidates.length === 0) return false;
+    try {
+      if (!(await destination.mount?.(this.#blob.descriptor, candidates, { signal: this.#signal }))) return false;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      this.#job.warn(`${this.#digest} cannot be mounted`, error, this.#digest);
+      return false;
+    }
+    await this.#locations.recordSent(this.#blob);
+    this.#job.emit({ type: "mount", digest: this.#digest, size: this.#size });
+    return true;
+  }
+
+  async #isCached(): Promise<boolean> {
+    const { cache, destination } = this.#job;
+    try {
+      return await cache.moteExists(this.#digest, { signal: this.#signal });
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (destination === undefined) throw error;
+      this.#job.warn(`the cache cannot tell whether it has ${this.#digest}`, error, this.#digest);
+      return false;
+    }
+  }
+
+  /** Undefined where the cache does not have it after all, or not whole. */
+  async #fromCache(): Promise<Delivery | undefined> {
+    const delivery = await this.#unlessCacheFails(async () => {
+      await this.#assertSize();
+      this.#job.emit({ type: "hit", digest: this.#digest, size: this.#size });
+      return this.#deliverCached();
+    });
+    if (delivery === undefined) {
+      this.#job.emit({ type: "retry", digest: this.#digest, size: this.#size, reason: "the cache cannot give it" });
+    } else {
+      this.#job.tallies.add("hit", this.#size);
+    }
+    return delivery;
+  }
+
+  async #unlessCacheFails(deliver: () => Promise<Delivery>): Promise<Delivery | undefined> {
+    try {
+      return await deliver();
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!(error instanceof CacheFault)) throw error;
+      if (!isNotFound(error.cause)) {
+        this.#job.warn(`the cache cannot give ${this.#digest}, so it is fetched`, error.cause, this.#digest);
+      }
+      return undefined;
+    }
+  }
+
+  async #deliverCached(): Promise<Delivery> {
+    const { destination, cache } = this.#job;
+    if (destination === undefined) return "hit";
+    const target = this.#linkTarget(cache);
+    if (target !== undefined && (await this.#link(target))) {
+      this.#job.emit({ type: "link", digest: this.#digest, size: this.#size, target });
+      return "linked";
+    }
+    await using reader = await readingCache(cache.moteReader(this.#digest, { signal: this.#signal }));
+    const cached = new CachedChunks(reader, progressOf(this.#job, this.#blob.descriptor));
+    try {
+      await this.#send(destination, cached);
+    } catch (error) {
+      throw cached.fault ?? error;
+    }
+    return "copied";
+  }
+
+  /** The cache verifies what it links, so damage shows here; other failures are those of the destination's file system. */
+  async #link(target: string): Promise<boolean> {
+    try {
+      return (await this.#job.cache.linkTo?.(this.#digest, target, { signal: this.#signal })) ?? false;
+    } catch (error) {
+      if (hasCode(error, "MOTE_CORRUPT") || isNotFound(error)) throw CacheFault.inReading(error);
+      throw error;
+    }
+  }
+
+  #linkTarget(cache: MoteCache): string | undefined {
+    return cache.linkTo === undefined ? undefined : this.#job.destination?.linkable?.(this.#blob.descriptor);
+  }
+
+  /** A kept mote of another size is damaged, or its descriptor lies: reading it to the end tells which. */
+  async #assertSize(): Promise<void> {
+    const { cache } = this.#job;
+    const info = await readingCache(cache.find(this.#digest, { signal: this.#signal }));
+    if (info === undefined) throw CacheFault.inReading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} is gone`));
+    if (info.size === this.#size) return;
+    await using reader = await readingCache(cache.moteReader(this.#digest, { signal: this.#signal }));
+    let actual = 0;
+    for await (const chunk of new CachedChunks(reader, () => {})) actual += chunk.byteLength;
+    if (actual === this.#size) return;
+    throw new MoteError("MOTE_SIZE_MISMATCH", `${this.#digest} has ${actual} bytes; the manifest says ${this.#size}`, {
+      details: { digest: this.#digest, expected: this.#size, actual },
+    });
+  }
+
+  /** Fetched here, or by another transfer that shares the cache. */
+  async #throughCache(): Promise<Delivery> {
+    const { cache, destination } = this.#job;
+    for (;;) {
+      const flight = flightOf(cache, this.#digest);
+      if (flight === undefined) return this.#fetch(cache);
+      try {
+        await flight.join(this.#signal);
+      } catch {
+        // What went wrong there may be the other's source, or his cancelling.
+        this.#signal.throwIfAborted();
+        continue;
+      }
+      const delivery = await this.#fromCache();
+      if (delivery !== undefined) return delivery;
+      return this.#fetch(destination === undefined ? cache : new NilCache());
+    }
+  }
+
+  async #fetch(cache: MoteCache): Promise<Delivery> {
+    const { destination, tallies } = this.#job;
+    const isLinked = this.#linkTarget(cache) !== undefined;
+    const leave = new AbortController();
+    let sending: Sending | undefined;
+    let fetchedBytes = 0;
+    const begin = (offset: number): Feed | undefined => {
+      // What is resumed begins in the middle; the destination gets it from the cache afterwards.
+      if (destination === undefined || isLinked || offset > 0) return undefined;
+      sending = new Sending(
+        (chunks) => this.#send(destination, chunks),
+        (error) => leave.abort(error),
+      );
+      return sending.feed;
+    };
+    const flight = beginFlight(cache, this.#digest, async (flightSignal) => {
+      fetchedBytes = await this.#fetchOnceOrTwice(cache, begin, flightSignal);
+    });
+    try {
+      await flight.join(AbortSignal.any([this.#signal, leave.signal]));
+    } catch (error) {
+      await sending?.fail(error);
+      this.#signal.throwIfAborted();
+      if (error instanceof CacheFault) return this.#withoutCache(error);
+      throw error;
+    }
+    if (fetchedBytes > 0 || this.#size === 0) tallies.add("fetched", fetchedBytes);
+    await this.#locations.recordFetched(this.#blob);
+    await sending?.delivered();
+    if (sending !== undefined) return "copied";
+    if (destination === undefined) return "fetched";
+    return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#fetch(new NilCache());
+  }
+
+  /** A part of an earlier attempt that was damaged meanwhile shows in the digest; then all of it comes anew. */
+  async #fetchOnceOrTwice(
+    cache: MoteCache,
+    begin: (offset: number) => Feed | undefined,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const digest = this.#digest;
+    const size = this.#size;
+    let resumedAt = 0;
+    const fetch = () =>
+      fetchIntoCache({
+        source: this.#job.source,
+        cache,
+        descriptor: this.#blob.descriptor,
+        signal,
+        begin: (offset) => {
+          resumedAt = offset;
+          if (offset > 0) this.#job.emit({ type: "resume", digest, size, offset });
+          return begin(offset);
+        },
+        onBytes: progressOf(this.#job, this.#blob.descriptor),
+      });
+    try {
+      return await fetch();
+    } catch (error) {
+      if (!isMismatch(error) || resumedAt === 0) throw error;
+      this.#job.emit({ type: "retry", digest, size, reason: "what was left of an earlier attempt is damaged" });
+      return fetch();
+    }
+  }
+
+  /** A cache that cannot be written never breaks a read, where there is somewhere else to read to. */
+  async #withoutCache(fault: CacheFault): Promise<Delivery> {
+    const digest = this.#digest;
+    if (this.#job.destination === undefined) throw fault.cause;
+    this.#job.warn(`${digest} goes past the cache, which cannot be written`, fault.cause, digest);
+    this.#job.emit({ type: "retry", digest, size: this.#size, reason: "the cache cannot be written" });
+    return this.#fetch(new NilCache());
+  }
+
+  async #send(destination: ContentDestination, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
+    await this.#locations.recordSent(this.#blob);
+  }
+}
+
+function hasCode(error: unknown, code: MoteErrorCode): boolean {
+  return MoteError.isInstance(error) && error.code === code;
+}
+
+function namingDigest(error: unknown, digest: Digest): unknown {
+  if (!MoteError.isInstance(error) || (error.details !== undefined && "digest" in error.details)) return error;
+  return new MoteError(error.code, error.message, { cause: error, details: { ...error.details, digest } });
+}

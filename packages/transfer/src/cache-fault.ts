@@ -1,0 +1,25 @@
+import { MoteError } from "@mote/core";
+
+/** The cache could not take or give bytes, whatever the others did; `cause` says why. It never leaves this package. */
+export class CacheFault extends Error {
+  static inWriting(cause: unknown): CacheFault {
+    return new CacheFault("the cache cannot be written", { cause });
+  }
+
+  static inReading(cause: unknown): CacheFault {
+    return new CacheFault("the cache cannot be read", { cause });
+  }
+}
+
+export async function readingCache<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw CacheFault.inReading(error);
+  }
+}
+
+/** Wrong bytes came: that is the fault of who sent them, though the cache's writer noticed. */
+export function isMismatch(error: unknown): boolean {
+  return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_DIGEST_MISMATCH");
+}

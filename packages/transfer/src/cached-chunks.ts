@@ -1,0 +1,29 @@
+import type { MoteReader } from "@mote/core";
+import { CacheFault } from "./cache-fault.js";
+
+/** A kept mote's bytes, and whether it was the cache that failed: who reads them may throw an error of his own for it. */
+export class CachedChunks implements AsyncIterable<Uint8Array> {
+  fault: CacheFault | undefined;
+  readonly #reader: MoteReader;
+  readonly #onBytes: (bytes: number) => void;
+
+  constructor(reader: MoteReader, onBytes: (bytes: number) => void) {
+    this.#reader = reader;
+    this.#onBytes = onBytes;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    let bytes = 0;
+    const chunks = this.#reader[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await chunks.next().catch((error: unknown) => {
+        this.fault = CacheFault.inReading(error);
+        throw this.fault;
+      });
+      if (next.done) return;
+      bytes += next.value.byteLength;
+      this.#onBytes(bytes);
+      yield next.value;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { type Descriptor, type Digest, isDigest, type Ref } from "@mote/core";
+
+/** One of the references that are moved. */
+export interface Root {
+  readonly ref: Ref | string;
+  /** What the source says that it stands for. */
+  readonly resolved: Descriptor;
+  /** What is moved: of an index and a platform, the manifest that was picked. */
+  readonly descriptor: Descriptor;
+  /** What it is to be called at the destination, or in the cache. */
+  readonly name: string | undefined;
+  /** Its place as the blob-info cache records it. */
+  readonly from: Ref | undefined;
+  /** Its place at the destination. */
+  readonly to: Ref | undefined;
+}
+
+export function digestOf(ref: Ref | string): Digest | undefined {
+  if (typeof ref === "string") return isDigest(ref) ? ref : undefined;
+  return ref.digest;
+}
+
+/** The tag that a reference has of itself. */
+export function ownTag(ref: Ref | string): string | undefined {
+  if (typeof ref !== "string") return ref.tag;
+  return ref === "" || ref.startsWith("@") || isDigest(ref) ? undefined : ref;
+}
+
+/** A manifest at a place that gave or took it. */
+export function placeOf(
+  place: Ref | undefined,
+  { tag, digest }: { readonly tag: string | undefined; readonly digest: Digest | undefined },
+): Ref | undefined {
+  return place && { ...place, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+}

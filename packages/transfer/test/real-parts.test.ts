@@ -1,0 +1,185 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MemoryBlobInfoCache } from "@mote/bic-memory";
+import { type Descriptor, type Digest, LayerLocator, MoteError, type RegistryRef } from "@mote/core";
+import { FileCache } from "@mote/fs";
+import { LayoutDestination, LayoutSource } from "@mote/layout";
+import { refCodec } from "@mote/ref";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { transfer } from "../src/index.js";
+import { addImage, addIndex, someBytes } from "./memory-images.js";
+import { MemoryDestination, MemorySource } from "./memory-places.js";
+
+let dir: string;
+let cache: FileCache;
+let source: MemorySource;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "mote-transfer-"));
+  cache = new FileCache(join(dir, "cache"));
+  await cache.initialize();
+  source = new MemorySource();
+});
+
+afterEach(async () => {
+  await cache[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const blobFile = (layout: string, digest: Digest) => join(dir, layout, "blobs", digest.replace(":", "/"));
+
+describe("with the file cache and layouts, a transfer", () => {
+  it("fetches cold, links warm, and copies from layout to layout", async () => {
+    const image = addImage(source, "v1", [300_000, 5, 0]);
+    source.tags.set("all", addIndex(source, [image.root]));
+    await using first = new LayoutDestination(join(dir, "first"));
+    const cold = await transfer({ source, destination: first, cache, refs: ["v1", "all"] });
+    expect(cold).toMatchObject({ linked: { count: 4 }, copied: { count: 0 }, warnings: [] });
+
+    source.asked.length = 0;
+    await using second = new LayoutDestination(join(dir, "second"));
+    const warm = await transfer({ source, destination: second, cache, refs: ["v1"] });
+    expect(source.asked).toEqual([]);
+    expect(warm).toMatchObject({ hit: { count: 4 }, linked: { count: 4 }, manifests: { fetched: 0 } });
+
+    await using other = new FileCache(join(dir, "other-cache"));
+    await other.initialize();
+    await using third = new LayoutDestination(join(dir, "third"));
+    const refs = ["v1", "all"];
+    await transfer({ source: new LayoutSource(join(dir, "first")), destination: third, cache: other, refs });
+    for (const ref of refs) {
+      const descriptor = await new LayoutSource(join(dir, "third")).resolve(ref);
+      expect(descriptor).toEqual(source.tags.get(ref));
+    }
+    expect(statSync(blobFile("third", image.root.digest)).size).toBe(image.root.size);
+  });
+
+  it("leaves nothing of a blob that fails its digest, neither in the cache nor in the layout", async () => {
+    const image = addImage(source, "v1", [300_000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    source.lies.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 299_999 ? byte ^ 1 : byte)));
+    {
+      await using destination = new LayoutDestination(join(dir, "layout"));
+      const failure = await transfer({ source, destination, cache, refs: ["v1"], concurrency: 1 }).catch(
+        (e: unknown) => e,
+      );
+      expect(failure).toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
+    }
+    expect(await cache.moteExists(layer.digest)).toBe(false);
+    expect(readdirSync(dir)).toEqual(["cache"]);
+  });
+
+  it("fetches anew what was damaged in the cache, and links no damage", async () => {
+    const image = addImage(source, "v1", [300_000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    await transfer({ source, cache, refs: ["v1"], tags: ["example.org/app:v1"] });
+    for (const damaged of [someBytes(300_000, 77), someBytes(1000, 77)]) {
+      rmSync(blobFile("cache", layer.digest));
+      writeFileSync(blobFile("cache", layer.digest), damaged);
+      const layout = join(dir, `layout-${damaged.byteLength}`);
+      await using destination = new LayoutDestination(layout);
+      const report = await transfer({ source, destination, cache, refs: ["v1"] });
+      expect(report.fetched.count).toBe(1);
+      const reader = await new LayoutSource(layout).blob(layer);
+      let bytes = 0;
+      for await (const chunk of reader) bytes += chunk.byteLength;
+      expect(bytes).toBe(300_000);
+    }
+  });
+
+  it("goes past a cache whose disk cannot be written", async () => {
+    const image = addImage(source, "v1", [300_000]);
+    await using broken = new FileCache(join(dir, "broken"));
+    await broken.initialize();
+    rmSync(join(dir, "broken"), { recursive: true });
+    writeFileSync(join(dir, "broken"), "in the way");
+    await using destination = new LayoutDestination(join(dir, "layout"));
+    const report = await transfer({ source, destination, cache: broken, refs: ["v1"] });
+    expect(report.warnings.length).toBeGreaterThan(0);
+    expect((await new LayoutSource(join(dir, "layout")).resolve("v1")).digest).toBe(image.root.digest);
+    await expect(transfer({ source, cache: broken, refs: ["v1"] })).rejects.toSatisfy(MoteError.isInstance);
+  });
+
+  it.skipIf(!("resumeMote" in FileCache.prototype))(
+    "keeps the received part when cut off, and goes on from there",
+    async () => {
+      const image = addImage(source, "v1", [300_000]);
+      const [layer] = image.layers;
+      if (layer === undefined) throw new Error("no layer");
+      source.breaks.set(layer.digest, { after: 200_000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+      await expect(transfer({ source, cache, refs: ["v1"] })).rejects.toMatchObject({ code: "MOTE_UNREACHABLE" });
+      source.breaks.clear();
+      const report = await transfer({ source, cache, refs: ["v1"] });
+      expect(source.asked.filter(({ digest }) => digest === layer.digest).map(({ start }) => start)).toEqual([
+        0, 200_000,
+      ]);
+      expect(await cache.moteExists(layer.digest)).toBe(true);
+      expect(report.fetched.bytes).toBeLessThan(150_000);
+    },
+  );
+});
+
+describe("with a blob-info cache, a transfer", () => {
+  const place = (registry: string, repository: string): RegistryRef => ({ transport: "docker", registry, repository });
+
+  it("records where a blob was verified to be, and where it was put, and nothing that failed", async () => {
+    const bic = new MemoryBlobInfoCache();
+    const locator = new LayerLocator(bic, refCodec);
+    source.ref = place("one.example", "app");
+    const destination = new MemoryDestination();
+    destination.ref = place("two.example", "copy");
+    const image = addImage(source, "v1", [3000, 10]);
+    const [good, bad] = image.layers;
+    if (good === undefined || bad === undefined) throw new Error("no layers");
+    source.lies.set(bad.digest, () => someBytes(10, 99));
+    await expect(
+      transfer({ source, destination, cache, bic, refCodec, refs: ["v1"], concurrency: 1 }),
+    ).rejects.toThrow();
+    const locate = async (layer: Descriptor, at: RegistryRef) =>
+      (await locator.locateLayer(layer, at, { matchRegistry: true })).map((ref) => refCodec.format(ref));
+    expect(await locate(good, place("one.example", "x"))).toEqual(["one.example/app:v1"]);
+    expect(await locate(good, place("two.example", "x"))).toEqual(["two.example/copy:v1"]);
+    expect(await locate(bad, place("one.example", "x"))).toEqual([]);
+    expect(await locate(bad, place("two.example", "x"))).toEqual([]);
+  });
+
+  it("offers the destination at most five places on its own registry to mount from, the source first", async () => {
+    const bic = new MemoryBlobInfoCache();
+    const locator = new LayerLocator(bic, refCodec);
+    const image = addImage(source, "v1", [3000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    for (const name of ["a", "b", "c", "d", "e", "f"]) {
+      await locator.recordLayerSource(layer, place("one.example", name));
+      await locator.recordLayerSource(layer, place("elsewhere.example", name));
+    }
+    source.ref = place("one.example", "app");
+    const offered: string[][] = [];
+    const destination = Object.assign(new MemoryDestination(), {
+      mount: async (descriptor: Descriptor, candidates: readonly RegistryRef[]) => {
+        if (descriptor.digest === layer.digest) offered.push(candidates.map(({ repository }) => repository));
+        return descriptor.digest === layer.digest;
+      },
+    });
+    destination.ref = place("one.example", "copy");
+    const report = await transfer({ source, destination, cache, bic, refCodec, refs: ["v1"] });
+    expect(offered).toEqual([["app", "f", "e", "d", "c"]]);
+    expect(report).toMatchObject({ mounted: { count: 1 }, fetched: { count: 1 } });
+    expect(source.timesAsked(layer.digest)).toBe(0);
+  });
+
+  it("is not stopped by one that fails", async () => {
+    addImage(source, "v1", [3000]);
+    source.ref = place("one.example", "app");
+    const bic = new MemoryBlobInfoCache();
+    bic.recordKnownLocation = () => Promise.reject(new MoteError("MOTE_IO", "broken"));
+    bic.candidateLocations = () => Promise.reject(new MoteError("MOTE_IO", "broken"));
+    const destination = Object.assign(new MemoryDestination(), { mount: async () => false });
+    destination.ref = place("two.example", "copy");
+    const report = await transfer({ source, destination, cache, bic, refCodec, refs: ["v1"] });
+    expect(report.copied.count).toBe(2);
+  });
+});
