@@ -54,6 +54,31 @@ export interface ResumableIngest {
   resumeMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter>;
 }
 
+/** A mote's bytes while somebody writes it. */
+export interface MoteFollower extends AsyncIterable<Uint8Array>, AsyncDisposable {
+  close(): Promise<void>;
+}
+
+export interface FollowOptions extends Cancellable {
+  /** First byte wanted. Default 0. */
+  readonly start?: number | undefined;
+}
+
+/**
+ * A cache in which one writer leads and all others follow, in any process: ask `leadMote`; where it answers undefined, ask
+ * `followMote`; where that answers undefined or its stream ends in `MOTE_WRITER_GONE`, ask `leadMote` again.
+ */
+export interface SharedIngest {
+  /** As `resumeMote`; undefined where another writer is at work on it, or the mote is there already. */
+  leadMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter | undefined>;
+  /**
+   * The bytes as they come, not yet verified by anybody: the stream ends cleanly only after the commit. Of a mote that is there
+   * already, its bytes. Undefined where neither it nor a writer is there.
+   * @throws MOTE_WRITER_GONE while reading: the writer gave up or died; what it had is not lost to the next leader · MOTE_CORRUPT
+   */
+  followMote(digest: Digest, options?: FollowOptions): Promise<MoteFollower | undefined>;
+}
+
 /** Motes that a job in flight still needs. It ends with the process that holds it. */
 export interface Lease extends AsyncDisposable {
   add(digest: Digest): Promise<void>;
@@ -81,6 +106,7 @@ export interface MoteCache
     Partial<Enumerable>,
     Partial<Verifiable>,
     Partial<ResumableIngest>,
+    Partial<SharedIngest>,
     Partial<Leases> {
   readonly pinned?: Pins;
   readonly tags?: TagStore;

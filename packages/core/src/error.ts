@@ -16,6 +16,8 @@ export type MoteErrorCode =
   | "MOTE_UNSUPPORTED_TRANSPORT"
   /** What is kept is damaged: it no longer hashes to its name. */
   | "MOTE_CORRUPT"
+  /** Who wrote what is being followed gave up or died. Another may lead. */
+  | "MOTE_WRITER_GONE"
   /** Used after close. */
   | "MOTE_CLOSED"
   /** A manifest, index or layout file that is no JSON, or not of the shape that its specification asks for. */

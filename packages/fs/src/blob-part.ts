@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { basename } from "node:path";
 import type { Digest } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import { asynchronousCalls } from "./file-calls.js";
@@ -38,6 +39,11 @@ export class BlobPart {
     } catch (error) {
       throw fileFault(error, "write", path);
     }
+  }
+
+  /** The last part of the path. */
+  get name(): string {
+    return basename(this.path);
   }
 
   /**

@@ -20,6 +20,8 @@ export const smallBytes = 64 * 1024;
 /** Writes below this are gathered first. */
 const directBytes = 64 * 1024;
 const sliceBytes = 1024 * 1024;
+/** A write of this length is a short call. */
+const shortBytes = 16 * 1024;
 
 export interface WriterStart {
   readonly signal?: AbortSignal | undefined;
@@ -36,6 +38,8 @@ export class BlobWriter implements MoteWriter {
   readonly #store: BlobStore;
   readonly #mote: Mote;
   readonly #signal: AbortSignal | undefined;
+  /** Somebody may read along, or go on where this writer stops: so nothing waits in memory. */
+  readonly #isFollowed: boolean;
   readonly #onCommit: (() => void) | undefined;
   readonly #onEnd: (() => void) | undefined;
   #part: BlobPart | undefined;
@@ -56,6 +60,7 @@ export class BlobWriter implements MoteWriter {
     this.#onCommit = start.onCommit;
     this.#onEnd = start.onEnd;
     this.#part = start.part;
+    this.#isFollowed = start.part !== undefined;
     this.#digester = start.digester;
     this.#written = start.offset ?? 0;
     this.#buffer = new Uint8Array(Math.min(mote.size ?? 4096, smallBytes));
@@ -82,7 +87,7 @@ export class BlobWriter implements MoteWriter {
     if (this.#ended) return;
     this.#ended = true;
     await this.#queue;
-    await this.#leave();
+    this.#leave();
     await this.#part?.discard();
   }
 
@@ -98,10 +103,11 @@ export class BlobWriter implements MoteWriter {
     await this.#queue;
     try {
       await this.#flush();
+      if (this.#written > 0) await this.#part?.keepAs(path);
     } finally {
-      await this.#leave();
+      this.#leave();
+      await this.#part?.discard();
     }
-    await this.#part?.keepAs(path);
   }
 
   async #close(): Promise<MoteInfo> {
@@ -113,7 +119,7 @@ export class BlobWriter implements MoteWriter {
       this.#signal?.throwIfAborted();
       return await this.#commit();
     } finally {
-      await this.#leave();
+      this.#leave();
       await this.#part?.discard();
     }
   }
@@ -144,13 +150,14 @@ export class BlobWriter implements MoteWriter {
       if (total > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize(total);
       if (this.#part === undefined && this.#fits(bytes)) return this.#gather(bytes);
       this.#part ??= await BlobPart.create(this.#store, this.#mote.digest, "tmp");
-      if (this.#buffered + bytes.byteLength > smallBytes || bytes.byteLength >= directBytes) await this.#flush();
-      if (bytes.byteLength >= directBytes) await this.#put(bytes);
+      const isDirect = this.#isFollowed || bytes.byteLength >= directBytes;
+      if (isDirect || this.#buffered + bytes.byteLength > smallBytes) await this.#flush();
+      if (isDirect) await this.#put(bytes);
       else this.#gather(bytes);
     } catch (error) {
-      // Disk space is given back now, not when somebody remembers to dispose.
       this.#failure = { error };
-      await this.#part?.discard();
+      // Disk space is given back now, not when somebody remembers to dispose. Only an abort leaves something to be suspended.
+      if (!this.#signal?.aborted) await this.#part?.discard();
       throw error;
     }
   }
@@ -183,7 +190,8 @@ export class BlobWriter implements MoteWriter {
     this.#digester ??= createDigester(digestAlgorithm(this.#mote.digest));
     for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
       const slice = bytes.subarray(from, from + sliceBytes);
-      const writing = asynchronousCalls.write(this.#part.fd, slice, this.#written);
+      const calls = slice.byteLength <= shortBytes ? this.#store.calls : asynchronousCalls;
+      const writing = calls.write(this.#part.fd, slice, this.#written);
       this.#digester.update(slice);
       try {
         await writing;
@@ -209,7 +217,7 @@ export class BlobWriter implements MoteWriter {
     if (this.#queue === settled) this.#queue = undefined;
   }
 
-  async #leave(): Promise<void> {
+  #leave(): void {
     this.#store.budget.leave();
     this.#onEnd?.();
   }

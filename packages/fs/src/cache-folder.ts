@@ -25,7 +25,7 @@ export interface SharedWith {
  * The paths of a cache: an OCI image layout (image-spec, image-layout.md), and below `.mote/` what is mote's own.
  *
  *     oci-layout  index.json  blobs/<algorithm>/<encoded>
- *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/
+ *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/
  */
 export class CacheFolder {
   readonly root: string;
@@ -41,6 +41,7 @@ export class CacheFolder {
   readonly manifests: string;
   readonly pruning: string;
   readonly chunks: string;
+  readonly leads: string;
   readonly #shared: SharedWith | undefined;
 
   constructor(root: string, shared: SharedWith | undefined) {
@@ -58,6 +59,7 @@ export class CacheFolder {
     this.manifests = `${own}/manifests`;
     this.pruning = `${own}/pruning`;
     this.chunks = `${own}/chunks`;
+    this.leads = `${own}/leads`;
     this.#shared = shared;
   }
 
@@ -108,7 +110,16 @@ export class CacheFolder {
   makeFolders(): void {
     try {
       fs.mkdirSync(this.root, { recursive: true });
-      const own = [this.ingest, this.quarantine, this.tags, this.leases, this.pins, this.manifests, this.pruning];
+      const own = [
+        this.ingest,
+        this.quarantine,
+        this.tags,
+        this.leases,
+        this.pins,
+        this.manifests,
+        this.pruning,
+        this.leads,
+      ];
       const above = [this.blobs, `${this.root}/.mote`];
       for (const path of [...above, ...this.blobFolders().map(({ path }) => path), ...own, this.chunks]) {
         this.#makeFolder(path);

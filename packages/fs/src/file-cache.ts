@@ -4,6 +4,7 @@ import {
   type CommitMode,
   type Digest,
   type DigestAlgorithm,
+  type FollowOptions,
   isDigestAlgorithm,
   isManifestType,
   isNotFound,
@@ -12,6 +13,7 @@ import {
   type Mote,
   type MoteCache,
   MoteError,
+  type MoteFollower,
   type MoteInfo,
   type MoteReader,
   type MoteReaderAt,
@@ -23,22 +25,26 @@ import {
   type PruneReport,
   parseDigest,
   type ReadOptions,
+  type ResumableWriter,
   silentLogger,
   type TagStore,
   type VerifyOptions,
   type VerifyReport,
 } from "@mote/core";
+import { BlobFollower } from "./blob-follower.js";
+import { BlobPart } from "./blob-part.js";
 import { BlobReader } from "./blob-reader.js";
 import { BlobReaderAt } from "./blob-reader-at.js";
 import { BlobStore, type OpenBlob } from "./blob-store.js";
 import { keptBlobs } from "./blob-table.js";
-import { BlobWriter } from "./blob-writer.js";
+import { smallBytes, type WriterStart } from "./blob-writer.js";
 import { CacheFolder, type SharedWith } from "./cache-folder.js";
 import { commitFile } from "./commit-file.js";
 import { DigestFiles } from "./digest-files.js";
 import { EventLoopSlices } from "./event-loop.js";
 import { asynchronousCalls, synchronousCalls } from "./file-calls.js";
 import { FilePins } from "./file-pins.js";
+import { LeadFiles } from "./lead-files.js";
 import { LeaseFiles } from "./lease-files.js";
 import { type KeepParts, Leftovers } from "./leftovers.js";
 import { LinkOut } from "./link-out.js";
@@ -46,6 +52,7 @@ import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
 import { pruneBlobs } from "./prune.js";
+import { ResumableBlobWriter, takeOver } from "./resumable-writer.js";
 import { StreamBudget } from "./stream-budget.js";
 import { type Durability, SyncGroup } from "./sync-group.js";
 import { TagFiles } from "./tag-files.js";
@@ -93,6 +100,7 @@ export class FileCache implements MoteCache {
   readonly #pins: DigestFiles;
   readonly #manifests: DigestFiles;
   readonly #leases: LeaseFiles;
+  readonly #leads: LeadFiles;
   readonly #leftovers: Leftovers;
   readonly #links: LinkOut;
   readonly #fallback: MoteSource | undefined;
@@ -102,7 +110,7 @@ export class FileCache implements MoteCache {
   readonly #linkOnRead: boolean;
   readonly #logger: Logger;
   readonly #pending = new Map<Digest, Mote[]>();
-  readonly #writers = new Set<MoteWriter>();
+  readonly #writers = new Set<ResumableWriter>();
   #inspected = false;
   #opening: Promise<void> | undefined;
   #closed = false;
@@ -140,7 +148,9 @@ export class FileCache implements MoteCache {
     this.pinned = new FilePins(this.#pins, prepare);
     this.#manifests = new DigestFiles(folder.manifests);
     this.#leases = new LeaseFiles(folder, this.#parts, logger);
-    this.#leftovers = new Leftovers(folder, this.#parts, this.#leases, { keepParts: options.keepParts, logger });
+    this.#leads = new LeadFiles(folder, this.#parts);
+    const meeting = { leases: this.#leases, leads: this.#leads };
+    this.#leftovers = new Leftovers(folder, this.#parts, meeting, { keepParts: options.keepParts, logger });
     this.#links = new LinkOut(this.#store);
     this.#fallback = options.fallback;
     this.#verifyOnRead = options.verifyOnRead ?? true;
@@ -220,13 +230,49 @@ export class FileCache implements MoteCache {
     const mote = this.#takePending(digest);
     if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not pending: call createMote first`);
     await this.#open();
-    const writer: MoteWriter = new BlobWriter(this.#store, mote, {
-      signal: options?.signal,
-      onCommit: () => this.#noteManifest(mote),
-      onEnd: () => this.#writers.delete(writer),
-    });
-    this.#writers.add(writer);
-    return writer;
+    return this.#writerOf(mote, { signal: options?.signal });
+  }
+
+  async resumeMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter> {
+    const { digest } = mote;
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    this.#forgetPending(mote);
+    await this.#open();
+    // Too little to be worth a file that outlives its writer.
+    if (mote.size !== undefined && mote.size <= smallBytes) return this.#writerOf(mote, { signal: options?.signal });
+    return await this.#resume(mote, await BlobPart.create(this.#store, digest, "part"), options?.signal);
+  }
+
+  async leadMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter | undefined> {
+    const { digest } = mote;
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    await this.#open();
+    const part = await BlobPart.create(this.#store, digest, "part");
+    const isLeader = this.#leads.claim(digest, part.name);
+    // In this order: who led until now may have committed meanwhile.
+    if (isLeader && !(await this.#store.isVerified(digest))) {
+      this.#forgetPending(mote);
+      return await this.#resume(mote, part, options?.signal);
+    }
+    if (isLeader) this.#leads.release(digest, part.name);
+    await part.discard();
+    return undefined;
+  }
+
+  async followMote(digest: Digest, options: FollowOptions = {}): Promise<MoteFollower | undefined> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    const { start = 0, signal } = options;
+    checkRange(start, start);
+    const range = { start, signal, verify: this.#verifyOnRead };
+    const follower = await BlobFollower.begin(this.#store, this.#leads, digest, range);
+    if (follower !== undefined) return follower;
+    const opened = await this.#openForReading(digest);
+    if (opened === undefined) return undefined;
+    const whole = { ...range, end: Number.POSITIVE_INFINITY, elsewhere: undefined, onClose: opened.onClose };
+    return await BlobReader.begin(this.#store, digest, opened.blob, whole);
   }
 
   async moteReader(digest: Digest, options: ReadOptions = {}): Promise<MoteReader> {
@@ -316,11 +362,11 @@ export class FileCache implements MoteCache {
     return await this.#leases.lease(digests, options?.signal);
   }
 
-  /** Unfinished writers are given up; readers read on. */
+  /** Unfinished writers are given up, resumable ones suspended; readers read on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#pending.clear();
-    await Promise.all([...this.#writers].map((writer) => writer[Symbol.asyncDispose]()));
+    await Promise.all([...this.#writers].map((writer) => writer.suspend()));
   }
 
   /** What every method on a digest does first. Await the result where there is one: the event loop is due. */
@@ -356,6 +402,31 @@ export class FileCache implements MoteCache {
     await openFolder(this.#folder, this.#parts, { tags: this.#tagStore, manifests: this.#manifests });
     this.#inspected = true;
     this.#leftovers.sweep();
+  }
+
+  #writerOf(mote: Mote, start: WriterStart): ResumableWriter {
+    const writer: ResumableWriter = new ResumableBlobWriter(this.#store, mote, {
+      ...start,
+      onCommit: () => this.#noteManifest(mote),
+      onEnd: () => {
+        start.onEnd?.();
+        this.#writers.delete(writer);
+      },
+    });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  async #resume(mote: Mote, part: BlobPart, signal: AbortSignal | undefined): Promise<ResumableWriter> {
+    const { digest } = mote;
+    try {
+      const taken = await takeOver(this.#store, part, mote, signal);
+      return this.#writerOf(mote, { ...taken, part, signal, onEnd: () => this.#leads.release(digest, part.name) });
+    } catch (error) {
+      this.#leads.release(digest, part.name);
+      await part.discard();
+      throw error;
+    }
   }
 
   #takePending(digest: Digest): Mote | undefined {

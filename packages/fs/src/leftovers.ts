@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import type { Logger } from "@mote/core";
 import type { CacheFolder } from "./cache-folder.js";
+import type { LeadFiles } from "./lead-files.js";
 import type { LeaseFiles } from "./lease-files.js";
 import type { PartFiles } from "./part-files.js";
 
@@ -20,18 +21,20 @@ export class Leftovers {
   readonly #folder: CacheFolder;
   readonly #parts: PartFiles;
   readonly #leases: LeaseFiles;
+  readonly #leads: LeadFiles;
   readonly #keep: KeepParts;
   readonly #logger: Logger;
 
   constructor(
     folder: CacheFolder,
     parts: PartFiles,
-    leases: LeaseFiles,
+    meeting: { readonly leases: LeaseFiles; readonly leads: LeadFiles },
     options: { readonly keepParts: KeepParts | undefined; readonly logger: Logger },
   ) {
     this.#folder = folder;
     this.#parts = parts;
-    this.#leases = leases;
+    this.#leases = meeting.leases;
+    this.#leads = meeting.leads;
     this.#keep = options.keepParts ?? {};
     this.#logger = options.logger;
   }
@@ -44,6 +47,7 @@ export class Leftovers {
   /** As `sweep`; and unfinished writes and damaged blobs go until they are at most `roomBytes`, oldest first. */
   prune(roomBytes: number): void {
     this.#leases.sweep();
+    this.#leads.sweep();
     const unfinished: Leftover[] = [];
     for (const part of this.#parts.list()) {
       if (this.#parts.isAlive(part)) continue;

@@ -48,8 +48,8 @@ export class PartFiles {
   }
 
   /** The same file's name when nobody owns it. */
-  abandonedPath(part: PartFile): string {
-    return part.path.replace(`.${part.owner}.`, `.${nobody}.`);
+  abandonedPath(path: string): string {
+    return path.replace(`.${this.owner}.`, `.${nobody}.`);
   }
 
   list(): PartFile[] {

@@ -1,0 +1,189 @@
+import fs from "node:fs";
+import { createDigester, type Digest, digestAlgorithm, MoteError, type MoteFollower } from "@mote/core";
+import { type BlobStore, corruptError } from "./blob-store.js";
+import { asynchronousCalls } from "./file-calls.js";
+import { fileFault } from "./file-fault.js";
+import type { LeadFiles } from "./lead-files.js";
+import { closedError } from "./part-files.js";
+
+/** How often to look where no event comes: whether the writer is still there, and where no watcher can be had. */
+const lookEveryMs = 200;
+const firstLookMs = 5;
+
+/** Reads a part while it grows, to its end as a blob. */
+export class BlobFollower implements MoteFollower {
+  readonly #store: BlobStore;
+  readonly #leads: LeadFiles;
+  readonly #digest: Digest;
+  readonly #start: number;
+  readonly #verify: boolean;
+  readonly #signal: AbortSignal | undefined;
+  readonly #fd: number;
+  readonly #path: string;
+  #reading: Promise<unknown> | undefined;
+  #begun = false;
+  #closing: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
+
+  private constructor(
+    store: BlobStore,
+    leads: LeadFiles,
+    digest: Digest,
+    from: {
+      readonly fd: number;
+      readonly path: string;
+      readonly start: number;
+      readonly verify: boolean;
+      readonly signal: AbortSignal | undefined;
+    },
+  ) {
+    this.#store = store;
+    this.#leads = leads;
+    this.#digest = digest;
+    this.#fd = from.fd;
+    this.#path = from.path;
+    this.#start = from.start;
+    this.#verify = from.verify && from.start === 0;
+    this.#signal = from.signal;
+  }
+
+  /** Undefined where nobody leads. */
+  static async begin(
+    store: BlobStore,
+    leads: LeadFiles,
+    digest: Digest,
+    options: { readonly start: number; readonly verify: boolean; readonly signal: AbortSignal | undefined },
+  ): Promise<BlobFollower | undefined> {
+    const part = leads.current(digest);
+    if (part === undefined) return undefined;
+    const opened = await store.openAt(part.path);
+    return opened && new BlobFollower(store, leads, digest, { ...options, fd: opened.fd, path: part.path });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
+    if (this.#begun || this.#closing !== undefined) throw closedError(`the follower of ${this.#digest}, read once,`);
+    this.#begun = true;
+    return this.#chunks();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#release();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    const digester = this.#verify ? createDigester(digestAlgorithm(this.#digest)) : undefined;
+    const watch = this.#watch();
+    let position = this.#start;
+    let delayMs = firstLookMs;
+    try {
+      for (;;) {
+        this.#signal?.throwIfAborted();
+        if (this.#closing !== undefined) throw closedError(`the follower of ${this.#digest}`);
+        const chunk = await this.#read(position);
+        if (chunk !== undefined) {
+          digester?.update(chunk);
+          position += chunk.byteLength;
+          delayMs = firstLookMs;
+          yield chunk;
+          continue;
+        }
+        // In this order: a leader that has just gone may have committed before.
+        const leads = this.#leads.current(this.#digest)?.path === this.#path;
+        const size = (await this.#store.stat(this.#digest))?.size;
+        if (size !== undefined) {
+          yield* this.#rest(position, size, digester);
+          break;
+        }
+        if (!leads) throw this.#gone();
+        await this.#change(watch === undefined ? delayMs : lookEveryMs);
+        delayMs = Math.min(lookEveryMs, 2 * delayMs);
+      }
+      if (digester !== undefined && digester.digest() !== this.#digest) {
+        throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+      }
+    } finally {
+      watch?.close();
+      await this.close();
+    }
+  }
+
+  /** What came between the last look and the commit; out of the blob, whoever wrote it. */
+  async *#rest(
+    position: number,
+    size: number,
+    digester: { update(bytes: Uint8Array): void } | undefined,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    if (position >= size) return;
+    const blob = await this.#store.open(this.#digest);
+    if (blob === undefined) throw this.#gone();
+    try {
+      for (let at = position; at < size; ) {
+        const chunk = new Uint8Array(Math.min(this.#store.budget.chunkBytes, size - at));
+        const got = await asynchronousCalls.read(blob.fd, chunk, at);
+        if (got === 0) throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+        const piece = chunk.subarray(0, got);
+        digester?.update(piece);
+        at += got;
+        yield piece;
+      }
+    } catch (error) {
+      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+    } finally {
+      await this.#store.calls.close(blob.fd);
+    }
+  }
+
+  async #read(position: number): Promise<Uint8Array | undefined> {
+    const chunk = new Uint8Array(this.#store.budget.chunkBytes);
+    const reading = asynchronousCalls.read(this.#fd, chunk, position);
+    this.#reading = Promise.resolve(reading).catch(() => {});
+    try {
+      const got = await reading;
+      return got === 0 ? undefined : chunk.subarray(0, got);
+    } catch (error) {
+      throw fileFault(error, "read", this.#path);
+    }
+  }
+
+  /** Undefined where the system has no watcher left: then the back-off has to do. */
+  #watch(): fs.FSWatcher | undefined {
+    try {
+      const watcher = fs.watch(this.#path, { persistent: false }, () => this.#wake?.());
+      watcher.on("error", () => watcher.close());
+      return watcher;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #change(atMostMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, atMostMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#signal?.addEventListener("abort", this.#wake, { once: true });
+    });
+    if (this.#wake !== undefined) this.#signal?.removeEventListener("abort", this.#wake);
+    this.#wake = undefined;
+  }
+
+  #gone(): MoteError {
+    return new MoteError(
+      "MOTE_WRITER_GONE",
+      `who wrote ${this.#digest} is gone; lead it, from the bytes that are there`,
+    );
+  }
+
+  async #release(): Promise<void> {
+    this.#wake?.();
+    await this.#reading;
+    await this.#store.calls.close(this.#fd);
+  }
+}

@@ -1,0 +1,107 @@
+import fs from "node:fs";
+import type { Digest } from "@mote/core";
+import { CacheFolder } from "./cache-folder.js";
+import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import type { PartFile, PartFiles } from "./part-files.js";
+
+/** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever. */
+const silenceMs = 30_000;
+
+/**
+ * Who of all processes writes a digest: a file with the name of the leader's part in it. No lock outlives its owner, for a dead or
+ * silent one's file is taken over. Two takers may both win in rare cases, which costs one more fetch.
+ */
+export class LeadFiles {
+  readonly #folder: CacheFolder;
+  readonly #parts: PartFiles;
+
+  constructor(folder: CacheFolder, parts: PartFiles) {
+    this.#folder = folder;
+    this.#parts = parts;
+  }
+
+  /** @returns whether `part` leads now */
+  claim(digest: Digest, part: string): boolean {
+    const path = this.#pathOf(digest);
+    const own = this.#parts.newPath("file", "tmp");
+    try {
+      fs.writeFileSync(own, part, { flag: "wx" });
+      if (linked(own, path)) return true;
+      const holder = readIfThere(path);
+      if (holder !== undefined && (holder === part || this.#isLeading(holder))) return holder === part;
+      if (holder !== undefined) this.#depose(path, holder);
+      return linked(own, path);
+    } catch (error) {
+      throw fileFault(error, "write", path);
+    } finally {
+      fs.rmSync(own, { force: true });
+    }
+  }
+
+  /** The part that grows at this time. */
+  current(digest: Digest): PartFile | undefined {
+    const holder = readIfThere(this.#pathOf(digest));
+    return holder !== undefined && this.#isLeading(holder) ? this.#parts.parse(holder) : undefined;
+  }
+
+  release(digest: Digest, part: string): void {
+    const path = this.#pathOf(digest);
+    if (readIfThere(path) === part) fs.rmSync(path, { force: true });
+  }
+
+  /** Takes away what silent leaders left. */
+  sweep(): void {
+    for (const name of namesIn(this.#folder.leads)) {
+      const path = `${this.#folder.leads}/${name}`;
+      const holder = readIfThere(path);
+      if (holder !== undefined && !this.#isLeading(holder)) this.#depose(path, holder);
+    }
+  }
+
+  #isLeading(holder: string): boolean {
+    const part = this.#parts.parse(holder);
+    if (part === undefined) return false;
+    const stats = fs.lstatSync(part.path, { throwIfNoEntry: false });
+    return stats !== undefined && Date.now() - stats.ctimeMs < silenceMs && this.#parts.isAlive(part);
+  }
+
+  /** Only one of several takers can rename the file away; who finds that he renamed a new leader's puts it back. */
+  #depose(path: string, holder: string): void {
+    const aside = this.#parts.newPath("file", "tmp");
+    try {
+      fs.renameSync(path, aside);
+    } catch (error) {
+      if (isAbsent(error)) return;
+      throw error;
+    }
+    if (readIfThere(aside) !== holder) linked(aside, path);
+    fs.rmSync(aside, { force: true });
+  }
+
+  #pathOf(digest: Digest): string {
+    return `${this.#folder.leads}/${CacheFolder.nameOf(digest)}`;
+  }
+}
+
+function linked(existing: string, name: string): boolean {
+  try {
+    fs.linkSync(existing, name);
+    return true;
+  } catch (error) {
+    if (faultCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return fs.readFileSync(path, "latin1");
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw fileFault(error, "read", path);
+  }
+}
+
+function namesIn(folder: string): string[] {
+  return fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+}

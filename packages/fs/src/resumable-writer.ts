@@ -1,0 +1,77 @@
+import fs from "node:fs";
+import { createDigester, type Digester, digestAlgorithm, type Mote, type ResumableWriter } from "@mote/core";
+import type { BlobPart } from "./blob-part.js";
+import type { BlobStore } from "./blob-store.js";
+import { BlobWriter, type WriterStart } from "./blob-writer.js";
+import { asynchronousCalls } from "./file-calls.js";
+import { FileChunks } from "./file-chunks.js";
+import { fileFault } from "./file-fault.js";
+import type { PartFile } from "./part-files.js";
+
+/** A writer that begins after the bytes that an earlier one left, and can leave its own. Without a part it has nothing to leave. */
+export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
+  readonly offset: number;
+  readonly #store: BlobStore;
+  readonly #part: BlobPart | undefined;
+
+  constructor(store: BlobStore, mote: Mote, start: WriterStart) {
+    super(store, mote, start);
+    this.#store = store;
+    this.#part = start.part;
+    this.offset = start.offset ?? 0;
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#part === undefined) await this.abort();
+    else await this.keepAs(this.#store.parts.abandonedPath(this.#part.path));
+  }
+}
+
+/** Takes over the longest part that a dead or suspended writer left: copied into `part`, and hashed on the way. */
+export async function takeOver(
+  store: BlobStore,
+  part: BlobPart,
+  mote: Mote,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly digester: Digester; readonly offset: number }> {
+  const digester = createDigester(digestAlgorithm(mote.digest));
+  const left = longestPart(store, mote);
+  if (left === undefined) return { digester, offset: 0 };
+  const source = await store.openAt(left.path);
+  if (source === undefined) return { digester, offset: 0 };
+  const chunks = new FileChunks(source.fd, { start: 0, end: source.stats.size }, () => store.budget.chunkBytes);
+  let offset = 0;
+  try {
+    for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+      signal?.throwIfAborted();
+      const writing = asynchronousCalls.write(part.fd, chunk, offset);
+      digester.update(chunk);
+      await writing;
+      offset += chunk.byteLength;
+    }
+  } catch (error) {
+    throw fileFault(error, "write", part.path);
+  } finally {
+    await chunks.stop();
+    await store.calls.close(source.fd);
+  }
+  // Its bytes are in the new part, which outlives this process as well.
+  for (const { path } of leftParts(store, mote)) fs.rmSync(path, { force: true });
+  return { digester, offset };
+}
+
+function longestPart(store: BlobStore, mote: Mote): PartFile | undefined {
+  let longest: PartFile | undefined;
+  let length = 0;
+  for (const left of leftParts(store, mote)) {
+    const size = fs.lstatSync(left.path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size <= length || size > (mote.size ?? Number.POSITIVE_INFINITY)) continue;
+    longest = left;
+    length = size;
+  }
+  return longest;
+}
+
+function leftParts({ parts }: BlobStore, { digest }: Mote): PartFile[] {
+  return parts.list().filter((part) => part.kind === "part" && part.digest === digest && !parts.isAlive(part));
+}

@@ -1,0 +1,179 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestBytes, MoteError, type MoteFollower, type ResumableWriter } from "@mote/core";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { FileCache } from "../src/index.js";
+
+const bytes = new Uint8Array(1_000_000).map((_, n) => (n * 7) ^ (n >> 8));
+const mote = { digest: digestBytes(bytes), mediaType: "application/octet-stream", size: bytes.byteLength };
+let root: string;
+let cache: FileCache;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "mote-ingest-"));
+  cache = new FileCache(root);
+});
+afterEach(async () => {
+  await cache[Symbol.asyncDispose]();
+  rmSync(root, { recursive: true });
+});
+
+const ingested = () => readdirSync(join(root, ".mote/ingest"));
+const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
+async function fill(writer: ResumableWriter, end = bytes.byteLength) {
+  for (let at = writer.offset; at < end; at += 10_000)
+    await writer.write(bytes.subarray(at, Math.min(end, at + 10_000)));
+}
+async function collect(follower: MoteFollower | undefined) {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of follower ?? []) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+async function lead(): Promise<ResumableWriter> {
+  const writer = await cache.leadMote(mote);
+  if (writer === undefined) throw new Error("somebody else leads");
+  return writer;
+}
+
+it("a suspended write is continued from the byte it had, in another cache too", async () => {
+  for (const cut of [0, 0.1, 0.5, 0.9, 1]) {
+    const end = Math.floor(cut * bytes.byteLength);
+    const first = await cache.resumeMote(mote);
+    await fill(first, end);
+    await first.suspend();
+    expect(await cache.moteExists(mote.digest)).toBe(false);
+    await using other = new FileCache(root);
+    const second = await other.resumeMote(mote);
+    expect(second.offset).toBe(end);
+    await fill(second);
+    await second.close();
+    expect((await cache.find(mote.digest))?.size).toBe(bytes.byteLength);
+    expect(ingested()).toEqual([]);
+    await cache.removeMote(mote.digest);
+  }
+});
+
+it("an aborted resumable write leaves nothing", async () => {
+  const writer = await cache.resumeMote(mote);
+  await fill(writer, 500_000);
+  await writer.abort();
+  expect(ingested()).toEqual([]);
+  expect((await cache.resumeMote(mote)).offset).toBe(0);
+});
+
+it("a caller's abort leaves what came to be suspended", async () => {
+  const caller = new AbortController();
+  const writer = await cache.resumeMote(mote, { signal: caller.signal });
+  await fill(writer, 500_000);
+  caller.abort(new RangeError("enough"));
+  await expect(writer.write(bytes.subarray(500_000))).rejects.toBeInstanceOf(RangeError);
+  await writer.suspend();
+  expect((await cache.resumeMote(mote)).offset).toBe(500_000);
+});
+
+it("what is unfinished when the cache is disposed of can be resumed", async () => {
+  await fill(await cache.resumeMote(mote), 300_000);
+  await cache[Symbol.asyncDispose]();
+  await using next = new FileCache(root);
+  expect((await next.resumeMote(mote)).offset).toBe(300_000);
+});
+
+it("a part that was damaged meanwhile is refused, and the next write begins anew", async () => {
+  const first = await cache.resumeMote(mote);
+  await fill(first, 500_000);
+  await first.suspend();
+  const [part = ""] = ingested();
+  truncateSync(join(root, ".mote/ingest", part), 400_000);
+  writeFileSync(join(root, ".mote/ingest", part), "damage", { flag: "r+" });
+  const second = await cache.resumeMote(mote);
+  await fill(second);
+  await expect(second.close().catch(code)).resolves.toBe("MOTE_DIGEST_MISMATCH");
+  const third = await cache.resumeMote(mote);
+  expect(third.offset).toBe(0);
+  await fill(third);
+  await third.close();
+});
+
+it("prune keeps an unfinished write within its bounds, and prune(0) removes it", async () => {
+  const writer = await cache.resumeMote(mote);
+  await fill(writer, 500_000);
+  await writer.suspend();
+  await cache.prune(600_000);
+  expect(ingested().length).toBe(1);
+  await cache.prune(0);
+  expect(ingested()).toEqual([]);
+});
+
+it("one of several leads, and the others follow", async () => {
+  const writer = await lead();
+  expect(await cache.leadMote(mote)).toBe(undefined);
+  await using other = new FileCache(root);
+  expect(await other.leadMote(mote)).toBe(undefined);
+  const followers = [cache, other].map(async (each) => collect(await each.followMote(mote.digest)));
+  const late = collect(await other.followMote(mote.digest, { start: 123_456 }));
+  await fill(writer);
+  await writer.close();
+  for (const whole of await Promise.all(followers)) expect(whole.equals(bytes)).toBe(true);
+  expect((await late).equals(bytes.subarray(123_456))).toBe(true);
+  expect(await cache.leadMote(mote)).toBe(undefined);
+  expect((await collect(await cache.followMote(mote.digest))).equals(bytes)).toBe(true);
+  expect(ingested()).toEqual([]);
+});
+
+it("a follower gets bytes before the commit, and its end only after it", async () => {
+  const writer = await lead();
+  await writer.write(bytes.subarray(0, 10));
+  await using follower = await cache.followMote(mote.digest);
+  const chunks = follower?.[Symbol.asyncIterator]();
+  expect((await chunks?.next())?.value?.byteLength).toBe(10);
+  await writer.write(bytes.subarray(10));
+  let came = 10;
+  while (came < bytes.byteLength) came += (await chunks?.next())?.value?.byteLength ?? 0;
+  const end = chunks?.next();
+  const first = await Promise.race([end, writer.close().then(() => "committed")]);
+  expect(first).toBe("committed");
+  expect((await end)?.done).toBe(true);
+});
+
+it("a follower is told when the writer gives up, and whoever leads next has its bytes", async () => {
+  const writer = await lead();
+  await fill(writer, 500_000);
+  const follower = collect(await cache.followMote(mote.digest));
+  await writer.suspend();
+  await expect(follower.catch(code)).resolves.toBe("MOTE_WRITER_GONE");
+  const next = await lead();
+  expect(next.offset).toBe(500_000);
+  await fill(next);
+  await next.close();
+});
+
+it("nobody follows what nobody writes", async () => {
+  expect(await cache.followMote(mote.digest)).toBe(undefined);
+});
+
+it("an aborted follower rejects with the signal's reason", async () => {
+  const writer = await lead();
+  const caller = new AbortController();
+  const follower = collect(await cache.followMote(mote.digest, { signal: caller.signal }));
+  caller.abort(new RangeError("enough"));
+  await expect(follower).rejects.toBeInstanceOf(RangeError);
+  await writer.abort();
+});
+
+it("a writer whose part was taken away commits all the same", async () => {
+  const writer = await cache.resumeMote(mote);
+  await fill(writer);
+  for (const name of ingested()) rmSync(join(root, ".mote/ingest", name));
+  await writer.close();
+  expect(statSync(cache.moteRef(mote.digest)).size).toBe(bytes.byteLength);
+});
+
+it("a cache whose folder was removed makes it again at the next write", async () => {
+  await cache.initialize();
+  rmSync(root, { recursive: true });
+  await cache.createMote(mote.digest, mote.mediaType);
+  await using writer = await cache.moteWriter(mote.digest);
+  await writer.write(bytes);
+  await writer.close();
+  expect((await cache.find(mote.digest))?.size).toBe(bytes.byteLength);
+});
