@@ -17,7 +17,7 @@ export interface TestServer extends AsyncDisposable {
   count(method: string, pathEnd?: string): number;
 }
 
-export type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+export type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 export async function serve(answer: Answer): Promise<TestServer> {
   const seen: Seen[] = [];
