@@ -149,28 +149,28 @@ class TreePages {
   children(number: number, kind: "branch" | "leaf"): number[] | undefined {
     const page = this.#page;
     if (!this.#read(number, page) || readCount(page, 0) !== number) return undefined;
-    if ((page.readUInt16LE(18) & anyPage) !== pageFlags[kind]) return undefined;
+    if ((readShort(page, 18) & anyPage) !== pageFlags[kind]) return undefined;
 
     const room = page.length - headerSize;
-    const lower = page.readUInt16LE(20);
-    const upper = page.readUInt16LE(22);
+    const lower = readShort(page, 20);
+    const upper = readShort(page, 22);
     if (lower > upper || upper > room || lower % 2 !== 0 || lower === 0) return undefined;
     const children: number[] = [];
-    let before: { readonly start: number; readonly end: number } | undefined;
+    let keyStart = 0;
+    let keyEnd = 0;
     for (let at = 0; at < lower; at += 2) {
-      const node = page.readUInt16LE(headerSize + at);
+      const node = readShort(page, headerSize + at);
       const start = headerSize + node + nodeSize;
       if (node < upper || start > page.length) return undefined;
-      const end = start + page.readUInt16LE(start - 2);
+      const end = start + readShort(page, start - 2);
       if (end > page.length) return undefined;
-      if (kind === "branch")
-        children.push(page.readUInt32LE(start - nodeSize) + page.readUInt16LE(start - 4) * 2 ** 32);
+      if (kind === "branch") children.push(page.readUInt32LE(start - nodeSize) + readShort(page, start - 4) * 2 ** 32);
       else if (!this.#hasData(start - nodeSize, end)) return undefined;
-      if (before !== undefined && this.#tree.isOrdered) {
-        if (page.compare(page, before.start, before.end, start, end) <= 0) return undefined;
-      }
-      // A branch's first key may be empty: it stands for all that is below the second.
-      if (kind === "leaf" || at > 0) before = { start, end };
+      // A branch's first key may be empty, as it stands for all that is below the second.
+      const hasBefore = kind === "leaf" ? at > 0 : at > 2;
+      if (hasBefore && this.#tree.isOrdered && !isBefore(page, keyStart, keyEnd, start, end)) return undefined;
+      keyStart = start;
+      keyEnd = end;
     }
     return children;
   }
@@ -179,7 +179,7 @@ class TreePages {
   #hasData(node: number, at: number): boolean {
     const page = this.#page;
     const size = page.readUInt32LE(node);
-    const isBig = (page.readUInt16LE(node + 4) & bigData) !== 0;
+    const isBig = (readShort(page, node + 4) & bigData) !== 0;
     if (!isBig) return at + size <= page.length;
     return at + 8 <= page.length && this.#isOverflow(readCount(page, at), size);
   }
@@ -194,4 +194,18 @@ class TreePages {
     if (number < 2 || number > this.#meta.lastPage) return false;
     return readSync(this.#fd, into, 0, into.length, number * this.#meta.pageSize) === into.length;
   }
+}
+
+function readShort(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+}
+
+/** Whether the first key comes before the second: a loop, as thousands are compared and they differ early. */
+function isBefore(bytes: Uint8Array, start: number, end: number, otherStart: number, otherEnd: number): boolean {
+  const length = Math.min(end - start, otherEnd - otherStart);
+  for (let at = 0; at < length; at++) {
+    const difference = (bytes[start + at] ?? 0) - (bytes[otherStart + at] ?? 0);
+    if (difference !== 0) return difference < 0;
+  }
+  return end - start < otherEnd - otherStart;
 }

@@ -88,11 +88,10 @@ export class LmdbRows implements FactRows {
     this.#db.removeSync(this.#formKey(untransformed, form));
   }
 
-  *sightings(place: Place): Generator<Sighting> {
+  sightings(place: Place): Sighting[] {
     const newest = this.#newest(place);
-    if (newest === undefined) return;
-    yield* newest.sightings;
-    if (newest.more) yield* this.#older(place);
+    if (newest === undefined) return [];
+    return newest.more ? [...newest.sightings, ...this.#older(place)] : newest.sightings;
   }
 
   updateSighting(

@@ -7,6 +7,10 @@ const rawLengths: readonly number[] = [32, 48, 64];
 export class RowWriter {
   #bytes = Buffer.allocUnsafe(256);
   #length = 0;
+  /** A look-up writes one digest into several keys. */
+  #lastDigest: Digest | undefined;
+  readonly #lastDigestBytes = Buffer.alloc(1 + 64);
+  #lastDigestLength = 0;
 
   byte(value: number): this {
     this.#reserve(1);
@@ -28,10 +32,14 @@ export class RowWriter {
   }
 
   digest(digest: Digest): this {
-    const algorithm = algorithms.indexOf(digestAlgorithm(digest));
-    this.#reserve(1 + 64);
-    this.#bytes[this.#length++] = algorithm;
-    this.#length += this.#bytes.write(digestEncoded(digest), this.#length, "hex");
+    if (digest !== this.#lastDigest) {
+      this.#lastDigestBytes[0] = algorithms.indexOf(digestAlgorithm(digest));
+      this.#lastDigestLength = 1 + this.#lastDigestBytes.write(digestEncoded(digest), 1, "hex");
+      this.#lastDigest = digest;
+    }
+    this.#reserve(this.#lastDigestLength);
+    this.#lastDigestBytes.copy(this.#bytes, this.#length, 0, this.#lastDigestLength);
+    this.#length += this.#lastDigestLength;
     return this;
   }
 

@@ -1,37 +1,50 @@
 import { type CandidateOptions, type ReplacementCandidate, UNKNOWN_TRANSFORMER } from "./blob-info-cache.js";
 import type { Digest } from "./digest.js";
-import type { FactReader, Place } from "./fact-rows.js";
+import type { DigestRow, FactReader, Place } from "./fact-rows.js";
 import { type CandidateRow, rankCandidates } from "./rank-candidates.js";
 
 /** Fetches a store's rows for `candidateLocations` and ranks them. Locations last seen before `oldestMs` are left out. */
 export function findCandidates(
   rows: FactReader,
   place: Place,
-  options: CandidateOptions & { readonly oldestMs?: number | undefined },
+  options: CandidateOptions,
+  oldestMs: number,
 ): ReplacementCandidate[] {
-  const { canSubstitute, includeUnknownLocations, oldestMs = Number.NEGATIVE_INFINITY } = options;
-  const asked = rows.digestRow(place.digest);
-  const untransformed = canSubstitute ? asked?.pair?.untransformed : undefined;
-
   const found: CandidateRow[] = [];
-  const collect = (digest: Digest) => {
-    const row = digest === place.digest ? asked : rows.digestRow(digest);
+  const collect = (at: Place, row: DigestRow | undefined) => {
+    const { digest } = at;
     const transformerName = row?.transformer?.name ?? UNKNOWN_TRANSFORMER;
     const before = found.length;
-    for (const { location, gone, sequence, lastSeenMs } of rows.sightings({ ...place, digest })) {
-      if (!gone && lastSeenMs >= oldestMs) found.push({ digest, transformerName, location, lastSeenMs, sequence });
+    for (const { location, gone, sequence, lastSeenMs } of rows.sightings(at)) {
+      if (gone || lastSeenMs < oldestMs) continue;
+      found.push({ candidate: { digest, transformerName, location, lastSeenMs }, sequence });
     }
-    if (found.length === before && includeUnknownLocations && row !== undefined) {
-      found.push({ digest, transformerName });
+    if (found.length === before && options.includeUnknownLocations && row !== undefined) {
+      found.push({ candidate: { digest, transformerName }, sequence: 0 });
     }
   };
 
-  collect(place.digest);
-  if (untransformed !== undefined) {
-    for (const form of rows.forms(untransformed)) {
-      if (form !== place.digest && form !== untransformed) collect(form);
-    }
-    if (untransformed !== place.digest) collect(untransformed);
+  const row = rows.digestRow(place.digest);
+  collect(place, row);
+  const untransformed = options.canSubstitute ? row?.pair?.untransformed : undefined;
+  for (const form of substitutes(rows, place.digest, untransformed)) {
+    collect({ ...place, digest: form }, rows.digestRow(form));
   }
-  return rankCandidates(found, { ...options, asked: place.digest, untransformed });
+  return rankCandidates(found, {
+    asked: place.digest,
+    untransformed,
+    max: options.max,
+    includeUnknownLocations: options.includeUnknownLocations,
+    requiredTransformers: options.requiredTransformers,
+    preferredTransformers: options.preferredTransformers,
+  });
+}
+
+/** The other forms of the content whose plain form is `untransformed`. */
+function substitutes(rows: FactReader, asked: Digest, untransformed: Digest | undefined): Iterable<Digest> {
+  if (untransformed === undefined) return [];
+  const digests = new Set(rows.forms(untransformed));
+  digests.add(untransformed);
+  digests.delete(asked);
+  return digests;
 }

@@ -5,9 +5,10 @@ import { transformerServes } from "./transformer-name.js";
 /** Candidates without a location that are named at most. */
 const maxUnknownLocations = 2;
 
-/** A candidate as a store has it. `sequence` is its place in the store's order of time; a candidate without location has none. */
-export interface CandidateRow extends ReplacementCandidate {
-  readonly sequence?: number;
+/** A candidate as a store has it. `sequence` is its place in the store's order of time, 0 without a location. */
+export interface CandidateRow {
+  readonly candidate: ReplacementCandidate;
+  readonly sequence: number;
 }
 
 export interface RankOptions
@@ -23,36 +24,31 @@ export interface RankOptions
  * preference, then newest first, ties by digest and location. Known locations come before unknown ones.
  */
 export function rankCandidates(rows: readonly CandidateRow[], options: RankOptions): ReplacementCandidate[] {
-  const { asked, untransformed, requiredTransformers: required, preferredTransformers: preferred } = options;
-  const { max = Number.POSITIVE_INFINITY } = options;
-
-  const group = (row: CandidateRow) => (row.digest === asked ? 0 : row.digest === untransformed ? 2 : 1);
-  const preference = (row: CandidateRow) => {
-    const place = preferred?.findIndex((wanted) => transformerServes(row.transformerName, wanted)) ?? -1;
-    return place < 0 ? Number.MAX_SAFE_INTEGER : place;
-  };
-  const compare = (a: CandidateRow, b: CandidateRow) =>
-    group(a) - group(b) ||
-    (preferred === undefined ? 0 : preference(a) - preference(b)) ||
-    (b.sequence ?? 0) - (a.sequence ?? 0) ||
-    compareText(a.digest, b.digest) ||
-    compareText(a.location ?? "", b.location ?? "");
-
+  const { max = Number.POSITIVE_INFINITY, requiredTransformers: required } = options;
   const serving =
     required === undefined
       ? [...rows]
-      : rows.filter((row) => required.some((wanted) => transformerServes(row.transformerName, wanted)));
-  serving.sort(compare);
+      : rows.filter(({ candidate }) => required.some((wanted) => transformerServes(candidate.transformerName, wanted)));
+  const ranked = serving.sort(comparison(options)).map(({ candidate }) => candidate);
 
-  const known = serving.filter((row) => row.location !== undefined).slice(0, max);
-  if (!options.includeUnknownLocations) return known.map(withoutSequence);
+  const known = ranked.filter(({ location }) => location !== undefined).slice(0, max);
+  if (!options.includeUnknownLocations) return known;
   const room = Math.min(maxUnknownLocations, max - known.length);
-  const unknown = serving.filter((row) => row.location === undefined).slice(0, room);
-  return [...known, ...unknown].map(withoutSequence);
+  return [...known, ...ranked.filter(({ location }) => location === undefined).slice(0, room)];
 }
 
-function withoutSequence({ sequence: _, ...candidate }: CandidateRow): ReplacementCandidate {
-  return candidate;
+function comparison({ asked, untransformed, preferredTransformers: preferred }: RankOptions) {
+  const group = ({ digest }: ReplacementCandidate) => (digest === asked ? 0 : digest === untransformed ? 2 : 1);
+  const preference = ({ transformerName }: ReplacementCandidate) => {
+    const place = preferred?.findIndex((wanted) => transformerServes(transformerName, wanted)) ?? -1;
+    return place < 0 ? Number.MAX_SAFE_INTEGER : place;
+  };
+  return (a: CandidateRow, b: CandidateRow) =>
+    group(a.candidate) - group(b.candidate) ||
+    preference(a.candidate) - preference(b.candidate) ||
+    b.sequence - a.sequence ||
+    compareText(a.candidate.digest, b.candidate.digest) ||
+    compareText(a.candidate.location ?? "", b.candidate.location ?? "");
 }
 
 function compareText(a: string, b: string): number {

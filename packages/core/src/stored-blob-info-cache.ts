@@ -108,10 +108,8 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const place = { transport: checkText(transport), scope: checkText(scope), digest: parseDigest(digest) };
     checkBound("max", options.max);
     this.#assertUsable(options);
-    const oldestMs = this.#maxAgeMs === Number.POSITIVE_INFINITY ? undefined : this.#now() - this.#maxAgeMs;
-    const found = await this.#use((storage) =>
-      storage.read((rows) => findCandidates(rows, place, { ...options, oldestMs })),
-    );
+    const oldestMs = this.#maxAgeMs === Number.POSITIVE_INFINITY ? 0 : this.#now() - this.#maxAgeMs;
+    const found = await this.#use((storage) => storage.read((rows) => findCandidates(rows, place, options, oldestMs)));
     this.#lookups++;
     if (found.length > 0) this.#hits++;
     return found;
