@@ -11,7 +11,7 @@ const mayImport = {
   registry: { packages: ["core"], modules: ["undici"] },
   layout: { packages: ["core"], modules: ["modern-tar"] },
   transfer: { packages: ["core"], modules: ["p-limit"], builtins: [] },
-  server: { packages: ["core"], modules: ["hono", "@hono/node-server"] },
+  server: { packages: ["core"], modules: [] },
   conformance: { packages: ["core"], modules: ["fast-check"] },
 };
 

@@ -16,6 +16,8 @@ export interface Comparison {
   readonly peer: Contender;
   /** The least that mote's rate should be, as a multiple of the peer's. */
   readonly goal?: number;
+  /** The least that mote's rate should be, whatever the peer's. */
+  readonly goalPerSecond?: number;
 }
 
 export interface Outcome {
@@ -26,12 +28,13 @@ export interface Outcome {
   readonly peerPerSecond: number;
   /** mote's rate over the peer's, pair by pair. */
   readonly ratio: { readonly median: number; readonly min: number; readonly max: number };
-  readonly goal?: number;
+  /** What the goal asks for, and whether it was met. */
+  readonly goal?: { readonly text: string; readonly met: boolean };
 }
 
 /** Runs the two in turn, `pairs` times after one warm-up that is not counted: the machine's drift hits both alike. */
 export async function compare(comparison: Comparison, pairs: number): Promise<Outcome> {
-  const { title, unit, amount, mote, peer, goal } = comparison;
+  const { title, unit, amount, mote, peer } = comparison;
   const moteSeconds: number[] = [];
   const peerSeconds: number[] = [];
   await time(mote);
@@ -45,15 +48,22 @@ export async function compare(comparison: Comparison, pairs: number): Promise<Ou
     peerSeconds.push(first === mote ? secondSeconds : firstSeconds);
   }
   const ratios = peerSeconds.map((seconds, pair) => seconds / (moteSeconds[pair] ?? Number.NaN));
-  return {
+  const outcome: Outcome = {
     title,
     unit,
     motePerSecond: amount / median(moteSeconds),
     peer: peer.name,
     peerPerSecond: amount / median(peerSeconds),
     ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
-    ...(goal === undefined ? {} : { goal }),
   };
+  const goal = judge(comparison, outcome);
+  return goal ? { ...outcome, goal } : outcome;
+}
+
+function judge({ goal, goalPerSecond }: Comparison, { ratio, motePerSecond }: Outcome): Outcome["goal"] {
+  if (goal !== undefined) return { text: `× ${goal}`, met: ratio.median >= goal };
+  if (goalPerSecond === undefined) return undefined;
+  return { text: `${goalPerSecond.toLocaleString("en")}/s`, met: motePerSecond >= goalPerSecond };
 }
 
 async function time(contender: Contender): Promise<number> {

@@ -46,7 +46,7 @@ function show(outcome: Outcome): void {
     return;
   }
   const { title, unit, motePerSecond, peer, peerPerSecond, ratio, goal } = outcome;
-  const verdict = goal === undefined ? "" : ratio.median >= goal ? `  (goal ${goal}: met)` : `  (goal ${goal}: MISSED)`;
+  const verdict = goal === undefined ? "" : `  (goal ${goal.text}: ${goal.met ? "met" : "MISSED"})`;
   console.log(
     `  ${title.padEnd(44)} ${rate(motePerSecond, unit)}  ${peer} ${rate(peerPerSecond, unit)}` +
       `  × ${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})${verdict}`,

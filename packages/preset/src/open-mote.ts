@@ -218,7 +218,9 @@ function readMovable(text: string): Ref {
 
 /** A registry's reference without scheme, as people write it; of anything else the whole, with its folder's full path. */
 function nameInCache(ref: Ref): string {
-  return ref.transport === "docker" ? formatRef(ref) : formatRef({ ...ref, path: resolve(ref.path) }, { scheme: true });
+  return ref.transport === "docker"
+    ? formatRef(ref, { scheme: false })
+    : formatRef({ ...ref, path: resolve(ref.path) }, { scheme: true });
 }
 
 /** The registry that a name in the cache came from, if it came from one. */
