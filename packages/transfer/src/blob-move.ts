@@ -1,11 +1,13 @@
 import {
   type ContentDestination,
+  type ContentSource,
   type Digest,
   isNotFound,
   type MoteCache,
   MoteError,
   type MoteErrorCode,
   NilCache,
+  type Ref,
 } from "@mote/core";
 import { CacheFault, isMismatch, readingCache } from "./cache-fault.js";
 import { CachedChunks } from "./cached-chunks.js";
@@ -36,6 +38,9 @@ export class BlobMove {
     this.#size = blob.descriptor.size;
     this.#signal = job.ownSignal();
   }
+
+  /** Whether bytes came from another place than the source: then it is not known to have all of them. */
+  #switched = false;
 
   async run(): Promise<void> {
     const digest = this.#digest;
@@ -209,11 +214,27 @@ export class BlobMove {
       throw error;
     }
     if (fetchedBytes > 0 || this.#size === 0) tallies.add("fetched", fetchedBytes);
-    await this.#locations.recordFetched(this.#blob);
+    if (!this.#switched) await this.#locations.recordFetched(this.#blob);
     await sending?.delivered();
     if (sending !== undefined) return "copied";
     if (destination === undefined) return "fetched";
     return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#fetch(new NilCache());
+  }
+
+  /** The source, and after it other places where the blob was seen. */
+  async *#sources(): AsyncGenerator<ContentSource, void, undefined> {
+    const { source, openSource } = this.#job;
+    yield source;
+    if (openSource === undefined) return;
+    for (const ref of await this.#locations.elsewhere(this.#blob)) {
+      const other = await openOrWarn(this.#job, openSource, ref, this.#digest);
+      if (other === undefined) continue;
+      try {
+        yield other;
+      } finally {
+        await other[Symbol.asyncDispose]?.();
+      }
+    }
   }
 
   /** A part of an earlier attempt that was damaged meanwhile shows in the digest; then all of it comes anew. */
@@ -227,7 +248,12 @@ export class BlobMove {
     let resumedAt = 0;
     const fetch = () =>
       fetchIntoCache({
-        source: this.#job.source,
+        sources: () => this.#sources(),
+        onSwitch: (error, offset) => {
+          this.#switched = true;
+          this.#job.warn(`${digest} is read on at another place`, error, digest);
+          this.#job.emit({ type: "resume", digest, size, offset });
+        },
         cache,
         descriptor: this.#blob.descriptor,
         signal,
@@ -259,6 +285,20 @@ export class BlobMove {
   async #send(destination: ContentDestination, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
     await this.#locations.recordSent(this.#blob);
+  }
+}
+
+async function openOrWarn(
+  job: Job,
+  openSource: NonNullable<Job["openSource"]>,
+  ref: Ref,
+  digest: Digest,
+): Promise<ContentSource | undefined> {
+  try {
+    return await openSource(ref);
+  } catch (error) {
+    job.warn(`another place of ${digest} cannot be opened`, error, digest);
+    return undefined;
   }
 }
 

@@ -1,10 +1,20 @@
-import type { ContentSource, Descriptor, MoteCache, MoteWriter, ResumableWriter } from "@mote/core";
+import {
+  type ContentSource,
+  type Descriptor,
+  type MoteCache,
+  MoteError,
+  type MoteWriter,
+  type ResumableWriter,
+} from "@mote/core";
 import { CacheFault, isMismatch } from "./cache-fault.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
 
 export interface Fetch {
-  readonly source: ContentSource;
+  /** Where the blob is read, and where it is read on if that fails. Taken one after another, as they are needed. */
+  readonly sources: () => AsyncIterable<ContentSource>;
+  /** Called when one source has failed and the next is asked from that byte on. */
+  readonly onSwitch: (error: unknown, offset: number) => void;
   readonly cache: MoteCache;
   readonly descriptor: Descriptor;
   readonly signal: AbortSignal;
@@ -51,11 +61,34 @@ async function openWriter({ cache, descriptor, signal }: Fetch): Promise<MoteWri
   return writingCache(cache.resumeMote?.(mote, { signal }) ?? cache.moteWriter(digest, { signal }), signal);
 }
 
-/** The cache's writer verifies, so the source need not. */
-async function* chunksFrom({ source, descriptor, signal }: Fetch, start: number): AsyncGenerator<Uint8Array> {
-  if (start === descriptor.size) return;
-  await using reader = await source.blob(descriptor, { start, verifyOnRead: false, signal });
-  yield* reader;
+/** The cache's writer verifies, so the sources need not. Another source goes on at the very byte where the last one failed. */
+async function* chunksFrom(fetch: Fetch, start: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const { sources, descriptor, signal, onSwitch } = fetch;
+  let position = start;
+  let failure: { readonly first: unknown; readonly last: unknown } | undefined;
+  if (position === descriptor.size) return;
+  for await (const source of sources()) {
+    if (failure !== undefined) onSwitch(failure.last, position);
+    try {
+      await using reader = await source.blob(descriptor, { start: position, verifyOnRead: false, signal });
+      for await (const chunk of reader) {
+        position += chunk.byteLength;
+        yield chunk;
+      }
+      if (position >= descriptor.size) return;
+      throw endedEarly(descriptor, position);
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = { first: failure?.first ?? error, last: error };
+    }
+  }
+  throw failure?.first;
+}
+
+function endedEarly({ digest, size }: Descriptor, position: number): MoteError {
+  return new MoteError("MOTE_SIZE_MISMATCH", `the source ended ${digest} after ${position} of ${size} bytes`, {
+    details: { digest, expected: size, actual: position },
+  });
 }
 
 async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -5,6 +5,7 @@ import {
   type Logger,
   type MoteCache,
   MoteError,
+  type Ref,
 } from "@mote/core";
 import type { TransferEvent } from "./events.js";
 import { Tallies } from "./report.js";
@@ -15,6 +16,7 @@ export interface JobParts {
   readonly cache: MoteCache;
   readonly logger: Logger;
   readonly concurrency: number;
+  readonly openSource: ((ref: Ref) => ContentSource | Promise<ContentSource>) | undefined;
   readonly onEvent: ((event: TransferEvent) => void) | undefined;
   /** The caller's. */
   readonly signal: AbortSignal | undefined;
@@ -27,6 +29,7 @@ export class Job {
   readonly cache: MoteCache;
   readonly logger: Logger;
   readonly concurrency: number;
+  readonly openSource: JobParts["openSource"];
   readonly tallies = new Tallies();
   readonly warnings: string[] = [];
   /** Aborted by the caller, or by the first failure; its reason is what the transfer rejects with. */
@@ -41,6 +44,7 @@ export class Job {
     this.cache = parts.cache;
     this.logger = parts.logger;
     this.concurrency = parts.concurrency;
+    this.openSource = parts.openSource;
     this.#onEvent = parts.onEvent;
     this.signal = parts.signal ? AbortSignal.any([parts.signal, this.#stop.signal]) : this.#stop.signal;
   }

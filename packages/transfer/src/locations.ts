@@ -36,6 +36,20 @@ export class Locations {
     return [...byRepository.values()].reverse().slice(0, maxCandidates);
   }
 
+  /** Other places than the source where the blob was seen, newest first. */
+  async elsewhere({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
+    const { ref } = this.#job.source;
+    if (ref === undefined || this.#locator === undefined) return [];
+    try {
+      const signal = this.#job.ownSignal();
+      const known = await this.#locator.locateLayer(descriptor, ref, { matchRegistry: false, signal });
+      return known.filter((other) => !isOnePlace(other, ref)).slice(0, maxCandidates);
+    } catch (error) {
+      this.#report(`places of ${descriptor.digest} cannot be looked up`, error);
+      return [];
+    }
+  }
+
   /** The blob has come from the source, and was verified here. */
   recordFetched({ descriptor, from }: PlannedBlob): Promise<void> {
     return this.#record(descriptor, from);
@@ -58,4 +72,11 @@ export class Locations {
   #report(message: string, error: unknown): void {
     this.#job.logger.warn(`${message}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+function isOnePlace(a: Ref, b: Ref): boolean {
+  if (a.transport === "docker" && b.transport === "docker") {
+    return a.registry === b.registry && a.repository === b.repository;
+  }
+  return "path" in a && "path" in b && a.transport === b.transport && a.path === b.path;
 }

@@ -46,6 +46,8 @@ export interface TransferOptions {
   /** With `refCodec`: learns where blobs were verified to be, and is asked for places to mount from. */
   readonly bic?: BlobInfoCache | undefined;
   readonly refCodec?: RefCodec | undefined;
+  /** With `bic`: opens another place where a blob was seen, to read on there when the source fails. It is disposed of after use. */
+  readonly openSource?: ((ref: Ref) => ContentSource | Promise<ContentSource>) | undefined;
   /** As the source resolves them. */
   readonly refs: readonly (Ref | string)[];
   /**
@@ -79,9 +81,9 @@ export async function transfer(options: TransferOptions): Promise<TransferReport
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new TypeError("concurrency must be a whole number from 1");
   if (tags.length > refs.length) throw new TypeError("there are more tags than refs");
-  const { logger = silentLogger, onEvent } = options;
+  const { logger = silentLogger, onEvent, openSource } = options;
   const platform = typeof options.platform === "string" ? parsePlatform(options.platform) : options.platform;
-  const job = new Job({ source, destination, cache, logger, concurrency, onEvent, signal });
+  const job = new Job({ source, destination, cache, logger, concurrency, openSource, onEvent, signal });
   try {
     return await run(job, { ...options, platform });
   } catch (error) {

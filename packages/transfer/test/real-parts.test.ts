@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryBlobInfoCache } from "@mote/bic-memory";
-import { type Descriptor, type Digest, LayerLocator, MoteError, type RegistryRef } from "@mote/core";
+import { type Descriptor, type Digest, LayerLocator, MoteError, type Ref, type RegistryRef } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { LayoutDestination, LayoutSource } from "@mote/layout";
 import { refCodec } from "@mote/ref";
@@ -181,5 +181,47 @@ describe("with a blob-info cache, a transfer", () => {
     destination.ref = place("two.example", "copy");
     const report = await transfer({ source, destination, cache, bic, refCodec, refs: ["v1"] });
     expect(report.copied.count).toBe(2);
+  });
+
+  it("reads a blob on at another place where it was seen, at the byte where the source failed", async () => {
+    const bic = new MemoryBlobInfoCache();
+    const image = addImage(source, "v1", [5000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    const mirror = new MemorySource();
+    addImage(mirror, "v1", [5000]);
+    source.ref = place("one.example", "app");
+    const locator = new LayerLocator(bic, refCodec);
+    await locator.recordLayerSource(layer, place("two.example", "mirror"));
+    await locator.recordLayerSource(layer, place("closed.example", "mirror"));
+    await locator.recordLayerSource(layer, place("one.example", "app"));
+    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+    const opened: string[] = [];
+    const openSource = (ref: Ref) => {
+      opened.push(refCodec.format(ref));
+      if (ref.transport === "docker" && ref.registry === "two.example") return mirror;
+      throw new MoteError("MOTE_UNAUTHORIZED", "not you");
+    };
+    const destination = new MemoryDestination();
+    const report = await transfer({ source, destination, cache, bic, refCodec, openSource, refs: ["v1"] });
+    expect(opened).toEqual(["closed.example/mirror:latest", "two.example/mirror:latest"]);
+    expect(source.asked.filter(({ digest }) => digest === layer.digest)).toEqual([{ digest: layer.digest, start: 0 }]);
+    expect(mirror.asked).toEqual([{ digest: layer.digest, start: 3000 }]);
+    expect(destination.contents.get(layer.digest)).toEqual(source.contents.get(layer.digest));
+    expect(report.warnings).toHaveLength(2);
+    expect(report.fetched.count).toBe(2);
+  });
+
+  it("fails with the source's own error where the other places fail too", async () => {
+    const bic = new MemoryBlobInfoCache();
+    const image = addImage(source, "v1", [5000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    source.ref = place("one.example", "app");
+    await new LayerLocator(bic, refCodec).recordLayerSource(layer, place("two.example", "mirror"));
+    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+    const openSource = () => new MemorySource();
+    const parts = { source, cache, bic, refCodec, openSource, refs: ["v1"] };
+    await expect(transfer(parts)).rejects.toMatchObject({ code: "MOTE_UNREACHABLE" });
   });
 });
