@@ -108,7 +108,7 @@ export class Connections {
   }
 
   async #openProxied(): Promise<Dispatcher> {
-    const { default: EnvHttpProxyAgent } = await import("undici/lib/dispatcher/env-http-proxy-agent.js");
+    const { EnvHttpProxyAgent } = await import("undici");
     const connect = this.#connect();
     return new EnvHttpProxyAgent({
       ...this.#timeouts(),

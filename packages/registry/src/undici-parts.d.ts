@@ -1,14 +1,10 @@
 /**
- * The two parts of undici that are used here, by their files: its entry point also loads fetch, WebSocket and caches, and so
- * takes three times as long to start. undici is pinned to an exact version for it.
+ * The parts of undici that every request needs, by their files: its entry point also loads fetch, WebSocket and caches, and
+ * so takes three times as long to start. undici is pinned to an exact version for it.
  */
 declare module "undici/lib/dispatcher/agent.js" {
   import { Agent } from "undici";
   export default Agent;
-}
-declare module "undici/lib/dispatcher/env-http-proxy-agent.js" {
-  import { EnvHttpProxyAgent } from "undici";
-  export default EnvHttpProxyAgent;
 }
 declare module "undici/lib/api/api-request.js" {
   import type { Dispatcher } from "undici";

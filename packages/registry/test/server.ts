@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 
 export interface Seen {
@@ -19,13 +20,15 @@ export interface TestServer extends AsyncDisposable {
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-export async function serve(answer: Answer): Promise<TestServer> {
+/** With `tls`, it speaks TLS. */
+export async function serve(answer: Answer, tls?: ServerOptions): Promise<TestServer> {
   const seen: Seen[] = [];
   const listener: RequestListener = (request, response) => {
     seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });
     Promise.resolve(answer(request, response)).catch((error) => response.destroy(error));
   };
-  const server: Server = createServer(listener).listen(0, "127.0.0.1");
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {

@@ -1,0 +1,107 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import type { ServerOptions } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
+import { afterEach, describe, expect, it } from "vitest";
+import { RegistryClient, type RegistryClientOptions, RegistryRepository } from "../src/index.js";
+import { refuse, sendRange } from "./fake-registry.js";
+import { makeImage } from "./image.js";
+import { codeOf } from "./outcome.js";
+import { type Answer, serve } from "./server.js";
+
+const skip = spawnSync("openssl", ["version"]).status !== 0;
+const needs = skip ? " (install openssl)" : "";
+const image = makeImage(100);
+
+/** A key and a certificate for 127.0.0.1 that nobody has signed but itself. */
+function certificate(name: string): { key: string; cert: string } {
+  const folder = mkdtempSync(join(tmpdir(), "mote-tls-"));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
+  const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  execFileSync("openssl", ["req", ...kind, "-keyout", key, "-out", cert, ...subject], { stdio: "ignore" });
+  const pems = { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
+  rmSync(folder, { recursive: true });
+  return pems;
+}
+
+const opened: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+
+async function secure(answer: Answer, tls: ServerOptions, options: RegistryClientOptions = {}) {
+  const server = await serve(answer, tls);
+  const client = new RegistryClient({ retryDelayMs: 1, ...options });
+  opened.push(server, client);
+  const place = { registry: server.host, repository: "a/b", scheme: "https" } as const;
+  return { server, repository: new RegistryRepository(client, place) };
+}
+
+describe.skipIf(skip)(`TLS${needs}`, () => {
+  const mine = skip ? { key: "", cert: "" } : certificate("registry");
+  const manifest: Answer = (request, response) => sendRange(request, response, image.manifestBytes);
+
+  it("is spoken with a certificate that is trusted, and with any where that is asked for", async () => {
+    const untrusted = await secure(manifest, mine);
+    await expect(untrusted.repository.manifest(image.manifest)).rejects.toMatchObject({
+      code: "MOTE_UNREACHABLE",
+      details: { reason: "DEPTH_ZERO_SELF_SIGNED_CERT" },
+    });
+    expect(untrusted.server.seen).toHaveLength(0);
+    for (const options of [{ ca: mine.cert }, { ca: [new TextEncoder().encode(mine.cert)] }, { insecure: true }]) {
+      const { repository } = await secure(manifest, mine, options);
+      expect(await repository.manifest(image.manifest)).toEqual(image.manifestBytes);
+    }
+  });
+
+  it("shows a client's certificate", async () => {
+    const client = certificate("ann");
+    const names: unknown[] = [];
+    const answer: Answer = (request, response) => {
+      names.push((request.socket as TLSSocket).getPeerCertificate().subject?.CN);
+      return manifest(request, response);
+    };
+    const tls = { ...mine, requestCert: true, ca: client.cert };
+    const { repository } = await secure(answer, tls, { ca: mine.cert, ...client });
+    await repository.manifest(image.manifest);
+    expect(names).toEqual(["ann"]);
+  });
+
+  it("is not left by a redirect to plain HTTP", async () => {
+    const plain = await serve(manifest);
+    opened.push(plain);
+    const { repository } = await secure(
+      (_, response) => response.writeHead(307, { location: `http://${plain.host}/` }).end(),
+      mine,
+      { ca: mine.cert },
+    );
+    expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_REGISTRY");
+    expect(plain.seen).toHaveLength(0);
+  });
+
+  it("is not left by credentials for a token service in plain HTTP", async () => {
+    const plain = await serve((_, response) => response.end('{"token":"x"}'));
+    opened.push(plain);
+    const { repository } = await secure(
+      (_, response) => refuse(response, 401, "X", { "www-authenticate": `Bearer realm="http://${plain.host}/token"` }),
+      mine,
+      {
+        ca: mine.cert,
+        credentials: { get: async () => ({ kind: "password", username: "ann", password: "s3cret" }) },
+      },
+    );
+    expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_REGISTRY");
+    expect(plain.seen).toHaveLength(0);
+  });
+
+  it("that is spoken where plain HTTP was meant is unreachable", async () => {
+    const server = await serve(manifest, mine);
+    const client = new RegistryClient({ retryDelayMs: 1, retries: 1 });
+    opened.push(server, client);
+    const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
+    expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_UNREACHABLE");
+  });
+});
