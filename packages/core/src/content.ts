@@ -42,4 +42,6 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
    * lists what it holds then lists it nameless. @throws MOTE_INVALID_NAME
    */
   tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void>;
+  /** Called after the last tag. A place that becomes visible in one piece, such as an archive, does so now. */
+  commit?(options?: Cancellable): Promise<void>;
 }

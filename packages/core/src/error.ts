@@ -22,6 +22,8 @@ export type MoteErrorCode =
   | "MOTE_CLOSED"
   /** A manifest, index or layout file that is no JSON, or not of the shape that its specification asks for. */
   | "MOTE_INVALID_MANIFEST"
+  /** An archive that is damaged, or that holds what has no place in one of content: devices, names that lead out of it. */
+  | "MOTE_INVALID_ARCHIVE"
   /** A document is larger than the bound set for it. */
   | "MOTE_TOO_LARGE"
   /** No platform of the index is the one asked for. */

@@ -110,6 +110,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
     await job.forEach(graph.blobs, (blob) => new BlobMove(job, locations, blob).run());
     await putManifests(job, graph);
     for (const { name, descriptor } of roots) await setName(job, name, descriptor);
+    await job.destination?.commit?.({ signal: job.signal });
   } finally {
     await lease?.release().catch((error: unknown) => job.warn("the cache cannot let go of what was moved", error));
   }
