@@ -15,6 +15,7 @@ const newestCount = 16;
 const nothing = Buffer.from([0]);
 const hasPair = 1;
 const hasTransformer = 2;
+const isImplied = 4;
 
 /** Transport and scope, which stand in keys by a hash. */
 interface Scope {
@@ -65,7 +66,11 @@ export class LmdbRows implements FactRows {
       return;
     }
     const bytes = this.#row.clear();
-    bytes.byte((pair === undefined ? 0 : hasPair) | (transformer === undefined ? 0 : hasTransformer));
+    bytes.byte(
+      (pair === undefined ? 0 : hasPair) |
+        (pair?.implied ? isImplied : 0) |
+        (transformer === undefined ? 0 : hasTransformer),
+    );
     if (pair !== undefined) bytes.number(pair.sequence).number(pair.lastSeenMs).digest(pair.untransformed);
     if (transformer !== undefined) {
       bytes.number(transformer.sequence).number(transformer.lastSeenMs).text(transformer.name);
@@ -273,14 +278,15 @@ function scopeText({ transport, scope }: Place): string {
 
 function readDigestRow(reader: RowReader): DigestRow {
   const flags = reader.byte();
-  return {
-    ...(flags & hasPair
-      ? { pair: { sequence: reader.number(), lastSeenMs: reader.number(), untransformed: reader.digest() } }
-      : {}),
-    ...(flags & hasTransformer
-      ? { transformer: { sequence: reader.number(), lastSeenMs: reader.number(), name: reader.text() } }
-      : {}),
-  };
+  const pair = flags & hasPair ? readPair(reader, (flags & isImplied) !== 0) : undefined;
+  if ((flags & hasTransformer) === 0) return pair === undefined ? {} : { pair };
+  const transformer = { sequence: reader.number(), lastSeenMs: reader.number(), name: reader.text() };
+  return pair === undefined ? { transformer } : { pair, transformer };
+}
+
+function readPair(reader: RowReader, implied: boolean): NonNullable<DigestRow["pair"]> {
+  const pair = { sequence: reader.number(), lastSeenMs: reader.number(), untransformed: reader.digest() };
+  return implied ? { ...pair, implied } : pair;
 }
 
 function readNewest(bytes: Buffer): NewestRow {

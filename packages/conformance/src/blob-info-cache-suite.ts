@@ -9,6 +9,7 @@ import {
   UNKNOWN_TRANSFORMER,
   UNTRANSFORMED,
 } from "@mote/core";
+import { abilities } from "./blob-info-cache-abilities.js";
 import type { TestApi } from "./test-api.js";
 
 /** What the suite asks a backend to be made with. A backend that cannot take one of them says so in the suite's options. */
@@ -58,6 +59,7 @@ export function blobInfoCacheSuite(
     });
   });
   lifeCycle(api, factory);
+  abilities(api, factory);
 }
 
 type WithCache = (setup: BlobInfoCacheSetup, use: (cache: BlobInfoCache) => Promise<void>) => Promise<void>;

@@ -48,13 +48,13 @@ export function removeFact(rows: FactRows, fact: BlobFact): boolean {
 }
 
 function applyPair(rows: FactRows, fact: PairFact, warn: Logger["warn"]): boolean {
-  const { digest, untransformed } = fact;
+  const { digest, untransformed, implied } = fact;
   let before: DigestRow["pair"];
   let changed = false;
   rows.updateDigestRow(digest, (row) => {
     before = row.pair;
-    changed = before === undefined || wins(fact, before, untransformed > before.untransformed);
-    return changed ? { ...row, pair: { untransformed, ...timeOf(fact) } } : row;
+    changed = before === undefined || pairWins(fact, before);
+    return changed ? { ...row, pair: { untransformed, ...timeOf(fact), ...(implied && { implied }) } } : row;
   });
   if (!changed) return false;
   if (before !== undefined && before.untransformed !== untransformed) {
@@ -67,18 +67,13 @@ function applyPair(rows: FactRows, fact: PairFact, warn: Logger["warn"]): boolea
   }
   if (digest === untransformed) return true;
   rows.addForm(untransformed, digest);
-  markUntransformed(rows, fact);
+  applyPair(rows, { ...fact, digest: untransformed, implied: true }, warn);
   return true;
 }
 
-/** The plain form of something is plain itself, unless something else was recorded of it. */
-function markUntransformed(rows: FactRows, fact: PairFact): void {
-  const { untransformed, sequence } = fact;
-  rows.updateDigestRow(untransformed, (row) => {
-    const { pair } = row;
-    if (pair !== undefined && (pair.untransformed !== untransformed || pair.sequence >= sequence)) return row;
-    return { ...row, pair: { untransformed, ...timeOf(fact) } };
-  });
+function pairWins(fact: PairFact, known: NonNullable<DigestRow["pair"]>): boolean {
+  if (fact.implied !== known.implied) return known.implied === true;
+  return wins(fact, known, fact.untransformed > known.untransformed);
 }
 
 function applyTransformer(rows: FactRows, fact: TransformerFact, warn: Logger["warn"]): boolean {

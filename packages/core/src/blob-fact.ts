@@ -13,6 +13,8 @@ export interface PairFact extends FactTime {
   readonly fact: "pair";
   readonly digest: Digest;
   readonly untransformed: Digest;
+  /** It was not recorded itself: something else has this digest as its plain form. What is recorded itself outweighs it. */
+  readonly implied?: true | undefined;
 }
 
 /** How `digest` was made. */

@@ -13,7 +13,7 @@ const time = { sequence: z.int().check(z.nonnegative()), lastSeenMs: z.int().che
 const place = { transport: z.string(), scope: z.string(), digest, location: z.string() };
 
 const lineSchema = z.union([
-  z.object({ fact: z.literal("pair"), digest, untransformed: digest, ...time }),
+  z.object({ fact: z.literal("pair"), digest, untransformed: digest, implied: z.optional(z.literal(true)), ...time }),
   z.object({ fact: z.literal("transformer"), digest, name: z.string().check(z.minLength(1)), ...time }),
   z.object({ fact: z.enum(["location", "absence"]), ...place, ...time }),
 ]);

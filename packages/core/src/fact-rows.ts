@@ -1,9 +1,9 @@
-import type { FactTime } from "./blob-fact.js";
+import type { FactTime, PairFact } from "./blob-fact.js";
 import type { Digest } from "./digest.js";
 
 /** What is known of one digest's content. */
 export interface DigestRow {
-  readonly pair?: FactTime & { readonly untransformed: Digest };
+  readonly pair?: FactTime & Pick<PairFact, "untransformed" | "implied">;
   readonly transformer?: FactTime & { readonly name: string };
 }
 
