@@ -1,4 +1,3 @@
-import { createLogUpdate } from "log-update";
 import type { Output } from "./output.js";
 import { count, formatBytes } from "./quantity.js";
 import type { TransferEvent } from "./wire.js";
@@ -16,11 +15,12 @@ const barWidth = 24;
 const shownBlobs = 6;
 
 /** Draws bars on a terminal, writes a plain line every few seconds elsewhere, nothing under `--quiet` and `--json`. */
-export function showProgress(out: Output): Progress {
+export async function showProgress(out: Output): Promise<Progress> {
   if (out.quiet || out.json) return { onEvent() {}, end() {} };
   const state = new TransferState();
   let lastMs = Date.now();
-  const update = out.interactive ? createLogUpdate(process.stderr) : undefined;
+  // Imported where it is wanted: scripts and CI do not wait for it.
+  const update = out.interactive ? (await import("log-update")).createLogUpdate(process.stderr) : undefined;
   const everyMs = update ? redrawEveryMs : lineEveryMs;
   return {
     onEvent(event) {

@@ -19,7 +19,7 @@ export async function pull(
   const concurrency = options.concurrency === undefined ? undefined : parseConcurrency(options.concurrency);
   // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
   await using mote = await openHouse(context, { cacheOptional: destination !== undefined });
-  const progress = showProgress(out);
+  const progress = await showProgress(out);
   try {
     const report = await mote.pull(source, destination, {
       signal,
