@@ -170,7 +170,7 @@ export class BlobMove {
 
   /** Fetched here, or by another transfer that shares the cache. */
   async #throughCache(): Promise<Delivery> {
-    const { cache, destination } = this.#job;
+    const { cache } = this.#job;
     for (;;) {
       const flight = flightOf(cache, this.#digest);
       if (flight === undefined) return this.#fetch(cache);
@@ -183,8 +183,13 @@ export class BlobMove {
       }
       const delivery = await this.#fromCache();
       if (delivery !== undefined) return delivery;
-      return this.#fetch(destination === undefined ? cache : new NilCache());
+      return this.#pastCache();
     }
+  }
+
+  /** For a blob that the cache took and cannot give. */
+  #pastCache(): Promise<Delivery> {
+    return this.#fetch(this.#job.destination === undefined ? this.#job.cache : new NilCache());
   }
 
   async #fetch(cache: MoteCache): Promise<Delivery> {
@@ -192,7 +197,7 @@ export class BlobMove {
     const isLinked = this.#linkTarget(cache) !== undefined;
     const leave = new AbortController();
     let sending: Sending | undefined;
-    let fetchedBytes = 0;
+    let fetchedBytes: number | undefined;
     const begin = (offset: number): Feed | undefined => {
       // What is resumed begins in the middle; the destination gets it from the cache afterwards.
       if (destination === undefined || isLinked || offset > 0) return undefined;
@@ -213,12 +218,13 @@ export class BlobMove {
       if (error instanceof CacheFault) return this.#withoutCache(error);
       throw error;
     }
+    if (fetchedBytes === undefined) return (await this.#fromCache()) ?? this.#pastCache();
     if (fetchedBytes > 0 || this.#size === 0) tallies.add("fetched", fetchedBytes);
     if (!this.#switched) await this.#locations.recordFetched(this.#blob);
     await sending?.delivered();
     if (sending !== undefined) return "copied";
     if (destination === undefined) return "fetched";
-    return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#fetch(new NilCache());
+    return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#pastCache();
   }
 
   /** The source, and after it other places where the blob was seen. */
@@ -242,7 +248,7 @@ export class BlobMove {
     cache: MoteCache,
     begin: (offset: number) => Feed | undefined,
     signal: AbortSignal,
-  ): Promise<number> {
+  ): Promise<number | undefined> {
     const digest = this.#digest;
     const size = this.#size;
     let resumedAt = 0;

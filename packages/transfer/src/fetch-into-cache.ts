@@ -1,6 +1,7 @@
 import {
   type ContentSource,
   type Descriptor,
+  type Mote,
   type MoteCache,
   MoteError,
   type MoteWriter,
@@ -9,6 +10,8 @@ import {
 import { CacheFault, isMismatch } from "./cache-fault.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
+
+const longestWaitMs = 50;
 
 export interface Fetch {
   /** Where the blob is read, and where it is read on if that fails. Taken one after another, as they are needed. */
@@ -26,12 +29,56 @@ export interface Fetch {
 
 /**
  * Moves a blob from the source into the cache, whose writer checks size and digest; the feed ends cleanly after that only.
- * Answers how many bytes the source sent.
+ * Where the cache says that somebody else is at it, in any process, that one is waited for; where he gives up, this one goes on.
+ * Answers how many bytes the source sent; undefined where it was somebody else who brought the blob.
  * @throws CacheFault · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws
  */
-export async function fetchIntoCache(fetch: Fetch): Promise<number> {
+export async function fetchIntoCache(fetch: Fetch): Promise<number | undefined> {
+  const { digest, mediaType, size } = fetch.descriptor;
+  const { cache, signal } = fetch;
+  const mote = await writingCache(cache.createMote(digest, mediaType, size, { signal }), signal);
+  for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
+    const writer = await openWriter(fetch, mote);
+    if (writer !== undefined) return fetchWith(writer, fetch);
+    if (await someoneElseBrings(fetch)) return undefined;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    signal.throwIfAborted();
+  }
+}
+
+/** Undefined where somebody else is writing the blob. */
+async function openWriter({ cache, signal }: Fetch, mote: Mote): Promise<MoteWriter | ResumableWriter | undefined> {
+  const opening =
+    cache.leadMote?.(mote, { signal }) ??
+    cache.resumeMote?.(mote, { signal }) ??
+    cache.moteWriter(mote.digest, { signal });
+  return writingCache(opening, signal);
+}
+
+/** Whether he did. His bytes are not wanted, only their end: they are delivered from the cache when they are verified. */
+async function someoneElseBrings({ cache, descriptor, signal }: Fetch): Promise<boolean> {
+  const start = descriptor.size;
+  const follower = await writingCache(
+    cache.followMote?.(descriptor.digest, { start, signal }) ?? Promise.resolve(undefined),
+    signal,
+  );
+  if (follower === undefined) return false;
+  try {
+    for await (const _ of follower) {
+      // more than its descriptor says: the delivery will tell
+    }
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (MoteError.isInstance(error) && error.code === "MOTE_WRITER_GONE") return false;
+    throw CacheFault.inWriting(error);
+  } finally {
+    await follower.close();
+  }
+}
+
+async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Promise<number> {
   const { descriptor, signal } = fetch;
-  const writer = await openWriter(fetch);
   const offset = isResumable(writer) ? writer.offset : 0;
   const feed = fetch.begin(offset);
   const inlined = inlinedBytes(descriptor);
@@ -53,12 +100,6 @@ export async function fetchIntoCache(fetch: Fetch): Promise<number> {
     await giveUp(writer, error);
     throw error;
   }
-}
-
-async function openWriter({ cache, descriptor, signal }: Fetch): Promise<MoteWriter | ResumableWriter> {
-  const { digest, mediaType, size } = descriptor;
-  const mote = await writingCache(cache.createMote(digest, mediaType, size, { signal }), signal);
-  return writingCache(cache.resumeMote?.(mote, { signal }) ?? cache.moteWriter(digest, { signal }), signal);
 }
 
 /** The cache's writer verifies, so the sources need not. Another source goes on at the very byte where the last one failed. */

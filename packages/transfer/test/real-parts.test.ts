@@ -122,6 +122,63 @@ describe("with the file cache and layouts, a transfer", () => {
   );
 });
 
+describe("two caches on one folder, as in two processes,", () => {
+  it("fetch each blob once between them", async () => {
+    const image = addImage(source, "v1", [300_000, 50_000, 7]);
+    await using other = new FileCache(join(dir, "cache"));
+    await other.initialize();
+    const [first, second] = [new MemoryDestination(), new MemoryDestination()];
+    const reports = await Promise.all([
+      transfer({ source, destination: first, cache, refs: ["v1"] }),
+      transfer({ source, destination: second, cache: other, refs: ["v1"] }),
+    ]);
+    for (const { digest } of [image.config, ...image.layers]) {
+      expect(source.timesAsked(digest)).toBe(1);
+      for (const one of [first, second]) expect(one.contents.get(digest)?.byteLength).toBeDefined();
+    }
+    expect(reports.map(({ fetched, hit }) => fetched.count + hit.count)).toEqual([4, 4]);
+    expect(await second.isWhole()).toBe(true);
+  });
+
+  it("take over from each other where one gives up, at the byte that he had", async () => {
+    const image = addImage(source, "v1", [300_000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    await using other = new FileCache(join(dir, "cache"));
+    await other.initialize();
+    let halfway = () => {};
+    const reached = new Promise<void>((resolve) => {
+      halfway = resolve;
+    });
+    let isHeld = true;
+    source.gate = async (digest, at) => {
+      if (digest !== layer.digest || at < 150_000 || !isHeld) return;
+      halfway();
+      await new Promise(() => {});
+    };
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const first = transfer({ source, cache, refs: ["v1"], signal: controller.signal }).catch((error: unknown) => error);
+    await reached;
+    const followed = new Promise<void>((resolve) => {
+      const follow = other.followMote.bind(other);
+      other.followMote = (...args) => {
+        resolve();
+        return follow(...args);
+      };
+    });
+    const second = transfer({ source, cache: other, refs: ["v1"] });
+    await followed;
+    isHeld = false;
+    controller.abort(reason);
+    expect(await first).toBe(reason);
+    await second;
+    const starts = source.asked.filter(({ digest }) => digest === layer.digest).map(({ start }) => start);
+    expect(starts).toEqual([0, 150_000]);
+    expect(await cache.moteExists(layer.digest)).toBe(true);
+  });
+});
+
 describe("with a blob-info cache, a transfer", () => {
   const place = (registry: string, repository: string): RegistryRef => ({ transport: "docker", registry, repository });
 
