@@ -1,5 +1,5 @@
 import { type Challenge, parseChallenges } from "./challenge.js";
-import type { CredentialSource, Credentials } from "./credentials.js";
+import { basicHeader, type CredentialSource, type Credentials } from "./credentials.js";
 import type { Subject } from "./fault.js";
 import { fetchToken, type TokenExchange } from "./token.js";
 import { untilAborted } from "./waiting.js";
@@ -87,10 +87,6 @@ export class Authorizer {
     const { token, expiresAtMs } = await fetchToken(access, challenge, credentials, this.#exchange);
     return { header: `Bearer ${token}`, expiresAtMs };
   }
-}
-
-export function basicHeader(credentials: Credentials & { readonly kind: "password" }): string {
-  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`, "utf8").toString("base64")}`;
 }
 
 /** A token service is preferred to the password itself. */

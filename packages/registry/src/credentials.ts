@@ -16,3 +16,8 @@ export interface CredentialSource {
    */
   get(registry: string, repository?: string, options?: Cancellable): Promise<Credentials | undefined>;
 }
+
+/** RFC 7617. */
+export function basicHeader(credentials: Credentials & { readonly kind: "password" }): string {
+  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`, "utf8").toString("base64")}`;
+}

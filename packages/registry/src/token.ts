@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
-import { type Access, basicHeader } from "./authorizer.js";
+import type { Access } from "./authorizer.js";
 import type { Challenge } from "./challenge.js";
-import type { Credentials } from "./credentials.js";
+import { basicHeader, type Credentials } from "./credentials.js";
 import { protocolFault, type Subject, statusFault } from "./fault.js";
 
 export interface TokenRequest {
