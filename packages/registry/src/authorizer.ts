@@ -1,5 +1,5 @@
 import { type Challenge, parseChallenges } from "./challenge.js";
-import { basicHeader, type CredentialSource, type Credentials } from "./credentials.js";
+import { basicHeader, type CredentialSource } from "./credentials.js";
 import type { Subject } from "./fault.js";
 import { fetchToken, type TokenExchange } from "./token.js";
 import { untilAborted } from "./waiting.js";
