@@ -13,7 +13,7 @@ import type { RootDatabase } from "lmdb";
 import { LmdbRows } from "./lmdb-rows.js";
 import { RowReader, RowWriter } from "./row-bytes.js";
 import { setAside } from "./set-aside.js";
-import { storageError } from "./storage-error.js";
+import { isDiskFull, storageError } from "./storage-error.js";
 
 const formatKey = Buffer.from([0]);
 const countsKey = Buffer.from([1]);
@@ -83,6 +83,7 @@ export class LmdbStorage implements FactStorage {
       });
     }
     this.#checkPresence();
+    this.#checkSpace();
     try {
       return this.#guard(() =>
         this.#db.transactionSync(() => {
@@ -142,6 +143,14 @@ export class LmdbStorage implements FactStorage {
       });
     }
     this.#presentUntil = performance.now() + presenceCheckMs;
+  }
+
+  /** LMDB reports a full disk on the process's stderr, too; so it is not asked where that can be foreseen. */
+  #checkSpace(): void {
+    if (!isDiskFull(this.#path)) return;
+    throw new MoteError("MOTE_NO_SPACE", `${this.#path}: the disk is full; make room, then record again`, {
+      details: { path: this.#path },
+    });
   }
 
   #isPresent(): boolean {

@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { MoteError } from "@mote/core";
 
 /** What LMDB says of a file that it cannot make sense of (lmdb.h, "Return Codes"). */
@@ -10,7 +11,11 @@ const damageCodes: ReadonlySet<unknown> = new Set([
   -30780, // MDB_BAD_DBI
   -30779, // MDB_PROBLEM
 ]);
+/** Room that a small transaction may take. */
+const neededBytes = 64 * 1024;
 const outOfSpace: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", 28, 122]);
+/** What LMDB makes of a write that the disk took a part of. */
+const inputOutput: ReadonlySet<unknown> = new Set(["EIO", 5]);
 const notWritable: ReadonlySet<unknown> = new Set(["EACCES", "EPERM", "EROFS", 1, 13, 30]);
 
 export function errorCode(error: unknown): unknown {
@@ -26,9 +31,15 @@ export function storageError(error: unknown, path: string): unknown {
     return wrap("MOTE_CORRUPT", "the blob-info cache's file is damaged; it is set aside when it is opened again");
   }
   if (MoteError.isInstance(error) || code === undefined) return error;
-  if (outOfSpace.has(code)) return wrap("MOTE_NO_SPACE", "the disk is full; make room, then record again");
+  if (outOfSpace.has(code) || (inputOutput.has(code) && isDiskFull(path)))
+    return wrap("MOTE_NO_SPACE", "the disk is full; make room, then record again");
   if (notWritable.has(code)) return wrap("MOTE_UNWRITABLE", "the file cannot be written; check its permissions");
   return wrap("MOTE_IO", "reading or writing the blob-info cache failed; see the cause");
+}
+
+export function isDiskFull(path: string): boolean {
+  const { blocks, bavail, bsize } = statfsSync(path);
+  return blocks > 0 && bavail * bsize < neededBytes;
 }
 
 /** Reading a row throws these where it is not as it was written. */
