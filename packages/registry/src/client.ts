@@ -3,6 +3,7 @@ import { type Access, Authorizer } from "./authorizer.js";
 import { type ConnectionOptions, Connections, type HttpAnswer, type HttpRequest } from "./connections.js";
 import type { CredentialSource } from "./credentials.js";
 import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject, statusFault } from "./fault.js";
+import { resolveLocation } from "./location.js";
 import { delayAfterFailure, delayAfterStatus, isTransientStatus, type RetryPolicy } from "./retry.js";
 import type { TokenRequest } from "./token.js";
 import { sleep } from "./waiting.js";
@@ -56,6 +57,8 @@ export interface RegistryRequest extends Cancellable {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** What is no `Uint8Array` can be sent once only, so such a request is never repeated. */
   readonly body?: HttpRequest["body"];
+  /** False where a repetition would do harm. */
+  readonly repeat?: boolean | undefined;
   /** What is asked for, in words, for the message of a failure. */
   readonly what: string;
   /** Statuses that are no failure. Default: 200 to 299. */
@@ -108,8 +111,17 @@ export class RegistryClient implements AsyncDisposable {
     return this.#repeatedly(request, access.subject, async () => {
       const answer = await this.#authorized(request);
       if (accepts(answer.status)) return { taken: await take(answer) };
-      return { refused: answer, fault: () => this.#refusal(answer, access.subject, what) };
+      return { refused: answer, fault: () => this.refusal(answer, access.subject, what) };
     });
+  }
+
+  /** The error of an answer that is no success. Reads its body. */
+  async refusal(answer: RegistryAnswer, subject: Subject, what: string): Promise<MoteError> {
+    const text = await readText(answer);
+    const contentType = answer.header("content-type")?.split(";")[0]?.trim();
+    const { status, redirectedTo } = answer;
+    const retryAfter = answer.header("retry-after");
+    return statusFault(subject, { status, redirectedTo, retryAfter, contentType, text }, what);
   }
 
   report(event: RegistryEvent): void {
@@ -128,14 +140,14 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   async #repeatedly<T>(
-    request: Pick<RegistryRequest, "url" | "body" | "what" | "signal">,
+    request: Pick<RegistryRequest, "url" | "body" | "repeat" | "what" | "signal">,
     subject: Subject,
     attemptOnce: () => Promise<
       { readonly taken: T } | { readonly refused: RegistryAnswer; readonly fault: () => Promise<Error> }
     >,
   ): Promise<T> {
-    const { url, body, what, signal } = request;
-    const repeatable = body === undefined || body instanceof Uint8Array;
+    const { url, what, signal } = request;
+    const repeatable = request.repeat !== false && canBeSentAgain(request.body);
     for (let attempt = 1; ; attempt++) {
       let delayMs: number | undefined;
       let reason: string;
@@ -162,10 +174,11 @@ export class RegistryClient implements AsyncDisposable {
 
   async #authorized(request: RegistryRequest): Promise<RegistryAnswer> {
     const { access, signal } = request;
+    // What a registry gave to go on with may be on another host; nothing secret goes there.
+    if (request.url.origin !== access.origin.origin) return this.#follow(request, access.subject, undefined);
     const used = await this.#authorizer.header(access, signal);
     const answer = await this.#follow(request, access.subject, this.#secrets(used));
-    const repeatable = request.body === undefined || request.body instanceof Uint8Array;
-    if (answer.status !== 401 || answer.redirectedTo !== undefined || !repeatable) return answer;
+    if (answer.status !== 401 || answer.redirectedTo !== undefined || !canBeSentAgain(request.body)) return answer;
     const next = await this.#authorizer.headerAfterRefusal(access, answer.headers("www-authenticate"), used, signal);
     if (next === undefined) return answer;
     answer.discard();
@@ -181,11 +194,11 @@ export class RegistryClient implements AsyncDisposable {
   async #follow(
     request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal">,
     subject: Subject,
-    secrets: Readonly<Record<string, string>>,
+    secrets: Readonly<Record<string, string>> | undefined,
   ): Promise<RegistryAnswer> {
     const { method, body, signal } = request;
     let url = request.url;
-    let atHome = true;
+    let atHome = secrets !== undefined;
     for (let hop = 0; ; hop++) {
       const headers = {
         "user-agent": this.#options.userAgent ?? "mote",
@@ -201,26 +214,9 @@ export class RegistryClient implements AsyncDisposable {
       }
       answer.discard();
       if (hop >= longestRedirection) throw protocolFault(subject, `more than ${longestRedirection} redirects`);
-      url = this.#redirectTarget(location, url, subject);
+      url = resolveLocation(location, url, { plainHttp: this.plainHttp, subject });
       atHome &&= url.origin === request.url.origin;
     }
-  }
-
-  #redirectTarget(location: string, from: URL, subject: Subject): URL {
-    const url = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
-    if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-      throw protocolFault(subject, "it redirects to what is no http or https URL");
-    }
-    if (from.protocol === "https:" && url.protocol === "http:" && !this.plainHttp) {
-      throw protocolFault(
-        subject,
-        `it redirects from TLS to plain HTTP at ${url.host}; allow plain HTTP to follow it`,
-        {
-          host: url.host,
-        },
-      );
-    }
-    return url;
   }
 
   async #exchangeToken(request: TokenRequest) {
@@ -235,16 +231,8 @@ export class RegistryClient implements AsyncDisposable {
         return { taken: { status, bytes } };
       }
       const service = { ...subject, registry: request.url.host };
-      return { refused: answer, fault: () => this.#refusal(answer, service, "a token") };
+      return { refused: answer, fault: () => this.refusal(answer, service, "a token") };
     });
-  }
-
-  async #refusal(answer: RegistryAnswer, subject: Subject, what: string): Promise<Error> {
-    const text = await readText(answer);
-    const contentType = answer.header("content-type")?.split(";")[0]?.trim();
-    const { status, redirectedTo } = answer;
-    const retryAfter = answer.header("retry-after");
-    return statusFault(subject, { status, redirectedTo, retryAfter, contentType, text }, what);
   }
 }
 
@@ -254,6 +242,10 @@ function asFault(error: unknown, subject: Subject, host: string, what: string): 
 
 function closed(): MoteError {
   return new MoteError("MOTE_CLOSED", "the registry client is closed");
+}
+
+function canBeSentAgain(body: HttpRequest["body"]): boolean {
+  return body === undefined || body instanceof Uint8Array;
 }
 
 function isSuccess(status: number): boolean {

@@ -53,6 +53,10 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
       { details },
     );
   }
+  // distribution-spec, "Error Codes": what was sent does not hash to its digest.
+  if (said?.startsWith("DIGEST_INVALID")) {
+    return new MoteError("MOTE_DIGEST_MISMATCH", `${place} refused ${what}${because}; send it again`, { details });
+  }
   return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}`, { details });
 }
 

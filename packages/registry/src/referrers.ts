@@ -6,6 +6,7 @@ import {
   digestAlgorithm,
   digestEncoded,
   isNotFound,
+  type Manifest,
   maxManifestBytes,
   mediaTypes,
   parseManifest,
@@ -69,28 +70,70 @@ async function* taggedReferrers(
   digest: Digest,
   options: Cancellable,
 ): AsyncGenerator<Descriptor, void, undefined> {
-  const tag = referrersTag(digest);
+  yield* await readTag(api, digest, { ...options, actions: "pull" });
+}
+
+/**
+ * Adds a manifest to the index of its subject's tag, as whoever sends it has to do where the registry has no referrers API
+ * (distribution-spec, "Pushing Manifests with Subject"). Two who do so at once may lose one of the two.
+ */
+export async function addTaggedReferrer(
+  api: RepositoryApi,
+  subject: Digest,
+  descriptor: Descriptor,
+  manifest: Manifest,
+  options: Cancellable,
+): Promise<void> {
+  const { mediaType, digest, size } = descriptor;
+  const known = await readTag(api, subject, { ...options, actions: "pull,push" });
+  if (known.some((one) => one.digest === digest)) return;
+  const artifactType = manifest.artifactType ?? (manifest.kind === "manifest" ? manifest.config.mediaType : undefined);
+  const added = { mediaType, digest, size, artifactType, annotations: manifest.annotations };
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [...known, added] };
+  const tag = referrersTag(subject);
+  await api.send(
+    {
+      method: "PUT",
+      path: `manifests/${tag}`,
+      what: `tag ${tag}`,
+      headers: { "content-type": mediaTypes.ociIndex },
+      body: new TextEncoder().encode(JSON.stringify(index)),
+      reference: tag,
+      actions: "pull,push",
+      ...options,
+    },
+    (answer) => answer.discard(),
+  );
+}
+
+async function readTag(
+  api: RepositoryApi,
+  subject: Digest,
+  options: Cancellable & { readonly actions: "pull" | "pull,push" },
+): Promise<readonly Descriptor[]> {
+  const tag = referrersTag(subject);
   try {
-    const { bytes } = await api.getManifest(tag, { ...options, what: `tag ${tag}`, digest });
+    const { bytes } = await api.getManifest(tag, { ...options, what: `tag ${tag}` });
     const index = parseManifest(bytes, mediaTypes.ociIndex);
-    if (index.kind === "index") yield* index.manifests;
+    return index.kind === "index" ? index.manifests : [];
   } catch (error) {
-    if (!isNotFound(error)) throw error;
+    if (isNotFound(error)) return [];
+    throw error;
   }
 }
 
-export function referrersTag(digest: Digest): string {
+function referrersTag(digest: Digest): string {
   return `${digestAlgorithm(digest).slice(0, 32)}-${digestEncoded(digest).slice(0, 64)}`;
 }
 
-/** RFC 8288: `Link: <URL>; rel="next"`. Credentials go with it, so it stays on this registry. */
+/** RFC 8288: `Link: <URL>; rel="next"`. */
 function nextPage(api: RepositoryApi, digest: Digest, answer: RegistryAnswer): URL | undefined {
   const link = answer.headers("link").join(", ");
   const target = /<([^>]*)>\s*;[^<]*\brel="?next"?/i.exec(link)?.[1];
   if (target === undefined) return undefined;
   const base = api.url(`referrers/${digest}`);
-  const url = URL.canParse(target, base.href) ? new URL(target, base) : undefined;
-  if (url === undefined || url.origin !== base.origin) {
+  const url = api.follow(target, base);
+  if (url.origin !== base.origin) {
     throw protocolFault(api.subject({ digest }), "its next page of referrers is not on this registry");
   }
   return url;

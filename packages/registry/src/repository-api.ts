@@ -9,6 +9,7 @@ import {
 import { type BlobWish, openBlob } from "./blob-reader.js";
 import type { RegistryAnswer, RegistryClient, RegistryRequest } from "./client.js";
 import { protocolFault, type Subject } from "./fault.js";
+import { resolveLocation } from "./location.js";
 import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
 
 /** A request below `/v2/REPOSITORY/`. */
@@ -22,6 +23,7 @@ export interface RepositoryRequest extends Cancellable {
   readonly digest?: Digest | undefined;
   readonly reference?: string | undefined;
   readonly accepts?: RegistryRequest["accepts"];
+  readonly repeat?: RegistryRequest["repeat"];
   /** Default: `pull`. */
   readonly actions?: "pull" | "pull,push" | undefined;
   /** Another repository of the same registry that is read from. */
@@ -66,22 +68,19 @@ export class RepositoryApi {
   }
 
   send<T>(request: RepositoryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
-    const { method, path, what, headers, body, accepts, actions = "pull", from, signal } = request;
+    const { method, path, what, headers, body, accepts, repeat, actions = "pull", from, signal } = request;
     const scopes = [`repository:${this.repository}:${actions}`];
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
     const access = { origin: this.#origin, subject: this.subject(request), scopes };
     const url = typeof path === "string" ? this.url(path) : path;
     return this.client.send(
-      { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts, signal },
+      { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts, repeat, signal },
       take,
     );
   }
 
   /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
-  head(
-    path: string,
-    request: Pick<RepositoryRequest, "what" | "headers" | "digest" | "reference" | "accepts" | "signal">,
-  ): Promise<RegistryAnswer> {
+  head(path: string, request: Omit<RepositoryRequest, "method" | "path" | "body">): Promise<RegistryAnswer> {
     return this.send({ ...request, method: "HEAD", path }, (answer) => {
       answer.discard();
       return answer;
@@ -91,12 +90,12 @@ export class RepositoryApi {
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
   getManifest(
     reference: string,
-    options: Cancellable & { readonly what: string; readonly digest?: Digest | undefined },
+    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "signal">,
   ): Promise<ManifestAnswer> {
-    const { what, digest, signal } = options;
+    const { what, digest } = options;
     const path = `manifests/${reference}`;
     const headers = { accept: manifestTypes.join(", ") };
-    return this.send({ method: "GET", path, what, headers, digest, reference, signal }, async (answer) => {
+    return this.send({ ...options, method: "GET", path, headers, reference }, async (answer) => {
       const mediaType = bareType(answer.header("content-type"));
       if (mediaType === "text/html") {
         answer.discard();
@@ -108,6 +107,11 @@ export class RepositoryApi {
       const bytes = await collectChunks(answer.body, { maxBytes: maxManifestBytes, what });
       return { bytes, mediaType, digest: answer.header("docker-content-digest") };
     });
+  }
+
+  /** Where an answer leads; below this registry or, for uploads, elsewhere. @throws MOTE_REGISTRY */
+  follow(location: string, from: URL = this.#origin): URL {
+    return resolveLocation(location, from, { plainHttp: this.client.plainHttp, subject: this.subject() });
   }
 
   /** @throws MOTE_NOT_FOUND */

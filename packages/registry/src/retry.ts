@@ -49,6 +49,11 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
 
+/** The wait before attempt number `attempt` is made again, as far as the policy has one. */
+export function delayWithin(policy: RetryPolicy, attempt: number): number | undefined {
+  return attempt > policy.retries ? undefined : backoff(policy, attempt);
+}
+
 /** Half of it is left to chance, so that many who failed together do not come back together. */
 export function backoff(policy: RetryPolicy, attempt: number): number {
   const full = Math.min(policy.longestDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
