@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+export const mainFile = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 export interface Ended {
   readonly status: number | null;
@@ -11,7 +11,7 @@ export interface Ended {
 
 /** Runs the built command. The user's own credentials and cache stay out of it. */
 export function runMote(args: readonly string[], options: { readonly env?: NodeJS.ProcessEnv } = {}): Promise<Ended> {
-  return run(process.execPath, [main, ...args], options);
+  return run(process.execPath, [mainFile, ...args], options);
 }
 
 export function run(
