@@ -10,9 +10,11 @@ import type { StreamBudget } from "./stream-budget.js";
 import type { SyncGroup } from "./sync-group.js";
 import { hasVerifiedStamp, verifiedStamp } from "./verified-stamp.js";
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
 /** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
-const readFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+/** The time of use is noted by `touch` alone: to verify a blob, or to look at it in a prune, is no use of it. */
+const readFlags = plainFlags | (O_NOATIME ?? 0);
 /** A blob read again within this time is not touched again. */
 const touchEveryMs = 60_000;
 
@@ -71,7 +73,7 @@ export class BlobStore {
   async openAt(path: string): Promise<OpenBlob | undefined> {
     let fd: number;
     try {
-      fd = await this.calls.open(path, readFlags);
+      fd = await this.#openForReading(path);
     } catch (error) {
       if (isAbsent(error) || faultCode(error) === "ELOOP" || faultCode(error) === "ENXIO") return undefined;
       throw fileFault(error, "read", path);
@@ -85,6 +87,16 @@ export class BlobStore {
     }
     await this.calls.close(fd);
     return undefined;
+  }
+
+  async #openForReading(path: string): Promise<number> {
+    try {
+      return await this.calls.open(path, readFlags);
+    } catch (error) {
+      // Only a file's owner may ask for O_NOATIME (open(2)).
+      if (faultCode(error) !== "EPERM") throw error;
+      return await this.calls.open(path, plainFlags);
+    }
   }
 
   /** Absent is fine. */

@@ -12,8 +12,8 @@ export function isAbsent(error: unknown): boolean {
 }
 
 const full = new Set(["ENOSPC", "EDQUOT"]);
-/** ENOTDIR and EEXIST: a file stands where a folder is wanted. */
-const denied = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"]);
+const denied = new Set(["EACCES", "EPERM", "EROFS"]);
+const inTheWay = new Set(["ENOTDIR", "EEXIST"]);
 
 /** A failed system call as a MoteError that says what to do. An error that is one already, or is no system call's, stays. */
 export function fileFault(error: unknown, action: "read" | "write", path: string): unknown {
@@ -35,16 +35,10 @@ export function fileFault(error: unknown, action: "read" | "write", path: string
       options,
     );
   }
+  if (inTheWay.has(code) && action === "write") {
+    return new MoteError("MOTE_UNWRITABLE", `${place}: a file stands where a folder is wanted (${code})`, options);
+  }
   const advice =
     code === "EMFILE" || code === "ENFILE" ? "; too many files are open: raise the limit or do less at once" : "";
   return new MoteError("MOTE_IO", `cannot ${action} ${place} (${code})${advice}`, options);
-}
-
-/** Runs `work` and turns what its system calls throw into MoteErrors. */
-export async function withFaults<T>(action: "read" | "write", path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw fileFault(error, action, path);
-  }
 }

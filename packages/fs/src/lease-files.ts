@@ -11,11 +11,15 @@ import { liveness } from "./process-identity.js";
 const foreignSilenceMs = 60 * 60 * 1000;
 const renewEveryMs = 10 * 60 * 1000;
 const acknowledgePollMs = 1;
+const noteBytes = 16;
+
+/** Of a prune that removes nothing before its next look. */
+const atRest = "at rest";
 
 /**
  * Leases and prunes meet through files: a lease is a file that digests are appended to, a prune is a file with a number that it
- * counts up after each look at the leases. A lease counts once every prune at work has looked twice since it was written, for the
- * first look may have begun before. So after `add`, what is there stays there.
+ * counts up before each look at the leases. A lease counts once every prune has counted since it was written, or was at rest: the
+ * look that follows sees it. So after `add`, what is there stays there.
  */
 export class LeaseFiles {
   readonly #folder: CacheFolder;
@@ -71,18 +75,20 @@ export class LeaseFiles {
     }
   }
 
-  /** Announces a prune: call `look` before removing anything, again and again, and `end` after. */
-  beginPrune(): { look(): Set<Digest>; end(): void } {
+  /** Announces a prune: `look` before removing something, again after a while; `rest` before doing something else for long. */
+  beginPrune(): AnnouncedPrune {
     const path = this.#newPath(this.#folder.pruning);
-    const fd = openNew(path);
+    const fd = openNew(path, "wx");
     let count = 0;
-    const note = () => fs.writeSync(fd, String(count++).padStart(16), 0);
-    note();
+    const note = (text: string) => fs.writeSync(fd, text.padEnd(noteBytes), 0);
+    note(atRest);
     return {
       look: () => {
-        const leased = this.current();
-        note();
-        return leased;
+        note(String(++count));
+        return this.current();
+      },
+      rest: () => {
+        note(atRest);
       },
       end: () => {
         fs.closeSync(fd);
@@ -91,24 +97,24 @@ export class LeaseFiles {
     };
   }
 
+  /** Returns when every prune at work knows what was written before. */
   async #acknowledged(): Promise<void> {
-    const waiting = new Map<string, number>();
-    for (const name of namesIn(this.#folder.pruning)) waiting.set(name, this.#countOf(name) + 2);
-    while (waiting.size > 0) {
-      for (const [name, enough] of waiting) if (this.#countOf(name) >= enough) waiting.delete(name);
-      if (waiting.size > 0) await delay(acknowledgePollMs);
+    for (const name of namesIn(this.#folder.pruning)) {
+      const before = this.#noteOf(name);
+      while (before !== undefined && this.#noteOf(name) === before) await delay(acknowledgePollMs);
     }
   }
 
-  /** How often the prune has looked; infinite where it is over or dead. */
-  #countOf(name: string): number {
+  /** Undefined where the prune is at rest, over, or dead. */
+  #noteOf(name: string): string | undefined {
     const path = `${this.#folder.pruning}/${name}`;
     const stats = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) return Number.POSITIVE_INFINITY;
+    if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) return undefined;
     try {
-      return Number(fs.readFileSync(path, "latin1"));
+      const note = fs.readFileSync(path, "latin1").trim();
+      return note === atRest ? undefined : note;
     } catch (error) {
-      if (isAbsent(error)) return Number.POSITIVE_INFINITY;
+      if (isAbsent(error)) return undefined;
       throw fileFault(error, "read", path);
     }
   }
@@ -125,6 +131,12 @@ export class LeaseFiles {
   }
 }
 
+export interface AnnouncedPrune {
+  look(): ReadonlySet<Digest>;
+  rest(): void;
+  end(): void;
+}
+
 class FileLease implements Lease {
   readonly #path: string;
   readonly #fd: number;
@@ -135,7 +147,7 @@ class FileLease implements Lease {
 
   constructor(path: string, acknowledged: () => Promise<void>, logger: Logger) {
     this.#path = path;
-    this.#fd = openNew(path);
+    this.#fd = openNew(path, "ax");
     this.#acknowledged = acknowledged;
     this.#logger = logger;
     this.#renewal = setInterval(() => this.#renew(), renewEveryMs).unref();
@@ -178,9 +190,9 @@ class FileLease implements Lease {
   }
 }
 
-function openNew(path: string): number {
+function openNew(path: string, flags: "ax" | "wx"): number {
   try {
-    return fs.openSync(path, "ax", 0o644);
+    return fs.openSync(path, flags, 0o644);
   } catch (error) {
     throw fileFault(error, "write", path);
   }

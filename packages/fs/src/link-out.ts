@@ -6,7 +6,7 @@ import { faultCode, fileFault } from "./file-fault.js";
 import { hasVerifiedStamp } from "./verified-stamp.js";
 
 const { COPYFILE_FICLONE_FORCE, COPYFILE_EXCL } = fs.constants;
-const attempts = 5;
+const attempts = 20;
 let serial = 0;
 
 /** Gives a blob away as a file at another path: reflink, else hard link, else copy. */
@@ -65,6 +65,8 @@ export class LinkOut {
       return true;
     } catch (error) {
       await unlinkIfThere(this.#store, temporary);
+      // Removed meanwhile: the next look finds that, or what came in its place.
+      if (faultCode(error) === "ENOENT") return false;
       throw fileFault(error, "write", target);
     }
   }

@@ -43,6 +43,11 @@ export class PruneCandidates {
     return this.#indexOf.get(digest);
   }
 
+  /** Gone, or not to be tried again. */
+  isOut(index: number): boolean {
+    return this.#out[index] === 1;
+  }
+
   blobGone(index: number): void {
     this.#out[index] = 1;
     this.#total -= this.table.sizeAt(index);

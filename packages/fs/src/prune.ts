@@ -2,7 +2,7 @@ import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneOptions, t
 import type { BlobStore } from "./blob-store.js";
 import { BlobTable } from "./blob-table.js";
 import type { DigestFiles } from "./digest-files.js";
-import type { LeaseFiles } from "./lease-files.js";
+import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
 import { type Holds, PruneCandidates } from "./prune-choice.js";
 import { findRoots, type Root } from "./root-closure.js";
@@ -27,13 +27,16 @@ export interface PruneParts {
 export async function pruneBlobs(parts: PruneParts, maxSize: number, options: PruneOptions): Promise<PruneReport> {
   checkBounds({ maxSize, ...bounds(options) });
   options.signal?.throwIfAborted();
-  if (options.dryRun) return await new Pruning(parts, maxSize, options, () => parts.leases.current()).run();
-  const announced = parts.leases.beginPrune();
+  const announced = options.dryRun ? dryRun(parts.leases) : parts.leases.beginPrune();
   try {
-    return await new Pruning(parts, maxSize, options, announced.look).run();
+    return await new Pruning(parts, maxSize, options, announced).run();
   } finally {
     announced.end();
   }
+}
+
+function dryRun(leases: LeaseFiles): AnnouncedPrune {
+  return { look: () => leases.current(), rest() {}, end() {} };
 }
 
 function bounds({ maxAgeMs, minAgeMs }: PruneOptions): Record<string, number> {
@@ -51,18 +54,18 @@ class Pruning {
   readonly #parts: PruneParts;
   readonly #maxSize: number;
   readonly #options: PruneOptions;
-  readonly #leased: () => ReadonlySet<Digest>;
+  readonly #announced: AnnouncedPrune;
   readonly #removed: MoteInfo[] = [];
   readonly #untagged: string[] = [];
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
   #removedBytes = 0;
   #freedBytes = 0;
 
-  constructor(parts: PruneParts, maxSize: number, options: PruneOptions, leased: () => ReadonlySet<Digest>) {
+  constructor(parts: PruneParts, maxSize: number, options: PruneOptions, announced: AnnouncedPrune) {
     this.#parts = parts;
     this.#maxSize = maxSize;
     this.#options = options;
-    this.#leased = leased;
+    this.#announced = announced;
   }
 
   async run(): Promise<PruneReport> {
@@ -103,6 +106,7 @@ class Pruning {
 
   async #round(candidates: PruneCandidates): Promise<void> {
     const chosen = candidates.choose(this.#maxSize, this.#options, this.#holds());
+    this.#announced.rest();
     const first: number[] = [];
     for (const root of chosen.roots) {
       if (!(await this.#removeName(root))) continue;
@@ -112,6 +116,7 @@ class Pruning {
         if (index !== undefined && chosen.blobs[index] === 1) first.push(index);
       }
     }
+    this.#announced.rest();
     if (this.#untagged.length > 0 && !this.#options.dryRun) await this.#parts.tags.writeView();
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
     await this.#removeBlobs(candidates, first);
@@ -119,6 +124,7 @@ class Pruning {
       for (let index = 0; index < chosen.blobs.length; index++) if (chosen.blobs[index] === 1) yield index;
     };
     await this.#removeBlobs(candidates, rest());
+    this.#announced.rest();
   }
 
   /** @returns false where somebody holds it by now */
@@ -143,6 +149,7 @@ class Pruning {
         holds = this.#holds();
         sinceLook = 0;
       }
+      if (candidates.isOut(index)) continue;
       const digest = candidates.table.digestAt(index);
       if (holds.has(digest)) this.#skipHeld(digest, candidates);
       else await this.#removeBlob(candidates, index, digest);
@@ -172,7 +179,7 @@ class Pruning {
 
   #holds(): Holds {
     const holds = new Map<Digest, "pinned" | "leased">();
-    for (const digest of this.#leased()) holds.set(digest, "leased");
+    for (const digest of this.#announced.look()) holds.set(digest, "leased");
     for (const digest of this.#parts.pins.list()) holds.set(digest, "pinned");
     return holds;
   }

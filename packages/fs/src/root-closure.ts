@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import {
   childDescriptors,
   type Digest,
@@ -54,10 +53,23 @@ async function gather(
   into.closure.add(digest);
   if (!isManifestType(mediaType)) return;
   into.manifests.add(digest);
-  const stats = await store.stat(digest);
-  if (stats === undefined || stats.size > maxManifestBytes) return;
-  for (const child of children(fs.readFileSync(store.folder.blobPath(digest)), mediaType, store.logger)) {
+  const bytes = await readSmall(store, digest);
+  if (bytes === undefined) return;
+  for (const child of children(bytes, mediaType, store.logger)) {
     await gather(store, child.digest, child.mediaType, into);
+  }
+}
+
+async function readSmall(store: BlobStore, digest: Digest): Promise<Uint8Array | undefined> {
+  const blob = await store.open(digest);
+  if (blob === undefined) return undefined;
+  try {
+    if (blob.stats.size > maxManifestBytes) return undefined;
+    const bytes = new Uint8Array(blob.stats.size);
+    const got = await store.calls.read(blob.fd, bytes, 0);
+    return bytes.subarray(0, got);
+  } finally {
+    await store.calls.close(blob.fd);
   }
 }
 

@@ -1,0 +1,29 @@
+import { type Descriptor, type Digest, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
+
+export async function put(cache: MoteCache, bytes: Uint8Array, mediaType: string): Promise<Descriptor> {
+  const digest = digestBytes(bytes);
+  await cache.createMote(digest, mediaType, bytes.byteLength);
+  await using writer = await cache.moteWriter(digest);
+  await writer.write(bytes);
+  await writer.close();
+  return { mediaType, digest, size: bytes.byteLength };
+}
+
+/** Puts an image with these layers and tags it, if it is to have a name. */
+export async function putImage(cache: MoteCache, name: string | undefined, layers: readonly string[]): Promise<Image> {
+  const text = new TextEncoder();
+  const config = await put(cache, text.encode(JSON.stringify({ layers })), mediaTypes.ociConfig);
+  const kept = [];
+  for (const layer of layers) kept.push(await put(cache, text.encode(layer.repeat(1000)), mediaTypes.ociLayer));
+  const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: kept };
+  const manifest = await put(cache, text.encode(JSON.stringify(body)), mediaTypes.ociManifest);
+  if (name !== undefined) await cache.tags?.tag(name, manifest);
+  return { manifest, config, layers: kept, digests: [manifest, config, ...kept].map(({ digest }) => digest) };
+}
+
+export interface Image {
+  readonly manifest: Descriptor;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly digests: readonly Digest[];
+}

@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { digestBytes, MoteError, mediaTypes } from "@mote/core";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { FileCache } from "../src/index.js";
+import { put, putImage } from "./image.js";
+
+const worker = fileURLToPath(new URL("worker.mjs", import.meta.url));
+/** Times that a writer is killed. More on demand: KILLS=1000. */
+const kills = Number(process.env.KILLS ?? 60);
+let folder: string;
+let root: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "mote-processes-"));
+  root = join(folder, "cache");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function start(job: string, seed: string | number, env: Record<string, string> = {}): ChildProcess {
+  return spawn(process.execPath, [worker, root, job, String(seed)], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
+}
+
+/** What the process printed last, and how it ended. */
+async function finish(child: ChildProcess) {
+  let last = "";
+  if (child.stdout)
+    createInterface(child.stdout).on("line", (line) => {
+      last = line;
+    });
+  const [exit, signal] = await once(child, "close");
+  return { last, exit, signal };
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  if (!child.stdout) throw new Error("no stdout");
+  const lines = createInterface(child.stdout);
+  const [line] = await once(lines, "line");
+  return String(line);
+}
+
+async function expectWhole(cache: FileCache): Promise<void> {
+  const { damaged, failed } = await cache.verify();
+  expect([damaged, failed]).toEqual([[], []]);
+}
+
+it("eight processes put, read, link, tag, remove, prune and verify the same motes at once", async () => {
+  const ends = await Promise.all(Array.from({ length: 8 }, (_, n) => finish(start("mix", n))));
+  expect(ends.map(({ exit }) => exit)).toEqual(ends.map(() => 0));
+  await using cache = new FileCache(root);
+  await cache.initialize();
+  await expectWhole(cache);
+  expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
+  expect(readdirSync(join(root, ".mote/quarantine"))).toEqual([]);
+  expect(readdirSync(join(root, ".mote/pruning"))).toEqual([]);
+});
+
+it("a writer killed at any moment leaves whole blobs and nothing that stays", async () => {
+  await using cache = new FileCache(root);
+  for (let n = 0; n < kills; n += 4) {
+    const writers = Array.from({ length: 4 }, (_, k) => start("put", n + k));
+    await Promise.all(writers.map(firstLine));
+    await Promise.all(
+      writers.map(async (writer, k) => {
+        const end = once(writer, "close");
+        // Spread over the writes: the moments are the point here, not the waiting.
+        await new Promise((resolve) => setTimeout(resolve, (n * 7 + k * 13) % 50));
+        writer.kill("SIGKILL");
+        await end;
+      }),
+    );
+    await expectWhole(cache);
+    if (n % 3 === 0) await cache.prune(0);
+  }
+  await cache.prune(Number.POSITIVE_INFINITY);
+  expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
+}, 600_000);
+
+it("a living writer's temporary file is not taken for a leftover", async () => {
+  await using cache = new FileCache(root);
+  const bytes = new Uint8Array(500_000).fill(1);
+  const digest = digestBytes(bytes);
+  await cache.createMote(digest, mediaTypes.octetStream);
+  await using writer = await cache.moteWriter(digest);
+  await writer.write(bytes);
+  const other = await finish(start("mix", "other"));
+  expect(other.exit).toBe(0);
+  await writer.close();
+  expect((await cache.find(digest))?.size).toBe(500_000);
+});
+
+it("of several processes that want one mote, one fetches it and the others read along", async () => {
+  const ends = await Promise.all(Array.from({ length: 4 }, (_, n) => finish(start("fetch", n))));
+  const reports = ends.map(({ last }) => JSON.parse(last));
+  expect(ends.every(({ exit }) => exit === 0)).toBe(true);
+  expect(reports.reduce((sum, { fetched }) => sum + fetched, 0)).toBe(2_000_000);
+  expect(reports.filter(({ fetched }) => fetched === 0).every((report) => report.bytesBeforeCommit > 0)).toBe(true);
+});
+
+it("when the one that fetches is killed, another goes on where it stopped", async () => {
+  const leader = start("fetch", "dies");
+  await firstLine(leader);
+  const followers = Array.from({ length: 3 }, (_, n) => finish(start("fetch", n)));
+  await once(leader, "close");
+  const reports = (await Promise.all(followers)).map(({ last }) => JSON.parse(last));
+  const fetched = reports.reduce((sum, report) => sum + report.fetched, 0);
+  expect(fetched).toBeGreaterThan(0);
+  expect(fetched).toBeLessThan(1_050_000);
+});
+
+it("a lease ends with the process that holds it", async () => {
+  await using cache = new FileCache(root);
+  const bytes = new Uint8Array(5000).map((_, n) => (n * 31 + 5000) ^ (n >> 9));
+  await put(cache, bytes, mediaTypes.octetStream);
+  const holder = start("lease", 0);
+  await firstLine(holder);
+  expect((await cache.prune(0)).skipped.map(({ reason }) => reason)).toEqual(["leased"]);
+  holder.kill("SIGKILL");
+  await once(holder, "close");
+  expect((await cache.prune(0)).reached).toBe(true);
+  expect(readdirSync(join(root, ".mote/leases"))).toEqual([]);
+});
+
+it("whoever finds a name while others prune finds all that it refers to, or is told that it goes", async () => {
+  await using cache = new FileCache(root);
+  await using pruner = new FileCache(root);
+  let done = false;
+  const pruning = (async () => {
+    while (!done) await pruner.prune(30_000);
+  })();
+  for (let n = 0; n < 100; n++) {
+    const layers = ["base", `layer ${n}`];
+    // As a pull does: hold on to what is needed, see what is there, add what is not, then the name.
+    const { digests } = await putImage(new FileCache(join(folder, "elsewhere")), undefined, layers);
+    const lease = await cache.lease(digests);
+    const image = await putImage(cache, `image-${n}`, layers);
+    for (const digest of image.digests) {
+      expect(await cache.moteExists(digest)).toBe(true);
+    }
+    await lease.release();
+  }
+  done = true;
+  await pruning;
+  for await (const { descriptor } of cache.tags.list()) {
+    const reader = await cache.moteReader(descriptor.digest).catch((error: unknown) => error);
+    expect(MoteError.isInstance(reader)).toBe(false);
+  }
+  expect(existsSync(join(root, "index.json"))).toBe(true);
+});
