@@ -111,17 +111,22 @@ export class RegistryClient implements AsyncDisposable {
     return this.#repeatedly(request, access.subject, async () => {
       const answer = await this.#authorized(request);
       if (accepts(answer.status)) return { taken: await take(answer) };
-      return { refused: answer, fault: () => this.refusal(answer, access.subject, what) };
+      return { refused: answer, fault: () => this.refusal(answer, access.subject, { what, writes: writes(request) }) };
     });
   }
 
   /** The error of an answer that is no success. Reads its body. */
-  async refusal(answer: RegistryAnswer, subject: Subject, what: string): Promise<MoteError> {
+  async refusal(
+    answer: RegistryAnswer,
+    subject: Subject,
+    asked: { readonly what: string; readonly writes: boolean },
+  ): Promise<MoteError> {
     const text = await readText(answer);
     const contentType = answer.header("content-type")?.split(";")[0]?.trim();
     const { status, redirectedTo } = answer;
     const retryAfter = answer.header("retry-after");
-    return statusFault(subject, { status, redirectedTo, retryAfter, contentType, text }, what);
+    const { what, writes } = asked;
+    return statusFault(subject, { status, writes, redirectedTo, retryAfter, contentType, text }, what);
   }
 
   report(event: RegistryEvent): void {
@@ -231,7 +236,7 @@ export class RegistryClient implements AsyncDisposable {
         return { taken: { status, bytes } };
       }
       const service = { ...subject, registry: request.url.host };
-      return { refused: answer, fault: () => this.refusal(answer, service, "a token") };
+      return { refused: answer, fault: () => this.refusal(answer, service, { what: "a token", writes: false }) };
     });
   }
 }
@@ -242,6 +247,10 @@ function asFault(error: unknown, subject: Subject, host: string, what: string): 
 
 function closed(): MoteError {
   return new MoteError("MOTE_CLOSED", "the registry client is closed");
+}
+
+function writes({ method }: RegistryRequest): boolean {
+  return method !== "GET" && method !== "HEAD";
 }
 
 function canBeSentAgain(body: HttpRequest["body"]): boolean {

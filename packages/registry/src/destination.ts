@@ -12,9 +12,10 @@ import {
   parseDigest,
   parseManifest,
   type Ref,
+  type RegistryRef,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
-import { checkRepositoryName, isDockerHub, isTagName, type RepositoryPlace } from "./place.js";
+import { checkRepositoryName, isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
 import { addTaggedReferrer } from "./referrers.js";
 import { RepositoryApi } from "./repository-api.js";
 import { cancelUpload, uploadBlob } from "./upload.js";
@@ -34,6 +35,7 @@ export interface RegistryDestinationOptions {
  * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`.
  */
 export class RegistryDestination implements ContentDestination {
+  readonly ref: RegistryRef;
   readonly #api: RepositoryApi;
   readonly #pieceBytes: number;
   /** The manifest sent last: as a rule it is the one to be tagged next. */
@@ -43,6 +45,7 @@ export class RegistryDestination implements ContentDestination {
 
   /** @throws MOTE_INVALID_REFERENCE */
   constructor(client: RegistryClient, place: RepositoryPlace, options: RegistryDestinationOptions = {}) {
+    this.ref = placeRef(place);
     this.#api = new RepositoryApi(client, place);
     this.#pieceBytes = options.pieceBytes ?? 8 * 1024 * 1024;
   }
@@ -192,7 +195,6 @@ export class RegistryDestination implements ContentDestination {
 const refusals: ReadonlySet<string> = new Set([
   "MOTE_UNAUTHORIZED",
   "MOTE_FORBIDDEN",
-  "MOTE_NOT_FOUND",
   "MOTE_DIGEST_MISMATCH",
   "MOTE_REGISTRY",
 ]);

@@ -12,6 +12,8 @@ export interface Subject {
 /** What an answer said, as far as it matters when it is a refusal. */
 export interface Refusal {
   readonly status: number;
+  /** Whether it was asked to keep something, so that "not found" is no miss. */
+  readonly writes?: boolean | undefined;
   /** The host that answered, where a redirect led away from the registry. */
   readonly redirectedTo?: string | undefined;
   /** The header's value. */
@@ -42,7 +44,7 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
       { details },
     );
   }
-  if (status === 404) {
+  if (status === 404 && !refusal.writes) {
     return new MoteError("MOTE_NOT_FOUND", `${place} does not have ${what}${because}`, { details });
   }
   if (status === 429) {

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { MoteError } from "@mote/core";
+import { MoteError, type RegistryRef } from "@mote/core";
 
 /** One repository on one registry, as references name them. A `RegistryRef` is one. */
 export interface RepositoryPlace {
@@ -9,6 +9,11 @@ export interface RepositoryPlace {
   readonly repository: string;
   /** Whether to speak TLS. Default: not to loopback addresses, to all others. */
   readonly scheme?: "http" | "https" | undefined;
+}
+
+/** The place as a reference, without tag and digest: what is recorded of its blobs, and where mounts are sought. */
+export function placeRef({ registry, repository, scheme }: RepositoryPlace): RegistryRef {
+  return { transport: "docker", registry, repository, ...(scheme === undefined ? {} : { scheme }) };
 }
 
 /** The origin of a registry's API. `docker.io` is a name that has its API elsewhere. @throws MOTE_INVALID_REFERENCE */

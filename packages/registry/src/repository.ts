@@ -14,12 +14,13 @@ import {
   maxManifestBytes,
   parseDigest,
   type Ref,
+  type RegistryRef,
   sniffManifestType,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { protocolFault } from "./fault.js";
 import { MemoryReader } from "./memory-reader.js";
-import { isDockerHub, isTagName, type RepositoryPlace } from "./place.js";
+import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
 import { listReferrers } from "./referrers.js";
 import { bareType, type ManifestAnswer, RepositoryApi } from "./repository-api.js";
 
@@ -30,10 +31,12 @@ import { bareType, type ManifestAnswer, RepositoryApi } from "./repository-api.j
  * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`.
  */
 export class RegistryRepository implements ContentSource {
+  readonly ref: RegistryRef;
   readonly #api: RepositoryApi;
 
   /** @throws MOTE_INVALID_REFERENCE */
   constructor(client: RegistryClient, place: RepositoryPlace) {
+    this.ref = placeRef(place);
     this.#api = new RepositoryApi(client, place);
   }
 

@@ -188,7 +188,9 @@ class Upload {
       return await this.#send({ ...request, repeat: false, accepts: () => true }, async (answer): Promise<Outcome> => {
         const { status } = answer;
         if (status < 200 || status > 299) {
-          return { done: false, status, retryAfter: answer.header("retry-after"), fault: await this.#refusal(answer) };
+          const asked = { what: this.#what, writes: true };
+          const fault = await this.#api.client.refusal(answer, this.#subject, asked);
+          return { done: false, status, retryAfter: answer.header("retry-after"), fault };
         }
         answer.discard();
         return { done: true, answer };
@@ -204,13 +206,6 @@ class Upload {
     const { digest } = this.#descriptor;
     const upload = { what: this.#what, digest, actions: "pull,push", signal: this.#signal } as const;
     return this.#api.send({ ...upload, ...request }, take);
-  }
-
-  async #refusal(answer: RegistryAnswer): Promise<MoteError> {
-    const fault = await this.#api.client.refusal(answer, this.#subject, this.#what);
-    if (answer.status !== 404) return fault;
-    // Not a miss: the blob is here, and it is the upload that is gone.
-    return protocolFault(this.#subject, "it has forgotten an upload that was under way", { status: 404 }, fault);
   }
 
   get #what(): string {

@@ -1,0 +1,111 @@
+import { digestBytes, mediaTypes } from "@mote/core";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Intercept, refuse } from "../test/fake-registry.js";
+import { makeImage } from "../test/image.js";
+import { codeOf } from "../test/outcome.js";
+import { serve } from "../test/server.js";
+import { serveTokens } from "../test/token-server.js";
+import { RegistryClient } from "./client.js";
+import { RegistryDestination } from "./destination.js";
+
+const image = makeImage(1000);
+const [layer = image.config] = image.layers;
+
+const opened: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+
+async function answering(answer: Intercept) {
+  const server = await serve((request, response) => {
+    request.resume();
+    return answer(request, response);
+  });
+  const client = new RegistryClient({ retryDelayMs: 1 });
+  opened.push(server, client);
+  const destination = new RegistryDestination(client, { registry: server.host, repository: "a/b" });
+  const candidate = (repository: string) => ({ transport: "docker", registry: server.host, repository }) as const;
+  return { server, destination, candidate };
+}
+
+describe("a mount", () => {
+  it("asks once for each repository of this registry, in their order, and closes the uploads that were begun instead", async () => {
+    const { server, destination, candidate } = await answering((request, response) => {
+      if (request.method === "DELETE") response.writeHead(204).end();
+      else if (request.url?.endsWith("from=x%2Fforbidden")) refuse(response, 403, "DENIED");
+      else if (request.url?.endsWith("from=x%2Fhas")) response.writeHead(201).end();
+      else response.writeHead(202, { location: "/v2/a/b/blobs/uploads/7" }).end();
+      return true;
+    });
+    const candidates = ["x/lacks", "x/forbidden", "x/lacks", "a/b", "x/has", "x/never"].map(candidate);
+    expect(await destination.mount(layer, candidates)).toBe(true);
+    const froms = server.seen.filter(({ method }) => method === "POST").map(({ url }) => url.split("from=")[1]);
+    expect(froms).toEqual(["x%2Flacks", "x%2Fforbidden", "x%2Fhas"]);
+    await expect.poll(() => server.count("DELETE", "/v2/a/b/blobs/uploads/7")).toBe(1);
+  });
+
+  it("that nobody answers is an error, and no refusal", async () => {
+    const { destination, candidate } = await answering((_, response) => response.socket?.destroy() !== undefined);
+    expect(await codeOf(destination.mount(layer, [candidate("x/y")]))).toBe("MOTE_UNREACHABLE");
+  });
+
+  it("asks the token service for both repositories", async () => {
+    const tokens = await serveTokens();
+    opened.push(tokens);
+    const { destination, candidate } = await answering((request, response) => {
+      if (tokens.admits(request, "repository:a/b:pull,push") && tokens.admits(request, "repository:x/y:pull")) {
+        response.writeHead(201).end();
+      } else {
+        refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": `Bearer realm="http://${tokens.host}/token"` });
+      }
+      return true;
+    });
+    expect(await destination.mount(layer, [candidate("x/y")])).toBe(true);
+  });
+});
+
+describe("a manifest that is sent", () => {
+  const subject = { mediaType: mediaTypes.ociManifest, digest: digestBytes(new Uint8Array(3)), size: 3 };
+  const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: image.config, layers: [], subject };
+  const bytes = new TextEncoder().encode(JSON.stringify(body));
+  const descriptor = { mediaType: mediaTypes.ociManifest, digest: digestBytes(bytes), size: bytes.byteLength };
+
+  it("with a subject is left to a registry that lists referrers itself", async () => {
+    const { server, destination } = await answering((_, response) => {
+      response.writeHead(201, { "oci-subject": subject.digest }).end();
+      return true;
+    });
+    await destination.manifest(descriptor, bytes);
+    expect(server.seen.map(({ method, url }) => [method, url])).toEqual([
+      ["PUT", `/v2/a/b/manifests/${descriptor.digest}`],
+    ]);
+    expect(server.seen[0]?.headers["content-type"]).toBe(mediaTypes.ociManifest);
+  });
+
+  it("and tagged is not fetched again", async () => {
+    const { server, destination } = await answering((_, response) => response.writeHead(201).end() === response);
+    await destination.manifest(image.manifest, image.manifestBytes);
+    await destination.tag("v1", image.manifest);
+    expect(server.count("GET")).toBe(0);
+    expect(server.count("PUT")).toBe(2);
+  });
+
+  it("and kept as another is a digest mismatch", async () => {
+    const { destination } = await answering((_, response) => {
+      response.writeHead(201, { "docker-content-digest": subject.digest }).end();
+      return true;
+    });
+    expect(await codeOf(destination.manifest(image.manifest, image.manifestBytes))).toBe("MOTE_DIGEST_MISMATCH");
+  });
+
+  it("to a registry that is busy is sent again", async () => {
+    let refused = 0;
+    const { server, destination } = await answering((_, response) => {
+      if (refused++ === 0) refuse(response, 503, "UNAVAILABLE");
+      else response.writeHead(201).end();
+      return true;
+    });
+    await destination.manifest(image.manifest, image.manifestBytes);
+    expect(server.count("PUT")).toBe(2);
+  });
+});
