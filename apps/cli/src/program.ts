@@ -42,13 +42,34 @@ export function createProgram(parts: ProgramParts): Command {
     return { out: parts.createOutput({ json, quiet }), dir: resolve(cache), plainHttp, signal: parts.signal };
   };
 
+  const platform = new Option("--platform <os/arch[/variant]>", "only this platform of an index; default: all of them");
+  const concurrency = new Option("--concurrency <n>", "blobs moved at once");
+
   program
     .command("pull")
     .description("move an image through the cache to a destination; without one, into the cache")
     .argument("<src>", "where it is: docker://HOST/NAME:TAG, oci:DIR:TAG")
-    .argument("[dest]", "where it goes: oci:DIR:TAG")
-    .option("--platform <os/arch[/variant]>", "only this platform of an index; default: all of them")
-    .option("--concurrency <n>", "blobs moved at once")
+    .argument("[dest]", "where it goes: oci:DIR:TAG, docker://HOST/NAME:TAG")
+    .addOption(platform)
+    .addOption(concurrency)
+    .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
+
+  program
+    .command("push")
+    .description("move a local image through the cache to a registry; what the registry has is not sent again")
+    .argument("<src>", "where it is: oci:DIR:TAG")
+    .argument("<dest>", "where it goes: docker://HOST/NAME:TAG")
+    .addOption(platform)
+    .addOption(concurrency)
+    .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
+
+  program
+    .command("copy")
+    .description("move an image from anywhere through the cache to anywhere; within a registry, blobs are mounted")
+    .argument("<src>")
+    .argument("<dest>")
+    .addOption(platform)
+    .addOption(concurrency)
     .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
 
   program

@@ -87,6 +87,18 @@ describe.skipIf(!installed)(title, () => {
     await skopeo("copy", "--src-tls-verify=false", `docker://127.0.0.1:${server.port}/lib/tools:1`, to);
   });
 
+  it("a layout is pushed into a registry, and copied within it without a blob's byte", async () => {
+    const pushed = `docker://${registry.host}/pushed/tools:1`;
+    const copied = `docker://${registry.host}/copied/tools:2`;
+    expect(await runMote(["push", "--cache", cache(), `oci:${layout("cold")}:1`, pushed])).toMatchObject({ status: 0 });
+    expect(JSON.parse(await skopeo("inspect", "--tls-verify=false", pushed)).Digest).toBe(image.digest);
+    const before = (await registry.requests()).length;
+    expect(await runMote(["copy", "--cache", cache(), pushed, copied])).toMatchObject({ status: 0 });
+    const requests = (await registry.requests()).slice(before);
+    expect(requests.filter((line) => /^(GET|PUT|PATCH) .*\/blobs\//.test(line))).toEqual([]);
+    expect(JSON.parse(await skopeo("inspect", "--tls-verify=false", copied)).Digest).toBe(image.digest);
+  });
+
   it("an absent tag and an absent repository are not found, in one line that names them, and leave nothing", async () => {
     for (const text of [`docker://${registry.host}/lib/tools:absent`, `docker://${registry.host}/no/such:1`]) {
       const ended = await pull(text, `oci:${layout("absent")}:1`);

@@ -6,7 +6,6 @@ import {
   type PathRef,
   type Ref,
 } from "@mote/core";
-import { formatRef } from "@mote/ref";
 import type { RegistryClient } from "@mote/registry";
 
 /** Which class stands for a reference's transport. Packages are imported when the first reference wants them. */
@@ -29,11 +28,8 @@ export class Places {
 
   async destination(ref: Ref): Promise<ContentDestination> {
     if (ref.transport === "docker") {
-      throw new MoteError(
-        "MOTE_UNSUPPORTED_TRANSPORT",
-        `${formatRef(ref, { scheme: true })}: pushing to a registry is not possible yet; pull into oci:DIR:TAG and push that with skopeo`,
-        { details: { transport: ref.transport } },
-      );
+      const { RegistryDestination } = await import("@mote/registry");
+      return new RegistryDestination(await this.#client(), ref);
     }
     const { LayoutDestination } = await import("@mote/layout");
     return new LayoutDestination(layoutFolder(ref));
