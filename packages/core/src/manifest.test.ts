@@ -1,0 +1,187 @@
+import { describe, expect, it } from "vitest";
+import { digestBytes } from "./digest.js";
+import { MoteError } from "./error.js";
+import {
+  checkImageLayout,
+  childDescriptors,
+  maxManifestBytes,
+  parseDescriptor,
+  parseLayoutIndex,
+  parseManifest,
+  sniffManifestType,
+} from "./manifest.js";
+import { mediaTypes } from "./media-type.js";
+
+const bytes = (value: unknown) => new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
+const descriptor = (name: string, more: object = {}) => ({
+  mediaType: mediaTypes.octetStream,
+  digest: digestBytes(bytes(name)),
+  size: name.length,
+  ...more,
+});
+const manifest = { schemaVersion: 2, config: descriptor("config"), layers: [descriptor("one"), descriptor("two")] };
+const index = { schemaVersion: 2, manifests: [descriptor("manifest", { mediaType: mediaTypes.ociManifest })] };
+
+function codeOf(act: () => unknown): string | undefined {
+  try {
+    act();
+  } catch (error) {
+    return MoteError.isInstance(error) ? error.code : String(error);
+  }
+  return undefined;
+}
+
+describe("parseManifest", () => {
+  it.each([mediaTypes.ociManifest, mediaTypes.dockerManifest])("reads an image manifest as %s", (mediaType) => {
+    const parsed = parseManifest(bytes({ ...manifest, mediaType }), mediaType);
+    expect(parsed).toEqual({ kind: "manifest", mediaType, config: manifest.config, layers: manifest.layers });
+  });
+
+  it.each([mediaTypes.ociIndex, mediaTypes.dockerManifestList])("reads an index as %s", (mediaType) => {
+    const parsed = parseManifest(bytes({ ...index, mediaType }), mediaType);
+    expect(parsed).toEqual({ kind: "index", mediaType, manifests: index.manifests });
+  });
+
+  it("keeps artifact type, subject and annotations", () => {
+    const more = { artifactType: "a/b", subject: descriptor("subject"), annotations: { key: "value" } };
+    expect(parseManifest(bytes({ ...manifest, ...more }), mediaTypes.ociManifest)).toMatchObject(more);
+  });
+
+  it("takes null for what is empty, as Go's encoders write it, and leaves it out", () => {
+    const layers = [descriptor("one", { urls: null, annotations: null, platform: null })];
+    const body = { ...manifest, layers, subject: null, annotations: null };
+    const parsed = parseManifest(bytes(body), mediaTypes.ociManifest);
+    expect(parsed).toEqual({
+      kind: "manifest",
+      mediaType: mediaTypes.ociManifest,
+      config: manifest.config,
+      layers: [descriptor("one")],
+    });
+    expect(parseManifest(bytes({ schemaVersion: 2, manifests: null }), mediaTypes.ociIndex)).toMatchObject({
+      manifests: [],
+    });
+  });
+
+  it("keeps a descriptor's fields that it does not know", () => {
+    const layers = [descriptor("one", { "org.example": 1 })];
+    const parsed = parseManifest(bytes({ ...manifest, layers }), mediaTypes.ociManifest);
+    expect(childDescriptors(parsed)[1]).toEqual(layers[0]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["no JSON", "{", mediaTypes.ociManifest],
+    ["JSON that is no object", [], mediaTypes.ociManifest],
+    ["another schema version", { ...manifest, schemaVersion: 1 }, mediaTypes.ociManifest],
+    ["no config", { schemaVersion: 2, layers: [] }, mediaTypes.ociManifest],
+    [
+      "a digest that is none",
+      { ...manifest, config: { ...manifest.config, digest: "sha256:1" } },
+      mediaTypes.ociManifest,
+    ],
+    ["a size below zero", { ...manifest, config: { ...manifest.config, size: -1 } }, mediaTypes.ociManifest],
+    [
+      "a size that is no whole number",
+      { ...manifest, config: { ...manifest.config, size: 1.5 } },
+      mediaTypes.ociManifest,
+    ],
+    [
+      "an empty media type below",
+      { ...manifest, config: { ...manifest.config, mediaType: "" } },
+      mediaTypes.ociManifest,
+    ],
+    ["layers and manifests at once", { ...manifest, ...index }, mediaTypes.ociManifest],
+    ["layers and manifests at once, given as an index", { ...manifest, ...index }, mediaTypes.ociIndex],
+    [
+      "another type than it was given as",
+      { ...manifest, mediaType: mediaTypes.dockerManifest },
+      mediaTypes.ociManifest,
+    ],
+    ["a media type of no manifest", manifest, mediaTypes.ociLayer],
+    ["an image manifest given as an index", manifest, mediaTypes.ociIndex],
+  ])("refuses %s", (_, body, mediaType) => {
+    expect(codeOf(() => parseManifest(bytes(body), mediaType))).toBe("MOTE_INVALID_MANIFEST");
+  });
+
+  it("refuses text that is no UTF-8", () => {
+    const body = bytes(manifest);
+    body[2] = 0xff;
+    expect(codeOf(() => parseManifest(body, mediaTypes.ociManifest))).toBe("MOTE_INVALID_MANIFEST");
+  });
+
+  it("refuses more bytes than the bound before it reads them", () => {
+    const body = new Uint8Array(maxManifestBytes + 1);
+    expect(codeOf(() => parseManifest(body, mediaTypes.ociManifest))).toBe("MOTE_TOO_LARGE");
+  });
+
+  it("names the field at fault", () => {
+    const act = () =>
+      parseManifest(bytes({ ...manifest, config: { ...manifest.config, size: "1" } }), mediaTypes.ociManifest);
+    expect(act).toThrow(expect.objectContaining({ details: { field: "config.size" } }));
+  });
+});
+
+describe("childDescriptors", () => {
+  it("gives config and layers of an image manifest, in their order, and not its subject", () => {
+    const body = bytes({ ...manifest, subject: descriptor("subject") });
+    const children = childDescriptors(parseManifest(body, mediaTypes.ociManifest));
+    expect(children).toEqual([manifest.config, ...manifest.layers]);
+  });
+
+  it("gives the manifests of an index", () => {
+    expect(childDescriptors(parseManifest(bytes(index), mediaTypes.ociIndex))).toEqual(index.manifests);
+  });
+});
+
+describe("sniffManifestType", () => {
+  it.each<[string, unknown, string]>([
+    ["the type that the body names", { ...manifest, mediaType: mediaTypes.dockerManifest }, mediaTypes.dockerManifest],
+    ["an OCI manifest where it has config and layers", manifest, mediaTypes.ociManifest],
+    ["an OCI index where it has manifests", index, mediaTypes.ociIndex],
+  ])("gives %s", (_, body, mediaType) => {
+    expect(sniffManifestType(bytes(body))).toBe(mediaType);
+  });
+
+  it.each<[string, unknown]>([
+    ["no JSON", "nonsense"],
+    ["neither shape", { schemaVersion: 2 }],
+    ["null", null],
+  ])("refuses %s", (_, body) => {
+    expect(codeOf(() => sniffManifestType(bytes(body)))).toBe("MOTE_INVALID_MANIFEST");
+  });
+});
+
+describe("parseDescriptor", () => {
+  it("gives back a descriptor with all its fields", () => {
+    const full = descriptor("x", {
+      urls: ["https://example.com/x"],
+      annotations: { a: "b" },
+      data: "eA==",
+      artifactType: "a/b",
+      platform: { architecture: "arm64", os: "linux", variant: "v8", "os.version": "1", "os.features": ["f"] },
+    });
+    expect(parseDescriptor(full)).toEqual(full);
+  });
+
+  it.each([undefined, null, {}, [], "x"])("refuses %j", (json) => {
+    expect(codeOf(() => parseDescriptor(json))).toBe("MOTE_INVALID_MANIFEST");
+  });
+});
+
+describe("image layouts", () => {
+  it("of version 1.x pass", () => {
+    expect(codeOf(() => checkImageLayout(bytes({ imageLayoutVersion: "1.0.0" }), "here"))).toBe(undefined);
+  });
+
+  it.each(["2.0.0", "10.0.0", ""])("of version %j are refused", (imageLayoutVersion) => {
+    expect(codeOf(() => checkImageLayout(bytes({ imageLayoutVersion }), "here"))).toBe("MOTE_UNSUPPORTED_FORMAT");
+  });
+
+  it("without a version are refused", () => {
+    expect(codeOf(() => checkImageLayout(bytes({}), "here"))).toBe("MOTE_INVALID_MANIFEST");
+  });
+
+  it("have an index that may be larger than a manifest", () => {
+    const annotations = { filler: "x".repeat(maxManifestBytes) };
+    expect(parseLayoutIndex(bytes({ ...index, annotations }))).toEqual(index.manifests);
+  });
+});

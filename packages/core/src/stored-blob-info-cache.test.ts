@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import { digestBytes } from "./digest.js";
+import { MoteError } from "./error.js";
+import type { FactReader, FactRows } from "./fact-rows.js";
+import type { SequenceClock } from "./fact-storage.js";
+import { silentLogger } from "./logger.js";
+import { MemoryStorage } from "./memory-storage.js";
+import { StoredBlobInfoCache } from "./stored-blob-info-cache.js";
+
+const digest = digestBytes(new Uint8Array());
+const own = { canSubstitute: false };
+
+/** Counts transactions, and fails as it is told. */
+class TestStorage extends MemoryStorage {
+  writes = 0;
+  closed = 0;
+  fault: Error | undefined;
+
+  override read<Result>(look: (rows: FactReader) => Result): Result {
+    if (this.fault !== undefined) throw this.fault;
+    return super.read(look);
+  }
+
+  override write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {
+    this.writes++;
+    if (this.fault !== undefined) throw this.fault;
+    return super.write(change);
+  }
+
+  override async close(): Promise<void> {
+    this.closed++;
+  }
+}
+
+describe("StoredBlobInfoCache", () => {
+  it("opens its storage at first use, once, and closes it once", async () => {
+    const storage = new TestStorage();
+    let opened = 0;
+    const cache = new StoredBlobInfoCache(async () => {
+      opened++;
+      return storage;
+    });
+    expect(opened).toBe(0);
+    await Promise.all([cache.untransformedDigest(digest), cache.open(), cache.statistics()]);
+    await Promise.all([cache.close(), cache.close()]);
+    expect([opened, storage.closed]).toEqual([1, 1]);
+  });
+
+  it("tries again to open what could not be opened", async () => {
+    let tries = 0;
+    const cache = new StoredBlobInfoCache(async () => {
+      if (tries++ === 0) throw new MoteError("MOTE_IO", "not now");
+      return new MemoryStorage();
+    });
+    await expect(cache.open()).rejects.toMatchObject({ code: "MOTE_IO" });
+    expect(await cache.untransformedDigest(digest)).toBe(undefined);
+  });
+
+  it("writes the records of one turn in one transaction", async () => {
+    const storage = new TestStorage();
+    const cache = new StoredBlobInfoCache(async () => storage);
+    await Promise.all(["1", "2", "3"].map((place) => cache.recordKnownLocation("t", "s", digest, place)));
+    expect(storage.writes).toBe(1);
+  });
+
+  it("rejects all records of a transaction that fails, and goes on with the next", async () => {
+    const storage = new TestStorage();
+    const cache = new StoredBlobInfoCache(async () => storage);
+    storage.fault = new MoteError("MOTE_NO_SPACE", "full");
+    const record = (place: string) => cache.recordKnownLocation("t", "s", digest, place);
+    const outcomes = await Promise.allSettled([record("1"), record("2")]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    storage.fault = undefined;
+    await record("3");
+    expect((await cache.candidateLocations("t", "s", digest, own)).length).toBe(1);
+  });
+
+  it("leaves out a record whose signal is aborted before it is written", async () => {
+    const cache = new StoredBlobInfoCache(async () => new MemoryStorage());
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const aborted = cache.recordKnownLocation("t", "s", digest, "1", { signal: controller.signal });
+    const kept = cache.recordKnownLocation("t", "s", digest, "2");
+    controller.abort(reason);
+    await expect(aborted).rejects.toBe(reason);
+    await kept;
+    expect((await cache.candidateLocations("t", "s", digest, own)).map(({ location }) => location)).toEqual(["2"]);
+  });
+
+  it("closes a damaged storage and asks a new one, once", async () => {
+    const storages = [new TestStorage(), new TestStorage()];
+    let opened = 0;
+    const cache = new StoredBlobInfoCache(async () => storages[opened++] ?? new TestStorage());
+    await cache.recordKnownLocation("t", "s", digest, "1");
+    const [first, second] = storages;
+    if (first !== undefined) first.fault = new MoteError("MOTE_CORRUPT", "torn");
+    expect(await cache.candidateLocations("t", "s", digest, own)).toEqual([]);
+    expect([first?.closed, opened]).toEqual([1, 2]);
+    if (second !== undefined) second.fault = new MoteError("MOTE_IO", "no");
+    await expect(cache.candidateLocations("t", "s", digest, own)).rejects.toMatchObject({ code: "MOTE_IO" });
+    expect(second?.closed).toBe(0);
+  });
+
+  it("hides locations older than maxAgeMs", async () => {
+    let nowMs = 1_000;
+    const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { maxAgeMs: 500, now: () => nowMs });
+    await cache.recordKnownLocation("t", "s", digest, "1");
+    nowMs = 1_500;
+    expect((await cache.candidateLocations("t", "s", digest, own)).length).toBe(1);
+    nowMs = 1_501;
+    expect(await cache.candidateLocations("t", "s", digest, own)).toEqual([]);
+  });
+
+  it("beyond maxFacts forgets the oldest tenth", async () => {
+    let swept = () => {};
+    const sweep = new Promise<void>((resolve) => {
+      swept = resolve;
+    });
+    const logger = { ...silentLogger, debug: () => swept() };
+    const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { maxFacts: 100, logger });
+    for (let i = 0; i < 101; i++) await cache.recordKnownLocation("t", "s", digest, `${i}`);
+    await sweep;
+    const found = await cache.candidateLocations("t", "s", digest, own);
+    expect([found.length, found[0]?.location, found.at(-1)?.location]).toEqual([90, "100", "11"]);
+  });
+
+  it("forgets that a location was forgotten after absenceMs", async () => {
+    let nowMs = 1_000;
+    const now = () => nowMs;
+    const old = new StoredBlobInfoCache(async () => new MemoryStorage(), { now });
+    await old.recordKnownLocation("t", "s", digest, "1");
+    const text: string[] = [];
+    for await (const line of old.export()) text.push(line);
+    const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { now, absenceMs: 500 });
+    nowMs = 2_000;
+    await cache.forgetLocation("t", "s", digest, "1");
+    nowMs = 2_500;
+    await cache.merge(text);
+    expect(await cache.candidateLocations("t", "s", digest, own)).toEqual([]);
+    nowMs = 2_501;
+    await cache.merge(text);
+    expect((await cache.candidateLocations("t", "s", digest, own)).length).toBe(1);
+  });
+
+  it("takes bounds that are numbers of 0 or more", () => {
+    for (const bound of [-1, Number.NaN]) {
+      for (const name of ["maxFacts", "maxAgeMs", "absenceMs"]) {
+        expect(() => new StoredBlobInfoCache(async () => new MemoryStorage(), { [name]: bound })).toThrow(TypeError);
+      }
+    }
+  });
+});
