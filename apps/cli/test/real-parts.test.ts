@@ -3,20 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Descriptor } from "@mote/core";
 import { openMote } from "@mote/preset";
+import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeDemoImage } from "../src/demo-image.js";
-import { isInstalled, type Registry, startRegistry } from "./debian-registry.js";
 import { run, runMote } from "./run-mote.js";
 
-const installed = isInstalled("docker-registry") && isInstalled("skopeo");
-const title = installed
-  ? "with Debian's docker-registry and skopeo"
-  : "SKIPPED: install docker-registry and skopeo (apt-get install docker-registry skopeo)";
+const wanted = needs("docker-registry", "skopeo");
 
-describe.skipIf(!installed)(title, () => {
+describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () => {
   let dir: string;
   let image: Descriptor;
-  let registry: Registry;
+  let registry: DockerRegistry;
   let source: string;
   const cache = () => join(dir, "cache");
   const layout = (name: string) => join(dir, name);
@@ -29,7 +26,7 @@ describe.skipIf(!installed)(title, () => {
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "mote-real-parts-"));
-    registry = await startRegistry(join(dir, "registry"));
+    registry = await startDockerRegistry();
     source = `docker://${registry.host}/lib/tools:1`;
     await using origin = await openMote({ dir: join(dir, "origin") });
     image = await makeDemoImage(origin.cache);
@@ -108,15 +105,10 @@ describe.skipIf(!installed)(title, () => {
     }
   });
 
-  it.skipIf(!isInstalled("htpasswd"))(
-    isInstalled("htpasswd")
-      ? "credentials come from Docker's config.json; wrong ones are refused"
-      : "SKIPPED: install apache2-utils for htpasswd",
+  it.skipIf(needs("htpasswd") !== "")(
+    `credentials come from Docker's config.json; wrong ones are refused${needs("htpasswd")}`,
     async () => {
-      const { stdout } = await run("htpasswd", ["-Bbn", "someone", "right"]);
-      const passwords = join(dir, "htpasswd");
-      await writeFile(passwords, stdout);
-      await using locked = await startRegistry(join(dir, "locked"), { htpasswd: passwords });
+      await using locked = await startDockerRegistry({ login: { username: "someone", password: "right" } });
       const target = `docker://${locked.host}/lib/tools:1`;
       await skopeo("copy", "--dest-tls-verify=false", "--dest-creds=someone:right", `oci:${layout("cold")}:1`, target);
       const withPassword = async (password: string) => {
@@ -139,7 +131,7 @@ describe.skipIf(!installed)(title, () => {
   );
 
   it("with the registry gone, what was pulled before is pulled from the cache", async () => {
-    const gone = await startRegistry(join(dir, "gone"));
+    const gone = await startDockerRegistry();
     const target = `docker://${gone.host}/lib/tools:1`;
     await skopeo("copy", "--dest-tls-verify=false", `oci:${layout("cold")}:1`, target);
     expect((await pull(target)).status).toBe(0);

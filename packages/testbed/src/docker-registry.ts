@@ -1,0 +1,81 @@
+import { execFileSync, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface DockerRegistryOptions {
+  /** The one who may use it. Default: anybody. */
+  readonly login?: { readonly username: string; readonly password: string };
+  /** Where its storage is made. Default: the system's temporary folder. */
+  readonly parent?: string | undefined;
+}
+
+export interface DockerRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT` */
+  readonly host: string;
+  /** A folder of the registry's own, for files of the test. */
+  readonly folder: string;
+  /** What it has logged so far. */
+  log(): string;
+  /** The requests that have ended so far, such as `GET /v2/app/blobs/sha256:…`. */
+  requests(): Promise<string[]>;
+  /** Harmless when repeated. */
+  stop(): Promise<void>;
+}
+
+/** Debian's docker-registry on a free port of loopback, with deletion allowed. */
+export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
+  const folder = await mkdtemp(join(options.parent ?? tmpdir(), "mote-registry-"));
+  const config = join(folder, "config.yml");
+  // Its reader of YAML takes JSON.
+  await writeFile(
+    config,
+    JSON.stringify({
+      version: 0.1,
+      log: { level: "info", accesslog: { disabled: false } },
+      storage: { filesystem: { rootdirectory: join(folder, "storage") }, delete: { enabled: true } },
+      http: { addr: "127.0.0.1:0" },
+      ...(options.login
+        ? { auth: { htpasswd: { realm: "test", path: await writePassword(folder, options.login) } } }
+        : {}),
+    }),
+  );
+  const child = spawn("docker-registry", ["serve", config], { stdio: ["ignore", "pipe", "pipe"] });
+  let log = "";
+  const port = await new Promise<string>((resolve, reject) => {
+    const read = (chunk: string) => {
+      log += chunk;
+      const found = /listening on 127\.0\.0\.1:(\d+)/.exec(log)?.[1];
+      if (found !== undefined) resolve(found);
+    };
+    child.stdout.setEncoding("utf8").on("data", read);
+    child.stderr.setEncoding("utf8").on("data", read);
+    child.once("error", reject);
+    child.once("exit", () => reject(new Error(`docker-registry ended: ${log}`)));
+  });
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    }
+    await rm(folder, { recursive: true, force: true });
+  };
+  return {
+    host: `127.0.0.1:${port}`,
+    folder,
+    log: () => log,
+    requests: () =>
+      [...log.matchAll(/"((?:GET|HEAD|PUT|POST|PATCH|DELETE) [^" ]+) HTTP/g)].map((found) => found[1] ?? ""),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function writePassword(folder: string, login: { username: string; password: string }): Promise<string> {
+  const file = join(folder, "htpasswd");
+  await writeFile(file, execFileSync("htpasswd", ["-Bbn", login.username, login.password]));
+  return file;
+}

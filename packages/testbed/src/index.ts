@@ -1,0 +1,2 @@
+export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } from "./docker-registry.js";
+export { isInstalled, needs } from "./installed.js";
