@@ -67,8 +67,14 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     host: `127.0.0.1:${port}`,
     folder,
     log: () => log,
-    requests: () =>
-      [...log.matchAll(/"((?:GET|HEAD|PUT|POST|PATCH|DELETE) [^" ]+) HTTP/g)].map((found) => found[1] ?? ""),
+    async requests() {
+      // The log comes through a pipe: what stands before our own mark in it is all there is.
+      const mark = `/v2/?mark=${randomUUID()}`;
+      await (await fetch(`http://127.0.0.1:${port}${mark}`)).arrayBuffer();
+      while (!log.includes(mark)) await Promise.race([once(child.stdout, "data"), once(child.stderr, "data")]);
+      const lines = log.matchAll(/"((?:GET|HEAD|PUT|POST|PATCH|DELETE) [^" ]+) HTTP/g);
+      return [...lines].map((found) => found[1] ?? "").filter((line) => !line.includes("?mark="));
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };
