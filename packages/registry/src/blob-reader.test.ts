@@ -85,6 +85,16 @@ describe("a blob", () => {
     expect(sameBytes(part, bytes.subarray(250_000))).toBe(true);
   });
 
+  it("that is cut off after its last byte is whole", async () => {
+    const { repository, server } = await lying((_request, response) => {
+      response.writeHead(200, { "transfer-encoding": "chunked" });
+      response.write(bytes, () => response.socket?.destroy());
+      return true;
+    });
+    expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
+    expect(server.seen).toHaveLength(1);
+  });
+
   it("that is resumed is still hashed as a whole", async () => {
     let cuts = 0;
     const { repository } = await lying((request, response) => {

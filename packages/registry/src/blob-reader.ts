@@ -102,9 +102,10 @@ class BlobReader implements MoteReader {
         this.#wish.signal?.throwIfAborted();
         this.#assertOpen();
         if (!isNetworkError(error)) throw error;
-        resumes++;
-        if (resumes > this.#client.policy.retries + Math.floor((at - start) / bytesPerResume))
-          throw this.#cut(error, at);
+        // All of it came, and only the end of the message was lost.
+        if (at === this.#end) break;
+        const most = this.#client.policy.retries + Math.floor((at - start) / bytesPerResume);
+        if (++resumes > most) throw this.#cut(error, at);
         await this.#resume(at, resumes, error);
       }
     }

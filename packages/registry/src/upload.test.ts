@@ -259,6 +259,36 @@ describe("an upload that fails", () => {
     await expect.poll(() => server.sessions.size).toBe(0);
   });
 
+  it("by the signal ends also while the source keeps it waiting", async () => {
+    const reason = new Error("enough");
+    const abort = new AbortController();
+    const stuck = async function* () {
+      yield bytes.subarray(0, 10);
+      abort.abort(reason);
+      await new Promise(() => {});
+    };
+    const { server, destination } = await lying(inPieces);
+    expect(await codeOf(destination.blob(blob, stuck(), { signal: abort.signal }))).toBe(reason);
+    await expect.poll(() => server.sessions.size).toBe(0);
+  });
+
+  it("leaves its source closed", async () => {
+    let closed = false;
+    const watched = async function* () {
+      try {
+        yield* chunked(bytes);
+      } finally {
+        closed = true;
+      }
+    };
+    const { destination } = await lying(
+      inPieces,
+      on("PATCH", 1, (_, response) => refuse(response, 403, "DENIED")),
+    );
+    expect(await codeOf(destination.blob(blob, watched()))).toBe("MOTE_FORBIDDEN");
+    expect(closed).toBe(true);
+  });
+
   it("because the registry forbids it says so", async () => {
     const { destination } = await lying(
       whole,

@@ -4,7 +4,7 @@ import { networkFailure, protocolFault, type Subject } from "./fault.js";
 import { inPieces } from "./pieces.js";
 import type { RepositoryApi, RepositoryRequest } from "./repository-api.js";
 import { delayAfterStatus, delayWithin } from "./retry.js";
-import { sleep } from "./waiting.js";
+import { chunksUntilAborted, sleep } from "./waiting.js";
 
 export interface UploadOptions {
   /** A blob of up to so many bytes is sent in one request; a larger one in pieces of so many, of which one is kept in memory. */
@@ -27,7 +27,7 @@ export async function uploadBlob(
   try {
     await upload.begin();
     const pieceBytes = Math.max(options.pieceBytes, upload.minPieceBytes);
-    const pieces = inPieces(chunks, descriptor, pieceBytes);
+    const pieces = inPieces(chunksUntilAborted(chunks, options.signal), descriptor, pieceBytes);
     for await (const piece of pieces) {
       if (piece.byteLength === descriptor.size) return await upload.sendWhole(piece);
       if (!(await upload.append(piece))) return await upload.sendStream(joined(piece.slice(), pieces));

@@ -25,6 +25,30 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal |
   }
 }
 
+/** Passes chunks on until the signal is aborted, also while their source keeps everybody waiting. */
+export async function* chunksUntilAborted<T>(
+  chunks: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, undefined> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await untilAborted(iterator.next(), signal);
+      if (done) {
+        ended = true;
+        return;
+      }
+      yield value;
+    }
+  } finally {
+    const returning = ended ? undefined : iterator.return?.();
+    // An iterator that is still busy with its next chunk answers after that, and it may never come.
+    if (signal?.aborted) returning?.catch(() => {});
+    else await returning;
+  }
+}
+
 /** Lets so many in at once; the others wait in the order they came. */
 export class Turnstile {
   readonly #limit: number;

@@ -11,8 +11,9 @@ import { makeImage } from "./image.js";
 import { codeOf } from "./outcome.js";
 import { type Answer, serve } from "./server.js";
 
-const skip = spawnSync("openssl", ["version"]).status !== 0;
-const needs = skip ? " (install openssl)" : "";
+const openssl = "openssl";
+const skip = spawnSync(openssl, ["version"]).status !== 0;
+const needs = skip ? ` (install ${openssl})` : "";
 const image = makeImage(100);
 
 /** A key and a certificate for 127.0.0.1 that nobody has signed but itself. */
@@ -21,7 +22,7 @@ function certificate(name: string): { key: string; cert: string } {
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
   const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
   const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  execFileSync("openssl", ["req", ...kind, "-keyout", key, "-out", cert, ...subject], { stdio: "ignore" });
+  execFileSync(openssl, ["req", ...kind, "-keyout", key, "-out", cert, ...subject], { stdio: "ignore" });
   const pems = { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
   rmSync(folder, { recursive: true });
   return pems;
