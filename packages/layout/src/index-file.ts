@@ -1,12 +1,22 @@
-import { readFile } from "node:fs/promises";
-import { type Cancellable, type Descriptor, MoteError, mediaTypes, parseDigest, parseLayoutIndex } from "@mote/core";
-import { errorNumber, readFailed } from "./file-error.js";
+import {
+  type Cancellable,
+  type Descriptor,
+  isNotFound,
+  MoteError,
+  mediaTypes,
+  parseDigest,
+  parseLayoutIndex,
+} from "@mote/core";
 import { lockFolder } from "./folder-lock.js";
 import { indexPath } from "./layout-paths.js";
+import { FolderFiles, type NamedFiles, readSmallFile } from "./named-files.js";
 import { temporaryPath, writeWholeFile } from "./whole-file.js";
 
 /** image-spec, annotations.md: the name of a manifest in a layout. */
 const refName = "org.opencontainers.image.ref.name";
+
+/** Room for a hundred thousand names. */
+const maxIndexBytes = 32 * 1024 * 1024;
 
 export const emptyIndex: Uint8Array = encode({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
 
@@ -21,9 +31,9 @@ export function withoutName(entry: Descriptor): Descriptor {
   return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
 }
 
-/** The entries of `index.json`, none where there is no such file. @throws MOTE_INVALID_MANIFEST · MOTE_IO */
-export async function readIndexEntries(dir: string): Promise<readonly Descriptor[]> {
-  return (await readIndex(dir)).entries;
+/** The entries of `index.json`, none where there is no such file. @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE · MOTE_IO */
+export async function readIndexEntries(files: NamedFiles, options: Cancellable = {}): Promise<readonly Descriptor[]> {
+  return (await readIndex(files, options)).entries;
 }
 
 /**
@@ -41,7 +51,7 @@ export async function setIndexEntry(
   const path = indexPath(dir);
   for (;;) {
     await using lock = await lockFolder(dir, `${path}.lock`, { signal });
-    const index = await readIndex(dir);
+    const index = await readIndex(new FolderFiles(dir), { signal });
     const manifests = placeEntry(index, name === descriptor.digest ? undefined : name, descriptor);
     if (manifests === undefined) return;
     const written = await writeWholeFile(path, [encode({ ...index.document, manifests })], {
@@ -61,14 +71,17 @@ interface LayoutIndex {
   readonly manifests: readonly unknown[];
 }
 
-async function readIndex(dir: string): Promise<LayoutIndex> {
-  const bytes = await readFile(indexPath(dir)).catch((error: unknown) => {
-    if (errorNumber(error) === "ENOENT") return emptyIndex;
-    throw readFailed(error, indexPath(dir));
-  });
+async function readIndex(files: NamedFiles, options: Cancellable): Promise<LayoutIndex> {
+  const bytes = await readSmallFile(files, "index.json", { ...options, maxBytes: maxIndexBytes }).catch(
+    (error: unknown) => {
+      if (isNotFound(error)) return emptyIndex;
+      throw error;
+    },
+  );
   const entries = parseLayoutIndex(bytes);
   const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  if (!isRecord(document)) throw new MoteError("MOTE_INVALID_MANIFEST", `${indexPath(dir)} is no JSON object`);
+  if (!isRecord(document))
+    throw new MoteError("MOTE_INVALID_MANIFEST", `index.json in ${files.place} is no JSON object`);
   return { entries, document, manifests: Array.isArray(document.manifests) ? document.manifests : [] };
 }
 

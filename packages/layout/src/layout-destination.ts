@@ -25,7 +25,8 @@ import {
 } from "@mote/core";
 import { errorNumber, readFailed, writeFailed } from "./file-error.js";
 import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
-import { blobFolder, blobPath, indexPath, markerPath } from "./layout-paths.js";
+import { blobPath, indexPath, markerPath } from "./layout-paths.js";
+import { FolderFiles } from "./named-files.js";
 import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
 
 const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
@@ -111,7 +112,7 @@ export class LayoutDestination implements ContentDestination {
         for (const algorithm of readdirSync(blobs)) await rmdir(join(blobs, algorithm));
         await rmdir(blobs);
       }
-      if ((await readIndexEntries(this.#dir)).length > 0) return;
+      if ((await readIndexEntries(new FolderFiles(this.#dir))).length > 0) return;
       await rm(indexPath(this.#dir), { force: true });
       await rm(markerPath(this.#dir), { force: true });
       for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
@@ -131,7 +132,7 @@ export class LayoutDestination implements ContentDestination {
         this.#putNew(markerPath(this.#dir), marker);
         this.#putNew(indexPath(this.#dir), emptyIndex);
       }
-      mkdirSync(blobFolder(this.#dir, descriptor.digest), { recursive: true });
+      mkdirSync(dirname(blobPath(this.#dir, descriptor.digest)), { recursive: true });
     } catch (error) {
       throw MoteError.isInstance(error) ? error : writeFailed(error, this.#dir);
     }

@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import { type Digest, digestAlgorithm, digestEncoded, parseDigest } from "@mote/core";
+import { type Digest, digestAlgorithm, digestEncoded } from "@mote/core";
 
-/** image-spec, image-layout.md, "Content". */
-export function blobFolder(dir: string, digest: Digest): string {
-  return join(dir, "blobs", digestAlgorithm(parseDigest(digest)));
+/** A blob's file in a layout (image-spec, image-layout.md, "Content"). */
+export function blobName(digest: Digest): string {
+  return `blobs/${digestAlgorithm(digest)}/${digestEncoded(digest)}`;
 }
 
 export function blobPath(dir: string, digest: Digest): string {
-  return join(blobFolder(dir, digest), digestEncoded(digest));
+  return join(dir, blobName(digest));
 }
 
 export function indexPath(dir: string): string {

@@ -1,0 +1,42 @@
+import { readFailed } from "./file-error.js";
+import type { OpenedFile } from "./named-files.js";
+
+/** Large reads: at 64 KiB, Node spends more on the calls than on the bytes. */
+const chunkBytes = 1024 * 1024;
+
+/** A file's bytes from `start` on. The next chunk is read while the consumer works on the last one. */
+export async function* readChunks(
+  file: OpenedFile,
+  start: number,
+  path: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let position = start;
+  let next = readChunk(file, position, path, signal);
+  for (;;) {
+    const chunk = await next;
+    if (chunk.byteLength === 0) return;
+    position += chunk.byteLength;
+    next = readChunk(file, position, path, signal);
+    next.catch(() => {});
+    yield chunk;
+  }
+}
+
+async function readChunk(
+  { handle, offset, size }: OpenedFile,
+  position: number,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  signal?.throwIfAborted();
+  const wanted = Math.min(chunkBytes, size - position);
+  if (wanted <= 0) return new Uint8Array(0);
+  const chunk = new Uint8Array(Buffer.allocUnsafeSlow(wanted).buffer);
+  try {
+    const { bytesRead } = await handle.read(chunk, 0, wanted, offset + position);
+    return chunk.subarray(0, bytesRead);
+  } catch (error) {
+    throw readFailed(error, path);
+  }
+}

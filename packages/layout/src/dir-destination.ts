@@ -1,0 +1,123 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { lstat, readFile, rm, rmdir } from "node:fs/promises";
+import { join, resolve as resolvePath } from "node:path";
+import {
+  type Cancellable,
+  type ContentDestination,
+  type Descriptor,
+  isManifestType,
+  MoteError,
+  type PathRef,
+  parseDigest,
+  verifyChunks,
+} from "@mote/core";
+import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
+import { errorNumber, readFailed, writeFailed } from "./file-error.js";
+import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
+
+/**
+ * A folder in the format of skopeo's `dir` transport as a place that content goes to. It holds one image, without name: the one
+ * that is tagged last. A folder that is something else is refused.
+ */
+export class DirDestination implements ContentDestination {
+  readonly ref: PathRef;
+  readonly #dir: string;
+  #begun = false;
+
+  constructor(dir: string) {
+    this.#dir = resolvePath(dir);
+    this.ref = { transport: "dir", path: this.#dir };
+  }
+
+  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder holds something else */
+  async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    this.#assertOwnOrEmpty();
+    const path = this.#pathOf(descriptor);
+    try {
+      const stats = await lstat(path);
+      return stats.isFile() && stats.size === descriptor.size;
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return false;
+      throw readFailed(error, path);
+    }
+  }
+
+  /** The path where the blob will be. Its folder is there afterwards. */
+  linkable(descriptor: Descriptor): string {
+    const path = this.#pathOf(descriptor);
+    this.#prepare();
+    return path;
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+    const path = this.linkable(descriptor);
+    const temporary = temporaryPath(this.#dir);
+    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
+    await this.blob(descriptor, oneChunk(bytes), options);
+  }
+
+  /** Makes the manifest the image's own; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
+  async tag(_name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
+    const path = this.#pathOf(descriptor);
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw readFailed(error, path);
+    });
+    const temporary = temporaryPath(this.#dir);
+    await writeWholeFile(join(this.#dir, "manifest.json"), verifyChunks(oneChunk(bytes), descriptor), {
+      temporary,
+      signal: options.signal,
+    });
+    await rm(path, { force: true });
+  }
+
+  /** Takes away the folder that was made here, if nothing came to be in it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#begun || readdirSync(this.#dir).some((name) => name !== "version")) return;
+    this.#begun = false;
+    await rm(join(this.#dir, "version"), { force: true });
+    await rmdir(this.#dir).catch(() => {});
+  }
+
+  #pathOf({ digest, mediaType }: Descriptor): string {
+    const path = dirBlobPath(this.#dir, parseDigest(digest));
+    return isManifestType(mediaType) ? join(this.#dir, dirInstanceName(digest)) : path;
+  }
+
+  #prepare(): void {
+    this.#assertOwnOrEmpty();
+    try {
+      const version = join(this.#dir, "version");
+      mkdirSync(this.#dir, { recursive: true });
+      if (existsSync(version)) return;
+      this.#begun = true;
+      writeFileSync(version, dirVersion);
+    } catch (error) {
+      throw writeFailed(error, this.#dir);
+    }
+  }
+
+  #assertOwnOrEmpty(): void {
+    try {
+      assertDirVersion(readFileSync(join(this.#dir, "version"), "utf8"), this.#dir);
+    } catch (error) {
+      if (MoteError.isInstance(error)) throw error;
+      if (!existsSync(this.#dir)) return;
+      if (errorNumber(error) === "ENOENT" && readdirSync(this.#dir).every(isTemporaryName)) return;
+      throw new MoteError(
+        "MOTE_UNSUPPORTED_FORMAT",
+        `${this.#dir} holds other things than an image of the dir transport; choose an empty or a new folder`,
+        { cause: error, details: { path: this.#dir } },
+      );
+    }
+  }
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

@@ -1,0 +1,140 @@
+import {
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  checkImageLayout,
+  collectChunks,
+  type Descriptor,
+  type Digest,
+  isDigest,
+  isNotFound,
+  MoteError,
+  type MoteReader,
+  maxManifestBytes,
+  mediaTypes,
+  type PathRef,
+  parseDigest,
+  type Ref,
+  sniffManifestType,
+} from "@mote/core";
+import { BlobReader } from "./blob-reader.js";
+import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
+import { blobName } from "./layout-paths.js";
+import { type NamedFiles, readSmallFile } from "./named-files.js";
+
+/** Files in the OCI image layout (image-spec, image-layout.md), wherever they are, as a place that content comes from. */
+export class LayoutContent implements ContentSource {
+  readonly ref: PathRef;
+  readonly #files: NamedFiles;
+  #checked = false;
+
+  constructor(files: NamedFiles, ref: PathRef) {
+    this.#files = files;
+    this.ref = ref;
+  }
+
+  /**
+   * A tag is an `org.opencontainers.image.ref.name` of `index.json`; `@0` is the first entry there; a digest may also be of a
+   * manifest that no entry names. An empty string, or a reference without tag, digest and index, is the only manifest there.
+   * @throws MOTE_NOT_FOUND with the tags that are there · MOTE_INVALID_MANIFEST where a tag stands for several manifests
+   * @throws MOTE_UNSUPPORTED_FORMAT where this is no layout, or one of a newer version
+   */
+  async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+    await this.#assertLayout(options);
+    const entries = await readIndexEntries(this.#files, options);
+    return withoutName(await this.#select(entries, selectorOf(ref), options));
+  }
+
+  /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_CORRUPT */
+  async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+    await using reader = await this.blob(descriptor, options);
+    return await collectChunks(reader, { maxBytes: maxManifestBytes, what: descriptor.digest });
+  }
+
+  /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    const name = blobName(parseDigest(descriptor.digest));
+    const file = await this.#files.open(name, options);
+    return new BlobReader(file, `${this.#files.place}/${name}`, descriptor, options);
+  }
+
+  async #select(entries: readonly Descriptor[], selector: Selector, options: Cancellable): Promise<Descriptor> {
+    if (selector.digest !== undefined) {
+      const { digest } = selector;
+      return entries.find((entry) => entry.digest === digest) ?? (await this.#unlisted(digest, options));
+    }
+    if (selector.tag === undefined) {
+      const only = entries[selector.index ?? 0];
+      if (only !== undefined && (selector.index !== undefined || areOneManifest(entries))) return only;
+      throw this.#absent(selector.index === undefined ? "one manifest alone" : `@${selector.index}`, entries);
+    }
+    const named = entries.filter((entry) => nameOf(entry) === selector.tag);
+    const [first] = named;
+    if (first === undefined) throw this.#absent(selector.tag, entries);
+    if (areOneManifest(named)) return first;
+    const { place } = this.#files;
+    throw new MoteError(
+      "MOTE_INVALID_MANIFEST",
+      `"${selector.tag}" names ${named.length} manifests in ${place}; choose one by its digest, or by @0, @1, …`,
+      { details: { path: place, tag: selector.tag, digests: named.map((entry) => entry.digest) } },
+    );
+  }
+
+  /** A manifest below an index has no entry of its own. */
+  async #unlisted(digest: Digest, options: Cancellable): Promise<Descriptor> {
+    const { handle, size } = await this.#files.open(blobName(digest), options);
+    await handle.close();
+    const bytes = await this.manifest({ digest, size, mediaType: mediaTypes.octetStream }, options);
+    return { digest, size, mediaType: sniffManifestType(bytes) };
+  }
+
+  async #assertLayout(options: Cancellable): Promise<void> {
+    if (this.#checked) return;
+    const { place } = this.#files;
+    const marker = await readSmallFile(this.#files, "oci-layout", { ...options, maxBytes: maxManifestBytes }).catch(
+      async (cause: unknown) => {
+        if (!isNotFound(cause)) throw cause;
+        await this.#files.assertThere();
+        const message = `${place} is no OCI image layout: it has no oci-layout file; check the path`;
+        throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
+      },
+    );
+    checkImageLayout(marker, place);
+    this.#checked = true;
+  }
+
+  #absent(wanted: string, entries: readonly Descriptor[]): MoteError {
+    const { place } = this.#files;
+    const tags = entries.map(nameOf).filter((name) => name !== undefined);
+    const nameless = entries.length - tags.length;
+    const there = [...tags.slice(0, 20).map((tag) => `"${tag}"`), ...(tags.length > 20 ? ["…"] : [])];
+    if (nameless > 0) there.push(`${nameless} without a name (@0 … @${entries.length - 1})`);
+    return new MoteError(
+      "MOTE_NOT_FOUND",
+      `there is no ${wanted} in the layout ${place}; there is ${there.join(", ") || "nothing"}`,
+      { details: { path: place, wanted, tags } },
+    );
+  }
+}
+
+interface Selector {
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
+  readonly index?: number | undefined;
+}
+
+export function selectorOf(ref: Ref | string): Selector {
+  if (typeof ref !== "string") {
+    const { digest, tag } = ref;
+    const index = "index" in ref ? ref.index : undefined;
+    return { digest: digest === undefined ? undefined : parseDigest(digest), tag, index };
+  }
+  if (isDigest(ref)) return { digest: ref };
+  const numbered = /^@(\d{1,9})$/.exec(ref);
+  if (numbered) return { index: Number(numbered[1]) };
+  return ref === "" ? {} : { tag: ref };
+}
+
+function areOneManifest(entries: readonly Descriptor[]): boolean {
+  return new Set(entries.map((entry) => entry.digest)).size === 1;
+}

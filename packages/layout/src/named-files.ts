@@ -1,0 +1,150 @@
+import { constants } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type Cancellable, collectChunks, MoteError } from "@mote/core";
+import { readChunks } from "./chunks.js";
+import { readFailed } from "./file-error.js";
+import { readTarEntries, type TarEntry } from "./tar-entries.js";
+import { invalidArchive } from "./tar-header.js";
+
+/** A file that is open: `size` bytes of the handle's, from `offset` on. */
+export interface OpenedFile {
+  readonly handle: FileHandle;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Files that are read by their name below some place: of a folder, or of an archive. */
+export interface NamedFiles {
+  readonly place: string;
+  /** The caller closes the handle. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_INVALID_ARCHIVE */
+  open(name: string, options?: Cancellable): Promise<OpenedFile>;
+  /** @throws MOTE_NOT_FOUND where there is nothing at the place at all */
+  assertThere(): Promise<void>;
+}
+
+/** A small file, whole. @throws MOTE_TOO_LARGE, and as `open` */
+export async function readSmallFile(
+  files: NamedFiles,
+  name: string,
+  options: Cancellable & { readonly maxBytes: number },
+): Promise<Uint8Array> {
+  const file = await files.open(name, options);
+  try {
+    const what = join(files.place, name);
+    return await collectChunks(readChunks(file, 0, what, options.signal), { maxBytes: options.maxBytes, what });
+  } finally {
+    await file.handle.close();
+  }
+}
+
+export class FolderFiles implements NamedFiles {
+  readonly place: string;
+
+  constructor(dir: string) {
+    this.place = dir;
+  }
+
+  async open(name: string, options: Cancellable = {}): Promise<OpenedFile> {
+    options.signal?.throwIfAborted();
+    return openFile(join(this.place, name));
+  }
+
+  async assertThere(): Promise<void> {
+    const stats = await stat(this.place).catch((error: unknown) => {
+      throw readFailed(error, this.place);
+    });
+    if (!stats.isDirectory()) throw new MoteError("MOTE_NOT_FOUND", `${this.place} is no folder`);
+  }
+}
+
+/** The files of an uncompressed tar. Nothing is unpacked. */
+export class ArchiveFiles implements NamedFiles {
+  readonly place: string;
+  #scanned: Promise<Scan> | undefined;
+
+  constructor(path: string) {
+    this.place = path;
+  }
+
+  async open(name: string, options: Cancellable = {}): Promise<OpenedFile> {
+    const { entries, identity } = await this.#scan(options);
+    const entry = entries.get(name);
+    if (entry === undefined) {
+      throw new MoteError("MOTE_NOT_FOUND", `there is no ${name} in ${this.place}`, {
+        details: { path: this.place, name },
+      });
+    }
+    const { handle } = await openFile(this.place);
+    if ((await identityOf(handle)) === identity) return { handle, ...entry };
+    await handle.close();
+    this.#scanned = undefined;
+    throw new MoteError("MOTE_IO", `${this.place} was replaced while it was read; try again`);
+  }
+
+  async names(options: Cancellable = {}): Promise<readonly string[]> {
+    return [...(await this.#scan(options)).entries.keys()];
+  }
+
+  async assertThere(): Promise<void> {
+    await this.#scan({});
+  }
+
+  /** Scanned once; what failed is tried again. */
+  #scan(options: Cancellable): Promise<Scan> {
+    const scanning = this.#scanned ?? scanArchive(this.place, options);
+    this.#scanned = scanning;
+    scanning.catch(() => {
+      if (this.#scanned === scanning) this.#scanned = undefined;
+    });
+    return scanning;
+  }
+}
+
+interface Scan {
+  readonly entries: ReadonlyMap<string, TarEntry>;
+  /** Of the file that was scanned. */
+  readonly identity: string;
+}
+
+async function scanArchive(path: string, options: Cancellable): Promise<Scan> {
+  const { handle, size } = await openFile(path);
+  try {
+    const magic = new Uint8Array(4);
+    await handle.read(magic, 0, 4, 0);
+    const compression = compressionOf(magic);
+    if (compression !== undefined) {
+      throw invalidArchive(path, `it is compressed with ${compression}; uncompress it first`);
+    }
+    if (size === 0) throw invalidArchive(path, "it is empty");
+    return { entries: await readTarEntries(handle, path, options), identity: await identityOf(handle) };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** By the first bytes of a file. */
+export function compressionOf(magic: Uint8Array): "gzip" | "zstd" | undefined {
+  if (magic[0] === 0x1f && magic[1] === 0x8b) return "gzip";
+  return magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd ? "zstd" : undefined;
+}
+
+async function identityOf(handle: FileHandle): Promise<string> {
+  const { dev, ino, size, mtimeNs } = await handle.stat({ bigint: true });
+  return [dev, ino, size, mtimeNs].join(":");
+}
+
+/** Not blocking: a named pipe that stands where a file should be must not hang the reader. */
+async function openFile(path: string): Promise<OpenedFile> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw readFailed(error, path);
+  });
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new MoteError("MOTE_IO", `${path} is no file`, { details: { path } });
+    return { handle, offset: 0, size: stats.size };
+  } catch (error) {
+    await handle.close();
+    throw MoteError.isInstance(error) ? error : readFailed(error, path);
+  }
+}

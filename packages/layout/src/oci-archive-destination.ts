@@ -1,0 +1,70 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Cancellable, ContentDestination, Descriptor, PathRef } from "@mote/core";
+import { ArchiveStaging } from "./archive-staging.js";
+import { indexPath, markerPath } from "./layout-paths.js";
+import type { TarContent } from "./tar-file.js";
+
+/**
+ * A tar of an OCI image layout as a place that content goes to. It is there, whole, after `commit`, over one that was there
+ * before; until then the content is in a hidden folder beside it, which is gone after `commit` or dispose. The same content in
+ * the same order of tags gives the same bytes.
+ */
+export class OciArchiveDestination implements ContentDestination {
+  readonly ref: PathRef;
+  readonly #staging: ArchiveStaging;
+
+  constructor(file: string) {
+    this.#staging = new ArchiveStaging(file);
+    this.ref = { transport: "oci-archive", path: this.#staging.path };
+  }
+
+  /** Of what was put here since the last commit. */
+  async has(descriptor: Descriptor, options?: Cancellable): Promise<boolean> {
+    return this.#staging.dir !== undefined && (await this.#staging.layout.has(descriptor, options));
+  }
+
+  /** The path where the blob will be until `commit`. */
+  linkable(descriptor: Descriptor): string {
+    return this.#staging.layout.linkable(descriptor);
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
+    return this.#staging.layout.blob(descriptor, chunks, options);
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void> {
+    return this.#staging.layout.manifest(descriptor, bytes, options);
+  }
+
+  /** @throws MOTE_NOT_FOUND where the manifest was not put here · MOTE_INVALID_NAME */
+  tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
+    return this.#staging.layout.tag(name, descriptor, options);
+  }
+
+  /** @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  async commit(options: Cancellable = {}): Promise<void> {
+    const { dir } = this.#staging;
+    if (dir !== undefined) await this.#staging.pack(await layoutFiles(dir), options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#staging[Symbol.asyncDispose]();
+  }
+}
+
+/** What tells what it is comes first. */
+async function layoutFiles(dir: string): Promise<ReadonlyMap<string, TarContent>> {
+  const files = new Map<string, TarContent>([
+    ["oci-layout", { path: markerPath(dir) }],
+    ["index.json", { path: indexPath(dir) }],
+  ]);
+  for (const algorithm of (await readdir(join(dir, "blobs"))).sort()) {
+    for (const encoded of (await readdir(join(dir, "blobs", algorithm))).sort()) {
+      files.set(`blobs/${algorithm}/${encoded}`, { path: join(dir, "blobs", algorithm, encoded) });
+    }
+  }
+  return files;
+}

@@ -1,0 +1,163 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MoteError } from "@mote/core";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readTarEntries, type TarEntry } from "./tar-entries.js";
+import { type TarContent, tarChunks } from "./tar-file.js";
+import { paddedBytes, writeTarHeader } from "./tar-header.js";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "mote-tar-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+async function entriesOf(bytes: Uint8Array): Promise<ReadonlyMap<string, TarEntry>> {
+  const path = join(dir, "archive.tar");
+  writeFileSync(path, bytes);
+  return entriesOfFile(path);
+}
+
+async function entriesOfFile(path: string): Promise<ReadonlyMap<string, TarEntry>> {
+  const handle = await open(path);
+  try {
+    return await readTarEntries(handle, path);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function codeOf(bytes: Uint8Array): Promise<unknown> {
+  return entriesOf(bytes).then(
+    (entries) => [...entries.keys()],
+    (error: unknown) => (MoteError.isInstance(error) ? error.code : error),
+  );
+}
+
+async function archive(files: Readonly<Record<string, string>>): Promise<Uint8Array> {
+  const contents = new Map<string, TarContent>(
+    Object.entries(files).map(([name, text]) => [name, { bytes: encode(text) }]),
+  );
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of tarChunks(contents, {})) chunks.push(chunk);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** An entry with some bytes of its header changed, and the checksum made to fit. */
+function entry(name: string, text: string, changes: Readonly<Record<number, string>> = {}): Uint8Array {
+  const header = writeTarHeader(name, text.length, "file");
+  for (const [at, change] of Object.entries(changes)) header.set(encode(change), Number(at));
+  header.fill(0x20, 148, 156);
+  header.set(
+    encode(
+      `${header
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, "0")}\0 `,
+    ),
+    148,
+  );
+  const body = new Uint8Array(paddedBytes(text.length));
+  body.set(encode(text));
+  return new Uint8Array(Buffer.concat([header, body]));
+}
+
+const typeAt = 156;
+const linkAt = 157;
+const sizeAt = 124;
+
+describe("the files of a tar", () => {
+  it("are found where they are, whatever their names and sizes", async () => {
+    const name = fc.stringMatching(/^[a-zé]{1,80}(\/[a-z]{1,120}){0,2}$/);
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(name, fc.string({ maxLength: 2000 }), { maxKeys: 8 }), async (files) => {
+        const bytes = await archive(files);
+        const entries = await entriesOf(bytes);
+        const found = [...entries].map(([path, { offset, size }]) => [
+          path,
+          new TextDecoder().decode(bytes.subarray(offset, offset + size)),
+        ]);
+        expect(Object.fromEntries(found)).toEqual({ ...files });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("that GNU tar wrote are read, and those written here GNU tar reads", async () => {
+    const long = `${"long/".repeat(30)}name`;
+    mkdirSync(join(dir, "in", "long/".repeat(30)), { recursive: true });
+    writeFileSync(join(dir, "in", long), "far away");
+    writeFileSync(join(dir, "in", "near"), "here");
+    symlinkSync("near", join(dir, "in", "other"));
+    for (const format of ["gnu", "ustar", "pax"]) {
+      execFileSync("tar", ["--format", format, "-cf", join(dir, "theirs.tar"), "-C", join(dir, "in"), "."]);
+      const entries = await entriesOfFile(join(dir, "theirs.tar"));
+      expect([...entries.keys()].sort()).toEqual([long, "near", "other"].sort());
+      expect(entries.get("other")).toEqual(entries.get("near"));
+      expect(entries.get(long)?.size).toBe(8);
+    }
+    writeFileSync(join(dir, "ours.tar"), await archive({ [long]: "far away", near: "here" }));
+    mkdirSync(join(dir, "out"));
+    execFileSync("tar", ["-xf", join(dir, "ours.tar"), "-C", join(dir, "out")]);
+    expect(readFileSync(join(dir, "out", long), "utf8")).toBe("far away");
+  });
+
+  it("larger than 8 GiB have their size in an extended header", async () => {
+    const size = 9 * 1024 ** 3;
+    const handle = await open(join(dir, "large.tar"), "w");
+    await handle.write(writeTarHeader("large", size, "file"));
+    await handle.truncate(3 * 512 + size + 1024);
+    await handle.close();
+    expect((await entriesOfFile(join(dir, "large.tar"))).get("large")).toEqual({ offset: 3 * 512, size });
+  });
+});
+
+describe("a tar is refused", () => {
+  const hostile: readonly (readonly [string, Uint8Array])[] = [
+    ["whose name leads out of it", entry("a/../../etc/passwd", "x")],
+    ["whose name is absolute", entry("/etc/passwd", "x")],
+    ["whose name is one of Windows", entry("C:\\windows", "x")],
+    ["with a device", entry("device", "", { [typeAt]: "3" })],
+    ["with a named pipe", entry("pipe", "", { [typeAt]: "6" })],
+    ["with a hard link", entry("hard", "", { [typeAt]: "1", [linkAt]: "other" })],
+    ["with a symbolic link that leads out of it", entry("link", "", { [typeAt]: "2", [linkAt]: "../../etc/passwd" })],
+    ["whose size reaches beyond its end", entry("a", "x", { [sizeAt]: "00000777777" })],
+    ["whose size is no number", entry("a", "x", { [sizeAt]: "9999" })],
+    ["with one name twice", new Uint8Array(Buffer.concat([entry("a", "1"), entry("./a", "2")]))],
+    ["with a damaged extended header", entry("x", "99 path=a\n", { [typeAt]: "x" })],
+    ["with an extended size that is none", entry("x", "13 size=-123\n", { [typeAt]: "x" })],
+  ];
+  for (const [what, bytes] of hostile) {
+    it(`${what}`, async () => {
+      expect(await codeOf(bytes)).toBe("MOTE_INVALID_ARCHIVE");
+    });
+  }
+
+  it("whose header was damaged", async () => {
+    const bytes = entry("a", "x");
+    bytes[0] = 0x62;
+    expect(await codeOf(bytes)).toBe("MOTE_INVALID_ARCHIVE");
+  });
+
+  it("or read, and nothing else happens, whatever its bytes are", async () => {
+    const sound = await archive({ "oci-layout": "{}", "blobs/sha256/abc": "content", [`${"n".repeat(150)}`]: "x" });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(sound.byteLength - 1), fc.nat(255)), { maxLength: 6 }),
+        async (changes) => {
+          const bytes = sound.slice();
+          for (const [at, value] of changes) bytes[at] = value;
+          const found = await codeOf(bytes);
+          expect(Array.isArray(found) || found === "MOTE_INVALID_ARCHIVE").toBe(true);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

@@ -1,0 +1,220 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import {
+  type ContentDestination,
+  type ContentSource,
+  type Descriptor,
+  digestBytes,
+  MoteError,
+  mediaTypes,
+  parseManifest,
+} from "@mote/core";
+import { FileCache } from "@mote/fs";
+import {
+  DirDestination,
+  DirSource,
+  DockerArchiveDestination,
+  DockerArchiveSource,
+  LayoutDestination,
+  LayoutSource,
+  OciArchiveDestination,
+  OciArchiveSource,
+} from "@mote/layout";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { transfer } from "../src/index.js";
+import { addIndex, addManifest, someBytes } from "./memory-images.js";
+import { MemorySource } from "./memory-places.js";
+
+const run = promisify(execFile);
+const hasSkopeo = (() => {
+  try {
+    execFileSync("skopeo", ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+interface Transport {
+  readonly name: string;
+  readonly source: (path: string) => ContentSource;
+  readonly destination: (path: string) => ContentDestination & AsyncDisposable;
+  /** How skopeo is told of it. */
+  readonly ref: (path: string) => string;
+  readonly tag: string;
+}
+
+const tag = "docker.io/library/app:v1";
+const transports: readonly Transport[] = [
+  {
+    name: "oci",
+    source: (path) => new LayoutSource(path),
+    destination: (path) => new LayoutDestination(path),
+    ref: (path) => `oci:${path}:v1`,
+    tag: "v1",
+  },
+  {
+    name: "oci-archive",
+    source: (path) => new OciArchiveSource(path),
+    destination: (path) => new OciArchiveDestination(path),
+    ref: (path) => `oci-archive:${path}:v1`,
+    tag: "v1",
+  },
+  {
+    name: "docker-archive",
+    source: (path) => new DockerArchiveSource(path),
+    destination: (path) => new DockerArchiveDestination(path),
+    ref: (path) => `docker-archive:${path}:app:v1`,
+    tag,
+  },
+  {
+    name: "dir",
+    source: (path) => new DirSource(path),
+    destination: (path) => new DirDestination(path),
+    ref: (path) => `dir:${path}`,
+    tag: "",
+  },
+];
+
+let dir: string;
+let cache: FileCache;
+let source: MemorySource;
+let image: Descriptor;
+let config: Descriptor;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "mote-transports-"));
+  cache = new FileCache(join(dir, "cache"));
+  await cache.initialize();
+  source = new MemorySource();
+  const tar = new Uint8Array(10240);
+  const diffIds = [digestBytes(tar), digestBytes(tar)];
+  const body = { architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: diffIds }, config: {} };
+  config = source.addJson(body, mediaTypes.ociConfig);
+  const compressed = source.add(new Uint8Array(gzipSync(tar)), mediaTypes.ociLayerGzip);
+  const plain = source.add(tar, mediaTypes.ociLayer);
+  image = addManifest(source, config, [compressed, plain]);
+  source.tags.set("v1", image);
+});
+
+afterEach(async () => {
+  await cache[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function put(transport: Transport, path: string, from: ContentSource = source, ref = "v1"): Promise<void> {
+  await using destination = transport.destination(path);
+  await transfer({ source: from, destination, cache, refs: [ref], tags: [transport.tag || undefined] });
+}
+
+async function layersOf(from: ContentSource, ref: string): Promise<{ config: string; layers: readonly string[] }> {
+  const root = await from.resolve(ref);
+  const manifest = parseManifest(await from.manifest(root), root.mediaType);
+  if (manifest.kind === "index") throw new Error("an index");
+  for (const blob of [manifest.config, ...manifest.layers]) {
+    let bytes = 0;
+    for await (const chunk of await from.blob(blob)) bytes += chunk.byteLength;
+    expect(bytes).toBe(blob.size);
+  }
+  return { config: manifest.config.digest, layers: manifest.layers.map(({ digest }) => digest) };
+}
+
+for (const to of transports) {
+  describe(`what is put into ${to.name}`, () => {
+    for (const next of transports) {
+      it(`can be taken out again and put into ${next.name}, with the same configuration and layers`, async () => {
+        const wanted = await layersOf(source, "v1");
+        await put(to, join(dir, "first"));
+        expect(await layersOf(to.source(join(dir, "first")), to.tag)).toEqual(wanted);
+        await using other = new FileCache(join(dir, "other"));
+        await other.initialize();
+        await using destination = next.destination(join(dir, "second"));
+        const from = to.source(join(dir, "first"));
+        await transfer({ source: from, destination, cache: other, refs: [to.tag], tags: [next.tag || undefined] });
+        expect(await layersOf(next.source(join(dir, "second")), next.tag)).toEqual(wanted);
+      });
+    }
+
+    it("leaves nothing beside it, and nothing at all if it fails", async () => {
+      await put(to, join(dir, "good"));
+      const [layer] = parseLayers();
+      source.lies.set(layer.digest, () => someBytes(layer.size, 5));
+      await cache.removeMote(layer.digest);
+      await expect(put(to, join(dir, "bad"))).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
+      // A folder keeps what is whole by then; an archive is there whole, or not at all.
+      expect(readdirSync(dir).sort()).toEqual(
+        to.name.includes("archive") ? ["cache", "good"] : ["bad", "cache", "good"],
+      );
+    });
+
+    it.skipIf(!hasSkopeo)(
+      "skopeo reads, and what skopeo writes there is read here (needs Debian's skopeo)",
+      async () => {
+        const policy = join(dir, "policy.json");
+        writeFileSync(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
+        const path = join(dir, "ours");
+        await put(to, path);
+        const { stdout } = await run("skopeo", ["inspect", to.ref(path)]);
+        expect(JSON.parse(stdout)).toMatchObject({ Architecture: "amd64", Os: "linux" });
+        expect(JSON.parse(stdout).Layers).toHaveLength(2);
+        const theirs = join(dir, "theirs");
+        await run("skopeo", ["--policy", policy, "copy", "--quiet", to.ref(path), to.ref(theirs)]);
+        const copied = await layersOf(to.source(theirs), to.tag);
+        expect(copied.layers).toHaveLength(2);
+      },
+    );
+  });
+}
+
+function parseLayers(): readonly [Descriptor] {
+  const bytes = source.contents.get(image.digest);
+  if (bytes === undefined) throw new Error("no image");
+  const manifest = parseManifest(bytes, image.mediaType);
+  const layer = manifest.kind === "manifest" ? manifest.layers[0] : undefined;
+  if (layer === undefined) throw new Error("no layer");
+  return [layer];
+}
+
+describe("an archive", () => {
+  for (const to of transports.filter(({ name }) => name.endsWith("archive"))) {
+    it(`(${to.name}) of the same image has the same bytes, and replaces one that was there in one piece`, async () => {
+      await put(to, join(dir, "one.tar"));
+      await put(to, join(dir, "two.tar"));
+      const first = readFileSync(join(dir, "one.tar"));
+      expect(readFileSync(join(dir, "two.tar")).equals(first)).toBe(true);
+      await put(to, join(dir, "one.tar"));
+      expect(readFileSync(join(dir, "one.tar")).equals(first)).toBe(true);
+    });
+  }
+
+  it("(docker-archive) refuses what is no image", async () => {
+    const docker = transports[2];
+    if (docker === undefined) throw new Error("no transport");
+    source.tags.set("index", addIndex(source, [image]));
+    const empty = source.addJson({}, mediaTypes.ociEmpty);
+    source.tags.set("artifact", addManifest(source, empty, []));
+    for (const ref of ["index", "artifact"]) {
+      const failure = await put(docker, join(dir, "x.tar"), source, ref).catch((error: unknown) => error);
+      expect(MoteError.isInstance(failure) && failure.code).toBe("MOTE_UNSUPPORTED_FORMAT");
+    }
+    expect(readdirSync(dir)).toEqual(["cache"]);
+  });
+
+  it("(oci-archive, dir) holds an index with everything below it", async () => {
+    const index = addIndex(source, [image, addManifest(source, config, [])]);
+    source.tags.set("v1", index);
+    for (const to of transports.filter(({ name }) => name === "oci-archive" || name === "dir")) {
+      await put(to, join(dir, to.name));
+      const from = to.source(join(dir, to.name));
+      const root = await from.resolve(to.tag);
+      expect(root.digest).toBe(index.digest);
+      const manifest = parseManifest(await from.manifest(root), root.mediaType);
+      if (manifest.kind !== "index") throw new Error("no index");
+      for (const child of manifest.manifests) expect((await from.manifest(child)).byteLength).toBe(child.size);
+    }
+  });
+});
