@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,9 @@ import { describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const folders = ["packages", "apps"].flatMap((top) => readdirSync(join(root, top)).map((name) => join(top, name)));
+const published = readdirSync(join(root, "packages"))
+  .map((name) => join("packages", name))
+  .filter((folder) => JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).private !== true);
 
 /** The ```ts blocks of a README. */
 function examplesOf(markdown: string): string[] {
@@ -33,7 +35,7 @@ async function runExample(folder: string, source: string, name: string): Promise
 }
 
 describe("the examples of the READMEs run as they stand", () => {
-  for (const folder of folders.filter((name) => name !== join("apps", "bench") && name !== join("apps", "cli"))) {
+  for (const folder of published) {
     it(folder, async () => {
       const examples = examplesOf(await readFile(join(root, folder, "README.md"), "utf8"));
       expect(examples.length).toBeGreaterThan(0);
