@@ -5,7 +5,8 @@ const rawLengths: readonly number[] = [32, 48, 64];
 
 /** Writes a row's fields one after the other. */
 export class RowWriter {
-  #bytes = Buffer.allocUnsafe(256);
+  #bytes = Buffer.allocUnsafeSlow(256);
+  #view = this.#bytes.subarray(0, 0);
   #length = 0;
   /** A look-up writes one digest into several keys. */
   #lastDigest: Digest | undefined;
@@ -56,9 +57,12 @@ export class RowWriter {
     return this;
   }
 
-  /** What was written, good until `clear`. */
+  /** What was written, good until `clear`. Most rows and keys are as long as the last: its view serves again. */
   get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+    if (this.#view.length !== this.#length || this.#view.buffer !== this.#bytes.buffer) {
+      this.#view = this.#bytes.subarray(0, this.#length);
+    }
+    return this.#view;
   }
 
   clear(): this {
@@ -68,7 +72,7 @@ export class RowWriter {
 
   #reserve(more: number): void {
     if (this.#length + more <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#length + more, this.#bytes.length * 2));
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#length + more, this.#bytes.length * 2));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }

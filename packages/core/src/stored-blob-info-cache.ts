@@ -1,5 +1,5 @@
 import { applyFact, removeFact } from "./apply-fact.js";
-import type { BlobFact, FactTime } from "./blob-fact.js";
+import type { BlobFact } from "./blob-fact.js";
 import type {
   BlobInfoCache,
   BlobInfoStatistics,
@@ -16,6 +16,8 @@ import type { FactRows } from "./fact-rows.js";
 import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
 import { type Logger, silentLogger } from "./logger.js";
+import { nextTurn } from "./next-turn.js";
+import { RecordQueue, type UntimedFact } from "./record-queue.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;
@@ -31,22 +33,9 @@ export interface BlobInfoCacheOptions {
 
 const dayMs = 24 * 60 * 60 * 1000;
 const maxTextLength = 1024 * 1024;
-/** A transaction takes no more records once it has run this long, so that the event loop goes on. */
-const transactionMs = 4;
 const chunkSize = 500;
 /** Facts whose ages are looked at to find the oldest; with fewer than this many, the cut is exact. */
 const sampleSize = 65_536;
-
-/** A fact without its time, which it gets when it is written. */
-type Untimed<Fact> = Fact extends BlobFact ? Omit<Fact, keyof FactTime> : never;
-
-interface QueuedFact {
-  readonly fact: Untimed<BlobFact>;
-  readonly nowMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-}
 
 /**
  * A blob-info cache over any `FactStorage`. Records made in one turn of the event loop share a transaction; a record's promise
@@ -59,12 +48,11 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   readonly #maxAgeMs: number;
   readonly #absenceMs: number;
   readonly #now: () => number;
+  readonly #records: RecordQueue;
 
   #storage: FactStorage | undefined;
   #opening: Promise<FactStorage> | undefined;
   #closing: Promise<void> | undefined;
-  #queue: QueuedFact[] = [];
-  #writing: Promise<void> | undefined;
   #sweeping: Promise<void> | undefined;
   #lookups = 0;
   #hits = 0;
@@ -77,6 +65,11 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     this.#maxAgeMs = checkBound("maxAgeMs", options.maxAgeMs);
     this.#absenceMs = checkBound("absenceMs", options.absenceMs ?? dayMs);
     this.#now = options.now ?? Date.now;
+    this.#records = new RecordQueue((change) => this.#write(change), {
+      absenceMs: this.#absenceMs,
+      warn: (message, details) => this.#logger.warn(message, details),
+      onWritten: () => this.#sweepWhenFull(),
+    });
   }
 
   async open(options: Cancellable = {}): Promise<void> {
@@ -219,7 +212,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   async #end(): Promise<void> {
-    await this.#writing;
+    await this.#records.drained();
     await this.#sweeping;
     const storage = this.#storage ?? (await this.#opening?.catch(() => undefined));
     this.#storage = undefined;
@@ -248,53 +241,9 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     await storage.close();
   }
 
-  #record(fact: Untimed<BlobFact>, { signal }: Cancellable): Promise<void> {
+  async #record(fact: UntimedFact, { signal }: Cancellable): Promise<void> {
     this.#assertUsable({ signal });
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ fact, nowMs: this.#now(), signal, resolve, reject });
-      this.#writing ??= this.#writeQueue();
-    });
-  }
-
-  async #writeQueue(): Promise<void> {
-    await Promise.resolve();
-    while (this.#queue.length > 0) {
-      await this.#writeSome();
-      if (this.#queue.length > 0) await nextTurn();
-    }
-    this.#writing = undefined;
-    this.#sweepWhenFull();
-  }
-
-  async #writeSome(): Promise<void> {
-    const queue = this.#queue;
-    this.#queue = [];
-    let taken = 0;
-    try {
-      const warnings = await this.#write((rows, clock) => {
-        const warned: Parameters<Logger["warn"]>[] = [];
-        const warn: Logger["warn"] = (...warning) => warned.push(warning);
-        const end = performance.now() + transactionMs;
-        for (taken = 0; taken < queue.length; ) {
-          const queued = queue[taken++];
-          if (queued === undefined || queued.signal?.aborted) continue;
-          const { fact, nowMs } = queued;
-          const time = { sequence: clock.next(nowMs), lastSeenMs: nowMs };
-          applyFact(rows, { ...fact, ...time }, { warn, oldestAbsenceMs: nowMs - this.#absenceMs });
-          if (performance.now() > end) break;
-        }
-        return warned;
-      });
-      for (const { signal, resolve, reject } of queue.slice(0, taken)) {
-        if (signal?.aborted) reject(signal.reason);
-        else resolve();
-      }
-      for (const warning of warnings) this.#logger.warn(...warning);
-    } catch (error) {
-      taken = queue.length;
-      for (const { reject } of queue) reject(error);
-    }
-    this.#queue = [...queue.slice(taken), ...this.#queue];
+    await this.#records.add(fact, this.#now(), signal);
   }
 
   #merge(rows: FactRows, clock: SequenceClock, facts: readonly BlobFact[]): number {
@@ -403,8 +352,4 @@ function checkBound(name: string, bound: number | undefined): number {
     throw new TypeError(`${name} is ${bound}; give a number of 0 or more`);
   }
   return bound;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
