@@ -17,17 +17,32 @@ export interface DockerRegistry extends AsyncDisposable {
   log(): string;
 }
 
+export interface DockerRegistryOptions {
+  readonly login?: { readonly username: string; readonly password: string };
+  /** Where tokens come from, and the certificate (PEM) that they are signed with. */
+  readonly tokens?: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly cert: string;
+  };
+}
+
 /** Debian's docker-registry on a port of its choice. */
-export async function startDockerRegistry(
-  options: { readonly login?: { readonly username: string; readonly password: string } } = {},
-): Promise<DockerRegistry> {
+export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const folder = await mkdtemp(join(tmpdir(), "mote-registry-"));
-  const { login } = options;
+  const { login, tokens } = options;
   let auth = "";
   if (login !== undefined) {
     const file = join(folder, "htpasswd");
     await writeFile(file, execFileSync("htpasswd", ["-Bbn", login.username, login.password]));
     auth = `auth: { htpasswd: { realm: test, path: ${file} } }\n`;
+  }
+  if (tokens !== undefined) {
+    const { realm, service, issuer, cert } = tokens;
+    const file = join(folder, "tokens.pem");
+    await writeFile(file, cert);
+    auth = `auth: { token: { realm: "${realm}", service: "${service}", issuer: "${issuer}", rootcertbundle: ${file} } }\n`;
   }
   const config = join(folder, "config.yml");
   await writeFile(

@@ -1,32 +1,14 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import type { ServerOptions } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { afterEach, describe, expect, it } from "vitest";
 import { RegistryClient, type RegistryClientOptions, RegistryRepository } from "../src/index.js";
+import { makeCertificate, opensslIsMissing } from "./certificate.js";
 import { refuse, sendRange } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf } from "./outcome.js";
 import { type Answer, serve } from "./server.js";
 
-const openssl = "openssl";
-const skip = spawnSync(openssl, ["version"]).status !== 0;
-const needs = skip ? ` (install ${openssl})` : "";
 const image = makeImage(100);
-
-/** A key and a certificate for 127.0.0.1 that nobody has signed but itself. */
-function certificate(name: string): { key: string; cert: string } {
-  const folder = mkdtempSync(join(tmpdir(), "mote-tls-"));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
-  const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  execFileSync(openssl, ["req", ...kind, "-keyout", key, "-out", cert, ...subject], { stdio: "ignore" });
-  const pems = { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
-  rmSync(folder, { recursive: true });
-  return pems;
-}
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -41,8 +23,8 @@ async function secure(answer: Answer, tls: ServerOptions, options: RegistryClien
   return { server, repository: new RegistryRepository(client, place) };
 }
 
-describe.skipIf(skip)(`TLS${needs}`, () => {
-  const mine = skip ? { key: "", cert: "" } : certificate("registry");
+describe.skipIf(opensslIsMissing)(`TLS${opensslIsMissing ? " (install openssl)" : ""}`, () => {
+  const mine = opensslIsMissing ? { key: "", cert: "" } : makeCertificate("registry");
   const manifest: Answer = (request, response) => sendRange(request, response, image.manifestBytes);
 
   it("is spoken with a certificate that is trusted, and with any where that is asked for", async () => {
@@ -59,7 +41,7 @@ describe.skipIf(skip)(`TLS${needs}`, () => {
   });
 
   it("shows a client's certificate", async () => {
-    const client = certificate("ann");
+    const client = makeCertificate("ann");
     const names: unknown[] = [];
     const answer: Answer = (request, response) => {
       names.push((request.socket as TLSSocket).getPeerCertificate().subject?.CN);
