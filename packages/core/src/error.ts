@@ -24,6 +24,10 @@ export type MoteErrorCode =
   | "MOTE_INVALID_MANIFEST"
   /** An archive that is damaged, or that holds what has no place in one of content: devices, names that lead out of it. */
   | "MOTE_INVALID_ARCHIVE"
+  /** What is pulled into a plain folder is no artifact of files: a container image, an index. */
+  | "MOTE_NOT_FILES"
+  /** Something else is there already under the name, and would be lost. `details`: `{ path }`. */
+  | "MOTE_EXISTS"
   /** A document is larger than the bound set for it. */
   | "MOTE_TOO_LARGE"
   /** No platform of the index is the one asked for. */

@@ -4,8 +4,11 @@ import type { Cancellable } from "@mote/core";
 import { blockBytes, invalidArchive, paddedBytes, readTarHeader, type TarHeader } from "./tar-header.js";
 
 /** Bytes of a record that says a long name. */
-const maxExtensionBytes = 64 * 1024;
+export const maxExtensionBytes = 64 * 1024;
 const maxEntries = 100_000;
+
+/** What the records before a header say that it does not. */
+export type TarExtension = Partial<Pick<TarHeader, "name" | "size" | "linkName">>;
 
 /** Where a file of an archive is: `size` bytes from `offset` on. */
 export interface TarEntry {
@@ -27,7 +30,7 @@ export async function readTarEntries(
   const { size: end } = await handle.stat();
   const files = new Map<string, TarEntry>();
   const links = new Map<string, string>();
-  let extended: Partial<Pick<TarHeader, "name" | "size">> = {};
+  let extended: TarExtension = {};
   for (let offset = 0; offset + blockBytes <= end; ) {
     signal?.throwIfAborted();
     const header = readTarHeader(await readBytes(handle, offset, blockBytes), place);
@@ -42,7 +45,7 @@ export async function readTarEntries(
     } else if (type !== "pax-global" && type !== "long-link") {
       extended = {};
       const path = cleanName(name, place);
-      if (type === "other") throw invalidArchive(place, `"${path}" is neither file nor folder`);
+      if (type === "other" || type === "hard-link") throw invalidArchive(place, `"${path}" is neither file nor folder`);
       if (type !== "folder" && (files.has(path) || links.has(path)))
         throw invalidArchive(place, `"${path}" is there twice`);
       if (type === "file") files.set(path, { offset: body, size });
@@ -59,7 +62,8 @@ export async function readTarEntries(
   return files;
 }
 
-function cleanName(name: string, place: string): string {
+/** A name below the archive's top, without trailing slash; `.` for the top itself. @throws MOTE_INVALID_ARCHIVE */
+export function cleanName(name: string, place: string): string {
   const shown = JSON.stringify(name.slice(0, 200));
   if (name.startsWith("/") || name.includes("\0") || name.includes("\\") || /^[A-Za-z]:/.test(name)) {
     throw invalidArchive(place, `${shown} is not a name below the archive's top`);
@@ -69,8 +73,8 @@ function cleanName(name: string, place: string): string {
 }
 
 /** POSIX.1-2017, pax, "pax Extended Header". */
-function readPax(bytes: Uint8Array, place: string): Partial<Pick<TarHeader, "name" | "size">> {
-  const found: { name?: string; size?: number } = {};
+export function readPax(bytes: Uint8Array, place: string): TarExtension {
+  const found: { name?: string; size?: number; linkName?: string } = {};
   for (let at = 0; at < bytes.byteLength; ) {
     const blank = bytes.indexOf(0x20, at);
     const length = Number(textOf(bytes.subarray(at, Math.max(at, blank))));
@@ -87,6 +91,7 @@ function readPax(bytes: Uint8Array, place: string): Partial<Pick<TarHeader, "nam
     }
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
     if (key === "path") found.name = value;
+    if (key === "linkpath") found.linkName = value;
     if (key === "size") found.size = Number(value);
     if (key === "size" && (!/^\d+$/.test(value) || !Number.isSafeInteger(found.size))) {
       throw invalidArchive(place, "a size in an extended header is none");
@@ -97,7 +102,7 @@ function readPax(bytes: Uint8Array, place: string): Partial<Pick<TarHeader, "nam
   return found;
 }
 
-function textOf(bytes: Uint8Array): string {
+export function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

@@ -7,15 +7,18 @@ export interface TarHeader {
   readonly name: string;
   /** Bytes of content. */
   readonly size: number;
-  readonly type: "file" | "folder" | "link" | "pax" | "pax-global" | "long-name" | "long-link" | "other";
-  /** Where a link leads. */
+  readonly type: "file" | "folder" | "link" | "hard-link" | "pax" | "pax-global" | "long-name" | "long-link" | "other";
+  /** Where a link leads: a symbolic one from its own folder, a hard one from the archive's top. */
   readonly linkName: string;
+  /** Permission bits. */
+  readonly mode: number;
 }
 
-const types: Readonly<Record<string, TarHeader["type"]>> = {
+const readTypes: Readonly<Record<string, TarHeader["type"]>> = {
   "\0": "file",
   "0": "file",
   "7": "file",
+  "1": "hard-link",
   "2": "link",
   "5": "folder",
   x: "pax",
@@ -34,24 +37,26 @@ export function readTarHeader(block: Uint8Array, place: string): TarHeader | und
   return {
     name: prefix === "" ? name : `${prefix}/${name}`,
     size: readNumber(block, 124, 12, place),
-    type: types[String.fromCharCode(block[156] ?? 0)] ?? "other",
+    type: readTypes[String.fromCharCode(block[156] ?? 0)] ?? "other",
     linkName: readText(block, 157, 100),
+    mode: readNumber(block, 100, 8, place),
   };
 }
 
-/** The header of a file or folder, the same for the same name and size: no time, no owner. */
-export function writeTarHeader(name: string, size: number, type: "file" | "folder"): Uint8Array {
-  const extended = paxRecords(name, size);
-  if (extended === undefined) return ustarHeader(name, size, type === "file" ? "0" : "5");
+/** What a header is written for. A program is a file that may be run. */
+export type TarType = "file" | "program" | "folder" | "link";
+
+/** The header of a file, folder or symbolic link, the same for the same arguments: no time, no owner. */
+export function writeTarHeader(name: string, size: number, type: TarType, linkName = ""): Uint8Array {
+  const own = ustarHeader(name, Math.min(size, largestOctal), types[type], linkName);
+  const extended = paxRecords(name, size, linkName);
+  if (extended === undefined) return own;
   const body = new TextEncoder().encode(extended);
-  const padded = new Uint8Array(paddedBytes(body.byteLength));
-  padded.set(body);
-  const header = ustarHeader("PaxHeader", body.byteLength, "x");
-  const own = ustarHeader(name.slice(-100), Math.min(size, largestOctal), type === "file" ? "0" : "5");
-  const whole = new Uint8Array(header.byteLength + padded.byteLength + own.byteLength);
+  const header = ustarHeader("PaxHeader", body.byteLength, { flag: "x", mode: 0o644 }, "");
+  const whole = new Uint8Array(header.byteLength + paddedBytes(body.byteLength) + own.byteLength);
   whole.set(header);
-  whole.set(padded, header.byteLength);
-  whole.set(own, header.byteLength + padded.byteLength);
+  whole.set(body, header.byteLength);
+  whole.set(own, whole.byteLength - own.byteLength);
   return whole;
 }
 
@@ -68,9 +73,20 @@ export function invalidArchive(place: string, what: string): MoteError {
 
 const largestOctal = 0o77777777777;
 
-function paxRecords(name: string, size: number): string | undefined {
+const nameBytes = 100;
+
+const types: Readonly<Record<TarType, { readonly flag: string; readonly mode: number }>> = {
+  file: { flag: "0", mode: 0o644 },
+  program: { flag: "0", mode: 0o755 },
+  folder: { flag: "5", mode: 0o755 },
+  link: { flag: "2", mode: 0o777 },
+};
+
+function paxRecords(name: string, size: number, linkName: string): string | undefined {
+  const isLong = (text: string) => new TextEncoder().encode(text).byteLength > nameBytes;
   const records = [
-    ...(new TextEncoder().encode(name).byteLength > 100 ? [paxRecord("path", name)] : []),
+    ...(isLong(name) ? [paxRecord("path", name)] : []),
+    ...(isLong(linkName) ? [paxRecord("linkpath", linkName)] : []),
     ...(size > largestOctal ? [paxRecord("size", String(size))] : []),
   ];
   return records.length === 0 ? undefined : records.join("");
@@ -85,17 +101,23 @@ function paxRecord(key: string, value: string): string {
   return `${length}${rest}`;
 }
 
-function ustarHeader(name: string, size: number, flag: string): Uint8Array {
+function ustarHeader(
+  name: string,
+  size: number,
+  { flag, mode }: { readonly flag: string; readonly mode: number },
+  linkName: string,
+): Uint8Array {
   const block = new Uint8Array(blockBytes);
-  const put = (text: string, at: number) => block.set(new TextEncoder().encode(text), at);
+  const put = (text: string, at: number) => block.set(new TextEncoder().encode(text).subarray(0, nameBytes), at);
   const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, "0")}\0`;
   put(name, 0);
-  put(octal(flag === "5" ? 0o755 : 0o644, 7), 100);
+  put(octal(mode, 7), 100);
   put(octal(0, 7), 108);
   put(octal(0, 7), 116);
   put(octal(size, 11), 124);
   put(octal(0, 11), 136);
   put(flag, 156);
+  put(linkName, 157);
   put("ustar\0", 257);
   put("00", 263);
   put(`${checksum(block).toString(8).padStart(6, "0")}\0 `, 148);
