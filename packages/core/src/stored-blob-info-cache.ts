@@ -261,15 +261,21 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   #sweepWhenFull(): void {
-    const storage = this.#storage;
-    if (storage === undefined || this.#sweeping !== undefined || this.#closing !== undefined) return;
-    if (this.#maxFacts === Number.POSITIVE_INFINITY || countAll(storage.counts()) <= this.#maxFacts) return;
-    this.#sweeping = this.#removeOldest(Math.floor(this.#maxFacts * 0.9), {})
-      .then((removed) => this.#logger.debug("the oldest facts were forgotten", { removed }))
-      .catch((cause) => this.#logger.warn("the oldest facts could not be forgotten", { cause }))
+    if (this.#maxFacts === Number.POSITIVE_INFINITY || this.#sweeping !== undefined) return;
+    this.#sweeping = this.#sweep()
+      .catch((cause) => {
+        if (this.#closing === undefined) this.#logger.warn("the oldest facts could not be forgotten", { cause });
+      })
       .finally(() => {
         this.#sweeping = undefined;
       });
+  }
+
+  async #sweep(): Promise<void> {
+    const storage = await this.#open();
+    if (countAll(storage.counts()) <= this.#maxFacts) return;
+    const removed = await this.#removeOldest(Math.floor(this.#maxFacts * 0.9), {});
+    this.#logger.debug("the oldest facts were forgotten", { removed });
   }
 
   async #removeAged(maxAgeMs: number, options: Cancellable): Promise<number> {
