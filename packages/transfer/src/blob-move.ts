@@ -51,7 +51,7 @@ export class BlobMove {
       if (delivery !== "fetched" && delivery !== "hit") this.#job.tallies.add(delivery, size);
       this.#job.emit({ type: "done", digest, size, delivery });
     } catch (error) {
-      throw namingDigest(error, digest);
+      throw namingBlob(error, this.#blob);
     }
   }
 
@@ -104,6 +104,7 @@ export class BlobMove {
       this.#job.emit({ type: "retry", digest: this.#digest, size: this.#size, reason: "the cache cannot give it" });
     } else {
       this.#job.tallies.add("hit", this.#size);
+      this.#job.inCache.add(this.#digest);
     }
     return delivery;
   }
@@ -220,6 +221,7 @@ export class BlobMove {
     }
     if (fetchedBytes === undefined) return (await this.#fromCache()) ?? this.#pastCache();
     if (fetchedBytes > 0 || this.#size === 0) tallies.add("fetched", fetchedBytes);
+    if (cache === this.#job.cache) this.#job.inCache.add(this.#digest);
     if (!this.#switched) await this.#locations.recordFetched(this.#blob);
     await sending?.delivered();
     if (sending !== undefined) return "copied";
@@ -312,7 +314,17 @@ function hasCode(error: unknown, code: MoteErrorCode): boolean {
   return MoteError.isInstance(error) && error.code === code;
 }
 
-function namingDigest(error: unknown, digest: Digest): unknown {
-  if (!MoteError.isInstance(error) || (error.details !== undefined && "digest" in error.details)) return error;
-  return new MoteError(error.code, error.message, { cause: error, details: { ...error.details, digest } });
+/** Who reads the error wants to know of which blob of which place it speaks. */
+function namingBlob(error: unknown, { descriptor, from }: PlannedBlob): unknown {
+  if (!MoteError.isInstance(error)) return error;
+  const place = from && isMismatch(error) ? placeName(from) : undefined;
+  const named = error.details !== undefined && "digest" in error.details;
+  if (named && place === undefined) return error;
+  const message = place === undefined ? error.message : `${error.message} (from ${place})`;
+  const details = { ...error.details, digest: descriptor.digest, ...(place === undefined ? {} : { from: place }) };
+  return new MoteError(error.code, message, { cause: error, details });
+}
+
+function placeName(ref: Ref): string {
+  return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }

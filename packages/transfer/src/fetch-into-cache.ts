@@ -10,6 +10,7 @@ import {
 import { CacheFault, isMismatch } from "./cache-fault.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
+import { untilAborted } from "./until-aborted.js";
 
 const longestWaitMs = 50;
 
@@ -111,8 +112,7 @@ async function* chunksFrom(fetch: Fetch, start: number): AsyncGenerator<Uint8Arr
   for await (const source of sources()) {
     if (failure !== undefined) onSwitch(failure.last, position);
     try {
-      await using reader = await source.blob(descriptor, { start: position, verifyOnRead: false, signal });
-      for await (const chunk of reader) {
+      for await (const chunk of sourceChunks(source, descriptor, { start: position, signal })) {
         position += chunk.byteLength;
         yield chunk;
       }
@@ -124,6 +124,27 @@ async function* chunksFrom(fetch: Fetch, start: number): AsyncGenerator<Uint8Arr
     }
   }
   throw failure?.first;
+}
+
+/** Ends at an abort though the source does not: it is closed then, and not waited for. */
+async function* sourceChunks(
+  source: ContentSource,
+  descriptor: Descriptor,
+  { start, signal }: { readonly start: number; readonly signal: AbortSignal },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const opening = source.blob(descriptor, { start, verifyOnRead: false, signal });
+  const close = () => opening.then((reader) => reader.close());
+  try {
+    const chunks = (await untilAborted(opening, signal))[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await untilAborted(chunks.next(), signal);
+      if (next.done) break;
+      yield next.value;
+    }
+  } finally {
+    if (signal.aborted) close().catch(() => {});
+    else await close().catch(() => {});
+  }
 }
 
 function endedEarly({ digest, size }: Descriptor, position: number): MoteError {

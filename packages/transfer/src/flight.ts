@@ -1,4 +1,5 @@
 import type { Digest, MoteCache } from "@mote/core";
+import { untilAborted } from "./until-aborted.js";
 
 /** Keyed by the cache itself: those who share one share its fetches, and two caches never meet. */
 const inFlight = new WeakMap<MoteCache, Map<Digest, Flight>>();
@@ -50,13 +51,4 @@ export class Flight {
       }
     }
   }
-}
-
-function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -71,7 +71,7 @@ function isBelow(parent: Manifest, child: Descriptor): boolean {
 }
 
 /** image-spec, layer.md, "Non-Distributable Layers": not to be uploaded; who runs the image gets them by their `urls`. */
-function isForeign({ mediaType, urls }: Descriptor): boolean {
+export function isForeign({ mediaType, urls }: Descriptor): boolean {
   return (urls?.length ?? 0) > 0 && /\.(nondistributable|foreign)\./.test(mediaType);
 }
 

@@ -32,6 +32,8 @@ export class Job {
   readonly openSource: JobParts["openSource"];
   readonly tallies = new Tallies();
   readonly warnings: string[] = [];
+  /** Blobs and manifests that are known to be in the cache, whole. */
+  readonly inCache = new Set<Digest>();
   /** Aborted by the caller, or by the first failure; its reason is what the transfer rejects with. */
   readonly signal: AbortSignal;
   readonly #stop = new AbortController();

@@ -13,6 +13,7 @@ import {
 } from "@mote/core";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
+import { untilAborted } from "./until-aborted.js";
 
 /** Bytes of all manifests of one transfer, which are kept until it ends. */
 const maxTotalBytes = 64 * 1024 * 1024;
@@ -66,7 +67,8 @@ export class ManifestLoader {
     }
     const inlined = inlinedBytes(descriptor);
     const cached = inlined ?? (await this.fromCache(digest));
-    const bytes = cached ?? (await this.#job.source.manifest(descriptor, { signal: this.#job.ownSignal() }));
+    const signal = this.#job.ownSignal();
+    const bytes = cached ?? (await untilAborted(this.#job.source.manifest(descriptor, { signal }), signal));
     assertIs(descriptor, bytes);
     const from = inlined ? "data" : cached ? "cache" : "source";
     return { descriptor, bytes, manifest: parseManifest(bytes, mediaType), from };

@@ -1,15 +1,33 @@
-import type { Graph } from "./graph.js";
+import { childDescriptors } from "@mote/core";
+import { type Graph, isForeign } from "./graph.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./manifest-loader.js";
 
-/** Puts the manifests into the cache and to the destination, each after everything that it names. */
+/**
+ * Puts the manifests to the destination, each after everything that it names; and into the cache, if what it names is there: what
+ * the destination had, or mounted, never came here, and a manifest with holes below it is better not found.
+ */
 export async function putManifests(job: Job, graph: Graph): Promise<void> {
   for (const group of graph.manifests) {
     await job.forEach(group, async (loaded) => {
-      if (loaded.from !== "cache") await putIntoCache(job, loaded);
+      if (loaded.from === "cache") job.inCache.add(loaded.descriptor.digest);
+      else if (await isCompleteInCache(job, loaded)) await putIntoCache(job, loaded);
       await job.destination?.manifest(loaded.descriptor, loaded.bytes, { signal: job.ownSignal() });
     });
   }
+}
+
+async function isCompleteInCache({ cache, inCache, signal }: Job, { manifest }: LoadedManifest): Promise<boolean> {
+  for (const child of childDescriptors(manifest)) {
+    if (inCache.has(child.digest) || isForeign(child)) continue;
+    try {
+      if (!(await cache.moteExists(child.digest, { signal }))) return false;
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    }
+  }
+  return true;
 }
 
 async function putIntoCache(job: Job, { descriptor, bytes }: LoadedManifest): Promise<void> {
@@ -21,6 +39,7 @@ async function putIntoCache(job: Job, { descriptor, bytes }: LoadedManifest): Pr
     await using writer = await cache.moteWriter(digest, { signal });
     await writer.write(bytes);
     await writer.close();
+    job.inCache.add(digest);
   } catch (error) {
     signal.throwIfAborted();
     if (destination === undefined) throw error;

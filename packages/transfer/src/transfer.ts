@@ -24,6 +24,7 @@ import { parsePlatform, pickPlatform } from "./platform.js";
 import { putManifests } from "./put-manifests.js";
 import type { TransferReport } from "./report.js";
 import { digestOf, ownTag, placeOf, type Root } from "./root.js";
+import { untilAborted } from "./until-aborted.js";
 
 const defaultConcurrency = 6;
 
@@ -121,7 +122,9 @@ async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promi
   const { refs, tags = [], platform } = options;
   const roots = new Map<number, Root>();
   await job.forEach(refs.entries(), async ([at, ref]) => {
-    const resolved = (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal: job.ownSignal() }));
+    const signal = job.ownSignal();
+    const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal }));
+    const resolved = await untilAborted(resolving(), signal);
     const descriptor = platform === undefined ? resolved : await pickPlatform(loader, resolved, platform);
     const wanted = tags[at] ?? (job.destination === undefined ? undefined : ownTag(ref));
     const canName = job.destination !== undefined || job.cache.tags !== undefined;
@@ -148,8 +151,8 @@ async function askVerifier(
 ): Promise<void> {
   if (verify === undefined) return;
   const { manifest, bytes } = await loader.load(descriptor);
-  await verify(descriptor, manifest, { ref, resolved, bytes, signal: job.signal });
-  job.signal.throwIfAborted();
+  const asking = async () => verify(descriptor, manifest, { ref, resolved, bytes, signal: job.signal });
+  await untilAborted(asking(), job.signal);
 }
 
 function announce(job: Job, graph: Graph): void {

@@ -88,6 +88,15 @@ describe("a transfer", () => {
     expect(report).toMatchObject({ skipped: { count: 4 }, fetched: { count: 0 }, copied: { count: 0 } });
   });
 
+  it("puts no manifest into the cache whose blobs never came there", async () => {
+    await pull();
+    const other = new MemoryCache();
+    await pull({ cache: other });
+    expect(other.kept.size).toBe(0);
+    await pull({ cache: other, destination: undefined });
+    expect(other.kept.has(image.root.digest)).toBe(true);
+  });
+
   it("without a destination ends in the cache, under the name that was given", async () => {
     const report = await pull({ destination: undefined, tags: ["example.org/app:v1"] });
     expect([...cache.named.keys()]).toEqual(["example.org/app:v1"]);
@@ -273,6 +282,14 @@ describe("a source that lies", () => {
     }
   }
 
+  it("is named in the error", async () => {
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    source.ref = { transport: "docker", registry: "one.example", repository: "app" };
+    source.lies.set(layer.digest, other);
+    await expect(pull()).rejects.toMatchObject({ details: { digest: layer.digest, from: "one.example/app" } });
+  });
+
   it("about a manifest is found out before anything in it is believed", async () => {
     source.lies.set(image.root.digest, (bytes) => bytes.map((byte) => (byte === 0x32 ? 0x33 : byte)));
     expect(await codeOf(pull())).toBe("MOTE_DIGEST_MISMATCH");
@@ -427,6 +444,21 @@ describe("an abort", () => {
     expect(await codeOf(pull({ signal: controller.signal }))).toBe(reason);
     await expectNothingWrong();
   });
+
+  for (const where of ["resolve", "manifest", "blob", "verify"] as const) {
+    it(`ends also a transfer that waits for somebody who does not look at the signal (${where})`, async () => {
+      const reason = new Error("enough");
+      const controller = new AbortController();
+      const never = () => {
+        setImmediate(() => controller.abort(reason));
+        return new Promise<never>(() => {});
+      };
+      if (where !== "verify") source[where] = never;
+      const verify = where === "verify" ? never : undefined;
+      expect(await codeOf(pull({ signal: controller.signal, verify }))).toBe(reason);
+      await expectNothingWrong();
+    });
+  }
 
   it("before the beginning asks nothing of anybody", async () => {
     const reason = new Error("never mind");
