@@ -7,6 +7,7 @@ import {
   type Descriptor,
   type Digest,
   isDigest,
+  isManifestType,
   isNotFound,
   MoteError,
   type MoteReader,
@@ -14,6 +15,7 @@ import {
   mediaTypes,
   type PathRef,
   parseDigest,
+  parseManifest,
   type Ref,
   sniffManifestType,
 } from "@mote/core";
@@ -27,6 +29,7 @@ export class LayoutContent implements ContentSource {
   readonly ref: PathRef;
   readonly #files: NamedFiles;
   #checked = false;
+  #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
 
   constructor(files: NamedFiles, ref: PathRef) {
     this.#files = files;
@@ -56,6 +59,27 @@ export class LayoutContent implements ContentSource {
     const name = blobName(parseDigest(descriptor.digest));
     const file = await this.#files.open(name, options);
     return new BlobReader(file, `${this.#files.place}/${name}`, descriptor, options);
+  }
+
+  /** Those that `index.json` lists, image manifests and indexes whose `subject` it is. Looked for once. */
+  async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
+    parseDigest(descriptor.digest);
+    this.#referrers ??= await this.#readReferrers(options);
+    yield* this.#referrers.get(descriptor.digest) ?? [];
+  }
+
+  async #readReferrers(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
+    const found = new Map<Digest, Descriptor[]>();
+    const entries = await readIndexEntries(this.#files, options);
+    const unique = new Map(entries.map((entry) => [entry.digest, withoutName(entry)]));
+    for (const entry of unique.values()) {
+      if (!isManifestType(entry.mediaType)) continue;
+      const { subject, artifactType } = parseManifest(await this.manifest(entry, options), entry.mediaType);
+      if (subject === undefined) continue;
+      const referrer = artifactType === undefined ? entry : { ...entry, artifactType };
+      found.set(subject.digest, [...(found.get(subject.digest) ?? []), referrer]);
+    }
+    return found;
   }
 
   async #select(entries: readonly Descriptor[], selector: Selector, options: Cancellable): Promise<Descriptor> {

@@ -27,6 +27,8 @@ export interface Graph {
   readonly blobs: readonly PlannedBlob[];
   /** Layers that stay where their `urls` say. */
   readonly foreign: readonly Descriptor[];
+  /** Manifests that are moved because their `subject` is among the others. */
+  readonly referrers: readonly Descriptor[];
 }
 
 /**
@@ -34,10 +36,16 @@ export interface Graph {
  * What an index lists that is no manifest known here is moved as a blob.
  * @throws MOTE_INVALID_MANIFEST where indexes are nested too deep, or two descriptors disagree on one blob's size
  */
-export async function readGraph(job: Job, loader: ManifestLoader, roots: readonly Root[]): Promise<Graph> {
+export async function readGraph(
+  job: Job,
+  loader: ManifestLoader,
+  roots: readonly Root[],
+  options: { readonly referrers: boolean },
+): Promise<Graph> {
   const loaded = new Map<Digest, LoadedManifest>();
   const blobs = new Map<Digest, PlannedBlob>();
   const foreign = new Map<Digest, Descriptor>();
+  const referrers = new Map<Digest, PlannedBlob>();
   let level: readonly PlannedBlob[] = roots;
   while (level.length > 0) {
     const unseen = new Map<Digest, PlannedBlob>();
@@ -55,14 +63,31 @@ export async function readGraph(job: Job, loader: ManifestLoader, roots: readonl
         else if (isForeign(descriptor)) foreign.set(descriptor.digest, descriptor);
         else blobs.set(descriptor.digest, agreeing(blobs.get(descriptor.digest), child));
       }
+      if (!options.referrers) return;
+      for (const descriptor of await referrersOf(job, parent)) {
+        const referrer = { descriptor, from, to };
+        below.push(referrer);
+        referrers.set(descriptor.digest, referrer);
+      }
     });
     level = below;
   }
   return {
-    manifests: byHeight(roots, loaded),
+    manifests: byHeight([...roots, ...referrers.values()], loaded),
     blobs: [...blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
     foreign: [...foreign.values()].filter(({ digest }) => !blobs.has(digest)),
+    referrers: [...referrers.values()].map(({ descriptor }) => descriptor),
   };
+}
+
+/** distribution-spec, "Listing Referrers": signatures, attestations and the like. */
+async function referrersOf(job: Job, subject: Descriptor): Promise<readonly Descriptor[]> {
+  const found: Descriptor[] = [];
+  for await (const descriptor of job.source.referrers?.(subject, { signal: job.ownSignal() }) ?? []) {
+    if (isManifestType(descriptor.mediaType)) found.push(descriptor);
+    else job.logger.warn(`${descriptor.digest} refers to ${subject.digest} and is left: it is ${descriptor.mediaType}`);
+  }
+  return found;
 }
 
 /** Only what an index lists is followed: a layer of a manifest's type is a blob all the same. */
@@ -87,7 +112,7 @@ function agreeing(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlo
 }
 
 function byHeight(
-  roots: readonly Root[],
+  roots: readonly PlannedBlob[],
   loaded: ReadonlyMap<Digest, LoadedManifest>,
 ): readonly (readonly LoadedManifest[])[] {
   const heights = new Map<Digest, number>();

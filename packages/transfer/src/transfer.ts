@@ -60,6 +60,8 @@ export interface TransferOptions {
   readonly concurrency?: number | undefined;
   /** Of an index, move this alone, given as `os/architecture[/variant]` or so in parts. Default: everything. */
   readonly platform?: Platform | string | undefined;
+  /** Whether what refers to the manifests by `subject` (signatures, attestations) is moved along. Default false. */
+  readonly referrers?: boolean | undefined;
   /** Signatures, policy: asked for every reference before anything is moved for it. Throwing stops the transfer. */
   readonly verify?:
     | ((descriptor: Descriptor, manifest: Manifest, context: VerifyContext) => void | Promise<void>)
@@ -102,7 +104,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   job.signal.throwIfAborted();
   const loader = new ManifestLoader(job);
   const roots = await findRoots(job, loader, options);
-  const graph = await readGraph(job, loader, roots);
+  const graph = await readGraph(job, loader, roots, { referrers: options.referrers ?? false });
   for (const root of roots) await askVerifier(job, loader, root, options.verify);
   announce(job, graph);
   const lease = await takeLease(job, graph);
@@ -110,6 +112,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
     const locations = new Locations(job, options.bic, options.refCodec);
     await job.forEach(graph.blobs, (blob) => new BlobMove(job, locations, blob).run());
     await putManifests(job, graph);
+    for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
     for (const { name, descriptor } of roots) await setName(job, name, descriptor);
     await job.destination?.commit?.({ signal: job.signal });
   } finally {

@@ -24,6 +24,7 @@ export class MemorySource implements ContentSource {
   readonly tags = new Map<string, Descriptor>();
   readonly asked: { readonly digest: Digest; readonly start: number }[] = [];
   readonly manifestsAsked: Digest[] = [];
+  referrers?: (descriptor: Descriptor) => AsyncIterable<Descriptor>;
   /** What comes in place of a blob's or manifest's true bytes. */
   readonly lies = new Map<Digest, Lie>();
   /** Thrown after so many bytes of the blob. */

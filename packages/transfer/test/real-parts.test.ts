@@ -2,7 +2,15 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryBlobInfoCache } from "@mote/bic-memory";
-import { type Descriptor, type Digest, LayerLocator, MoteError, type Ref, type RegistryRef } from "@mote/core";
+import {
+  type Descriptor,
+  type Digest,
+  LayerLocator,
+  MoteError,
+  mediaTypes,
+  type Ref,
+  type RegistryRef,
+} from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { LayoutDestination, LayoutSource } from "@mote/layout";
 import { refCodec } from "@mote/ref";
@@ -53,6 +61,45 @@ describe("with the file cache and layouts, a transfer", () => {
       expect(descriptor).toEqual(source.tags.get(ref));
     }
     expect(statSync(blobFile("third", image.root.digest)).size).toBe(image.root.size);
+  });
+
+  it("moves signatures along where that is asked for, and from a layout again", async () => {
+    const image = addImage(source, "v1", [1000]);
+    const payload = source.addJson({ signed: image.root.digest }, "application/vnd.example.signature");
+    const config = source.addJson({}, mediaTypes.ociEmpty);
+    const sign = (subject: Descriptor) => {
+      const mediaType = mediaTypes.ociManifest;
+      const body = {
+        schemaVersion: 2,
+        mediaType,
+        artifactType: "application/vnd.example",
+        config,
+        layers: [payload],
+        subject,
+      };
+      return source.addJson(body, mediaType, { artifactType: "application/vnd.example" });
+    };
+    const signature = sign(image.root);
+    const countersignature = sign(signature);
+    source.referrers = async function* ({ digest }) {
+      if (digest === image.root.digest) yield signature;
+      if (digest === signature.digest) yield countersignature;
+    };
+    await using without = new LayoutDestination(join(dir, "without"));
+    await transfer({ source, destination: without, cache, refs: ["v1"] });
+    expect(await without.has(signature)).toBe(false);
+
+    await using first = new LayoutDestination(join(dir, "first"));
+    await transfer({ source, destination: first, cache, refs: ["v1"], referrers: true });
+    await using second = new LayoutDestination(join(dir, "second"));
+    const layout = new LayoutSource(join(dir, "first"));
+    const report = await transfer({ source: layout, destination: second, cache, refs: ["v1"], referrers: true });
+    expect(report.manifests.count).toBe(3);
+    for (const one of [signature, countersignature, payload]) expect(await second.has(one)).toBe(true);
+    const found: Descriptor[] = [];
+    for await (const one of new LayoutSource(join(dir, "second")).referrers(image.root)) found.push(one);
+    expect(found).toEqual([signature]);
+    expect((await new LayoutSource(join(dir, "second")).resolve("v1")).digest).toBe(image.root.digest);
   });
 
   it("leaves nothing of a blob that fails its digest, neither in the cache nor in the layout", async () => {
