@@ -26,9 +26,10 @@ const maxListBytes = 32 * 1024 * 1024;
 /**
  * An archive as `docker save` writes it, with `manifest.json`; as a place that content comes from. It is read in place. It holds
  * no manifests of its own: each image gets one in the OCI format, the same whenever it is read. Layers that are not compressed
- * have the digests that the configuration says, and are verified as they are read; compressed ones are hashed first.
+ * have the digests that the configuration says, and are verified as they are read; compressed ones are hashed first. An archive
+ * that is compressed with gzip is uncompressed into a temporary folder: dispose of it.
  */
-export class DockerArchiveSource implements ContentSource {
+export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   readonly ref: PathRef;
   readonly #files: ArchiveFiles;
   readonly #manifests = new Map<Digest, Uint8Array>();
@@ -80,6 +81,10 @@ export class DockerArchiveSource implements ContentSource {
       throw new MoteError("MOTE_NOT_FOUND", `${this.#files.place} has no blob ${digest}`, { details: { digest } });
     }
     return new BlobReader(await this.#files.open(name, options), `${this.#files.place}/${name}`, descriptor, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#files[Symbol.asyncDispose]();
   }
 
   async #describe(image: SavedImage, options: Cancellable): Promise<Descriptor> {

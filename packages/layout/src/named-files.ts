@@ -6,6 +6,7 @@ import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
 import { readTarEntries, type TarEntry } from "./tar-entries.js";
 import { invalidArchive } from "./tar-header.js";
+import { UncompressedArchive } from "./uncompressed-archive.js";
 
 /** A file that is open: `size` bytes of the handle's, from `offset` on. */
 export interface OpenedFile {
@@ -58,8 +59,8 @@ export class FolderFiles implements NamedFiles {
   }
 }
 
-/** The files of an uncompressed tar. Nothing is unpacked. */
-export class ArchiveFiles implements NamedFiles {
+/** The files of a tar, read where they are. One that is compressed with gzip is uncompressed first, until it is disposed of. */
+export class ArchiveFiles implements NamedFiles, AsyncDisposable {
   readonly place: string;
   #scanned: Promise<Scan> | undefined;
 
@@ -68,26 +69,28 @@ export class ArchiveFiles implements NamedFiles {
   }
 
   async open(name: string, options: Cancellable = {}): Promise<OpenedFile> {
-    const { entries, identity } = await this.#scan(options);
+    const { entries, identity, path } = await this.#scan(options);
     const entry = entries.get(name);
     if (entry === undefined) {
       throw new MoteError("MOTE_NOT_FOUND", `there is no ${name} in ${this.place}`, {
         details: { path: this.place, name },
       });
     }
-    const { handle } = await openFile(this.place);
+    const { handle } = await openFile(path);
     if ((await identityOf(handle)) === identity) return { handle, ...entry };
     await handle.close();
     this.#scanned = undefined;
     throw new MoteError("MOTE_IO", `${this.place} was replaced while it was read; try again`);
   }
 
-  async names(options: Cancellable = {}): Promise<readonly string[]> {
-    return [...(await this.#scan(options)).entries.keys()];
-  }
-
   async assertThere(): Promise<void> {
     await this.#scan({});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const scanned = await this.#scanned?.catch(() => undefined);
+    this.#scanned = undefined;
+    await scanned?.uncompressed?.[Symbol.asyncDispose]();
   }
 
   /** Scanned once; what failed is tried again. */
@@ -103,21 +106,37 @@ export class ArchiveFiles implements NamedFiles {
 
 interface Scan {
   readonly entries: ReadonlyMap<string, TarEntry>;
-  /** Of the file that was scanned. */
+  /** The tar that was scanned, and which it was. */
+  readonly path: string;
   readonly identity: string;
+  readonly uncompressed?: UncompressedArchive;
 }
 
 async function scanArchive(path: string, options: Cancellable): Promise<Scan> {
-  const { handle, size } = await openFile(path);
+  const file = await openFile(path);
   try {
     const magic = new Uint8Array(4);
-    await handle.read(magic, 0, 4, 0);
+    await file.handle.read(magic, 0, 4, 0);
     const compression = compressionOf(magic);
-    if (compression !== undefined) {
-      throw invalidArchive(path, `it is compressed with ${compression}; uncompress it first`);
-    }
-    if (size === 0) throw invalidArchive(path, "it is empty");
-    return { entries: await readTarEntries(handle, path, options), identity: await identityOf(handle) };
+    if (compression === "zstd") throw invalidArchive(path, "it is compressed with zstd; uncompress it first (zstd -d)");
+    if (file.size === 0) throw invalidArchive(path, "it is empty");
+    if (compression === "gzip") return await scanCompressed(file, path, options);
+    const entries = await readTarEntries(file.handle, path, options);
+    return { entries, path, identity: await identityOf(file.handle) };
+  } finally {
+    await file.handle.close();
+  }
+}
+
+async function scanCompressed(file: OpenedFile, place: string, options: Cancellable): Promise<Scan> {
+  const uncompressed = await UncompressedArchive.from(file, place, options);
+  const { handle } = await openFile(uncompressed.path);
+  try {
+    const entries = await readTarEntries(handle, place, options);
+    return { entries, path: uncompressed.path, identity: await identityOf(handle), uncompressed };
+  } catch (error) {
+    await uncompressed[Symbol.asyncDispose]();
+    throw error;
   } finally {
     await handle.close();
   }
@@ -129,7 +148,7 @@ export function compressionOf(magic: Uint8Array): "gzip" | "zstd" | undefined {
   return magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd ? "zstd" : undefined;
 }
 
-async function identityOf(handle: FileHandle): Promise<string> {
+export async function identityOf(handle: FileHandle): Promise<string> {
   const { dev, ino, size, mtimeNs } = await handle.stat({ bigint: true });
   return [dev, ino, size, mtimeNs].join(":");
 }

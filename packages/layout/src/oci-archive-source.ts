@@ -2,10 +2,21 @@ import { resolve } from "node:path";
 import { LayoutContent } from "./layout-content.js";
 import { ArchiveFiles } from "./named-files.js";
 
-/** A tar of an OCI image layout as a place that content comes from. It is read in place, not unpacked. */
-export class OciArchiveSource extends LayoutContent {
+/**
+ * A tar of an OCI image layout as a place that content comes from. It is read in place, not unpacked. One that is compressed with
+ * gzip is uncompressed into a temporary folder: dispose of it.
+ */
+export class OciArchiveSource extends LayoutContent implements AsyncDisposable {
+  readonly #archive: ArchiveFiles;
+
   constructor(file: string) {
     const path = resolve(file);
-    super(new ArchiveFiles(path), { transport: "oci-archive", path });
+    const archive = new ArchiveFiles(path);
+    super(archive, { transport: "oci-archive", path });
+    this.#archive = archive;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#archive[Symbol.asyncDispose]();
   }
 }

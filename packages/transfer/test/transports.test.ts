@@ -191,6 +191,29 @@ describe("an archive", () => {
     });
   }
 
+  for (const to of transports.filter(({ name }) => name.endsWith("archive"))) {
+    it(`(${to.name}) that is compressed with gzip is read all the same, and one that is damaged is refused`, async () => {
+      await put(to, join(dir, "plain.tar"));
+      const compressed = gzipSync(readFileSync(join(dir, "plain.tar")));
+      writeFileSync(join(dir, "archive.tar.gz"), compressed);
+      const from = to.source(join(dir, "archive.tar.gz"));
+      expect(await layersOf(from, to.tag)).toEqual(await layersOf(source, "v1"));
+      await from[Symbol.asyncDispose]?.();
+      for (const damaged of [
+        compressed.subarray(0, -20),
+        new Uint8Array([0x28, 0xb5, 0x2f, 0xfd]),
+        new Uint8Array(0),
+      ]) {
+        writeFileSync(join(dir, "damaged"), damaged);
+        const failure = await to
+          .source(join(dir, "damaged"))
+          .resolve(to.tag)
+          .catch((error: unknown) => error);
+        expect(MoteError.isInstance(failure) && failure.code).toBe("MOTE_INVALID_ARCHIVE");
+      }
+    });
+  }
+
   it("(docker-archive) refuses what is no image", async () => {
     const docker = transports[2];
     if (docker === undefined) throw new Error("no transport");
