@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Cancellable, collectChunks, type Digest, type Logger, MoteError, silentLogger } from "@mote/core";
 import { type Access, Authorizer } from "./authorizer.js";
 import { type ConnectionOptions, Connections, type HttpAnswer, type HttpRequest } from "./connections.js";
@@ -105,8 +106,10 @@ export class RegistryClient implements AsyncDisposable {
    * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND · MOTE_RATE_LIMITED · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT
    */
   async send<T>(request: RegistryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
-    const { access, what } = request;
+    const { access, what, signal } = request;
     if (this.#closed) throw closed();
+    // Everything that runs under a caller's signal listens to it, and Node would warn of a leak from the eleventh on.
+    if (signal !== undefined) setMaxListeners(0, signal);
     const accepts = request.accepts ?? isSuccess;
     return this.#repeatedly(request, access.subject, async () => {
       const answer = await this.#authorized(request);
