@@ -1,4 +1,4 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import { MoteError } from "./error.js";
 
 declare const digestBrand: unique symbol;
@@ -74,7 +74,8 @@ export function digestEncoded(digest: Digest): string {
 
 /** The digest of `bytes` in one shot. */
 export function digestBytes(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
-  return formatDigest(algorithm, newHash(algorithm).update(bytes).digest("hex"));
+  assertAlgorithm(algorithm);
+  return formatDigest(algorithm, hash(algorithm, bytes, "hex"));
 }
 
 export interface Digester {
@@ -101,13 +102,16 @@ export function createDigester(algorithm: DigestAlgorithm = "sha256"): Digester 
 }
 
 function newHash(algorithm: DigestAlgorithm): Hash {
-  if (!isDigestAlgorithm(algorithm)) {
-    throw new MoteError(
-      "MOTE_UNSUPPORTED_ALGORITHM",
-      `digest algorithm "${String(algorithm)}" is not supported; use sha256, sha384 or sha512`,
-    );
-  }
+  assertAlgorithm(algorithm);
   return createHash(algorithm);
+}
+
+function assertAlgorithm(algorithm: DigestAlgorithm): void {
+  if (isDigestAlgorithm(algorithm)) return;
+  throw new MoteError(
+    "MOTE_UNSUPPORTED_ALGORITHM",
+    `digest algorithm "${String(algorithm)}" is not supported; use sha256, sha384 or sha512`,
+  );
 }
 
 function formatDigest(algorithm: DigestAlgorithm, hex: string): Digest {

@@ -20,3 +20,15 @@ export async function writeAtomically(parts: PartFiles, path: string, text: stri
     throw fileFault(error, "write", path);
   }
 }
+
+/** As `writeAtomically`, for what can be made again: after a power cut it may be torn. */
+export function writeUnsynced(parts: PartFiles, path: string, bytes: Uint8Array): void {
+  const temporary = parts.newPath("file", "tmp");
+  try {
+    fs.writeFileSync(temporary, bytes, { flag: "wx", mode: 0o644 });
+    fs.renameSync(temporary, path);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw fileFault(error, "write", path);
+  }
+}

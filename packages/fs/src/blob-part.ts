@@ -51,12 +51,17 @@ export class BlobPart {
    * already, that one stays; a damaged one is replaced.
    */
   async commit(digest: Digest, size: number): Promise<void> {
+    if (await this.#store.isVerified(digest)) await this.discard();
+    else await this.replace(digest, size);
+  }
+
+  /** As `commit`, whatever is there. */
+  async replace(digest: Digest, size: number): Promise<void> {
     const { calls, folder, syncs } = this.#store;
     const target = folder.blobPath(digest);
     try {
-      if (await this.#store.isVerified(digest)) return await this.discard();
       await this.#store.stamp(this.fd, digest, size);
-      await syncs.data(this.fd);
+      if (syncs.durability !== "visible") await syncs.data(this.fd);
       await this.#name(target, digest, size);
     } catch (error) {
       await this.discard();
@@ -64,6 +69,7 @@ export class BlobPart {
     }
     this.#ended = true;
     await calls.close(this.fd);
+    if (syncs.durability !== "synced") return;
     try {
       await syncs.names(folder.folderOf(digest));
     } catch (error) {

@@ -1,26 +1,34 @@
 import type { Cancellable, Digest, MoteReaderAt } from "@mote/core";
 import type { BlobStore, OpenBlob } from "./blob-store.js";
 import { smallBytes } from "./blob-writer.js";
+import { type CheckedParts, checkedParts } from "./chunk-digests.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";
 
-/** A blob's bytes at any position. */
+/** A blob's bytes at any position, checked chunk by chunk where the chunks' digests are known. */
 export class BlobReaderAt implements MoteReaderAt {
   readonly size: number;
   readonly #store: BlobStore;
   readonly #digest: Digest;
   readonly #fd: number;
   readonly #onClose: (() => Promise<void>) | undefined;
+  readonly #parts: CheckedParts | undefined;
   readonly #reads = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  constructor(store: BlobStore, digest: Digest, blob: OpenBlob, onClose?: () => Promise<void>) {
+  constructor(
+    store: BlobStore,
+    digest: Digest,
+    blob: OpenBlob,
+    options: { readonly verify: boolean; readonly onClose?: (() => Promise<void>) | undefined },
+  ) {
     this.#store = store;
     this.#digest = digest;
     this.#fd = blob.fd;
     this.size = blob.stats.size;
-    this.#onClose = onClose;
+    this.#onClose = options.onClose;
+    this.#parts = options.verify ? checkedParts(store, digest, blob) : undefined;
   }
 
   async readAt(into: Uint8Array, position: number, options?: Cancellable): Promise<number> {
@@ -31,7 +39,10 @@ export class BlobReaderAt implements MoteReaderAt {
     const wanted = into.subarray(0, Math.max(0, Math.min(into.byteLength, this.size - position)));
     if (wanted.byteLength === 0) return 0;
     const calls = wanted.byteLength <= smallBytes ? this.#store.calls : asynchronousCalls;
-    const read = (async () => calls.read(this.#fd, wanted, position))();
+    const read = (async () => {
+      await this.#parts?.check(position, position + wanted.byteLength);
+      return await calls.read(this.#fd, wanted, position);
+    })();
     this.#reads.add(read);
     try {
       return await read;

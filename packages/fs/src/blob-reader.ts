@@ -9,9 +9,11 @@ import {
 } from "@mote/core";
 import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { smallBytes } from "./blob-writer.js";
+import { type CheckedParts, checkedParts } from "./chunk-digests.js";
 import { FileChunks } from "./file-chunks.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";
+import { SmallReader } from "./small-reader.js";
 
 export interface ReaderStart {
   readonly start: number;
@@ -32,8 +34,7 @@ export class BlobReader implements MoteReader {
   readonly #blob: OpenBlob;
   readonly #range: ReaderStart;
   readonly #digester: Digester | undefined;
-  /** A small blob is read at once, and its descriptor closed. */
-  #whole: Uint8Array | undefined;
+  readonly #parts: CheckedParts | undefined;
   #fd: number | undefined;
   #stop: (() => Promise<void>) | undefined;
   #reading = false;
@@ -44,25 +45,23 @@ export class BlobReader implements MoteReader {
     this.#store = store;
     this.#digest = digest;
     this.#blob = blob;
-    this.#range = { ...range, end: Math.min(range.end, size) };
+    this.#range = range;
     this.#fd = blob.fd;
     this.info = { digest, size, mediaType: mediaTypes.octetStream };
-    const isWhole = this.#range.start === 0 && this.#range.end === size;
+    const isWhole = range.start === 0 && range.end === size;
     this.#digester = range.verify && isWhole ? createDigester(digestAlgorithm(digest)) : undefined;
+    this.#parts = range.verify && !isWhole ? checkedParts(store, digest, blob) : undefined;
+    store.budget.enter();
   }
 
-  static async begin(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart): Promise<BlobReader> {
-    const reader = new BlobReader(store, digest, blob, range);
-    try {
-      await store.touch(blob);
-      const length = reader.#length;
-      if (length <= smallBytes && range.onClose === undefined) await reader.#readAtOnce(length);
-      else store.budget.enter();
-    } catch (error) {
-      await store.calls.close(blob.fd);
-      throw fileFault(error, "read", store.folder.blobPath(digest));
+  /** A reader of the part of the blob that is within `asked`. Takes the descriptor over. */
+  static async begin(store: BlobStore, digest: Digest, blob: OpenBlob, asked: ReaderStart): Promise<MoteReader> {
+    const range = { ...asked, end: Math.min(asked.end, blob.stats.size) };
+    if (range.end - range.start <= smallBytes && asked.onClose === undefined) {
+      return await SmallReader.read(store, digest, blob, range);
     }
-    return reader;
+    await store.touch(blob);
+    return new BlobReader(store, digest, blob, range);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -84,34 +83,12 @@ export class BlobReader implements MoteReader {
     return Math.max(0, this.#range.end - this.#range.start);
   }
 
-  async #readAtOnce(length: number): Promise<void> {
-    const bytes = new Uint8Array(length);
-    const got = await this.#store.calls.read(this.#blob.fd, bytes, this.#range.start);
-    this.#whole = bytes.subarray(0, got);
-    this.#fd = undefined;
-    await this.#store.calls.close(this.#blob.fd);
-  }
-
   async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      if (this.#whole === undefined) yield* this.#stream();
-      else yield* this.#hand(this.#whole);
+      yield* this.#stream();
     } finally {
       await this.close();
     }
-  }
-
-  async *#hand(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-    this.#range.signal?.throwIfAborted();
-    this.#digester?.update(bytes);
-    if (!this.#isSound(bytes.byteLength)) {
-      await this.#setAside();
-      if (this.#range.elsewhere === undefined) throw this.#corrupt();
-      yield* await this.#range.elsewhere();
-      return;
-    }
-    this.#whole = undefined;
-    if (bytes.byteLength > 0) yield bytes;
   }
 
   async *#stream(): AsyncGenerator<Uint8Array, void, undefined> {
@@ -122,6 +99,8 @@ export class BlobReader implements MoteReader {
       const chunk = await this.#next(chunks);
       if (chunk === undefined) break;
       this.#digester?.update(chunk);
+      const position = this.#range.start + came;
+      await this.#parts?.check(position, position + chunk.byteLength);
       came += chunk.byteLength;
       const isLast = came === this.#length;
       if (isLast && !this.#isSound(came)) break;
@@ -160,7 +139,6 @@ export class BlobReader implements MoteReader {
   async #release(): Promise<void> {
     const fd = this.#fd;
     this.#fd = undefined;
-    this.#whole = undefined;
     if (fd === undefined) return;
     this.#store.budget.leave();
     await this.#stop?.();

@@ -1,6 +1,7 @@
 import fs, { type Stats } from "node:fs";
 import { createDigester, type Digest, digestAlgorithm, type Logger, MoteError } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
+import { type ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk-digests.js";
 import type { EventLoopSlices } from "./event-loop.js";
 import type { FileCalls } from "./file-calls.js";
 import { FileChunks } from "./file-chunks.js";
@@ -31,12 +32,27 @@ export class BlobStore {
   readonly syncs: SyncGroup;
   readonly slices: EventLoopSlices;
   readonly budget: StreamBudget;
+  readonly chunkDigests: ChunkDigests;
+  /** Whether the chunks of what is written are hashed, too. */
+  readonly chunksOnWrite: boolean;
   readonly logger: Logger;
   /** Makes what is missing of the folder. */
   readonly establish: () => Promise<void>;
 
   constructor(
-    from: Pick<BlobStore, "folder" | "calls" | "parts" | "syncs" | "slices" | "budget" | "logger" | "establish">,
+    from: Pick<
+      BlobStore,
+      | "folder"
+      | "calls"
+      | "parts"
+      | "syncs"
+      | "slices"
+      | "budget"
+      | "chunkDigests"
+      | "chunksOnWrite"
+      | "logger"
+      | "establish"
+    >,
   ) {
     this.folder = from.folder;
     this.calls = from.calls;
@@ -44,26 +60,37 @@ export class BlobStore {
     this.syncs = from.syncs;
     this.slices = from.slices;
     this.budget = from.budget;
+    this.chunkDigests = from.chunkDigests;
+    this.chunksOnWrite = from.chunksOnWrite;
     this.logger = from.logger;
     this.establish = from.establish;
   }
 
   /** Undefined unless a regular file is there. */
-  async stat(digest: Digest): Promise<Stats | undefined> {
+  stat(digest: Digest): Stats | undefined | Promise<Stats | undefined> {
     const path = this.folder.blobPath(digest);
-    try {
-      const stats = await this.calls.lstat(path);
-      return stats?.isFile() ? stats : undefined;
-    } catch (error) {
+    const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return undefined;
       throw fileFault(error, "read", path);
+    };
+    let stats: ReturnType<FileCalls["lstat"]>;
+    try {
+      stats = this.calls.lstat(path);
+    } catch (error) {
+      return missOrThrow(error);
     }
+    return stats instanceof Promise ? stats.then(regularFile, missOrThrow) : regularFile(stats);
   }
 
   /** Whether the blob is there and was verified since it last changed. */
   async isVerified(digest: Digest): Promise<boolean> {
     const stats = await this.stat(digest);
     return stats !== undefined && hasVerifiedStamp(stats, digest);
+  }
+
+  /** As `isVerified`, quicker where nothing is there. */
+  async holds(digest: Digest): Promise<boolean> {
+    return (await this.calls.mayExist(this.folder.blobPath(digest))) && (await this.isVerified(digest));
   }
 
   async open(digest: Digest): Promise<OpenBlob | undefined> {
@@ -123,13 +150,18 @@ export class BlobStore {
     }
   }
 
+  isTouchDue({ stats }: OpenBlob): boolean {
+    return Math.abs(Date.now() - stats.atimeMs) >= touchEveryMs;
+  }
+
   /**
    * Renews the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. The modification
    * time goes back as it was, since the call sets both.
    */
-  async touch({ fd, stats }: OpenBlob): Promise<void> {
+  async touch(blob: OpenBlob): Promise<void> {
+    if (!this.isTouchDue(blob)) return;
+    const { fd } = blob;
     const now = Date.now();
-    if (Math.abs(now - stats.atimeMs) < touchEveryMs) return;
     try {
       const { mtimeMs } = await this.calls.fstat(fd);
       await this.calls.futimes(fd, now / 1000, mtimeMs / 1000);
@@ -138,15 +170,46 @@ export class BlobStore {
     }
   }
 
+  /** Hashes a blob again as a whole, or by its chunks where they are known: then with several cores. Notes the chunks of a sound one. */
+  async isStillSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+    if (blob.stats.size <= chunkBytes) return await this.isSound(digest, blob, signal);
+    try {
+      const known = this.chunkDigests.load(digest, blob.stats.size);
+      if (known !== undefined && (await chunksMatch(blob, known, signal))) return true;
+    } catch (error) {
+      throw fileFault(error, "read", this.folder.blobPath(digest));
+    }
+    const hasher = new ChunkHasher();
+    if (!(await this.isSound(digest, blob, signal, (chunk) => hasher.update(chunk)))) return false;
+    this.noteChunks(digest, await hasher.digests());
+    return true;
+  }
+
+  /** Best effort: without them, parts of the blob are read unchecked. */
+  noteChunks(digest: Digest, digests: Uint8Array): void {
+    try {
+      this.chunkDigests.save(digest, digests);
+    } catch (error) {
+      this.logger.debug("chunk digests could not be kept", { digest, error });
+    }
+  }
+
   /** Hashes an open blob; where it is sound and was not written to meanwhile, says so in its stamp. */
-  async isSound(digest: Digest, { fd, stats }: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+  async isSound(
+    digest: Digest,
+    { fd, stats }: OpenBlob,
+    signal: AbortSignal | undefined,
+    beside?: (chunk: Uint8Array) => Promise<void>,
+  ): Promise<boolean> {
     const digester = createDigester(digestAlgorithm(digest));
     const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => this.budget.chunkBytes);
     this.budget.enter();
     try {
       for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
         signal?.throwIfAborted();
+        const work = beside?.(chunk);
         digester.update(chunk);
+        await work;
       }
     } catch (error) {
       throw fileFault(error, "read", this.folder.blobPath(digest));
@@ -195,6 +258,10 @@ export class BlobStore {
     }
     await this.calls.unlink(aside);
   }
+}
+
+function regularFile(stats: Stats | undefined): Stats | undefined {
+  return stats?.isFile() ? stats : undefined;
 }
 
 export function corruptError(digest: Digest, path: string): MoteError {

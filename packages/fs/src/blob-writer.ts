@@ -11,6 +11,7 @@ import {
 } from "@mote/core";
 import { BlobPart } from "./blob-part.js";
 import type { BlobStore } from "./blob-store.js";
+import { ChunkHasher, chunkBytes } from "./chunk-digests.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";
@@ -19,6 +20,7 @@ import { closedError } from "./part-files.js";
 export const smallBytes = 64 * 1024;
 /** Writes below this are gathered first. */
 const directBytes = 64 * 1024;
+const noBytes = new Uint8Array();
 const sliceBytes = 1024 * 1024;
 /** A write of this length is a short call. */
 const shortBytes = 16 * 1024;
@@ -44,7 +46,8 @@ export class BlobWriter implements MoteWriter {
   readonly #onEnd: (() => void) | undefined;
   #part: BlobPart | undefined;
   #digester: Digester | undefined;
-  #buffer: Uint8Array;
+  readonly #chunks: ChunkHasher | undefined;
+  #buffer = noBytes;
   #buffered = 0;
   /** Bytes in the file. */
   #written: number;
@@ -63,7 +66,7 @@ export class BlobWriter implements MoteWriter {
     this.#isFollowed = start.part !== undefined;
     this.#digester = start.digester;
     this.#written = start.offset ?? 0;
-    this.#buffer = new Uint8Array(Math.min(mote.size ?? 4096, smallBytes));
+    this.#chunks = store.chunksOnWrite && this.#written === 0 ? new ChunkHasher() : undefined;
     store.budget.enter();
   }
 
@@ -132,11 +135,13 @@ export class BlobWriter implements MoteWriter {
       const bytes = this.#buffer.subarray(0, this.#buffered);
       assertDigest(digest, digestBytes(bytes, digestAlgorithm(digest)));
       await this.#store.slices.pause();
-      if (!(await this.#store.isVerified(digest))) await placeBytes(this.#store, digest, bytes);
+      if (!(await this.#store.holds(digest))) await placeBytes(this.#store, digest, bytes);
     } else {
       await this.#flush();
       if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
       await this.#part.commit(digest, total);
+      if (this.#chunks !== undefined && total > chunkBytes)
+        this.#store.noteChunks(digest, await this.#chunks.digests());
     }
     this.#onCommit?.();
     return { digest, mediaType, size: total };
@@ -168,6 +173,12 @@ export class BlobWriter implements MoteWriter {
 
   #gather(bytes: Uint8Array): void {
     const needed = this.#buffered + bytes.byteLength;
+    if (this.#buffered === 0 && this.#buffer.byteLength === 0) {
+      // Most small motes come in one piece.
+      this.#buffer = Uint8Array.prototype.slice.call(bytes);
+      this.#buffered = needed;
+      return;
+    }
     if (needed > this.#buffer.byteLength) {
       const larger = new Uint8Array(Math.min(smallBytes, Math.max(needed, 2 * this.#buffer.byteLength)));
       larger.set(this.#buffer.subarray(0, this.#buffered));
@@ -191,10 +202,12 @@ export class BlobWriter implements MoteWriter {
     for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
       const slice = bytes.subarray(from, from + sliceBytes);
       const calls = slice.byteLength <= shortBytes ? this.#store.calls : asynchronousCalls;
+      const hashing = this.#chunks?.update(slice);
       const writing = calls.write(this.#part.fd, slice, this.#written);
       this.#digester.update(slice);
       try {
         await writing;
+        await hashing;
       } catch (error) {
         throw fileFault(error, "write", this.#part.path);
       }
@@ -243,7 +256,7 @@ async function placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): 
     await part.discard();
     throw fileFault(error, "write", part.path);
   }
-  await part.commit(digest, bytes.byteLength);
+  await part.replace(digest, bytes.byteLength);
 }
 
 export function assertDigest(digest: Digest, actual: Digest): void {

@@ -31,6 +31,7 @@ import {
   type VerifyOptions,
   type VerifyReport,
 } from "@mote/core";
+import { writeUnsynced } from "./atomic-file.js";
 import { BlobFollower } from "./blob-follower.js";
 import { BlobPart } from "./blob-part.js";
 import { BlobReader } from "./blob-reader.js";
@@ -39,6 +40,7 @@ import { BlobStore, type OpenBlob } from "./blob-store.js";
 import { keptBlobs } from "./blob-table.js";
 import { smallBytes, type WriterStart } from "./blob-writer.js";
 import { CacheFolder, type SharedWith } from "./cache-folder.js";
+import { ChunkDigests } from "./chunk-digests.js";
 import { commitFile } from "./commit-file.js";
 import { DigestFiles } from "./digest-files.js";
 import { EventLoopSlices } from "./event-loop.js";
@@ -81,6 +83,11 @@ export interface FileCacheOptions {
   readonly sharedWith?: SharedWith | undefined;
   /** How long, and how much of, unfinished resumable writes is kept. */
   readonly keepParts?: KeepParts | undefined;
+  /**
+   * When each MiB of a large blob is hashed by itself, so that parts of it can be checked, too: `verify` (default) when it is
+   * verified, `write` also when it is written, which takes a second core.
+   */
+  readonly chunkDigests?: "verify" | "write" | undefined;
   readonly logger?: Logger | undefined;
 }
 
@@ -139,6 +146,8 @@ export class FileCache implements MoteCache {
       syncs: new SyncGroup(durability),
       slices: new EventLoopSlices(),
       budget: new StreamBudget(),
+      chunkDigests: new ChunkDigests(folder, (path, bytes) => writeUnsynced(this.#parts, path, bytes)),
+      chunksOnWrite: options.chunkDigests === "write",
       logger,
       establish: () => establishFolder(folder, this.#parts),
     });
@@ -302,7 +311,10 @@ export class FileCache implements MoteCache {
       return reader;
     }
     await this.#store.touch(opened.blob);
-    return new BlobReaderAt(this.#store, digest, opened.blob, opened.onClose);
+    return new BlobReaderAt(this.#store, digest, opened.blob, {
+      verify: this.#verifyOnRead,
+      onClose: opened.onClose,
+    });
   }
 
   async commitMote(source: string, mote: Mote, mode: CommitMode, options?: Cancellable): Promise<void> {
@@ -319,6 +331,7 @@ export class FileCache implements MoteCache {
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
     await this.#store.remove(digest);
+    this.#store.chunkDigests.remove(digest);
     this.#manifests.remove(digest);
   }
 

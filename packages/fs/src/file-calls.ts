@@ -9,6 +9,8 @@ type Soon<T> = T | Promise<T>;
 export interface FileCalls {
   open(path: string, flags: number, mode?: number): Soon<number>;
   close(fd: number): Soon<void>;
+  /** False where there is nothing under the name: a short look before a longer one, without its errors. */
+  mayExist(path: string): Soon<boolean>;
   /** Undefined where there is nothing under the name. Symbolic links are not followed. */
   lstat(path: string): Soon<Stats | undefined>;
   fstat(fd: number): Soon<Stats>;
@@ -27,6 +29,7 @@ export interface FileCalls {
 export const synchronousCalls: FileCalls = {
   open: (path, flags, mode) => fs.openSync(path, flags, mode),
   close: (fd) => fs.closeSync(fd),
+  mayExist: (path) => fs.existsSync(path),
   lstat: (path) => fs.lstatSync(path, { throwIfNoEntry: false }),
   fstat: (fd) => fs.fstatSync(fd),
   futimes: (fd, atime, mtime) => fs.futimesSync(fd, atime, mtime),
@@ -52,6 +55,7 @@ export const synchronousCalls: FileCalls = {
 export const asynchronousCalls: FileCalls = {
   open: (path, flags, mode) => settle((done) => fs.open(path, flags, mode, done)),
   close: (fd) => settle((done) => fs.close(fd, done)),
+  mayExist: () => true,
   lstat: (path) =>
     new Promise((resolve, reject) => {
       fs.lstat(path, (error, stats) => {

@@ -1,6 +1,7 @@
 import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneOptions, type PruneReport } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import { BlobTable } from "./blob-table.js";
+import { chunkBytes } from "./chunk-digests.js";
 import type { DigestFiles } from "./digest-files.js";
 import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
@@ -159,7 +160,10 @@ class Pruning {
   async #removeBlob(candidates: PruneCandidates, index: number, digest: Digest): Promise<void> {
     const size = candidates.table.sizeAt(index);
     try {
-      if (!this.#options.dryRun) await this.#parts.store.remove(digest);
+      if (!this.#options.dryRun) {
+        await this.#parts.store.remove(digest);
+        if (size > chunkBytes) this.#parts.store.chunkDigests.remove(digest);
+      }
     } catch (error) {
       candidates.blobStays(index);
       this.#skipped.set(digest, { digest, size, reason: MoteError.isInstance(error) ? error.code : "MOTE_IO" });

@@ -18,12 +18,11 @@ export class SyncGroup {
   }
 
   async data(fd: number): Promise<void> {
-    if (this.durability !== "visible") await syncData(fd);
+    await syncData(fd);
   }
 
   /** After names were made in `folder`. Whoever comes while a sync runs shares the next one, as the running one may miss his name. */
   async names(folder: string): Promise<void> {
-    if (this.durability !== "synced") return;
     const queued = this.#queued.get(folder) ?? this.#queue(folder);
     await queued;
   }

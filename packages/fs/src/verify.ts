@@ -24,7 +24,7 @@ export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Pro
         if (blob === undefined) continue;
         try {
           const { size } = blob.stats;
-          if (!(await store.isSound(digest, blob, signal))) {
+          if (!(await store.isStillSound(digest, blob, signal))) {
             const setAsideAs = keepDamaged ? undefined : await store.setAside(digest, blob.stats);
             report.damaged.push({ digest, size, ...(setAsideAs === undefined ? {} : { setAsideAs }) });
           }
