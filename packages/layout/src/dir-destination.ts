@@ -22,7 +22,9 @@ import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js"
 export class DirDestination implements ContentDestination {
   readonly ref: PathRef;
   readonly #dir: string;
+  /** Whether the image was begun here, and whether the folder was made for it. */
   #begun = false;
+  #made = false;
 
   constructor(dir: string) {
     this.#dir = resolvePath(dir);
@@ -78,10 +80,15 @@ export class DirDestination implements ContentDestination {
 
   /** Takes away the folder that was made here, if nothing came to be in it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#begun || readdirSync(this.#dir).some((name) => name !== "version")) return;
+    if (!this.#begun) return;
     this.#begun = false;
-    await rm(join(this.#dir, "version"), { force: true });
-    await rmdir(this.#dir).catch(() => {});
+    try {
+      if (readdirSync(this.#dir).some((name) => name !== "version")) return;
+      await rm(join(this.#dir, "version"), { force: true });
+      if (this.#made) await rmdir(this.#dir);
+    } catch {
+      // Gone already, or somebody has put something there.
+    }
   }
 
   #pathOf({ digest, mediaType }: Descriptor): string {
@@ -93,7 +100,7 @@ export class DirDestination implements ContentDestination {
     this.#assertOwnOrEmpty();
     try {
       const version = join(this.#dir, "version");
-      mkdirSync(this.#dir, { recursive: true });
+      if (mkdirSync(this.#dir, { recursive: true }) !== undefined) this.#made = true;
       if (existsSync(version)) return;
       this.#begun = true;
       writeFileSync(version, dirVersion);

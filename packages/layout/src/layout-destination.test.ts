@@ -223,6 +223,14 @@ describe("a name in a layout", () => {
     expect(existsSync(layout)).toBe(false);
   });
 
+  it("and a manifest that was damaged meanwhile is written anew", async () => {
+    const manifest = await putManifest({ one: 1 });
+    const path = join(layout, "blobs", "sha256", manifest.digest.slice(7));
+    writeFileSync(path, "x".repeat(manifest.size));
+    await putManifest({ one: 1 });
+    expect(readFileSync(path, "utf8")).toBe('{"one":1}');
+  });
+
   it("that could be misread is refused", async () => {
     const manifest = await putManifest({ one: 1 });
     for (const name of ["", "a b", "a\nb", "@0", "x".repeat(5000)]) {

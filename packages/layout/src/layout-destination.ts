@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { lstat, rm, rmdir } from "node:fs/promises";
+import { lstat, readFile, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import {
   type Cancellable,
@@ -78,11 +78,11 @@ export class LayoutDestination implements ContentDestination {
     await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
   }
 
-  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  /** One that is there is compared, and replaced if it is damaged. @throws as `blob` */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
-    if (digestBytes(bytes, digestAlgorithm(parseDigest(descriptor.digest))) === descriptor.digest) {
-      if (await this.has(descriptor, options)) return;
-    }
+    const path = this.linkable(descriptor);
+    const there = await readFile(path).catch(() => undefined);
+    if (there !== undefined && Buffer.compare(there, bytes) === 0 && isContentOf(descriptor, bytes)) return;
     await this.blob(descriptor, oneChunk(bytes), options);
   }
 
@@ -207,6 +207,10 @@ function assertName(name: string, dir: string): void {
   throw new MoteError("MOTE_INVALID_NAME", `${JSON.stringify(name)} cannot be a name in the layout ${dir}`, {
     details: { name },
   });
+}
+
+function isContentOf({ digest, size }: Descriptor, bytes: Uint8Array): boolean {
+  return bytes.byteLength === size && digestBytes(bytes, digestAlgorithm(digest)) === digest;
 }
 
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
