@@ -1,5 +1,11 @@
 import { type Descriptor, type Manifest, MoteError } from "@mote/core";
-import { assertApart, cleanTitle, contentDigestAnnotation, titleAnnotation, unpackAnnotation } from "./artifact-title.js";
+import {
+  assertApart,
+  cleanTitle,
+  contentDigestAnnotation,
+  titleAnnotation,
+  unpackAnnotation,
+} from "./artifact-title.js";
 
 /** A layer that is a file, or a folder as a tar. */
 export interface ArtifactFile {

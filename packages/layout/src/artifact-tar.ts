@@ -46,7 +46,11 @@ interface Found {
 }
 
 /** In one order everywhere: by code unit, each folder before what is in it. */
-async function* walk(dir: string, below: string, signal: AbortSignal | undefined): AsyncGenerator<Found, void, undefined> {
+async function* walk(
+  dir: string,
+  below: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Found, void, undefined> {
   signal?.throwIfAborted();
   const place = join(dir, below);
   const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {

@@ -1,0 +1,179 @@
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmod, copyFile, constants as fileConstants, link, lstat, mkdir, rename, rm, rmdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import {
+  type Cancellable,
+  type ContentDestination,
+  type Descriptor,
+  type Digest,
+  digestEncoded,
+  type Manifest,
+  parseDigest,
+  parseManifest,
+  verifyChunks,
+} from "@mote/core";
+import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
+import { errorNumber, writeFailed } from "./file-error.js";
+import { inTheWay, isFileOf, lookAt, otherFile, placeTree } from "./files-placing.js";
+import { unpackTar } from "./unpack-tar.js";
+import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
+
+const leftoverMs = 24 * 60 * 60 * 1000;
+
+export interface FilesDestinationOptions {
+  /** Replace files that are there with other content. Default: MOTE_EXISTS. */
+  readonly overwrite?: boolean | undefined;
+  /**
+   * Leave files as the cache linked them: where it could not share extents, another name of its own file, read-only, which must
+   * not be written to. Default: a file of one's own, which shares extents with the cache's where the file system can do that.
+   */
+  readonly link?: boolean | undefined;
+}
+
+/**
+ * A plain folder as a place that an artifact's files go to: layers with a title become files, those that are folders (by oras'
+ * annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Dispose of it.
+ */
+export class FilesDestination implements ContentDestination {
+  readonly #dir: string;
+  readonly #overwrite: boolean;
+  readonly #link: boolean;
+  readonly #files: ArtifactFile[] = [];
+  /** Blobs whose files are there already, all of them. */
+  readonly #present = new Set<Digest>();
+  /** The hidden folder, and the topmost folder that was made for it. */
+  #staging: string | undefined;
+  #made: string | undefined;
+
+  constructor(dir: string, options: FilesDestinationOptions = {}) {
+    this.#dir = resolve(dir);
+    this.#overwrite = options.overwrite ?? false;
+    this.#link = options.link ?? false;
+  }
+
+  /**
+   * Whether what is to come are files that may come here; to be asked before anything is moved. What turns out to be there
+   * already needs no moving.
+   * @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_EXISTS
+   */
+  async expect(manifest: Manifest, options: Cancellable = {}): Promise<void> {
+    const absent = new Set<Digest>();
+    for (const { title, descriptor, isFolder } of artifactFiles(manifest)) {
+      const path = join(this.#dir, title);
+      const there = isFolder ? undefined : await lookAt(path);
+      if (there !== undefined && (await isFileOf(path, descriptor, options))) this.#present.add(descriptor.digest);
+      else absent.add(descriptor.digest);
+      if (there?.isDirectory()) throw inTheWay(path, "a folder");
+      if (there !== undefined && absent.has(descriptor.digest) && !this.#overwrite) throw otherFile(path);
+    }
+    for (const digest of absent) this.#present.delete(digest);
+  }
+
+  async has({ digest, size }: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    if (this.#present.has(parseDigest(digest))) return true;
+    if (this.#staging === undefined) return false;
+    return (await lookAt(join(this.#staging, digestEncoded(digest))))?.size === size;
+  }
+
+  /** A path in the hidden folder, which is there afterwards. */
+  linkable({ digest }: Descriptor): string {
+    return join(this.#begin(), digestEncoded(parseDigest(digest)));
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+    const path = this.linkable(descriptor);
+    const temporary = temporaryPath(dirname(path));
+    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+  }
+
+  /** Reads which blobs are files, and their names. @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_INVALID_MANIFEST */
+  async manifest({ mediaType }: Descriptor, bytes: Uint8Array): Promise<void> {
+    this.#files.push(...artifactFiles(parseManifest(bytes, mediaType)));
+  }
+
+  /** A plain folder has no names for manifests. */
+  async tag(): Promise<void> {}
+
+  /**
+   * Unpacks what is to be unpacked, and then gives everything its name.
+   * @throws MOTE_EXISTS before anything has · MOTE_INVALID_ARCHIVE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
+   */
+  async commit(options: Cancellable = {}): Promise<void> {
+    const coming = this.#files.filter(({ descriptor }) => !this.#present.has(descriptor.digest));
+    if (coming.length === 0) return;
+    const staging = this.#begin();
+    const tree = join(staging, "tree");
+    await attempt(mkdir(tree, { recursive: true }), tree);
+    for (const [at, file] of coming.entries()) {
+      options.signal?.throwIfAborted();
+      const { title, contentDigest } = file;
+      const { digest } = file.descriptor;
+      const blob = join(staging, digestEncoded(digest));
+      if (file.isFolder) await unpackTar(blob, tree, { ...options, title, contentDigest });
+      else {
+        const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
+        await this.#putFile(blob, join(tree, title), isLast);
+      }
+    }
+    await placeTree(tree, this.#dir, { ...options, overwrite: this.#overwrite });
+    this.#made = undefined;
+  }
+
+  /** Takes away the hidden folder, and the folders that were made in vain. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const staging = this.#staging;
+    this.#staging = undefined;
+    if (staging !== undefined) await rm(staging, { recursive: true, force: true });
+    const kept = this.#made && dirname(this.#made);
+    this.#made = undefined;
+    try {
+      if (kept !== undefined) for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
+    } catch {
+      // A folder that is not empty has something of worth, by another.
+    }
+  }
+
+  async #putFile(blob: string, target: string, isLast: boolean): Promise<void> {
+    await attempt(mkdir(dirname(target), { recursive: true }), target);
+    if (this.#link) return attempt(link(blob, target), target);
+    const isOwn = (await attempt(lstat(blob), blob)).nlink === 1;
+    if (isOwn && isLast) await attempt(rename(blob, target), target);
+    else await attempt(copyFile(blob, target, fileConstants.COPYFILE_FICLONE | fileConstants.COPYFILE_EXCL), target);
+    await attempt(chmod(target, 0o666 & ~process.umask()), target);
+  }
+
+  #begin(): string {
+    if (this.#staging !== undefined) return this.#staging;
+    try {
+      this.#made = mkdirSync(this.#dir, { recursive: true });
+      removeLeftovers(this.#dir);
+      const staging = temporaryPath(this.#dir);
+      mkdirSync(staging, { mode: 0o700 });
+      this.#staging = staging;
+      return staging;
+    } catch (error) {
+      const number = errorNumber(error);
+      if (number === "EEXIST" || number === "ENOTDIR") throw inTheWay(this.#dir, "no folder, or below what is none");
+      throw writeFailed(error, this.#dir);
+    }
+  }
+}
+
+/** Of processes that were killed. A living one has made something in it within a day. */
+function removeLeftovers(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    if (!isTemporaryName(name)) continue;
+    const stats = statSync(join(dir, name), { throwIfNoEntry: false });
+    if (stats && Date.now() - stats.mtimeMs > leftoverMs) rmSync(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+async function attempt<T>(work: Promise<T>, path: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw writeFailed(error, path);
+  }
+}
