@@ -131,8 +131,11 @@ export class LmdbStorage implements FactStorage {
   }
 
   async close(): Promise<void> {
-    await this.#db.close();
-    if (this.#isDamaged) await setAside(this.#path, async () => this.#isPresent());
+    try {
+      await this.#db.close();
+    } finally {
+      if (this.#isDamaged) await setAside(this.#path, async () => this.#isPresent());
+    }
   }
 
   /** Others may set the file aside, or remove it: what is recorded in it then would be lost. */

@@ -25,16 +25,21 @@ export interface RankOptions
  */
 export function rankCandidates(rows: readonly CandidateRow[], options: RankOptions): ReplacementCandidate[] {
   const { max = Number.POSITIVE_INFINITY, requiredTransformers: required } = options;
-  const serving =
-    required === undefined
-      ? [...rows]
-      : rows.filter(({ candidate }) => required.some((wanted) => transformerServes(candidate.transformerName, wanted)));
-  const ranked = serving.sort(comparison(options)).map(({ candidate }) => candidate);
+  const ranked = rows.length < 2 ? rows : rows.toSorted(comparison(options));
+  const known: ReplacementCandidate[] = [];
+  const unknown: ReplacementCandidate[] = [];
+  for (const { candidate } of ranked) {
+    if (required !== undefined && !servesAny(candidate, required)) continue;
+    if (candidate.location === undefined) unknown.push(candidate);
+    else if (known.length < max) known.push(candidate);
+  }
+  if (options.includeUnknownLocations)
+    known.push(...unknown.slice(0, Math.min(maxUnknownLocations, max - known.length)));
+  return known;
+}
 
-  const known = ranked.filter(({ location }) => location !== undefined).slice(0, max);
-  if (!options.includeUnknownLocations) return known;
-  const room = Math.min(maxUnknownLocations, max - known.length);
-  return [...known, ...ranked.filter(({ location }) => location === undefined).slice(0, room)];
+function servesAny({ transformerName }: ReplacementCandidate, wanted: readonly string[]): boolean {
+  return wanted.some((name) => transformerServes(transformerName, name));
 }
 
 function comparison({ asked, untransformed, preferredTransformers: preferred }: RankOptions) {

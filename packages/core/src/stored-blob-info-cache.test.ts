@@ -46,6 +46,16 @@ describe("StoredBlobInfoCache", () => {
     expect([opened, storage.closed]).toEqual([1, 1]);
   });
 
+  it("answers what was asked before close, also where the storage was not open yet", async () => {
+    const storage = new TestStorage();
+    const cache = new StoredBlobInfoCache(async () => storage);
+    const asked = cache.untransformedDigest(digest);
+    const closed = cache.close();
+    expect(await asked).toBe(undefined);
+    await closed;
+    expect(storage.closed).toBe(1);
+  });
+
   it("tries again to open what could not be opened", async () => {
     let tries = 0;
     const cache = new StoredBlobInfoCache(async () => {
@@ -140,6 +150,33 @@ describe("StoredBlobInfoCache", () => {
     nowMs = 2_501;
     await cache.merge(text);
     expect((await cache.candidateLocations("t", "s", digest, own)).length).toBe(1);
+  });
+
+  it("is not held for ever by merged facts of a clock that is far ahead", async () => {
+    const ahead = new StoredBlobInfoCache(async () => new MemoryStorage(), { now: () => 8e12 });
+    await ahead.recordKnownLocation("t", "s", digest, "ahead");
+    const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { now: () => 1_000 });
+    for await (const line of ahead.export()) {
+      if (line.includes("ahead")) await cache.merge(['{"format":"mote-blob-facts","version":1}\n', line]);
+    }
+    await cache.recordKnownLocation("t", "s", digest, "here");
+    const found = await cache.candidateLocations("t", "s", digest, own);
+    expect(found.map(({ location, lastSeenMs }) => [location, lastSeenMs])).toEqual([
+      ["here", 1_000],
+      ["ahead", 1_000 + 86_400_000],
+    ]);
+  });
+
+  it("asked twice while its storage is damaged opens one new storage", async () => {
+    const storages = [new TestStorage(), new TestStorage()];
+    let opened = 0;
+    const cache = new StoredBlobInfoCache(async () => storages[opened++] ?? new TestStorage());
+    await cache.open();
+    const [first] = storages;
+    if (first !== undefined) first.fault = new MoteError("MOTE_CORRUPT", "torn");
+    const look = () => cache.candidateLocations("t", "s", digest, own);
+    expect(await Promise.all([look(), look(), look()])).toEqual([[], [], []]);
+    expect([first?.closed, opened]).toEqual([1, 2]);
   });
 
   it("takes bounds that are numbers of 0 or more", () => {

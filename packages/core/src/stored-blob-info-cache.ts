@@ -1,5 +1,5 @@
 import { applyFact, removeFact } from "./apply-fact.js";
-import type { BlobFact } from "./blob-fact.js";
+import { type BlobFact, nextSequence } from "./blob-fact.js";
 import type {
   BlobInfoCache,
   BlobInfoStatistics,
@@ -214,31 +214,41 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   async #end(): Promise<void> {
     await this.#records.drained();
     await this.#sweeping;
-    const storage = this.#storage ?? (await this.#opening?.catch(() => undefined));
+    await this.#opening?.catch(() => undefined);
+    // Look-ups that waited for the storage to open come first.
+    await nextTurn();
+    await this.#storage?.close();
     this.#storage = undefined;
-    await storage?.close();
   }
 
-  /** Does something with the storage; where that is damaged, once more with a new one. */
-  async #use<Result>(action: (storage: FactStorage) => Result): Promise<Result> {
-    const storage = this.#storage ?? (await this.#open());
+  /** Does something with the storage, at once where it is open. */
+  #use<Result>(action: (storage: FactStorage) => Result): Result | Promise<Result> {
+    if (this.#storage !== undefined) return this.#useOpen(this.#storage, action);
+    return this.#open().then((storage) => this.#useOpen(storage, action));
+  }
+
+  /** Where the storage is damaged, does it once more with a new one. */
+  #useOpen<Result>(storage: FactStorage, action: (storage: FactStorage) => Result): Result | Promise<Result> {
     try {
       return action(storage);
     } catch (error) {
       if (!isDamage(error)) throw error;
-      await this.#discard(storage, error);
-      return action(await this.#open());
+      return this.#replace(storage, error).then(action);
     }
   }
 
-  #write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
+  async #write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
     return this.#use((storage) => storage.write(change));
   }
 
-  async #discard(storage: FactStorage, damage: MoteError): Promise<void> {
-    this.#logger.warn("the storage of the blob-info cache cannot go on; it is opened anew", { cause: damage });
-    if (this.#storage === storage) this.#storage = undefined;
-    await storage.close();
+  /** Who comes meanwhile waits for the new one. */
+  #replace(storage: FactStorage, damage: MoteError): Promise<FactStorage> {
+    if (this.#storage === storage) {
+      this.#logger.warn("the storage of the blob-info cache cannot go on; it is opened anew", { cause: damage });
+      this.#storage = undefined;
+      this.#opening = storage.close().then(this.#openStorage);
+    }
+    return this.#open();
   }
 
   async #record(fact: UntimedFact, { signal }: Cancellable): Promise<void> {
@@ -248,13 +258,21 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   #merge(rows: FactRows, clock: SequenceClock, facts: readonly BlobFact[]): number {
     const nowMs = this.#now();
+    const latest = { sequence: nextSequence(0, nowMs + dayMs), lastSeenMs: nowMs + dayMs };
     let changed = 0;
     for (const fact of facts) {
-      clock.reserve(fact.sequence);
-      const applied = applyFact(rows, fact, {
-        warn: (message, details) => this.#logger.warn(message, details),
-        oldestAbsenceMs: nowMs - this.#absenceMs,
-      });
+      // A machine whose clock is far ahead would be right for ever.
+      const sequence = Math.min(fact.sequence, latest.sequence);
+      const lastSeenMs = Math.min(fact.lastSeenMs, latest.lastSeenMs);
+      clock.reserve(sequence);
+      const applied = applyFact(
+        rows,
+        { ...fact, sequence, lastSeenMs },
+        {
+          warn: (message, details) => this.#logger.warn(message, details),
+          oldestAbsenceMs: nowMs - this.#absenceMs,
+        },
+      );
       if (applied) changed++;
     }
     return changed;
