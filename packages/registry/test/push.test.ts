@@ -125,7 +125,6 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${needs}`, () => {
         const bytes = new TextEncoder().encode(JSON.stringify(body));
         const descriptor = { ...describeBlob(bytes), mediaType: mediaTypes.ociManifest };
         await to.manifest(descriptor, bytes);
-        await to.manifest(descriptor, bytes);
         return { ...descriptor, artifactType: `test/${name}`, annotations: { name } };
       }),
     );
