@@ -76,7 +76,7 @@ export class BlobMove {
       this.#job.warn(`${this.#digest} cannot be mounted`, error, this.#digest);
       return false;
     }
-    await this.#locations.recordSent(this.#blob);
+    this.#locations.learnSent(this.#blob);
     this.#job.emit({ type: "mount", digest: this.#digest, size: this.#size });
     return true;
   }
@@ -222,7 +222,7 @@ export class BlobMove {
     if (fetchedBytes === undefined) return (await this.#fromCache()) ?? this.#pastCache();
     if (fetchedBytes > 0 || this.#size === 0) tallies.add("fetched", fetchedBytes);
     if (cache === this.#job.cache) this.#job.inCache.add(this.#digest);
-    if (!this.#switched) await this.#locations.recordFetched(this.#blob);
+    if (!this.#switched) this.#locations.learnFetched(this.#blob);
     await sending?.delivered();
     if (sending !== undefined) return "copied";
     if (destination === undefined) return "fetched";
@@ -292,7 +292,7 @@ export class BlobMove {
 
   async #send(destination: ContentDestination, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
-    await this.#locations.recordSent(this.#blob);
+    this.#locations.learnSent(this.#blob);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type BlobInfoCache, LayerLocator, type Ref, type RefCodec } from "@mote/core";
+import { type BlobInfoCache, type Descriptor, LayerLocator, type Ref, type RefCodec } from "@mote/core";
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 
@@ -8,6 +8,7 @@ const maxCandidates = 5;
 export class Locations {
   readonly #job: Job;
   readonly #locator: LayerLocator | undefined;
+  readonly #learnt: { readonly descriptor: Descriptor; readonly ref: Ref }[] = [];
 
   constructor(job: Job, bic: BlobInfoCache | undefined, refCodec: RefCodec | undefined) {
     this.#job = job;
@@ -51,22 +52,23 @@ export class Locations {
   }
 
   /** The blob has come from the source, and was verified here. */
-  recordFetched({ descriptor, from }: PlannedBlob): Promise<void> {
-    return this.#record(descriptor, from);
+  learnFetched({ descriptor, from }: PlannedBlob): void {
+    if (from !== undefined) this.#learnt.push({ descriptor, ref: from });
   }
 
   /** The destination has taken the blob. */
-  recordSent({ descriptor, to }: PlannedBlob): Promise<void> {
-    return this.#record(descriptor, to);
+  learnSent({ descriptor, to }: PlannedBlob): void {
+    if (to !== undefined) this.#learnt.push({ descriptor, ref: to });
   }
 
-  async #record(descriptor: PlannedBlob["descriptor"], ref: Ref | undefined): Promise<void> {
-    if (ref === undefined) return;
-    try {
-      await this.#locator?.recordLayerSource(descriptor, ref, { signal: this.#job.ownSignal() });
-    } catch (error) {
-      this.#report(`the place of ${descriptor.digest} cannot be recorded`, error);
-    }
+  /** Records what was learnt, all at once: a cache that writes to a disk then does so once. */
+  async record(): Promise<void> {
+    const locator = this.#locator;
+    const learnt = this.#learnt.splice(0);
+    if (locator === undefined) return;
+    const recording = learnt.map(({ descriptor, ref }) => locator.recordLayerSource(descriptor, ref));
+    const failed = (await Promise.allSettled(recording)).find((result) => result.status === "rejected");
+    if (failed !== undefined) this.#report("places of blobs cannot be recorded", failed.reason);
   }
 
   #report(message: string, error: unknown): void {

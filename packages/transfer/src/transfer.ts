@@ -107,15 +107,16 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   const graph = await readGraph(job, loader, roots, { referrers: options.referrers ?? false });
   for (const root of roots) await askVerifier(job, loader, root, options.verify);
   announce(job, graph);
+  const locations = new Locations(job, options.bic, options.refCodec);
   const lease = await takeLease(job, graph);
   try {
-    const locations = new Locations(job, options.bic, options.refCodec);
     await job.forEach(graph.blobs, (blob) => new BlobMove(job, locations, blob).run());
     await putManifests(job, graph);
     for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
     for (const { name, descriptor } of roots) await setName(job, name, descriptor);
     await job.destination?.commit?.({ signal: job.signal });
   } finally {
+    await locations.record();
     await lease?.release().catch((error: unknown) => job.warn("the cache cannot let go of what was moved", error));
   }
   return reportOf(job, graph, roots, startedMs);
