@@ -25,7 +25,7 @@ export function createProgram(parts: ProgramParts): Command {
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .addHelpText(
       "after",
-      "\nReferences: docker://HOST/NAME:TAG (or HOST/NAME:TAG), oci:DIR:TAG. `mote ref REF` shows how one is read.",
+      "\nPlaces: docker://HOST/NAME:TAG (or HOST/NAME:TAG), oci:DIR:TAG, oci-archive:FILE:TAG, docker-archive:FILE:NAME:TAG,\ndir:DIR. `mote ref REF` shows how one is read.",
     )
     .showSuggestionAfterError()
     .exitOverride()
@@ -44,22 +44,25 @@ export function createProgram(parts: ProgramParts): Command {
 
   const platform = new Option("--platform <os/arch[/variant]>", "only this platform of an index; default: all of them");
   const concurrency = new Option("--concurrency <n>", "blobs moved at once");
+  const referrers = new Option("--with-referrers", "what refers to the image too: signatures, attestations");
 
   program
     .command("pull")
     .description("move an image through the cache to a destination; without one, into the cache")
-    .argument("<src>", "where it is: docker://HOST/NAME:TAG, oci:DIR:TAG")
-    .argument("[dest]", "where it goes: oci:DIR:TAG, docker://HOST/NAME:TAG")
+    .argument("<src>", "where it is, such as docker://HOST/NAME:TAG")
+    .argument("[dest]", "where it goes, such as oci:DIR:TAG")
     .addOption(platform)
+    .addOption(referrers)
     .addOption(concurrency)
     .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
 
   program
     .command("push")
     .description("move a local image through the cache to a registry; what the registry has is not sent again")
-    .argument("<src>", "where it is: oci:DIR:TAG")
+    .argument("<src>", "where it is, such as oci:DIR:TAG")
     .argument("<dest>", "where it goes: docker://HOST/NAME:TAG")
     .addOption(platform)
+    .addOption(referrers)
     .addOption(concurrency)
     .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
 
@@ -69,6 +72,7 @@ export function createProgram(parts: ProgramParts): Command {
     .argument("<src>")
     .argument("<dest>")
     .addOption(platform)
+    .addOption(referrers)
     .addOption(concurrency)
     .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
 

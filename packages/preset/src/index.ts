@@ -1,4 +1,12 @@
+export type { FileInput } from "@mote/layout";
 export { formatRef, parseRef } from "@mote/ref";
 export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";
-export { type OpenMote, type OpenMoteOptions, openMote, type PullOptions } from "./open-mote.js";
+export {
+  type OpenMote,
+  type OpenMoteOptions,
+  openMote,
+  type PullOptions,
+  type PushFilesOptions,
+} from "./open-mote.js";
+export { hasTransport } from "./plain-paths.js";

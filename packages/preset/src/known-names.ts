@@ -19,6 +19,9 @@ export function withKnownNames(source: ContentSource, name: string, tags: TagSto
     },
     manifest: (descriptor, options) => source.manifest(descriptor, options),
     blob: (descriptor, options) => source.blob(descriptor, options),
+    async [Symbol.asyncDispose]() {
+      await source[Symbol.asyncDispose]?.();
+    },
     ...(source.referrers ? { referrers: source.referrers.bind(source) } : {}),
   };
 }

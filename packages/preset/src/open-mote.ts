@@ -3,6 +3,8 @@ import { join, resolve } from "node:path";
 import {
   type BlobInfoCache,
   type Cancellable,
+  type ContentDestination,
+  type ContentSource,
   type Digest,
   LayerBlobInfo,
   LayerLocator,
@@ -15,12 +17,14 @@ import {
   silentLogger,
   type TagStore,
 } from "@mote/core";
+import type { FileInput } from "@mote/layout";
 import { assertMovable, formatRef, parseRef, refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
-import type { TransferEvent, TransferReport } from "@mote/transfer";
+import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
 import { addFile } from "./add-file.js";
 import { withKnownNames } from "./known-names.js";
 import { Places } from "./places.js";
+import { plainFolder } from "./plain-paths.js";
 
 export interface OpenMoteOptions extends Cancellable {
   /** The cache folder, made where it is missing. */
@@ -39,9 +43,22 @@ export interface OpenMoteOptions extends Cancellable {
 export interface PullOptions extends Cancellable {
   /** Only this platform of an index, as `os/architecture[/variant]`. Default: all of them. */
   readonly platform?: string | undefined;
+  /** What refers to the image too: signatures, attestations. Default false. */
+  readonly referrers?: boolean | undefined;
   /** Blobs moved at once. */
   readonly concurrency?: number | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
+  /** Into a plain folder: replace files that are there with other content. Default: MOTE_EXISTS. */
+  readonly overwrite?: boolean | undefined;
+  /** Into a plain folder: read-only hard links to the cache's files, where it cannot share extents. Default: files of one's own. */
+  readonly link?: boolean | undefined;
+}
+
+export interface PushFilesOptions extends Pick<PullOptions, "signal" | "concurrency" | "onEvent"> {
+  /** Default: `application/vnd.unknown.artifact.v1`. */
+  readonly artifactType?: string | undefined;
+  /** Of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The usual parts, put together. Every part can be taken out and used by itself. */
@@ -55,10 +72,19 @@ export interface OpenMote extends AsyncDisposable {
   /**
    * Moves an image from `source` through the cache to `destination`, or into the cache alone. References as in `@mote/ref`.
    * The cache keeps it under the source's name, and answers for the source when that cannot be reached.
+   * A destination without transport that ends in `/`, or begins as paths do (`./`, `../`, `/`, `~/`), is a plain folder: the
+   * artifact's files are brought there.
    * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_UNREACHABLE ·
    *   MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH · MOTE_SIZE_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE …
+   *   into a plain folder also MOTE_NOT_FILES · MOTE_EXISTS · MOTE_INVALID_NAME · MOTE_INVALID_ARCHIVE
    */
   pull(source: string, destination?: string, options?: PullOptions): Promise<TransferReport>;
+  /**
+   * Moves plain files and folders as one artifact through the cache to `destination`. The same files give the same digests.
+   * The cache keeps it under the destination's name. Folders are packed in the system's temporary folder.
+   * @throws MOTE_NOT_FOUND · MOTE_INVALID_NAME, and as `pull`
+   */
+  pushFiles(files: readonly FileInput[], destination: string, options?: PushFilesOptions): Promise<TransferReport>;
   /** Copies a file into the cache. @throws MOTE_NOT_FOUND where there is no such file */
   addFile(path: string, options?: Cancellable): Promise<MoteInfo>;
   /** References, without scheme, where the blob has been seen; newest first. */
@@ -124,10 +150,26 @@ class Wired implements OpenMote {
     const from = readMovable(source);
     const name = nameInCache(from);
     if (destination === undefined) return this.#move(from, undefined, { ...options, tags: [name] });
+    const folder = plainFolder(destination, { home: homedir() });
+    if (folder !== undefined) return this.#pullFiles(from, folder, options);
     const to = readMovable(destination);
-    const target = to.tag ?? from.tag;
+    const target = to.tag ?? defaultName(to, from);
     const report = await this.#move(from, to, { ...options, ...(target === undefined ? {} : { tags: [target] }) });
     await this.#remember(name, report);
+    return report;
+  }
+
+  async pushFiles(
+    files: readonly FileInput[],
+    destination: string,
+    { artifactType, annotations, ...options }: PushFilesOptions = {},
+  ): Promise<TransferReport> {
+    const to = readMovable(destination);
+    const { FilesSource } = await import("@mote/layout");
+    const source = new FilesSource(files, { artifactType, annotations });
+    const tags = to.tag === undefined ? [] : [to.tag];
+    const report = await this.#transfer(source, await this.#places.destination(to), { ...options, refs: [""], tags });
+    await this.#remember(nameInCache(to), report);
     return report;
   }
 
@@ -174,20 +216,35 @@ class Wired implements OpenMote {
   }
 
   async #move(from: Ref, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
+    const source = await this.#source(from);
+    return this.#transfer(source, to && (await this.#places.destination(to)), { ...options, refs: [from] });
+  }
+
+  async #pullFiles(from: Ref, folder: string, options: PullOptions): Promise<TransferReport> {
+    const { FilesDestination } = await import("@mote/layout");
+    const destination = new FilesDestination(folder, options);
+    const report = await this.#transfer(await this.#source(from), destination, {
+      ...options,
+      refs: [from],
+      verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
+    });
+    await this.#remember(nameInCache(from), report);
+    return report;
+  }
+
+  async #source(from: Ref): Promise<ContentSource> {
+    return withKnownNames(await this.#places.source(from), nameInCache(from), this.tags, this.#logger);
+  }
+
+  async #transfer(
+    source: ContentSource,
+    destination: ContentDestination | undefined,
+    options: MoveOptions & Pick<TransferOptions, "refs" | "verify">,
+  ): Promise<TransferReport> {
     const { transfer } = await import("@mote/transfer");
-    const source = await this.#places.source(from);
-    const destination = to && (await this.#places.destination(to));
+    const { cache, bic } = this;
     try {
-      return await transfer({
-        source: withKnownNames(source, nameInCache(from), this.tags, this.#logger),
-        ...(destination ? { destination } : {}),
-        cache: this.cache,
-        bic: this.bic,
-        refCodec,
-        logger: this.#logger,
-        refs: [from],
-        ...options,
-      });
+      return await transfer({ ...options, source, destination, cache, bic, refCodec, logger: this.#logger });
     } finally {
       await source[Symbol.asyncDispose]?.();
       await destination?.[Symbol.asyncDispose]?.();
@@ -214,6 +271,12 @@ function readMovable(text: string): Ref {
   const ref = parseRef(text, { home: homedir() });
   assertMovable(ref);
   return ref;
+}
+
+/** The source's tag; in a docker-archive, whose names are whole references, all of it. */
+function defaultName(to: Ref, from: Ref): string | undefined {
+  if (to.transport !== "docker-archive" || from.transport !== "docker") return from.tag;
+  return from.tag === undefined ? undefined : `${from.registry}/${from.repository}:${from.tag}`;
 }
 
 /** A registry's reference without scheme, as people write it; of anything else the whole, with its folder's full path. */

@@ -22,8 +22,19 @@ export class Places {
       const { RegistryRepository } = await import("@mote/registry");
       return new RegistryRepository(await this.#client(), ref);
     }
-    const { LayoutSource } = await import("@mote/layout");
-    return new LayoutSource(layoutFolder(ref));
+    const layout = await import("@mote/layout");
+    switch (ref.transport) {
+      case "oci":
+        return new layout.LayoutSource(ref.path);
+      case "oci-archive":
+        return new layout.OciArchiveSource(ref.path);
+      case "docker-archive":
+        return new layout.DockerArchiveSource(ref.path);
+      case "dir":
+        return new layout.DirSource(ref.path);
+      default:
+        throw notMoved(ref);
+    }
   }
 
   async destination(ref: Ref): Promise<ContentDestination> {
@@ -31,8 +42,19 @@ export class Places {
       const { RegistryDestination } = await import("@mote/registry");
       return new RegistryDestination(await this.#client(), ref);
     }
-    const { LayoutDestination } = await import("@mote/layout");
-    return new LayoutDestination(layoutFolder(ref));
+    const layout = await import("@mote/layout");
+    switch (ref.transport) {
+      case "oci":
+        return new layout.LayoutDestination(ref.path);
+      case "oci-archive":
+        return new layout.OciArchiveDestination(ref.path);
+      case "docker-archive":
+        return new layout.DockerArchiveDestination(ref.path);
+      case "dir":
+        return new layout.DirDestination(ref.path);
+      default:
+        throw notMoved(ref);
+    }
   }
 
   async close(): Promise<void> {
@@ -47,9 +69,9 @@ export class Places {
   }
 }
 
-function layoutFolder(ref: PathRef): string {
-  if (ref.transport === "oci") return ref.path;
-  throw new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `content is not moved over ${ref.transport}`, {
-    details: { transport: ref.transport },
+/** `assertMovable` refuses these earlier, and says what to use instead. */
+function notMoved({ transport }: PathRef): MoteError {
+  return new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `content is not moved over ${transport}`, {
+    details: { transport },
   });
 }

@@ -6,18 +6,20 @@ import { parseRef } from "./parse-ref.js";
 const hex = "9f".repeat(32);
 
 describe("a transport", () => {
-  it.each(["alpine", "http://127.0.0.1:5000/a", "oci:dir:1", "oci:dir:@0"])(
-    "that is moved is let through: %s",
-    (text) => {
-      expect(() => assertMovable(parseRef(text))).not.toThrow();
-    },
-  );
+  it.each([
+    "alpine",
+    "http://127.0.0.1:5000/a",
+    "oci:dir:1",
+    "oci:dir:@0",
+    "oci-archive:a.tar:1",
+    "docker-archive:a.tar",
+    "dir:a",
+  ])("that is moved is let through: %s", (text) => {
+    expect(() => assertMovable(parseRef(text))).not.toThrow();
+  });
 
   it.each([
     ["ocidir://dir:1", "oci:dir:1"],
-    ["oci-archive:a.tar:1", "tar -xf a.tar -C DIR, then oci:DIR"],
-    ["docker-archive:a.tar", "skopeo copy docker-archive:a.tar oci:DIR:TAG, then oci:DIR:TAG"],
-    ["dir:a", "skopeo copy dir:a oci:DIR:TAG, then oci:DIR:TAG"],
     ["docker-daemon:a:1", "skopeo copy docker-daemon:docker.io/library/a:1 oci:DIR:TAG, then oci:DIR:TAG"],
     ["containers-storage:a:1", "skopeo copy containers-storage:docker.io/library/a:1 oci:DIR:TAG, then oci:DIR:TAG"],
     ["tarball:a.tar", expect.any(String)],

@@ -10,13 +10,12 @@ function insteadOf(ref: Ref): string | undefined {
   switch (ref.transport) {
     case "docker":
     case "oci":
+    case "oci-archive":
+    case "docker-archive":
+    case "dir":
       return undefined;
     case "ocidir":
       return formatRef({ ...ref, transport: "oci" });
-    case "oci-archive":
-      return `tar -xf ${ref.path} -C DIR, then oci:DIR`;
-    case "docker-archive":
-    case "dir":
     case "docker-daemon":
     case "containers-storage":
       return toLayout;

@@ -7,6 +7,7 @@ import { openHouse, type TransferReport } from "../wire.js";
 interface PullOptions {
   readonly platform?: string;
   readonly concurrency?: string;
+  readonly withReferrers?: boolean;
 }
 
 export async function pull(
@@ -24,6 +25,7 @@ export async function pull(
     const report = await mote.pull(source, destination, {
       signal,
       onEvent: progress.onEvent,
+      referrers: options.withReferrers ?? false,
       ...(options.platform === undefined ? {} : { platform: options.platform }),
       ...(concurrency === undefined ? {} : { concurrency }),
     });
