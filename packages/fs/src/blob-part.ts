@@ -61,7 +61,7 @@ export class BlobPart {
     const target = folder.blobPath(digest);
     try {
       await this.#store.stamp(this.fd, digest, size);
-      if (syncs.durability !== "visible") await syncs.data(this.fd);
+      if (syncs.durability !== "visible") await syncs.data(this.fd, size);
       await this.#name(target, digest, size);
     } catch (error) {
       await this.discard();

@@ -75,6 +75,11 @@ export interface FileCacheOptions {
   /** What is synced when. Default `grouped`. */
   readonly durability?: Durability | undefined;
   /**
+   * Many small files that wait at once are synced by one sync of their file system (syncfs(2), by the `sync` program of a shell that is
+   * kept for it), where Linux has it. Default: true, except on a network file system. False syncs each file by itself.
+   */
+  readonly syncTogether?: boolean | undefined;
+  /**
    * Short calls (metadata, blobs up to 64 KiB) made synchronously, which is an order of magnitude faster on a local disk. Default: true,
    * except on a network file system.
    */
@@ -143,7 +148,7 @@ export class FileCache implements MoteCache {
       folder,
       calls: (options.synchronous ?? !onNetwork) ? synchronousCalls : asynchronousCalls,
       parts: this.#parts,
-      syncs: new SyncGroup(durability),
+      syncs: new SyncGroup(durability, (options.syncTogether ?? !onNetwork) ? folder.ingest : undefined),
       slices: new EventLoopSlices(),
       budget: new StreamBudget(),
       chunkDigests: new ChunkDigests(folder, (path, bytes) => writeUnsynced(this.#parts, path, bytes)),
@@ -380,6 +385,7 @@ export class FileCache implements MoteCache {
     this.#closed = true;
     this.#pending.clear();
     await Promise.all([...this.#writers].map((writer) => writer.suspend()));
+    this.#store.syncs.end();
   }
 
   /** What every method on a digest does first. Await the result where there is one: the event loop is due. */

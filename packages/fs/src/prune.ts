@@ -3,6 +3,7 @@ import type { BlobStore } from "./blob-store.js";
 import { BlobTable } from "./blob-table.js";
 import { chunkBytes } from "./chunk-digests.js";
 import type { DigestFiles } from "./digest-files.js";
+import { fileFault } from "./file-fault.js";
 import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
 import { type Holds, PruneCandidates } from "./prune-choice.js";
@@ -118,14 +119,31 @@ class Pruning {
       }
     }
     this.#announced.rest();
-    if (this.#untagged.length > 0 && !this.#options.dryRun) await this.#parts.tags.writeView();
+    if (chosen.roots.length > 0 && !this.#options.dryRun) {
+      await this.#parts.tags.writeView();
+      await this.#syncNames(this.#parts.store.folder.tags);
+    }
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
     await this.#removeBlobs(candidates, first);
+    this.#announced.rest();
+    if (first.length > 0 && !this.#options.dryRun) {
+      for (const { path } of this.#parts.store.folder.blobFolders()) await this.#syncNames(path);
+    }
     const rest = function* () {
       for (let index = 0; index < chosen.blobs.length; index++) if (chosen.blobs[index] === 1) yield index;
     };
     await this.#removeBlobs(candidates, rest());
     this.#announced.rest();
+  }
+
+  /** After a power cut, too, what is above must be gone before what is below. */
+  async #syncNames(folder: string): Promise<void> {
+    const { syncs } = this.#parts.store;
+    try {
+      if (syncs.durability !== "visible") await syncs.names(folder);
+    } catch (error) {
+      throw fileFault(error, "write", folder);
+    }
   }
 
   /** @returns false where somebody holds it by now */

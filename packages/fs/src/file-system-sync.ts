@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { release } from "node:os";
+import { createInterface } from "node:readline";
+
+/** Waits for a line, syncs, and says whether that worked; ends when this process does, for its input ends then. */
+const script = 'while read -r _; do if sync -f "$0" 2>/dev/null; then echo synced; else echo failed; fi; done';
+/** A sync that took longer has waited for other people's data: then files are synced by themselves for a while. */
+const slowMs = 250;
+const pauseMs = 30_000;
+
+/**
+ * syncfs(2): one sync for all files of a file system. Node has no call for it, the `sync` of GNU coreutils has; a shell is kept for the
+ * purpose, since to start one costs more than the sync.
+ */
+export class FileSystemSync {
+  readonly #folder: string;
+  #child: ChildProcess | undefined;
+  #answer: ((text: string) => void) | undefined;
+  #unusable = !reportsErrors();
+  #pausedUntil = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get isUsable(): boolean {
+    return !this.#unusable && this.#answer === undefined && performance.now() >= this.#pausedUntil;
+  }
+
+  /** @returns false where it failed: sync the files by themselves, which tells why */
+  async run(): Promise<boolean> {
+    const began = performance.now();
+    this.#child ??= this.#start();
+    const child = this.#child;
+    const answer = await new Promise<string>((resolve) => {
+      this.#answer = resolve;
+      child.ref();
+      child.stdin?.write("\n");
+    });
+    this.#answer = undefined;
+    child.unref();
+    if (answer === "synced" && performance.now() - began < slowMs) return true;
+    this.#pausedUntil = performance.now() + pauseMs;
+    return answer === "synced";
+  }
+
+  /** Ends the shell. */
+  end(): void {
+    this.#child?.stdin?.end();
+    this.#child = undefined;
+  }
+
+  #start(): ChildProcess {
+    const child = spawn("/bin/sh", ["-c", script, this.#folder], { stdio: ["pipe", "pipe", "ignore"], cwd: "/" });
+    const fail = () => {
+      this.#unusable = true;
+      this.#answer?.("failed");
+    };
+    child.on("error", fail);
+    child.on("exit", fail);
+    child.stdin.on("error", fail);
+    createInterface(child.stdout).on("line", (line) => this.#answer?.(line));
+    for (const stream of [child.stdin, child.stdout])
+      if ("unref" in stream && typeof stream.unref === "function") stream.unref();
+    return child;
+  }
+}
+
+/** Since Linux 5.8 syncfs(2) tells of failed writes. */
+function reportsErrors(): boolean {
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  return process.platform === "linux" && (major > 5 || (major === 5 && minor >= 8));
+}

@@ -1,0 +1,232 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import fs, {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { digestBytes, MoteError, readMote } from "@mote/core";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FileCache } from "../src/index.js";
+import { put } from "./image.js";
+
+const mediaType = "application/octet-stream";
+const small = new Uint8Array(1000).fill(1);
+const large = new Uint8Array(1_000_000).fill(2);
+let folder: string;
+let root: string;
+let cache: FileCache;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "mote-faults-"));
+  root = join(folder, "cache");
+  cache = new FileCache(root);
+  await cache.initialize();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(folder, { recursive: true });
+});
+
+const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
+const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
+const errno = (name: string) => Object.assign(new Error(name), { code: name });
+
+/** The next calls of a synchronous function of node:fs fail. */
+function failSync(
+  method: "openSync" | "writeSync" | "renameSync" | "linkSync" | "unlinkSync" | "readSync" | "lstatSync",
+  name: string,
+) {
+  return vi.spyOn(fs, method).mockImplementation(() => {
+    throw errno(name);
+  });
+}
+/** As `failSync`, for those that take a callback last. */
+function failAsync(method: "write" | "fdatasync" | "read", name: string) {
+  return vi.spyOn(fs, method).mockImplementation((...args: unknown[]) => {
+    const done = args.at(-1);
+    if (typeof done === "function") process.nextTick(() => done(errno(name)));
+  });
+}
+
+async function expectUsable(): Promise<void> {
+  vi.restoreAllMocks();
+  expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
+  for (const bytes of [small, large]) {
+    await put(cache, bytes, mediaType);
+    expect(Buffer.compare(await readMote(cache, digestBytes(bytes), { maxBytes: 2_000_000 }), bytes)).toBe(0);
+  }
+}
+
+describe("a fault of the file system ends with its code, leaves nothing, and the cache is usable after it", () => {
+  for (const [name, expected] of [
+    ["ENOSPC", "MOTE_NO_SPACE"],
+    ["EDQUOT", "MOTE_NO_SPACE"],
+    ["EIO", "MOTE_IO"],
+  ] as const) {
+    it(`${name} while writing`, async () => {
+      failSync("writeSync", name);
+      failAsync("write", name);
+      expect(await failure(put(cache, small, mediaType))).toBe(expected);
+      expect(await failure(put(cache, large, mediaType))).toBe(expected);
+      expect(await cache.moteExists(digestBytes(large))).toBe(false);
+      await expectUsable();
+    });
+
+    it(`${name} while syncing`, async () => {
+      failAsync("fdatasync", name);
+      expect(await failure(put(cache, small, mediaType))).toBe(expected);
+      expect(await failure(put(cache, large, mediaType))).toBe(expected);
+      expect(await cache.moteExists(digestBytes(small))).toBe(false);
+      await expectUsable();
+    });
+  }
+
+  for (const [name, expected] of [
+    ["EMFILE", "MOTE_IO"],
+    ["EACCES", "MOTE_UNWRITABLE"],
+    ["EROFS", "MOTE_UNWRITABLE"],
+  ] as const) {
+    it(`${name} while opening to write`, async () => {
+      failSync("openSync", name);
+      expect(await failure(put(cache, small, mediaType))).toBe(expected);
+      expect(await failure(put(cache, large, mediaType))).toBe(expected);
+      await expectUsable();
+    });
+  }
+
+  it("EIO while naming", async () => {
+    failSync("renameSync", "EIO");
+    expect(await failure(put(cache, small, mediaType))).toBe("MOTE_IO");
+    expect(await failure(put(cache, large, mediaType))).toBe("MOTE_IO");
+    await expectUsable();
+  });
+
+  it("EMFILE while opening to read is no miss", async () => {
+    await put(cache, small, mediaType);
+    failSync("openSync", "EMFILE");
+    expect(await failure(cache.moteReader(digestBytes(small)))).toBe("MOTE_IO");
+    await expectUsable();
+  });
+
+  it("EIO while looking is no miss", async () => {
+    failSync("lstatSync", "EIO");
+    expect(await failure(cache.moteExists(digestBytes(small)))).toBe("MOTE_IO");
+    expect(await failure(cache.find(digestBytes(small)))).toBe("MOTE_IO");
+    await expectUsable();
+  });
+
+  it("EIO while reading is no corruption", async () => {
+    await put(cache, large, mediaType);
+    failAsync("read", "EIO");
+    expect(await failure(readMote(cache, digestBytes(large), { maxBytes: 2_000_000 }))).toBe("MOTE_IO");
+    await expectUsable();
+  });
+
+  it("what cannot be removed is skipped by prune, and something else goes in its place", async () => {
+    const first = digestBytes(small);
+    await put(cache, small, mediaType);
+    await put(cache, large, mediaType);
+    const unlinkSync = fs.unlinkSync;
+    vi.spyOn(fs, "unlinkSync").mockImplementation((path) => {
+      if (path === cache.moteRef(first)) throw errno("EPERM");
+      unlinkSync(path);
+    });
+    const report = await cache.prune(1000);
+    expect(report.reached).toBe(true);
+    const nothingLeft = await cache.prune(0);
+    expect(nothingLeft.skipped).toEqual([{ digest: first, size: 1000, reason: "MOTE_UNWRITABLE" }]);
+    expect(nothingLeft.reached).toBe(false);
+    await expectUsable();
+  });
+});
+
+describe("a link that cannot be made", () => {
+  for (const name of ["EMLINK", "EXDEV", "ENOTSUP", "EPERM"]) {
+    it(`(${name}) becomes a copy`, async () => {
+      await put(cache, small, mediaType);
+      failSync("linkSync", name);
+      const target = join(folder, "target");
+      expect(await cache.linkTo(digestBytes(small), target)).toBe(true);
+      expect(readFileSync(target)).toEqual(Buffer.from(small));
+      expect(statSync(target).nlink).toBe(1);
+    });
+  }
+
+  it("(EXDEV) on a move becomes a copy that takes the source", async () => {
+    const source = join(folder, "source");
+    writeFileSync(source, large);
+    const renameSync = fs.renameSync;
+    vi.spyOn(fs, "renameSync").mockImplementation((from, to) => {
+      if (from === source) throw errno("EXDEV");
+      renameSync(from, to);
+    });
+    await cache.commitMote(source, { digest: digestBytes(large), mediaType }, "move");
+    expect(await cache.moteExists(digestBytes(large))).toBe(true);
+    expect(existsSync(source)).toBe(false);
+  });
+
+  it("(no space) is an error, and nothing is at the target", async () => {
+    await put(cache, small, mediaType);
+    vi.spyOn(fs.promises, "copyFile").mockRejectedValue(errno("ENOSPC"));
+    expect(await failure(cache.linkTo(digestBytes(small), join(folder, "target")))).toBe("MOTE_NO_SPACE");
+    expect(existsSync(join(folder, "target"))).toBe(false);
+  });
+});
+
+it("a clock that jumps back loses nothing", async () => {
+  await put(cache, small, mediaType);
+  vi.spyOn(Date, "now").mockReturnValue(1000);
+  await put(cache, large, mediaType);
+  expect(await failure(readMote(cache, digestBytes(small), { maxBytes: 2000 }))).toBe("none");
+  expect((await cache.prune(1_001_000)).removed).toEqual([]);
+  expect((await cache.prune(1_000_500)).reached).toBe(true);
+  await expectUsable();
+});
+
+/** A mount of its own needs a mount namespace, so root, or a kernel that lets users have one. */
+const canMount = spawnSync("unshare", ["-rm", "true"]).status === 0;
+const script = fileURLToPath(new URL("mounted.mjs", import.meta.url));
+const mounted = (setup: string, job: string) =>
+  JSON.parse(
+    execFileSync(
+      "unshare",
+      ["-rm", "sh", "-ec", `${setup}; exec "$0" "$1" "$2" "$3"`, process.execPath, script, root, job],
+      {
+        encoding: "utf8",
+      },
+    ),
+  );
+
+describe.skipIf(!canMount)(
+  `on a mount of its own${canMount ? "" : " (skipped: needs unshare of util-linux, and to be root)"}`,
+  () => {
+    it("a full disk is MOTE_NO_SPACE, and its space is given back", () => {
+      mkdirSync(root, { recursive: true });
+      expect(mounted(`mount -t tmpfs -o size=4m none "${root}"`, "full")).toEqual({
+        large: "MOTE_NO_SPACE",
+        parts: [],
+        small: "none",
+      });
+    });
+
+    it("a read-only folder is read, and not written", async () => {
+      await put(cache, small, mediaType);
+      await put(cache, large, mediaType);
+      expect(mounted(`mount --bind "${root}" "${root}"; mount -o remount,ro,bind "${root}"`, "read-only")).toEqual({
+        initialize: "none",
+        read: "none",
+        linkTo: "none",
+        write: "MOTE_UNWRITABLE",
+        tag: "MOTE_UNWRITABLE",
+        prune: "MOTE_UNWRITABLE",
+      });
+    });
+  },
+);
