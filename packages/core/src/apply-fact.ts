@@ -108,13 +108,13 @@ function settleTransformer(known: DigestRow["transformer"], fact: TransformerFac
 }
 
 function applyLocation(rows: FactRows, fact: LocationFact, oldestAbsenceMs: number): boolean {
-  const { location } = fact;
+  const { location, sequence, lastSeenMs } = fact;
   const gone = fact.fact === "absence";
   let changed = false;
   rows.updateSighting(fact, location, (known) => {
     const counts = known !== undefined && !(known.gone && known.lastSeenMs < oldestAbsenceMs);
     changed = !counts || wins(fact, known, gone && !known.gone);
-    return changed ? { location, gone, ...timeOf(fact) } : known;
+    return changed ? { sequence, lastSeenMs, gone, location } : known;
   });
   return changed;
 }

@@ -14,6 +14,11 @@ export const mediaTypes = {
   octetStream: "application/octet-stream",
 } as const;
 
+/** Whether the text is a media type, without parameters (RFC 6838, 4.2). */
+export function isMediaType(text: string): boolean {
+  return /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/.test(text);
+}
+
 /** Media types of what lists blobs. */
 export function isImageManifestType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;

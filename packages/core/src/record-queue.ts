@@ -1,29 +1,23 @@
 import { type ApplyOptions, applyFact } from "./apply-fact.js";
-import type { BlobFact, FactTime } from "./blob-fact.js";
+import type { BlobFact } from "./blob-fact.js";
 import type { FactRows } from "./fact-rows.js";
 import type { SequenceClock } from "./fact-storage.js";
 import { nextTurn } from "./next-turn.js";
 
-/** A fact without its time, which it gets when it is written. */
-export type UntimedFact = BlobFact extends infer Fact
-  ? Fact extends BlobFact
-    ? Omit<Fact, keyof FactTime>
-    : never
-  : never;
+/** A fact whose sequence is given to it when it is written. */
+export type NewFact = BlobFact & { sequence: number };
 
 /** Runs `change` as one transaction. */
 type Write = <Result>(change: (rows: FactRows, clock: SequenceClock) => Result) => Promise<Result>;
 
 interface QueuedFact {
-  readonly fact: UntimedFact;
-  readonly nowMs: number;
+  readonly fact: NewFact;
   readonly signal: AbortSignal | undefined;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
-  sequence: number;
 }
 
-const batchSize = 4096;
+const batchSize = 2048;
 /** A transaction takes no more records once it has run this long, so that the event loop goes on. */
 const transactionMs = 5;
 const recordsPerLook = 16;
@@ -49,9 +43,9 @@ export class RecordQueue {
   }
 
   /** Resolves when the record is durable. */
-  add(fact: UntimedFact, nowMs: number, signal: AbortSignal | undefined): Promise<void> {
+  add(fact: NewFact, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ fact, nowMs, signal, resolve, reject, sequence: 0 });
+      this.#waiting.push({ fact, signal, resolve, reject });
       this.#writing ??= this.#writeAll();
     });
   }
@@ -81,7 +75,7 @@ export class RecordQueue {
         if (done > 0) await nextTurn();
         const rest = sorted.slice(done);
         const count = await this.#write((rows, clock) => {
-          if (done === 0) for (const queued of batch) queued.sequence = clock.next(queued.nowMs);
+          if (done === 0) for (const { fact } of batch) fact.sequence = clock.next(fact.lastSeenMs);
           return this.#apply(rest, rows, clock);
         });
         done += count;
@@ -99,12 +93,11 @@ export class RecordQueue {
   #apply(records: readonly QueuedFact[], rows: FactRows, clock: SequenceClock): number {
     const end = performance.now() + transactionMs;
     let done = 0;
-    for (const { fact, nowMs, signal, sequence } of records) {
+    for (const { fact, signal } of records) {
       done++;
-      clock.reserve(sequence);
+      clock.reserve(fact.sequence);
       if (!signal?.aborted) {
-        const oldestAbsenceMs = nowMs - this.#absenceMs;
-        applyFact(rows, { ...fact, sequence, lastSeenMs: nowMs }, { warn: this.#warn, oldestAbsenceMs });
+        applyFact(rows, fact, { warn: this.#warn, oldestAbsenceMs: fact.lastSeenMs - this.#absenceMs });
       }
       if (done % recordsPerLook === 0 && performance.now() > end) break;
     }

@@ -1,5 +1,5 @@
 import { applyFact, removeFact } from "./apply-fact.js";
-import { type BlobFact, nextSequence } from "./blob-fact.js";
+import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
 import type {
   BlobInfoCache,
   BlobInfoStatistics,
@@ -17,7 +17,7 @@ import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
 import { type Logger, silentLogger } from "./logger.js";
 import { nextTurn } from "./next-turn.js";
-import { RecordQueue, type UntimedFact } from "./record-queue.js";
+import { type NewFact, RecordQueue } from "./record-queue.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;
@@ -109,14 +109,30 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   async recordDigestUntransformedPair(any: Digest, untransformed: Digest, options: Cancellable = {}): Promise<void> {
-    const fact = { fact: "pair", digest: parseDigest(any), untransformed: parseDigest(untransformed) } as const;
-    await this.#record(fact, options);
+    return this.#record(
+      {
+        fact: "pair",
+        digest: parseDigest(any),
+        untransformed: parseDigest(untransformed),
+        sequence: 0,
+        lastSeenMs: this.#now(),
+      },
+      options,
+    );
   }
 
   async recordDigestTransformerName(any: Digest, transformerName: string, options: Cancellable = {}): Promise<void> {
-    const fact = { fact: "transformer", digest: parseDigest(any), name: checkText(transformerName) } as const;
     if (transformerName === "") throw new TypeError("a transformer's name is empty");
-    await this.#record(fact, options);
+    return this.#record(
+      {
+        fact: "transformer",
+        digest: parseDigest(any),
+        name: checkText(transformerName),
+        sequence: 0,
+        lastSeenMs: this.#now(),
+      },
+      options,
+    );
   }
 
   async recordKnownLocation(
@@ -126,7 +142,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     location: string,
     options: Cancellable = {},
   ): Promise<void> {
-    await this.#record({ fact: "location", ...checkPlace(transport, scope, digest, location) }, options);
+    return this.#record(this.#newLocation("location", transport, scope, digest, location), options);
   }
 
   async forgetLocation(
@@ -136,7 +152,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     location: string,
     options: Cancellable = {},
   ): Promise<void> {
-    await this.#record({ fact: "absence", ...checkPlace(transport, scope, digest, location) }, options);
+    return this.#record(this.#newLocation("absence", transport, scope, digest, location), options);
   }
 
   async *export(options: Cancellable = {}): AsyncGenerator<string, void, undefined> {
@@ -251,9 +267,27 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     return this.#open();
   }
 
-  async #record(fact: UntimedFact, { signal }: Cancellable): Promise<void> {
+  #record(fact: NewFact, { signal }: Cancellable): Promise<void> {
     this.#assertUsable({ signal });
-    await this.#records.add(fact, this.#now(), signal);
+    return this.#records.add(fact, signal);
+  }
+
+  #newLocation(
+    fact: LocationFact["fact"],
+    transport: string,
+    scope: string,
+    digest: Digest,
+    location: string,
+  ): LocationFact & NewFact {
+    return {
+      fact,
+      transport: checkText(transport),
+      scope: checkText(scope),
+      digest: parseDigest(digest),
+      location: checkText(location),
+      sequence: 0,
+      lastSeenMs: this.#now(),
+    };
   }
 
   #merge(rows: FactRows, clock: SequenceClock, facts: readonly BlobFact[]): number {
@@ -352,15 +386,6 @@ function isDamage(error: unknown): error is MoteError {
 
 function countAll({ locations, absences, pairs, transformers }: FactCounts): number {
   return locations + absences + pairs + transformers;
-}
-
-function checkPlace(transport: string, scope: string, digest: Digest, location: string) {
-  return {
-    transport: checkText(transport),
-    scope: checkText(scope),
-    digest: parseDigest(digest),
-    location: checkText(location),
-  };
 }
 
 function checkText(text: string): string {
