@@ -48,23 +48,32 @@ export function createProgram(parts: ProgramParts): Command {
 
   program
     .command("pull")
-    .description("move an image through the cache to a destination; without one, into the cache")
+    .description("move an image or an artifact's files through the cache to a destination; without one, into the cache")
     .argument("<src>", "where it is, such as docker://HOST/NAME:TAG")
-    .argument("[dest]", "where it goes, such as oci:DIR:TAG")
+    .argument(
+      "[dest]",
+      "where it goes, such as oci:DIR:TAG; or a plain folder, such as ./DIR/, for an artifact's files",
+    )
     .addOption(platform)
     .addOption(referrers)
     .addOption(concurrency)
+    .option("--force", "into a plain folder: replace files that are there with other content", false)
+    .option("--link", "into a plain folder: read-only links to the cache's files where they cannot be cloned", false)
     .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
 
   program
     .command("push")
-    .description("move a local image through the cache to a registry; what the registry has is not sent again")
-    .argument("<src>", "where it is, such as oci:DIR:TAG")
+    .description("move a local image, or plain files and folders, through the cache to a registry")
+    .argument("<src...>", "where it is, such as oci:DIR:TAG; or files and folders, each as PATH or PATH:MEDIATYPE")
     .argument("<dest>", "where it goes: docker://HOST/NAME:TAG")
     .addOption(platform)
     .addOption(referrers)
     .addOption(concurrency)
-    .action(async (src, dest, options) => (await import("./commands/pull.js")).pull(context(), src, dest, options));
+    .option("--artifact-type <type>", "of files: what the artifact is, such as application/vnd.acme.model")
+    .option("--annotation <key=value>", "of files: a note in the manifest; may be repeated", gather, [])
+    .action(async (sources, dest, options) =>
+      (await import("./commands/push.js")).push(context(), sources, dest, options),
+    );
 
   program
     .command("copy")
@@ -151,6 +160,11 @@ export function createProgram(parts: ProgramParts): Command {
     .action(async (options) => (await import("./commands/demo.js")).demo(context(), options));
 
   return program;
+}
+
+/** The values of an option that may be repeated. */
+function gather(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 /** Runs the program; what the parser finds wrong becomes a `UsageError`, help and version end well. */

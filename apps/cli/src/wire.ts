@@ -1,8 +1,8 @@
 import { openMote } from "@mote/preset";
 import type { Context } from "./context.js";
 
-export type { TransferEvent, TransferReport } from "@mote/preset";
-export { formatRef, parseRef } from "@mote/preset";
+export type { FileInput, TransferEvent, TransferReport } from "@mote/preset";
+export { formatRef, hasTransport, parseRef } from "@mote/preset";
 
 /** The one place where the command's parts are put together. */
 export function openHouse(context: Context, options: { readonly cacheOptional?: boolean } = {}) {

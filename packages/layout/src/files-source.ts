@@ -9,6 +9,7 @@ import {
   type Descriptor,
   type Digest,
   digestBytes,
+  isMediaType,
   MoteError,
   type MoteReader,
   maxManifestBytes,
@@ -176,11 +177,6 @@ export class FilesSource implements ContentSource {
   #absent(digest: Digest): MoteError {
     return new MoteError("MOTE_NOT_FOUND", `${digest} is not of this artifact`, { details: { digest } });
   }
-}
-
-/** RFC 6838, 4.2. */
-export function isMediaType(text: string): boolean {
-  return /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/.test(text);
 }
 
 function titleOf(path: string): string {

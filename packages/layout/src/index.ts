@@ -3,7 +3,7 @@ export { DirSource } from "./dir-source.js";
 export { DockerArchiveDestination } from "./docker-archive-destination.js";
 export { DockerArchiveSource } from "./docker-archive-source.js";
 export { FilesDestination, type FilesDestinationOptions } from "./files-destination.js";
-export { type FileInput, FilesSource, type FilesSourceOptions, isMediaType } from "./files-source.js";
+export { type FileInput, FilesSource, type FilesSourceOptions } from "./files-source.js";
 export { LayoutDestination } from "./layout-destination.js";
 export { LayoutSource } from "./layout-source.js";
 export { OciArchiveDestination } from "./oci-archive-destination.js";

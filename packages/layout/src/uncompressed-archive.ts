@@ -41,7 +41,8 @@ export class UncompressedArchive implements AsyncDisposable {
   }
 }
 
-async function* gunzipped(
+/** A file's bytes, uncompressed. @throws MOTE_INVALID_ARCHIVE */
+export async function* gunzipped(
   file: OpenedFile,
   place: string,
   signal: AbortSignal | undefined,

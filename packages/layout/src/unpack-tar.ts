@@ -1,14 +1,13 @@
 import { lstatSync, writeFileSync } from "node:fs";
 import { link, mkdir, open, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { type Cancellable, isDigest, MoteError, verifyChunks } from "@mote/core";
 import { readChunks } from "./chunks.js";
 import { errorNumber, writeFailed } from "./file-error.js";
 import { compressionOf, FolderFiles } from "./named-files.js";
 import { cleanName, maxExtensionBytes, readPax, type TarExtension, textOf } from "./tar-entries.js";
 import { blockBytes, invalidArchive, paddedBytes, readTarHeader, type TarHeader } from "./tar-header.js";
+import { gunzipped } from "./uncompressed-archive.js";
 import { ByteTaker } from "./unpack-bytes.js";
 import { staysInside } from "./unpack-link.js";
 
@@ -37,28 +36,13 @@ export async function unpackTar(file: string, into: string, options: UnpackOptio
     await opened.handle.read(magic, 0, 4, opened.offset);
     const compression = compressionOf(magic);
     if (compression === "zstd") throw invalidArchive(place, "it is compressed with zstd; gzip can be unpacked");
-    const packed = readChunks(opened, 0, file, options.signal);
-    const chunks = compression === "gzip" ? gunzip(packed, place) : packed;
+    const { signal } = options;
+    const chunks = compression === "gzip" ? gunzipped(opened, place, signal) : readChunks(opened, 0, file, signal);
     const { contentDigest } = options;
     const checked = isDigest(contentDigest) ? verifyChunks(chunks, { digest: contentDigest }) : chunks;
     await new Unpacking(new ByteTaker(checked), into, place, options).run();
   } finally {
     await opened.handle.close();
-  }
-}
-
-async function* gunzip(chunks: AsyncIterable<Uint8Array>, place: string): AsyncGenerator<Uint8Array, void, undefined> {
-  const input = Readable.from(chunks, { objectMode: false });
-  const output = createGunzip({ chunkSize: 256 * 1024 });
-  input.once("error", (error) => output.destroy(error));
-  try {
-    yield* input.pipe(output);
-  } catch (error) {
-    if (errorNumber(error)?.startsWith("Z_")) throw invalidArchive(place, "its compression is damaged");
-    throw error;
-  } finally {
-    input.destroy();
-    output.destroy();
   }
 }
 

@@ -225,6 +225,8 @@ class Wired implements OpenMote {
     const destination = new FilesDestination(folder, options);
     const report = await this.#transfer(await this.#source(from), destination, {
       ...options,
+      // They would have no files' names.
+      referrers: false,
       refs: [from],
       verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
     });

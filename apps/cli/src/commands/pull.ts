@@ -8,6 +8,8 @@ interface PullOptions {
   readonly platform?: string;
   readonly concurrency?: string;
   readonly withReferrers?: boolean;
+  readonly force?: boolean;
+  readonly link?: boolean;
 }
 
 export async function pull(
@@ -26,6 +28,8 @@ export async function pull(
       signal,
       onEvent: progress.onEvent,
       referrers: options.withReferrers ?? false,
+      overwrite: options.force ?? false,
+      link: options.link ?? false,
       ...(options.platform === undefined ? {} : { platform: options.platform }),
       ...(concurrency === undefined ? {} : { concurrency }),
     });
@@ -39,7 +43,7 @@ export async function pull(
   }
 }
 
-function summary(report: TransferReport, destination: string | undefined): string[] {
+export function summary(report: TransferReport, destination: string | undefined): string[] {
   const names = report.refs.map(({ descriptor, tag }) => `${descriptor.digest}${tag === undefined ? "" : `  ${tag}`}`);
   const place = destination ?? "the cache";
   return [...names, `in ${place} after ${formatDuration(report.durationMs)}: ${whatHappened(report).join(", ")}`];
@@ -59,7 +63,7 @@ function whatHappened({ fetched, hit, linked, copied, mounted, skipped, foreign 
   return told.map((tally) => `${count(tally.count, "blob")} (${formatBytes(tally.bytes)}) ${tally.text}`);
 }
 
-function parseConcurrency(text: string): number {
+export function parseConcurrency(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 64) {
     throw new UsageError(`--concurrency ${text}: wants a whole number from 1 to 64`);
