@@ -76,6 +76,8 @@ describe("a registry with passwords", () => {
     const wrong = { ...password, password: "wr0ng" };
     expect(await codeOf(open(server, wrong).repository("a/b").resolve("v1"))).toBe("MOTE_UNAUTHORIZED");
     expect(server.seen).toHaveLength(3);
+    expect(await shownBy(open(server).repository("a/b").resolve("v1"))).toContain("wants credentials");
+    expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).toContain("refused the credentials");
     expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).not.toContain("wr0ng");
   });
 

@@ -12,8 +12,11 @@ export interface Access {
   readonly scopes: readonly string[];
 }
 
-interface Authorization {
+export interface Authorization {
+  /** The value of the header. */
   readonly header: string;
+  /** Whether it stands for somebody, rather than for anybody. */
+  readonly personal: boolean;
   readonly expiresAtMs: number;
 }
 
@@ -35,33 +38,32 @@ export class Authorizer {
     this.#exchange = exchange;
   }
 
-  /** The header to begin with; undefined where the registry has not asked for one, or there is none to show. */
-  async header(access: Access, signal: AbortSignal | undefined): Promise<string | undefined> {
+  /** What to begin with; undefined where the registry has not asked for any, or there is none to show. */
+  async authorization(access: Access, signal: AbortSignal | undefined): Promise<Authorization | undefined> {
     const key = accessKey(access);
     const known = this.#known.get(key);
-    if (known !== undefined && known.expiresAtMs > Date.now()) return known.header;
+    if (known !== undefined && known.expiresAtMs > Date.now()) return known;
     const challenge = this.#challenges.get(key) ?? this.#habits.get(access.origin.origin);
     if (challenge === undefined) return undefined;
-    const renewed = await untilAborted(this.#renew(key, access, challenge), signal);
-    return renewed?.header;
+    return untilAborted(this.#renew(key, access, challenge), signal);
   }
 
-  /** The header after a 401 to a request that was sent with `used`; undefined where there is nothing else to show. */
-  async headerAfterRefusal(
+  /** What to show after a 401 to a request that was sent with `used`; undefined where there is nothing else. */
+  async afterRefusal(
     access: Access,
     authenticate: readonly string[],
-    used: string | undefined,
+    used: Authorization | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<string | undefined> {
+  ): Promise<Authorization | undefined> {
     const challenge = chooseChallenge(parseChallenges(authenticate));
     if (challenge === undefined) return undefined;
     const key = accessKey(access);
     const { scope: _, ...parameters } = challenge.parameters;
     this.#habits.set(access.origin.origin, { scheme: challenge.scheme, parameters });
     this.#challenges.set(key, challenge);
-    if (this.#known.get(key)?.header === used) this.#known.delete(key);
-    const next = await this.header(access, signal);
-    return next === used ? undefined : next;
+    if (this.#known.get(key)?.header === used?.header) this.#known.delete(key);
+    const next = await this.authorization(access, signal);
+    return next?.header === used?.header ? undefined : next;
   }
 
   #renew(key: string, access: Access, challenge: Challenge): Promise<Authorization | undefined> {
@@ -80,12 +82,13 @@ export class Authorizer {
   async #authorization(access: Access, challenge: Challenge): Promise<Authorization | undefined> {
     const { registry, repository } = access.subject;
     const credentials = await this.#credentials.get(registry, repository);
+    const personal = credentials !== undefined;
     if (credentials?.kind === "registry-token") return lasting(`Bearer ${credentials.token}`);
     if (challenge.scheme === "basic") {
       return credentials?.kind === "password" ? lasting(basicHeader(credentials)) : undefined;
     }
     const { token, expiresAtMs } = await fetchToken(access, challenge, credentials, this.#exchange);
-    return { header: `Bearer ${token}`, expiresAtMs };
+    return { header: `Bearer ${token}`, personal, expiresAtMs };
   }
 }
 
@@ -96,7 +99,7 @@ function chooseChallenge(challenges: readonly Challenge[]): Challenge | undefine
 }
 
 function lasting(header: string): Authorization {
-  return { header, expiresAtMs: Number.POSITIVE_INFINITY };
+  return { header, personal: true, expiresAtMs: Number.POSITIVE_INFINITY };
 }
 
 function accessKey(access: Access): string {

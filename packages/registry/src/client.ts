@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { type Cancellable, collectChunks, type Digest, type Logger, MoteError, silentLogger } from "@mote/core";
-import { type Access, Authorizer } from "./authorizer.js";
+import { type Access, type Authorization, Authorizer } from "./authorizer.js";
 import { type ConnectionOptions, Connections, type HttpAnswer, type HttpRequest } from "./connections.js";
 import type { CredentialSource } from "./credentials.js";
 import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject, statusFault } from "./fault.js";
@@ -69,6 +69,8 @@ export interface RegistryRequest extends Cancellable {
 export interface RegistryAnswer extends HttpAnswer {
   /** The host that answered, where a redirect led away from the registry. */
   readonly redirectedTo: string | undefined;
+  /** Whether somebody's credentials, or a token got by them, were shown for it. */
+  readonly shown?: boolean | undefined;
 }
 
 const longestRedirection = 5;
@@ -126,10 +128,10 @@ export class RegistryClient implements AsyncDisposable {
   ): Promise<MoteError> {
     const text = await readText(answer);
     const contentType = answer.header("content-type")?.split(";")[0]?.trim();
-    const { status, redirectedTo } = answer;
+    const { status, redirectedTo, shown } = answer;
     const retryAfter = answer.header("retry-after");
     const { what, writes } = asked;
-    return statusFault(subject, { status, writes, redirectedTo, retryAfter, contentType, text }, what);
+    return statusFault(subject, { status, shown, writes, redirectedTo, retryAfter, contentType, text }, what);
   }
 
   report(event: RegistryEvent): void {
@@ -184,13 +186,18 @@ export class RegistryClient implements AsyncDisposable {
     const { access, signal } = request;
     // What a registry gave to go on with may be on another host; nothing secret goes there.
     if (request.url.origin !== access.origin.origin) return this.#follow(request, access.subject, undefined);
-    const used = await this.#authorizer.header(access, signal);
-    const answer = await this.#follow(request, access.subject, this.#secrets(used));
+    const ask = async (authorization: Authorization | undefined): Promise<RegistryAnswer> => ({
+      ...(await this.#follow(request, access.subject, this.#secrets(authorization?.header))),
+      shown: authorization?.personal,
+    });
+    const used = await this.#authorizer.authorization(access, signal);
+    const answer = await ask(used);
     if (answer.status !== 401 || answer.redirectedTo !== undefined || !canBeSentAgain(request.body)) return answer;
-    const next = await this.#authorizer.headerAfterRefusal(access, answer.headers("www-authenticate"), used, signal);
+    const authenticate = answer.headers("www-authenticate");
+    const next = await this.#authorizer.afterRefusal(access, authenticate, used, signal);
     if (next === undefined) return answer;
     answer.discard();
-    return this.#follow(request, access.subject, this.#secrets(next));
+    return ask(next);
   }
 
   /** What is for the registry alone. */

@@ -12,6 +12,8 @@ export interface Subject {
 /** What an answer said, as far as it matters when it is a refusal. */
 export interface Refusal {
   readonly status: number;
+  /** Whether it was shown somebody's credentials, or a token got by them. */
+  readonly shown?: boolean | undefined;
   /** Whether it was asked to keep something, so that "not found" is no miss. */
   readonly writes?: boolean | undefined;
   /** The host that answered, where a redirect led away from the registry. */
@@ -31,9 +33,10 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
   const because = said === undefined ? "" : ` (${said})`;
   const details = { ...plainSubject(subject), status };
   if (status === 401) {
+    const [fault, again] = refusal.shown ? ["refused the credentials", " again"] : ["wants credentials", ""];
     return new MoteError(
       "MOTE_UNAUTHORIZED",
-      `${place} wants credentials for ${what}${because}; log in to it (docker login and podman login keep credentials where mote reads them)`,
+      `${place} ${fault} for ${what}${because}; log in to it${again} (docker login and podman login keep credentials where mote reads them)`,
       { details },
     );
   }
@@ -45,7 +48,9 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
     );
   }
   if (status === 404 && !refusal.writes) {
-    return new MoteError("MOTE_NOT_FOUND", `${place} does not have ${what}${because}`, { details });
+    return new MoteError("MOTE_NOT_FOUND", `${place} does not have ${what}${because}; check the reference`, {
+      details,
+    });
   }
   if (status === 429) {
     const until = refusal.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(refusal.retryAfter)}]`;
@@ -59,7 +64,8 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
   if (said?.startsWith("DIGEST_INVALID")) {
     return new MoteError("MOTE_DIGEST_MISMATCH", `${place} refused ${what}${because}; send it again`, { details });
   }
-  return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}`, { details });
+  const advice = status >= 500 ? "; it has failed by itself: try again later, or ask who runs it" : "";
+  return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}${advice}`, { details });
 }
 
 /** The error of an answer that the distribution specification does not allow. */
