@@ -1,6 +1,5 @@
 import {
   type ContentDestination,
-  type ContentSource,
   type Digest,
   isNotFound,
   type MoteCache,
@@ -9,17 +8,15 @@ import {
   NilCache,
   type Ref,
 } from "@mote/core";
+import { BlobFetch, type Fetched } from "./blob-fetch.js";
 import { CacheFault, isMismatch, readingCache } from "./cache-fault.js";
 import { CachedChunks } from "./cached-chunks.js";
 import type { Delivery } from "./events.js";
-import type { Feed } from "./feed.js";
-import { fetchIntoCache } from "./fetch-into-cache.js";
-import { beginFlight, flightOf } from "./flight.js";
+import { flightOf } from "./flight.js";
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { progressOf } from "./progress.js";
-import { Sending } from "./sending.js";
 
 /** Brings one blob into the cache and on to the destination, by the cheapest way there is. */
 export class BlobMove {
@@ -38,9 +35,6 @@ export class BlobMove {
     this.#size = blob.descriptor.size;
     this.#signal = job.ownSignal();
   }
-
-  /** Whether bytes came from another place than the source: then it is not known to have all of them. */
-  #switched = false;
 
   async run(): Promise<void> {
     const digest = this.#digest;
@@ -195,90 +189,22 @@ export class BlobMove {
 
   async #fetch(cache: MoteCache): Promise<Delivery> {
     const { destination, tallies } = this.#job;
-    const isLinked = this.#linkTarget(cache) !== undefined;
-    const leave = new AbortController();
-    let sending: Sending | undefined;
-    let fetchedBytes: number | undefined;
-    const begin = (offset: number): Feed | undefined => {
-      // What is resumed begins in the middle; the destination gets it from the cache afterwards.
-      if (destination === undefined || isLinked || offset > 0) return undefined;
-      sending = new Sending(
-        (chunks) => this.#send(destination, chunks),
-        (error) => leave.abort(error),
-      );
-      return sending.feed;
-    };
-    const flight = beginFlight(cache, this.#digest, async (flightSignal) => {
-      fetchedBytes = await this.#fetchOnceOrTwice(cache, begin, flightSignal);
-    });
+    const isFed = destination !== undefined && this.#linkTarget(cache) === undefined;
+    const fetch = new BlobFetch(this.#job, this.#locations, this.#blob, this.#signal);
+    let fetched: Fetched;
     try {
-      await flight.join(AbortSignal.any([this.#signal, leave.signal]));
+      fetched = await fetch.run(cache, isFed ? (chunks) => this.#send(destination, chunks) : undefined);
     } catch (error) {
-      await sending?.fail(error);
       this.#signal.throwIfAborted();
       if (error instanceof CacheFault) return this.#withoutCache(error);
       throw error;
     }
-    if (fetchedBytes === undefined) return (await this.#fromCache()) ?? this.#pastCache();
-    if (fetchedBytes > 0 || this.#size === 0) tallies.add("fetched", fetchedBytes);
+    if (fetched.bytes === undefined) return (await this.#fromCache()) ?? this.#pastCache();
+    if (fetched.bytes > 0 || this.#size === 0) tallies.add("fetched", fetched.bytes);
     if (cache === this.#job.cache) this.#job.inCache.add(this.#digest);
-    if (!this.#switched) this.#locations.learnFetched(this.#blob);
-    await sending?.delivered();
-    if (sending !== undefined) return "copied";
+    if (fetched.wasSent) return "copied";
     if (destination === undefined) return "fetched";
     return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#pastCache();
-  }
-
-  /** The source, and after it other places where the blob was seen. */
-  async *#sources(): AsyncGenerator<ContentSource, void, undefined> {
-    const { source, openSource } = this.#job;
-    yield source;
-    if (openSource === undefined) return;
-    for (const ref of await this.#locations.elsewhere(this.#blob)) {
-      const other = await openOrWarn(this.#job, openSource, ref, this.#digest);
-      if (other === undefined) continue;
-      try {
-        yield other;
-      } finally {
-        await other[Symbol.asyncDispose]?.();
-      }
-    }
-  }
-
-  /** A part of an earlier attempt that was damaged meanwhile shows in the digest; then all of it comes anew. */
-  async #fetchOnceOrTwice(
-    cache: MoteCache,
-    begin: (offset: number) => Feed | undefined,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const digest = this.#digest;
-    const size = this.#size;
-    let resumedAt = 0;
-    const fetch = () =>
-      fetchIntoCache({
-        sources: () => this.#sources(),
-        onSwitch: (error, offset) => {
-          this.#switched = true;
-          this.#job.warn(`${digest} is read on at another place`, error, digest);
-          this.#job.emit({ type: "resume", digest, size, offset });
-        },
-        cache,
-        descriptor: this.#blob.descriptor,
-        signal,
-        begin: (offset) => {
-          resumedAt = offset;
-          if (offset > 0) this.#job.emit({ type: "resume", digest, size, offset });
-          return begin(offset);
-        },
-        onBytes: progressOf(this.#job, this.#blob.descriptor),
-      });
-    try {
-      return await fetch();
-    } catch (error) {
-      if (!isMismatch(error) || resumedAt === 0) throw error;
-      this.#job.emit({ type: "retry", digest, size, reason: "what was left of an earlier attempt is damaged" });
-      return fetch();
-    }
   }
 
   /** A cache that cannot be written never breaks a read, where there is somewhere else to read to. */
@@ -293,20 +219,6 @@ export class BlobMove {
   async #send(destination: ContentDestination, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
     this.#locations.learnSent(this.#blob);
-  }
-}
-
-async function openOrWarn(
-  job: Job,
-  openSource: NonNullable<Job["openSource"]>,
-  ref: Ref,
-  digest: Digest,
-): Promise<ContentSource | undefined> {
-  try {
-    return await openSource(ref);
-  } catch (error) {
-    job.warn(`another place of ${digest} cannot be opened`, error, digest);
-    return undefined;
   }
 }
 

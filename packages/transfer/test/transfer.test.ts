@@ -364,6 +364,13 @@ describe("a cache that cannot be written", () => {
     });
   }
 
+  it("gets no manifest whose blobs it could not take", async () => {
+    cache.faults = { write: { at: 3, error: full } };
+    await pull();
+    expect(cache.kept.has(image.config.digest)).toBe(true);
+    expect(cache.kept.has(image.root.digest)).toBe(false);
+  });
+
   it("still does not let wrong bytes through", async () => {
     cache.faults = { write: { at: 3, error: full } };
     const [layer] = image.layers;
@@ -406,6 +413,33 @@ describe("a cache that is damaged", () => {
     expect(destination.tags.get("v1")).toEqual(image.root);
     expect(await destination.isWhole()).toBe(true);
     expect(report.warnings.length).toBeGreaterThan(0);
+  });
+});
+
+describe("a destination that throws an error of its own for what it reads", () => {
+  beforeEach(() => {
+    const take = destination.blob.bind(destination);
+    destination.blob = (...args) =>
+      take(...args).catch((cause: unknown) => {
+        throw new MoteError("MOTE_REGISTRY", "the upload was not finished", { cause });
+      });
+  });
+
+  it("does not hide that it was the source that lied", async () => {
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    source.lies.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 4500 ? byte ^ 1 : byte)));
+    expect(await codeOf(pull())).toBe("MOTE_DIGEST_MISMATCH");
+    await expectNothingWrong();
+  });
+
+  it("does not hide that it was the cache that is damaged", async () => {
+    await pull({ destination: undefined });
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    cache.kept.set(layer.digest, { bytes: someBytes(5000, 999), mediaType: layer.mediaType });
+    expect((await pull()).fetched.count).toBe(1);
+    expect(destination.contents.get(layer.digest)).toEqual(source.contents.get(layer.digest));
   });
 });
 

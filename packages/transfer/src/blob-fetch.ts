@@ -1,0 +1,126 @@
+import type { ContentSource, Digest, MoteCache, Ref } from "@mote/core";
+import { isMismatch } from "./cache-fault.js";
+import type { Feed } from "./feed.js";
+import { fetchIntoCache } from "./fetch-into-cache.js";
+import { beginFlight } from "./flight.js";
+import type { PlannedBlob } from "./graph.js";
+import type { Job } from "./job.js";
+import type { Locations } from "./locations.js";
+import { progressOf } from "./progress.js";
+import { Sending } from "./sending.js";
+
+export interface Fetched {
+  /** Bytes that the source sent; undefined where another process brought the blob into the cache. */
+  readonly bytes: number | undefined;
+  /** Whether the destination was fed, and has the blob now. */
+  readonly wasSent: boolean;
+}
+
+/** One fetch of one blob into a cache, which others may join. */
+export class BlobFetch {
+  readonly #job: Job;
+  readonly #locations: Locations;
+  readonly #blob: PlannedBlob;
+  readonly #signal: AbortSignal;
+  /** Whether bytes came from another place than the source: then it is not known to have all of them. */
+  #switched = false;
+
+  constructor(job: Job, locations: Locations, blob: PlannedBlob, signal: AbortSignal) {
+    this.#job = job;
+    this.#locations = locations;
+    this.#blob = blob;
+    this.#signal = signal;
+  }
+
+  /** `send` feeds a destination while the bytes arrive. What is resumed begins in the middle, and is not fed. */
+  async run(
+    cache: MoteCache,
+    send: ((chunks: AsyncIterable<Uint8Array>) => Promise<void>) | undefined,
+  ): Promise<Fetched> {
+    const leave = new AbortController();
+    let sending: Sending | undefined;
+    let bytes: number | undefined;
+    const begin = (offset: number): Feed | undefined => {
+      if (send === undefined || offset > 0) return undefined;
+      sending = new Sending(send, (error) => leave.abort(error));
+      return sending.feed;
+    };
+    const flight = beginFlight(cache, this.#blob.descriptor.digest, async (flightSignal) => {
+      bytes = await this.#onceOrTwice(cache, begin, flightSignal);
+    });
+    try {
+      await flight.join(AbortSignal.any([this.#signal, leave.signal]));
+    } catch (error) {
+      await sending?.fail(error);
+      throw error;
+    }
+    if (bytes && !this.#switched) this.#locations.learnFetched(this.#blob);
+    await sending?.delivered();
+    return { bytes, wasSent: sending !== undefined };
+  }
+
+  /** A part of an earlier attempt that was damaged meanwhile shows in the digest; then all of it comes anew. */
+  async #onceOrTwice(
+    cache: MoteCache,
+    begin: (offset: number) => Feed | undefined,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { digest, size } = this.#blob.descriptor;
+    let resumedAt = 0;
+    const fetch = () =>
+      fetchIntoCache({
+        sources: () => this.#sources(),
+        onSwitch: (error, offset) => {
+          this.#switched = true;
+          this.#job.warn(`${digest} is read on at another place`, error, digest);
+          this.#job.emit({ type: "resume", digest, size, offset });
+        },
+        cache,
+        descriptor: this.#blob.descriptor,
+        signal,
+        begin: (offset) => {
+          resumedAt = offset;
+          if (offset > 0) this.#job.emit({ type: "resume", digest, size, offset });
+          return begin(offset);
+        },
+        onBytes: progressOf(this.#job, this.#blob.descriptor),
+      });
+    try {
+      return await fetch();
+    } catch (error) {
+      if (!isMismatch(error) || resumedAt === 0) throw error;
+      this.#job.emit({ type: "retry", digest, size, reason: "what was left of an earlier attempt is damaged" });
+      return fetch();
+    }
+  }
+
+  /** The source, and after it other places where the blob was seen. */
+  async *#sources(): AsyncGenerator<ContentSource, void, undefined> {
+    const { source, openSource } = this.#job;
+    yield source;
+    if (openSource === undefined) return;
+    for (const ref of await this.#locations.elsewhere(this.#blob)) {
+      const other = await openOrWarn(this.#job, openSource, ref, this.#blob.descriptor.digest);
+      if (other === undefined) continue;
+      try {
+        yield other;
+      } finally {
+        await other[Symbol.asyncDispose]?.();
+      }
+    }
+  }
+}
+
+async function openOrWarn(
+  job: Job,
+  openSource: NonNullable<Job["openSource"]>,
+  ref: Ref,
+  digest: Digest,
+): Promise<ContentSource | undefined> {
+  try {
+    return await openSource(ref);
+  } catch (error) {
+    job.warn(`another place of ${digest} cannot be opened`, error, digest);
+    return undefined;
+  }
+}
