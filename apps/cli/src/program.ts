@@ -64,16 +64,17 @@ export function createProgram(parts: ProgramParts): Command {
   program
     .command("push")
     .description("move a local image, or plain files and folders, through the cache to a registry")
-    .argument("<src...>", "where it is, such as oci:DIR:TAG; or files and folders, each as PATH or PATH:MEDIATYPE")
-    .argument("<dest>", "where it goes: docker://HOST/NAME:TAG")
+    .usage("[options] <src...> <dest>")
+    .argument(
+      "<places...>",
+      "where it is, such as oci:DIR:TAG, or files and folders, each as PATH or PATH:MEDIATYPE; at last where it goes",
+    )
     .addOption(platform)
     .addOption(referrers)
     .addOption(concurrency)
     .option("--artifact-type <type>", "of files: what the artifact is, such as application/vnd.acme.model")
     .option("--annotation <key=value>", "of files: a note in the manifest; may be repeated", gather, [])
-    .action(async (sources, dest, options) =>
-      (await import("./commands/push.js")).push(context(), sources, dest, options),
-    );
+    .action(async (places, options) => (await import("./commands/push.js")).push(context(), places, options));
 
   program
     .command("copy")
