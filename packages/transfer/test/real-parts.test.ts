@@ -316,6 +316,21 @@ describe("with a blob-info cache, a transfer", () => {
     expect(report.fetched.count).toBe(2);
   });
 
+  it("does so too where the source just ends before its time", async () => {
+    const bic = new MemoryBlobInfoCache();
+    const image = addImage(source, "v1", [5000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    const mirror = new MemorySource();
+    addImage(mirror, "v1", [5000]);
+    source.ref = place("one.example", "app");
+    await new LayerLocator(bic, refCodec).recordLayerSource(layer, place("two.example", "mirror"));
+    source.lies.set(layer.digest, (bytes) => bytes.slice(0, 2000));
+    await transfer({ source, cache, bic, refCodec, openSource: () => mirror, refs: ["v1"] });
+    expect(mirror.asked).toEqual([{ digest: layer.digest, start: 2000 }]);
+    expect(await cache.moteExists(layer.digest)).toBe(true);
+  });
+
   it("fails with the source's own error where the other places fail too", async () => {
     const bic = new MemoryBlobInfoCache();
     const image = addImage(source, "v1", [5000]);
