@@ -53,6 +53,19 @@ describe("several processes", () => {
     expect(found.map(({ location }) => location)).toEqual(["later", "place of blob"]);
   });
 
+  it("are not needed: two caches of one process share the file, and one outlasts the other", async () => {
+    const path = join(folder, "twice", "bic.lmdb");
+    const one = new LmdbBlobInfoCache(path);
+    await using two = new LmdbBlobInfoCache(path);
+    await one.recordKnownLocation("t", "s", digestOf("a"), "1");
+    await two.recordKnownLocation("t", "s", digestOf("a"), "2");
+    const found = await one.candidateLocations("t", "s", digestOf("a"), { canSubstitute: false });
+    expect(found.map(({ location }) => location)).toEqual(["2", "1"]);
+    await one.close();
+    await two.recordKnownLocation("t", "s", digestOf("a"), "3");
+    expect((await two.candidateLocations("t", "s", digestOf("a"), { canSubstitute: false })).length).toBe(3);
+  });
+
   it("killed a hundred times while they record, lose nothing that was acknowledged", { timeout: 600_000 }, async () => {
     const path = join(folder, "killed", "bic.lmdb");
     let next = 0;
