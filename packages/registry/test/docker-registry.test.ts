@@ -1,14 +1,15 @@
 import { digestBytes } from "@mote/core";
+import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RegistryCache, RegistryClient, RegistryRepository } from "../src/index.js";
-import { type DockerRegistry, missingPrograms, needs, startDockerRegistry } from "./docker-registry.js";
 import { makeImage, pushWithSkopeo } from "./image.js";
 import { codeOf, read, sameBytes } from "./outcome.js";
 
 const image = makeImage(3_000_000, 17, 200_000);
-const skip = missingPrograms.length > 0;
+const wanted = needs("docker-registry", "skopeo", "htpasswd");
+const skip = wanted !== "";
 
-describe(`Debian's docker-registry${needs}`, () => {
+describe(`Debian's docker-registry${wanted}`, () => {
   let registry: DockerRegistry;
   const client = new RegistryClient();
   const place = (repository = "team/app") => ({ registry: registry.host, repository });

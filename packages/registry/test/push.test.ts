@@ -1,14 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
+import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RegistryClient, RegistryDestination, RegistryRepository } from "../src/index.js";
-import { type DockerRegistry, missingPrograms, needs, startDockerRegistry } from "./docker-registry.js";
 import { makeImage, type TestImage } from "./image.js";
 import { codeOf, read, sameBytes } from "./outcome.js";
 
 const image = makeImage(3_000_000, 17, 200_000);
-const skip = missingPrograms.length > 0;
+const wanted = needs("docker-registry", "skopeo", "htpasswd");
+const skip = wanted !== "";
 
 async function* chunks(bytes: Uint8Array) {
   for (let at = 0; at < bytes.byteLength; at += 65_536) yield bytes.subarray(at, at + 65_536);
@@ -18,7 +19,7 @@ function describeBlob(bytes: Uint8Array): Descriptor {
   return { mediaType: mediaTypes.octetStream, digest: digestBytes(bytes), size: bytes.byteLength };
 }
 
-describe.skipIf(skip)(`pushing to Debian's docker-registry${needs}`, () => {
+describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
   let registry: DockerRegistry;
   const client = new RegistryClient();
   const destination = (repository: string, pieceBytes?: number) =>

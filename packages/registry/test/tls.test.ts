@@ -1,8 +1,9 @@
 import type { ServerOptions } from "node:https";
 import type { TLSSocket } from "node:tls";
+import { needs } from "@mote/testbed";
 import { afterEach, describe, expect, it } from "vitest";
 import { RegistryClient, type RegistryClientOptions, RegistryRepository } from "../src/index.js";
-import { makeCertificate, opensslIsMissing } from "./certificate.js";
+import { makeCertificate } from "./certificate.js";
 import { refuse, sendRange } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf } from "./outcome.js";
@@ -23,8 +24,10 @@ async function secure(answer: Answer, tls: ServerOptions, options: RegistryClien
   return { server, repository: new RegistryRepository(client, place) };
 }
 
-describe.skipIf(opensslIsMissing)(`TLS${opensslIsMissing ? " (install openssl)" : ""}`, () => {
-  const mine = opensslIsMissing ? { key: "", cert: "" } : makeCertificate("registry");
+const wanted = needs("openssl");
+
+describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
+  const mine = wanted !== "" ? { key: "", cert: "" } : makeCertificate("registry");
   const manifest: Answer = (request, response) => sendRange(request, response, image.manifestBytes);
 
   it("is spoken with a certificate that is trusted, and with any where that is asked for", async () => {

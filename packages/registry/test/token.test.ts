@@ -1,15 +1,14 @@
 import { sign } from "node:crypto";
+import { needs, startDockerRegistry } from "@mote/testbed";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Credentials, RegistryClient, RegistryDestination, RegistryRepository } from "../src/index.js";
-import { makeCertificate, opensslIsMissing } from "./certificate.js";
-import { missingPrograms, startDockerRegistry } from "./docker-registry.js";
+import { makeCertificate } from "./certificate.js";
 import { refuse } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, read, sameBytes } from "./outcome.js";
 import { serve, type TestServer } from "./server.js";
 
-const missing = [...missingPrograms, ...(opensslIsMissing ? ["openssl"] : [])];
-const needs = missing.length > 0 ? ` (install ${missing.join(", ")})` : "";
+const wanted = needs("docker-registry", "openssl");
 const issuer = "the issuer";
 const service = "the service";
 const image = makeImage(1_000_000);
@@ -55,7 +54,7 @@ async function* chunks(bytes: Uint8Array | undefined) {
   if (bytes !== undefined) yield bytes;
 }
 
-describe.skipIf(missing.length > 0)(`Debian's docker-registry with a token service${needs}`, () => {
+describe.skipIf(wanted !== "")(`Debian's docker-registry with a token service${wanted}`, () => {
   const ann: Credentials = { kind: "password", username: "ann", password: "s3cret" };
   const [layer = image.config] = image.layers;
 

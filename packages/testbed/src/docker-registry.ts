@@ -8,6 +8,13 @@ import { join } from "node:path";
 export interface DockerRegistryOptions {
   /** The one who may use it. Default: anybody. */
   readonly login?: { readonly username: string; readonly password: string };
+  /** Where tokens come from, and the certificate (PEM) that they are signed with. */
+  readonly tokens?: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly cert: string;
+  };
   /** Where its storage is made. Default: the system's temporary folder. */
   readonly parent?: string | undefined;
 }
@@ -37,9 +44,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       log: { level: "info", accesslog: { disabled: false } },
       storage: { filesystem: { rootdirectory: join(folder, "storage") }, delete: { enabled: true } },
       http: { addr: "127.0.0.1:0" },
-      ...(options.login
-        ? { auth: { htpasswd: { realm: "test", path: await writePassword(folder, options.login) } } }
-        : {}),
+      ...(await authentication(folder, options)),
     }),
   );
   const child = spawn("docker-registry", ["serve", config], { stdio: ["ignore", "pipe", "pipe"] });
@@ -80,8 +85,17 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
   };
 }
 
-async function writePassword(folder: string, login: { username: string; password: string }): Promise<string> {
-  const file = join(folder, "htpasswd");
-  await writeFile(file, execFileSync("htpasswd", ["-Bbn", login.username, login.password]));
-  return file;
+async function authentication(folder: string, { login, tokens }: DockerRegistryOptions): Promise<object> {
+  if (login !== undefined) {
+    const path = join(folder, "htpasswd");
+    await writeFile(path, execFileSync("htpasswd", ["-Bbn", login.username, login.password]));
+    return { auth: { htpasswd: { realm: "test", path } } };
+  }
+  if (tokens !== undefined) {
+    const { cert, ...service } = tokens;
+    const rootcertbundle = join(folder, "tokens.pem");
+    await writeFile(rootcertbundle, cert);
+    return { auth: { token: { ...service, rootcertbundle } } };
+  }
+  return {};
 }
