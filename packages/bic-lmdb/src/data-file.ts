@@ -63,11 +63,12 @@ async function judge(fd: number): Promise<FileVerdict | number> {
   if (size === 0) return { state: "new" };
   const meta = readMeta(fd);
   if ("state" in meta) return meta;
-  // The last pages may be missing from a sound file, if none of them is in use; then every page is looked at.
-  const isShort = (meta.lastPage + 1) * meta.pageSize > size;
   for (const tree of meta.trees) {
     const pages = new TreePages(fd, { meta, tree, fileSize: size });
-    if (!(await walk(tree, pages, isShort ? Number.POSITIVE_INFINITY : sampledPages))) return meta.transaction;
+    if (!sample(tree, pages)) return meta.transaction;
+    // The last pages may be missing from a sound file, if none of them is in use.
+    const isShort = (meta.lastPage + 1) * meta.pageSize > size;
+    if (isShort && !(await isAllInFile(tree, pages))) return meta.transaction;
   }
   return { state: "sound" };
 }
@@ -113,11 +114,11 @@ function damaged(reason: string): FileVerdict {
   return { state: "damaged", reason };
 }
 
-/** Walks a tree from its root, at random where it has more than `most` pages. False at the first page that cannot be one. */
-async function walk({ root, depth }: Tree, pages: TreePages, most: number): Promise<boolean> {
+/** Looks at pages of the tree, from its root on, at random where there are many. False at the first that cannot be one. */
+function sample({ root, depth }: Tree, pages: TreePages): boolean {
   const waiting = root === undefined ? [] : [{ page: root, level: 1 }];
-  for (let seen = 1; seen <= most; seen++) {
-    const at = most === Number.POSITIVE_INFINITY ? waiting.length - 1 : Math.floor(Math.random() * waiting.length);
+  for (let seen = 0; seen < sampledPages; seen++) {
+    const at = Math.floor(Math.random() * waiting.length);
     const next = waiting[at];
     const last = waiting.pop();
     if (next === undefined || last === undefined) return true;
@@ -125,9 +126,22 @@ async function walk({ root, depth }: Tree, pages: TreePages, most: number): Prom
     const children = pages.children(next.page, next.level === depth ? "leaf" : "branch");
     if (children === undefined) return false;
     for (const page of children) waiting.push({ page, level: next.level + 1 });
-    if (seen % (2 * sampledPages) === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return true;
+}
+
+/** Looks at every branch, so that the numbers of all leaves are seen. */
+async function isAllInFile({ root, depth }: Tree, pages: TreePages): Promise<boolean> {
+  const branches = root === undefined || depth < 2 ? [] : [{ page: root, level: 1 }];
+  for (let seen = 1; ; seen++) {
+    const next = branches.pop();
+    if (next === undefined) return true;
+    const children = pages.children(next.page, "branch");
+    if (children === undefined) return false;
+    const level = next.level + 1;
+    if (level < depth) for (const page of children) branches.push({ page, level });
+    if (seen % sampledPages === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 class TreePages {
@@ -164,8 +178,11 @@ class TreePages {
       if (node < upper || start > page.length) return undefined;
       const end = start + readShort(page, start - 2);
       if (end > page.length) return undefined;
-      if (kind === "branch") children.push(page.readUInt32LE(start - nodeSize) + readShort(page, start - 4) * 2 ** 32);
-      else if (!this.#hasData(start - nodeSize, end)) return undefined;
+      if (kind === "branch") {
+        const child = page.readUInt32LE(start - nodeSize) + readShort(page, start - 4) * 2 ** 32;
+        if (!this.#isInFile(child)) return undefined;
+        children.push(child);
+      } else if (!this.#hasData(start - nodeSize, end)) return undefined;
       // A branch's first key may be empty, as it stands for all that is below the second.
       const hasBefore = kind === "leaf" ? at > 0 : at > 2;
       if (hasBefore && this.#tree.isOrdered && !isBefore(page, keyStart, keyEnd, start, end)) return undefined;
@@ -190,8 +207,12 @@ class TreePages {
     return readCount(header, 0) === number && (header.readUInt16LE(18) & anyPage) === pageFlags.overflow;
   }
 
+  #isInFile(number: number): boolean {
+    return number >= 2 && number <= this.#meta.lastPage && (number + 1) * this.#meta.pageSize <= this.#fileSize;
+  }
+
   #read(number: number, into: Buffer): boolean {
-    if (number < 2 || number > this.#meta.lastPage) return false;
+    if (!this.#isInFile(number)) return false;
     return readSync(this.#fd, into, 0, into.length, number * this.#meta.pageSize) === into.length;
   }
 }

@@ -10,8 +10,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("LmdbBlobInfoCache keeps the contract", () => {
   let made = 0;
-  blobInfoCacheSuite({ describe, it, expect }, (setup) => {
-    made++;
-    return new LmdbBlobInfoCache(join(folder, `${made}`, "bic.lmdb"), setup);
-  });
+  blobInfoCacheSuite(
+    { describe, it, expect },
+    (setup) => new LmdbBlobInfoCache(join(folder, `${++made}`, "bic.lmdb"), setup),
+    { takesSetup: true },
+  );
 });

@@ -3,5 +3,9 @@ import { describe, expect, it } from "vitest";
 import { MemoryBlobInfoCache } from "../src/index.js";
 
 describe("MemoryBlobInfoCache keeps the contract", () => {
-  blobInfoCacheSuite({ describe, it, expect }, (setup) => new MemoryBlobInfoCache(setup));
+  blobInfoCacheSuite({ describe, it, expect }, (setup) => new MemoryBlobInfoCache(setup), { takesSetup: true });
+});
+
+describe("MemoryBlobInfoCache made without options keeps the contract", () => {
+  blobInfoCacheSuite({ describe, it, expect }, () => new MemoryBlobInfoCache());
 });

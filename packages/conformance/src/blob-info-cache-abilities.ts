@@ -1,7 +1,7 @@
-import { type BlobInfoCache, type Digest, digestBytes, type Logger, MoteError, silentLogger } from "@mote/core";
+import { type BlobInfoCache, type Digest, digestBytes, MoteError, silentLogger } from "@mote/core";
 import fc from "fast-check";
 import { answers, expectedAnswers, steps, take } from "./blob-info-cache-model.js";
-import type { BlobInfoCacheFactory } from "./blob-info-cache-suite.js";
+import type { BlobInfoCacheFactory, BlobInfoCacheSuiteOptions } from "./blob-info-cache-suite.js";
 import type { TestApi } from "./test-api.js";
 
 const digestOf = (name: string): Digest => digestBytes(new TextEncoder().encode(name));
@@ -10,11 +10,15 @@ const gzip = digestOf("gzip");
 const runs = { numRuns: 40 };
 
 /** Any course of records, against a model; and what a cache offers beyond the plain methods, where it does. */
-export function abilities({ it, expect }: TestApi, factory: BlobInfoCacheFactory): void {
-  const withCaches = async (count: number, use: (caches: BlobInfoCache[]) => Promise<void>, logger?: Logger) => {
+export function abilities(
+  { it, expect }: TestApi,
+  factory: BlobInfoCacheFactory,
+  options: BlobInfoCacheSuiteOptions,
+): void {
+  const withCaches = async (count: number, use: (caches: BlobInfoCache[]) => Promise<void>) => {
     const caches: BlobInfoCache[] = [];
     try {
-      while (caches.length < count) caches.push(await factory({ logger: logger ?? silentLogger, now: Date.now }));
+      while (caches.length < count) caches.push(await factory({ logger: silentLogger, now: Date.now }));
       await use(caches);
     } finally {
       for (const cache of caches) await cache.close();
@@ -100,10 +104,12 @@ export function abilities({ it, expect }: TestApi, factory: BlobInfoCacheFactory
       if (cache.expire === undefined || cache.statistics === undefined) return;
       await cache.recordDigestUntransformedPair(gzip, plain);
       for (nowMs of [2_000, 3_000, 4_000, 5_000]) await cache.recordKnownLocation("t", "s", gzip, `${nowMs}`);
-      expect(await cache.expire({ maxAgeMs: 2_500 })).toBe(1);
-      expect(await places(cache)).toEqual(["5000", "4000", "3000"]);
-      expect(await cache.untransformedDigest(gzip)).toBe(plain);
-      expect(await cache.expire({ maxFacts: 2 })).toBe(3);
+      if (options.takesSetup) {
+        expect(await cache.expire({ maxAgeMs: 2_500 })).toBe(1);
+        expect(await places(cache)).toEqual(["5000", "4000", "3000"]);
+        expect(await cache.untransformedDigest(gzip)).toBe(plain);
+      }
+      expect(await cache.expire({ maxFacts: 2 })).toBe(options.takesSetup ? 3 : 4);
       expect(await places(cache)).toEqual(["5000", "4000"]);
       expect(await cache.untransformedDigest(gzip)).toBe(undefined);
       expect(await cache.untransformedDigest(plain)).toBe(undefined);
