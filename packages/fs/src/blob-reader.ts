@@ -114,6 +114,8 @@ export class BlobReader implements MoteReader {
   async #next(chunks: FileChunks): Promise<Uint8Array | undefined> {
     try {
       const chunk = await chunks.next();
+      const turn = this.#store.slices.pause();
+      if (turn !== undefined) await turn;
       this.#range.signal?.throwIfAborted();
       // Closed while the loop goes on: an end here would look like a clean one.
       if (this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}`);

@@ -202,6 +202,8 @@ export class BlobWriter implements MoteWriter {
     for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
       const slice = bytes.subarray(from, from + sliceBytes);
       const calls = slice.byteLength <= shortBytes ? this.#store.calls : asynchronousCalls;
+      const turn = this.#store.slices.pause();
+      if (turn !== undefined) await turn;
       const hashing = this.#chunks?.update(slice);
       const writing = calls.write(this.#part.fd, slice, this.#written);
       this.#digester.update(slice);

@@ -63,7 +63,12 @@ export class PruneCandidates {
   }
 
   /** Least recently used first, until the rest is at most `maxSize` bytes; changes nothing. */
-  choose(maxSize: number, options: PruneOptions, holds: Holds): PruneChoice {
+  async choose(
+    maxSize: number,
+    options: PruneOptions,
+    holds: Holds,
+    pause: () => Promise<void> | undefined,
+  ): Promise<PruneChoice> {
     const now = Date.now();
     const tooOld = now - (options.maxAgeMs ?? Number.POSITIVE_INFINITY);
     const tooYoung = now - (options.minAgeMs ?? Number.NEGATIVE_INFINITY);
@@ -98,12 +103,14 @@ export class PruneCandidates {
     const singles = this.#singles();
     const usedMs = (unit: number) =>
       unit < singles.length ? this.table.usedMsAt(singles[unit] ?? 0) : (roots[unit - singles.length]?.usedMs ?? 0);
-    for (const unit of inTimeOrder(singles.length + roots.length, usedMs)) {
-      if ((remaining <= maxSize && usedMs(unit) >= tooOld) || usedMs(unit) > tooYoung) break;
-      const single = singles[unit];
-      const root = roots[unit - singles.length];
-      if (single !== undefined) take(this.table.digestAt(single), single);
-      else if (root !== undefined) takeRoot(root);
+    for await (const group of inTimeOrder(singles.length + roots.length, usedMs, pause)) {
+      for (const unit of group) {
+        if ((remaining <= maxSize && usedMs(unit) >= tooOld) || usedMs(unit) > tooYoung) return chosen;
+        const single = singles[unit];
+        const root = roots[unit - singles.length];
+        if (single !== undefined) take(this.table.digestAt(single), single);
+        else if (root !== undefined) takeRoot(root);
+      }
     }
     return chosen;
   }

@@ -107,7 +107,9 @@ class Pruning {
   }
 
   async #round(candidates: PruneCandidates): Promise<void> {
-    const chosen = candidates.choose(this.#maxSize, this.#options, this.#holds());
+    const chosen = await candidates.choose(this.#maxSize, this.#options, this.#holds(), () =>
+      this.#parts.store.slices.pause(),
+    );
     this.#announced.rest();
     const first: number[] = [];
     for (const root of chosen.roots) {

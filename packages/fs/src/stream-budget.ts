@@ -1,6 +1,6 @@
-const budgetBytes = 16 * 1024 * 1024;
+const budgetBytes = 8 * 1024 * 1024;
 const largestChunk = 1024 * 1024;
-const smallestChunk = 64 * 1024;
+const smallestChunk = 32 * 1024;
 
 /** Buffers shrink as streams grow, so that memory does not follow their number. */
 export class StreamBudget {

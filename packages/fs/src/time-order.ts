@@ -2,18 +2,27 @@ const buckets = 4096;
 const sortable = 4096;
 
 /**
- * The numbers 0 to `count` - 1 by their times, earliest first, sorted only as far as they are asked for: by histogram, and within a
- * bucket when it is reached.
+ * The numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted only when they are asked for: by histogram,
+ * then within a bucket. `pause` is awaited between steps that are short at a million, so that others get their turn.
  */
-export function* inTimeOrder(count: number, timeMsAt: (index: number) => number): Generator<number, void, undefined> {
+export async function* inTimeOrder(
+  count: number,
+  timeMsAt: (index: number) => number,
+  pause: () => Promise<void> | undefined,
+): AsyncGenerator<Uint32Array, void, undefined> {
   const all = new Uint32Array(count);
   for (let index = 0; index < count; index++) all[index] = index;
-  yield* ordered(all, timeMsAt);
+  yield* ordered(all, timeMsAt, pause);
 }
 
-function* ordered(indices: Uint32Array, timeMsAt: (index: number) => number): Generator<number, void, undefined> {
+async function* ordered(
+  indices: Uint32Array,
+  timeMsAt: (index: number) => number,
+  pause: () => Promise<void> | undefined,
+): AsyncGenerator<Uint32Array, void, undefined> {
+  await pause();
   if (indices.length <= sortable) {
-    yield* indices.sort((a, b) => timeMsAt(a) - timeMsAt(b));
+    yield indices.sort((a, b) => timeMsAt(a) - timeMsAt(b));
     return;
   }
   let earliest = Number.POSITIVE_INFINITY;
@@ -24,15 +33,19 @@ function* ordered(indices: Uint32Array, timeMsAt: (index: number) => number): Ge
     if (time > latest) latest = time;
   }
   if (earliest === latest) {
-    yield* indices;
+    for (let from = 0; from < indices.length; from += sortable) yield indices.subarray(from, from + sortable);
     return;
   }
+  await pause();
   const scale = (buckets - 1) / (latest - earliest);
   const bucketOf = (index: number) => Math.floor((timeMsAt(index) - earliest) * scale);
-  const ends = new Uint32Array(buckets + 1);
-  for (const index of indices) ends[bucketOf(index) + 1] = (ends[bucketOf(index) + 1] ?? 0) + 1;
-  for (let bucket = 1; bucket <= buckets; bucket++) ends[bucket] = (ends[bucket] ?? 0) + (ends[bucket - 1] ?? 0);
-  const starts = ends.slice(0, buckets);
+  const starts = new Uint32Array(buckets + 1);
+  for (const index of indices) {
+    const after = bucketOf(index) + 1;
+    starts[after] = (starts[after] ?? 0) + 1;
+  }
+  for (let bucket = 1; bucket <= buckets; bucket++) starts[bucket] = (starts[bucket] ?? 0) + (starts[bucket - 1] ?? 0);
+  await pause();
   const next = starts.slice();
   const grouped = new Uint32Array(indices.length);
   for (const index of indices) {
@@ -42,7 +55,7 @@ function* ordered(indices: Uint32Array, timeMsAt: (index: number) => number): Ge
     next[bucket] = at + 1;
   }
   for (let bucket = 0; bucket < buckets; bucket++) {
-    const group = grouped.subarray(starts[bucket], ends[bucket + 1]);
-    if (group.length > 0) yield* ordered(group, timeMsAt);
+    const group = grouped.subarray(starts[bucket], starts[bucket + 1]);
+    if (group.length > 0) yield* ordered(group, timeMsAt, pause);
   }
 }
