@@ -350,10 +350,11 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   /** The sequence up to which the given share of all facts lies. */
   async #sequenceAt(share: number, options: Cancellable): Promise<number> {
     const storage = await this.#open();
-    const sample: number[] = [];
+    const sample = new Float64Array(sampleSize);
     let seen = 0;
     for (const chunk of storage.chunks(chunkSize)) {
       for (const { sequence } of chunk) {
+        // So each fact is as likely to be in the sample as any other, however many there are.
         const place = seen < sampleSize ? seen : Math.floor(Math.random() * (seen + 1));
         if (place < sampleSize) sample[place] = sequence;
         seen++;
@@ -361,21 +362,26 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       await nextTurn();
       this.#assertUsable(options);
     }
-    sample.sort((a, b) => a - b);
-    return sample[Math.ceil(share * sample.length) - 1] ?? 0;
+    const sorted = sample.subarray(0, Math.min(seen, sampleSize)).sort();
+    return sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
   }
 
   async #removeWhere(options: Cancellable, goes: (fact: BlobFact) => boolean): Promise<number> {
     const storage = await this.#open();
+    let going: BlobFact[] = [];
     let removed = 0;
+    const remove = async () => {
+      const facts = going;
+      going = [];
+      removed += await this.#write((rows) => facts.filter((fact) => removeFact(rows, fact)).length);
+    };
     for (const chunk of storage.chunks(chunkSize)) {
-      const going = chunk.filter(goes);
-      if (going.length > 0) {
-        removed += await this.#write((rows) => going.filter((fact) => removeFact(rows, fact)).length);
-      }
+      going.push(...chunk.filter(goes));
+      if (going.length >= chunkSize) await remove();
       await nextTurn();
       this.#assertUsable(options);
     }
+    if (going.length > 0) await remove();
     return removed;
   }
 }
