@@ -33,7 +33,7 @@ export interface BlobInfoCacheOptions {
 
 const dayMs = 24 * 60 * 60 * 1000;
 const maxTextLength = 1024 * 1024;
-const chunkSize = 500;
+const chunkSize = 250;
 /** Facts whose ages are looked at to find the oldest; with fewer than this many, the cut is exact. */
 const sampleSize = 65_536;
 
