@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Cancellable } from "@mote/core";
-import { writeFailed } from "./file-error.js";
+import { closedError, writeFailed } from "./file-error.js";
 import { LayoutDestination } from "./layout-destination.js";
 import { type TarContent, tarChunks } from "./tar-file.js";
 import { writeWholeFile } from "./whole-file.js";
@@ -14,6 +14,7 @@ import { writeWholeFile } from "./whole-file.js";
 export class ArchiveStaging implements AsyncDisposable {
   /** Of the archive. */
   readonly path: string;
+  #closed = false;
   #staged: { readonly dir: string; readonly layout: LayoutDestination } | undefined;
 
   constructor(file: string) {
@@ -25,8 +26,9 @@ export class ArchiveStaging implements AsyncDisposable {
     return this.#staged && join(this.#staged.dir, "layout");
   }
 
-  /** Made when it is first asked for. @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  /** Made when it is first asked for. @throws MOTE_CLOSED · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   get layout(): LayoutDestination {
+    if (this.#closed) throw closedError(this.path);
     this.#staged ??= stageBeside(this.path);
     return this.#staged.layout;
   }
@@ -36,10 +38,15 @@ export class ArchiveStaging implements AsyncDisposable {
     if (this.#staged === undefined) return;
     const temporary = join(this.#staged.dir, "archive");
     await writeWholeFile(this.path, tarChunks(files, options), { temporary, signal: options.signal });
-    await this[Symbol.asyncDispose]();
+    await this.#discard();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#discard();
+  }
+
+  async #discard(): Promise<void> {
     const staged = this.#staged;
     this.#staged = undefined;
     if (staged !== undefined) await rm(staged.dir, { recursive: true, force: true });

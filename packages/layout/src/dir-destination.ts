@@ -12,7 +12,7 @@ import {
   verifyChunks,
 } from "@mote/core";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
-import { errorNumber, readFailed, writeFailed } from "./file-error.js";
+import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.js";
 import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
 
 /**
@@ -24,6 +24,7 @@ export class DirDestination implements ContentDestination {
   readonly #dir: string;
   /** Whether the image was begun here, and whether the folder was made for it. */
   #begun = false;
+  #closed = false;
   #made = false;
 
   constructor(dir: string) {
@@ -80,6 +81,7 @@ export class DirDestination implements ContentDestination {
 
   /** Takes away the folder that was made here, if nothing came to be in it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     if (!this.#begun) return;
     this.#begun = false;
     try {
@@ -110,6 +112,7 @@ export class DirDestination implements ContentDestination {
   }
 
   #assertOwnOrEmpty(): void {
+    if (this.#closed) throw closedError(this.#dir);
     try {
       assertDirVersion(readFileSync(join(this.#dir, "version"), "utf8"), this.#dir);
     } catch (error) {

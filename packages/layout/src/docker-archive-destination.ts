@@ -41,8 +41,8 @@ export class DockerArchiveDestination implements ContentDestination {
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
-  blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
-    return this.#staging.layout.blob(descriptor, chunks, options);
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
+    await this.#staging.layout.blob(descriptor, chunks, options);
   }
 
   /** @throws MOTE_UNSUPPORTED_FORMAT for an index · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */

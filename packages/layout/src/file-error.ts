@@ -40,3 +40,7 @@ export function readFailed(error: unknown, path: string): MoteError {
     details: { path },
   });
 }
+
+export function closedError(path: string): MoteError {
+  return new MoteError("MOTE_CLOSED", `the destination ${path} is closed`, { details: { path } });
+}

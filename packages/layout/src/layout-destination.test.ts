@@ -16,6 +16,7 @@ import { type Descriptor, digestBytes, MoteError, mediaTypes } from "@mote/core"
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LayoutDestination } from "./layout-destination.js";
 import { LayoutSource } from "./layout-source.js";
+import { OciArchiveDestination } from "./oci-archive-destination.js";
 
 let dir: string;
 let layout: string;
@@ -115,6 +116,17 @@ describe("a layout as destination", () => {
     other.linkable(helloDescriptor);
     await other[Symbol.asyncDispose]();
     expect(readdirSync(empty)).toEqual([]);
+  });
+
+  it("closed takes nothing more", async () => {
+    await destination[Symbol.asyncDispose]();
+    expect(await codeOf(destination.has(helloDescriptor))).toBe("MOTE_CLOSED");
+    expect(await codeOf(destination.blob(helloDescriptor, chunks(hello)))).toBe("MOTE_CLOSED");
+    expect(await codeOf(destination.tag("v1", helloDescriptor))).toBe("MOTE_CLOSED");
+    const archive = new OciArchiveDestination(join(dir, "archive.tar"));
+    await archive[Symbol.asyncDispose]();
+    expect(await codeOf(archive.blob(helloDescriptor, chunks(hello)))).toBe("MOTE_CLOSED");
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   it("stops at an abort with its reason", async () => {

@@ -23,7 +23,7 @@ import {
   parseDigest,
   verifyChunks,
 } from "@mote/core";
-import { errorNumber, readFailed, writeFailed } from "./file-error.js";
+import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.js";
 import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
 import { blobPath, indexPath, markerPath } from "./layout-paths.js";
 import { FolderFiles } from "./named-files.js";
@@ -42,6 +42,7 @@ export class LayoutDestination implements ContentDestination {
   readonly #dir: string;
   /** Whether the layout was begun here, and the topmost folder that was made for it. */
   #begun = false;
+  #closed = false;
   #made: string | undefined;
   #checked = false;
 
@@ -103,6 +104,7 @@ export class LayoutDestination implements ContentDestination {
 
   /** Takes away the folders and the empty index that were made here, if nothing came to be in them. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     if (!this.#begun) return;
     this.#begun = false;
     const kept = this.#made === undefined ? this.#dir : dirname(this.#made);
@@ -150,6 +152,7 @@ export class LayoutDestination implements ContentDestination {
   }
 
   #assertLayoutOrEmpty(): void {
+    if (this.#closed) throw closedError(this.#dir);
     if (this.#checked) return;
     try {
       checkImageLayout(readFileSync(markerPath(this.#dir)), this.#dir);

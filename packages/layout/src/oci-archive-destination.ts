@@ -30,18 +30,18 @@ export class OciArchiveDestination implements ContentDestination {
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
-  blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
-    return this.#staging.layout.blob(descriptor, chunks, options);
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
+    await this.#staging.layout.blob(descriptor, chunks, options);
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
-  manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void> {
-    return this.#staging.layout.manifest(descriptor, bytes, options);
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void> {
+    await this.#staging.layout.manifest(descriptor, bytes, options);
   }
 
   /** @throws MOTE_NOT_FOUND where the manifest was not put here · MOTE_INVALID_NAME */
-  tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
-    return this.#staging.layout.tag(name, descriptor, options);
+  async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
+    await this.#staging.layout.tag(name, descriptor, options);
   }
 
   /** @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
