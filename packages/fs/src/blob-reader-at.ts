@@ -1,7 +1,7 @@
 import type { Cancellable, Digest, MoteReaderAt } from "@mote/core";
 import type { BlobStore, OpenBlob } from "./blob-store.js";
 import { smallBytes } from "./blob-writer.js";
-import { type CheckedParts, checkedParts } from "./chunk-digests.js";
+import { type CheckedParts, checkedParts } from "./checked-parts.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";

@@ -9,7 +9,7 @@ import {
 } from "@mote/core";
 import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { smallBytes } from "./blob-writer.js";
-import { type CheckedParts, checkedParts } from "./chunk-digests.js";
+import { type CheckedParts, checkedParts } from "./checked-parts.js";
 import { FileChunks } from "./file-chunks.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";

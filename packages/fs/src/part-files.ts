@@ -20,7 +20,7 @@ export interface PartFile {
 }
 
 /** A file whose owner gave it up on purpose: anybody may take it over at once. */
-export const nobody: ProcessIdentity = "0-0-0-0";
+const nobody: ProcessIdentity = "0-0-0-0";
 
 /** Of an owner that cannot be asked, a file untouched for this long counts as left behind. */
 const foreignSilenceMs = 60 * 60 * 1000;

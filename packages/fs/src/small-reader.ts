@@ -1,7 +1,7 @@
 import { type Digest, digestAlgorithm, digestBytes, type MoteInfo, type MoteReader, mediaTypes } from "@mote/core";
 import type { ReaderStart } from "./blob-reader.js";
 import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
-import { checkedParts } from "./chunk-digests.js";
+import { checkedParts } from "./checked-parts.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";
 

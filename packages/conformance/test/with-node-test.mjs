@@ -1,0 +1,12 @@
+/** The suites under another runner than vitest, with the least `expect` that they may ask for. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { moteCacheSuite } from "@mote/conformance";
+import { NilCache } from "@mote/core";
+
+const expect = (actual) => ({
+  toBe: (expected) => assert.ok(Object.is(actual, expected), `${actual} is not ${expected}`),
+  toEqual: (expected) => assert.deepEqual(actual, expected),
+});
+
+moteCacheSuite({ describe, it, expect }, () => new NilCache(), { keeps: false });
