@@ -50,6 +50,7 @@ const advice: Readonly<Record<string, string>> = {
   MOTE_UNREACHABLE: "check the name and the port; a registry without TLS wants --plain-http",
   MOTE_UNWRITABLE: "choose another folder with --cache DIR, or mend the permissions",
   MOTE_NO_SPACE: "free space, for instance with `mote prune --max-size 1GB`",
+  MOTE_EXISTS: "--force replaces files",
   MOTE_CORRUPT: "run `mote verify` to find and set aside what is damaged",
 };
 

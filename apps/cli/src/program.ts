@@ -73,7 +73,7 @@ export function createProgram(parts: ProgramParts): Command {
     .addOption(referrers)
     .addOption(concurrency)
     .option("--artifact-type <type>", "of files: what the artifact is, such as application/vnd.acme.model")
-    .option("--annotation <key=value>", "of files: a note in the manifest; may be repeated", gather, [])
+    .option("--annotation <key=value>", "of files: a note in the manifest; may be repeated", gather)
     .action(async (places, options) => (await import("./commands/push.js")).push(context(), places, options));
 
   program
@@ -164,7 +164,7 @@ export function createProgram(parts: ProgramParts): Command {
 }
 
 /** The values of an option that may be repeated. */
-function gather(value: string, before: readonly string[]): readonly string[] {
+function gather(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

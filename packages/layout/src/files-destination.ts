@@ -13,7 +13,7 @@ import {
   verifyChunks,
 } from "@mote/core";
 import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
-import { errorNumber, writeFailed } from "./file-error.js";
+import { closedError, errorNumber, writeFailed } from "./file-error.js";
 import { inTheWay, isFileOf, lookAt, otherFile, placeTree } from "./files-placing.js";
 import { unpackTar } from "./unpack-tar.js";
 import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
@@ -44,6 +44,7 @@ export class FilesDestination implements ContentDestination {
   /** The hidden folder, and the topmost folder that was made for it. */
   #staging: string | undefined;
   #made: string | undefined;
+  #isClosed = false;
 
   constructor(dir: string, options: FilesDestinationOptions = {}) {
     this.#dir = resolve(dir);
@@ -71,6 +72,7 @@ export class FilesDestination implements ContentDestination {
 
   async has({ digest, size }: Descriptor, options: Cancellable = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
+    this.#assertOpen();
     if (this.#present.has(parseDigest(digest))) return true;
     if (this.#staging === undefined) return false;
     return (await lookAt(join(this.#staging, digestEncoded(digest))))?.size === size;
@@ -90,17 +92,21 @@ export class FilesDestination implements ContentDestination {
 
   /** Reads which blobs are files, and their names. @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_INVALID_MANIFEST */
   async manifest({ mediaType }: Descriptor, bytes: Uint8Array): Promise<void> {
+    this.#assertOpen();
     this.#files.push(...artifactFiles(parseManifest(bytes, mediaType)));
   }
 
   /** A plain folder has no names for manifests. */
-  async tag(): Promise<void> {}
+  async tag(): Promise<void> {
+    this.#assertOpen();
+  }
 
   /**
    * Unpacks what is to be unpacked, and then gives everything its name.
    * @throws MOTE_EXISTS before anything has · MOTE_INVALID_ARCHIVE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
    */
   async commit(options: Cancellable = {}): Promise<void> {
+    this.#assertOpen();
     const coming = this.#files.filter(({ descriptor }) => !this.#present.has(descriptor.digest));
     if (coming.length === 0) return;
     const staging = this.#begin();
@@ -123,6 +129,7 @@ export class FilesDestination implements ContentDestination {
 
   /** Takes away the hidden folder, and the folders that were made in vain. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     const staging = this.#staging;
     this.#staging = undefined;
     if (staging !== undefined) await rm(staging, { recursive: true, force: true });
@@ -144,7 +151,12 @@ export class FilesDestination implements ContentDestination {
     await attempt(chmod(target, 0o666 & ~process.umask()), target);
   }
 
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError(this.#dir);
+  }
+
   #begin(): string {
+    this.#assertOpen();
     if (this.#staging !== undefined) return this.#staging;
     try {
       this.#made = mkdirSync(this.#dir, { recursive: true });
@@ -154,8 +166,9 @@ export class FilesDestination implements ContentDestination {
       this.#staging = staging;
       return staging;
     } catch (error) {
-      const number = errorNumber(error);
-      if (number === "EEXIST" || number === "ENOTDIR") throw inTheWay(this.#dir, "no folder, or below what is none");
+      // Of a link that leads nowhere, ENOENT.
+      const isOther = ["EEXIST", "ENOTDIR", "ENOENT"].includes(errorNumber(error) ?? "");
+      if (isOther) throw inTheWay(this.#dir, "no folder, or below what is none");
       throw writeFailed(error, this.#dir);
     }
   }

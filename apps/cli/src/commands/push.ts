@@ -11,7 +11,7 @@ interface PushOptions {
   readonly withReferrers?: boolean;
   readonly concurrency?: string;
   readonly artifactType?: string;
-  readonly annotation: readonly string[];
+  readonly annotation?: readonly string[];
 }
 
 /** One image, given with its transport, or files and folders, given as paths; and where they go. */
@@ -22,7 +22,7 @@ export async function push(context: Context, places: readonly string[], options:
   const image = sources.find(hasTransport);
   if (image === undefined) return pushFiles(context, sources, destination, options);
   if (sources.length > 1) throw new UsageError(`push moves one image, or files: ${image} is an image among others`);
-  if (options.artifactType !== undefined || options.annotation.length > 0) {
+  if (options.artifactType !== undefined || options.annotation !== undefined) {
     throw new UsageError("--artifact-type and --annotation are for files; an image has its own");
   }
   return pull(context, image, destination, options);
@@ -42,7 +42,7 @@ async function pushFiles(
   if (artifactType !== undefined && !isMediaType(artifactType)) {
     throw new UsageError(`--artifact-type ${artifactType}: wants a media type, such as application/vnd.acme.model`);
   }
-  const annotations = Object.fromEntries(options.annotation.map(parseAnnotation));
+  const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
   const concurrency = options.concurrency === undefined ? undefined : parseConcurrency(options.concurrency);
   const files = paths.map(readFileArgument);
   await using mote = await openHouse(context, { cacheOptional: true });

@@ -1,0 +1,72 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { FilesDestination, FilesSource, LayoutDestination, LayoutSource } from "../src/index.js";
+import { carry, makeTree, readTree, type Tree } from "./file-trees.js";
+
+const run = promisify(execFile);
+const hasOras = (() => {
+  try {
+    execFileSync("oras", ["version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+const titled = (title: string) => (hasOras ? title : `SKIPPED: install oras (https://oras.land): ${title}`);
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "mote-oras-"));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const tree: Tree = {
+  "data/a": { file: "one" },
+  "data/empty": { folder: true },
+  "data/link": { link: "a" },
+  "data/run": { program: "two" },
+  [`data/${"長".repeat(60)}/b`]: { file: "three" },
+  "model.bin": { file: "weights" },
+  nothing: { file: "" },
+};
+const titles = ["model.bin", "nothing", "data"];
+
+it.skipIf(!hasOras)(titled("oras brings back the files that were packed here"), async () => {
+  makeTree(join(dir, "from"), tree);
+  await using source = new FilesSource(titles.map((title) => ({ path: join(dir, "from", title), title })));
+  await using layout = new LayoutDestination(join(dir, "layout"));
+  await carry(source, layout);
+  mkdirSync(join(dir, "into"));
+  await run("oras", ["pull", "--oci-layout", `${join(dir, "layout")}:1`], { cwd: join(dir, "into") });
+  expect(readTree(join(dir, "into"))).toEqual(tree);
+});
+
+it.skipIf(!hasOras)(
+  titled("the files that oras packed are brought back here, also those of a whole folder"),
+  async () => {
+    makeTree(join(dir, "from"), tree);
+    for (const [tag, packed] of [
+      ["some", titles],
+      ["all", ["."]],
+    ] as const) {
+      const target = `${join(dir, "layout")}:${tag}`;
+      await run("oras", ["push", "--oci-layout", target, ...packed], { cwd: join(dir, "from") });
+      const content = new LayoutSource(join(dir, "layout"));
+      const destination = new FilesDestination(join(dir, tag));
+      await carry(
+        {
+          resolve: () => content.resolve(tag),
+          manifest: (descriptor) => content.manifest(descriptor),
+          blob: (descriptor) => content.blob(descriptor),
+        },
+        destination,
+      );
+      await destination[Symbol.asyncDispose]();
+      expect(readTree(join(dir, tag))).toEqual(tree);
+    }
+  },
+);
