@@ -133,3 +133,42 @@ it("wherever the source breaks off, nothing wrong is left behind, and the next a
     { numRuns: 150 },
   );
 });
+
+it("whoever of several gives up, and whenever, the others arrive, and nobody is told another's reason", async () => {
+  const leaving = fc.array(fc.option(fc.nat(12), { nil: undefined }), { minLength: 2, maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(shape, leaving, async (chosen, leaveAfter) => {
+      const { source, cache, refs, concurrency } = build(chosen);
+      let seen = 0;
+      const callers = leaveAfter.map((after, number) => ({
+        after,
+        controller: new AbortController(),
+        reason: new Error(`caller ${number} has had enough`),
+        destination: new MemoryDestination(),
+      }));
+      source.gate = async () => {
+        seen += 1;
+        for (const { after, controller, reason } of callers) if (after === seen) controller.abort(reason);
+        await new Promise((resolve) => setImmediate(resolve));
+      };
+      const outcomes = await Promise.all(
+        callers.map(({ destination, controller }) =>
+          transfer({ source, cache, destination, refs, concurrency, signal: controller.signal }).then(
+            () => "arrived",
+            (error: unknown) => error,
+          ),
+        ),
+      );
+      for (const [number, { destination, controller, reason }] of callers.entries()) {
+        const arrived = outcomes[number] === "arrived";
+        if (!arrived) expect([outcomes[number], controller.signal.aborted]).toEqual([reason, true]);
+        if (arrived) await expectWhole(source, destination);
+        else expect([...destination.tags]).toEqual([]);
+        expect(await destination.isWhole()).toBe(true);
+        expect(destination.openStreams).toBe(0);
+      }
+      expect(cache.openWriters).toBe(0);
+    }),
+    { numRuns: 200 },
+  );
+});
