@@ -6,10 +6,18 @@ import { fileURLToPath } from "node:url";
 const script = fileURLToPath(new URL("child.mjs", import.meta.url));
 const built = fileURLToPath(new URL("../dist/index.js", import.meta.url));
 
+export interface ChildOptions {
+  /** The verb's further arguments. */
+  readonly args?: readonly (string | number)[];
+  /** A command to run it under. */
+  readonly under?: readonly string[];
+}
+
 /** Another process at work on the file; it runs what was built. */
-export function startChild(...args: (string | number)[]): ChildProcess {
+export function startChild(verb: string, path: string, { args = [], under = [] }: ChildOptions = {}): ChildProcess {
   if (!existsSync(built)) throw new Error("run pnpm build first: the child processes use dist");
-  return spawn(process.execPath, [script, ...args.map(String)], { stdio: ["pipe", "pipe", "inherit"] });
+  const [command = process.execPath, ...rest] = [...under, process.execPath, script, verb, path, ...args.map(String)];
+  return spawn(command, rest, { stdio: ["pipe", "pipe", "inherit"] });
 }
 
 export interface Use {
@@ -24,7 +32,7 @@ export interface Use {
 
 /** What a process made of the file: looks up the seed's facts, records `count` of its own, and looks them up. */
 export async function useInChild(path: string, name = "own", count = 20): Promise<Use> {
-  const child = startChild("use", path, name, count);
+  const child = startChild("use", path, { args: [name, count] });
   const ended = endOf(child);
   let use: Use | undefined;
   for await (const line of linesOf(child)) use = JSON.parse(line);

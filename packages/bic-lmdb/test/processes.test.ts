@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -8,6 +9,34 @@ import { digestOf } from "./seed.js";
 
 const folder = mkdtempSync(join(tmpdir(), "mote-bic-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const canTrace = spawnSync("strace", ["-V"]).status === 0;
+
+it.skipIf(!canTrace)(
+  `a record is on disk before it is acknowledged${canTrace ? "" : " (skipped: install strace)"}`,
+  async () => {
+    const log = join(folder, "trace");
+    const trace = ["strace", "-f", "-o", log, "-e", "trace=fdatasync,fsync,write"];
+    const child = startChild("serve", join(folder, "traced", "bic.lmdb"), { under: trace });
+    const ended = endOf(child);
+    let answers = 0;
+    child.stdin?.write("first\n");
+    for await (const _ of linesOf(child)) {
+      if (++answers === 3) break;
+      child.stdin?.write(`${answers}\n`);
+    }
+    child.stdin?.end();
+    expect(await ended).toBe(0);
+    const calls = readFileSync(log, "utf8").split("\n");
+    const acknowledged = calls.flatMap((call, at) => (call.includes("recorded") ? [at] : []));
+    expect(acknowledged.length).toBe(3);
+    let from = 0;
+    for (const at of acknowledged) {
+      expect(calls.slice(from, at).some((call) => /f(data)?sync\(\d+\) += 0/.test(call))).toBe(true);
+      from = at;
+    }
+  },
+);
 
 describe("several processes", () => {
   it("see each other's records at the next look-up", async () => {
@@ -70,7 +99,7 @@ describe("several processes", () => {
     const path = join(folder, "killed", "bic.lmdb");
     let next = 0;
     for (let round = 0; round < 100; round++) {
-      const child = startChild("record", path, next);
+      const child = startChild("record", path, { args: [next] });
       const ended = endOf(child);
       const enough = next + 1 + Math.floor(Math.random() * 20);
       for await (const line of linesOf(child)) {
