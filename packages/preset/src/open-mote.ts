@@ -245,8 +245,18 @@ class Wired implements OpenMote {
   ): Promise<TransferReport> {
     const { transfer } = await import("@mote/transfer");
     const { cache, bic } = this;
+    const openSource = (ref: Ref) => this.#places.source(ref);
     try {
-      return await transfer({ ...options, source, destination, cache, bic, refCodec, logger: this.#logger });
+      return await transfer({
+        ...options,
+        source,
+        destination,
+        cache,
+        bic,
+        refCodec,
+        openSource,
+        logger: this.#logger,
+      });
     } finally {
       await source[Symbol.asyncDispose]?.();
       await destination?.[Symbol.asyncDispose]?.();
