@@ -23,8 +23,5 @@ export function withKnownNames(source: ContentSource, name: string, tags: TagSto
       await source[Symbol.asyncDispose]?.();
     },
     ...(source.referrers ? { referrers: source.referrers.bind(source) } : {}),
-    async [Symbol.asyncDispose]() {
-      await source[Symbol.asyncDispose]?.();
-    },
   };
 }
