@@ -1,6 +1,15 @@
 import { createHash } from "node:crypto";
 import type { BlobFact, Digest, DigestRow, FactCounts, FactRows, Place, Sighting } from "@mote/core";
 import type { Database } from "lmdb";
+import {
+  type NewestRow,
+  readDigestRow,
+  readNewest,
+  readSighting,
+  writeDigestRow,
+  writeNewest,
+  writeSighting,
+} from "./fact-bytes.js";
 import { RowReader, RowWriter } from "./row-bytes.js";
 
 /** The first byte of a key tells what the row holds. */
@@ -13,9 +22,6 @@ const rowKind = { scope: 2, digest: 3, form: 4, newest: 5, older: 6 } as const;
 const newestCount = 16;
 
 const nothing = Buffer.from([0]);
-const hasPair = 1;
-const hasTransformer = 2;
-const isImplied = 4;
 
 /** Transport and scope, which stand in keys by a hash. */
 interface Scope {
@@ -23,13 +29,6 @@ interface Scope {
   readonly scope: string;
   readonly hash: Buffer;
   isWritten: boolean;
-}
-
-interface NewestRow {
-  /** Whether there may be older ones, in rows of their own. */
-  more: boolean;
-  /** Newest first. */
-  readonly sightings: Sighting[];
 }
 
 export type Counts = { -readonly [Kind in keyof FactCounts]: number };
@@ -65,16 +64,7 @@ export class LmdbRows implements FactRows {
       this.#db.removeSync(key);
       return;
     }
-    const bytes = this.#row.clear();
-    bytes.byte(
-      (pair === undefined ? 0 : hasPair) |
-        (pair?.implied ? isImplied : 0) |
-        (transformer === undefined ? 0 : hasTransformer),
-    );
-    if (pair !== undefined) bytes.number(pair.sequence).number(pair.lastSeenMs).digest(pair.untransformed);
-    if (transformer !== undefined) {
-      bytes.number(transformer.sequence).number(transformer.lastSeenMs).text(transformer.name);
-    }
+    const bytes = writeDigestRow(this.#row.clear(), after);
     this.#db.putSync(key, bytes.bytes);
   }
 
@@ -176,8 +166,7 @@ export class LmdbRows implements FactRows {
       this.#db.removeSync(key);
       return;
     }
-    const bytes = this.#row.clear().byte(more ? 1 : 0);
-    for (const sighting of sightings) writeSighting(bytes, sighting);
+    const bytes = writeNewest(this.#row.clear(), { more, sightings });
     this.#db.putSync(key, bytes.bytes);
   }
 
@@ -274,44 +263,6 @@ const maxRememberedScopes = 1000;
 /** JSON writes every text in well-formed characters, and keeps the two apart. */
 function scopeText({ transport, scope }: Place): string {
   return JSON.stringify([transport, scope]);
-}
-
-function readDigestRow(reader: RowReader): DigestRow {
-  const flags = reader.byte();
-  const pair = flags & hasPair ? readPair(reader, (flags & isImplied) !== 0) : undefined;
-  if ((flags & hasTransformer) === 0) return pair === undefined ? {} : { pair };
-  const transformer = { sequence: reader.number(), lastSeenMs: reader.number(), name: reader.text() };
-  return pair === undefined ? { transformer } : { pair, transformer };
-}
-
-function readPair(reader: RowReader, implied: boolean): NonNullable<DigestRow["pair"]> {
-  const pair = { sequence: reader.number(), lastSeenMs: reader.number(), untransformed: reader.digest() };
-  return implied ? { ...pair, implied } : pair;
-}
-
-function readNewest(bytes: Buffer): NewestRow {
-  const reader = new RowReader(bytes);
-  const more = reader.byte() === 1;
-  const sightings: Sighting[] = [];
-  while (!reader.atEnd) sightings.push(readSighting(reader));
-  return { more, sightings };
-}
-
-function readSighting(reader: RowReader): Sighting {
-  return {
-    sequence: reader.number(),
-    lastSeenMs: reader.number(),
-    gone: reader.byte() === 1,
-    location: reader.text(),
-  };
-}
-
-function writeSighting(bytes: RowWriter, { sequence, lastSeenMs, gone, location }: Sighting): RowWriter {
-  return bytes
-    .number(sequence)
-    .number(lastSeenMs)
-    .byte(gone ? 1 : 0)
-    .text(location);
 }
 
 /** The end of all keys that begin with `prefix`: no such key has 0xff in every byte. */

@@ -1,4 +1,4 @@
-import { applyFact, removeFact } from "./apply-fact.js";
+import { applyFact } from "./apply-fact.js";
 import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
 import type {
   BlobInfoCache,
@@ -11,9 +11,10 @@ import type {
 import type { Cancellable } from "./cancellable.js";
 import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
+import { countAll, type ExpiringFacts, removeAged, removeOldest } from "./fact-expiry.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
 import type { FactRows } from "./fact-rows.js";
-import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
+import type { FactStorage, SequenceClock } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
 import { type Logger, silentLogger } from "./logger.js";
 import { nextTurn } from "./next-turn.js";
@@ -34,8 +35,6 @@ export interface BlobInfoCacheOptions {
 const dayMs = 24 * 60 * 60 * 1000;
 const maxTextLength = 1024 * 1024;
 const chunkSize = 250;
-/** Facts whose ages are looked at to find the oldest; with fewer than this many, the cut is exact. */
-const sampleSize = 65_536;
 
 /**
  * A blob-info cache over any `FactStorage`. Records made in one turn of the event loop share a transaction; a record's promise
@@ -195,7 +194,11 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const maxAgeMs = checkBound("maxAgeMs", options.maxAgeMs);
     const maxFacts = checkBound("maxFacts", options.maxFacts);
     this.#assertUsable(options);
-    return (await this.#removeAged(maxAgeMs, options)) + (await this.#removeOldest(maxFacts, options));
+    const facts = this.#facts(options);
+    const nowMs = this.#now();
+    const bounds = { seenMs: nowMs - maxAgeMs, absentMs: nowMs - this.#absenceMs };
+    const aged = maxAgeMs === Number.POSITIVE_INFINITY ? 0 : await removeAged(facts, bounds);
+    return aged + (await removeOldest(facts, maxFacts));
   }
 
   async statistics(options: Cancellable = {}): Promise<BlobInfoStatistics> {
@@ -326,72 +329,25 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   async #sweep(): Promise<void> {
     const storage = await this.#open();
     if (countAll(storage.counts()) <= this.#maxFacts) return;
-    const removed = await this.#removeOldest(Math.floor(this.#maxFacts * 0.9), {});
+    const removed = await removeOldest(this.#facts({}), Math.floor(this.#maxFacts * 0.9));
     this.#logger.debug("the oldest facts were forgotten", { removed });
   }
 
-  async #removeAged(maxAgeMs: number, options: Cancellable): Promise<number> {
-    if (maxAgeMs === Number.POSITIVE_INFINITY) return 0;
-    const nowMs = this.#now();
-    return this.#removeWhere(options, (fact) => {
-      if (fact.fact === "location") return fact.lastSeenMs < nowMs - maxAgeMs;
-      return fact.fact === "absence" && fact.lastSeenMs < nowMs - this.#absenceMs;
-    });
-  }
-
-  async #removeOldest(maxFacts: number, options: Cancellable): Promise<number> {
-    const storage = await this.#open();
-    const total = countAll(storage.counts());
-    if (total <= maxFacts) return 0;
-    const cut = await this.#sequenceAt((total - maxFacts) / total, options);
-    return this.#removeWhere(options, (fact) => fact.sequence <= cut);
-  }
-
-  /** The sequence up to which the given share of all facts lies. */
-  async #sequenceAt(share: number, options: Cancellable): Promise<number> {
-    const storage = await this.#open();
-    const sample = new Float64Array(sampleSize);
-    let seen = 0;
-    for (const chunk of storage.chunks(chunkSize)) {
-      for (const { sequence } of chunk) {
-        // So each fact is as likely to be in the sample as any other, however many there are.
-        const place = seen < sampleSize ? seen : Math.floor(Math.random() * (seen + 1));
-        if (place < sampleSize) sample[place] = sequence;
-        seen++;
-      }
-      await nextTurn();
-      this.#assertUsable(options);
-    }
-    const sorted = sample.subarray(0, Math.min(seen, sampleSize)).sort();
-    return sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
-  }
-
-  async #removeWhere(options: Cancellable, goes: (fact: BlobFact) => boolean): Promise<number> {
-    const storage = await this.#open();
-    let going: BlobFact[] = [];
-    let removed = 0;
-    const remove = async () => {
-      const facts = going;
-      going = [];
-      removed += await this.#write((rows) => facts.filter((fact) => removeFact(rows, fact)).length);
+  /** What of expiry needs this cache: it stops when the cache is closed. */
+  #facts(options: Cancellable): ExpiringFacts {
+    return {
+      open: () => this.#open(),
+      write: (change) => this.#write(change),
+      proceed: async () => {
+        await nextTurn();
+        this.#assertUsable(options);
+      },
     };
-    for (const chunk of storage.chunks(chunkSize)) {
-      going.push(...chunk.filter(goes));
-      if (going.length >= chunkSize) await remove();
-      await nextTurn();
-      this.#assertUsable(options);
-    }
-    if (going.length > 0) await remove();
-    return removed;
   }
 }
 
 function isDamage(error: unknown): error is MoteError {
   return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
-}
-
-function countAll({ locations, absences, pairs, transformers }: FactCounts): number {
-  return locations + absences + pairs + transformers;
 }
 
 function checkText(text: string): string {
