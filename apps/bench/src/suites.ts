@@ -1,4 +1,5 @@
 import { bicSuite } from "./bic-facts.js";
+import { engineSuite } from "./cache-engine.js";
 import { cacheSuite } from "./cache-put-get.js";
 import type { Comparison } from "./compare.js";
 import { pullSuite } from "./pull-skopeo.js";
@@ -8,6 +9,7 @@ import { refSuite } from "./ref-parse.js";
 export const suites: Readonly<Record<string, (dir: string | undefined) => AsyncIterable<Comparison>>> = {
   bic: bicSuite,
   cache: cacheSuite,
+  engine: engineSuite,
   pull: pullSuite,
   ref: refSuite,
 };

@@ -24,7 +24,12 @@ export interface VerifyOptions extends Cancellable {
   readonly concurrency?: number | undefined;
   /** Leave damaged motes where they are. Default: they are set aside, out of the readers' way. */
   readonly keepDamaged?: boolean | undefined;
-  readonly onProgress?: ((progress: { readonly motes: number; readonly bytes: number }) => void) | undefined;
+  /** Passes over what an earlier, interrupted run has verified: note the digests that `onProgress` gives. */
+  readonly skip?: ((digest: Digest) => boolean) | undefined;
+  /** After each mote; with how many motes and bytes there were so far. */
+  readonly onProgress?:
+    | ((progress: { readonly digest: Digest; readonly motes: number; readonly bytes: number }) => void)
+    | undefined;
 }
 
 export interface VerifyReport {

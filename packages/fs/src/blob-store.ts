@@ -202,7 +202,9 @@ export class BlobStore {
     beside?: (chunk: Uint8Array) => Promise<void>,
   ): Promise<boolean> {
     const digester = createDigester(digestAlgorithm(digest));
-    const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => this.budget.chunkBytes);
+    const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => this.budget.chunkBytes, {
+      reuse: true,
+    });
     this.budget.enter();
     try {
       for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {

@@ -36,7 +36,7 @@ async function copyIn(store: BlobStore, source: string, mote: Mote, signal: Abor
   try {
     const { size } = checkSource(fs.fstatSync(fd), source, mote);
     await using writer = new BlobWriter(store, { ...mote, size }, { signal });
-    const chunks = new FileChunks(fd, { start: 0, end: size }, () => store.budget.chunkBytes);
+    const chunks = new FileChunks(fd, { start: 0, end: size }, () => store.budget.chunkBytes, { reuse: true });
     try {
       for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) await writer.write(chunk);
     } finally {
@@ -91,7 +91,7 @@ async function renameIn(
 
 async function hashOf(store: BlobStore, fd: number, stats: Stats, mote: Mote, signal: AbortSignal | undefined) {
   const digester = createDigester(digestAlgorithm(mote.digest));
-  const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => store.budget.chunkBytes);
+  const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => store.budget.chunkBytes, { reuse: true });
   try {
     for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
       signal?.throwIfAborted();

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { resolve } from "node:path";
 import {
   type Cancellable,
   type CommitMode,
@@ -137,7 +138,7 @@ export class FileCache implements MoteCache {
     if (!["visible", "grouped", "synced"].includes(durability)) {
       throw new TypeError(`durability is "visible", "grouped" or "synced", not "${String(durability)}"`);
     }
-    const onNetwork = isOnNetworkFileSystem(root);
+    const onNetwork = isOnNetworkFileSystem(resolve(root));
     const folder = new CacheFolder(root, options.sharedWith);
     const prepare = () => this.#open();
     this.algorithm = algorithm;

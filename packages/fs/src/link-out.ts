@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Digest, MoteError } from "@mote/core";
@@ -7,11 +8,12 @@ import { hasVerifiedStamp } from "./verified-stamp.js";
 
 const { COPYFILE_FICLONE_FORCE, COPYFILE_EXCL } = fs.constants;
 const attempts = 20;
-let serial = 0;
 
 /** Gives a blob away as a file at another path: reflink, else hard link, else copy. */
 export class LinkOut {
   readonly #store: BlobStore;
+  readonly #prefix = randomBytes(4).toString("hex");
+  #serial = 0;
   /** Devices of targets that have refused to share extents with the cache. */
   readonly #withoutReflinks = new Set<number>();
 
@@ -49,7 +51,7 @@ export class LinkOut {
   async #place(digest: Digest, verified: Stats, target: string): Promise<boolean> {
     const { calls } = this.#store;
     const source = this.#store.folder.blobPath(digest);
-    const temporary = `${dirname(target)}/.${basename(target).slice(0, 100)}.${process.pid}.${serial++}.mote`;
+    const temporary = `${dirname(target)}/.${basename(target).slice(0, 100)}.${this.#prefix}${this.#serial++}.mote`;
     try {
       const shared = await this.#share(source, temporary, verified);
       const now = await calls.lstat(source);

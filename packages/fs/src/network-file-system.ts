@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { dirname } from "node:path";
 
 /** statfs(2), f_type: NFS, SMB, SMB2, CIFS, FUSE (also virtiofs), 9p, Ceph, AFS, Coda, Lustre, GPFS. */
 const networkTypes = new Set([
@@ -11,6 +12,8 @@ export function isOnNetworkFileSystem(path: string): boolean {
   try {
     return networkTypes.has(fs.statfsSync(path).type >>> 0);
   } catch {
-    return false;
+    // Not made yet: it will be where the folder above is.
+    const above = dirname(path);
+    return above !== path && isOnNetworkFileSystem(above);
   }
 }

@@ -39,7 +39,9 @@ export async function takeOver(
   if (left === undefined) return { digester, offset: 0 };
   const source = await store.openAt(left.path);
   if (source === undefined) return { digester, offset: 0 };
-  const chunks = new FileChunks(source.fd, { start: 0, end: source.stats.size }, () => store.budget.chunkBytes);
+  const chunks = new FileChunks(source.fd, { start: 0, end: source.stats.size }, () => store.budget.chunkBytes, {
+    reuse: true,
+  });
   let offset = 0;
   try {
     for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {

@@ -1,5 +1,5 @@
 const budgetBytes = 8 * 1024 * 1024;
-const largestChunk = 1024 * 1024;
+const largestChunk = 512 * 1024;
 const smallestChunk = 32 * 1024;
 
 /** Buffers shrink as streams grow, so that memory does not follow their number. */

@@ -6,7 +6,7 @@ const defaultConcurrency = 4;
 
 /** Hashes every blob again, several at a time, and sets aside what is damaged. */
 export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Promise<VerifyReport> {
-  const { concurrency = defaultConcurrency, keepDamaged = false, signal, onProgress } = options;
+  const { concurrency = defaultConcurrency, keepDamaged = false, signal, skip, onProgress } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is a whole number from 1");
   signal?.throwIfAborted();
   const report = {
@@ -19,6 +19,7 @@ export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Pro
   const work = async () => {
     for (let next = await blobs.next(); !next.done; next = await blobs.next()) {
       const { digest } = next.value;
+      if (skip?.(digest)) continue;
       try {
         const blob = await store.open(digest);
         if (blob === undefined) continue;
@@ -37,7 +38,7 @@ export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Pro
         signal?.throwIfAborted();
         report.failed.push({ digest, reason: MoteError.isInstance(error) ? error.code : "MOTE_IO" });
       }
-      onProgress?.({ motes: report.motes, bytes: report.bytes });
+      onProgress?.({ digest, motes: report.motes, bytes: report.bytes });
     }
   };
   try {

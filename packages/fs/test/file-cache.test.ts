@@ -445,6 +445,23 @@ describe("verify", () => {
     expect(seen).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it("goes on where an earlier run was cancelled", async () => {
+    await using cache = open();
+    for (let n = 0; n < 20; n++) await put(cache, new Uint8Array(10).fill(n), mediaType);
+    const caller = new AbortController();
+    const done = new Set<Digest>();
+    const first = cache.verify({
+      signal: caller.signal,
+      onProgress: ({ digest: each, motes }) => {
+        done.add(each);
+        if (motes === 8) caller.abort(new RangeError("enough"));
+      },
+    });
+    await expect(first).rejects.toBeInstanceOf(RangeError);
+    const second = await cache.verify({ skip: (each) => done.has(each) });
+    expect(second.motes).toBe(20 - done.size);
+  });
+
   it("leaves damaged motes where they are, if asked to", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);

@@ -1,0 +1,282 @@
+import { execFileSync } from "node:child_process";
+import { createHash, hash, randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { join } from "node:path";
+import { type Digest, digestBytes, parseDigest } from "@mote/core";
+import { FileCache, type FileCacheOptions } from "@mote/fs";
+import cacache from "cacache";
+import type { Comparison } from "./compare.js";
+import { withScratch } from "./scratch.js";
+
+const callers = 16;
+const smallBytes = 4096;
+const smallCount = 4000;
+const verifyCount = 10_000;
+const pruneCount = 100_000;
+const largeBytes = 1024 ** 3;
+const chunkBytes = 1024 ** 2;
+const mediaType = "application/octet-stream";
+
+/** The cache engine beside the bare system calls and programs that do the same work. */
+export function engineSuite(dir: string | undefined): AsyncIterable<Comparison> {
+  return withScratch(dir, rows);
+}
+
+async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+  yield* smallRows(folder);
+  yield* verifyRows(folder);
+  yield* pruneRows(folder);
+  yield* largeRows(folder);
+}
+
+async function* smallRows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+  const blobs = makeBlobs(smallCount);
+  const bare = join(folder, "bare");
+  let cache = await fresh(join(folder, "mote"), { durability: "visible", verifyOnRead: false });
+  const renew = (options: FileCacheOptions) => async () => {
+    cache = await fresh(join(folder, "mote"), options);
+  };
+  const renewBare = () => {
+    fs.rmSync(bare, { recursive: true, force: true });
+    fs.mkdirSync(join(bare, "new"), { recursive: true });
+  };
+  const rate = { unit: "blobs" as const, amount: smallCount };
+  const putAll = () => eachAtOnce(blobs, (blob) => put(cache, blob));
+  yield {
+    ...rate,
+    title: "put 4 KiB, visible, beside bare open, write, hash, rename",
+    goal: 0.6,
+    mote: { name: "mote", prepare: renew({ durability: "visible", verifyOnRead: false }), run: putAll },
+    peer: {
+      name: "bare calls",
+      prepare: renewBare,
+      run: async () => {
+        for (const [n, { bytes }] of blobs.entries()) putBare(bare, n, bytes);
+      },
+    },
+  };
+  yield {
+    ...rate,
+    title: "get 4 KiB, unverified, beside bare open, read, close",
+    goal: 0.5,
+    mote: { name: "mote", run: () => eachAtOnce(blobs, ({ digest }) => read(cache, digest)) },
+    peer: {
+      name: "bare calls",
+      run: async () => {
+        for (const { digest } of blobs) readBare(join(bare, digest.slice(7)));
+      },
+    },
+  };
+  yield {
+    ...rate,
+    title: "put 4 KiB, grouped, beside fdatasync and folder fsync for each",
+    goal: 3,
+    mote: { name: "mote", prepare: renew({ durability: "grouped" }), run: putAll },
+    peer: {
+      name: "bare calls",
+      prepare: renewBare,
+      run: async () => {
+        for (const [n, { bytes }] of blobs.entries()) putSynced(bare, n, bytes);
+      },
+    },
+  };
+  await cache[Symbol.asyncDispose]();
+}
+
+async function* verifyRows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+  const blobs = makeBlobs(verifyCount);
+  const peer = join(folder, "cacache");
+  const cache = await fresh(join(folder, "verify"), { durability: "visible" });
+  await eachAtOnce(blobs, (blob) => put(cache, blob));
+  await eachAtOnce(
+    blobs,
+    async ({ bytes, digest }) => void (await cacache.put(peer, digest, Buffer.from(bytes.buffer))),
+  );
+  yield {
+    title: "verify 10,000 blobs of 4 KiB",
+    unit: "blobs",
+    amount: verifyCount,
+    goal: 50,
+    mote: { name: "mote", run: async () => void (await cache.verify()) },
+    peer: { name: "cacache", run: async () => void (await cacache.verify(peer)) },
+  };
+  await cache[Symbol.asyncDispose]();
+}
+
+async function* pruneRows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+  const bare = join(folder, "prune-bare");
+  let cache = await fresh(join(folder, "prune"), { durability: "visible" });
+  yield {
+    title: "prune 100,000 blobs to half, beside readdir, stat, unlink",
+    unit: "blobs",
+    amount: pruneCount,
+    goal: 1 / 1.15,
+    mote: {
+      name: "mote",
+      prepare: async () => {
+        cache = await fresh(join(folder, "prune"), { durability: "visible" });
+        fill(join(folder, "prune/blobs/sha256"));
+      },
+      run: async () => void (await cache.prune(5 * pruneCount)),
+    },
+    peer: { name: "bare calls", prepare: () => fill(bare), run: async () => pruneBare(bare) },
+  };
+  await cache[Symbol.asyncDispose]();
+}
+
+async function* largeRows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+  const source = join(folder, "source");
+  const digest = writeLarge(source);
+  const cache = await fresh(join(folder, "large"), { durability: "visible" });
+  const mote = { digest, mediaType, size: largeBytes };
+  const copyIn = () => cache.commitMote(source, mote, "copy");
+  const remove = () => cache.removeMote(digest);
+  const openssl = (path = source) => void execFileSync("openssl", ["dgst", "-sha256", path]);
+  const peer = { name: "openssl", run: async () => openssl() };
+  const rate = { unit: "MB" as const, amount: largeBytes / 1e6 };
+  yield {
+    ...rate,
+    title: "copy in 1 GiB, beside cp then openssl",
+    goal: 1.3,
+    mote: { name: "mote", prepare: remove, run: copyIn },
+    peer: {
+      name: "cp, openssl",
+      run: async () => {
+        execFileSync("cp", [source, `${source}-copy`]);
+        openssl(`${source}-copy`);
+      },
+    },
+  };
+  fs.rmSync(`${source}-copy`);
+  yield {
+    ...rate,
+    title: "stream in 1 GiB",
+    goal: 0.85,
+    mote: { name: "mote", prepare: remove, run: () => streamIn(cache, digest) },
+    peer,
+  };
+  await remove();
+  await copyIn();
+  yield {
+    ...rate,
+    title: "verified read of 1 GiB",
+    goal: 0.95,
+    mote: { name: "mote", run: () => read(cache, digest) },
+    peer,
+  };
+  yield {
+    ...rate,
+    title: "verify 1 GiB again",
+    goal: 1.3,
+    mote: { name: "mote", run: async () => void (await cache.verify()) },
+    peer,
+  };
+  await cache[Symbol.asyncDispose]();
+}
+
+interface Blob {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+}
+
+function makeBlobs(count: number): Blob[] {
+  return Array.from({ length: count }, () => {
+    const bytes = new Uint8Array(randomBytes(smallBytes));
+    return { bytes, digest: digestBytes(bytes) };
+  });
+}
+
+async function fresh(folder: string, options: FileCacheOptions): Promise<FileCache> {
+  fs.rmSync(folder, { recursive: true, force: true });
+  const cache = new FileCache(folder, options);
+  await cache.initialize();
+  return cache;
+}
+
+async function put(cache: FileCache, { bytes, digest }: Blob): Promise<void> {
+  await cache.createMote(digest, mediaType, bytes.byteLength);
+  await using writer = await cache.moteWriter(digest);
+  await writer.write(bytes);
+  await writer.close();
+}
+
+async function streamIn(cache: FileCache, digest: Digest): Promise<void> {
+  await cache.createMote(digest, mediaType, largeBytes);
+  await using writer = await cache.moteWriter(digest);
+  for (let at = 0; at < largeBytes; at += chunkBytes) await writer.write(block);
+  await writer.close();
+}
+
+async function read(cache: FileCache, digest: Digest): Promise<void> {
+  await using reader = await cache.moteReader(digest);
+  for await (const _chunk of reader);
+}
+
+function putBare(folder: string, number: number, bytes: Uint8Array): void {
+  const path = join(folder, "new", String(number));
+  const fd = fs.openSync(path, "wx", 0o444);
+  fs.writeSync(fd, bytes);
+  const name = createHash("sha256").update(bytes).digest("hex");
+  fs.closeSync(fd);
+  fs.renameSync(path, join(folder, name));
+}
+
+function putSynced(folder: string, number: number, bytes: Uint8Array): void {
+  const path = join(folder, "new", String(number));
+  const fd = fs.openSync(path, "wx", 0o444);
+  fs.writeSync(fd, bytes);
+  fs.fdatasyncSync(fd);
+  fs.closeSync(fd);
+  fs.renameSync(path, join(folder, createHash("sha256").update(bytes).digest("hex")));
+  const directory = fs.openSync(folder, "r");
+  fs.fsyncSync(directory);
+  fs.closeSync(directory);
+}
+
+function readBare(path: string): void {
+  const fd = fs.openSync(path, "r");
+  fs.readSync(fd, new Uint8Array(smallBytes), 0, smallBytes, 0);
+  fs.closeSync(fd);
+}
+
+function fill(folder: string): void {
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
+  for (let n = 0; n < pruneCount; n++) {
+    const path = `${folder}/${hash("sha256", String(n))}`;
+    fs.writeFileSync(path, "ten bytes.");
+    fs.utimesSync(path, 1.7e9 + ((n * 7919) % pruneCount), 1.7e9);
+  }
+}
+
+function pruneBare(folder: string): void {
+  const found = fs.readdirSync(folder).map((name) => {
+    const path = `${folder}/${name}`;
+    return { path, usedMs: fs.lstatSync(path).atimeMs };
+  });
+  found.sort((one, other) => one.usedMs - other.usedMs);
+  for (const { path } of found.slice(0, pruneCount / 2)) fs.unlinkSync(path);
+}
+
+const block = new Uint8Array(randomBytes(chunkBytes));
+
+function writeLarge(path: string): Digest {
+  const fd = fs.openSync(path, "w");
+  const digester = createHash("sha256");
+  for (let at = 0; at < largeBytes; at += chunkBytes) {
+    fs.writeSync(fd, block);
+    digester.update(block);
+  }
+  fs.closeSync(fd);
+  return parseDigest(`sha256:${digester.digest("hex")}`);
+}
+
+/** Runs `work` over all, `callers` at a time. */
+async function eachAtOnce<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const left = items.values();
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      for (const item of left) await work(item);
+    }),
+  );
+}
