@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash, hash, randomBytes } from "node:crypto";
 import fs from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestBytes, parseDigest } from "@mote/core";
 import { FileCache, type FileCacheOptions } from "@mote/fs";
@@ -11,6 +12,7 @@ import { withScratch } from "./scratch.js";
 const callers = 16;
 const smallBytes = 4096;
 const smallCount = 4000;
+const syncedCount = 500;
 const verifyCount = 10_000;
 const pruneCount = 100_000;
 const largeBytes = 1024 ** 3;
@@ -20,6 +22,11 @@ const mediaType = "application/octet-stream";
 /** The cache engine beside the bare system calls and programs that do the same work. */
 export function engineSuite(dir: string | undefined): AsyncIterable<Comparison> {
   return withScratch(dir, rows);
+}
+
+/** What syncs cost can only be seen on a disk. */
+export function syncSuite(dir: string | undefined): AsyncIterable<Comparison> {
+  return withScratch(dir ?? tmpdir(), syncedRows);
 }
 
 async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined> {
@@ -36,10 +43,7 @@ async function* smallRows(folder: string): AsyncGenerator<Comparison, void, unde
   const renew = (options: FileCacheOptions) => async () => {
     cache = await fresh(join(folder, "mote"), options);
   };
-  const renewBare = () => {
-    fs.rmSync(bare, { recursive: true, force: true });
-    fs.mkdirSync(join(bare, "new"), { recursive: true });
-  };
+  const renewBare = () => renewFolder(bare);
   const rate = { unit: "blobs" as const, amount: smallCount };
   const putAll = () => eachAtOnce(blobs, (blob) => put(cache, blob));
   yield {
@@ -67,14 +71,28 @@ async function* smallRows(folder: string): AsyncGenerator<Comparison, void, unde
       },
     },
   };
+  await cache[Symbol.asyncDispose]();
+}
+
+async function* syncedRows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+  const blobs = makeBlobs(syncedCount);
+  const bare = join(folder, "bare");
+  let cache = await fresh(join(folder, "mote"), {});
   yield {
-    ...rate,
     title: "put 4 KiB, grouped, beside fdatasync and folder fsync for each",
+    unit: "blobs",
+    amount: syncedCount,
     goal: 3,
-    mote: { name: "mote", prepare: renew({ durability: "grouped" }), run: putAll },
+    mote: {
+      name: "mote",
+      prepare: async () => {
+        cache = await fresh(join(folder, "mote"), {});
+      },
+      run: () => eachAtOnce(blobs, (blob) => put(cache, blob)),
+    },
     peer: {
       name: "bare calls",
-      prepare: renewBare,
+      prepare: () => renewFolder(bare),
       run: async () => {
         for (const [n, { bytes }] of blobs.entries()) putSynced(bare, n, bytes);
       },
@@ -210,6 +228,11 @@ async function streamIn(cache: FileCache, digest: Digest): Promise<void> {
 async function read(cache: FileCache, digest: Digest): Promise<void> {
   await using reader = await cache.moteReader(digest);
   for await (const _chunk of reader);
+}
+
+function renewFolder(folder: string): void {
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(join(folder, "new"), { recursive: true });
 }
 
 function putBare(folder: string, number: number, bytes: Uint8Array): void {

@@ -1,5 +1,5 @@
 import { bicSuite } from "./bic-facts.js";
-import { engineSuite } from "./cache-engine.js";
+import { engineSuite, syncSuite } from "./cache-engine.js";
 import { cacheSuite } from "./cache-put-get.js";
 import type { Comparison } from "./compare.js";
 import { pullSuite } from "./pull-skopeo.js";
@@ -12,4 +12,5 @@ export const suites: Readonly<Record<string, (dir: string | undefined) => AsyncI
   engine: engineSuite,
   pull: pullSuite,
   ref: refSuite,
+  sync: syncSuite,
 };
