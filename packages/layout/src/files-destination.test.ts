@@ -275,6 +275,17 @@ describe("nothing half-written is left", () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
+  it("by one that is aborted, whose reason it is", async () => {
+    await using source = sourceOf(tree, "model.bin", "data");
+    const reason = new Error("enough");
+    const destination = new FilesDestination(into);
+    const commit = destination.commit.bind(destination);
+    destination.commit = () => commit({ signal: AbortSignal.abort(reason) });
+    await expect(carry(source, destination)).rejects.toBe(reason);
+    await destination[Symbol.asyncDispose]();
+    expect(existsSync(join(dir, "deep"))).toBe(false);
+  });
+
   it("by one that is used after it was closed", async () => {
     await using source = sourceOf(tree, "model.bin");
     const destination = new FilesDestination(into);

@@ -112,6 +112,8 @@ export class FilesDestination implements ContentDestination {
     const staging = this.#begin();
     const tree = join(staging, "tree");
     await attempt(mkdir(tree, { recursive: true }), tree);
+    // What the folder was made with tells the umask, which cannot be asked for without setting it.
+    const mode = (await attempt(lstat(tree), tree)).mode & 0o666;
     for (const [at, file] of coming.entries()) {
       options.signal?.throwIfAborted();
       const { title, contentDigest } = file;
@@ -120,7 +122,7 @@ export class FilesDestination implements ContentDestination {
       if (file.isFolder) await unpackTar(blob, tree, { ...options, title, contentDigest });
       else {
         const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
-        await this.#putFile(blob, join(tree, title), isLast);
+        await this.#putFile(blob, join(tree, title), { isLast, mode });
       }
     }
     await placeTree(tree, this.#dir, { ...options, overwrite: this.#overwrite });
@@ -142,13 +144,17 @@ export class FilesDestination implements ContentDestination {
     }
   }
 
-  async #putFile(blob: string, target: string, isLast: boolean): Promise<void> {
+  async #putFile(
+    blob: string,
+    target: string,
+    { isLast, mode }: { readonly isLast: boolean; readonly mode: number },
+  ): Promise<void> {
     await attempt(mkdir(dirname(target), { recursive: true }), target);
     if (this.#link) return attempt(link(blob, target), target);
     const isOwn = (await attempt(lstat(blob), blob)).nlink === 1;
     if (isOwn && isLast) await attempt(rename(blob, target), target);
     else await attempt(copyFile(blob, target, fileConstants.COPYFILE_FICLONE | fileConstants.COPYFILE_EXCL), target);
-    await attempt(chmod(target, 0o666 & ~process.umask()), target);
+    await attempt(chmod(target, mode), target);
   }
 
   #assertOpen(): void {

@@ -93,6 +93,15 @@ describe("files and folders", () => {
     expect(await two.resolve()).toEqual(await one.resolve());
   });
 
+  it("are packed as a tar of these very bytes, now and in later releases", async () => {
+    makeTree(join(dir, "one"), { ...tree, [`data/${"長".repeat(60)}`]: { file: "four" } });
+    await using source = sourceOf("one");
+    const { json } = await manifestOf(source);
+    expect(json.layers[1].annotations["io.deis.oras.content.digest"]).toBe(
+      "sha256:dbdf0a98af65fcaed5328fd8470d57db7a4450267a01abe9b89f9afd89fadfb5",
+    );
+  });
+
   it("have other digests where a byte, a name, a link or the permission to run is another", async () => {
     const others: Tree[] = [
       { ...tree, "data/a": { file: "One" } },
