@@ -157,6 +157,13 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
     expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_UNWRITABLE");
   });
 
+  it.skipIf(process.platform !== "linux")("a cache folder where nothing can be made", async () => {
+    const ended = await runMote(["ls", "--cache", "/proc/mote/cache", "--json"]);
+    expect(ended.status).toBe(1);
+    expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_UNWRITABLE");
+    expectOneLine(await runMote(["pull", `oci:${dir}/none:1`, "oci:/proc/mote/layout:1", "--cache", cache()]), 1);
+  });
+
   it("a cache folder of a newer format", async () => {
     const newer = join(dir, "newer");
     await runMote(["ls", "--cache", newer]);

@@ -1,4 +1,4 @@
-import { accessSync, constants, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type FactStorage, type Logger, MemoryStorage, MoteError } from "@mote/core";
 import { type FileVerdict, judgeFile } from "./data-file.js";
@@ -17,7 +17,7 @@ const lockFileSize = (maxReaders + 64) * 64;
  */
 export async function openStorage(path: string, logger: Logger): Promise<FactStorage> {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const verdict = await judge(path);
     if (verdict.state === "foreign") throw unsupported(path, verdict.reason);
     if (verdict.state === "damaged") {
@@ -101,4 +101,15 @@ function unsupported(path: string, reason: string): MoteError {
     `${path} cannot hold the blob-info cache: ${reason}; give another path, or remove it if nobody needs it`,
     { details: { path, reason } },
   );
+}
+
+/** `mkdir -p`, without Node's own: that never returns where a folder is there in which nothing can be made, such as /proc. */
+function makeFolders(folder: string): void {
+  if (existsSync(folder)) return;
+  if (dirname(folder) !== folder) makeFolders(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+  }
 }

@@ -10,6 +10,7 @@ import {
   MoteError,
 } from "@mote/core";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import { makeFolders } from "./make-folders.js";
 
 /** The version of what is below `.mote/`. */
 const formatVersion = 1;
@@ -109,7 +110,7 @@ export class CacheFolder {
   /** Makes the folders that are missing. */
   makeFolders(): void {
     try {
-      fs.mkdirSync(this.root, { recursive: true });
+      makeFolders(this.root);
       const own = [
         this.ingest,
         this.quarantine,

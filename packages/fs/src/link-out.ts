@@ -4,6 +4,7 @@ import { basename, dirname } from "node:path";
 import { type Digest, MoteError } from "@mote/core";
 import { type BlobStore, corruptError } from "./blob-store.js";
 import { faultCode, fileFault } from "./file-fault.js";
+import { makeFolders } from "./make-folders.js";
 import { hasVerifiedStamp } from "./verified-stamp.js";
 
 const { COPYFILE_FICLONE_FORCE, COPYFILE_EXCL } = fs.constants;
@@ -76,7 +77,7 @@ export class LinkOut {
   /** @returns whether the new name is another name of the blob's own file */
   async #share(source: string, temporary: string, verified: Stats): Promise<boolean> {
     const folder = dirname(temporary);
-    if (!fs.existsSync(folder)) fs.mkdirSync(folder, { recursive: true });
+    if (!fs.existsSync(folder)) makeFolders(folder);
     const device = fs.statSync(folder).dev;
     if (!this.#withoutReflinks.has(device)) {
       try {

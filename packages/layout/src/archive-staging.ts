@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Cancellable } from "@mote/core";
 import { closedError, writeFailed } from "./file-error.js";
 import { LayoutDestination } from "./layout-destination.js";
+import { makeFolders } from "./make-folders.js";
 import { type TarContent, tarChunks } from "./tar-file.js";
 import { writeWholeFile } from "./whole-file.js";
 
@@ -55,7 +56,7 @@ export class ArchiveStaging implements AsyncDisposable {
 
 function stageBeside(path: string) {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const dir = mkdtempSync(join(dirname(path), ".mote-"));
     return { dir, layout: new LayoutDestination(join(dir, "layout")) };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { lstat, readFile, rm, rmdir } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import {
@@ -13,6 +13,7 @@ import {
 } from "@mote/core";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.js";
+import { makeFolders } from "./make-folders.js";
 import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
 
 /**
@@ -102,7 +103,7 @@ export class DirDestination implements ContentDestination {
     this.#assertOwnOrEmpty();
     try {
       const version = join(this.#dir, "version");
-      if (mkdirSync(this.#dir, { recursive: true }) !== undefined) this.#made = true;
+      if (makeFolders(this.#dir) !== undefined) this.#made = true;
       if (existsSync(version)) return;
       this.#begun = true;
       writeFileSync(version, dirVersion);

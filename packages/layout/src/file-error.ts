@@ -20,6 +20,7 @@ export function errorNumber(error: unknown): string | undefined {
 
 /** What the file system refused to do in writing, as an error that says so. */
 export function writeFailed(error: unknown, path: string): MoteError {
+  if (MoteError.isInstance(error)) return error;
   const number = errorNumber(error);
   const code = (number === undefined ? undefined : codes[number]) ?? "MOTE_IO";
   const hint = advice[code];

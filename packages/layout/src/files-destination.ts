@@ -15,6 +15,7 @@ import {
 import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
 import { closedError, errorNumber, writeFailed } from "./file-error.js";
 import { inTheWay, isFileOf, lookAt, otherFile, placeTree } from "./files-placing.js";
+import { makeFolders } from "./make-folders.js";
 import { unpackTar } from "./unpack-tar.js";
 import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
 
@@ -165,7 +166,7 @@ export class FilesDestination implements ContentDestination {
     this.#assertOpen();
     if (this.#staging !== undefined) return this.#staging;
     try {
-      this.#made = mkdirSync(this.#dir, { recursive: true });
+      this.#made = makeFolders(this.#dir);
       removeLeftovers(this.#dir);
       const staging = temporaryPath(this.#dir);
       mkdirSync(staging, { mode: 0o700 });

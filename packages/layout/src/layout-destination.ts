@@ -1,14 +1,4 @@
-import {
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { lstat, readFile, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import {
@@ -26,6 +16,7 @@ import {
 import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.js";
 import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
 import { blobPath, indexPath, markerPath } from "./layout-paths.js";
+import { makeFolders } from "./make-folders.js";
 import { FolderFiles } from "./named-files.js";
 import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
 
@@ -127,14 +118,14 @@ export class LayoutDestination implements ContentDestination {
   #prepare(descriptor: Descriptor): void {
     this.#assertLayoutOrEmpty();
     try {
-      const made = mkdirSync(this.#dir, { recursive: true });
+      const made = makeFolders(this.#dir);
       this.#made ??= made;
       if (!existsSync(markerPath(this.#dir))) {
         this.#begun = true;
         this.#putNew(markerPath(this.#dir), marker);
         this.#putNew(indexPath(this.#dir), emptyIndex);
       }
-      mkdirSync(dirname(blobPath(this.#dir, descriptor.digest)), { recursive: true });
+      makeFolders(dirname(blobPath(this.#dir, descriptor.digest)));
     } catch (error) {
       throw MoteError.isInstance(error) ? error : writeFailed(error, this.#dir);
     }
