@@ -9,8 +9,8 @@ const mayImport = {
   "bic-memory": { packages: ["core"], modules: [], builtins: [] },
   "bic-lmdb": { packages: ["core"], modules: ["lmdb"] },
   registry: { packages: ["core"], modules: ["undici"] },
-  layout: { packages: ["core"], modules: ["modern-tar"] },
-  transfer: { packages: ["core"], modules: ["p-limit"], builtins: [] },
+  layout: { packages: ["core"], modules: [] },
+  transfer: { packages: ["core"], modules: [], builtins: [] },
   server: { packages: ["core"], modules: [] },
   conformance: { packages: ["core"], modules: ["fast-check"] },
 };
