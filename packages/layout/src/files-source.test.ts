@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { collectChunks, type Descriptor, digestBytes, parseManifest } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeTree, type Tree } from "../test/file-trees.js";
@@ -193,7 +193,11 @@ describe("the title of a file that has none of its own", () => {
       return json.layers.map((layer: Descriptor) => layer.annotations?.["org.opencontainers.image.title"]);
     };
     makeTree(join(dir, "one"), tree);
-    expect(await titles("src/index.ts", "./src/../package.json")).toEqual(["src/index.ts", "package.json"]);
+    const here = relative(process.cwd(), import.meta.dirname);
+    expect(await titles(`${here}/index.ts`, `./${here}/../package.json`)).toEqual([
+      join(here, "index.ts"),
+      join(here, "..", "package.json"),
+    ]);
     expect(await titles(join(dir, "one/model.bin"), `${join(dir, "one/data")}/`)).toEqual(["model.bin", "data"]);
   });
 });
