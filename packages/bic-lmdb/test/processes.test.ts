@@ -7,6 +7,9 @@ import { LmdbBlobInfoCache } from "../src/index.js";
 import { endOf, linesOf, startChild, useInChild } from "./child.js";
 import { digestOf } from "./seed.js";
 
+/** Times that a writer is killed. More on demand: KILLS=1000. */
+const kills = Number(process.env.KILLS ?? 20);
+
 const folder = mkdtempSync(join(tmpdir(), "mote-bic-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -95,10 +98,10 @@ describe("several processes", () => {
     expect((await two.candidateLocations("t", "s", digestOf("a"), { canSubstitute: false })).length).toBe(3);
   });
 
-  it("killed a hundred times while they record, lose nothing that was acknowledged", { timeout: 600_000 }, async () => {
+  it(`killed ${kills} times while they record, lose nothing that was acknowledged`, { timeout: 600_000 }, async () => {
     const path = join(folder, "killed", "bic.lmdb");
     let next = 0;
-    for (let round = 0; round < 100; round++) {
+    for (let round = 0; round < kills; round++) {
       const child = startChild("record", path, { args: [next] });
       const ended = endOf(child);
       const enough = next + 1 + Math.floor(Math.random() * 20);
