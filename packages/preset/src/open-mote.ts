@@ -17,6 +17,7 @@ import {
   silentLogger,
   type TagStore,
 } from "@mote/core";
+import type { Durability } from "@mote/fs";
 import type { FileInput } from "@mote/layout";
 import { assertMovable, formatRef, parseRef, refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
@@ -25,6 +26,7 @@ import { addFile } from "./add-file.js";
 import { withKnownNames } from "./known-names.js";
 import { Places } from "./places.js";
 import { plainFolder } from "./plain-paths.js";
+import { SizeBound } from "./size-bound.js";
 
 export interface OpenMoteOptions extends Cancellable {
   /** The cache folder, made where it is missing. */
@@ -36,6 +38,16 @@ export interface OpenMoteOptions extends Cancellable {
    * Default false: MOTE_UNWRITABLE.
    */
   readonly cacheOptional?: boolean | undefined;
+  /**
+   * What is synced to the disk before a blob gets its name. Default `grouped`: its data. `visible`: nothing, which is faster, and after a
+   * power cut blobs may be damaged (they are noticed when they are read). `synced`: its name, too.
+   */
+  readonly durability?: Durability | undefined;
+  /**
+   * The cache's largest size in bytes. After what fetched something, the least recently used is removed in the background, never what
+   * was just moved; `close` waits for it. Its failure is a warning. Default: no bound.
+   */
+  readonly maxSize?: number | undefined;
   /** Silent by default. */
   readonly logger?: Logger | undefined;
 }
@@ -101,9 +113,10 @@ export interface OpenMote extends AsyncDisposable {
  * @throws MOTE_UNWRITABLE · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
  */
 export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
-  const { dir, logger = silentLogger, plainHttp = false, signal } = options;
+  const { dir, logger = silentLogger, plainHttp = false, durability, maxSize, signal } = options;
+  if (maxSize !== undefined && !(maxSize >= 0)) throw new TypeError("maxSize is a number of bytes from 0");
   const { FileCache } = await import("@mote/fs");
-  const cache = new FileCache(dir, { logger });
+  const cache = new FileCache(dir, { logger, durability });
   try {
     await cache.initialize({ signal });
   } catch (error) {
@@ -115,7 +128,8 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   }
   const { LmdbBlobInfoCache } = await import("@mote/bic-lmdb");
   const bic = new LmdbBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), { logger });
-  return new Wired({ dir, cache, tags: cache.tags, bic, logger, plainHttp });
+  const sizeBound = maxSize === undefined ? undefined : new SizeBound(cache, { maxSize, logger });
+  return new Wired({ dir, cache, tags: cache.tags, bic, logger, plainHttp, sizeBound });
 }
 
 interface Parts {
@@ -125,6 +139,7 @@ interface Parts {
   readonly bic: BlobInfoCache;
   readonly logger: Logger;
   readonly plainHttp: boolean;
+  readonly sizeBound?: SizeBound | undefined;
 }
 
 class Wired implements OpenMote {
@@ -135,8 +150,9 @@ class Wired implements OpenMote {
   readonly locator: LayerLocator;
   readonly #logger: Logger;
   readonly #places: Places;
+  readonly #sizeBound: SizeBound | undefined;
 
-  constructor({ dir, cache, tags, bic, logger, plainHttp }: Parts) {
+  constructor({ dir, cache, tags, bic, logger, plainHttp, sizeBound }: Parts) {
     this.dir = dir;
     this.cache = cache;
     this.tags = tags ?? noTags;
@@ -144,6 +160,7 @@ class Wired implements OpenMote {
     this.locator = new LayerLocator(bic, refCodec);
     this.#logger = logger;
     this.#places = new Places({ plainHttp, logger });
+    this.#sizeBound = sizeBound;
   }
 
   async pull(source: string, destination?: string, options: PullOptions = {}): Promise<TransferReport> {
@@ -207,6 +224,7 @@ class Wired implements OpenMote {
 
   async close(): Promise<void> {
     await this.#places.close();
+    await this.#sizeBound?.settled();
     await this.bic.close();
     await this.cache[Symbol.asyncDispose]();
   }
@@ -246,8 +264,10 @@ class Wired implements OpenMote {
     const { transfer } = await import("@mote/transfer");
     const { cache, bic } = this;
     const openSource = (ref: Ref) => this.#places.source(ref);
+    const lease = await this.#sizeBound?.lease(options);
+    let fetchedNothing = false;
     try {
-      return await transfer({
+      const report = await transfer({
         ...options,
         source,
         destination,
@@ -255,9 +275,14 @@ class Wired implements OpenMote {
         bic,
         refCodec,
         openSource,
+        lease,
         logger: this.#logger,
       });
+      fetchedNothing = report.fetched.count === 0 && report.manifests.fetched === 0;
+      return report;
     } finally {
+      if (fetchedNothing) await lease?.release();
+      else this.#sizeBound?.restore(lease);
       await source[Symbol.asyncDispose]?.();
       await destination?.[Symbol.asyncDispose]?.();
     }

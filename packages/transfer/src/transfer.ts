@@ -66,6 +66,11 @@ export interface TransferOptions {
   readonly verify?:
     | ((descriptor: Descriptor, manifest: Manifest, context: VerifyContext) => void | Promise<void>)
     | undefined;
+  /**
+   * A lease of the caller's own: what is moved is added to it, and stays in the cache until the caller releases it. Default: one of
+   * the transfer's, where the cache has leases, released at its end.
+   */
+  readonly lease?: Lease | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
   /** Silent by default. */
@@ -108,7 +113,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   for (const root of roots) await askVerifier(job, loader, root, options.verify);
   announce(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
-  const lease = await takeLease(job, graph);
+  const lease = await takeLease(job, graph, options.lease);
   try {
     await job.forEach(graph.blobs, (blob) => new BlobMove(job, locations, blob).run());
     await putManifests(job, graph);
@@ -169,15 +174,14 @@ function announce(job: Job, graph: Graph): void {
   });
 }
 
-/** Keeps prune away from what is there and still needed. */
-async function takeLease(job: Job, graph: Graph): Promise<Lease | undefined> {
+/** Keeps prune away from what is there and still needed. Undefined where there is nothing to release afterwards. */
+async function takeLease(job: Job, graph: Graph, given: Lease | undefined): Promise<Lease | undefined> {
   const { cache, signal } = job;
-  const needed = [...graph.blobs, ...graph.manifests.flat()];
+  const needed = [...graph.blobs, ...graph.manifests.flat()].map(({ descriptor }) => descriptor.digest);
   try {
-    return await cache.lease?.(
-      needed.map(({ descriptor }) => descriptor.digest),
-      { signal },
-    );
+    if (given === undefined) return await cache.lease?.(needed, { signal });
+    await Promise.all(needed.map((digest) => given.add(digest)));
+    return undefined;
   } catch (error) {
     signal.throwIfAborted();
     job.warn("the cache cannot hold on to what is being moved", error);

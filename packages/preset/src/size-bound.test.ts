@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Descriptor, digestBytes, mediaTypes, NilCache, silentLogger } from "@mote/core";
+import { LayoutDestination } from "@mote/layout";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { openMote } from "./open-mote.js";
+import { SizeBound } from "./size-bound.js";
+
+let dir: string;
+const layout = (name: string) => join(dir, name);
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "mote-bound-"));
+});
+
+afterEach(async () => {
+  await rm(dir, { recursive: true, force: true });
+});
+
+/** An image of one layer of 1 MB, in a layout of its own. */
+async function makeImage(name: string): Promise<Descriptor> {
+  const bytes = randomBytes(1_000_000);
+  const layer = { mediaType: mediaTypes.octetStream, digest: digestBytes(bytes), size: bytes.byteLength };
+  const empty = new TextEncoder().encode("{}");
+  const config = { mediaType: mediaTypes.ociEmpty, digest: digestBytes(empty), size: empty.byteLength };
+  const manifest = new TextEncoder().encode(
+    JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [layer] }),
+  );
+  const descriptor = {
+    mediaType: mediaTypes.ociManifest,
+    digest: digestBytes(manifest),
+    size: manifest.byteLength,
+  };
+  await using destination = new LayoutDestination(layout(name));
+  await destination.blob(config, chunk(empty));
+  await destination.blob(layer, chunk(bytes));
+  await destination.manifest(descriptor, manifest);
+  await destination.tag("1", descriptor);
+  return layer;
+}
+
+async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+it("a cache with a bound forgets what was used least recently, and keeps what was just moved", async () => {
+  const first = await makeImage("first");
+  const second = await makeImage("second");
+  const told: unknown[] = [];
+  const logger = { ...silentLogger, info: (message: string) => void told.push(message) };
+  {
+    await using mote = await openMote({ dir: layout("cache"), maxSize: 1_500_000, logger });
+    await mote.pull(`oci:${layout("first")}:1`);
+    expect(await mote.cache.moteExists(first.digest)).toBe(true);
+    await mote.pull(`oci:${layout("second")}:1`, `oci:${layout("copy")}:1`);
+  }
+  await using mote = await openMote({ dir: layout("cache") });
+  expect([await mote.cache.moteExists(first.digest), await mote.cache.moteExists(second.digest)]).toEqual([
+    false,
+    true,
+  ]);
+  expect(told).toContain("pruned");
+});
+
+it("what was just moved stays even where it alone is more than the bound", async () => {
+  const layer = await makeImage("only");
+  {
+    await using mote = await openMote({ dir: layout("cache"), maxSize: 1000 });
+    await mote.pull(`oci:${layout("only")}:1`);
+  }
+  expect((await stat(join(layout("cache"), "blobs", ...layer.digest.split(":")))).size).toBe(layer.size);
+});
+
+it("a prune that fails is a warning, and lets go of what it held", async () => {
+  const order: string[] = [];
+  const cache = Object.assign(new NilCache(), {
+    lease: async () => ({
+      add: async () => {},
+      release: async () => void order.push("released"),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+    prune: async () => {
+      order.push("pruned");
+      throw new Error("the disk is on fire");
+    },
+  });
+  const logger = { ...silentLogger, warn: () => void order.push("warned") };
+  const bound = new SizeBound(cache, { maxSize: 0, logger });
+  bound.restore(await bound.lease({}));
+  await bound.settled();
+  expect(order).toEqual(["pruned", "warned", "released"]);
+});
+
+it("a bound that is no number of bytes is refused", async () => {
+  await expect(openMote({ dir: layout("cache"), maxSize: -1 })).rejects.toThrow(TypeError);
+  await expect(openMote({ dir: layout("cache"), maxSize: Number.NaN })).rejects.toThrow(TypeError);
+});
