@@ -5,7 +5,6 @@ import { type Digest, digestBytes } from "@mote/core";
 import Database from "libsql";
 import { open } from "lmdb";
 import type { Comparison } from "./compare.js";
-import { withScratch } from "./scratch.js";
 
 const few = 5_000;
 const many = 500_000;
@@ -15,11 +14,7 @@ const transport = "oci";
 const scope = "Layer";
 
 /** What is known about blobs: beside LMDB itself, and beside SQLite with the tables and queries that Podman has there. */
-export function bicSuite(dir: string | undefined): AsyncIterable<Comparison> {
-  return withScratch(dir, rows);
-}
-
-async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+export async function* bicSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const path = join(folder, "few.lmdb");
   const digests = makeDigests(few);
   const bic = new LmdbBlobInfoCache(path);

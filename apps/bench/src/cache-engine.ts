@@ -1,13 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { createHash, hash, randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestBytes, parseDigest } from "@mote/core";
 import { FileCache, type FileCacheOptions } from "@mote/fs";
 import cacache from "cacache";
 import type { Comparison } from "./compare.js";
-import { withScratch } from "./scratch.js";
 
 const callers = 16;
 const smallBytes = 4096;
@@ -20,16 +18,7 @@ const chunkBytes = 1024 ** 2;
 const mediaType = "application/octet-stream";
 
 /** The cache engine beside the bare system calls and programs that do the same work. */
-export function engineSuite(dir: string | undefined): AsyncIterable<Comparison> {
-  return withScratch(dir, rows);
-}
-
-/** What syncs cost can only be seen on a disk. */
-export function syncSuite(dir: string | undefined): AsyncIterable<Comparison> {
-  return withScratch(dir ?? tmpdir(), syncedRows);
-}
-
-async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+export async function* engineSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   yield* smallRows(folder);
   yield* verifyRows(folder);
   yield* pruneRows(folder);
@@ -48,11 +37,11 @@ async function* smallRows(folder: string): AsyncGenerator<Comparison, void, unde
   const putAll = () => eachAtOnce(blobs, (blob) => put(cache, blob));
   yield {
     ...rate,
-    title: "put 4 KiB, visible, beside bare open, write, hash, rename",
+    title: "put 4 KiB, visible, 16 callers",
     goal: 0.6,
     mote: { name: "mote", prepare: renew({ durability: "visible", verifyOnRead: false }), run: putAll },
     peer: {
-      name: "bare calls",
+      name: "open, write, hash, rename",
       prepare: renewBare,
       run: async () => {
         for (const [n, { bytes }] of blobs.entries()) putBare(bare, n, bytes);
@@ -61,11 +50,11 @@ async function* smallRows(folder: string): AsyncGenerator<Comparison, void, unde
   };
   yield {
     ...rate,
-    title: "get 4 KiB, unverified, beside bare open, read, close",
+    title: "get 4 KiB, unverified, 16 callers",
     goal: 0.5,
     mote: { name: "mote", run: () => eachAtOnce(blobs, ({ digest }) => read(cache, digest)) },
     peer: {
-      name: "bare calls",
+      name: "open, read, close",
       run: async () => {
         for (const { digest } of blobs) readBare(join(bare, digest.slice(7)));
       },
@@ -74,12 +63,13 @@ async function* smallRows(folder: string): AsyncGenerator<Comparison, void, unde
   await cache[Symbol.asyncDispose]();
 }
 
-async function* syncedRows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+/** What syncs cost can only be seen on a disk. */
+export async function* syncSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const blobs = makeBlobs(syncedCount);
   const bare = join(folder, "bare");
   let cache = await fresh(join(folder, "mote"), {});
   yield {
-    title: "put 4 KiB, grouped, beside fdatasync and folder fsync for each",
+    title: "put 4 KiB, grouped, 16 callers",
     unit: "blobs",
     amount: syncedCount,
     goal: 3,
@@ -91,7 +81,7 @@ async function* syncedRows(folder: string): AsyncGenerator<Comparison, void, und
       run: () => eachAtOnce(blobs, (blob) => put(cache, blob)),
     },
     peer: {
-      name: "bare calls",
+      name: "write, fdatasync, rename, fsync each",
       prepare: () => renewFolder(bare),
       run: async () => {
         for (const [n, { bytes }] of blobs.entries()) putSynced(bare, n, bytes);
@@ -125,10 +115,10 @@ async function* pruneRows(folder: string): AsyncGenerator<Comparison, void, unde
   const bare = join(folder, "prune-bare");
   let cache = await fresh(join(folder, "prune"), { durability: "visible" });
   yield {
-    title: "prune 100,000 blobs to half, beside readdir, stat, unlink",
+    title: "prune 100,000 blobs to half",
     unit: "blobs",
     amount: pruneCount,
-    goal: 1 / 1.15,
+    goalTime: 1.15,
     mote: {
       name: "mote",
       prepare: async () => {
@@ -137,7 +127,7 @@ async function* pruneRows(folder: string): AsyncGenerator<Comparison, void, unde
       },
       run: async () => void (await cache.prune(5 * pruneCount)),
     },
-    peer: { name: "bare calls", prepare: () => fill(bare), run: async () => pruneBare(bare) },
+    peer: { name: "readdir, stat, unlink", prepare: () => fill(bare), run: async () => pruneBare(bare) },
   };
   await cache[Symbol.asyncDispose]();
 }
@@ -154,11 +144,11 @@ async function* largeRows(folder: string): AsyncGenerator<Comparison, void, unde
   const rate = { unit: "MB" as const, amount: largeBytes / 1e6 };
   yield {
     ...rate,
-    title: "copy in 1 GiB, beside cp then openssl",
+    title: "copy in 1 GiB",
     goal: 1.3,
     mote: { name: "mote", prepare: remove, run: copyIn },
     peer: {
-      name: "cp, openssl",
+      name: "cp, then openssl",
       run: async () => {
         execFileSync("cp", [source, `${source}-copy`]);
         openssl(`${source}-copy`);

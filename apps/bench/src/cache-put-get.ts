@@ -5,7 +5,6 @@ import { type Digest, digestBytes } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import cacache from "cacache";
 import type { Comparison } from "./compare.js";
-import { withScratch } from "./scratch.js";
 
 const callers = 16;
 const smallBytes = 4096;
@@ -20,11 +19,7 @@ interface Blob {
 }
 
 /** Small and large blobs put and got, beside cacache. */
-export function cacheSuite(dir: string | undefined): AsyncIterable<Comparison> {
-  return withScratch(dir, rows);
-}
-
-async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined> {
+export async function* cacheSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const small = Array.from({ length: smallCount }, () => makeBlob(smallBytes));
   const large = [makeBlob(largeBytes)];
   const moteDir = join(folder, "mote");

@@ -11,30 +11,74 @@ export interface Comparison {
   readonly title: string;
   /** How much one run does. */
   readonly amount: number;
-  readonly unit: "blobs" | "MB" | "operations";
+  readonly unit: "blobs" | "MB" | "operations" | "runs";
   readonly mote: Contender;
   readonly peer: Contender;
   /** The least that mote's rate should be, as a multiple of the peer's. */
   readonly goal?: number;
+  /** The most that mote's time should be, as a multiple of the peer's. The row is then told in milliseconds a run. */
+  readonly goalTime?: number;
   /** The least that mote's rate should be, whatever the peer's. */
   readonly goalPerSecond?: number;
 }
 
-export interface Outcome {
+/** A figure of mote's own, with the most that it should be: memory, a stall, a count. */
+export interface Figure {
   readonly title: string;
-  readonly unit: Comparison["unit"];
-  readonly motePerSecond: number;
+  /** Such as `MB`, `ms` or `system calls`. */
+  readonly unit: string;
+  readonly atMost: number;
+  measure(): Promise<number>;
+}
+
+export type Row = Comparison | Figure;
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface ComparisonOutcome {
+  readonly title: string;
+  /** `ms` a run counts downwards, every other unit upwards. */
+  readonly unit: "blobs/s" | "MB/s" | "operations/s" | "runs/s" | "ms";
+  readonly mote: number;
   readonly peer: string;
-  readonly peerPerSecond: number;
-  /** mote's rate over the peer's, pair by pair. */
-  readonly ratio: { readonly median: number; readonly min: number; readonly max: number };
-  /** What the goal asks for, and whether it was met. */
-  readonly goal?: { readonly text: string; readonly met: boolean };
+  readonly peerValue: number;
+  /** mote's value over the peer's, pair by pair. */
+  readonly ratio: Spread;
+  readonly goal?: {
+    readonly of: "ratio" | "mote";
+    readonly value: number;
+    readonly met: boolean;
+  };
+}
+
+export interface FigureOutcome {
+  readonly title: string;
+  readonly unit: string;
+  readonly value: Spread;
+  readonly goal: { readonly atMost: number; readonly met: boolean };
+}
+
+export type Outcome = ComparisonOutcome | FigureOutcome;
+
+export async function measureRow(row: Row, pairs: number): Promise<Outcome> {
+  return "measure" in row ? await measureFigure(row, pairs) : await compare(row, pairs);
+}
+
+async function measureFigure({ title, unit, atMost, measure }: Figure, times: number): Promise<FigureOutcome> {
+  const values: number[] = [];
+  await measure();
+  for (let time = 0; time < times; time++) values.push(await measure());
+  const value = spreadOf(values);
+  return { title, unit, value, goal: { atMost, met: value.median <= atMost } };
 }
 
 /** Runs the two in turn, `pairs` times after one warm-up that is not counted: the machine's drift hits both alike. */
-export async function compare(comparison: Comparison, pairs: number): Promise<Outcome> {
-  const { title, unit, amount, mote, peer } = comparison;
+async function compare(comparison: Comparison, pairs: number): Promise<ComparisonOutcome> {
+  const { title, unit, amount, mote, peer, goalTime } = comparison;
   const moteSeconds: number[] = [];
   const peerSeconds: number[] = [];
   await time(mote);
@@ -47,23 +91,27 @@ export async function compare(comparison: Comparison, pairs: number): Promise<Ou
     moteSeconds.push(first === mote ? firstSeconds : secondSeconds);
     peerSeconds.push(first === mote ? secondSeconds : firstSeconds);
   }
-  const ratios = peerSeconds.map((seconds, pair) => seconds / (moteSeconds[pair] ?? Number.NaN));
-  const outcome: Outcome = {
+  const inTime = goalTime !== undefined;
+  const perRun = unit === "runs" ? amount : 1;
+  const inUnit = (seconds: number) => (inTime ? (seconds * 1000) / perRun : amount / seconds);
+  const outcome: ComparisonOutcome = {
     title,
-    unit,
-    motePerSecond: amount / median(moteSeconds),
+    unit: inTime ? "ms" : `${unit}/s`,
+    mote: inUnit(spreadOf(moteSeconds).median),
     peer: peer.name,
-    peerPerSecond: amount / median(peerSeconds),
-    ratio: { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) },
+    peerValue: inUnit(spreadOf(peerSeconds).median),
+    ratio: spreadOf(moteSeconds.map((seconds, pair) => inUnit(seconds) / inUnit(peerSeconds[pair] ?? Number.NaN))),
   };
   const goal = judge(comparison, outcome);
   return goal ? { ...outcome, goal } : outcome;
 }
 
-function judge({ goal, goalPerSecond }: Comparison, { ratio, motePerSecond }: Outcome): Outcome["goal"] {
-  if (goal !== undefined) return { text: `× ${goal}`, met: ratio.median >= goal };
-  if (goalPerSecond === undefined) return undefined;
-  return { text: `${goalPerSecond.toLocaleString("en")}/s`, met: motePerSecond >= goalPerSecond };
+function judge(comparison: Comparison, { ratio, mote }: ComparisonOutcome): ComparisonOutcome["goal"] {
+  const { goal, goalTime, goalPerSecond } = comparison;
+  if (goalTime !== undefined) return { of: "ratio", value: goalTime, met: ratio.median <= goalTime };
+  if (goal !== undefined) return { of: "ratio", value: goal, met: ratio.median >= goal };
+  if (goalPerSecond !== undefined) return { of: "mote", value: goalPerSecond, met: mote >= goalPerSecond };
+  return undefined;
 }
 
 async function time(contender: Contender): Promise<number> {
@@ -73,9 +121,10 @@ async function time(contender: Contender): Promise<number> {
   return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
-function median(values: readonly number[]): number {
+function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+  const median = sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+  return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }

@@ -1,43 +1,83 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { compare, type Outcome } from "./compare.js";
-import { suites } from "./suites.js";
+import { measureRow, type Outcome } from "./compare.js";
+import { describeMachine, fileSystemOf } from "./machine.js";
+import { withQuotes } from "./readme-quotes.js";
+import { renderReport } from "./report.js";
+import { type Results, readResults, type SuiteResults, writeResults } from "./results.js";
+import { fastestFolder, withScratch } from "./scratch.js";
+import { type Suite, suites } from "./suites.js";
+import { wordingOf } from "./wording.js";
 
-const help = `Usage: pnpm bench [NAME…] [--pairs N] [--dir DIR] [--json]
+const docs = fileURLToPath(new URL("../../../docs/", import.meta.url));
+const readmePath = join(docs, "..", "README.md");
+const resultsPath = join(docs, "benchmarks", "results.json");
 
-Each row is the same work done by mote and by a peer, in turn, in one process; the ratio is mote's rate over the peer's.
+const help = `Usage: pnpm bench [NAME…] [--pairs N] [--dir DIR] [--json] [--no-report]
 
-  --pairs N   counted runs of each (default 7)
-  --dir DIR   where files are written (default: /dev/shm where there is one, else the temporary folder)
-  --json      one JSON line a row
+Each row is the same work done by mote and by a peer, in turn; the ratio is mote's value over the peer's. The results of the
+suites that were run replace theirs in docs/benchmarks/results.json, and docs/benchmarks.md is written anew from it.
+
+  --pairs N     counted runs of each (default 5)
+  --dir DIR     where files are written (default: /dev/shm where there is one, else the temporary folder)
+  --json        one JSON line a row
+  --no-report   leave the report as it is
+  --render      measure nothing, write the report from the results that are there
 
 Names: ${Object.keys(suites).join(", ")}; default: all of them.`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    pairs: { type: "string", default: "7" },
+    pairs: { type: "string", default: "5" },
     dir: { type: "string" },
     json: { type: "boolean", default: false },
+    "no-report": { type: "boolean", default: false },
+    render: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
 });
 
 const unknown = positionals.filter((name) => !(name in suites));
 const pairs = Number(values.pairs);
-if (values.help) {
-  console.log(help);
-} else if (unknown.length > 0 || !Number.isInteger(pairs) || pairs < 1) {
-  console.error(
-    unknown.length > 0 ? `bench: no benchmark is named ${unknown.join(", ")}` : "bench: --pairs wants a number",
-  );
+if (values.help) console.log(help);
+else if (unknown.length > 0) refuse(`no benchmark is named ${unknown.join(", ")}`);
+else if (!Number.isInteger(pairs) || pairs < 1) refuse("--pairs wants a number");
+else if (values.render) await writeReport(await readResults(resultsPath));
+else await measure();
+
+function refuse(why: string): void {
+  console.error(`bench: ${why}`);
   console.error(help);
   process.exitCode = 2;
-} else {
+}
+
+async function measure(): Promise<void> {
   for (const [name, suite] of Object.entries(suites)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     if (!values.json) console.log(`\n${name}`);
-    for await (const comparison of suite(values.dir)) show(await compare(comparison, pairs));
+    const results = await runSuite(suite);
+    // After each suite: who stops halfway keeps what has been measured.
+    if (!values["no-report"] && results.rows.length > 0) await keep(name, results);
   }
+}
+
+async function runSuite(suite: Suite): Promise<SuiteResults> {
+  const parent = values.dir ?? (suite.onDisk ? tmpdir() : fastestFolder());
+  const load = loadavg()[0] ?? 0;
+  const rows: Outcome[] = [];
+  await withScratch(parent, async (folder) => {
+    for await (const row of suite.rows(folder)) {
+      const outcome = await measureRow(row, pairs);
+      show(outcome);
+      rows.push(outcome);
+    }
+  });
+  const date = new Date().toISOString().slice(0, 10);
+  return { date, pairs, machine: describeMachine(), fileSystem: fileSystemOf(parent), load, rows };
 }
 
 function show(outcome: Outcome): void {
@@ -45,14 +85,19 @@ function show(outcome: Outcome): void {
     console.log(JSON.stringify(outcome));
     return;
   }
-  const { title, unit, motePerSecond, peer, peerPerSecond, ratio, goal } = outcome;
-  const verdict = goal === undefined ? "" : `  (goal ${goal.text}: ${goal.met ? "met" : "MISSED"})`;
-  console.log(
-    `  ${title.padEnd(44)} ${rate(motePerSecond, unit)}  ${peer} ${rate(peerPerSecond, unit)}` +
-      `  × ${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})${verdict}`,
-  );
+  const { mote, peer, ratio, goal } = wordingOf(outcome);
+  console.log(`  ${outcome.title.padEnd(56)} ${mote.padStart(20)}  ${[peer, ratio, goal].filter(Boolean).join("  ")}`);
 }
 
-function rate(perSecond: number, unit: string): string {
-  return `${Math.round(perSecond).toLocaleString("en")} ${unit}/s`.padStart(18);
+async function keep(name: string, suite: SuiteResults): Promise<void> {
+  const before = await readResults(resultsPath);
+  await mkdir(dirname(resultsPath), { recursive: true });
+  await writeResults(resultsPath, { ...before, suites: { ...before.suites, [name]: suite } });
+  await writeReport(await readResults(resultsPath));
+}
+
+async function writeReport(results: Results): Promise<void> {
+  for (const name of Object.keys(suites)) await rm(join(docs, "benchmarks", `${name}.svg`), { force: true });
+  for (const [path, text] of renderReport(results)) await writeFile(join(docs, path), text);
+  await writeFile(readmePath, withQuotes(await readFile(readmePath, "utf8"), results));
 }

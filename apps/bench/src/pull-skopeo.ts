@@ -7,7 +7,6 @@ import { promisify } from "node:util";
 import { digestBytes, mediaTypes } from "@mote/core";
 import { needs, startDockerRegistry } from "@mote/testbed";
 import type { Comparison } from "./compare.js";
-import { withScratch } from "./scratch.js";
 
 const run = promisify(execFile);
 const mote = fileURLToPath(new URL("../../cli/dist/main.js", import.meta.url));
@@ -25,16 +24,12 @@ const images: readonly Image[] = [
 ];
 
 /** Whole processes beside skopeo: from Debian's docker-registry on loopback into an image layout. */
-export async function* pullSuite(dir: string | undefined): AsyncGenerator<Comparison, void, undefined> {
+export async function* pullSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const missing = needs("docker-registry", "skopeo");
   if (missing !== "") {
     console.error(`  pull${missing}`);
     return;
   }
-  yield* withScratch(dir, rows);
-}
-
-async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined> {
   await using registry = await startDockerRegistry({ parent: folder });
   for (const image of images) {
     const layout = join(folder, image.name);
@@ -53,7 +48,7 @@ async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined
       title: `cold pull, ${image.title}`,
       unit: "MB",
       amount,
-      goal: 1 / 1.1,
+      goalTime: 1.1,
       peer,
       mote: {
         name: "mote",
@@ -68,7 +63,7 @@ async function* rows(folder: string): AsyncGenerator<Comparison, void, undefined
       title: `warm pull into a new layout, ${image.title}`,
       unit: "MB",
       amount,
-      goal: 1 / 0.25,
+      goalTime: 0.25,
       peer,
       mote: {
         name: "mote",

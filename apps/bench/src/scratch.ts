@@ -3,21 +3,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A new folder for one suite, gone when `body`'s rows have been run. */
-export async function* withScratch<Row>(
-  parent: string | undefined,
-  body: (folder: string) => AsyncIterable<Row>,
-): AsyncGenerator<Row, void, undefined> {
-  const folder = await mkdtemp(join(parent ?? fastest(), "mote-bench-"));
+/** Calls `body` with a new folder, gone when it is done. */
+export async function withScratch<Result>(parent: string, body: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = await mkdtemp(join(parent, "mote-bench-"));
   try {
-    yield* body(folder);
+    return await body(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** Memory where there is some: a disk's mood is no measure of code. */
-function fastest(): string {
+export function fastestFolder(): string {
   try {
     accessSync("/dev/shm", constants.W_OK);
     return "/dev/shm";

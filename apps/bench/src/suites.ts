@@ -1,16 +1,64 @@
 import { bicSuite } from "./bic-facts.js";
 import { engineSuite, syncSuite } from "./cache-engine.js";
 import { cacheSuite } from "./cache-put-get.js";
-import type { Comparison } from "./compare.js";
+import type { Row } from "./compare.js";
 import { pullSuite } from "./pull-skopeo.js";
 import { refSuite } from "./ref-parse.js";
+import { startSuite } from "./start-up.js";
 
-/** Every benchmark, by the name to ask for it. A suite writes below the folder that it is given and cleans up behind itself. */
-export const suites: Readonly<Record<string, (dir: string | undefined) => AsyncIterable<Comparison>>> = {
-  bic: bicSuite,
-  cache: cacheSuite,
-  engine: engineSuite,
-  pull: pullSuite,
-  ref: refSuite,
-  sync: syncSuite,
+export interface Suite {
+  /** Its heading in the report. */
+  readonly title: string;
+  /** What is measured, in a sentence or two for the report. */
+  readonly about: string;
+  /** Measures the disk that the temporary folder is on, not memory. */
+  readonly onDisk?: boolean;
+  /** Writes below `folder` only, which is made for it and removed afterwards. */
+  rows(folder: string): AsyncIterable<Row>;
+}
+
+/** Every benchmark, by the name to ask for it. The report has them in this order. */
+export const suites: Readonly<Record<string, Suite>> = {
+  pull: {
+    title: "Pulling images, beside skopeo",
+    about:
+      "Whole processes, from Debian's docker-registry on loopback into an OCI image layout. Cold: neither has anything. " +
+      "Warm: mote's cache has the image, its layout is new; skopeo keeps no cache, so it fetches again. Layers are random bytes.",
+    rows: pullSuite,
+  },
+  start: {
+    title: "Starting",
+    about: "Whole processes, beside the emptiest one that Node can start.",
+    rows: startSuite,
+  },
+  cache: {
+    title: "The cache, beside cacache",
+    about:
+      "npm's content-addressed cache and mote put and get the same blobs. Neither syncs to disk here; both verify.",
+    rows: cacheSuite,
+  },
+  engine: {
+    title: "The cache engine, beside bare calls and openssl",
+    about:
+      "What is lost against the shortest loop of Node's system calls that does the work, and against `openssl dgst` reading the " +
+      "same file. Bare calls keep no promise: no check for what is there, no clean-up, no cancellation.",
+    rows: engineSuite,
+  },
+  sync: {
+    title: "Durable writes, beside a sync for each file",
+    about: "On a disk: 16 callers put small blobs that must survive a power cut.",
+    onDisk: true,
+    rows: syncSuite,
+  },
+  bic: {
+    title: "The blob-info cache, beside LMDB and SQLite",
+    about:
+      "What is known about blobs: beside bare LMDB, and beside SQLite with the tables and queries that Podman has there.",
+    rows: bicSuite,
+  },
+  ref: {
+    title: "References",
+    about: "Parsing and formatting of references, beside what the platform does with the same texts.",
+    rows: refSuite,
+  },
 };

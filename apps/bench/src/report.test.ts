@@ -1,0 +1,116 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { type Comparison, type Figure, measureRow, type Outcome } from "./compare.js";
+import { drawFigure } from "./figure.js";
+import { withQuotes } from "./readme-quotes.js";
+import { renderReport } from "./report.js";
+import { type Results, readResults } from "./results.js";
+import { suites } from "./suites.js";
+import { wordingOf } from "./wording.js";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const results = await readResults(join(root, "docs/benchmarks/results.json"));
+
+const slower: Outcome = {
+  title: "do <it>",
+  unit: "ms",
+  mote: 300,
+  peer: "peer & co",
+  peerValue: 100,
+  ratio: { median: 3, min: 2.5, max: 4 },
+  goal: { of: "ratio", value: 1.5, met: false },
+};
+const memory: Outcome = {
+  title: "memory of 64 readers",
+  unit: "MB",
+  value: { median: 32, min: 30, max: 40 },
+  goal: { atMost: 64, met: true },
+};
+
+describe("the committed report", () => {
+  it("is what its results give, to the letter", async () => {
+    for (const [path, text] of renderReport(results)) {
+      expect(await readFile(join(root, "docs", path), "utf8"), `docs/${path}: pnpm bench --render`).toBe(text);
+    }
+  });
+
+  it("has no results of suites that are gone", () => {
+    expect(Object.keys(results.suites).filter((name) => !(name in suites))).toEqual([]);
+  });
+
+  it("is what the first page quotes", async () => {
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    expect(readme, "README.md: pnpm bench --render").toBe(withQuotes(readme, results));
+  });
+
+  it("has labels that fit beside their bars", () => {
+    const titles = Object.values(results.suites).flatMap(({ rows }) => rows.map(({ title }) => title));
+    expect(titles.filter((title) => title.length > 50)).toEqual([]);
+  });
+});
+
+describe("a row", () => {
+  it("of times is told in times, and its goal is the most that they may be", () => {
+    expect(wordingOf(slower)).toEqual({
+      mote: "300 ms",
+      peer: "peer & co: 100 ms",
+      ratio: "× 3 (2.5–4)",
+      goal: "at most × 1.5: missed",
+    });
+  });
+
+  it("of mote alone is told with its limit", () => {
+    expect(wordingOf(memory)).toEqual({ mote: "32 (30–40) MB", peer: "", ratio: "", goal: "at most 64 MB: met" });
+  });
+
+  it("is measured once more than it counts, in turn with its peer", async () => {
+    const order: string[] = [];
+    const contender = (name: string) => ({ name, run: async () => void order.push(name) });
+    const row: Comparison = { title: "", unit: "runs", amount: 1, mote: contender("mote"), peer: contender("peer") };
+    await measureRow(row, 2);
+    expect(order).toEqual(["mote", "peer", "mote", "peer", "peer", "mote"]);
+  });
+
+  it("with a limit is judged by its median", async () => {
+    const values = [1000, 9, 1, 2].values();
+    const row: Figure = { title: "", unit: "MB", atMost: 2, measure: async () => values.next().value ?? 0 };
+    expect(await measureRow(row, 3)).toMatchObject({
+      value: { median: 2, min: 1, max: 9 },
+      goal: { atMost: 2, met: true },
+    });
+  });
+});
+
+describe("a figure", () => {
+  const svg = drawFigure("A & B", [slower, memory]);
+
+  it("escapes what it writes", () => {
+    expect(svg).toContain("A &amp; B");
+    expect(svg).toContain("do &lt;it>");
+  });
+
+  it("draws what is slower to the left of the peer, and what is below its limit to the right", () => {
+    const one = Number(/class="one" x1="([\d.]+)"/.exec(svg)?.[1]);
+    const [missed, met] = [...svg.matchAll(/<rect class="(?:bar|missed)" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/g)];
+    expect(Number(missed?.[1]) + Number(missed?.[2])).toBeCloseTo(one);
+    expect(Number(met?.[1])).toBeCloseTo(one);
+  });
+});
+
+describe("the first page", () => {
+  const marked = "a\n<!-- Quoted from docs/benchmarks.md by `pnpm bench`. -->\nold\n<!-- End of the quotation. -->\nb";
+  const measured: Results = { version: 1, suites: results.suites };
+
+  it("loses the old figures and nothing else", () => {
+    const text = withQuotes(marked, measured);
+    expect(text).toMatch(/^a\n<!--.*<!-- End of the quotation. -->\nb$/s);
+    expect(text).not.toContain("old");
+    expect(withQuotes(text, measured)).toBe(text);
+  });
+
+  it("is left alone where it has no place for figures", () => {
+    expect(withQuotes("nothing", measured)).toBe("nothing");
+  });
+});

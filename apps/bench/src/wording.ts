@@ -1,0 +1,53 @@
+import type { ComparisonOutcome, FigureOutcome, Outcome, Spread } from "./compare.js";
+
+/** A table's cells for one row; the figure and the terminal say the same. */
+export interface Wording {
+  readonly mote: string;
+  readonly peer: string;
+  readonly ratio: string;
+  readonly goal: string;
+}
+
+export function wordingOf(outcome: Outcome): Wording {
+  return "value" in outcome ? figureWording(outcome) : comparisonWording(outcome);
+}
+
+function comparisonWording({ unit, mote, peer, peerValue, ratio, goal }: ComparisonOutcome): Wording {
+  return {
+    mote: amount(mote, unit),
+    peer: `${peer}: ${amount(peerValue, unit)}`,
+    ratio: `× ${spread(ratio)}`,
+    goal: goal === undefined ? "" : `${goalText(unit, goal)}: ${verdict(goal.met)}`,
+  };
+}
+
+function goalText(unit: string, goal: NonNullable<ComparisonOutcome["goal"]>): string {
+  if (goal.of === "mote") return `at least ${amount(goal.value, unit)}`;
+  return `${unit === "ms" ? "at most" : "at least"} × ${short(goal.value)}`;
+}
+
+function figureWording({ unit, value, goal }: FigureOutcome): Wording {
+  return {
+    mote: `${spread(value)} ${unit}`,
+    peer: "",
+    ratio: "",
+    goal: `at most ${amount(goal.atMost, unit)}: ${verdict(goal.met)}`,
+  };
+}
+
+/** Three digits: `0.0713`, `1.26`, `71.3`, `211,000`. */
+function short(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
+}
+
+function spread({ median, min, max }: Spread): string {
+  return `${short(median)} (${short(min)}–${short(max)})`;
+}
+
+function amount(value: number, unit: string): string {
+  return `${short(value)} ${unit}`;
+}
+
+function verdict(met: boolean): string {
+  return met ? "met" : "missed";
+}
