@@ -15,10 +15,12 @@ interface PushOptions {
 }
 
 /** One image, given with its transport, or files and folders, given as paths; and where they go. */
-export async function push(context: Context, places: readonly string[], options: PushOptions): Promise<void> {
-  const sources = places.slice(0, -1);
-  const destination = places.at(-1);
-  if (destination === undefined || sources.length === 0) throw new UsageError("push wants what to move, and where to");
+export async function push(
+  context: Context,
+  sources: readonly string[],
+  destination: string,
+  options: PushOptions,
+): Promise<void> {
   const image = sources.find(hasTransport);
   if (image === undefined) return pushFiles(context, sources, destination, options);
   if (sources.length > 1) throw new UsageError(`push moves one image, or files: ${image} is an image among others`);

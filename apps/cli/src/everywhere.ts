@@ -1,0 +1,15 @@
+import type { Options } from "./command.js";
+
+/** The options of every command. */
+export const everywhere = {
+  cache: {
+    value: "DIR",
+    summary: "the cache folder (MOTE_CACHE_DIR; default $XDG_CACHE_HOME/mote, else ~/.cache/mote)",
+    completes: "folder",
+  },
+  json: { summary: "print one JSON document" },
+  quiet: { short: "q", summary: "no progress, no notes" },
+  "plain-http": { summary: "speak HTTP, not TLS, to registries (on loopback addresses: always)" },
+  help: { short: "h", summary: "this help" },
+  version: { short: "V", summary: "the version" },
+} satisfies Options;

@@ -1,0 +1,34 @@
+/** The name that was probably meant: the nearest by edits, a swap of neighbours being one. Nothing where none is near. */
+export function nearest(text: string, names: Iterable<string>): string | undefined {
+  let best: { name: string; distance: number } | undefined;
+  for (const name of names) {
+    const distance = editDistance(text, name);
+    const near = distance <= Math.max(1, Math.floor(Math.max(text.length, name.length) * 0.4));
+    const begins = text.length >= 2 && name.startsWith(text);
+    if ((near || begins) && (best === undefined || distance < best.distance)) best = { name, distance };
+  }
+  return best?.name;
+}
+
+/** `; did you mean NAME?`, or nothing. */
+export function suggestion(text: string, names: Iterable<string>): string {
+  const name = nearest(text, names);
+  return name === undefined ? "" : `; did you mean ${name}?`;
+}
+
+function editDistance(one: string, other: string): number {
+  let [before, row]: [number[], number[]] = [[], Array.from({ length: other.length + 1 }, (_unused, at) => at)];
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j++) {
+      const same = one[i - 1] === other[j - 1];
+      let cost = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (same ? 0 : 1));
+      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]) {
+        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
+      }
+      next.push(cost);
+    }
+    [before, row] = [row, next];
+  }
+  return row[other.length] ?? 0;
+}

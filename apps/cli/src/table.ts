@@ -1,0 +1,35 @@
+import type { CommandSpec } from "./command.js";
+import { add } from "./table/add.js";
+import { cat } from "./table/cat.js";
+import { copy } from "./table/copy.js";
+import { demo } from "./table/demo.js";
+import { du } from "./table/du.js";
+import { info } from "./table/info.js";
+import { locate } from "./table/locate.js";
+import { ls } from "./table/ls.js";
+import { prune } from "./table/prune.js";
+import { pull } from "./table/pull.js";
+import { push } from "./table/push.js";
+import { ref } from "./table/ref.js";
+import { rm } from "./table/rm.js";
+import { serve } from "./table/serve.js";
+import { verify } from "./table/verify.js";
+
+/** Every command. Within a group, the help lists them in this order. */
+export const table: readonly CommandSpec[] = [
+  pull,
+  push,
+  copy,
+  ls,
+  info,
+  du,
+  locate,
+  cat,
+  ref,
+  add,
+  rm,
+  prune,
+  verify,
+  serve,
+  demo,
+];

@@ -1,0 +1,26 @@
+import { command } from "../command.js";
+import { movingOptions } from "./moving-options.js";
+
+export const copy = command({
+  name: "copy",
+  group: "Move",
+  summary: "move an image from anywhere through the cache to anywhere",
+  description: ["Within a registry, blobs are mounted: they are neither fetched nor sent."],
+  arguments: {
+    src: { summary: "where it is, such as docker://HOST/NAME:TAG", completes: "reference" },
+    dest: { summary: "where it goes, such as docker://OTHER/NAME:TAG", completes: "reference" },
+  },
+  options: movingOptions,
+  examples: [
+    {
+      line: "mote copy docker://docker.io/library/alpine:3.20 docker://registry.acme.dev/base/alpine:3.20",
+      does: "from one registry to another, with every platform",
+    },
+    {
+      line: "mote copy docker://ghcr.io/acme/app:1.2 oci-archive:app.tar:1.2 --with-referrers",
+      does: "into a tar file, with signatures and attestations",
+    },
+  ],
+  run: async (context, { src, dest }, options) =>
+    (await import("../commands/pull.js")).pull(context, src, dest, options),
+});

@@ -1,0 +1,12 @@
+import type { Options } from "../command.js";
+
+/** The options of every command that moves images. */
+export const movingOptions = {
+  platform: {
+    value: "OS/ARCH[/VARIANT]",
+    summary: "only this platform of an index; default: all of them",
+    completes: ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x", "linux/ppc64le", "windows/amd64"],
+  },
+  "with-referrers": { summary: "what refers to the image too: signatures, attestations" },
+  concurrency: { value: "N", summary: "blobs moved at once" },
+} as const satisfies Options;

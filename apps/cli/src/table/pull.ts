@@ -1,0 +1,30 @@
+import { command } from "../command.js";
+import { movingOptions } from "./moving-options.js";
+
+export const pull = command({
+  name: "pull",
+  group: "Move",
+  summary: "move an image or an artifact's files through the cache to a destination",
+  description: [
+    "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files.",
+  ],
+  arguments: {
+    src: { summary: "where it is, such as docker://HOST/NAME:TAG", completes: "reference" },
+    dest: { optional: true, summary: "where it goes, such as oci:DIR:TAG, or ./DIR/", completes: "reference" },
+  },
+  options: {
+    ...movingOptions,
+    force: { summary: "into a plain folder: replace files that are there with other content" },
+    link: { summary: "into a plain folder: read-only links to the cache's files where they cannot be cloned" },
+  },
+  examples: [
+    { line: "mote pull docker.io/library/alpine:3.20", does: "into the cache; a second pull fetches nothing" },
+    {
+      line: "mote pull docker://ghcr.io/acme/app:1.2 oci:build/app:1.2 --platform linux/arm64",
+      does: "one platform, through the cache into a layout",
+    },
+    { line: "mote pull ghcr.io/acme/model:7b ./models/", does: "an artifact's files into a folder" },
+  ],
+  run: async (context, { src, dest }, options) =>
+    (await import("../commands/pull.js")).pull(context, src, dest, options),
+});

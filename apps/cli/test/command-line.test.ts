@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { nearest } from "../src/nearest.js";
+import { parseCommandLine } from "../src/parse.js";
+import { table } from "../src/table.js";
+import { UsageError } from "../src/usage-error.js";
+
+function read(line: string) {
+  const { command, ...rest } = parseCommandLine(line.split(" ").filter(Boolean), table);
+  return { command: typeof command === "object" ? command.name : command, ...rest };
+}
+
+function complaint(line: string): string {
+  try {
+    read(line);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  throw new Error(`mote ${line} was read`);
+}
+
+describe("a command line", () => {
+  it("gives each argument its name, also where one in front takes any number", () => {
+    expect(read("pull a b").values).toEqual({ src: "a", dest: "b" });
+    expect(read("pull a").values).toEqual({ src: "a" });
+    expect(read("push a b c d").values).toEqual({ src: ["a", "b", "c"], dest: "d" });
+  });
+
+  it("takes options in front of the command, behind it, with = and after --", () => {
+    expect(read("--cache /c pull --platform=linux/arm64 a --json")).toMatchObject({
+      command: "pull",
+      values: { src: "a" },
+      options: { platform: "linux/arm64", force: false },
+      everywhere: { cache: "/c", json: true },
+    });
+    expect(read("--platform linux/arm64 pull a").options).toMatchObject({ platform: "linux/arm64" });
+    expect(read("rm -- -q --json").values).toEqual({ name: ["-q", "--json"] });
+    expect(read("push a b --annotation x=1 --annotation=y=2").options).toMatchObject({ annotation: ["x=1", "y=2"] });
+  });
+
+  it("has an option's default, and leaves out what is neither given nor has one", () => {
+    expect(read("serve").options).toEqual({ host: "127.0.0.1", port: "5000" });
+    expect(read("prune --dry-run").options).toEqual({ dryRun: true });
+  });
+
+  it("asks for help wherever --help stands, whatever else is missing", () => {
+    expect(read("pull --help")).toMatchObject({ command: "pull", everywhere: { help: true } });
+    expect(read("-h")).toMatchObject({ command: undefined, everywhere: { help: true } });
+  });
+
+  it.each([
+    ["pul x", "mean pull?"],
+    ["vreify", "mean verify?"],
+    ["ls --ful", "mean --full?"],
+    ["pull a --platfrom x", "mean --platform?"],
+    ["prune --max 3GB", "mean --max-size?"],
+    ["ls --platform x", "it is one of pull, push, copy"],
+  ])("with an unknown word, mote %s, says: %s", (line, said) => {
+    expect(complaint(line)).toContain(said);
+  });
+
+  it.each(["frobnicate", "ls --frobnicate", "ls -z"])("that is like nothing, mote %s, suggests nothing", (line) => {
+    expect(complaint(line)).not.toContain("did you mean");
+  });
+
+  it.each(["pull", "pull a b c", "push a", "ls x", "ls --full=yes", "prune --max-size", "prune --max-size --dry-run"])(
+    "is refused: mote %s",
+    (line) => {
+      expect(complaint(line)).not.toBe("");
+    },
+  );
+});
+
+describe("the nearest name", () => {
+  it("counts a swap of neighbours as one edit", () => {
+    expect(nearest("sl", ["ls", "du"])).toBe("ls");
+  });
+
+  it("is what the text begins", () => {
+    expect(nearest("comp", ["completion", "copy"])).toBe("completion");
+  });
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { cliReference } from "../src/cli-reference.js";
+import { everywhere } from "../src/everywhere.js";
+import { parseCommandLine } from "../src/parse.js";
+import { table } from "../src/table.js";
+
+/** Files made from the sources. `pnpm docs:reference` writes them anew. */
+describe("what is written from the table of commands is up to date", () => {
+  it("docs/reference/cli.md", async () => {
+    await expect(cliReference(table)).toMatchFileSnapshot("../../../docs/reference/cli.md");
+  });
+});
+
+describe("the table of commands", () => {
+  const shown = table.filter(({ hidden }) => !hidden);
+
+  it("has a name only once", () => {
+    const names = table.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it.each(shown.map((spec) => [spec.name, spec] as const))(
+    "shows two examples of %s that it can read",
+    (name, spec) => {
+      expect(spec.examples.length).toBeGreaterThanOrEqual(2);
+      for (const { line } of spec.examples) {
+        const [, ...words] = line.split(/ [|>] /)[0]?.split(" ") ?? [];
+        expect(parseCommandLine(words, table).command).toMatchObject({ name });
+      }
+    },
+  );
+
+  it("takes an option to have a value in all commands that have it, or in none", () => {
+    const kinds = new Map<string, string>();
+    for (const { name, options } of [{ name: "everywhere", options: everywhere }, ...table]) {
+      for (const [option, { value, short }] of Object.entries(options ?? {})) {
+        const kind = `${value === undefined ? "flag" : "value"} ${short ?? ""}`;
+        expect([name, option, kinds.get(option) ?? kind]).toEqual([name, option, kind]);
+        kinds.set(option, kind);
+      }
+    }
+  });
+});
