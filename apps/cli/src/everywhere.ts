@@ -1,7 +1,7 @@
 import type { Options } from "./command.js";
 
 /** The options of every command. */
-export const everywhere = {
+export const everywhere: Options = {
   cache: {
     value: "DIR",
     summary: "the cache folder (MOTE_CACHE_DIR; default $XDG_CACHE_HOME/mote, else ~/.cache/mote)",
@@ -12,4 +12,4 @@ export const everywhere = {
   "plain-http": { summary: "speak HTTP, not TLS, to registries (on loopback addresses: always)" },
   help: { short: "h", summary: "this help" },
   version: { short: "V", summary: "the version" },
-} satisfies Options;
+};
