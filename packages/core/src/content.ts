@@ -20,6 +20,16 @@ export interface ContentSource extends Partial<AsyncDisposable> {
   manifest(descriptor: Descriptor, options?: Cancellable): Promise<Uint8Array>;
   /** @throws MOTE_NOT_FOUND */
   blob(descriptor: Descriptor, options?: BlobOptions): Promise<MoteReader>;
+  /**
+   * Of a place that reads from several others: the one that all bytes of the blob came from, the last time it was read. It is
+   * recorded instead of `ref`. Undefined: they came from more than one.
+   */
+  readFrom?(descriptor: Descriptor): Ref | undefined;
+  /**
+   * The blob's bytes were wrong, as only their end showed. True where another place is asked from now on, so that reading it
+   * again from the start is worth while.
+   */
+  distrust?(descriptor: Descriptor): boolean;
   /** What refers to the manifest by its `subject`. */
   referrers?(descriptor: Descriptor, options?: Cancellable): AsyncIterable<Descriptor>;
 }

@@ -10,3 +10,4 @@ export {
   type PushFilesOptions,
 } from "./open-mote.js";
 export { hasTransport } from "./plain-paths.js";
+export type { RegistriesOptions } from "./registries-options.js";

@@ -23,5 +23,7 @@ export function withKnownNames(source: ContentSource, name: string, tags: TagSto
       await source[Symbol.asyncDispose]?.();
     },
     ...(source.referrers ? { referrers: source.referrers.bind(source) } : {}),
+    ...(source.readFrom ? { readFrom: source.readFrom.bind(source) } : {}),
+    ...(source.distrust ? { distrust: source.distrust.bind(source) } : {}),
   };
 }

@@ -26,13 +26,16 @@ import { addFile } from "./add-file.js";
 import { withKnownNames } from "./known-names.js";
 import { Places } from "./places.js";
 import { plainFolder } from "./plain-paths.js";
+import type { PlacesOptions, RegistriesOptions } from "./registries-options.js";
 import { SizeBound } from "./size-bound.js";
 
 export interface OpenMoteOptions extends Cancellable {
   /** The cache folder, made where it is missing. */
   readonly dir: string;
-  /** Speak HTTP, not TLS, to registries. On loopback addresses that is done anyway. */
-  readonly plainHttp?: boolean | undefined;
+  /** Speak HTTP, not TLS, to all registries, or to these (`host`, `host:port`). On loopback addresses that is done anyway. */
+  readonly plainHttp?: boolean | readonly string[] | undefined;
+  /** How registries are reached: certificates, mirrors, bounds. @throws MOTE_CONFIG once a registry is wanted */
+  readonly registries?: RegistriesOptions | undefined;
   /**
    * Go on without a cache where `dir` cannot be written. Then only what has a destination of its own can be moved.
    * Default false: MOTE_UNWRITABLE.
@@ -113,7 +116,7 @@ export interface OpenMote extends AsyncDisposable {
  * @throws MOTE_UNWRITABLE · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
  */
 export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
-  const { dir, logger = silentLogger, plainHttp = false, durability, maxSize, signal } = options;
+  const { dir, logger = silentLogger, plainHttp, registries, durability, maxSize, signal } = options;
   if (maxSize !== undefined && !(maxSize >= 0)) throw new TypeError("maxSize is a number of bytes from 0");
   const { FileCache } = await import("@mote/fs");
   const cache = new FileCache(dir, { logger, durability });
@@ -124,21 +127,19 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
     if (!options.cacheOptional || !missing) throw error;
     logger.warn(`going on without a cache: ${error.message}`);
     const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
-    return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), logger, plainHttp });
+    return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), logger, plainHttp, registries });
   }
   const { LmdbBlobInfoCache } = await import("@mote/bic-lmdb");
   const bic = new LmdbBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), { logger });
   const sizeBound = maxSize === undefined ? undefined : new SizeBound(cache, { maxSize, logger });
-  return new Wired({ dir, cache, tags: cache.tags, bic, logger, plainHttp, sizeBound });
+  return new Wired({ dir, cache, tags: cache.tags, bic, logger, plainHttp, registries, sizeBound });
 }
 
-interface Parts {
+interface Parts extends PlacesOptions {
   readonly dir: string;
   readonly cache: MoteCache;
   readonly tags?: TagStore;
   readonly bic: BlobInfoCache;
-  readonly logger: Logger;
-  readonly plainHttp: boolean;
   readonly sizeBound?: SizeBound | undefined;
 }
 
@@ -152,14 +153,14 @@ class Wired implements OpenMote {
   readonly #places: Places;
   readonly #sizeBound: SizeBound | undefined;
 
-  constructor({ dir, cache, tags, bic, logger, plainHttp, sizeBound }: Parts) {
+  constructor({ dir, cache, tags, bic, sizeBound, ...places }: Parts) {
     this.dir = dir;
     this.cache = cache;
     this.tags = tags ?? noTags;
     this.bic = bic;
     this.locator = new LayerLocator(bic, refCodec);
-    this.#logger = logger;
-    this.#places = new Places({ plainHttp, logger });
+    this.#logger = places.logger;
+    this.#places = new Places(places);
     this.#sizeBound = sizeBound;
   }
 

@@ -1,26 +1,22 @@
-import {
-  type ContentDestination,
-  type ContentSource,
-  type Logger,
-  MoteError,
-  type PathRef,
-  type Ref,
-} from "@mote/core";
-import type { RegistryClient } from "@mote/registry";
+import { type ContentDestination, type ContentSource, MoteError, type PathRef, type Ref } from "@mote/core";
+import type { MirrorTable, RegistryClient } from "@mote/registry";
+import type { PlacesOptions } from "./registries-options.js";
 
 /** Which class stands for a reference's transport. Packages are imported when the first reference wants them. */
 export class Places {
-  readonly #options: { readonly plainHttp: boolean; readonly logger: Logger };
-  #registries: RegistryClient | undefined;
+  readonly #options: PlacesOptions;
+  #registries: Registries | undefined;
 
-  constructor(options: { readonly plainHttp: boolean; readonly logger: Logger }) {
+  constructor(options: PlacesOptions) {
     this.#options = options;
   }
 
   async source(ref: Ref): Promise<ContentSource> {
     if (ref.transport === "docker") {
-      const { RegistryRepository } = await import("@mote/registry");
-      return new RegistryRepository(await this.#client(), ref);
+      const { MirroredRepository, RegistryRepository } = await import("@mote/registry");
+      const { client, mirrors } = await this.#open();
+      const places = mirrors.of(ref);
+      return places.length === 0 ? new RegistryRepository(client, ref) : new MirroredRepository(client, ref, places);
     }
     const layout = await import("@mote/layout");
     switch (ref.transport) {
@@ -40,7 +36,7 @@ export class Places {
   async destination(ref: Ref): Promise<ContentDestination> {
     if (ref.transport === "docker") {
       const { RegistryDestination } = await import("@mote/registry");
-      return new RegistryDestination(await this.#client(), ref);
+      return new RegistryDestination((await this.#open()).client, ref);
     }
     const layout = await import("@mote/layout");
     switch (ref.transport) {
@@ -58,15 +54,23 @@ export class Places {
   }
 
   async close(): Promise<void> {
-    await this.#registries?.close();
+    await this.#registries?.client.close();
   }
 
   /** One client for all repositories: it holds the connections and the tokens. */
-  async #client(): Promise<RegistryClient> {
-    const { dockerCredentials, RegistryClient } = await import("@mote/registry");
-    this.#registries ??= new RegistryClient({ ...this.#options, credentials: dockerCredentials() });
+  async #open(): Promise<Registries> {
+    const { dockerCredentials, MirrorTable, RegistryClient } = await import("@mote/registry");
+    if (this.#registries !== undefined) return this.#registries;
+    const { registries: { mirrors, ...connections } = {}, plainHttp, logger } = this.#options;
+    const client = new RegistryClient({ ...connections, plainHttp, logger, credentials: dockerCredentials() });
+    this.#registries = { client, mirrors: new MirrorTable(mirrors) };
     return this.#registries;
   }
+}
+
+interface Registries {
+  readonly client: RegistryClient;
+  readonly mirrors: MirrorTable;
 }
 
 /** `assertMovable` refuses these earlier, and says what to use instead. */

@@ -10,7 +10,7 @@ import {
 } from "@mote/core";
 import type { RegistryAnswer, RegistryClient } from "./client.js";
 import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject } from "./fault.js";
-import { backoff } from "./retry.js";
+import { backoff, type RetryPolicy } from "./retry.js";
 import { sleep } from "./waiting.js";
 
 /** Which bytes of a blob to read, and what is known of it. */
@@ -28,6 +28,13 @@ export interface BlobWish {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where a blob is read. */
+export interface BlobPlace {
+  readonly client: RegistryClient;
+  readonly policy: RetryPolicy;
+  readonly subject: Subject;
+}
+
 /** Asks for the blob with the given headers, and hands the answer over with its body unread. */
 export type BlobRequest = (headers: Readonly<Record<string, string>>) => Promise<RegistryAnswer>;
 
@@ -35,19 +42,15 @@ export type BlobRequest = (headers: Readonly<Record<string, string>>) => Promise
 const bytesPerResume = 64 * 1024 * 1024;
 
 /** Opens a blob: the first answer has come and has been checked when this returns. */
-export async function openBlob(
-  client: RegistryClient,
-  subject: Subject,
-  wish: BlobWish,
-  request: BlobRequest,
-): Promise<MoteReader> {
-  const first = await Piece.open(subject, wish, request, wish.start, undefined);
-  return new BlobReader(client, subject, wish, request, first);
+export async function openBlob(at: BlobPlace, wish: BlobWish, request: BlobRequest): Promise<MoteReader> {
+  const first = await Piece.open(at.subject, wish, request, wish.start, undefined);
+  return new BlobReader(at, wish, request, first);
 }
 
 class BlobReader implements MoteReader {
   readonly info: MoteInfo;
   readonly #client: RegistryClient;
+  readonly #policy: RetryPolicy;
   readonly #subject: Subject;
   readonly #wish: BlobWish;
   readonly #request: BlobRequest;
@@ -55,9 +58,10 @@ class BlobReader implements MoteReader {
   #piece: Piece;
   #state: "unread" | "reading" | "closed" = "unread";
 
-  constructor(client: RegistryClient, subject: Subject, wish: BlobWish, request: BlobRequest, first: Piece) {
-    this.#client = client;
-    this.#subject = subject;
+  constructor(at: BlobPlace, wish: BlobWish, request: BlobRequest, first: Piece) {
+    this.#client = at.client;
+    this.#policy = at.policy;
+    this.#subject = at.subject;
     this.#wish = wish;
     this.#request = request;
     this.#piece = first;
@@ -104,7 +108,7 @@ class BlobReader implements MoteReader {
         if (!isNetworkError(error)) throw error;
         // All of it came, and only the end of the message was lost.
         if (at === this.#end) break;
-        const most = this.#client.policy.retries + Math.floor((at - start) / bytesPerResume);
+        const most = this.#policy.retries + Math.floor((at - start) / bytesPerResume);
         if (++resumes > most) throw this.#cut(error, at);
         await this.#resume(at, resumes, error);
       }
@@ -118,7 +122,7 @@ class BlobReader implements MoteReader {
 
   async #resume(offset: number, attempt: number, error: unknown): Promise<void> {
     const { registry, repository, digest } = this.#subject;
-    await sleep(backoff(this.#client.policy, attempt), this.#wish.signal);
+    await sleep(backoff(this.#policy, attempt), this.#wish.signal);
     this.#client.report({ type: "resume", registry, repository, digest, offset, reason: networkFailure(error) });
     this.#piece = await Piece.open(this.#subject, this.#wish, this.#request, offset, this.#piece.validator);
     if (this.#piece.size !== this.info.size) {

@@ -4,6 +4,7 @@ import { type Access, type Authorization, Authorizer } from "./authorizer.js";
 import { type ConnectionOptions, Connections, type HttpAnswer, type HttpRequest } from "./connections.js";
 import type { CredentialSource } from "./credentials.js";
 import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject, statusFault } from "./fault.js";
+import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import { resolveLocation } from "./location.js";
 import { delayAfterFailure, delayAfterStatus, isTransientStatus, type RetryPolicy } from "./retry.js";
 import type { TokenRequest } from "./token.js";
@@ -35,8 +36,8 @@ export type RegistryEvent =
 export interface RegistryClientOptions extends ConnectionOptions {
   /** Default: none, so that everything is asked for anonymously. */
   readonly credentials?: CredentialSource | undefined;
-  /** Plain HTTP to every registry, not only to those on loopback addresses. */
-  readonly plainHttp?: boolean | undefined;
+  /** Plain HTTP to every registry, or to these; to those on loopback addresses it is spoken anyway. */
+  readonly plainHttp?: Hosts | undefined;
   /** Further headers, for registries only: they are not sent to where a redirect leads. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly userAgent?: string | undefined;
@@ -60,6 +61,8 @@ export interface RegistryRequest extends Cancellable {
   readonly body?: HttpRequest["body"];
   /** False where a repetition would do harm. */
   readonly repeat?: boolean | undefined;
+  /** Default: the client's. */
+  readonly policy?: RetryPolicy | undefined;
   /** What is asked for, in words, for the message of a failure. */
   readonly what: string;
   /** Statuses that are no failure. Default: 200 to 299. */
@@ -79,20 +82,22 @@ const maxTokenBytes = 1024 * 1024;
 
 /** What repositories share: connections, credentials and tokens, retries, and the bound on requests to one host. */
 export class RegistryClient implements AsyncDisposable {
-  readonly plainHttp: boolean;
+  /** Who is spoken to in plain HTTP, beside loopback addresses. */
+  readonly plainHttp: HostSet;
   readonly policy: RetryPolicy;
+  readonly logger: Logger;
   readonly #options: RegistryClientOptions;
-  readonly #logger: Logger;
   readonly #connections: Connections;
   readonly #authorizer: Authorizer;
   #closed = false;
 
   constructor(options: RegistryClientOptions = {}) {
     this.#options = options;
-    this.#logger = options.logger ?? silentLogger;
-    this.plainHttp = options.plainHttp ?? false;
+    this.logger = options.logger ?? silentLogger;
+    this.plainHttp = hostSet(options.plainHttp, "plainHttp");
     this.policy = {
       retries: options.retries ?? 4,
+      silentRetries: 2,
       firstDelayMs: options.retryDelayMs ?? 250,
       longestDelayMs: 10_000,
       longestRetryAfterMs: options.longestRetryAfterMs ?? 60_000,
@@ -135,7 +140,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   report(event: RegistryEvent): void {
-    this.#logger.info(event.type === "retry" ? "a request to a registry is repeated" : "a blob is resumed", event);
+    this.logger.info(event.type === "retry" ? "a request to a registry is repeated" : "a blob is resumed", event);
     this.#options.onEvent?.(event);
   }
 
@@ -150,13 +155,13 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   async #repeatedly<T>(
-    request: Pick<RegistryRequest, "url" | "body" | "repeat" | "what" | "signal">,
+    request: Pick<RegistryRequest, "url" | "body" | "repeat" | "policy" | "what" | "signal">,
     subject: Subject,
     attemptOnce: () => Promise<
       { readonly taken: T } | { readonly refused: RegistryAnswer; readonly fault: () => Promise<Error> }
     >,
   ): Promise<T> {
-    const { url, what, signal } = request;
+    const { url, what, signal, policy = this.policy } = request;
     const repeatable = request.repeat !== false && canBeSentAgain(request.body);
     for (let attempt = 1; ; attempt++) {
       let delayMs: number | undefined;
@@ -165,14 +170,14 @@ export class RegistryClient implements AsyncDisposable {
         const outcome = await attemptOnce();
         if ("taken" in outcome) return outcome.taken;
         const { refused, fault } = outcome;
-        delayMs = delayAfterStatus(this.policy, refused.status, refused.header("retry-after"), attempt);
+        delayMs = delayAfterStatus(policy, refused.status, refused.header("retry-after"), attempt);
         reason = String(refused.status);
         if (delayMs === undefined || !repeatable) throw await fault();
         refused.discard();
       } catch (error) {
         signal?.throwIfAborted();
         if (this.#closed) throw closed();
-        delayMs = delayAfterFailure(this.policy, error, attempt);
+        delayMs = delayAfterFailure(policy, error, attempt);
         reason = networkFailure(error);
         if (delayMs === undefined || !repeatable) throw asFault(error, subject, url.host, what);
       }

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
+import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import { isLoopback } from "./place.js";
 import { Turnstile } from "./waiting.js";
 
@@ -9,8 +10,8 @@ export interface ConnectionOptions {
   /** A client's certificate and key in PEM. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
-  /** Trust any certificate. */
-  readonly insecure?: boolean | undefined;
+  /** Trust any certificate, of all hosts or of these. */
+  readonly insecure?: Hosts | undefined;
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
   /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
@@ -47,11 +48,13 @@ const worthReading = 64 * 1024;
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #turnstiles = new Map<string, Turnstile>();
-  #direct: Promise<Dispatcher> | undefined;
-  #proxied: Promise<Dispatcher> | undefined;
+  readonly #insecure: HostSet;
+  readonly #dispatchers = new Map<string, Promise<Dispatcher>>();
 
+  /** @throws MOTE_CONFIG */
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#insecure = hostSet(options.insecure, "insecure");
   }
 
   /**
@@ -83,8 +86,8 @@ export class Connections {
   }
 
   async close(): Promise<void> {
-    const opened = await Promise.all([this.#direct, this.#proxied]);
-    await Promise.all(opened.map((dispatcher) => dispatcher?.destroy()));
+    const opened = await Promise.all(this.#dispatchers.values());
+    await Promise.all(opened.map((dispatcher) => dispatcher.destroy()));
   }
 
   #turnstile(host: string): Turnstile {
@@ -94,22 +97,22 @@ export class Connections {
   }
 
   #dispatcher(url: URL): Promise<Dispatcher> {
-    if (this.#options.ignoreProxy || isLoopback(url.host) || !proxyIsSet()) {
-      this.#direct ??= this.#openDirect();
-      return this.#direct;
-    }
-    this.#proxied ??= this.#openProxied();
-    return this.#proxied;
+    const proxied = !this.#options.ignoreProxy && !isLoopback(url.host) && proxyIsSet();
+    const insecure = this.#insecure.has(url.host);
+    const kind = `${proxied} ${insecure}`;
+    const opened = this.#dispatchers.get(kind) ?? (proxied ? this.#openProxied(insecure) : this.#openDirect(insecure));
+    this.#dispatchers.set(kind, opened);
+    return opened;
   }
 
-  async #openDirect(): Promise<Dispatcher> {
+  async #openDirect(insecure: boolean): Promise<Dispatcher> {
     const { default: Agent } = await import("undici/lib/dispatcher/agent.js");
-    return new Agent({ ...this.#timeouts(), connect: this.#connect() });
+    return new Agent({ ...this.#timeouts(), connect: this.#connect(insecure) });
   }
 
-  async #openProxied(): Promise<Dispatcher> {
+  async #openProxied(insecure: boolean): Promise<Dispatcher> {
     const { EnvHttpProxyAgent } = await import("undici");
-    const connect = this.#connect();
+    const connect = this.#connect(insecure);
     return new EnvHttpProxyAgent({
       ...this.#timeouts(),
       connect,
@@ -123,8 +126,8 @@ export class Connections {
     return { headersTimeout: idle, bodyTimeout: idle };
   }
 
-  #connect() {
-    const { ca, cert, key, insecure, connectTimeoutMs } = this.#options;
+  #connect(insecure: boolean) {
+    const { ca, cert, key, connectTimeoutMs } = this.#options;
     return {
       timeout: connectTimeoutMs ?? 10_000,
       ...(ca === undefined ? {} : { ca: isList(ca) ? ca.map(asText) : asText(ca) }),

@@ -1,10 +1,14 @@
 import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
+import { type Hosts, hostSet } from "./hosts.js";
 import { resolveLocation } from "./location.js";
 
-function resolve(location: string, from: string, plainHttp = false): string {
+function resolve(location: string, from: string, plainHttp: Hosts = false): string {
   try {
-    return resolveLocation(location, new URL(from), { plainHttp, subject: { registry: "r.example" } }).href;
+    return resolveLocation(location, new URL(from), {
+      plainHttp: hostSet(plainHttp, "plainHttp"),
+      subject: { registry: "r.example" },
+    }).href;
   } catch (error) {
     return MoteError.isInstance(error) ? error.code : String(error);
   }
@@ -27,6 +31,8 @@ describe("a location", () => {
     expect(resolve("http://s.example/x", "https://r.example/")).toBe("MOTE_REGISTRY");
     expect(resolve("http://r.example:81/x", "https://r.example/")).toBe("MOTE_REGISTRY");
     expect(resolve("http://s.example/x", "https://r.example/", true)).toBe("http://s.example/x");
+    expect(resolve("http://s.example/x", "https://r.example/", ["s.example"])).toBe("http://s.example/x");
+    expect(resolve("http://s.example/x", "https://r.example/", ["r.example"])).toBe("MOTE_REGISTRY");
   });
 
   it("that is no http or https URL is refused", () => {

@@ -1,9 +1,10 @@
 import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
+import { type Hosts, hostSet } from "./hosts.js";
 import { checkRepositoryName, isLoopback, registryOrigin } from "./place.js";
 
-const origin = (registry: string, scheme?: "http" | "https", plainHttp = false) =>
-  registryOrigin({ registry, scheme }, { plainHttp }).origin;
+const origin = (registry: string, scheme?: "http" | "https", plainHttp: Hosts = false) =>
+  registryOrigin({ registry, scheme }, { plainHttp: hostSet(plainHttp, "plainHttp") }).origin;
 
 function codeOf(act: () => unknown): unknown {
   try {
@@ -29,6 +30,8 @@ describe("a registry's place", () => {
     expect(origin("registry.example", "http")).toBe("http://registry.example");
     expect(origin("registry.example", undefined, true)).toBe("http://registry.example");
     expect(origin("registry.example", "https", true)).toBe("https://registry.example");
+    expect(origin("registry.example:5000", undefined, ["registry.example:5000"])).toBe("http://registry.example:5000");
+    expect(origin("registry.example:5000", undefined, ["registry.example"])).toBe("https://registry.example:5000");
   });
 
   it("of docker.io is the host of its API", () => {

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { MoteError, type RegistryRef } from "@mote/core";
+import type { HostSet } from "./hosts.js";
 
 /** One repository on one registry, as references name them. A `RegistryRef` is one. */
 export interface RepositoryPlace {
@@ -19,10 +20,10 @@ export function placeRef({ registry, repository, scheme }: RepositoryPlace): Reg
 /** The origin of a registry's API. `docker.io` is a name that has its API elsewhere. @throws MOTE_INVALID_REFERENCE */
 export function registryOrigin(
   place: Omit<RepositoryPlace, "repository">,
-  options: { readonly plainHttp: boolean },
+  options: { readonly plainHttp: HostSet },
 ): URL {
   const host = isDockerHub(place.registry) ? "registry-1.docker.io" : place.registry;
-  const scheme = place.scheme ?? (options.plainHttp || isLoopback(host) ? "http" : "https");
+  const scheme = place.scheme ?? (options.plainHttp.has(host) || isLoopback(host) ? "http" : "https");
   const text = `${scheme}://${host}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.pathname !== "/" || url.username !== "" || url.search !== "" || url.hash !== "") {

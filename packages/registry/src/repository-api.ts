@@ -11,6 +11,7 @@ import type { RegistryAnswer, RegistryClient, RegistryRequest } from "./client.j
 import { protocolFault, type Subject } from "./fault.js";
 import { resolveLocation } from "./location.js";
 import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
+import type { RetryPolicy } from "./retry.js";
 
 /** A request below `/v2/REPOSITORY/`. */
 export interface RepositoryRequest extends Cancellable {
@@ -37,6 +38,13 @@ export interface ManifestAnswer {
   readonly digest: string | undefined;
 }
 
+export interface RepositoryApiOptions {
+  /** The registry that this one stands for, which it is told with each request (`?ns=`, as containerd does). */
+  readonly namespace?: string | undefined;
+  /** Default: the client's. */
+  readonly policy?: RetryPolicy | undefined;
+}
+
 /** The endpoints of one repository (distribution-spec, "Endpoints"), without a judgement on what they answer. */
 export class RepositoryApi {
   readonly client: RegistryClient;
@@ -44,9 +52,11 @@ export class RepositoryApi {
   readonly registry: string;
   readonly repository: string;
   readonly #origin: URL;
+  readonly #options: RepositoryApiOptions;
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace) {
+  constructor(client: RegistryClient, place: RepositoryPlace, options: RepositoryApiOptions = {}) {
+    this.#options = options;
     this.client = client;
     this.registry = isDockerHub(place.registry) ? "docker.io" : place.registry;
     this.repository = checkRepositoryName(place.repository);
@@ -54,7 +64,9 @@ export class RepositoryApi {
   }
 
   url(path: string): URL {
-    return new URL(`/v2/${this.repository}/${path}`, this.#origin);
+    const url = new URL(`/v2/${this.repository}/${path}`, this.#origin);
+    if (this.#options.namespace !== undefined) url.searchParams.set("ns", this.#options.namespace);
+    return url;
   }
 
   subject(about: { readonly digest?: Digest | undefined; readonly reference?: string | undefined } = {}): Subject {
@@ -73,10 +85,8 @@ export class RepositoryApi {
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
     const access = { origin: this.#origin, subject: this.subject(request), scopes };
     const url = typeof path === "string" ? this.url(path) : path;
-    return this.client.send(
-      { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts, repeat, signal },
-      take,
-    );
+    const asked = { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts, repeat };
+    return this.client.send({ ...asked, policy: this.#options.policy, signal }, take);
   }
 
   /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
@@ -117,7 +127,9 @@ export class RepositoryApi {
   /** @throws MOTE_NOT_FOUND */
   openBlob(wish: BlobWish): Promise<MoteReader> {
     const { digest, signal } = wish;
-    return openBlob(this.client, this.subject({ digest }), wish, (headers) =>
+    const { client } = this;
+    const at = { client, policy: this.#options.policy ?? client.policy, subject: this.subject({ digest }) };
+    return openBlob(at, wish, (headers) =>
       this.send(
         {
           method: "GET",

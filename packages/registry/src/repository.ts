@@ -22,7 +22,7 @@ import { protocolFault } from "./fault.js";
 import { MemoryReader } from "./memory-reader.js";
 import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
 import { listReferrers } from "./referrers.js";
-import { bareType, type ManifestAnswer, RepositoryApi } from "./repository-api.js";
+import { bareType, type ManifestAnswer, RepositoryApi, type RepositoryApiOptions } from "./repository-api.js";
 
 /**
  * One repository on one registry, to read from (distribution-spec, "Pull").
@@ -35,9 +35,9 @@ export class RegistryRepository implements ContentSource {
   readonly #api: RepositoryApi;
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace) {
+  constructor(client: RegistryClient, place: RepositoryPlace, options: RepositoryApiOptions = {}) {
     this.ref = placeRef(place);
-    this.#api = new RepositoryApi(client, place);
+    this.#api = new RepositoryApi(client, place, options);
   }
 
   /**
@@ -45,8 +45,23 @@ export class RegistryRepository implements ContentSource {
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
    */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
-    const reference = this.#reference(ref);
-    return (await this.#resolveByHead(reference, options)) ?? (await this.#resolveByGet(reference, options));
+    const reference = this.referenceOf(ref);
+    return (await this.#resolveByHead(reference, options)) ?? (await this.load(reference, options)).descriptor;
+  }
+
+  /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
+  async load(
+    ref: Ref | string,
+    options: Cancellable = {},
+  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }> {
+    const reference = this.referenceOf(ref);
+    const asked = isDigest(reference) ? reference : undefined;
+    const answer = await this.#api.getManifest(reference, { ...options, what: nameOf(reference), digest: asked });
+    const said = isDigest(answer.digest) ? answer.digest : undefined;
+    const digest = asked ?? said ?? digestBytes(answer.bytes);
+    this.#checkDigest(answer.bytes, digest);
+    const { bytes } = answer;
+    return { descriptor: { mediaType: this.#manifestType(answer, reference), digest, size: bytes.byteLength }, bytes };
   }
 
   async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
@@ -88,7 +103,8 @@ export class RegistryRepository implements ContentSource {
     return listReferrers(this.#api, parseDigest(descriptor.digest), options);
   }
 
-  #reference(ref: Ref | string): string {
+  /** The tag or digest that is meant. @throws MOTE_INVALID_REFERENCE where it is another repository's */
+  referenceOf(ref: Ref | string): string {
     if (typeof ref === "string") return checkReference(ref);
     if (ref.transport === "docker") {
       const registry = isDockerHub(ref.registry) ? "docker.io" : ref.registry;
@@ -119,15 +135,6 @@ export class RegistryRepository implements ContentSource {
     if (!isDigest(digest) || !Number.isSafeInteger(size) || size <= 0) return undefined;
     if (isDigest(reference) && digest !== reference) throw this.#otherDigest(reference, digest);
     return { mediaType, digest, size };
-  }
-
-  async #resolveByGet(reference: string, options: Cancellable): Promise<Descriptor> {
-    const asked = isDigest(reference) ? reference : undefined;
-    const answer = await this.#api.getManifest(reference, { ...options, what: nameOf(reference), digest: asked });
-    const said = isDigest(answer.digest) ? answer.digest : undefined;
-    const digest = asked ?? said ?? digestBytes(answer.bytes);
-    this.#checkDigest(answer.bytes, digest);
-    return { mediaType: this.#manifestType(answer, reference), digest, size: answer.bytes.byteLength };
   }
 
   #manifestType({ mediaType, bytes }: ManifestAnswer, reference: string): string {

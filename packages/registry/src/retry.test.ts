@@ -2,7 +2,7 @@ import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
 import { backoff, delayAfterFailure, delayAfterStatus, parseRetryAfter } from "./retry.js";
 
-const policy = { retries: 3, firstDelayMs: 100, longestDelayMs: 1000, longestRetryAfterMs: 5000 };
+const policy = { retries: 3, silentRetries: 2, firstDelayMs: 100, longestDelayMs: 1000, longestRetryAfterMs: 5000 };
 
 describe("retries", () => {
   it("read Retry-After in seconds and as a date", () => {

@@ -3,15 +3,14 @@ import { isNetworkError, networkFailure } from "./fault.js";
 export interface RetryPolicy {
   /** How often a request is made again, at most. */
   readonly retries: number;
+  /** How often at most where the host does not answer at all: less often than one that is busy or breaks off. */
+  readonly silentRetries: number;
   /** The first wait, in milliseconds; each further one is twice as long, up to `longestDelayMs`. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
   /** A registry that asks for a longer wait than this gets no retry. */
   readonly longestRetryAfterMs: number;
 }
-
-/** A host that does not answer at all is not asked as often as one that is busy or breaks off. */
-const silentRetries = 2;
 
 /** Whether the same request may succeed a little later (408, 429 and the server's own failures). */
 export function isTransientStatus(status: number): boolean {
@@ -23,7 +22,7 @@ export function delayAfterFailure(policy: RetryPolicy, error: unknown, attempt: 
   if (!isNetworkError(error)) return undefined;
   const failure = networkFailure(error);
   if (failure === "tls" || failure === "proxy") return undefined;
-  const bound = failure === "cut" ? policy.retries : Math.min(policy.retries, silentRetries);
+  const bound = failure === "cut" ? policy.retries : Math.min(policy.retries, policy.silentRetries);
   return attempt > bound ? undefined : backoff(policy, attempt);
 }
 

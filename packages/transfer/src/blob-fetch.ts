@@ -41,12 +41,19 @@ export class BlobFetch {
     let sending: Sending | undefined;
     let bytes: number | undefined;
     const begin = (offset: number): Feed | undefined => {
+      const before = sending;
+      sending = undefined;
       if (send === undefined || offset > 0) return undefined;
-      sending = new Sending(send, (error) => leave.abort(error));
+      // Who was sent wrong bytes cleans up before he is sent others.
+      const sendAfter = async (chunks: AsyncIterable<Uint8Array>) => {
+        await before?.ended();
+        await send(chunks);
+      };
+      sending = new Sending(sendAfter, (error) => leave.abort(error));
       return sending.feed;
     };
     const flight = beginFlight(cache, this.#blob.descriptor.digest, async (flightSignal) => {
-      bytes = await this.#onceOrTwice(cache, begin, flightSignal);
+      bytes = await this.#untilRight(cache, begin, flightSignal);
     });
     try {
       await flight.join(AbortSignal.any([this.#signal, leave.signal]));
@@ -59,8 +66,8 @@ export class BlobFetch {
     return { bytes, wasSent: sending !== undefined };
   }
 
-  /** A part of an earlier attempt that was damaged meanwhile shows in the digest; then all of it comes anew. */
-  async #onceOrTwice(
+  /** A part of an earlier attempt that was damaged meanwhile, and a lying mirror, show in the digest; then all of it comes anew. */
+  async #untilRight(
     cache: MoteCache,
     begin: (offset: number) => Feed | undefined,
     signal: AbortSignal,
@@ -85,12 +92,17 @@ export class BlobFetch {
         },
         onBytes: progressOf(this.#job, this.#blob.descriptor),
       });
-    try {
-      return await fetch();
-    } catch (error) {
-      if (!isMismatch(error) || resumedAt === 0) throw error;
-      this.#job.emit({ type: "retry", digest, size, reason: "what was left of an earlier attempt is damaged" });
-      return fetch();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await fetch();
+      } catch (error) {
+        if (!isMismatch(error)) throw error;
+        // Who is to blame is asked in any case: the source may have another place to read from.
+        const elsewhere = this.#job.source.distrust?.(this.#blob.descriptor) ?? false;
+        if (!elsewhere && (resumedAt === 0 || attempt > 1)) throw error;
+        const reason = elsewhere ? "wrong bytes came" : "what was left of an earlier attempt is damaged";
+        this.#job.emit({ type: "retry", digest, size, reason });
+      }
     }
   }
 

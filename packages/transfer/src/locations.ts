@@ -53,7 +53,9 @@ export class Locations {
 
   /** The blob has come from the source, and was verified here. */
   learnFetched({ descriptor, from }: PlannedBlob): void {
-    if (from !== undefined) this.#learnt.push({ descriptor, ref: from });
+    const { source } = this.#job;
+    const ref = source.readFrom === undefined ? from : asOf(source.readFrom(descriptor), from);
+    if (ref !== undefined) this.#learnt.push({ descriptor, ref });
   }
 
   /** The destination has taken the blob. */
@@ -74,6 +76,13 @@ export class Locations {
   #report(message: string, error: unknown): void {
     this.#job.logger.warn(`${message}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+/** What is called `from`, at the place that it really came from. */
+function asOf(place: Ref | undefined, from: Ref | undefined): Ref | undefined {
+  if (place?.transport !== "docker" || from?.transport !== "docker") return place;
+  const { scheme: _, ...named } = from;
+  return { ...named, ...place };
 }
 
 function isOnePlace(a: Ref, b: Ref): boolean {

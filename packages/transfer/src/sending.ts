@@ -18,9 +18,14 @@ export class Sending {
     return this.#ending;
   }
 
+  /** Resolves when the destination has taken all of it, or has cleaned up. */
+  async ended(): Promise<void> {
+    await this.#ending.catch(() => {});
+  }
+
   /** Tells the destination that the fetch failed; resolves when it has cleaned up. */
   async fail(error: unknown): Promise<void> {
     this.feed.fail(error);
-    await this.#ending.catch(() => {});
+    await this.ended();
   }
 }

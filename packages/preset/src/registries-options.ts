@@ -1,0 +1,33 @@
+import type { Logger } from "@mote/core";
+import type { Hosts, Mirrors } from "@mote/registry";
+
+/** How registries are reached, beside what each reference says. Hosts are written as in references: `host`, `host:port`. */
+export interface RegistriesOptions {
+  /** Certificate authorities in PEM, in place of the system's. */
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
+  /** A client's certificate and key in PEM. */
+  readonly cert?: string | Uint8Array | undefined;
+  readonly key?: string | Uint8Array | undefined;
+  /** Trust any certificate, of all hosts or of these. */
+  readonly insecure?: Hosts | undefined;
+  /**
+   * Places to pull from before the registry itself, in their order: by `HOST` or `HOST/PATH`, of which the longest that fits
+   * counts, each as `[http://|https://]HOST[/PATH]`. What is pulled goes by its own name; pushes go to the registry itself.
+   */
+  readonly mirrors?: Mirrors | undefined;
+  /** Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How long nothing may come. Default 60,000. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** How often a request is repeated after a fault that may pass. Default 4. */
+  readonly retries?: number | undefined;
+  /** Requests to one host that wait for their answer at the same time. Default 8. */
+  readonly concurrency?: number | undefined;
+}
+
+/** What the places that references name are opened with. */
+export interface PlacesOptions {
+  readonly plainHttp?: Hosts | undefined;
+  readonly registries?: RegistriesOptions | undefined;
+  readonly logger: Logger;
+}
