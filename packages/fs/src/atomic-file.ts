@@ -7,7 +7,7 @@ import type { PartFiles } from "./part-files.js";
 export async function writeAtomically(parts: PartFiles, path: string, text: string): Promise<void> {
   const temporary = parts.newPath("file", "tmp");
   try {
-    const fd = fs.openSync(temporary, "wx", 0o644);
+    const fd = parts.create(temporary);
     try {
       fs.writeFileSync(fd, text);
       await syncData(fd);
@@ -25,7 +25,12 @@ export async function writeAtomically(parts: PartFiles, path: string, text: stri
 export function writeUnsynced(parts: PartFiles, path: string, bytes: Uint8Array): void {
   const temporary = parts.newPath("file", "tmp");
   try {
-    fs.writeFileSync(temporary, bytes, { flag: "wx", mode: 0o644 });
+    const fd = parts.create(temporary);
+    try {
+      fs.writeFileSync(fd, bytes);
+    } finally {
+      fs.closeSync(fd);
+    }
     fs.renameSync(temporary, path);
   } catch (error) {
     fs.rmSync(temporary, { force: true });

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { basename } from "node:path";
 import type { Digest } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
+import { CacheFolder } from "./cache-folder.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { faultCode, fileFault } from "./file-fault.js";
 import type { PartKind } from "./part-files.js";
@@ -27,15 +28,21 @@ export class BlobPart {
   static async create(store: BlobStore, digest: Digest, kind: PartKind): Promise<BlobPart> {
     const { calls, parts } = store;
     const path = parts.newPath(digest, kind);
+    const open = async () => {
+      const fd = await calls.open(path, partFlags, CacheFolder.blobMode);
+      // Whatever the umask is.
+      if (store.folder.isShared) await calls.fchmod(fd, CacheFolder.blobMode);
+      return new BlobPart(store, path, fd);
+    };
     try {
-      return new BlobPart(store, path, await calls.open(path, partFlags, 0o444));
+      return await open();
     } catch (error) {
       if (faultCode(error) !== "ENOENT") throw fileFault(error, "write", path);
     }
     // The folder was removed under the living cache.
     await store.establish();
     try {
-      return new BlobPart(store, path, await calls.open(path, partFlags, 0o444));
+      return await open();
     } catch (error) {
       throw fileFault(error, "write", path);
     }

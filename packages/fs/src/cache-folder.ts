@@ -11,10 +11,16 @@ import {
 } from "@mote/core";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 import { makeFolders } from "./make-folders.js";
+import { readPlainFile } from "./plain-file.js";
 
 /** The version of what is below `.mote/`. */
 const formatVersion = 1;
 const algorithms: readonly DigestAlgorithm[] = ["sha256", "sha384", "sha512"];
+
+const fileMode = 0o644;
+const folderMode = 0o755;
+/** Set-group-id hands the group on to what is made below. */
+const sharedFolderMode = 0o2775;
 
 /** Who may write a cache: its owner, or a group as well. Nobody else ever may. */
 export interface SharedWith {
@@ -43,6 +49,9 @@ export class CacheFolder {
   readonly pruning: string;
   readonly chunks: string;
   readonly leads: string;
+  readonly #own: string;
+  /** All that it consists of, those above first. */
+  readonly #folders: readonly string[];
   readonly #shared: SharedWith | undefined;
 
   constructor(root: string, shared: SharedWith | undefined) {
@@ -51,6 +60,7 @@ export class CacheFolder {
     this.indexFile = `${this.root}/index.json`;
     this.layoutFile = `${this.root}/oci-layout`;
     const own = `${this.root}/.mote`;
+    this.#own = own;
     this.formatFile = `${own}/format.json`;
     this.ingest = `${own}/ingest`;
     this.quarantine = `${own}/quarantine`;
@@ -62,6 +72,20 @@ export class CacheFolder {
     this.chunks = `${own}/chunks`;
     this.leads = `${own}/leads`;
     this.#shared = shared;
+    this.#folders = [
+      this.blobs,
+      own,
+      ...this.blobFolders().map(({ path }) => path),
+      this.ingest,
+      this.quarantine,
+      this.tags,
+      this.leases,
+      this.pins,
+      this.manifests,
+      this.pruning,
+      this.leads,
+      this.chunks,
+    ];
   }
 
   /** The mode that a blob is made with: nobody writes to it again. */
@@ -95,7 +119,7 @@ export class CacheFolder {
    * @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should be
    */
   inspect(): "cache" | "layout" | "empty" {
-    this.#refuseLinks();
+    this.refuseLinks();
     const format = this.#readIfThere(this.formatFile);
     if (format !== undefined) {
       checkFormat(format, this.formatFile);
@@ -110,21 +134,9 @@ export class CacheFolder {
   /** Makes the folders that are missing. */
   makeFolders(): void {
     try {
-      makeFolders(this.root);
-      const own = [
-        this.ingest,
-        this.quarantine,
-        this.tags,
-        this.leases,
-        this.pins,
-        this.manifests,
-        this.pruning,
-        this.leads,
-      ];
-      const above = [this.blobs, `${this.root}/.mote`];
-      for (const path of [...above, ...this.blobFolders().map(({ path }) => path), ...own, this.chunks]) {
-        this.#makeFolder(path);
-      }
+      const isNew = makeFolders(this.root, folderMode) !== undefined;
+      if (isNew || !fs.existsSync(this.#own)) this.#shareRoot();
+      for (const path of this.#folders) this.#makeFolder(path);
     } catch (error) {
       throw fileFault(error, "write", this.root);
     }
@@ -132,44 +144,70 @@ export class CacheFolder {
 
   #makeFolder(path: string): void {
     try {
-      fs.mkdirSync(path, { mode: 0o755 });
+      fs.mkdirSync(path, { mode: folderMode });
     } catch (error) {
       if (faultCode(error) === "EEXIST" && fs.lstatSync(path).isDirectory()) return;
       throw error;
     }
     if (this.#shared === undefined) return;
-    // The mode after the umask had its say; set-group-id hands the group on to what is made below.
     if (this.#shared.group !== undefined) fs.chownSync(path, -1, this.#shared.group);
-    fs.chmodSync(path, 0o2775);
+    // After the umask had its say.
+    fs.chmodSync(path, sharedFolderMode);
+  }
+
+  /** The group replaces `index.json`, so the root is its, too. What others may do there stays as it was. */
+  #shareRoot(): void {
+    if (this.#shared === undefined) return;
+    if (this.#shared.group !== undefined) fs.chownSync(this.root, -1, this.#shared.group);
+    fs.chmodSync(this.root, (fs.statSync(this.root).mode & 0o775) | 0o2770);
+  }
+
+  /**
+   * A new file of the cache's own; the caller closes it. Everybody whom the folders let in may read it, whatever the umask is, where
+   * the cache is shared.
+   */
+  createFile(path: string, flags: "wx" | "ax" = "wx"): number {
+    const fd = fs.openSync(path, flags, fileMode);
+    if (this.isShared) fs.fchmodSync(fd, fileMode);
+    return fd;
+  }
+
+  get isShared(): boolean {
+    return this.#shared !== undefined;
   }
 
   formatText(): string {
     return `${JSON.stringify({ format: "mote-cache", version: formatVersion })}\n`;
   }
 
-  #refuseLinks(): void {
-    for (const path of [this.blobs, ...this.blobFolders().map(({ path }) => path), `${this.root}/.mote`]) {
-      let isLink: boolean;
+  /**
+   * @returns whether all of its folders are there
+   * @throws MOTE_UNSUPPORTED_FORMAT with symbolic links in the place of some: they could lead out of it
+   */
+  refuseLinks(): boolean {
+    let isWhole = true;
+    for (const path of this.#folders) {
+      let stats: fs.Stats | undefined;
       try {
-        isLink = fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+        stats = fs.lstatSync(path, { throwIfNoEntry: false });
       } catch (error) {
-        if (isAbsent(error)) continue;
-        throw fileFault(error, "read", path);
+        if (!isAbsent(error)) throw fileFault(error, "read", path);
       }
-      if (!isLink) continue;
+      if (stats === undefined) isWhole = false;
+      if (!stats?.isSymbolicLink()) continue;
       throw new MoteError(
         "MOTE_UNSUPPORTED_FORMAT",
         `${path} is a symbolic link; a cache keeps to its own folder: put a folder there, or use another cache folder`,
         { details: { path } },
       );
     }
+    return isWhole;
   }
 
   #readIfThere(path: string): Uint8Array | undefined {
     try {
-      return fs.readFileSync(path);
+      return readPlainFile(path);
     } catch (error) {
-      if (isAbsent(error)) return undefined;
       throw fileFault(error, "read", path);
     }
   }

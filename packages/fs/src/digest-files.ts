@@ -1,21 +1,33 @@
 import fs from "node:fs";
 import type { Digest } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
-import { fileFault, isAbsent } from "./file-fault.js";
+import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import { readPlainFile } from "./plain-file.js";
 
 /** A set of digests, kept as a folder with one small file for each. */
 export class DigestFiles {
+  readonly #cache: CacheFolder;
   readonly #folder: string;
 
-  constructor(folder: string) {
+  constructor(cache: CacheFolder, folder: string) {
+    this.#cache = cache;
     this.#folder = folder;
   }
 
   add(digest: Digest, text = ""): void {
     const path = this.#pathOf(digest);
     try {
-      if (!fs.existsSync(path)) fs.writeFileSync(path, text);
+      const fd = this.#cache.createFile(path);
+      try {
+        fs.writeFileSync(fd, text);
+      } catch (error) {
+        fs.rmSync(path, { force: true });
+        throw error;
+      } finally {
+        fs.closeSync(fd);
+      }
     } catch (error) {
+      if (faultCode(error) === "EEXIST") return;
       throw fileFault(error, "write", path);
     }
   }
@@ -33,9 +45,8 @@ export class DigestFiles {
   textOf(digest: Digest): string | undefined {
     const path = this.#pathOf(digest);
     try {
-      return fs.readFileSync(path, "utf8");
+      return readPlainFile(path)?.toString("utf8");
     } catch (error) {
-      if (isAbsent(error)) return undefined;
       throw fileFault(error, "read", path);
     }
   }

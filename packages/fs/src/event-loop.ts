@@ -10,6 +10,12 @@ export class EventLoopSlices {
   #turn: Promise<void> | undefined;
   #began = 0;
   #calls = 0;
+  readonly #onTurn: () => void;
+
+  /** @param onTurn called at the first call in each turn of the event loop; what it throws, that call throws */
+  constructor(onTurn: () => void) {
+    this.#onTurn = onTurn;
+  }
 
   /** Undefined where the slice has time left; else await it. */
   pause(): Promise<void> | undefined {
@@ -23,6 +29,7 @@ export class EventLoopSlices {
           resolve();
         });
       });
+      this.#onTurn();
       return undefined;
     }
     return performance.now() - this.#began > sliceMs ? this.#turn : undefined;

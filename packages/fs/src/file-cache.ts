@@ -59,6 +59,7 @@ import { ResumableBlobWriter, takeOver } from "./resumable-writer.js";
 import { StreamBudget } from "./stream-budget.js";
 import { type Durability, SyncGroup } from "./sync-group.js";
 import { TagFiles } from "./tag-files.js";
+import { hasVerifiedStamp } from "./verified-stamp.js";
 import { verifyBlobs } from "./verify.js";
 
 export interface FileCacheOptions {
@@ -140,7 +141,14 @@ export class FileCache implements MoteCache {
     }
     const onNetwork = isOnNetworkFileSystem(resolve(root));
     const folder = new CacheFolder(root, options.sharedWith);
-    const prepare = () => this.#open();
+    const ready = {
+      toRead: () => {
+        this.#assertOpen();
+        if (this.#inspected) folder.refuseLinks();
+        else this.#inspect();
+      },
+      toWrite: () => this.#openWhole(),
+    };
     this.algorithm = algorithm;
     this.#folder = folder;
     this.#logger = logger;
@@ -150,18 +158,18 @@ export class FileCache implements MoteCache {
       calls: (options.synchronous ?? !onNetwork) ? synchronousCalls : asynchronousCalls,
       parts: this.#parts,
       syncs: new SyncGroup(durability, (options.syncTogether ?? !onNetwork) ? folder.ingest : undefined),
-      slices: new EventLoopSlices(),
+      slices: new EventLoopSlices(() => folder.refuseLinks()),
       budget: new StreamBudget(),
       chunkDigests: new ChunkDigests(folder, (path, bytes) => writeUnsynced(this.#parts, path, bytes)),
       chunksOnWrite: options.chunkDigests === "write",
       logger,
       establish: () => establishFolder(folder, this.#parts),
     });
-    this.#tagStore = new TagFiles(folder, this.#parts, prepare);
+    this.#tagStore = new TagFiles(folder, this.#parts, ready);
     this.tags = this.#tagStore;
-    this.#pins = new DigestFiles(folder.pins);
-    this.pinned = new FilePins(this.#pins, prepare);
-    this.#manifests = new DigestFiles(folder.manifests);
+    this.#pins = new DigestFiles(folder, folder.pins);
+    this.pinned = new FilePins(this.#pins, ready);
+    this.#manifests = new DigestFiles(folder, folder.manifests);
     this.#leases = new LeaseFiles(folder, this.#parts, logger);
     this.#leads = new LeadFiles(folder, this.#parts);
     const meeting = { leases: this.#leases, leads: this.#leads };
@@ -182,7 +190,7 @@ export class FileCache implements MoteCache {
     this.#assertOpen();
     const state = this.#folder.inspect();
     try {
-      await this.#open();
+      await this.#openWhole();
     } catch (error) {
       // A folder that is only to be read is still a cache.
       if (!MoteError.isInstance(error) || error.code !== "MOTE_UNWRITABLE" || state === "empty") throw error;
@@ -263,17 +271,18 @@ export class FileCache implements MoteCache {
     const { digest } = mote;
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
-    await this.#open();
+    await this.#openWhole();
     const part = await BlobPart.create(this.#store, digest, "part");
-    const isLeader = this.#leads.claim(digest, part.name);
-    // In this order: who led until now may have committed meanwhile.
-    if (isLeader && !(await this.#store.isVerified(digest))) {
-      this.#forgetPending(mote);
-      return await this.#resume(mote, part, options?.signal);
+    let isWanted = false;
+    try {
+      // In this order: who led until now may have committed meanwhile.
+      isWanted = this.#leads.claim(digest, part.name) && !(await this.#hasSound(digest, options?.signal));
+    } finally {
+      if (!isWanted) await this.#giveUpLead(digest, part);
     }
-    if (isLeader) this.#leads.release(digest, part.name);
-    await part.discard();
-    return undefined;
+    if (!isWanted) return undefined;
+    this.#forgetPending(mote);
+    return await this.#resume(mote, part, options?.signal);
   }
 
   async followMote(digest: Digest, options: FollowOptions = {}): Promise<MoteFollower | undefined> {
@@ -343,7 +352,7 @@ export class FileCache implements MoteCache {
 
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
     this.#assertOpen();
-    await this.#open();
+    await this.#openWhole();
     const parts = {
       store: this.#store,
       tags: this.#tagStore,
@@ -377,7 +386,7 @@ export class FileCache implements MoteCache {
 
   async lease(digests: Iterable<Digest>, options?: Cancellable): Promise<Lease> {
     this.#assertOpen();
-    await this.#open();
+    await this.#openWhole();
     return await this.#leases.lease(digests, options?.signal);
   }
 
@@ -418,6 +427,12 @@ export class FileCache implements MoteCache {
     return this.#opening;
   }
 
+  /** As `#open`, and looks whether it still is so: for calls that are rare. */
+  async #openWhole(): Promise<void> {
+    if (!this.#folder.refuseLinks()) this.#opening = undefined;
+    await this.#open();
+  }
+
   async #openFolder(): Promise<void> {
     await openFolder(this.#folder, this.#parts, { tags: this.#tagStore, manifests: this.#manifests });
     this.#inspected = true;
@@ -443,9 +458,24 @@ export class FileCache implements MoteCache {
       const taken = await takeOver(this.#store, part, mote, signal);
       return this.#writerOf(mote, { ...taken, part, signal, onEnd: () => this.#leads.release(digest, part.name) });
     } catch (error) {
-      this.#leads.release(digest, part.name);
-      await part.discard();
+      await this.#giveUpLead(digest, part);
       throw error;
+    }
+  }
+
+  async #giveUpLead(digest: Digest, part: BlobPart): Promise<void> {
+    await part.discard();
+    this.#leads.release(digest, part.name);
+  }
+
+  /** Of a blob that others have put there, or that was copied, only a hash can tell; it costs less than a fetch. */
+  async #hasSound(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    const blob = await this.#store.open(digest);
+    if (blob === undefined) return false;
+    try {
+      return hasVerifiedStamp(blob.stats, digest) || (await this.#store.isSound(digest, blob, signal));
+    } finally {
+      await this.#store.calls.close(blob.fd);
     }
   }
 
@@ -464,7 +494,9 @@ export class FileCache implements MoteCache {
 
   /** A manifest that nobody tags is a root for `prune` all the same. */
   #noteManifest({ digest, mediaType }: Mote): void {
-    if (isManifestType(mediaType)) this.#manifests.add(digest, mediaType);
+    if (!isManifestType(mediaType)) return;
+    if (!this.#folder.refuseLinks()) this.#folder.makeFolders();
+    this.#manifests.add(digest, mediaType);
   }
 
   async #openForReading(

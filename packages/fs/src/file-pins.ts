@@ -1,32 +1,34 @@
 import { type Cancellable, type Digest, type Pins, parseDigest } from "@mote/core";
 import type { DigestFiles } from "./digest-files.js";
+import type { ReadyFolder } from "./tag-files.js";
 
 /** What prune never removes. A pinned manifest keeps all that it refers to. */
 export class FilePins implements Pins {
   readonly #files: DigestFiles;
-  readonly #prepare: () => Promise<void>;
+  readonly #ready: ReadyFolder;
 
-  constructor(files: DigestFiles, prepare: () => Promise<void>) {
+  constructor(files: DigestFiles, ready: ReadyFolder) {
     this.#files = files;
-    this.#prepare = prepare;
+    this.#ready = ready;
   }
 
   async pin(digest: Digest, options?: Cancellable): Promise<void> {
     parseDigest(digest);
     options?.signal?.throwIfAborted();
-    await this.#prepare();
+    await this.#ready.toWrite();
     this.#files.add(digest);
   }
 
   async unpin(digest: Digest, options?: Cancellable): Promise<void> {
     parseDigest(digest);
     options?.signal?.throwIfAborted();
-    await this.#prepare();
+    await this.#ready.toWrite();
     this.#files.remove(digest);
   }
 
   async *pins(options?: Cancellable): AsyncIterable<Digest> {
     options?.signal?.throwIfAborted();
+    this.#ready.toRead();
     yield* this.#files.list();
   }
 }

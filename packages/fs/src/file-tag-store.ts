@@ -9,14 +9,17 @@ export class FileTagStore extends TagFiles {
   constructor(root: string, options: { readonly sharedWith?: SharedWith | undefined } = {}) {
     const folder = new CacheFolder(root, options.sharedWith);
     const parts = new PartFiles(folder);
-    const manifests = new DigestFiles(folder.manifests);
+    const manifests = new DigestFiles(folder, folder.manifests);
     let opening: Promise<void> | undefined;
-    super(folder, parts, () => {
-      opening ??= openFolder(folder, parts, { tags: this, manifests }).catch((error: unknown) => {
-        opening = undefined;
-        throw error;
-      });
-      return opening;
+    super(folder, parts, {
+      toRead: () => folder.refuseLinks(),
+      toWrite: () => {
+        opening ??= openFolder(folder, parts, { tags: this, manifests }).catch((error: unknown) => {
+          opening = undefined;
+          throw error;
+        });
+        return opening;
+      },
     });
   }
 }

@@ -3,6 +3,7 @@ import type { Digest } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 import type { PartFile, PartFiles } from "./part-files.js";
+import { readPlainFile } from "./plain-file.js";
 
 /** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever. */
 const silenceMs = 30_000;
@@ -25,7 +26,12 @@ export class LeadFiles {
     const path = this.#pathOf(digest);
     const own = this.#parts.newPath("file", "tmp");
     try {
-      fs.writeFileSync(own, part, { flag: "wx" });
+      const fd = this.#parts.create(own);
+      try {
+        fs.writeFileSync(fd, part);
+      } finally {
+        fs.closeSync(fd);
+      }
       if (linked(own, path)) return true;
       const holder = readIfThere(path);
       if (holder !== undefined && (holder === part || this.#isLeading(holder))) return holder === part;
@@ -95,9 +101,8 @@ function linked(existing: string, name: string): boolean {
 
 function readIfThere(path: string): string | undefined {
   try {
-    return fs.readFileSync(path, "latin1");
+    return readPlainFile(path)?.toString("latin1");
   } catch (error) {
-    if (isAbsent(error)) return undefined;
     throw fileFault(error, "read", path);
   }
 }

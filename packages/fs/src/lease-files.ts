@@ -5,20 +5,19 @@ import { type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mo
 import type { CacheFolder } from "./cache-folder.js";
 import { fileFault, isAbsent } from "./file-fault.js";
 import { closedError, type PartFiles } from "./part-files.js";
+import { readPlainFile } from "./plain-file.js";
 import { liveness } from "./process-identity.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
 const foreignSilenceMs = 60 * 60 * 1000;
 const renewEveryMs = 10 * 60 * 1000;
-const acknowledgePollMs = 1;
-const noteBytes = 16;
 
-/** Of a prune that removes nothing before its next look. */
-const atRest = "at rest";
+/** The count of a prune that removes nothing before its next look. */
+const atRest = 0;
 
 /**
- * Leases and prunes meet through files: a lease is a file that digests are appended to, a prune is a file with a number that it
- * counts up before each look at the leases. A lease counts once every prune has counted since it was written, or was at rest: the
+ * Leases and prunes meet through files: a lease is a file that digests are appended to, a prune is an empty file whose length it
+ * counts up before each look at the leases (a hole takes no space, so that a full disk can be pruned). A lease counts once every prune has counted since it was written, or was at rest: the
  * look that follows sees it. So after `add`, what is there stays there.
  */
 export class LeaseFiles {
@@ -65,7 +64,12 @@ export class LeaseFiles {
   async lease(digests: Iterable<Digest>, signal: AbortSignal | undefined): Promise<Lease> {
     signal?.throwIfAborted();
     const wanted = [...digests].map((digest) => parseDigest(digest));
-    const lease = new FileLease(this.#newPath(this.#folder.leases), () => this.#acknowledged(), this.#logger);
+    const lease = new FileLease(
+      this.#parts,
+      this.#newPath(this.#folder.leases),
+      () => this.#acknowledged(),
+      this.#logger,
+    );
     try {
       await lease.addAll(wanted);
       return lease;
@@ -78,17 +82,15 @@ export class LeaseFiles {
   /** Announces a prune: `look` before removing something, again after a while; `rest` before doing something else for long. */
   beginPrune(): AnnouncedPrune {
     const path = this.#newPath(this.#folder.pruning);
-    const fd = openNew(path, "wx");
-    let count = 0;
-    const note = (text: string) => fs.writeSync(fd, text.padEnd(noteBytes), 0);
-    note(atRest);
+    const fd = openNew(this.#parts, path, "wx");
+    let count = atRest;
     return {
       look: () => {
-        note(String(++count));
+        fs.ftruncateSync(fd, ++count);
         return this.current();
       },
       rest: () => {
-        note(atRest);
+        fs.ftruncateSync(fd, atRest);
       },
       end: () => {
         fs.closeSync(fd);
@@ -100,23 +102,18 @@ export class LeaseFiles {
   /** Returns when every prune at work knows what was written before. */
   async #acknowledged(): Promise<void> {
     for (const name of namesIn(this.#folder.pruning)) {
-      const before = this.#noteOf(name);
-      while (before !== undefined && this.#noteOf(name) === before) await delay(acknowledgePollMs);
+      const before = this.#countOf(name);
+      for (let waitMs = 1; before !== undefined && this.#countOf(name) === before; waitMs = Math.min(2 * waitMs, 32)) {
+        await delay(waitMs);
+      }
     }
   }
 
   /** Undefined where the prune is at rest, over, or dead. */
-  #noteOf(name: string): string | undefined {
-    const path = `${this.#folder.pruning}/${name}`;
-    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
-    if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) return undefined;
-    try {
-      const note = fs.readFileSync(path, "latin1").trim();
-      return note === atRest ? undefined : note;
-    } catch (error) {
-      if (isAbsent(error)) return undefined;
-      throw fileFault(error, "read", path);
-    }
+  #countOf(name: string): number | undefined {
+    const stats = fs.lstatSync(`${this.#folder.pruning}/${name}`, { throwIfNoEntry: false });
+    if (stats === undefined || stats.size === atRest || !this.#isHeld(name, stats.mtimeMs)) return undefined;
+    return stats.size;
   }
 
   #isHeld(name: string, changedMs: number): boolean {
@@ -145,9 +142,9 @@ class FileLease implements Lease {
   readonly #renewal: NodeJS.Timeout;
   #released = false;
 
-  constructor(path: string, acknowledged: () => Promise<void>, logger: Logger) {
+  constructor(parts: PartFiles, path: string, acknowledged: () => Promise<void>, logger: Logger) {
     this.#path = path;
-    this.#fd = openNew(path, "ax");
+    this.#fd = openNew(parts, path, "ax");
     this.#acknowledged = acknowledged;
     this.#logger = logger;
     this.#renewal = setInterval(() => this.#renew(), renewEveryMs).unref();
@@ -190,9 +187,9 @@ class FileLease implements Lease {
   }
 }
 
-function openNew(path: string, flags: "ax" | "wx"): number {
+function openNew(parts: PartFiles, path: string, flags: "ax" | "wx"): number {
   try {
-    return fs.openSync(path, flags, 0o644);
+    return parts.create(path, flags);
   } catch (error) {
     throw fileFault(error, "write", path);
   }
@@ -201,9 +198,8 @@ function openNew(path: string, flags: "ax" | "wx"): number {
 /** A line that is only half there belongs to an `add` that has not returned. */
 function readDigests(path: string): Digest[] {
   try {
-    return fs.readFileSync(path, "latin1").split("\n").filter(isDigest);
+    return readPlainFile(path)?.toString("latin1").split("\n").filter(isDigest) ?? [];
   } catch (error) {
-    if (isAbsent(error)) return [];
     throw fileFault(error, "read", path);
   }
 }

@@ -5,6 +5,7 @@ import type { CacheFolder } from "./cache-folder.js";
 import type { DigestFiles } from "./digest-files.js";
 import { fileFault } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
+import { readPlainFile } from "./plain-file.js";
 import type { TagFiles } from "./tag-files.js";
 
 /** Opens a cache folder, makes a new one, or adopts a layout that others made. */
@@ -24,11 +25,20 @@ export async function openFolder(
 /** Makes what is missing: the first time, and when the folder was removed under a living cache. */
 export async function establishFolder(folder: CacheFolder, parts: PartFiles): Promise<void> {
   folder.makeFolders();
-  if (!fs.existsSync(folder.layoutFile)) {
+  if (isMissing(folder.layoutFile)) {
     await writeAtomically(parts, folder.layoutFile, `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`);
   }
   // Last, for it says that the folder is a cache: a crash before it only means to adopt again.
-  if (!fs.existsSync(folder.formatFile)) await writeAtomically(parts, folder.formatFile, folder.formatText());
+  if (isMissing(folder.formatFile)) await writeAtomically(parts, folder.formatFile, folder.formatText());
+}
+
+/** A symbolic link in a file's place is replaced. */
+function isMissing(path: string): boolean {
+  try {
+    return !(fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
+  } catch (error) {
+    throw fileFault(error, "read", path);
+  }
 }
 
 /** The named entries of an `index.json` become tags; manifests without a name are remembered as roots. */
@@ -36,13 +46,13 @@ async function adopt(
   folder: CacheFolder,
   { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },
 ): Promise<void> {
-  if (!fs.existsSync(folder.indexFile)) return;
-  let index: Uint8Array;
+  let index: Uint8Array | undefined;
   try {
-    index = fs.readFileSync(folder.indexFile);
+    index = readPlainFile(folder.indexFile);
   } catch (error) {
     throw fileFault(error, "read", folder.indexFile);
   }
+  if (index === undefined) return;
   for (const { digest, mediaType } of await tags.adopt(index)) {
     if (isManifestType(mediaType)) manifests.add(digest, mediaType);
   }

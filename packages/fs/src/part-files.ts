@@ -47,6 +47,11 @@ export class PartFiles {
     return `${this.#folder.ingest}/${subject}.${this.owner}.${this.#prefix}${this.#serial++}.${kind}`;
   }
 
+  /** A new file at a path of `newPath`, or of a folder beside; the caller closes it. */
+  create(path: string, flags?: "wx" | "ax"): number {
+    return this.#folder.createFile(path, flags);
+  }
+
   /** The same file's name when nobody owns it. */
   abandonedPath(path: string): string {
     return path.replace(`.${this.owner}.`, `.${nobody}.`);
@@ -66,6 +71,7 @@ export class PartFiles {
   parse(name: string): PartFile | undefined {
     const [subject, owner, serial, kind, ...rest] = name.split(".");
     if (subject === undefined || owner === undefined || serial === undefined || rest.length > 0) return undefined;
+    if (name.includes("/")) return undefined;
     if (kind !== "tmp" && kind !== "part" && kind !== "read") return undefined;
     return { path: `${this.#folder.ingest}/${name}`, name, digest: CacheFolder.digestOf(subject), owner, kind };
   }

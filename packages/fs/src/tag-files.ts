@@ -14,10 +14,17 @@ import { writeAtomically } from "./atomic-file.js";
 import type { CacheFolder } from "./cache-folder.js";
 import { fileFault, isAbsent } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
+import { openPlainFile, readPlainFile } from "./plain-file.js";
 
 /** image-spec, annotations.md. */
 const refName = "org.opencontainers.image.ref.name";
 const longestName = 4096;
+
+/** What is done before the folder is used, and throws where it must not be. */
+export interface ReadyFolder {
+  toRead(): void;
+  toWrite(): Promise<void>;
+}
 
 /** A tag and its file, for `prune`. */
 export interface KeptTag extends Tag {
@@ -30,25 +37,26 @@ export interface KeptTag extends Tag {
 export class TagFiles implements TagStore {
   readonly #folder: CacheFolder;
   readonly #parts: PartFiles;
-  readonly #prepare: () => Promise<void>;
+  readonly #ready: ReadyFolder;
   #writing: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
 
-  constructor(folder: CacheFolder, parts: PartFiles, prepare: () => Promise<void>) {
+  constructor(folder: CacheFolder, parts: PartFiles, ready: ReadyFolder) {
     this.#folder = folder;
     this.#parts = parts;
-    this.#prepare = prepare;
+    this.#ready = ready;
   }
 
   async resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined> {
     options?.signal?.throwIfAborted();
+    this.#ready.toRead();
     return this.#read(this.#pathOf(name))?.descriptor;
   }
 
   async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
     const path = this.#pathOf(name);
     options?.signal?.throwIfAborted();
-    await this.#prepare();
+    await this.#ready.toWrite();
     await writeAtomically(this.#parts, path, tagText(name, parseDescriptor(descriptor)));
     await this.writeView();
   }
@@ -56,11 +64,12 @@ export class TagFiles implements TagStore {
   async untag(name: string, options?: Cancellable): Promise<void> {
     const path = this.#pathOf(name);
     options?.signal?.throwIfAborted();
-    await this.#prepare();
+    await this.#ready.toWrite();
     if (removeIfThere(path)) await this.writeView();
   }
 
   async *list(options?: Cancellable): AsyncIterable<Tag> {
+    this.#ready.toRead();
     for (const { name, descriptor } of this.kept()) {
       options?.signal?.throwIfAborted();
       yield { name, descriptor };
@@ -135,9 +144,8 @@ export class TagFiles implements TagStore {
 
   #viewOnDisk(): string | undefined {
     try {
-      return fs.readFileSync(this.#folder.indexFile, "utf8");
+      return readPlainFile(this.#folder.indexFile)?.toString("utf8");
     } catch (error) {
-      if (isAbsent(error)) return undefined;
       throw fileFault(error, "read", this.#folder.indexFile);
     }
   }
@@ -146,10 +154,10 @@ export class TagFiles implements TagStore {
     let text: string;
     let setMs: number;
     try {
-      text = fs.readFileSync(path, "utf8");
-      setMs = fs.statSync(path).mtimeMs;
+      const file = openPlainFile(path, (fd, { mtimeMs }) => ({ text: fs.readFileSync(fd, "utf8"), setMs: mtimeMs }));
+      if (file === undefined) return undefined;
+      ({ text, setMs } = file);
     } catch (error) {
-      if (isAbsent(error)) return undefined;
       throw fileFault(error, "read", path);
     }
     try {

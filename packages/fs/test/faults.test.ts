@@ -57,11 +57,13 @@ function failAsync(method: "write" | "fdatasync" | "read", name: string) {
 
 async function expectUsable(): Promise<void> {
   vi.restoreAllMocks();
-  expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
   for (const bytes of [small, large]) {
     await put(cache, bytes, mediaType);
     expect(Buffer.compare(await readMote(cache, digestBytes(bytes), { maxBytes: 2_000_000 }), bytes)).toBe(0);
   }
+  await cache.prune(Number.POSITIVE_INFINITY);
+  // What is of this process stays until it ends, so this shows that nothing was left behind.
+  expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
 }
 
 describe("a fault of the file system ends with its code, leaves nothing, and the cache is usable after it", () => {
@@ -230,3 +232,63 @@ describe.skipIf(!canMount)(
     });
   },
 );
+
+describe("a folder that is removed under a living cache", () => {
+  beforeEach(() => {
+    cache = new FileCache(root, { durability: "visible" });
+  });
+  const gone = [
+    "",
+    ".mote",
+    "blobs",
+    "blobs/sha256",
+    ...["ingest", "tags", "leases", "pins", "manifests", "pruning", "chunks", "leads", "quarantine"].map(
+      (name) => `.mote/${name}`,
+    ),
+  ];
+  const digest = digestBytes(large);
+  const descriptor = { mediaType, digest, size: large.byteLength };
+  const jobs: Record<string, () => Promise<unknown>> = {
+    put: () => put(cache, large, mediaType),
+    "put of a manifest": () => put(cache, small, "application/vnd.oci.image.manifest.v1+json"),
+    move: async () => {
+      writeFileSync(join(folder, "source"), large);
+      await cache.commitMote(join(folder, "source"), descriptor, "move");
+    },
+    lead: async () => {
+      const writer = await cache.leadMote(descriptor);
+      await writer?.write(large);
+      await writer?.close();
+    },
+    tag: () => cache.tags.tag("name", descriptor),
+    untag: () => cache.tags.untag("name"),
+    pin: () => cache.pinned.pin(digest),
+    lease: async () => await (await cache.lease([digest])).release(),
+    prune: () => cache.prune(0),
+    verify: () => cache.verify(),
+    remove: () => cache.removeMote(digest),
+    initialize: () => cache.initialize(),
+  };
+  for (const place of gone) {
+    it(`(${place || "all of it"}) is made again by whatever needs it`, async () => {
+      for (const [name, job] of Object.entries(jobs)) {
+        await put(cache, large, mediaType);
+        rmSync(join(root, place), { recursive: true, force: true });
+        expect([name, await failure(job())]).toEqual([name, "none"]);
+        await expectUsable();
+      }
+    });
+  }
+
+  it("while a blob is written, loses no byte of it", async () => {
+    for (const bytes of [small, large]) {
+      await cache.createMote(digestBytes(bytes), mediaType);
+      await using writer = await cache.moteWriter(digestBytes(bytes));
+      await writer.write(bytes.subarray(0, 500));
+      rmSync(root, { recursive: true });
+      await writer.write(bytes.subarray(500));
+      await writer.close();
+      await expectUsable();
+    }
+  });
+});

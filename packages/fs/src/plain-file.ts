@@ -1,0 +1,31 @@
+import fs from "node:fs";
+import { faultCode, isAbsent } from "./file-fault.js";
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const flags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+
+/**
+ * A small file of the cache's own. Undefined where there is none, or something else has its name: a symbolic link could lead
+ * out of the cache, a pipe keep the reader waiting for ever.
+ * @throws what the system calls throw
+ */
+export function readPlainFile(path: string): Buffer | undefined {
+  return openPlainFile(path, (fd) => fs.readFileSync(fd));
+}
+
+/** As `readPlainFile`, with what `use` makes of the open file. */
+export function openPlainFile<T>(path: string, use: (fd: number, stats: fs.Stats) => T): T | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, flags);
+  } catch (error) {
+    if (isAbsent(error) || faultCode(error) === "ELOOP" || faultCode(error) === "ENXIO") return undefined;
+    throw error;
+  }
+  try {
+    const stats = fs.fstatSync(fd);
+    return stats.isFile() ? use(fd, stats) : undefined;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
