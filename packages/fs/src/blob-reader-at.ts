@@ -1,5 +1,5 @@
 import type { Cancellable, Digest, MoteReaderAt } from "@mote/core";
-import type { BlobStore, OpenBlob } from "./blob-store.js";
+import { type BlobStore, isCorrupt, type OpenBlob } from "./blob-store.js";
 import { smallBytes } from "./blob-writer.js";
 import { type CheckedParts, checkedParts } from "./checked-parts.js";
 import { asynchronousCalls } from "./file-calls.js";
@@ -15,20 +15,29 @@ export class BlobReaderAt implements MoteReaderAt {
   readonly #onClose: (() => Promise<void>) | undefined;
   readonly #parts: CheckedParts | undefined;
   readonly #reads = new Set<Promise<unknown>>();
+  readonly #elsewhere: (() => Promise<MoteReaderAt | undefined>) | undefined;
+  readonly #ended = new AbortController();
+  #other: Promise<MoteReaderAt | undefined> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
     store: BlobStore,
     digest: Digest,
     blob: OpenBlob,
-    options: { readonly verify: boolean; readonly onClose?: (() => Promise<void>) | undefined },
+    options: {
+      readonly verify: boolean;
+      /** Where to read on when the blob proves damaged; answers undefined where nobody else has it. */
+      readonly elsewhere?: (() => Promise<MoteReaderAt | undefined>) | undefined;
+      readonly onClose?: (() => Promise<void>) | undefined;
+    },
   ) {
     this.#store = store;
     this.#digest = digest;
     this.#fd = blob.fd;
     this.size = blob.stats.size;
     this.#onClose = options.onClose;
-    this.#parts = options.verify ? checkedParts(store, digest, blob) : undefined;
+    this.#elsewhere = options.elsewhere;
+    this.#parts = options.verify ? checkedParts(store, digest, blob, this.#ended.signal) : undefined;
   }
 
   async readAt(into: Uint8Array, position: number, options?: Cancellable): Promise<number> {
@@ -37,11 +46,12 @@ export class BlobReaderAt implements MoteReaderAt {
       throw new TypeError("a position is a whole number of bytes, from 0");
     options?.signal?.throwIfAborted();
     const wanted = into.subarray(0, Math.max(0, Math.min(into.byteLength, this.size - position)));
-    if (wanted.byteLength === 0) return 0;
+    // A blob that was emptied is damaged.
+    if (wanted.byteLength === 0 && this.size > 0) return 0;
     const calls = wanted.byteLength <= smallBytes ? this.#store.calls : asynchronousCalls;
     const read = (async () => {
-      await this.#parts?.check(position, position + wanted.byteLength);
-      return await calls.read(this.#fd, wanted, position);
+      const other = await this.#replacement(position, position + wanted.byteLength);
+      return await (other?.readAt(wanted, position, options) ?? calls.read(this.#fd, wanted, position));
     })();
     this.#reads.add(read);
     try {
@@ -62,8 +72,26 @@ export class BlobReaderAt implements MoteReaderAt {
     await this.close();
   }
 
+  /** Undefined where this part of the blob is sound, or not to be checked. */
+  async #replacement(start: number, end: number): Promise<MoteReaderAt | undefined> {
+    const before = await this.#other;
+    if (before !== undefined) return before;
+    try {
+      await this.#parts?.check(start, end);
+      return undefined;
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      this.#other ??= this.#elsewhere?.();
+      const other = await this.#other;
+      if (other === undefined) throw error;
+      return other;
+    }
+  }
+
   async #release(): Promise<void> {
+    this.#ended.abort(closedError(`the reader of ${this.#digest}`));
     await Promise.allSettled(this.#reads);
+    await (await this.#other?.catch(() => undefined))?.close();
     await this.#store.calls.close(this.#fd);
     await this.#onClose?.();
   }

@@ -7,12 +7,13 @@ import {
   type MoteReader,
   mediaTypes,
 } from "@mote/core";
-import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
+import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "./blob-store.js";
 import { smallBytes } from "./blob-writer.js";
 import { type CheckedParts, checkedParts } from "./checked-parts.js";
 import { FileChunks } from "./file-chunks.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";
+import { insteadOfDamaged } from "./second-place.js";
 import { SmallReader } from "./small-reader.js";
 
 export interface ReaderStart {
@@ -21,8 +22,8 @@ export interface ReaderStart {
   /** Hash, where the whole is read. */
   readonly verify: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Serves a damaged blob of which no byte was handed out yet. */
-  readonly elsewhere: (() => Promise<MoteReader>) | undefined;
+  /** Serves a damaged blob of which no byte was handed out yet; answers undefined where nobody else has it. */
+  readonly elsewhere: (() => Promise<MoteReader | undefined>) | undefined;
   readonly onClose?: (() => Promise<void>) | undefined;
 }
 
@@ -50,7 +51,7 @@ export class BlobReader implements MoteReader {
     this.info = { digest, size, mediaType: mediaTypes.octetStream };
     const isWhole = range.start === 0 && range.end === size;
     this.#digester = range.verify && isWhole ? createDigester(digestAlgorithm(digest)) : undefined;
-    this.#parts = range.verify && !isWhole ? checkedParts(store, digest, blob) : undefined;
+    this.#parts = range.verify && !isWhole ? checkedParts(store, digest, blob, range.signal) : undefined;
     store.budget.enter();
   }
 
@@ -61,7 +62,7 @@ export class BlobReader implements MoteReader {
       return await SmallReader.read(store, digest, blob, range);
     }
     await store.touch(blob);
-    return new BlobReader(store, digest, blob, range);
+    return (await replacement(store, digest, blob, range)) ?? new BlobReader(store, digest, blob, range);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -100,7 +101,14 @@ export class BlobReader implements MoteReader {
       if (chunk === undefined) break;
       this.#digester?.update(chunk);
       const position = this.#range.start + came;
-      await this.#parts?.check(position, position + chunk.byteLength);
+      try {
+        await this.#parts?.check(position, position + chunk.byteLength);
+      } catch (error) {
+        const other = came === 0 && isCorrupt(error) ? await this.#range.elsewhere?.() : undefined;
+        if (other === undefined) throw error;
+        yield* other;
+        return;
+      }
       came += chunk.byteLength;
       const isLast = came === this.#length;
       if (isLast && !this.#isSound(came)) break;
@@ -147,4 +155,16 @@ export class BlobReader implements MoteReader {
     await this.#store.calls.close(fd);
     await this.#range.onClose?.();
   }
+}
+
+/** A blob that changed since it was verified is hashed before bytes are handed out, where there is a second place to read it. */
+async function replacement(
+  store: BlobStore,
+  digest: Digest,
+  blob: OpenBlob,
+  { start, end, verify, signal, elsewhere, onClose }: ReaderStart,
+): Promise<MoteReader | undefined> {
+  const isWhole = start === 0 && end === blob.stats.size;
+  if (elsewhere === undefined || !verify || !isWhole) return undefined;
+  return await insteadOfDamaged(store, digest, blob, { signal, elsewhere, onClose });
 }

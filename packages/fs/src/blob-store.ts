@@ -174,8 +174,11 @@ export class BlobStore {
   async isStillSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     if (blob.stats.size <= chunkBytes) return await this.isSound(digest, blob, signal);
     try {
-      const known = this.chunkDigests.load(digest, blob.stats.size);
-      if (known !== undefined && (await chunksMatch(blob, known, signal))) return true;
+      const known = this.chunkDigests.load(digest);
+      if (known !== undefined && (await chunksMatch(blob, known, signal))) {
+        await this.#noteVerified(digest, blob);
+        return true;
+      }
     } catch (error) {
       throw fileFault(error, "read", this.folder.blobPath(digest));
     }
@@ -220,14 +223,20 @@ export class BlobStore {
       this.budget.leave();
     }
     if (digester.digest() !== digest) return false;
-    const after = await this.calls.fstat(fd);
-    if (after.size !== stats.size || after.mtimeMs !== stats.mtimeMs) return true;
+    await this.#noteVerified(digest, { fd, stats });
+    return true;
+  }
+
+  /** Unless it was written to while it was hashed. */
+  async #noteVerified(digest: Digest, { fd, stats }: OpenBlob): Promise<void> {
+    if (hasVerifiedStamp(stats, digest)) return;
     try {
+      const after = await this.calls.fstat(fd);
+      if (after.size !== stats.size || after.mtimeMs !== stats.mtimeMs) return;
       await this.calls.futimes(fd, stats.atimeMs / 1000, verifiedStamp(digest, stats.size, stats.ino));
     } catch (error) {
       this.logger.debug("the blob could not be marked as verified", { digest, error });
     }
-    return true;
   }
 
   /**
@@ -270,4 +279,8 @@ export function corruptError(digest: Digest, path: string): MoteError {
   return new MoteError("MOTE_CORRUPT", `${digest} is damaged at ${path}; it is set aside: fetch it again`, {
     details: { digest, path },
   });
+}
+
+export function isCorrupt(error: unknown): boolean {
+  return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
 }

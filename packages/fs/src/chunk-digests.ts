@@ -4,7 +4,7 @@ import type { Digest } from "@mote/core";
 import type { OpenBlob } from "./blob-store.js";
 import { CacheFolder } from "./cache-folder.js";
 import { FileChunks } from "./file-chunks.js";
-import { fileFault, isAbsent } from "./file-fault.js";
+import { readPlainFile } from "./plain-file.js";
 
 /** Bytes of a chunk. */
 export const chunkBytes = 1024 * 1024;
@@ -26,25 +26,28 @@ export class ChunkDigests {
     this.#write = write;
   }
 
-  load(digest: Digest, size: number): Uint8Array | undefined {
-    let file: Buffer;
+  /** Undefined where there are none, or none that can be read. */
+  load(digest: Digest): Uint8Array | undefined {
     try {
-      file = fs.readFileSync(this.#pathOf(digest));
-    } catch (error) {
-      if (isAbsent(error)) return undefined;
-      throw fileFault(error, "read", this.#pathOf(digest));
+      const file = readPlainFile(this.#pathOf(digest));
+      const isOurs = file?.subarray(0, magic.byteLength).equals(magic);
+      return isOurs ? file?.subarray(magic.byteLength) : undefined;
+    } catch {
+      return undefined;
     }
-    const digests = file.subarray(magic.byteLength);
-    const isOurs = file.subarray(0, magic.byteLength).equals(magic);
-    return isOurs && digests.byteLength === countOf(size) * digestBytes ? digests : undefined;
   }
 
   save(digest: Digest, digests: Uint8Array): void {
     this.#write(this.#pathOf(digest), Buffer.concat([magic, digests]));
   }
 
+  /** Best effort: what stays does no harm. */
   remove(digest: Digest): void {
-    fs.rmSync(this.#pathOf(digest), { force: true });
+    try {
+      fs.unlinkSync(this.#pathOf(digest));
+    } catch {
+      // Not there, or on a mount that is only read.
+    }
   }
 
   #pathOf(digest: Digest): string {
@@ -116,7 +119,11 @@ export async function chunksMatch(
       pending.push(check(index++, chunk));
       if (pending.length >= hashedAtOnce && !(await pending.shift())) return false;
     }
-    return index === countOf(blob.stats.size) && (await Promise.all(pending)).every((matches) => matches);
+    return (
+      fits(known, blob.stats.size) &&
+      index === countOf(blob.stats.size) &&
+      (await Promise.all(pending)).every((matches) => matches)
+    );
   } finally {
     await chunks.stop();
     await Promise.allSettled(pending);
@@ -125,6 +132,11 @@ export async function chunksMatch(
 
 function countOf(size: number): number {
   return Math.ceil(size / chunkBytes);
+}
+
+/** Whether these are digests of as many chunks as a blob of that size has. */
+export function fits(known: Uint8Array, size: number): boolean {
+  return known.byteLength === countOf(size) * digestBytes;
 }
 
 /** Whether the chunk of that number has the digest that is known. */

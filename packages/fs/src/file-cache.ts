@@ -56,6 +56,7 @@ import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
 import { pruneBlobs } from "./prune.js";
 import { ResumableBlobWriter, takeOver } from "./resumable-writer.js";
+import { insteadOfDamaged } from "./second-place.js";
 import { StreamBudget } from "./stream-budget.js";
 import { type Durability, SyncGroup } from "./sync-group.js";
 import { TagFiles } from "./tag-files.js";
@@ -305,7 +306,11 @@ export class FileCache implements MoteCache {
     const { start = 0, end = Number.POSITIVE_INFINITY, signal } = options;
     checkRange(start, end);
     const opened = await this.#openForReading(digest);
-    if (opened === undefined) return await this.#fallbackReader(digest, options);
+    if (opened === undefined) {
+      const reader = await this.#fallbackReader(digest, options);
+      if (reader === undefined) throw this.#absent(digest);
+      return reader;
+    }
     return await BlobReader.begin(this.#store, digest, opened.blob, {
       start,
       end,
@@ -321,13 +326,20 @@ export class FileCache implements MoteCache {
     if (slice !== undefined) await slice;
     const opened = await this.#openForReading(digest);
     if (opened === undefined) {
-      const reader = await this.#askFallback(digest, undefined, (fallback) => fallback.moteReaderAt(digest, options));
+      const reader = await this.#fallbackReaderAt(digest, options);
       if (reader === undefined) throw this.#absent(digest);
       return reader;
     }
     await this.#store.touch(opened.blob);
+    const elsewhere = this.#fallback && (() => this.#fallbackReaderAt(digest, options));
+    if (elsewhere !== undefined && this.#verifyOnRead) {
+      const from = { signal: options?.signal, elsewhere, onClose: opened.onClose };
+      const other = await insteadOfDamaged(this.#store, digest, opened.blob, from);
+      if (other !== undefined) return other;
+    }
     return new BlobReaderAt(this.#store, digest, opened.blob, {
       verify: this.#verifyOnRead,
+      elsewhere,
       onClose: opened.onClose,
     });
   }
@@ -524,10 +536,12 @@ export class FileCache implements MoteCache {
     return blob && { blob, onClose };
   }
 
-  async #fallbackReader(digest: Digest, options: ReadOptions): Promise<MoteReader> {
-    const reader = await this.#askFallback(digest, undefined, (fallback) => fallback.moteReader(digest, options));
-    if (reader === undefined) throw this.#absent(digest);
-    return reader;
+  #fallbackReader(digest: Digest, options: ReadOptions): Promise<MoteReader | undefined> {
+    return this.#askFallback(digest, undefined, (fallback) => fallback.moteReader(digest, options));
+  }
+
+  #fallbackReaderAt(digest: Digest, options: Cancellable | undefined): Promise<MoteReaderAt | undefined> {
+    return this.#askFallback(digest, undefined, (fallback) => fallback.moteReaderAt(digest, options));
   }
 
   /** Its faults are thrown: only not-found is a miss. */

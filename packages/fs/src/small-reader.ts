@@ -1,6 +1,6 @@
 import { type Digest, digestAlgorithm, digestBytes, type MoteInfo, type MoteReader, mediaTypes } from "@mote/core";
 import type { ReaderStart } from "./blob-reader.js";
-import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
+import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "./blob-store.js";
 import { checkedParts } from "./checked-parts.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";
@@ -25,22 +25,27 @@ export class SmallReader implements MoteReader {
   }
 
   /** Takes the descriptor over, and closes it. */
-  static async read(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart): Promise<SmallReader> {
-    const bytes = new Uint8Array(Math.max(0, range.end - range.start));
+  static async read(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart): Promise<MoteReader> {
+    const whole = new Uint8Array(Math.max(0, range.end - range.start));
+    let bytes: Uint8Array;
     try {
       if (store.isTouchDue(blob)) await store.touch(blob);
-      if (range.verify && bytes.byteLength < blob.stats.size)
-        await checkedParts(store, digest, blob)?.check(range.start, range.end);
-      const got = await store.calls.read(blob.fd, bytes, range.start);
-      return new SmallReader(store, digest, blob, {
-        ...range,
-        bytes: got < bytes.byteLength ? bytes.subarray(0, got) : bytes,
-      });
+      if (range.verify && !isWhole(range, blob)) {
+        await checkedParts(store, digest, blob, range.signal)?.check(range.start, range.end);
+      }
+      const got = await store.calls.read(blob.fd, whole, range.start);
+      bytes = got < whole.byteLength ? whole.subarray(0, got) : whole;
     } catch (error) {
+      const other = isCorrupt(error) ? await range.elsewhere?.() : undefined;
+      if (other !== undefined) return other;
       throw fileFault(error, "read", store.folder.blobPath(digest));
     } finally {
       await store.calls.close(blob.fd);
     }
+    const reader = new SmallReader(store, digest, blob, { ...range, bytes });
+    if (range.elsewhere === undefined || reader.#isSound(bytes)) return reader;
+    await store.setAside(digest, blob.stats);
+    return (await range.elsewhere()) ?? reader;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -67,16 +72,17 @@ export class SmallReader implements MoteReader {
       return;
     }
     await this.#store.setAside(this.#digest, this.#blob.stats);
-    if (this.#range.elsewhere === undefined) {
-      throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
-    }
-    yield* await this.#range.elsewhere();
+    throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
   }
 
   #isSound(bytes: Uint8Array): boolean {
     const { start, end, verify } = this.#range;
     if (bytes.byteLength < end - start) return false;
-    if (!verify || start > 0 || end < this.info.size) return true;
+    if (!verify || !isWhole(this.#range, this.#blob)) return true;
     return digestBytes(bytes, digestAlgorithm(this.#digest)) === this.#digest;
   }
+}
+
+function isWhole({ start, end }: ReaderStart, { stats }: OpenBlob): boolean {
+  return start === 0 && end === stats.size;
 }

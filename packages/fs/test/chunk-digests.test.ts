@@ -1,4 +1,15 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, MoteError } from "@mote/core";
@@ -72,6 +83,72 @@ it("a damaged side file harms nobody", async () => {
   writeFileSync(path, "nothing of ours");
   expect(await readPart(cache, 10, 20)).toBe("right");
   expect((await cache.verify()).damaged).toEqual([]);
+});
+
+it("a side file that does not fit, or cannot be read, harms nobody", async () => {
+  for (const spoil of [
+    (path: string) => writeFileSync(path, readFileSync(path).subarray(0, -32)),
+    (path: string) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(32)])),
+    (path: string) => writeFileSync(path, ""),
+    (path: string) => {
+      rmSync(path);
+      mkdirSync(path);
+    },
+  ]) {
+    await using cache = new FileCache(root, { chunkDigests: "write" });
+    await put(cache, bytes, "application/octet-stream");
+    const [name = ""] = chunkFiles();
+    spoil(join(root, ".mote/chunks", name));
+    expect(await readPart(cache, 10, 20)).toBe("right");
+    expect(await readPart(cache, 10, 2_000_000)).toBe("right");
+    expect(await readAt(cache, 2_000_000)).toBe("right");
+    expect((await cache.verify()).damaged).toEqual([]);
+    rmSync(join(root, ".mote/chunks", name), { recursive: true, force: true });
+    await cache.removeMote(digest);
+  }
+});
+
+for (const size of [1, 1000, 70_000, 1_048_576, 3_500_000]) {
+  it(`parts of a damaged blob of ${size} bytes are refused without a side file, too`, async () => {
+    const content = bytes.subarray(0, size);
+    const what = digestBytes(content);
+    const change: Record<string, (path: string) => void> = {
+      written: (path) => writeFileSync(path, readFileSync(path).fill(1)),
+      shortened: (path) => truncateSync(path, size - 1),
+      emptied: (path) => truncateSync(path, 0),
+      lengthened: (path) => appendFileSync(path, "more"),
+    };
+    for (const [how, spoil] of Object.entries(change)) {
+      for (const read of [
+        async (cache: FileCache) => {
+          for await (const _ of await cache.moteReader(what, { start: Math.floor(size / 2), end: size }));
+        },
+        async (cache: FileCache) => {
+          for await (const _ of await cache.moteReader(what, { start: size, end: size + 10 }));
+        },
+        async (cache: FileCache) => {
+          await using reader = await cache.moteReaderAt(what);
+          await reader.readAt(new Uint8Array(10), 0);
+        },
+      ]) {
+        await using cache = new FileCache(root);
+        await put(cache, content, "application/octet-stream");
+        chmodSync(cache.moteRef(what), 0o644);
+        spoil(cache.moteRef(what));
+        expect([how, await read(cache).then(() => "none", code)]).toEqual([how, "MOTE_CORRUPT"]);
+        await cache.removeMote(what);
+      }
+    }
+  });
+}
+
+it("a blob that was not verified yet is hashed at the first read of a part, and by its chunks from then on", async () => {
+  await using cache = new FileCache(root);
+  await put(cache, bytes, "application/octet-stream");
+  utimesSync(cache.moteRef(digest), new Date(), new Date());
+  expect(chunkFiles()).toEqual([]);
+  expect(await readPart(cache, 10, 20)).toBe("right");
+  expect(chunkFiles().length).toBe(1);
 });
 
 it("verify by chunks finds what verify as a whole finds", async () => {

@@ -213,14 +213,49 @@ describe("a fallback", () => {
     }
   });
 
-  it("serves the read of a small blob that is damaged here", async () => {
-    await using below = open({}, join(folder, "below"));
-    await put(below, bytes, mediaType);
-    await using cache = open({ fallback: below });
-    await put(cache, bytes, mediaType);
-    damage(cache, digest);
-    expect(await read(cache)).toEqual(new Uint8Array(bytes));
-    expect(existsSync(cache.moteRef(digest))).toBe(false);
+  describe("for a blob that is damaged here", () => {
+    for (const content of [bytes, new Uint8Array(100_000).fill(7), new Uint8Array(3_000_000).fill(8)]) {
+      const what = digestBytes(content);
+      const reads: Record<string, (cache: FileCache) => Promise<Uint8Array>> = {
+        "as a whole": (cache) => read(cache, what),
+        "in part": async (cache) => {
+          const chunks = [];
+          for await (const chunk of await cache.moteReader(what, { start: 1 })) chunks.push(chunk);
+          return Buffer.concat([content.subarray(0, 1), ...chunks]);
+        },
+        "at a position": async (cache) => {
+          await using reader = await cache.moteReaderAt(what);
+          const into = new Uint8Array(reader.size);
+          for (let at = 0; at < into.byteLength; at += 700_000)
+            await reader.readAt(into.subarray(at, at + 700_000), at);
+          return into;
+        },
+      };
+      for (const [how, readBy] of Object.entries(reads)) {
+        it(`serves the read ${how} of ${content.byteLength} bytes`, async () => {
+          await using below = open({}, join(folder, "below"));
+          await put(below, content, mediaType);
+          await using cache = open({ fallback: below });
+          await put(cache, content, mediaType);
+          damage(cache, what);
+          expect(Buffer.compare(await readBy(cache), content)).toBe(0);
+          expect(existsSync(cache.moteRef(what))).toBe(false);
+          await put(cache, content, mediaType);
+          chmodSync(cache.moteRef(what), 0o644);
+          writeFileSync(cache.moteRef(what), "");
+          expect(Buffer.compare(await readBy(cache), content)).toBe(0);
+        });
+
+        it(`that has it not does not hide the damage from the read ${how} of ${content.byteLength} bytes`, async () => {
+          await using below = open({}, join(folder, "below"));
+          await using cache = open({ fallback: below });
+          await put(cache, content, mediaType);
+          damage(cache, what);
+          expect(await failure(readBy(cache))).toBe("MOTE_CORRUPT");
+          expect(existsSync(cache.moteRef(what))).toBe(false);
+        });
+      }
+    }
   });
 });
 

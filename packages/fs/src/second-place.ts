@@ -1,0 +1,33 @@
+import type { Digest } from "@mote/core";
+import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
+import { hasVerifiedStamp } from "./verified-stamp.js";
+
+/**
+ * What to read in the place of a damaged blob. Once bytes of it are handed out it is too late for that, so a blob that changed since
+ * it was verified is hashed before. Undefined where it is sound; else it is set aside and its descriptor closed.
+ * @throws MOTE_CORRUPT where nobody else has it
+ */
+export async function insteadOfDamaged<T>(
+  store: BlobStore,
+  digest: Digest,
+  blob: OpenBlob,
+  from: {
+    readonly signal: AbortSignal | undefined;
+    readonly elsewhere: () => Promise<T | undefined>;
+    readonly onClose: (() => Promise<void>) | undefined;
+  },
+): Promise<T | undefined> {
+  if (hasVerifiedStamp(blob.stats, digest)) return undefined;
+  let isSound = false;
+  try {
+    isSound = await store.isStillSound(digest, blob, from.signal);
+    if (isSound) return undefined;
+    await store.setAside(digest, blob.stats);
+  } finally {
+    if (!isSound) await store.calls.close(blob.fd);
+    if (!isSound) await from.onClose?.();
+  }
+  const other = await from.elsewhere();
+  if (other === undefined) throw corruptError(digest, store.folder.blobPath(digest));
+  return other;
+}
