@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { type Cancellable, collectChunks, type Digest, type Logger, MoteError, silentLogger } from "@mote/core";
 import { type Access, type Authorization, Authorizer } from "./authorizer.js";
-import { type ConnectionOptions, Connections, type HttpAnswer, type HttpRequest } from "./connections.js";
+import { type ConnectionOptions, Connections } from "./connections.js";
 import type { CredentialSource } from "./credentials.js";
 import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject, statusFault } from "./fault.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
+import type { HttpAnswer, HttpRequest } from "./http-exchange.js";
 import { resolveLocation } from "./location.js";
 import { delayAfterFailure, delayAfterStatus, isTransientStatus, type RetryPolicy } from "./retry.js";
 import type { TokenRequest } from "./token.js";

@@ -1,0 +1,199 @@
+import http, { type ClientRequest, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { pipeline, Readable } from "node:stream";
+import {
+  bodyBufferBytes,
+  type EngineOptions,
+  type HttpAnswer,
+  type HttpEngine,
+  type HttpRequest,
+  worthReadingBytes,
+} from "./http-exchange.js";
+
+/** An idle connection is closed after this; who serves it may close it too, at a moment when a request is on its way. */
+const keepAliveMs = 4000;
+
+/** Straight to the host, by Node's own client: it costs a command little to start. */
+export class DirectEngine implements HttpEngine {
+  readonly #options: EngineOptions;
+  #plain: http.Agent | undefined;
+  #secure: Promise<http.Agent> | undefined;
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const agent = request.url.protocol === "https:" ? await this.#secureAgent() : this.#plainAgent();
+    for (;;) {
+      if (this.#closed) throw cut("the connections are closed");
+      const exchange = new Exchange(request, agent, this.#options);
+      try {
+        return httpAnswer(await exchange.answer(), exchange.over);
+      } catch (error) {
+        if (!exchange.wasStale) throw error;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#plain?.destroy();
+    (await this.#secure)?.destroy();
+  }
+
+  #plainAgent(): http.Agent {
+    this.#plain ??= new http.Agent(agentOptions);
+    return this.#plain;
+  }
+
+  #secureAgent(): Promise<http.Agent> {
+    this.#secure ??= import("node:https").then(({ Agent }) => {
+      const { ca, ...tls } = this.#options.tls;
+      return new Agent({ ...agentOptions, ...tls, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+    });
+    return this.#secure;
+  }
+}
+
+const agentOptions = { keepAlive: true, timeout: keepAliveMs, highWaterMark: bodyBufferBytes } as const;
+
+/** One request and its answer, under its timeouts and its caller's signal. */
+class Exchange {
+  readonly #request: HttpRequest;
+  readonly #options: EngineOptions;
+  readonly #sent: ClientRequest;
+  /** Resolves when the connection is free for another request, or gone. */
+  readonly over: Promise<void>;
+  #response: IncomingMessage | undefined;
+  #timedOut = false;
+
+  constructor(request: HttpRequest, agent: http.Agent, options: EngineOptions) {
+    const { url, method, headers, body } = request;
+    this.#request = request;
+    this.#options = options;
+    this.#sent = http.request({
+      agent,
+      protocol: url.protocol,
+      // Node wants an IPv6 address without its brackets.
+      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: url.port === "" ? undefined : url.port,
+      path: `${url.pathname}${url.search}`,
+      method,
+      headers: body instanceof Uint8Array ? { ...headers, "content-length": String(body.byteLength) } : headers,
+      timeout: options.idleTimeoutMs,
+    });
+    this.over = new Promise((resolve) => this.#sent.once("close", resolve));
+  }
+
+  /** The head of the answer. */
+  async answer(): Promise<IncomingMessage> {
+    const { signal, body } = this.#request;
+    const onAbort = () => this.#end(asError(signal?.reason));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const sent = this.#sent;
+    sent.once("close", () => signal?.removeEventListener("abort", onAbort));
+    sent.once("socket", (socket) => this.#watchConnecting(socket));
+    sent.on("timeout", () => this.#onSilence());
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once("response", resolve);
+      // After the answer, too: its reader is told by the answer itself.
+      sent.on("error", reject);
+      sent.once("close", () => reject(cut("the connection was closed without an answer")));
+    });
+    if (signal?.aborted) onAbort();
+    else if (body === undefined || body instanceof Uint8Array) sent.end(body);
+    else pipeline(Readable.from(body, { objectMode: false }), sent, () => {});
+    const response = await answered;
+    this.#response = response;
+    // Whoever answers before he has all of the request wants no more of it.
+    response.once("end", () => {
+      if (!sent.writableFinished) sent.destroy();
+    });
+    // No body comes: the next request, which often follows at once, can have the connection.
+    if (this.#request.method === "HEAD") {
+      response.resume();
+      await this.over;
+    }
+    return response;
+  }
+
+  /** RFC 9112, section 9.3.1: what a kept connection was closed on, as it was sent, may be sent again if it only reads. */
+  get wasStale(): boolean {
+    const { method, signal } = this.#request;
+    const reads = method === "GET" || method === "HEAD";
+    return reads && this.#sent.reusedSocket && this.#response === undefined && !signal?.aborted && !this.#timedOut;
+  }
+
+  #watchConnecting(socket: Socket): void {
+    if (!socket.connecting) return;
+    const { connectTimeoutMs } = this.#options;
+    const timer = setTimeout(() => {
+      this.#end(timedOut(`no connection within ${connectTimeoutMs} ms`));
+    }, connectTimeoutMs);
+    const stop = () => clearTimeout(timer);
+    socket.once(this.#request.url.protocol === "https:" ? "secureConnect" : "connect", stop);
+    socket.once("close", stop);
+  }
+
+  /** Nothing has gone either way for so long. It is no fault of the host if nobody here reads. */
+  #onSilence(): void {
+    const response = this.#response;
+    if (response !== undefined && response.readableLength > 0) {
+      this.#sent.setTimeout(this.#options.idleTimeoutMs);
+      return;
+    }
+    this.#timedOut = true;
+    this.#end(timedOut(`nothing came for ${this.#options.idleTimeoutMs} ms`));
+  }
+
+  #end(error: Error): void {
+    this.#response?.destroy(error);
+    this.#sent.destroy(error);
+  }
+}
+
+function httpAnswer(response: IncomingMessage, over: Promise<void>): HttpAnswer {
+  // Its reader may have gone when it breaks off.
+  response.on("error", () => {});
+  const values = (name: string): readonly string[] => response.headersDistinct[name] ?? [];
+  return {
+    status: response.statusCode ?? 0,
+    header: (name) => values(name)[0],
+    headers: values,
+    body: chunksOf(response, over),
+    discard: () => discard(response),
+  };
+}
+
+async function* chunksOf(response: IncomingMessage, over: Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of response.iterator({ destroyOnReturn: false })) yield chunk;
+    await over;
+  } finally {
+    discard(response);
+  }
+}
+
+function discard(response: IncomingMessage): void {
+  if (response.readableEnded || response.destroyed) return;
+  let left = worthReadingBytes;
+  response.on("data", (chunk: Uint8Array) => {
+    left -= chunk.byteLength;
+    if (left < 0) response.destroy();
+  });
+  response.resume();
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
+}
+
+function cut(message: string): Error {
+  return Object.assign(new Error(message), { code: "ECONNRESET" });
+}
+
+function timedOut(message: string): Error {
+  return Object.assign(new Error(message), { code: "ETIMEDOUT" });
+}

@@ -1,0 +1,43 @@
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** The first value of a header; names in lower case. */
+  header(name: string): string | undefined;
+  headers(name: string): readonly string[];
+  /** To be read once, or let go by `discard`. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Lets the rest of the body go. */
+  discard(): void;
+}
+
+/** One way to reach hosts: opens connections when they are first wanted, and keeps them alive. */
+export interface HttpEngine {
+  /** Resolves when the head of the answer has come. */
+  exchange(request: HttpRequest): Promise<HttpAnswer>;
+  /** Cuts all connections. */
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly tls: {
+    readonly ca?: string | readonly string[];
+    readonly cert?: string;
+    readonly key?: string;
+    readonly rejectUnauthorized?: boolean;
+  };
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** A body up to this many bytes is read to its end rather than cut, because that keeps its connection. */
+export const worthReadingBytes = 64 * 1024;
+
+/** Bytes of a body that wait for who reads it, before the network has to wait too. */
+export const bodyBufferBytes = 512 * 1024;
