@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { refuse, serveImage } from "../test/fake-registry.js";
 import { makeImage } from "../test/image.js";
 import { codeOf, read, sameBytes, shownBy } from "../test/outcome.js";
-import type { TestServer } from "../test/server.js";
+import { serve, type TestServer } from "../test/server.js";
 import { serveTokens, type TokenServer } from "../test/token-server.js";
 import { RegistryClient, type RegistryClientOptions } from "./client.js";
 import type { Credentials } from "./credentials.js";
@@ -79,6 +79,39 @@ describe("a registry with passwords", () => {
     expect(await shownBy(open(server).repository("a/b").resolve("v1"))).toContain("wants credentials");
     expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).toContain("refused the credentials");
     expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).not.toContain("wr0ng");
+  });
+
+  it("that repeats what it was shown does not get it into an error", async () => {
+    const server = await serveImage(image, (request, response) => {
+      const { authorization } = request.headers;
+      const login = Buffer.from(authorization?.split(" ")[1] ?? "", "base64").toString();
+      response.writeHead(authorization === undefined ? 401 : 403, { "www-authenticate": 'Basic realm="x"' });
+      response.end(JSON.stringify({ errors: [{ code: "DENIED", message: `${authorization} is ${login}, no!` }] }));
+      return true;
+    });
+    opened.push(server);
+    const shown = await shownBy(open(server, password).repository("a/b").manifest(image.manifest));
+    expect(shown).toContain("no!");
+    expect(shown).not.toMatch(/s3cret|YW5uOnMzY3JldA/);
+  });
+
+  it("whose token service repeats what it was shown does not get it into an error", async () => {
+    for (const credentials of [password, { kind: "identity-token", token: "s3cret/+" } as const]) {
+      const tokens = await serve(async (request, response) => {
+        let body = "";
+        for await (const chunk of request) body += String(chunk);
+        const said = [request.headers.authorization, body, decodeURIComponent(body)].join(" ");
+        refuse(response, 418, said);
+      });
+      const server = await serveImage(image, (_, response) => {
+        refuse(response, 401, "X", { "www-authenticate": `Bearer realm="http://${tokens.host}/token"` });
+        return true;
+      });
+      opened.push(tokens, server);
+      const shown = await shownBy(open(server, credentials).repository("a/b").resolve("v1"));
+      expect(shown).toContain("418");
+      expect(shown).not.toMatch(/s3cret|YW5uOnMzY3JldA/);
+    }
   });
 
   it("is not shown a refresh token as a password", async () => {

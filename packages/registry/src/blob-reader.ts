@@ -9,7 +9,7 @@ import {
   type MoteReader,
 } from "@mote/core";
 import type { RegistryAnswer, RegistryClient } from "./client.js";
-import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject } from "./fault.js";
+import { isNetworkError, networkFailure, networkFault, placeOf, protocolFault, type Subject } from "./fault.js";
 import { backoff, type RetryPolicy } from "./retry.js";
 import { sleep } from "./waiting.js";
 
@@ -97,7 +97,11 @@ class BlobReader implements MoteReader {
         for await (const chunk of this.#piece) {
           this.#assertOpen();
           at += chunk.byteLength;
-          if (at > this.#end) throw this.#fault("MOTE_SIZE_MISMATCH", `more bytes came than its ${this.info.size}`);
+          if (at > this.#end)
+            throw this.#fault("MOTE_SIZE_MISMATCH", `more bytes came than its ${this.info.size}`, {
+              expected: this.info.size,
+              actual: at,
+            });
           digester?.update(chunk);
           yield chunk;
         }
@@ -115,9 +119,13 @@ class BlobReader implements MoteReader {
     }
     this.#piece.discard();
     if (at < this.#end)
-      throw this.#fault("MOTE_SIZE_MISMATCH", `it has ${this.#end - start} bytes to read, and ${at - start} came`);
+      throw this.#fault("MOTE_SIZE_MISMATCH", `it has ${this.#end - start} bytes to read, and ${at - start} came`, {
+        expected: this.#end - start,
+        actual: at - start,
+      });
     const actual = digester?.digest() ?? digest;
-    if (actual !== digest) throw this.#fault("MOTE_DIGEST_MISMATCH", `its bytes hash to ${actual}`);
+    if (actual !== digest)
+      throw this.#fault("MOTE_DIGEST_MISMATCH", `its bytes hash to ${actual}`, { expected: digest, actual });
   }
 
   async #resume(offset: number, attempt: number, error: unknown): Promise<void> {
@@ -129,6 +137,7 @@ class BlobReader implements MoteReader {
       throw this.#fault(
         "MOTE_SIZE_MISMATCH",
         `it had ${this.info.size} bytes at first, and has ${this.#piece.size} now`,
+        { expected: this.info.size, actual: this.#piece.size },
       );
     }
   }
@@ -139,13 +148,13 @@ class BlobReader implements MoteReader {
     if (networkFailure(error) === "timeout") return networkFault(this.#subject, registry, error, "the rest of a blob");
     return new MoteError(
       "MOTE_SIZE_MISMATCH",
-      `${registry} has cut off ${this.#wish.digest} again and again, the last time after ${at} of ${this.info.size} bytes; try again later`,
+      `${placeOf(this.#subject)} has cut off ${this.#wish.digest} again and again, the last time after ${at} of ${this.info.size} bytes; try again later`,
       { details: { ...this.#subject, expected: this.info.size, actual: at }, cause: error },
     );
   }
 
-  #fault(code: MoteErrorCode, message: string): MoteError {
-    return blobFault(this.#subject, this.#wish, code, message);
+  #fault(code: MoteErrorCode, message: string, details: object): MoteError {
+    return blobFault(this.#subject, this.#wish, code, message, details);
   }
 
   #assertOpen(): void {
@@ -229,7 +238,10 @@ function measure(
   }
   const length = byteCount(answer.header("content-length"));
   if (answer.status === 416) {
-    throw blobFault(subject, wish, "MOTE_SIZE_MISMATCH", `it has no bytes from ${offset} on`);
+    throw blobFault(subject, wish, "MOTE_SIZE_MISMATCH", `it has no bytes from ${offset} on`, {
+      expected: wish.size,
+      actual: byteCount(/\/(\d+)$/.exec(answer.header("content-range") ?? "")?.[1]),
+    });
   }
   if (answer.status !== 206) {
     const size = wish.size ?? length;
@@ -254,6 +266,7 @@ function measure(
       wish,
       "MOTE_SIZE_MISMATCH",
       `of its bytes ${offset} to ${end}, fewer or more were announced`,
+      { expected: end - offset, actual: length ?? Number(last) + 1 - offset },
     );
   }
   return { size, skip: 0 };
@@ -281,7 +294,7 @@ function blobFault(
   message: string,
   details: object = {},
 ): MoteError {
-  return new MoteError(wish.damage ? "MOTE_CORRUPT" : code, `${wish.digest} from ${subject.registry}: ${message}`, {
+  return new MoteError(wish.damage ? "MOTE_CORRUPT" : code, `${wish.digest} from ${placeOf(subject)}: ${message}`, {
     details: { ...subject, ...details },
   });
 }

@@ -206,7 +206,7 @@ describe("a redirect", () => {
   });
 
   it("to a place that refuses is named by that place, and no signature is in the error", async () => {
-    const storage = await serve((_, response) => response.writeHead(403).end("<Error>AccessDenied</Error>"));
+    const storage = await serve((request, response) => response.writeHead(403).end(`no access to ${request.url}`));
     opened.push(storage);
     const location = `http://${storage.host}/file?X-Signature=s1gned`;
     const { repository } = await lying((_, response) => response.writeHead(302, { location }).end() === response);
@@ -215,6 +215,37 @@ describe("a redirect", () => {
     const shown = await shownBy(refused);
     expect(shown).toContain(storage.host);
     expect(shown).not.toContain("s1gned");
+  });
+
+  it("to a place out of reach is named by that place, and no signature is in the error", async () => {
+    const storage = await serve(() => {});
+    await storage[Symbol.asyncDispose]();
+    const location = `http://ann:s3cret@${storage.host}/file?X-Signature=s1gned`;
+    const { repository } = await lying((_, response) => response.writeHead(302, { location }).end() === response);
+    const failed = repository.blob(layer);
+    await expect(failed).rejects.toMatchObject({ code: "MOTE_UNREACHABLE", details: { host: storage.host } });
+    expect(await shownBy(failed)).not.toMatch(/s1gned|s3cret/);
+  });
+
+  it("back to the registry after it was left goes without credentials", async () => {
+    const away = await serve((_, response) =>
+      response.writeHead(302, { location: `http://${server.host}/back` }).end(),
+    );
+    const { repository, server } = await lying(
+      (request, response) => {
+        if (request.url === "/back") sendRange(request, response, bytes);
+        else if (request.headers.authorization === undefined) {
+          refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic" });
+        } else response.writeHead(302, { location: `http://${away.host}/` }).end();
+        return true;
+      },
+      { credentials: { get: async () => ({ kind: "password", username: "ann", password: "s3cret" }) } },
+    );
+    opened.push(away);
+    expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
+    expect(away.seen[0]?.headers.authorization).toBeUndefined();
+    expect(server.seen.at(-1)).toMatchObject({ url: "/back" });
+    expect(server.seen.at(-1)?.headers.authorization).toBeUndefined();
   });
 });
 

@@ -7,6 +7,7 @@ import { isNetworkError, networkFailure, networkFault, protocolFault, type Subje
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import type { HttpAnswer, HttpRequest } from "./http-exchange.js";
 import { resolveLocation } from "./location.js";
+import { secretsIn, secretsInQuery } from "./redact.js";
 import { delayAfterFailure, delayAfterStatus, isTransientStatus, type RetryPolicy } from "./retry.js";
 import type { TokenRequest } from "./token.js";
 import { sleep } from "./waiting.js";
@@ -75,6 +76,8 @@ export interface RegistryAnswer extends HttpAnswer {
   readonly redirectedTo: string | undefined;
   /** Whether somebody's credentials, or a token got by them, were shown for it. */
   readonly shown?: boolean | undefined;
+  /** What the server was shown, and might repeat. */
+  readonly secrets: readonly string[];
 }
 
 const longestRedirection = 5;
@@ -90,6 +93,7 @@ export class RegistryClient implements AsyncDisposable {
   readonly #options: RegistryClientOptions;
   readonly #connections: Connections;
   readonly #authorizer: Authorizer;
+  readonly #failedAt = new WeakMap<Error, string>();
   #closed = false;
 
   constructor(options: RegistryClientOptions = {}) {
@@ -134,10 +138,11 @@ export class RegistryClient implements AsyncDisposable {
   ): Promise<MoteError> {
     const text = await readText(answer);
     const contentType = answer.header("content-type")?.split(";")[0]?.trim();
-    const { status, redirectedTo, shown } = answer;
+    const { status, redirectedTo, shown, secrets } = answer;
     const retryAfter = answer.header("retry-after");
     const { what, writes } = asked;
-    return statusFault(subject, { status, shown, writes, redirectedTo, retryAfter, contentType, text }, what);
+    const refusal = { status, shown, secrets, writes, redirectedTo, retryAfter, contentType, text };
+    return statusFault(subject, refusal, what);
   }
 
   report(event: RegistryEvent): void {
@@ -180,7 +185,7 @@ export class RegistryClient implements AsyncDisposable {
         if (this.#closed) throw closed();
         delayMs = delayAfterFailure(policy, error, attempt);
         reason = networkFailure(error);
-        if (delayMs === undefined || !repeatable) throw asFault(error, subject, url.host, what);
+        if (delayMs === undefined || !repeatable) throw asFault(error, subject, this.#hostOf(error) ?? url.host, what);
       }
       const { registry, repository, digest } = subject;
       this.report({ type: "retry", registry, repository, digest, attempt, delayMs, reason });
@@ -192,10 +197,11 @@ export class RegistryClient implements AsyncDisposable {
     const { access, signal } = request;
     // What a registry gave to go on with may be on another host; nothing secret goes there.
     if (request.url.origin !== access.origin.origin) return this.#follow(request, access.subject, undefined);
-    const ask = async (authorization: Authorization | undefined): Promise<RegistryAnswer> => ({
-      ...(await this.#follow(request, access.subject, this.#secrets(authorization?.header))),
-      shown: authorization?.personal,
-    });
+    const ask = async (authorization: Authorization | undefined): Promise<RegistryAnswer> => {
+      const answer = await this.#follow(request, access.subject, this.#secrets(authorization?.header));
+      const shown = [...secretsIn(authorization?.header), ...Object.values(this.#options.headers ?? {})];
+      return { ...answer, shown: authorization?.personal, secrets: [...answer.secrets, ...shown] };
+    };
     const used = await this.#authorizer.authorization(access, signal);
     const answer = await ask(used);
     if (answer.status !== 401 || answer.redirectedTo !== undefined || !canBeSentAgain(request.body)) return answer;
@@ -204,6 +210,10 @@ export class RegistryClient implements AsyncDisposable {
     if (next === undefined) return answer;
     answer.discard();
     return ask(next);
+  }
+
+  #hostOf(error: unknown): string | undefined {
+    return error instanceof Error ? this.#failedAt.get(error) : undefined;
   }
 
   /** What is for the registry alone. */
@@ -228,10 +238,11 @@ export class RegistryClient implements AsyncDisposable {
         ...(atHome ? secrets : {}),
         ...request.headers,
       };
-      const answer = await this.#connections.exchange({ method, url, headers, body, signal });
+      const answer = await this.#exchange({ method, url, headers, body, signal });
       const location = isRedirect(answer.status) ? answer.header("location") : undefined;
       if (location === undefined || (method !== "GET" && method !== "HEAD")) {
-        return { ...answer, redirectedTo: atHome ? undefined : url.host };
+        const signed = hop > 0 || !atHome;
+        return { ...answer, redirectedTo: atHome ? undefined : url.host, secrets: signed ? secretsInQuery(url) : [] };
       }
       answer.discard();
       if (hop >= longestRedirection) throw protocolFault(subject, `more than ${longestRedirection} redirects`);
@@ -240,19 +251,33 @@ export class RegistryClient implements AsyncDisposable {
     }
   }
 
+  /** A failure that is not the asked host's own is told with the host whose it is. */
+  async #exchange(request: HttpRequest): Promise<HttpAnswer> {
+    try {
+      return await this.#connections.exchange(request);
+    } catch (error) {
+      if (error instanceof Error) this.#failedAt.set(error, request.url.host);
+      throw error;
+    }
+  }
+
   async #exchangeToken(request: TokenRequest) {
     const { subject, authorization } = request;
     const plain = { ...request, what: "a token" };
-    const secrets = authorization === undefined ? {} : { authorization };
+    const secretHeaders = authorization === undefined ? {} : { authorization };
     return this.#repeatedly(plain, subject, async () => {
-      const answer = await this.#follow(plain, subject, secrets);
+      const answer = await this.#follow(plain, subject, secretHeaders);
+      const secrets = [...answer.secrets, ...secretsIn(authorization), ...(request.secrets ?? [])];
       const { status } = answer;
       if (!isTransientStatus(status)) {
         const bytes = await collectChunks(answer.body, { maxBytes: maxTokenBytes, what: "a token" });
-        return { taken: { status, bytes } };
+        return { taken: { status, bytes, secrets } };
       }
       const service = { ...subject, registry: request.url.host };
-      return { refused: answer, fault: () => this.refusal(answer, service, { what: "a token", writes: false }) };
+      return {
+        refused: answer,
+        fault: () => this.refusal({ ...answer, secrets }, service, { what: "a token", writes: false }),
+      };
     });
   }
 }

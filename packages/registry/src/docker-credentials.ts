@@ -1,16 +1,23 @@
-import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { MoteError } from "@mote/core";
+import {
+  type AuthFile,
+  type Environment,
+  hostOf,
+  isText,
+  keptName,
+  readAuthFile,
+  record,
+  registryNames,
+  usualPaths,
+} from "./auth-file.js";
 import { askCredentialHelper } from "./credential-helper.js";
 import type { CredentialSource, Credentials } from "./credentials.js";
-import { isDockerHub } from "./place.js";
 
 export interface DockerCredentialsOptions {
   /** The files to look in, the first that has something wins. Default: where Podman and Docker keep them, see `README.md`. */
   readonly paths?: readonly string[] | undefined;
   /** Default `process.env`. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly env?: Environment | undefined;
   /** How long a credential helper may take. Default 30,000: somebody may have to unlock a key ring. */
   readonly helperTimeoutMs?: number | undefined;
 }
@@ -27,7 +34,7 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
   return {
     async get(registry, repository, { signal } = {}) {
       for (const path of paths) {
-        const config = await readConfig(path);
+        const config = await readAuthFile(path);
         if (config === undefined) continue;
         const ask = (name: string, server: string) => askCredentialHelper(name, server, { env, timeoutMs, signal });
         const found = await lookUp(config, registry, repository, ask);
@@ -38,52 +45,8 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
   };
 }
 
-interface AuthConfig {
-  readonly path: string;
-  readonly auths: Readonly<Record<string, unknown>>;
-  readonly credHelpers: Readonly<Record<string, unknown>>;
-  readonly credsStore: string | undefined;
-}
-
-/** containers-auth.json(5), then docker's own. */
-function usualPaths(env: Readonly<Record<string, string | undefined>>): string[] {
-  const home = env.HOME || env.USERPROFILE || homedir();
-  const docker = join(env.DOCKER_CONFIG || join(home, ".docker"), "config.json");
-  if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE, docker];
-  return [
-    ...(env.DOCKER_CONFIG ? [docker] : []),
-    ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "containers", "auth.json")] : []),
-    join(env.XDG_CONFIG_HOME || join(home, ".config"), "containers", "auth.json"),
-    ...(env.DOCKER_CONFIG ? [] : [docker]),
-  ];
-}
-
-async function readConfig(path: string): Promise<AuthConfig | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    if (isAbsent(cause)) return undefined;
-    throw new MoteError("MOTE_CONFIG", `${path} cannot be read; check its permissions`, { cause, details: { path } });
-  }
-  if (text.trim() === "") return undefined;
-  try {
-    const body = record(JSON.parse(text));
-    const { credsStore } = body;
-    return {
-      path,
-      auths: record(body.auths),
-      credHelpers: record(body.credHelpers),
-      credsStore: isText(credsStore) ? credsStore : undefined,
-    };
-  } catch {
-    // The parser's message quotes the text, and that holds secrets.
-    throw new MoteError("MOTE_CONFIG", `${path} is no JSON; correct it, or log in again`, { details: { path } });
-  }
-}
-
 async function lookUp(
-  config: AuthConfig,
+  config: AuthFile,
   registry: string,
   repository: string | undefined,
   ask: (helper: string, server: string) => Promise<Credentials | undefined>,
@@ -96,12 +59,12 @@ async function lookUp(
   const auth = findAuth(config.auths, names, repository);
   const found = auth && readAuth(record(auth.entry), config.path, auth.key);
   if (found !== undefined || config.credsStore === undefined) return found;
-  return ask(config.credsStore, isDockerHub(registry) ? "https://index.docker.io/v1/" : registry);
+  return ask(config.credsStore, keptName(registry));
 }
 
 /** Podman's keys may name a repository or a part of its path; the longest that fits wins. */
 function findAuth(
-  auths: AuthConfig["auths"],
+  auths: AuthFile["auths"],
   names: readonly string[],
   repository: string | undefined,
 ): { readonly key: string; readonly entry: unknown } | undefined {
@@ -113,11 +76,6 @@ function findAuth(
     }
   }
   return undefined;
-}
-
-/** `https://index.docker.io/v1/` and `registry.example/v2/` are old ways to write a host; a longer path is none. */
-function hostOf(key: string): string {
-  return key.replace(/^https?:\/\//, "").replace(/\/(?:v[12]\/?)?$/, "");
 }
 
 function readAuth(entry: Readonly<Record<string, unknown>>, path: string, key: string): Credentials | undefined {
@@ -136,23 +94,4 @@ function readAuth(entry: Readonly<Record<string, unknown>>, path: string, key: s
   }
   if (isText(username) && typeof password === "string") return { kind: "password", username, password };
   return undefined;
-}
-
-/** Docker's own registry goes by several names. */
-function registryNames(registry: string): string[] {
-  return isDockerHub(registry)
-    ? ["docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"]
-    : [registry];
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string" && value !== "";
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }

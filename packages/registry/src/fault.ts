@@ -1,4 +1,5 @@
 import { type Digest, MoteError, type MoteErrorCode } from "@mote/core";
+import { redact } from "./redact.js";
 
 /** What a request was about, for the details of its errors. */
 export interface Subject {
@@ -23,6 +24,8 @@ export interface Refusal {
   readonly contentType?: string | undefined;
   /** The first bytes of the body, as text. */
   readonly text: string;
+  /** What the server was shown, and might repeat. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /** The error of a status that is no success. */
@@ -53,7 +56,7 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
     });
   }
   if (status === 429) {
-    const until = refusal.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(refusal.retryAfter)}]`;
+    const until = refusal.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(refusal.retryAfter, refusal)}]`;
     return new MoteError(
       "MOTE_RATE_LIMITED",
       `${place} limits how often it is asked${because}; ask for ${what} again later${until}, or log in for a higher limit`,
@@ -68,9 +71,14 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
   return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}${advice}`, { details });
 }
 
+/** The registry, and the repository where one was asked. */
+export function placeOf({ registry, repository }: Subject): string {
+  return repository === undefined ? registry : `${registry}/${repository}`;
+}
+
 /** The error of an answer that the distribution specification does not allow. */
 export function protocolFault(subject: Subject, message: string, details: object = {}, cause?: unknown): MoteError {
-  return new MoteError("MOTE_REGISTRY", `${subject.registry}: ${message}`, {
+  return new MoteError("MOTE_REGISTRY", `${placeOf(subject)}: ${message}`, {
     details: { ...plainSubject(subject), ...details },
     cause,
   });
@@ -97,7 +105,10 @@ export function networkFault(subject: Subject, host: string, error: unknown, wha
   const [reason = "the connection failed"] = errorCodes(error);
   const details = { ...plainSubject(subject), host, reason };
   const code: MoteErrorCode = failure === "timeout" ? "MOTE_TIMEOUT" : "MOTE_UNREACHABLE";
-  return new MoteError(code, `${host}: ${advice(failure, reason)} (asking for ${what})`, { details, cause: error });
+  return new MoteError(code, `${host}: ${advice(failure, reason)} (asking for ${what})`, {
+    details,
+    cause: plain(error),
+  });
 }
 
 function advice(failure: NetworkFailure, reason: string): string {
@@ -117,6 +128,14 @@ function advice(failure: NetworkFailure, reason: string): string {
     case "cut":
       return `the connection was closed [${reason}]; try again, and check whether it speaks TLS or plain HTTP`;
   }
+}
+
+/** An error of the connection without what hangs on it: some have the server's bytes with them. */
+function plain(error: unknown, depth = 4): unknown {
+  if (!(error instanceof Error)) return undefined;
+  const cause = depth > 0 ? plain(error.cause, depth - 1) : undefined;
+  const [code] = errorCodes(error);
+  return Object.assign(new Error(error.message, cause === undefined ? {} : { cause }), { name: error.name, code });
 }
 
 /** Whether an exchange failed by the network, rather than by a refusal, a check or a mistake in a program. */
@@ -143,9 +162,9 @@ function errorCodes(error: unknown): string[] {
 /** distribution-spec, "Error Codes": `{"errors":[{"code","message","detail"}]}`. Bounded, on one line. */
 function registryMessage(refusal: Refusal): string | undefined {
   const messages = jsonMessages(refusal.text);
-  if (messages !== undefined) return oneLine(messages);
+  if (messages !== undefined) return oneLine(messages, refusal);
   if (refusal.contentType === "text/html" || /^\s*</.test(refusal.text)) return "with an HTML page";
-  return oneLine(refusal.text) || undefined;
+  return oneLine(refusal.text, refusal) || undefined;
 }
 
 function jsonMessages(text: string): string | undefined {
@@ -166,12 +185,12 @@ function jsonMessages(text: string): string | undefined {
   }
 }
 
-function oneLine(text: string): string {
-  const plain = text
+function oneLine(text: string, { secrets = [] }: Pick<Refusal, "secrets">): string {
+  const line = redact(text, secrets)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a registry's text must not steer a terminal
     .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
     .trim();
-  return plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
 }
 
 function plainSubject(subject: Subject): object {

@@ -1,9 +1,11 @@
+export { checkCredentials } from "./check-credentials.js";
 export { RegistryClient, type RegistryClientOptions, type RegistryEvent } from "./client.js";
 export type { ConnectionOptions } from "./connections.js";
 export type { CredentialSource, Credentials } from "./credentials.js";
 export { RegistryDestination, type RegistryDestinationOptions } from "./destination.js";
 export { type DockerCredentialsOptions, dockerCredentials } from "./docker-credentials.js";
 export type { Hosts } from "./hosts.js";
+export { eraseCredentials, saveCredentials } from "./kept-credentials.js";
 export { MirroredRepository } from "./mirrored-repository.js";
 export { type MirrorPlace, type Mirrors, MirrorTable } from "./mirrors.js";
 export type { RepositoryPlace } from "./place.js";

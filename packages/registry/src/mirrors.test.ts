@@ -62,7 +62,10 @@ describe("the mirrors of a repository", () => {
     for (const prefix of ["", "https://r.example", "r.example/a:tag", "*"]) {
       expect([prefix, codeOf(() => places({ [prefix]: [] }, "r.example", "a"))]).toEqual([prefix, "MOTE_CONFIG"]);
     }
-    expect(() => places({ r: ["ann:s3cret@m.example"] }, "r", "a")).not.toThrow("s3cret");
+    for (const mirror of ["ann:s3cret@m.example", "m.example?x=s3cret"]) {
+      expect(() => places({ r: [mirror] }, "r", "a")).toThrow("misconfigured");
+      expect(() => places({ r: [mirror] }, "r", "a")).not.toThrow("s3cret");
+    }
     expect(codeOf(() => places({ "r.example/a": ["m.example"] }, "r.example", "a"))).toBe("MOTE_CONFIG");
   });
 });

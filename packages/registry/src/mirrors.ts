@@ -78,9 +78,9 @@ function readPlace(text: string): Place {
   return scheme === "http" || scheme === "https" ? { ...place, scheme } : place;
 }
 
-/** What is not a plain place may have a password in it, and is not told. */
+/** What is no plain text of a place may have a password in it, and is not told. */
 function misconfigured(text: string, reason: string): MoteError {
-  const shown = text.includes("@") ? "one of them" : `"${text.slice(0, 80)}"`;
+  const shown = /^[\w.:/[\]-]*$/.test(text) ? `"${text.slice(0, 80)}"` : "one of them";
   return new MoteError("MOTE_CONFIG", `the mirrors are misconfigured at ${shown}: ${reason}`, {
     details: { setting: "mirrors", reason },
   });

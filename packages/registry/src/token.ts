@@ -10,11 +10,20 @@ export interface TokenRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly authorization?: string | undefined;
   readonly body?: Uint8Array | undefined;
+  /** What the body gives away. */
+  readonly secrets?: readonly string[] | undefined;
   readonly subject: Subject;
 }
 
 /** Sends a request to a token service, and answers with whatever it says at last. */
-export type TokenExchange = (request: TokenRequest) => Promise<{ readonly status: number; readonly bytes: Uint8Array }>;
+export type TokenExchange = (request: TokenRequest) => Promise<TokenAnswer>;
+
+interface TokenAnswer {
+  readonly status: number;
+  readonly bytes: Uint8Array;
+  /** What the service was shown, and might repeat. */
+  readonly secrets: readonly string[];
+}
 
 export interface BearerToken {
   readonly token: string;
@@ -46,7 +55,7 @@ export async function fetchToken(
     credentials?.kind === "identity-token"
       ? refreshRequest(realm, service, scopes, credentials.token)
       : queryRequest(realm, service, scopes, credentials);
-  const { status, bytes } = await exchange({ ...request, subject });
+  const { status, bytes, secrets } = await exchange({ ...request, subject });
   const text = new TextDecoder().decode(bytes);
   if (status === 401 || status === 403 || (status === 400 && credentials !== undefined)) {
     throw new MoteError(
@@ -55,7 +64,7 @@ export async function fetchToken(
       { details: { ...subject, status, tokenService: realm.host } },
     );
   }
-  if (status !== 200) throw statusFault({ ...subject, registry: realm.host }, { status, text }, "a token");
+  if (status !== 200) throw statusFault({ ...subject, registry: realm.host }, { status, text, secrets }, "a token");
   return readToken(text, subject, realm);
 }
 
@@ -103,6 +112,7 @@ function refreshRequest(
     url,
     headers: { "content-type": "application/x-www-form-urlencoded" },
     body: new TextEncoder().encode(form.toString()),
+    secrets: [refreshToken, encodeURIComponent(refreshToken)],
   };
 }
 

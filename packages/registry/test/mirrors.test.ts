@@ -116,11 +116,10 @@ describe("a mirror", () => {
 
   it("that cannot be reached is passed over, and asked once", async () => {
     const { repository, mirrors, origin } = await open([fine]);
-    await mirrors[0]?.[Symbol.asyncDispose]();
-    opened.splice(
-      opened.findIndex((one) => one === mirrors[0]),
-      1,
-    );
+    const [mirror] = mirrors;
+    if (mirror === undefined) throw new TypeError("no mirror");
+    await mirror[Symbol.asyncDispose]();
+    opened.splice(opened.indexOf(mirror), 1);
     await pull(repository);
     expect(origin.seen.length).toBeGreaterThan(0);
   });
