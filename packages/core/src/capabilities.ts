@@ -1,6 +1,6 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
-import type { Mote, MoteInfo, MoteStore, MoteWriter } from "./mote.js";
+import type { Mote, MoteInfo, MoteStore, MoteWriter, PruneReport } from "./mote.js";
 import type { TagStore } from "./tag-store.js";
 
 /** A cache whose motes are files that can be given away without copying bytes. */
@@ -13,10 +13,29 @@ export interface Linkable {
   linkTo(digest: Digest, target: string, options?: Cancellable): Promise<boolean>;
 }
 
-/** A cache that can tell what it keeps. */
+/** What a cache tells of a mote that it keeps, as far as it knows. Times in Unix milliseconds. */
+export interface KeptMote extends MoteInfo {
+  /** Its last use: what `prune` goes by. */
+  readonly usedMs?: number;
+  /** Since when it is kept. */
+  readonly storedMs?: number;
+  /** Whether it was verified since it last changed. */
+  readonly isVerified?: boolean;
+}
+
+/** A cache that can tell what it keeps. To ask is no use of a mote. */
 export interface Enumerable {
   /** In no particular order; what comes or goes meanwhile may be missed. */
-  motes(options?: Cancellable): AsyncIterable<MoteInfo>;
+  motes(options?: Cancellable): AsyncIterable<KeptMote>;
+}
+
+/** A cache that can remove what hangs together, and nothing that anybody else needs. */
+export interface ClosureRemover {
+  /**
+   * Removes these manifests with their tags, and of what is below them all that no other manifest in the cache refers to. A digest
+   * that is no manifest goes by itself. What is pinned or leased stays, as in `prune`; the report says so.
+   */
+  removeClosure(digests: Iterable<Digest>, options?: Cancellable): Promise<PruneReport>;
 }
 
 export interface VerifyOptions extends Cancellable {
@@ -109,6 +128,7 @@ export interface MoteCache
   extends MoteStore,
     Partial<Linkable>,
     Partial<Enumerable>,
+    Partial<ClosureRemover>,
     Partial<Verifiable>,
     Partial<ResumableIngest>,
     Partial<SharedIngest>,

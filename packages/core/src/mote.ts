@@ -24,6 +24,8 @@ export type CommitMode = "copy" | "move";
 export interface ReadOptions extends Cancellable {
   readonly start?: number | undefined;
   readonly end?: number | undefined;
+  /** Whether it counts as a use, by which `prune` decides what goes. Default true; who only looks says false. */
+  readonly countsAsUse?: boolean | undefined;
 }
 
 /**

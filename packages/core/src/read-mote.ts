@@ -1,7 +1,6 @@
-import type { Cancellable } from "./cancellable.js";
 import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
-import type { MoteSource } from "./mote.js";
+import type { MoteSource, ReadOptions } from "./mote.js";
 import { verifyChunks } from "./verify-chunks.js";
 
 /**
@@ -11,11 +10,11 @@ import { verifyChunks } from "./verify-chunks.js";
 export async function readMote(
   source: MoteSource,
   digest: Digest,
-  options: Cancellable & { readonly maxBytes: number },
+  options: Pick<ReadOptions, "signal" | "countsAsUse"> & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
   parseDigest(digest);
-  const { maxBytes, signal } = options;
-  await using reader = await source.moteReader(digest, { signal });
+  const { maxBytes, signal, countsAsUse } = options;
+  await using reader = await source.moteReader(digest, { signal, countsAsUse });
   const { size } = reader.info;
   if (size > maxBytes) throw tooLarge(digest, size, maxBytes);
   return await collectChunks(verifyChunks(reader, { digest }, { damage: true }), { maxBytes, what: digest });

@@ -21,6 +21,8 @@ export interface ReaderStart {
   readonly end: number;
   /** Hash, where the whole is read. */
   readonly verify: boolean;
+  /** Default true. */
+  readonly countsAsUse?: boolean | undefined;
   readonly signal: AbortSignal | undefined;
   /** Serves a damaged blob of which no byte was handed out yet; answers undefined where nobody else has it. */
   readonly elsewhere: (() => Promise<MoteReader | undefined>) | undefined;
@@ -61,7 +63,7 @@ export class BlobReader implements MoteReader {
     if (range.end - range.start <= smallBytes && asked.onClose === undefined) {
       return await SmallReader.read(store, digest, blob, range);
     }
-    await store.touch(blob);
+    if (range.countsAsUse !== false) await store.touch(blob);
     return (await replacement(store, digest, blob, range)) ?? new BlobReader(store, digest, blob, range);
   }
 

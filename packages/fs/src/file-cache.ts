@@ -9,6 +9,7 @@ import {
   isDigestAlgorithm,
   isManifestType,
   isNotFound,
+  type KeptMote,
   type Lease,
   type Logger,
   type Mote,
@@ -54,7 +55,7 @@ import { LinkOut } from "./link-out.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
-import { pruneBlobs } from "./prune.js";
+import { type PruneParts, pruneBlobs } from "./prune.js";
 import { ResumableBlobWriter, takeOver } from "./resumable-writer.js";
 import { insteadOfDamaged } from "./second-place.js";
 import { StreamBudget } from "./stream-budget.js";
@@ -316,6 +317,7 @@ export class FileCache implements MoteCache {
       end,
       signal,
       verify: this.#verifyOnRead,
+      countsAsUse: options.countsAsUse,
       elsewhere: this.#fallback && (() => this.#fallbackReader(digest, options)),
       onClose: opened.onClose,
     });
@@ -365,15 +367,14 @@ export class FileCache implements MoteCache {
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
     this.#assertOpen();
     await this.#openWhole();
-    const parts = {
-      store: this.#store,
-      tags: this.#tagStore,
-      manifests: this.#manifests,
-      pins: this.#pins,
-      leases: this.#leases,
-      leftovers: this.#leftovers,
-    };
-    return await pruneBlobs(parts, maxSize, options);
+    return await pruneBlobs(this.#pruneParts(), maxSize, options);
+  }
+
+  async removeClosure(digests: Iterable<Digest>, options: Cancellable = {}): Promise<PruneReport> {
+    this.#assertOpen();
+    const only = new Set([...digests].map(parseDigest));
+    await this.#openWhole();
+    return await pruneBlobs(this.#pruneParts(), 0, { ...options, only });
   }
 
   async linkTo(digest: Digest, target: string, options?: Cancellable): Promise<boolean> {
@@ -382,11 +383,21 @@ export class FileCache implements MoteCache {
     return await this.#links.linkTo(digest, target, options?.signal);
   }
 
-  async *motes(options?: Cancellable): AsyncIterable<MoteInfo> {
+  /** Media types are known of manifests alone. */
+  async *motes(options?: Cancellable): AsyncIterable<KeptMote> {
     this.#assertOpen();
     this.#inspect();
+    const manifests = new Set(this.#manifests.list());
     for await (const { digest, stats } of keptBlobs(this.#store, options?.signal)) {
-      yield { digest, size: stats.size, mediaType: mediaTypes.octetStream };
+      yield {
+        digest,
+        size: stats.size,
+        mediaType: (manifests.has(digest) && this.#manifests.textOf(digest)) || mediaTypes.octetStream,
+        usedMs: stats.atimeMs,
+        // Zero where the file system keeps no time of birth.
+        storedMs: stats.birthtimeMs || stats.ctimeMs,
+        isVerified: hasVerifiedStamp(stats, digest),
+      };
     }
   }
 
@@ -449,6 +460,17 @@ export class FileCache implements MoteCache {
     await openFolder(this.#folder, this.#parts, { tags: this.#tagStore, manifests: this.#manifests });
     this.#inspected = true;
     this.#leftovers.sweep();
+  }
+
+  #pruneParts(): PruneParts {
+    return {
+      store: this.#store,
+      tags: this.#tagStore,
+      manifests: this.#manifests,
+      pins: this.#pins,
+      leases: this.#leases,
+      leftovers: this.#leftovers,
+    };
   }
 
   #writerOf(mote: Mote, start: WriterStart): ResumableWriter {

@@ -6,6 +6,11 @@ import { inTimeOrder } from "./time-order.js";
 /** Why a digest must stay, if it must. */
 export type Holds = ReadonlyMap<Digest, "pinned" | "leased">;
 
+export interface PruneRun extends PruneOptions {
+  /** Only these manifests, with what is below them alone, and these blobs that no manifest refers to. Default: everything may go. */
+  readonly only?: ReadonlySet<Digest> | undefined;
+}
+
 export interface PruneChoice {
   readonly roots: readonly Root[];
   /** Indices in the table. */
@@ -65,7 +70,7 @@ export class PruneCandidates {
   /** Least recently used first, until the rest is at most `maxSize` bytes; changes nothing. */
   async choose(
     maxSize: number,
-    options: PruneOptions,
+    options: PruneRun,
     holds: Holds,
     pause: () => Promise<void> | undefined,
   ): Promise<PruneChoice> {
@@ -99,8 +104,8 @@ export class PruneCandidates {
       }
     };
 
-    const roots = [...this.#roots];
-    const singles = this.#singles();
+    const roots = options.only === undefined ? [...this.#roots] : this.#rootsOf(options.only);
+    const singles = this.#singles(options.only);
     const usedMs = (unit: number) =>
       unit < singles.length ? this.table.usedMsAt(singles[unit] ?? 0) : (roots[unit - singles.length]?.usedMs ?? 0);
     for await (const group of inTimeOrder(singles.length + roots.length, usedMs, pause)) {
@@ -115,8 +120,15 @@ export class PruneCandidates {
     return chosen;
   }
 
+  /** These roots, and those below them that have no name of their own. */
+  #rootsOf(only: ReadonlySet<Digest>): Root[] {
+    const roots = [...this.#roots];
+    const below = new Set(roots.filter(({ digest }) => only.has(digest)).flatMap(({ manifests }) => [...manifests]));
+    return roots.filter(({ digest, tags }) => only.has(digest) || (below.has(digest) && tags.length === 0));
+  }
+
   /** Blobs that no root refers to. */
-  #singles(): Uint32Array {
+  #singles(only: ReadonlySet<Digest> | undefined): Uint32Array {
     const rooted = new Uint8Array(this.table.length);
     for (const [digest, count] of this.#references) {
       const index = this.#indexOf.get(digest);
@@ -125,7 +137,8 @@ export class PruneCandidates {
     const singles = new Uint32Array(this.table.length);
     let count = 0;
     for (let index = 0; index < this.table.length; index++) {
-      if (rooted[index] === 0 && this.#out[index] === 0) singles[count++] = index;
+      if (rooted[index] === 1 || this.#out[index] === 1) continue;
+      if (only === undefined || only.has(this.table.digestAt(index))) singles[count++] = index;
     }
     return singles.subarray(0, count);
   }

@@ -6,7 +6,7 @@ import type { DigestFiles } from "./digest-files.js";
 import { fileFault } from "./file-fault.js";
 import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
-import { type Holds, PruneCandidates } from "./prune-choice.js";
+import { type Holds, PruneCandidates, type PruneRun } from "./prune-choice.js";
 import { findRoots, type Root } from "./root-closure.js";
 import type { TagFiles } from "./tag-files.js";
 
@@ -26,7 +26,7 @@ export interface PruneParts {
  * Removes by closure: the least recently used root goes first, its tags and manifests before their layers, so that nobody finds a
  * name whose content has holes; what no root refers to goes by its own recency.
  */
-export async function pruneBlobs(parts: PruneParts, maxSize: number, options: PruneOptions): Promise<PruneReport> {
+export async function pruneBlobs(parts: PruneParts, maxSize: number, options: PruneRun): Promise<PruneReport> {
   checkBounds({ maxSize, ...bounds(options) });
   options.signal?.throwIfAborted();
   const announced = options.dryRun ? dryRun(parts.leases) : parts.leases.beginPrune();
@@ -55,7 +55,7 @@ function checkBounds(numbers: Readonly<Record<string, number>>): void {
 class Pruning {
   readonly #parts: PruneParts;
   readonly #maxSize: number;
-  readonly #options: PruneOptions;
+  readonly #options: PruneRun;
   readonly #announced: AnnouncedPrune;
   readonly #removed: MoteInfo[] = [];
   readonly #untagged: string[] = [];
@@ -63,7 +63,7 @@ class Pruning {
   #removedBytes = 0;
   #freedBytes = 0;
 
-  constructor(parts: PruneParts, maxSize: number, options: PruneOptions, announced: AnnouncedPrune) {
+  constructor(parts: PruneParts, maxSize: number, options: PruneRun, announced: AnnouncedPrune) {
     this.#parts = parts;
     this.#maxSize = maxSize;
     this.#options = options;
@@ -72,12 +72,13 @@ class Pruning {
 
   async run(): Promise<PruneReport> {
     const candidates = await this.#gather();
-    if (!this.#options.dryRun) this.#parts.leftovers.prune(this.#maxSize - candidates.total);
+    const { dryRun = false, only } = this.#options;
+    if (!dryRun && only === undefined) this.#parts.leftovers.prune(this.#maxSize - candidates.total);
     // Again as long as it helps: in the place of what could not be removed, something else may go.
     for (let before = -1; before !== this.#removed.length; ) {
       before = this.#removed.length;
       await this.#round(candidates);
-      if (candidates.total <= this.#maxSize || this.#options.dryRun) break;
+      if (candidates.total <= this.#maxSize || dryRun) break;
     }
     return {
       removed: this.#removed,
@@ -86,14 +87,14 @@ class Pruning {
       remainingBytes: candidates.total,
       untagged: this.#untagged,
       skipped: [...this.#skipped.values()],
-      reached: candidates.total <= this.#maxSize,
-      dryRun: this.#options.dryRun ?? false,
+      reached: only === undefined ? candidates.total <= this.#maxSize : this.#skipped.size === 0,
+      dryRun,
     };
   }
 
   async #gather(): Promise<PruneCandidates> {
-    const { store, tags, manifests } = this.#parts;
-    const roots = await findRoots(store, tags, manifests);
+    const { store, tags, manifests, pins } = this.#parts;
+    const roots = await findRoots(store, { tags, manifests, pins });
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
     const indexOf = new Map<Digest, number>();
     const table = await BlobTable.scan(

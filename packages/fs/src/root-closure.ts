@@ -5,6 +5,7 @@ import {
   type Logger,
   maxManifestBytes,
   parseManifest,
+  sniffManifestType,
 } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import type { DigestFiles } from "./digest-files.js";
@@ -21,11 +22,21 @@ export interface Root {
   readonly usedMs: number;
 }
 
-/** Roots are what tags name, and the manifests that came without a tag. */
-export async function findRoots(store: BlobStore, tags: TagFiles, markers: DigestFiles): Promise<Root[]> {
+/** Roots are what tags name, the manifests that came without a tag, and those that are pinned. */
+export async function findRoots(
+  store: BlobStore,
+  from: { readonly tags: TagFiles; readonly manifests: DigestFiles; readonly pins: DigestFiles },
+): Promise<Root[]> {
   const named = new Map<Digest, { mediaType: string; tags: KeptTag[] }>();
-  for (const digest of markers.list()) named.set(digest, { mediaType: markers.textOf(digest) ?? "", tags: [] });
-  for (const tag of tags.kept()) {
+  for (const digest of from.manifests.list()) {
+    named.set(digest, { mediaType: from.manifests.textOf(digest) ?? "", tags: [] });
+  }
+  for (const digest of from.pins.list()) {
+    if (named.has(digest)) continue;
+    const mediaType = await typeOf(store, digest);
+    if (mediaType !== undefined) named.set(digest, { mediaType, tags: [] });
+  }
+  for (const tag of from.tags.kept()) {
     const { digest, mediaType } = tag.descriptor;
     const root = named.get(digest);
     if (root === undefined) named.set(digest, { mediaType, tags: [tag] });
@@ -57,6 +68,16 @@ async function gather(
   if (bytes === undefined) return;
   for (const child of children(bytes, mediaType, store.logger)) {
     await gather(store, child.digest, child.mediaType, into);
+  }
+}
+
+/** What a blob says that it is. Undefined for what is no manifest. */
+async function typeOf(store: BlobStore, digest: Digest): Promise<string | undefined> {
+  const bytes = await readSmall(store, digest);
+  try {
+    return bytes && sniffManifestType(bytes);
+  } catch {
+    return undefined;
   }
 }
 

@@ -29,7 +29,7 @@ export class SmallReader implements MoteReader {
     const whole = new Uint8Array(Math.max(0, range.end - range.start));
     let bytes: Uint8Array;
     try {
-      if (store.isTouchDue(blob)) await store.touch(blob);
+      if (range.countsAsUse !== false && store.isTouchDue(blob)) await store.touch(blob);
       if (range.verify && !isWhole(range, blob)) {
         await checkedParts(store, digest, blob, range.signal)?.check(range.start, range.end);
       }
