@@ -18,6 +18,8 @@ export type MoteErrorCode =
   | "MOTE_CORRUPT"
   /** Who wrote what is being followed gave up or died. Another may lead. */
   | "MOTE_WRITER_GONE"
+  /** What was given stands for several things. `details`: `{ text, candidates }`. */
+  | "MOTE_AMBIGUOUS"
   /** Used after close. */
   | "MOTE_CLOSED"
   /** A manifest, index or layout file that is no JSON, or not of the shape that its specification asks for. */

@@ -185,12 +185,14 @@ export class FileCache implements MoteCache {
   /**
    * Opens the folder, or makes it. Optional: the first write does the same, and reads need only what is there. A folder that is an
    * image layout made by others is adopted, with the named manifests of its `index.json` as tags.
+   * With `createMissing: false` nothing is made and nothing swept, except that a layout is adopted: for who only looks.
    * @throws MOTE_UNSUPPORTED_FORMAT · MOTE_UNWRITABLE where the folder is not there and cannot be made · MOTE_NO_SPACE · MOTE_IO
    */
-  async initialize(options?: Cancellable): Promise<void> {
+  async initialize(options?: Cancellable & { readonly createMissing?: boolean | undefined }): Promise<void> {
     options?.signal?.throwIfAborted();
     this.#assertOpen();
     const state = this.#folder.inspect();
+    if (options?.createMissing === false && state !== "layout") return;
     try {
       await this.#openWhole();
     } catch (error) {

@@ -2,6 +2,7 @@ export type { FileInput } from "@mote/layout";
 export { formatRef, parseRef } from "@mote/ref";
 export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";
+export { type FoundMote, findKept } from "./find-kept.js";
 export {
   type OpenMote,
   type OpenMoteOptions,
@@ -11,3 +12,10 @@ export {
 } from "./open-mote.js";
 export { hasTransport } from "./plain-paths.js";
 export type { RegistriesOptions } from "./registries-options.js";
+export {
+  type ImageUsage,
+  measureSpace,
+  type RegistryUsage,
+  type RepositoryUsage,
+  type SpaceUsage,
+} from "./space-usage.js";

@@ -1,11 +1,14 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import {
   type BlobInfoCache,
   type Cancellable,
   type ContentDestination,
   type ContentSource,
   type Digest,
+  type KnownPlaces,
+  knownPlaces,
   LayerBlobInfo,
   LayerLocator,
   type Logger,
@@ -19,10 +22,11 @@ import {
 } from "@mote/core";
 import type { Durability } from "@mote/fs";
 import type { FileInput } from "@mote/layout";
-import { assertMovable, formatRef, parseRef, refCodec } from "@mote/ref";
+import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
 import { addFile } from "./add-file.js";
+import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
 import { withKnownNames } from "./known-names.js";
 import { Places } from "./places.js";
 import { plainFolder } from "./plain-paths.js";
@@ -41,6 +45,8 @@ export interface OpenMoteOptions extends Cancellable {
    * Default false: MOTE_UNWRITABLE.
    */
   readonly cacheOptional?: boolean | undefined;
+  /** Only to look: what is missing is not made, what was left behind is not swept. A cache that is not there is empty. Default false. */
+  readonly lookOnly?: boolean | undefined;
   /**
    * What is synced to the disk before a blob gets its name. Default `grouped`: its data. `visible`: nothing, which is faster, and after a
    * power cut blobs may be damaged (they are noticed when they are read). `synced`: its name, too.
@@ -102,8 +108,18 @@ export interface OpenMote extends AsyncDisposable {
   pushFiles(files: readonly FileInput[], destination: string, options?: PushFilesOptions): Promise<TransferReport>;
   /** Copies a file into the cache. @throws MOTE_NOT_FOUND where there is no such file */
   addFile(path: string, options?: Cancellable): Promise<MoteInfo>;
+  /**
+   * The mote that a person means: by a digest, the first digits (at least 6) of one that is kept, a name, a reference over any
+   * transport, or the end of a name. A whole digest need not be kept. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS · MOTE_INVALID_DIGEST
+   */
+  find(text: string): Promise<FoundMote>;
   /** References, without scheme, where the blob has been seen; newest first. */
   locate(digest: Digest, options?: Cancellable): Promise<string[]>;
+  /**
+   * All that is known of a blob: places of any kind with the time they were last seen, and its other forms. With `destination`, a
+   * reference, whether a mount would work there. @throws MOTE_INVALID_REFERENCE
+   */
+  places(digest: Digest, options?: Cancellable & { readonly destination?: string | undefined }): Promise<KnownPlaces>;
   /** Fetches what is missing of every tagged image from where it came from. Answers the names that could not be completed. */
   repair(options?: Cancellable): Promise<string[]>;
   /** The cache as an OCI registry, read-only. */
@@ -121,7 +137,7 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   const { FileCache } = await import("@mote/fs");
   const cache = new FileCache(dir, { logger, durability });
   try {
-    await cache.initialize({ signal });
+    await cache.initialize({ signal, createMissing: !options.lookOnly });
   } catch (error) {
     const missing = MoteError.isInstance(error) && (error.code === "MOTE_UNWRITABLE" || error.code === "MOTE_NO_SPACE");
     if (!options.cacheOptional || !missing) throw error;
@@ -129,10 +145,18 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
     const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
     return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), logger, plainHttp, registries });
   }
-  const { LmdbBlobInfoCache } = await import("@mote/bic-lmdb");
-  const bic = new LmdbBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), { logger });
+  const bic = await openBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), options);
   const sizeBound = maxSize === undefined ? undefined : new SizeBound(cache, { maxSize, logger });
   return new Wired({ dir, cache, tags: cache.tags, bic, logger, plainHttp, registries, sizeBound });
+}
+
+async function openBlobInfoCache(path: string, { lookOnly, logger }: OpenMoteOptions): Promise<BlobInfoCache> {
+  if (lookOnly && !existsSync(path)) {
+    const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
+    return new MemoryBlobInfoCache();
+  }
+  const { LmdbBlobInfoCache } = await import("@mote/bic-lmdb");
+  return new LmdbBlobInfoCache(path, { logger });
 }
 
 interface Parts extends PlacesOptions {
@@ -198,6 +222,18 @@ class Wired implements OpenMote {
   async locate(digest: Digest, options: Cancellable = {}): Promise<string[]> {
     const sources = await new LayerBlobInfo([digest], this.locator).getSources(options);
     return sources.get(digest) ?? [];
+  }
+
+  find(text: string): Promise<FoundMote> {
+    return findKept(this.cache, text);
+  }
+
+  async places(
+    digest: Digest,
+    { destination, signal }: Cancellable & { readonly destination?: string | undefined } = {},
+  ): Promise<KnownPlaces> {
+    const ref = destination === undefined ? undefined : parseRef(destination, { home: homedir() });
+    return knownPlaces(this.bic, refCodec, digest, { destination: ref, signal });
   }
 
   async repair(options: Cancellable = {}): Promise<string[]> {
@@ -315,13 +351,6 @@ function readMovable(text: string): Ref {
 function defaultName(to: Ref, from: Ref): string | undefined {
   if (to.transport !== "docker-archive" || from.transport !== "docker") return from.tag;
   return from.tag === undefined ? undefined : `${from.registry}/${from.repository}:${from.tag}`;
-}
-
-/** A registry's reference without scheme, as people write it; of anything else the whole, with its folder's full path. */
-function nameInCache(ref: Ref): string {
-  return ref.transport === "docker"
-    ? formatRef(ref, { scheme: false })
-    : formatRef({ ...ref, path: resolve(ref.path) }, { scheme: true });
 }
 
 /** The registry that a name in the cache came from, if it came from one. */

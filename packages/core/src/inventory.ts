@@ -1,0 +1,211 @@
+import type { Cancellable } from "./cancellable.js";
+import type { KeptMote, MoteCache } from "./capabilities.js";
+import type { Digest } from "./digest.js";
+import { MoteError } from "./error.js";
+import { childDescriptors, type Manifest, maxManifestBytes, parseManifest } from "./manifest.js";
+import { isIndexType, isManifestType, mediaTypes } from "./media-type.js";
+import { readMote } from "./read-mote.js";
+import type { Tag } from "./tag-store.js";
+
+/**
+ * What a mote is to those that refer to it. An `artifact` is an image manifest whose content is no container image; a `blob` is
+ * what no manifest in the cache refers to.
+ */
+export type MoteKind = "image" | "index" | "artifact" | "config" | "layer" | "blob";
+
+export interface InventoryMote extends KeptMote {
+  readonly kind: MoteKind;
+  /** Its tags, in the order of names. */
+  readonly names: readonly string[];
+  readonly isPinned: boolean;
+  /** The manifests in the cache that list it. */
+  readonly referredBy: readonly Digest[];
+}
+
+/** What a cache keeps, and how it hangs together. */
+export interface Inventory {
+  readonly motes: ReadonlyMap<Digest, InventoryMote>;
+  /** Those manifests of the cache that can be read. */
+  readonly manifests: ReadonlyMap<Digest, Manifest>;
+  /** Manifests that are there and cannot be read, each with an error code. */
+  readonly unreadable: ReadonlyMap<Digest, string>;
+  /** Names, also those of manifests that are not kept. */
+  readonly tags: readonly Tag[];
+}
+
+/**
+ * Looks at everything that a cache keeps. Manifests are read, and that counts as no use of them. One that cannot be read is noted,
+ * and what only it refers to counts as referred to by nothing.
+ * @throws TypeError where the cache cannot be listed · MOTE_IO
+ */
+export async function takeInventory(cache: MoteCache, options: Cancellable = {}): Promise<Inventory> {
+  if (cache.motes === undefined) throw new TypeError("this cache cannot be listed");
+  const { signal } = options;
+  const kept = new Map<Digest, KeptMote>();
+  for await (const mote of cache.motes({ signal })) kept.set(mote.digest, mote);
+  const tags: Tag[] = [];
+  for await (const tag of cache.tags?.list({ signal }) ?? []) tags.push(tag);
+  const pins = new Set<Digest>();
+  for await (const digest of cache.pinned?.pins({ signal }) ?? []) pins.add(digest);
+  const { manifests, unreadable } = await readManifests(cache, kept, tags, signal);
+  return { motes: describeMotes(kept, manifests, { tags, pins }), manifests, unreadable, tags };
+}
+
+type Typed = Pick<KeptMote, "digest" | "mediaType">;
+
+/** The manifests that tags name, that the cache knows as such, and those that other manifests list. */
+async function readManifests(
+  cache: MoteCache,
+  kept: ReadonlyMap<Digest, KeptMote>,
+  tags: readonly Tag[],
+  signal: AbortSignal | undefined,
+): Promise<Pick<Inventory, "manifests" | "unreadable">> {
+  const manifests = new Map<Digest, Manifest>();
+  const unreadable = new Map<Digest, string>();
+  const waiting: Typed[] = [...kept.values(), ...tags.map(({ descriptor }) => descriptor)];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { digest, mediaType } = next;
+    if (!isManifestType(mediaType) || manifests.has(digest) || unreadable.has(digest) || !kept.has(digest)) continue;
+    try {
+      const bytes = await readMote(cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false, signal });
+      const manifest = parseManifest(bytes, mediaType);
+      manifests.set(digest, manifest);
+      waiting.push(...childDescriptors(manifest));
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      unreadable.set(digest, error.code);
+    }
+  }
+  return { manifests, unreadable };
+}
+
+function describeMotes(
+  kept: ReadonlyMap<Digest, KeptMote>,
+  manifests: ReadonlyMap<Digest, Manifest>,
+  { tags, pins }: { readonly tags: readonly Tag[]; readonly pins: ReadonlySet<Digest> },
+): Map<Digest, InventoryMote> {
+  const roles = new Map<Digest, Role>();
+  for (const [digest, manifest] of manifests) {
+    if (manifest.kind === "manifest")
+      roleOf(roles, manifest.config.digest).as ??= ["config", manifest.config.mediaType];
+    for (const child of childDescriptors(manifest)) {
+      const role = roleOf(roles, child.digest);
+      role.as ??= ["layer", child.mediaType];
+      role.referredBy.add(digest);
+    }
+  }
+  for (const { name, descriptor } of tags) roleOf(roles, descriptor.digest).names.push(name);
+  const motes = new Map<Digest, InventoryMote>();
+  for (const [digest, mote] of kept) {
+    const role = roles.get(digest);
+    const manifest = manifests.get(digest);
+    const [kind, mediaType] = manifest ? [manifestKind(manifest), manifest.mediaType] : (role?.as ?? [undefined]);
+    motes.set(digest, {
+      ...mote,
+      mediaType: mediaType ?? mote.mediaType,
+      kind: kind ?? kindOfUnread(mote.mediaType),
+      names: role?.names ?? [],
+      isPinned: pins.has(digest),
+      referredBy: [...(role?.referredBy ?? [])],
+    });
+  }
+  return motes;
+}
+
+interface Role {
+  /** How the first manifest that lists it sees it: kind and media type. */
+  as: readonly [MoteKind, string] | undefined;
+  readonly names: string[];
+  readonly referredBy: Set<Digest>;
+}
+
+function roleOf(roles: Map<Digest, Role>, digest: Digest): Role {
+  let role = roles.get(digest);
+  if (role === undefined) {
+    role = { as: undefined, names: [], referredBy: new Set() };
+    roles.set(digest, role);
+  }
+  return role;
+}
+
+/** Kinds of manifests. A container image is told by its configuration (image-spec, manifest.md, "Guidelines for Artifact Usage"). */
+export function manifestKind(manifest: Manifest): MoteKind {
+  if (manifest.kind === "index") return "index";
+  const isImage =
+    manifest.config.mediaType === mediaTypes.ociConfig || manifest.config.mediaType === mediaTypes.dockerConfig;
+  return isImage && manifest.artifactType === undefined ? "image" : "artifact";
+}
+
+function kindOfUnread(mediaType: string): MoteKind {
+  if (isIndexType(mediaType)) return "index";
+  return isManifestType(mediaType) ? "image" : "blob";
+}
+
+/** A manifest and everything below it, whether it is kept or not. */
+export function closureOf(inventory: Inventory, root: Digest): Set<Digest> {
+  const closure = new Set<Digest>();
+  const waiting = [root];
+  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
+    if (closure.has(digest)) continue;
+    closure.add(digest);
+    const manifest = inventory.manifests.get(digest);
+    if (manifest !== undefined) waiting.push(...childDescriptors(manifest).map((child) => child.digest));
+  }
+  return closure;
+}
+
+/** A manifest that stands by itself: it has a name, or no other manifest lists it. */
+export interface InventoryRoot {
+  readonly digest: Digest;
+  readonly names: readonly string[];
+  readonly kind: MoteKind;
+  readonly closure: ReadonlySet<Digest>;
+  /** Bytes of what is kept of it. */
+  readonly keptBytes: number;
+  /** How much of it is not kept: other platforms of an index, or what was removed. */
+  readonly missing: number;
+  /** Unix milliseconds: the latest use of a manifest of it. */
+  readonly usedMs?: number;
+  readonly storedMs?: number;
+  readonly isPinned: boolean;
+}
+
+/** In no particular order. A name whose manifest is not kept counts, with nothing kept of it. */
+export function rootsOf(inventory: Inventory): InventoryRoot[] {
+  const roots = new Set<Digest>(inventory.tags.map(({ descriptor }) => descriptor.digest));
+  for (const { digest, kind, referredBy } of inventory.motes.values()) {
+    const isManifest = kind === "image" || kind === "index" || kind === "artifact";
+    if (isManifest && referredBy.length === 0) roots.add(digest);
+  }
+  const unkept = new Map<Digest, Tag[]>();
+  for (const tag of inventory.tags) {
+    const { digest } = tag.descriptor;
+    if (!inventory.motes.has(digest)) unkept.set(digest, [...(unkept.get(digest) ?? []), tag]);
+  }
+  return [...roots].map((digest) => rootAt(inventory, digest, unkept.get(digest) ?? []));
+}
+
+function rootAt(inventory: Inventory, digest: Digest, unkept: readonly Tag[]): InventoryRoot {
+  const closure = closureOf(inventory, digest);
+  const own = inventory.motes.get(digest);
+  let keptBytes = 0;
+  let missing = 0;
+  let usedMs: number | undefined;
+  for (const each of closure) {
+    const mote = inventory.motes.get(each);
+    if (mote === undefined) missing++;
+    else keptBytes += mote.size;
+    if (mote?.usedMs !== undefined && inventory.manifests.has(each)) usedMs = Math.max(usedMs ?? 0, mote.usedMs);
+  }
+  return {
+    digest,
+    names: own?.names ?? unkept.map(({ name }) => name),
+    kind: own?.kind ?? kindOfUnread(unkept[0]?.descriptor.mediaType ?? ""),
+    closure,
+    keptBytes,
+    missing,
+    ...(usedMs === undefined ? {} : { usedMs }),
+    ...(own?.storedMs === undefined ? {} : { storedMs: own.storedMs }),
+    isPinned: own?.isPinned ?? false,
+  };
+}
