@@ -40,7 +40,8 @@ function pack() {
     const stray = files.filter((file) => /\.test\.|tsbuildinfo|\.examples|\/test\//.test(file));
     if (stray.length > 0) throw new Error(`${name}: the tarball has ${stray.join(", ")}`);
     const manifest = readFileSync(join(place, "package", "package.json"), "utf8");
-    if (/"(?:workspace|catalog|link|file):/.test(manifest)) throw new Error(`${name}: only pnpm understands its manifest`);
+    if (/"(?:workspace|catalog|link|file):/.test(manifest))
+      throw new Error(`${name}: only pnpm understands its manifest`);
     return { name, version, tarball, folder: join(place, "package"), files };
   });
 }
@@ -50,7 +51,9 @@ function install(packed) {
   const project = join(folder, "project");
   cpSync(".ci/consumer", project, { recursive: true });
   const tarballs = Object.fromEntries(packed.map(({ name, tarball }) => [name, `file:${tarball}`]));
-  const typescripts = Object.fromEntries(compilers.map((version) => [`typescript-${version}`, `npm:typescript@${version}`]));
+  const typescripts = Object.fromEntries(
+    compilers.map((version) => [`typescript-${version}`, `npm:typescript@${version}`]),
+  );
   writeFileSync(
     join(project, "package.json"),
     JSON.stringify({

@@ -8,15 +8,18 @@ import { publicPackages } from "./public-packages.mjs";
 const folder = mkdtempSync(join(tmpdir(), "mote-release-"));
 try {
   const manifests = publicPackages().map((each) => `${each.folder}/package.json`);
-  const others = ["apps/bench/package.json", "packages/testbed/package.json"];
+  const others = ["apps/bench/package.json", "packages/testbed/package.json", "examples/package.json"];
   for (const path of ["package.json", "pnpm-workspace.yaml", "pnpm-lock.yaml", ".changeset", ...manifests, ...others]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(path, join(folder, path), { recursive: true });
   }
   execFileSync(resolve("node_modules/.bin/changeset"), ["version"], { cwd: folder, stdio: "pipe" });
-  const versions = new Map(manifests.map((path) => [path, JSON.parse(readFileSync(join(folder, path), "utf8")).version]));
+  const versions = new Map(
+    manifests.map((path) => [path, JSON.parse(readFileSync(join(folder, path), "utf8")).version]),
+  );
   const [version] = versions.values();
-  for (const [path, its] of versions) if (its !== version) throw new Error(`${path} would be ${its}, others ${version}`);
+  for (const [path, its] of versions)
+    if (its !== version) throw new Error(`${path} would be ${its}, others ${version}`);
   check(manifests);
   console.log(`The next release is ${version}, of ${manifests.length} packages.`);
 } finally {
@@ -30,7 +33,8 @@ function check(manifests) {
     const lacks = ["description", "keywords", "license", "engines", "files", "exports"].filter((key) => !manifest[key]);
     if (lacks.length > 0) throw new Error(`${path} lacks ${lacks.join(", ")}`);
     const { access, provenance } = manifest.publishConfig ?? {};
-    if (access !== "public" || provenance !== true) throw new Error(`${path}: publishConfig wants access and provenance`);
+    if (access !== "public" || provenance !== true)
+      throw new Error(`${path}: publishConfig wants access and provenance`);
     if (manifest.sideEffects !== false && !manifest.bin) throw new Error(`${path}: sideEffects: false is missing`);
     if (manifest.engines.node !== ">=20.19") throw new Error(`${path}: engines.node differs from the others`);
   }

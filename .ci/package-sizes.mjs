@@ -19,7 +19,9 @@ export function checkSizes(packed, { record }) {
   const complaints = [];
   for (const [name, { tarball, code }] of Object.entries(sizes)) {
     const { tarballBudget = 0, codeBudget = 0 } = budgets[name] ?? {};
-    console.log(`${name.padEnd(18)} ${kB(tarball)} packed of ${kB(tarballBudget)}, ${kB(code)} code of ${kB(codeBudget)}`);
+    console.log(
+      `${name.padEnd(18)} ${kB(tarball)} packed of ${kB(tarballBudget)}, ${kB(code)} code of ${kB(codeBudget)}`,
+    );
     if (tarball > tarballBudget || code > codeBudget) complaints.push(name);
   }
   if (complaints.length > 0)

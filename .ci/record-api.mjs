@@ -8,7 +8,11 @@ import { publicPackages } from "./public-packages.mjs";
 const check = process.argv.includes("--check");
 const packages = publicPackages().filter(({ manifest }) => manifest.exports?.["."] !== undefined);
 const entries = packages.map(({ folder }) => resolve(folder, "dist/index.d.ts"));
-const program = ts.createProgram(entries, { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, types: [] });
+const program = ts.createProgram(entries, {
+  module: ts.ModuleKind.NodeNext,
+  target: ts.ScriptTarget.ES2022,
+  types: [],
+});
 const checker = program.getTypeChecker();
 const printer = ts.createPrinter({ removeComments: true });
 
@@ -44,7 +48,9 @@ function record(name, folder, entry) {
     "```ts",
     [...sorted(own).map(print), ...sorted(others).map(([, text]) => `// ${text}`)].join("\n\n"),
     "```",
-    ...(hidden.size === 0 ? [] : ["", "Mentioned, not exported:", "", "```ts", sorted(hidden).map(print).join("\n\n"), "```"]),
+    ...(hidden.size === 0
+      ? []
+      : ["", "Mentioned, not exported:", "", "```ts", sorted(hidden).map(print).join("\n\n"), "```"]),
     "",
   ].join("\n");
 }
