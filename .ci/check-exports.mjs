@@ -1,9 +1,11 @@
 // What a consumer would trip over in the published packages: wrong exports, missing types, unresolved imports.
 import { spawnSync } from "node:child_process";
-import { publicPackages } from "./public-packages.mjs";
+import { readdirSync, readFileSync } from "node:fs";
 
 let failed = false;
-for (const { folder, manifest } of publicPackages()) {
+for (const folder of ["packages", "apps"].flatMap((top) => readdirSync(top).map((name) => `${top}/${name}`))) {
+  const manifest = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+  if (manifest.private) continue;
   check(folder, "publint", ["--strict", folder]);
   if (manifest.exports?.["."])
     check(folder, "attw", ["--pack", folder, "--profile", "esm-only", "--format", "ascii", "--no-summary"]);

@@ -24,8 +24,7 @@ describe("the table of commands", () => {
     (name, spec) => {
       expect(spec.examples.length).toBeGreaterThanOrEqual(2);
       for (const { line } of spec.examples) {
-        const typed = line.split(/ [|>] /).find((part) => part.startsWith("mote "));
-        const [, ...words] = typed?.split(" ") ?? [];
+        const [, ...words] = line.split(/ [|>] /)[0]?.split(" ") ?? [];
         expect(parseCommandLine(words, table).command).toMatchObject({ name });
       }
     },

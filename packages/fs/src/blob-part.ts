@@ -9,7 +9,7 @@ import type { PartKind } from "./part-files.js";
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 /** Readable too, so that its bytes can be saved if the name is taken away. */
-const partFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
+export const partFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
 const copyBytes = 1024 * 1024;
 
 /** A temporary file that becomes a blob, or nothing. */

@@ -7,6 +7,7 @@ import type { FileCalls } from "./file-calls.js";
 import { FileChunks } from "./file-chunks.js";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
+import type { SmallBuffers } from "./small-buffers.js";
 import type { StreamBudget } from "./stream-budget.js";
 import type { SyncGroup } from "./sync-group.js";
 import { hasVerifiedStamp, verifiedStamp } from "./verified-stamp.js";
@@ -15,7 +16,7 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
 /** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
 const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
 /** The time of use is noted by `touch` alone: to verify a blob, or to look at it in a prune, is no use of it. */
-const readFlags = plainFlags | (O_NOATIME ?? 0);
+export const readFlags = plainFlags | (O_NOATIME ?? 0);
 /** A blob read again within this time is not touched again. */
 const touchEveryMs = 60_000;
 
@@ -32,6 +33,7 @@ export class BlobStore {
   readonly syncs: SyncGroup;
   readonly slices: EventLoopSlices;
   readonly budget: StreamBudget;
+  readonly buffers: SmallBuffers;
   readonly chunkDigests: ChunkDigests;
   /** Whether the chunks of what is written are hashed, too. */
   readonly chunksOnWrite: boolean;
@@ -48,6 +50,7 @@ export class BlobStore {
       | "syncs"
       | "slices"
       | "budget"
+      | "buffers"
       | "chunkDigests"
       | "chunksOnWrite"
       | "logger"
@@ -60,6 +63,7 @@ export class BlobStore {
     this.syncs = from.syncs;
     this.slices = from.slices;
     this.budget = from.budget;
+    this.buffers = from.buffers;
     this.chunkDigests = from.chunkDigests;
     this.chunksOnWrite = from.chunksOnWrite;
     this.logger = from.logger;

@@ -9,6 +9,7 @@ import {
   type MoteInfo,
   type MoteWriter,
 } from "@mote/core";
+import { canPlaceAtOnce, placeAtOnce } from "./blob-at-once.js";
 import { BlobPart } from "./blob-part.js";
 import type { BlobStore } from "./blob-store.js";
 import { ChunkHasher, chunkBytes } from "./chunk-digests.js";
@@ -27,8 +28,6 @@ const shortBytes = 16 * 1024;
 
 export interface WriterStart {
   readonly signal?: AbortSignal | undefined;
-  readonly onCommit?: (() => void) | undefined;
-  readonly onEnd?: (() => void) | undefined;
   /** For a resumed write: the file that has the first bytes, and their hash. */
   readonly part?: BlobPart | undefined;
   readonly digester?: Digester | undefined;
@@ -42,12 +41,10 @@ export class BlobWriter implements MoteWriter {
   readonly #signal: AbortSignal | undefined;
   /** Somebody may read along, or go on where this writer stops: so nothing waits in memory. */
   readonly #isFollowed: boolean;
-  readonly #onCommit: (() => void) | undefined;
-  readonly #onEnd: (() => void) | undefined;
   #part: BlobPart | undefined;
   #digester: Digester | undefined;
   readonly #chunks: ChunkHasher | undefined;
-  #buffer = noBytes;
+  #buffer: Uint8Array = noBytes;
   #buffered = 0;
   /** Bytes in the file. */
   #written: number;
@@ -60,8 +57,6 @@ export class BlobWriter implements MoteWriter {
     this.#store = store;
     this.#mote = mote;
     this.#signal = start.signal;
-    this.#onCommit = start.onCommit;
-    this.#onEnd = start.onEnd;
     this.#part = start.part;
     this.#isFollowed = start.part !== undefined;
     this.#digester = start.digester;
@@ -99,6 +94,12 @@ export class BlobWriter implements MoteWriter {
     await this.#closing.catch(() => {});
   }
 
+  /** The blob has its name. */
+  protected committed(): void {}
+
+  /** Nothing is done any more, whatever became of it. */
+  protected ended(): void {}
+
   /** Ends the writer with its bytes kept under another name. */
   protected async keepAs(path: string): Promise<void> {
     if (this.#ended) return;
@@ -116,14 +117,14 @@ export class BlobWriter implements MoteWriter {
   async #close(): Promise<MoteInfo> {
     this.#assertOpen();
     this.#ended = true;
-    await this.#queue;
+    if (this.#queue !== undefined) await this.#queue;
     try {
       if (this.#failure !== undefined) throw this.#failure.error;
       this.#signal?.throwIfAborted();
       return await this.#commit();
     } finally {
       this.#leave();
-      await this.#part?.discard();
+      if (this.#part !== undefined) await this.#part.discard();
     }
   }
 
@@ -134,8 +135,10 @@ export class BlobWriter implements MoteWriter {
     if (this.#part === undefined) {
       const bytes = this.#buffer.subarray(0, this.#buffered);
       assertDigest(digest, digestBytes(bytes, digestAlgorithm(digest)));
-      await this.#store.slices.pause();
-      if (!(await this.#store.holds(digest))) await placeBytes(this.#store, digest, bytes);
+      const turn = this.#store.slices.pause();
+      if (turn !== undefined) await turn;
+      const isPlaced = canPlaceAtOnce(this.#store) && placeAtOnce(this.#store, digest, bytes);
+      if (!isPlaced && !(await this.#store.holds(digest))) await placeBytes(this.#store, digest, bytes);
     } else {
       await this.#flush();
       if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
@@ -143,7 +146,7 @@ export class BlobWriter implements MoteWriter {
       if (this.#chunks !== undefined && total > chunkBytes)
         this.#store.noteChunks(digest, await this.#chunks.digests());
     }
-    this.#onCommit?.();
+    this.committed();
     return { digest, mediaType, size: total };
   }
 
@@ -173,15 +176,10 @@ export class BlobWriter implements MoteWriter {
 
   #gather(bytes: Uint8Array): void {
     const needed = this.#buffered + bytes.byteLength;
-    if (this.#buffered === 0 && this.#buffer.byteLength === 0) {
-      // Most small motes come in one piece.
-      this.#buffer = Uint8Array.prototype.slice.call(bytes);
-      this.#buffered = needed;
-      return;
-    }
     if (needed > this.#buffer.byteLength) {
-      const larger = new Uint8Array(Math.min(smallBytes, Math.max(needed, 2 * this.#buffer.byteLength)));
+      const larger = this.#store.buffers.take(needed);
       larger.set(this.#buffer.subarray(0, this.#buffered));
+      this.#giveBuffer();
       this.#buffer = larger;
     }
     this.#buffer.set(bytes, this.#buffered);
@@ -232,9 +230,15 @@ export class BlobWriter implements MoteWriter {
     if (this.#queue === settled) this.#queue = undefined;
   }
 
+  #giveBuffer(): void {
+    if (this.#buffer.byteLength > 0) this.#store.buffers.giveBack(this.#buffer);
+    this.#buffer = noBytes;
+  }
+
   #leave(): void {
+    this.#giveBuffer();
     this.#store.budget.leave();
-    this.#onEnd?.();
+    this.ended();
   }
 
   #assertOpen(): void {

@@ -34,13 +34,14 @@ import {
   type VerifyReport,
 } from "@mote/core";
 import { writeUnsynced } from "./atomic-file.js";
+import { canDoAtOnce } from "./blob-at-once.js";
 import { BlobFollower } from "./blob-follower.js";
 import { BlobPart } from "./blob-part.js";
 import { BlobReader } from "./blob-reader.js";
 import { BlobReaderAt } from "./blob-reader-at.js";
 import { BlobStore, type OpenBlob } from "./blob-store.js";
 import { keptBlobs } from "./blob-table.js";
-import { smallBytes, type WriterStart } from "./blob-writer.js";
+import { smallBytes } from "./blob-writer.js";
 import { CacheFolder, type SharedWith } from "./cache-folder.js";
 import { ChunkDigests } from "./chunk-digests.js";
 import { commitFile } from "./commit-file.js";
@@ -56,8 +57,10 @@ import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
 import { type PruneParts, pruneBlobs } from "./prune.js";
-import { ResumableBlobWriter, takeOver } from "./resumable-writer.js";
+import { ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
 import { insteadOfDamaged } from "./second-place.js";
+import { SmallBuffers } from "./small-buffers.js";
+import { SmallReader } from "./small-reader.js";
 import { StreamBudget } from "./stream-budget.js";
 import { type Durability, SyncGroup } from "./sync-group.js";
 import { TagFiles } from "./tag-files.js";
@@ -126,8 +129,14 @@ export class FileCache implements MoteCache {
   readonly #linkOnRead: boolean;
   readonly #logger: Logger;
   readonly #pending = new Map<Digest, Mote[]>();
-  readonly #writers = new Set<ResumableWriter>();
+  readonly #writers = new Set<ResumableBlobWriter>();
+  readonly #owner = {
+    committed: (mote: Mote) => this.#noteManifest(mote),
+    ended: (writer: ResumableBlobWriter) => this.#writers.delete(writer),
+  };
   #inspected = false;
+  /** What was missing of the folder was made. */
+  #isReady = false;
   #opening: Promise<void> | undefined;
   #closed = false;
 
@@ -162,6 +171,7 @@ export class FileCache implements MoteCache {
       syncs: new SyncGroup(durability, (options.syncTogether ?? !onNetwork) ? folder.ingest : undefined),
       slices: new EventLoopSlices(() => folder.refuseLinks()),
       budget: new StreamBudget(),
+      buffers: new SmallBuffers(),
       chunkDigests: new ChunkDigests(folder, (path, bytes) => writeUnsynced(this.#parts, path, bytes)),
       chunksOnWrite: options.chunkDigests === "write",
       logger,
@@ -221,7 +231,9 @@ export class FileCache implements MoteCache {
   async moteExists(digest: Digest, options?: Cancellable): Promise<boolean> {
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
-    if ((await this.#store.stat(digest)) !== undefined) return true;
+    const found = this.#store.stat(digest);
+    if ((found instanceof Promise ? await found : found) !== undefined) return true;
+    if (this.#fallback === undefined) return false;
     return await this.#askFallback(digest, false, (fallback) => fallback.moteExists(digest, options));
   }
 
@@ -244,7 +256,7 @@ export class FileCache implements MoteCache {
       throw new TypeError(`a size is a whole number of bytes, not ${String(size)}`);
     }
     if (typeof mediaType !== "string") throw new TypeError("a media type is text");
-    const mote: Mote = { digest, mediaType, ...(size === undefined ? {} : { size }) };
+    const mote: Mote = size === undefined ? { digest, mediaType } : { digest, mediaType, size };
     const queue = this.#pending.get(digest);
     if (queue === undefined) this.#pending.set(digest, [mote]);
     else queue.push(mote);
@@ -256,8 +268,8 @@ export class FileCache implements MoteCache {
     if (slice !== undefined) await slice;
     const mote = this.#takePending(digest);
     if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not pending: call createMote first`);
-    await this.#open();
-    return this.#writerOf(mote, { signal: options?.signal });
+    if (!this.#isReady) await this.#open();
+    return this.#writerOf(mote, { owner: this.#owner, signal: options?.signal });
   }
 
   async resumeMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter> {
@@ -267,7 +279,8 @@ export class FileCache implements MoteCache {
     this.#forgetPending(mote);
     await this.#open();
     // Too little to be worth a file that outlives its writer.
-    if (mote.size !== undefined && mote.size <= smallBytes) return this.#writerOf(mote, { signal: options?.signal });
+    if (mote.size !== undefined && mote.size <= smallBytes)
+      return this.#writerOf(mote, { owner: this.#owner, signal: options?.signal });
     return await this.#resume(mote, await BlobPart.create(this.#store, digest, "part"), options?.signal);
   }
 
@@ -308,21 +321,23 @@ export class FileCache implements MoteCache {
     if (slice !== undefined) await slice;
     const { start = 0, end = Number.POSITIVE_INFINITY, signal } = options;
     checkRange(start, end);
+    const how = {
+      signal,
+      verify: this.#verifyOnRead,
+      countsAsUse: options.countsAsUse,
+      elsewhere: this.#fallback && (() => this.#fallbackReader(digest, options)),
+    };
+    if (start === 0 && end === Number.POSITIVE_INFINITY && !this.#linkOnRead && canDoAtOnce(this.#store)) {
+      const reader = SmallReader.readAtOnce(this.#store, digest, how);
+      if (reader !== undefined) return reader;
+    }
     const opened = await this.#openForReading(digest);
     if (opened === undefined) {
       const reader = await this.#fallbackReader(digest, options);
       if (reader === undefined) throw this.#absent(digest);
       return reader;
     }
-    return await BlobReader.begin(this.#store, digest, opened.blob, {
-      start,
-      end,
-      signal,
-      verify: this.#verifyOnRead,
-      countsAsUse: options.countsAsUse,
-      elsewhere: this.#fallback && (() => this.#fallbackReader(digest, options)),
-      onClose: opened.onClose,
-    });
+    return await BlobReader.begin(this.#store, digest, opened.blob, { ...how, start, end, onClose: opened.onClose });
   }
 
   async moteReaderAt(digest: Digest, options?: Cancellable): Promise<MoteReaderAt> {
@@ -454,7 +469,10 @@ export class FileCache implements MoteCache {
 
   /** As `#open`, and looks whether it still is so: for calls that are rare. */
   async #openWhole(): Promise<void> {
-    if (!this.#folder.refuseLinks()) this.#opening = undefined;
+    if (!this.#folder.refuseLinks()) {
+      this.#opening = undefined;
+      this.#isReady = false;
+    }
     await this.#open();
   }
 
@@ -462,6 +480,7 @@ export class FileCache implements MoteCache {
     await openFolder(this.#folder, this.#parts, { tags: this.#tagStore, manifests: this.#manifests });
     this.#inspected = true;
     this.#leftovers.sweep();
+    this.#isReady = true;
   }
 
   #pruneParts(): PruneParts {
@@ -475,15 +494,8 @@ export class FileCache implements MoteCache {
     };
   }
 
-  #writerOf(mote: Mote, start: WriterStart): ResumableWriter {
-    const writer: ResumableWriter = new ResumableBlobWriter(this.#store, mote, {
-      ...start,
-      onCommit: () => this.#noteManifest(mote),
-      onEnd: () => {
-        start.onEnd?.();
-        this.#writers.delete(writer);
-      },
-    });
+  #writerOf(mote: Mote, start: ResumableStart): ResumableWriter {
+    const writer = new ResumableBlobWriter(this.#store, mote, start);
     this.#writers.add(writer);
     return writer;
   }
@@ -492,7 +504,13 @@ export class FileCache implements MoteCache {
     const { digest } = mote;
     try {
       const taken = await takeOver(this.#store, part, mote, signal);
-      return this.#writerOf(mote, { ...taken, part, signal, onEnd: () => this.#leads.release(digest, part.name) });
+      return this.#writerOf(mote, {
+        ...taken,
+        part,
+        signal,
+        owner: this.#owner,
+        onEnd: () => this.#leads.release(digest, part.name),
+      });
     } catch (error) {
       await this.#giveUpLead(digest, part);
       throw error;

@@ -26,11 +26,13 @@ export interface FileCalls {
   write(fd: number, bytes: Uint8Array, position: number): Soon<void>;
 }
 
+const missIsNoError = { throwIfNoEntry: false } as const;
+
 export const synchronousCalls: FileCalls = {
   open: (path, flags, mode) => fs.openSync(path, flags, mode),
   close: (fd) => fs.closeSync(fd),
   mayExist: (path) => fs.existsSync(path),
-  lstat: (path) => fs.lstatSync(path, { throwIfNoEntry: false }),
+  lstat: (path) => fs.lstatSync(path, missIsNoError),
   fstat: (fd) => fs.fstatSync(fd),
   futimes: (fd, atime, mtime) => fs.futimesSync(fd, atime, mtime),
   fchmod: (fd, mode) => fs.fchmodSync(fd, mode),

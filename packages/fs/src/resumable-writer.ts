@@ -8,22 +8,45 @@ import { FileChunks } from "./file-chunks.js";
 import { fileFault } from "./file-fault.js";
 import type { PartFile } from "./part-files.js";
 
+export interface ResumableStart extends WriterStart {
+  readonly owner: WriterOwner;
+  readonly onEnd?: () => void;
+}
+
+/** Who is told of each of its writers. */
+export interface WriterOwner {
+  committed(mote: Mote): void;
+  ended(writer: ResumableBlobWriter): void;
+}
+
 /** A writer that begins after the bytes that an earlier one left, and can leave its own. Without a part it has nothing to leave. */
 export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
   readonly offset: number;
   readonly #store: BlobStore;
-  readonly #part: BlobPart | undefined;
+  readonly #mote: Mote;
+  readonly #start: ResumableStart;
 
-  constructor(store: BlobStore, mote: Mote, start: WriterStart) {
+  constructor(store: BlobStore, mote: Mote, start: ResumableStart) {
     super(store, mote, start);
     this.#store = store;
-    this.#part = start.part;
+    this.#mote = mote;
+    this.#start = start;
     this.offset = start.offset ?? 0;
   }
 
   async suspend(): Promise<void> {
-    if (this.#part === undefined) await this.abort();
-    else await this.keepAs(this.#store.parts.abandonedPath(this.#part.path));
+    const { part } = this.#start;
+    if (part === undefined) await this.abort();
+    else await this.keepAs(this.#store.parts.abandonedPath(part.path));
+  }
+
+  protected override committed(): void {
+    this.#start.owner.committed(this.#mote);
+  }
+
+  protected override ended(): void {
+    this.#start.onEnd?.();
+    this.#start.owner.ended(this);
   }
 }
 

@@ -1,7 +1,10 @@
 import { type Digest, digestAlgorithm, digestBytes, type MoteInfo, type MoteReader, mediaTypes } from "@mote/core";
+import { openAtOnce } from "./blob-at-once.js";
 import type { ReaderStart } from "./blob-reader.js";
 import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "./blob-store.js";
+import { smallBytes } from "./blob-writer.js";
 import { checkedParts } from "./checked-parts.js";
+import { synchronousCalls } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
 import { closedError } from "./part-files.js";
 
@@ -13,6 +16,7 @@ export class SmallReader implements MoteReader {
   readonly #blob: OpenBlob;
   readonly #range: ReaderStart;
   #bytes: Uint8Array | undefined;
+  #sound: boolean | undefined;
   #isClosed = false;
 
   private constructor(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart & { bytes: Uint8Array }) {
@@ -48,11 +52,36 @@ export class SmallReader implements MoteReader {
     return (await range.elsewhere()) ?? reader;
   }
 
+  /**
+   * The whole of a small blob, where nothing has to be waited for.
+   * @returns undefined where it is not there, not small, or not sound: read it the long way
+   */
+  static readAtOnce(
+    store: BlobStore,
+    digest: Digest,
+    start: Omit<ReaderStart, "start" | "end">,
+  ): MoteReader | undefined {
+    const blob = openAtOnce(store, digest);
+    if (blob === undefined) return undefined;
+    const { size } = blob.stats;
+    try {
+      if (size > smallBytes || (start.countsAsUse !== false && store.isTouchDue(blob))) return undefined;
+      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+      if (synchronousCalls.read(blob.fd, bytes, 0) !== size) return undefined;
+      const reader = new SmallReader(store, digest, blob, { ...start, start: 0, end: size, bytes });
+      return start.elsewhere === undefined || reader.#isSound(bytes) ? reader : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      synchronousCalls.close(blob.fd);
+    }
+  }
+
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
     const bytes = this.#bytes;
     this.#bytes = undefined;
     if (bytes === undefined) throw closedError(`the reader of ${this.#digest}, read once,`);
-    return this.#hand(bytes);
+    return new OneChunk(() => this.#hand(bytes));
   }
 
   async close(): Promise<void> {
@@ -64,22 +93,50 @@ export class SmallReader implements MoteReader {
     await this.close();
   }
 
-  async *#hand(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  async #hand(bytes: Uint8Array): Promise<IteratorResult<Uint8Array, void>> {
     this.#range.signal?.throwIfAborted();
     if (this.#isClosed) throw closedError(`the reader of ${this.#digest}`);
-    if (this.#isSound(bytes)) {
-      if (bytes.byteLength > 0) yield bytes;
-      return;
-    }
+    if (this.#isSound(bytes)) return bytes.byteLength > 0 ? { done: false, value: bytes } : end;
     await this.#store.setAside(this.#digest, this.#blob.stats);
     throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
   }
 
   #isSound(bytes: Uint8Array): boolean {
+    this.#sound ??= this.#check(bytes);
+    return this.#sound;
+  }
+
+  #check(bytes: Uint8Array): boolean {
     const { start, end, verify } = this.#range;
     if (bytes.byteLength < end - start) return false;
     if (!verify || !isWhole(this.#range, this.#blob)) return true;
     return digestBytes(bytes, digestAlgorithm(this.#digest)) === this.#digest;
+  }
+}
+
+const end: IteratorResult<never, void> = { done: true, value: undefined };
+
+/** What an async generator would do, at a third of its cost. */
+class OneChunk implements AsyncIterableIterator<Uint8Array, void, undefined> {
+  #hand: (() => Promise<IteratorResult<Uint8Array, void>>) | undefined;
+
+  constructor(hand: () => Promise<IteratorResult<Uint8Array, void>>) {
+    this.#hand = hand;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array, void>> {
+    const hand = this.#hand;
+    this.#hand = undefined;
+    return hand === undefined ? Promise.resolve(end) : hand();
+  }
+
+  return(): Promise<IteratorResult<Uint8Array, void>> {
+    this.#hand = undefined;
+    return Promise.resolve(end);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }
 
