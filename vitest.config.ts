@@ -4,7 +4,7 @@ const report = process.env.MOTE_TEST_REPORT;
 
 export default defineConfig({
   test: {
-    projects: ["packages/*", "apps/*", "docs"],
+    projects: ["packages/*", "apps/*", "docs", "examples"],
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
     maxWorkers: 2,
   },

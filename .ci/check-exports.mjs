@@ -1,11 +1,9 @@
 // What a consumer would trip over in the published packages: wrong exports, missing types, unresolved imports.
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { publicPackages } from "./public-packages.mjs";
 
 let failed = false;
-for (const folder of ["packages", "apps"].flatMap((top) => readdirSync(top).map((name) => `${top}/${name}`))) {
-  const manifest = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
-  if (manifest.private) continue;
+for (const { folder, manifest } of publicPackages()) {
   check(folder, "publint", ["--strict", folder]);
   if (manifest.exports?.["."])
     check(folder, "attw", ["--pack", folder, "--profile", "esm-only", "--format", "ascii", "--no-summary"]);

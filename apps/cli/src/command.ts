@@ -15,6 +15,8 @@ export interface OptionSpec {
   readonly summary: string;
   /** What stands for its value in the help, such as `SIZE`. Without it, the option is a flag. */
   readonly value?: string;
+  /** What may follow a flag behind `=`. */
+  readonly modes?: readonly string[];
   /** May be given more than once. */
   readonly many?: true;
   /** One letter. */
@@ -50,6 +52,8 @@ export interface CommandSpec {
   readonly examples: readonly ExampleSpec[];
   /** Not in the help: for scripts of our own. */
   readonly hidden?: true;
+  /** How things are when it was interrupted, for one who wonders what is left: a phrase. */
+  readonly afterInterrupt?: string;
   /** Where `--json` has no meaning, why: a phrase. */
   readonly withoutJson?: string;
   run(context: Context, values: Values, options: Values): Promise<void>;

@@ -7,7 +7,10 @@ export const everywhere: Options = {
     summary: "the cache folder (MOTE_CACHE_DIR; default $XDG_CACHE_HOME/mote, else ~/.cache/mote)",
     completes: "folder",
   },
-  json: { summary: "print one JSON document" },
+  json: {
+    modes: ["events"],
+    summary: "print one JSON document; =events: a line of JSON for each event of a transfer, and one for the result",
+  },
   quiet: { short: "q", summary: "no progress, no notes" },
   "plain-http": { summary: "speak HTTP, not TLS, to registries (on loopback addresses: always)" },
   help: { short: "h", summary: "this help" },

@@ -1,4 +1,4 @@
-import { type CommandSpec, groups, type Options } from "./command.js";
+import { type CommandSpec, groups, type OptionSpec, type Options } from "./command.js";
 import { everywhere } from "./everywhere.js";
 import { argumentsUsage } from "./parse.js";
 import { type Style, wrap } from "./terminal-text.js";
@@ -68,8 +68,9 @@ const places: readonly Row[] = [
 ];
 
 /** `-q, --quiet`, `--max-size SIZE`. */
-export function optionTerm(name: string, { short, value, many }: Options[string]): string {
-  const long = `--${name}${value === undefined ? "" : ` ${value}`}${many ? "…" : ""}`;
+export function optionTerm(name: string, { short, value, many, modes }: OptionSpec): string {
+  const mode = modes ? `[=${modes.join("|")}]` : "";
+  const long = `--${name}${mode}${value === undefined ? "" : ` ${value}`}${many ? "…" : ""}`;
   return short === undefined ? long : `-${short}, ${long}`;
 }
 

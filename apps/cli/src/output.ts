@@ -1,14 +1,22 @@
-import { MoteError } from "@mote/core";
-import { UsageError } from "./usage-error.js";
+import { LiveLines } from "./progress/live-lines.js";
+import { createStyle, isColored, type Style } from "./terminal-text.js";
 
 /** Where a command writes. Results go to stdout; progress, warnings and errors to stderr. */
 export interface Output {
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Whether progress may redraw lines. */
-  readonly interactive: boolean;
+  /** Lines on stderr that progress may draw again and again. None where that is no terminal, and under `--quiet` and `--json`. */
+  readonly live: LiveLines | undefined;
+  /** Columns of the terminal that stdout is; none where it is a file or a pipe, in which nothing is to be cut. */
+  readonly columns: number | undefined;
+  /** How text on stdout is set off. */
+  readonly style: Style;
+  /** How text on stderr is set off: that of notes and progress. */
+  readonly noteStyle: Style;
   /** The result: one JSON document under `--json`, else the lines. */
   result(document: unknown, lines: readonly string[]): void;
+  /** Under `--json=events`, a line of JSON as soon as something happens. */
+  event(event: object): void;
   /** A line for people, beside the result. Nothing under `--quiet` or `--json`. */
   note(line: string): void;
   warn(message: string): void;
@@ -16,61 +24,53 @@ export interface Output {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-export interface OutputOptions {
-  readonly json: boolean;
+export type Color = "auto" | "always" | "never";
+
+interface OutputOptions {
+  /** `events`: a line of JSON for each event, and for the result. */
+  readonly json: boolean | "events";
   readonly quiet: boolean;
+  readonly color?: Color | undefined;
 }
 
-export function createOutput({ json, quiet }: OutputOptions): Output {
+export function createOutput({ json, quiet, color }: OutputOptions): Output {
+  const { stdout, stderr, env } = process;
+  const silent = quiet || json !== false;
+  const live = stderr.isTTY && env.TERM !== "dumb" && !silent ? new LiveLines(stderr) : undefined;
+  const say = (line: string) => (live ? live.above(`${line}\n`) : stderr.write(`${line}\n`));
+  const noteStyle = createStyle(isColored(stderr, env, color));
   return {
-    json,
+    json: json !== false,
     quiet,
-    interactive: process.stderr.isTTY === true && !quiet && !json,
+    live,
+    columns: stdout.isTTY ? stdout.columns : undefined,
+    style: createStyle(isColored(stdout, env, color)),
+    noteStyle,
     result(document, lines) {
-      if (json) process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-      else if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
+      live?.clear();
+      if (json === "events") stdout.write(`${JSON.stringify({ result: document })}\n`);
+      else if (json) stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+      else if (lines.length > 0) stdout.write(`${lines.join("\n")}\n`);
+    },
+    event(event) {
+      if (json === "events") stdout.write(`${JSON.stringify({ event })}\n`);
     },
     note(line) {
-      if (!quiet && !json) process.stderr.write(`${line}\n`);
+      if (!silent) say(line);
     },
     warn(message) {
-      if (!quiet) process.stderr.write(`mote: warning: ${oneLine(message)}\n`);
+      if (!quiet) say(`mote: ${noteStyle.yellow("warning:")} ${oneLine(message)}`);
     },
     write(bytes) {
       return new Promise((resolve, reject) => {
-        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+        stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
       });
     },
   };
 }
 
-/** What to do about an error, where its message cannot know: it comes from a package, which knows nothing of commands. */
-const advice: Readonly<Record<string, string>> = {
-  MOTE_UNAUTHORIZED: "put the credentials where `docker login` or `podman login` keeps them",
-  MOTE_UNREACHABLE: "check the name and the port; a registry without TLS wants --plain-http",
-  MOTE_UNWRITABLE: "choose another folder with --cache DIR, or mend the permissions",
-  MOTE_NO_SPACE: "free space, for instance with `mote prune --max-size 1GB`",
-  MOTE_EXISTS: "--force replaces files",
-  MOTE_CORRUPT: "run `mote verify` to find and set aside what is damaged",
-};
-
-/** One line on stderr (one document under `--json`), never a stack. Answers the exit status. */
-export function reportFailure(error: unknown, { json }: OutputOptions): number {
-  const message = oneLine(error instanceof Error ? error.message : String(error));
-  const isUsage = error instanceof UsageError;
-  const code = isUsage ? "MOTE_USAGE" : MoteError.isInstance(error) ? error.code : "MOTE_UNEXPECTED";
-  if (json) {
-    const details = MoteError.isInstance(error) ? error.details : undefined;
-    process.stderr.write(`${JSON.stringify({ error: { code, message, ...(details ? { details } : {}) } })}\n`);
-  } else {
-    const hint = advice[code];
-    process.stderr.write(`mote: ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}\n`);
-  }
-  return isUsage ? 2 : 1;
-}
-
 /** Control characters of a server's answer never reach the terminal. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
 }

@@ -83,8 +83,7 @@ function readOptions(
     const spec = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (spec === undefined) throw unknownOption(token, command, known, table);
     if (spec.value === undefined) {
-      if (token.value !== undefined) throw new UsageError(`--${token.name} takes no value`);
-      given[token.name] = true;
+      given[token.name] = token.value === undefined || readMode(token.name, token.value, spec);
       continue;
     }
     const isMissing = token.value === undefined || (!token.inlineValue && /^-./.test(token.value));
@@ -94,6 +93,12 @@ function readOptions(
     given[token.name] = spec.many ? [...(Array.isArray(before) ? before : []), value] : value;
   }
   return given;
+}
+
+function readMode(name: string, text: string, { modes = [] }: OptionSpec): string {
+  if (modes.includes(text)) return text;
+  const wanted = modes.length === 0 ? "no value" : `only ${modes.map((mode) => `--${name}=${mode}`).join(", ")}`;
+  throw new UsageError(`--${name}=${text}: --${name} takes ${wanted}${suggestion(text, modes)}`);
 }
 
 function unknownOption(

@@ -1,18 +1,14 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Context } from "./context.js";
+import type { Interruption } from "./interruption.js";
 import { createOutput } from "./output.js";
 import { type CommandLine, parseCommandLine } from "./parse.js";
 import { table } from "./table.js";
 import { UsageError } from "./usage-error.js";
 
-interface ProgramOptions {
-  /** Aborts when the user wants to stop. */
-  readonly signal: AbortSignal;
-}
-
 /** Does what the command line says. @throws UsageError, and what the command throws */
-export async function runProgram(args: readonly string[], { signal }: ProgramOptions): Promise<void> {
+export async function runProgram(args: readonly string[], interruption: Interruption): Promise<void> {
   const isHelp = args[0] === "help";
   const line = parseCommandLine(isHelp ? [...args.slice(1), "--help"] : args, table);
   const { command, everywhere } = line;
@@ -26,7 +22,14 @@ export async function runProgram(args: readonly string[], { signal }: ProgramOpt
     if (!isAsked) process.exitCode = 2;
     return;
   }
-  await command.run(createContext(line, signal), line.values, line.options);
+  const context = createContext(line, interruption.signal);
+  const { out } = context;
+  interruption.afterwards = command.afterInterrupt ?? "";
+  interruption.onInterrupt = ({ isLast }) => {
+    if (isLast) out.live?.clear();
+    else if (command.afterInterrupt !== undefined) out.note("Stopping; Ctrl-C again stops at once.");
+  };
+  await command.run(context, line.values, line.options);
 }
 
 async function help(command: CommandLine["command"]): Promise<string> {
@@ -43,7 +46,8 @@ async function help(command: CommandLine["command"]): Promise<string> {
 function createContext({ everywhere }: CommandLine, signal: AbortSignal): Context {
   const cache = everywhere.cache ?? process.env.MOTE_CACHE_DIR ?? defaultCacheDir();
   if (typeof cache !== "string" || cache === "") throw new UsageError("--cache wants a folder");
-  const out = createOutput({ json: everywhere.json === true, quiet: everywhere.quiet === true });
+  const { json } = everywhere;
+  const out = createOutput({ json: json === "events" ? json : json === true, quiet: everywhere.quiet === true });
   return { out, dir: resolve(cache), plainHttp: everywhere["plain-http"] === true, signal };
 }
 

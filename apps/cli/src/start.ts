@@ -1,23 +1,22 @@
-import { reportFailure } from "./output.js";
+import { reportFailure } from "./failure.js";
+import { listenForInterrupts } from "./interruption.js";
 import { runProgram } from "./program.js";
 
 /** Runs the command line to its end, and sets the exit status. */
 export async function start(args: readonly string[]): Promise<void> {
-  const interrupted = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    process.once(name, () => {
-      interrupted.abort(new Error("interrupted"));
-      // A second signal means it.
-      process.once(name, () => process.exit(130));
-    });
-  }
-  // Who reads our output may stop when he has seen enough (`mote ls | head`).
+  const interruption = listenForInterrupts();
+  // Who reads our output may stop when he has seen enough (`mote ls | head`); who reads the notes may, too, and misses no result.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-
+  process.stderr.on("error", () => {});
+  const fail = (error: unknown) => {
+    const { signal, afterwards } = interruption;
+    const json = args.some((word) => /^--json(=|$)/.test(word));
+    return reportFailure(error, { json, ...(signal.aborted ? { interrupted: afterwards } : {}) });
+  };
+  process.on("uncaughtException", (error) => process.exit(fail(error)));
   try {
-    await runProgram(args, { signal: interrupted.signal });
+    await runProgram(args, interruption);
   } catch (error) {
-    const status = reportFailure(error, { json: args.includes("--json"), quiet: false });
-    process.exitCode = interrupted.signal.aborted ? 130 : status;
+    process.exitCode = fail(error);
   }
 }

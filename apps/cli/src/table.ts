@@ -6,6 +6,8 @@ import { demo } from "./table/demo.js";
 import { du } from "./table/du.js";
 import { info } from "./table/info.js";
 import { locate } from "./table/locate.js";
+import { login } from "./table/login.js";
+import { logout } from "./table/logout.js";
 import { ls } from "./table/ls.js";
 import { prune } from "./table/prune.js";
 import { pull } from "./table/pull.js";
@@ -31,5 +33,7 @@ export const table: readonly CommandSpec[] = [
   prune,
   verify,
   serve,
+  login,
+  logout,
   demo,
 ];

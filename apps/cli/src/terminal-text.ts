@@ -47,3 +47,30 @@ export function wrap(text: string, width: number): string[] {
   }
   return [...lines, line];
 }
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const escapes = /(\u001b\[[0-9;]*m)/g;
+
+/** Columns that a line takes: escapes take none. */
+export function textWidth(text: string): number {
+  return text.replace(escapes, "").length;
+}
+
+/** Cuts a line to `width` columns, with `…` as its last; escapes are kept, so that what was set ends. */
+export function fit(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  let room = Math.max(0, width - 1);
+  let cut = false;
+  return text
+    .split(escapes)
+    .map((part) => {
+      if (part.startsWith("\u001b[")) return part;
+      if (cut) return "";
+      if (part.length <= room) {
+        room -= part.length;
+        return part;
+      }
+      cut = true;
+      return `${part.slice(0, room)}…`;
+    })
+    .join("");
+}

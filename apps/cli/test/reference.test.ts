@@ -24,7 +24,8 @@ describe("the table of commands", () => {
     (name, spec) => {
       expect(spec.examples.length).toBeGreaterThanOrEqual(2);
       for (const { line } of spec.examples) {
-        const [, ...words] = line.split(/ [|>] /)[0]?.split(" ") ?? [];
+        const typed = line.split(/ [|>] /).find((part) => part.startsWith("mote "));
+        const [, ...words] = typed?.split(" ") ?? [];
         expect(parseCommandLine(words, table).command).toMatchObject({ name });
       }
     },

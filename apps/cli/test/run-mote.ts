@@ -10,20 +10,24 @@ export interface Ended {
 }
 
 /** Runs the built command. The user's own credentials and cache stay out of it. */
-export function runMote(args: readonly string[], options: { readonly env?: NodeJS.ProcessEnv } = {}): Promise<Ended> {
+export function runMote(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return run(process.execPath, [mainFile, ...args], options);
 }
 
-export function run(
-  program: string,
-  args: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<Ended> {
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  /** What stdin gives. Default: its end. */
+  readonly input?: string;
+}
+
+export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       env: { PATH: process.env.PATH, HOME: "/nonexistent", ...options.env },
     });
+    // It may end without having read.
+    child.stdin.on("error", () => {}).end(options.input);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -3,6 +3,7 @@ export { formatRef, parseRef } from "@mote/ref";
 export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";
 export { type FoundMote, findKept } from "./find-kept.js";
+export { type LoggedIn, type LogInOptions, logIn, logOut } from "./login.js";
 export {
   type OpenMote,
   type OpenMoteOptions,

@@ -39,7 +39,7 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
     const [fault, again] = refusal.shown ? ["refused the credentials", " again"] : ["wants credentials", ""];
     return new MoteError(
       "MOTE_UNAUTHORIZED",
-      `${place} ${fault} for ${what}${because}; log in to it${again} (docker login and podman login keep credentials where mote reads them)`,
+      `${place} ${fault} for ${what}${because}; log in to it${again}, with mote login, docker login or podman login`,
       { details },
     );
   }

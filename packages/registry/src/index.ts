@@ -8,6 +8,6 @@ export type { Hosts } from "./hosts.js";
 export { eraseCredentials, saveCredentials } from "./kept-credentials.js";
 export { MirroredRepository } from "./mirrored-repository.js";
 export { type MirrorPlace, type Mirrors, MirrorTable } from "./mirrors.js";
-export type { RepositoryPlace } from "./place.js";
+export { type RepositoryPlace, readRegistry } from "./place.js";
 export { RegistryCache } from "./registry-cache.js";
 export { RegistryRepository } from "./repository.js";

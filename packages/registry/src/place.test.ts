@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
 import { type Hosts, hostSet } from "./hosts.js";
-import { checkRepositoryName, isLoopback, registryOrigin } from "./place.js";
+import { checkRepositoryName, isLoopback, readRegistry, registryOrigin } from "./place.js";
 
 const origin = (registry: string, scheme?: "http" | "https", plainHttp: Hosts = false) =>
   registryOrigin({ registry, scheme }, { plainHttp: hostSet(plainHttp, "plainHttp") }).origin;
@@ -42,6 +42,17 @@ describe("a registry's place", () => {
     for (const host of ["", "a b", "user:pass@host", "host/path", "host?x", "host#x", "host:port"]) {
       expect([host, codeOf(() => origin(host))]).toEqual([host, "MOTE_INVALID_REFERENCE"]);
     }
+  });
+
+  it("is read as people write it", () => {
+    expect(readRegistry("R.example:5000")).toEqual({ registry: "r.example:5000" });
+    expect(readRegistry("http://r.example/")).toEqual({ registry: "r.example", scheme: "http" });
+    expect(readRegistry("https://index.docker.io/v1/")).toEqual({ registry: "docker.io", scheme: "https" });
+    expect(readRegistry("[::1]:5000")).toEqual({ registry: "[::1]:5000" });
+    for (const text of ["", "a/b", "ann:s3cret@r.example", "https://", "ftp://r.example", "r.example?x", "a:b:c"]) {
+      expect([text, codeOf(() => readRegistry(text))]).toEqual([text, "MOTE_INVALID_REFERENCE"]);
+    }
+    expect(() => readRegistry("ann:s3cret@r.example")).not.toThrow("s3cret");
   });
 
   it("has repositories whose names stay below it", () => {

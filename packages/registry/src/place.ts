@@ -27,15 +27,27 @@ export function registryOrigin(
   const text = `${scheme}://${host}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.pathname !== "/" || url.username !== "" || url.search !== "" || url.hash !== "") {
-    throw new MoteError(
-      "MOTE_INVALID_REFERENCE",
-      `"${place.registry}" is no host of a registry; write host or host:port`,
-      {
-        details: { text: place.registry, position: 0, reason: "not a host" },
-      },
-    );
+    throw notAHost(place.registry);
   }
   return url;
+}
+
+/** A registry as people write it, perhaps with `https://` in front. @throws MOTE_INVALID_REFERENCE */
+export function readRegistry(text: string): Omit<RepositoryPlace, "repository"> {
+  const [, scheme, host = ""] = /^(?:(https?):\/\/)?([\w.:[\]-]+)(?:\/(?:v[12]\/?)?)?$/i.exec(text) ?? [];
+  if (host === "") throw notAHost(text);
+  const registry = isDockerHub(host.toLowerCase()) ? "docker.io" : host.toLowerCase();
+  registryOrigin({ registry }, { plainHttp: { has: () => false } });
+  if (scheme === undefined) return { registry };
+  return { registry, scheme: scheme.toLowerCase() === "http" ? "http" : "https" };
+}
+
+/** The text is not told where it may have a password in it. */
+function notAHost(text: string): MoteError {
+  const shown = /[@?#]/.test(text) ? "what was written" : `"${text.slice(0, 160)}"`;
+  return new MoteError("MOTE_INVALID_REFERENCE", `${shown} is no host of a registry; write host or host:port`, {
+    details: { ...(shown.startsWith('"') ? { text } : {}), position: 0, reason: "not a host" },
+  });
 }
 
 export function isDockerHub(registry: string): boolean {

@@ -5,6 +5,7 @@ const packageOf: Readonly<Record<string, string>> = {
   "docker-registry": "docker-registry",
   htpasswd: "apache2-utils",
   openssl: "openssl",
+  script: "bsdutils",
   skopeo: "skopeo",
   strace: "strace",
 };

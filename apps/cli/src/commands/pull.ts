@@ -1,8 +1,8 @@
 import type { Context } from "../context.js";
-import { showProgress } from "../progress.js";
-import { count, formatBytes, formatDuration } from "../quantity.js";
+import { showProgress } from "../progress/transfer-progress.js";
+import { transferredNames, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
-import { openHouse, type TransferReport } from "../wire.js";
+import { openHouse } from "../wire.js";
 
 interface PullOptions {
   readonly platform?: string;
@@ -22,7 +22,7 @@ export async function pull(
   const concurrency = options.concurrency === undefined ? undefined : parseConcurrency(options.concurrency);
   // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
   await using mote = await openHouse(context, { cacheOptional: destination !== undefined });
-  const progress = await showProgress(out);
+  const progress = showProgress(out);
   try {
     const report = await mote.pull(source, destination, {
       signal,
@@ -36,31 +36,11 @@ export async function pull(
     progress.end();
     out.result(
       { source, ...(destination === undefined ? {} : { destination }), ...report },
-      summary(report, destination),
+      out.quiet ? transferredNames(report) : transferSummary(report, destination),
     );
   } finally {
     progress.end();
   }
-}
-
-export function summary(report: TransferReport, destination: string | undefined): string[] {
-  const names = report.refs.map(({ descriptor, tag }) => `${descriptor.digest}${tag === undefined ? "" : `  ${tag}`}`);
-  const place = destination ?? "the cache";
-  return [...names, `in ${place} after ${formatDuration(report.durationMs)}: ${whatHappened(report).join(", ")}`];
-}
-
-function whatHappened({ fetched, hit, linked, copied, mounted, skipped, foreign }: TransferReport): string[] {
-  const told = [
-    { text: "fetched", ...fetched },
-    { text: "from the cache", ...hit },
-    { text: "linked", ...linked },
-    { text: "copied", ...copied },
-    { text: "mounted", ...mounted },
-    { text: "there already", ...skipped },
-    { text: "left where their URLs say", ...foreign },
-  ].filter((tally) => tally.count > 0);
-  if (told.length === 0) return ["no blobs"];
-  return told.map((tally) => `${count(tally.count, "blob")} (${formatBytes(tally.bytes)}) ${tally.text}`);
 }
 
 export function parseConcurrency(text: string): number {

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { isMediaType, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
-import { showProgress } from "../progress.js";
+import { showProgress } from "../progress/transfer-progress.js";
+import { transferredNames, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
 import { type FileInput, hasTransport, openHouse } from "../wire.js";
-import { parseConcurrency, pull, summary } from "./pull.js";
+import { parseConcurrency, pull } from "./pull.js";
 
 interface PushOptions {
   readonly platform?: string;
@@ -48,7 +49,7 @@ async function pushFiles(
   const concurrency = options.concurrency === undefined ? undefined : parseConcurrency(options.concurrency);
   const files = paths.map(readFileArgument);
   await using mote = await openHouse(context, { cacheOptional: true });
-  const progress = await showProgress(out);
+  const progress = showProgress(out);
   try {
     const { onEvent } = progress;
     const report = await mote.pushFiles(files, destination, {
@@ -59,7 +60,10 @@ async function pushFiles(
       ...(concurrency === undefined ? {} : { concurrency }),
     });
     progress.end();
-    out.result({ files, destination, ...report }, summary(report, destination));
+    out.result(
+      { files, destination, ...report },
+      out.quiet ? transferredNames(report) : transferSummary(report, destination),
+    );
   } finally {
     progress.end();
   }

@@ -1,5 +1,7 @@
-import type { MoteCache, VerifyReport } from "@mote/core";
+import type { MoteCache, Verifiable, VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
+import type { Output } from "../output.js";
+import { showWork } from "../progress/work-progress.js";
 import { count, formatBytes } from "../quantity.js";
 import { openHouse } from "../wire.js";
 
@@ -9,7 +11,7 @@ export async function verify(context: Context, options: { readonly repair: boole
   const { out, signal } = context;
   await using mote = await openHouse(context);
   if (!mote.cache.verify) throw new TypeError("this cache cannot be verified");
-  const report = await mote.cache.verify({ signal });
+  const report = await rehash(out, mote.cache.verify.bind(mote.cache), signal);
   if (options.repair && report.damaged.length > 0) await mote.repair({ signal });
   const repaired = options.repair ? await whatIsBack(mote.cache, report.damaged) : [];
   out.result({ ...report, ...(options.repair ? { repaired } : {}) }, [
@@ -22,6 +24,15 @@ export async function verify(context: Context, options: { readonly repair: boole
     ...report.failed.map(({ digest, reason }) => `unreadable ${digest}: ${reason}`),
   ]);
   if (report.damaged.length > repaired.length || report.failed.length > 0) process.exitCode = 1;
+}
+
+async function rehash(out: Output, verify: Verifiable["verify"], signal: AbortSignal): Promise<VerifyReport> {
+  const work = showWork(out, { label: "verifying", noun: "motes" });
+  try {
+    return await verify({ signal, onProgress: ({ motes, bytes }) => work.update({ done: motes, bytes }) });
+  } finally {
+    work.end();
+  }
 }
 
 async function whatIsBack(cache: MoteCache, damaged: readonly Damaged[]): Promise<string[]> {

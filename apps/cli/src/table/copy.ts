@@ -1,5 +1,5 @@
 import { command } from "../command.js";
-import { movingOptions } from "./moving-options.js";
+import { afterInterruptedMove, movingOptions } from "./moving-options.js";
 
 export const copy = command({
   name: "copy",
@@ -21,6 +21,7 @@ export const copy = command({
       does: "into a tar file, with signatures and attestations",
     },
   ],
+  afterInterrupt: afterInterruptedMove,
   run: async (context, { src, dest }, options) =>
     (await import("../commands/pull.js")).pull(context, src, dest, options),
 });

@@ -10,3 +10,5 @@ export const movingOptions = {
   "with-referrers": { summary: "what refers to the image too: signatures, attestations" },
   concurrency: { value: "N", summary: "blobs moved at once" },
 } as const satisfies Options;
+
+export const afterInterruptedMove = "what has been fetched is kept, and the same command goes on from there";

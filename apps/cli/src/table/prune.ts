@@ -13,5 +13,6 @@ export const prune = command({
     { line: "mote prune --max-size 10GB", does: "the least recently used goes, until 10 GB are left" },
     { line: "mote prune --older-than 30d --dry-run", does: "what nobody used for a month, without removing it" },
   ],
+  afterInterrupt: "what was removed so far is gone, the rest is whole",
   run: async (context, _values, options) => (await import("../commands/prune.js")).prune(context, options),
 });

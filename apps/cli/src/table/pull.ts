@@ -1,5 +1,5 @@
 import { command } from "../command.js";
-import { movingOptions } from "./moving-options.js";
+import { afterInterruptedMove, movingOptions } from "./moving-options.js";
 
 export const pull = command({
   name: "pull",
@@ -25,6 +25,7 @@ export const pull = command({
     },
     { line: "mote pull ghcr.io/acme/model:7b ./models/", does: "an artifact's files into a folder" },
   ],
+  afterInterrupt: afterInterruptedMove,
   run: async (context, { src, dest }, options) =>
     (await import("../commands/pull.js")).pull(context, src, dest, options),
 });

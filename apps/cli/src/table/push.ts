@@ -1,5 +1,5 @@
 import { command } from "../command.js";
-import { movingOptions } from "./moving-options.js";
+import { afterInterruptedMove, movingOptions } from "./moving-options.js";
 
 export const push = command({
   name: "push",
@@ -27,6 +27,7 @@ export const push = command({
       does: "files and a folder, as one artifact",
     },
   ],
+  afterInterrupt: afterInterruptedMove,
   run: async (context, { src, dest }, options) =>
     (await import("../commands/push.js")).push(context, src, dest, options),
 });

@@ -1,0 +1,44 @@
+import type { Context } from "../context.js";
+import { Prompt } from "../prompt.js";
+import { UsageError } from "../usage-error.js";
+import { logIn } from "../wire.js";
+
+export interface LoginOptions {
+  readonly username?: string;
+  readonly passwordStdin: boolean;
+}
+
+export async function login(context: Context, host: string, options: LoginOptions): Promise<void> {
+  const { out } = context;
+  const { username, password } = await readLogin(context, host, options);
+  if (username === "" || password === "") throw new UsageError("a name and a password are needed, and one was empty");
+  if (username.includes(":")) throw new UsageError("a user's name has no colon");
+  const { registry, keptIn, isChecked } = await logIn(context, host, { username, password });
+  if (!isChecked) out.warn(`${registry} asked for no password, so this one is not checked`);
+  out.result({ registry, username, keptIn, checked: isChecked }, [`${username} at ${registry}: kept in ${keptIn}`]);
+}
+
+async function readLogin({ signal }: Context, host: string, { username, passwordStdin }: LoginOptions) {
+  if (passwordStdin) {
+    if (username === undefined) throw new UsageError("--password-stdin wants --username too");
+    return { username, password: await readStdin() };
+  }
+  if (!process.stdin.isTTY) {
+    throw new UsageError(
+      "there is no terminal to ask for the password at; give it by --username NAME --password-stdin",
+    );
+  }
+  using prompt = new Prompt({ signal });
+  return {
+    username: username ?? (await prompt.ask(`User name for ${host}: `)),
+    password: await prompt.askHidden("Password: "),
+  };
+}
+
+/** Without the line end that `echo` and editors put behind it. */
+async function readStdin(): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of process.stdin) text += decoder.decode(chunk, { stream: true });
+  return text.replace(/[\r\n]+$/, "");
+}

@@ -1,0 +1,51 @@
+import { MoteError } from "@mote/core";
+import { type Color, oneLine } from "./output.js";
+import { createStyle, isColored } from "./terminal-text.js";
+import { UsageError } from "./usage-error.js";
+
+/** What to do about an error, where its message cannot know: it comes from a package, which knows nothing of commands. */
+const advice: Readonly<Record<string, string>> = {
+  MOTE_UNAUTHORIZED: "`mote login HOST` checks and keeps credentials",
+  MOTE_UNREACHABLE: "check the name and the port; a registry without TLS wants --plain-http",
+  MOTE_UNWRITABLE: "choose another folder with --cache DIR, or mend the permissions",
+  MOTE_NO_SPACE: "free space, for instance with `mote prune --max-size 1GB`",
+  MOTE_EXISTS: "--force replaces files",
+  MOTE_CORRUPT: "run `mote verify` to find and set aside what is damaged",
+};
+
+interface FailureOptions {
+  readonly json: boolean;
+  readonly color?: Color | undefined;
+  /** The user has stopped the command: how things are then. Exit status 130. */
+  readonly interrupted?: string | undefined;
+}
+
+/** One line on stderr (one document under `--json`), never a stack. Answers the exit status. */
+export function reportFailure(error: unknown, { json, color, interrupted }: FailureOptions): number {
+  const { code, message, details } = describe(error, interrupted);
+  if (json) {
+    process.stderr.write(`${JSON.stringify({ error: { code, message, ...(details ? { details } : {}) } })}\n`);
+  } else {
+    const hint = advice[code];
+    const { red } = createStyle(isColored(process.stderr, process.env, color));
+    process.stderr.write(`${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}\n`);
+  }
+  if (code === "MOTE_INTERRUPTED") return 130;
+  return code === "MOTE_USAGE" ? 2 : 1;
+}
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: object | undefined;
+}
+
+function describe(error: unknown, interrupted: string | undefined): Failure {
+  if (interrupted !== undefined) {
+    return { code: "MOTE_INTERRUPTED", message: interrupted === "" ? "interrupted" : `interrupted; ${interrupted}` };
+  }
+  const message = oneLine(error instanceof Error ? error.message : String(error));
+  if (error instanceof UsageError) return { code: "MOTE_USAGE", message };
+  if (MoteError.isInstance(error)) return { code: error.code, message, details: error.details };
+  return { code: "MOTE_UNEXPECTED", message };
+}

@@ -1,0 +1,94 @@
+import type { Output } from "../output.js";
+import { count, formatBytes, formatDuration } from "../quantity.js";
+import type { Style } from "../terminal-text.js";
+import type { TransferEvent } from "../wire.js";
+import { bar, joinFitting, percent } from "./parts.js";
+import { Rate } from "./rate.js";
+import { draw } from "./ticker.js";
+import { type ActiveBlob, TransferState } from "./transfer-state.js";
+
+export interface Progress {
+  readonly onEvent: (event: TransferEvent) => void;
+  /** Takes the progress away from the terminal. Harmless when repeated. */
+  end(): void;
+}
+
+const shownBlobs = 6;
+const digestColumns = "sha256:".length + 12;
+
+/** Bars on a terminal, a plain line every few seconds elsewhere, nothing under `--quiet` and `--json`; under `--json=events` the events. */
+export function showProgress(out: Output): Progress {
+  const state = new TransferState();
+  const rate = new Rate();
+  const end = draw(out, {
+    lines: (nowMs, columns) => screen(state, rate, { nowMs, columns, style: out.noteStyle }),
+    line: (nowMs) => totalParts(state, rate, nowMs).join(", "),
+  });
+  return {
+    onEvent(event) {
+      state.take(event);
+      out.event(event);
+    },
+    end,
+  };
+}
+
+interface ScreenOptions {
+  readonly nowMs: number;
+  readonly columns: number;
+  readonly style: Style;
+}
+
+/** A line for each blob that is under way, and one for the whole. */
+export function screen(state: TransferState, rate: Rate, { nowMs, columns, style }: ScreenOptions): string[] {
+  const active = state.active();
+  const more = active.length - shownBlobs;
+  const barWidth = Math.max(0, Math.min(30, columns - digestColumns - 36));
+  const [share = "", ...parts] = totalParts(state, rate, nowMs);
+  const whole = [
+    ...(barWidth >= 8 ? [style.cyan(bar(state.bytes() / (state.total.bytes || 1), barWidth))] : []),
+    style.bold(share),
+    ...parts,
+  ];
+  return [
+    ...active.slice(0, shownBlobs).map((blob) => blobLine(blob, { barWidth, columns, style })),
+    ...(more > 0 ? [style.dim(`… and ${count(more, "more blob")}`)] : []),
+    joinFitting(whole, columns - 1),
+  ];
+}
+
+function blobLine(
+  { digest, size, bytes, resumedAt, isHit }: ActiveBlob,
+  { barWidth, columns, style }: { readonly barWidth: number; readonly columns: number; readonly style: Style },
+): string {
+  const share = size === 0 ? 1 : bytes / size;
+  const parts = [
+    style.dim(digest.slice(0, digestColumns)),
+    ...(barWidth >= 8 ? [bar(share, barWidth)] : []),
+    percent(share).padStart(5),
+    formatBytes(size).padStart(7),
+    ...(isHit ? ["cached"] : []),
+    ...(resumedAt > 0 ? [`from ${formatBytes(resumedAt)}`] : []),
+  ];
+  return joinFitting(parts, columns - 1);
+}
+
+/** What is to be said of the whole; what matters most comes first. */
+export function totalParts(state: TransferState, rate: Rate, nowMs: number): string[] {
+  const { total, done, hits, mounts, resumed, moved } = state;
+  const bytes = state.bytes();
+  rate.take(moved, nowMs);
+  const perSecond = rate.perSecond();
+  if (total.blobs === 0) return ["reading manifests"];
+  return [
+    percent(total.bytes === 0 ? 1 : bytes / total.bytes),
+    `${formatBytes(bytes)} of ${formatBytes(total.bytes)}`,
+    ...(perSecond
+      ? [`${formatBytes(perSecond)}/s`, `${formatDuration(((total.bytes - bytes) / perSecond) * 1000)} left`]
+      : []),
+    `${done.blobs} of ${count(total.blobs, "blob")}`,
+    ...(hits > 0 ? [`${hits} cached`] : []),
+    ...(mounts > 0 ? [`${mounts} mounted`] : []),
+    ...(resumed > 0 ? [`${resumed} resumed`] : []),
+  ];
+}

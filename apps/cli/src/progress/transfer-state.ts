@@ -1,0 +1,81 @@
+import type { TransferEvent } from "../wire.js";
+
+export interface ActiveBlob {
+  readonly digest: string;
+  readonly size: number;
+  readonly bytes: number;
+  /** Where an earlier attempt had come to. */
+  readonly resumedAt: number;
+  /** From the cache. */
+  readonly isHit: boolean;
+}
+
+/** What the events of a transfer come to. All amounts are bytes or blobs. */
+export class TransferState {
+  total = { bytes: 0, blobs: 0 };
+  done = { bytes: 0, blobs: 0 };
+  hits = 0;
+  mounts = 0;
+  resumed = 0;
+  /** Bytes that really went somewhere: what a rate is made of. */
+  moved = 0;
+  readonly #active = new Map<string, ActiveBlob>();
+
+  take(event: TransferEvent): void {
+    switch (event.type) {
+      case "plan":
+        this.total = { bytes: event.bytes, blobs: event.blobs };
+        return;
+      case "start":
+        this.#active.set(event.digest, { ...event, bytes: 0, resumedAt: 0, isHit: false });
+        return;
+      case "hit":
+        this.#change(event.digest, { isHit: true });
+        this.hits++;
+        return;
+      case "resume":
+        if (this.#active.get(event.digest)?.resumedAt === 0) this.resumed++;
+        this.#change(event.digest, { bytes: event.offset, resumedAt: event.offset });
+        return;
+      case "retry":
+        this.#change(event.digest, { bytes: 0, resumedAt: 0, isHit: false });
+        return;
+      case "mount":
+        this.mounts++;
+        return;
+      case "progress":
+        this.moved += Math.max(0, event.bytes - (this.#active.get(event.digest)?.bytes ?? 0));
+        this.#change(event.digest, { bytes: event.bytes });
+        return;
+      case "done":
+        this.#finish(event);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** Those that are under way, in the order in which they began. */
+  active(): ActiveBlob[] {
+    return [...this.#active.values()];
+  }
+
+  /** Bytes of what is done and of what is under way. */
+  bytes(): number {
+    return this.active().reduce((sum, { bytes }) => sum + bytes, this.done.bytes);
+  }
+
+  #change(digest: string, change: Partial<ActiveBlob>): void {
+    const blob = this.#active.get(digest);
+    if (blob) this.#active.set(digest, { ...blob, ...change });
+  }
+
+  #finish({ digest, size, delivery }: Extract<TransferEvent, { type: "done" }>): void {
+    const blob = this.#active.get(digest);
+    this.#active.delete(digest);
+    if (delivery === "copied" || (delivery !== "mounted" && delivery !== "skipped" && !blob?.isHit)) {
+      this.moved += size - (blob?.bytes ?? 0);
+    }
+    this.done = { bytes: this.done.bytes + size, blobs: this.done.blobs + 1 };
+  }
+}

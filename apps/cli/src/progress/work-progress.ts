@@ -1,0 +1,57 @@
+import type { Output } from "../output.js";
+import { formatBytes, formatDuration } from "../quantity.js";
+import { bar, joinFitting, percent } from "./parts.js";
+import { Rate } from "./rate.js";
+import { draw } from "./ticker.js";
+
+/** How far a long piece of work is. */
+interface WorkState {
+  readonly done: number;
+  /** Where it is known. */
+  readonly total?: number | undefined;
+  /** What the rate and the time left go by: bytes where given, else what is done. */
+  readonly bytes?: number | undefined;
+  readonly totalBytes?: number | undefined;
+}
+
+interface Work {
+  update(state: WorkState): void;
+  /** Takes it away from the terminal. Harmless when repeated. */
+  end(): void;
+}
+
+/** Shows work other than a transfer: `label` says what goes on, such as `verifying`; `noun` what is counted, such as `motes`. */
+export function showWork(out: Output, words: { readonly label: string; readonly noun: string }): Work {
+  let state: WorkState = { done: 0 };
+  const rate = new Rate();
+  const end = draw(out, {
+    lines: (nowMs, columns) => [workLine({ ...words, ...state }, rate, nowMs, columns)],
+    line: (nowMs) => workLine({ ...words, ...state }, rate, nowMs),
+  });
+  return {
+    update(now) {
+      state = now;
+    },
+    end,
+  };
+}
+
+type WorkLine = WorkState & { readonly label: string; readonly noun: string };
+
+/** With a bar where there are columns to fit in. */
+export function workLine(work: WorkLine, rate: Rate, nowMs: number, columns?: number): string {
+  const { label, noun, done, total, bytes, totalBytes } = work;
+  const [amount, whole] = bytes === undefined ? [done, total] : [bytes, totalBytes];
+  rate.take(amount, nowMs);
+  const perSecond = rate.perSecond();
+  const parts = [
+    label,
+    ...(whole && columns ? [bar(amount / whole, columns < 60 ? 10 : 24)] : []),
+    ...(whole ? [percent(amount / whole)] : []),
+    `${done}${total === undefined ? "" : ` of ${total}`} ${noun}`,
+    ...(bytes === undefined ? [] : [formatBytes(bytes)]),
+    ...(bytes !== undefined && perSecond ? [`${formatBytes(perSecond)}/s`] : []),
+    ...(whole && perSecond ? [`${formatDuration(((whole - amount) / perSecond) * 1000)} left`] : []),
+  ];
+  return columns === undefined ? parts.join(", ") : joinFitting(parts, columns - 1);
+}

@@ -1,0 +1,167 @@
+import { digestBytes } from "@mote/core";
+import { describe, expect, it } from "vitest";
+import { LiveLines } from "../src/progress/live-lines.js";
+import { Rate } from "../src/progress/rate.js";
+import { screen, totalParts } from "../src/progress/transfer-progress.js";
+import { TransferState } from "../src/progress/transfer-state.js";
+import { workLine } from "../src/progress/work-progress.js";
+import { createStyle, fit, textWidth } from "../src/terminal-text.js";
+import type { TransferEvent } from "../src/wire.js";
+
+const style = createStyle(true);
+const MB = 1e6;
+const digest = (text: string) => digestBytes(new TextEncoder().encode(text));
+const blob = (text: string, size: number) => ({ digest: digest(text), size, mediaType: "application/octet-stream" });
+
+function stateAfter(...events: TransferEvent[]): TransferState {
+  const state = new TransferState();
+  for (const event of events) state.take(event);
+  return state;
+}
+
+const [big, old, kept] = [blob("big", 40 * MB), blob("old", 10 * MB), blob("kept", 5 * MB)];
+const underWay: TransferEvent[] = [
+  { type: "plan", manifests: 1, blobs: 4, bytes: 60 * MB },
+  { type: "start", ...kept },
+  { type: "hit", ...kept },
+  { type: "done", ...kept, delivery: "linked" },
+  { type: "start", ...blob("mounted", 5 * MB) },
+  { type: "mount", ...blob("mounted", 5 * MB) },
+  { type: "done", ...blob("mounted", 5 * MB), delivery: "mounted" },
+  { type: "start", ...old },
+  { type: "resume", ...old, offset: 6 * MB },
+  { type: "progress", ...old, bytes: 8 * MB },
+  { type: "start", ...big },
+  { type: "progress", ...big, bytes: 12 * MB },
+];
+
+describe("the progress of a transfer", () => {
+  it("counts as moved only what really moved: neither hits, nor mounts, nor what was there to resume", () => {
+    const state = stateAfter(...underWay);
+    expect(state.moved).toBe(14 * MB);
+    expect(state.bytes()).toBe(30 * MB);
+    expect(state).toMatchObject({ hits: 1, mounts: 1, resumed: 1, done: { bytes: 10 * MB, blobs: 2 } });
+  });
+
+  it("begins a blob anew after a retry", () => {
+    const state = stateAfter(...underWay, { type: "retry", ...old, reason: "damaged" });
+    expect(state.active().find(({ digest }) => digest === old.digest)).toMatchObject({ bytes: 0, resumedAt: 0 });
+  });
+
+  it("tells of the share, bytes, rate, time left, hits, mounts and what was resumed", () => {
+    const state = stateAfter(...underWay);
+    const rate = new Rate();
+    rate.take(4 * MB, 0);
+    expect(totalParts(state, rate, 2000)).toEqual([
+      ...["50 %", "30.0 MB of 60.0 MB", "5.00 MB/s", "6.0 s left"],
+      ...["2 of 4 blobs", "1 cached", "1 mounted", "1 resumed"],
+    ]);
+  });
+
+  it.each([10, 24, 40, 60, 80, 120, 200])("never fills a terminal's whole width, at %i columns", (columns) => {
+    const terminal = new Screen(columns, 24);
+    new LiveLines(terminal).show(screen(stateAfter(...underWay), new Rate(), { nowMs: 0, columns, style }));
+    for (const line of terminal.lastLines) expect(textWidth(line)).toBeLessThan(columns);
+  });
+
+  it("shows bars at 80 columns, and none where a terminal is too narrow for them", () => {
+    const at = (columns: number) =>
+      screen(stateAfter(...underWay), new Rate(), { nowMs: 0, columns, style }).join("\n");
+    expect(at(80)).toContain("━━");
+    expect(at(40)).not.toContain("━━");
+    expect(at(40)).toContain("50 %");
+  });
+});
+
+describe("the progress of other work", () => {
+  it("has a bar on a terminal and none in a log, and says how much is left", () => {
+    const rate = new Rate();
+    const work = { label: "verifying", noun: "motes", done: 30, total: 120, bytes: 2 * MB, totalBytes: 8 * MB };
+    rate.take(0, 0);
+    expect(workLine(work, rate, 1000)).toBe("verifying, 25 %, 30 of 120 motes, 2.00 MB, 2.00 MB/s, 3.0 s left");
+    expect(workLine(work, rate, 1000, 80)).toContain("━━");
+    expect(textWidth(workLine(work, rate, 1000, 30))).toBeLessThan(30);
+  });
+
+  it("does without what is not known", () => {
+    expect(workLine({ label: "looking", noun: "motes", done: 3 }, new Rate(), 0)).toBe("looking, 3 motes");
+  });
+});
+
+describe("a rate", () => {
+  it("is that of the last seconds, not of all time", () => {
+    const rate = new Rate(4000);
+    for (let second = 0; second <= 10; second++) rate.take(second * 10, second * 1000);
+    for (let second = 11; second <= 20; second++) rate.take(100, second * 1000);
+    expect(rate.perSecond()).toBe(0);
+  });
+
+  it("is not known before half a second", () => {
+    const rate = new Rate();
+    rate.take(0, 0);
+    rate.take(10, 400);
+    expect(rate.perSecond()).toBeUndefined();
+  });
+});
+
+/** A terminal that takes note. */
+class Screen {
+  columns: number;
+  readonly rows: number;
+  text = "";
+
+  constructor(columns: number, rows: number) {
+    this.columns = columns;
+    this.rows = rows;
+  }
+
+  write(text: string): void {
+    this.text += text;
+  }
+
+  get lastLines(): string[] {
+    return this.text.split("\r").at(-1)?.split("\n") ?? [];
+  }
+}
+
+describe("live lines", () => {
+  it("go up as many rows as were drawn, more when the terminal has become narrower meanwhile", () => {
+    const terminal = new Screen(80, 24);
+    const live = new LiveLines(terminal);
+    live.show(["a".repeat(70), "b"]);
+    terminal.text = "";
+    live.show(["c", "d"]);
+    expect(terminal.text).toBe("\r\u001b[1A\u001b[Jc\nd");
+    live.show(["a".repeat(70), "b"]);
+    terminal.columns = 30;
+    terminal.text = "";
+    live.clear();
+    expect(terminal.text).toBe("\r\u001b[3A\u001b[J");
+  });
+
+  it("come again below a line that stays", () => {
+    const terminal = new Screen(80, 24);
+    const live = new LiveLines(terminal);
+    live.show(["bar"]);
+    terminal.text = "";
+    live.above("note\n");
+    expect(terminal.text).toBe("\r\u001b[Jnote\nbar");
+    live.clear();
+    live.clear();
+    expect(terminal.text).toBe("\r\u001b[Jnote\nbar\r\u001b[J");
+  });
+
+  it("are no more than the screen has rows", () => {
+    const terminal = new Screen(80, 4);
+    new LiveLines(terminal).show(["1", "2", "3", "4", "5"]);
+    expect(terminal.text).toBe("3\n4\n5");
+  });
+});
+
+describe("a line that is cut", () => {
+  it("ends in an ellipsis, and keeps the escapes that end what was set", () => {
+    expect(fit("plain text", 6)).toBe("plain…");
+    expect(fit(style.bold("plain text"), 6)).toBe("\u001b[1mplain…\u001b[22m");
+    expect(fit("plain", 5)).toBe("plain");
+  });
+});

@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Descriptor, digestBytes, mediaTypes } from "../../packages/core/src/index.js";
+import { LayoutDestination } from "../../packages/layout/src/index.js";
+import { openMote } from "../../packages/preset/src/index.js";
+import { startDockerRegistry } from "../../packages/testbed/src/index.js";
+
+export interface SeededRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT` */
+  readonly host: string;
+  requests(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+/** A registry with what the examples want to find in one: the image `team/app:1.0` and the artifact of files `team/model:7b`. */
+export async function startSeededRegistry(): Promise<SeededRegistry> {
+  const registry = await startDockerRegistry();
+  const folder = await mkdtemp(join(tmpdir(), "mote-seed-"));
+  try {
+    await writeImage(join(folder, "app"));
+    await writeFile(join(folder, "weights.bin"), new Uint8Array(100_000).fill(7));
+    await using mote = await openMote({ dir: join(folder, "cache") });
+    await mote.pull(`oci:${join(folder, "app")}:1.0`, `docker://${registry.host}/team/app:1.0`);
+    await mote.pushFiles(
+      [{ path: join(folder, "weights.bin"), title: "weights.bin" }],
+      `docker://${registry.host}/team/model:7b`,
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return registry;
+}
+
+/** Two layers for linux/amd64. */
+async function writeImage(dir: string): Promise<void> {
+  await using layout = new LayoutDestination(dir);
+  const put = async (bytes: Uint8Array, mediaType: string): Promise<Descriptor> => {
+    const descriptor = { mediaType, digest: digestBytes(bytes), size: bytes.byteLength };
+    await layout.blob(descriptor, one(bytes));
+    return descriptor;
+  };
+  const json = (document: object) => new TextEncoder().encode(JSON.stringify(document));
+  const rootfs = { type: "layers", diff_ids: [] };
+  const config = await put(json({ architecture: "amd64", os: "linux", rootfs }), mediaTypes.ociConfig);
+  const layers = [
+    await put(new Uint8Array(200_000).fill(1), mediaTypes.ociLayer),
+    await put(new Uint8Array(50_000).fill(2), mediaTypes.ociLayer),
+  ];
+  const bytes = json({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers });
+  const manifest = { mediaType: mediaTypes.ociManifest, digest: digestBytes(bytes), size: bytes.byteLength };
+  await layout.manifest(manifest, bytes);
+  await layout.tag("1.0", manifest);
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

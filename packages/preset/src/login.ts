@@ -1,0 +1,45 @@
+import type { Cancellable } from "@mote/core";
+import type { OpenMoteOptions } from "./open-mote.js";
+
+/** How the registry is reached. */
+export type LogInOptions = Pick<OpenMoteOptions, "plainHttp" | "registries" | "logger"> & Cancellable;
+
+export interface LoggedIn {
+  /** As references name it. */
+  readonly registry: string;
+  /** The file, or the credential helper's program. */
+  readonly keptIn: string;
+  /** False where the registry lets everybody in, so that nobody has looked at the password. */
+  readonly isChecked: boolean;
+}
+
+/**
+ * Asks a registry whether it takes a user's password, and keeps that where `docker login` and `podman login` do if so.
+ * @throws MOTE_UNAUTHORIZED · MOTE_INVALID_REFERENCE · MOTE_CONFIG · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY …
+ */
+export async function logIn(
+  host: string,
+  login: { readonly username: string; readonly password: string },
+  { plainHttp, registries = {}, logger, signal }: LogInOptions = {},
+): Promise<LoggedIn> {
+  const { checkCredentials, readRegistry, saveCredentials } = await import("@mote/registry");
+  const place = readRegistry(host);
+  const credentials = { kind: "password", ...login } as const;
+  const { mirrors: _, ...connections } = registries;
+  const isChecked = await checkCredentials(place, credentials, { ...connections, plainHttp, logger, signal });
+  const keptIn = await saveCredentials(place.registry, credentials, { signal });
+  return { registry: place.registry, keptIn, isChecked };
+}
+
+/**
+ * Forgets what is kept for a registry. Answers the files and the credential helpers' programs that had something.
+ * @throws MOTE_INVALID_REFERENCE · MOTE_CONFIG
+ */
+export async function logOut(
+  host: string,
+  { signal }: Cancellable = {},
+): Promise<{ readonly registry: string; readonly erased: readonly string[] }> {
+  const { eraseCredentials, readRegistry } = await import("@mote/registry");
+  const { registry } = readRegistry(host);
+  return { registry, erased: await eraseCredentials(registry, { signal }) };
+}
