@@ -67,6 +67,8 @@ export interface RegistryRequest extends Cancellable {
   readonly policy?: RetryPolicy | undefined;
   /** What is asked for, in words, for the message of a failure. */
   readonly what: string;
+  /** A GET whose answer is expected to be long. */
+  readonly bulk?: boolean | undefined;
   /** Statuses that are no failure. Default: 200 to 299. */
   readonly accepts?: ((status: number) => boolean) | undefined;
 }
@@ -223,11 +225,11 @@ export class RegistryClient implements AsyncDisposable {
 
   /** Follows redirects. What is secret stays with the origin it was meant for, for good once a redirect has left that. */
   async #follow(
-    request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal">,
+    request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk">,
     subject: Subject,
     secrets: Readonly<Record<string, string>> | undefined,
   ): Promise<RegistryAnswer> {
-    const { method, body, signal } = request;
+    const { method, body, signal, bulk } = request;
     let url = request.url;
     let atHome = secrets !== undefined;
     for (let hop = 0; ; hop++) {
@@ -238,7 +240,7 @@ export class RegistryClient implements AsyncDisposable {
         ...(atHome ? secrets : {}),
         ...request.headers,
       };
-      const answer = await this.#exchange({ method, url, headers, body, signal });
+      const answer = await this.#exchange({ method, url, headers, body, signal, bulk });
       const location = isRedirect(answer.status) ? answer.header("location") : undefined;
       if (location === undefined || (method !== "GET" && method !== "HEAD")) {
         const signed = hop > 0 || !atHome;

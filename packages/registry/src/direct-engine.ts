@@ -1,33 +1,41 @@
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { pipeline, Readable } from "node:stream";
+import { BulkEngine } from "./bulk-engine.js";
 import {
   bodyBufferBytes,
+  cutError,
   type EngineOptions,
   type HttpAnswer,
   type HttpEngine,
   type HttpRequest,
+  keepAliveMs,
+  timeoutError,
   worthReadingBytes,
 } from "./http-exchange.js";
-
-/** An idle connection is closed after this; who serves it may close it too, at a moment when a request is on its way. */
-const keepAliveMs = 4000;
 
 /** Straight to the host, by Node's own client: it costs a command little to start. */
 export class DirectEngine implements HttpEngine {
   readonly #options: EngineOptions;
   #plain: http.Agent | undefined;
   #secure: Promise<http.Agent> | undefined;
+  readonly #bulk: BulkEngine;
   #closed = false;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#bulk = new BulkEngine(options);
   }
 
   async exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const answer = request.bulk ? await this.#bulk.exchange(request) : undefined;
+    return answer ?? this.#exchange(request);
+  }
+
+  async #exchange(request: HttpRequest): Promise<HttpAnswer> {
     const agent = request.url.protocol === "https:" ? await this.#secureAgent() : this.#plainAgent();
     for (;;) {
-      if (this.#closed) throw cut("the connections are closed");
+      if (this.#closed) throw cutError("the connections are closed");
       const exchange = new Exchange(request, agent, this.#options);
       try {
         return httpAnswer(await exchange.answer(), exchange.over);
@@ -39,6 +47,7 @@ export class DirectEngine implements HttpEngine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#bulk.close();
     this.#plain?.destroy();
     (await this.#secure)?.destroy();
   }
@@ -100,7 +109,7 @@ class Exchange {
       sent.once("response", resolve);
       // After the answer, too: its reader is told by the answer itself.
       sent.on("error", reject);
-      sent.once("close", () => reject(cut("the connection was closed without an answer")));
+      sent.once("close", () => reject(cutError("the connection was closed without an answer")));
     });
     if (signal?.aborted) onAbort();
     else if (body === undefined || body instanceof Uint8Array) sent.end(body);
@@ -130,7 +139,7 @@ class Exchange {
     if (!socket.connecting) return;
     const { connectTimeoutMs } = this.#options;
     const timer = setTimeout(() => {
-      this.#end(timedOut(`no connection within ${connectTimeoutMs} ms`));
+      this.#end(timeoutError(`no connection within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     const stop = () => clearTimeout(timer);
     socket.once(this.#request.url.protocol === "https:" ? "secureConnect" : "connect", stop);
@@ -145,7 +154,7 @@ class Exchange {
       return;
     }
     this.#timedOut = true;
-    this.#end(timedOut(`nothing came for ${this.#options.idleTimeoutMs} ms`));
+    this.#end(timeoutError(`nothing came for ${this.#options.idleTimeoutMs} ms`));
   }
 
   #end(error: Error): void {
@@ -188,12 +197,4 @@ function discard(response: IncomingMessage): void {
 
 function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
-}
-
-function cut(message: string): Error {
-  return Object.assign(new Error(message), { code: "ECONNRESET" });
-}
-
-function timedOut(message: string): Error {
-  return Object.assign(new Error(message), { code: "ETIMEDOUT" });
 }

@@ -4,6 +4,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A GET whose answer is expected to be long. */
+  readonly bulk?: boolean | undefined;
 }
 
 export interface HttpAnswer {
@@ -41,3 +43,14 @@ export const worthReadingBytes = 64 * 1024;
 
 /** Bytes of a body that wait for who reads it, before the network has to wait too. */
 export const bodyBufferBytes = 512 * 1024;
+
+/** An idle connection is closed after this; who serves it may close it too, at a moment when a request is on its way. */
+export const keepAliveMs = 4000;
+
+export function cutError(message: string): Error {
+  return Object.assign(new Error(message), { code: "ECONNRESET" });
+}
+
+export function timeoutError(message: string): Error {
+  return Object.assign(new Error(message), { code: "ETIMEDOUT" });
+}

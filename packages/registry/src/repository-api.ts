@@ -13,6 +13,9 @@ import { resolveLocation } from "./location.js";
 import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
 import type { RetryPolicy } from "./retry.js";
 
+/** From this length on, a body is worth a connection that is sparing with copies. */
+const bulkBytes = 256 * 1024;
+
 /** A request below `/v2/REPOSITORY/`. */
 export interface RepositoryRequest extends Cancellable {
   readonly method: RegistryRequest["method"];
@@ -25,6 +28,7 @@ export interface RepositoryRequest extends Cancellable {
   readonly reference?: string | undefined;
   readonly accepts?: RegistryRequest["accepts"];
   readonly repeat?: RegistryRequest["repeat"];
+  readonly bulk?: RegistryRequest["bulk"];
   /** Default: `pull`. */
   readonly actions?: "pull" | "pull,push" | undefined;
   /** Another repository of the same registry that is read from. */
@@ -80,13 +84,13 @@ export class RepositoryApi {
   }
 
   send<T>(request: RepositoryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
-    const { method, path, what, headers, body, accepts, repeat, actions = "pull", from, signal } = request;
+    const { method, path, what, headers, body, accepts, repeat, bulk, actions = "pull", from, signal } = request;
     const scopes = [`repository:${this.repository}:${actions}`];
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
     const access = { origin: this.#origin, subject: this.subject(request), scopes };
     const url = typeof path === "string" ? this.url(path) : path;
-    const asked = { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts, repeat };
-    return this.client.send({ ...asked, policy: this.#options.policy, signal }, take);
+    const asked = { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts };
+    return this.client.send({ ...asked, repeat, bulk, policy: this.#options.policy, signal }, take);
   }
 
   /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
@@ -129,6 +133,7 @@ export class RepositoryApi {
     const { digest, signal } = wish;
     const { client } = this;
     const at = { client, policy: this.#options.policy ?? client.policy, subject: this.subject({ digest }) };
+    const bulk = (wish.end ?? wish.size ?? 0) - wish.start >= bulkBytes;
     return openBlob(at, wish, (headers) =>
       this.send(
         {
@@ -138,6 +143,7 @@ export class RepositoryApi {
           headers,
           digest,
           accepts: (status) => status === 200 || status === 206 || status === 416,
+          bulk,
           signal,
         },
         (answer) => answer,

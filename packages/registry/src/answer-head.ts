@@ -1,0 +1,35 @@
+/** The head of an answer whose body can be told by its length alone. */
+export interface AnswerHead {
+  readonly status: number;
+  /** By name in lower case. */
+  readonly headers: ReadonlyMap<string, readonly string[]>;
+  /** Of the body, in bytes. */
+  readonly length: number;
+  readonly keepAlive: boolean;
+}
+
+/**
+ * Reads an answer's head (RFC 9112, sections 4 and 5), given without the empty line at its end. Undefined for all that is not
+ * plainly a final answer of HTTP/1.1 with one `Content-Length` and no transfer coding: who asked then asks by a client that knows more.
+ */
+export function parseAnswerHead(text: string): AnswerHead | undefined {
+  const [first = "", ...lines] = text.split("\r\n");
+  const status = Number(/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(first)?.[1]);
+  // 204 and 304 have no body, whatever they say of its length.
+  if (Number.isNaN(status) || status === 204 || status === 304) return undefined;
+  const headers = new Map<string, string[]>();
+  for (const line of lines) {
+    const found = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/.exec(line);
+    const [, name, value] = found ?? [];
+    if (name === undefined || value === undefined) return undefined;
+    const key = name.toLowerCase();
+    headers.set(key, [...(headers.get(key) ?? []), value]);
+  }
+  // Only where it leads to is wanted of a redirect.
+  if (status < 400 && status >= 300 && headers.has("location")) return { status, headers, length: 0, keepAlive: false };
+  const lengths = headers.get("content-length") ?? [];
+  const length = /^\d{1,15}$/.test(lengths[0] ?? "") ? Number(lengths[0]) : undefined;
+  if (lengths.length !== 1 || length === undefined || headers.has("transfer-encoding")) return undefined;
+  const connection = headers.get("connection")?.join(",").toLowerCase() ?? "";
+  return { status, headers, length, keepAlive: !/\b(?:close|upgrade)\b/.test(connection) };
+}

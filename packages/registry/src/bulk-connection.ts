@@ -1,0 +1,177 @@
+import { maxHeaderSize } from "node:http";
+import net, { type Socket } from "node:net";
+import type { connect as connectTls } from "node:tls";
+import { type AnswerHead, parseAnswerHead } from "./answer-head.js";
+import { bodyBufferBytes, cutError, type EngineOptions, timeoutError } from "./http-exchange.js";
+
+/** A read from the network is given at least this much room. */
+const leastRoomBytes = 64 * 1024;
+
+/**
+ * A connection that answers with bodies of announced length, read straight into large buffers: Node's HTTP client copies them,
+ * 64 KiB at a time, which costs more than to hash them. One exchange at a time.
+ */
+export class BulkConnection {
+  readonly #socket: Socket;
+  readonly #idleTimeoutMs: number;
+  #buffer = Buffer.allocUnsafeSlow(bodyBufferBytes);
+  /** What has come and is not taken: these, then `from` to `to` of the buffer. */
+  #full: Uint8Array[] = [];
+  #fullBytes = 0;
+  #from = 0;
+  #to = 0;
+  #paused = false;
+  /** Set when nothing more comes. */
+  #failure: Error | undefined;
+  /** Bytes of the present body that are not taken yet. */
+  #left = 0;
+  #wake = () => {};
+  #onGone: (() => void) | undefined;
+
+  constructor(url: URL, options: EngineOptions, secure: typeof connectTls | undefined) {
+    const target = {
+      // Node wants an IPv6 address without its brackets.
+      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: Number(url.port) || (secure === undefined ? 80 : 443),
+      onread: { buffer: () => this.#room(), callback: (bytes: number) => this.#take(bytes) },
+    };
+    this.#idleTimeoutMs = options.idleTimeoutMs;
+    this.#socket = secure === undefined ? net.connect(target) : secure(tlsOptions(target, options));
+    this.#socket.on("error", (error) => this.#end(error));
+    for (const event of ["end", "close"])
+      this.#socket.on(event, () => this.#end(cutError("the connection was closed")));
+    this.#socket.on("timeout", () => this.#onSilence());
+    this.#socket.setTimeout(options.idleTimeoutMs);
+    this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
+  }
+
+  /** Sends a request, and resolves with the head of its answer; undefined where it is none whose body can be read here. */
+  async ask(head: string): Promise<AnswerHead | undefined> {
+    this.#socket.write(head, "latin1");
+    let text = "";
+    for (;;) {
+      const chunk = await this.#next();
+      const before = text.length;
+      text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");
+      const end = text.indexOf("\r\n\r\n", Math.max(0, before - 3));
+      if (end < 0 && text.length <= maxHeaderSize) continue;
+      const answer = end < 0 ? undefined : parseAnswerHead(text.slice(0, end));
+      if (answer === undefined) return undefined;
+      this.#left = answer.length;
+      this.#putBack(chunk.subarray(end + 4 - before));
+      return answer;
+    }
+  }
+
+  /** The body of the last answer. Chunks are the caller's to keep. */
+  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
+    while (this.#left > 0) {
+      const chunk = await this.#next();
+      const wanted = chunk.subarray(0, this.#left);
+      this.#left -= wanted.byteLength;
+      // What follows belongs to nobody.
+      if (wanted.byteLength < chunk.byteLength) this.destroy(cutError("more came than was announced"));
+      yield wanted;
+    }
+  }
+
+  /** Whether another request may be sent on it. */
+  get isFree(): boolean {
+    return this.#left === 0 && this.#failure === undefined && this.#full.length === 0 && this.#to === this.#from;
+  }
+
+  /** Keeps it open for a while, but not the process. `onGone` is called if it ends meanwhile. */
+  rest(keepMs: number, onGone: () => void): void {
+    this.#onGone = onGone;
+    this.#socket.setTimeout(keepMs);
+    this.#socket.unref();
+  }
+
+  wakeUp(): void {
+    this.#onGone = undefined;
+    this.#socket.setTimeout(this.#idleTimeoutMs);
+    this.#socket.ref();
+  }
+
+  destroy(error: Error): void {
+    this.#end(error);
+    this.#socket.destroy();
+  }
+
+  async #next(): Promise<Uint8Array> {
+    for (;;) {
+      const chunk = this.#full.shift() ?? this.#newest();
+      if (chunk !== undefined) return chunk;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#paused) {
+        this.#paused = false;
+        this.#socket.resume();
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** The part of the present buffer that is filled and not taken; the rest of it goes on being filled. */
+  #newest(): Uint8Array | undefined {
+    this.#fullBytes = 0;
+    if (this.#to === this.#from) return undefined;
+    const chunk = this.#buffer.subarray(this.#from, this.#to);
+    this.#from = this.#to;
+    return chunk;
+  }
+
+  #putBack(chunk: Uint8Array): void {
+    if (chunk.byteLength > 0) this.#full.unshift(chunk);
+  }
+
+  #room(): Uint8Array {
+    if (this.#buffer.byteLength - this.#to < leastRoomBytes) {
+      const filled = this.#buffer.subarray(this.#from, this.#to);
+      if (filled.byteLength > 0) this.#full.push(filled);
+      this.#fullBytes += filled.byteLength;
+      this.#buffer = Buffer.allocUnsafeSlow(bodyBufferBytes);
+      this.#from = 0;
+      this.#to = 0;
+    }
+    return this.#buffer.subarray(this.#to);
+  }
+
+  /** False where the network has to wait for who reads. */
+  #take(bytes: number): boolean {
+    this.#to += bytes;
+    this.#wake();
+    this.#paused = this.#fullBytes + this.#to - this.#from >= bodyBufferBytes;
+    return !this.#paused;
+  }
+
+  /** It is no fault of the host if nobody here reads. */
+  #onSilence(): void {
+    if (this.#paused) this.#socket.setTimeout(this.#idleTimeoutMs);
+    else this.destroy(timeoutError(`nothing came for ${this.#idleTimeoutMs} ms`));
+  }
+
+  #end(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+    this.#onGone?.();
+    if (!this.#socket.destroyed) this.#socket.destroySoon();
+  }
+
+  #limitConnecting(connected: "connect" | "secureConnect", ms: number): void {
+    const timer = setTimeout(() => this.destroy(timeoutError(`no connection within ${ms} ms`)), ms);
+    this.#socket.once(connected, () => clearTimeout(timer));
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+}
+
+function tlsOptions<T extends { readonly host: string }>(target: T, { tls: { ca, ...tls } }: EngineOptions) {
+  return {
+    ...target,
+    ...tls,
+    ...(ca === undefined ? {} : { ca: [ca].flat() }),
+    // RFC 6066, section 3: never an address.
+    ...(net.isIP(target.host) === 0 ? { servername: target.host } : {}),
+  };
+}
