@@ -20,6 +20,8 @@ export default defineConfig({
   // From the packages' sources: the command is built without building them first.
   esbuildOptions(options) {
     options.conditions = ["@mote/source"];
+    // For jsonc-parser, whose other form cannot be bundled.
+    options.mainFields = ["module", "main"];
   },
   banner: {
     js: '#!/usr/bin/env node\nimport { createRequire as moteCreateRequire } from "node:module"; const require = moteCreateRequire(import.meta.url);',

@@ -1,5 +1,5 @@
 import { type CommandSpec, groups, type Options } from "./command.js";
-import { everywhere } from "./everywhere.js";
+import { everywhere, registryOptions } from "./everywhere.js";
 import { optionTerm } from "./help.js";
 import { argumentsUsage } from "./parse.js";
 
@@ -16,6 +16,12 @@ export function cliReference(table: readonly CommandSpec[]): string {
     "## Everywhere",
     "",
     ...optionLines(everywhere),
+    "",
+    "How registries are reached:",
+    "",
+    ...optionLines(registryOptions),
+    "",
+    "Most of them can be set in the environment or in a file: see [configuration](configuration.md).",
     "",
     "Exit status: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.",
     ...shown.flatMap(commandSection),

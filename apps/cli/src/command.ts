@@ -52,6 +52,8 @@ export interface CommandSpec {
   readonly examples: readonly ExampleSpec[];
   /** Not in the help: for scripts of our own. */
   readonly hidden?: true;
+  /** Its help shows how registries are reached. */
+  readonly reachesRegistries?: true;
   /** How things are when it was interrupted, for one who wonders what is left: a phrase. */
   readonly afterInterrupt?: string;
   /** Where `--json` has no meaning, why: a phrase. */

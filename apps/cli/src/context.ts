@@ -1,11 +1,15 @@
 import type { Output } from "./output.js";
+import type { LoadedSettings, Settings } from "./settings/load-settings.js";
 
 /** What every command gets beside its own arguments. */
 export interface Context {
   readonly out: Output;
   /** The cache folder. */
   readonly dir: string;
-  readonly plainHttp: boolean;
+  /** Of flags, environment and configuration files. */
+  readonly settings: Settings;
+  /** Where each of them comes from. */
+  readonly loaded: LoadedSettings;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import { MoteError } from "@mote/core";
 import { type Color, oneLine } from "./output.js";
+import { ConfigError } from "./settings/config-error.js";
 import { createStyle, isColored } from "./terminal-text.js";
 import { UsageError } from "./usage-error.js";
 
@@ -46,6 +47,7 @@ function describe(error: unknown, interrupted: string | undefined): Failure {
   }
   const message = oneLine(error instanceof Error ? error.message : String(error));
   if (error instanceof UsageError) return { code: "MOTE_USAGE", message };
-  if (MoteError.isInstance(error)) return { code: error.code, message, details: error.details };
+  if (MoteError.isInstance(error) || error instanceof ConfigError)
+    return { code: error.code, message, details: error.details };
   return { code: "MOTE_UNEXPECTED", message };
 }

@@ -1,5 +1,5 @@
 import { type CommandSpec, groups, type OptionSpec, type Options } from "./command.js";
-import { everywhere } from "./everywhere.js";
+import { everywhere, registryOptions } from "./everywhere.js";
 import { argumentsUsage } from "./parse.js";
 import { type Style, wrap } from "./terminal-text.js";
 
@@ -29,6 +29,7 @@ export function programHelp(table: readonly CommandSpec[], options: HelpOptions 
     "",
     section("Everywhere", optionRows(everywhere), options),
     "",
+    ...(of === undefined ? [section("Registries", optionRows(registryOptions), options), ""] : []),
     ...(of === undefined ? [section("Places", places, options), ""] : []),
     `\`mote COMMAND --help\` has examples.`,
     "",
@@ -48,6 +49,7 @@ export function commandHelp(spec: CommandSpec, options: HelpOptions): string {
     ...(args.length > 0 ? ["", section("Arguments", args, options)] : []),
     ...(own === "" ? [] : ["", section("Options", optionRows(spec.options ?? {}), options)]),
     "",
+    ...(spec.reachesRegistries ? [section("Registries", optionRows(registryOptions), options), ""] : []),
     section("Everywhere", optionRows(everywhere), options),
     "",
     style.bold("Examples:"),

@@ -2,18 +2,18 @@
 export function nearest(text: string, names: Iterable<string>): string | undefined {
   let best: { name: string; distance: number } | undefined;
   for (const name of names) {
-    const distance = editDistance(text, name);
-    const near = distance <= Math.max(1, Math.floor(Math.max(text.length, name.length) * 0.4));
     const begins = text.length >= 2 && name.startsWith(text);
-    if ((near || begins) && (best === undefined || distance < best.distance)) best = { name, distance };
+    const distance = begins ? 1 : editDistance(text, name);
+    const isNear = distance <= Math.max(1, Math.floor(Math.max(text.length, name.length) * 0.4));
+    if (isNear && (best === undefined || distance < best.distance)) best = { name, distance };
   }
   return best?.name;
 }
 
-/** `; did you mean NAME?`, or nothing. */
-export function suggestion(text: string, names: Iterable<string>): string {
+/** `; did you mean NAME?`, or nothing. `dashes` go in front of the name. */
+export function suggestion(text: string, names: Iterable<string>, dashes = ""): string {
   const name = nearest(text, names);
-  return name === undefined ? "" : `; did you mean ${name}?`;
+  return name === undefined ? "" : `; did you mean ${dashes}${name}?`;
 }
 
 function editDistance(one: string, other: string): number {

@@ -1,8 +1,10 @@
 import { parseArgs } from "node:util";
 import { type CommandSpec, camelCase, type OptionSpec, type Options } from "./command.js";
-import { everywhere } from "./everywhere.js";
+import { allEverywhere } from "./everywhere.js";
 import { suggestion } from "./nearest.js";
 import { UsageError } from "./usage-error.js";
+
+type OptionValue = string | boolean | readonly string[];
 
 /** What a command line says. */
 export interface CommandLine {
@@ -11,7 +13,7 @@ export interface CommandLine {
   readonly values: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, unknown>>;
   /** The values of the options that every command has, by their long names. */
-  readonly everywhere: Readonly<Record<string, string | boolean | undefined>>;
+  readonly everywhere: Readonly<Record<string, OptionValue | undefined>>;
 }
 
 type Token = Extract<ReturnType<typeof readTokens>[number], { kind: "option" }>;
@@ -26,7 +28,7 @@ export function parseCommandLine(args: readonly string[], table: readonly Comman
   const options = tokens.filter((token) => token.kind === "option");
   const { command, used } = findCommand(words, table);
   const own = typeof command === "object" ? (command.options ?? {}) : {};
-  const given = readOptions(options, command, { ...everywhere, ...own }, table);
+  const given = readOptions(options, command, { ...allEverywhere, ...own }, table);
   const isQuestion = given.help === true || given.version === true;
   if (isQuestion || typeof command !== "object") return { command, values: {}, options: {}, everywhere: pick(given) };
   return {
@@ -39,7 +41,7 @@ export function parseCommandLine(args: readonly string[], table: readonly Comman
 
 /** Splits by what any command calls an option: the command itself is only known afterwards. A name means the same in all of them. */
 function readTokens(args: readonly string[], table: readonly CommandSpec[]) {
-  const all = Object.assign({}, ...table.map(({ options }) => options), everywhere) as Options;
+  const all = Object.assign({}, ...table.map(({ options }) => options), allEverywhere) as Options;
   const options = Object.fromEntries(
     Object.entries(all).map(([name, { value, short }]) => [
       name,
@@ -70,7 +72,7 @@ function findCommand(
   );
 }
 
-type Given = Record<string, string | boolean | string[]>;
+type Given = Record<string, OptionValue>;
 
 function readOptions(
   tokens: readonly Token[],
@@ -161,10 +163,5 @@ function entryOf(name: string, spec: OptionSpec, given: Given): [string, unknown
 }
 
 function pick(given: Given): CommandLine["everywhere"] {
-  const picked: Record<string, string | boolean | undefined> = {};
-  for (const name of Object.keys(everywhere)) {
-    const value = given[name];
-    if (!Array.isArray(value)) picked[name] = value;
-  }
-  return picked;
+  return Object.fromEntries(Object.keys(allEverywhere).map((name) => [name, given[name]]));
 }

@@ -1,14 +1,12 @@
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import type { Context } from "./context.js";
-import type { Interruption } from "./interruption.js";
 import { createOutput } from "./output.js";
 import { type CommandLine, parseCommandLine } from "./parse.js";
+import type { Session } from "./session.js";
+import { loadSettings } from "./settings/load-settings.js";
 import { table } from "./table.js";
-import { UsageError } from "./usage-error.js";
 
 /** Does what the command line says. @throws UsageError, and what the command throws */
-export async function runProgram(args: readonly string[], interruption: Interruption): Promise<void> {
+export async function runProgram(args: readonly string[], session: Session): Promise<void> {
   const isHelp = args[0] === "help";
   const line = parseCommandLine(isHelp ? [...args.slice(1), "--help"] : args, table);
   const { command, everywhere } = line;
@@ -22,10 +20,10 @@ export async function runProgram(args: readonly string[], interruption: Interrup
     if (!isAsked) process.exitCode = 2;
     return;
   }
-  const context = createContext(line, interruption.signal);
+  const context = await createContext(line, session);
   const { out } = context;
-  interruption.afterwards = command.afterInterrupt ?? "";
-  interruption.onInterrupt = ({ isLast }) => {
+  session.afterwards = command.afterInterrupt ?? "";
+  session.onInterrupt = ({ isLast }) => {
     if (isLast) out.live?.clear();
     else if (command.afterInterrupt !== undefined) out.note("Stopping; Ctrl-C again stops at once.");
   };
@@ -43,16 +41,16 @@ async function help(command: CommandLine["command"]): Promise<string> {
   return programHelp(table, { width, style, ...(command === undefined ? {} : { of: command }) });
 }
 
-function createContext({ everywhere }: CommandLine, signal: AbortSignal): Context {
-  const cache = everywhere.cache ?? process.env.MOTE_CACHE_DIR ?? defaultCacheDir();
-  if (typeof cache !== "string" || cache === "") throw new UsageError("--cache wants a folder");
-  const { json } = everywhere;
-  const out = createOutput({ json: json === "events" ? json : json === true, quiet: everywhere.quiet === true });
-  return { out, dir: resolve(cache), plainHttp: everywhere["plain-http"] === true, signal };
-}
-
-/** `$XDG_CACHE_HOME/mote`, else `~/.cache/mote`. */
-function defaultCacheDir(): string {
-  const base = process.env.XDG_CACHE_HOME;
-  return join(base && base !== "" ? base : join(homedir(), ".cache"), "mote");
+async function createContext({ everywhere, options }: CommandLine, session: Session): Promise<Context> {
+  const { env } = process;
+  const loaded = await loadSettings({ env, cwd: process.cwd(), flags: { ...options, ...everywhere } });
+  const { settings } = loaded;
+  session.color = settings.color;
+  const { json, quiet } = everywhere;
+  const out = createOutput({
+    json: json === "events" ? json : json === true,
+    quiet: quiet === true,
+    color: settings.color,
+  });
+  return { out, dir: settings.cache, settings, loaded, signal: session.signal };
 }

@@ -1,21 +1,21 @@
 import { reportFailure } from "./failure.js";
-import { listenForInterrupts } from "./interruption.js";
 import { runProgram } from "./program.js";
+import { startSession } from "./session.js";
 
 /** Runs the command line to its end, and sets the exit status. */
 export async function start(args: readonly string[]): Promise<void> {
-  const interruption = listenForInterrupts();
+  const session = startSession();
   // Who reads our output may stop when he has seen enough (`mote ls | head`); who reads the notes may, too, and misses no result.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   process.stderr.on("error", () => {});
   const fail = (error: unknown) => {
-    const { signal, afterwards } = interruption;
+    const { signal, afterwards, color } = session;
     const json = args.some((word) => /^--json(=|$)/.test(word));
-    return reportFailure(error, { json, ...(signal.aborted ? { interrupted: afterwards } : {}) });
+    return reportFailure(error, { json, color, ...(signal.aborted ? { interrupted: afterwards } : {}) });
   };
   process.on("uncaughtException", (error) => process.exit(fail(error)));
   try {
-    await runProgram(args, interruption);
+    await runProgram(args, session);
   } catch (error) {
     process.exitCode = fail(error);
   }

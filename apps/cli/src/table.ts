@@ -1,6 +1,7 @@
 import type { CommandSpec } from "./command.js";
 import { add } from "./table/add.js";
 import { cat } from "./table/cat.js";
+import { config } from "./table/config.js";
 import { copy } from "./table/copy.js";
 import { demo } from "./table/demo.js";
 import { du } from "./table/du.js";
@@ -35,5 +36,6 @@ export const table: readonly CommandSpec[] = [
   serve,
   login,
   logout,
+  config,
   demo,
 ];

@@ -1,27 +1,66 @@
+import { readFileSync } from "node:fs";
 import type { Logger } from "@mote/core";
-import { logIn as logInWith, openMote } from "@mote/preset";
+import { logIn as logInWith, type OpenMote, type OpenMoteOptions, openMote } from "@mote/preset";
 import type { Context } from "./context.js";
+import { ConfigError } from "./settings/config-error.js";
+import type { Settings } from "./settings/load-settings.js";
 
 export type { FileInput, TransferEvent, TransferReport } from "@mote/preset";
 export { formatRef, hasTransport, logOut, parseRef } from "@mote/preset";
 
+type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly">;
+
 /** The one place where the command's parts are put together. */
-export function openHouse(context: Context, options: { readonly cacheOptional?: boolean } = {}) {
-  const { dir, plainHttp, signal } = context;
+export async function openHouse(context: Context, options: HouseOptions = {}): Promise<OpenMote> {
+  const { dir, settings, signal } = context;
+  const { plainHttp, durability, maxSize } = settings;
   return openMote({
+    ...options,
     dir,
     plainHttp,
+    durability,
+    maxSize,
+    registries: registriesOptions(settings),
     signal,
-    cacheOptional: options.cacheOptional ?? false,
     logger: loggerOf(context),
   });
 }
 
-export function logIn(context: Context, host: string, login: { readonly username: string; readonly password: string }) {
-  const { plainHttp, signal } = context;
-  return logInWith(host, login, { plainHttp, signal, logger: loggerOf(context) });
+export async function logIn(
+  context: Context,
+  host: string,
+  login: { readonly username: string; readonly password: string },
+): Promise<Awaited<ReturnType<typeof logInWith>>> {
+  const { settings, signal } = context;
+  const { plainHttp } = settings;
+  const registries = registriesOptions(settings);
+  return logInWith(host, login, { plainHttp, registries, signal, logger: loggerOf(context) });
 }
 
 function loggerOf({ out }: Context): Logger {
   return { debug() {}, info() {}, warn: (message) => out.warn(message), error: (message) => out.warn(message) };
+}
+
+function registriesOptions(settings: Settings): OpenMoteOptions["registries"] {
+  const { insecure, mirrors, retries } = settings;
+  return {
+    insecure,
+    mirrors,
+    retries,
+    ca: readPem("ca", settings),
+    cert: readPem("cert", settings),
+    key: readPem("key", settings),
+    connectTimeoutMs: settings.connectTimeout,
+    idleTimeoutMs: settings.idleTimeout,
+  };
+}
+
+function readPem(name: "ca" | "cert" | "key", settings: Settings): string | undefined {
+  const path = settings[name];
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new ConfigError(`${name} is ${path}, which cannot be read`, { key: name, file: path }, { cause });
+  }
 }

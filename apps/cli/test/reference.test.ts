@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cliReference } from "../src/cli-reference.js";
-import { everywhere } from "../src/everywhere.js";
+import { configReference, configSchema } from "../src/config-reference.js";
+import { allEverywhere } from "../src/everywhere.js";
 import { parseCommandLine } from "../src/parse.js";
 import { table } from "../src/table.js";
 
@@ -8,6 +9,11 @@ import { table } from "../src/table.js";
 describe("what is written from the table of commands is up to date", () => {
   it("docs/reference/cli.md", async () => {
     await expect(cliReference(table)).toMatchFileSnapshot("../../../docs/reference/cli.md");
+  });
+
+  it("docs/reference/configuration.md and its schema", async () => {
+    await expect(configReference()).toMatchFileSnapshot("../../../docs/reference/configuration.md");
+    await expect(configSchema()).toMatchFileSnapshot("../../../docs/reference/configuration.schema.json");
   });
 });
 
@@ -33,7 +39,7 @@ describe("the table of commands", () => {
 
   it("takes an option to have a value in all commands that have it, or in none", () => {
     const kinds = new Map<string, string>();
-    for (const { name, options } of [{ name: "everywhere", options: everywhere }, ...table]) {
+    for (const { name, options } of [{ name: "everywhere", options: allEverywhere }, ...table]) {
       for (const [option, { value, short }] of Object.entries(options ?? {})) {
         const kind = `${value === undefined ? "flag" : "value"} ${short ?? ""}`;
         expect([name, option, kinds.get(option) ?? kind]).toEqual([name, option, kind]);

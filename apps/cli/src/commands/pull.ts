@@ -1,12 +1,9 @@
 import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { transferredNames, transferSummary } from "../transfer-summary.js";
-import { UsageError } from "../usage-error.js";
 import { openHouse } from "../wire.js";
 
 interface PullOptions {
-  readonly platform?: string;
-  readonly concurrency?: string;
   readonly withReferrers?: boolean;
   readonly force?: boolean;
   readonly link?: boolean;
@@ -18,8 +15,7 @@ export async function pull(
   destination: string | undefined,
   options: PullOptions,
 ): Promise<void> {
-  const { out, signal } = context;
-  const concurrency = options.concurrency === undefined ? undefined : parseConcurrency(options.concurrency);
+  const { out, signal, settings } = context;
   // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
   await using mote = await openHouse(context, { cacheOptional: destination !== undefined });
   const progress = showProgress(out);
@@ -30,8 +26,8 @@ export async function pull(
       referrers: options.withReferrers ?? false,
       overwrite: options.force ?? false,
       link: options.link ?? false,
-      ...(options.platform === undefined ? {} : { platform: options.platform }),
-      ...(concurrency === undefined ? {} : { concurrency }),
+      platform: settings.platform,
+      concurrency: settings.concurrency,
     });
     progress.end();
     out.result(
@@ -41,12 +37,4 @@ export async function pull(
   } finally {
     progress.end();
   }
-}
-
-export function parseConcurrency(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 64) {
-    throw new UsageError(`--concurrency ${text}: wants a whole number from 1 to 64`);
-  }
-  return value;
 }

@@ -5,12 +5,11 @@ import { showProgress } from "../progress/transfer-progress.js";
 import { transferredNames, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
 import { type FileInput, hasTransport, openHouse } from "../wire.js";
-import { parseConcurrency, pull } from "./pull.js";
+import { pull } from "./pull.js";
 
 interface PushOptions {
   readonly platform?: string;
   readonly withReferrers?: boolean;
-  readonly concurrency?: string;
   readonly artifactType?: string;
   readonly annotation?: readonly string[];
 }
@@ -37,7 +36,7 @@ async function pushFiles(
   destination: string,
   options: PushOptions,
 ): Promise<void> {
-  const { out, signal } = context;
+  const { out, signal, settings } = context;
   const { artifactType } = options;
   if (options.platform !== undefined || options.withReferrers) {
     throw new UsageError("--platform and --with-referrers are for images, not for files");
@@ -46,7 +45,6 @@ async function pushFiles(
     throw new UsageError(`--artifact-type ${artifactType}: wants a media type, such as application/vnd.acme.model`);
   }
   const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
-  const concurrency = options.concurrency === undefined ? undefined : parseConcurrency(options.concurrency);
   const files = paths.map(readFileArgument);
   await using mote = await openHouse(context, { cacheOptional: true });
   const progress = showProgress(out);
@@ -57,7 +55,7 @@ async function pushFiles(
       onEvent,
       artifactType,
       annotations,
-      ...(concurrency === undefined ? {} : { concurrency }),
+      concurrency: settings.concurrency,
     });
     progress.end();
     out.result(

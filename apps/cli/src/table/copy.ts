@@ -21,6 +21,7 @@ export const copy = command({
       does: "into a tar file, with signatures and attestations",
     },
   ],
+  reachesRegistries: true,
   afterInterrupt: afterInterruptedMove,
   run: async (context, { src, dest }, options) =>
     (await import("../commands/pull.js")).pull(context, src, dest, options),

@@ -19,5 +19,6 @@ export const login = command({
       does: "with what a password store prints",
     },
   ],
+  reachesRegistries: true,
   run: async (context, { host }, options) => (await import("../commands/login.js")).login(context, host, options),
 });

@@ -25,6 +25,7 @@ export const pull = command({
     },
     { line: "mote pull ghcr.io/acme/model:7b ./models/", does: "an artifact's files into a folder" },
   ],
+  reachesRegistries: true,
   afterInterrupt: afterInterruptedMove,
   run: async (context, { src, dest }, options) =>
     (await import("../commands/pull.js")).pull(context, src, dest, options),

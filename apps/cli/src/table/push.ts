@@ -27,6 +27,7 @@ export const push = command({
       does: "files and a folder, as one artifact",
     },
   ],
+  reachesRegistries: true,
   afterInterrupt: afterInterruptedMove,
   run: async (context, { src, dest }, options) =>
     (await import("../commands/push.js")).push(context, src, dest, options),

@@ -9,6 +9,7 @@ export const verify = command({
     { line: "mote verify", does: "says what is damaged, and sets it aside" },
     { line: "mote verify --repair", does: "fetches it anew as well" },
   ],
+  reachesRegistries: true,
   afterInterrupt: "what was found damaged so far is set aside",
   run: async (context, _values, options) => (await import("../commands/verify.js")).verify(context, options),
 });

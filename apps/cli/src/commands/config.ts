@@ -1,0 +1,52 @@
+import type { Context } from "../context.js";
+import { suggestion } from "../nearest.js";
+import { isKey, type Key, keyNames, keySpec } from "../settings/keys.js";
+import { fit } from "../terminal-text.js";
+import { UsageError } from "../usage-error.js";
+
+/** Each setting with its value and its origin; of one key, the value alone. */
+export async function config(context: Context, only: string | undefined): Promise<void> {
+  const { out, loaded } = context;
+  if (only !== undefined && !isKey(only)) {
+    throw new UsageError(`there is no setting "${only}"${suggestion(only, keyNames)} (see mote config)`);
+  }
+  const rows = keyNames.filter((key) => only === undefined || key === only).map((key) => rowOf(context, key));
+  const { files } = loaded;
+  if (only !== undefined) {
+    out.result(
+      { settings: rows, files },
+      rows.map(({ value }) => (value === null ? "" : inText(value))),
+    );
+    return;
+  }
+  const { dim } = out.style;
+  const shown = rows.map(({ key, value, layer, where }) => ({
+    key,
+    text: value === null ? keySpec(key).byDefault : inText(value),
+    from: where ?? layer,
+    isSet: layer !== "default",
+  }));
+  const wide = Math.min(40, Math.max(...shown.map(({ text }) => text.length)));
+  const lines = shown.map(({ key, text, from, isSet }) => {
+    const rest = `${text.padEnd(wide)}  ${from}`;
+    return `${key.padEnd(15)} ${isSet ? rest : dim(rest)}`;
+  });
+  const looked = files.map(({ path, exists, layer }) => `${layer} file    ${path}${exists ? "" : dim(" (none)")}`);
+  const all = [...lines, "", ...looked];
+  out.result(
+    { settings: rows, files },
+    out.columns === undefined ? all : all.map((line) => fit(line, out.columns ?? 80)),
+  );
+}
+
+function rowOf({ loaded }: Context, key: Key) {
+  return { key, value: loaded.settings[key] ?? null, ...loaded.origins[key] };
+}
+
+function inText(value: unknown): string {
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value !== "object" || value === null) return String(value);
+  return Object.entries(value)
+    .map(([prefix, places]) => `${prefix}=${Array.isArray(places) ? places.join(",") : places}`)
+    .join(" ");
+}

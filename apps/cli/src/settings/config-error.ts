@@ -1,0 +1,11 @@
+/** A configuration file or variable is wrong. Its code, MOTE_CONFIG, is that of the packages' errors. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly code = "MOTE_CONFIG";
+  readonly details: object;
+
+  constructor(message: string, details: object, options?: ErrorOptions) {
+    super(message, options);
+    this.details = details;
+  }
+}

@@ -1,0 +1,135 @@
+import { parseBytes, parseDurationMs } from "../quantity.js";
+
+/** What a setting's value may be. Both readers throw an Error that says what is wanted. */
+export interface Kind<T> {
+  /** For people: `a size, such as 10GB`. */
+  readonly wanted: string;
+  /** From a flag or an environment variable. */
+  fromText(text: string): T;
+  /** From a configuration file. */
+  fromJson(value: unknown): T;
+  /** What a file may hold, as JSON Schema. */
+  readonly schema: object;
+}
+
+export type Hosts = boolean | readonly string[];
+export type Mirrors = Readonly<Record<string, readonly string[]>>;
+
+function kind<T>(spec: Omit<Kind<T>, "fromJson"> & Partial<Pick<Kind<T>, "fromJson">>): Kind<T> {
+  const fromJson = (value: unknown) => {
+    if (typeof value !== "string" || value === "") throw new TypeError("not a text");
+    return spec.fromText(value);
+  };
+  return { fromJson, ...spec };
+}
+
+/** A path of a file; `~/` is the user's own folder. What a relative one begins at is said by whoever reads it. */
+export const path = kind<string>({
+  wanted: "a path",
+  fromText(text) {
+    if (text === "") throw new RangeError("empty");
+    return text;
+  },
+  schema: { type: "string", minLength: 1 },
+});
+
+export const size = kind<number>({
+  wanted: "a size, such as 10GB or 512MiB",
+  fromText: parseBytes,
+  fromJson: (value) => (typeof value === "number" ? atLeastZero(value) : parseBytes(text(value))),
+  schema: { type: ["string", "integer"], minimum: 0 },
+});
+
+export const time = kind<number>({
+  wanted: "a time, such as 30s or 5m",
+  fromText: parseDurationMs,
+  schema: { type: "string" },
+});
+
+export const platform = kind<string>({
+  wanted: "a platform, such as linux/arm64",
+  fromText: (given) => matching(given, /^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9_.]+)?$/),
+  schema: { type: "string", pattern: "^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9_.]+)?$" },
+});
+
+export function wholeNumber(minimum: number, maximum: number): Kind<number> {
+  const within = (value: unknown) => {
+    const isGood = typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum;
+    if (!isGood) throw new RangeError("out of range");
+    return value;
+  };
+  return {
+    wanted: `a whole number from ${minimum} to ${maximum}`,
+    fromText: (given) => within(/^\d{1,9}$/.test(given) ? Number(given) : undefined),
+    fromJson: within,
+    schema: { type: "integer", minimum, maximum },
+  };
+}
+
+export function choice<const C extends string>(choices: readonly C[]): Kind<C> {
+  return kind({
+    wanted: `one of ${choices.join(", ")}`,
+    fromText(given) {
+      const chosen = choices.find((one) => one === given);
+      if (chosen === undefined) throw new RangeError("none of them");
+      return chosen;
+    },
+    schema: { enum: choices },
+  });
+}
+
+const host = /^[A-Za-z0-9.[\]_-]+(:\d+)?$/;
+
+/** Registries: all of them, none, or those of a list. */
+export const hosts: Kind<Hosts> = {
+  wanted: "true, false, or hosts, such as registry.acme.dev:5000",
+  fromText(given) {
+    if (given === "true" || given === "1") return true;
+    if (given === "false" || given === "0") return false;
+    return given.split(",").map((one) => matching(one.trim(), host));
+  },
+  fromJson(value) {
+    if (typeof value === "boolean") return value;
+    if (!Array.isArray(value)) throw new TypeError("no list");
+    return value.map((one) => matching(one, host));
+  },
+  schema: { anyOf: [{ type: "boolean" }, { type: "array", items: { type: "string" } }] },
+};
+
+/** `docker.io=mirror.acme.dev quay.io=mirror.acme.dev/quay`; a prefix that comes again gets one more mirror. */
+export const mirrors: Kind<Mirrors> = {
+  wanted: "mirrors by prefix, such as docker.io=mirror.acme.dev",
+  fromText(given) {
+    const found: Record<string, readonly string[]> = {};
+    for (const pair of given.split(/\s+/).filter(Boolean)) {
+      const [, prefix = "", mirror = ""] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+      if (mirror === "") throw new RangeError("no pair");
+      found[prefix] = [...(found[prefix] ?? []), mirror];
+    }
+    return found;
+  },
+  fromJson(value) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("no object");
+    return Object.fromEntries(
+      Object.entries(value).map(([prefix, places]) => [prefix, (Array.isArray(places) ? places : [places]).map(text)]),
+    );
+  },
+  schema: {
+    type: "object",
+    additionalProperties: { anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }] },
+  },
+};
+
+function matching(value: unknown, pattern: RegExp): string {
+  if (typeof value !== "string" || !pattern.test(value)) throw new RangeError("of another form");
+  return value;
+}
+
+function text(value: unknown): string {
+  return matching(value, /./);
+}
+
+function atLeastZero(value: number): number {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError("no number of bytes");
+  return value;
+}

@@ -1,0 +1,128 @@
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { UsageError } from "../usage-error.js";
+import { ConfigError } from "./config-error.js";
+import { type Key, keyNames, keySpec, type SettingValues } from "./keys.js";
+import { path } from "./kinds.js";
+
+type Layer = "flag" | "environment" | "project" | "user" | "default";
+
+export interface Origin {
+  readonly layer: Layer;
+  /** The option, the variable, or `FILE:LINE`. */
+  readonly where?: string;
+}
+
+export interface ConfigFile {
+  readonly layer: "project" | "user";
+  readonly path: string;
+  readonly exists: boolean;
+}
+
+export interface Settings extends SettingValues {
+  readonly cache: string;
+}
+
+export interface LoadedSettings {
+  readonly settings: Settings;
+  readonly origins: Readonly<Record<Key, Origin>>;
+  /** Those that are looked at, there or not. */
+  readonly files: readonly ConfigFile[];
+}
+
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  /** Options as given, by their long names. */
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
+type Found = Partial<Record<Key, { readonly value: unknown; readonly origin: Origin }>>;
+
+/**
+ * Settings of the flags, over those of the environment, over the project's file, over the user's file.
+ * @throws UsageError of a flag, ConfigError of a variable or a file
+ */
+export async function loadSettings({ env, cwd, flags }: Surroundings): Promise<LoadedSettings> {
+  const files = configFiles(env, cwd);
+  const found: Found = {};
+  for (const file of files.filter(({ exists }) => exists).reverse()) {
+    // Most people have none, and do not wait for what reads one.
+    const { readConfigFile } = await import("./read-config-file.js");
+    Object.assign(found, readConfigFile(file, env));
+  }
+  Object.assign(found, fromEnvironment(env, cwd), fromFlags(flags, cwd));
+  found.cache ??= { value: defaultCacheDir(env), origin: { layer: "default" } };
+  const settings = Object.fromEntries(keyNames.map((name) => [name, found[name]?.value]));
+  const origins = Object.fromEntries(keyNames.map((name) => [name, found[name]?.origin ?? { layer: "default" }]));
+  // Each value was made by its key's kind.
+  return { settings: settings as unknown as Settings, origins: origins as Record<Key, Origin>, files };
+}
+
+/** The nearest `.mote.json` from the working folder upward, and the user's own file. */
+function configFiles(env: NodeJS.ProcessEnv, cwd: string): ConfigFile[] {
+  const project = nearestProjectFile(cwd);
+  const named = env.MOTE_CONFIG;
+  if (named && !existsSync(resolve(cwd, named))) {
+    throw new ConfigError(`MOTE_CONFIG names ${named}, which is not there`, { variable: "MOTE_CONFIG" });
+  }
+  const base = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config");
+  const user = named ? resolve(cwd, named) : join(base, "mote", "config.json");
+  return [
+    ...(project === undefined ? [] : [{ layer: "project", path: project, exists: true } as const]),
+    { layer: "user", path: user, exists: existsSync(user) },
+  ];
+}
+
+function nearestProjectFile(cwd: string): string | undefined {
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const file = join(folder, ".mote.json");
+    if (existsSync(file)) return file;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Found {
+  const found: Found = {};
+  for (const name of keyNames) {
+    const { variable, kind } = keySpec(name);
+    const text = env[variable];
+    if (text === undefined || text === "") continue;
+    try {
+      found[name] = {
+        value: located(name, kind.fromText(text), cwd),
+        origin: { layer: "environment", where: variable },
+      };
+    } catch {
+      throw new ConfigError(`${variable}="${text}" wants ${kind.wanted}`, { variable, key: name });
+    }
+  }
+  return found;
+}
+
+function fromFlags(flags: Surroundings["flags"], cwd: string): Found {
+  const found: Found = {};
+  for (const name of keyNames) {
+    const { flag, kind } = keySpec(name);
+    const given = flag === undefined ? undefined : flags[flag];
+    if (flag === undefined || given === undefined || given === false) continue;
+    const text = Array.isArray(given) ? given.join(" ") : String(given);
+    try {
+      found[name] = { value: located(name, kind.fromText(text), cwd), origin: { layer: "flag", where: `--${flag}` } };
+    } catch {
+      throw new UsageError(`--${flag} ${text}: wants ${kind.wanted}`);
+    }
+  }
+  return found;
+}
+
+/** A path from where it was written: the working folder, or the folder of its configuration file. */
+export function located(name: Key, value: unknown, folder: string, home = homedir()): unknown {
+  if (keySpec(name).kind !== path || typeof value !== "string") return value;
+  return value === "~" || value.startsWith("~/") ? join(home, value.slice(1)) : resolve(folder, value);
+}
+
+function defaultCacheDir(env: NodeJS.ProcessEnv): string {
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mote");
+}
