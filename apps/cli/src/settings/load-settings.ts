@@ -3,22 +3,8 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../usage-error.js";
 import { ConfigError } from "./config-error.js";
+import { type ConfigFile, type Found, located, type Origin } from "./found.js";
 import { type Key, keyNames, keySpec, type SettingValues } from "./keys.js";
-import { path } from "./kinds.js";
-
-type Layer = "flag" | "environment" | "project" | "user" | "default";
-
-export interface Origin {
-  readonly layer: Layer;
-  /** The option, the variable, or `FILE:LINE`. */
-  readonly where?: string;
-}
-
-export interface ConfigFile {
-  readonly layer: "project" | "user";
-  readonly path: string;
-  readonly exists: boolean;
-}
 
 export interface Settings extends SettingValues {
   readonly cache: string;
@@ -37,8 +23,6 @@ export interface Surroundings {
   /** Options as given, by their long names. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
-
-type Found = Partial<Record<Key, { readonly value: unknown; readonly origin: Origin }>>;
 
 /**
  * Settings of the flags, over those of the environment, over the project's file, over the user's file.
@@ -115,12 +99,6 @@ function fromFlags(flags: Surroundings["flags"], cwd: string): Found {
     }
   }
   return found;
-}
-
-/** A path from where it was written: the working folder, or the folder of its configuration file. */
-export function located(name: Key, value: unknown, folder: string, home = homedir()): unknown {
-  if (keySpec(name).kind !== path || typeof value !== "string") return value;
-  return value === "~" || value.startsWith("~/") ? join(home, value.slice(1)) : resolve(folder, value);
 }
 
 function defaultCacheDir(env: NodeJS.ProcessEnv): string {

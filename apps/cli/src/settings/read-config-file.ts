@@ -3,10 +3,8 @@ import { dirname } from "node:path";
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { suggestion } from "../nearest.js";
 import { ConfigError } from "./config-error.js";
+import { type ConfigFile, type Found, located } from "./found.js";
 import { isKey, type Key, keyNames, keySpec } from "./keys.js";
-import { type ConfigFile, located, type Origin } from "./load-settings.js";
-
-type Found = Partial<Record<Key, { readonly value: unknown; readonly origin: Origin }>>;
 
 /** What a configuration file sets: JSON with comments. @throws ConfigError that names the file, the line and the key */
 export function readConfigFile({ path, layer }: ConfigFile, env: NodeJS.ProcessEnv): Found {
