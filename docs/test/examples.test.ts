@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { blocksOf } from "./code-blocks.js";
 import { runTypeScript } from "./run-typescript.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -10,25 +11,32 @@ const published = readdirSync(join(root, "packages"))
   .map((name) => join("packages", name))
   .filter((folder) => JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).private !== true);
 
-/** The ```ts blocks of a README. */
-function examplesOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
-}
+const howTos = readdirSync(join(root, "docs/how-to")).map((name) => `docs/how-to/${name}`);
+const exampleTests = readdirSync(join(root, "examples/test")).map((name) =>
+  readFileSync(join(root, "examples/test", name), "utf8"),
+);
 
 describe("the examples of the READMEs run as they stand", () => {
   for (const folder of published) {
     it(folder, async () => {
-      const examples = examplesOf(await readFile(join(root, folder, "README.md"), "utf8"));
+      const examples = blocksOf(await readFile(join(root, folder, "README.md"), "utf8"), "ts");
       expect(examples.length).toBeGreaterThan(0);
       for (const [index, source] of examples.entries())
         await runTypeScript(join(root, folder), source, `example-${index}`);
     });
   }
 
-  it("the first page", async () => {
-    const examples = examplesOf(await readFile(join(root, "README.md"), "utf8"));
-    expect(examples.length).toBeGreaterThan(0);
+  it.each(["README.md", ...howTos])("%s", async (page) => {
+    const markdown = await readFile(join(root, page), "utf8");
+    const examples = blocksOf(markdown, "ts");
+    if (page === "README.md") expect(examples.length).toBeGreaterThan(0);
     for (const [index, source] of examples.entries())
-      await runTypeScript(join(root, "examples"), source, `readme-${index}`);
+      await runTypeScript(join(root, "examples"), source, `${page.replace(/\W/g, "-")}-${index}`);
+  });
+
+  it.each(howTos)("%s: its JavaScript is part of a test of the examples", async (page) => {
+    const markdown = await readFile(join(root, page), "utf8");
+    for (const block of blocksOf(markdown.replace(/^ {3}/gm, ""), "js"))
+      expect(exampleTests.some((text) => text.includes(block.trim()))).toBe(true);
   });
 });

@@ -1,0 +1,50 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { expect, it } from "vitest";
+import { blocksOf } from "./code-blocks.js";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const pages = [
+  "README.md",
+  ...readdirSync(join(root, "docs/how-to")).map((name) => `docs/how-to/${name}`),
+  ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`),
+].filter((page) => ts.sys.fileExists(join(root, page)));
+
+it("the TypeScript of the documents has the types that it claims", { timeout: 120_000 }, () => {
+  expect(complaintsOf(examples())).toEqual([]);
+});
+
+/** Path → text, as if each block were a file of the folder of examples, where every package resolves. */
+function examples(): Map<string, string> {
+  return new Map(
+    pages.flatMap((page) =>
+      blocksOf(readFileSync(join(root, page), "utf8"), "ts").map((block, at): [string, string] => [
+        join(root, "examples", `${page.replace(/\W/g, "-")}-${at}.ts`),
+        `${block}\nexport {};\n`,
+      ]),
+    ),
+  );
+}
+
+function complaintsOf(files: ReadonlyMap<string, string>): string[] {
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, root);
+  const host = ts.createCompilerHost(options);
+  const { readFile, fileExists, getSourceFile } = host;
+  host.readFile = (path) => files.get(path) ?? readFile(path);
+  host.fileExists = (path) => files.has(path) || fileExists(path);
+  host.getSourceFile = (path, ...rest) => {
+    const text = files.get(path);
+    if (text === undefined) return getSourceFile(path, ...rest);
+    return ts.createSourceFile(path, text, ...rest);
+  };
+  const program = ts.createProgram([...files.keys()], options, host);
+  return [...files.keys()].flatMap((path) => {
+    const file = program.getSourceFile(path);
+    return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)].map(
+      ({ messageText }) => `${path.slice(root.length)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
+    );
+  });
+}
