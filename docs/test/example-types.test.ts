@@ -35,10 +35,9 @@ function complaintsOf(files: ReadonlyMap<string, string>): string[] {
   const { readFile, fileExists, getSourceFile } = host;
   host.readFile = (path) => files.get(path) ?? readFile(path);
   host.fileExists = (path) => files.has(path) || fileExists(path);
-  host.getSourceFile = (path, ...rest) => {
+  host.getSourceFile = (path, target) => {
     const text = files.get(path);
-    if (text === undefined) return getSourceFile(path, ...rest);
-    return ts.createSourceFile(path, text, ...rest);
+    return text === undefined ? getSourceFile(path, target) : ts.createSourceFile(path, text, target);
   };
   const program = ts.createProgram([...files.keys()], options, host);
   return [...files.keys()].flatMap((path) => {
