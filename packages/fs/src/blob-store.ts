@@ -130,13 +130,15 @@ export class BlobStore {
     }
   }
 
-  /** Absent is fine. */
-  async remove(digest: Digest): Promise<void> {
+  /** @returns whether it was there */
+  async remove(digest: Digest): Promise<boolean> {
     const path = this.folder.blobPath(digest);
     try {
       await this.calls.unlink(path);
+      return true;
     } catch (error) {
-      if (!isAbsent(error)) throw fileFault(error, "write", path);
+      if (isAbsent(error)) return false;
+      throw fileFault(error, "write", path);
     }
   }
 

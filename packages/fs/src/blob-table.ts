@@ -14,7 +14,8 @@ export class BlobTable {
   >();
   #sizes = new Float64Array(1024);
   #used = new Float64Array(1024);
-  #shared = new Uint8Array(1024);
+  #links = new Uint32Array(1024);
+  #inodes = new Float64Array(1024);
   #length = 0;
 
   get length(): number {
@@ -49,9 +50,13 @@ export class BlobTable {
     return this.#used[index] ?? 0;
   }
 
-  /** Whether the file has other names, so that removing this one frees nothing. */
-  isSharedAt(index: number): boolean {
-    return this.#shared[index] === 1;
+  /** How many names the file has: removing this one frees nothing as long as there are others. */
+  linksAt(index: number): number {
+    return this.#links[index] ?? 0;
+  }
+
+  inodeAt(index: number): number {
+    return this.#inodes[index] ?? 0;
   }
 
   #push(digest: Digest, stats: Stats): void {
@@ -59,7 +64,8 @@ export class BlobTable {
     if (index === this.#sizes.length) this.#grow();
     this.#sizes[index] = stats.size;
     this.#used[index] = stats.atimeMs;
-    this.#shared[index] = stats.nlink > 1 ? 1 : 0;
+    this.#links[index] = stats.nlink;
+    this.#inodes[index] = stats.ino;
     const colon = digest.indexOf(":");
     const algorithm = digest.slice(0, colon) as DigestAlgorithm;
     const width = (digest.length - colon - 1) / 2;
@@ -75,14 +81,15 @@ export class BlobTable {
   }
 
   #grow(): void {
-    const double = <T extends Float64Array | Uint8Array>(from: T, to: T): T => {
+    const double = <T extends Float64Array | Uint32Array>(from: T, to: T): T => {
       to.set(from);
       return to;
     };
     const length = 2 * this.#sizes.length;
     this.#sizes = double(this.#sizes, new Float64Array(length));
     this.#used = double(this.#used, new Float64Array(length));
-    this.#shared = double(this.#shared, new Uint8Array(length));
+    this.#links = double(this.#links, new Uint32Array(length));
+    this.#inodes = double(this.#inodes, new Float64Array(length));
   }
 }
 

@@ -94,8 +94,15 @@ export class BlobWriter implements MoteWriter {
     await this.#closing.catch(() => {});
   }
 
+  /** Size and digest are right, and the blob is about to have its name. */
+  protected naming(): Promise<void> | undefined {
+    return undefined;
+  }
+
   /** The blob has its name. */
-  protected committed(): void {}
+  protected committed(): Promise<void> | undefined {
+    return undefined;
+  }
 
   /** Nothing is done any more, whatever became of it. */
   protected ended(): void {}
@@ -135,6 +142,8 @@ export class BlobWriter implements MoteWriter {
     if (this.#part === undefined) {
       const bytes = this.#buffer.subarray(0, this.#buffered);
       assertDigest(digest, digestBytes(bytes, digestAlgorithm(digest)));
+      const noted = this.naming();
+      if (noted !== undefined) await noted;
       const turn = this.#store.slices.pause();
       if (turn !== undefined) await turn;
       const isPlaced = canPlaceAtOnce(this.#store) && placeAtOnce(this.#store, digest, bytes);
@@ -142,11 +151,13 @@ export class BlobWriter implements MoteWriter {
     } else {
       await this.#flush();
       if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
+      await this.naming();
       await this.#part.commit(digest, total);
       if (this.#chunks !== undefined && total > chunkBytes)
         this.#store.noteChunks(digest, await this.#chunks.digests());
     }
-    this.committed();
+    const noted = this.committed();
+    if (noted !== undefined) await noted;
     return { digest, mediaType, size: total };
   }
 

@@ -14,7 +14,8 @@ export class DigestFiles {
     this.#folder = folder;
   }
 
-  add(digest: Digest, text = ""): void {
+  /** @returns whether it was not there before */
+  add(digest: Digest, text = ""): boolean {
     const path = this.#pathOf(digest);
     try {
       const fd = this.#cache.createFile(path);
@@ -26,8 +27,9 @@ export class DigestFiles {
       } finally {
         fs.closeSync(fd);
       }
+      return true;
     } catch (error) {
-      if (faultCode(error) === "EEXIST") return;
+      if (faultCode(error) === "EEXIST") return false;
       throw fileFault(error, "write", path);
     }
   }

@@ -131,6 +131,7 @@ export class FileCache implements MoteCache {
   readonly #pending = new Map<Digest, Mote[]>();
   readonly #writers = new Set<ResumableBlobWriter>();
   readonly #owner = {
+    naming: (mote: Mote) => this.#noteManifest(mote),
     committed: (mote: Mote) => this.#noteManifest(mote),
     ended: (writer: ResumableBlobWriter) => this.#writers.delete(writer),
   };
@@ -159,6 +160,7 @@ export class FileCache implements MoteCache {
         else this.#inspect();
       },
       toWrite: () => this.#openWhole(),
+      noteManifest: (manifest: Pick<Mote, "digest" | "mediaType">) => this.#noteManifest(manifest),
     };
     this.algorithm = algorithm;
     this.#folder = folder;
@@ -180,7 +182,7 @@ export class FileCache implements MoteCache {
     this.#tagStore = new TagFiles(folder, this.#parts, ready);
     this.tags = this.#tagStore;
     this.#pins = new DigestFiles(folder, folder.pins);
-    this.pinned = new FilePins(this.#pins, ready);
+    this.pinned = new FilePins(this.#pins, ready, () => this.#store.syncs.namesUnlessVisible(folder.pins));
     this.#manifests = new DigestFiles(folder, folder.manifests);
     this.#leases = new LeaseFiles(folder, this.#parts, logger);
     this.#leads = new LeadFiles(folder, this.#parts);
@@ -368,8 +370,9 @@ export class FileCache implements MoteCache {
     const slice = this.#begin(mote.digest, options);
     if (slice !== undefined) await slice;
     await this.#open();
+    await this.#noteManifest(mote);
     await commitFile(this.#store, source, mote, { mode, signal: options?.signal });
-    this.#noteManifest(mote);
+    await this.#noteManifest(mote);
     this.#forgetPending(mote);
   }
 
@@ -383,7 +386,8 @@ export class FileCache implements MoteCache {
 
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
     this.#assertOpen();
-    await this.#openWhole();
+    if (options.dryRun) this.#inspect();
+    else await this.#openWhole();
     return await pruneBlobs(this.#pruneParts(), maxSize, options);
   }
 
@@ -546,11 +550,15 @@ export class FileCache implements MoteCache {
     else this.#pending.delete(mote.digest);
   }
 
-  /** A manifest that nobody tags is a root for `prune` all the same. */
-  #noteManifest({ digest, mediaType }: Mote): void {
-    if (!isManifestType(mediaType)) return;
+  /**
+   * A manifest that nobody tags is a root for `prune` all the same. Noted before it has its name, so that no crash makes it a blob like
+   * others, and after, lest a prune took the note for one of a blob that is gone.
+   */
+  #noteManifest({ digest, mediaType }: Pick<Mote, "digest" | "mediaType">): Promise<void> | undefined {
+    if (!isManifestType(mediaType)) return undefined;
     if (!this.#folder.refuseLinks()) this.#folder.makeFolders();
-    this.#manifests.add(digest, mediaType);
+    const isNew = this.#manifests.add(digest, mediaType);
+    return isNew ? this.#store.syncs.namesUnlessVisible(this.#folder.manifests) : undefined;
   }
 
   async #openForReading(

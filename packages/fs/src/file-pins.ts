@@ -7,16 +7,19 @@ export class FilePins implements Pins {
   readonly #files: DigestFiles;
   readonly #ready: ReadyFolder;
 
-  constructor(files: DigestFiles, ready: ReadyFolder) {
+  readonly #sync: () => Promise<void>;
+
+  constructor(files: DigestFiles, ready: ReadyFolder, sync: () => Promise<void>) {
     this.#files = files;
     this.#ready = ready;
+    this.#sync = sync;
   }
 
   async pin(digest: Digest, options?: Cancellable): Promise<void> {
     parseDigest(digest);
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
-    this.#files.add(digest);
+    if (this.#files.add(digest)) await this.#sync();
   }
 
   async unpin(digest: Digest, options?: Cancellable): Promise<void> {

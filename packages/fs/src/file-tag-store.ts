@@ -1,3 +1,4 @@
+import { isManifestType } from "@mote/core";
 import { CacheFolder, type SharedWith } from "./cache-folder.js";
 import { DigestFiles } from "./digest-files.js";
 import { openFolder } from "./open-folder.js";
@@ -12,6 +13,9 @@ export class FileTagStore extends TagFiles {
     const manifests = new DigestFiles(folder, folder.manifests);
     let opening: Promise<void> | undefined;
     super(folder, parts, {
+      noteManifest: async ({ digest, mediaType }) => {
+        if (isManifestType(mediaType)) manifests.add(digest, mediaType);
+      },
       toRead: () => folder.refuseLinks(),
       toWrite: () => {
         opening ??= openFolder(folder, parts, { tags: this, manifests }).catch((error: unknown) => {

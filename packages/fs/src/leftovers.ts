@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import type { Logger } from "@mote/core";
-import type { CacheFolder } from "./cache-folder.js";
+import { CacheFolder } from "./cache-folder.js";
+import { fileFault, isAbsent } from "./file-fault.js";
 import type { LeadFiles } from "./lead-files.js";
 import type { LeaseFiles } from "./lease-files.js";
 import type { PartFiles } from "./part-files.js";
@@ -41,11 +42,19 @@ export class Leftovers {
 
   /** Removes what is of no use to anybody, or past its bounds. */
   sweep(): void {
-    this.prune(Number.POSITIVE_INFINITY);
+    this.#sweep({ partBytes: Number.POSITIVE_INFINITY, damagedBytes: Number.POSITIVE_INFINITY });
   }
 
-  /** As `sweep`; and unfinished writes and damaged blobs go until they are at most `roomBytes`, oldest first. */
-  prune(roomBytes: number): void {
+  /**
+   * As `sweep`; and unfinished writes and damaged blobs go until they are at most so many bytes, oldest first. What is noted of blobs
+   * that are not there goes, too.
+   */
+  prune(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
+    this.#sweep(room);
+    for (const folder of [this.#folder.chunks, this.#folder.manifests]) this.#sweepNotes(folder);
+  }
+
+  #sweep(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
     this.#leases.sweep();
     this.#leads.sweep();
     const unfinished: Leftover[] = [];
@@ -59,9 +68,18 @@ export class Leftovers {
     const damaged = namesIn(this.#folder.quarantine).flatMap(
       (name) => leftover(`${this.#folder.quarantine}/${name}`) ?? [],
     );
-    const partBytes = Math.min(roomBytes, this.#keep.maxBytes ?? keepPartsBytes);
+    const partBytes = Math.min(room.partBytes, this.#keep.maxBytes ?? keepPartsBytes);
     this.#bound(unfinished, this.#keep.maxAgeMs ?? keepPartsMs, partBytes);
-    this.#bound(damaged, keepDamagedMs, roomBytes);
+    this.#bound(damaged, keepDamagedMs, room.damagedBytes);
+  }
+
+  /** Who commits a manifest notes it before and after, so that nothing is lost to this. */
+  #sweepNotes(folder: string): void {
+    for (const name of namesIn(folder)) {
+      const digest = CacheFolder.digestOf(name);
+      const isOrphan = digest === undefined || leftover(this.#folder.blobPath(digest)) === undefined;
+      if (isOrphan) this.#remove({ path: `${folder}/${name}` });
+    }
   }
 
   #bound(leftovers: readonly Leftover[], maxAgeMs: number, maxBytes: number): void {
@@ -74,7 +92,7 @@ export class Leftovers {
     }
   }
 
-  #remove({ path }: Leftover): void {
+  #remove({ path }: Pick<Leftover, "path">): void {
     try {
       fs.rmSync(path, { force: true, recursive: true });
     } catch (error) {
@@ -95,5 +113,10 @@ function leftover(path: string): Leftover | undefined {
 }
 
 function namesIn(folder: string): string[] {
-  return fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw fileFault(error, "read", folder);
+  }
 }

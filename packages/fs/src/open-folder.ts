@@ -41,7 +41,7 @@ function isMissing(path: string): boolean {
   }
 }
 
-/** The named entries of an `index.json` become tags; manifests without a name are remembered as roots. */
+/** The named entries of an `index.json` become tags; all manifests are remembered as roots. */
 async function adopt(
   folder: CacheFolder,
   { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },

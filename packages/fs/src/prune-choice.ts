@@ -3,8 +3,8 @@ import type { BlobTable } from "./blob-table.js";
 import type { Root } from "./root-closure.js";
 import { inTimeOrder } from "./time-order.js";
 
-/** Why a digest must stay, if it must. */
-export type Holds = ReadonlyMap<Digest, "pinned" | "leased">;
+/** Why a digest must stay, if it must; `named`: below a manifest that came while the prune was at work. */
+export type Holds = ReadonlyMap<Digest, "pinned" | "leased" | "named">;
 
 export interface PruneRun extends PruneOptions {
   /** Only these manifests, with what is below them alone, and these blobs that no manifest refers to. Default: everything may go. */
@@ -19,20 +19,25 @@ export interface PruneChoice {
   readonly held: ReadonlySet<Digest>;
 }
 
+const gone = 1;
+const stays = 2;
+
 /** What a prune works on: every blob, and the roots that refer to some of them. */
 export class PruneCandidates {
   readonly table: BlobTable;
   readonly #roots: Set<Root>;
+  readonly #rootDigests: ReadonlySet<Digest>;
   readonly #indexOf: ReadonlyMap<Digest, number>;
   /** How many roots refer to a digest. */
   readonly #references = new Map<Digest, number>();
-  /** 1 where a blob is gone, or could not be removed. */
+  /** `gone` or `stays`; 0 where neither is known. */
   readonly #out: Uint8Array;
   #total = 0;
 
   constructor(table: BlobTable, roots: readonly Root[], indexOf: ReadonlyMap<Digest, number>) {
     this.table = table;
     this.#roots = new Set(roots);
+    this.#rootDigests = new Set(roots.map(({ digest }) => digest));
     this.#indexOf = indexOf;
     this.#out = new Uint8Array(table.length);
     for (const { closure } of roots) for (const digest of closure) this.#refer(digest, 1);
@@ -50,16 +55,26 @@ export class PruneCandidates {
 
   /** Gone, or not to be tried again. */
   isOut(index: number): boolean {
-    return this.#out[index] === 1;
+    return this.#out[index] !== 0;
+  }
+
+  isGone(digest: Digest): boolean {
+    const index = this.#indexOf.get(digest);
+    return index === undefined || this.#out[index] === gone;
   }
 
   blobGone(index: number): void {
-    this.#out[index] = 1;
+    this.#out[index] = gone;
     this.#total -= this.table.sizeAt(index);
   }
 
   blobStays(index: number): void {
-    this.#out[index] = 1;
+    this.#out[index] = stays;
+  }
+
+  /** Its name or manifest could not be removed: what is below it stays, too. */
+  rootStays(root: Root): void {
+    this.#roots.delete(root);
   }
 
   rootGone(root: Root): void {
@@ -76,13 +91,14 @@ export class PruneCandidates {
   ): Promise<PruneChoice> {
     const now = Date.now();
     const tooOld = now - (options.maxAgeMs ?? Number.POSITIVE_INFINITY);
-    const tooYoung = now - (options.minAgeMs ?? Number.NEGATIVE_INFINITY);
+    // 0 is no bound, whatever the clock did.
+    const tooYoung = now - (options.minAgeMs || Number.NEGATIVE_INFINITY);
     const chosen = { roots: [] as Root[], blobs: new Uint8Array(this.table.length), held: new Set<Digest>() };
     const references = new Map<Digest, number>();
     let remaining = this.#total;
 
     const take = (digest: Digest, index: number): void => {
-      if (this.#out[index] === 1 || chosen.blobs[index] === 1) return;
+      if (this.isOut(index) || chosen.blobs[index] === 1) return;
       if (holds.has(digest)) {
         chosen.held.add(digest);
       } else if (this.table.usedMsAt(index) <= tooYoung) {
@@ -91,8 +107,9 @@ export class PruneCandidates {
       }
     };
     const takeRoot = (root: Root): void => {
-      if (holds.has(root.digest)) {
-        chosen.held.add(root.digest);
+      const held = this.#heldOf(root, holds);
+      if (held !== undefined) {
+        chosen.held.add(held);
         return;
       }
       chosen.roots.push(root);
@@ -127,6 +144,14 @@ export class PruneCandidates {
     return roots.filter(({ digest, tags }) => only.has(digest) || (below.has(digest) && tags.length === 0));
   }
 
+  /** What keeps a root as a whole: a hold on it, or on a manifest below it that is no root and so keeps nothing by itself. */
+  #heldOf(root: Root, holds: Holds): Digest | undefined {
+    for (const digest of root.manifests) {
+      if (holds.has(digest) && (digest === root.digest || !this.#rootDigests.has(digest))) return digest;
+    }
+    return holds.has(root.digest) ? root.digest : undefined;
+  }
+
   /** Blobs that no root refers to. */
   #singles(only: ReadonlySet<Digest> | undefined): Uint32Array {
     const rooted = new Uint8Array(this.table.length);
@@ -137,7 +162,7 @@ export class PruneCandidates {
     const singles = new Uint32Array(this.table.length);
     let count = 0;
     for (let index = 0; index < this.table.length; index++) {
-      if (rooted[index] === 1 || this.#out[index] === 1) continue;
+      if (rooted[index] === 1 || this.isOut(index)) continue;
       if (only === undefined || only.has(this.table.digestAt(index))) singles[count++] = index;
     }
     return singles.subarray(0, count);

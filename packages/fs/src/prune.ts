@@ -1,13 +1,21 @@
-import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneOptions, type PruneReport } from "@mote/core";
+import {
+  type Digest,
+  isManifestType,
+  MoteError,
+  type MoteInfo,
+  mediaTypes,
+  type PruneOptions,
+  type PruneReport,
+} from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import { BlobTable } from "./blob-table.js";
 import { chunkBytes } from "./chunk-digests.js";
 import type { DigestFiles } from "./digest-files.js";
-import { fileFault } from "./file-fault.js";
 import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
-import { type Holds, PruneCandidates, type PruneRun } from "./prune-choice.js";
+import { type Holds, PruneCandidates, type PruneChoice, type PruneRun } from "./prune-choice.js";
 import { findRoots, type Root } from "./root-closure.js";
+import { RootsSince } from "./roots-since.js";
 import type { TagFiles } from "./tag-files.js";
 
 /** Blobs removed between two looks at the leases. */
@@ -60,6 +68,10 @@ class Pruning {
   readonly #removed: MoteInfo[] = [];
   readonly #untagged: string[] = [];
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
+  /** Of files with several names, by inode. */
+  readonly #linksLeft = new Map<number, number>();
+  #since: RootsSince | undefined;
+  #lastHolds: Holds = new Map();
   #removedBytes = 0;
   #freedBytes = 0;
 
@@ -73,13 +85,13 @@ class Pruning {
   async run(): Promise<PruneReport> {
     const candidates = await this.#gather();
     const { dryRun = false, only } = this.#options;
-    if (!dryRun && only === undefined) this.#parts.leftovers.prune(this.#maxSize - candidates.total);
     // Again as long as it helps: in the place of what could not be removed, something else may go.
     for (let before = -1; before !== this.#removed.length; ) {
       before = this.#removed.length;
       await this.#round(candidates);
       if (candidates.total <= this.#maxSize || dryRun) break;
     }
+    if (!dryRun) await this.#tidy(candidates.total);
     return {
       removed: this.#removed,
       removedBytes: this.#removedBytes,
@@ -95,6 +107,7 @@ class Pruning {
   async #gather(): Promise<PruneCandidates> {
     const { store, tags, manifests, pins } = this.#parts;
     const roots = await findRoots(store, { tags, manifests, pins });
+    if (!this.#options.dryRun) this.#since = new RootsSince(store, manifests, roots);
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
     const indexOf = new Map<Digest, number>();
     const table = await BlobTable.scan(
@@ -108,30 +121,12 @@ class Pruning {
   }
 
   async #round(candidates: PruneCandidates): Promise<void> {
-    const chosen = await candidates.choose(this.#maxSize, this.#options, this.#holds(), () =>
-      this.#parts.store.slices.pause(),
-    );
+    const holds = await this.#holds();
+    // What is chosen is looked at again before it goes.
     this.#announced.rest();
-    const first: number[] = [];
-    for (const root of chosen.roots) {
-      if (!(await this.#removeName(root))) continue;
-      candidates.rootGone(root);
-      for (const digest of root.manifests) {
-        const index = candidates.indexOf(digest);
-        if (index !== undefined && chosen.blobs[index] === 1) first.push(index);
-      }
-    }
-    this.#announced.rest();
-    if (chosen.roots.length > 0 && !this.#options.dryRun) {
-      await this.#parts.tags.writeView();
-      await this.#syncNames(this.#parts.store.folder.tags);
-    }
+    const chosen = await candidates.choose(this.#maxSize, this.#options, holds, () => this.#parts.store.slices.pause());
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
-    await this.#removeBlobs(candidates, first);
-    this.#announced.rest();
-    if (first.length > 0 && !this.#options.dryRun) {
-      for (const { path } of this.#parts.store.folder.blobFolders()) await this.#syncNames(path);
-    }
+    await this.#removeRoots(chosen, candidates);
     const rest = function* () {
       for (let index = 0; index < chosen.blobs.length; index++) if (chosen.blobs[index] === 1) yield index;
     };
@@ -139,36 +134,97 @@ class Pruning {
     this.#announced.rest();
   }
 
-  /** After a power cut, too, what is above must be gone before what is below. */
-  async #syncNames(folder: string): Promise<void> {
-    const { syncs } = this.#parts.store;
-    try {
-      if (syncs.durability !== "visible") await syncs.names(folder);
-    } catch (error) {
-      throw fileFault(error, "write", folder);
+  /** Names, then manifests; after a power cut, too, what is above must be gone before what is below. */
+  async #removeRoots(chosen: PruneChoice, candidates: PruneCandidates): Promise<void> {
+    const { tags, store } = this.#parts;
+    const unnamed: Root[] = [];
+    for (const root of chosen.roots) if (await this.#removeName(root)) unnamed.push(root);
+    this.#announced.rest();
+    const { dryRun = false } = this.#options;
+    if (unnamed.length > 0 && !dryRun) {
+      await this.#writeView();
+      await store.syncs.namesUnlessVisible(store.folder.tags);
     }
+    const namedSince = new Set(dryRun ? [] : tags.kept().map(({ descriptor }) => descriptor.digest));
+    const stuck = new Set(chosen.roots);
+    for (const root of unnamed) {
+      if (namedSince.has(root.digest) || !(await this.#removeManifests(root, chosen, candidates))) continue;
+      stuck.delete(root);
+      candidates.rootGone(root);
+      // Not before: to another prune it is a root as long as it is there.
+      if (!dryRun) this.#parts.manifests.remove(root.digest);
+    }
+    for (const root of stuck) this.#keepRoot(root, chosen, candidates);
+    this.#announced.rest();
+    if (unnamed.length === 0 || dryRun) return;
+    for (const { path } of store.folder.blobFolders()) await store.syncs.namesUnlessVisible(path);
   }
 
   /** @returns false where somebody holds it by now */
   async #removeName(root: Root): Promise<boolean> {
-    if (this.#holds().has(root.digest)) return false;
-    if (!this.#options.dryRun) {
-      for (const tag of root.tags) this.#parts.tags.drop(tag);
-      this.#parts.manifests.remove(root.digest);
-    }
-    this.#untagged.push(...root.tags.map(({ name }) => name));
+    if ((await this.#holds()).has(root.digest)) return false;
+    const { dryRun = false } = this.#options;
+    if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
+    const dropped = root.tags.filter((tag) => dryRun || this.#parts.tags.drop(tag));
+    this.#untagged.push(...dropped.map(({ name }) => name));
     return true;
+  }
+
+  /** @returns whether all are gone that were chosen */
+  async #removeManifests(root: Root, chosen: PruneChoice, candidates: PruneCandidates): Promise<boolean> {
+    const indices: number[] = [];
+    for (const digest of root.manifests) {
+      const index = candidates.indexOf(digest);
+      if (index !== undefined && chosen.blobs[index] === 1) indices.push(index);
+    }
+    await this.#removeBlobs(candidates, indices);
+    return indices.every((index) => candidates.isGone(candidates.table.digestAt(index)));
+  }
+
+  /** A manifest that had but a tag, or none: so that another prune knows it as long as it is there. */
+  #noteRoot({ digest, mediaType }: Root): void {
+    try {
+      if (isManifestType(mediaType)) this.#parts.manifests.add(digest, mediaType);
+    } catch (error) {
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+    }
+  }
+
+  /** A manifest stays that was to go: so does all that is below it. */
+  #keepRoot(root: Root, chosen: PruneChoice, candidates: PruneCandidates): void {
+    candidates.rootStays(root);
+    if (this.#lastHolds.has(root.digest)) this.#skipHeld(root.digest, candidates);
+    for (const digest of root.closure) {
+      const index = candidates.indexOf(digest);
+      if (index !== undefined) chosen.blobs[index] = 0;
+    }
+  }
+
+  /** A full disk has no room for a new view; it is written when there is some, in `#tidy`. */
+  async #writeView(): Promise<void> {
+    try {
+      await this.#parts.tags.writeView();
+    } catch (error) {
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+    }
+  }
+
+  async #tidy(keptBytes: number): Promise<void> {
+    if (this.#options.only === undefined) {
+      this.#parts.leftovers.prune({ partBytes: this.#maxSize, damagedBytes: this.#maxSize - keptBytes });
+    }
+    if (this.#removed.length > 0 || this.#untagged.length > 0) await this.#parts.tags.writeView();
   }
 
   async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {
     let sinceLook = sliceBlobs;
-    let holds = this.#holds();
+    let holds = await this.#holds();
     for (const index of indices) {
       const pause = this.#parts.store.slices.pause();
       if (pause !== undefined) await pause;
       if (pause !== undefined || sinceLook++ >= sliceBlobs) {
         this.#options.signal?.throwIfAborted();
-        holds = this.#holds();
+        holds = await this.#holds();
         sinceLook = 0;
       }
       if (candidates.isOut(index)) continue;
@@ -182,8 +238,10 @@ class Pruning {
     const size = candidates.table.sizeAt(index);
     try {
       if (!this.#options.dryRun) {
-        await this.#parts.store.remove(digest);
+        const wasThere = await this.#parts.store.remove(digest);
         if (size > chunkBytes) this.#parts.store.chunkDigests.remove(digest);
+        // Another prune was quicker: it is his to report.
+        if (!wasThere) return candidates.blobGone(index);
       }
     } catch (error) {
       candidates.blobStays(index);
@@ -193,19 +251,35 @@ class Pruning {
     candidates.blobGone(index);
     this.#removed.push({ digest, size, mediaType: mediaTypes.octetStream });
     this.#removedBytes += size;
-    if (!candidates.table.isSharedAt(index)) this.#freedBytes += size;
+    if (this.#isLastName(candidates.table, index)) this.#freedBytes += size;
+  }
+
+  /** Whether the file has no other name any more: those outside of the cache keep its space, those within it may be gone, too. */
+  #isLastName(table: BlobTable, index: number): boolean {
+    const links = table.linksAt(index);
+    if (links <= 1) return true;
+    const inode = table.inodeAt(index);
+    const left = (this.#linksLeft.get(inode) ?? links) - 1;
+    this.#linksLeft.set(inode, left);
+    return left === 0;
   }
 
   #skipHeld(digest: Digest, candidates: PruneCandidates): void {
     const index = candidates.indexOf(digest);
     const size = index === undefined ? 0 : candidates.table.sizeAt(index);
-    this.#skipped.set(digest, { digest, size, reason: this.#holds().get(digest) ?? "leased" });
+    const reason = this.#lastHolds.get(digest) ?? "leased";
+    if (reason !== "named") this.#skipped.set(digest, { digest, size, reason });
+    else if (index !== undefined) candidates.blobStays(index);
   }
 
-  #holds(): Holds {
-    const holds = new Map<Digest, "pinned" | "leased">();
-    for (const digest of this.#announced.look()) holds.set(digest, "leased");
+  async #holds(): Promise<Holds> {
+    const leased = this.#announced.look();
+    const holds = new Map<Digest, "pinned" | "leased" | "named">();
+    // In this order: who releases a lease has named before what is to stay.
+    for (const digest of (await this.#since?.look()) ?? []) holds.set(digest, "named");
+    for (const digest of leased) holds.set(digest, "leased");
     for (const digest of this.#parts.pins.list()) holds.set(digest, "pinned");
+    this.#lastHolds = holds;
     return holds;
   }
 }

@@ -15,7 +15,9 @@ export interface ResumableStart extends WriterStart {
 
 /** Who is told of each of its writers. */
 export interface WriterOwner {
-  committed(mote: Mote): void;
+  /** Before a blob has its name. */
+  naming(mote: Mote): Promise<void> | undefined;
+  committed(mote: Mote): Promise<void> | undefined;
   ended(writer: ResumableBlobWriter): void;
 }
 
@@ -40,8 +42,12 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
     else await this.keepAs(this.#store.parts.abandonedPath(part.path));
   }
 
-  protected override committed(): void {
-    this.#start.owner.committed(this.#mote);
+  protected override naming(): Promise<void> | undefined {
+    return this.#start.owner.naming(this.#mote);
+  }
+
+  protected override committed(): Promise<void> | undefined {
+    return this.#start.owner.committed(this.#mote);
   }
 
   protected override ended(): void {

@@ -14,6 +14,7 @@ import type { KeptTag, TagFiles } from "./tag-files.js";
 /** A manifest that stands by itself, with its tags and everything below it. */
 export interface Root {
   readonly digest: Digest;
+  readonly mediaType: string;
   readonly tags: readonly KeptTag[];
   /** The manifest itself first, then what it refers to, those of nested manifests included. */
   readonly closure: ReadonlySet<Digest>;
@@ -29,7 +30,10 @@ export async function findRoots(
 ): Promise<Root[]> {
   const named = new Map<Digest, { mediaType: string; tags: KeptTag[] }>();
   for (const digest of from.manifests.list()) {
-    named.set(digest, { mediaType: from.manifests.textOf(digest) ?? "", tags: [] });
+    const noted = from.manifests.textOf(digest) ?? "";
+    // A power cut may have emptied the note.
+    const mediaType = isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
+    named.set(digest, { mediaType, tags: [] });
   }
   for (const digest of from.pins.list()) {
     if (named.has(digest)) continue;
@@ -45,13 +49,19 @@ export async function findRoots(
   const roots: Root[] = [];
   for (const [digest, root] of named) {
     await store.slices.pause();
-    const closure = new Set<Digest>();
-    const manifests = new Set<Digest>();
-    await gather(store, digest, root.mediaType, { closure, manifests });
+    const { closure, manifests } = await closureOf(store, digest, root.mediaType);
     const usedMs = Math.max((await store.stat(digest))?.atimeMs ?? 0, ...root.tags.map(({ setMs }) => setMs));
-    roots.push({ digest, tags: root.tags, closure, manifests, usedMs });
+    roots.push({ digest, mediaType: root.mediaType, tags: root.tags, closure, manifests, usedMs });
   }
   return roots;
+}
+
+/** A digest and all below it. `isRead` is false where its bytes are not there. */
+export async function closureOf(store: BlobStore, digest: Digest, mediaType: string) {
+  const closure = new Set<Digest>();
+  const manifests = new Set<Digest>();
+  const isRead = await gather(store, digest, mediaType, { closure, manifests });
+  return { closure, manifests, isRead };
 }
 
 async function gather(
@@ -59,16 +69,17 @@ async function gather(
   digest: Digest,
   mediaType: string,
   into: { readonly closure: Set<Digest>; readonly manifests: Set<Digest> },
-): Promise<void> {
-  if (into.closure.has(digest)) return;
+): Promise<boolean> {
+  if (into.closure.has(digest)) return true;
   into.closure.add(digest);
-  if (!isManifestType(mediaType)) return;
+  if (!isManifestType(mediaType)) return true;
   into.manifests.add(digest);
   const bytes = await readSmall(store, digest);
-  if (bytes === undefined) return;
+  if (bytes === undefined) return false;
   for (const child of children(bytes, mediaType, store.logger)) {
     await gather(store, child.digest, child.mediaType, into);
   }
+  return true;
 }
 
 /** What a blob says that it is. Undefined for what is no manifest. */
@@ -81,7 +92,17 @@ async function typeOf(store: BlobStore, digest: Digest): Promise<string | undefi
   }
 }
 
+/** Undefined for what is absent, too large, or cannot be read: a prune that stops at one bad sector would never free the disk. */
 async function readSmall(store: BlobStore, digest: Digest): Promise<Uint8Array | undefined> {
+  try {
+    return await readManifest(store, digest);
+  } catch (error) {
+    store.logger.warn("a manifest in the cache cannot be read", { digest, error });
+    return undefined;
+  }
+}
+
+async function readManifest(store: BlobStore, digest: Digest): Promise<Uint8Array | undefined> {
   const blob = await store.open(digest);
   if (blob === undefined) return undefined;
   try {

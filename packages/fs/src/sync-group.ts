@@ -1,4 +1,5 @@
 import { syncData, syncFolder } from "./file-calls.js";
+import { fileFault } from "./file-fault.js";
 import { FileSystemSync } from "./file-system-sync.js";
 
 /**
@@ -48,6 +49,15 @@ export class SyncGroup {
   async names(folder: string): Promise<void> {
     const queued = this.#queued.get(folder) ?? this.#queue(folder);
     await queued;
+  }
+
+  /** As `names`, unless nothing is to be synced. */
+  async namesUnlessVisible(folder: string): Promise<void> {
+    try {
+      if (this.durability !== "visible") await this.names(folder);
+    } catch (error) {
+      throw fileFault(error, "write", folder);
+    }
   }
 
   end(): void {

@@ -12,7 +12,7 @@ import {
 } from "@mote/core";
 import { writeAtomically } from "./atomic-file.js";
 import type { CacheFolder } from "./cache-folder.js";
-import { fileFault, isAbsent } from "./file-fault.js";
+import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
 import { openPlainFile, readPlainFile } from "./plain-file.js";
 
@@ -24,6 +24,8 @@ const longestName = 4096;
 export interface ReadyFolder {
   toRead(): void;
   toWrite(): Promise<void>;
+  /** A manifest is a root for `prune`, and known as such before anything names it. */
+  noteManifest(manifest: Pick<Descriptor, "digest" | "mediaType">): Promise<void> | undefined;
 }
 
 /** A tag and its file, for `prune`. */
@@ -57,7 +59,9 @@ export class TagFiles implements TagStore {
     const path = this.#pathOf(name);
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
-    await writeAtomically(this.#parts, path, tagText(name, parseDescriptor(descriptor)));
+    const named = parseDescriptor(descriptor);
+    await this.#ready.noteManifest(named);
+    await writeAtomically(this.#parts, path, tagText(name, named));
     await this.writeView();
   }
 
@@ -70,48 +74,84 @@ export class TagFiles implements TagStore {
 
   async *list(options?: Cancellable): AsyncIterable<Tag> {
     this.#ready.toRead();
-    for (const { name, descriptor } of this.kept()) {
+    const { tags, damaged } = this.#readAll();
+    for (const { name, descriptor } of tags) {
       options?.signal?.throwIfAborted();
       yield { name, descriptor };
     }
+    if (damaged !== undefined) throw damaged;
   }
 
-  /** In the order of names. */
+  /** In the order of names. A damaged one is passed over: it stands in nobody's way. */
   kept(): KeptTag[] {
+    return this.#readAll().tags;
+  }
+
+  #readAll(): { readonly tags: KeptTag[]; readonly damaged: unknown } {
     let files: string[];
     try {
       files = fs.readdirSync(this.#folder.tags);
     } catch (error) {
-      if (isAbsent(error)) return [];
+      if (isAbsent(error)) return { tags: [], damaged: undefined };
       throw fileFault(error, "read", this.#folder.tags);
     }
-    const tags = files
-      .filter((file) => file.endsWith(".json"))
-      .flatMap((file) => this.#read(`${this.#folder.tags}/${file}`) ?? []);
-    return tags.sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
-  /** Takes tags away without writing the view. */
-  drop(tag: KeptTag): void {
-    removeIfThere(tag.path);
-  }
-
-  /** Makes tags of the named entries of an `index.json` that others wrote. @returns the unnamed ones */
-  async adopt(index: Uint8Array): Promise<readonly Descriptor[]> {
-    const unnamed: Descriptor[] = [];
-    for (const descriptor of parseLayoutIndex(index)) {
-      const { [refName]: name, ...annotations } = descriptor.annotations ?? {};
-      if (name === undefined) {
-        unnamed.push(descriptor);
-        continue;
+    const tags: KeptTag[] = [];
+    let damaged: unknown;
+    for (const file of files) {
+      if (!file.endsWith(".json")) continue;
+      try {
+        const tag = this.#read(`${this.#folder.tags}/${file}`);
+        if (tag !== undefined) tags.push(tag);
+      } catch (error) {
+        if (!MoteError.isInstance(error) || error.code !== "MOTE_CORRUPT") throw error;
+        damaged ??= error;
       }
+    }
+    return { tags: tags.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
+  }
+
+  /**
+   * Takes a tag away without writing the view, unless it was moved to something else meanwhile.
+   * @returns whether it did
+   */
+  drop(tag: KeptTag): boolean {
+    if (!this.#isStill(tag, tag.path)) return false;
+    // By a name of its own, so that what comes between look and removal is found, and put back.
+    const aside = this.#parts.newPath("file", "tmp");
+    try {
+      fs.renameSync(tag.path, aside);
+      const wasStill = this.#isStill(tag, aside);
+      if (!wasStill) linkUnlessThere(aside, tag.path);
+      fs.unlinkSync(aside);
+      return wasStill;
+    } catch (error) {
+      if (isAbsent(error)) return false;
+      throw fileFault(error, "write", tag.path);
+    }
+  }
+
+  #isStill({ descriptor }: KeptTag, path: string): boolean {
+    try {
+      return this.#read(path)?.descriptor.digest === descriptor.digest;
+    } catch (error) {
+      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") return false;
+      throw error;
+    }
+  }
+
+  /** Makes tags of the named entries of an `index.json` that others wrote. @returns all entries */
+  async adopt(index: Uint8Array): Promise<readonly Descriptor[]> {
+    const entries = parseLayoutIndex(index);
+    for (const descriptor of entries) {
+      const { [refName]: name, ...annotations } = descriptor.annotations ?? {};
+      if (name === undefined) continue;
       const path = this.#pathOf(name);
       if (fs.existsSync(path)) continue;
       const { annotations: _, ...rest } = descriptor;
       const plain = Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest;
       await writeAtomically(this.#parts, path, tagText(name, plain));
     }
-    return unnamed;
+    return entries;
   }
 
   /**
@@ -190,6 +230,14 @@ export class TagFiles implements TagStore {
 
 function tagText(name: string, descriptor: Descriptor): string {
   return `${JSON.stringify({ name, descriptor })}\n`;
+}
+
+function linkUnlessThere(existing: string, path: string): void {
+  try {
+    fs.linkSync(existing, path);
+  } catch (error) {
+    if (faultCode(error) !== "EEXIST") throw error;
+  }
 }
 
 /** @returns whether it was there */

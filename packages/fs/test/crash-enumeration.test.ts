@@ -88,6 +88,8 @@ class Disk {
   #named(from: string, to: string, moved: boolean): void {
     const file = this.#fileAt(from);
     if (moved) this.files.delete(from);
+    // The old name may be there until its folder is synced, as one that was removed.
+    if (moved && this.possible.has(from)) this.removed.add(from);
     this.files.set(to, file);
     this.possible.set(to, file);
     this.removed.delete(to);

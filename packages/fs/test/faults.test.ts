@@ -218,6 +218,17 @@ describe.skipIf(!canMount)(
       });
     });
 
+    it("a disk that is full to the last page can be pruned", () => {
+      mkdirSync(root, { recursive: true });
+      expect(mounted(`mount -t tmpfs -o size=4m none "${root}"`, "full prune")).toEqual({
+        full: "MOTE_NO_SPACE",
+        reached: true,
+        untagged: ["name"],
+        view: [],
+        small: "none",
+      });
+    });
+
     it("a read-only folder is read, and not written", async () => {
       await put(cache, small, mediaType);
       await put(cache, large, mediaType);
@@ -228,6 +239,9 @@ describe.skipIf(!canMount)(
         write: "MOTE_UNWRITABLE",
         tag: "MOTE_UNWRITABLE",
         prune: "MOTE_UNWRITABLE",
+        dryRun: "none",
+        verify: "none",
+        part: "none",
       });
     });
   },

@@ -1,8 +1,8 @@
 /** What a cache does on a file system that the caller has mounted: `node mounted.mjs FOLDER JOB`. Prints one JSON document. */
 import { randomBytes } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { digestBytes, readMote } from "@mote/core";
+import { digestBytes, mediaTypes, readMote } from "@mote/core";
 import { FileCache } from "../dist/index.js";
 
 const [, , root, job] = process.argv;
@@ -15,12 +15,16 @@ const failure = (work) =>
   );
 const cache = new FileCache(root);
 
-async function put(bytes) {
+async function put(bytes, type = mediaType) {
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaType, bytes.byteLength);
+  await cache.createMote(digest, type, bytes.byteLength);
   const writer = await cache.moteWriter(digest);
   await writer.write(bytes);
   await writer.close();
+}
+
+async function readPart(digest) {
+  for await (const _ of await cache.moteReader(digest, { start: 5 }));
 }
 
 const jobs = {
@@ -28,6 +32,46 @@ const jobs = {
     await cache.initialize();
     const large = await failure(put(randomBytes(8_000_000)));
     return { large, parts: readdirSync(join(root, ".mote/ingest")), small: await failure(put(small)) };
+  },
+
+  async "full prune"() {
+    await cache.initialize();
+    const image = [];
+    for (const mediaType of [mediaTypes.ociConfig, mediaTypes.ociLayer]) {
+      const bytes = randomBytes(1000);
+      await put(bytes);
+      image.push({ mediaType, digest: digestBytes(bytes), size: 1000 });
+    }
+    const [config, ...layers] = image;
+    const body = new TextEncoder().encode(
+      JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers }),
+    );
+    await put(body, mediaTypes.ociManifest);
+    await cache.tags.tag("name", {
+      mediaType: mediaTypes.ociManifest,
+      digest: digestBytes(body),
+      size: body.byteLength,
+    });
+    let outcome;
+    for (let size = 1_000_000; size >= 1000; size = Math.floor(size / 2)) {
+      do outcome = await failure(put(randomBytes(size)));
+      while (outcome === "none");
+    }
+    // To the last page.
+    try {
+      for (let n = 0; ; n++) writeFileSync(join(root, `filler-${n}`), "x");
+    } catch {
+      // Full.
+    }
+    const full = await failure(put(randomBytes(1000)));
+    const report = await cache.prune(0);
+    return {
+      full,
+      reached: report.reached,
+      untagged: report.untagged,
+      view: JSON.parse(readFileSync(join(root, "index.json"), "utf8")).manifests,
+      small: await failure(put(small)),
+    };
   },
 
   async "read-only"() {
@@ -39,6 +83,9 @@ const jobs = {
       write: await failure(put(randomBytes(1000))),
       tag: await failure(cache.tags.tag("name", { mediaType, digest, size: 1000 })),
       prune: await failure(cache.prune(0)),
+      dryRun: await failure(cache.prune(0, { dryRun: true })),
+      verify: await failure(cache.verify()),
+      part: await failure(readPart(digest)),
     };
   },
 };

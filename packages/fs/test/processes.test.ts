@@ -62,6 +62,17 @@ it("eight processes put, read, link, tag, remove, prune and verify the same mote
   expect(readdirSync(join(root, ".mote/pruning"))).toEqual([]);
 });
 
+it("whoever pulls or serves while others prune, never finds a hole below a manifest", async () => {
+  const jobs = ["pull", "pull", "pull", "serve", "serve", "prune", "prune"];
+  const ends = await Promise.all(jobs.map((job, n) => finish(start(job, n, { DURABILITY: "visible" }))));
+  expect(ends.map(({ exit }) => exit)).toEqual(ends.map(() => 0));
+  const total = Object.assign({}, ...ends.map(({ last }) => JSON.parse(last)));
+  // All three were at it.
+  expect([total.pulled > 0, total.served > 0, total.pruned > 0]).toEqual([true, true, true]);
+  await using cache = new FileCache(root);
+  await expectWhole(cache);
+});
+
 it("a writer killed at any moment leaves whole blobs and nothing that stays", async () => {
   await using cache = new FileCache(root);
   for (let n = 0; n < kills; n += 4) {

@@ -3,7 +3,7 @@
  * with 1 if anything but a miss went wrong.
  */
 import { createHash } from "node:crypto";
-import { digestBytes } from "@mote/core";
+import { digestBytes, mediaTypes, readMote } from "@mote/core";
 import { FileCache } from "../dist/index.js";
 
 const [, , root, job, seed = "0"] = process.argv;
@@ -21,8 +21,8 @@ function random(below) {
 const pick = () => motes[random(motes.length)];
 const isMiss = (error) => error?.code === "MOTE_NOT_FOUND";
 
-async function put(cache, { digest, bytes }) {
-  await cache.createMote(digest, mediaType, bytes.byteLength);
+async function put(cache, { digest, bytes, mediaType: type = mediaType }) {
+  await cache.createMote(digest, type, bytes.byteLength);
   await using_(await cache.moteWriter(digest), async (writer) => {
     for (let at = 0; at < bytes.byteLength; at += 100_000) await writer.write(bytes.subarray(at, at + 100_000));
     await writer.close();
@@ -42,6 +42,26 @@ async function using_(resource, use) {
   } finally {
     await resource[Symbol.asyncDispose]();
   }
+}
+
+let pulled = 0;
+let served = 0;
+let pruned = 0;
+const descriptorOf = ({ digest, bytes, mediaType }) => ({ digest, mediaType, size: bytes.byteLength });
+
+/** An image that shares a layer with every other one. */
+function image(name) {
+  const mote = (bytes, type) => ({ bytes, digest: digestBytes(bytes), mediaType: type });
+  const text = (value) => new TextEncoder().encode(value);
+  const config = mote(text(JSON.stringify({ name })), mediaTypes.ociConfig);
+  const layers = ["shared", name].map((layer) => mote(text(layer.padEnd(90_000, "-")), mediaTypes.ociLayer));
+  const body = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: descriptorOf(config),
+    layers: layers.map(descriptorOf),
+  };
+  return { config, layers, manifest: mote(text(JSON.stringify(body)), mediaTypes.ociManifest) };
 }
 
 const jobs = {
@@ -69,6 +89,58 @@ const jobs = {
       }
     }
     return done;
+  },
+
+  /** Pulls images, as a transfer does: holds what is needed, adds what is missing, then the name. Others prune. */
+  async pull(cache) {
+    const end = Date.now() + 2000;
+    for (let n = 0; Date.now() < end; n++) {
+      const { manifest, config, layers } = image(`${seed} ${n}`);
+      const all = [manifest, config, ...layers];
+      const lease = await cache.lease(all.map(({ digest }) => digest));
+      for (const mote of all.toReversed()) if (!(await cache.moteExists(mote.digest))) await put(cache, mote);
+      for (const name of [`own-${seed}`, "latest"]) await cache.tags.tag(name, descriptorOf(manifest));
+      for (const { digest } of all) if (!(await cache.moteExists(digest))) throw new Error(`${digest} went`);
+      const own = await cache.tags.resolve(`own-${seed}`);
+      if (own?.digest !== manifest.digest) throw new Error("a tag of what is leased went");
+      await lease.release();
+      pulled++;
+    }
+    return { pulled };
+  },
+
+  /** Serves images, as a registry does: who has a manifest is given all that it refers to. */
+  async serve(cache) {
+    const end = Date.now() + 2000;
+    while (Date.now() < end) {
+      for await (const { descriptor } of cache.tags.list()) {
+        const lease = await cache.lease([descriptor.digest]);
+        const bytes = await readMote(cache, descriptor.digest, { maxBytes: 100_000 }).catch((error) => {
+          if (!isMiss(error)) throw error;
+        });
+        if (bytes !== undefined) {
+          const { config, layers } = JSON.parse(new TextDecoder().decode(bytes));
+          for (const { digest, size } of [config, ...layers]) {
+            const found = await cache.find(digest);
+            if (found?.size !== size) throw new Error(`${descriptor.digest} has a hole: ${digest}`);
+            await readMote(cache, digest, { maxBytes: 1_000_000 });
+          }
+          served++;
+        }
+        await lease.release();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { served };
+  },
+
+  async prune(cache) {
+    const end = Date.now() + 2000;
+    while (Date.now() < end) {
+      pruned += (await cache.prune(random(3) === 0 ? 0 : random(600_000))).removed.length;
+      await new Promise((resolve) => setTimeout(resolve, random(20)));
+    }
+    return { pruned };
   },
 
   /** Puts until it is killed. */

@@ -1,0 +1,54 @@
+import fs from "node:fs";
+import type { Digest } from "@mote/core";
+import type { BlobStore } from "./blob-store.js";
+import type { DigestFiles } from "./digest-files.js";
+import { closureOf, type Root } from "./root-closure.js";
+
+/** A folder's time of change that is younger than this when it is read may hide a later change: clocks of file systems are coarse. */
+const coarseMs = 100;
+
+/**
+ * What came while a prune was at work: an image that was pulled after the blobs were listed refers to blobs that no root referred to
+ * then. Who pulls holds them until the manifest has its name, so to look here after each look at the leases is enough.
+ */
+export class RootsSince {
+  readonly #store: BlobStore;
+  readonly #manifests: DigestFiles;
+  readonly #known: Set<Digest>;
+  readonly #below = new Set<Digest>();
+  /** Noted, and not there yet. */
+  readonly #coming = new Map<Digest, string>();
+  #seen: number | undefined;
+
+  constructor(store: BlobStore, manifests: DigestFiles, known: readonly Root[]) {
+    this.#store = store;
+    this.#manifests = manifests;
+    this.#known = new Set(known.map(({ digest }) => digest));
+  }
+
+  /** The new manifests, and everything that they refer to. */
+  async look(): Promise<ReadonlySet<Digest>> {
+    if (this.#mayHaveChanged()) this.#findNew();
+    for (const [digest, mediaType] of this.#coming) {
+      const { closure, isRead } = await closureOf(this.#store, digest, mediaType);
+      for (const each of closure) this.#below.add(each);
+      if (isRead) this.#coming.delete(digest);
+    }
+    return this.#below;
+  }
+
+  #findNew(): void {
+    for (const digest of this.#manifests.list()) {
+      if (this.#known.has(digest)) continue;
+      this.#known.add(digest);
+      this.#coming.set(digest, this.#manifests.textOf(digest) ?? "");
+    }
+  }
+
+  #mayHaveChanged(): boolean {
+    const time = fs.lstatSync(this.#store.folder.manifests, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const isSame = time === this.#seen && Math.abs(Date.now() - time) > coarseMs;
+    this.#seen = time;
+    return !isSame;
+  }
+}

@@ -1,0 +1,253 @@
+import fs, {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestBytes, MoteError, mediaTypes } from "@mote/core";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FileCache } from "../src/index.js";
+import { put, putImage } from "./image.js";
+
+const mediaType = "application/octet-stream";
+let folder: string;
+let root: string;
+let cache: FileCache;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "mote-prune-"));
+  root = join(folder, "cache");
+  cache = new FileCache(root, { durability: "visible" });
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await cache[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
+});
+
+const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
+const below = (path: string) => readdirSync(join(root, path));
+const tagFile = () => join(root, ".mote/tags", below(".mote/tags")[0] ?? "");
+/** The next removal of a file that `isIt` says yes to comes after `first`. */
+function beforeRemoval(isIt: (path: string) => boolean, first: () => void) {
+  const { unlinkSync } = fs;
+  let done = false;
+  vi.spyOn(fs, "unlinkSync").mockImplementation((path) => {
+    if (!done && isIt(String(path))) {
+      done = true;
+      first();
+    }
+    unlinkSync(path);
+  });
+}
+
+describe("bytes given back", () => {
+  it("are counted once for two names of one file, and not at all for one that has a name outside", async () => {
+    const bytes = new Uint8Array(5000).fill(1);
+    const twin = digestBytes(bytes, "sha512");
+    const first = await put(cache, bytes, mediaType);
+    linkSync(cache.moteRef(first.digest), cache.moteRef(twin));
+    const outside = await put(cache, new Uint8Array(700).fill(2), mediaType);
+    linkSync(cache.moteRef(outside.digest), join(folder, "outside"));
+    await put(cache, new Uint8Array(30).fill(3), mediaType);
+    for (const dryRun of [true, false]) {
+      const report = await cache.prune(0, { dryRun });
+      expect([report.removedBytes, report.freedBytes]).toEqual([10_730, 5030]);
+    }
+  });
+
+  it("of one of two names are none", async () => {
+    const bytes = new Uint8Array(5000).fill(1);
+    const twin = digestBytes(bytes, "sha512");
+    const first = await put(cache, bytes, mediaType);
+    linkSync(cache.moteRef(first.digest), cache.moteRef(twin));
+    await cache.pinned.pin(twin);
+    expect((await cache.prune(0)).freedBytes).toBe(0);
+  });
+
+  it("are reported by one of two prunes", async () => {
+    for (let n = 0; n < 300; n++) await put(cache, new TextEncoder().encode(`blob ${n}`), mediaType);
+    await using other = new FileCache(root, { synchronous: false });
+    const reports = await Promise.all([cache.prune(0), other.prune(0)]);
+    expect(reports.reduce((sum, { removed }) => sum + removed.length, 0)).toBe(300);
+  });
+});
+
+describe("a dry run", () => {
+  it("makes no folder, and changes nothing", async () => {
+    expect((await cache.prune(0, { dryRun: true })).removed).toEqual([]);
+    expect(existsSync(root)).toBe(false);
+    await putImage(cache, "name", ["a"]);
+    const report = await cache.prune(0, { dryRun: true });
+    expect([report.reached, report.remainingBytes, report.untagged]).toEqual([true, 0, ["name"]]);
+    expect(await cache.tags.resolve("name")).not.toBe(undefined);
+    const really = await cache.prune(0);
+    expect(really.removed).toEqual(report.removed);
+    expect(really.freedBytes).toBe(report.freedBytes);
+  });
+});
+
+describe("what is unfinished", () => {
+  const bytes = new Uint8Array(500_000).fill(9);
+  const mote = { digest: digestBytes(bytes), mediaType, size: bytes.byteLength };
+  const leavePart = async () => {
+    const writer = await cache.resumeMote(mote);
+    await writer.write(bytes.subarray(0, 300_000));
+    await writer.suspend();
+  };
+  const offset = async () => {
+    const writer = await cache.resumeMote(mote);
+    await writer.suspend();
+    return writer.offset;
+  };
+
+  it("can be resumed after a prune that had to remove blobs", async () => {
+    await leavePart();
+    await put(cache, new Uint8Array(1_000_000), mediaType);
+    expect((await cache.prune(400_000)).reached).toBe(true);
+    expect(await offset()).toBe(300_000);
+  });
+
+  it("goes when it is older or larger than its bounds", async () => {
+    await leavePart();
+    await using strict = new FileCache(root, { keepParts: { maxBytes: 200_000 } });
+    await strict.prune(1_000_000);
+    expect(await offset()).toBe(0);
+    await leavePart();
+    const soon = Date.now() + 4 * 24 * 3_600_000;
+    vi.spyOn(Date, "now").mockReturnValue(soon);
+    await cache.prune(1_000_000);
+    vi.restoreAllMocks();
+    expect(await offset()).toBe(0);
+  });
+});
+
+it("prune(0) leaves no note of what is gone", async () => {
+  await using thorough = new FileCache(root, { chunkDigests: "write" });
+  await put(thorough, new Uint8Array(3_000_000), mediaTypes.ociManifest);
+  await put(thorough, new Uint8Array(2_500_000), mediaType);
+  for (const name of below("blobs/sha256")) rmSync(join(root, "blobs/sha256", name));
+  await cache.prune(0);
+  expect([...below(".mote/chunks"), ...below(".mote/manifests")]).toEqual([]);
+});
+
+it("a clock that jumped back does not make blobs too young for a bound of 0", async () => {
+  await put(cache, new Uint8Array(10), mediaType);
+  vi.spyOn(Date, "now").mockReturnValue(1000);
+  expect((await cache.prune(0, { minAgeMs: 0 })).reached).toBe(true);
+});
+
+describe("a damaged tag file", () => {
+  it("stands in the way of nobody else, and is reported to who lists", async () => {
+    await putImage(cache, "bad", ["a"]);
+    writeFileSync(tagFile(), "{");
+    const image = await putImage(cache, "good", ["b"]);
+    await using next = new FileCache(root);
+    await next.initialize();
+    await put(next, new Uint8Array(5), mediaType);
+    expect((await next.tags.resolve("good"))?.digest).toBe(image.manifest.digest);
+    const names: string[] = [];
+    const listing = (async () => {
+      for await (const { name } of next.tags.list()) names.push(name);
+    })();
+    expect(await listing.then(() => "none", code)).toBe("MOTE_CORRUPT");
+    expect(names).toEqual(["good"]);
+    expect((await next.prune(0)).reached).toBe(true);
+  });
+});
+
+describe("nobody is given a manifest whose blobs went", () => {
+  it("where the manifest cannot be removed", async () => {
+    const image = await putImage(cache, "name", ["a", "b"]);
+    const { unlinkSync } = fs;
+    vi.spyOn(fs, "unlinkSync").mockImplementation((path) => {
+      if (path === cache.moteRef(image.manifest.digest)) throw Object.assign(new Error("EPERM"), { code: "EPERM" });
+      unlinkSync(path);
+    });
+    const report = await cache.prune(0);
+    expect(report.skipped.map(({ digest }) => digest)).toEqual([image.manifest.digest]);
+    vi.restoreAllMocks();
+    for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+    expect((await cache.prune(0)).reached).toBe(true);
+  });
+
+  it("where somebody leases it while its name goes", async () => {
+    const image = await putImage(cache, "name", ["a", "b"]);
+    const leasing: Promise<unknown>[] = [];
+    beforeRemoval(
+      (path) => path.includes("/ingest/"),
+      () => leasing.push(cache.lease([image.manifest.digest])),
+    );
+    const report = await cache.prune(0);
+    expect(leasing.length).toBe(1);
+    expect(report.skipped.map(({ reason }) => reason)).toContain("leased");
+    for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+  });
+
+  it("where it is named again while its old name goes", async () => {
+    const image = await putImage(cache, "name", ["a", "b"]);
+    const tagging: Promise<unknown>[] = [];
+    beforeRemoval(
+      (path) => path.includes("/ingest/"),
+      () => tagging.push(cache.tags.tag("again", image.manifest)),
+    );
+    await cache.prune(0);
+    await Promise.all(tagging);
+    if ((await cache.tags.resolve("again")) !== undefined && (await cache.moteExists(image.manifest.digest))) {
+      for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+    }
+  });
+
+  it("where the note that it is a manifest was emptied", async () => {
+    const image = await putImage(cache, undefined, ["a", "b"]);
+    for (const name of below(".mote/manifests")) truncateSync(join(root, ".mote/manifests", name), 0);
+    for (const { digest } of image.layers)
+      utimesSync(cache.moteRef(digest), 1000, fs.statSync(cache.moteRef(digest)).mtime);
+    let size = 0;
+    for await (const mote of cache.motes()) size += mote.size;
+    await cache.prune(size - 1);
+    if (await cache.moteExists(image.manifest.digest)) {
+      for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+    } else {
+      expect((await cache.prune(0)).reached).toBe(true);
+    }
+    expect(await cache.moteExists(image.manifest.digest)).toBe(false);
+  });
+});
+
+it("a tag that was moved while what it named goes is not lost", async () => {
+  const old = await putImage(cache, "latest", ["a"]);
+  const lease = await cache.lease([old.config.digest]);
+  const next = await putImage(cache, undefined, ["b"]);
+  const path = tagFile();
+  const { renameSync } = fs;
+  let moved = false;
+  vi.spyOn(fs, "renameSync").mockImplementation((from, to) => {
+    if (from === path && !moved) {
+      moved = true;
+      writeFileSync(path, `${JSON.stringify({ name: "latest", descriptor: next.manifest })}\n`);
+    }
+    renameSync(from, to);
+  });
+  await cache.prune(0);
+  expect(moved).toBe(true);
+  expect((await cache.tags.resolve("latest"))?.digest).toBe(next.manifest.digest);
+  await lease.release();
+});
+
+it("a folder in a place where a side file should be does not stop a prune", async () => {
+  await put(cache, new Uint8Array(2_000_000), mediaType);
+  mkdirSync(join(root, ".mote/chunks", (await firstName()).replace(":", "-")));
+  expect((await cache.prune(0)).reached).toBe(true);
+});
+
+async function firstName(): Promise<string> {
+  for await (const { digest } of cache.motes()) return digest;
+  throw new Error("the cache is empty");
+}
