@@ -1,16 +1,70 @@
-import type { MoteCache, MoteInfo } from "@mote/core";
+import {
+  type Digest,
+  digestEncoded,
+  type Inventory,
+  type InventoryMote,
+  type InventoryRoot,
+  rootsOf,
+} from "@mote/core";
 
-/** What the cache keeps. */
-export function listMotes(cache: MoteCache, signal?: AbortSignal): AsyncIterable<MoteInfo> {
-  if (!cache.motes) throw new TypeError("this cache cannot be listed");
-  return cache.motes({ signal });
+/** A line of `mote ls`: a name, a manifest without one, or a blob. */
+export interface ListedItem {
+  readonly digest: Digest;
+  /** Its own; else the names of the images that it is in. */
+  readonly name: string | undefined;
+  readonly kind: InventoryMote["kind"];
+  /** Bytes: of a manifest what is kept of all that is below it, of anything else its own. */
+  readonly bytes: number;
+  readonly usedMs: number | undefined;
+  readonly storedMs: number | undefined;
+  readonly isPinned: boolean;
+  /** Names, or digests where there is none, of what it is part of. */
+  readonly partOf: readonly string[];
 }
 
-/** The names that stand for each manifest. */
-export async function tagsByDigest(cache: MoteCache): Promise<Map<string, string[]>> {
-  const byDigest = new Map<string, string[]>();
-  for await (const { name, descriptor } of cache.tags?.list() ?? []) {
-    byDigest.set(descriptor.digest, [...(byDigest.get(descriptor.digest) ?? []), name]);
+/** What a stranger wants to see: a line for each name, for each manifest that stands alone, and for each blob that nothing refers to. */
+export function listedRoots(inventory: Inventory): ListedItem[] {
+  const roots = rootsOf(inventory);
+  const items = roots.flatMap((root) =>
+    (root.names.length === 0 ? [undefined] : root.names).map((name) => rootItem(root, name)),
+  );
+  const isIn = new Set(roots.flatMap(({ closure }) => [...closure]));
+  for (const mote of inventory.motes.values()) if (!isIn.has(mote.digest)) items.push(moteItem(mote, undefined, []));
+  return items;
+}
+
+/** A line for each mote. */
+export function listedMotes(inventory: Inventory): ListedItem[] {
+  const partOf = partsOf(inventory);
+  return [...inventory.motes.values()].flatMap((mote) =>
+    (mote.names.length === 0 ? [undefined] : mote.names).map((name) =>
+      moteItem(mote, name, partOf.get(mote.digest) ?? []),
+    ),
+  );
+}
+
+/** For each mote, the names (or digests) of the images that it is part of. */
+export function partsOf(inventory: Inventory): Map<Digest, string[]> {
+  const partOf = new Map<Digest, string[]>();
+  for (const { digest, names, closure } of rootsOf(inventory)) {
+    const shown = names.length > 0 ? names : [shortDigest(digest)];
+    for (const each of closure) if (each !== digest) partOf.set(each, [...(partOf.get(each) ?? []), ...shown]);
   }
-  return byDigest;
+  return partOf;
+}
+
+function rootItem(root: InventoryRoot, name: string | undefined): ListedItem {
+  const { digest, kind, keptBytes, usedMs, storedMs, isPinned } = root;
+  return { digest, name, kind, bytes: keptBytes, usedMs, storedMs, isPinned, partOf: [] };
+}
+
+function moteItem(mote: InventoryMote, name: string | undefined, partOf: readonly string[]): ListedItem {
+  const { digest, kind, size, usedMs, storedMs, isPinned } = mote;
+  return { digest, name, kind, bytes: size, usedMs, storedMs, isPinned, partOf };
+}
+
+/** What people read and type: the algorithm and twelve digits. */
+export function shortDigest(digest: Digest): string {
+  const encoded = digestEncoded(digest);
+  return digest.slice(0, digest.length - encoded.length + 12);
 }

@@ -56,6 +56,21 @@ export function formatDuration(durationMs: number): string {
   return `${Math.floor(durationMs / 60_000)} min ${Math.round((durationMs % 60_000) / 1000)} s`;
 }
 
+/** How long ago, in two or three characters and a unit: `12 s`, `5 min`, `3 h`, `2 d`, `4 mo`, `3 y`. */
+export function formatAge(ageMs: number): string {
+  const seconds = Math.max(0, ageMs) / 1000;
+  const units = [
+    { unit: "s", length: 1, until: 60 },
+    { unit: "min", length: 60, until: 60 },
+    { unit: "h", length: 3600, until: 48 },
+    { unit: "d", length: 86_400, until: 61 },
+    { unit: "mo", length: 2_629_800, until: 24 },
+  ];
+  const fits = units.find(({ length, until }) => Math.floor(seconds / length) < until);
+  const { unit, length } = fits ?? { unit: "y", length: 31_557_600 };
+  return `${Math.floor(seconds / length)} ${unit}`;
+}
+
 /** `1 blob`, `2 blobs`. */
 export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;

@@ -10,12 +10,14 @@ import { locate } from "./table/locate.js";
 import { login } from "./table/login.js";
 import { logout } from "./table/logout.js";
 import { ls } from "./table/ls.js";
+import { pin } from "./table/pin.js";
 import { prune } from "./table/prune.js";
 import { pull } from "./table/pull.js";
 import { push } from "./table/push.js";
 import { ref } from "./table/ref.js";
 import { rm } from "./table/rm.js";
 import { serve } from "./table/serve.js";
+import { unpin } from "./table/unpin.js";
 import { verify } from "./table/verify.js";
 
 /** Every command. Within a group, the help lists them in this order. */
@@ -31,6 +33,8 @@ export const table: readonly CommandSpec[] = [
   ref,
   add,
   rm,
+  pin,
+  unpin,
   prune,
   verify,
   serve,

@@ -5,8 +5,14 @@ import type { Context } from "./context.js";
 import { ConfigError } from "./settings/config-error.js";
 import type { Settings } from "./settings/load-settings.js";
 
-export type { FileInput, TransferEvent, TransferReport } from "@mote/preset";
-export { formatRef, hasTransport, logOut, parseRef } from "@mote/preset";
+export type {
+  FileInput,
+  OpenMote,
+  SpaceUsage,
+  TransferEvent,
+  TransferReport,
+} from "@mote/preset";
+export { formatRef, hasTransport, logOut, measureSpace, parseRef } from "@mote/preset";
 
 type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly">;
 
@@ -24,6 +30,11 @@ export async function openHouse(context: Context, options: HouseOptions = {}): P
     signal,
     logger: loggerOf(context),
   });
+}
+
+/** The same for a command that only looks: it makes no folder and sweeps nothing. */
+export function lookAround(context: Context): Promise<OpenMote> {
+  return openHouse(context, { lookOnly: true });
 }
 
 export async function logIn(

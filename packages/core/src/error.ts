@@ -20,6 +20,8 @@ export type MoteErrorCode =
   | "MOTE_WRITER_GONE"
   /** What was given stands for several things. `details`: `{ text, candidates }`. */
   | "MOTE_AMBIGUOUS"
+  /** It is pinned, and so stays. */
+  | "MOTE_PINNED"
   /** Used after close. */
   | "MOTE_CLOSED"
   /** A manifest, index or layout file that is no JSON, or not of the shape that its specification asks for. */

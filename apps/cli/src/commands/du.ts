@@ -1,17 +1,73 @@
+import { takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { listMotes } from "../listing.js";
+import { shortDigest } from "../listing.js";
 import { count, formatBytes } from "../quantity.js";
-import { openHouse } from "../wire.js";
+import { spaceBar } from "../space-bar.js";
+import { type TableColumn, textTable } from "../text-table.js";
+import { UsageError } from "../usage-error.js";
+import { lookAround, measureSpace, type SpaceUsage } from "../wire.js";
 
-export async function du(context: Context): Promise<void> {
-  await using mote = await openHouse(context);
-  let motes = 0;
-  let bytes = 0;
-  for await (const { size } of listMotes(mote.cache, context.signal)) {
-    motes++;
-    bytes += size;
-  }
-  context.out.result({ dir: context.dir, motes, bytes }, [
-    `${formatBytes(bytes)} in ${count(motes, "mote")}  ${context.dir}`,
+/** How far down the table goes. */
+export const duLevels = ["registry", "repository", "image"] as const;
+type Level = (typeof duLevels)[number];
+
+interface Row {
+  readonly name: string;
+  readonly depth: number;
+  readonly bytes: number;
+  readonly unsharedBytes: number;
+}
+
+export async function du(context: Context, options: { readonly by: string }): Promise<void> {
+  const { out, dir, signal } = context;
+  const level = duLevels.find((known) => known === options.by);
+  if (level === undefined) throw new UsageError(`--by ${options.by}: wants one of ${duLevels.join(", ")}`);
+  await using mote = await lookAround(context);
+  const usage = measureSpace(await takeInventory(mote.cache, { signal }));
+  out.result({ dir, ...usage }, [...table(context, usage, level), total(context, usage)]);
+}
+
+function table({ out }: Context, usage: SpaceUsage, level: Level): string[] {
+  const { style, columns: width } = out;
+  const rows = rowsOf(usage, level);
+  const columns: TableColumn[] = [
+    { title: "SIZE", align: "right" },
+    { title: "UNSHARED", align: "right" },
+    { title: "SHARED", align: "right" },
+    // A drawing is for eyes: what goes into a pipe has numbers enough.
+    ...(width === undefined ? [] : [{ title: "OF THE CACHE", optional: true } as const]),
+    { title: "WHAT", elastic: true },
+  ];
+  const barWidth = Math.max(10, Math.min(30, Math.floor((width ?? 80) / 4)));
+  const cells = rows.map(({ name, depth, bytes, unsharedBytes }) => [
+    formatBytes(bytes),
+    formatBytes(unsharedBytes),
+    bytes === unsharedBytes ? "-" : formatBytes(bytes - unsharedBytes),
+    ...(width === undefined ? [] : [spaceBar({ bytes, unsharedBytes, of: usage.bytes }, { width: barWidth, style })]),
+    `${"  ".repeat(depth)}${name}`,
   ]);
+  return textTable(columns, cells, { width, style });
+}
+
+function rowsOf(usage: SpaceUsage, level: Level): Row[] {
+  const rows: Row[] = [];
+  for (const { registry, repositories, ...share } of usage.registries) {
+    rows.push({ name: registry || "(no name)", depth: 0, ...share });
+    if (level === "registry") continue;
+    for (const { repository, images, ...repositoryShare } of repositories) {
+      // What has no name has no repository either.
+      if (registry !== "") rows.push({ name: repository, depth: 1, ...repositoryShare });
+      if (level === "repository") continue;
+      for (const { digest, tags, ...imageShare } of images) {
+        rows.push({ name: tags.join(", ") || shortDigest(digest), depth: registry === "" ? 1 : 2, ...imageShare });
+      }
+    }
+  }
+  const { motes, bytes } = usage.loose;
+  if (motes > 0) rows.push({ name: `(${count(motes, "blob")} in no image)`, depth: 0, bytes, unsharedBytes: bytes });
+  return rows;
+}
+
+function total({ dir }: Context, { motes, bytes }: SpaceUsage): string {
+  return `${formatBytes(bytes)} in ${count(motes, "mote")}  ${dir}`;
 }

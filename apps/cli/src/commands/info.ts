@@ -1,46 +1,147 @@
 import {
+  closureOf,
   type Digest,
-  isManifestType,
-  type MoteCache,
+  type Inventory,
+  type InventoryMote,
+  type KnownPlaces,
   MoteError,
-  maxManifestBytes,
-  readMote,
-  sniffManifestType,
+  takeInventory,
 } from "@mote/core";
 import type { Context } from "../context.js";
-import { findDigest } from "../find-digest.js";
-import { tagsByDigest } from "../listing.js";
-import { formatBytes } from "../quantity.js";
-import { openHouse } from "../wire.js";
+import { imageTree, shortMediaType, type TreeNode, treeLines } from "../image-tree.js";
+import { partsOf, shortDigest } from "../listing.js";
+import { placeText } from "../place-text.js";
+import { count, formatAge, formatBytes } from "../quantity.js";
+import { type TableColumn, textTable } from "../text-table.js";
+import { lookAround } from "../wire.js";
+
+/** Annotations that say what an image is (image-spec, annotations.md). */
+const notable = ["title", "version", "created", "revision", "source", "url", "description", "base.name"];
+const shownPlaces = 5;
 
 export async function info(context: Context, text: string): Promise<void> {
-  await using mote = await openHouse(context);
-  const { cache } = mote;
-  const digest = await findDigest(cache, text);
-  const found = await cache.find(digest, { signal: context.signal });
-  if (!found)
-    throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache ${context.dir}; \`mote ls\` lists what is`);
-  const tags = (await tagsByDigest(cache)).get(digest) ?? [];
-  const mediaType = await mediaTypeOf(cache, digest, found.size, found.mediaType);
-  const path = cache.moteRef(digest);
-  context.out.result({ digest, size: found.size, mediaType, path, tags }, [
-    `digest      ${digest}`,
-    `size        ${found.size} bytes (${formatBytes(found.size)})`,
-    `media type  ${mediaType}`,
-    `path        ${path}`,
-    ...tags.map((name) => `tag         ${name}`),
-  ]);
+  const { out, dir, signal } = context;
+  await using mote = await lookAround(context);
+  const { digest } = await mote.find(text);
+  const inventory = await takeInventory(mote.cache, { signal });
+  const found = inventory.motes.get(digest);
+  if (found === undefined) {
+    throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache ${dir}; \`mote ls\` lists what is`);
+  }
+  const manifest = inventory.manifests.get(digest);
+  const tree = manifest === undefined ? undefined : imageTree(inventory, found);
+  const known = await mote.places(digest, { signal });
+  const path = mote.cache.moteRef(digest);
+  const partOf = partsOf(inventory).get(digest) ?? [];
+  const annotations = manifest?.annotations ?? {};
+  const { isPinned, isVerified, names, usedMs, storedMs, referredBy, ...rest } = found;
+  out.result(
+    {
+      ...rest,
+      path,
+      tags: names,
+      pinned: isPinned,
+      ...(isVerified === undefined ? {} : { verified: isVerified }),
+      ...(usedMs === undefined ? {} : { usedMs }),
+      ...(storedMs === undefined ? {} : { storedMs }),
+      referredBy,
+      partOf,
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      places: known.places.map(({ ref, seenMs }) => ({ location: placeText(ref), seenMs })),
+      ...(tree === undefined ? {} : { tree: treeDocument(tree) }),
+    },
+    [
+      ...facts({ found, path, partOf, known, inventory }).map(([label, value]) => `${label.padEnd(12)}${value}`),
+      ...notes(annotations),
+      ...(tree === undefined ? [] : ["", ...drawTree(context, tree)]),
+    ],
+  );
 }
 
-/** A cache keeps no media types, but a manifest says what it is. */
-async function mediaTypeOf(cache: MoteCache, digest: Digest, size: number, kept: string): Promise<string> {
-  if (isManifestType(kept) || size > maxManifestBytes) return kept;
-  await using reader = await cache.moteReader(digest, { end: 1 });
-  for await (const first of reader) if (first[0] !== "{".charCodeAt(0)) return kept;
-  try {
-    return sniffManifestType(await readMote(cache, digest, { maxBytes: maxManifestBytes }));
-  } catch (error) {
-    if (MoteError.isInstance(error) && error.code === "MOTE_INVALID_MANIFEST") return kept;
-    throw error;
+interface Facts {
+  readonly found: InventoryMote;
+  readonly path: string;
+  readonly partOf: readonly string[];
+  readonly known: KnownPlaces;
+  readonly inventory: Inventory;
+}
+
+function facts({ found, path, partOf, known, inventory }: Facts): [string, string][] {
+  const { digest, size, kind, mediaType, names, usedMs, storedMs } = found;
+  return [
+    ["digest", digest],
+    ...names.map((name): [string, string] => ["tag", name]),
+    ["kind", kind],
+    ["media type", mediaType],
+    ["size", `${size} bytes (${formatBytes(size)})`],
+    ...(inventory.manifests.has(digest) ? [["in all", whole(inventory, digest)] as [string, string]] : []),
+    ...when("kept", storedMs),
+    ...when("last used", usedMs),
+    ["pinned", found.isPinned ? "yes: prune leaves it" : "no"],
+    ...(found.isVerified === undefined
+      ? []
+      : [
+          ["verified", found.isVerified ? "yes, since it last changed" : "no: `mote verify` hashes it"] as [
+            string,
+            string,
+          ],
+        ]),
+    ["path", path],
+    ...partOf.map((name): [string, string] => ["part of", name]),
+    ...known.places.slice(0, shownPlaces).map(({ ref, seenMs }): [string, string] => {
+      return ["seen at", `${placeText(ref)}${seenMs === undefined ? "" : `, ${formatAge(Date.now() - seenMs)} ago`}`];
+    }),
+    ...(known.untransformed === undefined || known.untransformed === digest
+      ? []
+      : [["plain form", known.untransformed] as [string, string]]),
+  ];
+}
+
+function whole(inventory: Inventory, digest: Digest): string {
+  let bytes = 0;
+  let missing = 0;
+  const closure = closureOf(inventory, digest);
+  for (const each of closure) {
+    const mote = inventory.motes.get(each);
+    if (mote === undefined) missing++;
+    else bytes += mote.size;
   }
+  const kept = `${formatBytes(bytes)} in ${count(closure.size - missing, "mote")}`;
+  return missing === 0 ? kept : `${kept}; ${missing} not kept`;
+}
+
+function when(label: string, timeMs: number | undefined): [string, string][] {
+  if (timeMs === undefined) return [];
+  const at = new Date(timeMs).toISOString().replace("T", " ").slice(0, 19);
+  return [[label, `${formatAge(Date.now() - timeMs)} ago (${at} UTC)`]];
+}
+
+function notes(annotations: Readonly<Record<string, string>>): string[] {
+  return notable.flatMap((name) => {
+    const text = annotations[`org.opencontainers.image.${name}`];
+    return text === undefined ? [] : `${name.padEnd(12)}${text.replace(/\p{Cc}+/gu, " ")}`;
+  });
+}
+
+function drawTree({ out }: Context, tree: TreeNode): string[] {
+  const { style, columns: width } = out;
+  const columns: TableColumn[] = [
+    { title: "TREE", elastic: true },
+    { title: "DIGEST", set: style.dim },
+    { title: "SIZE", align: "right" },
+    { title: "TYPE", optional: true },
+    { title: "KEPT", set: style.yellow },
+  ];
+  const rows = treeLines(tree).map(({ branch, node }) => [
+    `${branch}${node.role || node.kind}`.replace(/\p{Cc}+/gu, " "),
+    shortDigest(node.digest),
+    formatBytes(node.size),
+    node.artifactType ?? shortMediaType(node.mediaType),
+    node.isKept ? "" : "not kept",
+  ]);
+  return textTable(columns, rows, { width, style });
+}
+
+function treeDocument({ isKept, children, ...node }: TreeNode): object {
+  return { ...node, kept: isKept, children: children.map(treeDocument) };
 }

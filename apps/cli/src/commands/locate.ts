@@ -1,19 +1,82 @@
-import { isDigest } from "@mote/core";
+import type { KnownPlaces, MountVerdict } from "@mote/core";
 import type { Context } from "../context.js";
-import { findDigest } from "../find-digest.js";
-import { openHouse } from "../wire.js";
+import { shortDigest } from "../listing.js";
+import { placeText } from "../place-text.js";
+import { formatAge } from "../quantity.js";
+import { type TableColumn, textTable } from "../text-table.js";
+import { lookAround } from "../wire.js";
 
-export async function locate(context: Context, text: string): Promise<void> {
-  await using mote = await openHouse(context);
-  const digest = isDigest(text) ? text : await findDigest(mote.cache, text);
-  const cached = await mote.cache.moteExists(digest);
-  const locations = await mote.locate(digest, { signal: context.signal });
-  context.out.result({ digest, ...(cached ? { path: mote.cache.moteRef(digest) } : {}), locations }, [
-    ...(cached ? [mote.cache.moteRef(digest)] : []),
-    ...locations,
+const verdicts: Readonly<Record<MountVerdict, string>> = {
+  mount: "can be mounted",
+  there: "is there",
+  send: "has to be sent",
+};
+
+export async function locate(
+  context: Context,
+  text: string,
+  options: { readonly for?: string | undefined },
+): Promise<void> {
+  const { out, signal } = context;
+  await using mote = await lookAround(context);
+  const { digest } = await mote.find(text);
+  const path = (await mote.cache.moteExists(digest)) ? mote.cache.moteRef(digest) : undefined;
+  const known = await mote.places(digest, { destination: options.for, signal });
+  const locations = await mote.locate(digest, { signal });
+  out.result({ ...documentOf(known), ...(path === undefined ? {} : { path }), locations }, [
+    ...(path === undefined ? [] : [path]),
+    ...lines(context, known),
+    ...forecast(known, options.for),
   ]);
-  if (!cached && locations.length === 0) {
-    context.out.note(`${digest} is known nowhere.`);
-    process.exitCode = 1;
-  }
+  if (path !== undefined || known.places.length > 0) return;
+  out.note(`${digest} is known nowhere.`);
+  process.exitCode = 1;
+}
+
+function lines({ out }: Context, { places, otherForms }: KnownPlaces): string[] {
+  const { columns: width, style } = out;
+  const columns: TableColumn[] = [
+    { title: "PLACE", elastic: true },
+    { title: "SEEN", align: "right" },
+    { title: "THERE" },
+    { title: "AS" },
+  ];
+  const nowMs = Date.now();
+  const row = (place: KnownPlaces["places"][number], form: string) => [
+    placeText(place.ref),
+    place.seenMs === undefined ? "" : `${formatAge(nowMs - place.seenMs)} ago`,
+    place.verdict === undefined ? "" : verdicts[place.verdict],
+    form,
+  ];
+  const rows = [
+    ...places.map((place) => row(place, "")),
+    ...otherForms.flatMap((form) => {
+      const shown = `${shortDigest(form.digest)} (${form.transformerName})`;
+      return form.places.length === 0 ? [["-", "", "", shown]] : form.places.map((place) => row(place, shown));
+    }),
+  ];
+  return textTable(columns, rows, { width, style });
+}
+
+/** What would happen at the destination that was asked for. */
+function forecast({ places }: KnownPlaces, destination: string | undefined): string[] {
+  if (destination === undefined) return [];
+  if (places.some(({ verdict }) => verdict === "there")) return [`${destination} has it: nothing would be sent`];
+  const from = places.find(({ verdict }) => verdict === "mount");
+  if (from !== undefined) return [`${destination} would mount it from ${placeText(from.ref)}: nothing would be sent`];
+  return [`${destination} would be sent the bytes: it is known in no repository of that registry`];
+}
+
+function documentOf({ digest, places, untransformed, otherForms }: KnownPlaces): object {
+  const place = ({ ref, seenMs, verdict }: KnownPlaces["places"][number]) => ({
+    location: placeText(ref),
+    ...(seenMs === undefined ? {} : { seenMs }),
+    ...(verdict === undefined ? {} : { verdict }),
+  });
+  return {
+    digest,
+    places: places.map(place),
+    ...(untransformed === undefined ? {} : { untransformed }),
+    otherForms: otherForms.map((form) => ({ ...form, places: form.places.map(place) })),
+  };
 }

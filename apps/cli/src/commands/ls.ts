@@ -1,25 +1,118 @@
+import { type Inventory, rootsOf, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { listMotes, tagsByDigest } from "../listing.js";
-import { formatBytes } from "../quantity.js";
-import { openHouse } from "../wire.js";
+import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from "../listing.js";
+import { type ListingOptions, listingFilter, listingOrder } from "../listing-options.js";
+import { count, formatAge, formatBytes } from "../quantity.js";
+import { type TableColumn, textTable } from "../text-table.js";
+import { lookAround } from "../wire.js";
 
-/** Digits of a digest that tell motes apart for people. */
-const shownDigits = "sha256:".length + 12;
+interface LsOptions extends ListingOptions {
+  readonly all: boolean;
+  readonly full: boolean;
+}
 
-export async function ls(context: Context, options: { readonly full: boolean }): Promise<void> {
-  await using mote = await openHouse(context);
-  const tags = await tagsByDigest(mote.cache);
-  const rows: { digest: string; size: number; tags: readonly string[] }[] = [];
-  for await (const { digest, size } of listMotes(mote.cache, context.signal)) {
-    rows.push({ digest, size, tags: tags.get(digest) ?? [] });
+export async function ls(context: Context, patterns: readonly string[], options: LsOptions): Promise<void> {
+  const { out, dir, signal } = context;
+  const [isWanted, order] = [listingFilter(patterns, options), listingOrder(options)];
+  await using mote = await lookAround(context);
+  const inventory = await takeInventory(mote.cache, { signal });
+  const items = (options.all ? listedMotes(inventory) : listedRoots(inventory)).filter(isWanted).sort(order);
+  out.result(out.json ? documentOf(inventory, isWanted, order) : [], out.json ? [] : lines(context, items, options));
+  for (const [digest, code] of inventory.unreadable) {
+    out.warn(
+      `${digest} is a manifest that cannot be read (${code}): what it refers to shows as loose; \`mote verify\` checks it`,
+    );
   }
-  rows.sort((one, other) => other.tags.length - one.tags.length || (one.digest < other.digest ? -1 : 1));
-  context.out.result(
-    rows,
-    rows.map(({ digest, size, tags: names }) => {
-      const shown = options.full ? digest : digest.slice(0, shownDigits);
-      return `${shown}  ${formatBytes(size).padStart(8)}${names.length > 0 ? `  ${names.join(" ")}` : ""}`;
-    }),
+  if (inventory.motes.size === 0) out.note(`The cache in ${dir} is empty.`);
+  else if (items.length === 0) out.note("Nothing of what is kept fits.");
+  else if (out.columns !== undefined && !options.all) out.note(summary(inventory));
+}
+
+function lines({ out }: Context, items: readonly ListedItem[], { full }: LsOptions): string[] {
+  const { style } = out;
+  const columns: TableColumn[] = [
+    { title: "NAME", elastic: true },
+    { title: "DIGEST", set: style.dim },
+    { title: "KIND" },
+    { title: "SIZE", align: "right" },
+    { title: "AGE", align: "right", optional: true },
+    { title: "USED", align: "right" },
+    { title: "PIN", set: style.yellow },
+  ];
+  const nowMs = Date.now();
+  const ago = (timeMs: number | undefined) => (timeMs === undefined ? "" : formatAge(nowMs - timeMs));
+  const rows = items.map((item) => [
+    nameOf(item),
+    full ? item.digest : shortDigest(item.digest),
+    item.kind,
+    formatBytes(item.bytes),
+    ago(item.storedMs),
+    ago(item.usedMs),
+    item.isPinned ? "pinned" : "",
+  ]);
+  return textTable(columns, rows, { width: full ? undefined : out.columns, style });
+}
+
+function nameOf({ name, partOf }: ListedItem): string {
+  const [first, ...others] = partOf;
+  if (name !== undefined) return name;
+  return first === undefined ? "-" : `in ${first}${others.length > 0 ? ` +${others.length}` : ""}`;
+}
+
+function summary(inventory: Inventory): string {
+  const roots = rootsOf(inventory);
+  const isIn = new Set(roots.flatMap(({ closure }) => [...closure]));
+  const [inRoots, loose] = [
+    { motes: 0, bytes: 0 },
+    { motes: 0, bytes: 0 },
+  ];
+  for (const { digest, size } of inventory.motes.values()) {
+    const tally = isIn.has(digest) ? inRoots : loose;
+    tally.motes++;
+    tally.bytes += size;
+  }
+  return [
+    ...(roots.length > 0
+      ? [
+          `${count(roots.length, "image")} of ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists them)`,
+        ]
+      : []),
+    ...(loose.motes > 0 ? [`${count(loose.motes, "blob")} in no image, ${formatBytes(loose.bytes)}`] : []),
+  ].join("; ");
+}
+
+/** For scripts, every mote that fits, once, with all that is known. */
+function documentOf(
+  inventory: Inventory,
+  isWanted: (item: ListedItem) => boolean,
+  order: (one: ListedItem, other: ListedItem) => number,
+): object[] {
+  const roots = new Map(rootsOf(inventory).map((root) => [root.digest, root]));
+  const partOf = partsOf(inventory);
+  const digests = new Set(
+    listedMotes(inventory)
+      .filter(isWanted)
+      .sort(order)
+      .map(({ digest }) => digest),
   );
-  if (rows.length === 0) context.out.note(`The cache in ${context.dir} is empty.`);
+  return [...digests].flatMap((digest) => {
+    const mote = inventory.motes.get(digest);
+    const root = roots.get(digest);
+    if (mote === undefined) return [];
+    const { size, kind, mediaType, names, isPinned, isVerified, usedMs, storedMs, referredBy } = mote;
+    return {
+      digest,
+      size,
+      kind,
+      mediaType,
+      tags: names,
+      pinned: isPinned,
+      ...(isVerified === undefined ? {} : { verified: isVerified }),
+      ...(usedMs === undefined ? {} : { usedMs }),
+      ...(storedMs === undefined ? {} : { storedMs }),
+      referredBy,
+      partOf: partOf.get(digest) ?? [],
+      ...(root === undefined ? {} : { totalBytes: root.keptBytes, missing: root.missing }),
+    };
+  });
 }

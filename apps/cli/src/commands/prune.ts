@@ -1,34 +1,130 @@
+import { type Inventory, type InventoryRoot, type PruneReport, rootsOf, takeInventory } from "@mote/core";
+import { confirm } from "../confirm.js";
 import type { Context } from "../context.js";
-import { count, formatBytes, parseBytes, parseDurationMs } from "../quantity.js";
+import { shortDigest } from "../listing.js";
+import { count, formatAge, formatBytes, parseBytes, parseDurationMs } from "../quantity.js";
+import { type TableColumn, textTable } from "../text-table.js";
 import { UsageError } from "../usage-error.js";
 import { openHouse } from "../wire.js";
 
 interface PruneCommandOptions {
-  readonly maxSize?: string;
-  readonly olderThan?: string;
+  readonly maxSize?: string | undefined;
+  readonly olderThan?: string | undefined;
+  readonly keepNewerThan?: string | undefined;
   readonly dryRun: boolean;
+  readonly yes: boolean;
 }
 
 export async function prune(context: Context, options: PruneCommandOptions): Promise<void> {
-  const { maxSize, olderThan, dryRun } = options;
+  const { out, signal } = context;
+  const { maxSize, dryRun } = options;
+  const bounds = readBounds(options);
+  await using mote = await openHouse(context);
+  const inventory = await takeInventory(mote.cache, { signal });
+  const run = (really: boolean) => mote.cache.prune(bounds.maxBytes, { ...bounds, dryRun: !really, signal });
+  const plan = await run(false);
+  if (dryRun) {
+    out.result(documentOf(plan, inventory, bounds), [...planLines(context, plan, inventory, options), ...report(plan)]);
+  } else {
+    for (const line of planLines(context, plan, inventory, options)) out.note(line);
+    if (plan.removed.length > 0 && !options.yes && !(await confirm(out, `Remove ${formatBytes(plan.removedBytes)}?`))) {
+      out.note("Nothing was removed.");
+      return;
+    }
+    const done = await run(true);
+    out.result(documentOf(done, inventory, bounds), report(done));
+    if (!done.reached) tellWhy(context, done, maxSize);
+  }
+  if (dryRun && !plan.reached) tellWhy(context, plan, maxSize);
+}
+
+interface Bounds {
+  readonly maxBytes: number;
+  readonly maxAgeMs?: number;
+  readonly minAgeMs?: number;
+}
+
+function readBounds({ maxSize, olderThan, keepNewerThan }: PruneCommandOptions): Bounds {
   if (maxSize === undefined && olderThan === undefined) {
     throw new UsageError("prune wants --max-size SIZE, --older-than TIME, or both");
   }
-  const maxBytes = maxSize === undefined ? Number.MAX_SAFE_INTEGER : parseBytes(maxSize);
-  const maxAgeMs = olderThan === undefined ? undefined : parseDurationMs(olderThan);
-  await using mote = await openHouse(context);
-  const report = await mote.cache.prune(maxBytes, { dryRun, maxAgeMs, signal: context.signal });
-  const { removed, removedBytes, freedBytes, remainingBytes, untagged, skipped, reached } = report;
-  context.out.result(report, [
+  return {
+    maxBytes: maxSize === undefined ? Number.MAX_SAFE_INTEGER : parseBytes(maxSize),
+    ...(olderThan === undefined ? {} : { maxAgeMs: parseDurationMs(olderThan) }),
+    ...(keepNewerThan === undefined ? {} : { minAgeMs: parseDurationMs(keepNewerThan) }),
+  };
+}
+
+/** What is to go, and why. */
+function planLines({ out }: Context, plan: PruneReport, inventory: Inventory, options: PruneCommandOptions): string[] {
+  const gone = new Set(plan.removed.map(({ digest }) => digest));
+  const roots = rootsOf(inventory).filter(({ digest }) => gone.has(digest));
+  const inRoots = new Set(roots.flatMap(({ closure }) => [...closure]));
+  const loose = plan.removed.filter(({ digest }) => !inRoots.has(digest));
+  const looseBytes = loose.reduce((sum, { size }) => sum + size, 0);
+  const nowMs = Date.now();
+  const rows = roots
+    .sort((one, other) => (one.usedMs ?? 0) - (other.usedMs ?? 0))
+    .map((root) => [
+      root.names.join(", ") || shortDigest(root.digest),
+      formatBytes(bytesToGo(root, inventory, gone)),
+      root.usedMs === undefined ? "" : formatAge(nowMs - root.usedMs),
+      reason(root.usedMs, nowMs, options),
+    ]);
+  if (loose.length > 0) rows.push([`(${count(loose.length, "blob")} in no image)`, formatBytes(looseBytes), "", ""]);
+  const columns: TableColumn[] = [
+    { title: "GOES", elastic: true },
+    { title: "SIZE", align: "right" },
+    { title: "USED", align: "right" },
+    { title: "WHY", optional: true },
+  ];
+  return textTable(columns, rows, { width: out.columns, style: out.style });
+}
+
+function bytesToGo({ closure }: InventoryRoot, inventory: Inventory, gone: ReadonlySet<string>): number {
+  let bytes = 0;
+  for (const digest of closure) if (gone.has(digest)) bytes += inventory.motes.get(digest)?.size ?? 0;
+  return bytes;
+}
+
+function reason(usedMs: number | undefined, nowMs: number, { olderThan, maxSize }: PruneCommandOptions): string {
+  if (olderThan !== undefined && (usedMs ?? 0) < nowMs - parseDurationMs(olderThan)) return `not used for ${olderThan}`;
+  return `to get to ${maxSize}`;
+}
+
+function report({
+  dryRun,
+  removed,
+  removedBytes,
+  freedBytes,
+  remainingBytes,
+  untagged,
+  skipped,
+}: PruneReport): string[] {
+  return [
     `${dryRun ? "would remove" : "removed"} ${count(removed.length, "mote")}, ${formatBytes(removedBytes)}` +
       ` (${formatBytes(freedBytes)} given back); ${formatBytes(remainingBytes)} left`,
     ...untagged.map((name) => `${dryRun ? "would untag" : "untagged"} ${name}`),
     ...skipped.map(({ digest, size, reason }) => `kept ${digest}, ${formatBytes(size)}: ${reason}`),
-  ]);
-  if (!reached) {
-    context.out.warn(
-      `the cache is still larger than ${maxSize}: what is left is pinned, in use or could not be removed`,
-    );
-    process.exitCode = 1;
-  }
+  ];
+}
+
+function documentOf(
+  report: PruneReport,
+  inventory: Inventory,
+  { maxAgeMs = Number.POSITIVE_INFINITY }: Bounds,
+): object {
+  const tooOld = Date.now() - maxAgeMs;
+  const removed = report.removed.map((mote) => {
+    const { usedMs, kind } = inventory.motes.get(mote.digest) ?? {};
+    return { ...mote, kind, usedMs, reason: usedMs !== undefined && usedMs < tooOld ? "age" : "size" };
+  });
+  return { ...report, removed };
+}
+
+function tellWhy({ out }: Context, { dryRun }: PruneReport, maxSize: string | undefined): void {
+  out.warn(
+    `the cache ${dryRun ? "would still be" : "is still"} larger than ${maxSize}: what is left is pinned, in use, newer than --keep-newer-than, or could not be removed`,
+  );
+  process.exitCode = 1;
 }

@@ -4,7 +4,7 @@ export const cat = command({
   name: "cat",
   group: "Look",
   summary: "write a mote to stdout, verified",
-  arguments: { digest: { summary: "a digest, or the first digits of one", completes: "digest" } },
+  arguments: { digest: { summary: "a digest or its first digits; or a name, for its manifest", completes: "digest" } },
   examples: [
     { line: "mote cat sha256:4bcff63911fc > layer.tar.gz", does: "a layer, by the first digits of its digest" },
     { line: "mote cat 9c3b1e7a | jq .layers", does: "the layers of a manifest" },

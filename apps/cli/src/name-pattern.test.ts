@@ -1,0 +1,12 @@
+import { expect, it } from "vitest";
+import { namePattern } from "./name-pattern.js";
+
+it("a pattern fits a whole name or its end after a slash; a plain text any part of a name", () => {
+  const name = "docker.io/library/alpine:3.20";
+  for (const pattern of ["alpine", "3.20", "alpine:*", "docker.io/*", "*:3.2?", "library/*", "*"]) {
+    expect([pattern, namePattern(pattern)(name)]).toEqual([pattern, true]);
+  }
+  for (const pattern of ["debian", "alpine:*0.1", "pine:*", "docker?io", "alpine*3-20"]) {
+    expect([pattern, namePattern(pattern)(name)]).toEqual([pattern, false]);
+  }
+});

@@ -1,0 +1,15 @@
+import { expect, it } from "vitest";
+import { spaceBar } from "./space-bar.js";
+import { createStyle } from "./terminal-text.js";
+
+const style = createStyle(false);
+
+it("a bar is full for all of the cache, light where it is shared, and never empty for something", () => {
+  const bar = (bytes: number, unsharedBytes: number) =>
+    spaceBar({ bytes, unsharedBytes, of: 100 }, { width: 10, style });
+  expect(bar(100, 100)).toBe("██████████");
+  expect(bar(50, 20)).toBe("██▒▒▒·····");
+  expect(bar(1, 1)).toBe("█·········");
+  expect(bar(0, 0)).toBe("··········");
+  expect(spaceBar({ bytes: 0, unsharedBytes: 0, of: 0 }, { width: 4, style })).toBe("····");
+});
