@@ -38,8 +38,8 @@ export function listingFilter(patterns: readonly string[], options: ListingOptio
 }
 
 /** Digests count as names where they are written as one would: `sha256:4bcf`. */
-function isNamed({ name, digest, partOf }: ListedItem, fit: (name: string) => boolean): boolean {
-  return (name !== undefined && fit(name)) || fit(digest) || partOf.some(fit);
+function isNamed({ name, digest, partOf, refersTo }: ListedItem, fit: (name: string) => boolean): boolean {
+  return (name !== undefined && fit(name)) || fit(digest) || partOf.some(fit) || refersTo.some(fit);
 }
 
 /** Largest, oldest, longest unused first; names as in a dictionary, what has none behind them. @throws UsageError */

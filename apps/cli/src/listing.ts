@@ -20,16 +20,19 @@ export interface ListedItem {
   readonly isPinned: boolean;
   /** Names, or digests where there is none, of what it is part of. */
   readonly partOf: readonly string[];
+  /** Of what has a subject, such as a signature: its subject's names, or digest. */
+  readonly refersTo: readonly string[];
 }
 
 /** What a stranger wants to see: a line for each name, for each manifest that stands alone, and for each blob that nothing refers to. */
 export function listedRoots(inventory: Inventory): ListedItem[] {
   const roots = rootsOf(inventory);
   const items = roots.flatMap((root) =>
-    (root.names.length === 0 ? [undefined] : root.names).map((name) => rootItem(root, name)),
+    (root.names.length === 0 ? [undefined] : root.names).map((name) => rootItem(inventory, root, name)),
   );
   const isIn = new Set(roots.flatMap(({ closure }) => [...closure]));
-  for (const mote of inventory.motes.values()) if (!isIn.has(mote.digest)) items.push(moteItem(mote, undefined, []));
+  for (const mote of inventory.motes.values())
+    if (!isIn.has(mote.digest)) items.push(moteItem(inventory, mote, undefined, []));
   return items;
 }
 
@@ -38,7 +41,7 @@ export function listedMotes(inventory: Inventory): ListedItem[] {
   const partOf = partsOf(inventory);
   return [...inventory.motes.values()].flatMap((mote) =>
     (mote.names.length === 0 ? [undefined] : mote.names).map((name) =>
-      moteItem(mote, name, partOf.get(mote.digest) ?? []),
+      moteItem(inventory, mote, name, partOf.get(mote.digest) ?? []),
     ),
   );
 }
@@ -53,14 +56,37 @@ export function partsOf(inventory: Inventory): Map<Digest, string[]> {
   return partOf;
 }
 
-function rootItem(root: InventoryRoot, name: string | undefined): ListedItem {
+function rootItem(inventory: Inventory, root: InventoryRoot, name: string | undefined): ListedItem {
   const { digest, kind, keptBytes, usedMs, storedMs, isPinned } = root;
-  return { digest, name, kind, bytes: keptBytes, usedMs, storedMs, isPinned, partOf: [] };
+  const refersTo = subjectOf(inventory, digest);
+  return { digest, name, kind, bytes: keptBytes, usedMs, storedMs, isPinned, partOf: [], refersTo };
 }
 
-function moteItem(mote: InventoryMote, name: string | undefined, partOf: readonly string[]): ListedItem {
+function subjectOf(inventory: Inventory, digest: Digest): readonly string[] {
+  const subject = inventory.manifests.get(digest)?.subject?.digest;
+  if (subject === undefined) return [];
+  const names = inventory.motes.get(subject)?.names ?? [];
+  return names.length > 0 ? names : [shortDigest(subject)];
+}
+
+function moteItem(
+  inventory: Inventory,
+  mote: InventoryMote,
+  name: string | undefined,
+  partOf: readonly string[],
+): ListedItem {
   const { digest, kind, size, usedMs, storedMs, isPinned } = mote;
-  return { digest, name, kind, bytes: size, usedMs, storedMs, isPinned, partOf };
+  return {
+    digest,
+    name,
+    kind,
+    bytes: size,
+    usedMs,
+    storedMs,
+    isPinned,
+    partOf,
+    refersTo: subjectOf(inventory, digest),
+  };
 }
 
 /** What people read and type: the algorithm and twelve digits. */

@@ -41,6 +41,6 @@ describe("textTable", () => {
 });
 
 it("what is shortened keeps its beginning and its end", () => {
-  expect(shorten("registry.example/app:1", 11)).toBe("regi…/app:1");
+  expect(shorten("registry.example/app:1", 11)).toBe("re…le/app:1");
   expect(shorten("short", 11)).toBe("short");
 });

@@ -82,7 +82,7 @@ function roomFor(elastic: Shown, shown: readonly Shown[], width: number): number
 export function shorten(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   if (width < 4) return text.slice(0, width);
-  const end = Math.ceil((width - 1) * 0.6);
+  const end = Math.ceil((width - 1) * 0.75);
   return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`;
 }
 

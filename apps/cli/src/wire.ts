@@ -7,6 +7,7 @@ import type { Settings } from "./settings/load-settings.js";
 
 export type {
   FileInput,
+  ImageUsage,
   OpenMote,
   SpaceUsage,
   TransferEvent,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Ended, runMote } from "./run-mote.js";
+import { type Ended, mainFile, runMote } from "./run-mote.js";
 
 const layer = new TextEncoder().encode("the layer that was promised");
 const config = new TextEncoder().encode("{}");
@@ -158,7 +158,7 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
   });
 
   it.skipIf(process.platform !== "linux")("a cache folder where nothing can be made", async () => {
-    const ended = await runMote(["ls", "--cache", "/proc/mote/cache", "--json"]);
+    const ended = await runMote(["add", mainFile, "--cache", "/proc/mote/cache", "--json"]);
     expect(ended.status).toBe(1);
     expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_UNWRITABLE");
     expectOneLine(await runMote(["pull", `oci:${dir}/none:1`, "oci:/proc/mote/layout:1", "--cache", cache()]), 1);

@@ -10,6 +10,7 @@ export {
   openMote,
   type PullOptions,
   type PushFilesOptions,
+  type RepairOptions,
 } from "./open-mote.js";
 export { hasTransport } from "./plain-paths.js";
 export type { RegistriesOptions } from "./registries-options.js";

@@ -19,6 +19,7 @@ import {
   type Ref,
   silentLogger,
   type TagStore,
+  takeInventory,
 } from "@mote/core";
 import type { Durability } from "@mote/fs";
 import type { FileInput } from "@mote/layout";
@@ -27,6 +28,7 @@ import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
 import { addFile } from "./add-file.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
+import { incompleteManifests } from "./incomplete-images.js";
 import { withKnownNames } from "./known-names.js";
 import { Places } from "./places.js";
 import { plainFolder } from "./plain-paths.js";
@@ -82,6 +84,10 @@ export interface PushFilesOptions extends Pick<PullOptions, "signal" | "concurre
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
+export interface RepairOptions extends Pick<PullOptions, "signal" | "concurrency" | "onEvent"> {
+  readonly damaged?: Iterable<Digest> | undefined;
+}
+
 /** The usual parts, put together. Every part can be taken out and used by itself. */
 export interface OpenMote extends AsyncDisposable {
   readonly dir: string;
@@ -120,8 +126,11 @@ export interface OpenMote extends AsyncDisposable {
    * reference, whether a mount would work there. @throws MOTE_INVALID_REFERENCE
    */
   places(digest: Digest, options?: Cancellable & { readonly destination?: string | undefined }): Promise<KnownPlaces>;
-  /** Fetches what is missing of every tagged image from where it came from. Answers the names that could not be completed. */
-  repair(options?: Cancellable): Promise<string[]>;
+  /**
+   * Fetches what is missing of every image in the cache from the registry that its name says, and the manifests among `damaged`, which
+   * were found damaged and are gone. Platforms that were never fetched are no fault. Answers the names that could not be completed.
+   */
+  repair(options?: RepairOptions): Promise<string[]>;
   /** The cache as an OCI registry, read-only. */
   serve(options?: Omit<ServeOptions, "source" | "tags">): Promise<RegistryServer>;
   close(): Promise<void>;
@@ -236,22 +245,30 @@ class Wired implements OpenMote {
     return knownPlaces(this.bic, refCodec, digest, { destination: ref, signal });
   }
 
-  async repair(options: Cancellable = {}): Promise<string[]> {
-    const incomplete: string[] = [];
-    for await (const { name, descriptor } of this.tags.list(options)) {
+  async repair({ damaged = [], ...options }: RepairOptions = {}): Promise<string[]> {
+    const inventory = await takeInventory(this.cache, options);
+    const failed = new Set<string>();
+    for (const { digest, names } of incompleteManifests(inventory, new Set(damaged))) {
+      if (!(await this.#complete(digest, names, options))) for (const name of names) failed.add(name);
+    }
+    return [...failed];
+  }
+
+  /** Fetches a manifest with all that is below it, from the first place that has it. */
+  async #complete(digest: Digest, names: readonly string[], options: PullOptions): Promise<boolean> {
+    for (const name of names) {
       const ref = registryOf(name);
       if (ref === undefined) continue;
-      const { digest } = descriptor;
       try {
         // Its own digest as name: what is tagged here stays what it is, wherever the registry's tag has gone.
         await this.#move({ ...ref, digest }, undefined, { ...options, tags: [digest] });
+        return true;
       } catch (error) {
         if (!MoteError.isInstance(error)) throw error;
         this.#logger.warn(`${name} could not be completed: ${error.message}`);
-        incomplete.push(name);
       }
     }
-    return incomplete;
+    return false;
   }
 
   async serve(options: Omit<ServeOptions, "source" | "tags"> = {}): Promise<RegistryServer> {

@@ -35,7 +35,8 @@ export function measureSpace(inventory: Inventory): SpaceUsage {
   const loose = new Set(inventory.motes.keys());
   for (const { digest, names, closure } of rootsOf(inventory)) {
     for (const each of closure) loose.delete(each);
-    for (const place of names.length === 0 ? [unnamed] : names.map(placeOf)) {
+    const places = names.length === 0 ? placesOfSubject(inventory, digest) : names.map(placeOf);
+    for (const place of places.length === 0 ? [unnamed] : places) {
       const key = [place.registry, place.repository, digest].join(" ");
       const image = images.get(key) ?? { ...place, digest, tags: [], closure };
       if (place.tag !== "") image.tags.push(place.tag);
@@ -109,6 +110,13 @@ function gather<Node extends Share, P extends Part<Node>>(
     share: shares.get(key) ?? nothing,
     nodes: nodes.sort(largestFirst),
   }));
+}
+
+/** A signature counts where what it signs is. */
+function placesOfSubject(inventory: Inventory, digest: Digest): Place[] {
+  const subject = inventory.manifests.get(digest)?.subject?.digest;
+  const names = (subject === undefined ? undefined : inventory.motes.get(subject)?.names) ?? [];
+  return names.map((name) => ({ ...placeOf(name), tag: "" }));
 }
 
 function placeOf(name: string): Place {

@@ -5,7 +5,7 @@ import { count, formatBytes } from "../quantity.js";
 import { spaceBar } from "../space-bar.js";
 import { type TableColumn, textTable } from "../text-table.js";
 import { UsageError } from "../usage-error.js";
-import { lookAround, measureSpace, type SpaceUsage } from "../wire.js";
+import { type ImageUsage, lookAround, measureSpace, type SpaceUsage } from "../wire.js";
 
 /** How far down the table goes. */
 export const duLevels = ["registry", "repository", "image"] as const;
@@ -55,17 +55,27 @@ function rowsOf(usage: SpaceUsage, level: Level): Row[] {
     rows.push({ name: registry || "(no name)", depth: 0, ...share });
     if (level === "registry") continue;
     for (const { repository, images, ...repositoryShare } of repositories) {
+      const [only, ...others] = images;
+      if (level === "image" && registry !== "" && only !== undefined && others.length === 0) {
+        rows.push({ name: `${repository}${tagsText(only)}`, depth: 1, ...repositoryShare });
+        continue;
+      }
       // What has no name has no repository either.
       if (registry !== "") rows.push({ name: repository, depth: 1, ...repositoryShare });
       if (level === "repository") continue;
       for (const { digest, tags, ...imageShare } of images) {
-        rows.push({ name: tags.join(", ") || shortDigest(digest), depth: registry === "" ? 1 : 2, ...imageShare });
+        rows.push({ name: tagsText({ digest, tags }), depth: registry === "" ? 1 : 2, ...imageShare });
       }
     }
   }
   const { motes, bytes } = usage.loose;
   if (motes > 0) rows.push({ name: `(${count(motes, "blob")} in no image)`, depth: 0, bytes, unsharedBytes: bytes });
   return rows;
+}
+
+/** As they stand behind a repository's name. */
+function tagsText({ digest, tags }: Pick<ImageUsage, "digest" | "tags">): string {
+  return tags.length === 0 ? `@${shortDigest(digest)}` : `:${tags.join(", :")}`;
 }
 
 function total({ dir }: Context, { motes, bytes }: SpaceUsage): string {

@@ -126,18 +126,18 @@ function notes(annotations: Readonly<Record<string, string>>): string[] {
 function drawTree({ out }: Context, tree: TreeNode): string[] {
   const { style, columns: width } = out;
   const columns: TableColumn[] = [
-    { title: "TREE", elastic: true },
+    { title: "TREE" },
     { title: "DIGEST", set: style.dim },
     { title: "SIZE", align: "right" },
-    { title: "TYPE", optional: true },
     { title: "KEPT", set: style.yellow },
+    { title: "TYPE", elastic: true },
   ];
   const rows = treeLines(tree).map(({ branch, node }) => [
     `${branch}${node.role || node.kind}`.replace(/\p{Cc}+/gu, " "),
     shortDigest(node.digest),
     formatBytes(node.size),
-    node.artifactType ?? shortMediaType(node.mediaType),
     node.isKept ? "" : "not kept",
+    node.artifactType ?? shortMediaType(node.mediaType),
   ]);
   return textTable(columns, rows, { width, style });
 }

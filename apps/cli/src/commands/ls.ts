@@ -53,10 +53,14 @@ function lines({ out }: Context, items: readonly ListedItem[], { full }: LsOptio
   return textTable(columns, rows, { width: full ? undefined : out.columns, style });
 }
 
-function nameOf({ name, partOf }: ListedItem): string {
-  const [first, ...others] = partOf;
+function nameOf({ name, partOf, refersTo }: ListedItem): string {
   if (name !== undefined) return name;
-  return first === undefined ? "-" : `in ${first}${others.length > 0 ? ` +${others.length}` : ""}`;
+  if (partOf.length > 0) return `in ${andMore(partOf)}`;
+  return refersTo.length > 0 ? `for ${andMore(refersTo)}` : "-";
+}
+
+function andMore([first, ...others]: readonly string[]): string {
+  return `${first}${others.length > 0 ? ` +${others.length}` : ""}`;
 }
 
 function summary(inventory: Inventory): string {
@@ -74,7 +78,7 @@ function summary(inventory: Inventory): string {
   return [
     ...(roots.length > 0
       ? [
-          `${count(roots.length, "image")} of ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists them)`,
+          `${roots.length} images and artifacts of ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists them)`,
         ]
       : []),
     ...(loose.motes > 0 ? [`${count(loose.motes, "blob")} in no image, ${formatBytes(loose.bytes)}`] : []),
@@ -98,6 +102,7 @@ function documentOf(
   return [...digests].flatMap((digest) => {
     const mote = inventory.motes.get(digest);
     const root = roots.get(digest);
+    const subject = inventory.manifests.get(digest)?.subject?.digest;
     if (mote === undefined) return [];
     const { size, kind, mediaType, names, isPinned, isVerified, usedMs, storedMs, referredBy } = mote;
     return {
@@ -112,6 +117,7 @@ function documentOf(
       ...(storedMs === undefined ? {} : { storedMs }),
       referredBy,
       partOf: partOf.get(digest) ?? [],
+      ...(subject === undefined ? {} : { subject }),
       ...(root === undefined ? {} : { totalBytes: root.keptBytes, missing: root.missing }),
     };
   });

@@ -1,41 +1,114 @@
-import type { MoteCache, Verifiable, VerifyReport } from "@mote/core";
+import { closureOf, type Digest, type Inventory, takeInventory, type VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
-import type { Output } from "../output.js";
+import { partsOf } from "../listing.js";
+import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
-import { count, formatBytes } from "../quantity.js";
-import { openHouse } from "../wire.js";
+import { count, formatBytes, formatDuration } from "../quantity.js";
+import { type OpenMote, openHouse } from "../wire.js";
 
-type Damaged = VerifyReport["damaged"][number];
-
-export async function verify(context: Context, options: { readonly repair: boolean }): Promise<void> {
+export async function verify(
+  context: Context,
+  texts: readonly string[],
+  options: { readonly repair: boolean },
+): Promise<void> {
   const { out, signal } = context;
+  const startMs = performance.now();
   await using mote = await openHouse(context);
-  if (!mote.cache.verify) throw new TypeError("this cache cannot be verified");
-  const report = await rehash(out, mote.cache.verify.bind(mote.cache), signal);
-  if (options.repair && report.damaged.length > 0) await mote.repair({ signal });
-  const repaired = options.repair ? await whatIsBack(mote.cache, report.damaged) : [];
-  out.result({ ...report, ...(options.repair ? { repaired } : {}) }, [
+  const inventory = await takeInventory(mote.cache, { signal });
+  const wanted = await wantedDigests(mote, inventory, texts);
+  const report = await hashAgain(context, mote, inventory, wanted);
+  const durationMs = performance.now() - startMs;
+  const isDamaged = report.damaged.length > 0;
+  const incomplete = options.repair ? await repair(context, mote, report) : [];
+  const repaired = options.repair ? await whatIsBack(mote, report.damaged) : [];
+  out.result({ ...report, durationMs, ...(options.repair ? { repaired, incomplete } : {}) }, [
     `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ` +
-      (report.damaged.length === 0 ? "all whole" : `${report.damaged.length} damaged`),
-    ...report.damaged.map(({ digest, setAsideAs }) => {
-      const fate = repaired.includes(digest) ? "fetched anew" : `set aside${setAsideAs ? ` as ${setAsideAs}` : ""}`;
-      return `damaged ${digest}: ${fate}`;
-    }),
+      `${isDamaged ? `${report.damaged.length} damaged` : "all whole"}, after ${formatDuration(durationMs)}`,
+    ...damageLines(report, inventory, repaired),
     ...report.failed.map(({ digest, reason }) => `unreadable ${digest}: ${reason}`),
+    ...incomplete.map((name) => `incomplete ${name}: it could not be fetched anew`),
   ]);
-  if (report.damaged.length > repaired.length || report.failed.length > 0) process.exitCode = 1;
+  if (isDamaged && !options.repair)
+    out.note("`mote verify --repair` fetches what images lack from where they came from.");
+  if (report.damaged.length > repaired.length || report.failed.length > 0 || incomplete.length > 0)
+    process.exitCode = 1;
 }
 
-async function rehash(out: Output, verify: Verifiable["verify"], signal: AbortSignal): Promise<VerifyReport> {
+/** What was named, with all that is below it; undefined means everything. */
+async function wantedDigests(
+  mote: OpenMote,
+  inventory: Inventory,
+  texts: readonly string[],
+): Promise<ReadonlySet<Digest> | undefined> {
+  if (texts.length === 0) return undefined;
+  const wanted = new Set<Digest>();
+  for (const text of texts) {
+    const { digest } = await mote.find(text);
+    for (const each of closureOf(inventory, digest)) wanted.add(each);
+  }
+  return wanted;
+}
+
+async function hashAgain(
+  { out, signal }: Context,
+  { cache }: OpenMote,
+  inventory: Inventory,
+  wanted: ReadonlySet<Digest> | undefined,
+): Promise<VerifyReport> {
+  if (!cache.verify) throw new TypeError("this cache cannot be verified");
+  let [total, totalBytes] = [0, 0];
+  for (const { digest, size } of inventory.motes.values()) {
+    if (wanted?.has(digest) === false) continue;
+    total++;
+    totalBytes += size;
+  }
+  out.note(`Hashing ${count(total, "mote")}, ${formatBytes(totalBytes)} …`);
   const work = showWork(out, { label: "verifying", noun: "motes" });
   try {
-    return await verify({ signal, onProgress: ({ motes, bytes }) => work.update({ done: motes, bytes }) });
+    const report = await cache.verify({
+      signal,
+      ...(wanted === undefined ? {} : { skip: (digest) => !wanted.has(digest) }),
+      onProgress: ({ motes, bytes }) => work.update({ done: motes, total, bytes, totalBytes }),
+    });
+    return withUnreadable(report, inventory, wanted);
   } finally {
     work.end();
   }
 }
 
-async function whatIsBack(cache: MoteCache, damaged: readonly Damaged[]): Promise<string[]> {
+/** A damaged manifest was met by the inventory already, and so set aside before everything was hashed. */
+function withUnreadable(
+  report: VerifyReport,
+  { unreadable, motes }: Inventory,
+  wanted: ReadonlySet<Digest> | undefined,
+): VerifyReport {
+  const told = new Set([...report.damaged, ...report.failed].map(({ digest }) => digest));
+  const met = [...unreadable].flatMap(([digest, code]) => {
+    const isNews = code === "MOTE_CORRUPT" && !told.has(digest) && wanted?.has(digest) !== false;
+    return isNews ? { digest, size: motes.get(digest)?.size ?? 0 } : [];
+  });
+  return { ...report, motes: report.motes + met.length, damaged: [...met, ...report.damaged] };
+}
+
+async function repair({ out, signal }: Context, mote: OpenMote, { damaged }: VerifyReport): Promise<string[]> {
+  const progress = showProgress(out);
+  try {
+    return await mote.repair({ signal, damaged: damaged.map(({ digest }) => digest), onEvent: progress.onEvent });
+  } finally {
+    progress.end();
+  }
+}
+
+function damageLines({ damaged }: VerifyReport, inventory: Inventory, repaired: readonly string[]): string[] {
+  const partOf = partsOf(inventory);
+  return damaged.map(({ digest, setAsideAs }) => {
+    const fate = repaired.includes(digest) ? "fetched anew" : `set aside${setAsideAs ? ` as ${setAsideAs}` : ""}`;
+    const names = [...(inventory.motes.get(digest)?.names ?? []), ...(partOf.get(digest) ?? [])];
+    return `damaged ${digest}: ${fate}${names.length > 0 ? `; of ${names.join(", ")}` : ""}`;
+  });
+}
+
+async function whatIsBack({ cache }: OpenMote, damaged: VerifyReport["damaged"]): Promise<string[]> {
   const back: string[] = [];
   for (const { digest } of damaged) if (await cache.moteExists(digest)) back.push(digest);
   return back;

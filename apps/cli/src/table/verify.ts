@@ -3,13 +3,23 @@ import { command } from "../command.js";
 export const verify = command({
   name: "verify",
   group: "Keep",
-  summary: "hash again all that is kept; set aside what is damaged",
-  options: { repair: { summary: "fetch what was damaged anew, from where it is known to be" } },
+  summary: "hash again what is kept; set aside what is damaged",
+  arguments: {
+    name: {
+      many: true,
+      optional: true,
+      summary: "only these images and motes; default: everything",
+      completes: "name",
+    },
+  },
+  options: { repair: { summary: "fetch anew what images lack, damaged or gone, from where their names say" } },
   examples: [
     { line: "mote verify", does: "says what is damaged, and sets it aside" },
     { line: "mote verify --repair", does: "fetches it anew as well" },
+    { line: "mote verify alpine:3.20", does: "one image with all its layers" },
   ],
   reachesRegistries: true,
   afterInterrupt: "what was found damaged so far is set aside",
-  run: async (context, _values, options) => (await import("../commands/verify.js")).verify(context, options),
+  run: async (context, { name }, options) =>
+    (await import("../commands/verify.js")).verify(context, name ?? [], options),
 });

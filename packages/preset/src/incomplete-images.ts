@@ -1,0 +1,38 @@
+import { childDescriptors, type Digest, type Inventory, rootsOf } from "@mote/core";
+
+export interface IncompleteManifest {
+  readonly digest: Digest;
+  /** What it is part of, or called itself. None: nobody knows where it came from. */
+  readonly names: readonly string[];
+}
+
+/**
+ * Manifests that are not whole: what a name stands for and is not kept, an image whose config or layer is missing, and of `damaged`
+ * those that something refers to. A platform of an index that was never fetched is no fault.
+ */
+export function incompleteManifests(inventory: Inventory, damaged: ReadonlySet<Digest>): IncompleteManifest[] {
+  const isKept = (digest: Digest) => inventory.motes.has(digest);
+  const broken = new Set<Digest>();
+  for (const [digest, manifest] of inventory.manifests) {
+    const isWhole = manifest.kind === "index" || childDescriptors(manifest).every((child) => isKept(child.digest));
+    if (!isWhole) broken.add(digest);
+  }
+  for (const { descriptor } of inventory.tags) if (!isKept(descriptor.digest)) broken.add(descriptor.digest);
+  const names = new Map<Digest, string[]>();
+  for (const root of rootsOf(inventory)) {
+    for (const digest of root.closure) {
+      const isBroken =
+        broken.has(digest) || (damaged.has(digest) && !isKept(digest) && isManifestOf(inventory, digest));
+      if (isBroken) names.set(digest, [...(names.get(digest) ?? []), ...root.names]);
+    }
+  }
+  return [...names].map(([digest, all]) => ({ digest, names: [...new Set(all)] }));
+}
+
+/** Whether an index lists it: its own manifest cannot be asked any more. */
+function isManifestOf(inventory: Inventory, digest: Digest): boolean {
+  for (const manifest of inventory.manifests.values()) {
+    if (manifest.kind === "index" && manifest.manifests.some((child) => child.digest === digest)) return true;
+  }
+  return false;
+}
