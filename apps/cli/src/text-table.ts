@@ -37,7 +37,7 @@ export function textTable(
       if (roomFor(elastic, shown, width) >= wanted) break;
       shown = shown.filter((one) => one !== out);
     }
-    elastic.width = Math.max(8, Math.min(elastic.width, roomFor(elastic, shown, width)));
+    elastic.width = Math.min(elastic.width, Math.max(8, roomFor(elastic, shown, width)));
   }
   const line = (cellOf: (at: number) => string, isTitle: boolean) =>
     shown

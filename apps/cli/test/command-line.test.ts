@@ -40,7 +40,7 @@ describe("a command line", () => {
 
   it("has an option's default, and leaves out what is neither given nor has one", () => {
     expect(read("serve").options).toEqual({ host: "127.0.0.1", port: "5000" });
-    expect(read("prune --dry-run").options).toEqual({ dryRun: true });
+    expect(read("prune --dry-run").options).toEqual({ dryRun: true, yes: false });
   });
 
   it("asks for help wherever --help stands, whatever else is missing", () => {
@@ -63,7 +63,7 @@ describe("a command line", () => {
     expect(complaint(line)).not.toContain("did you mean");
   });
 
-  it.each(["pull", "pull a b c", "push a", "ls x", "ls --full=yes", "prune --max-size", "prune --max-size --dry-run"])(
+  it.each(["pull", "pull a b c", "push a", "du x", "ls --full=yes", "prune --max-size", "prune --max-size --dry-run"])(
     "is refused: mote %s",
     (line) => {
       expect(complaint(line)).not.toBe("");

@@ -109,15 +109,15 @@ function report({
   ];
 }
 
-function documentOf(
-  report: PruneReport,
-  inventory: Inventory,
-  { maxAgeMs = Number.POSITIVE_INFINITY }: Bounds,
-): object {
-  const tooOld = Date.now() - maxAgeMs;
+function documentOf(report: PruneReport, inventory: Inventory, { maxBytes, maxAgeMs }: Bounds): object {
+  const tooOld = maxAgeMs === undefined ? Number.NEGATIVE_INFINITY : Date.now() - maxAgeMs;
+  const ofOldRoots = new Set(
+    rootsOf(inventory).flatMap(({ usedMs = 0, closure }) => (usedMs < tooOld ? [...closure] : [])),
+  );
   const removed = report.removed.map((mote) => {
-    const { usedMs, kind } = inventory.motes.get(mote.digest) ?? {};
-    return { ...mote, kind, usedMs, reason: usedMs !== undefined && usedMs < tooOld ? "age" : "size" };
+    const { usedMs = 0, kind } = inventory.motes.get(mote.digest) ?? {};
+    const isOld = maxBytes === Number.MAX_SAFE_INTEGER || ofOldRoots.has(mote.digest) || usedMs < tooOld;
+    return { ...mote, kind, usedMs, reason: isOld ? "age" : "size" };
   });
   return { ...report, removed };
 }
