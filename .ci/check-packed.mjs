@@ -22,6 +22,9 @@ try {
     compile(project, version);
   });
   for (const version of nodes) use(project, version);
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
