@@ -105,6 +105,7 @@ async function* verifyRows(folder: string): AsyncGenerator<Comparison, void, und
     unit: "blobs",
     amount: verifyCount,
     goal: 50,
+    mostPairs: 2,
     mote: { name: "mote", run: async () => void (await cache.verify()) },
     peer: { name: "cacache", run: async () => void (await cacache.verify(peer)) },
   };

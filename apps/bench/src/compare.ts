@@ -20,6 +20,8 @@ export interface Comparison {
   readonly goalTime?: number;
   /** The least that mote's rate should be, whatever the peer's. */
   readonly goalPerSecond?: number;
+  /** Counted runs at most, where the peer takes a minute for each. */
+  readonly mostPairs?: number;
 }
 
 /** A figure of mote's own, with the most that it should be: memory, a stall, a count. */
@@ -48,6 +50,8 @@ export interface ComparisonOutcome {
   readonly peerValue: number;
   /** mote's value over the peer's, pair by pair. */
   readonly ratio: Spread;
+  /** Counted runs, where they are fewer than those of the suite. */
+  readonly pairs?: number;
   readonly goal?: {
     readonly of: "ratio" | "mote";
     readonly value: number;
@@ -77,8 +81,9 @@ async function measureFigure({ title, unit, atMost, measure }: Figure, times: nu
 }
 
 /** Runs the two in turn, `pairs` times after one warm-up that is not counted: the machine's drift hits both alike. */
-async function compare(comparison: Comparison, pairs: number): Promise<ComparisonOutcome> {
-  const { title, unit, amount, mote, peer, goalTime } = comparison;
+async function compare(comparison: Comparison, wanted: number): Promise<ComparisonOutcome> {
+  const { title, unit, amount, mote, peer, goalTime, mostPairs = wanted } = comparison;
+  const pairs = Math.min(wanted, mostPairs);
   const moteSeconds: number[] = [];
   const peerSeconds: number[] = [];
   await time(mote);
@@ -103,7 +108,7 @@ async function compare(comparison: Comparison, pairs: number): Promise<Compariso
     ratio: spreadOf(moteSeconds.map((seconds, pair) => inUnit(seconds) / inUnit(peerSeconds[pair] ?? Number.NaN))),
   };
   const goal = judge(comparison, outcome);
-  return goal ? { ...outcome, goal } : outcome;
+  return { ...outcome, ...(pairs < wanted && { pairs }), ...(goal && { goal }) };
 }
 
 function judge(comparison: Comparison, { ratio, mote }: ComparisonOutcome): ComparisonOutcome["goal"] {

@@ -73,6 +73,14 @@ describe("a row", () => {
     expect(order).toEqual(["mote", "peer", "mote", "peer", "peer", "mote"]);
   });
 
+  it("whose peer takes its time has fewer pairs, and says so", async () => {
+    const run = async () => {};
+    const row = { title: "", unit: "runs", amount: 1, mote: { name: "", run }, peer: { name: "", run } } as const;
+    expect(await measureRow({ ...row, mostPairs: 2 }, 5)).toMatchObject({ pairs: 2 });
+    expect(await measureRow({ ...row, mostPairs: 5 }, 5)).not.toHaveProperty("pairs");
+    expect(wordingOf({ ...slower, pairs: 2 }).ratio).toBe("× 3 (2.5–4), 2 pairs");
+  });
+
   it("with a limit is judged by its median", async () => {
     const values = [1000, 9, 1, 2].values();
     const row: Figure = { title: "", unit: "MB", atMost: 2, measure: async () => values.next().value ?? 0 };

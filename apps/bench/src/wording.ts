@@ -12,11 +12,11 @@ export function wordingOf(outcome: Outcome): Wording {
   return "value" in outcome ? figureWording(outcome) : comparisonWording(outcome);
 }
 
-function comparisonWording({ unit, mote, peer, peerValue, ratio, goal }: ComparisonOutcome): Wording {
+function comparisonWording({ unit, mote, peer, peerValue, ratio, pairs, goal }: ComparisonOutcome): Wording {
   return {
     mote: amount(mote, unit),
     peer: `${peer}: ${amount(peerValue, unit)}`,
-    ratio: `× ${spread(ratio)}`,
+    ratio: `× ${spread(ratio)}${pairs === undefined ? "" : `, ${pairs} pairs`}`,
     goal: goal === undefined ? "" : `${goalText(unit, goal)}: ${verdict(goal.met)}`,
   };
 }
