@@ -20,6 +20,11 @@ it("of a redirect only its head is read, however long its body is", () => {
   expect(head).toMatchObject({ status: 307, length: 0, keepAlive: false });
 });
 
+it("a body may come in chunks, and in no other coding", () => {
+  expect(parseAnswerHead("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked")?.length).toBe("chunked");
+  expect(parseAnswerHead("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked")).toBeUndefined();
+});
+
 it.each([
   ["a length and a coding", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked"],
   ["no length", "HTTP/1.1 200 OK"],

@@ -23,8 +23,9 @@ export class BulkConnection {
   #paused = false;
   /** Set when nothing more comes. */
   #failure: Error | undefined;
-  /** Bytes of the present body that are not taken yet. */
-  #left = 0;
+  /** Of the present body. */
+  #length: AnswerHead["length"] = 0;
+  #isOver = false;
   #wake = () => {};
   #onGone: (() => void) | undefined;
 
@@ -47,37 +48,32 @@ export class BulkConnection {
 
   /** Sends a request, and resolves with the head of its answer; undefined where it is none whose body can be read here. */
   async ask(head: string): Promise<AnswerHead | undefined> {
+    this.#isOver = false;
     this.#socket.write(head, "latin1");
-    let text = "";
-    for (;;) {
-      const chunk = await this.#next();
-      const before = text.length;
-      text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");
-      const end = text.indexOf("\r\n\r\n", Math.max(0, before - 3));
-      if (end < 0 && text.length <= maxHeaderSize) continue;
-      const answer = end < 0 ? undefined : parseAnswerHead(text.slice(0, end));
-      if (answer === undefined) return undefined;
-      this.#left = answer.length;
-      this.#putBack(chunk.subarray(end + 4 - before));
-      return answer;
-    }
+    const text = await this.#textUpTo("\r\n\r\n");
+    const answer = text === undefined ? undefined : parseAnswerHead(text);
+    if (answer !== undefined) this.#length = answer.length;
+    return answer;
   }
 
   /** The body of the last answer. Chunks are the caller's to keep. */
   async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    while (this.#left > 0) {
-      const chunk = await this.#next();
-      const wanted = chunk.subarray(0, this.#left);
-      this.#left -= wanted.byteLength;
-      // What follows belongs to nobody.
-      if (wanted.byteLength < chunk.byteLength) this.destroy(cutError("more came than was announced"));
-      yield wanted;
+    if (this.#length !== "chunked") yield* this.#exactly(this.#length);
+    else {
+      for (let size = await this.#chunkSize(); size > 0; size = await this.#chunkSize()) {
+        yield* this.#exactly(size);
+        if ((await this.#line()) !== "") throw cutError("a chunk is longer than it says");
+      }
+      while ((await this.#line()) !== "") {
+        // trailers: nobody asked for any
+      }
     }
+    this.#isOver = true;
   }
 
   /** Whether another request may be sent on it. */
   get isFree(): boolean {
-    return this.#left === 0 && this.#failure === undefined && this.#full.length === 0 && this.#to === this.#from;
+    return this.#isOver && this.#failure === undefined && this.#full.length === 0 && this.#to === this.#from;
   }
 
   /** Keeps it open for a while, but not the process. `onGone` is called if it ends meanwhile. */
@@ -96,6 +92,43 @@ export class BulkConnection {
   destroy(error: Error): void {
     this.#end(error);
     this.#socket.destroy();
+  }
+
+  async *#exactly(bytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let left = bytes; left > 0; ) {
+      const chunk = await this.#next();
+      const wanted = chunk.subarray(0, left);
+      left -= wanted.byteLength;
+      this.#putBack(chunk.subarray(wanted.byteLength));
+      yield wanted;
+    }
+  }
+
+  async #chunkSize(): Promise<number> {
+    const digits = /^([0-9a-f]{1,12})[ \t]*(?:;|$)/i.exec(await this.#line())?.[1];
+    if (digits === undefined) throw cutError("a chunk does not say how long it is");
+    return Number.parseInt(digits, 16);
+  }
+
+  async #line(): Promise<string> {
+    const line = await this.#textUpTo("\r\n");
+    if (line === undefined) throw cutError("a line of a body in chunks does not end");
+    return line;
+  }
+
+  /** Undefined where it does not come within what a head may have. */
+  async #textUpTo(end: string): Promise<string | undefined> {
+    let text = "";
+    while (text.length <= maxHeaderSize) {
+      const chunk = await this.#next();
+      const before = text.length;
+      text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");
+      const at = text.indexOf(end, Math.max(0, before - end.length + 1));
+      if (at < 0) continue;
+      this.#putBack(chunk.subarray(at + end.length - before));
+      return text.slice(0, at);
+    }
+    return undefined;
   }
 
   async #next(): Promise<Uint8Array> {

@@ -100,14 +100,44 @@ describe("a long body", () => {
     },
   );
 
-  it("without an announced length is asked for again by the client that knows more", async () => {
-    let requests = 0;
-    const { url } = await serve((_request, response) => {
-      requests++;
-      response.write(content);
+  it("in chunks is put together, whatever their lengths, and leaves the connection to the next", async () => {
+    let connections = 0;
+    const { server, url } = await serve((_request, response) => {
+      response.setHeader("trailer", "x-sum");
+      for (let at = 0, size = 1; at < content.byteLength; at += size, size = (size * 3) % 70_001) {
+        response.write(content.subarray(at, at + size));
+      }
+      response.addTrailers({ "x-sum": "1" });
       response.end();
     });
-    expect((await read(await ask(engine(), url))).equals(content)).toBe(true);
+    server.on("connection", () => connections++);
+    const direct = engine();
+    for (let time = 0; time < 2; time++) expect((await read(await ask(direct, url))).equals(content)).toBe(true);
+    expect(connections).toBe(1);
+  });
+
+  it.each([
+    ["no number", "zz\r\nhello\r\n0\r\n\r\n"],
+    ["a sign", "+5\r\nhello\r\n0\r\n\r\n"],
+    ["less than it has", "4\r\nhello\r\n0\r\n\r\n"],
+  ])("in chunks of which one says %s is cut there", async (_what, body) => {
+    const url = await say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Buffer.from(body));
+    await expect(read(await ask(engine(), url))).rejects.toMatchObject({ code: "ECONNRESET" });
+  });
+
+  it("without an announced end is asked for again by the client that knows more", async () => {
+    let requests = 0;
+    const { port } = await listen(
+      createTcpServer((socket) => {
+        socket
+          .on("error", () => {})
+          .once("data", () => {
+            requests++;
+            socket.end("HTTP/1.1 200 OK\r\n\r\nhello");
+          });
+      }),
+    );
+    expect((await read(await ask(engine(), new URL(`http://127.0.0.1:${port}/`)))).toString()).toBe("hello");
     expect(requests).toBe(2);
   });
 
