@@ -5,7 +5,6 @@ import { pipeline } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { createGzip } from "node:zlib";
 import { collectChunks, createDigester, type Descriptor, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
-import { packTar } from "modern-tar/fs";
 
 interface Layer {
   readonly descriptor: Descriptor;
@@ -47,6 +46,7 @@ function realFolders(): { folder: string; target: string }[] {
 }
 
 async function putLayer(cache: MoteCache, folder: string, target: string): Promise<Layer> {
+  const { packTar } = await import("modern-tar/fs");
   const plain = createDigester();
   const tar = packTar([{ type: "directory", source: folder, target }], {
     dereference: false,

@@ -1,9 +1,11 @@
 import type { Context } from "./context.js";
+import { commandHelp, programHelp } from "./help.js";
 import { createOutput } from "./output.js";
 import { type CommandLine, parseCommandLine } from "./parse.js";
 import type { Session } from "./session.js";
 import { loadSettings } from "./settings/load-settings.js";
 import { table } from "./table.js";
+import { createStyle, isColored } from "./terminal-text.js";
 
 /** Does what the command line says. @throws UsageError, and what the command throws */
 export async function runProgram(args: readonly string[], session: Session): Promise<void> {
@@ -16,7 +18,7 @@ export async function runProgram(args: readonly string[], session: Session): Pro
   }
   if (typeof command !== "object" || everywhere.help) {
     const isAsked = everywhere.help === true;
-    (isAsked ? process.stdout : process.stderr).write(await help(command));
+    (isAsked ? process.stdout : process.stderr).write(help(command));
     if (!isAsked) process.exitCode = 2;
     return;
   }
@@ -30,11 +32,7 @@ export async function runProgram(args: readonly string[], session: Session): Pro
   await command.run(context, line.values, line.options);
 }
 
-async function help(command: CommandLine["command"]): Promise<string> {
-  const [{ commandHelp, programHelp }, { createStyle, isColored }] = await Promise.all([
-    import("./help.js"),
-    import("./terminal-text.js"),
-  ]);
+function help(command: CommandLine["command"]): string {
   const style = createStyle(isColored(process.stdout, process.env));
   const width = Math.min(100, process.stdout.columns ?? 80);
   if (typeof command === "object") return commandHelp(command, { width, style });

@@ -1,4 +1,4 @@
-import { createInterface, type Interface } from "node:readline/promises";
+import type { Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
 
 /**
@@ -15,6 +15,8 @@ export class Prompt implements Disposable {
     const output = new Writable({
       write: (chunk, _encoding, done) => (this.#isHidden ? done() : process.stderr.write(chunk, done)),
     });
+    // Not imported: all commands would wait for it.
+    const { createInterface } = process.getBuiltinModule("node:readline/promises");
     this.#lines = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
     // Ctrl-C and Ctrl-D come as keys.
     this.#lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"));

@@ -1,4 +1,3 @@
-import { reportFailure } from "./failure.js";
 import { runProgram } from "./program.js";
 import { startSession } from "./session.js";
 
@@ -8,15 +7,16 @@ export async function start(args: readonly string[]): Promise<void> {
   // Who reads our output may stop when he has seen enough (`mote ls | head`); who reads the notes may, too, and misses no result.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   process.stderr.on("error", () => {});
-  const fail = (error: unknown) => {
+  const fail = async (error: unknown) => {
+    const { reportFailure } = await import("./failure.js");
     const { signal, afterwards, color } = session;
     const json = args.some((word) => /^--json(=|$)/.test(word));
     return reportFailure(error, { json, color, ...(signal.aborted ? { interrupted: afterwards } : {}) });
   };
-  process.on("uncaughtException", (error) => process.exit(fail(error)));
+  process.on("uncaughtException", async (error) => process.exit(await fail(error)));
   try {
     await runProgram(args, session);
   } catch (error) {
-    process.exitCode = fail(error);
+    process.exitCode = await fail(error);
   }
 }

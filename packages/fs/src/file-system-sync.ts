@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { release } from "node:os";
-import { createInterface } from "node:readline";
 
 /** Waits for a line, syncs, and says whether that worked; ends when this process does, for its input ends then. */
 const script = 'while read -r _; do if sync -f "$0" 2>/dev/null; then echo synced; else echo failed; fi; done';
@@ -51,6 +50,9 @@ export class FileSystemSync {
   }
 
   #start(): ChildProcess {
+    // Not imported: to load them takes longer than most of what a cache is opened for, and most of it syncs nothing.
+    const { spawn } = process.getBuiltinModule("node:child_process");
+    const { createInterface } = process.getBuiltinModule("node:readline");
     const child = spawn("/bin/sh", ["-c", script, this.#folder], { stdio: ["pipe", "pipe", "ignore"], cwd: "/" });
     const fail = () => {
       this.#unusable = true;

@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,7 +10,6 @@ import { formatBytes, formatDuration } from "../quantity.js";
 import { openHouse, type TransferReport } from "../wire.js";
 
 const name = "demo/tools:1";
-const run = promisify(execFile);
 
 interface Pull {
   readonly command: string;
@@ -72,6 +70,9 @@ export async function demo(context: Context, options: { readonly dir?: string })
 
 /** @throws MoteError what the command reports */
 async function runMote(args: readonly string[], signal: AbortSignal): Promise<string> {
+  // Not imported above: all commands would wait for it.
+  const { execFile } = await import("node:child_process");
+  const run = promisify(execFile);
   try {
     return (await run(process.execPath, [mainFile(), ...args], { signal })).stdout;
   } catch (cause) {
