@@ -1,9 +1,13 @@
 import type { CommandSpec } from "./command.js";
 import { add } from "./table/add.js";
+import { bicExport } from "./table/bic-export.js";
+import { bicMerge } from "./table/bic-merge.js";
+import { bicStats } from "./table/bic-stats.js";
 import { cat } from "./table/cat.js";
 import { config } from "./table/config.js";
 import { copy } from "./table/copy.js";
 import { demo } from "./table/demo.js";
+import { doctor } from "./table/doctor.js";
 import { du } from "./table/du.js";
 import { info } from "./table/info.js";
 import { locate } from "./table/locate.js";
@@ -29,6 +33,7 @@ export const table: readonly CommandSpec[] = [
   info,
   du,
   locate,
+  bicStats,
   cat,
   ref,
   add,
@@ -37,9 +42,12 @@ export const table: readonly CommandSpec[] = [
   unpin,
   prune,
   verify,
+  bicExport,
+  bicMerge,
   serve,
   login,
   logout,
   config,
+  doctor,
   demo,
 ];

@@ -1,12 +1,20 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "@mote/core";
-import { logIn as logInWith, type OpenMote, type OpenMoteOptions, openMote } from "@mote/preset";
+import {
+  examineMote as examine,
+  type Finding,
+  logIn as logInWith,
+  type OpenMote,
+  type OpenMoteOptions,
+  openMote,
+} from "@mote/preset";
 import type { Context } from "./context.js";
 import { ConfigError } from "./settings/config-error.js";
 import type { Settings } from "./settings/load-settings.js";
 
 export type {
   FileInput,
+  Finding,
   ImageUsage,
   OpenMote,
   SpaceUsage,
@@ -36,6 +44,12 @@ export async function openHouse(context: Context, options: HouseOptions = {}): P
 /** The same for a command that only looks: it makes no folder and sweeps nothing. */
 export function lookAround(context: Context): Promise<OpenMote> {
   return openHouse(context, { lookOnly: true });
+}
+
+/** Whether everything is there and works, and whether `hosts` answer. */
+export function examineMote({ dir, settings, signal }: Context, hosts: readonly string[]): AsyncIterable<Finding> {
+  const { plainHttp } = settings;
+  return examine({ dir, hosts, plainHttp, registries: registriesOptions(settings), signal });
 }
 
 export async function logIn(

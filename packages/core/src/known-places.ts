@@ -64,7 +64,9 @@ export async function knownPlaces(
       form.transformerName = found.transformerName;
       const ref = found.location === undefined ? undefined : parseRecorded(refCodec, found.location);
       if (ref === undefined) continue;
-      const text = refCodec.format(ref, { scheme: true });
+      // A blob is in a repository, under whatever tag it was met there.
+      const text =
+        ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : refCodec.format(ref, { scheme: true });
       if ((form.places.get(text)?.seenMs ?? -1) >= (found.lastSeenMs ?? 0)) continue;
       form.places.set(text, {
         ref,

@@ -1,4 +1,5 @@
 export type { SharedWith } from "./cache-folder.js";
+export { examineFolder, type FolderFindings } from "./examine-folder.js";
 export { FileCache, type FileCacheOptions } from "./file-cache.js";
 export { FileTagStore } from "./file-tag-store.js";
 export type { KeepParts } from "./leftovers.js";

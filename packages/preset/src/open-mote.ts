@@ -26,7 +26,7 @@ import type { FileInput } from "@mote/layout";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
-import { addFile } from "./add-file.js";
+import { addFile, addStream } from "./add-file.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
 import { incompleteManifests } from "./incomplete-images.js";
 import { withKnownNames } from "./known-names.js";
@@ -114,6 +114,8 @@ export interface OpenMote extends AsyncDisposable {
   pushFiles(files: readonly FileInput[], destination: string, options?: PushFilesOptions): Promise<TransferReport>;
   /** Copies a file into the cache. @throws MOTE_NOT_FOUND where there is no such file */
   addFile(path: string, options?: Cancellable): Promise<MoteInfo>;
+  /** Takes a stream of any length into the cache, by way of the system's temporary folder. */
+  addStream(chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<MoteInfo>;
   /**
    * The mote that a person means: by a digest, the first digits (at least 6) of one that is kept, a name, a reference over any
    * transport, or the end of a name. A whole digest need not be kept. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS · MOTE_INVALID_DIGEST
@@ -226,6 +228,10 @@ class Wired implements OpenMote {
 
   addFile(path: string, options: Cancellable = {}): Promise<MoteInfo> {
     return addFile(this.cache, path, options);
+  }
+
+  addStream(chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<MoteInfo> {
+    return addStream(this.cache, chunks, options);
   }
 
   async locate(digest: Digest, options: Cancellable = {}): Promise<string[]> {

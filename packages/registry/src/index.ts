@@ -4,6 +4,8 @@ export type { ConnectionOptions } from "./connections.js";
 export type { CredentialSource, Credentials } from "./credentials.js";
 export { RegistryDestination, type RegistryDestinationOptions } from "./destination.js";
 export { type DockerCredentialsOptions, dockerCredentials } from "./docker-credentials.js";
+export { type AuthFileFindings, examineCredentials } from "./examine-credentials.js";
+export { examineRegistry, type RegistryFindings } from "./examine-registry.js";
 export type { Hosts } from "./hosts.js";
 export { eraseCredentials, saveCredentials } from "./kept-credentials.js";
 export { MirroredRepository } from "./mirrored-repository.js";

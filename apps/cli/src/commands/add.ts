@@ -5,7 +5,10 @@ export async function add(context: Context, files: readonly string[]): Promise<v
   await using mote = await openHouse(context);
   const added: { digest: string; size: number; file: string }[] = [];
   for (const file of files) {
-    const { digest, size } = await mote.addFile(file, { signal: context.signal });
+    const { signal } = context;
+    const { digest, size } = await (file === "-"
+      ? mote.addStream(process.stdin, { signal })
+      : mote.addFile(file, { signal }));
     added.push({ digest, size, file });
   }
   context.out.result(

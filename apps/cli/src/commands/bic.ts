@@ -1,0 +1,103 @@
+import { randomUUID } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { MoteError } from "@mote/core";
+import type { Context } from "../context.js";
+import { count, formatBytes } from "../quantity.js";
+import { lookAround, openHouse } from "../wire.js";
+
+/** Writes all that is known of blobs as lines, to a file or to stdout. */
+export async function exportFacts(context: Context, file: string | undefined): Promise<void> {
+  const { out, signal } = context;
+  await using mote = await lookAround(context);
+  if (mote.bic.export === undefined) throw new TypeError("this blob-info cache cannot be exported");
+  let facts = -1; // The first line is the header.
+  const lines = (async function* (text: AsyncIterable<string>) {
+    for await (const line of text) {
+      facts++;
+      yield line;
+    }
+  })(mote.bic.export({ signal }));
+  if (file === undefined || file === "-") {
+    for await (const line of lines) await out.write(new TextEncoder().encode(line));
+    return;
+  }
+  const path = resolve(file);
+  await writeWhole(path, lines, signal);
+  out.result({ file: path, facts }, [`${count(facts, "fact")} in ${path}`]);
+}
+
+/** The file is there in one piece or not at all. */
+async function writeWhole(path: string, lines: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    await pipeline(Readable.from(lines), createWriteStream(draft, { flags: "wx" }), { signal });
+    await rename(draft, path);
+  } catch (cause) {
+    await rm(draft, { force: true });
+    signal.throwIfAborted();
+    if (MoteError.isInstance(cause)) throw cause;
+    throw new MoteError("MOTE_UNWRITABLE", `${path} cannot be written: ${codeOf(cause)}`, { cause, details: { path } });
+  }
+}
+
+/** Takes over what other caches have exported. */
+export async function mergeFacts(context: Context, files: readonly string[]): Promise<void> {
+  const { out, signal } = context;
+  await using mote = await openHouse(context);
+  if (mote.bic.merge === undefined) throw new TypeError("this blob-info cache takes no facts over");
+  const results: { file: string; facts: number; changed: number }[] = [];
+  for (const file of files) {
+    try {
+      results.push({ file, ...(await mote.bic.merge(textOf(file, signal), { signal })) });
+    } catch (error) {
+      if (MoteError.isInstance(error)) throw new MoteError(error.code, `${file}: ${error.message}`, { cause: error });
+      throw error;
+    }
+  }
+  out.result(
+    results,
+    results.map(({ file, facts, changed }) => `${file}: ${count(facts, "fact")}, ${changed} of them news`),
+  );
+}
+
+async function* textOf(file: string, signal: AbortSignal): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  try {
+    const chunks = file === "-" ? process.stdin : createReadStream(file, { signal });
+    for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
+  } catch (cause) {
+    signal.throwIfAborted();
+    const code = codeOf(cause);
+    if (code === "ENOENT") throw new MoteError("MOTE_NOT_FOUND", "there is no such file", { cause });
+    throw new MoteError("MOTE_IO", `it cannot be read: ${code === "EISDIR" ? "it is a folder" : code}`, { cause });
+  }
+}
+
+export async function showStatistics(context: Context): Promise<void> {
+  const { out, signal } = context;
+  await using mote = await lookAround(context);
+  if (mote.bic.statistics === undefined) throw new TypeError("this blob-info cache keeps no count");
+  const { lookups: _lookups, hits: _hits, ...statistics } = await mote.bic.statistics({ signal });
+  const { locations, absences, pairs, transformers, sizeBytes, mode } = statistics;
+  out.result(statistics, [
+    `locations   ${locations}: places where a blob has been seen`,
+    `absences    ${absences}: places where one is known not to be any more`,
+    `pairs       ${pairs}: blobs whose uncompressed form is known`,
+    `forms       ${transformers}: blobs of which it is known how they were made`,
+    `on disk     ${formatBytes(sizeBytes)}${modes[mode]}`,
+  ]);
+}
+
+const modes = {
+  persistent: "",
+  memory: ", for this command alone: there is no file yet, or it cannot be used",
+  "read-only": ", read-only: nothing new is recorded",
+} as const;
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,78 @@
+import { MoteError } from "@mote/core";
+import type { AuthFileFindings } from "@mote/registry";
+import type { ExamineOptions, Finding } from "./examine-mote.js";
+
+/** Credentials, and the registries that were named. */
+export async function* examineAccess(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
+  const { examineCredentials } = await import("@mote/registry");
+  const files = await examineCredentials();
+  for (const file of files) yield* ofFile(file);
+  if (files.length === 0)
+    yield { topic: "credentials", state: "ok", says: "none are kept; `mote login HOST` keeps some" };
+  for (const host of options.hosts ?? []) yield await ofRegistry(host, options);
+}
+
+function* ofFile({ path, registries, helpers, mode, fault }: AuthFileFindings): Generator<Finding> {
+  const topic = "credentials";
+  if (fault !== undefined) {
+    yield { topic, state: "fail", says: fault.message };
+    return;
+  }
+  const forWhom = registries.length > 0 ? registries.join(", ") : "no registry itself";
+  // Windows has no such bits.
+  const isOpen = process.platform !== "win32" && (mode & 0o077) !== 0 && registries.length > 0;
+  if (isOpen) {
+    yield {
+      topic,
+      state: "warn",
+      says: `${path} can be read by others (${mode.toString(8)})`,
+      advice: `chmod 600 ${path}`,
+    };
+  } else yield { topic, state: "ok", says: `${path}, for ${forWhom}` };
+  for (const { program, isFound } of helpers) {
+    if (isFound) yield { topic, state: "ok", says: `${program}, which ${path} names` };
+    else
+      yield {
+        topic,
+        state: "fail",
+        says: `${program}, which ${path} names, is not there`,
+        advice: "install it, or take it out of the file",
+      };
+  }
+}
+
+async function ofRegistry(host: string, { plainHttp, registries = {}, signal }: ExamineOptions): Promise<Finding> {
+  const topic = host;
+  const { dockerCredentials, examineRegistry, readRegistry } = await import("@mote/registry");
+  const { mirrors: _, ...connections } = registries;
+  const credentials = dockerCredentials();
+  const place = { registry: host };
+  try {
+    Object.assign(place, readRegistry(host));
+    const found = await examineRegistry(place, credentials, { ...connections, plainHttp, retries: 0, signal });
+    const how = found.origin.startsWith("https:") ? "TLS" : "plain HTTP";
+    const who = found.hadCredentials
+      ? "takes the credentials that are kept"
+      : found.wantsCredentials
+        ? "lets anybody in by a token"
+        : "lets anybody in";
+    return {
+      topic,
+      state: "ok",
+      says: `${found.origin} answers over ${how}, and ${who} (${Math.round(found.durationMs)} ms)`,
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!MoteError.isInstance(error)) throw error;
+    return { topic, state: "fail", says: error.message, ...(await adviceFor(error, place.registry)) };
+  }
+
+  async function adviceFor({ code }: MoteError, registry: string): Promise<{ advice?: string }> {
+    if (code !== "MOTE_UNAUTHORIZED") return {};
+    const kept = await credentials.get(registry).catch(() => undefined);
+    return {
+      advice:
+        kept === undefined ? `\`mote login ${registry}\`` : `what is kept is out of date: \`mote login ${registry}\``,
+    };
+  }
+}

@@ -1,0 +1,56 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { MoteError } from "@mote/core";
+import { type Environment, isText, readAuthFile, usualPaths } from "./auth-file.js";
+import { helperProgram } from "./credential-helper.js";
+
+/** A file of credentials, without any secret of it. */
+export interface AuthFileFindings {
+  readonly path: string;
+  /** Registries that it keeps something for itself. */
+  readonly registries: readonly string[];
+  /** Programs that it asks, and whether they can be found. */
+  readonly helpers: readonly { readonly program: string; readonly isFound: boolean }[];
+  /** Permission bits. Others than its owner have no business in it. */
+  readonly mode: number;
+  /** Why it cannot be read: MOTE_CONFIG. */
+  readonly fault?: MoteError;
+}
+
+/** Looks at the files that are there of those where credentials are looked for, in that order. Asks no helper for anything. */
+export async function examineCredentials(env: Environment = process.env): Promise<AuthFileFindings[]> {
+  const findings: AuthFileFindings[] = [];
+  for (const path of new Set(usualPaths(env))) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) continue;
+    const mode = stats.mode & 0o777;
+    try {
+      const file = await readAuthFile(path);
+      const stores = [file?.credsStore, ...Object.values(file?.credHelpers ?? {})].filter(isText);
+      const helpers = [...new Set(stores)].map((name) => {
+        const program = helperProgram(name);
+        return { program, isFound: isOnPath(program, env) };
+      });
+      findings.push({ path, registries: Object.keys(file?.auths ?? {}), helpers, mode });
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      findings.push({ path, registries: [], helpers: [], mode, fault: error });
+    }
+  }
+  return findings;
+}
+
+function isOnPath(program: string, env: Environment): boolean {
+  const names = process.platform === "win32" ? [`${program}.exe`, `${program}.cmd`] : [program];
+  const folders = (env.PATH ?? "").split(delimiter).filter(isText);
+  return folders.some((folder) => names.some((name) => isExecutable(join(folder, name))));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
