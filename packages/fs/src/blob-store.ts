@@ -131,14 +131,17 @@ export class BlobStore {
   }
 
   /** @returns whether it was there */
-  async remove(digest: Digest): Promise<boolean> {
+  remove(digest: Digest): boolean | Promise<boolean> {
     const path = this.folder.blobPath(digest);
-    try {
-      await this.calls.unlink(path);
-      return true;
-    } catch (error) {
+    const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return false;
       throw fileFault(error, "write", path);
+    };
+    try {
+      const removing = this.calls.unlink(path);
+      return removing instanceof Promise ? removing.then(() => true, missOrThrow) : true;
+    } catch (error) {
+      return missOrThrow(error);
     }
   }
 
@@ -211,9 +214,9 @@ export class BlobStore {
     beside?: (chunk: Uint8Array) => Promise<void>,
   ): Promise<boolean> {
     const digester = createDigester(digestAlgorithm(digest));
-    const chunks = new FileChunks(fd, { start: 0, end: stats.size }, () => this.budget.chunkBytes, {
-      reuse: true,
-    });
+    // Chunks that are hashed by themselves, too, come as such: else they would have to be put together.
+    const length = () => (beside === undefined ? this.budget.chunkBytes : chunkBytes);
+    const chunks = new FileChunks(fd, { start: 0, end: stats.size }, length, { reuse: true });
     this.budget.enter();
     try {
       for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {

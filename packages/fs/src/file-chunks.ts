@@ -1,19 +1,23 @@
 import { asynchronousCalls } from "./file-calls.js";
 
+/** Reads under way while a chunk is used: with two, often both have come by the time the event loop is asked. */
+const readsAhead = 2;
+
+/** Buffers of one `FileChunks`: the one in use, and those being read into. */
+export const buffersAtOnce = readsAhead + 1;
+
 /**
- * An open file's bytes from `start` up to `end`, the next chunk being read while the last one is used. Chunks are fresh; where `reuse` is
+ * An open file's bytes from `start` up to `end`, the next chunks being read while the last one is used. Chunks are fresh; where `reuse` is
  * set, one is good only until the next is asked for.
  */
 export class FileChunks {
   readonly #fd: number;
-  readonly #end: number;
   readonly #chunkBytes: () => number;
   readonly #reuse: boolean;
-  /** The one in use, and the one being read into. */
   readonly #buffers: Uint8Array[] = [];
+  readonly #ahead: Promise<Uint8Array | undefined>[] = [];
   #position: number;
-  #ahead: Promise<Uint8Array | undefined> | undefined;
-  #stopped = false;
+  #end: number;
 
   constructor(
     fd: number,
@@ -30,33 +34,41 @@ export class FileChunks {
 
   /** Undefined after the last one. A file that is shorter than `end` ends early. */
   async next(): Promise<Uint8Array | undefined> {
-    const chunk = await (this.#ahead ?? this.#read());
-    this.#ahead = chunk === undefined || this.#stopped ? undefined : this.#read();
-    this.#ahead?.catch(() => {});
+    this.#readAhead();
+    const chunk = await this.#ahead.shift();
+    if (chunk !== undefined) this.#readAhead();
     return chunk;
   }
 
   /** Returns when no read is on its way, so that the descriptor can be closed. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#ahead?.catch(() => {});
+    this.#end = 0;
+    await Promise.allSettled(this.#ahead);
+  }
+
+  #readAhead(): void {
+    while (this.#ahead.length < readsAhead && this.#position < this.#end) {
+      const length = Math.min(this.#chunkBytes(), this.#end - this.#position);
+      const read = this.#read(this.#buffer(length), this.#position);
+      read.catch(() => {});
+      this.#ahead.push(read);
+      this.#position += length;
+    }
   }
 
   #buffer(length: number): Uint8Array {
-    const free = this.#buffers.length === 2 ? this.#buffers.shift() : undefined;
+    const free = this.#buffers.length === buffersAtOnce ? this.#buffers.shift() : undefined;
     const buffer =
       free !== undefined && free.byteLength >= length ? free : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
     if (this.#reuse) this.#buffers.push(buffer);
     return buffer.byteLength === length ? buffer : buffer.subarray(0, length);
   }
 
-  async #read(): Promise<Uint8Array | undefined> {
-    const length = Math.min(this.#chunkBytes(), this.#end - this.#position);
-    if (length <= 0 || this.#stopped) return undefined;
-    const chunk = this.#buffer(length);
-    const got = await asynchronousCalls.read(this.#fd, chunk, this.#position);
-    this.#position = got < length ? this.#end : this.#position + got;
-    if (got === 0) return undefined;
-    return got === length ? chunk : chunk.subarray(0, got);
+  async #read(chunk: Uint8Array, position: number): Promise<Uint8Array | undefined> {
+    const got = await asynchronousCalls.read(this.#fd, chunk, position);
+    if (got === chunk.byteLength) return chunk;
+    // What was asked for behind the end of the file has nothing to give.
+    this.#end = 0;
+    return got === 0 ? undefined : chunk.subarray(0, got);
   }
 }

@@ -19,7 +19,7 @@ import { RootsSince } from "./roots-since.js";
 import type { TagFiles } from "./tag-files.js";
 
 /** Blobs removed between two looks at the leases. */
-const sliceBlobs = 64;
+const sliceBlobs = 256;
 
 export interface PruneParts {
   readonly store: BlobStore;
@@ -109,14 +109,8 @@ class Pruning {
     const roots = await findRoots(store, { tags, manifests, pins });
     if (!this.#options.dryRun) this.#since = new RootsSince(store, manifests, roots);
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
-    const indexOf = new Map<Digest, number>();
-    const table = await BlobTable.scan(
-      store,
-      (digest, index) => {
-        if (referred.has(digest)) indexOf.set(digest, index);
-      },
-      this.#options.signal,
-    );
+    const table = await BlobTable.scan(store, this.#options.signal);
+    const indexOf = await table.indicesOf(referred, () => store.slices.pause());
     return new PruneCandidates(table, roots, indexOf);
   }
 
@@ -230,25 +224,43 @@ class Pruning {
       if (candidates.isOut(index)) continue;
       const digest = candidates.table.digestAt(index);
       if (holds.has(digest)) this.#skipHeld(digest, candidates);
-      else await this.#removeBlob(candidates, index, digest);
+      else {
+        const removing = this.#removeBlob(candidates, index, digest);
+        if (removing !== undefined) await removing;
+      }
     }
   }
 
-  async #removeBlob(candidates: PruneCandidates, index: number, digest: Digest): Promise<void> {
-    const size = candidates.table.sizeAt(index);
+  /** Undefined where it is done already. */
+  #removeBlob(candidates: PruneCandidates, index: number, digest: Digest): void | Promise<void> {
+    const stays = (error: unknown) => this.#blobStays(candidates, index, digest, error);
     try {
-      if (!this.#options.dryRun) {
-        const wasThere = await this.#parts.store.remove(digest);
-        if (size > chunkBytes) this.#parts.store.chunkDigests.remove(digest);
-        // Another prune was quicker: it is his to report.
-        if (!wasThere) return candidates.blobGone(index);
+      const removing = this.#options.dryRun || this.#parts.store.remove(digest);
+      if (removing instanceof Promise) {
+        return removing.then((wasThere) => this.#blobGone(candidates, index, { digest, wasThere })).catch(stays);
       }
+      this.#blobGone(candidates, index, { digest, wasThere: removing });
     } catch (error) {
-      candidates.blobStays(index);
-      this.#skipped.set(digest, { digest, size, reason: MoteError.isInstance(error) ? error.code : "MOTE_IO" });
-      return;
+      stays(error);
     }
+  }
+
+  #blobStays(candidates: PruneCandidates, index: number, digest: Digest, error: unknown): void {
+    const size = candidates.table.sizeAt(index);
+    candidates.blobStays(index);
+    this.#skipped.set(digest, { digest, size, reason: MoteError.isInstance(error) ? error.code : "MOTE_IO" });
+  }
+
+  #blobGone(
+    candidates: PruneCandidates,
+    index: number,
+    { digest, wasThere }: { readonly digest: Digest; readonly wasThere: boolean },
+  ): void {
+    const size = candidates.table.sizeAt(index);
+    if (size > chunkBytes && !this.#options.dryRun) this.#parts.store.chunkDigests.remove(digest);
     candidates.blobGone(index);
+    // Else another prune was quicker: it is his to report.
+    if (!wasThere) return;
     this.#removed.push({ digest, size, mediaType: mediaTypes.octetStream });
     this.#removedBytes += size;
     if (this.#isLastName(candidates.table, index)) this.#freedBytes += size;
@@ -257,8 +269,8 @@ class Pruning {
   /** Whether the file has no other name any more: those outside of the cache keep its space, those within it may be gone, too. */
   #isLastName(table: BlobTable, index: number): boolean {
     const links = table.linksAt(index);
-    if (links <= 1) return true;
     const inode = table.inodeAt(index);
+    if (links <= 1 || inode === undefined) return true;
     const left = (this.#linksLeft.get(inode) ?? links) - 1;
     this.#linksLeft.set(inode, left);
     return left === 0;
