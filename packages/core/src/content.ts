@@ -40,7 +40,10 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
   readonly ref?: Ref | undefined;
   /** Whether the blob or manifest is there, whole as far as can be told without reading it. */
   has(descriptor: Descriptor, options?: Cancellable): Promise<boolean>;
-  /** Takes a blob. It counts only if `chunks` ends cleanly: what throws leaves nothing. */
+  /**
+   * Takes a blob. It counts only if `chunks` ends cleanly: what throws leaves nothing.
+   * @throws MOTE_UPLOAD_LOST where it is worth while to send it again
+   */
   blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void>;
   /** Tries to have the blob without its bytes, from other places that are known to hold it. */
   mount?(descriptor: Descriptor, candidates: readonly Ref[], options?: Cancellable): Promise<boolean>;

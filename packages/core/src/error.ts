@@ -52,6 +52,8 @@ export type MoteErrorCode =
   | "MOTE_RATE_LIMITED"
   /** The registry answered in a way that the distribution specification does not allow, or with a server error. */
   | "MOTE_REGISTRY"
+  /** A registry has lost what was sent of a blob so far. Sent again from the start, it may arrive. */
+  | "MOTE_UPLOAD_LOST"
   /** A server cannot have the address that it was told to listen on. */
   | "MOTE_LISTEN"
   /** A configuration file cannot be read. */

@@ -9,7 +9,15 @@ import {
   type MoteReader,
 } from "@mote/core";
 import type { RegistryAnswer, RegistryClient } from "./client.js";
-import { isNetworkError, networkFailure, networkFault, placeOf, protocolFault, type Subject } from "./fault.js";
+import {
+  assertPlain,
+  isNetworkError,
+  networkFailure,
+  networkFault,
+  placeOf,
+  protocolFault,
+  type Subject,
+} from "./fault.js";
 import { backoff, type RetryPolicy } from "./retry.js";
 import { sleep } from "./waiting.js";
 
@@ -144,8 +152,11 @@ class BlobReader implements MoteReader {
 
   /** After the last resume: what ended the last attempt. */
   #cut(error: unknown, at: number): MoteError {
-    const { registry } = this.#subject;
-    if (networkFailure(error) === "timeout") return networkFault(this.#subject, registry, error, "the rest of a blob");
+    const { registry, repository } = this.#subject;
+    if (networkFailure(error) === "timeout") {
+      const what = `the rest of blob ${this.#wish.digest} in ${repository}`;
+      return networkFault(this.#subject, registry, error, what);
+    }
     return new MoteError(
       "MOTE_SIZE_MISMATCH",
       `${placeOf(this.#subject)} has cut off ${this.#wish.digest} again and again, the last time after ${at} of ${this.info.size} bytes; try again later`,
@@ -232,10 +243,7 @@ function measure(
   answer: RegistryAnswer,
   offset: number,
 ): { readonly size: number; readonly skip: number } {
-  const coding = answer.header("content-encoding");
-  if (coding !== undefined && coding !== "identity") {
-    throw protocolFault(subject, `it sent ${wish.digest} in the content coding "${coding}", which nobody asked for`);
-  }
+  assertPlain(answer, subject);
   const length = byteCount(answer.header("content-length"));
   if (answer.status === 416) {
     throw blobFault(subject, wish, "MOTE_SIZE_MISMATCH", `it has no bytes from ${offset} on`, {

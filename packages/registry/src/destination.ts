@@ -65,7 +65,7 @@ export class RegistryDestination implements ContentDestination {
     return answer.status === 200 && (length === undefined || Number(length) === descriptor.size);
   }
 
-  /** Goes on by itself after a fault. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
+  /** Goes on by itself after a fault. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UPLOAD_LOST */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
     parseDigest(descriptor.digest);
     await uploadBlob(this.#api, descriptor, chunks, { pieceBytes: this.#pieceBytes, signal: options.signal });

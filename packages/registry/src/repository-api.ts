@@ -2,13 +2,14 @@ import {
   type Cancellable,
   collectChunks,
   type Digest,
+  MoteError,
   type MoteReader,
   manifestTypes,
   maxManifestBytes,
 } from "@mote/core";
 import { type BlobWish, openBlob } from "./blob-reader.js";
 import type { RegistryAnswer, RegistryClient, RegistryRequest } from "./client.js";
-import { protocolFault, type Subject } from "./fault.js";
+import { assertPlain, placeOf, protocolFault, type Subject, sizeFault } from "./fault.js";
 import { resolveLocation } from "./location.js";
 import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
 import type { RetryPolicy } from "./retry.js";
@@ -104,21 +105,32 @@ export class RepositoryApi {
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
   getManifest(
     reference: string,
-    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "signal">,
+    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "signal"> & {
+      /** In bytes, where it is known. */
+      readonly size?: number;
+    },
   ): Promise<ManifestAnswer> {
-    const { what, digest } = options;
+    const { size, ...asking } = options;
+    const { what, digest } = asking;
+    const subject = this.subject({ digest, reference });
     const path = `manifests/${reference}`;
     const headers = { accept: manifestTypes.join(", ") };
-    return this.send({ ...options, method: "GET", path, headers, reference }, async (answer) => {
+    return this.send({ ...asking, method: "GET", path, headers, reference }, async (answer) => {
       const mediaType = bareType(answer.header("content-type"));
       if (mediaType === "text/html") {
         answer.discard();
         throw protocolFault(
-          this.subject({ digest, reference }),
+          subject,
           "it answered with an HTML page in place of a manifest; check that it is a registry, and that no login page stands before it",
         );
       }
-      const bytes = await collectChunks(answer.body, { maxBytes: maxManifestBytes, what });
+      assertPlain(answer, subject);
+      const announced = answer.header("content-length");
+      if (size !== undefined && announced !== undefined && Number(announced) !== size) {
+        answer.discard();
+        throw sizeFault(subject, what, size, Number(announced));
+      }
+      const bytes = await collectManifest(answer, subject, what);
       return { bytes, mediaType, digest: answer.header("docker-content-digest") };
     });
   }
@@ -149,6 +161,16 @@ export class RepositoryApi {
         (answer) => answer,
       ),
     );
+  }
+}
+
+async function collectManifest(answer: RegistryAnswer, subject: Subject, what: string): Promise<Uint8Array> {
+  try {
+    return await collectChunks(answer.body, { maxBytes: maxManifestBytes, what });
+  } catch (error) {
+    if (!MoteError.isInstance(error)) throw error;
+    const details = { ...subject, ...error.details };
+    throw new MoteError(error.code, `${placeOf(subject)}: ${error.message}`, { cause: error, details });
   }
 }
 

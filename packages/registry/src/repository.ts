@@ -18,7 +18,7 @@ import {
   sniffManifestType,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
-import { protocolFault } from "./fault.js";
+import { placeOf, protocolFault, sizeFault } from "./fault.js";
 import { MemoryReader } from "./memory-reader.js";
 import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
 import { listReferrers } from "./referrers.js";
@@ -67,21 +67,15 @@ export class RegistryRepository implements ContentSource {
   async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
     const digest = parseDigest(descriptor.digest);
     const what = `manifest ${digest}`;
-    const details = { ...this.#api.subject({ digest }), expected: descriptor.size };
-    if (descriptor.size > maxManifestBytes) {
-      throw new MoteError("MOTE_TOO_LARGE", `${what} has ${descriptor.size} bytes; the bound is ${maxManifestBytes}`, {
-        details,
-      });
+    const { size } = descriptor;
+    const subject = this.#api.subject({ digest });
+    if (size > maxManifestBytes) {
+      const message = `${placeOf(subject)}: ${what} has ${size} bytes; the bound is ${maxManifestBytes}`;
+      throw new MoteError("MOTE_TOO_LARGE", message, { details: { ...subject, size } });
     }
-    const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest });
+    const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, size });
     this.#checkDigest(bytes, digest);
-    if (bytes.byteLength !== descriptor.size) {
-      throw new MoteError(
-        "MOTE_SIZE_MISMATCH",
-        `${what} has ${bytes.byteLength} bytes, and ${descriptor.size} were expected`,
-        { details: { ...details, actual: bytes.byteLength } },
-      );
-    }
+    if (bytes.byteLength !== size) throw sizeFault(subject, what, size, bytes.byteLength);
     return bytes;
   }
 
@@ -159,7 +153,7 @@ export class RegistryRepository implements ContentSource {
     return new MoteError(
       "MOTE_DIGEST_MISMATCH",
       `${this.#api.registry} was asked for ${digest} of ${this.#api.repository}, and what it has hashes to ${actual}`,
-      { details: { ...this.#api.subject({ digest }), actual } },
+      { details: { ...this.#api.subject({ digest }), expected: digest, actual } },
     );
   }
 }

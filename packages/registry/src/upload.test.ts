@@ -3,6 +3,7 @@ import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Intercept, refuse } from "../test/fake-registry.js";
 import { codeOf, sameBytes } from "../test/outcome.js";
+import { serveTokens } from "../test/token-server.js";
 import { serveUploads, type UploadServer } from "../test/upload-server.js";
 import { RegistryClient, type RegistryClientOptions, type RegistryEvent } from "./client.js";
 import { RegistryDestination } from "./destination.js";
@@ -55,6 +56,28 @@ describe("a blob that is uploaded", () => {
     expect(methods(server)).toEqual(["POST", "PUT"]);
     expect(arrived(server)).toBe(true);
     expect(server.seen[1]?.url).toBe(`/v2/a/b/blobs/uploads/1?state=0&digest=${encodeURIComponent(blob.digest)}`);
+  });
+
+  it("goes on with a new token where each lasts for one request", async () => {
+    const tokens = await serveTokens({ login: "ann:s3cret" });
+    const scope = "repository:a/b:pull,push";
+    const credentials = { get: async () => ({ kind: "password", username: "ann", password: "s3cret" }) as const };
+    const { server, destination } = await lying({ ...inPieces, credentials }, () => (request, response) => {
+      if (tokens.admits(request, scope)) {
+        tokens.revoke();
+        return false;
+      }
+      const challenge = `Bearer realm="http://${tokens.host}/token",scope="${scope}"`;
+      refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": challenge });
+      return true;
+    });
+    opened.push(tokens);
+    await destination.blob(blob, chunked(bytes));
+    expect(arrived(server)).toBe(true);
+    const sent = ["POST", "PATCH", "PATCH", "PATCH", "PATCH", "PUT"];
+    // Each is refused first, as what was good for the last one no longer is.
+    expect(methods(server)).toEqual(sent.flatMap((method) => [method, method]));
+    expect(tokens.seen).toHaveLength(sent.length);
   });
 
   it("goes in pieces where it is large", async () => {

@@ -1,9 +1,9 @@
 import { type Descriptor, MoteError } from "@mote/core";
 import type { RegistryAnswer } from "./client.js";
-import { networkFailure, protocolFault, type Subject } from "./fault.js";
+import { networkFailure, placeOf, protocolFault, type Subject } from "./fault.js";
 import { inPieces } from "./pieces.js";
 import type { RepositoryApi, RepositoryRequest } from "./repository-api.js";
-import { delayAfterStatus, delayWithin } from "./retry.js";
+import { delayAfterStatus, delayWithin, isTransientStatus } from "./retry.js";
 import { chunksUntilAborted, sleep } from "./waiting.js";
 
 export interface UploadOptions {
@@ -15,7 +15,7 @@ export interface UploadOptions {
 /**
  * Uploads a blob (distribution-spec, "Pushing blobs"). After a fault it goes on from the byte that the registry has; what fails
  * for good leaves no upload open.
- * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH
+ * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UPLOAD_LOST
  */
 export async function uploadBlob(
   api: RepositoryApi,
@@ -117,6 +117,7 @@ class Upload {
         continue;
       }
       if (start === 0 && takesNoPieces(outcome.status)) return false;
+      if (outcome.status === 404) throw this.#lost(outcome.fault);
       await this.#pause(outcome, ++failures);
       await this.#recover(start, end);
     }
@@ -125,7 +126,11 @@ class Upload {
 
   /** Closes an upload in pieces. */
   async finish(): Promise<void> {
-    await this.#untilDone(() => this.#try({ method: "PUT", path: this.#closingUrl(), headers: octets, body: nothing }));
+    await this.#untilDone(async () => {
+      const outcome = await this.#try({ method: "PUT", path: this.#closingUrl(), headers: octets, body: nothing });
+      if (!outcome.done && outcome.status === 404 && !(await this.#isThere())) throw this.#lost(outcome.fault);
+      return outcome;
+    });
   }
 
   cancel(): void {
@@ -154,17 +159,28 @@ class Upload {
 
   /** distribution-spec, "Pushing a blob in chunks": GET on the session tells how much is there. */
   async #recover(start: number, end: number): Promise<void> {
-    const outcome = await this.#try({ method: "GET", path: this.#here() });
-    const has = outcome.done ? bytesReceived(outcome.answer) : undefined;
-    if (outcome.done && has !== undefined) {
-      if (has < start || has > end) throw this.#otherOffset(end, has);
+    const accepts = (status: number) => !isTransientStatus(status);
+    const answer = await this.#send({ method: "GET", path: this.#here(), accepts }, (got) => {
+      got.discard();
+      return got;
+    });
+    const has = answer.status < 300 ? bytesReceived(answer) : undefined;
+    if (has !== undefined && has > end) throw this.#otherOffset(end, has);
+    if (has !== undefined && has >= start) {
       this.#offset = has;
-      this.#moveOn(outcome.answer, this.#here());
+      this.#moveOn(answer, this.#here());
       return;
     }
-    // The first piece is still here as a whole.
+    // The first piece is still here as a whole, those before are not. distribution forgets an upload of which it has another
+    // length than its last answer said: after every piece that broke off.
     if (start === 0) return this.begin();
-    throw outcome.done ? this.#otherOffset(end, has) : outcome.fault;
+    throw this.#lost(this.#otherOffset(end, has));
+  }
+
+  #lost(cause: MoteError): MoteError {
+    const { digest } = this.#descriptor;
+    const message = `${placeOf(this.#subject)} has lost what was sent of ${digest} so far; it has to be sent again from the start`;
+    return new MoteError("MOTE_UPLOAD_LOST", message, { cause, details: { ...this.#subject } });
   }
 
   /** Waits before another attempt. @throws what the attempt failed by, where another is no use */

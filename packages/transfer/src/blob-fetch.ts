@@ -62,8 +62,8 @@ export class BlobFetch {
       throw error;
     }
     if (bytes && !this.#switched) this.#locations.learnFetched(this.#blob);
-    await sending?.delivered();
-    return { bytes, wasSent: sending !== undefined };
+    const wasSent = (await sending?.delivered()) ?? false;
+    return { bytes, wasSent };
   }
 
   /** A part of an earlier attempt that was damaged meanwhile, and a lying mirror, show in the digest; then all of it comes anew. */

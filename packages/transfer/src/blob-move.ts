@@ -17,6 +17,10 @@ import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { progressOf } from "./progress.js";
+import { isLost } from "./sending.js";
+
+/** How often a destination may lose one blob. */
+const mostLosses = 3;
 
 /** Brings one blob into the cache and on to the destination, by the cheapest way there is. */
 export class BlobMove {
@@ -26,6 +30,7 @@ export class BlobMove {
   readonly #digest: Digest;
   readonly #size: number;
   readonly #signal: AbortSignal;
+  #losses = 0;
 
   constructor(job: Job, locations: Locations, blob: PlannedBlob) {
     this.#job = job;
@@ -124,14 +129,16 @@ export class BlobMove {
       this.#job.emit({ type: "link", digest: this.#digest, size: this.#size, target });
       return "linked";
     }
-    await using reader = await readingCache(cache.moteReader(this.#digest, { signal: this.#signal }));
-    const cached = new CachedChunks(reader, progressOf(this.#job, this.#blob.descriptor));
-    try {
-      await this.#send(destination, cached);
-    } catch (error) {
-      throw cached.fault ?? error;
+    for (;;) {
+      await using reader = await readingCache(cache.moteReader(this.#digest, { signal: this.#signal }));
+      const cached = new CachedChunks(reader, progressOf(this.#job, this.#blob.descriptor));
+      try {
+        await this.#send(destination, cached);
+        return "copied";
+      } catch (error) {
+        if (cached.fault !== undefined || !isLost(error)) throw cached.fault ?? error;
+      }
     }
-    return "copied";
   }
 
   /** The cache verifies what it links, so damage shows here; other failures are those of the destination's file system. */
@@ -217,13 +224,29 @@ export class BlobMove {
   }
 
   async #send(destination: ContentDestination, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
+    try {
+      await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      this.#losses += 1;
+      if (this.#losses === mostLosses) throw lostForGood(error);
+      this.#job.emit({ type: "retry", digest: this.#digest, size: this.#size, reason: "the destination has lost it" });
+      throw error;
+    }
     this.#locations.learnSent(this.#blob);
   }
 }
 
 function hasCode(error: unknown, code: MoteErrorCode): boolean {
   return MoteError.isInstance(error) && error.code === code;
+}
+
+function lostForGood(error: MoteError): MoteError {
+  const message = `${error.message}, which was done ${mostLosses} times; try again later, or ask who runs the registry`;
+  return new MoteError("MOTE_REGISTRY", message, {
+    cause: error,
+    ...(error.details ? { details: error.details } : {}),
+  });
 }
 
 /** Who reads the error wants to know of which blob of which place it speaks. */
@@ -233,7 +256,10 @@ function namingBlob(error: unknown, { descriptor, from }: PlannedBlob): unknown 
   const named = error.details !== undefined && "digest" in error.details;
   if (named && place === undefined) return error;
   const message = place === undefined ? error.message : `${error.message} (from ${place})`;
-  const details = { ...error.details, digest: descriptor.digest, ...(place === undefined ? {} : { from: place }) };
+  const { registry, repository } = from?.transport === "docker" ? from : {};
+  const placed =
+    place === undefined ? {} : { from: place, ...(registry === undefined ? {} : { registry, repository }) };
+  const details = { ...placed, ...error.details, digest: descriptor.digest };
   return new MoteError(error.code, message, { cause: error, details });
 }
 

@@ -98,7 +98,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
     return inlined ? 0 : bytes - offset;
   } catch (error) {
     feed?.fail(error);
-    await giveUp(writer, error);
+    await giveUp(writer, error, bytes < descriptor.size);
     throw error;
   }
 }
@@ -162,14 +162,19 @@ async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-/** What was received before a connection broke is kept for the next attempt; wrong bytes are not. */
-async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown): Promise<void> {
+/** What was received before a connection broke is kept for the next attempt; wrong bytes are not. Of too few nobody knows yet. */
+async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown, isPart: boolean): Promise<void> {
+  const isWrong = isMismatch(error) && !(isPart && isTooFew(error));
   try {
-    if (isResumable(writer) && !isMismatch(error) && !(error instanceof CacheFault)) await writer.suspend();
+    if (isResumable(writer) && !isWrong && !(error instanceof CacheFault)) await writer.suspend();
     else await writer.abort();
   } catch {
     // The failure that is on its way says more than that of tidying up after it.
   }
+}
+
+function isTooFew(error: unknown): boolean {
+  return MoteError.isInstance(error) && error.code === "MOTE_SIZE_MISMATCH";
 }
 
 function isResumable(writer: MoteWriter | ResumableWriter): writer is ResumableWriter {

@@ -1,3 +1,4 @@
+import { MoteError } from "@mote/core";
 import { Feed } from "./feed.js";
 
 /** A destination that is fed while a blob is fetched. */
@@ -5,17 +6,23 @@ export class Sending {
   readonly feed = new Feed();
   readonly #ending: Promise<void>;
 
-  /** `onFailure` is called when the destination fails by itself: the fetch need not go on for it. */
+  /** `onFailure` is called when the destination fails by itself: the fetch need not go on for it, unless it can be sent again. */
   constructor(send: (chunks: AsyncIterable<Uint8Array>) => Promise<void>, onFailure: (error: unknown) => void) {
     this.#ending = send(this.feed).finally(() => this.feed.leave());
     this.#ending.catch((error: unknown) => {
-      if (!this.feed.hasFailed) onFailure(error);
+      if (!this.feed.hasFailed && !isLost(error)) onFailure(error);
     });
   }
 
-  /** Resolves when the destination has taken all of it. */
-  delivered(): Promise<void> {
-    return this.#ending;
+  /** True when the destination has taken all of it; false where it has lost it, and has to be sent it once more. */
+  async delivered(): Promise<boolean> {
+    try {
+      await this.#ending;
+      return true;
+    } catch (error) {
+      if (isLost(error)) return false;
+      throw error;
+    }
   }
 
   /** Resolves when the destination has taken all of it, or has cleaned up. */
@@ -28,4 +35,8 @@ export class Sending {
     this.feed.fail(error);
     await this.ended();
   }
+}
+
+export function isLost(error: unknown): error is MoteError {
+  return MoteError.isInstance(error) && error.code === "MOTE_UPLOAD_LOST";
 }

@@ -1,0 +1,398 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Descriptor, MoteError, parseManifest, readMote } from "@mote/core";
+import { type OpenMoteOptions, openMote } from "@mote/preset";
+import {
+  type Asked,
+  type ChaosProxy,
+  type DockerRegistry,
+  type Fault,
+  needs,
+  startChaosProxy,
+  startDockerRegistry,
+} from "@mote/testbed";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { runMote } from "./run-mote.js";
+
+const wanted = needs("docker-registry");
+const repository = "lib/model";
+const size = 3_000_000;
+
+describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${wanted}`, () => {
+  let dir: string;
+  let registry: DockerRegistry;
+  let proxy: ChaosProxy;
+  let manifest: Descriptor;
+  let layer: Descriptor;
+  let caches = 0;
+  let cacheDir = "";
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "mote-chaos-"));
+    registry = await startDockerRegistry();
+    await writeFile(join(dir, "model.bin"), randomBytes(size));
+    await writeFile(join(dir, "other.bin"), randomBytes(size));
+    await using origin = await openMote({ dir: join(dir, "origin") });
+    for (const [tag, name] of [
+      ["1", "model.bin"],
+      ["2", "other.bin"],
+    ] as const) {
+      const files = [{ path: join(dir, name) }];
+      const report = await origin.pushFiles(files, `docker://${registry.host}/${repository}:${tag}`);
+      if (tag === "2") continue;
+      manifest = descriptorOf(report.refs[0]?.descriptor);
+      const bytes = await readMote(origin.cache, manifest.digest, { maxBytes: 1 << 20 });
+      const read = parseManifest(bytes, manifest.mediaType);
+      layer = descriptorOf(read.kind === "manifest" ? read.layers[0] : undefined);
+    }
+  });
+  afterAll(async () => {
+    await registry?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    proxy = await startChaosProxy(registry.host);
+    cacheDir = join(dir, `cache-${++caches}`);
+  });
+  afterEach(async () => {
+    await proxy[Symbol.asyncDispose]();
+  });
+
+  const source = (tag = "1") => `docker://${proxy.host}/${repository}:${tag}`;
+  const open = (options: Partial<OpenMoteOptions> = {}) =>
+    openMote({ dir: cacheDir, registries: { retries: 1, idleTimeoutMs: 300, connectTimeoutMs: 300 }, ...options });
+
+  async function pull(destination?: string): Promise<unknown> {
+    await using mote = await open();
+    try {
+      await mote.pull(source(), destination);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** What lies in the cache after a failure: nothing that is not whole, no name, and parts of blobs that may be resumed. */
+  async function leftInCache(): Promise<{ damaged: number; names: string[]; parts: number }> {
+    await using mote = await open();
+    const names: string[] = [];
+    for await (const { name } of mote.tags.list()) names.push(name);
+    const report = await mote.cache.verify?.();
+    const ingest = (await readdir(cacheDir, { recursive: true })).filter((path) => /\.(?:part|tmp|read)$/.test(path));
+    return { damaged: report?.damaged.length ?? -1, names, parts: ingest.length };
+  }
+
+  /** After the fault has gone, the same pull succeeds. Answers from which bytes of the layer on it was asked for. */
+  async function pullHonestly(): Promise<(string | undefined)[]> {
+    proxy.suffer(() => undefined);
+    const before = proxy.asked.length;
+    expect(await pull()).toBeUndefined();
+    return proxy.asked
+      .slice(before)
+      .filter(isLayer)
+      .map(({ headers }) => headers.range);
+  }
+
+  /** The first byte that is asked for. */
+  const firstByte = ({ headers }: Asked) => Number(/^bytes=(\d+)-$/.exec(headers.range ?? "bytes=0-")?.[1]);
+  const isLayer = ({ method, url }: Asked) => method === "GET" && url.endsWith(`/blobs/${layer.digest}`);
+  const isManifest = ({ url }: Asked) => url.includes("/manifests/");
+
+  interface Case {
+    readonly what: string;
+    readonly fault: Fault;
+    readonly code: string;
+    /** How many resumable parts it leaves. */
+    readonly parts: 0 | 1;
+  }
+
+  const onBlob: readonly Case[] = [
+    { what: "cuts it off each time", fault: { cutAfter: 1_000_000 }, code: "MOTE_SIZE_MISMATCH", parts: 1 },
+    { what: "stalls each time", fault: { stallAfter: 1_000_000 }, code: "MOTE_TIMEOUT", parts: 1 },
+    { what: "never answers", fault: "silence", code: "MOTE_TIMEOUT", parts: 1 },
+    { what: "hangs up", fault: "hang up", code: "MOTE_UNREACHABLE", parts: 1 },
+    { what: "changes a bit at the beginning", fault: { flipAt: 0 }, code: "MOTE_DIGEST_MISMATCH", parts: 0 },
+    { what: "changes a bit at the end", fault: { flipAt: size - 1 }, code: "MOTE_DIGEST_MISMATCH", parts: 0 },
+    {
+      what: "announces more bytes",
+      fault: { headers: { "content-length": "3000001" } },
+      code: "MOTE_SIZE_MISMATCH",
+      parts: 1,
+    },
+    {
+      what: "announces fewer bytes",
+      fault: { headers: { "content-length": "2999999" } },
+      code: "MOTE_SIZE_MISMATCH",
+      parts: 1,
+    },
+    {
+      what: "sends more bytes, and announces none",
+      fault: { headers: { "content-length": undefined }, body: new Uint8Array(size + 1) },
+      code: "MOTE_SIZE_MISMATCH",
+      parts: 1,
+    },
+    {
+      what: "sends fewer bytes, and announces none",
+      fault: { headers: { "content-length": undefined }, body: new Uint8Array(size - 1) },
+      code: "MOTE_SIZE_MISMATCH",
+      parts: 1,
+    },
+    {
+      what: "answers with a content coding",
+      fault: { headers: { "content-encoding": "gzip" } },
+      code: "MOTE_REGISTRY",
+      parts: 1,
+    },
+    {
+      what: "answers with a part that nobody asked for",
+      fault: { status: 206, body: "x" },
+      code: "MOTE_REGISTRY",
+      parts: 1,
+    },
+    { what: "does not have it", fault: { status: 404 }, code: "MOTE_NOT_FOUND", parts: 1 },
+    {
+      what: "asks for patience",
+      fault: { status: 429, headers: { "retry-after": "0" } },
+      code: "MOTE_RATE_LIMITED",
+      parts: 1,
+    },
+    {
+      what: "asks for too much patience",
+      fault: { status: 503, headers: { "retry-after": "86400" } },
+      code: "MOTE_REGISTRY",
+      parts: 1,
+    },
+    { what: "fails", fault: { status: 500, body: "<html>" }, code: "MOTE_REGISTRY", parts: 1 },
+    { what: "refuses", fault: { status: 403 }, code: "MOTE_FORBIDDEN", parts: 1 },
+    {
+      what: "redirects in a circle",
+      fault: { status: 307, headers: { location: "#again" } },
+      code: "MOTE_REGISTRY",
+      parts: 1,
+    },
+    {
+      what: "redirects to no http",
+      fault: { status: 307, headers: { location: "file:///etc/passwd" } },
+      code: "MOTE_REGISTRY",
+      parts: 1,
+    },
+    { what: "answers with nothing", fault: { status: 204 }, code: "MOTE_REGISTRY", parts: 1 },
+  ];
+
+  it.each(onBlob)("a blob of which it $what is $code, and can be pulled afterwards", async ({ fault, code, parts }) => {
+    proxy.suffer((asked) => {
+      if (!isLayer(asked)) return undefined;
+      // Cut or stalled anew, at the same byte.
+      if (typeof fault === "object" && ("cutAfter" in fault || "stallAfter" in fault) && asked.before > 0)
+        return { ...fault, cutAfter: 0 };
+      return fault;
+    });
+    const error = await pull();
+    expect(codeOf(error)).toBe(code);
+    expect(error).toMatchObject({ details: { registry: proxy.host, repository, digest: layer.digest } });
+    const { message } = error as Error;
+    for (const named of [proxy.host, repository, layer.digest]) expect(message).toContain(named);
+    const left = await leftInCache();
+    expect(left).toMatchObject({ damaged: 0, names: [] });
+    expect(left.parts).toBeLessThanOrEqual(parts);
+    await pullHonestly();
+  });
+
+  it("a blob that was cut off is resumed at the byte in the next run, and only there", async () => {
+    proxy.suffer((asked) => (isLayer(asked) ? { cutAfter: asked.before === 0 ? 1_000_000 : 0 } : undefined));
+    expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
+    const [range, ...more] = await pullHonestly();
+    // What was cut off may have been lost on its last steps here.
+    expect(range).toMatch(/^bytes=[1-9]\d*-$/);
+    expect(more).toEqual([]);
+  });
+
+  it("a blob whose part was wrong is read anew, once", async () => {
+    proxy.suffer((asked) => {
+      if (!isLayer(asked)) return undefined;
+      return asked.before === 0 ? { flipAt: 7, cutAfter: 1_000_000 } : { cutAfter: 0 };
+    });
+    expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
+    expect(await pullHonestly()).toEqual([expect.stringMatching(/^bytes=[1-9]/), undefined]);
+  });
+
+  it("a cut blob goes on although Range is ignored from then on", async () => {
+    proxy.suffer((asked) => (isLayer(asked) && asked.before === 0 ? { cutAfter: 1_000_000 } : { dropRange: true }));
+    expect(await pull()).toBeUndefined();
+    expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
+  });
+
+  it.each<[string, (start: number) => string, string]>([
+    ["begins elsewhere", () => "bytes 0-2999999/3000000", "MOTE_REGISTRY"],
+    ["ends elsewhere", (start) => `bytes ${start}-2999998/3000000`, "MOTE_SIZE_MISMATCH"],
+    ["is one of another whole", (start) => `bytes ${start}-3999999/4000000`, "MOTE_SIZE_MISMATCH"],
+    ["is nonsense", () => "bytes x", "MOTE_REGISTRY"],
+  ])("a range that %s is refused", async (_, range, code) => {
+    proxy.suffer((asked) => {
+      if (!isLayer(asked)) return undefined;
+      if (asked.before === 0) return { cutAfter: 1_000_000 };
+      return { headers: { "content-range": range(firstByte(asked)) } };
+    });
+    const error = await pull();
+    expect([codeOf(error), error]).toMatchObject([code, { details: { registry: proxy.host, digest: layer.digest } }]);
+    expect(await leftInCache()).toMatchObject({ damaged: 0, names: [] });
+    await pullHonestly();
+  });
+
+  it("a range of other bytes than it says is found out by the digest, and the blob is read anew", async () => {
+    proxy.suffer((asked) => {
+      if (!isLayer(asked)) return undefined;
+      return asked.before === 0 ? { cutAfter: 1_000_000 } : { body: new Uint8Array(size - firstByte(asked)) };
+    });
+    expect(codeOf(await pull())).toBe("MOTE_DIGEST_MISMATCH");
+    expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
+    expect(await pullHonestly()).toEqual([undefined]);
+  });
+
+  const onManifest: readonly (readonly [string, Fault, string])[] = [
+    ["changes a bit", { flipAt: 30 }, "MOTE_DIGEST_MISMATCH"],
+    ["announces more bytes", { headers: { "content-length": "5000" } }, "MOTE_SIZE_MISMATCH"],
+    ["announces fewer bytes", { headers: { "content-length": "10" } }, "MOTE_SIZE_MISMATCH"],
+    [
+      "sends something else",
+      { headers: { "content-length": undefined }, body: new Uint8Array(10) },
+      "MOTE_DIGEST_MISMATCH",
+    ],
+    [
+      "sends no end of it",
+      { headers: { "content-length": undefined }, body: new Uint8Array(5 << 20) },
+      "MOTE_TOO_LARGE",
+    ],
+    ["answers with a login page", { headers: { "content-type": "text/html" } }, "MOTE_REGISTRY"],
+    ["answers with a content coding", { headers: { "content-encoding": "gzip" } }, "MOTE_REGISTRY"],
+    ["cuts it off", { cutAfter: 10 }, "MOTE_UNREACHABLE"],
+    ["stalls", { stallAfter: 10 }, "MOTE_TIMEOUT"],
+    ["never answers", "silence", "MOTE_TIMEOUT"],
+    ["asks for patience", { status: 429, headers: { "retry-after": "0" } }, "MOTE_RATE_LIMITED"],
+    ["fails", { status: 503 }, "MOTE_REGISTRY"],
+  ];
+
+  it.each(onManifest)("a manifest of which it %s leaves nothing at all", async (_, fault, code) => {
+    proxy.suffer((asked) => (asked.method === "GET" && isManifest(asked) ? fault : undefined));
+    const error = await pull();
+    expect(codeOf(error)).toBe(code);
+    expect(error).toMatchObject({ details: { registry: proxy.host, repository, digest: manifest.digest } });
+    const { message } = error as Error;
+    for (const named of [proxy.host, repository, manifest.digest]) expect(message).toContain(named);
+    expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
+    expect(proxy.asked.filter(isLayer)).toEqual([]);
+    await pullHonestly();
+  });
+
+  it("a tag that moves between two requests gives the image that it was at first, whole", async () => {
+    const { digest } = manifest;
+    proxy.suffer((asked) => {
+      if (asked.method !== "HEAD" || !asked.url.endsWith("/manifests/2")) return undefined;
+      return { headers: { "docker-content-digest": digest, "content-length": String(manifest.size) } };
+    });
+    await using mote = await open();
+    const report = await mote.pull(source("2"));
+    expect(report.refs[0]?.descriptor.digest).toBe(digest);
+    expect(await mote.cache.moteExists(layer.digest)).toBe(true);
+  });
+
+  it("a HEAD that names another digest than the bytes have is refused", async () => {
+    const wrong = `sha256:${"0".repeat(64)}`;
+    proxy.suffer((asked) =>
+      asked.method === "HEAD" && isManifest(asked) ? { headers: { "docker-content-digest": wrong } } : undefined,
+    );
+    expect(codeOf(await pull())).toBe("MOTE_NOT_FOUND");
+    proxy.suffer((asked) => (isManifest(asked) ? { headers: { "docker-content-digest": wrong } } : undefined));
+    expect(codeOf(await pull())).toBe("MOTE_NOT_FOUND");
+    expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
+  });
+
+  const pushed = "big.bin";
+  const push = async (tag: string) => {
+    await using mote = await open();
+    try {
+      await mote.pushFiles([{ path: join(dir, pushed) }], `docker://${proxy.host}/lib/pushed:${tag}`);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  };
+
+  it.each<[string, Fault]>([
+    ["hung up on", "hang up"],
+    ["kept, but its answer lost", "lose the answer"],
+    ["refused by a busy registry", { status: 503, headers: { "retry-after": "0" } }],
+    ["refused by a registry that fails", { status: 500 }],
+  ])("a push goes on although a piece, the end and the manifest are each %s once", async (what, fault) => {
+    // More than two pieces.
+    await writeFile(join(dir, pushed), randomBytes(20 << 20));
+    const suffered = new Set<string>();
+    proxy.suffer(({ method, url }) => {
+      const isPiece = method === "PATCH" && suffered.has("first");
+      const kind =
+        method === "PATCH" && !isPiece ? "first" : `${method} ${url.includes("/manifests/") ? "manifest" : "blob"}`;
+      if (!["PATCH", "PUT"].includes(method) || suffered.has(kind)) return undefined;
+      suffered.add(kind);
+      return kind === "first" ? undefined : fault;
+    });
+    const tag = what.replaceAll(/[^a-z]/g, "");
+    expect(await push(tag)).toBeUndefined();
+    expect([...suffered].sort()).toEqual(["PATCH blob", "PUT blob", "PUT manifest", "first"]);
+    await using other = await openMote({ dir: join(dir, `${tag}-pulled`) });
+    await other.pull(`docker://${registry.host}/lib/pushed:${tag}`, `${join(dir, tag)}/`);
+    expect((await readFile(join(dir, tag, pushed))).equals(await readFile(join(dir, pushed)))).toBe(true);
+  });
+
+  it("a push to a registry that loses what was sent, time and again, is given up", async () => {
+    await writeFile(join(dir, pushed), randomBytes(20 << 20));
+    let pieces = 0;
+    // Every second piece is kept, and the answer lost: this registry then forgets the whole of it.
+    proxy.suffer(({ method }) => (method === "PATCH" && ++pieces % 2 === 0 ? "lose the answer" : undefined));
+    const error = await push("lost");
+    expect([codeOf(error), error]).toMatchObject(["MOTE_REGISTRY", { cause: { code: "MOTE_UPLOAD_LOST" } }]);
+    expect(pieces).toBe(6);
+  });
+
+  it("a push that fails for good says where, and leaves no name and no open upload", async () => {
+    await writeFile(join(dir, pushed), randomBytes(20 << 20));
+    proxy.suffer(({ method }) => (method === "PATCH" ? { status: 500 } : undefined));
+    const error = await push("never");
+    expect(codeOf(error)).toBe("MOTE_REGISTRY");
+    expect(error).toMatchObject({ details: { registry: proxy.host, repository: "lib/pushed", status: 500 } });
+    await expect.poll(() => proxy.asked.filter(({ method }) => method === "DELETE").length).toBeGreaterThan(0);
+    proxy.suffer(() => undefined);
+    await using other = await openMote({ dir: join(dir, "never-pulled") });
+    await expect(other.pull(`docker://${registry.host}/lib/pushed:never`)).rejects.toMatchObject({
+      code: "MOTE_NOT_FOUND",
+    });
+  });
+
+  it("the command says so on one line, with the code under --json", async () => {
+    proxy.suffer((asked) => (isLayer(asked) ? { flipAt: 5 } : undefined));
+    const plain = await runMote(["pull", source(), "--cache", cacheDir]);
+    expect(plain).toMatchObject({ status: 1, stdout: "" });
+    expect(
+      plain.stderr
+        .trim()
+        .split("\n")
+        .filter((line) => line.startsWith("mote: ")),
+    ).toHaveLength(1);
+    const json = await runMote(["pull", source(), "--cache", cacheDir, "--json"]);
+    const { error } = JSON.parse(json.stderr.trim().split("\n").at(-1) ?? "");
+    expect(error).toMatchObject({
+      code: "MOTE_DIGEST_MISMATCH",
+      details: { registry: proxy.host, repository, digest: layer.digest },
+    });
+  });
+});
+
+function descriptorOf(found: Descriptor | undefined): Descriptor {
+  if (found === undefined) throw new TypeError("nothing was pushed");
+  return found;
+}
+
+function codeOf(error: unknown): unknown {
+  return MoteError.isInstance(error) ? error.code : error;
+}
