@@ -2,7 +2,7 @@
 export type MoteErrorCode =
   /** What was asked for is not there. The only code that is a miss. */
   | "MOTE_NOT_FOUND"
-  /** More or fewer bytes came than were promised. */
+  /** More or fewer bytes came than were promised. `details.resumable`: too few, as the connection broke; they may be its beginning. */
   | "MOTE_SIZE_MISMATCH"
   /** The bytes that came do not hash to the digest that they were asked for under. */
   | "MOTE_DIGEST_MISMATCH"

@@ -160,7 +160,7 @@ class BlobReader implements MoteReader {
     return new MoteError(
       "MOTE_SIZE_MISMATCH",
       `${placeOf(this.#subject)} has cut off ${this.#wish.digest} again and again, the last time after ${at} of ${this.info.size} bytes; try again later`,
-      { details: { ...this.#subject, expected: this.info.size, actual: at }, cause: error },
+      { details: { ...this.#subject, expected: this.info.size, actual: at, resumable: true }, cause: error },
     );
   }
 

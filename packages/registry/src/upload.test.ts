@@ -190,7 +190,7 @@ describe("an upload after a fault", () => {
     expect(arrived(first.server)).toBe(true);
     pieces = 0;
     const later = await lying(inPieces, losing(3));
-    expect(await codeOf(later.destination.blob(blob, chunked(bytes)))).toBe("MOTE_REGISTRY");
+    expect(await codeOf(later.destination.blob(blob, chunked(bytes)))).toBe("MOTE_UPLOAD_LOST");
   });
 
   it("is done where only the answer to its end was lost", async () => {

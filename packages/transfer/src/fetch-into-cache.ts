@@ -98,7 +98,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
     return inlined ? 0 : bytes - offset;
   } catch (error) {
     feed?.fail(error);
-    await giveUp(writer, error, bytes < descriptor.size);
+    await giveUp(writer, error);
     throw error;
   }
 }
@@ -162,9 +162,9 @@ async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-/** What was received before a connection broke is kept for the next attempt; wrong bytes are not. Of too few nobody knows yet. */
-async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown, isPart: boolean): Promise<void> {
-  const isWrong = isMismatch(error) && !(isPart && isTooFew(error));
+/** What was received before a connection broke is kept for the next attempt; wrong bytes are not. */
+async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown): Promise<void> {
+  const isWrong = isMismatch(error) && !isCut(error);
   try {
     if (isResumable(writer) && !isWrong && !(error instanceof CacheFault)) await writer.suspend();
     else await writer.abort();
@@ -173,8 +173,9 @@ async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown, isPa
   }
 }
 
-function isTooFew(error: unknown): boolean {
-  return MoteError.isInstance(error) && error.code === "MOTE_SIZE_MISMATCH";
+/** Too few bytes came, as their connection broke once too often. */
+function isCut(error: unknown): boolean {
+  return MoteError.isInstance(error) && error.details !== undefined && "resumable" in error.details;
 }
 
 function isResumable(writer: MoteWriter | ResumableWriter): writer is ResumableWriter {
