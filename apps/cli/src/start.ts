@@ -1,8 +1,12 @@
+import { manPage } from "./man-page.js";
 import { runProgram } from "./program.js";
 import { startSession } from "./session.js";
+import { table } from "./table.js";
 
 /** Runs the command line to its end, and sets the exit status. */
 export async function start(args: readonly string[]): Promise<void> {
+  if (args[0] === "__complete") return (await import("./commands/complete.js")).answerShell(args.slice(1));
+  if (args[0] === "__man") return void process.stdout.write(manPage(table, MOTE_VERSION));
   const session = startSession();
   // Who reads our output may stop when he has seen enough (`mote ls | head`); who reads the notes may, too, and misses no result.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

@@ -4,6 +4,7 @@ import { bicExport } from "./table/bic-export.js";
 import { bicMerge } from "./table/bic-merge.js";
 import { bicStats } from "./table/bic-stats.js";
 import { cat } from "./table/cat.js";
+import { completion } from "./table/completion.js";
 import { config } from "./table/config.js";
 import { copy } from "./table/copy.js";
 import { demo } from "./table/demo.js";
@@ -49,5 +50,6 @@ export const table: readonly CommandSpec[] = [
   logout,
   config,
   doctor,
+  completion,
   demo,
 ];

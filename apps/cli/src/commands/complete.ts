@@ -1,0 +1,53 @@
+import { type Candidate, complete, type Known } from "../completion/complete.js";
+import { createOutput } from "../output.js";
+import { loadSettings } from "../settings/load-settings.js";
+import { table } from "../table.js";
+import { lookAround } from "../wire.js";
+
+/** More than anybody reads. */
+const most = 200;
+
+/** Answers the scripts of `mote completion`: a line `VALUE<tab>ABOUT` for each candidate, and `:files` or `:folders`. Never an error. */
+export async function answerShell(words: readonly string[]): Promise<void> {
+  try {
+    const { candidates, paths } = await complete(words, table, whatTheCacheKnows(words));
+    const lines = candidates.map(({ value, about }) => (about === "" ? value : `${value}\t${about}`));
+    process.stdout.write([...lines, ...(paths ? [`:${paths}`] : []), ""].join("\n"));
+  } catch {
+    // Somebody is typing: a complaint would only disturb him.
+  }
+}
+
+function whatTheCacheKnows(words: readonly string[]): Known {
+  const at = words.lastIndexOf("--cache");
+  const cache = at === -1 ? undefined : words[at + 1];
+  const open = async () => {
+    const { env } = process;
+    const loaded = await loadSettings({ env, cwd: process.cwd(), flags: { cache } });
+    const out = createOutput({ json: false, quiet: true });
+    const { settings } = loaded;
+    return lookAround({ out, dir: settings.cache, settings, loaded, signal: new AbortController().signal });
+  };
+  return {
+    async names(prefix) {
+      await using mote = await open();
+      const found: Candidate[] = [];
+      for await (const { name } of mote.tags.list()) {
+        if (!name.startsWith(prefix)) continue;
+        if (found.push({ value: name, about: "" }) >= most) break;
+      }
+      return found;
+    },
+    async digests(prefix) {
+      await using mote = await open();
+      const found: Candidate[] = [];
+      for await (const { digest } of mote.cache.motes?.() ?? []) {
+        // As much as `mote ls` shows; more where more has been typed.
+        const shown = digest.slice(0, Math.max(digest.indexOf(":") + 13, prefix.length + 1));
+        const value = prefix.includes(":") || prefix === "" ? shown : shown.slice(digest.indexOf(":") + 1);
+        if (value.startsWith(prefix) && found.push({ value, about: "" }) >= most) break;
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import { type CommandSpec, type Completes, groups, type OptionSpec } from "../command.js";
+import { allEverywhere } from "../everywhere.js";
+
+export interface Candidate {
+  readonly value: string;
+  readonly about: string;
+}
+
+/** What the shell is to offer. `files` and `folders`: what it finds by itself, beside the candidates. */
+export interface Completion {
+  readonly candidates: readonly Candidate[];
+  readonly paths?: "files" | "folders" | undefined;
+}
+
+/** What the cache knows. Asked only where it is wanted. */
+export interface Known {
+  names(prefix: string): Promise<readonly Candidate[]>;
+  digests(prefix: string): Promise<readonly Candidate[]>;
+}
+
+const transports = ["docker://", "oci:", "oci-archive:", "docker-archive:", "dir:"];
+
+/** Completes the last of `words`, the words behind `mote`. */
+export async function complete(
+  words: readonly string[],
+  table: readonly CommandSpec[],
+  known: Known,
+): Promise<Completion> {
+  const current = words.at(-1) ?? "";
+  const before = words.slice(0, -1);
+  const { command, group, options, position } = readWords(before, table);
+  const asked = optionAt(before.at(-1), options);
+  const found = asked
+    ? await valuesOf(asked.completes, current, table, known)
+    : current.startsWith("-")
+      ? optionCandidates(options, before)
+      : command
+        ? await valuesOf(argumentAt(command, position), current, table, known)
+        : { candidates: commandCandidates(table, group) };
+  return { ...found, candidates: found.candidates.filter(({ value }) => value.startsWith(current)) };
+}
+
+interface Read {
+  readonly command: CommandSpec | undefined;
+  /** The first word, where it begins the name of several commands. */
+  readonly group: string | undefined;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  /** How many of the command's arguments there are. */
+  readonly position: number;
+}
+
+function readWords(before: readonly string[], table: readonly CommandSpec[]): Read {
+  const every = Object.assign({}, ...table.map(({ options }) => options), allEverywhere);
+  const plain = before.filter((word, at) => !word.startsWith("-") && !optionAt(before[at - 1], every));
+  const [first, second] = plain;
+  const command = table.find(({ name }) => name === first || name === `${first} ${second}`);
+  const isGroup = command === undefined && table.some(({ name }) => name.startsWith(`${first} `));
+  return {
+    command,
+    group: isGroup ? first : undefined,
+    options: { ...command?.options, ...allEverywhere },
+    position: plain.length - (command?.name.split(" ").length ?? 0),
+  };
+}
+
+/** The option that the next word is the value of. */
+function optionAt(word: string | undefined, options: Readonly<Record<string, OptionSpec>>): OptionSpec | undefined {
+  if (word === undefined || !word.startsWith("-")) return undefined;
+  const found = Object.entries(options).find(([name, { short }]) => word === `--${name}` || word === `-${short}`);
+  return found?.[1].value === undefined ? undefined : found[1];
+}
+
+function argumentAt({ arguments: specs = {} }: CommandSpec, position: number): Completes | undefined {
+  const all = Object.values(specs);
+  const many = all.findIndex((spec) => spec.many);
+  // Behind an argument of any number may stand the next: both are completed alike.
+  return all[many === -1 ? position : Math.min(position, many)]?.completes;
+}
+
+async function valuesOf(
+  completes: Completes | undefined,
+  current: string,
+  table: readonly CommandSpec[],
+  known: Known,
+): Promise<Completion> {
+  if (completes === undefined) return { candidates: [] };
+  if (typeof completes === "object") return { candidates: completes.map((value) => ({ value, about: "" })) };
+  switch (completes) {
+    case "file":
+      return { candidates: [], paths: "files" };
+    case "folder":
+      return { candidates: [], paths: "folders" };
+    case "command":
+      return { candidates: commandCandidates(table, undefined) };
+    case "digest":
+      return { candidates: await known.digests(current) };
+    case "name":
+      return { candidates: [...(await known.names(current)), ...(await known.digests(current))] };
+    case "reference": {
+      const prefixes = transports.map((value) => ({ value, about: "" }));
+      return { candidates: [...(await known.names(current)), ...prefixes], paths: "files" };
+    }
+  }
+}
+
+function optionCandidates(options: Readonly<Record<string, OptionSpec>>, before: readonly string[]): Completion {
+  const unused = Object.entries(options).filter(([name, { many }]) => many || !before.includes(`--${name}`));
+  return { candidates: unused.map(([name, { summary }]) => ({ value: `--${name}`, about: summary })) };
+}
+
+function commandCandidates(table: readonly CommandSpec[], group: string | undefined): Candidate[] {
+  const shown = groups.flatMap((title) => table.filter((spec) => spec.group === title && !spec.hidden));
+  if (group !== undefined) {
+    const members = shown.filter(({ name }) => name.startsWith(`${group} `));
+    return members.map(({ name, summary }) => ({ value: name.slice(group.length + 1), about: summary }));
+  }
+  const byWord = new Map<string, string>([["help", "what mote and its commands can do"]]);
+  for (const { name, summary } of shown) {
+    const [word = name, rest] = name.split(" ");
+    if (!byWord.has(word)) byWord.set(word, rest === undefined ? summary : `mote ${word} --help`);
+  }
+  return [...byWord].map(([value, about]) => ({ value, about }));
+}
