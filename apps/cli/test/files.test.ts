@@ -72,7 +72,7 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
       ["cold", "two"],
       ["cache", "three"],
     ] as const) {
-      const ended = await runMote(["pull", "--cache", at(cache), remote("1"), `${at(into)}/`]);
+      const ended = await runMote(["pull", "--quiet", "--cache", at(cache), remote("1"), `${at(into)}/`]);
       expect(ended).toMatchObject({ status: 0, stderr: "" });
       expect(await differences(at("from"), at(into))).toMatchObject({ status: 0, stdout: "" });
       expect((await stat(at(into, "model.bin"))).mode & 0o200).toBe(0o200);
