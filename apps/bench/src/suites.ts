@@ -2,6 +2,8 @@ import { bicSuite } from "./bic-facts.js";
 import { engineSuite, syncSuite } from "./cache-engine.js";
 import { cacheSuite } from "./cache-put-get.js";
 import type { Row } from "./compare.js";
+import { streamsSuite } from "./many-streams.js";
+import { pruneSuite } from "./prune-million.js";
 import { pullSuite } from "./pull-skopeo.js";
 import { refSuite } from "./ref-parse.js";
 import { startSuite } from "./start-up.js";
@@ -44,9 +46,21 @@ export const suites: Readonly<Record<string, Suite>> = {
       "same file. Bare calls keep no promise: no check for what is there, no clean-up, no cancellation.",
     rows: engineSuite,
   },
+  prune: {
+    title: "Pruning a million blobs",
+    about:
+      "Half of a million blobs goes, the least recently used first, in a process of its own; beside the shortest program that " +
+      "lists a folder, looks at each file and removes half of them. Takes some minutes.",
+    rows: pruneSuite,
+  },
+  streams: {
+    title: "Many streams at once",
+    about: "How much more memory a process takes, and how long its event loop does not turn.",
+    rows: streamsSuite,
+  },
   sync: {
     title: "Durable writes, beside a sync for each file",
-    about: "On a disk: 16 callers put small blobs that must survive a power cut.",
+    about: "On a disk: many callers put small blobs that must survive a power cut.",
     onDisk: true,
     rows: syncSuite,
   },

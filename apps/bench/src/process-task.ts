@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { type Digest, parseDigest } from "@mote/core";
+import { FileCache } from "@mote/fs";
+import type { Measured } from "./fresh-process.js";
+
+/** Each prepares first, and returns what is measured. */
+const tasks: Readonly<Record<string, (...parameters: string[]) => Promise<() => Promise<void>>>> = {
+  prune: async (folder, maxSize) => {
+    const cache = await open(folder);
+    return async () => void (await cache.prune(Number(maxSize)));
+  },
+  "prune-bare": async (folder, count) => async () => pruneBare(folder ?? "", Number(count)),
+  streams: async (folder, digest, readers, writers, writerBytes) => {
+    const cache = await open(folder);
+    const written = Array.from({ length: Number(writers) }, (_, n) => blobOf(n, Number(writerBytes)));
+    return async () => {
+      const reading = Array.from({ length: Number(readers) }, () => read(cache, digest ?? ""));
+      await Promise.all([...reading, ...written.map((blob) => write(cache, blob))]);
+    };
+  },
+};
+
+const [name = "", ...parameters] = process.argv.slice(2);
+const prepare = tasks[name];
+if (prepare === undefined) throw new Error(`no task is named "${name}"`);
+const run = await prepare(...parameters);
+const before = process.memoryUsage().rss;
+const delay = monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+await run();
+delay.disable();
+const measured: Measured = {
+  megabytes: (process.resourceUsage().maxRSS * 1024 - before) / 1e6,
+  longestStallMs: delay.max / 1e6,
+  p99StallMs: delay.percentile(99) / 1e6,
+};
+console.log(JSON.stringify(measured));
+
+async function open(folder = ""): Promise<FileCache> {
+  const cache = new FileCache(folder, { durability: "visible" });
+  await cache.initialize();
+  return cache;
+}
+
+async function read(cache: FileCache, text: string): Promise<void> {
+  await using reader = await cache.moteReader(parseDigest(text));
+  for await (const _chunk of reader);
+}
+
+/** So many bytes, the same block again and again. */
+interface Blob {
+  readonly block: Uint8Array;
+  readonly bytes: number;
+  readonly digest: Digest;
+}
+
+function blobOf(number: number, bytes: number): Blob {
+  const block = new Uint8Array(64 * 1024).fill(number);
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes; at += block.byteLength) hash.update(block);
+  return { block, bytes, digest: parseDigest(`sha256:${hash.digest("hex")}`) };
+}
+
+async function write(cache: FileCache, { block, bytes, digest }: Blob): Promise<void> {
+  await cache.createMote(digest, "application/octet-stream", bytes);
+  await using writer = await cache.moteWriter(digest);
+  for (let at = 0; at < bytes; at += block.byteLength) await writer.write(block);
+  await writer.close();
+}
+
+function pruneBare(folder: string, count: number): void {
+  const found = fs.readdirSync(folder).map((file) => {
+    const path = `${folder}/${file}`;
+    return { path, usedMs: fs.lstatSync(path).atimeMs };
+  });
+  found.sort((one, other) => one.usedMs - other.usedMs);
+  for (const { path } of found.slice(0, count)) fs.unlinkSync(path);
+}

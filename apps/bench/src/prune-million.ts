@@ -1,0 +1,54 @@
+import { hash } from "node:crypto";
+import fs from "node:fs";
+import { join } from "node:path";
+import { FileCache } from "@mote/fs";
+import type { Row } from "./compare.js";
+import { inFreshProcess, type Measured } from "./fresh-process.js";
+
+const count = 1_000_000;
+const content = "ten bytes.";
+
+/** A million blobs pruned to half, each time in a process of its own. */
+export async function* pruneSuite(folder: string): AsyncGenerator<Row, void, undefined> {
+  const root = join(folder, "cache");
+  const blobs = join(root, "blobs/sha256");
+  const bare = join(folder, "bare");
+  await using cache = new FileCache(root);
+  await cache.initialize();
+  fs.mkdirSync(bare);
+  const runs: Measured[] = [];
+  yield {
+    title: "prune a million blobs to half",
+    unit: "blobs",
+    amount: count,
+    goalTime: 1.15,
+    mote: {
+      name: "mote",
+      prepare: () => fillUp(blobs),
+      run: async () => void runs.push(await inFreshProcess("prune", root, String((count / 2) * content.length))),
+    },
+    peer: {
+      name: "readdir, stat, unlink",
+      prepare: () => fillUp(bare),
+      run: async () => void (await inFreshProcess("prune-bare", bare, String(count / 2))),
+    },
+  };
+  yield { title: "more memory while it prunes", unit: "MB", atMost: 150, measure: eachOf(runs, "megabytes") };
+  yield { title: "longest stall while it prunes", unit: "ms", atMost: 50, measure: eachOf(runs, "longestStallMs") };
+}
+
+/** Answers what was measured in one run after the other, the first one, which warms up, included. */
+export function eachOf(runs: readonly Measured[], what: keyof Measured): () => Promise<number> {
+  let next = 0;
+  return async () => runs[next++ % runs.length]?.[what] ?? Number.NaN;
+}
+
+/** Makes what is missing: only what the last run removed. What is left keeps its time of use. */
+function fillUp(folder: string): void {
+  for (let n = 0; n < count; n++) {
+    const path = `${folder}/${hash("sha256", String(n))}`;
+    if (fs.existsSync(path)) continue;
+    fs.writeFileSync(path, content);
+    fs.utimesSync(path, 1.6e9 + ((n * 7919) % count), 1.6e9);
+  }
+}
