@@ -1,104 +1,122 @@
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { digestBytes, mediaTypes } from "@mote/core";
-import { needs, startDockerRegistry } from "@mote/testbed";
-import type { Comparison } from "./compare.js";
+import { needs, startDelayingProxy, startDockerRegistry } from "@mote/testbed";
+import type { Comparison, Row } from "./compare.js";
+import { type Image, writeLayout } from "./image-layout.js";
 
 const run = promisify(execFile);
 const mote = fileURLToPath(new URL("../../cli/dist/main.js", import.meta.url));
-
-interface Image {
-  readonly title: string;
-  readonly name: string;
-  readonly layers: number;
-  readonly layerBytes: number;
-}
 
 const images: readonly Image[] = [
   { title: "5 layers, 125 MB", name: "large", layers: 5, layerBytes: 25_000_000 },
   { title: "200 layers, 2 MB", name: "small", layers: 200, layerBytes: 10_000 },
 ];
+const huge: Image = { title: "one layer of 500 MB", name: "huge", layers: 1, layerBytes: 500_000_000 };
+const delayMs = 20;
+
+/** Tells the most memory that the process had, in KiB, when it ends. */
+const tellingPeak =
+  "data:text/javascript,process.once('exit',()=>process.stderr.write('peak='+process.resourceUsage().maxRSS+'.'))";
 
 /** Whole processes beside skopeo: from Debian's docker-registry on loopback into an image layout. */
-export async function* pullSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
+export async function* pullSuite(folder: string): AsyncGenerator<Row, void, undefined> {
   const missing = needs("docker-registry", "skopeo");
   if (missing !== "") {
     console.error(`  pull${missing}`);
     return;
   }
   await using registry = await startDockerRegistry({ parent: folder });
+  await using far = await startDelayingProxy(registry.host, { delayMs });
+  const pulls = new Pulls(folder);
   for (const image of images) {
-    const layout = join(folder, image.name);
+    await pulls.push(image, registry.host);
+    const { title } = image;
+    yield pulls.row(`cold pull, ${title}`, image, registry.host, { goalTime: 1.1, cold: true });
+    const visible = { goalTime: 1, cold: true, durability: "visible" };
+    yield pulls.row(`cold pull without syncs, ${title}`, image, registry.host, visible);
+    yield pulls.row(`cold pull, each request ${delayMs} ms later, ${title}`, image, far.host, {
+      goalTime: 0.8,
+      cold: true,
+    });
+    yield pulls.row(`warm pull into a new layout, ${title}`, image, registry.host, { goalTime: 0.25, cold: false });
+  }
+  await pulls.push(huge, registry.host);
+  yield {
+    title: `peak memory of a cold pull, ${huge.title}`,
+    unit: "MB",
+    atMost: 150,
+    measure: () => pulls.peakBytes(huge, registry.host).then((bytes) => bytes / 1e6),
+  };
+}
+
+interface How {
+  readonly goalTime: number;
+  readonly cold: boolean;
+  readonly durability?: string;
+}
+
+/** The same pulls by mote and by skopeo, in folders of their own below `folder`. */
+class Pulls {
+  readonly #folder: string;
+  readonly #cache: string;
+  readonly #ours: string;
+  readonly #theirs: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#cache = join(folder, "cache");
+    this.#ours = join(folder, "ours");
+    this.#theirs = join(folder, "theirs");
+  }
+
+  async push(image: Image, host: string): Promise<void> {
+    const layout = join(this.#folder, image.name);
     await writeLayout(layout, image);
-    const source = `docker://${registry.host}/bench/${image.name}:1`;
-    await skopeo("copy", "--dest-tls-verify=false", `oci:${layout}:1`, source);
-    const amount = (image.layers * image.layerBytes) / 1e6;
-    const [cache, ours, theirs] = [join(folder, "cache"), join(folder, "ours"), join(folder, "theirs")];
-    const pull = () => run(process.execPath, [mote, "pull", source, `oci:${ours}:1`, "--cache", cache, "--quiet"]);
-    const peer = {
-      name: "skopeo",
-      prepare: () => rm(theirs, { recursive: true, force: true }),
-      run: () => skopeo("copy", "--src-tls-verify=false", source, `oci:${theirs}:1`),
-    };
-    yield {
-      title: `cold pull, ${image.title}`,
+    await skopeo("copy", "--dest-tls-verify=false", `oci:${layout}:1`, `docker://${host}/bench/${image.name}:1`);
+    await rm(layout, { recursive: true });
+  }
+
+  row(title: string, image: Image, host: string, { goalTime, cold, durability }: How): Comparison {
+    const source = `docker://${host}/bench/${image.name}:1`;
+    return {
+      title,
       unit: "MB",
-      amount,
-      goalTime: 1.1,
-      peer,
+      amount: (image.layers * image.layerBytes) / 1e6,
+      goalTime,
+      peer: {
+        name: "skopeo",
+        prepare: () => rm(this.#theirs, { recursive: true, force: true }),
+        run: () => skopeo("copy", "--src-tls-verify=false", source, `oci:${this.#theirs}:1`),
+      },
       mote: {
         name: "mote",
-        prepare: async () => {
-          await rm(cache, { recursive: true, force: true });
-          await rm(ours, { recursive: true, force: true });
-        },
-        run: async () => void (await pull()),
+        prepare: () => this.#clear({ cold }),
+        run: async () => void (await this.#pull(source, [], durability)),
       },
     };
-    yield {
-      title: `warm pull into a new layout, ${image.title}`,
-      unit: "MB",
-      amount,
-      goalTime: 0.25,
-      peer,
-      mote: {
-        name: "mote",
-        prepare: () => rm(ours, { recursive: true, force: true }),
-        run: async () => void (await pull()),
-      },
-    };
+  }
+
+  async peakBytes(image: Image, host: string): Promise<number> {
+    await this.#clear({ cold: true });
+    const { stderr } = await this.#pull(`docker://${host}/bench/${image.name}:1`, ["--import", tellingPeak], undefined);
+    return Number(/peak=(\d+)/.exec(stderr)?.[1]) * 1024;
+  }
+
+  async #clear({ cold }: { readonly cold: boolean }): Promise<void> {
+    await rm(this.#ours, { recursive: true, force: true });
+    if (cold) await rm(this.#cache, { recursive: true, force: true });
+  }
+
+  #pull(source: string, options: readonly string[], durability: string | undefined) {
+    const command = [...options, mote, "pull", source, `oci:${this.#ours}:1`, "--cache", this.#cache, "--quiet"];
+    const env = durability === undefined ? process.env : { ...process.env, MOTE_DURABILITY: durability };
+    return run(process.execPath, command, { env });
   }
 }
 
 async function skopeo(...args: readonly string[]): Promise<void> {
   await run("skopeo", ["--insecure-policy", ...args]);
-}
-
-/** Layers of random bytes: neither side can gain by compressing them. */
-async function writeLayout(dir: string, { layers, layerBytes }: Image): Promise<void> {
-  await mkdir(join(dir, "blobs", "sha256"), { recursive: true });
-  const put = async (mediaType: string, bytes: Uint8Array) => {
-    const digest = digestBytes(bytes);
-    await writeFile(join(dir, "blobs", ...digest.split(":")), bytes);
-    return { mediaType, digest, size: bytes.byteLength };
-  };
-  const json = (document: object) => new TextEncoder().encode(JSON.stringify(document));
-  const config = await put(
-    mediaTypes.ociConfig,
-    json({ architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } }),
-  );
-  const descriptors = [];
-  for (let layer = 0; layer < layers; layer++)
-    descriptors.push(await put(mediaTypes.ociLayer, randomBytes(layerBytes)));
-  const manifest = await put(
-    mediaTypes.ociManifest,
-    json({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: descriptors }),
-  );
-  const annotations = { "org.opencontainers.image.ref.name": "1" };
-  await writeFile(join(dir, "index.json"), json({ schemaVersion: 2, manifests: [{ ...manifest, annotations }] }));
-  await writeFile(join(dir, "oci-layout"), json({ imageLayoutVersion: "1.0.0" }));
 }

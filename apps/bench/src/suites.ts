@@ -25,7 +25,8 @@ export const suites: Readonly<Record<string, Suite>> = {
     title: "Pulling images, beside skopeo",
     about:
       "Whole processes, from Debian's docker-registry on loopback into an OCI image layout. Cold: neither has anything. " +
-      "Warm: mote's cache has the image, its layout is new; skopeo keeps no cache, so it fetches again. Layers are random bytes.",
+      "Warm: mote's cache has the image, its layout is new; skopeo keeps no cache, so it fetches again. Later requests reach the " +
+      "registry through a proxy that holds each up. Layers are random bytes.",
     rows: pullSuite,
   },
   start: {

@@ -10,12 +10,17 @@ export interface BlobOptions extends Cancellable {
   readonly verifyOnRead?: boolean | undefined;
 }
 
+export interface ResolveOptions extends Cancellable {
+  /** The manifest is asked for next: a place that can give both in one answer does so, and keeps it until then. Default false. */
+  readonly manifestFollows?: boolean | undefined;
+}
+
 /** A place that manifests and their blobs come from: one repository, one layout, one archive. */
 export interface ContentSource extends Partial<AsyncDisposable> {
   /** This place, without tag and digest: where its blobs are recorded as seen. */
   readonly ref?: Ref | undefined;
   /** What a reference, a tag or a digest stands for here. @throws MOTE_NOT_FOUND */
-  resolve(ref: Ref | string, options?: Cancellable): Promise<Descriptor>;
+  resolve(ref: Ref | string, options?: ResolveOptions): Promise<Descriptor>;
   /** The manifest's exact bytes, of the size and digest that the descriptor says. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */
   manifest(descriptor: Descriptor, options?: Cancellable): Promise<Uint8Array>;
   /** @throws MOTE_NOT_FOUND */

@@ -41,6 +41,17 @@ export class LayerLocator {
     await this.#bic.recordKnownLocation(transport, LAYER_SCOPE, descriptor.digest, location, options);
   }
 
+  /** The layer is no longer to be had there. Does nothing where the blob-info cache cannot forget. @throws as `recordLayerSource` */
+  async forgetLayerSource(
+    descriptor: Pick<Descriptor, "digest">,
+    sourceRef: Ref | string,
+    options: Cancellable = {},
+  ): Promise<void> {
+    const location = this.#withScheme(sourceRef);
+    const transport = this.#refCodec.transport(location);
+    await this.#bic.forgetLocation?.(transport, LAYER_SCOPE, descriptor.digest, location, options);
+  }
+
   /**
    * Where the layer is known to be, newest first, among places of the destination's transport. A location that is no reference
    * is left out, and so is one that means the same as a newer one.

@@ -8,7 +8,9 @@ export function withKnownNames(source: ContentSource, name: string, tags: TagSto
     ref: source.ref,
     async resolve(ref, options) {
       try {
-        return await source.resolve(ref, options);
+        // What was pulled before is as a rule still the same, and its manifest is here.
+        const manifestFollows = (await tags.resolve(name, options)) === undefined;
+        return await source.resolve(ref, { ...options, manifestFollows });
       } catch (error) {
         if (!MoteError.isInstance(error) || !unreachable.has(error.code)) throw error;
         const known = await tags.resolve(name, options);

@@ -68,7 +68,7 @@ export interface PullOptions extends Cancellable {
   readonly platform?: string | undefined;
   /** What refers to the image too: signatures, attestations. Default false. */
   readonly referrers?: boolean | undefined;
-  /** Blobs moved at once. */
+  /** Blobs moved at once. Default 6, and 10 more of up to 256 KiB. */
   readonly concurrency?: number | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
   /** Into a plain folder: replace files that are there with other content. Default: MOTE_EXISTS. */
@@ -325,10 +325,12 @@ class Wired implements OpenMote {
     const { cache, bic } = this;
     const openSource = (ref: Ref) => this.#places.source(ref);
     const lease = await this.#sizeBound?.lease(options);
+    const events = options.onEvent && this.#places.events.listenFor([source.ref, destination?.ref], options.onEvent);
     let fetchedNothing = false;
     try {
       const report = await transfer({
         ...options,
+        onEvent: events?.onEvent,
         source,
         destination,
         cache,
@@ -341,6 +343,7 @@ class Wired implements OpenMote {
       fetchedNothing = report.fetched.count === 0 && report.manifests.fetched === 0;
       return report;
     } finally {
+      events?.stop();
       if (fetchedNothing) await lease?.release();
       else this.#sizeBound?.restore(lease);
       await source[Symbol.asyncDispose]?.();

@@ -1,9 +1,11 @@
 import { type ContentDestination, type ContentSource, MoteError, type PathRef, type Ref } from "@mote/core";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
 import type { PlacesOptions } from "./registries-options.js";
+import { RegistryEvents } from "./registry-events.js";
 
 /** Which class stands for a reference's transport. Packages are imported when the first reference wants them. */
 export class Places {
+  readonly events = new RegistryEvents();
   readonly #options: PlacesOptions;
   #registries: Registries | undefined;
 
@@ -62,7 +64,13 @@ export class Places {
     const { dockerCredentials, MirrorTable, RegistryClient } = await import("@mote/registry");
     if (this.#registries !== undefined) return this.#registries;
     const { registries: { mirrors, ...connections } = {}, plainHttp, logger } = this.#options;
-    const client = new RegistryClient({ ...connections, plainHttp, logger, credentials: dockerCredentials() });
+    const client = new RegistryClient({
+      ...connections,
+      plainHttp,
+      logger,
+      credentials: dockerCredentials(),
+      onEvent: (event) => this.events.tell(event),
+    });
     this.#registries = { client, mirrors: new MirrorTable(mirrors) };
     return this.#registries;
   }

@@ -21,7 +21,7 @@ export interface RegistriesOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** How often a request is repeated after a fault that may pass. Default 4. */
   readonly retries?: number | undefined;
-  /** Requests to one host that wait for their answer at the same time. Default 8. */
+  /** Requests to one host that wait for their answer at the same time. Default 16. */
   readonly concurrency?: number | undefined;
 }
 

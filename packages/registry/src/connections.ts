@@ -17,7 +17,7 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Requests to one host that wait for their answer at the same time. Default 8. */
+  /** Requests to one host that wait for their answer at the same time. Default 16. */
   readonly concurrency?: number | undefined;
   /** Take no proxy from `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`. Loopback addresses are never proxied. */
   readonly ignoreProxy?: boolean | undefined;
@@ -56,7 +56,7 @@ export class Connections {
   }
 
   #turnstile(host: string): Turnstile {
-    const found = this.#turnstiles.get(host) ?? new Turnstile(this.#options.concurrency ?? 8);
+    const found = this.#turnstiles.get(host) ?? new Turnstile(this.#options.concurrency ?? 16);
     this.#turnstiles.set(host, found);
     return found;
   }

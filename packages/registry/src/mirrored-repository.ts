@@ -9,6 +9,7 @@ import {
   parseDigest,
   type Ref,
   type RegistryRef,
+  type ResolveOptions,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { MirroredReader, type OpenedAt } from "./mirrored-reader.js";
@@ -39,7 +40,7 @@ export class MirroredRepository implements ContentSource {
   }
 
   /** As of `RegistryRepository`, and so are the others. */
-  async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
     const reference = this.#places.origin.repository.referenceOf(ref);
     return this.#places.first(async ({ repository, isOrigin }) => {
       if (isOrigin) return repository.resolve(reference, options);

@@ -15,6 +15,7 @@ import {
   parseDigest,
   type Ref,
   type RegistryRef,
+  type ResolveOptions,
   sniffManifestType,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
@@ -33,6 +34,8 @@ import { bareType, type ManifestAnswer, RepositoryApi, type RepositoryApiOptions
 export class RegistryRepository implements ContentSource {
   readonly ref: RegistryRef;
   readonly #api: RepositoryApi;
+  /** Manifests that came, and were checked, when their names were resolved. */
+  readonly #resolved = new Map<Digest, Uint8Array>();
 
   /** @throws MOTE_INVALID_REFERENCE */
   constructor(client: RegistryClient, place: RepositoryPlace, options: RepositoryApiOptions = {}) {
@@ -44,8 +47,13 @@ export class RegistryRepository implements ContentSource {
    * A tag or a digest, or a reference to this repository; one without either means the tag `latest`.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
    */
-  async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
     const reference = this.referenceOf(ref);
+    if (options.manifestFollows) {
+      const { descriptor, bytes } = await this.load(reference, options);
+      this.#resolved.set(descriptor.digest, bytes);
+      return descriptor;
+    }
     return (await this.#resolveByHead(reference, options)) ?? (await this.load(reference, options)).descriptor;
   }
 
@@ -73,8 +81,8 @@ export class RegistryRepository implements ContentSource {
       const message = `${placeOf(subject)}: ${what} has ${size} bytes; the bound is ${maxManifestBytes}`;
       throw new MoteError("MOTE_TOO_LARGE", message, { details: { ...subject, size } });
     }
-    const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, size });
-    this.#checkDigest(bytes, digest);
+    const bytes = this.#resolved.get(digest) ?? (await this.#getManifest(descriptor, what, options));
+    this.#resolved.delete(digest);
     if (bytes.byteLength !== size) throw sizeFault(subject, what, size, bytes.byteLength);
     return bytes;
   }
@@ -142,6 +150,12 @@ export class RegistryRepository implements ContentSource {
       );
     }
     throw protocolFault(this.#api.subject({ reference }), `it answered with ${mediaType} in place of a manifest`);
+  }
+
+  async #getManifest({ digest, size }: Descriptor, what: string, options: Cancellable): Promise<Uint8Array> {
+    const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, size });
+    this.#checkDigest(bytes, digest);
+    return bytes;
   }
 
   #checkDigest(bytes: Uint8Array, digest: Digest): void {

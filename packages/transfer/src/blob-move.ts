@@ -69,7 +69,10 @@ export class BlobMove {
     const candidates = await this.#locations.candidates(this.#blob);
     if (candidates.length === 0) return false;
     try {
-      if (!(await destination.mount?.(this.#blob.descriptor, candidates, { signal: this.#signal }))) return false;
+      if (!(await destination.mount?.(this.#blob.descriptor, candidates, { signal: this.#signal }))) {
+        await this.#locations.forget(this.#blob, candidates);
+        return false;
+      }
     } catch (error) {
       this.#signal.throwIfAborted();
       this.#job.warn(`${this.#digest} cannot be mounted`, error, this.#digest);

@@ -27,10 +27,31 @@ export type TransferEvent =
   | { readonly type: "link"; readonly digest: Digest; readonly size: number; readonly target: string }
   /** The destination took it from another place of its own. */
   | { readonly type: "mount"; readonly digest: Digest; readonly size: number }
-  /** Fetched from `offset` on: the bytes before it are left from an earlier attempt. */
-  | { readonly type: "resume"; readonly digest: Digest; readonly size: number; readonly offset: number }
-  /** Fetched once more, as what came first was no good. */
-  | { readonly type: "retry"; readonly digest: Digest; readonly size: number; readonly reason: string }
+  /** Fetched from `offset` on: the bytes before it are left from an earlier attempt, or came before the connection broke. */
+  | {
+      readonly type: "resume";
+      readonly digest: Digest;
+      readonly size: number;
+      readonly offset: number;
+      /** How the connection broke. */
+      readonly reason?: string | undefined;
+    }
+  /**
+   * Without `registry`: the blob is fetched or sent once more from its start, as what came first was no good. With it: that
+   * registry is asked again, for a blob, a manifest or a name; what came so far stays.
+   */
+  | {
+      readonly type: "retry";
+      readonly digest?: Digest | undefined;
+      readonly size?: number | undefined;
+      /** What was wrong; of a registry its status, or how the connection failed. */
+      readonly reason: string;
+      readonly registry?: string | undefined;
+      /** Of the registry, counted from 1. */
+      readonly attempt?: number | undefined;
+      /** Before the registry is asked again. */
+      readonly delayMs?: number | undefined;
+    }
   | { readonly type: "done"; readonly digest: Digest; readonly size: number; readonly delivery: Delivery }
   /** Something failed that the transfer can do without. */
   | {

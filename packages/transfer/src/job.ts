@@ -80,10 +80,10 @@ export class Job {
   }
 
   /**
-   * Does `act` for all items, as many at once as the job may. The first failure stops the others, and is thrown when they
+   * Does `act` for all items, as many at once as the job may unless told otherwise. The first failure stops the others, and is thrown when they
    * have ended.
    */
-  async forEach<T>(items: Iterable<T>, act: (item: T) => Promise<void>): Promise<void> {
+  async forEach<T>(items: Iterable<T>, act: (item: T) => Promise<void>, atOnce = this.concurrency): Promise<void> {
     const queue = items[Symbol.iterator]();
     const work = async (): Promise<void> => {
       for (let next = queue.next(); !next.done && !this.signal.aborted; next = queue.next()) {
@@ -94,7 +94,7 @@ export class Job {
         }
       }
     };
-    await Promise.all(Array.from({ length: this.concurrency }, work));
+    await Promise.all(Array.from({ length: atOnce }, work));
     this.signal.throwIfAborted();
   }
 }

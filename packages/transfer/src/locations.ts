@@ -37,6 +37,22 @@ export class Locations {
     return [...byRepository.values()].reverse().slice(0, maxCandidates);
   }
 
+  /** The registry would mount the blob from none of these. The source itself is known to have it all the same. */
+  async forget({ descriptor }: PlannedBlob, refused: readonly Ref[]): Promise<void> {
+    const { source, destination } = this.#job;
+    if (this.#locator === undefined || destination?.ref === undefined) return;
+    const gone = refused.filter((ref) => source.ref === undefined || !isOnePlace(ref, source.ref));
+    try {
+      const options = { matchRegistry: true, signal: this.#job.ownSignal() };
+      for (const ref of await this.#locator.locateLayer(descriptor, destination.ref, options)) {
+        if (gone.some((other) => isOnePlace(ref, other)))
+          await this.#locator.forgetLayerSource(descriptor, ref, options);
+      }
+    } catch (error) {
+      this.#report(`a place of ${descriptor.digest} cannot be forgotten`, error);
+    }
+  }
+
   /** Other places than the source where the blob was seen, newest first. */
   async elsewhere({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
     const { ref } = this.#job.source;

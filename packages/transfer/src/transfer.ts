@@ -16,7 +16,7 @@ import {
 } from "@mote/core";
 import { BlobMove } from "./blob-move.js";
 import type { TransferEvent } from "./events.js";
-import { type Graph, readGraph } from "./graph.js";
+import { type Graph, type PlannedBlob, readGraph } from "./graph.js";
 import { Job } from "./job.js";
 import { Locations } from "./locations.js";
 import { ManifestLoader } from "./manifest-loader.js";
@@ -27,6 +27,9 @@ import { digestOf, ownTag, placeOf, type Root } from "./root.js";
 import { untilAborted } from "./until-aborted.js";
 
 const defaultConcurrency = 6;
+/** Blobs up to this size, in bytes, cost a round trip more than anything else: unless told otherwise, so many more are moved at once. */
+const smallBytes = 256 * 1024;
+const moreSmallOnes = 10;
 
 /** What a `verify` hook is told beside the manifest that is about to be moved. */
 export interface VerifyContext {
@@ -56,7 +59,7 @@ export interface TransferOptions {
    * uses the reference's own tag, and the cache none. A digest as name stands for: no name.
    */
   readonly tags?: readonly (string | undefined)[] | undefined;
-  /** Manifests or blobs at once. Default 6. */
+  /** Manifests or blobs at once. Default 6, and 10 more blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
   /** Of an index, move this alone, given as `os/architecture[/variant]` or so in parts. Default: everything. */
   readonly platform?: Platform | string | undefined;
@@ -115,7 +118,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   const locations = new Locations(job, options.bic, options.refCodec);
   const lease = await takeLease(job, graph, options.lease);
   try {
-    await job.forEach(graph.blobs, (blob) => new BlobMove(job, locations, blob).run());
+    await moveBlobs(job, graph, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
     await putManifests(job, graph);
     for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
     for (const { name, descriptor } of roots) await setName(job, name, descriptor);
@@ -125,6 +128,24 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
     await lease?.release().catch((error: unknown) => job.warn("the cache cannot let go of what was moved", error));
   }
   return reportOf(job, graph, roots, startedMs);
+}
+
+async function moveBlobs(
+  job: Job,
+  { blobs }: Graph,
+  move: (blob: PlannedBlob) => Promise<void>,
+  smallOnesBeside: boolean,
+): Promise<void> {
+  if (!smallOnesBeside) return job.forEach(blobs, move);
+  const isSmall = ({ descriptor }: PlannedBlob) => descriptor.size <= smallBytes;
+  const large = job.forEach(
+    blobs.filter((blob) => !isSmall(blob)),
+    move,
+  );
+  const small = job.forEach(blobs.filter(isSmall), move, moreSmallOnes);
+  // Both have ended, whichever failed first.
+  await Promise.allSettled([large, small]);
+  job.signal.throwIfAborted();
 }
 
 async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promise<readonly Root[]> {

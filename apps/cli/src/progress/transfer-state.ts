@@ -38,6 +38,7 @@ export class TransferState {
         this.#change(event.digest, { bytes: event.offset, resumedAt: event.offset });
         return;
       case "retry":
+        if (event.digest === undefined || event.registry !== undefined) return;
         this.#change(event.digest, { bytes: 0, resumedAt: 0, isHit: false });
         return;
       case "mount":
