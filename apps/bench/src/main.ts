@@ -59,9 +59,15 @@ async function measure(): Promise<void> {
   for (const [name, suite] of Object.entries(suites)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     if (!values.json) console.log(`\n${name}`);
-    const results = await runSuite(suite);
-    // After each suite: who stops halfway keeps what has been measured.
-    if (!values["no-report"] && results.rows.length > 0) await keep(name, results);
+    try {
+      const results = await runSuite(suite);
+      // After each suite: who stops halfway keeps what has been measured.
+      if (!values["no-report"] && results.rows.length > 0) await keep(name, results);
+    } catch (error) {
+      // The others are measured all the same; this one keeps the results that it had.
+      console.error(error);
+      process.exitCode = 1;
+    }
   }
 }
 
