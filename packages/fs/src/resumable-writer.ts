@@ -14,7 +14,7 @@ export interface ResumableStart extends WriterStart {
 }
 
 /** Who is told of each of its writers. */
-export interface WriterOwner {
+interface WriterOwner {
   /** Before a blob has its name. */
   naming(mote: Mote): Promise<void> | undefined;
   committed(mote: Mote): Promise<void> | undefined;
