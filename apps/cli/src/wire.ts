@@ -21,7 +21,7 @@ export type {
   TransferEvent,
   TransferReport,
 } from "@mote/preset";
-export { formatRef, hasTransport, logOut, measureSpace, parseRef } from "@mote/preset";
+export { formatRef, hasTransport, incompleteManifests, logOut, measureSpace, parseRef } from "@mote/preset";
 
 type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly">;
 

@@ -316,6 +316,12 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(all.stdout).toContain(`damaged ${other}`);
     expect(all.stdout).toContain(name("lib/tools:2"));
     // Set aside before, so it is no damage any more; but an image lacks it.
+    const holes = await mote("verify", "--json");
+    expect([holes.status, JSON.parse(holes.stdout)]).toMatchObject([
+      1,
+      { damaged: [], incomplete: [name("lib/tools:2")] },
+    ]);
+    expect(await ok("ls", "tools:2")).toContain("not whole");
     expect(await ok("verify", "--repair")).toContain("all whole");
     expect((await stat(blob(other))).size).toBe(9_000);
   });

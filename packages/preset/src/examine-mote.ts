@@ -156,7 +156,7 @@ async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
   try {
     await using mote = await openMote({ dir, lookOnly: true });
     const inventory = await takeInventory(mote.cache, { signal });
-    const incomplete = incompleteManifests(inventory, new Set());
+    const incomplete = incompleteManifests(inventory);
     const names = incomplete.flatMap((manifest) => manifest.names);
     const motes = `${inventory.motes.size} motes under ${inventory.tags.length} names`;
     if (inventory.unreadable.size > 0 || incomplete.length > 0) {

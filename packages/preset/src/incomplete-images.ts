@@ -1,4 +1,4 @@
-import { childDescriptors, type Digest, type Inventory, rootsOf } from "@mote/core";
+import { childDescriptors, type Descriptor, type Digest, type Inventory, rootsOf } from "@mote/core";
 
 export interface IncompleteManifest {
   readonly digest: Digest;
@@ -10,11 +10,16 @@ export interface IncompleteManifest {
  * Manifests that are not whole: what a name stands for and is not kept, an image whose config or layer is missing, and of `damaged`
  * those that something refers to. A platform of an index that was never fetched is no fault.
  */
-export function incompleteManifests(inventory: Inventory, damaged: ReadonlySet<Digest>): IncompleteManifest[] {
+export function incompleteManifests(
+  inventory: Inventory,
+  damaged: ReadonlySet<Digest> = new Set(),
+): IncompleteManifest[] {
   const isKept = (digest: Digest) => inventory.motes.has(digest);
   const broken = new Set<Digest>();
   for (const [digest, manifest] of inventory.manifests) {
-    const isWhole = manifest.kind === "index" || childDescriptors(manifest).every((child) => isKept(child.digest));
+    const isWhole =
+      manifest.kind === "index" ||
+      childDescriptors(manifest).every((child) => isKept(child.digest) || isForeign(child));
     if (!isWhole) broken.add(digest);
   }
   for (const { descriptor } of inventory.tags) if (!isKept(descriptor.digest)) broken.add(descriptor.digest);
@@ -27,6 +32,11 @@ export function incompleteManifests(inventory: Inventory, damaged: ReadonlySet<D
     }
   }
   return [...names].map(([digest, all]) => ({ digest, names: [...new Set(all)] }));
+}
+
+/** Left where its URLs say (image-spec, descriptor.md, `urls`). */
+function isForeign({ urls }: Descriptor): boolean {
+  return (urls?.length ?? 0) > 0;
 }
 
 /** Whether an index lists it: its own manifest cannot be asked any more. */

@@ -4,6 +4,7 @@ export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";
 export { type ExamineOptions, examineMote, type Finding } from "./examine-mote.js";
 export { type FoundMote, findKept } from "./find-kept.js";
+export { type IncompleteManifest, incompleteManifests } from "./incomplete-images.js";
 export { type LoggedIn, type LogInOptions, logIn, logOut } from "./login.js";
 export {
   type OpenMote,

@@ -167,7 +167,8 @@ async function openBlobInfoCache(path: string, { lookOnly, logger }: OpenMoteOpt
     return new MemoryBlobInfoCache();
   }
   const { LmdbBlobInfoCache } = await import("@mote/bic-lmdb");
-  return new LmdbBlobInfoCache(path, { logger });
+  // Who only looks need not hear that nothing can be recorded.
+  return new LmdbBlobInfoCache(path, lookOnly ? {} : { logger });
 }
 
 interface Parts extends PlacesOptions {

@@ -4,7 +4,7 @@ import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from 
 import { type ListingOptions, listingFilter, listingOrder } from "../listing-options.js";
 import { count, formatAge, formatBytes } from "../quantity.js";
 import { type TableColumn, textTable } from "../text-table.js";
-import { lookAround } from "../wire.js";
+import { incompleteManifests, lookAround } from "../wire.js";
 
 interface LsOptions extends ListingOptions {
   readonly all: boolean;
@@ -17,7 +17,10 @@ export async function ls(context: Context, patterns: readonly string[], options:
   await using mote = await lookAround(context);
   const inventory = await takeInventory(mote.cache, { signal });
   const items = (options.all ? listedMotes(inventory) : listedRoots(inventory)).filter(isWanted).sort(order);
-  out.result(out.json ? documentOf(inventory, isWanted, order) : [], out.json ? [] : lines(context, items, options));
+  out.result(
+    out.json ? documentOf(inventory, isWanted, order) : [],
+    out.json ? [] : lines(context, inventory, items, options),
+  );
   for (const [digest, code] of inventory.unreadable) {
     out.warn(
       `${digest} is a manifest that cannot be read (${code}): what it refers to shows as loose; \`mote verify\` checks it`,
@@ -28,7 +31,7 @@ export async function ls(context: Context, patterns: readonly string[], options:
   else if (out.columns !== undefined && !options.all) out.note(summary(inventory));
 }
 
-function lines({ out }: Context, items: readonly ListedItem[], { full }: LsOptions): string[] {
+function lines({ out }: Context, inventory: Inventory, items: readonly ListedItem[], { full }: LsOptions): string[] {
   const { style } = out;
   const columns: TableColumn[] = [
     { title: "NAME", elastic: true },
@@ -37,9 +40,11 @@ function lines({ out }: Context, items: readonly ListedItem[], { full }: LsOptio
     { title: "SIZE", align: "right" },
     { title: "AGE", align: "right", optional: true },
     { title: "USED", align: "right" },
-    { title: "PIN", set: style.yellow },
+    { title: "NOTE", set: style.yellow },
   ];
   const nowMs = Date.now();
+  const broken = new Set(incompleteManifests(inventory).flatMap(({ digest, names }) => [digest, ...names]));
+  const isBroken = ({ digest, name }: ListedItem) => broken.has(digest) || (name !== undefined && broken.has(name));
   const ago = (timeMs: number | undefined) => (timeMs === undefined ? "" : formatAge(nowMs - timeMs));
   const rows = items.map((item) => [
     nameOf(item),
@@ -48,7 +53,7 @@ function lines({ out }: Context, items: readonly ListedItem[], { full }: LsOptio
     formatBytes(item.bytes),
     ago(item.storedMs),
     ago(item.usedMs),
-    item.isPinned ? "pinned" : "",
+    [...(item.isPinned ? ["pinned"] : []), ...(isBroken(item) ? ["not whole"] : [])].join(", "),
   ]);
   return textTable(columns, rows, { width: full ? undefined : out.columns, style });
 }

@@ -34,7 +34,7 @@ export async function rm(
   out.result({ removed, untagged, removedBytes, freedBytes: report?.freedBytes ?? 0, leftBehind: left, skipped }, [
     ...untagged.map((name) => `untagged ${name}`),
     ...(removed.length <= 10 ? removed.map((digest) => `removed ${digest}`) : []),
-    `${count(removed.length, "mote")} removed, ${formatBytes(removedBytes)}${remark(left)}`,
+    `${count(removed.length, "mote")} removed, ${formatBytes(removedBytes)}${remark(left, options.keepContent)}`,
     ...skipped.map(({ digest, size, reason }) => `kept ${digest}, ${formatBytes(size)}: ${reason}`),
   ]);
   warnOfHoles(context, before, plan);
@@ -94,10 +94,10 @@ interface LeftBehind {
   readonly bytes: number;
 }
 
-function remark({ motes, bytes }: LeftBehind): string {
-  return motes === 0
-    ? ""
-    : `; ${count(motes, "mote")} of it stay, ${formatBytes(bytes)}: other names or images need them, or prune takes them`;
+function remark({ motes, bytes }: LeftBehind, keepContent: boolean): string {
+  if (motes === 0) return "";
+  const why = keepContent ? "until prune takes it" : "which other names or images need";
+  return `; left: ${count(motes, "mote")}, ${formatBytes(bytes)}, ${why}`;
 }
 
 function bytesOf(inventory: Inventory, digests: readonly PruneReport["removed"][number]["digest"][]): number {

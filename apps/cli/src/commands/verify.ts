@@ -4,7 +4,7 @@ import { partsOf } from "../listing.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
 import { count, formatBytes, formatDuration } from "../quantity.js";
-import { type OpenMote, openHouse } from "../wire.js";
+import { incompleteManifests, type OpenMote, openHouse } from "../wire.js";
 
 export async function verify(
   context: Context,
@@ -19,17 +19,18 @@ export async function verify(
   const report = await hashAgain(context, mote, inventory, wanted);
   const durationMs = performance.now() - startMs;
   const isDamaged = report.damaged.length > 0;
-  const incomplete = options.repair ? await repair(context, mote, report) : [];
+  const incomplete = options.repair ? await repair(context, mote, report) : await withHoles(context, mote, wanted);
   const repaired = options.repair ? await whatIsBack(mote, report.damaged) : [];
-  out.result({ ...report, durationMs, ...(options.repair ? { repaired, incomplete } : {}) }, [
+  out.result({ ...report, durationMs, incomplete, ...(options.repair ? { repaired } : {}) }, [
     `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ` +
-      `${isDamaged ? `${report.damaged.length} damaged` : "all whole"}, after ${formatDuration(durationMs)}`,
+      `${isDamaged ? `${report.damaged.length} damaged` : incomplete.length > 0 ? "none damaged" : "all whole"}, after ${formatDuration(durationMs)}`,
     ...damageLines(report, inventory, repaired),
     ...report.failed.map(({ digest, reason }) => `unreadable ${digest}: ${reason}`),
-    ...incomplete.map((name) => `incomplete ${name}: it could not be fetched anew`),
+    ...incomplete.map((name) => `not whole ${name}${options.repair ? ": it could not be fetched anew" : ""}`),
   ]);
-  if (isDamaged && !options.repair)
+  if ((isDamaged || incomplete.length > 0) && !options.repair) {
     out.note("`mote verify --repair` fetches what images lack from where they came from.");
+  }
   if (report.damaged.length > repaired.length || report.failed.length > 0 || incomplete.length > 0)
     process.exitCode = 1;
 }
@@ -88,6 +89,17 @@ function withUnreadable(
     return isNews ? { digest, size: motes.get(digest)?.size ?? 0 } : [];
   });
   return { ...report, motes: report.motes + met.length, damaged: [...met, ...report.damaged] };
+}
+
+/** Names of images that lack something. */
+async function withHoles(
+  { signal }: Context,
+  { cache }: OpenMote,
+  wanted: ReadonlySet<Digest> | undefined,
+): Promise<string[]> {
+  const inventory = await takeInventory(cache, { signal });
+  const incomplete = incompleteManifests(inventory).filter(({ digest }) => wanted?.has(digest) !== false);
+  return [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : digest)))];
 }
 
 async function repair({ out, signal }: Context, mote: OpenMote, { damaged }: VerifyReport): Promise<string[]> {
