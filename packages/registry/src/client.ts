@@ -240,7 +240,7 @@ export class RegistryClient implements AsyncDisposable {
         ...(atHome ? secrets : {}),
         ...request.headers,
       };
-      const answer = await this.#exchange({ method, url, headers, body, signal, bulk });
+      const answer = await this.#exchange({ method, url, headers, body, signal, bulk, isAway: !atHome });
       const location = isRedirect(answer.status) ? answer.header("location") : undefined;
       if (location === undefined || (method !== "GET" && method !== "HEAD")) {
         const signed = hop > 0 || !atHome;

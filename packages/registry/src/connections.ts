@@ -1,3 +1,4 @@
+import { MoteError } from "@mote/core";
 import { DirectEngine } from "./direct-engine.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import type { EngineOptions, HttpAnswer, HttpEngine, HttpRequest } from "./http-exchange.js";
@@ -8,7 +9,7 @@ import { Turnstile } from "./waiting.js";
 export interface ConnectionOptions {
   /** Certificate authorities in PEM, in place of the system's. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** A client's certificate and key in PEM. */
+  /** A client's certificate and key in PEM, for registries and token services; not shown to where a redirect leads. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
   /** Trust any certificate, of all hosts or of these. */
@@ -28,6 +29,7 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #turnstiles = new Map<string, Turnstile>();
   readonly #insecure: HostSet;
+  #checking: Promise<void> | undefined;
   readonly #engines = new Map<string, HttpEngine>();
 
   /** @throws MOTE_CONFIG */
@@ -45,7 +47,8 @@ export class Connections {
     const streams = body !== undefined && !(body instanceof Uint8Array);
     const leave = streams ? () => {} : await this.#turnstile(url.host).enter(signal);
     try {
-      return await this.#engine(url).exchange(request);
+      await this.#checked();
+      return await this.#engine(request).exchange(request);
     } finally {
       leave();
     }
@@ -61,31 +64,50 @@ export class Connections {
     return found;
   }
 
-  #engine(url: URL): HttpEngine {
+  /** What is no certificate would else look like a connection that breaks. @throws MOTE_CONFIG */
+  #checked(): Promise<void> | undefined {
+    const { ca, cert, key } = this.#options;
+    if ((ca ?? cert ?? key) !== undefined) this.#checking ??= assertUsable(tlsOptions(this.#options));
+    return this.#checking;
+  }
+
+  #engine({ url, isAway = false }: HttpRequest): HttpEngine {
     const proxied = !this.#options.ignoreProxy && !isLoopback(url.host) && proxyIsSet();
     const insecure = this.#insecure.has(url.host);
-    const kind = `${proxied} ${insecure}`;
+    const kind = `${proxied} ${insecure} ${isAway}`;
     const opened = this.#engines.get(kind);
     if (opened !== undefined) return opened;
-    const options = engineOptions(this.#options, insecure);
+    const { connectTimeoutMs = 10_000, idleTimeoutMs = 60_000 } = this.#options;
+    const { cert, key, ...anonymous } = tlsOptions(this.#options);
+    const identity = isAway ? {} : { ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+    const tls = { ...anonymous, ...identity, ...(insecure ? { rejectUnauthorized: false } : {}) };
+    const options = { tls, connectTimeoutMs, idleTimeoutMs };
     const engine = proxied ? new ProxyEngine(options) : new DirectEngine(options);
     this.#engines.set(kind, engine);
     return engine;
   }
 }
 
-function engineOptions(options: ConnectionOptions, insecure: boolean): EngineOptions {
-  const { ca, cert, key, connectTimeoutMs = 10_000, idleTimeoutMs = 60_000 } = options;
+function tlsOptions({ ca, cert, key }: ConnectionOptions): EngineOptions["tls"] {
   return {
-    tls: {
-      ...(ca === undefined ? {} : { ca: isList(ca) ? ca.map(asText) : asText(ca) }),
-      ...(cert === undefined ? {} : { cert: asText(cert) }),
-      ...(key === undefined ? {} : { key: asText(key) }),
-      ...(insecure ? { rejectUnauthorized: false } : {}),
-    },
-    connectTimeoutMs,
-    idleTimeoutMs,
+    ...(ca === undefined ? {} : { ca: isList(ca) ? ca.map(asText) : asText(ca) }),
+    ...(cert === undefined ? {} : { cert: asText(cert) }),
+    ...(key === undefined ? {} : { key: asText(key) }),
   };
+}
+
+async function assertUsable({ ca, ...identity }: EngineOptions["tls"]): Promise<void> {
+  const { createSecureContext } = await import("node:tls");
+  try {
+    // OpenSSL takes a list of authorities that has none in it, and then trusts nobody.
+    for (const one of [ca ?? []].flat())
+      if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(one)) throw new Error("no certificate");
+    createSecureContext({ ...identity, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+  } catch (cause) {
+    const message =
+      "the certificates of the settings (ca, cert, key) cannot be used; check that they are PEM and belong together";
+    throw new MoteError("MOTE_CONFIG", message, { cause });
+  }
 }
 
 function asText(pem: string | Uint8Array): string {

@@ -4,6 +4,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** A host outside the registry and its token service: a client's certificate is not shown to it. */
+  readonly isAway?: boolean | undefined;
   /** A GET whose answer is expected to be long. */
   readonly bulk?: boolean | undefined;
 }

@@ -11,5 +11,6 @@ export { eraseCredentials, saveCredentials } from "./kept-credentials.js";
 export { MirroredRepository } from "./mirrored-repository.js";
 export { type MirrorPlace, type Mirrors, MirrorTable } from "./mirrors.js";
 export { type RepositoryPlace, readRegistry } from "./place.js";
+export type { ReferrersOptions } from "./referrers.js";
 export { RegistryCache } from "./registry-cache.js";
 export { RegistryRepository } from "./repository.js";

@@ -16,6 +16,7 @@ import { MirroredReader, type OpenedAt } from "./mirrored-reader.js";
 import type { MirrorPlace } from "./mirrors.js";
 import { placeRef, type RepositoryPlace } from "./place.js";
 import { type ReadingPlace, ReadingPlaces } from "./reading-places.js";
+import type { ReferrersOptions } from "./referrers.js";
 
 /**
  * A repository that is read from its mirrors, in their order, and from its own registry at last. It goes by its own name, and each
@@ -90,7 +91,10 @@ export class MirroredRepository implements ContentSource {
     return mirrors.length > 0;
   }
 
-  async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
+  async *referrers(
+    descriptor: Descriptor,
+    options: ReferrersOptions = {},
+  ): AsyncGenerator<Descriptor, void, undefined> {
     const { origin, mirrors } = this.#places;
     let failure: unknown;
     for (const { repository } of [origin, ...mirrors]) {

@@ -18,22 +18,29 @@ import { bareType, type RepositoryApi } from "./repository-api.js";
 /** A registry that goes on for longer than this is going round in a circle. */
 const maxPages = 1000;
 
+export interface ReferrersOptions extends Cancellable {
+  /** Only those of this type: of their manifest's `artifactType`, or else of its config. Default: all. */
+  readonly artifactType?: string | undefined;
+}
+
 /** What refers to the manifest, a page at a time. @throws MOTE_INVALID_MANIFEST */
 export async function* listReferrers(
   api: RepositoryApi,
   digest: Digest,
-  options: Cancellable,
+  { artifactType, ...options }: ReferrersOptions,
 ): AsyncGenerator<Descriptor, void, undefined> {
-  let path: string | URL | undefined = `referrers/${digest}`;
+  // A registry may leave the choice to who asks (`OCI-Filters-Applied`), and then pages are of all. So it is made here in any case.
+  const isWanted = (one: Descriptor) => artifactType === undefined || one.artifactType === artifactType;
+  const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
+  let path: string | URL | undefined = `referrers/${digest}${query}`;
   for (let page = 1; path !== undefined; page++) {
     if (page > maxPages) throw protocolFault(api.subject({ digest }), `more than ${maxPages} pages of referrers`);
     const found: ReferrersPage | undefined = await readPage(api, digest, path, options);
-    if (found === undefined) {
-      yield* taggedReferrers(api, digest, options);
-      return;
-    }
-    yield* found.referrers;
-    path = found.next;
+    if (found === undefined && page > 1)
+      throw protocolFault(api.subject({ digest }), "a page of its referrers is no index");
+    const referrers = found?.referrers ?? (await readTag(api, digest, { ...options, actions: "pull" }));
+    yield* referrers.filter(isWanted);
+    path = found?.next;
   }
 }
 
@@ -62,15 +69,6 @@ function readPage(
     const index = parseManifest(bytes, mediaTypes.ociIndex);
     return { referrers: index.kind === "index" ? index.manifests : [], next: nextPage(api, digest, answer) };
   });
-}
-
-/** The index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). */
-async function* taggedReferrers(
-  api: RepositoryApi,
-  digest: Digest,
-  options: Cancellable,
-): AsyncGenerator<Descriptor, void, undefined> {
-  yield* await readTag(api, digest, { ...options, actions: "pull" });
 }
 
 /**
@@ -106,6 +104,7 @@ export async function addTaggedReferrer(
   );
 }
 
+/** The index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). */
 async function readTag(
   api: RepositoryApi,
   subject: Digest,

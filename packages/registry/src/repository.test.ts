@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type Intercept, refuse, serveImage } from "../test/fake-registry.js";
 import { makeImage } from "../test/image.js";
 import { codeOf } from "../test/outcome.js";
-import type { TestServer } from "../test/server.js";
+import { serve, type TestServer } from "../test/server.js";
 import { RegistryClient } from "./client.js";
 import { RegistryRepository } from "./repository.js";
 
@@ -213,6 +213,19 @@ describe("referrers", () => {
     expect(server.seen[1]?.url).toBe(`/v2/a/b/manifests/${image.manifest.digest.replace(":", "-")}`);
   });
 
+  it("of one type are asked for, and chosen here where the registry does not", async () => {
+    for (const filters of [{}, { "oci-filters-applied": "artifactType" }]) {
+      const { server, repository } = await lying(
+        (_, response) => response.writeHead(200, { ...headers, ...filters }).end(index(one, two)) === response,
+      );
+      const found = [];
+      for await (const descriptor of repository.referrers(image.manifest, { artifactType: "x/y" }))
+        found.push(descriptor);
+      expect(found).toEqual([one]);
+      expect(server.seen[0]?.url).toBe(`/v2/a/b/referrers/${image.manifest.digest}?artifactType=x%2Fy`);
+    }
+  });
+
   it("are none where there is neither", async () => {
     const { repository } = await lying((_, response) => {
       refuse(response, 404, "NAME_UNKNOWN");
@@ -222,11 +235,23 @@ describe("referrers", () => {
   });
 
   it("whose next page is on another registry, or never ends, are an error", async () => {
-    for (const link of ["<https://elsewhere.example/v2/x>; rel=next", `</v2/a/b/referrers/x>; rel="next"`]) {
+    const elsewhere = await serve((_, response) => response.writeHead(200, headers).end(index(two)));
+    opened.push(elsewhere);
+    for (const link of [`<http://${elsewhere.host}/v2/x>; rel=next`, `</v2/a/b/referrers/x>; rel="next"`]) {
       const { repository } = await lying(
         (_, response) => response.writeHead(200, { ...headers, link }).end(index(one)) === response,
       );
       expect(await codeOf(list(repository))).toBe("MOTE_REGISTRY");
     }
+    expect(elsewhere.seen).toEqual([]);
+  });
+
+  it("of which a later page is no index are an error, and not the tag's", async () => {
+    const { repository } = await lying((request, response) => {
+      if (request.url?.endsWith("page=2")) return response.end("<p>") === response;
+      const link = `<?page=2>; rel="next"`;
+      return response.writeHead(200, { ...headers, link }).end(index(one)) === response;
+    });
+    expect(await codeOf(list(repository))).toBe("MOTE_REGISTRY");
   });
 });

@@ -22,7 +22,7 @@ import type { RegistryClient } from "./client.js";
 import { placeOf, protocolFault, sizeFault } from "./fault.js";
 import { MemoryReader } from "./memory-reader.js";
 import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
-import { listReferrers } from "./referrers.js";
+import { listReferrers, type ReferrersOptions } from "./referrers.js";
 import { bareType, type ManifestAnswer, RepositoryApi, type RepositoryApiOptions } from "./repository-api.js";
 
 /**
@@ -101,7 +101,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** By the referrers API, or by the tag that stands in for it where the registry has none (distribution-spec, "Listing Referrers"). */
-  referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Descriptor> {
+  referrers(descriptor: Descriptor, options: ReferrersOptions = {}): AsyncIterable<Descriptor> {
     return listReferrers(this.#api, parseDigest(descriptor.digest), options);
   }
 

@@ -56,6 +56,42 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
     expect(names).toEqual(["ann"]);
   });
 
+  it("shows it to the registry, and not to where a redirect leads", async () => {
+    const client = makeCertificate("ann");
+    const names: unknown[] = [];
+    const name = (request: Parameters<Answer>[0]) =>
+      names.push((request.socket as TLSSocket).getPeerCertificate().subject?.CN);
+    const tls = { ...mine, requestCert: true, rejectUnauthorized: false };
+    const storage = await serve((request, response) => {
+      name(request);
+      return manifest(request, response);
+    }, tls);
+    opened.push(storage);
+    const { repository } = await secure(
+      (request, response) => {
+        name(request);
+        return response.writeHead(307, { location: `https://${storage.host}/` }).end();
+      },
+      tls,
+      { ca: mine.cert, ...client },
+    );
+    await repository.manifest(image.manifest);
+    expect(names).toEqual(["ann", undefined]);
+  });
+
+  it("cannot be had with what is no certificate, or whose key is another's", async () => {
+    const other = makeCertificate("bob");
+    for (const options of [
+      { ca: "nonsense\n" },
+      { cert: mine.cert, key: "nonsense" },
+      { cert: mine.cert, key: other.key },
+    ]) {
+      const { repository, server } = await secure(manifest, mine, options);
+      expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_CONFIG");
+      expect(server.seen).toEqual([]);
+    }
+  });
+
   it("is not left by a redirect to plain HTTP", async () => {
     const plain = await serve(manifest);
     opened.push(plain);
