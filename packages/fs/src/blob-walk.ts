@@ -59,6 +59,8 @@ export async function walkTogether(
 function startWorker(workerData: WalkShare): Worker {
   return new Worker(`(${walkShare})(require("node:fs"), require("node:worker_threads"))`, {
     eval: true,
+    // Whatever the process was started with is of no use to a walk, and may take long to load.
+    execArgv: [],
     workerData,
     resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: workerMegabytes },
   });

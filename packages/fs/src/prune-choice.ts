@@ -97,10 +97,12 @@ export class PruneCandidates {
     const references = new Map<Digest, number>();
     let remaining = this.#total;
 
-    const take = (digest: Digest, index: number): void => {
+    const take = (index: number): void => {
       if (this.isOut(index) || chosen.blobs[index] === 1) return;
-      if (holds.has(digest)) {
-        chosen.held.add(digest);
+      // A million texts take as long to make as all the rest of this.
+      const held = holds.size > 0 ? this.table.digestAt(index) : undefined;
+      if (held !== undefined && holds.has(held)) {
+        chosen.held.add(held);
       } else if (this.table.usedMsAt(index) <= tooYoung) {
         chosen.blobs[index] = 1;
         remaining -= this.table.sizeAt(index);
@@ -117,7 +119,7 @@ export class PruneCandidates {
         const left = (references.get(digest) ?? this.#references.get(digest) ?? 0) - 1;
         references.set(digest, left);
         const index = this.#indexOf.get(digest);
-        if (left === 0 && index !== undefined) take(digest, index);
+        if (left === 0 && index !== undefined) take(index);
       }
     };
 
@@ -125,13 +127,25 @@ export class PruneCandidates {
     const singles = this.#singles(options.only);
     const usedMs = (unit: number) =>
       unit < singles.length ? this.table.usedMsAt(singles[unit] ?? 0) : (roots[unit - singles.length]?.usedMs ?? 0);
+    const goesWhole = (units: Uint32Array): boolean => {
+      let left = remaining;
+      for (const unit of units) {
+        const single = singles[unit];
+        if (single === undefined || usedMs(unit) > tooYoung) return false;
+        left -= this.table.sizeAt(single);
+      }
+      return left > maxSize;
+    };
     for await (const group of inTimeOrder(singles.length + roots.length, usedMs, pause)) {
-      for (const unit of group) {
+      for (const unit of goesWhole(group.indices) ? group.indices : group.inOrder()) {
         if ((remaining <= maxSize && usedMs(unit) >= tooOld) || usedMs(unit) > tooYoung) return chosen;
         const single = singles[unit];
+        if (single !== undefined) {
+          take(single);
+          continue;
+        }
         const root = roots[unit - singles.length];
-        if (single !== undefined) take(this.table.digestAt(single), single);
-        else if (root !== undefined) takeRoot(root);
+        if (root !== undefined) takeRoot(root);
       }
     }
     return chosen;

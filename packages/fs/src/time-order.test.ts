@@ -9,7 +9,7 @@ async function order(times: readonly number[]): Promise<number[]> {
     (index) => times[index] ?? 0,
     () => undefined,
   ))
-    found.push(...group);
+    found.push(...group.inOrder());
   return found;
 }
 

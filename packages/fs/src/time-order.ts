@@ -1,6 +1,14 @@
 const buckets = 4096;
 const sortable = 4096;
 
+/** Numbers none of which is earlier than one of the group before. */
+export interface TimeGroup {
+  /** In any order. */
+  readonly indices: Uint32Array;
+  /** Earliest first. To sort costs more than all the rest, and not everybody has to. */
+  inOrder(): Uint32Array;
+}
+
 /**
  * The numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted only when they are asked for: by histogram,
  * then within a bucket. `pause` is awaited between steps that are short at a million, so that others get their turn.
@@ -9,7 +17,7 @@ export async function* inTimeOrder(
   count: number,
   timeMsAt: (index: number) => number,
   pause: () => Promise<void> | undefined,
-): AsyncGenerator<Uint32Array, void, undefined> {
+): AsyncGenerator<TimeGroup, void, undefined> {
   const all = new Uint32Array(count);
   for (let index = 0; index < count; index++) all[index] = index;
   yield* ordered(all, timeMsAt, pause);
@@ -19,10 +27,10 @@ async function* ordered(
   indices: Uint32Array,
   timeMsAt: (index: number) => number,
   pause: () => Promise<void> | undefined,
-): AsyncGenerator<Uint32Array, void, undefined> {
+): AsyncGenerator<TimeGroup, void, undefined> {
   await pause();
   if (indices.length <= sortable) {
-    yield indices.sort((a, b) => timeMsAt(a) - timeMsAt(b));
+    yield { indices, inOrder: () => indices.sort((a, b) => timeMsAt(a) - timeMsAt(b)) };
     return;
   }
   let earliest = Number.POSITIVE_INFINITY;
@@ -33,7 +41,10 @@ async function* ordered(
     if (time > latest) latest = time;
   }
   if (earliest === latest) {
-    for (let from = 0; from < indices.length; from += sortable) yield indices.subarray(from, from + sortable);
+    for (let from = 0; from < indices.length; from += sortable) {
+      const some = indices.subarray(from, from + sortable);
+      yield { indices: some, inOrder: () => some };
+    }
     return;
   }
   await pause();
