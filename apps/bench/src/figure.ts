@@ -6,6 +6,8 @@ const rowHeight = 46;
 const top = 58;
 /** Where bars are drawn; labels are to the left, values to the right. */
 const plot = { from: 370, to: 740 };
+/** How many letters fit to the left of the bars. */
+const labelLength = 50;
 
 /** One bar: its values on the axis, where 1 is the peer (or, for a figure of mote's own, the goal). */
 interface Bar {
@@ -107,8 +109,7 @@ function drawBar(bar: Bar, y: number, x: (value: number) => number): string {
   const middle = y + rowHeight / 2;
   const [one, median, low, high] = [x(1), x(bar.median), x(bar.low), x(bar.high)];
   return [
-    `<text class="label" x="20" y="${middle - 3}">${escaped(bar.title)}</text>`,
-    `<text class="soft" x="20" y="${middle + 12}">${escaped(bar.beside)}</text>`,
+    ...drawLabel(bar, middle),
     `<rect class="${bar.met === false ? "missed" : "bar"}" x="${at(Math.min(one, median))}" y="${middle - 8}" width="${at(Math.max(Math.abs(median - one), 1))}" height="16"/>`,
     `<path class="whisker" d="M${at(low)} ${middle}H${at(high)}M${at(low)} ${middle - 5}v10M${at(high)} ${middle - 5}v10"/>`,
     bar.goal === undefined ? "" : goalLine(x(bar.goal), middle),
@@ -117,6 +118,26 @@ function drawBar(bar: Bar, y: number, x: (value: number) => number): string {
       ? ""
       : `<text class="${bar.met ? "good" : "bad"}" x="${plot.to + 14}" y="${middle + 12}">${bar.met ? "goal met" : "goal missed"}</text>`,
   ].join("");
+}
+
+/** The title in as many lines as it needs, and whose work it is beside. */
+function drawLabel({ title, beside }: Bar, middle: number): string[] {
+  const lines = wrapped(title);
+  const first = middle + 4 - (lines.length * 14) / 2;
+  return [
+    ...lines.map((line, at) => `<text class="label" x="20" y="${first + at * 14}">${escaped(line)}</text>`),
+    `<text class="soft" x="20" y="${first + lines.length * 14}">${escaped(beside)}</text>`,
+  ];
+}
+
+function wrapped(text: string): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1) ?? "";
+    if (last !== "" && last.length + word.length >= labelLength) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines;
 }
 
 function goalLine(x: number, middle: number): string {

@@ -22,6 +22,7 @@ export async function* pruneSuite(folder: string): AsyncGenerator<Row, void, und
     unit: "blobs",
     amount: count,
     goalTime: 1.15,
+    mostPairs: 3,
     mote: {
       name: "mote",
       prepare: () => fillUp(blobs),

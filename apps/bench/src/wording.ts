@@ -40,7 +40,9 @@ function short(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 
+/** Of a single run there is nothing to say but its value. */
 function spread({ median, min, max }: Spread): string {
+  if (min === max) return short(median);
   return `${short(median)} (${short(min)}–${short(max)})`;
 }
 
