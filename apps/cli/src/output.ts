@@ -43,7 +43,8 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
     json: json !== false,
     quiet,
     live,
-    columns: stdout.isTTY ? stdout.columns : undefined,
+    // A terminal that does not know its size says 0.
+    columns: stdout.isTTY ? stdout.columns || 80 : undefined,
     style: createStyle(isColored(stdout, env, color)),
     noteStyle,
     result(document, lines) {

@@ -27,7 +27,11 @@ export async function prune(context: Context, options: PruneCommandOptions): Pro
     out.result(documentOf(plan, inventory, bounds), [...planLines(context, plan, inventory, options), ...report(plan)]);
   } else {
     for (const line of planLines(context, plan, inventory, options)) out.note(line);
-    if (plan.removed.length > 0 && !options.yes && !(await confirm(out, `Remove ${formatBytes(plan.removedBytes)}?`))) {
+    if (
+      plan.removed.length > 0 &&
+      !options.yes &&
+      !(await confirm(context, `Remove ${formatBytes(plan.removedBytes)}?`))
+    ) {
       out.note("Nothing was removed.");
       return;
     }

@@ -1,0 +1,67 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { needs } from "@mote/testbed";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mainFile, runMote } from "./run-mote.js";
+
+const wanted = needs("script");
+
+describe.skipIf(wanted !== "")(`prune at a terminal${wanted}`, () => {
+  let dir: string;
+  let digest: string;
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "mote-question-"));
+    await writeFile(join(dir, "file.txt"), "to be pruned or not");
+    digest = (await mote("add", join(dir, "file.txt"))).stdout.slice(0, 71);
+  });
+
+  afterEach(async () => {
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const mote = (...args: string[]) => runMote([...args, "--cache", join(dir, "cache")]);
+  const isKept = async () => (await mote("ls", "--full")).stdout.includes(digest);
+
+  /** The command on a terminal of its own; what is typed once it asks. */
+  function answer(keys: string, ...args: string[]): Promise<{ status: number | null; shown: string }> {
+    const words = [process.execPath, mainFile, "prune", "--max-size", "0", "--cache", join(dir, "cache"), ...args];
+    const line = words.map((word) => `'${word}'`).join(" ");
+    const env = { PATH: process.env.PATH, HOME: "/nonexistent", TERM: "xterm" };
+    const child = spawn("script", ["-qec", line, "/dev/null"], { env });
+    let shown = "";
+    let isAsked = false;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      shown += text;
+      if (isAsked || !shown.includes("[y/N]")) return;
+      isAsked = true;
+      child.stdin.write(keys);
+    });
+    return new Promise((resolve) => {
+      child.once("close", (status) => resolve({ status, shown }));
+    });
+  }
+
+  it("shows what is to go, and removes it when it is told yes", async () => {
+    const { status, shown } = await answer("y\r");
+    expect([status, await isKept()]).toEqual([0, false]);
+    expect(shown).toMatch(/1 blob in no image/);
+    expect(shown).toMatch(/removed 1 mote/);
+  });
+
+  it("removes nothing at any other answer, nor when it is interrupted", async () => {
+    for (const keys of ["\r", "n\r", "yikes\r", "\u0003", "\u0004"]) {
+      const { status } = await answer(keys);
+      expect([keys, await isKept()]).toEqual([keys, true]);
+      if (keys === "\u0003") expect(status).toBe(130);
+    }
+  });
+
+  it("does not ask with --yes", async () => {
+    const { status, shown } = await answer("", "--yes");
+    expect([status, await isKept()]).toEqual([0, false]);
+    expect(shown).not.toContain("[y/N]");
+  });
+});
