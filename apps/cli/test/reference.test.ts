@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { cliReference } from "../src/cli-reference.js";
 import { configReference, configSchema } from "../src/config-reference.js";
 import { allEverywhere } from "../src/everywhere.js";
+import { jsonReference, jsonSchemas } from "../src/json-reference.js";
 import { parseCommandLine } from "../src/parse.js";
 import { table } from "../src/table.js";
 
@@ -14,6 +15,11 @@ describe("what is written from the table of commands is up to date", () => {
   it("docs/reference/configuration.md and its schema", async () => {
     await expect(configReference()).toMatchFileSnapshot("../../../docs/reference/configuration.md");
     await expect(configSchema()).toMatchFileSnapshot("../../../docs/reference/configuration.schema.json");
+  });
+
+  it("docs/reference/json.md and its schemas", async () => {
+    await expect(jsonReference(table)).toMatchFileSnapshot("../../../docs/reference/json.md");
+    await expect(jsonSchemas()).toMatchFileSnapshot("../../../docs/reference/json.schema.json");
   });
 });
 

@@ -1,0 +1,238 @@
+import { z } from "zod";
+import { bytes, count, descriptor, digest, duration, kind, skipped, time, transferReport } from "./parts.js";
+
+const share = { motes: count, bytes, unsharedBytes: bytes.describe("bytes that would go with it") };
+const place = z.strictObject({
+  location: z.string(),
+  seenMs: time.optional(),
+  verdict: z.string().optional().describe("with --for: whether a mount would work"),
+});
+const form = z.looseObject({ digest, places: z.array(place) });
+
+const treeNode = z.strictObject({
+  role: z.string().describe("what it is to the one above"),
+  digest,
+  kind,
+  mediaType: z.string(),
+  size: bytes,
+  artifactType: z.string().optional(),
+  kept: z.boolean(),
+  get children() {
+    return z.array(treeNode);
+  },
+});
+
+const pull = z.strictObject({ source: z.string(), destination: z.string().optional(), ...transferReport });
+const demoPull = z.strictObject({
+  command: z.string(),
+  report: pull,
+  durationMs: duration,
+  requests: count,
+  blobRequests: count,
+  bytesSent: bytes,
+});
+
+const kept = {
+  digest,
+  size: bytes,
+  kind,
+  mediaType: z.string(),
+  tags: z.array(z.string()),
+  pinned: z.boolean(),
+  verified: z.boolean().optional().describe("hashed since it last changed"),
+  usedMs: time.optional(),
+  storedMs: time.optional(),
+  referredBy: z.array(digest).describe("manifests in the cache that list it"),
+  partOf: z.array(z.string()).describe("names of images that it belongs to"),
+};
+
+const pinned = z.array(z.strictObject({ digest, name: z.string().optional(), changed: z.boolean() }));
+
+/** What each command prints under `--json`, by its name. */
+export const documents: Readonly<Record<string, z.ZodType>> = {
+  pull,
+  copy: pull,
+  push: z.union([
+    pull,
+    z.strictObject({
+      files: z.array(z.strictObject({ path: z.string(), mediaType: z.string().optional() })),
+      destination: z.string(),
+      ...transferReport,
+    }),
+  ]),
+  add: z.array(z.strictObject({ digest, size: bytes, file: z.string() })),
+  ls: z.array(
+    z.strictObject({
+      ...kept,
+      subject: digest.optional().describe("what a signature or an attestation is about"),
+      totalBytes: bytes.optional().describe("of an image: with all that is kept of it"),
+      missing: count.optional().describe("of an image: what is listed in it and not kept"),
+    }),
+  ),
+  info: z.strictObject({
+    ...kept,
+    path: z.string(),
+    annotations: z.record(z.string(), z.string()).optional(),
+    places: z.array(place),
+    tree: treeNode.optional(),
+  }),
+  du: z.strictObject({
+    dir: z.string(),
+    motes: count,
+    bytes,
+    registries: z.array(
+      z.strictObject({
+        registry: z.string(),
+        ...share,
+        repositories: z.array(
+          z.strictObject({
+            repository: z.string(),
+            ...share,
+            images: z.array(z.strictObject({ digest, tags: z.array(z.string()), ...share })),
+          }),
+        ),
+      }),
+    ),
+    loose: z.strictObject({ motes: count, bytes }).describe("what no manifest refers to"),
+  }),
+  locate: z.strictObject({
+    digest,
+    places: z.array(place),
+    untransformed: digest.optional(),
+    otherForms: z.array(form).describe("the same content, compressed otherwise"),
+    path: z.string().optional(),
+    locations: z.array(z.string()),
+  }),
+  ref: z.union([
+    z.strictObject({
+      transport: z.string(),
+      registry: z.string(),
+      repository: z.string(),
+      tag: z.string().optional(),
+      digest: digest.optional(),
+      scheme: z.string().optional(),
+      canonical: z.string(),
+    }),
+    z.strictObject({
+      transport: z.string(),
+      path: z.string(),
+      tag: z.string().optional(),
+      digest: digest.optional(),
+      index: z.number().int().optional(),
+      canonical: z.string(),
+    }),
+  ]),
+  rm: z.strictObject({
+    removed: z.array(digest),
+    untagged: z.array(z.string()),
+    removedBytes: bytes,
+    freedBytes: bytes.describe("what the disk got back"),
+    leftBehind: z.looseObject({ motes: count, bytes }),
+    skipped,
+  }),
+  pin: pinned,
+  unpin: pinned,
+  prune: z.strictObject({
+    removed: z.array(
+      z.strictObject({
+        digest,
+        size: bytes,
+        mediaType: z.string(),
+        kind: kind.optional(),
+        usedMs: time,
+        reason: z.enum(["age", "size"]),
+      }),
+    ),
+    removedBytes: bytes,
+    freedBytes: bytes,
+    remainingBytes: bytes,
+    untagged: z.array(z.string()),
+    skipped,
+    reached: z.boolean().describe("whether the size is kept to"),
+    dryRun: z.boolean(),
+  }),
+  verify: z.strictObject({
+    motes: count,
+    bytes,
+    damaged: z.array(z.strictObject({ digest, size: bytes, setAsideAs: z.string().optional() })),
+    failed: z.array(z.strictObject({ digest, reason: z.string() })),
+    durationMs: duration,
+    repaired: z.array(digest).optional(),
+    incomplete: z.array(z.string()).optional().describe("names that could not be fetched anew"),
+  }),
+  "bic stats": z.looseObject({
+    locations: count,
+    absences: count,
+    pairs: count,
+    transformers: count,
+    sizeBytes: bytes,
+    mode: z.enum(["persistent", "memory", "read-only"]),
+  }),
+  "bic export": z.strictObject({ file: z.string(), facts: count }),
+  "bic merge": z.array(z.strictObject({ file: z.string(), facts: count, changed: count })),
+  serve: z.strictObject({ url: z.string(), dir: z.string() }),
+  login: z.strictObject({ registry: z.string(), username: z.string(), keptIn: z.string(), checked: z.boolean() }),
+  logout: z.strictObject({ registry: z.string(), erased: z.array(z.string()) }),
+  config: z.strictObject({
+    settings: z.array(
+      z.strictObject({
+        key: z.string(),
+        value: z.unknown(),
+        layer: z.enum(["flag", "environment", "project", "user", "default"]),
+        where: z.string().optional(),
+      }),
+    ),
+    files: z.array(z.strictObject({ layer: z.enum(["project", "user"]), path: z.string(), exists: z.boolean() })),
+  }),
+  doctor: z.strictObject({
+    ok: z.boolean(),
+    findings: z.array(
+      z.strictObject({
+        topic: z.string(),
+        state: z.enum(["ok", "warn", "fail"]),
+        says: z.string(),
+        advice: z.string().optional(),
+      }),
+    ),
+  }),
+  demo: z.strictObject({ dir: z.string(), image: descriptor, cold: demoPull, warm: demoPull }),
+};
+
+/** One line on stderr, where a command fails under `--json`. */
+export const failureDocument = z.strictObject({
+  error: z.strictObject({
+    code: z.string().regex(/^MOTE_[A-Z_]+$/),
+    message: z.string(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
+const ofBlob = { digest, size: bytes };
+
+/** One line on stdout under `--json=events`. */
+export const eventLine = z.union([
+  z.strictObject({
+    event: z.discriminatedUnion("type", [
+      z.strictObject({ type: z.literal("plan"), manifests: count, blobs: count, bytes }),
+      z.strictObject({ type: z.literal("start"), ...ofBlob, mediaType: z.string() }),
+      z.strictObject({ type: z.literal("progress"), ...ofBlob, bytes }),
+      z.strictObject({ type: z.literal("hit"), ...ofBlob }),
+      z.strictObject({ type: z.literal("link"), ...ofBlob, target: z.string() }),
+      z.strictObject({ type: z.literal("mount"), ...ofBlob }),
+      z.strictObject({ type: z.literal("resume"), ...ofBlob, offset: bytes }),
+      z.strictObject({ type: z.literal("retry"), ...ofBlob, reason: z.string() }),
+      z.strictObject({
+        type: z.literal("done"),
+        ...ofBlob,
+        delivery: z.enum(["fetched", "hit", "linked", "copied", "mounted", "skipped"]),
+      }),
+      z.strictObject({
+        type: z.literal("warning"),
+        message: z.string(),
+        code: z.string().optional(),
+        digest: digest.optional(),
+      }),
+    ]),
+  }),
+  z.strictObject({ result: z.unknown() }),
+]);

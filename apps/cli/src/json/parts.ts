@@ -1,0 +1,55 @@
+import { z } from "zod";
+
+export const digest = z
+  .string()
+  .regex(/^sha(256|384|512):[0-9a-f]+$/)
+  .describe("a digest");
+export const bytes = z.number().int().min(0).describe("bytes");
+export const count = z.number().int().min(0);
+export const time = z.number().describe("Unix milliseconds");
+export const duration = z.number().min(0).describe("milliseconds");
+export const kind = z.enum(["image", "index", "artifact", "config", "layer", "blob"]);
+
+export const descriptor = z.looseObject({ mediaType: z.string(), digest, size: bytes });
+
+/** A reference, part by part. */
+const ref = z.union([
+  z.strictObject({
+    transport: z.string(),
+    registry: z.string(),
+    repository: z.string(),
+    tag: z.string().optional(),
+    digest: digest.optional(),
+    scheme: z.string().optional(),
+  }),
+  z.strictObject({
+    transport: z.string(),
+    path: z.string(),
+    tag: z.string().optional(),
+    digest: digest.optional(),
+    index: z.number().int().optional(),
+  }),
+]);
+
+const tally = z.strictObject({ count, bytes });
+
+/** Shared by pull, copy and push. */
+export const transferReport = {
+  refs: z
+    .array(z.strictObject({ ref: z.union([ref, z.string()]), descriptor, tag: z.string().optional() }))
+    .describe("what was moved, with its name at the destination"),
+  fetched: tally.describe("blobs that came from the source; the bytes that really came"),
+  hit: tally.describe("blobs that the cache had"),
+  linked: tally.describe("blobs that the destination got as links out of the cache"),
+  copied: tally.describe("blobs whose bytes were sent to the destination"),
+  mounted: tally.describe("blobs that the destination took from another place of its own"),
+  skipped: tally.describe("blobs that the destination had"),
+  foreign: tally.describe("layers left where their URLs say"),
+  manifests: z.strictObject({ count, bytes, fetched: count }),
+  durationMs: duration,
+  warnings: z.array(z.string()),
+};
+
+export const skipped = z
+  .array(z.strictObject({ digest, size: bytes, reason: z.string() }))
+  .describe("what should have gone and could not, with an error code, `pinned` or `leased`");

@@ -1,0 +1,144 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFile, chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { needs, startDockerRegistry } from "@mote/testbed";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { documents, eventLine, failureDocument } from "../src/json/documents.js";
+import { table } from "../src/table.js";
+import { mainFile, runMote } from "./run-mote.js";
+
+describe("what is printed under --json", () => {
+  let dir: string;
+  const at = (name: string) => join(dir, name);
+  const env = () => ({ MOTE_CACHE_DIR: at("cache"), HOME: dir, DOCKER_CONFIG: at("docker") });
+  const seen = new Set<string>();
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "mote-json-"));
+    await mkdir(at("data"));
+    await writeFile(at("data/rows.csv"), "a,b\n1,2\n");
+    await writeFile(at("model.bin"), new Uint8Array(3_000_000).fill(7));
+  });
+
+  afterAll(() => rm(dir, { recursive: true, force: true }));
+
+  /** Runs a command, and answers its document once that has the form that is promised. */
+  async function documentOf(name: string, ...args: string[]): Promise<unknown> {
+    const ended = await runMote([...name.split(" "), "--json", ...args], { env: env() });
+    expect({ name, status: ended.status, stderr: ended.stderr }).toEqual({ name, status: 0, stderr: "" });
+    return inForm(name, ended.stdout);
+  }
+
+  function inForm(name: string, text: string): unknown {
+    const schema = documents[name];
+    if (schema === undefined) throw new Error(`mote ${name} has no schema`);
+    seen.add(name);
+    const parsed = schema.safeParse(JSON.parse(text));
+    expect([name, parsed.error?.issues]).toEqual([name, undefined]);
+    return parsed.data;
+  }
+
+  it("is one document of the promised form, command by command", async () => {
+    const layout = `oci:${at("layout")}:first`;
+    await documentOf("push", at("model.bin"), `${at("data/rows.csv")}:text/csv`, `${at("data")}/`, layout);
+    await documentOf("pull", layout, `oci-archive:${at("a.tar")}:1`);
+    await documentOf("push", layout, `oci:${at("other")}:1`, "--with-referrers");
+    await documentOf("copy", layout, `dir:${at("as-dir")}`);
+    const [added] = (await documentOf("add", at("model.bin"))) as [{ digest: string }];
+    await documentOf("ls", "--all");
+    await documentOf("du");
+    await documentOf("info", layout);
+    await documentOf("info", added.digest);
+    await documentOf("locate", added.digest);
+    await documentOf("ref", "alpine@sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1");
+    await documentOf("ref", layout);
+    await documentOf("pin", layout);
+    await documentOf("unpin", layout);
+    await documentOf("verify");
+    await documentOf("doctor");
+    await documentOf("config");
+    await documentOf("config", "cache");
+    await documentOf("logout", "registry.invalid");
+    await documentOf("bic export", at("facts.jsonl"));
+    await documentOf("bic merge", at("facts.jsonl"));
+    await documentOf("bic stats");
+    await documentOf("prune", "--max-size", "10kB", "--dry-run");
+    await documentOf("rm", layout);
+    await documentOf("prune", "--max-size", "0", "--yes");
+  });
+
+  it("is in form where something is damaged, too, with status 1", async () => {
+    const [added] = (await documentOf("add", at("model.bin"))) as [{ digest: string }];
+    const blob = join(at("cache"), "blobs", "sha256", added.digest.slice(7));
+    await chmod(blob, 0o600);
+    await appendFile(blob, "!");
+    const ended = await runMote(["verify", "--repair", "--json"], { env: env() });
+    expect(ended.status).toBe(1);
+    expect(inForm("verify", ended.stdout)).toMatchObject({ damaged: [{ digest: added.digest }], repaired: [] });
+  });
+
+  it("of mote serve and mote demo is in form", async () => {
+    await documentOf("demo", "--dir", at("demo"));
+    const child = spawn(process.execPath, [mainFile, "serve", "--port", "0", "--json"], {
+      stdio: ["ignore", "pipe", "ignore"],
+      env: { PATH: process.env.PATH, ...env() },
+    });
+    let text = "";
+    for await (const chunk of child.stdout) {
+      text += chunk;
+      if (text.endsWith("}\n")) break;
+    }
+    inForm("serve", text);
+    const ended = once(child, "exit");
+    child.kill("SIGINT");
+    await ended;
+  });
+
+  it("is a line for each event under --json=events, and at last the result", async () => {
+    const layout = `oci:${at("layout")}:first`;
+    const ended = await runMote(["pull", layout, `oci:${at("events")}:1`, "--json=events"], { env: env() });
+    expect(ended).toMatchObject({ status: 0, stderr: "" });
+    const lines = ended.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    for (const line of lines) expect(eventLine.safeParse(line).error?.issues).toBeUndefined();
+    expect(lines[0]).toMatchObject({ event: { type: "plan" } });
+    inForm("pull", JSON.stringify(lines.at(-1).result));
+  });
+
+  it("is a failure of the promised form on stderr where a command fails, and then nothing on stdout", async () => {
+    for (const [code, status, ...args] of [
+      ["MOTE_USAGE", 2, "pull"],
+      ["MOTE_USAGE", 2, "frobnicate"],
+      ["MOTE_NOT_FOUND", 1, "add", at("nowhere")],
+      ["MOTE_INVALID_REFERENCE", 1, "ref", "docker://:"],
+    ] as const) {
+      const ended = await runMote([...args, "--json"], { env: env() });
+      expect(ended).toMatchObject({ status, stdout: "" });
+      expect(failureDocument.parse(JSON.parse(ended.stderr)).error.code).toBe(code);
+    }
+  });
+
+  const noRegistry = needs("docker-registry");
+  it.skipIf(noRegistry !== "")(`of mote login is in form${noRegistry}`, async () => {
+    await using registry = await startDockerRegistry();
+    const child = spawn(
+      process.execPath,
+      [mainFile, "login", registry.host, "--username", "ann", "--password-stdin", "--json"],
+      { stdio: ["pipe", "pipe", "ignore"], env: { PATH: process.env.PATH, ...env() } },
+    );
+    child.stdin.end("secret");
+    let text = "";
+    for await (const chunk of child.stdout) text += chunk;
+    inForm("login", text);
+  });
+
+  it.skipIf(noRegistry !== "")("was seen of every command that has a document", () => {
+    const wanted = table.filter(({ withoutJson, hidden }) => !withoutJson && !hidden).map(({ name }) => name);
+    expect([...seen].sort()).toEqual([...wanted].sort());
+    expect(Object.keys(documents).sort()).toEqual([...wanted].sort());
+  });
+});
