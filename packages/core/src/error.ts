@@ -56,7 +56,7 @@ export type MoteErrorCode =
   | "MOTE_UPLOAD_LOST"
   /** A server cannot have the address that it was told to listen on. */
   | "MOTE_LISTEN"
-  /** A configuration file cannot be read. */
+  /** A configuration file cannot be read or written, or a setting is none that can be used. */
   | "MOTE_CONFIG"
   /** A folder or file of a format version that this release does not know. */
   | "MOTE_UNSUPPORTED_FORMAT"
