@@ -52,6 +52,8 @@ export class BlobWriter implements MoteWriter {
   #failure: { readonly error: unknown } | undefined;
   #closing: Promise<MoteInfo> | undefined;
   #ended = false;
+  /** `close` has done all that it does. */
+  #isClosed = false;
 
   constructor(store: BlobStore, mote: Mote, start: WriterStart) {
     this.#store = store;
@@ -89,9 +91,9 @@ export class BlobWriter implements MoteWriter {
     await this.#part?.discard();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closing === undefined) return await this.abort();
-    await this.#closing.catch(() => {});
+  [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return this.#closing === undefined ? this.abort() : this.#closing.then(ignore, ignore);
   }
 
   /** Size and digest are right, and the blob is about to have its name. */
@@ -132,6 +134,7 @@ export class BlobWriter implements MoteWriter {
     } finally {
       this.#leave();
       if (this.#part !== undefined) await this.#part.discard();
+      this.#isClosed = true;
     }
   }
 
@@ -263,6 +266,8 @@ export class BlobWriter implements MoteWriter {
     });
   }
 }
+
+function ignore(): void {}
 
 /** Bytes that hash to the digest become its blob. */
 async function placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {

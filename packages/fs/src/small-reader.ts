@@ -19,12 +19,12 @@ export class SmallReader implements MoteReader {
   #sound: boolean | undefined;
   #isClosed = false;
 
-  private constructor(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart & { bytes: Uint8Array }) {
+  private constructor(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart, bytes: Uint8Array) {
     this.#store = store;
     this.#digest = digest;
     this.#blob = blob;
     this.#range = range;
-    this.#bytes = range.bytes;
+    this.#bytes = bytes;
     this.info = { digest, size: blob.stats.size, mediaType: mediaTypes.octetStream };
   }
 
@@ -46,7 +46,7 @@ export class SmallReader implements MoteReader {
     } finally {
       await store.calls.close(blob.fd);
     }
-    const reader = new SmallReader(store, digest, blob, { ...range, bytes });
+    const reader = new SmallReader(store, digest, blob, range, bytes);
     if (range.elsewhere === undefined || reader.#isSound(bytes)) return reader;
     await store.setAside(digest, blob.stats);
     return (await range.elsewhere()) ?? reader;
@@ -56,20 +56,17 @@ export class SmallReader implements MoteReader {
    * The whole of a small blob, where nothing has to be waited for.
    * @returns undefined where it is not there, not small, or not sound: read it the long way
    */
-  static readAtOnce(
-    store: BlobStore,
-    digest: Digest,
-    start: Omit<ReaderStart, "start" | "end">,
-  ): MoteReader | undefined {
+  static readAtOnce(store: BlobStore, digest: Digest, how: Omit<ReaderStart, "start" | "end">): MoteReader | undefined {
     const blob = openAtOnce(store, digest);
     if (blob === undefined) return undefined;
     const { size } = blob.stats;
     try {
-      if (size > smallBytes || (start.countsAsUse !== false && store.isTouchDue(blob))) return undefined;
+      if (size > smallBytes || (how.countsAsUse !== false && store.isTouchDue(blob))) return undefined;
       const bytes = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
       if (synchronousCalls.read(blob.fd, bytes, 0) !== size) return undefined;
-      const reader = new SmallReader(store, digest, blob, { ...start, start: 0, end: size, bytes });
-      return start.elsewhere === undefined || reader.#isSound(bytes) ? reader : undefined;
+      const { verify, signal, elsewhere } = how;
+      const reader = new SmallReader(store, digest, blob, { start: 0, end: size, verify, signal, elsewhere }, bytes);
+      return elsewhere === undefined || reader.#isSound(bytes) ? reader : undefined;
     } catch {
       return undefined;
     } finally {
@@ -84,13 +81,14 @@ export class SmallReader implements MoteReader {
     return new OneChunk(() => this.#hand(bytes));
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#bytes = undefined;
     this.#isClosed = true;
+    return Promise.resolve();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #hand(bytes: Uint8Array): Promise<IteratorResult<Uint8Array, void>> {
