@@ -1,5 +1,6 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Descriptor } from "./descriptor.js";
+import type { Digest } from "./digest.js";
 import type { MoteReader } from "./mote.js";
 import type { Ref } from "./ref.js";
 
@@ -39,6 +40,14 @@ export interface ContentSource extends Partial<AsyncDisposable> {
   referrers?(descriptor: Descriptor, options?: Cancellable): AsyncIterable<Descriptor>;
 }
 
+/** What a blob is in its plain form, as was seen when it was uncompressed. */
+export interface PlainForm {
+  readonly digest: Digest;
+  readonly untransformed: Digest;
+  /** How it was made of that, as the blob-info cache names it: `gzip`, `zstd`, or `untransformed`. */
+  readonly transformer: string;
+}
+
 /** A place that manifests and their blobs go to. Whoever fills it sends blobs before the manifests that name them, tags last. */
 export interface ContentDestination extends Partial<AsyncDisposable> {
   /** This place, without tag and digest: what candidates for a mount are looked up for, and where blobs are recorded as put. */
@@ -62,4 +71,6 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
   tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void>;
   /** Called after the last tag. A place that becomes visible in one piece, such as an archive, does so now. */
   commit?(options?: Cancellable): Promise<void>;
+  /** Of a place that uncompresses blobs: their plain forms, both digests verified. Asked for after `commit`. */
+  plainForms?(): Iterable<PlainForm>;
 }

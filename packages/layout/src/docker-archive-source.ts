@@ -19,7 +19,8 @@ import { BlobReader } from "./blob-reader.js";
 import { readChunks } from "./chunks.js";
 import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list.js";
 import { selectorOf } from "./layout-content.js";
-import { ArchiveFiles, compressionOf, readSmallFile } from "./named-files.js";
+import { ArchiveFiles, readSmallFile } from "./named-files.js";
+import { compressionOf } from "./uncompress.js";
 
 const maxListBytes = 32 * 1024 * 1024;
 
@@ -27,7 +28,7 @@ const maxListBytes = 32 * 1024 * 1024;
  * An archive as `docker save` writes it, with `manifest.json`; as a place that content comes from. It is read in place. It holds
  * no manifests of its own: each image gets one in the OCI format, the same whenever it is read. Layers that are not compressed
  * have the digests that the configuration says, and are verified as they are read; compressed ones are hashed first. An archive
- * that is compressed with gzip is uncompressed into a temporary folder: dispose of it.
+ * that is compressed with gzip or zstd is uncompressed into a temporary folder: dispose of it.
  */
 export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   readonly ref: PathRef;

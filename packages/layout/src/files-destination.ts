@@ -8,6 +8,7 @@ import {
   type Digest,
   digestEncoded,
   type Manifest,
+  type PlainForm,
   parseDigest,
   parseManifest,
   verifyChunks,
@@ -42,6 +43,7 @@ export class FilesDestination implements ContentDestination {
   readonly #files: ArtifactFile[] = [];
   /** Blobs whose files are there already, all of them. */
   readonly #present = new Set<Digest>();
+  readonly #plainForms: PlainForm[] = [];
   /** The hidden folder, and the topmost folder that was made for it. */
   #staging: string | undefined;
   #made: string | undefined;
@@ -120,14 +122,21 @@ export class FilesDestination implements ContentDestination {
       const { title, contentDigest } = file;
       const { digest } = file.descriptor;
       const blob = join(staging, digestEncoded(digest));
-      if (file.isFolder) await unpackTar(blob, tree, { ...options, title, contentDigest });
-      else {
+      if (file.isFolder) {
+        const unpacked = await unpackTar(blob, tree, { ...options, title, contentDigest });
+        this.#plainForms.push({ digest, ...unpacked });
+      } else {
         const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
         await this.#putFile(blob, join(tree, title), { isLast, mode });
       }
     }
     await placeTree(tree, this.#dir, { ...options, overwrite: this.#overwrite });
     this.#made = undefined;
+  }
+
+  /** Of the folders that were unpacked. */
+  plainForms(): Iterable<PlainForm> {
+    return this.#plainForms;
   }
 
   /** Takes away the hidden folder, and the folders that were made in vain. */

@@ -6,6 +6,7 @@ import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
 import { readTarEntries, type TarEntry } from "./tar-entries.js";
 import { invalidArchive } from "./tar-header.js";
+import { type Compression, compressionOf } from "./uncompress.js";
 import { UncompressedArchive } from "./uncompressed-archive.js";
 
 /** A file that is open: `size` bytes of the handle's, from `offset` on. */
@@ -59,7 +60,7 @@ export class FolderFiles implements NamedFiles {
   }
 }
 
-/** The files of a tar, read where they are. One that is compressed with gzip is uncompressed first, until it is disposed of. */
+/** The files of a tar, read where they are. One that is compressed with gzip or zstd is uncompressed first, until it is disposed of. */
 export class ArchiveFiles implements NamedFiles, AsyncDisposable {
   readonly place: string;
   #scanned: Promise<Scan> | undefined;
@@ -118,9 +119,8 @@ async function scanArchive(path: string, options: Cancellable): Promise<Scan> {
     const magic = new Uint8Array(4);
     await file.handle.read(magic, 0, 4, 0);
     const compression = compressionOf(magic);
-    if (compression === "zstd") throw invalidArchive(path, "it is compressed with zstd; uncompress it first (zstd -d)");
     if (file.size === 0) throw invalidArchive(path, "it is empty");
-    if (compression === "gzip") return await scanCompressed(file, path, options);
+    if (compression !== undefined) return await scanCompressed(file, path, { compression, ...options });
     const entries = await readTarEntries(file.handle, path, options);
     return { entries, path, identity: await identityOf(file.handle) };
   } finally {
@@ -128,7 +128,11 @@ async function scanArchive(path: string, options: Cancellable): Promise<Scan> {
   }
 }
 
-async function scanCompressed(file: OpenedFile, place: string, options: Cancellable): Promise<Scan> {
+async function scanCompressed(
+  file: OpenedFile,
+  place: string,
+  options: Cancellable & { readonly compression: Compression },
+): Promise<Scan> {
   const uncompressed = await UncompressedArchive.from(file, place, options);
   const { handle } = await openFile(uncompressed.path);
   try {
@@ -140,12 +144,6 @@ async function scanCompressed(file: OpenedFile, place: string, options: Cancella
   } finally {
     await handle.close();
   }
-}
-
-/** By the first bytes of a file. */
-export function compressionOf(magic: Uint8Array): "gzip" | "zstd" | undefined {
-  if (magic[0] === 0x1f && magic[1] === 0x8b) return "gzip";
-  return magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd ? "zstd" : undefined;
 }
 
 export async function identityOf(handle: FileHandle): Promise<string> {

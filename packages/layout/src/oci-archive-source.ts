@@ -4,7 +4,7 @@ import { ArchiveFiles } from "./named-files.js";
 
 /**
  * A tar of an OCI image layout as a place that content comes from. It is read in place, not unpacked. One that is compressed with
- * gzip is uncompressed into a temporary folder: dispose of it.
+ * gzip or zstd is uncompressed into a temporary folder: dispose of it.
  */
 export class OciArchiveSource extends LayoutContent implements AsyncDisposable {
   readonly #archive: ArchiveFiles;

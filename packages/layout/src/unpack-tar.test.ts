@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeTree, readTree } from "../test/file-trees.js";
 import { paddedBytes, type TarType, writeTarHeader } from "./tar-header.js";
-import { type UnpackOptions, unpackTar } from "./unpack-tar.js";
+import { type Unpacked, type UnpackOptions, unpackTar } from "./unpack-tar.js";
 
 let dir: string;
 beforeEach(() => {
@@ -46,7 +46,7 @@ function entryBytes({ name, type = "file", text = "", link = "", flag, mode, siz
   return [header, body];
 }
 
-function unpack(bytes: Uint8Array, options: Partial<UnpackOptions> = {}): Promise<void> {
+function unpack(bytes: Uint8Array, options: Partial<UnpackOptions> = {}): Promise<Unpacked> {
   writeFileSync(join(dir, "layer"), bytes);
   return unpackTar(join(dir, "layer"), join(dir, "into"), { title: "data", ...options });
 }

@@ -1,13 +1,22 @@
 import { lstatSync, writeFileSync } from "node:fs";
 import { link, mkdir, open, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { type Cancellable, isDigest, MoteError, verifyChunks } from "@mote/core";
+import {
+  type Cancellable,
+  createDigester,
+  type Digest,
+  type Digester,
+  isDigest,
+  MoteError,
+  UNTRANSFORMED,
+  verifyChunks,
+} from "@mote/core";
 import { readChunks } from "./chunks.js";
 import { errorNumber, writeFailed } from "./file-error.js";
-import { compressionOf, FolderFiles } from "./named-files.js";
+import { FolderFiles } from "./named-files.js";
 import { cleanName, maxExtensionBytes, readPax, type TarExtension, textOf } from "./tar-entries.js";
 import { blockBytes, invalidArchive, paddedBytes, readTarHeader, type TarHeader } from "./tar-header.js";
-import { gunzipped } from "./uncompressed-archive.js";
+import { compressionOf, uncompressed } from "./uncompress.js";
 import { ByteTaker } from "./unpack-bytes.js";
 import { staysInside } from "./unpack-link.js";
 
@@ -22,27 +31,44 @@ export interface UnpackOptions extends Cancellable {
   readonly contentDigest?: string | undefined;
 }
 
+/** What the tar was before it was compressed, as its bytes have shown. */
+export interface Unpacked {
+  readonly untransformed: Digest;
+  /** Its compression's name, or that of none. */
+  readonly transformer: string;
+}
+
 /**
  * Unpacks a tar, compressed or not, into a folder that nobody else writes to. Of a file's mode only the permission to run is
  * taken. Refused are names outside the title, absolute ones and those with `..`; a name twice; devices; links that lead out,
  * and whatever is below a link; sizes beyond the end.
  * @throws MOTE_INVALID_ARCHIVE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
  */
-export async function unpackTar(file: string, into: string, options: UnpackOptions): Promise<void> {
+export async function unpackTar(file: string, into: string, options: UnpackOptions): Promise<Unpacked> {
   const opened = await new FolderFiles(dirname(file)).open(basename(file));
   try {
     const place = `the folder ${JSON.stringify(options.title)}`;
     const magic = new Uint8Array(4);
     await opened.handle.read(magic, 0, 4, opened.offset);
     const compression = compressionOf(magic);
-    if (compression === "zstd") throw invalidArchive(place, "it is compressed with zstd; gzip can be unpacked");
-    const { signal } = options;
-    const chunks = compression === "gzip" ? gunzipped(opened, place, signal) : readChunks(opened, 0, file, signal);
-    const { contentDigest } = options;
+    const { signal, contentDigest } = options;
+    const chunks =
+      compression === undefined
+        ? readChunks(opened, 0, file, signal)
+        : uncompressed(opened, place, { compression, signal });
     const checked = isDigest(contentDigest) ? verifyChunks(chunks, { digest: contentDigest }) : chunks;
-    await new Unpacking(new ByteTaker(checked), into, place, options).run();
+    const digester = createDigester();
+    await new Unpacking(new ByteTaker(hashing(checked, digester)), into, place, options).run();
+    return { untransformed: digester.digest(), transformer: compression ?? UNTRANSFORMED };
   } finally {
     await opened.handle.close();
+  }
+}
+
+async function* hashing(chunks: AsyncIterable<Uint8Array>, digester: Digester): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    digester.update(chunk);
+    yield chunk;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type BlobInfoCache, type Descriptor, LayerLocator, type Ref, type RefCodec } from "@mote/core";
+import { type BlobInfoCache, type Descriptor, LayerLocator, type PlainForm, type Ref, type RefCodec } from "@mote/core";
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 
@@ -7,11 +7,14 @@ const maxCandidates = 5;
 /** What the blob-info cache knows and learns. Whatever fails in it is logged, and the transfer goes on. */
 export class Locations {
   readonly #job: Job;
+  readonly #bic: BlobInfoCache | undefined;
+  readonly #plainForms: PlainForm[] = [];
   readonly #locator: LayerLocator | undefined;
   readonly #learnt: { readonly descriptor: Descriptor; readonly ref: Ref }[] = [];
 
   constructor(job: Job, bic: BlobInfoCache | undefined, refCodec: RefCodec | undefined) {
     this.#job = job;
+    this.#bic = bic;
     this.#locator = bic && refCodec && new LayerLocator(bic, refCodec);
   }
 
@@ -79,12 +82,25 @@ export class Locations {
     if (to !== undefined) this.#learnt.push({ descriptor, ref: to });
   }
 
+  /** The destination has uncompressed these, and verified both digests. Nothing else tells a blob's plain form: manifests may lie. */
+  learnPlainForms(forms: Iterable<PlainForm>): void {
+    this.#plainForms.push(...forms);
+  }
+
   /** Records what was learnt, all at once: a cache that writes to a disk then does so once. */
   async record(): Promise<void> {
-    const locator = this.#locator;
+    const [locator, bic] = [this.#locator, this.#bic];
     const learnt = this.#learnt.splice(0);
-    if (locator === undefined) return;
-    const recording = learnt.map(({ descriptor, ref }) => locator.recordLayerSource(descriptor, ref));
+    if (locator === undefined || bic === undefined) return;
+    const recording = [
+      ...learnt.map(({ descriptor, ref }) => locator.recordLayerSource(descriptor, ref)),
+      ...this.#plainForms
+        .splice(0)
+        .flatMap(({ digest, untransformed, transformer }) => [
+          bic.recordDigestUntransformedPair(digest, untransformed),
+          bic.recordDigestTransformerName(digest, transformer),
+        ]),
+    ];
     const failed = (await Promise.allSettled(recording)).find((result) => result.status === "rejected");
     if (failed !== undefined) this.#report("places of blobs cannot be recorded", failed.reason);
   }

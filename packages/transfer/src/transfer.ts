@@ -123,6 +123,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
     for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
     for (const { name, descriptor } of roots) await setName(job, name, descriptor);
     await job.destination?.commit?.({ signal: job.signal });
+    locations.learnPlainForms(job.destination?.plainForms?.() ?? []);
   } finally {
     await locations.record();
     await lease?.release().catch((error: unknown) => job.warn("the cache cannot let go of what was moved", error));
