@@ -2,6 +2,7 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Cancellable } from "@mote/core";
+import { assertCanCompress, compressedFor } from "./compress.js";
 import { closedError, writeFailed } from "./file-error.js";
 import { LayoutDestination } from "./layout-destination.js";
 import { makeFolders } from "./make-folders.js";
@@ -18,8 +19,10 @@ export class ArchiveStaging implements AsyncDisposable {
   #closed = false;
   #staged: { readonly dir: string; readonly layout: LayoutDestination } | undefined;
 
+  /** @throws MOTE_UNSUPPORTED_FORMAT where it is called `.zst`, and this Node cannot write that */
   constructor(file: string) {
     this.path = resolve(file);
+    assertCanCompress(this.path);
   }
 
   /** The folder of the layout; undefined while nothing was put there. */
@@ -34,11 +37,12 @@ export class ArchiveStaging implements AsyncDisposable {
     return this.#staged.layout;
   }
 
-  /** Puts the archive in its place, in one piece, over one that is there; the staged things are gone then. */
+  /** Puts the archive in its place, compressed if its name says so, in one piece, over one that is there; the staged things are gone then. */
   async pack(files: ReadonlyMap<string, TarContent>, options: Cancellable): Promise<void> {
     if (this.#staged === undefined) return;
     const temporary = join(this.#staged.dir, "archive");
-    await writeWholeFile(this.path, tarChunks(files, options), { temporary, signal: options.signal });
+    const tar = compressedFor(this.path, tarChunks(files, options));
+    await writeWholeFile(this.path, tar, { temporary, signal: options.signal });
     await this.#discard();
   }
 

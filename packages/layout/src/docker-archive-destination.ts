@@ -7,11 +7,10 @@ import {
   isIndexType,
   MoteError,
   mediaTypes,
-  type PathRef,
   parseManifest,
 } from "@mote/core";
-import { ArchiveStaging } from "./archive-staging.js";
 import { blobPath } from "./layout-paths.js";
+import { StagedArchive } from "./staged-archive.js";
 import type { TarContent } from "./tar-file.js";
 
 /**
@@ -19,30 +18,12 @@ import type { TarContent } from "./tar-file.js";
  * images, not indexes and not other artifacts. Layers stay as they are, compressed or not: who loads them looks. It is there,
  * whole, after `commit`, over one that was there before.
  */
-export class DockerArchiveDestination implements ContentDestination {
-  readonly ref: PathRef;
-  readonly #staging: ArchiveStaging;
+export class DockerArchiveDestination extends StagedArchive implements ContentDestination {
   readonly #manifests = new Map<Digest, Uint8Array>();
   readonly #images = new Map<Digest, { readonly descriptor: Descriptor; readonly names: Set<string> }>();
 
   constructor(file: string) {
-    this.#staging = new ArchiveStaging(file);
-    this.ref = { transport: "docker-archive", path: this.#staging.path };
-  }
-
-  /** Of what was put here since the last commit. */
-  async has(descriptor: Descriptor, options?: Cancellable): Promise<boolean> {
-    return this.#staging.dir !== undefined && (await this.#staging.layout.has(descriptor, options));
-  }
-
-  /** The path where the blob will be until `commit`. */
-  linkable(descriptor: Descriptor): string {
-    return this.#staging.layout.linkable(descriptor);
-  }
-
-  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
-  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
-    await this.#staging.layout.blob(descriptor, chunks, options);
+    super(file, "docker-archive");
   }
 
   /** @throws MOTE_UNSUPPORTED_FORMAT for an index · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
@@ -50,7 +31,7 @@ export class DockerArchiveDestination implements ContentDestination {
     if (isIndexType(descriptor.mediaType)) {
       throw this.#unfit(descriptor, "an index of several images; choose a platform");
     }
-    await this.#staging.layout.manifest(descriptor, bytes, options);
+    await this.staging.layout.manifest(descriptor, bytes, options);
     this.#manifests.set(descriptor.digest, bytes);
   }
 
@@ -66,7 +47,7 @@ export class DockerArchiveDestination implements ContentDestination {
 
   /** @throws MOTE_UNSUPPORTED_FORMAT for what is no image · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
-    const { dir } = this.#staging;
+    const { dir } = this.staging;
     if (dir === undefined) return;
     const blobs = new Map<string, TarContent>();
     const add = ({ digest }: Descriptor, suffix: string): string => {
@@ -81,13 +62,9 @@ export class DockerArchiveDestination implements ContentDestination {
     });
     const sorted = [...blobs].sort(([a], [b]) => (a < b ? -1 : 1));
     const bytes = new TextEncoder().encode(JSON.stringify(list));
-    await this.#staging.pack(new Map([["manifest.json", { bytes }], ...sorted]), options);
+    await this.staging.pack(new Map([["manifest.json", { bytes }], ...sorted]), options);
     this.#images.clear();
     this.#manifests.clear();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#staging[Symbol.asyncDispose]();
   }
 
   #image(descriptor: Descriptor) {
@@ -102,7 +79,7 @@ export class DockerArchiveDestination implements ContentDestination {
   }
 
   #unfit({ digest }: Descriptor, what: string): MoteError {
-    const { path } = this.#staging;
+    const { path } = this.staging;
     return new MoteError("MOTE_UNSUPPORTED_FORMAT", `${path} cannot hold ${digest}: it is ${what}`, {
       details: { path, digest },
     });

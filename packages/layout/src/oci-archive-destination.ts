@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Cancellable, ContentDestination, Descriptor, PathRef } from "@mote/core";
-import { ArchiveStaging } from "./archive-staging.js";
+import type { Cancellable, ContentDestination, Descriptor } from "@mote/core";
 import { indexPath, markerPath } from "./layout-paths.js";
+import { StagedArchive } from "./staged-archive.js";
 import type { TarContent } from "./tar-file.js";
 
 /**
@@ -10,48 +10,25 @@ import type { TarContent } from "./tar-file.js";
  * before; until then the content is in a hidden folder beside it, which is gone after `commit` or dispose. The same content in
  * the same order of tags gives the same bytes.
  */
-export class OciArchiveDestination implements ContentDestination {
-  readonly ref: PathRef;
-  readonly #staging: ArchiveStaging;
-
+export class OciArchiveDestination extends StagedArchive implements ContentDestination {
   constructor(file: string) {
-    this.#staging = new ArchiveStaging(file);
-    this.ref = { transport: "oci-archive", path: this.#staging.path };
-  }
-
-  /** Of what was put here since the last commit. */
-  async has(descriptor: Descriptor, options?: Cancellable): Promise<boolean> {
-    return this.#staging.dir !== undefined && (await this.#staging.layout.has(descriptor, options));
-  }
-
-  /** The path where the blob will be until `commit`. */
-  linkable(descriptor: Descriptor): string {
-    return this.#staging.layout.linkable(descriptor);
-  }
-
-  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
-  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
-    await this.#staging.layout.blob(descriptor, chunks, options);
+    super(file, "oci-archive");
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void> {
-    await this.#staging.layout.manifest(descriptor, bytes, options);
+    await this.staging.layout.manifest(descriptor, bytes, options);
   }
 
   /** @throws MOTE_NOT_FOUND where the manifest was not put here · MOTE_INVALID_NAME */
   async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
-    await this.#staging.layout.tag(name, descriptor, options);
+    await this.staging.layout.tag(name, descriptor, options);
   }
 
   /** @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
-    const { dir } = this.#staging;
-    if (dir !== undefined) await this.#staging.pack(await layoutFiles(dir), options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#staging[Symbol.asyncDispose]();
+    const { dir } = this.staging;
+    if (dir !== undefined) await this.staging.pack(await layoutFiles(dir), options);
   }
 }
 

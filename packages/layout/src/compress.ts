@@ -1,0 +1,30 @@
+import { type Duplex, pipeline, Readable } from "node:stream";
+import zlib, { createGzip } from "node:zlib";
+import { MoteError } from "@mote/core";
+
+/** The bytes of an archive as its name has them: `.gz` and `.tgz` in gzip, `.zst` in zstd, any other as they are. */
+export function compressedFor(path: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const compressing = compressorFor(path);
+  if (compressing === undefined) return chunks;
+  // Failures of reading and of compressing both end the iteration of what comes out.
+  pipeline(Readable.from(chunks), compressing, () => {});
+  return compressing;
+}
+
+/** @throws MOTE_UNSUPPORTED_FORMAT */
+export function assertCanCompress(path: string): void {
+  if (!path.endsWith(".zst") || "createZstdCompress" in zlib) return;
+  throw new MoteError(
+    "MOTE_UNSUPPORTED_FORMAT",
+    `${path} would be in zstd, which Node ${process.versions.node} cannot write; call it .tar.gz or .tar, or use Node 22.15 or later`,
+    { details: { path } },
+  );
+}
+
+function compressorFor(path: string): Duplex | undefined {
+  if (/\.(?:gz|tgz)$/.test(path)) return createGzip({ chunkSize: 256 * 1024 });
+  if (path.endsWith(".zst") && "createZstdCompress" in zlib && typeof zlib.createZstdCompress === "function") {
+    return zlib.createZstdCompress({ chunkSize: 256 * 1024 });
+  }
+  return undefined;
+}
