@@ -16,11 +16,11 @@ export interface Linkable {
 /** What a cache tells of a mote that it keeps, as far as it knows. Times in Unix milliseconds. */
 export interface KeptMote extends MoteInfo {
   /** Its last use: what `prune` goes by. */
-  readonly usedMs?: number;
+  readonly usedMs?: number | undefined;
   /** Since when it is kept. */
-  readonly storedMs?: number;
+  readonly storedMs?: number | undefined;
   /** Whether it was verified since it last changed. */
-  readonly isVerified?: boolean;
+  readonly isVerified?: boolean | undefined;
 }
 
 /** A cache that can tell what it keeps. To ask is no use of a mote. */

@@ -91,7 +91,8 @@ function describeMotes(
     for (const child of childDescriptors(manifest)) {
       const role = roleOf(roles, child.digest);
       role.as ??= ["layer", child.mediaType];
-      role.referredBy.add(digest);
+      // A manifest may list it twice; one of them does.
+      if (role.referredBy.at(-1) !== digest) role.referredBy.push(digest);
     }
   }
   for (const { name, descriptor } of tags) roleOf(roles, descriptor.digest).names.push(name);
@@ -99,30 +100,42 @@ function describeMotes(
   for (const [digest, mote] of kept) {
     const role = roles.get(digest);
     const manifest = manifests.get(digest);
-    const [kind, mediaType] = manifest ? [manifestKind(manifest), manifest.mediaType] : (role?.as ?? [undefined]);
-    motes.set(digest, {
-      ...mote,
-      mediaType: mediaType ?? mote.mediaType,
-      kind: kind ?? kindOfUnread(mote.mediaType),
-      names: role?.names ?? [],
-      isPinned: pins.has(digest),
-      referredBy: [...(role?.referredBy ?? [])],
-    });
+    const as = manifest ? ([manifestKind(manifest), manifest.mediaType] as const) : role?.as;
+    motes.set(digest, describe(mote, { as, role, isPinned: pins.has(digest) }));
   }
   return motes;
+}
+
+/** Field by field: there may be very many, and to spread an object takes several times as long. */
+function describe(
+  { digest, size, mediaType, usedMs, storedMs, isVerified }: KeptMote,
+  { as, role, isPinned }: { readonly as: Role["as"]; readonly role: Role | undefined; readonly isPinned: boolean },
+): InventoryMote {
+  return {
+    digest,
+    size,
+    mediaType: as?.[1] ?? mediaType,
+    usedMs,
+    storedMs,
+    isVerified,
+    kind: as?.[0] ?? kindOfUnread(mediaType),
+    names: role?.names ?? [],
+    isPinned,
+    referredBy: role?.referredBy ?? [],
+  };
 }
 
 interface Role {
   /** How the first manifest that lists it sees it: kind and media type. */
   as: readonly [MoteKind, string] | undefined;
   readonly names: string[];
-  readonly referredBy: Set<Digest>;
+  readonly referredBy: Digest[];
 }
 
 function roleOf(roles: Map<Digest, Role>, digest: Digest): Role {
   let role = roles.get(digest);
   if (role === undefined) {
-    role = { as: undefined, names: [], referredBy: new Set() };
+    role = { as: undefined, names: [], referredBy: [] };
     roles.set(digest, role);
   }
   return role;
