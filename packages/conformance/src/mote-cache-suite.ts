@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestBytes, type MoteCache, type MoteInfo, type MoteSource } from "@mote/core";
-import fc from "fast-check";
+import { followsTheModel } from "./mote-cache-model.js";
 import { moteSourceSuite } from "./mote-source-suite.js";
 import { begin, collect, failure, mediaType, put, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
@@ -670,61 +670,3 @@ function offersMore({ describe, it, expect }: TestApi, open: Open, { corrupt }: 
 }
 
 async function* none(): AsyncGenerator<Uint8Array> {}
-
-/** Random sequences of operations must leave the cache as a `Map` would be. */
-function followsTheModel({ describe, it, expect }: TestApi, open: Open, { reopen }: MoteCacheCapabilities): void {
-  const motes = [0, 1, 70_000, 300_000].map((size) => sample(`model ${size}`, size));
-  const pick = fc.constantFrom(...motes);
-  const step = fc.oneof(
-    fc.record({ kind: fc.constant("put" as const), mote: pick }),
-    fc.record({ kind: fc.constant("abandon" as const), mote: pick }),
-    fc.record({ kind: fc.constant("read" as const), mote: pick }),
-    fc.record({ kind: fc.constant("remove" as const), mote: pick }),
-    fc.record({ kind: fc.constant("prune" as const), maxSize: fc.integer({ min: 0, max: 400_000 }) }),
-    fc.record({ kind: fc.constant("reopen" as const) }),
-  );
-
-  describe("a mote cache under random use", () => {
-    it("keeps what a Map would keep", async () => {
-      await fc.assert(
-        fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-          let cache = await open();
-          const model = new Map<Digest, Uint8Array>();
-          for (const action of steps) {
-            if (action.kind === "put") {
-              await put(cache, action.mote);
-              model.set(action.mote.digest, action.mote.bytes);
-            } else if (action.kind === "abandon") {
-              const { writer } = await begin(cache, action.mote);
-              await writer.write(action.mote.bytes.subarray(0, action.mote.bytes.byteLength / 2));
-              await writer.abort();
-            } else if (action.kind === "read") {
-              const expected = model.get(action.mote.digest);
-              if (expected === undefined)
-                expect(await failure(() => readAll(cache, action.mote.digest))).toBe("MOTE_NOT_FOUND");
-              else expect(sameBytes(await readAll(cache, action.mote.digest), expected)).toBe(true);
-            } else if (action.kind === "remove") {
-              await cache.removeMote(action.mote.digest);
-              model.delete(action.mote.digest);
-            } else if (action.kind === "prune") {
-              const report = await cache.prune(action.maxSize);
-              for (const { digest } of report.removed) expect(model.delete(digest)).toBe(true);
-              expect(report.remainingBytes).toBe(
-                [...model.values()].reduce((sum, { byteLength }) => sum + byteLength, 0),
-              );
-              expect(report.remainingBytes <= action.maxSize).toBe(true);
-            } else if (reopen !== undefined) {
-              const next = await reopen(cache);
-              await cache[Symbol.asyncDispose]();
-              await next.initialize();
-              cache = next;
-            }
-            for (const { digest } of motes) expect(await cache.moteExists(digest)).toBe(model.has(digest));
-          }
-          await cache[Symbol.asyncDispose]();
-        }),
-        { numRuns: 30 },
-      );
-    });
-  });
-}

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { syncData } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
+import { removeIfPossible } from "./plain-file.js";
 
 /** Replaces a small file as a whole: who reads it sees the old text or the new one, and after a power cut no half of it. */
 export async function writeAtomically(parts: PartFiles, path: string, text: string): Promise<void> {
@@ -16,7 +17,7 @@ export async function writeAtomically(parts: PartFiles, path: string, text: stri
     }
     fs.renameSync(temporary, path);
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
+    removeIfPossible(temporary);
     throw fileFault(error, "write", path);
   }
 }
@@ -33,7 +34,7 @@ export function writeUnsynced(parts: PartFiles, path: string, bytes: Uint8Array)
     }
     fs.renameSync(temporary, path);
   } catch (error) {
-    fs.rmSync(temporary, { force: true });
+    removeIfPossible(temporary);
     throw fileFault(error, "write", path);
   }
 }

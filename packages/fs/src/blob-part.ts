@@ -17,12 +17,15 @@ export class BlobPart {
   readonly path: string;
   readonly fd: number;
   readonly #store: BlobStore;
+  readonly #origin: { readonly path: string; readonly mode: number } | undefined;
   #ended = false;
 
-  constructor(store: BlobStore, path: string, fd: number) {
+  /** @param origin where the file was before, if it was moved */
+  constructor(store: BlobStore, path: string, fd: number, origin?: { readonly path: string; readonly mode: number }) {
     this.#store = store;
     this.path = path;
     this.fd = fd;
+    this.#origin = origin;
   }
 
   static async create(store: BlobStore, digest: Digest, kind: PartKind): Promise<BlobPart> {
@@ -58,7 +61,14 @@ export class BlobPart {
    * already, that one stays; a damaged one is replaced.
    */
   async commit(digest: Digest, size: number): Promise<void> {
-    if (await this.#store.isVerified(digest)) await this.discard();
+    let isThere: boolean;
+    try {
+      isThere = await this.#store.isVerified(digest);
+    } catch (error) {
+      await this.#giveUp();
+      throw error;
+    }
+    if (isThere) await this.discard();
     else await this.replace(digest, size);
   }
 
@@ -71,7 +81,7 @@ export class BlobPart {
       if (syncs.durability !== "visible") await syncs.data(this.fd, size);
       await this.#name(target, digest, size);
     } catch (error) {
-      await this.discard();
+      await this.#giveUp();
       throw fileFault(error, "write", target);
     }
     this.#ended = true;
@@ -81,6 +91,21 @@ export class BlobPart {
       await syncs.names(folder.folderOf(digest));
     } catch (error) {
       throw fileFault(error, "write", target);
+    }
+  }
+
+  /** What was moved here goes back to where it was: nobody else has its bytes. */
+  async #giveUp(): Promise<void> {
+    if (this.#origin === undefined || this.#ended) return await this.discard();
+    const { path, mode } = this.#origin;
+    const { calls, logger } = this.#store;
+    try {
+      await calls.fchmod(this.fd, mode);
+      await this.keepAs(path);
+    } catch (error) {
+      logger.error("what was to be moved into the cache could not be put back", { path, now: this.path, error });
+      this.#ended = true;
+      await calls.close(this.fd);
     }
   }
 
@@ -100,10 +125,14 @@ export class BlobPart {
   /** Closes the file and keeps it under another name. */
   async keepAs(path: string): Promise<void> {
     if (this.#ended) return;
-    this.#ended = true;
     const { calls } = this.#store;
+    try {
+      await calls.rename(this.path, path);
+    } catch (error) {
+      throw fileFault(error, "write", path);
+    }
+    this.#ended = true;
     await calls.close(this.fd);
-    await calls.rename(this.path, path);
   }
 
   async #name(target: string, digest: Digest, size: number): Promise<void> {

@@ -80,7 +80,7 @@ async function renameIn(
       return false;
     }
     isOpen = false;
-    await new BlobPart(store, path, fd).commit(mote.digest, stats.size);
+    await new BlobPart(store, path, fd, { path: source, mode: stats.mode & 0o7777 }).commit(mote.digest, stats.size);
     return true;
   } catch (error) {
     throw fileFault(error, "write", source);

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import type { Digest } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
-import { readPlainFile } from "./plain-file.js";
+import { readPlainFile, removeIfPossible } from "./plain-file.js";
 
 /** A set of digests, kept as a folder with one small file for each. */
 export class DigestFiles {
@@ -22,7 +22,7 @@ export class DigestFiles {
       try {
         fs.writeFileSync(fd, text);
       } catch (error) {
-        fs.rmSync(path, { force: true });
+        removeIfPossible(path);
         throw error;
       } finally {
         fs.closeSync(fd);

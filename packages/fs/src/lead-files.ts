@@ -3,7 +3,7 @@ import type { Digest } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 import type { PartFile, PartFiles } from "./part-files.js";
-import { readPlainFile } from "./plain-file.js";
+import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "./plain-file.js";
 
 /** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever. */
 const silenceMs = 30_000;
@@ -40,7 +40,7 @@ export class LeadFiles {
     } catch (error) {
       throw fileFault(error, "write", path);
     } finally {
-      fs.rmSync(own, { force: true });
+      removeIfPossible(own);
     }
   }
 
@@ -50,9 +50,14 @@ export class LeadFiles {
     return holder !== undefined && this.#isLeading(holder) ? this.#parts.parse(holder) : undefined;
   }
 
+  /** Best effort: who has no part any more does not lead. */
   release(digest: Digest, part: string): void {
     const path = this.#pathOf(digest);
-    if (readIfThere(path) === part) fs.rmSync(path, { force: true });
+    try {
+      if (readIfThere(path) === part) fs.unlinkSync(path);
+    } catch {
+      // The next leader, or a prune, takes it away.
+    }
   }
 
   /** Takes away what silent leaders left. */
@@ -67,7 +72,7 @@ export class LeadFiles {
   #isLeading(holder: string): boolean {
     const part = this.#parts.parse(holder);
     if (part === undefined) return false;
-    const stats = fs.lstatSync(part.path, { throwIfNoEntry: false });
+    const stats = lstatIfThere(part.path);
     return stats !== undefined && Date.now() - stats.ctimeMs < silenceMs && this.#parts.isAlive(part);
   }
 
@@ -81,7 +86,7 @@ export class LeadFiles {
       throw error;
     }
     if (readIfThere(aside) !== holder) linked(aside, path);
-    fs.rmSync(aside, { force: true });
+    removeIfPossible(aside);
   }
 
   #pathOf(digest: Digest): string {
@@ -105,8 +110,4 @@ function readIfThere(path: string): string | undefined {
   } catch (error) {
     throw fileFault(error, "read", path);
   }
-}
-
-function namesIn(folder: string): string[] {
-  return fs.existsSync(folder) ? fs.readdirSync(folder) : [];
 }

@@ -5,7 +5,7 @@ import { type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mo
 import type { CacheFolder } from "./cache-folder.js";
 import { fileFault, isAbsent } from "./file-fault.js";
 import { closedError, type PartFiles } from "./part-files.js";
-import { readPlainFile } from "./plain-file.js";
+import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "./plain-file.js";
 import { liveness } from "./process-identity.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
@@ -39,7 +39,7 @@ export class LeaseFiles {
     const leased = new Set<Digest>();
     for (const name of namesIn(this.#folder.leases)) {
       const path = `${this.#folder.leases}/${name}`;
-      const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+      const stats = lstatIfThere(path);
       if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) continue;
       let known = this.#seen.get(name);
       if (known === undefined || known.size !== stats.size) {
@@ -55,8 +55,8 @@ export class LeaseFiles {
   sweep(): void {
     for (const folder of [this.#folder.leases, this.#folder.pruning]) {
       for (const name of namesIn(folder)) {
-        const stats = fs.lstatSync(`${folder}/${name}`, { throwIfNoEntry: false });
-        if (stats !== undefined && !this.#isHeld(name, stats.mtimeMs)) fs.rmSync(`${folder}/${name}`, { force: true });
+        const stats = lstatIfThere(`${folder}/${name}`);
+        if (stats !== undefined && !this.#isHeld(name, stats.mtimeMs)) removeIfPossible(`${folder}/${name}`);
       }
     }
   }
@@ -83,18 +83,30 @@ export class LeaseFiles {
   beginPrune(): AnnouncedPrune {
     const path = this.#newPath(this.#folder.pruning);
     const fd = openNew(this.#parts, path, "wx");
+    const note = (count: number) => {
+      try {
+        fs.ftruncateSync(fd, count);
+      } catch (error) {
+        throw fileFault(error, "write", path);
+      }
+    };
     let count = atRest;
     return {
       look: () => {
-        fs.ftruncateSync(fd, ++count);
+        note(++count);
         return this.current();
       },
-      rest: () => {
-        fs.ftruncateSync(fd, atRest);
-      },
+      rest: () => note(atRest),
       end: () => {
-        fs.closeSync(fd);
-        fs.rmSync(path, { force: true });
+        try {
+          // In case that it cannot be removed: nobody is to wait for what is over.
+          note(atRest);
+          fs.unlinkSync(path);
+        } catch (error) {
+          this.#logger.warn("a prune's file stays behind", { path, error });
+        } finally {
+          fs.closeSync(fd);
+        }
       },
     };
   }
@@ -111,7 +123,7 @@ export class LeaseFiles {
 
   /** Undefined where the prune is at rest, over, or dead. */
   #countOf(name: string): number | undefined {
-    const stats = fs.lstatSync(`${this.#folder.pruning}/${name}`, { throwIfNoEntry: false });
+    const stats = lstatIfThere(`${this.#folder.pruning}/${name}`);
     if (stats === undefined || stats.size === atRest || !this.#isHeld(name, stats.mtimeMs)) return undefined;
     return stats.size;
   }
@@ -170,8 +182,13 @@ class FileLease implements Lease {
     if (this.#released) return;
     this.#released = true;
     clearInterval(this.#renewal);
-    fs.closeSync(this.#fd);
-    fs.rmSync(this.#path, { force: true });
+    try {
+      fs.unlinkSync(this.#path);
+    } catch (error) {
+      if (!isAbsent(error)) throw fileFault(error, "write", this.#path);
+    } finally {
+      fs.closeSync(this.#fd);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -201,14 +218,5 @@ function readDigests(path: string): Digest[] {
     return readPlainFile(path)?.toString("latin1").split("\n").filter(isDigest) ?? [];
   } catch (error) {
     throw fileFault(error, "read", path);
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return fs.readdirSync(folder);
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw fileFault(error, "read", folder);
   }
 }

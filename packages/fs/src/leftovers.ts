@@ -1,10 +1,10 @@
 import fs from "node:fs";
 import type { Logger } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
-import { fileFault, isAbsent } from "./file-fault.js";
 import type { LeadFiles } from "./lead-files.js";
 import type { LeaseFiles } from "./lease-files.js";
 import type { PartFiles } from "./part-files.js";
+import { lstatIfThere, namesIn } from "./plain-file.js";
 
 export interface KeepParts {
   /** How long an unfinished resumable write is kept. Default: three days. */
@@ -51,12 +51,25 @@ export class Leftovers {
    */
   prune(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
     this.#sweep(room);
-    for (const folder of [this.#folder.chunks, this.#folder.manifests]) this.#sweepNotes(folder);
+    for (const folder of [this.#folder.chunks, this.#folder.manifests]) this.#try(() => this.#sweepNotes(folder));
   }
 
   #sweep(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
-    this.#leases.sweep();
-    this.#leads.sweep();
+    this.#try(() => this.#leases.sweep());
+    this.#try(() => this.#leads.sweep());
+    this.#try(() => this.#sweepFiles(room));
+  }
+
+  /** What is left behind stands in nobody's way: that it cannot be removed now is no reason to stop. */
+  #try(sweep: () => void): void {
+    try {
+      sweep();
+    } catch (error) {
+      this.#logger.warn("what was left behind could not be looked at", { path: this.#folder.root, error });
+    }
+  }
+
+  #sweepFiles(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
     const unfinished: Leftover[] = [];
     for (const part of this.#parts.list()) {
       if (this.#parts.isAlive(part)) continue;
@@ -108,15 +121,6 @@ interface Leftover {
 }
 
 function leftover(path: string): Leftover | undefined {
-  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  const stats = lstatIfThere(path);
   return stats && { path, size: stats.size, changedMs: stats.ctimeMs };
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return fs.readdirSync(folder);
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw fileFault(error, "read", folder);
-  }
 }

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { type Digest, MoteError } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import { fileFault, isAbsent } from "./file-fault.js";
+import { lstatIfThere } from "./plain-file.js";
 import { liveness, ownIdentity, type ProcessIdentity } from "./process-identity.js";
 
 /**
@@ -82,7 +83,7 @@ export class PartFiles {
     if (part.owner === nobody) return false;
     const verdict = liveness(part.owner);
     if (verdict !== "foreign") return verdict === "alive";
-    const stats = fs.lstatSync(part.path, { throwIfNoEntry: false });
+    const stats = lstatIfThere(part.path);
     return stats !== undefined && Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs) < foreignSilenceMs;
   }
 }

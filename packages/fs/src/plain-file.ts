@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { faultCode, isAbsent } from "./file-fault.js";
+import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const flags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
@@ -27,5 +27,33 @@ export function openPlainFile<T>(path: string, use: (fd: number, stats: fs.Stats
     return stats.isFile() ? use(fd, stats) : undefined;
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** What is under a name, a symbolic link itself included; undefined where nothing is. */
+export function lstatIfThere(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw fileFault(error, "read", path);
+  }
+}
+
+export function namesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw fileFault(error, "read", folder);
+  }
+}
+
+/** Takes a file of one's own away where that can be done: what stays is swept later. */
+export function removeIfPossible(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch {
+    // Not there, or not now.
   }
 }

@@ -22,8 +22,9 @@ export function liveness(identity: ProcessIdentity): Liveness {
   if (boot !== bootId() || namespace !== pidNamespace()) return "foreign";
   const running = startTime(String(pid));
   if (running !== undefined) return running === start ? "alive" : "dead";
-  if (process.platform === "linux") return "dead";
-  return answersSignals(Number(pid)) ? "alive" : "dead";
+  if (!answersSignals(Number(pid))) return "dead";
+  // Where other users' processes are hidden (hidepid, proc(5)), only the age of its files can tell whether it is the same one.
+  return process.platform === "linux" ? "foreign" : "alive";
 }
 
 function answersSignals(pid: number): boolean {

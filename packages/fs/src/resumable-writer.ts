@@ -7,6 +7,7 @@ import { asynchronousCalls } from "./file-calls.js";
 import { FileChunks } from "./file-chunks.js";
 import { fileFault } from "./file-fault.js";
 import type { PartFile } from "./part-files.js";
+import { lstatIfThere, removeIfPossible } from "./plain-file.js";
 
 export interface ResumableStart extends WriterStart {
   readonly owner: WriterOwner;
@@ -87,7 +88,7 @@ export async function takeOver(
     await store.calls.close(source.fd);
   }
   // Its bytes are in the new part, which outlives this process as well.
-  for (const { path } of leftParts(store, mote)) fs.rmSync(path, { force: true });
+  for (const { path } of leftParts(store, mote)) removeIfPossible(path);
   return { digester, offset };
 }
 
@@ -95,7 +96,7 @@ function longestPart(store: BlobStore, mote: Mote): PartFile | undefined {
   let longest: PartFile | undefined;
   let length = 0;
   for (const left of leftParts(store, mote)) {
-    const size = fs.lstatSync(left.path, { throwIfNoEntry: false })?.size ?? 0;
+    const size = lstatIfThere(left.path)?.size ?? 0;
     if (size <= length || size > (mote.size ?? Number.POSITIVE_INFINITY)) continue;
     longest = left;
     length = size;

@@ -1,7 +1,7 @@
-import fs from "node:fs";
 import type { Digest } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import type { DigestFiles } from "./digest-files.js";
+import { lstatIfThere } from "./plain-file.js";
 import { closureOf, type Root } from "./root-closure.js";
 
 /** A folder's time of change that is younger than this when it is read may hide a later change: clocks of file systems are coarse. */
@@ -46,7 +46,7 @@ export class RootsSince {
   }
 
   #mayHaveChanged(): boolean {
-    const time = fs.lstatSync(this.#store.folder.manifests, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    const time = lstatIfThere(this.#store.folder.manifests)?.mtimeMs ?? 0;
     const isSame = time === this.#seen && Math.abs(Date.now() - time) > coarseMs;
     this.#seen = time;
     return !isSame;

@@ -118,12 +118,16 @@ export class TagFiles implements TagStore {
     if (!this.#isStill(tag, tag.path)) return false;
     // By a name of its own, so that what comes between look and removal is found, and put back.
     const aside = this.#parts.newPath("file", "tmp");
+    let isStill = false;
     try {
       fs.renameSync(tag.path, aside);
-      const wasStill = this.#isStill(tag, aside);
-      if (!wasStill) linkUnlessThere(aside, tag.path);
-      fs.unlinkSync(aside);
-      return wasStill;
+      try {
+        isStill = this.#isStill(tag, aside);
+      } finally {
+        if (!isStill) linkUnlessThere(aside, tag.path);
+        fs.unlinkSync(aside);
+      }
+      return isStill;
     } catch (error) {
       if (isAbsent(error)) return false;
       throw fileFault(error, "write", tag.path);

@@ -149,6 +149,33 @@ describe("a fault of the file system ends with its code, leaves nothing, and the
   });
 });
 
+describe("a source that is to be moved into the cache", () => {
+  for (const method of ["fdatasync", "futimesSync", "renameSync", "lstatSync"] as const) {
+    it(`is where it was, as it was, after a fault of ${method}`, async () => {
+      const source = join(folder, "source");
+      writeFileSync(source, large, { mode: 0o640 });
+      const mote = { digest: digestBytes(large), mediaType };
+      const original = fs[method];
+      let failed = false;
+      // The calls before are about the source.
+      const isOurs = (args: readonly unknown[]) =>
+        method === "fdatasync" || method === "futimesSync" || args.some((arg) => String(arg).includes("/blobs/"));
+      vi.spyOn(fs, method as "fdatasync").mockImplementation((...args: unknown[]) => {
+        if (failed || !isOurs(args)) return Reflect.apply(original, fs, args);
+        failed = true;
+        const done = args.at(-1);
+        if (typeof done !== "function") throw errno("EIO");
+        process.nextTick(() => done(errno("EIO")));
+      });
+      expect(await failure(cache.commitMote(source, mote, "move"))).toBe("MOTE_IO");
+      expect(failed).toBe(true);
+      expect(readFileSync(source).equals(large)).toBe(true);
+      expect(statSync(source).mode & 0o777).toBe(0o640);
+      await expectUsable();
+    });
+  }
+});
+
 describe("a link that cannot be made", () => {
   for (const name of ["EMLINK", "EXDEV", "ENOTSUP", "EPERM"]) {
     it(`(${name}) becomes a copy`, async () => {

@@ -62,6 +62,24 @@ it("eight processes put, read, link, tag, remove, prune and verify the same mote
   expect(readdirSync(join(root, ".mote/pruning"))).toEqual([]);
 });
 
+it("the contract holds in eight processes at once, each with caches of its own and all of them with one", async () => {
+  const script = fileURLToPath(new URL("contract-process.mjs", import.meta.url));
+  const ends = await Promise.all(
+    Array.from({ length: 8 }, (_, n) =>
+      finish(spawn(process.execPath, [script, folder, String(n)], { stdio: ["ignore", "pipe", "inherit"] })),
+    ),
+  );
+  expect(ends.map(({ exit }) => exit)).toEqual(ends.map(() => 0));
+  for (const { last } of ends) expect(JSON.parse(last).tests).toBeGreaterThan(40);
+  await using cache = new FileCache(join(folder, "shared"));
+  await cache.initialize();
+  await expectWhole(cache);
+  expect((await cache.prune(0)).reached).toBe(true);
+  for (const place of ["ingest", "leads", "leases", "pruning", "quarantine"]) {
+    expect([place, readdirSync(join(folder, "shared/.mote", place))]).toEqual([place, []]);
+  }
+}, 180_000);
+
 it("whoever pulls or serves while others prune, never finds a hole below a manifest", async () => {
   const jobs = ["pull", "pull", "pull", "serve", "serve", "prune", "prune"];
   const ends = await Promise.all(jobs.map((job, n) => finish(start(job, n, { DURABILITY: "visible" }))));

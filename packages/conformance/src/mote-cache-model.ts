@@ -1,0 +1,195 @@
+import type { Digest, Lease, MoteCache, ResumableWriter } from "@mote/core";
+import fc from "fast-check";
+import type { MoteCacheCapabilities } from "./mote-cache-suite.js";
+import { begin, mediaType, put, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
+import type { TestApi } from "./test-api.js";
+
+const motes = [0, 1, 70_000, 300_000].map((size) => sample(`model ${size}`, size));
+const kinds = [
+  "put",
+  "abandon",
+  "suspend",
+  "read",
+  "remove",
+  "prune",
+  "reopen",
+  "crash",
+  "verify",
+  "pin",
+  "unpin",
+  "lease",
+  "release",
+] as const;
+
+const step = fc.record({
+  kind: fc.constantFrom(...kinds),
+  mote: fc.constantFrom(...motes),
+  maxSize: fc.integer({ min: 0, max: 400_000 }),
+});
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Random courses of puts, reads, removals, prunes, holds, reopenings and crashes must leave the cache as a `Map` would be. */
+export function followsTheModel(
+  { describe, it, expect }: TestApi,
+  open: () => Promise<MoteCache>,
+  { reopen }: MoteCacheCapabilities,
+): void {
+  describe("a mote cache under random use", () => {
+    it("keeps what a Map would keep", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+          const course = new Course(await open(), expect, reopen);
+          for (const each of steps) await course.take(each);
+          await course.end();
+        }),
+        { numRuns: 30 },
+      );
+    });
+  });
+}
+
+class Course {
+  readonly #expect: TestApi["expect"];
+  readonly #reopen: MoteCacheCapabilities["reopen"];
+  readonly #model = new Map<Digest, Uint8Array>();
+  readonly #pins = new Set<Digest>();
+  readonly #leases = new Map<Digest, Lease>();
+  #cache: MoteCache;
+
+  constructor(cache: MoteCache, expect: TestApi["expect"], reopen: MoteCacheCapabilities["reopen"]) {
+    this.#cache = cache;
+    this.#expect = expect;
+    this.#reopen = reopen;
+  }
+
+  async take({ kind, mote, maxSize }: Step): Promise<void> {
+    await this[kind](mote, maxSize);
+    for (const { digest } of motes) {
+      this.#expect([kind, digest, await this.#cache.moteExists(digest)]).toEqual([
+        kind,
+        digest,
+        this.#model.has(digest),
+      ]);
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const lease of this.#leases.values()) await lease.release();
+    await this.#cache[Symbol.asyncDispose]();
+  }
+
+  async put(mote: Sample): Promise<void> {
+    await put(this.#cache, mote);
+    this.#model.set(mote.digest, mote.bytes);
+  }
+
+  async abandon(mote: Sample): Promise<void> {
+    const { writer } = await begin(this.#cache, mote);
+    await writer.write(half(mote));
+    await writer.abort();
+  }
+
+  /** What a suspended writer leaves is no mote, whatever a prune or a crash makes of it, and the next writer completes it. */
+  async suspend(mote: Sample): Promise<void> {
+    const { digest, bytes } = mote;
+    const pending = { digest, mediaType, size: bytes.byteLength };
+    const first = await this.#resume(mote);
+    if (first === undefined || this.#cache.resumeMote === undefined) return;
+    await first.write(bytes.subarray(first.offset, Math.max(first.offset, bytes.byteLength >> 1)));
+    await first.suspend();
+    this.#expect(await this.#cache.moteExists(digest)).toBe(this.#model.has(digest));
+    await using second = await this.#cache.resumeMote(pending);
+    await second.write(bytes.subarray(second.offset));
+    await second.close();
+    this.#model.set(digest, bytes);
+  }
+
+  async read({ digest }: Sample): Promise<void> {
+    const expected = this.#model.get(digest);
+    if (expected !== undefined) this.#expect(sameBytes(await readAll(this.#cache, digest), expected)).toBe(true);
+  }
+
+  async remove({ digest }: Sample): Promise<void> {
+    await this.#cache.removeMote(digest);
+    this.#model.delete(digest);
+  }
+
+  async prune(_: Sample, maxSize: number): Promise<void> {
+    const report = await this.#cache.prune(maxSize);
+    for (const { digest } of report.removed) {
+      this.#expect([this.#isHeld(digest), this.#model.delete(digest)]).toEqual([false, true]);
+    }
+    const left = [...this.#model].reduce((sum, [, { byteLength }]) => sum + byteLength, 0);
+    const held = [...this.#model].filter(([digest, bytes]) => bytes.byteLength > 0 && this.#isHeld(digest));
+    const isAllHeld = held.reduce((sum, [, { byteLength }]) => sum + byteLength, 0) === left;
+    this.#expect([report.remainingBytes, report.reached]).toEqual([left, left <= maxSize]);
+    this.#expect(report.reached || isAllHeld).toBe(true);
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#reopen === undefined) return;
+    const next = await this.#reopen(this.#cache);
+    await this.end();
+    await this.#goOn(next);
+  }
+
+  /** Another one takes over without a word from the first, which was at work. */
+  async crash(mote: Sample): Promise<void> {
+    if (this.#reopen === undefined) return;
+    const { writer } = await begin(this.#cache, mote);
+    await writer.write(half(mote));
+    const suspended = await this.#resume(mote);
+    await suspended?.write(half(mote).subarray(suspended.offset));
+    await this.#goOn(await this.#reopen(this.#cache));
+  }
+
+  async verify(): Promise<void> {
+    const report = await this.#cache.verify?.();
+    if (report !== undefined) this.#expect([report.motes, report.damaged]).toEqual([this.#model.size, []]);
+  }
+
+  async pin({ digest }: Sample): Promise<void> {
+    if (this.#cache.pinned === undefined) return;
+    await this.#cache.pinned.pin(digest);
+    this.#pins.add(digest);
+  }
+
+  async unpin({ digest }: Sample): Promise<void> {
+    await this.#cache.pinned?.unpin(digest);
+    this.#pins.delete(digest);
+  }
+
+  async lease({ digest }: Sample): Promise<void> {
+    if (this.#leases.has(digest)) return;
+    const lease = await this.#cache.lease?.([digest]);
+    if (lease !== undefined) this.#leases.set(digest, lease);
+  }
+
+  async release({ digest }: Sample): Promise<void> {
+    await this.#leases.get(digest)?.release();
+    this.#leases.delete(digest);
+  }
+
+  #resume({ digest, bytes }: Sample): Promise<ResumableWriter> | undefined {
+    return this.#cache.resumeMote?.({ digest, mediaType, size: bytes.byteLength });
+  }
+
+  async #goOn(next: MoteCache): Promise<void> {
+    this.#leases.clear();
+    await next.initialize();
+    this.#cache = next;
+    const pins = new Set<Digest>();
+    for await (const digest of next.pinned?.pins() ?? none()) pins.add(digest);
+    this.#expect([...pins].sort()).toEqual([...this.#pins].sort());
+  }
+
+  #isHeld(digest: Digest): boolean {
+    return this.#pins.has(digest) || this.#leases.has(digest);
+  }
+}
+
+function half({ bytes }: Sample): Uint8Array {
+  return bytes.subarray(0, bytes.byteLength >> 1);
+}
+
+async function* none(): AsyncGenerator<Digest> {}
