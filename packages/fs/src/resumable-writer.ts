@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import { createDigester, type Digester, digestAlgorithm, type Mote, type ResumableWriter } from "@mote/core";
 import type { BlobPart } from "./blob-part.js";
 import type { BlobStore } from "./blob-store.js";
