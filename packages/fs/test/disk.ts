@@ -74,7 +74,7 @@ export class Disk {
 }
 
 const isSync = ({ name }: Call) => name === "fsync" || name === "fdatasync" || name === "syncfs";
-export const isKept = (path: string) => /\/blobs\/|\/tags\/|\/(index|format)\.json$|\/oci-layout$/.test(path);
+const isKept = (path: string) => /\/blobs\/|\/tags\/|\/(index|format)\.json$|\/oci-layout$/.test(path);
 
 /** Plays the calls, and looks at the disk after each of them. @returns how many states were looked at */
 export function play(calls: readonly Call[], disk: Disk, look: (disk: Disk) => number): number {
