@@ -54,7 +54,7 @@ export function commandHelp(spec: CommandSpec, options: HelpOptions): string {
     "",
     style.bold("Examples:"),
     ...spec.examples.flatMap(({ line, does }) => [
-      `  ${line}`,
+      ...continued(line, width - 4).map((part) => `  ${part}`),
       ...wrap(does, width - 6).map((text) => style.dim(`      ${text}`)),
     ]),
     "",
@@ -96,6 +96,12 @@ function section(title: string, rows: readonly Row[], { width, style }: HelpOpti
     return [`  ${term.padEnd(widest)}  ${first}`, ...more];
   });
   return [style.bold(`${title}:`), ...lines].join("\n");
+}
+
+/** A command line that is too long, as one would write it in a script. */
+function continued(line: string, width: number): string[] {
+  const parts = wrap(line, width - 2);
+  return parts.map((part, at) => `${at > 0 ? "  " : ""}${part}${at < parts.length - 1 ? " \\" : ""}`);
 }
 
 function sentence(text: string): string {

@@ -61,8 +61,8 @@ describe("a pull that is interrupted", () => {
   });
 
   function startPull(cache: string, layout: string): ChildProcess {
-    const args = ["pull", `docker://${host}/lib/app:1`, `oci:${layout}:1`, "--cache", cache, "--quiet"];
-    return spawn(process.execPath, [mainFile, ...args], { stdio: "ignore" });
+    const args = ["pull", `docker://${host}/lib/app:1`, `oci:${layout}:1`, "--cache", cache, "--json"];
+    return spawn(process.execPath, [mainFile, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   }
 
   /** Until the first half is in the cache folder. There is no event to wait for: the process tells of nothing. */
@@ -97,9 +97,14 @@ describe("a pull that is interrupted", () => {
     stalls = true;
     const child = startPull(cache, layout);
     await untilHalfIsKept(cache);
-    const ended = once(child, "exit");
+    const ended = once(child, "close");
+    let said = "";
+    child.stderr?.on("data", (text) => {
+      said += text;
+    });
     child.kill("SIGINT");
     expect(await ended).toEqual([130, null]);
+    expect(JSON.parse(said).error.code).toBe("MOTE_INTERRUPTED");
     const visible = await runMote(["ls", "--json", "--cache", cache]);
     expect(visible.stdout).not.toContain(digestBytes(layer));
     expect(visible.stdout).not.toContain("lib/app");

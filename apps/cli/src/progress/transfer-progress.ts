@@ -14,6 +14,7 @@ export interface Progress {
 }
 
 const shownBlobs = 6;
+const narrowestBar = 6;
 const digestColumns = "sha256:".length + 12;
 
 /** Bars on a terminal, a plain line every few seconds elsewhere, nothing under `--quiet` and `--json`; under `--json=events` the events. */
@@ -43,10 +44,10 @@ interface ScreenOptions {
 export function screen(state: TransferState, rate: Rate, { nowMs, columns, style }: ScreenOptions): string[] {
   const active = state.active();
   const more = active.length - shownBlobs;
-  const barWidth = Math.max(0, Math.min(30, columns - digestColumns - 36));
+  const barWidth = Math.min(30, columns - 66);
   const [share = "", ...parts] = totalParts(state, rate, nowMs);
   const whole = [
-    ...(barWidth >= 8 ? [style.cyan(bar(state.bytes() / (state.total.bytes || 1), barWidth))] : []),
+    ...(barWidth >= narrowestBar ? [style.cyan(bar(state.bytes() / (state.total.bytes || 1), barWidth))] : []),
     style.bold(share),
     ...parts,
   ];
@@ -64,7 +65,7 @@ function blobLine(
   const share = size === 0 ? 1 : bytes / size;
   const parts = [
     style.dim(digest.slice(0, digestColumns)),
-    ...(barWidth >= 8 ? [bar(share, barWidth)] : []),
+    ...(barWidth >= narrowestBar ? [bar(share, barWidth)] : []),
     percent(share).padStart(5),
     formatBytes(size).padStart(7),
     ...(isHit ? ["cached"] : []),
