@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { MoteError } from "@mote/core";
 import type { Dispatcher } from "undici";
 import {
   bodyBufferBytes,
@@ -34,21 +35,31 @@ export class ProxyEngine implements HttpEngine {
   }
 
   async close(): Promise<void> {
-    await (await this.#opened)?.destroy();
+    const opened = await this.#opened?.catch(() => undefined);
+    await opened?.destroy();
   }
 
   async #open(): Promise<Dispatcher> {
-    const { EnvHttpProxyAgent } = await import("undici");
+    // All of it is its default export, also where it is bundled.
+    const { EnvHttpProxyAgent } = (await import("undici")).default;
     const { connectTimeoutMs: timeout, idleTimeoutMs, tls } = this.#options;
     const { ca, ...rest } = tls;
     const connect = { timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) };
-    return new EnvHttpProxyAgent({
-      headersTimeout: idleTimeoutMs,
-      bodyTimeout: idleTimeoutMs,
-      connect,
-      requestTls: connect,
-      proxyTls: { timeout },
-    });
+    try {
+      return new EnvHttpProxyAgent({
+        headersTimeout: idleTimeoutMs,
+        bodyTimeout: idleTimeoutMs,
+        connect,
+        requestTls: connect,
+        proxyTls: { timeout },
+      });
+    } catch {
+      // The cause quotes the URL, and that may have a password in it.
+      throw new MoteError(
+        "MOTE_CONFIG",
+        "a proxy of the environment (HTTP_PROXY, HTTPS_PROXY) is no http or https URL; correct it",
+      );
+    }
   }
 }
 

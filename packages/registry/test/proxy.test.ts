@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { RegistryClient, RegistryRepository } from "../src/index.js";
 import { serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";
-import { codeOf } from "./outcome.js";
+import { codeOf, shownBy } from "./outcome.js";
 
 const image = makeImage(100);
 
@@ -77,5 +77,14 @@ describe("a proxy of the environment", () => {
     vi.stubEnv("HTTP_PROXY", proxy.url);
     expect(await codeOf(repositoryAt("registry.invalid").resolve("v1"))).toBe("MOTE_UNREACHABLE");
     expect(proxy.tunnels).toEqual(["registry.invalid:80"]);
+  });
+
+  it("that is no URL is an error in the settings, without its password", async () => {
+    vi.stubEnv("HTTP_PROXY", "http://ann:s3cret@[bad");
+    const client = new RegistryClient({ plainHttp: true });
+    const asked = new RegistryRepository(client, { registry: "registry.example", repository: "a/b" }).resolve("v1");
+    expect(await codeOf(asked)).toBe("MOTE_CONFIG");
+    expect(await shownBy(asked)).not.toContain("s3cret");
+    await client.close();
   });
 });
