@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -143,6 +143,23 @@ it("when the one that fetches is killed, another goes on where it stopped", asyn
   expect(fetched).toBeGreaterThan(0);
   expect(fetched).toBeLessThan(1_050_000);
 });
+
+/** A pid namespace of its own takes root. */
+const canUnshare = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0;
+it.skipIf(!canUnshare)(
+  `processes that cannot see each other, as in two containers, fetch a mote twice at most${canUnshare ? "" : " (skipped: needs unshare of util-linux, and to be root)"}`,
+  async () => {
+    const hidden = (n: number) =>
+      spawn("unshare", ["--pid", "--fork", "--mount-proc", process.execPath, worker, root, "fetch", String(n)], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+    const ends = await Promise.all([finish(start("fetch", 0)), finish(hidden(1)), finish(hidden(2))]);
+    expect(ends.map(({ exit }) => exit)).toEqual([0, 0, 0]);
+    const fetched = ends.reduce((sum, { last }) => sum + JSON.parse(last).fetched, 0);
+    expect(fetched).toBeGreaterThanOrEqual(2_000_000);
+    expect(fetched).toBeLessThanOrEqual(4_000_000);
+  },
+);
 
 it("a lease ends with the process that holds it", async () => {
   await using cache = new FileCache(root);
