@@ -21,15 +21,11 @@ export async function startDelayingProxy(
     const upstream = net.connect({ host, port: Number(port) });
     for (const socket of [client, upstream]) {
       sockets.add(socket);
-      socket
-        .setNoDelay(true)
-        .on("error", () => {})
-        .once("close", () => {
-          sockets.delete(socket);
-          client.destroy();
-          upstream.destroy();
-        });
+      socket.setNoDelay(true).once("close", () => sockets.delete(socket));
     }
+    client.on("error", () => upstream.destroy()).once("close", () => upstream.destroy());
+    // What it sent before it closed is still on its way to the client.
+    upstream.on("error", () => client.destroy());
     client.on("data", (bytes) => setTimeout(() => upstream.write(bytes), delayMs));
     client.on("end", () => setTimeout(() => upstream.end(), delayMs));
     upstream.pipe(client);
