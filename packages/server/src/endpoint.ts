@@ -2,6 +2,7 @@ import {
   type Descriptor,
   type Digest,
   isNotFound,
+  type Leases,
   type Logger,
   MoteError,
   type MoteSource,
@@ -15,14 +16,18 @@ import {
 } from "@mote/core";
 import { type Answer, type Ask, jsonAnswer, Refusal } from "./answer.js";
 import { parseRange } from "./byte-range.js";
+import { GivenManifests } from "./given-manifests.js";
 import { cutPage } from "./page.js";
 import { findReferrers } from "./referrers.js";
 import { resolveTag, splitTagName, tagsOf } from "./tag-names.js";
 import { wholeChunks } from "./whole-chunks.js";
 
 export interface EndpointOptions {
-  readonly source: MoteSource;
+  /** Where it has leases, what was given the manifest of is kept from prunes for a while. */
+  readonly source: MoteSource & Partial<Leases>;
   readonly tags: TagStore;
+  /** How long, after a manifest or one of its blobs was last asked for, in milliseconds. Default 60,000; 0: not at all. */
+  readonly holdMs?: number | undefined;
   readonly logger?: Logger | undefined;
 }
 
@@ -33,11 +38,18 @@ export class Endpoint {
   readonly #source: MoteSource;
   readonly #tags: TagStore;
   readonly #logger: Logger;
+  readonly #given: GivenManifests;
 
-  constructor({ source, tags, logger = silentLogger }: EndpointOptions) {
+  constructor({ source, tags, holdMs = 60_000, logger = silentLogger }: EndpointOptions) {
     this.#source = source;
     this.#tags = tags;
     this.#logger = logger;
+    this.#given = new GivenManifests(source, { holdMs, logger });
+  }
+
+  /** Lets go of what clients might have come back for. */
+  async close(): Promise<void> {
+    await this.#given.close();
   }
 
   /** Rejects only where the client has gone away, with the signal's reason. A HEAD is answered without a body. */
@@ -85,6 +97,11 @@ export class Endpoint {
     const bytes = await this.#readManifest(found.digest, name, reference, ask);
     const contentType = manifestType(bytes) ?? found.mediaType;
     if (contentType === undefined) throw unknownManifest(name, reference, "what has this digest is no manifest");
+    await this.#given.hold(found.digest, contentType, bytes);
+    // A prune that was at work before has taken the manifest away first.
+    if (!(await this.#source.moteExists(found.digest, { signal: ask.signal }))) {
+      throw unknownManifest(name, reference, "there is no such manifest here any more");
+    }
     if (isCurrent(ask, found.digest)) return notModified(found.digest);
     const headers = {
       "content-type": contentType,
@@ -118,6 +135,7 @@ export class Endpoint {
   async #blob(name: string, reference: string, ask: Ask): Promise<Answer> {
     const digest = checkDigest(reference);
     const { signal } = ask;
+    this.#given.touch(digest);
     const unknown = new Refusal(404, "BLOB_UNKNOWN", "there is no such blob here", { detail: { name, digest } });
     const info = await this.#source.find(digest, { signal });
     if (info === undefined) throw unknown;

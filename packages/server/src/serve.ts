@@ -106,6 +106,7 @@ class Listener {
     const timer = setTimeout(() => this.#server.closeAllConnections(), this.#graceMs);
     await closed;
     clearTimeout(timer);
+    await this.#endpoint.close();
   }
 
   async #serveOne(request: IncomingMessage, response: ServerResponse): Promise<void> {
