@@ -20,11 +20,11 @@ const mediaType = "application/octet-stream";
 
 /** The cache engine beside the bare system calls and programs that do the same work. */
 export async function* engineSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
-  yield* smallRows(folder);
-  yield* verifyRows(folder);
-  yield* pruneRows(folder);
   yield* largeRows(folder);
   yield* largestRows(folder);
+  yield* smallRows(folder);
+  yield* pruneRows(folder);
+  yield* verifyRows(folder);
 }
 
 async function* smallRows(folder: string): AsyncGenerator<Comparison, void, undefined> {

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -56,19 +57,27 @@ function refuse(why: string): void {
 }
 
 async function measure(): Promise<void> {
-  for (const [name, suite] of Object.entries(suites)) {
-    if (positionals.length > 0 && !positionals.includes(name)) continue;
-    if (!values.json) console.log(`\n${name}`);
-    try {
-      const results = await runSuite(suite);
-      // After each suite: who stops halfway keeps what has been measured.
-      if (!values["no-report"] && results.rows.length > 0) await keep(name, results);
-    } catch (error) {
-      // The others are measured all the same; this one keeps the results that it had.
-      console.error(error);
-      process.exitCode = 1;
-    }
+  const asked = Object.entries(suites).filter(([name]) => positionals.length === 0 || positionals.includes(name));
+  for (const [name, suite] of asked) {
+    // One after another in processes of their own: what one leaves in the heap is no burden for the next.
+    if (asked.length > 1) measureApart(name);
+    else await measureHere(name, suite);
   }
+}
+
+/** A suite that fails keeps the results that it had, and the others are measured all the same. */
+function measureApart(name: string): void {
+  const [node, program = ""] = [process.execPath, process.argv[1]];
+  const flags = process.argv.slice(2).filter((argument) => !positionals.includes(argument));
+  const { status } = spawnSync(node, [program, name, ...flags], { stdio: "inherit" });
+  if (status !== 0) process.exitCode = 1;
+}
+
+async function measureHere(name: string, suite: Suite): Promise<void> {
+  if (!values.json) console.log(`\n${name}`);
+  const results = await runSuite(suite);
+  // After each suite: who stops halfway keeps what has been measured.
+  if (!values["no-report"] && results.rows.length > 0) await keep(name, results);
 }
 
 async function runSuite(suite: Suite): Promise<SuiteResults> {

@@ -18,8 +18,9 @@ const huge: Image = { title: "one layer of 500 MB", name: "huge", layers: 1, lay
 const delayMs = 20;
 
 /** Tells the most memory that the process had, in KiB, when it ends. */
-const tellingPeak =
-  "data:text/javascript,process.once('exit',()=>process.stderr.write('peak='+process.resourceUsage().maxRSS+'.'))";
+const tellingPeak = `data:text/javascript,${encodeURIComponent(
+  `import fs from "node:fs"; process.once("exit", () => process.stderr.write(fs.readFileSync("/proc/self/status", "utf8")));`,
+)}`;
 
 /** Whole processes beside skopeo: from Debian's docker-registry on loopback into an image layout. */
 export async function* pullSuite(folder: string): AsyncGenerator<Row, void, undefined> {
@@ -102,7 +103,7 @@ class Pulls {
   async peakBytes(image: Image, host: string): Promise<number> {
     await this.#clear({ cold: true });
     const { stderr } = await this.#pull(`docker://${host}/bench/${image.name}:1`, ["--import", tellingPeak], undefined);
-    return Number(/peak=(\d+)/.exec(stderr)?.[1]) * 1024;
+    return Number(/^VmHWM:\s+(\d+)/m.exec(stderr)?.[1]) * 1024;
   }
 
   async #clear({ cold }: { readonly cold: boolean }): Promise<void> {
