@@ -158,7 +158,7 @@ async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
     const inventory = await takeInventory(mote.cache, { signal });
     const incomplete = incompleteManifests(inventory);
     const names = incomplete.flatMap((manifest) => manifest.names);
-    const motes = `${inventory.motes.size} motes under ${inventory.tags.length} names`;
+    const motes = `motes: ${inventory.motes.size}, names: ${inventory.tags.length}`;
     if (inventory.unreadable.size > 0 || incomplete.length > 0) {
       const what =
         names.length > 0 ? names.slice(0, 3).join(", ") : `${incomplete.length + inventory.unreadable.size} images`;

@@ -83,7 +83,7 @@ function summary(inventory: Inventory): string {
   return [
     ...(roots.length > 0
       ? [
-          `${roots.length} images and artifacts of ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists them)`,
+          `${count(roots.length, "image")} of ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists them)`,
         ]
       : []),
     ...(loose.motes > 0 ? [`${count(loose.motes, "blob")} in no image, ${formatBytes(loose.bytes)}`] : []),
