@@ -161,6 +161,7 @@ export class FileCache implements MoteCache {
       },
       toWrite: () => this.#openWhole(),
       noteManifest: (manifest: Pick<Mote, "digest" | "mediaType">) => this.#noteManifest(manifest),
+      hold: (digests: readonly Digest[], signal: AbortSignal | undefined) => this.#leases.lease(digests, signal),
     };
     this.algorithm = algorithm;
     this.#folder = folder;

@@ -19,6 +19,7 @@ export class FilePins implements Pins {
     parseDigest(digest);
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
+    await using _ = await this.#ready.hold([digest], options?.signal);
     if (this.#files.add(digest)) await this.#sync();
   }
 

@@ -1,6 +1,7 @@
-import { isManifestType } from "@mote/core";
+import { isManifestType, silentLogger } from "@mote/core";
 import { CacheFolder, type SharedWith } from "./cache-folder.js";
 import { DigestFiles } from "./digest-files.js";
+import { LeaseFiles } from "./lease-files.js";
 import { openFolder } from "./open-folder.js";
 import { PartFiles } from "./part-files.js";
 import { TagFiles } from "./tag-files.js";
@@ -10,12 +11,14 @@ export class FileTagStore extends TagFiles {
   constructor(root: string, options: { readonly sharedWith?: SharedWith | undefined } = {}) {
     const folder = new CacheFolder(root, options.sharedWith);
     const parts = new PartFiles(folder);
+    const leases = new LeaseFiles(folder, parts, silentLogger);
     const manifests = new DigestFiles(folder, folder.manifests);
     let opening: Promise<void> | undefined;
     super(folder, parts, {
       noteManifest: async ({ digest, mediaType }) => {
         if (isManifestType(mediaType)) manifests.add(digest, mediaType);
       },
+      hold: (digests, signal) => leases.lease(digests, signal),
       toRead: () => folder.refuseLinks(),
       toWrite: () => {
         opening ??= openFolder(folder, parts, { tags: this, manifests }).catch((error: unknown) => {

@@ -12,6 +12,9 @@ import { liveness } from "./process-identity.js";
 const foreignSilenceMs = 60 * 60 * 1000;
 const renewEveryMs = 10 * 60 * 1000;
 
+/** A prune looks every few milliseconds; one that has not for this long is stopped, or its machine is very busy. */
+const lateMs = 2000;
+
 /** The count of a prune that removes nothing before its next look. */
 const atRest = 0;
 
@@ -67,11 +70,11 @@ export class LeaseFiles {
     const lease = new FileLease(
       this.#parts,
       this.#newPath(this.#folder.leases),
-      () => this.#acknowledged(),
+      (until) => this.#acknowledged(until),
       this.#logger,
     );
     try {
-      await lease.addAll(wanted);
+      await lease.addAll(wanted, signal);
       return lease;
     } catch (error) {
       await lease.release();
@@ -99,11 +102,11 @@ export class LeaseFiles {
       rest: () => note(atRest),
       end: () => {
         try {
-          // In case that it cannot be removed: nobody is to wait for what is over.
-          note(atRest);
           fs.unlinkSync(path);
         } catch (error) {
           this.#logger.warn("a prune's file stays behind", { path, error });
+          // Nobody is to wait for what is over.
+          truncateIfPossible(fd);
         } finally {
           fs.closeSync(fd);
         }
@@ -112,11 +115,16 @@ export class LeaseFiles {
   }
 
   /** Returns when every prune at work knows what was written before. */
-  async #acknowledged(): Promise<void> {
+  async #acknowledged(signal: AbortSignal | undefined): Promise<void> {
     for (const name of namesIn(this.#folder.pruning)) {
       const before = this.#countOf(name);
+      const begun = performance.now();
+      let isLate = false;
       for (let waitMs = 1; before !== undefined && this.#countOf(name) === before; waitMs = Math.min(2 * waitMs, 32)) {
-        await delay(waitMs);
+        await delay(waitMs, undefined, { signal });
+        if (isLate || performance.now() - begun < lateMs) continue;
+        isLate = true;
+        this.#logger.warn("a prune of this cache does not go on: waiting for it", { owner: name });
       }
     }
   }
@@ -149,12 +157,17 @@ export interface AnnouncedPrune {
 class FileLease implements Lease {
   readonly #path: string;
   readonly #fd: number;
-  readonly #acknowledged: () => Promise<void>;
+  readonly #acknowledged: (signal: AbortSignal | undefined) => Promise<void>;
   readonly #logger: Logger;
   readonly #renewal: NodeJS.Timeout;
   #released = false;
 
-  constructor(parts: PartFiles, path: string, acknowledged: () => Promise<void>, logger: Logger) {
+  constructor(
+    parts: PartFiles,
+    path: string,
+    acknowledged: (signal: AbortSignal | undefined) => Promise<void>,
+    logger: Logger,
+  ) {
     this.#path = path;
     this.#fd = openNew(parts, path, "ax");
     this.#acknowledged = acknowledged;
@@ -166,7 +179,7 @@ class FileLease implements Lease {
     await this.addAll([digest]);
   }
 
-  async addAll(digests: Iterable<Digest>): Promise<void> {
+  async addAll(digests: Iterable<Digest>, signal?: AbortSignal): Promise<void> {
     if (this.#released) throw closedError("the lease");
     const lines = [...digests].map((digest) => `${parseDigest(digest)}\n`).join("");
     if (lines === "") return;
@@ -175,7 +188,7 @@ class FileLease implements Lease {
     } catch (error) {
       throw fileFault(error, "write", this.#path);
     }
-    await this.#acknowledged();
+    await this.#acknowledged(signal);
   }
 
   async release(): Promise<void> {
@@ -201,6 +214,14 @@ class FileLease implements Lease {
     } catch (error) {
       this.#logger.debug("a lease could not be renewed", { path: this.#path, error });
     }
+  }
+}
+
+function truncateIfPossible(fd: number): void {
+  try {
+    fs.ftruncateSync(fd, 0);
+  } catch {
+    // Then whoever waits for it waits for the end of this process.
   }
 }
 

@@ -156,10 +156,11 @@ class Pruning {
 
   /** @returns false where somebody holds it by now */
   async #removeName(root: Root): Promise<boolean> {
-    if ((await this.#holds()).has(root.digest)) return false;
+    const holds = await this.#holds();
+    if (holds.has(root.digest)) return false;
     const { dryRun = false } = this.#options;
     if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
-    const dropped = root.tags.filter((tag) => dryRun || this.#parts.tags.drop(tag));
+    const dropped = root.tags.filter((tag) => dryRun || this.#parts.tags.drop(tag, (digest) => holds.has(digest)));
     this.#untagged.push(...dropped.map(({ name }) => name));
     return true;
   }
@@ -172,6 +173,8 @@ class Pruning {
       if (index !== undefined && chosen.blobs[index] === 1) indices.push(index);
     }
     await this.#removeBlobs(candidates, indices);
+    // Of one that was not there, it may be coming just now.
+    if (this.#lastHolds.has(root.digest)) return false;
     return indices.every((index) => candidates.isGone(candidates.table.digestAt(index)));
   }
 

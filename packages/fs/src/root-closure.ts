@@ -19,6 +19,8 @@ export interface Root {
   /** The manifest itself first, then what it refers to, those of nested manifests included. */
   readonly closure: ReadonlySet<Digest>;
   readonly manifests: ReadonlySet<Digest>;
+  /** False where it is no manifest, or is not there yet: then its closure is only itself. */
+  readonly isRead: boolean;
   /** Unix milliseconds: last use of the manifest, or when its tag was set. */
   readonly usedMs: number;
 }
@@ -30,10 +32,7 @@ export async function findRoots(
 ): Promise<Root[]> {
   const named = new Map<Digest, { mediaType: string; tags: KeptTag[] }>();
   for (const digest of from.manifests.list()) {
-    const noted = from.manifests.textOf(digest) ?? "";
-    // A power cut may have emptied the note.
-    const mediaType = isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
-    named.set(digest, { mediaType, tags: [] });
+    named.set(digest, { mediaType: await notedType(store, from.manifests, digest), tags: [] });
   }
   for (const digest of from.pins.list()) {
     if (named.has(digest)) continue;
@@ -49,14 +48,21 @@ export async function findRoots(
   const roots: Root[] = [];
   for (const [digest, root] of named) {
     await store.slices.pause();
-    const { closure, manifests } = await closureOf(store, digest, root.mediaType);
+    const below = await closureOf(store, digest, root.mediaType);
     const usedMs = Math.max((await store.stat(digest))?.atimeMs ?? 0, ...root.tags.map(({ setMs }) => setMs));
-    roots.push({ digest, mediaType: root.mediaType, tags: root.tags, closure, manifests, usedMs });
+    roots.push({ digest, ...root, ...below, usedMs });
   }
   return roots;
 }
 
-/** A digest and all below it. `isRead` is false where its bytes are not there. */
+/** Empty where neither the note nor the blob says it: a note is made before its text and its blob are there. */
+export async function notedType(store: BlobStore, manifests: DigestFiles, digest: Digest): Promise<string> {
+  const noted = manifests.textOf(digest) ?? "";
+  // A power cut may have emptied the note.
+  return isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
+}
+
+/** A digest and all below it. `isRead` is false where it is no manifest, or its bytes are not there. */
 export async function closureOf(store: BlobStore, digest: Digest, mediaType: string) {
   const closure = new Set<Digest>();
   const manifests = new Set<Digest>();
@@ -72,7 +78,7 @@ async function gather(
 ): Promise<boolean> {
   if (into.closure.has(digest)) return true;
   into.closure.add(digest);
-  if (!isManifestType(mediaType)) return true;
+  if (!isManifestType(mediaType)) return false;
   into.manifests.add(digest);
   const bytes = await readSmall(store, digest);
   if (bytes === undefined) return false;

@@ -2,7 +2,7 @@ import type { Digest } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import type { DigestFiles } from "./digest-files.js";
 import { lstatIfThere } from "./plain-file.js";
-import { closureOf, type Root } from "./root-closure.js";
+import { closureOf, notedType, type Root } from "./root-closure.js";
 
 /** A folder's time of change that is younger than this when it is read may hide a later change: clocks of file systems are coarse. */
 const coarseMs = 100;
@@ -17,22 +17,24 @@ export class RootsSince {
   readonly #known: Set<Digest>;
   readonly #below = new Set<Digest>();
   /** Noted, and not there yet. */
-  readonly #coming = new Map<Digest, string>();
+  readonly #coming = new Set<Digest>();
   #seen: number | undefined;
 
   constructor(store: BlobStore, manifests: DigestFiles, known: readonly Root[]) {
     this.#store = store;
     this.#manifests = manifests;
-    this.#known = new Set(known.map(({ digest }) => digest));
+    this.#known = new Set(known.flatMap(({ digest, isRead }) => (isRead ? [digest] : [])));
   }
 
   /** The new manifests, and everything that they refer to. */
   async look(): Promise<ReadonlySet<Digest>> {
     if (this.#mayHaveChanged()) this.#findNew();
-    for (const [digest, mediaType] of this.#coming) {
+    for (const digest of this.#coming) {
+      const mediaType = await notedType(this.#store, this.#manifests, digest);
       const { closure, isRead } = await closureOf(this.#store, digest, mediaType);
+      if (!isRead) continue;
+      this.#coming.delete(digest);
       for (const each of closure) this.#below.add(each);
-      if (isRead) this.#coming.delete(digest);
     }
     return this.#below;
   }
@@ -41,14 +43,14 @@ export class RootsSince {
     for (const digest of this.#manifests.list()) {
       if (this.#known.has(digest)) continue;
       this.#known.add(digest);
-      this.#coming.set(digest, this.#manifests.textOf(digest) ?? "");
+      this.#coming.add(digest);
     }
   }
 
   #mayHaveChanged(): boolean {
     const time = lstatIfThere(this.#store.folder.manifests)?.mtimeMs ?? 0;
-    const isSame = time === this.#seen && Math.abs(Date.now() - time) > coarseMs;
-    this.#seen = time;
+    const isSame = time === this.#seen;
+    this.#seen = Math.abs(Date.now() - time) > coarseMs ? time : undefined;
     return !isSame;
   }
 }

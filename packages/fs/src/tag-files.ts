@@ -1,8 +1,11 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import {
   type Cancellable,
   type Descriptor,
+  type Digest,
+  digestBytes,
+  digestEncoded,
+  type Lease,
   MoteError,
   mediaTypes,
   parseDescriptor,
@@ -12,7 +15,7 @@ import {
 } from "@mote/core";
 import { writeAtomically } from "./atomic-file.js";
 import type { CacheFolder } from "./cache-folder.js";
-import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import { fileFault, isAbsent } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
 import { openPlainFile, readPlainFile } from "./plain-file.js";
 
@@ -26,6 +29,8 @@ export interface ReadyFolder {
   toWrite(): Promise<void>;
   /** A manifest is a root for `prune`, and known as such before anything names it. */
   noteManifest(manifest: Pick<Descriptor, "digest" | "mediaType">): Promise<void> | undefined;
+  /** Until it is released, no prune removes these. */
+  hold(digests: readonly Digest[], signal: AbortSignal | undefined): Promise<Lease>;
 }
 
 /** A tag and its file, for `prune`. */
@@ -60,6 +65,7 @@ export class TagFiles implements TagStore {
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
     const named = parseDescriptor(descriptor);
+    await using _ = await this.#ready.hold([nameDigest(name), named.digest], options?.signal);
     await this.#ready.noteManifest(named);
     await writeAtomically(this.#parts, path, tagText(name, named));
     await this.writeView();
@@ -111,30 +117,16 @@ export class TagFiles implements TagStore {
   }
 
   /**
-   * Takes a tag away without writing the view, unless it was moved to something else meanwhile.
+   * Takes a tag away without writing the view, unless it was moved to something else, or somebody is about to: who sets a tag holds
+   * its name.
    * @returns whether it did
    */
-  drop(tag: KeptTag): boolean {
-    if (!this.#isStill(tag, tag.path)) return false;
-    // By a name of its own, so that what comes between look and removal is found, and put back.
-    const aside = this.#parts.newPath("file", "tmp");
-    let isStill = false;
-    try {
-      fs.renameSync(tag.path, aside);
-      try {
-        isStill = this.#isStill(tag, aside);
-      } finally {
-        if (!isStill) linkUnlessThere(aside, tag.path);
-        fs.unlinkSync(aside);
-      }
-      return isStill;
-    } catch (error) {
-      if (isAbsent(error)) return false;
-      throw fileFault(error, "write", tag.path);
-    }
+  drop(tag: KeptTag, isHeld: (digest: Digest) => boolean): boolean {
+    if (isHeld(nameDigest(tag.name)) || !this.#isStill(tag)) return false;
+    return removeIfThere(tag.path);
   }
 
-  #isStill({ descriptor }: KeptTag, path: string): boolean {
+  #isStill({ descriptor, path }: KeptTag): boolean {
     try {
       return this.#read(path)?.descriptor.digest === descriptor.digest;
     } catch (error) {
@@ -228,7 +220,7 @@ export class TagFiles implements TagStore {
         },
       );
     }
-    return `${this.#folder.tags}/${createHash("sha256").update(name).digest("hex")}.json`;
+    return `${this.#folder.tags}/${digestEncoded(nameDigest(name))}.json`;
   }
 }
 
@@ -236,12 +228,9 @@ function tagText(name: string, descriptor: Descriptor): string {
   return `${JSON.stringify({ name, descriptor })}\n`;
 }
 
-function linkUnlessThere(existing: string, path: string): void {
-  try {
-    fs.linkSync(existing, path);
-  } catch (error) {
-    if (faultCode(error) !== "EEXIST") throw error;
-  }
+/** What stands for a name, in its file's name and in leases. */
+function nameDigest(name: string): Digest {
+  return digestBytes(Buffer.from(name));
 }
 
 /** @returns whether it was there */

@@ -181,7 +181,7 @@ describe("nobody is given a manifest whose blobs went", () => {
     const image = await putImage(cache, "name", ["a", "b"]);
     const leasing: Promise<unknown>[] = [];
     beforeRemoval(
-      (path) => path.includes("/ingest/"),
+      (path) => path.includes("/tags/"),
       () => leasing.push(cache.lease([image.manifest.digest])),
     );
     const report = await cache.prune(0);
@@ -194,7 +194,7 @@ describe("nobody is given a manifest whose blobs went", () => {
     const image = await putImage(cache, "name", ["a", "b"]);
     const tagging: Promise<unknown>[] = [];
     beforeRemoval(
-      (path) => path.includes("/ingest/"),
+      (path) => path.includes("/tags/"),
       () => tagging.push(cache.tags.tag("again", image.manifest)),
     );
     await cache.prune(0);
@@ -221,24 +221,81 @@ describe("nobody is given a manifest whose blobs went", () => {
   });
 });
 
-it("a tag that was moved while what it named goes is not lost", async () => {
-  const old = await putImage(cache, "latest", ["a"]);
-  const lease = await cache.lease([old.config.digest]);
+it("a tag that is moved while what it named goes is not lost", async () => {
+  await putImage(cache, "latest", ["a"]);
   const next = await putImage(cache, undefined, ["b"]);
-  const path = tagFile();
-  const { renameSync } = fs;
-  let moved = false;
-  vi.spyOn(fs, "renameSync").mockImplementation((from, to) => {
-    if (from === path && !moved) {
-      moved = true;
-      writeFileSync(path, `${JSON.stringify({ name: "latest", descriptor: next.manifest })}\n`);
-    }
-    renameSync(from, to);
-  });
-  await cache.prune(0);
-  expect(moved).toBe(true);
+  const lease = await cache.lease(next.digests);
+  const moving: Promise<void>[] = [];
+  beforeRemoval(
+    (path) => path.includes("/tags/"),
+    () => moving.push(cache.tags.tag("latest", next.manifest)),
+  );
+  expect((await cache.prune(0)).untagged).toEqual(["latest"]);
+  expect(moving.length).toBe(1);
+  await Promise.all(moving);
   expect((await cache.tags.resolve("latest"))?.digest).toBe(next.manifest.digest);
   await lease.release();
+});
+
+it("a tag that somebody is about to move stays", async () => {
+  await putImage(cache, "latest", ["a"]);
+  const next = await putImage(cache, undefined, ["b"]);
+  const lease = await cache.lease(next.digests);
+  const { fdatasync } = fs;
+  let go = () => {};
+  const held = new Promise<void>((resolve) => {
+    vi.spyOn(fs, "fdatasync").mockImplementationOnce((fd, done) => {
+      go = () => fdatasync(fd, done);
+      resolve();
+    });
+  });
+  const moving = cache.tags.tag("latest", next.manifest);
+  await held;
+  expect((await cache.prune(0)).untagged).toEqual([]);
+  go();
+  await moving;
+  expect((await cache.tags.resolve("latest"))?.digest).toBe(next.manifest.digest);
+  await lease.release();
+});
+
+describe("an image that comes while a prune is at work stays whole", () => {
+  const manifests = () => join(root, ".mote/manifests");
+
+  /** What another process does at the prune's `n`th look: it held the image until now. */
+  async function imageThatComes(atLook: number, comes: () => void = () => {}) {
+    const image = await putImage(cache, undefined, ["a", "b"]);
+    const path = cache.moteRef(image.manifest.digest);
+    const note = join(manifests(), below(".mote/manifests")[0] ?? "");
+    const kept = [path, note].map((file) => ({ file, bytes: fs.readFileSync(file) }));
+    for (const { file } of kept) fs.rmSync(file);
+    const { ftruncateSync } = fs;
+    let looks = 0;
+    vi.spyOn(fs, "ftruncateSync").mockImplementation((fd, length) => {
+      ftruncateSync(fd, length);
+      if (length === 0 || ++looks !== atLook) return;
+      for (const { file, bytes } of kept) writeFileSync(file, bytes);
+      comes();
+    });
+    return { ...image, note };
+  }
+
+  it("where its note was there before its text and its manifest", async () => {
+    const image = await imageThatComes(1);
+    writeFileSync(image.note, "");
+    await cache.prune(0);
+    for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+  });
+
+  it("where the clock of the file system is coarse", async () => {
+    const now = Date.now();
+    const image = await imageThatComes(2, () => {
+      utimesSync(manifests(), now / 1000, now / 1000);
+      vi.spyOn(Date, "now").mockReturnValue(now + 1000);
+    });
+    utimesSync(manifests(), now / 1000, now / 1000);
+    await cache.prune(0);
+    for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+  });
 });
 
 it("a folder in a place where a side file should be does not stop a prune", async () => {
