@@ -105,7 +105,6 @@ export class LeaseFiles {
           fs.unlinkSync(path);
         } catch (error) {
           this.#logger.warn("a prune's file stays behind", { path, error });
-          // Nobody is to wait for what is over.
           truncateIfPossible(fd);
         } finally {
           fs.closeSync(fd);
@@ -198,7 +197,9 @@ class FileLease implements Lease {
     try {
       fs.unlinkSync(this.#path);
     } catch (error) {
-      if (!isAbsent(error)) throw fileFault(error, "write", this.#path);
+      if (isAbsent(error)) return;
+      this.#logger.warn("a lease's file stays behind", { path: this.#path, error });
+      truncateIfPossible(this.#fd);
     } finally {
       fs.closeSync(this.#fd);
     }
@@ -217,12 +218,11 @@ class FileLease implements Lease {
   }
 }
 
+/** Empty, it keeps nobody waiting and holds nothing; else that ends with this process. */
 function truncateIfPossible(fd: number): void {
   try {
     fs.ftruncateSync(fd, 0);
-  } catch {
-    // Then whoever waits for it waits for the end of this process.
-  }
+  } catch {}
 }
 
 function openNew(parts: PartFiles, path: string, flags: "ax" | "wx"): number {
