@@ -53,6 +53,7 @@ import { LeadFiles } from "./lead-files.js";
 import { LeaseFiles } from "./lease-files.js";
 import { type KeepParts, Leftovers } from "./leftovers.js";
 import { LinkOut } from "./link-out.js";
+import { ManifestNotes } from "./manifest-notes.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
@@ -117,7 +118,7 @@ export class FileCache implements MoteCache {
   readonly #parts: PartFiles;
   readonly #tagStore: TagFiles;
   readonly #pins: DigestFiles;
-  readonly #manifests: DigestFiles;
+  readonly #manifests: ManifestNotes;
   readonly #leases: LeaseFiles;
   readonly #leads: LeadFiles;
   readonly #leftovers: Leftovers;
@@ -184,10 +185,10 @@ export class FileCache implements MoteCache {
     this.tags = this.#tagStore;
     this.#pins = new DigestFiles(folder, folder.pins);
     this.pinned = new FilePins(this.#pins, ready, () => this.#store.syncs.namesUnlessVisible(folder.pins));
-    this.#manifests = new DigestFiles(folder, folder.manifests);
+    this.#manifests = new ManifestNotes(folder);
     this.#leases = new LeaseFiles(folder, this.#parts, logger);
     this.#leads = new LeadFiles(folder, this.#parts);
-    const meeting = { leases: this.#leases, leads: this.#leads };
+    const meeting = { leases: this.#leases, leads: this.#leads, manifests: this.#manifests };
     this.#leftovers = new Leftovers(folder, this.#parts, meeting, { keepParts: options.keepParts, logger });
     this.#links = new LinkOut(this.#store);
     this.#fallback = options.fallback;
@@ -382,7 +383,7 @@ export class FileCache implements MoteCache {
     if (slice !== undefined) await slice;
     await this.#store.remove(digest);
     this.#store.chunkDigests.remove(digest);
-    this.#manifests.remove(digest);
+    this.#manifests.removeOfAbsent(digest);
   }
 
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {

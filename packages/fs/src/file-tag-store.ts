@@ -1,7 +1,7 @@
 import { isManifestType, silentLogger } from "@mote/core";
 import { CacheFolder, type SharedWith } from "./cache-folder.js";
-import { DigestFiles } from "./digest-files.js";
 import { LeaseFiles } from "./lease-files.js";
+import { ManifestNotes } from "./manifest-notes.js";
 import { openFolder } from "./open-folder.js";
 import { PartFiles } from "./part-files.js";
 import { TagFiles } from "./tag-files.js";
@@ -12,7 +12,7 @@ export class FileTagStore extends TagFiles {
     const folder = new CacheFolder(root, options.sharedWith);
     const parts = new PartFiles(folder);
     const leases = new LeaseFiles(folder, parts, silentLogger);
-    const manifests = new DigestFiles(folder, folder.manifests);
+    const manifests = new ManifestNotes(folder);
     let opening: Promise<void> | undefined;
     super(folder, parts, {
       noteManifest: async ({ digest, mediaType }) => {
@@ -21,6 +21,7 @@ export class FileTagStore extends TagFiles {
       hold: (digests, signal) => leases.lease(digests, signal),
       toRead: () => folder.refuseLinks(),
       toWrite: () => {
+        if (!folder.refuseLinks()) opening = undefined;
         opening ??= openFolder(folder, parts, { tags: this, manifests }).catch((error: unknown) => {
           opening = undefined;
           throw error;

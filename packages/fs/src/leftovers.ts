@@ -3,6 +3,7 @@ import type { Logger } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import type { LeadFiles } from "./lead-files.js";
 import type { LeaseFiles } from "./lease-files.js";
+import type { ManifestNotes } from "./manifest-notes.js";
 import type { PartFiles } from "./part-files.js";
 import { lstatIfThere, namesIn } from "./plain-file.js";
 
@@ -23,19 +24,21 @@ export class Leftovers {
   readonly #parts: PartFiles;
   readonly #leases: LeaseFiles;
   readonly #leads: LeadFiles;
+  readonly #manifests: ManifestNotes;
   readonly #keep: KeepParts;
   readonly #logger: Logger;
 
   constructor(
     folder: CacheFolder,
     parts: PartFiles,
-    meeting: { readonly leases: LeaseFiles; readonly leads: LeadFiles },
+    meeting: { readonly leases: LeaseFiles; readonly leads: LeadFiles; readonly manifests: ManifestNotes },
     options: { readonly keepParts: KeepParts | undefined; readonly logger: Logger },
   ) {
     this.#folder = folder;
     this.#parts = parts;
     this.#leases = meeting.leases;
     this.#leads = meeting.leads;
+    this.#manifests = meeting.manifests;
     this.#keep = options.keepParts ?? {};
     this.#logger = options.logger;
   }
@@ -51,7 +54,8 @@ export class Leftovers {
    */
   prune(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
     this.#sweep(room);
-    for (const folder of [this.#folder.chunks, this.#folder.manifests]) this.#try(() => this.#sweepNotes(folder));
+    this.#try(() => this.#sweepChunkDigests());
+    this.#try(() => this.#sweepManifestNotes());
   }
 
   #sweep(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
@@ -86,13 +90,18 @@ export class Leftovers {
     this.#bound(damaged, keepDamagedMs, room.damagedBytes);
   }
 
-  /** Who commits a manifest notes it before and after, so that nothing is lost to this. */
-  #sweepNotes(folder: string): void {
-    for (const name of namesIn(folder)) {
+  #sweepChunkDigests(): void {
+    for (const name of namesIn(this.#folder.chunks)) {
       const digest = CacheFolder.digestOf(name);
       const isOrphan = digest === undefined || leftover(this.#folder.blobPath(digest)) === undefined;
-      if (isOrphan) this.#remove({ path: `${folder}/${name}` });
+      if (isOrphan) this.#remove({ path: `${this.#folder.chunks}/${name}` });
     }
+  }
+
+  /** Of one that is held, its manifest may be coming. */
+  #sweepManifestNotes(): void {
+    const held = this.#leases.current();
+    for (const digest of this.#manifests.list()) if (!held.has(digest)) this.#manifests.removeOfAbsent(digest);
   }
 
   #bound(leftovers: readonly Leftover[], maxAgeMs: number, maxBytes: number): void {

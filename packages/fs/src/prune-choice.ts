@@ -26,7 +26,7 @@ const stays = 2;
 export class PruneCandidates {
   readonly table: BlobTable;
   readonly #roots: Set<Root>;
-  readonly #rootDigests: ReadonlySet<Digest>;
+  readonly #rootDigests: Set<Digest>;
   readonly #indexOf: ReadonlyMap<Digest, number>;
   /** How many roots refer to a digest. */
   readonly #references = new Map<Digest, number>();
@@ -79,6 +79,7 @@ export class PruneCandidates {
 
   rootGone(root: Root): void {
     this.#roots.delete(root);
+    this.#rootDigests.delete(root.digest);
     for (const digest of root.closure) this.#refer(digest, -1);
   }
 

@@ -13,6 +13,7 @@ import { chunkBytes } from "./chunk-digests.js";
 import type { DigestFiles } from "./digest-files.js";
 import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
+import type { ManifestNotes } from "./manifest-notes.js";
 import { type Holds, PruneCandidates, type PruneChoice, type PruneRun } from "./prune-choice.js";
 import { findRoots, type Root } from "./root-closure.js";
 import { RootsSince } from "./roots-since.js";
@@ -24,7 +25,7 @@ const sliceBlobs = 256;
 export interface PruneParts {
   readonly store: BlobStore;
   readonly tags: TagFiles;
-  readonly manifests: DigestFiles;
+  readonly manifests: ManifestNotes;
   readonly pins: DigestFiles;
   readonly leases: LeaseFiles;
   readonly leftovers: Leftovers;
@@ -71,6 +72,8 @@ class Pruning {
   /** Of files with several names, by inode. */
   readonly #linksLeft = new Map<number, number>();
   #since: RootsSince | undefined;
+  /** Everything that was leased at any time since, where that counts. */
+  #heldSince: Set<Digest> | undefined;
   #lastHolds: Holds = new Map();
   #removedBytes = 0;
   #freedBytes = 0;
@@ -132,23 +135,27 @@ class Pruning {
   async #removeRoots(chosen: PruneChoice, candidates: PruneCandidates): Promise<void> {
     const { tags, store } = this.#parts;
     const unnamed: Root[] = [];
-    for (const root of chosen.roots) if (await this.#removeName(root)) unnamed.push(root);
+    for (const root of chosen.roots) {
+      if (await this.#removeName(root)) unnamed.push(root);
+      else this.#keepRoot(root, chosen, candidates);
+    }
     this.#announced.rest();
     const { dryRun = false } = this.#options;
     if (unnamed.length > 0 && !dryRun) {
       await this.#writeView();
       await store.syncs.namesUnlessVisible(store.folder.tags);
     }
+    // From here on a name that is set is either seen below, or who sets it is.
+    this.#heldSince = new Set();
+    await this.#holds();
     const namedSince = new Set(dryRun ? [] : tags.kept().map(({ descriptor }) => descriptor.digest));
-    const stuck = new Set(chosen.roots);
-    for (const root of unnamed) {
-      if (namedSince.has(root.digest) || !(await this.#removeManifests(root, chosen, candidates))) continue;
-      stuck.delete(root);
-      candidates.rootGone(root);
-      // Not before: to another prune it is a root as long as it is there.
-      if (!dryRun) this.#parts.manifests.remove(root.digest);
+    const roots = new Set(unnamed.map(({ digest }) => digest));
+    for (const root of thoseAboveFirst(unnamed)) {
+      const isGone = !namedSince.has(root.digest) && (await this.#removeManifests(root, chosen, candidates, roots));
+      if (isGone) this.#rootGone(root, candidates);
+      else this.#keepRoot(root, chosen, candidates);
     }
-    for (const root of stuck) this.#keepRoot(root, chosen, candidates);
+    this.#heldSince = undefined;
     this.#announced.rest();
     if (unnamed.length === 0 || dryRun) return;
     for (const { path } of store.folder.blobFolders()) await store.syncs.namesUnlessVisible(path);
@@ -165,17 +172,37 @@ class Pruning {
     return true;
   }
 
-  /** @returns whether all are gone that were chosen */
-  async #removeManifests(root: Root, chosen: PruneChoice, candidates: PruneCandidates): Promise<boolean> {
-    const indices: number[] = [];
+  /**
+   * One that is a root of its own is left to its turn. What is held stays with all that is below it.
+   * @returns whether all are gone that were chosen
+   */
+  async #removeManifests(
+    root: Root,
+    chosen: PruneChoice,
+    candidates: PruneCandidates,
+    otherRoots: ReadonlySet<Digest>,
+  ): Promise<boolean> {
     for (const digest of root.manifests) {
+      if (digest !== root.digest && otherRoots.has(digest)) continue;
       const index = candidates.indexOf(digest);
-      if (index !== undefined && chosen.blobs[index] === 1) indices.push(index);
+      if (index !== undefined && chosen.blobs[index] !== 1) continue;
+      await this.#removeBlobs(candidates, index === undefined ? [] : [index]);
+      // Of one that was not listed, it may be coming just now, or have come since.
+      if (this.#lastHolds.has(digest)) return false;
+      if (index === undefined ? await this.#parts.store.stat(digest) : !candidates.isGone(digest)) return false;
     }
-    await this.#removeBlobs(candidates, indices);
-    // Of one that was not there, it may be coming just now.
-    if (this.#lastHolds.has(root.digest)) return false;
-    return indices.every((index) => candidates.isGone(candidates.table.digestAt(index)));
+    return true;
+  }
+
+  /** Of its manifests, those may stay that another root refers to. */
+  #rootGone(root: Root, candidates: PruneCandidates): void {
+    candidates.rootGone(root);
+    for (const digest of this.#options.dryRun ? [] : root.manifests) {
+      if (!candidates.isGone(digest)) continue;
+      // Not before: to another prune it is a root as long as it is there.
+      this.#parts.manifests.removeOfAbsent(digest);
+      this.#since?.forget(digest);
+    }
   }
 
   /** A manifest that had but a tag, or none: so that another prune knows it as long as it is there. */
@@ -214,7 +241,7 @@ class Pruning {
   }
 
   async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {
-    let sinceLook = sliceBlobs;
+    let sinceLook = 0;
     let holds = await this.#holds();
     for (const index of indices) {
       const pause = this.#parts.store.slices.pause();
@@ -292,9 +319,15 @@ class Pruning {
     const holds = new Map<Digest, "pinned" | "leased" | "named">();
     // In this order: who releases a lease has named before what is to stay.
     for (const digest of (await this.#since?.look()) ?? []) holds.set(digest, "named");
-    for (const digest of leased) holds.set(digest, "leased");
+    for (const digest of leased) this.#heldSince?.add(digest);
+    for (const digest of this.#heldSince ?? leased) holds.set(digest, "leased");
     for (const digest of this.#parts.pins.list()) holds.set(digest, "pinned");
     this.#lastHolds = holds;
     return holds;
   }
+}
+
+/** An index before the manifests that it refers to: while they go, it would have holes. */
+function thoseAboveFirst(roots: readonly Root[]): Root[] {
+  return roots.toSorted((a, b) => b.manifests.size - a.manifests.size);
 }

@@ -1,8 +1,8 @@
 import {
   childDescriptors,
+  type Descriptor,
   type Digest,
   isManifestType,
-  type Logger,
   maxManifestBytes,
   parseManifest,
   sniffManifestType,
@@ -46,9 +46,11 @@ export async function findRoots(
     else root.tags.push(tag);
   }
   const roots: Root[] = [];
+  // Each is read once: one that comes or goes meanwhile is there for all of those above it, or for none.
+  const known: ReadManifests = new Map();
   for (const [digest, root] of named) {
     await store.slices.pause();
-    const below = await closureOf(store, digest, root.mediaType);
+    const below = await closureOf(store, digest, root.mediaType, known);
     const usedMs = Math.max((await store.stat(digest))?.atimeMs ?? 0, ...root.tags.map(({ setMs }) => setMs));
     roots.push({ digest, ...root, ...below, usedMs });
   }
@@ -62,30 +64,38 @@ export async function notedType(store: BlobStore, manifests: DigestFiles, digest
   return isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
 }
 
+type Child = Pick<Descriptor, "digest" | "mediaType">;
+
+/** What manifests refer to; undefined of one whose bytes are not there. */
+type ReadManifests = Map<Digest, readonly Child[] | undefined>;
+
 /** A digest and all below it. `isRead` is false where it is no manifest, or its bytes are not there. */
-export async function closureOf(store: BlobStore, digest: Digest, mediaType: string) {
+export async function closureOf(
+  store: BlobStore,
+  digest: Digest,
+  mediaType: string,
+  known: ReadManifests = new Map<Digest, readonly Child[] | undefined>(),
+) {
   const closure = new Set<Digest>();
   const manifests = new Set<Digest>();
-  const isRead = await gather(store, digest, mediaType, { closure, manifests });
+  const isRead = await gather(store, { digest, mediaType }, known, { closure, manifests });
   return { closure, manifests, isRead };
 }
 
 async function gather(
   store: BlobStore,
-  digest: Digest,
-  mediaType: string,
+  { digest, mediaType }: Child,
+  known: ReadManifests,
   into: { readonly closure: Set<Digest>; readonly manifests: Set<Digest> },
 ): Promise<boolean> {
   if (into.closure.has(digest)) return true;
   into.closure.add(digest);
   if (!isManifestType(mediaType)) return false;
   into.manifests.add(digest);
-  const bytes = await readSmall(store, digest);
-  if (bytes === undefined) return false;
-  for (const child of children(bytes, mediaType, store.logger)) {
-    await gather(store, child.digest, child.mediaType, into);
-  }
-  return true;
+  if (!known.has(digest)) known.set(digest, await childrenOf(store, digest, mediaType));
+  const children = known.get(digest);
+  for (const child of children ?? []) await gather(store, child, known, into);
+  return children !== undefined;
 }
 
 /** What a blob says that it is. Undefined for what is no manifest. */
@@ -122,11 +132,16 @@ async function readManifest(store: BlobStore, digest: Digest): Promise<Uint8Arra
 }
 
 /** A damaged manifest keeps nothing: what was below it goes by its own recency. */
-function children(bytes: Uint8Array, mediaType: string, logger: Logger) {
+async function childrenOf(store: BlobStore, digest: Digest, mediaType: string): Promise<readonly Child[] | undefined> {
+  const bytes = await readSmall(store, digest);
+  if (bytes === undefined) return undefined;
   try {
-    return childDescriptors(parseManifest(bytes, mediaType));
+    return childDescriptors(parseManifest(bytes, mediaType)).map((child) => ({
+      digest: child.digest,
+      mediaType: child.mediaType,
+    }));
   } catch (error) {
-    logger.warn("a manifest in the cache cannot be read", { error });
+    store.logger.warn("a manifest in the cache cannot be read", { error });
     return [];
   }
 }

@@ -39,6 +39,12 @@ export class RootsSince {
     return this.#below;
   }
 
+  /** One that is gone is new when it comes again. */
+  forget(digest: Digest): void {
+    this.#known.delete(digest);
+    this.#seen = undefined;
+  }
+
   #findNew(): void {
     for (const digest of this.#manifests.list()) {
       if (this.#known.has(digest)) continue;

@@ -11,10 +11,11 @@ import fs, {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestBytes, MoteError, mediaTypes } from "@mote/core";
+import { type Digest, digestBytes, MoteError, mediaTypes } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DigestFiles } from "../src/digest-files.js";
 import { FileCache } from "../src/index.js";
-import { put, putImage } from "./image.js";
+import { type Image, put, putImage } from "./image.js";
 
 const mediaType = "application/octet-stream";
 let folder: string;
@@ -295,6 +296,172 @@ describe("an image that comes while a prune is at work stays whole", () => {
     utimesSync(manifests(), now / 1000, now / 1000);
     await cache.prune(0);
     for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+  });
+});
+
+describe("an index and the images below it", () => {
+  async function putIndex(name: string, images: readonly Image[]): Promise<Image> {
+    const manifests = images.map(({ manifest }) => manifest);
+    const body = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, annotations: { name }, manifests };
+    const manifest = await put(cache, new TextEncoder().encode(JSON.stringify(body)), mediaTypes.ociIndex);
+    const digests = [manifest.digest, ...images.flatMap(({ digests }) => digests)];
+    return { manifest, config: manifest, layers: [], digests };
+  }
+  const lastUsed = (digest: Digest, seconds: number) =>
+    utimesSync(cache.moteRef(digest), seconds, fs.statSync(cache.moteRef(digest)).mtime);
+  /** What others do when the prune rests for the `n`th time: it removes nothing before its next look. */
+  function atRest(n: number, first: () => void) {
+    const { ftruncateSync } = fs;
+    let rests = 0;
+    vi.spyOn(fs, "ftruncateSync").mockImplementation((fd, length) => {
+      ftruncateSync(fd, length);
+      if (length === 0 && ++rests === n) first();
+    });
+  }
+  async function expectThere(digests: readonly Digest[]) {
+    for (const digest of digests) expect([digest, await cache.moteExists(digest)]).toEqual([digest, true]);
+  }
+
+  it("stay whole where somebody leases the index when it was already to go", async () => {
+    const image = await putImage(cache, "image", ["a", "b"]);
+    const index = await putIndex("index", [image]);
+    lastUsed(image.manifest.digest, 1000);
+    const leasing: Promise<unknown>[] = [];
+    atRest(1, () => leasing.push(cache.lease([index.manifest.digest])));
+    await cache.prune(0);
+    expect(leasing.length).toBe(1);
+    await expectThere(index.digests);
+  });
+
+  it("stay whole where somebody pins the index when it has lost its name", async () => {
+    const image = await putImage(cache, undefined, ["a", "b"]);
+    const index = await putIndex("index", [image]);
+    const pins = join(root, ".mote/pins", index.manifest.digest.replace(":", "-"));
+    atRest(2, () => writeFileSync(pins, ""));
+    await cache.prune(0);
+    await expectThere(index.digests);
+    expect(below(".mote/manifests").length).toBe(2);
+  });
+
+  it("go from above to below", async () => {
+    const image = await putImage(cache, undefined, ["a"]);
+    const index = await putIndex("index", [image]);
+    const outer = await putIndex("outer", [image, index]);
+    for (const [age, { manifest }] of [image, index, outer].entries()) lastUsed(manifest.digest, 1000 + age);
+    const { removed } = await cache.prune(0);
+    const order = [outer, index, image].map(({ manifest }) => manifest.digest);
+    expect(removed.map(({ digest }) => digest).filter((digest) => order.includes(digest))).toEqual(order);
+  });
+
+  it("stay whole below a leased image whose index goes in a later round", async () => {
+    const image = await putImage(cache, undefined, ["a", "b"]);
+    const index = await putIndex("index", [image]);
+    const large = await put(cache, new Uint8Array(500_000).fill(1), mediaType);
+    const small = await put(cache, new Uint8Array(500).fill(2), mediaType);
+    for (const [age, { digest }] of [image.manifest, small, large].entries()) lastUsed(digest, 1000 + age);
+    const leasing: Promise<unknown>[] = [];
+    atRest(1, () => leasing.push(cache.lease([large.digest])));
+    beforeRemoval(
+      (path) => path === cache.moteRef(small.digest),
+      () => leasing.push(cache.lease([image.manifest.digest])),
+    );
+    let size = 0;
+    for await (const mote of cache.motes()) size += mote.size;
+    await cache.prune(size - 400_000);
+    expect(leasing.length).toBe(2);
+    expect(await cache.moteExists(small.digest)).toBe(false);
+    await expectThere(image.digests);
+    expect(await cache.moteExists(index.manifest.digest)).toBe(true);
+  });
+
+  it("are an image that stays whole where it comes when its index has been looked at", async () => {
+    const image = await putImage(cache, undefined, ["a", "b"]);
+    const index = await putIndex("index", [image]);
+    lastUsed(image.manifest.digest, 1000);
+    let size = 0;
+    for await (const mote of cache.motes()) size += mote.size;
+    // A folder tells its names in any order.
+    vi.spyOn(DigestFiles.prototype, "list").mockReturnValueOnce([index.manifest.digest, image.manifest.digest]);
+    const { openSync } = fs;
+    let isThere = false;
+    vi.spyOn(fs, "openSync").mockImplementation((path, flags, mode) => {
+      if (isThere || path !== cache.moteRef(image.manifest.digest)) return openSync(path, flags, mode);
+      isThere = true;
+      throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+    });
+    await cache.prune(size - 1);
+    expect(isThere).toBe(true);
+    await expectThere(image.digests);
+  });
+});
+
+it("an image that is pulled again while its layers go stays whole", async () => {
+  const image = await putImage(cache, undefined, ["a", "b"]);
+  const path = cache.moteRef(image.manifest.digest);
+  const note = join(root, ".mote/manifests", below(".mote/manifests")[0] ?? "");
+  const kept = [path, note].map((file) => ({ file, bytes: fs.readFileSync(file) }));
+  const { ftruncateSync } = fs;
+  let isAgain = false;
+  vi.spyOn(fs, "ftruncateSync").mockImplementation((fd, length) => {
+    ftruncateSync(fd, length);
+    if (isAgain || length === 0 || existsSync(note)) return;
+    isAgain = true;
+    for (const { file, bytes } of kept) writeFileSync(file, bytes);
+  });
+  await cache.prune(0);
+  expect(isAgain).toBe(true);
+  for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+});
+
+it("an image that gets a name while others go is not taken from under it", async () => {
+  const images: Image[] = [];
+  for (const layer of ["a", "b", "c"]) images.push(await putImage(cache, undefined, [layer]));
+  const [first, second, third] = images.map(({ manifest }) => manifest);
+  for (const [age, { manifest }] of images.entries()) {
+    utimesSync(cache.moteRef(manifest.digest), 1000 + age, fs.statSync(cache.moteRef(manifest.digest)).mtime);
+  }
+  if (first === undefined || second === undefined || third === undefined) throw new Error("there are three images");
+  const lease = () => join(root, ".mote/leases", `${below(".mote/pruning")[0]?.split(".")[0]}.other`);
+  const name = digestBytes(Buffer.from("again")).replace("sha256:", "");
+  const { unlinkSync } = fs;
+  vi.spyOn(fs, "unlinkSync").mockImplementation((path) => {
+    unlinkSync(path);
+    // Who sets a tag holds what it names until it is set; the prune looks in between.
+    if (path === cache.moteRef(first.digest)) writeFileSync(lease(), `${third.digest}\n`);
+    if (path !== cache.moteRef(second.digest)) return;
+    writeFileSync(join(root, `.mote/tags/${name}.json`), JSON.stringify({ name: "again", descriptor: third }));
+    unlinkSync(lease());
+  });
+  await cache.prune(0);
+  expect(below(".mote/leases")).toEqual([]);
+  expect((await cache.tags.resolve("again"))?.digest).toBe(third.digest);
+  for (const digest of images[2]?.digests ?? []) expect(await cache.moteExists(digest)).toBe(true);
+});
+
+describe("the note that a blob is a manifest", () => {
+  it.each(["removed", "swept"])("is there where the manifest came just when it was %s", async (how) => {
+    const { manifest } = await putImage(cache, undefined, ["a"]);
+    const bytes = fs.readFileSync(cache.moteRef(manifest.digest));
+    rmSync(cache.moteRef(manifest.digest));
+    beforeRemoval(
+      (path) => path.includes("/manifests/"),
+      () => writeFileSync(cache.moteRef(manifest.digest), bytes),
+    );
+    if (how === "removed") await cache.removeMote(manifest.digest);
+    else await cache.prune(Number.POSITIVE_INFINITY);
+    expect(await cache.moteExists(manifest.digest)).toBe(true);
+    expect(below(".mote/manifests").length).toBe(1);
+  });
+
+  it("stays as long as somebody who holds it may be about to put it there", async () => {
+    const { manifest } = await putImage(cache, undefined, ["a"]);
+    rmSync(cache.moteRef(manifest.digest));
+    const lease = await cache.lease([manifest.digest]);
+    await cache.prune(0);
+    expect(below(".mote/manifests").length).toBe(1);
+    await lease.release();
+    await cache.prune(0);
+    expect(below(".mote/manifests")).toEqual([]);
   });
 });
 

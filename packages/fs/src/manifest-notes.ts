@@ -1,0 +1,29 @@
+import type { Digest } from "@mote/core";
+import type { CacheFolder } from "./cache-folder.js";
+import { DigestFiles } from "./digest-files.js";
+import { lstatIfThere } from "./plain-file.js";
+
+/** Which blobs are manifests, and of which type: noted before each has its name, until it is gone. */
+export class ManifestNotes extends DigestFiles {
+  readonly #folder: CacheFolder;
+
+  constructor(folder: CacheFolder) {
+    super(folder, folder.manifests);
+    this.#folder = folder;
+  }
+
+  /**
+   * Takes the note of a manifest that is gone. Who puts it there at this moment looks for the note when it has its name, and here is
+   * looked for the manifest when the note is gone: one of the two sees the other.
+   */
+  removeOfAbsent(digest: Digest): void {
+    const text = this.textOf(digest);
+    if (text === undefined || this.#isThere(digest)) return;
+    this.remove(digest);
+    if (this.#isThere(digest)) this.add(digest, text);
+  }
+
+  #isThere(digest: Digest): boolean {
+    return lstatIfThere(this.#folder.blobPath(digest)) !== undefined;
+  }
+}
