@@ -30,7 +30,7 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe("a folder of the dir transport", () => {
-  it("holds blobs under their digits, and the manifest that was tagged last as its own", async () => {
+  it("holds blobs under their digits, the manifest that was tagged last as its own, and the others beside it", async () => {
     const destination = new DirDestination(join(dir, "image"));
     const config = describeBytes(text("{}"), mediaTypes.ociConfig);
     await destination.blob(config, once(text("{}")));
@@ -43,11 +43,16 @@ describe("a folder of the dir transport", () => {
       await destination.tag("any", manifest);
       manifests.push(manifest);
     }
-    expect(readdirSync(join(dir, "image")).sort()).toEqual([config.digest.slice(7), "manifest.json", "version"].sort());
+    await destination.commit();
+    const other = `${manifests[0]?.digest.slice(7)}.manifest.json`;
+    expect(readdirSync(join(dir, "image")).sort()).toEqual(
+      [config.digest.slice(7), other, "manifest.json", "version"].sort(),
+    );
     expect(readFileSync(join(dir, "image", "version"), "utf8")).toBe("Directory Transport Version: 1.1\n");
     const source = new DirSource(join(dir, "image"));
     expect(await source.resolve("")).toEqual(manifests[1]);
     expect(await codeOf(source.resolve(manifests[0]?.digest ?? ""))).toBe("MOTE_NOT_FOUND");
+    for (const manifest of manifests) expect((await source.manifest(manifest)).byteLength).toBe(manifest.size);
   });
 
   it("that was begun in vain goes with what was made, and no more", async () => {

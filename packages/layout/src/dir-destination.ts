@@ -27,6 +27,8 @@ export class DirDestination implements ContentDestination {
   #begun = false;
   #closed = false;
   #made = false;
+  /** The file of the manifest that became the image's own, which is there twice until `commit`. */
+  #twice: string | undefined;
 
   constructor(dir: string) {
     this.#dir = resolvePath(dir);
@@ -66,7 +68,7 @@ export class DirDestination implements ContentDestination {
     await this.blob(descriptor, oneChunk(bytes), options);
   }
 
-  /** Makes the manifest the image's own; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
+  /** Makes the manifest the image's own, in place of one before; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
   async tag(_name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const path = this.#pathOf(descriptor);
     const bytes = await readFile(path).catch((error: unknown) => {
@@ -77,7 +79,12 @@ export class DirDestination implements ContentDestination {
       temporary,
       signal: options.signal,
     });
-    await rm(path, { force: true });
+    this.#twice = path;
+  }
+
+  async commit(): Promise<void> {
+    if (this.#twice !== undefined) await rm(this.#twice, { force: true });
+    this.#twice = undefined;
   }
 
   /** Takes away the folder that was made here, if nothing came to be in it. */

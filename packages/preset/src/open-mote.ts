@@ -222,7 +222,8 @@ class Wired implements OpenMote {
     const { FilesSource } = await import("@mote/layout");
     const source = new FilesSource(files, { artifactType, annotations });
     const tags = to.tag === undefined ? [] : [to.tag];
-    const report = await this.#transfer(source, await this.#places.destination(to), { ...options, refs: [""], tags });
+    const moving = { ...options, refs: [""], tags, verify: onlyOf(to.digest) };
+    const report = await this.#transfer(source, await this.#places.destination(to), moving);
     await this.#remember(nameInCache(to), report);
     return report;
   }
@@ -296,7 +297,8 @@ class Wired implements OpenMote {
 
   async #move(from: Ref, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
     const source = await this.#source(from);
-    return this.#transfer(source, to && (await this.#places.destination(to)), { ...options, refs: [from] });
+    const destination = to && (await this.#places.destination(to));
+    return this.#transfer(source, destination, { ...options, refs: [from], verify: onlyOf(to?.digest) });
   }
 
   async #pullFiles(from: Ref, folder: string, options: PullOptions): Promise<TransferReport> {
@@ -372,6 +374,19 @@ function readMovable(text: string): Ref {
   const ref = parseRef(text, { home: homedir() });
   assertMovable(ref);
   return ref;
+}
+
+/** A destination that is written with a digest stands for that manifest alone. */
+function onlyOf(wanted: Digest | undefined): TransferOptions["verify"] {
+  if (wanted === undefined) return undefined;
+  return ({ digest }) => {
+    if (digest === wanted) return;
+    throw new MoteError(
+      "MOTE_DIGEST_MISMATCH",
+      `what is to be moved is ${digest}, and the destination says ${wanted}; leave the digest out there, or choose the right source or platform`,
+      { details: { digest, expected: wanted, actual: digest } },
+    );
+  };
 }
 
 /** The source's tag; in a docker-archive, whose names are whole references, all of it. */

@@ -90,6 +90,14 @@ describe("a manifest that is sent", () => {
     expect(server.count("PUT")).toBe(2);
   });
 
+  it("has its digest for a name where it gets no tag", async () => {
+    const { server, destination } = await answering((_, response) => response.writeHead(201).end() === response);
+    await destination.manifest(image.manifest, image.manifestBytes);
+    await destination.tag(image.manifest.digest, image.manifest);
+    expect(server.seen.map(({ url }) => url)).toEqual([`/v2/a/b/manifests/${image.manifest.digest}`]);
+    expect(await codeOf(destination.tag(digestBytes(new Uint8Array(1)), image.manifest))).toBe("MOTE_INVALID_NAME");
+  });
+
   it("and kept as another is a digest mismatch", async () => {
     const { destination } = await answering((_, response) => {
       response.writeHead(201, { "docker-content-digest": subject.digest }).end();

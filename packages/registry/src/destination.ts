@@ -107,9 +107,13 @@ export class RegistryDestination implements ContentDestination {
     await writing;
   }
 
-  /** Sets or moves the tag to a manifest that is there. @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND */
+  /**
+   * Sets or moves the tag to a manifest that is there. Its own digest is no tag: then nothing is left to do.
+   * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND
+   */
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
+    if (name === digest) return;
     if (!isTagName(name)) {
       throw new MoteError(
         "MOTE_INVALID_NAME",
