@@ -260,6 +260,19 @@ describe("a registry with tokens", () => {
     }
   });
 
+  it("is not got with a refresh token where its service redirects to another host", async () => {
+    const thief = await serve((_, response) => response.end('{"token":"x"}'));
+    const service = await serve((_, response) => response.writeHead(307, { location: `http://${thief.host}/` }).end());
+    const server = await serveImage(image, (_, response) => {
+      refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": `Bearer realm="http://${service.host}/t"` });
+      return true;
+    });
+    opened.push(thief, service, server);
+    const { repository } = open(server, { kind: "identity-token", token: "refresh-me" });
+    expect(await codeOf(repository("a/b").resolve("v1"))).toBe("MOTE_REGISTRY");
+    expect(thief.seen).toEqual([]);
+  });
+
   it("that refuses every token is unauthorized, after a bounded number of requests", async () => {
     const tokens = await serveTokens();
     const server = await serveImage(image, (_, response) => {

@@ -69,11 +69,15 @@ export interface RegistryRequest extends Cancellable {
   readonly what: string;
   /** A GET whose answer is expected to be long. */
   readonly bulk?: boolean | undefined;
+  /** The URL was given by another host than the registry: nothing secret goes there, wherever it leads. */
+  readonly isAway?: boolean | undefined;
   /** Statuses that are no failure. Default: 200 to 299. */
   readonly accepts?: ((status: number) => boolean) | undefined;
 }
 
 export interface RegistryAnswer extends HttpAnswer {
+  /** Who has answered: the last of the URLs, where there were redirects. */
+  readonly url: URL;
   /** The host that answered, where a redirect led away from the registry. */
   readonly redirectedTo: string | undefined;
   /** Whether somebody's credentials, or a token got by them, were shown for it. */
@@ -198,7 +202,8 @@ export class RegistryClient implements AsyncDisposable {
   async #authorized(request: RegistryRequest): Promise<RegistryAnswer> {
     const { access, signal } = request;
     // What a registry gave to go on with may be on another host; nothing secret goes there.
-    if (request.url.origin !== access.origin.origin) return this.#follow(request, access.subject, undefined);
+    const isAway = request.isAway || request.url.origin !== access.origin.origin;
+    if (isAway) return this.#follow(request, access.subject, undefined);
     const ask = async (authorization: Authorization | undefined): Promise<RegistryAnswer> => {
       const answer = await this.#follow(request, access.subject, this.#secrets(authorization?.header));
       const shown = [...secretsIn(authorization?.header), ...Object.values(this.#options.headers ?? {})];
@@ -225,7 +230,8 @@ export class RegistryClient implements AsyncDisposable {
 
   /** Follows redirects. What is secret stays with the origin it was meant for, for good once a redirect has left that. */
   async #follow(
-    request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk">,
+    request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk"> &
+      Pick<TokenRequest, "secrets">,
     subject: Subject,
     secrets: Readonly<Record<string, string>> | undefined,
   ): Promise<RegistryAnswer> {
@@ -241,15 +247,22 @@ export class RegistryClient implements AsyncDisposable {
         ...request.headers,
       };
       const answer = await this.#exchange({ method, url, headers, body, signal, bulk, isAway: !atHome });
-      const location = isRedirect(answer.status) ? answer.header("location") : undefined;
-      if (location === undefined || (method !== "GET" && method !== "HEAD")) {
-        const signed = hop > 0 || !atHome;
-        return { ...answer, redirectedTo: atHome ? undefined : url.host, secrets: signed ? secretsInQuery(url) : [] };
+      const location = isRedirect(answer.status, method) ? answer.header("location") : undefined;
+      if (location === undefined) {
+        const secrets = hop > 0 || !atHome ? secretsInQuery(url) : [];
+        return { ...answer, url, redirectedTo: atHome ? undefined : url.host, secrets };
       }
       answer.discard();
+      if (!canBeSentAgain(body)) throw protocolFault(subject, "it redirects a stream, which can be sent once only");
       if (hop >= longestRedirection) throw protocolFault(subject, `more than ${longestRedirection} redirects`);
       url = resolveLocation(location, url, { plainHttp: this.plainHttp, subject });
       atHome &&= url.origin === request.url.origin;
+      if (!atHome && request.secrets !== undefined) {
+        throw protocolFault(
+          subject,
+          `${request.url.host} redirects credentials to ${url.host}; they are not sent there`,
+        );
+      }
     }
   }
 
@@ -304,8 +317,10 @@ function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+/** RFC 9110, section 15.4: the others than 307 and 308 may turn what writes into a GET. */
+function isRedirect(status: number, method: HttpRequest["method"]): boolean {
+  if (status === 307 || status === 308) return true;
+  return (method === "GET" || method === "HEAD") && (status === 301 || status === 302 || status === 303);
 }
 
 /** The beginning of a refusal's body. A refusal that cannot be read to its end is a refusal all the same. */

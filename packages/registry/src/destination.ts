@@ -18,7 +18,7 @@ import type { RegistryClient } from "./client.js";
 import { checkRepositoryName, isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
 import { addTaggedReferrer } from "./referrers.js";
 import { RepositoryApi } from "./repository-api.js";
-import { cancelUpload, uploadBlob } from "./upload.js";
+import { cancelUpload, uploadBlob, uploadSession } from "./upload.js";
 
 export interface RegistryDestinationOptions {
   /**
@@ -176,8 +176,8 @@ export class RegistryDestination implements ContentDestination {
       const what = `a mount of ${digest} from ${from}`;
       return await this.#api.send({ ...request, what, digest, actions: "pull,push", from, signal }, (answer) => {
         answer.discard();
-        const session = answer.header("location");
-        if (answer.status === 202 && session !== undefined) cancelUpload(this.#api, this.#api.follow(session));
+        const session = answer.status === 202 ? uploadSession(this.#api, answer) : undefined;
+        if (session !== undefined) cancelUpload(this.#api, session);
         return answer.status === 201;
       });
     } catch (error) {

@@ -30,6 +30,7 @@ export interface RepositoryRequest extends Cancellable {
   readonly accepts?: RegistryRequest["accepts"];
   readonly repeat?: RegistryRequest["repeat"];
   readonly bulk?: RegistryRequest["bulk"];
+  readonly isAway?: RegistryRequest["isAway"];
   /** Default: `pull`. */
   readonly actions?: "pull" | "pull,push" | undefined;
   /** Another repository of the same registry that is read from. */
@@ -85,13 +86,26 @@ export class RepositoryApi {
   }
 
   send<T>(request: RepositoryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
-    const { method, path, what, headers, body, accepts, repeat, bulk, actions = "pull", from, signal } = request;
+    const {
+      method,
+      path,
+      what,
+      headers,
+      body,
+      accepts,
+      repeat,
+      bulk,
+      isAway,
+      actions = "pull",
+      from,
+      signal,
+    } = request;
     const scopes = [`repository:${this.repository}:${actions}`];
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
     const access = { origin: this.#origin, subject: this.subject(request), scopes };
     const url = typeof path === "string" ? this.url(path) : path;
     const asked = { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts };
-    return this.client.send({ ...asked, repeat, bulk, policy: this.#options.policy, signal }, take);
+    return this.client.send({ ...asked, repeat, bulk, isAway, policy: this.#options.policy, signal }, take);
   }
 
   /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
@@ -135,8 +149,8 @@ export class RepositoryApi {
     });
   }
 
-  /** Where an answer leads; below this registry or, for uploads, elsewhere. @throws MOTE_REGISTRY */
-  follow(location: string, from: URL = this.#origin): URL {
+  /** Where an answer from `from` leads; below this registry or, for uploads, elsewhere. @throws MOTE_REGISTRY */
+  follow(location: string, from: URL): URL {
     return resolveLocation(location, from, { plainHttp: this.client.plainHttp, subject: this.subject() });
   }
 

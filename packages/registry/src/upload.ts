@@ -39,10 +39,24 @@ export async function uploadBlob(
   }
 }
 
+/** Where an upload goes on. */
+export interface UploadSession {
+  readonly url: URL;
+  /** Another host than the registry has given it. */
+  readonly isAway: boolean;
+}
+
+/** What an answer says of where to go on; undefined where it does not. */
+export function uploadSession(api: RepositoryApi, answer: RegistryAnswer): UploadSession | undefined {
+  const location = answer.header("location");
+  if (location === undefined) return undefined;
+  return { url: api.follow(location, answer.url), isAway: answer.redirectedTo !== undefined };
+}
+
 /** Has the registry forget an upload. Nobody waits for it: it forgets by itself some day. */
-export function cancelUpload(api: RepositoryApi, session: URL): void {
-  const request = { method: "DELETE", path: session, what: "an upload", actions: "pull,push", repeat: false } as const;
-  api.send({ ...request, accepts: () => true }, (answer) => answer.discard()).catch(() => {});
+export function cancelUpload(api: RepositoryApi, { url, isAway }: UploadSession): void {
+  const request = { method: "DELETE", path: url, what: "an upload", actions: "pull,push", repeat: false } as const;
+  api.send({ ...request, isAway, accepts: () => true }, (answer) => answer.discard()).catch(() => {});
 }
 
 /** One upload session at a time, and how far it has come. */
@@ -53,7 +67,7 @@ class Upload {
   readonly #descriptor: Descriptor;
   readonly #subject: Subject;
   readonly #signal: AbortSignal | undefined;
-  #session: URL | undefined;
+  #session: UploadSession | undefined;
   /** Bytes that the registry has. */
   #offset = 0;
 
@@ -69,7 +83,7 @@ class Upload {
     this.#offset = 0;
     await this.#send({ method: "POST", path: "blobs/uploads/", body: nothing }, (answer) => {
       this.minPieceBytes = Number(answer.header("oci-chunk-min-length")) || 0;
-      this.#moveOn(answer, this.#api.url("blobs/uploads/"));
+      this.#moveOn(answer);
       answer.discard();
     });
   }
@@ -113,7 +127,7 @@ class Upload {
         const has = bytesReceived(outcome.answer) ?? end;
         if (has <= this.#offset || has > end) throw this.#otherOffset(end, has);
         this.#offset = has;
-        this.#moveOn(outcome.answer, this.#here());
+        this.#moveOn(outcome.answer);
         continue;
       }
       if (start === 0 && takesNoPieces(outcome.status)) return false;
@@ -168,7 +182,7 @@ class Upload {
     if (has !== undefined && has > end) throw this.#otherOffset(end, has);
     if (has !== undefined && has >= start) {
       this.#offset = has;
-      this.#moveOn(answer, this.#here());
+      this.#moveOn(answer);
       return;
     }
     // The first piece is still here as a whole, those before are not. distribution forgets an upload of which it has another
@@ -221,7 +235,7 @@ class Upload {
   #send<T>(request: UploadRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
     const { digest } = this.#descriptor;
     const upload = { what: this.#what, digest, actions: "pull,push", signal: this.#signal } as const;
-    return this.#api.send({ ...upload, ...request }, take);
+    return this.#api.send({ ...upload, ...request, isAway: this.#session?.isAway }, take);
   }
 
   get #what(): string {
@@ -230,12 +244,11 @@ class Upload {
 
   #here(): URL {
     if (this.#session === undefined) throw protocolFault(this.#subject, "it began an upload without a Location");
-    return this.#session;
+    return this.#session.url;
   }
 
-  #moveOn(answer: RegistryAnswer, from: URL): void {
-    const location = answer.header("location");
-    if (location !== undefined) this.#session = this.#api.follow(location, from);
+  #moveOn(answer: RegistryAnswer): void {
+    this.#session = uploadSession(this.#api, answer) ?? this.#session;
   }
 
   /** The rest of the URL is the registry's own, and is left as it wrote it. */
