@@ -78,6 +78,7 @@ function registriesOptions(settings: Settings): OpenMoteOptions["registries"] {
     key: readPem("key", settings),
     connectTimeoutMs: settings.connectTimeout,
     idleTimeoutMs: settings.idleTimeout,
+    minBytesPerSecond: settings.minRate,
   };
 }
 

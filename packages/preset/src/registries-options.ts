@@ -19,6 +19,8 @@ export interface RegistriesOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** How long nothing may come. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
+  /** Bytes that an answer has to bring in each second at least, on average over `idleTimeoutMs`. Default 1024. 0: no bound. */
+  readonly minBytesPerSecond?: number | undefined;
   /** How often a request is repeated after a fault that may pass. Default 4. */
   readonly retries?: number | undefined;
   /** Requests to one host that wait for their answer at the same time. Default 16. */

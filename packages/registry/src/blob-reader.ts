@@ -153,7 +153,8 @@ class BlobReader implements MoteReader {
   /** After the last resume: what ended the last attempt. */
   #cut(error: unknown, at: number): MoteError {
     const { registry, repository } = this.#subject;
-    if (networkFailure(error) === "timeout") {
+    const failure = networkFailure(error);
+    if (failure === "timeout" || failure === "slow") {
       const what = `the rest of blob ${this.#wish.digest} in ${repository}`;
       return networkFault(this.#subject, registry, error, what);
     }

@@ -102,7 +102,8 @@ export class BulkEngine {
       }
     };
     const values = (name: string): readonly string[] => headers.get(name) ?? [];
-    return { status, header: (name) => values(name)[0], headers: values, body: body(), discard: endOnce };
+    const destroy = (error: Error) => connection.destroy(error);
+    return { status, header: (name) => values(name)[0], headers: values, body: body(), discard: endOnce, destroy };
   }
 }
 

@@ -2,6 +2,7 @@ import { MoteError } from "@mote/core";
 import { DirectEngine } from "./direct-engine.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import type { EngineOptions, HttpAnswer, HttpEngine, HttpRequest } from "./http-exchange.js";
+import { atLeast, type LeastRate, withinTime } from "./least-rate.js";
 import { isLoopback } from "./place.js";
 import { ProxyEngine, proxyIsSet } from "./proxy-engine.js";
 import { Turnstile } from "./waiting.js";
@@ -18,6 +19,11 @@ export interface ConnectionOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Bytes that an answer has to bring in each second at least, on average over `idleTimeoutMs`; what is slower is `MOTE_TIMEOUT`.
+   * Default 1024. 0: no bound.
+   */
+  readonly minBytesPerSecond?: number | undefined;
   /** Requests to one host that wait for their answer at the same time. Default 16. */
   readonly concurrency?: number | undefined;
   /** Take no proxy from `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`. Loopback addresses are never proxied. */
@@ -48,10 +54,21 @@ export class Connections {
     const leave = streams ? () => {} : await this.#turnstile(url.host).enter(signal);
     try {
       await this.#checked();
-      return await this.#engine(request).exchange(request);
+      const rate = this.#leastRate;
+      return atLeast(await withinTime(request, rate, (timed) => this.#engine(timed).exchange(timed)), rate);
     } finally {
       leave();
     }
+  }
+
+  get #timed() {
+    const { connectTimeoutMs = 10_000, idleTimeoutMs = 60_000 } = this.#options;
+    return { ...this.#options, connectTimeoutMs, idleTimeoutMs };
+  }
+
+  get #leastRate(): LeastRate {
+    const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs } = this.#timed;
+    return { bytesPerSecond: minBytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs };
   }
 
   async close(): Promise<void> {
@@ -77,7 +94,7 @@ export class Connections {
     const kind = `${proxied} ${insecure} ${isAway}`;
     const opened = this.#engines.get(kind);
     if (opened !== undefined) return opened;
-    const { connectTimeoutMs = 10_000, idleTimeoutMs = 60_000 } = this.#options;
+    const { connectTimeoutMs, idleTimeoutMs } = this.#timed;
     const { cert, key, ...anonymous } = tlsOptions(this.#options);
     const identity = isAway ? {} : { ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
     const tls = { ...anonymous, ...identity, ...(insecure ? { rejectUnauthorized: false } : {}) };

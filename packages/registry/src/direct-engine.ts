@@ -173,6 +173,7 @@ function httpAnswer(response: IncomingMessage, over: Promise<void>): HttpAnswer 
     headers: values,
     body: chunksOf(response, over),
     discard: () => discard(response),
+    destroy: (error) => response.destroy(error),
   };
 }
 

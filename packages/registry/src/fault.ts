@@ -106,12 +106,13 @@ export function protocolFault(subject: Subject, message: string, details: object
   });
 }
 
-export type NetworkFailure = "unresolved" | "connect" | "proxy" | "tls" | "timeout" | "cut";
+export type NetworkFailure = "unresolved" | "connect" | "proxy" | "tls" | "timeout" | "slow" | "cut";
 
 /** How an exchange failed below HTTP. */
 export function networkFailure(error: unknown): NetworkFailure {
   const codes = errorCodes(error);
   if (error instanceof Error && /^Proxy /.test(error.message)) return "proxy";
+  if (codes.includes("ETOOSLOW")) return "slow";
   if (codes.some((code) => /TIMEOUT|ETIMEDOUT/.test(code))) return "timeout";
   if (codes.some((code) => code === "ENOTFOUND" || code === "EAI_AGAIN")) return "unresolved";
   if (codes.some((code) => /^ERR_TLS|^ERR_SSL|CERT|^EPROTO$|SIGNATURE|ISSUER/.test(code))) return "tls";
@@ -126,7 +127,8 @@ export function networkFault(subject: Subject, host: string, error: unknown, wha
   const failure = networkFailure(error);
   const [reason = "the connection failed"] = errorCodes(error);
   const details = { ...plainSubject(subject), host, reason };
-  const code: MoteErrorCode = failure === "timeout" ? "MOTE_TIMEOUT" : "MOTE_UNREACHABLE";
+  const isLate = failure === "timeout" || failure === "slow";
+  const code: MoteErrorCode = isLate ? "MOTE_TIMEOUT" : "MOTE_UNREACHABLE";
   return new MoteError(code, `${host}: ${advice(failure, reason)} (asking for ${what})`, {
     details,
     cause: plain(error),
@@ -137,6 +139,8 @@ function advice(failure: NetworkFailure, reason: string): string {
   switch (failure) {
     case "timeout":
       return `nothing came within the time allowed [${reason}]; check the network and try again, or allow more time`;
+    case "slow":
+      return "it sends next to nothing, for too long; try again later, or allow it to be slower";
     case "unresolved":
       return "no such host; check the registry's name, and that names can be resolved here";
     case "connect":

@@ -19,6 +19,8 @@ export interface HttpAnswer {
   readonly body: AsyncIterable<Uint8Array>;
   /** Lets the rest of the body go. */
   discard(): void;
+  /** Cuts the connection: whoever reads the body gets the error. */
+  destroy(error: Error): void;
 }
 
 /** One way to reach hosts: opens connections when they are first wanted, and keeps them alive. */
@@ -55,4 +57,9 @@ export function cutError(message: string): Error {
 
 export function timeoutError(message: string): Error {
   return Object.assign(new Error(message), { code: "ETIMEDOUT" });
+}
+
+/** Bytes came, and too few. */
+export function slowError(message: string): Error {
+  return Object.assign(new Error(message), { code: "ETOOSLOW" });
 }

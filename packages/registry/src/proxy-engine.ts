@@ -85,5 +85,8 @@ function httpAnswer(answer: Dispatcher.ResponseData): HttpAnswer {
       body.on("error", () => {});
       body.dump({ limit: worthReadingBytes }).catch(() => {});
     },
+    destroy: (error) => {
+      body.destroy(error);
+    },
   };
 }

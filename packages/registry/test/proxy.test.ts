@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { RegistryClient, RegistryRepository } from "../src/index.js";
+import { RegistryClient, type RegistryClientOptions, RegistryRepository } from "../src/index.js";
 import { serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, shownBy } from "./outcome.js";
@@ -46,13 +46,32 @@ async function proxyTo(target: string | undefined) {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, tunnels };
 }
 
-function repositoryAt(registry: string): RegistryRepository {
-  const client = new RegistryClient({ plainHttp: true, retryDelayMs: 1, retries: 0, connectTimeoutMs: 500 });
+function repositoryAt(registry: string, options: RegistryClientOptions = {}): RegistryRepository {
+  const client = new RegistryClient({
+    plainHttp: true,
+    retryDelayMs: 1,
+    retries: 0,
+    connectTimeoutMs: 500,
+    ...options,
+  });
   opened.push(client);
   return new RegistryRepository(client, { registry, repository: "a/b" });
 }
 
 describe("a proxy of the environment", () => {
+  it("that brings a byte now and then is given up like any host", async () => {
+    const server = await serveImage(image, (_, response) => {
+      response.writeHead(200, { "content-type": image.manifest.mediaType, "content-length": image.manifest.size });
+      const timer = setInterval(() => response.write("x"), 20);
+      response.once("close", () => clearInterval(timer));
+      return true;
+    });
+    opened.push(server);
+    vi.stubEnv("HTTP_PROXY", (await proxyTo(server.host)).url);
+    const dripping = repositoryAt("registry.example", { idleTimeoutMs: 300 }).manifest(image.manifest);
+    expect(await codeOf(dripping)).toBe("MOTE_TIMEOUT");
+  });
+
   it("is used for hosts that are not on loopback", async () => {
     const server = await serveImage(image);
     opened.push(server);

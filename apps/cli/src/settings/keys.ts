@@ -82,6 +82,14 @@ const keys = {
     example: "30s",
     inProject: true,
   }),
+  minRate: key({
+    kind: size,
+    summary: "how much a registry has to send each second at least, over the idle timeout; 0 is no bound",
+    variable: "MOTE_MIN_RATE",
+    byDefault: "1KiB",
+    example: "4KiB",
+    inProject: true,
+  }),
   plainHttp: key({
     kind: hosts,
     summary: "registries that are spoken to in HTTP, not TLS; those on loopback addresses always are",
