@@ -68,9 +68,10 @@ function loggerOf({ out }: Context): Logger {
 }
 
 function registriesOptions(settings: Settings): OpenMoteOptions["registries"] {
-  const { insecure, mirrors, retries } = settings;
+  const { insecure, mirrors, retries, certsDir } = settings;
   return {
     insecure,
+    ...(certsDir === undefined ? {} : { certsDirs: [certsDir] }),
     mirrors,
     retries,
     ca: readPem("ca", settings),

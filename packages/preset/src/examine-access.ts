@@ -1,6 +1,7 @@
 import { MoteError } from "@mote/core";
 import type { AuthFileFindings } from "@mote/registry";
 import type { ExamineOptions, Finding } from "./examine-mote.js";
+import { connectionOptions } from "./registries-options.js";
 
 /** Credentials, and the registries that were named. */
 export async function* examineAccess(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
@@ -43,8 +44,8 @@ function* ofFile({ path, registries, helpers, mode, fault }: AuthFileFindings): 
 
 async function ofRegistry(host: string, { plainHttp, registries = {}, signal }: ExamineOptions): Promise<Finding> {
   const topic = host;
-  const { dockerCredentials, examineRegistry, readRegistry } = await import("@mote/registry");
-  const { mirrors: _, ...connections } = registries;
+  const { dockerCredentials, examineRegistry, hostCertificates, readRegistry } = await import("@mote/registry");
+  const connections = connectionOptions(registries, hostCertificates);
   const credentials = dockerCredentials();
   const place = { registry: host };
   try {

@@ -1,5 +1,6 @@
 import type { Cancellable } from "@mote/core";
 import type { OpenMoteOptions } from "./open-mote.js";
+import { connectionOptions } from "./registries-options.js";
 
 /** How the registry is reached. */
 export type LogInOptions = Pick<OpenMoteOptions, "plainHttp" | "registries" | "logger"> & Cancellable;
@@ -22,10 +23,10 @@ export async function logIn(
   login: { readonly username: string; readonly password: string },
   { plainHttp, registries = {}, logger, signal }: LogInOptions = {},
 ): Promise<LoggedIn> {
-  const { checkCredentials, readRegistry, saveCredentials } = await import("@mote/registry");
+  const { checkCredentials, hostCertificates, readRegistry, saveCredentials } = await import("@mote/registry");
   const place = readRegistry(host);
   const credentials = { kind: "password", ...login } as const;
-  const { mirrors: _, ...connections } = registries;
+  const connections = connectionOptions(registries, hostCertificates);
   const isChecked = await checkCredentials(place, credentials, { ...connections, plainHttp, logger, signal });
   const keptIn = await saveCredentials(place.registry, credentials, { signal });
   return { registry: place.registry, keptIn, isChecked };

@@ -1,6 +1,6 @@
 import { type ContentDestination, type ContentSource, MoteError, type PathRef, type Ref } from "@mote/core";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
-import type { PlacesOptions } from "./registries-options.js";
+import { connectionOptions, type PlacesOptions } from "./registries-options.js";
 import { RegistryEvents } from "./registry-events.js";
 
 /** Which class stands for a reference's transport. Packages are imported when the first reference wants them. */
@@ -61,17 +61,17 @@ export class Places {
 
   /** One client for all repositories: it holds the connections and the tokens. */
   async #open(): Promise<Registries> {
-    const { dockerCredentials, MirrorTable, RegistryClient } = await import("@mote/registry");
+    const { dockerCredentials, hostCertificates, MirrorTable, RegistryClient } = await import("@mote/registry");
     if (this.#registries !== undefined) return this.#registries;
-    const { registries: { mirrors, ...connections } = {}, plainHttp, logger } = this.#options;
+    const { registries = {}, plainHttp, logger } = this.#options;
     const client = new RegistryClient({
-      ...connections,
+      ...connectionOptions(registries, hostCertificates),
       plainHttp,
       logger,
       credentials: dockerCredentials(),
       onEvent: (event) => this.events.tell(event),
     });
-    this.#registries = { client, mirrors: new MirrorTable(mirrors) };
+    this.#registries = { client, mirrors: new MirrorTable(registries.mirrors) };
     return this.#registries;
   }
 }

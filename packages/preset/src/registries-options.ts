@@ -1,5 +1,5 @@
 import type { Logger } from "@mote/core";
-import type { Hosts, Mirrors } from "@mote/registry";
+import type { Hosts, hostCertificates, Mirrors, RegistryClientOptions } from "@mote/registry";
 
 /** How registries are reached, beside what each reference says. Hosts are written as in references: `host`, `host:port`. */
 export interface RegistriesOptions {
@@ -8,6 +8,11 @@ export interface RegistriesOptions {
   /** A client's certificate and key in PEM. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
+  /**
+   * Folders with certificates by host, as Docker, Podman and skopeo have them: `HOST/*.crt` are trusted for it besides, `HOST/NAME.cert`
+   * with `NAME.key` is shown to it in place of `cert`. Default: those of these programs.
+   */
+  readonly certsDirs?: readonly string[] | undefined;
   /** Trust any certificate, of all hosts or of these. */
   readonly insecure?: Hosts | undefined;
   /**
@@ -25,6 +30,14 @@ export interface RegistriesOptions {
   readonly retries?: number | undefined;
   /** Requests to one host that wait for their answer at the same time. Default 16. */
   readonly concurrency?: number | undefined;
+}
+
+/** What a registry's client is made with. */
+export function connectionOptions(
+  { mirrors: _, certsDirs: folders, ...connections }: RegistriesOptions,
+  certificatesIn: typeof hostCertificates,
+): RegistryClientOptions {
+  return { ...connections, certificates: certificatesIn({ ...(folders === undefined ? {} : { folders }) }) };
 }
 
 /** What the places that references name are opened with. */

@@ -1,18 +1,13 @@
-import { MoteError } from "@mote/core";
 import { DirectEngine } from "./direct-engine.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
-import type { EngineOptions, HttpAnswer, HttpEngine, HttpRequest } from "./http-exchange.js";
+import type { HttpAnswer, HttpEngine, HttpRequest } from "./http-exchange.js";
 import { atLeast, type LeastRate, withinTime } from "./least-rate.js";
 import { isLoopback } from "./place.js";
 import { ProxyEngine, proxyIsSet } from "./proxy-engine.js";
+import { type CertificateOptions, type Trust, trustFor } from "./trust.js";
 import { Turnstile } from "./waiting.js";
 
-export interface ConnectionOptions {
-  /** Certificate authorities in PEM, in place of the system's. */
-  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** A client's certificate and key in PEM, for registries and token services; not shown to where a redirect leads. */
-  readonly cert?: string | Uint8Array | undefined;
-  readonly key?: string | Uint8Array | undefined;
+export interface ConnectionOptions extends CertificateOptions {
   /** Trust any certificate, of all hosts or of these. */
   readonly insecure?: Hosts | undefined;
   /** Default 10,000. */
@@ -35,7 +30,8 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #turnstiles = new Map<string, Turnstile>();
   readonly #insecure: HostSet;
-  #checking: Promise<void> | undefined;
+  /** By host; of those in plain HTTP under an empty name. */
+  readonly #trusts = new Map<string, Promise<Trust>>();
   readonly #engines = new Map<string, HttpEngine>();
 
   /** @throws MOTE_CONFIG */
@@ -53,9 +49,9 @@ export class Connections {
     const streams = body !== undefined && !(body instanceof Uint8Array);
     const leave = streams ? () => {} : await this.#turnstile(url.host).enter(signal);
     try {
-      await this.#checked();
+      const engine = await this.#engine(request);
       const rate = this.#leastRate;
-      return atLeast(await withinTime(request, rate, (timed) => this.#engine(timed).exchange(timed)), rate);
+      return atLeast(await withinTime(request, rate, (timed) => engine.exchange(timed)), rate);
     } finally {
       leave();
     }
@@ -81,56 +77,25 @@ export class Connections {
     return found;
   }
 
-  /** What is no certificate would else look like a connection that breaks. @throws MOTE_CONFIG */
-  #checked(): Promise<void> | undefined {
-    const { ca, cert, key } = this.#options;
-    if ((ca ?? cert ?? key) !== undefined) this.#checking ??= assertUsable(tlsOptions(this.#options));
-    return this.#checking;
-  }
-
-  #engine({ url, isAway = false }: HttpRequest): HttpEngine {
+  async #engine({ url, isAway = false }: HttpRequest): Promise<HttpEngine> {
     const proxied = !this.#options.ignoreProxy && !isLoopback(url.host) && proxyIsSet();
     const insecure = this.#insecure.has(url.host);
-    const kind = `${proxied} ${insecure} ${isAway}`;
+    const trust = await this.#trust(url);
+    const kind = `${proxied} ${insecure} ${isAway} ${trust.owner ?? ""}`;
     const opened = this.#engines.get(kind);
     if (opened !== undefined) return opened;
     const { connectTimeoutMs, idleTimeoutMs } = this.#timed;
-    const { cert, key, ...anonymous } = tlsOptions(this.#options);
-    const identity = isAway ? {} : { ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
-    const tls = { ...anonymous, ...identity, ...(insecure ? { rejectUnauthorized: false } : {}) };
+    const tls = { ...(isAway ? trust.anonymous : trust.known), ...(insecure ? { rejectUnauthorized: false } : {}) };
     const options = { tls, connectTimeoutMs, idleTimeoutMs };
     const engine = proxied ? new ProxyEngine(options) : new DirectEngine(options);
     this.#engines.set(kind, engine);
     return engine;
   }
-}
 
-function tlsOptions({ ca, cert, key }: ConnectionOptions): EngineOptions["tls"] {
-  return {
-    ...(ca === undefined ? {} : { ca: isList(ca) ? ca.map(asText) : asText(ca) }),
-    ...(cert === undefined ? {} : { cert: asText(cert) }),
-    ...(key === undefined ? {} : { key: asText(key) }),
-  };
-}
-
-async function assertUsable({ ca, ...identity }: EngineOptions["tls"]): Promise<void> {
-  const { createSecureContext } = await import("node:tls");
-  try {
-    // OpenSSL takes a list of authorities that has none in it, and then trusts nobody.
-    for (const one of [ca ?? []].flat())
-      if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(one)) throw new Error("no certificate");
-    createSecureContext({ ...identity, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
-  } catch (cause) {
-    const message =
-      "the certificates of the settings (ca, cert, key) cannot be used; check that they are PEM and belong together";
-    throw new MoteError("MOTE_CONFIG", message, { cause });
+  #trust({ protocol, host }: URL): Promise<Trust> {
+    const key = protocol === "https:" ? host : "";
+    const found = this.#trusts.get(key) ?? trustFor(key, this.#options);
+    this.#trusts.set(key, found);
+    return found;
   }
-}
-
-function asText(pem: string | Uint8Array): string {
-  return typeof pem === "string" ? pem : new TextDecoder().decode(pem);
-}
-
-function isList(ca: NonNullable<ConnectionOptions["ca"]>): ca is readonly (string | Uint8Array)[] {
-  return Array.isArray(ca);
 }

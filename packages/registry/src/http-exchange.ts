@@ -1,3 +1,5 @@
+import type { SecureContext } from "node:tls";
+
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: URL;
@@ -37,6 +39,8 @@ export interface EngineOptions {
     readonly cert?: string;
     readonly key?: string;
     readonly rejectUnauthorized?: boolean;
+    /** In place of `ca`, `cert` and `key`. */
+    readonly secureContext?: SecureContext;
   };
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;

@@ -6,6 +6,12 @@ export { RegistryDestination, type RegistryDestinationOptions } from "./destinat
 export { type DockerCredentialsOptions, dockerCredentials } from "./docker-credentials.js";
 export { type AuthFileFindings, examineCredentials } from "./examine-credentials.js";
 export { examineRegistry, type RegistryFindings } from "./examine-registry.js";
+export {
+  type CertificateSource,
+  type HostCertificates,
+  type HostCertificatesOptions,
+  hostCertificates,
+} from "./host-certificates.js";
 export type { Hosts } from "./hosts.js";
 export { eraseCredentials, saveCredentials } from "./kept-credentials.js";
 export { MirroredRepository } from "./mirrored-repository.js";

@@ -130,6 +130,14 @@ const keys = {
     byDefault: "none",
     example: "~/.config/mote/client.key",
   }),
+  certsDir: key({
+    kind: path,
+    summary: "a folder with certificates by host: HOST/*.crt to trust, HOST/NAME.cert and NAME.key to show",
+    variable: "MOTE_CERTS_DIR",
+    byDefault:
+      "those of Podman and Docker, ~/.config/containers/certs.d before /etc/containers/certs.d, ~/.docker and /etc/docker",
+    example: "/etc/mote/certs.d",
+  }),
   mirrors: key({
     kind: mirrors,
     summary: "places to pull from before a registry itself, by the beginning of the reference",

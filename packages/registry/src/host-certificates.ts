@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { MoteError } from "@mote/core";
+
+/** What belongs to one host, in PEM. */
+export interface HostCertificates {
+  /** Authorities to trust for it, beside all others. */
+  readonly ca?: readonly string[] | undefined;
+  /** A client's certificate and key, to show to it alone. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Certificates by host. */
+export interface CertificateSource {
+  /** Of a host as references write it: `host`, `host:port`. @throws MOTE_CONFIG */
+  get(host: string): HostCertificates | undefined;
+}
+
+export interface HostCertificatesOptions {
+  /** Default: `~/.config/containers/certs.d`, `/etc/containers/certs.d`, `~/.docker/certs.d`, `/etc/docker/certs.d`. */
+  readonly folders?: readonly string[] | undefined;
+}
+
+/**
+ * What is kept for Docker, Podman and skopeo: in the first of the folders that has one named `HOST` or `HOST:PORT`, its `*.crt` are
+ * authorities, `NAME.cert` with `NAME.key` is a client's certificate.
+ */
+export function hostCertificates({ folders = usualFolders() }: HostCertificatesOptions = {}): CertificateSource {
+  return {
+    get(host) {
+      for (const folder of folders) {
+        for (const name of namesOf(host)) {
+          const found = readFolder(join(folder, name));
+          if (found !== undefined) return found;
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+function usualFolders(): readonly string[] {
+  const home = homedir();
+  return [
+    join(home, ".config/containers/certs.d"),
+    "/etc/containers/certs.d",
+    join(home, ".docker/certs.d"),
+    "/etc/docker/certs.d",
+  ];
+}
+
+/** URLs leave the usual port out; and `docker.io` is a name that has its API elsewhere. */
+function namesOf(host: string): readonly string[] {
+  const withPort = /:\d+$/.test(host) ? [] : [`${host}:443`];
+  return [host, ...withPort, ...(host === "registry-1.docker.io" ? ["docker.io"] : [])];
+}
+
+/** Undefined where there is no such folder, or it is not for us to read. */
+function readFolder(folder: string): HostCertificates | undefined {
+  let names: readonly string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch {
+    return undefined;
+  }
+  const ca = names.filter((name) => name.endsWith(".crt")).map((name) => read(folder, name));
+  const [cert] = names.filter((name) => name.endsWith(".cert"));
+  const authorities = ca.length > 0 ? { ca } : {};
+  if (cert === undefined) return authorities;
+  return { ...authorities, cert: read(folder, cert), key: read(folder, `${cert.slice(0, -".cert".length)}.key`) };
+}
+
+function read(folder: string, name: string): string {
+  const file = join(folder, name);
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new MoteError("MOTE_CONFIG", `${file}, of a host's certificates, cannot be read; mend or remove it`, {
+      cause,
+      details: { file },
+    });
+  }
+}
