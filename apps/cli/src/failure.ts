@@ -7,7 +7,6 @@ import { UsageError } from "./usage-error.js";
 /** What to do about an error, where its message cannot know: it comes from a package, which knows nothing of commands. */
 const advice: Readonly<Record<string, string>> = {
   MOTE_UNAUTHORIZED: "`mote login HOST` checks and keeps credentials",
-  MOTE_UNREACHABLE: "a registry without TLS wants --plain-http",
   MOTE_UNWRITABLE: "choose another folder with --cache DIR, or mend the permissions",
   MOTE_NO_SPACE: "free space, for instance with `mote prune --max-size 1GB`",
   MOTE_EXISTS: "--force replaces files",

@@ -148,11 +148,14 @@ function advice(failure: NetworkFailure, reason: string): string {
     case "proxy":
       return "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) refused; check it, or except this host by NO_PROXY";
     case "tls":
+      // RFC 8446, section 6.2: alerts come from the other side.
+      if (/_ALERT_\w*(?:CERTIFICATE|UNKNOWN_CA)/.test(reason))
+        return `it wants a client's certificate, or refuses the one that it was shown [${reason}]; give it the right one (cert, key)`;
       return /WRONG_VERSION|EPROTO|PACKET_LENGTH|UNKNOWN_PROTOCOL/.test(reason)
         ? `it does not speak TLS [${reason}]; if it is a plain HTTP registry, say so (--plain-http)`
         : `its certificate is not trusted [${reason}]; give the authority that signed it, or trust any certificate (insecure)`;
     case "cut":
-      return `the connection was closed [${reason}]; try again, and check whether it speaks TLS or plain HTTP`;
+      return `the connection was closed [${reason}]; try again, and check whether it speaks TLS or plain HTTP (--plain-http)`;
   }
 }
 
