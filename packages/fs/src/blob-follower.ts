@@ -1,10 +1,11 @@
 import fs from "node:fs";
 import { createDigester, type Digest, digestAlgorithm, MoteError, type MoteFollower } from "@mote/core";
-import { type BlobStore, corruptError } from "./blob-store.js";
+import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
 import type { LeadFiles } from "./lead-files.js";
 import { closedError } from "./part-files.js";
+import { hasVerifiedStamp } from "./verified-stamp.js";
 
 /** How often to look where no event comes: whether the writer is still there, and where no watcher can be had. */
 const lookEveryMs = 200;
@@ -18,7 +19,7 @@ export class BlobFollower implements MoteFollower {
   readonly #start: number;
   readonly #verify: boolean;
   readonly #signal: AbortSignal | undefined;
-  readonly #fd: number;
+  readonly #part: OpenBlob;
   readonly #path: string;
   #reading: Promise<unknown> | undefined;
   #begun = false;
@@ -30,7 +31,7 @@ export class BlobFollower implements MoteFollower {
     leads: LeadFiles,
     digest: Digest,
     from: {
-      readonly fd: number;
+      readonly part: OpenBlob;
       readonly path: string;
       readonly start: number;
       readonly verify: boolean;
@@ -40,7 +41,7 @@ export class BlobFollower implements MoteFollower {
     this.#store = store;
     this.#leads = leads;
     this.#digest = digest;
-    this.#fd = from.fd;
+    this.#part = from.part;
     this.#path = from.path;
     this.#start = from.start;
     this.#verify = from.verify && from.start === 0;
@@ -57,7 +58,7 @@ export class BlobFollower implements MoteFollower {
     const part = leads.current(digest);
     if (part === undefined) return undefined;
     const opened = await store.openAt(part.path);
-    return opened && new BlobFollower(store, leads, digest, { ...options, fd: opened.fd, path: part.path });
+    return opened && new BlobFollower(store, leads, digest, { ...options, part: opened, path: part.path });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -94,9 +95,9 @@ export class BlobFollower implements MoteFollower {
         }
         // In this order: a leader that has just gone may have committed before.
         const leads = this.#leads.current(this.#digest)?.path === this.#path;
-        const size = (await this.#store.stat(this.#digest))?.size;
-        if (size !== undefined) {
-          yield* this.#rest(position, size, digester);
+        const blob = await this.#committed();
+        if (blob !== undefined) {
+          yield* this.#rest(position, blob, digester !== undefined, (chunk) => digester?.update(chunk));
           break;
         }
         if (!leads) throw this.#gone();
@@ -112,22 +113,40 @@ export class BlobFollower implements MoteFollower {
     }
   }
 
+  /** The blob, unless it is a damaged one that is written anew. */
+  async #committed(): Promise<OpenBlob | undefined> {
+    const blob = await this.#store.open(this.#digest);
+    if (blob === undefined || this.#isPart(blob)) return blob;
+    let isSound = false;
+    try {
+      isSound =
+        hasVerifiedStamp(blob.stats, this.#digest) || (await this.#store.isSound(this.#digest, blob, this.#signal));
+    } finally {
+      if (!isSound) await this.#store.calls.close(blob.fd);
+    }
+    return isSound ? blob : undefined;
+  }
+
+  #isPart({ stats }: OpenBlob): boolean {
+    return stats.ino === this.#part.stats.ino;
+  }
+
   /** What came between the last look and the commit; out of the blob, whoever wrote it. */
   async *#rest(
     position: number,
-    size: number,
-    digester: { update(bytes: Uint8Array): void } | undefined,
+    blob: OpenBlob,
+    isHashed: boolean,
+    update: (bytes: Uint8Array) => void,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    if (position >= size) return;
-    const blob = await this.#store.open(this.#digest);
-    if (blob === undefined) throw this.#gone();
+    const { size } = blob.stats;
     try {
+      if (!isHashed && !this.#isPart(blob)) await this.#compare(position, blob);
       for (let at = position; at < size; ) {
         const chunk = new Uint8Array(Math.min(this.#store.budget.chunkBytes, size - at));
         const got = await asynchronousCalls.read(blob.fd, chunk, at);
         if (got === 0) throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
         const piece = chunk.subarray(0, got);
-        digester?.update(piece);
+        update(piece);
         at += got;
         yield piece;
       }
@@ -138,9 +157,29 @@ export class BlobFollower implements MoteFollower {
     }
   }
 
+  /** Somebody else's blob, not the part that was read: what was handed out until `end` was never verified. */
+  async #compare(end: number, blob: OpenBlob): Promise<void> {
+    for (let at = this.#start; at < end; ) {
+      const length = Math.min(this.#store.budget.chunkBytes, end - at);
+      const read = async ({ fd }: OpenBlob) => {
+        const chunk = new Uint8Array(length);
+        return chunk.subarray(0, await asynchronousCalls.read(fd, chunk, at));
+      };
+      const [ours, theirs] = [await read(this.#part), await read(blob)];
+      if (ours.byteLength > 0 && Buffer.compare(ours, theirs) === 0) at += ours.byteLength;
+      else {
+        throw new MoteError(
+          "MOTE_DIGEST_MISMATCH",
+          `who wrote ${this.#digest} had other bytes than it has; read it from the cache, from its beginning`,
+          { details: { digest: this.#digest } },
+        );
+      }
+    }
+  }
+
   async #read(position: number): Promise<Uint8Array | undefined> {
     const chunk = new Uint8Array(this.#store.budget.chunkBytes);
-    const reading = asynchronousCalls.read(this.#fd, chunk, position);
+    const reading = asynchronousCalls.read(this.#part.fd, chunk, position);
     this.#reading = Promise.resolve(reading).catch(() => {});
     try {
       const got = await reading;
@@ -184,6 +223,6 @@ export class BlobFollower implements MoteFollower {
   async #release(): Promise<void> {
     this.#wake?.();
     await this.#reading;
-    await this.#store.calls.close(this.#fd);
+    await this.#store.calls.close(this.#part.fd);
   }
 }

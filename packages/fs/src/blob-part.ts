@@ -109,6 +109,16 @@ export class BlobPart {
     }
   }
 
+  /** Who looks whether its writer is still at it sees that it is. */
+  renew(): void {
+    if (this.#ended) return;
+    try {
+      fs.fchmodSync(this.fd, CacheFolder.blobMode);
+    } catch (error) {
+      this.#store.logger.debug("a part could not be renewed", { path: this.path, error });
+    }
+  }
+
   /** Leaves nothing behind. Harmless when repeated. */
   async discard(): Promise<void> {
     if (this.#ended) return;

@@ -25,6 +25,8 @@ const noBytes = new Uint8Array();
 const sliceBytes = 1024 * 1024;
 /** A write of this length is a short call. */
 const shortBytes = 16 * 1024;
+/** Well below the silence after which a leader counts as gone. */
+const renewEveryMs = 10_000;
 
 export interface WriterStart {
   readonly signal?: AbortSignal | undefined;
@@ -155,13 +157,23 @@ export class BlobWriter implements MoteWriter {
       await this.#flush();
       if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
       await this.naming();
-      await this.#part.commit(digest, total);
+      await this.#commitPart(this.#part, total);
       if (this.#chunks !== undefined && total > chunkBytes)
         this.#store.noteChunks(digest, await this.#chunks.digests());
     }
     const noted = this.committed();
     if (noted !== undefined) await noted;
     return { digest, mediaType, size: total };
+  }
+
+  /** A slow disk takes its time for a large blob, in which the part does not grow. */
+  async #commitPart(part: BlobPart, total: number): Promise<void> {
+    const renewal = this.#isFollowed ? setInterval(() => part.renew(), renewEveryMs) : undefined;
+    try {
+      await part.commit(this.#mote.digest, total);
+    } finally {
+      clearInterval(renewal);
+    }
   }
 
   async #append(bytes: Uint8Array): Promise<void> {

@@ -65,7 +65,8 @@ async function renameIn(
   } catch {
     return false;
   }
-  const path = store.parts.newPath(mote.digest, "tmp");
+  // Should this process die, nobody else has its bytes: as a part they can be resumed.
+  const path = store.parts.newPath(mote.digest, "part");
   let isOpen = true;
   try {
     const stats = checkSource(fs.fstatSync(fd), source, mote);

@@ -297,7 +297,7 @@ export class FileCache implements MoteCache {
     let isWanted = false;
     try {
       // In this order: who led until now may have committed meanwhile.
-      isWanted = this.#leads.claim(digest, part.name) && !(await this.#hasSound(digest, options?.signal));
+      isWanted = this.#leads.claim(digest, part.name) && !(await this.#keepsSound(digest, options?.signal));
     } finally {
       if (!isWanted) await this.#giveUpLead(digest, part);
     }
@@ -528,12 +528,17 @@ export class FileCache implements MoteCache {
     this.#leads.release(digest, part.name);
   }
 
-  /** Of a blob that others have put there, or that was copied, only a hash can tell; it costs less than a fetch. */
-  async #hasSound(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+  /**
+   * Of a blob that others have put there, or that was copied, only a hash can tell; it costs less than a fetch. A damaged one is set
+   * aside: nobody who follows is to take it for what comes.
+   */
+  async #keepsSound(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     const blob = await this.#store.open(digest);
     if (blob === undefined) return false;
     try {
-      return hasVerifiedStamp(blob.stats, digest) || (await this.#store.isSound(digest, blob, signal));
+      const isSound = hasVerifiedStamp(blob.stats, digest) || (await this.#store.isSound(digest, blob, signal));
+      if (!isSound) await this.#store.setAside(digest, blob.stats);
+      return isSound;
     } finally {
       await this.#store.calls.close(blob.fd);
     }

@@ -5,7 +5,8 @@ import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 import type { PartFile, PartFiles } from "./part-files.js";
 import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "./plain-file.js";
 
-/** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever. */
+/** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever, nor until a
+ * clock that was put back is there again. */
 const silenceMs = 30_000;
 
 /**
@@ -73,7 +74,7 @@ export class LeadFiles {
     const part = this.#parts.parse(holder);
     if (part === undefined) return false;
     const stats = lstatIfThere(part.path);
-    return stats !== undefined && Date.now() - stats.ctimeMs < silenceMs && this.#parts.isAlive(part);
+    return stats !== undefined && Math.abs(Date.now() - stats.ctimeMs) < silenceMs && this.#parts.isAlive(part);
   }
 
   /** Only one of several takers can rename the file away; who finds that he renamed a new leader's puts it back. */

@@ -6,7 +6,7 @@ import type { CacheFolder } from "./cache-folder.js";
 import { fileFault, isAbsent } from "./file-fault.js";
 import { closedError, type PartFiles } from "./part-files.js";
 import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "./plain-file.js";
-import { liveness } from "./process-identity.js";
+import { liveness, type ProcessIdentity } from "./process-identity.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
 const foreignSilenceMs = 60 * 60 * 1000;
@@ -14,6 +14,8 @@ const renewEveryMs = 10 * 60 * 1000;
 
 /** A prune looks every few milliseconds; one that has not for this long is stopped, or its machine is very busy. */
 const lateMs = 2000;
+/** One in another container that has not for this long is taken for dead: nobody waits for ever. */
+const silentPruneMs = 60_000;
 
 /** The count of a prune that removes nothing before its next look. */
 const atRest = 0;
@@ -40,7 +42,9 @@ export class LeaseFiles {
   /** Every digest that a living holder leases. Files that did not grow since the last look are not read again. */
   current(): Set<Digest> {
     const leased = new Set<Digest>();
-    for (const name of namesIn(this.#folder.leases)) {
+    const names = namesIn(this.#folder.leases);
+    if (this.#seen.size > 2 * names.length) this.#seen.clear();
+    for (const name of names) {
       const path = `${this.#folder.leases}/${name}`;
       const stats = lstatIfThere(path);
       if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) continue;
@@ -104,7 +108,7 @@ export class LeaseFiles {
         try {
           fs.unlinkSync(path);
         } catch (error) {
-          this.#logger.warn("a prune's file stays behind", { path, error });
+          if (!isAbsent(error)) this.#logger.warn("a prune's file stays behind", { path, error });
           truncateIfPossible(fd);
         } finally {
           fs.closeSync(fd);
@@ -121,7 +125,10 @@ export class LeaseFiles {
       let isLate = false;
       for (let waitMs = 1; before !== undefined && this.#countOf(name) === before; waitMs = Math.min(2 * waitMs, 32)) {
         await delay(waitMs, undefined, { signal });
-        if (isLate || performance.now() - begun < lateMs) continue;
+        const waitedMs = performance.now() - begun;
+        if (waitedMs < lateMs) continue;
+        if (this.#isSilent(name, waitedMs)) break;
+        if (isLate) continue;
         isLate = true;
         this.#logger.warn("a prune of this cache does not go on: waiting for it", { owner: name });
       }
@@ -135,8 +142,15 @@ export class LeaseFiles {
     return stats.size;
   }
 
+  /** By the clock that wrote the file's time only after a while by one's own: the two may differ. */
+  #isSilent(name: string, waitedMs: number): boolean {
+    if (liveness(ownerOf(name)) !== "foreign") return false;
+    const changedMs = lstatIfThere(`${this.#folder.pruning}/${name}`)?.mtimeMs ?? 0;
+    return Math.max(waitedMs, Date.now() - changedMs) >= silentPruneMs;
+  }
+
   #isHeld(name: string, changedMs: number): boolean {
-    const owner = name.split(".")[0] ?? "";
+    const owner = ownerOf(name);
     if (owner === this.#parts.owner) return true;
     const verdict = liveness(owner);
     return verdict === "foreign" ? Date.now() - changedMs < foreignSilenceMs : verdict === "alive";
@@ -180,10 +194,11 @@ class FileLease implements Lease {
 
   async addAll(digests: Iterable<Digest>, signal?: AbortSignal): Promise<void> {
     if (this.#released) throw closedError("the lease");
-    const lines = [...digests].map((digest) => `${parseDigest(digest)}\n`).join("");
-    if (lines === "") return;
+    // A line's end first: on a full disk an earlier one may have got but its beginning there.
+    const lines = Buffer.from([...digests].map((digest) => `\n${parseDigest(digest)}\n`).join(""));
+    if (lines.byteLength === 0) return;
     try {
-      fs.writeSync(this.#fd, lines);
+      for (let put = 0; put < lines.byteLength; ) put += fs.writeSync(this.#fd, lines, put);
     } catch (error) {
       throw fileFault(error, "write", this.#path);
     }
@@ -219,6 +234,10 @@ class FileLease implements Lease {
 }
 
 /** Empty, it keeps nobody waiting and holds nothing; else that ends with this process. */
+function ownerOf(name: string): ProcessIdentity {
+  return name.split(".")[0] ?? "";
+}
+
 function truncateIfPossible(fd: number): void {
   try {
     fs.ftruncateSync(fd, 0);

@@ -4,8 +4,9 @@ import { CacheFolder } from "./cache-folder.js";
 import type { LeadFiles } from "./lead-files.js";
 import type { LeaseFiles } from "./lease-files.js";
 import type { ManifestNotes } from "./manifest-notes.js";
-import type { PartFiles } from "./part-files.js";
+import type { PartFile, PartFiles } from "./part-files.js";
 import { lstatIfThere, namesIn } from "./plain-file.js";
+import { hasVerifiedStamp } from "./verified-stamp.js";
 
 export interface KeepParts {
   /** How long an unfinished resumable write is kept. Default: three days. */
@@ -79,7 +80,7 @@ export class Leftovers {
       if (this.#parts.isAlive(part)) continue;
       const found = leftover(part.path);
       if (found === undefined) continue;
-      if (part.kind === "part") unfinished.push(found);
+      if (part.kind === "part" && found.size > 0 && !this.#isFinished(part)) unfinished.push(found);
       else this.#remove(found);
     }
     const damaged = namesIn(this.#folder.quarantine).flatMap(
@@ -88,6 +89,12 @@ export class Leftovers {
     const partBytes = Math.min(room.partBytes, this.#keep.maxBytes ?? keepPartsBytes);
     this.#bound(unfinished, this.#keep.maxAgeMs ?? keepPartsMs, partBytes);
     this.#bound(damaged, keepDamagedMs, room.damagedBytes);
+  }
+
+  /** Somebody else has brought the blob. */
+  #isFinished({ digest }: PartFile): boolean {
+    const stats = digest && lstatIfThere(this.#folder.blobPath(digest));
+    return stats !== undefined && digest !== undefined && hasVerifiedStamp(stats, digest);
   }
 
   #sweepChunkDigests(): void {
@@ -107,7 +114,7 @@ export class Leftovers {
   #bound(leftovers: readonly Leftover[], maxAgeMs: number, maxBytes: number): void {
     let bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
     for (const found of leftovers.toSorted((a, b) => a.changedMs - b.changedMs)) {
-      const stays = bytes <= maxBytes && maxBytes > 0 && Date.now() - found.changedMs <= maxAgeMs;
+      const stays = bytes <= maxBytes && maxBytes > 0 && Math.abs(Date.now() - found.changedMs) <= maxAgeMs;
       if (stays) continue;
       this.#remove(found);
       bytes -= found.size;

@@ -19,7 +19,7 @@ export async function openFolder(
     await adopt(folder, into);
   }
   await establishFolder(folder, parts);
-  await into.tags.writeView();
+  await into.tags.writeViewIfRoom();
 }
 
 /** Makes what is missing: the first time, and when the folder was removed under a living cache. */

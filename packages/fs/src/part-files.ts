@@ -84,7 +84,7 @@ export class PartFiles {
     const verdict = liveness(part.owner);
     if (verdict !== "foreign") return verdict === "alive";
     const stats = lstatIfThere(part.path);
-    return stats !== undefined && Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs) < foreignSilenceMs;
+    return stats !== undefined && Math.abs(Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs)) < foreignSilenceMs;
   }
 }
 

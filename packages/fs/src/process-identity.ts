@@ -36,10 +36,15 @@ function answersSignals(pid: number): boolean {
   }
 }
 
-/** proc_pid_stat(5), field 22, in clock ticks since boot. The command name before it may hold spaces and brackets. */
+/**
+ * proc_pid_stat(5), field 22, in clock ticks since boot. The command name before it may hold spaces and brackets.
+ * "ended" where the process waits but for its parent to notice: in a container that may be never. A last thread may still be at work.
+ */
 function startTime(pid: string): string | undefined {
   const stat = readOrUndefined(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, threads] = [fields?.[0], Number(fields?.[17])];
+  return (state === "Z" || state === "X") && threads <= 1 ? "ended" : fields?.[19];
 }
 
 function bootId(): string {

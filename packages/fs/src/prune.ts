@@ -142,7 +142,7 @@ class Pruning {
     this.#announced.rest();
     const { dryRun = false } = this.#options;
     if (unnamed.length > 0 && !dryRun) {
-      await this.#writeView();
+      await tags.writeViewIfRoom();
       await store.syncs.namesUnlessVisible(store.folder.tags);
     }
     // From here on a name that is set is either seen below, or who sets it is.
@@ -224,20 +224,11 @@ class Pruning {
     }
   }
 
-  /** A full disk has no room for a new view; it is written when there is some, in `#tidy`. */
-  async #writeView(): Promise<void> {
-    try {
-      await this.#parts.tags.writeView();
-    } catch (error) {
-      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
-    }
-  }
-
   async #tidy(keptBytes: number): Promise<void> {
     if (this.#options.only === undefined) {
       this.#parts.leftovers.prune({ partBytes: this.#maxSize, damagedBytes: this.#maxSize - keptBytes });
     }
-    if (this.#removed.length > 0 || this.#untagged.length > 0) await this.#parts.tags.writeView();
+    if (this.#removed.length > 0 || this.#untagged.length > 0) await this.#parts.tags.writeViewIfRoom();
   }
 
   async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {

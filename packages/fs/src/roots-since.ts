@@ -4,8 +4,13 @@ import type { DigestFiles } from "./digest-files.js";
 import { lstatIfThere } from "./plain-file.js";
 import { closureOf, notedType, type Root } from "./root-closure.js";
 
-/** A folder's time of change that is younger than this when it is read may hide a later change: clocks of file systems are coarse. */
+/**
+ * A folder's time of change may hide a later change for as long: clocks of file systems are coarse. By one's own clock since the time
+ * was first seen, for the file system's may be another machine's.
+ */
 const coarseMs = 100;
+/** Some keep but seconds, or every other one. */
+const coarseSecondsMs = 2100;
 
 /**
  * What came while a prune was at work: an image that was pulled after the blobs were listed refers to blobs that no root referred to
@@ -18,7 +23,7 @@ export class RootsSince {
   readonly #below = new Set<Digest>();
   /** Noted, and not there yet. */
   readonly #coming = new Set<Digest>();
-  #seen: number | undefined;
+  #seen: { readonly timeMs: number; readonly firstMs: number; isSettled: boolean } | undefined;
 
   constructor(store: BlobStore, manifests: DigestFiles, known: readonly Root[]) {
     this.#store = store;
@@ -54,9 +59,11 @@ export class RootsSince {
   }
 
   #mayHaveChanged(): boolean {
-    const time = lstatIfThere(this.#store.folder.manifests)?.mtimeMs ?? 0;
-    const isSame = time === this.#seen;
-    this.#seen = Math.abs(Date.now() - time) > coarseMs ? time : undefined;
-    return !isSame;
+    const timeMs = lstatIfThere(this.#store.folder.manifests)?.mtimeMs ?? 0;
+    const now = performance.now();
+    if (timeMs !== this.#seen?.timeMs) this.#seen = { timeMs, firstMs: now, isSettled: false };
+    if (this.#seen.isSettled) return false;
+    this.#seen.isSettled = now - this.#seen.firstMs > (timeMs % 1000 === 0 ? coarseSecondsMs : coarseMs);
+    return true;
   }
 }

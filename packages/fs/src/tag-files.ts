@@ -164,6 +164,15 @@ export class TagFiles implements TagStore {
     return this.#queued;
   }
 
+  /** As `writeView`; a full disk has no room for it, and it is written when there is some. */
+  async writeViewIfRoom(): Promise<void> {
+    try {
+      await this.writeView();
+    } catch (error) {
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+    }
+  }
+
   async #converge(): Promise<void> {
     for (let wanted = this.#viewText(); wanted !== this.#viewOnDisk(); wanted = this.#viewText()) {
       await writeAtomically(this.#parts, this.#folder.indexFile, wanted);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -172,6 +172,43 @@ it("a lease ends with the process that holds it", async () => {
   await once(holder, "close");
   expect((await cache.prune(0)).reached).toBe(true);
   expect(readdirSync(join(root, ".mote/leases"))).toEqual([]);
+});
+
+it.skipIf(process.platform !== "linux")(
+  "a lease ends with a process that its parent has not noticed to be dead",
+  async () => {
+    await using cache = new FileCache(root);
+    const bytes = new Uint8Array(5000).map((_, n) => (n * 31 + 5000) ^ (n >> 9));
+    await put(cache, bytes, mediaTypes.octetStream);
+    const parent = spawn("sh", ["-c", `"$0" "$@" & exec sleep 60`, process.execPath, worker, root, "lease", "0"], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await firstLine(parent);
+    const pid = Number(readdirSync(join(root, ".mote/leases"))[0]?.split("-")[0]);
+    try {
+      process.kill(pid, "SIGKILL");
+      // Its last thread, too, has ended.
+      while (!/\) Z( \S+){16} [01] /.test(readFileSync(`/proc/${pid}/stat`, "latin1")))
+        await new Promise((resolve) => setImmediate(resolve));
+      expect((await cache.prune(0)).reached).toBe(true);
+    } finally {
+      parent.kill();
+      await once(parent, "close");
+    }
+  },
+);
+
+it("what was being moved into the cache by a process that was killed can be resumed", async () => {
+  await using cache = new FileCache(root);
+  const mover = start("move", 0);
+  expect((await finish(mover)).signal).toBe("SIGKILL");
+  expect(existsSync(`${root}.source`)).toBe(false);
+  const bytes = new Uint8Array(400_000).map((_, n) => (n * 31 + 400_000) ^ (n >> 9));
+  const mote = { digest: digestBytes(bytes), mediaType: mediaTypes.octetStream, size: bytes.byteLength };
+  const writer = await cache.resumeMote(mote);
+  expect(writer.offset).toBe(bytes.byteLength);
+  await writer.close();
+  await expectWhole(cache);
 });
 
 it("whoever finds a name while others prune finds all that it refers to, or is told that it goes", async () => {

@@ -287,16 +287,20 @@ describe("an image that comes while a prune is at work stays whole", () => {
     for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
   });
 
-  it("where the clock of the file system is coarse", async () => {
-    const now = Date.now();
-    const image = await imageThatComes(2, () => {
-      utimesSync(manifests(), now / 1000, now / 1000);
-      vi.spyOn(Date, "now").mockReturnValue(now + 1000);
-    });
-    utimesSync(manifests(), now / 1000, now / 1000);
-    await cache.prune(0);
-    for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
-  });
+  it.each(["right", "another machine's, and late"])(
+    "where the clock of the file system is coarse, and %s",
+    async (how) => {
+      const now = Date.now();
+      const changed = (how === "right" ? now : now - 3_600_000) / 1000;
+      const image = await imageThatComes(2, () => {
+        utimesSync(manifests(), changed, changed);
+        vi.spyOn(Date, "now").mockReturnValue(now + 1000);
+      });
+      utimesSync(manifests(), changed, changed);
+      await cache.prune(0);
+      for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
+    },
+  );
 });
 
 describe("an index and the images below it", () => {
@@ -463,6 +467,55 @@ describe("the note that a blob is a manifest", () => {
     await cache.prune(0);
     expect(below(".mote/manifests")).toEqual([]);
   });
+});
+
+describe("a lease", () => {
+  it.each(["a part of it at once", "a part of it, and then nothing"])(
+    "is whole where a full disk takes %s",
+    async (how) => {
+      const digests: Digest[] = [];
+      for (let n = 0; n < 3; n++) digests.push((await put(cache, new Uint8Array(10 + n), mediaType)).digest);
+      const lease = await cache.lease(digests.slice(0, 1));
+      const { writeSync } = fs;
+      const writing = vi.spyOn(fs, "writeSync");
+      writing.mockImplementationOnce((fd, bytes) => writeSync(fd, Buffer.from(bytes).subarray(0, 20)));
+      if (how.endsWith("nothing")) {
+        writing.mockImplementationOnce(() => {
+          throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+        });
+        expect(await lease.add(digests[1] as Digest).then(() => "none", code)).toBe("MOTE_NO_SPACE");
+      }
+      for (const digest of digests.slice(1)) await lease.add(digest);
+      expect((await cache.prune(0)).removed).toEqual([]);
+      await lease.release();
+    },
+  );
+
+  it("waits for no prune in another container that has been silent for long", async () => {
+    await cache.initialize();
+    const path = join(root, ".mote/pruning/1-1-elsewhere-1.0");
+    writeFileSync(path, "12345");
+    const minutesAgo = Date.now() / 1000 - 120;
+    utimesSync(path, minutesAgo, minutesAgo);
+    let now = performance.now();
+    vi.spyOn(performance, "now").mockImplementation(() => {
+      now += 1000;
+      return now;
+    });
+    const lease = await cache.lease([digestBytes(new Uint8Array())]);
+    await lease.release();
+  });
+});
+
+it("a cache whose view could not be written, as the disk is full, can be pruned", async () => {
+  await putImage(cache, "name", ["a"]);
+  rmSync(join(root, "index.json"));
+  await using next = new FileCache(root);
+  vi.spyOn(fs, "writeFileSync").mockImplementation(() => {
+    throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+  });
+  await next.initialize();
+  expect((await next.prune(0)).reached).toBe(true);
 });
 
 it("a folder in a place where a side file should be does not stop a prune", async () => {

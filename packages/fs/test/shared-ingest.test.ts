@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import fs, { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, MoteError, type MoteFollower, type ResumableWriter } from "@mote/core";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { FileCache } from "../src/index.js";
 
 const bytes = new Uint8Array(1_000_000).map((_, n) => (n * 7) ^ (n >> 8));
@@ -14,6 +14,8 @@ beforeEach(() => {
   cache = new FileCache(root);
 });
 afterEach(async () => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
   await cache[Symbol.asyncDispose]();
   rmSync(root, { recursive: true });
 });
@@ -149,6 +151,91 @@ it("a follower is told when the writer gives up, and whoever leads next has its 
 
 it("nobody follows what nobody writes", async () => {
   expect(await cache.followMote(mote.digest)).toBe(undefined);
+});
+
+it("a damaged blob is set aside by who writes it anew, and taken by no follower for what comes", async () => {
+  const first = await lead();
+  await fill(first);
+  await first.close();
+  const path = cache.moteRef(mote.digest);
+  chmodSync(path, 0o644);
+  writeFileSync(path, bytes.toReversed());
+  const writer = await lead();
+  expect(await cache.moteExists(mote.digest)).toBe(false);
+  await fill(writer, 500_000);
+  const following = [0, 10].map(async (start) => collect(await cache.followMote(mote.digest, { start })));
+  await writer.write(bytes.subarray(500_000));
+  await writer.close();
+  const [whole, rest] = await Promise.all(following);
+  expect([whole?.equals(bytes), rest?.equals(bytes.subarray(10))]).toEqual([true, true]);
+});
+
+it("a follower whose writer had other bytes than the blob that came does not end cleanly", async () => {
+  const writer = await lead();
+  await writer.write(bytes.toReversed().subarray(0, 500_000));
+  await using follower = await cache.followMote(mote.digest, { start: 10 });
+  const chunks = follower?.[Symbol.asyncIterator]();
+  expect((await chunks?.next())?.done).toBe(false);
+  await cache.createMote(mote.digest, mote.mediaType, mote.size);
+  await using other = await cache.moteWriter(mote.digest);
+  await other.write(bytes);
+  await other.close();
+  const rest = (async () => {
+    while (!(await chunks?.next())?.done);
+  })();
+  expect(await rest.then(() => "none", code)).toBe("MOTE_DIGEST_MISMATCH");
+  await writer.abort();
+});
+
+it("a writer whose disk takes its time shows that it is still there", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const writer = await lead();
+  await fill(writer);
+  const { fdatasync } = fs;
+  let go = () => {};
+  const syncing = new Promise<void>((resolve) => {
+    vi.spyOn(fs, "fdatasync").mockImplementationOnce((fd, done) => {
+      go = () => fdatasync(fd, done);
+      resolve();
+    });
+  });
+  const closing = writer.close();
+  await syncing;
+  const part = join(root, ".mote/ingest", ingested()[0] ?? "");
+  const changed = statSync(part).ctimeMs;
+  while (statSync(part).ctimeMs === changed) {
+    vi.advanceTimersByTime(10_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  go();
+  await closing;
+});
+
+it("nobody waits for one in another container until a clock that was put back is there again", async () => {
+  await cache.initialize();
+  const name = `${mote.digest.replace(":", "-")}.1-1-elsewhere-1.0.part`;
+  writeFileSync(join(root, ".mote/ingest", name), "");
+  writeFileSync(join(root, ".mote/leads", mote.digest.replace(":", "-")), name);
+  expect(await cache.leadMote(mote)).toBe(undefined);
+  const dayBefore = Date.now() - 24 * 3_600_000;
+  vi.spyOn(Date, "now").mockReturnValue(dayBefore);
+  const writer = await lead();
+  await writer.abort();
+});
+
+it("a part with nothing in it, or of a blob that has come, is not kept", async () => {
+  await cache.initialize();
+  const nobodys = (serial: number) => `${mote.digest.replace(":", "-")}.0-0-0-0.${serial}.part`;
+  writeFileSync(join(root, ".mote/ingest", nobodys(0)), "");
+  writeFileSync(join(root, ".mote/ingest", nobodys(1)), bytes.subarray(0, 10));
+  await new FileCache(root).initialize();
+  expect(ingested()).toEqual([nobodys(1)]);
+  await cache.createMote(mote.digest, mote.mediaType);
+  await using writer = await cache.moteWriter(mote.digest);
+  await writer.write(bytes);
+  await writer.close();
+  await new FileCache(root).initialize();
+  expect(ingested()).toEqual([]);
 });
 
 it("an aborted follower rejects with the signal's reason", async () => {

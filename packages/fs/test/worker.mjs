@@ -3,6 +3,7 @@
  * with 1 if anything but a miss went wrong.
  */
 import { createHash } from "node:crypto";
+import fs from "node:fs";
 import { digestBytes, mediaTypes, readMote } from "@mote/core";
 import { FileCache } from "../dist/index.js";
 
@@ -189,6 +190,14 @@ const jobs = {
     }
     await read(cache, { digest, bytes });
     return { fetched, kinds, bytesBeforeCommit: first };
+  },
+
+  /** Dies before what it moves has its name. */
+  async move(cache) {
+    const { bytes, digest } = motes[4];
+    fs.writeFileSync(`${root}.source`, bytes);
+    fs.fdatasync = () => process.kill(process.pid, "SIGKILL");
+    await cache.commitMote(`${root}.source`, { digest, mediaType, size: bytes.byteLength }, "move");
   },
 
   async lease(cache) {
