@@ -62,6 +62,11 @@ export interface VerifyReport {
 /** A cache that can hash again all that it keeps. */
 export interface Verifiable {
   verify(options?: VerifyOptions): Promise<VerifyReport>;
+  /**
+   * Whether the mote is here, and sound: what was not verified since it last changed is hashed. A damaged one is set aside. It is asked by who is about
+   * to need the mote, so it counts as use.
+   */
+  moteIsSound(digest: Digest, options?: Cancellable): Promise<boolean>;
 }
 
 /** A writer that may begin after bytes that an earlier one left. */

@@ -41,7 +41,7 @@ export function openAtOnce(store: BlobStore, digest: Digest): OpenBlob | undefin
 
 /**
  * Bytes that hash to the digest become its blob, unless a verified one is there; nothing is synced.
- * @returns false where a folder is missing: place it the long way
+ * @returns false where a folder is missing, or one is in the blob's place: place it the long way
  */
 export function placeAtOnce(store: BlobStore, digest: Digest, bytes: Uint8Array): boolean {
   const target = store.folder.blobPath(digest);
@@ -61,7 +61,7 @@ export function placeAtOnce(store: BlobStore, digest: Digest, bytes: Uint8Array)
     return true;
   } catch (error) {
     discard(store, path);
-    if (isAbsent(error)) return false;
+    if (isAbsent(error) || faultCode(error) === "EISDIR") return false;
     throw fileFault(error, "write", target);
   } finally {
     fs.closeSync(fd);

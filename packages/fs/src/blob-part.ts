@@ -151,6 +151,7 @@ export class BlobPart {
       await calls.rename(this.path, target);
       return;
     } catch (error) {
+      if (faultCode(error) === "EISDIR") return await this.#nameInPlaceOfFolder(target, digest);
       if (faultCode(error) !== "ENOENT") throw error;
     }
     await this.#store.establish();
@@ -159,6 +160,13 @@ export class BlobPart {
     const rescued = await BlobPart.create(this.#store, digest, "tmp");
     await copyContent(this.fd, rescued.fd, size);
     await rescued.commit(digest, size);
+  }
+
+  /** A folder is no blob, whoever put it there: it is damage like any other. */
+  async #nameInPlaceOfFolder(target: string, digest: Digest): Promise<void> {
+    const folder = await this.#store.calls.lstat(target);
+    if (folder?.isDirectory()) await this.#store.setAside(digest, folder);
+    await this.#store.calls.rename(this.path, target);
   }
 }
 

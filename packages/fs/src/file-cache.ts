@@ -430,6 +430,12 @@ export class FileCache implements MoteCache {
     return await verifyBlobs(this.#store, options);
   }
 
+  async moteIsSound(digest: Digest, options?: Cancellable): Promise<boolean> {
+    const slice = this.#begin(digest, options);
+    if (slice !== undefined) await slice;
+    return await this.#keepsSound(digest, options?.signal);
+  }
+
   async lease(digests: Iterable<Digest>, options?: Cancellable): Promise<Lease> {
     this.#assertOpen();
     await this.#openWhole();
@@ -536,7 +542,8 @@ export class FileCache implements MoteCache {
     const blob = await this.#store.open(digest);
     if (blob === undefined) return false;
     try {
-      const isSound = hasVerifiedStamp(blob.stats, digest) || (await this.#store.isSound(digest, blob, signal));
+      await this.#store.touch(blob);
+      const isSound = hasVerifiedStamp(blob.stats, digest) || (await this.#store.isStillSound(digest, blob, signal));
       if (!isSound) await this.#store.setAside(digest, blob.stats);
       return isSound;
     } finally {

@@ -66,6 +66,33 @@ async function expectUsable(): Promise<void> {
   expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
 }
 
+describe("what is no sound blob under a blob's name", () => {
+  for (const durability of ["visible", "grouped", "synced"] as const) {
+    it(`is set aside by who asks whether it is sound, and stands in no writer's way (${durability})`, async () => {
+      await using other = new FileCache(root, { durability });
+      for (const bytes of [small, large]) {
+        const digest = digestBytes(bytes);
+        await put(other, bytes, mediaType);
+        expect(await other.moteIsSound(digest)).toBe(true);
+        writeFileSync(join(folder, "copy"), bytes);
+        fs.renameSync(join(folder, "copy"), other.moteRef(digest));
+        expect(await other.moteIsSound(digest)).toBe(true);
+        writeFileSync(
+          join(folder, "copy"),
+          bytes.map((byte) => byte + 1),
+        );
+        fs.renameSync(join(folder, "copy"), other.moteRef(digest));
+        expect([await other.moteIsSound(digest), existsSync(other.moteRef(digest))]).toEqual([false, false]);
+        mkdirSync(join(other.moteRef(digest), "in the way"), { recursive: true });
+        expect(await other.moteIsSound(digest)).toBe(false);
+        await put(other, bytes, mediaType);
+        expect(await other.moteIsSound(digest)).toBe(true);
+      }
+      expect(readdirSync(join(root, ".mote/quarantine"))).toHaveLength(4);
+    });
+  }
+});
+
 describe("a fault of the file system ends with its code, leaves nothing, and the cache is usable after it", () => {
   for (const [name, expected] of [
     ["ENOSPC", "MOTE_NO_SPACE"],

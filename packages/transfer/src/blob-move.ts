@@ -126,7 +126,10 @@ export class BlobMove {
 
   async #deliverCached(): Promise<Delivery> {
     const { destination, cache } = this.#job;
-    if (destination === undefined) return "hit";
+    if (destination === undefined) {
+      await this.#assertSound();
+      return "hit";
+    }
     const target = this.#linkTarget(cache);
     if (target !== undefined && (await this.#link(target))) {
       this.#job.emit({ type: "link", digest: this.#digest, size: this.#size, target });
@@ -156,6 +159,14 @@ export class BlobMove {
 
   #linkTarget(cache: MoteCache): string | undefined {
     return cache.linkTo === undefined ? undefined : this.#job.destination?.linkable?.(this.#blob.descriptor);
+  }
+
+  /** Nobody reads it now, so damage would show only when it is needed, and the source may be far. */
+  async #assertSound(): Promise<void> {
+    const isSound = await readingCache(
+      this.#job.cache.moteIsSound?.(this.#digest, { signal: this.#signal }) ?? Promise.resolve(true),
+    );
+    if (!isSound) throw CacheFault.inReading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
   }
 
   /** A kept mote of another size is damaged, or its descriptor lies: reading it to the end tells which. */

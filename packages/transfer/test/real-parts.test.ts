@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryBlobInfoCache } from "@mote/bic-memory";
@@ -135,6 +135,30 @@ describe("with the file cache and layouts, a transfer", () => {
       for await (const chunk of reader) bytes += chunk.byteLength;
       expect(bytes).toBe(300_000);
     }
+  });
+
+  it("into the cache alone fetches anew what was damaged there, also where a folder has its name, and nothing else", async () => {
+    const image = addImage(source, "v1", [300_000, 1000]);
+    const refs = ["v1"];
+    await transfer({ source, cache, refs });
+    for (const { digest, size } of image.layers) {
+      const file = blobFile("cache", digest);
+      for (const damage of [
+        () => writeFileSync(file, someBytes(size, 77)),
+        () => writeFileSync(file, someBytes(10, 77)),
+        () => mkdirSync(join(file, "in the way"), { recursive: true }),
+        () => {},
+      ]) {
+        rmSync(file, { recursive: true });
+        damage();
+        source.asked.length = 0;
+        const report = await transfer({ source, cache, refs });
+        expect([report.fetched.count, report.hit.count]).toEqual([1, 2]);
+        expect(await cache.moteIsSound(digest)).toBe(true);
+      }
+    }
+    expect((await cache.verify()).damaged).toEqual([]);
+    expect((await transfer({ source, cache, refs })).hit.count).toBe(3);
   });
 
   it("goes past a cache whose disk cannot be written", async () => {
