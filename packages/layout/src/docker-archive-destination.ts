@@ -49,6 +49,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
   async commit(options: Cancellable = {}): Promise<void> {
     const { dir } = this.staging;
     if (dir === undefined) return;
+    for (const { descriptor } of this.#images.values()) await this.#assertWhole(descriptor, options);
     const blobs = new Map<string, TarContent>();
     const add = ({ digest }: Descriptor, suffix: string): string => {
       const name = `${digestEncoded(digest)}${suffix}`;
@@ -65,6 +66,17 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     await this.staging.pack(new Map([["manifest.json", { bytes }], ...sorted]), options);
     this.#images.clear();
     this.#manifests.clear();
+  }
+
+  /** Its readers look for every layer in it, also for those that are to be had elsewhere. */
+  async #assertWhole(image: Descriptor, options: Cancellable): Promise<void> {
+    for (const layer of this.#image(image).layers) {
+      if (await this.has(layer, options)) continue;
+      throw this.#unfit(
+        image,
+        `an image without its layer ${layer.digest}, which may not be distributed; use oci-archive`,
+      );
+    }
   }
 
   #image(descriptor: Descriptor) {

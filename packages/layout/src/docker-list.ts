@@ -8,14 +8,15 @@ export interface SavedImage {
   readonly layers: readonly string[];
 }
 
-/** Docker's `manifest.json`. @throws MOTE_UNSUPPORTED_FORMAT where there is none · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE */
+/** Docker's `manifest.json`. @throws MOTE_NOT_FOUND where there is no archive · MOTE_UNSUPPORTED_FORMAT where there is none · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE */
 export async function readDockerList(
   files: NamedFiles,
   options: Cancellable & { readonly maxBytes: number },
 ): Promise<readonly SavedImage[]> {
   const { place } = files;
-  const bytes = await readSmallFile(files, "manifest.json", options).catch((cause: unknown) => {
+  const bytes = await readSmallFile(files, "manifest.json", options).catch(async (cause: unknown) => {
     if (!isNotFound(cause)) throw cause;
+    await files.assertThere();
     throw new MoteError("MOTE_UNSUPPORTED_FORMAT", `${place} is no archive of docker save: it has no manifest.json`, {
       cause,
       details: { path: place },

@@ -49,6 +49,24 @@ async function archive(files: Readonly<Record<string, string>>): Promise<Uint8Ar
   return new Uint8Array(Buffer.concat(chunks));
 }
 
+const typeAt = 156;
+const linkAt = 157;
+const sizeAt = 124;
+
+/** An entry, and before it an extended header with this record. */
+function extended(record: string, entry: Uint8Array): Uint8Array {
+  // Its length counts itself.
+  const digits = record.length < 90 ? 2 : 5;
+  const records = `${record.length + digits + 2} ${record}\n`;
+  const header = writeTarHeader("PaxHeader", records.length, "file");
+  header.set(encode("x"), typeAt);
+  const sum = header.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
+  header.set(encode(`${sum.toString(8).padStart(6, "0")}\0 `), 148);
+  const body = new Uint8Array(paddedBytes(records.length));
+  body.set(encode(records));
+  return new Uint8Array(Buffer.concat([header, body, entry]));
+}
+
 /** An entry with some bytes of its header changed, and the checksum made to fit. */
 function entry(name: string, text: string, changes: Readonly<Record<number, string>> = {}): Uint8Array {
   const header = writeTarHeader(name, text.length, "file");
@@ -67,10 +85,6 @@ function entry(name: string, text: string, changes: Readonly<Record<number, stri
   body.set(encode(text));
   return new Uint8Array(Buffer.concat([header, body]));
 }
-
-const typeAt = 156;
-const linkAt = 157;
-const sizeAt = 124;
 
 describe("the files of a tar", () => {
   it("are found where they are, whatever their names and sizes", async () => {
@@ -127,6 +141,14 @@ describe("a tar is refused", () => {
     ["with a named pipe", entry("pipe", "", { [typeAt]: "6" })],
     ["with a hard link", entry("hard", "", { [typeAt]: "1", [linkAt]: "other" })],
     ["with a symbolic link that leads out of it", entry("link", "", { [typeAt]: "2", [linkAt]: "../../etc/passwd" })],
+    ["with a symbolic link that is absolute", entry("link", "", { [typeAt]: "2", [linkAt]: "/etc/passwd" })],
+    ["with a sparse file of GNU tar", entry("sparse", "x", { [typeAt]: "S" })],
+    ["with a sparse file of pax", extended("GNU.sparse.major=1", entry("sparse", "x"))],
+    ["whose extended header leads out of it", extended("path=../../x", entry("a", "x"))],
+    ["whose extended header is absolute", extended("path=/etc", entry("a", "x"))],
+    ["whose extended header has a size beyond its end", extended("size=8589934592", entry("a", "x"))],
+    ["whose extended header is huge", extended(`path=${"a".repeat(80_000)}`, entry("a", "x"))],
+    ["whose size is negative, in base 256", entry("a", "x", { [sizeAt]: "\u00ff" })],
     ["whose size reaches beyond its end", entry("a", "x", { [sizeAt]: "00000777777" })],
     ["whose size is no number", entry("a", "x", { [sizeAt]: "9999" })],
     ["with one name twice", new Uint8Array(Buffer.concat([entry("a", "1"), entry("./a", "2")]))],

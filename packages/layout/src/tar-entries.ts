@@ -49,6 +49,8 @@ export async function readTarEntries(
       if (type !== "folder" && (files.has(path) || links.has(path)))
         throw invalidArchive(place, `"${path}" is there twice`);
       if (type === "file") files.set(path, { offset: body, size });
+      if (type === "link" && linkName.startsWith("/"))
+        throw invalidArchive(place, `the link "${path}" leads out of the archive`);
       if (type === "link") links.set(path, cleanName(posix.join(posix.dirname(path), linkName), place));
       if (files.size + links.size > maxEntries)
         throw invalidArchive(place, `there are more than ${maxEntries} files in it`);

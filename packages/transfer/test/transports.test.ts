@@ -220,11 +220,28 @@ describe("an archive", () => {
     source.tags.set("index", addIndex(source, [image]));
     const empty = source.addJson({}, mediaTypes.ociEmpty);
     source.tags.set("artifact", addManifest(source, empty, []));
-    for (const ref of ["index", "artifact"]) {
+    const elsewhere = {
+      mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+      digest: digestBytes(someBytes(9, 9)),
+      size: 9,
+      urls: ["https://example.org/layer"],
+    };
+    source.tags.set("elsewhere", addManifest(source, config, [elsewhere]));
+    for (const ref of ["index", "artifact", "elsewhere"]) {
       const failure = await put(docker, join(dir, "x.tar"), source, ref).catch((error: unknown) => error);
       expect(MoteError.isInstance(failure) && failure.code).toBe("MOTE_UNSUPPORTED_FORMAT");
     }
     expect(readdirSync(dir)).toEqual(["cache"]);
+  });
+
+  it("that is not there is not found", async () => {
+    for (const from of transports) {
+      const failure = await from
+        .source(join(dir, "nowhere"))
+        .resolve(from.tag)
+        .catch((error: unknown) => error);
+      expect([from.name, MoteError.isInstance(failure) && failure.code]).toEqual([from.name, "MOTE_NOT_FOUND"]);
+    }
   });
 
   it("(oci-archive, dir) holds an index with everything below it", async () => {
