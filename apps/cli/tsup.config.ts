@@ -1,59 +1,81 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { defineConfig } from "tsup";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { defineConfig, type Options } from "tsup";
 
+const registry = createRequire(new URL("../../packages/registry/package.json", import.meta.url));
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-const sources = join(import.meta.dirname, "src");
 
-const commands = readdirSync(join(sources, "commands"))
-  .map((file) => file.replace(/\.ts$/, ""))
-  .filter((name) => !name.includes("."));
+type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
 
-/**
- * Each file that Node loads costs more than the bytes in it, and code splitting makes a file of every set of modules that some
- * commands share. So the commands are loaded together, and of core all or nothing.
- */
-const fewFiles = {
-  name: "few-files",
+/** Loaded only where a proxy is set, and larger than all the rest: a file of its own. */
+const undiciApart: Plugin = {
+  name: "undici-apart",
   setup(build) {
-    build.onResolve({ filter: /\/commands\/[a-z-]+\.js$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "commands", namespace: "commands" } : undefined,
-    );
-    build.onLoad({ filter: /.*/, namespace: "commands" }, () => ({
-      contents: commands.map((name) => `export * from "./commands/${name}.js";`).join("\n"),
-      resolveDir: sources,
-    }));
-    build.onResolve({ filter: /^(@mote\/core|\.\/.*)$/ }, async ({ path, importer, pluginData, ...options }) => {
-      const isCore = path === "@mote/core" || importer.includes("/packages/core/src/");
-      if (!isCore || pluginData === "seen") return undefined;
-      const resolved = await build.resolve(path, { importer, ...options, pluginData: "seen" });
-      return { ...resolved, sideEffects: true };
-    });
+    build.onResolve({ filter: /^undici$/ }, () => ({ path: "./undici.cjs", external: true }));
   },
 };
 
-/** One bundle, split where a command is imported on demand: starting fast matters more than anything else here. */
-export default defineConfig({
-  entry: ["src/main.ts"],
-  format: "esm",
+/** lmdb's own script goes into the bundle. Its binary stays where npm has put it, and is looked for from there. */
+const lmdbScript: Plugin = {
+  name: "lmdb-script",
+  setup(build) {
+    // Without its binary: nothing is encoded by it here.
+    build.onResolve({ filter: /^msgpackr$/ }, ({ importer, resolveDir }) =>
+      importer.includes("lmdb")
+        ? build.resolve("msgpackr/index-no-eval", { resolveDir, kind: "import-statement" })
+        : undefined,
+    );
+    build.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({
+      path: "lmdb-binary",
+      namespace: "lmdb",
+    }));
+    build.onLoad({ filter: /.*/, namespace: "lmdb" }, () => ({
+      contents: `
+        const { createRequire } = require("node:module");
+        const { dirname } = require("node:path");
+        module.exports = () => {
+          const script = require.resolve("lmdb");
+          return createRequire(script)("node-gyp-build-optional-packages")(dirname(dirname(script)));
+        };`,
+    }));
+  },
+};
+
+const common = {
   target: "node20",
   platform: "node",
-  splitting: true,
   sourcemap: false,
-  clean: true,
-  treeshake: true,
   removeNodeProtocol: false,
   define: { MOTE_VERSION: JSON.stringify(version) },
-  noExternal: [/^(?!lmdb$)/],
-  external: ["lmdb"],
-  esbuildPlugins: [fewFiles],
   // From the packages' sources: the command is built without building them first.
   esbuildOptions(options) {
     options.conditions = ["@mote/source"];
     // For jsonc-parser, whose other form cannot be bundled.
     options.mainFields = ["module", "main"];
+    options.minifyWhitespace = true;
+    options.minifyIdentifiers = true;
+    options.minifySyntax = true;
+    // A text of one byte for each character takes the engine half as long to read.
+    options.charset = "ascii";
+    // The engine's cache knows no modules.
+    if (options.format === "cjs") options.supported = { ...options.supported, "dynamic-import": false };
   },
-  banner: {
-    js: '#!/usr/bin/env node\nimport { createRequire as moteCreateRequire } from "node:module"; const require = moteCreateRequire(import.meta.url);',
+} satisfies Options;
+
+/** One file of everything, as the engine's cache wants it (src/compiled.ts), and a small one that runs it. */
+export default defineConfig([
+  {
+    ...common,
+    entry: { mote: "src/start.ts" },
+    format: "cjs",
+    noExternal: [/.*/],
+    esbuildPlugins: [undiciApart, lmdbScript],
+    define: { ...common.define, "import.meta.url": "moteUrl" },
+    footer: { js: "})" },
+    banner: {
+      js: '(function (exports, require, module, __filename, __dirname) { const moteUrl = require("node:url").pathToFileURL(__filename).href;',
+    },
   },
-});
+  { ...common, entry: { undici: registry.resolve("undici") }, format: "cjs", noExternal: [/.*/] },
+  { ...common, entry: ["src/main.ts"], format: "esm", banner: { js: "#!/usr/bin/env node" } },
+]);

@@ -64,7 +64,7 @@ function text(plain: string): string {
     .replace(/\\/g, "\\e")
     .replace(/-/g, "\\-")
     .replace(/"/g, "\\(dq")
-    .replace(/…/g, "...")
+    .replace(/\u2026/g, "...")
     .replace(/`/g, "\\(ga");
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;
 }

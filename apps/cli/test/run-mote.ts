@@ -9,9 +9,14 @@ export interface Ended {
   readonly stderr: string;
 }
 
+const compiled = fileURLToPath(new URL("../../../node_modules/.cache", import.meta.url));
+
 /** Runs the built command. The user's own credentials and cache stay out of it. */
 export function runMote(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  return run(process.execPath, [mainFile, ...args], options);
+  return run(process.execPath, [mainFile, ...args], {
+    ...options,
+    env: { NODE_COMPILE_CACHE: compiled, ...options.env },
+  });
 }
 
 export interface RunOptions {

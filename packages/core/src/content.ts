@@ -9,6 +9,11 @@ export interface BlobOptions extends Cancellable {
   readonly start?: number | undefined;
   /** Default true. A caller who checks size and digest himself says false, and so saves hashing twice. */
   readonly verifyOnRead?: boolean | undefined;
+  /**
+   * Default false: chunks are the caller's to keep. True where he is done with each when he asks for the next, so that its memory can be
+   * used again.
+   */
+  readonly reuse?: boolean | undefined;
 }
 
 export interface ResolveOptions extends Cancellable {

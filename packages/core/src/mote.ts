@@ -53,7 +53,10 @@ export interface MoteReaderAt extends AsyncDisposable {
  */
 export interface MoteWriter extends AsyncDisposable {
   readonly bytesWritten: number;
-  /** @throws MOTE_SIZE_MISMATCH as soon as more bytes came than the mote has; MOTE_CLOSED after close or abort */
+  /**
+   * The bytes are the caller's again when it resolves.
+   * @throws MOTE_SIZE_MISMATCH as soon as more bytes came than the mote has; MOTE_CLOSED after close or abort
+   */
   write(bytes: Uint8Array): Promise<void>;
   /** Commits. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, after which nothing of it remains */
   close(): Promise<MoteInfo>;

@@ -1,6 +1,6 @@
 import { opendir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { BlobStore } from "./blob-store.js";
 import { type WalkedPage, type WalkShare, walkShare } from "./walk-worker.js";
 
@@ -57,6 +57,7 @@ export async function walkTogether(
 }
 
 function startWorker(workerData: WalkShare): Worker {
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
   return new Worker(`(${walkShare})(require("node:fs"), require("node:worker_threads"))`, {
     eval: true,
     // Whatever the process was started with is of no use to a walk, and may take long to load.

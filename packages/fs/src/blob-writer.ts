@@ -225,8 +225,9 @@ export class BlobWriter implements MoteWriter {
     this.#digester ??= createDigester(digestAlgorithm(this.#mote.digest));
     for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
       const slice = bytes.subarray(from, from + sliceBytes);
-      const calls = slice.byteLength <= shortBytes ? this.#store.calls : asynchronousCalls;
-      const turn = this.#store.slices.pause();
+      const isShort = slice.byteLength <= shortBytes;
+      const calls = isShort ? this.#store.calls : asynchronousCalls;
+      const turn = isShort ? this.#store.slices.pause() : undefined;
       if (turn !== undefined) await turn;
       const hashing = this.#chunks?.update(slice);
       const writing = calls.write(this.#part.fd, slice, this.#written);

@@ -33,6 +33,8 @@ export interface BlobWish {
   readonly verify: boolean;
   /** Where a blob that is not what it should be is a damaged copy of one that was kept. */
   readonly damage: boolean;
+  /** Who reads is done with each chunk when he asks for the next. */
+  readonly reuse?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

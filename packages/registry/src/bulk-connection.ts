@@ -4,6 +4,10 @@ import type { connect as connectTls } from "node:tls";
 import { type AnswerHead, parseAnswerHead } from "./answer-head.js";
 import { bodyBufferBytes, cutError, type EngineOptions, timeoutError } from "./http-exchange.js";
 
+/** Buffers that wait to be filled again, at most; of all connections. */
+const mostSpare = 16;
+const spare: Buffer[] = [];
+
 /** A read from the network is given at least this much room. */
 const leastRoomBytes = 64 * 1024;
 
@@ -14,7 +18,7 @@ const leastRoomBytes = 64 * 1024;
 export class BulkConnection {
   readonly #socket: Socket;
   readonly #idleTimeoutMs: number;
-  #buffer = Buffer.allocUnsafeSlow(bodyBufferBytes);
+  #buffer = newBuffer();
   /** What has come and is not taken: these, then `from` to `to` of the buffer. */
   #full: Uint8Array[] = [];
   #fullBytes = 0;
@@ -56,12 +60,12 @@ export class BulkConnection {
     return answer;
   }
 
-  /** The body of the last answer. Chunks are the caller's to keep. */
-  async *body(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#length !== "chunked") yield* this.#exactly(this.#length);
+  /** The body of the last answer. Chunks are the caller's to keep, or with `reuse` until he asks for the next. */
+  async *body(reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#length !== "chunked") yield* this.#exactly(this.#length, reuse);
     else {
       for (let size = await this.#chunkSize(); size > 0; size = await this.#chunkSize()) {
-        yield* this.#exactly(size);
+        yield* this.#exactly(size, reuse);
         if ((await this.#line()) !== "") throw cutError("a chunk is longer than it says");
       }
       while ((await this.#line()) !== "") {
@@ -94,13 +98,14 @@ export class BulkConnection {
     this.#socket.destroy();
   }
 
-  async *#exactly(bytes: number): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#exactly(bytes: number, reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = bytes; left > 0; ) {
       const chunk = await this.#next();
       const wanted = chunk.subarray(0, left);
       left -= wanted.byteLength;
       this.#putBack(chunk.subarray(wanted.byteLength));
       yield wanted;
+      if (reuse) this.#takeBack(wanted.buffer);
     }
   }
 
@@ -155,6 +160,12 @@ export class BulkConnection {
     return chunk;
   }
 
+  /** Its other bytes, if they are not taken yet, come next. */
+  #takeBack(memory: ArrayBufferLike): void {
+    const isInUse = memory === this.#buffer.buffer || memory === this.#full[0]?.buffer;
+    if (!isInUse && spare.length < mostSpare) spare.push(Buffer.from(memory));
+  }
+
   #putBack(chunk: Uint8Array): void {
     if (chunk.byteLength > 0) this.#full.unshift(chunk);
   }
@@ -164,7 +175,7 @@ export class BulkConnection {
       const filled = this.#buffer.subarray(this.#from, this.#to);
       if (filled.byteLength > 0) this.#full.push(filled);
       this.#fullBytes += filled.byteLength;
-      this.#buffer = Buffer.allocUnsafeSlow(bodyBufferBytes);
+      this.#buffer = newBuffer();
       this.#from = 0;
       this.#to = 0;
     }
@@ -197,6 +208,10 @@ export class BulkConnection {
     this.#socket.once(connected, () => clearTimeout(timer));
     this.#socket.once("close", () => clearTimeout(timer));
   }
+}
+
+function newBuffer(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(bodyBufferBytes);
 }
 
 function tlsOptions<T extends { readonly host: string }>(target: T, { tls: { ca, ...tls } }: EngineOptions) {

@@ -31,7 +31,7 @@ export class BulkEngine {
       };
       try {
         const answer = await connection.ask(head);
-        if (answer !== undefined) return this.#answer(url, connection, answer, over);
+        if (answer !== undefined) return this.#answer(request, connection, answer, over);
         over();
         this.#drop(connection);
         return undefined;
@@ -79,7 +79,7 @@ export class BulkEngine {
   }
 
   #answer(
-    url: URL,
+    { url, reuse = false }: HttpRequest,
     connection: BulkConnection,
     { status, headers, keepAlive }: AnswerHead,
     over: () => void,
@@ -96,7 +96,7 @@ export class BulkEngine {
     };
     const body = async function* () {
       try {
-        yield* connection.body();
+        yield* connection.body(reuse);
       } finally {
         endOnce();
       }

@@ -69,6 +69,7 @@ export interface RegistryRequest extends Cancellable {
   readonly what: string;
   /** A GET whose answer is expected to be long. */
   readonly bulk?: boolean | undefined;
+  readonly reuse?: boolean | undefined;
   /** The URL was given by another host than the registry: nothing secret goes there, wherever it leads. */
   readonly isAway?: boolean | undefined;
   /** Statuses that are no failure. Default: 200 to 299. */
@@ -230,12 +231,12 @@ export class RegistryClient implements AsyncDisposable {
 
   /** Follows redirects. What is secret stays with the origin it was meant for, for good once a redirect has left that. */
   async #follow(
-    request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk"> &
+    request: Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk" | "reuse"> &
       Pick<TokenRequest, "secrets">,
     subject: Subject,
     secrets: Readonly<Record<string, string>> | undefined,
   ): Promise<RegistryAnswer> {
-    const { method, body, signal, bulk } = request;
+    const { method, body, signal, bulk, reuse } = request;
     let url = request.url;
     let atHome = secrets !== undefined;
     for (let hop = 0; ; hop++) {
@@ -246,7 +247,7 @@ export class RegistryClient implements AsyncDisposable {
         ...(atHome ? secrets : {}),
         ...request.headers,
       };
-      const answer = await this.#exchange({ method, url, headers, body, signal, bulk, isAway: !atHome });
+      const answer = await this.#exchange({ method, url, headers, body, signal, bulk, reuse, isAway: !atHome });
       const location = isRedirect(answer.status, method) ? answer.header("location") : undefined;
       if (location === undefined) {
         const secrets = hop > 0 || !atHome ? secretsInQuery(url) : [];

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { type Cancellable, MoteError } from "@mote/core";
 import type { Credentials } from "./credentials.js";
 
@@ -94,6 +93,7 @@ function run(
 ): Promise<{ code: number | null; stdout: string }> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
+    const { spawn } = process.getBuiltinModule("node:child_process");
     const child = spawn(program, [command], {
       env: { ...env },
       stdio: ["pipe", "pipe", "ignore"],

@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly isAway?: boolean | undefined;
   /** A GET whose answer is expected to be long. */
   readonly bulk?: boolean | undefined;
+  /** Who reads the answer's body is done with each chunk when he asks for the next. */
+  readonly reuse?: boolean | undefined;
 }
 
 export interface HttpAnswer {

@@ -60,7 +60,7 @@ export class MirroredRepository implements ContentSource {
 
   /** Goes on at the next place, at the very byte, where one fails. */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { start = 0, verifyOnRead = true, signal } = options;
+    const { start = 0, verifyOnRead = true, reuse, signal } = options;
     const digest = parseDigest(descriptor.digest);
     const givers = new Set<ReadingPlace>();
     this.#givers.set(digest, givers);
@@ -68,7 +68,12 @@ export class MirroredRepository implements ContentSource {
     const openAt = (position: number): Promise<OpenedAt> =>
       this.#places.first(
         async (place) => {
-          const reader = await place.repository.blob(descriptor, { start: position, verifyOnRead: false, signal });
+          const reader = await place.repository.blob(descriptor, {
+            start: position,
+            verifyOnRead: false,
+            reuse,
+            signal,
+          });
           givers.add(place);
           return { reader, failed: (error) => this.#places.passOver(place, error) };
         },

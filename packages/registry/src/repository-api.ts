@@ -30,6 +30,7 @@ export interface RepositoryRequest extends Cancellable {
   readonly accepts?: RegistryRequest["accepts"];
   readonly repeat?: RegistryRequest["repeat"];
   readonly bulk?: RegistryRequest["bulk"];
+  readonly reuse?: RegistryRequest["reuse"];
   readonly isAway?: RegistryRequest["isAway"];
   /** Default: `pull`. */
   readonly actions?: "pull" | "pull,push" | undefined;
@@ -95,6 +96,7 @@ export class RepositoryApi {
       accepts,
       repeat,
       bulk,
+      reuse,
       isAway,
       actions = "pull",
       from,
@@ -105,7 +107,7 @@ export class RepositoryApi {
     const access = { origin: this.#origin, subject: this.subject(request), scopes };
     const url = typeof path === "string" ? this.url(path) : path;
     const asked = { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts };
-    return this.client.send({ ...asked, repeat, bulk, isAway, policy: this.#options.policy, signal }, take);
+    return this.client.send({ ...asked, repeat, bulk, reuse, isAway, policy: this.#options.policy, signal }, take);
   }
 
   /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
@@ -170,6 +172,7 @@ export class RepositoryApi {
           digest,
           accepts: (status) => status === 200 || status === 206 || status === 416,
           bulk,
+          reuse: wish.reuse,
           signal,
         },
         (answer) => answer,

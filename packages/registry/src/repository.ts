@@ -92,12 +92,12 @@ export class RegistryRepository implements ContentSource {
    * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
    */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { start = 0, verifyOnRead = true, signal } = options;
+    const { start = 0, verifyOnRead = true, reuse, signal } = options;
     const { size, mediaType } = descriptor;
     const digest = parseDigest(descriptor.digest);
     if (!Number.isSafeInteger(start) || start < 0) throw new TypeError(`start is a count of bytes, and not ${start}`);
     if (start > 0 && start >= size) return new MemoryReader({ digest, size, mediaType }, new Uint8Array());
-    return this.#api.openBlob({ digest, mediaType, size, start, verify: verifyOnRead, damage: false, signal });
+    return this.#api.openBlob({ digest, mediaType, size, start, verify: verifyOnRead, damage: false, reuse, signal });
   }
 
   /** By the referrers API, or by the tag that stands in for it where the registry has none (distribution-spec, "Listing Referrers"). */

@@ -85,7 +85,9 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
   const inlined = inlinedBytes(descriptor);
   let bytes = offset;
   try {
-    for await (const chunk of inlined ? [inlined.subarray(offset)] : chunksFrom(fetch, offset)) {
+    // A cache takes what it is given before `write` resolves; a feed keeps it for longer.
+    const from = { start: offset, reuse: feed === undefined };
+    for await (const chunk of inlined ? [inlined.subarray(offset)] : chunksFrom(fetch, from)) {
       signal.throwIfAborted();
       await writingCache(writer.write(chunk), signal);
       bytes += chunk.byteLength;
@@ -104,7 +106,10 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
 }
 
 /** The cache's writer verifies, so the sources need not. Another source goes on at the very byte where the last one failed. */
-async function* chunksFrom(fetch: Fetch, start: number): AsyncGenerator<Uint8Array, void, undefined> {
+async function* chunksFrom(
+  fetch: Fetch,
+  { start, reuse }: { readonly start: number; readonly reuse: boolean },
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { sources, descriptor, signal, onSwitch } = fetch;
   let position = start;
   let failure: { readonly first: unknown; readonly last: unknown } | undefined;
@@ -112,7 +117,7 @@ async function* chunksFrom(fetch: Fetch, start: number): AsyncGenerator<Uint8Arr
   for await (const source of sources()) {
     if (failure !== undefined) onSwitch(failure.last, position);
     try {
-      for await (const chunk of sourceChunks(source, descriptor, { start: position, signal })) {
+      for await (const chunk of sourceChunks(source, descriptor, { start: position, reuse, signal })) {
         position += chunk.byteLength;
         yield chunk;
       }
@@ -130,9 +135,9 @@ async function* chunksFrom(fetch: Fetch, start: number): AsyncGenerator<Uint8Arr
 async function* sourceChunks(
   source: ContentSource,
   descriptor: Descriptor,
-  { start, signal }: { readonly start: number; readonly signal: AbortSignal },
+  { start, reuse, signal }: { readonly start: number; readonly reuse: boolean; readonly signal: AbortSignal },
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const opening = source.blob(descriptor, { start, verifyOnRead: false, signal });
+  const opening = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal });
   const close = () => opening.then((reader) => reader.close());
   try {
     const chunks = (await untilAborted(opening, signal))[Symbol.asyncIterator]();
