@@ -6,32 +6,42 @@ import { UsageError } from "./usage-error.js";
 
 /** What to do about an error, where its message cannot know: it comes from a package, which knows nothing of commands. */
 const advice: Readonly<Record<string, string>> = {
-  MOTE_UNAUTHORIZED: "`mote login HOST` checks and keeps credentials",
-  MOTE_UNWRITABLE: "choose another folder with --cache DIR, or mend the permissions",
-  MOTE_NO_SPACE: "free space, for instance with `mote prune --max-size 1GB`",
   MOTE_EXISTS: "--force replaces files",
   MOTE_CORRUPT: "run `mote verify` to find and set aside what is damaged",
 };
 
+/** The same, where it is the cache that fails. */
+const cacheAdvice: Readonly<Record<string, string>> = {
+  MOTE_UNWRITABLE: "choose another folder with --cache DIR, or mend the permissions",
+  MOTE_NO_SPACE: "free space, for instance with `mote prune --max-size 1GB`",
+};
+
 interface FailureOptions {
   readonly json: boolean;
+  /** The cache folder, as far as it is known by then. */
+  readonly cache?: string | undefined;
   readonly color?: Color | undefined;
   /** The user has stopped the command: how things are then. Exit status 130. */
   readonly interrupted?: string | undefined;
 }
 
 /** One line on stderr (one document under `--json`), never a stack. Answers the exit status. */
-export function reportFailure(error: unknown, { json, color, interrupted }: FailureOptions): number {
+export function reportFailure(error: unknown, { json, cache, color, interrupted }: FailureOptions): number {
   const { code, message, details } = describe(error, interrupted);
   if (json) {
     process.stderr.write(`${JSON.stringify({ error: { code, message, ...(details ? { details } : {}) } })}\n`);
   } else {
-    const hint = advice[code];
+    const hint = advice[code] ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
     const { red } = createStyle(isColored(process.stderr, process.env, color));
     process.stderr.write(`${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}\n`);
   }
   if (code === "MOTE_INTERRUPTED") return 130;
   return code === "MOTE_USAGE" ? 2 : 1;
+}
+
+function isWithin(cache: string | undefined, details: object | undefined): boolean {
+  if (cache === undefined || details === undefined || !("path" in details)) return false;
+  return details.path === cache || String(details.path).startsWith(`${cache}/`);
 }
 
 interface Failure {

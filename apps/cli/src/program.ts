@@ -44,6 +44,7 @@ async function createContext({ everywhere, options }: CommandLine, session: Sess
   const loaded = await loadSettings({ env, cwd: process.cwd(), flags: { ...options, ...everywhere } });
   const { settings } = loaded;
   session.color = settings.color;
+  session.cache = settings.cache;
   const { json, quiet } = everywhere;
   const out = createOutput({
     json: json === "events" ? json : json === true,

@@ -10,6 +10,8 @@ export interface Session {
   afterwards: string;
   /** As the user set it, once that is known. */
   color?: Color | undefined;
+  /** The cache folder, once that is known. */
+  cache?: string | undefined;
 }
 
 /** The first signal asks the command to finish what it cannot leave, and to end; the second ends it at once. Both end in status 130. */

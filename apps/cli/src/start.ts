@@ -13,9 +13,9 @@ export async function start(args: readonly string[]): Promise<void> {
   process.stderr.on("error", () => {});
   const fail = async (error: unknown) => {
     const { reportFailure } = await import("./failure.js");
-    const { signal, afterwards, color } = session;
+    const { signal, afterwards, cache, color } = session;
     const json = args.some((word) => /^--json(=|$)/.test(word));
-    return reportFailure(error, { json, color, ...(signal.aborted ? { interrupted: afterwards } : {}) });
+    return reportFailure(error, { json, cache, color, ...(signal.aborted ? { interrupted: afterwards } : {}) });
   };
   process.on("uncaughtException", async (error) => process.exit(await fail(error)));
   try {

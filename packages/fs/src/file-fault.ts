@@ -22,11 +22,7 @@ export function fileFault(error: unknown, action: "read" | "write", path: string
   const place = isAbsolute(path) ? path : `"${path}"`;
   const options = { cause: error, details: { path, errno: code } };
   if (full.has(code)) {
-    return new MoteError(
-      "MOTE_NO_SPACE",
-      `no space left to write ${place} (${code}); free some, or prune the cache`,
-      options,
-    );
+    return new MoteError("MOTE_NO_SPACE", `no space left to write ${place} (${code}); make room there`, options);
   }
   if (denied.has(code) && action === "write") {
     return new MoteError(

@@ -26,7 +26,7 @@ export async function addFile(cache: MoteCache, path: string, { signal }: Cancel
   return { digest, size, mediaType: mediaTypes.octetStream };
 }
 
-/** Takes a stream into the cache under the digest of its bytes, by way of a file in the system's temporary folder. @throws MOTE_IO */
+/** Takes a stream into the cache under the digest of its bytes, by way of a file in the system's temporary folder. @throws MOTE_IO · MOTE_NO_SPACE */
 export async function addStream(
   cache: MoteCache,
   chunks: AsyncIterable<Uint8Array>,
@@ -52,7 +52,11 @@ export async function addStream(
   } catch (cause) {
     signal?.throwIfAborted();
     if (MoteError.isInstance(cause)) throw cause;
-    throw new MoteError("MOTE_IO", `the stream could not be kept: ${String(cause)}`, { cause });
+    const isFull = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
+    const [code, advice] = isFull
+      ? (["MOTE_NO_SPACE", "; make room in the temporary folder"] as const)
+      : (["MOTE_IO", ""] as const);
+    throw new MoteError(code, `the stream could not be kept: ${String(cause)}${advice}`, { cause });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

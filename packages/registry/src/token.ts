@@ -60,7 +60,7 @@ export async function fetchToken(
   if (status === 401 || status === 403 || (status === 400 && credentials !== undefined)) {
     throw new MoteError(
       "MOTE_UNAUTHORIZED",
-      `${realm.host}, the token service of ${subject.registry}, ${credentials === undefined ? "gives no token without credentials" : "refused the credentials"}; log in to ${subject.registry}`,
+      `${realm.host}, the token service of ${subject.registry}, ${credentials === undefined ? "gives no token without credentials" : "refused the credentials"}; log in to ${subject.registry}, with mote login, docker login or podman login`,
       { details: { ...subject, status, tokenService: realm.host } },
     );
   }
