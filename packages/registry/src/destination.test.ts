@@ -90,6 +90,19 @@ describe("a manifest that is sent", () => {
     expect(server.count("PUT")).toBe(2);
   });
 
+  it("by a digest that the registry has not goes under its tag, and fails without one", async () => {
+    const { server, destination } = await answering((request, response) => {
+      if (request.url?.includes("sha512:")) refuse(response, 400, "DIGEST_INVALID");
+      else response.writeHead(201, { "docker-content-digest": image.manifest.digest }).end();
+      return true;
+    });
+    const other = { ...image.manifest, digest: digestBytes(image.manifestBytes, "sha512") };
+    await destination.manifest(other, image.manifestBytes);
+    expect(await codeOf(destination.tag(other.digest, other))).toBe("MOTE_DIGEST_MISMATCH");
+    await destination.tag("v1", other);
+    expect(server.seen.at(-1)).toMatchObject({ method: "PUT", url: "/v2/a/b/manifests/v1" });
+  });
+
   it("has its digest for a name where it gets no tag", async () => {
     const { server, destination } = await answering((_, response) => response.writeHead(201).end() === response);
     await destination.manifest(image.manifest, image.manifestBytes);

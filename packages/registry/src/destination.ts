@@ -40,6 +40,8 @@ export class RegistryDestination implements ContentDestination {
   readonly #pieceBytes: number;
   /** The manifest sent last: as a rule it is the one to be tagged next. */
   #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
+  /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
+  readonly #refusedDigests = new Map<Digest, { readonly bytes: Uint8Array; readonly fault: MoteError }>();
   /** Indexes under referrers' tags are read, changed and written back, so one at a time. */
   #referrersWritten: Promise<void> = Promise.resolve();
 
@@ -84,7 +86,8 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Sends a manifest under its digest; whoever lists the referrers of its subject finds it from then on.
+   * Sends a manifest under its digest; whoever lists the referrers of its subject finds it from then on. Many registries name manifests
+   * by sha256 only: one of another digest that is refused waits for its tag.
    * @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
    */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
@@ -95,7 +98,8 @@ export class RegistryDestination implements ContentDestination {
         details: { ...this.#api.subject({ digest }), actual },
       });
     }
-    const keepsReferrers = await this.#put(digest, descriptor.mediaType, bytes, digest, options);
+    const keepsReferrers = await this.#putByDigest(digest, descriptor.mediaType, bytes, options);
+    if (keepsReferrers === undefined) return;
     this.#lastManifest = { digest, bytes };
     const manifest = isManifestType(descriptor.mediaType) ? parseManifest(bytes, descriptor.mediaType) : undefined;
     if (manifest?.subject === undefined || keepsReferrers) return;
@@ -113,6 +117,8 @@ export class RegistryDestination implements ContentDestination {
    */
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
+    const refused = this.#refusedDigests.get(digest);
+    if (name === digest && refused !== undefined) throw refused.fault;
     if (name === digest) return;
     if (!isTagName(name)) {
       throw new MoteError(
@@ -121,8 +127,25 @@ export class RegistryDestination implements ContentDestination {
         { details: this.#api.subject({ digest, reference: name }) },
       );
     }
-    const bytes = await this.#manifestBytes(digest, options);
+    const bytes = refused?.bytes ?? (await this.#manifestBytes(digest, options));
     await this.#put(name, descriptor.mediaType, bytes, digest, options);
+  }
+
+  /** As `#put`; undefined where the registry has no such digests. */
+  async #putByDigest(
+    digest: Digest,
+    mediaType: string,
+    bytes: Uint8Array,
+    options: Cancellable,
+  ): Promise<boolean | undefined> {
+    try {
+      return await this.#put(digest, mediaType, bytes, digest, options);
+    } catch (fault) {
+      const isRefusal = MoteError.isInstance(fault) && manifestRefusals.has(fault.code);
+      if (!isRefusal || digestAlgorithm(digest) === "sha256") throw fault;
+      this.#refusedDigests.set(digest, { bytes, fault });
+      return undefined;
+    }
   }
 
   async #manifestBytes(digest: Digest, options: Cancellable): Promise<Uint8Array> {
@@ -194,6 +217,9 @@ export class RegistryDestination implements ContentDestination {
     });
   }
 }
+
+/** Of a manifest whose digest is not of the registry's algorithm. */
+const manifestRefusals: ReadonlySet<string> = new Set(["MOTE_DIGEST_MISMATCH", "MOTE_REGISTRY"]);
 
 /** Of a mount: the blob has to be uploaded then, and that will tell whether there is more to it. */
 const refusals: ReadonlySet<string> = new Set([

@@ -43,6 +43,32 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     await registry?.[Symbol.asyncDispose]();
   });
 
+  it("keeps an image by sha512, which comes back under its tag with all its blobs", async () => {
+    const digest512 = (descriptor: Descriptor) => ({
+      ...descriptor,
+      digest: digestBytes(bytesOf(descriptor), "sha512"),
+    });
+    const [config, ...layers] = [image.config, ...image.layers].map(digest512);
+    const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers };
+    const bytes = new TextEncoder().encode(JSON.stringify(body));
+    const manifest = {
+      mediaType: mediaTypes.ociManifest,
+      digest: digestBytes(bytes, "sha512"),
+      size: bytes.byteLength,
+    };
+    const to = destination("sha512/app", 100_000);
+    const blobs = [image.config, ...image.layers];
+    for (const blob of blobs) await to.blob(digest512(blob), chunks(bytesOf(blob)));
+    await to.manifest(manifest, bytes);
+    await to.tag("v1", manifest);
+    const from = source("sha512/app");
+    expect(sameBytes(bytes, await from.manifest(await from.resolve("v1")))).toBe(true);
+    for (const blob of blobs) {
+      expect(await to.has(digest512(blob))).toBe(true);
+      expect(sameBytes(bytesOf(blob), await read(await from.blob(digest512(blob))))).toBe(true);
+    }
+  });
+
   it("keeps an image that skopeo reads back, sent whole or in pieces", async () => {
     for (const [repository, pieceBytes] of [
       ["whole/app", undefined],
