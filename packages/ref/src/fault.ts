@@ -17,7 +17,8 @@ export class Fault extends Error {
 const longestShown = 160;
 
 export function invalidReference(text: string, fault: Fault, parses: (guess: string) => boolean): MoteError {
-  const suggestion = [...fault.guesses, text.trim(), text.toLowerCase()].find(
+  const withSlashes = text.replace(/^docker:\/?(?!\/)/, "docker://");
+  const suggestion = [...fault.guesses, text.trim(), text.toLowerCase(), withSlashes].find(
     (guess) => guess !== text && parses(guess),
   );
   const safeText = withoutCredentials(text);

@@ -160,6 +160,8 @@ describe("a registry's reference", () => {
     ["https://ghcr.io/a/", 18, "https://ghcr.io/a"],
     ["docker://https://ghcr.io/a", 9, "https://ghcr.io/a"],
     ["docker://", 9],
+    ["docker:/127.0.0.1:5000/a", 7, "docker://127.0.0.1:5000/a"],
+    ["docker:ghcr.io:5000/a", 7, "docker://ghcr.io:5000/a"],
     ["DOCKER://alpine", 0, "docker://alpine"],
     ["ftp://ghcr.io/a", 0, "docker://ghcr.io/a"],
     ["oci://ghcr.io/chart:1", 4, "docker://ghcr.io/chart:1"],
