@@ -89,6 +89,11 @@ it("whoever pulls or serves while others prune, never finds a hole below a manif
   expect([total.pulled > 0, total.served > 0, total.pruned > 0]).toEqual([true, true, true]);
   await using cache = new FileCache(root);
   await expectWhole(cache);
+  for await (const digest of cache.pinned.pins()) throw new Error(`${digest} is pinned`);
+  expect((await cache.prune(0)).reached).toBe(true);
+  for (const place of ["ingest", "leases", "manifests", "pruning", "quarantine", "tags"]) {
+    expect([place, readdirSync(join(root, ".mote", place))]).toEqual([place, []]);
+  }
 });
 
 it("a writer killed at any moment leaves whole blobs and nothing that stays", async () => {

@@ -50,19 +50,40 @@ let served = 0;
 let pruned = 0;
 const descriptorOf = ({ digest, bytes, mediaType }) => ({ digest, mediaType, size: bytes.byteLength });
 
+const text = (value) => new TextEncoder().encode(value);
+const moteOf = (value, type, below = []) => {
+  const bytes = text(value);
+  return { bytes, digest: digestBytes(bytes), mediaType: type, below };
+};
+
 /** An image that shares a layer with every other one. */
 function image(name) {
-  const mote = (bytes, type) => ({ bytes, digest: digestBytes(bytes), mediaType: type });
-  const text = (value) => new TextEncoder().encode(value);
-  const config = mote(text(JSON.stringify({ name })), mediaTypes.ociConfig);
-  const layers = ["shared", name].map((layer) => mote(text(layer.padEnd(90_000, "-")), mediaTypes.ociLayer));
-  const body = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    config: descriptorOf(config),
-    layers: layers.map(descriptorOf),
-  };
-  return { config, layers, manifest: mote(text(JSON.stringify(body)), mediaTypes.ociManifest) };
+  const config = moteOf(JSON.stringify({ name }), mediaTypes.ociConfig);
+  const layers = ["shared", name].map((layer) => moteOf(layer.padEnd(30_000, "-"), mediaTypes.ociLayer));
+  const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: descriptorOf(config) };
+  const manifest = JSON.stringify({ ...body, layers: layers.map(descriptorOf) });
+  return moteOf(manifest, mediaTypes.ociManifest, [config, ...layers]);
+}
+
+function index(name, below) {
+  const body = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, annotations: { name } };
+  return moteOf(JSON.stringify({ ...body, manifests: below.map(descriptorOf) }), mediaTypes.ociIndex, below);
+}
+
+/** Few, so that each is pulled, served and removed by several at once; an image is below several indexes. */
+const images = ["a", "b", "c", "d"].map(image);
+const indexes = [index("ab", images.slice(0, 2)), index("bcd", images.slice(1))];
+const tops = [...images, ...indexes, index("outer", [indexes[0], images[3]])];
+const pickTop = () => tops[random(tops.length)];
+
+/** What is below first. */
+function withAllBelow(mote) {
+  const all = [...mote.below.flatMap(withAllBelow), mote];
+  return [...new Map(all.map((each) => [each.digest, each])).values()];
+}
+
+async function expectThere(cache, motes, who) {
+  for (const { digest } of motes) if (!(await cache.moteExists(digest))) throw new Error(`${who}: ${digest} went`);
 }
 
 const jobs = {
@@ -92,19 +113,35 @@ const jobs = {
     return done;
   },
 
-  /** Pulls images, as a transfer does: holds what is needed, adds what is missing, then the name. Others prune. */
+  /** Pulls images, as a transfer does: holds what is needed, adds what is missing, then the name, or a pin, or neither. Others prune. */
   async pull(cache) {
     const end = Date.now() + 2000;
     for (let n = 0; Date.now() < end; n++) {
-      const { manifest, config, layers } = image(`${seed} ${n}`);
-      const all = [manifest, config, ...layers];
+      const top = random(3) === 0 ? index(`${seed} ${n}`, [pickTop()]) : pickTop();
+      const all = withAllBelow(top);
       const lease = await cache.lease(all.map(({ digest }) => digest));
-      for (const mote of all.toReversed()) if (!(await cache.moteExists(mote.digest))) await put(cache, mote);
-      for (const name of [`own-${seed}`, "latest"]) await cache.tags.tag(name, descriptorOf(manifest));
-      for (const { digest } of all) if (!(await cache.moteExists(digest))) throw new Error(`${digest} went`);
-      const own = await cache.tags.resolve(`own-${seed}`);
-      if (own?.digest !== manifest.digest) throw new Error("a tag of what is leased went");
+      for (const mote of all) if (!(await cache.moteExists(mote.digest))) await put(cache, mote);
+      const how = ["tag", "tag", "pin", "neither"][random(4)];
+      if (how === "tag") {
+        for (const name of [`own-${seed}`, "latest"]) await cache.tags.tag(name, descriptorOf(top));
+        const own = await cache.tags.resolve(`own-${seed}`);
+        if (own?.digest !== top.digest) throw new Error("a tag of what is leased went");
+      }
+      await expectThere(cache, all, "leased");
+      const own = index(`pinned by ${seed}`, [top]);
+      if (how === "pin") {
+        await lease.add(own.digest);
+        await put(cache, own);
+        await cache.pinned.pin(own.digest);
+      }
       await lease.release();
+      if (how === "pin") {
+        for (let look = 0; look < 3; look++) {
+          await expectThere(cache, [own, ...all], "pinned");
+          await new Promise((resolve) => setTimeout(resolve, random(5)));
+        }
+        await cache.pinned.unpin(own.digest);
+      }
       pulled++;
     }
     return { pulled };
@@ -114,22 +151,17 @@ const jobs = {
   async serve(cache) {
     const end = Date.now() + 2000;
     while (Date.now() < end) {
-      for await (const { descriptor } of cache.tags.list()) {
-        const lease = await cache.lease([descriptor.digest]);
-        const bytes = await readMote(cache, descriptor.digest, { maxBytes: 100_000 }).catch((error) => {
-          if (!isMiss(error)) throw error;
-        });
-        if (bytes !== undefined) {
-          const { config, layers } = JSON.parse(new TextDecoder().decode(bytes));
-          for (const { digest, size } of [config, ...layers]) {
-            const found = await cache.find(digest);
-            if (found?.size !== size) throw new Error(`${descriptor.digest} has a hole: ${digest}`);
-            await readMote(cache, digest, { maxBytes: 1_000_000 });
-          }
-          served++;
-        }
-        await lease.release();
+      const top = pickTop();
+      const lease = await cache.lease([top.digest]);
+      const bytes = await readMote(cache, top.digest, { maxBytes: 100_000 }).catch((error) => {
+        if (!isMiss(error)) throw error;
+      });
+      if (bytes !== undefined) {
+        await expectThere(cache, withAllBelow(top), "served");
+        for (const { digest } of withAllBelow(top)) await readMote(cache, digest, { maxBytes: 1_000_000 });
+        served++;
       }
+      await lease.release();
       await new Promise((resolve) => setImmediate(resolve));
     }
     return { served };
@@ -138,8 +170,11 @@ const jobs = {
   async prune(cache) {
     const end = Date.now() + 2000;
     while (Date.now() < end) {
-      pruned += (await cache.prune(random(3) === 0 ? 0 : random(600_000))).removed.length;
-      await new Promise((resolve) => setTimeout(resolve, random(20)));
+      const how = random(4);
+      const { removed } =
+        how === 0 ? await cache.removeClosure([pickTop().digest]) : await cache.prune(how === 1 ? 0 : random(200_000));
+      pruned += removed.length;
+      await new Promise((resolve) => setTimeout(resolve, random(10)));
     }
     return { pruned };
   },
