@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import vm from "node:vm";
 
 const digestBytes = 32;
 /** What a long run compiled is thrown away by the engine while it runs; such a run is no model for others. */
@@ -21,7 +19,8 @@ export function runCompiled<T>(file: URL, { require, part }: { require: NodeJS.R
   const source = fs.readFileSync(filename);
   const kept = keptFile(source, part);
   const cachedData = kept === undefined ? undefined : read(kept);
-  const script = new vm.Script(source.toString(), { filename, cachedData });
+  const { Script } = process.getBuiltinModule("node:vm");
+  const script = new Script(source.toString(), { filename, cachedData });
   if (kept !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
     process.once("exit", () => {
       if (performance.now() < longestRunMs) keep(kept, script.createCachedData());
@@ -37,6 +36,7 @@ function keptFile(source: Uint8Array, part: string): string | undefined {
   const { env, versions, arch, getuid } = process;
   if (env.NODE_DISABLE_COMPILE_CACHE || getuid === undefined) return undefined;
   const folder = join(env.NODE_COMPILE_CACHE || env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mote-compiled");
+  const { createHash } = process.getBuiltinModule("node:crypto");
   const name = createHash("sha256").update(source).update(`${versions.v8} ${arch} ${part}`).digest("hex").slice(0, 32);
   return join(folder, name);
 }
@@ -82,5 +82,5 @@ function makeFolder(folder: string): void {
 }
 
 function sha256(data: Uint8Array): Buffer {
-  return createHash("sha256").update(data).digest();
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(data).digest();
 }

@@ -8,16 +8,27 @@ const formatVersion = 1;
 /** Characters: three texts of the longest that is recorded, all of it written as escapes. */
 const maxLineLength = 20 * 1024 * 1024;
 
-const digest = z.custom<Digest>(isDigest, "not a digest of a supported algorithm");
-const time = { sequence: z.int().check(z.nonnegative()), lastSeenMs: z.int().check(z.nonnegative()) };
-const place = { transport: z.string(), scope: z.string(), digest, location: z.string() };
-
-const lineSchema = z.union([
-  z.object({ fact: z.literal("pair"), digest, untransformed: digest, implied: z.optional(z.literal(true)), ...time }),
-  z.object({ fact: z.literal("transformer"), digest, name: z.string().check(z.minLength(1)), ...time }),
-  z.object({ fact: z.enum(["location", "absence"]), ...place, ...time }),
-]);
-const headerSchema = z.object({ format: z.literal(formatName), version: z.number() });
+/** Made when it is first wanted: few ever read such lines, and everybody loads this. */
+function schemas() {
+  const digest = z.custom<Digest>(isDigest, "not a digest of a supported algorithm");
+  const time = { sequence: z.int().check(z.nonnegative()), lastSeenMs: z.int().check(z.nonnegative()) };
+  const place = { transport: z.string(), scope: z.string(), digest, location: z.string() };
+  return {
+    header: z.object({ format: z.literal(formatName), version: z.number() }),
+    line: z.union([
+      z.object({
+        fact: z.literal("pair"),
+        digest,
+        untransformed: digest,
+        implied: z.optional(z.literal(true)),
+        ...time,
+      }),
+      z.object({ fact: z.literal("transformer"), digest, name: z.string().check(z.minLength(1)), ...time }),
+      z.object({ fact: z.enum(["location", "absence"]), ...place, ...time }),
+    ]),
+  };
+}
+let made: ReturnType<typeof schemas> | undefined;
 
 /** The first line of an export. */
 export const factHeader = `${JSON.stringify({ format: formatName, version: formatVersion })}\n`;
@@ -43,13 +54,14 @@ export async function* parseFacts(text: AsyncIterable<string> | Iterable<string>
 function parseLine(line: string, number: number): BlobFact | undefined {
   if (line.trim() === "") return undefined;
   const json = parseJson(line, number);
-  const header = z.safeParse(headerSchema, json);
+  made ??= schemas();
+  const header = z.safeParse(made.header, json);
   if (header.success) {
     checkVersion(header.data.version, number);
     return undefined;
   }
   if (number === 1) throw invalid(number, `it begins with no header {"format":"${formatName}",…}`);
-  const result = z.safeParse(lineSchema, json);
+  const result = z.safeParse(made.line, json);
   if (!result.success) throw invalid(number, "it has not the fields of a fact");
   return result.data;
 }

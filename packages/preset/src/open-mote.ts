@@ -26,7 +26,6 @@ import type { FileInput } from "@mote/layout";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
-import { addFile, addStream } from "./add-file.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
 import { incompleteManifests } from "./incomplete-images.js";
 import { withKnownNames } from "./known-names.js";
@@ -228,11 +227,13 @@ class Wired implements OpenMote {
     return report;
   }
 
-  addFile(path: string, options: Cancellable = {}): Promise<MoteInfo> {
+  async addFile(path: string, options: Cancellable = {}): Promise<MoteInfo> {
+    const { addFile } = await import("./add-file.js");
     return addFile(this.cache, path, options);
   }
 
-  addStream(chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<MoteInfo> {
+  async addStream(chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<MoteInfo> {
+    const { addStream } = await import("./add-file.js");
     return addStream(this.cache, chunks, options);
   }
 
