@@ -1,12 +1,10 @@
 import type { Dir, Stats } from "node:fs";
-import { opendir } from "node:fs/promises";
 import { type Digest, type DigestAlgorithm, digestBytes, digestEncoded, isDigest, parseDigest } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import { namesUpTo, walkersAtHand, walkTogether } from "./blob-walk.js";
+import { listFolder } from "./file-calls.js";
 import { fileFault, isAbsent } from "./file-fault.js";
 import type { WalkedPage } from "./walk-worker.js";
-
-const namesAtOnce = 1024;
 
 /** From this many files in a folder on, several threads look at them. */
 const manyFiles = 50_000;
@@ -179,7 +177,7 @@ export async function* keptBlobs(
   for (const { algorithm, path } of store.folder.blobFolders()) {
     let entries: Dir;
     try {
-      entries = await opendir(path, { bufferSize: namesAtOnce });
+      entries = await listFolder(path);
     } catch (error) {
       if (isAbsent(error)) continue;
       throw fileFault(error, "read", path);

@@ -1,10 +1,9 @@
-import { opendir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import type { BlobStore } from "./blob-store.js";
+import { listFolder } from "./file-calls.js";
 import { type WalkedPage, type WalkShare, walkShare } from "./walk-worker.js";
 
-const namesAtOnce = 1024;
 const mostWorkers = 4;
 const workerMegabytes = 16;
 
@@ -16,7 +15,7 @@ export async function namesUpTo(
   signal: AbortSignal | undefined,
 ): Promise<string[] | undefined> {
   const names: string[] = [];
-  for await (const { name } of await opendir(folder, { bufferSize: namesAtOnce })) {
+  for await (const { name } of await listFolder(folder)) {
     signal?.throwIfAborted();
     if (names.push(name) > most) return undefined;
     const turn = store.slices.pause();
