@@ -181,7 +181,7 @@ export class FileCache implements MoteCache {
       logger,
       establish: () => establishFolder(folder, this.#parts),
     });
-    this.#tagStore = new TagFiles(folder, this.#parts, ready);
+    this.#tagStore = new TagFiles(folder, this.#parts, ready, this.#store.slices);
     this.tags = this.#tagStore;
     this.#pins = new DigestFiles(folder, folder.pins);
     this.pinned = new FilePins(this.#pins, ready, () => this.#store.syncs.namesUnlessVisible(folder.pins));

@@ -1,10 +1,11 @@
 import { isManifestType, silentLogger } from "@mote/core";
 import { CacheFolder, type SharedWith } from "./cache-folder.js";
+import { EventLoopSlices } from "./event-loop.js";
 import { LeaseFiles } from "./lease-files.js";
 import { ManifestNotes } from "./manifest-notes.js";
 import { openFolder } from "./open-folder.js";
 import { PartFiles } from "./part-files.js";
-import { TagFiles } from "./tag-files.js";
+import { type ReadyFolder, TagFiles } from "./tag-files.js";
 
 /** The tags of a cache folder, for who wants nothing else of it. A `FileCache` has the same ones as `tags`. */
 export class FileTagStore extends TagFiles {
@@ -14,7 +15,7 @@ export class FileTagStore extends TagFiles {
     const leases = new LeaseFiles(folder, parts, silentLogger);
     const manifests = new ManifestNotes(folder);
     let opening: Promise<void> | undefined;
-    super(folder, parts, {
+    const ready: ReadyFolder = {
       noteManifest: async ({ digest, mediaType }) => {
         if (isManifestType(mediaType)) manifests.add(digest, mediaType);
       },
@@ -28,6 +29,7 @@ export class FileTagStore extends TagFiles {
         });
         return opening;
       },
-    });
+    };
+    super(folder, parts, ready, new EventLoopSlices(() => folder.refuseLinks()));
   }
 }

@@ -148,7 +148,7 @@ class Pruning {
     // From here on a name that is set is either seen below, or who sets it is.
     this.#heldSince = new Set();
     await this.#holds();
-    const namedSince = new Set(dryRun ? [] : tags.kept().map(({ descriptor }) => descriptor.digest));
+    const namedSince = new Set((dryRun ? [] : await tags.kept()).map(({ descriptor }) => descriptor.digest));
     const roots = new Set(unnamed.map(({ digest }) => digest));
     for (const root of thoseAboveFirst(unnamed)) {
       const isGone = !namedSince.has(root.digest) && (await this.#removeManifests(root, chosen, candidates, roots));

@@ -39,7 +39,7 @@ export async function findRoots(
     const mediaType = await typeOf(store, digest);
     if (mediaType !== undefined) named.set(digest, { mediaType, tags: [] });
   }
-  for (const tag of from.tags.kept()) {
+  for (const tag of await from.tags.kept()) {
     const { digest, mediaType } = tag.descriptor;
     const root = named.get(digest);
     if (root === undefined) named.set(digest, { mediaType, tags: [tag] });

@@ -15,6 +15,7 @@ import {
 } from "@mote/core";
 import { writeAtomically } from "./atomic-file.js";
 import type { CacheFolder } from "./cache-folder.js";
+import type { EventLoopSlices } from "./event-loop.js";
 import { fileFault, isAbsent } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
 import { openPlainFile, readPlainFile } from "./plain-file.js";
@@ -45,13 +46,15 @@ export class TagFiles implements TagStore {
   readonly #folder: CacheFolder;
   readonly #parts: PartFiles;
   readonly #ready: ReadyFolder;
+  readonly #slices: EventLoopSlices;
   #writing: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
 
-  constructor(folder: CacheFolder, parts: PartFiles, ready: ReadyFolder) {
+  constructor(folder: CacheFolder, parts: PartFiles, ready: ReadyFolder, slices: EventLoopSlices) {
     this.#folder = folder;
     this.#parts = parts;
     this.#ready = ready;
+    this.#slices = slices;
   }
 
   async resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined> {
@@ -80,7 +83,7 @@ export class TagFiles implements TagStore {
 
   async *list(options?: Cancellable): AsyncIterable<Tag> {
     this.#ready.toRead();
-    const { tags, damaged } = this.#readAll();
+    const { tags, damaged } = await this.#readAll();
     for (const { name, descriptor } of tags) {
       options?.signal?.throwIfAborted();
       yield { name, descriptor };
@@ -89,11 +92,11 @@ export class TagFiles implements TagStore {
   }
 
   /** In the order of names. A damaged one is passed over: it stands in nobody's way. */
-  kept(): KeptTag[] {
-    return this.#readAll().tags;
+  async kept(): Promise<KeptTag[]> {
+    return (await this.#readAll()).tags;
   }
 
-  #readAll(): { readonly tags: KeptTag[]; readonly damaged: unknown } {
+  async #readAll(): Promise<{ readonly tags: KeptTag[]; readonly damaged: unknown }> {
     let files: string[];
     try {
       files = fs.readdirSync(this.#folder.tags);
@@ -105,6 +108,8 @@ export class TagFiles implements TagStore {
     let damaged: unknown;
     for (const file of files) {
       if (!file.endsWith(".json")) continue;
+      const turn = this.#slices.pause();
+      if (turn !== undefined) await turn;
       try {
         const tag = this.#read(`${this.#folder.tags}/${file}`);
         if (tag !== undefined) tags.push(tag);
@@ -174,17 +179,23 @@ export class TagFiles implements TagStore {
   }
 
   async #converge(): Promise<void> {
-    for (let wanted = this.#viewText(); wanted !== this.#viewOnDisk(); wanted = this.#viewText()) {
+    for (let wanted = await this.#viewText(); wanted !== this.#viewOnDisk(); wanted = await this.#viewText()) {
       await writeAtomically(this.#parts, this.#folder.indexFile, wanted);
     }
   }
 
-  #viewText(): string {
-    const manifests = this.kept().map(({ name, descriptor }) => ({
-      ...descriptor,
-      annotations: { ...descriptor.annotations, [refName]: name },
-    }));
-    return `${JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }, undefined, 2)}\n`;
+  /** What `JSON.stringify` makes of it, in slices. */
+  async #viewText(): Promise<string> {
+    const entries: string[] = [];
+    for (const { name, descriptor } of await this.kept()) {
+      const turn = this.#slices.pause();
+      if (turn !== undefined) await turn;
+      const entry = { ...descriptor, annotations: { ...descriptor.annotations, [refName]: name } };
+      entries.push(JSON.stringify([entry], undefined, 2).slice(1, -2).replaceAll("\n", "\n  "));
+    }
+    const head = { schemaVersion: 2, mediaType: mediaTypes.ociIndex };
+    const list = entries.length === 0 ? "[]" : `[${entries.join(",")}\n  ]`;
+    return `${JSON.stringify(head, undefined, 2).slice(0, -2)},\n  "manifests": ${list}\n}\n`;
   }
 
   #viewOnDisk(): string | undefined {
