@@ -22,24 +22,23 @@ export async function prune(context: Context, options: PruneCommandOptions): Pro
   await using mote = await openHouse(context);
   const inventory = await takeInventory(mote.cache, { signal });
   const run = (really: boolean) => mote.cache.prune(bounds.maxBytes, { ...bounds, dryRun: !really, signal });
-  const plan = await run(false);
+  // To plan is to look at every blob, as the prune does: where nobody is asked, what went is told.
+  const first = await run(options.yes && !dryRun);
+  const lines = planLines(context, first, inventory, options);
   if (dryRun) {
-    out.result(documentOf(plan, inventory, bounds), [...planLines(context, plan, inventory, options), ...report(plan)]);
-  } else {
-    for (const line of planLines(context, plan, inventory, options)) out.note(line);
-    if (
-      plan.removed.length > 0 &&
-      !options.yes &&
-      !(await confirm(context, `Remove ${formatBytes(plan.removedBytes)}?`))
-    ) {
-      out.note("Nothing was removed.");
-      return;
-    }
-    const done = await run(true);
-    out.result(documentOf(done, inventory, bounds), report(done));
-    if (!done.reached) tellWhy(context, done, maxSize);
+    out.result(documentOf(first, inventory, bounds), [...lines, ...report(first)]);
+    if (!first.reached) tellWhy(context, first, maxSize);
+    return;
   }
-  if (dryRun && !plan.reached) tellWhy(context, plan, maxSize);
+  for (const line of lines) out.note(line);
+  const isAsked = !options.yes && first.removed.length > 0;
+  if (isAsked && !(await confirm(context, `Remove ${formatBytes(first.removedBytes)}?`))) {
+    out.note("Nothing was removed.");
+    return;
+  }
+  const done = options.yes ? first : await run(true);
+  out.result(documentOf(done, inventory, bounds), report(done));
+  if (!done.reached) tellWhy(context, done, maxSize);
 }
 
 interface Bounds {
@@ -59,7 +58,7 @@ function readBounds({ maxSize, olderThan, keepNewerThan }: PruneCommandOptions):
   };
 }
 
-/** What is to go, and why. */
+/** What is to go, or went, and why. */
 function planLines({ out }: Context, plan: PruneReport, inventory: Inventory, options: PruneCommandOptions): string[] {
   const gone = new Set(plan.removed.map(({ digest }) => digest));
   const roots = rootsOf(inventory).filter(({ digest }) => gone.has(digest));
