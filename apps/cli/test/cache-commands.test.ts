@@ -104,6 +104,20 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     loose = (await ok("add", join(dir, "loose.txt"))).slice(0, 71);
   });
 
+  it("copy takes the platform of the settings or of --platform, and every one with --all-platforms", async () => {
+    const from = `docker://${name("team/app:1")}`;
+    const copied = async (to: string, ...options: string[]) => {
+      const layout = join(dir, `${to}-${serial}`);
+      const args = ["copy", from, `oci:${layout}:1`, ...options, "--cache", cache, "--json"];
+      const ended = await runMote(args, { env: { MOTE_PLATFORM: "linux/amd64" } });
+      return ended.status === 0 ? JSON.parse(ended.stdout).refs[0].descriptor.digest : codeOf(ended);
+    };
+    expect(await copied("all", "--all-platforms")).toBe(index.digest);
+    expect(await copied("arm", "--platform", "linux/arm64")).toBe(arm.manifest.digest);
+    expect([index.digest, arm.manifest.digest]).not.toContain(await copied("settings"));
+    expect(await copied("both", "--platform", "linux/arm64", "--all-platforms")).toBe("MOTE_USAGE");
+  });
+
   it("ls shows a line for each name, with the size of the whole image, and what no image has", async () => {
     const lines = (await ok("ls")).trimEnd().split("\n");
     expect(lines).toHaveLength(5);

@@ -1,9 +1,12 @@
 import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { transferredNames, transferSummary } from "../transfer-summary.js";
+import { UsageError } from "../usage-error.js";
 import { openHouse } from "../wire.js";
 
 interface PullOptions {
+  readonly platform?: string;
+  readonly allPlatforms?: boolean;
   readonly withReferrers?: boolean;
   readonly force?: boolean;
   readonly link?: boolean;
@@ -16,6 +19,9 @@ export async function pull(
   options: PullOptions,
 ): Promise<void> {
   const { out, signal, settings } = context;
+  if (options.allPlatforms && options.platform !== undefined) {
+    throw new UsageError("--platform and --all-platforms contradict each other");
+  }
   // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
   await using mote = await openHouse(context, { cacheOptional: destination !== undefined });
   const progress = showProgress(out);
@@ -26,7 +32,7 @@ export async function pull(
       referrers: options.withReferrers ?? false,
       overwrite: options.force ?? false,
       link: options.link ?? false,
-      platform: settings.platform,
+      platform: options.allPlatforms ? undefined : settings.platform,
       concurrency: settings.concurrency,
     });
     progress.end();

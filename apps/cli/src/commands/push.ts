@@ -9,6 +9,7 @@ import { pull } from "./pull.js";
 
 interface PushOptions {
   readonly platform?: string;
+  readonly allPlatforms?: boolean;
   readonly withReferrers?: boolean;
   readonly artifactType?: string;
   readonly annotation?: readonly string[];
@@ -38,8 +39,8 @@ async function pushFiles(
 ): Promise<void> {
   const { out, signal, settings } = context;
   const { artifactType } = options;
-  if (options.platform !== undefined || options.withReferrers) {
-    throw new UsageError("--platform and --with-referrers are for images, not for files");
+  if (options.platform !== undefined || options.allPlatforms || options.withReferrers) {
+    throw new UsageError("--platform, --all-platforms and --with-referrers are for images, not for files");
   }
   if (artifactType !== undefined && !isMediaType(artifactType)) {
     throw new UsageError(`--artifact-type ${artifactType}: wants a media type, such as application/vnd.acme.model`);

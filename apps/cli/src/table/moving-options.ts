@@ -7,6 +7,7 @@ export const movingOptions = {
     summary: "only this platform of an index; default: all of them",
     completes: ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x", "linux/ppc64le", "windows/amd64"],
   },
+  "all-platforms": { summary: "every platform of an index, whatever the settings say" },
   "with-referrers": { summary: "what refers to the image too: signatures, attestations" },
   concurrency: { value: "N", summary: "blobs moved at once" },
 } as const satisfies Options;
