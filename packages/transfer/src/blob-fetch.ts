@@ -1,5 +1,5 @@
 import type { ContentSource, Digest, MoteCache, Ref } from "@mote/core";
-import { isMismatch } from "./cache-fault.js";
+import { CacheFault, isCut, isMismatch } from "./cache-fault.js";
 import type { Feed } from "./feed.js";
 import { fetchIntoCache } from "./fetch-into-cache.js";
 import { beginFlight } from "./flight.js";
@@ -24,6 +24,8 @@ export class BlobFetch {
   readonly #signal: AbortSignal;
   /** Whether bytes came from another place than the source: then it is not known to have all of them. */
   #switched = false;
+  /** Its bytes were wrong, so only other places are asked. */
+  #isSourceWrong = false;
 
   constructor(job: Job, locations: Locations, blob: PlannedBlob, signal: AbortSignal) {
     this.#job = job;
@@ -92,24 +94,44 @@ export class BlobFetch {
         },
         onBytes: progressOf(this.#job, this.#blob.descriptor),
       });
+    let lie: unknown;
     for (let attempt = 1; ; attempt++) {
       try {
         return await fetch();
       } catch (error) {
-        if (!isMismatch(error)) throw error;
+        signal.throwIfAborted();
+        if (error instanceof CacheFault) throw error;
+        if (!isMismatch(error) || lie !== undefined) throw lie ?? error;
         // Who is to blame is asked in any case: the source may have another place to read from.
-        const elsewhere = this.#job.source.distrust?.(this.#blob.descriptor) ?? false;
-        if (!elsewhere && (resumedAt === 0 || attempt > 1)) throw error;
-        const reason = elsewhere ? "wrong bytes came" : "what was left of an earlier attempt is damaged";
+        const hasMirror = this.#job.source.distrust?.(this.#blob.descriptor) ?? false;
+        const isLeftover = resumedAt > 0 && attempt === 1;
+        if (!hasMirror && !isLeftover) {
+          if (!(await this.#passOverSource(error))) throw error;
+          lie = error;
+        }
+        const isLie = hasMirror || lie !== undefined;
+        const reason = isLie ? "wrong bytes came" : "what was left of an earlier attempt is damaged";
         this.#job.emit({ type: "retry", digest, size, reason });
       }
     }
   }
 
+  /** Whether there are other places to read all of the blob from. */
+  async #passOverSource(error: unknown): Promise<boolean> {
+    const { digest } = this.#blob.descriptor;
+    // After a cut they have been asked already.
+    if (isCut(error) || this.#job.openSource === undefined) return false;
+    if ((await this.#locations.elsewhere(this.#blob)).length === 0) return false;
+    this.#isSourceWrong = true;
+    this.#switched = true;
+    this.#job.warn(`${digest} came wrong, and is read at another place`, error, digest);
+    return true;
+  }
+
   /** The source, and after it other places where the blob was seen. */
   async *#sources(): AsyncGenerator<ContentSource, void, undefined> {
     const { source, openSource } = this.#job;
-    yield source;
+    if (!this.#isSourceWrong) yield source;
     if (openSource === undefined) return;
     for (const ref of await this.#locations.elsewhere(this.#blob)) {
       const other = await openOrWarn(this.#job, openSource, ref, this.#blob.descriptor.digest);

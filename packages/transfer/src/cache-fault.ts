@@ -19,6 +19,11 @@ export async function readingCache<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** Too few bytes came, as their connection broke once too often. */
+export function isCut(error: unknown): boolean {
+  return MoteError.isInstance(error) && error.details !== undefined && "resumable" in error.details;
+}
+
 /** Wrong bytes came: that is the fault of who sent them, though the cache's writer noticed. */
 export function isMismatch(error: unknown): boolean {
   return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_DIGEST_MISMATCH");

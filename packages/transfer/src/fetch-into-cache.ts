@@ -7,7 +7,7 @@ import {
   type MoteWriter,
   type ResumableWriter,
 } from "@mote/core";
-import { CacheFault, isMismatch } from "./cache-fault.js";
+import { CacheFault, isCut, isMismatch } from "./cache-fault.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
 import { untilAborted } from "./until-aborted.js";
@@ -128,7 +128,7 @@ async function* chunksFrom(
       failure = { first: failure?.first ?? error, last: error };
     }
   }
-  throw failure?.first;
+  throw failure === undefined ? noPlace(descriptor) : failure.first;
 }
 
 /** Ends at an abort though the source does not: it is closed then, and not waited for. */
@@ -150,6 +150,10 @@ async function* sourceChunks(
     if (signal.aborted) close().catch(() => {});
     else await close().catch(() => {});
   }
+}
+
+function noPlace({ digest }: Descriptor): MoteError {
+  return new MoteError("MOTE_NOT_FOUND", `there is no place left to read ${digest} from`, { details: { digest } });
 }
 
 function endedEarly({ digest, size }: Descriptor, position: number): MoteError {
@@ -176,11 +180,6 @@ async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown): Pro
   } catch {
     // The failure that is on its way says more than that of tidying up after it.
   }
-}
-
-/** Too few bytes came, as their connection broke once too often. */
-function isCut(error: unknown): boolean {
-  return MoteError.isInstance(error) && error.details !== undefined && "resumable" in error.details;
 }
 
 function isResumable(writer: MoteWriter | ResumableWriter): writer is ResumableWriter {

@@ -8,6 +8,7 @@ import {
   LayerLocator,
   MoteError,
   mediaTypes,
+  NilCache,
   type Ref,
   type RegistryRef,
 } from "@mote/core";
@@ -353,6 +354,36 @@ describe("with a blob-info cache, a transfer", () => {
     await transfer({ source, cache, bic, refCodec, openSource: () => mirror, refs: ["v1"] });
     expect(mirror.asked).toEqual([{ digest: layer.digest, start: 2000 }]);
     expect(await cache.moteExists(layer.digest)).toBe(true);
+  });
+
+  it("reads a blob that came wrong at another place where it was seen, from its start", async () => {
+    const bic = new MemoryBlobInfoCache();
+    const image = addImage(source, "v1", [5000]);
+    const [layer] = image.layers;
+    if (layer === undefined) throw new Error("no layer");
+    const mirror = new MemorySource();
+    addImage(mirror, "v1", [5000]);
+    source.ref = place("one.example", "app");
+    const lying = () => someBytes(5000, 99);
+    source.lies.set(layer.digest, lying);
+    const locator = new LayerLocator(bic, refCodec);
+    const destination = new MemoryDestination();
+    const parts = { source, destination, bic, refCodec, openSource: () => mirror, refs: ["v1"] };
+    await expect(transfer({ ...parts, cache: new NilCache() })).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
+    await locator.recordLayerSource(layer, place("two.example", "mirror"));
+    const report = await transfer({ ...parts, cache });
+    expect(mirror.asked).toEqual([{ digest: layer.digest, start: 0 }]);
+    expect(destination.contents.get(layer.digest)).toEqual(source.contents.get(layer.digest));
+    expect([report.fetched.count, report.warnings.length]).toEqual([1, 1]);
+    const known = await locator.locateLayer(layer, place("one.example", "x"), { matchRegistry: true });
+    expect(known).toEqual([]);
+
+    mirror.lies.set(layer.digest, lying);
+    destination.contents.clear();
+    await cache.removeMote(layer.digest);
+    const details = { registry: "one.example" };
+    await expect(transfer({ ...parts, cache })).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH", details });
+    expect([await cache.moteExists(layer.digest), destination.contents.has(layer.digest)]).toEqual([false, false]);
   });
 
   it("fails with the source's own error where the other places fail too", async () => {
