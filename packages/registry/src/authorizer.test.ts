@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { refuse, serveImage } from "../test/fake-registry.js";
 import { makeImage } from "../test/image.js";
 import { codeOf, read, sameBytes, shownBy } from "../test/outcome.js";
@@ -16,6 +16,7 @@ const basic = `Basic ${Buffer.from("ann:s3cret").toString("base64")}`;
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
@@ -214,10 +215,12 @@ describe("a registry with tokens", () => {
   });
 
   it("gets a new one before the old one's time is over", async () => {
-    const tokens = await serveTokens({ expiresIn: 1e-6 });
+    const tokens = await serveTokens({ expiresIn: 300 });
     const server = await tokenRegistry(tokens);
     const { repository } = open(server);
+    vi.useFakeTimers({ toFake: ["Date"] });
     await repository("a/b").resolve("v1");
+    vi.setSystemTime(Date.now() + 280_000);
     await repository("a/b").resolve("v1");
     expect(tokens.seen).toHaveLength(2);
     expect(server.seen).toHaveLength(3);

@@ -107,6 +107,34 @@ describe("a blob", () => {
     expect(await codeOf(read(await repository.blob(layer)))).toBe("MOTE_DIGEST_MISMATCH");
   });
 
+  it("that is cut off goes on though nobody answers for a while", async () => {
+    let asked = 0;
+    const { repository, server } = await lying(
+      (_request, response) => {
+        if (++asked === 1) cutAfter(response, bytes, 120_000);
+        else if (asked < 9) response.socket?.destroy();
+        return asked < 9;
+      },
+      { retries: 3 },
+    );
+    expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
+    expect(server.seen.slice(1).map(({ headers }) => headers.range)).toEqual(Array(8).fill("bytes=120000-"));
+  });
+
+  it("whose registry does not come back after a cut is unreachable, after a bounded number of requests", async () => {
+    let asked = 0;
+    const { repository, server } = await lying(
+      (_request, response) => {
+        if (++asked === 1) cutAfter(response, bytes, 120_000);
+        else response.socket?.destroy();
+        return true;
+      },
+      { retries: 2 },
+    );
+    expect(await codeOf(repository.blob(layer).then(read))).toBe("MOTE_UNREACHABLE");
+    expect(server.seen).toHaveLength(7);
+  });
+
   it("that is cut off again and again ends in an error, after a bounded number of requests", async () => {
     const { repository, server } = await lying(
       (request, response) => {

@@ -11,6 +11,7 @@ import {
 import type { RegistryAnswer, RegistryClient } from "./client.js";
 import {
   assertPlain,
+  isAbsence,
   isNetworkError,
   networkFailure,
   networkFault,
@@ -123,8 +124,7 @@ class BlobReader implements MoteReader {
         // All of it came, and only the end of the message was lost.
         if (at === this.#end) break;
         const most = this.#policy.retries + Math.floor((at - start) / bytesPerResume);
-        if (++resumes > most) throw this.#cut(error, at);
-        await this.#resume(at, resumes, error);
+        resumes = await this.#resumeWithin(most, { at, resumes, error });
       }
     }
     this.#piece.discard();
@@ -136,6 +136,22 @@ class BlobReader implements MoteReader {
     const actual = digester?.digest() ?? digest;
     if (actual !== digest)
       throw this.#fault("MOTE_DIGEST_MISMATCH", `its bytes hash to ${actual}`, { expected: digest, actual });
+  }
+
+  /** A host that is not there at the moment has not answered, so it is asked again. Answers how often that was by now. */
+  async #resumeWithin(
+    most: number,
+    { at, resumes, error }: { readonly at: number; readonly resumes: number; readonly error: unknown },
+  ): Promise<number> {
+    for (let attempt = resumes + 1; attempt <= most; attempt++) {
+      try {
+        await this.#resume(at, attempt, error);
+        return attempt;
+      } catch (failure) {
+        if (!isAbsence(failure) || attempt === most) throw failure;
+      }
+    }
+    throw this.#cut(error, at);
   }
 
   async #resume(offset: number, attempt: number, error: unknown): Promise<void> {

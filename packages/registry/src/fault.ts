@@ -167,6 +167,13 @@ function plain(error: unknown, depth = 4): unknown {
   return Object.assign(new Error(error.message, cause === undefined ? {} : { cause }), { name: error.name, code });
 }
 
+/** Whether nobody answered at the host, as while a server starts anew. */
+export function isAbsence(error: unknown): error is MoteError {
+  if (!MoteError.isInstance(error) || error.code !== "MOTE_UNREACHABLE") return false;
+  const failure = networkFailure(error.cause);
+  return failure === "connect" || failure === "cut" || failure === "unresolved";
+}
+
 /** Whether an exchange failed by the network, rather than by a refusal, a check or a mistake in a program. */
 export function isNetworkError(error: unknown): boolean {
   return !MoteError.isInstance(error) && !(error instanceof TypeError) && errorCodes(error).length > 0;

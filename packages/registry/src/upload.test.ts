@@ -237,6 +237,27 @@ describe("an upload after a fault", () => {
   });
 });
 
+describe("an upload to a registry that starts anew meanwhile", () => {
+  it("goes on when it is there again", async () => {
+    for (const [options, method] of [
+      [inPieces, "PATCH"],
+      [inPieces, "PUT"],
+      [whole, "PUT"],
+    ] as const) {
+      let refusals: number | undefined;
+      const { server, destination } = await lying({ ...options, retries: 3 }, () => (request, response) => {
+        if (request.method === method) refusals ??= 6;
+        if (refusals === undefined || refusals === 0) return false;
+        refusals--;
+        response.socket?.destroy();
+        return true;
+      });
+      await destination.blob(blob, chunked(bytes));
+      expect(arrived(server)).toBe(true);
+    }
+  });
+});
+
 describe("an upload that fails", () => {
   it("by its source ends in the source's own error, with nothing kept", async () => {
     const failure = new Error("the source broke");

@@ -1,6 +1,6 @@
 import { type Descriptor, MoteError } from "@mote/core";
 import type { RegistryAnswer } from "./client.js";
-import { networkFailure, placeOf, protocolFault, type Subject } from "./fault.js";
+import { isAbsence, networkFailure, placeOf, protocolFault, type Subject } from "./fault.js";
 import { inPieces } from "./pieces.js";
 import type { RepositoryApi, RepositoryRequest } from "./repository-api.js";
 import { delayAfterStatus, delayWithin, isTransientStatus } from "./retry.js";
@@ -132,8 +132,10 @@ class Upload {
       }
       if (start === 0 && takesNoPieces(outcome.status)) return false;
       if (outcome.status === 404) throw this.#lost(outcome.fault);
-      await this.#pause(outcome, ++failures);
-      await this.#recover(start, end);
+      for (let failed: Failed | undefined = outcome; failed !== undefined; ) {
+        await this.#pause(failed, ++failures);
+        failed = await this.#unlessAbsent(() => this.#recover(start, end));
+      }
     }
     return true;
   }
@@ -158,9 +160,24 @@ class Upload {
       const outcome = await close();
       if (outcome.done) break;
       await this.#pause(outcome, ++failures);
-      if (await this.#isThere()) break;
+      let isThere = false;
+      await this.#unlessAbsent(async () => {
+        isThere = await this.#isThere();
+      });
+      if (isThere) break;
     }
     this.#session = undefined;
+  }
+
+  /** A registry that nobody answers for may be starting anew: that is one more failure, and no end. */
+  async #unlessAbsent(ask: () => Promise<void>): Promise<Failed | undefined> {
+    try {
+      await ask();
+      return undefined;
+    } catch (fault) {
+      if (!isAbsence(fault)) throw fault;
+      return { done: false, fault };
+    }
   }
 
   async #isThere(): Promise<boolean> {
