@@ -101,6 +101,8 @@ export class RegistryClient implements AsyncDisposable {
   readonly #connections: Connections;
   readonly #authorizer: Authorizer;
   readonly #failedAt = new WeakMap<Error, string>();
+  /** Hosts that were there. */
+  readonly #answered = new Set<string>();
   #closed = false;
 
   constructor(options: RegistryClientOptions = {}) {
@@ -190,7 +192,8 @@ export class RegistryClient implements AsyncDisposable {
       } catch (error) {
         signal?.throwIfAborted();
         if (this.#closed) throw closed();
-        delayMs = delayAfterFailure(policy, error, attempt);
+        const hasAnswered = this.#answered.has(this.#hostOf(error) ?? url.host);
+        delayMs = delayAfterFailure(policy, error, attempt, { hasAnswered });
         reason = networkFailure(error);
         if (delayMs === undefined || !repeatable) throw asFault(error, subject, this.#hostOf(error) ?? url.host, what);
       }
@@ -270,7 +273,9 @@ export class RegistryClient implements AsyncDisposable {
   /** A failure that is not the asked host's own is told with the host whose it is. */
   async #exchange(request: HttpRequest): Promise<HttpAnswer> {
     try {
-      return await this.#connections.exchange(request);
+      const answer = await this.#connections.exchange(request);
+      this.#answered.add(request.url.host);
+      return answer;
     } catch (error) {
       if (error instanceof Error) this.#failedAt.set(error, request.url.host);
       throw error;

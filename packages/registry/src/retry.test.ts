@@ -43,6 +43,10 @@ describe("retries", () => {
     expect(delayAfterFailure(policy, failure("ECONNRESET"), 4)).toBeUndefined();
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 2)).toBeGreaterThan(0);
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 3)).toBeUndefined();
+    const isThere = { hasAnswered: true };
+    expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 3, isThere)).toBeGreaterThan(0);
+    expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 4, isThere)).toBeUndefined();
+    expect(delayAfterFailure(policy, failure("ETIMEDOUT"), 3, isThere)).toBeUndefined();
     expect(delayAfterFailure(policy, failure("CERT_HAS_EXPIRED"), 1)).toBeUndefined();
     expect(delayAfterFailure(policy, new MoteError("MOTE_REGISTRY", "x"), 1)).toBeUndefined();
     expect(delayAfterFailure(policy, new TypeError("a mistake"), 1)).toBeUndefined();

@@ -17,12 +17,21 @@ export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
-/** How long to wait before attempt number `attempt` (from 1) is made again; undefined where that is no use. */
-export function delayAfterFailure(policy: RetryPolicy, error: unknown, attempt: number): number | undefined {
+/**
+ * How long to wait before attempt number `attempt` (from 1) is made again; undefined where that is no use. A host that has answered
+ * before and takes no connection now may be starting anew.
+ */
+export function delayAfterFailure(
+  policy: RetryPolicy,
+  error: unknown,
+  attempt: number,
+  { hasAnswered = false }: { readonly hasAnswered?: boolean } = {},
+): number | undefined {
   if (!isNetworkError(error)) return undefined;
   const failure = networkFailure(error);
   if (failure === "tls" || failure === "proxy") return undefined;
-  const bound = failure === "cut" ? policy.retries : Math.min(policy.retries, policy.silentRetries);
+  const isBrief = failure === "cut" || (failure === "connect" && hasAnswered);
+  const bound = isBrief ? policy.retries : Math.min(policy.retries, policy.silentRetries);
   return attempt > bound ? undefined : backoff(policy, attempt);
 }
 
