@@ -4,67 +4,80 @@ import type { BlobStore } from "./blob-store.js";
 import { namesUpTo, walkersAtHand, walkTogether } from "./blob-walk.js";
 import { listFolder } from "./file-calls.js";
 import { fileFault, isAbsent } from "./file-fault.js";
-import type { WalkedPage } from "./walk-worker.js";
+import { rowsInPage, type WalkedPage } from "./walk-worker.js";
 
 /** From this many files in a folder on, several threads look at them. */
 const manyFiles = 50_000;
-const rowsInBlock = 4096;
 
-/** The digests of one algorithm, which stand one after another in the table. */
+/** The blobs of one algorithm, which stand one after another in the table. All pages are full but the last. */
 interface Column {
   readonly algorithm: DigestAlgorithm;
   readonly first: number;
   /** Bytes of a digest. */
   readonly width: number;
-  readonly blocks: Buffer[];
+  readonly pages: WalkedPage[];
   count: number;
 }
 
 /** Every finished blob of a cache with its size and times, in the order of the folders, and no more memory than that takes. */
 export class BlobTable {
   readonly #columns: Column[] = [];
-  #sizes = new Float64Array(1024);
-  #used = new Float64Array(1024);
   /** Few files have other names. */
   readonly #linked = new Map<number, { readonly links: number; readonly inode: number }>();
   #length = 0;
+  #totalSize = 0;
 
   get length(): number {
     return this.#length;
   }
 
+  /** Bytes of all of them. */
+  get totalSize(): number {
+    return this.#totalSize;
+  }
+
   static async scan(store: BlobStore, signal?: AbortSignal): Promise<BlobTable> {
     const table = new BlobTable();
     for (const { algorithm, path } of store.folder.blobFolders()) {
+      const width = digestBytes(new Uint8Array(), algorithm).length - algorithm.length - 1;
+      const column: Column = { algorithm, first: table.#length, width: width / 2, pages: [], count: 0 };
       try {
-        await table.#scanFolder(store, algorithm, path, signal);
+        await table.#scanFolder(store, column, path, signal);
       } catch (error) {
         if (!isAbsent(error)) throw fileFault(error, "read", path);
+      }
+      if (column.count > 0) table.#columns.push(column);
+      table.#length += column.count;
+      for (const { sizes, count } of column.pages) {
+        for (const size of sizes.subarray(0, count)) table.#totalSize += size;
+        await store.slices.pause();
       }
     }
     return table;
   }
 
   digestAt(index: number): Digest {
-    const column = this.#columns.find(({ first, count }) => index >= first && index < first + count);
-    if (column === undefined) throw new RangeError(`there is no blob number ${index}`);
-    const { algorithm, first, width, blocks } = column;
-    const row = index - first;
-    const at = (row % rowsInBlock) * width;
-    return parseDigest(`${algorithm}:${blocks[Math.floor(row / rowsInBlock)]?.toString("hex", at, at + width)}`);
+    const column = this.#columnOf(index);
+    const { names } = pageOf(column, index);
+    const at = ((index - column.first) % rowsInPage) * column.width;
+    const name = Buffer.from(names.buffer, at, column.width).toString("hex");
+    return parseDigest(`${column.algorithm}:${name}`);
   }
 
   /** Where the digests of the set are, as far as they are in the table. */
   async indicesOf(digests: ReadonlySet<Digest>, pause: () => Promise<void> | undefined): Promise<Map<Digest, number>> {
     const found = new Map<Digest, number>();
     const beginnings = new Set([...digests].map((digest) => Number.parseInt(digestEncoded(digest).slice(0, 8), 16)));
-    for (const { first, width, blocks, count } of digests.size === 0 ? [] : this.#columns) {
-      for (let row = 0; row < count; row++) {
-        if (row % rowsInBlock === 0) await pause();
-        const beginning = blocks[Math.floor(row / rowsInBlock)]?.readUInt32BE((row % rowsInBlock) * width);
-        if (beginning === undefined || !beginnings.has(beginning)) continue;
-        const digest = this.digestAt(first + row);
-        if (digests.has(digest)) found.set(digest, first + row);
+    for (const { first, width, pages } of digests.size === 0 ? [] : this.#columns) {
+      for (const [at, { names, count }] of pages.entries()) {
+        await pause();
+        const view = new DataView(names.buffer);
+        for (let row = 0; row < count; row++) {
+          if (!beginnings.has(view.getUint32(row * width))) continue;
+          const index = first + at * rowsInPage + row;
+          const digest = this.digestAt(index);
+          if (digests.has(digest)) found.set(digest, index);
+        }
       }
     }
     return found;
@@ -72,12 +85,14 @@ export class BlobTable {
 
   /** Bytes. */
   sizeAt(index: number): number {
-    return this.#sizes[index] ?? 0;
+    const column = this.#columnOf(index);
+    return pageOf(column, index).sizes[(index - column.first) % rowsInPage] ?? 0;
   }
 
   /** Unix milliseconds of its last use. */
   usedMsAt(index: number): number {
-    return this.#used[index] ?? 0;
+    const column = this.#columnOf(index);
+    return pageOf(column, index).used[(index - column.first) % rowsInPage] ?? 0;
   }
 
   /** How many names the file has: removing this one frees nothing as long as there are others. */
@@ -90,24 +105,22 @@ export class BlobTable {
     return this.#linked.get(index)?.inode;
   }
 
-  async #scanFolder(
-    store: BlobStore,
-    algorithm: DigestAlgorithm,
-    path: string,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const width = digestBytes(new Uint8Array(), algorithm).length - algorithm.length - 1;
-    const column: Column = { algorithm, first: this.#length, width: width / 2, blocks: [], count: 0 };
-    this.#columns.push(column);
+  async #scanFolder(store: BlobStore, column: Column, path: string, signal: AbortSignal | undefined): Promise<void> {
     const most = walkersAtHand() === 0 ? Number.POSITIVE_INFINITY : manyFiles;
     const names = await namesUpTo(store, path, most, signal);
     if (names !== undefined) return await this.#lookAt(store, column, names, signal);
     try {
-      await walkTogether(path, column.width, (page) => this.#append(column, page), signal);
+      const last: WalkedPage[] = [];
+      const onPage = (page: WalkedPage) => {
+        if (page.count === rowsInPage) this.#addPage(column, page);
+        else last.push(page);
+      };
+      await walkTogether(path, column.width, onPage, signal);
+      for (const page of last) this.#addRows(column, page);
     } catch (error) {
       signal?.throwIfAborted();
       store.logger.debug("threads could not look at the blobs: one does", { path, error });
-      this.#length = column.first;
+      column.pages.length = 0;
       column.count = 0;
       const all = await namesUpTo(store, path, Number.POSITIVE_INFINITY, signal);
       await this.#lookAt(store, column, all ?? [], signal);
@@ -129,44 +142,64 @@ export class BlobTable {
       const found = store.stat(digest);
       const stats = found instanceof Promise ? await found : found;
       if (stats === undefined) continue;
-      this.#room(column).write(name, (column.count++ % rowsInBlock) * column.width, "hex");
-      if (stats.nlink > 1) this.#linked.set(this.#length, { links: stats.nlink, inode: stats.ino });
-      this.#push(stats.size, stats.atimeMs);
+      const others = stats.nlink > 1 ? { links: stats.nlink, inode: stats.ino } : undefined;
+      this.#addRow(column, Buffer.from(name, "hex"), { size: stats.size, usedMs: stats.atimeMs, others });
     }
   }
 
-  #append(column: Column, { count, names, sizes, used, linked }: WalkedPage): void {
-    for (const { row, links, inode } of linked) this.#linked.set(this.#length + row, { links, inode });
+  #addPage(column: Column, page: WalkedPage): void {
+    for (const { row, ...others } of page.linked) this.#linked.set(column.first + column.count + row, others);
+    column.pages.push(page);
+    column.count += page.count;
+  }
+
+  #addRows(column: Column, { count, names, sizes, used, linked }: WalkedPage): void {
+    const othersOf = new Map(linked.map(({ row, ...others }) => [row, others]));
     for (let row = 0; row < count; row++) {
       const name = names.subarray(row * column.width, (row + 1) * column.width);
-      this.#room(column).set(name, (column.count++ % rowsInBlock) * column.width);
-      this.#push(sizes[row] ?? 0, used[row] ?? 0);
+      this.#addRow(column, name, { size: sizes[row] ?? 0, usedMs: used[row] ?? 0, others: othersOf.get(row) });
     }
   }
 
-  /** The block that the column's next row is written to. */
-  #room({ blocks, count, width }: Column): Buffer {
-    const block = blocks[Math.floor(count / rowsInBlock)] ?? Buffer.alloc(rowsInBlock * width);
-    if (count % rowsInBlock === 0) blocks[count / rowsInBlock] = block;
-    return block;
+  #addRow(column: Column, name: Uint8Array, { size, usedMs, others }: BlobRow): void {
+    const row = column.count % rowsInPage;
+    if (row === 0) column.pages.push(newPage(column.width));
+    const page = column.pages.at(-1);
+    if (page === undefined) return;
+    page.names.set(name, row * column.width);
+    page.sizes[row] = size;
+    page.used[row] = usedMs;
+    page.count++;
+    if (others !== undefined) this.#linked.set(column.first + column.count, others);
+    column.count++;
   }
 
-  #push(size: number, usedMs: number): void {
-    const index = this.#length++;
-    if (index === this.#sizes.length) this.#grow();
-    this.#sizes[index] = size;
-    this.#used[index] = usedMs;
+  #columnOf(index: number): Column {
+    for (const column of this.#columns) if (index < column.first + column.count) return column;
+    throw new RangeError(`there is no blob number ${index}`);
   }
+}
 
-  #grow(): void {
-    const double = (from: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
-      const to = new Float64Array(2 * from.length);
-      to.set(from);
-      return to;
-    };
-    this.#sizes = double(this.#sizes);
-    this.#used = double(this.#used);
-  }
+interface BlobRow {
+  readonly size: number;
+  readonly usedMs: number;
+  readonly others: { readonly links: number; readonly inode: number } | undefined;
+}
+
+function pageOf({ pages, first }: Column, index: number): WalkedPage {
+  const page = pages[Math.floor((index - first) / rowsInPage)];
+  if (page === undefined) throw new RangeError(`there is no blob number ${index}`);
+  return page;
+}
+
+function newPage(width: number): WalkedPage {
+  return {
+    count: 0,
+    names: new Uint8Array(rowsInPage * width),
+    sizes: new Float64Array(rowsInPage),
+    used: new Float64Array(rowsInPage),
+    linked: [],
+  };
 }
 
 /** The finished blobs, folder by folder. What is no blob is passed over. */

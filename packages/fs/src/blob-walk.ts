@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import type { BlobStore } from "./blob-store.js";
 import { listFolder } from "./file-calls.js";
-import { type WalkedPage, type WalkShare, walkShare } from "./walk-worker.js";
+import { rowsInPage, type WalkedPage, type WalkShare, walkShare } from "./walk-worker.js";
 
 const mostWorkers = 4;
 const workerMegabytes = 16;
@@ -45,7 +45,7 @@ export async function walkTogether(
   const workers: Worker[] = [];
   try {
     const ends = Array.from({ length: shares }, (_, share) => {
-      const worker = startWorker({ folder, share, shares, width });
+      const worker = startWorker({ folder, share, shares, width, pageLength: rowsInPage });
       workers.push(worker);
       return endOf(worker, onPage, signal);
     });

@@ -19,6 +19,8 @@ export interface PruneChoice {
   readonly held: ReadonlySet<Digest>;
 }
 
+/** Rows between two pauses. */
+const rowsAtOnce = 4096;
 const gone = 1;
 const stays = 2;
 
@@ -32,7 +34,7 @@ export class PruneCandidates {
   readonly #references = new Map<Digest, number>();
   /** `gone` or `stays`; 0 where neither is known. */
   readonly #out: Uint8Array;
-  #total = 0;
+  #total: number;
 
   constructor(table: BlobTable, roots: readonly Root[], indexOf: ReadonlyMap<Digest, number>) {
     this.table = table;
@@ -40,8 +42,8 @@ export class PruneCandidates {
     this.#rootDigests = new Set(roots.map(({ digest }) => digest));
     this.#indexOf = indexOf;
     this.#out = new Uint8Array(table.length);
+    this.#total = table.totalSize;
     for (const { closure } of roots) for (const digest of closure) this.#refer(digest, 1);
-    for (let index = 0; index < table.length; index++) this.#total += table.sizeAt(index);
   }
 
   /** Bytes of what is kept. */
@@ -125,7 +127,7 @@ export class PruneCandidates {
     };
 
     const roots = options.only === undefined ? [...this.#roots] : this.#rootsOf(options.only);
-    const singles = this.#singles(options.only);
+    const singles = await this.#singles(options.only, pause);
     const usedMs = (unit: number) =>
       unit < singles.length ? this.table.usedMsAt(singles[unit] ?? 0) : (roots[unit - singles.length]?.usedMs ?? 0);
     const goesWhole = (units: Uint32Array): boolean => {
@@ -168,7 +170,7 @@ export class PruneCandidates {
   }
 
   /** Blobs that no root refers to. */
-  #singles(only: ReadonlySet<Digest> | undefined): Uint32Array {
+  async #singles(only: ReadonlySet<Digest> | undefined, pause: () => Promise<void> | undefined): Promise<Uint32Array> {
     const rooted = new Uint8Array(this.table.length);
     for (const [digest, count] of this.#references) {
       const index = this.#indexOf.get(digest);
@@ -177,6 +179,8 @@ export class PruneCandidates {
     const singles = new Uint32Array(this.table.length);
     let count = 0;
     for (let index = 0; index < this.table.length; index++) {
+      const turn = index % rowsAtOnce === 0 ? pause() : undefined;
+      if (turn !== undefined) await turn;
       if (rooted[index] === 1 || this.isOut(index)) continue;
       if (only === undefined || only.has(this.table.digestAt(index))) singles[count++] = index;
     }

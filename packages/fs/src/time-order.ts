@@ -11,7 +11,7 @@ export interface TimeGroup {
 
 /**
  * The numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted only when they are asked for: by histogram,
- * then within a bucket. `pause` is awaited between steps that are short at a million, so that others get their turn.
+ * then within a bucket. `pause` is awaited now and then, so that others get their turn.
  */
 export async function* inTimeOrder(
   count: number,
@@ -20,6 +20,7 @@ export async function* inTimeOrder(
 ): AsyncGenerator<TimeGroup, void, undefined> {
   const all = new Uint32Array(count);
   for (let index = 0; index < count; index++) all[index] = index;
+  await pause();
   yield* ordered(all, timeMsAt, pause);
 }
 
@@ -35,10 +36,13 @@ async function* ordered(
   }
   let earliest = Number.POSITIVE_INFINITY;
   let latest = Number.NEGATIVE_INFINITY;
-  for (const index of indices) {
-    const time = timeMsAt(index);
-    if (time < earliest) earliest = time;
-    if (time > latest) latest = time;
+  for (const some of stretches(indices)) {
+    for (const index of some) {
+      const time = timeMsAt(index);
+      if (time < earliest) earliest = time;
+      if (time > latest) latest = time;
+    }
+    await pause();
   }
   if (earliest === latest) {
     for (let from = 0; from < indices.length; from += sortable) {
@@ -47,26 +51,34 @@ async function* ordered(
     }
     return;
   }
-  await pause();
   const scale = (buckets - 1) / (latest - earliest);
   const bucketOf = (index: number) => Math.floor((timeMsAt(index) - earliest) * scale);
   const starts = new Uint32Array(buckets + 1);
-  for (const index of indices) {
-    const after = bucketOf(index) + 1;
-    starts[after] = (starts[after] ?? 0) + 1;
+  for (const some of stretches(indices)) {
+    for (const index of some) {
+      const after = bucketOf(index) + 1;
+      starts[after] = (starts[after] ?? 0) + 1;
+    }
+    await pause();
   }
   for (let bucket = 1; bucket <= buckets; bucket++) starts[bucket] = (starts[bucket] ?? 0) + (starts[bucket - 1] ?? 0);
-  await pause();
   const next = starts.slice();
   const grouped = new Uint32Array(indices.length);
-  for (const index of indices) {
-    const bucket = bucketOf(index);
-    const at = next[bucket] ?? 0;
-    grouped[at] = index;
-    next[bucket] = at + 1;
+  for (const some of stretches(indices)) {
+    for (const index of some) {
+      const bucket = bucketOf(index);
+      const at = next[bucket] ?? 0;
+      grouped[at] = index;
+      next[bucket] = at + 1;
+    }
+    await pause();
   }
   for (let bucket = 0; bucket < buckets; bucket++) {
     const group = grouped.subarray(starts[bucket], starts[bucket + 1]);
     if (group.length > 0) yield* ordered(group, timeMsAt, pause);
   }
+}
+
+function* stretches(indices: Uint32Array): Generator<Uint32Array, void, undefined> {
+  for (let from = 0; from < indices.length; from += sortable) yield indices.subarray(from, from + sortable);
 }

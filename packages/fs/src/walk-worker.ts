@@ -1,6 +1,9 @@
 import type fs from "node:fs";
 import type threads from "node:worker_threads";
 
+/** Rows of a page: all of them but the last one that a worker sends are full. */
+export const rowsInPage = 8192;
+
 /** A share of a folder's files: those whose name ends in a character with this remainder by `shares`. */
 export interface WalkShare {
   readonly folder: string;
@@ -8,11 +11,12 @@ export interface WalkShare {
   readonly shares: number;
   /** Bytes that a name of the right length stands for. */
   readonly width: number;
+  readonly pageLength: number;
 }
 
 /** Some of the regular files that were found, column by column. */
 export interface WalkedPage {
-  readonly count: number;
+  count: number;
   /** `count` names, as the bytes that they stand for. */
   readonly names: Uint8Array<ArrayBuffer>;
   /** Bytes. */
@@ -28,8 +32,7 @@ export interface WalkedPage {
  * in it.
  */
 export function walkShare({ opendirSync, lstatSync }: typeof fs, { parentPort, workerData }: typeof threads): void {
-  const { folder, share, shares, width }: WalkShare = workerData;
-  const pageLength = 8192;
+  const { folder, share, shares, width, pageLength }: WalkShare = workerData;
   const hexadecimal = /^[0-9a-f]+$/;
   const missIsNoError = { throwIfNoEntry: false } as const;
   const newPage = () => ({
