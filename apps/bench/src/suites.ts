@@ -31,7 +31,9 @@ export const suites: Readonly<Record<string, Suite>> = {
   },
   start: {
     title: "Starting",
-    about: "Whole processes, beside the emptiest one that Node can start.",
+    about:
+      "Whole processes, beside the emptiest one that Node can start. Not the first of their kind: what the engine compiled is kept from " +
+      "the warm-up. `NODE_EXTRA_CA_CERTS` is not set, here and above: Node would read those certificates at each start.",
     rows: startSuite,
   },
   cache: {
