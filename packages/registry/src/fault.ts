@@ -67,8 +67,14 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
   if (said?.startsWith("DIGEST_INVALID")) {
     return new MoteError("MOTE_DIGEST_MISMATCH", `${place} refused ${what}${because}; send it again`, { details });
   }
-  const advice = status >= 500 ? "; it has failed by itself: try again later, or ask who runs it" : "";
+  const advice = adviceOn(status);
   return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}${advice}`, { details });
+}
+
+function adviceOn(status: number): string {
+  if (status === 501 || status === 505)
+    return "; it does not know how to: check that it is a registry that may do this";
+  return status >= 500 ? "; it has failed by itself: try again later, or ask who runs it" : "";
 }
 
 /** The registry, and the repository where one was asked. */
