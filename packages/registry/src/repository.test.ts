@@ -125,7 +125,10 @@ describe("a reference", () => {
         response.writeHead(200, { "content-type": type }).end(body);
         return true;
       });
-      expect([type, await codeOf(repository.resolve("v1"))]).toEqual([type, "MOTE_INVALID_MANIFEST"]);
+      await expect(repository.resolve("v1")).rejects.toMatchObject({
+        code: "MOTE_INVALID_MANIFEST",
+        details: { repository: "a/b", reference: "v1" },
+      });
     }
   });
 });

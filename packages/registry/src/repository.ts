@@ -140,7 +140,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   #manifestType({ mediaType, bytes }: ManifestAnswer, reference: string): string {
-    if (mediaType === undefined || genericTypes.has(mediaType)) return sniffManifestType(bytes);
+    if (mediaType === undefined || genericTypes.has(mediaType)) return this.#sniffed(bytes, reference);
     if (isManifestType(mediaType)) return mediaType;
     if (/json|jws/.test(mediaType)) {
       throw new MoteError(
@@ -150,6 +150,17 @@ export class RegistryRepository implements ContentSource {
       );
     }
     throw protocolFault(this.#api.subject({ reference }), `it answered with ${mediaType} in place of a manifest`);
+  }
+
+  #sniffed(bytes: Uint8Array, reference: string): string {
+    try {
+      return sniffManifestType(bytes);
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      const subject = this.#api.subject({ reference });
+      const message = `${placeOf(subject)}: what it has as ${nameOf(reference)} is no manifest: ${error.message}`;
+      throw new MoteError(error.code, message, { cause: error, details: { ...subject, ...error.details } });
+    }
   }
 
   async #getManifest({ digest, size }: Descriptor, what: string, options: Cancellable): Promise<Uint8Array> {

@@ -6,7 +6,6 @@ import {
   MoteError,
   type MoteErrorCode,
   NilCache,
-  type Ref,
 } from "@mote/core";
 import { BlobFetch, type Fetched } from "./blob-fetch.js";
 import { CacheFault, isMismatch, readingCache } from "./cache-fault.js";
@@ -16,6 +15,7 @@ import { flightOf } from "./flight.js";
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
+import { namedError } from "./named-error.js";
 import { progressOf } from "./progress.js";
 import { isLost } from "./sending.js";
 
@@ -50,7 +50,8 @@ export class BlobMove {
       if (delivery !== "fetched" && delivery !== "hit") this.#job.tallies.add(delivery, size);
       this.#job.emit({ type: "done", digest, size, delivery });
     } catch (error) {
-      throw namingBlob(error, this.#blob);
+      const { descriptor, from } = this.#blob;
+      throw namedError(error, descriptor, isMismatch(error) ? from : undefined);
     }
   }
 
@@ -261,22 +262,4 @@ function lostForGood(error: MoteError): MoteError {
     cause: error,
     ...(error.details ? { details: error.details } : {}),
   });
-}
-
-/** Who reads the error wants to know of which blob of which place it speaks. */
-function namingBlob(error: unknown, { descriptor, from }: PlannedBlob): unknown {
-  if (!MoteError.isInstance(error)) return error;
-  const place = from && isMismatch(error) ? placeName(from) : undefined;
-  const named = error.details !== undefined && "digest" in error.details;
-  if (named && place === undefined) return error;
-  const message = place === undefined ? error.message : `${error.message} (from ${place})`;
-  const { registry, repository } = from?.transport === "docker" ? from : {};
-  const placed =
-    place === undefined ? {} : { from: place, ...(registry === undefined ? {} : { registry, repository }) };
-  const details = { ...placed, ...error.details, digest: descriptor.digest };
-  return new MoteError(error.code, message, { cause: error, details });
-}
-
-function placeName(ref: Ref): string {
-  return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }

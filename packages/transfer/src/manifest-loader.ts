@@ -13,6 +13,7 @@ import {
 } from "@mote/core";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
+import { namedError } from "./named-error.js";
 import { untilAborted } from "./until-aborted.js";
 
 /** Bytes of all manifests of one transfer, which are kept until it ends. */
@@ -69,9 +70,13 @@ export class ManifestLoader {
     const cached = inlined ?? (await this.fromCache(digest));
     const signal = this.#job.ownSignal();
     const bytes = cached ?? (await untilAborted(this.#job.source.manifest(descriptor, { signal }), signal));
-    assertIs(descriptor, bytes);
     const from = inlined ? "data" : cached ? "cache" : "source";
-    return { descriptor, bytes, manifest: parseManifest(bytes, mediaType), from };
+    try {
+      assertIs(descriptor, bytes);
+      return { descriptor, bytes, manifest: parseManifest(bytes, mediaType), from };
+    } catch (error) {
+      throw namedError(error, descriptor, this.#job.source.ref);
+    }
   }
 }
 

@@ -299,9 +299,13 @@ describe("a source that lies", () => {
     await expectNothingWrong();
   });
 
-  it("about a manifest's type or size is refused", async () => {
+  it("about a manifest's type or size is refused, and told with its place and digest", async () => {
+    source.ref = { transport: "docker", registry: "one.example", repository: "app" };
     source.tags.set("v1", { ...image.root, mediaType: mediaTypes.ociIndex });
-    expect(await codeOf(pull())).toBe("MOTE_INVALID_MANIFEST");
+    await expect(pull()).rejects.toMatchObject({
+      code: "MOTE_INVALID_MANIFEST",
+      details: { registry: "one.example", repository: "app", digest: image.root.digest },
+    });
     source.tags.set("v1", { ...image.root, size: 5 * 1024 * 1024 });
     expect(await codeOf(pull())).toBe("MOTE_TOO_LARGE");
     await expectNothingWrong();
