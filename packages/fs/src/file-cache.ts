@@ -188,7 +188,7 @@ export class FileCache implements MoteCache {
     this.#manifests = new ManifestNotes(folder);
     this.#leases = new LeaseFiles(folder, this.#parts, logger);
     this.#leads = new LeadFiles(folder, this.#parts);
-    const meeting = { leases: this.#leases, leads: this.#leads, manifests: this.#manifests };
+    const meeting = { leases: this.#leases, leads: this.#leads };
     this.#leftovers = new Leftovers(folder, this.#parts, meeting, { keepParts: options.keepParts, logger });
     this.#links = new LinkOut(this.#store);
     this.#fallback = options.fallback;

@@ -10,7 +10,8 @@ import { liveness, type ProcessIdentity } from "./process-identity.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
 const foreignSilenceMs = 60 * 60 * 1000;
-const renewEveryMs = 10 * 60 * 1000;
+/** Often, for a clock that jumped ahead, as after a machine's sleep, makes each lease look silent until it is renewed. */
+const renewEveryMs = 60 * 1000;
 
 /** A prune looks every few milliseconds; one that has not for this long is stopped, or its machine is very busy. */
 const lateMs = 2000;
@@ -73,7 +74,7 @@ export class LeaseFiles {
     const wanted = [...digests].map((digest) => parseDigest(digest));
     const lease = new FileLease(
       this.#parts,
-      this.#newPath(this.#folder.leases),
+      () => this.#newPath(this.#folder.leases),
       (until) => this.#acknowledged(until),
       this.#logger,
     );
@@ -88,10 +89,16 @@ export class LeaseFiles {
 
   /** Announces a prune: `look` before removing something, again after a while; `rest` before doing something else for long. */
   beginPrune(): AnnouncedPrune {
-    const path = this.#newPath(this.#folder.pruning);
-    const fd = openNew(this.#parts, path, "wx");
+    let path = this.#newPath(this.#folder.pruning);
+    let fd = openNew(this.#parts, path, "wx");
     const note = (count: number) => {
       try {
+        // Somebody in another container took this process for dead, after his machine slept, or the folder was removed.
+        if (isUnlinked(fd)) {
+          fs.closeSync(fd);
+          path = this.#newPath(this.#folder.pruning);
+          fd = this.#parts.create(path, "wx");
+        }
         fs.ftruncateSync(fd, count);
       } catch (error) {
         throw fileFault(error, "write", path);
@@ -168,8 +175,11 @@ export interface AnnouncedPrune {
 }
 
 class FileLease implements Lease {
-  readonly #path: string;
-  readonly #fd: number;
+  readonly #parts: PartFiles;
+  readonly #newPath: () => string;
+  #path: string;
+  #fd: number;
+  readonly #digests = new Set<Digest>();
   readonly #acknowledged: (signal: AbortSignal | undefined) => Promise<void>;
   readonly #logger: Logger;
   readonly #renewal: NodeJS.Timeout;
@@ -177,12 +187,14 @@ class FileLease implements Lease {
 
   constructor(
     parts: PartFiles,
-    path: string,
+    newPath: () => string,
     acknowledged: (signal: AbortSignal | undefined) => Promise<void>,
     logger: Logger,
   ) {
-    this.#path = path;
-    this.#fd = openNew(parts, path, "ax");
+    this.#parts = parts;
+    this.#newPath = newPath;
+    this.#path = newPath();
+    this.#fd = openNew(parts, this.#path, "ax");
     this.#acknowledged = acknowledged;
     this.#logger = logger;
     this.#renewal = setInterval(() => this.#renew(), renewEveryMs).unref();
@@ -194,14 +206,15 @@ class FileLease implements Lease {
 
   async addAll(digests: Iterable<Digest>, signal?: AbortSignal): Promise<void> {
     if (this.#released) throw closedError("the lease");
-    // A line's end first: on a full disk an earlier one may have got but its beginning there.
-    const lines = Buffer.from([...digests].map((digest) => `\n${parseDigest(digest)}\n`).join(""));
-    if (lines.byteLength === 0) return;
+    const added = [...digests].map((digest) => parseDigest(digest));
+    if (added.length === 0) return;
     try {
-      for (let put = 0; put < lines.byteLength; ) put += fs.writeSync(this.#fd, lines, put);
+      this.#makeAgainIfUnlinked();
+      this.#append(added);
     } catch (error) {
       throw fileFault(error, "write", this.#path);
     }
+    for (const digest of added) this.#digests.add(digest);
     await this.#acknowledged(signal);
   }
 
@@ -226,14 +239,35 @@ class FileLease implements Lease {
 
   #renew(): void {
     try {
+      this.#makeAgainIfUnlinked();
       fs.futimesSync(this.#fd, new Date(), new Date());
     } catch (error) {
       this.#logger.debug("a lease could not be renewed", { path: this.#path, error });
     }
   }
+
+  /** A line's end first: on a full disk an earlier one may have got but its beginning there. */
+  #append(digests: Iterable<Digest>): void {
+    const lines = Buffer.from([...digests].map((digest) => `\n${digest}\n`).join(""));
+    for (let put = 0; put < lines.byteLength; ) put += fs.writeSync(this.#fd, lines, put);
+  }
+
+  /** Somebody in another container took this process for dead, after his machine slept, or the folder was removed. */
+  #makeAgainIfUnlinked(): void {
+    if (!isUnlinked(this.#fd)) return;
+    const path = this.#newPath();
+    const fd = this.#parts.create(path, "ax");
+    fs.closeSync(this.#fd);
+    this.#path = path;
+    this.#fd = fd;
+    this.#append(this.#digests);
+  }
 }
 
-/** Empty, it keeps nobody waiting and holds nothing; else that ends with this process. */
+function isUnlinked(fd: number): boolean {
+  return fs.fstatSync(fd).nlink === 0;
+}
+
 function ownerOf(name: string): ProcessIdentity {
   return name.split(".")[0] ?? "";
 }

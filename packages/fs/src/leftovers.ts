@@ -3,7 +3,6 @@ import type { Logger } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import type { LeadFiles } from "./lead-files.js";
 import type { LeaseFiles } from "./lease-files.js";
-import type { ManifestNotes } from "./manifest-notes.js";
 import type { PartFile, PartFiles } from "./part-files.js";
 import { lstatIfThere, namesIn } from "./plain-file.js";
 import { hasVerifiedStamp } from "./verified-stamp.js";
@@ -25,21 +24,19 @@ export class Leftovers {
   readonly #parts: PartFiles;
   readonly #leases: LeaseFiles;
   readonly #leads: LeadFiles;
-  readonly #manifests: ManifestNotes;
   readonly #keep: KeepParts;
   readonly #logger: Logger;
 
   constructor(
     folder: CacheFolder,
     parts: PartFiles,
-    meeting: { readonly leases: LeaseFiles; readonly leads: LeadFiles; readonly manifests: ManifestNotes },
+    meeting: { readonly leases: LeaseFiles; readonly leads: LeadFiles },
     options: { readonly keepParts: KeepParts | undefined; readonly logger: Logger },
   ) {
     this.#folder = folder;
     this.#parts = parts;
     this.#leases = meeting.leases;
     this.#leads = meeting.leads;
-    this.#manifests = meeting.manifests;
     this.#keep = options.keepParts ?? {};
     this.#logger = options.logger;
   }
@@ -50,13 +47,12 @@ export class Leftovers {
   }
 
   /**
-   * As `sweep`; and unfinished writes and damaged blobs go until they are at most so many bytes, oldest first. What is noted of blobs
-   * that are not there goes, too.
+   * As `sweep`; and unfinished writes and damaged blobs go until they are at most so many bytes, oldest first. The digests of the
+   * chunks of blobs that are not there go, too.
    */
   prune(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
     this.#sweep(room);
     this.#try(() => this.#sweepChunkDigests());
-    this.#try(() => this.#sweepManifestNotes());
   }
 
   #sweep(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
@@ -103,12 +99,6 @@ export class Leftovers {
       const isOrphan = digest === undefined || leftover(this.#folder.blobPath(digest)) === undefined;
       if (isOrphan) this.#remove({ path: `${this.#folder.chunks}/${name}` });
     }
-  }
-
-  /** Of one that is held, its manifest may be coming. */
-  #sweepManifestNotes(): void {
-    const held = this.#leases.current();
-    for (const digest of this.#manifests.list()) if (!held.has(digest)) this.#manifests.removeOfAbsent(digest);
   }
 
   #bound(leftovers: readonly Leftover[], maxAgeMs: number, maxBytes: number): void {

@@ -17,8 +17,9 @@ export class ManifestNotes extends DigestFiles {
    * looked for the manifest when the note is gone: one of the two sees the other.
    */
   removeOfAbsent(digest: Digest): void {
+    if (this.#isThere(digest)) return;
     const text = this.textOf(digest);
-    if (text === undefined || this.#isThere(digest)) return;
+    if (text === undefined) return;
     this.remove(digest);
     if (this.#isThere(digest)) this.add(digest, text);
   }

@@ -19,8 +19,10 @@ import { findRoots, type Root } from "./root-closure.js";
 import { RootsSince } from "./roots-since.js";
 import type { TagFiles } from "./tag-files.js";
 
-/** Blobs removed between two looks at the leases. */
-const sliceBlobs = 256;
+/** What is removed between two looks at the leases. */
+const removalsBetweenLooks = 256;
+/** A look that is older was followed by a stop of the process: others may have taken it for dead. */
+const staleMs = 1000;
 
 export interface PruneParts {
   readonly store: BlobStore;
@@ -74,7 +76,9 @@ class Pruning {
   #since: RootsSince | undefined;
   /** Everything that was leased at any time since, where that counts. */
   #heldSince: Set<Digest> | undefined;
-  #lastHolds: Holds = new Map();
+  #holds: Holds = new Map();
+  #sinceLook = Number.POSITIVE_INFINITY;
+  #lookedMs = 0;
   #removedBytes = 0;
   #freedBytes = 0;
 
@@ -109,6 +113,7 @@ class Pruning {
 
   async #gather(): Promise<PruneCandidates> {
     const { store, tags, manifests, pins } = this.#parts;
+    if (!this.#options.dryRun) await this.#sweepNotes();
     const roots = await findRoots(store, { tags, manifests, pins });
     if (!this.#options.dryRun) this.#since = new RootsSince(store, manifests, roots);
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
@@ -117,18 +122,33 @@ class Pruning {
     return new PruneCandidates(table, roots, indexOf);
   }
 
+  /** Of manifests that are not there. Of one that is held, it may be coming. */
+  async #sweepNotes(): Promise<void> {
+    const { store, manifests, leases } = this.#parts;
+    let held = leases.current();
+    for (const digest of manifests.list()) {
+      const turn = store.slices.pause();
+      if (turn !== undefined) {
+        await turn;
+        held = leases.current();
+      }
+      if (!held.has(digest)) manifests.removeOfAbsent(digest);
+    }
+  }
+
   async #round(candidates: PruneCandidates): Promise<void> {
-    const holds = await this.#holds();
+    await this.#look();
     // What is chosen is looked at again before it goes.
-    this.#announced.rest();
-    const chosen = await candidates.choose(this.#maxSize, this.#options, holds, () => this.#parts.store.slices.pause());
+    this.#rest();
+    const { slices } = this.#parts.store;
+    const chosen = await candidates.choose(this.#maxSize, this.#options, this.#holds, () => slices.pause());
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
     await this.#removeRoots(chosen, candidates);
     const rest = function* () {
       for (let index = 0; index < chosen.blobs.length; index++) if (chosen.blobs[index] === 1) yield index;
     };
     await this.#removeBlobs(candidates, rest());
-    this.#announced.rest();
+    this.#rest();
   }
 
   /** Names, then manifests; after a power cut, too, what is above must be gone before what is below. */
@@ -139,7 +159,7 @@ class Pruning {
       if (await this.#removeName(root)) unnamed.push(root);
       else this.#keepRoot(root, chosen, candidates);
     }
-    this.#announced.rest();
+    this.#rest();
     const { dryRun = false } = this.#options;
     if (unnamed.length > 0 && !dryRun) {
       await tags.writeViewIfRoom();
@@ -147,7 +167,7 @@ class Pruning {
     }
     // From here on a name that is set is either seen below, or who sets it is.
     this.#heldSince = new Set();
-    await this.#holds();
+    await this.#look();
     const namedSince = new Set((dryRun ? [] : await tags.kept()).map(({ descriptor }) => descriptor.digest));
     const roots = new Set(unnamed.map(({ digest }) => digest));
     for (const root of thoseAboveFirst(unnamed)) {
@@ -156,14 +176,15 @@ class Pruning {
       else this.#keepRoot(root, chosen, candidates);
     }
     this.#heldSince = undefined;
-    this.#announced.rest();
+    this.#rest();
     if (unnamed.length === 0 || dryRun) return;
     for (const { path } of store.folder.blobFolders()) await store.syncs.namesUnlessVisible(path);
   }
 
   /** @returns false where somebody holds it by now */
   async #removeName(root: Root): Promise<boolean> {
-    const holds = await this.#holds();
+    await this.#lookIfDue();
+    const holds = this.#holds;
     if (holds.has(root.digest)) return false;
     const { dryRun = false } = this.#options;
     if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
@@ -188,7 +209,7 @@ class Pruning {
       if (index !== undefined && chosen.blobs[index] !== 1) continue;
       await this.#removeBlobs(candidates, index === undefined ? [] : [index]);
       // Of one that was not listed, it may be coming just now, or have come since.
-      if (this.#lastHolds.has(digest)) return false;
+      if (this.#holds.has(digest)) return false;
       if (index === undefined ? await this.#parts.store.stat(digest) : !candidates.isGone(digest)) return false;
     }
     return true;
@@ -217,7 +238,7 @@ class Pruning {
   /** A manifest stays that was to go: so does all that is below it. */
   #keepRoot(root: Root, chosen: PruneChoice, candidates: PruneCandidates): void {
     candidates.rootStays(root);
-    if (this.#lastHolds.has(root.digest)) this.#skipHeld(root.digest, candidates);
+    if (this.#holds.has(root.digest)) this.#skipHeld(root.digest, candidates);
     for (const digest of root.closure) {
       const index = candidates.indexOf(digest);
       if (index !== undefined) chosen.blobs[index] = 0;
@@ -232,19 +253,15 @@ class Pruning {
   }
 
   async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {
-    let sinceLook = 0;
-    let holds = await this.#holds();
     for (const index of indices) {
-      const pause = this.#parts.store.slices.pause();
-      if (pause !== undefined) await pause;
-      if (pause !== undefined || sinceLook++ >= sliceBlobs) {
+      const looking = this.#lookIfDue();
+      if (looking !== undefined) {
+        await looking;
         this.#options.signal?.throwIfAborted();
-        holds = await this.#holds();
-        sinceLook = 0;
       }
       if (candidates.isOut(index)) continue;
       const digest = candidates.table.digestAt(index);
-      if (holds.has(digest)) this.#skipHeld(digest, candidates);
+      if (this.#holds.has(digest)) this.#skipHeld(digest, candidates);
       else {
         const removing = this.#removeBlob(candidates, index, digest);
         if (removing !== undefined) await removing;
@@ -300,21 +317,36 @@ class Pruning {
   #skipHeld(digest: Digest, candidates: PruneCandidates): void {
     const index = candidates.indexOf(digest);
     const size = index === undefined ? 0 : candidates.table.sizeAt(index);
-    const reason = this.#lastHolds.get(digest) ?? "leased";
+    const reason = this.#holds.get(digest) ?? "leased";
     if (reason !== "named") this.#skipped.set(digest, { digest, size, reason });
     else if (index !== undefined) candidates.blobStays(index);
   }
 
-  async #holds(): Promise<Holds> {
+  /** Nothing is removed before the next look. */
+  #rest(): void {
+    this.#announced.rest();
+    this.#sinceLook = Number.POSITIVE_INFINITY;
+  }
+
+  /** Before each removal. Who leases waits for the next look: after a turn of the event loop, or so many removals. Undefined until then. */
+  #lookIfDue(): Promise<void> | undefined {
+    const turn = this.#parts.store.slices.pause();
+    const isFresh = this.#sinceLook++ < removalsBetweenLooks && performance.now() - this.#lookedMs < staleMs;
+    return turn === undefined && isFresh ? undefined : this.#look(turn);
+  }
+
+  async #look(turn?: Promise<void>): Promise<void> {
+    await turn;
     const leased = this.#announced.look();
+    this.#lookedMs = performance.now();
+    this.#sinceLook = 0;
     const holds = new Map<Digest, "pinned" | "leased" | "named">();
     // In this order: who releases a lease has named before what is to stay.
     for (const digest of (await this.#since?.look()) ?? []) holds.set(digest, "named");
     for (const digest of leased) this.#heldSince?.add(digest);
     for (const digest of this.#heldSince ?? leased) holds.set(digest, "leased");
     for (const digest of this.#parts.pins.list()) holds.set(digest, "pinned");
-    this.#lastHolds = holds;
-    return holds;
+    this.#holds = holds;
   }
 }
 

@@ -32,6 +32,7 @@ export async function findRoots(
 ): Promise<Root[]> {
   const named = new Map<Digest, { mediaType: string; tags: KeptTag[] }>();
   for (const digest of from.manifests.list()) {
+    await store.slices.pause();
     named.set(digest, { mediaType: await notedType(store, from.manifests, digest), tags: [] });
   }
   for (const digest of from.pins.list()) {

@@ -35,6 +35,7 @@ export class RootsSince {
   async look(): Promise<ReadonlySet<Digest>> {
     if (this.#mayHaveChanged()) this.#findNew();
     for (const digest of this.#coming) {
+      if (lstatIfThere(this.#store.folder.blobPath(digest)) === undefined) continue;
       const mediaType = await notedType(this.#store, this.#manifests, digest);
       const { closure, isRead } = await closureOf(this.#store, digest, mediaType);
       if (!isRead) continue;

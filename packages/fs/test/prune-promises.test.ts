@@ -27,6 +27,7 @@ beforeEach(() => {
   cache = new FileCache(root, { durability: "visible" });
 });
 afterEach(async () => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   await cache[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
@@ -34,6 +35,7 @@ afterEach(async () => {
 
 const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
 const below = (path: string) => readdirSync(join(root, path));
+const manifestsFolder = () => join(root, ".mote/manifests");
 const tagFile = () => join(root, ".mote/tags", below(".mote/tags")[0] ?? "");
 /** The next removal of a file that `isIt` says yes to comes after `first`. */
 function beforeRemoval(isIt: (path: string) => boolean, first: () => void) {
@@ -260,13 +262,11 @@ it("a tag that somebody is about to move stays", async () => {
 });
 
 describe("an image that comes while a prune is at work stays whole", () => {
-  const manifests = () => join(root, ".mote/manifests");
-
   /** What another process does at the prune's `n`th look: it held the image until now. */
   async function imageThatComes(atLook: number, comes: () => void = () => {}) {
     const image = await putImage(cache, undefined, ["a", "b"]);
     const path = cache.moteRef(image.manifest.digest);
-    const note = join(manifests(), below(".mote/manifests")[0] ?? "");
+    const note = join(manifestsFolder(), below(".mote/manifests")[0] ?? "");
     const kept = [path, note].map((file) => ({ file, bytes: fs.readFileSync(file) }));
     for (const { file } of kept) fs.rmSync(file);
     const { ftruncateSync } = fs;
@@ -293,10 +293,10 @@ describe("an image that comes while a prune is at work stays whole", () => {
       const now = Date.now();
       const changed = (how === "right" ? now : now - 3_600_000) / 1000;
       const image = await imageThatComes(2, () => {
-        utimesSync(manifests(), changed, changed);
+        utimesSync(manifestsFolder(), changed, changed);
         vi.spyOn(Date, "now").mockReturnValue(now + 1000);
       });
-      utimesSync(manifests(), changed, changed);
+      utimesSync(manifestsFolder(), changed, changed);
       await cache.prune(0);
       for (const digest of image.digests) expect(await cache.moteExists(digest)).toBe(true);
     },
@@ -427,10 +427,15 @@ it("an image that gets a name while others go is not taken from under it", async
   if (first === undefined || second === undefined || third === undefined) throw new Error("there are three images");
   const lease = () => join(root, ".mote/leases", `${below(".mote/pruning")[0]?.split(".")[0]}.other`);
   const name = digestBytes(Buffer.from("again")).replace("sha256:", "");
+  let now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => {
+    now += 2000;
+    return now;
+  });
   const { unlinkSync } = fs;
   vi.spyOn(fs, "unlinkSync").mockImplementation((path) => {
     unlinkSync(path);
-    // Who sets a tag holds what it names until it is set; the prune looks in between.
+    // Who sets a tag holds what it names until it is set; the prune looks in between, as its last look is long ago.
     if (path === cache.moteRef(first.digest)) writeFileSync(lease(), `${third.digest}\n`);
     if (path !== cache.moteRef(second.digest)) return;
     writeFileSync(join(root, `.mote/tags/${name}.json`), JSON.stringify({ name: "again", descriptor: third }));
@@ -469,6 +474,45 @@ describe("the note that a blob is a manifest", () => {
   });
 });
 
+it("what was leased is looked at before each removal that comes long after the last look", async () => {
+  const digests: Digest[] = [];
+  for (let n = 0; n < 3; n++) digests.push((await put(cache, new Uint8Array(10 + n), mediaType)).digest);
+  let now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => now);
+  beforeRemoval(
+    (path) => path.includes("/blobs/"),
+    () => {
+      // The process was stopped here, and somebody else waited no longer.
+      now += 120_000;
+      const owner = below(".mote/pruning")[0]?.split(".")[0];
+      writeFileSync(join(root, `.mote/leases/${owner}.other`), digests.map((digest) => `${digest}\n`).join(""));
+    },
+  );
+  const { removed } = await cache.prune(0);
+  expect(removed.length).toBe(1);
+});
+
+it("many notes of manifests that are not there are no work for each look", async () => {
+  await cache.initialize();
+  for (let n = 0; n < 300; n++) {
+    const digest = digestBytes(Buffer.from(`gone ${n}`));
+    writeFileSync(join(manifestsFolder(), digest.replace(":", "-")), mediaTypes.ociManifest);
+    await put(cache, Buffer.from(`blob ${n}`), mediaType);
+  }
+  const opening = vi.spyOn(fs, "openSync");
+  await cache.prune(0);
+  expect(opening.mock.calls.length).toBeLessThan(1000);
+  expect(below(".mote/manifests")).toEqual([]);
+});
+
+it("of many images, a prune looks at the leases once in a while, and not for each", async () => {
+  for (let n = 0; n < 100; n++) await putImage(cache, `name ${n}`, [`layer ${n}`]);
+  vi.spyOn(performance, "now").mockReturnValue(performance.now());
+  const looking = vi.spyOn(fs, "ftruncateSync");
+  expect((await cache.prune(0)).reached).toBe(true);
+  expect(looking.mock.calls.length).toBeLessThan(20);
+});
+
 describe("a lease", () => {
   it.each(["a part of it at once", "a part of it, and then nothing"])(
     "is whole where a full disk takes %s",
@@ -490,6 +534,41 @@ describe("a lease", () => {
       await lease.release();
     },
   );
+
+  it("is there again where somebody took its holder for dead", async () => {
+    const digests: Digest[] = [];
+    for (let n = 0; n < 3; n++) digests.push((await put(cache, new Uint8Array(10 + n), mediaType)).digest);
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const lease = await cache.lease(digests.slice(0, 2));
+    rmSync(join(root, ".mote/leases", below(".mote/leases")[0] ?? ""));
+    vi.advanceTimersByTime(60_000);
+    expect((await cache.prune(12)).removed.map(({ digest }) => digest)).toEqual(digests.slice(2));
+    await put(cache, new Uint8Array(12), mediaType);
+    rmSync(join(root, ".mote/leases", below(".mote/leases")[0] ?? ""));
+    await lease.add(digests[2] as Digest);
+    expect((await cache.prune(0)).removed).toEqual([]);
+    await lease.release();
+    expect(below(".mote/leases")).toEqual([]);
+  });
+
+  it("is waited with for a prune that somebody took for dead", async () => {
+    await put(cache, new Uint8Array(10), mediaType);
+    let announced: string[] = [];
+    beforeRemoval(
+      (path) => path.includes("/pruning/"),
+      () => {
+        announced = below(".mote/pruning");
+      },
+    );
+    const { ftruncateSync } = fs;
+    vi.spyOn(fs, "ftruncateSync").mockImplementationOnce((fd, length) => {
+      ftruncateSync(fd, length);
+      rmSync(join(root, ".mote/pruning", below(".mote/pruning")[0] ?? ""));
+    });
+    await cache.prune(0);
+    expect(announced.length).toBe(1);
+    expect(below(".mote/pruning")).toEqual([]);
+  });
 
   it("waits for no prune in another container that has been silent for long", async () => {
     await cache.initialize();
