@@ -1,6 +1,6 @@
 import { DirectEngine } from "./direct-engine.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
-import type { HttpAnswer, HttpEngine, HttpRequest } from "./http-exchange.js";
+import { type HttpAnswer, type HttpEngine, type HttpRequest, longestMs } from "./http-exchange.js";
 import { atLeast, type LeastRate, withinTime } from "./least-rate.js";
 import { isLoopback } from "./place.js";
 import { ProxyEngine, proxyIsSet } from "./proxy-engine.js";
@@ -59,12 +59,19 @@ export class Connections {
 
   get #timed() {
     const { connectTimeoutMs = 10_000, idleTimeoutMs = 60_000 } = this.#options;
-    return { ...this.#options, connectTimeoutMs, idleTimeoutMs };
+    const withinTimers = (ms: number) => Math.min(ms, longestMs);
+    return {
+      ...this.#options,
+      connectTimeoutMs: withinTimers(connectTimeoutMs),
+      idleTimeoutMs: withinTimers(idleTimeoutMs),
+    };
   }
 
   get #leastRate(): LeastRate {
     const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs } = this.#timed;
-    return { bytesPerSecond: minBytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs };
+    // Who allows any silence allows any rate.
+    const bytesPerSecond = idleTimeoutMs > 0 ? minBytesPerSecond : 0;
+    return { bytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs };
   }
 
   async close(): Promise<void> {

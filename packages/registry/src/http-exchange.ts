@@ -57,6 +57,9 @@ export const bodyBufferBytes = 512 * 1024;
 /** An idle connection is closed after this; who serves it may close it too, at a moment when a request is on its way. */
 export const keepAliveMs = 4000;
 
+/** What Node's timers hold; beyond, they would be over at once. */
+export const longestMs = 2 ** 31 - 1;
+
 export function cutError(message: string): Error {
   return Object.assign(new Error(message), { code: "ECONNRESET" });
 }

@@ -1,4 +1,4 @@
-import { type HttpAnswer, type HttpRequest, slowError, timeoutError } from "./http-exchange.js";
+import { type HttpAnswer, type HttpRequest, longestMs, slowError, timeoutError } from "./http-exchange.js";
 
 /** What a host has to send at least: a byte now and then would else keep somebody for ever, as it breaks every silence. */
 export interface LeastRate {
@@ -58,7 +58,8 @@ export async function withinTime(
 ): Promise<HttpAnswer> {
   const { body, signal } = request;
   if (bytesPerSecond === 0 || (body !== undefined && !(body instanceof Uint8Array))) return exchange(request);
-  const limitMs = connectMs + 2 * overMs + ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
+  const bodyMs = ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
+  const limitMs = Math.min(connectMs + 2 * overMs + bodyMs, longestMs);
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(timeoutError(`no answer within ${limitMs} ms`)), limitMs).unref();
   try {

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient, type RegistryClientOptions, RegistryRepository } from "../src/index.js";
+import { RegistryClient, type RegistryClientOptions, RegistryDestination, RegistryRepository } from "../src/index.js";
 import { refuse, sendRange, serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, read, sameBytes } from "./outcome.js";
@@ -104,6 +104,15 @@ describe("a host that sends a byte now and then", () => {
     }
   });
 
+  it("is no matter of a rate that nearly everything has, nor of a silence that may last for ever", async () => {
+    const { server, upload } = await uploads();
+    for (const options of [{ minBytesPerSecond: 0.001 }, { idleTimeoutMs: 0 }, { idleTimeoutMs: 1e12 }]) {
+      await upload(options);
+      const repository = repositoryAt(server.host, options);
+      expect((await repository.manifest(image.manifest)).byteLength).toBe(image.manifest.size);
+    }
+  });
+
   it("is waited for where that is asked for, and who reads slowly is no slow host", async () => {
     const server = await serveImage(image, (request, response) => {
       if (!request.url?.endsWith(small.digest)) return false;
@@ -127,6 +136,25 @@ describe("a host that sends a byte now and then", () => {
     expect(sameBytes(Buffer.concat(parts), bytesOf(large.digest))).toBe(true);
   });
 });
+
+/** A registry that takes manifests, and some time for it. */
+async function uploads() {
+  const server = await serveImage(image, async (request, response) => {
+    if (request.method !== "PUT") return false;
+    request.resume();
+    await sleep(50);
+    response.writeHead(201).end();
+    return true;
+  });
+  opened.push(server);
+  const upload = async (options: RegistryClientOptions) => {
+    const client = new RegistryClient({ retries: 0, ...options });
+    opened.push(client);
+    const destination = new RegistryDestination(client, { registry: server.host, repository: "a/b" });
+    await destination.manifest(image.manifest, image.manifestBytes);
+  };
+  return { server, upload };
+}
 
 async function dripBytes(response: ServerResponse, bytes: Uint8Array, atOnce = 1): Promise<void> {
   for (let at = 0; at < bytes.byteLength && !response.destroyed; at += atOnce) {
