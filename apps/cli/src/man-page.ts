@@ -31,6 +31,7 @@ export function manPage(table: readonly CommandSpec[], version: string): string 
     ".SH FILES",
     ...[
       ["~/.cache/mote", "the cache, an OCI image layout ($XDG_CACHE_HOME/mote)"],
+      ["~/.cache/mote-compiled", "what the engine compiled, to start faster; may be removed (NODE_COMPILE_CACHE)"],
       ["~/.config/mote/config.json", "the user's settings ($XDG_CONFIG_HOME/mote/config.json)"],
       [".mote.json", "a project's settings"],
     ].flatMap(([path = "", about = ""]) => [".TP", `.I ${text(path)}`, text(about)]),
