@@ -107,6 +107,19 @@ describe("a blob that is uploaded", () => {
     expect(arrived(server)).toBe(true);
   });
 
+  it("goes as a stream where the registry wants pieces that are too large for memory", async () => {
+    const { server, destination } = await lying(inPieces, ({ sessions }) => (request, response) => {
+      if (request.method !== "POST") return false;
+      sessions.set("/v2/a/b/blobs/uploads/x", new Uint8Array());
+      const headers = { location: "/v2/a/b/blobs/uploads/x", "oci-chunk-min-length": "1000000000000" };
+      response.writeHead(202, headers).end();
+      return true;
+    });
+    await destination.blob(blob, chunked(bytes));
+    expect([server.count("PATCH"), server.count("PUT")]).toEqual([0, 1]);
+    expect(arrived(server)).toBe(true);
+  });
+
   it("of no bytes is one of one request", async () => {
     const empty = { ...blob, digest: digestBytes(new Uint8Array()), size: 0 };
     const { server, destination } = await lying(inPieces);

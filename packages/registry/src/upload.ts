@@ -26,8 +26,10 @@ export async function uploadBlob(
   const upload = new Upload(api, descriptor, options.signal);
   try {
     await upload.begin();
-    const pieceBytes = Math.max(options.pieceBytes, upload.minPieceBytes);
+    const isStream = upload.minPieceBytes > largestPieceBytes && descriptor.size > options.pieceBytes;
+    const pieceBytes = isStream ? options.pieceBytes : Math.max(options.pieceBytes, upload.minPieceBytes);
     const pieces = inPieces(chunksUntilAborted(chunks, options.signal), descriptor, pieceBytes);
+    if (isStream) return await upload.sendStream(copies(pieces));
     for await (const piece of pieces) {
       if (piece.byteLength === descriptor.size) return await upload.sendWhole(piece);
       if (!(await upload.append(piece))) return await upload.sendStream(joined(piece.slice(), pieces));
@@ -38,6 +40,9 @@ export async function uploadBlob(
     throw error;
   }
 }
+
+/** A registry that wants larger ones gets a stream: a piece is kept in memory. */
+const largestPieceBytes = 64 * 1024 * 1024;
 
 /** Where an upload goes on. */
 export interface UploadSession {
@@ -315,8 +320,12 @@ async function* joined(
   rest: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield first;
-  // Who sends them may still hold one when the next is asked for.
-  for await (const piece of rest) yield piece.slice();
+  yield* copies(rest);
+}
+
+/** Who sends pieces may still hold one when the next is asked for. */
+async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of pieces) yield piece.slice();
 }
 
 /** Passes chunks on, and keeps what their source failed by: the connection makes an error of its own of it. */
