@@ -6,6 +6,9 @@ import { listFolder } from "./file-calls.js";
 import { fileFault, isAbsent } from "./file-fault.js";
 import { rowsInPage, type WalkedPage } from "./walk-worker.js";
 
+/** Rows looked at between two looks at the time. */
+const rowsAtOnce = 1024;
+
 /** From this many files in a folder on, several threads look at them. */
 const manyFiles = 50_000;
 
@@ -50,7 +53,7 @@ export class BlobTable {
       table.#length += column.count;
       for (const { sizes, count } of column.pages) {
         for (const size of sizes.subarray(0, count)) table.#totalSize += size;
-        await store.slices.pause();
+        await store.slices.pauseAfterWork();
       }
     }
     return table;
@@ -70,9 +73,11 @@ export class BlobTable {
     const beginnings = new Set([...digests].map((digest) => Number.parseInt(digestEncoded(digest).slice(0, 8), 16)));
     for (const { first, width, pages } of digests.size === 0 ? [] : this.#columns) {
       for (const [at, { names, count }] of pages.entries()) {
-        await pause();
         const view = new DataView(names.buffer);
         for (let row = 0; row < count; row++) {
+          // Most of them may be of those that are looked for, which takes longer.
+          const turn = row % rowsAtOnce === 0 ? pause() : undefined;
+          if (turn !== undefined) await turn;
           if (!beginnings.has(view.getUint32(row * width))) continue;
           const index = first + at * rowsInPage + row;
           const digest = this.digestAt(index);

@@ -17,6 +17,12 @@ export class EventLoopSlices {
     this.#onTurn = onTurn;
   }
 
+  /** As `pause`, after work that is longer than a call: looks at the time whatever came before. */
+  pauseAfterWork(): Promise<void> | undefined {
+    this.#calls = -1;
+    return this.pause();
+  }
+
   /** Undefined where the slice has time left; else await it. */
   pause(): Promise<void> | undefined {
     // Asking for the time costs more than the rest of this.

@@ -118,8 +118,10 @@ class Pruning {
     if (!this.#options.dryRun) this.#since = new RootsSince(store, manifests, roots);
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
     const table = await BlobTable.scan(store, this.#options.signal);
-    const indexOf = await table.indicesOf(referred, () => store.slices.pause());
-    return new PruneCandidates(table, roots, indexOf);
+    const indexOf = await table.indicesOf(referred, () => store.slices.pauseAfterWork());
+    const candidates = new PruneCandidates(table, roots, indexOf);
+    await store.slices.pauseAfterWork();
+    return candidates;
   }
 
   /** Of manifests that are not there. Of one that is held, it may be coming. */
@@ -141,7 +143,7 @@ class Pruning {
     // What is chosen is looked at again before it goes.
     this.#rest();
     const { slices } = this.#parts.store;
-    const chosen = await candidates.choose(this.#maxSize, this.#options, this.#holds, () => slices.pause());
+    const chosen = await candidates.choose(this.#maxSize, this.#options, this.#holds, () => slices.pauseAfterWork());
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
     await this.#removeRoots(chosen, candidates);
     const rest = function* () {
