@@ -32,7 +32,7 @@ export function checkSizes(packed, { record }) {
 }
 
 function sizesOf({ tarball, folder, files }) {
-  const scripts = files.filter((file) => /^package\/dist\/.*\.js$/.test(file));
+  const scripts = files.filter((file) => /^package\/dist\/.*\.c?js$/.test(file));
   const code = scripts.reduce((sum, file) => sum + statSync(join(folder, "..", file)).size, 0);
   return { tarball: statSync(tarball).size, code };
 }

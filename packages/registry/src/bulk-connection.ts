@@ -24,6 +24,8 @@ export class BulkConnection {
   #fullBytes = 0;
   #from = 0;
   #to = 0;
+  /** The last one that some of was given away for good, by an answer before. */
+  #kept: ArrayBufferLike | undefined;
   #paused = false;
   /** Set when nothing more comes. */
   #failure: Error | undefined;
@@ -104,6 +106,7 @@ export class BulkConnection {
       const wanted = chunk.subarray(0, left);
       left -= wanted.byteLength;
       this.#putBack(chunk.subarray(wanted.byteLength));
+      if (!reuse) this.#kept = wanted.buffer;
       yield wanted;
       if (reuse) this.#takeBack(wanted.buffer);
     }
@@ -162,7 +165,7 @@ export class BulkConnection {
 
   /** Its other bytes, if they are not taken yet, come next. */
   #takeBack(memory: ArrayBufferLike): void {
-    const isInUse = memory === this.#buffer.buffer || memory === this.#full[0]?.buffer;
+    const isInUse = [this.#buffer.buffer, this.#full[0]?.buffer, this.#kept].includes(memory);
     if (!isInUse && spare.length < mostSpare) spare.push(Buffer.from(memory));
   }
 

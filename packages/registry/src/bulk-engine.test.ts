@@ -87,6 +87,34 @@ describe("a long body", () => {
     expect((await read(await ask(engine(), url))).equals(content)).toBe(true);
   });
 
+  it("leaves each chunk as it is until the next is asked for, where memory is used again, and for good what came before", async () => {
+    const { server, url } = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": content.byteLength }).end(content);
+    });
+    let connections = 0;
+    server.on("connection", () => connections++);
+    const direct = engine();
+    const kept: Uint8Array[] = [];
+    const memories = new Set<ArrayBufferLike>();
+    for (let time = 0; time < 6; time++) {
+      const reuse = time % 3 !== 0;
+      const answer = await direct.exchange({ method: "GET", url, headers: {}, bulk: true, reuse });
+      let at = 0;
+      for await (const chunk of answer.body) {
+        // Meanwhile more comes, as far as there is room for it.
+        for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+        expect(content.subarray(at, at + chunk.byteLength).equals(chunk)).toBe(true);
+        at += chunk.byteLength;
+        if (reuse) memories.add(chunk.buffer);
+        else kept.push(chunk);
+      }
+      expect(at).toBe(content.byteLength);
+    }
+    expect(connections).toBe(1);
+    expect(Buffer.concat(kept).equals(Buffer.concat([content, content]))).toBe(true);
+    expect(memories.size * 512 * 1024).toBeLessThan(4 * content.byteLength);
+  });
+
   it.skipIf(wanted !== "")(
     `comes over TLS, from a host whose authority is trusted, and from no other${wanted}`,
     async () => {
