@@ -139,6 +139,8 @@ export class BlobPart {
     try {
       await calls.rename(this.path, path);
     } catch (error) {
+      // Somebody took it over, or the folder was removed: nothing is left to be kept, but what came from elsewhere.
+      if (faultCode(error) === "ENOENT" && this.#origin === undefined) return await this.discard();
       throw fileFault(error, "write", path);
     }
     this.#ended = true;

@@ -74,7 +74,7 @@ export class LeadFiles {
     const part = this.#parts.parse(holder);
     if (part === undefined) return false;
     const stats = lstatIfThere(part.path);
-    return stats !== undefined && Math.abs(Date.now() - stats.ctimeMs) < silenceMs && this.#parts.isAlive(part);
+    return stats !== undefined && !isSilent(stats) && this.#parts.isAlive(part);
   }
 
   /** Only one of several takers can rename the file away; who finds that he renamed a new leader's puts it back. */
@@ -93,6 +93,11 @@ export class LeadFiles {
   #pathOf(digest: Digest): string {
     return `${this.#folder.leads}/${CacheFolder.nameOf(digest)}`;
   }
+}
+
+/** Of a part: nobody writes it, or nobody who is waited for. */
+export function isSilent({ ctimeMs }: fs.Stats): boolean {
+  return Math.abs(Date.now() - ctimeMs) >= silenceMs;
 }
 
 function linked(existing: string, name: string): boolean {

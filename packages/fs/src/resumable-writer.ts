@@ -5,6 +5,7 @@ import { BlobWriter, type WriterStart } from "./blob-writer.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { FileChunks } from "./file-chunks.js";
 import { fileFault } from "./file-fault.js";
+import { isSilent } from "./lead-files.js";
 import type { PartFile } from "./part-files.js";
 import { lstatIfThere, removeIfPossible } from "./plain-file.js";
 
@@ -56,7 +57,10 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
   }
 }
 
-/** Takes over the longest part that a dead or suspended writer left: copied into `part`, and hashed on the way. */
+/**
+ * Takes over the longest part that a dead, silent or suspended writer left: copied into `part`, and hashed on the way. A silent one that
+ * goes on all the same has its bytes in its open file.
+ */
 export async function takeOver(
   store: BlobStore,
   part: BlobPart,
@@ -104,5 +108,9 @@ function longestPart(store: BlobStore, mote: Mote): PartFile | undefined {
 }
 
 function leftParts({ parts }: BlobStore, { digest }: Mote): PartFile[] {
-  return parts.list().filter((part) => part.kind === "part" && part.digest === digest && !parts.isAlive(part));
+  return parts.list().filter((part) => {
+    if (part.kind !== "part" || part.digest !== digest) return false;
+    const stats = lstatIfThere(part.path);
+    return stats !== undefined && (isSilent(stats) || !parts.isAlive(part));
+  });
 }

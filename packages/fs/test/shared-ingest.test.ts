@@ -223,6 +223,26 @@ it("nobody waits for one in another container until a clock that was put back is
   await writer.abort();
 });
 
+it("what a writer had who has been silent for long is not fetched again, and he can go on or stop all the same", async () => {
+  for (const end of ["close", "suspend"] as const) {
+    const silent = await lead();
+    await fill(silent, 500_000);
+    const later = Date.now() + 40_000;
+    vi.spyOn(Date, "now").mockReturnValue(later);
+    const next = await lead();
+    vi.restoreAllMocks();
+    expect(next.offset).toBe(500_000);
+    if (end === "close") await silent.write(bytes.subarray(500_000));
+    await silent[end]();
+    await fill(next);
+    await next.close();
+    const kept = await collect(await cache.followMote(mote.digest));
+    expect(kept.equals(bytes)).toBe(true);
+    expect(ingested()).toEqual([]);
+    await cache.removeMote(mote.digest);
+  }
+});
+
 it("a part with nothing in it, or of a blob that has come, is not kept", async () => {
   await cache.initialize();
   const nobodys = (serial: number) => `${mote.digest.replace(":", "-")}.0-0-0-0.${serial}.part`;
