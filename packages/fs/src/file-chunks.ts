@@ -2,6 +2,8 @@ import { asynchronousCalls } from "./file-calls.js";
 
 /** Reads under way while a chunk is used: with two, often both have come by the time the event loop is asked. */
 const readsAhead = 2;
+/** Chunks are shorter than this where many streams are open: then what the others do fills the time. */
+const chunkOfFewBytes = 128 * 1024;
 
 /** Buffers of one `FileChunks`: the one in use, and those being read into. */
 export const buffersAtOnce = readsAhead + 1;
@@ -47,7 +49,8 @@ export class FileChunks {
   }
 
   #readAhead(): void {
-    while (this.#ahead.length < readsAhead && this.#position < this.#end) {
+    const most = this.#chunkBytes() < chunkOfFewBytes ? 1 : readsAhead;
+    while (this.#ahead.length < most && this.#position < this.#end) {
       const length = Math.min(this.#chunkBytes(), this.#end - this.#position);
       const read = this.#read(this.#buffer(length), this.#position);
       read.catch(() => {});
