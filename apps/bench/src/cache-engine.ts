@@ -245,7 +245,7 @@ async function streamIn(cache: FileCache, digest: Digest): Promise<void> {
 }
 
 async function read(cache: FileCache, digest: Digest): Promise<void> {
-  await using reader = await cache.moteReader(digest);
+  await using reader = await cache.moteReader(digest, { reuse: true });
   for await (const _chunk of reader);
 }
 

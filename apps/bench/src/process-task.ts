@@ -51,7 +51,7 @@ async function open(folder = ""): Promise<FileCache> {
 }
 
 async function read(cache: FileCache, text: string): Promise<void> {
-  await using reader = await cache.moteReader(parseDigest(text));
+  await using reader = await cache.moteReader(parseDigest(text), { reuse: true });
   for await (const _chunk of reader);
 }
 

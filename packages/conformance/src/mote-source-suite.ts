@@ -104,6 +104,19 @@ export function moteSourceSuite(
         expect(kept.every((chunk, n) => sameBytes(chunk, copies[n] ?? new Uint8Array()))).toBe(true);
       }));
 
+    it("leaves a chunk as it is until the next is asked for, where its memory may be used again", () =>
+      withContent(async (source) => {
+        const { digest, bytes } = large;
+        await using reader = await source.moteReader(digest, { reuse: true });
+        let at = 0;
+        for await (const chunk of reader) {
+          for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setTimeout(resolve));
+          expect(sameBytes(chunk, bytes.subarray(at, at + chunk.byteLength))).toBe(true);
+          at += chunk.byteLength;
+        }
+        expect(at).toBe(bytes.byteLength);
+      }));
+
     it("lets a reader be closed before its end, twice, and not be used after", () =>
       withContent(async (source) => {
         const reader = await source.moteReader(large.digest);

@@ -23,6 +23,7 @@ export interface ReaderStart {
   readonly verify: boolean;
   /** Default true. */
   readonly countsAsUse?: boolean | undefined;
+  readonly reuse?: boolean | undefined;
   readonly signal: AbortSignal | undefined;
   /** Serves a damaged blob of which no byte was handed out yet; answers undefined where nobody else has it. */
   readonly elsewhere: (() => Promise<MoteReader | undefined>) | undefined;
@@ -95,7 +96,8 @@ export class BlobReader implements MoteReader {
   }
 
   async *#stream(): AsyncGenerator<Uint8Array, void, undefined> {
-    const chunks = new FileChunks(this.#blob.fd, this.#range, () => this.#store.budget.chunkBytes);
+    const { reuse = false } = this.#range;
+    const chunks = new FileChunks(this.#blob.fd, this.#range, () => this.#store.budget.chunkBytes, { reuse });
     this.#stop = () => chunks.stop();
     if (this.#length === 0 && this.#isSound(0)) return;
     for (let came = 0; ; ) {

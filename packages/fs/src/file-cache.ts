@@ -329,6 +329,7 @@ export class FileCache implements MoteCache {
       signal,
       verify: this.#verifyOnRead,
       countsAsUse: options.countsAsUse,
+      reuse: options.reuse,
       elsewhere: this.#fallback && (() => this.#fallbackReader(digest, options)),
     };
     if (start === 0 && end === Number.POSITIVE_INFINITY && !this.#linkOnRead && canDoAtOnce(this.#store)) {

@@ -50,11 +50,11 @@ export class RegistryCache implements MoteSource {
   }
 
   async moteReader(digest: Digest, options: ReadOptions = {}): Promise<MoteReader> {
-    const { start = 0, end, signal } = options;
+    const { start = 0, end, reuse, signal } = options;
     parseDigest(digest);
     checkRange(start, end);
     const size = start > 0 || end !== undefined ? await this.#sizeOf(digest, options) : undefined;
-    const wish = { digest, mediaType: mediaTypes.octetStream, size, start, verify: true, damage: true, signal };
+    const wish = { digest, mediaType: mediaTypes.octetStream, size, start, verify: true, damage: true, reuse, signal };
     const last = Math.min(end ?? Number.POSITIVE_INFINITY, size ?? Number.POSITIVE_INFINITY);
     if (size !== undefined && start >= last) return new MemoryReader({ ...wish, size }, new Uint8Array());
     try {

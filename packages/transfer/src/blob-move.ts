@@ -176,7 +176,7 @@ export class BlobMove {
     const info = await readingCache(cache.find(this.#digest, { signal: this.#signal }));
     if (info === undefined) throw CacheFault.inReading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} is gone`));
     if (info.size === this.#size) return;
-    await using reader = await readingCache(cache.moteReader(this.#digest, { signal: this.#signal }));
+    await using reader = await readingCache(cache.moteReader(this.#digest, { reuse: true, signal: this.#signal }));
     let actual = 0;
     for await (const chunk of new CachedChunks(reader, () => {})) actual += chunk.byteLength;
     if (actual === this.#size) return;
