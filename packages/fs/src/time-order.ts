@@ -20,7 +20,6 @@ export async function* inTimeOrder(
 ): AsyncGenerator<TimeGroup, void, undefined> {
   const all = new Uint32Array(count);
   for (let index = 0; index < count; index++) all[index] = index;
-  await pause();
   yield* ordered(all, timeMsAt, pause);
 }
 
@@ -45,10 +44,7 @@ async function* ordered(
     await pause();
   }
   if (earliest === latest) {
-    for (let from = 0; from < indices.length; from += sortable) {
-      const some = indices.subarray(from, from + sortable);
-      yield { indices: some, inOrder: () => some };
-    }
+    for (const some of stretches(indices)) yield { indices: some, inOrder: () => some };
     return;
   }
   const scale = (buckets - 1) / (latest - earliest);

@@ -87,27 +87,13 @@ export class RepositoryApi {
   }
 
   send<T>(request: RepositoryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
-    const {
-      method,
-      path,
-      what,
-      headers,
-      body,
-      accepts,
-      repeat,
-      bulk,
-      reuse,
-      isAway,
-      actions = "pull",
-      from,
-      signal,
-    } = request;
+    const { path, what, actions = "pull", from, ...asked } = request;
     const scopes = [`repository:${this.repository}:${actions}`];
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
     const access = { origin: this.#origin, subject: this.subject(request), scopes };
     const url = typeof path === "string" ? this.url(path) : path;
-    const asked = { access, method, url, headers, body, what: `${what} in ${this.repository}`, accepts };
-    return this.client.send({ ...asked, repeat, bulk, reuse, isAway, policy: this.#options.policy, signal }, take);
+    const { policy } = this.#options;
+    return this.client.send({ ...asked, access, url, what: `${what} in ${this.repository}`, policy }, take);
   }
 
   /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */

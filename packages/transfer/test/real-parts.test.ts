@@ -312,15 +312,19 @@ describe("with a blob-info cache, a transfer", () => {
     expect(report.copied.count).toBe(2);
   });
 
-  it("reads a blob on at another place where it was seen, at the byte where the source failed", async () => {
+  /** An image whose layer is at a second place, too. */
+  function mirroredImage() {
     const bic = new MemoryBlobInfoCache();
-    const image = addImage(source, "v1", [5000]);
-    const [layer] = image.layers;
+    const [layer] = addImage(source, "v1", [5000]).layers;
     if (layer === undefined) throw new Error("no layer");
     const mirror = new MemorySource();
     addImage(mirror, "v1", [5000]);
     source.ref = place("one.example", "app");
-    const locator = new LayerLocator(bic, refCodec);
+    return { bic, layer, mirror, locator: new LayerLocator(bic, refCodec) };
+  }
+
+  it("reads a blob on at another place where it was seen, at the byte where the source failed", async () => {
+    const { bic, layer, mirror, locator } = mirroredImage();
     await locator.recordLayerSource(layer, place("two.example", "mirror"));
     await locator.recordLayerSource(layer, place("closed.example", "mirror"));
     await locator.recordLayerSource(layer, place("one.example", "app"));
@@ -342,14 +346,8 @@ describe("with a blob-info cache, a transfer", () => {
   });
 
   it("does so too where the source just ends before its time", async () => {
-    const bic = new MemoryBlobInfoCache();
-    const image = addImage(source, "v1", [5000]);
-    const [layer] = image.layers;
-    if (layer === undefined) throw new Error("no layer");
-    const mirror = new MemorySource();
-    addImage(mirror, "v1", [5000]);
-    source.ref = place("one.example", "app");
-    await new LayerLocator(bic, refCodec).recordLayerSource(layer, place("two.example", "mirror"));
+    const { bic, layer, mirror, locator } = mirroredImage();
+    await locator.recordLayerSource(layer, place("two.example", "mirror"));
     source.lies.set(layer.digest, (bytes) => bytes.slice(0, 2000));
     await transfer({ source, cache, bic, refCodec, openSource: () => mirror, refs: ["v1"] });
     expect(mirror.asked).toEqual([{ digest: layer.digest, start: 2000 }]);
@@ -357,16 +355,9 @@ describe("with a blob-info cache, a transfer", () => {
   });
 
   it("reads a blob that came wrong at another place where it was seen, from its start", async () => {
-    const bic = new MemoryBlobInfoCache();
-    const image = addImage(source, "v1", [5000]);
-    const [layer] = image.layers;
-    if (layer === undefined) throw new Error("no layer");
-    const mirror = new MemorySource();
-    addImage(mirror, "v1", [5000]);
-    source.ref = place("one.example", "app");
+    const { bic, layer, mirror, locator } = mirroredImage();
     const lying = () => someBytes(5000, 99);
     source.lies.set(layer.digest, lying);
-    const locator = new LayerLocator(bic, refCodec);
     const destination = new MemoryDestination();
     const parts = { source, destination, bic, refCodec, openSource: () => mirror, refs: ["v1"] };
     await expect(transfer({ ...parts, cache: new NilCache() })).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
