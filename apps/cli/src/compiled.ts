@@ -10,8 +10,8 @@ const strangersMayWrite = 0o022;
 const keepForMs = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * Runs a file that is a CommonJS module's function with what an earlier run of the same `part` of it had compiled, which saves about half of the time to start, and
- * keeps what this run compiles for the next one. As with Node's own compile cache, `NODE_COMPILE_CACHE` names the folder, and
+ * Runs a file that is a CommonJS module's function with what an earlier run of the same `part` of it had compiled, which saves a third of
+ * the time to start, and keeps what this run compiles for the next one. As with Node's own compile cache, `NODE_COMPILE_CACHE` names the folder, and
  * `NODE_DISABLE_COMPILE_CACHE` turns it off. Whatever is wrong with a kept file, it is not used, and made anew.
  */
 export function runCompiled<T>(file: URL, { require, part }: { require: NodeJS.Require; part: string }): T {
@@ -63,7 +63,15 @@ function keep(file: string, data: Buffer): void {
     sweep(dirname(file));
   } catch {
     // The next run tries again; nothing depends on it.
+    removeIfPossible(made);
   }
+}
+
+/** What there was no room for takes none. */
+function removeIfPossible(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch {}
 }
 
 /** Of versions that are gone. What is still used is made anew. */

@@ -61,6 +61,11 @@ it.each<[string, (file: string) => void]>([
   expect(kept()).toEqual(made);
 });
 
+it("a home where nothing can be kept is no trouble", async () => {
+  writeFileSync(join(home, ".cache"), "");
+  await run();
+});
+
 it("nothing is kept for who has no home, or does not want it", async () => {
   await run({ HOME: join(home, "none") });
   expect(existsSync(join(home, "none"))).toBe(false);
