@@ -129,9 +129,10 @@ describe("a host that sends a byte now and then", () => {
     });
     opened.push(whole);
     const parts: Uint8Array[] = [];
-    for await (const part of await repositoryAt(whole.host, { retries: 0 }).blob(large)) {
+    // Long enough that a busy machine is no silence.
+    for await (const part of await repositoryAt(whole.host, { retries: 0, idleTimeoutMs: 1500 }).blob(large)) {
       parts.push(part);
-      await sleep(200);
+      await sleep(1000);
     }
     expect(sameBytes(Buffer.concat(parts), bytesOf(large.digest))).toBe(true);
   });
