@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
-import { type Color, oneLine } from "./output.js";
+import { type Color, jsonText, oneLine } from "./output.js";
 import { ConfigError } from "./settings/config-error.js";
-import { createStyle, isColored } from "./terminal-text.js";
+import { createStyle, isColored, toTerminal } from "./terminal-text.js";
 import { UsageError } from "./usage-error.js";
 
 /** What to do about an error, where its message cannot know: it comes from a package, which knows nothing of commands. */
@@ -29,11 +29,12 @@ interface FailureOptions {
 export function reportFailure(error: unknown, { json, cache, color, interrupted }: FailureOptions): number {
   const { code, message, details } = describe(error, interrupted);
   if (json) {
-    process.stderr.write(`${JSON.stringify({ error: { code, message, ...(details ? { details } : {}) } })}\n`);
+    process.stderr.write(jsonText({ error: { code, message, ...(details ? { details } : {}) } }));
   } else {
     const hint = advice[code] ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
     const { red } = createStyle(isColored(process.stderr, process.env, color));
-    process.stderr.write(`${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}\n`);
+    const line = `${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}`;
+    process.stderr.write(`${toTerminal(line)}\n`);
   }
   if (code === "MOTE_INTERRUPTED") return 130;
   return code === "MOTE_USAGE" ? 2 : 1;

@@ -1,7 +1,10 @@
 import { LiveLines } from "./progress/live-lines.js";
-import { createStyle, isColored, type Style } from "./terminal-text.js";
+import { createStyle, escapeJson, isColored, type Style, toTerminal } from "./terminal-text.js";
 
-/** Where a command writes. Results go to stdout; progress, warnings and errors to stderr. */
+/**
+ * Where a command writes. Results go to stdout; progress, warnings and errors to stderr. This is the one place where text from
+ * elsewhere is escaped, so every line comes through here, and is one line.
+ */
 export interface Output {
   readonly json: boolean;
   readonly quiet: boolean;
@@ -37,7 +40,7 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
   const { stdout, stderr, env } = process;
   const silent = quiet || json !== false;
   const live = stderr.isTTY && env.TERM !== "dumb" && !silent ? new LiveLines(stderr) : undefined;
-  const say = (line: string) => (live ? live.above(`${line}\n`) : stderr.write(`${line}\n`));
+  const say = (line: string) => (live ? live.above(line) : stderr.write(`${toTerminal(line)}\n`));
   const noteStyle = createStyle(isColored(stderr, env, color));
   return {
     json: json !== false,
@@ -49,12 +52,12 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
     noteStyle,
     result(document, lines) {
       live?.clear();
-      if (json === "events") stdout.write(`${JSON.stringify({ result: document })}\n`);
-      else if (json) stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-      else if (lines.length > 0) stdout.write(`${lines.join("\n")}\n`);
+      if (json === "events") stdout.write(jsonText({ result: document }));
+      else if (json) stdout.write(jsonText(document, 2));
+      else if (lines.length > 0) stdout.write(`${lines.map(toTerminal).join("\n")}\n`);
     },
     event(event) {
-      if (json === "events") stdout.write(`${JSON.stringify({ event })}\n`);
+      if (json === "events") stdout.write(jsonText({ event }));
     },
     note(line) {
       if (!silent) say(line);
@@ -70,8 +73,12 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
   };
 }
 
-/** Control characters of a server's answer never reach the terminal. */
+/** Returns a document as JSON, which ends its line, with nothing in it that a terminal would not just show. */
+export function jsonText(document: unknown, indent?: number): string {
+  return `${escapeJson(JSON.stringify(document, undefined, indent))}\n`;
+}
+
+/** Returns a message on one line: where it had several, they are joined. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
+  return text.replace(/\s*[\r\n]\s*/g, " ").trim();
 }

@@ -5,7 +5,7 @@ import { type CommandLine, parseCommandLine } from "./parse.js";
 import type { Session } from "./session.js";
 import { loadSettings } from "./settings/load-settings.js";
 import { table } from "./table.js";
-import { createStyle, isColored } from "./terminal-text.js";
+import { createStyle, isColored, toTerminal } from "./terminal-text.js";
 
 /** Does what the command line says. @throws UsageError, and what the command throws */
 export async function runProgram(args: readonly string[], session: Session): Promise<void> {
@@ -18,7 +18,7 @@ export async function runProgram(args: readonly string[], session: Session): Pro
   }
   if (typeof command !== "object" || everywhere.help) {
     const isAsked = everywhere.help === true;
-    (isAsked ? process.stdout : process.stderr).write(help(command));
+    (isAsked ? process.stdout : process.stderr).write(help(command).split("\n").map(toTerminal).join("\n"));
     if (!isAsked) process.exitCode = 2;
     return;
   }

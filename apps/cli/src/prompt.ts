@@ -1,5 +1,6 @@
 import type { Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
+import { escapeText } from "./terminal-text.js";
 
 /**
  * Asks at the terminal, on stderr, as stdout is for results. From opening to closing the terminal itself echoes nothing: what is
@@ -25,12 +26,12 @@ export class Prompt implements Disposable {
   }
 
   async ask(question: string): Promise<string> {
-    return (await this.#question(question)).trim();
+    return (await this.#question(escapeText(question))).trim();
   }
 
   /** What is typed is not shown. */
   async askHidden(question: string): Promise<string> {
-    process.stderr.write(question);
+    process.stderr.write(escapeText(question));
     this.#isHidden = true;
     try {
       return await this.#question("");

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 /** How text is set off, where the terminal shows it. */
 export interface Style {
   bold(text: string): string;
@@ -8,8 +10,17 @@ export interface Style {
   cyan(text: string): string;
 }
 
+/**
+ * Begins a mark, which stands for a colour until `toTerminal` writes the real one. Text from elsewhere cannot forge a mark, as each
+ * process has its own.
+ */
+const markStart = `\u001b${randomBytes(8).toString("hex")}:`;
+const marks = new RegExp(`(${markStart}\\d+m)`, "g");
+
+/** Returns text with marks in it, which only `toTerminal` turns into what a terminal understands. */
 export function createStyle(colored: boolean): Style {
-  const set = (on: number, off: number) => (text: string) => (colored ? `\u001b[${on}m${text}\u001b[${off}m` : text);
+  const mark = (code: number) => `${markStart}${code}m`;
+  const set = (on: number, off: number) => (text: string) => (colored ? `${mark(on)}${text}${mark(off)}` : text);
   return {
     bold: set(1, 22),
     dim: set(2, 22),
@@ -35,6 +46,44 @@ export function isColored(
   return stream.isTTY === true && env.TERM !== "dumb";
 }
 
+/**
+ * What a terminal could take for something else than a character to show: control characters (C0, DEL, C1), line and paragraph
+ * separators, what turns the direction of text around, and what is invisible.
+ */
+const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+
+/** Returns text from elsewhere as it can be shown: what is not safe is written as in JSON, such as `\u001b`. Doing it twice does no harm. */
+export function escapeText(text: string): string {
+  return text.replace(unsafe, escapeCharacter);
+}
+
+/** Returns JSON of the same value that is safe to show: within strings, every such character may be written as an escape. */
+export function escapeJson(json: string): string {
+  return json.replace(unsafe, (character) => (character === "\n" ? character : escapeCharacter(character)));
+}
+
+function escapeCharacter(character: string): string {
+  if (character === "\n") return "\\n";
+  if (character === "\t") return "\\t";
+  if (character === "\r") return "\\r";
+  // One escape for each UTF-16 unit, as JSON has it.
+  return Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`,
+  ).join("");
+}
+
+/** Returns text with all but its own marks escaped, so that it can be measured and cut. */
+export function escapeAroundMarks(text: string): string {
+  const parts = text.split(marks);
+  return parts.map((part) => (part.startsWith(markStart) ? part : escapeText(part))).join("");
+}
+
+/** Returns one line as a terminal or a log may get it: escaped, with what its marks stand for. */
+export function toTerminal(line: string): string {
+  return escapeAroundMarks(line).replace(marks, (mark) => `\u001b[${mark.slice(markStart.length)}`);
+}
+
 /** Breaks at spaces; a longer word stays whole. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
@@ -47,23 +96,22 @@ export function wrap(text: string, width: number): string[] {
   }
   return [...lines, line];
 }
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const escapes = /(\u001b\[[0-9;]*m)/g;
 
-/** Columns that a line takes: escapes take none. */
+/** Columns that a line takes: marks take none. */
 export function textWidth(text: string): number {
-  return text.replace(escapes, "").length;
+  return text.replace(marks, "").length;
 }
 
-/** Cuts a line to `width` columns, with `…` as its last; escapes are kept, so that what was set ends. */
-export function fit(text: string, width: number): string {
+/** Cuts a line to `width` columns, with `…` as its last; marks are kept, so that what was set ends. */
+export function fit(line: string, width: number): string {
+  const text = escapeAroundMarks(line);
   if (textWidth(text) <= width) return text;
   let room = Math.max(0, width - 1);
   let cut = false;
   return text
-    .split(escapes)
+    .split(marks)
     .map((part) => {
-      if (part.startsWith("\u001b[")) return part;
+      if (part.startsWith(markStart)) return part;
       if (cut) return "";
       if (part.length <= room) {
         room -= part.length;

@@ -1,4 +1,4 @@
-import { fit, type Style, textWidth } from "./terminal-text.js";
+import { escapeAroundMarks, fit, type Style, textWidth } from "./terminal-text.js";
 
 export interface TableColumn {
   readonly title: string;
@@ -23,10 +23,11 @@ const narrowest = 28;
 /** Rows of cells as lines. A column whose cells are all empty is left out. */
 export function textTable(
   all: readonly TableColumn[],
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   { width, style }: TableOptions,
 ): string[] {
-  if (rows.length === 0) return [];
+  if (cells.length === 0) return [];
+  const rows = cells.map((row) => row.map(escapeAroundMarks));
   const titles = width !== undefined;
   let shown = all.map((column, at) => ({ column, at, width: columnWidth(column, at, rows, titles) }));
   shown = shown.filter(({ at }) => rows.some((row) => row[at] !== ""));

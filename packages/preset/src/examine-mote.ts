@@ -24,6 +24,8 @@ export interface ExamineOptions extends Pick<OpenMoteOptions, "dir" | "plainHttp
 const oldestNode = [20, 19] as const;
 const [littleBytes, tooFewBytes] = [2e9, 100e6];
 const littlePart = 0.05;
+/** Of incomplete images, in one finding. */
+const mostNames = 20;
 
 /** Looks whether everything that mote needs is there and works. Changes nothing, and tells no secret. */
 export async function* examineMote(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
@@ -157,21 +159,24 @@ async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
     await using mote = await openMote({ dir, lookOnly: true });
     const inventory = await takeInventory(mote.cache, { signal });
     const incomplete = incompleteManifests(inventory);
-    const names = incomplete.flatMap((manifest) => manifest.names);
+    const names = [...new Set(incomplete.flatMap((manifest) => manifest.names))];
     const motes = `motes: ${inventory.motes.size}, names: ${inventory.tags.length}`;
     if (inventory.unreadable.size > 0 || incomplete.length > 0) {
+      const more = names.length > mostNames ? ` and ${names.length - mostNames} more` : "";
       const what =
-        names.length > 0 ? names.slice(0, 3).join(", ") : `${incomplete.length + inventory.unreadable.size} images`;
+        names.length > 0
+          ? `${names.slice(0, mostNames).join(", ")}${more}`
+          : `${incomplete.length + inventory.unreadable.size} images`;
       return [
         {
           topic: "images",
           state: "warn",
-          says: `${motes}; not whole: ${what}`,
+          says: `${motes}; incomplete: ${what}`,
           advice: "`mote verify --repair` fetches what they lack",
         },
       ];
     }
-    return [{ topic: "images", state: "ok", says: `${motes}, none of them with holes` }];
+    return [{ topic: "images", state: "ok", says: `${motes}, all images complete` }];
   } catch (error) {
     signal?.throwIfAborted();
     if (!MoteError.isInstance(error)) throw error;

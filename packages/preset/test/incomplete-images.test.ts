@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { digestBytes, mediaTypes, takeInventory } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { incompleteManifests } from "../src/index.js";
+import { examineMote, incompleteManifests } from "../src/index.js";
 import { putImage, putIndex } from "./images.js";
 
 let root: string;
@@ -44,4 +44,23 @@ it("a platform that was never fetched and a layer that is left elsewhere are no 
   expect(incompleteManifests(inventory, new Set([arm.manifest.digest]))).toEqual([
     { digest: arm.manifest.digest, names: ["r.example/multi:1"] },
   ]);
+});
+
+it("doctor names each incomplete image once, however many of its platforms lack a layer", async () => {
+  const platforms = [];
+  for (const letter of ["a", "b", "c"]) platforms.push(await putImage(cache, [], { [letter]: 10, z: 20 }));
+  const shared = platforms[0]?.layers[1]?.digest;
+  await putIndex(
+    cache,
+    ["r.example/multi:1"],
+    platforms.map(({ manifest }) => manifest),
+  );
+  await putImage(cache, ["r.example/other:1"], { d: 10, z: 20 });
+  await putImage(cache, ["r.example/whole:1"], { e: 10 });
+  if (shared === undefined) throw new Error("there is no layer");
+  await cache.removeMote(shared);
+  let says = "";
+  for await (const finding of examineMote({ dir: root, hosts: [] }))
+    if (finding.topic === "images") says = finding.says;
+  expect(says.match(/r\.example\/\w+:1/g)?.sort()).toEqual(["r.example/multi:1", "r.example/other:1"]);
 });

@@ -2,6 +2,7 @@ import { type Candidate, complete, type Known } from "../completion/complete.js"
 import { createOutput } from "../output.js";
 import { loadSettings } from "../settings/load-settings.js";
 import { table } from "../table.js";
+import { escapeText } from "../terminal-text.js";
 import { lookAround } from "../wire.js";
 
 /** More than anybody reads. */
@@ -11,7 +12,9 @@ const most = 200;
 export async function answerShell(words: readonly string[]): Promise<void> {
   try {
     const { candidates, paths } = await complete(words, table, whatTheCacheKnows(words));
-    const lines = candidates.map(({ value, about }) => (about === "" ? value : `${value}\t${about}`));
+    const lines = candidates
+      .map(({ value, about }) => ({ value: escapeText(value), about: escapeText(about) }))
+      .map(({ value, about }) => (about === "" ? value : `${value}\t${about}`));
     process.stdout.write([...lines, ...(paths ? [`:${paths}`] : []), ""].join("\n"));
   } catch {
     // Somebody is typing: a complaint would only disturb him.

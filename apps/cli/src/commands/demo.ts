@@ -35,7 +35,8 @@ export async function demo(context: Context, options: { readonly dir?: string })
   let requests: { readonly path: string; readonly bytesSent: number }[] = [];
   await using server = await upstream.serve({ port: 0, onRequest: (request) => requests.push(request) });
   const source = `docker://${server.host}:${server.port}/${name}`;
-  out.note(`Serving it from ${server.url}, with nothing but this process behind it.\n`);
+  out.note(`Serving it from ${server.url}, with nothing but this process behind it.`);
+  out.note("");
 
   const pull = async (kind: "cold" | "warm"): Promise<Pull> => {
     const args = ["pull", source, `oci:${join(dir, kind)}:1`, "--cache", cacheDir];

@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { textWidth, wrap } from "../terminal-text.js";
+import { escapeText, textWidth, wrap } from "../terminal-text.js";
 import { examineMote, type Finding } from "../wire.js";
 
 export async function doctor(context: Context, hosts: readonly string[]): Promise<void> {
@@ -32,5 +32,5 @@ function lines({ out }: Context, { topic, state, says, advice }: Finding, widest
   const indent = " ".repeat(textWidth(head));
   const width = columns === undefined ? Number.POSITIVE_INFINITY : Math.max(20, columns - indent.length);
   const text = advice === undefined ? says : `${says}; ${advice}`;
-  return wrap(text.replace(/\p{Cc}+/gu, " "), width).map((line, at) => `${at === 0 ? head : indent}${line}`);
+  return wrap(escapeText(text), width).map((line, at) => `${at === 0 ? head : indent}${line}`);
 }

@@ -119,7 +119,7 @@ function when(label: string, timeMs: number | undefined): [string, string][] {
 function notes(annotations: Readonly<Record<string, string>>): string[] {
   return notable.flatMap((name) => {
     const text = annotations[`org.opencontainers.image.${name}`];
-    return text === undefined ? [] : `${name.padEnd(12)}${text.replace(/\p{Cc}+/gu, " ")}`;
+    return text === undefined ? [] : `${name.padEnd(12)}${text}`;
   });
 }
 
@@ -133,7 +133,7 @@ function drawTree({ out }: Context, tree: TreeNode): string[] {
     { title: "TYPE", elastic: true },
   ];
   const rows = treeLines(tree).map(({ branch, node }) => [
-    `${branch}${node.role || node.kind}`.replace(/\p{Cc}+/gu, " "),
+    `${branch}${node.role || node.kind}`,
     shortDigest(node.digest),
     formatBytes(node.size),
     node.isKept ? "" : "not kept",

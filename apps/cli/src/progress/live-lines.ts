@@ -1,4 +1,4 @@
-import { fit, textWidth } from "../terminal-text.js";
+import { fit, textWidth, toTerminal } from "../terminal-text.js";
 
 /** What is needed of a terminal. */
 interface Terminal {
@@ -28,14 +28,14 @@ export class LiveLines {
     const { rows = 24 } = this.#terminal;
     // What does not fit on the screen cannot be taken back: the last lines say most.
     const fitting = lines.slice(-Math.max(1, rows - 1)).map((line) => fit(line, this.columns - 1));
-    this.#terminal.write(`${this.#erasing()}${fitting.join("\n")}`);
+    this.#terminal.write(`${this.#erasing()}${fitting.map(toTerminal).join("\n")}`);
     this.#drawn = fitting;
   }
 
   /** Writes a line that stays, above. */
-  above(text: string): void {
+  above(line: string): void {
     const drawn = this.#drawn;
-    this.#terminal.write(`${this.#erasing()}${text}`);
+    this.#terminal.write(`${this.#erasing()}${toTerminal(line)}\n`);
     this.#drawn = [];
     if (drawn.length > 0) this.show(drawn);
   }
