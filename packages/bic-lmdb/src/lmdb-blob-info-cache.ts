@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
 import { type BlobInfoCacheOptions, StoredBlobInfoCache, silentLogger } from "@mote/core";
-import { openStorage } from "./open-storage.js";
+import { StorageOpener } from "./open-storage.js";
 
 /** What is known about blobs, in one LMDB file that many processes may use at once. */
 export class LmdbBlobInfoCache extends StoredBlobInfoCache {
   /** `path`: the file; it and the folders above it are made at first use. */
   constructor(path: string, options: BlobInfoCacheOptions = {}) {
-    const file = resolve(path);
-    super(() => openStorage(file, options.logger ?? silentLogger), options);
+    const opener = new StorageOpener(resolve(path), options.logger ?? silentLogger);
+    super(() => opener.open(), options);
   }
 }

@@ -20,12 +20,18 @@ const countsKey = Buffer.from([1]);
 const formatName = "mote-blob-info";
 const formatVersion = 1;
 
+const checkedRows = 250;
+
+/** Milliseconds: a process of the same id in another container waits for this one to close the file. */
+const idleMs = 100;
+
 /** Look-ups ask this often whether the file is still the one at its path; records always do. */
 const presenceCheckMs = 1_000;
 
 /** Facts in an LMDB file that is open and checked. */
 export class LmdbStorage implements FactStorage {
   readonly mode: "persistent" | "read-only";
+  readonly idleMs = idleMs;
   readonly #db: RootDatabase<Buffer, Buffer>;
   readonly #rows: LmdbRows;
   readonly #path: string;
@@ -33,13 +39,19 @@ export class LmdbStorage implements FactStorage {
   readonly #row = new RowWriter();
   #sequence = 0;
   #presentUntil = 0;
-  #isDamaged = false;
+  readonly #confirmDamage: () => Promise<boolean>;
+  #seemsDamaged = false;
 
-  constructor(db: RootDatabase<Buffer, Buffer>, options: { readonly path: string; readonly readOnly: boolean }) {
+  /** `isDamaged` takes a second look at the file, once it is closed here. */
+  constructor(
+    db: RootDatabase<Buffer, Buffer>,
+    options: { readonly path: string; readonly readOnly: boolean; readonly isDamaged: () => Promise<boolean> },
+  ) {
     this.#db = db;
     this.#rows = new LmdbRows(db);
     this.#path = options.path;
     this.#inode = statSync(options.path).ino;
+    this.#confirmDamage = options.isDamaged;
     this.mode = options.readOnly ? "read-only" : "persistent";
   }
 
@@ -130,12 +142,26 @@ export class LmdbStorage implements FactStorage {
     return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
   }
 
+  /** Reads every row, some at a time, and writes one. @throws MOTE_CORRUPT */
+  *check(): Generator<void> {
+    this.#guard(() => this.#checkFormat());
+    for (const _ of this.chunks(checkedRows)) yield;
+    if (this.mode === "persistent") this.write(() => undefined);
+  }
+
   async close(): Promise<void> {
     try {
       await this.#db.close();
     } finally {
-      if (this.#isDamaged) await setAside(this.#path, async () => this.#isPresent());
+      if (this.#seemsDamaged) {
+        await setAside(this.#path, async () => this.#isPresent() && (await this.#confirmDamage()));
+      }
     }
+  }
+
+  /** Closes the file, however it seems. */
+  async release(): Promise<void> {
+    await this.#db.close();
   }
 
   /** Others may set the file aside, or remove it: what is recorded in it then would be lost. */
@@ -165,7 +191,7 @@ export class LmdbStorage implements FactStorage {
       return action();
     } catch (cause) {
       const error = storageError(cause, this.#path);
-      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") this.#isDamaged = true;
+      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") this.#seemsDamaged = true;
       throw error;
     }
   }

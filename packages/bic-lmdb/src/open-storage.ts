@@ -1,8 +1,12 @@
 import { accessSync, constants, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { type FactStorage, type Logger, MemoryStorage, MoteError } from "@mote/core";
 import { type FileVerdict, judgeFile } from "./data-file.js";
+import { LateStorage } from "./late-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
+import { isOnNetworkFileSystem } from "./network-file-system.js";
+import { SameProcessIdError, takeReaderSlot } from "./reader-slot.js";
 import { setAside } from "./set-aside.js";
 import { errorCode } from "./storage-error.js";
 
@@ -10,63 +14,163 @@ import { errorCode } from "./storage-error.js";
 const maxReaders = 1024;
 /** Bytes: LMDB's lock file has a record of 64 for each reader, and a head. */
 const lockFileSize = (maxReaders + 64) * 64;
+/** Milliseconds to wait for another process of the same id to let go of the file: at first, and when it is tried again. */
+const firstWaitMs = 2_000;
+const laterWaitMs = 500;
+const retryMs = 20;
 
 /**
- * Opens the file at `path`, or begins it. A damaged file is set aside; one that is not ours to touch, or cannot be used, leaves
- * the facts in memory. Never fails, never ends the process; the logger hears of it.
+ * Opens one file, again and again. What happens to the file never fails a call and never ends the process: facts are then kept
+ * in memory, and the logger hears of it.
  */
-export async function openStorage(path: string, logger: Logger): Promise<FactStorage> {
-  try {
-    makeFolders(dirname(path));
+export class StorageOpener {
+  readonly #path: string;
+  readonly #logger: Logger;
+  /** Facts that were recorded while another process kept this one from the file. */
+  #late: LateStorage | undefined;
+
+  constructor(path: string, logger: Logger) {
+    this.#path = path;
+    this.#logger = logger;
+  }
+
+  async open(): Promise<FactStorage> {
+    const path = this.#path;
+    if (isOnNetworkFileSystem(dirname(path))) {
+      this.#logger.info("the blob-info cache is on a network file system; what is recorded is kept in memory only", {
+        path,
+      });
+      return new MemoryStorage();
+    }
+    try {
+      makeFolders(dirname(path));
+      await this.#setAsideIfDamaged();
+      return await this.#openFile(this.#late === undefined ? firstWaitMs : laterWaitMs);
+    } catch (cause) {
+      if (cause instanceof SameProcessIdError) return this.#openLate(cause);
+      this.#logger.warn("the file of the blob-info cache cannot be used; what is recorded is kept in memory only", {
+        path,
+        code: MoteError.isInstance(cause) ? cause.code : errorCode(cause),
+        cause,
+      });
+      return new MemoryStorage();
+    }
+  }
+
+  async #setAsideIfDamaged(): Promise<void> {
+    const path = this.#path;
     const verdict = await judge(path);
     if (verdict.state === "foreign") throw unsupported(path, verdict.reason);
-    if (verdict.state === "damaged") {
-      const aside = await setAside(path, async () => (await judge(path)).state === "damaged");
-      logger.warn("the file of the blob-info cache is damaged; it is set aside, and a new one begun", {
-        path,
-        reason: verdict.reason,
-        ...(aside === undefined ? {} : { setAsideAs: aside }),
-      });
-    }
-    return await openFile(path, logger);
-  } catch (cause) {
-    logger.warn("the file of the blob-info cache cannot be used; what is learned is kept in memory only", {
+    if (verdict.state !== "damaged") return;
+    const aside = await setAside(path, async () => (await judge(path)).state === "damaged");
+    this.#logger.warn("the file of the blob-info cache is damaged; it is set aside, and a new one is created", {
       path,
-      code: MoteError.isInstance(cause) ? cause.code : errorCode(cause),
-      cause,
+      reason: verdict.reason,
+      ...(aside === undefined ? {} : { setAsideAs: aside }),
     });
-    return new MemoryStorage();
+  }
+
+  async #openFile(waitMs: number): Promise<FactStorage> {
+    const readOnly = !isWritable(this.#path);
+    if (readOnly) {
+      this.#logger.warn("the file of the blob-info cache is read-only; nothing is recorded", { path: this.#path });
+    }
+    const storage = await openDatabase(this.#path, { readOnly, waitMs });
+    try {
+      storage.claim();
+      if (!readOnly) this.#late?.moveTo(storage, (message, details) => this.#logger.warn(message, details));
+      this.#late = undefined;
+      return storage;
+    } catch (error) {
+      await storage.close();
+      throw error;
+    }
+  }
+
+  #openLate(cause: SameProcessIdError): LateStorage {
+    if (this.#late === undefined) {
+      this.#logger.warn(
+        "the file of the blob-info cache is in use by a process with the same id in another container; what is recorded is kept in memory until that process lets go of it",
+        { path: this.#path, code: cause.code, cause },
+      );
+    }
+    this.#late ??= new LateStorage(async () => {
+      try {
+        const storage = await this.#openFile(laterWaitMs);
+        await storage.close();
+      } catch (error) {
+        this.#logger.debug("the file of the blob-info cache is still in use", { path: this.#path, cause: error });
+      }
+    });
+    return this.#late;
   }
 }
 
 async function judge(path: string): Promise<FileVerdict> {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return { state: "new" };
-  if (!stats.isFile()) return { state: "foreign", reason: "it is no file" };
+  if (!stats.isFile()) return { state: "foreign", reason: "it is not a regular file" };
   return judgeFile(path);
 }
 
-async function openFile(path: string, logger: Logger): Promise<FactStorage> {
-  const { open } = await import("lmdb");
-  const readOnly = !isWritable(path);
-  if (readOnly) logger.warn("the file of the blob-info cache is read-only; nothing is recorded", { path });
-  else reserveLockFile(`${path}-lock`);
-  const db = open<Buffer, Buffer>({
-    path,
-    readOnly,
-    noSubdir: true,
-    keyEncoding: "binary",
-    encoding: "binary",
-    overlappingSync: false,
-    maxReaders,
-  });
-  const storage = new LmdbStorage(db, { path, readOnly });
+/** @throws SameProcessIdError after `waitMs` */
+async function openDatabase(
+  path: string,
+  { readOnly, waitMs }: { readonly readOnly: boolean; readonly waitMs: number },
+): Promise<LmdbStorage> {
+  const lmdb = await import("lmdb");
+  if (!readOnly) reserveLockFile(`${path}-lock`);
+  const letGo = await waitForSlot(() => takeReaderSlot(lmdb, { path, readOnly, maxReaders }), waitMs);
   try {
-    storage.claim();
-    return storage;
+    const db = lmdb.open<Buffer, Buffer>({
+      path,
+      readOnly,
+      noSubdir: true,
+      keyEncoding: "binary",
+      encoding: "binary",
+      overlappingSync: false,
+      maxReaders,
+    });
+    try {
+      return new LmdbStorage(db, { path, readOnly, isDamaged: () => isDamaged(path) });
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+  } finally {
+    letGo();
+  }
+}
+
+async function waitForSlot(take: () => () => void, waitMs: number): Promise<() => void> {
+  const end = performance.now() + waitMs;
+  for (;;) {
+    try {
+      return take();
+    } catch (error) {
+      if (!(error instanceof SameProcessIdError) || performance.now() > end) throw error;
+    }
+    await delay(retryMs);
+  }
+}
+
+/** A second look, by a new opening of the file, which reads all of it and writes to it. */
+async function isDamaged(path: string): Promise<boolean> {
+  if ((await judge(path)).state === "damaged") return true;
+  let storage: LmdbStorage;
+  try {
+    storage = await openDatabase(path, { readOnly: !isWritable(path), waitMs: laterWaitMs });
+  } catch {
+    // Busy, or no descriptors left: nothing that is known of the file.
+    return false;
+  }
+  try {
+    for (const _ of storage.check()) await nextTurn();
+    return false;
   } catch (error) {
-    await storage.close();
-    throw error;
+    return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
+  } finally {
+    await storage.release();
   }
 }
 

@@ -1,9 +1,11 @@
 import { closeSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { MoteError } from "@mote/core";
 import { errorCode } from "./storage-error.js";
 
-/** A process that holds the lock works for some milliseconds; one that is older has died. */
-const staleMs = 2_000;
+/** A process that holds the lock works for some milliseconds, or seconds where the file is large; then it has died. */
+const staleMs = 10_000;
+const longestWaitMs = 30_000;
 
 /**
  * Renames the file, and LMDB's lock file with it, so that a new one can begin; gives the name it now has. One process does it at a
@@ -27,7 +29,8 @@ export async function setAside(path: string, isStillBad: () => Promise<boolean>)
 }
 
 async function take(lock: string): Promise<void> {
-  for (;;) {
+  const end = performance.now() + longestWaitMs;
+  while (performance.now() < end) {
     try {
       closeSync(openSync(lock, "wx"));
       return;
@@ -38,6 +41,11 @@ async function take(lock: string): Promise<void> {
     if (made !== undefined && Date.now() - made > staleMs) rmSync(lock, { force: true });
     else await delay(5);
   }
+  throw new MoteError(
+    "MOTE_TIMEOUT",
+    `${lock} was not released within ${longestWaitMs / 1000} seconds; remove it if no other process is at work`,
+    { details: { path: lock } },
+  );
 }
 
 function renameIfThere(from: string, to: string): void {

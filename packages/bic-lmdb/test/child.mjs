@@ -14,7 +14,17 @@ const knows = async (name) =>
   (await cache.candidateLocations("t", "s", digest(name), { canSubstitute: true })).length > 0;
 const record = (name) => cache.recordKnownLocation("t", "s", digest(name), `place of ${name}`);
 
-if (verb === "use") {
+if (verb === "exhaust") {
+  await import("lmdb");
+  const { openSync } = await import("node:fs");
+  try {
+    for (;;) openSync("/dev/null");
+  } catch {
+    await record("new");
+  }
+  const { mode } = await cache.statistics();
+  say({ mode, warnings });
+} else if (verb === "use") {
   let known = 0;
   for (let i = 0; i < 200; i++) if (await knows(i)) known++;
   const codes = [];

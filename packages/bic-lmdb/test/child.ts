@@ -31,8 +31,8 @@ export interface Use {
 }
 
 /** What a process made of the file: looks up the seed's facts, records `count` of its own, and looks them up. */
-export async function useInChild(path: string, name = "own", count = 20): Promise<Use> {
-  const child = startChild("use", path, { args: [name, count] });
+export async function useInChild(path: string, name = "own", count = 20, options: ChildOptions = {}): Promise<Use> {
+  const child = startChild("use", path, { ...options, args: [name, count] });
   const ended = endOf(child);
   let use: Use | undefined;
   for await (const line of linesOf(child)) use = JSON.parse(line);

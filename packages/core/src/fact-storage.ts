@@ -11,6 +11,8 @@ export type FactCounts = Pick<BlobInfoStatistics, "locations" | "absences" | "pa
  */
 export interface FactStorage {
   readonly mode: BlobInfoStatistics["mode"];
+  /** Milliseconds without use after which it is closed, to be opened again at the next use: others may wait for it. */
+  readonly idleMs?: number;
   /** Gives `look` the facts as they are now, by whatever process they were recorded. */
   read<Result>(look: (rows: FactReader) => Result): Result;
   /**

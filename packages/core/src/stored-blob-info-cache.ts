@@ -19,6 +19,7 @@ import { findCandidates } from "./find-candidates.js";
 import { type Logger, silentLogger } from "./logger.js";
 import { nextTurn } from "./next-turn.js";
 import { type NewFact, RecordQueue } from "./record-queue.js";
+import { StorageHandle } from "./storage-handle.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;
@@ -41,7 +42,7 @@ const chunkSize = 250;
  * resolves when it is durable.
  */
 export class StoredBlobInfoCache implements BlobInfoCache {
-  readonly #openStorage: () => Promise<FactStorage>;
+  readonly #storage: StorageHandle;
   readonly #logger: Logger;
   readonly #maxFacts: number;
   readonly #maxAgeMs: number;
@@ -49,17 +50,15 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   readonly #now: () => number;
   readonly #records: RecordQueue;
 
-  #storage: FactStorage | undefined;
-  #opening: Promise<FactStorage> | undefined;
   #closing: Promise<void> | undefined;
   #sweeping: Promise<void> | undefined;
   #lookups = 0;
   #hits = 0;
 
-  /** `openStorage` is called at first use, and again after a storage has found itself damaged and was closed. */
+  /** `openStorage` is called at first use, and again after a storage was closed because it was damaged or idle. */
   constructor(openStorage: () => Promise<FactStorage>, options: BlobInfoCacheOptions = {}) {
-    this.#openStorage = openStorage;
     this.#logger = options.logger ?? silentLogger;
+    this.#storage = new StorageHandle(openStorage, this.#logger);
     this.#maxFacts = checkBound("maxFacts", options.maxFacts);
     this.#maxAgeMs = checkBound("maxAgeMs", options.maxAgeMs);
     this.#absenceMs = checkBound("absenceMs", options.absenceMs ?? dayMs);
@@ -73,7 +72,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async open(options: Cancellable = {}): Promise<void> {
     this.#assertUsable(options);
-    await this.#open();
+    await this.#storage.open();
   }
 
   async close(): Promise<void> {
@@ -88,7 +87,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   async untransformedDigest(any: Digest, options: Cancellable = {}): Promise<Digest | undefined> {
     parseDigest(any);
     this.#assertUsable(options);
-    return this.#use((storage) => storage.read((rows) => rows.digestRow(any)?.pair?.untransformed));
+    return this.#storage.use((storage) => storage.read((rows) => rows.digestRow(any)?.pair?.untransformed));
   }
 
   async candidateLocations(
@@ -101,7 +100,9 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     checkBound("max", options.max);
     this.#assertUsable(options);
     const oldestMs = this.#maxAgeMs === Number.POSITIVE_INFINITY ? 0 : this.#now() - this.#maxAgeMs;
-    const found = await this.#use((storage) => storage.read((rows) => findCandidates(rows, place, options, oldestMs)));
+    const found = await this.#storage.use((storage) =>
+      storage.read((rows) => findCandidates(rows, place, options, oldestMs)),
+    );
     this.#lookups++;
     if (found.length > 0) this.#hits++;
     return found;
@@ -156,12 +157,17 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async *export(options: Cancellable = {}): AsyncGenerator<string, void, undefined> {
     this.#assertUsable(options);
-    const storage = await this.#open();
-    yield factHeader;
-    for (const chunk of storage.chunks(chunkSize)) {
-      for (const fact of chunk) yield formatFact(fact);
-      await nextTurn();
-      this.#assertUsable(options);
+    const release = this.#storage.hold();
+    try {
+      const storage = await this.#storage.open();
+      yield factHeader;
+      for (const chunk of storage.chunks(chunkSize)) {
+        for (const fact of chunk) yield formatFact(fact);
+        await nextTurn();
+        this.#assertUsable(options);
+      }
+    } finally {
+      release();
     }
   }
 
@@ -197,13 +203,18 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const facts = this.#facts(options);
     const nowMs = this.#now();
     const bounds = { seenMs: nowMs - maxAgeMs, absentMs: nowMs - this.#absenceMs };
-    const aged = maxAgeMs === Number.POSITIVE_INFINITY ? 0 : await removeAged(facts, bounds);
-    return aged + (await removeOldest(facts, maxFacts));
+    const release = this.#storage.hold();
+    try {
+      const aged = maxAgeMs === Number.POSITIVE_INFINITY ? 0 : await removeAged(facts, bounds);
+      return aged + (await removeOldest(facts, maxFacts));
+    } finally {
+      release();
+    }
   }
 
   async statistics(options: Cancellable = {}): Promise<BlobInfoStatistics> {
     this.#assertUsable(options);
-    return this.#use((storage) => ({
+    return this.#storage.use((storage) => ({
       ...storage.counts(),
       sizeBytes: storage.sizeBytes(),
       mode: storage.mode,
@@ -219,55 +230,17 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     }
   }
 
-  async #open(): Promise<FactStorage> {
-    if (this.#storage !== undefined) return this.#storage;
-    this.#opening ??= this.#openStorage();
-    try {
-      this.#storage = await this.#opening;
-      return this.#storage;
-    } finally {
-      this.#opening = undefined;
-    }
-  }
-
   async #end(): Promise<void> {
     await this.#records.drained();
     await this.#sweeping;
-    await this.#opening?.catch(() => undefined);
+    await this.#storage.settled();
     // Look-ups that waited for the storage to open come first.
     await nextTurn();
-    await this.#storage?.close();
-    this.#storage = undefined;
-  }
-
-  /** Does something with the storage, at once where it is open. */
-  #use<Result>(action: (storage: FactStorage) => Result): Result | Promise<Result> {
-    if (this.#storage !== undefined) return this.#useOpen(this.#storage, action);
-    return this.#open().then((storage) => this.#useOpen(storage, action));
-  }
-
-  /** Where the storage is damaged, does it once more with a new one. */
-  #useOpen<Result>(storage: FactStorage, action: (storage: FactStorage) => Result): Result | Promise<Result> {
-    try {
-      return action(storage);
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      return this.#replace(storage, error).then(action);
-    }
+    await this.#storage.close();
   }
 
   async #write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
-    return this.#use((storage) => storage.write(change));
-  }
-
-  /** Who comes meanwhile waits for the new one. */
-  #replace(storage: FactStorage, damage: MoteError): Promise<FactStorage> {
-    if (this.#storage === storage) {
-      this.#logger.warn("the storage of the blob-info cache cannot go on; it is opened anew", { cause: damage });
-      this.#storage = undefined;
-      this.#opening = storage.close().then(this.#openStorage);
-    }
-    return this.#open();
+    return this.#storage.use((storage) => storage.write(change));
   }
 
   #record(fact: NewFact, { signal }: Cancellable): Promise<void> {
@@ -317,17 +290,19 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   #sweepWhenFull(): void {
     if (this.#maxFacts === Number.POSITIVE_INFINITY || this.#sweeping !== undefined) return;
+    const release = this.#storage.hold();
     this.#sweeping = this.#sweep()
       .catch((cause) => {
         if (this.#closing === undefined) this.#logger.warn("the oldest facts could not be forgotten", { cause });
       })
       .finally(() => {
+        release();
         this.#sweeping = undefined;
       });
   }
 
   async #sweep(): Promise<void> {
-    const storage = await this.#open();
+    const storage = await this.#storage.open();
     if (countAll(storage.counts()) <= this.#maxFacts) return;
     const removed = await removeOldest(this.#facts({}), Math.floor(this.#maxFacts * 0.9));
     this.#logger.debug("the oldest facts were forgotten", { removed });
@@ -336,7 +311,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   /** What of expiry needs this cache: it stops when the cache is closed. */
   #facts(options: Cancellable): ExpiringFacts {
     return {
-      open: () => this.#open(),
+      open: () => this.#storage.open(),
       write: (change) => this.#write(change),
       proceed: async () => {
         await nextTurn();
@@ -344,10 +319,6 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       },
     };
   }
-}
-
-function isDamage(error: unknown): error is MoteError {
-  return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
 }
 
 function checkText(text: string): string {

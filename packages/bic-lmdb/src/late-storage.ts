@@ -1,0 +1,39 @@
+import { applyFact, type BlobFact, type FactStorage, MemoryStorage } from "@mote/core";
+
+/** Milliseconds without use after which the file is tried again. */
+const retryMs = 5_000;
+const chunkSize = 250;
+
+/** Facts in memory that go to the file when another process lets go of it. */
+export class LateStorage extends MemoryStorage {
+  readonly idleMs = retryMs;
+  readonly #deliver: () => Promise<void>;
+
+  /** `deliver` is called when this is closed. */
+  constructor(deliver: () => Promise<void>) {
+    super();
+    this.#deliver = deliver;
+  }
+
+  override close(): Promise<void> {
+    return this.#deliver();
+  }
+
+  /** Writes every fact to another storage. */
+  moveTo(storage: FactStorage, warn: (message: string, details: object) => void): void {
+    for (const facts of this.chunks(chunkSize)) writeFacts(storage, facts, warn);
+  }
+}
+
+function writeFacts(
+  storage: FactStorage,
+  facts: readonly BlobFact[],
+  warn: (message: string, details: object) => void,
+): void {
+  storage.write((rows, clock) => {
+    for (const fact of facts) {
+      clock.reserve(fact.sequence);
+      applyFact(rows, fact, { warn, oldestAbsenceMs: 0 });
+    }
+  });
+}

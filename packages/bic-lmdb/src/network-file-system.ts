@@ -1,0 +1,19 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** statfs(2), f_type: NFS, SMB, SMB2, CIFS, FUSE (also virtiofs), 9p, Ceph, AFS, Coda, Lustre, GPFS. */
+const networkTypes: ReadonlySet<number> = new Set([
+  0x6969, 0x517b, 0xfe534d42, 0xff534d42, 0x65735546, 0x01021997, 0x00c36400, 0x5346414f, 0x73757245, 0x0bd00bd0,
+  0x47504653,
+]);
+
+/** Whether other machines may use the folder's files: LMDB's mutexes are in memory, which only one machine shares. */
+export function isOnNetworkFileSystem(folder: string): boolean {
+  try {
+    return networkTypes.has(statfsSync(folder).type >>> 0);
+  } catch {
+    // It does not exist yet: it will be where the folder above it is.
+    const above = dirname(folder);
+    return above !== folder && isOnNetworkFileSystem(above);
+  }
+}

@@ -1,0 +1,72 @@
+import { describe, expect, it, vi } from "vitest";
+import { MoteError } from "./error.js";
+import { silentLogger } from "./logger.js";
+import { MemoryStorage } from "./memory-storage.js";
+import { StorageHandle } from "./storage-handle.js";
+
+class WatchedStorage extends MemoryStorage {
+  readonly idleMs = 100;
+  isClosed = false;
+  override async close(): Promise<void> {
+    this.isClosed = true;
+  }
+}
+
+async function withTimers(test: (storages: WatchedStorage[], handle: StorageHandle) => Promise<void>): Promise<void> {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const storages: WatchedStorage[] = [];
+  const open = async () => {
+    const storage = new WatchedStorage();
+    storages.push(storage);
+    return storage;
+  };
+  try {
+    await test(storages, new StorageHandle(open, silentLogger));
+  } finally {
+    vi.useRealTimers();
+  }
+}
+
+describe("a storage that asks for it", () => {
+  it("is closed when it is idle, and another one is opened at the next use", () =>
+    withTimers(async (storages, handle) => {
+      await handle.open();
+      vi.advanceTimersByTime(100);
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([false]);
+      vi.advanceTimersByTime(100);
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([true]);
+      expect(await handle.use((storage) => storage.counts().pairs)).toBe(0);
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, false]);
+      await handle.close();
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+    }));
+
+  it("stays open while it is used or held", () =>
+    withTimers(async (storages, handle) => {
+      await handle.open();
+      for (let i = 0; i < 5; i++) {
+        vi.advanceTimersByTime(100);
+        await handle.use(() => undefined);
+      }
+      const release = handle.hold();
+      vi.advanceTimersByTime(1000);
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([false]);
+      release();
+      vi.advanceTimersByTime(200);
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([true]);
+    }));
+
+  it("is replaced after damage, and the one in its place is watched in its turn", () =>
+    withTimers(async (storages, handle) => {
+      let tries = 0;
+      const result = handle.use(() => {
+        if (++tries === 1) throw new MoteError("MOTE_CORRUPT", "damaged");
+        return "done";
+      });
+      // The first use opens the storage, the second finds the damage.
+      expect(await result).toBe("done");
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, false]);
+      vi.advanceTimersByTime(200);
+      expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, true]);
+    }));
+});
