@@ -1,27 +1,36 @@
 import fs from "node:fs";
 import { basename } from "node:path";
-import type { Digest } from "@mote/core";
+import { type Digest, MoteError } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import { CacheFolder } from "./cache-folder.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { faultCode, fileFault } from "./file-fault.js";
 import type { PartKind } from "./part-files.js";
+import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 /** Readable too, so that its bytes can be saved if the name is taken away. */
 export const partFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
 const copyBytes = 1024 * 1024;
 
+/** Where a file was that was moved here, and how: times in milliseconds. */
+export interface PartOrigin {
+  readonly path: string;
+  readonly mode: number;
+  readonly atimeMs: number;
+  readonly mtimeMs: number;
+}
+
 /** A temporary file that becomes a blob, or nothing. */
 export class BlobPart {
   readonly path: string;
   readonly fd: number;
   readonly #store: BlobStore;
-  readonly #origin: { readonly path: string; readonly mode: number } | undefined;
+  readonly #origin: PartOrigin | undefined;
   #ended = false;
 
-  /** @param origin where the file was before, if it was moved */
-  constructor(store: BlobStore, path: string, fd: number, origin?: { readonly path: string; readonly mode: number }) {
+  /** @param origin where the file was before, if it was moved; it is stamped already */
+  constructor(store: BlobStore, path: string, fd: number, origin?: PartOrigin) {
     this.#store = store;
     this.path = path;
     this.fd = fd;
@@ -77,7 +86,8 @@ export class BlobPart {
     const { calls, folder, syncs } = this.#store;
     const target = folder.blobPath(digest);
     try {
-      await this.#store.stamp(this.fd, digest, size);
+      if (this.#origin === undefined) await this.#store.stamping.stampNew(this.fd, digest, size);
+      else await this.#assertStamped(digest);
       if (syncs.durability !== "visible") await syncs.data(this.fd, size);
       await this.#name(target, digest, size);
     } catch (error) {
@@ -94,13 +104,20 @@ export class BlobPart {
     }
   }
 
+  /** It was stamped before it was hashed: a write since has removed the stamp. */
+  async #assertStamped(digest: Digest): Promise<void> {
+    if (hasVerifiedStamp(await this.#store.calls.fstat(this.fd), digest)) return;
+    throw new MoteError("MOTE_IO", `${this.#origin?.path} changed while it was moved into the cache; try again`);
+  }
+
   /** What was moved here goes back to where it was: nobody else has its bytes. */
   async #giveUp(): Promise<void> {
     if (this.#origin === undefined || this.#ended) return await this.discard();
-    const { path, mode } = this.#origin;
+    const { path, mode, atimeMs, mtimeMs } = this.#origin;
     const { calls, logger } = this.#store;
     try {
       await calls.fchmod(this.fd, mode);
+      if (mayBeStamped(await calls.fstat(this.fd))) await calls.futimes(this.fd, atimeMs / 1000, mtimeMs / 1000);
       await this.keepAs(path);
     } catch (error) {
       logger.error("what was to be moved into the cache could not be put back", { path, now: this.path, error });

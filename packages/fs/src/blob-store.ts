@@ -8,9 +8,10 @@ import { FileChunks } from "./file-chunks.js";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
 import type { SmallBuffers } from "./small-buffers.js";
+import { Stamping } from "./stamping.js";
 import type { StreamBudget } from "./stream-budget.js";
 import type { SyncGroup } from "./sync-group.js";
-import { hasVerifiedStamp, verifiedStamp } from "./verified-stamp.js";
+import { hasVerifiedStamp } from "./verified-stamp.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
 /** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
@@ -23,6 +24,8 @@ const touchEveryMs = 60_000;
 export interface OpenBlob {
   readonly fd: number;
   readonly stats: Stats;
+  /** Other names of the file that are the cache's own, such as a reader's link. */
+  readonly ownLinks?: number | undefined;
 }
 
 /** The finished blobs of a cache folder, and what is done to one of them. */
@@ -38,6 +41,7 @@ export class BlobStore {
   /** Whether the chunks of what is written are hashed, too. */
   readonly chunksOnWrite: boolean;
   readonly logger: Logger;
+  readonly stamping: Stamping;
   /** Makes what is missing of the folder. */
   readonly establish: () => Promise<void>;
 
@@ -68,6 +72,7 @@ export class BlobStore {
     this.chunksOnWrite = from.chunksOnWrite;
     this.logger = from.logger;
     this.establish = from.establish;
+    this.stamping = new Stamping(from.calls, from.logger);
   }
 
   /** Undefined unless a regular file is there. */
@@ -145,56 +150,30 @@ export class BlobStore {
     }
   }
 
-  /** Marks the open file as verified, and as just used. */
-  async stamp(fd: number, digest: Digest, size: number): Promise<void> {
-    const stats = await this.calls.fstat(fd);
-    if (stats.size !== size) {
-      throw new MoteError("MOTE_IO", `${digest} has ${stats.size} bytes on disk, and ${size} were written`);
-    }
-    try {
-      await this.calls.futimes(fd, Date.now() / 1000, verifiedStamp(digest, size, stats.ino));
-    } catch (error) {
-      // Another user's file: it is hashed again whenever that matters.
-      if (faultCode(error) !== "EPERM" && faultCode(error) !== "EROFS") throw error;
-    }
-  }
-
   isTouchDue({ stats }: OpenBlob): boolean {
     return Math.abs(Date.now() - stats.atimeMs) >= touchEveryMs;
   }
 
-  /**
-   * Renews the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. The modification
-   * time goes back as it was, since the call sets both.
-   */
+  /** Renews the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. */
   async touch(blob: OpenBlob): Promise<void> {
-    if (!this.isTouchDue(blob)) return;
-    const { fd } = blob;
-    const now = Date.now();
-    try {
-      const { mtimeMs } = await this.calls.fstat(fd);
-      await this.calls.futimes(fd, now / 1000, mtimeMs / 1000);
-    } catch (error) {
-      this.logger.debug("the time of use could not be noted", { error });
-    }
+    if (this.isTouchDue(blob)) await this.stamping.touch(blob);
   }
 
   /** Hashes a blob again as a whole, or by its chunks where they are known: then with several cores. Notes the chunks of a sound one. */
   async isStillSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     if (blob.stats.size <= chunkBytes) return await this.isSound(digest, blob, signal);
-    try {
-      const known = this.chunkDigests.load(digest);
-      if (known !== undefined && (await chunksMatch(blob, known, signal))) {
-        await this.#noteVerified(digest, blob);
-        return true;
+    return await this.stamping.around(digest, blob, async () => {
+      try {
+        const known = this.chunkDigests.load(digest);
+        if (known !== undefined && (await chunksMatch(blob, known, signal))) return true;
+      } catch (error) {
+        throw fileFault(error, "read", this.folder.blobPath(digest));
       }
-    } catch (error) {
-      throw fileFault(error, "read", this.folder.blobPath(digest));
-    }
-    const hasher = new ChunkHasher();
-    if (!(await this.isSound(digest, blob, signal, (chunk) => hasher.update(chunk)))) return false;
-    this.noteChunks(digest, await hasher.digests());
-    return true;
+      const hasher = new ChunkHasher();
+      if (!(await this.#hashesRight(digest, blob, signal, (chunk) => hasher.update(chunk)))) return false;
+      this.noteChunks(digest, await hasher.digests());
+      return true;
+    });
   }
 
   /** Best effort: without them, parts of the blob are read unchecked. */
@@ -207,7 +186,11 @@ export class BlobStore {
   }
 
   /** Hashes an open blob; where it is sound and was not written to meanwhile, says so in its stamp. */
-  async isSound(
+  async isSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+    return await this.stamping.around(digest, blob, () => this.#hashesRight(digest, blob, signal));
+  }
+
+  async #hashesRight(
     digest: Digest,
     { fd, stats }: OpenBlob,
     signal: AbortSignal | undefined,
@@ -231,21 +214,7 @@ export class BlobStore {
       await chunks.stop();
       this.budget.leave();
     }
-    if (digester.digest() !== digest) return false;
-    await this.#noteVerified(digest, { fd, stats });
-    return true;
-  }
-
-  /** Unless it was written to while it was hashed. */
-  async #noteVerified(digest: Digest, { fd, stats }: OpenBlob): Promise<void> {
-    if (hasVerifiedStamp(stats, digest)) return;
-    try {
-      const after = await this.calls.fstat(fd);
-      if (after.size !== stats.size || after.mtimeMs !== stats.mtimeMs) return;
-      await this.calls.futimes(fd, stats.atimeMs / 1000, verifiedStamp(digest, stats.size, stats.ino));
-    } catch (error) {
-      this.logger.debug("the blob could not be marked as verified", { digest, error });
-    }
+    return digester.digest() === digest;
   }
 
   /**

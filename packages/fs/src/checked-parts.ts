@@ -80,6 +80,6 @@ export function checkedParts(
 ): CheckedParts | undefined {
   const { size } = blob.stats;
   const known = size > chunkBytes ? store.chunkDigests.load(digest) : undefined;
-  if (known === undefined && size > chunkBytes && hasVerifiedStamp(blob.stats, digest)) return undefined;
+  if (known === undefined && size > chunkBytes && hasVerifiedStamp(blob.stats, digest, blob.ownLinks)) return undefined;
   return new CheckedParts(store, digest, blob, { known: known && fits(known, size) ? known : undefined, signal });
 }

@@ -6,6 +6,7 @@ import { assertDigest, BlobWriter } from "./blob-writer.js";
 import { CacheFolder } from "./cache-folder.js";
 import { FileChunks } from "./file-chunks.js";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import { mayBeStamped, verifiedStamp } from "./verified-stamp.js";
 
 const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
 
@@ -68,11 +69,15 @@ async function renameIn(
   // Should this process die, nobody else has its bytes: as a part they can be resumed.
   const path = store.parts.newPath(mote.digest, "part");
   let isOpen = true;
+  let times: Pick<Stats, "atimeMs" | "mtimeMs"> | undefined;
   try {
     const stats = checkSource(fs.fstatSync(fd), source, mote);
+    if (stats.ino !== named.ino || !stampBeforeHash(fd, stats, mote)) return false;
+    times = stats;
     assertDigest(mote.digest, await hashOf(store, fd, stats, mote, signal));
     const after = fs.fstatSync(fd);
-    if (after.ino !== named.ino || after.size !== stats.size || after.mtimeMs !== stats.mtimeMs) return false;
+    const isUnchanged = after.nlink === 1 && after.size === stats.size && mayBeStamped(after);
+    if (!isUnchanged) return false;
     try {
       fs.fchmodSync(fd, CacheFolder.blobMode);
       fs.renameSync(source, path);
@@ -81,12 +86,37 @@ async function renameIn(
       return false;
     }
     isOpen = false;
-    await new BlobPart(store, path, fd, { path: source, mode: stats.mode & 0o7777 }).commit(mote.digest, stats.size);
+    const origin = { path: source, mode: stats.mode & 0o7777, atimeMs: stats.atimeMs, mtimeMs: stats.mtimeMs };
+    await new BlobPart(store, path, fd, origin).commit(mote.digest, stats.size);
     return true;
   } catch (error) {
     throw fileFault(error, "write", source);
   } finally {
-    if (isOpen) fs.closeSync(fd);
+    if (isOpen) {
+      if (times !== undefined) restoreTimes(fd, times);
+      fs.closeSync(fd);
+    }
+  }
+}
+
+/** Whoever still writes to the file removes the stamp by that, also between the hash and the move. @returns whether it could be set */
+function stampBeforeHash(fd: number, { size, ino }: Stats, { digest }: Mote): boolean {
+  try {
+    fs.futimesSync(fd, Date.now() / 1000, verifiedStamp(digest, size, ino));
+    return true;
+  } catch (error) {
+    // Another user's file is copied.
+    if (faultCode(error) === "EPERM") return false;
+    throw error;
+  }
+}
+
+/** The caller keeps the file, so it is as it was, unless somebody wrote to it. */
+function restoreTimes(fd: number, { atimeMs, mtimeMs }: Pick<Stats, "atimeMs" | "mtimeMs">): void {
+  try {
+    if (mayBeStamped(fs.fstatSync(fd))) fs.futimesSync(fd, atimeMs / 1000, mtimeMs / 1000);
+  } catch {
+    // Only its time is lost.
   }
 }
 

@@ -598,7 +598,7 @@ export class FileCache implements MoteCache {
     }
     const blob = await this.#store.openAt(path);
     if (blob === undefined) await onClose();
-    return blob && { blob, onClose };
+    return blob && { blob: { ...blob, ownLinks: 1 }, onClose };
   }
 
   #fallbackReader(digest: Digest, options: ReadOptions): Promise<MoteReader | undefined> {

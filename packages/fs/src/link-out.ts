@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Digest, MoteError } from "@mote/core";
-import { type BlobStore, corruptError } from "./blob-store.js";
+import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { faultCode, fileFault } from "./file-fault.js";
 import { makeFolders } from "./make-folders.js";
-import { hasVerifiedStamp } from "./verified-stamp.js";
+import { isSameFile } from "./stamping.js";
+import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
 
 const { COPYFILE_FICLONE_FORCE, COPYFILE_EXCL } = fs.constants;
 const attempts = 20;
@@ -26,39 +27,45 @@ export class LinkOut {
   async linkTo(digest: Digest, target: string, signal: AbortSignal | undefined): Promise<boolean> {
     // Bounded, though only a blob that is replaced again and again comes round twice.
     for (let attempt = 0; attempt < attempts; attempt++) {
-      const verified = await this.#verified(digest, signal);
-      if (verified === undefined) return false;
-      if (await this.#place(digest, verified, target)) return true;
+      const blob = await this.#store.open(digest);
+      if (blob === undefined) return false;
+      try {
+        const verified = await this.#verified(digest, blob, signal);
+        if (verified !== undefined && (await this.#place(digest, { fd: blob.fd, stats: verified }, target)))
+          return true;
+      } finally {
+        await this.#store.calls.close(blob.fd);
+      }
     }
     throw new MoteError("MOTE_IO", `${digest} changed again and again while it was linked to ${target}; try again`);
   }
 
-  /** What is under the blob's name, after a hash where its stamp does not hold. */
-  async #verified(digest: Digest, signal: AbortSignal | undefined): Promise<Stats | undefined> {
-    const blob = await this.#store.open(digest);
-    if (blob === undefined) return undefined;
-    try {
-      await this.#store.touch(blob);
-      if (hasVerifiedStamp(blob.stats, digest)) return blob.stats;
-      if (await this.#store.isSound(digest, blob, signal)) return await this.#store.calls.fstat(blob.fd);
-      await this.#store.setAside(digest, blob.stats);
-      throw corruptError(digest, this.#store.folder.blobPath(digest));
-    } finally {
-      await this.#store.calls.close(blob.fd);
+  /**
+   * The file as it was found sound, after a hash where its stamp does not hold or a user can reach it by another name. Undefined where it
+   * changed meanwhile.
+   */
+  async #verified(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<Stats | undefined> {
+    const { calls, folder } = this.#store;
+    await this.#store.touch(blob);
+    const before = await calls.fstat(blob.fd);
+    if (hasVerifiedStamp(before, digest)) return before;
+    if (!(await this.#store.isStillSound(digest, { fd: blob.fd, stats: before }, signal))) {
+      await this.#store.setAside(digest, before);
+      throw corruptError(digest, folder.blobPath(digest));
     }
+    const after = await calls.fstat(blob.fd);
+    return hasVerifiedStamp(after, digest) || isSameFile(before, after) ? after : undefined;
   }
 
   /** @returns false where the blob changed while it was placed */
-  async #place(digest: Digest, verified: Stats, target: string): Promise<boolean> {
+  async #place(digest: Digest, verified: OpenBlob, target: string): Promise<boolean> {
     const { calls } = this.#store;
     const source = this.#store.folder.blobPath(digest);
     const temporary = `${dirname(target)}/.${basename(target).slice(0, 100)}.${this.#prefix}${this.#serial++}.mote`;
     try {
-      const shared = await this.#share(source, temporary, verified);
+      const { shared, stats } = await this.#share(source, temporary, verified);
       const now = await calls.lstat(source);
-      const unchanged =
-        now !== undefined && now.ino === verified.ino && now.size === verified.size && now.mtimeMs === verified.mtimeMs;
-      if (!unchanged) {
+      if (now === undefined || !isSameFile(now, stats)) {
         await calls.unlink(temporary);
         return false;
       }
@@ -74,30 +81,40 @@ export class LinkOut {
     }
   }
 
-  /** @returns whether the new name is another name of the blob's own file */
-  async #share(source: string, temporary: string, verified: Stats): Promise<boolean> {
+  /** @returns whether the new name is another name of the blob's own file, and what the file was like before */
+  async #share(
+    source: string,
+    temporary: string,
+    { fd, stats }: OpenBlob,
+  ): Promise<{ readonly shared: boolean; readonly stats: Stats }> {
+    const { calls, stamping } = this.#store;
     const folder = dirname(temporary);
     if (!fs.existsSync(folder)) makeFolders(folder);
     const device = fs.statSync(folder).dev;
     if (!this.#withoutReflinks.has(device)) {
       try {
         await fs.promises.copyFile(source, temporary, COPYFILE_FICLONE_FORCE | COPYFILE_EXCL);
-        return false;
+        return { shared: false, stats };
       } catch (error) {
         if (faultCode(error) === "ENOSPC" || faultCode(error) === "ENOENT") throw error;
         this.#withoutReflinks.add(device);
       }
     }
-    if (device === verified.dev) {
+    if (device === stats.dev) {
+      // Before the file has the name, and not after: whoever gets it may be quick.
+      if (mayBeStamped(stats)) await stamping.remove(fd);
+      const unstamped = mayBeStamped(stats) ? await calls.fstat(fd) : stats;
       try {
-        await this.#store.calls.link(source, temporary);
-        return true;
+        await calls.link(source, temporary);
+        return { shared: true, stats: unstamped };
       } catch (error) {
         if (!cannotLink.has(faultCode(error) ?? "")) throw error;
       }
+      await fs.promises.copyFile(source, temporary, COPYFILE_EXCL);
+      return { shared: false, stats: unstamped };
     }
     await fs.promises.copyFile(source, temporary, COPYFILE_EXCL);
-    return false;
+    return { shared: false, stats };
   }
 }
 

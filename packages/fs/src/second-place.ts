@@ -17,7 +17,7 @@ export async function insteadOfDamaged<T>(
     readonly onClose: (() => Promise<void>) | undefined;
   },
 ): Promise<T | undefined> {
-  if (hasVerifiedStamp(blob.stats, digest)) return undefined;
+  if (hasVerifiedStamp(blob.stats, digest, blob.ownLinks)) return undefined;
   let isSound = false;
   try {
     isSound = await store.isStillSound(digest, blob, from.signal);

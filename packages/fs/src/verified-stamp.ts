@@ -16,10 +16,34 @@ export function verifiedStamp(digest: Digest, size: number, inode: number): numb
   return firstSecond + (first >>> 4) + (second >>> 26) / 64;
 }
 
-export function hasVerifiedStamp(stats: Stats, digest: Digest): boolean {
-  return stats.isFile() && stats.mtimeMs / 1000 === verifiedStamp(digest, stats.size, stats.ino);
+/**
+ * Whether the blob was verified since it last changed. A stamp counts only where nobody could have changed the file and set the time
+ * back: the file has no other name, which a user may have (a hard link in a layout), is not writable, and belongs to this user or to
+ * root.
+ * @param ownLinks other names of the file that are the cache's own
+ */
+export function hasVerifiedStamp(stats: Stats, digest: Digest, ownLinks = 0): boolean {
+  return (
+    isPrivate(stats, ownLinks) &&
+    (stats.mode & writable) === 0 &&
+    stats.isFile() &&
+    stats.mtimeMs / 1000 === verifiedStamp(digest, stats.size, stats.ino) &&
+    (stats.uid === 0 || process.geteuid === undefined || stats.uid === process.geteuid())
+  );
 }
 
+/** Whether the file has no name that a user can reach beside the blob's own. */
+export function isPrivate({ nlink }: Stats, ownLinks = 0): boolean {
+  return nlink - ownLinks <= 1;
+}
+
+/** Whether the time is one that only stamps have, whatever they say. */
+export function mayBeStamped({ mtimeMs }: Stats): boolean {
+  return mtimeMs >= firstSecond * 1000 && mtimeMs < (firstSecond + 2 ** 28) * 1000;
+}
+
+/** Bits of a mode. */
+export const writable = 0o222;
 const firstSecond = 2 ** 29;
 
 /** 32 bits of `a` and `b`, well mixed. */

@@ -295,13 +295,11 @@ describe("reading", () => {
 });
 
 describe("linkTo", () => {
-  it("hashes a blob that was written to, and restamps one that is sound", async () => {
+  it("hashes a blob that was written to, and links one that is sound", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
-    const stamped = statSync(cache.moteRef(digest)).mtimeMs;
     utimesSync(cache.moteRef(digest), new Date(), new Date());
     expect(await cache.linkTo(digest, join(folder, "target"))).toBe(true);
-    expect(statSync(cache.moteRef(digest)).mtimeMs).toBe(stamped);
     damage(cache, digest);
     expect(await failure(cache.linkTo(digest, join(folder, "other")))).toBe("MOTE_CORRUPT");
     expect(existsSync(join(folder, "other"))).toBe(false);
