@@ -4,6 +4,7 @@ import {
   type Inventory,
   type InventoryMote,
   type InventoryRoot,
+  lastUses,
   rootsOf,
 } from "@mote/core";
 
@@ -32,16 +33,22 @@ export function listedRoots(inventory: Inventory): ListedItem[] {
   );
   const isIn = new Set(roots.flatMap(({ closure }) => [...closure]));
   for (const mote of inventory.motes.values())
-    if (!isIn.has(mote.digest)) items.push(moteItem(inventory, mote, undefined, []));
+    if (!isIn.has(mote.digest))
+      items.push(moteItem(inventory, mote, { name: undefined, partOf: [], usedMs: mote.usedMs }));
   return items;
 }
 
 /** A line for each mote. */
 export function listedMotes(inventory: Inventory): ListedItem[] {
   const partOf = partsOf(inventory);
+  const lastUse = lastUses(inventory);
   return [...inventory.motes.values()].flatMap((mote) =>
     (mote.names.length === 0 ? [undefined] : mote.names).map((name) =>
-      moteItem(inventory, mote, name, partOf.get(mote.digest) ?? []),
+      moteItem(inventory, mote, {
+        name,
+        partOf: partOf.get(mote.digest) ?? [],
+        usedMs: lastUse.get(mote.digest),
+      }),
     ),
   );
 }
@@ -72,10 +79,9 @@ function subjectOf(inventory: Inventory, digest: Digest): readonly string[] {
 function moteItem(
   inventory: Inventory,
   mote: InventoryMote,
-  name: string | undefined,
-  partOf: readonly string[],
+  { name, partOf, usedMs }: Pick<ListedItem, "name" | "partOf" | "usedMs">,
 ): ListedItem {
-  const { digest, kind, size, usedMs, storedMs, isPinned } = mote;
+  const { digest, kind, size, storedMs, isPinned } = mote;
   return {
     digest,
     name,

@@ -3,6 +3,7 @@ import type { Descriptor } from "./descriptor.js";
 import type { Digest } from "./digest.js";
 import type { MoteReader } from "./mote.js";
 import type { Ref } from "./ref.js";
+import type { Tag } from "./tag-store.js";
 
 export interface BlobOptions extends Cancellable {
   /** First byte wanted. Default 0. */
@@ -41,8 +42,16 @@ export interface ContentSource extends Partial<AsyncDisposable> {
    * again from the start is worth while.
    */
   distrust?(descriptor: Descriptor): boolean;
-  /** What refers to the manifest by its `subject`. */
+  /**
+   * What is listed as referring to the manifest by its `subject`: a claim, until the referrer itself says so.
+   * @throws MOTE_TOO_LARGE with the bound that was met
+   */
   referrers?(descriptor: Descriptor, options?: Cancellable): AsyncIterable<Descriptor>;
+  /**
+   * What belongs to the manifest by the name of its tag, without a `subject`: cosign's signatures, attestations and SBOMs. Names are
+   * tags, as `cosignTags` makes them.
+   */
+  taggedReferrers?(descriptor: Descriptor, options?: Cancellable): AsyncIterable<Tag>;
 }
 
 /** What a blob is in its plain form, as was seen when it was uncompressed. */

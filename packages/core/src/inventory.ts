@@ -3,6 +3,7 @@ import type { KeptMote, MoteCache } from "./capabilities.js";
 import type { Digest } from "./digest.js";
 import { MoteError } from "./error.js";
 import { childDescriptors, type Manifest, maxManifestBytes, parseManifest } from "./manifest.js";
+import { type Closure, closureFrom, lastUseOf, manifestChildren } from "./manifest-graph.js";
 import { isIndexType, isManifestType, mediaTypes } from "./media-type.js";
 import { readMote } from "./read-mote.js";
 import type { Tag } from "./tag-store.js";
@@ -70,7 +71,7 @@ async function readManifests(
       const bytes = await readMote(cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false, signal });
       const manifest = parseManifest(bytes, mediaType);
       manifests.set(digest, manifest);
-      waiting.push(...childDescriptors(manifest));
+      for (const child of manifestChildren(manifest).manifests) waiting.push(child);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       unreadable.set(digest, error.code);
@@ -154,68 +155,98 @@ function kindOfUnread(mediaType: string): MoteKind {
   return isManifestType(mediaType) ? "image" : "blob";
 }
 
-/** A manifest and everything below it, whether it is kept or not. */
-export function closureOf(inventory: Inventory, root: Digest): Set<Digest> {
-  const closure = new Set<Digest>();
-  const waiting = [root];
-  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
-    if (closure.has(digest)) continue;
-    closure.add(digest);
-    const manifest = inventory.manifests.get(digest);
-    if (manifest !== undefined) waiting.push(...childDescriptors(manifest).map((child) => child.digest));
-  }
-  return closure;
+/** Returns a manifest and everything below it, whether it is stored or not. */
+export function closureOf(inventory: Inventory, root: Digest): ReadonlySet<Digest> {
+  return walk(inventory, root).digests;
 }
 
-/** A manifest that stands by itself: it has a name, or no other manifest lists it. */
+function walk({ manifests }: Inventory, root: Digest): Closure {
+  const mediaType = manifests.get(root)?.mediaType ?? mediaTypes.octetStream;
+  return closureFrom({ digest: root, mediaType }, ({ digest }) => {
+    const manifest = manifests.get(digest);
+    return manifest && manifestChildren(manifest);
+  });
+}
+
+/** A manifest that stands by itself: it has a name, or no index in the cache lists it. */
 export interface InventoryRoot {
   readonly digest: Digest;
   readonly names: readonly string[];
   readonly kind: MoteKind;
   readonly closure: ReadonlySet<Digest>;
-  /** Bytes of what is kept of it. */
+  /** Bytes of what is stored of it. */
   readonly keptBytes: number;
-  /** How much of it is not kept: other platforms of an index, or what was removed. */
+  /** How much of it is not stored: other platforms of an index, or what was removed. Foreign layers are not missing. */
   readonly missing: number;
-  /** Unix milliseconds: the latest use of a manifest of it. */
+  /** Unix milliseconds: as `lastUseOf`, by which prune goes, too. */
   readonly usedMs?: number;
   readonly storedMs?: number;
   readonly isPinned: boolean;
 }
 
-/** In no particular order. A name whose manifest is not kept counts, with nothing kept of it. */
-export function rootsOf(inventory: Inventory): InventoryRoot[] {
-  const roots = new Set<Digest>(inventory.tags.map(({ descriptor }) => descriptor.digest));
-  for (const { digest, kind, referredBy } of inventory.motes.values()) {
-    const isManifest = kind === "image" || kind === "index" || kind === "artifact";
-    if (isManifest && referredBy.length === 0) roots.add(digest);
-  }
-  const unkept = new Map<Digest, Tag[]>();
-  for (const tag of inventory.tags) {
-    const { digest } = tag.descriptor;
-    if (!inventory.motes.has(digest)) unkept.set(digest, [...(unkept.get(digest) ?? []), tag]);
-  }
-  return [...roots].map((digest) => rootAt(inventory, digest, unkept.get(digest) ?? []));
+/**
+ * Returns when each mote was last used, in Unix milliseconds: what has a name, or stands by itself, as `rootsOf` says; everything else
+ * by its own use.
+ */
+export function lastUses(inventory: Inventory): ReadonlyMap<Digest, number> {
+  const uses = new Map<Digest, number>();
+  for (const { digest, usedMs } of inventory.motes.values()) if (usedMs !== undefined) uses.set(digest, usedMs);
+  for (const { digest, usedMs } of rootsOf(inventory)) if (usedMs !== undefined) uses.set(digest, usedMs);
+  return uses;
 }
 
-function rootAt(inventory: Inventory, digest: Digest, unkept: readonly Tag[]): InventoryRoot {
-  const closure = closureOf(inventory, digest);
-  const own = inventory.motes.get(digest);
-  let keptBytes = 0;
-  let missing = 0;
-  let usedMs: number | undefined;
-  for (const each of closure) {
-    const mote = inventory.motes.get(each);
-    if (mote === undefined) missing++;
-    else keptBytes += mote.size;
-    if (mote?.usedMs !== undefined && inventory.manifests.has(each)) usedMs = Math.max(usedMs ?? 0, mote.usedMs);
+/** In no particular order. A name whose manifest is not stored counts, with nothing stored of it. */
+export function rootsOf(inventory: Inventory): InventoryRoot[] {
+  const tags = new Map<Digest, Tag[]>();
+  for (const tag of inventory.tags) {
+    const { digest } = tag.descriptor;
+    const others = tags.get(digest);
+    if (others === undefined) tags.set(digest, [tag]);
+    else others.push(tag);
   }
+  const listed = new Set<Digest>();
+  for (const manifest of inventory.manifests.values()) {
+    for (const { digest } of manifestChildren(manifest).manifests) listed.add(digest);
+  }
+  const roots = new Set(tags.keys());
+  for (const { digest, kind } of inventory.motes.values()) {
+    const isManifest = kind === "image" || kind === "index" || kind === "artifact";
+    if (isManifest && !listed.has(digest)) roots.add(digest);
+  }
+  return [...roots].map((digest) => rootAt(inventory, digest, tags.get(digest) ?? []));
+}
+
+/** How much of a closure is stored, in bytes and motes, and how much is missing: foreign layers never are. */
+export function measureClosure(
+  inventory: Inventory,
+  root: Digest,
+): { readonly stored: number; readonly storedBytes: number; readonly missing: number } {
+  return measure(inventory, walk(inventory, root));
+}
+
+function measure({ motes }: Inventory, { digests, foreign }: Closure) {
+  let [stored, storedBytes, missing] = [0, 0, 0];
+  for (const digest of digests) {
+    const mote = motes.get(digest);
+    if (mote !== undefined) {
+      stored++;
+      storedBytes += mote.size;
+    } else if (!foreign.has(digest)) missing++;
+  }
+  return { stored, storedBytes, missing };
+}
+
+function rootAt(inventory: Inventory, digest: Digest, tags: readonly Tag[]): InventoryRoot {
+  const closure = walk(inventory, digest);
+  const own = inventory.motes.get(digest);
+  const { storedBytes, missing } = measure(inventory, closure);
+  const usedMs = lastUseOf([digest, ...closure.manifests], tags, (each) => inventory.motes.get(each)?.usedMs);
   return {
     digest,
-    names: own?.names ?? unkept.map(({ name }) => name),
-    kind: own?.kind ?? kindOfUnread(unkept[0]?.descriptor.mediaType ?? ""),
-    closure,
-    keptBytes,
+    names: own?.names ?? tags.map(({ name }) => name),
+    kind: own?.kind ?? kindOfUnread(tags[0]?.descriptor.mediaType ?? ""),
+    closure: closure.digests,
+    keptBytes: storedBytes,
     missing,
     ...(usedMs === undefined ? {} : { usedMs }),
     ...(own?.storedMs === undefined ? {} : { storedMs: own.storedMs }),

@@ -4,6 +4,8 @@ import type { Descriptor } from "./descriptor.js";
 export interface Tag {
   readonly name: string;
   readonly descriptor: Descriptor;
+  /** Unix milliseconds of its last setting, where the store knows: to name a manifest is to use it. */
+  readonly setMs?: number | undefined;
 }
 
 /** Names for manifests. A name is any text of 1 to 4096 characters without control characters. */

@@ -100,18 +100,20 @@ export class PruneCandidates {
     const references = new Map<Digest, number>();
     let remaining = this.#total;
 
-    const take = (index: number): void => {
+    const take = (index: number, notUsedAfterMs = tooYoung): void => {
       if (this.isOut(index) || chosen.blobs[index] === 1) return;
       // A million texts take as long to make as all the rest of this.
       const held = holds.size > 0 ? this.table.digestAt(index) : undefined;
       if (held !== undefined && holds.has(held)) {
         chosen.held.add(held);
-      } else if (this.table.usedMsAt(index) <= tooYoung) {
+      } else if (this.table.usedMsAt(index) <= notUsedAfterMs) {
         chosen.blobs[index] = 1;
         remaining -= this.table.sizeAt(index);
       }
     };
     const takeRoot = (root: Root): void => {
+      // A layer of a root that goes by its age may have been used by itself since, and is not that old then.
+      const notUsedAfterMs = remaining <= maxSize ? Math.min(tooYoung, tooOld) : tooYoung;
       const held = this.#heldOf(root, holds);
       if (held !== undefined) {
         chosen.held.add(held);
@@ -122,7 +124,8 @@ export class PruneCandidates {
         const left = (references.get(digest) ?? this.#references.get(digest) ?? 0) - 1;
         references.set(digest, left);
         const index = this.#indexOf.get(digest);
-        if (left === 0 && index !== undefined) take(index);
+        if (left !== 0 || index === undefined) continue;
+        take(index, root.manifests.has(digest) ? tooYoung : notUsedAfterMs);
       }
     };
 

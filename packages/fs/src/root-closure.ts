@@ -1,10 +1,14 @@
 import {
-  childDescriptors,
-  type Descriptor,
+  type Closure,
   type Digest,
+  type GraphNode,
   isManifestType,
+  lastUseOf,
+  type ManifestChildren,
+  manifestChildren,
   maxManifestBytes,
   parseManifest,
+  readClosure,
   sniffManifestType,
 } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
@@ -12,16 +16,13 @@ import type { DigestFiles } from "./digest-files.js";
 import type { KeptTag, TagFiles } from "./tag-files.js";
 
 /** A manifest that stands by itself, with its tags and everything below it. */
-export interface Root {
+export interface Root extends Omit<Closure, "digests" | "foreign"> {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly tags: readonly KeptTag[];
-  /** The manifest itself first, then what it refers to, those of nested manifests included. */
+  /** The manifest itself first. */
   readonly closure: ReadonlySet<Digest>;
-  readonly manifests: ReadonlySet<Digest>;
-  /** False where it is no manifest, or is not there yet: then its closure is only itself. */
-  readonly isRead: boolean;
-  /** Unix milliseconds: last use of the manifest, or when its tag was set. */
+  /** Unix milliseconds: as `lastUseOf`; 0 if nothing of it is there. */
   readonly usedMs: number;
 }
 
@@ -49,11 +50,18 @@ export async function findRoots(
   const roots: Root[] = [];
   // Each is read once: one that comes or goes meanwhile is there for all of those above it, or for none.
   const known: ReadManifests = new Map();
+  const used = new Map<Digest, number | undefined>();
   for (const [digest, root] of named) {
     await store.slices.pause();
-    const below = await closureOf(store, digest, root.mediaType, known);
-    const usedMs = Math.max((await store.stat(digest))?.atimeMs ?? 0, ...root.tags.map(({ setMs }) => setMs));
-    roots.push({ digest, ...root, ...below, usedMs });
+    const {
+      digests: closure,
+      manifests,
+      isRead,
+    } = await closureOf(store, { digest, mediaType: root.mediaType }, known);
+    const own = [digest, ...manifests];
+    for (const each of own) if (!used.has(each)) used.set(each, (await store.stat(each))?.atimeMs);
+    const usedMs = lastUseOf(own, root.tags, (each) => used.get(each)) ?? 0;
+    roots.push({ digest, ...root, closure, manifests, isRead, usedMs });
   }
   return roots;
 }
@@ -65,38 +73,19 @@ export async function notedType(store: BlobStore, manifests: DigestFiles, digest
   return isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
 }
 
-type Child = Pick<Descriptor, "digest" | "mediaType">;
-
 /** What manifests refer to; undefined of one whose bytes are not there. */
-type ReadManifests = Map<Digest, readonly Child[] | undefined>;
+type ReadManifests = Map<Digest, ManifestChildren<GraphNode> | undefined>;
 
 /** A digest and all below it. `isRead` is false where it is no manifest, or its bytes are not there. */
-export async function closureOf(
+export function closureOf(
   store: BlobStore,
-  digest: Digest,
-  mediaType: string,
-  known: ReadManifests = new Map<Digest, readonly Child[] | undefined>(),
-) {
-  const closure = new Set<Digest>();
-  const manifests = new Set<Digest>();
-  const isRead = await gather(store, { digest, mediaType }, known, { closure, manifests });
-  return { closure, manifests, isRead };
-}
-
-async function gather(
-  store: BlobStore,
-  { digest, mediaType }: Child,
-  known: ReadManifests,
-  into: { readonly closure: Set<Digest>; readonly manifests: Set<Digest> },
-): Promise<boolean> {
-  if (into.closure.has(digest)) return true;
-  into.closure.add(digest);
-  if (!isManifestType(mediaType)) return false;
-  into.manifests.add(digest);
-  if (!known.has(digest)) known.set(digest, await childrenOf(store, digest, mediaType));
-  const children = known.get(digest);
-  for (const child of children ?? []) await gather(store, child, known, into);
-  return children !== undefined;
+  root: GraphNode,
+  known: ReadManifests = new Map<Digest, ManifestChildren<GraphNode> | undefined>(),
+): Promise<Closure> {
+  return readClosure(root, async ({ digest, mediaType }) => {
+    if (!known.has(digest)) known.set(digest, await childrenOf(store, digest, mediaType));
+    return known.get(digest);
+  });
 }
 
 /** What a blob says that it is. Undefined for what is no manifest. */
@@ -133,16 +122,23 @@ async function readManifest(store: BlobStore, digest: Digest): Promise<Uint8Arra
 }
 
 /** A damaged manifest keeps nothing: what was below it goes by its own recency. */
-async function childrenOf(store: BlobStore, digest: Digest, mediaType: string): Promise<readonly Child[] | undefined> {
+async function childrenOf(
+  store: BlobStore,
+  digest: Digest,
+  mediaType: string,
+): Promise<ManifestChildren<GraphNode> | undefined> {
   const bytes = await readSmall(store, digest);
   if (bytes === undefined) return undefined;
   try {
-    return childDescriptors(parseManifest(bytes, mediaType)).map((child) => ({
-      digest: child.digest,
-      mediaType: child.mediaType,
-    }));
+    const { manifests, blobs, foreign } = manifestChildren(parseManifest(bytes, mediaType));
+    return { manifests: manifests.map(node), blobs: blobs.map(node), foreign: foreign.map(node) };
   } catch (error) {
     store.logger.warn("a manifest in the cache cannot be read", { error });
-    return [];
+    return { manifests: [], blobs: [], foreign: [] };
   }
+}
+
+/** Without the rest of a descriptor: there may be very many. */
+function node({ digest, mediaType }: GraphNode): GraphNode {
+  return { digest, mediaType };
 }

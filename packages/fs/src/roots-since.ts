@@ -37,10 +37,10 @@ export class RootsSince {
     for (const digest of this.#coming) {
       if (lstatIfThere(this.#store.folder.blobPath(digest)) === undefined) continue;
       const mediaType = await notedType(this.#store, this.#manifests, digest);
-      const { closure, isRead } = await closureOf(this.#store, digest, mediaType);
+      const { digests, isRead } = await closureOf(this.#store, { digest, mediaType });
       if (!isRead) continue;
       this.#coming.delete(digest);
-      for (const each of closure) this.#below.add(each);
+      for (const each of digests) this.#below.add(each);
     }
     return this.#below;
   }

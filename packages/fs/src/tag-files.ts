@@ -84,9 +84,9 @@ export class TagFiles implements TagStore {
   async *list(options?: Cancellable): AsyncIterable<Tag> {
     this.#ready.toRead();
     const { tags, damaged } = await this.#readAll();
-    for (const { name, descriptor } of tags) {
+    for (const { name, descriptor, setMs } of tags) {
       options?.signal?.throwIfAborted();
-      yield { name, descriptor };
+      yield { name, descriptor, setMs };
     }
     if (damaged !== undefined) throw damaged;
   }

@@ -1,4 +1,4 @@
-import { childDescriptors, type Descriptor, type Digest, type Inventory, rootsOf } from "@mote/core";
+import { type Digest, type Inventory, manifestChildren, rootsOf } from "@mote/core";
 
 export interface IncompleteManifest {
   readonly digest: Digest;
@@ -17,10 +17,8 @@ export function incompleteManifests(
   const isKept = (digest: Digest) => inventory.motes.has(digest);
   const broken = new Set<Digest>();
   for (const [digest, manifest] of inventory.manifests) {
-    const isWhole =
-      manifest.kind === "index" ||
-      childDescriptors(manifest).every((child) => isKept(child.digest) || isForeign(child));
-    if (!isWhole) broken.add(digest);
+    if (manifest.kind === "index") continue;
+    if (!manifestChildren(manifest).blobs.every((child) => isKept(child.digest))) broken.add(digest);
   }
   for (const { descriptor } of inventory.tags) if (!isKept(descriptor.digest)) broken.add(descriptor.digest);
   const names = new Map<Digest, string[]>();
@@ -32,11 +30,6 @@ export function incompleteManifests(
     }
   }
   return [...names].map(([digest, all]) => ({ digest, names: [...new Set(all)] }));
-}
-
-/** Left where its URLs say (image-spec, descriptor.md, `urls`). */
-function isForeign({ urls }: Descriptor): boolean {
-  return (urls?.length ?? 0) > 0;
 }
 
 /** Whether an index lists it: its own manifest cannot be asked any more. */

@@ -37,13 +37,25 @@ it("a platform that was never fetched and a layer that is left elsewhere are no 
   await putIndex(cache, ["r.example/multi:1"], [amd.manifest, arm.manifest]);
   await cache.removeMote(arm.manifest.digest);
   const digest = digestBytes(new Uint8Array(5));
-  const foreign = { mediaType: mediaTypes.ociLayer, digest, size: 5, urls: ["https://elsewhere.example/layer"] };
+  const mediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+  const foreign = { mediaType, digest, size: 5, urls: ["https://elsewhere.example/layer"] };
   await putImage(cache, ["r.example/foreign:1"], {}, { layers: [foreign] });
   const inventory = await takeInventory(cache);
   expect(incompleteManifests(inventory)).toEqual([]);
   expect(incompleteManifests(inventory, new Set([arm.manifest.digest]))).toEqual([
     { digest: arm.manifest.digest, names: ["r.example/multi:1"] },
   ]);
+});
+
+it("a missing layer of an ordinary type is missing, whatever its urls say, and so is one without urls", async () => {
+  const digest = digestBytes(new Uint8Array(5));
+  const urls = ["https://elsewhere.example/layer"];
+  const nowhere = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+  const ordinary = { mediaType: mediaTypes.ociLayer, digest, size: 5, urls };
+  await putImage(cache, ["r.example/urls:1"], { a: 10 }, { layers: [ordinary] });
+  await putImage(cache, ["r.example/nowhere:1"], { b: 10 }, { layers: [{ mediaType: nowhere, digest, size: 5 }] });
+  const names = incompleteManifests(await takeInventory(cache)).flatMap((found) => found.names);
+  expect(names.sort()).toEqual(["r.example/nowhere:1", "r.example/urls:1"]);
 });
 
 it("doctor names each incomplete image once, however many of its platforms lack a layer", async () => {

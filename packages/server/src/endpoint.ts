@@ -18,7 +18,7 @@ import { type Answer, type Ask, jsonAnswer, Refusal } from "./answer.js";
 import { parseRange } from "./byte-range.js";
 import { GivenManifests } from "./given-manifests.js";
 import { cutPage } from "./page.js";
-import { findReferrers } from "./referrers.js";
+import { listReferrers } from "./referrers.js";
 import { resolveTag, splitTagName, tagsOf } from "./tag-names.js";
 import { wholeChunks } from "./whole-chunks.js";
 
@@ -189,7 +189,7 @@ export class Endpoint {
   async #referrers(name: string, reference: string, ask: Ask): Promise<Answer> {
     const subject = checkDigest(reference);
     const roots = tagsOf(this.#tags, name, asked(ask));
-    const all = await findReferrers(this.#source, roots, subject, { signal: ask.signal });
+    const all = await listReferrers(this.#source, roots, subject, { signal: ask.signal });
     const wanted = ask.url.searchParams.get("artifactType");
     const manifests = wanted === null ? all : all.filter(({ artifactType }) => artifactType === wanted);
     return jsonAnswer(

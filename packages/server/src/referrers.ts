@@ -2,8 +2,7 @@ import {
   type Cancellable,
   type Descriptor,
   type Digest,
-  isIndexType,
-  isManifestType,
+  findReferrers,
   isNotFound,
   type Manifest,
   MoteError,
@@ -14,29 +13,28 @@ import {
 } from "@mote/core";
 
 /**
- * What refers to `subject` among the given manifests, and among those that an index of them lists. Only what is kept whole
- * and readable counts: a referrer of which nothing is known cannot be told.
+ * Lists what refers to `subject` among these manifests and those that an index of them lists. Only what is stored and can be read
+ * counts: of a referrer of which nothing is known it cannot be told.
+ * @throws MOTE_TOO_LARGE with the bound that was met
  */
-export async function findReferrers(
+export async function listReferrers(
   source: MoteSource,
   roots: AsyncIterable<{ readonly descriptor: Descriptor }>,
   subject: Digest,
   options: Cancellable,
-): Promise<Descriptor[]> {
-  const referrers = new Map<Digest, Descriptor>();
-  const seen = new Set<Digest>();
-  const look = async (descriptor: Descriptor): Promise<Manifest | undefined> => {
-    if (seen.has(descriptor.digest) || !isManifestType(descriptor.mediaType)) return undefined;
-    seen.add(descriptor.digest);
-    const manifest = await readManifest(source, descriptor, options);
-    if (manifest?.subject?.digest === subject) referrers.set(descriptor.digest, describe(descriptor, manifest));
-    return manifest;
-  };
-  for await (const { descriptor } of roots) {
-    const manifest = await look(descriptor);
-    if (manifest?.kind === "index") for (const child of manifest.manifests) await look(child);
-  }
-  return [...referrers.values()];
+): Promise<readonly Descriptor[]> {
+  const found = await findReferrers(
+    descriptorsOf(roots),
+    (descriptor) => readManifest(source, descriptor, options),
+    subject,
+  );
+  return found.get(subject) ?? [];
+}
+
+async function* descriptorsOf(
+  roots: AsyncIterable<{ readonly descriptor: Descriptor }>,
+): AsyncGenerator<Descriptor, void, undefined> {
+  for await (const { descriptor } of roots) yield descriptor;
 }
 
 async function readManifest(
@@ -45,24 +43,12 @@ async function readManifest(
   options: Cancellable,
 ): Promise<Manifest | undefined> {
   try {
-    const bytes = await readMote(source, descriptor.digest, { ...options, maxBytes: maxManifestBytes });
-    return parseManifest(bytes, descriptor.mediaType);
+    // To look through manifests is not to use them.
+    const bounds = { ...options, maxBytes: maxManifestBytes, countsAsUse: false };
+    return parseManifest(await readMote(source, descriptor.digest, bounds), descriptor.mediaType);
   } catch (error) {
     const isNone = isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_INVALID_MANIFEST");
     if (isNone) return undefined;
     throw error;
   }
-}
-
-/** distribution-spec, "Listing Referrers": the artifact type is the manifest's, else that of an image manifest's config. */
-function describe({ digest, mediaType, size }: Descriptor, manifest: Manifest): Descriptor {
-  const fallback = isIndexType(mediaType) || manifest.kind === "index" ? undefined : manifest.config.mediaType;
-  const artifactType = manifest.artifactType ?? fallback;
-  return {
-    mediaType,
-    digest,
-    size,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(manifest.annotations === undefined ? {} : { annotations: manifest.annotations }),
-  };
 }

@@ -1,12 +1,4 @@
-import {
-  childDescriptors,
-  type Descriptor,
-  type Digest,
-  isManifestType,
-  type Manifest,
-  MoteError,
-  type Ref,
-} from "@mote/core";
+import { type Descriptor, type Digest, isManifestType, MoteError, manifestChildren, type Ref } from "@mote/core";
 import type { Job } from "./job.js";
 import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
 import type { Root } from "./root.js";
@@ -57,11 +49,11 @@ export async function readGraph(
     await job.forEach(unseen.values(), async ({ descriptor: parent, from, to }) => {
       const found = await loader.load(parent);
       loaded.set(parent.digest, found);
-      for (const descriptor of childDescriptors(found.manifest)) {
-        const child = { descriptor, from, to };
-        if (isBelow(found.manifest, descriptor)) below.push(child);
-        else if (isForeign(descriptor)) foreign.set(descriptor.digest, descriptor);
-        else blobs.set(descriptor.digest, agreeing(blobs.get(descriptor.digest), child));
+      const children = manifestChildren(found.manifest);
+      for (const descriptor of children.manifests) below.push({ descriptor, from, to });
+      for (const descriptor of children.foreign) foreign.set(descriptor.digest, descriptor);
+      for (const descriptor of children.blobs) {
+        blobs.set(descriptor.digest, agreeing(blobs.get(descriptor.digest), { descriptor, from, to }));
       }
       if (!options.referrers) return;
       for (const descriptor of await referrersOf(job, parent)) {
@@ -90,16 +82,6 @@ async function referrersOf(job: Job, subject: Descriptor): Promise<readonly Desc
   return found;
 }
 
-/** Only what an index lists is followed: a layer of a manifest's type is a blob all the same. */
-function isBelow(parent: Manifest, child: Descriptor): boolean {
-  return parent.kind === "index" && isManifestType(child.mediaType);
-}
-
-/** image-spec, layer.md, "Non-Distributable Layers": not to be uploaded; who runs the image gets them by their `urls`. */
-export function isForeign({ mediaType, urls }: Descriptor): boolean {
-  return (urls?.length ?? 0) > 0 && /\.(nondistributable|foreign)\./.test(mediaType);
-}
-
 function agreeing(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlob {
   if (known === undefined || known.descriptor.size === blob.descriptor.size) return known ?? blob;
   const { digest } = blob.descriptor;
@@ -123,8 +105,8 @@ function byHeight(
     if (found === undefined) return -1;
     let height = known ?? 0;
     if (known === undefined && depth <= deepest) {
-      for (const child of childDescriptors(found.manifest)) {
-        if (isBelow(found.manifest, child)) height = Math.max(height, 1 + heightOf(child.digest, depth + 1));
+      for (const child of manifestChildren(found.manifest).manifests) {
+        height = Math.max(height, 1 + heightOf(child.digest, depth + 1));
       }
     }
     if (depth + height > deepest) {

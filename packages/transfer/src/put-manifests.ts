@@ -1,5 +1,5 @@
-import { childDescriptors } from "@mote/core";
-import { type Graph, isForeign } from "./graph.js";
+import { manifestChildren } from "@mote/core";
+import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./manifest-loader.js";
 
@@ -18,8 +18,9 @@ export async function putManifests(job: Job, graph: Graph): Promise<void> {
 }
 
 async function isCompleteInCache({ cache, inCache, signal }: Job, { manifest }: LoadedManifest): Promise<boolean> {
-  for (const child of childDescriptors(manifest)) {
-    if (inCache.has(child.digest) || isForeign(child)) continue;
+  const { manifests, blobs } = manifestChildren(manifest);
+  for (const child of [...manifests, ...blobs]) {
+    if (inCache.has(child.digest)) continue;
     try {
       if (!(await cache.moteExists(child.digest, { signal }))) return false;
     } catch {

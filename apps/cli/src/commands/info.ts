@@ -1,10 +1,11 @@
 import {
-  closureOf,
   type Digest,
   type Inventory,
   type InventoryMote,
   type KnownPlaces,
+  lastUses,
   MoteError,
+  measureClosure,
   takeInventory,
 } from "@mote/core";
 import type { Context } from "../context.js";
@@ -34,7 +35,8 @@ export async function info(context: Context, text: string): Promise<void> {
   const path = mote.cache.moteRef(digest);
   const partOf = partsOf(inventory).get(digest) ?? [];
   const annotations = manifest?.annotations ?? {};
-  const { isPinned, isVerified, names, usedMs, storedMs, referredBy, ...rest } = found;
+  const { isPinned, isVerified, names, usedMs: _own, storedMs, referredBy, ...rest } = found;
+  const usedMs = lastUses(inventory).get(digest);
   out.result(
     {
       ...rest,
@@ -51,7 +53,9 @@ export async function info(context: Context, text: string): Promise<void> {
       ...(tree === undefined ? {} : { tree: treeDocument(tree) }),
     },
     [
-      ...facts({ found, path, partOf, known, inventory }).map(([label, value]) => `${label.padEnd(12)}${value}`),
+      ...facts({ found, usedMs, path, partOf, known, inventory }).map(
+        ([label, value]) => `${label.padEnd(12)}${value}`,
+      ),
       ...notes(annotations),
       ...(tree === undefined ? [] : ["", ...drawTree(context, tree)]),
     ],
@@ -60,14 +64,15 @@ export async function info(context: Context, text: string): Promise<void> {
 
 interface Facts {
   readonly found: InventoryMote;
+  readonly usedMs: number | undefined;
   readonly path: string;
   readonly partOf: readonly string[];
   readonly known: KnownPlaces;
   readonly inventory: Inventory;
 }
 
-function facts({ found, path, partOf, known, inventory }: Facts): [string, string][] {
-  const { digest, size, kind, mediaType, names, usedMs, storedMs } = found;
+function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [string, string][] {
+  const { digest, size, kind, mediaType, names, storedMs } = found;
   return [
     ["digest", digest],
     ...names.map((name): [string, string] => ["tag", name]),
@@ -98,15 +103,8 @@ function facts({ found, path, partOf, known, inventory }: Facts): [string, strin
 }
 
 function whole(inventory: Inventory, digest: Digest): string {
-  let bytes = 0;
-  let missing = 0;
-  const closure = closureOf(inventory, digest);
-  for (const each of closure) {
-    const mote = inventory.motes.get(each);
-    if (mote === undefined) missing++;
-    else bytes += mote.size;
-  }
-  const kept = `${formatBytes(bytes)} in ${count(closure.size - missing, "mote")}`;
+  const { stored, storedBytes, missing } = measureClosure(inventory, digest);
+  const kept = `${formatBytes(storedBytes)} in ${count(stored, "mote")}`;
   return missing === 0 ? kept : `${kept}; ${missing} not kept`;
 }
 

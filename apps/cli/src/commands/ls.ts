@@ -1,4 +1,4 @@
-import { type Inventory, rootsOf, takeInventory } from "@mote/core";
+import { type Inventory, lastUses, rootsOf, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
 import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from "../listing.js";
 import { type ListingOptions, listingFilter, listingOrder } from "../listing-options.js";
@@ -98,6 +98,7 @@ function documentOf(
 ): object[] {
   const roots = new Map(rootsOf(inventory).map((root) => [root.digest, root]));
   const partOf = partsOf(inventory);
+  const lastUse = lastUses(inventory);
   const digests = new Set(
     listedMotes(inventory)
       .filter(isWanted)
@@ -109,7 +110,8 @@ function documentOf(
     const root = roots.get(digest);
     const subject = inventory.manifests.get(digest)?.subject?.digest;
     if (mote === undefined) return [];
-    const { size, kind, mediaType, names, isPinned, isVerified, usedMs, storedMs, referredBy } = mote;
+    const { size, kind, mediaType, names, isPinned, isVerified, storedMs, referredBy } = mote;
+    const usedMs = lastUse.get(digest);
     return {
       digest,
       size,

@@ -1,4 +1,4 @@
-import { type Inventory, type InventoryRoot, type PruneReport, rootsOf, takeInventory } from "@mote/core";
+import { type Inventory, type InventoryRoot, lastUses, type PruneReport, rootsOf, takeInventory } from "@mote/core";
 import { confirm } from "../confirm.js";
 import type { Context } from "../context.js";
 import { shortDigest } from "../listing.js";
@@ -117,8 +117,10 @@ function documentOf(report: PruneReport, inventory: Inventory, { maxBytes, maxAg
   const ofOldRoots = new Set(
     rootsOf(inventory).flatMap(({ usedMs = 0, closure }) => (usedMs < tooOld ? [...closure] : [])),
   );
+  const lastUse = lastUses(inventory);
   const removed = report.removed.map((mote) => {
-    const { usedMs = 0, kind } = inventory.motes.get(mote.digest) ?? {};
+    const kind = inventory.motes.get(mote.digest)?.kind;
+    const usedMs = lastUse.get(mote.digest) ?? 0;
     const isOld = maxBytes === Number.MAX_SAFE_INTEGER || ofOldRoots.has(mote.digest) || usedMs < tooOld;
     return { ...mote, kind, usedMs, reason: isOld ? "age" : "size" };
   });

@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import type { Descriptor } from "./descriptor.js";
+import { type Digest, digestBytes } from "./digest.js";
+import type { Manifest } from "./manifest.js";
+import { closureFrom, isForeignLayer, lastUseOf, manifestChildren, readClosure } from "./manifest-graph.js";
+import { mediaTypes } from "./media-type.js";
+
+const urls = ["https://elsewhere.example/layer"];
+
+function descriptor(text: string, mediaType: string = mediaTypes.ociLayer, more: Partial<Descriptor> = {}): Descriptor {
+  return { mediaType, digest: digestBytes(new TextEncoder().encode(text)), size: text.length, ...more };
+}
+
+function image(layers: readonly Descriptor[], config = descriptor("config", mediaTypes.ociConfig)): Manifest {
+  return { kind: "manifest", mediaType: mediaTypes.ociManifest, config, layers };
+}
+
+function index(manifests: readonly Descriptor[]): Manifest {
+  return { kind: "index", mediaType: mediaTypes.ociIndex, manifests };
+}
+
+describe("isForeignLayer", () => {
+  const windows = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+  const oci = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+
+  it.each([windows, oci, "application/vnd.oci.image.layer.nondistributable.v1.tar"])(
+    "takes %s with urls for a foreign layer, and without urls for an ordinary one",
+    (mediaType) => {
+      expect(isForeignLayer(descriptor("x", mediaType, { urls }))).toBe(true);
+      expect(isForeignLayer(descriptor("x", mediaType))).toBe(false);
+      expect(isForeignLayer(descriptor("x", mediaType, { urls: [] }))).toBe(false);
+    },
+  );
+
+  it.each([mediaTypes.ociLayer, mediaTypes.dockerLayerGzip, "application/vnd.acme.foreign.key", "text/plain"])(
+    "takes %s for an ordinary layer, whatever its urls say",
+    (mediaType) => {
+      expect(isForeignLayer(descriptor("x", mediaType, { urls }))).toBe(false);
+    },
+  );
+});
+
+describe("manifestChildren", () => {
+  it("takes a layer of a manifest's type for content, and an index's entry of such a type for a manifest", () => {
+    const nested = descriptor("nested", mediaTypes.ociManifest);
+    expect(manifestChildren(image([nested])).blobs).toContain(nested);
+    expect(manifestChildren(image([nested])).manifests).toEqual([]);
+    expect(manifestChildren(index([nested]))).toEqual({ manifests: [nested], blobs: [], foreign: [] });
+  });
+
+  it("takes what an index lists beside manifests for content", () => {
+    const other = descriptor("other", "application/vnd.acme.thing");
+    expect(manifestChildren(index([other]))).toEqual({ manifests: [], blobs: [other], foreign: [] });
+  });
+
+  it("never takes a config for a foreign layer", () => {
+    const config = descriptor("config", "application/vnd.oci.image.layer.nondistributable.v1.tar", { urls });
+    expect(manifestChildren(image([], config))).toEqual({ manifests: [], blobs: [config], foreign: [] });
+  });
+});
+
+describe("closures", () => {
+  const layer = descriptor("layer");
+  const foreign = descriptor("far", "application/vnd.oci.image.layer.nondistributable.v1.tar", { urls });
+  const amd = descriptor("amd", mediaTypes.ociManifest);
+  const arm = descriptor("arm", mediaTypes.ociManifest);
+  const inner = descriptor("inner", mediaTypes.ociIndex);
+  const root = descriptor("root", mediaTypes.ociIndex);
+  const known = new Map<Digest, Manifest>([
+    [root.digest, index([inner, amd])],
+    [inner.digest, index([amd, arm])],
+    [amd.digest, image([layer, foreign])],
+  ]);
+  const read = ({ digest }: { readonly digest: Digest }) => {
+    const manifest = known.get(digest);
+    return manifest && manifestChildren(manifest);
+  };
+
+  it("hold everything below a root, each digest once, also what is not stored", async () => {
+    const config = descriptor("config", mediaTypes.ociConfig);
+    const closure = closureFrom(root, read);
+    expect([...closure.digests].sort()).toEqual(
+      [root, inner, amd, arm, config, layer, foreign].map(({ digest }) => digest).sort(),
+    );
+    expect([...closure.digests][0]).toBe(root.digest);
+    expect([...closure.manifests].sort()).toEqual([root, inner, amd, arm].map(({ digest }) => digest).sort());
+    expect([...closure.foreign]).toEqual([foreign.digest]);
+    expect(closure.isRead).toBe(true);
+    expect(await readClosure(root, async (node) => read(node))).toEqual(closure);
+  });
+
+  it("read each manifest once", () => {
+    const asked: Digest[] = [];
+    closureFrom(root, (node) => {
+      asked.push(node.digest);
+      return read(node);
+    });
+    expect(asked).toHaveLength(new Set(asked).size);
+  });
+
+  it("are the root alone if it is not there, or not a manifest", () => {
+    for (const alone of [descriptor("gone", mediaTypes.ociManifest), layer]) {
+      const { digests, isRead } = closureFrom(alone, read);
+      expect({ digests: [...digests], isRead }).toEqual({ digests: [alone.digest], isRead: false });
+    }
+  });
+
+  it("follow a digest that one index lists as content and another as a manifest", () => {
+    const asContent = { ...amd, mediaType: "application/vnd.acme.thing" };
+    const both = descriptor("both", mediaTypes.ociIndex);
+    const { digests } = closureFrom(both, (node) =>
+      node.digest === both.digest ? manifestChildren(index([asContent, inner])) : read(node),
+    );
+    expect(digests.has(layer.digest)).toBe(true);
+  });
+
+  it("count a layer as foreign only if nothing lists it otherwise", () => {
+    const ordinary = descriptor("ordinary", mediaTypes.ociManifest);
+    const top = descriptor("top", mediaTypes.ociIndex);
+    const manifests = [
+      [amd, ordinary],
+      [ordinary, amd],
+    ];
+    for (const entries of manifests) {
+      const closure = closureFrom(top, (node) => {
+        if (node.digest === top.digest) return manifestChildren(index(entries));
+        if (node.digest === ordinary.digest) return manifestChildren(image([{ ...foreign, urls: undefined }]));
+        return read(node);
+      });
+      expect([...closure.foreign]).toEqual([]);
+      expect(closure.digests.has(foreign.digest)).toBe(true);
+    }
+  });
+
+  it("end where indexes are nested very deep", () => {
+    const depth = 50_000;
+    const at = (level: number) => descriptor(`level ${level}`, mediaTypes.ociIndex);
+    let level = 0;
+    const { digests } = closureFrom(at(0), () => (level < depth ? manifestChildren(index([at(++level)])) : undefined));
+    expect(digests.size).toBe(depth + 1);
+  });
+});
+
+describe("lastUseOf", () => {
+  const [one, other] = [descriptor("one").digest, descriptor("other").digest];
+
+  it("is the latest use of a manifest, or setting of a name", () => {
+    const uses = new Map([
+      [one, 10],
+      [other, 20],
+    ]);
+    expect(lastUseOf([one, other], [], (digest) => uses.get(digest))).toBe(20);
+    expect(lastUseOf([one, other], [{ setMs: 15 }, {}], (digest) => uses.get(digest))).toBe(20);
+    expect(lastUseOf([one], [{ setMs: 15 }, { setMs: 12 }], (digest) => uses.get(digest))).toBe(15);
+  });
+
+  it("is undefined if nothing is known", () => {
+    expect(lastUseOf([one], [{}], () => undefined)).toBeUndefined();
+  });
+});
