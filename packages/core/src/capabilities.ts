@@ -1,5 +1,6 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
+import type { Membership } from "./membership.js";
 import type { Mote, MoteInfo, MoteStore, MoteWriter, PruneReport } from "./mote.js";
 import type { TagStore } from "./tag-store.js";
 
@@ -140,4 +141,5 @@ export interface MoteCache
     Partial<Leases> {
   readonly pinned?: Pins;
   readonly tags?: TagStore;
+  readonly membership?: Membership;
 }

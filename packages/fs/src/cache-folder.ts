@@ -32,7 +32,7 @@ export interface SharedWith {
  * The paths of a cache: an OCI image layout (image-spec, image-layout.md), and below `.mote/` what is mote's own.
  *
  *     oci-layout  index.json  blobs/<algorithm>/<encoded>
- *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/
+ *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/  repositories/
  */
 export class CacheFolder {
   readonly root: string;
@@ -49,6 +49,7 @@ export class CacheFolder {
   readonly pruning: string;
   readonly chunks: string;
   readonly leads: string;
+  readonly repositories: string;
   readonly #own: string;
   /** All that it consists of, those above first. */
   readonly #folders: readonly string[];
@@ -71,6 +72,7 @@ export class CacheFolder {
     this.pruning = `${own}/pruning`;
     this.chunks = `${own}/chunks`;
     this.leads = `${own}/leads`;
+    this.repositories = `${own}/repositories`;
     this.#shared = shared;
     this.#folders = [
       this.blobs,
@@ -85,6 +87,7 @@ export class CacheFolder {
       this.pruning,
       this.leads,
       this.chunks,
+      this.repositories,
     ];
   }
 
@@ -140,6 +143,11 @@ export class CacheFolder {
     } catch (error) {
       throw fileFault(error, "write", this.root);
     }
+  }
+
+  /** As the cache's own folders are made, for one below them; there already is fine. @throws what the system calls throw */
+  makeFolderBelow(path: string): void {
+    this.#makeFolder(path);
   }
 
   #makeFolder(path: string): void {

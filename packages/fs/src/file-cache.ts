@@ -12,6 +12,7 @@ import {
   type KeptMote,
   type Lease,
   type Logger,
+  type Membership,
   type Mote,
   type MoteCache,
   MoteError,
@@ -54,6 +55,7 @@ import { LeaseFiles } from "./lease-files.js";
 import { type KeepParts, Leftovers } from "./leftovers.js";
 import { LinkOut } from "./link-out.js";
 import { ManifestNotes } from "./manifest-notes.js";
+import { MemberFiles } from "./member-files.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
@@ -113,10 +115,12 @@ export class FileCache implements MoteCache {
   readonly algorithm: DigestAlgorithm;
   readonly tags: TagStore;
   readonly pinned: Pins;
+  readonly membership: Membership;
   readonly #folder: CacheFolder;
   readonly #store: BlobStore;
   readonly #parts: PartFiles;
   readonly #tagStore: TagFiles;
+  readonly #members: MemberFiles;
   readonly #pins: DigestFiles;
   readonly #manifests: ManifestNotes;
   readonly #leases: LeaseFiles;
@@ -154,20 +158,26 @@ export class FileCache implements MoteCache {
     }
     const onNetwork = isOnNetworkFileSystem(resolve(root));
     const folder = new CacheFolder(root, options.sharedWith);
-    const ready = {
+    const opened = {
       toRead: () => {
         this.#assertOpen();
         if (this.#inspected) folder.refuseLinks();
         else this.#inspect();
       },
       toWrite: () => this.#openWhole(),
+    };
+    this.#parts = new PartFiles(folder);
+    this.#members = new MemberFiles(folder, this.#parts, opened);
+    this.membership = this.#members;
+    const ready = {
+      ...opened,
+      members: this.#members,
       noteManifest: (manifest: Pick<Mote, "digest" | "mediaType">) => this.#noteManifest(manifest),
       hold: (digests: readonly Digest[], signal: AbortSignal | undefined) => this.#leases.lease(digests, signal),
     };
     this.algorithm = algorithm;
     this.#folder = folder;
     this.#logger = logger;
-    this.#parts = new PartFiles(folder);
     this.#store = new BlobStore({
       folder,
       calls: (options.synchronous ?? !onNetwork) ? synchronousCalls : asynchronousCalls,
@@ -500,6 +510,7 @@ export class FileCache implements MoteCache {
     return {
       store: this.#store,
       tags: this.#tagStore,
+      members: this.#members,
       manifests: this.#manifests,
       pins: this.#pins,
       leases: this.#leases,

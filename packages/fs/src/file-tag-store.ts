@@ -3,6 +3,7 @@ import { CacheFolder, type SharedWith } from "./cache-folder.js";
 import { EventLoopSlices } from "./event-loop.js";
 import { LeaseFiles } from "./lease-files.js";
 import { ManifestNotes } from "./manifest-notes.js";
+import { MemberFiles } from "./member-files.js";
 import { openFolder } from "./open-folder.js";
 import { PartFiles } from "./part-files.js";
 import { type ReadyFolder, TagFiles } from "./tag-files.js";
@@ -20,6 +21,7 @@ export class FileTagStore extends TagFiles {
         if (isManifestType(mediaType)) manifests.add(digest, mediaType);
       },
       hold: (digests, signal) => leases.lease(digests, signal),
+      members: new MemberFiles(folder, parts, { toRead: () => folder.refuseLinks(), toWrite: () => ready.toWrite() }),
       toRead: () => folder.refuseLinks(),
       toWrite: () => {
         if (!folder.refuseLinks()) opening = undefined;

@@ -14,10 +14,12 @@ import type { DigestFiles } from "./digest-files.js";
 import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
 import type { ManifestNotes } from "./manifest-notes.js";
+import type { MemberFiles } from "./member-files.js";
+import { lstatIfThere } from "./plain-file.js";
 import { type Holds, PruneCandidates, type PruneChoice, type PruneRun } from "./prune-choice.js";
 import { findRoots, type Root } from "./root-closure.js";
 import { RootsSince } from "./roots-since.js";
-import type { TagFiles } from "./tag-files.js";
+import type { KeptTag, TagFiles } from "./tag-files.js";
 
 /** What is removed between two looks at the leases. */
 const removalsBetweenLooks = 256;
@@ -27,6 +29,7 @@ const staleMs = 1000;
 export interface PruneParts {
   readonly store: BlobStore;
   readonly tags: TagFiles;
+  readonly members: MemberFiles;
   readonly manifests: ManifestNotes;
   readonly pins: DigestFiles;
   readonly leases: LeaseFiles;
@@ -69,7 +72,7 @@ class Pruning {
   readonly #options: PruneRun;
   readonly #announced: AnnouncedPrune;
   readonly #removed: MoteInfo[] = [];
-  readonly #untagged: string[] = [];
+  readonly #untagged: KeptTag[] = [];
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
   /** Of files with several names, by inode. */
   readonly #linksLeft = new Map<number, number>();
@@ -104,7 +107,7 @@ class Pruning {
       removedBytes: this.#removedBytes,
       freedBytes: this.#freedBytes,
       remainingBytes: candidates.total,
-      untagged: this.#untagged,
+      untagged: this.#untagged.map(({ name }) => name),
       skipped: [...this.#skipped.values()],
       reached: only === undefined ? candidates.total <= this.#maxSize : this.#skipped.size === 0,
       dryRun,
@@ -191,7 +194,7 @@ class Pruning {
     const { dryRun = false } = this.#options;
     if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
     const dropped = root.tags.filter((tag) => dryRun || this.#parts.tags.drop(tag, (digest) => holds.has(digest)));
-    this.#untagged.push(...dropped.map(({ name }) => name));
+    this.#untagged.push(...dropped);
     return true;
   }
 
@@ -252,6 +255,21 @@ class Pruning {
       this.#parts.leftovers.prune({ partBytes: this.#maxSize, damagedBytes: this.#maxSize - keptBytes });
     }
     if (this.#removed.length > 0 || this.#untagged.length > 0) await this.#parts.tags.writeViewIfRoom();
+    await this.#forgetMembers();
+  }
+
+  /** A record that stays behind is removed by the next prune: no reason to fail when the space is free. */
+  async #forgetMembers(): Promise<void> {
+    const { tags, members, store, leases } = this.#parts;
+    try {
+      await tags.forgetMembers(this.#untagged);
+      const held = leases.current();
+      const isThere = (digest: Digest) => held.has(digest) || lstatIfThere(store.folder.blobPath(digest)) !== undefined;
+      await members.clean(isThere, () => store.slices.pause());
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      store.logger.warn("which manifest belongs to which repository could not be cleaned up", { error });
+    }
   }
 
   async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {

@@ -9,6 +9,7 @@ import {
   MoteError,
   mediaTypes,
   parseDescriptor,
+  parseImageName,
   parseLayoutIndex,
   type Tag,
   type TagStore,
@@ -17,6 +18,7 @@ import { writeAtomically } from "./atomic-file.js";
 import type { CacheFolder } from "./cache-folder.js";
 import type { EventLoopSlices } from "./event-loop.js";
 import { fileFault, isAbsent } from "./file-fault.js";
+import type { MemberFiles } from "./member-files.js";
 import type { PartFiles } from "./part-files.js";
 import { openPlainFile, readPlainFile } from "./plain-file.js";
 
@@ -32,6 +34,8 @@ export interface ReadyFolder {
   noteManifest(manifest: Pick<Descriptor, "digest" | "mediaType">): Promise<void> | undefined;
   /** Until it is released, no prune removes these. */
   hold(digests: readonly Digest[], signal: AbortSignal | undefined): Promise<Lease>;
+  /** Where it is recorded to which repository a name's manifest belongs. */
+  readonly members: MemberFiles;
 }
 
 /** A tag and its file, for `prune`. */
@@ -71,6 +75,7 @@ export class TagFiles implements TagStore {
     await using _ = await this.#ready.hold([nameDigest(name), named.digest], options?.signal);
     await this.#ready.noteManifest(named);
     await writeAtomically(this.#parts, path, tagText(name, named));
+    await this.#recordMember({ name, descriptor: named });
     await this.writeView();
   }
 
@@ -78,7 +83,10 @@ export class TagFiles implements TagStore {
     const path = this.#pathOf(name);
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
-    if (removeIfThere(path)) await this.writeView();
+    const descriptor = this.#readUnlessDamaged(path)?.descriptor;
+    if (!removeIfThere(path)) return;
+    await this.writeView();
+    if (descriptor !== undefined) await this.forgetMembers([{ name, descriptor }]);
   }
 
   async *list(options?: Cancellable): AsyncIterable<Tag> {
@@ -132,10 +140,50 @@ export class TagFiles implements TagStore {
   }
 
   #isStill({ descriptor, path }: KeptTag): boolean {
+    return this.#readUnlessDamaged(path)?.descriptor.digest === descriptor.digest;
+  }
+
+  /**
+   * After names were taken away: what none of a repository's other names stands for does not belong to it any more, and with its last
+   * name nothing does.
+   */
+  async forgetMembers(gone: readonly Tag[]): Promise<void> {
+    const { members } = this.#ready;
+    const repositories = new Map<string, Set<Digest>>();
+    for (const { name, descriptor } of gone) {
+      const repository = parseImageName(name)?.repository.full;
+      if (repository === undefined) continue;
+      repositories.set(repository, (repositories.get(repository) ?? new Set()).add(descriptor.digest));
+    }
+    if (repositories.size === 0) return;
+    const ofThese = async () =>
+      (await this.kept()).filter(({ name }) => repositories.has(parseImageName(name)?.repository.full ?? ""));
+    const left = await ofThese();
+    const still = new Set(left.map(({ name }) => parseImageName(name)?.repository.full));
+    for (const [repository, digests] of repositories) {
+      if (!still.has(repository)) await members.remove(repository);
+      else for (const digest of digests) await members.remove(repository, digest);
+    }
+    // Also those that another process has set meanwhile.
+    for (const tag of await ofThese()) await this.#recordMember(tag);
+  }
+
+  /** A failure costs nothing: what the tags say can be recorded later. */
+  async #recordMember({ name, descriptor }: Tag): Promise<void> {
+    const repository = parseImageName(name)?.repository.full;
+    if (repository === undefined) return;
     try {
-      return this.#read(path)?.descriptor.digest === descriptor.digest;
+      await this.#ready.members.record(repository, descriptor.digest, { named: true });
     } catch (error) {
-      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") return false;
+      if (!MoteError.isInstance(error)) throw error;
+    }
+  }
+
+  #readUnlessDamaged(path: string): KeptTag | undefined {
+    try {
+      return this.#read(path);
+    } catch (error) {
+      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") return undefined;
       throw error;
     }
   }

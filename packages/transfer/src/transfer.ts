@@ -22,6 +22,7 @@ import { Locations } from "./locations.js";
 import { ManifestLoader } from "./manifest-loader.js";
 import { parsePlatform, pickPlatform } from "./platform.js";
 import { putManifests } from "./put-manifests.js";
+import { recordMembership } from "./record-membership.js";
 import type { TransferReport } from "./report.js";
 import { digestOf, ownTag, placeOf, type Root } from "./root.js";
 import { untilAborted } from "./until-aborted.js";
@@ -120,6 +121,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   try {
     await moveBlobs(job, graph, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
     await putManifests(job, graph);
+    await recordMembership(job, graph);
     for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
     for (const { name, descriptor } of roots) await setName(job, name, descriptor);
     await job.destination?.commit?.({ signal: job.signal });

@@ -1,0 +1,128 @@
+import fs, { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { membershipSuite } from "@mote/conformance";
+import { type Membership, MoteError } from "@mote/core";
+import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { FileCache, FileTagStore } from "../src/index.js";
+import { putImage } from "./image.js";
+
+const root = mkdtempSync(join(tmpdir(), "mote-membership-"));
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe("FileCache", () => {
+  const folders = new WeakMap<Membership, string>();
+  const open = (folder: string) => {
+    const { membership } = new FileCache(folder, { durability: "visible" });
+    folders.set(membership, folder);
+    return membership;
+  };
+  membershipSuite({ describe, it, expect }, () => open(mkdtempSync(join(root, "cache-"))), {
+    reopen: (membership) => open(folders.get(membership) ?? ""),
+  });
+});
+
+describe("which manifest belongs to which repository", () => {
+  let folder: string;
+  let cache: FileCache;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(root, "cache-"));
+    cache = new FileCache(folder, { durability: "visible" });
+    await cache.initialize();
+  });
+  const members = async (repository: string) => {
+    const found = [];
+    for await (const digest of cache.membership.list(repository)) found.push(digest);
+    return found.sort();
+  };
+  const repositories = async () => {
+    const found = [];
+    for await (const name of cache.membership.repositories({ named: true })) found.push(name);
+    return found.sort();
+  };
+
+  it("is recorded with every name that is set, also by a tag store alone", async () => {
+    const { manifest } = await putImage(cache, "docker.io/library/app:1", ["a"]);
+    await new FileTagStore(folder).tag(`ghcr.io/app:1@${manifest.digest}`, manifest);
+    await cache.tags.tag(`quay.io/app@${manifest.digest}`, manifest);
+    for (const local of ["oci:/home/x/build:1", "dir:/x:1", "docker-archive:/x.tar:team/app:1", "1.0", "/home/x:1"]) {
+      await cache.tags.tag(local, manifest);
+    }
+    expect(await repositories()).toEqual(["docker.io/library/app", "ghcr.io/app", "quay.io/app"]);
+    expect(await members("ghcr.io/app")).toEqual([manifest.digest]);
+  });
+
+  it("ends with the name, unless another name of the repository stands for the same", async () => {
+    const first = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
+    const second = (await putImage(cache, "ghcr.io/app:2", ["b"])).manifest;
+    await cache.tags.tag("ghcr.io/app:also", first);
+    await cache.tags.tag("quay.io/app:1", first);
+    await cache.tags.untag("ghcr.io/app:1");
+    expect(await members("ghcr.io/app")).toEqual([first.digest, second.digest].sort());
+    await cache.tags.untag("ghcr.io/app:also");
+    expect(await members("ghcr.io/app")).toEqual([second.digest]);
+    expect(await members("quay.io/app")).toEqual([first.digest]);
+  });
+
+  it("ends altogether with a repository's last name", async () => {
+    const image = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
+    const signature = (await putImage(cache, undefined, ["s"])).manifest;
+    await cache.membership.record("ghcr.io/app", signature.digest);
+    await cache.tags.tag("quay.io/app:1", image);
+    await cache.tags.untag("ghcr.io/app:1");
+    expect(await members("ghcr.io/app")).toEqual([]);
+    expect(await repositories()).toEqual(["quay.io/app"]);
+  });
+
+  it("of what a moved name stood for goes on", async () => {
+    const old = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
+    const next = (await putImage(cache, "ghcr.io/app:1", ["b"])).manifest;
+    expect(await members("ghcr.io/app")).toEqual([old.digest, next.digest].sort());
+  });
+
+  it("is cleaned up by prune and by the removal of a closure", async () => {
+    const image = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
+    const other = (await putImage(cache, "ghcr.io/other:1", ["b"])).manifest;
+    const pushed = (await putImage(cache, undefined, ["c"])).manifest;
+    await cache.membership.record("127.0.0.1:5000/pushed", pushed.digest);
+    await cache.removeClosure([image.digest]);
+    expect(await repositories()).toEqual(["ghcr.io/other"]);
+    expect(await members("127.0.0.1:5000/pushed")).toEqual([pushed.digest]);
+    const lease = await cache.lease([other.digest]);
+    await cache.prune(0);
+    expect(await members("ghcr.io/other")).toEqual([other.digest]);
+    await lease.release();
+    await cache.prune(0);
+    expect(fs.readdirSync(join(folder, ".mote", "repositories"))).toEqual(["format.json"]);
+  });
+
+  it("is written in a format with a version, and a newer one is refused", async () => {
+    const { manifest } = await putImage(cache, "ghcr.io/app:1", ["a"]);
+    const path = join(folder, ".mote", "repositories", "format.json");
+    expect(JSON.parse(fs.readFileSync(path, "utf8"))).toEqual({ format: "mote-repositories", version: 1 });
+    fs.writeFileSync(path, JSON.stringify({ format: "mote-repositories", version: 2 }));
+    const later = new FileCache(folder);
+    const failure = await later.membership.has("ghcr.io/app", manifest.digest).catch((error: unknown) => error);
+    expect(MoteError.isInstance(failure) && failure.code).toBe("MOTE_UNSUPPORTED_FORMAT");
+    await later.tags.tag("ghcr.io/app:2", manifest);
+    expect(await later.tags.resolve("ghcr.io/app:2")).toEqual(manifest);
+  });
+
+  it("never leads out of the cache by a planted link", async () => {
+    const { manifest } = await putImage(cache, "ghcr.io/app:1", ["a"]);
+    const own = join(folder, ".mote", "repositories");
+    const outer = fs.readdirSync(own).find((name) => name !== "format.json") ?? "";
+    const outside = mkdtempSync(join(root, "outside-"));
+    const [inner = ""] = fs.readdirSync(join(own, outer));
+    fs.renameSync(join(own, outer, inner), join(outside, inner));
+    fs.rmdirSync(join(own, outer));
+    fs.symlinkSync(outside, join(own, outer));
+    const before = fs.readdirSync(join(outside, inner));
+    expect(await cache.membership.has("ghcr.io/app", manifest.digest)).toBe(false);
+    await cache.membership.remove("ghcr.io/app");
+    await cache.tags.tag("ghcr.io/app:2", manifest);
+    await cache.prune(0);
+    expect(fs.readdirSync(join(outside, inner))).toEqual(before);
+    expect(fs.readdirSync(outside)).toEqual([inner]);
+  });
+});

@@ -1,0 +1,33 @@
+import type { Ref } from "@mote/core";
+import type { Graph } from "./graph.js";
+import type { Job } from "./job.js";
+
+/**
+ * Records that the manifests which are in the cache now belong to the repositories that they came from and went to: roots, what
+ * indexes list, and referrers. A failure costs no more than that a server does not find them by their digests.
+ */
+export async function recordMembership(job: Job, graph: Graph): Promise<void> {
+  const { membership } = job.cache;
+  if (membership === undefined) return;
+  const repositories = new Set([job.source.ref, job.destination?.ref].flatMap((ref) => repositoryOf(ref) ?? []));
+  for (const repository of repositories) {
+    for (const { descriptor } of graph.manifests.flat()) {
+      if (!job.inCache.has(descriptor.digest)) continue;
+      try {
+        await membership.record(repository, descriptor.digest, { signal: job.ownSignal() });
+      } catch (error) {
+        job.signal.throwIfAborted();
+        job.logger.warn(`cannot record what belongs to ${repository}: ${text(error)}`, { repository, error });
+        break;
+      }
+    }
+  }
+}
+
+function repositoryOf(ref: Ref | undefined): string | undefined {
+  return ref?.transport === "docker" ? `${ref.registry}/${ref.repository}` : undefined;
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
