@@ -10,3 +10,9 @@ it("a pattern fits a whole name or its end after a slash; a plain text any part 
     expect([pattern, namePattern(pattern)(name)]).toEqual([pattern, false]);
   }
 });
+
+it("a pattern with many stars ends on a long name", () => {
+  const pattern = `${"*a".repeat(200)}*b`;
+  expect(namePattern(pattern)("a".repeat(4096))).toBe(false);
+  expect(namePattern(pattern)(`${"a".repeat(4095)}b`)).toBe(true);
+});

@@ -1,10 +1,23 @@
 /** Whether names fit: a pattern with `*` or `?` for the whole name or what follows a slash in it, else any part of it. */
 export function namePattern(pattern: string): (name: string) => boolean {
   if (!/[*?]/.test(pattern)) return (name) => name.includes(pattern);
-  const body = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  const whole = new RegExp(`^(?:.*/)?${body}$`, "s");
-  return (name) => whole.test(name);
+  return (name) => fits(pattern, name) || fits(`*/${pattern}`, name);
+}
+
+/** Only the last `*` is tried again: a pattern with many of them takes no longer than the product of the two lengths. */
+function fits(pattern: string, name: string): boolean {
+  let [at, position] = [0, 0];
+  let star: { readonly at: number; position: number } | undefined;
+  while (position < name.length) {
+    if (pattern[at] === "*") star = { at: ++at, position };
+    else if (at < pattern.length && (pattern[at] === "?" || pattern[at] === name[position])) {
+      at++;
+      position++;
+    } else if (star !== undefined) {
+      at = star.at;
+      position = ++star.position;
+    } else return false;
+  }
+  while (pattern[at] === "*") at++;
+  return at === pattern.length;
 }

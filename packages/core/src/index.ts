@@ -33,4 +33,5 @@ export * from "./repository-name.js";
 export * from "./stored-blob-info-cache.js";
 export * from "./tag-store.js";
 export * from "./transformer-name.js";
+export * from "./url-secrets.js";
 export * from "./verify-chunks.js";

@@ -60,10 +60,12 @@ export class FileSystemSync {
     };
     child.on("error", fail);
     child.on("exit", fail);
-    child.stdin.on("error", fail);
-    createInterface(child.stdout).on("line", (line) => this.#answer?.(line));
-    for (const stream of [child.stdin, child.stdout])
-      if ("unref" in stream && typeof stream.unref === "function") stream.unref();
+    // Without a descriptor for them there are none, and the error follows.
+    const { stdin, stdout }: ChildProcess = child;
+    stdin?.on("error", fail);
+    if (stdout) createInterface(stdout).on("line", (line) => this.#answer?.(line));
+    for (const stream of [stdin, stdout])
+      if (stream && "unref" in stream && typeof stream.unref === "function") stream.unref();
     return child;
   }
 }

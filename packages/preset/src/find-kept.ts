@@ -73,7 +73,7 @@ async function findByTail(cache: MoteCache, text: string): Promise<FoundMote> {
 
 /** Names of the same image with another tag, or that contain the text. */
 function similar(text: string, tags: readonly Tag[]): string[] {
-  const stem = (text.split("/").at(-1) ?? text).replace(/[:@].*$/, "");
+  const stem = (text.split("/").at(-1) ?? text).split(/[:@]/, 1).join("");
   return stem.length < 2 ? [] : tags.map(({ name }) => name).filter((name) => name.includes(stem));
 }
 

@@ -19,11 +19,12 @@ export function parseAnswerHead(text: string): AnswerHead | undefined {
   if (Number.isNaN(status) || status === 204 || status === 304) return undefined;
   const headers = new Map<string, string[]>();
   for (const line of lines) {
-    const found = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*$/.exec(line);
-    const [, name, value] = found ?? [];
+    const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined) return undefined;
     const key = name.toLowerCase();
-    headers.set(key, [...(headers.get(key) ?? []), value]);
+    const values = headers.get(key) ?? [];
+    headers.set(key, values);
+    values.push(value.trim());
   }
   // Only where it leads to is wanted of a redirect.
   if (status < 400 && status >= 300 && headers.has("location")) return { status, headers, length: 0, keepAlive: false };

@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import { MoteError } from "@mote/core";
+import { dirname, join, resolve } from "node:path";
+import { type Cancellable, MoteError } from "@mote/core";
+import { type AuthLock, lockAuthFile } from "./auth-lock.js";
 import { isDockerHub } from "./place.js";
+import { kindOf, readPlainFile, reasonOf } from "./plain-file.js";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -42,14 +44,26 @@ function homeOf(env: Environment): string {
   return env.HOME || env.USERPROFILE || homedir();
 }
 
+/** Bytes; a login takes a few hundred. */
+const maxAuthFileBytes = 16 * 1024 * 1024;
+/** As many as the kernel follows. */
+const mostLinks = 40;
+
 /** Undefined where there is none, or an empty one. @throws MOTE_CONFIG */
 export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = readPlainFile(path, maxAuthFileBytes);
   } catch (cause) {
     if (isAbsent(cause)) return undefined;
-    throw new MoteError("MOTE_CONFIG", `${path} cannot be read; check its permissions`, { cause, details: { path } });
+    throw new MoteError(
+      "MOTE_CONFIG",
+      `${path} cannot be read: ${reasonOf(cause)}; check the file and its permissions`,
+      {
+        cause,
+        details: { path },
+      },
+    );
   }
   if (text.trim() === "") return undefined;
   const whole = parseObject(text);
@@ -67,31 +81,73 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
   };
 }
 
-/** Replaces the file in one piece, for nobody else to read. @throws MOTE_CONFIG */
-export async function writeAuthFile(path: string, whole: Readonly<Record<string, unknown>>): Promise<void> {
+/**
+ * Replaces the file by what `change` makes of it, in one piece, for nobody else to read. Other processes that do so wait: none
+ * loses what another has written. `change` may be called again, and returns undefined to leave the file alone.
+ * Returns whether it was replaced.
+ * @throws MOTE_CONFIG · MOTE_TIMEOUT if another process holds the file's lock for 30 seconds
+ */
+export async function changeAuthFile(
+  path: string,
+  change: (file: AuthFile | undefined) => Readonly<Record<string, unknown>> | undefined,
+  options: Cancellable = {},
+): Promise<boolean> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    // Who has linked it to another place means that to be written.
-    const target = await realpath(path).catch((error: unknown) => {
-      if (isAbsent(error)) return path;
-      throw error;
-    });
-    const draft = `${target}.${randomUUID()}`;
-    try {
-      await writeFile(draft, `${JSON.stringify(whole, undefined, "\t")}\n`, { mode: 0o600, flag: "wx", flush: true });
-      await rename(draft, target);
-    } finally {
-      await rm(draft, { force: true });
+    const target = await targetOf(path);
+    for (;;) {
+      await using lock = await lockAuthFile(target, options);
+      const whole = change(await readAuthFile(path));
+      if (whole === undefined) return false;
+      if (await replaceFile(target, `${JSON.stringify(whole, undefined, "\t")}\n`, lock)) return true;
     }
   } catch (cause) {
-    throw new MoteError(
-      "MOTE_CONFIG",
-      `${path} cannot be written; check its permissions, or name another by REGISTRY_AUTH_FILE`,
-      {
-        cause,
-        details: { path },
-      },
-    );
+    options.signal?.throwIfAborted();
+    if (MoteError.isInstance(cause)) throw cause;
+    const advice = "check its permissions, or name another by REGISTRY_AUTH_FILE";
+    throw new MoteError("MOTE_CONFIG", `${path} cannot be written: ${reasonOf(cause)}; ${advice}`, {
+      cause,
+      details: { path },
+    });
+  }
+}
+
+/** The file that a path means, there or not: a link that the user has made stays, and what it leads to is replaced. */
+async function targetOf(path: string): Promise<string> {
+  let target = path;
+  for (let links = 0; links < mostLinks; links++) {
+    const stats = await lstat(target).catch((error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    if (stats === undefined || stats.isFile()) return target;
+    if (!stats.isSymbolicLink()) throw new Error(`it is ${kindOf(stats)}, not a regular file`);
+    target = resolve(await realpath(dirname(target)), await readlink(target));
+  }
+  throw new Error("its symbolic links lead in a circle");
+}
+
+/** False if the lock was lost: what was read under it may be old. */
+async function replaceFile(target: string, text: string, lock: AuthLock): Promise<boolean> {
+  const draft = `${target}.${randomUUID()}`;
+  try {
+    const handle = await open(draft, "wx", 0o600);
+    try {
+      await handle.writeFile(text);
+      // Whatever the umask takes away.
+      await handle.chmod(0o600);
+      const there = await lstat(target).catch(() => undefined);
+      // Root who logs in for a user must not take the file away from that user.
+      if (there?.isFile()) await handle.chown(there.uid, there.gid).catch(() => {});
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (!(await lock.held())) return false;
+    await rename(draft, target);
+    return true;
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 

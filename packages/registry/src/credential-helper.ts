@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { type Cancellable, MoteError } from "@mote/core";
 import type { Credentials } from "./credentials.js";
 
@@ -7,6 +8,8 @@ export interface HelperOptions extends Cancellable {
 }
 
 const maxHelperBytes = 256 * 1024;
+/** How long output that came before a helper's end may take to arrive. */
+const outputAfterExitMs = 1_000;
 /** Stands in for a user's name where the secret is a refresh token. */
 const tokenUser = "<token>";
 
@@ -65,7 +68,8 @@ async function ask(
   if (code === 0) return text;
   // The one message that the protocol fixes, on stdout.
   if (/credentials not found/i.test(text)) return undefined;
-  throw new MoteError("MOTE_CONFIG", `${program} failed with exit code ${code}; run it by hand to see why`, {
+  const how = code === null ? "was killed" : `failed with exit code ${code}`;
+  throw new MoteError("MOTE_CONFIG", `${program} ${how}; run it by hand to see why`, {
     details: { program, code },
   });
 }
@@ -85,37 +89,84 @@ function readAnswer(text: string, program: string): Credentials | undefined {
   return { kind: "password", username, password: secret };
 }
 
-function run(
-  program: string,
-  command: string,
-  input: string,
-  { env, timeoutMs, signal }: HelperOptions,
-): Promise<{ code: number | null; stdout: string }> {
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+}
+
+function run(program: string, command: string, input: string, options: HelperOptions): Promise<Ended> {
   return new Promise((resolve, reject) => {
+    const { env, timeoutMs, signal } = options;
     signal?.throwIfAborted();
-    const { spawn } = process.getBuiltinModule("node:child_process");
-    const child = spawn(program, [command], {
-      env: { ...env },
-      stdio: ["pipe", "pipe", "ignore"],
-      timeout: timeoutMs,
-      killSignal: "SIGKILL",
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const child = start(program, command, env);
+    let timer: NodeJS.Timeout | undefined;
+    let hasEnded = false;
+    const abort = () => end(() => reject(signal?.reason));
+    // Listened to before anything else is touched: without descriptors or memory there is a child without streams.
+    child.on("error", (cause) => end(() => reject(notStarted(program, cause))));
+    const { stdin, stdout } = child;
+    if (!stdin || !stdout) return;
+    const late = `did not answer within ${timeoutMs / 1000} s; run it by hand to see why`;
+    timer = setTimeout(() => fail(late), timeoutMs);
+    signal?.addEventListener("abort", abort, { once: true });
     const decoder = new TextDecoder();
-    let stdout = "";
-    child.stdout.on("data", (chunk: Uint8Array) => {
-      if (stdout.length < maxHelperBytes) stdout += decoder.decode(chunk, { stream: true });
+    let text = "";
+    stdout.on("data", (chunk: Uint8Array) => {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > maxHelperBytes) fail(`answered with more than ${maxHelperBytes / 1024} KiB`);
     });
-    child.on("error", (cause) => {
-      const message = `${program}, which the configuration names, cannot be run; install it or take it out of the configuration`;
-      reject(signal?.aborted ? signal.reason : new MoteError("MOTE_CONFIG", message, { cause, details: { program } }));
-    });
-    child.on("close", (code, killedBy) => {
-      if (killedBy === null) resolve({ code, stdout });
-      else reject(new MoteError("MOTE_CONFIG", `${program} did not answer in time`, { details: { program } }));
+    const ended = (code: number | null) => end(() => resolve({ code, stdout: text + decoder.decode() }));
+    child.on("close", ended);
+    // What the helper has started may hold its output open for as long as it runs.
+    child.on("exit", (code) => {
+      if (hasEnded) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => ended(code), outputAfterExitMs);
     });
     // A helper may exit without reading.
-    child.stdin.on("error", () => {});
-    child.stdin.end(input);
+    stdin.on("error", () => {});
+    stdin.end(input);
+
+    function fail(why: string): void {
+      end(() => reject(new MoteError("MOTE_CONFIG", `${program} ${why}`, { details: { program } })));
+    }
+
+    function end(settle: () => void): void {
+      hasEnded = true;
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+      settle();
+      if (child.exitCode === null && child.pid !== undefined) child.kill("SIGKILL");
+      child.stdout?.destroy();
+      child.stdin?.destroy();
+    }
   });
 }
+
+function start(program: string, command: string, env: HelperOptions["env"]): ChildProcess {
+  const { spawn } = process.getBuiltinModule("node:child_process");
+  try {
+    return spawn(program, [command], { env: { ...env }, stdio: ["pipe", "pipe", "ignore"] });
+  } catch (cause) {
+    throw notStarted(program, cause);
+  }
+}
+
+/** A program that is missing is the configuration's error; anything else is an error of the system, by its own name. */
+function notStarted(program: string, cause: unknown): MoteError {
+  const errno = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+  const options = { cause, details: { program, errno } };
+  if (errno === "ENOENT" || errno === "EACCES") {
+    const message = `${program}, which the configuration names, cannot be run; install it or take it out of the configuration`;
+    return new MoteError("MOTE_CONFIG", message, options);
+  }
+  const advice = shortages[errno] ?? "run it by hand to see why";
+  return new MoteError("MOTE_IO", `${program} cannot be started: ${errno}; ${advice}`, options);
+}
+
+const shortages: Readonly<Record<string, string>> = {
+  EMFILE: "this process has too many open files: raise its limit (ulimit -n), or lower --concurrency",
+  ENFILE: "the system has too many open files: close some",
+  EAGAIN: "there are too many processes: raise the limit (ulimit -u)",
+  ENOMEM: "the system has no memory left: free some",
+};

@@ -1,7 +1,8 @@
+import childProcess from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { codeOf, shownBy } from "../test/outcome.js";
 import { dockerCredentials } from "./docker-credentials.js";
 
@@ -185,5 +186,37 @@ describe("credential helpers", () => {
     const paths = [await write("config.json", { credsStore: "hanging" })];
     const source = dockerCredentials({ paths, env: { PATH }, helperTimeoutMs: 50 });
     expect(await codeOf(source.get("r.example"))).toBe("MOTE_CONFIG");
+  });
+
+  it("that write without end are ended", async () => {
+    const PATH = await helper("endless", "exec yes");
+    const source = await from({ credsStore: "endless" }, { PATH });
+    expect(await shownBy(source.get("r.example"))).toContain("answered with more than 256 KiB");
+  });
+
+  it("have answered when they end, whatever they started goes on with their output", async () => {
+    const PATH = await helper("daemon", `sleep 20 & ${answer("ann", "s3:cret")}`);
+    const source = await from({ credsStore: "daemon" }, { PATH });
+    expect(await source.get("r.example")).toEqual(ann);
+  });
+
+  it.each(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"])("that cannot be started report %s by its name", async (code) => {
+    const source = await from({ credsStore: "test" });
+    const spawn = vi.spyOn(childProcess, "spawn").mockImplementation(() => {
+      // As Node has it: what has no pipes is an object without streams, and the error follows.
+      const child = new childProcess.ChildProcess();
+      const failed = Object.assign(new Error(`spawn ${code}`), { code });
+      if (code === "ENOMEM") throw failed;
+      process.nextTick(() => child.emit("error", failed));
+      return child;
+    });
+    try {
+      expect(await source.get("r.example").catch((error: unknown) => error)).toMatchObject({
+        code: "MOTE_IO",
+        message: expect.stringContaining(code),
+      });
+    } finally {
+      spawn.mockRestore();
+    }
   });
 });

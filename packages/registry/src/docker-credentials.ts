@@ -83,15 +83,22 @@ function readAuth(entry: Readonly<Record<string, unknown>>, path: string, key: s
   if (isText(identitytoken)) return { kind: "identity-token", token: identitytoken };
   if (isText(registrytoken)) return { kind: "registry-token", token: registrytoken };
   if (isText(auth)) {
-    const text = Buffer.from(auth, "base64").toString("utf8").replace(/\0+$/, "");
+    const text = Buffer.from(auth, "base64").toString("utf8");
     const colon = text.indexOf(":");
     if (colon < 0) {
       throw new MoteError("MOTE_CONFIG", `the entry ${key} of ${path} has no user name; log in to it again`, {
         details: { path, key },
       });
     }
-    return { kind: "password", username: text.slice(0, colon), password: text.slice(colon + 1) };
+    return { kind: "password", username: text.slice(0, colon), password: withoutPadding(text.slice(colon + 1)) };
   }
   if (isText(username) && typeof password === "string") return { kind: "password", username, password };
   return undefined;
+}
+
+/** Docker ends a password at the zeros that old versions padded it with. */
+function withoutPadding(text: string): string {
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 0) end--;
+  return text.slice(0, end);
 }

@@ -28,6 +28,9 @@ export interface Refusal {
   readonly secrets?: readonly string[] | undefined;
 }
 
+/** Characters of a response that are read for its error message; 200 of them are shown. */
+const longestText = 64 * 1024;
+
 /** The error of a status that is no success. */
 export function statusFault(subject: Subject, refusal: Refusal, what: string): MoteError {
   const { status } = refusal;
@@ -155,7 +158,7 @@ function advice(failure: NetworkFailure, reason: string): string {
       return "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) refused; check it, or except this host by NO_PROXY";
     case "tls":
       // RFC 8446, section 6.2: alerts come from the other side.
-      if (/_ALERT_\w*(?:CERTIFICATE|UNKNOWN_CA)/.test(reason))
+      if (reason.includes("_ALERT_") && /CERTIFICATE|UNKNOWN_CA/.test(reason))
         return `it wants a client's certificate, or refuses the one that it was shown [${reason}]; give it the right one (cert, key)`;
       return /WRONG_VERSION|EPROTO|PACKET_LENGTH|UNKNOWN_PROTOCOL/.test(reason)
         ? `it does not speak TLS [${reason}]; if it is a plain HTTP registry, say so (--plain-http)`
@@ -205,11 +208,12 @@ function errorCodes(error: unknown): string[] {
 function registryMessage(refusal: Refusal): string | undefined {
   const messages = jsonMessages(refusal.text);
   if (messages !== undefined) return oneLine(messages, refusal);
-  if (refusal.contentType === "text/html" || /^\s*</.test(refusal.text)) return "with an HTML page";
+  if (refusal.contentType === "text/html" || refusal.text.trimStart().startsWith("<")) return "with an HTML page";
   return oneLine(refusal.text, refusal) || undefined;
 }
 
 function jsonMessages(text: string): string | undefined {
+  if (text.length > longestText) return undefined;
   try {
     const body: unknown = JSON.parse(text);
     if (typeof body !== "object" || body === null) return undefined;
@@ -227,8 +231,13 @@ function jsonMessages(text: string): string | undefined {
   }
 }
 
+/** Bounded before anything looks at it, so that a long text costs no more than a short one. */
 function oneLine(text: string, { secrets = [] }: Pick<Refusal, "secrets">): string {
-  const line = redact(text, secrets)
+  const isCut = text.length > longestText;
+  const redacted = redact(isCut ? text.slice(0, longestText) : text, secrets);
+  // The cut may have left the beginning of a secret at the end, which is then not found as one.
+  const longestSecret = Math.max(0, ...secrets.map((secret) => secret.length));
+  const line = (isCut ? redacted.slice(0, Math.max(0, redacted.length - longestSecret)) : redacted)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a registry's text must not steer a terminal
     .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
     .trim();

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { MoteError } from "@mote/core";
+import { readPlainFile, reasonOf } from "./plain-file.js";
 
 /** What belongs to one host, in PEM. */
 export interface HostCertificates {
@@ -11,6 +12,9 @@ export interface HostCertificates {
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
 }
+
+/** Bytes of one file; a bundle of all public authorities has a quarter of a million. */
+const maxPemBytes = 16 * 1024 * 1024;
 
 /** Certificates by host. */
 export interface CertificateSource {
@@ -75,11 +79,9 @@ function readFolder(folder: string): HostCertificates | undefined {
 function read(folder: string, name: string): string {
   const file = join(folder, name);
   try {
-    return readFileSync(file, "utf8");
+    return readPlainFile(file, maxPemBytes);
   } catch (cause) {
-    throw new MoteError("MOTE_CONFIG", `${file}, of a host's certificates, cannot be read; mend or remove it`, {
-      cause,
-      details: { file },
-    });
+    const message = `${file}, of a host's certificates, cannot be read: ${reasonOf(cause)}; correct or remove it`;
+    throw new MoteError("MOTE_CONFIG", message, { cause, details: { file } });
   }
 }

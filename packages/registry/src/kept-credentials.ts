@@ -1,6 +1,7 @@
 import type { Cancellable } from "@mote/core";
 import {
   type AuthFile,
+  changeAuthFile,
   type Environment,
   hostOf,
   isText,
@@ -9,7 +10,6 @@ import {
   registryNames,
   usualPaths,
   usualPathToKeep,
-  writeAuthFile,
 } from "./auth-file.js";
 import {
   askCredentialHelper,
@@ -34,19 +34,24 @@ export async function saveCredentials(
   credentials: Credentials,
   options: KeepOptions = {},
 ): Promise<string> {
+  const { signal } = options;
   const { paths, path, helping } = settings(options);
   const files = await Promise.all(paths.map(readAuthFile));
   const file = files.find((one) => one !== undefined && names(one, registry)) ?? (await readAuthFile(path));
   const helper = file && helperFor(file, registry);
   if (helper !== undefined) {
     await keepWithHelper(helper.name, helper.server, credentials, helping);
-    // What stands there in plain would be found first.
-    if (file !== undefined) await dropEntries(file, registry);
+    // What the file has in plain would be found first.
+    if (file !== undefined) await dropEntries(file.path, registry, options);
     return helperProgram(helper.name);
   }
-  const auths = { ...Object.fromEntries(otherEntries(file, registry)), [keptName(registry)]: entryOf(credentials) };
-  await writeAuthFile(file?.path ?? path, { ...file?.whole, auths });
-  return file?.path ?? path;
+  const written = file?.path ?? path;
+  const add = (now: AuthFile | undefined) => {
+    const auths = { ...Object.fromEntries(otherEntries(now, registry)), [keptName(registry)]: entryOf(credentials) };
+    return { ...now?.whole, auths };
+  };
+  await changeAuthFile(written, add, { signal });
+  return written;
 }
 
 /** Forgets what is kept for the whole of a registry, everywhere. Answers the files and programs that had something. @throws MOTE_CONFIG */
@@ -61,7 +66,7 @@ export async function eraseCredentials(registry: string, options: KeepOptions = 
       await eraseWithHelper(helper.name, helper.server, helping);
       erased.push(helperProgram(helper.name));
     }
-    if (await dropEntries(file, registry)) erased.push(path);
+    if (await dropEntries(path, registry, options)) erased.push(path);
   }
   return erased;
 }
@@ -91,11 +96,15 @@ function helperFor(file: AuthFile, registry: string): { readonly name: string; r
   return file.credsStore === undefined ? undefined : { name: file.credsStore, server: keptName(registry) };
 }
 
-async function dropEntries(file: AuthFile, registry: string): Promise<boolean> {
-  const others = otherEntries(file, registry);
-  if (others.length === Object.keys(file.auths).length) return false;
-  await writeAuthFile(file.path, { ...file.whole, auths: Object.fromEntries(others) });
-  return true;
+/** Looks first without the lock: a file that has nothing need not be writable. */
+async function dropEntries(path: string, registry: string, { signal }: Cancellable): Promise<boolean> {
+  const withoutEntries = (file: AuthFile | undefined) => {
+    const others = otherEntries(file, registry);
+    if (file === undefined || others.length === Object.keys(file.auths).length) return undefined;
+    return { ...file.whole, auths: Object.fromEntries(others) };
+  };
+  if (withoutEntries(await readAuthFile(path)) === undefined) return false;
+  return changeAuthFile(path, withoutEntries, { signal });
 }
 
 /** Those of other registries, and of parts of this one. */

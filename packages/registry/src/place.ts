@@ -70,7 +70,7 @@ const tagName = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 
 /** @throws MOTE_INVALID_REFERENCE */
 export function checkRepositoryName(repository: string): string {
-  if (repositoryName.test(repository) && repository.length <= 255) return repository;
+  if (repository.length <= 255 && repositoryName.test(repository)) return repository;
   throw new MoteError(
     "MOTE_INVALID_REFERENCE",
     `"${repository.slice(0, 80)}" is no repository name: lower-case letters, digits, and . _ - / between them`,

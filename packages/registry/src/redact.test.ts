@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { statusFault } from "./fault.js";
 import { redact, secretsIn } from "./redact.js";
 
 const basic = Buffer.from("ann:s3cret").toString("base64");
@@ -19,5 +20,24 @@ describe("a server's text", () => {
     expect(redact(text, [])).toBe(
       'at https://***@s.example/a?*** and "http://s.example/b#***", see https://s.example/c',
     );
+  });
+});
+
+describe("the error of a response with a long body", () => {
+  const subject = { registry: "r.example" };
+  const told = (text: string, secrets: readonly string[] = []) =>
+    statusFault(subject, { status: 418, text, secrets }, "a blob").message;
+
+  it("does not tell the beginning of a secret that the bound on its length cut in two", () => {
+    for (let cut = 0; cut < 8; cut++) {
+      const text = `${" ".repeat(64 * 1024 - cut)}s3cretpw and more`;
+      expect(told(text, ["s3cretpw"])).not.toContain("s3");
+    }
+  });
+
+  it("is made of its beginning, whatever it is", () => {
+    for (const piece of ["a://", "<", "[[", "://@", '{"errors":', "\\n ", "a://b:c/"]) {
+      expect(told(piece.repeat(500_000)).length).toBeLessThan(400);
+    }
   });
 });

@@ -1,9 +1,12 @@
+import { hideUrlSecrets } from "@mote/core";
+
 /** Shorter ones would be found in every text. */
 const shortest = 3;
 
 /** What an `Authorization` header gives away, in every form that somebody could repeat it in. */
 export function secretsIn(authorization: string | undefined): readonly string[] {
-  const [, scheme = "", value = ""] = /^(\S+) +(.+)$/.exec(authorization ?? "") ?? [];
+  const [scheme = "", ...rest] = (authorization ?? "").split(" ");
+  const value = rest.join(" ").trim();
   if (scheme.toLowerCase() !== "basic") return [value];
   const login = Buffer.from(value, "base64").toString("utf8");
   return [value, login, login.slice(login.indexOf(":") + 1)];
@@ -16,8 +19,8 @@ export function secretsInQuery(url: URL): readonly string[] {
 }
 
 /**
- * A server's text without what must not be repeated: what it was shown, and of URLs the user and the query, which is where
- * signatures are.
+ * Returns a server's text without what must not be repeated: what it was shown, and of URLs the user and the query, which is where
+ * signatures are. The time it takes grows with the text's length, and no faster.
  */
 export function redact(text: string, secrets: readonly string[]): string {
   let redacted = text;
@@ -25,7 +28,5 @@ export function redact(text: string, secrets: readonly string[]): string {
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     if (secret.length >= shortest) redacted = redacted.replaceAll(secret, "***");
   }
-  return redacted
-    .replace(/(\w:\/\/)[^\s/"'<>?#]*@/g, "$1***@")
-    .replace(/(\w:\/\/[^\s"'<>?#]*[?#])[^\s"'<>]*/g, "$1***");
+  return hideUrlSecrets(redacted);
 }

@@ -128,7 +128,7 @@ function referrersTag(digest: Digest): string {
 /** RFC 8288: `Link: <URL>; rel="next"`. */
 function nextPage(api: RepositoryApi, digest: Digest, answer: RegistryAnswer): URL | undefined {
   const link = answer.headers("link").join(", ");
-  const target = /<([^>]*)>\s*;[^<]*\brel="?next"?/i.exec(link)?.[1];
+  const target = /<([^<>]*)>\s*;[^<]*\brel="?next"?/i.exec(link)?.[1];
   if (target === undefined) return undefined;
   const base = api.url(`referrers/${digest}`);
   const url = api.follow(target, base);

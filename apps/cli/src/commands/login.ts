@@ -40,5 +40,7 @@ async function readStdin(): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of process.stdin) text += decoder.decode(chunk, { stream: true });
-  return text.replace(/[\r\n]+$/, "");
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === "\n" || text[end - 1] === "\r")) end--;
+  return text.slice(0, end);
 }
