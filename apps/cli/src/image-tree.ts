@@ -1,12 +1,12 @@
 import {
   type Descriptor,
   type Digest,
+  formatPlatform,
   type Inventory,
   type Manifest,
   type MoteKind,
   manifestKind,
   mediaTypes,
-  type Platform,
 } from "@mote/core";
 
 /** A mote in the tree of an image, and what is below it. */
@@ -81,10 +81,6 @@ function roleInIndex({ platform, annotations }: Descriptor, at: number): string 
   const isAttestation = annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
   if (isAttestation) return "attestation";
   return platform === undefined || platform === null ? `manifest ${at + 1}` : formatPlatform(platform);
-}
-
-function formatPlatform({ os, architecture, variant }: Platform): string {
-  return [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
 }
 
 /** A tree as lines: what is drawn in front of each node, and the node, from top to bottom. */

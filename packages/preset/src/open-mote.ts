@@ -63,7 +63,10 @@ export interface OpenMoteOptions extends Cancellable {
 }
 
 export interface PullOptions extends Cancellable {
-  /** Only this platform of an index, as `os/architecture[/variant]`. Default: all of them. */
+  /**
+   * Only this platform, as containerd writes it: `os[(version)]/architecture[/variant]`. The cache still knows the name as the index,
+   * of which it has this platform. Default: all of them.
+   */
   readonly platform?: string | undefined;
   /** What refers to the image too: signatures, attestations. Default false. */
   readonly referrers?: boolean | undefined;
@@ -297,15 +300,21 @@ class Wired implements OpenMote {
   }
 
   async #move(from: Ref, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
-    const source = await this.#source(from);
+    const { source, warnings } = await this.#source(from, options);
     const destination = to && (await this.#places.destination(to));
-    return this.#transfer(source, destination, { ...options, refs: [from], verify: onlyOf(to?.digest) });
+    const report = await this.#transfer(source, destination, {
+      ...options,
+      refs: [from],
+      verify: onlyOf(to?.digest),
+    });
+    return { ...report, warnings: [...warnings, ...report.warnings] };
   }
 
   async #pullFiles(from: Ref, folder: string, options: PullOptions): Promise<TransferReport> {
     const { FilesDestination } = await import("@mote/layout");
     const destination = new FilesDestination(folder, options);
-    const report = await this.#transfer(await this.#source(from), destination, {
+    const { source, warnings } = await this.#source(from, options);
+    const report = await this.#transfer(source, destination, {
       ...options,
       // They would have no files' names.
       referrers: false,
@@ -313,11 +322,23 @@ class Wired implements OpenMote {
       verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
     });
     await this.#remember(nameInCache(from), report);
-    return report;
+    return { ...report, warnings: [...warnings, ...report.warnings] };
   }
 
-  async #source(from: Ref): Promise<ContentSource> {
-    return withKnownNames(await this.#places.source(from), nameInCache(from), this.tags, this.#logger);
+  /** `warnings`: what the source says while it is used, for the report. */
+  async #source(
+    from: Ref,
+    { platform, onEvent }: PullOptions,
+  ): Promise<{ readonly source: ContentSource; readonly warnings: readonly string[] }> {
+    const warnings: string[] = [];
+    const warn = (message: string, code: string) => {
+      warnings.push(message);
+      this.#logger.warn(message);
+      onEvent?.({ type: "warning", message, code });
+    };
+    const { cache, tags } = this;
+    const known = { name: nameInCache(from), cache, tags, platform, warn };
+    return { source: withKnownNames(await this.#places.source(from), known), warnings };
   }
 
   async #transfer(
@@ -357,7 +378,7 @@ class Wired implements OpenMote {
 
   /** A name for the image in the cache too: it is then found without the registry, and pruned as a whole. */
   async #remember(name: string, report: TransferReport): Promise<void> {
-    const root = report.refs[0]?.descriptor;
+    const root = report.refs[0]?.resolved;
     if (root === undefined || !(await this.cache.moteExists(root.digest))) return;
     try {
       await this.tags.tag(name, root);

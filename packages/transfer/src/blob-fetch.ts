@@ -86,6 +86,7 @@ export class BlobFetch {
         },
         cache,
         descriptor: this.#blob.descriptor,
+        received: this.#job.received.get(digest),
         signal,
         begin: (offset) => {
           resumedAt = offset;

@@ -21,6 +21,8 @@ export interface Fetch {
   readonly onSwitch: (error: unknown, offset: number) => void;
   readonly cache: MoteCache;
   readonly descriptor: Descriptor;
+  /** The blob's bytes, where they are here already. */
+  readonly received?: Uint8Array | undefined;
   readonly signal: AbortSignal;
   /** Called when it is known from where on the source is read; what it answers is fed with the bytes from there on. */
   readonly begin: (offset: number) => Feed | undefined;
@@ -82,7 +84,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
   const { descriptor, signal } = fetch;
   const offset = isResumable(writer) ? writer.offset : 0;
   const feed = fetch.begin(offset);
-  const inlined = inlinedBytes(descriptor);
+  const inlined = fetch.received ?? inlinedBytes(descriptor);
   let bytes = offset;
   try {
     // A cache takes what it is given before `write` resolves; a feed keeps it for longer.

@@ -34,6 +34,8 @@ export class Job {
   readonly warnings: string[] = [];
   /** Blobs and manifests that are known to be in the cache, whole. */
   readonly inCache = new Set<Digest>();
+  /** Blobs that the source sent before the transfer's plan was made, verified. */
+  readonly received = new Map<Digest, Uint8Array>();
   /** Aborted by the caller, or by the first failure; its reason is what the transfer rejects with. */
   readonly signal: AbortSignal;
   readonly #stop = new AbortController();
@@ -69,9 +71,25 @@ export class Job {
   /** Reports a failure that the transfer goes on without. */
   warn(message: string, cause: unknown, digest?: Digest): void {
     const text = `${message}: ${cause instanceof Error ? cause.message : String(cause)}`;
-    this.warnings.push(text);
-    this.logger.warn(text, { digest, cause });
-    this.emit({ type: "warning", message: text, code: MoteError.isInstance(cause) ? cause.code : undefined, digest });
+    this.#report(text, { code: MoteError.isInstance(cause) ? cause.code : undefined, digest, cause });
+  }
+
+  /** Reports what a user might not expect. */
+  tell(message: string): void {
+    this.#report(message, {});
+  }
+
+  #report(
+    message: string,
+    {
+      code,
+      digest,
+      cause,
+    }: { readonly code?: string | undefined; readonly digest?: Digest | undefined; cause?: unknown },
+  ): void {
+    this.warnings.push(message);
+    this.logger.warn(message, { digest, cause });
+    this.emit({ type: "warning", message, code, digest });
   }
 
   /** Nothing is told to the listener after the transfer has returned. */

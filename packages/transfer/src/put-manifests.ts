@@ -2,6 +2,7 @@ import { manifestChildren } from "@mote/core";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./manifest-loader.js";
+import type { Root } from "./root.js";
 
 /**
  * Puts the manifests to the destination, each after everything that it names; and into the cache, if what it names is there: what
@@ -14,6 +15,20 @@ export async function putManifests(job: Job, graph: Graph): Promise<void> {
       else if (await isCompleteInCache(job, loaded)) await putIntoCache(job, loaded);
       await job.destination?.manifest(loaded.descriptor, loaded.bytes, { signal: job.ownSignal() });
     });
+  }
+}
+
+/**
+ * Puts the indexes that led to a platform into the cache, if that has the platform: a name there stands for what the reference means,
+ * and another platform is found, or known to be missing, the next time. The destination gets the platform alone.
+ */
+export async function keepIndexes(job: Job, { descriptor, indexes }: Root): Promise<void> {
+  let { digest } = descriptor;
+  for (const index of [...indexes].reverse()) {
+    if (!job.inCache.has(digest)) return;
+    digest = index.descriptor.digest;
+    if (index.from === "cache") job.inCache.add(digest);
+    else await putIntoCache(job, index);
   }
 }
 

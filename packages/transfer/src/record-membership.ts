@@ -1,17 +1,17 @@
 import type { Ref } from "@mote/core";
-import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
+import type { LoadedManifest } from "./manifest-loader.js";
 
 /**
  * Records that the manifests which are in the cache now belong to the repositories that they came from and went to: roots, what
- * indexes list, and referrers. A failure costs no more than that a server does not find them by their digests.
+ * indexes list, the indexes that lead to a platform, and referrers. A failure costs no more than that a server does not find them by their digests.
  */
-export async function recordMembership(job: Job, graph: Graph): Promise<void> {
+export async function recordMembership(job: Job, manifests: readonly LoadedManifest[]): Promise<void> {
   const { membership } = job.cache;
   if (membership === undefined) return;
   const repositories = new Set([job.source.ref, job.destination?.ref].flatMap((ref) => repositoryOf(ref) ?? []));
   for (const repository of repositories) {
-    for (const { descriptor } of graph.manifests.flat()) {
+    for (const { descriptor } of manifests) {
       if (!job.inCache.has(descriptor.digest)) continue;
       try {
         await membership.record(repository, descriptor.digest, { signal: job.ownSignal() });

@@ -1,4 +1,4 @@
-import type { Descriptor, Ref } from "@mote/core";
+import type { Descriptor, Platform, Ref } from "@mote/core";
 
 /** `bytes` are those of the blobs as their descriptors say; of `fetched`, those that really came from the source. */
 export interface Tally {
@@ -8,8 +8,12 @@ export interface Tally {
 
 export interface TransferredRef {
   readonly ref: Ref | string;
+  /** What the reference stands for: of an index and a platform, the index. That is what the cache knows it as. */
+  readonly resolved: Descriptor;
   /** What was moved for it: of an index and a platform, the manifest that was picked. */
   readonly descriptor: Descriptor;
+  /** With `platform`: what was picked, as the index or the configuration tells. */
+  readonly platform?: Platform | undefined;
   /** Its name at the destination, or in the cache, where it got one. */
   readonly tag?: string | undefined;
 }

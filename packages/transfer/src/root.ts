@@ -1,4 +1,5 @@
-import { type Descriptor, type Digest, isDigest, type Ref } from "@mote/core";
+import { type Descriptor, type Digest, isDigest, type Platform, type Ref } from "@mote/core";
+import type { LoadedManifest } from "./manifest-loader.js";
 
 /** One of the references that are moved. */
 export interface Root {
@@ -7,6 +8,10 @@ export interface Root {
   readonly resolved: Descriptor;
   /** What is moved: of an index and a platform, the manifest that was picked. */
   readonly descriptor: Descriptor;
+  /** Of a platform that was picked: what it is. */
+  readonly platform: Platform | undefined;
+  /** Of a platform that was picked: the indexes that lead to it, the outermost first. */
+  readonly indexes: readonly LoadedManifest[];
   /** What it is to be called at the destination, or in the cache. */
   readonly name: string | undefined;
   /** Its place as the blob-info cache records it. */

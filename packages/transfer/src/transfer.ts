@@ -3,12 +3,15 @@ import {
   type ContentDestination,
   type ContentSource,
   type Descriptor,
+  formatPlatform,
   isDigest,
   type Lease,
   type Logger,
   type Manifest,
   type MoteCache,
   type Platform,
+  PlatformMatcher,
+  parsePlatform,
   type Ref,
   type RefCodec,
   silentLogger,
@@ -17,11 +20,12 @@ import {
 import { BlobMove } from "./blob-move.js";
 import type { TransferEvent } from "./events.js";
 import { type Graph, type PlannedBlob, readGraph } from "./graph.js";
+import { Configs } from "./image-config.js";
 import { Job } from "./job.js";
 import { Locations } from "./locations.js";
-import { ManifestLoader } from "./manifest-loader.js";
-import { parsePlatform, pickPlatform } from "./platform.js";
-import { putManifests } from "./put-manifests.js";
+import { type LoadedManifest, ManifestLoader } from "./manifest-loader.js";
+import { pickPlatform } from "./pick-platform.js";
+import { keepIndexes, putManifests } from "./put-manifests.js";
 import { recordMembership } from "./record-membership.js";
 import type { TransferReport } from "./report.js";
 import { digestOf, ownTag, placeOf, type Root } from "./root.js";
@@ -62,7 +66,10 @@ export interface TransferOptions {
   readonly tags?: readonly (string | undefined)[] | undefined;
   /** Manifests or blobs at once. Default 6, and 10 more blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
-  /** Of an index, move this alone, given as `os/architecture[/variant]` or so in parts. Default: everything. */
+  /**
+   * Move this platform alone, given in parts or as `parsePlatform` reads it. The cache still knows the reference as the index that it
+   * stands for, of which it has this platform. Default: everything.
+   */
   readonly platform?: Platform | string | undefined;
   /** Whether what refers to the manifests by `subject` (signatures, attestations) is moved along. Default false. */
   readonly referrers?: boolean | undefined;
@@ -117,13 +124,16 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   for (const root of roots) await askVerifier(job, loader, root, options.verify);
   announce(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
-  const lease = await takeLease(job, graph, options.lease);
+  const lease = await takeLease(job, graph, roots, options.lease);
   try {
     await moveBlobs(job, graph, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
     await putManifests(job, graph);
-    await recordMembership(job, graph);
+    for (const root of roots) await keepIndexes(job, root);
+    await recordMembership(job, manifestsOf(graph, roots));
     for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
-    for (const { name, descriptor } of roots) await setName(job, name, descriptor);
+    for (const { name, descriptor, resolved } of roots) {
+      await setName(job, name, job.destination === undefined ? resolved : descriptor);
+    }
     await job.destination?.commit?.({ signal: job.signal });
     locations.learnPlainForms(job.destination?.plainForms?.() ?? []);
   } finally {
@@ -153,20 +163,32 @@ async function moveBlobs(
 
 async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promise<readonly Root[]> {
   const { refs, tags = [], platform } = options;
+  const configs = new Configs(job);
   const roots = new Map<number, Root>();
   await job.forEach(refs.entries(), async ([at, ref]) => {
     const signal = job.ownSignal();
     const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal }));
     const resolved = await untilAborted(resolving(), signal);
-    const descriptor = platform === undefined ? resolved : await pickPlatform(loader, resolved, platform);
+    const everything = { descriptor: resolved, platform: undefined, indexes: [] };
+    const picked = platform === undefined ? everything : await pickPlatform(loader, configs, resolved, platform);
+    const { descriptor } = picked;
+    if (platform !== undefined) tellOtherArchitecture(job, platform, picked.platform);
     const wanted = tags[at] ?? (job.destination === undefined ? undefined : ownTag(ref));
     const canName = job.destination !== undefined || job.cache.tags !== undefined;
     const name = !canName || isDigest(wanted) ? undefined : wanted;
     const from = placeOf(job.source.ref, { tag: ownTag(ref), digest: digestOf(ref) });
     const to = placeOf(job.destination?.ref, { tag: name, digest: name === undefined ? descriptor.digest : undefined });
-    roots.set(at, { ref, resolved, descriptor, name, from, to });
+    roots.set(at, { ...picked, ref, resolved, name, from, to });
   });
   return [...roots].sort(([a], [b]) => a - b).map(([, root]) => root);
+}
+
+/** A machine runs what is for 32 bits, too: that is taken where there is nothing better, and said. */
+function tellOtherArchitecture(job: Job, wanted: Platform, picked: Platform | undefined): void {
+  if (picked === undefined || new PlatformMatcher(wanted).isSameArchitecture(picked)) return;
+  job.tell(
+    `there is nothing for ${formatPlatform(wanted)} itself; ${formatPlatform(picked)}, which runs there, is taken`,
+  );
 }
 
 /** What is asked for by its digest and kept whole needs no asking, and no network. */
@@ -199,9 +221,14 @@ function announce(job: Job, graph: Graph): void {
 }
 
 /** Keeps prune away from what is there and still needed. Undefined where there is nothing to release afterwards. */
-async function takeLease(job: Job, graph: Graph, given: Lease | undefined): Promise<Lease | undefined> {
+async function takeLease(
+  job: Job,
+  graph: Graph,
+  roots: readonly Root[],
+  given: Lease | undefined,
+): Promise<Lease | undefined> {
   const { cache, signal } = job;
-  const needed = [...graph.blobs, ...graph.manifests.flat()].map(({ descriptor }) => descriptor.digest);
+  const needed = [...graph.blobs, ...manifestsOf(graph, roots)].map(({ descriptor }) => descriptor.digest);
   try {
     if (given === undefined) return await cache.lease?.(needed, { signal });
     await Promise.all(needed.map((digest) => given.add(digest)));
@@ -220,11 +247,22 @@ async function setName(job: Job, name: string | undefined, descriptor: Descripto
   else if (name !== undefined) await cache.tags?.tag(name, descriptor, { signal });
 }
 
+/** Those that are moved, and the indexes that lead to a platform; each once. */
+function manifestsOf(graph: Graph, roots: readonly Root[]): readonly LoadedManifest[] {
+  return [...new Set([...graph.manifests.flat(), ...roots.flatMap(({ indexes }) => indexes)])];
+}
+
 function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: number): TransferReport {
   const { tallies, warnings } = job;
-  const manifests = graph.manifests.flat();
+  const manifests = manifestsOf(graph, roots);
   return {
-    refs: roots.map(({ ref, descriptor, name }) => ({ ref, descriptor, tag: name })),
+    refs: roots.map(({ ref, resolved, descriptor, platform, name }) => ({
+      ref,
+      resolved,
+      descriptor,
+      ...(platform === undefined ? {} : { platform }),
+      tag: name,
+    })),
     fetched: tallies.of("fetched"),
     hit: tallies.of("hit"),
     linked: tallies.of("linked"),

@@ -1,3 +1,4 @@
+import { formatPlatform, parsePlatform } from "@mote/core";
 import { parseBytes, parseDurationMs } from "../quantity.js";
 
 /** What a setting's value may be. Both readers throw an Error that says what is wanted. */
@@ -47,9 +48,12 @@ export const time = kind<number>({
 });
 
 export const platform = kind<string>({
-  wanted: "a platform, such as linux/arm64",
-  fromText: (given) => matching(given, /^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9_.]+)?$/),
-  schema: { type: "string", pattern: "^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9_.]+)?$" },
+  wanted: "a platform, such as linux/arm64, linux/arm/v6 or windows(10.0.20348)/amd64",
+  fromText: (given) => formatPlatform(parsePlatform(given)),
+  schema: {
+    type: "string",
+    pattern: String.raw`^[\w-]+(\([\w.%-]*(\+[\w.%-]+)*\))?(/[\w.-]+){0,2}$`,
+  },
 });
 
 export function wholeNumber(minimum: number, maximum: number): Kind<number> {

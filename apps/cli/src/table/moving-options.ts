@@ -3,8 +3,8 @@ import type { Options } from "../command.js";
 /** The options of every command that moves images. */
 export const movingOptions = {
   platform: {
-    value: "OS/ARCH[/VARIANT]",
-    summary: "only this platform of an index; default: all of them",
+    value: "OS[(VERSION)]/ARCH[/VARIANT]",
+    summary: "only this platform of an index, or the best that runs there; default: all of them",
     completes: ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x", "linux/ppc64le", "windows/amd64"],
   },
   "all-platforms": { summary: "every platform of an index, whatever the settings say" },

@@ -1,0 +1,96 @@
+import {
+  collectChunks,
+  configPlatform,
+  type Descriptor,
+  digestAlgorithm,
+  digestBytes,
+  type Manifest,
+  MoteError,
+  manifestKind,
+  type Platform,
+  readMote,
+} from "@mote/core";
+import { readingCache } from "./cache-fault.js";
+import { inlinedBytes } from "./inlined-data.js";
+import type { Job } from "./job.js";
+import { namedError } from "./named-error.js";
+import { untilAborted } from "./until-aborted.js";
+
+/** Bytes of an image's configuration that is read for its platform. */
+const maxConfigBytes = 4 * 1024 * 1024;
+
+/** Configurations that had to be read before anything is moved. What came from the source is kept, so that it comes once. */
+export class Configs {
+  readonly #job: Job;
+
+  constructor(job: Job) {
+    this.#job = job;
+  }
+
+  /** @throws MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws */
+  async read(descriptor: Descriptor): Promise<Uint8Array> {
+    const { digest, size } = descriptor;
+    const known = this.#job.received.get(digest) ?? inlinedBytes(descriptor);
+    if (known !== undefined) return known;
+    if (size > maxConfigBytes) {
+      throw new MoteError(
+        "MOTE_TOO_LARGE",
+        `the configuration ${digest} has ${size} bytes; the limit is ${maxConfigBytes}`,
+        {
+          details: { digest, size },
+        },
+      );
+    }
+    const cached = await this.#fromCache(descriptor);
+    if (cached !== undefined) return cached;
+    const bytes = await this.#fromSource(descriptor);
+    this.#job.received.set(digest, bytes);
+    this.#job.tallies.add("fetched", size);
+    return bytes;
+  }
+
+  async #fromCache({ digest }: Descriptor): Promise<Uint8Array | undefined> {
+    const { cache, signal } = this.#job;
+    try {
+      const reading = readMote(cache, digest, { maxBytes: maxConfigBytes, signal: this.#job.ownSignal() });
+      return await readingCache(reading);
+    } catch {
+      // The transfer itself says what is wrong with what the cache has.
+      signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  async #fromSource(descriptor: Descriptor): Promise<Uint8Array> {
+    const { digest, size } = descriptor;
+    const { source } = this.#job;
+    const signal = this.#job.ownSignal();
+    await using reader = await untilAborted(source.blob(descriptor, { verifyOnRead: false, signal }), signal);
+    const bytes = await collectChunks(reader, { maxBytes: maxConfigBytes, what: `the configuration ${digest}` });
+    const actual = bytes.byteLength === size ? digestBytes(bytes, digestAlgorithm(digest)) : undefined;
+    if (actual === digest) return bytes;
+    const error =
+      actual === undefined
+        ? new MoteError(
+            "MOTE_SIZE_MISMATCH",
+            `the configuration ${digest} has ${bytes.byteLength} bytes, not ${size}`,
+            {
+              details: { digest, expected: size, actual: bytes.byteLength },
+            },
+          )
+        : new MoteError(
+            "MOTE_DIGEST_MISMATCH",
+            `expected the configuration ${digest}, and its bytes hash to ${actual}`,
+            {
+              details: { digest, actual },
+            },
+          );
+    throw namedError(error, descriptor, source.ref);
+  }
+}
+
+/** The platform of a container image, as its configuration tells. Undefined where nothing does. */
+export async function platformOf(configs: Configs, manifest: Manifest): Promise<Platform | undefined> {
+  if (manifest.kind !== "manifest" || manifestKind(manifest) !== "image") return undefined;
+  return configPlatform(await configs.read(manifest.config));
+}
