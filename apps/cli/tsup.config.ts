@@ -71,8 +71,7 @@ export default defineConfig([
     ...common,
     entry: { mote: "src/start.ts" },
     esbuildPlugins: [undiciApart, lmdbScript],
-    banner: { js: `(function (exports, require, module, __filename, __dirname) {\n${fileUrl}` },
-    footer: { js: "})" },
+    banner: { js: fileUrl },
   },
   { ...common, entry: { undici: registry.resolve("undici") } },
   {

@@ -1,17 +1,23 @@
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import nodeModule from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runMote } from "./run-mote.js";
+
+const hasEngineCache = "enableCompileCache" in nodeModule;
 
 let home: string;
 beforeEach(() => {
@@ -28,45 +34,97 @@ const run = async (env: NodeJS.ProcessEnv = {}) => {
 };
 /** The one file, and which one it is: one that the engine does not take is made anew. */
 const kept = () => {
-  const names = readdirSync(folder());
-  expect(names.length).toBe(1);
-  const file = join(folder(), names[0] ?? "");
+  const files = filesBelow(folder());
+  expect(files.length).toBe(1);
+  const file = files[0] ?? "";
   const { ino, mode } = statSync(file);
   return { file, ino, mode: mode & 0o777 };
 };
 
+function filesBelow(path: string): string[] {
+  if (!existsSync(path)) return [];
+  const entries = readdirSync(path, { withFileTypes: true, recursive: true });
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+}
+
 it("what was compiled is kept for the next run, which takes it", async () => {
   await run();
   const first = kept();
-  expect(first.mode).toBe(0o600);
   await run();
   expect(kept()).toEqual(first);
+  expect(statSync(folder()).mode & 0o777).toBe(0o700);
 });
 
-it.each<[string, (file: string) => void]>([
-  ["damaged", (file) => writeFileSync(file, "x".repeat(100_000))],
-  ["cut short", (file) => truncateSync(file, statSync(file).size - 1000)],
-  ["empty", (file) => truncateSync(file)],
-  ["writable by others", (file) => chmodSync(file, 0o666)],
-])("a kept file that is %s is not taken, and made anew", async (_, spoil) => {
-  await run();
-  const { file } = kept();
-  spoil(file);
-  const { ino } = statSync(file);
-  await run();
-  expect(kept().ino).not.toBe(ino);
-  expect(kept().mode).toBe(0o600);
-  const made = kept();
-  await run();
-  expect(kept()).toEqual(made);
+describe("a folder is not used", () => {
+  it("that others may write to", async () => {
+    mkdirSync(folder(), { recursive: true });
+    chmodSync(folder(), 0o777);
+    await run();
+    expect(filesBelow(folder())).toEqual([]);
+  });
+
+  it("that others may replace", async () => {
+    mkdirSync(folder(), { recursive: true, mode: 0o700 });
+    chmodSync(join(home, ".cache"), 0o777);
+    await run();
+    expect(filesBelow(folder())).toEqual([]);
+  });
+
+  it("that is a link", async () => {
+    mkdirSync(join(home, ".cache"));
+    mkdirSync(join(home, "elsewhere"));
+    symlinkSync(join(home, "elsewhere"), folder());
+    await run();
+    expect(filesBelow(join(home, "elsewhere"))).toEqual([]);
+  });
+
+  it("that a relative XDG_CACHE_HOME names: the one at home is", async () => {
+    await run({ XDG_CACHE_HOME: "cache" });
+    expect(kept().file).toContain(folder());
+  });
 });
+
+describe.skipIf(hasEngineCache)("before Node 22.8 (skipped where the engine has a cache of its own)", () => {
+  it.each<[string, (file: string) => void]>([
+    ["damaged", (file) => writeFileSync(file, "x".repeat(100_000))],
+    ["cut short", (file) => truncateSync(file, statSync(file).size - 1000)],
+    ["too large", (file) => truncateSync(file, 65 * 1024 * 1024)],
+    ["empty", (file) => truncateSync(file)],
+    ["writable by others", (file) => chmodSync(file, 0o666)],
+    ["a link", (file) => moveAndLink(file)],
+    ["a pipe", (file) => makePipe(file)],
+  ])("a kept file that is %s is not taken, and made anew", async (_, spoil) => {
+    await run();
+    const { file, mode } = kept();
+    expect(mode).toBe(0o600);
+    spoil(file);
+    const { ino } = statSync(file);
+    await run();
+    expect(kept().ino).not.toBe(ino);
+    expect(kept().mode).toBe(0o600);
+    const made = kept();
+    await run();
+    expect(kept()).toEqual(made);
+  });
+});
+
+function moveAndLink(file: string): void {
+  const moved = join(home, "moved");
+  spawnSync("mv", [file, moved]);
+  symlinkSync(moved, file);
+}
+
+function makePipe(file: string): void {
+  rmSync(file);
+  expect(spawnSync("mkfifo", [file]).status).toBe(0);
+}
 
 it("a home where nothing can be kept is no trouble", async () => {
   writeFileSync(join(home, ".cache"), "");
   await run();
 });
 
-it("nothing is kept for who has no home, or does not want it", async () => {
+it("nothing is kept for a user who has no home, or does not want it", async () => {
   await run({ HOME: join(home, "none") });
   expect(existsSync(join(home, "none"))).toBe(false);
   await run({ NODE_DISABLE_COMPILE_CACHE: "1" });
