@@ -56,6 +56,8 @@ export interface CommandSpec {
   readonly reachesRegistries?: true;
   /** How things are when it was interrupted, for one who wonders what is left: a phrase. */
   readonly afterInterrupt?: string;
+  /** `unused`: it needs no cache folder. `reported`: it tells itself what is wrong with it. Default: it fails where that is no folder. */
+  readonly cacheFolder?: "unused" | "reported";
   /** Where `--json` has no meaning, why: a phrase. */
   readonly withoutJson?: string;
   run(context: Context, values: Values, options: Values): Promise<void>;

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import type { Context } from "./context.js";
 import { commandHelp, programHelp } from "./help.js";
 import { createOutput } from "./output.js";
@@ -29,7 +30,20 @@ export async function runProgram(args: readonly string[], session: Session): Pro
     if (isLast) out.live?.clear();
     else if (command.afterInterrupt !== undefined) out.note("Stopping; Ctrl-C again stops at once.");
   };
+  if (command.cacheFolder === undefined && !isFolder(context.dir)) {
+    // Only now: what is imported takes longer than the look.
+    const { checkCacheFolder } = await import("./wire.js");
+    await checkCacheFolder(context.dir);
+  }
   await command.run(context, line.values, line.options);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function help(command: CommandLine["command"]): string {

@@ -21,7 +21,15 @@ export type {
   TransferEvent,
   TransferReport,
 } from "@mote/preset";
-export { formatRef, hasTransport, incompleteManifests, logOut, measureSpace, parseRef } from "@mote/preset";
+export {
+  checkCacheFolder,
+  formatRef,
+  hasTransport,
+  incompleteManifests,
+  logOut,
+  measureSpace,
+  parseRef,
+} from "@mote/preset";
 
 type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly">;
 

@@ -10,6 +10,7 @@ import {
   MoteError,
 } from "@mote/core";
 import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import { checkFolderPlace } from "./folder-place.js";
 import { makeFolders } from "./make-folders.js";
 import { readPlainFile } from "./plain-file.js";
 
@@ -119,9 +120,11 @@ export class CacheFolder {
 
   /**
    * Looks without changing anything: whether this is a cache, a layout made by others, or nothing yet.
-   * @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should be
+   * @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should be · MOTE_UNWRITABLE
+   *   where something else than a directory is in its place
    */
   inspect(): "cache" | "layout" | "empty" {
+    checkFolderPlace(this.root);
     this.refuseLinks();
     const format = this.#readIfThere(this.formatFile);
     if (format !== undefined) {

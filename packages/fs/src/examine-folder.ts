@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { MoteError } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import { faultCode } from "./file-fault.js";
+import { checkFolderPlace } from "./folder-place.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
 
 /** What a cache folder and the file system below it are and can do. Undefined is what could not be found out. */
@@ -57,8 +58,9 @@ export function examineFolder(root: string): FolderFindings {
 }
 
 function inspect(folder: CacheFolder, place: string | undefined): Pick<FolderFindings, "state" | "refusal"> {
-  if (place !== folder.root) return { state: place !== undefined && fs.existsSync(folder.root) ? "refused" : "absent" };
   try {
+    checkFolderPlace(folder.root);
+    if (place !== folder.root) return { state: "absent" };
     return { state: folder.inspect() };
   } catch (error) {
     if (!MoteError.isInstance(error)) throw error;
@@ -68,8 +70,11 @@ function inspect(folder: CacheFolder, place: string | undefined): Pick<FolderFin
 
 /** The folder itself, or the nearest one above it that is there. */
 function nearestFolder(path: string): string | undefined {
-  const stats = fs.statSync(path, { throwIfNoEntry: false });
-  if (stats?.isDirectory()) return path;
+  try {
+    if (fs.statSync(path).isDirectory()) return path;
+  } catch {
+    // Not there, or something else is in the way.
+  }
   return dirname(path) === path ? undefined : nearestFolder(dirname(path));
 }
 

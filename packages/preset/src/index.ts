@@ -2,6 +2,7 @@ export type { FileInput } from "@mote/layout";
 export { formatRef, parseRef } from "@mote/ref";
 export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";
+export { checkCacheFolder } from "./cache-folder-place.js";
 export { type ExamineOptions, examineMote, type Finding } from "./examine-mote.js";
 export { type FoundMote, findKept } from "./find-kept.js";
 export { type IncompleteManifest, incompleteManifests } from "./incomplete-images.js";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import {
   type BlobInfoCache,
   type Cancellable,
@@ -147,7 +147,9 @@ export interface OpenMote extends AsyncDisposable {
 export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   const { dir, logger = silentLogger, plainHttp, registries, durability, maxSize, signal } = options;
   if (maxSize !== undefined && !(maxSize >= 0)) throw new TypeError("maxSize is a number of bytes from 0");
-  const { FileCache } = await import("@mote/fs");
+  const { FileCache, checkFolderPlace } = await import("@mote/fs");
+  // Not a cache that cannot be written, but a path that cannot be meant.
+  checkFolderPlace(resolve(dir));
   const cache = new FileCache(dir, { logger, durability });
   try {
     await cache.initialize({ signal, createMissing: !options.lookOnly });

@@ -16,5 +16,6 @@ export const completion = command({
     { line: "mote completion fish > ~/.config/fish/completions/mote.fish", does: "for fish, at once" },
   ],
   withoutJson: "it prints a script",
+  cacheFolder: "unused",
   run: async (context, { shell }) => (await import("../commands/completion.js")).completion(context, shell),
 });

@@ -12,5 +12,6 @@ export const doctor = command({
     { line: "mote doctor", does: "everything on this machine" },
     { line: "mote doctor ghcr.io registry.acme.dev:5000", does: "and whether these registries let you in" },
   ],
+  cacheFolder: "reported",
   run: async (context, { host }) => (await import("../commands/doctor.js")).doctor(context, host ?? []),
 });

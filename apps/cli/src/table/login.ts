@@ -20,5 +20,6 @@ export const login = command({
     },
   ],
   reachesRegistries: true,
+  cacheFolder: "unused",
   run: async (context, { host }, options) => (await import("../commands/login.js")).login(context, host, options),
 });

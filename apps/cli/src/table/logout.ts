@@ -9,5 +9,6 @@ export const logout = command({
     { line: "mote logout registry.acme.dev", does: "takes it out of all files and credential helpers" },
     { line: "mote logout ghcr.io --json | jq -r '.erased[]'", does: "the places that had it" },
   ],
+  cacheFolder: "unused",
   run: async (context, { host }) => (await import("../commands/logout.js")).logout(context, host),
 });

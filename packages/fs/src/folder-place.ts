@@ -1,0 +1,40 @@
+import fs from "node:fs";
+import { dirname } from "node:path";
+import { MoteError } from "@mote/core";
+import { faultCode, fileFault } from "./file-fault.js";
+
+/**
+ * Checks that a cache folder is a directory, or that one can be made there. A symbolic link to a directory is fine.
+ * @throws MOTE_UNWRITABLE where the path, or a part of it, is a file, a pipe, a device, or a symbolic link that leads nowhere
+ */
+export function checkFolderPlace(root: string): void {
+  let stats: fs.Stats | undefined;
+  try {
+    stats = fs.statSync(root, { throwIfNoEntry: false });
+  } catch (error) {
+    if (faultCode(error) !== "ENOTDIR" && faultCode(error) !== "ELOOP") throw fileFault(error, "read", root);
+  }
+  if (stats?.isDirectory()) return;
+  const inTheWay = nearestEntry(root);
+  if (inTheWay === undefined) return;
+  const what = inTheWay.isLink ? "a symbolic link that leads nowhere" : "not a directory";
+  const where = inTheWay.path === root ? root : `${root} cannot be a cache folder: ${inTheWay.path}`;
+  throw new MoteError("MOTE_UNWRITABLE", `${where} is ${what}; choose another cache folder`, {
+    details: { path: root, errno: "ENOTDIR" },
+  });
+}
+
+/** What stands where a directory has to be, if anything does: the path itself, or the first of those above it that is there. */
+function nearestEntry(path: string): { readonly path: string; readonly isLink: boolean } | undefined {
+  for (let at = path; ; at = dirname(at)) {
+    let entry: fs.Stats | undefined;
+    try {
+      entry = fs.lstatSync(at, { throwIfNoEntry: false });
+      if (entry !== undefined && fs.statSync(at).isDirectory()) return undefined;
+    } catch (error) {
+      if (entry === undefined && faultCode(error) !== "ENOTDIR") return undefined;
+    }
+    if (entry !== undefined) return { path: at, isLink: entry.isSymbolicLink() };
+    if (dirname(at) === at) return undefined;
+  }
+}
