@@ -39,10 +39,13 @@ export function referrersTag(subject: Digest): string {
   return `${digestAlgorithm(subject).slice(0, 32)}-${digestEncoded(subject).slice(0, 64)}`;
 }
 
-/** Returns the tags by which cosign's signatures, attestations and SBOMs belong to a manifest: they have no `subject`. */
+/** distribution-spec, "Pulling manifests". */
+const longestTag = 128;
+
+/** Returns the tags by which cosign's signatures, attestations and SBOMs belong to a manifest: they have no `subject`. None for a digest too long for a tag. */
 export function cosignTags(subject: Digest): readonly string[] {
   const stem = `${digestAlgorithm(subject)}-${digestEncoded(subject)}`;
-  return [`${stem}.sig`, `${stem}.att`, `${stem}.sbom`];
+  return [`${stem}.sig`, `${stem}.att`, `${stem}.sbom`].filter(({ length }) => length <= longestTag);
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type Ref,
   type RegistryRef,
   type ResolveOptions,
+  type Tag,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { MirroredReader, type OpenedAt } from "./mirrored-reader.js";
@@ -17,6 +18,7 @@ import type { MirrorPlace } from "./mirrors.js";
 import { placeRef, type RepositoryPlace } from "./place.js";
 import { type ReadingPlace, ReadingPlaces } from "./reading-places.js";
 import type { ReferrersOptions } from "./referrers.js";
+import type { RegistryRepository } from "./repository.js";
 
 /**
  * A repository that is read from its mirrors, in their order, and from its own registry at last. It goes by its own name, and each
@@ -96,16 +98,24 @@ export class MirroredRepository implements ContentSource {
     return mirrors.length > 0;
   }
 
-  async *referrers(
-    descriptor: Descriptor,
-    options: ReferrersOptions = {},
-  ): AsyncGenerator<Descriptor, void, undefined> {
+  referrers(descriptor: Descriptor, options: ReferrersOptions = {}): AsyncIterable<Descriptor> {
+    return this.#fromOrigin((repository) => repository.referrers(descriptor, options), options);
+  }
+
+  taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
+    return this.#fromOrigin((repository) => repository.taggedReferrers(descriptor, options), options);
+  }
+
+  async *#fromOrigin<T>(
+    list: (repository: RegistryRepository) => AsyncIterable<T>,
+    options: Cancellable,
+  ): AsyncGenerator<T, void, undefined> {
     const { origin, mirrors } = this.#places;
     let failure: unknown;
     for (const { repository } of [origin, ...mirrors]) {
       let listed = 0;
       try {
-        for await (const one of repository.referrers(descriptor, options)) {
+        for await (const one of list(repository)) {
           listed += 1;
           yield one;
         }

@@ -1,74 +1,150 @@
 import {
   type Cancellable,
-  collectChunks,
   type Descriptor,
   type Digest,
-  digestAlgorithm,
-  digestEncoded,
+  describeReferrer,
+  isManifestType,
   isNotFound,
   type Manifest,
-  maxManifestBytes,
+  MoteError,
+  maxReferrersBytes,
   mediaTypes,
   parseManifest,
+  referrersTag,
 } from "@mote/core";
 import type { RegistryAnswer } from "./client.js";
-import { protocolFault } from "./fault.js";
-import { bareType, type RepositoryApi } from "./repository-api.js";
+import { placeOf, protocolFault } from "./fault.js";
+import { linkTarget } from "./link-header.js";
+import { isIndex, isManifestItself, readIndex, warnOfForbidden } from "./referrers-page.js";
+import type { RepositoryApi } from "./repository-api.js";
 
-/** A registry that goes on for longer than this is going round in a circle. */
-const maxPages = 1000;
+/** Pages of referrers of one manifest. */
+const maxReferrerPages = 200;
+/** Referrers of one manifest. */
+const maxListedReferrers = 10_000;
 
 export interface ReferrersOptions extends Cancellable {
   /** Only those of this type: of their manifest's `artifactType`, or else of its config. Default: all. */
   readonly artifactType?: string | undefined;
 }
 
-/** What refers to the manifest, a page at a time. @throws MOTE_INVALID_MANIFEST */
+/**
+ * Lists what refers to the manifest, a page at a time, by the referrers API, or by the referrers tag if the registry has no such API.
+ * @throws MOTE_TOO_LARGE with the bound that was met · MOTE_INVALID_MANIFEST
+ */
 export async function* listReferrers(
   api: RepositoryApi,
   digest: Digest,
   { artifactType, ...options }: ReferrersOptions,
 ): AsyncGenerator<Descriptor, void, undefined> {
-  // A registry may leave the choice to who asks (`OCI-Filters-Applied`), and then pages are of all. So it is made here in any case.
-  const isWanted = (one: Descriptor) => artifactType === undefined || one.artifactType === artifactType;
   const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
-  let path: string | URL | undefined = `referrers/${digest}${query}`;
-  for (let page = 1; path !== undefined; page++) {
-    if (page > maxPages) throw protocolFault(api.subject({ digest }), `more than ${maxPages} pages of referrers`);
-    const found: ReferrersPage | undefined = await readPage(api, digest, path, options);
-    if (found === undefined && page > 1)
-      throw protocolFault(api.subject({ digest }), "a page of its referrers is no index");
-    const referrers = found?.referrers ?? (await readTag(api, digest, { ...options, actions: "pull" }));
-    yield* referrers.filter(isWanted);
-    path = found?.next;
+  let page: URL | undefined = api.url(`referrers/${digest}${query}`);
+  const seen = new Set<string>();
+  const bounds = new Bounds(api, digest);
+  while (page !== undefined) {
+    if (seen.has(page.href))
+      throw protocolFault(api.subject({ digest }), "its pages of referrers go round in a circle");
+    seen.add(page.href);
+    bounds.count("pages", 1);
+    const found = await readIndex(api, { path: page, what: `referrers of ${digest}`, digest, ...options });
+    if (!isIndex(found) && seen.size > 1) {
+      throw protocolFault(api.subject({ digest }), "a later page of its referrers is not an index");
+    }
+    if (isIndex(found)) bounds.count("bytes", found.bytes.byteLength);
+    const tagged = isIndex(found) ? undefined : await readReferrersTag(api, digest, { ...options, actions: "pull" });
+    const referrers = isIndex(found) ? found.index.manifests : (tagged ?? []);
+    bounds.count("referrers", referrers.length);
+    if (artifactType === undefined) yield* referrers;
+    else yield* ofType(api, referrers, artifactType, options);
+    page = isIndex(found) ? nextPage(api, digest, page, found.answer) : undefined;
   }
 }
 
-interface ReferrersPage {
-  readonly referrers: readonly Descriptor[];
-  readonly next: URL | undefined;
+/** What a registry may send as the referrers of one manifest. */
+class Bounds {
+  readonly #api: RepositoryApi;
+  readonly #digest: Digest;
+  readonly #left = { pages: maxReferrerPages, referrers: maxListedReferrers, bytes: maxReferrersBytes };
+
+  constructor(api: RepositoryApi, digest: Digest) {
+    this.#api = api;
+    this.#digest = digest;
+  }
+
+  count(what: "pages" | "referrers" | "bytes", more: number): void {
+    this.#left[what] -= more;
+    if (this.#left[what] >= 0) return;
+    const bound = { pages: maxReferrerPages, referrers: maxListedReferrers, bytes: maxReferrersBytes }[what];
+    const subject = this.#api.subject({ digest: this.#digest });
+    const text = what === "referrers" ? `more than ${bound} referrers` : `referrers in more than ${bound} ${what}`;
+    throw new MoteError(
+      "MOTE_TOO_LARGE",
+      `${placeOf(subject)}: ${text} of ${this.#digest}; leave out the referrers, or remove some there`,
+      { details: { ...subject, what, bound } },
+    );
+  }
 }
 
-/** Undefined where the registry has no such API. */
-function readPage(
+/**
+ * Chooses here in any case: a registry may leave that to whoever asks (`OCI-Filters-Applied`), and may list referrers without their type, which
+ * only the manifest tells then.
+ */
+async function* ofType(
   api: RepositoryApi,
-  digest: Digest,
-  path: string | URL,
+  referrers: readonly Descriptor[],
+  artifactType: string,
   options: Cancellable,
-): Promise<ReferrersPage | undefined> {
-  const what = `referrers of ${digest}`;
-  const accepts = (status: number) => status === 200 || status === 404 || status === 405;
-  const headers = { accept: mediaTypes.ociIndex };
-  return api.send({ method: "GET", path, what, headers, digest, accepts, ...options }, async (answer) => {
-    // Some registries without the API answer 200 with what is no index.
-    if (answer.status !== 200 || bareType(answer.header("content-type")) !== mediaTypes.ociIndex) {
-      answer.discard();
-      return undefined;
-    }
-    const bytes = await collectChunks(answer.body, { maxBytes: maxManifestBytes, what });
-    const index = parseManifest(bytes, mediaTypes.ociIndex);
-    return { referrers: index.kind === "index" ? index.manifests : [], next: nextPage(api, digest, answer) };
-  });
+): AsyncGenerator<Descriptor, void, undefined> {
+  for (const one of referrers) {
+    const isTold = one.artifactType !== undefined && one.artifactType !== "";
+    const described = isTold || !isManifestType(one.mediaType) ? one : await describe(api, one, options);
+    if (described?.artifactType === artifactType) yield described;
+  }
+}
+
+/** Undefined for what is not there, or is something else. */
+async function describe(api: RepositoryApi, one: Descriptor, options: Cancellable): Promise<Descriptor | undefined> {
+  const { digest } = one;
+  try {
+    const { bytes } = await api.getManifest(digest, { ...options, what: `manifest ${digest}`, digest });
+    return isManifestItself(bytes, digest) ? describeReferrer(one, parseManifest(bytes, one.mediaType)) : undefined;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The next page is on this registry, as credentials go with the request for it. */
+function nextPage(api: RepositoryApi, digest: Digest, page: URL, answer: RegistryAnswer): URL | undefined {
+  const target = linkTarget(answer.headers("link"), "next");
+  if (target === undefined) return undefined;
+  const url = api.follow(target, page);
+  if (url.origin === page.origin) return url;
+  throw protocolFault(api.subject({ digest }), "its next page of referrers is not on this registry");
+}
+
+/**
+ * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag stands for
+ * something else: GitLab answers with the subject itself. 403 counts as absent, which is what some stores of objects mean by it, with a warning.
+ */
+async function readReferrersTag(
+  api: RepositoryApi,
+  subject: Digest,
+  options: Cancellable & { readonly actions: "pull" | "pull,push" },
+): Promise<readonly Descriptor[] | undefined> {
+  const tag = referrersTag(subject);
+  const found = await readIndex(api, { path: `manifests/${tag}`, what: `tag ${tag}`, reference: tag, ...options });
+  if (isIndex(found)) return isManifestItself(found.bytes, subject) ? undefined : found.index.manifests;
+  if (found.status === 403) warnOfForbidden(api, `the referrers of ${subject}`);
+  const isOther = found.mediaType !== undefined && isManifestType(found.mediaType) && found.digest !== subject;
+  // The specification asks to leave such a tag as it is, and to say so.
+  if (isOther && options.actions === "pull,push") {
+    throw protocolFault(
+      api.subject({ reference: tag }),
+      `the tag ${tag} is not an index of referrers, so nothing can be added to it; remove the tag, or leave out the referrers`,
+    );
+  }
+  return undefined;
 }
 
 /**
@@ -82,12 +158,10 @@ export async function addTaggedReferrer(
   manifest: Manifest,
   options: Cancellable,
 ): Promise<void> {
-  const { mediaType, digest, size } = descriptor;
-  const known = await readTag(api, subject, { ...options, actions: "pull,push" });
-  if (known.some((one) => one.digest === digest)) return;
-  const artifactType = manifest.artifactType ?? (manifest.kind === "manifest" ? manifest.config.mediaType : undefined);
-  const added = { mediaType, digest, size, artifactType, annotations: manifest.annotations };
-  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [...known, added] };
+  const known = (await readReferrersTag(api, subject, { ...options, actions: "pull,push" })) ?? [];
+  if (known.some(({ digest }) => digest === descriptor.digest)) return;
+  const manifests = [...known, describeReferrer(descriptor, manifest)];
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
   const tag = referrersTag(subject);
   await api.send(
     {
@@ -102,38 +176,4 @@ export async function addTaggedReferrer(
     },
     (answer) => answer.discard(),
   );
-}
-
-/** The index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). */
-async function readTag(
-  api: RepositoryApi,
-  subject: Digest,
-  options: Cancellable & { readonly actions: "pull" | "pull,push" },
-): Promise<readonly Descriptor[]> {
-  const tag = referrersTag(subject);
-  try {
-    const { bytes } = await api.getManifest(tag, { ...options, what: `tag ${tag}` });
-    const index = parseManifest(bytes, mediaTypes.ociIndex);
-    return index.kind === "index" ? index.manifests : [];
-  } catch (error) {
-    if (isNotFound(error)) return [];
-    throw error;
-  }
-}
-
-function referrersTag(digest: Digest): string {
-  return `${digestAlgorithm(digest).slice(0, 32)}-${digestEncoded(digest).slice(0, 64)}`;
-}
-
-/** RFC 8288: `Link: <URL>; rel="next"`. */
-function nextPage(api: RepositoryApi, digest: Digest, answer: RegistryAnswer): URL | undefined {
-  const link = answer.headers("link").join(", ");
-  const target = /<([^<>]*)>\s*;[^<]*\brel="?next"?/i.exec(link)?.[1];
-  if (target === undefined) return undefined;
-  const base = api.url(`referrers/${digest}`);
-  const url = api.follow(target, base);
-  if (url.origin !== base.origin) {
-    throw protocolFault(api.subject({ digest }), "its next page of referrers is not on this registry");
-  }
-  return url;
 }

@@ -17,8 +17,10 @@ import {
   type RegistryRef,
   type ResolveOptions,
   sniffManifestType,
+  type Tag,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
+import { listCosignTags } from "./cosign-tags.js";
 import { placeOf, protocolFault, sizeFault } from "./fault.js";
 import { MemoryReader } from "./memory-reader.js";
 import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
@@ -103,6 +105,11 @@ export class RegistryRepository implements ContentSource {
   /** By the referrers API, or by the tag that stands in for it where the registry has none (distribution-spec, "Listing Referrers"). */
   referrers(descriptor: Descriptor, options: ReferrersOptions = {}): AsyncIterable<Descriptor> {
     return listReferrers(this.#api, parseDigest(descriptor.digest), options);
+  }
+
+  /** By HEAD requests for each of the names that cosign uses. */
+  taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
+    return listCosignTags(this.#api, parseDigest(descriptor.digest), options);
   }
 
   /** The tag or digest that is meant. @throws MOTE_INVALID_REFERENCE where it is another repository's */
