@@ -5,7 +5,7 @@ import type { RegistryRef } from "./ref.js";
 
 /** Tells where blobs can be had. */
 export interface SourceProvider {
-  /** For each digest the references, without scheme, where it is known to be. */
+  /** For each digest the references where it is known to be: without `docker://`, while other transports keep theirs. */
   getSources(options?: Cancellable): Promise<Map<Digest, string[]>>;
 }
 

@@ -128,7 +128,7 @@ describe("LayerLocator", () => {
 });
 
 describe("LayerBlobInfo", () => {
-  it("maps each layer to the references without scheme, newest first; an unknown one to none", async () => {
+  it("maps each layer to its references without docker://, newest first; an unknown one to none", async () => {
     const { locator } = setup();
     const [one, two, three] = [digest("one"), digest("two"), digest("three")];
     for (const ref of ["a.example/x:1", "b.example/x:1", "oci:folder"])

@@ -81,9 +81,9 @@ export class LayerLocator {
     return [...located.values()];
   }
 
-  /** The reference as text, without scheme. */
+  /** The reference as text that is read as the same again: without `docker://`, while other transports and `http://` stay. */
   format(ref: Ref): string {
-    return this.#refCodec.format(ref, { scheme: false });
+    return this.#refCodec.format(ref);
   }
 
   #parse(ref: Ref | string): Ref {

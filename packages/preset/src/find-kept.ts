@@ -90,11 +90,11 @@ function readRef(text: string): Ref | undefined {
   }
 }
 
-/** What the cache calls an image: a registry's reference without scheme; of anything else the whole, with its folder's full path. */
+/** What the cache calls an image: a registry's reference without `docker://`; of anything else the whole, with its folder's full path. */
 export function nameInCache(ref: Ref): string {
-  return ref.transport === "docker"
-    ? formatRef(ref, { scheme: false })
-    : formatRef({ ...ref, path: resolve(ref.path) }, { scheme: true });
+  if (ref.transport !== "docker") return formatRef({ ...ref, path: resolve(ref.path) }, { scheme: true });
+  const { scheme: _, ...named } = ref;
+  return formatRef(named);
 }
 
 function ambiguous(text: string, how: string, candidates: readonly string[]): MoteError {

@@ -1,5 +1,5 @@
 import type { PathRef, Ref, RegistryRef } from "@mote/core";
-import { DEFAULT_REGISTRY, isHost, LIBRARY } from "./registry-ref.js";
+import { DEFAULT_REGISTRY, isAlgorithm, isHost, LIBRARY } from "./registry-ref.js";
 
 export interface FormatRefOptions {
   /** True writes the transport in front always, false never. By default it stands where the text would be read otherwise without it. */
@@ -31,7 +31,8 @@ function shortName({ registry, repository }: RegistryRef, mindTransports: boolea
   if (isHost(repository, 0, slash)) return `${registry}/${repository}`;
   const rest = repository.slice(LIBRARY.length);
   const isOfficial = repository.startsWith(LIBRARY) && !rest.includes("/");
-  return isOfficial && !(mindTransports && isTransport(rest)) ? rest : repository;
+  const isMistaken = isAlgorithm(rest) || (mindTransports && isTransport(rest));
+  return isOfficial && !isMistaken ? rest : repository;
 }
 
 /** Names that, with a colon after them, are read as a transport. */

@@ -280,6 +280,29 @@ describe("a path's reference", () => {
   });
 });
 
+describe("a digest by itself", () => {
+  it.each([
+    [sha256, 0],
+    [sha512, 0],
+    ["sha256:0a1b2c", 0],
+    ["sha256:latest", 0],
+    [`docker://${sha256}`, 9],
+    [`docker-archive:a.tar:${sha256}`, 21],
+    [`containers-storage:${sha256}`, 19],
+  ])("%s names no repository", (text, position) => {
+    expect(refusalOf(text)).toEqual({ position });
+  });
+
+  it.each([`docker.io/library/${sha256}`, "docker://sha256:latest", "ghcr.io/sha256:1", "sha256:5000/app", "sha256"])(
+    "%s is written out, or is something else",
+    (text) => {
+      const ref = parseRef(text);
+      expect(parseRef(formatRef(ref))).toEqual(ref);
+      expect(parseRef(formatRef(ref, { short: true }))).toEqual(ref);
+    },
+  );
+});
+
 it("a reference that is no string is misuse", () => {
   expect(() => parseRef(undefined as unknown as string)).toThrow(TypeError);
 });

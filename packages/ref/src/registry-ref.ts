@@ -32,6 +32,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
  */
 export function readRegistryRef(text: string, start: number, scheme?: "http" | "https"): RegistryRef {
   if (start === text.length) throw new Fault(start, "there is no name");
+  if (scheme === undefined) refuseDigest(text, start);
   const slash = text.indexOf("/", start);
   const hasHost = scheme !== undefined || (slash >= 0 && isHost(text, start, slash));
   if (!hasHost && isBareHex(text, start)) {
@@ -57,6 +58,20 @@ export function readRegistryRef(text: string, start: number, scheme?: "http" | "
   else if (ref.tag === undefined) ref.tag = DEFAULT_TAG;
   if (scheme !== undefined) ref.scheme = scheme;
   return ref;
+}
+
+/** A digest names content wherever it is. A repository called `sha256` is never meant; it can be written out. */
+function refuseDigest(text: string, start: number): void {
+  const colon = text.indexOf(":", start);
+  if (colon < 0 || !isAlgorithm(text.slice(start, colon)) || text.includes("/", colon)) return;
+  // With docker:// in front, what follows may be a tag, unless it is a digest for sure.
+  if (start > 0 && !isDigest(text.slice(start))) return;
+  throw new Fault(start, "a digest by itself does not say where; a repository stands before it, as in NAME@sha256:…");
+}
+
+/** Whether a digest may begin with this and a colon. */
+export function isAlgorithm(name: string): boolean {
+  return name === "sha256" || name === "sha384" || name === "sha512";
 }
 
 /** Docker's rule: the first component is a host if it has a dot, a colon or an upper-case letter, or is `localhost`. */

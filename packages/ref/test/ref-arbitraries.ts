@@ -15,7 +15,17 @@ function textOf(characters: readonly string[], maxLength: number, minLength = 1)
 }
 
 const namePart = joined(textOf(lowerOrDigit, 6), [".", "_", "__", "-", "---"], 3);
-const trickyName = fc.constantFrom("oci", "dir", "docker", "tarball", "localhost", "library", "http", "docker-archive");
+const trickyName = fc.constantFrom(
+  "oci",
+  "dir",
+  "docker",
+  "tarball",
+  "localhost",
+  "library",
+  "http",
+  "docker-archive",
+  "sha256",
+);
 export const repository = joined(fc.oneof({ weight: 4, arbitrary: namePart }, trickyName), ["/"], 4);
 
 const hostLabel = fc
