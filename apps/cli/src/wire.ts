@@ -36,13 +36,14 @@ type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly">;
 /** The one place where the command's parts are put together. */
 export async function openHouse(context: Context, options: HouseOptions = {}): Promise<OpenMote> {
   const { dir, settings, signal } = context;
-  const { plainHttp, durability, maxSize } = settings;
+  const { plainHttp, durability, maxSize, maxUnpacked, maxEntries } = settings;
   return openMote({
     ...options,
     dir,
     plainHttp,
     durability,
     maxSize,
+    unpack: { maxUnpackedBytes: maxUnpacked, maxEntries },
     registries: registriesOptions(settings),
     signal,
     logger: loggerOf(context),

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { type Cancellable, MoteError } from "@mote/core";
 import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
+import { staysInside } from "./packed-link.js";
 import { blockBytes, paddedBytes, type TarType, writeTarHeader } from "./tar-header.js";
-import { staysInside } from "./unpack-link.js";
+import { isTemporaryName } from "./temporary-name.js";
 
 const batchBytes = 256 * 1024;
 
@@ -57,6 +58,8 @@ async function* walk(
     throw readFailed(error, place);
   });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    // What a pull into this folder is working on, or left when it was killed.
+    if (isTemporaryName(entry.name)) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     const kind = kindOf(entry, join(dir, path));
     yield { path, kind };

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { MoteError } from "@mote/core";
-import { isTemporaryName } from "./whole-file.js";
+import { isReservedName } from "./temporary-name.js";
 
 /** image-spec, annotations.md: of a layer that is a file or folder, its path below the folder that the artifact is put into. */
 export const titleAnnotation = "org.opencontainers.image.title";
@@ -32,7 +32,7 @@ function faultOf(title: string): string | undefined {
   if (/\p{Cc}/u.test(title)) return "it has control characters";
   const names = title.split("/");
   if (names.includes("..")) return "it leads out of the folder";
-  if (names.some(isTemporaryName)) return "such names are for files that are not whole yet";
+  if (names.some(isReservedName)) return "such names are for files that are not whole yet";
   return undefined;
 }
 

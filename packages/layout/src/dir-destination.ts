@@ -14,7 +14,8 @@ import {
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.js";
 import { makeFolders } from "./make-folders.js";
-import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
+import { isTemporaryName, temporaryPath } from "./temporary-name.js";
+import { writeWholeFile } from "./whole-file.js";
 
 /**
  * A folder in the format of skopeo's `dir` transport as a place that content goes to. It holds one image, without name: the one

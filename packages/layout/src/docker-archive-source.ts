@@ -21,6 +21,7 @@ import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list
 import { selectorOf } from "./layout-content.js";
 import { ArchiveFiles, readSmallFile } from "./named-files.js";
 import { compressionOf } from "./uncompress.js";
+import type { UnpackOptions } from "./unpack-limits.js";
 
 const maxListBytes = 32 * 1024 * 1024;
 
@@ -37,10 +38,10 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   /** Where in the archive a blob is. */
   readonly #names = new Map<Digest, string>();
 
-  constructor(file: string) {
+  constructor(file: string, options: UnpackOptions = {}) {
     const path = resolvePath(file);
     this.ref = { transport: "docker-archive", path };
-    this.#files = new ArchiveFiles(path);
+    this.#files = new ArchiveFiles(path, options);
   }
 
   /**

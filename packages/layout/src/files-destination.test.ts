@@ -1,10 +1,12 @@
 import {
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -18,6 +20,7 @@ import {
   childDescriptors,
   type Descriptor,
   digestBytes,
+  MoteError,
   mediaTypes,
   parseManifest,
 } from "@mote/core";
@@ -26,6 +29,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { carry, makeTree, readTree, type Tree } from "../test/file-trees.js";
 import { FilesDestination, type FilesDestinationOptions } from "./files-destination.js";
 import { FilesSource } from "./files-source.js";
+import { ownIdentity } from "./process-identity.js";
 
 let dir: string;
 let into: string;
@@ -294,11 +298,100 @@ describe("nothing half-written is left", () => {
     expect(existsSync(join(dir, "deep"))).toBe(false);
   });
 
-  it("by those who were killed a day ago; what is younger may be another's", async () => {
-    makeTree(into, { ".mote-0001/x": { file: "old" }, ".mote-0002/x": { file: "young" } });
-    utimesSync(join(into, ".mote-0001"), 1, 1);
+  it("by processes that were killed; what a living process may use stays", async () => {
+    const id = "0123456789abcdef";
+    const [pid, start, boot, namespace] = ownIdentity().split("-");
+    const stay = [`.mote-${ownIdentity()}-${id}`, `.mote-${pid}-${start}-${boot}-1-${id}`, `.mote-${id}`, ".mote-mine"];
+    const go = [
+      `.mote-${pid}-1-${boot}-${namespace}-${id}`,
+      `.mote-4194305-${start}-${boot}-${namespace}-${id}`,
+      `.mote-${pid}-${start}-00-${namespace}-${id}`,
+      `.mote-${pid}-${start}-${boot}-2-${id}`,
+    ];
+    for (const name of [...stay, ...go]) makeTree(into, { [`${name}/x`]: { file: "left" } });
+    for (const name of go.slice(2)) utimesSync(join(into, name), 1, 1);
+    for (const name of go.slice(2)) utimesSync(join(into, name, "x"), 1, 1);
+    utimesSync(join(into, stay[1] ?? ""), 1, 1);
     await using source = sourceOf(tree, "model.bin");
     await bring(source);
-    expect(readdirSync(into).sort()).toEqual([".mote-0002", "model.bin"]);
+    expect(readdirSync(into).sort()).toEqual([...stay, "model.bin"].sort());
+  });
+
+  it("even if everything is there already", async () => {
+    makeTree(into, { "model.bin": { file: "weights" }, ".mote-4194305-1-00-1-0123456789abcdef/x": { file: "left" } });
+    const [, boot, namespace] = /^\d+-\d+-([0-9a-f]+)-(\d+)$/.exec(ownIdentity()) ?? [];
+    renameSync(
+      join(into, ".mote-4194305-1-00-1-0123456789abcdef"),
+      join(into, `.mote-4194305-1-${boot}-${namespace}-0123456789abcdef`),
+    );
+    await using source = sourceOf(tree, "model.bin");
+    await bring(source);
+    expect(readdirSync(into)).toEqual(["model.bin"]);
+  });
+
+  it("nor packed with the folder that it is in", async () => {
+    const left = [".mote-0123456789abcdef", `.mote-${ownIdentity()}-0123456789abcdef`];
+    for (const name of left)
+      makeTree(into, { [`data/${name}/x`]: { file: "left" }, [`data/sub/${name}`]: { file: "l" } });
+    makeTree(into, { "data/a": { file: "mine" }, "data/.mote-mine": { file: "mine" } });
+    await using source = new FilesSource([{ path: join(into, "data"), title: "data" }], { temporaryDir: dir });
+    into = join(dir, "back");
+    await bring(source);
+    expect(readTree(into)).toEqual({
+      "data/.mote-mine": { file: "mine" },
+      "data/a": { file: "mine" },
+      "data/sub": { folder: true },
+    });
+  });
+});
+
+describe("a symbolic link in the folder is never followed", () => {
+  const elsewhere = () => join(dir, "elsewhere");
+  beforeEach(() => makeTree(elsewhere(), { kept: { file: "kept" } }));
+  afterEach(() => expect(readTree(elsewhere())).toEqual({ kept: { file: "kept" } }));
+
+  it.each([
+    ["in the place of a folder of a file", { "a/b": { file: "x" } }, ["a/b"]],
+    ["in the place of a folder within it", { "a/b/c/d": { file: "x" } }, ["a/b/c/d"]],
+    ["in the place of a folder that is unpacked", { "a/b/c/d": { file: "x" } }, ["a/b"]],
+    ["in the place of a folder within one that is unpacked", { "a/b/c/d": { file: "x" } }, ["a"]],
+  ] satisfies [string, Tree, string[]][])("%s", async (_what, files, titles) => {
+    for (const target of [elsewhere(), "../other"]) {
+      for (const overwrite of [false, true]) {
+        rmSync(into, { recursive: true, force: true });
+        const there: Tree = { "other/x": { file: "mine" }, [titles[0] === "a/b" ? "a" : "a/b"]: { link: target } };
+        makeTree(into, there);
+        await using source = sourceOf(files, ...titles);
+        await expect(bring(source, { overwrite })).rejects.toMatchObject({ code: "MOTE_EXISTS" });
+        expect(readTree(into)).toEqual(there);
+      }
+    }
+  });
+
+  it("nor led through by a link that is brought", async () => {
+    makeTree(into, { "data/mine": { link: elsewhere() }, "data/abs": { link: join(into, "data") } });
+    for (const [target, code] of [
+      ["mine/kept", "MOTE_INVALID_ARCHIVE"],
+      ["abs/mine", "MOTE_INVALID_ARCHIVE"],
+      ["abs/a", undefined],
+    ] as const) {
+      await using source = sourceOf({ "data/a": { file: "a" }, "data/through": { link: target } }, "data");
+      const outcome = await bring(source).then(
+        () => undefined,
+        (error: unknown) => (MoteError.isInstance(error) ? error.code : error),
+      );
+      expect([target, outcome]).toEqual([target, code]);
+    }
+  });
+
+  it("unless it leads to the folder itself", async () => {
+    mkdirSync(join(dir, "real"));
+    symlinkSync("real", join(dir, "named"));
+    into = join(dir, "named");
+    await using source = sourceOf(tree, "model.bin", "data");
+    await bring(source);
+    await bring(source);
+    expect(readTree(join(dir, "real"))).toEqual(tree);
+    expect(lstatSync(into).isSymbolicLink()).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, realpathSync } from "node:fs";
 import { chmod, copyFile, constants as fileConstants, link, lstat, mkdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import {
@@ -15,14 +15,18 @@ import {
 } from "@mote/core";
 import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
 import { closedError, errorNumber, writeFailed } from "./file-error.js";
-import { inTheWay, isFileOf, lookAt, otherFile, placeTree } from "./files-placing.js";
+import { inTheWay, isFileOf, lookAt, lookBelow, notOfItsKind, otherFile, placeTree } from "./files-placing.js";
+import { keepAlive, removeLeftovers } from "./leftovers.js";
 import { makeFolders } from "./make-folders.js";
+import { StagedTree } from "./staged-tree.js";
+import { temporaryPath } from "./temporary-name.js";
+import { UnpackLimits, type UnpackOptions } from "./unpack-limits.js";
 import { unpackTar } from "./unpack-tar.js";
-import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
+import { writeWholeFile } from "./whole-file.js";
 
-const leftoverMs = 24 * 60 * 60 * 1000;
+const place = "the artifact";
 
-export interface FilesDestinationOptions {
+export interface FilesDestinationOptions extends UnpackOptions {
   /** Replace files that are there with other content. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
   /**
@@ -32,9 +36,18 @@ export interface FilesDestinationOptions {
   readonly link?: boolean | undefined;
 }
 
+/** The hidden folder in which everything is gathered. */
+interface Staging {
+  /** The folder that it is in: the destination, not through the links that lead to it. */
+  readonly root: string;
+  readonly path: string;
+  readonly alive: { stop(): void };
+}
+
 /**
  * A plain folder as a place that an artifact's files go to: layers with a title become files, those that are folders (by oras'
- * annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Dispose of it.
+ * annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Nothing is made or
+ * changed outside of it, or through a link in it. Dispose of it.
  */
 export class FilesDestination implements ContentDestination {
   readonly #dir: string;
@@ -44,15 +57,18 @@ export class FilesDestination implements ContentDestination {
   /** Blobs whose files are there already, all of them. */
   readonly #present = new Set<Digest>();
   readonly #plainForms: PlainForm[] = [];
-  /** The hidden folder, and the topmost folder that was made for it. */
-  #staging: string | undefined;
+  readonly #limits: UnpackLimits;
+  #staging: Staging | undefined;
+  /** The topmost folder that was made for it. */
   #made: string | undefined;
   #isClosed = false;
+  #isCleanedUp = false;
 
   constructor(dir: string, options: FilesDestinationOptions = {}) {
     this.#dir = resolve(dir);
     this.#overwrite = options.overwrite ?? false;
     this.#link = options.link ?? false;
+    this.#limits = new UnpackLimits(options);
   }
 
   /**
@@ -62,15 +78,18 @@ export class FilesDestination implements ContentDestination {
    */
   async expect(manifest: Manifest, options: Cancellable = {}): Promise<void> {
     const absent = new Set<Digest>();
+    const root = this.#root();
     for (const { title, descriptor, isFolder } of artifactFiles(manifest)) {
       const path = join(this.#dir, title);
-      const there = isFolder ? undefined : await lookAt(path);
-      if (there !== undefined && (await isFileOf(path, descriptor, options))) this.#present.add(descriptor.digest);
+      const there = root === undefined ? undefined : await lookBelow(root, title);
+      if (there !== undefined && there.isDirectory() !== isFolder) throw notOfItsKind(path, there);
+      const isPresent = root !== undefined && (await isFileOf(join(root, title), descriptor, options));
+      if (isPresent && !isFolder) this.#present.add(descriptor.digest);
       else absent.add(descriptor.digest);
-      if (there?.isDirectory()) throw inTheWay(path, "a folder");
-      if (there !== undefined && absent.has(descriptor.digest) && !this.#overwrite) throw otherFile(path);
+      if (there !== undefined && !isFolder && absent.has(descriptor.digest) && !this.#overwrite) throw otherFile(path);
     }
     for (const digest of absent) this.#present.delete(digest);
+    if (root !== undefined) await this.#cleanUp(root);
   }
 
   async has({ digest, size }: Descriptor, options: Cancellable = {}): Promise<boolean> {
@@ -78,12 +97,12 @@ export class FilesDestination implements ContentDestination {
     this.#assertOpen();
     if (this.#present.has(parseDigest(digest))) return true;
     if (this.#staging === undefined) return false;
-    return (await lookAt(join(this.#staging, digestEncoded(digest))))?.size === size;
+    return (await lookAt(join(this.#staging.path, digestEncoded(digest))))?.size === size;
   }
 
   /** A path in the hidden folder, which is there afterwards. */
   linkable({ digest }: Descriptor): string {
-    return join(this.#begin(), digestEncoded(parseDigest(digest)));
+    return join(this.#begin().path, digestEncoded(parseDigest(digest)));
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
@@ -106,31 +125,35 @@ export class FilesDestination implements ContentDestination {
 
   /**
    * Unpacks what is to be unpacked, and then gives everything its name.
-   * @throws MOTE_EXISTS before anything has · MOTE_INVALID_ARCHIVE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
+   * @throws MOTE_EXISTS before anything has · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE ·
+   *   MOTE_NO_SPACE · MOTE_IO
    */
   async commit(options: Cancellable = {}): Promise<void> {
     this.#assertOpen();
     const coming = this.#files.filter(({ descriptor }) => !this.#present.has(descriptor.digest));
     if (coming.length === 0) return;
     const staging = this.#begin();
-    const tree = join(staging, "tree");
-    await attempt(mkdir(tree, { recursive: true }), tree);
+    const treePath = join(staging.path, "tree");
+    await attempt(mkdir(treePath), treePath);
+    const tree = new StagedTree(treePath);
     // What the folder was made with tells the umask, which cannot be asked for without setting it.
-    const mode = (await attempt(lstat(tree), tree)).mode & 0o666;
+    const mode = (await attempt(lstat(treePath), treePath)).mode & 0o666;
     for (const [at, file] of coming.entries()) {
       options.signal?.throwIfAborted();
       const { title, contentDigest } = file;
       const { digest } = file.descriptor;
-      const blob = join(staging, digestEncoded(digest));
+      const blob = join(staging.path, digestEncoded(digest));
       if (file.isFolder) {
-        const unpacked = await unpackTar(blob, tree, { ...options, title, contentDigest });
+        const unpacked = await unpackTar(blob, tree, { ...options, title, contentDigest, limits: this.#limits });
         this.#plainForms.push({ digest, ...unpacked });
       } else {
         const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
-        await this.#putFile(blob, join(tree, title), { isLast, mode });
+        await this.#putFile(blob, tree.reserve(title, place), { isLast, mode });
       }
     }
-    await placeTree(tree, this.#dir, { ...options, overwrite: this.#overwrite });
+    await tree.makeLinks(staging.root, place, options);
+    await placeTree(tree.path, staging.root, { ...options, overwrite: this.#overwrite });
+    await this.#cleanUp(staging.root);
     this.#made = undefined;
   }
 
@@ -144,7 +167,8 @@ export class FilesDestination implements ContentDestination {
     this.#isClosed = true;
     const staging = this.#staging;
     this.#staging = undefined;
-    if (staging !== undefined) await rm(staging, { recursive: true, force: true });
+    staging?.alive.stop();
+    if (staging !== undefined) await rm(staging.path, { recursive: true, force: true });
     const kept = this.#made && dirname(this.#made);
     this.#made = undefined;
     try {
@@ -159,7 +183,6 @@ export class FilesDestination implements ContentDestination {
     target: string,
     { isLast, mode }: { readonly isLast: boolean; readonly mode: number },
   ): Promise<void> {
-    await attempt(mkdir(dirname(target), { recursive: true }), target);
     if (this.#link) return attempt(link(blob, target), target);
     const isOwn = (await attempt(lstat(blob), blob)).nlink === 1;
     if (isOwn && isLast) await attempt(rename(blob, target), target);
@@ -167,35 +190,45 @@ export class FilesDestination implements ContentDestination {
     await attempt(chmod(target, mode), target);
   }
 
+  /** Before anything is fetched, as what was left may be what fills the disk. */
+  async #cleanUp(root: string): Promise<void> {
+    if (!this.#isCleanedUp) await removeLeftovers(root);
+    this.#isCleanedUp = true;
+  }
+
   #assertOpen(): void {
     if (this.#isClosed) throw closedError(this.#dir);
   }
 
-  #begin(): string {
+  /** The folder, whatever links lead to it; undefined if it is not there. */
+  #root(): string | undefined {
+    try {
+      return realpathSync(this.#dir);
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return undefined;
+      throw this.#unusable(error);
+    }
+  }
+
+  #begin(): Staging {
     this.#assertOpen();
     if (this.#staging !== undefined) return this.#staging;
     try {
       this.#made = makeFolders(this.#dir);
-      removeLeftovers(this.#dir);
-      const staging = temporaryPath(this.#dir);
-      mkdirSync(staging, { mode: 0o700 });
-      this.#staging = staging;
-      return staging;
+      const root = realpathSync(this.#dir);
+      const path = temporaryPath(root);
+      mkdirSync(path, { mode: 0o700 });
+      this.#staging = { root, path, alive: keepAlive(path) };
+      return this.#staging;
     } catch (error) {
-      // Of a link that leads nowhere, ENOENT.
-      const isOther = ["EEXIST", "ENOTDIR", "ENOENT"].includes(errorNumber(error) ?? "");
-      if (isOther) throw inTheWay(this.#dir, "no folder, or below what is none");
-      throw writeFailed(error, this.#dir);
+      throw this.#unusable(error);
     }
   }
-}
 
-/** Of processes that were killed. A living one has made something in it within a day. */
-function removeLeftovers(dir: string): void {
-  for (const name of readdirSync(dir)) {
-    if (!isTemporaryName(name)) continue;
-    const stats = statSync(join(dir, name), { throwIfNoEntry: false });
-    if (stats && Date.now() - stats.mtimeMs > leftoverMs) rmSync(join(dir, name), { recursive: true, force: true });
+  #unusable(error: unknown) {
+    // Of a link that leads nowhere, ENOENT.
+    const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorNumber(error) ?? "");
+    return isOther ? inTheWay(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
   }
 }
 

@@ -3,7 +3,7 @@ import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises"
 import { setTimeout as wait } from "node:timers/promises";
 import type { Cancellable } from "@mote/core";
 import { errorNumber, writeFailed } from "./file-error.js";
-import { temporaryPath } from "./whole-file.js";
+import { temporaryPath } from "./temporary-name.js";
 
 /** Held for the milliseconds of one small file's rewriting, so one that stays this long has lost its owner. */
 const abandonedMs = 5_000;

@@ -10,7 +10,8 @@ import {
 import { lockFolder } from "./folder-lock.js";
 import { indexPath } from "./layout-paths.js";
 import { FolderFiles, type NamedFiles, readSmallFile } from "./named-files.js";
-import { temporaryPath, writeWholeFile } from "./whole-file.js";
+import { temporaryPath } from "./temporary-name.js";
+import { writeWholeFile } from "./whole-file.js";
 
 /** image-spec, annotations.md: the name of a manifest in a layout. */
 const refName = "org.opencontainers.image.ref.name";

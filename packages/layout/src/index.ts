@@ -8,3 +8,4 @@ export { LayoutDestination } from "./layout-destination.js";
 export { LayoutSource } from "./layout-source.js";
 export { OciArchiveDestination } from "./oci-archive-destination.js";
 export { OciArchiveSource } from "./oci-archive-source.js";
+export type { UnpackOptions } from "./unpack-limits.js";

@@ -177,13 +177,15 @@ describe("a layout as destination", () => {
     expect(await codeOf(blocked.blob(helloDescriptor, chunks(hello)))).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
 
-  it("sweeps up what writers left a day ago, and nothing younger", async () => {
+  it("removes what writers left that are gone, and nothing of those that may be there", async () => {
     await destination.blob(helloDescriptor, chunks(hello));
-    for (const name of [".mote-old", ".mote-young"]) writeFileSync(join(layout, name), "");
-    const yesterday = Date.now() / 1000 - 25 * 60 * 60;
-    utimesSync(join(layout, ".mote-old"), yesterday, yesterday);
-    await new LayoutDestination(layout).has(helloDescriptor);
-    expect(readdirSync(layout).filter((name) => name.startsWith("."))).toEqual([".mote-young"]);
+    const [old, young] = [".mote-0000000000000000", ".mote-1111111111111111"];
+    for (const name of [old, young]) writeFileSync(join(layout, name), "");
+    utimesSync(join(layout, old), 1, 1);
+    const next = new LayoutDestination(layout);
+    await next.has(helloDescriptor);
+    await next[Symbol.asyncDispose]();
+    expect(readdirSync(layout).filter((name) => name.startsWith("."))).toEqual([young]);
   });
 });
 

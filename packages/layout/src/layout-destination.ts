@@ -1,4 +1,4 @@
-import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { lstat, readFile, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import {
@@ -16,12 +16,13 @@ import {
 import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.js";
 import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
 import { blobPath, indexPath, markerPath } from "./layout-paths.js";
+import { removeLeftovers } from "./leftovers.js";
 import { makeFolders } from "./make-folders.js";
 import { FolderFiles } from "./named-files.js";
-import { isTemporaryName, temporaryPath, writeWholeFile } from "./whole-file.js";
+import { isTemporaryName, temporaryPath } from "./temporary-name.js";
+import { writeWholeFile } from "./whole-file.js";
 
 const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
-const leftoverMs = 24 * 60 * 60 * 1000;
 
 /**
  * A folder in the OCI image layout (image-spec, image-layout.md) as a place that content goes to. It is made when the first
@@ -36,6 +37,7 @@ export class LayoutDestination implements ContentDestination {
   #closed = false;
   #made: string | undefined;
   #checked = false;
+  #cleaning: Promise<void> | undefined;
 
   constructor(dir: string) {
     this.#dir = resolvePath(dir);
@@ -96,6 +98,7 @@ export class LayoutDestination implements ContentDestination {
   /** Takes away the folders and the empty index that were made here, if nothing came to be in them. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    await this.#cleaning;
     if (!this.#begun) return;
     this.#begun = false;
     const kept = this.#made === undefined ? this.#dir : dirname(this.#made);
@@ -147,7 +150,7 @@ export class LayoutDestination implements ContentDestination {
     if (this.#checked) return;
     try {
       checkImageLayout(readFileSync(markerPath(this.#dir)), this.#dir);
-      this.#removeLeftovers();
+      this.#cleaning ??= removeLeftovers(this.#dir);
       this.#checked = true;
     } catch (error) {
       if (MoteError.isInstance(error)) throw error;
@@ -173,16 +176,6 @@ export class LayoutDestination implements ContentDestination {
       cause,
       details: { path: this.#dir },
     });
-  }
-
-  /** Of writers that were killed. A living one has written within a day. */
-  #removeLeftovers(): void {
-    for (const name of readdirSync(this.#dir)) {
-      if (!isTemporaryName(name)) continue;
-      const path = join(this.#dir, name);
-      const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats !== undefined && Date.now() - stats.mtimeMs > leftoverMs) rmSync(path, { force: true });
-    }
   }
 }
 

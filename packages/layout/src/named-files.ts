@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { type Cancellable, collectChunks, MoteError } from "@mote/core";
 import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
-import { readTarEntries, type TarEntry } from "./tar-entries.js";
+import { type FileRange, readTarEntries } from "./tar-entries.js";
 import { invalidArchive } from "./tar-header.js";
-import { type Compression, compressionOf } from "./uncompress.js";
+import { type Compression, compressionOf, magicBytes } from "./uncompress.js";
 import { UncompressedArchive } from "./uncompressed-archive.js";
+import { UnpackLimits, type UnpackOptions } from "./unpack-limits.js";
 
 /** A file that is open: `size` bytes of the handle's, from `offset` on. */
 export interface OpenedFile {
@@ -63,10 +64,12 @@ export class FolderFiles implements NamedFiles {
 /** The files of a tar, read where they are. One that is compressed with gzip or zstd is uncompressed first, until it is disposed of. */
 export class ArchiveFiles implements NamedFiles, AsyncDisposable {
   readonly place: string;
+  readonly #options: UnpackOptions;
   #scanned: Promise<Scan> | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, options: UnpackOptions = {}) {
     this.place = path;
+    this.#options = options;
   }
 
   async open(name: string, options: Cancellable = {}): Promise<OpenedFile> {
@@ -96,7 +99,7 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
 
   /** Scanned once; what failed is tried again. */
   #scan(options: Cancellable): Promise<Scan> {
-    const scanning = this.#scanned ?? scanArchive(this.place, options);
+    const scanning = this.#scanned ?? scanArchive(this.place, { ...options, limits: new UnpackLimits(this.#options) });
     this.#scanned = scanning;
     scanning.catch(() => {
       if (this.#scanned === scanning) this.#scanned = undefined;
@@ -106,18 +109,22 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
 }
 
 interface Scan {
-  readonly entries: ReadonlyMap<string, TarEntry>;
+  readonly entries: ReadonlyMap<string, FileRange>;
   /** The tar that was scanned, and which it was. */
   readonly path: string;
   readonly identity: string;
   readonly uncompressed?: UncompressedArchive;
 }
 
-async function scanArchive(path: string, options: Cancellable): Promise<Scan> {
+interface ScanOptions extends Cancellable {
+  readonly limits: UnpackLimits;
+}
+
+async function scanArchive(path: string, options: ScanOptions): Promise<Scan> {
   const file = await openFile(path);
   try {
-    const magic = new Uint8Array(4);
-    await file.handle.read(magic, 0, 4, 0);
+    const magic = new Uint8Array(magicBytes);
+    await file.handle.read(magic, 0, magicBytes, 0);
     const compression = compressionOf(magic);
     if (file.size === 0) throw invalidArchive(path, "it is empty");
     if (compression !== undefined) return await scanCompressed(file, path, { compression, ...options });
@@ -131,7 +138,7 @@ async function scanArchive(path: string, options: Cancellable): Promise<Scan> {
 async function scanCompressed(
   file: OpenedFile,
   place: string,
-  options: Cancellable & { readonly compression: Compression },
+  options: ScanOptions & { readonly compression: Compression },
 ): Promise<Scan> {
   const uncompressed = await UncompressedArchive.from(file, place, options);
   const { handle } = await openFile(uncompressed.path);

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { LayoutContent } from "./layout-content.js";
 import { ArchiveFiles } from "./named-files.js";
+import type { UnpackOptions } from "./unpack-limits.js";
 
 /**
  * A tar of an OCI image layout as a place that content comes from. It is read in place, not unpacked. One that is compressed with
@@ -9,9 +10,9 @@ import { ArchiveFiles } from "./named-files.js";
 export class OciArchiveSource extends LayoutContent implements AsyncDisposable {
   readonly #archive: ArchiveFiles;
 
-  constructor(file: string) {
+  constructor(file: string, options: UnpackOptions = {}) {
     const path = resolve(file);
-    const archive = new ArchiveFiles(path);
+    const archive = new ArchiveFiles(path, options);
     super(archive, { transport: "oci-archive", path });
     this.#archive = archive;
   }

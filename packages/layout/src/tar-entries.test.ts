@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { MoteError } from "@mote/core";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readTarEntries, type TarEntry } from "./tar-entries.js";
+import { type FileRange, readTarEntries } from "./tar-entries.js";
 import { type TarContent, tarChunks } from "./tar-file.js";
 import { paddedBytes, writeTarHeader } from "./tar-header.js";
 
@@ -18,13 +18,13 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-async function entriesOf(bytes: Uint8Array): Promise<ReadonlyMap<string, TarEntry>> {
+async function entriesOf(bytes: Uint8Array): Promise<ReadonlyMap<string, FileRange>> {
   const path = join(dir, "archive.tar");
   writeFileSync(path, bytes);
   return entriesOfFile(path);
 }
 
-async function entriesOfFile(path: string): Promise<ReadonlyMap<string, TarEntry>> {
+async function entriesOfFile(path: string): Promise<ReadonlyMap<string, FileRange>> {
   const handle = await open(path);
   try {
     return await readTarEntries(handle, path);
@@ -103,6 +103,46 @@ describe("the files of a tar", () => {
     );
   });
 
+  it("are the last of those with one name, also if GNU tar appended them, or a link is among them", async () => {
+    const bytes = new Uint8Array(
+      Buffer.concat([
+        entry("index.json", "old"),
+        entry("blobs/a", "first"),
+        entry("hard", "", { [typeAt]: "1", [linkAt]: "blobs/a" }),
+        entry("./index.json", "newer"),
+        entry("soft", "x"),
+        entry("soft", "", { [typeAt]: "2", [linkAt]: "index.json" }),
+        entry("turned", "", { [typeAt]: "2", [linkAt]: "index.json" }),
+        entry("turned", "file"),
+        entry("blobs/a", "second"),
+        entry("index.json", "newest"),
+        new Uint8Array(1024),
+      ]),
+    );
+    const found = [...(await entriesOf(bytes))].map(([path, { offset, size }]) => [
+      path,
+      new TextDecoder().decode(bytes.subarray(offset, offset + size)),
+    ]);
+    expect(Object.fromEntries(found)).toEqual({
+      "blobs/a": "second",
+      hard: "first",
+      "index.json": "newest",
+      soft: "newest",
+      turned: "file",
+    });
+    const appended = join(dir, "appended.tar");
+    for (const [flag, text] of [
+      ["-c", "old"],
+      ["-r", "newer"],
+      ["-r", "the newest"],
+    ] as const) {
+      writeFileSync(join(dir, "index.json"), text);
+      execFileSync("tar", [flag, "-f", appended, "-C", dir, "index.json"]);
+    }
+    const { offset, size } = (await entriesOfFile(appended)).get("index.json") ?? { offset: 0, size: 0 };
+    expect(readFileSync(appended, "utf8").slice(offset, offset + size)).toBe("the newest");
+  });
+
   it("that GNU tar wrote are read, and those written here GNU tar reads", async () => {
     const long = `${"long/".repeat(30)}name`;
     mkdirSync(join(dir, "in", "long/".repeat(30)), { recursive: true });
@@ -151,9 +191,9 @@ describe("a tar is refused", () => {
     ["whose size is negative, in base 256", entry("a", "x", { [sizeAt]: "\u00ff" })],
     ["whose size reaches beyond its end", entry("a", "x", { [sizeAt]: "00000777777" })],
     ["whose size is no number", entry("a", "x", { [sizeAt]: "9999" })],
-    ["with one name twice", new Uint8Array(Buffer.concat([entry("a", "1"), entry("./a", "2")]))],
-    ["with a damaged extended header", entry("x", "99 path=a\n", { [typeAt]: "x" })],
-    ["with an extended size that is none", entry("x", "13 size=-123\n", { [typeAt]: "x" })],
+    ["with an extended size that is negative", extended("size=-123", entry("a", "x"))],
+    ["with an extended size that is not a number", extended("size=1e9", entry("a", "x"))],
+    ["with a name that is not UTF-8", entry("a\u00ff".slice(0, 1), "x", { 1: "\u{fffd}" })],
   ];
   for (const [what, bytes] of hostile) {
     it(`${what}`, async () => {

@@ -3,46 +3,6 @@ import { MoteError } from "@mote/core";
 /** POSIX.1-2017, pax, "ustar Interchange Format": a header, and what follows it, comes in blocks of this many bytes. */
 export const blockBytes = 512;
 
-export interface TarHeader {
-  readonly name: string;
-  /** Bytes of content. */
-  readonly size: number;
-  readonly type: "file" | "folder" | "link" | "hard-link" | "pax" | "pax-global" | "long-name" | "long-link" | "other";
-  /** Where a link leads: a symbolic one from its own folder, a hard one from the archive's top. */
-  readonly linkName: string;
-  /** Permission bits. */
-  readonly mode: number;
-}
-
-const readTypes: Readonly<Record<string, TarHeader["type"]>> = {
-  "\0": "file",
-  "0": "file",
-  "7": "file",
-  "1": "hard-link",
-  "2": "link",
-  "5": "folder",
-  x: "pax",
-  g: "pax-global",
-  L: "long-name",
-  K: "long-link",
-};
-
-/** Undefined for the block of zeros that ends an archive. @throws MOTE_INVALID_ARCHIVE */
-export function readTarHeader(block: Uint8Array, place: string): TarHeader | undefined {
-  if (block.every((byte) => byte === 0)) return undefined;
-  if (readNumber(block, 148, 8, place) !== checksum(block)) throw invalidArchive(place, "a header's checksum is wrong");
-  const isUstar = readText(block, 257, 5) === "ustar";
-  const prefix = isUstar && block[262] === 0 ? readText(block, 345, 155) : "";
-  const name = readText(block, 0, 100);
-  return {
-    name: prefix === "" ? name : `${prefix}/${name}`,
-    size: readNumber(block, 124, 12, place),
-    type: readTypes[String.fromCharCode(block[156] ?? 0)] ?? "other",
-    linkName: readText(block, 157, 100),
-    mode: readNumber(block, 100, 8, place),
-  };
-}
-
 /** What a header is written for. A program is a file that may be run. */
 export type TarType = "file" | "program" | "folder" | "link";
 
@@ -129,24 +89,4 @@ function checksum(block: Uint8Array): number {
   let sum = 0;
   for (let at = 0; at < blockBytes; at++) sum += at >= 148 && at < 156 ? 0x20 : (block[at] ?? 0);
   return sum;
-}
-
-function readText(block: Uint8Array, at: number, length: number): string {
-  const field = block.subarray(at, at + length);
-  const end = field.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
-}
-
-/** Octal digits; or, with the first bit set, a number in base 256, as GNU tar writes what is too large. */
-function readNumber(block: Uint8Array, at: number, length: number, place: string): number {
-  const first = block[at] ?? 0;
-  if (first & 0x80) {
-    let value = first & 0x7f;
-    for (let next = at + 1; next < at + length; next++) value = value * 256 + (block[next] ?? 0);
-    if (!Number.isSafeInteger(value)) throw invalidArchive(place, "a number in a header is too large");
-    return value;
-  }
-  const digits = readText(block, at, length).trim();
-  if (!/^[0-7]*$/.test(digits)) throw invalidArchive(place, "a number in a header is none");
-  return digits === "" ? 0 : Number.parseInt(digits, 8);
 }

@@ -1,24 +1,27 @@
-import { type Duplex, pipeline, Readable } from "node:stream";
-import zlib, { createGunzip } from "node:zlib";
+import { pipeline, Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
 import { type Cancellable, MoteError } from "@mote/core";
 import { readChunks } from "./chunks.js";
 import type { OpenedFile } from "./named-files.js";
 import { invalidArchive } from "./tar-header.js";
+import { isSkippableFrame, isZstdFrame, uncompressZstd } from "./zstd.js";
 
 export type Compression = "gzip" | "zstd";
 
-/** How a compressed chunk is cut before it is uncompressed: 4 bytes may come to 128 KiB. */
-const zstdPieceBytes = 512;
-/** RFC 8878, section 3.1.1.1.2: what zstd's own library takes without being told to, and so do we. */
-const largestWindowLog = 27;
+/** How many of a file's first bytes tell its compression. */
+export const magicBytes = 4;
 
 /** By the first bytes of a file. */
 export function compressionOf(magic: Uint8Array): Compression | undefined {
   if (magic[0] === 0x1f && magic[1] === 0x8b) return "gzip";
-  return magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd ? "zstd" : undefined;
+  return isZstdFrame(magic) || isSkippableFrame(magic) ? "zstd" : undefined;
 }
 
-/** A file's bytes, uncompressed. @throws MOTE_INVALID_ARCHIVE */
+/**
+ * A file's bytes, uncompressed: of all its members or frames, to the last one. A file that is cut anywhere, or goes on with
+ * something else, is invalid. Chunks have at most 1 MiB.
+ * @throws MOTE_INVALID_ARCHIVE
+ */
 export async function* uncompressed(
   file: OpenedFile,
   place: string,
@@ -26,8 +29,7 @@ export async function* uncompressed(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = readChunks(file, 0, place, signal);
   try {
-    if (compression === "gzip") yield* through(chunks, createGunzip({ chunkSize: 1024 * 1024 }));
-    else yield* unzstd(chunks);
+    yield* compression === "gzip" ? gunzip(chunks) : uncompressZstd(chunks);
   } catch (error) {
     signal?.throwIfAborted();
     throw MoteError.isInstance(error)
@@ -36,38 +38,21 @@ export async function* uncompressed(
   }
 }
 
-async function* through(chunks: AsyncIterable<Uint8Array>, uncompressing: Duplex): AsyncGenerator<Uint8Array> {
-  // Failures of reading and of uncompressing both end the iteration below.
-  pipeline(Readable.from(chunks), uncompressing, () => {});
-  yield* uncompressing;
-}
-
-/** By Node where it can (22.15 and later), else in JavaScript. */
-async function* unzstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if ("createZstdDecompress" in zlib && typeof zlib.createZstdDecompress === "function") {
-    yield* through(chunks, zlib.createZstdDecompress({ chunkSize: 1024 * 1024 }));
-    return;
-  }
-  const { Decompress } = await import("fzstd");
-  const ready: Uint8Array[] = [];
-  const frames = new Decompress((chunk) => {
-    if (chunk.byteLength > 0) ready.push(chunk);
-  });
-  let isFirst = true;
-  for await (const chunk of chunks) {
-    if (isFirst) assertWindow(chunk);
-    isFirst = false;
-    for (let at = 0; at < chunk.byteLength; at += zstdPieceBytes) {
-      frames.push(chunk.subarray(at, at + zstdPieceBytes));
-      yield* ready.splice(0);
+/** Node goes on with the next member, but stops without an error at a zero byte, whatever follows it. */
+async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gunzipping = createGunzip({ chunkSize: 1024 * 1024 });
+  let given = 0;
+  let zerosFrom = 0;
+  async function* watched() {
+    for await (const chunk of chunks) {
+      const lastByte = chunk.findLastIndex((byte) => byte !== 0);
+      if (lastByte >= 0) zerosFrom = given + lastByte + 1;
+      given += chunk.byteLength;
+      yield chunk;
     }
   }
-  frames.push(new Uint8Array(0), true);
-  yield* ready.splice(0);
-}
-
-/** It is allotted at once, whatever follows. */
-function assertWindow(frame: Uint8Array): void {
-  const isSingleSegment = ((frame[4] ?? 0) & 0x20) !== 0;
-  if (!isSingleSegment && 10 + ((frame[5] ?? 0) >> 3) > largestWindowLog) throw new Error("its window is too large");
+  // Errors of reading and of uncompressing both end the iteration of what comes out.
+  pipeline(Readable.from(watched()), gunzipping, () => {});
+  yield* gunzipping;
+  if (gunzipping.bytesWritten < zerosFrom) throw new Error("something else follows its end");
 }

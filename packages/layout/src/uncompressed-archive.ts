@@ -5,7 +5,13 @@ import type { Cancellable } from "@mote/core";
 import { writeFailed } from "./file-error.js";
 import type { OpenedFile } from "./named-files.js";
 import { type Compression, uncompressed } from "./uncompress.js";
+import type { UnpackLimits } from "./unpack-limits.js";
 import { writeWholeFile } from "./whole-file.js";
+
+export interface UncompressOptions {
+  readonly compression: Compression;
+  readonly limits: UnpackLimits;
+}
 
 /** A gzip or zstd has no places to jump to, so it is uncompressed into a temporary folder, once; disposing of it takes that away. */
 export class UncompressedArchive implements AsyncDisposable {
@@ -17,11 +23,11 @@ export class UncompressedArchive implements AsyncDisposable {
     this.path = join(dir, "archive.tar");
   }
 
-  /** @throws MOTE_INVALID_ARCHIVE where it is damaged · MOTE_NO_SPACE · MOTE_IO */
+  /** @throws MOTE_INVALID_ARCHIVE if it is damaged · MOTE_TOO_LARGE · MOTE_NO_SPACE · MOTE_IO */
   static async from(
     file: OpenedFile,
     place: string,
-    { compression, ...options }: Cancellable & { readonly compression: Compression },
+    { compression, limits, ...options }: Cancellable & UncompressOptions,
   ): Promise<UncompressedArchive> {
     const dir = await mkdtemp(join(tmpdir(), "mote-")).catch((error: unknown) => {
       throw writeFailed(error, tmpdir());
@@ -29,10 +35,8 @@ export class UncompressedArchive implements AsyncDisposable {
     const archive = new UncompressedArchive(dir);
     try {
       const temporary = `${archive.path}.part`;
-      await writeWholeFile(archive.path, uncompressed(file, place, { compression, ...options }), {
-        temporary,
-        ...options,
-      });
+      const chunks = limits.bounded(uncompressed(file, place, { compression, ...options }), place);
+      await writeWholeFile(archive.path, chunks, { temporary, ...options });
       return archive;
     } catch (error) {
       await archive[Symbol.asyncDispose]();

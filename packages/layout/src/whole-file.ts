@@ -1,19 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
 import type { Cancellable } from "@mote/core";
 import { writeFailed } from "./file-error.js";
 
-const temporaryPrefix = ".mote-";
 const batchBytes = 1024 * 1024;
-
-export function temporaryPath(dir: string): string {
-  return join(dir, `${temporaryPrefix}${randomBytes(8).toString("hex")}`);
-}
-
-export function isTemporaryName(name: string): boolean {
-  return name.startsWith(temporaryPrefix);
-}
 
 export interface WholeFileOptions extends Cancellable {
   /** Where the bytes are until they are whole: on the same file system as the file's own name. */

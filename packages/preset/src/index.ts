@@ -1,4 +1,4 @@
-export type { FileInput } from "@mote/layout";
+export type { FileInput, UnpackOptions } from "@mote/layout";
 export { formatRef, parseRef } from "@mote/ref";
 export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";

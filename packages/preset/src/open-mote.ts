@@ -22,7 +22,7 @@ import {
   takeInventory,
 } from "@mote/core";
 import type { Durability } from "@mote/fs";
-import type { FileInput } from "@mote/layout";
+import type { FileInput, UnpackOptions } from "@mote/layout";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
@@ -58,6 +58,8 @@ export interface OpenMoteOptions extends Cancellable {
    * was just moved; `close` waits for it. Its failure is a warning. Default: no bound.
    */
   readonly maxSize?: number | undefined;
+  /** How much may come of the archives of an artifact or of a compressed archive. */
+  readonly unpack?: UnpackOptions | undefined;
   /** Silent by default. */
   readonly logger?: Logger | undefined;
 }
@@ -145,7 +147,8 @@ export interface OpenMote extends AsyncDisposable {
  * @throws MOTE_UNWRITABLE · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
  */
 export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
-  const { dir, logger = silentLogger, plainHttp, registries, durability, maxSize, signal } = options;
+  const { dir, logger = silentLogger, plainHttp, registries, unpack, durability, maxSize, signal } = options;
+  const places = { logger, plainHttp, registries, unpack };
   if (maxSize !== undefined && !(maxSize >= 0)) throw new TypeError("maxSize is a number of bytes from 0");
   const { FileCache, checkFolderPlace } = await import("@mote/fs");
   // Not a cache that cannot be written, but a path that cannot be meant.
@@ -158,11 +161,11 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
     if (!options.cacheOptional || !missing) throw error;
     logger.warn(`going on without a cache: ${error.message}`);
     const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
-    return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), logger, plainHttp, registries });
+    return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), ...places });
   }
   const bic = await openBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), options);
   const sizeBound = maxSize === undefined ? undefined : new SizeBound(cache, { maxSize, logger });
-  return new Wired({ dir, cache, tags: cache.tags, bic, logger, plainHttp, registries, sizeBound });
+  return new Wired({ dir, cache, tags: cache.tags, bic, sizeBound, ...places });
 }
 
 async function openBlobInfoCache(path: string, { lookOnly, logger }: OpenMoteOptions): Promise<BlobInfoCache> {
@@ -313,8 +316,7 @@ class Wired implements OpenMote {
   }
 
   async #pullFiles(from: Ref, folder: string, options: PullOptions): Promise<TransferReport> {
-    const { FilesDestination } = await import("@mote/layout");
-    const destination = new FilesDestination(folder, options);
+    const destination = await this.#places.folder(folder, options);
     const { source, warnings } = await this.#source(from, options);
     const report = await this.#transfer(source, destination, {
       ...options,

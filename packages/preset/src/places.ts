@@ -1,4 +1,5 @@
 import { type ContentDestination, type ContentSource, MoteError, type PathRef, type Ref } from "@mote/core";
+import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
 import { connectionOptions, type PlacesOptions } from "./registries-options.js";
 import { RegistryEvents } from "./registry-events.js";
@@ -25,9 +26,9 @@ export class Places {
       case "oci":
         return new layout.LayoutSource(ref.path);
       case "oci-archive":
-        return new layout.OciArchiveSource(ref.path);
+        return new layout.OciArchiveSource(ref.path, this.#options.unpack);
       case "docker-archive":
-        return new layout.DockerArchiveSource(ref.path);
+        return new layout.DockerArchiveSource(ref.path, this.#options.unpack);
       case "dir":
         return new layout.DirSource(ref.path);
       default:
@@ -53,6 +54,12 @@ export class Places {
       default:
         throw notMoved(ref);
     }
+  }
+
+  /** A plain folder, for an artifact's files. */
+  async folder(dir: string, { overwrite, link }: FilesDestinationOptions): Promise<FilesDestination> {
+    const { FilesDestination } = await import("@mote/layout");
+    return new FilesDestination(dir, { overwrite, link, ...this.#options.unpack });
   }
 
   async close(): Promise<void> {

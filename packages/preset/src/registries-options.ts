@@ -1,4 +1,5 @@
 import type { Logger } from "@mote/core";
+import type { UnpackOptions } from "@mote/layout";
 import type { Hosts, hostCertificates, Mirrors, RegistryClientOptions } from "@mote/registry";
 
 /** How registries are reached, beside what each reference says. Hosts are written as in references: `host`, `host:port`. */
@@ -44,5 +45,6 @@ export function connectionOptions(
 export interface PlacesOptions {
   readonly plainHttp?: Hosts | undefined;
   readonly registries?: RegistriesOptions | undefined;
+  readonly unpack?: UnpackOptions | undefined;
   readonly logger: Logger;
 }

@@ -33,6 +33,21 @@ const keys = {
     byDefault: "no bound",
     example: "20GB",
   }),
+  maxUnpacked: key({
+    kind: size,
+    summary: "how many bytes may come of an artifact's folders, or of a compressed archive, when they are unpacked",
+    variable: "MOTE_MAX_UNPACKED",
+    flag: "max-unpacked",
+    byDefault: "100GiB",
+    example: "1TB",
+  }),
+  maxEntries: key({
+    kind: wholeNumber(1, 999_999_999),
+    summary: "how many files, folders and links may come of an artifact's folders",
+    variable: "MOTE_MAX_ENTRIES",
+    byDefault: "2000000",
+    example: 5_000_000,
+  }),
   durability: key({
     kind: choice(["visible", "grouped", "synced"]),
     summary: "what is synced to the disk before a blob gets its name: nothing, its data, or its name too",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { staysInside } from "./unpack-link.js";
+import { staysInside } from "./packed-link.js";
 
 describe("a symbolic link of a tree", () => {
   it("stays inside where its target is below its folder, or comes down again before the top", () => {

@@ -1,6 +1,6 @@
 /**
- * Whether a symbolic link at `path` of a tree (names with `/` between them) leads to a place in that tree, whatever other links
- * of the same kind are there: `..` may stand at the front only, where nothing but real folders is above.
+ * Whether a symbolic link at `path` of a folder (names with `/` between them) may be packed with it: its target stays in the
+ * folder, whatever other such links are there. `..` may come at the front only, where nothing but real folders is above.
  */
 export function staysInside(path: string, target: string): boolean {
   if (target === "" || target.startsWith("/") || /[\\\0]|^[A-Za-z]:/.test(target)) return false;

@@ -1,0 +1,56 @@
+import { type Stats, utimesSync } from "node:fs";
+import { lstat, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { livenessOf } from "./process-identity.js";
+import { isTemporaryName, ownerOf } from "./temporary-name.js";
+
+const aliveEveryMs = 60_000;
+/** Without a sign of life for so long, the owner is taken for gone if there is no other way to tell. */
+const abandonedMs = 60 * 60 * 1000;
+
+/**
+ * Removes what processes that were killed left in `dir`. What belongs to a living process stays, and so does for an hour what
+ * belongs to a process that cannot be seen from here (in another container, on another machine). Errors are ignored: leftovers
+ * are no reason to fail.
+ */
+export async function removeLeftovers(dir: string): Promise<void> {
+  for (const name of await readdir(dir).catch(() => [])) {
+    if (!isTemporaryName(name)) continue;
+    const path = join(dir, name);
+    try {
+      if (await isAbandoned(path, name)) await rm(path, { recursive: true, force: true });
+    } catch {
+      // It stays until it can be removed.
+    }
+  }
+}
+
+/** Shows other processes every minute that the folder `dir` is in use, until it is stopped. */
+export function keepAlive(dir: string): { stop(): void } {
+  const timer = setInterval(() => {
+    try {
+      const now = new Date();
+      utimesSync(dir, now, now);
+    } catch {
+      // Whoever works in the folder notices that it is gone.
+    }
+  }, aliveEveryMs);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+async function isAbandoned(path: string, name: string): Promise<boolean> {
+  const owner = ownerOf(name);
+  const liveness = owner === undefined ? "unknown" : livenessOf(owner);
+  if (liveness !== "unknown") return liveness === "dead";
+  // A clock that is ahead must not keep it forever either.
+  return Math.abs(Date.now() - (await lastChangeMs(path))) > abandonedMs;
+}
+
+/** Of a folder: of what is directly in it, too. A file that is written to changes without its folder. */
+async function lastChangeMs(path: string): Promise<number> {
+  const stats = await lstat(path);
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  const inside = await Promise.all((await readdir(path)).map((name) => lstat(join(path, name)).catch(() => undefined)));
+  return Math.max(...[stats, ...inside].filter((one): one is Stats => one !== undefined).map(({ mtimeMs }) => mtimeMs));
+}
