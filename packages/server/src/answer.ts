@@ -1,7 +1,8 @@
 /** What is asked of the endpoint, whatever HTTP server it came through. */
 export interface Ask {
   readonly method: string;
-  readonly url: URL;
+  /** Path and query, as they came. */
+  readonly target: string;
   /** A header's value, by its lower-case name. */
   header(name: string): string | undefined;
   /** Aborted when the client has gone away. */
@@ -23,11 +24,13 @@ export interface Answer {
 /** The codes of distribution-spec, "Error Codes", that a read-only endpoint can give; `UNKNOWN` is Docker's, for its own faults. */
 export type ErrorCode =
   | "BLOB_UNKNOWN"
+  | "DENIED"
   | "DIGEST_INVALID"
   | "MANIFEST_UNKNOWN"
   | "NAME_INVALID"
   | "NAME_UNKNOWN"
   | "PAGINATION_NUMBER_INVALID"
+  | "TOOMANYREQUESTS"
   | "UNSUPPORTED"
   | "UNKNOWN";
 

@@ -2,36 +2,58 @@ import {
   type Descriptor,
   type Digest,
   isNotFound,
+  isRepositoryPath,
+  isTagName,
   type Leases,
   type Logger,
+  type MoteCache,
   MoteError,
   type MoteSource,
   maxManifestBytes,
   mediaTypes,
   parseDigest,
+  parseRepositoryName,
   readMote,
   silentLogger,
   sniffManifestType,
   type TagStore,
 } from "@mote/core";
 import { type Answer, type Ask, jsonAnswer, Refusal } from "./answer.js";
+import { Belonging } from "./belonging.js";
 import { parseRange } from "./byte-range.js";
+import { isCurrent, mayCut } from "./conditions.js";
 import { GivenManifests } from "./given-manifests.js";
+import { catalogue, tagsOf } from "./names.js";
 import { cutPage } from "./page.js";
 import { listReferrers } from "./referrers.js";
-import { resolveTag, splitTagName, tagsOf } from "./tag-names.js";
+import { Repositories } from "./repositories.js";
+import { parseTarget, printableTarget } from "./request-target.js";
 import { wholeChunks } from "./whole-chunks.js";
 
 export interface EndpointOptions {
-  /** Where it has leases, what was given the manifest of is kept from prunes for a while. */
-  readonly source: MoteSource & Partial<Leases>;
+  /**
+   * Where it has leases, what was given the manifest of is kept from prunes for a while. Its `membership` says which manifest belongs to
+   * which repository; without it, the tags do.
+   */
+  readonly source: MoteSource & Partial<Leases> & Pick<MoteCache, "membership">;
   readonly tags: TagStore;
   /** How long, after a manifest or one of its blobs was last asked for, in milliseconds. Default 60,000; 0: not at all. */
   readonly holdMs?: number | undefined;
   readonly logger?: Logger | undefined;
 }
 
-const commonHeaders = { "docker-distribution-api-version": "registry/2.0" };
+/** What is served is never taken for a page, whatever an artifact says that it is. */
+const commonHeaders = { "docker-distribution-api-version": "registry/2.0", "x-content-type-options": "nosniff" };
+
+/** What a request is about. */
+interface Asked {
+  /** The repository's name as the client gave it. */
+  readonly name: string;
+  /** The registry that a mirror's client means (`ns`), where it says. */
+  readonly namespace: string | undefined;
+  readonly query: URLSearchParams;
+  readonly ask: Ask;
+}
 
 /** The reading half of the distribution specification, over any source and tag store. */
 export class Endpoint {
@@ -39,12 +61,16 @@ export class Endpoint {
   readonly #tags: TagStore;
   readonly #logger: Logger;
   readonly #given: GivenManifests;
+  readonly #repositories: Repositories;
+  readonly #belonging: Belonging;
 
   constructor({ source, tags, holdMs = 60_000, logger = silentLogger }: EndpointOptions) {
     this.#source = source;
     this.#tags = tags;
     this.#logger = logger;
     this.#given = new GivenManifests(source, { holdMs, logger });
+    this.#repositories = new Repositories(source, tags, logger);
+    this.#belonging = new Belonging(source, this.#repositories);
   }
 
   /** Lets go of what clients might have come back for. */
@@ -65,7 +91,7 @@ export class Endpoint {
     } catch (error) {
       if (error instanceof Refusal) return error.answer;
       ask.signal.throwIfAborted();
-      this.#logger.error("a request failed", { path: ask.url.pathname, error });
+      this.#logger.error("a request failed", { path: printableTarget(ask.target), error });
       const code = MoteError.isInstance(error) ? error.code : "an internal error";
       return new Refusal(500, "UNKNOWN", `this could not be read here: ${code}`).answer;
     }
@@ -75,33 +101,33 @@ export class Endpoint {
     if (ask.method !== "GET" && ask.method !== "HEAD") {
       throw new Refusal(405, "UNSUPPORTED", "this registry is read-only", { headers: { allow: "GET, HEAD" } });
     }
-    const path = decodePath(ask.url.pathname);
-    if (path === "/v2" || path === "/v2/") return jsonAnswer(200, {});
-    if (path === "/v2/_catalog") return this.#catalog(ask);
-    const [, version, ...segments] = path.split("/");
-    const [kind, reference = ""] = segments.splice(-2);
-    const name = segments.join("/");
+    const { segments, query } = parseTarget(ask.target);
+    const namespace = readNamespace(query);
+    const [version, first, ...more] = segments;
+    if (version === "v2" && (first === undefined || (first === "" && more.length === 0))) return jsonAnswer(200, {});
+    if (version === "v2" && first === "_catalog" && more.length === 0) return this.#catalog(namespace, query, ask);
+    const [kind, reference = ""] = segments.slice(1).slice(-2);
+    const name = segments.slice(1, -2).join("/");
     if (version === "v2" && name !== "") {
-      if (kind === "manifests") return this.#manifest(checkName(name), reference, ask);
-      if (kind === "blobs") return this.#blob(checkName(name), reference, ask);
-      if (kind === "referrers") return this.#referrers(checkName(name), reference, ask);
-      if (kind === "tags" && reference === "list") return this.#tagList(checkName(name), ask);
+      const asked = () => ({ name: checkName(name), namespace, query, ask });
+      if (kind === "manifests") return this.#manifest(asked(), reference);
+      if (kind === "blobs") return this.#blob(asked(), reference);
+      if (kind === "referrers") return this.#referrers(asked(), reference);
+      if (kind === "tags" && reference === "list") return this.#tagList(asked());
     }
     throw new Refusal(404, "UNSUPPORTED", "there is nothing at this path");
   }
 
-  async #manifest(name: string, reference: string, ask: Ask): Promise<Answer> {
-    const found: { readonly digest: Digest; readonly mediaType?: string } = reference.includes(":")
-      ? { digest: checkDigest(reference) }
-      : await this.#resolve(name, reference, ask);
-    const bytes = await this.#readManifest(found.digest, name, reference, ask);
-    const contentType = manifestType(bytes) ?? found.mediaType;
-    if (contentType === undefined) throw unknownManifest(name, reference, "what has this digest is no manifest");
+  async #manifest(asked: Asked, reference: string): Promise<Answer> {
+    const { ask } = asked;
+    const found = await this.#findManifest(asked, reference);
+    if (found === undefined) throw unknownManifest(asked, reference);
+    const bytes = await this.#readManifest(found.digest, ask);
+    const contentType = bytes && (manifestType(bytes) ?? found.mediaType);
+    if (bytes === undefined || contentType === undefined) throw unknownManifest(asked, reference);
     await this.#given.hold(found.digest, contentType, bytes);
     // A prune that was at work before has taken the manifest away first.
-    if (!(await this.#source.moteExists(found.digest, { signal: ask.signal }))) {
-      throw unknownManifest(name, reference, "there is no such manifest here any more");
-    }
+    if (!(await this.#source.moteExists(found.digest, { signal: ask.signal }))) throw unknownManifest(asked, reference);
     if (isCurrent(ask, found.digest)) return notModified(found.digest);
     const headers = {
       "content-type": contentType,
@@ -111,32 +137,39 @@ export class Endpoint {
     return { status: 200, headers, body: bytes };
   }
 
-  async #resolve(name: string, tag: string, ask: Ask): Promise<Descriptor> {
-    if (!/^\w[\w.-]{0,127}$/.test(tag)) throw unknownManifest(name, tag, "no tag is written so");
-    const resolution = await resolveTag(this.#tags, name, tag, asked(ask));
-    if (resolution === undefined) throw unknownManifest(name, tag, "there is no such tag here");
-    if ("descriptor" in resolution) return resolution.descriptor;
-    throw unknownManifest(name, tag, "several registries have this tag, for different content; ask for one in full", {
-      candidates: resolution.ambiguous,
-    });
+  async #findManifest(
+    { name, namespace, ask }: Asked,
+    reference: string,
+  ): Promise<{ readonly digest: Digest; readonly mediaType?: string } | undefined> {
+    const digest = reference.includes(":") ? checkDigest(reference) : undefined;
+    if (digest === undefined && !isTagName(reference)) return undefined;
+    const repository = await this.#repositories.find(name, namespace);
+    if (repository === undefined) return undefined;
+    if (digest !== undefined) return (await this.#belonging.has(repository, digest)) ? { digest } : undefined;
+    const tag = `${repository}:${reference}`;
+    const descriptor = await this.#tags.resolve(tag, { signal: ask.signal });
+    if (descriptor === undefined) return undefined;
+    await this.#repositories.note(tag, descriptor.digest);
+    return { digest: descriptor.digest, mediaType: safeType(descriptor) };
   }
 
-  async #readManifest(digest: Digest, name: string, reference: string, { signal }: Ask): Promise<Uint8Array> {
+  /** Undefined where it is not there, or is no manifest by its size. */
+  async #readManifest(digest: Digest, { signal }: Ask): Promise<Uint8Array | undefined> {
     try {
       return await readMote(this.#source, digest, { maxBytes: maxManifestBytes, signal });
     } catch (error) {
-      if (isNotFound(error)) throw unknownManifest(name, reference, "there is no such manifest here");
-      const isTooLarge = MoteError.isInstance(error) && error.code === "MOTE_TOO_LARGE";
-      if (isTooLarge) throw unknownManifest(name, reference, "what has this digest is too large for a manifest");
+      if (isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_TOO_LARGE")) return undefined;
       throw error;
     }
   }
 
-  async #blob(name: string, reference: string, ask: Ask): Promise<Answer> {
+  async #blob({ name, namespace, ask }: Asked, reference: string): Promise<Answer> {
     const digest = checkDigest(reference);
     const { signal } = ask;
+    const unknown = new Refusal(404, "BLOB_UNKNOWN", "blob not found in this repository", { detail: { name, digest } });
+    const repository = await this.#repositories.find(name, namespace);
+    if (repository === undefined || !(await this.#belonging.has(repository, digest))) throw unknown;
     this.#given.touch(digest);
-    const unknown = new Refusal(404, "BLOB_UNKNOWN", "there is no such blob here", { detail: { name, digest } });
     const info = await this.#source.find(digest, { signal });
     if (info === undefined) throw unknown;
     const { size } = info;
@@ -166,31 +199,29 @@ export class Endpoint {
     };
   }
 
-  async #tagList(name: string, ask: Ask): Promise<Answer> {
+  async #tagList({ name, namespace, query, ask }: Asked): Promise<Answer> {
+    const repository = await this.#repositories.find(name, namespace);
+    if (repository === undefined) throw unknownName(name);
     const tags: string[] = [];
-    for await (const { tag } of tagsOf(this.#tags, name, asked(ask))) tags.push(tag);
-    if (tags.length === 0) {
-      throw new Refusal(404, "NAME_UNKNOWN", "there is no such repository here", { detail: { name } });
-    }
-    const { entries, link } = cutPage(tags, ask.url);
+    for await (const tag of tagsOf(this.#tags, repository, { signal: ask.signal })) tags.push(tag);
+    const { entries, link } = cutPage(tags, `/v2/${name}/tags/list`, query);
     return jsonAnswer(200, { name, tags: entries }, link === undefined ? {} : { link });
   }
 
-  async #catalog(ask: Ask): Promise<Answer> {
-    const repositories: string[] = [];
-    for await (const { name } of this.#tags.list({ signal: ask.signal })) {
-      const repository = splitTagName(name)?.repository;
-      if (repository !== undefined) repositories.push(repository);
-    }
-    const { entries, link } = cutPage(repositories, ask.url);
+  async #catalog(namespace: string | undefined, query: URLSearchParams, { signal }: Ask): Promise<Answer> {
+    const repositories = await catalogue(this.#source, this.#tags, { namespace, signal });
+    if (namespace !== undefined && repositories.length === 0) throw unknownName(namespace);
+    const { entries, link } = cutPage(repositories, "/v2/_catalog", query);
     return jsonAnswer(200, { repositories: entries }, link === undefined ? {} : { link });
   }
 
-  async #referrers(name: string, reference: string, ask: Ask): Promise<Answer> {
+  async #referrers({ name, namespace, query, ask }: Asked, reference: string): Promise<Answer> {
     const subject = checkDigest(reference);
-    const roots = tagsOf(this.#tags, name, asked(ask));
+    const repository = await this.#repositories.find(name, namespace);
+    if (repository === undefined) throw unknownName(name);
+    const roots = await this.#belonging.referrers(repository, subject);
     const all = await listReferrers(this.#source, roots, subject, { signal: ask.signal });
-    const wanted = ask.url.searchParams.get("artifactType");
+    const wanted = query.get("artifactType");
     const manifests = wanted === null ? all : all.filter(({ artifactType }) => artifactType === wanted);
     return jsonAnswer(
       200,
@@ -200,19 +231,18 @@ export class Endpoint {
   }
 }
 
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    throw new Refusal(400, "NAME_INVALID", "the path is not percent-encoded UTF-8");
-  }
+/** A client means one registry; of two it would be told one, and a proxy in front may have taken the other. */
+function readNamespace(query: URLSearchParams): string | undefined {
+  const [namespace, ...others] = query.getAll("ns");
+  if (others.length > 0) throw new Refusal(400, "NAME_INVALID", "ns is given more than once");
+  return namespace;
 }
 
-const nameGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-
-/** distribution-spec, "Pulling manifests": `<name>`. */
+/** distribution-spec, "Pulling manifests": `<name>`; or one after a registry's host and a slash. */
 function checkName(name: string): string {
-  if (name.length <= 255 && nameGrammar.test(name)) return name;
+  const registry = parseRepositoryName(name)?.registry;
+  const isInFull = registry !== undefined && (/[.:]/.test(registry) || registry === "localhost");
+  if (isInFull || isRepositoryPath(name)) return name;
   throw new Refusal(400, "NAME_INVALID", "a repository's name is lower-case letters, digits, and . _ - / between them");
 }
 
@@ -225,8 +255,15 @@ function checkDigest(text: string): Digest {
   }
 }
 
-function unknownManifest(name: string, reference: string, message: string, more: object = {}): Refusal {
-  return new Refusal(404, "MANIFEST_UNKNOWN", message, { detail: { name, reference, ...more } });
+/** The same, whatever the reason is: what else is here is nobody's business. */
+function unknownManifest({ name }: Asked, reference: string): Refusal {
+  const message =
+    "manifest not found in this repository; if several registries have one of this name, say which: ?ns=HOST";
+  return new Refusal(404, "MANIFEST_UNKNOWN", message, { detail: { name, reference } });
+}
+
+function unknownName(name: string): Refusal {
+  return new Refusal(404, "NAME_UNKNOWN", "repository not found", { detail: { name } });
 }
 
 function manifestType(bytes: Uint8Array): string | undefined {
@@ -238,24 +275,13 @@ function manifestType(bytes: Uint8Array): string | undefined {
   }
 }
 
-function asked({ url, signal }: Ask) {
-  return { namespace: url.searchParams.get("ns") ?? undefined, signal };
+/** A type that an artifact made up is not sent if a browser could run what comes with it. */
+function safeType({ mediaType }: Descriptor): string {
+  return /^application\/[\w.+-]{1,200}$/.test(mediaType) ? mediaType : mediaTypes.octetStream;
 }
 
 function identity(digest: Digest) {
   return { "docker-content-digest": digest, etag: `"${digest}"` };
-}
-
-/** RFC 9110, section 13.1.2. */
-function isCurrent(ask: Ask, digest: Digest): boolean {
-  const tags = ask.header("if-none-match")?.split(",") ?? [];
-  return tags.map((tag) => tag.trim()).some((tag) => tag === "*" || tag === `"${digest}"` || tag === `W/"${digest}"`);
-}
-
-/** RFC 9110, section 13.1.5: a range only of what the client has the beginning of. */
-function mayCut(ask: Ask, digest: Digest): boolean {
-  const condition = ask.header("if-range");
-  return condition === undefined || condition.trim() === `"${digest}"`;
 }
 
 function notModified(digest: Digest): Answer {

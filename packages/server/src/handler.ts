@@ -10,9 +10,10 @@ export type Handler = (request: Request) => Promise<Response>;
 export function createHandler(options: EndpointOptions): Handler {
   const endpoint = new Endpoint(options);
   return async (request) => {
+    const { pathname, search } = new URL(request.url);
     const answer = await endpoint.answer({
       method: request.method,
-      url: new URL(request.url),
+      target: `${pathname}${search}`,
       header: (name) => request.headers.get(name) ?? undefined,
       signal: request.signal,
     });

@@ -6,18 +6,25 @@ export interface Page {
   readonly link: string | undefined;
 }
 
+/** Entries of one page, however many a client asks for. */
+const longestPage = 10_000;
+
 /** Sorts names, drops repetitions, and cuts out what `n` and `last` ask for (distribution-spec, "Listing Tags"). */
-export function cutPage(names: Iterable<string>, url: URL): Page {
-  const limit = readLimit(url.searchParams.get("n"));
-  const last = url.searchParams.get("last");
+export function cutPage(names: Iterable<string>, path: string, query: URLSearchParams): Page {
+  const limit = Math.min(readLimit(query.get("n")), longestPage);
+  const last = query.get("last");
   const sorted = [...new Set(names)].sort();
   const rest = last === null ? sorted : sorted.filter((name) => name > last);
   const entries = rest.slice(0, limit);
   const lastShown = entries.at(-1);
   if (entries.length === rest.length || lastShown === undefined) return { entries, link: undefined };
-  const next = new URLSearchParams(url.searchParams);
-  next.set("last", lastShown);
-  return { entries, link: `<${url.pathname}?${next}>; rel="next"` };
+  const namespace = query.get("ns");
+  const next = new URLSearchParams({
+    n: String(limit),
+    ...(namespace === null ? {} : { ns: namespace }),
+    last: lastShown,
+  });
+  return { entries, link: `<${path}?${next}>; rel="next"` };
 }
 
 function readLimit(text: string | null): number {

@@ -13,28 +13,18 @@ import {
 } from "@mote/core";
 
 /**
- * Lists what refers to `subject` among these manifests and those that an index of them lists. Only what is stored and can be read
- * counts: of a referrer of which nothing is known it cannot be told.
+ * Lists what refers to `subject` among these manifests. Only what is stored and can be read counts: of a referrer of which nothing is
+ * known it cannot be told.
  * @throws MOTE_TOO_LARGE with the bound that was met
  */
 export async function listReferrers(
   source: MoteSource,
-  roots: AsyncIterable<{ readonly descriptor: Descriptor }>,
+  roots: readonly Descriptor[],
   subject: Digest,
   options: Cancellable,
 ): Promise<readonly Descriptor[]> {
-  const found = await findReferrers(
-    descriptorsOf(roots),
-    (descriptor) => readManifest(source, descriptor, options),
-    subject,
-  );
+  const found = await findReferrers(roots, (descriptor) => readManifest(source, descriptor, options), subject);
   return found.get(subject) ?? [];
-}
-
-async function* descriptorsOf(
-  roots: AsyncIterable<{ readonly descriptor: Descriptor }>,
-): AsyncGenerator<Descriptor, void, undefined> {
-  for await (const { descriptor } of roots) yield descriptor;
 }
 
 async function readManifest(

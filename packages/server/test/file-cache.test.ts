@@ -36,7 +36,21 @@ async function putBlob(): Promise<Digest> {
   await using writer = await cache.moteWriter(digest);
   await writer.write(bytes);
   await writer.close();
+  await putManifestOf(digest);
   return digest;
+}
+
+/** A repository has the blob once a manifest of it refers to it. */
+async function putManifestOf(blob: Digest): Promise<void> {
+  const layer = { mediaType: mediaTypes.ociLayer, digest: blob, size: blobBytes };
+  const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: layer, layers: [layer] };
+  const bytes = new TextEncoder().encode(JSON.stringify(body));
+  const digest = digestBytes(bytes);
+  await cache.createMote(digest, mediaTypes.ociManifest, bytes.byteLength);
+  await using writer = await cache.moteWriter(digest);
+  await writer.write(bytes);
+  await writer.close();
+  await cache.tags.tag("a:1", { mediaType: mediaTypes.ociManifest, digest, size: bytes.byteLength });
 }
 
 async function fetchBlob(digest: Digest): Promise<{ status: number | undefined; bytes: Uint8Array }> {

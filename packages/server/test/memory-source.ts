@@ -107,6 +107,24 @@ export class MemoryTags implements TagStore {
   }
 }
 
+/** Lets a repository have the blob: by a manifest that refers to it, and a tag for that. */
+export async function putInRepository(
+  source: MemorySource,
+  tags: TagStore,
+  repository: string,
+  blob: Digest,
+): Promise<Descriptor> {
+  const size = source.motes.get(blob)?.byteLength ?? 0;
+  const manifest = source.putManifest({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: { mediaType: mediaTypes.ociConfig, digest: source.put(new TextEncoder().encode("{}")), size: 2 },
+    layers: [{ mediaType: mediaTypes.ociLayer, digest: blob, size }],
+  });
+  await tags.tag(`${repository}:${blob.slice(7, 19)}`, manifest);
+  return manifest;
+}
+
 function infoOf(digest: Digest, bytes: Uint8Array) {
   return { digest, size: bytes.byteLength, mediaType: mediaTypes.octetStream };
 }

@@ -4,16 +4,18 @@ import { connect } from "node:net";
 import { type Digest, MoteError } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "../src/index.js";
-import { MemorySource, MemoryTags } from "./memory-source.js";
+import { MemorySource, MemoryTags, putInRepository } from "./memory-source.js";
 
 const blobBytes = 8 * 1024 * 1024;
 
 let source: MemorySource;
+let tags: MemoryTags;
 let running: RegistryServer[];
 let served: ServedRequest[];
 
 beforeEach(() => {
   source = new MemorySource();
+  tags = new MemoryTags();
   source.chunkBytes = 64 * 1024;
   running = [];
   served = [];
@@ -24,13 +26,15 @@ afterEach(async () => {
 });
 
 async function start(options: Partial<ServeOptions> = {}): Promise<RegistryServer> {
-  const server = await serve({ source, tags: new MemoryTags(), onRequest: (one) => served.push(one), ...options });
+  const server = await serve({ source, tags, onRequest: (one) => served.push(one), ...options });
   running.push(server);
   return server;
 }
 
-function putBlob(): Digest {
-  return source.put(new Uint8Array(blobBytes).map((_, at) => at % 251));
+async function putBlob(bytes = new Uint8Array(blobBytes).map((_, at) => at % 251)): Promise<Digest> {
+  const digest = source.put(bytes);
+  await putInRepository(source, tags, "a", digest);
+  return digest;
 }
 
 async function responseTo(url: string, agent?: Agent): Promise<IncomingMessage> {
@@ -59,7 +63,7 @@ describe("a server", () => {
   });
 
   it("tells of each request what went over the wire", async () => {
-    const digest = putBlob();
+    const digest = await putBlob();
     const { url } = await start();
     await lengthOf(await responseTo(`${url}/v2/a/blobs/${digest}?x=1`));
     await lengthOf(await responseTo(`${url}/nothing`));
@@ -76,7 +80,7 @@ describe("a server", () => {
   });
 
   it("sends no byte of a body for HEAD", async () => {
-    const digest = putBlob();
+    const digest = await putBlob();
     const { url } = await start();
     const [response] = await once(request(`${url}/v2/a/blobs/${digest}`, { method: "HEAD" }).end(), "response");
     expect(response.headers["content-length"]).toBe(String(blobBytes));
@@ -86,7 +90,7 @@ describe("a server", () => {
   });
 
   it("breaks the connection where a blob turns out to be damaged, so that no client takes it for whole", async () => {
-    const digest = putBlob();
+    const digest = await putBlob();
     const bytes = source.motes.get(digest);
     if (bytes !== undefined) bytes[blobBytes - 1] = 255;
     const { url } = await start();
@@ -101,7 +105,7 @@ describe("a server", () => {
   it("reads on only as the client takes it, and closes the reader of a client that goes away", async () => {
     // More than the system's own buffers between two ends of a loopback connection hold.
     const bytes = new Uint8Array(64 * 1024 * 1024);
-    const digest = source.put(bytes);
+    const digest = await putBlob(bytes);
     let chunks = 0;
     source.beforeChunk = async () => {
       chunks++;
@@ -123,7 +127,7 @@ describe("a server", () => {
   });
 
   it("tells of a client that went away before it was answered", async () => {
-    const digest = putBlob();
+    const digest = await putBlob();
     let askedFor = (): void => {};
     const asked = new Promise<void>((resolve) => {
       askedFor = resolve;
@@ -195,7 +199,7 @@ describe("closing", () => {
   });
 
   it("lets requests in flight end, though their connection would be kept alive", async () => {
-    const digest = putBlob();
+    const digest = await putBlob();
     const server = await start({ graceMs: 3_600_000 });
     const agent = new Agent({ keepAlive: true });
     const response = await responseTo(`${server.url}/v2/a/blobs/${digest}`, agent);
@@ -207,7 +211,7 @@ describe("closing", () => {
   });
 
   it("waits for them no longer than it was told to", async () => {
-    const digest = putBlob();
+    const digest = await putBlob();
     const server = await start({ graceMs: 1 });
     const response = await responseTo(`${server.url}/v2/a/blobs/${digest}`);
     response.pause();
