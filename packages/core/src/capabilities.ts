@@ -112,6 +112,12 @@ export interface SharedIngest {
 /** Motes that a job in flight still needs. It ends with the process that holds it. */
 export interface Lease extends AsyncDisposable {
   add(digest: Digest): Promise<void>;
+  /**
+   * Makes sure that the lease holds from now on. Resolves to false if it may not have held all the time since it was taken or last
+   * renewed, as after its process was suspended for long: then what it holds may be gone, so look again. Absent where a lease cannot be
+   * lost.
+   */
+  renew?(options?: Cancellable): Promise<boolean>;
   release(): Promise<void>;
 }
 

@@ -102,7 +102,13 @@ export interface PruneReport {
   /** Names of tags that went with their manifests. */
   readonly untagged: readonly string[];
   /** What should have gone and could not, with an error code or `pinned`, `leased`. */
-  readonly skipped: readonly { readonly digest: Digest; readonly size: number; readonly reason: string }[];
+  readonly skipped: readonly {
+    readonly digest: Digest;
+    readonly size: number;
+    readonly reason: string;
+    /** Who leases it, for people: `process 123`. */
+    readonly holder?: string;
+  }[];
   /** Whether the total is at most `maxSize` now (in a dry run: would be). */
   readonly reached: boolean;
   readonly dryRun: boolean;

@@ -135,9 +135,11 @@ export class BlobStore {
     }
   }
 
-  /** @returns whether it was there */
-  remove(digest: Digest): boolean | Promise<boolean> {
-    const path = this.folder.blobPath(digest);
+  /**
+   * @param path another one of the blob's file
+   * @returns whether it was there
+   */
+  remove(digest: Digest, path: string = this.folder.blobPath(digest)): boolean | Promise<boolean> {
     const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return false;
       throw fileFault(error, "write", path);

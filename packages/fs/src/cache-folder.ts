@@ -177,8 +177,8 @@ export class CacheFolder {
    * A new file of the cache's own; the caller closes it. Everybody whom the folders let in may read it, whatever the umask is, where
    * the cache is shared.
    */
-  createFile(path: string, flags: "wx" | "ax" = "wx"): number {
-    const fd = fs.openSync(path, flags, fileMode);
+  createFile(path: string): number {
+    const fd = fs.openSync(path, "wx", fileMode);
     if (this.isShared) fs.fchmodSync(fd, fileMode);
     return fd;
   }

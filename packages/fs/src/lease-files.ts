@@ -1,36 +1,41 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
-import { type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mote/core";
+import { type Cancellable, type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mote/core";
 import type { CacheFolder } from "./cache-folder.js";
-import { fileFault, isAbsent } from "./file-fault.js";
+import { fileFault } from "./file-fault.js";
+import { bringTimesBack, isAhead } from "./file-times.js";
+import { LeaseJournal } from "./lease-journal.js";
 import { closedError, type PartFiles } from "./part-files.js";
-import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "./plain-file.js";
-import { liveness, type ProcessIdentity } from "./process-identity.js";
+import { lstatIfThere, namesIn, openPlainFile, removeIfPossible } from "./plain-file.js";
+import { liveness, ownerOf, type ProcessIdentity } from "./process-identity.js";
+import { PruneAnnouncement, PrunesAtWork } from "./prune-announcement.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
 const foreignSilenceMs = 60 * 60 * 1000;
-/** Often, for a clock that jumped ahead, as after a machine's sleep, makes each lease look silent until it is renewed. */
-const renewEveryMs = 60 * 1000;
+/** The files of other leases may go while they are listed. */
+const listings = 20;
 
-/** A prune looks every few milliseconds; one that has not for this long is stopped, or its machine is very busy. */
-const lateMs = 2000;
-/** One in another container that has not for this long is taken for dead: nobody waits for ever. */
-const silentPruneMs = 60_000;
+/** Who holds each digest. */
+export type Holders = ReadonlyMap<Digest, ProcessIdentity>;
 
-/** The count of a prune that removes nothing before its next look. */
-const atRest = 0;
+interface KnownFile {
+  /** Bytes that have been read, up to the end of a line. */
+  end: number;
+  readonly digests: Set<Digest>;
+}
 
 /**
- * Leases and prunes meet through files: a lease is a file that digests are appended to, a prune is an empty file whose length it
- * counts up before each look at the leases (a hole takes no space, so that a full disk can be pruned). A lease counts once every prune has counted since it was written, or was at rest: the
- * look that follows sees it. So after `add`, what is there stays there.
+ * Leases and prunes meet through files: a lease is lines in a file (see `LeaseJournal`), a prune counts before each look at those files
+ * (see `PruneAnnouncement`). A lease counts once every prune has counted since it was written, or was at rest: the look that follows sees
+ * it. So after `add`, what is there stays there.
  */
 export class LeaseFiles {
   readonly #folder: CacheFolder;
   readonly #parts: PartFiles;
   readonly #logger: Logger;
-  readonly #seen = new Map<string, { readonly size: number; readonly digests: readonly Digest[] }>();
+  readonly #prunes: PrunesAtWork;
+  readonly #journal: LeaseJournal;
+  readonly #known = new Map<string, KnownFile>();
   readonly #prefix = randomBytes(4).toString("hex");
   #serial = 0;
 
@@ -38,48 +43,69 @@ export class LeaseFiles {
     this.#folder = folder;
     this.#parts = parts;
     this.#logger = logger;
+    this.#prunes = new PrunesAtWork(folder, logger);
+    this.#journal = new LeaseJournal({
+      parts,
+      newPath: () => `${folder.leases}/${this.#newName()}`,
+      acknowledged: () => this.#prunes.acknowledged({ ref: false }),
+      logger,
+    });
   }
 
-  /** Every digest that a living holder leases. Files that did not grow since the last look are not read again. */
-  current(): Set<Digest> {
-    const leased = new Set<Digest>();
+  /**
+   * Every digest that a living holder leases. A holder that is silent loses its lease, and finds that its file is gone; with
+   * `evictSilent: false` its file stays.
+   */
+  current({ evictSilent = true }: { readonly evictSilent?: boolean } = {}): Holders {
+    for (let listing = 1; ; listing++) {
+      const holders = new Map<Digest, ProcessIdentity>();
+      // A file that goes after it was listed may have been replaced by one that was not.
+      if (this.#gather(holders, evictSilent) || listing === listings) return holders;
+    }
+  }
+
+  /** @returns false where a file went meanwhile */
+  #gather(holders: Map<Digest, ProcessIdentity>, evictSilent: boolean): boolean {
     const names = namesIn(this.#folder.leases);
-    if (this.#seen.size > 2 * names.length) this.#seen.clear();
+    if (this.#known.size > 2 * names.length) this.#known.clear();
+    for (const digest of this.#journal.digests()) holders.set(digest, this.#parts.owner);
     for (const name of names) {
       const path = `${this.#folder.leases}/${name}`;
+      if (this.#journal.owns(path)) continue;
       const stats = lstatIfThere(path);
-      if (stats === undefined || !this.#isHeld(name, stats.mtimeMs)) continue;
-      let known = this.#seen.get(name);
-      if (known === undefined || known.size !== stats.size) {
-        known = { size: stats.size, digests: readDigests(path) };
-        this.#seen.set(name, known);
+      if (stats === undefined) return false;
+      if (!this.#isHeld(path, stats)) {
+        if (evictSilent) removeIfPossible(path);
+        continue;
       }
-      for (const digest of known.digests) leased.add(digest);
+      const digests = this.#read(name, stats.size);
+      if (digests === undefined) return false;
+      for (const digest of digests) holders.set(digest, ownerOf(name));
     }
-    return leased;
+    return true;
   }
 
-  /** Takes away what dead holders left. */
+  /** Removes what dead processes left. */
   sweep(): void {
-    for (const folder of [this.#folder.leases, this.#folder.pruning]) {
-      for (const name of namesIn(folder)) {
-        const stats = lstatIfThere(`${folder}/${name}`);
-        if (stats !== undefined && !this.#isHeld(name, stats.mtimeMs)) removeIfPossible(`${folder}/${name}`);
-      }
+    for (const name of namesIn(this.#folder.leases)) {
+      const path = `${this.#folder.leases}/${name}`;
+      const stats = lstatIfThere(path);
+      if (stats !== undefined && !this.#isHeld(path, stats)) removeIfPossible(path);
+    }
+    for (const name of namesIn(this.#folder.pruning)) {
+      const path = `${this.#folder.pruning}/${name}`;
+      const stats = lstatIfThere(path);
+      if (stats === undefined || this.#isHeld(path, stats)) continue;
+      if (liveness(ownerOf(name)) === "foreign") this.#prunes.evict(name);
+      else removeIfPossible(path);
     }
   }
 
   async lease(digests: Iterable<Digest>, signal: AbortSignal | undefined): Promise<Lease> {
     signal?.throwIfAborted();
-    const wanted = [...digests].map((digest) => parseDigest(digest));
-    const lease = new FileLease(
-      this.#parts,
-      () => this.#newPath(this.#folder.leases),
-      (until) => this.#acknowledged(until),
-      this.#logger,
-    );
+    const lease = new JournalLease(this.#journal, (until) => this.#prunes.acknowledged({ signal: until }));
     try {
-      await lease.addAll(wanted, signal);
+      await lease.addAll(digests, signal);
       return lease;
     } catch (error) {
       await lease.release();
@@ -87,117 +113,53 @@ export class LeaseFiles {
     }
   }
 
-  /** Announces a prune: `look` before removing something, again after a while; `rest` before doing something else for long. */
-  beginPrune(): AnnouncedPrune {
-    let path = this.#newPath(this.#folder.pruning);
-    let fd = openNew(this.#parts, path, "wx");
-    const note = (count: number) => {
-      try {
-        // Somebody in another container took this process for dead, after his machine slept, or the folder was removed.
-        if (isUnlinked(fd)) {
-          fs.closeSync(fd);
-          path = this.#newPath(this.#folder.pruning);
-          fd = this.#parts.create(path, "wx");
-        }
-        fs.ftruncateSync(fd, count);
-      } catch (error) {
-        throw fileFault(error, "write", path);
-      }
-    };
-    let count = atRest;
-    return {
-      look: () => {
-        note(++count);
-        return this.current();
-      },
-      rest: () => note(atRest),
-      end: () => {
-        try {
-          fs.unlinkSync(path);
-        } catch (error) {
-          if (!isAbsent(error)) this.#logger.warn("a prune's file stays behind", { path, error });
-          truncateIfPossible(fd);
-        } finally {
-          fs.closeSync(fd);
-        }
-      },
-    };
+  /** Announces a prune: look before removing something, and again after a while; rest before doing something else for long. */
+  announcePrune(): PruneAnnouncement {
+    return new PruneAnnouncement(this.#folder, this.#parts, this.#logger, this.#newName());
   }
 
-  /** Returns when every prune at work knows what was written before. */
-  async #acknowledged(signal: AbortSignal | undefined): Promise<void> {
-    for (const name of namesIn(this.#folder.pruning)) {
-      const before = this.#countOf(name);
-      const begun = performance.now();
-      let isLate = false;
-      for (let waitMs = 1; before !== undefined && this.#countOf(name) === before; waitMs = Math.min(2 * waitMs, 32)) {
-        await delay(waitMs, undefined, { signal });
-        const waitedMs = performance.now() - begun;
-        if (waitedMs < lateMs) continue;
-        if (this.#isSilent(name, waitedMs)) break;
-        if (isLate) continue;
-        isLate = true;
-        this.#logger.warn("a prune of this cache does not go on: waiting for it", { owner: name });
-      }
+  /** What a file that only grows says; only what came since the last look is read. Undefined where it is gone. */
+  #read(name: string, size: number): ReadonlySet<Digest> | undefined {
+    const path = `${this.#folder.leases}/${name}`;
+    let known = this.#known.get(name);
+    if (known === undefined || known.end > size) known = { end: 0, digests: new Set() };
+    if (known.end < size) {
+      const bytes = readFrom(path, known.end);
+      if (bytes === undefined) return lstatIfThere(path) === undefined ? undefined : new Set();
+      const end = bytes.lastIndexOf("\n") + 1;
+      apply(bytes.toString("latin1", 0, end), known.digests);
+      known.end += end;
     }
+    this.#known.set(name, known);
+    return known.digests;
   }
 
-  /** Undefined where the prune is at rest, over, or dead. */
-  #countOf(name: string): number | undefined {
-    const stats = lstatIfThere(`${this.#folder.pruning}/${name}`);
-    if (stats === undefined || stats.size === atRest || !this.#isHeld(name, stats.mtimeMs)) return undefined;
-    return stats.size;
-  }
-
-  /** By the clock that wrote the file's time only after a while by one's own: the two may differ. */
-  #isSilent(name: string, waitedMs: number): boolean {
-    if (liveness(ownerOf(name)) !== "foreign") return false;
-    const changedMs = lstatIfThere(`${this.#folder.pruning}/${name}`)?.mtimeMs ?? 0;
-    return Math.max(waitedMs, Date.now() - changedMs) >= silentPruneMs;
-  }
-
-  #isHeld(name: string, changedMs: number): boolean {
-    const owner = ownerOf(name);
+  #isHeld(path: string, { mtimeMs }: fs.Stats): boolean {
+    const owner = ownerOf(path.slice(path.lastIndexOf("/") + 1));
     if (owner === this.#parts.owner) return true;
     const verdict = liveness(owner);
-    return verdict === "foreign" ? Date.now() - changedMs < foreignSilenceMs : verdict === "alive";
+    if (verdict !== "foreign") return verdict === "alive";
+    // Of a clock that is ahead: it counts as renewed now, and grows old from here on.
+    if (isAhead(mtimeMs) && bringTimesBack(path)) return true;
+    return Math.abs(Date.now() - mtimeMs) < foreignSilenceMs;
   }
 
-  #newPath(folder: string): string {
-    return `${folder}/${this.#parts.owner}.${this.#prefix}${this.#serial++}`;
+  #newName(): string {
+    return `${this.#parts.owner}.${this.#prefix}${this.#serial++}`;
   }
 }
 
-export interface AnnouncedPrune {
-  look(): ReadonlySet<Digest>;
-  rest(): void;
-  end(): void;
-}
-
-class FileLease implements Lease {
-  readonly #parts: PartFiles;
-  readonly #newPath: () => string;
-  #path: string;
-  #fd: number;
-  readonly #digests = new Set<Digest>();
+class JournalLease implements Lease {
+  readonly #journal: LeaseJournal;
   readonly #acknowledged: (signal: AbortSignal | undefined) => Promise<void>;
-  readonly #logger: Logger;
-  readonly #renewal: NodeJS.Timeout;
+  readonly #digests = new Set<Digest>();
+  #losses: number;
   #released = false;
 
-  constructor(
-    parts: PartFiles,
-    newPath: () => string,
-    acknowledged: (signal: AbortSignal | undefined) => Promise<void>,
-    logger: Logger,
-  ) {
-    this.#parts = parts;
-    this.#newPath = newPath;
-    this.#path = newPath();
-    this.#fd = openNew(parts, this.#path, "ax");
+  constructor(journal: LeaseJournal, acknowledged: (signal: AbortSignal | undefined) => Promise<void>) {
+    this.#journal = journal;
     this.#acknowledged = acknowledged;
-    this.#logger = logger;
-    this.#renewal = setInterval(() => this.#renew(), renewEveryMs).unref();
+    this.#losses = journal.losses;
   }
 
   async add(digest: Digest): Promise<void> {
@@ -206,90 +168,51 @@ class FileLease implements Lease {
 
   async addAll(digests: Iterable<Digest>, signal?: AbortSignal): Promise<void> {
     if (this.#released) throw closedError("the lease");
-    const added = [...digests].map((digest) => parseDigest(digest));
-    if (added.length === 0) return;
-    try {
-      this.#makeAgainIfUnlinked();
-      this.#append(added);
-    } catch (error) {
-      throw fileFault(error, "write", this.#path);
-    }
+    const wanted = new Set([...digests].map((digest) => parseDigest(digest)));
+    if (wanted.size === 0) return;
+    const added = [...wanted].filter((digest) => !this.#digests.has(digest));
+    this.#journal.hold(added);
+    // What was lost before it held anything is no loss of its own.
+    if (this.#digests.size === 0) this.#losses = this.#journal.losses;
     for (const digest of added) this.#digests.add(digest);
     await this.#acknowledged(signal);
+  }
+
+  async renew(options: Cancellable = {}): Promise<boolean> {
+    if (this.#released) throw closedError("the lease");
+    this.#journal.renew();
+    await this.#acknowledged(options.signal);
+    const wasHeld = this.#losses === this.#journal.losses;
+    this.#losses = this.#journal.losses;
+    return wasHeld;
   }
 
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
-    clearInterval(this.#renewal);
-    try {
-      fs.unlinkSync(this.#path);
-    } catch (error) {
-      if (isAbsent(error)) return;
-      this.#logger.warn("a lease's file stays behind", { path: this.#path, error });
-      truncateIfPossible(this.#fd);
-    } finally {
-      fs.closeSync(this.#fd);
-    }
+    this.#journal.release(this.#digests);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release();
   }
-
-  #renew(): void {
-    try {
-      this.#makeAgainIfUnlinked();
-      fs.futimesSync(this.#fd, new Date(), new Date());
-    } catch (error) {
-      this.#logger.debug("a lease could not be renewed", { path: this.#path, error });
-    }
-  }
-
-  /** A line's end first: on a full disk an earlier one may have got but its beginning there. */
-  #append(digests: Iterable<Digest>): void {
-    const lines = Buffer.from([...digests].map((digest) => `\n${digest}\n`).join(""));
-    for (let put = 0; put < lines.byteLength; ) put += fs.writeSync(this.#fd, lines, put);
-  }
-
-  /** Somebody in another container took this process for dead, after his machine slept, or the folder was removed. */
-  #makeAgainIfUnlinked(): void {
-    if (!isUnlinked(this.#fd)) return;
-    const path = this.#newPath();
-    const fd = this.#parts.create(path, "ax");
-    fs.closeSync(this.#fd);
-    this.#path = path;
-    this.#fd = fd;
-    this.#append(this.#digests);
-  }
-}
-
-function isUnlinked(fd: number): boolean {
-  return fs.fstatSync(fd).nlink === 0;
-}
-
-function ownerOf(name: string): ProcessIdentity {
-  return name.split(".")[0] ?? "";
-}
-
-function truncateIfPossible(fd: number): void {
-  try {
-    fs.ftruncateSync(fd, 0);
-  } catch {}
-}
-
-function openNew(parts: PartFiles, path: string, flags: "ax" | "wx"): number {
-  try {
-    return parts.create(path, flags);
-  } catch (error) {
-    throw fileFault(error, "write", path);
-  }
 }
 
 /** A line that is only half there belongs to an `add` that has not returned. */
-function readDigests(path: string): Digest[] {
+function apply(lines: string, digests: Set<Digest>): void {
+  for (const line of lines.split("\n")) {
+    const struck = line.startsWith("-") ? line.slice(1) : undefined;
+    if (isDigest(line)) digests.add(line);
+    else if (struck !== undefined && isDigest(struck)) digests.delete(struck);
+  }
+}
+
+function readFrom(path: string, start: number): Buffer | undefined {
   try {
-    return readPlainFile(path)?.toString("latin1").split("\n").filter(isDigest) ?? [];
+    return openPlainFile(path, (fd, { size }) => {
+      const bytes = Buffer.alloc(Math.max(0, size - start));
+      return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.byteLength, start));
+    });
   } catch (error) {
     throw fileFault(error, "read", path);
   }

@@ -49,8 +49,8 @@ export class PartFiles {
   }
 
   /** A new file at a path of `newPath`, or of a folder beside; the caller closes it. */
-  create(path: string, flags?: "wx" | "ax"): number {
-    return this.#folder.createFile(path, flags);
+  create(path: string): number {
+    return this.#folder.createFile(path);
   }
 
   /** The same file's name when nobody owns it. */

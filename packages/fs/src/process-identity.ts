@@ -23,8 +23,20 @@ export function liveness(identity: ProcessIdentity): Liveness {
   const running = startTime(String(pid));
   if (running !== undefined) return running === start ? "alive" : "dead";
   if (!answersSignals(Number(pid))) return "dead";
-  // Where other users' processes are hidden (hidepid, proc(5)), only the age of its files can tell whether it is the same one.
-  return process.platform === "linux" ? "foreign" : "alive";
+  // Where processes have no start time to be seen (hidepid, proc(5); no /proc), only the age of its files tells whether it is the same one.
+  return "foreign";
+}
+
+/** Whose a file named `owner.serial` is. */
+export function ownerOf(name: string): ProcessIdentity {
+  return name.split(".")[0] ?? "";
+}
+
+/** For people, as `process 123`. */
+export function describeOwner(identity: ProcessIdentity): string {
+  const pid = Number(identity.split("-")[0]);
+  if (!Number.isSafeInteger(pid)) return "another process";
+  return liveness(identity) === "foreign" ? `process ${pid} of another container or machine` : `process ${pid}`;
 }
 
 function answersSignals(pid: number): boolean {

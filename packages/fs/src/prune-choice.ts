@@ -1,10 +1,8 @@
 import type { Digest, PruneOptions } from "@mote/core";
 import type { BlobTable } from "./blob-table.js";
+import type { Holds } from "./prune-holds.js";
 import type { Root } from "./root-closure.js";
 import { inTimeOrder } from "./time-order.js";
-
-/** Why a digest must stay, if it must; `named`: below a manifest that came while the prune was at work. */
-export type Holds = ReadonlyMap<Digest, "pinned" | "leased" | "named">;
 
 export interface PruneRun extends PruneOptions {
   /** Only these manifests, with what is below them alone, and these blobs that no manifest refers to. Default: everything may go. */

@@ -1,30 +1,23 @@
-import {
-  type Digest,
-  isManifestType,
-  MoteError,
-  type MoteInfo,
-  mediaTypes,
-  type PruneOptions,
-  type PruneReport,
-} from "@mote/core";
+import { type Digest, isManifestType, MoteError, type PruneReport } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import { BlobTable } from "./blob-table.js";
 import { chunkBytes } from "./chunk-digests.js";
 import type { DigestFiles } from "./digest-files.js";
-import type { AnnouncedPrune, LeaseFiles } from "./lease-files.js";
+import type { LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
 import type { ManifestNotes } from "./manifest-notes.js";
 import type { MemberFiles } from "./member-files.js";
 import { lstatIfThere } from "./plain-file.js";
-import { type Holds, PruneCandidates, type PruneChoice, type PruneRun } from "./prune-choice.js";
+import { checkBounds } from "./prune-bounds.js";
+import { PruneCandidates, type PruneChoice, type PruneRun } from "./prune-choice.js";
+import { PruneEvicted, PruneHolds } from "./prune-holds.js";
+import { PruneTally } from "./prune-tally.js";
 import { findRoots, type Root } from "./root-closure.js";
 import { RootsSince } from "./roots-since.js";
 import type { KeptTag, TagFiles } from "./tag-files.js";
 
-/** What is removed between two looks at the leases. */
-const removalsBetweenLooks = 256;
-/** A look that is older was followed by a stop of the process: others may have taken it for dead. */
-const staleMs = 1000;
+/** How often a prune starts over, at most, as others went on without it. */
+const mostAttempts = 10;
 
 export interface PruneParts {
   readonly store: BlobStore;
@@ -41,84 +34,72 @@ export interface PruneParts {
  * name whose content has holes; what no root refers to goes by its own recency.
  */
 export async function pruneBlobs(parts: PruneParts, maxSize: number, options: PruneRun): Promise<PruneReport> {
-  checkBounds({ maxSize, ...bounds(options) });
+  checkBounds(maxSize, options);
   options.signal?.throwIfAborted();
-  const announced = options.dryRun ? dryRun(parts.leases) : parts.leases.beginPrune();
-  try {
-    return await new Pruning(parts, maxSize, options, announced).run();
-  } finally {
-    announced.end();
+  const tally = new PruneTally();
+  for (let attempt = 1; ; attempt++) {
+    const holds = new PruneHolds(parts, { dryRun: options.dryRun ?? false });
+    const pruning = new Pruning(parts, { ...options, maxSize }, holds, tally);
+    try {
+      return await pruning.run();
+    } catch (error) {
+      if (!(error instanceof PruneEvicted)) throw error;
+      parts.store.logger.warn("other processes continued without this prune, which was stopped: it starts over");
+      if (attempt === mostAttempts) return pruning.report();
+      tally.startOver();
+    } finally {
+      holds.end();
+    }
   }
 }
 
-function dryRun(leases: LeaseFiles): AnnouncedPrune {
-  return { look: () => leases.current(), rest() {}, end() {} };
-}
-
-function bounds({ maxAgeMs, minAgeMs }: PruneOptions): Record<string, number> {
-  return { ...(maxAgeMs === undefined ? {} : { maxAgeMs }), ...(minAgeMs === undefined ? {} : { minAgeMs }) };
-}
-
-function checkBounds(numbers: Readonly<Record<string, number>>): void {
-  for (const [name, value] of Object.entries(numbers)) {
-    if (typeof value === "number" && value >= 0) continue;
-    throw new TypeError(`${name} is a number from 0, not ${String(value)}`);
-  }
-}
-
+/** One attempt. */
 class Pruning {
   readonly #parts: PruneParts;
-  readonly #maxSize: number;
-  readonly #options: PruneRun;
-  readonly #announced: AnnouncedPrune;
-  readonly #removed: MoteInfo[] = [];
-  readonly #untagged: KeptTag[] = [];
-  readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
-  /** Of files with several names, by inode. */
-  readonly #linksLeft = new Map<number, number>();
-  #since: RootsSince | undefined;
-  /** Everything that was leased at any time since, where that counts. */
-  #heldSince: Set<Digest> | undefined;
-  #holds: Holds = new Map();
-  #sinceLook = Number.POSITIVE_INFINITY;
-  #lookedMs = 0;
-  #removedBytes = 0;
-  #freedBytes = 0;
+  readonly #options: PruneRun & { readonly maxSize: number };
+  readonly #holds: PruneHolds;
+  readonly #tally: PruneTally;
+  #remainingBytes = 0;
 
-  constructor(parts: PruneParts, maxSize: number, options: PruneRun, announced: AnnouncedPrune) {
+  constructor(
+    parts: PruneParts,
+    options: PruneRun & { readonly maxSize: number },
+    holds: PruneHolds,
+    tally: PruneTally,
+  ) {
     this.#parts = parts;
-    this.#maxSize = maxSize;
     this.#options = options;
-    this.#announced = announced;
+    this.#holds = holds;
+    this.#tally = tally;
   }
 
   async run(): Promise<PruneReport> {
     const candidates = await this.#gather();
-    const { dryRun = false, only } = this.#options;
-    // Again as long as it helps: in the place of what could not be removed, something else may go.
-    for (let before = -1; before !== this.#removed.length; ) {
-      before = this.#removed.length;
-      await this.#round(candidates);
-      if (candidates.total <= this.#maxSize || dryRun) break;
+    const { dryRun = false, maxSize } = this.#options;
+    try {
+      // Again as long as it helps: in the place of what could not be removed, something else may go.
+      for (let before = -1; before !== this.#tally.removals; ) {
+        before = this.#tally.removals;
+        await this.#round(candidates);
+        if (candidates.total <= maxSize || dryRun) break;
+      }
+    } finally {
+      this.#remainingBytes = candidates.total;
     }
-    if (!dryRun) await this.#tidy(candidates.total);
-    return {
-      removed: this.#removed,
-      removedBytes: this.#removedBytes,
-      freedBytes: this.#freedBytes,
-      remainingBytes: candidates.total,
-      untagged: this.#untagged.map(({ name }) => name),
-      skipped: [...this.#skipped.values()],
-      reached: only === undefined ? candidates.total <= this.#maxSize : this.#skipped.size === 0,
-      dryRun,
-    };
+    if (!dryRun) await this.#tidy();
+    return this.report();
+  }
+
+  report(): PruneReport {
+    const { dryRun = false, maxSize, only } = this.#options;
+    return this.#tally.report(this.#remainingBytes, only === undefined ? maxSize : undefined, dryRun);
   }
 
   async #gather(): Promise<PruneCandidates> {
     const { store, tags, manifests, pins } = this.#parts;
     if (!this.#options.dryRun) await this.#sweepNotes();
     const roots = await findRoots(store, { tags, manifests, pins });
-    if (!this.#options.dryRun) this.#since = new RootsSince(store, manifests, roots);
+    if (!this.#options.dryRun) this.#holds.watch(new RootsSince(store, manifests, roots));
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
     const table = await BlobTable.scan(store, this.#options.signal);
     const indexOf = await table.indicesOf(referred, () => store.slices.pauseAfterWork());
@@ -142,18 +123,20 @@ class Pruning {
   }
 
   async #round(candidates: PruneCandidates): Promise<void> {
-    await this.#look();
+    const holds = this.#holds;
+    await holds.look();
     // What is chosen is looked at again before it goes.
-    this.#rest();
+    holds.rest();
     const { slices } = this.#parts.store;
-    const chosen = await candidates.choose(this.#maxSize, this.#options, this.#holds, () => slices.pauseAfterWork());
+    const { maxSize } = this.#options;
+    const chosen = await candidates.choose(maxSize, this.#options, holds.current, () => slices.pauseAfterWork());
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
     await this.#removeRoots(chosen, candidates);
     const rest = function* () {
       for (let index = 0; index < chosen.blobs.length; index++) if (chosen.blobs[index] === 1) yield index;
     };
     await this.#removeBlobs(candidates, rest());
-    this.#rest();
+    this.#holds.rest();
   }
 
   /** Names, then manifests; after a power cut, too, what is above must be gone before what is below. */
@@ -164,15 +147,15 @@ class Pruning {
       if (await this.#removeName(root)) unnamed.push(root);
       else this.#keepRoot(root, chosen, candidates);
     }
-    this.#rest();
+    this.#holds.rest();
     const { dryRun = false } = this.#options;
     if (unnamed.length > 0 && !dryRun) {
       await tags.writeViewIfRoom();
       await store.syncs.namesUnlessVisible(store.folder.tags);
     }
     // From here on a name that is set is either seen below, or who sets it is.
-    this.#heldSince = new Set();
-    await this.#look();
+    this.#holds.remember(true);
+    await this.#holds.look();
     const namedSince = new Set((dryRun ? [] : await tags.kept()).map(({ descriptor }) => descriptor.digest));
     const roots = new Set(unnamed.map(({ digest }) => digest));
     for (const root of thoseAboveFirst(unnamed)) {
@@ -180,21 +163,24 @@ class Pruning {
       if (isGone) this.#rootGone(root, candidates);
       else this.#keepRoot(root, chosen, candidates);
     }
-    this.#heldSince = undefined;
-    this.#rest();
+    this.#holds.remember(false);
+    this.#holds.rest();
     if (unnamed.length === 0 || dryRun) return;
     for (const { path } of store.folder.blobFolders()) await store.syncs.namesUnlessVisible(path);
   }
 
   /** @returns false where somebody holds it by now */
   async #removeName(root: Root): Promise<boolean> {
-    await this.#lookIfDue();
-    const holds = this.#holds;
+    await this.#holds.lookIfDue();
+    const holds = this.#holds.current;
     if (holds.has(root.digest)) return false;
     const { dryRun = false } = this.#options;
     if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
-    const dropped = root.tags.filter((tag) => dryRun || this.#parts.tags.drop(tag, (digest) => holds.has(digest)));
-    this.#untagged.push(...dropped);
+    const isHeld = (digest: Digest) => holds.has(digest);
+    const drop = (tag: KeptTag) => this.#parts.tags.drop(tag, isHeld, this.#holds.removalPath(tag.path));
+    const dropped = root.tags.filter((tag) => dryRun || drop(tag));
+    this.#tally.untagged(dropped);
+    if (dropped.length < root.tags.length) this.#holds.assertNotEvicted();
     return true;
   }
 
@@ -214,7 +200,7 @@ class Pruning {
       if (index !== undefined && chosen.blobs[index] !== 1) continue;
       await this.#removeBlobs(candidates, index === undefined ? [] : [index]);
       // Of one that was not listed, it may be coming just now, or have come since.
-      if (this.#holds.has(digest)) return false;
+      if (this.#holds.current.has(digest)) return false;
       if (index === undefined ? await this.#parts.store.stat(digest) : !candidates.isGone(digest)) return false;
     }
     return true;
@@ -227,7 +213,7 @@ class Pruning {
       if (!candidates.isGone(digest)) continue;
       // Not before: to another prune it is a root as long as it is there.
       this.#parts.manifests.removeOfAbsent(digest);
-      this.#since?.forget(digest);
+      this.#holds.forget(digest);
     }
   }
 
@@ -243,18 +229,19 @@ class Pruning {
   /** A manifest stays that was to go: so does all that is below it. */
   #keepRoot(root: Root, chosen: PruneChoice, candidates: PruneCandidates): void {
     candidates.rootStays(root);
-    if (this.#holds.has(root.digest)) this.#skipHeld(root.digest, candidates);
+    if (this.#holds.current.has(root.digest)) this.#skipHeld(root.digest, candidates);
     for (const digest of root.closure) {
       const index = candidates.indexOf(digest);
       if (index !== undefined) chosen.blobs[index] = 0;
     }
   }
 
-  async #tidy(keptBytes: number): Promise<void> {
-    if (this.#options.only === undefined) {
-      this.#parts.leftovers.prune({ partBytes: this.#maxSize, damagedBytes: this.#maxSize - keptBytes });
+  async #tidy(): Promise<void> {
+    const { only, maxSize } = this.#options;
+    if (only === undefined) {
+      this.#parts.leftovers.prune({ partBytes: maxSize, damagedBytes: maxSize - this.#remainingBytes });
     }
-    if (this.#removed.length > 0 || this.#untagged.length > 0) await this.#parts.tags.writeViewIfRoom();
+    if (this.#tally.hasChanged) await this.#parts.tags.writeViewIfRoom();
     await this.#forgetMembers();
   }
 
@@ -262,7 +249,7 @@ class Pruning {
   async #forgetMembers(): Promise<void> {
     const { tags, members, store, leases } = this.#parts;
     try {
-      await tags.forgetMembers(this.#untagged);
+      await tags.forgetMembers(this.#tally.untaggedNames);
       const held = leases.current();
       const isThere = (digest: Digest) => held.has(digest) || lstatIfThere(store.folder.blobPath(digest)) !== undefined;
       await members.clean(isThere, () => store.slices.pause());
@@ -274,14 +261,14 @@ class Pruning {
 
   async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {
     for (const index of indices) {
-      const looking = this.#lookIfDue();
+      const looking = this.#holds.lookIfDue();
       if (looking !== undefined) {
         await looking;
         this.#options.signal?.throwIfAborted();
       }
       if (candidates.isOut(index)) continue;
       const digest = candidates.table.digestAt(index);
-      if (this.#holds.has(digest)) this.#skipHeld(digest, candidates);
+      if (this.#holds.current.has(digest)) this.#skipHeld(digest, candidates);
       else {
         const removing = this.#removeBlob(candidates, index, digest);
         if (removing !== undefined) await removing;
@@ -293,7 +280,7 @@ class Pruning {
   #removeBlob(candidates: PruneCandidates, index: number, digest: Digest): void | Promise<void> {
     const stays = (error: unknown) => this.#blobStays(candidates, index, digest, error);
     try {
-      const removing = this.#options.dryRun || this.#parts.store.remove(digest);
+      const removing = this.#options.dryRun || this.#remove(digest);
       if (removing instanceof Promise) {
         return removing.then((wasThere) => this.#blobGone(candidates, index, { digest, wasThere })).catch(stays);
       }
@@ -303,10 +290,15 @@ class Pruning {
     }
   }
 
+  #remove(digest: Digest): boolean | Promise<boolean> {
+    const { store } = this.#parts;
+    return store.remove(digest, this.#holds.removalPath(store.folder.blobPath(digest)));
+  }
+
   #blobStays(candidates: PruneCandidates, index: number, digest: Digest, error: unknown): void {
-    const size = candidates.table.sizeAt(index);
+    if (error instanceof PruneEvicted) throw error;
     candidates.blobStays(index);
-    this.#skipped.set(digest, { digest, size, reason: MoteError.isInstance(error) ? error.code : "MOTE_IO" });
+    this.#tally.failed(digest, candidates.table.sizeAt(index), error);
   }
 
   #blobGone(
@@ -314,59 +306,20 @@ class Pruning {
     index: number,
     { digest, wasThere }: { readonly digest: Digest; readonly wasThere: boolean },
   ): void {
-    const size = candidates.table.sizeAt(index);
-    if (size > chunkBytes && !this.#options.dryRun) this.#parts.store.chunkDigests.remove(digest);
+    if (!wasThere) this.#holds.assertNotEvicted();
+    const { table } = candidates;
+    if (table.sizeAt(index) > chunkBytes && !this.#options.dryRun) this.#parts.store.chunkDigests.remove(digest);
     candidates.blobGone(index);
-    // Else another prune was quicker: it is his to report.
-    if (!wasThere) return;
-    this.#removed.push({ digest, size, mediaType: mediaTypes.octetStream });
-    this.#removedBytes += size;
-    if (this.#isLastName(candidates.table, index)) this.#freedBytes += size;
-  }
-
-  /** Whether the file has no other name any more: those outside of the cache keep its space, those within it may be gone, too. */
-  #isLastName(table: BlobTable, index: number): boolean {
-    const links = table.linksAt(index);
-    const inode = table.inodeAt(index);
-    if (links <= 1 || inode === undefined) return true;
-    const left = (this.#linksLeft.get(inode) ?? links) - 1;
-    this.#linksLeft.set(inode, left);
-    return left === 0;
+    // Else another prune was quicker, and reports it.
+    if (wasThere) this.#tally.removed(table, index, digest);
   }
 
   #skipHeld(digest: Digest, candidates: PruneCandidates): void {
     const index = candidates.indexOf(digest);
     const size = index === undefined ? 0 : candidates.table.sizeAt(index);
-    const reason = this.#holds.get(digest) ?? "leased";
-    if (reason !== "named") this.#skipped.set(digest, { digest, size, reason });
+    const hold = this.#holds.current.get(digest);
+    if (hold?.reason !== "named") this.#tally.held(digest, size, hold ?? { reason: "leased" });
     else if (index !== undefined) candidates.blobStays(index);
-  }
-
-  /** Nothing is removed before the next look. */
-  #rest(): void {
-    this.#announced.rest();
-    this.#sinceLook = Number.POSITIVE_INFINITY;
-  }
-
-  /** Before each removal. Who leases waits for the next look: after a turn of the event loop, or so many removals. Undefined until then. */
-  #lookIfDue(): Promise<void> | undefined {
-    const turn = this.#parts.store.slices.pause();
-    const isFresh = this.#sinceLook++ < removalsBetweenLooks && performance.now() - this.#lookedMs < staleMs;
-    return turn === undefined && isFresh ? undefined : this.#look(turn);
-  }
-
-  async #look(turn?: Promise<void>): Promise<void> {
-    await turn;
-    const leased = this.#announced.look();
-    this.#lookedMs = performance.now();
-    this.#sinceLook = 0;
-    const holds = new Map<Digest, "pinned" | "leased" | "named">();
-    // In this order: who releases a lease has named before what is to stay.
-    for (const digest of (await this.#since?.look()) ?? []) holds.set(digest, "named");
-    for (const digest of leased) this.#heldSince?.add(digest);
-    for (const digest of this.#heldSince ?? leased) holds.set(digest, "leased");
-    for (const digest of this.#parts.pins.list()) holds.set(digest, "pinned");
-    this.#holds = holds;
   }
 }
 

@@ -132,11 +132,12 @@ export class TagFiles implements TagStore {
   /**
    * Takes a tag away without writing the view, unless it was moved to something else, or somebody is about to: who sets a tag holds
    * its name.
+   * @param path another one of the tag's file
    * @returns whether it did
    */
-  drop(tag: KeptTag, isHeld: (digest: Digest) => boolean): boolean {
+  drop(tag: KeptTag, isHeld: (digest: Digest) => boolean, path: string = tag.path): boolean {
     if (isHeld(nameDigest(tag.name)) || !this.#isStill(tag)) return false;
-    return removeIfThere(tag.path);
+    return removeIfThere(path);
   }
 
   #isStill({ descriptor, path }: KeptTag): boolean {

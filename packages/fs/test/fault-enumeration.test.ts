@@ -125,6 +125,7 @@ const synchronous = [
   "readdirSync",
   "mkdirSync",
   "ftruncateSync",
+  "symlinkSync",
   "rmSync",
   "realpathSync",
 ] as const;

@@ -235,6 +235,21 @@ const jobs = {
     await cache.commitMote(`${root}.source`, { digest, mediaType, size: bytes.byteLength }, "move");
   },
 
+  /** Stops, as by Ctrl-Z, between a look at the leases and the removal of the first file whose path has STOP_AT in it. */
+  async "stopped-prune"(cache) {
+    const { unlinkSync } = fs;
+    fs.unlinkSync = (path) => {
+      if (String(path).includes(process.env.STOP_AT)) {
+        fs.unlinkSync = unlinkSync;
+        fs.writeSync(1, "stops\n");
+        process.kill(process.pid, "SIGSTOP");
+      }
+      unlinkSync(path);
+    };
+    const { removed, skipped, untagged, reached } = await cache.prune(0);
+    return { removed: removed.map(({ digest }) => digest), skipped, untagged, reached };
+  },
+
   async lease(cache) {
     const lease = await cache.lease([motes[2].digest]);
     console.log("started");

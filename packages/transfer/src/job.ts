@@ -36,6 +36,8 @@ export class Job {
   readonly inCache = new Set<Digest>();
   /** Blobs that the source sent before the transfer's plan was made, verified. */
   readonly received = new Map<Digest, Uint8Array>();
+  /** False once what was in the cache may have been removed: then it is looked at again. */
+  trustsCache = true;
   /** Aborted by the caller, or by the first failure; its reason is what the transfer rejects with. */
   readonly signal: AbortSignal;
   readonly #stop = new AbortController();
@@ -66,6 +68,12 @@ export class Job {
     } catch (error) {
       this.logger.error("a listener of transfer events threw", { event, error });
     }
+  }
+
+  /** What was in the cache may be gone. */
+  distrustCache(): void {
+    this.inCache.clear();
+    this.trustsCache = false;
   }
 
   /** Reports a failure that the transfer goes on without. */

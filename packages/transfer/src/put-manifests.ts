@@ -11,7 +11,7 @@ import type { Root } from "./root.js";
 export async function putManifests(job: Job, graph: Graph): Promise<void> {
   for (const group of graph.manifests) {
     await job.forEach(group, async (loaded) => {
-      if (loaded.from === "cache") job.inCache.add(loaded.descriptor.digest);
+      if (loaded.from === "cache" && job.trustsCache) job.inCache.add(loaded.descriptor.digest);
       else if (await isCompleteInCache(job, loaded)) await putIntoCache(job, loaded);
       await job.destination?.manifest(loaded.descriptor, loaded.bytes, { signal: job.ownSignal() });
     });
@@ -27,7 +27,7 @@ export async function keepIndexes(job: Job, { descriptor, indexes }: Root): Prom
   for (const index of [...indexes].reverse()) {
     if (!job.inCache.has(digest)) return;
     digest = index.descriptor.digest;
-    if (index.from === "cache") job.inCache.add(digest);
+    if (index.from === "cache" && job.trustsCache) job.inCache.add(digest);
     else await putIntoCache(job, index);
   }
 }

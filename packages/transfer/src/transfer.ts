@@ -20,6 +20,7 @@ import {
 import { BlobMove } from "./blob-move.js";
 import type { TransferEvent } from "./events.js";
 import { type Graph, type PlannedBlob, readGraph } from "./graph.js";
+import { Hold } from "./hold.js";
 import { Configs } from "./image-config.js";
 import { Job } from "./job.js";
 import { Locations } from "./locations.js";
@@ -28,6 +29,7 @@ import { pickPlatform } from "./pick-platform.js";
 import { keepIndexes, putManifests } from "./put-manifests.js";
 import { recordMembership } from "./record-membership.js";
 import type { TransferReport } from "./report.js";
+import { restoreBlobs } from "./restore-blobs.js";
 import { digestOf, ownTag, placeOf, type Root } from "./root.js";
 import { untilAborted } from "./until-aborted.js";
 
@@ -124,28 +126,39 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   for (const root of roots) await askVerifier(job, loader, root, options.verify);
   announce(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
-  const lease = await takeLease(job, graph, roots, options.lease);
+  const needed = [...graph.blobs, ...manifestsOf(graph, roots)].map(({ descriptor }) => descriptor.digest);
+  const hold = await Hold.take(job, needed, options.lease);
+  const move = (blobs: readonly PlannedBlob[]) =>
+    moveBlobs(job, blobs, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
   try {
-    await moveBlobs(job, graph, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
-    await putManifests(job, graph);
-    for (const root of roots) await keepIndexes(job, root);
-    await recordMembership(job, manifestsOf(graph, roots));
-    for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
-    for (const { name, descriptor, resolved } of roots) {
-      await setName(job, name, job.destination === undefined ? resolved : descriptor);
-    }
+    await move(graph.blobs);
+    await hold.finish({
+      restore: () => restoreBlobs(job, graph.blobs, move),
+      finish: () => finish(job, graph, roots),
+    });
     await job.destination?.commit?.({ signal: job.signal });
     locations.learnPlainForms(job.destination?.plainForms?.() ?? []);
   } finally {
     await locations.record();
-    await lease?.release().catch((error: unknown) => job.warn("the cache cannot let go of what was moved", error));
+    await hold.release();
   }
   return reportOf(job, graph, roots, startedMs);
 }
 
+/** Names come last: they never stand for something incomplete. */
+async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
+  await putManifests(job, graph);
+  for (const root of roots) await keepIndexes(job, root);
+  await recordMembership(job, manifestsOf(graph, roots));
+  for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
+  for (const { name, descriptor, resolved } of roots) {
+    await setName(job, name, job.destination === undefined ? resolved : descriptor);
+  }
+}
+
 async function moveBlobs(
   job: Job,
-  { blobs }: Graph,
+  blobs: readonly PlannedBlob[],
   move: (blob: PlannedBlob) => Promise<void>,
   smallOnesBeside: boolean,
 ): Promise<void> {
@@ -218,26 +231,6 @@ function announce(job: Job, graph: Graph): void {
     blobs: graph.blobs.length,
     bytes: graph.blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0),
   });
-}
-
-/** Keeps prune away from what is there and still needed. Undefined where there is nothing to release afterwards. */
-async function takeLease(
-  job: Job,
-  graph: Graph,
-  roots: readonly Root[],
-  given: Lease | undefined,
-): Promise<Lease | undefined> {
-  const { cache, signal } = job;
-  const needed = [...graph.blobs, ...manifestsOf(graph, roots)].map(({ descriptor }) => descriptor.digest);
-  try {
-    if (given === undefined) return await cache.lease?.(needed, { signal });
-    await Promise.all(needed.map((digest) => given.add(digest)));
-    return undefined;
-  } catch (error) {
-    signal.throwIfAborted();
-    job.warn("the cache cannot hold on to what is being moved", error);
-    return undefined;
-  }
 }
 
 async function setName(job: Job, name: string | undefined, descriptor: Descriptor): Promise<void> {

@@ -32,6 +32,8 @@ export class MemoryCache implements MoteCache {
   readonly named = new Map<string, Tag>();
   readonly leased: Digest[] = [];
   leases = 0;
+  /** Called when a lease is renewed; false says that it was lost. */
+  renewing: () => boolean = () => true;
   openWriters = 0;
   faults: CacheFaults = {};
   readonly #pending = new Map<Digest, Mote[]>();
@@ -120,7 +122,7 @@ export class ResumingCache extends MemoryCache {
     const release = async (): Promise<void> => {
       this.leases -= 1;
     };
-    return { add: async () => {}, release, [Symbol.asyncDispose]: release };
+    return { add: async () => {}, renew: async () => this.renewing(), release, [Symbol.asyncDispose]: release };
   }
 }
 

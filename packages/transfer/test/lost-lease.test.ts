@@ -1,0 +1,124 @@
+import { type Digest, MoteError } from "@mote/core";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type TransferOptions, transfer } from "../src/index.js";
+import { ResumingCache } from "./memory-cache.js";
+import { type AddedImage, addImage } from "./memory-images.js";
+import { MemoryDestination, MemorySource } from "./memory-places.js";
+
+let source: MemorySource;
+let cache: ResumingCache;
+let image: AddedImage;
+let all: readonly Digest[];
+beforeEach(() => {
+  source = new MemorySource();
+  cache = new ResumingCache();
+  image = addImage(source, "v1", [5000, 3000, 10]);
+  all = [image.root, image.config, ...image.layers].map(({ digest }) => digest);
+});
+
+const pull = (more: Partial<TransferOptions> = {}) =>
+  transfer({ source, cache, refs: ["v1"], tags: ["name"], ...more });
+/** Other processes remove these at the `at`th renewal, for the lease was lost; it was held at all others. */
+function loseAt(at: number, digests: readonly Digest[]): void {
+  let renewals = 0;
+  cache.renewing = () => {
+    if (++renewals !== at) return true;
+    for (const digest of digests) cache.kept.delete(digest);
+    return false;
+  };
+}
+function expectWhole(): void {
+  expect(cache.named.get("name")?.descriptor.digest).toBe(image.root.digest);
+  expect(all.filter((digest) => !cache.kept.has(digest))).toEqual([]);
+  expect(cache.leases).toBe(0);
+}
+
+describe("a lease that was lost while its process was suspended", () => {
+  it("makes the transfer fetch again what is gone, before it sets the name", async () => {
+    const { tags } = cache;
+    const { tag } = tags;
+    tags.tag = async (name, descriptor) => {
+      expect(all.filter((digest) => !cache.kept.has(digest))).toEqual([]);
+      await tag(name, descriptor);
+    };
+    loseAt(
+      1,
+      [image.layers[0], image.config].map((each) => each?.digest as Digest),
+    );
+    const { warnings, fetched } = await pull();
+    expectWhole();
+    expect([warnings.length, fetched.count]).toEqual([1, 4 + 2]);
+  });
+
+  it("fetches again what went after the name was set", async () => {
+    loseAt(2, all);
+    await pull();
+    expectWhole();
+  });
+
+  it("puts manifests again that were in the cache", async () => {
+    await pull();
+    cache.named.clear();
+    loseAt(1, [image.root.digest]);
+    await pull();
+    expectWhole();
+  });
+
+  it("that is the caller's counts like one of its own", async () => {
+    const lease = await cache.lease([]);
+    loseAt(1, all);
+    await pull({ lease });
+    expect(all.filter((digest) => !cache.kept.has(digest))).toEqual([]);
+    expect(cache.leases).toBe(1);
+  });
+
+  it("costs nothing where nothing is gone", async () => {
+    loseAt(1, []);
+    const { warnings, fetched } = await pull();
+    expect([warnings, fetched.count]).toEqual([[], 4]);
+  });
+
+  it("again and again ends in an error", async () => {
+    cache.renewing = () => {
+      for (const digest of all) cache.kept.delete(digest);
+      return false;
+    };
+    const error = await pull().catch((thrown: unknown) => thrown);
+    expect(MoteError.isInstance(error) && error.code).toBe("MOTE_IO");
+    expect(cache.leases).toBe(0);
+  });
+
+  it("that cannot be renewed is a warning, and everything is looked at", async () => {
+    let renewals = 0;
+    cache.renewing = () => {
+      if (++renewals > 1) return true;
+      for (const digest of all) cache.kept.delete(digest);
+      throw new MoteError("MOTE_NO_SPACE", "the disk is full");
+    };
+    expect((await pull()).warnings[0]).toContain("the disk is full");
+    expectWhole();
+  });
+
+  it("keeps a manifest out of the cache whose blobs are gone, where there is a destination", async () => {
+    const destination = new MemoryDestination();
+    loseAt(1, [image.config.digest]);
+    await pull({ destination });
+    expect(cache.kept.has(image.root.digest)).toBe(false);
+    expect(destination.contents.has(image.root.digest)).toBe(true);
+  });
+});
+
+it("a lease that cannot be had is a warning, and everything is looked at before the name is set", async () => {
+  cache.lease = () => Promise.reject(new MoteError("MOTE_TIMEOUT", "a prune does not continue"));
+  const { tags } = cache;
+  const blob = source.blob.bind(source);
+  let isFirst = true;
+  source.blob = (async (...given: Parameters<typeof blob>) => {
+    if (!isFirst) cache.kept.delete(image.config.digest);
+    isFirst = false;
+    return blob(...given);
+  }) as typeof source.blob;
+  await pull({ concurrency: 1 });
+  expect((await tags.resolve("name"))?.digest).toBe(image.root.digest);
+  expect(all.filter((digest) => !cache.kept.has(digest))).toEqual([]);
+});
