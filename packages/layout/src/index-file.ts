@@ -108,7 +108,8 @@ function placeEntry(
 
 /** An entry that is there for the same manifest keeps what else it says. */
 function newEntry(there: unknown, name: string | undefined, descriptor: Descriptor): object {
-  const { mediaType, digest, size, artifactType, platform, annotations } = descriptor;
+  // A name is given here, and never by what describes the manifest elsewhere.
+  const { mediaType, digest, size, artifactType, platform, annotations } = withoutName(descriptor);
   const kept = isRecord(there) ? there : {};
   const keptAnnotations = isRecord(kept.annotations) ? kept.annotations : {};
   const allAnnotations = { ...annotations, ...keptAnnotations, ...(name === undefined ? {} : { [refName]: name }) };

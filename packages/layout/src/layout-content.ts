@@ -4,8 +4,10 @@ import {
   type ContentSource,
   checkImageLayout,
   collectChunks,
+  cosignTags,
   type Descriptor,
   type Digest,
+  findReferrers,
   isDigest,
   isManifestType,
   isNotFound,
@@ -18,6 +20,7 @@ import {
   parseManifest,
   type Ref,
   sniffManifestType,
+  type Tag,
 } from "@mote/core";
 import { BlobReader } from "./blob-reader.js";
 import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
@@ -30,6 +33,8 @@ export class LayoutContent implements ContentSource {
   readonly #files: NamedFiles;
   #checked = false;
   #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
+  /** What `index.json` lists, as it was when referrers were looked for first. */
+  #listed: readonly Descriptor[] | undefined;
 
   constructor(files: NamedFiles, ref: PathRef) {
     this.#files = files;
@@ -61,25 +66,45 @@ export class LayoutContent implements ContentSource {
     return new BlobReader(file, `${this.#files.place}/${name}`, descriptor, options);
   }
 
-  /** Those that `index.json` lists, image manifests and indexes whose `subject` it is. Looked for once. */
+  /**
+   * Among the manifests that `index.json` lists, and those that their indexes list: also of an index that stands in for the referrers API
+   * under the name `sha256-HEX`. Looked for once.
+   */
   async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
     parseDigest(descriptor.digest);
     this.#referrers ??= await this.#readReferrers(options);
     yield* this.#referrers.get(descriptor.digest) ?? [];
   }
 
-  async #readReferrers(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
-    const found = new Map<Digest, Descriptor[]>();
-    const entries = await readIndexEntries(this.#files, options);
-    const unique = new Map(entries.map((entry) => [entry.digest, withoutName(entry)]));
-    for (const entry of unique.values()) {
-      if (!isManifestType(entry.mediaType)) continue;
-      const { subject, artifactType } = parseManifest(await this.manifest(entry, options), entry.mediaType);
-      if (subject === undefined) continue;
-      const referrer = artifactType === undefined ? entry : { ...entry, artifactType };
-      found.set(subject.digest, [...(found.get(subject.digest) ?? []), referrer]);
+  /** A name may be a whole reference that ends in such a tag. */
+  async *taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Tag, void, undefined> {
+    const { digest } = descriptor;
+    const tags = cosignTags(parseDigest(digest));
+    const entries = await this.#entries(options);
+    for (const name of tags) {
+      const isNamed = (entry: Descriptor) => nameOf(entry) === name || nameOf(entry)?.endsWith(`:${name}`);
+      const found = entries.find((entry) => nameOf(entry) === name) ?? entries.find(isNamed);
+      const isOther = found !== undefined && found.digest !== digest && isManifestType(found.mediaType);
+      if (isOther) yield { name, descriptor: withoutName(found) };
     }
-    return found;
+  }
+
+  async #entries(options: Cancellable): Promise<readonly Descriptor[]> {
+    this.#listed ??= await readIndexEntries(this.#files, options);
+    return this.#listed;
+  }
+
+  async #readReferrers(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
+    const entries = await this.#entries(options);
+    return await findReferrers(entries.map(withoutName), async (entry) => {
+      try {
+        return parseManifest(await this.manifest(entry, options), entry.mediaType);
+      } catch (error) {
+        // Of an image of which not everything is here, or one that has nothing to do with this: it refers to nothing.
+        if (isNotFound(error) || isUnreadable(error)) return undefined;
+        throw error;
+      }
+    });
   }
 
   async #select(entries: readonly Descriptor[], selector: Selector, options: Cancellable): Promise<Descriptor> {
@@ -139,6 +164,11 @@ export class LayoutContent implements ContentSource {
       { details: { path: place, wanted, tags } },
     );
   }
+}
+
+/** Too large for a manifest, or not one. */
+function isUnreadable(error: unknown): boolean {
+  return MoteError.isInstance(error) && (error.code === "MOTE_INVALID_MANIFEST" || error.code === "MOTE_TOO_LARGE");
 }
 
 interface Selector {

@@ -14,12 +14,19 @@ import {
   readMote,
   type TagStore,
 } from "@mote/core";
+import { KnownReferrers } from "./known-referrers.js";
 
 const unreachable: ReadonlySet<string> = new Set(["MOTE_UNREACHABLE", "MOTE_TIMEOUT", "MOTE_RATE_LIMITED"]);
+
+function isUnreachable(error: unknown): error is MoteError {
+  return MoteError.isInstance(error) && unreachable.has(error.code);
+}
 
 export interface KnownNamesOptions {
   /** What the cache calls the image. */
   readonly name: string;
+  /** What the cache calls another tag of the same source. */
+  readonly nameOf: (tag: string) => string;
   readonly cache: MoteCache;
   readonly tags: TagStore;
   /** The only platform that is wanted. */
@@ -35,6 +42,8 @@ export interface KnownNamesOptions {
 export function withKnownNames(source: ContentSource, options: KnownNamesOptions): ContentSource {
   const { name, cache, tags, warn } = options;
   let fallback: { readonly known: Descriptor; readonly error: MoteError } | undefined;
+  const isOffline = () => fallback !== undefined;
+  const known = new KnownReferrers(source, { cache, tags, nameOf: options.nameOf, isUnreachable, isOffline, warn });
   return {
     ref: source.ref,
     async resolve(ref, resolving) {
@@ -43,7 +52,7 @@ export function withKnownNames(source: ContentSource, options: KnownNamesOptions
         const manifestFollows = (await tags.resolve(name, resolving)) === undefined;
         return await source.resolve(ref, { ...resolving, manifestFollows });
       } catch (error) {
-        if (!MoteError.isInstance(error) || !unreachable.has(error.code)) throw error;
+        if (!isUnreachable(error)) throw error;
         const known = await tags.resolve(name, resolving);
         if (known === undefined) throw error;
         fallback = { known, error };
@@ -56,8 +65,7 @@ export function withKnownNames(source: ContentSource, options: KnownNamesOptions
       try {
         return await source.manifest(descriptor, reading);
       } catch (error) {
-        const isAway = MoteError.isInstance(error) && unreachable.has(error.code);
-        if (!isAway || fallback === undefined || fallback.known.digest === descriptor.digest) throw error;
+        if (!isUnreachable(error) || fallback === undefined || fallback.known.digest === descriptor.digest) throw error;
         throw await notHere(descriptor, fallback.known, error, options);
       }
     },
@@ -65,7 +73,8 @@ export function withKnownNames(source: ContentSource, options: KnownNamesOptions
     async [Symbol.asyncDispose]() {
       await source[Symbol.asyncDispose]?.();
     },
-    ...(source.referrers ? { referrers: source.referrers.bind(source) } : {}),
+    ...(source.referrers ? { referrers: known.referrers.bind(known) } : {}),
+    ...(source.taggedReferrers ? { taggedReferrers: known.taggedReferrers.bind(known) } : {}),
     ...(source.readFrom ? { readFrom: source.readFrom.bind(source) } : {}),
     ...(source.distrust ? { distrust: source.distrust.bind(source) } : {}),
   };

@@ -6,6 +6,7 @@ import {
   type Cancellable,
   type ContentDestination,
   type ContentSource,
+  type Descriptor,
   type Digest,
   type KnownPlaces,
   knownPlaces,
@@ -210,13 +211,18 @@ class Wired implements OpenMote {
   async pull(source: string, destination?: string, options: PullOptions = {}): Promise<TransferReport> {
     const from = readMovable(source);
     const name = nameInCache(from);
-    if (destination === undefined) return this.#move(from, undefined, { ...options, tags: [name] });
+    if (destination === undefined) {
+      const report = await this.#move(from, undefined, { ...options, tags: [name] });
+      await this.#nameReferrers(from, report);
+      return report;
+    }
     const folder = plainFolder(destination, { home: homedir() });
     if (folder !== undefined) return this.#pullFiles(from, folder, options);
     const to = readMovable(destination);
     const target = to.tag ?? defaultName(to, from);
     const report = await this.#move(from, to, { ...options, ...(target === undefined ? {} : { tags: [target] }) });
     await this.#remember(name, report);
+    await this.#nameReferrers(from, report);
     return report;
   }
 
@@ -341,7 +347,8 @@ class Wired implements OpenMote {
       onEvent?.({ type: "warning", message, code });
     };
     const { cache, tags } = this;
-    const known = { name: nameInCache(from), cache, tags, platform, warn };
+    const nameOf = (tag: string) => nameInCache(otherTag(from, tag));
+    const known = { name: nameInCache(from), nameOf, cache, tags, platform, warn };
     return { source: withKnownNames(await this.#places.source(from), known), warnings };
   }
 
@@ -383,9 +390,20 @@ class Wired implements OpenMote {
   /** A name for the image in the cache too: it is then found without the registry, and pruned as a whole. */
   async #remember(name: string, report: TransferReport): Promise<void> {
     const root = report.refs[0]?.resolved;
-    if (root === undefined || !(await this.cache.moteExists(root.digest))) return;
+    if (root !== undefined) await this.#name(name, root);
+  }
+
+  /** What belongs to an image by its tag does so in the cache, too. */
+  async #nameReferrers(from: Ref, { referrers }: TransferReport): Promise<void> {
+    for (const { tag, descriptor } of referrers) {
+      if (tag !== undefined) await this.#name(nameInCache(otherTag(from, tag)), descriptor);
+    }
+  }
+
+  async #name(name: string, descriptor: Descriptor): Promise<void> {
+    if (!(await this.cache.moteExists(descriptor.digest))) return;
     try {
-      await this.tags.tag(name, root);
+      await this.tags.tag(name, descriptor);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       this.#logger.warn(`the cache could not name ${name}: ${error.message}`);
@@ -413,6 +431,13 @@ function onlyOf(wanted: Digest | undefined): TransferOptions["verify"] {
       { details: { digest, expected: wanted, actual: digest } },
     );
   };
+}
+
+/** The same place with another tag, and that alone. */
+function otherTag(ref: Ref, tag: string): Ref {
+  if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path, tag };
+  const { digest: _, ...place } = ref;
+  return { ...place, tag };
 }
 
 /** The source's tag; in a docker-archive, whose names are whole references, all of it. */

@@ -1,9 +1,18 @@
-import { type Descriptor, type Digest, isManifestType, MoteError, manifestChildren, type Ref } from "@mote/core";
+import {
+  type Descriptor,
+  type Digest,
+  describeReferrer,
+  MoteError,
+  manifestChildren,
+  type Ref,
+  refersTo,
+} from "@mote/core";
+import { assertIndexDepth, assertReferrerDepth, assertWithin, graphLimits } from "./graph-limits.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
+import { ReferrerSearch, reasonToLeave } from "./referrer-search.js";
+import type { TransferredReferrer } from "./report.js";
 import type { Root } from "./root.js";
-
-const deepest = 16;
 
 export interface PlannedBlob {
   readonly descriptor: Descriptor;
@@ -19,14 +28,24 @@ export interface Graph {
   readonly blobs: readonly PlannedBlob[];
   /** Layers that stay where their `urls` say. */
   readonly foreign: readonly Descriptor[];
-  /** Manifests that are moved because their `subject` is among the others. */
-  readonly referrers: readonly Descriptor[];
+  readonly referrers: readonly TransferredReferrer[];
+}
+
+/** A manifest that is to be read. */
+interface Node extends PlannedBlob {
+  /** Indexes above it. */
+  readonly indexDepth: number;
+  /** Referrers between it and a root. */
+  readonly referrerDepth: number;
+  /** What it is said to refer to. Undefined if it is moved whatever it says. */
+  readonly claims?: readonly Digest[] | undefined;
 }
 
 /**
- * Everything below the roots, each digest once. A manifest cannot be below itself, as it would have to hold its own digest.
+ * Reads everything below the roots, each digest once. A manifest cannot be below itself, as it would have to hold its own digest.
  * What an index lists that is no manifest known here is moved as a blob.
  * @throws MOTE_INVALID_MANIFEST where indexes are nested too deep, or two descriptors disagree on one blob's size
+ * @throws MOTE_TOO_LARGE with the limit that was met
  */
 export async function readGraph(
   job: Job,
@@ -34,52 +53,126 @@ export async function readGraph(
   roots: readonly Root[],
   options: { readonly referrers: boolean },
 ): Promise<Graph> {
-  const loaded = new Map<Digest, LoadedManifest>();
-  const blobs = new Map<Digest, PlannedBlob>();
-  const foreign = new Map<Digest, Descriptor>();
-  const referrers = new Map<Digest, PlannedBlob>();
-  let level: readonly PlannedBlob[] = roots;
-  while (level.length > 0) {
-    const unseen = new Map<Digest, PlannedBlob>();
-    for (const one of level) {
-      const { digest } = one.descriptor;
-      if (!loaded.has(digest) && !unseen.has(digest)) unseen.set(digest, one);
-    }
-    const below: PlannedBlob[] = [];
-    await job.forEach(unseen.values(), async ({ descriptor: parent, from, to }) => {
-      const found = await loader.load(parent);
-      loaded.set(parent.digest, found);
-      const children = manifestChildren(found.manifest);
-      for (const descriptor of children.manifests) below.push({ descriptor, from, to });
-      for (const descriptor of children.foreign) foreign.set(descriptor.digest, descriptor);
-      for (const descriptor of children.blobs) {
-        blobs.set(descriptor.digest, agreeing(blobs.get(descriptor.digest), { descriptor, from, to }));
-      }
-      if (!options.referrers) return;
-      for (const descriptor of await referrersOf(job, parent)) {
-        const referrer = { descriptor, from, to };
-        below.push(referrer);
-        referrers.set(descriptor.digest, referrer);
-      }
-    });
-    level = below;
-  }
-  return {
-    manifests: byHeight([...roots, ...referrers.values()], loaded),
-    blobs: [...blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
-    foreign: [...foreign.values()].filter(({ digest }) => !blobs.has(digest)),
-    referrers: [...referrers.values()].map(({ descriptor }) => descriptor),
-  };
+  const reading = new GraphReading(job, loader, options.referrers ? new ReferrerSearch(job) : undefined);
+  return await reading.read(roots);
 }
 
-/** distribution-spec, "Listing Referrers": signatures, attestations and the like. */
-async function referrersOf(job: Job, subject: Descriptor): Promise<readonly Descriptor[]> {
-  const found: Descriptor[] = [];
-  for await (const descriptor of job.source.referrers?.(subject, { signal: job.ownSignal() }) ?? []) {
-    if (isManifestType(descriptor.mediaType)) found.push(descriptor);
-    else job.logger.warn(`${descriptor.digest} refers to ${subject.digest} and is left: it is ${descriptor.mediaType}`);
+class GraphReading {
+  readonly #job: Job;
+  readonly #loader: ManifestLoader;
+  readonly #search: ReferrerSearch | undefined;
+  readonly #loaded = new Map<Digest, LoadedManifest>();
+  readonly #blobs = new Map<Digest, PlannedBlob>();
+  readonly #foreign = new Map<Digest, Descriptor>();
+  readonly #referrers = new Map<Digest, PlannedBlob>();
+  readonly #tags = new Map<string, Descriptor>();
+  #below: Node[] = [];
+
+  constructor(job: Job, loader: ManifestLoader, search: ReferrerSearch | undefined) {
+    this.#job = job;
+    this.#loader = loader;
+    this.#search = search;
   }
-  return found;
+
+  async read(roots: readonly Root[]): Promise<Graph> {
+    this.#below = roots.map((root) => ({ ...root, indexDepth: 0, referrerDepth: 0 }));
+    // A name in the cache stays on the index, so what refers to that belongs there, too.
+    const isIndexKept = this.#job.destination === undefined;
+    for (const root of isIndexKept ? roots : []) {
+      for (const { descriptor } of root.indexes)
+        await this.#findReferrers({ ...root, descriptor, indexDepth: 0, referrerDepth: 0 });
+    }
+    while (this.#below.length > 0) {
+      const level = this.#unread(this.#below);
+      assertWithin("manifests", this.#loaded.size + level.length);
+      this.#below = [];
+      await this.#job.forEach(level, (node) => this.#readOne(node));
+    }
+    const { size } = new Set([...this.#blobs.keys(), ...this.#foreign.keys()]);
+    assertWithin("blobs", size);
+    this.#search?.tellLeft(new Set(this.#loaded.keys()));
+    return {
+      manifests: byHeight([...roots, ...this.#referrers.values()], this.#loaded),
+      blobs: [...this.#blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
+      foreign: [...this.#foreign.values()].filter(({ digest }) => !this.#blobs.has(digest)),
+      referrers: this.#movedReferrers(),
+    };
+  }
+
+  /** Each once. What is claimed by several need refer to one of them only. */
+  #unread(nodes: readonly Node[]): readonly Node[] {
+    const unread = new Map<Digest, Node>();
+    for (const node of nodes) {
+      const { digest } = node.descriptor;
+      if (this.#loaded.has(digest)) continue;
+      const other = unread.get(digest);
+      const claims = other?.claims && node.claims ? [...other.claims, ...node.claims] : undefined;
+      unread.set(digest, other === undefined ? node : { ...other, claims });
+    }
+    return [...unread.values()];
+  }
+
+  async #readOne(node: Node): Promise<void> {
+    const { descriptor, claims } = node;
+    assertIndexDepth(node.indexDepth, descriptor.digest);
+    const isReferrer = node.referrerDepth > 0 && node.indexDepth === 0;
+    const found = isReferrer ? await this.#loadReferrer(descriptor) : await this.#loader.load(descriptor);
+    if (found === undefined) return;
+    // Registries answer for referrers with what has nothing to do with the subject, too.
+    if (claims !== undefined && !claims.some((subject) => refersTo(found.manifest, subject))) return;
+    if (claims !== undefined) this.#referrers.set(descriptor.digest, node);
+    this.#loaded.set(descriptor.digest, found);
+    const { from, to, referrerDepth } = node;
+    const children = manifestChildren(found.manifest);
+    for (const child of children.manifests) {
+      this.#below.push({ descriptor: child, from, to, indexDepth: node.indexDepth + 1, referrerDepth });
+    }
+    for (const child of children.foreign) this.#foreign.set(child.digest, child);
+    for (const child of children.blobs) {
+      this.#blobs.set(child.digest, agreeing(this.#blobs.get(child.digest), { descriptor: child, from, to }));
+    }
+    assertWithin("blobs", Math.max(this.#blobs.size, this.#foreign.size));
+    await this.#findReferrers(node);
+  }
+
+  /** Undefined for what cannot be moved, which is said at the end. */
+  async #loadReferrer(descriptor: Descriptor): Promise<LoadedManifest | undefined> {
+    try {
+      return await this.#loader.load(descriptor);
+    } catch (error) {
+      this.#job.signal.throwIfAborted();
+      const reason = reasonToLeave(error);
+      if (reason === undefined) throw error;
+      this.#search?.leave(descriptor, reason);
+      return undefined;
+    }
+  }
+
+  async #findReferrers({ descriptor: subject, from, to, referrerDepth }: Node): Promise<void> {
+    if (this.#search === undefined) return;
+    const { claimed, tagged } = await this.#search.of(subject);
+    const depth = referrerDepth + 1;
+    if (claimed.length + tagged.length > 0) assertReferrerDepth(depth, subject.digest);
+    const place = { from, to, indexDepth: 0, referrerDepth: depth };
+    for (const descriptor of claimed) this.#below.push({ ...place, descriptor, claims: [subject.digest] });
+    for (const { name, descriptor } of tagged) {
+      this.#tags.set(name, descriptor);
+      this.#referrers.set(descriptor.digest, { descriptor, from, to });
+      this.#below.push({ ...place, descriptor });
+    }
+  }
+
+  #movedReferrers(): readonly TransferredReferrer[] {
+    const names = new Map<Digest, string[]>();
+    for (const [name, { digest }] of this.#tags) names.set(digest, [...(names.get(digest) ?? []), name]);
+    return [...this.#referrers.values()].flatMap(({ descriptor }) => {
+      const found = this.#loaded.get(descriptor.digest);
+      if (found === undefined) return [];
+      const described = describeReferrer(descriptor, found.manifest);
+      const tags = names.get(descriptor.digest) ?? [undefined];
+      return tags.map((tag) => ({ descriptor: described, tag }));
+    });
+  }
 }
 
 function agreeing(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlob {
@@ -104,16 +197,12 @@ function byHeight(
     const known = heights.get(digest);
     if (found === undefined) return -1;
     let height = known ?? 0;
-    if (known === undefined && depth <= deepest) {
+    if (known === undefined && depth <= graphLimits.indexDepth) {
       for (const child of manifestChildren(found.manifest).manifests) {
         height = Math.max(height, 1 + heightOf(child.digest, depth + 1));
       }
     }
-    if (depth + height > deepest) {
-      throw new MoteError("MOTE_INVALID_MANIFEST", `indexes are nested more than ${deepest} deep below ${digest}`, {
-        details: { digest },
-      });
-    }
+    assertIndexDepth(depth + height, digest);
     if (known === undefined) {
       heights.set(digest, height);
       while (groups.length <= height) groups.push([]);

@@ -18,6 +18,14 @@ export interface TransferredRef {
   readonly tag?: string | undefined;
 }
 
+/** A manifest that was moved because it belongs to another one. */
+export interface TransferredReferrer {
+  /** As its own manifest describes it: with artifact type and annotations. */
+  readonly descriptor: Descriptor;
+  /** Its tag, if it belongs to the other by that. */
+  readonly tag?: string | undefined;
+}
+
 export interface TransferReport {
   readonly refs: readonly TransferredRef[];
   /** Blobs that came from the source. */
@@ -34,6 +42,8 @@ export interface TransferReport {
   readonly skipped: Tally;
   /** Layers left where their `urls` say, as they may not be distributed. */
   readonly foreign: Tally;
+  /** What was moved because it refers to something else that was. One that could not be moved is among the `warnings`. */
+  readonly referrers: readonly TransferredReferrer[];
   /** Manifests and indexes, those in the cache too; `fetched` of them came from the source. */
   readonly manifests: Tally & { readonly fetched: number };
   readonly durationMs: number;

@@ -73,7 +73,10 @@ export interface TransferOptions {
    * stands for, of which it has this platform. Default: everything.
    */
   readonly platform?: Platform | string | undefined;
-  /** Whether what refers to the manifests by `subject` (signatures, attestations) is moved along. Default false. */
+  /**
+   * Whether what refers to the manifests is moved along: by `subject`, or by the names of cosign's tags, which stay the same at a
+   * destination. Default false.
+   */
   readonly referrers?: boolean | undefined;
   /** Signatures, policy: asked for every reference before anything is moved for it. Throwing stops the transfer. */
   readonly verify?:
@@ -150,7 +153,9 @@ async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<v
   await putManifests(job, graph);
   for (const root of roots) await keepIndexes(job, root);
   await recordMembership(job, manifestsOf(graph, roots));
-  for (const descriptor of graph.referrers) await setName(job, undefined, descriptor);
+  if (job.destination !== undefined) {
+    for (const { tag, descriptor } of graph.referrers) await setName(job, tag, descriptor);
+  }
   for (const { name, descriptor, resolved } of roots) {
     await setName(job, name, job.destination === undefined ? resolved : descriptor);
   }
@@ -263,6 +268,7 @@ function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: num
     mounted: tallies.of("mounted"),
     skipped: tallies.of("skipped"),
     foreign: tallies.of("foreign"),
+    referrers: graph.referrers,
     manifests: {
       count: manifests.length,
       bytes: manifests.reduce((sum, { bytes }) => sum + bytes.byteLength, 0),

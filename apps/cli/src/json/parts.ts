@@ -45,6 +45,11 @@ export const transferReport = {
   mounted: tally.describe("blobs that the destination took from another place of its own"),
   skipped: tally.describe("blobs that the destination had"),
   foreign: tally.describe("layers left where their URLs say"),
+  referrers: z
+    .array(z.strictObject({ descriptor, tag: z.string().optional() }))
+    .describe(
+      "signatures, attestations and the like that were moved; with a tag, those that belong to the image by that",
+    ),
   manifests: z.strictObject({ count, bytes, fetched: count }),
   durationMs: duration,
   warnings: z.array(z.string()),

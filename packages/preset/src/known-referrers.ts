@@ -1,0 +1,111 @@
+import {
+  type Cancellable,
+  type ContentSource,
+  cosignTags,
+  type Descriptor,
+  type Digest,
+  findReferrers,
+  isManifestType,
+  type Manifest,
+  type MoteCache,
+  MoteError,
+  maxManifestBytes,
+  parseManifest,
+  readMote,
+  type Tag,
+  type TagStore,
+} from "@mote/core";
+
+export interface KnownReferrersOptions {
+  readonly cache: MoteCache;
+  readonly tags: TagStore;
+  /** What the cache calls a tag of the source. */
+  readonly nameOf: (tag: string) => string;
+  readonly isUnreachable: (error: unknown) => error is MoteError;
+  /** Whether the image itself was answered for from the cache. */
+  readonly isOffline: () => boolean;
+  /** Told that the cache is used in place of the source. */
+  readonly warn: (message: string, code: string) => void;
+}
+
+/** What refers to manifests of `source`, answered from the cache while the source cannot be reached. */
+export class KnownReferrers {
+  readonly #source: ContentSource;
+  readonly #options: KnownReferrersOptions;
+  #isAway = false;
+  #inCache: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
+
+  constructor(source: ContentSource, options: KnownReferrersOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Descriptor> {
+    return this.#fromSource(
+      () => this.#source.referrers?.(descriptor, options),
+      async () => (await this.#referrersInCache(options)).get(descriptor.digest) ?? [],
+    );
+  }
+
+  taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
+    return this.#fromSource(
+      () => this.#source.taggedReferrers?.(descriptor, options),
+      async () => {
+        const found: Tag[] = [];
+        for (const name of cosignTags(descriptor.digest)) {
+          const known = await this.#options.tags.resolve(this.#options.nameOf(name), options);
+          if (known !== undefined) found.push({ name, descriptor: known });
+        }
+        return found;
+      },
+    );
+  }
+
+  /**
+   * The cache answers for an image that it answers for itself, and for one that it has referrers of. Of any other nothing is known, and to
+   * take that for "none" would leave signatures behind.
+   */
+  async *#fromSource<T>(
+    ask: () => AsyncIterable<T> | undefined,
+    askCache: () => Promise<readonly T[]>,
+  ): AsyncGenerator<T, void, undefined> {
+    if (!this.#isAway) {
+      try {
+        yield* ask() ?? [];
+        return;
+      } catch (error) {
+        if (!this.#options.isUnreachable(error)) throw error;
+        if (!this.#options.isOffline() && (await askCache()).length === 0) throw error;
+        this.#isAway = true;
+        this.#options.warn(`${error.message}; moving the referrers that were pulled before`, error.code);
+      }
+    }
+    yield* await askCache();
+  }
+
+  async #referrersInCache(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
+    const { cache } = this.#options;
+    async function* manifests(): AsyncGenerator<Descriptor, void, undefined> {
+      for await (const { digest, mediaType, size } of cache.motes?.(options) ?? []) {
+        if (isManifestType(mediaType)) yield { digest, mediaType, size };
+      }
+    }
+    this.#inCache ??= await findReferrers(manifests(), (descriptor) => readManifest(cache, descriptor, options));
+    return this.#inCache;
+  }
+}
+
+/** Undefined for what is not here, or is damaged: it cannot be moved either. */
+async function readManifest(
+  cache: MoteCache,
+  { digest, mediaType }: Descriptor,
+  options: Cancellable,
+): Promise<Manifest | undefined> {
+  try {
+    const bytes = await readMote(cache, digest, { ...options, maxBytes: maxManifestBytes, countsAsUse: false });
+    return parseManifest(bytes, mediaType);
+  } catch (error) {
+    if (MoteError.isInstance(error)) return undefined;
+    throw error;
+  }
+}
