@@ -22,6 +22,8 @@ export type MoteErrorCode =
   | "MOTE_AMBIGUOUS"
   /** It is pinned, and so stays. */
   | "MOTE_PINNED"
+  /** A process at work needs it: it was not removed. `details`: `{ digest, holder? }`. */
+  | "MOTE_IN_USE"
   /** Used after close. */
   | "MOTE_CLOSED"
   /** A manifest, index or layout file that is no JSON, or not of the shape that its specification asks for. */

@@ -82,6 +82,11 @@ export interface MoteSource {
   moteReaderAt(digest: Digest, options?: Cancellable): Promise<MoteReaderAt>;
 }
 
+export interface RemoveOptions extends Cancellable {
+  /** Leave what a process at work leases. Default false. A cache that has no leases removes it. */
+  readonly unlessLeased?: boolean | undefined;
+}
+
 export interface PruneOptions extends Cancellable {
   /** Say what would be removed; remove nothing. */
   readonly dryRun?: boolean | undefined;
@@ -133,8 +138,8 @@ export interface MoteStore extends MoteSource, AsyncDisposable {
    * @throws MOTE_NOT_FOUND no such file · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, and then the source stays
    */
   commitMote(source: string, mote: Mote, mode: CommitMode, options?: Cancellable): Promise<void>;
-  /** Absent is fine. Who reads it reads on to the end. */
-  removeMote(digest: Digest, options?: Cancellable): Promise<void>;
+  /** Absent is fine. Who reads it reads on to the end. @throws MOTE_IN_USE with `unlessLeased` */
+  removeMote(digest: Digest, options?: RemoveOptions): Promise<void>;
   /** Removes until the total is at most `maxSize` bytes, least recently used first. */
   prune(maxSize: number, options?: PruneOptions): Promise<PruneReport>;
 }

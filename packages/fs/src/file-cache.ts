@@ -28,6 +28,7 @@ import {
   type PruneReport,
   parseDigest,
   type ReadOptions,
+  type RemoveOptions,
   type ResumableWriter,
   silentLogger,
   type TagStore,
@@ -60,6 +61,7 @@ import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
 import { type PruneParts, pruneBlobs } from "./prune.js";
+import { removeUnleased } from "./remove-unleased.js";
 import { ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
 import { insteadOfDamaged } from "./second-place.js";
 import { SmallBuffers } from "./small-buffers.js";
@@ -389,10 +391,15 @@ export class FileCache implements MoteCache {
     this.#forgetPending(mote);
   }
 
-  async removeMote(digest: Digest, options?: Cancellable): Promise<void> {
+  async removeMote(digest: Digest, options?: RemoveOptions): Promise<void> {
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
-    await this.#store.remove(digest);
+    if (options?.unlessLeased && (await this.#store.stat(digest)) !== undefined) {
+      await this.#openWhole();
+      await removeUnleased(this.#pruneParts(), digest);
+    } else {
+      await this.#store.remove(digest);
+    }
     this.#store.chunkDigests.remove(digest);
     this.#manifests.removeOfAbsent(digest);
   }

@@ -216,3 +216,30 @@ describe("a lease of another container", () => {
     expect((await cache.prune(0)).reached).toBe(true);
   });
 });
+
+describe("removing a mote", () => {
+  it("that somebody leases is refused where the caller wants that, and says who does", async () => {
+    const [leased, free] = await putSome(2);
+    const lease = await cache.lease([leased as Digest]);
+    await using other = new FileCache(root, { durability: "visible" });
+    const removing = other.removeMote(leased as Digest, { unlessLeased: true });
+    await expect(removing).rejects.toMatchObject({
+      code: "MOTE_IN_USE",
+      details: { holder: `process ${process.pid}` },
+    });
+    await other.removeMote(free as Digest, { unlessLeased: true });
+    await other.removeMote(free as Digest, { unlessLeased: true });
+    expect([await cache.moteExists(leased as Digest), await cache.moteExists(free as Digest)]).toEqual([true, false]);
+    await lease.release();
+    await other.removeMote(leased as Digest, { unlessLeased: true });
+    expect(await cache.moteExists(leased as Digest)).toBe(false);
+    expect(readdirSync(join(root, ".mote/pruning"))).toEqual([]);
+  });
+
+  it("is not refused otherwise", async () => {
+    const [digest] = await putSome(1);
+    await using _ = await cache.lease([digest as Digest]);
+    await cache.removeMote(digest as Digest);
+    expect(await cache.moteExists(digest as Digest)).toBe(false);
+  });
+});

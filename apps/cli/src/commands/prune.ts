@@ -1,6 +1,7 @@
 import { type Inventory, type InventoryRoot, lastUses, type PruneReport, rootsOf, takeInventory } from "@mote/core";
 import { confirm } from "../confirm.js";
 import type { Context } from "../context.js";
+import { keptLine } from "../kept-line.js";
 import { shortDigest } from "../listing.js";
 import { count, formatAge, formatBytes, parseBytes, parseDurationMs } from "../quantity.js";
 import { type TableColumn, textTable } from "../text-table.js";
@@ -108,7 +109,7 @@ function report({
     `${dryRun ? "would remove" : "removed"} ${count(removed.length, "mote")}, ${formatBytes(removedBytes)}` +
       ` (${formatBytes(freedBytes)} given back); ${formatBytes(remainingBytes)} left`,
     ...untagged.map((name) => `${dryRun ? "would untag" : "untagged"} ${name}`),
-    ...skipped.map(({ digest, size, reason }) => `kept ${digest}, ${formatBytes(size)}: ${reason}`),
+    ...skipped.map(keptLine),
   ];
 }
 

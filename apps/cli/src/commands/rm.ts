@@ -1,5 +1,6 @@
 import { closureOf, type Digest, type Inventory, MoteError, type PruneReport, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
+import { keptLine } from "../kept-line.js";
 import { partsOf, shortDigest } from "../listing.js";
 import { count, formatBytes } from "../quantity.js";
 import { type OpenMote, openHouse } from "../wire.js";
@@ -12,6 +13,8 @@ interface Plan {
   readonly closures: Set<Digest>;
   /** What goes by itself although a manifest lists it. */
   readonly parts: Set<Digest>;
+  /** Content that was asked to go: of a name, its removal is enough where processes at work need the content. */
+  readonly wanted: Set<Digest>;
 }
 
 export async function rm(
@@ -25,20 +28,20 @@ export async function rm(
   const plan = await planFor(context, mote, before, { texts, ...options });
   for (const name of plan.names) await mote.tags.untag(name, { signal });
   const report = await mote.cache.removeClosure?.(plan.closures, { signal });
-  for (const digest of plan.parts) await mote.cache.removeMote(digest, { signal });
-  const removed = [...(report?.removed.map(({ digest }) => digest) ?? []), ...plan.parts];
+  const { parts, held } = await removeParts(mote, before, plan, signal);
+  const removed = [...(report?.removed.map(({ digest }) => digest) ?? []), ...parts];
   const untagged = [...plan.names, ...(report?.untagged ?? [])];
   const removedBytes = bytesOf(before, removed);
   const left = await leftBehind(mote, before, plan);
-  const skipped = report?.skipped ?? [];
+  const skipped = [...(report?.skipped ?? []), ...held];
   out.result({ removed, untagged, removedBytes, freedBytes: report?.freedBytes ?? 0, leftBehind: left, skipped }, [
     ...untagged.map((name) => `untagged ${name}`),
     ...(removed.length <= 10 ? removed.map((digest) => `removed ${digest}`) : []),
-    `${count(removed.length, "mote")} removed, ${formatBytes(removedBytes)}${remark(left, options.keepContent)}`,
-    ...skipped.map(({ digest, size, reason }) => `kept ${digest}, ${formatBytes(size)}: ${reason}`),
+    `${count(removed.length, "mote")} removed, ${formatBytes(removedBytes)}${remark(left, options.keepContent, skipped)}`,
+    ...skipped.map(keptLine),
   ]);
-  warnOfHoles(context, before, plan);
-  if (plan.closures.size > 0 && skipped.some(({ digest }) => plan.closures.has(digest))) process.exitCode = 1;
+  warnOfHoles(context, before, { ...plan, parts });
+  if (skipped.some(({ digest }) => plan.wanted.has(digest))) process.exitCode = 1;
 }
 
 async function planFor(
@@ -47,7 +50,7 @@ async function planFor(
   inventory: Inventory,
   { texts, keepContent }: { readonly texts: readonly string[]; readonly keepContent: boolean },
 ): Promise<Plan> {
-  const plan: Plan = { names: new Set(), closures: new Set(), parts: new Set() };
+  const plan: Plan = { names: new Set(), closures: new Set(), parts: new Set(), wanted: new Set() };
   // First everything is found: a typing error in the last name removes nothing.
   const found = [];
   for (const text of texts) found.push(await mote.find(text));
@@ -62,11 +65,38 @@ async function planFor(
     } else if (name === undefined && kept !== undefined && kept.names.length === 0 && kept.referredBy.length > 0) {
       if (kept.isPinned) throw pinnedError(digest);
       plan.parts.add(digest);
+      plan.wanted.add(digest);
     } else {
       plan.closures.add(digest);
+      // A name goes whatever clients hold. What is pinned keeps its name: to remove that takes an unpin.
+      if (name !== undefined && !kept?.isPinned) plan.names.add(name);
+      else plan.wanted.add(digest);
     }
   }
   return plan;
+}
+
+/** What processes at work need stays. */
+async function removeParts(
+  mote: OpenMote,
+  before: Inventory,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<{ readonly parts: Set<Digest>; readonly held: PruneReport["skipped"] }> {
+  const parts = new Set<Digest>();
+  const held: PruneReport["skipped"][number][] = [];
+  for (const digest of plan.parts) {
+    try {
+      await mote.cache.removeMote(digest, { unlessLeased: true, signal });
+      parts.add(digest);
+    } catch (error) {
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_IN_USE") throw error;
+      const { details = {} } = error;
+      const holder = "holder" in details && typeof details.holder === "string" ? { holder: details.holder } : {};
+      held.push({ digest, size: before.motes.get(digest)?.size ?? 0, reason: "leased", ...holder });
+    }
+  }
+  return { parts, held };
 }
 
 function pinnedError(digest: Digest): MoteError {
@@ -94,9 +124,11 @@ interface LeftBehind {
   readonly bytes: number;
 }
 
-function remark({ motes, bytes }: LeftBehind, keepContent: boolean): string {
+function remark({ motes, bytes }: LeftBehind, keepContent: boolean, skipped: PruneReport["skipped"]): string {
   if (motes === 0) return "";
-  const why = keepContent ? "until prune takes it" : "which other names or images need";
+  const isHeld = skipped.some(({ reason }) => reason === "leased");
+  const whose = isHeld ? "which processes at work, other names or images need" : "which other names or images need";
+  const why = keepContent ? "until prune takes it" : whose;
   return `; left: ${count(motes, "mote")}, ${formatBytes(bytes)}, ${why}`;
 }
 

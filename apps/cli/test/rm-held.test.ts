@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Descriptor, digestBytes, type Lease, type MoteCache, mediaTypes } from "@mote/core";
+import { type OpenMote, openMote } from "@mote/preset";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { runMote } from "./run-mote.js";
+
+let dir: string;
+let cache: string;
+let open: OpenMote;
+let manifest: Descriptor;
+let layer: Descriptor;
+let lease: Lease | undefined;
+
+async function put(into: MoteCache, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
+  const digest = digestBytes(bytes);
+  await into.createMote(digest, mediaType, bytes.byteLength);
+  await using writer = await into.moteWriter(digest);
+  await writer.write(bytes);
+  await writer.close();
+  return { mediaType, digest, size: bytes.byteLength };
+}
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "mote-rm-"));
+  cache = join(dir, "cache");
+  open = await openMote({ dir: cache });
+  layer = await put(open.cache, mediaTypes.ociLayer, randomBytes(5000));
+  const config = await put(open.cache, mediaTypes.ociConfig, Buffer.from("{}"));
+  const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [layer] };
+  manifest = await put(open.cache, mediaTypes.ociManifest, Buffer.from(JSON.stringify(body)));
+  await open.tags.tag("registry.example/a/b:1", manifest);
+});
+afterEach(async () => {
+  await lease?.release();
+  lease = undefined;
+  await open.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const remove = (...args: string[]) => runMote(["rm", ...args, "--cache", cache]);
+const isThere = ({ digest }: Descriptor) =>
+  stat(join(cache, "blobs", digest.replace(":", "/"))).then(
+    () => true,
+    () => false,
+  );
+
+/** As `mote serve` does for who was given a manifest, and a transfer for what it moves. */
+describe("of an image that a process at work holds, rm", () => {
+  beforeEach(async () => {
+    lease = await open.cache.lease?.([manifest.digest, layer.digest]);
+  });
+
+  it("removes the name, and says which process needs the content", async () => {
+    const ended = await remove("registry.example/a/b:1");
+    expect(ended.status).toBe(0);
+    expect(ended.stdout).toContain("untagged registry.example/a/b:1");
+    expect(ended.stdout).toContain(`in use by process ${process.pid}`);
+    expect(await open.tags.resolve("registry.example/a/b:1")).toBe(undefined);
+    expect([await isThere(manifest), await isThere(layer)]).toEqual([true, true]);
+    await lease?.release();
+    expect((await open.cache.prune(0)).reached).toBe(true);
+  });
+
+  it("removes no layer of it by its digest", async () => {
+    const ended = await remove(layer.digest);
+    expect(ended.status).toBe(1);
+    expect(ended.stdout).toContain(`in use by process ${process.pid}`);
+    expect(ended.stderr).toBe("");
+    expect(await isThere(layer)).toBe(true);
+    await lease?.release();
+    expect((await remove(layer.digest)).status).toBe(0);
+    expect(await isThere(layer)).toBe(false);
+  });
+
+  it("removes no manifest of it by its digest, once it has no name", async () => {
+    await open.tags.untag("registry.example/a/b:1");
+    const ended = await remove(manifest.digest, "--json");
+    expect(ended.status).toBe(1);
+    expect(JSON.parse(ended.stdout).skipped).toMatchObject([{ reason: "leased", holder: `process ${process.pid}` }]);
+    expect(await isThere(manifest)).toBe(true);
+  });
+});
+
+it("of a pinned image, rm leaves the name too, and is not done", async () => {
+  await open.cache.pinned?.pin(manifest.digest);
+  expect((await remove("registry.example/a/b:1")).status).toBe(1);
+  expect((await open.tags.resolve("registry.example/a/b:1"))?.digest).toBe(manifest.digest);
+});
