@@ -8,7 +8,12 @@ import { publicPackages } from "./public-packages.mjs";
 const folder = mkdtempSync(join(tmpdir(), "mote-release-"));
 try {
   const manifests = publicPackages().map((each) => `${each.folder}/package.json`);
-  const others = ["apps/bench/package.json", "packages/testbed/package.json", "examples/package.json"];
+  const others = [
+    "apps/bench/package.json",
+    "apps/fuzz/package.json",
+    "packages/testbed/package.json",
+    "examples/package.json",
+  ];
   for (const path of ["package.json", "pnpm-workspace.yaml", "pnpm-lock.yaml", ".changeset", ...manifests, ...others]) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(path, join(folder, path), { recursive: true });

@@ -1,0 +1,23 @@
+import type { Target } from "./target.js";
+import { gzip, zstd } from "./targets/compressed.js";
+import { fact } from "./targets/fact.js";
+import { authFile, challenge, contentRange, redaction } from "./targets/http.js";
+import { index, manifest } from "./targets/manifest.js";
+import { reference } from "./targets/reference.js";
+import { pax, tar, unpack } from "./targets/tar.js";
+
+export const targets: Readonly<Record<string, Target>> = {
+  tar,
+  unpack,
+  pax,
+  gzip,
+  zstd,
+  manifest,
+  index,
+  reference,
+  challenge,
+  range: contentRange,
+  redact: redaction,
+  auth: authFile,
+  fact,
+};

@@ -1,0 +1,47 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+
+/** One input may take this many milliseconds; the machine may be busy. */
+const hangMs = 10_000;
+const lookMs = 250;
+const largestResidentBytes = 2 * 1024 ** 3;
+
+export interface Order {
+  readonly name: string;
+  readonly seed: number;
+  /** Of one input, as an earlier run printed it. */
+  readonly path: string | undefined;
+  readonly ms: number;
+  /** Counts the inputs. */
+  readonly progress: SharedArrayBuffer;
+}
+
+export type Outcome =
+  | { readonly runs: number }
+  | { readonly input: string; readonly path: string; readonly error: string };
+
+/** Fuzzes one target in a thread of its own, so that an input that never ends is noticed. */
+export async function fuzz(order: Omit<Order, "progress">): Promise<Outcome> {
+  const progress = new SharedArrayBuffer(4);
+  const counter = new Int32Array(progress);
+  const worker = new Worker(new URL("worker.js", import.meta.url), { workerData: { ...order, progress } });
+  const ended = once(worker, "message").then(([outcome]): Outcome => outcome);
+  let fail: (error: string) => void = () => {};
+  const stuck = new Promise<Outcome>((resolve) => {
+    fail = (error) => resolve({ input: "", path: String(Math.max(0, Atomics.load(counter, 0) - 1)), error });
+  });
+  let seen = 0;
+  let movedAt = performance.now();
+  const timer = setInterval(() => {
+    const runs = Atomics.load(counter, 0);
+    if (runs !== seen) [seen, movedAt] = [runs, performance.now()];
+    if (runs > 0 && performance.now() - movedAt > hangMs) fail(`it has not ended after ${hangMs} ms`);
+    if (process.memoryUsage.rss() > largestResidentBytes) fail(`the process has ${process.memoryUsage.rss()} bytes`);
+  }, lookMs);
+  try {
+    return await Promise.race([ended, stuck]);
+  } finally {
+    clearInterval(timer);
+    await worker.terminate();
+  }
+}
