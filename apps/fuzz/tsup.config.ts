@@ -4,7 +4,9 @@ import shared from "../../tsup.config.js";
 export default {
   ...shared,
   entry: ["src/main.ts", "src/worker.ts"],
-  noExternal: [/^@mote\//],
+  noExternal: [/.*/],
+  // Some of what goes into the bundle is CommonJS.
+  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   esbuildOptions(options: { conditions?: string[] }) {
     options.conditions = ["@mote/source"];
   },

@@ -105,3 +105,14 @@ function pad(bytes: Uint8Array): Uint8Array {
   padded.set(bytes);
   return padded;
 }
+
+/** A file of one byte, with an extended header before it. */
+export function tarWithPax(records: Uint8Array): Uint8Array {
+  const file: TarEntry = { name: "file", flag: "0", linkName: "", body: Uint8Array.of(1), form: "ustar", mode: 0o644 };
+  return Buffer.concat([
+    header({ name: "PaxHeader", flag: "x", linkName: "", mode: 0o644 }, records.length, false),
+    pad(records),
+    ...encode(file),
+    new Uint8Array(1024),
+  ]);
+}

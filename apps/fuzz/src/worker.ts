@@ -27,7 +27,11 @@ await target.run(async (input, read) => {
   const error = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance);
   const outcome: Outcome =
     failed && counterexample !== null
-      ? { input: fc.stringify(counterexample[0]), path: path ?? "", error }
+      ? { input: show(counterexample[0]), path: path ?? "", error }
       : { runs: progress[0] ?? 0 };
   parentPort?.postMessage(outcome);
 });
+
+function show(input: unknown): string {
+  return input instanceof Uint8Array ? `base64 ${Buffer.from(input).toString("base64")}` : fc.stringify(input);
+}
