@@ -1,4 +1,4 @@
-import { choice, hosts, type Kind, mirrors, path, platform, size, time, wholeNumber } from "./kinds.js";
+import { choice, hostNames, hosts, type Kind, mirrors, path, platform, size, time, wholeNumber } from "./kinds.js";
 
 export interface KeySpec<T> {
   readonly kind: Kind<T>;
@@ -160,6 +160,30 @@ const keys = {
     flag: "mirror",
     byDefault: "none",
     example: { "docker.io": ["mirror.acme.dev"] },
+  }),
+  allowHost: key({
+    kind: hostNames,
+    summary: "names by which requests may address mote serve, beside IP addresses and localhost",
+    variable: "MOTE_ALLOW_HOST",
+    flag: "allow-host",
+    byDefault: "none on loopback addresses, any elsewhere",
+    example: ["mirror.acme.dev"],
+  }),
+  maxConnections: key({
+    kind: wholeNumber(1, 1_000_000),
+    summary: "connections that mote serve takes at once",
+    variable: "MOTE_MAX_CONNECTIONS",
+    flag: "max-connections",
+    byDefault: "4096, or less if the process may not open twice as many files",
+    example: 500,
+  }),
+  writeTimeout: key({
+    kind: time,
+    summary: "how long a client of mote serve may read nothing of what it is sent",
+    variable: "MOTE_WRITE_TIMEOUT",
+    flag: "write-timeout",
+    byDefault: "1m",
+    example: "30s",
   }),
   color: key({
     kind: choice(["auto", "always", "never"]),

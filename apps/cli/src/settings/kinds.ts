@@ -100,6 +100,19 @@ export const hosts: Kind<Hosts> = {
   schema: { anyOf: [{ type: "boolean" }, { type: "array", items: { type: "string" } }] },
 };
 
+const hostName = /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?\.?(:\d{1,5})?$/;
+
+/** Hosts that a server answers for: names, with a port where only that one is meant. */
+export const hostNames: Kind<readonly string[]> = {
+  wanted: "names of hosts, such as mirror.lan or mirror.lan:5000",
+  fromText: (given) => given.split(/[\s,]+/).map((one) => matching(one, hostName)),
+  fromJson(value) {
+    if (!Array.isArray(value)) throw new TypeError("no list");
+    return value.map((one) => matching(one, hostName));
+  },
+  schema: { type: "array", items: { type: "string" } },
+};
+
 /** `docker.io=mirror.acme.dev quay.io=mirror.acme.dev/quay`; a prefix that comes again gets one more mirror. */
 export const mirrors: Kind<Mirrors> = {
   wanted: "mirrors by prefix, such as docker.io=mirror.acme.dev",

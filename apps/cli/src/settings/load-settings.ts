@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { camelCase } from "../command.js";
 import { UsageError } from "../usage-error.js";
 import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located, type Origin } from "./found.js";
@@ -20,7 +21,7 @@ export interface LoadedSettings {
 export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  /** Options as given, by their long names. */
+  /** Options as given, by their long names, those of the command in camel case. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
@@ -89,7 +90,7 @@ function fromFlags(flags: Surroundings["flags"], cwd: string): Found {
   const found: Found = {};
   for (const name of keyNames) {
     const { flag, kind } = keySpec(name);
-    const given = flag === undefined ? undefined : flags[flag];
+    const given = flag === undefined ? undefined : (flags[flag] ?? flags[camelCase(flag)]);
     if (flag === undefined || given === undefined || given === false) continue;
     const text = Array.isArray(given) ? given.join(" ") : String(given);
     try {
