@@ -1,7 +1,15 @@
 import type { Context } from "./context.js";
 
 /** What the shell may complete: what the cache knows, or what the shell finds by itself. */
-export type Completes = "reference" | "digest" | "name" | "file" | "folder" | "command" | readonly string[];
+export type Completes =
+  | "reference"
+  | "destination"
+  | "digest"
+  | "name"
+  | "file"
+  | "folder"
+  | "command"
+  | readonly string[];
 
 interface ArgumentSpec {
   readonly summary: string;

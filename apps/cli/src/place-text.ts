@@ -3,5 +3,6 @@ import { formatRef } from "./wire.js";
 
 /** Where a blob was seen: of a registry the repository, for a blob has no tag. */
 export function placeText(ref: Ref): string {
-  return ref.transport === "docker" ? `docker://${ref.registry}/${ref.repository}` : formatRef(ref, { scheme: true });
+  if (ref.transport !== "docker") return formatRef(ref, { scheme: true });
+  return `${ref.scheme ?? "docker"}://${ref.registry}/${ref.repository}`;
 }

@@ -22,6 +22,7 @@ export type {
   TransferReport,
 } from "@mote/preset";
 export {
+  bareDestination,
   checkCacheFolder,
   formatRef,
   hasTransport,

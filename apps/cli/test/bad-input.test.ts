@@ -108,6 +108,26 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
     expect(await failure(1, ["ref", "docker://:"])).toBe("MOTE_INVALID_REFERENCE");
   });
 
+  it("a destination that may be a registry or a folder, and a platform that is not one", async () => {
+    const source = `docker://${host}/lib/none:1`;
+    const digest = digestBytes(layer);
+    for (const to of ["build/app", "models", "app:1", "docker.io/build/app:1", `${host}/build/app:1`, digest]) {
+      expect(await failure(2, ["pull", source, to])).toBe("MOTE_USAGE");
+    }
+    for (const to of ["build/app", "app:1", "sha256:abcdef"]) {
+      expect(await failure(2, ["copy", source, to])).toBe("MOTE_USAGE");
+    }
+    for (const platform of ["linux//v7", "linux/arm64,linux/amd64", "windows(10.0/amd64", "nothing", ""]) {
+      expect(await failure(2, ["pull", source, "--platform", platform])).toBe("MOTE_USAGE");
+    }
+  });
+
+  it("a digest that nobody knows, and a repository called like one", async () => {
+    expect(await failure(1, ["pull", digestBytes(layer)])).toBe("MOTE_NOT_FOUND");
+    expect(await failure(1, ["copy", "sha256:0a1b2c3d", "oci:x"])).toBe("MOTE_NOT_FOUND");
+    expect(await failure(1, ["pull", "sha256:latest"])).toBe("MOTE_INVALID_REFERENCE");
+  });
+
   it("a transport that is not moved", async () => {
     expect(await failure(1, ["pull", "docker-daemon:app:1"])).toBe("MOTE_UNSUPPORTED_TRANSPORT");
   });

@@ -15,7 +15,7 @@ export {
   type PushFilesOptions,
   type RepairOptions,
 } from "./open-mote.js";
-export { hasTransport } from "./plain-paths.js";
+export { type BareDestination, bareDestination, hasTransport } from "./plain-paths.js";
 export type { RegistriesOptions } from "./registries-options.js";
 export {
   type ImageUsage,

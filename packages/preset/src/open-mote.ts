@@ -24,14 +24,28 @@ import {
 } from "@mote/core";
 import type { Durability } from "@mote/fs";
 import type { FileInput, UnpackOptions } from "@mote/layout";
-import { assertMovable, parseRef, refCodec } from "@mote/ref";
+import { parseRef, refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
+import { DigestSource } from "./digest-source.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
+import { assertNoBlob } from "./image-by-digest.js";
 import { incompleteManifests } from "./incomplete-images.js";
 import { withKnownNames } from "./known-names.js";
 import { Places } from "./places.js";
 import { plainFolder } from "./plain-paths.js";
+import {
+  absoluteRefCodec,
+  assertPullDestination,
+  defaultName,
+  nameOfOrigin,
+  type Origin,
+  onlyOf,
+  otherTag,
+  readMovable,
+  readOrigin,
+  registryOf,
+} from "./references.js";
 import type { PlacesOptions, RegistriesOptions } from "./registries-options.js";
 import { SizeBound } from "./size-bound.js";
 
@@ -97,20 +111,23 @@ export interface RepairOptions extends Pick<PullOptions, "signal" | "concurrency
 export interface OpenMote extends AsyncDisposable {
   readonly dir: string;
   readonly cache: MoteCache;
-  /** Names for manifests in the cache: references as they were pulled, without scheme. */
+  /** Names for manifests in the cache: references as they were pulled, without `docker://`. */
   readonly tags: TagStore;
   readonly bic: BlobInfoCache;
   readonly locator: LayerLocator;
   /**
-   * Moves an image from `source` through the cache to `destination`, or into the cache alone. References as in `@mote/ref`.
+   * Moves an image from `source` through the cache to `destination`, or into the cache alone. References as in `@mote/ref`. A digest
+   * as `source` means that content, from the cache or wherever it is known to be; of what the cache has, 6 digits will do.
    * The cache keeps it under the source's name, and answers for the source when that cannot be reached.
    * A destination without transport that ends in `/`, or begins as paths do (`./`, `../`, `/`, `~/`), is a plain folder: the
-   * artifact's files are brought there.
+   * artifact's files are brought there. A registry is written with `docker://`: `build/app` alone is refused.
    * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_UNREACHABLE ·
    *   MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH · MOTE_SIZE_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE …
    *   into a plain folder also MOTE_NOT_FILES · MOTE_EXISTS · MOTE_INVALID_NAME · MOTE_INVALID_ARCHIVE
    */
   pull(source: string, destination?: string, options?: PullOptions): Promise<TransferReport>;
+  /** As `pull` with a destination, which may also be a registry without `docker://`. */
+  copy(source: string, destination: string, options?: PullOptions): Promise<TransferReport>;
   /**
    * Moves plain files and folders as one artifact through the cache to `destination`. The same files give the same digests.
    * The cache keeps it under the destination's name. Folders are packed in the system's temporary folder.
@@ -126,7 +143,7 @@ export interface OpenMote extends AsyncDisposable {
    * transport, or the end of a name. A whole digest need not be kept. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS · MOTE_INVALID_DIGEST
    */
   find(text: string): Promise<FoundMote>;
-  /** References, without scheme, where the blob has been seen; newest first. */
+  /** References where the blob has been seen, newest first: without `docker://`, while other transports keep theirs. */
   locate(digest: Digest, options?: Cancellable): Promise<string[]>;
   /**
    * All that is known of a blob: places of any kind with the time they were last seen, and its other forms. With `destination`, a
@@ -202,26 +219,33 @@ class Wired implements OpenMote {
     this.cache = cache;
     this.tags = tags ?? noTags;
     this.bic = bic;
-    this.locator = new LayerLocator(bic, refCodec);
+    this.locator = new LayerLocator(bic, absoluteRefCodec);
     this.#logger = places.logger;
     this.#places = new Places(places);
     this.#sizeBound = sizeBound;
   }
 
   async pull(source: string, destination?: string, options: PullOptions = {}): Promise<TransferReport> {
-    const from = readMovable(source);
-    const name = nameInCache(from);
-    if (destination === undefined) {
-      const report = await this.#move(from, undefined, { ...options, tags: [name] });
-      await this.#nameReferrers(from, report);
-      return report;
+    if (destination !== undefined) {
+      assertPullDestination(destination);
+      return this.copy(source, destination, options);
     }
+    const from = await readOrigin(this.cache, source);
+    // A digest for a name means none.
+    const tags = [nameOfOrigin(from) ?? String(from)];
+    const report = await this.#move(from, undefined, { ...options, tags });
+    await this.#nameReferrers(from, report);
+    return report;
+  }
+
+  async copy(source: string, destination: string, options: PullOptions = {}): Promise<TransferReport> {
     const folder = plainFolder(destination, { home: homedir() });
+    const to = folder === undefined ? readMovable(destination) : undefined;
+    const from = await readOrigin(this.cache, source);
     if (folder !== undefined) return this.#pullFiles(from, folder, options);
-    const to = readMovable(destination);
-    const target = to.tag ?? defaultName(to, from);
+    const target = to?.tag ?? (to && defaultName(to, from));
     const report = await this.#move(from, to, { ...options, ...(target === undefined ? {} : { tags: [target] }) });
-    await this.#remember(name, report);
+    await this.#remember(nameOfOrigin(from), report);
     await this.#nameReferrers(from, report);
     return report;
   }
@@ -310,7 +334,7 @@ class Wired implements OpenMote {
     await this.close();
   }
 
-  async #move(from: Ref, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
+  async #move(from: Origin, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
     const { source, warnings } = await this.#source(from, options);
     const destination = to && (await this.#places.destination(to));
     const report = await this.#transfer(source, destination, {
@@ -321,7 +345,7 @@ class Wired implements OpenMote {
     return { ...report, warnings: [...warnings, ...report.warnings] };
   }
 
-  async #pullFiles(from: Ref, folder: string, options: PullOptions): Promise<TransferReport> {
+  async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<TransferReport> {
     const destination = await this.#places.folder(folder, options);
     const { source, warnings } = await this.#source(from, options);
     const report = await this.#transfer(source, destination, {
@@ -331,22 +355,27 @@ class Wired implements OpenMote {
       refs: [from],
       verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
     });
-    await this.#remember(nameInCache(from), report);
+    await this.#remember(nameOfOrigin(from), report);
     return { ...report, warnings: [...warnings, ...report.warnings] };
   }
 
   /** `warnings`: what the source says while it is used, for the report. */
   async #source(
-    from: Ref,
-    { platform, onEvent }: PullOptions,
+    from: Origin,
+    { platform, onEvent, signal }: PullOptions,
   ): Promise<{ readonly source: ContentSource; readonly warnings: readonly string[] }> {
     const warnings: string[] = [];
+    const { cache, tags, bic } = this;
+    if (typeof from === "string") {
+      await assertNoBlob(cache, from, { signal });
+      const open = (ref: Ref) => this.#places.source(ref);
+      return { source: new DigestSource(from, { cache, bic, open }), warnings };
+    }
     const warn = (message: string, code: string) => {
       warnings.push(message);
       this.#logger.warn(message);
       onEvent?.({ type: "warning", message, code });
     };
-    const { cache, tags } = this;
     const nameOf = (tag: string) => nameInCache(otherTag(from, tag));
     const known = { name: nameInCache(from), nameOf, cache, tags, platform, warn };
     return { source: withKnownNames(await this.#places.source(from), known), warnings };
@@ -388,13 +417,14 @@ class Wired implements OpenMote {
   }
 
   /** A name for the image in the cache too: it is then found without the registry, and pruned as a whole. */
-  async #remember(name: string, report: TransferReport): Promise<void> {
+  async #remember(name: string | undefined, report: TransferReport): Promise<void> {
     const root = report.refs[0]?.resolved;
-    if (root !== undefined) await this.#name(name, root);
+    if (name !== undefined && root !== undefined) await this.#name(name, root);
   }
 
   /** What belongs to an image by its tag does so in the cache, too. */
-  async #nameReferrers(from: Ref, { referrers }: TransferReport): Promise<void> {
+  async #nameReferrers(from: Origin, { referrers }: TransferReport): Promise<void> {
+    if (typeof from === "string") return;
     for (const { tag, descriptor } of referrers) {
       if (tag !== undefined) await this.#name(nameInCache(otherTag(from, tag)), descriptor);
     }
@@ -412,50 +442,6 @@ class Wired implements OpenMote {
 }
 
 type MoveOptions = PullOptions & { readonly tags?: readonly string[] };
-
-/** @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
-function readMovable(text: string): Ref {
-  const ref = parseRef(text, { home: homedir() });
-  assertMovable(ref);
-  return ref;
-}
-
-/** A destination that is written with a digest stands for that manifest alone. */
-function onlyOf(wanted: Digest | undefined): TransferOptions["verify"] {
-  if (wanted === undefined) return undefined;
-  return ({ digest }) => {
-    if (digest === wanted) return;
-    throw new MoteError(
-      "MOTE_DIGEST_MISMATCH",
-      `what is to be moved is ${digest}, and the destination says ${wanted}; leave the digest out there, or choose the right source or platform`,
-      { details: { digest, expected: wanted, actual: digest } },
-    );
-  };
-}
-
-/** The same place with another tag, and that alone. */
-function otherTag(ref: Ref, tag: string): Ref {
-  if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path, tag };
-  const { digest: _, ...place } = ref;
-  return { ...place, tag };
-}
-
-/** The source's tag; in a docker-archive, whose names are whole references, all of it. */
-function defaultName(to: Ref, from: Ref): string | undefined {
-  if (to.transport !== "docker-archive" || from.transport !== "docker") return from.tag;
-  return from.tag === undefined ? undefined : `${from.registry}/${from.repository}:${from.tag}`;
-}
-
-/** The registry that a name in the cache came from, if it came from one. */
-function registryOf(name: string): Ref | undefined {
-  try {
-    const ref = parseRef(name);
-    return ref.transport === "docker" ? ref : undefined;
-  } catch (error) {
-    if (MoteError.isInstance(error)) return undefined;
-    throw error;
-  }
-}
 
 /** What a cache that keeps nothing knows by name. */
 const noTags: TagStore = {

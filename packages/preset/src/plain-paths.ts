@@ -10,7 +10,35 @@ export function hasTransport(text: string): boolean {
  * begins with `./`, `../`, `/` or `~/`. Anything else is a reference: `models/llama` is one, of a registry.
  */
 export function plainFolder(text: string, { home }: { readonly home: string }): string | undefined {
-  const isFolder = /^(?:\.{1,2}|~)?\/|^(?:\.{1,2}|~)$/.test(text) || (text.endsWith("/") && !text.includes(":"));
-  if (hasTransport(text) || !isFolder) return undefined;
+  if (!isPlainFolder(text)) return undefined;
   return text === "~" || text.startsWith("~/") ? join(home, text.slice(1)) : text;
+}
+
+function isPlainFolder(text: string): boolean {
+  const isFolder = /^(?:\.{1,2}|~)?\/|^(?:\.{1,2}|~)$/.test(text) || (text.endsWith("/") && !text.includes(":"));
+  return isFolder && !hasTransport(text);
+}
+
+export interface BareDestination {
+  /** Why it is not clear, and what to write instead. */
+  readonly reason: string;
+  /** Whether it names a registry's host, as `ghcr.io/acme/app` does and `acme/app` does not. */
+  readonly hasHost: boolean;
+}
+
+/** Of a destination that would be a registry though nothing says so: what else it may mean. Undefined: it is clear. */
+export function bareDestination(text: string): BareDestination | undefined {
+  if (hasTransport(text) || isPlainFolder(text)) return undefined;
+  if (/^sha(?:256|384|512):[^/]*$/.test(text)) {
+    return {
+      reason: `${text}: a digest does not say where; write docker://HOST/NAME, oci:DIR or ./DIR/`,
+      hasHost: false,
+    };
+  }
+  const name = text.replace(/\/+$/, "");
+  const host = name.slice(0, Math.max(0, name.indexOf("/")));
+  return {
+    reason: `${text}, which may be a registry or a folder: write docker://${name} or ./${name}/`,
+    hasHost: /[.:A-Z]/.test(host) || host === "localhost",
+  };
 }

@@ -3,6 +3,7 @@ import {
   type ContentDestination,
   type ContentSource,
   type Descriptor,
+  type Digest,
   formatPlatform,
   isDigest,
   type Lease,
@@ -140,6 +141,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
       finish: () => finish(job, graph, roots),
     });
     await job.destination?.commit?.({ signal: job.signal });
+    learnManifests(job, locations, graph, roots);
     locations.learnPlainForms(job.destination?.plainForms?.() ?? []);
   } finally {
     await locations.record();
@@ -159,6 +161,19 @@ async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<v
   for (const { name, descriptor, resolved } of roots) {
     await setName(job, name, job.destination === undefined ? resolved : descriptor);
   }
+}
+
+/** Where manifests are is as good to know as where blobs are: their digests may be asked for. */
+function learnManifests(job: Job, locations: Locations, graph: Graph, roots: readonly Root[]): void {
+  const at = (place: Ref | undefined, digest: Digest) => placeOf(place, { tag: undefined, digest });
+  const places = ({ digest }: Descriptor) => ({
+    from: at(job.source.ref, digest),
+    to: at(job.destination?.ref, digest),
+  });
+  for (const { descriptor, from } of manifestsOf(graph, roots)) {
+    if (from === "source") locations.learnFetched({ descriptor, ...places(descriptor) });
+  }
+  for (const { descriptor } of graph.manifests.flat()) locations.learnSent({ descriptor, ...places(descriptor) });
 }
 
 async function moveBlobs(

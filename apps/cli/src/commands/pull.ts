@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { transferredNames, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
-import { openHouse } from "../wire.js";
+import { bareDestination, openHouse } from "../wire.js";
 
 interface PullOptions {
   readonly platform?: string;
@@ -18,6 +18,25 @@ export async function pull(
   destination: string | undefined,
   options: PullOptions,
 ): Promise<void> {
+  const bare = destination === undefined ? undefined : bareDestination(destination);
+  if (bare !== undefined) throw new UsageError(`cannot pull to ${bare.reason}`);
+  await move(context, source, destination, options);
+}
+
+/** As `pull`; but a registry's host says what is meant, too. */
+export async function copy(context: Context, source: string, destination: string, options: PullOptions): Promise<void> {
+  const bare = bareDestination(destination);
+  if (bare !== undefined && !bare.hasHost) throw new UsageError(`cannot copy to ${bare.reason}`);
+  await move(context, source, destination, options);
+}
+
+/** One image, through the cache, or into it alone. */
+export async function move(
+  context: Context,
+  source: string,
+  destination: string | undefined,
+  options: PullOptions,
+): Promise<void> {
   const { out, signal, settings } = context;
   if (options.allPlatforms && options.platform !== undefined) {
     throw new UsageError("--platform and --all-platforms contradict each other");
@@ -26,7 +45,7 @@ export async function pull(
   await using mote = await openHouse(context, { cacheOptional: destination !== undefined });
   const progress = showProgress(out);
   try {
-    const report = await mote.pull(source, destination, {
+    const moving = {
       signal,
       onEvent: progress.onEvent,
       referrers: options.withReferrers ?? false,
@@ -34,7 +53,10 @@ export async function pull(
       link: options.link ?? false,
       platform: options.allPlatforms ? undefined : settings.platform,
       concurrency: settings.concurrency,
-    });
+    };
+    const report = await (destination === undefined
+      ? mote.pull(source, undefined, moving)
+      : mote.copy(source, destination, moving));
     progress.end();
     out.result(
       { source, ...(destination === undefined ? {} : { destination }), ...report },

@@ -5,7 +5,7 @@ import { showProgress } from "../progress/transfer-progress.js";
 import { transferredNames, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
 import { type FileInput, hasTransport, openHouse } from "../wire.js";
-import { pull } from "./pull.js";
+import { move } from "./pull.js";
 
 interface PushOptions {
   readonly platform?: string;
@@ -28,7 +28,7 @@ export async function push(
   if (options.artifactType !== undefined || options.annotation !== undefined) {
     throw new UsageError("--artifact-type and --annotation are for files; an image has its own");
   }
-  return pull(context, image, destination, options);
+  return move(context, image, destination, options);
 }
 
 async function pushFiles(

@@ -19,6 +19,7 @@ export interface Known {
 }
 
 const transports = ["docker://", "oci:", "oci-archive:", "docker-archive:", "dir:"];
+const prefixes: readonly Candidate[] = transports.map((value) => ({ value, about: "" }));
 
 /** Completes the last of `words`, the words behind `mote`. */
 export async function complete(
@@ -97,9 +98,12 @@ async function valuesOf(
     case "name":
       return { candidates: [...(await known.names(current)), ...(await known.digests(current))] };
     case "reference": {
-      const prefixes = transports.map((value) => ({ value, about: "" }));
-      return { candidates: [...(await known.names(current)), ...prefixes], paths: "files" };
+      const digests = current.startsWith("sha") ? await known.digests(current) : [];
+      return { candidates: [...(await known.names(current)), ...digests, ...prefixes], paths: "files" };
     }
+    // A name alone would be a registry's, and is refused there.
+    case "destination":
+      return { candidates: prefixes, paths: "files" };
   }
 }
 

@@ -36,7 +36,15 @@ const tally = z.strictObject({ count, bytes });
 /** Shared by pull, copy and push. */
 export const transferReport = {
   refs: z
-    .array(z.strictObject({ ref: z.union([ref, z.string()]), descriptor, tag: z.string().optional() }))
+    .array(
+      z.strictObject({
+        ref: z.union([ref, z.string()]),
+        resolved: descriptor.describe("what the reference stands for; the cache knows it as that"),
+        descriptor: descriptor.describe("what was moved: of an index and a platform, the manifest of the platform"),
+        platform: z.looseObject({ os: z.string(), architecture: z.string() }).optional(),
+        tag: z.string().optional(),
+      }),
+    )
     .describe("what was moved, with its name at the destination"),
   fetched: tally.describe("blobs that came from the source; the bytes that really came"),
   hit: tally.describe("blobs that the cache had"),

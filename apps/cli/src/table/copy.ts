@@ -5,10 +5,12 @@ export const copy = command({
   name: "copy",
   group: "Move",
   summary: "move an image from anywhere through the cache to anywhere",
-  description: ["Within a registry, blobs are mounted: they are neither fetched nor sent."],
+  description: [
+    "Within a registry, blobs are mounted: they are neither fetched nor sent. A destination without a transport is a registry where it names a host, as ghcr.io/acme/app does; acme/app is refused, as it may be a folder.",
+  ],
   arguments: {
-    src: { summary: "where it is, such as docker://HOST/NAME:TAG", completes: "reference" },
-    dest: { summary: "where it goes, such as docker://OTHER/NAME:TAG", completes: "reference" },
+    src: { summary: "where it is, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
+    dest: { summary: "where it goes, such as docker://OTHER/NAME:TAG", completes: "destination" },
   },
   options: movingOptions,
   examples: [
@@ -24,5 +26,5 @@ export const copy = command({
   reachesRegistries: true,
   afterInterrupt: afterInterruptedMove,
   run: async (context, { src, dest }, options) =>
-    (await import("../commands/pull.js")).pull(context, src, dest, options),
+    (await import("../commands/pull.js")).copy(context, src, dest, options),
 });

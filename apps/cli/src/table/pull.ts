@@ -6,11 +6,12 @@ export const pull = command({
   group: "Move",
   summary: "move an image or an artifact's files through the cache to a destination",
   description: [
-    "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files.",
+    "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files. A registry is written with `docker://`.",
+    "A digest as source means that content: out of the cache, or from where it is known to be. Of what the cache has, the first 6 digits will do.",
   ],
   arguments: {
-    src: { summary: "where it is, such as docker://HOST/NAME:TAG", completes: "reference" },
-    dest: { optional: true, summary: "where it goes, such as oci:DIR:TAG, or ./DIR/", completes: "reference" },
+    src: { summary: "where it is, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
+    dest: { optional: true, summary: "where it goes, such as oci:DIR:TAG, or ./DIR/", completes: "destination" },
   },
   options: {
     ...movingOptions,

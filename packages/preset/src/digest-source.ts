@@ -1,0 +1,144 @@
+import {
+  type BlobInfoCache,
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  closureOf,
+  type Descriptor,
+  type Digest,
+  isNotFound,
+  knownPlaces,
+  type MoteCache,
+  MoteError,
+  type MoteReader,
+  type Ref,
+  rootsOf,
+  takeInventory,
+} from "@mote/core";
+import { refCodec } from "@mote/ref";
+import { registryOf } from "./references.js";
+
+/** Places that one blob or manifest is looked for at, at most. */
+const maxPlaces = 8;
+
+export interface DigestSourceParts {
+  readonly cache: MoteCache;
+  readonly bic: BlobInfoCache;
+  readonly open: (ref: Ref) => Promise<ContentSource>;
+}
+
+/**
+ * Content by its digest, wherever it is known to be: where it was seen itself, and where the images in the cache came from that it is
+ * part of. What the cache has is not asked for here. Every byte is verified by whoever reads it.
+ */
+export class DigestSource implements ContentSource {
+  readonly #digest: Digest;
+  readonly #parts: DigestSourceParts;
+  readonly #opened = new Map<string, Promise<ContentSource>>();
+  readonly #readFrom = new Map<Digest, Ref>();
+  #placesOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
+
+  constructor(digest: Digest, parts: DigestSourceParts) {
+    this.#digest = digest;
+    this.#parts = parts;
+  }
+
+  /** @throws MOTE_NOT_FOUND where it is known nowhere */
+  async resolve(_ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+    return this.#first(this.#digest, options, (source) => source.resolve(this.#digest, options));
+  }
+
+  async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+    return this.#first(descriptor.digest, options, (source) => source.manifest(descriptor, options));
+  }
+
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    return this.#first(descriptor.digest, options, (source) => source.blob(descriptor, options));
+  }
+
+  readFrom({ digest }: Descriptor): Ref | undefined {
+    return this.#readFrom.get(digest);
+  }
+
+  async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
+    for (const ref of await this.#placesOf(descriptor.digest, options)) {
+      const source = await this.#open(ref);
+      if (source.referrers !== undefined) return yield* source.referrers(descriptor, options);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const opened of this.#opened.values()) {
+      const source = await opened.catch(() => undefined);
+      await source?.[Symbol.asyncDispose]?.();
+    }
+  }
+
+  /** What the first place gives that gives it. */
+  async #first<T>(digest: Digest, { signal }: Cancellable, read: (source: ContentSource) => Promise<T>): Promise<T> {
+    const errors: unknown[] = [];
+    const places = await this.#placesOf(digest, { signal });
+    for (const ref of places) {
+      try {
+        const found = await read(await this.#open(ref));
+        this.#readFrom.set(digest, ref);
+        return found;
+      } catch (error) {
+        signal?.throwIfAborted();
+        errors.push(error);
+      }
+    }
+    const failure = errors.find((error) => !isNotFound(error));
+    if (failure !== undefined) throw failure;
+    const asked = places.map((ref) => refCodec.format({ ...ref, digest })).join(", ");
+    const where = asked === "" ? "and it is not known to be anywhere else" : `and is not found at ${asked}`;
+    throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache, ${where}`, {
+      cause: errors[0],
+      details: { digest },
+    });
+  }
+
+  #open(ref: Ref): Promise<ContentSource> {
+    const key = keyOf(ref);
+    const opened = this.#opened.get(key) ?? this.#parts.open(ref);
+    this.#opened.set(key, opened);
+    return opened;
+  }
+
+  /** Where it was seen, newest first; where what it is part of was seen; and where names say that it came from. */
+  async #placesOf(digest: Digest, options: Cancellable): Promise<readonly Ref[]> {
+    const { bic } = this.#parts;
+    const own = await knownPlaces(bic, refCodec, digest, options);
+    const whole = digest === this.#digest ? own : await knownPlaces(bic, refCodec, this.#digest, options);
+    this.#placesOfNames ??= this.#readPlacesOfNames(options);
+    const named = (await this.#placesOfNames).get(digest) ?? (await this.#placesOfNames).get(this.#digest) ?? [];
+    const places = [...[...own.places, ...whole.places].map(({ ref }) => ref), ...named].map(withoutSelector);
+    return [...new Map(places.map((ref) => [keyOf(ref), ref])).values()].slice(0, maxPlaces);
+  }
+
+  /** What the images in the cache consist of, by the registries that their names say. */
+  async #readPlacesOfNames(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Ref[]>> {
+    const places = new Map<Digest, Ref[]>();
+    if (this.#parts.cache.motes === undefined) return places;
+    const inventory = await takeInventory(this.#parts.cache, options);
+    for (const { digest: root, names } of rootsOf(inventory)) {
+      const registries = names.flatMap((name) => registryOf(name) ?? []);
+      if (registries.length === 0) continue;
+      for (const digest of closureOf(inventory, root)) {
+        places.set(digest, [...(places.get(digest) ?? []), ...registries]);
+      }
+    }
+    return places;
+  }
+}
+
+/** A place holds content by its digest, under whatever tag it was met there. */
+function withoutSelector(ref: Ref): Ref {
+  if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path };
+  const { transport, registry, repository, scheme } = ref;
+  return { transport, registry, repository, ...(scheme === undefined ? {} : { scheme }) };
+}
+
+function keyOf(ref: Ref): string {
+  return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
+}
