@@ -1,0 +1,235 @@
+import { type Descriptor, type Digest, digestBytes, MoteError, mediaTypes, type Tag } from "@mote/core";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type TransferOptions, transfer } from "../src/index.js";
+import { MemoryCache } from "./memory-cache.js";
+import { type AddedImage, addImage, addIndex, addManifest } from "./memory-images.js";
+import { MemoryDestination, MemorySource } from "./memory-places.js";
+
+/** Lists what it was told, and nothing of what it knows better. */
+class ListingSource extends MemorySource {
+  readonly listed = new Map<Digest, Descriptor[]>();
+  readonly named = new Map<Digest, Tag[]>();
+
+  constructor() {
+    super();
+    this.referrers = (descriptor) => this.#list(this.listed, descriptor);
+  }
+
+  taggedReferrers(descriptor: Descriptor): AsyncIterable<Tag> {
+    return this.#list(this.named, descriptor);
+  }
+
+  async *#list<T>(lists: ReadonlyMap<Digest, T[]>, { digest }: Descriptor): AsyncGenerator<T, void, undefined> {
+    yield* lists.get(digest) ?? [];
+  }
+}
+
+let source: ListingSource;
+let destination: MemoryDestination;
+let cache: MemoryCache;
+let image: AddedImage;
+let serial = 0;
+
+beforeEach(() => {
+  source = new ListingSource();
+  destination = new MemoryDestination();
+  cache = new MemoryCache();
+  image = addImage(source, "v1", [500]);
+});
+
+function pull(more: Partial<TransferOptions> = {}) {
+  return transfer({ source, destination, cache, refs: ["v1"], referrers: true, ...more });
+}
+
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => "nothing was thrown",
+    (error: unknown) => (MoteError.isInstance(error) ? error.code : error),
+  );
+
+/** A manifest that says it refers to `subject`, listed as such if it is to be. */
+function sign(subject: Descriptor, { isListed = true, ...more }: { isListed?: boolean; annotations?: object } = {}) {
+  const config = source.addJson({}, mediaTypes.ociEmpty);
+  const mediaType = mediaTypes.ociManifest;
+  const body = { schemaVersion: 2, mediaType, artifactType: "a/b", config, layers: [], subject, ...more };
+  const signature = source.addJson(
+    { ...body, annotations: { serial: String(serial++), ...more.annotations } },
+    mediaType,
+  );
+  if (isListed) listAs(subject, signature);
+  return signature;
+}
+
+function listAs({ digest }: Descriptor, ...referrers: Descriptor[]): void {
+  source.listed.set(digest, [...(source.listed.get(digest) ?? []), ...referrers]);
+}
+
+describe("referrers", () => {
+  it("are moved with what refers to them, and told as their manifests describe them", async () => {
+    const signature = sign(image.root);
+    const countersignature = sign(signature);
+    const report = await pull();
+    for (const one of [signature, countersignature]) expect(destination.contents.has(one.digest)).toBe(true);
+    expect(report.referrers).toMatchObject([
+      { descriptor: { digest: signature.digest, artifactType: "a/b" } },
+      { descriptor: { digest: countersignature.digest, artifactType: "a/b" } },
+    ]);
+    expect(report.warnings).toEqual([]);
+  });
+
+  it("are not what is listed as such and refers to something else", async () => {
+    const other = addImage(source, "other", [100], 7);
+    const stranger = sign(other.root, { isListed: false });
+    listAs(image.root, stranger, other.root, image.root);
+    const report = await pull();
+    expect(report.referrers).toEqual([]);
+    for (const one of [stranger, other.root, ...other.layers]) expect(destination.contents.has(one.digest)).toBe(false);
+    expect(source.asked.map(({ digest }) => digest)).not.toContain(other.layers[0]?.digest);
+  });
+
+  it("are not the platforms of an index that a registry gives for the index of its referrers", async () => {
+    const index = addIndex(source, [image.root]);
+    source.tags.set("v1", index);
+    listAs(index, image.root);
+    const report = await pull();
+    expect(report.referrers).toEqual([]);
+    expect(destination.contents.has(image.root.digest)).toBe(true);
+  });
+
+  it("count once, though several list them", async () => {
+    const index = addIndex(source, [image.root]);
+    source.tags.set("v1", index);
+    const signature = sign(image.root);
+    listAs(index, signature);
+    const report = await pull();
+    expect(report.referrers).toMatchObject([{ descriptor: { digest: signature.digest } }]);
+  });
+
+  it("that are listed and not there, or not manifests, are left behind, and that is said", async () => {
+    const signature = sign(image.root);
+    const gone = { mediaType: mediaTypes.ociManifest, digest: digestBytes(new Uint8Array(9)), size: 9 };
+    const broken = source.add(new TextEncoder().encode('{"schemaVersion":2}'), mediaTypes.ociManifest);
+    const old = source.addJson({}, "application/vnd.oci.artifact.manifest.v1+json");
+    listAs(image.root, gone, broken, old);
+    const report = await pull();
+    expect(report.referrers).toMatchObject([{ descriptor: { digest: signature.digest } }]);
+    expect(report.warnings).toEqual([expect.stringMatching(/^3 referrers are left behind: /)]);
+  });
+
+  it("whose blobs are not there are an error, and nothing is tagged", async () => {
+    const signature = sign(image.root);
+    source.contents.delete(source.addJson({}, mediaTypes.ociEmpty).digest);
+    expect(source.contents.has(signature.digest)).toBe(true);
+    expect(await codeOf(pull())).toBe("MOTE_NOT_FOUND");
+    expect(destination.tags.size).toBe(0);
+  });
+
+  it("belong to another by their tags, keep them, and have referrers of their own", async () => {
+    const tag = `${image.root.digest.replace(":", "-")}.sig`;
+    const payload = addManifest(source, image.config, []);
+    source.named.set(image.root.digest, [{ name: tag, descriptor: payload }]);
+    const signature = sign(payload);
+    const report = await pull();
+    expect(destination.tags.get(tag)?.digest).toBe(payload.digest);
+    expect(destination.order.at(-1)).toBe("v1");
+    expect(report.referrers).toMatchObject([
+      { tag, descriptor: { digest: payload.digest } },
+      { tag: undefined, descriptor: { digest: signature.digest } },
+    ]);
+  });
+
+  it("whose tags lead in a circle are moved once", async () => {
+    const [one, other] = [addImage(source, "one", [10], 3).root, addImage(source, "other", [10], 4).root];
+    const name = (of: Descriptor) => `${of.digest.replace(":", "-")}.sig`;
+    for (const [of, descriptor] of [
+      [image.root, one],
+      [one, other],
+      [other, one],
+    ] as const) {
+      source.named.set(of.digest, [{ name: name(of), descriptor }]);
+    }
+    const report = await pull();
+    expect(report.manifests.count).toBe(3);
+    const tags = [...destination.tags.keys()];
+    expect(tags.sort()).toEqual([name(image.root), name(one), name(other), "v1"].sort());
+  });
+
+  it("are left alone unless they are asked for", async () => {
+    sign(image.root);
+    source.named.set(image.root.digest, [{ name: "sha256-x.sig", descriptor: image.root }]);
+    const report = await pull({ referrers: false });
+    expect(report.referrers).toEqual([]);
+    expect(report.manifests.count).toBe(1);
+  });
+});
+
+describe("a source without end", () => {
+  it.each(["subject", "tag"])("of referrers that have referrers in turn, by %s, ends with the limit", async (by) => {
+    let asked = 0;
+    const next = (of: Descriptor): Descriptor => {
+      asked++;
+      return sign(of, { isListed: false });
+    };
+    if (by === "subject") {
+      source.referrers = async function* (descriptor) {
+        yield next(descriptor);
+      };
+    } else {
+      source.taggedReferrers = async function* (descriptor) {
+        yield { name: `${descriptor.digest.replace(":", "-")}.sig`, descriptor: next(descriptor) };
+      };
+    }
+    expect(await codeOf(pull())).toBe("MOTE_TOO_LARGE");
+    expect(asked).toBeLessThan(20);
+    expect(destination.contents.size).toBe(0);
+  });
+
+  it("of referrers to one manifest ends with the limit", async () => {
+    let listed = 0;
+    source.referrers = async function* () {
+      for (;;) {
+        listed++;
+        yield { mediaType: mediaTypes.ociManifest, digest: digestBytes(Uint8Array.of(listed, listed >> 8)), size: 2 };
+      }
+    };
+    expect(await codeOf(pull())).toBe("MOTE_TOO_LARGE");
+    expect(listed).toBeLessThan(20_000);
+    expect(source.manifestsAsked).toHaveLength(1);
+  });
+
+  it("of nested indexes ends with the limit, before all of them are read", async () => {
+    let top = image.root;
+    for (let depth = 0; depth < 100; depth++) top = addIndex(source, [top]);
+    source.tags.set("v1", top);
+    expect(await codeOf(pull())).toBe("MOTE_INVALID_MANIFEST");
+    expect(source.manifestsAsked.length).toBeLessThan(20);
+  });
+
+  it("of manifests in an index ends with the limit, before any of them is read", async () => {
+    const manifests = Array.from({ length: 10_001 }, (_, at) => ({
+      mediaType: mediaTypes.ociManifest,
+      digest: digestBytes(Uint8Array.of(at, at >> 8)),
+      size: 2,
+    }));
+    source.tags.set("v1", addIndex(source, manifests));
+    expect(await codeOf(pull())).toBe("MOTE_TOO_LARGE");
+    expect(source.manifestsAsked).toHaveLength(1);
+  });
+
+  it("of blobs in many manifests ends with the limit, before any of them is fetched", async () => {
+    const manifests = [0, 1, 2, 3].map((part) =>
+      addManifest(
+        source,
+        image.config,
+        Array.from({ length: 30_000 }, (_, at) => ({
+          mediaType: "a/b",
+          digest: digestBytes(Uint8Array.of(part, at, at >> 8)),
+          size: 3,
+        })),
+      ),
+    );
+    source.tags.set("v1", addIndex(source, manifests));
+    expect(await codeOf(pull())).toBe("MOTE_TOO_LARGE");
+    expect(source.asked).toEqual([]);
+  });
+});
