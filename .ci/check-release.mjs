@@ -26,6 +26,7 @@ try {
   for (const [path, its] of versions)
     if (its !== version) throw new Error(`${path} would be ${its}, others ${version}`);
   check(manifests);
+  execFileSync(process.execPath, [".ci/make-sbom.mjs", join(folder, "mote.cdx.json")], { stdio: "inherit" });
   console.log(`The next release is ${version}, of ${manifests.length} packages.`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
