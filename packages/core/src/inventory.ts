@@ -32,6 +32,8 @@ export interface Inventory {
   readonly unreadable: ReadonlyMap<Digest, string>;
   /** Names, also those of manifests that are not kept. */
   readonly tags: readonly Tag[];
+  /** Why names are missing that could not be read. */
+  readonly tagErrors: readonly MoteError[];
 }
 
 /**
@@ -44,12 +46,27 @@ export async function takeInventory(cache: MoteCache, options: Cancellable = {})
   const { signal } = options;
   const kept = new Map<Digest, KeptMote>();
   for await (const mote of cache.motes({ signal })) kept.set(mote.digest, mote);
-  const tags: Tag[] = [];
-  for await (const tag of cache.tags?.list({ signal }) ?? []) tags.push(tag);
+  const { tags, tagErrors } = await readTags(cache, signal);
   const pins = new Set<Digest>();
   for await (const digest of cache.pinned?.pins({ signal }) ?? []) pins.add(digest);
   const { manifests, unreadable } = await readManifests(cache, kept, tags, signal);
-  return { motes: describeMotes(kept, manifests, { tags, pins }), manifests, unreadable, tags };
+  return { motes: describeMotes(kept, manifests, { tags, pins }), manifests, unreadable, tags, tagErrors };
+}
+
+/** A tag store lists what it can read before it says what it cannot. */
+async function readTags(
+  { tags: store }: MoteCache,
+  signal: AbortSignal | undefined,
+): Promise<Pick<Inventory, "tags" | "tagErrors">> {
+  const tags: Tag[] = [];
+  try {
+    for await (const tag of store?.list({ signal }) ?? []) tags.push(tag);
+    return { tags, tagErrors: [] };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!MoteError.isInstance(error) || (error.code !== "MOTE_CORRUPT" && error.code !== "MOTE_IO")) throw error;
+    return { tags, tagErrors: [error] };
+  }
 }
 
 type Typed = Pick<KeptMote, "digest" | "mediaType">;

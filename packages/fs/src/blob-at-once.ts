@@ -72,7 +72,8 @@ function isVerifiedAt(path: string, digest: Digest): boolean {
   // A short look before a longer one: most often nothing is there.
   if (!fs.existsSync(path)) return false;
   const stats = synchronousCalls.lstat(path);
-  return stats !== undefined && !(stats instanceof Promise) && hasVerifiedStamp(stats, digest);
+  if (stats === undefined || stats instanceof Promise || !hasVerifiedStamp(stats, digest)) return false;
+  return synchronousCalls.canRead(path) === true;
 }
 
 function stamp(fd: number, digest: Digest, size: number): void {

@@ -3,7 +3,7 @@ import { type BlobStore, isCorrupt, type OpenBlob } from "./blob-store.js";
 import { smallBytes } from "./blob-writer.js";
 import { type CheckedParts, checkedParts } from "./checked-parts.js";
 import { asynchronousCalls } from "./file-calls.js";
-import { fileFault } from "./file-fault.js";
+import { fileFault, isUnreadable } from "./file-fault.js";
 import { closedError } from "./part-files.js";
 
 /** A blob's bytes at any position, checked chunk by chunk where the chunks' digests are known. */
@@ -51,7 +51,12 @@ export class BlobReaderAt implements MoteReaderAt {
     const calls = wanted.byteLength <= smallBytes ? this.#store.calls : asynchronousCalls;
     const read = (async () => {
       const other = await this.#replacement(position, position + wanted.byteLength);
-      return await (other?.readAt(wanted, position, options) ?? calls.read(this.#fd, wanted, position));
+      try {
+        return await (other?.readAt(wanted, position, options) ?? calls.read(this.#fd, wanted, position));
+      } catch (error) {
+        if (other !== undefined || !isUnreadable(error)) throw error;
+        return await (await this.#readElsewhere(error)).readAt(wanted, position, options);
+      }
     })();
     this.#reads.add(read);
     try {
@@ -80,12 +85,17 @@ export class BlobReaderAt implements MoteReaderAt {
       await this.#parts?.check(start, end);
       return undefined;
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
-      this.#other ??= this.#elsewhere?.();
-      const other = await this.#other;
-      if (other === undefined) throw error;
-      return other;
+      if (!isCorrupt(error) && !isUnreadable(error)) throw error;
+      return await this.#readElsewhere(error);
     }
+  }
+
+  /** @throws `error` where nobody else has it */
+  async #readElsewhere(error: unknown): Promise<MoteReaderAt> {
+    this.#other ??= this.#elsewhere?.();
+    const other = await this.#other;
+    if (other === undefined) throw error;
+    return other;
   }
 
   async #release(): Promise<void> {

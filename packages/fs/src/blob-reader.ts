@@ -11,7 +11,7 @@ import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "./blob-s
 import { smallBytes } from "./blob-writer.js";
 import { type CheckedParts, checkedParts } from "./checked-parts.js";
 import { FileChunks } from "./file-chunks.js";
-import { fileFault } from "./file-fault.js";
+import { fileFault, isUnreadable } from "./file-fault.js";
 import { closedError } from "./part-files.js";
 import { insteadOfDamaged } from "./second-place.js";
 import { SmallReader } from "./small-reader.js";
@@ -25,8 +25,11 @@ export interface ReaderStart {
   readonly countsAsUse?: boolean | undefined;
   readonly reuse?: boolean | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Serves a damaged blob of which no byte was handed out yet; answers undefined where nobody else has it. */
-  readonly elsewhere: (() => Promise<MoteReader | undefined>) | undefined;
+  /**
+   * Reads the blob where it is damaged or cannot be read here: from `from` on, by default from the range's start. Undefined where nobody
+   * else has it.
+   */
+  readonly elsewhere: ((from?: number) => Promise<MoteReader | undefined>) | undefined;
   readonly onClose?: (() => Promise<void>) | undefined;
 }
 
@@ -101,16 +104,27 @@ export class BlobReader implements MoteReader {
     this.#stop = () => chunks.stop();
     if (this.#length === 0 && this.#isSound(0)) return;
     for (let came = 0; ; ) {
-      const chunk = await this.#next(chunks);
+      let chunk: Uint8Array | undefined;
+      try {
+        chunk = await this.#next(chunks);
+      } catch (error) {
+        const other = isUnreadable(error) ? await this.#range.elsewhere?.(this.#range.start + came) : undefined;
+        if (other === undefined) throw error;
+        this.#store.logger.warn("a blob cannot be read to its end, and is read on from the fallback", { error });
+        yield* this.#resume(other, came);
+        return;
+      }
       if (chunk === undefined) break;
       this.#digester?.update(chunk);
       const position = this.#range.start + came;
       try {
         await this.#parts?.check(position, position + chunk.byteLength);
       } catch (error) {
-        const other = came === 0 && isCorrupt(error) ? await this.#range.elsewhere?.() : undefined;
+        const isDamaged = came === 0 && isCorrupt(error);
+        const from = isDamaged ? undefined : position;
+        const other = isDamaged || isUnreadable(error) ? await this.#range.elsewhere?.(from) : undefined;
         if (other === undefined) throw error;
-        yield* other;
+        yield* this.#resume(other, came);
         return;
       }
       came += chunk.byteLength;
@@ -121,6 +135,21 @@ export class BlobReader implements MoteReader {
     }
     await this.#setAside();
     throw this.#corrupt();
+  }
+
+  /** Reads on at another source, at the byte where this one failed. The last chunk is handed out when the whole is verified. */
+  async *#resume(other: MoteReader, before: number): AsyncGenerator<Uint8Array, void, undefined> {
+    let came = before;
+    await using rest = other;
+    for await (const chunk of rest) {
+      this.#range.signal?.throwIfAborted();
+      if (this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}`);
+      this.#digester?.update(chunk);
+      came += chunk.byteLength;
+      if (came >= this.#length && !this.#isSound(came)) throw this.#corrupt();
+      yield chunk;
+    }
+    if (came < this.#length) throw this.#corrupt();
   }
 
   async #next(chunks: FileChunks): Promise<Uint8Array | undefined> {

@@ -5,7 +5,7 @@ import { type ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk
 import type { EventLoopSlices } from "./event-loop.js";
 import type { FileCalls } from "./file-calls.js";
 import { FileChunks } from "./file-chunks.js";
-import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import { faultCode, fileFault, isAbsent, isUnreadable } from "./file-fault.js";
 import type { PartFiles } from "./part-files.js";
 import type { SmallBuffers } from "./small-buffers.js";
 import { Stamping } from "./stamping.js";
@@ -91,10 +91,11 @@ export class BlobStore {
     return stats instanceof Promise ? stats.then(regularFile, missOrThrow) : regularFile(stats);
   }
 
-  /** Whether the blob is there and was verified since it last changed. */
+  /** Whether the blob is there, can be read, and was verified since it last changed. */
   async isVerified(digest: Digest): Promise<boolean> {
     const stats = await this.stat(digest);
-    return stats !== undefined && hasVerifiedStamp(stats, digest);
+    if (stats === undefined || !hasVerifiedStamp(stats, digest)) return false;
+    return await this.calls.canRead(this.folder.blobPath(digest));
   }
 
   /** As `isVerified`, quicker where nothing is there. */
@@ -220,23 +221,58 @@ export class BlobStore {
   }
 
   /**
+   * Whether the blob is here and its bytes are right, which counts as use. What others have put there, or what was copied, only a hash
+   * can tell; that costs less than a fetch. A damaged blob is set aside, so that no follower takes it for what comes.
+   */
+  async keepsSound(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    const blob = await this.open(digest);
+    if (blob === undefined) return false;
+    try {
+      await this.touch(blob);
+      const isSound = hasVerifiedStamp(blob.stats, digest) || (await this.isStillSound(digest, blob, signal));
+      if (!isSound) await this.setAside(digest, blob.stats);
+      return isSound;
+    } finally {
+      await this.calls.close(blob.fd);
+    }
+  }
+
+  /** As `keepsSound`, for a writer: a blob that cannot be read is set aside too, since it is about to be written again. */
+  async keepsReadable(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      return await this.keepsSound(digest, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isUnreadable(error)) throw error;
+      this.logger.warn("a blob cannot be read, and is written again", { digest, error });
+      const stats = await this.stat(digest);
+      if (stats !== undefined) await this.setAside(digest, stats);
+      return false;
+    }
+  }
+
+  /**
    * Moves a damaged blob out of the readers' way. What somebody has put under its name meanwhile stays there.
    * @returns where it is now, if it could be moved
    */
   async setAside(digest: Digest, damaged: Stats): Promise<string | undefined> {
     const path = this.folder.blobPath(digest);
-    const aside = `${this.folder.quarantine}/${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;
-    try {
-      if ((await this.calls.lstat(path))?.ino !== damaged.ino) return undefined;
-      await this.calls.rename(path, aside);
-      const moved = await this.calls.lstat(aside);
-      if (moved === undefined || moved.ino === damaged.ino) {
-        this.logger.warn("a damaged blob was set aside", { digest, path: aside });
-        return aside;
+    const name = `${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;
+    // Where the quarantine cannot be written, it goes with the unfinished files, and is removed with them.
+    for (const aside of [`${this.folder.quarantine}/${name}`, this.parts.newPath(digest, "tmp")]) {
+      try {
+        if ((await this.calls.lstat(path))?.ino !== damaged.ino) return undefined;
+        await this.calls.rename(path, aside);
+        const moved = await this.calls.lstat(aside);
+        if (moved === undefined || moved.ino === damaged.ino) {
+          this.logger.warn("a damaged blob was set aside", { digest, path: aside });
+          return aside;
+        }
+        await this.#putBack(aside, path);
+        return undefined;
+      } catch (error) {
+        this.logger.warn("a damaged blob could not be set aside", { digest, path, error });
       }
-      await this.#putBack(aside, path);
-    } catch (error) {
-      this.logger.warn("a damaged blob could not be set aside", { digest, path, error });
     }
     return undefined;
   }

@@ -50,6 +50,7 @@ import { commitFile } from "./commit-file.js";
 import { DigestFiles } from "./digest-files.js";
 import { EventLoopSlices } from "./event-loop.js";
 import { asynchronousCalls, synchronousCalls } from "./file-calls.js";
+import { isUnreadable } from "./file-fault.js";
 import { FilePins } from "./file-pins.js";
 import { LeadFiles } from "./lead-files.js";
 import { LeaseFiles } from "./lease-files.js";
@@ -309,7 +310,7 @@ export class FileCache implements MoteCache {
     let isWanted = false;
     try {
       // In this order: who led until now may have committed meanwhile.
-      isWanted = this.#leads.claim(digest, part.name) && !(await this.#keepsSound(digest, options?.signal));
+      isWanted = this.#leads.claim(digest, part.name) && !(await this.#store.keepsReadable(digest, options?.signal));
     } finally {
       if (!isWanted) await this.#giveUpLead(digest, part);
     }
@@ -342,13 +343,14 @@ export class FileCache implements MoteCache {
       verify: this.#verifyOnRead,
       countsAsUse: options.countsAsUse,
       reuse: options.reuse,
-      elsewhere: this.#fallback && (() => this.#fallbackReader(digest, options)),
+      elsewhere:
+        this.#fallback && ((from?: number) => this.#fallbackReader(digest, { ...options, start: from ?? start })),
     };
     if (start === 0 && end === Number.POSITIVE_INFINITY && !this.#linkOnRead && canDoAtOnce(this.#store)) {
       const reader = SmallReader.readAtOnce(this.#store, digest, how);
       if (reader !== undefined) return reader;
     }
-    const opened = await this.#openForReading(digest);
+    const opened = await this.#openUnlessUnreadable(digest);
     if (opened === undefined) {
       const reader = await this.#fallbackReader(digest, options);
       if (reader === undefined) throw this.#absent(digest);
@@ -360,7 +362,7 @@ export class FileCache implements MoteCache {
   async moteReaderAt(digest: Digest, options?: Cancellable): Promise<MoteReaderAt> {
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
-    const opened = await this.#openForReading(digest);
+    const opened = await this.#openUnlessUnreadable(digest);
     if (opened === undefined) {
       const reader = await this.#fallbackReaderAt(digest, options);
       if (reader === undefined) throw this.#absent(digest);
@@ -451,7 +453,7 @@ export class FileCache implements MoteCache {
   async moteIsSound(digest: Digest, options?: Cancellable): Promise<boolean> {
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
-    return await this.#keepsSound(digest, options?.signal);
+    return await this.#store.keepsSound(digest, options?.signal);
   }
 
   async lease(digests: Iterable<Digest>, options?: Cancellable): Promise<Lease> {
@@ -553,23 +555,6 @@ export class FileCache implements MoteCache {
     this.#leads.release(digest, part.name);
   }
 
-  /**
-   * Of a blob that others have put there, or that was copied, only a hash can tell; it costs less than a fetch. A damaged one is set
-   * aside: nobody who follows is to take it for what comes.
-   */
-  async #keepsSound(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
-    const blob = await this.#store.open(digest);
-    if (blob === undefined) return false;
-    try {
-      await this.#store.touch(blob);
-      const isSound = hasVerifiedStamp(blob.stats, digest) || (await this.#store.isStillSound(digest, blob, signal));
-      if (!isSound) await this.#store.setAside(digest, blob.stats);
-      return isSound;
-    } finally {
-      await this.#store.calls.close(blob.fd);
-    }
-  }
-
   #takePending(digest: Digest): Mote | undefined {
     const queue = this.#pending.get(digest);
     const mote = queue?.shift();
@@ -594,9 +579,19 @@ export class FileCache implements MoteCache {
     return isNew ? this.#store.syncs.namesUnlessVisible(this.#folder.manifests) : undefined;
   }
 
-  async #openForReading(
-    digest: Digest,
-  ): Promise<{ readonly blob: OpenBlob; readonly onClose?: (() => Promise<void>) | undefined } | undefined> {
+  /** Undefined also for a blob that cannot be read and that the fallback has. */
+  async #openUnlessUnreadable(digest: Digest): Promise<OpenedBlob | undefined> {
+    try {
+      return await this.#openForReading(digest);
+    } catch (error) {
+      if (this.#fallback === undefined || !isUnreadable(error)) throw error;
+      if (!(await this.#askFallback(digest, false, (fallback) => fallback.moteExists(digest)))) throw error;
+      this.#logger.warn("a blob cannot be read, and is read from the fallback", { digest, error });
+      return undefined;
+    }
+  }
+
+  async #openForReading(digest: Digest): Promise<OpenedBlob | undefined> {
     if (!this.#linkOnRead) {
       const blob = await this.#store.open(digest);
       return blob && { blob };
@@ -644,6 +639,11 @@ export class FileCache implements MoteCache {
       details: { digest },
     });
   }
+}
+
+interface OpenedBlob {
+  readonly blob: OpenBlob;
+  readonly onClose?: (() => Promise<void>) | undefined;
 }
 
 function checkRange(start: number, end: number): void {

@@ -13,6 +13,8 @@ export interface FileCalls {
   close(fd: number): Soon<void>;
   /** False where there is nothing under the name: a short look before a longer one, without its errors. */
   mayExist(path: string): Soon<boolean>;
+  /** Whether this user may read the file. */
+  canRead(path: string): Soon<boolean>;
   /** Undefined where there is nothing under the name. Symbolic links are not followed. */
   lstat(path: string): Soon<Stats | undefined>;
   fstat(fd: number): Soon<Stats>;
@@ -34,6 +36,14 @@ export const synchronousCalls: FileCalls = {
   open: (path, flags, mode) => fs.openSync(path, flags, mode),
   close: (fd) => fs.closeSync(fd),
   mayExist: (path) => fs.existsSync(path),
+  canRead(path) {
+    try {
+      fs.accessSync(path, fs.constants.R_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  },
   lstat: (path) => fs.lstatSync(path, missIsNoError),
   fstat: (fd) => fs.fstatSync(fd),
   futimes: (fd, atime, mtime) => fs.futimesSync(fd, atime, mtime),
@@ -60,6 +70,7 @@ export const asynchronousCalls: FileCalls = {
   open: (path, flags, mode) => settle((done) => fs.open(path, flags, mode, done)),
   close: (fd) => settle((done) => fs.close(fd, done)),
   mayExist: () => true,
+  canRead: (path) => new Promise((resolve) => fs.access(path, fs.constants.R_OK, (error) => resolve(error === null))),
   lstat: (path) =>
     new Promise((resolve, reject) => {
       fs.lstat(path, (error, stats) => {

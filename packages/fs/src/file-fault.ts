@@ -11,6 +11,15 @@ export function isAbsent(error: unknown): boolean {
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
+/** What one file cannot be read for, where others can. */
+const ofOneFile = new Set(["EACCES", "EPERM", "EIO", "ESTALE", "EUCLEAN", "EBADMSG", "ENODATA", "EREMOTEIO", "ENXIO"]);
+
+/** Whether this one file cannot be read: permissions, a bad sector. Not where the process or the system has reached a limit. */
+export function isUnreadable(error: unknown): boolean {
+  const details: { readonly errno?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
+  return ofOneFile.has(faultCode(error) ?? "") || (typeof details.errno === "string" && ofOneFile.has(details.errno));
+}
+
 const full = new Set(["ENOSPC", "EDQUOT"]);
 const denied = new Set(["EACCES", "EPERM", "EROFS"]);
 const inTheWay = new Set(["ENOTDIR", "EEXIST"]);

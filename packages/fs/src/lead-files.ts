@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import type { Digest } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
-import { faultCode, fileFault, isAbsent } from "./file-fault.js";
+import { faultCode, fileFault, isAbsent, isUnreadable } from "./file-fault.js";
 import type { PartFile, PartFiles } from "./part-files.js";
 import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "./plain-file.js";
 
@@ -110,10 +110,12 @@ function linked(existing: string, name: string): boolean {
   }
 }
 
+/** Empty, as of nobody who leads, where it cannot be read: nobody waits for it. */
 function readIfThere(path: string): string | undefined {
   try {
     return readPlainFile(path)?.toString("latin1");
   } catch (error) {
+    if (isUnreadable(error)) return "";
     throw fileFault(error, "read", path);
   }
 }

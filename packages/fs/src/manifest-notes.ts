@@ -1,6 +1,7 @@
 import type { Digest } from "@mote/core";
 import type { CacheFolder } from "./cache-folder.js";
 import { DigestFiles } from "./digest-files.js";
+import { isUnreadable } from "./file-fault.js";
 import { lstatIfThere } from "./plain-file.js";
 
 /** Which blobs are manifests, and of which type: noted before each has its name, until it is gone. */
@@ -10,6 +11,16 @@ export class ManifestNotes extends DigestFiles {
   constructor(folder: CacheFolder) {
     super(folder, folder.manifests);
     this.#folder = folder;
+  }
+
+  /** Empty where the note cannot be read: then the manifest itself tells its type. */
+  override textOf(digest: Digest): string | undefined {
+    try {
+      return super.textOf(digest);
+    } catch (error) {
+      if (isUnreadable(error)) return "";
+      throw error;
+    }
   }
 
   /**

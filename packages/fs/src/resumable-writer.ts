@@ -1,10 +1,10 @@
 import { createDigester, type Digester, digestAlgorithm, type Mote, type ResumableWriter } from "@mote/core";
 import type { BlobPart } from "./blob-part.js";
-import type { BlobStore } from "./blob-store.js";
+import type { BlobStore, OpenBlob } from "./blob-store.js";
 import { BlobWriter, type WriterStart } from "./blob-writer.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { FileChunks } from "./file-chunks.js";
-import { fileFault } from "./file-fault.js";
+import { fileFault, isUnreadable } from "./file-fault.js";
 import { isSilent } from "./lead-files.js";
 import type { PartFile } from "./part-files.js";
 import { lstatIfThere, removeIfPossible } from "./plain-file.js";
@@ -70,14 +70,14 @@ export async function takeOver(
   const digester = createDigester(digestAlgorithm(mote.digest));
   const left = longestPart(store, mote);
   if (left === undefined) return { digester, offset: 0 };
-  const source = await store.openAt(left.path);
+  const source = await openPart(store, left.path);
   if (source === undefined) return { digester, offset: 0 };
   const chunks = new FileChunks(source.fd, { start: 0, end: source.stats.size }, () => store.budget.chunkBytes, {
     reuse: true,
   });
   let offset = 0;
   try {
-    for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+    for (let chunk = await nextOf(store, chunks); chunk !== undefined; chunk = await nextOf(store, chunks)) {
       signal?.throwIfAborted();
       const writing = asynchronousCalls.write(part.fd, chunk, offset);
       digester.update(chunk);
@@ -93,6 +93,28 @@ export async function takeOver(
   // Its bytes are in the new part, which outlives this process as well.
   for (const { path } of leftParts(store, mote)) removeIfPossible(path);
   return { digester, offset };
+}
+
+/** Undefined also where the rest cannot be read: the blob is resumed there. */
+async function nextOf(store: BlobStore, chunks: FileChunks): Promise<Uint8Array | undefined> {
+  try {
+    return await chunks.next();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    store.logger.warn("an unfinished write cannot be read to its end", { error });
+    return undefined;
+  }
+}
+
+/** Undefined also where it cannot be read: then the blob comes from its beginning. */
+async function openPart(store: BlobStore, path: string): Promise<OpenBlob | undefined> {
+  try {
+    return await store.openAt(path);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    store.logger.warn("an unfinished write cannot be read, and is not resumed", { path, error });
+    return undefined;
+  }
 }
 
 function longestPart(store: BlobStore, mote: Mote): PartFile | undefined {

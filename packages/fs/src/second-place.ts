@@ -1,11 +1,12 @@
 import type { Digest } from "@mote/core";
 import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
+import { isUnreadable } from "./file-fault.js";
 import { hasVerifiedStamp } from "./verified-stamp.js";
 
 /**
  * What to read in the place of a damaged blob. Once bytes of it are handed out it is too late for that, so a blob that changed since
- * it was verified is hashed before. Undefined where it is sound; else it is set aside and its descriptor closed.
- * @throws MOTE_CORRUPT where nobody else has it
+ * it was verified is hashed before. Undefined where it is sound; else it is set aside, or left where it cannot be read, and its descriptor closed.
+ * @throws MOTE_CORRUPT or MOTE_IO where nobody else has it
  */
 export async function insteadOfDamaged<T>(
   store: BlobStore,
@@ -19,15 +20,21 @@ export async function insteadOfDamaged<T>(
 ): Promise<T | undefined> {
   if (hasVerifiedStamp(blob.stats, digest, blob.ownLinks)) return undefined;
   let isSound = false;
+  let reason: unknown;
   try {
     isSound = await store.isStillSound(digest, blob, from.signal);
     if (isSound) return undefined;
     await store.setAside(digest, blob.stats);
+    reason = corruptError(digest, store.folder.blobPath(digest));
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    store.logger.warn("a blob cannot be read, and is read from the fallback", { digest, error });
+    reason = error;
   } finally {
     if (!isSound) await store.calls.close(blob.fd);
     if (!isSound) await from.onClose?.();
   }
   const other = await from.elsewhere();
-  if (other === undefined) throw corruptError(digest, store.folder.blobPath(digest));
+  if (other === undefined) throw reason;
   return other;
 }

@@ -5,7 +5,7 @@ import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "./blob-s
 import { smallBytes } from "./blob-writer.js";
 import { checkedParts } from "./checked-parts.js";
 import { synchronousCalls } from "./file-calls.js";
-import { fileFault } from "./file-fault.js";
+import { fileFault, isUnreadable } from "./file-fault.js";
 import { closedError } from "./part-files.js";
 
 /** What is read at once when it is opened, so that no descriptor stays open. Hashed before its one chunk is handed out. */
@@ -40,7 +40,10 @@ export class SmallReader implements MoteReader {
       const got = await store.calls.read(blob.fd, whole, range.start);
       bytes = got < whole.byteLength ? whole.subarray(0, got) : whole;
     } catch (error) {
-      const other = isCorrupt(error) ? await range.elsewhere?.() : undefined;
+      const other = isCorrupt(error) || isUnreadable(error) ? await range.elsewhere?.() : undefined;
+      if (other !== undefined) {
+        store.logger.warn("a blob cannot be read, and is read from the fallback", { digest, error });
+      }
       if (other !== undefined) return other;
       throw fileFault(error, "read", store.folder.blobPath(digest));
     } finally {

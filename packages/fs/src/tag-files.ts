@@ -17,7 +17,7 @@ import {
 import { writeAtomically } from "./atomic-file.js";
 import type { CacheFolder } from "./cache-folder.js";
 import type { EventLoopSlices } from "./event-loop.js";
-import { fileFault, isAbsent } from "./file-fault.js";
+import { fileFault, isAbsent, isUnreadable } from "./file-fault.js";
 import type { MemberFiles } from "./member-files.js";
 import type { PartFiles } from "./part-files.js";
 import { openPlainFile, readPlainFile } from "./plain-file.js";
@@ -99,7 +99,7 @@ export class TagFiles implements TagStore {
     if (damaged !== undefined) throw damaged;
   }
 
-  /** In the order of names. A damaged one is passed over: it stands in nobody's way. */
+  /** In the order of names. One that is damaged or cannot be read is left out, so that it is in nobody's way. */
   async kept(): Promise<KeptTag[]> {
     return (await this.#readAll()).tags;
   }
@@ -122,7 +122,7 @@ export class TagFiles implements TagStore {
         const tag = this.#read(`${this.#folder.tags}/${file}`);
         if (tag !== undefined) tags.push(tag);
       } catch (error) {
-        if (!MoteError.isInstance(error) || error.code !== "MOTE_CORRUPT") throw error;
+        if (!isOfOneTag(error)) throw error;
         damaged ??= error;
       }
     }
@@ -230,6 +230,8 @@ export class TagFiles implements TagStore {
   async #converge(): Promise<void> {
     for (let wanted = await this.#viewText(); wanted !== this.#viewOnDisk(); wanted = await this.#viewText()) {
       await writeAtomically(this.#parts, this.#folder.indexFile, wanted);
+      // What was written just now and cannot be read will not be readable the next time either.
+      if (this.#viewOnDisk() === undefined) return;
     }
   }
 
@@ -247,10 +249,12 @@ export class TagFiles implements TagStore {
     return `${JSON.stringify(head, undefined, 2).slice(0, -2)},\n  "manifests": ${list}\n}\n`;
   }
 
+  /** Undefined also where it cannot be read: it is written again. */
   #viewOnDisk(): string | undefined {
     try {
       return readPlainFile(this.#folder.indexFile)?.toString("utf8");
     } catch (error) {
+      if (isUnreadable(error)) return undefined;
       throw fileFault(error, "read", this.#folder.indexFile);
     }
   }
@@ -291,6 +295,11 @@ export class TagFiles implements TagStore {
     }
     return `${this.#folder.tags}/${digestEncoded(nameDigest(name))}.json`;
   }
+}
+
+/** Damaged, or not to be read: the other tags are none the worse for it. */
+function isOfOneTag(error: unknown): boolean {
+  return (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") || isUnreadable(error);
 }
 
 function tagText(name: string, descriptor: Descriptor): string {

@@ -1,4 +1,5 @@
 import {
+  type Cancellable,
   type ContentSource,
   configPlatform,
   type Descriptor,
@@ -40,7 +41,7 @@ export interface KnownNamesOptions {
  * never fetched is an error then that says so.
  */
 export function withKnownNames(source: ContentSource, options: KnownNamesOptions): ContentSource {
-  const { name, cache, tags, warn } = options;
+  const { name, cache, warn } = options;
   let fallback: { readonly known: Descriptor; readonly error: MoteError } | undefined;
   const isOffline = () => fallback !== undefined;
   const known = new KnownReferrers(source, { cache, tags, nameOf: options.nameOf, isUnreachable, isOffline, warn });
@@ -49,11 +50,11 @@ export function withKnownNames(source: ContentSource, options: KnownNamesOptions
     async resolve(ref, resolving) {
       try {
         // What was pulled before is as a rule still the same, and its manifest is here.
-        const manifestFollows = (await tags.resolve(name, resolving)) === undefined;
+        const manifestFollows = (await nameHere(options, resolving)) === undefined;
         return await source.resolve(ref, { ...resolving, manifestFollows });
       } catch (error) {
         if (!isUnreachable(error)) throw error;
-        const known = await tags.resolve(name, resolving);
+        const known = await nameHere(options, resolving);
         if (known === undefined) throw error;
         fallback = { known, error };
         const what = options.platform === undefined ? await describeSingle(cache, known) : "";
@@ -78,6 +79,21 @@ export function withKnownNames(source: ContentSource, options: KnownNamesOptions
     ...(source.readFrom ? { readFrom: source.readFrom.bind(source) } : {}),
     ...(source.distrust ? { distrust: source.distrust.bind(source) } : {}),
   };
+}
+
+/** What the name stands for here. A tag that cannot be read is as good as none: it is set again after the pull. */
+async function nameHere(
+  { name, tags, warn }: KnownNamesOptions,
+  options?: Cancellable,
+): Promise<Descriptor | undefined> {
+  try {
+    return await tags.resolve(name, options);
+  } catch (error) {
+    options?.signal?.throwIfAborted();
+    if (!MoteError.isInstance(error) || (error.code !== "MOTE_IO" && error.code !== "MOTE_CORRUPT")) throw error;
+    warn(error.message, error.code);
+    return undefined;
+  }
 }
 
 /** A part of an index that was never fetched, or is no longer here, while the source cannot be reached. */

@@ -85,12 +85,10 @@ export class BlobMove {
   }
 
   async #isCached(): Promise<boolean> {
-    const { cache, destination } = this.#job;
     try {
-      return await cache.moteExists(this.#digest, { signal: this.#signal });
+      return await this.#job.cache.moteExists(this.#digest, { signal: this.#signal });
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (destination === undefined) throw error;
       this.#job.warn(`the cache cannot tell whether it has ${this.#digest}`, error, this.#digest);
       return false;
     }
@@ -148,14 +146,19 @@ export class BlobMove {
     }
   }
 
-  /** The cache verifies what it links, so damage shows here; other failures are those of the destination's file system. */
+  /** The cache verifies what it links, so damage shows here; other errors than those of its own file are the destination's. */
   async #link(target: string): Promise<boolean> {
     try {
       return (await this.#job.cache.linkTo?.(this.#digest, target, { signal: this.#signal })) ?? false;
     } catch (error) {
-      if (hasCode(error, "MOTE_CORRUPT") || isNotFound(error)) throw CacheFault.inReading(error);
-      throw error;
+      const isOurs = hasCode(error, "MOTE_CORRUPT") || isNotFound(error) || this.#isOfBlob(error);
+      throw isOurs ? CacheFault.inReading(error) : error;
     }
+  }
+
+  #isOfBlob(error: unknown): boolean {
+    const details: { readonly path?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
+    return details.path === this.#job.cache.moteRef(this.#digest);
   }
 
   #linkTarget(cache: MoteCache): string | undefined {

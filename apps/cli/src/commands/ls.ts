@@ -26,6 +26,7 @@ export async function ls(context: Context, patterns: readonly string[], options:
       `${digest} is a manifest that cannot be read (${code}): what it refers to shows as loose; \`mote verify\` checks it`,
     );
   }
+  for (const { message } of inventory.tagErrors) out.warn(message);
   if (inventory.motes.size === 0) out.note(`The cache in ${dir} is empty.`);
   else if (items.length === 0) out.note("Nothing of what is kept fits.");
   else if (out.columns !== undefined && !options.all) out.note(summary(inventory));

@@ -1,0 +1,268 @@
+import fs from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestBytes, MoteError, type MoteSource, readMote, takeInventory } from "@mote/core";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FileCache } from "../src/index.js";
+import { put, putImage } from "./image.js";
+
+const mediaType = "application/octet-stream";
+const small = new Uint8Array(1000).fill(1);
+const large = new Uint8Array(3_000_000).map((_, n) => (n * 5) ^ (n >> 10));
+let folder: string;
+let root: string;
+let cache: FileCache;
+beforeEach(async () => {
+  folder = fs.mkdtempSync(join(tmpdir(), "mote-unreadable-"));
+  root = join(folder, "cache");
+  cache = new FileCache(root, { durability: "visible" });
+  await cache.initialize();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await cache[Symbol.asyncDispose]();
+  fs.rmSync(folder, { recursive: true });
+});
+
+const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
+const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
+const errno = (name: string) => Object.assign(new Error(name), { code: name });
+const read = async (source: MoteSource, bytes: Uint8Array) =>
+  Buffer.compare(await readMote(source, digestBytes(bytes), { maxBytes: 10_000_000 }), bytes) === 0;
+
+/** To open these fails, as for another user's files; root may open everything. */
+function denyOpen(name: string, isDenied: (path: string) => boolean): void {
+  const { openSync, open, accessSync, access } = fs;
+  vi.spyOn(fs, "openSync").mockImplementation((path, flags, mode) => {
+    // To make a file that is there fails for another reason.
+    if (flags !== "wx" && flags !== "ax" && isDenied(String(path))) throw errno(name);
+    return openSync(path, flags, mode);
+  });
+  vi.spyOn(fs, "open").mockImplementation((...args: unknown[]) => {
+    const done = args.at(-1);
+    if (isDenied(String(args[0])) && typeof done === "function") process.nextTick(() => done(errno(name)));
+    else Reflect.apply(open, fs, args);
+  });
+  vi.spyOn(fs, "accessSync").mockImplementation((path, mode) => {
+    if (isDenied(String(path))) throw errno(name);
+    accessSync(path, mode);
+  });
+  vi.spyOn(fs, "access").mockImplementation((...args: unknown[]) => {
+    const done = args.at(-1);
+    if (isDenied(String(args[0])) && typeof done === "function") process.nextTick(() => done(errno(name)));
+    else Reflect.apply(access, fs, args);
+  });
+}
+
+/** Reads of the file fail from that byte on, as of a bad sector. */
+function failReads(path: string, from: number): void {
+  const { readSync, read: readLater, fstatSync } = fs;
+  const { ino } = fs.statSync(path);
+  const fails = (fd: unknown, length: unknown, position: unknown) =>
+    typeof fd === "number" && fstatSync(fd).ino === ino && Number(position) + Number(length) > from;
+  vi.spyOn(fs, "readSync").mockImplementation((...args: unknown[]) => {
+    if (fails(args[0], args[3], args[4])) throw errno("EIO");
+    return Reflect.apply(readSync, fs, args);
+  });
+  vi.spyOn(fs, "read").mockImplementation((...args: unknown[]) => {
+    const done = args.at(-1);
+    if (fails(args[0], args[3], args[4]) && typeof done === "function") process.nextTick(() => done(errno("EIO")));
+    else Reflect.apply(readLater, fs, args);
+  });
+}
+
+describe("a blob that cannot be read", () => {
+  for (const bytes of [small, large]) {
+    const digest = digestBytes(bytes);
+    const name = bytes === small ? "small" : "large";
+    const mote = { digest, mediaType, size: bytes.byteLength };
+    const breakIt: Record<string, () => void> = {
+      "for permissions": () => {
+        const { ino } = fs.statSync(cache.moteRef(digest));
+        denyOpen("EACCES", (path) => path === cache.moteRef(digest) && fs.lstatSync(path).ino === ino);
+      },
+      "for a bad sector": () => failReads(cache.moteRef(digest), bytes.byteLength / 2),
+    };
+    for (const [why, doBreak] of Object.entries(breakIt)) {
+      describe(`(${name}, ${why})`, () => {
+        beforeEach(async () => {
+          await put(cache, bytes, mediaType);
+          if (why === "for a bad sector") fs.utimesSync(cache.moteRef(digest), new Date(), new Date());
+          doBreak();
+        });
+
+        it("is reported by what reads it, and stays where it is", async () => {
+          expect(await failure(readMote(cache, digest, { maxBytes: 10_000_000 }))).toBe("MOTE_IO");
+          expect(await failure(cache.moteIsSound(digest))).toBe("MOTE_IO");
+          expect(await failure(cache.linkTo(digest, join(folder, "target")))).toBe("MOTE_IO");
+          expect((await cache.verify()).failed).toEqual([{ digest, reason: "MOTE_IO" }]);
+          expect(fs.existsSync(cache.moteRef(digest))).toBe(true);
+        });
+
+        it("is set aside by the writer that brings it again", async () => {
+          const writer = await cache.leadMote(mote);
+          expect(fs.readdirSync(join(root, ".mote/quarantine")).length).toBe(1);
+          await writer?.write(bytes);
+          await writer?.close();
+          expect(await read(cache, bytes)).toBe(true);
+          expect(await cache.moteIsSound(digest)).toBe(true);
+        });
+
+        it("is replaced by a writer, also where nothing can be set aside", async () => {
+          fs.rmSync(join(root, ".mote/quarantine"), { recursive: true });
+          fs.writeFileSync(join(root, ".mote/quarantine"), "in the way");
+          const writer = await cache.leadMote(mote).catch(() => undefined);
+          if (writer === undefined) await put(cache, bytes, mediaType);
+          else {
+            await writer.write(bytes);
+            await writer.close();
+          }
+          vi.restoreAllMocks();
+          expect(await read(cache, bytes)).toBe(true);
+        });
+
+        it("is read from the fallback, from the byte where that is needed", async () => {
+          await using far = new FileCache(join(folder, "far"), { durability: "visible" });
+          await put(far, bytes, mediaType);
+          const warnings: string[] = [];
+          const logger = { debug() {}, info() {}, error() {}, warn: (text: string) => void warnings.push(text) };
+          await using near = new FileCache(root, { fallback: far, logger });
+          expect(await read(near, bytes)).toBe(true);
+          const middle = { start: 10, end: bytes.byteLength - 10 };
+          const chunks = [];
+          for await (const chunk of await near.moteReader(digest, middle)) chunks.push(chunk);
+          expect(Buffer.concat(chunks).equals(bytes.subarray(middle.start, middle.end))).toBe(true);
+          await using at = await near.moteReaderAt(digest);
+          const end = new Uint8Array(100);
+          await at.readAt(end, bytes.byteLength - 100);
+          expect(Buffer.compare(end, bytes.subarray(-100))).toBe(0);
+          expect(warnings).not.toEqual([]);
+        });
+      });
+    }
+  }
+
+  it("from its middle on is read on from the fallback at that byte, and what does not fit is damage", async () => {
+    const digest = digestBytes(large);
+    await put(cache, large, mediaType);
+    failReads(cache.moteRef(digest), 2_000_000);
+    for (const isRight of [true, false]) {
+      const starts: (number | undefined)[] = [];
+      const far: MoteSource = {
+        moteExists: async () => true,
+        find: async () => ({ digest, size: large.byteLength, mediaType }),
+        moteRef: () => "far",
+        moteReaderAt: () => Promise.reject(new Error("not asked")),
+        moteReader: async (_digest, options = {}) => {
+          starts.push(options.start);
+          const rest = Buffer.from(large.subarray(options.start));
+          if (!isRight) rest[5] = (rest[5] ?? 0) ^ 1;
+          return Object.assign(chunksOf(rest), {
+            info: { digest, size: large.byteLength, mediaType },
+            close: async () => {},
+            [Symbol.asyncDispose]: async () => {},
+          });
+        },
+      };
+      await using near = new FileCache(root, { fallback: far });
+      const outcome = await failure(readMote(near, digest, { maxBytes: 10_000_000 }));
+      expect(outcome).toBe(isRight ? "none" : "MOTE_CORRUPT");
+      expect(starts.length).toBe(1);
+      expect(starts[0]).toBeGreaterThan(0);
+    }
+  });
+});
+
+/** Inodes are used again. */
+function identityOf(path: string): string {
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  return `${stats?.ino} ${stats?.birthtimeMs}`;
+}
+
+async function* chunksOf(bytes: Uint8Array) {
+  for (let at = 0; at < bytes.byteLength; at += 100_000) yield bytes.subarray(at, at + 100_000);
+}
+
+describe("one small file that cannot be read is in nobody's way", () => {
+  const places: Record<string, (path: string) => boolean> = {
+    "a tag": (path) => path.includes("/.mote/tags/") && path.endsWith(".json"),
+    "a manifest's note": (path) => path.includes("/.mote/manifests/"),
+    "a pin": (path) => path.includes("/.mote/pins/"),
+    "the digests of chunks": (path) => path.includes("/.mote/chunks/"),
+    "index.json": (path) => path.endsWith("/index.json"),
+    "the layout's file": (path) => path.endsWith("/oci-layout"),
+    "who leads": (path) => path.includes("/.mote/leads/"),
+    "an unfinished write": (path) => path.includes("/.mote/ingest/") && path.endsWith(".part"),
+  };
+  for (const [place, isPlace] of Object.entries(places)) {
+    it(place, async () => {
+      const image = await putImage(cache, "image", ["layer"]);
+      await put(cache, large, mediaType);
+      await cache.verify();
+      await cache.pinned.pin(image.manifest.digest);
+      const other = new Uint8Array(500_000).fill(9);
+      const mote = { digest: digestBytes(other), mediaType, size: other.byteLength };
+      const part = await cache.resumeMote(mote);
+      await part.write(other.subarray(0, 300_000));
+      await part.suspend();
+      fs.writeFileSync(join(root, ".mote/leads", mote.digest.replace(":", "-")), "somebody");
+      // Those that are there now; what is written in their place can be read.
+      const inodes = new Set<string>();
+      const gather = (path: string): void => {
+        if (fs.lstatSync(path).isDirectory()) for (const name of fs.readdirSync(path)) gather(join(path, name));
+        else if (isPlace(path)) inodes.add(identityOf(path));
+      };
+      gather(root);
+      expect(inodes.size).toBeGreaterThan(0);
+      denyOpen(
+        "EACCES",
+        (path) => isPlace(path) && inodes.has(fs.lstatSync(path, { throwIfNoEntry: false })?.ino ?? 0),
+      );
+      await using again = new FileCache(root, { durability: "visible" });
+      await again.initialize();
+      expect(await read(again, large)).toBe(true);
+      const inventory = await takeInventory(again);
+      expect(inventory.motes.size).toBe(4);
+      expect(inventory.tagErrors.map(code)).toEqual(place === "a tag" ? ["MOTE_IO"] : []);
+      const writer = await again.leadMote(mote);
+      expect(writer).toBeDefined();
+      await writer?.write(other.subarray(writer.offset));
+      await writer?.close();
+      expect(await read(again, other)).toBe(true);
+      await again.tags.tag("image", image.manifest);
+      await again.tags.tag("other", image.manifest);
+      expect(await again.tags.resolve("image")).toEqual(image.manifest);
+      expect(JSON.parse(fs.readFileSync(join(root, "index.json"), "utf8")).manifests.length).toBe(2);
+      await (await again.lease([image.manifest.digest])).release();
+      const { remainingBytes } = await again.prune(0);
+      expect(await again.moteExists(image.manifest.digest)).toBe(true);
+      expect(remainingBytes).toBeGreaterThan(0);
+    });
+  }
+});
+
+describe("what is no file under a blob's name", () => {
+  const plant: Record<string, (path: string) => void> = {
+    "a folder with something in it": (path) => {
+      fs.mkdirSync(path);
+      fs.writeFileSync(join(path, "something"), "");
+    },
+    "a symbolic link": (path) => fs.symlinkSync("/etc/hostname", path),
+    "a symbolic link that leads nowhere": (path) => fs.symlinkSync("/nowhere", path),
+  };
+  for (const [what, doPlant] of Object.entries(plant)) {
+    for (const quarantine of ["there", "in the way"]) {
+      it(`${what} is replaced, with the quarantine ${quarantine}`, async () => {
+        const digest = digestBytes(large);
+        doPlant(cache.moteRef(digest));
+        if (quarantine === "in the way") {
+          fs.rmSync(join(root, ".mote/quarantine"), { recursive: true });
+          fs.writeFileSync(join(root, ".mote/quarantine"), "");
+        }
+        expect(await cache.moteExists(digest)).toBe(false);
+        await put(cache, large, mediaType);
+        expect(await read(cache, large)).toBe(true);
+      });
+    }
+  }
+});
