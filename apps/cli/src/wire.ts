@@ -29,6 +29,7 @@ export {
   incompleteManifests,
   logOut,
   measureSpace,
+  missingBlobs,
   parseRef,
 } from "@mote/preset";
 

@@ -13,10 +13,10 @@ export {
   openMote,
   type PullOptions,
   type PushFilesOptions,
-  type RepairOptions,
 } from "./open-mote.js";
 export { type BareDestination, bareDestination, hasTransport } from "./plain-paths.js";
 export type { RegistriesOptions } from "./registries-options.js";
+export { missingBlobs, type RepairOptions } from "./repair.js";
 export {
   type ImageUsage,
   measureSpace,

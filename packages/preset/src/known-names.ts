@@ -44,7 +44,14 @@ export function withKnownNames(source: ContentSource, options: KnownNamesOptions
   const { name, cache, warn } = options;
   let fallback: { readonly known: Descriptor; readonly error: MoteError } | undefined;
   const isOffline = () => fallback !== undefined;
-  const known = new KnownReferrers(source, { cache, tags, nameOf: options.nameOf, isUnreachable, isOffline, warn });
+  const known = new KnownReferrers(source, {
+    cache,
+    tags: options.tags,
+    nameOf: options.nameOf,
+    isUnreachable,
+    isOffline,
+    warn,
+  });
   return {
     ref: source.ref,
     async resolve(ref, resolving) {

@@ -20,7 +20,6 @@ import {
   type Ref,
   silentLogger,
   type TagStore,
-  takeInventory,
 } from "@mote/core";
 import type { Durability } from "@mote/fs";
 import type { FileInput, UnpackOptions } from "@mote/layout";
@@ -30,7 +29,6 @@ import type { TransferEvent, TransferOptions, TransferReport } from "@mote/trans
 import { DigestSource } from "./digest-source.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
 import { assertNoBlob } from "./image-by-digest.js";
-import { incompleteManifests } from "./incomplete-images.js";
 import { withKnownNames } from "./known-names.js";
 import { Places } from "./places.js";
 import { plainFolder } from "./plain-paths.js";
@@ -44,9 +42,9 @@ import {
   otherTag,
   readMovable,
   readOrigin,
-  registryOf,
 } from "./references.js";
 import type { PlacesOptions, RegistriesOptions } from "./registries-options.js";
+import { Repair, type RepairOptions } from "./repair.js";
 import { SizeBound } from "./size-bound.js";
 
 export interface OpenMoteOptions extends Cancellable {
@@ -103,10 +101,6 @@ export interface PushFilesOptions extends Pick<PullOptions, "signal" | "concurre
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface RepairOptions extends Pick<PullOptions, "signal" | "concurrency" | "onEvent"> {
-  readonly damaged?: Iterable<Digest> | undefined;
-}
-
 /** The usual parts, put together. Every part can be taken out and used by itself. */
 export interface OpenMote extends AsyncDisposable {
   readonly dir: string;
@@ -151,8 +145,9 @@ export interface OpenMote extends AsyncDisposable {
    */
   places(digest: Digest, options?: Cancellable & { readonly destination?: string | undefined }): Promise<KnownPlaces>;
   /**
-   * Fetches what is missing of every image in the cache from the registry that its name says, and the manifests among `damaged`, which
-   * were found damaged and are gone. Platforms that were never fetched are no fault. Answers the names that could not be completed.
+   * Fetches what is missing of every image in the cache from where its name says, over any transport, and what of `damaged` and
+   * `unreadable` is not right from where it was seen. Platforms that were never fetched are not missing. Answers the names of images that
+   * are still incomplete.
    */
   repair(options?: RepairOptions): Promise<string[]>;
   /** The cache as an OCI registry, read-only. */
@@ -292,30 +287,19 @@ class Wired implements OpenMote {
     return knownPlaces(this.bic, refCodec, digest, { destination: ref, signal });
   }
 
-  async repair({ damaged = [], ...options }: RepairOptions = {}): Promise<string[]> {
-    const inventory = await takeInventory(this.cache, options);
-    const failed = new Set<string>();
-    for (const { digest, names } of incompleteManifests(inventory, new Set(damaged))) {
-      if (!(await this.#complete(digest, names, options))) for (const name of names) failed.add(name);
-    }
-    return [...failed];
+  repair(options: RepairOptions = {}): Promise<string[]> {
+    const { cache, bic } = this;
+    const complete = (ref: Ref, digest: Digest, moving: RepairOptions) => this.#complete(ref, digest, moving);
+    return new Repair({ cache, bic, places: this.#places, complete }, options).run();
   }
 
-  /** Fetches a manifest with all that is below it, from the first place that has it. */
-  async #complete(digest: Digest, names: readonly string[], options: PullOptions): Promise<boolean> {
-    for (const name of names) {
-      const ref = registryOf(name);
-      if (ref === undefined) continue;
-      try {
-        // Its own digest as name: what is tagged here stays what it is, wherever the registry's tag has gone.
-        await this.#move({ ...ref, digest }, undefined, { ...options, tags: [digest] });
-        return true;
-      } catch (error) {
-        if (!MoteError.isInstance(error)) throw error;
-        this.#logger.warn(`${name} could not be completed: ${error.message}`);
-      }
-    }
-    return false;
+  /** Its own digest as name: what is tagged here stays what it is, wherever the tag at the source has gone. */
+  async #complete(ref: Ref, digest: Digest, { signal, concurrency, onEvent }: RepairOptions): Promise<TransferReport> {
+    const source = await this.#places.source(ref);
+    // An archive of docker knows its blobs when it has read its images.
+    if (ref.transport === "docker-archive") await source.resolve(ref, { signal });
+    const moving = { signal, concurrency, onEvent, refs: [{ ...ref, digest }], tags: [digest], verify: undefined };
+    return this.#transfer(source, undefined, moving);
   }
 
   async serve(options: Omit<ServeOptions, "source" | "tags"> = {}): Promise<RegistryServer> {

@@ -1,4 +1,14 @@
-import { type ContentDestination, type ContentSource, MoteError, type PathRef, type Ref } from "@mote/core";
+import {
+  type Cancellable,
+  type ContentDestination,
+  type ContentSource,
+  type Digest,
+  MoteError,
+  type MoteReader,
+  mediaTypes,
+  type PathRef,
+  type Ref,
+} from "@mote/core";
 import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
 import { connectionOptions, type PlacesOptions } from "./registries-options.js";
@@ -60,6 +70,29 @@ export class Places {
   async folder(dir: string, { overwrite, link }: FilesDestinationOptions): Promise<FilesDestination> {
     const { FilesDestination } = await import("@mote/layout");
     return new FilesDestination(dir, { overwrite, link, ...this.#options.unpack });
+  }
+
+  /** Gives a blob of which only the digest is known, from where it was seen, to `use`, which verifies it. */
+  async readBlob(
+    ref: Ref,
+    digest: Digest,
+    use: (reader: MoteReader) => Promise<void>,
+    options: Cancellable = {},
+  ): Promise<void> {
+    if (ref.transport === "docker") {
+      const { RegistryCache } = await import("@mote/registry");
+      await using reader = await new RegistryCache((await this.#open()).client, ref).moteReader(digest, options);
+      return await use(reader);
+    }
+    const source = await this.source(ref);
+    try {
+      if (ref.transport === "docker-archive") await source.resolve(ref, options);
+      const unsized = { digest, size: 0, mediaType: mediaTypes.octetStream };
+      await using reader = await source.blob(unsized, { ...options, verifyOnRead: false });
+      await use(reader);
+    } finally {
+      await source[Symbol.asyncDispose]?.();
+    }
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,21 @@
-import { closureOf, type Digest, type Inventory, takeInventory, type VerifyReport } from "@mote/core";
+import { closureOf, type Digest, type Inventory, MoteError, takeInventory, type VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
 import { partsOf } from "../listing.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
 import { count, formatBytes, formatDuration } from "../quantity.js";
-import { incompleteManifests, type OpenMote, openHouse } from "../wire.js";
+import { incompleteManifests, missingBlobs, type OpenMote, openHouse } from "../wire.js";
+
+/** What is not in order when all is done. */
+interface Outcome {
+  /** Names of images that lack something. */
+  readonly incomplete: readonly string[];
+  /** Only of a repair: what was damaged, unreadable or missing, and is here now. */
+  readonly repaired: readonly Digest[];
+  /** Only of a repair: what still is not here, and why. */
+  readonly left: readonly { readonly digest: Digest; readonly reason: string }[];
+  readonly tagErrors: readonly MoteError[];
+}
 
 export async function verify(
   context: Context,
@@ -18,21 +29,18 @@ export async function verify(
   const wanted = await wantedDigests(mote, inventory, texts);
   const report = await hashAgain(context, mote, inventory, wanted);
   const durationMs = performance.now() - startMs;
-  const isDamaged = report.damaged.length > 0;
-  const incomplete = options.repair ? await repair(context, mote, report) : await withHoles(context, mote, wanted);
-  const repaired = options.repair ? await whatIsBack(mote, report.damaged) : [];
-  out.result({ ...report, durationMs, incomplete, ...(options.repair ? { repaired } : {}) }, [
-    `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ` +
-      `${isDamaged ? `${report.damaged.length} damaged` : incomplete.length > 0 ? "none damaged" : "all whole"}, after ${formatDuration(durationMs)}`,
-    ...damageLines(report, inventory, repaired),
-    ...report.failed.map(({ digest, reason }) => `unreadable ${digest}: ${reason}`),
-    ...incomplete.map((name) => `not whole ${name}${options.repair ? ": it could not be fetched anew" : ""}`),
+  const outcome = options.repair ? await repair(context, mote, report) : await withoutRepair(context, mote, wanted);
+  const { incomplete, repaired, left, tagErrors } = outcome;
+  out.result({ ...report, durationMs, incomplete, ...(options.repair ? { repaired, left } : {}) }, [
+    `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ${summary(report, outcome, options)}, after ${formatDuration(durationMs)}`,
+    ...lines(report, outcome, inventory),
+    ...tagErrors.map(({ message }) => message),
   ]);
-  if ((isDamaged || incomplete.length > 0) && !options.repair) {
-    out.note("`mote verify --repair` fetches what images lack from where they came from.");
+  const isBad = options.repair ? left.length > 0 : report.damaged.length > 0 || report.failed.length > 0;
+  if ((isBad || incomplete.length > 0) && !options.repair) {
+    out.note("`mote verify --repair` fetches what is damaged or missing from where it came from.");
   }
-  if (report.damaged.length > repaired.length || report.failed.length > 0 || incomplete.length > 0)
-    process.exitCode = 1;
+  if (isBad || incomplete.length > 0 || tagErrors.length > 0) process.exitCode = 1;
 }
 
 /** What was named, with all that is below it; undefined means everything. */
@@ -91,37 +99,99 @@ function withUnreadable(
   return { ...report, motes: report.motes + met.length, damaged: [...met, ...report.damaged] };
 }
 
-/** Names of images that lack something. */
-async function withHoles(
+async function withoutRepair(
   { signal }: Context,
   { cache }: OpenMote,
   wanted: ReadonlySet<Digest> | undefined,
-): Promise<string[]> {
+): Promise<Outcome> {
   const inventory = await takeInventory(cache, { signal });
   const incomplete = incompleteManifests(inventory).filter(({ digest }) => wanted?.has(digest) !== false);
-  return [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : digest)))];
+  const names = incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : digest));
+  return { incomplete: [...new Set(names)], repaired: [], left: [], tagErrors: inventory.tagErrors };
 }
 
-async function repair({ out, signal }: Context, mote: OpenMote, { damaged }: VerifyReport): Promise<string[]> {
+async function repair({ out, signal }: Context, mote: OpenMote, report: VerifyReport): Promise<Outcome> {
+  const [damaged, unreadable] = [digestsOf(report.damaged), digestsOf(report.failed)];
+  const missing = missingBlobs(await takeInventory(mote.cache, { signal }));
+  const reasons = new Map<Digest, string>();
   const progress = showProgress(out);
   try {
-    return await mote.repair({ signal, damaged: damaged.map(({ digest }) => digest), onEvent: progress.onEvent });
+    await mote.repair({
+      signal,
+      damaged,
+      unreadable,
+      onEvent: progress.onEvent,
+      onFailure: ({ digest, reason }) => void reasons.set(digest, reason),
+    });
   } finally {
     progress.end();
   }
+  const after = await takeInventory(mote.cache, { signal });
+  const repaired: Digest[] = [];
+  const left: { digest: Digest; reason: string }[] = [];
+  for (const digest of new Set([...damaged, ...unreadable, ...missing, ...missingBlobs(after)])) {
+    if (await isSound(mote, digest, signal)) repaired.push(digest);
+    else left.push({ digest, reason: reasons.get(digest) ?? "no location of it is known" });
+  }
+  const incomplete = incompleteManifests(after, new Set(damaged));
+  return {
+    incomplete: [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : digest)))],
+    repaired,
+    left,
+    tagErrors: after.tagErrors,
+  };
 }
 
-function damageLines({ damaged }: VerifyReport, inventory: Inventory, repaired: readonly string[]): string[] {
+async function isSound({ cache }: OpenMote, digest: Digest, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await cache.moteIsSound?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!MoteError.isInstance(error)) throw error;
+    return false;
+  }
+}
+
+function digestsOf(found: readonly { readonly digest: Digest }[]): Digest[] {
+  return found.map(({ digest }) => digest);
+}
+
+function summary(
+  { damaged, failed }: VerifyReport,
+  { incomplete, repaired, left }: Outcome,
+  options: { readonly repair: boolean },
+): string {
+  const found = [
+    ...(damaged.length > 0 ? [`${damaged.length} damaged`] : []),
+    ...(failed.length > 0 ? [`${failed.length} unreadable`] : []),
+  ];
+  const isAllWell = found.length === 0 && incomplete.length === 0 && left.length === 0;
+  if (isAllWell && repaired.length === 0) return "all whole";
+  const done = options.repair ? [`${repaired.length} repaired`, `${left.length} left`] : [];
+  return [...(found.length > 0 ? found : ["none damaged"]), ...done].join(", ");
+}
+
+function lines({ damaged, failed }: VerifyReport, outcome: Outcome, inventory: Inventory): string[] {
   const partOf = partsOf(inventory);
-  return damaged.map(({ digest, setAsideAs }) => {
-    const fate = repaired.includes(digest) ? "fetched anew" : `set aside${setAsideAs ? ` as ${setAsideAs}` : ""}`;
-    const names = [...(inventory.motes.get(digest)?.names ?? []), ...(partOf.get(digest) ?? [])];
-    return `damaged ${digest}: ${fate}${names.length > 0 ? `; of ${names.join(", ")}` : ""}`;
-  });
-}
-
-async function whatIsBack({ cache }: OpenMote, damaged: VerifyReport["damaged"]): Promise<string[]> {
-  const back: string[] = [];
-  for (const { digest } of damaged) if (await cache.moteExists(digest)) back.push(digest);
-  return back;
+  const repaired = new Set(outcome.repaired);
+  const reasons = new Map(outcome.left.map(({ digest, reason }) => [digest, reason]));
+  const told = new Set<Digest>();
+  const line = (what: string, digest: Digest, otherwise: string) => {
+    told.add(digest);
+    const why = reasons.get(digest);
+    const fate = repaired.has(digest)
+      ? "fetched again"
+      : `${otherwise}${why === undefined ? "" : `; not repaired: ${why}`}`;
+    const names = [...new Set([...(inventory.motes.get(digest)?.names ?? []), ...(partOf.get(digest) ?? [])])];
+    return `${what} ${digest}: ${fate}${names.length > 0 ? `; of ${names.join(", ")}` : ""}`;
+  };
+  return [
+    ...damaged.map(({ digest, setAsideAs }) =>
+      line("damaged", digest, `set aside${setAsideAs ? ` as ${setAsideAs}` : ""}`),
+    ),
+    ...failed.map(({ digest, reason }) => line("unreadable", digest, reason)),
+    ...outcome.repaired.filter((digest) => !told.has(digest)).map((digest) => line("missing", digest, "")),
+    ...outcome.left.filter(({ digest }) => !told.has(digest)).map(({ digest }) => line("missing", digest, "not here")),
+    ...outcome.incomplete.map((name) => `not whole ${name}`),
+  ];
 }

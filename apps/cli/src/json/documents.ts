@@ -157,8 +157,12 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     damaged: z.array(z.strictObject({ digest, size: bytes, setAsideAs: z.string().optional() })),
     failed: z.array(z.strictObject({ digest, reason: z.string() })),
     durationMs: duration,
-    repaired: z.array(digest).optional(),
-    incomplete: z.array(z.string()).optional().describe("names that could not be fetched anew"),
+    repaired: z.array(digest).optional().describe("what was damaged, unreadable or missing, and is here now"),
+    left: z
+      .array(z.strictObject({ digest, reason: z.string() }))
+      .optional()
+      .describe("what could not be repaired, and why"),
+    incomplete: z.array(z.string()).optional().describe("names of images that lack something"),
   }),
   "bic stats": z.looseObject({
     locations: count,

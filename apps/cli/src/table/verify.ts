@@ -12,10 +12,10 @@ export const verify = command({
       completes: "name",
     },
   },
-  options: { repair: { summary: "fetch anew what images lack, damaged or gone, from where their names say" } },
+  options: { repair: { summary: "fetch again what is damaged, unreadable or missing, from where it came from" } },
   examples: [
     { line: "mote verify", does: "says what is damaged, and sets it aside" },
-    { line: "mote verify --repair", does: "fetches it anew as well" },
+    { line: "mote verify --repair", does: "fetches it again as well" },
     { line: "mote verify alpine:3.20", does: "one image with all its layers" },
   ],
   reachesRegistries: true,

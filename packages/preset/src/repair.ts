@@ -1,0 +1,164 @@
+import {
+  type BlobInfoCache,
+  childDescriptors,
+  type Digest,
+  type Inventory,
+  isNotFound,
+  knownPlaces,
+  type MoteCache,
+  MoteError,
+  mediaTypes,
+  type Ref,
+  rootsOf,
+  takeInventory,
+} from "@mote/core";
+import { assertMovable, parseRef, refCodec } from "@mote/ref";
+import { incompleteManifests } from "./incomplete-images.js";
+import type { PullOptions } from "./open-mote.js";
+import type { Places } from "./places.js";
+
+/** Known locations of one blob that are tried. */
+const mostLocations = 5;
+
+export interface RepairOptions extends Pick<PullOptions, "signal" | "concurrency" | "onEvent"> {
+  /** What was found damaged: set aside as a rule, and missing. */
+  readonly damaged?: Iterable<Digest> | undefined;
+  /** What is there and cannot be read. */
+  readonly unreadable?: Iterable<Digest> | undefined;
+  /** Told why something could not be fetched from a place. */
+  readonly onFailure?: ((failure: { readonly digest: Digest; readonly reason: string }) => void) | undefined;
+}
+
+export interface RepairParts {
+  readonly cache: MoteCache;
+  readonly bic: BlobInfoCache;
+  readonly places: Places;
+  /** Fetches a manifest, with all that is below it, from `ref` into the cache. */
+  readonly complete: (ref: Ref, digest: Digest, options: RepairOptions) => Promise<unknown>;
+}
+
+/** Fetches again what a cache lacks: images from where their names say, and what is still missing from where it was seen. */
+export class Repair {
+  readonly #parts: RepairParts;
+  readonly #options: RepairOptions;
+
+  constructor(parts: RepairParts, options: RepairOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** @returns the names of images that are still incomplete */
+  async run(): Promise<string[]> {
+    const { cache } = this.#parts;
+    const { damaged = [], unreadable = [] } = this.#options;
+    const bad = new Set([...damaged, ...unreadable]);
+    const before = await takeInventory(cache, this.#options);
+    for (const [digest, names] of manifestsToComplete(before, bad)) await this.#completeImage(digest, names);
+    const after = await takeInventory(cache, this.#options);
+    for (const digest of [...bad, ...missingBlobs(after)]) {
+      if (!(await this.#isSound(digest))) await this.#fetchBlob(digest);
+    }
+    const incomplete = incompleteManifests(await takeInventory(cache, this.#options), bad);
+    return [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : [digest])))];
+  }
+
+  /** From the first place that has it. */
+  async #completeImage(digest: Digest, names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const ref = movableRef(name);
+      if (ref !== undefined && (await this.#tries(digest, () => this.#parts.complete(ref, digest, this.#options))))
+        return;
+    }
+  }
+
+  async #fetchBlob(digest: Digest): Promise<void> {
+    const { bic, places } = this.#parts;
+    const { signal } = this.#options;
+    const known = await knownPlaces(bic, refCodec, digest, { signal }).catch(() => undefined);
+    for (const { ref } of known?.places.slice(0, mostLocations) ?? []) {
+      const isHere = await this.#tries(digest, () =>
+        places.readBlob(ref, digest, (reader) => this.#store(digest, reader), { signal }),
+      );
+      if (isHere) return;
+    }
+    if (known === undefined || known.places.length === 0) this.#fail(digest, "no location of it is known");
+  }
+
+  /** The writer checks the digest; a size is not known here. */
+  async #store(digest: Digest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { cache } = this.#parts;
+    const { signal } = this.#options;
+    await cache.createMote(digest, mediaTypes.octetStream, undefined, { signal });
+    await using writer = await cache.moteWriter(digest, { signal });
+    for await (const chunk of chunks) await writer.write(chunk);
+    await writer.close();
+  }
+
+  async #isSound(digest: Digest): Promise<boolean> {
+    const { cache } = this.#parts;
+    const { signal } = this.#options;
+    try {
+      return (await cache.moteIsSound?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!MoteError.isInstance(error)) throw error;
+      return false;
+    }
+  }
+
+  async #tries(digest: Digest, work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      if (!MoteError.isInstance(error)) throw error;
+      this.#fail(digest, isNotFound(error) ? `it is no longer there: ${error.message}` : error.message);
+      return false;
+    }
+  }
+
+  #fail(digest: Digest, reason: string): void {
+    this.#options.onFailure?.({ digest, reason });
+  }
+}
+
+/** Manifests that lack something, and those that have something bad below them, each with the names that lead to it. */
+function manifestsToComplete(inventory: Inventory, bad: ReadonlySet<Digest>): Map<Digest, readonly string[]> {
+  const wanted = new Map<Digest, readonly string[]>();
+  for (const { digest, names } of incompleteManifests(inventory, bad)) wanted.set(digest, names);
+  const roots = rootsOf(inventory);
+  const add = (digest: Digest) => {
+    if (wanted.has(digest)) return;
+    const names = roots.filter(({ closure }) => closure.has(digest)).flatMap((root) => root.names);
+    wanted.set(digest, [...new Set(names)]);
+  };
+  for (const [digest, manifest] of inventory.manifests) {
+    if (manifest.kind === "manifest" && childDescriptors(manifest).some((child) => bad.has(child.digest))) add(digest);
+  }
+  for (const digest of inventory.unreadable.keys()) add(digest);
+  return wanted;
+}
+
+/** Blobs that images lack. */
+export function missingBlobs(inventory: Inventory): Set<Digest> {
+  const missing = new Set<Digest>();
+  for (const { digest } of incompleteManifests(inventory)) {
+    const manifest = inventory.manifests.get(digest);
+    const lacks = manifest === undefined ? [{ digest }] : childDescriptors(manifest);
+    for (const child of lacks) if (!inventory.motes.has(child.digest)) missing.add(child.digest);
+  }
+  return missing;
+}
+
+/** Where an image with this name came from, if content is moved from there. */
+function movableRef(name: string): Ref | undefined {
+  try {
+    const ref = parseRef(name);
+    assertMovable(ref);
+    return ref;
+  } catch (error) {
+    if (MoteError.isInstance(error)) return undefined;
+    throw error;
+  }
+}
