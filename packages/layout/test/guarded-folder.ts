@@ -114,8 +114,12 @@ export class GuardedFolder {
       followed++;
       if (followed > maxFollowed) return false;
       const target = readlinkSync(next);
-      rest.unshift(...target.split("/"));
-      if (target.startsWith("/")) at = "/";
+      if (!target.startsWith("/")) rest.unshift(...target.split("/"));
+      else if (!`${target}/`.startsWith(`${this.path}/`)) return true;
+      else {
+        at = this.path;
+        rest.unshift(...target.slice(this.path.length).split("/"));
+      }
     }
   }
 }
