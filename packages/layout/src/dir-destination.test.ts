@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, digestBytes, MoteError, mediaTypes } from "@mote/core";
@@ -53,6 +63,25 @@ describe("a folder of the dir transport", () => {
     expect(await source.resolve("")).toEqual(manifests[1]);
     expect(await codeOf(source.resolve(manifests[0]?.digest ?? ""))).toBe("MOTE_NOT_FOUND");
     for (const manifest of manifests) expect((await source.manifest(manifest)).byteLength).toBe(manifest.size);
+  });
+
+  it("has no file of its own that is a link written or replaced", async () => {
+    const bytes = text("{}");
+    const manifest = describeBytes(bytes, mediaTypes.ociManifest);
+    for (const name of ["version", "manifest.json"]) {
+      const image = join(dir, `image-${name}`);
+      mkdirSync(image);
+      const destination = new DirDestination(image);
+      if (name === "manifest.json") await destination.manifest(manifest, bytes);
+      symlinkSync(join(dir, "elsewhere"), join(image, name));
+      const bring = async () => {
+        await destination.manifest(manifest, bytes);
+        await destination.tag("any", manifest);
+      };
+      expect(["MOTE_EXISTS", "MOTE_UNSUPPORTED_FORMAT"]).toContain(await codeOf(bring()));
+      expect(lstatSync(join(image, name)).isSymbolicLink()).toBe(true);
+      expect(existsSync(join(dir, "elsewhere"))).toBe(false);
+    }
   });
 
   it("that was begun in vain goes with what was made, and no more", async () => {

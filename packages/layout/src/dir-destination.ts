@@ -13,7 +13,9 @@ import {
 } from "@mote/core";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.js";
+import { removeLeftovers } from "./leftovers.js";
 import { makeFolders } from "./make-folders.js";
+import { assertNotLink } from "./no-way-out.js";
 import { isTemporaryName, temporaryPath } from "./temporary-name.js";
 import { writeWholeFile } from "./whole-file.js";
 
@@ -76,6 +78,7 @@ export class DirDestination implements ContentDestination {
       throw readFailed(error, path);
     });
     const temporary = temporaryPath(this.#dir);
+    assertNotLink(join(this.#dir, "manifest.json"));
     await writeWholeFile(join(this.#dir, "manifest.json"), verifyChunks(oneChunk(bytes), descriptor), {
       temporary,
       signal: options.signal,
@@ -86,6 +89,7 @@ export class DirDestination implements ContentDestination {
   async commit(): Promise<void> {
     if (this.#twice !== undefined) await rm(this.#twice, { force: true });
     this.#twice = undefined;
+    await removeLeftovers(this.#dir);
   }
 
   /** Takes away the folder that was made here, if nothing came to be in it. */
@@ -113,6 +117,7 @@ export class DirDestination implements ContentDestination {
       const version = join(this.#dir, "version");
       if (makeFolders(this.#dir) !== undefined) this.#made = true;
       if (existsSync(version)) return;
+      assertNotLink(version);
       this.#begun = true;
       writeFileSync(version, dirVersion);
     } catch (error) {

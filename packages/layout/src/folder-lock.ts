@@ -1,5 +1,5 @@
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, link, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, rename, rm } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Cancellable } from "@mote/core";
 import { errorNumber, writeFailed } from "./file-error.js";
@@ -83,7 +83,7 @@ async function takeAway(dir: string, path: string, lock: string): Promise<void> 
 
 async function identityOf(path: string): Promise<string | undefined> {
   try {
-    return identity(await stat(path, { bigint: true }));
+    return identity(await lstat(path, { bigint: true }));
   } catch (error) {
     if (errorNumber(error) === "ENOENT") return undefined;
     throw writeFailed(error, path);

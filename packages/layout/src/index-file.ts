@@ -10,6 +10,7 @@ import {
 import { lockFolder } from "./folder-lock.js";
 import { indexPath } from "./layout-paths.js";
 import { FolderFiles, type NamedFiles, readSmallFile } from "./named-files.js";
+import { assertNotLink } from "./no-way-out.js";
 import { temporaryPath } from "./temporary-name.js";
 import { writeWholeFile } from "./whole-file.js";
 
@@ -40,7 +41,7 @@ export async function readIndexEntries(files: NamedFiles, options: Cancellable =
 /**
  * Lets `name` stand for the manifest, or lists it nameless where `name` is its own digest. The file is replaced whole, under
  * a lock that other processes respect; entries of other names stay as they are, with what this release does not know of.
- * @throws MOTE_INVALID_MANIFEST where the file that is there is none · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
+ * @throws MOTE_INVALID_MANIFEST where the file that is there is none · MOTE_EXISTS if it is a symbolic link · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
  */
 export async function setIndexEntry(
   dir: string,
@@ -50,6 +51,7 @@ export async function setIndexEntry(
 ): Promise<void> {
   const { signal } = options;
   const path = indexPath(dir);
+  assertNotLink(path);
   for (;;) {
     await using lock = await lockFolder(dir, `${path}.lock`, { signal });
     const index = await readIndex(new FolderFiles(dir), { signal });

@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -176,6 +178,41 @@ describe("a layout as destination", () => {
     const blocked = new LayoutDestination(join(dir, "file", "layout"));
     expect(await codeOf(blocked.blob(helloDescriptor, chunks(hello)))).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
+
+  it("writes through no link that leads out of it, and replaces no index.json that is a link", async () => {
+    const manifest = await putManifest({ one: 1 });
+    await destination.tag("v1", manifest);
+    const elsewhere = join(dir, "elsewhere");
+    mkdirSync(join(elsewhere, "sha256"), { recursive: true });
+    for (const [name, target] of [
+      ["blobs", elsewhere],
+      ["blobs/sha256", "../../../elsewhere/sha256"],
+    ] as const) {
+      renameSync(join(layout, name), join(dir, "aside"));
+      symlinkSync(target, join(layout, name));
+      expect(await codeOf(new LayoutDestination(layout).blob(helloDescriptor, chunks(hello)))).toBe("MOTE_EXISTS");
+      expect(() => new LayoutDestination(layout).linkable(helloDescriptor)).toThrow("out of");
+      rmSync(join(layout, name));
+      renameSync(join(dir, "aside"), join(layout, name));
+    }
+    expect(readdirSync(join(elsewhere, "sha256"))).toEqual([]);
+    renameSync(join(layout, "blobs"), join(layout, "other"));
+    symlinkSync("other", join(layout, "blobs"));
+    await new LayoutDestination(layout).blob(helloDescriptor, chunks(hello));
+    renameSync(join(layout, "index.json"), join(dir, "shared.json"));
+    symlinkSync(join(dir, "shared.json"), join(layout, "index.json"));
+    expect(await codeOf(new LayoutDestination(layout).tag("v2", manifest))).toBe("MOTE_EXISTS");
+    expect(lstatSync(join(layout, "index.json")).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(dir, "shared.json"), "utf8")).not.toContain("v2");
+  });
+
+  it("takes a lock that is a link to nothing for one that lost its owner", async () => {
+    const manifest = await putManifest({ one: 1 });
+    symlinkSync("nowhere", join(layout, "index.json.lock"));
+    await destination.tag("v1", manifest);
+    expect(indexJson().manifests).toHaveLength(1);
+    expect(existsSync(join(layout, "index.json.lock"))).toBe(false);
+  }, 60_000);
 
   it("removes what writers left that are gone, and nothing of those that may be there", async () => {
     await destination.blob(helloDescriptor, chunks(hello));

@@ -19,6 +19,7 @@ import { blobPath, indexPath, markerPath } from "./layout-paths.js";
 import { removeLeftovers } from "./leftovers.js";
 import { makeFolders } from "./make-folders.js";
 import { FolderFiles } from "./named-files.js";
+import { assertInside } from "./no-way-out.js";
 import { isTemporaryName, temporaryPath } from "./temporary-name.js";
 import { writeWholeFile } from "./whole-file.js";
 
@@ -58,7 +59,7 @@ export class LayoutDestination implements ContentDestination {
     }
   }
 
-  /** The path where the blob will be. Its folder is there afterwards. */
+  /** The path where the blob will be. Its folder is there afterwards. @throws MOTE_EXISTS if a link leads out of the layout */
   linkable(descriptor: Descriptor): string {
     const path = blobPath(this.#dir, parseDigest(descriptor.digest));
     this.#prepare(descriptor);
@@ -128,7 +129,9 @@ export class LayoutDestination implements ContentDestination {
         this.#putNew(markerPath(this.#dir), marker);
         this.#putNew(indexPath(this.#dir), emptyIndex);
       }
-      makeFolders(dirname(blobPath(this.#dir, descriptor.digest)));
+      const blobs = dirname(blobPath(this.#dir, descriptor.digest));
+      makeFolders(blobs);
+      assertInside(this.#dir, blobs);
     } catch (error) {
       throw MoteError.isInstance(error) ? error : writeFailed(error, this.#dir);
     }

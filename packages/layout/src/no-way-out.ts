@@ -1,0 +1,23 @@
+import { lstatSync, realpathSync } from "node:fs";
+import { MoteError } from "@mote/core";
+
+/**
+ * Checks the way to a folder that is there, below another one.
+ * @throws MOTE_EXISTS if a symbolic link on that way leads out of `dir`: what is written there would be elsewhere
+ */
+export function assertInside(dir: string, folder: string): void {
+  const root = realpathSync(dir);
+  if (realpathSync(folder).startsWith(`${root}/`)) return;
+  throw linkInTheWay(folder, `leads out of ${dir}`);
+}
+
+/** @throws MOTE_EXISTS if the file is a symbolic link, which writing it would replace */
+export function assertNotLink(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkInTheWay(path, "would be replaced");
+}
+
+function linkInTheWay(path: string, what: string): MoteError {
+  return new MoteError("MOTE_EXISTS", `${path} is a symbolic link that ${what}; remove it, or choose another folder`, {
+    details: { path },
+  });
+}
