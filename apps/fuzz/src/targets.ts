@@ -4,6 +4,7 @@ import { fact } from "./targets/fact.js";
 import { authFile, challenge, contentRange, redaction } from "./targets/http.js";
 import { index, manifest } from "./targets/manifest.js";
 import { reference } from "./targets/reference.js";
+import { condition, host, imageName, requestTarget } from "./targets/request.js";
 import { pax, tar, unpack } from "./targets/tar.js";
 
 export const targets: Readonly<Record<string, Target>> = {
@@ -17,6 +18,10 @@ export const targets: Readonly<Record<string, Target>> = {
   reference,
   challenge,
   range: contentRange,
+  target: requestTarget,
+  host,
+  condition,
+  name: imageName,
   redact: redaction,
   auth: authFile,
   fact,

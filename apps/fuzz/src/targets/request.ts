@@ -1,0 +1,142 @@
+import type { IncomingMessage } from "node:http";
+import { digestBytes, parseImageName, parseRepositoryName } from "@mote/core";
+import fc from "fast-check";
+import { Refusal } from "../../../../packages/server/src/answer.js";
+import { isCurrent, mayCut } from "../../../../packages/server/src/conditions.js";
+import { HostCheck } from "../../../../packages/server/src/host-check.js";
+import { cutPage } from "../../../../packages/server/src/page.js";
+import { parseTarget, printableTarget } from "../../../../packages/server/src/request-target.js";
+import { mutatedText, oddNumbers, pieces } from "../mutations.js";
+import { assert, target } from "../target.js";
+
+const targetWords = [
+  "/v2/",
+  "/",
+  "?",
+  "&",
+  "=",
+  "#",
+  "%",
+  "%2e",
+  "%2F",
+  "%5c",
+  "%00",
+  "%252e",
+  "%c0%af",
+  ".",
+  "..",
+  "\\",
+  "http://",
+  "localhost",
+  "a/b",
+  "/manifests/",
+  "/blobs/sha256:",
+  "/tags/list",
+  "_catalog",
+  "ns=",
+  "n=",
+  "last=",
+  ...oddNumbers,
+];
+
+export const requestTarget = target(
+  "paths and queries of clients: parseTarget, cutPage",
+  fc.oneof(
+    pieces(targetWords),
+    mutatedText(fc.constantFrom("/v2/team/app/manifests/1?ns=docker.io", "/v2/_catalog?n=2&last=a%2Fb", "/v2/")),
+  ),
+  (text) => {
+    assert(/^[\x21-\x7e]*$/.test(printableTarget(text)), "what is logged of a target is printable");
+    const parsed = refusable(() => parseTarget(text));
+    if (parsed === undefined) return;
+    for (const segment of parsed.segments) {
+      assert(!/[/\\\p{Cc}]/u.test(segment) && segment !== "." && segment !== "..", "a segment leads nowhere else");
+    }
+    const page = refusable(() => cutPage(["a", "b", "c"], "/v2/_catalog", parsed.query));
+    assert(page?.link === undefined || /^<[\x21-\x7e]*>; rel="next"$/.test(page.link), "a link is a header's value");
+  },
+);
+
+const hostChecks = [
+  new HostCheck({ allowed: [], isLoopback: true }),
+  new HostCheck({ allowed: ["mirror.lan"], isLoopback: false }),
+];
+
+export const host = target(
+  "Host headers and absolute targets of clients: HostCheck",
+  fc.oneof(
+    pieces(["localhost", "mirror.lan", "127.0.0.1", "[::1]", "evil.example", ".", ":", "@", "/", "#", "%", ",", " "]),
+    mutatedText(fc.constantFrom("localhost:5000", "127.0.0.1", "[::1]:80", "mirror.lan.", "http://localhost/v2/")),
+  ),
+  (text) => {
+    const version = { httpVersionMajor: 1, httpVersionMinor: 1 };
+    for (const check of hostChecks) {
+      const absolute = { url: text, headers: { host: "localhost" }, rawHeaders: ["Host", "localhost"], ...version };
+      refusable(() => check.targetOf(absolute as unknown as IncomingMessage));
+      const request = { url: "/v2/", headers: { host: text }, rawHeaders: ["Host", text], ...version };
+      if (refusable(() => check.targetOf(request as unknown as IncomingMessage)) === undefined) continue;
+      const name = text
+        .toLowerCase()
+        .replace(/:\d{0,5}$/, "")
+        .replace(/\.$/, "");
+      const isKnown = ["localhost", "mirror.lan"].includes(name) || /^(\d+\.){3}\d+$|^\[[0-9a-f:.]+\]$/.test(name);
+      assert(isKnown, "only known names and addresses are answered for");
+    }
+  },
+);
+
+export const condition = target(
+  "conditions of clients: isCurrent, mayCut",
+  pieces(['"', "W/", "*", ",", " ", "sha256:", "0".repeat(64), digestBytes(new Uint8Array(0))]),
+  (text) => {
+    const digest = digestBytes(new Uint8Array(0));
+    const ask = { method: "GET", target: "/", header: () => text, signal: new AbortController().signal };
+    if (isCurrent(ask, digest)) assert(text.includes(`"${digest}"`) || text.includes("*"), "it names what is current");
+    if (mayCut(ask, digest)) assert(text.trim() === `"${digest}"`, "a part is sent of this blob alone");
+  },
+);
+
+export const imageName = target(
+  "names in a tag store: parseImageName",
+  fc.oneof(
+    pieces([
+      "docker.io",
+      "localhost",
+      "library/app",
+      "oci:",
+      "dir:",
+      "/",
+      ":",
+      "@",
+      "..",
+      ".",
+      "_",
+      "-",
+      "A",
+      "sha256:",
+    ]),
+    mutatedText(fc.constantFrom("docker.io/library/app:1", "127.0.0.1:5000/a/b:1", "oci:/home/x/build:1")),
+  ),
+  (text) => {
+    for (const repository of [parseImageName(text)?.repository, parseRepositoryName(text)]) {
+      if (repository === undefined) continue;
+      const { full, registry, path } = repository;
+      assert(full === (registry === undefined ? path : `${registry}/${path}`), "a name is its parts");
+      assert(
+        !/[^\w.:[\]/-]/.test(full) && !full.split("/").includes("..") && !full.includes("//"),
+        "a name is no path",
+      );
+      assert(parseRepositoryName(full)?.path === path, "a name is read as the same again");
+    }
+  },
+);
+
+/** A refusal is an answer. */
+function refusable<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
