@@ -9,21 +9,26 @@ import {
   mediaTypes,
   parseManifest,
 } from "@mote/core";
+import type { ArchiveDestinationOptions } from "./archive-staging.js";
+import { readDockerList, type SavedImage } from "./docker-list.js";
+import { type AddedImage, mergeImages } from "./docker-merge.js";
 import { blobPath } from "./layout-paths.js";
+import type { ArchiveFiles } from "./named-files.js";
 import { StagedArchive } from "./staged-archive.js";
 import type { TarContent } from "./tar-file.js";
 
 /**
- * An archive as `docker save` writes and `docker load` reads, with `manifest.json`; as a place that content goes to. It holds
- * images, not indexes and not other artifacts. Layers stay as they are, compressed or not: who loads them looks. It is there,
- * whole, after `commit`, over one that was there before.
+ * An archive as `docker save` writes and `docker load` reads, with `manifest.json`; as a destination. It holds images, not
+ * indexes and not other artifacts. Layers stay as they are, compressed or not: who loads them looks. It is complete after
+ * `commit`. Images are added to an archive that is there, and layers that they share with others are in it once; whatever fails,
+ * the archive stays as it was. A FIFO, a device or `-` (stdout) is written to from front to back.
  */
 export class DockerArchiveDestination extends StagedArchive implements ContentDestination {
   readonly #manifests = new Map<Digest, Uint8Array>();
   readonly #images = new Map<Digest, { readonly descriptor: Descriptor; readonly names: Set<string> }>();
 
-  constructor(file: string) {
-    super(file, "docker-archive");
+  constructor(file: string, options: ArchiveDestinationOptions = {}) {
+    super(file, "docker-archive", options, assertDockerArchive);
   }
 
   /** @throws MOTE_UNSUPPORTED_FORMAT for an index · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
@@ -45,25 +50,37 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     if (name !== descriptor.digest && name.includes(":")) image.names.add(name);
   }
 
-  /** @throws MOTE_UNSUPPORTED_FORMAT for what is no image · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  /**
+   * @throws MOTE_UNSUPPORTED_FORMAT for what is no image · MOTE_EXISTS if a name in the archive means another image, or a file is
+   *   there that is not such an archive; not with `overwrite` · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO
+   */
   async commit(options: Cancellable = {}): Promise<void> {
     const { dir } = this.staging;
     if (dir === undefined) return;
     for (const { descriptor } of this.#images.values()) await this.#assertWhole(descriptor, options);
-    const blobs = new Map<string, TarContent>();
+    const files = new Map<string, TarContent>();
     const add = ({ digest }: Descriptor, suffix: string): string => {
       const name = `${digestEncoded(digest)}${suffix}`;
-      blobs.set(name, { path: blobPath(dir, digest) });
+      files.set(name, { path: blobPath(dir, digest) });
       return name;
     };
-    const list = [...this.#images.values()].map(({ descriptor, names }) => {
+    const own = [...this.#images.values()].map(({ descriptor, names }): AddedImage => {
       const { config, layers } = this.#image(descriptor);
-      const Layers = layers.map((layer) => add(layer, ".tar"));
-      return { Config: add(config, ".json"), RepoTags: names.size === 0 ? null : [...names], Layers };
+      return {
+        config: add(config, ".json"),
+        tags: [...names],
+        layers: layers.map((layer) => add(layer, ".tar")),
+        id: config.digest,
+      };
     });
-    const sorted = [...blobs].sort(([a], [b]) => (a < b ? -1 : 1));
-    const bytes = new TextEncoder().encode(JSON.stringify(list));
-    await this.staging.pack(new Map([["manifest.json", { bytes }], ...sorted]), options);
+    const { overwrite, path } = this.staging;
+    const compose = async (existing: ArchiveFiles | undefined) => {
+      if (existing === undefined) return filesOf(own, (name) => files.get(name));
+      const images = await mergeImages(existing, own, { ...options, overwrite, path });
+      // What is staged was verified, so of two that have the same name it is the one that counts.
+      return filesOf(images, (name) => files.get(name) ?? { path, open: () => existing.open(name, options) });
+    };
+    await this.staging.pack(compose, options);
     this.#images.clear();
     this.#manifests.clear();
   }
@@ -96,4 +113,30 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
       details: { path, digest },
     });
   }
+}
+
+/** Only what the list names: what older versions of Docker put beside it is not read by anything that reads the list. */
+function filesOf(
+  images: readonly SavedImage[],
+  contentOf: (name: string) => TarContent | undefined,
+): ReadonlyMap<string, TarContent> {
+  const list = images.map(({ config, tags, layers }) => ({
+    Config: config,
+    RepoTags: tags.length === 0 ? null : tags,
+    Layers: layers,
+  }));
+  const files = new Map([["manifest.json", { bytes: new TextEncoder().encode(JSON.stringify(list)) } as TarContent]]);
+  for (const name of [...new Set(images.flatMap(({ config, layers }) => [config, ...layers]))].sort()) {
+    const content = contentOf(name);
+    if (content !== undefined) files.set(name, content);
+  }
+  return files;
+}
+
+/** @throws MOTE_UNSUPPORTED_FORMAT for what is no such archive, or something else besides */
+async function assertDockerArchive(files: ArchiveFiles, options: Cancellable): Promise<void> {
+  await readDockerList(files, options);
+  if (!(await files.names(options)).includes("index.json")) return;
+  const message = "it is also an OCI layout, whose index would then list other images";
+  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { details: { path: files.place } });
 }

@@ -7,7 +7,6 @@ import {
   type Descriptor,
   type Digest,
   digestBytes,
-  isDigest,
   MoteError,
   type MoteReader,
   maxManifestBytes,
@@ -17,13 +16,11 @@ import {
 } from "@mote/core";
 import { BlobReader } from "./blob-reader.js";
 import { readChunks } from "./chunks.js";
-import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list.js";
+import { fullName, readDockerList, readLayerDigests, type SavedImage } from "./docker-list.js";
 import { selectorOf } from "./layout-content.js";
 import { ArchiveFiles, readSmallFile } from "./named-files.js";
 import { compressionOf } from "./uncompress.js";
 import type { UnpackOptions } from "./unpack-limits.js";
-
-const maxListBytes = 32 * 1024 * 1024;
 
 /**
  * An archive as `docker save` writes it, with `manifest.json`; as a place that content comes from. It is read in place. It holds
@@ -51,7 +48,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
    * @throws MOTE_INVALID_ARCHIVE · MOTE_INVALID_MANIFEST
    */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
-    const images = await readDockerList(this.#files, { ...options, maxBytes: maxListBytes });
+    const images = await readDockerList(this.#files, options);
     const { tag, index, digest } = selectorOf(ref);
     if (digest !== undefined) {
       for (const image of images) {
@@ -134,13 +131,4 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
       details: { path: this.#files.place, wanted, tags },
     });
   }
-}
-
-/** With registry and tag, as references are normalised; who saved it may have written less. */
-function fullName(name: string): string {
-  if (isDigest(name)) return name;
-  const slash = name.indexOf("/");
-  const hasHost = slash > 0 && /[.:]|^localhost$/.test(name.slice(0, slash));
-  const path = hasHost ? name : `docker.io/${slash < 0 ? `library/${name}` : name}`;
-  return path.lastIndexOf(":") > path.lastIndexOf("/") ? path : `${path}:latest`;
 }

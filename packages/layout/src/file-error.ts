@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { MoteError, type MoteErrorCode } from "@mote/core";
 
 const codes: Readonly<Record<string, MoteErrorCode>> = {
@@ -44,4 +45,11 @@ export function readFailed(error: unknown, path: string): MoteError {
 
 export function closedError(path: string): MoteError {
   return new MoteError("MOTE_CLOSED", `the destination ${path} is closed`, { details: { path } });
+}
+
+/** What is at a name that a regular file is wanted at, for a message. */
+export function kindOf(stats: Pick<Stats, "isDirectory" | "isFIFO" | "isSocket">): string {
+  if (stats.isDirectory()) return "a directory";
+  if (stats.isFIFO()) return "a FIFO";
+  return stats.isSocket() ? "a socket" : "a device";
 }

@@ -1,12 +1,14 @@
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, rm } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Cancellable } from "@mote/core";
+import { type Cancellable, MoteError } from "@mote/core";
 import { errorNumber, writeFailed } from "./file-error.js";
 import { temporaryPath } from "./temporary-name.js";
 
 /** Held for the milliseconds of one small file's rewriting, so one that stays this long has lost its owner. */
 const abandonedMs = 5_000;
+/** After so long the lock changes hands all the time, or cannot be taken away: not this user's, in a directory that keeps it. */
+const longestMs = 30_000;
 const firstWaitMs = 2;
 const longestWaitMs = 50;
 
@@ -22,6 +24,7 @@ export interface FolderLock extends AsyncDisposable {
  */
 export async function lockFolder(dir: string, path: string, options: Cancellable = {}): Promise<FolderLock> {
   const { signal } = options;
+  const startMs = performance.now();
   let watched: { readonly lock: string; readonly sinceMs: number } | undefined;
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
     signal?.throwIfAborted();
@@ -31,6 +34,10 @@ export async function lockFolder(dir: string, path: string, options: Cancellable
     if (lock === undefined) continue;
     if (watched?.lock !== lock) watched = { lock, sinceMs: performance.now() };
     else if (performance.now() - watched.sinceMs > abandonedMs) await takeAway(dir, path, lock);
+    if (performance.now() - startMs > longestMs) {
+      const message = `${path} is held by another process; if there is none, remove it`;
+      throw new MoteError("MOTE_TIMEOUT", message, { details: { path } });
+    }
     try {
       await wait(waitMs * (0.5 + Math.random()), undefined, { signal });
     } catch {
@@ -62,7 +69,7 @@ class HeldLock implements FolderLock {
 
 async function tryCreate(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, "wx");
+    return await open(path, "wx", 0o600);
   } catch (error) {
     if (errorNumber(error) === "EEXIST") return undefined;
     throw writeFailed(error, path);

@@ -66,6 +66,43 @@ export async function setIndexEntry(
   }
 }
 
+/**
+ * The `index.json` of one layout with the entries of another added.
+ * @throws MOTE_EXISTS if a name of the first means other content in the second, unless `overwrite` is set
+ */
+export async function mergeIndex(
+  into: NamedFiles,
+  from: NamedFiles,
+  { overwrite, path, ...options }: Cancellable & { readonly overwrite: boolean; readonly path: string },
+): Promise<{
+  readonly bytes: Uint8Array;
+  readonly entries: readonly Descriptor[];
+  /** Entries of the first that are not in it any more. */
+  readonly replaced: readonly Descriptor[];
+}> {
+  const before = await readIndex(into, options);
+  let { manifests } = before;
+  for (const added of await readIndexEntries(from, options)) {
+    const name = nameOf(added);
+    const other = before.entries.find((entry) => name !== undefined && nameOf(entry) === name);
+    if (other !== undefined && other.digest !== added.digest && !overwrite) throw taken(path, name ?? "", other.digest);
+    const now = { ...before, manifests, entries: parseLayoutIndex(encode({ schemaVersion: 2, manifests })) };
+    manifests = placeEntry(now, name, withoutName(added)) ?? manifests;
+  }
+  const bytes = encode({ ...before.document, manifests });
+  const entries = parseLayoutIndex(bytes);
+  const stays = new Set(entries.map((entry) => entry.digest));
+  return { bytes, entries, replaced: before.entries.filter(({ digest }) => !stays.has(digest)) };
+}
+
+export function taken(path: string, name: string, digest: string): MoteError {
+  return new MoteError(
+    "MOTE_EXISTS",
+    `${path} has ${digest} under the name ${name} already; choose another name or archive`,
+    { details: { path, name, digest } },
+  );
+}
+
 interface LayoutIndex {
   readonly entries: readonly Descriptor[];
   /** The file as it is. */

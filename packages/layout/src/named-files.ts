@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cancellable, collectChunks, MoteError } from "@mote/core";
 import { readChunks } from "./chunks.js";
-import { readFailed } from "./file-error.js";
+import { kindOf, readFailed } from "./file-error.js";
 import { type FileRange, readTarEntries } from "./tar-entries.js";
 import { invalidArchive } from "./tar-header.js";
 import { type Compression, compressionOf, magicBytes } from "./uncompress.js";
@@ -87,6 +87,11 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
     throw new MoteError("MOTE_IO", `${this.place} was replaced while it was read; try again`);
   }
 
+  /** The names of all files in it. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_INVALID_ARCHIVE */
+  async names(options: Cancellable = {}): Promise<readonly string[]> {
+    return [...(await this.#scan(options)).entries.keys()];
+  }
+
   async assertThere(): Promise<void> {
     await this.#scan({});
   }
@@ -159,13 +164,16 @@ export async function identityOf(handle: FileHandle): Promise<string> {
 }
 
 /** Not blocking: a named pipe that stands where a file should be must not hang the reader. */
-async function openFile(path: string): Promise<OpenedFile> {
+export async function openFile(path: string): Promise<OpenedFile> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     throw readFailed(error, path);
   });
   try {
     const stats = await handle.stat();
-    if (!stats.isFile()) throw new MoteError("MOTE_IO", `${path} is no file`, { details: { path } });
+    if (!stats.isFile()) {
+      const message = `cannot read ${path}: it is ${kindOf(stats)}, not a regular file`;
+      throw new MoteError("MOTE_IO", message, { details: { path } });
+    }
     return { handle, offset: 0, size: stats.size };
   } catch (error) {
     await handle.close();

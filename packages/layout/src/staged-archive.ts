@@ -1,18 +1,29 @@
 import type { Cancellable, Descriptor, PathRef } from "@mote/core";
-import { ArchiveStaging } from "./archive-staging.js";
+import { type ArchiveDestinationOptions, ArchiveStaging } from "./archive-staging.js";
+import type { ArchiveFiles } from "./named-files.js";
 
-/** What archives have in common as places that content goes to: until `commit`, it is in a hidden folder beside them. */
+/** What archives have in common as destinations: until `commit`, content is in a hidden folder beside them. */
 export abstract class StagedArchive implements AsyncDisposable {
-  readonly ref: PathRef;
+  /** Undefined for stdout, where nothing can be found again. */
+  readonly ref: PathRef | undefined;
   protected readonly staging: ArchiveStaging;
 
-  constructor(file: string, transport: PathRef["transport"]) {
-    this.staging = new ArchiveStaging(file);
-    this.ref = { transport, path: this.staging.path };
+  constructor(
+    file: string,
+    transport: PathRef["transport"],
+    options: ArchiveDestinationOptions,
+    assertKind: (files: ArchiveFiles, options: Cancellable) => Promise<void>,
+  ) {
+    this.staging = new ArchiveStaging(file, options, assertKind);
+    this.ref = file === "-" ? undefined : { transport, path: this.staging.path };
   }
 
-  /** Of what was put here since the last commit. */
-  async has(descriptor: Descriptor, options?: Cancellable): Promise<boolean> {
+  /**
+   * Of what was put here since the last commit.
+   * @throws MOTE_UNWRITABLE · MOTE_EXISTS if what is at the path can neither be added to nor replaced
+   */
+  async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    await this.staging.assertWritable(options);
     return this.staging.dir !== undefined && (await this.staging.layout.has(descriptor, options));
   }
 

@@ -1,11 +1,13 @@
-import { open } from "node:fs/promises";
 import type { Cancellable } from "@mote/core";
 import { readChunks } from "./chunks.js";
-import { readFailed } from "./file-error.js";
+import { type OpenedFile, openFile } from "./named-files.js";
 import { blockBytes, paddedBytes, writeTarHeader } from "./tar-header.js";
 
-/** A file of an archive: bytes that are here, or a file on the disk. */
-export type TarContent = { readonly bytes: Uint8Array } | { readonly path: string };
+/** A file of an archive: bytes that are here, a file on the disk, or a part of one, which is closed after use. */
+export type TarContent =
+  | { readonly bytes: Uint8Array }
+  | { readonly path: string }
+  | { readonly open: () => Promise<OpenedFile>; readonly path: string };
 
 /** A tar of these files in this order, each after the folders that it is in. The same files give the same bytes. */
 export async function* tarChunks(
@@ -20,24 +22,21 @@ export async function* tarChunks(
       folders.add(folder);
     }
     if ("bytes" in content) yield* padded(name, content.bytes.byteLength, [content.bytes]);
-    else yield* fileChunks(name, content.path, signal);
+    else yield* fileChunks(name, content, signal);
   }
   yield new Uint8Array(2 * blockBytes);
 }
 
 async function* fileChunks(
   name: string,
-  path: string,
+  content: Exclude<TarContent, { readonly bytes: Uint8Array }>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const handle = await open(path).catch((error: unknown) => {
-    throw readFailed(error, path);
-  });
+  const file = "open" in content ? await content.open() : await openFile(content.path);
   try {
-    const { size } = await handle.stat();
-    yield* padded(name, size, readChunks({ handle, offset: 0, size }, 0, path, signal));
+    yield* padded(name, file.size, readChunks(file, 0, content.path, signal));
   } finally {
-    await handle.close();
+    await file.handle.close();
   }
 }
 

@@ -7,6 +7,8 @@ const batchBytes = 1024 * 1024;
 export interface WholeFileOptions extends Cancellable {
   /** Where the bytes are until they are whole: on the same file system as the file's own name. */
   readonly temporary: string;
+  /** Permission bits, whatever the umask; default: 0644 as the umask has it. */
+  readonly mode?: number | undefined;
   /** Asked when the bytes are on the disk and before they get their name; false gives them up. */
   readonly mayReplace?: (() => Promise<boolean>) | undefined;
 }
@@ -20,11 +22,12 @@ export async function writeWholeFile(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: WholeFileOptions,
 ): Promise<boolean> {
-  const { temporary, mayReplace, signal } = options;
+  const { temporary, mode, mayReplace, signal } = options;
   signal?.throwIfAborted();
-  const handle = await attempt(open(temporary, "wx", 0o644), path);
+  const handle = await attempt(open(temporary, "wx", mode === undefined ? 0o644 : 0o600), path);
   try {
     try {
+      if (mode !== undefined) await attempt(handle.chmod(mode), path);
       await writeBatches(handle, chunks, path, signal);
       await attempt(handle.datasync(), path);
     } finally {
