@@ -6,7 +6,7 @@ import { UsageError } from "./usage-error.js";
 
 /** What to do about an error, where its message cannot know: it comes from a package, which knows nothing of commands. */
 const advice: Readonly<Record<string, string>> = {
-  MOTE_EXISTS: "--force replaces files",
+  MOTE_EXISTS: "--force replaces what is there",
   MOTE_NO_PLATFORM: "--all-platforms takes every platform",
   MOTE_CORRUPT: "run `mote verify` to find and set aside what is damaged",
 };

@@ -23,6 +23,8 @@ export interface Output {
   /** A line for people, beside the result. Nothing under `--quiet` or `--json`. */
   note(line: string): void;
   warn(message: string): void;
+  /** Lets results and events go to stderr from now on: stdout carries content. */
+  leaveStdout(): void;
   /** Bytes of the result, as they are. */
   write(bytes: Uint8Array): Promise<void>;
 }
@@ -38,6 +40,7 @@ interface OutputOptions {
 
 export function createOutput({ json, quiet, color }: OutputOptions): Output {
   const { stdout, stderr, env } = process;
+  let results: NodeJS.WriteStream = stdout;
   const silent = quiet || json !== false;
   const live = stderr.isTTY && env.TERM !== "dumb" && !silent ? new LiveLines(stderr) : undefined;
   const say = (line: string) => (live ? live.above(line) : stderr.write(`${toTerminal(line)}\n`));
@@ -52,12 +55,15 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
     noteStyle,
     result(document, lines) {
       live?.clear();
-      if (json === "events") stdout.write(jsonText({ result: document }));
-      else if (json) stdout.write(jsonText(document, 2));
-      else if (lines.length > 0) stdout.write(`${lines.map(toTerminal).join("\n")}\n`);
+      if (json === "events") results.write(jsonText({ result: document }));
+      else if (json) results.write(jsonText(document, 2));
+      else if (lines.length > 0) results.write(`${lines.map(toTerminal).join("\n")}\n`);
     },
     event(event) {
-      if (json === "events") stdout.write(jsonText({ event }));
+      if (json === "events") results.write(jsonText({ event }));
+    },
+    leaveStdout() {
+      results = stderr;
     },
     note(line) {
       if (!silent) say(line);

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { Logger } from "@mote/core";
 import {
   examineMote as examine,
@@ -7,8 +6,10 @@ import {
   type OpenMote,
   type OpenMoteOptions,
   openMote,
+  writeOutputFile as writeFileWith,
 } from "@mote/preset";
 import type { Context } from "./context.js";
+import { readNamedFile, reasonOf } from "./named-file.js";
 import { ConfigError } from "./settings/config-error.js";
 import type { Settings } from "./settings/load-settings.js";
 
@@ -25,8 +26,10 @@ export {
   bareDestination,
   checkCacheFolder,
   formatRef,
+  goesToStdout,
   hasTransport,
   incompleteManifests,
+  isStdout,
   logOut,
   measureSpace,
   missingBlobs,
@@ -74,6 +77,10 @@ export async function logIn(
   return logInWith(host, login, { plainHttp, registries, signal, logger: loggerOf(context) });
 }
 
+export function writeOutputFile(context: Context, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  return writeFileWith(path, chunks, { signal: context.signal, logger: loggerOf(context) });
+}
+
 function loggerOf({ out }: Context): Logger {
   return { debug() {}, info() {}, warn: (message) => out.warn(message), error: (message) => out.warn(message) };
 }
@@ -94,12 +101,19 @@ function registriesOptions(settings: Settings): OpenMoteOptions["registries"] {
   };
 }
 
+/** Bytes; a bundle of all public authorities has a quarter of a million. */
+const maxPemBytes = 16 * 1024 * 1024;
+
 function readPem(name: "ca" | "cert" | "key", settings: Settings): string | undefined {
   const path = settings[name];
   if (path === undefined) return undefined;
   try {
-    return readFileSync(path, "utf8");
+    return readNamedFile(path, maxPemBytes);
   } catch (cause) {
-    throw new ConfigError(`${name} is ${path}, which cannot be read`, { key: name, file: path }, { cause });
+    throw new ConfigError(
+      `${name} is ${path}, which cannot be read: ${reasonOf(cause)}`,
+      { key: name, file: path },
+      { cause },
+    );
   }
 }

@@ -87,7 +87,11 @@ export class ArchiveStaging implements AsyncDisposable {
   async assertWritable(options: Cancellable): Promise<void> {
     if (this.#closed || this.#existing !== undefined) return;
     const target = this.#findTarget();
-    if (target.kind === "file") await this.#lookAt(target.path, options);
+    if (target.kind !== "file") return;
+    await this.#inRounds(target.path, options, async () => {
+      await this.#lookAt(target.path, options);
+      return true;
+    });
   }
 
   /**
@@ -104,10 +108,7 @@ export class ArchiveStaging implements AsyncDisposable {
       await writeStream(target.path, tar, { ...options, logger: this.#logger });
     } else {
       const temporary = join(staged.dir, "archive");
-      let round = 1;
-      while (!(await this.#replace(target.path, temporary, compose, options))) {
-        if (++round > mostRounds) throw contended(this.path);
-      }
+      await this.#inRounds(target.path, options, () => this.#replace(target.path, temporary, compose, options));
     }
     await this.#discard();
   }
@@ -120,6 +121,20 @@ export class ArchiveStaging implements AsyncDisposable {
   #findTarget(): OutputTarget {
     this.#target ??= findOutputTarget(this.path);
     return this.#target;
+  }
+
+  /** Until it is done. What fails because another process has replaced the file meanwhile is done again. */
+  async #inRounds(path: string, { signal }: Cancellable, work: () => Promise<boolean>): Promise<void> {
+    for (let round = 1; round <= mostRounds; round++) {
+      const before = identityOf(await statOf(path));
+      try {
+        if (await work()) return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (identityOf(await statOf(path)) === before) throw error;
+      }
+    }
+    throw contended(this.path);
   }
 
   /** False if the file is not what it was any more. */

@@ -36,7 +36,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   readonly #names = new Map<Digest, string>();
 
   constructor(file: string, options: UnpackOptions = {}) {
-    const path = resolvePath(file);
+    const path = file === "-" ? file : resolvePath(file);
     this.ref = { transport: "docker-archive", path };
     this.#files = new ArchiveFiles(path, options);
   }

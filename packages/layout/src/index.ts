@@ -1,3 +1,4 @@
+export type { ArchiveDestinationOptions } from "./archive-staging.js";
 export { DirDestination } from "./dir-destination.js";
 export { DirSource } from "./dir-source.js";
 export { DockerArchiveDestination } from "./docker-archive-destination.js";
@@ -8,4 +9,6 @@ export { LayoutDestination } from "./layout-destination.js";
 export { LayoutSource } from "./layout-source.js";
 export { OciArchiveDestination } from "./oci-archive-destination.js";
 export { OciArchiveSource } from "./oci-archive-source.js";
+export { type OutputFileOptions, writeOutputFile } from "./output-file.js";
+export { isStdout } from "./output-target.js";
 export type { UnpackOptions } from "./unpack-limits.js";

@@ -126,6 +126,10 @@ interface ScanOptions extends Cancellable {
 }
 
 async function scanArchive(path: string, options: ScanOptions): Promise<Scan> {
+  if (path === "-") {
+    const message = "an archive is read at any offset, which stdin does not allow; write it to a file first";
+    throw new MoteError("MOTE_IO", message, { details: { path } });
+  }
   const file = await openFile(path);
   try {
     const magic = new Uint8Array(magicBytes);

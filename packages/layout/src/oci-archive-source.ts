@@ -11,7 +11,7 @@ export class OciArchiveSource extends LayoutContent implements AsyncDisposable {
   readonly #archive: ArchiveFiles;
 
   constructor(file: string, options: UnpackOptions = {}) {
-    const path = resolve(file);
+    const path = file === "-" ? file : resolve(file);
     const archive = new ArchiveFiles(path, options);
     super(archive, { transport: "oci-archive", path });
     this.#archive = archive;

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, type Stats, write } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync, write } from "node:fs";
 import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { isatty } from "node:tty";
@@ -84,7 +84,8 @@ function tryOpen(path: string): number | undefined {
   try {
     return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    if (errorNumber(error) === "ENXIO") return undefined;
+    // open(2): of a FIFO, that nobody reads it; of a device, that there is none.
+    if (errorNumber(error) === "ENXIO" && statSync(path).isFIFO()) return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { constants, createWriteStream, type Stats } from "node:fs";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -7,18 +7,31 @@ import { type Cancellable, createDigester, type MoteCache, MoteError, type MoteI
 
 const chunkBytes = 1024 * 1024;
 
-/** Copies a file into the cache under the digest of its bytes. @throws MOTE_NOT_FOUND · MOTE_IO */
+/**
+ * Copies a file into the cache under the digest of its bytes. Only a regular file: opening a FIFO or a device may wait for ever, and
+ * what is added is read twice.
+ * @throws MOTE_NOT_FOUND · MOTE_IO
+ */
 export async function addFile(cache: MoteCache, path: string, { signal }: Cancellable): Promise<MoteInfo> {
   const digester = createDigester();
   let size = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes, signal })) {
-      digester.update(chunk);
-      size += chunk.byteLength;
+    // On Windows there is no such flag, and nothing that blocks.
+    const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw notRegular(path, stats);
+      // The stream ends the handle, too.
+      for await (const chunk of handle.createReadStream({ highWaterMark: chunkBytes, signal })) {
+        digester.update(chunk);
+        size += chunk.byteLength;
+      }
+    } finally {
+      await handle.close();
     }
   } catch (cause) {
     signal?.throwIfAborted();
-    throw unreadable(path, cause);
+    throw MoteError.isInstance(cause) ? cause : unreadable(path, cause);
   }
   const digest = digester.digest();
   const mote = await cache.createMote(digest, mediaTypes.octetStream, size, { signal });
@@ -44,7 +57,7 @@ export async function addStream(
         yield chunk;
       }
     };
-    await pipeline(watched, createWriteStream(path), { signal });
+    await pipeline(watched, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal });
     const digest = digester.digest();
     const mote = await cache.createMote(digest, mediaTypes.octetStream, size, { signal });
     await cache.commitMote(path, mote, "move", { signal });
@@ -62,12 +75,23 @@ export async function addStream(
   }
 }
 
-function unreadable(path: string, cause: unknown): MoteError {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  if (code === "ENOENT")
-    return new MoteError("MOTE_NOT_FOUND", `there is no file ${path}`, { cause, details: { path } });
-  return new MoteError("MOTE_IO", `${path} cannot be read: ${code === "EISDIR" ? "it is a folder" : code}`, {
-    cause,
+function notRegular(path: string, stats: Stats): MoteError {
+  const kind = stats.isDirectory() ? "a directory" : stats.isFIFO() ? "a FIFO" : "a device";
+  const advice = stats.isDirectory()
+    ? "add its files one by one, or mote push it as an artifact"
+    : "read it through stdin, as -";
+  return new MoteError("MOTE_IO", `cannot add ${path}: it is ${kind}, not a regular file; ${advice}`, {
     details: { path },
   });
+}
+
+function unreadable(path: string, cause: unknown): MoteError {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+  if (code === "ENOENT" || code === "ENOTDIR") {
+    const message = `cannot add ${path}: it does not exist; check the path`;
+    return new MoteError("MOTE_NOT_FOUND", message, { cause, details: { path } });
+  }
+  // open(2): what a socket says.
+  const reason = code === "ENXIO" ? "it is a socket or a device, not a regular file" : code;
+  return new MoteError("MOTE_IO", `cannot add ${path}: ${reason}`, { cause, details: { path } });
 }

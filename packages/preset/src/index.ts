@@ -14,6 +14,7 @@ export {
   type PullOptions,
   type PushFilesOptions,
 } from "./open-mote.js";
+export { goesToStdout, isStdout, writeOutputFile } from "./output.js";
 export { type BareDestination, bareDestination, hasTransport } from "./plain-paths.js";
 export type { RegistriesOptions } from "./registries-options.js";
 export { missingBlobs, type RepairOptions } from "./repair.js";

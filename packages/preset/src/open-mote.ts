@@ -88,13 +88,16 @@ export interface PullOptions extends Cancellable {
   /** Blobs moved at once. Default 6, and 10 more of up to 256 KiB. */
   readonly concurrency?: number | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
-  /** Into a plain folder: replace files that are there with other content. Default: MOTE_EXISTS. */
+  /**
+   * Into a plain folder: replace files that are there with other content. Into an archive: replace an image of the same name that
+   * has other content, and a file that is not such an archive. Default: MOTE_EXISTS.
+   */
   readonly overwrite?: boolean | undefined;
   /** Into a plain folder: read-only hard links to the cache's files, where it cannot share extents. Default: files of one's own. */
   readonly link?: boolean | undefined;
 }
 
-export interface PushFilesOptions extends Pick<PullOptions, "signal" | "concurrency" | "onEvent"> {
+export interface PushFilesOptions extends Pick<PullOptions, "signal" | "concurrency" | "onEvent" | "overwrite"> {
   /** Default: `application/vnd.unknown.artifact.v1`. */
   readonly artifactType?: string | undefined;
   /** Of the manifest. */
@@ -112,6 +115,7 @@ export interface OpenMote extends AsyncDisposable {
   /**
    * Moves an image from `source` through the cache to `destination`, or into the cache alone. References as in `@mote/ref`. A digest
    * as `source` means that content, from the cache or wherever it is known to be; of what the cache has, 6 digits will do.
+   * An archive that is there gets the image besides those that it has. `-` as the path of an archive is stdout.
    * The cache keeps it under the source's name, and answers for the source when that cannot be reached.
    * A destination without transport that ends in `/`, or begins as paths do (`./`, `../`, `/`, `~/`), is a plain folder: the
    * artifact's files are brought there. A registry is written with `docker://`: `build/app` alone is refused.
@@ -255,8 +259,8 @@ class Wired implements OpenMote {
     const source = new FilesSource(files, { artifactType, annotations });
     const tags = to.tag === undefined ? [] : [to.tag];
     const moving = { ...options, refs: [""], tags, verify: onlyOf(to.digest) };
-    const report = await this.#transfer(source, await this.#places.destination(to), moving);
-    await this.#remember(nameInCache(to), report);
+    const report = await this.#transfer(source, await this.#places.destination(to, options), moving);
+    if (!isStream(to)) await this.#remember(nameInCache(to), report);
     return report;
   }
 
@@ -320,7 +324,7 @@ class Wired implements OpenMote {
 
   async #move(from: Origin, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
     const { source, warnings } = await this.#source(from, options);
-    const destination = to && (await this.#places.destination(to));
+    const destination = to && (await this.#places.destination(to, options));
     const report = await this.#transfer(source, destination, {
       ...options,
       refs: [from],
@@ -426,6 +430,11 @@ class Wired implements OpenMote {
 }
 
 type MoveOptions = PullOptions & { readonly tags?: readonly string[] };
+
+/** Stdout is no name that content is found under again. */
+function isStream(to: Ref): boolean {
+  return to.transport !== "docker" && to.path === "-";
+}
 
 /** What a cache that keeps nothing knows by name. */
 const noTags: TagStore = {

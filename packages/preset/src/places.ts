@@ -46,19 +46,23 @@ export class Places {
     }
   }
 
-  async destination(ref: Ref): Promise<ContentDestination> {
+  async destination(
+    ref: Ref,
+    { overwrite }: { readonly overwrite?: boolean | undefined } = {},
+  ): Promise<ContentDestination> {
     if (ref.transport === "docker") {
       const { RegistryDestination } = await import("@mote/registry");
       return new RegistryDestination((await this.#open()).client, ref);
     }
     const layout = await import("@mote/layout");
+    const { logger } = this.#options;
     switch (ref.transport) {
       case "oci":
         return new layout.LayoutDestination(ref.path);
       case "oci-archive":
-        return new layout.OciArchiveDestination(ref.path);
+        return new layout.OciArchiveDestination(ref.path, { overwrite, logger });
       case "docker-archive":
-        return new layout.DockerArchiveDestination(ref.path);
+        return new layout.DockerArchiveDestination(ref.path, { overwrite, logger });
       case "dir":
         return new layout.DirDestination(ref.path);
       default:

@@ -1,13 +1,10 @@
-import { randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { MoteError } from "@mote/core";
 import type { Context } from "../context.js";
+import { openNamedFile, reasonOf } from "../named-file.js";
 import { count, formatBytes } from "../quantity.js";
-import { lookAround, openHouse } from "../wire.js";
+import { isStdout, lookAround, openHouse, writeOutputFile } from "../wire.js";
 
 /** Writes all that is known of blobs as lines, to a file or to stdout. */
 export async function exportFacts(context: Context, file: string | undefined): Promise<void> {
@@ -26,22 +23,14 @@ export async function exportFacts(context: Context, file: string | undefined): P
     return;
   }
   const path = resolve(file);
-  await writeWhole(path, lines, signal);
+  if (await isStdout(path)) out.leaveStdout();
+  await writeOutputFile(context, path, encoded(lines));
   out.result({ file: path, facts }, [`${count(facts, "fact")} in ${path}`]);
 }
 
-/** The file is there in one piece or not at all. */
-async function writeWhole(path: string, lines: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
-  const draft = `${path}.${randomUUID()}`;
-  try {
-    await pipeline(Readable.from(lines), createWriteStream(draft, { flags: "wx" }), { signal });
-    await rename(draft, path);
-  } catch (cause) {
-    await rm(draft, { force: true });
-    signal.throwIfAborted();
-    if (MoteError.isInstance(cause)) throw cause;
-    throw new MoteError("MOTE_UNWRITABLE", `${path} cannot be written: ${codeOf(cause)}`, { cause, details: { path } });
-  }
+async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const line of lines) yield encoder.encode(line);
 }
 
 /** Takes over what other caches have exported. */
@@ -67,13 +56,12 @@ export async function mergeFacts(context: Context, files: readonly string[]): Pr
 async function* textOf(file: string, signal: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   try {
-    const chunks = file === "-" ? process.stdin : createReadStream(file, { signal });
+    const chunks = file === "-" ? process.stdin : createReadStream("", { fd: openNamedFile(file), signal });
     for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
   } catch (cause) {
     signal.throwIfAborted();
-    const code = codeOf(cause);
-    if (code === "ENOENT") throw new MoteError("MOTE_NOT_FOUND", "there is no such file", { cause });
-    throw new MoteError("MOTE_IO", `it cannot be read: ${code === "EISDIR" ? "it is a folder" : code}`, { cause });
+    if (reasonOf(cause) === "ENOENT") throw new MoteError("MOTE_NOT_FOUND", "there is no such file", { cause });
+    throw new MoteError("MOTE_IO", `cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -97,7 +85,3 @@ const modes = {
   memory: ", for this command alone: there is no file yet, or it cannot be used",
   "read-only": ", read-only: nothing new is recorded",
 } as const;
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
-}

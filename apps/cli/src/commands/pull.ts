@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { transferredNames, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
-import { bareDestination, openHouse } from "../wire.js";
+import { bareDestination, goesToStdout, openHouse } from "../wire.js";
 
 interface PullOptions {
   readonly platform?: string;
@@ -41,6 +41,7 @@ export async function move(
   if (options.allPlatforms && options.platform !== undefined) {
     throw new UsageError("--platform and --all-platforms contradict each other");
   }
+  if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
   // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
   await using mote = await openHouse(context, { cacheOptional: destination !== undefined });
   const progress = showProgress(out);

@@ -4,13 +4,14 @@ import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { transferredNames, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
-import { type FileInput, hasTransport, openHouse } from "../wire.js";
+import { type FileInput, goesToStdout, hasTransport, openHouse } from "../wire.js";
 import { move } from "./pull.js";
 
 interface PushOptions {
   readonly platform?: string;
   readonly allPlatforms?: boolean;
   readonly withReferrers?: boolean;
+  readonly force?: boolean;
   readonly artifactType?: string;
   readonly annotation?: readonly string[];
 }
@@ -47,6 +48,7 @@ async function pushFiles(
   }
   const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
   const files = paths.map(readFileArgument);
+  if (await goesToStdout(destination)) out.leaveStdout();
   await using mote = await openHouse(context, { cacheOptional: true });
   const progress = showProgress(out);
   try {
@@ -56,6 +58,7 @@ async function pushFiles(
       onEvent,
       artifactType,
       annotations,
+      overwrite: options.force ?? false,
       concurrency: settings.concurrency,
     });
     progress.end();

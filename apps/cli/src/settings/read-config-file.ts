@@ -1,10 +1,12 @@
-import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { readNamedFile, reasonOf } from "../named-file.js";
 import { suggestion } from "../nearest.js";
 import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located } from "./found.js";
 import { isKey, type Key, keyNames, keySpec } from "./keys.js";
+
+const maxConfigBytes = 1024 * 1024;
 
 /** What a configuration file sets: JSON with comments. @throws ConfigError that names the file, the line and the key */
 export function readConfigFile({ path, layer }: ConfigFile, env: NodeJS.ProcessEnv): Found {
@@ -53,9 +55,13 @@ function refusal(name: Key): string {
 
 function read(path: string): string {
   try {
-    return readFileSync(path, "utf8").replace(/^\uFEFF/, " ");
+    return readNamedFile(path, maxConfigBytes).replace(/^\uFEFF/, " ");
   } catch (cause) {
-    throw new ConfigError(`${path} cannot be read; mend its permissions`, { file: path }, { cause });
+    throw new ConfigError(
+      `${path} cannot be read: ${reasonOf(cause)}; check the file and its permissions`,
+      { file: path },
+      { cause },
+    );
   }
 }
 

@@ -10,6 +10,7 @@ export const movingOptions = {
   "all-platforms": { summary: "every platform of an index, whatever the settings say" },
   "with-referrers": { summary: "what refers to the image too: signatures, attestations" },
   "max-unpacked": { value: "SIZE", summary: "bytes that may come of archives that are unpacked; default 100GiB" },
+  force: { summary: "replace files, and images of an archive, that are there with other content" },
   concurrency: { value: "N", summary: "blobs moved at once" },
 } as const satisfies Options;
 

@@ -15,7 +15,6 @@ export const pull = command({
   },
   options: {
     ...movingOptions,
-    force: { summary: "into a plain folder: replace files that are there with other content" },
     link: { summary: "into a plain folder: read-only links to the cache's files where they cannot be cloned" },
   },
   examples: [

@@ -1,0 +1,160 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MoteError } from "@mote/core";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  DockerArchiveDestination,
+  DockerArchiveSource,
+  OciArchiveDestination,
+  OciArchiveSource,
+  writeOutputFile,
+} from "../src/index.js";
+import { putImage, sampleImage } from "./sample-image.js";
+
+const image = sampleImage("base");
+const text = (bytes: string) =>
+  (async function* () {
+    yield new TextEncoder().encode(bytes);
+  })();
+
+/** Everything that writes one file that a user names; the file then lists `marker`. */
+const writers = [
+  {
+    what: "an oci-archive",
+    write: (path: string, signal?: AbortSignal) =>
+      putImage(new OciArchiveDestination(path), image, "base", signal ? { signal } : {}),
+    isWhole: (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).includes("index.json"),
+  },
+  {
+    what: "a docker-archive",
+    write: (path: string, signal?: AbortSignal) =>
+      putImage(new DockerArchiveDestination(path), image, "r.example/base:1", signal ? { signal } : {}),
+    isWhole: (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).includes("manifest.json"),
+  },
+  {
+    what: "a plain file",
+    write: (path: string, signal?: AbortSignal) => writeOutputFile(path, text("whole"), { signal }),
+    isWhole: (path: string) => readFileSync(path, "utf8") === "whole",
+  },
+];
+
+let dir = "";
+let at = (name: string) => name;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "mote-special-"));
+  at = (name) => join(dir, name);
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => "no error",
+    (error: unknown) => (MoteError.isInstance(error) ? error.code : error),
+  );
+}
+
+describe.each(writers)("$what", ({ write, isWhole }) => {
+  it("is written to what a symbolic link leads to, which stays a link, with its permissions", async () => {
+    mkdirSync(at("real"));
+    writeFileSync(at("real/file"), "", { mode: 0o600 });
+    symlinkSync("real/hop", at("link"));
+    symlinkSync("file", at("real/hop"));
+    await write(at("link"));
+    expect([readlinkSync(at("link")), readlinkSync(at("real/hop"))]).toEqual(["real/hop", "file"]);
+    expect(isWhole(at("real/file"))).toBe(true);
+    expect(statSync(at("real/file")).mode & 0o777).toBe(0o600);
+    expect([readdirSync(dir).sort(), readdirSync(at("real")).sort()]).toEqual([
+      ["link", "real"],
+      ["file", "hop"],
+    ]);
+  });
+
+  it("is refused at a link that leads nowhere, a circle of links, a directory and a socket, which all stay", async () => {
+    symlinkSync("nothing", at("dangling"));
+    symlinkSync("circle", at("circle"));
+    mkdirSync(at("directory"));
+    symlinkSync("directory", at("to-directory"));
+    const server = createServer().listen(at("socket"));
+    await once(server, "listening");
+    const names = readdirSync(dir).sort();
+    for (const name of names) {
+      const { ino } = lstatSync(at(name));
+      expect([name, await codeOf(write(at(name)))]).toEqual([name, "MOTE_UNWRITABLE"]);
+      expect(lstatSync(at(name)).ino).toBe(ino);
+    }
+    expect(readdirSync(dir).sort()).toEqual(names);
+    server.close();
+  });
+
+  it("goes through a FIFO to whoever reads it, now or soon", async () => {
+    execFileSync("mkfifo", [at("fifo")]);
+    symlinkSync("fifo", at("to-fifo"));
+    for (const name of ["fifo", "to-fifo"]) {
+      const writing = write(at(name));
+      const reader = spawn("sh", ["-c", `cat '${at("fifo")}' > '${at("got")}'`]);
+      await Promise.all([writing, once(reader, "exit")]);
+      expect(isWhole(at("got"))).toBe(true);
+      expect(lstatSync(at("fifo")).isFIFO()).toBe(true);
+      rmSync(at("got"));
+    }
+    expect(readdirSync(dir).sort()).toEqual(["fifo", "to-fifo"]);
+  });
+
+  it("does not hang at a FIFO that nobody reads", async () => {
+    execFileSync("mkfifo", [at("fifo")]);
+    const stop = new AbortController();
+    const writing = write(at("fifo"), stop.signal);
+    stop.abort(new Error("stopped"));
+    await expect(writing).rejects.toThrow("stopped");
+    expect(readdirSync(dir)).toEqual(["fifo"]);
+  });
+
+  it("goes to a device, which stays one, and says when that is full", async () => {
+    await write("/dev/null");
+    expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
+    if (existsSync("/dev/full")) expect(await codeOf(write("/dev/full"))).toBe("MOTE_NO_SPACE");
+    expect(readdirSync("/dev").filter((name) => name.startsWith(".mote"))).toEqual([]);
+  });
+});
+
+it("a reader of a FIFO that goes away before the end is an error", async () => {
+  execFileSync("mkfifo", [at("fifo")]);
+  const reader = openSync(at("fifo"), constants.O_RDONLY | constants.O_NONBLOCK);
+  const chunks = (async function* () {
+    yield new Uint8Array(1024);
+    closeSync(reader);
+    yield new Uint8Array(1024);
+  })();
+  await expect(writeOutputFile(at("fifo"), chunks)).rejects.toMatchObject({
+    code: "MOTE_IO",
+    message: expect.stringContaining("its reader closed it"),
+  });
+});
+
+it("archives are not read from what cannot be read at any offset", async () => {
+  execFileSync("mkfifo", [at("fifo")]);
+  for (const path of [at("fifo"), "/dev/null", "/dev/zero", "-", dir]) {
+    for (const source of [new OciArchiveSource(path), new DockerArchiveSource(path)]) {
+      expect([path, await codeOf(source.resolve("base"))]).toEqual([path, "MOTE_IO"]);
+    }
+  }
+});
