@@ -4,7 +4,8 @@ import { dirname } from "node:path";
 import { type Cancellable, type Logger, MoteError } from "@mote/core";
 import { writeStream } from "./output-stream.js";
 import { findOutputTarget } from "./output-target.js";
-import { temporaryPath, writeWholeFile } from "./whole-file.js";
+import { temporaryPath } from "./temporary-name.js";
+import { writeWholeFile } from "./whole-file.js";
 
 export interface OutputFileOptions extends Cancellable {
   /** Told what is waited for. Silent by default. */
