@@ -7,6 +7,7 @@ import {
   type MoteKind,
   manifestKind,
   mediaTypes,
+  refersTo,
 } from "@mote/core";
 
 /** A mote in the tree of an image, and what is below it. */
@@ -71,7 +72,7 @@ function childrenOf(inventory: Inventory, manifest: Manifest, above: ReadonlySet
 function referrersOf(inventory: Inventory, subject: Digest, above: ReadonlySet<Digest>): TreeNode[] {
   return [...inventory.manifests].flatMap(([digest, manifest]) => {
     const mote = inventory.motes.get(digest);
-    if (manifest.subject?.digest !== subject || mote === undefined) return [];
+    if (!refersTo(manifest, subject) || mote === undefined) return [];
     return nodeOf(inventory, { digest, mediaType: manifest.mediaType, size: mote.size }, { role: "referrer", above });
   });
 }

@@ -14,6 +14,7 @@ export * from "./fact-rows.js";
 export * from "./fact-storage.js";
 export * from "./find-candidates.js";
 export * from "./inventory.js";
+export * from "./json-document.js";
 export * from "./known-places.js";
 export * from "./layer-blob-info.js";
 export * from "./layer-locator.js";

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { Descriptor } from "./descriptor.js";
 import { isDigest } from "./digest.js";
 import { MoteError } from "./error.js";
+import { parseJsonDocument } from "./json-document.js";
 import { isIndexType, isManifestType, mediaTypes } from "./media-type.js";
 
 /** Bytes. The distribution specification asks registries to take manifests of 4 MiB at least; more is not read here. */
@@ -149,7 +150,7 @@ function parseJson(bytes: Uint8Array, what: string): unknown {
     throw new MoteError("MOTE_TOO_LARGE", `a manifest of ${bytes.byteLength} bytes; the bound is ${maxManifestBytes}`);
   }
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return parseJsonDocument(bytes);
   } catch (cause) {
     throw invalid(`the ${what} is no JSON`, {}, cause);
   }

@@ -3,7 +3,15 @@ import type { Descriptor } from "./descriptor.js";
 import { type Digest, digestBytes } from "./digest.js";
 import { type Manifest, parseManifest } from "./manifest.js";
 import { mediaTypes } from "./media-type.js";
-import { artifactTypeOf, cosignTags, describeReferrer, findReferrers, referrersTag, refersTo } from "./referrers.js";
+import {
+  artifactTypeOf,
+  cosignTags,
+  describeReferrer,
+  findReferrers,
+  isCosignTag,
+  referrersTag,
+  refersTo,
+} from "./referrers.js";
 
 const encode = (body: object) => new TextEncoder().encode(JSON.stringify(body));
 const config = { mediaType: "application/vnd.acme.config", digest: digestBytes(encode({})), size: 2 };
@@ -128,5 +136,8 @@ describe("tags", () => {
   it("of cosign are the digest with a dash and an ending", () => {
     const stem = digestBytes(encode({})).replace(":", "-");
     expect(cosignTags(digestBytes(encode({})))).toEqual([`${stem}.sig`, `${stem}.att`, `${stem}.sbom`]);
+    expect(cosignTags(digestBytes(encode({}))).every(isCosignTag)).toBe(true);
+    expect([stem, `${stem}.txt`, `x${stem}.sig`, "1.0"].some(isCosignTag)).toBe(false);
+    expect(cosignTags(digestBytes(encode({}), "sha512"))).toEqual([]);
   });
 });

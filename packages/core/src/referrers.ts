@@ -48,6 +48,11 @@ export function cosignTags(subject: Digest): readonly string[] {
   return [`${stem}.sig`, `${stem}.att`, `${stem}.sbom`].filter(({ length }) => length <= longestTag);
 }
 
+/** Returns whether a tag is one of those. */
+export function isCosignTag(tag: string): boolean {
+  return /^(?:sha256|sha384|sha512)-[0-9a-f]{64,128}\.(?:sig|att|sbom)$/.test(tag);
+}
+
 /**
  * Finds what refers to something, by `subject`, among the roots and the manifests that their indexes list, at any depth. An index of
  * referrers under a tag is a root like any other.

@@ -4,6 +4,7 @@ import {
   type Descriptor,
   type Digest,
   digestEncoded,
+  isCosignTag,
   isIndexType,
   MoteError,
   mediaTypes,
@@ -40,8 +41,12 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     this.#manifests.set(descriptor.digest, bytes);
   }
 
-  /** `name` is `repository:tag`, as `docker load` gives it; any other is left out, as it would be no image's name there. */
+  /**
+   * `name` is `repository:tag`, as `docker load` gives it; any other is left out, as it would be no image's name there.
+   * @throws MOTE_UNSUPPORTED_FORMAT for the tag of a signature, which would be left without what it signs
+   */
   async tag(name: string, descriptor: Descriptor): Promise<void> {
+    if (isCosignTag(name)) throw this.#unfit(descriptor, `what belongs to an image as ${name}; use oci-archive`);
     if (!this.#manifests.has(descriptor.digest)) {
       throw new MoteError("MOTE_NOT_FOUND", `${descriptor.digest} cannot be tagged: it was not put here`);
     }

@@ -7,6 +7,7 @@ import {
   type ImageIndex,
   maxManifestBytes,
   mediaTypes,
+  parseJsonDocument,
   parseManifest,
 } from "@mote/core";
 import type { RegistryAnswer } from "./client.js";
@@ -75,7 +76,7 @@ function isGeneric(mediaType: string): boolean {
 function parseIndex(bytes: Uint8Array, mediaType: string | undefined): ImageIndex | undefined {
   let body: unknown;
   try {
-    body = JSON.parse(new TextDecoder().decode(bytes));
+    body = parseJsonDocument(bytes);
   } catch {
     return undefined;
   }

@@ -394,4 +394,19 @@ describe("an upload whose session is on another host", () => {
     expect(arrived(elsewhere)).toBe(true);
     expect(JSON.stringify(elsewhere.seen)).not.toMatch(/authorization|s3cret/i);
   });
+
+  it("because the registry takes it byte by byte is given up after a bounded number of requests", async () => {
+    let taken = 0;
+    const { server, destination } = await lying(
+      inPieces,
+      on("PATCH", 100_000, (request, response) => {
+        // `0-0` would mean that there is nothing yet.
+        const range = `0-${++taken}`;
+        request.resume();
+        request.on("end", () => response.writeHead(202, { location: request.url ?? "", range }).end());
+      }),
+    );
+    expect(await codeOf(destination.blob(blob, chunked(bytes)))).toBe("MOTE_REGISTRY");
+    expect(server.count("PATCH")).toBe(64);
+  });
 });
