@@ -1,7 +1,7 @@
 import type { Target } from "./target.js";
 import { gzip, zstd } from "./targets/compressed.js";
 import { fact } from "./targets/fact.js";
-import { authFile, challenge, contentRange, redaction } from "./targets/http.js";
+import { authFile, challenge, contentRange, link, redaction } from "./targets/http.js";
 import { index, manifest } from "./targets/manifest.js";
 import { reference } from "./targets/reference.js";
 import { condition, host, imageName, requestTarget } from "./targets/request.js";
@@ -17,6 +17,7 @@ export const targets: Readonly<Record<string, Target>> = {
   index,
   reference,
   challenge,
+  link,
   range: contentRange,
   target: requestTarget,
   host,

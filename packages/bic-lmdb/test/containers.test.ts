@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { LmdbBlobInfoCache } from "../src/index.js";
 import { endOf, linesOf, startChild, useInChild } from "./child.js";
@@ -24,6 +25,7 @@ describe.skipIf(!canUnshare)(`two containers in which the process has the same i
     const answers = linesOf(first)[Symbol.asyncIterator]();
     first.stdin?.write("before\n");
     await answers.next();
+    await released(path);
     const use = await useInChild(path, "own", 20, { under: container });
     expect(use).toMatchObject({ known: 200, recorded: 20, codes: [], mode: "persistent", warnings: [] });
     first.stdin?.write("after\n");
@@ -67,6 +69,7 @@ describe.skipIf(!canUnshare)(`two containers in which the process has the same i
         .then(() => first.kill("SIGKILL"));
     }
     await ended;
+    await released(path);
     second.stdin?.end();
     expect(await secondEnded).toBe(0);
     await using cache = new LmdbBlobInfoCache(path);
@@ -74,6 +77,12 @@ describe.skipIf(!canUnshare)(`two containers in which the process has the same i
     expect(found.map(({ location }) => location)).toEqual(["place of late"]);
   });
 });
+
+/** Waits until no process has a lock on the file: the kernel lists them by the lock file's inode. */
+async function released(path: string): Promise<void> {
+  const held = `:${statSync(`${path}-lock`).ino} `;
+  while (readFileSync("/proc/locks", "utf8").includes(held)) await delay(10);
+}
 
 async function count(path: string): Promise<number> {
   await using cache = new LmdbBlobInfoCache(path);

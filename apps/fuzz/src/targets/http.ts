@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { readAuthFile } from "../../../../packages/registry/src/auth-file.js";
 import { parseChallenges } from "../../../../packages/registry/src/challenge.js";
 import { dockerCredentials } from "../../../../packages/registry/src/docker-credentials.js";
+import { linkTarget } from "../../../../packages/registry/src/link-header.js";
 import { redact } from "../../../../packages/registry/src/redact.js";
 import { parseRange } from "../../../../packages/server/src/byte-range.js";
 import { mutatedText, oddNumbers, pieces } from "../mutations.js";
@@ -59,6 +60,41 @@ export const challenge = target(
       assert(scheme === scheme.toLowerCase(), "schemes are in lower case");
       assert(Object.getPrototypeOf(parameters) === null, "parameters have no prototype");
     }
+  },
+);
+
+export const link = target(
+  "Link headers of registries: linkTarget",
+  fc.array(
+    fc.oneof(
+      mutatedText(
+        fc.constantFrom(
+          '</v2/a?n=1&last=b>; rel="next"',
+          '</a>; rel="first", <https://r.example/b>; title="c, d"; rel=next',
+        ),
+      ),
+      pieces([
+        "<",
+        ">",
+        "</v2/a>",
+        ";",
+        ",",
+        " ",
+        "rel=",
+        '"',
+        "next",
+        "prev",
+        "\\",
+        "title=",
+        "=",
+        "<http://r.example/>",
+      ]),
+    ),
+    { minLength: 1, maxLength: 2 },
+  ),
+  (values) => {
+    const found = linkTarget(values, "next");
+    assert(found === undefined || values.some((value) => value.includes(found)), "the target is part of the header");
   },
 );
 
