@@ -7,6 +7,7 @@ import { table } from "./table.js";
 export async function start(args: readonly string[]): Promise<void> {
   if (args[0] === "__complete") return (await import("./commands/complete.js")).answerShell(args.slice(1));
   if (args[0] === "__man") return void process.stdout.write(manPage(table, MOTE_VERSION));
+  tightenUmask();
   const session = startSession();
   // Who reads our output may stop when he has seen enough (`mote ls | head`); who reads the notes may, too, and misses no result.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
@@ -23,4 +24,10 @@ export async function start(args: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = await fail(error);
   }
+}
+
+/** A umask that lets everybody write is nobody's intention: files of the cache, of layouts and of folders are not left open by it. */
+function tightenUmask(): void {
+  const umask = process.umask(0o077);
+  process.umask((umask & 0o002) === 0 ? umask | 0o022 : umask);
 }

@@ -70,6 +70,17 @@ export interface Verifiable {
   moteIsSound(digest: Digest, options?: Cancellable): Promise<boolean>;
 }
 
+/** Damaged motes that were set aside, and are of no use but to whoever looks for the cause. */
+export interface Quarantined {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** A cache that sets damaged motes aside, and removes them in a prune. */
+export interface Quarantines {
+  quarantined(options?: Cancellable): Promise<Quarantined>;
+}
+
 /** A writer that may begin after bytes that an earlier one left. */
 export interface ResumableWriter extends MoteWriter {
   /** Bytes that were there and have been hashed again: the next byte to write is at this offset of the mote. */
@@ -142,6 +153,7 @@ export interface MoteCache
     Partial<Enumerable>,
     Partial<ClosureRemover>,
     Partial<Verifiable>,
+    Partial<Quarantines>,
     Partial<ResumableIngest>,
     Partial<SharedIngest>,
     Partial<Leases> {

@@ -102,8 +102,10 @@ export interface PruneReport {
   readonly removedBytes: number;
   /** Bytes that the disk really got back: a mote with another hard link to it gives none. */
   readonly freedBytes: number;
-  /** Bytes of what is still kept. */
+  /** Bytes of what is still there, damaged motes that were set aside included. */
   readonly remainingBytes: number;
+  /** Damaged motes that were set aside and are removed now. They go first, unless they are younger than `minAgeMs`. */
+  readonly quarantined?: { readonly files: number; readonly bytes: number };
   /** Names of tags that went with their manifests. */
   readonly untagged: readonly string[];
   /** What should have gone and could not, with an error code or `pinned`, `leased`. */

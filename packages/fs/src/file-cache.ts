@@ -27,6 +27,7 @@ import {
   type PruneOptions,
   type PruneReport,
   parseDigest,
+  type Quarantined,
   type ReadOptions,
   type RemoveOptions,
   type ResumableWriter,
@@ -62,6 +63,7 @@ import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { establishFolder, openFolder } from "./open-folder.js";
 import { closedError, PartFiles } from "./part-files.js";
 import { type PruneParts, pruneBlobs } from "./prune.js";
+import { Quarantine } from "./quarantine.js";
 import { removeUnleased } from "./remove-unleased.js";
 import { ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
 import { insteadOfDamaged } from "./second-place.js";
@@ -130,6 +132,7 @@ export class FileCache implements MoteCache {
   readonly #leads: LeadFiles;
   readonly #leftovers: Leftovers;
   readonly #links: LinkOut;
+  readonly #quarantine: Quarantine;
   readonly #fallback: MoteSource | undefined;
   /** Set while the fallback is asked: a question that comes back here then has gone in a circle. */
   readonly #asking = new AsyncLocalStorage<Digest>();
@@ -204,6 +207,7 @@ export class FileCache implements MoteCache {
     const meeting = { leases: this.#leases, leads: this.#leads };
     this.#leftovers = new Leftovers(folder, this.#parts, meeting, { keepParts: options.keepParts, logger });
     this.#links = new LinkOut(this.#store);
+    this.#quarantine = new Quarantine(folder, logger);
     this.#fallback = options.fallback;
     this.#verifyOnRead = options.verifyOnRead ?? true;
     this.#linkOnRead = options.linkOnRead ?? (process.platform === "win32" || onNetwork);
@@ -450,6 +454,14 @@ export class FileCache implements MoteCache {
     return await verifyBlobs(this.#store, options);
   }
 
+  /** Damaged blobs below `.mote/quarantine`. */
+  async quarantined(options?: Cancellable): Promise<Quarantined> {
+    options?.signal?.throwIfAborted();
+    this.#assertOpen();
+    this.#inspect();
+    return this.#quarantine.measure();
+  }
+
   async moteIsSound(digest: Digest, options?: Cancellable): Promise<boolean> {
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
@@ -524,6 +536,7 @@ export class FileCache implements MoteCache {
       pins: this.#pins,
       leases: this.#leases,
       leftovers: this.#leftovers,
+      quarantine: this.#quarantine,
     };
   }
 

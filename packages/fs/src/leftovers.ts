@@ -43,19 +43,19 @@ export class Leftovers {
 
   /** Removes what is of no use to anybody, or past its bounds. */
   sweep(): void {
-    this.#sweep({ partBytes: Number.POSITIVE_INFINITY, damagedBytes: Number.POSITIVE_INFINITY });
+    this.#sweep({ partBytes: Number.POSITIVE_INFINITY });
   }
 
   /**
-   * As `sweep`; and unfinished writes and damaged blobs go until they are at most so many bytes, oldest first. The digests of the
+   * As `sweep`; and unfinished writes go until they are at most so many bytes, oldest first. The digests of the
    * chunks of blobs that are not there go, too.
    */
-  prune(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
+  prune(room: { readonly partBytes: number }): void {
     this.#sweep(room);
     this.#try(() => this.#sweepChunkDigests());
   }
 
-  #sweep(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
+  #sweep(room: { readonly partBytes: number }): void {
     this.#try(() => this.#leases.sweep());
     this.#try(() => this.#leads.sweep());
     this.#try(() => this.#sweepFiles(room));
@@ -70,7 +70,7 @@ export class Leftovers {
     }
   }
 
-  #sweepFiles(room: { readonly partBytes: number; readonly damagedBytes: number }): void {
+  #sweepFiles(room: { readonly partBytes: number }): void {
     const unfinished: Leftover[] = [];
     for (const part of this.#parts.list()) {
       if (this.#parts.isAlive(part)) continue;
@@ -84,7 +84,7 @@ export class Leftovers {
     );
     const partBytes = Math.min(room.partBytes, this.#keep.maxBytes ?? keepPartsBytes);
     this.#bound(unfinished, this.#keep.maxAgeMs ?? keepPartsMs, partBytes);
-    this.#bound(damaged, keepDamagedMs, room.damagedBytes);
+    this.#bound(damaged, keepDamagedMs, Number.POSITIVE_INFINITY);
   }
 
   /** Somebody else has brought the blob. */

@@ -1,4 +1,4 @@
-import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport } from "@mote/core";
+import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport, type Quarantined } from "@mote/core";
 import type { BlobTable } from "./blob-table.js";
 import type { Hold } from "./prune-holds.js";
 import type { KeptTag } from "./tag-files.js";
@@ -10,6 +10,7 @@ export class PruneTally {
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
   /** Of files with several names, by inode. */
   readonly #linksLeft = new Map<number, number>();
+  #quarantined: Quarantined = { files: 0, bytes: 0 };
   #removedBytes = 0;
   #freedBytes = 0;
 
@@ -27,6 +28,12 @@ export class PruneTally {
     this.#removed.push({ digest, size, mediaType: mediaTypes.octetStream });
     this.#removedBytes += size;
     if (this.#isLastName(table, index)) this.#freedBytes += size;
+  }
+
+  quarantined({ removed, freedBytes }: { readonly removed: Quarantined; readonly freedBytes: number }): void {
+    const { files, bytes } = this.#quarantined;
+    this.#quarantined = { files: files + removed.files, bytes: bytes + removed.bytes };
+    this.#freedBytes += freedBytes;
   }
 
   untagged(tags: readonly KeptTag[]): void {
@@ -58,6 +65,7 @@ export class PruneTally {
       removedBytes: this.#removedBytes,
       freedBytes: this.#freedBytes,
       remainingBytes,
+      ...(this.#quarantined.files > 0 ? { quarantined: this.#quarantined } : {}),
       untagged: this.#untagged.map(({ name }) => name),
       skipped: [...this.#skipped.values()],
       reached: maxSize === undefined ? this.#skipped.size === 0 : remainingBytes <= maxSize,

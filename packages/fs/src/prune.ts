@@ -12,6 +12,7 @@ import { checkBounds } from "./prune-bounds.js";
 import { PruneCandidates, type PruneChoice, type PruneRun } from "./prune-choice.js";
 import { PruneEvicted, PruneHolds } from "./prune-holds.js";
 import { PruneTally } from "./prune-tally.js";
+import type { Quarantine } from "./quarantine.js";
 import { findRoots, type Root } from "./root-closure.js";
 import { RootsSince } from "./roots-since.js";
 import type { KeptTag, TagFiles } from "./tag-files.js";
@@ -27,6 +28,7 @@ export interface PruneParts {
   readonly pins: DigestFiles;
   readonly leases: LeaseFiles;
   readonly leftovers: Leftovers;
+  readonly quarantine: Quarantine;
 }
 
 /**
@@ -60,6 +62,8 @@ class Pruning {
   readonly #holds: PruneHolds;
   readonly #tally: PruneTally;
   #remainingBytes = 0;
+  /** For blobs: what is left of the bound beside what was set aside and stays. */
+  #maxBlobBytes: number;
 
   constructor(
     parts: PruneParts,
@@ -71,23 +75,35 @@ class Pruning {
     this.#options = options;
     this.#holds = holds;
     this.#tally = tally;
+    this.#maxBlobBytes = options.maxSize;
   }
 
   async run(): Promise<PruneReport> {
     const candidates = await this.#gather();
-    const { dryRun = false, maxSize } = this.#options;
+    const { dryRun = false } = this.#options;
+    const quarantinedBytes = this.#emptyQuarantine();
     try {
       // Again as long as it helps: in the place of what could not be removed, something else may go.
       for (let before = -1; before !== this.#tally.removals; ) {
         before = this.#tally.removals;
         await this.#round(candidates);
-        if (candidates.total <= maxSize || dryRun) break;
+        if (candidates.total <= this.#maxBlobBytes || dryRun) break;
       }
     } finally {
-      this.#remainingBytes = candidates.total;
+      this.#remainingBytes = candidates.total + quarantinedBytes;
     }
     if (!dryRun) await this.#tidy();
     return this.report();
+  }
+
+  /** First of all: these bytes help nobody. @returns bytes that stay there */
+  #emptyQuarantine(): number {
+    const { only, minAgeMs = 0, dryRun = false, maxSize } = this.#options;
+    if (only !== undefined) return 0;
+    const { left, ...outcome } = this.#parts.quarantine.remove({ minAgeMs, dryRun });
+    this.#tally.quarantined(outcome);
+    this.#maxBlobBytes = Math.max(0, maxSize - left.bytes);
+    return left.bytes;
   }
 
   report(): PruneReport {
@@ -128,8 +144,9 @@ class Pruning {
     // What is chosen is looked at again before it goes.
     holds.rest();
     const { slices } = this.#parts.store;
-    const { maxSize } = this.#options;
-    const chosen = await candidates.choose(maxSize, this.#options, holds.current, () => slices.pauseAfterWork());
+    const chosen = await candidates.choose(this.#maxBlobBytes, this.#options, holds.current, () =>
+      slices.pauseAfterWork(),
+    );
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
     await this.#removeRoots(chosen, candidates);
     const rest = function* () {
@@ -239,7 +256,7 @@ class Pruning {
   async #tidy(): Promise<void> {
     const { only, maxSize } = this.#options;
     if (only === undefined) {
-      this.#parts.leftovers.prune({ partBytes: maxSize, damagedBytes: maxSize - this.#remainingBytes });
+      this.#parts.leftovers.prune({ partBytes: maxSize });
     }
     if (this.#tally.hasChanged) await this.#parts.tags.writeViewIfRoom();
     await this.#forgetMembers();

@@ -115,7 +115,12 @@ async function folder(dir: string): Promise<Finding[]> {
   }
   if (damaged.files > 0) {
     const says = `${damaged.files} of ${gigabytes(damaged.bytes)} are set aside in ${join(dir, ".mote", "quarantine")}`;
-    add("damaged", "warn", says, "`mote verify --repair` fetches what images lack; if it comes again, check the disk");
+    add(
+      "damaged",
+      "warn",
+      says,
+      "`mote verify --repair` fetches what images lack, and `mote prune` removes these files; if it comes again, check the disk",
+    );
   }
   return findings;
 }

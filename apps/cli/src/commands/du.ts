@@ -1,4 +1,4 @@
-import { takeInventory } from "@mote/core";
+import { type Quarantined, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
 import { shortDigest } from "../listing.js";
 import { count, formatBytes } from "../quantity.js";
@@ -23,11 +23,18 @@ export async function du(context: Context, options: { readonly by: string }): Pr
   const level = duLevels.find((known) => known === options.by);
   if (level === undefined) throw new UsageError(`--by ${options.by}: wants one of ${duLevels.join(", ")}`);
   await using mote = await lookAround(context);
-  const usage = measureSpace(await takeInventory(mote.cache, { signal }));
+  const measured = measureSpace(await takeInventory(mote.cache, { signal }));
+  const quarantined = (await mote.cache.quarantined?.({ signal })) ?? { files: 0, bytes: 0 };
+  const usage = { ...measured, bytes: measured.bytes + quarantined.bytes, quarantined };
   out.result({ dir, ...usage }, [...table(context, usage, level), total(context, usage)]);
 }
 
-function table({ out }: Context, usage: SpaceUsage, level: Level): string[] {
+/** With what was set aside, which counts in `bytes`. */
+interface Usage extends SpaceUsage {
+  readonly quarantined: Quarantined;
+}
+
+function table({ out }: Context, usage: Usage, level: Level): string[] {
   const { style, columns: width } = out;
   const rows = rowsOf(usage, level);
   const columns: TableColumn[] = [
@@ -49,7 +56,7 @@ function table({ out }: Context, usage: SpaceUsage, level: Level): string[] {
   return textTable(columns, cells, { width, style });
 }
 
-function rowsOf(usage: SpaceUsage, level: Level): Row[] {
+function rowsOf(usage: Usage, level: Level): Row[] {
   const rows: Row[] = [];
   for (const { registry, repositories, ...share } of usage.registries) {
     rows.push({ name: registry || "(no name)", depth: 0, ...share });
@@ -70,6 +77,11 @@ function rowsOf(usage: SpaceUsage, level: Level): Row[] {
   }
   const { motes, bytes } = usage.loose;
   if (motes > 0) rows.push({ name: `(${count(motes, "blob")} in no image)`, depth: 0, bytes, unsharedBytes: bytes });
+  const { files, bytes: damagedBytes } = usage.quarantined;
+  if (files > 0) {
+    const name = `(${count(files, "damaged file")}, set aside)`;
+    rows.push({ name, depth: 0, bytes: damagedBytes, unsharedBytes: damagedBytes });
+  }
   return rows;
 }
 

@@ -104,8 +104,14 @@ function report({
   remainingBytes,
   untagged,
   skipped,
+  quarantined,
 }: PruneReport): string[] {
   return [
+    ...(quarantined === undefined
+      ? []
+      : [
+          `${dryRun ? "would remove" : "removed"} ${count(quarantined.files, "damaged file")} that had been set aside, ${formatBytes(quarantined.bytes)}`,
+        ]),
     `${dryRun ? "would remove" : "removed"} ${count(removed.length, "mote")}, ${formatBytes(removedBytes)}` +
       ` (${formatBytes(freedBytes)} given back); ${formatBytes(remainingBytes)} left`,
     ...untagged.map((name) => `${dryRun ? "would untag" : "untagged"} ${name}`),

@@ -31,11 +31,16 @@ export async function verify(
   const durationMs = performance.now() - startMs;
   const outcome = options.repair ? await repair(context, mote, report) : await withoutRepair(context, mote, wanted);
   const { incomplete, repaired, left, tagErrors } = outcome;
-  out.result({ ...report, durationMs, incomplete, ...(options.repair ? { repaired, left } : {}) }, [
+  const quarantined = (await mote.cache.quarantined?.({ signal })) ?? { files: 0, bytes: 0 };
+  out.result({ ...report, durationMs, incomplete, ...(options.repair ? { repaired, left } : {}), quarantined }, [
     `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ${summary(report, outcome, options)}, after ${formatDuration(durationMs)}`,
     ...lines(report, outcome, inventory),
     ...tagErrors.map(({ message }) => message),
   ]);
+  if (quarantined.files > 0) {
+    const { files, bytes } = quarantined;
+    out.note(`${count(files, "damaged file")}, ${formatBytes(bytes)}, set aside; \`mote prune\` removes them.`);
+  }
   const isBad = options.repair ? left.length > 0 : report.damaged.length > 0 || report.failed.length > 0;
   if ((isBad || incomplete.length > 0) && !options.repair) {
     out.note("`mote verify --repair` fetches what is damaged or missing from where it came from.");
@@ -165,9 +170,9 @@ function summary(
     ...(damaged.length > 0 ? [`${damaged.length} damaged`] : []),
     ...(failed.length > 0 ? [`${failed.length} unreadable`] : []),
   ];
-  const isAllWell = found.length === 0 && incomplete.length === 0 && left.length === 0;
-  if (isAllWell && repaired.length === 0) return "all whole";
   const done = options.repair ? [`${repaired.length} repaired`, `${left.length} left`] : [];
+  const isWhole = found.length === 0 && incomplete.length === 0 && left.length === 0;
+  if (isWhole) return repaired.length === 0 ? "all whole" : `all whole, ${repaired.length} repaired`;
   return [...(found.length > 0 ? found : ["none damaged"]), ...done].join(", ");
 }
 

@@ -46,6 +46,7 @@ const kept = {
   partOf: z.array(z.string()).describe("names of images that it belongs to"),
 };
 
+const quarantined = z.strictObject({ files: count, bytes });
 const pinned = z.array(z.strictObject({ digest, name: z.string().optional(), changed: z.boolean() }));
 
 /** What each command prints under `--json`, by its name. */
@@ -94,6 +95,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
       }),
     ),
     loose: z.strictObject({ motes: count, bytes }).describe("what no manifest refers to"),
+    quarantined: quarantined.describe("damaged files that were set aside; counted in bytes"),
   }),
   locate: z.strictObject({
     digest,
@@ -148,6 +150,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     remainingBytes: bytes,
     untagged: z.array(z.string()),
     skipped,
+    quarantined: quarantined.optional().describe("damaged files that were set aside, removed first"),
     reached: z.boolean().describe("whether the size is kept to"),
     dryRun: z.boolean(),
   }),
@@ -163,6 +166,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
       .optional()
       .describe("what could not be repaired, and why"),
     incomplete: z.array(z.string()).optional().describe("names of images that lack something"),
+    quarantined: quarantined.describe("damaged files that are set aside now"),
   }),
   "bic stats": z.looseObject({
     locations: count,

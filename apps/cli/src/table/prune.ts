@@ -5,7 +5,7 @@ export const prune = command({
   group: "Keep",
   summary: "remove what was least recently used",
   description: [
-    "Shows what is to go and why, and at a terminal asks before it goes. Images go as a whole, the longest unused first; what another image needs too stays. What is pinned stays.",
+    "Shows what is to go and why, and at a terminal asks before it goes. Images go as a whole, the longest unused first; what another image needs too stays. What is pinned stays. Damaged files that were set aside go first, unless they are newer than --keep-newer-than.",
   ],
   options: {
     "max-size": { value: "SIZE", summary: "until this much is left, such as 10GB" },
