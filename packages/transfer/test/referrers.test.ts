@@ -116,6 +116,20 @@ describe("referrers", () => {
     expect(report.warnings).toEqual([expect.stringMatching(/^3 referrers are left behind: /)]);
   });
 
+  it("of an index come along to the cache, where its name stays, also if one platform is picked", async () => {
+    const platform = { os: "linux", architecture: "amd64" };
+    const index = addIndex(source, [{ ...image.root, platform }]);
+    source.tags.set("v1", index);
+    const [ofIndex, ofImage] = [sign(index), sign(image.root)];
+    const moved = async (more: Partial<TransferOptions>) => {
+      const { referrers } = await pull({ platform: "linux/amd64", ...more });
+      return referrers.map(({ descriptor }) => descriptor.digest).sort();
+    };
+    expect(await moved({})).toEqual([ofImage.digest]);
+    expect(await moved({ destination: undefined })).toEqual([ofIndex.digest, ofImage.digest].sort());
+    for (const { digest } of [ofIndex, ofImage]) expect(cache.kept.has(digest)).toBe(true);
+  });
+
   it("whose blobs are not there are an error, and nothing is tagged", async () => {
     const signature = sign(image.root);
     source.contents.delete(source.addJson({}, mediaTypes.ociEmpty).digest);
