@@ -1,6 +1,7 @@
 import type { Target } from "./target.js";
 import { gzip, zstd } from "./targets/compressed.js";
 import { fact } from "./targets/fact.js";
+import { graph } from "./targets/graph.js";
 import { authFile, challenge, contentRange, link, redaction } from "./targets/http.js";
 import { index, manifest } from "./targets/manifest.js";
 import { reference } from "./targets/reference.js";
@@ -15,6 +16,7 @@ export const targets: Readonly<Record<string, Target>> = {
   zstd,
   manifest,
   index,
+  graph,
   reference,
   challenge,
   link,
