@@ -1,31 +1,61 @@
+import { formatPlatform } from "@mote/core";
 import { count, formatBytes, formatDuration } from "./quantity.js";
-import type { TransferReport } from "./wire.js";
+import type { MoveReport } from "./wire.js";
 
-/** The digests with their names, and one line on what was fetched, what was saved, and how long it took. */
-export function transferSummary(report: TransferReport, destination: string | undefined): string[] {
-  return [...transferredNames(report), whatHappened(report, destination)];
-}
+type Tally = MoveReport["hit"];
 
-export function transferredNames({ refs }: TransferReport): string[] {
-  return refs.map(({ descriptor, tag }) => `${descriptor.digest}${tag === undefined ? "" : `  ${tag}`}`);
-}
-
-function whatHappened(report: TransferReport, destination = "the cache"): string {
-  const { fetched, hit, mounted, skipped, foreign, durationMs } = report;
-  const saved = [
-    { text: "cached", ...hit },
-    { text: "mounted", ...mounted },
-    { text: "there already", ...skipped },
-  ].filter((tally) => tally.count > 0);
-  const savedBytes = saved.reduce((sum, { bytes }) => sum + bytes, 0);
-  const told = [
-    `fetched ${fetched.count === 0 ? "nothing" : `${formatBytes(fetched.bytes)} (${count(fetched.count, "blob")})`}`,
-    ...(saved.length === 0 ? [] : [`saved ${formatBytes(savedBytes)} (${tell(saved)})`]),
-    ...(foreign.count === 0 ? [] : [`left ${count(foreign.count, "blob")} where the URLs say`]),
+/** What was read from where, what became of it at the destination, and at last where everything is now, to be pasted. */
+export function transferSummary(report: MoveReport, destination: string | undefined): string[] {
+  return [
+    `${whatWasRead(report)} in ${formatDuration(report.durationMs)}`,
+    ...(destination === undefined ? [] : [`${whatWasPut(report)} → ${destination}`]),
+    ...notes(report),
+    ...references(report),
   ];
-  return `${told.join(", ")} in ${formatDuration(durationMs)} → ${destination}`;
 }
 
-function tell(tallies: readonly { readonly text: string; readonly count: number }[]): string {
-  return tallies.map((tally) => `${tally.count} ${tally.text}`).join(", ");
+/** A line for each reference that was moved. */
+export function references({ refs }: MoveReport): string[] {
+  return refs.map(({ reference }) => reference);
+}
+
+function whatWasRead({ fetched, resumed, inlined, hit, manifests }: MoveReport): string {
+  const told = [
+    ...(fetched.count === 0 ? [] : [`fetched ${amount(fetched)}`]),
+    ...(fetched.count > 0 || manifests.fetched === 0
+      ? []
+      : [`fetched ${count(manifests.fetched, "manifest")}, ${formatBytes(manifests.fetchedBytes)}`]),
+    ...(resumed.count === 0 ? [] : [`resumed from ${amount(resumed)}`]),
+    ...(inlined.count === 0 ? [] : [`${amount(inlined)} in the manifests`]),
+    ...(hit.count === 0 ? [] : [`${amount(hit)} from the cache`]),
+  ];
+  if (fetched.count === 0 && manifests.fetched === 0) told.unshift("fetched nothing");
+  return told.join(", ");
+}
+
+function whatWasPut({ copied, linked, mounted, skipped }: MoveReport): string {
+  const told = [
+    { text: "sent", tally: copied },
+    { text: "linked", tally: linked },
+    { text: "mounted", tally: mounted },
+    { text: "there already", tally: skipped },
+  ].filter(({ tally }) => tally.count > 0);
+  return told.length === 0 ? "no blobs" : told.map(({ text, tally }) => `${text} ${amount(tally)}`).join(", ");
+}
+
+function notes({ refs, foreign, referrers }: MoveReport): string[] {
+  const platforms = refs.flatMap(({ platform, resolved, descriptor }) =>
+    platform === undefined || resolved.digest === descriptor.digest
+      ? []
+      : [`${formatPlatform(platform)} of the index: ${descriptor.digest}`],
+  );
+  return [
+    ...platforms,
+    ...(referrers.length === 0 ? [] : [`with ${count(referrers.length, "referrer")}`]),
+    ...(foreign.count === 0 ? [] : [`skipped ${count(foreign.count, "foreign layer")}, ${formatBytes(foreign.bytes)}`]),
+  ];
+}
+
+function amount({ count: blobs, bytes }: Tally): string {
+  return `${formatBytes(bytes)} (${count(blobs, "blob")})`;
 }

@@ -17,6 +17,7 @@ export type {
   FileInput,
   Finding,
   ImageUsage,
+  MoveReport,
   OpenMote,
   SpaceUsage,
   TransferEvent,

@@ -104,6 +104,47 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     loose = (await ok("add", join(dir, "loose.txt"))).slice(0, 71);
   });
 
+  it("a move ends with a line that can be given as the source of the next, the same under --json", async () => {
+    const last = (text: string) => text.trimEnd().split("\n").at(-1) ?? "";
+    const from = `docker://${name("lib/tools:1")}`;
+    for (const [to, args] of [
+      [`oci:${dir}/pasted:1`, []],
+      [`docker://${name("lib/pasted:1")}`, []],
+      [undefined, []],
+      [undefined, ["--quiet"]],
+      [`oci:${dir}/pasted:2`, ["--quiet"]],
+    ] as const) {
+      const words = ["pull", from, ...(to === undefined ? [] : [to])];
+      const line = last(await ok(...words, ...args));
+      expect(line).toBe(`${to ?? name("lib/tools:1")}@${tools1.manifest.digest}`);
+      const { refs } = await document(...words);
+      expect(refs[0].reference).toBe(line);
+      const again = await document("copy", line, `oci:${dir}/again:1`);
+      expect(again.refs[0].descriptor.digest).toBe(tools1.manifest.digest);
+    }
+  });
+
+  it("a move tells what was read and what was put, each for itself", async () => {
+    const from = `docker://${name("lib/tools:1")}`;
+    const told = (text: string) => text.split("\n").slice(0, 2);
+    const all = String.raw`38\.\d kB \(3 blobs\)`;
+    cache = join(dir, `told-${serial}`);
+    expect(told(await ok("copy", from, `oci-archive:${dir}/cold.tar:1`))).toEqual([
+      expect.stringMatching(`^fetched ${all} in `),
+      expect.stringMatching(`^sent ${all} → oci-archive:`),
+    ]);
+    expect(told(await ok("copy", from, `dir:${dir}/warm`))).toEqual([
+      expect.stringMatching(`^fetched nothing, ${all} from the cache in `),
+      expect.stringMatching(`^linked ${all} → dir:`),
+    ]);
+    for (const how of ["mounted", "there already"]) {
+      expect(told(await ok("copy", from, `docker://${name("lib/told:1")}`))).toEqual([
+        expect.stringMatching("^fetched nothing in "),
+        expect.stringMatching(`^${how} ${all} → docker:`),
+      ]);
+    }
+  });
+
   it("copy takes the platform of the settings or of --platform, and every one with --all-platforms", async () => {
     const from = `docker://${name("team/app:1")}`;
     const copied = async (to: string, ...options: string[]) => {

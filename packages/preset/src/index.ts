@@ -7,6 +7,7 @@ export { type ExamineOptions, examineMote, type Finding } from "./examine-mote.j
 export { type FoundMote, findKept } from "./find-kept.js";
 export { type IncompleteManifest, incompleteManifests } from "./incomplete-images.js";
 export { type LoggedIn, type LogInOptions, logIn, logOut } from "./login.js";
+export type { MovedRef, MoveReport } from "./move-report.js";
 export {
   type OpenMote,
   type OpenMoteOptions,

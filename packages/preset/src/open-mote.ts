@@ -30,6 +30,7 @@ import { DigestSource } from "./digest-source.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
 import { assertNoBlob } from "./image-by-digest.js";
 import { withKnownNames } from "./known-names.js";
+import { type MoveReport, withReferences } from "./move-report.js";
 import { Places } from "./places.js";
 import { plainFolder } from "./plain-paths.js";
 import {
@@ -123,15 +124,15 @@ export interface OpenMote extends AsyncDisposable {
    *   MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH · MOTE_SIZE_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE …
    *   into a plain folder also MOTE_NOT_FILES · MOTE_EXISTS · MOTE_INVALID_NAME · MOTE_INVALID_ARCHIVE
    */
-  pull(source: string, destination?: string, options?: PullOptions): Promise<TransferReport>;
+  pull(source: string, destination?: string, options?: PullOptions): Promise<MoveReport>;
   /** As `pull` with a destination, which may also be a registry without `docker://`. */
-  copy(source: string, destination: string, options?: PullOptions): Promise<TransferReport>;
+  copy(source: string, destination: string, options?: PullOptions): Promise<MoveReport>;
   /**
    * Moves plain files and folders as one artifact through the cache to `destination`. The same files give the same digests.
    * The cache keeps it under the destination's name. Folders are packed in the system's temporary folder.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_NAME, and as `pull`
    */
-  pushFiles(files: readonly FileInput[], destination: string, options?: PushFilesOptions): Promise<TransferReport>;
+  pushFiles(files: readonly FileInput[], destination: string, options?: PushFilesOptions): Promise<MoveReport>;
   /** Copies a file into the cache. @throws MOTE_NOT_FOUND where there is no such file */
   addFile(path: string, options?: Cancellable): Promise<MoteInfo>;
   /** Takes a stream of any length into the cache, by way of the system's temporary folder. */
@@ -224,7 +225,7 @@ class Wired implements OpenMote {
     this.#sizeBound = sizeBound;
   }
 
-  async pull(source: string, destination?: string, options: PullOptions = {}): Promise<TransferReport> {
+  async pull(source: string, destination?: string, options: PullOptions = {}): Promise<MoveReport> {
     if (destination !== undefined) {
       assertPullDestination(destination);
       return this.copy(source, destination, options);
@@ -237,7 +238,7 @@ class Wired implements OpenMote {
     return report;
   }
 
-  async copy(source: string, destination: string, options: PullOptions = {}): Promise<TransferReport> {
+  async copy(source: string, destination: string, options: PullOptions = {}): Promise<MoveReport> {
     const folder = plainFolder(destination, { home: homedir() });
     const to = folder === undefined ? readMovable(destination) : undefined;
     const from = await readOrigin(this.cache, source);
@@ -253,7 +254,7 @@ class Wired implements OpenMote {
     files: readonly FileInput[],
     destination: string,
     { artifactType, annotations, ...options }: PushFilesOptions = {},
-  ): Promise<TransferReport> {
+  ): Promise<MoveReport> {
     const to = readMovable(destination);
     const { FilesSource } = await import("@mote/layout");
     const source = new FilesSource(files, { artifactType, annotations });
@@ -261,7 +262,7 @@ class Wired implements OpenMote {
     const moving = { ...options, refs: [""], tags, verify: onlyOf(to.digest) };
     const report = await this.#transfer(source, await this.#places.destination(to, options), moving);
     if (!isStream(to)) await this.#remember(nameInCache(to), report);
-    return report;
+    return withReferences(report, undefined, isStream(to) ? undefined : to);
   }
 
   async addFile(path: string, options: Cancellable = {}): Promise<MoteInfo> {
@@ -322,7 +323,7 @@ class Wired implements OpenMote {
     await this.close();
   }
 
-  async #move(from: Origin, to: Ref | undefined, options: MoveOptions): Promise<TransferReport> {
+  async #move(from: Origin, to: Ref | undefined, options: MoveOptions): Promise<MoveReport> {
     const { source, warnings } = await this.#source(from, options);
     const destination = to && (await this.#places.destination(to, options));
     const report = await this.#transfer(source, destination, {
@@ -330,10 +331,14 @@ class Wired implements OpenMote {
       refs: [from],
       verify: onlyOf(to?.digest),
     });
-    return { ...report, warnings: [...warnings, ...report.warnings] };
+    return withReferences(
+      { ...report, warnings: [...warnings, ...report.warnings] },
+      from,
+      to && isStream(to) ? undefined : to,
+    );
   }
 
-  async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<TransferReport> {
+  async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
     const destination = await this.#places.folder(folder, options);
     const { source, warnings } = await this.#source(from, options);
     const report = await this.#transfer(source, destination, {
@@ -344,7 +349,7 @@ class Wired implements OpenMote {
       verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
     });
     await this.#remember(nameOfOrigin(from), report);
-    return { ...report, warnings: [...warnings, ...report.warnings] };
+    return withReferences({ ...report, warnings: [...warnings, ...report.warnings] }, from, undefined);
   }
 
   /** `warnings`: what the source says while it is used, for the report. */

@@ -1,7 +1,7 @@
 import type { ContentSource, Digest, MoteCache, Ref } from "@mote/core";
 import { CacheFault, isCut, isMismatch } from "./cache-fault.js";
 import type { Feed } from "./feed.js";
-import { fetchIntoCache } from "./fetch-into-cache.js";
+import { type FetchedFrom, fetchIntoCache } from "./fetch-into-cache.js";
 import { beginFlight } from "./flight.js";
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
@@ -10,8 +10,8 @@ import { progressOf } from "./progress.js";
 import { Sending } from "./sending.js";
 
 export interface Fetched {
-  /** Bytes that the source sent; undefined where another process brought the blob into the cache. */
-  readonly bytes: number | undefined;
+  /** Where its bytes came from; undefined where another process brought the blob into the cache. */
+  readonly from: FetchedFrom | undefined;
   /** Whether the destination was fed, and has the blob now. */
   readonly wasSent: boolean;
 }
@@ -41,7 +41,7 @@ export class BlobFetch {
   ): Promise<Fetched> {
     const leave = new AbortController();
     let sending: Sending | undefined;
-    let bytes: number | undefined;
+    let from: FetchedFrom | undefined;
     const begin = (offset: number): Feed | undefined => {
       const before = sending;
       sending = undefined;
@@ -55,7 +55,7 @@ export class BlobFetch {
       return sending.feed;
     };
     const flight = beginFlight(cache, this.#blob.descriptor.digest, async (flightSignal) => {
-      bytes = await this.#untilRight(cache, begin, flightSignal);
+      from = await this.#untilRight(cache, begin, flightSignal);
     });
     try {
       await flight.join(AbortSignal.any([this.#signal, leave.signal]));
@@ -63,9 +63,10 @@ export class BlobFetch {
       await sending?.fail(error);
       throw error;
     }
-    if (bytes && !this.#switched) this.#locations.learnFetched(this.#blob);
+    const isRead = from !== undefined && !from.isLocal && from.offset < this.#blob.descriptor.size;
+    if (isRead && !this.#switched) this.#locations.learnFetched(this.#blob);
     const wasSent = (await sending?.delivered()) ?? false;
-    return { bytes, wasSent };
+    return { from, wasSent };
   }
 
   /** A part of an earlier attempt that was damaged meanwhile, and a lying mirror, show in the digest; then all of it comes anew. */
@@ -73,7 +74,7 @@ export class BlobFetch {
     cache: MoteCache,
     begin: (offset: number) => Feed | undefined,
     signal: AbortSignal,
-  ): Promise<number | undefined> {
+  ): Promise<FetchedFrom | undefined> {
     const { digest, size } = this.#blob.descriptor;
     let resumedAt = 0;
     const fetch = () =>
@@ -94,6 +95,7 @@ export class BlobFetch {
           return begin(offset);
         },
         onBytes: progressOf(this.#job, this.#blob.descriptor),
+        onReceived: (bytes) => this.#job.tallies.add("fetched", digest, bytes),
       });
     let lie: unknown;
     for (let attempt = 1; ; attempt++) {

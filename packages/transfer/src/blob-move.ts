@@ -11,6 +11,7 @@ import { BlobFetch, type Fetched } from "./blob-fetch.js";
 import { CacheFault, isMismatch, readingCache } from "./cache-fault.js";
 import { CachedChunks } from "./cached-chunks.js";
 import type { Delivery } from "./events.js";
+import type { FetchedFrom } from "./fetch-into-cache.js";
 import { flightOf } from "./flight.js";
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
@@ -47,7 +48,7 @@ export class BlobMove {
     this.#job.emit({ type: "start", digest, size, mediaType: this.#blob.descriptor.mediaType });
     try {
       const delivery = await this.#deliver();
-      if (delivery !== "fetched" && delivery !== "hit") this.#job.tallies.add(delivery, size);
+      if (delivery !== "fetched" && delivery !== "hit") this.#job.tallies.add(delivery, digest, size);
       this.#job.emit({ type: "done", digest, size, delivery });
     } catch (error) {
       const { descriptor, from } = this.#blob;
@@ -104,7 +105,7 @@ export class BlobMove {
     if (delivery === undefined) {
       this.#job.emit({ type: "retry", digest: this.#digest, size: this.#size, reason: "the cache cannot give it" });
     } else {
-      this.#job.tallies.add("hit", this.#size);
+      this.#job.tallies.add("hit", this.#digest, this.#size);
       this.#job.inCache.add(this.#digest);
     }
     return delivery;
@@ -131,6 +132,8 @@ export class BlobMove {
     }
     const target = this.#linkTarget(cache);
     if (target !== undefined && (await this.#link(target))) {
+      // An archive links what it collects, and holds the bytes themselves.
+      if (destination.ref?.transport.endsWith("-archive")) return "copied";
       this.#job.emit({ type: "link", digest: this.#digest, size: this.#size, target });
       return "linked";
     }
@@ -213,7 +216,7 @@ export class BlobMove {
   }
 
   async #fetch(cache: MoteCache): Promise<Delivery> {
-    const { destination, tallies } = this.#job;
+    const { destination } = this.#job;
     const isFed = destination !== undefined && this.#linkTarget(cache) === undefined;
     const fetch = new BlobFetch(this.#job, this.#locations, this.#blob, this.#signal);
     let fetched: Fetched;
@@ -224,12 +227,20 @@ export class BlobMove {
       if (error instanceof CacheFault) return this.#withoutCache(error);
       throw error;
     }
-    if (fetched.bytes === undefined) return (await this.#fromCache()) ?? this.#pastCache();
-    if (fetched.bytes > 0 || this.#size === 0) tallies.add("fetched", fetched.bytes);
+    if (fetched.from === undefined) return (await this.#fromCache()) ?? this.#pastCache();
+    this.#count(fetched.from);
     if (cache === this.#job.cache) this.#job.inCache.add(this.#digest);
     if (fetched.wasSent) return "copied";
     if (destination === undefined) return "fetched";
     return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#pastCache();
+  }
+
+  /** What a source sent has been counted as it came. */
+  #count({ offset, isLocal }: FetchedFrom): void {
+    const { tallies, received } = this.#job;
+    if (offset > 0) tallies.add("resumed", this.#digest, offset);
+    if (this.#size === 0) tallies.add("fetched", this.#digest, 0);
+    else if (isLocal && !received.has(this.#digest)) tallies.add("inlined", this.#digest, this.#size - offset);
   }
 
   /** A cache that cannot be written never breaks a read, where there is somewhere else to read to. */

@@ -28,15 +28,24 @@ export interface Fetch {
   readonly begin: (offset: number) => Feed | undefined;
   /** So many bytes of the blob are here now. */
   readonly onBytes: (bytes: number) => void;
+  /** So many bytes more have come from a source, whatever becomes of them. */
+  readonly onReceived: (bytes: number) => void;
+}
+
+export interface FetchedFrom {
+  /** Bytes that were left of an earlier attempt. */
+  readonly offset: number;
+  /** The rest of them was here already: the descriptor had them, or they were received before. */
+  readonly isLocal: boolean;
 }
 
 /**
  * Moves a blob from the source into the cache, whose writer checks size and digest; the feed ends cleanly after that only.
  * Where the cache says that somebody else is at it, in any process, that one is waited for; where he gives up, this one goes on.
- * Answers how many bytes the source sent; undefined where it was somebody else who brought the blob.
+ * Answers where the bytes came from; undefined where it was somebody else who brought the blob.
  * @throws CacheFault · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws
  */
-export async function fetchIntoCache(fetch: Fetch): Promise<number | undefined> {
+export async function fetchIntoCache(fetch: Fetch): Promise<FetchedFrom | undefined> {
   const { digest, mediaType, size } = fetch.descriptor;
   const { cache, signal } = fetch;
   const mote = await writingCache(cache.createMote(digest, mediaType, size, { signal }), signal);
@@ -80,7 +89,7 @@ async function someoneElseBrings({ cache, descriptor, signal }: Fetch): Promise<
   }
 }
 
-async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Promise<number> {
+async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Promise<FetchedFrom> {
   const { descriptor, signal } = fetch;
   const offset = isResumable(writer) ? writer.offset : 0;
   const feed = fetch.begin(offset);
@@ -99,7 +108,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
     signal.throwIfAborted();
     await writingCache(writer.close(), signal);
     feed?.end();
-    return inlined ? 0 : bytes - offset;
+    return { offset, isLocal: inlined !== undefined };
   } catch (error) {
     feed?.fail(error);
     await giveUp(writer, error);
@@ -121,6 +130,7 @@ async function* chunksFrom(
     try {
       for await (const chunk of sourceChunks(source, descriptor, { start: position, reuse, signal })) {
         position += chunk.byteLength;
+        fetch.onReceived(chunk.byteLength);
         yield chunk;
       }
       if (position >= descriptor.size) return;

@@ -45,7 +45,7 @@ export class Configs {
     if (cached !== undefined) return cached;
     const bytes = await this.#fromSource(descriptor);
     this.#job.received.set(digest, bytes);
-    this.#job.tallies.add("fetched", size);
+    this.#job.tallies.add("fetched", digest, bytes.byteLength);
     return bytes;
   }
 

@@ -1,6 +1,6 @@
-import type { Descriptor, Platform, Ref } from "@mote/core";
+import type { Descriptor, Digest, Platform, Ref } from "@mote/core";
 
-/** `bytes` are those of the blobs as their descriptors say; of `fetched`, those that really came from the source. */
+/** `bytes` are those of the blobs as their descriptors say, unless it is said otherwise. */
 export interface Tally {
   readonly count: number;
   readonly bytes: number;
@@ -28,9 +28,16 @@ export interface TransferredReferrer {
 
 export interface TransferReport {
   readonly refs: readonly TransferredRef[];
-  /** Blobs that came from the source. */
+  /**
+   * Blobs of which bytes came from the source, or from another place where it failed. `bytes` are those that really came, also what
+   * was of no use and had to come again.
+   */
   readonly fetched: Tally;
-  /** Blobs that the cache had. */
+  /** Blobs of which an earlier transfer left a beginning in the cache. `bytes` are those that did not have to come again. */
+  readonly resumed: Tally;
+  /** Blobs that came within the manifests. */
+  readonly inlined: Tally;
+  /** Blobs that were read from the cache, or are there and wanted nowhere else: those that another process brought meanwhile, too. */
   readonly hit: Tally;
   /** Blobs that the destination got as links out of the cache. */
   readonly linked: Tally;
@@ -44,24 +51,27 @@ export interface TransferReport {
   readonly foreign: Tally;
   /** What was moved because it refers to something else that was. One that could not be moved is among the `warnings`. */
   readonly referrers: readonly TransferredReferrer[];
-  /** Manifests and indexes, those in the cache too; `fetched` of them came from the source. */
-  readonly manifests: Tally & { readonly fetched: number };
+  /** Manifests and indexes, wherever they came from; `fetched` of them, of `fetchedBytes`, came from the source. */
+  readonly manifests: Tally & { readonly fetched: number; readonly fetchedBytes: number };
   readonly durationMs: number;
   readonly warnings: readonly string[];
 }
 
-type Counted = "fetched" | "hit" | "linked" | "copied" | "mounted" | "skipped" | "foreign";
+type Counted = "fetched" | "resumed" | "inlined" | "hit" | "linked" | "copied" | "mounted" | "skipped" | "foreign";
 
-/** Counts while a transfer runs. */
+/** Counts while a transfer runs: each blob once, however often it had to be moved. */
 export class Tallies {
-  readonly #counts = new Map<Counted, Tally>();
+  readonly #counts = new Map<Counted, Map<Digest, number>>();
 
-  add(what: Counted, bytes: number): void {
-    const { count, bytes: before } = this.of(what);
-    this.#counts.set(what, { count: count + 1, bytes: before + bytes });
+  add(what: Counted, digest: Digest, bytes: number): void {
+    const counted = this.#counts.get(what) ?? new Map<Digest, number>();
+    this.#counts.set(what, counted);
+    // What comes twice is fetched twice; it is one blob all the same.
+    counted.set(digest, what === "fetched" ? (counted.get(digest) ?? 0) + bytes : bytes);
   }
 
   of(what: Counted): Tally {
-    return this.#counts.get(what) ?? { count: 0, bytes: 0 };
+    const counted = [...(this.#counts.get(what)?.values() ?? [])];
+    return { count: counted.length, bytes: counted.reduce((sum, bytes) => sum + bytes, 0) };
   }
 }

@@ -244,7 +244,7 @@ async function askVerifier(
 }
 
 function announce(job: Job, graph: Graph): void {
-  for (const { size } of graph.foreign) job.tallies.add("foreign", size);
+  for (const { digest, size } of graph.foreign) job.tallies.add("foreign", digest, size);
   job.emit({
     type: "plan",
     manifests: graph.manifests.flat().length,
@@ -268,6 +268,7 @@ function manifestsOf(graph: Graph, roots: readonly Root[]): readonly LoadedManif
 function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: number): TransferReport {
   const { tallies, warnings } = job;
   const manifests = manifestsOf(graph, roots);
+  const fetched = manifests.filter(({ from }) => from === "source");
   return {
     refs: roots.map(({ ref, resolved, descriptor, platform, name }) => ({
       ref,
@@ -277,6 +278,8 @@ function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: num
       tag: name,
     })),
     fetched: tallies.of("fetched"),
+    resumed: tallies.of("resumed"),
+    inlined: tallies.of("inlined"),
     hit: tallies.of("hit"),
     linked: tallies.of("linked"),
     copied: tallies.of("copied"),
@@ -286,10 +289,15 @@ function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: num
     referrers: graph.referrers,
     manifests: {
       count: manifests.length,
-      bytes: manifests.reduce((sum, { bytes }) => sum + bytes.byteLength, 0),
-      fetched: manifests.filter(({ from }) => from === "source").length,
+      bytes: bytesOf(manifests),
+      fetched: fetched.length,
+      fetchedBytes: bytesOf(fetched),
     },
     durationMs: performance.now() - startedMs,
     warnings,
   };
+}
+
+function bytesOf(manifests: readonly LoadedManifest[]): number {
+  return manifests.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
 }

@@ -1,6 +1,6 @@
 import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
-import { transferredNames, transferSummary } from "../transfer-summary.js";
+import { references, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
 import { bareDestination, goesToStdout, openHouse } from "../wire.js";
 
@@ -61,7 +61,7 @@ export async function move(
     progress.end();
     out.result(
       { source, ...(destination === undefined ? {} : { destination }), ...report },
-      out.quiet ? transferredNames(report) : transferSummary(report, destination),
+      out.quiet ? references(report) : transferSummary(report, destination),
     );
   } finally {
     progress.end();

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { isMediaType, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
-import { transferredNames, transferSummary } from "../transfer-summary.js";
+import { references, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
 import { type FileInput, goesToStdout, hasTransport, openHouse } from "../wire.js";
 import { move } from "./pull.js";
@@ -64,7 +64,7 @@ async function pushFiles(
     progress.end();
     out.result(
       { files, destination, ...report },
-      out.quiet ? transferredNames(report) : transferSummary(report, destination),
+      out.quiet ? references(report) : transferSummary(report, destination),
     );
   } finally {
     progress.end();

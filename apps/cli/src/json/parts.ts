@@ -43,11 +43,14 @@ export const transferReport = {
         descriptor: descriptor.describe("what was moved: of an index and a platform, the manifest of the platform"),
         platform: z.looseObject({ os: z.string(), architecture: z.string() }).optional(),
         tag: z.string().optional(),
+        reference: z.string().describe("where it is now, in full; a command reads it back"),
       }),
     )
     .describe("what was moved, with its name at the destination"),
   fetched: tally.describe("blobs that came from the source; the bytes that really came"),
-  hit: tally.describe("blobs that the cache had"),
+  resumed: tally.describe("blobs that an earlier transfer had begun; the bytes that did not have to come again"),
+  inlined: tally.describe("blobs that came within the manifests"),
+  hit: tally.describe("blobs that were read from the cache"),
   linked: tally.describe("blobs that the destination got as links out of the cache"),
   copied: tally.describe("blobs whose bytes were sent to the destination"),
   mounted: tally.describe("blobs that the destination took from another place of its own"),
@@ -58,7 +61,7 @@ export const transferReport = {
     .describe(
       "signatures, attestations and the like that were moved; with a tag, those that belong to the image by that",
     ),
-  manifests: z.strictObject({ count, bytes, fetched: count }),
+  manifests: z.strictObject({ count, bytes, fetched: count, fetchedBytes: bytes }),
   durationMs: duration,
   warnings: z.array(z.string()),
 };
