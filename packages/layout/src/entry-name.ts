@@ -17,9 +17,14 @@ export function cleanName(name: string, place: string): string {
   if (name.includes("\u{fffd}")) throw invalidArchive(place, `the name ${shown} is not valid UTF-8`);
   const parts = name.split("/");
   if (parts.includes("..")) throw invalidArchive(place, `${shown} leads out of the archive`);
-  if (Buffer.byteLength(name) > maxNameBytes || parts.some((part) => Buffer.byteLength(part) > maxPartBytes)) {
+  if (isLonger(name, maxNameBytes) || parts.some((part) => isLonger(part, maxPartBytes))) {
     throw invalidArchive(place, `the name ${shown}… is longer than ${maxNameBytes} bytes, or a part of it than 255`);
   }
   if (parts.length > maxDepth) throw invalidArchive(place, `${shown}… is more than ${maxDepth} folders deep`);
   return posix.normalize(name).replace(/\/$/, "");
+}
+
+/** In UTF-8, which has at most three bytes for each of a string's units. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

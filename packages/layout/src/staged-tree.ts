@@ -14,7 +14,7 @@ const linksPerTurn = 256;
 export interface NewFile {
   readonly size: number;
   readonly isProgram: boolean;
-  readonly content: AsyncIterable<Uint8Array>;
+  readonly content: AsyncIterable<Uint8Array> & { whole(): Promise<Uint8Array> };
 }
 
 /**
@@ -41,7 +41,11 @@ export class StagedTree {
     this.#attempt(
       path,
       (at) => {
-        if (!look(at)?.isDirectory()) mkdirSync(at);
+        try {
+          mkdirSync(at);
+        } catch (error) {
+          if (errorNumber(error) !== "EEXIST" || !look(at)?.isDirectory()) throw error;
+        }
       },
       place,
     );
@@ -55,13 +59,18 @@ export class StagedTree {
     place: string,
     { signal }: Cancellable,
   ): Promise<void> {
-    this.#clear(path, place);
     const options = { flag: "wx", mode: isProgram ? 0o777 : 0o666 } as const;
     if (size <= smallBytes) {
-      const bytes = await whole(content, size);
+      this.folder(dirname(path), place);
+      this.#links.delete(path);
+      const bytes = await content.whole();
+      // Most names are new: only the others cost another look.
+      if (isWritten(join(this.path, path), bytes, options)) return;
+      this.#clear(path, place);
       this.#attempt(path, (at) => writeFileSync(at, bytes, options), place);
       return;
     }
+    this.#clear(path, place);
     const at = join(this.path, path);
     const handle = await open(at, options.flag, options.mode).catch((error: unknown) => {
       throw writeFailed(error, at);
@@ -146,6 +155,16 @@ export class StagedTree {
   }
 }
 
+/** False if something is there; other errors are told by the next attempt. */
+function isWritten(at: string, bytes: Uint8Array, options: { readonly flag: "wx"; readonly mode: number }): boolean {
+  try {
+    writeFileSync(at, bytes, options);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function reasonAgainst(check: LinkCheck, path: string, target: string): string | undefined {
   try {
     return check.reasonAgainst(path, target);
@@ -157,12 +176,4 @@ function reasonAgainst(check: LinkCheck, path: string, target: string): string |
 
 function look(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
-}
-
-async function whole(content: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  // To its end: giving up an entry's content gives up the archive.
-  for await (const chunk of content) chunks.push(chunk);
-  const [first] = chunks;
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, size);
 }

@@ -1,13 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
 import { posix } from "node:path";
-import { type Cancellable, MoteError } from "@mote/core";
+import type { Cancellable } from "@mote/core";
 import { cleanName } from "./entry-name.js";
 import { readFailed } from "./file-error.js";
 import { blockBytes, invalidArchive, paddedBytes } from "./tar-header.js";
-import { entryOf, Feed, newParser, type TarEntry } from "./tar-reader.js";
+import { type TarEntry, TarHeaders } from "./tar-headers.js";
 
 const maxEntries = 100_000;
-const zeros = new Uint8Array(1024 * 1024);
 
 /** Where a file of an archive is: `size` bytes from `offset` on. */
 export interface FileRange {
@@ -54,7 +53,6 @@ export async function readTarEntries(
   return files;
 }
 
-/** Content is not read: the parser is given zeros in its place. */
 async function readHeaders(
   handle: FileHandle,
   place: string,
@@ -62,39 +60,21 @@ async function readHeaders(
   take: (entry: TarEntry) => void,
 ): Promise<void> {
   const { size: end } = await handle.stat();
-  const parser = newParser();
-  let contentEnd = 0;
-  let failure: unknown;
-  parser.on("entry", (header, content, next) => {
-    try {
-      const entry = entryOf(header, content.offset, place);
-      contentEnd = entry.offset + (header.type === "directory" ? 0 : paddedBytes(entry.size));
+  const headers = new TarHeaders(place);
+  try {
+    for (let at = 0; at + blockBytes <= end; ) {
+      signal?.throwIfAborted();
+      const entry = await headers.take(await readBlock(handle, at, place));
+      at += blockBytes + paddedBytes(entry?.size ?? 0);
+      if (entry === undefined) continue;
       if (entry.offset + entry.size > end) {
         throw invalidArchive(place, `"${entry.name.slice(0, 200)}" has more bytes than the archive`);
       }
       take(entry);
-      content.resume();
-      next();
-    } catch (error) {
-      failure = error;
-      parser.destroy();
-    }
-  });
-  parser.on("error", (error: unknown) => {
-    failure ??= error;
-  });
-  const feed = new Feed(parser);
-  try {
-    for (let at = 0; at + blockBytes <= end && !parser.destroyed; at = feed.bytes) {
-      signal?.throwIfAborted();
-      const skip = Math.min(contentEnd, end) - at;
-      await feed.write(skip > 0 ? zeros.subarray(0, skip) : await readBlock(handle, at, place));
     }
   } finally {
-    parser.destroy();
+    headers.close();
   }
-  if (failure === undefined) return;
-  throw MoteError.isInstance(failure) ? failure : invalidArchive(place, `it is damaged (${String(failure)})`);
 }
 
 async function readBlock(handle: FileHandle, position: number, place: string): Promise<Uint8Array> {

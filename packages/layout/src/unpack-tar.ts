@@ -53,7 +53,7 @@ export async function unpackTar(file: string, into: StagedTree, options: UnpackT
     const digester = createDigester();
     const bytes = hashing(limits.bounded(checked, place), digester);
     into.folder(title, place);
-    for await (const entry of readTar(bytes, place, { signal })) {
+    for await (const entry of readTar(bytes, place)) {
       limits.countEntry(place);
       signal?.throwIfAborted();
       await put(entry, into, { title, place, signal });

@@ -1,0 +1,117 @@
+import { MoteError } from "@mote/core";
+import { extract, type Header } from "tar-stream";
+import { blockBytes, invalidArchive, paddedBytes } from "./tar-header.js";
+
+/** Records of an extended header, more than any tool writes. They are copied for every entry. */
+const maxPaxRecords = 512;
+const zeros = new Uint8Array(1024 * 1024);
+/** Content up to this many bytes is written to the parser together with the next header. */
+const smallBytes = 64 * 1024;
+
+/** What an archive says of one of its entries. */
+export interface TarEntry {
+  readonly name: string;
+  readonly type: "file" | "folder" | "link" | "hard-link" | "other";
+  /** Bytes of content. */
+  readonly size: number;
+  /** Where a link leads: a symbolic one from its own folder, a hard one from the archive's top. */
+  readonly linkName: string;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Where its content begins in the archive. */
+  readonly offset: number;
+}
+
+/**
+ * Reads a tar's headers by tar-stream. It is given headers only, and zeros in the place of content, which costs less than
+ * to read content through it. What it takes and we do not is refused here: sizes that are not numbers, sparse files.
+ */
+export class TarHeaders {
+  // Formats without a magic are those of before 1988, which differ in nothing else that is read here.
+  readonly #parser = extract({ allowUnknownFormat: true, highWaterMark: 1 } as { highWaterMark: number });
+  readonly #place: string;
+  #entry: TarEntry | undefined;
+  #failure: unknown;
+  /** Bytes of the last entry's content, which the parser waits for. */
+  #skip = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(place: string) {
+    this.#place = place;
+    const wake = () => this.#wake?.();
+    this.#parser.on("drain", wake).on("close", wake);
+    this.#parser.on("error", (error: unknown) => {
+      this.#failure ??= error;
+    });
+    this.#parser.on("entry", (header, content, next) => {
+      try {
+        this.#entry = entryOf(header, content.offset, place);
+        content.resume();
+        next();
+      } catch (error) {
+        this.#failure = error;
+        this.#parser.destroy();
+      }
+    });
+  }
+
+  /**
+   * Takes the next block that is not content: undefined until it completes the headers of an entry. The entry's content
+   * is not given here.
+   * @throws MOTE_INVALID_ARCHIVE
+   */
+  async take(block: Uint8Array): Promise<TarEntry | undefined> {
+    for (; this.#skip > smallBytes; this.#skip -= Math.min(this.#skip, zeros.byteLength)) {
+      await this.#write(zeros.subarray(0, this.#skip));
+    }
+    const chunk = new Uint8Array(this.#skip + blockBytes);
+    chunk.set(block, this.#skip);
+    await this.#write(chunk);
+    const entry = this.#entry;
+    this.#entry = undefined;
+    this.#skip = paddedBytes(entry?.size ?? 0);
+    return entry;
+  }
+
+  close(): void {
+    this.#parser.destroy();
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    if (!this.#parser.destroyed && !this.#parser.write(chunk)) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#failure === undefined && !this.#parser.destroyed) return;
+    if (MoteError.isInstance(this.#failure)) throw this.#failure;
+    throw invalidArchive(this.#place, `it is damaged (${String(this.#failure).slice(0, 200)})`);
+  }
+}
+
+/** @throws MOTE_INVALID_ARCHIVE */
+function entryOf(header: Header, headerOffset: number, place: string): TarEntry {
+  const { name, size, mode, linkname, pax } = header;
+  const shown = JSON.stringify(name.slice(0, 200));
+  const records = Object.entries(pax ?? {});
+  if (records.length > maxPaxRecords) throw invalidArchive(place, `${shown} has more than ${maxPaxRecords} attributes`);
+  for (const [key, value] of records) {
+    if (key.startsWith("GNU.sparse")) throw invalidArchive(place, `${shown} is a sparse file, which is not supported`);
+    if (key === "size" && !/^\d+$/.test(String(value)))
+      throw invalidArchive(place, `the size of ${shown} is not valid`);
+  }
+  if (!Number.isSafeInteger(size) || size < 0) throw invalidArchive(place, `the size of ${shown} is not valid`);
+  const type = types[String(header.type)] ?? "other";
+  // A folder has no content, whatever its size says.
+  const bytes = type === "folder" ? 0 : size;
+  return { name, size: bytes, mode, linkName: linkname ?? "", offset: headerOffset + blockBytes, type };
+}
+
+/** tar-stream's types do not say that the type of an unknown flag is null. */
+const types: Readonly<Record<string, TarEntry["type"]>> = {
+  file: "file",
+  "contiguous-file": "file",
+  directory: "folder",
+  symlink: "link",
+  link: "hard-link",
+};
