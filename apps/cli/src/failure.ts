@@ -1,4 +1,4 @@
-import { MoteError } from "@mote/core";
+import { hideUrlSecrets, MoteError } from "@mote/core";
 import { type Color, jsonText, oneLine } from "./output.js";
 import { ConfigError } from "./settings/config-error.js";
 import { createStyle, isColored, toTerminal } from "./terminal-text.js";
@@ -30,7 +30,9 @@ interface FailureOptions {
 export function reportFailure(error: unknown, { json, cache, color, interrupted }: FailureOptions): number {
   const { code, message, details } = describe(error, interrupted);
   if (json) {
-    process.stderr.write(jsonText({ error: { code, message, ...(details ? { details } : {}) } }));
+    process.stderr.write(
+      jsonText({ error: { code, message, ...(details ? { details: withoutSecrets(details) } : {}) } }),
+    );
   } else {
     const hint = advice[code] ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
     const { red } = createStyle(isColored(process.stderr, process.env, color));
@@ -61,4 +63,10 @@ function describe(error: unknown, interrupted: string | undefined): Failure {
   if (MoteError.isInstance(error) || error instanceof ConfigError)
     return { code: error.code, message, details: error.details };
   return { code: "MOTE_UNEXPECTED", message };
+}
+
+/** Details repeat what was given, and that may have been a URL with a password in it. */
+function withoutSecrets(details: object): unknown {
+  const hide = (_key: string, value: unknown) => (typeof value === "string" ? hideUrlSecrets(value) : value);
+  return JSON.parse(JSON.stringify(details, hide));
 }

@@ -1,3 +1,4 @@
+import { hideUrlSecrets } from "@mote/core";
 import { LiveLines } from "./progress/live-lines.js";
 import { createStyle, escapeJson, isColored, type Style, toTerminal } from "./terminal-text.js";
 
@@ -84,7 +85,11 @@ export function jsonText(document: unknown, indent?: number): string {
   return `${escapeJson(JSON.stringify(document, undefined, indent))}\n`;
 }
 
-/** Returns a message on one line: where it had several, they are joined. */
+/** Returns a message on one line: where it had several, they are joined. URLs in it are without users, passwords and queries. */
 export function oneLine(text: string): string {
-  return text.replace(/\s*[\r\n]\s*/g, " ").trim();
+  return hideUrlSecrets(text)
+    .split(/[\r\n]+/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .join(" ");
 }

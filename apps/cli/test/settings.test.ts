@@ -157,3 +157,12 @@ describe("settings", () => {
     expect(JSON.parse(ended.stderr).error).toMatchObject({ code: "MOTE_CONFIG", details: { key: "ca" } });
   });
 });
+
+it("mote config and errors show mirrors without their passwords", async () => {
+  const given = "docker.io=http://ann:s3cret@mirror.example quay.io=ann:s3cret@other.example/a";
+  for (const words of [["config"], ["config", "mirrors"], ["config", "--json"], ["pull", "docker.io/library/a:1"]]) {
+    const { stdout, stderr } = await runMote(words, { env: { ...process.env, MOTE_MIRRORS: given } });
+    expect([words, `${stdout}${stderr}`.includes("s3cret")]).toEqual([words, false]);
+    if (words[0] === "config") expect(`${stdout}`).toContain("***@mirror.example");
+  }
+});

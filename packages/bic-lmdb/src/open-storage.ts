@@ -190,7 +190,7 @@ function reserveLockFile(lock: string): void {
   if (statSync(lock, { throwIfNoEntry: false }) !== undefined) return;
   const made = join(dirname(lock), `.${basename(lock)}-${process.pid}-${performance.now()}`);
   try {
-    writeFileSync(made, new Uint8Array(lockFileSize));
+    writeFileSync(made, new Uint8Array(lockFileSize), { mode: modeBelow(dirname(lock), 0o644) });
     linkSync(made, lock);
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
@@ -212,8 +212,13 @@ function makeFolders(folder: string): void {
   if (existsSync(folder)) return;
   if (dirname(folder) !== folder) makeFolders(dirname(folder));
   try {
-    mkdirSync(folder);
+    mkdirSync(folder, 0o755);
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
   }
+}
+
+/** A group that may write to the folder may write to the file, and nobody else may, however loose the umask is. */
+function modeBelow(folder: string, mode: number): number {
+  return statSync(folder).mode & 0o020 ? mode | 0o020 : mode;
 }

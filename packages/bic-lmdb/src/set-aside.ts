@@ -32,7 +32,7 @@ async function take(lock: string): Promise<void> {
   const end = performance.now() + longestWaitMs;
   while (performance.now() < end) {
     try {
-      closeSync(openSync(lock, "wx"));
+      closeSync(openSync(lock, "wx", 0o600));
       return;
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { lstat, readFile, rm, rmdir } from "node:fs/promises";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { lstat, rm, rmdir } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import {
   type Cancellable,
@@ -16,6 +16,7 @@ import { closedError, errorNumber, readFailed, writeFailed } from "./file-error.
 import { removeLeftovers } from "./leftovers.js";
 import { makeFolders } from "./make-folders.js";
 import { assertNotLink } from "./no-way-out.js";
+import { readPlainFile } from "./plain-file.js";
 import { isTemporaryName, temporaryPath } from "./temporary-name.js";
 import { writeWholeFile } from "./whole-file.js";
 
@@ -74,9 +75,7 @@ export class DirDestination implements ContentDestination {
   /** Makes the manifest the image's own, in place of one before; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
   async tag(_name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const path = this.#pathOf(descriptor);
-    const bytes = await readFile(path).catch((error: unknown) => {
-      throw readFailed(error, path);
-    });
+    const bytes = readManifest(path);
     const temporary = temporaryPath(this.#dir);
     assertNotLink(join(this.#dir, "manifest.json"));
     await writeWholeFile(join(this.#dir, "manifest.json"), verifyChunks(oneChunk(bytes), descriptor), {
@@ -128,7 +127,7 @@ export class DirDestination implements ContentDestination {
   #assertOwnOrEmpty(): void {
     if (this.#closed) throw closedError(this.#dir);
     try {
-      assertDirVersion(readFileSync(join(this.#dir, "version"), "utf8"), this.#dir);
+      assertDirVersion(new TextDecoder().decode(readPlainFile(join(this.#dir, "version"))), this.#dir);
     } catch (error) {
       if (MoteError.isInstance(error)) throw error;
       if (!existsSync(this.#dir)) return;
@@ -144,4 +143,12 @@ export class DirDestination implements ContentDestination {
 
 async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes;
+}
+
+function readManifest(path: string): Uint8Array {
+  try {
+    return readPlainFile(path);
+  } catch (error) {
+    throw MoteError.isInstance(error) ? error : readFailed(error, path);
+  }
 }

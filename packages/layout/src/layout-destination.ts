@@ -1,5 +1,5 @@
-import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { lstat, readFile, rm, rmdir } from "node:fs/promises";
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstat, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import {
   type Cancellable,
@@ -20,6 +20,7 @@ import { removeLeftovers } from "./leftovers.js";
 import { makeFolders } from "./make-folders.js";
 import { FolderFiles } from "./named-files.js";
 import { assertInside } from "./no-way-out.js";
+import { readPlainFile } from "./plain-file.js";
 import { isTemporaryName, temporaryPath } from "./temporary-name.js";
 import { writeWholeFile } from "./whole-file.js";
 
@@ -76,7 +77,7 @@ export class LayoutDestination implements ContentDestination {
   /** One that is there is compared, and replaced if it is damaged. @throws as `blob` */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
     const path = this.linkable(descriptor);
-    const there = await readFile(path).catch(() => undefined);
+    const there = readIfThere(path);
     if (there !== undefined && Buffer.compare(there, bytes) === 0 && isContentOf(descriptor, bytes)) return;
     await this.blob(descriptor, oneChunk(bytes), options);
   }
@@ -152,7 +153,7 @@ export class LayoutDestination implements ContentDestination {
     if (this.#closed) throw closedError(this.#dir);
     if (this.#checked) return;
     try {
-      checkImageLayout(readFileSync(markerPath(this.#dir)), this.#dir);
+      checkImageLayout(readPlainFile(markerPath(this.#dir)), this.#dir);
       this.#cleaning ??= removeLeftovers(this.#dir);
       this.#checked = true;
     } catch (error) {
@@ -179,6 +180,15 @@ export class LayoutDestination implements ContentDestination {
       cause,
       details: { path: this.#dir },
     });
+  }
+}
+
+/** Whatever is there instead of a manifest's file is replaced. */
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readPlainFile(path);
+  } catch {
+    return undefined;
   }
 }
 

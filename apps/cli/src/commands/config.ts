@@ -1,3 +1,4 @@
+import { showUrl } from "@mote/core";
 import type { Context } from "../context.js";
 import { suggestion } from "../nearest.js";
 import { isKey, type Key, keyNames, keySpec } from "../settings/keys.js";
@@ -40,7 +41,14 @@ export async function config(context: Context, only: string | undefined): Promis
 }
 
 function rowOf({ loaded }: Context, key: Key) {
-  return { key, value: loaded.settings[key] ?? null, ...loaded.origins[key] };
+  return { key, value: shown(loaded.settings[key] ?? null), ...loaded.origins[key] };
+}
+
+/** Without the passwords that a mirror's URL may have: a setting is shown to whoever looks on. */
+function shown(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const urls = (places: unknown) => (Array.isArray(places) ? places.map(String) : [String(places)]).map(showUrl);
+  return Object.fromEntries(Object.entries(value).map(([prefix, places]) => [showUrl(prefix), urls(places)]));
 }
 
 function inText(value: unknown): string {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { showUrl } from "@mote/core";
 import { camelCase } from "../command.js";
 import { UsageError } from "../usage-error.js";
 import { ConfigError } from "./config-error.js";
@@ -80,7 +81,7 @@ function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Found {
         origin: { layer: "environment", where: variable },
       };
     } catch {
-      throw new ConfigError(`${variable}="${text}" wants ${kind.wanted}`, { variable, key: name });
+      throw new ConfigError(`${variable}="${showUrl(text)}" wants ${kind.wanted}`, { variable, key: name });
     }
   }
   return found;
@@ -96,7 +97,7 @@ function fromFlags(flags: Surroundings["flags"], cwd: string): Found {
     try {
       found[name] = { value: located(name, kind.fromText(text), cwd), origin: { layer: "flag", where: `--${flag}` } };
     } catch {
-      throw new UsageError(`--${flag} ${text}: wants ${kind.wanted}`);
+      throw new UsageError(`--${flag} ${showUrl(text)}: wants ${kind.wanted}`);
     }
   }
   return found;
