@@ -12,6 +12,8 @@ export interface Order {
   /** Of one input, as an earlier run printed it. */
   readonly path: string | undefined;
   readonly ms: number;
+  /** Posts the input that the path leads to, and does nothing with it. */
+  readonly generateOnly?: boolean;
   /** Counts the inputs. */
   readonly progress: SharedArrayBuffer;
 }
@@ -39,9 +41,21 @@ export async function fuzz(order: Omit<Order, "progress">): Promise<Outcome> {
     if (process.memoryUsage.rss() > largestResidentBytes) fail(`the process has ${process.memoryUsage.rss()} bytes`);
   }, lookMs);
   try {
-    return await Promise.race([ended, stuck]);
+    const outcome = await Promise.race([ended, stuck]);
+    if ("runs" in outcome || outcome.input !== "") return outcome;
+    return { ...outcome, input: await generate({ ...order, path: outcome.path, progress }) };
   } finally {
     clearInterval(timer);
+    await worker.terminate();
+  }
+}
+
+async function generate(order: Order): Promise<string> {
+  const worker = new Worker(new URL("worker.js", import.meta.url), { workerData: { ...order, generateOnly: true } });
+  try {
+    const [input] = await once(worker, "message");
+    return String(input);
+  } finally {
     await worker.terminate();
   }
 }

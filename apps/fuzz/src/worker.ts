@@ -9,6 +9,10 @@ const progress = new Int32Array(order.progress);
 const target = targets[order.name];
 if (target === undefined) throw new Error(`there is no target ${order.name}`);
 await target.run(async (input, read) => {
+  if (order.generateOnly) {
+    const [generated] = fc.sample(input, { seed: order.seed, path: order.path ?? "0", numRuns: 1 });
+    return void parentPort?.postMessage(show(generated));
+  }
   const property = fc.asyncProperty(input, async (value) => {
     Atomics.add(progress, 0, 1);
     try {
