@@ -36,7 +36,10 @@ export type MoteErrorCode =
   | "MOTE_EXISTS"
   /** A document is larger than the bound set for it. */
   | "MOTE_TOO_LARGE"
-  /** No platform of the index is the one asked for. */
+  /**
+   * No platform of the index, or of the single image, is the one asked for; or it is not in the cache while the source cannot be asked.
+   * `details.platforms`: those that are there.
+   */
   | "MOTE_NO_PLATFORM"
   /** Exported facts of a blob-info cache that cannot be read. `details`: `{ line }`. */
   | "MOTE_INVALID_FACT"
