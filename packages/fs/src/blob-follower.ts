@@ -5,7 +5,6 @@ import { asynchronousCalls } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
 import type { LeadFiles } from "./lead-files.js";
 import { closedError } from "./part-files.js";
-import { hasVerifiedStamp } from "./verified-stamp.js";
 
 /** How often to look where no event comes: whether the writer is still there, and where no watcher can be had. */
 const lookEveryMs = 200;
@@ -120,7 +119,7 @@ export class BlobFollower implements MoteFollower {
     let isSound = false;
     try {
       isSound =
-        hasVerifiedStamp(blob.stats, this.#digest) || (await this.#store.isSound(this.#digest, blob, this.#signal));
+        this.#store.isUnchanged(this.#digest, blob) || (await this.#store.isSound(this.#digest, blob, this.#signal));
     } finally {
       if (!isSound) await this.#store.calls.close(blob.fd);
     }

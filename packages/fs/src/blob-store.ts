@@ -6,12 +6,13 @@ import type { EventLoopSlices } from "./event-loop.js";
 import type { FileCalls } from "./file-calls.js";
 import { FileChunks } from "./file-chunks.js";
 import { faultCode, fileFault, isAbsent, isUnreadable } from "./file-fault.js";
+import { isSettled, type LinkedNotes } from "./linked-notes.js";
 import type { PartFiles } from "./part-files.js";
 import type { SmallBuffers } from "./small-buffers.js";
-import { Stamping } from "./stamping.js";
+import { isSameFile, Stamping } from "./stamping.js";
 import type { StreamBudget } from "./stream-budget.js";
 import type { SyncGroup } from "./sync-group.js";
-import { hasVerifiedStamp } from "./verified-stamp.js";
+import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
 /** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
@@ -20,6 +21,8 @@ const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
 export const readFlags = plainFlags | (O_NOATIME ?? 0);
 /** A blob read again within this time is not touched again. */
 const touchEveryMs = 60_000;
+/** To touch a file changes its change time, by which one with a name outside of the cache is known to be unchanged. */
+const touchLinkedEveryMs = 24 * 60 * 60 * 1000;
 
 export interface OpenBlob {
   readonly fd: number;
@@ -38,6 +41,7 @@ export class BlobStore {
   readonly budget: StreamBudget;
   readonly buffers: SmallBuffers;
   readonly chunkDigests: ChunkDigests;
+  readonly linkedNotes: LinkedNotes;
   /** Whether the chunks of what is written are hashed, too. */
   readonly chunksOnWrite: boolean;
   readonly logger: Logger;
@@ -56,6 +60,7 @@ export class BlobStore {
       | "budget"
       | "buffers"
       | "chunkDigests"
+      | "linkedNotes"
       | "chunksOnWrite"
       | "logger"
       | "establish"
@@ -69,6 +74,7 @@ export class BlobStore {
     this.budget = from.budget;
     this.buffers = from.buffers;
     this.chunkDigests = from.chunkDigests;
+    this.linkedNotes = from.linkedNotes;
     this.chunksOnWrite = from.chunksOnWrite;
     this.logger = from.logger;
     this.establish = from.establish;
@@ -94,8 +100,13 @@ export class BlobStore {
   /** Whether the blob is there, can be read, and was verified since it last changed. */
   async isVerified(digest: Digest): Promise<boolean> {
     const stats = await this.stat(digest);
-    if (stats === undefined || !hasVerifiedStamp(stats, digest)) return false;
+    if (stats === undefined || !this.isUnchanged(digest, { stats })) return false;
     return await this.calls.canRead(this.folder.blobPath(digest));
+  }
+
+  /** Whether a file is as it was when it was verified, by its stamp, or by a note where a user can reach it by another name. */
+  isUnchanged(digest: Digest, { stats, ownLinks }: Pick<OpenBlob, "stats" | "ownLinks">): boolean {
+    return hasVerifiedStamp(stats, digest, ownLinks) || this.linkedNotes.matches(digest, stats);
   }
 
   /** As `isVerified`, quicker where nothing is there. */
@@ -153,8 +164,9 @@ export class BlobStore {
     }
   }
 
-  isTouchDue({ stats }: OpenBlob): boolean {
-    return Math.abs(Date.now() - stats.atimeMs) >= touchEveryMs;
+  isTouchDue({ stats, ownLinks }: OpenBlob): boolean {
+    const everyMs = isPrivate(stats, ownLinks) ? touchEveryMs : touchLinkedEveryMs;
+    return Math.abs(Date.now() - stats.atimeMs) >= everyMs;
   }
 
   /** Renews the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. */
@@ -165,7 +177,7 @@ export class BlobStore {
   /** Hashes a blob again as a whole, or by its chunks where they are known: then with several cores. Notes the chunks of a sound one. */
   async isStillSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     if (blob.stats.size <= chunkBytes) return await this.isSound(digest, blob, signal);
-    return await this.stamping.around(digest, blob, async () => {
+    return await this.#marking(digest, blob, async () => {
       try {
         const known = this.chunkDigests.load(digest);
         if (known !== undefined && (await chunksMatch(blob, known, signal))) return true;
@@ -190,7 +202,19 @@ export class BlobStore {
 
   /** Hashes an open blob; where it is sound and was not written to meanwhile, says so in its stamp. */
   async isSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
-    return await this.stamping.around(digest, blob, () => this.#hashesRight(digest, blob, signal));
+    return await this.#marking(digest, blob, () => this.#hashesRight(digest, blob, signal));
+  }
+
+  /** Runs `hash`, and if it finds the blob sound, marks the file as verified: by a stamp, or by a note if it has other names. */
+  async #marking(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
+    if (isPrivate(blob.stats, blob.ownLinks)) return await this.stamping.around(digest, blob, hash);
+    const before = await this.calls.fstat(blob.fd);
+    const canTell = isSettled(before);
+    if (!(await hash())) return false;
+    const after = await this.calls.fstat(blob.fd);
+    const isSame = isSameFile(before, after) && before.ctimeMs === after.ctimeMs;
+    if (canTell && isSame) this.linkedNotes.save(digest, after);
+    return true;
   }
 
   async #hashesRight(
@@ -229,7 +253,7 @@ export class BlobStore {
     if (blob === undefined) return false;
     try {
       await this.touch(blob);
-      const isSound = hasVerifiedStamp(blob.stats, digest) || (await this.isStillSound(digest, blob, signal));
+      const isSound = this.isUnchanged(digest, blob) || (await this.isStillSound(digest, blob, signal));
       if (!isSound) await this.setAside(digest, blob.stats);
       return isSound;
     } finally {

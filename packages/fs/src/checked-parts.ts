@@ -4,7 +4,6 @@ import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { chunkBytes, fits, isKnown } from "./chunk-digests.js";
 import { asynchronousCalls } from "./file-calls.js";
 import { fileFault } from "./file-fault.js";
-import { hasVerifiedStamp } from "./verified-stamp.js";
 
 /**
  * An open blob of which parts are read. Each chunk is checked when it is first touched; where the chunks' digests are not known, or
@@ -80,6 +79,6 @@ export function checkedParts(
 ): CheckedParts | undefined {
   const { size } = blob.stats;
   const known = size > chunkBytes ? store.chunkDigests.load(digest) : undefined;
-  if (known === undefined && size > chunkBytes && hasVerifiedStamp(blob.stats, digest, blob.ownLinks)) return undefined;
+  if (known === undefined && size > chunkBytes && store.isUnchanged(digest, blob)) return undefined;
   return new CheckedParts(store, digest, blob, { known: known && fits(known, size) ? known : undefined, signal });
 }

@@ -57,6 +57,7 @@ import { LeadFiles } from "./lead-files.js";
 import { LeaseFiles } from "./lease-files.js";
 import { type KeepParts, Leftovers } from "./leftovers.js";
 import { LinkOut } from "./link-out.js";
+import { LinkedNotes } from "./linked-notes.js";
 import { ManifestNotes } from "./manifest-notes.js";
 import { MemberFiles } from "./member-files.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
@@ -72,7 +73,6 @@ import { SmallReader } from "./small-reader.js";
 import { StreamBudget } from "./stream-budget.js";
 import { type Durability, SyncGroup } from "./sync-group.js";
 import { TagFiles } from "./tag-files.js";
-import { hasVerifiedStamp } from "./verified-stamp.js";
 import { verifyBlobs } from "./verify.js";
 
 export interface FileCacheOptions {
@@ -193,6 +193,7 @@ export class FileCache implements MoteCache {
       budget: new StreamBudget(),
       buffers: new SmallBuffers(),
       chunkDigests: new ChunkDigests(folder, (path, bytes) => writeUnsynced(this.#parts, path, bytes)),
+      linkedNotes: new LinkedNotes(folder, (path, bytes) => writeUnsynced(this.#parts, path, bytes)),
       chunksOnWrite: options.chunkDigests === "write",
       logger,
       establish: () => establishFolder(folder, this.#parts),
@@ -407,6 +408,7 @@ export class FileCache implements MoteCache {
       await this.#store.remove(digest);
     }
     this.#store.chunkDigests.remove(digest);
+    this.#store.linkedNotes.remove(digest);
     this.#manifests.removeOfAbsent(digest);
   }
 
@@ -443,7 +445,7 @@ export class FileCache implements MoteCache {
         usedMs: stats.atimeMs,
         // Zero where the file system keeps no time of birth.
         storedMs: stats.birthtimeMs || stats.ctimeMs,
-        isVerified: hasVerifiedStamp(stats, digest),
+        isVerified: this.#store.isUnchanged(digest, { stats }),
       };
     }
   }

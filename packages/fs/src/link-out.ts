@@ -48,7 +48,7 @@ export class LinkOut {
     const { calls, folder } = this.#store;
     await this.#store.touch(blob);
     const before = await calls.fstat(blob.fd);
-    if (hasVerifiedStamp(before, digest)) return before;
+    if (this.#store.isUnchanged(digest, { stats: before })) return before;
     if (!(await this.#store.isStillSound(digest, { fd: blob.fd, stats: before }, signal))) {
       await this.#store.setAside(digest, before);
       throw corruptError(digest, folder.blobPath(digest));
@@ -70,8 +70,11 @@ export class LinkOut {
         return false;
       }
       await calls.rename(temporary, target);
+      if (!shared) return true;
       // Renaming one hard link over another of the same file does nothing (rename(2)).
-      if (shared) await unlinkIfThere(this.#store, temporary);
+      await unlinkIfThere(this.#store, temporary);
+      const linked = await calls.fstat(verified.fd);
+      if (isSameFile(linked, stats)) this.#store.linkedNotes.save(digest, linked);
       return true;
     } catch (error) {
       await unlinkIfThere(this.#store, temporary);

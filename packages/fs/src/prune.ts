@@ -5,6 +5,7 @@ import { chunkBytes } from "./chunk-digests.js";
 import type { DigestFiles } from "./digest-files.js";
 import type { LeaseFiles } from "./lease-files.js";
 import type { Leftovers } from "./leftovers.js";
+import { notedBytes } from "./linked-notes.js";
 import type { ManifestNotes } from "./manifest-notes.js";
 import type { MemberFiles } from "./member-files.js";
 import { lstatIfThere } from "./plain-file.js";
@@ -325,7 +326,9 @@ class Pruning {
   ): void {
     if (!wasThere) this.#holds.assertNotEvicted();
     const { table } = candidates;
-    if (table.sizeAt(index) > chunkBytes && !this.#options.dryRun) this.#parts.store.chunkDigests.remove(digest);
+    const size = table.sizeAt(index);
+    if (size > chunkBytes && !this.#options.dryRun) this.#parts.store.chunkDigests.remove(digest);
+    if (size > notedBytes && !this.#options.dryRun) this.#parts.store.linkedNotes.remove(digest);
     candidates.blobGone(index);
     // Else another prune was quicker, and reports it.
     if (wasThere) this.#tally.removed(table, index, digest);

@@ -1,7 +1,6 @@
 import type { Digest } from "@mote/core";
 import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { isUnreadable } from "./file-fault.js";
-import { hasVerifiedStamp } from "./verified-stamp.js";
 
 /**
  * What to read in the place of a damaged blob. Once bytes of it are handed out it is too late for that, so a blob that changed since
@@ -18,7 +17,7 @@ export async function insteadOfDamaged<T>(
     readonly onClose: (() => Promise<void>) | undefined;
   },
 ): Promise<T | undefined> {
-  if (hasVerifiedStamp(blob.stats, digest, blob.ownLinks)) return undefined;
+  if (store.isUnchanged(digest, blob)) return undefined;
   let isSound = false;
   let reason: unknown;
   try {

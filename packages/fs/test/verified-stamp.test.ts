@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { digestBytes, MoteError } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FileCache } from "../src/index.js";
+import { notedBytes } from "../src/linked-notes.js";
 import { put } from "./image.js";
 
 const mediaType = "application/octet-stream";
@@ -61,13 +62,28 @@ for (const [name, size] of Object.entries(sizes)) {
       expect(fs.statSync(out("one")).nlink).toBe(2);
     });
 
-    it("is linked again after a hash, and the file is still the same one", async () => {
-      expect(await isVerified()).toBe(false);
+    it("is linked again, and the file is still the same one", async () => {
+      // Only a large one is worth a note, which tells that nothing has changed it.
+      const isNoted = size > notedBytes;
+      expect(await isVerified()).toBe(isNoted);
       for (const target of ["two", "three"]) expect(await cache.linkTo(digest, out(target))).toBe(true);
       expect(fs.readFileSync(out("three")).equals(bytes)).toBe(true);
       expect(fs.statSync(cache.moteRef(digest)).nlink).toBe(4);
       await cache.verify();
+      expect(await isVerified()).toBe(isNoted);
+    });
+
+    it("is not taken for verified when one of its names was removed, until it was hashed", async () => {
+      await cache.linkTo(digest, out("two"));
+      fs.rmSync(out("one"));
       expect(await isVerified()).toBe(false);
+      expect(await cache.linkTo(digest, out("three"))).toBe(true);
+      expect(await isVerified()).toBe(size > notedBytes);
+    });
+
+    it("leaves nothing of its notes when it is removed", async () => {
+      await cache.removeMote(digest);
+      expect(fs.readdirSync(join(folder, "cache", ".mote", "chunks"))).toEqual([]);
     });
 
     for (const [how, atime] of [
