@@ -4,6 +4,7 @@ import type { BlobStore } from "./blob-store.js";
 import { namesUpTo, walkersAtHand, walkTogether } from "./blob-walk.js";
 import { listFolder } from "./file-calls.js";
 import { fileFault, isAbsent } from "./file-fault.js";
+import { notAhead } from "./file-times.js";
 import { rowsInPage, type WalkedPage } from "./walk-worker.js";
 
 /** Rows looked at between two looks at the time. */
@@ -94,7 +95,7 @@ export class BlobTable {
     return pageOf(column, index).sizes[(index - column.first) % rowsInPage] ?? 0;
   }
 
-  /** Unix milliseconds of its last use. */
+  /** Unix milliseconds of its last use; at most about now. */
   usedMsAt(index: number): number {
     const column = this.#columnOf(index);
     return pageOf(column, index).used[(index - column.first) % rowsInPage] ?? 0;
@@ -153,6 +154,8 @@ export class BlobTable {
   }
 
   #addPage(column: Column, page: WalkedPage): void {
+    const nowMs = Date.now();
+    for (let row = 0; row < page.count; row++) page.used[row] = notAhead(page.used[row] ?? 0, nowMs);
     for (const { row, ...others } of page.linked) this.#linked.set(column.first + column.count + row, others);
     column.pages.push(page);
     column.count += page.count;
@@ -173,7 +176,7 @@ export class BlobTable {
     if (page === undefined) return;
     page.names.set(name, row * column.width);
     page.sizes[row] = size;
-    page.used[row] = usedMs;
+    page.used[row] = notAhead(usedMs);
     page.count++;
     if (others !== undefined) this.#linked.set(column.first + column.count, others);
     column.count++;

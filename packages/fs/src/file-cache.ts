@@ -53,6 +53,7 @@ import { EventLoopSlices } from "./event-loop.js";
 import { asynchronousCalls, synchronousCalls } from "./file-calls.js";
 import { isUnreadable } from "./file-fault.js";
 import { FilePins } from "./file-pins.js";
+import { notAhead } from "./file-times.js";
 import { LeadFiles } from "./lead-files.js";
 import { LeaseFiles } from "./lease-files.js";
 import { type KeepParts, Leftovers } from "./leftovers.js";
@@ -442,7 +443,7 @@ export class FileCache implements MoteCache {
         digest,
         size: stats.size,
         mediaType: (manifests.has(digest) && this.#manifests.textOf(digest)) || mediaTypes.octetStream,
-        usedMs: stats.atimeMs,
+        usedMs: notAhead(stats.atimeMs),
         // Zero where the file system keeps no time of birth.
         storedMs: stats.birthtimeMs || stats.ctimeMs,
         isVerified: this.#store.isUnchanged(digest, { stats }),

@@ -13,22 +13,12 @@ export function isAhead(timeMs: number, nowMs: number = Date.now()): boolean {
 }
 
 /**
- * Sets an access time that is ahead to now, so that it grows old from here on. The modification time stays.
- * @returns false where the file is gone or belongs to somebody else
+ * Sets the times of a file of the cache's own to now, so that it grows old from here on.
+ * @returns false where it is gone, or belongs to somebody else
  */
-export function bringUseBack(path: string): boolean {
-  return setTimes(path, ({ mtimeMs }) => [Date.now(), mtimeMs]);
-}
-
-/** As `bringUseBack`, of the modification time too. */
 export function bringTimesBack(path: string): boolean {
-  return setTimes(path, () => [Date.now(), Date.now()]);
-}
-
-function setTimes(path: string, timesMs: (stats: fs.Stats) => readonly [number, number]): boolean {
   try {
-    const [accessMs, changeMs] = timesMs(fs.lstatSync(path));
-    fs.lutimesSync(path, accessMs / 1000, changeMs / 1000);
+    fs.lutimesSync(path, new Date(), new Date());
     return true;
   } catch {
     return false;

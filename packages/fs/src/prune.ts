@@ -17,6 +17,7 @@ import type { Quarantine } from "./quarantine.js";
 import { findRoots, type Root } from "./root-closure.js";
 import { RootsSince } from "./roots-since.js";
 import type { KeptTag, TagFiles } from "./tag-files.js";
+import { correctTimesAhead } from "./wrong-times.js";
 
 /** How often a prune starts over, at most, as others went on without it. */
 const mostAttempts = 10;
@@ -114,11 +115,13 @@ class Pruning {
 
   async #gather(): Promise<PruneCandidates> {
     const { store, tags, manifests, pins } = this.#parts;
+    const sinceMs = Date.now();
     if (!this.#options.dryRun) await this.#sweepNotes();
     const roots = await findRoots(store, { tags, manifests, pins });
     if (!this.#options.dryRun) this.#holds.watch(new RootsSince(store, manifests, roots));
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
     const table = await BlobTable.scan(store, this.#options.signal);
+    if (!this.#options.dryRun) await correctTimesAhead(store, { table, roots, sinceMs });
     const indexOf = await table.indicesOf(referred, () => store.slices.pauseAfterWork());
     const candidates = new PruneCandidates(table, roots, indexOf);
     await store.slices.pauseAfterWork();

@@ -13,6 +13,7 @@ import {
 } from "@mote/core";
 import type { BlobStore } from "./blob-store.js";
 import type { DigestFiles } from "./digest-files.js";
+import { notAhead } from "./file-times.js";
 import type { KeptTag, TagFiles } from "./tag-files.js";
 
 /** A manifest that stands by itself, with its tags and everything below it. */
@@ -59,7 +60,10 @@ export async function findRoots(
       isRead,
     } = await closureOf(store, { digest, mediaType: root.mediaType }, known);
     const own = [digest, ...manifests];
-    for (const each of own) if (!used.has(each)) used.set(each, (await store.stat(each))?.atimeMs);
+    for (const each of own) {
+      const stats = used.has(each) ? undefined : await store.stat(each);
+      if (stats !== undefined) used.set(each, notAhead(stats.atimeMs));
+    }
     const usedMs = lastUseOf(own, root.tags, (each) => used.get(each)) ?? 0;
     roots.push({ digest, ...root, closure, manifests, isRead, usedMs });
   }

@@ -18,6 +18,7 @@ import { writeAtomically } from "./atomic-file.js";
 import type { CacheFolder } from "./cache-folder.js";
 import type { EventLoopSlices } from "./event-loop.js";
 import { fileFault, isAbsent, isUnreadable } from "./file-fault.js";
+import { notAhead } from "./file-times.js";
 import type { MemberFiles } from "./member-files.js";
 import type { PartFiles } from "./part-files.js";
 import { openPlainFile, readPlainFile } from "./plain-file.js";
@@ -263,7 +264,10 @@ export class TagFiles implements TagStore {
     let text: string;
     let setMs: number;
     try {
-      const file = openPlainFile(path, (fd, { mtimeMs }) => ({ text: fs.readFileSync(fd, "utf8"), setMs: mtimeMs }));
+      const file = openPlainFile(path, (fd, { mtimeMs }) => ({
+        text: fs.readFileSync(fd, "utf8"),
+        setMs: notAhead(mtimeMs),
+      }));
       if (file === undefined) return undefined;
       ({ text, setMs } = file);
     } catch (error) {
