@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { resolve } from "node:path";
 import {
   type Cancellable,
@@ -8,7 +7,6 @@ import {
   type FollowOptions,
   isDigestAlgorithm,
   isManifestType,
-  isNotFound,
   type KeptMote,
   type Lease,
   type Logger,
@@ -50,6 +48,7 @@ import { ChunkDigests } from "./chunk-digests.js";
 import { commitFile } from "./commit-file.js";
 import { DigestFiles } from "./digest-files.js";
 import { EventLoopSlices } from "./event-loop.js";
+import { Fallback } from "./fallback.js";
 import { asynchronousCalls, synchronousCalls } from "./file-calls.js";
 import { isUnreadable } from "./file-fault.js";
 import { FilePins } from "./file-pins.js";
@@ -134,9 +133,7 @@ export class FileCache implements MoteCache {
   readonly #leftovers: Leftovers;
   readonly #links: LinkOut;
   readonly #quarantine: Quarantine;
-  readonly #fallback: MoteSource | undefined;
-  /** Set while the fallback is asked: a question that comes back here then has gone in a circle. */
-  readonly #asking = new AsyncLocalStorage<Digest>();
+  readonly #fallback: Fallback | undefined;
   readonly #verifyOnRead: boolean;
   readonly #linkOnRead: boolean;
   readonly #logger: Logger;
@@ -210,7 +207,7 @@ export class FileCache implements MoteCache {
     this.#leftovers = new Leftovers(folder, this.#parts, meeting, { keepParts: options.keepParts, logger });
     this.#links = new LinkOut(this.#store);
     this.#quarantine = new Quarantine(folder, logger);
-    this.#fallback = options.fallback;
+    this.#fallback = options.fallback && new Fallback(options.fallback);
     this.#verifyOnRead = options.verifyOnRead ?? true;
     this.#linkOnRead = options.linkOnRead ?? (process.platform === "win32" || onNetwork);
   }
@@ -257,7 +254,7 @@ export class FileCache implements MoteCache {
     const found = this.#store.stat(digest);
     if ((found instanceof Promise ? await found : found) !== undefined) return true;
     if (this.#fallback === undefined) return false;
-    return await this.#askFallback(digest, false, (fallback) => fallback.moteExists(digest, options));
+    return await this.#fallback.ask(digest, false, (source) => source.moteExists(digest, options));
   }
 
   async find(digest: Digest, options?: Cancellable): Promise<MoteInfo | undefined> {
@@ -265,7 +262,7 @@ export class FileCache implements MoteCache {
     if (slice !== undefined) await slice;
     const stats = await this.#store.stat(digest);
     if (stats !== undefined) return { digest, size: stats.size, mediaType: mediaTypes.octetStream };
-    return await this.#askFallback(digest, undefined, (fallback) => fallback.find(digest, options));
+    return await this.#fallback?.ask(digest, undefined, (source) => source.find(digest, options));
   }
 
   /** The absolute path of the blob's file. */
@@ -630,24 +627,12 @@ export class FileCache implements MoteCache {
     return blob && { blob: { ...blob, ownLinks: 1 }, onClose };
   }
 
-  #fallbackReader(digest: Digest, options: ReadOptions): Promise<MoteReader | undefined> {
-    return this.#askFallback(digest, undefined, (fallback) => fallback.moteReader(digest, options));
+  async #fallbackReader(digest: Digest, options: ReadOptions): Promise<MoteReader | undefined> {
+    return await this.#fallback?.ask(digest, undefined, (source) => source.moteReader(digest, options));
   }
 
-  #fallbackReaderAt(digest: Digest, options: Cancellable | undefined): Promise<MoteReaderAt | undefined> {
-    return this.#askFallback(digest, undefined, (fallback) => fallback.moteReaderAt(digest, options));
-  }
-
-  /** Its faults are thrown: only not-found is a miss. */
-  async #askFallback<T>(digest: Digest, miss: T, ask: (fallback: MoteSource) => Promise<T>): Promise<T> {
-    const fallback = this.#fallback;
-    if (fallback === undefined || this.#asking.getStore() === digest) return miss;
-    try {
-      return await this.#asking.run(digest, () => ask(fallback));
-    } catch (error) {
-      if (isNotFound(error)) return miss;
-      throw error;
-    }
+  async #fallbackReaderAt(digest: Digest, options: Cancellable | undefined): Promise<MoteReaderAt | undefined> {
+    return await this.#fallback?.ask(digest, undefined, (source) => source.moteReaderAt(digest, options));
   }
 
   #absent(digest: Digest): MoteError {
