@@ -598,7 +598,7 @@ export class FileCache implements MoteCache {
       return await this.#openForReading(digest);
     } catch (error) {
       if (this.#fallback === undefined || !isUnreadable(error)) throw error;
-      if (!(await this.#askFallback(digest, false, (fallback) => fallback.moteExists(digest)))) throw error;
+      if (!(await this.#fallback.ask(digest, false, (source) => source.moteExists(digest)))) throw error;
       this.#logger.warn("a blob cannot be read, and is read from the fallback", { digest, error });
       return undefined;
     }

@@ -1,0 +1,24 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, it, vi } from "vitest";
+import { lockFolder } from "../src/folder-lock.js";
+
+const dir = mkdtempSync(join(tmpdir(), "mote-lock-"));
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(dir, { recursive: true });
+});
+
+it("a lock that others get again and again is waited for within a bound, and named", async () => {
+  const path = join(dir, "index.json.lock");
+  writeFileSync(path, "");
+  let now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => {
+    now += 1000;
+    // Another process has it now.
+    utimesSync(path, now, now);
+    return now;
+  });
+  await expect(lockFolder(dir, path)).rejects.toMatchObject({ code: "MOTE_TIMEOUT", details: { path } });
+});
