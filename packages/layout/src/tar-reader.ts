@@ -38,7 +38,7 @@ export async function* readTar(
 }
 
 /** The content of an entry, to be read once, in one way. */
-export class EntryContent {
+class EntryContent {
   readonly #bytes: ByteTaker;
   readonly #name: string;
   readonly #place: string;
