@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, digestBytes, mediaTypes, readMote, type TagStore } from "@mote/core";
+import { type Descriptor, digestBytes, mediaTypes, readMote, type Tag, type TagStore } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { LayoutDestination, LayoutSource } from "@mote/layout";
 import { serve } from "@mote/server";
@@ -37,10 +37,17 @@ describe("a cache of one's own", () => {
   });
 
   it("is served as a registry", async () => {
-    const server = await serve({ source: cache, tags: noTags });
-    const answer = await fetch(`${server.url}/v2/app/blobs/${configDescriptor.digest}`);
-    expect(await answer.text()).toBe("{}");
-    await server.close();
+    const image = await new LayoutSource(join(folder, "to")).resolve("v1");
+    await using server = await serve({
+      source: cache,
+      tags: oneTag({ name: "registry.example/app:v1", descriptor: image }),
+    });
+    const bodyOf = async (path: string) => await (await fetch(`${server.url}/v2/${path}`)).text();
+    expect(await bodyOf("app/manifests/v1")).toContain(configDescriptor.digest);
+    expect(await bodyOf(`app/manifests/${image.digest}`)).toContain(configDescriptor.digest);
+    expect(await bodyOf(`app/blobs/${configDescriptor.digest}`)).toBe("{}");
+    // Without a membership of its own, what the tags lead to is all that belongs to a repository.
+    expect(await bodyOf(`other/blobs/${configDescriptor.digest}`)).toContain("BLOB_UNKNOWN");
   });
 
   it("is the tier behind a cache on disk", async () => {
@@ -50,14 +57,16 @@ describe("a cache of one's own", () => {
   });
 });
 
-const noTags: TagStore = {
-  resolve: async () => undefined,
-  tag: async () => {},
-  untag: async () => {},
-  list: () => none(),
-};
-
-async function* none(): AsyncGenerator<never, void, undefined> {}
+function oneTag(tag: Tag): TagStore {
+  return {
+    resolve: async (name) => (name === tag.name ? tag.descriptor : undefined),
+    tag: async () => {},
+    untag: async () => {},
+    async *list() {
+      yield tag;
+    },
+  };
+}
 
 async function writeImage(dir: string): Promise<void> {
   await using layout = new LayoutDestination(dir);
