@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, type Digest, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
@@ -335,7 +335,8 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
   });
 
   it("prune says what would go and why, removes it, and keeps what is newer than asked", async () => {
-    for (const digest of [tools1.manifest.digest]) {
+    const { config } = JSON.parse(await readFile(blob(tools1.manifest.digest), "utf8"));
+    for (const { digest } of [tools1.manifest, config, ...tools1.layers]) {
       const { mtime } = await stat(blob(digest));
       await utimes(blob(digest), new Date(Date.now() - 90 * 86_400_000), mtime);
     }

@@ -33,7 +33,7 @@ describe("completion", () => {
     ["cat sha", ["sha256:4bcff63911fc"]],
     ["rm ", ["docker.io/library/alpine:3.20", "sha256:4bcff63911fc"]],
     ["completion f", ["fish"]],
-    ["config max", ["maxSize"]],
+    ["config max", ["maxSize", "maxUnpacked", "maxEntries", "maxConnections"]],
   ])("of `mote %s` is %j", async (line, wanted) => {
     expect(values(await of(line))).toEqual(wanted);
   });
