@@ -9,7 +9,7 @@ const mayImport = {
   "bic-memory": { packages: ["core"], modules: [], builtins: [] },
   "bic-lmdb": { packages: ["core"], modules: ["lmdb"] },
   registry: { packages: ["core"], modules: ["undici"] },
-  layout: { packages: ["core"], modules: ["fzstd", "tar-stream", "streamx"] },
+  layout: { packages: ["core"], modules: ["tar-stream", "streamx", "zstddec"] },
   transfer: { packages: ["core"], modules: [], builtins: [] },
   server: { packages: ["core"], modules: [] },
   conformance: { packages: ["core"], modules: ["fast-check"] },

@@ -84,16 +84,16 @@ describe("zstd", () => {
 
   it("is invalid wherever it is cut", async () => {
     const whole = Buffer.concat([
-      frame({ content: content.subarray(0, 300) }),
+      frame({ content: content.subarray(0, 40) }),
       skippable(9),
       frame({ content: content.subarray(0, 20), descriptor: 0xe0, header: sized(20) }),
     ]);
-    const ends = [13 + 296, 13 + 296 + 17];
+    const ends = [9 + 40, 9 + 40 + 17];
     for (let length = 5; length < whole.byteLength; length++) {
-      const expected = ends.includes(length) ? 300 : "MOTE_INVALID_ARCHIVE";
+      const expected = ends.includes(length) ? 40 : "MOTE_INVALID_ARCHIVE";
       expect([length, await outcome(whole.subarray(0, length))]).toEqual([length, expected]);
     }
-    expect(await outcome(whole)).toBe(320);
+    expect(await outcome(whole)).toBe(60);
   });
 
   it("is invalid if it goes on with something else, lacks its checksum, or declares another size", async () => {
@@ -112,6 +112,16 @@ describe("zstd", () => {
     ]) {
       expect(await outcome(bad)).toBe("MOTE_INVALID_ARCHIVE");
     }
+  });
+
+  it("is invalid, and comes to an end, if a table in it is not complete", async () => {
+    const damaged = Buffer.from(
+      "KLUv/WTMARUJAKLNKiBQaeugFp0LthfDKHDpxTFUQbwzY1XNI93uxkbAzO9CDehBjypirpqCxzh7HZutaseEX55yjLA7LipPOaW/SQSAxljcD13APgixUbnkvDf2E65qguDjwDAGA0bAMHA4Eu3gwZXi9F/thFosFf3Te39CuLCaLILwkr4EP+Nrq8oYbTarqooauqwvXL1TLd/bTPZBdxI7uBKMLWEj5zMvHv8Vq8sq14rlx6qiRi8gEBQEoT25ZCgt3LYhn+xqUYGzgXl5whnE1mE4Aq9kEFkk0GwgwWdogWzgEJEmWbW5DWACmuIZssIzATTChCQDzDr+0nLbTrjUc8Bh18GOHAXtssXEtgpBFybqXzH/eGnwWsTMJw6cuLB6CmTgWjAeg3kCZ3DPog==",
+      "base64",
+    );
+    expect(await outcome(damaged)).toBe(716);
+    damaged[10] = 128;
+    expect(await outcome(damaged)).toBe("MOTE_INVALID_ARCHIVE");
   });
 
   it("is refused in any of its frames if it wants more memory than is allowed, and before that is taken", async () => {

@@ -6,10 +6,6 @@ import { ByteTaker } from "./byte-taker.js";
 const maxWindowBytes = 128 * 1024 * 1024;
 const maxFrames = 1_000_000;
 const maxBlockBytes = 128 * 1024;
-/** How a compressed chunk is cut before fzstd uncompresses it: 4 bytes may come to 128 KiB. */
-const pieceBytes = 512;
-/** fzstd moves the whole window for every block. 2 TiB take minutes. */
-const maxMovedBytes = 2 ** 41;
 
 export function isZstdFrame(magic: Uint8Array): boolean {
   return magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd;
@@ -42,7 +38,7 @@ export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncG
       if (frames > maxFrames) throw new Error(`it has more than ${maxFrames} frames`);
       const header = await readHeader(input);
       let size = 0;
-      for await (const chunk of decompress(frameChunks(magic, header, input), header)) {
+      for await (const chunk of decompress(frameChunks(magic, header, input))) {
         size += chunk.byteLength;
         yield chunk;
       }
@@ -105,9 +101,9 @@ async function* frameChunks(
   if (hasChecksum) yield await exactly(input, 4);
 }
 
-type Decompress = (frame: AsyncIterable<Uint8Array>, header: FrameHeader) => AsyncIterable<Uint8Array>;
+type Decompress = (frame: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
-/** By Node where it can (22.15 and later), else in JavaScript. */
+/** By Node where it can (22.15 and later), else by the same library as WebAssembly. */
 async function newDecompressor(): Promise<Decompress> {
   if ("createZstdDecompress" in zlib && typeof zlib.createZstdDecompress === "function") {
     const create = zlib.createZstdDecompress;
@@ -118,27 +114,11 @@ async function newDecompressor(): Promise<Decompress> {
       return decompressing;
     };
   }
-  const { Decompress } = await import("fzstd");
-  let moved = 0;
-  return async function* (frame, { windowBytes }) {
-    const ready: Uint8Array[] = [];
-    const decompressing = new Decompress((chunk) => {
-      if (chunk.byteLength > 0) ready.push(chunk);
-    });
-    for await (const chunk of frame) {
-      moved += windowBytes;
-      if (moved > maxMovedBytes) {
-        throw new Error(
-          `its window of ${windowBytes} bytes is too large for Node ${process.versions.node}; use 22.15 or later`,
-        );
-      }
-      for (let at = 0; at < chunk.byteLength; at += pieceBytes) {
-        decompressing.push(chunk.subarray(at, at + pieceBytes));
-        yield* ready.splice(0);
-      }
-    }
-    decompressing.push(new Uint8Array(0), true);
-    yield* ready.splice(0);
+  const { ZstdDecoder } = await import("./zstd-decoder.js");
+  const decoder = await ZstdDecoder.load();
+  return async function* (frame) {
+    for await (const chunk of frame) yield* decoder.decode(chunk);
+    if (!decoder.isBetweenFrames) throw cut();
   };
 }
 

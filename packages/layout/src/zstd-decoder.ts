@@ -1,0 +1,114 @@
+import { ZSTDDecoder as Loader } from "zstddec/stream";
+
+/** That of a block, which is the most that comes out of one at a time. */
+const bufferBytes = 128 * 1024;
+/** ZSTD_inBuffer and ZSTD_outBuffer: a pointer, a size, and a position in it, of 4 bytes each. */
+const structBytes = 12;
+/** zstd_errors.h, ZSTD_error_maxCode: a size this near to the top of 32 bits is an error. */
+const maxErrorCode = 120;
+
+/** What is used of the exports. Sizes above 2 GiB, and so errors, come as negative numbers. */
+interface Library {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  malloc(bytes: number): number;
+  ZSTD_createDCtx(): number;
+  ZSTD_decompressStream(context: number, output: number, input: number): number;
+}
+
+declare const WebAssembly: {
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+};
+
+let compiled: Promise<object> | undefined;
+
+/**
+ * Decodes frames of zstd, with zstd's own library as WebAssembly. Each decoder has an instance, and so memory, of its own: it goes
+ * with the decoder, wherever that was left off. Frames must have been looked at before: nothing here limits their windows to less
+ * than the library does (128 MiB).
+ */
+export class ZstdDecoder {
+  readonly #library: Library;
+  readonly #context: number;
+  /** The two structs, then the buffers of what goes in and what comes out. */
+  readonly #input: number;
+  readonly #output: number;
+  #left = 0;
+
+  private constructor(library: Library) {
+    this.#library = library;
+    this.#context = library.ZSTD_createDCtx();
+    this.#input = library.malloc(structBytes + bufferBytes);
+    this.#output = library.malloc(structBytes + bufferBytes);
+    if ([this.#context, this.#input, this.#output].includes(0)) throw new Error("there is no memory for it");
+  }
+
+  static async load(): Promise<ZstdDecoder> {
+    compiled ??= compile();
+    // The only import: its memory has grown. It is looked up anew after each call instead.
+    const imports = { env: { emscripten_notify_memory_growth() {} } };
+    const { exports } = new WebAssembly.Instance(await compiled, imports);
+    return new ZstdDecoder(exports as Library);
+  }
+
+  /** Whether all frames that were begun have ended, and all that was in them has come out. */
+  get isBetweenFrames(): boolean {
+    return this.#left === 0;
+  }
+
+  /**
+   * What the next bytes of a frame come to, in pieces of at most 128 KiB.
+   * @throws Error if they are damaged; nothing more can be decoded then
+   */
+  *decode(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
+    for (let at = 0; at < bytes.byteLength; at += bufferBytes) {
+      yield* this.#decodePiece(bytes.subarray(at, at + bufferBytes));
+    }
+  }
+
+  *#decodePiece(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
+    const { memory, ZSTD_decompressStream } = this.#library;
+    new Uint8Array(memory.buffer).set(piece, this.#input + structBytes);
+    // Asked for more after its end, it would begin a frame.
+    for (let [taken, given] = [0, 0]; taken < piece.byteLength || (given === bufferBytes && this.#left > 0); ) {
+      const before = taken;
+      this.#point(this.#input, piece.byteLength, taken);
+      this.#point(this.#output, bufferBytes, 0);
+      this.#left = ZSTD_decompressStream(this.#context, this.#output, this.#input) >>> 0;
+      const error = 2 ** 32 - this.#left;
+      if (error <= maxErrorCode) throw new Error(`zstd's error ${error}`);
+      taken = this.#position(this.#input);
+      given = this.#position(this.#output);
+      if (given > 0) {
+        const from = this.#output + structBytes;
+        yield new Uint8Array(memory.buffer.slice(from, from + given));
+      } else if (taken === before && taken < piece.byteLength) throw new Error("zstd does not go on");
+    }
+  }
+
+  #point(struct: number, size: number, position: number): void {
+    new Uint32Array(this.#library.memory.buffer, struct, 3).set([struct + structBytes, size, position]);
+  }
+
+  #position(struct: number): number {
+    return new Uint32Array(this.#library.memory.buffer, struct, 3)[2] ?? 0;
+  }
+}
+
+/**
+ * Of the package only the compiled library is used, which it hands to `_init`, once in a process. Its own loop does not look at
+ * errors (a damaged frame keeps it busy for ever), does not free what a stream that is left off has taken, and all streams share one memory.
+ */
+async function compile(): Promise<object> {
+  let module: object | undefined;
+  const loader = new Loader();
+  loader._init = (result: { readonly module: object }) => {
+    module = result.module;
+    // For others who use the package in this process.
+    Loader.prototype._init(result);
+  };
+  await loader.init();
+  if (module === undefined) {
+    throw new Error("zstddec was loaded by something else in this process; use Node 22.15 or later");
+  }
+  return module;
+}
