@@ -3,6 +3,10 @@ import { hideUrlSecrets } from "@mote/core";
 /** Shorter ones would be found in every text. */
 const shortest = 3;
 
+/** What follows a name that only a secret has, as a header, a form, JSON, or JSON in JSON writes it. */
+const namedSecret =
+  /((?:\bauthorization["'\\]{0,2}[:=] {0,3}["'\\]{0,2}(?:(?:basic|bearer) {1,3})?|(?:passw(?:or)?d|(?:access|refresh|id|identity)_?token|client_?secret|api_?key|["']token)["'\\]{0,2} {0,3}[:=] {0,3}["'\\]{0,2}))[^\s"'\\&,;}\]]+/gi;
+
 /** What an `Authorization` header gives away, in every form that somebody could repeat it in. */
 export function secretsIn(authorization: string | undefined): readonly string[] {
   const [scheme = "", ...rest] = (authorization ?? "").split(" ");
@@ -19,14 +23,20 @@ export function secretsInQuery(url: URL): readonly string[] {
 }
 
 /**
- * Returns a server's text without what must not be repeated: what it was shown, and of URLs the user and the query, which is where
- * signatures are. The time it takes grows with the text's length, and no faster.
+ * Returns a server's text without what must not be repeated: what it was shown; of URLs the user and the query, which is where
+ * signatures are; and what it calls a password or a token, whoever's it is. The time it takes grows with the text's length, and no faster.
  */
 export function redact(text: string, secrets: readonly string[]): string {
   let redacted = text;
   // The longest first, so that no part of one is left over.
-  for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
-    if (secret.length >= shortest) redacted = redacted.replaceAll(secret, "***");
-  }
-  return hideUrlSecrets(redacted);
+  const forms = secrets.filter(({ length }) => length >= shortest).flatMap(formsOf);
+  for (const secret of forms.sort((a, b) => b.length - a.length)) redacted = redacted.replaceAll(secret, "***");
+  return hideUrlSecrets(redacted).replace(namedSecret, "$1***");
+}
+
+/** As it is, and as JSON and a URL write it. */
+function formsOf(secret: string): string[] {
+  return [
+    ...new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(Buffer.from(secret).toString())]),
+  ];
 }

@@ -39,6 +39,7 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #tickMs: number;
   readonly #connections = new Map<Socket, Connection>();
+  readonly #mostRefused = mostRefusedWithin();
   #refused = 0;
 
   constructor(limits: ConnectionLimits) {
@@ -48,7 +49,7 @@ export class Connections {
 
   add(socket: Socket): void {
     const isRefused = this.#connections.size - this.#refused >= this.#limits.maxConnections && !this.#closeIdle();
-    if (isRefused && this.#refused >= mostRefused) {
+    if (isRefused && this.#refused >= this.#mostRefused) {
       socket.destroy();
       return;
     }
@@ -135,8 +136,13 @@ export class Connections {
 }
 
 /** What a process may have open, by half: a client that is sent a blob takes a connection and a file. */
-export function defaultMaxConnections(): number {
-  return Math.max(16, Math.min(mostConnections, Math.floor((openFilesLimit() - reservedDescriptors) / 2)));
+export function defaultMaxConnections(openFiles = openFilesLimit()): number {
+  return Math.max(16, Math.min(mostConnections, Math.floor((openFiles - reservedDescriptors) / 2)));
+}
+
+/** Those that are refused take no more than a fourth: no connection could else be taken, and no idle one be closed for it. */
+export function mostRefusedWithin(openFiles = openFilesLimit()): number {
+  return Math.max(1, Math.min(mostRefused, Math.floor(openFiles / 4)));
 }
 
 function openFilesLimit(): number {
