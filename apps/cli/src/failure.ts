@@ -34,13 +34,19 @@ export function reportFailure(error: unknown, { json, cache, color, interrupted 
       jsonText({ error: { code, message, ...(details ? { details: withoutSecrets(details) } : {}) } }),
     );
   } else {
-    const hint = advice[code] ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
+    const own = isFinal(details) ? undefined : advice[code];
+    const hint = own ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
     const { red } = createStyle(isColored(process.stderr, process.env, color));
     const line = `${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}`;
     process.stderr.write(`${toTerminal(line)}\n`);
   }
   if (code === "MOTE_INTERRUPTED") return 130;
   return code === "MOTE_USAGE" ? 2 : 1;
+}
+
+/** What `--force` does not replace either. */
+function isFinal(details: object | undefined): boolean {
+  return details !== undefined && "isReplaceable" in details && details.isReplaceable === false;
 }
 
 function isWithin(cache: string | undefined, details: object | undefined): boolean {

@@ -116,6 +116,15 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     expect(await differences(at("from"), at("mine"))).toMatchObject({ status: 0 });
   });
 
+  it("that would replace a FIFO are refused, and nobody is told to take --force", async () => {
+    await mkdir(at("piped"));
+    await run("mkfifo", [at("piped/notes.txt")]);
+    const { status, stderr } = await mote("pull", remote("1"), at("piped"), "--force");
+    expect(status).toBe(1);
+    expect(stderr).toContain("is a FIFO, which is not replaced");
+    expect(stderr).not.toContain("--force");
+  });
+
   it("of a container image there are none: what to do instead is said, and no folder is made", async () => {
     const config = { mediaType: "application/vnd.oci.image.config.v1+json", digest: await addFile("{}"), size: 2 };
     const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar", digest: await addFile("x"), size: 1 };

@@ -37,6 +37,15 @@ describe("parseManifest", () => {
     expect(parsed).toEqual({ kind: "manifest", mediaType, config: manifest.config, layers: manifest.layers });
   });
 
+  it.each([["linux/amd64"], [7], [{ os: 1, architecture: {} }], [{}], [[]]])(
+    "reads an index with the platform %j",
+    (platform) => {
+      const [entry] = index.manifests;
+      const parsed = parseManifest(bytes({ ...index, manifests: [{ ...entry, platform }] }), mediaTypes.ociIndex);
+      expect(childDescriptors(parsed)).toEqual([entry]);
+    },
+  );
+
   it.each([mediaTypes.ociIndex, mediaTypes.dockerManifestList])("reads an index as %s", (mediaType) => {
     const parsed = parseManifest(bytes({ ...index, mediaType }), mediaType);
     expect(parsed).toEqual({ kind: "index", mediaType, manifests: index.manifests });

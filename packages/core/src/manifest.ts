@@ -28,7 +28,8 @@ export const descriptorSchema = z.looseObject({
   annotations: z.optional(z.nullable(annotations)),
   data: z.optional(z.string()),
   artifactType: z.optional(z.string()),
-  platform: z.optional(z.nullable(platformSchema)),
+  // It only describes: one of another shape is no reason to refuse the index.
+  platform: z.catch(z.optional(z.nullable(platformSchema)), undefined),
 });
 
 /** image-spec, manifest.md; also Docker's "Image Manifest Version 2, Schema 2", whose shape is the same. */

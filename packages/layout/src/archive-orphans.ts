@@ -4,6 +4,11 @@ import { join } from "node:path";
 /** Of the folders that archives are staged in. */
 export const stagingPrefix = ".mote-archive-";
 
+/** As `mkdtemp` makes them of the prefix. */
+export function isStagingName(name: string): boolean {
+  return /^\.mote-archive-[0-9A-Za-z]{6}$/.test(name);
+}
+
 /** A process that still writes has done so within a day. */
 const abandonedMs = 24 * 60 * 60 * 1000;
 

@@ -2,6 +2,7 @@ import { constants, type Dirent } from "node:fs";
 import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cancellable, MoteError } from "@mote/core";
+import { isStagingName } from "./archive-orphans.js";
 import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
 import { staysInside } from "./packed-link.js";
@@ -58,8 +59,8 @@ async function* walk(
     throw readFailed(error, place);
   });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    // What a pull into this folder is working on, or left when it was killed.
-    if (isTemporaryName(entry.name)) continue;
+    // What a pull into this folder, or into an archive in it, is working on, or left when it was killed.
+    if (isTemporaryName(entry.name) || isStagingName(entry.name)) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     const kind = kindOf(entry, join(dir, path));
     yield { path, kind };

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { MoteError } from "@mote/core";
+import { isLonger, maxDepth, maxNameBytes, maxPartBytes } from "./entry-name.js";
 import { isReservedName } from "./temporary-name.js";
 
 /** image-spec, annotations.md: of a layer that is a file or folder, its path below the folder that the artifact is put into. */
@@ -26,11 +27,14 @@ export function cleanTitle(title: string): string {
 
 function faultOf(title: string): string | undefined {
   if (title === "") return "it is empty";
-  if (title.length > 4096) return "it is too long";
+  const names = title.split("/");
+  if (isLonger(title, maxNameBytes) || names.some((name) => isLonger(name, maxPartBytes))) {
+    return `it is longer than ${maxNameBytes} bytes, or a part of it than ${maxPartBytes}`;
+  }
+  if (names.length > maxDepth) return `it is more than ${maxDepth} folders deep`;
   if (title.startsWith("/") || /^[A-Za-z]:/.test(title)) return "it is absolute";
   if (title.includes("\\")) return "it has a backslash, which separates names on some systems";
   if (/\p{Cc}/u.test(title)) return "it has control characters";
-  const names = title.split("/");
   if (names.includes("..")) return "it leads out of the folder";
   if (names.some(isReservedName)) return "such names are for files that are not whole yet";
   return undefined;

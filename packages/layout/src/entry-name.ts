@@ -4,9 +4,9 @@ import { invalidArchive } from "./tar-header.js";
 /** Bytes of a name with all its folders, as of a path on Linux (PATH_MAX). */
 export const maxNameBytes = 4096;
 /** Bytes between two slashes, as of a file's name on Linux (NAME_MAX). */
-const maxPartBytes = 255;
+export const maxPartBytes = 255;
 /** Folders that are in each other. */
-const maxDepth = 255;
+export const maxDepth = 255;
 
 /** A name below the archive's top, without trailing slash; `.` for the top itself. @throws MOTE_INVALID_ARCHIVE */
 export function cleanName(name: string, place: string): string {
@@ -25,6 +25,6 @@ export function cleanName(name: string, place: string): string {
 }
 
 /** In UTF-8, which has at most three bytes for each of a string's units. */
-function isLonger(text: string, bytes: number): boolean {
+export function isLonger(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

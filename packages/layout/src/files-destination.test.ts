@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   linkSync,
@@ -14,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type ContentSource,
   childDescriptors,
@@ -189,6 +190,24 @@ describe("what stands in the way", () => {
     expect(readdirSync(join(dir, "elsewhere"))).toEqual([]);
   });
 
+  it("a FIFO is kept in any case, for a file and below a folder", async () => {
+    for (const [name, at] of [
+      ["model.bin", "model.bin"],
+      ["data", "data/weights.bin"],
+    ] as const) {
+      const fifo = join(into, at);
+      mkdirSync(dirname(fifo), { recursive: true });
+      execFileSync("mkfifo", [fifo]);
+      await using source = sourceOf({ [at]: { file: "new" } }, name);
+      await expect(bring(source, { overwrite: true })).rejects.toMatchObject({
+        code: "MOTE_EXISTS",
+        details: { path: fifo, isReplaceable: false },
+      });
+      expect(lstatSync(fifo).isFIFO()).toBe(true);
+      rmSync(into, { recursive: true });
+    }
+  });
+
   it("a file in the place of the folder itself is kept", async () => {
     mkdirSync(join(dir, "deep"));
     writeFileSync(into, "mine");
@@ -254,6 +273,14 @@ describe("nothing half-written is left", () => {
     await destination[Symbol.asyncDispose]();
     expect(readdirSync(dir)).toEqual([]);
   });
+
+  it.each(["a".repeat(256), `é/${"é".repeat(128)}`, `${"d/".repeat(255)}file`, "ab/".repeat(2000).slice(0, 4100)])(
+    "of an artifact with a name that is too long or too deep",
+    async (title) => {
+      await expect(bring(artifact({ title, text: "1" }))).rejects.toMatchObject({ code: "MOTE_INVALID_NAME" });
+      expect(readdirSync(dir)).toEqual([]);
+    },
+  );
 
   it("of a container image", async () => {
     await expect(bring(artifact({ text: "layer" }))).rejects.toMatchObject({ code: "MOTE_NOT_FILES" });
@@ -330,7 +357,7 @@ describe("nothing half-written is left", () => {
   });
 
   it("nor packed with the folder that it is in", async () => {
-    const left = [".mote-0123456789abcdef", `.mote-${ownIdentity()}-0123456789abcdef`];
+    const left = [".mote-0123456789abcdef", ".mote-archive-aZ09bC", `.mote-${ownIdentity()}-0123456789abcdef`];
     for (const name of left)
       makeTree(into, { [`data/${name}/x`]: { file: "left" }, [`data/sub/${name}`]: { file: "l" } });
     makeTree(into, { "data/a": { file: "mine" }, "data/.mote-mine": { file: "mine" } });

@@ -15,7 +15,16 @@ import {
 } from "@mote/core";
 import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
 import { closedError, errorNumber, writeFailed } from "./file-error.js";
-import { inTheWay, isFileOf, lookAt, lookBelow, notOfItsKind, otherFile, placeTree } from "./files-placing.js";
+import {
+  inTheWay,
+  isFileOf,
+  isNeverReplaced,
+  lookAt,
+  lookBelow,
+  notOfItsKind,
+  otherFile,
+  placeTree,
+} from "./files-placing.js";
 import { keepAlive, removeLeftovers } from "./leftovers.js";
 import { makeFolders } from "./make-folders.js";
 import { StagedTree } from "./staged-tree.js";
@@ -82,7 +91,7 @@ export class FilesDestination implements ContentDestination {
     for (const { title, descriptor, isFolder } of artifactFiles(manifest)) {
       const path = join(this.#dir, title);
       const there = root === undefined ? undefined : await lookBelow(root, title);
-      if (there !== undefined && there.isDirectory() !== isFolder) throw notOfItsKind(path, there);
+      if (there !== undefined && isNeverReplaced(there, isFolder)) throw notOfItsKind(path, there);
       const isPresent = root !== undefined && (await isFileOf(join(root, title), descriptor, options));
       if (isPresent && !isFolder) this.#present.add(descriptor.digest);
       else absent.add(descriptor.digest);

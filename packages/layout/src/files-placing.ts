@@ -10,7 +10,7 @@ import {
   MoteError,
 } from "@mote/core";
 import { readChunks } from "./chunks.js";
-import { errorNumber, readFailed, writeFailed } from "./file-error.js";
+import { errorNumber, kindOf, readFailed, writeFailed } from "./file-error.js";
 
 interface Move {
   readonly from: string;
@@ -49,7 +49,7 @@ async function* movesOf(tree: string, dir: string, options: PlacingOptions): Asy
     const there = await lookAt(move.to);
     if (there === undefined) yield move;
     else if (entry.isDirectory() && there.isDirectory()) yield* movesOf(move.from, move.to, options);
-    else if (entry.isDirectory() || there.isDirectory()) throw notOfItsKind(move.to, there);
+    else if (isNeverReplaced(there, entry.isDirectory())) throw notOfItsKind(move.to, there);
     else if (await isSameEntry(move, options)) continue;
     else if (options.overwrite) yield move;
     else throw otherFile(move.to);
@@ -78,14 +78,19 @@ export async function isFileOf(path: string, { digest, size }: Descriptor, { sig
   return (await hashOf(path, { algorithm: digestAlgorithm(digest), signal })) === digest;
 }
 
+/** What stays even where files are replaced. */
 export function inTheWay(path: string, what: string): MoteError {
-  return new MoteError("MOTE_EXISTS", `${path} is ${what}; move it away, or choose another folder`, {
-    details: { path },
-  });
+  return existsError(path, what, { isReplaceable: false });
 }
 
 export function otherFile(path: string): MoteError {
-  return inTheWay(path, "another file of that name, and would be lost");
+  return existsError(path, "another file of that name, and would be lost", { isReplaceable: true });
+}
+
+function existsError(path: string, what: string, { isReplaceable }: { readonly isReplaceable: boolean }): MoteError {
+  return new MoteError("MOTE_EXISTS", `${path} is ${what}; move it away, or choose another folder`, {
+    details: { path, isReplaceable },
+  });
 }
 
 export async function lookAt(path: string): Promise<Stats | undefined> {
@@ -95,10 +100,15 @@ export async function lookAt(path: string): Promise<Stats | undefined> {
   });
 }
 
-/** A folder where a file is to be, or the other way round. */
+/** Whether what is there stays in any case where a file, or a folder, is to be: only files and links are replaced, by files and links. */
+export function isNeverReplaced(there: Stats, isFolderComing: boolean): boolean {
+  return there.isDirectory() !== isFolderComing || !(there.isDirectory() || there.isFile() || there.isSymbolicLink());
+}
+
+/** A folder where a file is to be, or the other way round; or a FIFO, a socket or a device. */
 export function notOfItsKind(path: string, there: Stats): MoteError {
   if (there.isSymbolicLink()) return inTheWay(path, "a symbolic link, which is not followed");
-  return inTheWay(path, there.isDirectory() ? "a folder" : "not a folder");
+  return inTheWay(path, there.isFile() ? "not a folder" : `${kindOf(there)}, which is not replaced`);
 }
 
 /** Which folder it is, if it is one and no link to one. */

@@ -18,6 +18,6 @@ export function assertNotLink(path: string): void {
 
 function linkInTheWay(path: string, what: string): MoteError {
   return new MoteError("MOTE_EXISTS", `${path} is a symbolic link that ${what}; remove it, or choose another folder`, {
-    details: { path },
+    details: { path, isReplaceable: false },
   });
 }

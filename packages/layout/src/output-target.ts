@@ -34,10 +34,19 @@ export function findOutputTarget(path: string): OutputTarget {
 /** Whether what is written to the path comes out of this process's stdout: `-`, `/dev/stdout`, or what stdout was redirected to. */
 export function isStdout(path: string): boolean {
   if (path === "-") return true;
-  const [stats, out] = [statSync(path, { throwIfNoEntry: false }), fstatSync(stdoutFd)];
+  const [stats, out] = [statsAt(path), fstatSync(stdoutFd)];
   if (stats?.ino !== out.ino || stats.dev !== out.dev) return false;
   // What goes to /dev/null from two sides does not mix.
   return !stats.isCharacterDevice() || isatty(stdoutFd);
+}
+
+/** Undefined also where the way there cannot be gone: whoever writes there says why. */
+function statsAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function streamTo(path: string, stats: Stats): OutputTarget {

@@ -189,6 +189,7 @@ describe("a tar is refused", () => {
     ["whose extended header has a size beyond its end", extended("size=8589934592", entry("a", "x"))],
     ["whose extended header is huge", extended(`path=${"a".repeat(80_000)}`, entry("a", "x"))],
     ["whose size is negative, in base 256", entry("a", "x", { [sizeAt]: "\u00ff" })],
+    ["whose size is -1, in base 256", entry("a", "x", { [sizeAt]: "\u00ff".repeat(12) })],
     ["whose size reaches beyond its end", entry("a", "x", { [sizeAt]: "00000777777" })],
     ["whose size is no number", entry("a", "x", { [sizeAt]: "9999" })],
     ["with an extended size that is negative", extended("size=-123", entry("a", "x"))],

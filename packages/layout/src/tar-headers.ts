@@ -100,7 +100,9 @@ function entryOf(header: Header, headerOffset: number, place: string): TarEntry 
     if (key === "size" && !/^\d+$/.test(String(value)))
       throw invalidArchive(place, `the size of ${shown} is not valid`);
   }
-  if (!Number.isSafeInteger(size) || size < 0) throw invalidArchive(place, `the size of ${shown} is not valid`);
+  // In base 256, tar-stream takes -1 for -0.
+  if (!Number.isSafeInteger(size) || size < 0 || Object.is(size, -0))
+    throw invalidArchive(place, `the size of ${shown} is not valid`);
   const type = types[String(header.type)] ?? "other";
   // A folder has no content, whatever its size says.
   const bytes = type === "folder" ? 0 : size;

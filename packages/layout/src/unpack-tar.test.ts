@@ -211,6 +211,13 @@ describe("a tar is refused", () => {
     await expect(unpack(tar({ name: "data/\u{fffd}" }))).rejects.toMatchObject(refused);
   });
 
+  it.each([".mote-0123456789abcdef", "sub/.mote-0123456789abcdef/file"])(
+    "that has the name %s, of what is not whole",
+    async (name) => {
+      await expect(unpack(tar({ name: `data/${name}`, text: "x" }))).rejects.toMatchObject(refused);
+    },
+  );
+
   it("whose top is a link", async () => {
     await expect(unpack(tar({ name: "data", type: "link", link: "." }))).rejects.toMatchObject(refused);
   });

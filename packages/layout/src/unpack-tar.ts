@@ -14,6 +14,7 @@ import { FolderFiles } from "./named-files.js";
 import type { StagedTree } from "./staged-tree.js";
 import { invalidArchive } from "./tar-header.js";
 import { type ContentEntry, readTar } from "./tar-reader.js";
+import { isTemporaryName } from "./temporary-name.js";
 import { compressionOf, magicBytes, uncompressed } from "./uncompress.js";
 import type { UnpackLimits } from "./unpack-limits.js";
 
@@ -89,6 +90,10 @@ async function put(entry: ContentEntry, tree: StagedTree, { title, place, signal
 
 function pathOf(name: string, title: string, place: string): string {
   const path = cleanName(name, place);
+  // The next pull would take it for what a killed one left, and remove it.
+  if (path.split("/").some(isTemporaryName)) {
+    throw invalidArchive(place, `${JSON.stringify(path.slice(0, 200))} has a name of files that are not whole yet`);
+  }
   if (title === "." || path === title || path.startsWith(`${title}/`)) return path;
   throw invalidArchive(place, `${JSON.stringify(path.slice(0, 200))} is outside of it`);
 }

@@ -24,6 +24,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   DockerArchiveDestination,
   DockerArchiveSource,
+  isStdout,
   OciArchiveDestination,
   OciArchiveSource,
   writeOutputFile,
@@ -103,6 +104,12 @@ describe.each(writers)("$what", ({ write, isWhole }) => {
     }
     expect(readdirSync(dir).sort()).toEqual(names);
     server.close();
+  });
+
+  it("goes nowhere through a file or a circle of links, which are no stdout either", () => {
+    writeFileSync(at("file"), "mine");
+    symlinkSync("circle", at("circle"));
+    for (const path of [at("file/x"), at("circle"), at("circle/x")]) expect(isStdout(path)).toBe(false);
   });
 
   it("goes through a FIFO to whoever reads it, now or soon", async () => {
