@@ -43,7 +43,11 @@ export function fileFault(error: unknown, action: "read" | "write", path: string
   if (inTheWay.has(code) && action === "write") {
     return new MoteError("MOTE_UNWRITABLE", `${place}: a file stands where a folder is wanted (${code})`, options);
   }
-  const advice =
-    code === "EMFILE" || code === "ENFILE" ? "; too many files are open: raise the limit or do less at once" : "";
-  return new MoteError("MOTE_IO", `cannot ${action} ${place} (${code})${advice}`, options);
+  return new MoteError("MOTE_IO", `cannot ${action} ${place} (${code})${adviceOn(code)}`, options);
+}
+
+function adviceOn(code: string): string {
+  if (code === "EMFILE" || code === "ENFILE") return "; too many files are open: raise the limit or do less at once";
+  if (denied.has(code)) return "; check its permissions, and whose it is";
+  return code === "EIO" ? "; the disk, or what it hangs on, may be failing" : "";
 }

@@ -19,7 +19,7 @@ export function checkFolderPlace(root: string): void {
   if (inTheWay === undefined) return;
   const what = inTheWay.isLink ? "a symbolic link that leads nowhere" : "not a directory";
   const where = inTheWay.path === root ? root : `${root} cannot be a cache folder: ${inTheWay.path}`;
-  throw new MoteError("MOTE_UNWRITABLE", `${where} is ${what}; choose another cache folder`, {
+  throw new MoteError("MOTE_UNWRITABLE", `${where} is ${what}; a cache is kept in a folder`, {
     details: { path: root, errno: "ENOTDIR" },
   });
 }
