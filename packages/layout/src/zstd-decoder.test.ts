@@ -70,9 +70,8 @@ describe("ZstdDecoder", () => {
 
   it("goes on failing after an error", async () => {
     const decoder = await ZstdDecoder.load();
-    for (let again = 0; again < 3; again++) {
-      expect(() => decodedBy(decoder, frameOf(0x50, [0x07, 0, 0]))).toThrow("zstd's error");
-    }
+    expect(() => decodedBy(decoder, frameOf(0x50, [0x07, 0, 0]))).toThrow("zstd's error");
+    for (const bytes of [sample, sample.subarray(0, 1)]) expect(() => decodedBy(decoder, bytes)).toThrow("damaged");
   });
 
   it("takes windows of 128 MiB, and none that are larger", async () => {
@@ -89,6 +88,23 @@ describe("ZstdDecoder", () => {
     expect(() => decodedBy(one, Buffer.alloc(400, 0xff))).toThrow("zstd's error");
     const whole = Buffer.concat([begun[1] ?? first, decodedBy(two, second)]);
     expect(whole).toEqual(decodedBy(await ZstdDecoder.load(), sample));
+  });
+
+  it("leaves nothing to the next one when it is closed, wherever it was", async () => {
+    const whole = decodedBy(await ZstdDecoder.load(), sample);
+    for (const given of [0, 1, 7, 150, 303, 304]) {
+      const decoder = await ZstdDecoder.load();
+      decodedBy(decoder, sample.subarray(0, given));
+      decoder.close();
+      decoder.close();
+      expect(() => decodedBy(decoder, sample)).toThrow("closed");
+      const [one, two] = [await ZstdDecoder.load(), await ZstdDecoder.load()];
+      const begun = [one, two].map((next) => decodedBy(next, sample.subarray(0, 200)));
+      const ended = [one, two].map((next) => decodedBy(next, sample.subarray(200)));
+      for (const which of [0, 1]) {
+        expect(Buffer.concat([begun[which] ?? whole, ended[which] ?? whole]).equals(whole)).toBe(true);
+      }
+    }
   });
 
   it.skipIf(!("zstdCompressSync" in zlib))("decodes what Node encodes", async () => {

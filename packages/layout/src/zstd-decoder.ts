@@ -6,12 +6,16 @@ const bufferBytes = 128 * 1024;
 const structBytes = 12;
 /** zstd_errors.h, ZSTD_error_maxCode: a size this near to the top of 32 bits is an error. */
 const maxErrorCode = 120;
+/** ZSTD_error_memory_allocation. */
+const noMemory = 64;
 
 /** What is used of the exports. Sizes above 2 GiB, and so errors, come as negative numbers. */
 interface Library {
   readonly memory: { readonly buffer: ArrayBuffer };
   malloc(bytes: number): number;
+  free(pointer: number): void;
   ZSTD_createDCtx(): number;
+  ZSTD_freeDCtx(context: number): number;
   ZSTD_decompressStream(context: number, output: number, input: number): number;
 }
 
@@ -19,12 +23,17 @@ declare const WebAssembly: {
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 };
 
+/** An instance begins with 16 MiB. */
+const maxIdleBytes = 32 * 1024 * 1024;
+
 let compiled: Promise<object> | undefined;
+/** One is kept for the next decoder: many new ones keep the garbage collector busy. */
+let idle: Library | undefined;
 
 /**
- * Decodes frames of zstd, with zstd's own library as WebAssembly. Each decoder has an instance, and so memory, of its own: it goes
- * with the decoder, wherever that was left off. Frames must have been looked at before: nothing here limits their windows to less
- * than the library does (128 MiB).
+ * Decodes frames of zstd, with zstd's own library as WebAssembly. Each decoder has an instance, and so memory, to itself: what has
+ * grown, or was left by an error, goes with it. Frames must have been looked at before: nothing here limits their windows to less than
+ * the library does (128 MiB).
  */
 export class ZstdDecoder {
   readonly #library: Library;
@@ -33,21 +42,24 @@ export class ZstdDecoder {
   readonly #input: number;
   readonly #output: number;
   #left = 0;
+  #isFit = true;
 
   private constructor(library: Library) {
     this.#library = library;
     this.#context = library.ZSTD_createDCtx();
     this.#input = library.malloc(structBytes + bufferBytes);
     this.#output = library.malloc(structBytes + bufferBytes);
-    if ([this.#context, this.#input, this.#output].includes(0)) throw new Error("there is no memory for it");
+    if ([this.#context, this.#input, this.#output].includes(0)) throw new Error("there is not enough memory");
   }
 
   static async load(): Promise<ZstdDecoder> {
     compiled ??= compile();
     // The only import: its memory has grown. It is looked up anew after each call instead.
     const imports = { env: { emscripten_notify_memory_growth() {} } };
-    const { exports } = new WebAssembly.Instance(await compiled, imports);
-    return new ZstdDecoder(exports as Library);
+    const module = await compiled;
+    const library = idle ?? (new WebAssembly.Instance(module, imports).exports as Library);
+    idle = undefined;
+    return new ZstdDecoder(library);
   }
 
   /** Whether all frames that were begun have ended, and all that was in them has come out. */
@@ -65,7 +77,19 @@ export class ZstdDecoder {
     }
   }
 
+  /** Nothing can be decoded any more. */
+  close(): void {
+    const { memory, free, ZSTD_freeDCtx } = this.#library;
+    if (!this.#isFit || memory.buffer.byteLength > maxIdleBytes) return;
+    this.#isFit = false;
+    ZSTD_freeDCtx(this.#context);
+    free(this.#input);
+    free(this.#output);
+    idle = this.#library;
+  }
+
   *#decodePiece(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
+    if (!this.#isFit) throw new Error("it is damaged, or closed");
     const { memory, ZSTD_decompressStream } = this.#library;
     new Uint8Array(memory.buffer).set(piece, this.#input + structBytes);
     // Asked for more after its end, it would begin a frame.
@@ -73,9 +97,12 @@ export class ZstdDecoder {
       const before = taken;
       this.#point(this.#input, piece.byteLength, taken);
       this.#point(this.#output, bufferBytes, 0);
+      this.#isFit = false;
       this.#left = ZSTD_decompressStream(this.#context, this.#output, this.#input) >>> 0;
       const error = 2 ** 32 - this.#left;
+      if (error === noMemory) throw new Error("there is not enough memory for its window");
       if (error <= maxErrorCode) throw new Error(`zstd's error ${error}`);
+      this.#isFit = true;
       taken = this.#position(this.#input);
       given = this.#position(this.#output);
       if (given > 0) {

@@ -23,7 +23,7 @@ export function isSkippableFrame(magic: Uint8Array): boolean {
  */
 export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const input = new ByteTaker(chunks);
-  const decompress = await newDecompressor();
+  const decompressor = await newDecompressor();
   try {
     for (let frames = 0; ; ) {
       const magic = await input.whole(4);
@@ -38,7 +38,7 @@ export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncG
       if (frames > maxFrames) throw new Error(`it has more than ${maxFrames} frames`);
       const header = await readHeader(input);
       let size = 0;
-      for await (const chunk of decompress(frameChunks(magic, header, input))) {
+      for await (const chunk of decompressor.frame(frameChunks(magic, header, input))) {
         size += chunk.byteLength;
         yield chunk;
       }
@@ -47,6 +47,7 @@ export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncG
       }
     }
   } finally {
+    decompressor.close?.();
     await input.close();
   }
 }
@@ -101,24 +102,32 @@ async function* frameChunks(
   if (hasChecksum) yield await exactly(input, 4);
 }
 
-type Decompress = (frame: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+interface Decompressor {
+  frame(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  close?(): void;
+}
 
 /** By Node where it can (22.15 and later), else by the same library as WebAssembly. */
-async function newDecompressor(): Promise<Decompress> {
+async function newDecompressor(): Promise<Decompressor> {
   if ("createZstdDecompress" in zlib && typeof zlib.createZstdDecompress === "function") {
     const create = zlib.createZstdDecompress;
-    return (frame) => {
-      const decompressing = create({ chunkSize: maxBlockBytes });
-      // Errors of reading and of uncompressing both end the iteration of what comes out.
-      pipeline(Readable.from(frame), decompressing, () => {});
-      return decompressing;
+    return {
+      frame(chunks) {
+        const decompressing = create({ chunkSize: maxBlockBytes });
+        // Errors of reading and of uncompressing both end the iteration of what comes out.
+        pipeline(Readable.from(chunks), decompressing, () => {});
+        return decompressing;
+      },
     };
   }
   const { ZstdDecoder } = await import("./zstd-decoder.js");
   const decoder = await ZstdDecoder.load();
-  return async function* (frame) {
-    for await (const chunk of frame) yield* decoder.decode(chunk);
-    if (!decoder.isBetweenFrames) throw cut();
+  return {
+    async *frame(chunks) {
+      for await (const chunk of chunks) yield* decoder.decode(chunk);
+      if (!decoder.isBetweenFrames) throw cut();
+    },
+    close: () => decoder.close(),
   };
 }
 
