@@ -184,7 +184,10 @@ describe("a layout as destination", () => {
     await destination.tag("v1", manifest);
     const elsewhere = join(dir, "elsewhere");
     mkdirSync(join(elsewhere, "sha256"), { recursive: true });
+    const bare = join(dir, "bare");
+    mkdirSync(bare);
     for (const [name, target] of [
+      ["blobs", bare],
       ["blobs", elsewhere],
       ["blobs/sha256", "../../../elsewhere/sha256"],
     ] as const) {
@@ -195,7 +198,7 @@ describe("a layout as destination", () => {
       rmSync(join(layout, name));
       renameSync(join(dir, "aside"), join(layout, name));
     }
-    expect(readdirSync(join(elsewhere, "sha256"))).toEqual([]);
+    expect([readdirSync(join(elsewhere, "sha256")), readdirSync(bare)]).toEqual([[], []]);
     renameSync(join(layout, "blobs"), join(layout, "other"));
     symlinkSync("other", join(layout, "blobs"));
     await new LayoutDestination(layout).blob(helloDescriptor, chunks(hello));

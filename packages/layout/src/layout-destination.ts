@@ -119,7 +119,7 @@ export class LayoutDestination implements ContentDestination {
     }
   }
 
-  /** Repeated for every blob, as another process may have taken the empty folders away; it costs two system calls. */
+  /** Repeated for every blob, as another process may have taken the empty folders away; it costs a few system calls. */
   #prepare(descriptor: Descriptor): void {
     this.#assertLayoutOrEmpty();
     try {
@@ -131,8 +131,11 @@ export class LayoutDestination implements ContentDestination {
         this.#putNew(indexPath(this.#dir), emptyIndex);
       }
       const blobs = dirname(blobPath(this.#dir, descriptor.digest));
-      makeFolders(blobs);
-      assertInside(this.#dir, blobs);
+      // One by one: nothing is made below a link before it is known where that leads.
+      for (const folder of [dirname(blobs), blobs]) {
+        makeFolders(folder);
+        assertInside(this.#dir, folder);
+      }
     } catch (error) {
       throw MoteError.isInstance(error) ? error : writeFailed(error, this.#dir);
     }
