@@ -65,6 +65,8 @@ async function cacheAndServer(): Promise<void> {
   await writer.write(bytes);
   await writer.close();
 
+  // Only what belongs to a repository is served under its name.
+  await cache.membership.record("app", digest);
   const server: RegistryServer = await serve({ source: cache, tags: cache.tags, port: 0 });
   const { host } = new URL(server.url);
   await using client = new RegistryClient();
