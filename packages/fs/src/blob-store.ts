@@ -208,13 +208,22 @@ export class BlobStore {
   /** Runs `hash`, and if it finds the blob sound, marks the file as verified: by a stamp, or by a note if it has other names. */
   async #marking(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
     if (isPrivate(blob.stats, blob.ownLinks)) return await this.stamping.around(digest, blob, hash);
-    const before = await this.calls.fstat(blob.fd);
-    const canTell = isSettled(before);
+    const before = await this.statsNow(blob.fd);
+    const canTell = before !== undefined && isSettled(before);
     if (!(await hash())) return false;
-    const after = await this.calls.fstat(blob.fd);
-    const isSame = isSameFile(before, after) && before.ctimeMs === after.ctimeMs;
-    if (canTell && isSame) this.linkedNotes.save(digest, after);
+    const after = await this.statsNow(blob.fd);
+    if (!canTell || after === undefined) return true;
+    if (isSameFile(before, after) && before.ctimeMs === after.ctimeMs) this.linkedNotes.save(digest, after);
     return true;
+  }
+
+  /** For notes, which are disposable: undefined if the call fails. */
+  async statsNow(fd: number): Promise<Stats | undefined> {
+    try {
+      return await this.calls.fstat(fd);
+    } catch {
+      return undefined;
+    }
   }
 
   async #hashesRight(

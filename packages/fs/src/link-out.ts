@@ -33,6 +33,8 @@ export class LinkOut {
         const verified = await this.#verified(digest, blob, signal);
         if (verified !== undefined && (await this.#place(digest, { fd: blob.fd, stats: verified }, target)))
           return true;
+      } catch (error) {
+        throw fileFault(error, "read", this.#store.folder.blobPath(digest));
       } finally {
         await this.#store.calls.close(blob.fd);
       }
@@ -73,8 +75,8 @@ export class LinkOut {
       if (!shared) return true;
       // Renaming one hard link over another of the same file does nothing (rename(2)).
       await unlinkIfThere(this.#store, temporary);
-      const linked = await calls.fstat(verified.fd);
-      if (isSameFile(linked, stats)) this.#store.linkedNotes.save(digest, linked);
+      const linked = await this.#store.statsNow(verified.fd);
+      if (linked !== undefined && isSameFile(linked, stats)) this.#store.linkedNotes.save(digest, linked);
       return true;
     } catch (error) {
       await unlinkIfThere(this.#store, temporary);
