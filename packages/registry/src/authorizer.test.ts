@@ -241,6 +241,19 @@ describe("a registry with tokens", () => {
     expect(tokens.seen).toHaveLength(2);
   });
 
+  it("whose token service is not found is a failure of the registry, not a miss", async () => {
+    const tokens = await serve((_, response) => response.writeHead(404).end());
+    const server = await serveImage(image, (_, response) => {
+      const challenge = `Bearer realm="http://${tokens.host}/token",service="s"`;
+      refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": challenge });
+      return true;
+    });
+    opened.push(tokens, server);
+    const failed = open(server).repository("a/b").resolve("v1");
+    await expect(failed).rejects.toMatchObject({ code: "MOTE_REGISTRY" });
+    expect(await shownBy(failed)).toContain(tokens.host);
+  });
+
   it("is refused its service where that is no URL, answers nonsense, or redirects in a circle", async () => {
     const nonsense = await serveImage(image, (request, response) => {
       if (request.url?.startsWith("/circle")) response.writeHead(302, { location: "/circle" }).end();

@@ -43,9 +43,9 @@ function refusing(times: number, status: number, headers: Record<string, string>
 
 describe("a registry that is busy", () => {
   it("is asked again, and each retry is told", async () => {
-    for (const status of [408, 429, 500, 502, 503, 504]) {
+    for (const status of [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]) {
       const { repository, events, server } = await lying(refusing(2, status));
-      expect(await repository.resolve("v1")).toEqual(image.manifest);
+      expect((await repository.load("v1")).descriptor).toEqual(image.manifest);
       expect(events).toMatchObject([
         { type: "retry", registry: server.host, repository: "a/b", attempt: 1, reason: String(status) },
         { type: "retry", attempt: 2 },
@@ -56,23 +56,23 @@ describe("a registry that is busy", () => {
   it("is left alone for as long as it asks, in seconds or until a date", async () => {
     for (const header of ["0", new Date(Date.now() - 1000).toUTCString()]) {
       const { repository, events } = await lying(refusing(1, 429, { "retry-after": header }));
-      await repository.resolve("v1");
+      await repository.load("v1");
       expect(events).toHaveLength(1);
     }
     const { repository, events } = await lying(refusing(1, 503, { "retry-after": "1" }));
-    await repository.resolve("v1");
+    await repository.load("v1");
     expect(events).toMatchObject([{ delayMs: 1000 }]);
   });
 
   it("for too long is an error after a bounded number of requests, by what it said", async () => {
     const limited = await lying(refusing(99, 429), { retries: 2 });
-    await expect(limited.repository.resolve("v1")).rejects.toMatchObject({
+    await expect(limited.repository.load("v1")).rejects.toMatchObject({
       code: "MOTE_RATE_LIMITED",
       details: { registry: limited.server.host, repository: "a/b", status: 429 },
     });
     expect(limited.server.seen).toHaveLength(3);
     const broken = await lying(refusing(99, 500), { retries: 2 });
-    await expect(broken.repository.resolve("v1")).rejects.toMatchObject({
+    await expect(broken.repository.load("v1")).rejects.toMatchObject({
       code: "MOTE_REGISTRY",
       details: { status: 500 },
     });
@@ -81,7 +81,7 @@ describe("a registry that is busy", () => {
 
   it("and asks for a longer wait than anybody has is an error at once", async () => {
     const { repository, server } = await lying(refusing(99, 429, { "retry-after": "86400" }));
-    expect(await codeOf(repository.resolve("v1"))).toBe("MOTE_RATE_LIMITED");
+    expect(await codeOf(repository.load("v1"))).toBe("MOTE_RATE_LIMITED");
     expect(server.seen).toHaveLength(1);
   });
 
@@ -91,7 +91,7 @@ describe("a registry that is busy", () => {
     const { repository } = await lying(refusing(99, 503, { "retry-after": "50" }), {
       onEvent: undefined,
     });
-    const waiting = repository.resolve("v1", { signal: abort.signal });
+    const waiting = repository.load("v1", { signal: abort.signal });
     abort.abort(reason);
     expect(await codeOf(waiting)).toBe(reason);
   });

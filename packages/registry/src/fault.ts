@@ -54,7 +54,7 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
     );
   }
   if (status === 404 && !refusal.writes) {
-    return new MoteError("MOTE_NOT_FOUND", `${place} does not have ${what}${because}; check the reference`, {
+    return new MoteError("MOTE_NOT_FOUND", `${place}: ${what} not found${because}; check the reference`, {
       details,
     });
   }

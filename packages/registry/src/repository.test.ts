@@ -66,8 +66,11 @@ describe("a reference", () => {
 
   it("is resolved by GET where HEAD is not answered, or without digest, type or length", async () => {
     const answers: Intercept[] = [
-      (_, response) => response.writeHead(405).end() === response,
-      (_, response) => response.writeHead(501).end() === response,
+      ...[400, 403, 405, 408, 500, 501, 503, 520].map(
+        (status): Intercept =>
+          (_, response) =>
+            response.writeHead(status).end() === response,
+      ),
       (_, response) => response.writeHead(200).end() === response,
       (_, response) => response.writeHead(200, { "content-type": mediaTypes.ociManifest }).end() === response,
     ];

@@ -128,13 +128,13 @@ export class RegistryRepository implements ContentSource {
     });
   }
 
-  /** Undefined where the registry answers no HEAD, or not enough. */
+  /** Undefined where the registry does not answer HEAD, or not enough: a GET tells whether it fails, forbids or lacks the manifest. */
   async #resolveByHead(reference: string, options: Cancellable): Promise<Descriptor | undefined> {
     const answer = await this.#api.head(`manifests/${reference}`, {
       what: nameOf(reference),
       headers: { accept: manifestTypes.join(", ") },
       reference,
-      accepts: (status) => status < 300 || status === 400 || status === 405 || status === 501,
+      accepts: (status) => status !== 401 && status !== 404 && status !== 429,
       signal: options.signal,
     });
     const digest = answer.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);

@@ -12,8 +12,9 @@ export interface RetryPolicy {
   readonly longestRetryAfterMs: number;
 }
 
-/** Whether the same request may succeed a little later (408, 429 and the server's own failures). */
+/** Whether the same request may succeed a little later: 408, 429, the server's own errors, and those of Cloudflare in front of it (520 to 524). */
 export function isTransientStatus(status: number): boolean {
+  if (status >= 520 && status <= 524) return true;
   return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
