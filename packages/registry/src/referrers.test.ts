@@ -107,6 +107,16 @@ describe("where the registry refuses the referrers API", () => {
     }
   });
 
+  // https://github.com/project-zot/zot/issues/2506
+  it("each referrer is listed once, however often the registry lists it", async () => {
+    const pages = [index(entry("a"), entry("a")), index(entry("b"), entry("a"))];
+    const { repository } = await open((_request, response) => {
+      const link = pages.length > 1 ? { link: `</v2/a/b/referrers/${subject.digest}?next>; rel="next"` } : {};
+      response.writeHead(200, { ...indexType, ...link }).end(pages.shift());
+    });
+    expect(await all(repository.referrers(subject))).toEqual([entry("a"), entry("b")]);
+  });
+
   it("an index with an entry that is not valid is an error", async () => {
     const { repository } = await open((_, response) =>
       response.writeHead(200, indexType).end(index(one, { digest: "none" })),

@@ -40,6 +40,7 @@ export async function* listReferrers(
   const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
   let page: URL | undefined = api.url(`referrers/${digest}${query}`);
   const seen = new Set<string>();
+  const listed = new Set<Digest>();
   const bounds = new Bounds(api, digest);
   while (page !== undefined) {
     if (seen.has(page.href))
@@ -54,10 +55,18 @@ export async function* listReferrers(
     const tagged = isIndex(found) ? undefined : await readReferrersTag(api, digest, { ...options, actions: "pull" });
     const referrers = isIndex(found) ? found.index.manifests : (tagged ?? []);
     bounds.count("referrers", referrers.length);
-    if (artifactType === undefined) yield* referrers;
-    else yield* ofType(api, referrers, artifactType, options);
+    const unlisted = referrers.filter((one) => isFirst(listed, one.digest));
+    if (artifactType === undefined) yield* unlisted;
+    else yield* ofType(api, unlisted, artifactType, options);
     page = isIndex(found) ? nextPage(api, digest, page, found.answer) : undefined;
   }
+}
+
+/** Whether the digest was not in the set, where it is from now on: zot lists a referrer once more for each of its tags. */
+function isFirst(listed: Set<Digest>, digest: Digest): boolean {
+  if (listed.has(digest)) return false;
+  listed.add(digest);
+  return true;
 }
 
 /** What a registry may send as the referrers of one manifest. */

@@ -120,7 +120,7 @@ class GraphReading {
     if (found === undefined) return;
     // Registries answer for referrers with what has nothing to do with the subject, too.
     if (claims !== undefined && !claims.some((subject) => refersTo(found.manifest, subject))) return;
-    if (claims !== undefined) this.#referrers.set(descriptor.digest, node);
+    if (claims !== undefined) this.#referrers.set(descriptor.digest, { ...node, descriptor: found.descriptor });
     this.#loaded.set(descriptor.digest, found);
     const { from, to, referrerDepth } = node;
     const children = manifestChildren(found.manifest);
@@ -138,7 +138,7 @@ class GraphReading {
   /** Undefined for what cannot be moved, which is said at the end. */
   async #loadReferrer(descriptor: Descriptor): Promise<LoadedManifest | undefined> {
     try {
-      return await this.#loader.load(descriptor);
+      return await this.#loader.loadListed(descriptor);
     } catch (error) {
       this.#job.signal.throwIfAborted();
       const reason = reasonToLeave(error);

@@ -116,6 +116,28 @@ describe("referrers", () => {
     expect(report.warnings).toEqual([expect.stringMatching(/^3 referrers are left behind: /)]);
   });
 
+  // Harbor before 2.11 adds the sizes of the layers (goharbor/harbor#20187), Google's registry was seen to be short (oras#1626).
+  it.each([1188, -1, 5 * 1024 * 1024])(
+    "come along though their list says a wrong size: off by %d bytes",
+    async (off) => {
+      const signature = sign(image.root, { isListed: false });
+      source.tags.set("signature", signature);
+      listAs(image.root, { ...signature, size: signature.size + off });
+      const report = await pull();
+      expect(report.referrers).toMatchObject([{ descriptor: { digest: signature.digest, size: signature.size } }]);
+      expect(destination.contents.has(signature.digest)).toBe(true);
+      expect(cache.kept.get(signature.digest)).toBeDefined();
+    },
+  );
+
+  it("of other bytes than their digest says are an error, whatever size is listed", async () => {
+    const signature = sign(image.root, { isListed: false });
+    source.tags.set("signature", signature);
+    source.lies.set(signature.digest, (bytes) => bytes.with(0, 32));
+    listAs(image.root, { ...signature, size: signature.size + 7 });
+    expect(await codeOf(pull())).toBe("MOTE_DIGEST_MISMATCH");
+  });
+
   it("of an index come along to the cache, where its name stays, also if one platform is picked", async () => {
     const platform = { os: "linux", architecture: "amd64" };
     const index = addIndex(source, [{ ...image.root, platform }]);
