@@ -8,7 +8,7 @@ import { endOf, linesOf, startChild, useInChild } from "./child.js";
 import { digestOf } from "./seed.js";
 
 /** Times that a writer is killed. More on demand: KILLS=1000. */
-const kills = Number(process.env.KILLS ?? 20);
+const kills = Number(process.env.KILLS || 20);
 
 const folder = mkdtempSync(join(tmpdir(), "mote-bic-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -11,7 +11,7 @@ import { put } from "./image.js";
  * Every call of node:fs that a long day of a cache makes is failed in turn, one in each run. By default only every so many-th, with another
  * start for each error; `FAULTS=7` fails every seventh, `FAULTS=all` each.
  */
-const stride = process.env.FAULTS === "all" ? 1 : Number(process.env.FAULTS ?? 61);
+const stride = process.env.FAULTS === "all" ? 1 : Number(process.env.FAULTS || 61);
 const errors = ["EIO", "ENOSPC", "EACCES", "EMFILE"];
 
 const small = randomBytes(1000);

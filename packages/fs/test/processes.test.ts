@@ -12,7 +12,7 @@ import { put, putImage } from "./image.js";
 
 const worker = fileURLToPath(new URL("worker.mjs", import.meta.url));
 /** Times that a writer is killed. More on demand: KILLS=1000. */
-const kills = Number(process.env.KILLS ?? 20);
+const kills = Number(process.env.KILLS || 20);
 let folder: string;
 let root: string;
 beforeEach(() => {
