@@ -1,9 +1,8 @@
-import { mkdtempSync, type Stats } from "node:fs";
-import { lstat, rm } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { lstat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Cancellable, type Logger, MoteError } from "@mote/core";
-import { removeArchiveOrphans, stagingPrefix } from "./archive-orphans.js";
 import { assertCanCompress, compressedFor } from "./compress.js";
 import { closedError, errorNumber, writeFailed } from "./file-error.js";
 import { type FolderLock, lockFolder } from "./folder-lock.js";
@@ -13,6 +12,7 @@ import { ArchiveFiles } from "./named-files.js";
 import { writeStream } from "./output-stream.js";
 import { findOutputTarget, type OutputTarget } from "./output-target.js";
 import { type TarContent, tarChunks } from "./tar-file.js";
+import { TemporaryFolder } from "./temporary-folder.js";
 import { writeWholeFile } from "./whole-file.js";
 
 /** Each round means that another process has added an image meanwhile. */
@@ -53,7 +53,7 @@ export class ArchiveStaging implements AsyncDisposable {
   #closed = false;
   #target: OutputTarget | undefined;
   #existing: Existing | undefined;
-  #staged: { readonly dir: string; readonly layout: LayoutDestination } | undefined;
+  #staged: { readonly folder: TemporaryFolder; readonly layout: LayoutDestination } | undefined;
 
   /**
    * `assertKind` throws for an archive that nothing can be added to.
@@ -73,7 +73,7 @@ export class ArchiveStaging implements AsyncDisposable {
 
   /** The folder of the layout; undefined while nothing was put there. */
   get dir(): string | undefined {
-    return this.#staged && join(this.#staged.dir, "layout");
+    return this.#staged && join(this.#staged.folder.path, "layout");
   }
 
   /** Made when it is first asked for. @throws MOTE_CLOSED · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
@@ -107,7 +107,7 @@ export class ArchiveStaging implements AsyncDisposable {
       const tar = compressedFor(this.path, tarChunks(await compose(undefined), options));
       await writeStream(target.path, tar, { ...options, logger: this.#logger });
     } else {
-      const temporary = join(staged.dir, "archive");
+      const temporary = join(staged.folder.path, "archive");
       await this.#inRounds(target.path, options, () => this.#replace(target.path, temporary, compose, options));
     }
     await this.#discard();
@@ -188,7 +188,7 @@ export class ArchiveStaging implements AsyncDisposable {
     const staged = this.#staged;
     this.#staged = undefined;
     await this.#forget();
-    if (staged !== undefined) await rm(staged.dir, { recursive: true, force: true });
+    await staged?.folder[Symbol.asyncDispose]();
   }
 }
 
@@ -204,9 +204,8 @@ function stageFor(target: OutputTarget) {
   const parent = target.kind === "file" ? dirname(target.path) : tmpdir();
   try {
     makeFolders(parent);
-    removeArchiveOrphans(parent);
-    const dir = mkdtempSync(join(parent, stagingPrefix));
-    return { dir, layout: new LayoutDestination(join(dir, "layout")) };
+    const folder = new TemporaryFolder(parent);
+    return { folder, layout: new LayoutDestination(join(folder.path, "layout")) };
   } catch (error) {
     throw writeFailed(error, target.path);
   }

@@ -2,7 +2,6 @@ import { constants, type Dirent } from "node:fs";
 import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cancellable, MoteError } from "@mote/core";
-import { isStagingName } from "./archive-orphans.js";
 import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
 import { staysInside } from "./packed-link.js";
@@ -60,7 +59,7 @@ async function* walk(
   });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     // What a pull into this folder, or into an archive in it, is working on, or left when it was killed.
-    if (isTemporaryName(entry.name) || isStagingName(entry.name)) continue;
+    if (isTemporaryName(entry.name)) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     const kind = kindOf(entry, join(dir, path));
     yield { path, kind };

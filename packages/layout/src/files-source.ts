@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import {
@@ -29,6 +29,7 @@ import { BlobReader } from "./blob-reader.js";
 import { readChunks } from "./chunks.js";
 import { readFailed, writeFailed } from "./file-error.js";
 import { FolderFiles, identityOf, type OpenedFile } from "./named-files.js";
+import { TemporaryFolder } from "./temporary-folder.js";
 
 /** A file or folder to be a layer of an artifact. */
 export interface FileInput {
@@ -77,7 +78,7 @@ export class FilesSource implements ContentSource {
   readonly #files: readonly NamedInput[];
   readonly #options: FilesSourceOptions;
   #packing: Promise<Packed> | undefined;
-  #temporary: string | undefined;
+  #temporary: TemporaryFolder | undefined;
   #isClosed = false;
 
   /** @throws MOTE_INVALID_NAME where two files would have one name, or a name is none · TypeError for a media type that is none */
@@ -118,7 +119,7 @@ export class FilesSource implements ContentSource {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#packing?.catch(() => {});
-    if (this.#temporary !== undefined) await rm(this.#temporary, { recursive: true, force: true });
+    await this.#temporary?.[Symbol.asyncDispose]();
   }
 
   #packed(options: Cancellable): Promise<Packed> {
@@ -150,7 +151,7 @@ export class FilesSource implements ContentSource {
   }
 
   async #packFolder({ path, title, mediaType }: NamedInput, options: Cancellable) {
-    const target = join(await this.#temporaryFolder(), `${crypto.randomUUID()}.tar.gz`);
+    const target = join(this.#temporaryFolder(), `${crypto.randomUUID()}.tar.gz`);
     const { digest, size, contentDigest } = await packFolder(path, title, target, options);
     const annotations = {
       [contentDigestAnnotation]: contentDigest,
@@ -164,14 +165,14 @@ export class FilesSource implements ContentSource {
     return { descriptor, content: { path: target, identity } };
   }
 
-  async #temporaryFolder(): Promise<string> {
+  #temporaryFolder(): string {
     const parent = this.#options.temporaryDir ?? tmpdir();
     try {
-      this.#temporary ??= await mkdtemp(join(parent, "mote-pack-"));
+      this.#temporary ??= new TemporaryFolder(parent);
     } catch (error) {
       throw writeFailed(error, parent);
     }
-    return this.#temporary;
+    return this.#temporary.path;
   }
 
   #absent(digest: Digest): MoteError {

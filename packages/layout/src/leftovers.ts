@@ -7,17 +7,21 @@ import { isTemporaryName, ownerOf } from "./temporary-name.js";
 const aliveEveryMs = 60_000;
 /** Without a sign of life for so long, the owner is taken for gone if there is no other way to tell. */
 const abandonedMs = 60 * 60 * 1000;
+/** Of a name without an owner: earlier releases gave no sign of life while they staged an archive. */
+const abandonedByEarlierMs = 24 * abandonedMs;
 
 /**
  * Removes what processes that were killed left in `dir`. What belongs to a living process stays, and so does for an hour what
  * belongs to a process that cannot be seen from here (in another container, on another machine). Errors are ignored: leftovers
- * are no reason to fail.
+ * are no reason to fail. With `uid`, only what belongs to that user goes: in a folder that everybody may write to, another user
+ * could exchange a folder for a link while it is removed.
  */
-export async function removeLeftovers(dir: string): Promise<void> {
+export async function removeLeftovers(dir: string, { uid }: { readonly uid?: number | undefined } = {}): Promise<void> {
   for (const name of await readdir(dir).catch(() => [])) {
     if (!isTemporaryName(name)) continue;
     const path = join(dir, name);
     try {
+      if (uid !== undefined && (await lstat(path)).uid !== uid) continue;
       if (await isAbandoned(path, name)) await rm(path, { recursive: true, force: true });
     } catch {
       // It stays until it can be removed.
@@ -44,7 +48,7 @@ async function isAbandoned(path: string, name: string): Promise<boolean> {
   const liveness = owner === undefined ? "unknown" : livenessOf(owner);
   if (liveness !== "unknown") return liveness === "dead";
   // A clock that is ahead must not keep it forever either.
-  return Math.abs(Date.now() - (await lastChangeMs(path))) > abandonedMs;
+  return Math.abs(Date.now() - (await lastChangeMs(path))) > (owner === undefined ? abandonedByEarlierMs : abandonedMs);
 }
 
 /** Of a folder: of what is directly in it, too. A file that is written to changes without its folder. */

@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { identityPattern, ownIdentity, type ProcessIdentity } from "./process-identity.js";
 
-/** The process that made it, in the name: whoever finds it can tell whether it is still in use. */
-const pattern = new RegExp(String.raw`^\.mote-(?:(${identityPattern})-)?[0-9a-f]{16}$`);
+/** The process that made it, in the name: whoever finds it can tell whether it is still in use. Earlier releases left it out. */
+const pattern = new RegExp(String.raw`^\.mote-(?:(?:(${identityPattern})-)?[0-9a-f]{16}|archive-[0-9A-Za-z]{6})$`);
 
 /** A new name in `dir` for something that is not complete yet. */
 export function temporaryPath(dir: string): string {

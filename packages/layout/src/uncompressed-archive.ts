@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cancellable } from "@mote/core";
 import { writeFailed } from "./file-error.js";
 import type { OpenedFile } from "./named-files.js";
+import { TemporaryFolder } from "./temporary-folder.js";
 import { type Compression, uncompressed } from "./uncompress.js";
 import type { UnpackLimits } from "./unpack-limits.js";
 import { writeWholeFile } from "./whole-file.js";
@@ -16,11 +16,15 @@ export interface UncompressOptions {
 /** A gzip or zstd has no places to jump to, so it is uncompressed into a temporary folder, once; disposing of it takes that away. */
 export class UncompressedArchive implements AsyncDisposable {
   readonly path: string;
-  readonly #dir: string;
+  readonly #folder: TemporaryFolder;
 
-  private constructor(dir: string) {
-    this.#dir = dir;
-    this.path = join(dir, "archive.tar");
+  private constructor() {
+    try {
+      this.#folder = new TemporaryFolder(tmpdir());
+    } catch (error) {
+      throw writeFailed(error, tmpdir());
+    }
+    this.path = join(this.#folder.path, "archive.tar");
   }
 
   /** @throws MOTE_INVALID_ARCHIVE if it is damaged · MOTE_TOO_LARGE · MOTE_NO_SPACE · MOTE_IO */
@@ -29,10 +33,7 @@ export class UncompressedArchive implements AsyncDisposable {
     place: string,
     { compression, limits, ...options }: Cancellable & UncompressOptions,
   ): Promise<UncompressedArchive> {
-    const dir = await mkdtemp(join(tmpdir(), "mote-")).catch((error: unknown) => {
-      throw writeFailed(error, tmpdir());
-    });
-    const archive = new UncompressedArchive(dir);
+    const archive = new UncompressedArchive();
     try {
       const temporary = `${archive.path}.part`;
       const chunks = limits.bounded(uncompressed(file, place, { compression, ...options }), place);
@@ -45,6 +46,6 @@ export class UncompressedArchive implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#dir, { recursive: true, force: true });
+    await this.#folder[Symbol.asyncDispose]();
   }
 }

@@ -12,6 +12,7 @@ import {
   OciArchiveDestination,
   OciArchiveSource,
 } from "../src/index.js";
+import { ownIdentity } from "../src/process-identity.js";
 import { putImage, sampleImage } from "./sample-image.js";
 
 const kinds = [
@@ -163,13 +164,19 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
     expect(readdirSync(dir)).toEqual(["archive.tar"]);
   });
 
-  it("takes away what a process that was killed long ago has left beside it, and nothing else", async () => {
-    for (const name of [".mote-archive-old", ".mote-archive-new", ".mote-other"])
-      mkdirSync(join(dir, name, "layout"), { recursive: true });
-    for (const name of [".mote-archive-old", ".mote-archive-old/layout", ".mote-other"])
-      utimesSync(join(dir, name), 1, 1);
+  it("takes away what killed processes have left beside it, and nothing else", async () => {
+    const [, start, boot, namespace] = ownIdentity().split("-");
+    const left = {
+      killed: `.mote-999999999-${start}-${boot}-${namespace}-0123456789abcdef`,
+      elsewhere: `.mote-1-${start}-0-0-0123456789abcdef`,
+      old: ".mote-archive-oldold",
+      recent: ".mote-archive-recent",
+      other: ".mote-other",
+    };
+    for (const name of Object.values(left)) mkdirSync(join(dir, name, "layout"), { recursive: true });
+    for (const name of [left.old, `${left.old}/layout`, left.other]) utimesSync(join(dir, name), 1, 1);
     await putImage(kind.open(file), base, kind.name("base"));
-    expect(readdirSync(dir).sort()).toEqual([".mote-archive-new", ".mote-other", "archive.tar"]);
+    expect(readdirSync(dir).sort()).toEqual([left.elsewhere, left.recent, left.other, "archive.tar"].sort());
   });
 
   it("is read by skopeo with all the others (needs Debian's skopeo)", async ({ skip }) => {
