@@ -1,0 +1,41 @@
+import { type Check, type RegistryKind, registryKinds } from "@mote/testbed";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openBench } from "./registries/bench.js";
+import { checks, expectNoMisuse } from "./registries/checks.js";
+import { registriesPage } from "./registries/page.js";
+
+const names = Object.keys(checks).filter((name): name is Check => name in checks);
+const results = new Map(registryKinds.map((kind): [RegistryKind, Map<Check, string>] => [kind, new Map()]));
+
+/** Checks of what mote is about to do. */
+const awaited = new Set<Check>(["push twice", "referrers", "resume"]);
+
+/** Where logins are kept: each bench has a file of its own. */
+const kept = { ...process.env };
+beforeAll(() => {
+  for (const proxy of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]) {
+    delete process.env[proxy];
+    delete process.env[proxy.toLowerCase()];
+  }
+});
+afterAll(() => {
+  process.env = kept;
+});
+
+describe.each(registryKinds.map((kind) => [kind.name, kind] as const))("with %s", (_name, kind) => {
+  const offered = names.filter((check) => kind.lacks[check] === undefined);
+  for (const check of names) if (kind.lacks[check] !== undefined) results.get(kind)?.set(check, "not offered");
+
+  it.each(offered.filter((check) => !awaited.has(check)))("%s", async (check) => {
+    await using bench = await openBench(kind);
+    const result = await checks[check](bench);
+    expectNoMisuse(bench.registry);
+    results.get(kind)?.set(check, result);
+  });
+});
+
+it.skipIf(awaited.size > 0)("docs/reference/registries.md says what was tried", async () => {
+  await expect(registriesPage(registryKinds, names, results)).toMatchFileSnapshot(
+    "../../../docs/reference/registries.md",
+  );
+});

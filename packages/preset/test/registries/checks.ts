@@ -1,0 +1,187 @@
+import { readFile } from "node:fs/promises";
+import { isDigest, MoteError, referrersTag } from "@mote/core";
+import { addImage, addIndex, type Check, type SimulatedRegistry, type SimulatedRequest } from "@mote/testbed";
+import { expect } from "vitest";
+import { logIn } from "../../src/index.js";
+import { putImage } from "../images.js";
+import type { Bench } from "./bench.js";
+
+/** What each check does. Returns what the table says of it. */
+export const checks: Readonly<Record<Check, (bench: Bench) => Promise<string>>> = {
+  "log in": checkLogin,
+  pull: checkPull,
+  platform: checkPlatform,
+  "push twice": checkPush,
+  "immutable tag": checkImmutableTag,
+  referrers: checkReferrers,
+  resume: checkResume,
+  "rate limit": checkRateLimit,
+  mount: checkMount,
+};
+
+async function checkLogin({ registry, authFile, open, at }: Bench): Promise<string> {
+  const { login } = registry.kind;
+  if (login === undefined) throw new Error("a registry without a login lacks the check of logins");
+  const wrong = logIn(registry.host, { ...login, password: "another" });
+  expect(await codeOf(wrong)).toBe("MOTE_UNAUTHORIZED");
+  expect(await readFile(authFile, "utf8").catch(() => "none")).toBe("none");
+  expect(await logIn(registry.host, login)).toMatchObject({ isChecked: true });
+  const { manifest } = addImage(registry.repositories, "team/app", { tag: "1" });
+  await using mote = await open();
+  const { refs } = await mote.pull(at("team/app:1"));
+  expect(refs[0]?.resolved.digest).toBe(manifest.digest);
+  return "ok";
+}
+
+async function checkPull({ registry, root, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  const { manifest } = addImage(registry.repositories, "team/app", { tag: "1", layers: [1000, 300_000, 0] });
+  await using mote = await open();
+  await mote.pull(at(`team/app@${manifest.digest}`), `oci:${root}/by-digest:1`);
+  const blobs = registry.requests.filter(isBlobRead).length;
+  const report = await mote.pull(at("team/app:1"), `oci:${root}/by-tag:1`);
+  expect(report.refs[0]?.resolved.digest).toBe(manifest.digest);
+  expect(registry.requests.filter(isBlobRead).length).toBe(blobs);
+  return "ok";
+}
+
+async function checkPlatform({ registry, root, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  const images = ["amd64", "arm64"].map((architecture) => {
+    const { manifest, layers } = addImage(registry.repositories, "team/app", { architecture });
+    return { layers, entry: { ...manifest, platform: { os: "linux", architecture } } };
+  });
+  addIndex(registry.repositories, "team/app", { tag: "1", manifests: images.map(({ entry }) => entry) });
+  await using mote = await open();
+  await mote.pull(at("team/app:1"), `oci:${root}/arm64:1`, { platform: "linux/arm64" });
+  const read = images.map(({ layers }) => registry.requests.some((one) => isBytesOf(one, layers[0]?.digest ?? "")));
+  expect(read).toEqual([false, true]);
+  return "ok";
+}
+
+async function checkPush({ registry, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  const push = async () => {
+    await using mote = await open();
+    const { manifest } = await putImage(mote.cache, ["app"], { a: 1000, b: 300_000, c: 9_000_000 });
+    await mote.copy(manifest.digest, at("team/pushed:1"));
+    return manifest.digest;
+  };
+  const digest = await push();
+  expect(registry.repositories.manifest("team/pushed", "1")?.digest).toBe(digest);
+  const before = registry.requests.length;
+  await push();
+  const written = registry.requests.slice(before).filter(({ method }) => method !== "GET" && method !== "HEAD");
+  expect(written.filter(({ listener }) => listener === "registry").map(nameOf)).toEqual([]);
+  return "ok";
+}
+
+async function checkImmutableTag({ registry, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  const first = addImage(registry.repositories, "team/app", { tag: "1" });
+  await using mote = await open();
+  await mote.pull(at("team/app:1"));
+  await mote.copy(first.manifest.digest, at("team/app:1"));
+  const { manifest } = await putImage(mote.cache, ["other"], { z: 10 });
+  const refused = await mote.copy(manifest.digest, at("team/app:1")).catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(MoteError);
+  expect(String(refused)).toMatch(/immutable|already exists|overwrit|locked/i);
+  expect(registry.repositories.manifest("team/app", "1")?.digest).toBe(first.manifest.digest);
+  return "ok";
+}
+
+async function checkReferrers({ registry, source, root, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  const { manifest } = addImage(source.repositories, "team/app", { tag: "1" });
+  const fields = { subject: manifest, artifactType: "application/vnd.example.signature" };
+  const signature = addImage(source.repositories, "team/app", { layers: [20], fields }).manifest.digest;
+  const push = async () => {
+    await using mote = await open();
+    await mote.copy(`docker://${source.host}/team/app:1`, at("team/copy:1"), { referrers: true });
+  };
+  await push();
+  const before = registry.requests.length;
+  await push();
+  const written = registry.requests.slice(before).filter(({ method }) => method === "PUT");
+  expect(written.map(nameOf)).toEqual([]);
+  await using mote = await open();
+  const report = await mote.pull(at("team/copy:1"), `oci:${root}/pulled:1`, { referrers: true });
+  expect(report.referrers.map(({ descriptor }) => descriptor.digest)).toContain(signature);
+  if (!isDigest(manifest.digest)) throw new Error("a seeded digest is not valid");
+  const tagged = registry.repositories.manifest("team/copy", referrersTag(manifest.digest));
+  return tagged === undefined ? "ok: API" : "ok: tag";
+}
+
+async function checkResume({ registry, root, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  const size = 300_000;
+  const cutAfter = 100_000;
+  const { layers } = addImage(registry.repositories, "team/app", { tag: "1", layers: [size] });
+  const digest = layers[0]?.digest ?? "";
+  registry.once((reply, request) =>
+    isBytesOf(request, digest) && reply.status === 200 ? { ...reply, cutAfter } : undefined,
+  );
+  await using mote = await open();
+  await mote.pull(at("team/app:1"), `oci:${root}/layout:1`);
+  const [first, second, ...more] = registry.requests.filter(
+    (request) => isBytesOf(request, digest) && (request.status === 200 || request.status === 206),
+  );
+  expect(first?.status).toBe(200);
+  expect(more).toEqual([]);
+  const [, start = "", end = ""] = /^bytes=(\d+)-(\d*)$/.exec(second?.headers.range ?? "") ?? [];
+  expect(Number(start)).toBeGreaterThan(0);
+  expect(Number(start)).toBeLessThanOrEqual(cutAfter);
+  expect(end).toBe(String(size - 1));
+  return "ok";
+}
+
+async function checkRateLimit({ registry, root, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  const { manifest } = addImage(registry.repositories, "team/app", { tag: "1" });
+  const limited = registry.kind.rateLimit ?? { status: 429, headers: { "retry-after": "0" } };
+  for (const kind of ["manifest", "blob"]) {
+    registry.once((reply, request) => (request.route.kind === kind && reply.status < 400 ? limited : undefined));
+  }
+  await using mote = await open();
+  const { refs } = await mote.pull(at("team/app:1"), `oci:${root}/layout:1`);
+  expect(refs[0]?.resolved.digest).toBe(manifest.digest);
+  expect(registry.requests.filter(({ status }) => status === limited.status).length).toBe(2);
+  return "ok";
+}
+
+async function checkMount({ registry, open, at, logIn }: Bench): Promise<string> {
+  await logIn();
+  addImage(registry.repositories, "team/app", { tag: "1" });
+  await using mote = await open();
+  await mote.pull(at("team/app:1"));
+  const { mounted } = await mote.copy(at("team/app:1"), at("team/other:1"));
+  expect(registry.repositories.manifest("team/other", "1")).toBeDefined();
+  expect(registry.repositories.uploads.size).toBe(0);
+  return mounted.count > 0 ? "ok: mounted" : "ok: uploaded";
+}
+
+/** What no registry may see, whatever it is like. */
+export function expectNoMisuse({ requests }: SimulatedRegistry): void {
+  const atStorage = requests.filter(({ listener }) => listener === "storage");
+  expect(atStorage.filter(({ headers }) => headers.authorization !== undefined).map(nameOf)).toEqual([]);
+  expect(requests.filter(({ headers }) => headers.range?.includes(",")).map(nameOf)).toEqual([]);
+}
+
+function isBlobRead({ method, route }: SimulatedRequest): boolean {
+  return method === "GET" && (route.kind === "blob" || route.kind === "stored");
+}
+
+function isBytesOf(request: SimulatedRequest, digest: string): boolean {
+  return isBlobRead(request) && "digest" in request.route && request.route.digest === digest;
+}
+
+function nameOf({ method, url }: SimulatedRequest): string {
+  return `${method} ${url.pathname}`;
+}
+
+async function codeOf(attempt: Promise<unknown>): Promise<unknown> {
+  return attempt.then(
+    () => "nothing was thrown",
+    (error: unknown) => (MoteError.isInstance(error) ? error.code : error),
+  );
+}

@@ -1,0 +1,101 @@
+import type { Behaviour, Reply, SimulatedRequest, SimulatedState } from "./behaviour.js";
+import { errorReply, jsonReply, withHeaders } from "./replies.js";
+import { repositoryOf } from "./route.js";
+
+interface TokenFlow {
+  readonly name: string;
+  readonly source: Behaviour["source"];
+  /** Where the token service is. Default `tokens`: a host of its own. */
+  readonly listener?: "registry" | "tokens";
+  /** Path of the token service. */
+  readonly path: string;
+  readonly service?: string;
+  /** What nobody has to log in for. Default: nothing. */
+  readonly anonymous?: "pull" | "everything";
+  /** The body in which a token comes. Default: `token` that is valid for 300 s. */
+  readonly body?: (token: string) => object;
+}
+
+/** Tokens from a service that the registry names (distribution, "Token Authentication Specification"). */
+export function tokenFlow(flow: TokenFlow): Behaviour {
+  const { name, source, listener = "tokens", path } = flow;
+  return {
+    name,
+    source,
+    handle(request, next, state) {
+      if (request.listener === listener && request.url.pathname === path) return giveToken(flow, request, state);
+      if (request.listener !== "registry") return next();
+      const needed = neededScopes(request);
+      const [scheme, token = ""] = request.headers.authorization?.split(" ") ?? [];
+      const granted = scheme === "Bearer" ? readToken(token) : undefined;
+      if (granted !== undefined && needed.every((scope) => granted.some((one) => covers(one, scope)))) return next();
+      const realm = `${state.origins[listener]}${path}`;
+      const parameters = { realm, service: flow.service, scope: needed[0] };
+      const challenge = Object.entries(parameters).flatMap(([key, value]) => (value ? [`${key}="${value}"`] : []));
+      const reply = errorReply(401, "UNAUTHORIZED", "authentication required");
+      return withHeaders(reply, { "www-authenticate": `Bearer ${challenge.join(",")}` });
+    },
+  };
+}
+
+function giveToken({ anonymous, body }: TokenFlow, request: SimulatedRequest, { login }: SimulatedState): Reply {
+  const shown = request.headers.authorization;
+  const isKnown = login !== undefined && shown === basic(login);
+  if (shown !== undefined && !isKnown) return errorReply(401, "UNAUTHORIZED", "incorrect username or password");
+  const asked = request.url.searchParams.getAll("scope").flatMap((scope) => scope.split(" "));
+  if (!isKnown && anonymous === undefined) return errorReply(401, "UNAUTHORIZED", "authentication required");
+  const granted = isKnown || anonymous === "everything" ? asked : asked.map(pullOnly);
+  const token = Buffer.from(JSON.stringify(granted)).toString("base64url");
+  return jsonReply(200, body?.(token) ?? { token, expires_in: 300 });
+}
+
+/** Everybody has to show the password itself with each request. */
+export function basicFlow(source: Behaviour["source"], { name, realm }: { name: string; realm: string }): Behaviour {
+  return {
+    name,
+    source,
+    handle({ listener, headers }, next, { login }) {
+      if (listener !== "registry" || (login !== undefined && headers.authorization === basic(login))) return next();
+      const reply = errorReply(401, "UNAUTHORIZED", "authentication required");
+      return withHeaders(reply, { "www-authenticate": `Basic realm="${realm}"` });
+    },
+  };
+}
+
+function basic({ username, password }: { readonly username: string; readonly password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** `repository:NAME:ACTIONS`; the first is the one that a challenge names. */
+function neededScopes({ route, method, url }: SimulatedRequest): string[] {
+  const repository = repositoryOf(route);
+  if (repository === undefined) return [];
+  const isRead = method === "GET" || method === "HEAD";
+  const needed = [`repository:${repository}:${isRead ? "pull" : "pull,push"}`];
+  const from = url.searchParams.get("from");
+  return from === null ? needed : [...needed, `repository:${from}:pull`];
+}
+
+function covers(granted: string, needed: string): boolean {
+  const [has, wants] = [splitScope(granted), splitScope(needed)];
+  return has.name === wants.name && wants.actions.every((action) => has.actions.includes(action));
+}
+
+function pullOnly(scope: string): string {
+  const { name, actions } = splitScope(scope);
+  return `${name}:${actions.filter((action) => action === "pull").join(",")}`;
+}
+
+function splitScope(scope: string): { readonly name: string; readonly actions: readonly string[] } {
+  const at = scope.lastIndexOf(":");
+  return { name: scope.slice(0, at), actions: scope.slice(at + 1).split(",") };
+}
+
+function readToken(token: string): readonly string[] | undefined {
+  try {
+    const scopes: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
+    return Array.isArray(scopes) ? scopes.map(String) : undefined;
+  } catch {
+    return undefined;
+  }
+}
