@@ -32,7 +32,10 @@ export type MoteErrorCode =
   | "MOTE_INVALID_ARCHIVE"
   /** What is pulled into a plain folder is no artifact of files: a container image, an index. */
   | "MOTE_NOT_FILES"
-  /** Something else is there already under the name, and would be lost. `details`: `{ path }`. */
+  /**
+   * Something else is there already under the name, and would be lost. `details`: `{ path }`; of a tag that a registry does not let change,
+   * `{ registry, repository, reference, digest, actual }`.
+   */
   | "MOTE_EXISTS"
   /** A document is larger than the bound set for it. */
   | "MOTE_TOO_LARGE"

@@ -16,9 +16,11 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
+/** Nothing is there yet, for a HEAD request. */
 async function answering(answer: Intercept) {
   const server = await serve((request, response) => {
     request.resume();
+    if (request.method === "HEAD") return response.writeHead(404).end();
     return answer(request, response);
   });
   const client = new RegistryClient({ retryDelayMs: 1 });
@@ -42,6 +44,31 @@ describe("a mount", () => {
     const froms = server.seen.filter(({ method }) => method === "POST").map(({ url }) => url.split("from=")[1]);
     expect(froms).toEqual(["x%2Flacks", "x%2Fforbidden", "x%2Fhas"]);
     await expect.poll(() => server.count("DELETE", "/v2/a/b/blobs/uploads/7")).toBe(1);
+  });
+
+  it("is refused by any response but a 201, or by one that leads to an upload", async () => {
+    const upload = { location: "/v2/a/b/blobs/uploads/7" };
+    const blob = { location: `/v2/a/b/blobs/${layer.digest}` };
+    for (const [status, headers, isMounted, closes] of [
+      [201, blob, true, 0],
+      [201, {}, true, 0],
+      [201, upload, false, 1],
+      [200, blob, false, 0],
+      [202, upload, false, 1],
+      [202, blob, false, 0],
+      [204, {}, false, 0],
+      ...[307, 400, 401, 403, 404, 405, 409, 411, 413, 415, 422, 500, 501, 503, 521].map(
+        (refusal) => [refusal, {}, false, 0] as const,
+      ),
+    ] as const) {
+      const { server, destination, candidate } = await answering((request, response) => {
+        response.writeHead(request.method === "DELETE" ? 204 : status, headers).end();
+        return true;
+      });
+      expect([status, await destination.mount(layer, [candidate("x/y")])]).toEqual([status, isMounted]);
+      await expect.poll(() => server.count("DELETE", "/7")).toBe(closes);
+      expect(server.count("DELETE")).toBe(closes);
+    }
   });
 
   it("that nobody answers is an error, and no refusal", async () => {
@@ -76,10 +103,10 @@ describe("a manifest that is sent", () => {
       return true;
     });
     await destination.manifest(descriptor, bytes);
-    expect(server.seen.map(({ method, url }) => [method, url])).toEqual([
-      ["PUT", `/v2/a/b/manifests/${descriptor.digest}`],
-    ]);
-    expect(server.seen[0]?.headers["content-type"]).toBe(mediaTypes.ociManifest);
+    const [sent, ...others] = server.seen.filter(({ method }) => method !== "HEAD");
+    expect(others).toEqual([]);
+    expect(sent).toMatchObject({ method: "PUT", url: `/v2/a/b/manifests/${descriptor.digest}` });
+    expect(sent?.headers["content-type"]).toBe(mediaTypes.ociManifest);
   });
 
   it("and tagged is not fetched again", async () => {
@@ -107,7 +134,7 @@ describe("a manifest that is sent", () => {
     const { server, destination } = await answering((_, response) => response.writeHead(201).end() === response);
     await destination.manifest(image.manifest, image.manifestBytes);
     await destination.tag(image.manifest.digest, image.manifest);
-    expect(server.seen.map(({ url }) => url)).toEqual([`/v2/a/b/manifests/${image.manifest.digest}`]);
+    expect(new Set(server.seen.map(({ url }) => url))).toEqual(new Set([`/v2/a/b/manifests/${image.manifest.digest}`]));
     expect(await codeOf(destination.tag(digestBytes(new Uint8Array(1)), image.manifest))).toBe("MOTE_INVALID_NAME");
   });
 

@@ -5,10 +5,8 @@ import {
   type Digest,
   digestAlgorithm,
   digestBytes,
-  isDigest,
   isManifestType,
   MoteError,
-  manifestTypes,
   parseDigest,
   parseManifest,
   type Ref,
@@ -16,7 +14,9 @@ import {
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { checkRepositoryName, isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
-import { addTaggedReferrer } from "./referrers.js";
+import { findBlob, findManifest } from "./presence.js";
+import { putManifest, putTag, storedAsOther } from "./put-manifest.js";
+import { addTaggedReferrer, hasReferrersApi } from "./referrers.js";
 import { RepositoryApi } from "./repository-api.js";
 import { cancelUpload, uploadBlob, uploadSession } from "./upload.js";
 
@@ -42,6 +42,10 @@ export class RegistryDestination implements ContentDestination {
   #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
   /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
   readonly #refusedDigests = new Map<Digest, { readonly bytes: Uint8Array; readonly fault: MoteError }>();
+  /** Manifests that the registry took under their digest, and those among them whose subject it understood. */
+  readonly #accepted = new Set<Digest>();
+  readonly #listedByRegistry = new Set<Digest>();
+  #referrersApi: Promise<boolean> | undefined;
   /** Indexes under referrers' tags are read, changed and written back, so one at a time. */
   #referrersWritten: Promise<void> = Promise.resolve();
 
@@ -52,19 +56,12 @@ export class RegistryDestination implements ContentDestination {
     this.#pieceBytes = options.pieceBytes ?? 8 * 1024 * 1024;
   }
 
+  /** False also if the registry does not say: then it is sent. */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
-    const kind = isManifestType(descriptor.mediaType) ? "manifests" : "blobs";
-    const answer = await this.#api.head(`${kind}/${digest}`, {
-      what: digest,
-      ...(kind === "manifests" ? { headers: { accept: manifestTypes.join(", ") } } : {}),
-      digest,
-      actions: "pull,push",
-      accepts: (status) => status === 200 || status === 404,
-      signal: options.signal,
-    });
-    const length = answer.header("content-length");
-    return answer.status === 200 && (length === undefined || Number(length) === descriptor.size);
+    const asking = { actions: "pull,push", signal: options.signal } as const;
+    if (!isManifestType(descriptor.mediaType)) return (await findBlob(this.#api, descriptor, asking)) === true;
+    return (await findManifest(this.#api, digest, digest, asking)) === digest;
   }
 
   /** Goes on by itself after a fault. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UPLOAD_LOST */
@@ -86,8 +83,8 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Sends a manifest under its digest; whoever lists the referrers of its subject finds it from then on. Many registries name manifests
-   * by sha256 only: one of another digest that is refused waits for its tag.
+   * Sends a manifest under its digest, unless it is there; whoever lists the referrers of its subject finds it from then on. Many registries
+   * name manifests by sha256 only: one of another digest that is refused waits for its tag.
    * @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
    */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
@@ -98,12 +95,14 @@ export class RegistryDestination implements ContentDestination {
         details: { ...this.#api.subject({ digest }), actual },
       });
     }
-    const keepsReferrers = await this.#putByDigest(digest, descriptor.mediaType, bytes, options);
-    if (keepsReferrers === undefined) return;
+    const isThere = (await findManifest(this.#api, digest, digest, { actions: "pull,push", ...options })) === digest;
+    const wasTaken = isThere || (await this.#putByDigest(descriptor, bytes, options));
+    if (!wasTaken) return;
     this.#lastManifest = { digest, bytes };
     const manifest = isManifestType(descriptor.mediaType) ? parseManifest(bytes, descriptor.mediaType) : undefined;
-    if (manifest?.subject === undefined || keepsReferrers) return;
+    if (manifest?.subject === undefined || this.#listedByRegistry.has(digest)) return;
     const { subject } = manifest;
+    if (isThere && (await this.#hasReferrersApi(subject.digest, options))) return;
     const writing = this.#referrersWritten.then(() =>
       addTaggedReferrer(this.#api, subject.digest, descriptor, manifest, options),
     );
@@ -112,8 +111,8 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Sets or moves the tag to a manifest that is there. Its own digest is no tag: then nothing is left to do.
-   * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND
+   * Sets or moves the tag to a manifest that is there, unless it stands for it already. Its own digest is no tag: then nothing is left to do.
+   * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS if the registry does not let the tag change
    */
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
@@ -127,25 +126,32 @@ export class RegistryDestination implements ContentDestination {
         { details: this.#api.subject({ digest, reference: name }) },
       );
     }
-    const bytes = refused?.bytes ?? (await this.#manifestBytes(digest, options));
-    await this.#put(name, descriptor.mediaType, bytes, digest, options);
+    const load = async () => refused?.bytes ?? (await this.#manifestBytes(digest, options));
+    await putTag(this.#api, name, descriptor, { load, wasAccepted: this.#accepted.has(digest) }, options);
   }
 
-  /** As `#put`; undefined where the registry has no such digests. */
-  async #putByDigest(
-    digest: Digest,
-    mediaType: string,
-    bytes: Uint8Array,
-    options: Cancellable,
-  ): Promise<boolean | undefined> {
+  /** False if the registry has no such digests. */
+  async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable): Promise<boolean> {
+    const { digest } = descriptor;
     try {
-      return await this.#put(digest, mediaType, bytes, digest, options);
+      if (await putManifest(this.#api, digest, descriptor, bytes, options)) this.#listedByRegistry.add(digest);
+      this.#accepted.add(digest);
+      return true;
     } catch (fault) {
       const isRefusal = MoteError.isInstance(fault) && manifestRefusals.has(fault.code);
       if (!isRefusal || digestAlgorithm(digest) === "sha256") throw fault;
       this.#refusedDigests.set(digest, { bytes, fault });
-      return undefined;
+      return false;
     }
+  }
+
+  /** Asked once, of a manifest that was there and need not be sent: no response says then who lists it as a referrer. */
+  #hasReferrersApi(subject: Digest, options: Cancellable): Promise<boolean> {
+    this.#referrersApi ??= hasReferrersApi(this.#api, subject, options).catch((error: unknown) => {
+      this.#referrersApi = undefined;
+      throw error;
+    });
+    return this.#referrersApi;
   }
 
   async #manifestBytes(digest: Digest, options: Cancellable): Promise<Uint8Array> {
@@ -153,33 +159,8 @@ export class RegistryDestination implements ContentDestination {
     const what = `manifest ${digest}`;
     const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, actions: "pull,push" });
     const actual = digestBytes(bytes, digestAlgorithm(digest));
-    if (actual !== digest) throw this.#otherDigest(digest, actual);
+    if (actual !== digest) throw storedAsOther(this.#api, digest, actual);
     return bytes;
-  }
-
-  /** True where the registry has understood the manifest's subject (`OCI-Subject`), and so lists it as a referrer itself. */
-  #put(
-    reference: string,
-    mediaType: string,
-    bytes: Uint8Array,
-    digest: Digest,
-    { signal }: Cancellable,
-  ): Promise<boolean> {
-    const path = `manifests/${reference}`;
-    const what = reference === digest ? `manifest ${digest}` : `tag ${reference}`;
-    const headers = { "content-type": mediaType };
-    const actions = "pull,push";
-    return this.#api.send(
-      { method: "PUT", path, what, headers, body: bytes, digest, reference, actions, signal },
-      (answer) => {
-        answer.discard();
-        const said = answer.header("docker-content-digest");
-        if (isDigest(said) && digestAlgorithm(said) === digestAlgorithm(digest) && said !== digest) {
-          throw this.#otherDigest(digest, said);
-        }
-        return answer.header("oci-subject") !== undefined;
-      },
-    );
   }
 
   #repositoriesHere(candidates: readonly Ref[]): ReadonlySet<string> {
@@ -199,22 +180,16 @@ export class RegistryDestination implements ContentDestination {
       const what = `a mount of ${digest} from ${from}`;
       return await this.#api.send({ ...request, what, digest, actions: "pull,push", from, signal }, (answer) => {
         answer.discard();
-        const session = answer.status === 202 ? uploadSession(this.#api, answer) : undefined;
+        // Whatever its status, a response that leads to an upload began one instead.
+        const session = uploadSession(this.#api, answer);
         if (session !== undefined) cancelUpload(this.#api, session);
-        return answer.status === 201;
+        return answer.status === 201 && session === undefined;
       });
     } catch (error) {
       signal?.throwIfAborted();
       if (MoteError.isInstance(error) && refusals.has(error.code)) return false;
       throw error;
     }
-  }
-
-  #otherDigest(digest: Digest, actual: Digest): MoteError {
-    const { registry, repository } = this.#api;
-    return new MoteError("MOTE_DIGEST_MISMATCH", `${registry} keeps ${digest} of ${repository} as ${actual}`, {
-      details: { ...this.#api.subject({ digest }), actual },
-    });
   }
 }
 

@@ -123,6 +123,12 @@ async function describe(api: RepositoryApi, one: Descriptor, options: Cancellabl
   }
 }
 
+/** Returns whether the registry lists referrers itself. */
+export async function hasReferrersApi(api: RepositoryApi, subject: Digest, { signal }: Cancellable): Promise<boolean> {
+  const request = { what: `referrers of ${subject}`, digest: subject, actions: "pull,push", signal } as const;
+  return isIndex(await readIndex(api, { path: `referrers/${subject}`, ...request }));
+}
+
 /** The next page is on this registry, as credentials go with the request for it. */
 function nextPage(api: RepositoryApi, digest: Digest, page: URL, answer: RegistryAnswer): URL | undefined {
   const target = linkTarget(answer.headers("link"), "next");

@@ -35,8 +35,11 @@ describe("retries", () => {
   it("come to an end, and are for what may pass only", () => {
     expect(delayAfterStatus(policy, 500, undefined, 3)).toBeGreaterThan(0);
     expect(delayAfterStatus(policy, 500, undefined, 4)).toBeUndefined();
-    for (const status of [400, 401, 403, 404, 405, 501]) {
+    for (const status of [400, 401, 403, 404, 405, 501, 505, 519, 525]) {
       expect(delayAfterStatus(policy, status, undefined, 1)).toBeUndefined();
+    }
+    for (const status of [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]) {
+      expect([status, delayAfterStatus(policy, status, undefined, 1)]).not.toEqual([status, undefined]);
     }
     const failure = (code: string) => Object.assign(new Error(code), { code });
     expect(delayAfterFailure(policy, failure("ECONNRESET"), 3)).toBeGreaterThan(0);

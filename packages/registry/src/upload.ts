@@ -51,11 +51,13 @@ export interface UploadSession {
   readonly isAway: boolean;
 }
 
-/** What an answer says of where to go on; undefined where it does not. */
+/** Returns where a response says that the upload goes on; undefined if it does not, or names the blob itself. */
 export function uploadSession(api: RepositoryApi, answer: RegistryAnswer): UploadSession | undefined {
   const location = answer.header("location");
   if (location === undefined) return undefined;
-  return { url: api.follow(location, answer.url), isAway: answer.redirectedTo !== undefined };
+  const url = api.follow(location, answer.url);
+  if (/\/blobs\/[a-z0-9+._-]+(?::|%3a)[0-9a-f]{32,}$/i.test(url.pathname)) return undefined;
+  return { url, isAway: answer.redirectedTo !== undefined };
 }
 
 /** Has the registry forget an upload. Nobody waits for it: it forgets by itself some day. */

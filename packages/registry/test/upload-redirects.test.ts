@@ -127,10 +127,11 @@ it("a manifest goes to where its registry redirects it", async () => {
   const image = makeImage(10);
   const came: [string | undefined, Buffer][] = [];
   const storage = await serve(async (request, response) => {
+    if (request.method !== "PUT") return response.writeHead(404).end();
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part);
     came.push([request.headers["content-type"], Buffer.concat(parts)]);
-    response.writeHead(201).end();
+    return response.writeHead(201).end();
   });
   const home = await serve((request, response) => {
     request.resume();
@@ -139,5 +140,4 @@ it("a manifest goes to where its registry redirects it", async () => {
   opened.push(storage, home);
   await destinationAt(home.host, blob.size).manifest(image.manifest, image.manifestBytes);
   expect(came).toEqual([[image.manifest.mediaType, Buffer.from(image.manifestBytes)]]);
-  expect(storage.seen[0]?.method).toBe("PUT");
 });

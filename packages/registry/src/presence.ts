@@ -1,0 +1,104 @@
+import {
+  type Cancellable,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestBytes,
+  isDigest,
+  MoteError,
+  manifestTypes,
+} from "@mote/core";
+import type { RegistryAnswer } from "./client.js";
+import { bareType, type RepositoryApi, type RepositoryRequest } from "./repository-api.js";
+import { isTransientStatus } from "./retry.js";
+
+/**
+ * Returns whether a HEAD request finds the blob in the repository, or undefined if the response does not tell: a registry may not support
+ * HEAD, may fail on it, or may redirect it to a URL that is signed for GET alone.
+ * @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
+ */
+export async function findBlob(
+  api: RepositoryApi,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+  options: Cancellable & Pick<RepositoryRequest, "actions">,
+): Promise<boolean | undefined> {
+  const found = await head(api, `blobs/${digest}`, { ...options, what: `blob ${digest}`, digest });
+  // Of what is elsewhere, a 404 says nothing about the repository.
+  if (found?.status === 404 && found.redirectedTo === undefined) return false;
+  if (found?.status !== 200 || bareType(found.header("content-type")) === "text/html") return undefined;
+  const length = found.header("content-length");
+  return length === undefined || Number(length) === size ? true : undefined;
+}
+
+/**
+ * Returns the digest of the manifest that a tag or digest stands for, by the algorithm of `expected`. Reads the manifest if a HEAD request
+ * does not tell. Undefined if there is none, or the registry does not tell.
+ * @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
+ */
+export async function findManifest(
+  api: RepositoryApi,
+  reference: string,
+  expected: Digest,
+  options: Cancellable & Pick<RepositoryRequest, "actions">,
+): Promise<Digest | undefined> {
+  const what = reference === expected ? `manifest ${expected}` : `tag ${reference}`;
+  const headers = { accept: manifestTypes.join(", ") };
+  const found = await head(api, `manifests/${reference}`, { ...options, what, headers, digest: expected, reference });
+  if (found === undefined) return undefined;
+  const said = found.header("docker-content-digest");
+  if (found.status === 200 && isDigest(said) && digestAlgorithm(said) === digestAlgorithm(expected)) return said;
+  const isUnclear = withoutAnswer.has(found.status) || found.redirectedTo !== undefined;
+  return isUnclear ? hashManifest(api, reference, expected, options) : undefined;
+}
+
+/** Returns the digest of the manifest's bytes, by the algorithm of `expected`; undefined if they cannot be read. */
+export async function hashManifest(
+  api: RepositoryApi,
+  reference: string,
+  expected: Digest,
+  options: Cancellable & Pick<RepositoryRequest, "actions">,
+): Promise<Digest | undefined> {
+  const what = reference === expected ? `manifest ${expected}` : `tag ${reference}`;
+  const { bytes } =
+    (await unlessRefused(api.getManifest(reference, { ...options, what, digest: expected }), notReadable)) ?? {};
+  return bytes && digestBytes(bytes, digestAlgorithm(expected));
+}
+
+/** Undefined after a server error. */
+function head(
+  api: RepositoryApi,
+  path: string,
+  request: Omit<RepositoryRequest, "method" | "path" | "body" | "accepts">,
+): Promise<RegistryAnswer | undefined> {
+  const accepts = (status: number) => !isTransientStatus(status);
+  const asking = api.send({ ...request, method: "HEAD", path, accepts }, async (answer) => {
+    const { status, redirectedTo } = answer;
+    if (status === 401 && redirectedTo === undefined) {
+      throw await api.client.refusal(answer, api.subject(request), { what: request.what, writes: false });
+    }
+    answer.discard();
+    return answer;
+  });
+  return unlessRefused(asking, serverErrors);
+}
+
+async function unlessRefused<T>(asking: Promise<T>, codes: ReadonlySet<string>): Promise<T | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (MoteError.isInstance(error) && codes.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** Of a HEAD response that lacks the digest, or of a registry without HEAD. */
+const withoutAnswer: ReadonlySet<number> = new Set([200, 400, 405, 501]);
+const serverErrors: ReadonlySet<string> = new Set(["MOTE_REGISTRY"]);
+const notReadable: ReadonlySet<string> = new Set([
+  "MOTE_REGISTRY",
+  "MOTE_NOT_FOUND",
+  "MOTE_FORBIDDEN",
+  "MOTE_TOO_LARGE",
+  "MOTE_SIZE_MISMATCH",
+  "MOTE_DIGEST_MISMATCH",
+]);

@@ -1,0 +1,95 @@
+import { type Cancellable, type Descriptor, type Digest, digestAlgorithm, isDigest, MoteError } from "@mote/core";
+import { placeOf } from "./fault.js";
+import { findManifest, hashManifest } from "./presence.js";
+import type { RepositoryApi } from "./repository-api.js";
+
+/**
+ * Sends a manifest under a tag or its digest. Returns true if the registry understood the manifest's subject (`OCI-Subject`), and so lists
+ * it as a referrer itself.
+ * @throws MOTE_DIGEST_MISMATCH if the registry stored other bytes
+ */
+export function putManifest(
+  api: RepositoryApi,
+  reference: string,
+  { digest, mediaType }: Descriptor,
+  bytes: Uint8Array,
+  { signal }: Cancellable,
+): Promise<boolean> {
+  const what = reference === digest ? `manifest ${digest}` : `tag ${reference}`;
+  const headers = { "content-type": mediaType };
+  const request = { method: "PUT", path: `manifests/${reference}`, what, headers, body: bytes } as const;
+  return api.send({ ...request, digest, reference, actions: "pull,push", signal }, (answer) => {
+    answer.discard();
+    const said = answer.header("docker-content-digest");
+    if (isDigest(said) && digestAlgorithm(said) === digestAlgorithm(digest) && said !== digest) {
+      throw storedAsOther(api, digest, said);
+    }
+    return answer.header("oci-subject") !== undefined;
+  });
+}
+
+/**
+ * Sets a tag, unless it stands for the manifest already: where tags are immutable, a registry refuses even the same one.
+ * @param wasAccepted whether the registry has just taken the manifest, so that a refusal is about the tag
+ * @throws MOTE_EXISTS if the tag stands for another manifest and the registry does not let it change
+ */
+export async function putTag(
+  api: RepositoryApi,
+  tag: string,
+  descriptor: Descriptor,
+  { load, wasAccepted }: { readonly load: () => Promise<Uint8Array>; readonly wasAccepted: boolean },
+  { signal }: Cancellable,
+): Promise<void> {
+  const { digest } = descriptor;
+  const options = { actions: "pull,push", signal } as const;
+  if ((await findManifest(api, tag, digest, options)) === digest) return;
+  const bytes = await load();
+  try {
+    await putManifest(api, tag, descriptor, bytes, { signal });
+  } catch (error) {
+    if (!MoteError.isInstance(error) || !isClientError(statusOf(error))) throw error;
+    // Another client may have set the tag meanwhile, and a HEAD response may have had a wrong digest.
+    const actual = await hashManifest(api, tag, digest, options);
+    if (actual === digest) return;
+    if (actual !== undefined && isAboutTag(error, wasAccepted)) throw immutableTag(api, tag, digest, actual, error);
+    throw error;
+  }
+}
+
+export function storedAsOther(api: RepositoryApi, digest: Digest, actual: Digest): MoteError {
+  return new MoteError("MOTE_DIGEST_MISMATCH", `${api.registry} keeps ${digest} of ${api.repository} as ${actual}`, {
+    details: { ...api.subject({ digest }), actual },
+  });
+}
+
+function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: Digest, cause: MoteError): MoteError {
+  const subject = api.subject({ digest, reference: tag });
+  return new MoteError(
+    "MOTE_EXISTS",
+    `cannot set the tag ${placeOf(subject)}:${tag} to ${digest}: it stands for ${actual}, and the registry does not let it change (${cause.message}); use another tag, or allow tags to be overwritten there`,
+    { cause, details: { ...subject, ...cause.details, actual } },
+  );
+}
+
+/**
+ * Whether the registry refused because of what the tag stands for. ECR: 400 TAG_INVALID "cannot be overwritten because the repository is
+ * immutable"; Google: 400 "has enabled tag immutability"; Harbor: 412 "configured as immutable"; Nexus: 400 "does not allow updating
+ * assets"; Azure: 405; Artifactory: 403, which may as well mean that this login cannot write at all.
+ */
+function isAboutTag(error: MoteError, wasAccepted: boolean): boolean {
+  const status = statusOf(error);
+  if (status === 409 || status === 412) return true;
+  if (/immutab|overwrit|already exists|redeploy|not allow(?:ed)? updat|cannot be updated|locked/i.test(error.message))
+    return true;
+  return wasAccepted && (status === 403 || status === 405);
+}
+
+function isClientError(status: number | undefined): boolean {
+  return status !== undefined && status >= 400 && status < 500 && status !== 401 && status !== 429;
+}
+
+function statusOf({ details }: MoteError): number | undefined {
+  return details !== undefined && "status" in details && typeof details.status === "number"
+    ? details.status
+    : undefined;
+}
