@@ -1,8 +1,9 @@
 import fs from "node:fs";
 import nodeModule from "node:module";
-import { homedir } from "node:os";
-import { dirname, isAbsolute, join } from "node:path";
+import { userInfo } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { homeFolders } from "@mote/core";
 import { ownFolder } from "./own-folder.js";
 
 const folderName = "mote-compiled";
@@ -47,19 +48,10 @@ function partName(part: string): string {
 }
 
 function cacheFolder(): string | undefined {
-  const { NODE_DISABLE_COMPILE_CACHE, NODE_COMPILE_CACHE, XDG_CACHE_HOME } = process.env;
+  const { NODE_DISABLE_COMPILE_CACHE, NODE_COMPILE_CACHE } = process.env;
   if (NODE_DISABLE_COMPILE_CACHE) return undefined;
-  const parent = NODE_COMPILE_CACHE || (XDG_CACHE_HOME && isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : homeCache());
+  const parent = NODE_COMPILE_CACHE || homeFolders(process.env, userInfo).cache;
   return parent === undefined ? undefined : ownFolder(parent, folderName);
-}
-
-function homeCache(): string | undefined {
-  try {
-    return join(homedir(), ".cache");
-  } catch {
-    // A user without a home.
-    return undefined;
-  }
 }
 
 function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.Require; part: string }): T {

@@ -4,8 +4,8 @@ import type { LoadedSettings, Settings } from "./settings/load-settings.js";
 /** What every command gets beside its own arguments. */
 export interface Context {
   readonly out: Output;
-  /** The cache folder. */
-  readonly dir: string;
+  /** The cache folder. Undefined where nothing says where it is. */
+  readonly dir: string | undefined;
   /** Of flags, environment and configuration files. */
   readonly settings: Settings;
   /** Where each of them comes from. */

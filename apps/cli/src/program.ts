@@ -30,7 +30,7 @@ export async function runProgram(args: readonly string[], session: Session): Pro
     if (isLast) out.live?.clear();
     else if (command.afterInterrupt !== undefined) out.note("Stopping; Ctrl-C again stops at once.");
   };
-  if (command.cacheFolder === undefined && !isFolder(context.dir)) {
+  if (command.cacheFolder === undefined && context.dir !== undefined && !isFolder(context.dir)) {
     // Only now: what is imported takes longer than the look.
     const { checkCacheFolder } = await import("./wire.js");
     await checkCacheFolder(context.dir);

@@ -3,6 +3,7 @@ import {
   examineMote as examine,
   type Finding,
   logIn as logInWith,
+  logOut as logOutWith,
   type OpenMote,
   type OpenMoteOptions,
   openMote,
@@ -31,10 +32,9 @@ export {
   hasTransport,
   incompleteManifests,
   isStdout,
-  logOut,
   measureSpace,
   missingBlobs,
-  parseRef,
+  parsePersonalRef,
 } from "@mote/preset";
 
 type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly">;
@@ -76,6 +76,10 @@ export async function logIn(
   const { plainHttp } = settings;
   const registries = registriesOptions(settings);
   return logInWith(host, login, { plainHttp, registries, signal, logger: loggerOf(context) });
+}
+
+export function logOut(context: Context, host: string): ReturnType<typeof logOutWith> {
+  return logOutWith(host, { signal: context.signal, logger: loggerOf(context) });
 }
 
 export function writeOutputFile(context: Context, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {

@@ -15,12 +15,17 @@ const compiled = fileURLToPath(new URL("../../../node_modules/.cache", import.me
 export function runMote(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return run(process.execPath, [mainFile, ...args], {
     ...options,
-    env: { NODE_COMPILE_CACHE: compiled, ...options.env },
+    env: options.onlyEnv ? { ...options.env } : { NODE_COMPILE_CACHE: compiled, ...options.env },
   });
 }
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
+  /** Without those that are always set. */
+  readonly onlyEnv?: boolean;
+  /** Of another user; only root may say so. */
+  readonly uid?: number;
+  readonly cwd?: string;
   /** What stdin gives. Default: its end. */
   readonly input?: string;
 }
@@ -29,7 +34,9 @@ export function run(program: string, args: readonly string[], options: RunOption
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...args], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { PATH: process.env.PATH, HOME: "/nonexistent", ...options.env },
+      env: options.onlyEnv ? options.env : { PATH: process.env.PATH, HOME: "/nonexistent", ...options.env },
+      cwd: options.cwd,
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: 0 }),
     });
     // It may end without having read.
     child.stdin.on("error", () => {}).end(options.input);

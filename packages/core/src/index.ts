@@ -13,6 +13,7 @@ export * from "./fact-lines.js";
 export * from "./fact-rows.js";
 export * from "./fact-storage.js";
 export * from "./find-candidates.js";
+export * from "./home-folders.js";
 export * from "./inventory.js";
 export * from "./json-document.js";
 export * from "./known-places.js";

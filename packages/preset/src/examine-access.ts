@@ -35,9 +35,9 @@ function* ofFile({ path, registries, helpers, mode, fault }: AuthFileFindings): 
     else
       yield {
         topic,
-        state: "fail",
-        says: `${program}, which ${path} names, is not there`,
-        advice: "install it, or take it out of the file",
+        state: "warn",
+        says: `${program}, which ${path} names, is not installed, so what it stores is not used`,
+        advice: "install it, or remove it from the file",
       };
   }
 }

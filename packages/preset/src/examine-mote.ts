@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Cancellable, type Logger, MoteError, takeInventory } from "@mote/core";
 import { examineAccess } from "./examine-access.js";
+import { noCacheFolder } from "./home-paths.js";
 import { incompleteManifests } from "./incomplete-images.js";
 import { type OpenMoteOptions, openMote } from "./open-mote.js";
 
@@ -30,9 +31,13 @@ const mostNames = 20;
 /** Looks whether everything that mote needs is there and works. Changes nothing, and tells no secret. */
 export async function* examineMote(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
   yield node();
-  yield* await folder(options.dir);
-  yield await database(options.dir);
-  yield* await content(options);
+  const { dir } = options;
+  if (dir === undefined) yield { topic: "folder", state: "fail", says: noCacheFolder().message };
+  else {
+    yield* await folder(dir);
+    yield await database(dir);
+    yield* await content(options);
+  }
   yield* examineAccess(options);
 }
 

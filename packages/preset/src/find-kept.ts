@@ -1,7 +1,7 @@
-import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { type Digest, isDigest, type MoteCache, MoteError, parseDigest, type Ref, type Tag } from "@mote/core";
-import { formatRef, parseRef } from "@mote/ref";
+import { formatRef } from "@mote/ref";
+import { parsePersonalRef } from "./home-paths.js";
 
 /** Digits of a digest that a person has to give at least. */
 const shortestPrefix = 6;
@@ -83,7 +83,7 @@ function isName(text: string): boolean {
 
 function readRef(text: string): Ref | undefined {
   try {
-    return parseRef(text, { home: homedir() });
+    return parsePersonalRef(text);
   } catch (error) {
     if (MoteError.isInstance(error)) return undefined;
     throw error;

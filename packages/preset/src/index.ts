@@ -5,6 +5,7 @@ export type { TransferEvent, TransferReport } from "@mote/transfer";
 export { checkCacheFolder } from "./cache-folder-place.js";
 export { type ExamineOptions, examineMote, type Finding } from "./examine-mote.js";
 export { type FoundMote, findKept } from "./find-kept.js";
+export { parsePersonalRef } from "./home-paths.js";
 export { type IncompleteManifest, incompleteManifests } from "./incomplete-images.js";
 export { type LoggedIn, type LogInOptions, logIn, logOut } from "./login.js";
 export type { MovedRef, MoveReport } from "./move-report.js";

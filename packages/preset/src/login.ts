@@ -28,7 +28,7 @@ export async function logIn(
   const credentials = { kind: "password", ...login } as const;
   const connections = connectionOptions(registries, hostCertificates);
   const isChecked = await checkCredentials(place, credentials, { ...connections, plainHttp, logger, signal });
-  const keptIn = await saveCredentials(place.registry, credentials, { signal });
+  const keptIn = await saveCredentials(place.registry, credentials, { signal, logger });
   return { registry: place.registry, keptIn, isChecked };
 }
 
@@ -38,9 +38,9 @@ export async function logIn(
  */
 export async function logOut(
   host: string,
-  { signal }: Cancellable = {},
+  { signal, logger }: Pick<LogInOptions, "signal" | "logger"> = {},
 ): Promise<{ readonly registry: string; readonly erased: readonly string[] }> {
   const { eraseCredentials, readRegistry } = await import("@mote/registry");
   const { registry } = readRegistry(host);
-  return { registry, erased: await eraseCredentials(registry, { signal }) };
+  return { registry, erased: await eraseCredentials(registry, { signal, logger }) };
 }

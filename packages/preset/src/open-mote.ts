@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import {
   type BlobInfoCache,
@@ -23,16 +22,16 @@ import {
 } from "@mote/core";
 import type { Durability } from "@mote/fs";
 import type { FileInput, UnpackOptions } from "@mote/layout";
-import { parseRef, refCodec } from "@mote/ref";
+import { refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
 import { DigestSource } from "./digest-source.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
+import { noCacheFolder, parsePersonalRef, personalFolder } from "./home-paths.js";
 import { assertNoBlob } from "./image-by-digest.js";
 import { withKnownNames } from "./known-names.js";
 import { type MoveReport, withReferences } from "./move-report.js";
 import { Places } from "./places.js";
-import { plainFolder } from "./plain-paths.js";
 import {
   absoluteRefCodec,
   assertPullDestination,
@@ -49,15 +48,15 @@ import { Repair, type RepairOptions } from "./repair.js";
 import { SizeBound } from "./size-bound.js";
 
 export interface OpenMoteOptions extends Cancellable {
-  /** The cache folder, made where it is missing. */
-  readonly dir: string;
+  /** The cache folder, made where it is missing. Undefined: nothing says where it is, as for a user without a home folder. */
+  readonly dir: string | undefined;
   /** Speak HTTP, not TLS, to all registries, or to these (`host`, `host:port`). On loopback addresses that is done anyway. */
   readonly plainHttp?: boolean | readonly string[] | undefined;
   /** How registries are reached: certificates, mirrors, bounds. @throws MOTE_CONFIG once a registry is wanted */
   readonly registries?: RegistriesOptions | undefined;
   /**
-   * Go on without a cache where `dir` cannot be written. Then only what has a destination of its own can be moved.
-   * Default false: MOTE_UNWRITABLE.
+   * Go on without a cache where `dir` cannot be written or is undefined. Then only what has a destination of its own can be moved.
+   * Default false: MOTE_UNWRITABLE, or MOTE_CONFIG.
    */
   readonly cacheOptional?: boolean | undefined;
   /** Only to look: what is missing is not made, what was left behind is not swept. A cache that is not there is empty. Default false. */
@@ -107,6 +106,7 @@ export interface PushFilesOptions extends Pick<PullOptions, "signal" | "concurre
 
 /** The usual parts, put together. Every part can be taken out and used by itself. */
 export interface OpenMote extends AsyncDisposable {
+  /** The cache folder. Empty where there is none. */
   readonly dir: string;
   readonly cache: MoteCache;
   /** Names for manifests in the cache: references as they were pulled, without `docker://`. */
@@ -162,12 +162,16 @@ export interface OpenMote extends AsyncDisposable {
 
 /**
  * Opens the cache in a folder, with everything that is usually wanted around it.
- * @throws MOTE_UNWRITABLE · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
+ * @throws MOTE_UNWRITABLE · MOTE_CONFIG · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
  */
 export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   const { dir, logger = silentLogger, plainHttp, registries, unpack, durability, maxSize, signal } = options;
   const places = { logger, plainHttp, registries, unpack };
   if (maxSize !== undefined && !(maxSize >= 0)) throw new TypeError("maxSize is a number of bytes from 0");
+  if (dir === undefined) {
+    if (!options.cacheOptional) throw noCacheFolder();
+    return withoutCache("", noCacheFolder(), places);
+  }
   const { FileCache, checkFolderPlace } = await import("@mote/fs");
   // Not a cache that cannot be written, but a path that cannot be meant.
   checkFolderPlace(resolve(dir));
@@ -177,13 +181,17 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   } catch (error) {
     const missing = MoteError.isInstance(error) && (error.code === "MOTE_UNWRITABLE" || error.code === "MOTE_NO_SPACE");
     if (!options.cacheOptional || !missing) throw error;
-    logger.warn(`going on without a cache: ${error.message}`);
-    const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
-    return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), ...places });
+    return withoutCache(dir, error, places);
   }
   const bic = await openBlobInfoCache(join(dir, ".mote", "blob-info.lmdb"), options);
   const sizeBound = maxSize === undefined ? undefined : new SizeBound(cache, { maxSize, logger });
   return new Wired({ dir, cache, tags: cache.tags, bic, sizeBound, ...places });
+}
+
+async function withoutCache(dir: string, { message }: MoteError, places: PlacesOptions): Promise<OpenMote> {
+  places.logger.warn(`continuing without a cache: ${message}`);
+  const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
+  return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), ...places });
 }
 
 async function openBlobInfoCache(path: string, { lookOnly, logger }: OpenMoteOptions): Promise<BlobInfoCache> {
@@ -239,7 +247,7 @@ class Wired implements OpenMote {
   }
 
   async copy(source: string, destination: string, options: PullOptions = {}): Promise<MoveReport> {
-    const folder = plainFolder(destination, { home: homedir() });
+    const folder = personalFolder(destination);
     const to = folder === undefined ? readMovable(destination) : undefined;
     const from = await readOrigin(this.cache, source);
     if (folder !== undefined) return this.#pullFiles(from, folder, options);
@@ -288,7 +296,7 @@ class Wired implements OpenMote {
     digest: Digest,
     { destination, signal }: Cancellable & { readonly destination?: string | undefined } = {},
   ): Promise<KnownPlaces> {
-    const ref = destination === undefined ? undefined : parseRef(destination, { home: homedir() });
+    const ref = destination === undefined ? undefined : parsePersonalRef(destination);
     return knownPlaces(this.bic, refCodec, digest, { destination: ref, signal });
   }
 

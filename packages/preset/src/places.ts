@@ -112,7 +112,7 @@ export class Places {
       ...connectionOptions(registries, hostCertificates),
       plainHttp,
       logger,
-      credentials: dockerCredentials(),
+      credentials: dockerCredentials({ logger }),
       onEvent: (event) => this.events.tell(event),
     });
     this.#registries = { client, mirrors: new MirrorTable(registries.mirrors) };

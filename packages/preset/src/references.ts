@@ -1,9 +1,9 @@
-import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { type Digest, isDigest, type MoteCache, MoteError, type PathRef, type Ref, type RefCodec } from "@mote/core";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { TransferOptions } from "@mote/transfer";
 import { findKept, nameInCache } from "./find-kept.js";
+import { parsePersonalRef } from "./home-paths.js";
 import { bareDestination } from "./plain-paths.js";
 
 /** Where something comes from: a place, or wherever the content of a digest is. */
@@ -11,7 +11,7 @@ export type Origin = Ref | Digest;
 
 /** @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
 export function readMovable(text: string): Ref {
-  const ref = parseRef(text, { home: homedir() });
+  const ref = parsePersonalRef(text);
   assertMovable(ref);
   return ref;
 }
@@ -23,7 +23,7 @@ export function readMovable(text: string): Ref {
 export async function readOrigin(cache: MoteCache, text: string): Promise<Origin> {
   if (isDigest(text)) return text;
   if (/^sha(?:256|384|512):[0-9a-f]+$/.test(text)) return (await findKept(cache, text)).digest;
-  const ref = parseRef(text, { home: homedir() });
+  const ref = parsePersonalRef(text);
   if (ref.transport === "hash" && ref.digest !== undefined) return ref.digest;
   assertMovable(ref);
   return ref;

@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
+import type { Stats } from "node:fs";
 import { lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Cancellable, MoteError } from "@mote/core";
 import { type AuthLock, lockAuthFile } from "./auth-lock.js";
-import { isDockerHub } from "./place.js";
+import type { AuthPath } from "./auth-paths.js";
 import { kindOf, readPlainFile, reasonOf } from "./plain-file.js";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A file of credentials: Docker's `config.json`, Podman's `auth.json`. */
 export interface AuthFile {
@@ -17,31 +15,6 @@ export interface AuthFile {
   readonly credsStore: string | undefined;
   /** All of it, with what else it holds. */
   readonly whole: Readonly<Record<string, unknown>>;
-}
-
-/** Where credentials are looked for, the first that has something wins (containers-auth.json(5), then docker's own). */
-export function usualPaths(env: Environment): string[] {
-  const docker = dockerPath(env);
-  if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE, docker];
-  return [
-    ...(env.DOCKER_CONFIG ? [docker] : []),
-    ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "containers", "auth.json")] : []),
-    join(env.XDG_CONFIG_HOME || join(homeOf(env), ".config"), "containers", "auth.json"),
-    ...(env.DOCKER_CONFIG ? [] : [docker]),
-  ];
-}
-
-/** Where credentials are kept that are in none of the files yet: where every tool finds them, also after a restart. */
-export function usualPathToKeep(env: Environment): string {
-  return env.REGISTRY_AUTH_FILE || dockerPath(env);
-}
-
-function dockerPath(env: Environment): string {
-  return join(env.DOCKER_CONFIG || join(homeOf(env), ".docker"), "config.json");
-}
-
-function homeOf(env: Environment): string {
-  return env.HOME || env.USERPROFILE || homedir();
 }
 
 /** Bytes; a login takes a few hundred. */
@@ -65,8 +38,10 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
       },
     );
   }
-  if (text.trim() === "") return undefined;
-  const whole = parseObject(text);
+  // Editors of Windows begin a file with a byte order mark.
+  const json = text.replace(/^\uFEFF/, "");
+  if (json.trim() === "") return undefined;
+  const whole = parseObject(json);
   if (whole === undefined) {
     // The parser's message quotes the text, and that holds secrets.
     throw new MoteError("MOTE_CONFIG", `${path} is no JSON object; correct it, or log in again`, { details: { path } });
@@ -79,6 +54,25 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
     credsStore: isText(credsStore) ? credsStore : undefined,
     whole,
   };
+}
+
+/**
+ * Reads the files that are there, in their order. One that nobody named and that this user may not read, such as that of another user
+ * after `su`, is reported and passed over. @throws MOTE_CONFIG
+ */
+export async function* readAuthFiles(
+  paths: readonly AuthPath[],
+  warn: (message: string) => void,
+): AsyncGenerator<AuthFile, void, undefined> {
+  for (const { path, isNamed } of paths) {
+    try {
+      const file = await readAuthFile(path);
+      if (file !== undefined) yield file;
+    } catch (error) {
+      if (isNamed || !MoteError.isInstance(error) || !isForbidden(error.cause)) throw error;
+      warn(error.message);
+    }
+  }
 }
 
 /**
@@ -134,9 +128,9 @@ async function replaceFile(target: string, text: string, lock: AuthLock): Promis
     const handle = await open(draft, "wx", 0o600);
     try {
       await handle.writeFile(text);
-      // Whatever the umask takes away.
-      await handle.chmod(0o600);
       const there = await lstat(target).catch(() => undefined);
+      // Whatever the umask takes away.
+      await handle.chmod(modeFor(there));
       // Root who logs in for a user must not take the file away from that user.
       if (there?.isFile()) await handle.chown(there.uid, there.gid).catch(() => {});
       await handle.sync();
@@ -151,21 +145,10 @@ async function replaceFile(target: string, text: string, lock: AuthLock): Promis
   }
 }
 
-/** `https://index.docker.io/v1/` and `registry.example/v2/` are old ways to write a host; a longer path is none. */
-export function hostOf(key: string): string {
-  return key.replace(/^https?:\/\//, "").replace(/\/(?:v[12]\/?)?$/, "");
-}
-
-/** Docker's own registry goes by several names; the last is what `docker login` writes. */
-export function registryNames(registry: string): readonly string[] {
-  return isDockerHub(registry)
-    ? ["docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"]
-    : [registry];
-}
-
-/** The name that a registry is kept under. */
-export function keptName(registry: string): string {
-  return registryNames(registry).at(-1) ?? registry;
+/** A file that a group shares stays so; one that everybody could read is closed to all others. */
+function modeFor(there: Pick<Stats, "mode"> | undefined): number {
+  const mode = there === undefined ? 0o600 : there.mode & 0o777;
+  return (mode & 0o007) === 0 ? (mode & 0o770) | 0o600 : 0o600;
 }
 
 export function record(value: unknown): Readonly<Record<string, unknown>> {
@@ -187,4 +170,8 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 
 function isAbsent(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
 }

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { type Cancellable, MoteError } from "@mote/core";
+import { isText, record } from "./auth-file.js";
 import type { Credentials } from "./credentials.js";
 
 export interface HelperOptions extends Cancellable {
@@ -7,25 +8,60 @@ export interface HelperOptions extends Cancellable {
   readonly timeoutMs: number;
 }
 
+export interface AskOptions extends HelperOptions {
+  /** Called where the program is missing, fails, or answers without a user name and a secret. `problem` says so without a secret. */
+  readonly onProblem: (problem: string) => void;
+}
+
 const maxHelperBytes = 256 * 1024;
+const maxErrorCharacters = 16 * 1024;
 /** How long output that came before a helper's end may take to arrive. */
 const outputAfterExitMs = 1_000;
 /** Stands in for a user's name where the secret is a refresh token. */
 const tokenUser = "<token>";
 
 /**
- * Asks the program `docker-credential-NAME` for what it keeps under `server` (docker/docker-credential-helpers: the server on
- * stdin, JSON on stdout). Undefined where it has nothing.
- * @throws MOTE_CONFIG where the program is missing, fails, or does not answer in time
+ * Asks the program `docker-credential-NAME` for what it stores under `server` (docker/docker-credential-helpers: the server on
+ * stdin, JSON on stdout). Undefined where it has nothing, and where it is missing or fails: then `onProblem` is called before.
+ * @throws MOTE_CONFIG where it does not answer in time, or with what is not JSON · MOTE_IO where the system cannot start any program
  */
 export async function askCredentialHelper(
   name: string,
   server: string,
-  options: HelperOptions,
+  { onProblem, ...options }: AskOptions,
 ): Promise<Credentials | undefined> {
   const program = helperProgram(name);
-  const text = await ask(program, "get", server, options);
-  return text === undefined ? undefined : readAnswer(text, program);
+  let ended: Ended;
+  try {
+    ended = await run(program, "get", server, options);
+  } catch (error) {
+    if (!MoteError.isInstance(error) || !isMissing(error)) throw error;
+    onProblem(`${program} cannot be run [${error.details.errno}]`);
+    return undefined;
+  }
+  const { code, stdout, stderr } = ended;
+  if (code === 0) return readAnswer(stdout.trim(), program, onProblem);
+  if (!saysNotFound(code, `${stdout}\n${stderr}`)) onProblem(`${program} ${howItEnded(code)}`);
+  return undefined;
+}
+
+/**
+ * The protocol has one message for it, on stdout with exit code 1; helpers have others, on either stream, and translate them. A
+ * wrapper script that cannot find its own program says something like it.
+ */
+function saysNotFound(code: number | null, text: string): boolean {
+  if (code !== 1 || /command not found|executable file not found|no such file or directory/i.test(text)) return false;
+  return /not (?:be )?found|n't (?:be )?found|no credentials|no (?:such|matching|stored)|(?:does not|doesn't) exist/i.test(
+    text,
+  );
+}
+
+function howItEnded(code: number | null): string {
+  return code === null ? "was killed" : `failed with exit code ${code}`;
+}
+
+function isMissing(error: MoteError): error is MoteError & { readonly details: { readonly errno: string } } {
+  return error.code === "MOTE_CONFIG" && error.details !== undefined && "errno" in error.details;
 }
 
 /** Has the program keep them under `server`. @throws MOTE_CONFIG */
@@ -42,12 +78,12 @@ export async function keepWithHelper(
     credentials.kind === "password"
       ? { Username: credentials.username, Secret: credentials.password }
       : { Username: tokenUser, Secret: credentials.token };
-  await ask(helperProgram(name), "store", JSON.stringify({ ServerURL: server, ...login }), options);
+  await tell(helperProgram(name), "store", JSON.stringify({ ServerURL: server, ...login }), options);
 }
 
 /** Has the program forget what it keeps under `server`, if anything. @throws MOTE_CONFIG */
 export async function eraseWithHelper(name: string, server: string, options: HelperOptions): Promise<void> {
-  await ask(helperProgram(name), "erase", server, options);
+  await tell(helperProgram(name), "erase", server, options);
 }
 
 /** @throws MOTE_CONFIG */
@@ -56,35 +92,29 @@ export function helperProgram(name: string): string {
   throw new MoteError("MOTE_CONFIG", `"${name}" is no name of a credential helper; correct it in the configuration`);
 }
 
-/** What it says; undefined where it has nothing. */
-async function ask(
-  program: string,
-  command: "get" | "store" | "erase",
-  input: string,
-  options: HelperOptions,
-): Promise<string | undefined> {
-  const { code, stdout } = await run(program, command, input, options);
-  const text = stdout.trim();
-  if (code === 0) return text;
-  // The one message that the protocol fixes, on stdout.
-  if (/credentials not found/i.test(text)) return undefined;
-  const how = code === null ? "was killed" : `failed with exit code ${code}`;
-  throw new MoteError("MOTE_CONFIG", `${program} ${how}; run it by hand to see why`, {
+async function tell(program: string, command: "store" | "erase", input: string, options: HelperOptions): Promise<void> {
+  const { code, stdout, stderr } = await run(program, command, input, options);
+  if (code === 0 || (command === "erase" && saysNotFound(code, `${stdout}\n${stderr}`))) return;
+  throw new MoteError("MOTE_CONFIG", `${program} ${howItEnded(code)}; run it by hand to see why`, {
     details: { program, code },
   });
 }
 
-function readAnswer(text: string, program: string): Credentials | undefined {
-  let body: unknown;
+function readAnswer(text: string, program: string, onProblem: AskOptions["onProblem"]): Credentials | undefined {
+  let body: unknown = {};
   try {
-    body = JSON.parse(text);
+    if (text !== "") body = JSON.parse(text);
   } catch {
     // The text may hold a secret, and so may the parser's message.
-    throw new MoteError("MOTE_CONFIG", `${program} answered with what is no JSON`, { details: { program } });
+    throw new MoteError("MOTE_CONFIG", `${program} answered with what is not JSON; run it by hand to see why`, {
+      details: { program },
+    });
   }
-  if (typeof body !== "object" || body === null || !("Username" in body) || !("Secret" in body)) return undefined;
-  const { Username: username, Secret: secret } = body;
-  if (typeof username !== "string" || typeof secret !== "string" || secret === "") return undefined;
+  const { Username: username, Secret: secret } = record(body);
+  if (!isText(username) || !isText(secret)) {
+    onProblem(`${program} answered without a user name and a secret`);
+    return undefined;
+  }
   if (username === tokenUser) return { kind: "identity-token", token: secret };
   return { kind: "password", username, password: secret };
 }
@@ -92,6 +122,8 @@ function readAnswer(text: string, program: string): Credentials | undefined {
 interface Ended {
   readonly code: number | null;
   readonly stdout: string;
+  /** The beginning of it. */
+  readonly stderr: string;
 }
 
 function run(program: string, command: string, input: string, options: HelperOptions): Promise<Ended> {
@@ -104,8 +136,8 @@ function run(program: string, command: string, input: string, options: HelperOpt
     const abort = () => end(() => reject(signal?.reason));
     // Listened to before anything else is touched: without descriptors or memory there is a child without streams.
     child.on("error", (cause) => end(() => reject(notStarted(program, cause))));
-    const { stdin, stdout } = child;
-    if (!stdin || !stdout) return;
+    const { stdin, stdout, stderr } = child;
+    if (!stdin || !stdout || !stderr) return;
     const late = `did not answer within ${timeoutMs / 1000} s; run it by hand to see why`;
     timer = setTimeout(() => fail(late), timeoutMs);
     signal?.addEventListener("abort", abort, { once: true });
@@ -115,7 +147,12 @@ function run(program: string, command: string, input: string, options: HelperOpt
       text += decoder.decode(chunk, { stream: true });
       if (text.length > maxHelperBytes) fail(`answered with more than ${maxHelperBytes / 1024} KiB`);
     });
-    const ended = (code: number | null) => end(() => resolve({ code, stdout: text + decoder.decode() }));
+    let errors = "";
+    stderr.on("data", (chunk: Buffer) => {
+      if (errors.length < maxErrorCharacters) errors += chunk.toString("utf8");
+    });
+    const ended = (code: number | null) =>
+      end(() => resolve({ code, stdout: text + decoder.decode(), stderr: errors.slice(0, maxErrorCharacters) }));
     child.on("close", ended);
     // What the helper has started may hold its output open for as long as it runs.
     child.on("exit", (code) => {
@@ -138,6 +175,7 @@ function run(program: string, command: string, input: string, options: HelperOpt
       settle();
       if (child.exitCode === null && child.pid !== undefined) child.kill("SIGKILL");
       child.stdout?.destroy();
+      child.stderr?.destroy();
       child.stdin?.destroy();
     }
   });
@@ -146,7 +184,7 @@ function run(program: string, command: string, input: string, options: HelperOpt
 function start(program: string, command: string, env: HelperOptions["env"]): ChildProcess {
   const { spawn } = process.getBuiltinModule("node:child_process");
   try {
-    return spawn(program, [command], { env: { ...env }, stdio: ["pipe", "pipe", "ignore"] });
+    return spawn(program, [command], { env: { ...env }, stdio: ["pipe", "pipe", "pipe"] });
   } catch (cause) {
     throw notStarted(program, cause);
   }
@@ -156,13 +194,24 @@ function start(program: string, command: string, env: HelperOptions["env"]): Chi
 function notStarted(program: string, cause: unknown): MoteError {
   const errno = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
   const options = { cause, details: { program, errno } };
-  if (errno === "ENOENT" || errno === "EACCES") {
+  if (notRunnable.has(errno)) {
     const message = `${program}, which the configuration names, cannot be run; install it or take it out of the configuration`;
     return new MoteError("MOTE_CONFIG", message, options);
   }
   const advice = shortages[errno] ?? "run it by hand to see why";
   return new MoteError("MOTE_IO", `${program} cannot be started: ${errno}; ${advice}`, options);
 }
+
+/** `UNKNOWN`: a program of another system, as of Windows in its Linux subsystem. */
+const notRunnable: ReadonlySet<string> = new Set([
+  "ENOENT",
+  "EACCES",
+  "ENOTDIR",
+  "ENOEXEC",
+  "EPERM",
+  "ELOOP",
+  "UNKNOWN",
+]);
 
 const shortages: Readonly<Record<string, string>> = {
   EMFILE: "this process has too many open files: raise its limit (ulimit -n), or lower --concurrency",

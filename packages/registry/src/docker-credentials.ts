@@ -1,15 +1,7 @@
-import { MoteError } from "@mote/core";
-import {
-  type AuthFile,
-  type Environment,
-  hostOf,
-  isText,
-  keptName,
-  readAuthFile,
-  record,
-  registryNames,
-  usualPaths,
-} from "./auth-file.js";
+import { type Logger, silentLogger } from "@mote/core";
+import { type AuthFile, isText, readAuthFiles, record } from "./auth-file.js";
+import { entriesFor, helperNames } from "./auth-keys.js";
+import { type AuthPath, type Environment, usualPaths } from "./auth-paths.js";
 import { askCredentialHelper } from "./credential-helper.js";
 import type { CredentialSource, Credentials } from "./credentials.js";
 
@@ -20,24 +12,30 @@ export interface DockerCredentialsOptions {
   readonly env?: Environment | undefined;
   /** How long a credential helper may take. Default 30,000: somebody may have to unlock a key ring. */
   readonly helperTimeoutMs?: number | undefined;
+  /** Is told of helpers and entries that cannot be used, each once. Silent by default. */
+  readonly logger?: Logger | undefined;
 }
 
 /**
  * The credentials that `docker login` and `podman login` keep: `auths`, `credHelpers` and `credsStore` of Docker's
- * `config.json` and Podman's `auth.json`. Read anew each time, so that a login counts at once. A file that is not there has none.
+ * `config.json` and Podman's `auth.json`. Read anew each time, so that a login counts at once. A file that is not there has none, and
+ * so has a credential helper that is missing or fails: the logger is told.
  * @throws MOTE_CONFIG from `get`, where a file is there and cannot be read
  */
 export function dockerCredentials(options: DockerCredentialsOptions = {}): CredentialSource {
   const env = options.env ?? process.env;
-  const paths = options.paths ?? usualPaths(env);
+  const paths = pathsOf(options, env);
   const timeoutMs = options.helperTimeoutMs ?? 30_000;
+  const warn = onceEach(options.logger ?? silentLogger);
   return {
     async get(registry, repository, { signal } = {}) {
-      for (const path of paths) {
-        const config = await readAuthFile(path);
-        if (config === undefined) continue;
-        const ask = (name: string, server: string) => askCredentialHelper(name, server, { env, timeoutMs, signal });
-        const found = await lookUp(config, registry, repository, ask);
+      for await (const file of readAuthFiles(paths, warn)) {
+        const ask = (name: string, server: string) => {
+          const onProblem = (problem: string) =>
+            warn(`${problem}; continuing without what it stores; correct or remove it in ${file.path}`);
+          return askCredentialHelper(name, server, { env, timeoutMs, signal, onProblem });
+        };
+        const found = await lookUp(file, { registry, repository, ask, warn });
         if (found !== undefined) return found;
       }
       return undefined;
@@ -45,52 +43,62 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
   };
 }
 
-async function lookUp(
-  config: AuthFile,
-  registry: string,
-  repository: string | undefined,
-  ask: (helper: string, server: string) => Promise<Credentials | undefined>,
-): Promise<Credentials | undefined> {
-  const names = registryNames(registry);
-  for (const name of names) {
-    const helper = config.credHelpers[name];
-    if (isText(helper)) return ask(helper, name);
-  }
-  const auth = findAuth(config.auths, names, repository);
-  const found = auth && readAuth(record(auth.entry), config.path, auth.key);
-  if (found !== undefined || config.credsStore === undefined) return found;
-  return ask(config.credsStore, keptName(registry));
+/** Where to look: files that the options name, or the usual ones. */
+export function pathsOf({ paths }: Pick<DockerCredentialsOptions, "paths">, env: Environment): readonly AuthPath[] {
+  return paths?.map((path) => ({ path, isNamed: true })) ?? usualPaths(env);
 }
 
-/** Podman's keys may name a repository or a part of its path; the longest that fits wins. */
-function findAuth(
-  auths: AuthFile["auths"],
-  names: readonly string[],
-  repository: string | undefined,
-): { readonly key: string; readonly entry: unknown } | undefined {
-  const parts = repository?.split("/") ?? [];
-  for (let length = parts.length; length >= 0; length--) {
-    const wanted = new Set(names.map((name) => [name, ...parts.slice(0, length)].join("/")));
-    for (const [key, entry] of Object.entries(auths)) {
-      if (wanted.has(length === 0 ? hostOf(key) : key)) return { key, entry };
-    }
+/** Credentials are looked up again and again. */
+export function onceEach(logger: Logger): (message: string) => void {
+  const told = new Set<string>();
+  return (message) => {
+    if (told.has(message)) return;
+    told.add(message);
+    logger.warn(message);
+  };
+}
+
+interface Wanted {
+  readonly registry: string;
+  readonly repository: string | undefined;
+  readonly ask: (helper: string, server: string) => Promise<Credentials | undefined>;
+  readonly warn: (message: string) => void;
+}
+
+/** The registry's own helper, then the entries, then the helper of all registries. */
+async function lookUp(
+  { path, auths, credHelpers, credsStore }: AuthFile,
+  { registry, repository, ask, warn }: Wanted,
+): Promise<Credentials | undefined> {
+  const own = entriesFor(credHelpers, registry).find(([, name]) => isText(name));
+  const found = own && (await ask(String(own[1]), own[0]));
+  if (found !== undefined) return found;
+  for (const [key, entry] of entriesFor(auths, registry, repository)) {
+    const credentials = readAuth(record(entry), () =>
+      warn(`the entry ${key} of ${path} has no user name and is ignored; log in to ${registry} again`),
+    );
+    if (credentials !== undefined) return credentials;
+  }
+  if (own !== undefined || credsStore === undefined) return undefined;
+  for (const name of helperNames(registry)) {
+    const stored = await ask(credsStore, name);
+    if (stored !== undefined) return stored;
   }
   return undefined;
 }
 
-function readAuth(entry: Readonly<Record<string, unknown>>, path: string, key: string): Credentials | undefined {
+/** Undefined where there is nothing in the entry, as Docker leaves it for what a helper stores. */
+function readAuth(entry: Readonly<Record<string, unknown>>, onFault: () => void): Credentials | undefined {
   const { auth, username, password, identitytoken, registrytoken } = entry;
   if (isText(identitytoken)) return { kind: "identity-token", token: identitytoken };
   if (isText(registrytoken)) return { kind: "registry-token", token: registrytoken };
   if (isText(auth)) {
     const text = Buffer.from(auth, "base64").toString("utf8");
     const colon = text.indexOf(":");
-    if (colon < 0) {
-      throw new MoteError("MOTE_CONFIG", `the entry ${key} of ${path} has no user name; log in to it again`, {
-        details: { path, key },
-      });
+    if (colon > 0) {
+      return { kind: "password", username: text.slice(0, colon), password: withoutPadding(text.slice(colon + 1)) };
     }
-    return { kind: "password", username: text.slice(0, colon), password: withoutPadding(text.slice(colon + 1)) };
+    onFault();
   }
   if (isText(username) && typeof password === "string") return { kind: "password", username, password };
   return undefined;

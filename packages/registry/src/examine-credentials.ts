@@ -1,7 +1,8 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { MoteError } from "@mote/core";
-import { type Environment, isText, readAuthFile, usualPaths } from "./auth-file.js";
+import { isText, readAuthFile } from "./auth-file.js";
+import { type Environment, usualPaths } from "./auth-paths.js";
 import { helperProgram } from "./credential-helper.js";
 
 /** A file of credentials, without any secret of it. */
@@ -20,10 +21,9 @@ export interface AuthFileFindings {
 /** Looks at the files that are there of those where credentials are looked for, in that order. Asks no helper for anything. */
 export async function examineCredentials(env: Environment = process.env): Promise<AuthFileFindings[]> {
   const findings: AuthFileFindings[] = [];
-  for (const path of new Set(usualPaths(env))) {
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) continue;
-    const mode = stats.mode & 0o777;
+  for (const path of new Set(usualPaths(env).map((one) => one.path))) {
+    const mode = modeOf(path);
+    if (mode === undefined) continue;
     try {
       const file = await readAuthFile(path);
       const stores = [file?.credsStore, ...Object.values(file?.credHelpers ?? {})].filter(isText);
@@ -38,6 +38,15 @@ export async function examineCredentials(env: Environment = process.env): Promis
     }
   }
   return findings;
+}
+
+/** Undefined where there is no such file, or it is behind a folder of another user: then it is passed over. */
+function modeOf(path: string): number | undefined {
+  try {
+    return statSync(path).mode & 0o777;
+  } catch {
+    return undefined;
+  }
 }
 
 function isOnPath(program: string, env: Environment): boolean {

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { join } from "node:path";
-import { MoteError } from "@mote/core";
+import { homeFolders, MoteError } from "@mote/core";
 import { readPlainFile, reasonOf } from "./plain-file.js";
 
 /** What belongs to one host, in PEM. */
@@ -46,11 +46,12 @@ export function hostCertificates({ folders = usualFolders() }: HostCertificatesO
 }
 
 function usualFolders(): readonly string[] {
-  const home = homedir();
+  const { home } = homeFolders(process.env, userInfo);
+  const ofUser = (path: string) => (home === undefined ? [] : [join(home, path)]);
   return [
-    join(home, ".config/containers/certs.d"),
+    ...ofUser(".config/containers/certs.d"),
     "/etc/containers/certs.d",
-    join(home, ".docker/certs.d"),
+    ...ofUser(".docker/certs.d"),
     "/etc/docker/certs.d",
   ];
 }

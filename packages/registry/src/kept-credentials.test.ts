@@ -1,7 +1,8 @@
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import os, { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { codeOf, shownBy } from "../test/outcome.js";
 import { dockerCredentials } from "./docker-credentials.js";
 import { eraseCredentials, saveCredentials } from "./kept-credentials.js";
@@ -117,6 +118,41 @@ describe("credentials that are saved", () => {
     expect(await shownBy(saving)).not.toContain("s3:cret");
   });
 
+  it("leave a file that a group shares to the group, and keep its owner", async () => {
+    const file = await write(".docker/config.json", {});
+    for (const mode of [0o640, 0o660, 0o600]) {
+      await chmod(file, mode);
+      await saveCredentials("r.example", ann, { env });
+      expect((await stat(file)).mode & 0o777).toBe(mode);
+    }
+    if (process.getuid?.() !== 0) return;
+    await chown(file, 4711, 4712);
+    await saveCredentials("s.example", ann, { env });
+    expect(await stat(file)).toMatchObject({ uid: 4711, gid: 4712 });
+  });
+
+  it("need a place: without a home folder, and with none named, that is an error that says what to set", async () => {
+    vi.spyOn(os, "userInfo").mockImplementation(() => {
+      throw new Error("no entry");
+    });
+    // What `import { userInfo }` gives is a copy.
+    syncBuiltinESMExports();
+    try {
+      for (const HOME of [undefined, "", "relative"]) {
+        const saving = saveCredentials("r.example", ann, { env: { HOME } });
+        expect(await codeOf(saving)).toBe("MOTE_CONFIG");
+        expect(await shownBy(saving)).toMatch(/REGISTRY_AUTH_FILE/);
+        expect(await dockerCredentials({ env: { HOME } }).get("r.example")).toBeUndefined();
+        expect(await eraseCredentials("r.example", { env: { HOME } })).toEqual([]);
+      }
+      const REGISTRY_AUTH_FILE = join(folder, "auth.json");
+      expect(await saveCredentials("r.example", ann, { env: { REGISTRY_AUTH_FILE } })).toBe(REGISTRY_AUTH_FILE);
+    } finally {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
+    }
+  });
+
   it("of refresh tokens are kept as such", async () => {
     const token = { kind: "identity-token", token: "idt" } as const;
     await saveCredentials("r.example", token, { env });
@@ -152,6 +188,15 @@ describe("credentials with a helper", () => {
     await installHelper("missing");
     const bearer = { kind: "registry-token", token: "t" } as const;
     expect(await codeOf(saveCredentials("r.example", bearer, { env }))).toBe("MOTE_CONFIG");
+  });
+
+  it("are erased from the file where the helper is missing", async () => {
+    const file = await write(".docker/config.json", {
+      auths: { "r.example": { auth: "eDp5" } },
+      credsStore: "missing",
+    });
+    expect(await eraseCredentials("r.example", { env })).toEqual([file]);
+    expect(await read(".docker/config.json")).toEqual({ auths: {}, credsStore: "missing" });
   });
 
   it("are erased by it", async () => {

@@ -1,25 +1,16 @@
-import type { Cancellable } from "@mote/core";
+import { type Cancellable, silentLogger } from "@mote/core";
+import { type AuthFile, changeAuthFile, isText, readAuthFile, readAuthFiles } from "./auth-file.js";
+import { entriesFor, helperNames, isKeyOf, keptName } from "./auth-keys.js";
+import { type AuthPath, type Environment, usualPathToKeep } from "./auth-paths.js";
 import {
-  type AuthFile,
-  changeAuthFile,
-  type Environment,
-  hostOf,
-  isText,
-  keptName,
-  readAuthFile,
-  registryNames,
-  usualPaths,
-  usualPathToKeep,
-} from "./auth-file.js";
-import {
+  type AskOptions,
   askCredentialHelper,
   eraseWithHelper,
-  type HelperOptions,
   helperProgram,
   keepWithHelper,
 } from "./credential-helper.js";
 import type { Credentials } from "./credentials.js";
-import type { DockerCredentialsOptions } from "./docker-credentials.js";
+import { type DockerCredentialsOptions, onceEach, pathsOf } from "./docker-credentials.js";
 
 type KeepOptions = DockerCredentialsOptions & Cancellable;
 
@@ -35,9 +26,16 @@ export async function saveCredentials(
   options: KeepOptions = {},
 ): Promise<string> {
   const { signal } = options;
-  const { paths, path, helping } = settings(options);
-  const files = await Promise.all(paths.map(readAuthFile));
-  const file = files.find((one) => one !== undefined && names(one, registry)) ?? (await readAuthFile(path));
+  const { env, paths, helping, warn } = settings(options);
+  let file: AuthFile | undefined;
+  for await (const one of readAuthFiles(paths, warn)) {
+    if (!names(one, registry)) continue;
+    file = one;
+    break;
+  }
+  // Of the file to begin, where the registry is in none.
+  const path = file?.path ?? options.paths?.[0] ?? usualPathToKeep(env);
+  file ??= await readAuthFile(path);
   const helper = file && helperFor(file, registry);
   if (helper !== undefined) {
     await keepWithHelper(helper.name, helper.server, credentials, helping);
@@ -45,55 +43,55 @@ export async function saveCredentials(
     if (file !== undefined) await dropEntries(file.path, registry, options);
     return helperProgram(helper.name);
   }
-  const written = file?.path ?? path;
   const add = (now: AuthFile | undefined) => {
     const auths = { ...Object.fromEntries(otherEntries(now, registry)), [keptName(registry)]: entryOf(credentials) };
     return { ...now?.whole, auths };
   };
-  await changeAuthFile(written, add, { signal });
-  return written;
+  await changeAuthFile(path, add, { signal });
+  return path;
 }
 
 /** Forgets what is kept for the whole of a registry, everywhere. Answers the files and programs that had something. @throws MOTE_CONFIG */
 export async function eraseCredentials(registry: string, options: KeepOptions = {}): Promise<string[]> {
-  const { paths, helping } = settings(options);
+  const { paths, helping, warn } = settings(options);
   const erased: string[] = [];
-  for (const path of paths) {
-    const file = await readAuthFile(path);
-    if (file === undefined) continue;
+  for await (const file of readAuthFiles(paths, warn)) {
     const helper = helperFor(file, registry);
-    if (helper !== undefined && (await askCredentialHelper(helper.name, helper.server, helping)) !== undefined) {
-      await eraseWithHelper(helper.name, helper.server, helping);
-      erased.push(helperProgram(helper.name));
+    const program = helper && helperProgram(helper.name);
+    for (const server of helper === undefined ? [] : [helper.server, ...otherNames(helper.server, registry)]) {
+      if (helper === undefined || (await askCredentialHelper(helper.name, server, helping)) === undefined) continue;
+      await eraseWithHelper(helper.name, server, helping);
+      if (program !== undefined && !erased.includes(program)) erased.push(program);
     }
-    if (await dropEntries(path, registry, options)) erased.push(path);
+    if (await dropEntries(file.path, registry, options)) erased.push(file.path);
   }
   return erased;
 }
 
 function settings(options: KeepOptions): {
-  readonly paths: readonly string[];
-  /** Of the file to begin, where the registry is in none. */
-  readonly path: string;
-  readonly helping: HelperOptions;
+  readonly env: Environment;
+  readonly paths: readonly AuthPath[];
+  readonly helping: AskOptions;
+  readonly warn: (message: string) => void;
 } {
   const { env = process.env as Environment, helperTimeoutMs: timeoutMs = 30_000, signal } = options;
-  const paths = options.paths ?? usualPaths(env);
-  return { paths, path: options.paths?.[0] ?? usualPathToKeep(env), helping: { env, timeoutMs, signal } };
+  const warn = onceEach(options.logger ?? silentLogger);
+  return { env, paths: pathsOf(options, env), helping: { env, timeoutMs, signal, onProblem: warn }, warn };
 }
 
-function names(file: AuthFile, registry: string): boolean {
-  const known = new Set(registryNames(registry));
-  return [...Object.keys(file.auths).map(hostOf), ...Object.keys(file.credHelpers)].some((name) => known.has(name));
+function names({ auths, credHelpers }: AuthFile, registry: string): boolean {
+  return [...Object.keys(auths), ...Object.keys(credHelpers)].some((key) => isKeyOf(key, registry));
 }
 
 /** The helper of the registry, or that of the whole file, and what it knows the registry as. */
 function helperFor(file: AuthFile, registry: string): { readonly name: string; readonly server: string } | undefined {
-  for (const server of registryNames(registry)) {
-    const name = file.credHelpers[server];
-    if (isText(name)) return { name, server };
-  }
+  const own = entriesFor(file.credHelpers, registry).find(([, name]) => isText(name));
+  if (own !== undefined) return { name: String(own[1]), server: own[0] };
   return file.credsStore === undefined ? undefined : { name: file.credsStore, server: keptName(registry) };
+}
+
+function otherNames(server: string, registry: string): readonly string[] {
+  return helperNames(registry).filter((name) => name !== server);
 }
 
 /** Looks first without the lock: a file that has nothing need not be writable. */
@@ -109,8 +107,7 @@ async function dropEntries(path: string, registry: string, { signal }: Cancellab
 
 /** Those of other registries, and of parts of this one. */
 function otherEntries(file: AuthFile | undefined, registry: string): [string, unknown][] {
-  const known = new Set(registryNames(registry));
-  return Object.entries(file?.auths ?? {}).filter(([key]) => !known.has(hostOf(key)));
+  return Object.entries(file?.auths ?? {}).filter(([key]) => !isKeyOf(key, registry));
 }
 
 function entryOf(credentials: Credentials): Readonly<Record<string, string>> {

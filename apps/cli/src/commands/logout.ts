@@ -1,8 +1,9 @@
 import type { Context } from "../context.js";
 import { logOut } from "../wire.js";
 
-export async function logout({ out, signal }: Context, host: string): Promise<void> {
-  const { registry, erased } = await logOut(host, { signal });
+export async function logout(context: Context, host: string): Promise<void> {
+  const { out } = context;
+  const { registry, erased } = await logOut(context, host);
   const nothing = `nothing is kept for ${registry}`;
   out.result(
     { registry, erased },

@@ -1,5 +1,7 @@
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
+import { homeFolders } from "@mote/core";
+import { ConfigError } from "./config-error.js";
 import { type Key, keySpec } from "./keys.js";
 import { path } from "./kinds.js";
 
@@ -20,8 +22,18 @@ export interface ConfigFile {
 /** What one layer sets. */
 export type Found = Partial<Record<Key, { readonly value: unknown; readonly origin: Origin }>>;
 
-/** A path from where it was written: the working folder, or the folder of its configuration file. */
-export function located(name: Key, value: unknown, folder: string, home = homedir()): unknown {
+/**
+ * Returns the value; of a path, the absolute one: from the home folder, or from where it was written, which is the working folder or that
+ * of its configuration file. @throws ConfigError
+ */
+export function located(name: Key, value: unknown, folder: string, env: NodeJS.ProcessEnv): unknown {
   if (keySpec(name).kind !== path || typeof value !== "string") return value;
-  return value === "~" || value.startsWith("~/") ? join(home, value.slice(1)) : resolve(folder, value);
+  if (value !== "~" && !value.startsWith("~/")) return resolve(folder, value);
+  const { home } = homeFolders(env, userInfo);
+  if (home === undefined) {
+    throw new ConfigError(`${name} is ${value}, and there is no home folder; set HOME, or write the whole path`, {
+      key: name,
+    });
+  }
+  return join(home, value.slice(1));
 }

@@ -1,16 +1,14 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { showUrl } from "@mote/core";
+import { homeFolders, showUrl } from "@mote/core";
 import { camelCase } from "../command.js";
 import { UsageError } from "../usage-error.js";
 import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located, type Origin } from "./found.js";
 import { type Key, keyNames, keySpec, type SettingValues } from "./keys.js";
 
-export interface Settings extends SettingValues {
-  readonly cache: string;
-}
+export type Settings = SettingValues;
 
 export interface LoadedSettings {
   readonly settings: Settings;
@@ -38,12 +36,13 @@ export async function loadSettings({ env, cwd, flags }: Surroundings): Promise<L
     const { readConfigFile } = await import("./read-config-file.js");
     Object.assign(found, readConfigFile(file, env));
   }
-  Object.assign(found, fromEnvironment(env, cwd), fromFlags(flags, cwd));
-  found.cache ??= { value: defaultCacheDir(env), origin: { layer: "default" } };
+  Object.assign(found, fromEnvironment(env, cwd), fromFlags(flags, { env, cwd }));
+  const { cache } = homeFolders(env, userInfo);
+  if (cache !== undefined) found.cache ??= { value: join(cache, "mote"), origin: { layer: "default" } };
   const settings = Object.fromEntries(keyNames.map((name) => [name, found[name]?.value]));
   const origins = Object.fromEntries(keyNames.map((name) => [name, found[name]?.origin ?? { layer: "default" }]));
   // Each value was made by its key's kind.
-  return { settings: settings as unknown as Settings, origins: origins as Record<Key, Origin>, files };
+  return { settings: settings as Settings, origins: origins as Record<Key, Origin>, files };
 }
 
 /** The nearest `.mote.json` from the working folder upward, and the user's own file. */
@@ -53,11 +52,11 @@ function configFiles(env: NodeJS.ProcessEnv, cwd: string): ConfigFile[] {
   if (named && !existsSync(resolve(cwd, named))) {
     throw new ConfigError(`MOTE_CONFIG names ${named}, which is not there`, { variable: "MOTE_CONFIG" });
   }
-  const base = env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config");
-  const user = named ? resolve(cwd, named) : join(base, "mote", "config.json");
+  const { config } = homeFolders(env, userInfo);
+  const user = named ? resolve(cwd, named) : config && join(config, "mote", "config.json");
   return [
     ...(project === undefined ? [] : [{ layer: "project", path: project, exists: true } as const]),
-    { layer: "user", path: user, exists: existsSync(user) },
+    ...(user === undefined ? [] : [{ layer: "user", path: user, exists: existsSync(user) } as const]),
   ];
 }
 
@@ -75,34 +74,31 @@ function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Found {
     const { variable, kind } = keySpec(name);
     const text = env[variable];
     if (text === undefined || text === "") continue;
+    let value: unknown;
     try {
-      found[name] = {
-        value: located(name, kind.fromText(text), cwd),
-        origin: { layer: "environment", where: variable },
-      };
+      value = kind.fromText(text);
     } catch {
       throw new ConfigError(`${variable}="${showUrl(text)}" wants ${kind.wanted}`, { variable, key: name });
     }
+    found[name] = { value: located(name, value, cwd, env), origin: { layer: "environment", where: variable } };
   }
   return found;
 }
 
-function fromFlags(flags: Surroundings["flags"], cwd: string): Found {
+function fromFlags(flags: Surroundings["flags"], { env, cwd }: Pick<Surroundings, "env" | "cwd">): Found {
   const found: Found = {};
   for (const name of keyNames) {
     const { flag, kind } = keySpec(name);
     const given = flag === undefined ? undefined : (flags[flag] ?? flags[camelCase(flag)]);
     if (flag === undefined || given === undefined || given === false) continue;
     const text = Array.isArray(given) ? given.join(" ") : String(given);
+    let value: unknown;
     try {
-      found[name] = { value: located(name, kind.fromText(text), cwd), origin: { layer: "flag", where: `--${flag}` } };
+      value = kind.fromText(text);
     } catch {
       throw new UsageError(`--${flag} ${showUrl(text)}: wants ${kind.wanted}`);
     }
+    found[name] = { value: located(name, value, cwd, env), origin: { layer: "flag", where: `--${flag}` } };
   }
   return found;
-}
-
-function defaultCacheDir(env: NodeJS.ProcessEnv): string {
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mote");
 }

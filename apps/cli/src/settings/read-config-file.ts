@@ -31,7 +31,7 @@ export function readConfigFile({ path, layer }: ConfigFile, env: NodeJS.ProcessE
     const line = text.slice(0, nameNode.offset).split("\n").length;
     const value = readValue(name, valueNode, (message) => fail(valueNode.offset, message, name));
     found[name] = {
-      value: located(name, value, dirname(path), env.HOME),
+      value: located(name, value, dirname(path), env),
       origin: { layer, where: `${path}:${line}` },
     };
   }
