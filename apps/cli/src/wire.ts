@@ -101,6 +101,7 @@ function registriesOptions(settings: Settings): OpenMoteOptions["registries"] {
     cert: readPem("cert", settings),
     key: readPem("key", settings),
     connectTimeoutMs: settings.connectTimeout,
+    answerTimeoutMs: settings.answerTimeout,
     idleTimeoutMs: settings.idleTimeout,
     minBytesPerSecond: settings.minRate,
   };

@@ -17,7 +17,16 @@ export interface BlobOptions extends Cancellable {
   readonly reuse?: boolean | undefined;
 }
 
-export interface ResolveOptions extends Cancellable {
+/** A question whose answer is worth only so much time. */
+export interface TimeLimited extends Cancellable {
+  /**
+   * Milliseconds. A place that waits, repeats requests or asks several others one after another ends within this time, and rejects with
+   * its last error, or MOTE_TIMEOUT. Default: the place's own limits.
+   */
+  readonly withinMs?: number | undefined;
+}
+
+export interface ResolveOptions extends TimeLimited {
   /** The manifest is asked for next: a place that can give both in one answer does so, and keeps it until then. Default false. */
   readonly manifestFollows?: boolean | undefined;
 }
@@ -29,7 +38,7 @@ export interface ContentSource extends Partial<AsyncDisposable> {
   /** What a reference, a tag or a digest stands for here. @throws MOTE_NOT_FOUND */
   resolve(ref: Ref | string, options?: ResolveOptions): Promise<Descriptor>;
   /** The manifest's exact bytes, of the size and digest that the descriptor says. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */
-  manifest(descriptor: Descriptor, options?: Cancellable): Promise<Uint8Array>;
+  manifest(descriptor: Descriptor, options?: TimeLimited): Promise<Uint8Array>;
   /** @throws MOTE_NOT_FOUND */
   blob(descriptor: Descriptor, options?: BlobOptions): Promise<MoteReader>;
   /**

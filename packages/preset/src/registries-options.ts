@@ -23,6 +23,8 @@ export interface RegistriesOptions {
   readonly mirrors?: Mirrors | undefined;
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
+  /** How long the head of an answer to a GET or HEAD may take. Default: `idleTimeoutMs` where that is given, else 30,000. */
+  readonly answerTimeoutMs?: number | undefined;
   /** How long nothing may come. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
   /** Bytes that an answer has to bring in each second at least, on average over `idleTimeoutMs`. Default 1024. 0: no bound. */

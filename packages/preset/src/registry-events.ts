@@ -21,14 +21,15 @@ export class RegistryEvents {
     };
     const listen = (event: RegistryEvent): void => {
       if (!isOurs(event)) return;
-      const { digest, registry, reason } = event;
+      const { digest, registry } = event;
       const size = digest && sizes.get(digest);
-      if (event.type === "retry") {
-        const { attempt, delayMs } = event;
-        onEvent({ type: "retry", digest, size, registry, reason, attempt, delayMs });
-      } else if (digest !== undefined && size !== undefined) {
-        onEvent({ type: "resume", digest, size, offset: event.offset, reason });
-      }
+      if (event.type === "resume") {
+        const { offset, reason } = event;
+        if (digest !== undefined && size !== undefined) onEvent({ type: "resume", digest, size, offset, reason });
+      } else if (event.type === "retry") {
+        const { host, attempt, retries, delayMs, reason } = event;
+        onEvent({ type: "retry", digest, size, registry, host, reason, attempt, retries, delayMs });
+      } else onEvent({ type: "wait", digest, size, registry, host: event.host });
     };
     this.#listeners.add(listen);
     return {

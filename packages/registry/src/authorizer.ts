@@ -66,6 +66,13 @@ export class Authorizer {
     return next?.header === used?.header ? undefined : next;
   }
 
+  /** The host of the token service that the registry has named, if it has. */
+  tokenHost(access: Access): string | undefined {
+    const challenge = this.#challenges.get(accessKey(access)) ?? this.#habits.get(access.origin.origin);
+    const { realm = "" } = challenge?.scheme === "bearer" ? challenge.parameters : {};
+    return URL.canParse(realm) ? new URL(realm).host : undefined;
+  }
+
   #renew(key: string, access: Access, challenge: Challenge): Promise<Authorization | undefined> {
     const running = this.#renewing.get(key);
     if (running !== undefined) return running;

@@ -4,7 +4,8 @@ import { cutAfter, type Intercept, refuse, sendRange, serveImage } from "../test
 import { makeImage } from "../test/image.js";
 import { codeOf, read, sameBytes } from "../test/outcome.js";
 import type { TestServer } from "../test/server.js";
-import { RegistryClient, type RegistryClientOptions, type RegistryEvent } from "./client.js";
+import { RegistryClient, type RegistryClientOptions } from "./client.js";
+import type { RegistryEvent } from "./registry-event.js";
 import { RegistryRepository } from "./repository.js";
 
 const image = makeImage(300_000);

@@ -3,7 +3,8 @@ import { type Intercept, refuse, sendRange, serveImage } from "../test/fake-regi
 import { makeImage } from "../test/image.js";
 import { codeOf, read, sameBytes, shownBy } from "../test/outcome.js";
 import { serve } from "../test/server.js";
-import { RegistryClient, type RegistryClientOptions, type RegistryEvent } from "./client.js";
+import { RegistryClient, type RegistryClientOptions } from "./client.js";
+import type { RegistryEvent } from "./registry-event.js";
 import { RegistryRepository } from "./repository.js";
 
 const image = makeImage(300_000);

@@ -1,39 +1,19 @@
 import { setMaxListeners } from "node:events";
-import { type Cancellable, collectChunks, type Digest, type Logger, MoteError, silentLogger } from "@mote/core";
+import { type Cancellable, collectChunks, type Logger, MoteError, silentLogger } from "@mote/core";
 import { type Access, type Authorization, Authorizer } from "./authorizer.js";
+import { type Clock, systemClock } from "./clock.js";
 import { type ConnectionOptions, Connections } from "./connections.js";
 import type { CredentialSource } from "./credentials.js";
-import { isNetworkError, networkFailure, networkFault, protocolFault, type Subject, statusFault } from "./fault.js";
+import { protocolFault, type Subject, statusFault } from "./fault.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import type { HttpAnswer, HttpRequest } from "./http-exchange.js";
 import { resolveLocation } from "./location.js";
 import { secretsIn, secretsInQuery } from "./redact.js";
-import { delayAfterFailure, delayAfterStatus, isTransientStatus, type RetryPolicy } from "./retry.js";
+import type { RegistryEvent } from "./registry-event.js";
+import { type Repetition, repeatedly } from "./repeat.js";
+import { isTransientStatus, type RetryPolicy } from "./retry.js";
+import { TimeLimit } from "./time-limit.js";
 import type { TokenRequest } from "./token.js";
-import { sleep } from "./waiting.js";
-
-/** What a registry's client did about a fault. Enough to draw it; never a secret. */
-export type RegistryEvent =
-  | {
-      readonly type: "retry";
-      readonly registry: string;
-      readonly repository?: string | undefined;
-      readonly digest?: Digest | undefined;
-      /** Counted from 1. */
-      readonly attempt: number;
-      readonly delayMs: number;
-      /** The status, or how the connection failed. */
-      readonly reason: string;
-    }
-  | {
-      readonly type: "resume";
-      readonly registry: string;
-      readonly repository?: string | undefined;
-      readonly digest?: Digest | undefined;
-      /** The byte of the blob that the reading goes on from. */
-      readonly offset: number;
-      readonly reason: string;
-    };
 
 export interface RegistryClientOptions extends ConnectionOptions {
   /** Default: none, so that everything is asked for anonymously. */
@@ -51,6 +31,8 @@ export interface RegistryClientOptions extends ConnectionOptions {
   readonly longestRetryAfterMs?: number | undefined;
   readonly onEvent?: ((event: RegistryEvent) => void) | undefined;
   readonly logger?: Logger | undefined;
+  /** What retries and time limits are measured by. Default: the system's. */
+  readonly clock?: Clock | undefined;
 }
 
 /** A request to a registry's API. */
@@ -65,6 +47,8 @@ export interface RegistryRequest extends Cancellable {
   readonly repeat?: boolean | undefined;
   /** Default: the client's. */
   readonly policy?: RetryPolicy | undefined;
+  /** The time of the client's clock by which the answer has to be there, after however many retries. Default: any. */
+  readonly until?: number | undefined;
   /** What is asked for, in words, for the message of a failure. */
   readonly what: string;
   /** A GET whose answer is expected to be long. */
@@ -90,6 +74,8 @@ export interface RegistryAnswer extends HttpAnswer {
 const longestRedirection = 5;
 const maxErrorBytes = 64 * 1024;
 const maxTokenBytes = 1024 * 1024;
+/** A request that is not answered within this is told of. */
+const tellAfterMs = 1000;
 
 /** What repositories share: connections, credentials and tokens, retries, and the bound on requests to one host. */
 export class RegistryClient implements AsyncDisposable {
@@ -97,21 +83,24 @@ export class RegistryClient implements AsyncDisposable {
   readonly plainHttp: HostSet;
   readonly policy: RetryPolicy;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly #options: RegistryClientOptions;
   readonly #connections: Connections;
   readonly #authorizer: Authorizer;
   readonly #failedAt = new WeakMap<Error, string>();
   /** Hosts that were there. */
   readonly #answered = new Set<string>();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: RegistryClientOptions = {}) {
     this.#options = options;
     this.logger = options.logger ?? silentLogger;
+    this.clock = options.clock ?? systemClock;
     this.plainHttp = hostSet(options.plainHttp, "plainHttp");
     this.policy = {
       retries: options.retries ?? 4,
       silentRetries: 2,
+      timeoutRetries: 1,
       firstDelayMs: options.retryDelayMs ?? 250,
       longestDelayMs: 10_000,
       longestRetryAfterMs: options.longestRetryAfterMs ?? 60_000,
@@ -127,15 +116,18 @@ export class RegistryClient implements AsyncDisposable {
    * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND · MOTE_RATE_LIMITED · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT
    */
   async send<T>(request: RegistryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
-    const { access, what, signal } = request;
-    if (this.#closed) throw closed();
+    const { access, what, signal, until } = request;
+    if (this.#closing.signal.aborted) throw closed();
     // Everything that runs under a caller's signal listens to it, and Node would warn of a leak from the eleventh on.
     if (signal !== undefined) setMaxListeners(0, signal);
     const accepts = request.accepts ?? isSuccess;
-    return this.#repeatedly(request, access.subject, async () => {
-      const answer = await this.#authorized(request);
+    using limit = until === undefined ? undefined : new TimeLimit(this.clock, until, signal);
+    const limited = { ...request, signal: limit?.signal ?? signal };
+    return await repeatedly({ ...this.#repetition(request, access.subject), signal, limit }, async () => {
+      const answer = await this.#authorized(limited);
       if (accepts(answer.status)) return { taken: await take(answer) };
-      return { refused: answer, fault: () => this.refusal(answer, access.subject, { what, writes: writes(request) }) };
+      const fault = () => this.refusal(answer, access.subject, { what, writes: writes(request) });
+      return { refused: answer, url: answer.url, fault };
     });
   }
 
@@ -155,13 +147,13 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   report(event: RegistryEvent): void {
-    this.logger.info(event.type === "retry" ? "a request to a registry is repeated" : "a blob is resumed", event);
+    this.logger.info(eventNames[event.type], event);
     this.#options.onEvent?.(event);
   }
 
   /** Cuts all connections. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort(closed());
     await this.#connections.close();
   }
 
@@ -169,38 +161,29 @@ export class RegistryClient implements AsyncDisposable {
     await this.close();
   }
 
-  async #repeatedly<T>(
-    request: Pick<RegistryRequest, "url" | "body" | "repeat" | "policy" | "what" | "signal">,
+  #repetition(
+    {
+      url,
+      what,
+      body,
+      repeat,
+      policy = this.policy,
+    }: Pick<RegistryRequest, "url" | "what" | "body" | "repeat" | "policy">,
     subject: Subject,
-    attemptOnce: () => Promise<
-      { readonly taken: T } | { readonly refused: RegistryAnswer; readonly fault: () => Promise<Error> }
-    >,
-  ): Promise<T> {
-    const { url, what, signal, policy = this.policy } = request;
-    const repeatable = request.repeat !== false && canBeSentAgain(request.body);
-    for (let attempt = 1; ; attempt++) {
-      let delayMs: number | undefined;
-      let reason: string;
-      try {
-        const outcome = await attemptOnce();
-        if ("taken" in outcome) return outcome.taken;
-        const { refused, fault } = outcome;
-        delayMs = delayAfterStatus(policy, refused.status, refused.header("retry-after"), attempt);
-        reason = String(refused.status);
-        if (delayMs === undefined || !repeatable) throw await fault();
-        refused.discard();
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (this.#closed) throw closed();
-        const hasAnswered = this.#answered.has(this.#hostOf(error) ?? url.host);
-        delayMs = delayAfterFailure(policy, error, attempt, { hasAnswered });
-        reason = networkFailure(error);
-        if (delayMs === undefined || !repeatable) throw asFault(error, subject, this.#hostOf(error) ?? url.host, what);
-      }
-      const { registry, repository, digest } = subject;
-      this.report({ type: "retry", registry, repository, digest, attempt, delayMs, reason });
-      await sleep(delayMs, signal);
-    }
+  ): Omit<Repetition, "signal" | "limit"> {
+    const { registry, repository, digest } = subject;
+    return {
+      subject,
+      host: url.host,
+      what,
+      policy,
+      repeatable: repeat !== false && canBeSentAgain(body),
+      clock: this.clock,
+      closing: this.#closing.signal,
+      hostOf: (error) => (error instanceof Error ? this.#failedAt.get(error) : undefined),
+      hasAnswered: (host) => this.#answered.has(host),
+      report: (retry) => this.report({ type: "retry", registry, repository, digest, ...retry }),
+    };
   }
 
   async #authorized(request: RegistryRequest): Promise<RegistryAnswer> {
@@ -213,18 +196,26 @@ export class RegistryClient implements AsyncDisposable {
       const shown = [...secretsIn(authorization?.header), ...Object.values(this.#options.headers ?? {})];
       return { ...answer, shown: authorization?.personal, secrets: [...answer.secrets, ...shown] };
     };
-    const used = await this.#authorizer.authorization(access, signal);
+    const used = await this.#ofTokenService(access, this.#authorizer.authorization(access, signal));
     const answer = await ask(used);
     if (answer.status !== 401 || answer.redirectedTo !== undefined || !canBeSentAgain(request.body)) return answer;
     const authenticate = answer.headers("www-authenticate");
-    const next = await this.#authorizer.afterRefusal(access, authenticate, used, signal);
+    const refusal = this.#authorizer.afterRefusal(access, authenticate, used, signal);
+    const next = await this.#ofTokenService(access, refusal);
     if (next === undefined) return answer;
     answer.discard();
     return ask(next);
   }
 
-  #hostOf(error: unknown): string | undefined {
-    return error instanceof Error ? this.#failedAt.get(error) : undefined;
+  /** What ends while a token is waited for is the token service's failure. */
+  async #ofTokenService<T>(access: Access, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      const host = this.#authorizer.tokenHost(access);
+      if (error instanceof Error && host !== undefined) this.#failedAt.set(error, host);
+      throw error;
+    }
   }
 
   /** What is for the registry alone. */
@@ -250,7 +241,8 @@ export class RegistryClient implements AsyncDisposable {
         ...(atHome ? secrets : {}),
         ...request.headers,
       };
-      const answer = await this.#exchange({ method, url, headers, body, signal, bulk, reuse, isAway: !atHome });
+      const exchange = { method, url, headers, body, signal, bulk, reuse, isAway: !atHome };
+      const answer = await this.#exchange(exchange, subject);
       const location = isRedirect(answer.status, method) ? answer.header("location") : undefined;
       if (location === undefined) {
         const secrets = hop > 0 || !atHome ? secretsInQuery(url) : [];
@@ -271,22 +263,29 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /** A failure that is not the asked host's own is told with the host whose it is. */
-  async #exchange(request: HttpRequest): Promise<HttpAnswer> {
+  async #exchange(request: HttpRequest, { registry, repository, digest }: Subject): Promise<HttpAnswer> {
+    const { host } = request.url;
+    const tell = () => this.report({ type: "wait", registry, repository, digest, host });
+    const answered = this.clock.after(tellAfterMs, tell);
     try {
       const answer = await this.#connections.exchange(request);
-      this.#answered.add(request.url.host);
+      this.#answered.add(host);
       return answer;
     } catch (error) {
-      if (error instanceof Error) this.#failedAt.set(error, request.url.host);
+      if (error instanceof Error) this.#failedAt.set(error, host);
       throw error;
+    } finally {
+      answered();
     }
   }
 
+  /** A token is for all who wait for it: it is given up with the client alone. */
   async #exchangeToken(request: TokenRequest) {
     const { subject, authorization } = request;
-    const plain = { ...request, what: "a token" };
+    const plain = { ...request, what: "a token", signal: this.#closing.signal };
     const secretHeaders = authorization === undefined ? {} : { authorization };
-    return this.#repeatedly(plain, subject, async () => {
+    const repetition = { ...this.#repetition(plain, subject), signal: undefined, limit: undefined };
+    return repeatedly(repetition, async () => {
       const answer = await this.#follow(plain, subject, secretHeaders);
       const secrets = [...answer.secrets, ...secretsIn(authorization), ...(request.secrets ?? [])];
       const { status } = answer;
@@ -295,17 +294,17 @@ export class RegistryClient implements AsyncDisposable {
         return { taken: { status, bytes, secrets } };
       }
       const service = { ...subject, registry: request.url.host };
-      return {
-        refused: answer,
-        fault: () => this.refusal({ ...answer, secrets }, service, { what: "a token", writes: false }),
-      };
+      const fault = () => this.refusal({ ...answer, secrets }, service, { what: "a token", writes: false });
+      return { refused: answer, url: answer.url, fault };
     });
   }
 }
 
-function asFault(error: unknown, subject: Subject, host: string, what: string): unknown {
-  return isNetworkError(error) ? networkFault(subject, host, error, what) : error;
-}
+const eventNames = {
+  wait: "a registry has not answered yet",
+  retry: "a request to a registry is repeated",
+  resume: "a blob is resumed",
+} as const;
 
 function closed(): MoteError {
   return new MoteError("MOTE_CLOSED", "the registry client is closed");

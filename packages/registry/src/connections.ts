@@ -7,11 +7,20 @@ import { ProxyEngine, proxyIsSet } from "./proxy-engine.js";
 import { type CertificateOptions, type Trust, trustFor } from "./trust.js";
 import { Turnstile } from "./waiting.js";
 
+const defaultConnectMs = 10_000;
+const defaultAnswerMs = 30_000;
+const defaultIdleMs = 60_000;
+
 export interface ConnectionOptions extends CertificateOptions {
   /** Trust any certificate, of all hosts or of these. */
   readonly insecure?: Hosts | undefined;
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
+  /**
+   * How long a host may take, once connected, for the head of its answer to a GET or HEAD, before it is `MOTE_TIMEOUT`. Default:
+   * `idleTimeoutMs` where that is given, else 30,000.
+   */
+  readonly answerTimeoutMs?: number | undefined;
   /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
   /**
@@ -58,20 +67,22 @@ export class Connections {
   }
 
   get #timed() {
-    const { connectTimeoutMs = 10_000, idleTimeoutMs = 60_000 } = this.#options;
+    const { connectTimeoutMs = defaultConnectMs, idleTimeoutMs = defaultIdleMs } = this.#options;
+    const { answerTimeoutMs = this.#options.idleTimeoutMs ?? defaultAnswerMs } = this.#options;
     const withinTimers = (ms: number) => Math.min(ms, longestMs);
     return {
       ...this.#options,
       connectTimeoutMs: withinTimers(connectTimeoutMs),
+      answerTimeoutMs: withinTimers(answerTimeoutMs),
       idleTimeoutMs: withinTimers(idleTimeoutMs),
     };
   }
 
   get #leastRate(): LeastRate {
-    const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs } = this.#timed;
+    const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs, answerTimeoutMs } = this.#timed;
     // Who allows any silence allows any rate.
     const bytesPerSecond = idleTimeoutMs > 0 ? minBytesPerSecond : 0;
-    return { bytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs };
+    return { bytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs, answerMs: answerTimeoutMs };
   }
 
   async close(): Promise<void> {

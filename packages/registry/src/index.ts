@@ -1,5 +1,6 @@
 export { checkCredentials } from "./check-credentials.js";
-export { RegistryClient, type RegistryClientOptions, type RegistryEvent } from "./client.js";
+export { RegistryClient, type RegistryClientOptions } from "./client.js";
+export type { Clock } from "./clock.js";
 export type { ConnectionOptions } from "./connections.js";
 export type { CredentialSource, Credentials } from "./credentials.js";
 export { RegistryDestination, type RegistryDestinationOptions } from "./destination.js";
@@ -19,4 +20,5 @@ export { type MirrorPlace, type Mirrors, MirrorTable } from "./mirrors.js";
 export { type RepositoryPlace, readRegistry } from "./place.js";
 export type { ReferrersOptions } from "./referrers.js";
 export { RegistryCache } from "./registry-cache.js";
+export type { RegistryEvent } from "./registry-event.js";
 export { RegistryRepository } from "./repository.js";

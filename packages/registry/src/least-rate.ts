@@ -8,6 +8,8 @@ export interface LeastRate {
   readonly overMs: number;
   /** For the connection that may have to be made first. */
   readonly connectMs: number;
+  /** For the head of an answer to what only reads; 0 is no limit. */
+  readonly answerMs: number;
 }
 
 /** The answer, with a body that ends in an error if it comes too slowly. The time that its reader takes is not the host's. */
@@ -53,13 +55,16 @@ async function* watched(
  */
 export async function withinTime(
   request: HttpRequest,
-  { bytesPerSecond, overMs, connectMs }: LeastRate,
+  { bytesPerSecond, overMs, connectMs, answerMs }: LeastRate,
   exchange: (request: HttpRequest) => Promise<HttpAnswer>,
 ): Promise<HttpAnswer> {
-  const { body, signal } = request;
-  if (bytesPerSecond === 0 || (body !== undefined && !(body instanceof Uint8Array))) return exchange(request);
-  const bodyMs = ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
-  const limitMs = Math.min(connectMs + 2 * overMs + bodyMs, longestMs);
+  const { body, method, signal } = request;
+  const reads = method === "GET" || method === "HEAD";
+  const isBound = reads ? answerMs > 0 : bytesPerSecond > 0;
+  if (!isBound || (body !== undefined && !(body instanceof Uint8Array))) return exchange(request);
+  // What writes may be hashed and stored before it is answered.
+  const writeMs = 2 * overMs + ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
+  const limitMs = Math.min(connectMs + (reads ? answerMs : writeMs), longestMs);
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(timeoutError(`no answer within ${limitMs} ms`)), limitMs).unref();
   try {

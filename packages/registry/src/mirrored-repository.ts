@@ -11,6 +11,7 @@ import {
   type RegistryRef,
   type ResolveOptions,
   type Tag,
+  type TimeLimited,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { MirroredReader, type OpenedAt } from "./mirrored-reader.js";
@@ -45,19 +46,22 @@ export class MirroredRepository implements ContentSource {
   /** As of `RegistryRepository`, and so are the others. */
   async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
     const reference = this.#places.origin.repository.referenceOf(ref);
-    return this.#places.first(async ({ repository, isOrigin }) => {
-      if (isOrigin) return repository.resolve(reference, options);
+    return this.#places.first(async ({ repository, isOrigin }, withinMs) => {
+      if (isOrigin) return repository.resolve(reference, { ...options, withinMs });
       // What a mirror says of a name counts only together with the manifest itself.
-      const { descriptor, bytes } = await repository.load(reference, options);
+      const { descriptor, bytes } = await repository.load(reference, { ...options, withinMs });
       this.#resolved.set(descriptor.digest, bytes);
       return descriptor;
     }, options);
   }
 
-  async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
     const bytes = this.#resolved.get(descriptor.digest);
     if (bytes?.byteLength === descriptor.size) return bytes;
-    return this.#places.first(({ repository }) => repository.manifest(descriptor, options), options);
+    return this.#places.first(
+      ({ repository }, withinMs) => repository.manifest(descriptor, { ...options, withinMs }),
+      options,
+    );
   }
 
   /** Goes on at the next place, at the very byte, where one fails. */

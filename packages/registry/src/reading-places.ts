@@ -1,4 +1,4 @@
-import { isNotFound, MoteError } from "@mote/core";
+import { isNotFound, MoteError, type TimeLimited } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import type { MirrorPlace } from "./mirrors.js";
 import type { RepositoryPlace } from "./place.js";
@@ -38,22 +38,29 @@ export class ReadingPlaces {
 
   /** The first answer that is no failure; the origin's failure where all fail. */
   async first<T>(
-    ask: (place: ReadingPlace) => Promise<T>,
-    {
-      signal,
-      among = this.inOrder(),
-    }: { readonly signal?: AbortSignal | undefined; readonly among?: Iterator<ReadingPlace> },
+    ask: (place: ReadingPlace, withinMs: number | undefined) => Promise<T>,
+    { signal, withinMs, among = this.inOrder() }: TimeLimited & { readonly among?: Iterator<ReadingPlace> },
   ): Promise<T> {
+    const { clock } = this.#client;
+    const until = withinMs === undefined ? undefined : clock.now() + withinMs;
     for (;;) {
       const { value: place, done } = among.next();
       if (done) throw new TypeError("the origin was asked already");
+      // A place that takes all of its time leaves as much to each of those behind it.
+      const share = until === undefined ? undefined : Math.max(0, until - clock.now()) / this.#countFrom(place);
       try {
-        return await ask(place);
+        return await ask(place, share);
       } catch (error) {
         signal?.throwIfAborted();
         this.passOver(place, error);
       }
     }
+  }
+
+  /** How many places are left to ask, this one with them. */
+  #countFrom(place: ReadingPlace): number {
+    const behind = this.mirrors.slice(place.isOrigin ? this.mirrors.length : this.mirrors.indexOf(place));
+    return behind.filter((mirror) => !this.#failures.has(mirror)).length + 1;
   }
 
   /** After a failure: for this once where a mirror does not have what was asked for, else for good. @throws of the origin, the failure */

@@ -32,6 +32,7 @@ export interface RepositoryRequest extends Cancellable {
   readonly bulk?: RegistryRequest["bulk"];
   readonly reuse?: RegistryRequest["reuse"];
   readonly isAway?: RegistryRequest["isAway"];
+  readonly until?: RegistryRequest["until"];
   /** Default: `pull`. */
   readonly actions?: "pull" | "pull,push" | undefined;
   /** Another repository of the same registry that is read from. */
@@ -107,7 +108,7 @@ export class RepositoryApi {
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
   getManifest(
     reference: string,
-    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "signal"> & {
+    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "until" | "signal"> & {
       /** In bytes, where it is known. */
       readonly size?: number;
     },

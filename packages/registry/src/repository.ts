@@ -18,6 +18,7 @@ import {
   type ResolveOptions,
   sniffManifestType,
   type Tag,
+  type TimeLimited,
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { listCosignTags } from "./cosign-tags.js";
@@ -25,7 +26,13 @@ import { placeOf, protocolFault, sizeFault } from "./fault.js";
 import { MemoryReader } from "./memory-reader.js";
 import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
-import { bareType, type ManifestAnswer, RepositoryApi, type RepositoryApiOptions } from "./repository-api.js";
+import {
+  bareType,
+  type ManifestAnswer,
+  RepositoryApi,
+  type RepositoryApiOptions,
+  type RepositoryRequest,
+} from "./repository-api.js";
 
 /**
  * One repository on one registry, to read from (distribution-spec, "Pull").
@@ -51,22 +58,23 @@ export class RegistryRepository implements ContentSource {
    */
   async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
     const reference = this.referenceOf(ref);
+    const asking = this.#limited(options);
     if (options.manifestFollows) {
-      const { descriptor, bytes } = await this.load(reference, options);
+      const { descriptor, bytes } = await this.#load(reference, asking);
       this.#resolved.set(descriptor.digest, bytes);
       return descriptor;
     }
-    return (await this.#resolveByHead(reference, options)) ?? (await this.load(reference, options)).descriptor;
+    return (await this.#resolveByHead(reference, asking)) ?? (await this.#load(reference, asking)).descriptor;
   }
 
   /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
-  async load(
-    ref: Ref | string,
-    options: Cancellable = {},
-  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Uint8Array }> {
-    const reference = this.referenceOf(ref);
+  load(ref: Ref | string, options: TimeLimited = {}): Promise<ResolvedManifest> {
+    return this.#load(this.referenceOf(ref), this.#limited(options));
+  }
+
+  async #load(reference: string, asking: Asking): Promise<ResolvedManifest> {
     const asked = isDigest(reference) ? reference : undefined;
-    const answer = await this.#api.getManifest(reference, { ...options, what: nameOf(reference), digest: asked });
+    const answer = await this.#api.getManifest(reference, { ...asking, what: nameOf(reference), digest: asked });
     const said = isDigest(answer.digest) ? answer.digest : undefined;
     const digest = asked ?? said ?? digestBytes(answer.bytes);
     this.#checkDigest(answer.bytes, digest);
@@ -74,7 +82,7 @@ export class RegistryRepository implements ContentSource {
     return { descriptor: { mediaType: this.#manifestType(answer, reference), digest, size: bytes.byteLength }, bytes };
   }
 
-  async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
     const digest = parseDigest(descriptor.digest);
     const what = `manifest ${digest}`;
     const { size } = descriptor;
@@ -83,7 +91,7 @@ export class RegistryRepository implements ContentSource {
       const message = `${placeOf(subject)}: ${what} has ${size} bytes; the bound is ${maxManifestBytes}`;
       throw new MoteError("MOTE_TOO_LARGE", message, { details: { ...subject, size } });
     }
-    const bytes = this.#resolved.get(digest) ?? (await this.#getManifest(descriptor, what, options));
+    const bytes = this.#resolved.get(digest) ?? (await this.#getManifest(descriptor, what, this.#limited(options)));
     this.#resolved.delete(digest);
     if (bytes.byteLength !== size) throw sizeFault(subject, what, size, bytes.byteLength);
     return bytes;
@@ -129,13 +137,13 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** Undefined where the registry does not answer HEAD, or not enough: a GET tells whether it fails, forbids or lacks the manifest. */
-  async #resolveByHead(reference: string, options: Cancellable): Promise<Descriptor | undefined> {
+  async #resolveByHead(reference: string, asking: Asking): Promise<Descriptor | undefined> {
     const answer = await this.#api.head(`manifests/${reference}`, {
+      ...asking,
       what: nameOf(reference),
       headers: { accept: manifestTypes.join(", ") },
       reference,
       accepts: (status) => status !== 401 && status !== 404 && status !== 429,
-      signal: options.signal,
     });
     const digest = answer.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);
     const mediaType = bareType(answer.header("content-type"));
@@ -170,10 +178,14 @@ export class RegistryRepository implements ContentSource {
     }
   }
 
-  async #getManifest({ digest, size }: Descriptor, what: string, options: Cancellable): Promise<Uint8Array> {
-    const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, size });
+  async #getManifest({ digest, size }: Descriptor, what: string, asking: Asking): Promise<Uint8Array> {
+    const { bytes } = await this.#api.getManifest(digest, { ...asking, what, digest, size });
     this.#checkDigest(bytes, digest);
     return bytes;
+  }
+
+  #limited({ signal, withinMs }: TimeLimited): Asking {
+    return { signal, ...(withinMs === undefined ? {} : { until: this.#api.client.clock.now() + withinMs }) };
   }
 
   #checkDigest(bytes: Uint8Array, digest: Digest): void {
@@ -188,6 +200,13 @@ export class RegistryRepository implements ContentSource {
       { details: { ...this.#api.subject({ digest }), expected: digest, actual } },
     );
   }
+}
+
+type Asking = Pick<RepositoryRequest, "signal" | "until">;
+
+interface ResolvedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
 }
 
 /** What servers say that do not know what they serve. */

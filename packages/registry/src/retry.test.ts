@@ -2,7 +2,14 @@ import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
 import { backoff, delayAfterFailure, delayAfterStatus, parseRetryAfter } from "./retry.js";
 
-const policy = { retries: 3, silentRetries: 2, firstDelayMs: 100, longestDelayMs: 1000, longestRetryAfterMs: 5000 };
+const policy = {
+  retries: 3,
+  silentRetries: 2,
+  timeoutRetries: 1,
+  firstDelayMs: 100,
+  longestDelayMs: 1000,
+  longestRetryAfterMs: 5000,
+};
 
 describe("retries", () => {
   it("read Retry-After in seconds and as a date", () => {
@@ -49,7 +56,8 @@ describe("retries", () => {
     const isThere = { hasAnswered: true };
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 3, isThere)).toBeGreaterThan(0);
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 4, isThere)).toBeUndefined();
-    expect(delayAfterFailure(policy, failure("ETIMEDOUT"), 3, isThere)).toBeUndefined();
+    expect(delayAfterFailure(policy, failure("ETIMEDOUT"), 1, isThere)).toBeGreaterThan(0);
+    expect(delayAfterFailure(policy, failure("ETIMEDOUT"), 2, isThere)).toBeUndefined();
     expect(delayAfterFailure(policy, failure("CERT_HAS_EXPIRED"), 1)).toBeUndefined();
     expect(delayAfterFailure(policy, new MoteError("MOTE_REGISTRY", "x"), 1)).toBeUndefined();
     expect(delayAfterFailure(policy, new TypeError("a mistake"), 1)).toBeUndefined();

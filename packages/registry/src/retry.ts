@@ -3,8 +3,10 @@ import { isNetworkError, networkFailure } from "./fault.js";
 export interface RetryPolicy {
   /** How often a request is made again, at most. */
   readonly retries: number;
-  /** How often at most where the host does not answer at all: less often than one that is busy or breaks off. */
+  /** How often at most where the host cannot be connected to: less often than one that is busy or breaks off. */
   readonly silentRetries: number;
+  /** How often at most where the host took its whole time and did not answer. */
+  readonly timeoutRetries: number;
   /** The first wait, in milliseconds; each further one is twice as long, up to `longestDelayMs`. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
@@ -18,22 +20,42 @@ export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
-/**
- * How long to wait before attempt number `attempt` (from 1) is made again; undefined where that is no use. A host that has answered
- * before and takes no connection now may be starting anew.
- */
+interface Acquaintance {
+  /** A host that has answered before and takes no connection now may be starting anew. */
+  readonly hasAnswered?: boolean;
+}
+
+/** How long to wait before attempt number `attempt` (from 1) is made again; undefined where that is no use. */
 export function delayAfterFailure(
   policy: RetryPolicy,
   error: unknown,
   attempt: number,
-  { hasAnswered = false }: { readonly hasAnswered?: boolean } = {},
+  known: Acquaintance = {},
 ): number | undefined {
   if (!isNetworkError(error)) return undefined;
-  const failure = networkFailure(error);
-  if (failure === "tls" || failure === "proxy") return undefined;
-  const isBrief = failure === "cut" || (failure === "connect" && hasAnswered);
-  const bound = isBrief ? policy.retries : Math.min(policy.retries, policy.silentRetries);
-  return attempt > bound ? undefined : backoff(policy, attempt);
+  return attempt > retriesAfterFailure(policy, error, known) ? undefined : backoff(policy, attempt);
+}
+
+/** How often a request is made again at most that failed in this way. */
+export function retriesAfterFailure(
+  policy: RetryPolicy,
+  error: unknown,
+  { hasAnswered = false }: Acquaintance = {},
+): number {
+  switch (networkFailure(error)) {
+    case "tls":
+    case "proxy":
+      return 0;
+    case "cut":
+      return policy.retries;
+    case "connect":
+      return hasAnswered ? policy.retries : Math.min(policy.retries, policy.silentRetries);
+    case "unresolved":
+      return Math.min(policy.retries, policy.silentRetries);
+    case "timeout":
+    case "slow":
+      return Math.min(policy.retries, policy.timeoutRetries);
+  }
 }
 
 /** The same for an answer that is no success. `retryAfter` is the header's value. */

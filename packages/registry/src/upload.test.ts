@@ -5,8 +5,9 @@ import { type Intercept, refuse } from "../test/fake-registry.js";
 import { codeOf, sameBytes } from "../test/outcome.js";
 import { serveTokens } from "../test/token-server.js";
 import { serveUploads, type UploadServer } from "../test/upload-server.js";
-import { RegistryClient, type RegistryClientOptions, type RegistryEvent } from "./client.js";
+import { RegistryClient, type RegistryClientOptions } from "./client.js";
 import { RegistryDestination } from "./destination.js";
+import type { RegistryEvent } from "./registry-event.js";
 
 const bytes = new Uint8Array(randomBytes(100_000));
 const blob: Descriptor = { mediaType: mediaTypes.octetStream, digest: digestBytes(bytes), size: bytes.byteLength };

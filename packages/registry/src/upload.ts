@@ -235,7 +235,9 @@ class Upload {
     if (delayMs === undefined) throw fault;
     const { registry, repository, digest } = this.#subject;
     const reason = status === undefined ? networkFailure(fault.cause) : String(status);
-    this.#api.client.report({ type: "retry", registry, repository, digest, attempt, delayMs, reason });
+    const { retries } = policy;
+    const host = this.#api.url("").host;
+    this.#api.client.report({ type: "retry", registry, repository, digest, host, attempt, retries, delayMs, reason });
     await sleep(delayMs, this.#signal);
   }
 

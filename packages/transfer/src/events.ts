@@ -15,7 +15,7 @@ export type Delivery =
 
 /** What happens during a transfer, in its order for each digest. Sizes, bytes and offsets are bytes. */
 export type TransferEvent =
-  /** All manifests are read: this much is to be moved, each digest counted once. The first event, but for warnings. */
+  /** All manifests are read: this much is to be moved, each digest counted once. The first event, but for warnings, and for `wait` and `retry` of a registry. */
   | { readonly type: "plan"; readonly manifests: number; readonly blobs: number; readonly bytes: number }
   /** A blob's turn has come. It ends in `done`, or the transfer fails. */
   | { readonly type: "start"; readonly digest: Digest; readonly size: number; readonly mediaType: string }
@@ -47,10 +47,23 @@ export type TransferEvent =
       /** What was wrong; of a registry its status, or how the connection failed. */
       readonly reason: string;
       readonly registry?: string | undefined;
+      /** The one that failed: the registry, its mirror, its token service, or where a redirect leads. */
+      readonly host?: string | undefined;
       /** Of the registry, counted from 1. */
       readonly attempt?: number | undefined;
+      /** How many there are at most. */
+      readonly retries?: number | undefined;
       /** Before the registry is asked again. */
       readonly delayMs?: number | undefined;
+    }
+  /** A registry was asked, for a blob, a manifest or a name, and has not answered for a second. */
+  | {
+      readonly type: "wait";
+      readonly digest?: Digest | undefined;
+      readonly size?: number | undefined;
+      readonly registry: string;
+      /** The one that is asked: the registry, its mirror, its token service, or where a redirect leads. */
+      readonly host: string;
     }
   | { readonly type: "done"; readonly digest: Digest; readonly size: number; readonly delivery: Delivery }
   /** Something failed that the transfer can do without. */

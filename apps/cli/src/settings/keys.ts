@@ -89,6 +89,14 @@ const keys = {
     example: "5s",
     inProject: true,
   }),
+  answerTimeout: key({
+    kind: time,
+    summary: "how long a registry may take to begin its answer to a request that only reads",
+    variable: "MOTE_ANSWER_TIMEOUT",
+    byDefault: "the idle timeout where that is set, else 30s",
+    example: "20s",
+    inProject: true,
+  }),
   idleTimeout: key({
     kind: time,
     summary: "how long nothing may come from a registry",

@@ -1,0 +1,39 @@
+import type { Clock } from "../src/clock.js";
+
+interface Timer {
+  readonly ms: number;
+  readonly at: number;
+  readonly fire: () => void;
+}
+
+/** A clock that goes on only when it is told to. */
+export class TestClock implements Clock {
+  #now = 0;
+  readonly #timers = new Set<Timer>();
+  readonly #awaited = new Set<{ readonly fits: (ms: number) => boolean; readonly resolve: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, fire: () => void): () => void {
+    const timer = { ms, at: this.#now + ms, fire };
+    this.#timers.add(timer);
+    for (const one of this.#awaited) if (one.fits(ms)) one.resolve();
+    return () => this.#timers.delete(timer);
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const timer of [...this.#timers].sort((a, b) => a.at - b.at)) {
+      if (timer.at > this.#now || !this.#timers.delete(timer)) continue;
+      timer.fire();
+    }
+  }
+
+  /** Resolves once a timer of so many milliseconds runs. */
+  async timer(fits: (ms: number) => boolean): Promise<void> {
+    if ([...this.#timers].some(({ ms }) => fits(ms))) return;
+    await new Promise<void>((resolve) => this.#awaited.add({ fits, resolve }));
+  }
+}
