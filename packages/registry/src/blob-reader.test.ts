@@ -232,7 +232,7 @@ describe("a blob", () => {
   });
 
   it("that stalls ends in a timeout, before its head and within its body", async () => {
-    const head = await lying(() => true, { idleTimeoutMs: 50, retries: 0 });
+    const head = await lying(() => true, { idleTimeoutMs: 250, retries: 0 });
     expect(await codeOf(head.repository.blob(layer))).toBe("MOTE_TIMEOUT");
     const body = await lying(
       (_request, response) => {
@@ -240,7 +240,7 @@ describe("a blob", () => {
         response.write(bytes.subarray(0, 1000));
         return true;
       },
-      { idleTimeoutMs: 50, retries: 0 },
+      { idleTimeoutMs: 250, retries: 0 },
     );
     expect(await codeOf(read(await body.repository.blob(layer)))).toBe("MOTE_TIMEOUT");
   });

@@ -3,6 +3,7 @@ import net, { type Socket } from "node:net";
 import type { connect as connectTls } from "node:tls";
 import { type AnswerHead, parseAnswerHead } from "./answer-head.js";
 import { bodyBufferBytes, cutError, type EngineOptions, timeoutError } from "./http-exchange.js";
+import { Silence } from "./silence.js";
 
 /** Buffers that wait to be filled again, at most; of all connections. */
 const mostSpare = 16;
@@ -18,6 +19,7 @@ const leastRoomBytes = 64 * 1024;
 export class BulkConnection {
   readonly #socket: Socket;
   readonly #idleTimeoutMs: number;
+  readonly #silence: Silence;
   #buffer = newBuffer();
   /** What has come and is not taken: these, then `from` to `to` of the buffer. */
   #full: Uint8Array[] = [];
@@ -32,6 +34,7 @@ export class BulkConnection {
   /** Of the present body. */
   #length: AnswerHead["length"] = 0;
   #isOver = false;
+  #isResting = false;
   #wake = () => {};
   #onGone: (() => void) | undefined;
 
@@ -43,12 +46,13 @@ export class BulkConnection {
       onread: { buffer: () => this.#room(), callback: (bytes: number) => this.#take(bytes) },
     };
     this.#idleTimeoutMs = options.idleTimeoutMs;
+    this.#silence = new Silence(options.idleTimeoutMs);
     this.#socket = secure === undefined ? net.connect(target) : secure(tlsOptions(target, options));
     this.#socket.on("error", (error) => this.#end(error));
     for (const event of ["end", "close"])
       this.#socket.on(event, () => this.#end(cutError("the connection was closed")));
     this.#socket.on("timeout", () => this.#onSilence());
-    this.#socket.setTimeout(options.idleTimeoutMs);
+    this.#socket.setTimeout(this.#silence.partMs);
     this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
   }
 
@@ -85,13 +89,16 @@ export class BulkConnection {
   /** Keeps it open for a while, but not the process. `onGone` is called if it ends meanwhile. */
   rest(keepMs: number, onGone: () => void): void {
     this.#onGone = onGone;
+    this.#isResting = true;
     this.#socket.setTimeout(keepMs);
     this.#socket.unref();
   }
 
   wakeUp(): void {
     this.#onGone = undefined;
-    this.#socket.setTimeout(this.#idleTimeoutMs);
+    this.#isResting = false;
+    this.#silence.restart();
+    this.#socket.setTimeout(this.#silence.partMs);
     this.#socket.ref();
   }
 
@@ -195,8 +202,10 @@ export class BulkConnection {
 
   /** It is no fault of the host if nobody here reads. */
   #onSilence(): void {
-    if (this.#paused) this.#socket.setTimeout(this.#idleTimeoutMs);
-    else this.destroy(timeoutError(`nothing came for ${this.#idleTimeoutMs} ms`));
+    if (this.#paused) this.#silence.restart();
+    if (!this.#paused && (this.#isResting || this.#silence.isTooLong(this.#socket))) {
+      this.destroy(timeoutError(`nothing came for ${this.#idleTimeoutMs} ms`));
+    } else this.#socket.setTimeout(this.#silence.partMs);
   }
 
   #end(error: Error): void {

@@ -60,6 +60,11 @@ async function read(answer: HttpAnswer): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 describe("a long body", () => {
   it("comes as it is, one after another on one connection, and with the request's headers", async () => {
     const seen: unknown[] = [];
@@ -181,7 +186,7 @@ describe("a long body", () => {
   });
 
   it("of a host that goes silent is a timeout, and not that of a reader who is slow", async () => {
-    const idleTimeoutMs = 40;
+    const idleTimeoutMs = 250;
     const silent = await serve((_request, response) => {
       response.writeHead(200, { "content-length": content.byteLength }).write(content.subarray(0, 1000));
     });
@@ -194,6 +199,14 @@ describe("a long body", () => {
     await delay(5 * idleTimeoutMs);
     expect((await read(answer)).byteLength).toBe(content.byteLength);
   });
+});
+
+it("a host is not taken for silent because this process was busy", async () => {
+  const { url } = await serve((_request, response) => {
+    block(600);
+    response.writeHead(200, { "content-length": "5" }).end("hello");
+  });
+  expect((await read(await ask(engine({ idleTimeoutMs: 250 }), url))).toString()).toBe("hello");
 });
 
 it("a kept connection that is closed as it is used again is replaced", async () => {

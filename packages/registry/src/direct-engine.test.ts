@@ -36,6 +36,11 @@ async function read(answer: HttpAnswer): Promise<number> {
   return bytes;
 }
 
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 it("a kept connection that is closed as it is used again is replaced for what only reads, and for nothing else", async () => {
   const seen = new WeakSet<Socket>();
   let connections = 0;
@@ -56,17 +61,25 @@ it("a kept connection that is closed as it is used again is replaced for what on
 it("whoever reads slowly is not taken for a host that sends nothing", async () => {
   const size = 8 * 1024 * 1024;
   const { url } = await serve((_request, response) => response.end(Buffer.alloc(size)));
-  const idleTimeoutMs = 40;
+  const idleTimeoutMs = 250;
   const answer = await engine({ idleTimeoutMs }).exchange({ method: "GET", url, headers: {} });
   await delay(5 * idleTimeoutMs);
   expect(await read(answer)).toBe(size);
+});
+
+it("a host is not taken for silent because this process was busy", async () => {
+  const { url } = await serve((_request, response) => {
+    block(600);
+    response.writeHead(200, { "content-length": "5" }).end("hello");
+  });
+  expect(await read(await engine({ idleTimeoutMs: 250 }).exchange({ method: "GET", url, headers: {} }))).toBe(5);
 });
 
 it("a host that goes silent in the middle of a body is a timeout", async () => {
   const { url } = await serve((_request, response) => {
     response.writeHead(200, { "content-length": "10" }).write("half");
   });
-  const answer = await engine({ idleTimeoutMs: 40 }).exchange({ method: "GET", url, headers: {} });
+  const answer = await engine({ idleTimeoutMs: 250 }).exchange({ method: "GET", url, headers: {} });
   await expect(read(answer)).rejects.toMatchObject({ code: "ETIMEDOUT" });
 });
 

@@ -13,6 +13,7 @@ import {
   timeoutError,
   worthReadingBytes,
 } from "./http-exchange.js";
+import { Silence } from "./silence.js";
 
 /** Straight to the host, by Node's own client: it costs a command little to start. */
 export class DirectEngine implements HttpEngine {
@@ -76,12 +77,14 @@ class Exchange {
   /** Resolves when the connection is free for another request, or gone. */
   readonly over: Promise<void>;
   #response: IncomingMessage | undefined;
+  readonly #silence: Silence;
   #timedOut = false;
 
   constructor(request: HttpRequest, agent: http.Agent, options: EngineOptions) {
     const { url, method, headers, body } = request;
     this.#request = request;
     this.#options = options;
+    this.#silence = new Silence(options.idleTimeoutMs);
     this.#sent = http.request({
       agent,
       protocol: url.protocol,
@@ -91,7 +94,7 @@ class Exchange {
       path: `${url.pathname}${url.search}`,
       method,
       headers: body instanceof Uint8Array ? { ...headers, "content-length": String(body.byteLength) } : headers,
-      timeout: options.idleTimeoutMs,
+      timeout: this.#silence.partMs,
     });
     this.over = new Promise((resolve) => this.#sent.once("close", resolve));
   }
@@ -103,8 +106,13 @@ class Exchange {
     signal?.addEventListener("abort", onAbort, { once: true });
     const sent = this.#sent;
     sent.once("close", () => signal?.removeEventListener("abort", onAbort));
-    sent.once("socket", (socket) => this.#watchConnecting(socket));
-    sent.on("timeout", () => this.#onSilence());
+    sent.once("socket", (socket) => {
+      this.#watchConnecting(socket);
+      // The request's own event comes once only.
+      const onTimeout = () => this.#onSilence(socket);
+      socket.on("timeout", onTimeout);
+      sent.once("close", () => socket.off("timeout", onTimeout));
+    });
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once("response", resolve);
       // After the answer, too: its reader is told by the answer itself.
@@ -146,13 +154,16 @@ class Exchange {
     socket.once("close", stop);
   }
 
-  /** Nothing has gone either way for so long. It is no fault of the host if nobody here reads. */
-  #onSilence(): void {
+  /** Nothing has gone either way for a part of the time. It is no fault of the host if nobody here reads. */
+  #onSilence(socket: Socket): void {
     const response = this.#response;
-    if (response !== undefined && response.readableLength > 0) {
-      this.#sent.setTimeout(this.#options.idleTimeoutMs);
-      return;
-    }
+    const isHostSilent = response === undefined || response.readableLength === 0;
+    if (!isHostSilent) this.#silence.restart();
+    if (isHostSilent && this.#silence.isTooLong(socket)) this.#giveUp();
+    else socket.setTimeout(this.#silence.partMs);
+  }
+
+  #giveUp(): void {
     this.#timedOut = true;
     this.#end(timeoutError(`nothing came for ${this.#options.idleTimeoutMs} ms`));
   }

@@ -224,7 +224,7 @@ describe("a client that reads nothing", () => {
   });
 
   it("is cut off, and what was open for it is closed", async () => {
-    const server = await start({ writeTimeoutMs: 120 });
+    const server = await start({ writeTimeoutMs: 600 });
     const clients = Array.from({ length: 5 }, () => {
       const client = open(server);
       client.pause();
@@ -237,10 +237,10 @@ describe("a client that reads nothing", () => {
   });
 
   it("does not have those cut off who read slowly, or wait for a slow server", async () => {
-    const server = await start({ writeTimeoutMs: 150 });
+    const server = await start({ writeTimeoutMs: 600 });
     let chunks = 0;
     source.beforeChunk = async () => {
-      if (++chunks === 3) await new Promise((resolve) => setTimeout(resolve, 600));
+      if (++chunks === 3) await new Promise((resolve) => setTimeout(resolve, 1500));
     };
     expect(await answersTo(server, request(`GET /v2/a/blobs/${blob}`))).toContain("0123456789");
     const answer = await answersTo(server, request(`GET /v2/a/blobs/${large}`));
