@@ -1,6 +1,6 @@
 import { type Check, type RegistryKind, registryKinds } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openBench } from "./registries/bench.js";
+import { type Logins, openBench, useOwnLogins } from "./registries/bench.js";
 import { checks, expectNoMisuse } from "./registries/checks.js";
 import { registriesPage } from "./registries/page.js";
 
@@ -8,26 +8,21 @@ const names = Object.keys(checks).filter((name): name is Check => name in checks
 const results = new Map(registryKinds.map((kind): [RegistryKind, Map<Check, string>] => [kind, new Map()]));
 
 /** Checks of what mote is about to do. */
-const awaited = new Set<Check>(["push twice", "referrers", "resume"]);
+const awaited = new Set<Check>(["push twice", "immutable tag", "referrers", "resume"]);
 
-/** Where logins are kept: each bench has a file of its own. */
-const kept = { ...process.env };
-beforeAll(() => {
-  for (const proxy of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]) {
-    delete process.env[proxy];
-    delete process.env[proxy.toLowerCase()];
-  }
+let logins: Logins;
+beforeAll(async () => {
+  logins = await useOwnLogins();
 });
-afterAll(() => {
-  process.env = kept;
-});
+afterAll(() => logins[Symbol.asyncDispose]());
 
-describe.each(registryKinds.map((kind) => [kind.name, kind] as const))("with %s", (_name, kind) => {
+// Side by side, as much of their time is waiting.
+describe.concurrent.each(registryKinds.map((kind) => [kind.name, kind] as const))("with %s", (_name, kind) => {
   const offered = names.filter((check) => kind.lacks[check] === undefined);
   for (const check of names) if (kind.lacks[check] !== undefined) results.get(kind)?.set(check, "not offered");
 
   it.each(offered.filter((check) => !awaited.has(check)))("%s", async (check) => {
-    await using bench = await openBench(kind);
+    await using bench = await openBench(kind, logins);
     const result = await checks[check](bench);
     expectNoMisuse(bench.registry);
     results.get(kind)?.set(check, result);

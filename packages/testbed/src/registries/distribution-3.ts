@@ -1,13 +1,40 @@
+import { wantsAccept } from "../simulator/accepted-types.js";
 import type { RegistryKind } from "../simulator/behaviour.js";
-import { basicFlow } from "../simulator/tokens.js";
+import { redirectsBlobs } from "../simulator/redirects.js";
+import { noReferrersApi } from "../simulator/referrer-support.js";
+import { errorReply } from "../simulator/replies.js";
+import { tokenFlow } from "../simulator/tokens.js";
 
 export const distribution3: RegistryKind = {
   name: "Distribution 3",
   login: { username: "user", password: "secret" },
   behaviours: [
-    basicFlow("https://distribution.github.io/distribution/about/configuration/#htpasswd", {
-      name: "With `htpasswd`, each request is challenged with Basic",
-      realm: "Registry Realm",
+    tokenFlow({
+      name: "With `auth: token`, the realm, service and issuer are those of its configuration",
+      source: "https://distribution.github.io/distribution/about/configuration/#token",
+      path: "/auth",
+      service: "registry.example",
+      anonymous: "pull",
+    }),
+    redirectsBlobs({
+      name: "On S3, HEAD of a blob is redirected to a URL that is signed for GET, which is 400 or 403 there",
+      source: "https://github.com/distribution/distribution/issues/2055",
+      head: "redirected",
+    }),
+    wantsAccept({
+      name: "What is stored as OCI is 404 if `Accept` does not name its type",
+      source: "https://github.com/distribution/distribution/issues/3938",
+      type: "vnd.oci.",
+      reply: errorReply(
+        404,
+        "MANIFEST_UNKNOWN",
+        "OCI manifest found, but accept header does not support OCI manifests",
+      ),
+    }),
+    noReferrersApi({
+      name: "No referrers API: 404 with a text that is not JSON",
+      source: "https://github.com/oras-project/rust-oci-client/pull/259",
+      reply: { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" },
     }),
   ],
   lacks: { "immutable tag": "tags can be moved" },

@@ -41,12 +41,16 @@ interface Login {
 /** Responds by itself, or changes what `next` responds: the behaviours after it, and the distribution API last. */
 type Handler = (request: SimulatedRequest, next: () => Reply, state: SimulatedState) => Reply;
 
-/** One way in which a registry differs from the others, and who has reported it. */
-export interface Behaviour {
+/** Where a registry is known to behave so, and how. */
+export interface Report {
   /** A sentence for the page of registries, without a full stop. */
   readonly name: string;
   /** The public report or document that it comes from. */
   readonly source: `https://${string}`;
+}
+
+/** One way in which a registry differs from the others. */
+export interface Behaviour extends Report {
   readonly handle: Handler;
 }
 
@@ -69,8 +73,8 @@ export interface RegistryKind {
   readonly login?: Login | undefined;
   /** The first sees a request first, and its response last. */
   readonly behaviours: readonly Behaviour[];
-  /** What it responds to too many requests. Default: `429` with `Retry-After: 0`. */
-  readonly rateLimit?: Reply | undefined;
+  /** What it responds to too many requests. Default: 429 with `Retry-After: 0`. */
+  readonly rateLimit?: (Report & { readonly reply: Reply }) | undefined;
   /** What it does not offer, and why: the cells of the table that have no result. */
   readonly lacks: Partial<Readonly<Record<Check, string>>>;
 }

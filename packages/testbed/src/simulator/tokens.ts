@@ -1,10 +1,8 @@
-import type { Behaviour, Reply, SimulatedRequest, SimulatedState } from "./behaviour.js";
+import type { Behaviour, Reply, Report, SimulatedRequest, SimulatedState } from "./behaviour.js";
 import { errorReply, jsonReply, withHeaders } from "./replies.js";
 import { repositoryOf } from "./route.js";
 
-interface TokenFlow {
-  readonly name: string;
-  readonly source: Behaviour["source"];
+interface TokenFlow extends Report {
   /** Where the token service is. Default `tokens`: a host of its own. */
   readonly listener?: "registry" | "tokens";
   /** Path of the token service. */
@@ -49,13 +47,22 @@ function giveToken({ anonymous, body }: TokenFlow, request: SimulatedRequest, { 
   return jsonReply(200, body?.(token) ?? { token, expires_in: 300 });
 }
 
-/** Everybody has to show the password itself with each request. */
-export function basicFlow(source: Behaviour["source"], { name, realm }: { name: string; realm: string }): Behaviour {
+/** The password itself goes with each request. */
+export function basicFlow({
+  realm,
+  anonymous,
+  ...report
+}: Report & {
+  readonly realm: string;
+  /** What nobody has to log in for. Default: nothing. */
+  readonly anonymous?: "pull";
+}): Behaviour {
   return {
-    name,
-    source,
-    handle({ listener, headers }, next, { login }) {
-      if (listener !== "registry" || (login !== undefined && headers.authorization === basic(login))) return next();
+    ...report,
+    handle({ listener, method, headers }, next, { login }) {
+      const shown = headers.authorization;
+      const isOpen = anonymous === "pull" && shown === undefined && (method === "GET" || method === "HEAD");
+      if (listener !== "registry" || isOpen || (login !== undefined && shown === basic(login))) return next();
       const reply = errorReply(401, "UNAUTHORIZED", "authentication required");
       return withHeaders(reply, { "www-authenticate": `Basic realm="${realm}"` });
     },

@@ -38,6 +38,11 @@ function begin({ url, body, method }: SimulatedRequest, repositories: Repositori
   if (typeof digest === "string") return store(repositories, repository, digest, body);
   const mounted = mount && from ? repositories.get(from).blobs.get(mount) : undefined;
   if (mounted !== undefined) return store(repositories, repository, mount ?? "", mounted);
+  return beginUpload(repositories, repository);
+}
+
+/** Also what a mount responds that does not succeed. */
+export function beginUpload(repositories: Repositories, repository: string): Reply {
   const id = randomUUID();
   const upload = { repository, bytes: new Uint8Array() };
   repositories.uploads.set(id, upload);
@@ -80,7 +85,7 @@ function progress({ repository, id }: Place, status: number, has: number): Reply
     status,
     headers: {
       location: `/v2/${repository}/blobs/uploads/${id}`,
-      range: `0-${Math.max(0, has - 1)}`,
+      range: has === 0 ? undefined : `0-${has - 1}`,
       "docker-upload-uuid": id,
     },
   };

@@ -1,0 +1,45 @@
+import type { RegistryKind } from "../simulator/behaviour.js";
+import { errorReply, jsonReply, withHeaders } from "../simulator/replies.js";
+import { readJson } from "../simulator/repositories.js";
+import { basicFlow } from "../simulator/tokens.js";
+
+export const zot: RegistryKind = {
+  name: "zot",
+  login: { username: "user", password: "secret" },
+  behaviours: [
+    basicFlow({
+      name: "With anonymous reading, `/v2/` lets everybody in, and only a push is challenged",
+      source: "https://github.com/project-zot/zot/issues/3538",
+      realm: "zot",
+      anonymous: "pull",
+    }),
+    {
+      name: "Manifests come without `Content-Length`",
+      source: "https://github.com/oras-project/oras-go/issues/333",
+      handle({ method, route }, next) {
+        const isRead = method === "GET" && route.kind === "manifest";
+        return isRead ? withHeaders(next(), { "content-length": undefined }) : next();
+      },
+    },
+    {
+      name: "A manifest of Docker's type is 415, unless `compat` allows it",
+      source: "https://github.com/project-zot/zot/issues/724",
+      handle({ method, route, headers }, next) {
+        const isPut = method === "PUT" && route.kind === "manifest";
+        return isPut && headers["content-type"]?.includes("docker") ? errorReply(415, "MANIFEST_INVALID") : next();
+      },
+    },
+    {
+      name: "A referrer that has a tag is listed twice",
+      source: "https://github.com/project-zot/zot/issues/2506",
+      handle({ route }, next) {
+        const reply = next();
+        if (route.kind !== "referrers" || reply.status !== 200) return reply;
+        const { manifests, ...index } = readJson(Buffer.from(reply.body ?? ""));
+        const all = Array.isArray(manifests) ? manifests : [];
+        return jsonReply(200, { ...index, manifests: [...all, ...all] }, reply.headers);
+      },
+    },
+  ],
+  lacks: { "immutable tag": "tags can be moved" },
+};

@@ -1,0 +1,18 @@
+import type { Behaviour, Reply, Report } from "./behaviour.js";
+
+/** A manifest whose type contains `type` is only for those who name its type in `Accept`. */
+export function wantsAccept({
+  type,
+  reply,
+  ...report
+}: Report & { readonly type: string; readonly reply: Reply }): Behaviour {
+  return {
+    ...report,
+    handle({ method, route, headers }, next) {
+      const found = next();
+      const stored = String(found.headers?.["content-type"] ?? "");
+      const isRead = route.kind === "manifest" && method !== "PUT" && found.status === 200;
+      return isRead && stored.includes(type) && !headers.accept?.includes(stored) ? reply : found;
+    },
+  };
+}
