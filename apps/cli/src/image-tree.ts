@@ -64,8 +64,9 @@ function childrenOf(inventory: Inventory, manifest: Manifest, above: ReadonlySet
     const role = layer.annotations?.[title] ?? `layer ${at + 1}`;
     return nodeOf(inventory, layer, { role, above, kind: "layer" });
   });
-  if (manifest.config.mediaType === mediaTypes.ociEmpty) return layers;
-  return [nodeOf(inventory, manifest.config, { role: "config", above, kind: "config" }), ...layers];
+  const { config } = manifest;
+  if (config === undefined || config.mediaType === mediaTypes.ociEmpty) return layers;
+  return [nodeOf(inventory, config, { role: "config", above, kind: "config" }), ...layers];
 }
 
 /** What is in the cache and names the manifest as its subject. */

@@ -7,6 +7,7 @@ export * from "./capabilities.js";
 export * from "./config-platform.js";
 export * from "./content.js";
 export * from "./descriptor.js";
+export { descriptorSchema, imageIndexSchema, imageManifestSchema } from "./descriptor-schema.js";
 export * from "./digest.js";
 export * from "./error.js";
 export * from "./fact-lines.js";

@@ -80,10 +80,13 @@ async function readManifests(
 ): Promise<Pick<Inventory, "manifests" | "unreadable">> {
   const manifests = new Map<Digest, Manifest>();
   const unreadable = new Map<Digest, string>();
-  const waiting: Typed[] = [...kept.values(), ...tags.map(({ descriptor }) => descriptor)];
+  const named = tags.map(({ descriptor }) => descriptor);
+  const waiting: Typed[] = [...[...kept.values()].filter(({ mediaType }) => isManifestType(mediaType)), ...named];
+  const content = new Set<Digest>();
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { digest, mediaType } = next;
-    if (!isManifestType(mediaType) || manifests.has(digest) || unreadable.has(digest) || !kept.has(digest)) continue;
+    if (manifests.has(digest) || unreadable.has(digest) || !kept.has(digest)) continue;
+    if (!isManifestType(mediaType) && content.has(digest)) continue;
     try {
       const bytes = await readMote(cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false, signal });
       const manifest = parseManifest(bytes, mediaType);
@@ -91,7 +94,9 @@ async function readManifests(
       for (const child of manifestChildren(manifest).manifests) waiting.push(child);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
-      unreadable.set(digest, error.code);
+      // What an index lists under another type need not be a manifest.
+      if (isManifestType(mediaType)) unreadable.set(digest, error.code);
+      else content.add(digest);
     }
   }
   return { manifests, unreadable };
@@ -104,7 +109,7 @@ function describeMotes(
 ): Map<Digest, InventoryMote> {
   const roles = new Map<Digest, Role>();
   for (const [digest, manifest] of manifests) {
-    if (manifest.kind === "manifest")
+    if (manifest.kind === "manifest" && manifest.config !== undefined)
       roleOf(roles, manifest.config.digest).as ??= ["config", manifest.config.mediaType];
     for (const child of childDescriptors(manifest)) {
       const role = roleOf(roles, child.digest);
@@ -163,7 +168,7 @@ function roleOf(roles: Map<Digest, Role>, digest: Digest): Role {
 export function manifestKind(manifest: Manifest): MoteKind {
   if (manifest.kind === "index") return "index";
   const isImage =
-    manifest.config.mediaType === mediaTypes.ociConfig || manifest.config.mediaType === mediaTypes.dockerConfig;
+    manifest.config?.mediaType === mediaTypes.ociConfig || manifest.config?.mediaType === mediaTypes.dockerConfig;
   return isImage && manifest.artifactType === undefined ? "image" : "artifact";
 }
 

@@ -1,10 +1,15 @@
 /** Objects and arrays inside one another. No document of the specifications needs ten, and very deep ones take long to parse. */
 const maxJsonDepth = 100;
 
-/** Parses a JSON document in UTF-8. @throws SyntaxError · TypeError where it is not UTF-8 */
-export function parseJsonDocument(bytes: Uint8Array): unknown {
+export interface JsonDocumentOptions {
+  /** Bytes that are not UTF-8 become U+FFFD, as in Go. Default: `throw`. */
+  readonly invalidUtf8?: "throw" | "replace" | undefined;
+}
+
+/** Parses a JSON document in UTF-8, with or without a byte order mark. @throws SyntaxError · TypeError where it is not UTF-8 */
+export function parseJsonDocument(bytes: Uint8Array, { invalidUtf8 = "throw" }: JsonDocumentOptions = {}): unknown {
   if (depthOf(bytes) > maxJsonDepth) throw new SyntaxError(`it is nested more than ${maxJsonDepth} deep`);
-  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  return JSON.parse(new TextDecoder("utf-8", { fatal: invalidUtf8 === "throw" }).decode(bytes));
 }
 
 const [quote, backslash] = [0x22, 0x5c];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Descriptor } from "./descriptor.js";
 import { type Digest, digestBytes } from "./digest.js";
-import type { Manifest } from "./manifest.js";
+import { type Manifest, maxManifestBytes } from "./manifest.js";
 import { closureFrom, isForeignLayer, lastUseOf, manifestChildren, readClosure } from "./manifest-graph.js";
 import { mediaTypes } from "./media-type.js";
 
@@ -48,9 +48,29 @@ describe("manifestChildren", () => {
     expect(manifestChildren(index([nested]))).toEqual({ manifests: [nested], blobs: [], foreign: [] });
   });
 
-  it("takes what an index lists beside manifests for content", () => {
-    const other = descriptor("other", "application/vnd.acme.thing");
+  it.each([
+    mediaTypes.ociLayerGzip,
+    mediaTypes.dockerLayerGzip,
+    mediaTypes.ociConfig,
+    mediaTypes.dockerConfig,
+    mediaTypes.ociEmpty,
+    "application/vnd.buildkit.cacheconfig.v0",
+  ])("takes %s in an index, as build caches have it, for content", (mediaType) => {
+    const other = descriptor("other", mediaType);
     expect(manifestChildren(index([other]))).toEqual({ manifests: [], blobs: [other], foreign: [] });
+  });
+
+  it("takes what an index lists under a type that is not known for a manifest, unless it is too large for one", () => {
+    const other = descriptor("other", "application/vnd.acme.thing");
+    expect(manifestChildren(index([other]))).toEqual({ manifests: [other], blobs: [], foreign: [] });
+    const large = { ...other, size: maxManifestBytes + 1 };
+    expect(manifestChildren(index([large]))).toEqual({ manifests: [], blobs: [large], foreign: [] });
+  });
+
+  it("has no config of a manifest without one", () => {
+    const layer = descriptor("layer");
+    const manifest: Manifest = { kind: "manifest", mediaType: mediaTypes.ociArtifact, layers: [layer] };
+    expect(manifestChildren(manifest)).toEqual({ manifests: [], blobs: [layer], foreign: [] });
   });
 
   it("never takes a config for a foreign layer", () => {
@@ -103,6 +123,17 @@ describe("closures", () => {
       const { digests, isRead } = closureFrom(alone, read);
       expect({ digests: [...digests], isRead }).toEqual({ digests: [alone.digest], isRead: false });
     }
+  });
+
+  it("hold an entry of a type that is not known, and what is below it if it is a manifest", () => {
+    const odd = { ...amd, mediaType: "text/plain" };
+    const thing = descriptor("thing", "application/vnd.acme.thing");
+    const top = descriptor("top", mediaTypes.ociIndex);
+    const { digests, manifests } = closureFrom(top, (node) =>
+      node.digest === top.digest ? manifestChildren(index([odd, thing])) : read(node),
+    );
+    expect([...manifests]).toEqual([top.digest, amd.digest]);
+    expect(digests.has(layer.digest) && digests.has(thing.digest)).toBe(true);
   });
 
   it("follow a digest that one index lists as content and another as a manifest", () => {

@@ -1,16 +1,19 @@
 import type { Descriptor } from "./descriptor.js";
 import type { Digest } from "./digest.js";
-import type { Manifest } from "./manifest.js";
-import { isManifestType } from "./media-type.js";
+import { type Manifest, maxManifestBytes } from "./manifest.js";
+import { isContentType, isManifestType } from "./media-type.js";
 
 /** What is needed of a descriptor to walk on from it. */
 export type GraphNode = Pick<Descriptor, "digest" | "mediaType">;
 
 /** What a manifest refers to, sorted by how it is treated; each in the manifest's order. Its subject is not below it. */
 export interface ManifestChildren<Node extends GraphNode = Descriptor> {
-  /** Entries of an index that are manifests: what is below them is below the index. */
+  /**
+   * Entries of an index that are manifests: what is below them is below the index. Also those of a media type that is not known, which
+   * may be manifests: their bytes tell.
+   */
   readonly manifests: readonly Node[];
-  /** Content: config, layers, and what else an index lists. A layer is content, also if its media type is a manifest's. */
+  /** Content: config, layers, and entries of an index that are known to be content. A layer is content, also if its media type is a manifest's. */
   readonly blobs: readonly Node[];
   /** Layers that are not distributed: they stay where their `urls` say. */
   readonly foreign: readonly Node[];
@@ -19,7 +22,8 @@ export interface ManifestChildren<Node extends GraphNode = Descriptor> {
 /** Returns what a manifest refers to. */
 export function manifestChildren(manifest: Manifest): ManifestChildren {
   if (manifest.kind === "index") {
-    const isManifest = ({ mediaType }: Descriptor) => isManifestType(mediaType);
+    const isManifest = ({ mediaType, size }: Descriptor) =>
+      isManifestType(mediaType) || (!isContentType(mediaType) && size <= maxManifestBytes);
     return {
       manifests: manifest.manifests.filter(isManifest),
       blobs: manifest.manifests.filter((entry) => !isManifest(entry)),
@@ -28,7 +32,10 @@ export function manifestChildren(manifest: Manifest): ManifestChildren {
   }
   return {
     manifests: [],
-    blobs: [manifest.config, ...manifest.layers.filter((layer) => !isForeignLayer(layer))],
+    blobs: [
+      ...(manifest.config === undefined ? [] : [manifest.config]),
+      ...manifest.layers.filter((layer) => !isForeignLayer(layer)),
+    ],
     foreign: manifest.layers.filter(isForeignLayer),
   };
 }
@@ -58,7 +65,10 @@ export interface Closure {
   readonly isRead: boolean;
 }
 
-/** Returns a manifest's children; undefined if it is not there, and so nothing is known to be below it. */
+/**
+ * Returns a manifest's children; undefined if it is not there, and so nothing is known to be below it, or, of a media type that is not
+ * known, if it is not a manifest.
+ */
 type ReadChildren<Result> = (node: GraphNode) => Result;
 
 /** Returns the closure of a root from manifests that are in memory. */
@@ -85,13 +95,16 @@ function* walkClosure(root: GraphNode): Generator<GraphNode, Closure, ManifestCh
   const digests = new Set<Digest>([root.digest]);
   const manifests = new Set<Digest>();
   const foreign = new Set<Digest>();
+  const read = new Set<Digest>();
   const waiting: GraphNode[] = [root];
   let isRead = false;
   for (const node of waiting) {
     // One digest may be listed as a manifest here and as content there: it is followed if anybody lists it as a manifest.
-    if (!isManifestType(node.mediaType) || manifests.has(node.digest)) continue;
-    manifests.add(node.digest);
+    const isKnown = isManifestType(node.mediaType);
+    if (node === root ? !isKnown : read.has(node.digest)) continue;
+    read.add(node.digest);
     const children = yield node;
+    if (isKnown || children !== undefined) manifests.add(node.digest);
     if (node === root) isRead = children !== undefined;
     if (children === undefined) continue;
     for (const child of children.manifests) {

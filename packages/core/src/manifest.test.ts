@@ -80,8 +80,13 @@ describe("parseManifest", () => {
   it.each<[string, unknown, string]>([
     ["no JSON", "{", mediaTypes.ociManifest],
     ["JSON that is no object", [], mediaTypes.ociManifest],
-    ["another schema version", { ...manifest, schemaVersion: 1 }, mediaTypes.ociManifest],
-    ["no config", { schemaVersion: 2, layers: [] }, mediaTypes.ociManifest],
+    ["an object of another kind", { errors: [{ code: "DENIED" }] }, mediaTypes.ociManifest],
+    ["a layer that is null", { ...manifest, layers: [null] }, mediaTypes.ociManifest],
+    ["a config without a digest", { ...manifest, config: {} }, mediaTypes.ociManifest],
+    ["a size as text", { ...manifest, layers: [descriptor("one", { size: "3" })] }, mediaTypes.ociManifest],
+    ["a size of null", { ...manifest, layers: [descriptor("one", { size: null })] }, mediaTypes.ociManifest],
+    ["a size beyond 2^53", { ...manifest, layers: [descriptor("one", { size: 2 ** 60 })] }, mediaTypes.ociManifest],
+    ["a Docker manifest of schema version 1", { schemaVersion: 1, name: "a", fsLayers: [] }, mediaTypes.ociManifest],
     [
       "a digest that is none",
       { ...manifest, config: { ...manifest.config, digest: "sha256:1" } },
@@ -93,28 +98,10 @@ describe("parseManifest", () => {
       { ...manifest, config: { ...manifest.config, size: 1.5 } },
       mediaTypes.ociManifest,
     ],
-    [
-      "an empty media type below",
-      { ...manifest, config: { ...manifest.config, mediaType: "" } },
-      mediaTypes.ociManifest,
-    ],
     ["layers and manifests at once", { ...manifest, ...index }, mediaTypes.ociManifest],
     ["layers and manifests at once, given as an index", { ...manifest, ...index }, mediaTypes.ociIndex],
-    [
-      "another type than it was given as",
-      { ...manifest, mediaType: mediaTypes.dockerManifest },
-      mediaTypes.ociManifest,
-    ],
-    ["a media type of no manifest", manifest, mediaTypes.ociLayer],
-    ["an image manifest given as an index", manifest, mediaTypes.ociIndex],
   ])("refuses %s", (_, body, mediaType) => {
     expect(codeOf(() => parseManifest(bytes(body), mediaType))).toBe("MOTE_INVALID_MANIFEST");
-  });
-
-  it("refuses text that is no UTF-8", () => {
-    const body = bytes(manifest);
-    body[2] = 0xff;
-    expect(codeOf(() => parseManifest(body, mediaTypes.ociManifest))).toBe("MOTE_INVALID_MANIFEST");
   });
 
   it("refuses more bytes than the bound before it reads them", () => {

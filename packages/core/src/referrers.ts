@@ -19,7 +19,7 @@ export function refersTo(manifest: Manifest, subject: Digest): boolean {
 /** Returns the type that referrers are filtered by: the manifest's own, else that of an image manifest's config. */
 export function artifactTypeOf(manifest: Manifest): string | undefined {
   if (manifest.artifactType !== undefined && manifest.artifactType !== "") return manifest.artifactType;
-  return manifest.kind === "manifest" ? manifest.config.mediaType : undefined;
+  return manifest.kind === "manifest" ? manifest.config?.mediaType : undefined;
 }
 
 /** Returns a referrer as it is listed (distribution-spec, "Listing Referrers"): with its manifest's artifact type and annotations. */
@@ -72,7 +72,7 @@ export async function findReferrers(
   const look = async (root: Descriptor): Promise<void> => {
     const waiting = [root];
     for (const descriptor of waiting) {
-      if (!isManifestType(descriptor.mediaType) || seen.has(descriptor.digest)) continue;
+      if ((descriptor === root && !isManifestType(descriptor.mediaType)) || seen.has(descriptor.digest)) continue;
       seen.add(descriptor.digest);
       if (seen.size > maxSearchedManifests) {
         throw new MoteError(

@@ -43,8 +43,10 @@ export async function findRoots(
     if (mediaType !== undefined) named.set(digest, { mediaType, tags: [] });
   }
   for (const tag of await from.tags.kept()) {
-    const { digest, mediaType } = tag.descriptor;
+    const { digest, mediaType: said } = tag.descriptor;
     const root = named.get(digest);
+    // Another tool may have listed it in `index.json` without a media type.
+    const mediaType = isManifestType(said) || root !== undefined ? said : ((await typeOf(store, digest)) ?? said);
     if (root === undefined) named.set(digest, { mediaType, tags: [tag] });
     else root.tags.push(tag);
   }
@@ -137,6 +139,8 @@ async function childrenOf(
     const { manifests, blobs, foreign } = manifestChildren(parseManifest(bytes, mediaType));
     return { manifests: manifests.map(node), blobs: blobs.map(node), foreign: foreign.map(node) };
   } catch (error) {
+    // What an index lists under another type need not be a manifest.
+    if (!isManifestType(mediaType)) return undefined;
     store.logger.warn("a manifest in the cache cannot be read", { error });
     return { manifests: [], blobs: [], foreign: [] };
   }

@@ -105,11 +105,12 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     const bytes = this.#manifests.get(descriptor.digest) ?? new Uint8Array(0);
     const manifest = parseManifest(bytes, descriptor.mediaType);
     if (manifest.kind === "index") throw this.#unfit(descriptor, "an index of several images; choose a platform");
-    const { mediaType } = manifest.config;
-    if (mediaType !== mediaTypes.ociConfig && mediaType !== mediaTypes.dockerConfig) {
-      throw this.#unfit(descriptor, `no image (its configuration is ${mediaType}); use oci-archive`);
+    const { config, layers } = manifest;
+    if (config?.mediaType !== mediaTypes.ociConfig && config?.mediaType !== mediaTypes.dockerConfig) {
+      const what = config === undefined ? "it has no configuration" : `its configuration is ${config.mediaType}`;
+      throw this.#unfit(descriptor, `not an image (${what}); use oci-archive`);
     }
-    return manifest;
+    return { config, layers };
   }
 
   #unfit({ digest }: Descriptor, what: string): MoteError {

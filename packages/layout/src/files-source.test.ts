@@ -76,7 +76,7 @@ describe("files and folders", () => {
       annotations: { a: "2", z: "1" },
     });
     expect(Object.keys(json.annotations)).toEqual(["a", "z"]);
-    if (manifest.kind !== "manifest") throw new Error("no manifest");
+    if (manifest.kind !== "manifest" || manifest.config === undefined) throw new Error("no manifest");
     expect(await textOf(source, manifest.config)).toBe("{}");
     const [file] = manifest.layers;
     expect(file && (await textOf(source, file))).toBe("weights");

@@ -1,10 +1,11 @@
 import {
   type Cancellable,
-  childDescriptors,
   type Descriptor,
   isManifestType,
   isNotFound,
+  type Manifest,
   MoteError,
+  manifestChildren,
   maxManifestBytes,
   parseManifest,
 } from "@mote/core";
@@ -39,17 +40,32 @@ async function contentBelow(
   options: Cancellable,
 ): Promise<ReadonlySet<string>> {
   const names = new Set<string>();
+  const read = new Set<string>();
   const pending = [...entries];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const name = blobName(next.digest);
-    if (names.has(name)) continue;
+    if (read.has(name)) continue;
+    read.add(name);
     names.add(name);
-    if (!isManifestType(next.mediaType)) continue;
     // A platform that was left out has no manifest here.
     const bytes = await readFirst(places, name, options);
-    if (bytes !== undefined) pending.push(...childDescriptors(parseManifest(bytes, next.mediaType)));
+    const manifest = bytes && readManifest(bytes, next.mediaType);
+    if (manifest === undefined) continue;
+    const { manifests, blobs, foreign } = manifestChildren(manifest);
+    pending.push(...manifests);
+    for (const { digest } of [...blobs, ...foreign]) names.add(blobName(digest));
   }
   return names;
+}
+
+/** What an index lists under another type need not be a manifest. */
+function readManifest(bytes: Uint8Array, mediaType: string): Manifest | undefined {
+  try {
+    return parseManifest(bytes, mediaType);
+  } catch (error) {
+    if (isManifestType(mediaType)) throw error;
+    return undefined;
+  }
 }
 
 async function readFirst(places: readonly NamedFiles[], name: string, options: Cancellable) {

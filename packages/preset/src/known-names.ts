@@ -141,7 +141,7 @@ async function platformsHere(cache: MoteCache, index: Descriptor, seen: Set<Dige
 async function describeSingle(cache: MoteCache, known: Descriptor): Promise<string> {
   const manifest = isIndexType(known.mediaType) ? undefined : await readKept(cache, known);
   if (manifest?.kind !== "manifest" || manifestKind(manifest) !== "image") return "";
-  const config = await readOrNothing(cache, manifest.config.digest);
+  const config = manifest.config && (await readOrNothing(cache, manifest.config.digest));
   const platform = config && configPlatform(config);
   return platform === undefined ? "" : `, a single image for ${formatPlatform(platform)}`;
 }

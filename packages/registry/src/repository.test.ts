@@ -117,6 +117,21 @@ describe("a reference", () => {
     expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_REGISTRY");
   });
 
+  it("of a manifest is what its body says, whatever the registry labels it as", async () => {
+    const labels = [
+      "binary/octet-stream",
+      "application/x-gzip",
+      "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    ];
+    for (const type of [...labels, "application/vnd.acme+json", "APPLICATION/JSON; charset=UTF-8", "", "?"]) {
+      const { repository } = await lying((_, response) => {
+        response.writeHead(200, { "content-type": type }).end(image.manifestBytes);
+        return true;
+      });
+      expect(await repository.resolve("v1"), type).toEqual(image.manifest);
+    }
+  });
+
   it("of a manifest that is no JSON, or in a format that is not read, is an invalid manifest", async () => {
     const answers: [string, string][] = [
       ["application/json", "this is no JSON"],

@@ -22,7 +22,7 @@ import {
 } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { listCosignTags } from "./cosign-tags.js";
-import { placeOf, protocolFault, sizeFault } from "./fault.js";
+import { placeOf, sizeFault } from "./fault.js";
 import { MemoryReader } from "./memory-reader.js";
 import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "./place.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
@@ -155,25 +155,19 @@ export class RegistryRepository implements ContentSource {
   }
 
   #manifestType({ mediaType, bytes }: ManifestAnswer, reference: string): string {
-    if (mediaType === undefined || genericTypes.has(mediaType)) return this.#sniffed(bytes, reference);
-    if (isManifestType(mediaType)) return mediaType;
-    if (/json|jws/.test(mediaType)) {
-      throw new MoteError(
-        "MOTE_INVALID_MANIFEST",
-        `${this.#api.registry} has ${nameOf(reference)} of ${this.#api.repository} as ${mediaType}, which mote does not read; push it again in a present format`,
-        { details: { ...this.#api.subject({ reference }), mediaType } },
-      );
-    }
-    throw protocolFault(this.#api.subject({ reference }), `it answered with ${mediaType} in place of a manifest`);
+    if (mediaType !== undefined && isManifestType(mediaType)) return mediaType;
+    // Caches and proxies label what they pass on as they like; the body says what it is.
+    return this.#sniffed(bytes, reference, mediaType);
   }
 
-  #sniffed(bytes: Uint8Array, reference: string): string {
+  #sniffed(bytes: Uint8Array, reference: string, label: string | undefined): string {
     try {
       return sniffManifestType(bytes);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       const subject = this.#api.subject({ reference });
-      const message = `${placeOf(subject)}: what it has as ${nameOf(reference)} is no manifest: ${error.message}`;
+      const labelled = label === undefined ? "" : ` (${label})`;
+      const message = `${placeOf(subject)}: what it has as ${nameOf(reference)}${labelled} cannot be read as a manifest: ${error.message}`;
       throw new MoteError(error.code, message, { cause: error, details: { ...subject, ...error.details } });
     }
   }
@@ -208,9 +202,6 @@ interface ResolvedManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
 }
-
-/** What servers say that do not know what they serve. */
-const genericTypes: ReadonlySet<string> = new Set(["application/json", "application/octet-stream", "text/plain"]);
 
 function checkReference(reference: string): string {
   if (isTagName(reference) || isDigest(reference)) return reference;

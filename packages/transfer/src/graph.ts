@@ -2,11 +2,14 @@ import {
   type Descriptor,
   type Digest,
   describeReferrer,
+  isManifestType,
+  isNotFound,
   MoteError,
   manifestChildren,
   type Ref,
   refersTo,
 } from "@mote/core";
+import { ContentProbe } from "./content-probe.js";
 import { assertIndexDepth, assertReferrerDepth, assertWithin, graphLimits } from "./graph-limits.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
@@ -29,6 +32,8 @@ export interface Graph {
   /** Layers that stay where their `urls` say. */
   readonly foreign: readonly Descriptor[];
   readonly referrers: readonly TransferredReferrer[];
+  /** What indexes list and the source does not have. */
+  readonly missing: ReadonlyMap<Digest, Descriptor>;
 }
 
 /** A manifest that is to be read. */
@@ -43,7 +48,7 @@ interface Node extends PlannedBlob {
 
 /**
  * Reads everything below the roots, each digest once. A manifest cannot be below itself, as it would have to hold its own digest.
- * What an index lists that is no manifest known here is moved as a blob.
+ * What an index lists that is not a manifest is moved as a blob; what the source does not have of it is left out.
  * @throws MOTE_INVALID_MANIFEST where indexes are nested too deep, or two descriptors disagree on one blob's size
  * @throws MOTE_TOO_LARGE with the limit that was met
  */
@@ -66,12 +71,15 @@ class GraphReading {
   readonly #foreign = new Map<Digest, Descriptor>();
   readonly #referrers = new Map<Digest, PlannedBlob>();
   readonly #tags = new Map<string, Descriptor>();
+  readonly #missing = new Map<Digest, Descriptor>();
+  readonly #contents: ContentProbe;
   #below: Node[] = [];
 
   constructor(job: Job, loader: ManifestLoader, search: ReferrerSearch | undefined) {
     this.#job = job;
     this.#loader = loader;
     this.#search = search;
+    this.#contents = new ContentProbe(job);
   }
 
   async read(roots: readonly Root[]): Promise<Graph> {
@@ -96,6 +104,7 @@ class GraphReading {
       blobs: [...this.#blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
       foreign: [...this.#foreign.values()].filter(({ digest }) => !this.#blobs.has(digest)),
       referrers: this.#movedReferrers(),
+      missing: this.#missing,
     };
   }
 
@@ -116,7 +125,11 @@ class GraphReading {
     const { descriptor, claims } = node;
     assertIndexDepth(node.indexDepth, descriptor.digest);
     const isReferrer = node.referrerDepth > 0 && node.indexDepth === 0;
-    const found = isReferrer ? await this.#loadReferrer(descriptor) : await this.#loader.load(descriptor);
+    if (node.indexDepth > 0 && !(await this.#isThere(descriptor))) {
+      this.#missing.set(descriptor.digest, descriptor);
+      return;
+    }
+    const found = isReferrer ? await this.#loadReferrer(descriptor) : await this.#loadBelow(node);
     if (found === undefined) return;
     // Registries answer for referrers with what has nothing to do with the subject, too.
     if (claims !== undefined && !claims.some((subject) => refersTo(found.manifest, subject))) return;
@@ -128,11 +141,45 @@ class GraphReading {
       this.#below.push({ descriptor: child, from, to, indexDepth: node.indexDepth + 1, referrerDepth });
     }
     for (const child of children.foreign) this.#foreign.set(child.digest, child);
-    for (const child of children.blobs) {
-      this.#blobs.set(child.digest, agreeing(this.#blobs.get(child.digest), { descriptor: child, from, to }));
-    }
+    for (const child of children.blobs) this.#addBlob({ descriptor: child, from, to });
     assertWithin("blobs", Math.max(this.#blobs.size, this.#foreign.size));
     await this.#findReferrers(node);
+  }
+
+  #addBlob(blob: PlannedBlob): void {
+    const { digest } = blob.descriptor;
+    this.#blobs.set(digest, agreeing(this.#blobs.get(digest), blob));
+  }
+
+  /** Of what an index lists: whether the source has it, with all its content. */
+  async #isThere(descriptor: Descriptor): Promise<boolean> {
+    try {
+      const found = await this.#loader.loadEntry(descriptor);
+      const content = found === undefined ? [descriptor] : manifestChildren(found.manifest).blobs;
+      return await this.#contents.areAllThere(content);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      this.#job.signal.throwIfAborted();
+      // A registry has what is not a manifest among its blobs.
+      return !isManifestType(descriptor.mediaType) && (await this.#contents.isThere(descriptor));
+    }
+  }
+
+  /** Undefined for what is moved as a blob. */
+  async #loadBelow(node: Node): Promise<LoadedManifest | undefined> {
+    const { descriptor, indexDepth, from, to } = node;
+    if (indexDepth === 0) return await this.#loader.load(descriptor);
+    const found = await this.#loader.loadEntry(descriptor).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+    if (found === undefined) this.#addBlob({ descriptor, from, to });
+    if (found?.isOpaque) {
+      this.#job.tell(
+        `${descriptor.digest} has the media type ${descriptor.mediaType}, which is not known: it is moved without what it may refer to`,
+      );
+    }
+    return found;
   }
 
   /** Undefined for what cannot be moved, which is said at the end. */

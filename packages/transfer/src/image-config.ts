@@ -91,6 +91,7 @@ export class Configs {
 
 /** The platform of a container image, as its configuration tells. Undefined where nothing does. */
 export async function platformOf(configs: Configs, manifest: Manifest): Promise<Platform | undefined> {
-  if (manifest.kind !== "manifest" || manifestKind(manifest) !== "image") return undefined;
+  if (manifest.kind !== "manifest" || manifestKind(manifest) !== "image" || manifest.config === undefined)
+    return undefined;
   return configPlatform(await configs.read(manifest.config));
 }

@@ -3,11 +3,13 @@ import {
   type Digest,
   digestAlgorithm,
   digestBytes,
+  isManifestType,
   isNotFound,
   type Manifest,
   MoteError,
   maxManifestBytes,
   parseDigest,
+  parseJsonDocument,
   parseManifest,
   readMote,
 } from "@mote/core";
@@ -20,16 +22,24 @@ import { untilAborted } from "./until-aborted.js";
 const maxTotalBytes = 64 * 1024 * 1024;
 
 export interface LoadedManifest {
+  /** With the media type that the manifest says of itself. */
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
   readonly manifest: Manifest;
   readonly from: "cache" | "source" | "data";
+  /** Its media type is not known: it is moved as it is, and nothing is known to be below it. */
+  readonly isOpaque?: boolean | undefined;
+}
+
+/** An opaque manifest has the reason for it. */
+interface ReadManifest extends LoadedManifest {
+  readonly reason?: unknown;
 }
 
 /** Reads manifests, from the cache where they are there and whole, and believes nothing in them before size and digest agree. */
 export class ManifestLoader {
   readonly #job: Job;
-  readonly #loaded = new Map<Digest, Promise<LoadedManifest>>();
+  readonly #loaded = new Map<Digest, Promise<ReadManifest>>();
   #totalBytes = 0;
 
   constructor(job: Job) {
@@ -37,7 +47,23 @@ export class ManifestLoader {
   }
 
   /** @throws MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST · what the source throws */
-  load(descriptor: Descriptor): Promise<LoadedManifest> {
+  async load(descriptor: Descriptor): Promise<LoadedManifest> {
+    const read = await this.#once(descriptor);
+    if (read.isOpaque) throw read.reason;
+    return read;
+  }
+
+  /**
+   * Reads an entry of an index, which may be of a media type that is not known. Undefined for one that is not a manifest.
+   * @throws as `load`
+   */
+  async loadEntry(descriptor: Descriptor): Promise<LoadedManifest | undefined> {
+    if (isManifestType(descriptor.mediaType)) return this.load(descriptor);
+    const read = await this.#once(descriptor);
+    return read.isOpaque && !isJsonObject(read.bytes) ? undefined : read;
+  }
+
+  #once(descriptor: Descriptor): Promise<ReadManifest> {
     const digest = parseDigest(descriptor.digest);
     const loading = this.#loaded.get(digest) ?? this.#read(descriptor);
     this.#loaded.set(digest, loading);
@@ -76,7 +102,7 @@ export class ManifestLoader {
     }
   }
 
-  async #read(descriptor: Descriptor): Promise<LoadedManifest> {
+  async #read(descriptor: Descriptor): Promise<ReadManifest> {
     const { digest, size } = descriptor;
     if (size > maxManifestBytes || this.#totalBytes + size > maxTotalBytes) {
       throw new MoteError(
@@ -94,8 +120,8 @@ export class ManifestLoader {
     }
   }
 
-  async #readBytes(descriptor: Descriptor): Promise<LoadedManifest> {
-    const { digest, mediaType } = descriptor;
+  async #readBytes(descriptor: Descriptor): Promise<ReadManifest> {
+    const { digest } = descriptor;
     const inlined = inlinedBytes(descriptor);
     const cached = inlined ?? (await this.fromCache(digest));
     const signal = this.#job.ownSignal();
@@ -103,7 +129,7 @@ export class ManifestLoader {
     const from = inlined ? "data" : cached ? "cache" : "source";
     try {
       assertIs(descriptor, bytes);
-      return { descriptor, bytes, manifest: parseManifest(bytes, mediaType), from };
+      return { ...parsed(descriptor, bytes), bytes, from };
     } catch (error) {
       throw namedError(error, descriptor, this.#job.source.ref);
     }
@@ -112,6 +138,29 @@ export class ManifestLoader {
 
 function isAboutSize(error: unknown): boolean {
   return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_TOO_LARGE");
+}
+
+function parsed(
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+): Pick<ReadManifest, "descriptor" | "manifest" | "isOpaque" | "reason"> {
+  const { mediaType } = descriptor;
+  try {
+    const manifest = parseManifest(bytes, mediaType);
+    return { descriptor: { ...descriptor, mediaType: manifest.mediaType }, manifest };
+  } catch (reason) {
+    if (isManifestType(mediaType)) throw reason;
+    return { descriptor, manifest: { kind: "manifest", mediaType, layers: [] }, isOpaque: true, reason };
+  }
+}
+
+function isJsonObject(bytes: Uint8Array): boolean {
+  try {
+    const body = parseJsonDocument(bytes);
+    return typeof body === "object" && body !== null && !Array.isArray(body);
+  } catch {
+    return false;
+  }
 }
 
 function assertIs({ digest, size }: Descriptor, bytes: Uint8Array): void {

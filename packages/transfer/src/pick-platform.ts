@@ -4,8 +4,9 @@ import {
   formatPlatform,
   type ImageIndex,
   isIndexType,
-  isManifestType,
+  isNotFound,
   MoteError,
+  manifestChildren,
   type Platform,
   PlatformMatcher,
 } from "@mote/core";
@@ -59,12 +60,28 @@ class PlatformSearch {
 
   async run(root: Descriptor): Promise<Picked> {
     const picked = isIndexType(root.mediaType) ? await this.#below(root, []) : await this.#single(root);
-    if (picked !== undefined) return picked;
+    if (picked !== undefined) return { ...picked, descriptor: await this.#loaded(root, picked) };
     const list = [...this.#there].sort();
     const wanted = formatPlatform(this.#wanted);
     throw new MoteError("MOTE_NO_PLATFORM", `${root.digest} has nothing for ${wanted}; it has ${shown(list)}`, {
       details: { digest: root.digest, wanted, platforms: list.slice(0, shownPlatforms) },
     });
+  }
+
+  /** The picked manifest, as it describes itself. An archive may list platforms that it does not have. */
+  async #loaded(root: Descriptor, { descriptor, platform }: Picked): Promise<Descriptor> {
+    try {
+      return (await this.#loader.load(descriptor)).descriptor;
+    } catch (error) {
+      if (!isNotFound(error) || descriptor.digest === root.digest) throw error;
+      const wanted = formatPlatform(platform ?? this.#wanted);
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new MoteError(
+        "MOTE_NO_PLATFORM",
+        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which is not there: ${reason}`,
+        { cause: error, details: { digest: root.digest, wanted, missing: descriptor.digest } },
+      );
+    }
   }
 
   /** An image that is not in an index. */
@@ -94,23 +111,26 @@ class PlatformSearch {
     if (label !== undefined) return { descriptor, platform: label, indexes };
     if (this.#unlabelled === maxUnlabelled) return undefined;
     this.#unlabelled++;
-    const platform = await this.#platformOf(descriptor);
+    const platform = await this.#platformOf(descriptor).catch((error: unknown) => {
+      // One that is not there may be of any platform, and the next one the wanted one.
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
     return platform !== undefined && this.#matcher.matches(platform) ? { descriptor, platform, indexes } : undefined;
   }
 
   async #platformOf(descriptor: Descriptor): Promise<Platform | undefined> {
-    const { manifest } = await this.#loader.load(descriptor);
-    const platform = await platformOf(this.#configs, manifest);
+    const loaded = await this.#loader.loadEntry(descriptor);
+    const platform = loaded && (await platformOf(this.#configs, loaded.manifest));
     if (platform !== undefined) this.#there.add(formatPlatform(platform));
     return platform;
   }
 
   /** Entries of that platform, the closest first; then those that do not tell their own. */
-  #candidatesOf({ manifests }: ImageIndex): readonly Descriptor[] {
+  #candidatesOf(index: ImageIndex): readonly Descriptor[] {
     const matching: { readonly descriptor: Descriptor; readonly label: Platform }[] = [];
     const unlabelled: Descriptor[] = [];
-    for (const descriptor of manifests) {
-      if (!isManifestType(descriptor.mediaType)) continue;
+    for (const descriptor of manifestChildren(index).manifests) {
       const label = labelOf(descriptor);
       if (label === undefined) unlabelled.push(descriptor);
       else if (this.#matcher.matches(label)) matching.push({ descriptor, label });

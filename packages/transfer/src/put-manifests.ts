@@ -1,4 +1,4 @@
-import { manifestChildren } from "@mote/core";
+import { MoteError, manifestChildren } from "@mote/core";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./manifest-loader.js";
@@ -12,10 +12,26 @@ export async function putManifests(job: Job, graph: Graph): Promise<void> {
   for (const group of graph.manifests) {
     await job.forEach(group, async (loaded) => {
       if (loaded.from === "cache" && job.trustsCache) job.inCache.add(loaded.descriptor.digest);
-      else if (await isCompleteInCache(job, loaded)) await putIntoCache(job, loaded);
-      await job.destination?.manifest(loaded.descriptor, loaded.bytes, { signal: job.ownSignal() });
+      else if (await isCompleteInCache(job, loaded, graph.missing)) await putIntoCache(job, loaded);
+      await sendManifest(job, loaded);
     });
   }
+}
+
+/** A registry may take one of a type that it does not know as a blob alone, as it was where it came from. */
+async function sendManifest(job: Job, { descriptor, bytes, isOpaque }: LoadedManifest): Promise<void> {
+  const { destination } = job;
+  try {
+    await destination?.manifest(descriptor, bytes, { signal: job.ownSignal() });
+  } catch (error) {
+    job.signal.throwIfAborted();
+    if (!isOpaque || !MoteError.isInstance(error)) throw error;
+    await destination?.blob(descriptor, oneChunk(bytes), { signal: job.ownSignal() });
+  }
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
 }
 
 /**
@@ -32,10 +48,15 @@ export async function keepIndexes(job: Job, { descriptor, indexes }: Root): Prom
   }
 }
 
-async function isCompleteInCache({ cache, inCache, signal }: Job, { manifest }: LoadedManifest): Promise<boolean> {
+/** An index that lists what the source does not have is as complete as there. */
+async function isCompleteInCache(
+  { cache, inCache, signal }: Job,
+  { manifest }: LoadedManifest,
+  missing: Graph["missing"],
+): Promise<boolean> {
   const { manifests, blobs } = manifestChildren(manifest);
   for (const child of [...manifests, ...blobs]) {
-    if (inCache.has(child.digest)) continue;
+    if (inCache.has(child.digest) || missing.has(child.digest)) continue;
     try {
       if (!(await cache.moteExists(child.digest, { signal }))) return false;
     } catch {

@@ -14,6 +14,8 @@ export interface TransferredRef {
   readonly descriptor: Descriptor;
   /** With `platform`: what was picked, as the index or the configuration tells. */
   readonly platform?: Platform | undefined;
+  /** What its indexes list and the source does not have, with its platform: all else was moved. Absent: nothing. */
+  readonly missing?: readonly Descriptor[] | undefined;
   /** Its name at the destination, or in the cache, where it got one. */
   readonly tag?: string | undefined;
 }

@@ -26,6 +26,7 @@ import { Configs } from "./image-config.js";
 import { Job } from "./job.js";
 import { Locations } from "./locations.js";
 import { type LoadedManifest, ManifestLoader } from "./manifest-loader.js";
+import { missingBelow, tellMissing } from "./missing-platforms.js";
 import { pickPlatform } from "./pick-platform.js";
 import { keepIndexes, putManifests } from "./put-manifests.js";
 import { recordMembership } from "./record-membership.js";
@@ -127,6 +128,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   const loader = new ManifestLoader(job);
   const roots = await findRoots(job, loader, options);
   const graph = await readGraph(job, loader, roots, { referrers: options.referrers ?? false });
+  await tellMissing(job, graph, roots);
   for (const root of roots) await askVerifier(job, loader, root, options.verify);
   announce(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
@@ -201,7 +203,8 @@ async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promi
   await job.forEach(refs.entries(), async ([at, ref]) => {
     const signal = job.ownSignal();
     const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal }));
-    const resolved = await untilAborted(resolving(), signal);
+    // What the manifest says of its type counts: a registry's label, or a layout's entry, may be wrong.
+    const { descriptor: resolved } = await loader.load(await untilAborted(resolving(), signal));
     const everything = { descriptor: resolved, platform: undefined, indexes: [] };
     const picked = platform === undefined ? everything : await pickPlatform(loader, configs, resolved, platform);
     const { descriptor } = picked;
@@ -270,13 +273,17 @@ function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: num
   const manifests = manifestsOf(graph, roots);
   const fetched = manifests.filter(({ from }) => from === "source");
   return {
-    refs: roots.map(({ ref, resolved, descriptor, platform, name }) => ({
-      ref,
-      resolved,
-      descriptor,
-      ...(platform === undefined ? {} : { platform }),
-      tag: name,
-    })),
+    refs: roots.map(({ ref, resolved, descriptor, platform, name }) => {
+      const missing = missingBelow(graph, descriptor);
+      return {
+        ref,
+        resolved,
+        descriptor,
+        ...(platform === undefined ? {} : { platform }),
+        ...(missing.length === 0 ? {} : { missing }),
+        tag: name,
+      };
+    }),
     fetched: tallies.of("fetched"),
     resumed: tallies.of("resumed"),
     inlined: tallies.of("inlined"),

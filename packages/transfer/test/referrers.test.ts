@@ -108,8 +108,8 @@ describe("referrers", () => {
   it("that are listed and not there, or not manifests, are left behind, and that is said", async () => {
     const signature = sign(image.root);
     const gone = { mediaType: mediaTypes.ociManifest, digest: digestBytes(new Uint8Array(9)), size: 9 };
-    const broken = source.add(new TextEncoder().encode('{"schemaVersion":2}'), mediaTypes.ociManifest);
-    const old = source.addJson({}, "application/vnd.oci.artifact.manifest.v1+json");
+    const broken = source.add(new TextEncoder().encode("[]"), mediaTypes.ociManifest);
+    const old = source.addJson({}, "application/vnd.acme.manifest.v1+json");
     listAs(image.root, gone, broken, old);
     const report = await pull();
     expect(report.referrers).toMatchObject([{ descriptor: { digest: signature.digest } }]);

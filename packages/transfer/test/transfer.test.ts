@@ -259,16 +259,29 @@ describe("a source that lies", () => {
     await expectNothingWrong();
   });
 
-  it("about a manifest's type or size is refused, and told with its place and digest", async () => {
+  it("about what is a manifest or about its size is refused, and told with its place and digest", async () => {
     source.ref = { transport: "docker", registry: "one.example", repository: "app" };
-    source.tags.set("v1", { ...image.root, mediaType: mediaTypes.ociIndex });
+    source.tags.set("v1", source.addJson({ errors: [] }, mediaTypes.ociManifest));
     await expect(pull()).rejects.toMatchObject({
       code: "MOTE_INVALID_MANIFEST",
-      details: { registry: "one.example", repository: "app", digest: image.root.digest },
+      details: { registry: "one.example", repository: "app", digest: source.tags.get("v1")?.digest },
     });
     source.tags.set("v1", { ...image.root, size: 5 * 1024 * 1024 });
     expect(await codeOf(pull())).toBe("MOTE_TOO_LARGE");
     await expectNothingWrong();
+  });
+
+  it("about a manifest's type is corrected: the manifest says it itself", async () => {
+    for (const mediaType of [mediaTypes.ociIndex, mediaTypes.dockerManifest, "text/plain"]) {
+      source.tags.set("v1", { ...image.root, mediaType });
+      const report = await pull();
+      expect(report.refs).toMatchObject([{ resolved: image.root, descriptor: image.root }]);
+      expect(destination.tags.get("v1")).toEqual(image.root);
+    }
+    const index = addIndex(source, [{ ...image.root, mediaType: "application/json" }]);
+    source.tags.set("v1", { ...index, mediaType: mediaTypes.ociManifest });
+    await pull();
+    expect(destination.tags.get("v1")).toEqual(index);
   });
 
   it("about the size of a blob that is cached is found out too", async () => {

@@ -115,7 +115,7 @@ async function put(transport: Transport, path: string, from: ContentSource = sou
 async function layersOf(from: ContentSource, ref: string): Promise<{ config: string; layers: readonly string[] }> {
   const root = await from.resolve(ref);
   const manifest = parseManifest(await from.manifest(root), root.mediaType);
-  if (manifest.kind === "index") throw new Error("an index");
+  if (manifest.kind === "index" || manifest.config === undefined) throw new Error("not an image");
   for (const blob of [manifest.config, ...manifest.layers]) {
     let bytes = 0;
     for await (const chunk of await from.blob(blob)) bytes += chunk.byteLength;

@@ -42,6 +42,10 @@ export const transferReport = {
         resolved: descriptor.describe("what the reference stands for; the cache knows it as that"),
         descriptor: descriptor.describe("what was moved: of an index and a platform, the manifest of the platform"),
         platform: z.looseObject({ os: z.string(), architecture: z.string() }).optional(),
+        missing: z
+          .array(descriptor)
+          .optional()
+          .describe("what its index lists and the source does not have, with its platform: the rest was moved"),
         tag: z.string().optional(),
         reference: z.string().describe("where it is now, in full; a command reads it back"),
       }),
