@@ -24,6 +24,8 @@ const maxPlaces = 8;
 export interface DigestSourceParts {
   readonly cache: MoteCache;
   readonly bic: BlobInfoCache;
+  /** Ask no registry. */
+  readonly offline: boolean;
   readonly open: (ref: Ref) => Promise<ContentSource>;
 }
 
@@ -91,7 +93,10 @@ export class DigestSource implements ContentSource {
     const failure = errors.find((error) => !isNotFound(error));
     if (failure !== undefined) throw failure;
     const asked = places.map((ref) => refCodec.format({ ...ref, digest })).join(", ");
-    const where = asked === "" ? "and it is not known to be anywhere else" : `and is not found at ${asked}`;
+    const nowhere = this.#parts.offline
+      ? "and no registry is asked (--offline)"
+      : "and it is not known to be anywhere else";
+    const where = asked === "" ? nowhere : `and is not found at ${asked}`;
     throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache, ${where}`, {
       cause: errors[0],
       details: { digest },
@@ -112,7 +117,9 @@ export class DigestSource implements ContentSource {
     const whole = digest === this.#digest ? own : await knownPlaces(bic, refCodec, this.#digest, options);
     this.#placesOfNames ??= this.#readPlacesOfNames(options);
     const named = (await this.#placesOfNames).get(digest) ?? (await this.#placesOfNames).get(this.#digest) ?? [];
-    const places = [...[...own.places, ...whole.places].map(({ ref }) => ref), ...named].map(withoutSelector);
+    const isAllowed = ({ transport }: Ref) => !this.#parts.offline || transport !== "docker";
+    const known = [...[...own.places, ...whole.places].map(({ ref }) => ref), ...named].filter(isAllowed);
+    const places = known.map(withoutSelector);
     return [...new Map(places.map((ref) => [keyOf(ref), ref])).values()].slice(0, maxPlaces);
   }
 

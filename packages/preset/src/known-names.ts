@@ -1,27 +1,22 @@
 import {
   type Cancellable,
   type ContentSource,
-  configPlatform,
   type Descriptor,
   type Digest,
   formatPlatform,
-  isIndexType,
-  type Manifest,
+  isManifestType,
   type MoteCache,
   MoteError,
-  manifestKind,
-  maxManifestBytes,
   parseManifest,
-  readMote,
+  type Ref,
+  type ResolveOptions,
   type TagStore,
+  type TimeLimited,
 } from "@mote/core";
 import { KnownReferrers } from "./known-referrers.js";
-
-const unreachable: ReadonlySet<string> = new Set(["MOTE_UNREACHABLE", "MOTE_TIMEOUT", "MOTE_RATE_LIMITED"]);
-
-function isUnreachable(error: unknown): error is MoteError {
-  return MoteError.isInstance(error) && unreachable.has(error.code);
-}
+import { Patience } from "./patience.js";
+import { isRegistryAnswer, isRegistryFailure, isSilence } from "./registry-failure.js";
+import { StoredImage } from "./stored-image.js";
 
 export interface KnownNamesOptions {
   /** What the cache calls the image. */
@@ -32,135 +27,200 @@ export interface KnownNamesOptions {
   readonly tags: TagStore;
   /** The only platform that is wanted. */
   readonly platform?: string | undefined;
+  /** Milliseconds that the source is asked for an image that is stored. */
+  readonly fallbackAfterMs: number;
+  readonly signal?: AbortSignal | undefined;
   /** Told what is used in place of what the source would have said. */
   readonly warn: (message: string, code: string) => void;
 }
 
 /**
- * `source`, whose names are answered from the cache when it cannot be reached: what was pulled before works offline. What of it was
- * never fetched is an error then that says so.
+ * A registry's image, for which the cache answers while the registry fails, whatever the failure is: what was pulled before is used,
+ * with a warning. What of it was never fetched is an error then that says so. A refusal (401, 403, 404) is an answer, and an error.
  */
-export function withKnownNames(source: ContentSource, options: KnownNamesOptions): ContentSource {
-  const { name, cache, warn } = options;
-  let fallback: { readonly known: Descriptor; readonly error: MoteError } | undefined;
-  const isOffline = () => fallback !== undefined;
-  const known = new KnownReferrers(source, {
-    cache,
-    tags: options.tags,
-    nameOf: options.nameOf,
-    isUnreachable,
-    isOffline,
-    warn,
-  });
-  return {
-    ref: source.ref,
-    async resolve(ref, resolving) {
-      try {
-        // What was pulled before is as a rule still the same, and its manifest is here.
-        const manifestFollows = (await nameHere(options, resolving)) === undefined;
-        return await source.resolve(ref, { ...resolving, manifestFollows });
-      } catch (error) {
-        if (!isUnreachable(error)) throw error;
-        const known = await nameHere(options, resolving);
-        if (known === undefined) throw error;
-        fallback = { known, error };
-        const what = options.platform === undefined ? await describeSingle(cache, known) : "";
-        warn(`${error.message}; using ${name} as it was pulled before${what}`, error.code);
-        return known;
-      }
-    },
-    async manifest(descriptor, reading) {
-      try {
-        return await source.manifest(descriptor, reading);
-      } catch (error) {
-        if (!isUnreachable(error) || fallback === undefined || fallback.known.digest === descriptor.digest) throw error;
-        throw await notHere(descriptor, fallback.known, error, options);
-      }
-    },
-    blob: (descriptor, reading) => source.blob(descriptor, reading),
-    async [Symbol.asyncDispose]() {
-      await source[Symbol.asyncDispose]?.();
-    },
-    ...(source.referrers ? { referrers: known.referrers.bind(known) } : {}),
-    ...(source.taggedReferrers ? { taggedReferrers: known.taggedReferrers.bind(known) } : {}),
-    ...(source.readFrom ? { readFrom: source.readFrom.bind(source) } : {}),
-    ...(source.distrust ? { distrust: source.distrust.bind(source) } : {}),
-  };
-}
+export class KnownNames {
+  readonly #options: KnownNamesOptions;
+  readonly #patience: Patience;
+  /** Manifests that were read, and checked, before they were asked for. */
+  readonly #read = new Map<Digest, Uint8Array>();
+  #stored: StoredImage | undefined;
+  /** Whether there is something to use if the source fails. */
+  #isComplete = false;
+  /** Why the cache answers. */
+  #failure: MoteError | undefined;
+  /** What ended a transfer that is to be begun again with the stored image. */
+  #turning: MoteError | undefined;
 
-/** What the name stands for here. A tag that cannot be read is as good as none: it is set again after the pull. */
-async function nameHere(
-  { name, tags, warn }: KnownNamesOptions,
-  options?: Cancellable,
-): Promise<Descriptor | undefined> {
-  try {
-    return await tags.resolve(name, options);
-  } catch (error) {
-    options?.signal?.throwIfAborted();
-    if (!MoteError.isInstance(error) || (error.code !== "MOTE_IO" && error.code !== "MOTE_CORRUPT")) throw error;
-    warn(error.message, error.code);
-    return undefined;
+  constructor(options: KnownNamesOptions) {
+    this.#options = options;
+    this.#patience = new Patience(options.fallbackAfterMs);
+  }
+
+  /**
+   * Whether the transfer that failed is worth another attempt, from the cache: the registry failed before anything was moved. Says
+   * so to `warn`.
+   */
+  async turnsToStored(error: unknown): Promise<boolean> {
+    const { signal } = this.#options;
+    if (this.#turning === undefined || error !== this.#turning || signal?.aborted) return false;
+    await this.#useStored(this.#turning);
+    return true;
+  }
+
+  /** @param source the registry, disposed of with what is returned; undefined where nobody is to be asked */
+  around(source: ContentSource | undefined, ref: Ref): ContentSource {
+    const { cache, tags, nameOf, warn } = this.#options;
+    const known = new KnownReferrers(source, {
+      cache,
+      tags,
+      nameOf,
+      isUnreachable: isRegistryFailure,
+      isOffline: () => source === undefined || this.#failure !== undefined,
+      warn,
+    });
+    return {
+      ref: source === undefined ? placeOf(ref) : source.ref,
+      resolve: (asked, options) => this.#resolve(source, asked, options),
+      manifest: (descriptor, options) => this.#manifest(source, descriptor, options),
+      blob: async (descriptor, options) => {
+        if (source === undefined || (this.#failure !== undefined && isSilence(this.#failure)))
+          throw await this.#notStored(descriptor);
+        return source.blob(descriptor, options);
+      },
+      async [Symbol.asyncDispose]() {
+        await source?.[Symbol.asyncDispose]?.();
+      },
+      ...(source === undefined || source.referrers ? { referrers: known.referrers.bind(known) } : {}),
+      ...(source === undefined || source.taggedReferrers ? { taggedReferrers: known.taggedReferrers.bind(known) } : {}),
+      ...(source?.readFrom ? { readFrom: source.readFrom.bind(source) } : {}),
+      ...(source?.distrust ? { distrust: source.distrust.bind(source) } : {}),
+    };
+  }
+
+  async #resolve(
+    source: ContentSource | undefined,
+    ref: Ref | string,
+    options: ResolveOptions = {},
+  ): Promise<Descriptor> {
+    const { signal } = options;
+    if (this.#failure !== undefined && this.#stored !== undefined) return this.#stored.descriptor;
+    this.#stored = await this.#lookUp(options);
+    if (source === undefined) return this.#storedOrNotFound();
+    this.#isComplete = (await this.#stored?.isComplete({ signal })) ?? false;
+    try {
+      const manifestFollows = this.#stored === undefined;
+      const found = await source.resolve(ref, { ...options, ...this.#limit(), manifestFollows });
+      this.#patience.answered();
+      const isNew = found.digest !== this.#stored?.descriptor.digest;
+      // A new manifest that cannot be had is seen while there is something to use in its place.
+      if (this.#isComplete && isNew) await this.#readChecked(source, found, options);
+      return found;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isRegistryAnswer(error) && this.#isComplete) throw await this.#withAdvice(error);
+      if (!isRegistryFailure(error) || this.#stored === undefined || !(await this.#stored.hasRoot({ signal })))
+        throw error;
+      await this.#useStored(error);
+      return this.#stored.descriptor;
+    }
+  }
+
+  async #manifest(
+    source: ContentSource | undefined,
+    descriptor: Descriptor,
+    options: TimeLimited = {},
+  ): Promise<Uint8Array> {
+    const read = this.#read.get(descriptor.digest);
+    if (read !== undefined) return read;
+    if (source === undefined || this.#failure !== undefined) throw await this.#notStored(descriptor);
+    if (!this.#isComplete) return source.manifest(descriptor, options);
+    try {
+      return await this.#readChecked(source, descriptor, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (isRegistryFailure(error)) this.#turning ??= error;
+      throw error;
+    }
+  }
+
+  /** @throws MOTE_INVALID_MANIFEST, and as `source` */
+  async #readChecked(source: ContentSource, descriptor: Descriptor, options: Cancellable): Promise<Uint8Array> {
+    const bytes = await source.manifest(descriptor, { ...options, ...this.#limit() });
+    // What an index lists under a type that is not known need not be a manifest.
+    if (isManifestType(descriptor.mediaType)) parseManifest(bytes, descriptor.mediaType);
+    this.#patience.answered();
+    this.#read.set(descriptor.digest, bytes);
+    return bytes;
+  }
+
+  #limit(): Pick<TimeLimited, "withinMs"> {
+    return this.#isComplete ? { withinMs: this.#patience.leftMs } : {};
+  }
+
+  async #useStored(failure: MoteError): Promise<void> {
+    this.#failure = failure;
+    const { name, warn } = this.#options;
+    warn(`${failure.message}; using ${name} as it is ${(await this.#stored?.describe()) ?? "stored"}`, failure.code);
+  }
+
+  async #withAdvice(error: MoteError): Promise<MoteError> {
+    const { name } = this.#options;
+    const message = `${error.message}; --offline takes ${name} as it is ${await this.#stored?.describe()}`;
+    const details = { ...error.details, stored: this.#stored?.descriptor.digest };
+    return new MoteError(error.code, message, { cause: error, details });
+  }
+
+  #storedOrNotFound(): Descriptor {
+    if (this.#stored !== undefined) return this.#stored.descriptor;
+    const { name } = this.#options;
+    throw new MoteError("MOTE_NOT_FOUND", `${name} is not in the cache; pull it once without --offline`, {
+      details: { reference: name },
+    });
+  }
+
+  /** What the name stands for here. A tag that cannot be read is as good as none: it is set again after the pull. */
+  async #lookUp(options: Cancellable): Promise<StoredImage | undefined> {
+    const { name, cache, tags, platform, warn } = this.#options;
+    try {
+      const descriptor = await tags.resolve(name, options);
+      return descriptor && new StoredImage(cache, name, descriptor, platform);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (!MoteError.isInstance(error) || (error.code !== "MOTE_IO" && error.code !== "MOTE_CORRUPT")) throw error;
+      warn(error.message, error.code);
+      return undefined;
+    }
+  }
+
+  /** The error for what was never fetched, or is no longer here, while the source cannot be asked. */
+  async #notStored(wanted: Descriptor): Promise<MoteError> {
+    const { name, platform } = this.#options;
+    const cause = this.#failure;
+    const why = cause === undefined ? "--offline asks no registry" : `the registry fails: ${cause.message}`;
+    const code = cause?.code ?? "MOTE_NOT_FOUND";
+    const { digest } = wanted;
+    const platforms = (await this.#stored?.platforms()) ?? [];
+    if (wanted.platform !== undefined && platforms.length > 0) {
+      const here = platforms.join(", ");
+      const advice = platform === undefined ? "; choose one of them with --platform" : "";
+      const what = `${formatPlatform(wanted.platform)} (${digest})`;
+      // Whoever asked for everything lacks the source; whoever asked for one platform lacks that.
+      return new MoteError(
+        platform === undefined ? code : "MOTE_NO_PLATFORM",
+        `${name}: ${what} is not in the cache, which has ${here}; ${why}${advice}`,
+        { cause, details: { digest, ...(platform === undefined ? {} : { wanted: platform }), platforms } },
+      );
+    }
+    const { digests = [digest], shown = digest } = (await this.#stored?.missing()) ?? {};
+    return new MoteError(code, `${name} is incomplete in the cache: ${shown} cannot be had, as ${why}`, {
+      cause,
+      details: { digest, missing: digests },
+    });
   }
 }
 
-/** A part of an index that was never fetched, or is no longer here, while the source cannot be reached. */
-async function notHere(
-  wanted: Descriptor,
-  known: Descriptor,
-  cause: MoteError,
-  { name, cache, platform }: KnownNamesOptions,
-): Promise<MoteError> {
-  const platforms = [...new Set(await platformsHere(cache, known, new Set()))].sort();
-  const what = wanted.platform === undefined ? wanted.digest : `${formatPlatform(wanted.platform)} (${wanted.digest})`;
-  const here = platforms.length === 0 ? "no platform of it" : platforms.slice(0, 24).join(", ");
-  const advice = platform === undefined && platforms.length > 0 ? "; choose one of them with a platform" : "";
-  // Whoever asked for everything lacks the source; whoever asked for one platform lacks that.
-  return new MoteError(
-    platform === undefined ? cause.code : "MOTE_NO_PLATFORM",
-    `${name}: ${what} is not in the cache, which has ${here}, and the source cannot be asked: ${cause.message}${advice}`,
-    { cause, details: { digest: wanted.digest, ...(platform === undefined ? {} : { wanted: platform }), platforms } },
-  );
-}
-
-/** Of an index, what of it is in the cache. */
-async function platformsHere(cache: MoteCache, index: Descriptor, seen: Set<Digest>): Promise<string[]> {
-  if (seen.has(index.digest)) return [];
-  seen.add(index.digest);
-  const manifest = await readKept(cache, index);
-  if (manifest?.kind !== "index") return [];
-  const found: string[] = [];
-  for (const child of manifest.manifests) {
-    if (isIndexType(child.mediaType)) found.push(...(await platformsHere(cache, child, seen)));
-    else if (child.platform !== undefined && (await cache.moteExists(child.digest)))
-      found.push(formatPlatform(child.platform));
-  }
-  return found;
-}
-
-/** An earlier release let a name stand for the last platform that was pulled: which one it is has to be said. */
-async function describeSingle(cache: MoteCache, known: Descriptor): Promise<string> {
-  const manifest = isIndexType(known.mediaType) ? undefined : await readKept(cache, known);
-  if (manifest?.kind !== "manifest" || manifestKind(manifest) !== "image") return "";
-  const config = manifest.config && (await readOrNothing(cache, manifest.config.digest));
-  const platform = config && configPlatform(config);
-  return platform === undefined ? "" : `, a single image for ${formatPlatform(platform)}`;
-}
-
-async function readKept(cache: MoteCache, { digest, mediaType }: Descriptor): Promise<Manifest | undefined> {
-  const bytes = await readOrNothing(cache, digest);
-  if (bytes === undefined) return undefined;
-  try {
-    return parseManifest(bytes, mediaType);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Only a message depends on it: whatever is wrong with it, the transfer itself finds out. */
-async function readOrNothing(cache: MoteCache, digest: Digest): Promise<Uint8Array | undefined> {
-  try {
-    return await readMote(cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false });
-  } catch {
-    return undefined;
-  }
+function placeOf(ref: Ref): Ref {
+  if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path };
+  const { tag: _, digest: __, ...place } = ref;
+  return place;
 }

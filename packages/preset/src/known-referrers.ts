@@ -22,7 +22,7 @@ export interface KnownReferrersOptions {
   /** What the cache calls a tag of the source. */
   readonly nameOf: (tag: string) => string;
   readonly isUnreachable: (error: unknown) => error is MoteError;
-  /** Whether the image itself was answered for from the cache. */
+  /** Whether the image itself was answered for from the cache, so that the source is not asked. */
   readonly isOffline: () => boolean;
   /** Told that the cache is used in place of the source. */
   readonly warn: (message: string, code: string) => void;
@@ -30,26 +30,27 @@ export interface KnownReferrersOptions {
 
 /** What refers to manifests of `source`, answered from the cache while the source cannot be reached. */
 export class KnownReferrers {
-  readonly #source: ContentSource;
+  readonly #source: ContentSource | undefined;
   readonly #options: KnownReferrersOptions;
   #isAway = false;
   #inCache: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
 
-  constructor(source: ContentSource, options: KnownReferrersOptions) {
+  /** @param source undefined where nobody is to be asked */
+  constructor(source: ContentSource | undefined, options: KnownReferrersOptions) {
     this.#source = source;
     this.#options = options;
   }
 
   referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Descriptor> {
     return this.#fromSource(
-      () => this.#source.referrers?.(descriptor, options),
+      () => this.#source?.referrers?.(descriptor, options),
       async () => (await this.#referrersInCache(options)).get(descriptor.digest) ?? [],
     );
   }
 
   taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
     return this.#fromSource(
-      () => this.#source.taggedReferrers?.(descriptor, options),
+      () => this.#source?.taggedReferrers?.(descriptor, options),
       async () => {
         const found: Tag[] = [];
         for (const name of cosignTags(descriptor.digest)) {
@@ -69,13 +70,13 @@ export class KnownReferrers {
     ask: () => AsyncIterable<T> | undefined,
     askCache: () => Promise<readonly T[]>,
   ): AsyncGenerator<T, void, undefined> {
-    if (!this.#isAway) {
+    if (!this.#isAway && !this.#options.isOffline()) {
       try {
         yield* ask() ?? [];
         return;
       } catch (error) {
         if (!this.#options.isUnreachable(error)) throw error;
-        if (!this.#options.isOffline() && (await askCache()).length === 0) throw error;
+        if ((await askCache()).length === 0) throw error;
         this.#isAway = true;
         this.#options.warn(`${error.message}; moving the referrers that were pulled before`, error.code);
       }

@@ -25,13 +25,11 @@ import type { FileInput, UnpackOptions } from "@mote/layout";
 import { refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
-import { DigestSource } from "./digest-source.js";
 import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
 import { noCacheFolder, parsePersonalRef, personalFolder } from "./home-paths.js";
-import { assertNoBlob } from "./image-by-digest.js";
-import { withKnownNames } from "./known-names.js";
 import { type MoveReport, withReferences } from "./move-report.js";
 import { Places } from "./places.js";
+import { type ReadingOptions, readFromOrigin } from "./read-from-origin.js";
 import {
   absoluteRefCodec,
   assertPullDestination,
@@ -54,6 +52,11 @@ export interface OpenMoteOptions extends Cancellable {
   readonly plainHttp?: boolean | readonly string[] | undefined;
   /** How registries are reached: certificates, mirrors, bounds. @throws MOTE_CONFIG once a registry is wanted */
   readonly registries?: RegistriesOptions | undefined;
+  /**
+   * Ask no registry: names are what the cache has under them, and what it lacks is an error. A registry cannot be a destination then.
+   * Default false.
+   */
+  readonly offline?: boolean | undefined;
   /**
    * Go on without a cache where `dir` cannot be written or is undefined. Then only what has a destination of its own can be moved.
    * Default false: MOTE_UNWRITABLE, or MOTE_CONFIG.
@@ -117,7 +120,8 @@ export interface OpenMote extends AsyncDisposable {
    * Moves an image from `source` through the cache to `destination`, or into the cache alone. References as in `@mote/ref`. A digest
    * as `source` means that content, from the cache or wherever it is known to be; of what the cache has, 6 digits will do.
    * An archive that is there gets the image besides those that it has. `-` as the path of an archive is stdout.
-   * The cache keeps it under the source's name, and answers for the source when that cannot be reached.
+   * The cache keeps it under the source's name, and answers for a registry that fails: with no connection, a server error, a rate limit, or
+   * something that is not what was asked for. A warning says so. 401, 403 and 404 are errors.
    * A destination without transport that ends in `/`, or begins as paths do (`./`, `../`, `/`, `~/`), is a plain folder: the
    * artifact's files are brought there. A registry is written with `docker://`: `build/app` alone is refused.
    * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_UNREACHABLE ·
@@ -165,8 +169,8 @@ export interface OpenMote extends AsyncDisposable {
  * @throws MOTE_UNWRITABLE · MOTE_CONFIG · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
  */
 export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
-  const { dir, logger = silentLogger, plainHttp, registries, unpack, durability, maxSize, signal } = options;
-  const places = { logger, plainHttp, registries, unpack };
+  const { dir, logger = silentLogger, plainHttp, registries, unpack, durability, maxSize, offline, signal } = options;
+  const places = { logger, plainHttp, registries, unpack, offline };
   if (maxSize !== undefined && !(maxSize >= 0)) throw new TypeError("maxSize is a number of bytes from 0");
   if (dir === undefined) {
     if (!options.cacheOptional) throw noCacheFolder();
@@ -332,13 +336,13 @@ class Wired implements OpenMote {
   }
 
   async #move(from: Origin, to: Ref | undefined, options: MoveOptions): Promise<MoveReport> {
-    const { source, warnings } = await this.#source(from, options);
-    const destination = to && (await this.#places.destination(to, options));
-    const report = await this.#transfer(source, destination, {
-      ...options,
-      refs: [from],
-      verify: onlyOf(to?.digest),
-    });
+    const { report, warnings } = await readFromOrigin(from, this.#reading(options), async (source) =>
+      this.#transfer(source, to && (await this.#places.destination(to, options)), {
+        ...options,
+        refs: [from],
+        verify: onlyOf(to?.digest),
+      }),
+    );
     return withReferences(
       { ...report, warnings: [...warnings, ...report.warnings] },
       from,
@@ -347,39 +351,23 @@ class Wired implements OpenMote {
   }
 
   async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
-    const destination = await this.#places.folder(folder, options);
-    const { source, warnings } = await this.#source(from, options);
-    const report = await this.#transfer(source, destination, {
-      ...options,
-      // They would have no files' names.
-      referrers: false,
-      refs: [from],
-      verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
+    const { report, warnings } = await readFromOrigin(from, this.#reading(options), async (source) => {
+      const destination = await this.#places.folder(folder, options);
+      return this.#transfer(source, destination, {
+        ...options,
+        // They would have no files' names.
+        referrers: false,
+        refs: [from],
+        verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
+      });
     });
     await this.#remember(nameOfOrigin(from), report);
     return withReferences({ ...report, warnings: [...warnings, ...report.warnings] }, from, undefined);
   }
 
-  /** `warnings`: what the source says while it is used, for the report. */
-  async #source(
-    from: Origin,
-    { platform, onEvent, signal }: PullOptions,
-  ): Promise<{ readonly source: ContentSource; readonly warnings: readonly string[] }> {
-    const warnings: string[] = [];
+  #reading({ platform, onEvent, signal }: PullOptions): ReadingOptions {
     const { cache, tags, bic } = this;
-    if (typeof from === "string") {
-      await assertNoBlob(cache, from, { signal });
-      const open = (ref: Ref) => this.#places.source(ref);
-      return { source: new DigestSource(from, { cache, bic, open }), warnings };
-    }
-    const warn = (message: string, code: string) => {
-      warnings.push(message);
-      this.#logger.warn(message);
-      onEvent?.({ type: "warning", message, code });
-    };
-    const nameOf = (tag: string) => nameInCache(otherTag(from, tag));
-    const known = { name: nameInCache(from), nameOf, cache, tags, platform, warn };
-    return { source: withKnownNames(await this.#places.source(from), known), warnings };
+    return { cache, tags, bic, places: this.#places, logger: this.#logger, platform, onEvent, signal };
   }
 
   async #transfer(

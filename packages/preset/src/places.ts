@@ -8,9 +8,11 @@ import {
   mediaTypes,
   type PathRef,
   type Ref,
+  type RegistryRef,
 } from "@mote/core";
 import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
+import { defaultFallbackMs } from "./patience.js";
 import { connectionOptions, type PlacesOptions } from "./registries-options.js";
 import { RegistryEvents } from "./registry-events.js";
 
@@ -24,10 +26,21 @@ export class Places {
     this.#options = options;
   }
 
+  /** Whether no registry may be asked. */
+  get offline(): boolean {
+    return this.#options.offline ?? false;
+  }
+
+  /** Milliseconds that a registry is asked for an image that is stored. */
+  get fallbackAfterMs(): number {
+    return this.#options.registries?.fallbackAfterMs ?? defaultFallbackMs;
+  }
+
+  /** @throws MOTE_UNREACHABLE where no registry may be asked */
   async source(ref: Ref): Promise<ContentSource> {
     if (ref.transport === "docker") {
       const { MirroredRepository, RegistryRepository } = await import("@mote/registry");
-      const { client, mirrors } = await this.#open();
+      const { client, mirrors } = await this.#open(ref);
       const places = mirrors.of(ref);
       return places.length === 0 ? new RegistryRepository(client, ref) : new MirroredRepository(client, ref, places);
     }
@@ -52,7 +65,7 @@ export class Places {
   ): Promise<ContentDestination> {
     if (ref.transport === "docker") {
       const { RegistryDestination } = await import("@mote/registry");
-      return new RegistryDestination((await this.#open()).client, ref);
+      return new RegistryDestination((await this.#open(ref)).client, ref);
     }
     const layout = await import("@mote/layout");
     const { logger } = this.#options;
@@ -85,7 +98,7 @@ export class Places {
   ): Promise<void> {
     if (ref.transport === "docker") {
       const { RegistryCache } = await import("@mote/registry");
-      await using reader = await new RegistryCache((await this.#open()).client, ref).moteReader(digest, options);
+      await using reader = await new RegistryCache((await this.#open(ref)).client, ref).moteReader(digest, options);
       return await use(reader);
     }
     const source = await this.source(ref);
@@ -104,7 +117,12 @@ export class Places {
   }
 
   /** One client for all repositories: it holds the connections and the tokens. */
-  async #open(): Promise<Registries> {
+  async #open({ registry }: RegistryRef): Promise<Registries> {
+    if (this.offline) {
+      throw new MoteError("MOTE_UNREACHABLE", `${registry} is not asked, as nobody is (--offline)`, {
+        details: { registry, reason: "offline" },
+      });
+    }
     const { dockerCredentials, hostCertificates, MirrorTable, RegistryClient } = await import("@mote/registry");
     if (this.#registries !== undefined) return this.#registries;
     const { registries = {}, plainHttp, logger } = this.#options;

@@ -31,13 +31,18 @@ export interface RegistriesOptions {
   readonly minBytesPerSecond?: number | undefined;
   /** How often a request is repeated after a fault that may pass. Default 4. */
   readonly retries?: number | undefined;
+  /**
+   * Milliseconds that a registry is asked, with retries, mirrors and its token service, for an image that the cache has complete under
+   * the same name; then the stored one is used, with a warning. Default 7,000.
+   */
+  readonly fallbackAfterMs?: number | undefined;
   /** Requests to one host that wait for their answer at the same time. Default 16. */
   readonly concurrency?: number | undefined;
 }
 
 /** What a registry's client is made with. */
 export function connectionOptions(
-  { mirrors: _, certsDirs: folders, ...connections }: RegistriesOptions,
+  { mirrors: _, certsDirs: folders, fallbackAfterMs: __, ...connections }: RegistriesOptions,
   certificatesIn: typeof hostCertificates,
 ): RegistryClientOptions {
   return { ...connections, certificates: certificatesIn({ ...(folders === undefined ? {} : { folders }) }) };
@@ -48,5 +53,7 @@ export interface PlacesOptions {
   readonly plainHttp?: Hosts | undefined;
   readonly registries?: RegistriesOptions | undefined;
   readonly unpack?: UnpackOptions | undefined;
+  /** Ask no registry. */
+  readonly offline?: boolean | undefined;
   readonly logger: Logger;
 }

@@ -78,7 +78,7 @@ it("a name stays on the index whatever platform was pulled, and each is found ag
   ] as const) {
     const report = await mote.pull(source, `oci:${root}/${platform}:1`, { platform });
     expect(await digestIn(platform)).toBe(image.manifest.digest);
-    expect(report.warnings).toEqual([expect.stringContaining("as it was pulled before")]);
+    expect(report.warnings).toEqual([expect.stringContaining("as it is stored since")]);
   }
 });
 

@@ -1,0 +1,60 @@
+import type { BlobInfoCache, Cancellable, ContentSource, Logger, MoteCache, Ref, TagStore } from "@mote/core";
+import { DigestSource } from "./digest-source.js";
+import { nameInCache } from "./find-kept.js";
+import { assertNoBlob } from "./image-by-digest.js";
+import { KnownNames } from "./known-names.js";
+import type { PullOptions } from "./open-mote.js";
+import type { Places } from "./places.js";
+import { type Origin, otherTag } from "./references.js";
+
+export interface ReadingOptions extends Cancellable, Pick<PullOptions, "platform" | "onEvent"> {
+  readonly cache: MoteCache;
+  readonly tags: TagStore;
+  readonly bic: BlobInfoCache;
+  readonly places: Places;
+  readonly logger: Logger;
+}
+
+/**
+ * Gives `move` the source of what is to be moved; once more where a registry failed before anything was moved, and the cache answers for
+ * it. `warnings`: what the source said meanwhile, for the report.
+ */
+export async function readFromOrigin<T>(
+  from: Origin,
+  options: ReadingOptions,
+  move: (source: ContentSource) => Promise<T>,
+): Promise<{ readonly report: T; readonly warnings: readonly string[] }> {
+  const { cache, tags, bic, places, platform, signal } = options;
+  if (typeof from === "string") {
+    await assertNoBlob(cache, from, { signal });
+    const open = (ref: Ref) => places.source(ref);
+    const { offline } = places;
+    return { report: await move(new DigestSource(from, { cache, bic, offline, open })), warnings: [] };
+  }
+  if (from.transport !== "docker") return { report: await move(await places.source(from)), warnings: [] };
+  const warnings: string[] = [];
+  const warn = (message: string, code: string) => {
+    warnings.push(message);
+    options.logger.warn(message);
+    options.onEvent?.({ type: "warning", message, code });
+  };
+  const nameOf = (tag: string) => nameInCache(otherTag(from, tag));
+  const { fallbackAfterMs } = places;
+  const names = new KnownNames({
+    name: nameInCache(from),
+    nameOf,
+    cache,
+    tags,
+    platform,
+    fallbackAfterMs,
+    signal,
+    warn,
+  });
+  const source = async () => names.around(places.offline ? undefined : await places.source(from), from);
+  try {
+    return { report: await move(await source()), warnings };
+  } catch (error) {
+    if (!(await names.turnsToStored(error))) throw error;
+    return { report: await move(await source()), warnings };
+  }
+}

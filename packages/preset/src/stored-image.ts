@@ -1,0 +1,165 @@
+import { stat } from "node:fs/promises";
+import {
+  type Cancellable,
+  configPlatform,
+  type Descriptor,
+  type Digest,
+  formatPlatform,
+  isIndexType,
+  isManifestType,
+  type Manifest,
+  type MoteCache,
+  manifestChildren,
+  manifestKind,
+  maxManifestBytes,
+  PlatformMatcher,
+  parseManifest,
+  parsePlatform,
+  readMote,
+} from "@mote/core";
+
+/** Indexes within each other that are looked into. */
+const maxIndexDepth = 16;
+const shownPlatforms = 24;
+const shownMissing = 5;
+
+/** What a name in a cache stands for, looked at without counting as use. */
+export class StoredImage {
+  readonly name: string;
+  readonly descriptor: Descriptor;
+  readonly #cache: MoteCache;
+  readonly #platform: string | undefined;
+
+  /** @param platform the only one that is wanted */
+  constructor(cache: MoteCache, name: string, descriptor: Descriptor, platform: string | undefined) {
+    this.#cache = cache;
+    this.name = name;
+    this.descriptor = descriptor;
+    this.#platform = platform;
+  }
+
+  /** Whether all that is wanted of it is stored. */
+  async isComplete(options?: Cancellable): Promise<boolean> {
+    for await (const _ of this.#missing(this.descriptor, 0, new Set(), options)) return false;
+    return true;
+  }
+
+  async hasRoot(options?: Cancellable): Promise<boolean> {
+    return this.#cache.moteExists(this.descriptor.digest, options);
+  }
+
+  /** Since when this version is stored, and its digest: `stored since 2026-01-31 09:30 UTC (sha256:0123456789ab)`. */
+  async describe(): Promise<string> {
+    const { digest } = this.descriptor;
+    const since = await this.#storedMs(digest);
+    const time =
+      since === undefined ? "" : ` since ${new Date(since).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+    const [algorithm = "", encoded = ""] = digest.split(":");
+    const single = this.#platform === undefined ? await this.#describeSingle() : "";
+    return `stored${time} (${algorithm}:${encoded.slice(0, 12)}${single})`;
+  }
+
+  /** Of an index, the platforms of it that are stored. */
+  async platforms(): Promise<readonly string[]> {
+    const found = await this.#platformsBelow(this.descriptor, new Set());
+    return [...new Set(found)].sort().slice(0, shownPlatforms);
+  }
+
+  /** What is wanted and not stored, for a message; and all of it. */
+  async missing(options?: Cancellable): Promise<{ readonly digests: readonly Digest[]; readonly shown: string }> {
+    const found = new Set<Digest>();
+    for await (const { digest } of this.#missing(this.descriptor, 0, new Set(), options)) found.add(digest);
+    const digests = [...found];
+    const more = digests.length > shownMissing ? ` and ${digests.length - shownMissing} more` : "";
+    return { digests, shown: `${digests.slice(0, shownMissing).join(", ")}${more}` };
+  }
+
+  async *#missing(
+    descriptor: Descriptor,
+    depth: number,
+    seen: Set<Digest>,
+    options?: Cancellable,
+  ): AsyncGenerator<Descriptor, void, undefined> {
+    if (seen.has(descriptor.digest) || depth > maxIndexDepth) return;
+    seen.add(descriptor.digest);
+    const manifest = await this.#read(descriptor);
+    if (manifest === undefined) {
+      // What an index lists under a type that is not known need not be a manifest.
+      const isHere =
+        !isManifestType(descriptor.mediaType) && (await this.#cache.moteExists(descriptor.digest, options));
+      if (!isHere) yield descriptor;
+      return;
+    }
+    const { manifests, blobs } = manifestChildren(manifest);
+    for (const child of this.#wanted(manifests)) yield* this.#missing(child, depth + 1, seen, options);
+    for (const blob of blobs) {
+      options?.signal?.throwIfAborted();
+      const isHere = blob.data !== undefined || (await this.#cache.moteExists(blob.digest, options));
+      if (!isHere) yield blob;
+    }
+  }
+
+  /** Those of the wanted platform: the best of them, and what may have it below. */
+  #wanted(manifests: readonly Descriptor[]): readonly Descriptor[] {
+    if (this.#platform === undefined) return manifests;
+    const matcher = new PlatformMatcher(parsePlatform(this.#platform));
+    const matching = manifests.flatMap((descriptor) => {
+      const { platform } = descriptor;
+      return platform?.os && platform.architecture && matcher.matches(platform) ? [{ descriptor, platform }] : [];
+    });
+    const [best] = matching.sort((one, other) => matcher.compare(one.platform, other.platform));
+    if (best !== undefined) return [best.descriptor];
+    return manifests.filter(({ platform, mediaType }) => isIndexType(mediaType) || !platform?.architecture);
+  }
+
+  async #platformsBelow(index: Descriptor, seen: Set<Digest>): Promise<string[]> {
+    if (seen.has(index.digest)) return [];
+    seen.add(index.digest);
+    const manifest = await this.#read(index);
+    if (manifest?.kind !== "index") return [];
+    const found: string[] = [];
+    for (const child of manifest.manifests) {
+      if (isIndexType(child.mediaType)) found.push(...(await this.#platformsBelow(child, seen)));
+      else if (child.platform !== undefined && (await this.#cache.moteExists(child.digest)))
+        found.push(formatPlatform(child.platform));
+    }
+    return found;
+  }
+
+  /** An earlier release let a name stand for the last platform that was pulled: which one it is has to be said. */
+  async #describeSingle(): Promise<string> {
+    const manifest = isIndexType(this.descriptor.mediaType) ? undefined : await this.#read(this.descriptor);
+    if (manifest?.kind !== "manifest" || manifestKind(manifest) !== "image") return "";
+    const config = manifest.config && (await this.#readOrNothing(manifest.config.digest));
+    const platform = config && configPlatform(config);
+    return platform === undefined ? "" : `, a single image for ${formatPlatform(platform)}`;
+  }
+
+  /** Undefined for a cache of another kind than a folder, and where the file system does not know. The cache uses the other times of a file. */
+  async #storedMs(digest: Digest): Promise<number | undefined> {
+    try {
+      return (await stat(this.#cache.moteRef(digest))).birthtimeMs || undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #read({ digest, mediaType }: Descriptor): Promise<Manifest | undefined> {
+    const bytes = await this.#readOrNothing(digest);
+    if (bytes === undefined) return undefined;
+    try {
+      return parseManifest(bytes, mediaType);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Whatever is wrong with it, the transfer itself finds out. */
+  async #readOrNothing(digest: Digest): Promise<Uint8Array | undefined> {
+    try {
+      return await readMote(this.#cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false });
+    } catch {
+      return undefined;
+    }
+  }
+}
