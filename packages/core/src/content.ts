@@ -79,7 +79,7 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
   has(descriptor: Descriptor, options?: Cancellable): Promise<boolean>;
   /**
    * Takes a blob. It counts only if `chunks` ends cleanly: what throws leaves nothing.
-   * @throws MOTE_UPLOAD_LOST where it is worth while to send it again
+   * @throws MOTE_UPLOAD_LOST, or MOTE_DIGEST_MISMATCH with `details.mayResend`, if it may arrive when it is sent again
    */
   blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void>;
   /** Tries to have the blob without its bytes, from other places that are known to hold it. */

@@ -98,15 +98,35 @@ describe("a manifest that is sent", () => {
   const descriptor = { mediaType: mediaTypes.ociManifest, digest: digestBytes(bytes), size: bytes.byteLength };
 
   it("with a subject is left to a registry that lists referrers itself", async () => {
-    const { server, destination } = await answering((_, response) => {
-      response.writeHead(201, { "oci-subject": subject.digest }).end();
+    const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
+    const { server, destination } = await answering((request, response) => {
+      if (request.method === "GET") response.writeHead(200, { "content-type": mediaTypes.ociIndex }).end(index);
+      else response.writeHead(201, { "oci-subject": subject.digest }).end();
       return true;
     });
-    await destination.manifest(descriptor, bytes);
-    const [sent, ...others] = server.seen.filter(({ method }) => method !== "HEAD");
-    expect(others).toEqual([]);
-    expect(sent).toMatchObject({ method: "PUT", url: `/v2/a/b/manifests/${descriptor.digest}` });
-    expect(sent?.headers["content-type"]).toBe(mediaTypes.ociManifest);
+    for (let times = 0; times < 2; times++) await destination.manifest(descriptor, bytes);
+    const sent = server.seen.filter(({ method }) => method !== "HEAD");
+    expect(sent.map(({ method, url }) => `${method} ${url.replace("/v2/a/b/", "")}`)).toEqual([
+      `PUT manifests/${descriptor.digest}`,
+      `GET referrers/${subject.digest}`,
+      `PUT manifests/${descriptor.digest}`,
+    ]);
+    expect(sent[0]?.headers["content-type"]).toBe(mediaTypes.ociManifest);
+  });
+
+  it("with a subject gets into the subject's tag where the registry has no list of its own, whatever it says", async () => {
+    for (const status of [404, 405, 500, 503]) {
+      const { server, destination } = await answering((request, response) => {
+        if (request.method === "PUT") response.writeHead(201, { "oci-subject": subject.digest }).end();
+        else response.writeHead(request.url?.includes("/referrers/") ? status : 404).end();
+        return true;
+      });
+      await destination.manifest(descriptor, bytes);
+      expect([status, server.seen.at(-1)]).toMatchObject([
+        status,
+        { method: "PUT", url: `/v2/a/b/manifests/${subject.digest.replace(":", "-")}` },
+      ]);
+    }
   });
 
   it("and tagged is not fetched again", async () => {

@@ -18,7 +18,9 @@ import { findBlob, findManifest } from "./presence.js";
 import { putManifest, putTag, storedAsOther } from "./put-manifest.js";
 import { addTaggedReferrer, hasReferrersApi } from "./referrers.js";
 import { RepositoryApi } from "./repository-api.js";
-import { cancelUpload, uploadBlob, uploadSession } from "./upload.js";
+import { uploadBlob } from "./upload.js";
+import { UploadHabits } from "./upload-habits.js";
+import { cancelUpload, uploadSession } from "./upload-session.js";
 
 export interface RegistryDestinationOptions {
   /**
@@ -38,6 +40,7 @@ export class RegistryDestination implements ContentDestination {
   readonly ref: RegistryRef;
   readonly #api: RepositoryApi;
   readonly #pieceBytes: number;
+  readonly #habits = new UploadHabits();
   /** The manifest sent last: as a rule it is the one to be tagged next. */
   #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
   /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
@@ -64,10 +67,15 @@ export class RegistryDestination implements ContentDestination {
     return (await findManifest(this.#api, digest, digest, asking)) === digest;
   }
 
-  /** Goes on by itself after a fault. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UPLOAD_LOST */
+  /**
+   * Continues by itself after an error.
+   * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, with `details.mayResend` if the pieces may not have added up to the blob; sent again,
+   *   it goes in one · MOTE_UPLOAD_LOST
+   */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
     parseDigest(descriptor.digest);
-    await uploadBlob(this.#api, descriptor, chunks, { pieceBytes: this.#pieceBytes, signal: options.signal });
+    const { signal } = options;
+    await uploadBlob(this.#api, descriptor, chunks, { pieceBytes: this.#pieceBytes, habits: this.#habits, signal });
   }
 
   /**
@@ -100,9 +108,11 @@ export class RegistryDestination implements ContentDestination {
     if (!wasTaken) return;
     this.#lastManifest = { digest, bytes };
     const manifest = isManifestType(descriptor.mediaType) ? parseManifest(bytes, descriptor.mediaType) : undefined;
-    if (manifest?.subject === undefined || this.#listedByRegistry.has(digest)) return;
+    if (manifest?.subject === undefined) return;
     const { subject } = manifest;
-    if (isThere && (await this.#hasReferrersApi(subject.digest, options))) return;
+    // ECR and Docker Hub sent `OCI-Subject` for some time without having the API.
+    const isListed = isThere || this.#listedByRegistry.has(digest);
+    if (isListed && (await this.#hasReferrersApi(subject.digest, options))) return;
     const writing = this.#referrersWritten.then(() =>
       addTaggedReferrer(this.#api, subject.digest, descriptor, manifest, options),
     );
@@ -145,7 +155,7 @@ export class RegistryDestination implements ContentDestination {
     }
   }
 
-  /** Asked once, of a manifest that was there and need not be sent: no response says then who lists it as a referrer. */
+  /** Asked once. */
   #hasReferrersApi(subject: Digest, options: Cancellable): Promise<boolean> {
     this.#referrersApi ??= hasReferrersApi(this.#api, subject, options).catch((error: unknown) => {
       this.#referrersApi = undefined;

@@ -123,10 +123,15 @@ async function describe(api: RepositoryApi, one: Descriptor, options: Cancellabl
   }
 }
 
-/** Returns whether the registry lists referrers itself. */
+/** Returns whether the registry lists referrers itself; false also if it fails to. */
 export async function hasReferrersApi(api: RepositoryApi, subject: Digest, { signal }: Cancellable): Promise<boolean> {
   const request = { what: `referrers of ${subject}`, digest: subject, actions: "pull,push", signal } as const;
-  return isIndex(await readIndex(api, { path: `referrers/${subject}`, ...request }));
+  try {
+    return isIndex(await readIndex(api, { path: `referrers/${subject}`, ...request }));
+  } catch (error) {
+    if (MoteError.isInstance(error) && error.code === "MOTE_REGISTRY") return false;
+    throw error;
+  }
 }
 
 /** The next page is on this registry, as credentials go with the request for it. */

@@ -18,7 +18,7 @@ import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { namedError } from "./named-error.js";
 import { progressOf } from "./progress.js";
-import { isLost } from "./sending.js";
+import { maySendAgain } from "./sending.js";
 
 /** How often a destination may lose one blob. */
 const mostLosses = 3;
@@ -144,7 +144,7 @@ export class BlobMove {
         await this.#send(destination, cached);
         return "copied";
       } catch (error) {
-        if (cached.fault !== undefined || !isLost(error)) throw cached.fault ?? error;
+        if (cached.fault !== undefined || !maySendAgain(error)) throw cached.fault ?? error;
       }
     }
   }
@@ -256,10 +256,15 @@ export class BlobMove {
     try {
       await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
     } catch (error) {
-      if (!isLost(error)) throw error;
+      if (!maySendAgain(error)) throw error;
       this.#losses += 1;
       if (this.#losses === mostLosses) throw lostForGood(error);
-      this.#job.emit({ type: "retry", digest: this.#digest, size: this.#size, reason: "the destination has lost it" });
+      this.#job.emit({
+        type: "retry",
+        digest: this.#digest,
+        size: this.#size,
+        reason: "the destination does not have it",
+      });
       throw error;
     }
     this.#locations.learnSent(this.#blob);
@@ -271,7 +276,7 @@ function hasCode(error: unknown, code: MoteErrorCode): boolean {
 }
 
 function lostForGood(error: MoteError): MoteError {
-  const message = `${error.message}, which was done ${mostLosses} times; try again later, or ask who runs the registry`;
+  const message = `sent ${mostLosses} times without success: ${error.message}; try again later, or contact the registry's operator`;
   return new MoteError("MOTE_REGISTRY", message, {
     cause: error,
     ...(error.details ? { details: error.details } : {}),

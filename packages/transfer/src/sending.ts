@@ -10,7 +10,7 @@ export class Sending {
   constructor(send: (chunks: AsyncIterable<Uint8Array>) => Promise<void>, onFailure: (error: unknown) => void) {
     this.#ending = send(this.feed).finally(() => this.feed.leave());
     this.#ending.catch((error: unknown) => {
-      if (!this.feed.hasFailed && !isLost(error)) onFailure(error);
+      if (!this.feed.hasFailed && !maySendAgain(error)) onFailure(error);
     });
   }
 
@@ -20,7 +20,7 @@ export class Sending {
       await this.#ending;
       return true;
     } catch (error) {
-      if (isLost(error)) return false;
+      if (maySendAgain(error)) return false;
       throw error;
     }
   }
@@ -37,6 +37,9 @@ export class Sending {
   }
 }
 
-export function isLost(error: unknown): error is MoteError {
-  return MoteError.isInstance(error) && error.code === "MOTE_UPLOAD_LOST";
+/** Whether the destination may have the blob after all if it is sent once more. */
+export function maySendAgain(error: unknown): error is MoteError {
+  if (!MoteError.isInstance(error)) return false;
+  const details: { readonly mayResend?: unknown } = error.details ?? {};
+  return error.code === "MOTE_UPLOAD_LOST" || (error.code === "MOTE_DIGEST_MISMATCH" && details.mayResend === true);
 }
