@@ -92,6 +92,14 @@ export class CacheFolder {
     ];
   }
 
+  /** The folders of the cache that are there and that every user may write to: whoever may do that may replace what is in them. */
+  writableByAll(): string[] {
+    return [this.root, ...this.#folders].filter((path) => {
+      const stats = fs.statSync(path, { throwIfNoEntry: false });
+      return stats?.isDirectory() === true && (stats.mode & 0o002) !== 0;
+    });
+  }
+
   /** The mode that a blob is made with: nobody writes to it again. */
   static readonly blobMode = 0o444;
 

@@ -16,6 +16,8 @@ export interface FolderFindings {
   readonly isWritable: boolean;
   /** Permission bits, such as 0o755. */
   readonly mode?: number | undefined;
+  /** Of the cache's folders, those that every user may write to. */
+  readonly writableByAll: readonly string[];
   /** Bytes that this user may still write, and bytes in all. */
   readonly freeBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
@@ -49,6 +51,7 @@ export function examineFolder(root: string): FolderFindings {
     refusal,
     isWritable: probing !== undefined,
     mode: isOwn ? fs.statSync(place).mode & 0o7777 : undefined,
+    writableByAll: isOwn ? folder.writableByAll() : [],
     ...space,
     isNetwork: place !== undefined && isOnNetworkFileSystem(place),
     ...probing,

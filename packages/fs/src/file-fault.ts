@@ -49,5 +49,6 @@ export function fileFault(error: unknown, action: "read" | "write", path: string
 function adviceOn(code: string): string {
   if (code === "EMFILE" || code === "ENFILE") return "; too many files are open: raise the limit or do less at once";
   if (denied.has(code)) return "; check its permissions, and whose it is";
+  if (code === "EISDIR") return "; a folder is in place of the file: move it away";
   return code === "EIO" ? "; the disk, or what it hangs on, may be failing" : "";
 }

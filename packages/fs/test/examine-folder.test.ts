@@ -34,6 +34,15 @@ describe("examineFolder", () => {
     expect(everything(root)).toEqual(before);
   });
 
+  it("names each folder of the cache that every user may write to", async () => {
+    await using cache = new FileCache(root);
+    await cache.initialize();
+    expect(examineFolder(root).writableByAll).toEqual([]);
+    const open = [root, join(root, "blobs", "sha256"), join(root, ".mote", "tags")];
+    for (const path of open) chmodSync(path, 0o777);
+    expect([...examineFolder(root).writableByAll].sort()).toEqual(open.sort());
+  });
+
   it("makes no folder, and looks where it would be made", () => {
     expect(examineFolder(root)).toMatchObject({ state: "absent", isWritable: true, mode: undefined });
     expect(examineFolder(join(root, "deep", "er"))).toMatchObject({ state: "absent", isWritable: true });

@@ -56,6 +56,7 @@ async function folder(dir: string): Promise<Finding[]> {
     state,
     refusal,
     mode,
+    writableByAll,
     isWritable,
     freeBytes,
     totalBytes,
@@ -76,8 +77,14 @@ async function folder(dir: string): Promise<Finding[]> {
   else if (state === "absent") add("folder", "ok", `${dir} is not there yet; the first pull makes it`);
   else add("folder", "ok", `${dir}${state === "layout" ? ", a layout by others, to be adopted" : ""}`);
 
-  if (mode !== undefined && (mode & 0o002) !== 0) {
-    add("modes", "fail", `everybody may write to ${dir} (${mode.toString(8)})`, `chmod o-w ${dir}`);
+  if (writableByAll.length > 0) {
+    const folders = writableByAll.join(" ");
+    add(
+      "modes",
+      "fail",
+      `every user may write to ${folders}, and so replace what is in the cache`,
+      `chmod o-w ${folders}`,
+    );
   } else if (mode !== undefined) add("modes", "ok", mode.toString(8));
 
   if (freeBytes !== undefined && totalBytes) {
@@ -115,11 +122,11 @@ async function folder(dir: string): Promise<Finding[]> {
   }
   const { unfinished, damaged } = found;
   if (unfinished.files > 0) {
-    const says = `${unfinished.files} of ${gigabytes(unfinished.bytes)}`;
+    const says = `${unfinished.files} (${gigabytes(unfinished.bytes)})`;
     add("unfinished", "ok", `${says}: the next pull goes on from there, or they go after three days`);
   }
   if (damaged.files > 0) {
-    const says = `${damaged.files} of ${gigabytes(damaged.bytes)} are set aside in ${join(dir, ".mote", "quarantine")}`;
+    const says = `${damaged.files} (${gigabytes(damaged.bytes)}) set aside in ${join(dir, ".mote", "quarantine")}`;
     add(
       "damaged",
       "warn",
@@ -196,5 +203,6 @@ async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
 
 function gigabytes(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes < 1e3) return `${bytes} B`;
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(1)} kB`;
 }
