@@ -31,6 +31,11 @@ export interface ResolveOptions extends TimeLimited {
   readonly manifestFollows?: boolean | undefined;
 }
 
+export interface ManifestOptions extends Cancellable {
+  /** The caller gives the manifest a tag after everything else is there: a place that can take both in one request waits for it. Default false. */
+  readonly tagFollows?: boolean | undefined;
+}
+
 /** A place that manifests and their blobs come from: one repository, one layout, one archive. */
 export interface ContentSource extends Partial<AsyncDisposable> {
   /** This place, without tag and digest: where its blobs are recorded as seen. */
@@ -86,7 +91,7 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
   mount?(descriptor: Descriptor, candidates: readonly Ref[], options?: Cancellable): Promise<boolean>;
   /** The path where the blob may be linked to by the cache; undefined where this one must be sent. */
   linkable?(descriptor: Descriptor): string | undefined;
-  manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void>;
+  manifest(descriptor: Descriptor, bytes: Uint8Array, options?: ManifestOptions): Promise<void>;
   /**
    * Lets `name` stand for a manifest that is there. The manifest's own digest as name means that it gets none: a place that
    * lists what it holds then lists it nameless. @throws MOTE_INVALID_NAME

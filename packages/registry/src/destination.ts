@@ -6,6 +6,7 @@ import {
   digestAlgorithm,
   digestBytes,
   isManifestType,
+  type ManifestOptions,
   MoteError,
   parseDigest,
   parseManifest,
@@ -45,8 +46,11 @@ export class RegistryDestination implements ContentDestination {
   #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
   /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
   readonly #refusedDigests = new Map<Digest, { readonly bytes: Uint8Array; readonly fault: MoteError }>();
-  /** Manifests that the registry took under their digest, and those among them whose subject it understood. */
+  /** Manifests that wait for their tag. */
+  readonly #held = new Map<Digest, Uint8Array>();
+  /** Manifests that the registry took under their digest. */
   readonly #accepted = new Set<Digest>();
+  /** Manifests whose subject the registry says to have understood. */
   readonly #listedByRegistry = new Set<Digest>();
   #referrersApi: Promise<boolean> | undefined;
   /** Indexes under referrers' tags are read, changed and written back, so one at a time. */
@@ -91,11 +95,13 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Sends a manifest under its digest, unless it is there; whoever lists the referrers of its subject finds it from then on. Many registries
-   * name manifests by sha256 only: one of another digest that is refused waits for its tag.
+   * Sends a manifest, unless it is there; whoever lists the referrers of its subject finds it from then on. It is sent under its digest, or
+   * under its tag alone if that follows, as other clients do: Nexus can be set up to store a manifest once. Many registries name manifests
+   * by sha256 only: one of another digest that is refused waits for its tag, too.
    * @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
    */
-  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: ManifestOptions = {}): Promise<void> {
+    const { tagFollows = false, signal } = options;
     const digest = parseDigest(descriptor.digest);
     const actual = digestBytes(bytes, digestAlgorithm(digest));
     if (actual !== digest) {
@@ -103,21 +109,14 @@ export class RegistryDestination implements ContentDestination {
         details: { ...this.#api.subject({ digest }), actual },
       });
     }
-    const isThere = (await findManifest(this.#api, digest, digest, { actions: "pull,push", ...options })) === digest;
-    const wasTaken = isThere || (await this.#putByDigest(descriptor, bytes, options));
-    if (!wasTaken) return;
-    this.#lastManifest = { digest, bytes };
-    const manifest = isManifestType(descriptor.mediaType) ? parseManifest(bytes, descriptor.mediaType) : undefined;
-    if (manifest?.subject === undefined) return;
-    const { subject } = manifest;
-    // ECR and Docker Hub sent `OCI-Subject` for some time without having the API.
-    const isListed = isThere || this.#listedByRegistry.has(digest);
-    if (isListed && (await this.#hasReferrersApi(subject.digest, options))) return;
-    const writing = this.#referrersWritten.then(() =>
-      addTaggedReferrer(this.#api, subject.digest, descriptor, manifest, options),
-    );
-    this.#referrersWritten = writing.catch(() => {});
-    await writing;
+    const isThere = (await findManifest(this.#api, digest, digest, { actions: "pull,push", signal })) === digest;
+    if (!isThere && tagFollows) {
+      this.#held.set(digest, bytes);
+      return;
+    }
+    if (isThere || (await this.#putByDigest(descriptor, bytes, { signal }))) {
+      await this.#afterPut(descriptor, bytes, { isThere, signal });
+    }
   }
 
   /**
@@ -126,6 +125,11 @@ export class RegistryDestination implements ContentDestination {
    */
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
+    const held = this.#held.get(digest);
+    if (name === digest && held !== undefined) {
+      if (!(await this.#putByDigest(descriptor, held, options))) throw this.#refusedDigests.get(digest)?.fault;
+      return this.#afterPut(descriptor, held, options);
+    }
     const refused = this.#refusedDigests.get(digest);
     if (name === digest && refused !== undefined) throw refused.fault;
     if (name === digest) return;
@@ -136,8 +140,45 @@ export class RegistryDestination implements ContentDestination {
         { details: this.#api.subject({ digest, reference: name }) },
       );
     }
-    const load = async () => refused?.bytes ?? (await this.#manifestBytes(digest, options));
-    await putTag(this.#api, name, descriptor, { load, wasAccepted: this.#accepted.has(digest) }, options);
+    const load = async () => held ?? refused?.bytes ?? (await this.#manifestBytes(digest, options));
+    const isTaken = async () =>
+      this.#accepted.has(digest) || (held !== undefined && this.#isTaken(descriptor, held, options));
+    const saysSubject = await putTag(this.#api, name, descriptor, { load, isTaken }, options);
+    if (held === undefined) return;
+    if (saysSubject) this.#listedByRegistry.add(digest);
+    await this.#afterPut(descriptor, held, options);
+  }
+
+  /** Has a referrer listed, if the registry does not list it itself: `OCI-Subject` was seen from registries without the API. */
+  async #afterPut(
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    { isThere = false, signal }: Cancellable & { readonly isThere?: boolean },
+  ): Promise<void> {
+    const { digest, mediaType } = descriptor;
+    this.#held.delete(digest);
+    this.#lastManifest = { digest, bytes };
+    const manifest = isManifestType(mediaType) ? parseManifest(bytes, mediaType) : undefined;
+    if (manifest?.subject === undefined) return;
+    const { subject } = manifest;
+    const mayBeListed = isThere || this.#listedByRegistry.has(digest);
+    if (mayBeListed && (await this.#hasReferrersApi(subject.digest, { signal }))) return;
+    const writing = this.#referrersWritten.then(() =>
+      addTaggedReferrer(this.#api, subject.digest, descriptor, manifest, { signal }),
+    );
+    this.#referrersWritten = writing.catch(() => {});
+    await writing;
+  }
+
+  /** Whether the registry takes the manifest under its digest, so that a refusal is about the tag. */
+  async #isTaken(descriptor: Descriptor, bytes: Uint8Array, { signal }: Cancellable): Promise<boolean> {
+    try {
+      return await this.#putByDigest(descriptor, bytes, { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (MoteError.isInstance(error)) return false;
+      throw error;
+    }
   }
 
   /** False if the registry has no such digests. */

@@ -29,29 +29,32 @@ export function putManifest(
 }
 
 /**
- * Sets a tag, unless it stands for the manifest already: where tags are immutable, a registry refuses even the same one.
- * @param wasAccepted whether the registry has just taken the manifest, so that a refusal is about the tag
+ * Sets a tag, unless it stands for the manifest already: where tags are immutable, a registry refuses even the same one. Returns as
+ * `putManifest`; false if nothing was sent.
+ * @param isTaken whether the registry takes the manifest itself, so that a refusal is about the tag
  * @throws MOTE_EXISTS if the tag stands for another manifest and the registry does not let it change
  */
 export async function putTag(
   api: RepositoryApi,
   tag: string,
   descriptor: Descriptor,
-  { load, wasAccepted }: { readonly load: () => Promise<Uint8Array>; readonly wasAccepted: boolean },
+  { load, isTaken }: { readonly load: () => Promise<Uint8Array>; readonly isTaken: () => Promise<boolean> },
   { signal }: Cancellable,
-): Promise<void> {
+): Promise<boolean> {
   const { digest } = descriptor;
   const options = { actions: "pull,push", signal } as const;
-  if ((await findManifest(api, tag, digest, options)) === digest) return;
+  if ((await findManifest(api, tag, digest, options)) === digest) return false;
   const bytes = await load();
   try {
-    await putManifest(api, tag, descriptor, bytes, { signal });
+    return await putManifest(api, tag, descriptor, bytes, { signal });
   } catch (error) {
     if (!MoteError.isInstance(error) || !isClientError(statusOf(error))) throw error;
     // Another client may have set the tag meanwhile, and a HEAD response may have had a wrong digest.
     const actual = await hashManifest(api, tag, digest, options);
-    if (actual === digest) return;
-    if (actual !== undefined && isAboutTag(error, wasAccepted)) throw immutableTag(api, tag, digest, actual, error);
+    if (actual === digest) return false;
+    if (actual !== undefined && (await isAboutTag(error, isTaken))) {
+      throw immutableTag(api, tag, digest, actual, error);
+    }
     throw error;
   }
 }
@@ -76,12 +79,12 @@ function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: D
  * immutable"; Google: 400 "has enabled tag immutability"; Harbor: 412 "configured as immutable"; Nexus: 400 "does not allow updating
  * assets"; Azure: 405; Artifactory: 403, which may as well mean that this login cannot write at all.
  */
-function isAboutTag(error: MoteError, wasAccepted: boolean): boolean {
+async function isAboutTag(error: MoteError, isTaken: () => Promise<boolean>): Promise<boolean> {
   const status = statusOf(error);
   if (status === 409 || status === 412) return true;
   if (/immutab|overwrit|already exists|redeploy|not allow(?:ed)? updat|cannot be updated|locked/i.test(error.message))
     return true;
-  return wasAccepted && (status === 403 || status === 405);
+  return (status === 403 || status === 405) && (await isTaken());
 }
 
 function isClientError(status: number | undefined): boolean {

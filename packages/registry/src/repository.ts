@@ -136,14 +136,14 @@ export class RegistryRepository implements ContentSource {
     });
   }
 
-  /** Undefined where the registry does not answer HEAD, or not enough: a GET tells whether it fails, forbids or lacks the manifest. */
+  /** Undefined where the registry does not answer HEAD, or not enough: GET tells why, and has what Nexus was seen not to find by HEAD. */
   async #resolveByHead(reference: string, asking: Asking): Promise<Descriptor | undefined> {
     const answer = await this.#api.head(`manifests/${reference}`, {
       ...asking,
       what: nameOf(reference),
       headers: { accept: manifestTypes.join(", ") },
       reference,
-      accepts: (status) => status !== 401 && status !== 404 && status !== 429,
+      accepts: (status) => status !== 401 && status !== 429,
     });
     const digest = answer.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);
     const mediaType = bareType(answer.header("content-type"));

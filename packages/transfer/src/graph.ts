@@ -25,7 +25,7 @@ export interface PlannedBlob {
 }
 
 export interface Graph {
-  /** In groups: whatever a manifest names is in an earlier group than itself. */
+  /** In groups: whatever a manifest names, or refers to by its subject, is in an earlier group than itself. */
   readonly manifests: readonly (readonly LoadedManifest[])[];
   /** What is to be moved, each digest once, the largest first: so that the last to end is a small one. */
   readonly blobs: readonly PlannedBlob[];
@@ -69,7 +69,7 @@ class GraphReading {
   readonly #loaded = new Map<Digest, LoadedManifest>();
   readonly #blobs = new Map<Digest, PlannedBlob>();
   readonly #foreign = new Map<Digest, Descriptor>();
-  readonly #referrers = new Map<Digest, PlannedBlob>();
+  readonly #referrers = new Map<Digest, PlannedBlob & Pick<Node, "referrerDepth">>();
   readonly #tags = new Map<string, Descriptor>();
   readonly #missing = new Map<Digest, Descriptor>();
   readonly #contents: ContentProbe;
@@ -100,7 +100,7 @@ class GraphReading {
     assertWithin("blobs", size);
     this.#search?.tellLeft(new Set(this.#loaded.keys()));
     return {
-      manifests: byHeight([...roots, ...this.#referrers.values()], this.#loaded),
+      manifests: inOrder([roots, ...this.#referrersByDepth()], this.#loaded),
       blobs: [...this.#blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
       foreign: [...this.#foreign.values()].filter(({ digest }) => !this.#blobs.has(digest)),
       referrers: this.#movedReferrers(),
@@ -204,9 +204,17 @@ class GraphReading {
     for (const descriptor of claimed) this.#below.push({ ...place, descriptor, claims: [subject.digest] });
     for (const { name, descriptor } of tagged) {
       this.#tags.set(name, descriptor);
-      this.#referrers.set(descriptor.digest, { descriptor, from, to });
+      this.#referrers.set(descriptor.digest, { ...place, descriptor });
       this.#below.push({ ...place, descriptor });
     }
+  }
+
+  #referrersByDepth(): readonly (readonly PlannedBlob[])[] {
+    const depths = new Map<number, PlannedBlob[]>();
+    for (const referrer of this.#referrers.values()) {
+      depths.set(referrer.referrerDepth, [...(depths.get(referrer.referrerDepth) ?? []), referrer]);
+    }
+    return [...depths].sort(([a], [b]) => a - b).map(([, referrers]) => referrers);
   }
 
   #movedReferrers(): readonly TransferredReferrer[] {
@@ -233,12 +241,14 @@ function agreeing(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlo
   );
 }
 
-function byHeight(
-  roots: readonly PlannedBlob[],
+/** `levels`: what is moved, then what refers to that, and so on: Docker Hub was seen to refuse a referrer whose subject is not there. */
+function inOrder(
+  levels: readonly (readonly PlannedBlob[])[],
   loaded: ReadonlyMap<Digest, LoadedManifest>,
 ): readonly (readonly LoadedManifest[])[] {
   const heights = new Map<Digest, number>();
   const groups: LoadedManifest[][] = [];
+  let firstGroup = 0;
   const heightOf = (digest: Digest, depth: number): number => {
     const found = loaded.get(digest);
     const known = heights.get(digest);
@@ -252,11 +262,14 @@ function byHeight(
     assertIndexDepth(depth + height, digest);
     if (known === undefined) {
       heights.set(digest, height);
-      while (groups.length <= height) groups.push([]);
-      groups[height]?.push(found);
+      while (groups.length <= firstGroup + height) groups.push([]);
+      groups[firstGroup + height]?.push(found);
     }
     return height;
   };
-  for (const { descriptor } of roots) heightOf(descriptor.digest, 0);
+  for (const level of levels) {
+    firstGroup = groups.length;
+    for (const { descriptor } of level) heightOf(descriptor.digest, 0);
+  }
   return groups;
 }

@@ -1,4 +1,4 @@
-import { MoteError, manifestChildren } from "@mote/core";
+import { type Digest, MoteError, manifestChildren } from "@mote/core";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./manifest-loader.js";
@@ -8,21 +8,38 @@ import type { Root } from "./root.js";
  * Puts the manifests to the destination, each after everything that it names; and into the cache, if what it names is there: what
  * the destination had, or mounted, never came here, and a manifest with holes below it is better not found.
  */
-export async function putManifests(job: Job, graph: Graph): Promise<void> {
+export async function putManifests(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
+  const tagged = waitingForTag(graph, roots);
   for (const group of graph.manifests) {
     await job.forEach(group, async (loaded) => {
       if (loaded.from === "cache" && job.trustsCache) job.inCache.add(loaded.descriptor.digest);
       else if (await isCompleteInCache(job, loaded, graph.missing)) await putIntoCache(job, loaded);
-      await sendManifest(job, loaded);
+      await sendManifest(job, loaded, { tagFollows: tagged.has(loaded.descriptor.digest) });
     });
   }
 }
 
+/** What gets a tag, and is not named or referred to by another manifest, which would have to wait for it. */
+function waitingForTag(graph: Graph, roots: readonly Root[]): ReadonlySet<Digest> {
+  const tagged = new Set<Digest>();
+  for (const { name, descriptor } of roots) if (name !== undefined) tagged.add(descriptor.digest);
+  for (const { tag, descriptor } of graph.referrers) if (tag !== undefined) tagged.add(descriptor.digest);
+  for (const { manifest } of graph.manifests.flat()) {
+    for (const { digest } of manifestChildren(manifest).manifests) tagged.delete(digest);
+    if (manifest.subject !== undefined) tagged.delete(manifest.subject.digest);
+  }
+  return tagged;
+}
+
 /** A registry may take one of a type that it does not know as a blob alone, as it was where it came from. */
-async function sendManifest(job: Job, { descriptor, bytes, isOpaque }: LoadedManifest): Promise<void> {
+async function sendManifest(
+  job: Job,
+  { descriptor, bytes, isOpaque }: LoadedManifest,
+  { tagFollows }: { readonly tagFollows: boolean },
+): Promise<void> {
   const { destination } = job;
   try {
-    await destination?.manifest(descriptor, bytes, { signal: job.ownSignal() });
+    await destination?.manifest(descriptor, bytes, { tagFollows, signal: job.ownSignal() });
   } catch (error) {
     job.signal.throwIfAborted();
     if (!isOpaque || !MoteError.isInstance(error)) throw error;

@@ -154,7 +154,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
 
 /** Names come last: they never stand for something incomplete. */
 async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
-  await putManifests(job, graph);
+  await putManifests(job, graph, roots);
   for (const root of roots) await keepIndexes(job, root);
   await recordMembership(job, manifestsOf(graph, roots));
   if (job.destination !== undefined) {
