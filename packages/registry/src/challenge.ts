@@ -5,7 +5,8 @@ export interface Challenge {
 }
 
 const tokenCharacters = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const parameter = new RegExp(`^(${tokenCharacters})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s",]+))`);
+// Single quotes are not in the grammar, but are sent.
+const parameter = new RegExp(`^(${tokenCharacters})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|'([^']*)'|([^\\s",]+))`);
 const scheme = new RegExp(`^(${tokenCharacters})(?=[ \\t,]|$)`);
 const token68 = /^[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/;
 
@@ -24,9 +25,9 @@ function parseValue(value: string): Challenge[] {
     const current = challenges.at(-1);
     const found = parameter.exec(rest);
     if (found !== null && current !== undefined) {
-      const [whole, name = "", quoted, plain = ""] = found;
+      const [whole, name = "", quoted, single, plain = ""] = found;
       // The first of two wins, so that nothing appended to a header can replace what stood before it.
-      current.parameters[name.toLowerCase()] ??= quoted === undefined ? plain : quoted.replace(/\\(.)/g, "$1");
+      current.parameters[name.toLowerCase()] ??= quoted?.replace(/\\(.)/g, "$1") ?? single ?? plain;
       rest = rest.slice(whole.length);
       continue;
     }

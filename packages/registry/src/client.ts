@@ -69,6 +69,8 @@ export interface RegistryAnswer extends HttpAnswer {
   readonly shown?: boolean | undefined;
   /** What the server was shown, and might repeat. */
   readonly secrets: readonly string[];
+  /** Why the login that is stored for it was not shown, if that is so. */
+  readonly unusedLogin?: (() => Promise<string | undefined>) | undefined;
 }
 
 const longestRedirection = 5;
@@ -107,7 +109,11 @@ export class RegistryClient implements AsyncDisposable {
     };
     this.#connections = new Connections(options);
     const credentials = options.credentials ?? { get: async () => undefined };
-    this.#authorizer = new Authorizer(credentials, (request) => this.#exchangeToken(request));
+    this.#authorizer = new Authorizer(
+      credentials,
+      (request) => this.#exchangeToken(request),
+      (url, access) => this.#exchangeChallenge(url, access),
+    );
   }
 
   /**
@@ -142,7 +148,8 @@ export class RegistryClient implements AsyncDisposable {
     const { status, redirectedTo, shown, secrets } = answer;
     const retryAfter = answer.header("retry-after");
     const { what, writes } = asked;
-    const refusal = { status, shown, secrets, writes, redirectedTo, retryAfter, contentType, text };
+    const unusedLogin = await answer.unusedLogin?.();
+    const refusal = { status, shown, secrets, writes, redirectedTo, retryAfter, contentType, text, unusedLogin };
     return statusFault(subject, refusal, what);
   }
 
@@ -196,15 +203,32 @@ export class RegistryClient implements AsyncDisposable {
       const shown = [...secretsIn(authorization?.header), ...Object.values(this.#options.headers ?? {})];
       return { ...answer, shown: authorization?.personal, secrets: [...answer.secrets, ...shown] };
     };
-    const used = await this.#ofTokenService(access, this.#authorizer.authorization(access, signal));
-    const answer = await ask(used);
-    if (answer.status !== 401 || answer.redirectedTo !== undefined || !canBeSentAgain(request.body)) return answer;
-    const authenticate = answer.headers("www-authenticate");
-    const refusal = this.#authorizer.afterRefusal(access, authenticate, used, signal);
-    const next = await this.#ofTokenService(access, refusal);
-    if (next === undefined) return answer;
+    let used = await this.#ofTokenService(access, this.#authorizer.authorization(access, signal));
+    let wasGuessed = false;
+    for (let asked = 1; ; asked++) {
+      const shown = used;
+      const answer = await ask(shown);
+      const { status, redirectedTo } = answer;
+      if (redirectedTo !== undefined || !mayDependOnLogin(status)) return answer;
+      const refused = { ...answer, unusedLogin: () => this.#authorizer.unusedLogin(access, shown) };
+      const authenticate = answer.headers("www-authenticate");
+      // What was got without a challenge may be refused with one, and a token for the lack of a scope.
+      const isFinal = asked === 3 || (asked === 2 && !wasGuessed && !lacksScope(authenticate));
+      if (isFinal || !canBeSentAgain(request.body)) return refused;
+      const refusal = { status, authenticate, method: request.method, url: request.url };
+      used = await this.#ofTokenService(access, this.#authorizer.afterRefusal(access, refusal, shown, signal));
+      if (used === undefined) return refused;
+      answer.discard();
+      wasGuessed = shown === undefined && authenticate.length === 0;
+    }
+  }
+
+  /** Asks a registry how it wants to be logged in to. */
+  async #exchangeChallenge(url: URL, { subject }: Access) {
+    const answer = await this.#follow({ method: "GET", url }, subject, this.#secrets(undefined));
     answer.discard();
-    return ask(next);
+    const { status, redirectedTo } = answer;
+    return redirectedTo === undefined ? { status, authenticate: answer.headers("www-authenticate") } : undefined;
   }
 
   /** What ends while a token is waited for is the token service's failure. */
@@ -312,6 +336,15 @@ function closed(): MoteError {
 
 function writes({ method }: RegistryRequest): boolean {
   return method !== "GET" && method !== "HEAD";
+}
+
+/** 403 and 404, too: many registries hide from strangers what is not public. */
+function mayDependOnLogin(status: number): boolean {
+  return status === 401 || status === 403 || status === 404;
+}
+
+function lacksScope(authenticate: readonly string[]): boolean {
+  return authenticate.some((value) => /\binsufficient_scope\b/.test(value));
 }
 
 function canBeSentAgain(body: HttpRequest["body"]): boolean {

@@ -19,6 +19,8 @@ export interface Refusal {
   readonly writes?: boolean | undefined;
   /** The host that answered, where a redirect led away from the registry. */
   readonly redirectedTo?: string | undefined;
+  /** Why the login that is stored for the registry was not shown. */
+  readonly unusedLogin?: string | undefined;
   /** The header's value. */
   readonly retryAfter?: string | undefined;
   readonly contentType?: string | undefined;
@@ -36,8 +38,17 @@ export function statusFault(subject: Subject, refusal: Refusal, what: string): M
   const { status } = refusal;
   const place = refusal.redirectedTo ?? subject.registry;
   const said = registryMessage(refusal);
-  const because = said === undefined ? "" : ` (${said})`;
+  const unused = refusal.unusedLogin === undefined ? "" : `; the stored login was not used: ${refusal.unusedLogin}`;
+  const because = `${said === undefined ? "" : ` (${said})`}${unused}`;
   const details = { ...plainSubject(subject), status };
+  const isElsewhere = refusal.redirectedTo !== undefined && refusal.redirectedTo !== subject.registry;
+  if (isElsewhere && (status === 401 || status === 403)) {
+    return new MoteError(
+      status === 401 ? "MOTE_UNAUTHORIZED" : "MOTE_FORBIDDEN",
+      `${place}, where ${subject.registry} redirects to, refused ${what}${because}; try again, or ask the registry's operator: credentials are not sent there`,
+      { details },
+    );
+  }
   if (status === 401) {
     const [fault, again] = refusal.shown ? ["refused the credentials", " again"] : ["wants credentials", ""];
     return new MoteError(

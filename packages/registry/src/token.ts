@@ -49,7 +49,7 @@ export async function fetchToken(
 ): Promise<BearerToken> {
   const { subject } = access;
   const realm = tokenRealm(access, challenge, credentials);
-  const scopes = [...new Set([...access.scopes, ...(challenge.parameters.scope?.split(" ") ?? [])])].filter(Boolean);
+  const scopes = mergeScopes([...access.scopes, ...(challenge.parameters.scope?.split(/\s+/) ?? [])]);
   const { service } = challenge.parameters;
   const request =
     credentials?.kind === "identity-token"
@@ -70,12 +70,37 @@ export async function fetchToken(
   return readToken(text, subject, realm);
 }
 
+/**
+ * The URL of a token service: absolute, or a path on the registry. Plain HTTP on the very host that was asked over TLS is the usual mistake
+ * of a registry behind a proxy, and means TLS. Undefined where it is not an http or https URL.
+ */
+export function realmUrl(realm: string | undefined, origin: URL): URL | undefined {
+  const base = realm?.startsWith("/") ? origin.href : undefined;
+  if (realm === undefined || !URL.canParse(realm, base)) return undefined;
+  const url = new URL(realm, base);
+  if (url.protocol === "http:" && origin.protocol === "https:" && url.host === origin.host) url.protocol = "https:";
+  return url.protocol === "https:" || url.protocol === "http:" ? url : undefined;
+}
+
+/** One scope for each resource, with all actions that are wanted: some services look at the first one only. */
+function mergeScopes(scopes: readonly string[]): string[] {
+  const merged = new Map<string, Set<string>>();
+  for (const scope of scopes) {
+    if (scope === "") continue;
+    const colon = scope.lastIndexOf(":");
+    const resource = scope.slice(0, Math.max(0, colon));
+    const actions = merged.get(resource) ?? new Set();
+    merged.set(resource, actions);
+    for (const action of scope.slice(colon + 1).split(",")) actions.add(action);
+  }
+  return [...merged].map(([resource, actions]) => `${resource === "" ? "" : `${resource}:`}${[...actions].join(",")}`);
+}
+
 /** Credentials that came over TLS do not leave over plain HTTP. */
 function tokenRealm(access: Access, challenge: Challenge, credentials: Credentials | undefined): URL {
-  const { realm = "" } = challenge.parameters;
-  const url = URL.canParse(realm) ? new URL(realm) : undefined;
-  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    throw protocolFault(access.subject, "it names a token service that is no http or https URL");
+  const url = realmUrl(challenge.parameters.realm, access.origin);
+  if (url === undefined) {
+    throw protocolFault(access.subject, "it names a token service that is not an http or https URL");
   }
   if (credentials !== undefined && url.protocol === "http:" && access.origin.protocol === "https:") {
     throw protocolFault(
@@ -93,7 +118,7 @@ function queryRequest(
   credentials: Credentials | undefined,
 ): Omit<TokenRequest, "subject"> {
   const url = new URL(realm);
-  if (service !== undefined) url.searchParams.set("service", service);
+  if (service) url.searchParams.set("service", service);
   for (const scope of scopes) url.searchParams.append("scope", scope);
   const authorization = credentials?.kind === "password" ? basicHeader(credentials) : undefined;
   return { method: "GET", url, authorization };
@@ -107,7 +132,7 @@ function refreshRequest(
   refreshToken: string,
 ): Omit<TokenRequest, "subject"> {
   const form = new URLSearchParams({ grant_type: "refresh_token", client_id: "mote", refresh_token: refreshToken });
-  if (service !== undefined) form.set("service", service);
+  if (service) form.set("service", service);
   if (scopes.length > 0) form.set("scope", scopes.join(" "));
   return {
     method: "POST",
@@ -120,12 +145,15 @@ function refreshRequest(
 
 function readToken(text: string, subject: Subject, realm: URL): BearerToken {
   const body = parseObject(text);
-  const token = body?.token || body?.access_token;
-  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+  const [token] = [body?.token, body?.access_token]
+    .filter((one) => typeof one === "string" && one !== "")
+    .map((one) => String(one).trim());
+  if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
     throw protocolFault(subject, `its token service ${realm.host} answered without a token`);
   }
-  const said = body?.expires_in;
-  const seconds = typeof said === "number" && said > 0 ? said : defaultLifetimeSeconds;
+  // Some write it as text.
+  const said = Number(body?.expires_in);
+  const seconds = said > 0 && Number.isFinite(said) ? said : defaultLifetimeSeconds;
   return { token, expiresAtMs: Date.now() + seconds * 1000 * usablePart };
 }
 

@@ -1,0 +1,164 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { type Credentials, RegistryClient, RegistryRepository } from "../src/index.js";
+import { refuse, serveImage } from "./fake-registry.js";
+import { makeImage } from "./image.js";
+import { codeOf, shownBy } from "./outcome.js";
+import { serve, type TestServer } from "./server.js";
+
+const image = makeImage(100);
+const password: Credentials = { kind: "password", username: "ann", password: "s3cret" };
+const basic = `Basic ${Buffer.from("ann:s3cret").toString("base64")}`;
+const scope = "repository:a/b:pull";
+
+const opened: AsyncDisposable[] = [];
+afterEach(async () => {
+  vi.useRealTimers();
+  for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+
+type Service = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** A token service, and a registry whose challenges are `challenges` of the service's host and that takes the token `t` or the password. */
+async function start(challenges: (host: string) => string | readonly string[], service: Service = giveToken) {
+  const tokens = await serve(service);
+  const server = await serveImage(image, (request, response) => {
+    if (request.url?.startsWith("/here/token")) {
+      giveToken(request, response);
+      return true;
+    }
+    const { authorization = "" } = request.headers;
+    if (/^Bearer t/.test(authorization) || authorization === basic) return false;
+    const said = challenges(tokens.host);
+    response.writeHead(401, { "www-authenticate": typeof said === "string" ? said : [...said] }).end();
+    return true;
+  });
+  opened.push(tokens, server);
+  return { tokens, server };
+}
+
+function giveToken(_: unknown, response: ServerResponse) {
+  response.end('{"token":"t"}');
+}
+
+function repositoryOf(server: TestServer, credentials?: Credentials) {
+  const client = new RegistryClient({ retryDelayMs: 1, credentials: { get: async () => credentials } });
+  opened.push(client);
+  return new RegistryRepository(client, { registry: server.host, repository: "a/b" });
+}
+
+function scopesOf(tokens: TestServer): string[][] {
+  return tokens.seen.map(({ url }) => new URL(url, "http://tokens").searchParams.getAll("scope"));
+}
+
+describe("a challenge", () => {
+  it.each<[string, (host: string) => string | readonly string[]]>([
+    ["in capitals", (host) => `BEARER REALM="http://${host}/token",SERVICE="x",SCOPE="${scope}"`],
+    ["in small letters", (host) => `bearer realm="http://${host}/token",service="x",scope="${scope}"`],
+    ["with spaces", (host) => `  Bearer   realm = "http://${host}/token" ,  service = "x" ,scope="${scope}"  `],
+    ["without quotes", (host) => `Bearer realm=http://${host}/token,service=x,scope=repository:a/b:pull`],
+    ["in single quotes", (host) => `Bearer realm='http://${host}/token',service='x',scope='${scope}'`],
+    ["without commas", (host) => `Bearer realm="http://${host}/token" service="x" scope="${scope}"`],
+    ["after Basic in one header", (host) => `Basic realm="x", Bearer realm="http://${host}/token",service="x"`],
+    ["before Basic in one header", (host) => `Bearer realm="http://${host}/token",service="x", Basic realm="x"`],
+    ["after Basic in another header", (host) => ['Basic realm="x"', `Bearer realm="http://${host}/token",service="x"`]],
+    ["after others", (host) => ["Negotiate", "NTLM TlRMTVNT", `Bearer realm="http://${host}/token",service="x"`]],
+    ["without a scope", (host) => `Bearer realm="http://${host}/token",service="x"`],
+    ["with an empty scope", (host) => `Bearer realm="http://${host}/token",service="x",scope=""`],
+  ])("%s is understood, and the token service preferred", async (_, challenges) => {
+    const { tokens, server } = await start(challenges);
+    expect(await repositoryOf(server, password).resolve("v1")).toEqual(image.manifest);
+    expect(tokens.seen).toHaveLength(1);
+    expect(tokens.seen[0]?.headers.authorization).toBe(basic);
+    const query = new URL(tokens.seen[0]?.url ?? "", "http://tokens").searchParams;
+    expect([query.get("service"), query.getAll("scope")]).toEqual(["x", [scope]]);
+  });
+
+  it("with a query in its realm keeps that, and without a service sends none", async () => {
+    for (const service of ["", ',service=""']) {
+      const { tokens, server } = await start(
+        (host) => `Bearer realm="http://${host}/token?account=x&a=b%26c"${service}`,
+      );
+      await repositoryOf(server).resolve("v1");
+      expect(tokens.seen[0]?.url).toBe("/token?account=x&a=b%26c&scope=repository%3Aa%2Fb%3Apull");
+    }
+  });
+
+  it("with several scopes gets one token for all of them, each resource named once", async () => {
+    const said = `repository:a/b:pull,push  registry:catalog:* ${scope} repository:c/d:pull`;
+    const { tokens, server } = await start((host) => `Bearer realm="http://${host}/token",scope="${said}"`);
+    await repositoryOf(server).resolve("v1");
+    expect(scopesOf(tokens)).toEqual([["repository:a/b:pull,push", "registry:catalog:*", "repository:c/d:pull"]]);
+  });
+
+  it("whose realm is a path means the registry itself", async () => {
+    const { server } = await start(() => 'Bearer realm="/here/token",service="x"');
+    expect(await repositoryOf(server, password).resolve("v1")).toEqual(image.manifest);
+    expect(server.count("GET", `/here/token?service=x&scope=repository%3Aa%2Fb%3Apull`)).toBe(1);
+  });
+
+  it("whose realm is not a URL gives way to Basic, if that is offered", async () => {
+    const { server } = await start(() => 'Bearer realm="Artifactory Realm", Basic realm="x"');
+    expect(await repositoryOf(server, password).resolve("v1")).toEqual(image.manifest);
+  });
+});
+
+describe("a token service's answer", () => {
+  const bearer = (host: string) => `Bearer realm="http://${host}/token",service="x"`;
+  const answering = (body: object | string) =>
+    start(bearer, (_, response) => response.end(typeof body === "string" ? body : JSON.stringify(body)));
+
+  it.each<[string, object]>([
+    ["token", { token: "t" }],
+    ["access_token", { access_token: "t" }],
+    ["both", { token: "t", access_token: "other" }],
+    ["an empty token and an access_token", { token: "", access_token: "t" }],
+    ["null for what it does not have", { token: null, access_token: "t", expires_in: null, issued_at: null }],
+    ["a time as text", { token: "t", expires_in: "300" }],
+    ["a time of zero", { token: "t", expires_in: 0 }],
+    ["a negative time", { token: "t", expires_in: -1 }],
+    ["a time that is not one", { token: "t", expires_in: "soon", issued_at: "yesterday" }],
+    ["a line end", { token: "t\n" }],
+    ["thousands of characters", { token: `t${"x".repeat(8_000)}` }],
+  ])("may have %s", async (_, body) => {
+    const { server, tokens } = await answering(body);
+    const repository = repositoryOf(server, password);
+    expect(await repository.resolve("v1")).toEqual(image.manifest);
+    expect(await repository.resolve("v1")).toEqual(image.manifest);
+    expect(tokens.seen).toHaveLength(1);
+  });
+
+  it.each(["", "{}", "null", "[]", '{"token":1}', '{"token":{}}', "<html>", '{"token":"a b"}'])(
+    "of %j is an error that names the service",
+    async (body) => {
+      const { server, tokens } = await answering(body);
+      const asked = repositoryOf(server, password).resolve("v1");
+      expect(await codeOf(asked)).toBe("MOTE_REGISTRY");
+      expect(await shownBy(asked)).toContain(tokens.host);
+    },
+  );
+
+  it("without a time is believed for a minute", async () => {
+    const { server, tokens } = await answering({ token: "t" });
+    const repository = repositoryOf(server, password);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    await repository.resolve("v1");
+    vi.setSystemTime(Date.now() + 50_000);
+    await repository.resolve("v1");
+    expect(tokens.seen).toHaveLength(1);
+    vi.setSystemTime(Date.now() + 10_000);
+    await repository.resolve("v1");
+    expect(tokens.seen).toHaveLength(2);
+  });
+
+  it.each([400, 401, 403])(
+    "of %i is the service's refusal of the login, and the password is tried nowhere else",
+    async (status) => {
+      const { server, tokens } = await start(bearer, (_, response) => refuse(response, status, "DENIED"));
+      const asked = repositoryOf(server, password).resolve("v1");
+      expect(await codeOf(asked)).toBe("MOTE_UNAUTHORIZED");
+      expect(await shownBy(asked)).toMatch(new RegExp(`${tokens.host}.*refused the credentials`));
+      expect(server.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
+    },
+  );
+});
