@@ -1,5 +1,5 @@
 import { constants, lstatSync, type Stats } from "node:fs";
-import { lstat, open, readdir, readlink, rename } from "node:fs/promises";
+import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type Cancellable,
@@ -11,6 +11,7 @@ import {
 } from "@mote/core";
 import { readChunks } from "./chunks.js";
 import { errorNumber, kindOf, readFailed, writeFailed } from "./file-error.js";
+import { moveEntry } from "./move-entry.js";
 
 interface Move {
   readonly from: string;
@@ -25,8 +26,8 @@ export interface PlacingOptions extends Cancellable {
 }
 
 /**
- * Moves everything of the folder `tree` to the same names in the folder `dir` on the same file system. Nothing is moved before
- * it is known that nothing is in the way; what is there already, the same, is left. A symbolic link in `dir` is never followed.
+ * Moves everything of the folder `tree` to the same names in the folder `dir`. Nothing is moved before it is known that nothing
+ * is in the way; what is there already, the same, is left. A symbolic link in `dir` is never followed.
  * @throws MOTE_EXISTS · MOTE_UNWRITABLE · MOTE_IO
  */
 export async function placeTree(tree: string, dir: string, options: PlacingOptions): Promise<void> {
@@ -35,7 +36,7 @@ export async function placeTree(tree: string, dir: string, options: PlacingOptio
   for (const { from, to, folder } of moves) {
     options.signal?.throwIfAborted();
     if (identityOf(dirname(to)) !== folder) throw inTheWay(dirname(to), "another folder now");
-    await rename(from, to).catch((error: unknown) => {
+    await moveEntry(from, to, options).catch((error: unknown) => {
       throw writeFailed(error, to);
     });
   }
