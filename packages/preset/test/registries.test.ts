@@ -8,7 +8,7 @@ const names = Object.keys(checks).filter((name): name is Check => name in checks
 const results = new Map(registryKinds.map((kind): [RegistryKind, Map<Check, string>] => [kind, new Map()]));
 
 /** Checks of what mote is about to do. */
-const awaited = new Set<Check>(["push twice", "referrers", "resume"]);
+const awaited = new Set<Check>(["resume"]);
 
 let logins: Logins;
 beforeAll(async () => {

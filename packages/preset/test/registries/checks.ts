@@ -9,6 +9,7 @@ import type { Bench } from "./bench.js";
 export const checks: Readonly<Record<Check, (bench: Bench) => Promise<string>>> = {
   "log in": checkLogin,
   pull: checkPull,
+  private: checkPrivate,
   platform: checkPlatform,
   "push twice": checkPush,
   "immutable tag": checkImmutableTag,
@@ -43,6 +44,20 @@ async function checkPull({ registry, root, open, at, logIn }: Bench): Promise<st
   const report = await mote.pull(at("team/app:1"), `oci:${root}/by-tag:1`);
   expect(report.refs[0]?.resolved.digest).toBe(manifest.digest);
   expect(registry.requests.filter(isBlobRead).length).toBe(blobs);
+  return "ok";
+}
+
+async function checkPrivate({ registry, open, at, logIn }: Bench): Promise<string> {
+  const { manifest } = addImage(registry.repositories, "private/app", { tag: "1" });
+  const pull = async () => {
+    await using mote = await open();
+    return await mote.pull(at("private/app:1"));
+  };
+  const refused: unknown = await pull().catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: expect.stringMatching(/^MOTE_(UNAUTHORIZED|FORBIDDEN|NOT_FOUND)$/) });
+  expect(String(refused)).toMatch(/log in|mote login/);
+  logIn();
+  expect((await pull()).refs[0]?.resolved.digest).toBe(manifest.digest);
   return "ok";
 }
 

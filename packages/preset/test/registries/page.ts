@@ -1,34 +1,71 @@
 import type { Check, RegistryKind } from "@mote/testbed";
 import { markdownTable } from "../../../../apps/bench/src/markdown-table.js";
 
+/** What each check has returned. */
 export type Results = ReadonlyMap<RegistryKind, ReadonlyMap<Check, string>>;
 
-/** `docs/reference/registries.md`. `results`: what each check has returned. */
+/** What each check does, for the page. */
+const meanings: Readonly<Record<Check, string>> = {
+  "log in":
+    "`mote login` with a wrong password, which is refused and not stored, then with the right one; then a copy within the registry. `unchecked`: the registry lets everybody read, so that it does not look at a password until something is pushed",
+  pull: "an image by its digest, then by its tag; the second time no blob is asked for",
+  private:
+    "an image of a repository that only its users may read: without a login an error that says to log in, then with one",
+  platform: "one platform of an index; no layer of the others is asked for",
+  "push twice":
+    "an image with a layer of 9 MB, then the same again, which sends no manifest and no tag. `blobs again`: HEAD of a blob does not tell whether it is there, so it is sent",
+  "immutable tag":
+    "an image to a tag that has it, which changes nothing; then another to that tag, which is an error in the registry's own words",
+  referrers:
+    "an image with a signature that refers to it, twice, and both back again. `API`: the registry lists it; `tag`: mote keeps the list under the tag of the image's digest",
+  resume: "a layer whose download is cut: the rest is asked for by a range with both ends, and nothing twice",
+  "rate limit":
+    "one manifest and one blob are refused with what the registry responds to too many requests, and asked for again",
+  mount:
+    "a copy to another repository. `mounted`: no blob is sent; `uploaded`: the registry does not mount, and mote sends them",
+};
+
+/** `docs/reference/registries.md`. */
 export function registriesPage(kinds: readonly RegistryKind[], checks: readonly Check[], results: Results): string {
-  const columns = ["registry", ...checks].map((head) => ({ head }));
-  const rows = kinds.map((kind) => [kind.name, ...checks.map((check) => results.get(kind)?.get(check) ?? "failed")]);
+  const tried = kinds.map((kind) => [kind.name, ...checks.map((check) => results.get(kind)?.get(check) ?? "failed")]);
   const missing = kinds.flatMap(({ name, lacks }) =>
     checks.flatMap((check) => (lacks[check] === undefined ? [] : [[name, check, lacks[check]]])),
   );
-  const behaviours = kinds.flatMap(({ name, behaviours }) =>
-    behaviours.map((one) => [one.name, name, `<${one.source}>`]),
+  const reports = kinds.flatMap(({ name, behaviours, rateLimit }) =>
+    [...behaviours, ...(rateLimit === undefined ? [] : [rateLimit])].map((one) => [name, one.name, `<${one.source}>`]),
   );
   return [
     "# Registries",
     "",
     "<!-- Made from packages/testbed/src/registries by packages/preset/test/registries.test.ts: see CONTRIBUTING.md. -->",
     "",
+    "What mote is tried against in each run of its tests, and how it went.",
+    "",
+    "These registries are simulated. Each is a small server in [`packages/testbed`](../../packages/testbed/src/registries) that keeps to the",
+    "distribution specification except where users or documents say that the real one does not; the last table has each of these",
+    "behaviours with its source. So the table shows that mote copes with what was reported, and not that a service behaves so today. Each",
+    "simulated registry has its storage and its token service on other origins, and storage refuses requests with credentials, as S3 does.",
+    "",
+    "Other clients and servers keep the simulation honest: in the same run skopeo pulls from and pushes to each of the simulated registries",
+    "(it cannot push to zot, as the report that is simulated says), and the tests of",
+    "[`registry`](../../packages/registry/test) and [`cli`](../../apps/cli/test) use Debian's `docker-registry`, which is Distribution 2.",
+    "",
     "## What was tried",
     "",
-    ...markdownTable(columns, rows),
+    ...markdownTable(
+      ["registry", ...checks].map((head) => ({ head })),
+      tried,
+    ),
     "",
-    "## What a registry does not offer",
+    ...checks.map((check) => `- ${check}: ${meanings[check]}.`),
     "",
-    ...markdownTable([{ head: "registry" }, { head: "check" }, { head: "why" }], missing),
+    "## What is not offered",
     "",
-    "## How they behave",
+    ...markdownTable([{ head: "registry" }, { head: "check" }, { head: "why it was not tried" }], missing),
     "",
-    ...markdownTable([{ head: "behaviour" }, { head: "registry" }, { head: "source" }], behaviours),
+    "## How registries behave",
+    "",
+    ...markdownTable([{ head: "registry" }, { head: "behaviour" }, { head: "source" }], reports),
     "",
   ].join("\n");
 }

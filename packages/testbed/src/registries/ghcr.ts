@@ -11,6 +11,17 @@ export const ghcr: RegistryKind = {
   name: "GitHub (GHCR)",
   login: { username: "user", password: "ghp_secret" },
   behaviours: [
+    {
+      name: "A package that is private or missing is refused by the token service, not by the registry",
+      source: "https://github.com/openai/tunnel-client/issues/75",
+      handle({ url, headers }, next) {
+        const isStranger = url.pathname === "/token" && headers.authorization === undefined;
+        const isPrivate = url.searchParams.getAll("scope").some((scope) => scope.includes("private/"));
+        return isStranger && isPrivate
+          ? errorReply(403, "DENIED", "requested access to the resource is denied")
+          : next();
+      },
+    },
     tokenFlow({
       name: "Its own `/token` gives tokens to anybody, which say nothing of their lifetime",
       source: "https://github.com/Mic92/niks3/issues/229",

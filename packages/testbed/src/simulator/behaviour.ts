@@ -58,6 +58,7 @@ export interface Behaviour extends Report {
 export type Check =
   | "log in"
   | "pull"
+  | "private"
   | "platform"
   | "push twice"
   | "immutable tag"

@@ -8,7 +8,7 @@ interface TokenFlow extends Report {
   /** Path of the token service. */
   readonly path: string;
   readonly service?: string;
-  /** What nobody has to log in for. Default: nothing. */
+  /** What nobody has to log in for, but for repositories below `private/`. Default: nothing. */
   readonly anonymous?: "pull" | "everything";
   /** The body in which a token comes. Default: `token` that is valid for 300 s. */
   readonly body?: (token: string) => object;
@@ -42,7 +42,8 @@ function giveToken({ anonymous, body }: TokenFlow, request: SimulatedRequest, { 
   if (shown !== undefined && !isKnown) return errorReply(401, "UNAUTHORIZED", "incorrect username or password");
   const asked = request.url.searchParams.getAll("scope").flatMap((scope) => scope.split(" "));
   if (!isKnown && anonymous === undefined) return errorReply(401, "UNAUTHORIZED", "authentication required");
-  const granted = isKnown || anonymous === "everything" ? asked : asked.map(pullOnly);
+  const open = asked.filter((scope) => !isPrivate(splitScope(scope).name.replace(/^repository:/, "")));
+  const granted = isKnown ? asked : anonymous === "everything" ? open : open.map(pullOnly);
   const token = Buffer.from(JSON.stringify(granted)).toString("base64url");
   return jsonReply(200, body?.(token) ?? { token, expires_in: 300 });
 }
@@ -54,19 +55,24 @@ export function basicFlow({
   ...report
 }: Report & {
   readonly realm: string;
-  /** What nobody has to log in for. Default: nothing. */
+  /** What nobody has to log in for, but for repositories below `private/`. Default: nothing. */
   readonly anonymous?: "pull";
 }): Behaviour {
   return {
     ...report,
-    handle({ listener, method, headers }, next, { login }) {
+    handle({ listener, method, route, headers }, next, { login }) {
       const shown = headers.authorization;
-      const isOpen = anonymous === "pull" && shown === undefined && (method === "GET" || method === "HEAD");
+      const isRead = (method === "GET" || method === "HEAD") && !isPrivate(repositoryOf(route) ?? "");
+      const isOpen = anonymous === "pull" && shown === undefined && isRead;
       if (listener !== "registry" || isOpen || (login !== undefined && shown === basic(login))) return next();
       const reply = errorReply(401, "UNAUTHORIZED", "authentication required");
       return withHeaders(reply, { "www-authenticate": `Basic realm="${realm}"` });
     },
   };
+}
+
+function isPrivate(repository: string): boolean {
+  return repository.startsWith("private/");
 }
 
 function basic({ username, password }: { readonly username: string; readonly password: string }): string {
