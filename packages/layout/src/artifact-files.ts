@@ -1,4 +1,4 @@
-import { type Descriptor, type Manifest, MoteError } from "@mote/core";
+import { type Descriptor, type ImageManifest, type Manifest, MoteError, manifestKind } from "@mote/core";
 import {
   assertApart,
   cleanTitle,
@@ -6,6 +6,10 @@ import {
   titleAnnotation,
   unpackAnnotation,
 } from "./artifact-title.js";
+import { suggestTitle } from "./suggested-title.js";
+
+/** Layers that a message lists. */
+const shownLayers = 4;
 
 /** A layer that is a file, or a folder as a tar. */
 export interface ArtifactFile {
@@ -17,31 +21,106 @@ export interface ArtifactFile {
   readonly contentDigest: string | undefined;
 }
 
+export interface ArtifactFiles {
+  readonly files: readonly ArtifactFile[];
+  /** What a user might not expect: layers without a title, which are left out, or one that got a name here. */
+  readonly notes: readonly string[];
+}
+
 /**
- * The files of an artifact: its layers with a title. Layers without one are no files, as with oras.
- * @throws MOTE_NOT_FILES where there is none: a container image, an index · MOTE_INVALID_NAME
+ * Returns the files of an artifact: its layers with a title. Layers without one are left out beside others, as with oras; a single one, such as
+ * a chart's or a module's, is a file by the name that `suggestTitle` gives it.
+ * @throws MOTE_NOT_FILES where there is none: a container image, an index · MOTE_INVALID_NAME with the layer's digest
  */
-export function artifactFiles(manifest: Manifest): readonly ArtifactFile[] {
-  const instead = "pull it into an image layout (oci:DIR:TAG)";
+export function artifactFiles(manifest: Manifest): ArtifactFiles {
   if (manifest.kind === "index") {
-    throw new MoteError("MOTE_NOT_FILES", `this is an index of several manifests; choose one platform, or ${instead}`);
+    throw notFiles(`this is an index of several manifests; choose one platform, or ${intoLayout}`);
   }
-  const files = manifest.layers.flatMap((descriptor) => {
+  const { layers } = manifest;
+  const untitled = layers.filter((layer) => titleOf(layer) === undefined);
+  const [first, ...others] = untitled;
+  if (first !== undefined && untitled.length === layers.length) return fileWithoutTitle(manifest, first, others);
+  if (layers.length === 0) throw notFiles(`it has no layers, so there are no files; ${intoLayout}`);
+  const files = layers.flatMap((descriptor): ArtifactFile[] => {
     const { annotations = {} } = descriptor;
-    const title = annotations[titleAnnotation];
+    const title = titleOf(descriptor);
     if (title === undefined) return [];
     const isFolder = annotations[unpackAnnotation] === "true";
     const contentDigest = annotations[contentDigestAnnotation];
-    return [{ title: cleanTitle(title), descriptor, isFolder, contentDigest }];
+    return [{ title: cleanedTitle(title, { manifest, descriptor, isFolder }), descriptor, isFolder, contentDigest }];
   });
-  if (files.length === 0) {
-    throw new MoteError(
-      "MOTE_NOT_FILES",
-      `none of its ${manifest.layers.length} layers has a file's name (${titleAnnotation}), as of a container image; ${instead}`,
+  assertTitlesApart(files);
+  const left = first === undefined ? [] : [`left out ${without(untitled)}; ${howToGet(manifest, first)}`];
+  return { files, notes: left };
+}
+
+/** An empty title is none. */
+function titleOf({ annotations }: Descriptor): string | undefined {
+  return annotations?.[titleAnnotation] || undefined;
+}
+
+function fileWithoutTitle(manifest: ImageManifest, layer: Descriptor, others: readonly Descriptor[]): ArtifactFiles {
+  if (manifestKind(manifest) === "image") {
+    throw notFiles(
+      `none of its ${manifest.layers.length} layers has a file name (${titleAnnotation}), as it is a container image; ${intoLayout}`,
     );
   }
-  const nameless = files.find(({ title, isFolder }) => title === "." && !isFolder);
-  if (nameless !== undefined) throw new MoteError("MOTE_INVALID_NAME", 'a file cannot be called "."');
-  assertApart(files.map(({ title }) => title));
-  return files;
+  if (others.length > 0) {
+    throw notFiles(
+      `no files to write: ${without(manifest.layers)}; ${howToGet(manifest, layer)}, or ${intoLayout}`,
+      manifest.layers,
+    );
+  }
+  const title = suggestTitle(layer, manifest);
+  const file = { title, descriptor: layer, isFolder: false, contentDigest: undefined };
+  return { files: [file], notes: [`${without([layer])}; it is written as ${title}`] };
+}
+
+const intoLayout = "pull it into an image layout (oci:DIR:TAG)";
+
+function without(layers: readonly Descriptor[]): string {
+  const shown = layers.slice(0, shownLayers).map(({ digest, mediaType }) => `${digest} (${mediaType})`);
+  const more = layers.length - shown.length;
+  const verb = layers.length === 1 ? "has" : "have";
+  return `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""} ${verb} no file name (${titleAnnotation})`;
+}
+
+function howToGet(manifest: ImageManifest, layer: Descriptor): string {
+  return `pull it into the cache, then write each to a file: mote cat ${layer.digest} > ${suggestTitle(layer, manifest)}`;
+}
+
+function cleanedTitle(
+  title: string,
+  { manifest, descriptor, isFolder }: Pick<ArtifactFile, "descriptor" | "isFolder"> & { manifest: ImageManifest },
+): string {
+  try {
+    const clean = cleanTitle(title);
+    if (clean !== "." || isFolder) return clean;
+    throw new MoteError("MOTE_INVALID_NAME", 'a file cannot be called "."', { details: { name: title } });
+  } catch (error) {
+    if (!MoteError.isInstance(error)) throw error;
+    throw new MoteError(error.code, `${error.message}; ${howToGet(manifest, descriptor)}`, {
+      cause: error,
+      details: { ...error.details, digest: descriptor.digest },
+    });
+  }
+}
+
+function assertTitlesApart(files: readonly ArtifactFile[]): void {
+  try {
+    assertApart(files.map(({ title }) => title));
+  } catch (error) {
+    const { name }: { readonly name?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
+    const digests = files.filter(({ title }) => title === name).map(({ descriptor }) => descriptor.digest);
+    if (!MoteError.isInstance(error)) throw error;
+    throw new MoteError(error.code, `${error.message} (${digests.join(", ")}); ${intoLayout}`, {
+      cause: error,
+      details: { name, digests },
+    });
+  }
+}
+
+function notFiles(message: string, layers: readonly Descriptor[] = []): MoteError {
+  const details = layers.length === 0 ? {} : { details: { digests: layers.map(({ digest }) => digest) } };
+  return new MoteError("MOTE_NOT_FILES", message, details);
 }

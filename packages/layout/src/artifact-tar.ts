@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { constants, type Dirent } from "node:fs";
 import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -57,6 +58,7 @@ async function* walk(
   const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {
     throw readFailed(error, place);
   });
+  if (entries.some(({ name }) => name.includes("\u{fffd}"))) await assertUtf8Names(place);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     // What a pull into this folder, or into an archive in it, is working on, or left when it was killed.
     if (isTemporaryName(entry.name)) continue;
@@ -76,10 +78,31 @@ function kindOf(entry: Dirent, place: string): Found["kind"] {
   });
 }
 
+/** Of bytes that are not UTF-8, other names would arrive than are here. */
+async function assertUtf8Names(dir: string): Promise<void> {
+  const names = await readdir(dir, { encoding: "buffer" }).catch((error: unknown) => {
+    throw readFailed(error, dir);
+  });
+  const invalid = names.find((name) => !isUtf8(name));
+  if (invalid !== undefined) throw notUtf8(join(dir, invalid.toString()), "has a name");
+}
+
+function notUtf8(path: string, what: string): MoteError {
+  return new MoteError(
+    "MOTE_INVALID_NAME",
+    `${path} ${what} that is not valid UTF-8, and cannot be packed; rename it`,
+    {
+      details: { path },
+    },
+  );
+}
+
 async function linkTarget(place: string, path: string): Promise<string> {
-  const target = await readlink(place).catch((error: unknown) => {
+  const bytes = await readlink(place, { encoding: "buffer" }).catch((error: unknown) => {
     throw readFailed(error, place);
   });
+  if (!isUtf8(bytes)) throw notUtf8(place, "is a link to a name");
+  const target = bytes.toString();
   if (staysInside(path, target)) return target;
   throw new MoteError(
     "MOTE_IO",

@@ -14,7 +14,6 @@ export function cleanName(name: string, place: string): string {
   if (name === "" || name.startsWith("/") || name.includes("\0") || name.includes("\\") || /^[A-Za-z]:/.test(name)) {
     throw invalidArchive(place, `${shown} is not a name below the archive's top`);
   }
-  if (name.includes("\u{fffd}")) throw invalidArchive(place, `the name ${shown} is not valid UTF-8`);
   const parts = name.split("/");
   if (parts.includes("..")) throw invalidArchive(place, `${shown} leads out of the archive`);
   if (isLonger(name, maxNameBytes) || parts.some((part) => isLonger(part, maxPartBytes))) {

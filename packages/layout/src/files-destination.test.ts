@@ -32,6 +32,7 @@ import { FilesDestination, type FilesDestinationOptions } from "./files-destinat
 import { FilesSource } from "./files-source.js";
 import { ownIdentity } from "./process-identity.js";
 
+const encode = (text: string) => new TextEncoder().encode(text);
 let dir: string;
 let into: string;
 beforeEach(() => {
@@ -61,7 +62,53 @@ async function bring(source: ContentSource, options: FilesDestinationOptions = {
   await carry(source, destination);
 }
 
+function artifact(
+  ...layers: readonly { readonly title?: string; readonly text: string; readonly folder?: boolean }[]
+): ContentSource {
+  const blobs = new Map<string, Uint8Array>();
+  const add = (bytes: Uint8Array, mediaType: string, annotations?: Readonly<Record<string, string>>): Descriptor => {
+    const digest = digestBytes(bytes);
+    blobs.set(digest, bytes);
+    return { mediaType, digest, size: bytes.byteLength, ...(annotations ? { annotations } : {}) };
+  };
+  const manifest = encode(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: add(encode("{}"), mediaTypes.ociEmpty),
+      layers: layers.map(({ title, text, folder }) =>
+        add(encode(text), mediaTypes.octetStream, {
+          ...(title === undefined ? {} : { "org.opencontainers.image.title": title }),
+          ...(folder ? { "io.deis.oras.content.unpack": "true" } : {}),
+        }),
+      ),
+    }),
+  );
+  const root = { mediaType: mediaTypes.ociManifest, digest: digestBytes(manifest), size: manifest.byteLength };
+  return {
+    resolve: async () => root,
+    manifest: async () => manifest,
+    blob: async (descriptor) => ({
+      info: descriptor,
+      async *[Symbol.asyncIterator]() {
+        yield blobs.get(descriptor.digest) ?? new Uint8Array(0);
+      },
+      async close() {},
+      async [Symbol.asyncDispose]() {},
+    }),
+  };
+}
+
 describe("an artifact's files", () => {
+  it("are one, by a name of the digest, if its only layer has no title", async () => {
+    await bring(artifact({ text: "a module" }));
+    const [name = "", ...others] = readdirSync(into);
+    expect([name, others]).toEqual([digestBytes(encode("a module")).slice("sha256:".length, 19), []]);
+    expect(readFileSync(join(into, name), "utf8")).toBe("a module");
+    await bring(artifact({ text: "a module" }));
+    expect(readdirSync(into)).toEqual([name]);
+  });
+
   it("come back as they were", async () => {
     await using source = sourceOf(tree, "model.bin", "data");
     await bring(source);
@@ -70,11 +117,10 @@ describe("an artifact's files", () => {
 
   it("come back whatever is in the folders", async () => {
     const name = fc
-      .oneof(fc.constantFrom("a", "b", "c"), fc.string({ minLength: 1, maxLength: 20, unit: "grapheme" }))
+      .oneof(fc.constantFrom("a", "b", "c", "\u{fffd}"), fc.string({ minLength: 1, maxLength: 20, unit: "grapheme" }))
       .filter(
         (text) =>
-          // U+FFFD is what bytes that are not UTF-8 are read as, so such a name is refused.
-          !/[/\\\p{Cc}\p{Cs}\ufffd]|^\.\.?$|^[A-Za-z]:/u.test(text) &&
+          !/[/\\\p{Cc}\p{Cs}]|^\.\.?$|^[A-Za-z]:/u.test(text) &&
           Buffer.byteLength(text) < 200 &&
           text.normalize("NFC") === text,
       );
@@ -222,44 +268,6 @@ describe("what stands in the way", () => {
 
 describe("nothing half-written is left", () => {
   /** An artifact of layers with these titles; a folder's layer is no tar. */
-  function artifact(
-    ...layers: readonly { readonly title?: string; readonly text: string; readonly folder?: boolean }[]
-  ): ContentSource {
-    const blobs = new Map<string, Uint8Array>();
-    const add = (bytes: Uint8Array, mediaType: string, annotations?: Readonly<Record<string, string>>): Descriptor => {
-      const digest = digestBytes(bytes);
-      blobs.set(digest, bytes);
-      return { mediaType, digest, size: bytes.byteLength, ...(annotations ? { annotations } : {}) };
-    };
-    const encode = (text: string) => new TextEncoder().encode(text);
-    const manifest = encode(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: mediaTypes.ociManifest,
-        config: add(encode("{}"), mediaTypes.ociEmpty),
-        layers: layers.map(({ title, text, folder }) =>
-          add(encode(text), mediaTypes.octetStream, {
-            ...(title === undefined ? {} : { "org.opencontainers.image.title": title }),
-            ...(folder ? { "io.deis.oras.content.unpack": "true" } : {}),
-          }),
-        ),
-      }),
-    );
-    const root = { mediaType: mediaTypes.ociManifest, digest: digestBytes(manifest), size: manifest.byteLength };
-    return {
-      resolve: async () => root,
-      manifest: async () => manifest,
-      blob: async (descriptor) => ({
-        info: descriptor,
-        async *[Symbol.asyncIterator]() {
-          yield blobs.get(descriptor.digest) ?? new Uint8Array(0);
-        },
-        async close() {},
-        async [Symbol.asyncDispose]() {},
-      }),
-    };
-  }
-
   it("of an artifact with a name that leads out, also where nobody asked before", async () => {
     const source = artifact({ title: "good", text: "1" }, { title: "../bad", text: "2" });
     await expect(bring(source)).rejects.toMatchObject({ code: "MOTE_INVALID_NAME" });
@@ -283,8 +291,9 @@ describe("nothing half-written is left", () => {
     },
   );
 
-  it("of a container image", async () => {
-    await expect(bring(artifact({ text: "layer" }))).rejects.toMatchObject({ code: "MOTE_NOT_FILES" });
+  it("of layers without titles", async () => {
+    const source = artifact({ text: "one" }, { text: "two", title: "" });
+    await expect(bring(source)).rejects.toMatchObject({ code: "MOTE_NOT_FILES" });
     expect(readdirSync(dir)).toEqual([]);
   });
 

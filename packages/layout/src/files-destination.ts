@@ -54,8 +54,8 @@ interface Staging {
 }
 
 /**
- * A plain folder as a place that an artifact's files go to: layers with a title become files, those that are folders (by oras'
- * annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Nothing is made or
+ * A plain folder as a place that an artifact's files go to: layers with a title become files, or a single layer without one; those that
+ * are folders (by oras' annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Nothing is made or
  * changed outside of it, or through a link in it. Dispose of it.
  */
 export class FilesDestination implements ContentDestination {
@@ -83,12 +83,14 @@ export class FilesDestination implements ContentDestination {
   /**
    * Whether what is to come are files that may come here; to be asked before anything is moved. What turns out to be there
    * already needs no moving.
+   * @returns what a user might not expect of the files
    * @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_EXISTS
    */
-  async expect(manifest: Manifest, options: Cancellable = {}): Promise<void> {
+  async expect(manifest: Manifest, options: Cancellable = {}): Promise<readonly string[]> {
+    const { files, notes } = artifactFiles(manifest);
     const absent = new Set<Digest>();
     const root = this.#root();
-    for (const { title, descriptor, isFolder } of artifactFiles(manifest)) {
+    for (const { title, descriptor, isFolder } of files) {
       const path = join(this.#dir, title);
       const there = root === undefined ? undefined : await lookBelow(root, title);
       if (there !== undefined && isNeverReplaced(there, isFolder)) throw notOfItsKind(path, there);
@@ -99,6 +101,7 @@ export class FilesDestination implements ContentDestination {
     }
     for (const digest of absent) this.#present.delete(digest);
     if (root !== undefined) await this.#cleanUp(root);
+    return notes;
   }
 
   async has({ digest, size }: Descriptor, options: Cancellable = {}): Promise<boolean> {
@@ -124,7 +127,7 @@ export class FilesDestination implements ContentDestination {
   /** Reads which blobs are files, and their names. @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_INVALID_MANIFEST */
   async manifest({ mediaType }: Descriptor, bytes: Uint8Array): Promise<void> {
     this.#assertOpen();
-    this.#files.push(...artifactFiles(parseManifest(bytes, mediaType)));
+    this.#files.push(...artifactFiles(parseManifest(bytes, mediaType)).files);
   }
 
   /** A plain folder has no names for manifests. */

@@ -44,7 +44,7 @@ export class LinkCheck {
    */
   reasonAgainst(path: string, target: string): string | undefined {
     if (target === "") return "has no target";
-    if (/[\\\0\u{fffd}]|^[A-Za-z]:/u.test(target) || Buffer.byteLength(target) > maxNameBytes) {
+    if (/[\\\0]|^[A-Za-z]:/.test(target) || Buffer.byteLength(target) > maxNameBytes) {
       return `has the target ${JSON.stringify(target.slice(0, 200))}, which is not a valid path`;
     }
     const parents: Folder[] = [{ path: "", isStaged: true, isThere: true }];

@@ -1,5 +1,7 @@
+import { isUtf8 } from "node:buffer";
 import { MoteError } from "@mote/core";
 import { extract, type Header } from "tar-stream";
+import { isLonger, maxNameBytes } from "./entry-name.js";
 import { blockBytes, invalidArchive, paddedBytes } from "./tar-header.js";
 
 /** Records of an extended header, more than any tool writes. They are copied for every entry. */
@@ -7,6 +9,10 @@ const maxPaxRecords = 512;
 const zeros = new Uint8Array(1024 * 1024);
 /** Content up to this many bytes is written to the parser together with the next header. */
 const smallBytes = 64 * 1024;
+/** Blocks of one entry's headers that are kept to compare its name with: 64 KiB, as much as any name takes. */
+const keptBlocks = 128;
+/** What bytes that are not UTF-8 are read as, and a character of its own. */
+const replacement = "\u{fffd}";
 
 /** What an archive says of one of its entries. */
 export interface TarEntry {
@@ -35,6 +41,8 @@ export class TarHeaders {
   /** Bytes of the last entry's content, which the parser waits for. */
   #skip = 0;
   #wake: (() => void) | undefined;
+  /** The headers of the entry that is next. */
+  #blocks: Uint8Array[] = [];
 
   constructor(place: string) {
     this.#place = place;
@@ -45,6 +53,8 @@ export class TarHeaders {
     });
     this.#parser.on("entry", (header, content, next) => {
       try {
+        this.#assertUtf8(header.name, nameFields);
+        this.#assertUtf8(header.linkname ?? "", linkNameFields);
         this.#entry = entryOf(header, content.offset, place);
         content.resume();
         next();
@@ -66,8 +76,10 @@ export class TarHeaders {
     }
     const chunk = new Uint8Array(this.#skip + blockBytes);
     chunk.set(block, this.#skip);
+    if (this.#blocks.length < keptBlocks) this.#blocks.push(block.slice());
     await this.#write(chunk);
     const entry = this.#entry;
+    if (entry !== undefined) this.#blocks = [];
     this.#entry = undefined;
     this.#skip = paddedBytes(entry?.size ?? 0);
     return entry;
@@ -75,6 +87,15 @@ export class TarHeaders {
 
   close(): void {
     this.#parser.destroy();
+  }
+
+  /** The parser has read the name as text. If U+FFFD was written there itself, its bytes are in the headers. */
+  #assertUtf8(name: string, fields: readonly Field[]): void {
+    if (!name.includes(replacement) || isLonger(name, maxNameBytes)) return;
+    const header = this.#blocks.at(-1) ?? new Uint8Array();
+    const extended = Buffer.concat(this.#blocks.slice(0, -1));
+    if (extended.includes(name) || fields.every((field) => isUtf8(textBytes(header, field)))) return;
+    throw invalidArchive(this.#place, `the name ${JSON.stringify(name.slice(0, 200))} is not valid UTF-8`);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
@@ -87,6 +108,21 @@ export class TarHeaders {
     if (MoteError.isInstance(this.#failure)) throw this.#failure;
     throw invalidArchive(this.#place, `it is damaged (${String(this.#failure).slice(0, 200)})`);
   }
+}
+
+/** Where a header has text: from here to there, or to the first zero byte. */
+type Field = readonly [start: number, end: number];
+/** POSIX.1-2017, pax, "ustar Interchange Format": `name` and `prefix`; `linkname`. */
+const nameFields: readonly Field[] = [
+  [0, 100],
+  [345, 500],
+];
+const linkNameFields: readonly Field[] = [[157, 257]];
+
+function textBytes(header: Uint8Array, [start, end]: Field): Uint8Array {
+  const field = header.subarray(start, end);
+  const zero = field.indexOf(0);
+  return zero < 0 ? field : field.subarray(0, zero);
 }
 
 /** @throws MOTE_INVALID_ARCHIVE */

@@ -208,7 +208,6 @@ describe("a tar is refused", () => {
     await expect(unpack(tar({ name: `data/${"d/".repeat(300)}f` }))).rejects.toMatchObject(refused);
     await expect(unpack(tar({ name: `data/${"n".repeat(256)}` }))).rejects.toMatchObject(refused);
     await expect(unpack(tar({ name: `data/${`${"n".repeat(200)}/`.repeat(21)}` }))).rejects.toMatchObject(refused);
-    await expect(unpack(tar({ name: "data/\u{fffd}" }))).rejects.toMatchObject(refused);
   });
 
   it.each([".mote-0123456789abcdef", "sub/.mote-0123456789abcdef/file"])(

@@ -351,14 +351,16 @@ class Wired implements OpenMote {
   }
 
   async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
-    const { report, warnings } = await readFromOrigin(from, this.#reading(options), async (source) => {
+    const { report, warnings } = await readFromOrigin(from, this.#reading(options), async (source, warn) => {
       const destination = await this.#places.folder(folder, options);
       return this.#transfer(source, destination, {
         ...options,
         // They would have no files' names.
         referrers: false,
         refs: [from],
-        verify: (_descriptor, manifest, { signal }) => destination.expect(manifest, { signal }),
+        verify: async (_descriptor, manifest, { signal }) => {
+          for (const note of await destination.expect(manifest, { signal })) warn(note);
+        },
       });
     });
     await this.#remember(nameOfOrigin(from), report);

@@ -17,27 +17,29 @@ export interface ReadingOptions extends Cancellable, Pick<PullOptions, "platform
 
 /**
  * Gives `move` the source of what is to be moved; once more where a registry failed before anything was moved, and the cache answers for
- * it. `warnings`: what the source said meanwhile, for the report.
+ * it. `warnings`: what was said meanwhile, for the report.
  */
 export async function readFromOrigin<T>(
   from: Origin,
   options: ReadingOptions,
-  move: (source: ContentSource) => Promise<T>,
+  move: (source: ContentSource, warn: (message: string, code?: string) => void) => Promise<T>,
 ): Promise<{ readonly report: T; readonly warnings: readonly string[] }> {
   const { cache, tags, bic, places, platform, signal } = options;
-  if (typeof from === "string") {
-    await assertNoBlob(cache, from, { signal });
-    const open = (ref: Ref) => places.source(ref);
-    const { offline } = places;
-    return { report: await move(new DigestSource(from, { cache, bic, offline, open })), warnings: [] };
-  }
-  if (from.transport !== "docker") return { report: await move(await places.source(from)), warnings: [] };
   const warnings: string[] = [];
-  const warn = (message: string, code: string) => {
+  const warn = (message: string, code?: string) => {
+    // What is moved once more would be said once more.
+    if (warnings.includes(message)) return;
     warnings.push(message);
     options.logger.warn(message);
     options.onEvent?.({ type: "warning", message, code });
   };
+  if (typeof from === "string") {
+    await assertNoBlob(cache, from, { signal });
+    const open = (ref: Ref) => places.source(ref);
+    const { offline } = places;
+    return { report: await move(new DigestSource(from, { cache, bic, offline, open }), warn), warnings };
+  }
+  if (from.transport !== "docker") return { report: await move(await places.source(from), warn), warnings };
   const nameOf = (tag: string) => nameInCache(otherTag(from, tag));
   const { fallbackAfterMs } = places;
   const names = new KnownNames({
@@ -52,9 +54,9 @@ export async function readFromOrigin<T>(
   });
   const source = async () => names.around(places.offline ? undefined : await places.source(from), from);
   try {
-    return { report: await move(await source()), warnings };
+    return { report: await move(await source(), warn), warnings };
   } catch (error) {
     if (!(await names.turnsToStored(error))) throw error;
-    return { report: await move(await source()), warnings };
+    return { report: await move(await source(), warn), warnings };
   }
 }

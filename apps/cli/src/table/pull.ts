@@ -6,7 +6,7 @@ export const pull = command({
   group: "Move",
   summary: "move an image or an artifact's files through the cache to a destination",
   description: [
-    "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files. A registry is written with `docker://`.",
+    "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files: its layers with a title (`org.opencontainers.image.title`), or its only layer, which gets a name if it has none. A registry is written with `docker://`.",
     "A digest as source means that content: out of the cache, or from where it is known to be. Of what the cache has, the first 6 digits will do.",
   ],
   arguments: {

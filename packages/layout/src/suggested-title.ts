@@ -1,0 +1,46 @@
+import { type Descriptor, digestEncoded, type ImageManifest } from "@mote/core";
+import { titleAnnotation } from "./artifact-title.js";
+
+const versionAnnotation = "org.opencontainers.image.version";
+const digestDigits = 12;
+const longestName = 100;
+
+/** How files of a media type end; the first that fits. */
+const endings: readonly (readonly [RegExp, string])[] = [
+  [/^application\/vnd\.cncf\.helm\.chart\.content\./, ".tgz"],
+  [/^application\/vnd\.cncf\.helm\.chart\.provenance\./, ".tgz.prov"],
+  [/^application\/vnd\.ollama\.image\.(?:model|adapter|projector)$|[.+]gguf$/, ".gguf"],
+  [/^application\/vnd\.ollama\.image\.(?:template|system|license|prompt)$/, ".txt"],
+  [/^application\/vnd\.ollama\.image\./, ".json"],
+  [/[./+]wasm$|^application\/vnd\.wasm\.content\.layer\./, ".wasm"],
+  [/\btar[.+]gzip$/, ".tar.gz"],
+  [/\btar[.+]zstd$/, ".tar.zst"],
+  [/\btar$/, ".tar"],
+  [/[./+]json$/, ".json"],
+  [/[./+]ya?ml$/, ".yaml"],
+  [/[./+]xml$/, ".xml"],
+  [/[./+]zip$/, ".zip"],
+  [/[./+]gzip$/, ".gz"],
+  [/[./+]zstd$/, ".zst"],
+  [/^text\/plain$/, ".txt"],
+];
+
+/**
+ * Returns a name for a layer that has none: of the artifact's own title and version, as a chart is called, or the digest's first digits, with
+ * the usual ending of its media type. It is always a name of one part that may be in a folder.
+ */
+export function suggestTitle({ digest, mediaType }: Descriptor, { annotations = {} }: ImageManifest): string {
+  const [title, version] = [plain(annotations[titleAnnotation]), plain(annotations[versionAnnotation])];
+  const stem = title === "" ? digestEncoded(digest).slice(0, digestDigits) : title;
+  const named = title === "" || version === "" ? stem : `${stem}-${version}`;
+  const ending = endings.find(([pattern]) => pattern.test(mediaType))?.[1] ?? "";
+  return named.endsWith(ending) ? named : named + ending;
+}
+
+/** What every system, and every shell without quotes, takes in a file's name. */
+function plain(text = ""): string {
+  return text
+    .slice(0, longestName)
+    .replace(/[^\w.+-]+/g, "-")
+    .replace(/^[-.]+|[-.]+$/g, "");
+}
