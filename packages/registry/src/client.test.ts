@@ -156,7 +156,7 @@ describe("a redirect", () => {
       expect(server.seen.at(-1)?.headers["x-secret"]).toBe("s3cret");
     }
     expect(storage.seen).toHaveLength(10);
-    expect(storage.seen.at(-1)?.headers.range).toBe("bytes=7-");
+    expect(storage.seen.at(-1)?.headers.range).toBe(`bytes=7-${layer.size - 1}`);
     expect(JSON.stringify(storage.seen.map(({ headers }) => headers))).not.toMatch(/authorization|s3cret/i);
   });
 

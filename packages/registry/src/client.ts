@@ -1,8 +1,9 @@
 import { setMaxListeners } from "node:events";
-import { type Cancellable, collectChunks, type Logger, MoteError, silentLogger } from "@mote/core";
+import { type Cancellable, type Logger, MoteError, silentLogger } from "@mote/core";
 import { type Access, type Authorization, Authorizer } from "./authorizer.js";
 import { type Clock, systemClock } from "./clock.js";
 import { type ConnectionOptions, Connections } from "./connections.js";
+import { collectDocument } from "./content-coding.js";
 import type { CredentialSource } from "./credentials.js";
 import { protocolFault, type Subject, statusFault } from "./fault.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
@@ -314,7 +315,7 @@ export class RegistryClient implements AsyncDisposable {
       const secrets = [...answer.secrets, ...secretsIn(authorization), ...(request.secrets ?? [])];
       const { status } = answer;
       if (!isTransientStatus(status)) {
-        const bytes = await collectChunks(answer.body, { maxBytes: maxTokenBytes, what: "a token" });
+        const bytes = await collectDocument(answer, { maxBytes: maxTokenBytes, what: "a token", digests: [] });
         return { taken: { status, bytes, secrets } };
       }
       const service = { ...subject, registry: request.url.host };

@@ -1,6 +1,5 @@
 import {
   type Cancellable,
-  collectChunks,
   cosignTags,
   type Descriptor,
   type Digest,
@@ -11,6 +10,7 @@ import {
   maxManifestBytes,
   type Tag,
 } from "@mote/core";
+import { collectDocument } from "./content-coding.js";
 import { refusals, warnOfForbidden } from "./referrers-page.js";
 import { bareType, type RepositoryApi } from "./repository-api.js";
 
@@ -48,7 +48,7 @@ async function findTag(api: RepositoryApi, tag: string, options: Cancellable): P
       answer.discard();
       return undefined;
     }
-    const bytes = await collectChunks(answer.body, { maxBytes: maxManifestBytes, what: request.what });
+    const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what: request.what, digests: [] });
     return { mediaType: type, digest: digestBytes(bytes), size: bytes.byteLength };
   });
 }

@@ -96,17 +96,6 @@ export function placeOf({ registry, repository }: Subject): string {
   return repository === undefined ? registry : `${registry}/${repository}`;
 }
 
-/** @throws MOTE_REGISTRY where the body is in a coding: its length and digest are others than those of the content asked for */
-export function assertPlain(
-  answer: { header(name: string): string | undefined; discard(): void },
-  subject: Subject,
-): void {
-  const coding = answer.header("content-encoding");
-  if (coding === undefined || coding === "identity") return;
-  answer.discard();
-  throw protocolFault(subject, `it answered in the content coding "${coding.slice(0, 40)}", which nobody asked for`);
-}
-
 /** More or fewer bytes than were expected. */
 export function sizeFault(subject: Subject, what: string, expected: number, actual: number): MoteError {
   return new MoteError(

@@ -95,8 +95,11 @@ export class MirroredRepository implements ContentSource {
     return others.length === 0 ? place?.repository.ref : undefined;
   }
 
-  distrust({ digest }: Descriptor): boolean {
-    const mirrors = [...(this.#givers.get(digest) ?? [])].filter(({ isOrigin }) => !isOrigin);
+  distrust(descriptor: Descriptor): boolean {
+    const { digest } = descriptor;
+    const givers = [...(this.#givers.get(digest) ?? [])];
+    const mirrors = givers.filter(({ isOrigin }) => !isOrigin);
+    if (mirrors.length === 0) return givers.some(({ repository }) => repository.distrust(descriptor));
     const fault = new MoteError("MOTE_DIGEST_MISMATCH", `what came as ${digest} hashes to something else`);
     for (const place of mirrors) this.#places.passOver(place, fault);
     return mirrors.length > 0;

@@ -1,6 +1,5 @@
 import {
   type Cancellable,
-  collectChunks,
   type Digest,
   digestAlgorithm,
   digestBytes,
@@ -11,7 +10,8 @@ import {
   parseManifest,
 } from "@mote/core";
 import type { RegistryAnswer } from "./client.js";
-import { assertPlain, placeOf } from "./fault.js";
+import { collectDocument } from "./content-coding.js";
+import { placeOf } from "./fault.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "./repository-api.js";
 
 /**
@@ -52,8 +52,7 @@ export function readIndex(
       answer.discard();
       return { status, mediaType, digest: answer.header("docker-content-digest") };
     }
-    assertPlain(answer, api.subject(request));
-    const bytes = await collectChunks(answer.body, { maxBytes: maxManifestBytes, what: request.what });
+    const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what: request.what, digests: [] });
     const index = parseIndex(bytes, mediaType);
     return index === undefined ? { status, mediaType } : { index, bytes, answer };
   });

@@ -19,6 +19,7 @@ import { MemoryReader } from "./memory-reader.js";
 import type { RepositoryPlace } from "./place.js";
 import { RangeReaderAt } from "./range-reader-at.js";
 import { bareType, RepositoryApi } from "./repository-api.js";
+import { isTransientStatus } from "./retry.js";
 
 /**
  * A repository as the tier behind a cache: its blobs and its manifests, by digest, read-only. What the registry keeps and does
@@ -79,24 +80,29 @@ export class RegistryCache implements MoteSource {
       what: digest,
       ...(kind === "manifests" ? { headers: { accept: manifestTypes.join(", ") } } : {}),
       digest,
-      accepts: (status) => status === 200 || status === 404,
+      accepts: (status) => status !== 401 && !isTransientStatus(status),
       signal: options.signal,
     });
-    if (answer.status === 404) return undefined;
+    const { status, redirectedTo } = answer;
+    if (status === 404 && redirectedTo === undefined) return undefined;
+    // A registry may not support HEAD, or redirect it to a URL that is signed for GET alone.
+    if (status !== 200) return this.#get(kind, digest, options);
     const mediaType =
       (kind === "manifests" ? bareType(answer.header("content-type")) : undefined) ?? mediaTypes.octetStream;
     const length = answer.header("content-length");
-    if (length !== undefined) return { digest, size: Number(length), mediaType };
-    await using reader = await this.#api.openBlob({
-      digest,
-      mediaType,
-      start: 0,
-      end: 1,
-      verify: false,
-      damage: true,
-      signal: options.signal,
-    });
-    return reader.info;
+    return length === undefined ? this.#get(kind, digest, options) : { digest, size: Number(length), mediaType };
+  }
+
+  async #get(kind: "blobs" | "manifests", digest: Digest, options: Cancellable): Promise<MoteInfo | undefined> {
+    try {
+      if (kind === "manifests") return (await this.#manifest(digest, options)).info;
+      const about = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1 };
+      await using reader = await this.#api.openBlob({ ...about, verify: false, damage: true, signal: options.signal });
+      return reader.info;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   async #sizeOf(digest: Digest, options: Cancellable): Promise<number> {

@@ -1,7 +1,7 @@
 import {
   type Cancellable,
-  collectChunks,
   type Digest,
+  isDigest,
   MoteError,
   type MoteReader,
   manifestTypes,
@@ -9,7 +9,8 @@ import {
 } from "@mote/core";
 import { type BlobWish, openBlob } from "./blob-reader.js";
 import type { RegistryAnswer, RegistryClient, RegistryRequest } from "./client.js";
-import { assertPlain, placeOf, protocolFault, type Subject, sizeFault } from "./fault.js";
+import { collectDocument, mayBeJson, namedCodings } from "./content-coding.js";
+import { placeOf, protocolFault, type Subject, sizeFault } from "./fault.js";
 import { resolveLocation } from "./location.js";
 import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
 import type { RetryPolicy } from "./retry.js";
@@ -120,20 +121,20 @@ export class RepositoryApi {
     const headers = { accept: manifestTypes.join(", ") };
     return this.send({ ...asking, method: "GET", path, headers, reference }, async (answer) => {
       const mediaType = bareType(answer.header("content-type"));
-      if (mediaType === "text/html") {
+      const announced = answer.header("content-length");
+      const isCoded = namedCodings(answer).length > 0;
+      if (size !== undefined && announced !== undefined && Number(announced) !== size && !isCoded) {
         answer.discard();
+        throw sizeFault(subject, what, size, Number(announced));
+      }
+      const said = answer.header("docker-content-digest");
+      const bytes = await collectManifest(answer, subject, { what, digests: [digest, said].filter(isDigest) });
+      if (mediaType === "text/html" && !mayBeJson(bytes)) {
         throw protocolFault(
           subject,
           "it answered with an HTML page in place of a manifest; check that it is a registry, and that no login page stands before it",
         );
       }
-      assertPlain(answer, subject);
-      const announced = answer.header("content-length");
-      if (size !== undefined && announced !== undefined && Number(announced) !== size) {
-        answer.discard();
-        throw sizeFault(subject, what, size, Number(announced));
-      }
-      const bytes = await collectManifest(answer, subject, what);
       return { bytes, mediaType, digest: answer.header("docker-content-digest") };
     });
   }
@@ -168,9 +169,13 @@ export class RepositoryApi {
   }
 }
 
-async function collectManifest(answer: RegistryAnswer, subject: Subject, what: string): Promise<Uint8Array> {
+async function collectManifest(
+  answer: RegistryAnswer,
+  subject: Subject,
+  { what, digests }: { readonly what: string; readonly digests: readonly Digest[] },
+): Promise<Uint8Array> {
   try {
-    return await collectChunks(answer.body, { maxBytes: maxManifestBytes, what });
+    return await collectDocument(answer, { maxBytes: maxManifestBytes, what, digests });
   } catch (error) {
     if (!MoteError.isInstance(error)) throw error;
     const details = { ...subject, ...error.details };

@@ -13,6 +13,7 @@ import {
   manifestTypes,
   maxManifestBytes,
   parseDigest,
+  parseManifest,
   type Ref,
   type RegistryRef,
   type ResolveOptions,
@@ -45,6 +46,9 @@ export class RegistryRepository implements ContentSource {
   readonly #api: RepositoryApi;
   /** Manifests that came, and were checked, when their names were resolved. */
   readonly #resolved = new Map<Digest, Uint8Array>();
+
+  /** Whether bodies were taken to be in the coding that they are labelled with, where only their digest tells. */
+  readonly #doubts = new Map<Digest, { readonly isCoded: boolean; readonly isSecond: boolean }>();
 
   /** @throws MOTE_INVALID_REFERENCE */
   constructor(client: RegistryClient, place: RepositoryPlace, options: RepositoryApiOptions = {}) {
@@ -107,7 +111,19 @@ export class RegistryRepository implements ContentSource {
     const digest = parseDigest(descriptor.digest);
     if (!Number.isSafeInteger(start) || start < 0) throw new TypeError(`start is a count of bytes, and not ${start}`);
     if (start > 0 && start >= size) return new MemoryReader({ digest, size, mediaType }, new Uint8Array());
-    return this.#api.openBlob({ digest, mediaType, size, start, verify: verifyOnRead, damage: false, reuse, signal });
+    const doubt = this.#doubts.get(digest);
+    const onDoubt = (isCoded: boolean) => this.#doubts.set(digest, { isCoded, isSecond: doubt?.isSecond ?? false });
+    const coding = { isCoded: doubt?.isCoded, onDoubt };
+    const wish = { digest, mediaType, size, start, verify: verifyOnRead, damage: false, reuse, signal };
+    return this.#api.openBlob({ ...wish, ...coding });
+  }
+
+  /** True if the blob's body was in doubt: it is read the other way from now on. */
+  distrust({ digest }: Descriptor): boolean {
+    const doubt = this.#doubts.get(digest);
+    if (doubt === undefined || doubt.isSecond) return false;
+    this.#doubts.set(digest, { isCoded: !doubt.isCoded, isSecond: true });
+    return true;
   }
 
   /** By the referrers API, or by the tag that stands in for it where the registry has none (distribution-spec, "Listing Referrers"). */
@@ -155,9 +171,13 @@ export class RegistryRepository implements ContentSource {
   }
 
   #manifestType({ mediaType, bytes }: ManifestAnswer, reference: string): string {
-    if (mediaType !== undefined && isManifestType(mediaType)) return mediaType;
     // Caches and proxies label what they pass on as they like; the body says what it is.
-    return this.#sniffed(bytes, reference, mediaType);
+    if (mediaType === undefined || !isManifestType(mediaType)) return this.#sniffed(bytes, reference, mediaType);
+    try {
+      return parseManifest(bytes, mediaType).mediaType;
+    } catch {
+      return mediaType;
+    }
   }
 
   #sniffed(bytes: Uint8Array, reference: string, label: string | undefined): string {
