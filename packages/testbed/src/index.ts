@@ -4,5 +4,6 @@ export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } 
 export { isInstalled, needs } from "./installed.js";
 export { registryKinds } from "./registries/all.js";
 export type { Behaviour, Check, RegistryKind, Reply, SimulatedRequest } from "./simulator/behaviour.js";
+export { pagesReferrers } from "./simulator/referrer-support.js";
 export { addImage, addIndex, type SeededContent } from "./simulator/seed.js";
 export { type SimulatedRegistry, startSimulatedRegistry } from "./simulator/simulated-registry.js";

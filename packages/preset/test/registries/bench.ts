@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type RegistryKind, type SimulatedRegistry, startSimulatedRegistry } from "@mote/testbed";
+import { pagesReferrers, type RegistryKind, type SimulatedRegistry, startSimulatedRegistry } from "@mote/testbed";
 import { type OpenMote, openMote } from "../../src/index.js";
 
 /** One simulated registry, beside one that does as the specification says, and a folder for mote's files. */
@@ -51,7 +51,17 @@ export async function useOwnLogins(): Promise<Logins> {
   };
 }
 
-const plain: RegistryKind = { name: "as specified", behaviours: [], lacks: {} };
+const plain: RegistryKind = {
+  name: "as specified",
+  behaviours: [
+    pagesReferrers({
+      name: "Referrers come in pages of one",
+      source: "https://github.com/google/go-containerregistry/pull/2446",
+      size: 1,
+    }),
+  ],
+  lacks: {},
+};
 
 export async function openBench(kind: RegistryKind, logins: Logins): Promise<Bench> {
   const root = await mkdtemp(join(logins.root, "case-"));

@@ -17,7 +17,7 @@ const meanings: Readonly<Record<Check, string>> = {
   "immutable tag":
     "an image to a tag that has it, which changes nothing; then another to that tag, which is an error in the registry's own words",
   referrers:
-    "an image with a signature that refers to it, twice, and both back again. `API`: the registry lists it; `tag`: mote keeps the list under the tag of the image's digest",
+    "an image with two manifests that refer to it, twice, and all of them back again. `API`: the registry lists it; `tag`: mote keeps the list under the tag of the image's digest",
   resume: "a layer whose download is cut: the rest is asked for by a range with both ends, and nothing twice",
   "rate limit":
     "one manifest and one blob are refused with what the registry responds to too many requests, and asked for again",
