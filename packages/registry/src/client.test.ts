@@ -112,6 +112,21 @@ describe("a refusal", () => {
     expect([message.includes("\n"), message.includes("\u001b")]).toEqual([false, false]);
   });
 
+  it.each([
+    ["Nexus", "Repository does not allow updating assets: docker-hosted", "Repository does not allow updating assets"],
+    ["Quay", { message: "manifest schema version not supported" }, "manifest schema version not supported"],
+    ["Artifactory", { description: "HTTP 403 Forbidden" }, "HTTP 403 Forbidden"],
+    ["Distribution", [{ Type: "repository", Name: "a/b", Action: "pull" }], "INVALID: no"],
+    ["any", { deep: { message: "x" }, message: 7 }, "INVALID: no"],
+    ["any", null, "INVALID: no"],
+  ])("is told with its detail, if that is words (%s)", async (_registry, detail, words) => {
+    const { repository } = await lying((_, response) => {
+      response.writeHead(418).end(JSON.stringify({ errors: [{ code: "INVALID", message: "no", detail }] }));
+      return true;
+    });
+    expect(await shownMessage(repository.manifest(image.manifest))).toContain(words);
+  });
+
   it("of an endless body is read as far as it matters", async () => {
     const { repository } = await lying((_, response) => {
       response.writeHead(418);

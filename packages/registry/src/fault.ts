@@ -223,12 +223,20 @@ function jsonMessages(text: string): string | undefined {
       if (typeof error !== "object" || error === null) return "";
       const code = "code" in error && typeof error.code === "string" ? error.code : "";
       const message = "message" in error && typeof error.message === "string" ? error.message : "";
-      return [code, message].filter((part) => part !== "").join(": ");
+      return [code, message, detailOf(error)].filter((part) => part !== "").join(": ");
     });
     return said.filter((part) => part !== "").join("; ") || undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What the message leaves out: Nexus says there that a tag cannot be replaced, Quay what is wrong with a manifest. */
+function detailOf(error: object): string {
+  const detail: unknown = "detail" in error ? error.detail : undefined;
+  if (typeof detail !== "object" || detail === null) return typeof detail === "string" ? detail : "";
+  const { message, description, reason }: Record<string, unknown> = { ...detail };
+  return [message, description, reason].find((text) => typeof text === "string") ?? "";
 }
 
 /** Bounded before anything looks at it, so that a long text costs no more than a short one. */

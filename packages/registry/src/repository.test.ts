@@ -66,7 +66,7 @@ describe("a reference", () => {
 
   it("is resolved by GET where HEAD is not answered, or without digest, type or length", async () => {
     const answers: Intercept[] = [
-      ...[400, 403, 405, 408, 500, 501, 503, 520].map(
+      ...[400, 403, 404, 405, 406, 408, 412, 500, 501, 503, 520].map(
         (status): Intercept =>
           (_, response) =>
             response.writeHead(status).end() === response,
