@@ -37,7 +37,7 @@ export {
   parsePersonalRef,
 } from "@mote/preset";
 
-type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly">;
+type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly" | "offline">;
 
 /** The one place where the command's parts are put together. */
 export async function openHouse(context: Context, options: HouseOptions = {}): Promise<OpenMote> {
@@ -104,6 +104,7 @@ function registriesOptions(settings: Settings): OpenMoteOptions["registries"] {
     answerTimeoutMs: settings.answerTimeout,
     idleTimeoutMs: settings.idleTimeout,
     minBytesPerSecond: settings.minRate,
+    fallbackAfterMs: settings.fallbackAfter,
   };
 }
 

@@ -147,10 +147,20 @@ export class KnownNames {
   async #readChecked(source: ContentSource, descriptor: Descriptor, options: Cancellable): Promise<Uint8Array> {
     const bytes = await source.manifest(descriptor, { ...options, ...this.#limit() });
     // What an index lists under a type that is not known need not be a manifest.
-    if (isManifestType(descriptor.mediaType)) parseManifest(bytes, descriptor.mediaType);
+    if (isManifestType(descriptor.mediaType)) this.#check(bytes, descriptor);
     this.#patience.answered();
     this.#read.set(descriptor.digest, bytes);
     return bytes;
+  }
+
+  #check(bytes: Uint8Array, { digest, mediaType }: Descriptor): void {
+    try {
+      parseManifest(bytes, mediaType);
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      const message = `what came for ${this.#options.name} (${digest}) cannot be read as a manifest: ${error.message}`;
+      throw new MoteError(error.code, message, { cause: error, details: { ...error.details, digest } });
+    }
   }
 
   #limit(): Pick<TimeLimited, "withinMs"> {

@@ -164,6 +164,8 @@ function advice(failure: NetworkFailure, reason: string): string {
         ? `it does not speak TLS [${reason}]; if it is a plain HTTP registry, say so (--plain-http)`
         : `its certificate is not trusted [${reason}]; give the authority that signed it, or trust any certificate (insecure)`;
     case "cut":
+      if (reason.startsWith("HPE_"))
+        return `it does not speak HTTP [${reason}]; check that it is a registry, and whether it speaks TLS`;
       return `the connection was closed [${reason}]; try again, and check whether it speaks TLS or plain HTTP (--plain-http)`;
   }
 }

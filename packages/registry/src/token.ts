@@ -64,8 +64,9 @@ export async function fetchToken(
       { details: { ...subject, status, tokenService: realm.host } },
     );
   }
-  // A service that is not there says nothing about what was asked of the registry: 404 is not a miss.
-  if (status === 404) throw protocolFault(subject, `its token service ${realm.host} answered 404`, { status });
+  // Of what was asked of the registry, a service that answers so says nothing: 404 is not a miss.
+  if (status >= 300 && status < 500 && status !== 429)
+    throw protocolFault(subject, `its token service ${realm.host} answered ${status}`);
   if (status !== 200) throw statusFault({ ...subject, registry: realm.host }, { status, text, secrets }, "a token");
   return readToken(text, subject, realm);
 }

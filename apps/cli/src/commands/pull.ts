@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { references, transferSummary } from "../transfer-summary.js";
 import { UsageError } from "../usage-error.js";
-import { bareDestination, goesToStdout, openHouse } from "../wire.js";
+import { bareDestination, goesToStdout, hasTransport, openHouse, parsePersonalRef } from "../wire.js";
 
 interface PullOptions {
   readonly platform?: string;
@@ -10,6 +10,7 @@ interface PullOptions {
   readonly withReferrers?: boolean;
   readonly force?: boolean;
   readonly link?: boolean;
+  readonly offline?: boolean;
 }
 
 export async function pull(
@@ -41,9 +42,13 @@ export async function move(
   if (options.allPlatforms && options.platform !== undefined) {
     throw new UsageError("--platform and --all-platforms contradict each other");
   }
+  const { offline = false } = options;
+  if (offline && destination !== undefined && isRegistry(destination)) {
+    throw new UsageError(`--offline asks no registry, and ${destination} is one; leave one of them out`);
+  }
   if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
   // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
-  await using mote = await openHouse(context, { cacheOptional: destination !== undefined });
+  await using mote = await openHouse(context, { cacheOptional: destination !== undefined && !offline, offline });
   const progress = showProgress(out);
   try {
     const moving = {
@@ -66,4 +71,9 @@ export async function move(
   } finally {
     progress.end();
   }
+}
+
+function isRegistry(destination: string): boolean {
+  if (bareDestination(destination) !== undefined) return true;
+  return hasTransport(destination) && parsePersonalRef(destination).transport === "docker";
 }

@@ -20,11 +20,11 @@ interface Outcome {
 export async function verify(
   context: Context,
   texts: readonly string[],
-  options: { readonly repair: boolean },
+  options: { readonly repair: boolean; readonly offline: boolean },
 ): Promise<void> {
   const { out, signal } = context;
   const startMs = performance.now();
-  await using mote = await openHouse(context);
+  await using mote = await openHouse(context, { offline: options.offline });
   const inventory = await takeInventory(mote.cache, { signal });
   const wanted = await wantedDigests(mote, inventory, texts);
   const report = await hashAgain(context, mote, inventory, wanted);

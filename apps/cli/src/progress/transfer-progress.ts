@@ -23,15 +23,38 @@ export function showProgress(out: Output): Progress {
   const rate = new Rate();
   const end = draw(out, {
     lines: (nowMs, columns) => screen(state, rate, { nowMs, columns, style: out.noteStyle }),
-    line: (nowMs) => totalParts(state, rate, nowMs).join(", "),
+    line: (nowMs) => [...totalParts(state, rate, nowMs), state.waits.line(nowMs) ?? []].flat().join(", "),
   });
+  const log = new WaitLog(out);
   return {
     onEvent(event) {
-      state.take(event);
+      const nowMs = Date.now();
+      state.take(event, nowMs);
+      log.take(event, state, nowMs);
       out.event(event);
     },
     end,
   };
+}
+
+const waitLineEveryMs = 1_000;
+
+/** Where nothing is drawn, what is waited for is a line at once, though one a second at most: what fails fails often. */
+class WaitLog {
+  readonly #out: Output;
+  #lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(out: Output) {
+    this.#out = out;
+  }
+
+  take(event: TransferEvent, { waits }: TransferState, nowMs: number): void {
+    const isWait = event.type === "wait" || (event.type === "retry" && event.registry !== undefined);
+    const line = isWait ? waits.line(nowMs) : undefined;
+    if (this.#out.live || line === undefined || nowMs - this.#lastMs < waitLineEveryMs) return;
+    this.#lastMs = nowMs;
+    this.#out.note(line);
+  }
 }
 
 interface ScreenOptions {
@@ -55,6 +78,7 @@ export function screen(state: TransferState, rate: Rate, { nowMs, columns, style
     ...active.slice(0, shownBlobs).map((blob) => blobLine(blob, { barWidth, columns, style })),
     ...(more > 0 ? [style.dim(`… and ${count(more, "more blob")}`)] : []),
     joinFitting(whole, columns - 1),
+    ...[state.waits.line(nowMs) ?? []].flat().map((line) => style.yellow(line)),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { TransferEvent } from "../wire.js";
+import { RegistryWaits } from "./registry-waits.js";
 
 export interface ActiveBlob {
   readonly digest: string;
@@ -19,9 +20,12 @@ export class TransferState {
   resumed = 0;
   /** Bytes that really went somewhere: what a rate is made of. */
   moved = 0;
+  /** What registries are waited for; nothing while all that was asked for comes. */
+  readonly waits = new RegistryWaits();
   readonly #active = new Map<string, ActiveBlob>();
 
-  take(event: TransferEvent): void {
+  take(event: TransferEvent, nowMs = Date.now()): void {
+    this.waits.take(event, nowMs);
     switch (event.type) {
       case "plan":
         this.total = { bytes: event.bytes, blobs: event.blobs };

@@ -105,6 +105,15 @@ const keys = {
     example: "30s",
     inProject: true,
   }),
+  fallbackAfter: key({
+    kind: time,
+    summary:
+      "how long a registry is asked for an image that is stored under the same name, before the stored one is used",
+    variable: "MOTE_FALLBACK_AFTER",
+    byDefault: "7s",
+    example: "3s",
+    inProject: true,
+  }),
   minRate: key({
     kind: size,
     summary: "how much a registry has to send each second at least, over the idle timeout; 0 is no bound",

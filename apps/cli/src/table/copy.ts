@@ -1,5 +1,5 @@
 import { command } from "../command.js";
-import { afterInterruptedMove, movingOptions } from "./moving-options.js";
+import { afterInterruptedMove, movingOptions, offlineOption } from "./moving-options.js";
 
 export const copy = command({
   name: "copy",
@@ -12,7 +12,7 @@ export const copy = command({
     src: { summary: "where it is, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
     dest: { summary: "where it goes, such as docker://OTHER/NAME:TAG", completes: "destination" },
   },
-  options: movingOptions,
+  options: { ...movingOptions, ...offlineOption },
   examples: [
     {
       line: "mote copy docker://docker.io/library/alpine:3.20 docker://registry.acme.dev/base/alpine:3.20",

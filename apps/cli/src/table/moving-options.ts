@@ -14,4 +14,9 @@ export const movingOptions = {
   concurrency: { value: "N", summary: "blobs moved at once" },
 } as const satisfies Options;
 
+/** Of a command whose destination may be local. */
+export const offlineOption = {
+  offline: { summary: "ask no registry: take what the cache has under the name; the destination is then local" },
+} as const satisfies Options;
+
 export const afterInterruptedMove = "what has been fetched is kept, and the same command goes on from there";

@@ -1,5 +1,5 @@
 import { command } from "../command.js";
-import { afterInterruptedMove, movingOptions } from "./moving-options.js";
+import { afterInterruptedMove, movingOptions, offlineOption } from "./moving-options.js";
 
 export const pull = command({
   name: "pull",
@@ -7,6 +7,7 @@ export const pull = command({
   summary: "move an image or an artifact's files through the cache to a destination",
   description: [
     "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files: its layers with a title (`org.opencontainers.image.title`), or its only layer, which gets a name if it has none. A registry is written with `docker://`.",
+    "While the registry fails, in whatever way, what the cache has under the name is used, with a warning; 401, 403 and 404 are errors.",
     "A digest as source means that content: out of the cache, or from where it is known to be. Of what the cache has, the first 6 digits will do.",
   ],
   arguments: {
@@ -15,6 +16,7 @@ export const pull = command({
   },
   options: {
     ...movingOptions,
+    ...offlineOption,
     link: { summary: "into a plain folder: read-only links to the cache's files where they cannot be cloned" },
   },
   examples: [
@@ -22,6 +24,10 @@ export const pull = command({
     {
       line: "mote pull docker://ghcr.io/acme/app:1.2 oci:build/app:1.2 --platform linux/arm64",
       does: "one platform, through the cache into a layout",
+    },
+    {
+      line: "mote pull ghcr.io/acme/app:1.2 oci:build/app:1.2 --offline",
+      does: "what the cache has, and nobody is asked",
     },
     { line: "mote pull ghcr.io/acme/model:7b ./models/", does: "an artifact's files into a folder" },
   ],

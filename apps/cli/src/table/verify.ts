@@ -12,7 +12,10 @@ export const verify = command({
       completes: "name",
     },
   },
-  options: { repair: { summary: "fetch again what is damaged, unreadable or missing, from where it came from" } },
+  options: {
+    repair: { summary: "fetch again what is damaged, unreadable or missing, from where it came from" },
+    offline: { summary: "with --repair: from layouts and archives alone; no registry is asked" },
+  },
   examples: [
     { line: "mote verify", does: "says what is damaged, and sets it aside" },
     { line: "mote verify --repair", does: "fetches it again as well" },
