@@ -22,6 +22,8 @@ import { ArchiveFiles, readSmallFile } from "./named-files.js";
 import { compressionOf } from "./uncompress.js";
 import type { UnpackOptions } from "./unpack-limits.js";
 
+const layerTypes = { gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
+
 /**
  * An archive as `docker save` writes it, with `manifest.json`; as a place that content comes from. It is read in place. It holds
  * no manifests of its own: each image gets one in the OCI format, the same whenever it is read. Layers that are not compressed
@@ -92,7 +94,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
     const config = this.#keep(image.config, mediaTypes.ociConfig, digestBytes(configBytes), configBytes.byteLength);
     const layers: Descriptor[] = [];
     for (const [at, name] of image.layers.entries()) {
-      layers.push(await this.#describeLayer(name, layerDigests[at], options));
+      layers.push(await this.#describeLayer(name, layerDigests?.[at], options));
     }
     const mediaType = mediaTypes.ociManifest;
     const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, config, layers }));
@@ -112,7 +114,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
       }
       const digester = createDigester();
       for await (const chunk of readChunks(file, 0, name, options.signal)) digester.update(chunk);
-      const mediaType = compression === "zstd" ? mediaTypes.ociLayerZstd : mediaTypes.ociLayerGzip;
+      const mediaType = compression === undefined ? mediaTypes.ociLayer : layerTypes[compression];
       return this.#keep(name, mediaType, digester.digest(), file.size);
     } finally {
       await file.handle.close();

@@ -17,6 +17,7 @@ import {
   mediaTypes,
   type PathRef,
   parseDigest,
+  parseJsonDocument,
   parseManifest,
   type Ref,
   sniffManifestType,
@@ -24,6 +25,7 @@ import {
 } from "@mote/core";
 import { BlobReader } from "./blob-reader.js";
 import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
+import { describeName, entriesNamed } from "./layout-names.js";
 import { blobName } from "./layout-paths.js";
 import { type NamedFiles, readSmallFile } from "./named-files.js";
 
@@ -117,14 +119,14 @@ export class LayoutContent implements ContentSource {
       if (only !== undefined && (selector.index !== undefined || areOneManifest(entries))) return only;
       throw this.#absent(selector.index === undefined ? "one manifest alone" : `@${selector.index}`, entries);
     }
-    const named = entries.filter((entry) => nameOf(entry) === selector.tag);
+    const named = entriesNamed(entries, selector.tag);
     const [first] = named;
     if (first === undefined) throw this.#absent(selector.tag, entries);
     if (areOneManifest(named)) return first;
     const { place } = this.#files;
     throw new MoteError(
       "MOTE_INVALID_MANIFEST",
-      `"${selector.tag}" names ${named.length} manifests in ${place}; choose one by its digest, or by @0, @1, …`,
+      `"${selector.tag}" names ${named.length} manifests in ${place}: ${named.map(choiceText).join(", ")}; choose one by its digest, its image's name, or by @0, @1, …`,
       { details: { path: place, tag: selector.tag, digests: named.map((entry) => entry.digest) } },
     );
   }
@@ -140,29 +142,64 @@ export class LayoutContent implements ContentSource {
   async #assertLayout(options: Cancellable): Promise<void> {
     if (this.#checked) return;
     const { place } = this.#files;
-    const marker = await readSmallFile(this.#files, "oci-layout", { ...options, maxBytes: maxManifestBytes }).catch(
-      async (cause: unknown) => {
-        if (!isNotFound(cause)) throw cause;
-        await this.#files.assertThere();
-        const message = `${place} is no OCI image layout: it has no oci-layout file; check the path`;
-        throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
-      },
-    );
-    checkImageLayout(marker, place);
+    const marker = await this.#marker(options);
+    if (marker !== undefined) checkImageLayout(marker, place);
     this.#checked = true;
+  }
+
+  /** Undefined where the marker is absent or cannot be read, and the rest is a layout: nothing in it is needed to read that. */
+  async #marker(options: Cancellable): Promise<Uint8Array | undefined> {
+    const { place } = this.#files;
+    try {
+      const marker = await readSmallFile(this.#files, "oci-layout", { ...options, maxBytes: maxManifestBytes });
+      if (isJson(marker) || !(await this.#has("index.json", options))) return marker;
+      return undefined;
+    } catch (cause) {
+      if (!isNotFound(cause)) throw cause;
+      if (await this.#has("index.json", options)) return undefined;
+      await this.#files.assertThere();
+      const advice = (await this.#has("manifest.json", options)) ? "read it as docker-archive:" : "check the path";
+      const message = `${place} is not an OCI image layout: it has no index.json; ${advice}`;
+      throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
+    }
+  }
+
+  async #has(name: string, options: Cancellable): Promise<boolean> {
+    try {
+      await (await this.#files.open(name, options)).handle.close();
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
   }
 
   #absent(wanted: string, entries: readonly Descriptor[]): MoteError {
     const { place } = this.#files;
     const tags = entries.map(nameOf).filter((name) => name !== undefined);
-    const nameless = entries.length - tags.length;
-    const there = [...tags.slice(0, 20).map((tag) => `"${tag}"`), ...(tags.length > 20 ? ["…"] : [])];
+    const names = entries.map(describeName).filter((name) => name !== undefined);
+    const nameless = entries.length - names.length;
+    const there = [...names.slice(0, 20).map((tag) => `"${tag}"`), ...(names.length > 20 ? ["…"] : [])];
     if (nameless > 0) there.push(`${nameless} without a name (@0 … @${entries.length - 1})`);
     return new MoteError(
       "MOTE_NOT_FOUND",
       `there is no ${wanted} in the layout ${place}; there is ${there.join(", ") || "nothing"}`,
       { details: { path: place, wanted, tags } },
     );
+  }
+}
+
+function choiceText(entry: Descriptor): string {
+  const name = describeName(entry);
+  return name === undefined ? entry.digest : `${entry.digest} as ${name}`;
+}
+
+function isJson(bytes: Uint8Array): boolean {
+  try {
+    parseJsonDocument(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 
