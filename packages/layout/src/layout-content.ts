@@ -11,6 +11,7 @@ import {
   isDigest,
   isManifestType,
   isNotFound,
+  type Manifest,
   MoteError,
   type MoteReader,
   maxManifestBytes,
@@ -20,6 +21,7 @@ import {
   parseJsonDocument,
   parseManifest,
   type Ref,
+  referrersTag,
   sniffManifestType,
   type Tag,
 } from "@mote/core";
@@ -35,6 +37,8 @@ export class LayoutContent implements ContentSource {
   readonly #files: NamedFiles;
   #checked = false;
   #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
+  /** What was met in the search for them and could not be read as a manifest. */
+  readonly #unread = new Set<Digest>();
   /** What `index.json` lists, as it was when referrers were looked for first. */
   #listed: readonly Descriptor[] | undefined;
 
@@ -70,12 +74,18 @@ export class LayoutContent implements ContentSource {
 
   /**
    * Among the manifests that `index.json` lists, and those that their indexes list: also of an index that stands in for the referrers API
-   * under the name `sha256-HEX`. Looked for once.
+   * under the name `sha256-HEX`. What that lists and is not here, or is not a manifest, is among them: whoever moves them says that it is left
+   * behind. Looked for once.
    */
   async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
     parseDigest(descriptor.digest);
     this.#referrers ??= await this.#readReferrers(options);
     yield* this.#referrers.get(descriptor.digest) ?? [];
+    const tag = referrersTag(descriptor.digest);
+    const listing = (await this.#entries(options)).find((entry) => isOrEndsIn(nameOf(entry), tag));
+    const manifest = listing && (await this.#readIfManifest(listing, options));
+    for (const claim of manifest?.kind === "index" ? manifest.manifests : [])
+      if (this.#unread.has(claim.digest)) yield claim;
   }
 
   /** A name may be a whole reference that ends in such a tag. */
@@ -84,7 +94,7 @@ export class LayoutContent implements ContentSource {
     const tags = cosignTags(parseDigest(digest));
     const entries = await this.#entries(options);
     for (const name of tags) {
-      const isNamed = (entry: Descriptor) => nameOf(entry) === name || nameOf(entry)?.endsWith(`:${name}`);
+      const isNamed = (entry: Descriptor) => isOrEndsIn(nameOf(entry), name);
       const found = entries.find((entry) => nameOf(entry) === name) ?? entries.find(isNamed);
       const isOther = found !== undefined && found.digest !== digest && isManifestType(found.mediaType);
       if (isOther) yield { name, descriptor: withoutName(found) };
@@ -99,14 +109,20 @@ export class LayoutContent implements ContentSource {
   async #readReferrers(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
     const entries = await this.#entries(options);
     return await findReferrers(entries.map(withoutName), async (entry) => {
-      try {
-        return parseManifest(await this.manifest(entry, options), entry.mediaType);
-      } catch (error) {
-        // Of an image of which not everything is here, or one that has nothing to do with this: it refers to nothing.
-        if (isNotFound(error) || isUnreadable(error)) return undefined;
-        throw error;
-      }
+      const manifest = await this.#readIfManifest(entry, options);
+      if (manifest === undefined) this.#unread.add(entry.digest);
+      return manifest;
     });
+  }
+
+  /** Undefined for a manifest of an image of which not everything is here, and for what is none: it refers to nothing. */
+  async #readIfManifest(entry: Descriptor, options: Cancellable): Promise<Manifest | undefined> {
+    try {
+      return parseManifest(await this.manifest(entry, options), entry.mediaType);
+    } catch (error) {
+      if (isNotFound(error) || isUnreadable(error)) return undefined;
+      throw error;
+    }
   }
 
   async #select(entries: readonly Descriptor[], selector: Selector, options: Cancellable): Promise<Descriptor> {
@@ -187,6 +203,11 @@ export class LayoutContent implements ContentSource {
       { details: { path: place, wanted, tags } },
     );
   }
+}
+
+/** A name may be a whole reference that ends in the tag. */
+function isOrEndsIn(name: string | undefined, tag: string): boolean {
+  return name === tag || (name?.endsWith(`:${tag}`) ?? false);
 }
 
 function choiceText(entry: Descriptor): string {

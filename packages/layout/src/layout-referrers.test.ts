@@ -100,6 +100,19 @@ describe("referrers in a layout", () => {
     await expect(referrers()).rejects.toMatchObject({ code: "MOTE_CORRUPT" });
   });
 
+  it("that the referrers' name lists and that are not here, or not manifests, are among them, so that this can be said", async () => {
+    const tag = subject.digest.replace(":", "-");
+    const signature = image({ subject });
+    const gone = { ...signature, digest: digestBytes(new Uint8Array(3)), size: 3 };
+    const broken = put([], mediaTypes.ociManifest);
+    const digests = [signature, gone, broken].map(({ digest }) => digest);
+    for (const name of [tag, `registry.example/app:${tag}`]) {
+      list(named("1", subject), named(name, index([gone, signature, broken])));
+      expect((await referrers()).map(({ digest }) => digest)).toEqual(digests);
+      expect(await referrers(signature)).toEqual([]);
+    }
+  });
+
   it("that belong by cosign's tags are found by the name, also at the end of a whole reference", async () => {
     const stem = subject.digest.replace(":", "-");
     const [signature, sbom] = [image({ annotations: { sig: "" } }), image({ annotations: { sbom: "" } })];
