@@ -176,4 +176,20 @@ describe("a manifest that is sent", () => {
     await destination.manifest(image.manifest, image.manifestBytes);
     expect(server.count("PUT")).toBe(2);
   });
+
+  it("before the registry knows what it names is sent again, a bounded number of times", async () => {
+    for (const [times, puts] of [
+      [1, 2],
+      [99, 3],
+    ] as const) {
+      let left: number = times;
+      const { server, destination } = await answering((_, response) => {
+        if (left-- > 0) refuse(response, 404, "MANIFEST_BLOB_UNKNOWN");
+        else response.writeHead(201).end();
+        return true;
+      });
+      const code = await codeOf(destination.manifest(image.manifest, image.manifestBytes));
+      expect([code, server.count("PUT")]).toEqual([times === 1 ? undefined : "MOTE_REGISTRY", puts]);
+    }
+  });
 });

@@ -1,6 +1,6 @@
 import { digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { refuse } from "../test/fake-registry.js";
+import { refuse, sendRange } from "../test/fake-registry.js";
 import { makeImage } from "../test/image.js";
 import { type MemoryRegistry, serveMemory } from "../test/memory-registry.js";
 import { codeOf } from "../test/outcome.js";
@@ -69,6 +69,27 @@ describe("a blob that a HEAD request asks for", () => {
         onHead((_, response) => response.writeHead(307, { location: `http://${storage.host}/signed?x=y` }).end()),
       );
       expect([status, await destination.has(layer)]).toEqual([status, false]);
+    }
+  });
+
+  it("is there where a GET request gets to the signed URL, with or without ranges", async () => {
+    for (const takesRanges of [true, false]) {
+      for (const [size, isThere] of [
+        [layer.size, true],
+        [layer.size + 1, false],
+      ] as const) {
+        const storage = await serve((request, response) => {
+          if (request.method === "HEAD") response.writeHead(403).end();
+          else if (takesRanges) sendRange(request, response, bytes);
+          else response.writeHead(200, { "content-length": bytes.byteLength }).end(bytes);
+        });
+        opened.push(storage);
+        const { destination } = await open(() => (_, response) => {
+          response.writeHead(307, { location: `http://${storage.host}/signed?x=y` }).end();
+          return true;
+        });
+        expect(await destination.has({ ...layer, size })).toBe(isThere);
+      }
     }
   });
 

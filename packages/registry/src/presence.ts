@@ -7,14 +7,15 @@ import {
   isDigest,
   MoteError,
   manifestTypes,
+  mediaTypes,
 } from "@mote/core";
 import type { RegistryAnswer } from "./client.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "./repository-api.js";
 import { isTransientStatus } from "./retry.js";
 
 /**
- * Returns whether a HEAD request finds the blob in the repository, or undefined if the response does not tell: a registry may not support
- * HEAD, may fail on it, or may redirect it to a URL that is signed for GET alone.
+ * Returns whether the repository has the blob, or undefined if the registry does not tell: it may not support HEAD, or fail on it. Where it
+ * redirects that to a URL that is signed for GET alone, a GET request for the first byte tells.
  * @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
  */
 export async function findBlob(
@@ -23,8 +24,9 @@ export async function findBlob(
   options: Cancellable & Pick<RepositoryRequest, "actions">,
 ): Promise<boolean | undefined> {
   const found = await head(api, `blobs/${digest}`, { ...options, what: `blob ${digest}`, digest });
-  // Of what is elsewhere, a 404 says nothing about the repository.
-  if (found?.status === 404 && found.redirectedTo === undefined) return false;
+  if (found?.redirectedTo !== undefined && found.status !== 200)
+    return (await opens(api, digest, size, options)) || undefined;
+  if (found?.status === 404) return false;
   if (found?.status !== 200 || bareType(found.header("content-type")) === "text/html") return undefined;
   const length = found.header("content-length");
   return length === undefined || Number(length) === size ? true : undefined;
@@ -62,6 +64,13 @@ export async function hashManifest(
   const { bytes } =
     (await unlessRefused(api.getManifest(reference, { ...options, what, digest: expected }), notReadable)) ?? {};
   return bytes && digestBytes(bytes, digestAlgorithm(expected));
+}
+
+async function opens(api: RepositoryApi, digest: Digest, size: number, { signal }: Cancellable): Promise<boolean> {
+  const firstByte = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1, verify: false, damage: false };
+  const reader = await unlessRefused(api.openBlob({ ...firstByte, signal }), notReadable);
+  await reader?.close();
+  return reader?.info.size === size;
 }
 
 /** Undefined after a server error. */

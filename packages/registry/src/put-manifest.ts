@@ -2,13 +2,44 @@ import { type Cancellable, type Descriptor, type Digest, digestAlgorithm, isDige
 import { placeOf } from "./fault.js";
 import { findManifest, hashManifest } from "./presence.js";
 import type { RepositoryApi } from "./repository-api.js";
+import { delayWithin } from "./retry.js";
+import { sleep } from "./waiting.js";
+
+/** How often a registry may say that it does not have what a manifest names: Nexus may find out a moment after it was sent. */
+const mostUnknown = 2;
 
 /**
  * Sends a manifest under a tag or its digest. Returns true if the registry understood the manifest's subject (`OCI-Subject`), and so lists
  * it as a referrer itself.
  * @throws MOTE_DIGEST_MISMATCH if the registry stored other bytes
  */
-export function putManifest(
+export async function putManifest(
+  api: RepositoryApi,
+  reference: string,
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+  { signal }: Cancellable,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await putOnce(api, reference, descriptor, bytes, { signal });
+    } catch (error) {
+      if (!isAboutContent(error) || attempt > mostUnknown) throw error;
+      const { policy } = api.client;
+      const delayMs = delayWithin(policy, attempt);
+      if (delayMs === undefined) throw error;
+      const about = {
+        ...api.subject(descriptor),
+        host: api.url("").host,
+        retries: Math.min(mostUnknown, policy.retries),
+      };
+      api.client.report({ type: "retry", ...about, attempt, delayMs, reason: String(statusOf(error)) });
+      await sleep(delayMs, signal);
+    }
+  }
+}
+
+function putOnce(
   api: RepositoryApi,
   reference: string,
   { digest, mediaType }: Descriptor,
@@ -85,6 +116,12 @@ async function isAboutTag(error: MoteError, isTaken: () => Promise<boolean>): Pr
   if (/immutab|overwrit|already exists|redeploy|not allow(?:ed)? updat|cannot be updated|locked/i.test(error.message))
     return true;
   return (status === 403 || status === 405) && (await isTaken());
+}
+
+function isAboutContent(error: unknown): error is MoteError {
+  if (!MoteError.isInstance(error)) return false;
+  const status = statusOf(error);
+  return (status === 400 || status === 404) && /\b(?:MANIFEST_)?BLOB_UNKNOWN\b/.test(error.message);
 }
 
 function isClientError(status: number | undefined): boolean {

@@ -107,6 +107,25 @@ describe("a reference", () => {
     expect(await codeOf(head.repository.resolve(image.manifest.digest))).toBe("MOTE_DIGEST_MISMATCH");
   });
 
+  it("whose response has a wrong digest stands for what is under that digest, or else for its bytes", async () => {
+    const other = makeImage(1001);
+    for (const algorithm of ["sha256", "sha512"] as const) {
+      for (const isThere of [true, false]) {
+        const said = digestBytes(other.manifestBytes, algorithm);
+        const { repository } = await lying((request, response) => {
+          const isAsked = request.url?.endsWith(said) ?? false;
+          if (isAsked && !isThere) return refuse(response, 404, "MANIFEST_UNKNOWN") === undefined;
+          const headers = { "content-type": mediaTypes.ociManifest, "docker-content-digest": said };
+          response.writeHead(200, headers).end(isAsked ? other.manifestBytes : image.manifestBytes);
+          return true;
+        });
+        const { descriptor, bytes } = await repository.load("v1");
+        expect(bytes).toEqual(isThere ? other.manifestBytes : image.manifestBytes);
+        expect(descriptor.digest).toBe(isThere ? said : image.manifest.digest);
+      }
+    }
+  });
+
   it("answered by what is no registry is an error that says so", async () => {
     const page = "<!doctype html><title>Log in</title>";
     const { repository } = await lying((_, response) => {

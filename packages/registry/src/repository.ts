@@ -8,6 +8,7 @@ import {
   digestBytes,
   isDigest,
   isManifestType,
+  isNotFound,
   MoteError,
   type MoteReader,
   manifestTypes,
@@ -80,10 +81,41 @@ export class RegistryRepository implements ContentSource {
     const asked = isDigest(reference) ? reference : undefined;
     const answer = await this.#api.getManifest(reference, { ...asking, what: nameOf(reference), digest: asked });
     const said = isDigest(answer.digest) ? answer.digest : undefined;
-    const digest = asked ?? said ?? digestBytes(answer.bytes);
-    this.#checkDigest(answer.bytes, digest);
+    const actual = digestBytes(answer.bytes, digestAlgorithm(asked ?? said ?? digestBytes(answer.bytes)));
+    if (asked === undefined && said !== undefined && actual !== said)
+      return this.#ofWrongHeader(reference, answer, said, asking);
+    if (asked !== undefined && actual !== asked) throw this.#otherDigest(asked, actual);
+    return this.#described(answer, actual, reference);
+  }
+
+  #described(answer: ManifestAnswer, digest: Digest, reference: string): ResolvedManifest {
     const { bytes } = answer;
     return { descriptor: { mediaType: this.#manifestType(answer, reference), digest, size: bytes.byteLength }, bytes };
+  }
+
+  /**
+   * The response for a tag has another digest in `Docker-Content-Digest` than its bytes. What the registry has under that digest counts; if
+   * there is nothing, the header is wrong, as it is in some registries.
+   */
+  async #ofWrongHeader(
+    reference: string,
+    answer: ManifestAnswer,
+    said: Digest,
+    asking: Asking,
+  ): Promise<ResolvedManifest> {
+    let other: ManifestAnswer;
+    try {
+      other = await this.#api.getManifest(said, { ...asking, what: nameOf(said), digest: said });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const { registry, repository } = this.#api;
+      this.#api.client.logger.warn(`${registry}/${repository}:${reference} has a wrong Docker-Content-Digest`, {
+        said,
+      });
+      return this.#described(answer, digestBytes(answer.bytes), reference);
+    }
+    this.#checkDigest(other.bytes, said);
+    return this.#described(other, said, reference);
   }
 
   async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {

@@ -11,11 +11,13 @@ import {
   parseDigest,
   parseJsonDocument,
   parseManifest,
+  type Ref,
   readMote,
 } from "@mote/core";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
 import { namedError } from "./named-error.js";
+import { digestOf } from "./root.js";
 import { untilAborted } from "./until-aborted.js";
 
 /** Bytes of all manifests of one transfer, which are kept until it ends. */
@@ -75,18 +77,45 @@ export class ManifestLoader {
    * Google's was seen to be another. If it is wrong, the source is asked for the right one.
    * @throws as `load`
    */
-  async loadListed(descriptor: Descriptor): Promise<LoadedManifest> {
+  loadListed(descriptor: Descriptor): Promise<LoadedManifest> {
+    return this.#loadOrAsk(descriptor, descriptor.digest, isAboutSize);
+  }
+
+  /**
+   * Loads what a name stands for. A registry's HEAD response may have a wrong digest or length; if it leads nowhere, the source is asked
+   * for the manifest itself.
+   * @throws as `load`
+   */
+  loadNamed(ref: Ref | string, descriptor: Descriptor): Promise<LoadedManifest> {
+    return this.#loadOrAsk(descriptor, ref, (error) => isAboutSize(error) || isAboutDigest(error));
+  }
+
+  async #loadOrAsk(
+    descriptor: Descriptor,
+    ref: Ref | string,
+    isAboutDescriptor: (error: unknown) => boolean,
+  ): Promise<LoadedManifest> {
     try {
       return await this.load(descriptor);
     } catch (error) {
-      const { source } = this.#job;
-      const { digest, size } = descriptor;
-      if (!isAboutSize(error)) throw error;
-      const signal = this.#job.ownSignal();
-      const actual = await untilAborted(source.resolve(digest, { manifestFollows: true, signal }), signal);
-      if (actual.digest !== digest || actual.size === size) throw error;
-      this.#loaded.delete(digest);
-      return this.load({ ...descriptor, size: actual.size });
+      if (!isAboutDescriptor(error)) throw error;
+      const actual = await this.#ask(ref, error);
+      const isOther = actual.digest !== descriptor.digest || actual.size !== descriptor.size;
+      const isAsked = actual.digest === (digestOf(ref) ?? actual.digest);
+      if (!isOther || !isAsked) throw error;
+      this.#loaded.delete(descriptor.digest);
+      return this.load({ ...descriptor, digest: actual.digest, size: actual.size });
+    }
+  }
+
+  /** @throws the first error, if the source fails again */
+  async #ask(ref: Ref | string, error: unknown): Promise<Descriptor> {
+    const signal = this.#job.ownSignal();
+    try {
+      return await untilAborted(this.#job.source.resolve(ref, { manifestFollows: true, signal }), signal);
+    } catch {
+      signal.throwIfAborted();
+      throw error;
     }
   }
 
@@ -138,6 +167,10 @@ export class ManifestLoader {
 
 function isAboutSize(error: unknown): boolean {
   return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_TOO_LARGE");
+}
+
+function isAboutDigest(error: unknown): boolean {
+  return isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_DIGEST_MISMATCH");
 }
 
 function parsed(

@@ -204,7 +204,7 @@ async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promi
     const signal = job.ownSignal();
     const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal }));
     // What the manifest says of its type counts: a registry's label, or a layout's entry, may be wrong.
-    const { descriptor: resolved } = await loader.load(await untilAborted(resolving(), signal));
+    const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), signal));
     const everything = { descriptor: resolved, platform: undefined, indexes: [] };
     const picked = platform === undefined ? everything : await pickPlatform(loader, configs, resolved, platform);
     const { descriptor } = picked;
