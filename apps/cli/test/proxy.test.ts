@@ -1,35 +1,36 @@
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { runMote } from "./run-mote.js";
 
-it("a registry is asked through the proxy of the environment", async () => {
+it("a registry in plain HTTP is asked through the proxy of the environment, which need not know tunnels", async () => {
   const cache = await mkdtemp(join(tmpdir(), "mote-proxy-"));
-  const registry = createServer((_, response) => response.writeHead(418).end()).listen(0, "127.0.0.1");
-  const tunnels: (string | undefined)[] = [];
-  const proxy = createServer().listen(0, "127.0.0.1");
-  await Promise.all([once(registry, "listening"), once(proxy, "listening")]);
-  const portOf = (server: typeof proxy) => (server.address() as AddressInfo).port;
-  proxy.on("connect", (request, socket: Socket) => {
-    tunnels.push(request.url);
-    const onward = connect(portOf(registry), "127.0.0.1", () => {
-      socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
-      socket.pipe(onward).pipe(socket);
-    });
-    for (const one of [socket, onward]) one.on("error", () => {});
+  const asked: (string | undefined)[] = [];
+  const proxy = createServer((request, response) => {
+    asked.push(request.url);
+    response.writeHead(418).end();
   });
-  try {
-    const ended = await runMote(["pull", "registry.example/a/b:1", "--plain-http", "--cache", cache, "--json"], {
-      env: { HTTP_PROXY: `http://127.0.0.1:${portOf(proxy)}` },
+  proxy.on("connect", (_, socket: Socket) => socket.end("HTTP/1.1 403 Forbidden\r\n\r\n"));
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const address = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const pull = (...args: string[]) =>
+    runMote(["pull", "registry.example/a/b:1", "--cache", cache, "--json", ...args], {
+      env: { HTTP_PROXY: address, HTTPS_PROXY: `http://ann:s3cret@${address}` },
     });
-    expect(ended.stdout + ended.stderr).toContain("418");
-    expect(tunnels).toContain("registry.example:80");
+  try {
+    const plain = await pull("--plain-http");
+    expect(plain.stdout + plain.stderr).toContain("418");
+    expect(asked.every((url) => url?.startsWith("http://registry.example/v2/"))).toBe(true);
+    const secure = await pull();
+    expect(secure.stderr).toContain(`the proxy ${address} (HTTPS_PROXY) refuses to connect to registry.example [403]`);
+    expect(secure.stdout + secure.stderr).not.toContain("s3cret");
   } finally {
-    for (const server of [proxy, registry]) server.close();
+    proxy.close();
     await rm(cache, { recursive: true });
   }
 });

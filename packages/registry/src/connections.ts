@@ -3,7 +3,8 @@ import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import { type HttpAnswer, type HttpEngine, type HttpRequest, longestMs } from "./http-exchange.js";
 import { atLeast, type LeastRate, withinTime } from "./least-rate.js";
 import { isLoopback } from "./place.js";
-import { ProxyEngine, proxyIsSet } from "./proxy-engine.js";
+import { ProxyEngine } from "./proxy-engine.js";
+import { type ProxyServer, proxyFor } from "./proxy-settings.js";
 import { type CertificateOptions, type Trust, trustFor } from "./trust.js";
 import { Turnstile } from "./waiting.js";
 
@@ -30,7 +31,7 @@ export interface ConnectionOptions extends CertificateOptions {
   readonly minBytesPerSecond?: number | undefined;
   /** Requests to one host that wait for their answer at the same time. Default 16. */
   readonly concurrency?: number | undefined;
-  /** Take no proxy from `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`. Loopback addresses are never proxied. */
+  /** Take no proxy from `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not. Loopback addresses are never proxied. */
   readonly ignoreProxy?: boolean | undefined;
 }
 
@@ -96,18 +97,22 @@ export class Connections {
   }
 
   async #engine({ url, isAway = false }: HttpRequest): Promise<HttpEngine> {
-    const proxied = !this.#options.ignoreProxy && !isLoopback(url.host) && proxyIsSet();
+    const proxy = this.#proxyFor(url);
     const insecure = this.#insecure.has(url.host);
     const trust = await this.#trust(url);
-    const kind = `${proxied} ${insecure} ${isAway} ${trust.owner ?? ""}`;
+    const kind = `${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${isAway} ${trust.owner ?? ""}`;
     const opened = this.#engines.get(kind);
     if (opened !== undefined) return opened;
     const { connectTimeoutMs, idleTimeoutMs } = this.#timed;
     const tls = { ...(isAway ? trust.anonymous : trust.known), ...(insecure ? { rejectUnauthorized: false } : {}) };
     const options = { tls, connectTimeoutMs, idleTimeoutMs };
-    const engine = proxied ? new ProxyEngine(options) : new DirectEngine(options);
+    const engine = proxy === undefined ? new DirectEngine(options) : new ProxyEngine(options, proxy);
     this.#engines.set(kind, engine);
     return engine;
+  }
+
+  #proxyFor(url: URL): ProxyServer | undefined {
+    return this.#options.ignoreProxy || isLoopback(url.host) ? undefined : proxyFor(url, process.env);
   }
 
   #trust({ protocol, host }: URL): Promise<Trust> {

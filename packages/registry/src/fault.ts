@@ -120,7 +120,7 @@ export type NetworkFailure = "unresolved" | "connect" | "proxy" | "tls" | "timeo
 /** How an exchange failed below HTTP. */
 export function networkFailure(error: unknown): NetworkFailure {
   const codes = errorCodes(error);
-  if (error instanceof Error && /^Proxy /.test(error.message)) return "proxy";
+  if (codes.includes("EPROXY")) return "proxy";
   if (codes.includes("ETOOSLOW")) return "slow";
   if (codes.some((code) => /TIMEOUT|ETIMEDOUT/.test(code))) return "timeout";
   if (codes.some((code) => code === "ENOTFOUND" || code === "EAI_AGAIN")) return "unresolved";
@@ -138,7 +138,9 @@ export function networkFault(subject: Subject, host: string, error: unknown, wha
   const details = { ...plainSubject(subject), host, reason };
   const isLate = failure === "timeout" || failure === "slow";
   const code: MoteErrorCode = isLate ? "MOTE_TIMEOUT" : "MOTE_UNREACHABLE";
-  return new MoteError(code, `${host}: ${advice(failure, reason)} (asking for ${what})`, {
+  const via = error instanceof Error && "via" in error ? ` by way of ${error.via}` : "";
+  const says = failure === "proxy" && error instanceof Error ? error.message : advice(failure, `${reason}${via}`);
+  return new MoteError(code, `${host}: ${says} (asking for ${what})`, {
     details,
     cause: plain(error),
   });
@@ -155,7 +157,7 @@ function advice(failure: NetworkFailure, reason: string): string {
     case "connect":
       return `no connection [${reason}]; check that the registry runs there, its port, and the proxy settings`;
     case "proxy":
-      return "the proxy of the environment (HTTP_PROXY, HTTPS_PROXY) refused; check it, or except this host by NO_PROXY";
+      return `the proxy of the environment refused [${reason}]; check it, or except this host by NO_PROXY`;
     case "tls":
       // RFC 8446, section 6.2: alerts come from the other side.
       if (reason.includes("_ALERT_") && /CERTIFICATE|UNKNOWN_CA/.test(reason))
@@ -191,7 +193,7 @@ export function isNetworkError(error: unknown): boolean {
 }
 
 /** The codes of an error and of those behind it. */
-function errorCodes(error: unknown): string[] {
+export function errorCodes(error: unknown): string[] {
   const codes: string[] = [];
   const seen = new Set<unknown>();
   const pending: unknown[] = [error];

@@ -1,6 +1,7 @@
+import { isIP } from "node:net";
 import { Readable } from "node:stream";
-import { MoteError } from "@mote/core";
-import type { Dispatcher } from "undici";
+import type { buildConnector, Dispatcher } from "undici";
+import { errorCodes } from "./fault.js";
 import {
   bodyBufferBytes,
   type EngineOptions,
@@ -9,64 +10,134 @@ import {
   type HttpRequest,
   worthReadingBytes,
 } from "./http-exchange.js";
+import type { ProxyServer } from "./proxy-settings.js";
 
-/** By the proxies of the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`). */
+/**
+ * By a proxy: a request to a registry in plain HTTP is sent to the proxy as it is (RFC 9112, section 3.2.2), since many allow tunnels to
+ * port 443 only; TLS goes through a tunnel.
+ */
 export class ProxyEngine implements HttpEngine {
   readonly #options: EngineOptions;
-  #opened: Promise<Dispatcher> | undefined;
+  readonly #proxy: ProxyServer;
+  #plain: Promise<Dispatcher> | undefined;
+  #tunnels: Promise<Dispatcher> | undefined;
 
-  constructor(options: EngineOptions) {
+  constructor(options: EngineOptions, proxy: ProxyServer) {
     this.#options = options;
+    this.#proxy = proxy;
   }
 
-  async exchange({ url, method, headers, body, signal }: HttpRequest): Promise<HttpAnswer> {
-    this.#opened ??= this.#open();
+  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const { url, method, headers, body, signal } = request;
+    const { url: proxy, authorization } = this.#proxy;
     const streams = body !== undefined && !(body instanceof Uint8Array);
-    const answer = await (await this.#opened).request({
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
+    const sent = {
       method,
-      headers,
       ...(body === undefined ? {} : { body: streams ? Readable.from(body, { objectMode: false }) : body }),
       ...(signal === undefined ? {} : { signal }),
       highWaterMark: bodyBufferBytes,
-    });
-    return httpAnswer(answer);
+    };
+    const path = `${url.pathname}${url.search}`;
+    try {
+      if (url.protocol === "https:") {
+        this.#tunnels ??= this.#openTunnels();
+        return httpAnswer(await (await this.#tunnels).request({ ...sent, origin: url.origin, path, headers }));
+      }
+      this.#plain ??= this.#openPlain();
+      const login = authorization === undefined ? {} : { "proxy-authorization": authorization };
+      const answer = await (await this.#plain).request({
+        ...sent,
+        origin: proxy.origin,
+        path: `${url.origin}${path}`,
+        headers: { ...headers, ...login, host: url.host },
+      });
+      if (answer.statusCode !== 407) return httpAnswer(answer);
+      answer.body.on("error", () => {}).destroy();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#explain(error, url) ?? error;
+    }
+    throw this.#refusal(url, 407);
   }
 
   async close(): Promise<void> {
-    const opened = await this.#opened?.catch(() => undefined);
-    await opened?.destroy();
+    for (const opened of [this.#plain, this.#tunnels]) await (await opened?.catch(() => undefined))?.destroy();
   }
 
-  async #open(): Promise<Dispatcher> {
-    // All of it is its default export, also where it is bundled.
-    const { EnvHttpProxyAgent } = (await import("undici")).default;
-    const { connectTimeoutMs: timeout, idleTimeoutMs, tls } = this.#options;
+  async #openPlain(): Promise<Dispatcher> {
+    const { Agent, buildConnector } = await loadUndici();
+    return new Agent({ ...this.#timeouts, connect: this.#connector(buildConnector) });
+  }
+
+  async #openTunnels(): Promise<Dispatcher> {
+    const { Pool, ProxyAgent, buildConnector } = await loadUndici();
+    const { connectTimeoutMs: timeout, tls } = this.#options;
     const { ca, ...rest } = tls;
-    const connect = { timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) };
-    try {
-      return new EnvHttpProxyAgent({
-        headersTimeout: idleTimeoutMs,
-        bodyTimeout: idleTimeoutMs,
-        connect,
-        requestTls: connect,
-        proxyTls: { timeout },
-      });
-    } catch {
-      // The cause quotes the URL, and that may have a password in it.
-      throw new MoteError(
-        "MOTE_CONFIG",
-        "a proxy of the environment (HTTP_PROXY, HTTPS_PROXY) is no http or https URL; correct it",
-      );
-    }
+    const { url, authorization } = this.#proxy;
+    return new ProxyAgent({
+      ...this.#timeouts,
+      uri: url.href,
+      ...(authorization === undefined ? {} : { token: authorization }),
+      requestTls: { timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) },
+      clientFactory: (origin, options) => new Pool(origin, { ...options, connect: this.#connector(buildConnector) }),
+    });
+  }
+
+  get #timeouts() {
+    const { idleTimeoutMs } = this.#options;
+    return { headersTimeout: idleTimeoutMs, bodyTimeout: idleTimeoutMs };
+  }
+
+  /** To the proxy, which is shown no client's certificate, and goes by its own name, not by that of the registry. */
+  #connector(build: typeof buildConnector): buildConnector.connector {
+    const { connectTimeoutMs: timeout, tls } = this.#options;
+    const { ca } = tls;
+    const connect = build({ timeout, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+    const { hostname } = this.#proxy.url;
+    // An empty name is none: an address is not sent as one (RFC 6066, section 3).
+    const servername = isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";
+    return (options, done) => connect({ ...options, servername }, done);
+  }
+
+  /** What only the proxy can have caused: it does not answer, or it refuses a tunnel. */
+  #explain(error: unknown, url: URL): Error | undefined {
+    const status = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
+    if (status !== undefined) return this.#refusal(url, Number(status), error);
+    const [code = ""] = errorCodes(error).filter((one) => unreachable.test(one));
+    if (error instanceof Error && code === "") Object.assign(error, { via: this.#name });
+    if (code === "") return undefined;
+    return proxyError(
+      `${this.#name} cannot be reached [${code}]; check it, or except ${url.hostname} by NO_PROXY`,
+      error,
+    );
+  }
+
+  #refusal(url: URL, status: number, cause?: unknown): Error {
+    const { protocol } = this.#proxy.url;
+    const advice =
+      status === 407
+        ? `wants a user name and password, or refuses them [407]; write them as ${protocol}//USER:PASSWORD@HOST:PORT`
+        : status >= 500
+          ? `cannot reach ${url.host} [${status}]; try again later, or except ${url.hostname} by NO_PROXY`
+          : `refuses to connect to ${url.host} [${status}]; ask its operator, or except ${url.hostname} by NO_PROXY`;
+    return proxyError(`${this.#name} ${advice}`, cause);
+  }
+
+  get #name(): string {
+    const { url, variable } = this.#proxy;
+    return `the proxy ${url.host} (${variable})`;
   }
 }
 
-/** undici is loaded only where one is set: it takes longer to start than a warm pull does. */
-export function proxyIsSet(): boolean {
-  const { env } = process;
-  return Boolean(env.http_proxy ?? env.HTTP_PROXY ?? env.https_proxy ?? env.HTTPS_PROXY);
+const unreachable = /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN)$/;
+
+function proxyError(message: string, cause: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code: "EPROXY" });
+}
+
+/** Loaded only where a proxy is set: it takes longer to start than a warm pull does. All of it is its default export, also bundled. */
+async function loadUndici() {
+  return (await import("undici")).default;
 }
 
 function httpAnswer(answer: Dispatcher.ResponseData): HttpAnswer {
