@@ -62,14 +62,25 @@ export class DirDestination implements ContentDestination {
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
-    const path = this.linkable(descriptor);
+    await this.#put(this.linkable(descriptor), descriptor, chunks, options);
+  }
+
+  async #put(
+    path: string,
+    descriptor: Descriptor,
+    chunks: AsyncIterable<Uint8Array>,
+    options: Cancellable,
+  ): Promise<void> {
     const temporary = temporaryPath(this.#dir);
     await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
-    await this.blob(descriptor, oneChunk(bytes), options);
+    this.#prepare();
+    // It is a manifest whatever its media type is.
+    const path = join(this.#dir, dirInstanceName(parseDigest(descriptor.digest)));
+    await this.#put(path, descriptor, oneChunk(bytes), options);
   }
 
   /** Makes the manifest the image's own, in place of one before; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */

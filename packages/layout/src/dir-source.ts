@@ -50,14 +50,19 @@ export class DirSource implements ContentSource {
   async manifest({ digest }: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
     parseDigest(digest);
     const bounds = { ...options, maxBytes: maxManifestBytes };
-    const bytes = await readSmallFile(this.#files, dirInstanceName(digest), bounds).catch((error: unknown) => {
+    const isIt = (bytes: Uint8Array) => digestBytes(bytes, digestAlgorithm(digest)) === digest;
+    const { place } = this.#files;
+    const details = { path: place, digest };
+    try {
+      const bytes = await readSmallFile(this.#files, dirInstanceName(digest), bounds);
+      if (isIt(bytes)) return bytes;
+      throw new MoteError("MOTE_CORRUPT", `the manifest ${digest} in ${place} is damaged`, { details });
+    } catch (error) {
       if (!isNotFound(error)) throw error;
-      return readSmallFile(this.#files, "manifest.json", bounds);
-    });
-    if (digestBytes(bytes, digestAlgorithm(digest)) === digest) return bytes;
-    throw new MoteError("MOTE_CORRUPT", `${this.#files.place} does not have the manifest ${digest}, or it is damaged`, {
-      details: { path: this.#files.place, digest },
-    });
+    }
+    const own = await readSmallFile(this.#files, "manifest.json", bounds);
+    if (isIt(own)) return own;
+    throw new MoteError("MOTE_NOT_FOUND", `${place} does not have the manifest ${digest}`, { details });
   }
 
   /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */

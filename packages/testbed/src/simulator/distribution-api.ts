@@ -81,7 +81,9 @@ function missingContent(body: Uint8Array, repositories: Repositories, repository
   const named = (value: unknown) => digests(Array.isArray(value) ? value : [value]);
   return (
     [...named(config), ...named(layers)].find((digest) => !blobs.has(digest)) ??
-    named(children).find((digest) => !manifests.has(digest))
+    // An index may list blobs, as build caches do, and Distribution takes them for what they are.
+    // https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/registry.go#L183
+    named(children).find((digest) => !manifests.has(digest) && !blobs.has(digest))
   );
 }
 
