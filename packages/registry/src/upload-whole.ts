@@ -31,7 +31,8 @@ async function sendOnce(requests: UploadRequests, habits: UploadHabits, bytes: U
   if (await requests.isThere()) return { done: true };
   await requests.begin();
   const second = await requests.sendAndClose(bytes);
-  if (!second.done) return outcome;
+  // What may pass says nothing of whether the body was the reason.
+  if (!second.done) return second.status === undefined || isTransientStatus(second.status) ? second : outcome;
   habits.takesClosingBody = false;
   return second;
 }

@@ -12,6 +12,8 @@ export const checks: Readonly<Record<Check, (bench: Bench) => Promise<string>>> 
   private: checkPrivate,
   platform: checkPlatform,
   "push twice": checkPush,
+  "push an index": checkIndex,
+  "lost responses": checkLostResponses,
   "immutable tag": checkImmutableTag,
   referrers: checkReferrers,
   resume: checkResume,
@@ -92,6 +94,41 @@ async function checkPush({ registry, open, at, logIn }: Bench): Promise<string> 
   expect(again.filter((request) => isManifestWrite(request) && request.status < 300).map(nameOf)).toEqual([]);
   // Where HEAD does not tell whether a blob is there, it has to be sent again.
   return again.every(({ method }) => method !== "PUT") ? "ok" : "ok: blobs again";
+}
+
+async function checkIndex({ registry, source, open, at, logIn }: Bench): Promise<string> {
+  logIn();
+  const images = ["amd64", "arm64"].map((architecture) => {
+    const { manifest } = addImage(source.repositories, "team/app", { architecture });
+    return { ...manifest, platform: { os: "linux", architecture } };
+  });
+  const index = addIndex(source.repositories, "team/app", { tag: "1", manifests: images });
+  await using mote = await open();
+  await mote.copy(`docker://${source.host}/team/app:1`, at("team/copy:1"));
+  expect(registry.repositories.manifest("team/copy", "1")?.digest).toBe(index.digest);
+  const { manifests } = registry.repositories.get("team/copy");
+  expect(images.every(({ digest }) => manifests.has(digest))).toBe(true);
+  return "ok";
+}
+
+async function checkLostResponses({ registry, open, at, logIn }: Bench): Promise<string> {
+  logIn();
+  const lost = { status: 503, headers: { "content-type": "text/html" }, body: "<h1>Service Unavailable</h1>" };
+  const losing = [
+    { method: "PATCH", kind: "upload" },
+    { method: "PUT", kind: "upload" },
+    { method: "PUT", kind: "manifest" },
+  ];
+  for (const { method, kind } of losing) {
+    registry.once((reply, request) =>
+      request.method === method && request.route.kind === kind && reply.status < 300 ? lost : undefined,
+    );
+  }
+  await using mote = await open();
+  const { manifest } = await putImage(mote.cache, ["app"], { a: 9_000_000 });
+  await mote.copy(manifest.digest, at("team/pushed:1"));
+  expect(registry.repositories.manifest("team/pushed", "1")?.digest).toBe(manifest.digest);
+  return `ok: ${registry.requests.filter(({ status }) => status === lost.status).length} lost`;
 }
 
 async function checkImmutableTag({ registry, open, at, logIn }: Bench): Promise<string> {

@@ -14,6 +14,9 @@ const meanings: Readonly<Record<Check, string>> = {
   platform: "one platform of an index; no layer of the others is asked for",
   "push twice":
     "an image with a layer of 9 MB, then the same again, which sends no manifest and no tag. `blobs again`: HEAD of a blob does not tell whether it is there, so it is sent",
+  "push an index": "an index of two platforms: its images, then the index under its tag",
+  "lost responses":
+    "an image with a layer of 9 MB, of which the first piece, the first blob and the first manifest are stored, and the response is lost: 503 from a proxy comes instead",
   "immutable tag":
     "an image to a tag that has it, which changes nothing; then another to that tag, which is an error in the registry's own words",
   referrers:

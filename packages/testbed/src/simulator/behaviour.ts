@@ -61,6 +61,8 @@ export type Check =
   | "private"
   | "platform"
   | "push twice"
+  | "push an index"
+  | "lost responses"
   | "immutable tag"
   | "referrers"
   | "resume"
