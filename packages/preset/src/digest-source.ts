@@ -17,6 +17,7 @@ import {
 } from "@mote/core";
 import { refCodec } from "@mote/ref";
 import { registryOf } from "./references.js";
+import { isSilence } from "./registry-failure.js";
 
 /** Places that one blob or manifest is looked for at, at most. */
 const maxPlaces = 8;
@@ -38,6 +39,8 @@ export class DigestSource implements ContentSource {
   readonly #parts: DigestSourceParts;
   readonly #opened = new Map<string, Promise<ContentSource>>();
   readonly #readFrom = new Map<Digest, Ref>();
+  /** Registries that did not answer: they are not asked again. */
+  readonly #silent = new Map<string, MoteError>();
   #placesOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
 
   constructor(digest: Digest, parts: DigestSourceParts) {
@@ -81,12 +84,20 @@ export class DigestSource implements ContentSource {
     const errors: unknown[] = [];
     const places = await this.#placesOf(digest, { signal });
     for (const ref of places) {
+      const registry = ref.transport === "docker" ? ref.registry : undefined;
+      const silence = registry && this.#silent.get(registry);
+      if (silence !== undefined) {
+        errors.push(silence);
+        continue;
+      }
       try {
         const found = await read(await this.#open(ref));
         this.#readFrom.set(digest, ref);
         return found;
       } catch (error) {
         signal?.throwIfAborted();
+        if (registry !== undefined && MoteError.isInstance(error) && isSilence(error))
+          this.#silent.set(registry, error);
         errors.push(error);
       }
     }

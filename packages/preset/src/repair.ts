@@ -16,6 +16,7 @@ import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import { incompleteManifests } from "./incomplete-images.js";
 import type { PullOptions } from "./open-mote.js";
 import type { Places } from "./places.js";
+import { isSilence } from "./registry-failure.js";
 
 /** Known locations of one blob that are tried. */
 const mostLocations = 5;
@@ -41,6 +42,8 @@ export interface RepairParts {
 export class Repair {
   readonly #parts: RepairParts;
   readonly #options: RepairOptions;
+  /** Registries that did not answer, with the reason: they are not asked again. */
+  readonly #silent = new Map<string, string>();
 
   constructor(parts: RepairParts, options: RepairOptions) {
     this.#parts = parts;
@@ -66,8 +69,8 @@ export class Repair {
   async #completeImage(digest: Digest, names: readonly string[]): Promise<void> {
     for (const name of names) {
       const ref = movableRef(name);
-      if (ref !== undefined && (await this.#tries(digest, () => this.#parts.complete(ref, digest, this.#options))))
-        return;
+      if (ref === undefined) continue;
+      if (await this.#tries(digest, ref, () => this.#parts.complete(ref, digest, this.#options))) return;
     }
   }
 
@@ -76,7 +79,7 @@ export class Repair {
     const { signal } = this.#options;
     const known = await knownPlaces(bic, refCodec, digest, { signal }).catch(() => undefined);
     for (const { ref } of known?.places.slice(0, mostLocations) ?? []) {
-      const isHere = await this.#tries(digest, () =>
+      const isHere = await this.#tries(digest, ref, () =>
         places.readBlob(ref, digest, (reader) => this.#store(digest, reader), { signal }),
       );
       if (isHere) return;
@@ -106,13 +109,21 @@ export class Repair {
     }
   }
 
-  async #tries(digest: Digest, work: () => Promise<unknown>): Promise<boolean> {
+  /** A registry that does not answer costs its whole time once, however much is to be repaired. */
+  async #tries(digest: Digest, ref: Ref, work: () => Promise<unknown>): Promise<boolean> {
+    const registry = ref.transport === "docker" ? ref.registry : undefined;
+    const silence = registry && this.#silent.get(registry);
+    if (silence !== undefined) {
+      this.#fail(digest, silence);
+      return false;
+    }
     try {
       await work();
       return true;
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       if (!MoteError.isInstance(error)) throw error;
+      if (registry !== undefined && isSilence(error)) this.#silent.set(registry, error.message);
       this.#fail(digest, isNotFound(error) ? `it is no longer there: ${error.message}` : error.message);
       return false;
     }

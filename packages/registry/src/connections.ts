@@ -6,7 +6,7 @@ import { isLoopback } from "./place.js";
 import { ProxyEngine } from "./proxy-engine.js";
 import { type ProxyServer, proxyFor } from "./proxy-settings.js";
 import { type CertificateOptions, type Trust, trustFor } from "./trust.js";
-import { Turnstile } from "./waiting.js";
+import { Turnstile, untilAborted } from "./waiting.js";
 
 const defaultConnectMs = 10_000;
 const defaultAnswerMs = 30_000;
@@ -61,7 +61,7 @@ export class Connections {
     try {
       const engine = await this.#engine(request);
       const rate = this.#leastRate;
-      return atLeast(await withinTime(request, rate, (timed) => engine.exchange(timed)), rate);
+      return atLeast(await withinTime(request, rate, (timed) => exchangeOn(engine, timed)), rate);
     } finally {
       leave();
     }
@@ -120,5 +120,16 @@ export class Connections {
     const found = this.#trusts.get(key) ?? trustFor(key, this.#options);
     this.#trusts.set(key, found);
     return found;
+  }
+}
+
+/** A connection that a proxy keeps waiting does not look at the signal. */
+async function exchangeOn(engine: HttpEngine, request: HttpRequest): Promise<HttpAnswer> {
+  const exchange = engine.exchange(request);
+  try {
+    return await untilAborted(exchange, request.signal);
+  } catch (error) {
+    if (request.signal?.aborted) exchange.then(({ discard }) => discard()).catch(() => {});
+    throw error;
   }
 }

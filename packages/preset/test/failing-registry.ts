@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { digestBytes, mediaTypes } from "@mote/core";
+
+const json = (body: unknown) => new TextEncoder().encode(JSON.stringify(body));
+const described = (bytes: Uint8Array, mediaType: string) => ({
+  mediaType,
+  digest: digestBytes(bytes),
+  size: bytes.byteLength,
+});
+
+/** Answers in place of the registry where it returns true. */
+export type Failure = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+export interface FailingRegistry extends AsyncDisposable {
+  /** `127.0.0.1:PORT` */
+  readonly host: string;
+  /** Requests so far. */
+  readonly asked: readonly string[];
+  /** From now on. */
+  fail(failure: Failure): void;
+  /** Moves the tag to another image. */
+  move(): void;
+}
+
+/** A registry with one image, `a/b:1`, which fails as it is told to. */
+export async function startFailingRegistry(): Promise<FailingRegistry> {
+  const contents = new Map<string, { readonly bytes: Uint8Array; readonly type: string }>();
+  const add = (bytes: Uint8Array, type: string) => {
+    contents.set(digestBytes(bytes), { bytes, type });
+    return described(bytes, type);
+  };
+  const image = (text: string) => {
+    const config = add(json({ os: "linux", architecture: "amd64", text }), mediaTypes.ociConfig);
+    const layers = [add(new TextEncoder().encode(text), mediaTypes.ociLayer)];
+    const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers };
+    return add(json(body), mediaTypes.ociManifest).digest;
+  };
+  let tagged = image("first");
+  let failure: Failure = () => false;
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    const path = (request.url ?? "").split("?")[0] ?? "";
+    asked.push(`${request.method} ${path}`);
+    response.on("error", () => {});
+    if (failure(request, response)) return;
+    const name = path.split("/").at(-1) ?? "";
+    const digest = name === "1" ? tagged : name;
+    const found = contents.get(digest);
+    if (found === undefined) return void response.writeHead(404).end();
+    const { bytes, type } = found;
+    response.writeHead(200, {
+      "content-type": path.includes("/blobs/") ? "application/octet-stream" : type,
+      "content-length": bytes.byteLength,
+      "docker-content-digest": digest,
+    });
+    response.end(request.method === "HEAD" ? undefined : bytes);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    host,
+    asked,
+    fail(how) {
+      failure = how;
+    },
+    move() {
+      tagged = image("second");
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
