@@ -101,7 +101,7 @@ function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: D
   return new MoteError(
     "MOTE_EXISTS",
     `cannot set the tag ${placeOf(subject)}:${tag} to ${digest}: it stands for ${actual}, and the registry does not let it change (${cause.message}); use another tag, or allow tags to be overwritten there`,
-    { cause, details: { ...subject, ...cause.details, actual } },
+    { cause, details: { ...subject, ...cause.details, actual, isReplaceable: false } },
   );
 }
 

@@ -119,6 +119,19 @@ describe("a repository as a cache", () => {
     expect(await cache.find(layer.digest)).toMatchObject({ size: layer.size });
   });
 
+  it("learns by GET what a HEAD request does not tell", async () => {
+    for (const status of [400, 405, 501]) {
+      const { cache } = await lying((request, response) => {
+        if (request.method !== "HEAD") return false;
+        response.writeHead(status).end();
+        return true;
+      });
+      expect(await cache.find(layer.digest)).toMatchObject({ size: layer.size });
+      expect(await cache.find(image.manifest.digest)).toMatchObject({ size: image.manifest.size });
+      expect(await cache.find(digestBytes(new Uint8Array(7)))).toBeUndefined();
+    }
+  });
+
   it("refers to a mote by its URL", async () => {
     const { cache, server } = await lying();
     expect(cache.moteRef(layer.digest)).toBe(`http://${server.host}/v2/a/b/blobs/${layer.digest}`);

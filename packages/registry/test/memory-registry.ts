@@ -2,7 +2,7 @@ import { type Digest, digestBytes, isDigest } from "@mote/core";
 import { type Intercept, refuse } from "./fake-registry.js";
 import { serve, type TestServer } from "./server.js";
 
-export interface StoredManifest {
+interface StoredManifest {
   readonly type: string | undefined;
   readonly bytes: Uint8Array;
 }

@@ -188,7 +188,13 @@ describe("a registry with immutable tags", () => {
         name,
         {
           code: "MOTE_EXISTS",
-          details: { status, reference: "v1", digest: other.manifest.digest, actual: index.digest },
+          details: {
+            status,
+            reference: "v1",
+            digest: other.manifest.digest,
+            actual: index.digest,
+            isReplaceable: false,
+          },
         },
       ]);
       expect((error as Error).message).toContain(`${registry.host}/a/b:v1`);
