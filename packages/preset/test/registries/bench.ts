@@ -65,7 +65,7 @@ const plain: RegistryKind = {
 
 export async function openBench(kind: RegistryKind, logins: Logins): Promise<Bench> {
   const root = await mkdtemp(join(logins.root, "case-"));
-  const [registry, source] = await Promise.all([startSimulatedRegistry(kind), startSimulatedRegistry(plain)]);
+  const [registry, source] = await Promise.all([startOnNewPort(kind), startSimulatedRegistry(plain)]);
   return {
     registry,
     source,
@@ -80,4 +80,18 @@ export async function openBench(kind: RegistryKind, logins: Logins): Promise<Ben
       await Promise.all([registry[Symbol.asyncDispose](), source[Symbol.asyncDispose]()]);
     },
   };
+}
+
+const hosts = new Set<string>();
+
+/** A port that was another bench's still has that one's logins, which `mote login` stored for this host, too. */
+async function startOnNewPort(kind: RegistryKind): Promise<SimulatedRegistry> {
+  const registry = await startSimulatedRegistry(kind);
+  if (!hosts.has(registry.host)) {
+    hosts.add(registry.host);
+    return registry;
+  }
+  // Closed after the other has its port, so that it gets another.
+  await using _registry = registry;
+  return await startOnNewPort(kind);
 }
