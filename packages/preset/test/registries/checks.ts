@@ -1,6 +1,6 @@
 import { isDigest, MoteError, referrersTag } from "@mote/core";
 import { addImage, addIndex, type Check, type SimulatedRegistry, type SimulatedRequest } from "@mote/testbed";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { logIn } from "../../src/index.js";
 import { putImage } from "../images.js";
 import type { Bench } from "./bench.js";
@@ -214,7 +214,7 @@ async function checkMount({ registry, open, at, logIn }: Bench): Promise<string>
   const { mounted } = await mote.copy(at("team/app:1"), at("team/other:1"));
   expect(registry.repositories.manifest("team/other", "1")).toBeDefined();
   // An upload that began in place of a mount is closed in the background.
-  await expect.poll(() => registry.repositories.uploads.size, { timeout: 20_000 }).toBe(0);
+  await vi.waitFor(() => expect(registry.repositories.uploads.size).toBe(0), { timeout: 20_000 });
   return mounted.count > 0 ? "ok: mounted" : "ok: uploaded";
 }
 
