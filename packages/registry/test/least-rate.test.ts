@@ -67,7 +67,7 @@ describe("a host that sends a byte now and then", () => {
       opened.push(slowAtFirst);
       const blob = await repositoryAt(slowAtFirst.host).blob(layer);
       expect(sameBytes(await read(blob), bytesOf(layer.digest))).toBe(true);
-      expect(slowAtFirst.seen.at(-1)?.headers.range).toMatch(/^bytes=1\d\d\d-$/);
+      expect(slowAtFirst.seen.at(-1)?.headers.range).toMatch(/^bytes=1\d\d\d-\d+$/);
     }
   });
 
