@@ -96,7 +96,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
   }
 
   /** The first byte that is asked for. */
-  const firstByte = ({ headers }: Asked) => Number(/^bytes=(\d+)-$/.exec(headers.range ?? "bytes=0-")?.[1]);
+  const firstByte = ({ headers }: Asked) => Number(/^bytes=(\d+)-\d*$/.exec(headers.range ?? "bytes=0-")?.[1]);
   const isLayer = ({ method, url }: Asked) => method === "GET" && url.endsWith(`/blobs/${layer.digest}`);
   const isManifest = ({ url }: Asked) => url.includes("/manifests/");
 
@@ -205,7 +205,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
     const [range, ...more] = await pullHonestly();
     // What was cut off may have been lost on its last steps here.
-    expect(range).toMatch(/^bytes=[1-9]\d*-$/);
+    expect(range).toMatch(/^bytes=[1-9]\d*-\d*$/);
     expect(more).toEqual([]);
   });
 
