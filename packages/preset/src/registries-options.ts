@@ -4,7 +4,7 @@ import type { Hosts, hostCertificates, Mirrors, RegistryClientOptions } from "@m
 
 /** How registries are reached, beside what each reference says. Hosts are written as in references: `host`, `host:port`. */
 export interface RegistriesOptions {
-  /** Certificate authorities in PEM, in place of the system's. */
+  /** Certificate authorities in PEM, in place of those of Node, `SSL_CERT_FILE`, `SSL_CERT_DIR` and the system. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
   /** A client's certificate and key in PEM. */
   readonly cert?: string | Uint8Array | undefined;

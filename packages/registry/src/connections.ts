@@ -5,7 +5,7 @@ import { atLeast, type LeastRate, withinTime } from "./least-rate.js";
 import { isLoopback } from "./place.js";
 import { ProxyEngine } from "./proxy-engine.js";
 import { type ProxyServer, proxyFor } from "./proxy-settings.js";
-import { type CertificateOptions, type Trust, trustFor } from "./trust.js";
+import { type CertificateOptions, Trusts } from "./trust.js";
 import { Turnstile, untilAborted } from "./waiting.js";
 
 const defaultConnectMs = 10_000;
@@ -40,13 +40,13 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #turnstiles = new Map<string, Turnstile>();
   readonly #insecure: HostSet;
-  /** By host; of those in plain HTTP under an empty name. */
-  readonly #trusts = new Map<string, Promise<Trust>>();
+  readonly #trusts: Trusts;
   readonly #engines = new Map<string, HttpEngine>();
 
   /** @throws MOTE_CONFIG */
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#trusts = new Trusts(options);
     this.#insecure = hostSet(options.insecure, "insecure");
   }
 
@@ -99,27 +99,23 @@ export class Connections {
   async #engine({ url, isAway = false }: HttpRequest): Promise<HttpEngine> {
     const proxy = this.#proxyFor(url);
     const insecure = this.#insecure.has(url.host);
-    const trust = await this.#trust(url);
-    const kind = `${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${isAway} ${trust.owner ?? ""}`;
+    const trust = await this.#trusts.of(url);
+    const kind = `${url.protocol} ${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${isAway} ${trust.owner ?? ""}`;
     const opened = this.#engines.get(kind);
     if (opened !== undefined) return opened;
     const { connectTimeoutMs, idleTimeoutMs } = this.#timed;
     const tls = { ...(isAway ? trust.anonymous : trust.known), ...(insecure ? { rejectUnauthorized: false } : {}) };
     const options = { tls, connectTimeoutMs, idleTimeoutMs };
-    const engine = proxy === undefined ? new DirectEngine(options) : new ProxyEngine(options, proxy);
+    const proxyTls = proxy?.url.protocol === "https:" ? (await this.#trusts.of(proxy.url)).anonymous : {};
+    const found = this.#engines.get(kind);
+    if (found !== undefined) return found;
+    const engine = proxy === undefined ? new DirectEngine(options) : new ProxyEngine({ ...options, proxyTls }, proxy);
     this.#engines.set(kind, engine);
     return engine;
   }
 
   #proxyFor(url: URL): ProxyServer | undefined {
     return this.#options.ignoreProxy || isLoopback(url.host) ? undefined : proxyFor(url, process.env);
-  }
-
-  #trust({ protocol, host }: URL): Promise<Trust> {
-    const key = protocol === "https:" ? host : "";
-    const found = this.#trusts.get(key) ?? trustFor(key, this.#options);
-    this.#trusts.set(key, found);
-    return found;
   }
 }
 

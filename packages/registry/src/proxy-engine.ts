@@ -12,17 +12,22 @@ import {
 } from "./http-exchange.js";
 import type { ProxyServer } from "./proxy-settings.js";
 
+interface ProxyEngineOptions extends EngineOptions {
+  /** How TLS is spoken to the proxy itself. */
+  readonly proxyTls: EngineOptions["tls"];
+}
+
 /**
  * By a proxy: a request to a registry in plain HTTP is sent to the proxy as it is (RFC 9112, section 3.2.2), since many allow tunnels to
  * port 443 only; TLS goes through a tunnel.
  */
 export class ProxyEngine implements HttpEngine {
-  readonly #options: EngineOptions;
+  readonly #options: ProxyEngineOptions;
   readonly #proxy: ProxyServer;
   #plain: Promise<Dispatcher> | undefined;
   #tunnels: Promise<Dispatcher> | undefined;
 
-  constructor(options: EngineOptions, proxy: ProxyServer) {
+  constructor(options: ProxyEngineOptions, proxy: ProxyServer) {
     this.#options = options;
     this.#proxy = proxy;
   }
@@ -90,9 +95,9 @@ export class ProxyEngine implements HttpEngine {
 
   /** To the proxy, which is shown no client's certificate, and goes by its own name, not by that of the registry. */
   #connector(build: typeof buildConnector): buildConnector.connector {
-    const { connectTimeoutMs: timeout, tls } = this.#options;
-    const { ca } = tls;
-    const connect = build({ timeout, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+    const { connectTimeoutMs: timeout, proxyTls } = this.#options;
+    const { ca, ...rest } = proxyTls;
+    const connect = build({ timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
     const { hostname } = this.#proxy.url;
     // An empty name is none: an address is not sent as one (RFC 6066, section 3).
     const servername = isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";

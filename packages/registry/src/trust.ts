@@ -1,15 +1,21 @@
-import { MoteError } from "@mote/core";
+import { type Logger, MoteError, silentLogger } from "@mote/core";
+import { authoritiesOfNode, usualAuthorities } from "./authorities.js";
 import type { CertificateSource, HostCertificates } from "./host-certificates.js";
 import type { EngineOptions } from "./http-exchange.js";
 
 export interface CertificateOptions {
-  /** Certificate authorities in PEM, in place of the system's. */
+  /**
+   * Certificate authorities in PEM, in place of the usual ones: those of Node, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and
+   * the system.
+   */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
   /** A client's certificate and key in PEM, for registries and token services; not shown to where a redirect leads. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
   /** What is kept for each host by itself: authorities beside the others, and a client's certificate in place of `cert`. */
   readonly certificates?: CertificateSource | undefined;
+  /** Is told of files of certificates that cannot be used. Silent by default. */
+  readonly logger?: Logger | undefined;
 }
 
 type Tls = EngineOptions["tls"];
@@ -23,41 +29,79 @@ export interface Trust {
   readonly anonymous: Tls;
 }
 
-/** What is no certificate would else look like a connection that breaks. An empty host: plain HTTP. @throws MOTE_CONFIG */
-export async function trustFor(host: string, options: CertificateOptions): Promise<Trust> {
-  const general = tlsOptions(options);
-  if (Object.keys(general).length > 0) await assertUsable(general, "the certificates of the settings (ca, cert, key)");
-  const kept = host === "" ? undefined : options.certificates?.get(host);
-  if (kept === undefined) return { known: general, anonymous: anonymous(general) };
-  return { owner: host, ...(await withKept(general, kept, host)) };
+/** How TLS is spoken to each host. Certificates are read when the first host wants TLS. */
+export class Trusts {
+  readonly #options: CertificateOptions;
+  /** By host; of plain HTTP under an empty name. */
+  readonly #trusts = new Map<string, Promise<Trust>>();
+  #authorities: Promise<readonly string[] | undefined> | undefined;
+  #general: Promise<Trust> | undefined;
+
+  constructor(options: CertificateOptions) {
+    this.#options = options;
+  }
+
+  /** What is not a certificate would else look like a connection that breaks. @throws MOTE_CONFIG */
+  of({ protocol, host }: URL): Promise<Trust> {
+    const key = protocol === "https:" ? host : "";
+    const found = this.#trusts.get(key) ?? this.#trustFor(key);
+    this.#trusts.set(key, found);
+    return found;
+  }
+
+  async #trustFor(host: string): Promise<Trust> {
+    const general = await usableOptions(this.#options);
+    if (host === "") return { known: general, anonymous: anonymous(general) };
+    const kept = this.#options.certificates?.get(host);
+    if (kept !== undefined) return { owner: host, ...(await this.#withKept(general, kept, host)) };
+    this.#general ??= this.#ofAll(general);
+    return this.#general;
+  }
+
+  /** Of hosts that nothing is kept for. */
+  async #ofAll(general: Tls): Promise<Trust> {
+    const all = general.ca === undefined ? await this.#usualAuthorities() : undefined;
+    if (all === undefined) return { known: general, anonymous: anonymous(general) };
+    return withAuthorities(general, all);
+  }
+
+  async #withKept(general: Tls, { ca, cert, key }: HostCertificates, host: string): Promise<Omit<Trust, "owner">> {
+    const own = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+    await assertUsable(own, `the certificates that are kept for ${host}`);
+    const known = { ...(cert === undefined ? general : anonymous(general)), ...own };
+    const others = general.ca === undefined ? await this.#usualAuthorities() : [general.ca].flat();
+    if (ca === undefined) {
+      return general.ca === undefined && others !== undefined
+        ? withAuthorities(known, others)
+        : { known, anonymous: anonymous(known) };
+    }
+    return withAuthorities(known, [...(others ?? (await authoritiesOfNode(process.env))), ...ca]);
+  }
+
+  #usualAuthorities(): Promise<readonly string[] | undefined> {
+    const { logger = silentLogger } = this.#options;
+    const warn = (message: string) => logger.warn(message);
+    this.#authorities ??= usualAuthorities({ env: process.env, warn });
+    return this.#authorities;
+  }
 }
 
-async function withKept(
-  general: Tls,
-  { ca, cert, key }: HostCertificates,
-  host: string,
-): Promise<Omit<Trust, "owner">> {
-  const own = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
-  await assertUsable(own, `the certificates that are kept for ${host}`);
-  const known = { ...(cert === undefined ? general : anonymous(general)), ...own };
-  if (ca === undefined) return { known, anonymous: anonymous(known) };
+/** Made once: there are some hundred authorities in it. */
+async function withAuthorities(tls: Tls, ca: readonly string[]): Promise<Omit<Trust, "owner">> {
   const { createSecureContext } = await import("node:tls");
-  const all = [...(general.ca === undefined ? await usualAuthorities() : [general.ca].flat()), ...ca];
-  // Made once: there are some hundred authorities in it.
-  const contextOf = (tls: Tls): Tls => ({ secureContext: createSecureContext({ ...tls, ca: all }) });
-  return { known: contextOf(known), anonymous: contextOf(anonymous(known)) };
+  const contextOf = (own: Tls): Tls => ({ secureContext: createSecureContext({ ...own, ca: [...ca] }) });
+  const known = contextOf(tls);
+  return { known, anonymous: tls.cert === undefined ? known : contextOf(anonymous(tls)) };
+}
+
+async function usableOptions(options: CertificateOptions): Promise<Tls> {
+  const general = tlsOptions(options);
+  if (Object.keys(general).length > 0) await assertUsable(general, "the certificates of the settings (ca, cert, key)");
+  return general;
 }
 
 function anonymous({ cert: _, key: __, ...tls }: Tls): Tls {
   return tls;
-}
-
-/** What Node trusts unless it is told otherwise. Whoever names authorities has to name these too. */
-async function usualAuthorities(): Promise<readonly string[]> {
-  const tls = (await import("node:tls")).default;
-  // From Node 22.15 on, with those of NODE_EXTRA_CA_CERTS.
-  const current: unknown = "getCACertificates" in tls ? tls.getCACertificates : undefined;
-  return typeof current === "function" ? current() : tls.rootCertificates;
 }
 
 function tlsOptions({ ca, cert, key }: CertificateOptions): Tls {

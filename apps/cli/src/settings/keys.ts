@@ -140,10 +140,10 @@ const keys = {
   }),
   ca: key({
     kind: path,
-    summary: "certificate authorities to trust in place of the system's, a file in PEM",
+    summary: "certificate authorities to trust in place of the usual ones, a file in PEM",
     variable: "MOTE_CA",
     flag: "ca",
-    byDefault: "the system's",
+    byDefault: "those of Node, NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR and the system",
     example: "/etc/ssl/acme.pem",
   }),
   cert: key({
