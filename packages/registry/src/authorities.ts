@@ -14,7 +14,7 @@ export interface AuthoritiesOptions {
 }
 
 /** Of the files the first that is there counts, and if none is, all of the first folder that is there. */
-export interface SystemStore {
+interface SystemStore {
   readonly files: readonly string[];
   readonly folders: readonly string[];
 }
