@@ -55,14 +55,22 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
   beforeEach(async () => {
     proxy = await startChaosProxy(registry.host);
     cacheDir = join(dir, `cache-${++caches}`);
+    idleTimeoutMs = patientMs;
   });
   afterEach(async () => {
     await proxy[Symbol.asyncDispose]();
   });
 
+  /** Long enough for a busy machine, except where a silence is what is waited for. */
+  const patientMs = 30_000;
+  let idleTimeoutMs = patientMs;
+  const expectSilence = (code: string) => {
+    if (code === "MOTE_TIMEOUT") idleTimeoutMs = 300;
+  };
+
   const source = (tag = "1") => `docker://${proxy.host}/${repository}:${tag}`;
   const open = (options: Partial<OpenMoteOptions> = {}) =>
-    openMote({ dir: cacheDir, registries: { retries: 1, idleTimeoutMs: 300, connectTimeoutMs: 300 }, ...options });
+    openMote({ dir: cacheDir, registries: { retries: 1, idleTimeoutMs }, ...options });
 
   async function pull(destination?: string, from = source()): Promise<unknown> {
     await using mote = await open();
@@ -87,6 +95,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
   /** After the fault has gone, the same pull succeeds. Answers from which bytes of the layer on it was asked for. */
   async function pullHonestly(): Promise<(string | undefined)[]> {
     proxy.suffer(() => undefined);
+    idleTimeoutMs = patientMs;
     const before = proxy.asked.length;
     expect(await pull()).toBeUndefined();
     return proxy.asked
@@ -140,12 +149,6 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
       parts: 0,
     },
     {
-      what: "answers with a content coding",
-      fault: { headers: { "content-encoding": "gzip" } },
-      code: "MOTE_REGISTRY",
-      parts: 1,
-    },
-    {
       what: "answers with a part that nobody asked for",
       fault: { status: 206, body: "x" },
       code: "MOTE_REGISTRY",
@@ -182,6 +185,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
   ];
 
   it.each(onBlob)("a blob of which it $what is $code, and can be pulled afterwards", async ({ fault, code, parts }) => {
+    expectSilence(code);
     proxy.suffer((asked) => {
       if (!isLayer(asked)) return undefined;
       // Cut or stalled anew, at the same byte.
@@ -205,7 +209,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
     const [range, ...more] = await pullHonestly();
     // What was cut off may have been lost on its last steps here.
-    expect(range).toMatch(/^bytes=[1-9]\d*-\d*$/);
+    expect(range).toMatch(/^bytes=[1-9]\d*-2999999$/);
     expect(more).toEqual([]);
   });
 
@@ -225,10 +229,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
   });
 
   it.each<[string, (start: number) => string, string]>([
-    ["begins elsewhere", () => "bytes 0-2999999/3000000", "MOTE_REGISTRY"],
-    ["ends elsewhere", (start) => `bytes ${start}-2999998/3000000`, "MOTE_SIZE_MISMATCH"],
     ["is one of another whole", (start) => `bytes ${start}-3999999/4000000`, "MOTE_SIZE_MISMATCH"],
-    ["is nonsense", () => "bytes x", "MOTE_REGISTRY"],
   ])("a range that %s is refused", async (_, range, code) => {
     proxy.suffer((asked) => {
       if (!isLayer(asked)) return undefined;
@@ -239,6 +240,20 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect([codeOf(error), error]).toMatchObject([code, { details: { registry: proxy.host, digest: layer.digest } }]);
     expect(await leftInCache()).toMatchObject({ damaged: 0, names: [] });
     await pullHonestly();
+  });
+
+  it.each<[string, (start: number) => string]>([
+    ["begins elsewhere", () => "bytes 0-2999999/3000000"],
+    ["ends elsewhere", (start) => `bytes ${start}-2999998/3000000`],
+    ["is nonsense", () => "bytes x"],
+  ])("a range that says that it %s is not believed, and the blob comes whole and right", async (_, range) => {
+    proxy.suffer((asked) => {
+      if (!isLayer(asked)) return undefined;
+      if (asked.before === 0) return { cutAfter: 1_000_000 };
+      return { headers: { "content-range": range(firstByte(asked)) } };
+    });
+    expect(await pull()).toBeUndefined();
+    expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
   });
 
   it("a range of other bytes than it says is found out by the digest, and the blob is read anew", async () => {
@@ -266,8 +281,11 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
       { headers: { "content-length": undefined }, body: new Uint8Array(5 << 20) },
       "MOTE_TOO_LARGE",
     ],
-    ["answers with a login page", { headers: { "content-type": "text/html" } }, "MOTE_REGISTRY"],
-    ["answers with a content coding", { headers: { "content-encoding": "gzip" } }, "MOTE_REGISTRY"],
+    [
+      "answers with a login page",
+      { headers: { "content-type": "text/html", "content-length": undefined }, body: Buffer.from("<html>") },
+      "MOTE_REGISTRY",
+    ],
     ["cuts it off", { cutAfter: 10 }, "MOTE_UNREACHABLE"],
     ["stalls", { stallAfter: 10 }, "MOTE_TIMEOUT"],
     ["never answers", "silence", "MOTE_TIMEOUT"],
@@ -276,6 +294,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
   ];
 
   it.each(onManifest)("a manifest of which it %s leaves nothing at all", async (_, fault, code) => {
+    expectSilence(code);
     proxy.suffer((asked) => (asked.method === "GET" && isManifest(asked) ? fault : undefined));
     const error = await pull(undefined, `docker://${proxy.host}/${repository}@${manifest.digest}`);
     expect(codeOf(error)).toBe(code);
@@ -286,6 +305,19 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(proxy.asked.filter(isLayer)).toEqual([]);
     await pullHonestly();
   });
+
+  it.each([
+    ["a manifest", isManifest],
+    ["a blob", isLayer],
+  ])(
+    "%s with a wrong type and a coding that it does not have is read as the bytes of its digest",
+    async (_, isMeant) => {
+      const headers = { "content-type": "text/html", "content-encoding": "gzip" };
+      proxy.suffer((asked) => (asked.method === "GET" && isMeant(asked) ? { headers } : undefined));
+      expect(await pull(undefined, `docker://${proxy.host}/${repository}@${manifest.digest}`)).toBeUndefined();
+      expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
+    },
+  );
 
   // A name that the cache knows already is asked for by HEAD; a new one comes with its manifest in one request.
   it("a tag that moves between two requests gives the image that it was at first, whole", async () => {

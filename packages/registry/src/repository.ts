@@ -82,8 +82,7 @@ export class RegistryRepository implements ContentSource {
     const answer = await this.#api.getManifest(reference, { ...asking, what: nameOf(reference), digest: asked });
     const said = isDigest(answer.digest) ? answer.digest : undefined;
     const actual = digestBytes(answer.bytes, digestAlgorithm(asked ?? said ?? digestBytes(answer.bytes)));
-    if (asked === undefined && said !== undefined && actual !== said)
-      return this.#ofWrongHeader(reference, answer, said, asking);
+    if (asked === undefined && said !== undefined && actual !== said) return this.#loadSaid(said, actual, asking);
     if (asked !== undefined && actual !== asked) throw this.#otherDigest(asked, actual);
     return this.#described(answer, actual, reference);
   }
@@ -94,28 +93,18 @@ export class RegistryRepository implements ContentSource {
   }
 
   /**
-   * The response for a tag has another digest in `Docker-Content-Digest` than its bytes. What the registry has under that digest counts; if
-   * there is nothing, the header is wrong, as it is in some registries.
+   * The response for a tag has another digest in `Docker-Content-Digest` than its bytes: they may have been changed on their way. What the
+   * registry has under that digest counts.
    */
-  async #ofWrongHeader(
-    reference: string,
-    answer: ManifestAnswer,
-    said: Digest,
-    asking: Asking,
-  ): Promise<ResolvedManifest> {
-    let other: ManifestAnswer;
+  async #loadSaid(said: Digest, actual: Digest, asking: Asking): Promise<ResolvedManifest> {
+    let answer: ManifestAnswer;
     try {
-      other = await this.#api.getManifest(said, { ...asking, what: nameOf(said), digest: said });
+      answer = await this.#api.getManifest(said, { ...asking, what: nameOf(said), digest: said });
     } catch (error) {
-      if (!isNotFound(error)) throw error;
-      const { registry, repository } = this.#api;
-      this.#api.client.logger.warn(`${registry}/${repository}:${reference} has a wrong Docker-Content-Digest`, {
-        said,
-      });
-      return this.#described(answer, digestBytes(answer.bytes), reference);
+      throw isNotFound(error) ? this.#otherDigest(said, actual) : error;
     }
-    this.#checkDigest(other.bytes, said);
-    return this.#described(other, said, reference);
+    this.#checkDigest(answer.bytes, said);
+    return this.#described(answer, said, said);
   }
 
   async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
