@@ -74,6 +74,40 @@ describe("the progress of a transfer", () => {
   });
 });
 
+describe("a registry that is waited for", () => {
+  const registry = "registry.example";
+  const retry = { type: "retry", registry, host: registry, attempt: 2, retries: 4, delayMs: 1500 } as const;
+  const shown = (state: TransferState, nowMs: number) =>
+    stripVTControlCharacters(screen(state, new Rate(), { nowMs, columns: 80, style }).join("\n"));
+
+  it("is named, with the retry, when it begins and why", () => {
+    const state = new TransferState();
+    state.take({ type: "wait", registry, host: "auth.example" }, 0);
+    expect(shown(state, 0)).toContain("waiting for auth.example");
+    state.take({ ...retry, reason: "503" }, 1000);
+    expect(state.waits.line(1000)).toBe("retrying registry.example (2 of 4) in 1.5 s: 503");
+    expect(state.waits.line(2000)).toBe("retrying registry.example (2 of 4) in 500 ms: 503");
+    expect(state.waits.line(2500)).toBe("waiting for registry.example (retry 2 of 4)");
+    state.take({ type: "wait", registry, host: registry }, 3500);
+    expect(state.waits.line(3500)).toBe("waiting for registry.example (retry 2 of 4)");
+    state.take({ ...retry, reason: "unresolved" }, 4000);
+    expect(state.waits.line(4000)).toContain("host not found");
+    state.take({ type: "plan", manifests: 1, blobs: 1, bytes: 1 }, 5000);
+    expect(state.waits.line(5000)).toBeUndefined();
+  });
+
+  it("is waited for by each blob, until that comes", () => {
+    const state = stateAfter(...underWay);
+    state.take({ ...retry, ...old, reason: "cut" }, 0);
+    state.take({ ...retry, ...big, reason: "cut" }, 0);
+    expect(state.waits.line(0)).toBe("retrying registry.example (2 of 4) in 1.5 s: connection closed, and 1 more");
+    state.take({ type: "progress", ...big, bytes: 13 * MB }, 2000);
+    expect(state.waits.line(2000)).toBe("waiting for registry.example (retry 2 of 4)");
+    state.take({ type: "resume", ...old, offset: 8 * MB }, 2000);
+    expect(state.waits.line(2000)).toBeUndefined();
+  });
+});
+
 describe("the progress of other work", () => {
   it("has a bar on a terminal and none in a log, and says how much is left", () => {
     const rate = new Rate();

@@ -381,7 +381,8 @@ class Wired implements OpenMote {
     const { cache, bic } = this;
     const openSource = (ref: Ref) => this.#places.source(ref);
     const lease = await this.#sizeBound?.lease(options);
-    const events = options.onEvent && this.#places.events.listenFor([source.ref, destination?.ref], options.onEvent);
+    const heard = [source.ref, ...this.#places.mirrorsOf(source.ref), destination?.ref];
+    const events = options.onEvent && this.#places.events.listenFor(heard, options.onEvent);
     let fetchedNothing = false;
     try {
       const report = await transfer({

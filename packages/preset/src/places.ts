@@ -59,6 +59,16 @@ export class Places {
     }
   }
 
+  /** Where a registry's repository is read before itself, once it was opened. */
+  mirrorsOf(ref: Ref | undefined): readonly Ref[] {
+    if (ref?.transport !== "docker") return [];
+    return (this.#registries?.mirrors.of(ref) ?? []).map(({ registry, repository }) => ({
+      transport: "docker",
+      registry,
+      repository,
+    }));
+  }
+
   async destination(
     ref: Ref,
     { overwrite }: { readonly overwrite?: boolean | undefined } = {},

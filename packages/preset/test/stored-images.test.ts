@@ -234,6 +234,15 @@ it("a registry that is gone, with a mirror that is, too: the stored image is use
   expect(report.refs[0]?.descriptor.digest).toBe(stored);
 });
 
+it("what a mirror with another path is asked again is told with the mirror's host", async () => {
+  await using second = await startFailingRegistry();
+  second.fail((request) => request.socket.destroy() !== undefined);
+  await using mote = await open({ registries: { mirrors: { [registry.host]: [`${second.host}/proxy`] }, ...patient } });
+  const events: TransferEvent[] = [];
+  await mote.pull(source(), `oci:${root}/layout:1`, { onEvent: (event) => events.push(event) });
+  expect(events).toContainEqual(expect.objectContaining({ type: "retry", host: second.host, attempt: 1, retries: 1 }));
+});
+
 it("a repair asks a registry that does not answer once, and tells each blob that it could not fetch", async () => {
   await using mote = await open({ registries: { retries: 0, answerTimeoutMs: 200, idleTimeoutMs: 200 } });
   await mote.tags.tag(`${registry.host}/c/d:1`, await descriptorOf(mote, stored));

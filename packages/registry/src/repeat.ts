@@ -26,7 +26,7 @@ export interface Repetition {
   report(retry: Retry): void;
 }
 
-export interface Retry {
+interface Retry {
   readonly host: string;
   /** Counted from 1. */
   readonly attempt: number;
