@@ -34,7 +34,7 @@ export function reportFailure(error: unknown, { json, cache, color, interrupted 
       jsonText({ error: { code, message, ...(details ? { details: withoutSecrets(details) } : {}) } }),
     );
   } else {
-    const own = isFinal(details) ? undefined : advice[code];
+    const own = isFinal(details) || isMissing(details) ? undefined : advice[code];
     const hint = own ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
     const { red } = createStyle(isColored(process.stderr, process.env, color));
     const line = `${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}`;
@@ -47,6 +47,11 @@ export function reportFailure(error: unknown, { json, cache, color, interrupted 
 /** What `--force` does not replace either. */
 function isFinal(details: object | undefined): boolean {
   return details !== undefined && "isReplaceable" in details && details.isReplaceable === false;
+}
+
+/** A platform that an index lists and the source does not have: no other option brings it. */
+function isMissing(details: object | undefined): boolean {
+  return details !== undefined && "missing" in details;
 }
 
 function isWithin(cache: string | undefined, details: object | undefined): boolean {

@@ -35,6 +35,7 @@ export {
   measureSpace,
   missingBlobs,
   parsePersonalRef,
+  partialIndexes,
 } from "@mote/preset";
 
 type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly" | "offline">;

@@ -5,6 +5,7 @@ import { examineAccess } from "./examine-access.js";
 import { noCacheFolder } from "./home-paths.js";
 import { incompleteManifests } from "./incomplete-images.js";
 import { type OpenMoteOptions, openMote } from "./open-mote.js";
+import { partialIndexes } from "./partial-indexes.js";
 
 /** Something that was looked at. */
 export interface Finding {
@@ -193,7 +194,9 @@ async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
         },
       ];
     }
-    return [{ topic: "images", state: "ok", says: `${motes}, all images complete` }];
+    const partial = partialIndexes(inventory).length;
+    const some = partial === 0 ? "" : `; ${partial} with some platforms alone`;
+    return [{ topic: "images", state: "ok", says: `${motes}, all images complete${some}` }];
   } catch (error) {
     signal?.throwIfAborted();
     if (!MoteError.isInstance(error)) throw error;

@@ -17,6 +17,7 @@ export {
   type PushFilesOptions,
 } from "./open-mote.js";
 export { goesToStdout, isStdout, writeOutputFile } from "./output.js";
+export { type PartialIndex, partialIndexes } from "./partial-indexes.js";
 export { type BareDestination, bareDestination, hasTransport } from "./plain-paths.js";
 export type { RegistriesOptions } from "./registries-options.js";
 export { missingBlobs, type RepairOptions } from "./repair.js";

@@ -78,7 +78,7 @@ class PlatformSearch {
       const reason = error instanceof Error ? error.message : String(error);
       throw new MoteError(
         "MOTE_NO_PLATFORM",
-        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which is not there: ${reason}`,
+        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which is not there: ${reason}; get it from where the index came from, or choose another platform`,
         { cause: error, details: { digest: root.digest, wanted, missing: descriptor.digest } },
       );
     }

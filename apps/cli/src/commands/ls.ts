@@ -4,7 +4,7 @@ import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from 
 import { type ListingOptions, listingFilter, listingOrder } from "../listing-options.js";
 import { count, formatAge, formatBytes } from "../quantity.js";
 import { type TableColumn, textTable } from "../text-table.js";
-import { incompleteManifests, lookAround } from "../wire.js";
+import { incompleteManifests, lookAround, partialIndexes } from "../wire.js";
 
 interface LsOptions extends ListingOptions {
   readonly all: boolean;
@@ -46,6 +46,11 @@ function lines({ out }: Context, inventory: Inventory, items: readonly ListedIte
   const nowMs = Date.now();
   const broken = new Set(incompleteManifests(inventory).flatMap(({ digest, names }) => [digest, ...names]));
   const isBroken = ({ digest, name }: ListedItem) => broken.has(digest) || (name !== undefined && broken.has(name));
+  const partial = new Map(partialIndexes(inventory).map((index) => [index.digest, index]));
+  const platforms = ({ digest }: ListedItem) => {
+    const index = partial.get(digest);
+    return index === undefined ? [] : [`${index.stored} of ${count(index.listed, "platform")}`];
+  };
   const ago = (timeMs: number | undefined) => (timeMs === undefined ? "" : formatAge(nowMs - timeMs));
   const rows = items.map((item) => [
     nameOf(item),
@@ -54,7 +59,7 @@ function lines({ out }: Context, inventory: Inventory, items: readonly ListedIte
     formatBytes(item.bytes),
     ago(item.storedMs),
     ago(item.usedMs),
-    [...(item.isPinned ? ["pinned"] : []), ...(isBroken(item) ? ["not whole"] : [])].join(", "),
+    [...(item.isPinned ? ["pinned"] : []), ...(isBroken(item) ? ["not whole"] : []), ...platforms(item)].join(", "),
   ]);
   return textTable(columns, rows, { width: full ? undefined : out.columns, style });
 }

@@ -4,7 +4,7 @@ import { partsOf } from "../listing.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
 import { count, formatBytes, formatDuration } from "../quantity.js";
-import { incompleteManifests, missingBlobs, type OpenMote, openHouse } from "../wire.js";
+import { incompleteManifests, missingBlobs, type OpenMote, openHouse, partialIndexes } from "../wire.js";
 
 /** What is not in order when all is done. */
 interface Outcome {
@@ -40,6 +40,13 @@ export async function verify(
   if (quarantined.files > 0) {
     const { files, bytes } = quarantined;
     out.note(`${count(files, "damaged file")}, ${formatBytes(bytes)}, set aside; \`mote prune\` removes them.`);
+  }
+  const partial = partialIndexes(inventory).filter(({ digest }) => wanted?.has(digest) !== false);
+  if (partial.length > 0) {
+    const what = partial.length === 1 ? "index has" : "indexes have";
+    out.note(
+      `${partial.length} ${what} some platforms alone, which is not damage; \`mote ls\` says how many, \`mote info\` which.`,
+    );
   }
   const isBad = options.repair ? left.length > 0 : report.damaged.length > 0 || report.failed.length > 0;
   if ((isBad || incomplete.length > 0) && !options.repair) {

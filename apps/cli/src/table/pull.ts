@@ -8,6 +8,7 @@ export const pull = command({
   description: [
     "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files: its layers with a title (`org.opencontainers.image.title`), or its only layer, which gets a name if it has none. A registry is written with `docker://`.",
     "While the registry fails, in whatever way, what the cache has under the name is used, with a warning; 401, 403 and 404 are errors.",
+    "Of an index of which the source has some platforms alone, as archives often do, those are moved: the others are named on stderr and, with --json, in `refs[].missing`, and the exit status is 0. A registry takes an index only with everything that it lists, so it is not sent such an index: choose with --platform.",
     "A digest as source means that content: out of the cache, or from where it is known to be. Of what the cache has, the first 6 digits will do.",
   ],
   arguments: {
