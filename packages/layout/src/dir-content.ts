@@ -6,13 +6,11 @@ export const dirVersion = "Directory Transport Version: 1.1\n";
 
 export function assertDirVersion(version: string, dir: string): void {
   if (/^Directory Transport Version: 1\./.test(version)) return;
-  throw new MoteError(
-    "MOTE_UNSUPPORTED_FORMAT",
-    `${dir} is of another version than 1: "${version.trim().slice(0, 80)}"`,
-    {
-      details: { path: dir },
-    },
-  );
+  // Anything else may be of a file that the version file is a link to.
+  const named = /^Directory Transport Version: [\d.]{1,16}/.exec(version)?.[0] ?? "not a version of the format";
+  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", `${dir} is of another version than 1: ${named}`, {
+    details: { path: dir },
+  });
 }
 
 export function dirBlobPath(dir: string, digest: Digest): string {

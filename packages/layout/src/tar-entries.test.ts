@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -160,6 +160,29 @@ describe("the files of a tar", () => {
     mkdirSync(join(dir, "out"));
     execFileSync("tar", ["-xf", join(dir, "ours.tar"), "-C", join(dir, "out")]);
     expect(readFileSync(join(dir, "out", long), "utf8")).toBe("far away");
+  });
+
+  it("end where the archive does, at two blocks of zeros, so what follows costs nothing and stands for nothing", async () => {
+    const [end, more] = [new Uint8Array(1024), [entry("index.json", "hidden"), entry("b", "hidden")]];
+    const bytes = new Uint8Array(Buffer.concat([entry("index.json", "shown"), end, ...more, end]));
+    expect([...(await entriesOf(bytes))]).toEqual([["index.json", { offset: 512, size: 5 }]]);
+    const large = join(dir, "large.tar");
+    writeFileSync(large, bytes);
+    truncateSync(large, 2 ** 43);
+    expect([...(await entriesOfFile(large)).keys()]).toEqual(["index.json"]);
+    // As a header that is not followed by an entry.
+    writeFileSync(large, extended("path=a", new Uint8Array(0)));
+    truncateSync(large, 2 ** 43);
+    expect([...(await entriesOfFile(large)).keys()]).toEqual([]);
+  });
+
+  it("go on after one block of zeros, and after zeros that are a part of a header", async () => {
+    const name = `long/${"n".repeat(200)}`;
+    const longName = entry("././@LongLink", `${name}${"\0".repeat(2100)}`, { [typeAt]: "L" });
+    const bytes = new Uint8Array(
+      Buffer.concat([entry("a", "x"), new Uint8Array(512), longName, entry("cut", "y"), new Uint8Array(1024)]),
+    );
+    expect([...(await entriesOf(bytes)).keys()]).toEqual(["a", name]);
   });
 
   it("larger than 8 GiB have their size in an extended header", async () => {

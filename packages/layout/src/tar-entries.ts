@@ -15,8 +15,8 @@ export interface FileRange {
 }
 
 /**
- * The files of an uncompressed tar, by name; if a name is there more than once, the last one, as in tar. Refused is what has no
- * place in an archive of content: names that are absolute or lead out of it, devices, sizes beyond the archive's end. A link
+ * The files of an uncompressed tar up to its end, by name; if a name is there more than once, the last one, as in tar. Refused is what
+ * has no place in an archive of content: names that are absolute or lead out of it, devices, sizes beyond the archive's end. A link
  * stands for the file in the archive that it leads to (older versions of Docker write one for a layer that comes twice).
  * @throws MOTE_INVALID_ARCHIVE · MOTE_IO
  */
@@ -65,6 +65,7 @@ async function readHeaders(
     for (let at = 0; at + blockBytes <= end; ) {
       signal?.throwIfAborted();
       const entry = await headers.take(await readBlock(handle, at, place));
+      if (headers.hasEnded) return;
       at += blockBytes + paddedBytes(entry?.size ?? 0);
       if (entry === undefined) continue;
       if (entry.offset + entry.size > end) {

@@ -11,6 +11,10 @@ const zeros = new Uint8Array(1024 * 1024);
 const smallBytes = 64 * 1024;
 /** Blocks of one entry's headers that are kept to compare its name with: 64 KiB, as much as any name takes. */
 const keptBlocks = 128;
+/** Blocks of zeros that end an archive (POSIX.1-2017, pax, "ustar Interchange Format"). */
+const endBlocks = 2;
+/** More blocks of zeros than an extended header has that the parser takes: 4 MiB. */
+const endBlocksInHeaders = 8193;
 /** What bytes that are not UTF-8 are read as, and a character of its own. */
 const replacement = "\u{fffd}";
 
@@ -43,6 +47,10 @@ export class TarHeaders {
   #wake: (() => void) | undefined;
   /** The headers of the entry that is next. */
   #blocks: Uint8Array[] = [];
+  /** Blocks of zeros that came last, one after the other. */
+  #zeroBlocks = 0;
+  /** Whether headers have come that belong to the entry that is next: zeros may be a part of them. */
+  #isInHeaders = false;
 
   constructor(place: string) {
     this.#place = place;
@@ -79,10 +87,22 @@ export class TarHeaders {
     if (this.#blocks.length < keptBlocks) this.#blocks.push(block.slice());
     await this.#write(chunk);
     const entry = this.#entry;
+    this.#zeroBlocks = entry === undefined && block.every((byte) => byte === 0) ? this.#zeroBlocks + 1 : 0;
+    this.#isInHeaders = entry === undefined && (this.#isInHeaders || this.#zeroBlocks === 0);
     if (entry !== undefined) this.#blocks = [];
     this.#entry = undefined;
     this.#skip = paddedBytes(entry?.size ?? 0);
     return entry;
+  }
+
+  /** Whether the block taken last is one of zeros, of which there must be one at the end. */
+  get mayEnd(): boolean {
+    return this.#zeroBlocks > 0;
+  }
+
+  /** Whether the archive has ended. Other tools read no further either, so whatever follows is no entry. */
+  get hasEnded(): boolean {
+    return this.#zeroBlocks >= (this.#isInHeaders ? endBlocksInHeaders : endBlocks);
   }
 
   close(): void {

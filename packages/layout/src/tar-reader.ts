@@ -8,7 +8,7 @@ export interface ContentEntry extends TarEntry {
 }
 
 /**
- * The entries of an uncompressed tar, one after the other. An archive that is cut, or has no end, is invalid.
+ * The entries of an uncompressed tar, one after the other, up to its end. An archive that is cut, or has no end, is invalid.
  * @throws MOTE_INVALID_ARCHIVE, and what `chunks` throws
  */
 export async function* readTar(
@@ -18,13 +18,16 @@ export async function* readTar(
   const bytes = new ByteTaker(chunks);
   const headers = new TarHeaders(place);
   try {
-    for (let hasEnd = false; ; ) {
+    for (;;) {
       const block = await bytes.whole(blockBytes);
-      if (block.byteLength === 0 && hasEnd) return;
+      if (block.byteLength === 0 && headers.mayEnd) return;
       if (block.byteLength < blockBytes) throw invalidArchive(place, "it ends too early");
       const entry = await headers.take(block);
-      // What is no entry is a part of one's headers, or a block of zeros, of which there must be one at the end.
-      hasEnd = entry === undefined && block.every((byte) => byte === 0);
+      if (headers.hasEnded) {
+        // All of it is read, as it is counted and hashed on its way.
+        await bytes.skip(Number.POSITIVE_INFINITY);
+        return;
+      }
       if (entry === undefined) continue;
       const content = new EntryContent(bytes, entry, place);
       yield { ...entry, content };

@@ -83,6 +83,17 @@ describe("a folder's tar is unpacked", () => {
     expect(readTree(join(dir, "into"))).toEqual(tree);
   });
 
+  it("up to its end, and what follows is only counted and hashed", async () => {
+    const hidden = tar({ name: "data/a", text: "hidden" }, { name: "data/b", text: "hidden" });
+    const bytes = new Uint8Array(Buffer.concat([tar({ name: "data/a", text: "shown" }), hidden]));
+    await unpack(gzipSync(bytes), { contentDigest: digestBytes(bytes) });
+    expect(readTree(join(dir, "into"))).toEqual({ "data/a": { file: "shown" } });
+    const limits = new UnpackLimits({ maxUnpackedBytes: bytes.byteLength - 1 });
+    await expect(unpack(bytes, { limits })).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
+    const contentDigest = digestBytes(hidden);
+    await expect(unpack(bytes, { contentDigest })).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
+  });
+
   it("as GNU tar writes it, in its own format and in pax, with names and links of any length", async () => {
     const long = `${"d".repeat(90)}/${"長".repeat(80)}/${"f".repeat(200)}`;
     const tree = { [`data/${long}`]: { file: "x" }, "data/link": { link: long } };
