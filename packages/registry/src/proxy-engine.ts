@@ -11,6 +11,7 @@ import {
   worthReadingBytes,
 } from "./http-exchange.js";
 import type { ProxyServer } from "./proxy-settings.js";
+import { untilAborted } from "./waiting.js";
 
 interface ProxyEngineOptions extends EngineOptions {
   /** How TLS is spoken to the proxy itself. */
@@ -26,6 +27,8 @@ export class ProxyEngine implements HttpEngine {
   readonly #proxy: ProxyServer;
   #plain: Promise<Dispatcher> | undefined;
   #tunnels: Promise<Dispatcher> | undefined;
+  /** By origin: resolves when it is known that there is a tunnel, rejects if the proxy refuses one. */
+  readonly #firstTunnels = new Map<string, Promise<void>>();
 
   constructor(options: ProxyEngineOptions, proxy: ProxyServer) {
     this.#options = options;
@@ -46,7 +49,10 @@ export class ProxyEngine implements HttpEngine {
     try {
       if (url.protocol === "https:") {
         this.#tunnels ??= this.#openTunnels();
-        return httpAnswer(await (await this.#tunnels).request({ ...sent, origin: url.origin, path, headers }));
+        const tunnels = await this.#tunnels;
+        return await this.#afterFirst(url, signal, async () =>
+          httpAnswer(await tunnels.request({ ...sent, origin: url.origin, path, headers })),
+        );
       }
       this.#plain ??= this.#openPlain();
       const login = authorization === undefined ? {} : { "proxy-authorization": authorization };
@@ -67,6 +73,27 @@ export class ProxyEngine implements HttpEngine {
 
   async close(): Promise<void> {
     for (const opened of [this.#plain, this.#tunnels]) await (await opened?.catch(() => undefined))?.destroy();
+  }
+
+  /** Requests wait for the first one to their host: a proxy that refuses a tunnel is asked for one, not for as many as are wanted. */
+  async #afterFirst<T>(url: URL, signal: AbortSignal | undefined, exchange: () => Promise<T>): Promise<T> {
+    const first = this.#firstTunnels.get(url.origin);
+    if (first !== undefined) {
+      await untilAborted(first, signal);
+      return exchange();
+    }
+    const exchanging = exchange();
+    const opened = exchanging.then(
+      () => {},
+      (error: unknown) => {
+        this.#firstTunnels.delete(url.origin);
+        // What only this request met says nothing of the others.
+        if (this.#explain(error, url) !== undefined) throw error;
+      },
+    );
+    opened.catch(() => {});
+    this.#firstTunnels.set(url.origin, opened);
+    return exchanging;
   }
 
   async #openPlain(): Promise<Dispatcher> {

@@ -153,6 +153,15 @@ describe("a proxy that fails is named with its variable, and never with its pass
     expect(through.seen).toHaveLength(1);
   });
 
+  it("and is asked for one tunnel, however many requests want one", async () => {
+    const through = await proxy({ status: 403 });
+    vi.stubEnv("HTTPS_PROXY", through.url);
+    const repository = repositoryAt("registry.invalid", { plainHttp: false });
+    const codes = ["v1", "v2", "v3"].map((tag) => codeOf(repository.resolve(tag)));
+    expect(await Promise.all(codes)).toEqual(["MOTE_UNREACHABLE", "MOTE_UNREACHABLE", "MOTE_UNREACHABLE"]);
+    expect(through.seen).toEqual(["CONNECT registry.invalid:443"]);
+  });
+
   it("with 407 to a request", async () => {
     const through = await proxy({ login: "ann:other" });
     vi.stubEnv("http_proxy", through.url.replace("://", "://ann:s3cret@"));
