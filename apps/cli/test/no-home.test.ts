@@ -39,7 +39,7 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
   (name, env) => {
     it("works with a cache that is named", async () => {
       const cache = { ...env, MOTE_CACHE_DIR: join(folder, `cache of ${name}`) };
-      const added = await asNobody(["add", node], cache);
+      const added = await asNobody(["add", "--quiet", node], cache);
       expect([added.status, added.stderr]).toEqual([0, ""]);
       expect(await asNobody(["ls"], cache)).toMatchObject({ status: 0, stderr: "" });
       expect(await readdir(folder)).not.toContain("relative");
@@ -75,7 +75,8 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
 
     it("moves images to a place of their own without a cache, with a warning", async () => {
       const source = join(folder, `source of ${name}`);
-      const pushed = await asNobody(["push", node, `oci:${source}:1`, "--cache", join(folder, "c")], env);
+      // Quietly: a slow machine has time to say how far it is.
+      const pushed = await asNobody(["push", node, `oci:${source}:1`, "--quiet", "--cache", join(folder, "c")], env);
       expect([pushed.status, pushed.stderr]).toEqual([0, ""]);
       const copied = await asNobody(["copy", `oci:${source}:1`, `oci:${join(folder, `copy of ${name}`)}:1`], env);
       expect(copied.status).toBe(0);
