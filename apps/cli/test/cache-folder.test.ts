@@ -73,6 +73,14 @@ describe("a cache folder that is not a directory is an error in every command", 
     });
   }
 
+  it("with words for what is there", async () => {
+    const messageOf = async (place: string) =>
+      JSON.parse((await runMote(["ls", "--json", "--cache", join(dir, place)])).stderr).error.message;
+    expect(await messageOf("dangling")).toContain("is a symbolic link that leads nowhere");
+    expect(await messageOf("link")).toContain("is a symbolic link to what is not a directory");
+    expect(await messageOf("file")).toContain("is not a directory");
+  });
+
   it("but not a symbolic link to a directory, nor a path that is not there yet", async () => {
     await mkdir(join(dir, "real"));
     await symlink(join(dir, "real"), join(dir, "to-real"));

@@ -12,7 +12,9 @@ export function isAbsent(error: unknown): boolean {
 }
 
 /** What one file cannot be read for, where others can. */
-const ofOneFile = new Set(["EACCES", "EPERM", "EIO", "ESTALE", "EUCLEAN", "EBADMSG", "ENODATA", "EREMOTEIO", "ENXIO"]);
+const ofOneFile = new Set([
+  ...["EACCES", "EPERM", "EIO", "ESTALE", "EUCLEAN", "EBADMSG", "ENODATA", "EREMOTEIO", "ENXIO", "EFBIG"],
+]);
 
 /** Whether this one file cannot be read: permissions, a bad sector. Not where the process or the system has reached a limit. */
 export function isUnreadable(error: unknown): boolean {
@@ -43,7 +45,9 @@ export function fileFault(error: unknown, action: "read" | "write", path: string
   if (inTheWay.has(code) && action === "write") {
     return new MoteError("MOTE_UNWRITABLE", `${place}: a file stands where a folder is wanted (${code})`, options);
   }
-  return new MoteError("MOTE_IO", `cannot ${action} ${place} (${code})${adviceOn(code)}`, options);
+  const isTooLarge = code === "EFBIG" && action === "read";
+  const advice = isTooLarge ? "; it is too large to be one of the cache's files: move it away" : adviceOn(code);
+  return new MoteError("MOTE_IO", `cannot ${action} ${place} (${code})${advice}`, options);
 }
 
 function adviceOn(code: string): string {

@@ -17,24 +17,36 @@ export function checkFolderPlace(root: string): void {
   if (stats?.isDirectory()) return;
   const inTheWay = nearestEntry(root);
   if (inTheWay === undefined) return;
-  const what = inTheWay.isLink ? "a symbolic link that leads nowhere" : "not a directory";
+  const { isLink, leadsSomewhere } = inTheWay;
+  const kind = leadsSomewhere ? "a symbolic link to what is not a directory" : "a symbolic link that leads nowhere";
+  const what = isLink ? kind : "not a directory";
   const where = inTheWay.path === root ? root : `${root} cannot be a cache folder: ${inTheWay.path}`;
   throw new MoteError("MOTE_UNWRITABLE", `${where} is ${what}; a cache is kept in a folder`, {
     details: { path: root, errno: "ENOTDIR" },
   });
 }
 
+interface InTheWay {
+  readonly path: string;
+  readonly isLink: boolean;
+  readonly leadsSomewhere: boolean;
+}
+
 /** What stands where a directory has to be, if anything does: the path itself, or the first of those above it that is there. */
-function nearestEntry(path: string): { readonly path: string; readonly isLink: boolean } | undefined {
+function nearestEntry(path: string): InTheWay | undefined {
   for (let at = path; ; at = dirname(at)) {
     let entry: fs.Stats | undefined;
+    let target: fs.Stats | undefined;
     try {
       entry = fs.lstatSync(at, { throwIfNoEntry: false });
-      if (entry !== undefined && fs.statSync(at).isDirectory()) return undefined;
+      if (entry !== undefined) target = fs.statSync(at);
+      if (target?.isDirectory()) return undefined;
     } catch (error) {
       if (entry === undefined && faultCode(error) !== "ENOTDIR") return undefined;
     }
-    if (entry !== undefined) return { path: at, isLink: entry.isSymbolicLink() };
+    if (entry !== undefined) {
+      return { path: at, isLink: entry.isSymbolicLink(), leadsSomewhere: target !== undefined };
+    }
     if (dirname(at) === at) return undefined;
   }
 }

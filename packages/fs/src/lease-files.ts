@@ -15,6 +15,9 @@ const foreignSilenceMs = 60 * 60 * 1000;
 /** The files of other leases may go while they are listed. */
 const listings = 20;
 
+/** Bytes of a lease file that are read at once; what has no line in so many is no lease file. */
+const longestRead = 1024 * 1024;
+
 /** Who holds each digest. */
 export type Holders = ReadonlyMap<Digest, ProcessIdentity>;
 
@@ -123,10 +126,11 @@ export class LeaseFiles {
     const path = `${this.#folder.leases}/${name}`;
     let known = this.#known.get(name);
     if (known === undefined || known.end > size) known = { end: 0, digests: new Set() };
-    if (known.end < size) {
+    while (known.end < size) {
       const bytes = readFrom(path, known.end);
       if (bytes === undefined) return lstatIfThere(path) === undefined ? undefined : new Set();
       const end = bytes.lastIndexOf("\n") + 1;
+      if (end === 0) break;
       apply(bytes.toString("latin1", 0, end), known.digests);
       known.end += end;
     }
@@ -210,7 +214,7 @@ function apply(lines: string, digests: Set<Digest>): void {
 function readFrom(path: string, start: number): Buffer | undefined {
   try {
     return openPlainFile(path, (fd, { size }) => {
-      const bytes = Buffer.alloc(Math.max(0, size - start));
+      const bytes = Buffer.alloc(Math.min(Math.max(0, size - start), longestRead));
       return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.byteLength, start));
     });
   } catch (error) {

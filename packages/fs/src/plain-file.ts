@@ -4,13 +4,24 @@ import { faultCode, fileFault, isAbsent } from "./file-fault.js";
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const flags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
 
+/** Bytes of a file of the cache's own that is read into memory. The largest is the view of all tags. */
+const maxFileBytes = 256 * 1024 * 1024;
+
 /**
- * A small file of the cache's own. Undefined where there is none, or something else has its name: a symbolic link could lead
+ * Reads a small file of the cache's own. Undefined where there is none, or something else has its name: a symbolic link could lead
  * out of the cache, a pipe keep the reader waiting for ever.
- * @throws what the system calls throw
+ * @throws what the system calls throw, and EFBIG for a file that is too large to be one of the cache's own
  */
 export function readPlainFile(path: string): Buffer | undefined {
-  return openPlainFile(path, (fd) => fs.readFileSync(fd));
+  return openPlainFile(path, readWhole);
+}
+
+/** @throws EFBIG */
+export function readWhole(fd: number, { size }: fs.Stats): Buffer {
+  if (size > maxFileBytes) {
+    throw Object.assign(new Error(`it has ${size} bytes, and ${maxFileBytes} is the limit`), { code: "EFBIG" });
+  }
+  return fs.readFileSync(fd);
 }
 
 /** As `readPlainFile`, with what `use` makes of the open file. */

@@ -21,7 +21,7 @@ import { fileFault, isAbsent, isUnreadable } from "./file-fault.js";
 import { notAhead } from "./file-times.js";
 import type { MemberFiles } from "./member-files.js";
 import type { PartFiles } from "./part-files.js";
-import { openPlainFile, readPlainFile } from "./plain-file.js";
+import { openPlainFile, readPlainFile, readWhole } from "./plain-file.js";
 
 /** image-spec, annotations.md. */
 const refName = "org.opencontainers.image.ref.name";
@@ -264,9 +264,9 @@ export class TagFiles implements TagStore {
     let text: string;
     let setMs: number;
     try {
-      const file = openPlainFile(path, (fd, { mtimeMs }) => ({
-        text: fs.readFileSync(fd, "utf8"),
-        setMs: notAhead(mtimeMs),
+      const file = openPlainFile(path, (fd, stats) => ({
+        text: readWhole(fd, stats).toString("utf8"),
+        setMs: notAhead(stats.mtimeMs),
       }));
       if (file === undefined) return undefined;
       ({ text, setMs } = file);

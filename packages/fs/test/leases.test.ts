@@ -168,6 +168,27 @@ describe("a lease that was lost", () => {
   });
 });
 
+describe("a file that nobody wrote as a lease", () => {
+  const path = () => join(root, ".mote/leases/7-1-elsewhere-1.0");
+
+  it("is not read into memory, however large it is", async () => {
+    await putSome(1);
+    writeFileSync(path(), "");
+    fs.truncateSync(path(), 2 ** 40);
+    const allocations = vi.spyOn(Buffer, "alloc");
+    expect((await cache.prune(0)).reached).toBe(true);
+    expect(Math.max(0, ...allocations.mock.calls.map(([bytes]) => bytes))).toBeLessThan(2 ** 24);
+  });
+
+  it("is read to its end where it is long, and is a lease", async () => {
+    const digests = await putSome(3);
+    const lines = digests.map((digest) => `${digest}\n`);
+    writeFileSync(path(), `${lines[0]}${`-${digests[2]}\n`.repeat(40_000)}${lines[1]}`);
+    const { removed } = await cache.prune(0);
+    expect(removed.map(({ digest }) => digest)).toEqual(digests.slice(2));
+  });
+});
+
 describe("a lease of another container", () => {
   const plant = (digest: Digest, ageMs: number) => {
     const path = join(root, ".mote/leases/7-1-elsewhere-1.0");

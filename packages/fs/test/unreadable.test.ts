@@ -240,6 +240,46 @@ describe("one small file that cannot be read is in nobody's way", () => {
   }
 });
 
+describe("a file of the cache that is far too large", () => {
+  const huge = (path: string) => {
+    fs.writeFileSync(path, "");
+    fs.truncateSync(path, 2 ** 40);
+  };
+
+  it("is not read, and written again where it is a view of the tags", async () => {
+    const image = await putImage(cache, "image", ["layer"]);
+    const index = join(root, "index.json");
+    huge(index);
+    await using again = new FileCache(root, { durability: "visible" });
+    await again.initialize();
+    expect(JSON.parse(fs.readFileSync(index, "utf8")).manifests[0].digest).toBe(image.manifest.digest);
+  });
+
+  it("is in nobody's way where it is one tag's", async () => {
+    const image = await putImage(cache, "image", ["layer"]);
+    const [file = ""] = fs.readdirSync(join(root, ".mote/tags"));
+    await cache.tags.tag("other", image.manifest);
+    huge(join(root, ".mote/tags", file));
+    expect(await failure(cache.tags.resolve("image"))).toBe("MOTE_IO");
+    expect(await cache.tags.resolve("other")).toEqual(image.manifest);
+    expect((await takeInventory(cache)).tagErrors.map(code)).toEqual(["MOTE_IO"]);
+    await cache.tags.tag("image", image.manifest);
+    expect(await cache.tags.resolve("image")).toEqual(image.manifest);
+  });
+
+  it("is an error that names it where a layout of others is to become a cache", async () => {
+    const layout = join(folder, "layout");
+    fs.mkdirSync(join(layout, "blobs/sha256"), { recursive: true });
+    fs.writeFileSync(join(layout, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+    huge(join(layout, "index.json"));
+    await using other = new FileCache(layout, { durability: "visible" });
+    await expect(other.initialize()).rejects.toMatchObject({
+      code: "MOTE_IO",
+      message: expect.stringContaining(join(layout, "index.json")),
+    });
+  });
+});
+
 describe("what is no file under a blob's name", () => {
   const plant: Record<string, (path: string) => void> = {
     "a folder with something in it": (path) => {

@@ -11,6 +11,8 @@ export interface HostCertificates {
   /** A client's certificate and key, to show to it alone. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** The files that they come from, for messages: those of `ca` in the same order, and those of `cert` and `key`. */
+  readonly files?: { readonly ca: readonly string[]; readonly client: readonly string[] } | undefined;
 }
 
 /** Bytes of one file; a bundle of all public authorities has a quarter of a million. */
@@ -70,15 +72,18 @@ function readFolder(folder: string): HostCertificates | undefined {
   } catch {
     return undefined;
   }
-  const ca = names.filter((name) => name.endsWith(".crt")).map((name) => read(folder, name));
-  const [cert] = names.filter((name) => name.endsWith(".cert"));
-  const authorities = ca.length > 0 ? { ca } : {};
-  if (cert === undefined) return authorities;
-  return { ...authorities, cert: read(folder, cert), key: read(folder, `${cert.slice(0, -".cert".length)}.key`) };
+  const pathsOf = (suffix: string) => names.filter((name) => name.endsWith(suffix)).map((name) => join(folder, name));
+  const [ca, [cert]] = [pathsOf(".crt"), pathsOf(".cert")];
+  const client = cert === undefined ? [] : [cert, `${cert.slice(0, -".cert".length)}.key`];
+  const [ofClient, key] = client.map(read);
+  return {
+    ...(ca.length > 0 ? { ca: ca.map(read) } : {}),
+    ...(ofClient === undefined ? {} : { cert: ofClient, key }),
+    files: { ca, client },
+  };
 }
 
-function read(folder: string, name: string): string {
-  const file = join(folder, name);
+function read(file: string): string {
   try {
     return readPlainFile(file, maxPemBytes);
   } catch (cause) {

@@ -65,9 +65,14 @@ export class Trusts {
     return withAuthorities(general, all);
   }
 
-  async #withKept(general: Tls, { ca, cert, key }: HostCertificates, host: string): Promise<Omit<Trust, "owner">> {
+  async #withKept(general: Tls, kept: HostCertificates, host: string): Promise<Omit<Trust, "owner">> {
+    const { ca, cert, key, files } = kept;
     const own = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
-    await assertUsable(own, `the certificates that are kept for ${host}`);
+    const named = (paths: readonly (string | undefined)[]) =>
+      `the certificates that are kept for ${host}${paths[0] === undefined ? "" : ` in ${paths.join(" and ")}`}`;
+    for (const [at, one] of (ca ?? []).entries()) await assertUsable({ ca: one }, named([files?.ca[at]]));
+    const { ca: _, ...ofClient } = own;
+    await assertUsable(ofClient, named(files?.client ?? []));
     const known = { ...(cert === undefined ? general : anonymous(general)), ...own };
     const others = general.ca === undefined ? await this.#usualAuthorities() : [general.ca].flat();
     if (ca === undefined) {
