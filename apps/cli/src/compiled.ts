@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { homeFolders } from "@mote/core";
-import { ownFolder } from "./own-folder.js";
+import { ownFolder } from "./input/private-folder.js";
 
 const folderName = "mote-compiled";
 const digestBytes = 32;

@@ -1,4 +1,4 @@
-import type { Output } from "./output.js";
+import type { Output } from "./output/output.js";
 import type { LoadedSettings, Settings } from "./settings/load-settings.js";
 
 /** What every command gets beside its own arguments. */

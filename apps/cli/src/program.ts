@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
 import type { Context } from "./context.js";
-import { commandHelp, programHelp } from "./help.js";
-import { createOutput } from "./output.js";
-import { type CommandLine, parseCommandLine } from "./parse.js";
+import { commandHelp, programHelp } from "./help/help.js";
+import { type CommandLine, parseCommandLine } from "./input/parse.js";
+import { createOutput } from "./output/output.js";
+import { createStyle, isColored, toTerminal } from "./output/terminal-text.js";
 import type { Session } from "./session.js";
 import { loadSettings } from "./settings/load-settings.js";
 import { table } from "./table.js";
-import { createStyle, isColored, toTerminal } from "./terminal-text.js";
 
 /** Does what the command line says. @throws UsageError, and what the command throws */
 export async function runProgram(args: readonly string[], session: Session): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Color } from "./output.js";
+import type { Color } from "./output/output.js";
 
 /** What the command that runs and the frame around it know of each other. */
 export interface Session {

@@ -1,4 +1,4 @@
-import { manPage } from "./man-page.js";
+import { manPage } from "./help/man-page.js";
 import { runProgram } from "./program.js";
 import { type Session, startSession } from "./session.js";
 import { table } from "./table.js";
@@ -14,7 +14,7 @@ export async function start(args: readonly string[]): Promise<void> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
   process.stderr.on("error", () => {});
   const fail = async (error: unknown) => {
-    const { reportFailure } = await import("./failure.js");
+    const { reportFailure } = await import("./output/failure.js");
     const { signal, afterwards, cache, color } = session;
     const json = args.some((word) => /^--json(=|$)/.test(word));
     return reportFailure(error, { json, cache, color, ...(signal.aborted ? { interrupted: afterwards } : {}) });

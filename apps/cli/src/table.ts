@@ -1,4 +1,4 @@
-import type { CommandSpec } from "./command.js";
+import type { CommandSpec } from "./input/command.js";
 import { add } from "./table/add.js";
 import { bicExport } from "./table/bic-export.js";
 import { bicMerge } from "./table/bic-merge.js";

@@ -10,7 +10,7 @@ import {
   writeOutputFile as writeFileWith,
 } from "@mote/preset";
 import type { Context } from "./context.js";
-import { readNamedFile, reasonOf } from "./named-file.js";
+import { readNamedFile, reasonOf } from "./input/named-file.js";
 import { ConfigError } from "./settings/config-error.js";
 import type { Settings } from "./settings/load-settings.js";
 

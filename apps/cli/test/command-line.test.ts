@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { nearest } from "../src/nearest.js";
-import { parseCommandLine } from "../src/parse.js";
+import { nearest } from "../src/input/nearest.js";
+import { parseCommandLine } from "../src/input/parse.js";
+import { UsageError } from "../src/input/usage-error.js";
 import { table } from "../src/table.js";
-import { UsageError } from "../src/usage-error.js";
 
 function read(line: string) {
   const { command, ...rest } = parseCommandLine(line.split(" ").filter(Boolean), table);

@@ -1,12 +1,12 @@
 import { stripVTControlCharacters } from "node:util";
 import { digestBytes } from "@mote/core";
 import { describe, expect, it } from "vitest";
+import { createStyle, fit, toTerminal } from "../src/output/terminal-text.js";
 import { LiveLines } from "../src/progress/live-lines.js";
 import { Rate } from "../src/progress/rate.js";
 import { screen, totalParts } from "../src/progress/transfer-progress.js";
 import { TransferState } from "../src/progress/transfer-state.js";
 import { workLine } from "../src/progress/work-progress.js";
-import { createStyle, fit, toTerminal } from "../src/terminal-text.js";
 import type { TransferEvent } from "../src/wire.js";
 
 const style = createStyle(true);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { cliReference } from "../src/cli-reference.js";
-import { configReference, configSchema } from "../src/config-reference.js";
-import { allEverywhere } from "../src/everywhere.js";
-import { jsonReference, jsonSchemas } from "../src/json-reference.js";
-import { parseCommandLine } from "../src/parse.js";
+import { cliReference } from "../src/help/cli-reference.js";
+import { configReference, configSchema } from "../src/help/config-reference.js";
+import { jsonReference, jsonSchemas } from "../src/help/json-reference.js";
+import { allEverywhere } from "../src/input/common-options.js";
+import { parseCommandLine } from "../src/input/parse.js";
 import { table } from "../src/table.js";
 
 /** Files made from the sources. `pnpm docs:reference` writes them anew. */

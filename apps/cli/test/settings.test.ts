@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { UsageError } from "../src/input/usage-error.js";
 import { ConfigError } from "../src/settings/config-error.js";
 import { keyNames, keySpec } from "../src/settings/keys.js";
 import { loadSettings } from "../src/settings/load-settings.js";
-import { UsageError } from "../src/usage-error.js";
 import { runMote } from "./run-mote.js";
 
 describe("settings", () => {

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { type FactStorage, type Logger, MemoryStorage, MoteError } from "@mote/core";
 import { type FileVerdict, judgeFile } from "./data-file.js";
-import { LateStorage } from "./late-storage.js";
+import { LateStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { SameProcessIdError, takeReaderSlot } from "./reader-slot.js";

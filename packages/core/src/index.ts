@@ -17,7 +17,7 @@ export * from "./find-candidates.js";
 export * from "./home-folders.js";
 export * from "./inventory.js";
 export * from "./json-document.js";
-export * from "./known-places.js";
+export * from "./known-locations.js";
 export * from "./layer-blob-info.js";
 export * from "./layer-locator.js";
 export * from "./logger.js";

@@ -2,7 +2,7 @@ import { type ApplyOptions, applyFact } from "./apply-fact.js";
 import type { BlobFact } from "./blob-fact.js";
 import type { FactRows } from "./fact-rows.js";
 import type { SequenceClock } from "./fact-storage.js";
-import { nextTurn } from "./next-turn.js";
+import { nextTurn } from "./yield-to-event-loop.js";
 
 /** A fact whose sequence is given to it when it is written. */
 export type NewFact = BlobFact & { sequence: number };

@@ -17,9 +17,9 @@ import type { FactRows } from "./fact-rows.js";
 import type { FactStorage, SequenceClock } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
 import { type Logger, silentLogger } from "./logger.js";
-import { nextTurn } from "./next-turn.js";
 import { type NewFact, RecordQueue } from "./record-queue.js";
 import { StorageHandle } from "./storage-handle.js";
+import { nextTurn } from "./yield-to-event-loop.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;

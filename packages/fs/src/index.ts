@@ -1,7 +1,7 @@
-export type { SharedWith } from "./cache-folder.js";
-export { examineFolder, type FolderFindings } from "./examine-folder.js";
+export type { Durability } from "./disk/sync-group.js";
 export { FileCache, type FileCacheOptions } from "./file-cache.js";
-export { FileTagStore } from "./file-tag-store.js";
-export { checkFolderPlace } from "./folder-place.js";
-export type { KeepParts } from "./leftovers.js";
-export type { Durability } from "./sync-group.js";
+export type { SharedWith } from "./folder/cache-folder.js";
+export { examineFolder, type FolderFindings } from "./folder/examine-folder.js";
+export { checkFolderPlace } from "./folder/folder-location.js";
+export type { KeepParts } from "./prune/orphans.js";
+export { FileTagStore } from "./tags/file-tag-store.js";

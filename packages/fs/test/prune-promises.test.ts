@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestBytes, MoteError, mediaTypes } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DigestFiles } from "../src/digest-files.js";
+import { DigestFiles } from "../src/folder/digest-files.js";
 import { FileCache } from "../src/index.js";
 import { type Image, put, putImage } from "./image.js";
 

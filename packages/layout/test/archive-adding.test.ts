@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { childDescriptors, collectChunks, MoteError, parseManifest } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ownIdentity } from "../src/disk/process-identity.js";
 import {
   DockerArchiveDestination,
   DockerArchiveSource,
@@ -12,7 +13,6 @@ import {
   OciArchiveDestination,
   OciArchiveSource,
 } from "../src/index.js";
-import { ownIdentity } from "../src/process-identity.js";
 import { putImage, sampleImage } from "./sample-image.js";
 
 const kinds = [

@@ -12,11 +12,11 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { StagedTree } from "../src/files/staged-tree.js";
+import { UnpackLimits } from "../src/files/unpack-limits.js";
+import { unpackTar } from "../src/files/unpack-tar.js";
 import { FilesDestination, FilesSource } from "../src/index.js";
-import { StagedTree } from "../src/staged-tree.js";
-import { readTarEntries } from "../src/tar-entries.js";
-import { UnpackLimits } from "../src/unpack-limits.js";
-import { unpackTar } from "../src/unpack-tar.js";
+import { readTarEntries } from "../src/tar/tar-entries.js";
 import { carry } from "./file-trees.js";
 import { type RawEntry, rawTar } from "./raw-tar.js";
 

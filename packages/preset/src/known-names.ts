@@ -14,8 +14,8 @@ import {
   type TimeLimited,
 } from "@mote/core";
 import { KnownReferrers } from "./known-referrers.js";
-import { Patience } from "./patience.js";
 import { isRegistryAnswer, isRegistryFailure, isSilence } from "./registry-failure.js";
+import { Patience } from "./retry-patience.js";
 import { StoredImage } from "./stored-image.js";
 
 export interface KnownNamesOptions {

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { Digest, PathRef, Ref } from "@mote/core";
 import { formatRef, parseRef } from "@mote/ref";
 import type { TransferReport, TransferredRef } from "@mote/transfer";
-import { nameInCache } from "./find-kept.js";
+import { nameInCache } from "./find-by-name.js";
 import type { Origin } from "./references.js";
 
 export interface MovedRef extends TransferredRef {

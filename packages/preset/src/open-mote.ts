@@ -25,10 +25,10 @@ import type { FileInput, UnpackOptions } from "@mote/layout";
 import { refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
-import { type FoundMote, findKept, nameInCache } from "./find-kept.js";
+import { Places } from "./endpoints.js";
+import { type FoundMote, findKept, nameInCache } from "./find-by-name.js";
 import { noCacheFolder, parsePersonalRef, personalFolder } from "./home-paths.js";
 import { type MoveReport, withReferences } from "./move-report.js";
-import { Places } from "./places.js";
 import { type ReadingOptions, readFromOrigin } from "./read-from-origin.js";
 import {
   absoluteRefCodec,

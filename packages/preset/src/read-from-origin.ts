@@ -1,10 +1,10 @@
 import type { BlobInfoCache, Cancellable, ContentSource, Logger, MoteCache, Ref, TagStore } from "@mote/core";
 import { DigestSource } from "./digest-source.js";
-import { nameInCache } from "./find-kept.js";
+import type { Places } from "./endpoints.js";
+import { nameInCache } from "./find-by-name.js";
 import { assertNoBlob } from "./image-by-digest.js";
 import { KnownNames } from "./known-names.js";
 import type { PullOptions } from "./open-mote.js";
-import type { Places } from "./places.js";
 import { type Origin, otherTag } from "./references.js";
 
 export interface ReadingOptions extends Cancellable, Pick<PullOptions, "platform" | "onEvent"> {

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Digest, isDigest, type MoteCache, MoteError, type PathRef, type Ref, type RefCodec } from "@mote/core";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { TransferOptions } from "@mote/transfer";
-import { findKept, nameInCache } from "./find-kept.js";
+import { findKept, nameInCache } from "./find-by-name.js";
 import { parsePersonalRef } from "./home-paths.js";
 import { bareDestination } from "./plain-paths.js";
 

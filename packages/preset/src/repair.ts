@@ -13,9 +13,9 @@ import {
   takeInventory,
 } from "@mote/core";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
+import type { Places } from "./endpoints.js";
 import { incompleteManifests } from "./incomplete-images.js";
 import type { PullOptions } from "./open-mote.js";
-import type { Places } from "./places.js";
 import { isSilence } from "./registry-failure.js";
 
 /** Known locations of one blob that are tried. */

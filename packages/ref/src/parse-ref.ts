@@ -1,7 +1,7 @@
 import type { Ref } from "@mote/core";
-import { Fault, invalidReference } from "./fault.js";
 import { readDaemonRef, readHashRef, readLayoutRef, readPlainPath, readStorageRef } from "./path-ref.js";
 import { readRegistryRef } from "./registry-ref.js";
+import { Fault, invalidReference } from "./syntax-error.js";
 
 export interface ParseRefOptions {
   /** The folder that `~` at the front of a path stands for. Without it `~` stays: parsing asks nothing of the machine. */

@@ -12,8 +12,8 @@ import {
   isWord,
   SLASH,
 } from "./char-class.js";
-import { Fault } from "./fault.js";
 import { readDigest, readRegistryRef, scanTag } from "./registry-ref.js";
+import { Fault } from "./syntax-error.js";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 

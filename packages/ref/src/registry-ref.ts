@@ -15,7 +15,7 @@ import {
   SLASH,
   UNDERSCORE,
 } from "./char-class.js";
-import { Fault } from "./fault.js";
+import { Fault } from "./syntax-error.js";
 
 export const DEFAULT_REGISTRY = "docker.io";
 export const LIBRARY = "library/";

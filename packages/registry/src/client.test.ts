@@ -4,8 +4,8 @@ import { makeImage } from "../test/image.js";
 import { codeOf, read, sameBytes, shownBy } from "../test/outcome.js";
 import { serve } from "../test/server.js";
 import { RegistryClient, type RegistryClientOptions } from "./client.js";
+import { RegistryRepository } from "./pull/repository.js";
 import type { RegistryEvent } from "./registry-event.js";
-import { RegistryRepository } from "./repository.js";
 
 const image = makeImage(300_000);
 const [layer = image.config] = image.layers;

@@ -1,20 +1,20 @@
 import { setMaxListeners } from "node:events";
 import { type Cancellable, type Logger, MoteError, silentLogger } from "@mote/core";
-import { type Access, type Authorization, Authorizer } from "./authorizer.js";
-import { type Clock, systemClock } from "./clock.js";
-import { type ConnectionOptions, Connections } from "./connections.js";
-import { collectDocument } from "./content-coding.js";
-import type { CredentialSource } from "./credentials.js";
-import { protocolFault, type Subject, statusFault } from "./fault.js";
-import { type HostSet, type Hosts, hostSet } from "./hosts.js";
-import type { HttpAnswer, HttpRequest } from "./http-exchange.js";
-import { resolveLocation } from "./location.js";
-import { secretsIn, secretsInQuery } from "./redact.js";
+import { type Access, type Authorization, Authorizer } from "./auth/authorizer.js";
+import type { CredentialSource } from "./auth/credentials.js";
+import type { TokenRequest } from "./auth/token.js";
+import { type Clock, systemClock } from "./http/clock.js";
+import { type ConnectionOptions, Connections } from "./http/connections.js";
+import { collectDocument } from "./http/content-coding.js";
+import { protocolFault, type Subject, statusFault } from "./http/errors.js";
+import { type HostSet, type Hosts, hostSet } from "./http/hosts.js";
+import type { HttpAnswer, HttpRequest } from "./http/http-transport.js";
+import { resolveLocation } from "./http/location.js";
+import { secretsIn, secretsInQuery } from "./http/redact.js";
+import { type Repetition, repeatedly } from "./http/repeat.js";
+import { isTransientStatus, type RetryPolicy } from "./http/retry.js";
+import { TimeLimit } from "./http/time-limit.js";
 import type { RegistryEvent } from "./registry-event.js";
-import { type Repetition, repeatedly } from "./repeat.js";
-import { isTransientStatus, type RetryPolicy } from "./retry.js";
-import { TimeLimit } from "./time-limit.js";
-import type { TokenRequest } from "./token.js";
 
 export interface RegistryClientOptions extends ConnectionOptions {
   /** Default: none, so that everything is asked for anonymously. */

@@ -1,7 +1,7 @@
 import type { Cancellable } from "@mote/core";
+import type { CredentialSource } from "./auth/credentials.js";
 import { RegistryClient, type RegistryClientOptions } from "./client.js";
-import type { CredentialSource } from "./credentials.js";
-import { protocolFault } from "./fault.js";
+import { protocolFault } from "./http/errors.js";
 import { type RepositoryPlace, registryOrigin } from "./place.js";
 
 export interface RegistryFindings {

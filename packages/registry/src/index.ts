@@ -1,24 +1,24 @@
-export { checkCredentials } from "./check-credentials.js";
+export { checkCredentials } from "./auth/check-credentials.js";
+export type { CredentialSource, Credentials } from "./auth/credentials.js";
+export { type DockerCredentialsOptions, dockerCredentials } from "./auth/docker-credentials.js";
+export { type AuthFileFindings, examineCredentials } from "./auth/examine-credentials.js";
+export { eraseCredentials, saveCredentials } from "./auth/stored-credentials.js";
 export { RegistryClient, type RegistryClientOptions } from "./client.js";
-export type { Clock } from "./clock.js";
-export type { ConnectionOptions } from "./connections.js";
-export type { CredentialSource, Credentials } from "./credentials.js";
-export { RegistryDestination, type RegistryDestinationOptions } from "./destination.js";
-export { type DockerCredentialsOptions, dockerCredentials } from "./docker-credentials.js";
-export { type AuthFileFindings, examineCredentials } from "./examine-credentials.js";
 export { examineRegistry, type RegistryFindings } from "./examine-registry.js";
+export type { Clock } from "./http/clock.js";
+export type { ConnectionOptions } from "./http/connections.js";
 export {
   type CertificateSource,
   type HostCertificates,
   type HostCertificatesOptions,
   hostCertificates,
-} from "./host-certificates.js";
-export type { Hosts } from "./hosts.js";
-export { eraseCredentials, saveCredentials } from "./kept-credentials.js";
-export { MirroredRepository } from "./mirrored-repository.js";
-export { type MirrorPlace, type Mirrors, MirrorTable } from "./mirrors.js";
+} from "./http/host-certificates.js";
+export type { Hosts } from "./http/hosts.js";
+export { MirroredRepository } from "./mirrors/mirrored-repository.js";
+export { type MirrorPlace, type Mirrors, MirrorTable } from "./mirrors/mirrors.js";
 export { type RepositoryPlace, readRegistry } from "./place.js";
-export type { ReferrersOptions } from "./referrers.js";
-export { RegistryCache } from "./registry-cache.js";
+export type { ReferrersOptions } from "./pull/referrers.js";
+export { RegistryCache } from "./pull/registry-cache.js";
+export { RegistryRepository } from "./pull/repository.js";
+export { RegistryDestination, type RegistryDestinationOptions } from "./push/destination.js";
 export type { RegistryEvent } from "./registry-event.js";
-export { RegistryRepository } from "./repository.js";

@@ -1,6 +1,6 @@
 import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
-import { type Hosts, hostSet } from "./hosts.js";
+import { type Hosts, hostSet } from "./http/hosts.js";
 import { checkRepositoryName, isLoopback, readRegistry, registryOrigin } from "./place.js";
 
 const origin = (registry: string, scheme?: "http" | "https", plainHttp: Hosts = false) =>

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { MoteError, type RegistryRef } from "@mote/core";
-import type { HostSet } from "./hosts.js";
+import type { HostSet } from "./http/hosts.js";
 
 /** One repository on one registry, as references name them. A `RegistryRef` is one. */
 export interface RepositoryPlace {

@@ -6,7 +6,7 @@ import { type MemoryRegistry, serveMemory } from "../test/memory-registry.js";
 import { codeOf } from "../test/outcome.js";
 import { type Answer, serve } from "../test/server.js";
 import { RegistryClient } from "./client.js";
-import { RegistryDestination } from "./destination.js";
+import { RegistryDestination } from "./push/destination.js";
 
 const image = makeImage(1000);
 const [layer = image.config] = image.layers;

@@ -10,8 +10,8 @@ import {
   mediaTypes,
 } from "@mote/core";
 import type { RegistryAnswer } from "./client.js";
+import { isTransientStatus } from "./http/retry.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "./repository-api.js";
-import { isTransientStatus } from "./retry.js";
 
 /**
  * Returns whether the repository has the blob, or undefined if the registry does not tell: it may not support HEAD, or fail on it. Where it

@@ -7,13 +7,13 @@ import {
   manifestTypes,
   maxManifestBytes,
 } from "@mote/core";
-import { type BlobWish, openBlob } from "./blob-reader.js";
 import type { RegistryAnswer, RegistryClient, RegistryRequest } from "./client.js";
-import { collectDocument, mayBeJson, namedCodings } from "./content-coding.js";
-import { placeOf, protocolFault, type Subject, sizeFault } from "./fault.js";
-import { resolveLocation } from "./location.js";
+import { collectDocument, mayBeJson, namedCodings } from "./http/content-coding.js";
+import { placeOf, protocolFault, type Subject, sizeFault } from "./http/errors.js";
+import { resolveLocation } from "./http/location.js";
+import type { RetryPolicy } from "./http/retry.js";
 import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
-import type { RetryPolicy } from "./retry.js";
+import { type BlobWish, openBlob } from "./pull/blob-reader.js";
 
 /** From this length on, a body is worth a connection that is sparing with copies. */
 const bulkBytes = 256 * 1024;

@@ -1,5 +1,5 @@
 import type { Digest } from "@mote/core";
-import type { Ask } from "./answer.js";
+import type { Ask } from "./response.js";
 
 /** Characters of a condition that are looked at. Node's own bound on a head is 16 KiB; other servers may have none. */
 const longestCondition = 16_384;

@@ -18,16 +18,16 @@ import {
   sniffManifestType,
   type TagStore,
 } from "@mote/core";
-import { type Answer, type Ask, jsonAnswer, Refusal } from "./answer.js";
 import { Belonging } from "./belonging.js";
 import { parseRange } from "./byte-range.js";
 import { isCurrent, mayCut } from "./conditions.js";
-import { GivenManifests } from "./given-manifests.js";
+import { GivenManifests } from "./manifest-leases.js";
 import { catalogue, tagsOf } from "./names.js";
 import { cutPage } from "./page.js";
 import { listReferrers } from "./referrers.js";
 import { Repositories } from "./repositories.js";
 import { parseTarget, printableTarget } from "./request-target.js";
+import { type Answer, type Ask, jsonAnswer, Refusal } from "./response.js";
 import { wholeChunks } from "./whole-chunks.js";
 
 export interface EndpointOptions {

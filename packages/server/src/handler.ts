@@ -1,5 +1,5 @@
-import type { Answer } from "./answer.js";
 import { Endpoint, type EndpointOptions } from "./endpoint.js";
+import type { Answer } from "./response.js";
 
 export type Handler = (request: Request) => Promise<Response>;
 

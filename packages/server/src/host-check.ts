@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
-import { Refusal } from "./answer.js";
+import { Refusal } from "./response.js";
 
 interface Authority {
   /** In lower case, without a dot at its end; of IPv6 without brackets. */

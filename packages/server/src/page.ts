@@ -1,4 +1,4 @@
-import { Refusal } from "./answer.js";
+import { Refusal } from "./response.js";
 
 export interface Page {
   readonly entries: readonly string[];

@@ -1,4 +1,4 @@
-import { Refusal } from "./answer.js";
+import { Refusal } from "./response.js";
 
 /** Characters of path and query. A registry's longest are a few hundred; Node takes 16 KiB of a request's whole head. */
 const longestTarget = 8192;

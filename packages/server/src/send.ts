@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer } from "./answer.js";
+import type { Answer } from "./response.js";
 
 /** Writes the answer no faster than the client takes it. */
 export async function send(

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type Logger, silentLogger } from "@mote/core";
-import { type Answer, Refusal } from "./answer.js";
 import { type Connection, Connections, defaultMaxConnections } from "./connections.js";
 import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import { HostCheck, isLoopbackAddress } from "./host-check.js";
 import { cannotListen } from "./listen-error.js";
 import { printableTarget } from "./request-target.js";
+import { type Answer, Refusal } from "./response.js";
 import { send } from "./send.js";
 
 /** Longer than proxies and clients keep their side (nginx and AWS 60 s, Go 90 s): whoever closes first must not be this one. */

@@ -1,9 +1,9 @@
 import type { ContentSource, Digest, MoteCache, Ref } from "@mote/core";
-import { CacheFault, isCut, isMismatch } from "./cache-fault.js";
+import { CacheFault, isCut, isMismatch } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { type FetchedFrom, fetchIntoCache } from "./fetch-into-cache.js";
-import { beginFlight } from "./flight.js";
 import type { PlannedBlob } from "./graph.js";
+import { beginFlight } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { progressOf } from "./progress.js";

@@ -8,12 +8,12 @@ import {
   NilCache,
 } from "@mote/core";
 import { BlobFetch, type Fetched } from "./blob-fetch.js";
-import { CacheFault, isMismatch, readingCache } from "./cache-fault.js";
+import { CacheFault, isMismatch, readingCache } from "./cache-error.js";
 import { CachedChunks } from "./cached-chunks.js";
 import type { Delivery } from "./events.js";
 import type { FetchedFrom } from "./fetch-into-cache.js";
-import { flightOf } from "./flight.js";
 import type { PlannedBlob } from "./graph.js";
+import { flightOf } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { namedError } from "./named-error.js";

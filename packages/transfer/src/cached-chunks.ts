@@ -1,5 +1,5 @@
 import type { MoteReader } from "@mote/core";
-import { CacheFault } from "./cache-fault.js";
+import { CacheFault } from "./cache-error.js";
 
 /** A kept mote's bytes, and whether it was the cache that failed: who reads them may throw an error of his own for it. */
 export class CachedChunks implements AsyncIterable<Uint8Array> {

@@ -7,7 +7,7 @@ import {
   type MoteWriter,
   type ResumableWriter,
 } from "@mote/core";
-import { CacheFault, isCut, isMismatch } from "./cache-fault.js";
+import { CacheFault, isCut, isMismatch } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
 import { untilAborted } from "./until-aborted.js";

@@ -10,7 +10,7 @@ import {
   type Platform,
   readMote,
 } from "@mote/core";
-import { readingCache } from "./cache-fault.js";
+import { readingCache } from "./cache-error.js";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
 import { namedError } from "./named-error.js";

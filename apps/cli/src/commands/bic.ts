@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { MoteError } from "@mote/core";
 import type { Context } from "../context.js";
-import { openNamedFile, reasonOf } from "../named-file.js";
-import { count, formatBytes } from "../quantity.js";
+import { openNamedFile, reasonOf } from "../input/named-file.js";
+import { count, formatBytes } from "../output/quantity.js";
 import { isStdout, lookAround, openHouse, writeOutputFile } from "../wire.js";
 
 /** Writes all that is known of blobs as lines, to a file or to stdout. */

@@ -1,8 +1,8 @@
 import { type Candidate, complete, type Known } from "../completion/complete.js";
-import { createOutput } from "../output.js";
+import { createOutput } from "../output/output.js";
+import { escapeText } from "../output/terminal-text.js";
 import { loadSettings } from "../settings/load-settings.js";
 import { table } from "../table.js";
-import { escapeText } from "../terminal-text.js";
 import { lookAround } from "../wire.js";
 
 /** More than anybody reads. */

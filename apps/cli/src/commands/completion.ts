@@ -1,7 +1,7 @@
 import { completionScripts } from "../completion/scripts.js";
 import type { Context } from "../context.js";
-import { suggestion } from "../nearest.js";
-import { UsageError } from "../usage-error.js";
+import { suggestion } from "../input/nearest.js";
+import { UsageError } from "../input/usage-error.js";
 
 export async function completion({ out }: Context, shell: string): Promise<void> {
   const script = Object.entries(completionScripts).find(([name]) => name === shell)?.[1];

@@ -1,9 +1,9 @@
 import { showUrl } from "@mote/core";
 import type { Context } from "../context.js";
-import { suggestion } from "../nearest.js";
+import { suggestion } from "../input/nearest.js";
+import { UsageError } from "../input/usage-error.js";
+import { fit } from "../output/terminal-text.js";
 import { isKey, type Key, keyNames, keySpec } from "../settings/keys.js";
-import { fit } from "../terminal-text.js";
-import { UsageError } from "../usage-error.js";
 
 /** Each setting with its value and its origin; of one key, the value alone. */
 export async function config(context: Context, only: string | undefined): Promise<void> {

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { MoteError } from "@mote/core";
 import type { Context } from "../context.js";
 import { makeDemoImage } from "../demo-image.js";
-import { formatBytes, formatDuration } from "../quantity.js";
+import { formatBytes, formatDuration } from "../output/quantity.js";
 import { openHouse, type TransferReport } from "../wire.js";
 
 const name = "demo/tools:1";

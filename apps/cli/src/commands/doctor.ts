@@ -1,5 +1,5 @@
 import type { Context } from "../context.js";
-import { escapeText, textWidth, wrap } from "../terminal-text.js";
+import { escapeText, textWidth, wrap } from "../output/terminal-text.js";
 import { examineMote, type Finding } from "../wire.js";
 
 export async function doctor(context: Context, hosts: readonly string[]): Promise<void> {

@@ -1,10 +1,10 @@
 import { type Quarantined, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { shortDigest } from "../listing.js";
-import { count, formatBytes } from "../quantity.js";
-import { spaceBar } from "../space-bar.js";
-import { type TableColumn, textTable } from "../text-table.js";
-import { UsageError } from "../usage-error.js";
+import { UsageError } from "../input/usage-error.js";
+import { shortDigest } from "../output/listing.js";
+import { count, formatBytes } from "../output/quantity.js";
+import { spaceBar } from "../output/space-bar.js";
+import { type TableColumn, textTable } from "../output/text-table.js";
 import { type ImageUsage, lookAround, measureSpace, type SpaceUsage } from "../wire.js";
 
 /** How far down the table goes. */

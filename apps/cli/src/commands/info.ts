@@ -9,11 +9,11 @@ import {
   takeInventory,
 } from "@mote/core";
 import type { Context } from "../context.js";
-import { imageTree, shortMediaType, type TreeNode, treeLines } from "../image-tree.js";
-import { partsOf, shortDigest } from "../listing.js";
-import { placeText } from "../place-text.js";
-import { count, formatAge, formatBytes } from "../quantity.js";
-import { type TableColumn, textTable } from "../text-table.js";
+import { imageTree, shortMediaType, type TreeNode, treeLines } from "../output/image-tree.js";
+import { partsOf, shortDigest } from "../output/listing.js";
+import { placeText } from "../output/location-text.js";
+import { count, formatAge, formatBytes } from "../output/quantity.js";
+import { type TableColumn, textTable } from "../output/text-table.js";
 import { lookAround } from "../wire.js";
 
 /** Annotations that say what an image is (image-spec, annotations.md). */

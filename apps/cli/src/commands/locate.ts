@@ -1,9 +1,9 @@
 import type { KnownPlaces, MountVerdict } from "@mote/core";
 import type { Context } from "../context.js";
-import { shortDigest } from "../listing.js";
-import { placeText } from "../place-text.js";
-import { formatAge } from "../quantity.js";
-import { type TableColumn, textTable } from "../text-table.js";
+import { shortDigest } from "../output/listing.js";
+import { placeText } from "../output/location-text.js";
+import { formatAge } from "../output/quantity.js";
+import { type TableColumn, textTable } from "../output/text-table.js";
 import { lookAround } from "../wire.js";
 
 const verdicts: Readonly<Record<MountVerdict, string>> = {

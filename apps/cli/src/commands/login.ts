@@ -1,6 +1,6 @@
 import type { Context } from "../context.js";
-import { Prompt } from "../prompt.js";
-import { UsageError } from "../usage-error.js";
+import { Prompt } from "../input/prompt.js";
+import { UsageError } from "../input/usage-error.js";
 import { logIn } from "../wire.js";
 
 export interface LoginOptions {

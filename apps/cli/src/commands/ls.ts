@@ -1,9 +1,9 @@
 import { type Inventory, lastUses, rootsOf, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from "../listing.js";
-import { type ListingOptions, listingFilter, listingOrder } from "../listing-options.js";
-import { count, formatAge, formatBytes } from "../quantity.js";
-import { type TableColumn, textTable } from "../text-table.js";
+import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from "../output/listing.js";
+import { type ListingOptions, listingFilter, listingOrder } from "../output/listing-options.js";
+import { count, formatAge, formatBytes } from "../output/quantity.js";
+import { type TableColumn, textTable } from "../output/text-table.js";
 import { incompleteManifests, lookAround, partialIndexes } from "../wire.js";
 
 interface LsOptions extends ListingOptions {

@@ -1,6 +1,6 @@
 import { type Digest, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
-import { shortDigest } from "../listing.js";
+import { shortDigest } from "../output/listing.js";
 import { openHouse } from "../wire.js";
 
 /** Pins or unpins what is meant by each text. A pinned manifest keeps all that is below it. */

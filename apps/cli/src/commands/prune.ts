@@ -1,11 +1,11 @@
 import { type Inventory, type InventoryRoot, lastUses, type PruneReport, rootsOf, takeInventory } from "@mote/core";
-import { confirm } from "../confirm.js";
 import type { Context } from "../context.js";
-import { keptLine } from "../kept-line.js";
-import { shortDigest } from "../listing.js";
-import { count, formatAge, formatBytes, parseBytes, parseDurationMs } from "../quantity.js";
-import { type TableColumn, textTable } from "../text-table.js";
-import { UsageError } from "../usage-error.js";
+import { confirm } from "../input/confirm.js";
+import { UsageError } from "../input/usage-error.js";
+import { shortDigest } from "../output/listing.js";
+import { count, formatAge, formatBytes, parseBytes, parseDurationMs } from "../output/quantity.js";
+import { keptLine } from "../output/stored-line.js";
+import { type TableColumn, textTable } from "../output/text-table.js";
 import { openHouse } from "../wire.js";
 
 interface PruneCommandOptions {

@@ -1,7 +1,7 @@
 import type { Context } from "../context.js";
+import { UsageError } from "../input/usage-error.js";
+import { references, transferSummary } from "../output/transfer-summary.js";
 import { showProgress } from "../progress/transfer-progress.js";
-import { references, transferSummary } from "../transfer-summary.js";
-import { UsageError } from "../usage-error.js";
 import { bareDestination, goesToStdout, hasTransport, openHouse, parsePersonalRef } from "../wire.js";
 
 interface PullOptions {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { isMediaType, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
+import { UsageError } from "../input/usage-error.js";
+import { references, transferSummary } from "../output/transfer-summary.js";
 import { showProgress } from "../progress/transfer-progress.js";
-import { references, transferSummary } from "../transfer-summary.js";
-import { UsageError } from "../usage-error.js";
 import { type FileInput, goesToStdout, hasTransport, openHouse } from "../wire.js";
 import { move } from "./pull.js";
 

@@ -1,8 +1,8 @@
 import { closureOf, type Digest, type Inventory, MoteError, type PruneReport, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { keptLine } from "../kept-line.js";
-import { partsOf, shortDigest } from "../listing.js";
-import { count, formatBytes } from "../quantity.js";
+import { partsOf, shortDigest } from "../output/listing.js";
+import { count, formatBytes } from "../output/quantity.js";
+import { keptLine } from "../output/stored-line.js";
 import { type OpenMote, openHouse } from "../wire.js";
 
 /** What is to be done about everything that was named. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { isIP } from "node:net";
 import type { Context } from "../context.js";
-import { UsageError } from "../usage-error.js";
+import { UsageError } from "../input/usage-error.js";
 import { openHouse } from "../wire.js";
 
 export async function serveCache(

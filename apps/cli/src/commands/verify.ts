@@ -1,9 +1,9 @@
 import { closureOf, type Digest, type Inventory, MoteError, takeInventory, type VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
-import { partsOf } from "../listing.js";
+import { partsOf } from "../output/listing.js";
+import { count, formatBytes, formatDuration } from "../output/quantity.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
-import { count, formatBytes, formatDuration } from "../quantity.js";
 import { incompleteManifests, missingBlobs, type OpenMote, openHouse, partialIndexes } from "../wire.js";
 
 /** What is not in order when all is done. */

@@ -1,5 +1,5 @@
-import { type CommandSpec, type Completes, groups, type OptionSpec } from "../command.js";
-import { allEverywhere } from "../everywhere.js";
+import { type CommandSpec, type Completes, groups, type OptionSpec } from "../input/command.js";
+import { allEverywhere } from "../input/common-options.js";
 
 export interface Candidate {
   readonly value: string;

@@ -1,4 +1,4 @@
-import { fit, textWidth, toTerminal } from "../terminal-text.js";
+import { fit, textWidth, toTerminal } from "../output/terminal-text.js";
 
 /** What is needed of a terminal. */
 interface Terminal {

@@ -1,4 +1,4 @@
-import { textWidth } from "../terminal-text.js";
+import { textWidth } from "../output/terminal-text.js";
 
 /** `share` of `width` columns filled. A share outside of 0 to 1 is taken for the nearer of them. */
 export function bar(share: number, width: number): string {

@@ -1,4 +1,4 @@
-import { formatDuration } from "../quantity.js";
+import { formatDuration } from "../output/quantity.js";
 import type { TransferEvent } from "../wire.js";
 
 type Retry = Extract<TransferEvent, { type: "retry" }>;

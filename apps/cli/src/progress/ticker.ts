@@ -1,4 +1,4 @@
-import type { Output } from "../output.js";
+import type { Output } from "../output/output.js";
 
 const redrawEveryMs = 100;
 /** A log is read later, by people: a line now and then tells them that it goes on. What is done in no time leaves none. */

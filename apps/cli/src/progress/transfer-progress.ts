@@ -1,6 +1,6 @@
-import type { Output } from "../output.js";
-import { count, formatBytes, formatDuration } from "../quantity.js";
-import type { Style } from "../terminal-text.js";
+import type { Output } from "../output/output.js";
+import { count, formatBytes, formatDuration } from "../output/quantity.js";
+import type { Style } from "../output/terminal-text.js";
 import type { TransferEvent } from "../wire.js";
 import { bar, joinFitting, percent } from "./parts.js";
 import { Rate } from "./rate.js";

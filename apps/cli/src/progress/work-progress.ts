@@ -1,5 +1,5 @@
-import type { Output } from "../output.js";
-import { formatBytes, formatDuration } from "../quantity.js";
+import type { Output } from "../output/output.js";
+import { formatBytes, formatDuration } from "../output/quantity.js";
 import { bar, joinFitting, percent } from "./parts.js";
 import { Rate } from "./rate.js";
 import { draw } from "./ticker.js";

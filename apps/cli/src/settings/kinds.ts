@@ -1,5 +1,5 @@
 import { formatPlatform, parsePlatform } from "@mote/core";
-import { parseBytes, parseDurationMs } from "../quantity.js";
+import { parseBytes, parseDurationMs } from "../output/quantity.js";
 
 /** What a setting's value may be. Both readers throw an Error that says what is wanted. */
 export interface Kind<T> {

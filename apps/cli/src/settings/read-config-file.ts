@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { readNamedFile, reasonOf } from "../named-file.js";
-import { suggestion } from "../nearest.js";
+import { readNamedFile, reasonOf } from "../input/named-file.js";
+import { suggestion } from "../input/nearest.js";
 import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located } from "./found.js";
 import { isKey, type Key, keyNames, keySpec } from "./keys.js";

@@ -1,4 +1,4 @@
-import { command } from "../command.js";
+import { command } from "../input/command.js";
 import { keyNames } from "../settings/keys.js";
 
 export const config = command({

@@ -1,4 +1,4 @@
-import { command } from "../command.js";
+import { command } from "../input/command.js";
 import { afterInterruptedMove, movingOptions, offlineOption } from "./moving-options.js";
 
 export const copy = command({

@@ -1,4 +1,4 @@
-import { command } from "../command.js";
+import { command } from "../input/command.js";
 
 const levels = ["registry", "repository", "image"] as const;
 

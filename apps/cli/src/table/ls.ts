@@ -1,5 +1,5 @@
-import { command } from "../command.js";
-import { kinds, sortKeys } from "../listing-options.js";
+import { command } from "../input/command.js";
+import { kinds, sortKeys } from "../output/listing-options.js";
 
 export const ls = command({
   name: "ls",

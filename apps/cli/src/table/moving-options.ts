@@ -1,4 +1,4 @@
-import type { Options } from "../command.js";
+import type { Options } from "../input/command.js";
 
 /** The options of every command that moves images. */
 export const movingOptions = {

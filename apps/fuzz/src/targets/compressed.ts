@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { type Compression, uncompressed } from "../../../../packages/layout/src/uncompress.js";
+import { type Compression, uncompressed } from "../../../../packages/layout/src/compression/uncompress.js";
 import { mutated } from "../mutations.js";
 import { target } from "../target.js";
 import { inFolder } from "../temporary.js";

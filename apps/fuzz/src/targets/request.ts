@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { digestBytes, parseImageName, parseRepositoryName } from "@mote/core";
 import fc from "fast-check";
-import { Refusal } from "../../../../packages/server/src/answer.js";
 import { isCurrent, mayCut } from "../../../../packages/server/src/conditions.js";
 import { HostCheck } from "../../../../packages/server/src/host-check.js";
 import { cutPage } from "../../../../packages/server/src/page.js";
 import { parseTarget, printableTarget } from "../../../../packages/server/src/request-target.js";
+import { Refusal } from "../../../../packages/server/src/response.js";
 import { mutatedText, oddNumbers, pieces } from "../mutations.js";
 import { assert, target } from "../target.js";
 

@@ -1,0 +1,55 @@
+import type { Interface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { escapeText } from "../output/terminal-text.js";
+
+/**
+ * Asks at the terminal, on stderr, as stdout is for results. From opening to closing the terminal itself echoes nothing: what is
+ * typed ahead of a question would else be shown before that.
+ */
+export class Prompt implements Disposable {
+  readonly #lines: Interface;
+  readonly #signal: AbortSignal;
+  #isHidden = false;
+
+  constructor({ signal }: { readonly signal: AbortSignal }) {
+    const ended = new AbortController();
+    const output = new Writable({
+      write: (chunk, _encoding, done) => (this.#isHidden ? done() : process.stderr.write(chunk, done)),
+    });
+    // Not imported: all commands would wait for it.
+    const { createInterface } = process.getBuiltinModule("node:readline/promises");
+    this.#lines = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
+    // Ctrl-C and Ctrl-D come as keys.
+    this.#lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
+    this.#lines.once("close", () => ended.abort(new Error("the input has ended")));
+    this.#signal = AbortSignal.any([signal, ended.signal]);
+  }
+
+  async ask(question: string): Promise<string> {
+    return (await this.#question(escapeText(question))).trim();
+  }
+
+  /** What is typed is not shown. */
+  async askHidden(question: string): Promise<string> {
+    process.stderr.write(escapeText(question));
+    this.#isHidden = true;
+    try {
+      return await this.#question("");
+    } finally {
+      this.#isHidden = false;
+      process.stderr.write("\n");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#lines.close();
+  }
+
+  async #question(question: string): Promise<string> {
+    try {
+      return await this.#lines.question(question, { signal: this.#signal });
+    } catch (error) {
+      throw this.#signal.aborted ? this.#signal.reason : error;
+    }
+  }
+}

@@ -1,0 +1,335 @@
+import fs, { type Stats } from "node:fs";
+import { createDigester, type Digest, digestAlgorithm, type Logger, MoteError } from "@mote/core";
+import type { EventLoopSlices } from "../disk/cooperative-yield.js";
+import type { FileCalls } from "../disk/file-calls.js";
+import { FileChunks } from "../disk/file-chunks.js";
+import { faultCode, fileFault, isAbsent, isUnreadable } from "../disk/file-error.js";
+import type { SmallBuffers } from "../disk/small-buffers.js";
+import type { StreamBudget } from "../disk/stream-budget.js";
+import type { SyncGroup } from "../disk/sync-group.js";
+import { CacheFolder } from "../folder/cache-folder.js";
+import type { PartFiles } from "../processes/ingest-files.js";
+import { type ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk-digests.js";
+import { isSettled, type LinkedNotes } from "./linked-notes.js";
+import { isSameFile, Stamping } from "./stamping.js";
+import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
+
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
+/** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
+const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+/** The time of use is noted by `touch` alone: to verify a blob, or to look at it in a prune, is no use of it. */
+export const readFlags = plainFlags | (O_NOATIME ?? 0);
+/** A blob read again within this time is not touched again. */
+const touchEveryMs = 60_000;
+/** To touch a file changes its change time, by which one with a name outside of the cache is known to be unchanged. */
+const touchLinkedEveryMs = 24 * 60 * 60 * 1000;
+
+export interface OpenBlob {
+  readonly fd: number;
+  readonly stats: Stats;
+  /** Other names of the file that are the cache's own, such as a reader's link. */
+  readonly ownLinks?: number | undefined;
+}
+
+/** The finished blobs of a cache folder, and what is done to one of them. */
+export class BlobStore {
+  readonly folder: CacheFolder;
+  readonly calls: FileCalls;
+  readonly parts: PartFiles;
+  readonly syncs: SyncGroup;
+  readonly slices: EventLoopSlices;
+  readonly budget: StreamBudget;
+  readonly buffers: SmallBuffers;
+  readonly chunkDigests: ChunkDigests;
+  readonly linkedNotes: LinkedNotes;
+  /** Whether the chunks of what is written are hashed, too. */
+  readonly chunksOnWrite: boolean;
+  readonly logger: Logger;
+  readonly stamping: Stamping;
+  /** Makes what is missing of the folder. */
+  readonly establish: () => Promise<void>;
+
+  constructor(
+    from: Pick<
+      BlobStore,
+      | "folder"
+      | "calls"
+      | "parts"
+      | "syncs"
+      | "slices"
+      | "budget"
+      | "buffers"
+      | "chunkDigests"
+      | "linkedNotes"
+      | "chunksOnWrite"
+      | "logger"
+      | "establish"
+    >,
+  ) {
+    this.folder = from.folder;
+    this.calls = from.calls;
+    this.parts = from.parts;
+    this.syncs = from.syncs;
+    this.slices = from.slices;
+    this.budget = from.budget;
+    this.buffers = from.buffers;
+    this.chunkDigests = from.chunkDigests;
+    this.linkedNotes = from.linkedNotes;
+    this.chunksOnWrite = from.chunksOnWrite;
+    this.logger = from.logger;
+    this.establish = from.establish;
+    this.stamping = new Stamping(from.calls, from.logger);
+  }
+
+  /** Undefined unless a regular file is there. */
+  stat(digest: Digest): Stats | undefined | Promise<Stats | undefined> {
+    const path = this.folder.blobPath(digest);
+    const missOrThrow = (error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw fileFault(error, "read", path);
+    };
+    let stats: ReturnType<FileCalls["lstat"]>;
+    try {
+      stats = this.calls.lstat(path);
+    } catch (error) {
+      return missOrThrow(error);
+    }
+    return stats instanceof Promise ? stats.then(regularFile, missOrThrow) : regularFile(stats);
+  }
+
+  /** Whether the blob is there, can be read, and was verified since it last changed. */
+  async isVerified(digest: Digest): Promise<boolean> {
+    const stats = await this.stat(digest);
+    if (stats === undefined || !this.isUnchanged(digest, { stats })) return false;
+    return await this.calls.canRead(this.folder.blobPath(digest));
+  }
+
+  /** Whether a file is as it was when it was verified, by its stamp, or by a note where a user can reach it by another name. */
+  isUnchanged(digest: Digest, { stats, ownLinks }: Pick<OpenBlob, "stats" | "ownLinks">): boolean {
+    return hasVerifiedStamp(stats, digest, ownLinks) || this.linkedNotes.matches(digest, stats);
+  }
+
+  /** As `isVerified`, quicker where nothing is there. */
+  async holds(digest: Digest): Promise<boolean> {
+    return (await this.calls.mayExist(this.folder.blobPath(digest))) && (await this.isVerified(digest));
+  }
+
+  async open(digest: Digest): Promise<OpenBlob | undefined> {
+    return await this.openAt(this.folder.blobPath(digest));
+  }
+
+  async openAt(path: string): Promise<OpenBlob | undefined> {
+    let fd: number;
+    try {
+      fd = await this.#openForReading(path);
+    } catch (error) {
+      if (isAbsent(error) || faultCode(error) === "ELOOP" || faultCode(error) === "ENXIO") return undefined;
+      throw fileFault(error, "read", path);
+    }
+    try {
+      const stats = await this.calls.fstat(fd);
+      if (stats.isFile()) return { fd, stats };
+    } catch (error) {
+      await this.calls.close(fd);
+      throw fileFault(error, "read", path);
+    }
+    await this.calls.close(fd);
+    return undefined;
+  }
+
+  async #openForReading(path: string): Promise<number> {
+    try {
+      return await this.calls.open(path, readFlags);
+    } catch (error) {
+      // Only a file's owner may ask for O_NOATIME (open(2)).
+      if (faultCode(error) !== "EPERM") throw error;
+      return await this.calls.open(path, plainFlags);
+    }
+  }
+
+  /**
+   * @param path another one of the blob's file
+   * @returns whether it was there
+   */
+  remove(digest: Digest, path: string = this.folder.blobPath(digest)): boolean | Promise<boolean> {
+    const missOrThrow = (error: unknown) => {
+      if (isAbsent(error)) return false;
+      throw fileFault(error, "write", path);
+    };
+    try {
+      const removing = this.calls.unlink(path);
+      return removing instanceof Promise ? removing.then(() => true, missOrThrow) : true;
+    } catch (error) {
+      return missOrThrow(error);
+    }
+  }
+
+  isTouchDue({ stats, ownLinks }: OpenBlob): boolean {
+    const everyMs = isPrivate(stats, ownLinks) ? touchEveryMs : touchLinkedEveryMs;
+    return Math.abs(Date.now() - stats.atimeMs) >= everyMs;
+  }
+
+  /** Renews the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. */
+  async touch(blob: OpenBlob): Promise<void> {
+    if (this.isTouchDue(blob)) await this.stamping.touch(blob);
+  }
+
+  /** Hashes a blob again as a whole, or by its chunks where they are known: then with several cores. Notes the chunks of a sound one. */
+  async isStillSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+    if (blob.stats.size <= chunkBytes) return await this.isSound(digest, blob, signal);
+    return await this.#marking(digest, blob, async () => {
+      try {
+        const known = this.chunkDigests.load(digest);
+        if (known !== undefined && (await chunksMatch(blob, known, signal))) return true;
+      } catch (error) {
+        throw fileFault(error, "read", this.folder.blobPath(digest));
+      }
+      const hasher = new ChunkHasher();
+      if (!(await this.#hashesRight(digest, blob, signal, (chunk) => hasher.update(chunk)))) return false;
+      this.noteChunks(digest, await hasher.digests());
+      return true;
+    });
+  }
+
+  /** Best effort: without them, parts of the blob are read unchecked. */
+  noteChunks(digest: Digest, digests: Uint8Array): void {
+    try {
+      this.chunkDigests.save(digest, digests);
+    } catch (error) {
+      this.logger.debug("chunk digests could not be kept", { digest, error });
+    }
+  }
+
+  /** Hashes an open blob; where it is sound and was not written to meanwhile, says so in its stamp. */
+  async isSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+    return await this.#marking(digest, blob, () => this.#hashesRight(digest, blob, signal));
+  }
+
+  /** Runs `hash`, and if it finds the blob sound, marks the file as verified: by a stamp, or by a note if it has other names. */
+  async #marking(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
+    if (isPrivate(blob.stats, blob.ownLinks)) return await this.stamping.around(digest, blob, hash);
+    const before = await this.statsNow(blob.fd);
+    const canTell = before !== undefined && isSettled(before);
+    if (!(await hash())) return false;
+    const after = await this.statsNow(blob.fd);
+    if (!canTell || after === undefined) return true;
+    if (isSameFile(before, after) && before.ctimeMs === after.ctimeMs) this.linkedNotes.save(digest, after);
+    return true;
+  }
+
+  /** For notes, which are disposable: undefined if the call fails. */
+  async statsNow(fd: number): Promise<Stats | undefined> {
+    try {
+      return await this.calls.fstat(fd);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #hashesRight(
+    digest: Digest,
+    { fd, stats }: OpenBlob,
+    signal: AbortSignal | undefined,
+    beside?: (chunk: Uint8Array) => Promise<void>,
+  ): Promise<boolean> {
+    const digester = createDigester(digestAlgorithm(digest));
+    // Chunks that are hashed by themselves, too, come as such: else they would have to be put together.
+    const length = () => (beside === undefined ? this.budget.chunkBytes : chunkBytes);
+    const chunks = new FileChunks(fd, { start: 0, end: stats.size }, length, { reuse: true });
+    this.budget.enter();
+    try {
+      for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+        signal?.throwIfAborted();
+        const work = beside?.(chunk);
+        digester.update(chunk);
+        await work;
+      }
+    } catch (error) {
+      throw fileFault(error, "read", this.folder.blobPath(digest));
+    } finally {
+      await chunks.stop();
+      this.budget.leave();
+    }
+    return digester.digest() === digest;
+  }
+
+  /**
+   * Whether the blob is here and its bytes are right, which counts as use. What others have put there, or what was copied, only a hash
+   * can tell; that costs less than a fetch. A damaged blob is set aside, so that no follower takes it for what comes.
+   */
+  async keepsSound(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    const blob = await this.open(digest);
+    if (blob === undefined) return false;
+    try {
+      await this.touch(blob);
+      const isSound = this.isUnchanged(digest, blob) || (await this.isStillSound(digest, blob, signal));
+      if (!isSound) await this.setAside(digest, blob.stats);
+      return isSound;
+    } finally {
+      await this.calls.close(blob.fd);
+    }
+  }
+
+  /** As `keepsSound`, for a writer: a blob that cannot be read is set aside too, since it is about to be written again. */
+  async keepsReadable(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      return await this.keepsSound(digest, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isUnreadable(error)) throw error;
+      this.logger.warn("a blob cannot be read, and is written again", { digest, error });
+      const stats = await this.stat(digest);
+      if (stats !== undefined) await this.setAside(digest, stats);
+      return false;
+    }
+  }
+
+  /**
+   * Moves a damaged blob out of the readers' way. What somebody has put under its name meanwhile stays there.
+   * @returns where it is now, if it could be moved
+   */
+  async setAside(digest: Digest, damaged: Stats): Promise<string | undefined> {
+    const path = this.folder.blobPath(digest);
+    const name = `${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;
+    // Where the quarantine cannot be written, it goes with the unfinished files, and is removed with them.
+    for (const aside of [`${this.folder.quarantine}/${name}`, this.parts.newPath(digest, "tmp")]) {
+      try {
+        if ((await this.calls.lstat(path))?.ino !== damaged.ino) return undefined;
+        await this.calls.rename(path, aside);
+        const moved = await this.calls.lstat(aside);
+        if (moved === undefined || moved.ino === damaged.ino) {
+          this.logger.warn("a damaged blob was set aside", { digest, path: aside });
+          return aside;
+        }
+        await this.#putBack(aside, path);
+        return undefined;
+      } catch (error) {
+        this.logger.warn("a damaged blob could not be set aside", { digest, path, error });
+      }
+    }
+    return undefined;
+  }
+
+  async #putBack(aside: string, path: string): Promise<void> {
+    try {
+      await this.calls.link(aside, path);
+    } catch (error) {
+      if (faultCode(error) !== "EEXIST") throw error;
+    }
+    await this.calls.unlink(aside);
+  }
+}
+
+function regularFile(stats: Stats | undefined): Stats | undefined {
+  return stats?.isFile() ? stats : undefined;
+}
+
+export function corruptError(digest: Digest, path: string): MoteError {
+  return new MoteError("MOTE_CORRUPT", `${digest} is damaged at ${path}; it is set aside: fetch it again`, {
+    details: { digest, path },
+  });
+}
+
+export function isCorrupt(error: unknown): boolean {
+  return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
+}

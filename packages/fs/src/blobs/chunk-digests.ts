@@ -1,0 +1,145 @@
+import { hash, webcrypto } from "node:crypto";
+import fs from "node:fs";
+import type { Digest } from "@mote/core";
+import { FileChunks } from "../disk/file-chunks.js";
+import { readPlainFile } from "../disk/plain-file.js";
+import { CacheFolder } from "../folder/cache-folder.js";
+import type { OpenBlob } from "./blob-store.js";
+
+/** Bytes of a chunk. */
+export const chunkBytes = 1024 * 1024;
+const digestBytes = 32;
+const magic = Buffer.from("mote-chunks-1\n\0\0");
+const hashedAtOnce = 3;
+
+/**
+ * SHA-256 of each MiB of a blob, in a file beside, written while the blob passes as a whole and proves sound. With it a part can be
+ * checked without the rest, and one blob by several cores. It is disposable: without it parts are not checked, and where it and the
+ * blob differ, the whole blob's hash decides.
+ */
+export class ChunkDigests {
+  readonly #folder: CacheFolder;
+  readonly #write: (path: string, bytes: Uint8Array) => void;
+
+  constructor(folder: CacheFolder, write: (path: string, bytes: Uint8Array) => void) {
+    this.#folder = folder;
+    this.#write = write;
+  }
+
+  /** Undefined where there are none, or none that can be read. */
+  load(digest: Digest): Uint8Array | undefined {
+    try {
+      const file = readPlainFile(this.#pathOf(digest));
+      const isOurs = file?.subarray(0, magic.byteLength).equals(magic);
+      return isOurs ? file?.subarray(magic.byteLength) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  save(digest: Digest, digests: Uint8Array): void {
+    this.#write(this.#pathOf(digest), Buffer.concat([magic, digests]));
+  }
+
+  /** Best effort: what stays does no harm. */
+  remove(digest: Digest): void {
+    try {
+      fs.unlinkSync(this.#pathOf(digest));
+    } catch {
+      // Not there, or on a mount that is only read.
+    }
+  }
+
+  #pathOf(digest: Digest): string {
+    return `${this.#folder.chunks}/${CacheFolder.nameOf(digest)}`;
+  }
+}
+
+/** Hashes chunks beside whatever else is done with their bytes, on the threads of the system-call pool. */
+export class ChunkHasher {
+  readonly #digests: Promise<ArrayBuffer>[] = [];
+  #gathered = new Uint8Array();
+  #length = 0;
+
+  async update(bytes: Uint8Array): Promise<void> {
+    for (let from = 0; from < bytes.byteLength; ) {
+      const piece = bytes.subarray(from, from + chunkBytes - this.#length);
+      from += piece.byteLength;
+      if (piece.byteLength === chunkBytes) {
+        this.#push(piece);
+      } else {
+        if (this.#gathered.byteLength === 0) this.#gathered = new Uint8Array(chunkBytes);
+        this.#gathered.set(piece, this.#length);
+        this.#length += piece.byteLength;
+        if (this.#length === chunkBytes) this.#flush();
+      }
+      await this.#digests[this.#digests.length - hashedAtOnce];
+    }
+  }
+
+  async digests(): Promise<Uint8Array> {
+    if (this.#length > 0) this.#flush();
+    return Buffer.concat((await Promise.all(this.#digests)).map((digest) => new Uint8Array(digest)));
+  }
+
+  #flush(): void {
+    this.#push(this.#gathered.subarray(0, this.#length));
+    this.#length = 0;
+  }
+
+  /** The call copies its input before it returns. */
+  #push(chunk: Uint8Array): void {
+    this.#digests.push(webcrypto.subtle.digest("SHA-256", chunk));
+  }
+}
+
+/** Whether every chunk is what it was; several are hashed at once. */
+export async function chunksMatch(
+  blob: OpenBlob,
+  known: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const chunks = new FileChunks(blob.fd, { start: 0, end: blob.stats.size }, () => chunkBytes, {
+    reuse: true,
+  });
+  const pending: Promise<boolean>[] = [];
+  // Every other one here, the rest on the pool's threads: two cores at work.
+  const check = async (index: number, chunk: Uint8Array) =>
+    isKnown(
+      known,
+      index,
+      index % 2 === 1
+        ? hash("sha256", chunk, "buffer")
+        : new Uint8Array(await webcrypto.subtle.digest("SHA-256", chunk)),
+    );
+  let index = 0;
+  try {
+    for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
+      signal?.throwIfAborted();
+      pending.push(check(index++, chunk));
+      if (pending.length >= hashedAtOnce && !(await pending.shift())) return false;
+    }
+    return (
+      fits(known, blob.stats.size) &&
+      index === countOf(blob.stats.size) &&
+      (await Promise.all(pending)).every((matches) => matches)
+    );
+  } finally {
+    await chunks.stop();
+    await Promise.allSettled(pending);
+  }
+}
+
+function countOf(size: number): number {
+  return Math.ceil(size / chunkBytes);
+}
+
+/** Whether these are digests of as many chunks as a blob of that size has. */
+export function fits(known: Uint8Array, size: number): boolean {
+  return known.byteLength === countOf(size) * digestBytes;
+}
+
+/** Whether the chunk of that number has the digest that is known. */
+export function isKnown(known: Uint8Array, index: number, digest: Uint8Array): boolean {
+  return Buffer.compare(known.subarray(index * digestBytes, (index + 1) * digestBytes), digest) === 0;
+}

@@ -1,0 +1,137 @@
+import { randomBytes } from "node:crypto";
+import fs, { type Stats } from "node:fs";
+import { basename, dirname } from "node:path";
+import { type Digest, MoteError } from "@mote/core";
+import { faultCode, fileFault } from "../disk/file-error.js";
+import { makeFolders } from "../disk/make-folders.js";
+import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
+import { isSameFile } from "./stamping.js";
+import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
+
+const { COPYFILE_FICLONE_FORCE, COPYFILE_EXCL } = fs.constants;
+const attempts = 20;
+
+/** Gives a blob away as a file at another path: reflink, else hard link, else copy. */
+export class LinkOut {
+  readonly #store: BlobStore;
+  readonly #prefix = randomBytes(4).toString("hex");
+  #serial = 0;
+  /** Devices of targets that have refused to share extents with the cache. */
+  readonly #withoutReflinks = new Set<number>();
+
+  constructor(store: BlobStore) {
+    this.#store = store;
+  }
+
+  /** @returns false where the blob is not here */
+  async linkTo(digest: Digest, target: string, signal: AbortSignal | undefined): Promise<boolean> {
+    // Bounded, though only a blob that is replaced again and again comes round twice.
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const blob = await this.#store.open(digest);
+      if (blob === undefined) return false;
+      try {
+        const verified = await this.#verified(digest, blob, signal);
+        if (verified !== undefined && (await this.#place(digest, { fd: blob.fd, stats: verified }, target)))
+          return true;
+      } catch (error) {
+        throw fileFault(error, "read", this.#store.folder.blobPath(digest));
+      } finally {
+        await this.#store.calls.close(blob.fd);
+      }
+    }
+    throw new MoteError("MOTE_IO", `${digest} changed again and again while it was linked to ${target}; try again`);
+  }
+
+  /**
+   * The file as it was found sound, after a hash where its stamp does not hold or a user can reach it by another name. Undefined where it
+   * changed meanwhile.
+   */
+  async #verified(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<Stats | undefined> {
+    const { calls, folder } = this.#store;
+    await this.#store.touch(blob);
+    const before = await calls.fstat(blob.fd);
+    if (this.#store.isUnchanged(digest, { stats: before })) return before;
+    if (!(await this.#store.isStillSound(digest, { fd: blob.fd, stats: before }, signal))) {
+      await this.#store.setAside(digest, before);
+      throw corruptError(digest, folder.blobPath(digest));
+    }
+    const after = await calls.fstat(blob.fd);
+    return hasVerifiedStamp(after, digest) || isSameFile(before, after) ? after : undefined;
+  }
+
+  /** @returns false where the blob changed while it was placed */
+  async #place(digest: Digest, verified: OpenBlob, target: string): Promise<boolean> {
+    const { calls } = this.#store;
+    const source = this.#store.folder.blobPath(digest);
+    const temporary = `${dirname(target)}/.${basename(target).slice(0, 100)}.${this.#prefix}${this.#serial++}.mote`;
+    try {
+      const { shared, stats } = await this.#share(source, temporary, verified);
+      const now = await calls.lstat(source);
+      if (now === undefined || !isSameFile(now, stats)) {
+        await calls.unlink(temporary);
+        return false;
+      }
+      await calls.rename(temporary, target);
+      if (!shared) return true;
+      // Renaming one hard link over another of the same file does nothing (rename(2)).
+      await unlinkIfThere(this.#store, temporary);
+      const linked = await this.#store.statsNow(verified.fd);
+      if (linked !== undefined && isSameFile(linked, stats)) this.#store.linkedNotes.save(digest, linked);
+      return true;
+    } catch (error) {
+      await unlinkIfThere(this.#store, temporary);
+      // Removed meanwhile: the next look finds that, or what came in its place.
+      if (faultCode(error) === "ENOENT") return false;
+      throw fileFault(error, "write", target);
+    }
+  }
+
+  /** @returns whether the new name is another name of the blob's own file, and what the file was like before */
+  async #share(
+    source: string,
+    temporary: string,
+    { fd, stats }: OpenBlob,
+  ): Promise<{ readonly shared: boolean; readonly stats: Stats }> {
+    const { calls, stamping } = this.#store;
+    const folder = dirname(temporary);
+    if (!fs.existsSync(folder)) makeFolders(folder);
+    const device = fs.statSync(folder).dev;
+    if (!this.#withoutReflinks.has(device)) {
+      try {
+        await fs.promises.copyFile(source, temporary, COPYFILE_FICLONE_FORCE | COPYFILE_EXCL);
+        return { shared: false, stats };
+      } catch (error) {
+        if (faultCode(error) === "ENOSPC" || faultCode(error) === "ENOENT") throw error;
+        this.#withoutReflinks.add(device);
+      }
+    }
+    if (device === stats.dev) {
+      // Before the file has the name, and not after: whoever gets it may be quick.
+      if (mayBeStamped(stats)) await stamping.remove(fd);
+      const unstamped = mayBeStamped(stats) ? await calls.fstat(fd) : stats;
+      try {
+        await calls.link(source, temporary);
+        return { shared: true, stats: unstamped };
+      } catch (error) {
+        if (!cannotLink.has(faultCode(error) ?? "")) throw error;
+      }
+      await fs.promises.copyFile(source, temporary, COPYFILE_EXCL);
+      return { shared: false, stats: unstamped };
+    }
+    await fs.promises.copyFile(source, temporary, COPYFILE_EXCL);
+    return { shared: false, stats };
+  }
+}
+
+/** Too many links, another device, a file system without links, or another user's file (protected_hardlinks, proc_sys_fs(5)). */
+const cannotLink = new Set(["EMLINK", "EXDEV", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EPERM", "EACCES"]);
+
+async function unlinkIfThere(store: BlobStore, path: string): Promise<void> {
+  try {
+    await store.calls.unlink(path);
+  } catch (error) {
+    if (faultCode(error) !== "ENOENT" && faultCode(error) !== "ENOTDIR") {
+      store.logger.warn("a temporary file stays behind", { path, error });
+    }
+  }
+}

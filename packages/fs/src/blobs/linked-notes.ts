@@ -1,0 +1,67 @@
+import fs, { type Stats } from "node:fs";
+import type { Digest } from "@mote/core";
+import { readPlainFile } from "../disk/plain-file.js";
+import { CacheFolder } from "../folder/cache-folder.js";
+
+/** Smaller blobs are hashed again in less time than it takes to read a note. */
+export const notedBytes = 64 * 1024;
+
+/** A file that changed this recently may change again without a new change time: clocks of file systems tick every few milliseconds. */
+const settledMs = 100;
+
+/**
+ * What the file of a blob was like when it was found sound while it had a name outside of the cache. Its stamp does not count then, as a
+ * user can set the modification time back; but nobody can set back the change time, so a file with the same inode, size and both times
+ * is the same. Every new or removed name changes that time too: who makes a name writes the note again. A note is disposable, without it
+ * the blob is hashed.
+ */
+export class LinkedNotes {
+  readonly #folder: CacheFolder;
+  readonly #write: (path: string, bytes: Uint8Array) => void;
+
+  constructor(folder: CacheFolder, write: (path: string, bytes: Uint8Array) => void) {
+    this.#folder = folder;
+    this.#write = write;
+  }
+
+  matches(digest: Digest, stats: Stats): boolean {
+    if (stats.size <= notedBytes || stats.nlink <= 1) return false;
+    try {
+      return readPlainFile(this.#pathOf(digest))?.toString("latin1") === noteOf(stats);
+    } catch {
+      return false;
+    }
+  }
+
+  /** Best effort. `stats` are of a file that was just found sound, or was given a name after `matches`. */
+  save(digest: Digest, stats: Stats): void {
+    if (stats.size <= notedBytes || stats.nlink <= 1) return;
+    try {
+      this.#write(this.#pathOf(digest), Buffer.from(noteOf(stats), "latin1"));
+    } catch {
+      // A full disk, or a mount that is only read.
+    }
+  }
+
+  /** Best effort: a note about another file does not match. */
+  remove(digest: Digest): void {
+    try {
+      fs.unlinkSync(this.#pathOf(digest));
+    } catch {
+      // Not there, or on a mount that is only read.
+    }
+  }
+
+  #pathOf(digest: Digest): string {
+    return `${this.#folder.chunks}/${CacheFolder.nameOf(digest)}.linked`;
+  }
+}
+
+/** Whether the file has not changed for long enough that its change time tells of the next change. */
+export function isSettled({ ctimeMs }: Stats): boolean {
+  return Date.now() - ctimeMs > settledMs;
+}
+
+function noteOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return `mote-linked-1 ${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}\n`;
+}

@@ -1,0 +1,41 @@
+import type { Digest } from "@mote/core";
+import { isUnreadable } from "../disk/file-error.js";
+import { lstatIfThere } from "../disk/plain-file.js";
+import type { CacheFolder } from "../folder/cache-folder.js";
+import { DigestFiles } from "../folder/digest-files.js";
+
+/** Which blobs are manifests, and of which type: noted before each has its name, until it is gone. */
+export class ManifestNotes extends DigestFiles {
+  readonly #folder: CacheFolder;
+
+  constructor(folder: CacheFolder) {
+    super(folder, folder.manifests);
+    this.#folder = folder;
+  }
+
+  /** Empty where the note cannot be read: then the manifest itself tells its type. */
+  override textOf(digest: Digest): string | undefined {
+    try {
+      return super.textOf(digest);
+    } catch (error) {
+      if (isUnreadable(error)) return "";
+      throw error;
+    }
+  }
+
+  /**
+   * Takes the note of a manifest that is gone. Who puts it there at this moment looks for the note when it has its name, and here is
+   * looked for the manifest when the note is gone: one of the two sees the other.
+   */
+  removeOfAbsent(digest: Digest): void {
+    if (this.#isThere(digest)) return;
+    const text = this.textOf(digest);
+    if (text === undefined) return;
+    this.remove(digest);
+    if (this.#isThere(digest)) this.add(digest, text);
+  }
+
+  #isThere(digest: Digest): boolean {
+    return lstatIfThere(this.#folder.blobPath(digest)) !== undefined;
+  }
+}

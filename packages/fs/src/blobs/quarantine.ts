@@ -1,0 +1,75 @@
+import fs from "node:fs";
+import type { Logger, Quarantined } from "@mote/core";
+import { lstatIfThere, namesIn } from "../disk/plain-file.js";
+import type { CacheFolder } from "../folder/cache-folder.js";
+
+interface Entry extends Quarantined {
+  readonly path: string;
+  readonly changedMs: number;
+  /** Bytes that the disk gets back. */
+  readonly freedBytes: number;
+}
+
+/** The folder that damaged blobs are moved to: they help nobody but those who look for the cause. */
+export class Quarantine {
+  readonly #folder: CacheFolder;
+  readonly #logger: Logger;
+
+  constructor(folder: CacheFolder, logger: Logger) {
+    this.#folder = folder;
+    this.#logger = logger;
+  }
+
+  measure(): Quarantined {
+    return total(this.#entries());
+  }
+
+  /** Removes what was set aside longer ago than `minAgeMs`, in a dry run only in the report. What cannot be removed is left. */
+  remove({ minAgeMs, dryRun }: { readonly minAgeMs: number; readonly dryRun: boolean }): {
+    readonly removed: Quarantined;
+    readonly freedBytes: number;
+    readonly left: Quarantined;
+  } {
+    const now = Date.now();
+    const removed: Entry[] = [];
+    const left: Entry[] = [];
+    for (const entry of this.#entries()) {
+      const isOld = minAgeMs === 0 || now - entry.changedMs >= minAgeMs;
+      const isGone = isOld && (dryRun || this.#removeEntry(entry.path));
+      (isGone ? removed : left).push(entry);
+    }
+    const freedBytes = removed.reduce((sum, entry) => sum + entry.freedBytes, 0);
+    return { removed: total(removed), freedBytes, left: total(left) };
+  }
+
+  #entries(): Entry[] {
+    try {
+      return namesIn(this.#folder.quarantine).flatMap((name) => entryAt(`${this.#folder.quarantine}/${name}`) ?? []);
+    } catch (error) {
+      this.#logger.warn("what was set aside cannot be looked at", { path: this.#folder.quarantine, error });
+      return [];
+    }
+  }
+
+  #removeEntry(path: string): boolean {
+    try {
+      fs.rmSync(path, { force: true, recursive: true });
+      return true;
+    } catch (error) {
+      this.#logger.warn("a damaged blob that was set aside cannot be removed", { path, error });
+      return false;
+    }
+  }
+}
+
+function entryAt(path: string): Entry | undefined {
+  const stats = lstatIfThere(path);
+  if (stats === undefined) return undefined;
+  // A folder that had a blob's name: what is in it is not mote's, and not looked at.
+  const bytes = stats.isFile() ? stats.size : 0;
+  return { path, files: 1, bytes, changedMs: stats.ctimeMs, freedBytes: stats.nlink > 1 ? 0 : bytes };
+}
+
+function total(entries: readonly Entry[]): Quarantined {
+  return { files: entries.length, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0) };
+}

@@ -1,0 +1,109 @@
+import type { Stats } from "node:fs";
+import { type Digest, type Logger, MoteError } from "@mote/core";
+import type { FileCalls } from "../disk/file-calls.js";
+import { faultCode } from "../disk/file-error.js";
+import type { OpenBlob } from "./blob-store.js";
+import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } from "./verified-stamp.js";
+
+const ownerWrites = 0o200;
+const permissions = 0o777;
+
+/** Sets and removes the stamp that says that a blob was verified. */
+export class Stamping {
+  readonly #calls: FileCalls;
+  readonly #logger: Logger;
+
+  constructor(calls: FileCalls, logger: Logger) {
+    this.#calls = calls;
+    this.#logger = logger;
+  }
+
+  /** Stamps a file that this process wrote and hashed, and that has no blob's name yet. It counts as just used. */
+  async stampNew(fd: number, digest: Digest, size: number): Promise<void> {
+    const stats = await this.#calls.fstat(fd);
+    if (stats.size !== size) {
+      throw new MoteError("MOTE_IO", `${digest} has ${stats.size} bytes on disk, and ${size} were written`);
+    }
+    try {
+      await this.#calls.futimes(fd, Date.now() / 1000, verifiedStamp(digest, size, stats.ino));
+    } catch (error) {
+      // Another user's file: it is hashed again whenever that matters.
+      if (faultCode(error) !== "EPERM" && faultCode(error) !== "EROFS") throw error;
+    }
+  }
+
+  /**
+   * Runs `hash`, and where it finds the blob sound, leaves the stamp. A stamp that is set after the hash could hide a write that came
+   * in between. So it is set before, on a file that is writable meanwhile, which nobody believes; a write removes it. The last step
+   * changes the mode alone.
+   */
+  async around(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
+    const isDue = !hasVerifiedStamp(blob.stats, digest, blob.ownLinks) && isPrivate(blob.stats, blob.ownLinks);
+    const before = isDue ? await this.#begin(digest, blob) : undefined;
+    if (!(await hash())) return false;
+    if (before !== undefined) await this.#end(digest, blob, before);
+    return true;
+  }
+
+  async #begin(digest: Digest, { fd, stats }: OpenBlob): Promise<Stats | undefined> {
+    try {
+      const { atimeMs, mode, size } = await this.#calls.fstat(fd);
+      if (size !== stats.size) return undefined;
+      await this.#calls.fchmod(fd, (mode & permissions) | ownerWrites);
+      await this.#calls.futimes(fd, atimeMs / 1000, verifiedStamp(digest, size, stats.ino));
+      return await this.#calls.fstat(fd);
+    } catch (error) {
+      this.#logger.debug("the blob cannot be marked as verified", { digest, error });
+      return undefined;
+    }
+  }
+
+  /** What changed meanwhile, by a write, a new name, or another process that verifies it too, is left as not verified. */
+  async #end(digest: Digest, { fd, ownLinks }: OpenBlob, before: Stats): Promise<void> {
+    try {
+      const now = await this.#calls.fstat(fd);
+      const isUnchanged = isSameFile(before, now) && now.ctimeMs === before.ctimeMs && isPrivate(now, ownLinks);
+      if (isUnchanged) await this.#calls.fchmod(fd, before.mode & permissions & ~writable);
+    } catch (error) {
+      this.#logger.debug("the blob cannot be marked as verified", { digest, error });
+    }
+  }
+
+  /**
+   * Renews the time of use. The call sets both times, so the modification time is set to what it was just before: a stamp stays,
+   * unless a user can reach the file by another name.
+   */
+  async touch({ fd, ownLinks }: OpenBlob): Promise<void> {
+    const now = Date.now();
+    try {
+      const before = await this.#calls.fstat(fd);
+      const isStamped = mayBeStamped(before);
+      const keeps = !isStamped || ownLinks !== undefined || isPrivate(before);
+      await this.#calls.futimes(fd, now / 1000, (keeps ? before.mtimeMs : now) / 1000);
+      // A name that it got in between may have been used to change it.
+      if (isStamped && keeps && ownLinks === undefined && !isPrivate(await this.#calls.fstat(fd)))
+        await this.remove(fd);
+    } catch (error) {
+      this.#logger.debug("the time of use could not be noted", { error });
+    }
+  }
+
+  /**
+   * Removes the stamp of a file that is about to get a name outside of the cache: from then on a user can change it and set the time
+   * back, also when that name is gone again.
+   */
+  async remove(fd: number): Promise<void> {
+    const now = Date.now() / 1000;
+    try {
+      await this.#calls.futimes(fd, now, now);
+    } catch (error) {
+      // Another user's file: its stamp counts for that user alone, who alone can change it.
+      if (faultCode(error) !== "EPERM" && faultCode(error) !== "EROFS") throw error;
+    }
+  }
+}
+
+/** Whether a file was not written to between two looks at it, as far as size and modification time tell. */
+export function isSameFile(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs;
+}

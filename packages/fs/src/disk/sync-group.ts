@@ -1,0 +1,96 @@
+import { syncData, syncFolder } from "./file-calls.js";
+import { fileFault } from "./file-error.js";
+import { FileSystemSync } from "./file-system-sync.js";
+
+/**
+ * - `visible`: nothing is synced; after a power cut a blob may be torn.
+ * - `grouped`: a blob's data is on disk before its name is visible. A name that was visible may be gone after a power cut.
+ * - `synced`: its name is on disk too when `close` or `commitMote` returns.
+ */
+export type Durability = "visible" | "grouped" | "synced";
+
+/** From this many small files on, one sync of the file system is cheaper than one for each. */
+const manyFiles = 8;
+/** A file above this is synced by itself: nobody should wait for it. */
+const smallFileBytes = 1024 * 1024;
+
+interface Waiting {
+  readonly fd: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The syncs that a durability asks for, shared by callers that come at once. */
+export class SyncGroup {
+  readonly durability: Durability;
+  readonly #together: FileSystemSync | undefined;
+  #waiting: Waiting[] = [];
+  #isSyncing = false;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #queued = new Map<string, Promise<void>>();
+
+  /** @param folder on the file system that everything is written to; undefined where each file is to be synced by itself */
+  constructor(durability: Durability, folder: string | undefined) {
+    this.durability = durability;
+    this.#together = folder === undefined ? undefined : new FileSystemSync(folder);
+  }
+
+  /** Returns when the file's data is on disk. */
+  async data(fd: number, size: number): Promise<void> {
+    if (size > smallFileBytes || this.#together === undefined) return await syncData(fd);
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ fd, resolve, reject });
+      // After this turn of the event loop, in which others may come.
+      if (!this.#isSyncing && this.#waiting.length === 1) setImmediate(() => void this.#syncWaiting());
+    });
+  }
+
+  /** After names were made in `folder`. Whoever comes while a sync runs shares the next one, as the running one may miss his name. */
+  async names(folder: string): Promise<void> {
+    const queued = this.#queued.get(folder) ?? this.#queue(folder);
+    await queued;
+  }
+
+  /** As `names`, unless nothing is to be synced. */
+  async namesUnlessVisible(folder: string): Promise<void> {
+    try {
+      if (this.durability !== "visible") await this.names(folder);
+    } catch (error) {
+      throw fileFault(error, "write", folder);
+    }
+  }
+
+  end(): void {
+    this.#together?.end();
+  }
+
+  /** Those who come while it runs are the next round. */
+  async #syncWaiting(): Promise<void> {
+    this.#isSyncing = true;
+    while (this.#waiting.length > 0) {
+      const round = this.#waiting;
+      this.#waiting = [];
+      const isMany = round.length >= manyFiles && this.#together?.isUsable;
+      if (isMany && (await this.#together?.run())) for (const { resolve } of round) resolve();
+      else await Promise.all(round.map(({ fd, resolve, reject }) => syncData(fd).then(resolve, reject)));
+    }
+    this.#isSyncing = false;
+  }
+
+  #queue(folder: string): Promise<void> {
+    const running = this.#running.get(folder) ?? Promise.resolve();
+    const next = running.then(() => {
+      this.#queued.delete(folder);
+      const sync = syncFolder(folder);
+      const settled: Promise<void> = sync.catch(() => {}).then(() => this.#forget(folder, settled));
+      this.#running.set(folder, settled);
+      return sync;
+    });
+    this.#queued.set(folder, next);
+    return next;
+  }
+
+  #forget(folder: string, settled: Promise<void>): void {
+    if (this.#running.get(folder) === settled) this.#running.delete(folder);
+  }
+}

@@ -1,0 +1,515 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Digest, digestBytes, MoteError, type MoteSource, readMote } from "@mote/core";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { put, putImage } from "../test/image.js";
+import { FileCache, type FileCacheOptions, FileTagStore } from "./index.js";
+
+const mediaType = "application/octet-stream";
+const bytes = new TextEncoder().encode("some bytes");
+const digest = digestBytes(bytes);
+let folder: string;
+let root: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "mote-cache-"));
+  root = join(folder, "cache");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const open = (options: FileCacheOptions = {}, at = root) => new FileCache(at, options);
+const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
+const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
+const read = async (source: MoteSource, what = digest) => await readMote(source, what, { maxBytes: 10_000_000 });
+const index = () => JSON.parse(readFileSync(join(root, "index.json"), "utf8"));
+/** Changes a byte, as a fault of the disk or a careless tool would. */
+function damage(cache: FileCache, what: Digest): void {
+  const path = cache.moteRef(what);
+  chmodSync(path, 0o644);
+  const content = readFileSync(path);
+  content[0] = (content[0] ?? 0) ^ 1;
+  writeFileSync(path, content);
+}
+/** Makes it look as if the blob was last used `hours` ago. */
+function age(cache: FileCache, what: Digest, hours: number): void {
+  const path = cache.moteRef(what);
+  utimesSync(path, Date.now() / 1000 - hours * 3600, statSync(path).mtimeMs / 1000);
+}
+
+describe("the folder", () => {
+  it("is an image layout with read-only blobs and nothing else below blobs", async () => {
+    await using cache = open();
+    await cache.initialize();
+    expect(JSON.parse(readFileSync(join(root, "oci-layout"), "utf8"))).toEqual({ imageLayoutVersion: "1.0.0" });
+    expect(index().manifests).toEqual([]);
+    await put(cache, bytes, mediaType);
+    expect(cache.moteRef(digest)).toBe(join(root, "blobs/sha256", digest.slice(7)));
+    expect(lstatSync(cache.moteRef(digest)).mode & 0o777).toBe(0o444);
+    expect(readdirSync(join(root, "blobs")).sort()).toEqual(["sha256", "sha384", "sha512"]);
+    expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
+  });
+
+  it("of a newer format is refused, and nothing is touched", async () => {
+    mkdirSync(join(root, ".mote"), { recursive: true });
+    writeFileSync(join(root, ".mote/format.json"), '{"format":"mote-cache","version":2}');
+    await using cache = open();
+    expect(await failure(cache.initialize())).toBe("MOTE_UNSUPPORTED_FORMAT");
+    expect(await failure(cache.moteExists(digest))).toBe("MOTE_UNSUPPORTED_FORMAT");
+    expect(await failure(cache.prune(0))).toBe("MOTE_UNSUPPORTED_FORMAT");
+    expect(readdirSync(root)).toEqual([".mote"]);
+    expect(readdirSync(join(root, ".mote"))).toEqual(["format.json"]);
+  });
+
+  it("that others made is adopted with its names", async () => {
+    await using theirs = open();
+    const image = await putImage(theirs, "their-tag", ["a"]);
+    await theirs[Symbol.asyncDispose]();
+    rmSync(join(root, ".mote"), { recursive: true });
+    await using cache = open();
+    await cache.initialize();
+    expect(await cache.tags.resolve("their-tag")).toEqual(image.manifest);
+    expect(await failure(read(cache, image.manifest.digest))).toBe("none");
+    expect(index().manifests.length).toBe(1);
+  });
+
+  it("is made at the first write, and not by a look", async () => {
+    await using cache = open();
+    expect(await cache.moteExists(digest)).toBe(false);
+    expect(existsSync(root)).toBe(false);
+    await put(cache, bytes, mediaType);
+    expect(await read(cache)).toEqual(new Uint8Array(bytes));
+  });
+
+  it("that cannot be made says so", async () => {
+    writeFileSync(root, "a file");
+    expect(await failure(open().initialize())).toBe("MOTE_UNWRITABLE");
+  });
+
+  it("for a group is writable by the group and by nobody else", async () => {
+    await using cache = open({ sharedWith: {} });
+    await cache.initialize();
+    for (const path of ["blobs", "blobs/sha256", ".mote", ".mote/ingest"]) {
+      expect(lstatSync(join(root, path)).mode & 0o7777).toBe(0o2775);
+    }
+    await using own = open({}, join(folder, "own"));
+    await own.initialize();
+    expect(lstatSync(join(folder, "own", "blobs")).mode & 0o7777).toBe(0o755);
+  });
+
+  it("does not lead out by symbolic links", async () => {
+    await using cache = open();
+    await cache.initialize();
+    const outside = join(folder, "outside");
+    writeFileSync(outside, bytes);
+    symlinkSync(outside, cache.moteRef(digest));
+    expect(await cache.moteExists(digest)).toBe(false);
+    expect(await failure(cache.moteReader(digest))).toBe("MOTE_NOT_FOUND");
+    expect(await cache.linkTo(digest, join(folder, "target"))).toBe(false);
+    await put(cache, bytes, mediaType);
+    expect(lstatSync(cache.moteRef(digest)).isFile()).toBe(true);
+    expect(readFileSync(outside)).toEqual(Buffer.from(bytes));
+
+    rmSync(join(root, "blobs/sha256"), { recursive: true });
+    mkdirSync(join(folder, "elsewhere"));
+    symlinkSync(join(folder, "elsewhere"), join(root, "blobs/sha256"));
+    await using next = open();
+    expect(await failure(next.initialize())).toBe("MOTE_UNSUPPORTED_FORMAT");
+  });
+
+  it("with a pipe under a blob's name keeps nobody waiting", async () => {
+    await using cache = open();
+    await cache.initialize();
+    execFileSync("mkfifo", [cache.moteRef(digest)]);
+    expect(await failure(cache.moteReader(digest))).toBe("MOTE_NOT_FOUND");
+  });
+});
+
+describe("tags", () => {
+  it("appear in index.json, and stay right when many are set at once", async () => {
+    await using cache = open();
+    await using other = open();
+    const { manifest } = await putImage(cache, undefined, ["a"]);
+    const names = Array.from({ length: 20 }, (_, n) => `name-${String(n).padStart(2, "0")}`);
+    await Promise.all(names.map((name, n) => (n % 2 ? cache : other).tags.tag(name, manifest)));
+    const listed = () => index().manifests.map((entry: { annotations: object }) => Object.values(entry.annotations)[0]);
+    expect(listed()).toEqual(names);
+    await cache.tags.untag("name-00");
+    expect(listed()).toEqual(names.slice(1));
+  });
+
+  it("are there without a cache, too", async () => {
+    const tags = new FileTagStore(root);
+    await tags.tag("alone", { mediaType, digest, size: bytes.byteLength });
+    expect((await open().tags.resolve("alone"))?.digest).toBe(digest);
+  });
+
+  it("whose file is damaged are reported, not missed", async () => {
+    await using cache = open();
+    await cache.tags.tag("name", { mediaType, digest, size: 1 });
+    const [file = ""] = readdirSync(join(root, ".mote/tags"));
+    writeFileSync(join(root, ".mote/tags", file), "{");
+    expect(await failure(cache.tags.resolve("name"))).toBe("MOTE_CORRUPT");
+  });
+});
+
+describe("a fallback", () => {
+  it("serves what is not here, and nothing of it is kept", async () => {
+    await using below = open({}, join(folder, "below"));
+    await put(below, bytes, mediaType);
+    await using cache = open({ fallback: below });
+    expect(await cache.moteExists(digest)).toBe(true);
+    expect((await cache.find(digest))?.size).toBe(bytes.byteLength);
+    expect(await read(cache)).toEqual(new Uint8Array(bytes));
+    await using at = await cache.moteReaderAt(digest);
+    expect(at.size).toBe(bytes.byteLength);
+    expect(await cache.linkTo(digest, join(folder, "target"))).toBe(false);
+    expect(existsSync(cache.moteRef(digest))).toBe(false);
+  });
+
+  it("that leads back in a circle ends as not found", async () => {
+    const loop: MoteSource = {
+      moteExists: (what, o) => second.moteExists(what, o),
+      find: (what, o) => second.find(what, o),
+      moteRef: (what) => second.moteRef(what),
+      moteReader: (what, o) => second.moteReader(what, o),
+      moteReaderAt: (what, o) => second.moteReaderAt(what, o),
+    };
+    const looped = open({ fallback: loop }, join(folder, "looped"));
+    const second = open({ fallback: looped }, join(folder, "second"));
+    expect(await looped.moteExists(digest)).toBe(false);
+    expect(await second.find(digest)).toBe(undefined);
+    expect(await failure(looped.moteReader(digest))).toBe("MOTE_NOT_FOUND");
+    expect(await failure(second.moteReaderAt(digest))).toBe("MOTE_NOT_FOUND");
+  });
+
+  it("that fails is reported, not taken for a miss", async () => {
+    const broken = async () => {
+      throw new MoteError("MOTE_UNREACHABLE", "no line");
+    };
+    const fallback = { moteExists: broken, find: broken, moteRef: () => "", moteReader: broken, moteReaderAt: broken };
+    await using cache = open({ fallback });
+    for (const asked of [
+      cache.moteExists(digest),
+      cache.find(digest),
+      cache.moteReader(digest),
+      cache.moteReaderAt(digest),
+    ]) {
+      expect(await failure(asked)).toBe("MOTE_UNREACHABLE");
+    }
+  });
+
+  describe("for a blob that is damaged here", () => {
+    for (const content of [bytes, new Uint8Array(100_000).fill(7), new Uint8Array(3_000_000).fill(8)]) {
+      const what = digestBytes(content);
+      const reads: Record<string, (cache: FileCache) => Promise<Uint8Array>> = {
+        "as a whole": (cache) => read(cache, what),
+        "in part": async (cache) => {
+          const chunks = [];
+          for await (const chunk of await cache.moteReader(what, { start: 1 })) chunks.push(chunk);
+          return Buffer.concat([content.subarray(0, 1), ...chunks]);
+        },
+        "at a position": async (cache) => {
+          await using reader = await cache.moteReaderAt(what);
+          const into = new Uint8Array(reader.size);
+          for (let at = 0; at < into.byteLength; at += 700_000)
+            await reader.readAt(into.subarray(at, at + 700_000), at);
+          return into;
+        },
+      };
+      for (const [how, readBy] of Object.entries(reads)) {
+        it(`serves the read ${how} of ${content.byteLength} bytes`, async () => {
+          await using below = open({}, join(folder, "below"));
+          await put(below, content, mediaType);
+          await using cache = open({ fallback: below });
+          await put(cache, content, mediaType);
+          damage(cache, what);
+          expect(Buffer.compare(await readBy(cache), content)).toBe(0);
+          expect(existsSync(cache.moteRef(what))).toBe(false);
+          await put(cache, content, mediaType);
+          chmodSync(cache.moteRef(what), 0o644);
+          writeFileSync(cache.moteRef(what), "");
+          expect(Buffer.compare(await readBy(cache), content)).toBe(0);
+        });
+
+        it(`that has it not does not hide the damage from the read ${how} of ${content.byteLength} bytes`, async () => {
+          await using below = open({}, join(folder, "below"));
+          await using cache = open({ fallback: below });
+          await put(cache, content, mediaType);
+          damage(cache, what);
+          expect(await failure(readBy(cache))).toBe("MOTE_CORRUPT");
+          expect(existsSync(cache.moteRef(what))).toBe(false);
+        });
+      }
+    }
+  });
+});
+
+describe("reading", () => {
+  it("is unverified where that was asked for", async () => {
+    await using cache = open({ verifyOnRead: false });
+    await put(cache, bytes, mediaType);
+    damage(cache, digest);
+    const chunks = [];
+    for await (const chunk of await cache.moteReader(digest)) chunks.push(chunk);
+    expect(Buffer.concat(chunks).length).toBe(bytes.byteLength);
+  });
+
+  it("with links has one while it lasts, and none after", async () => {
+    await using cache = open({ linkOnRead: true });
+    await put(cache, bytes, mediaType);
+    const reader = await cache.moteReader(digest);
+    expect(statSync(cache.moteRef(digest)).nlink).toBe(2);
+    await reader.close();
+    expect(statSync(cache.moteRef(digest)).nlink).toBe(1);
+  });
+
+  it("renews the time of use, at most once a minute, and keeps the stamp", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    const { mtimeMs } = statSync(cache.moteRef(digest));
+    age(cache, digest, 2);
+    await read(cache);
+    const { atimeMs, mtimeMs: after } = statSync(cache.moteRef(digest));
+    expect(Date.now() - atimeMs).toBeLessThan(60_000);
+    expect(after).toBe(mtimeMs);
+    await read(cache);
+    await cache.verify();
+    // The system call carries microseconds.
+    expect(Math.abs(statSync(cache.moteRef(digest)).atimeMs - atimeMs)).toBeLessThan(1);
+  });
+});
+
+describe("linkTo", () => {
+  it("hashes a blob that was written to, and links one that is sound", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    utimesSync(cache.moteRef(digest), new Date(), new Date());
+    expect(await cache.linkTo(digest, join(folder, "target"))).toBe(true);
+    damage(cache, digest);
+    expect(await failure(cache.linkTo(digest, join(folder, "other")))).toBe("MOTE_CORRUPT");
+    expect(existsSync(join(folder, "other"))).toBe(false);
+    expect(readdirSync(join(root, ".mote/quarantine")).length).toBe(1);
+  });
+
+  it("notices a blob that was swapped for another with the same times", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    const path = cache.moteRef(digest);
+    const { atime, mtimeMs } = statSync(path);
+    // Held, so that the other one gets an inode of its own: the stamp covers size and inode.
+    linkSync(path, join(folder, "holds-the-inode"));
+    rmSync(path);
+    writeFileSync(path, "SOME bytes");
+    utimesSync(path, atime, mtimeMs / 1000);
+    expect(await failure(cache.linkTo(digest, join(folder, "target")))).toBe("MOTE_CORRUPT");
+  });
+
+  it("leaves no temporary name beside the target", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    mkdirSync(join(folder, "out"));
+    for (let n = 0; n < 3; n++) await cache.linkTo(digest, join(folder, "out/target"));
+    expect(readdirSync(join(folder, "out"))).toEqual(["target"]);
+    mkdirSync(join(folder, "out/taken/deep"), { recursive: true });
+    expect(await failure(cache.linkTo(digest, join(folder, "out/taken")))).toBe("MOTE_IO");
+    expect(readdirSync(join(folder, "out")).sort()).toEqual(["taken", "target"]);
+  });
+});
+
+describe("commitMote", () => {
+  it("does nothing to the blob's own file", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    await cache.commitMote(cache.moteRef(digest), { digest, mediaType }, "move");
+    expect(await read(cache)).toEqual(new Uint8Array(bytes));
+  });
+
+  it("takes what a symbolic link names, and the link away", async () => {
+    await using cache = open();
+    writeFileSync(join(folder, "source"), bytes);
+    symlinkSync(join(folder, "source"), join(folder, "link"));
+    await cache.commitMote(join(folder, "link"), { digest, mediaType }, "move");
+    expect(lstatSync(cache.moteRef(digest)).isFile()).toBe(true);
+    expect(existsSync(join(folder, "link"))).toBe(false);
+    expect(existsSync(join(folder, "source"))).toBe(true);
+  });
+
+  it("does not share a file that has other names", async () => {
+    await using cache = open();
+    writeFileSync(join(folder, "source"), bytes);
+    linkSync(join(folder, "source"), join(folder, "other-name"));
+    await cache.commitMote(join(folder, "source"), { digest, mediaType }, "move");
+    writeFileSync(join(folder, "other-name"), "written to later");
+    expect(await read(cache)).toEqual(new Uint8Array(bytes));
+  });
+});
+
+describe("prune", () => {
+  it("takes the least recently used root first, and keeps what another one shares", async () => {
+    await using cache = open();
+    const old = await putImage(cache, "old", ["shared", "old-only"]);
+    const recent = await putImage(cache, "recent", ["shared", "recent-only"]);
+    const [, oldOnly] = old.layers;
+    // The tag's own age counts too.
+    for (const name of readdirSync(join(root, ".mote/tags"))) {
+      const path = join(root, ".mote/tags", name);
+      if (readFileSync(path, "utf8").includes('"old"')) utimesSync(path, 1000, 1000);
+    }
+    age(cache, old.manifest.digest, 5);
+    const total = [...new Set([...old.digests, ...recent.digests])];
+    let size = 0;
+    for (const each of total) size += (await cache.find(each))?.size ?? 0;
+    const report = await cache.prune(size - 1);
+    expect(report.untagged).toEqual(["old"]);
+    expect(await cache.tags.resolve("old")).toBe(undefined);
+    expect(await cache.moteExists(old.manifest.digest)).toBe(false);
+    expect(await cache.moteExists(oldOnly?.digest ?? digest)).toBe(false);
+    for (const each of recent.digests) expect(await cache.moteExists(each)).toBe(true);
+    expect(index().manifests.length).toBe(1);
+  });
+
+  it("takes a manifest without a name as a whole, and what no root refers to by its own age", async () => {
+    await using cache = open();
+    const image = await putImage(cache, undefined, ["a", "b"]);
+    await put(cache, bytes, mediaType);
+    age(cache, digest, 3);
+    for (const layer of image.layers) age(cache, layer.digest, 10);
+    const { removed } = await cache.prune(0, { maxAgeMs: 3_600_000, dryRun: true, minAgeMs: 3_600_000 });
+    expect(removed.map((info) => info.digest)).toEqual([digest]);
+    age(cache, image.manifest.digest, 20);
+    expect((await cache.prune(0, { minAgeMs: 1000 })).removed.length).toBeGreaterThan(2);
+  });
+
+  it("removes what is older than maxAgeMs though there is room", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    const young = await put(cache, new Uint8Array(10), mediaType);
+    age(cache, digest, 2);
+    const report = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 3_600_000 });
+    expect(report.removed.map((info) => info.digest)).toEqual([digest]);
+    expect(await cache.moteExists(young.digest)).toBe(true);
+  });
+
+  it("counts as freed only what has no other name", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    linkSync(cache.moteRef(digest), join(folder, "held"));
+    const report = await cache.prune(0);
+    expect([report.removedBytes, report.freedBytes]).toEqual([bytes.byteLength, 0]);
+  });
+
+  it("keeps all that a pinned or leased manifest refers to", async () => {
+    await using cache = open();
+    const pinned = await putImage(cache, "pinned", ["a"]);
+    const leased = await putImage(cache, undefined, ["b"]);
+    await putImage(cache, "other", ["c"]);
+    await cache.pinned.pin(pinned.manifest.digest);
+    const lease = await cache.lease([leased.manifest.digest]);
+    await cache.prune(0);
+    for (const each of [...pinned.digests, ...leased.digests]) expect(await cache.moteExists(each)).toBe(true);
+    expect((await cache.tags.resolve("pinned"))?.digest).toBe(pinned.manifest.digest);
+    expect(await cache.tags.resolve("other")).toBe(undefined);
+    await lease.release();
+  });
+
+  it("removes everything at 0, what is damaged included", async () => {
+    await using cache = open();
+    await putImage(cache, "a", ["a"]);
+    await put(cache, bytes, mediaType);
+    damage(cache, digest);
+    await failure(read(cache));
+    const report = await cache.prune(0);
+    expect([report.reached, report.remainingBytes]).toEqual([true, 0]);
+    for (const below of ["blobs/sha256", ".mote/quarantine", ".mote/ingest", ".mote/tags", ".mote/pruning"]) {
+      expect(readdirSync(join(root, below))).toEqual([]);
+    }
+  });
+
+  it("of many blobs lets the event loop turn", async () => {
+    await using cache = open({ durability: "visible" });
+    for (let n = 0; n < 3000; n++) await put(cache, new TextEncoder().encode(`blob ${n}`), mediaType);
+    let turns = 0;
+    const count = () => {
+      turns++;
+      if (!done) setImmediate(count);
+    };
+    let done = false;
+    setImmediate(count);
+    const report = await cache.prune(0);
+    done = true;
+    expect(report.removed.length).toBe(3000);
+    expect(turns).toBeGreaterThan(2);
+  });
+});
+
+describe("verify", () => {
+  it("can be cancelled, and tells how far it came", async () => {
+    await using cache = open();
+    for (let n = 0; n < 20; n++) await put(cache, new Uint8Array(10).fill(n), mediaType);
+    const caller = new AbortController();
+    const seen: number[] = [];
+    const verifying = cache.verify({
+      signal: caller.signal,
+      concurrency: 1,
+      onProgress: ({ motes }) => {
+        seen.push(motes);
+        if (motes === 5) caller.abort(new RangeError("enough"));
+      },
+    });
+    await expect(verifying).rejects.toBeInstanceOf(RangeError);
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("goes on where an earlier run was cancelled", async () => {
+    await using cache = open();
+    for (let n = 0; n < 20; n++) await put(cache, new Uint8Array(10).fill(n), mediaType);
+    const caller = new AbortController();
+    const done = new Set<Digest>();
+    const first = cache.verify({
+      signal: caller.signal,
+      onProgress: ({ digest: each, motes }) => {
+        done.add(each);
+        if (motes === 8) caller.abort(new RangeError("enough"));
+      },
+    });
+    await expect(first).rejects.toBeInstanceOf(RangeError);
+    const second = await cache.verify({ skip: (each) => done.has(each) });
+    expect(second.motes).toBe(20 - done.size);
+  });
+
+  it("leaves damaged motes where they are, if asked to", async () => {
+    await using cache = open();
+    await put(cache, bytes, mediaType);
+    damage(cache, digest);
+    const report = await cache.verify({ keepDamaged: true });
+    expect(report.damaged).toEqual([{ digest, size: bytes.byteLength }]);
+    expect(existsSync(cache.moteRef(digest))).toBe(true);
+  });
+});
+
+describe("options", () => {
+  it("that make no sense are a TypeError", () => {
+    expect(() => Reflect.construct(FileCache, [""])).toThrow(TypeError);
+    expect(() => Reflect.construct(FileCache, [root, { durability: "often" }])).toThrow(TypeError);
+  });
+
+  it("name the algorithm for digests that the cache computes itself", () => {
+    expect(open().algorithm).toBe("sha256");
+    expect(open({ algorithm: "sha512" }).algorithm).toBe("sha512");
+  });
+});

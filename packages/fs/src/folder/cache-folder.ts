@@ -1,0 +1,252 @@
+import fs from "node:fs";
+import { resolve } from "node:path";
+import {
+  checkImageLayout,
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  digestEncoded,
+  isDigest,
+  MoteError,
+} from "@mote/core";
+import { faultCode, fileFault, isAbsent } from "../disk/file-error.js";
+import { makeFolders } from "../disk/make-folders.js";
+import { readPlainFile } from "../disk/plain-file.js";
+import { checkFolderPlace } from "./folder-location.js";
+
+/** The version of what is below `.mote/`. */
+const formatVersion = 1;
+const algorithms: readonly DigestAlgorithm[] = ["sha256", "sha384", "sha512"];
+
+const fileMode = 0o644;
+const folderMode = 0o755;
+/** Set-group-id hands the group on to what is made below. */
+const sharedFolderMode = 0o2775;
+
+/** Who may write a cache: its owner, or a group as well. Nobody else ever may. */
+export interface SharedWith {
+  /** Group id. Default: the one that the folder above gives, or the process's own. */
+  readonly group?: number | undefined;
+}
+
+/**
+ * The paths of a cache: an OCI image layout (image-spec, image-layout.md), and below `.mote/` what is mote's own.
+ *
+ *     oci-layout  index.json  blobs/<algorithm>/<encoded>
+ *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/  repositories/
+ */
+export class CacheFolder {
+  readonly root: string;
+  readonly blobs: string;
+  readonly indexFile: string;
+  readonly layoutFile: string;
+  readonly formatFile: string;
+  readonly ingest: string;
+  readonly quarantine: string;
+  readonly tags: string;
+  readonly leases: string;
+  readonly pins: string;
+  readonly manifests: string;
+  readonly pruning: string;
+  readonly chunks: string;
+  readonly leads: string;
+  readonly repositories: string;
+  readonly #own: string;
+  /** All that it consists of, those above first. */
+  readonly #folders: readonly string[];
+  readonly #shared: SharedWith | undefined;
+
+  constructor(root: string, shared: SharedWith | undefined) {
+    this.root = resolve(root);
+    this.blobs = `${this.root}/blobs`;
+    this.indexFile = `${this.root}/index.json`;
+    this.layoutFile = `${this.root}/oci-layout`;
+    const own = `${this.root}/.mote`;
+    this.#own = own;
+    this.formatFile = `${own}/format.json`;
+    this.ingest = `${own}/ingest`;
+    this.quarantine = `${own}/quarantine`;
+    this.tags = `${own}/tags`;
+    this.leases = `${own}/leases`;
+    this.pins = `${own}/pins`;
+    this.manifests = `${own}/manifests`;
+    this.pruning = `${own}/pruning`;
+    this.chunks = `${own}/chunks`;
+    this.leads = `${own}/leads`;
+    this.repositories = `${own}/repositories`;
+    this.#shared = shared;
+    this.#folders = [
+      this.blobs,
+      own,
+      ...this.blobFolders().map(({ path }) => path),
+      this.ingest,
+      this.quarantine,
+      this.tags,
+      this.leases,
+      this.pins,
+      this.manifests,
+      this.pruning,
+      this.leads,
+      this.chunks,
+      this.repositories,
+    ];
+  }
+
+  /** The folders of the cache that are there and that every user may write to: whoever may do that may replace what is in them. */
+  writableByAll(): string[] {
+    return [this.root, ...this.#folders].filter((path) => {
+      const stats = fs.statSync(path, { throwIfNoEntry: false });
+      return stats?.isDirectory() === true && (stats.mode & 0o002) !== 0;
+    });
+  }
+
+  /** The mode that a blob is made with: nobody writes to it again. */
+  static readonly blobMode = 0o444;
+
+  blobPath(digest: Digest): string {
+    return `${this.blobs}/${digestAlgorithm(digest)}/${digestEncoded(digest)}`;
+  }
+
+  folderOf(digest: Digest): string {
+    return `${this.blobs}/${digestAlgorithm(digest)}`;
+  }
+
+  /** The folders that finished blobs are in. */
+  blobFolders(): readonly { readonly algorithm: DigestAlgorithm; readonly path: string }[] {
+    return algorithms.map((algorithm) => ({ algorithm, path: `${this.blobs}/${algorithm}` }));
+  }
+
+  /** A file's name for a digest, where a colon will not do. */
+  static nameOf(digest: Digest): string {
+    return `${digestAlgorithm(digest)}-${digestEncoded(digest)}`;
+  }
+
+  static digestOf(name: string): Digest | undefined {
+    const text = name.replace("-", ":");
+    return isDigest(text) ? text : undefined;
+  }
+
+  /**
+   * Looks without changing anything: whether this is a cache, a layout made by others, or nothing yet.
+   * @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should be · MOTE_UNWRITABLE
+   *   where something else than a directory is in its place
+   */
+  inspect(): "cache" | "layout" | "empty" {
+    checkFolderPlace(this.root);
+    this.refuseLinks();
+    const format = this.#readIfThere(this.formatFile);
+    if (format !== undefined) {
+      checkFormat(format, this.formatFile);
+      return "cache";
+    }
+    const layout = this.#readIfThere(this.layoutFile);
+    if (layout === undefined) return "empty";
+    checkImageLayout(layout, this.root);
+    return "layout";
+  }
+
+  /** Makes the folders that are missing. */
+  makeFolders(): void {
+    try {
+      const isNew = makeFolders(this.root, folderMode) !== undefined;
+      if (isNew || !fs.existsSync(this.#own)) this.#shareRoot();
+      for (const path of this.#folders) this.#makeFolder(path);
+    } catch (error) {
+      throw fileFault(error, "write", this.root);
+    }
+  }
+
+  /** As the cache's own folders are made, for one below them; there already is fine. @throws what the system calls throw */
+  makeFolderBelow(path: string): void {
+    this.#makeFolder(path);
+  }
+
+  #makeFolder(path: string): void {
+    try {
+      fs.mkdirSync(path, { mode: folderMode });
+    } catch (error) {
+      if (faultCode(error) === "EEXIST" && fs.lstatSync(path).isDirectory()) return;
+      throw error;
+    }
+    if (this.#shared === undefined) return;
+    if (this.#shared.group !== undefined) fs.chownSync(path, -1, this.#shared.group);
+    // After the umask had its say.
+    fs.chmodSync(path, sharedFolderMode);
+  }
+
+  /** The group replaces `index.json`, so the root is its, too. What others may do there stays as it was. */
+  #shareRoot(): void {
+    if (this.#shared === undefined) return;
+    if (this.#shared.group !== undefined) fs.chownSync(this.root, -1, this.#shared.group);
+    fs.chmodSync(this.root, (fs.statSync(this.root).mode & 0o775) | 0o2770);
+  }
+
+  /**
+   * A new file of the cache's own; the caller closes it. Everybody whom the folders let in may read it, whatever the umask is, where
+   * the cache is shared.
+   */
+  createFile(path: string): number {
+    const fd = fs.openSync(path, "wx", fileMode);
+    if (this.isShared) fs.fchmodSync(fd, fileMode);
+    return fd;
+  }
+
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  formatText(): string {
+    return `${JSON.stringify({ format: "mote-cache", version: formatVersion })}\n`;
+  }
+
+  /**
+   * @returns whether all of its folders are there
+   * @throws MOTE_UNSUPPORTED_FORMAT with symbolic links in the place of some: they could lead out of it
+   */
+  refuseLinks(): boolean {
+    let isWhole = true;
+    for (const path of this.#folders) {
+      let stats: fs.Stats | undefined;
+      try {
+        stats = fs.lstatSync(path, { throwIfNoEntry: false });
+      } catch (error) {
+        if (!isAbsent(error)) throw fileFault(error, "read", path);
+      }
+      if (stats === undefined) isWhole = false;
+      if (!stats?.isSymbolicLink()) continue;
+      throw new MoteError(
+        "MOTE_UNSUPPORTED_FORMAT",
+        `${path} is a symbolic link; a cache keeps to its own folder: put a folder there, or use another cache folder`,
+        { details: { path } },
+      );
+    }
+    return isWhole;
+  }
+
+  #readIfThere(path: string): Uint8Array | undefined {
+    try {
+      return readPlainFile(path);
+    } catch (error) {
+      throw fileFault(error, "read", path);
+    }
+  }
+}
+
+function checkFormat(bytes: Uint8Array, path: string): void {
+  let version: unknown;
+  try {
+    const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof body === "object" && body !== null && "format" in body && body.format === "mote-cache") {
+      version = "version" in body ? body.version : undefined;
+    }
+  } catch {
+    // No JSON is no version.
+  }
+  if (version === formatVersion) return;
+  const found = typeof version === "number" ? `version ${version}` : "no version that can be read";
+  throw new MoteError(
+    "MOTE_UNSUPPORTED_FORMAT",
+    `${path} has ${found}; this release knows version ${formatVersion}: use a newer release, or another cache folder`,
+    { details: { path, version } },
+  );
+}

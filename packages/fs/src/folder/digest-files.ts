@@ -1,0 +1,68 @@
+import fs from "node:fs";
+import type { Digest } from "@mote/core";
+import { faultCode, fileFault, isAbsent } from "../disk/file-error.js";
+import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
+import { CacheFolder } from "./cache-folder.js";
+
+/** A set of digests, kept as a folder with one small file for each. */
+export class DigestFiles {
+  readonly #cache: CacheFolder;
+  readonly #folder: string;
+
+  constructor(cache: CacheFolder, folder: string) {
+    this.#cache = cache;
+    this.#folder = folder;
+  }
+
+  /** @returns whether it was not there before */
+  add(digest: Digest, text = ""): boolean {
+    const path = this.#pathOf(digest);
+    try {
+      const fd = this.#cache.createFile(path);
+      try {
+        fs.writeFileSync(fd, text);
+      } catch (error) {
+        removeIfPossible(path);
+        throw error;
+      } finally {
+        fs.closeSync(fd);
+      }
+      return true;
+    } catch (error) {
+      if (faultCode(error) === "EEXIST") return false;
+      throw fileFault(error, "write", path);
+    }
+  }
+
+  remove(digest: Digest): void {
+    const path = this.#pathOf(digest);
+    try {
+      fs.unlinkSync(path);
+    } catch (error) {
+      if (!isAbsent(error)) throw fileFault(error, "write", path);
+    }
+  }
+
+  /** Undefined where the digest is not in the set. */
+  textOf(digest: Digest): string | undefined {
+    const path = this.#pathOf(digest);
+    try {
+      return readPlainFile(path)?.toString("utf8");
+    } catch (error) {
+      throw fileFault(error, "read", path);
+    }
+  }
+
+  list(): Digest[] {
+    try {
+      return fs.readdirSync(this.#folder).flatMap((name) => CacheFolder.digestOf(name) ?? []);
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw fileFault(error, "read", this.#folder);
+    }
+  }
+
+  #pathOf(digest: Digest): string {
+    return `${this.#folder}/${CacheFolder.nameOf(digest)}`;
+  }
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { MoteError } from "@mote/core";
+import { faultCode } from "../disk/file-error.js";
+import { isOnNetworkFileSystem } from "../disk/network-file-system.js";
+import { CacheFolder } from "./cache-folder.js";
+import { checkFolderPlace } from "./folder-location.js";
+
+/** What a cache folder and the file system below it are and can do. Undefined is what could not be found out. */
+export interface FolderFindings {
+  /** `absent`: nothing is there yet. `layout`: an image layout by others, not yet a cache. `refused`: see `refusal`. */
+  readonly state: "absent" | "empty" | "layout" | "cache" | "refused";
+  readonly refusal?: MoteError | undefined;
+  /** Whether files can be made in the folder, or where it would be made. */
+  readonly isWritable: boolean;
+  /** Permission bits, such as 0o755. */
+  readonly mode?: number | undefined;
+  /** Of the cache's folders, those that every user may write to. */
+  readonly writableByAll: readonly string[];
+  /** Bytes that this user may still write, and bytes in all. */
+  readonly freeBytes?: number | undefined;
+  readonly totalBytes?: number | undefined;
+  /** Files that may still be made. Undefined also where the file system sets no bound. */
+  readonly freeFiles?: number | undefined;
+  /** The name of the file system's kind, or its number. */
+  readonly fileSystem?: string | undefined;
+  readonly isNetwork: boolean;
+  readonly hasHardLinks?: boolean | undefined;
+  /** Whether a copy may share its bytes with the original. */
+  readonly hasReflinks?: boolean | undefined;
+  /** Whether the times of use that are set stay as they were set. */
+  readonly keepsTimes?: boolean | undefined;
+  readonly isCaseSensitive?: boolean | undefined;
+  /** Unfinished writes, to be gone on with or swept. */
+  readonly unfinished: { readonly files: number; readonly bytes: number };
+  /** Damaged blobs that were set aside. */
+  readonly damaged: { readonly files: number; readonly bytes: number };
+}
+
+/** Looks at a cache folder, and tries what its file system can do, in files that are gone afterwards. Makes no folder. */
+export function examineFolder(root: string): FolderFindings {
+  const folder = new CacheFolder(root, undefined);
+  const place = nearestFolder(folder.root);
+  const { state, refusal } = inspect(folder, place);
+  const probing = place === undefined ? undefined : probe(state === "cache" ? folder.ingest : place);
+  const space = place === undefined ? undefined : spaceAt(place);
+  const isOwn = place === folder.root;
+  return {
+    state,
+    refusal,
+    isWritable: probing !== undefined,
+    mode: isOwn ? fs.statSync(place).mode & 0o7777 : undefined,
+    writableByAll: isOwn ? folder.writableByAll() : [],
+    ...space,
+    isNetwork: place !== undefined && isOnNetworkFileSystem(place),
+    ...probing,
+    unfinished: measure(folder.ingest),
+    damaged: measure(folder.quarantine),
+  };
+}
+
+function inspect(folder: CacheFolder, place: string | undefined): Pick<FolderFindings, "state" | "refusal"> {
+  try {
+    checkFolderPlace(folder.root);
+    if (place !== folder.root) return { state: "absent" };
+    return { state: folder.inspect() };
+  } catch (error) {
+    if (!MoteError.isInstance(error)) throw error;
+    return { state: "refused", refusal: error };
+  }
+}
+
+/** The folder itself, or the nearest one above it that is there. */
+function nearestFolder(path: string): string | undefined {
+  try {
+    if (fs.statSync(path).isDirectory()) return path;
+  } catch {
+    // Not there, or something else is in the way.
+  }
+  return dirname(path) === path ? undefined : nearestFolder(dirname(path));
+}
+
+function spaceAt(place: string): Pick<FolderFindings, "freeBytes" | "totalBytes" | "freeFiles" | "fileSystem"> {
+  try {
+    const { bavail, blocks, bsize, files, ffree, type } = fs.statfsSync(place);
+    return {
+      freeBytes: bavail * bsize,
+      totalBytes: blocks * bsize,
+      freeFiles: files === 0 ? undefined : ffree,
+      fileSystem: names.get(type >>> 0) ?? `0x${(type >>> 0).toString(16)}`,
+    };
+  } catch {
+    return {};
+  }
+}
+
+/** statfs(2), f_type. */
+const names: ReadonlyMap<number, string> = new Map([
+  [0xef53, "ext4"],
+  [0x58465342, "xfs"],
+  [0x9123683e, "btrfs"],
+  [0x01021994, "tmpfs"],
+  [0x794c7630, "overlayfs"],
+  [0x6969, "nfs"],
+  [0xff534d42, "cifs"],
+  [0xfe534d42, "smb2"],
+  [0x65735546, "fuse"],
+  [0x01021997, "9p"],
+  [0x2fc12fc1, "zfs"],
+  [0xca451a4e, "bcachefs"],
+  [0x4d44, "vfat"],
+  [0x9fa0, "procfs"],
+]);
+
+type Probing = Pick<FolderFindings, "hasHardLinks" | "hasReflinks" | "keepsTimes" | "isCaseSensitive">;
+
+/** Undefined where no file can be made. */
+function probe(folder: string): Probing | undefined {
+  // No part's name, so that nobody takes it for one; and gone in any case.
+  const path = join(folder, `probe-${randomUUID()}`);
+  const others = [`${path}.link`, `${path}.clone`];
+  try {
+    fs.writeFileSync(path, "probe", { flag: "wx" });
+    const used = 1_000_000_000;
+    return {
+      hasHardLinks: can(() => fs.linkSync(path, `${path}.link`)),
+      hasReflinks: can(() => fs.copyFileSync(path, `${path}.clone`, fs.constants.COPYFILE_FICLONE_FORCE)),
+      keepsTimes: can(() => fs.utimesSync(path, used, used)) && fs.statSync(path).atimeMs === used * 1000,
+      isCaseSensitive: !fs.existsSync(join(folder, path.slice(folder.length + 1).toUpperCase())),
+    };
+  } catch {
+    return undefined;
+  } finally {
+    for (const each of [path, ...others]) fs.rmSync(each, { force: true });
+  }
+}
+
+function can(attempt: () => void): boolean {
+  try {
+    attempt();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function measure(folder: string): { files: number; bytes: number } {
+  let [files, bytes] = [0, 0];
+  try {
+    for (const name of fs.readdirSync(folder)) {
+      const stats = fs.lstatSync(resolve(folder, name), { throwIfNoEntry: false });
+      if (stats === undefined) continue;
+      files++;
+      bytes += stats.size;
+    }
+  } catch (error) {
+    if (faultCode(error) === undefined) throw error;
+  }
+  return { files, bytes };
+}

@@ -1,0 +1,52 @@
+import fs from "node:fs";
+import { dirname } from "node:path";
+import { MoteError } from "@mote/core";
+import { faultCode, fileFault } from "../disk/file-error.js";
+
+/**
+ * Checks that a cache folder is a directory, or that one can be made there. A symbolic link to a directory is fine.
+ * @throws MOTE_UNWRITABLE where the path, or a part of it, is a file, a pipe, a device, or a symbolic link that leads nowhere
+ */
+export function checkFolderPlace(root: string): void {
+  let stats: fs.Stats | undefined;
+  try {
+    stats = fs.statSync(root, { throwIfNoEntry: false });
+  } catch (error) {
+    if (faultCode(error) !== "ENOTDIR" && faultCode(error) !== "ELOOP") throw fileFault(error, "read", root);
+  }
+  if (stats?.isDirectory()) return;
+  const inTheWay = nearestEntry(root);
+  if (inTheWay === undefined) return;
+  const { isLink, leadsSomewhere } = inTheWay;
+  const kind = leadsSomewhere ? "a symbolic link to what is not a directory" : "a symbolic link that leads nowhere";
+  const what = isLink ? kind : "not a directory";
+  const where = inTheWay.path === root ? root : `${root} cannot be a cache folder: ${inTheWay.path}`;
+  throw new MoteError("MOTE_UNWRITABLE", `${where} is ${what}; a cache is kept in a folder`, {
+    details: { path: root, errno: "ENOTDIR" },
+  });
+}
+
+interface InTheWay {
+  readonly path: string;
+  readonly isLink: boolean;
+  readonly leadsSomewhere: boolean;
+}
+
+/** What stands where a directory has to be, if anything does: the path itself, or the first of those above it that is there. */
+function nearestEntry(path: string): InTheWay | undefined {
+  for (let at = path; ; at = dirname(at)) {
+    let entry: fs.Stats | undefined;
+    let target: fs.Stats | undefined;
+    try {
+      entry = fs.lstatSync(at, { throwIfNoEntry: false });
+      if (entry !== undefined) target = fs.statSync(at);
+      if (target?.isDirectory()) return undefined;
+    } catch (error) {
+      if (entry === undefined && faultCode(error) !== "ENOTDIR") return undefined;
+    }
+    if (entry !== undefined) {
+      return { path: at, isLink: entry.isSymbolicLink(), leadsSomewhere: target !== undefined };
+    }
+    if (dirname(at) === at) return undefined;
+  }
+}

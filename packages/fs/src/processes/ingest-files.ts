@@ -1,0 +1,93 @@
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { type Digest, MoteError } from "@mote/core";
+import { fileFault, isAbsent } from "../disk/file-error.js";
+import { lstatIfThere } from "../disk/plain-file.js";
+import { CacheFolder } from "../folder/cache-folder.js";
+import { liveness, ownIdentity, type ProcessIdentity } from "./process-identity.js";
+
+/**
+ * `tmp`: nothing without its writer. `part`: a resumable write, worth keeping when its writer is gone. `read`: a reader's link.
+ */
+export type PartKind = "tmp" | "part" | "read";
+
+export interface PartFile {
+  readonly path: string;
+  readonly name: string;
+  /** Undefined for what belongs to no blob, such as a tag's temporary file. */
+  readonly digest: Digest | undefined;
+  readonly owner: ProcessIdentity;
+  readonly kind: PartKind;
+}
+
+/** A file whose owner gave it up on purpose: anybody may take it over at once. */
+const nobody: ProcessIdentity = "0-0-0-0";
+
+/** Of an owner that cannot be asked, a file untouched for this long counts as left behind. */
+const foreignSilenceMs = 60 * 60 * 1000;
+
+/** Names files below `ingest/` as `<what>.<owner>.<serial>.<kind>`, and tells a living writer's from a dead one's. */
+export class PartFiles {
+  readonly #folder: CacheFolder;
+  readonly #prefix = randomBytes(4).toString("hex");
+  #owner: ProcessIdentity | undefined;
+  #serial = 0;
+
+  constructor(folder: CacheFolder) {
+    this.#folder = folder;
+  }
+
+  get owner(): ProcessIdentity {
+    this.#owner ??= ownIdentity();
+    return this.#owner;
+  }
+
+  /** A path that nobody else uses. */
+  newPath(what: Digest | "file", kind: PartKind): string {
+    const subject = what === "file" ? what : CacheFolder.nameOf(what);
+    return `${this.#folder.ingest}/${subject}.${this.owner}.${this.#prefix}${this.#serial++}.${kind}`;
+  }
+
+  /** A new file at a path of `newPath`, or of a folder beside; the caller closes it. */
+  create(path: string): number {
+    return this.#folder.createFile(path);
+  }
+
+  /** The same file's name when nobody owns it. */
+  abandonedPath(path: string): string {
+    return path.replace(`.${this.owner}.`, `.${nobody}.`);
+  }
+
+  list(): PartFile[] {
+    let names: string[];
+    try {
+      names = fs.readdirSync(this.#folder.ingest);
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw fileFault(error, "read", this.#folder.ingest);
+    }
+    return names.flatMap((name) => this.parse(name) ?? []);
+  }
+
+  parse(name: string): PartFile | undefined {
+    const [subject, owner, serial, kind, ...rest] = name.split(".");
+    if (subject === undefined || owner === undefined || serial === undefined || rest.length > 0) return undefined;
+    if (name.includes("/")) return undefined;
+    if (kind !== "tmp" && kind !== "part" && kind !== "read") return undefined;
+    return { path: `${this.#folder.ingest}/${name}`, name, digest: CacheFolder.digestOf(subject), owner, kind };
+  }
+
+  /** Whether the file's writer may still be at work. */
+  isAlive(part: PartFile): boolean {
+    if (part.owner === this.owner) return true;
+    if (part.owner === nobody) return false;
+    const verdict = liveness(part.owner);
+    if (verdict !== "foreign") return verdict === "alive";
+    const stats = lstatIfThere(part.path);
+    return stats !== undefined && Math.abs(Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs)) < foreignSilenceMs;
+  }
+}
+
+export function closedError(what: string): MoteError {
+  return new MoteError("MOTE_CLOSED", `${what} is closed`);
+}

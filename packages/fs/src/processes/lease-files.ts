@@ -1,0 +1,223 @@
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { type Cancellable, type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mote/core";
+import { fileFault } from "../disk/file-error.js";
+import { bringTimesBack, isAhead } from "../disk/file-times.js";
+import { lstatIfThere, namesIn, openPlainFile, removeIfPossible } from "../disk/plain-file.js";
+import type { CacheFolder } from "../folder/cache-folder.js";
+import { closedError, type PartFiles } from "./ingest-files.js";
+import { LeaseJournal } from "./lease-journal.js";
+import { liveness, ownerOf, type ProcessIdentity } from "./process-identity.js";
+import { PruneAnnouncement, PrunesAtWork } from "./prune-announcement.js";
+
+/** A holder in another container is taken for dead when its lease was not renewed for this long. */
+const foreignSilenceMs = 60 * 60 * 1000;
+/** The files of other leases may go while they are listed. */
+const listings = 20;
+
+/** Bytes of a lease file that are read at once; what has no line in so many is no lease file. */
+const longestRead = 1024 * 1024;
+
+/** Who holds each digest. */
+export type Holders = ReadonlyMap<Digest, ProcessIdentity>;
+
+interface KnownFile {
+  /** Bytes that have been read, up to the end of a line. */
+  end: number;
+  readonly digests: Set<Digest>;
+}
+
+/**
+ * Leases and prunes meet through files: a lease is lines in a file (see `LeaseJournal`), a prune counts before each look at those files
+ * (see `PruneAnnouncement`). A lease counts once every prune has counted since it was written, or was at rest: the look that follows sees
+ * it. So after `add`, what is there stays there.
+ */
+export class LeaseFiles {
+  readonly #folder: CacheFolder;
+  readonly #parts: PartFiles;
+  readonly #logger: Logger;
+  readonly #prunes: PrunesAtWork;
+  readonly #journal: LeaseJournal;
+  readonly #known = new Map<string, KnownFile>();
+  readonly #prefix = randomBytes(4).toString("hex");
+  #serial = 0;
+
+  constructor(folder: CacheFolder, parts: PartFiles, logger: Logger) {
+    this.#folder = folder;
+    this.#parts = parts;
+    this.#logger = logger;
+    this.#prunes = new PrunesAtWork(folder, logger);
+    this.#journal = new LeaseJournal({
+      parts,
+      newPath: () => `${folder.leases}/${this.#newName()}`,
+      acknowledged: () => this.#prunes.acknowledged({ ref: false }),
+      logger,
+    });
+  }
+
+  /**
+   * Every digest that a living holder leases. A holder that is silent loses its lease, and finds that its file is gone; with
+   * `evictSilent: false` its file stays.
+   */
+  current({ evictSilent = true }: { readonly evictSilent?: boolean } = {}): Holders {
+    for (let listing = 1; ; listing++) {
+      const holders = new Map<Digest, ProcessIdentity>();
+      // A file that goes after it was listed may have been replaced by one that was not.
+      if (this.#gather(holders, evictSilent) || listing === listings) return holders;
+    }
+  }
+
+  /** @returns false where a file went meanwhile */
+  #gather(holders: Map<Digest, ProcessIdentity>, evictSilent: boolean): boolean {
+    const names = namesIn(this.#folder.leases);
+    if (this.#known.size > 2 * names.length) this.#known.clear();
+    for (const digest of this.#journal.digests()) holders.set(digest, this.#parts.owner);
+    for (const name of names) {
+      const path = `${this.#folder.leases}/${name}`;
+      if (this.#journal.owns(path)) continue;
+      const stats = lstatIfThere(path);
+      if (stats === undefined) return false;
+      if (!this.#isHeld(path, stats)) {
+        if (evictSilent) removeIfPossible(path);
+        continue;
+      }
+      const digests = this.#read(name, stats.size);
+      if (digests === undefined) return false;
+      for (const digest of digests) holders.set(digest, ownerOf(name));
+    }
+    return true;
+  }
+
+  /** Removes what dead processes left. */
+  sweep(): void {
+    for (const name of namesIn(this.#folder.leases)) {
+      const path = `${this.#folder.leases}/${name}`;
+      const stats = lstatIfThere(path);
+      if (stats !== undefined && !this.#isHeld(path, stats)) removeIfPossible(path);
+    }
+    for (const name of namesIn(this.#folder.pruning)) {
+      const path = `${this.#folder.pruning}/${name}`;
+      const stats = lstatIfThere(path);
+      if (stats === undefined || this.#isHeld(path, stats)) continue;
+      if (liveness(ownerOf(name)) === "foreign") this.#prunes.evict(name);
+      else removeIfPossible(path);
+    }
+  }
+
+  async lease(digests: Iterable<Digest>, signal: AbortSignal | undefined): Promise<Lease> {
+    signal?.throwIfAborted();
+    const lease = new JournalLease(this.#journal, (until) => this.#prunes.acknowledged({ signal: until }));
+    try {
+      await lease.addAll(digests, signal);
+      return lease;
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  /** Announces a prune: look before removing something, and again after a while; rest before doing something else for long. */
+  announcePrune(): PruneAnnouncement {
+    return new PruneAnnouncement(this.#folder, this.#parts, this.#logger, this.#newName());
+  }
+
+  /** What a file that only grows says; only what came since the last look is read. Undefined where it is gone. */
+  #read(name: string, size: number): ReadonlySet<Digest> | undefined {
+    const path = `${this.#folder.leases}/${name}`;
+    let known = this.#known.get(name);
+    if (known === undefined || known.end > size) known = { end: 0, digests: new Set() };
+    while (known.end < size) {
+      const bytes = readFrom(path, known.end);
+      if (bytes === undefined) return lstatIfThere(path) === undefined ? undefined : new Set();
+      const end = bytes.lastIndexOf("\n") + 1;
+      if (end === 0) break;
+      apply(bytes.toString("latin1", 0, end), known.digests);
+      known.end += end;
+    }
+    this.#known.set(name, known);
+    return known.digests;
+  }
+
+  #isHeld(path: string, { mtimeMs }: fs.Stats): boolean {
+    const owner = ownerOf(path.slice(path.lastIndexOf("/") + 1));
+    if (owner === this.#parts.owner) return true;
+    const verdict = liveness(owner);
+    if (verdict !== "foreign") return verdict === "alive";
+    // Of a clock that is ahead: it counts as renewed now, and grows old from here on.
+    if (isAhead(mtimeMs) && bringTimesBack(path)) return true;
+    return Math.abs(Date.now() - mtimeMs) < foreignSilenceMs;
+  }
+
+  #newName(): string {
+    return `${this.#parts.owner}.${this.#prefix}${this.#serial++}`;
+  }
+}
+
+class JournalLease implements Lease {
+  readonly #journal: LeaseJournal;
+  readonly #acknowledged: (signal: AbortSignal | undefined) => Promise<void>;
+  readonly #digests = new Set<Digest>();
+  #losses: number;
+  #released = false;
+
+  constructor(journal: LeaseJournal, acknowledged: (signal: AbortSignal | undefined) => Promise<void>) {
+    this.#journal = journal;
+    this.#acknowledged = acknowledged;
+    this.#losses = journal.losses;
+  }
+
+  async add(digest: Digest): Promise<void> {
+    await this.addAll([digest]);
+  }
+
+  async addAll(digests: Iterable<Digest>, signal?: AbortSignal): Promise<void> {
+    if (this.#released) throw closedError("the lease");
+    const wanted = new Set([...digests].map((digest) => parseDigest(digest)));
+    if (wanted.size === 0) return;
+    const added = [...wanted].filter((digest) => !this.#digests.has(digest));
+    this.#journal.hold(added);
+    // What was lost before it held anything is no loss of its own.
+    if (this.#digests.size === 0) this.#losses = this.#journal.losses;
+    for (const digest of added) this.#digests.add(digest);
+    await this.#acknowledged(signal);
+  }
+
+  async renew(options: Cancellable = {}): Promise<boolean> {
+    if (this.#released) throw closedError("the lease");
+    this.#journal.renew();
+    await this.#acknowledged(options.signal);
+    const wasHeld = this.#losses === this.#journal.losses;
+    this.#losses = this.#journal.losses;
+    return wasHeld;
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    this.#journal.release(this.#digests);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+}
+
+/** A line that is only half there belongs to an `add` that has not returned. */
+function apply(lines: string, digests: Set<Digest>): void {
+  for (const line of lines.split("\n")) {
+    const struck = line.startsWith("-") ? line.slice(1) : undefined;
+    if (isDigest(line)) digests.add(line);
+    else if (struck !== undefined && isDigest(struck)) digests.delete(struck);
+  }
+}
+
+function readFrom(path: string, start: number): Buffer | undefined {
+  try {
+    return openPlainFile(path, (fd, { size }) => {
+      const bytes = Buffer.alloc(Math.min(Math.max(0, size - start), longestRead));
+      return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.byteLength, start));
+    });
+  } catch (error) {
+    throw fileFault(error, "read", path);
+  }
+}

@@ -1,0 +1,259 @@
+import fs from "node:fs";
+import type { Digest, Logger } from "@mote/core";
+import { fileFault, isAbsent } from "../disk/file-error.js";
+import type { PartFiles } from "./ingest-files.js";
+
+/** Often enough that other processes do not take the holder for dead (see `foreignSilenceMs`). */
+const renewEveryMs = 60 * 1000;
+/** A holder that was suspended for this long may have been taken for dead, even if its file is still there. */
+const suspendedMs = 30 * 60 * 1000;
+/** So many lines more than twice what is held are too many. */
+const spareLines = 256;
+
+interface JournalFile {
+  readonly path: string;
+  readonly fd: number;
+  /** Bytes: where the next line is written. */
+  end: number;
+  lines: number;
+  /** Where the line of each digest that is held begins. */
+  readonly places: Map<Digest, number>;
+}
+
+/**
+ * The digests that the leases of one cache hold, in one file with one descriptor and one timer, however many leases there are. A line is
+ * a digest that is held from there on, or one that is not held any more, with a minus before it; older releases skip the latter, so
+ * to them it is held until the file is rewritten. The file is there while anything is held.
+ */
+export class LeaseJournal {
+  readonly #parts: PartFiles;
+  readonly #newPath: () => string;
+  readonly #acknowledged: () => Promise<void>;
+  readonly #logger: Logger;
+  /** How many leases hold each. */
+  readonly #counts = new Map<Digest, number>();
+  #file: JournalFile | undefined;
+  /** Replaced by `#file`, and there until every prune knows that. */
+  #replaced: JournalFile | undefined;
+  #renewal: NodeJS.Timeout | undefined;
+  #renewed = { wallMs: 0, steadyMs: 0 };
+  #losses = 0;
+
+  /** @param from `acknowledged` resolves when every prune at work has seen what was written before */
+  constructor(from: {
+    readonly parts: PartFiles;
+    readonly newPath: () => string;
+    readonly acknowledged: () => Promise<void>;
+    readonly logger: Logger;
+  }) {
+    this.#parts = from.parts;
+    this.#newPath = from.newPath;
+    this.#acknowledged = from.acknowledged;
+    this.#logger = from.logger;
+  }
+
+  /** How often what is held may not have been held for a while, as another process took this one for dead. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** What is held now. */
+  digests(): Iterable<Digest> {
+    return this.#counts.keys();
+  }
+
+  /** Whether the file is this journal's own. */
+  owns(path: string): boolean {
+    return path === this.#file?.path || path === this.#replaced?.path;
+  }
+
+  /** @throws MOTE_NO_SPACE · MOTE_UNWRITABLE · MOTE_IO, and then none of them is held */
+  hold(digests: readonly Digest[]): void {
+    if (digests.length === 0) return;
+    const added = digests.filter((digest) => !this.#counts.has(digest));
+    this.#write(() => {
+      const file = this.#writable();
+      this.#append(file, added);
+    });
+    for (const digest of digests) this.#counts.set(digest, (this.#counts.get(digest) ?? 0) + 1);
+  }
+
+  release(digests: Iterable<Digest>): void {
+    const gone: Digest[] = [];
+    for (const digest of digests) {
+      const left = (this.#counts.get(digest) ?? 0) - 1;
+      if (left > 0) this.#counts.set(digest, left);
+      else if (this.#counts.delete(digest)) gone.push(digest);
+    }
+    if (this.#counts.size === 0) this.#end();
+    else if (this.#file !== undefined && gone.length > 0) this.#strike(this.#file, gone);
+  }
+
+  /**
+   * Makes sure that everything is held from now on.
+   * @throws as `hold`
+   */
+  renew(): void {
+    if (this.#counts.size === 0) return;
+    if (this.#wasSuspended()) this.#losses++;
+    this.#write(() => {
+      const { fd } = this.#writable();
+      const now = new Date();
+      fs.futimesSync(fd, now, now);
+    });
+    this.#noteRenewal();
+  }
+
+  #write(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      throw fileFault(error, "write", this.#file?.path ?? this.#newPath());
+    }
+  }
+
+  /** A file that was removed is made again: another process took this one for dead, after it was suspended, or the folder was removed. */
+  #writable(): JournalFile {
+    if (this.#file === undefined) return this.#begin();
+    if (fs.fstatSync(this.#file.fd).nlink > 0) return this.#file;
+    const lost = this.#file;
+    const file = this.#create();
+    this.#losses++;
+    this.#file = file;
+    fs.closeSync(lost.fd);
+    return file;
+  }
+
+  #begin(): JournalFile {
+    this.#file = this.#create();
+    this.#noteRenewal();
+    this.#renewal = setInterval(() => this.#renewOrWarn(), renewEveryMs).unref();
+    return this.#file;
+  }
+
+  /** With everything that is held. */
+  #create(): JournalFile {
+    const path = this.#newPath();
+    const file = { path, fd: this.#parts.create(path), end: 0, lines: 0, places: new Map<Digest, number>() };
+    try {
+      this.#append(file, [...this.#counts.keys()]);
+    } catch (error) {
+      this.#remove(file);
+      throw error;
+    }
+    return file;
+  }
+
+  /** Each line begins with a line's end: on a full disk only the beginning of the one before may be there. */
+  #append(file: JournalFile, digests: readonly Digest[]): void {
+    const begun: (readonly [Digest, number])[] = [];
+    let text = "";
+    for (const digest of digests) {
+      begun.push([digest, file.end + text.length + 1]);
+      text += `\n${digest}\n`;
+    }
+    try {
+      writeAtEnd(file, text);
+    } catch (error) {
+      // Those that are there are not held all the same.
+      for (const [digest, place] of begun) if (place + digest.length < file.end) this.#blank(file, place);
+      throw error;
+    }
+    for (const [digest, place] of begun) file.places.set(digest, place);
+    file.lines += digests.length;
+  }
+
+  #strike(file: JournalFile, digests: readonly Digest[]): void {
+    try {
+      writeAtEnd(file, digests.map((digest) => `\n-${digest}\n`).join(""));
+      file.lines += digests.length;
+    } catch (error) {
+      this.#logger.debug("a lease's end takes no space on a full disk", { path: file.path, error });
+      for (const digest of digests) this.#blank(file, file.places.get(digest));
+    }
+    for (const digest of digests) file.places.delete(digest);
+    if (file.lines > 2 * this.#counts.size + spareLines && this.#replaced === undefined) void this.#rewrite(file);
+  }
+
+  /** In its place: this takes no space. Whoever has read the line already holds on to it for longer. */
+  #blank(file: JournalFile, place: number | undefined): void {
+    if (place === undefined) return;
+    try {
+      fs.writeSync(file.fd, "-", place);
+    } catch (error) {
+      this.#logger.debug("a lease ends only when its file is rewritten", { path: file.path, error });
+    }
+  }
+
+  /** Goes on in a new file. The old one stays until every prune has looked since: one that listed the files before finds it. */
+  async #rewrite(file: JournalFile): Promise<void> {
+    try {
+      this.#file = this.#create();
+    } catch (error) {
+      this.#logger.debug("a lease's file could not be rewritten", { path: file.path, error });
+      file.lines = 0;
+      return;
+    }
+    this.#replaced = file;
+    try {
+      await this.#acknowledged();
+    } catch (error) {
+      this.#logger.debug("a prune does not know of a lease's new file", { path: file.path, error });
+    }
+    if (this.#replaced !== file) return;
+    this.#replaced = undefined;
+    this.#remove(file);
+  }
+
+  #end(): void {
+    clearInterval(this.#renewal);
+    for (const file of [this.#file, this.#replaced]) if (file !== undefined) this.#remove(file);
+    this.#file = undefined;
+    this.#replaced = undefined;
+  }
+
+  #remove({ path, fd }: JournalFile): void {
+    try {
+      fs.unlinkSync(path);
+    } catch (error) {
+      if (isAbsent(error)) return;
+      this.#logger.warn("a lease's file cannot be removed", { path, error });
+      truncateIfPossible(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #renewOrWarn(): void {
+    try {
+      this.renew();
+    } catch (error) {
+      this.#logger.debug("a lease could not be renewed", { path: this.#file?.path, error });
+    }
+  }
+
+  #noteRenewal(): void {
+    this.#renewed = { wallMs: Date.now(), steadyMs: performance.now() };
+  }
+
+  /** By either clock: the steady one stands still while a machine sleeps, the other may be set. */
+  #wasSuspended(): boolean {
+    const { wallMs, steadyMs } = this.#renewed;
+    return Math.abs(Date.now() - wallMs) >= suspendedMs || performance.now() - steadyMs >= suspendedMs;
+  }
+}
+
+function writeAtEnd(file: JournalFile, text: string): void {
+  const bytes = Buffer.from(text, "latin1");
+  for (let put = 0; put < bytes.byteLength; ) {
+    const wrote = fs.writeSync(file.fd, bytes, put, bytes.byteLength - put, file.end);
+    put += wrote;
+    file.end += wrote;
+  }
+}
+
+export function truncateIfPossible(fd: number): void {
+  try {
+    fs.ftruncateSync(fd, 0);
+  } catch {}
+}

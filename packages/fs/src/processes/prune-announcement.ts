@@ -1,0 +1,208 @@
+import fs from "node:fs";
+import { relative } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Logger, MoteError } from "@mote/core";
+import { fileFault, isAbsent } from "../disk/file-error.js";
+import { isAhead } from "../disk/file-times.js";
+import { lstatIfThere, namesIn } from "../disk/plain-file.js";
+import type { CacheFolder } from "../folder/cache-folder.js";
+import type { PartFiles } from "./ingest-files.js";
+import { truncateIfPossible } from "./lease-journal.js";
+import { describeOwner, liveness, ownerOf } from "./process-identity.js";
+
+/** The count of a prune that removes nothing before its next look. */
+const atRest = 0;
+/** A prune looks every few milliseconds; one that has not for this long is stopped, or its machine is very busy. */
+const lateMs = 2000;
+/** Nobody waits longer than this for all prunes together. One that has not looked by then is evicted. */
+const longestWaitMs = 10_000;
+/** One in another container that has not counted for this long by the clocks, either, is taken for dead as soon as it is late. */
+const silentMs = 60_000;
+
+/**
+ * A prune of this process, as other processes see it. It is a file whose length is counted up before each look at the leases (a hole
+ * takes no space, so that a full disk can be pruned), and a gate: a symbolic link to the cache's folder, through which the prune removes.
+ * Who does not wait for the prune any longer removes both. A prune that was stopped then finds that what it is about to remove has no
+ * such path any more: between its check and the removal there is no moment at which it could be too late.
+ */
+export class PruneAnnouncement {
+  readonly #folder: CacheFolder;
+  readonly #logger: Logger;
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #gate: string | undefined;
+  #count = atRest;
+
+  constructor(folder: CacheFolder, parts: PartFiles, logger: Logger, name: string) {
+    this.#folder = folder;
+    this.#logger = logger;
+    this.#path = `${folder.pruning}/${name}`;
+    this.#gate = this.#makeGate(name);
+    try {
+      this.#fd = parts.create(this.#path);
+    } catch (error) {
+      this.#removeGate();
+      throw fileFault(error, "write", this.#path);
+    }
+  }
+
+  /** Says that the leases are looked at next. Those that were written before are seen then. */
+  look(): void {
+    this.#write(++this.#count);
+  }
+
+  /** Says that nothing is removed before the next look. */
+  rest(): void {
+    this.#write(atRest);
+  }
+
+  /** Whether somebody went on without this prune: what was chosen before must not be removed. */
+  isEvicted(): boolean {
+    if (this.#gate !== undefined && lstatIfThere(this.#gate) === undefined) return true;
+    try {
+      return fs.fstatSync(this.#fd).nlink === 0;
+    } catch (error) {
+      throw fileFault(error, "read", this.#path);
+    }
+  }
+
+  /** The path to remove a file of the cache by; nothing is at it once this prune is evicted. Undefined where there is none. */
+  removalPath(path: string): string | undefined {
+    return this.#gate && `${this.#gate}${path.slice(this.#folder.root.length)}`;
+  }
+
+  end(): void {
+    this.#removeGate();
+    try {
+      fs.unlinkSync(this.#path);
+    } catch (error) {
+      if (isAbsent(error)) return;
+      this.#logger.warn("the file of a prune cannot be removed", { path: this.#path, error });
+      truncateIfPossible(this.#fd);
+    } finally {
+      fs.closeSync(this.#fd);
+    }
+  }
+
+  /** Undefined where there are no symbolic links: then `isEvicted` alone has to do. */
+  #makeGate(name: string): string | undefined {
+    const path = gatePath(this.#folder, name);
+    try {
+      fs.symlinkSync(relative(this.#folder.ingest, this.#folder.root), path);
+      return path;
+    } catch (error) {
+      this.#logger.debug("a prune does without a symbolic link", { path, error });
+      return undefined;
+    }
+  }
+
+  #removeGate(): void {
+    if (this.#gate === undefined) return;
+    try {
+      fs.unlinkSync(this.#gate);
+    } catch (error) {
+      if (!isAbsent(error)) this.#logger.warn("the file of a prune cannot be removed", { path: this.#gate, error });
+    }
+  }
+
+  #write(count: number): void {
+    try {
+      fs.ftruncateSync(this.#fd, count);
+    } catch (error) {
+      throw fileFault(error, "write", this.#path);
+    }
+  }
+}
+
+/** The prunes of all processes, for who leases. */
+export class PrunesAtWork {
+  readonly #folder: CacheFolder;
+  readonly #logger: Logger;
+
+  constructor(folder: CacheFolder, logger: Logger) {
+    this.#folder = folder;
+    this.#logger = logger;
+  }
+
+  /**
+   * Returns when every prune at work knows what was written before, or is evicted: after 10 seconds in all at the latest.
+   * @param options `ref: false` does not keep the process alive
+   * @throws MOTE_TIMEOUT where a prune neither goes on nor can be evicted
+   */
+  async acknowledged(
+    options: { readonly signal?: AbortSignal | undefined; readonly ref?: boolean } = {},
+  ): Promise<void> {
+    const { signal, ref = true } = options;
+    const waiting = new Map<string, number>();
+    for (const name of namesIn(this.#folder.pruning)) {
+      const count = this.#countOf(name);
+      if (count !== undefined) waiting.set(name, count);
+    }
+    const begunMs = performance.now();
+    const warned = new Set<string>();
+    for (let waitMs = 1; waiting.size > 0; waitMs = Math.min(2 * waitMs, 32)) {
+      await delay(waitMs, undefined, { signal, ref });
+      const waitedMs = performance.now() - begunMs;
+      for (const [name, before] of waiting) {
+        if (this.#countOf(name) !== before) waiting.delete(name);
+        else if (waitedMs >= longestWaitMs || (waitedMs >= lateMs && this.#isSilent(name))) {
+          this.evict(name);
+          waiting.delete(name);
+        } else if (waitedMs >= lateMs && !warned.has(name)) {
+          warned.add(name);
+          this.#logger.warn(
+            `waiting for a prune that does not continue (${describeOwner(ownerOf(name))}); ${advice(name)}`,
+          );
+        }
+      }
+    }
+  }
+
+  /** Takes a prune's right to remove anything before it has looked again. */
+  evict(name: string): void {
+    const who = describeOwner(ownerOf(name));
+    try {
+      // In this order: while the file is there, others know what to wait for.
+      removeIfThere(gatePath(this.#folder, name));
+      removeIfThere(`${this.#folder.pruning}/${name}`);
+    } catch (cause) {
+      throw new MoteError(
+        "MOTE_TIMEOUT",
+        `the prune of this cache by ${who} does not continue, and its file cannot be removed; ${advice(name)}`,
+        { cause, details: { process: who, path: `${this.#folder.pruning}/${name}` } },
+      );
+    }
+    this.#logger.warn(`continuing without the prune by ${who}: it starts over if it continues`);
+  }
+
+  /** Undefined where the prune is at rest, over, or dead. */
+  #countOf(name: string): number | undefined {
+    const stats = lstatIfThere(`${this.#folder.pruning}/${name}`);
+    if (stats === undefined || stats.size === atRest || liveness(ownerOf(name)) === "dead") return undefined;
+    return stats.size;
+  }
+
+  #isSilent(name: string): boolean {
+    if (liveness(ownerOf(name)) !== "foreign") return false;
+    const changedMs = lstatIfThere(`${this.#folder.pruning}/${name}`)?.mtimeMs ?? 0;
+    return isAhead(changedMs) || Date.now() - changedMs >= silentMs;
+  }
+}
+
+/** Named as a temporary file, so that every release removes those of dead processes. */
+function gatePath(folder: CacheFolder, name: string): string {
+  return `${folder.ingest}/gate.${name}.tmp`;
+}
+
+function advice(name: string): string {
+  const pid = ownerOf(name).split("-")[0];
+  return liveness(ownerOf(name)) === "foreign" ? "resume or end it" : `resume it with \`kill -CONT ${pid}\`, or end it`;
+}
+
+function removeIfThere(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}

@@ -1,0 +1,121 @@
+import fs from "node:fs";
+import type { Digest } from "@mote/core";
+import { faultCode, fileFault, isAbsent, isUnreadable } from "../disk/file-error.js";
+import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/plain-file.js";
+import { CacheFolder } from "../folder/cache-folder.js";
+import type { PartFile, PartFiles } from "./ingest-files.js";
+
+/** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever, nor until a
+ * clock that was put back is there again. */
+const silenceMs = 30_000;
+
+/**
+ * Who of all processes writes a digest: a file with the name of the leader's part in it. No lock outlives its owner, for a dead or
+ * silent one's file is taken over. Two takers may both win in rare cases, which costs one more fetch.
+ */
+export class LeadFiles {
+  readonly #folder: CacheFolder;
+  readonly #parts: PartFiles;
+
+  constructor(folder: CacheFolder, parts: PartFiles) {
+    this.#folder = folder;
+    this.#parts = parts;
+  }
+
+  /** @returns whether `part` leads now */
+  claim(digest: Digest, part: string): boolean {
+    const path = this.#pathOf(digest);
+    const own = this.#parts.newPath("file", "tmp");
+    try {
+      const fd = this.#parts.create(own);
+      try {
+        fs.writeFileSync(fd, part);
+      } finally {
+        fs.closeSync(fd);
+      }
+      if (linked(own, path)) return true;
+      const holder = readIfThere(path);
+      if (holder !== undefined && (holder === part || this.#isLeading(holder))) return holder === part;
+      if (holder !== undefined) this.#depose(path, holder);
+      return linked(own, path);
+    } catch (error) {
+      throw fileFault(error, "write", path);
+    } finally {
+      removeIfPossible(own);
+    }
+  }
+
+  /** The part that grows at this time. */
+  current(digest: Digest): PartFile | undefined {
+    const holder = readIfThere(this.#pathOf(digest));
+    return holder !== undefined && this.#isLeading(holder) ? this.#parts.parse(holder) : undefined;
+  }
+
+  /** Best effort: who has no part any more does not lead. */
+  release(digest: Digest, part: string): void {
+    const path = this.#pathOf(digest);
+    try {
+      if (readIfThere(path) === part) fs.unlinkSync(path);
+    } catch {
+      // The next leader, or a prune, takes it away.
+    }
+  }
+
+  /** Takes away what silent leaders left. */
+  sweep(): void {
+    for (const name of namesIn(this.#folder.leads)) {
+      const path = `${this.#folder.leads}/${name}`;
+      const holder = readIfThere(path);
+      if (holder !== undefined && !this.#isLeading(holder)) this.#depose(path, holder);
+    }
+  }
+
+  #isLeading(holder: string): boolean {
+    const part = this.#parts.parse(holder);
+    if (part === undefined) return false;
+    const stats = lstatIfThere(part.path);
+    return stats !== undefined && !isSilent(stats) && this.#parts.isAlive(part);
+  }
+
+  /** Only one of several takers can rename the file away; who finds that he renamed a new leader's puts it back. */
+  #depose(path: string, holder: string): void {
+    const aside = this.#parts.newPath("file", "tmp");
+    try {
+      fs.renameSync(path, aside);
+    } catch (error) {
+      if (isAbsent(error)) return;
+      throw error;
+    }
+    if (readIfThere(aside) !== holder) linked(aside, path);
+    removeIfPossible(aside);
+  }
+
+  #pathOf(digest: Digest): string {
+    return `${this.#folder.leads}/${CacheFolder.nameOf(digest)}`;
+  }
+}
+
+/** Of a part: nobody writes it, or nobody who is waited for. */
+export function isSilent({ ctimeMs }: fs.Stats): boolean {
+  return Math.abs(Date.now() - ctimeMs) >= silenceMs;
+}
+
+function linked(existing: string, name: string): boolean {
+  try {
+    fs.linkSync(existing, name);
+    return true;
+  } catch (error) {
+    if (faultCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Empty, as of nobody who leads, where it cannot be read: nobody waits for it. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readPlainFile(path)?.toString("latin1");
+  } catch (error) {
+    if (isUnreadable(error)) return "";
+    throw fileFault(error, "read", path);
+  }
+}

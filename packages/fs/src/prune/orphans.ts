@@ -1,0 +1,132 @@
+import fs from "node:fs";
+import type { Logger } from "@mote/core";
+import { hasVerifiedStamp } from "../blobs/verified-stamp.js";
+import { lstatIfThere, namesIn } from "../disk/plain-file.js";
+import { CacheFolder } from "../folder/cache-folder.js";
+import type { PartFile, PartFiles } from "../processes/ingest-files.js";
+import type { LeaseFiles } from "../processes/lease-files.js";
+import type { LeadFiles } from "../processes/writer-locks.js";
+
+export interface KeepParts {
+  /** How long an unfinished resumable write is kept. Default: three days. */
+  readonly maxAgeMs?: number | undefined;
+  /** Bytes of all of them together. Default: 10 GiB. */
+  readonly maxBytes?: number | undefined;
+}
+
+const keepPartsMs = 3 * 24 * 60 * 60 * 1000;
+const keepPartsBytes = 10 * 1024 ** 3;
+const keepDamagedMs = 30 * 24 * 60 * 60 * 1000;
+
+/** What dead writers and damaged blobs leave below `.mote/`. */
+export class Leftovers {
+  readonly #folder: CacheFolder;
+  readonly #parts: PartFiles;
+  readonly #leases: LeaseFiles;
+  readonly #leads: LeadFiles;
+  readonly #keep: KeepParts;
+  readonly #logger: Logger;
+
+  constructor(
+    folder: CacheFolder,
+    parts: PartFiles,
+    meeting: { readonly leases: LeaseFiles; readonly leads: LeadFiles },
+    options: { readonly keepParts: KeepParts | undefined; readonly logger: Logger },
+  ) {
+    this.#folder = folder;
+    this.#parts = parts;
+    this.#leases = meeting.leases;
+    this.#leads = meeting.leads;
+    this.#keep = options.keepParts ?? {};
+    this.#logger = options.logger;
+  }
+
+  /** Removes what is of no use to anybody, or past its bounds. */
+  sweep(): void {
+    this.#sweep({ partBytes: Number.POSITIVE_INFINITY });
+  }
+
+  /**
+   * As `sweep`; and unfinished writes go until they are at most so many bytes, oldest first. The digests of the
+   * chunks of blobs that are not there go, too.
+   */
+  prune(room: { readonly partBytes: number }): void {
+    this.#sweep(room);
+    this.#try(() => this.#sweepChunkDigests());
+  }
+
+  #sweep(room: { readonly partBytes: number }): void {
+    this.#try(() => this.#leases.sweep());
+    this.#try(() => this.#leads.sweep());
+    this.#try(() => this.#sweepFiles(room));
+  }
+
+  /** What is left behind stands in nobody's way: that it cannot be removed now is no reason to stop. */
+  #try(sweep: () => void): void {
+    try {
+      sweep();
+    } catch (error) {
+      this.#logger.warn("what was left behind could not be looked at", { path: this.#folder.root, error });
+    }
+  }
+
+  #sweepFiles(room: { readonly partBytes: number }): void {
+    const unfinished: Leftover[] = [];
+    for (const part of this.#parts.list()) {
+      if (this.#parts.isAlive(part)) continue;
+      const found = leftover(part.path);
+      if (found === undefined) continue;
+      if (part.kind === "part" && found.size > 0 && !this.#isFinished(part)) unfinished.push(found);
+      else this.#remove(found);
+    }
+    const damaged = namesIn(this.#folder.quarantine).flatMap(
+      (name) => leftover(`${this.#folder.quarantine}/${name}`) ?? [],
+    );
+    const partBytes = Math.min(room.partBytes, this.#keep.maxBytes ?? keepPartsBytes);
+    this.#bound(unfinished, this.#keep.maxAgeMs ?? keepPartsMs, partBytes);
+    this.#bound(damaged, keepDamagedMs, Number.POSITIVE_INFINITY);
+  }
+
+  /** Somebody else has brought the blob. */
+  #isFinished({ digest }: PartFile): boolean {
+    const stats = digest && lstatIfThere(this.#folder.blobPath(digest));
+    return stats !== undefined && digest !== undefined && hasVerifiedStamp(stats, digest);
+  }
+
+  #sweepChunkDigests(): void {
+    for (const name of namesIn(this.#folder.chunks)) {
+      const digest = CacheFolder.digestOf(name);
+      const isOrphan = digest === undefined || leftover(this.#folder.blobPath(digest)) === undefined;
+      if (isOrphan) this.#remove({ path: `${this.#folder.chunks}/${name}` });
+    }
+  }
+
+  #bound(leftovers: readonly Leftover[], maxAgeMs: number, maxBytes: number): void {
+    let bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
+    for (const found of leftovers.toSorted((a, b) => a.changedMs - b.changedMs)) {
+      const stays = bytes <= maxBytes && maxBytes > 0 && Math.abs(Date.now() - found.changedMs) <= maxAgeMs;
+      if (stays) continue;
+      this.#remove(found);
+      bytes -= found.size;
+    }
+  }
+
+  #remove({ path }: Pick<Leftover, "path">): void {
+    try {
+      fs.rmSync(path, { force: true, recursive: true });
+    } catch (error) {
+      this.#logger.warn("what was left behind could not be removed", { path, error });
+    }
+  }
+}
+
+interface Leftover {
+  readonly path: string;
+  readonly size: number;
+  readonly changedMs: number;
+}
+
+function leftover(path: string): Leftover | undefined {
+  const stats = lstatIfThere(path);
+  return stats && { path, size: stats.size, changedMs: stats.ctimeMs };
+}

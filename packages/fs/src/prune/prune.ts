@@ -1,0 +1,352 @@
+import { type Digest, isManifestType, MoteError, type PruneReport } from "@mote/core";
+import type { BlobStore } from "../blobs/blob-store.js";
+import { chunkBytes } from "../blobs/chunk-digests.js";
+import { notedBytes } from "../blobs/linked-notes.js";
+import type { ManifestNotes } from "../blobs/manifest-notes.js";
+import type { Quarantine } from "../blobs/quarantine.js";
+import { lstatIfThere } from "../disk/plain-file.js";
+import type { DigestFiles } from "../folder/digest-files.js";
+import type { LeaseFiles } from "../processes/lease-files.js";
+import type { MemberFiles } from "../tags/member-files.js";
+import type { KeptTag, TagFiles } from "../tags/tag-files.js";
+import { BlobTable } from "./blob-table.js";
+import { checkBounds } from "./bounds.js";
+import { PruneCandidates, type PruneChoice, type PruneRun } from "./choice.js";
+import { PruneEvicted, PruneHolds } from "./holds.js";
+import type { Leftovers } from "./orphans.js";
+import { findRoots, type Root } from "./roots.js";
+import { RootsSince } from "./roots-since.js";
+import { PruneTally } from "./tally.js";
+import { correctTimesAhead } from "./times-ahead.js";
+
+/** How often a prune starts over, at most, as others went on without it. */
+const mostAttempts = 10;
+
+export interface PruneParts {
+  readonly store: BlobStore;
+  readonly tags: TagFiles;
+  readonly members: MemberFiles;
+  readonly manifests: ManifestNotes;
+  readonly pins: DigestFiles;
+  readonly leases: LeaseFiles;
+  readonly leftovers: Leftovers;
+  readonly quarantine: Quarantine;
+}
+
+/**
+ * Removes by closure: the least recently used root goes first, its tags and manifests before their layers, so that nobody finds a
+ * name whose content has holes; what no root refers to goes by its own recency.
+ */
+export async function pruneBlobs(parts: PruneParts, maxSize: number, options: PruneRun): Promise<PruneReport> {
+  checkBounds(maxSize, options);
+  options.signal?.throwIfAborted();
+  const tally = new PruneTally();
+  for (let attempt = 1; ; attempt++) {
+    const holds = new PruneHolds(parts, { dryRun: options.dryRun ?? false });
+    const pruning = new Pruning(parts, { ...options, maxSize }, holds, tally);
+    try {
+      return await pruning.run();
+    } catch (error) {
+      if (!(error instanceof PruneEvicted)) throw error;
+      parts.store.logger.warn("other processes continued without this prune, which was stopped: it starts over");
+      if (attempt === mostAttempts) return pruning.report();
+      tally.startOver();
+    } finally {
+      holds.end();
+    }
+  }
+}
+
+/** One attempt. */
+class Pruning {
+  readonly #parts: PruneParts;
+  readonly #options: PruneRun & { readonly maxSize: number };
+  readonly #holds: PruneHolds;
+  readonly #tally: PruneTally;
+  #remainingBytes = 0;
+  /** For blobs: what is left of the bound beside what was set aside and stays. */
+  #maxBlobBytes: number;
+
+  constructor(
+    parts: PruneParts,
+    options: PruneRun & { readonly maxSize: number },
+    holds: PruneHolds,
+    tally: PruneTally,
+  ) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#holds = holds;
+    this.#tally = tally;
+    this.#maxBlobBytes = options.maxSize;
+  }
+
+  async run(): Promise<PruneReport> {
+    const candidates = await this.#gather();
+    const { dryRun = false } = this.#options;
+    const quarantinedBytes = this.#emptyQuarantine();
+    try {
+      // Again as long as it helps: in the place of what could not be removed, something else may go.
+      for (let before = -1; before !== this.#tally.removals; ) {
+        before = this.#tally.removals;
+        await this.#round(candidates);
+        if (candidates.total <= this.#maxBlobBytes || dryRun) break;
+      }
+    } finally {
+      this.#remainingBytes = candidates.total + quarantinedBytes;
+    }
+    if (!dryRun) await this.#tidy();
+    return this.report();
+  }
+
+  /** First of all: these bytes help nobody. @returns bytes that stay there */
+  #emptyQuarantine(): number {
+    const { only, minAgeMs = 0, dryRun = false, maxSize } = this.#options;
+    if (only !== undefined) return 0;
+    const { left, ...outcome } = this.#parts.quarantine.remove({ minAgeMs, dryRun });
+    this.#tally.quarantined(outcome);
+    this.#maxBlobBytes = Math.max(0, maxSize - left.bytes);
+    return left.bytes;
+  }
+
+  report(): PruneReport {
+    const { dryRun = false, maxSize, only } = this.#options;
+    return this.#tally.report(this.#remainingBytes, only === undefined ? maxSize : undefined, dryRun);
+  }
+
+  async #gather(): Promise<PruneCandidates> {
+    const { store, tags, manifests, pins } = this.#parts;
+    const sinceMs = Date.now();
+    if (!this.#options.dryRun) await this.#sweepNotes();
+    const roots = await findRoots(store, { tags, manifests, pins });
+    if (!this.#options.dryRun) this.#holds.watch(new RootsSince(store, manifests, roots));
+    const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
+    const table = await BlobTable.scan(store, this.#options.signal);
+    if (!this.#options.dryRun) await correctTimesAhead(store, { table, roots, sinceMs });
+    const indexOf = await table.indicesOf(referred, () => store.slices.pauseAfterWork());
+    const candidates = new PruneCandidates(table, roots, indexOf);
+    await store.slices.pauseAfterWork();
+    return candidates;
+  }
+
+  /** Of manifests that are not there. Of one that is held, it may be coming. */
+  async #sweepNotes(): Promise<void> {
+    const { store, manifests, leases } = this.#parts;
+    let held = leases.current();
+    for (const digest of manifests.list()) {
+      const turn = store.slices.pause();
+      if (turn !== undefined) {
+        await turn;
+        held = leases.current();
+      }
+      if (!held.has(digest)) manifests.removeOfAbsent(digest);
+    }
+  }
+
+  async #round(candidates: PruneCandidates): Promise<void> {
+    const holds = this.#holds;
+    await holds.look();
+    // What is chosen is looked at again before it goes.
+    holds.rest();
+    const { slices } = this.#parts.store;
+    const chosen = await candidates.choose(this.#maxBlobBytes, this.#options, holds.current, () =>
+      slices.pauseAfterWork(),
+    );
+    for (const digest of chosen.held) this.#skipHeld(digest, candidates);
+    await this.#removeRoots(chosen, candidates);
+    const rest = function* () {
+      for (let index = 0; index < chosen.blobs.length; index++) if (chosen.blobs[index] === 1) yield index;
+    };
+    await this.#removeBlobs(candidates, rest());
+    this.#holds.rest();
+  }
+
+  /** Names, then manifests; after a power cut, too, what is above must be gone before what is below. */
+  async #removeRoots(chosen: PruneChoice, candidates: PruneCandidates): Promise<void> {
+    const { tags, store } = this.#parts;
+    const unnamed: Root[] = [];
+    for (const root of chosen.roots) {
+      if (await this.#removeName(root)) unnamed.push(root);
+      else this.#keepRoot(root, chosen, candidates);
+    }
+    this.#holds.rest();
+    const { dryRun = false } = this.#options;
+    if (unnamed.length > 0 && !dryRun) {
+      await tags.writeViewIfRoom();
+      await store.syncs.namesUnlessVisible(store.folder.tags);
+    }
+    // From here on a name that is set is either seen below, or who sets it is.
+    this.#holds.remember(true);
+    await this.#holds.look();
+    const namedSince = new Set((dryRun ? [] : await tags.kept()).map(({ descriptor }) => descriptor.digest));
+    const roots = new Set(unnamed.map(({ digest }) => digest));
+    for (const root of thoseAboveFirst(unnamed)) {
+      const isGone = !namedSince.has(root.digest) && (await this.#removeManifests(root, chosen, candidates, roots));
+      if (isGone) this.#rootGone(root, candidates);
+      else this.#keepRoot(root, chosen, candidates);
+    }
+    this.#holds.remember(false);
+    this.#holds.rest();
+    if (unnamed.length === 0 || dryRun) return;
+    for (const { path } of store.folder.blobFolders()) await store.syncs.namesUnlessVisible(path);
+  }
+
+  /** @returns false where somebody holds it by now */
+  async #removeName(root: Root): Promise<boolean> {
+    await this.#holds.lookIfDue();
+    const holds = this.#holds.current;
+    if (holds.has(root.digest)) return false;
+    const { dryRun = false } = this.#options;
+    if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
+    const isHeld = (digest: Digest) => holds.has(digest);
+    const drop = (tag: KeptTag) => this.#parts.tags.drop(tag, isHeld, this.#holds.removalPath(tag.path));
+    const dropped = root.tags.filter((tag) => dryRun || drop(tag));
+    this.#tally.untagged(dropped);
+    if (dropped.length < root.tags.length) this.#holds.assertNotEvicted();
+    return true;
+  }
+
+  /**
+   * One that is a root of its own is left to its turn. What is held stays with all that is below it.
+   * @returns whether all are gone that were chosen
+   */
+  async #removeManifests(
+    root: Root,
+    chosen: PruneChoice,
+    candidates: PruneCandidates,
+    otherRoots: ReadonlySet<Digest>,
+  ): Promise<boolean> {
+    for (const digest of root.manifests) {
+      if (digest !== root.digest && otherRoots.has(digest)) continue;
+      const index = candidates.indexOf(digest);
+      if (index !== undefined && chosen.blobs[index] !== 1) continue;
+      await this.#removeBlobs(candidates, index === undefined ? [] : [index]);
+      // Of one that was not listed, it may be coming just now, or have come since.
+      if (this.#holds.current.has(digest)) return false;
+      if (index === undefined ? await this.#parts.store.stat(digest) : !candidates.isGone(digest)) return false;
+    }
+    return true;
+  }
+
+  /** Of its manifests, those may stay that another root refers to. */
+  #rootGone(root: Root, candidates: PruneCandidates): void {
+    candidates.rootGone(root);
+    for (const digest of this.#options.dryRun ? [] : root.manifests) {
+      if (!candidates.isGone(digest)) continue;
+      // Not before: to another prune it is a root as long as it is there.
+      this.#parts.manifests.removeOfAbsent(digest);
+      this.#holds.forget(digest);
+    }
+  }
+
+  /** A manifest that had but a tag, or none: so that another prune knows it as long as it is there. */
+  #noteRoot({ digest, mediaType }: Root): void {
+    try {
+      if (isManifestType(mediaType)) this.#parts.manifests.add(digest, mediaType);
+    } catch (error) {
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+    }
+  }
+
+  /** A manifest stays that was to go: so does all that is below it. */
+  #keepRoot(root: Root, chosen: PruneChoice, candidates: PruneCandidates): void {
+    candidates.rootStays(root);
+    if (this.#holds.current.has(root.digest)) this.#skipHeld(root.digest, candidates);
+    for (const digest of root.closure) {
+      const index = candidates.indexOf(digest);
+      if (index !== undefined) chosen.blobs[index] = 0;
+    }
+  }
+
+  async #tidy(): Promise<void> {
+    const { only, maxSize } = this.#options;
+    if (only === undefined) {
+      this.#parts.leftovers.prune({ partBytes: maxSize });
+    }
+    if (this.#tally.hasChanged) await this.#parts.tags.writeViewIfRoom();
+    await this.#forgetMembers();
+  }
+
+  /** A record that stays behind is removed by the next prune: no reason to fail when the space is free. */
+  async #forgetMembers(): Promise<void> {
+    const { tags, members, store, leases } = this.#parts;
+    try {
+      await tags.forgetMembers(this.#tally.untaggedNames);
+      const held = leases.current();
+      const isThere = (digest: Digest) => held.has(digest) || lstatIfThere(store.folder.blobPath(digest)) !== undefined;
+      await members.clean(isThere, () => store.slices.pause());
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      store.logger.warn("which manifest belongs to which repository could not be cleaned up", { error });
+    }
+  }
+
+  async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {
+    for (const index of indices) {
+      const looking = this.#holds.lookIfDue();
+      if (looking !== undefined) {
+        await looking;
+        this.#options.signal?.throwIfAborted();
+      }
+      if (candidates.isOut(index)) continue;
+      const digest = candidates.table.digestAt(index);
+      if (this.#holds.current.has(digest)) this.#skipHeld(digest, candidates);
+      else {
+        const removing = this.#removeBlob(candidates, index, digest);
+        if (removing !== undefined) await removing;
+      }
+    }
+  }
+
+  /** Undefined where it is done already. */
+  #removeBlob(candidates: PruneCandidates, index: number, digest: Digest): void | Promise<void> {
+    const stays = (error: unknown) => this.#blobStays(candidates, index, digest, error);
+    try {
+      const removing = this.#options.dryRun || this.#remove(digest);
+      if (removing instanceof Promise) {
+        return removing.then((wasThere) => this.#blobGone(candidates, index, { digest, wasThere })).catch(stays);
+      }
+      this.#blobGone(candidates, index, { digest, wasThere: removing });
+    } catch (error) {
+      stays(error);
+    }
+  }
+
+  #remove(digest: Digest): boolean | Promise<boolean> {
+    const { store } = this.#parts;
+    return store.remove(digest, this.#holds.removalPath(store.folder.blobPath(digest)));
+  }
+
+  #blobStays(candidates: PruneCandidates, index: number, digest: Digest, error: unknown): void {
+    if (error instanceof PruneEvicted) throw error;
+    candidates.blobStays(index);
+    this.#tally.failed(digest, candidates.table.sizeAt(index), error);
+  }
+
+  #blobGone(
+    candidates: PruneCandidates,
+    index: number,
+    { digest, wasThere }: { readonly digest: Digest; readonly wasThere: boolean },
+  ): void {
+    if (!wasThere) this.#holds.assertNotEvicted();
+    const { table } = candidates;
+    const size = table.sizeAt(index);
+    if (size > chunkBytes && !this.#options.dryRun) this.#parts.store.chunkDigests.remove(digest);
+    if (size > notedBytes && !this.#options.dryRun) this.#parts.store.linkedNotes.remove(digest);
+    candidates.blobGone(index);
+    // Else another prune was quicker, and reports it.
+    if (wasThere) this.#tally.removed(table, index, digest);
+  }
+
+  #skipHeld(digest: Digest, candidates: PruneCandidates): void {
+    const index = candidates.indexOf(digest);
+    const size = index === undefined ? 0 : candidates.table.sizeAt(index);
+    const hold = this.#holds.current.get(digest);
+    if (hold?.reason !== "named") this.#tally.held(digest, size, hold ?? { reason: "leased" });
+    else if (index !== undefined) candidates.blobStays(index);
+  }
+}
+
+/** An index before the manifests that it refers to: while they go, it would have holes. */
+function thoseAboveFirst(roots: readonly Root[]): Root[] {
+  return roots.toSorted((a, b) => b.manifests.size - a.manifests.size);
+}

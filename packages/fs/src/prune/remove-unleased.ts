@@ -1,0 +1,37 @@
+import { type Digest, MoteError } from "@mote/core";
+import { PruneEvicted, PruneHolds } from "./holds.js";
+import type { PruneParts } from "./prune.js";
+
+/** How often it is tried, where others continue without it as this process is stopped. */
+const mostAttempts = 10;
+
+/**
+ * Removes a blob's file that no process leases. Absent is fine.
+ * @throws MOTE_IN_USE
+ */
+export async function removeUnleased(parts: PruneParts, digest: Digest): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const holds = new PruneHolds(parts, { dryRun: false });
+    try {
+      await holds.look();
+      const hold = holds.current.get(digest);
+      if (hold?.reason === "leased") throw inUse(digest, hold.holder);
+      const { store } = parts;
+      const wasThere = await store.remove(digest, holds.removalPath(store.folder.blobPath(digest)));
+      if (!wasThere) holds.assertNotEvicted();
+      return;
+    } catch (error) {
+      if (!(error instanceof PruneEvicted) || attempt === mostAttempts) throw error;
+    } finally {
+      holds.end();
+    }
+  }
+}
+
+function inUse(digest: Digest, holder: string | undefined): MoteError {
+  return new MoteError(
+    "MOTE_IN_USE",
+    `cannot remove ${digest}: it is in use by ${holder ?? "another process"}; wait for that or end it, then try again`,
+    { details: { digest, holder } },
+  );
+}

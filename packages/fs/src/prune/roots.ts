@@ -1,0 +1,152 @@
+import {
+  type Closure,
+  type Digest,
+  type GraphNode,
+  isManifestType,
+  lastUseOf,
+  type ManifestChildren,
+  manifestChildren,
+  maxManifestBytes,
+  parseManifest,
+  readClosure,
+  sniffManifestType,
+} from "@mote/core";
+import type { BlobStore } from "../blobs/blob-store.js";
+import { notAhead } from "../disk/file-times.js";
+import type { DigestFiles } from "../folder/digest-files.js";
+import type { KeptTag, TagFiles } from "../tags/tag-files.js";
+
+/** A manifest that stands by itself, with its tags and everything below it. */
+export interface Root extends Omit<Closure, "digests" | "foreign"> {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly tags: readonly KeptTag[];
+  /** The manifest itself first. */
+  readonly closure: ReadonlySet<Digest>;
+  /** Unix milliseconds: as `lastUseOf`; 0 if nothing of it is there. */
+  readonly usedMs: number;
+}
+
+/** Roots are what tags name, the manifests that came without a tag, and those that are pinned. */
+export async function findRoots(
+  store: BlobStore,
+  from: { readonly tags: TagFiles; readonly manifests: DigestFiles; readonly pins: DigestFiles },
+): Promise<Root[]> {
+  const named = new Map<Digest, { mediaType: string; tags: KeptTag[] }>();
+  for (const digest of from.manifests.list()) {
+    await store.slices.pause();
+    named.set(digest, { mediaType: await notedType(store, from.manifests, digest), tags: [] });
+  }
+  for (const digest of from.pins.list()) {
+    if (named.has(digest)) continue;
+    const mediaType = await typeOf(store, digest);
+    if (mediaType !== undefined) named.set(digest, { mediaType, tags: [] });
+  }
+  for (const tag of await from.tags.kept()) {
+    const { digest, mediaType: said } = tag.descriptor;
+    const root = named.get(digest);
+    // Another tool may have listed it in `index.json` without a media type.
+    const mediaType = isManifestType(said) || root !== undefined ? said : ((await typeOf(store, digest)) ?? said);
+    if (root === undefined) named.set(digest, { mediaType, tags: [tag] });
+    else root.tags.push(tag);
+  }
+  const roots: Root[] = [];
+  // Each is read once: one that comes or goes meanwhile is there for all of those above it, or for none.
+  const known: ReadManifests = new Map();
+  const used = new Map<Digest, number | undefined>();
+  for (const [digest, root] of named) {
+    await store.slices.pause();
+    const {
+      digests: closure,
+      manifests,
+      isRead,
+    } = await closureOf(store, { digest, mediaType: root.mediaType }, known);
+    const own = [digest, ...manifests];
+    for (const each of own) {
+      const stats = used.has(each) ? undefined : await store.stat(each);
+      if (stats !== undefined) used.set(each, notAhead(stats.atimeMs));
+    }
+    const usedMs = lastUseOf(own, root.tags, (each) => used.get(each)) ?? 0;
+    roots.push({ digest, ...root, closure, manifests, isRead, usedMs });
+  }
+  return roots;
+}
+
+/** Empty where neither the note nor the blob says it: a note is made before its text and its blob are there. */
+export async function notedType(store: BlobStore, manifests: DigestFiles, digest: Digest): Promise<string> {
+  const noted = manifests.textOf(digest) ?? "";
+  // A power cut may have emptied the note.
+  return isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
+}
+
+/** What manifests refer to; undefined of one whose bytes are not there. */
+type ReadManifests = Map<Digest, ManifestChildren<GraphNode> | undefined>;
+
+/** A digest and all below it. `isRead` is false where it is no manifest, or its bytes are not there. */
+export function closureOf(
+  store: BlobStore,
+  root: GraphNode,
+  known: ReadManifests = new Map<Digest, ManifestChildren<GraphNode> | undefined>(),
+): Promise<Closure> {
+  return readClosure(root, async ({ digest, mediaType }) => {
+    if (!known.has(digest)) known.set(digest, await childrenOf(store, digest, mediaType));
+    return known.get(digest);
+  });
+}
+
+/** What a blob says that it is. Undefined for what is no manifest. */
+async function typeOf(store: BlobStore, digest: Digest): Promise<string | undefined> {
+  const bytes = await readSmall(store, digest);
+  try {
+    return bytes && sniffManifestType(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined for what is absent, too large, or cannot be read: a prune that stops at one bad sector would never free the disk. */
+async function readSmall(store: BlobStore, digest: Digest): Promise<Uint8Array | undefined> {
+  try {
+    return await readManifest(store, digest);
+  } catch (error) {
+    store.logger.warn("a manifest in the cache cannot be read", { digest, error });
+    return undefined;
+  }
+}
+
+async function readManifest(store: BlobStore, digest: Digest): Promise<Uint8Array | undefined> {
+  const blob = await store.open(digest);
+  if (blob === undefined) return undefined;
+  try {
+    if (blob.stats.size > maxManifestBytes) return undefined;
+    const bytes = new Uint8Array(blob.stats.size);
+    const got = await store.calls.read(blob.fd, bytes, 0);
+    return bytes.subarray(0, got);
+  } finally {
+    await store.calls.close(blob.fd);
+  }
+}
+
+/** A damaged manifest keeps nothing: what was below it goes by its own recency. */
+async function childrenOf(
+  store: BlobStore,
+  digest: Digest,
+  mediaType: string,
+): Promise<ManifestChildren<GraphNode> | undefined> {
+  const bytes = await readSmall(store, digest);
+  if (bytes === undefined) return undefined;
+  try {
+    const { manifests, blobs, foreign } = manifestChildren(parseManifest(bytes, mediaType));
+    return { manifests: manifests.map(node), blobs: blobs.map(node), foreign: foreign.map(node) };
+  } catch (error) {
+    // What an index lists under another type need not be a manifest.
+    if (!isManifestType(mediaType)) return undefined;
+    store.logger.warn("a manifest in the cache cannot be read", { error });
+    return { manifests: [], blobs: [], foreign: [] };
+  }
+}
+
+/** Without the rest of a descriptor: there may be very many. */
+function node({ digest, mediaType }: GraphNode): GraphNode {
+  return { digest, mediaType };
+}

@@ -1,0 +1,85 @@
+import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport, type Quarantined } from "@mote/core";
+import type { KeptTag } from "../tags/tag-files.js";
+import type { BlobTable } from "./blob-table.js";
+import type { Hold } from "./holds.js";
+
+/** What a prune has done, for its report. */
+export class PruneTally {
+  readonly #removed: MoteInfo[] = [];
+  readonly #untagged: KeptTag[] = [];
+  readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
+  /** Of files with several names, by inode. */
+  readonly #linksLeft = new Map<number, number>();
+  #quarantined: Quarantined = { files: 0, bytes: 0 };
+  #removedBytes = 0;
+  #freedBytes = 0;
+
+  /** How many motes are gone. */
+  get removals(): number {
+    return this.#removed.length;
+  }
+
+  get hasChanged(): boolean {
+    return this.#removed.length > 0 || this.#untagged.length > 0;
+  }
+
+  removed(table: BlobTable, index: number, digest: Digest): void {
+    const size = table.sizeAt(index);
+    this.#removed.push({ digest, size, mediaType: mediaTypes.octetStream });
+    this.#removedBytes += size;
+    if (this.#isLastName(table, index)) this.#freedBytes += size;
+  }
+
+  quarantined({ removed, freedBytes }: { readonly removed: Quarantined; readonly freedBytes: number }): void {
+    const { files, bytes } = this.#quarantined;
+    this.#quarantined = { files: files + removed.files, bytes: bytes + removed.bytes };
+    this.#freedBytes += freedBytes;
+  }
+
+  untagged(tags: readonly KeptTag[]): void {
+    this.#untagged.push(...tags);
+  }
+
+  get untaggedNames(): readonly KeptTag[] {
+    return this.#untagged;
+  }
+
+  held(digest: Digest, size: number, { reason, holder }: Hold): void {
+    this.#skipped.set(digest, { digest, size, reason, ...(holder === undefined ? {} : { holder }) });
+  }
+
+  failed(digest: Digest, size: number, error: unknown): void {
+    this.#skipped.set(digest, { digest, size, reason: MoteError.isInstance(error) ? error.code : "MOTE_IO" });
+  }
+
+  /** What could not be removed is looked at again. */
+  startOver(): void {
+    this.#skipped.clear();
+    this.#linksLeft.clear();
+  }
+
+  /** @param maxSize undefined where all that was named was to go */
+  report(remainingBytes: number, maxSize: number | undefined, dryRun: boolean): PruneReport {
+    return {
+      removed: this.#removed,
+      removedBytes: this.#removedBytes,
+      freedBytes: this.#freedBytes,
+      remainingBytes,
+      ...(this.#quarantined.files > 0 ? { quarantined: this.#quarantined } : {}),
+      untagged: this.#untagged.map(({ name }) => name),
+      skipped: [...this.#skipped.values()],
+      reached: maxSize === undefined ? this.#skipped.size === 0 : remainingBytes <= maxSize,
+      dryRun,
+    };
+  }
+
+  /** Whether the file has no other name any more: those outside of the cache keep its space, those within it may be gone, too. */
+  #isLastName(table: BlobTable, index: number): boolean {
+    const links = table.linksAt(index);
+    const inode = table.inodeAt(index);
+    if (links <= 1 || inode === undefined) return true;
+    const left = (this.#linksLeft.get(inode) ?? links) - 1;
+    this.#linksLeft.set(inode, left);
+    return left === 0;
+  }
+}

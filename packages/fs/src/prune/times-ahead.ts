@@ -1,0 +1,44 @@
+import type { BlobStore } from "../blobs/blob-store.js";
+import { bringTimesBack, isAhead } from "../disk/file-times.js";
+import { lstatIfThere } from "../disk/plain-file.js";
+import type { BlobTable } from "./blob-table.js";
+import type { Root } from "./roots.js";
+
+/** Rows between two pauses. */
+const rowsAtOnce = 4096;
+
+/**
+ * Sets times of use that are ahead to now: what a wrong clock has marked as used in years to come grows old from here on. Where most
+ * times are ahead, it is this machine's clock that is behind: then only those are set that are later than their file's last change.
+ * @param sinceMs when the table and the roots began to be read: times that are ahead count as later than that there
+ */
+export async function correctTimesAhead(
+  store: BlobStore,
+  { table, roots, sinceMs }: { readonly table: BlobTable; readonly roots: readonly Root[]; readonly sinceMs: number },
+): Promise<void> {
+  const suspects: number[] = [];
+  for (let index = 0; index < table.length; index++) {
+    const turn = index % rowsAtOnce === 0 ? store.slices.pauseAfterWork() : undefined;
+    if (turn !== undefined) await turn;
+    if (table.usedMsAt(index) >= sinceMs) suspects.push(index);
+  }
+  const areFew = 2 * suspects.length <= table.length;
+  for (const index of suspects) {
+    const turn = store.slices.pause();
+    if (turn !== undefined) await turn;
+    const digest = table.digestAt(index);
+    const stats = await store.stat(digest);
+    if (stats === undefined || !isAhead(stats.atimeMs) || (!areFew && isAhead(stats.ctimeMs))) continue;
+    const blob = await store.open(digest);
+    if (blob === undefined) continue;
+    try {
+      await store.touch(blob);
+    } finally {
+      await store.calls.close(blob.fd);
+    }
+  }
+  for (const { path, setMs } of roots.flatMap(({ tags }) => tags)) {
+    const stats = setMs >= sinceMs ? lstatIfThere(path) : undefined;
+    if (stats !== undefined && isAhead(stats.mtimeMs) && (areFew || !isAhead(stats.ctimeMs))) bringTimesBack(path);
+  }
+}

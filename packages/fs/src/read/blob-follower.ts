@@ -1,0 +1,227 @@
+import fs from "node:fs";
+import { createDigester, type Digest, digestAlgorithm, MoteError, type MoteFollower } from "@mote/core";
+import { type BlobStore, corruptError, type OpenBlob } from "../blobs/blob-store.js";
+import { asynchronousCalls } from "../disk/file-calls.js";
+import { fileFault } from "../disk/file-error.js";
+import { closedError } from "../processes/ingest-files.js";
+import type { LeadFiles } from "../processes/writer-locks.js";
+
+/** How often to look where no event comes: whether the writer is still there, and where no watcher can be had. */
+const lookEveryMs = 200;
+const firstLookMs = 5;
+
+/** Reads a part while it grows, to its end as a blob. */
+export class BlobFollower implements MoteFollower {
+  readonly #store: BlobStore;
+  readonly #leads: LeadFiles;
+  readonly #digest: Digest;
+  readonly #start: number;
+  readonly #verify: boolean;
+  readonly #signal: AbortSignal | undefined;
+  readonly #part: OpenBlob;
+  readonly #path: string;
+  #reading: Promise<unknown> | undefined;
+  #begun = false;
+  #closing: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
+
+  private constructor(
+    store: BlobStore,
+    leads: LeadFiles,
+    digest: Digest,
+    from: {
+      readonly part: OpenBlob;
+      readonly path: string;
+      readonly start: number;
+      readonly verify: boolean;
+      readonly signal: AbortSignal | undefined;
+    },
+  ) {
+    this.#store = store;
+    this.#leads = leads;
+    this.#digest = digest;
+    this.#part = from.part;
+    this.#path = from.path;
+    this.#start = from.start;
+    this.#verify = from.verify && from.start === 0;
+    this.#signal = from.signal;
+  }
+
+  /** Undefined where nobody leads. */
+  static async begin(
+    store: BlobStore,
+    leads: LeadFiles,
+    digest: Digest,
+    options: { readonly start: number; readonly verify: boolean; readonly signal: AbortSignal | undefined },
+  ): Promise<BlobFollower | undefined> {
+    const part = leads.current(digest);
+    if (part === undefined) return undefined;
+    const opened = await store.openAt(part.path);
+    return opened && new BlobFollower(store, leads, digest, { ...options, part: opened, path: part.path });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
+    if (this.#begun || this.#closing !== undefined) throw closedError(`the follower of ${this.#digest}, read once,`);
+    this.#begun = true;
+    return this.#chunks();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#release();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    const digester = this.#verify ? createDigester(digestAlgorithm(this.#digest)) : undefined;
+    const watch = this.#watch();
+    let position = this.#start;
+    let delayMs = firstLookMs;
+    try {
+      for (;;) {
+        this.#signal?.throwIfAborted();
+        if (this.#closing !== undefined) throw closedError(`the follower of ${this.#digest}`);
+        const chunk = await this.#read(position);
+        if (chunk !== undefined) {
+          digester?.update(chunk);
+          position += chunk.byteLength;
+          delayMs = firstLookMs;
+          yield chunk;
+          continue;
+        }
+        // In this order: a leader that has just gone may have committed before.
+        const leads = this.#leads.current(this.#digest)?.path === this.#path;
+        const blob = await this.#committed();
+        if (blob !== undefined) {
+          yield* this.#rest(position, blob, digester !== undefined, (chunk) => digester?.update(chunk));
+          break;
+        }
+        if (!leads) throw this.#gone();
+        await this.#change(watch === undefined ? delayMs : lookEveryMs);
+        delayMs = Math.min(lookEveryMs, 2 * delayMs);
+      }
+      if (digester !== undefined && digester.digest() !== this.#digest) {
+        throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+      }
+    } finally {
+      watch?.close();
+      await this.close();
+    }
+  }
+
+  /** The blob, unless it is a damaged one that is written anew. */
+  async #committed(): Promise<OpenBlob | undefined> {
+    const blob = await this.#store.open(this.#digest);
+    if (blob === undefined || this.#isPart(blob)) return blob;
+    let isSound = false;
+    try {
+      isSound =
+        this.#store.isUnchanged(this.#digest, blob) || (await this.#store.isSound(this.#digest, blob, this.#signal));
+    } finally {
+      if (!isSound) await this.#store.calls.close(blob.fd);
+    }
+    return isSound ? blob : undefined;
+  }
+
+  #isPart({ stats }: OpenBlob): boolean {
+    return stats.ino === this.#part.stats.ino;
+  }
+
+  /** What came between the last look and the commit; out of the blob, whoever wrote it. */
+  async *#rest(
+    position: number,
+    blob: OpenBlob,
+    isHashed: boolean,
+    update: (bytes: Uint8Array) => void,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const { size } = blob.stats;
+    try {
+      if (!isHashed && !this.#isPart(blob)) await this.#compare(position, blob);
+      for (let at = position; at < size; ) {
+        const chunk = new Uint8Array(Math.min(this.#store.budget.chunkBytes, size - at));
+        const got = await asynchronousCalls.read(blob.fd, chunk, at);
+        if (got === 0) throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+        const piece = chunk.subarray(0, got);
+        update(piece);
+        at += got;
+        yield piece;
+      }
+    } catch (error) {
+      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+    } finally {
+      await this.#store.calls.close(blob.fd);
+    }
+  }
+
+  /** Somebody else's blob, not the part that was read: what was handed out until `end` was never verified. */
+  async #compare(end: number, blob: OpenBlob): Promise<void> {
+    for (let at = this.#start; at < end; ) {
+      const length = Math.min(this.#store.budget.chunkBytes, end - at);
+      const read = async ({ fd }: OpenBlob) => {
+        const chunk = new Uint8Array(length);
+        return chunk.subarray(0, await asynchronousCalls.read(fd, chunk, at));
+      };
+      const [ours, theirs] = [await read(this.#part), await read(blob)];
+      if (ours.byteLength > 0 && Buffer.compare(ours, theirs) === 0) at += ours.byteLength;
+      else {
+        throw new MoteError(
+          "MOTE_DIGEST_MISMATCH",
+          `who wrote ${this.#digest} had other bytes than it has; read it from the cache, from its beginning`,
+          { details: { digest: this.#digest } },
+        );
+      }
+    }
+  }
+
+  async #read(position: number): Promise<Uint8Array | undefined> {
+    const chunk = new Uint8Array(this.#store.budget.chunkBytes);
+    const reading = asynchronousCalls.read(this.#part.fd, chunk, position);
+    this.#reading = Promise.resolve(reading).catch(() => {});
+    try {
+      const got = await reading;
+      return got === 0 ? undefined : chunk.subarray(0, got);
+    } catch (error) {
+      throw fileFault(error, "read", this.#path);
+    }
+  }
+
+  /** Undefined where the system has no watcher left: then the back-off has to do. */
+  #watch(): fs.FSWatcher | undefined {
+    try {
+      const watcher = fs.watch(this.#path, { persistent: false }, () => this.#wake?.());
+      watcher.on("error", () => watcher.close());
+      return watcher;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #change(atMostMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, atMostMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#signal?.addEventListener("abort", this.#wake, { once: true });
+    });
+    if (this.#wake !== undefined) this.#signal?.removeEventListener("abort", this.#wake);
+    this.#wake = undefined;
+  }
+
+  #gone(): MoteError {
+    return new MoteError(
+      "MOTE_WRITER_GONE",
+      `who wrote ${this.#digest} is gone; lead it, from the bytes that are there`,
+    );
+  }
+
+  async #release(): Promise<void> {
+    this.#wake?.();
+    await this.#reading;
+    await this.#store.calls.close(this.#part.fd);
+  }
+}

@@ -1,0 +1,84 @@
+import { hash } from "node:crypto";
+import type { Digest } from "@mote/core";
+import { type BlobStore, corruptError, type OpenBlob } from "../blobs/blob-store.js";
+import { chunkBytes, fits, isKnown } from "../blobs/chunk-digests.js";
+import { asynchronousCalls } from "../disk/file-calls.js";
+import { fileFault } from "../disk/file-error.js";
+
+/**
+ * An open blob of which parts are read. Each chunk is checked when it is first touched; where the chunks' digests are not known, or
+ * do not fit, the whole blob is, once.
+ */
+export class CheckedParts {
+  readonly #store: BlobStore;
+  readonly #digest: Digest;
+  readonly #blob: OpenBlob;
+  readonly #signal: AbortSignal | undefined;
+  readonly #checked = new Set<number>();
+  #known: Uint8Array | undefined;
+  #whole: Promise<void> | undefined;
+
+  constructor(
+    store: BlobStore,
+    digest: Digest,
+    blob: OpenBlob,
+    how: { readonly known: Uint8Array | undefined; readonly signal: AbortSignal | undefined },
+  ) {
+    this.#store = store;
+    this.#digest = digest;
+    this.#blob = blob;
+    this.#known = how.known;
+    this.#signal = how.signal;
+  }
+
+  /** @throws MOTE_CORRUPT, and then the blob is set aside */
+  async check(start: number, end: number): Promise<void> {
+    for (let index = Math.floor(start / chunkBytes); this.#known && index * chunkBytes < end; index++) {
+      if (this.#checked.has(index)) continue;
+      if (await this.#matches(this.#known, index)) {
+        this.#checked.add(index);
+      } else {
+        // The blob's own digest says which of the two is damaged.
+        this.#known = undefined;
+        this.#store.chunkDigests.remove(this.#digest);
+      }
+    }
+    if (this.#known !== undefined) return;
+    this.#whole ??= this.#checkWhole();
+    await this.#whole;
+  }
+
+  async #matches(known: Uint8Array, index: number): Promise<boolean> {
+    const start = index * chunkBytes;
+    const chunk = new Uint8Array(Math.max(0, Math.min(chunkBytes, this.#blob.stats.size - start)));
+    let got: number;
+    try {
+      got = await asynchronousCalls.read(this.#blob.fd, chunk, start);
+    } catch (error) {
+      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+    }
+    return got === chunk.byteLength && isKnown(known, index, hash("sha256", chunk, "buffer"));
+  }
+
+  async #checkWhole(): Promise<void> {
+    if (await this.#store.isStillSound(this.#digest, this.#blob, this.#signal)) return;
+    await this.#store.setAside(this.#digest, this.#blob.stats);
+    throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+  }
+}
+
+/**
+ * What parts of the blob are to be checked with: a blob of one chunk by its own digest, a larger one by its chunks' digests. Where
+ * those are not known, nothing is to be checked if the blob was verified since it last changed.
+ */
+export function checkedParts(
+  store: BlobStore,
+  digest: Digest,
+  blob: OpenBlob,
+  signal: AbortSignal | undefined,
+): CheckedParts | undefined {
+  const { size } = blob.stats;
+  const known = size > chunkBytes ? store.chunkDigests.load(digest) : undefined;
+  if (known === undefined && size > chunkBytes && store.isUnchanged(digest, blob)) return undefined;
+  return new CheckedParts(store, digest, blob, { known: known && fits(known, size) ? known : undefined, signal });
+}

@@ -1,0 +1,302 @@
+import {
+  createDigester,
+  type Digest,
+  type Digester,
+  digestAlgorithm,
+  digestBytes,
+  type Mote,
+  MoteError,
+  type MoteInfo,
+  type MoteWriter,
+} from "@mote/core";
+import type { BlobStore } from "../blobs/blob-store.js";
+import { ChunkHasher, chunkBytes } from "../blobs/chunk-digests.js";
+import { asynchronousCalls } from "../disk/file-calls.js";
+import { fileFault } from "../disk/file-error.js";
+import { closedError } from "../processes/ingest-files.js";
+import { BlobPart } from "./ingest-file.js";
+import { canPlaceAtOnce, placeAtOnce } from "./sync-fast-path.js";
+
+/** What stays below this is kept in memory until `close`, and then written in one go. */
+export const smallBytes = 64 * 1024;
+/** Writes below this are gathered first. */
+const directBytes = 64 * 1024;
+const noBytes = new Uint8Array();
+const sliceBytes = 1024 * 1024;
+/** A write of this length is a short call. */
+const shortBytes = 16 * 1024;
+/** Well below the silence after which a leader counts as gone. */
+const renewEveryMs = 10_000;
+
+export interface WriterStart {
+  readonly signal?: AbortSignal | undefined;
+  /** For a resumed write: the file that has the first bytes, and their hash. */
+  readonly part?: BlobPart | undefined;
+  readonly digester?: Digester | undefined;
+  readonly offset?: number | undefined;
+}
+
+/** Hashes while it writes to a temporary file, and names it when size and digest are right. */
+export class BlobWriter implements MoteWriter {
+  readonly #store: BlobStore;
+  readonly #mote: Mote;
+  readonly #signal: AbortSignal | undefined;
+  /** Somebody may read along, or go on where this writer stops: so nothing waits in memory. */
+  readonly #isFollowed: boolean;
+  #part: BlobPart | undefined;
+  #digester: Digester | undefined;
+  readonly #chunks: ChunkHasher | undefined;
+  #buffer: Uint8Array = noBytes;
+  #buffered = 0;
+  /** Bytes in the file. */
+  #written: number;
+  #queue: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #closing: Promise<MoteInfo> | undefined;
+  #ended = false;
+  /** `close` has done all that it does. */
+  #isClosed = false;
+
+  constructor(store: BlobStore, mote: Mote, start: WriterStart) {
+    this.#store = store;
+    this.#mote = mote;
+    this.#signal = start.signal;
+    this.#part = start.part;
+    this.#isFollowed = start.part !== undefined;
+    this.#digester = start.digester;
+    this.#written = start.offset ?? 0;
+    this.#chunks = store.chunksOnWrite && this.#written === 0 ? new ChunkHasher() : undefined;
+    store.budget.enter();
+  }
+
+  get bytesWritten(): number {
+    return this.#written + this.#buffered;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#assertOpen();
+    if (!(bytes instanceof Uint8Array)) throw new TypeError("a writer takes bytes as a Uint8Array");
+    if (this.#queue === undefined && this.#part === undefined && this.#fits(bytes)) this.#gather(bytes);
+    else await this.#inTurn(() => this.#append(bytes));
+  }
+
+  close(): Promise<MoteInfo> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async abort(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#queue;
+    this.#leave();
+    await this.#part?.discard();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return this.#closing === undefined ? this.abort() : this.#closing.then(ignore, ignore);
+  }
+
+  /** Size and digest are right, and the blob is about to have its name. */
+  protected naming(): Promise<void> | undefined {
+    return undefined;
+  }
+
+  /** The blob has its name. */
+  protected committed(): Promise<void> | undefined {
+    return undefined;
+  }
+
+  /** Nothing is done any more, whatever became of it. */
+  protected ended(): void {}
+
+  /** Ends the writer with its bytes kept under another name. */
+  protected async keepAs(path: string): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#queue;
+    try {
+      await this.#flush();
+      if (this.#written > 0) await this.#part?.keepAs(path);
+    } finally {
+      this.#leave();
+      await this.#part?.discard();
+    }
+  }
+
+  async #close(): Promise<MoteInfo> {
+    this.#assertOpen();
+    this.#ended = true;
+    if (this.#queue !== undefined) await this.#queue;
+    try {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      this.#signal?.throwIfAborted();
+      return await this.#commit();
+    } finally {
+      this.#leave();
+      if (this.#part !== undefined) await this.#part.discard();
+      this.#isClosed = true;
+    }
+  }
+
+  async #commit(): Promise<MoteInfo> {
+    const { digest, mediaType, size } = this.#mote;
+    const total = this.bytesWritten;
+    if (size !== undefined && total !== size) throw this.#wrongSize(total);
+    if (this.#part === undefined) {
+      const bytes = this.#buffer.subarray(0, this.#buffered);
+      assertDigest(digest, digestBytes(bytes, digestAlgorithm(digest)));
+      const noted = this.naming();
+      if (noted !== undefined) await noted;
+      const turn = this.#store.slices.pause();
+      if (turn !== undefined) await turn;
+      const isPlaced = canPlaceAtOnce(this.#store) && placeAtOnce(this.#store, digest, bytes);
+      if (!isPlaced && !(await this.#store.holds(digest))) await placeBytes(this.#store, digest, bytes);
+    } else {
+      await this.#flush();
+      if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
+      await this.naming();
+      await this.#commitPart(this.#part, total);
+      if (this.#chunks !== undefined && total > chunkBytes)
+        this.#store.noteChunks(digest, await this.#chunks.digests());
+    }
+    const noted = this.committed();
+    if (noted !== undefined) await noted;
+    return { digest, mediaType, size: total };
+  }
+
+  /** A slow disk takes its time for a large blob, in which the part does not grow. */
+  async #commitPart(part: BlobPart, total: number): Promise<void> {
+    const renewal = this.#isFollowed ? setInterval(() => part.renew(), renewEveryMs) : undefined;
+    try {
+      await part.commit(this.#mote.digest, total);
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    try {
+      this.#signal?.throwIfAborted();
+      const total = this.bytesWritten + bytes.byteLength;
+      if (total > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize(total);
+      if (this.#part === undefined && this.#fits(bytes)) return this.#gather(bytes);
+      this.#part ??= await BlobPart.create(this.#store, this.#mote.digest, "tmp");
+      const isDirect = this.#isFollowed || bytes.byteLength >= directBytes;
+      if (isDirect || this.#buffered + bytes.byteLength > smallBytes) await this.#flush();
+      if (isDirect) await this.#put(bytes);
+      else this.#gather(bytes);
+    } catch (error) {
+      this.#failure = { error };
+      // Disk space is given back now, not when somebody remembers to dispose. Only an abort leaves something to be suspended.
+      if (!this.#signal?.aborted) await this.#part?.discard();
+      throw error;
+    }
+  }
+
+  #fits(bytes: Uint8Array): boolean {
+    return this.#buffered + bytes.byteLength <= Math.min(smallBytes, this.#mote.size ?? smallBytes);
+  }
+
+  #gather(bytes: Uint8Array): void {
+    const needed = this.#buffered + bytes.byteLength;
+    if (needed > this.#buffer.byteLength) {
+      const larger = this.#store.buffers.take(needed);
+      larger.set(this.#buffer.subarray(0, this.#buffered));
+      this.#giveBuffer();
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#buffered);
+    this.#buffered = needed;
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#buffered === 0) return;
+    const bytes = this.#buffer.subarray(0, this.#buffered);
+    this.#buffered = 0;
+    await this.#put(bytes);
+  }
+
+  /** The hash runs here while the write runs beside it. */
+  async #put(bytes: Uint8Array): Promise<void> {
+    if (this.#part === undefined) return;
+    this.#digester ??= createDigester(digestAlgorithm(this.#mote.digest));
+    for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
+      const slice = bytes.subarray(from, from + sliceBytes);
+      const isShort = slice.byteLength <= shortBytes;
+      const calls = isShort ? this.#store.calls : asynchronousCalls;
+      const turn = isShort ? this.#store.slices.pause() : undefined;
+      if (turn !== undefined) await turn;
+      const hashing = this.#chunks?.update(slice);
+      const writing = calls.write(this.#part.fd, slice, this.#written);
+      this.#digester.update(slice);
+      try {
+        await writing;
+        await hashing;
+      } catch (error) {
+        throw fileFault(error, "write", this.#part.path);
+      }
+      this.#written += slice.byteLength;
+    }
+  }
+
+  /** Writes that were not awaited still come one after another. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const run = this.#queue === undefined ? work() : this.#queue.then(work);
+    const settled: Promise<void> = run.then(
+      () => this.#clearQueue(settled),
+      () => this.#clearQueue(settled),
+    );
+    this.#queue = settled;
+    return run;
+  }
+
+  #clearQueue(settled: Promise<void>): void {
+    if (this.#queue === settled) this.#queue = undefined;
+  }
+
+  #giveBuffer(): void {
+    if (this.#buffer.byteLength > 0) this.#store.buffers.giveBack(this.#buffer);
+    this.#buffer = noBytes;
+  }
+
+  #leave(): void {
+    this.#giveBuffer();
+    this.#store.budget.leave();
+    this.ended();
+  }
+
+  #assertOpen(): void {
+    if (this.#ended) throw closedError(`the writer of ${this.#mote.digest}`);
+  }
+
+  #wrongSize(came: number): MoteError {
+    const { digest, size } = this.#mote;
+    return new MoteError("MOTE_SIZE_MISMATCH", `${digest} has ${size} bytes, and ${came} came; fetch it again`, {
+      details: { digest, expected: size, actual: came },
+    });
+  }
+}
+
+function ignore(): void {}
+
+/** Bytes that hash to the digest become its blob. */
+async function placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {
+  const part = await BlobPart.create(store, digest, "tmp");
+  try {
+    await store.calls.write(part.fd, bytes, 0);
+  } catch (error) {
+    await part.discard();
+    throw fileFault(error, "write", part.path);
+  }
+  await part.replace(digest, bytes.byteLength);
+}
+
+export function assertDigest(digest: Digest, actual: Digest): void {
+  if (actual === digest) return;
+  throw new MoteError("MOTE_DIGEST_MISMATCH", `expected ${digest}, and the bytes hash to ${actual}; fetch it again`, {
+    details: { digest, actual },
+  });
+}

@@ -1,0 +1,138 @@
+import { createDigester, type Digester, digestAlgorithm, type Mote, type ResumableWriter } from "@mote/core";
+import type { BlobStore, OpenBlob } from "../blobs/blob-store.js";
+import { asynchronousCalls } from "../disk/file-calls.js";
+import { FileChunks } from "../disk/file-chunks.js";
+import { fileFault, isUnreadable } from "../disk/file-error.js";
+import { lstatIfThere, removeIfPossible } from "../disk/plain-file.js";
+import type { PartFile } from "../processes/ingest-files.js";
+import { isSilent } from "../processes/writer-locks.js";
+import { BlobWriter, type WriterStart } from "./blob-writer.js";
+import type { BlobPart } from "./ingest-file.js";
+
+export interface ResumableStart extends WriterStart {
+  readonly owner: WriterOwner;
+  readonly onEnd?: () => void;
+}
+
+/** Who is told of each of its writers. */
+interface WriterOwner {
+  /** Before a blob has its name. */
+  naming(mote: Mote): Promise<void> | undefined;
+  committed(mote: Mote): Promise<void> | undefined;
+  ended(writer: ResumableBlobWriter): void;
+}
+
+/** A writer that begins after the bytes that an earlier one left, and can leave its own. Without a part it has nothing to leave. */
+export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
+  readonly offset: number;
+  readonly #store: BlobStore;
+  readonly #mote: Mote;
+  readonly #start: ResumableStart;
+
+  constructor(store: BlobStore, mote: Mote, start: ResumableStart) {
+    super(store, mote, start);
+    this.#store = store;
+    this.#mote = mote;
+    this.#start = start;
+    this.offset = start.offset ?? 0;
+  }
+
+  async suspend(): Promise<void> {
+    const { part } = this.#start;
+    if (part === undefined) await this.abort();
+    else await this.keepAs(this.#store.parts.abandonedPath(part.path));
+  }
+
+  protected override naming(): Promise<void> | undefined {
+    return this.#start.owner.naming(this.#mote);
+  }
+
+  protected override committed(): Promise<void> | undefined {
+    return this.#start.owner.committed(this.#mote);
+  }
+
+  protected override ended(): void {
+    this.#start.onEnd?.();
+    this.#start.owner.ended(this);
+  }
+}
+
+/**
+ * Takes over the longest part that a dead, silent or suspended writer left: copied into `part`, and hashed on the way. A silent one that
+ * goes on all the same has its bytes in its open file.
+ */
+export async function takeOver(
+  store: BlobStore,
+  part: BlobPart,
+  mote: Mote,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly digester: Digester; readonly offset: number }> {
+  const digester = createDigester(digestAlgorithm(mote.digest));
+  const left = longestPart(store, mote);
+  if (left === undefined) return { digester, offset: 0 };
+  const source = await openPart(store, left.path);
+  if (source === undefined) return { digester, offset: 0 };
+  const chunks = new FileChunks(source.fd, { start: 0, end: source.stats.size }, () => store.budget.chunkBytes, {
+    reuse: true,
+  });
+  let offset = 0;
+  try {
+    for (let chunk = await nextOf(store, chunks); chunk !== undefined; chunk = await nextOf(store, chunks)) {
+      signal?.throwIfAborted();
+      const writing = asynchronousCalls.write(part.fd, chunk, offset);
+      digester.update(chunk);
+      await writing;
+      offset += chunk.byteLength;
+    }
+  } catch (error) {
+    throw fileFault(error, "write", part.path);
+  } finally {
+    await chunks.stop();
+    await store.calls.close(source.fd);
+  }
+  // Its bytes are in the new part, which outlives this process as well.
+  for (const { path } of leftParts(store, mote)) removeIfPossible(path);
+  return { digester, offset };
+}
+
+/** Undefined also where the rest cannot be read: the blob is resumed there. */
+async function nextOf(store: BlobStore, chunks: FileChunks): Promise<Uint8Array | undefined> {
+  try {
+    return await chunks.next();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    store.logger.warn("an unfinished write cannot be read to its end", { error });
+    return undefined;
+  }
+}
+
+/** Undefined also where it cannot be read: then the blob comes from its beginning. */
+async function openPart(store: BlobStore, path: string): Promise<OpenBlob | undefined> {
+  try {
+    return await store.openAt(path);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    store.logger.warn("an unfinished write cannot be read, and is not resumed", { path, error });
+    return undefined;
+  }
+}
+
+function longestPart(store: BlobStore, mote: Mote): PartFile | undefined {
+  let longest: PartFile | undefined;
+  let length = 0;
+  for (const left of leftParts(store, mote)) {
+    const size = lstatIfThere(left.path)?.size ?? 0;
+    if (size <= length || size > (mote.size ?? Number.POSITIVE_INFINITY)) continue;
+    longest = left;
+    length = size;
+  }
+  return longest;
+}
+
+function leftParts({ parts }: BlobStore, { digest }: Mote): PartFile[] {
+  return parts.list().filter((part) => {
+    if (part.kind !== "part" || part.digest !== digest) return false;
+    const stats = lstatIfThere(part.path);
+    return stats !== undefined && (isSilent(stats) || !parts.isAlive(part));
+  });
+}

@@ -1,0 +1,136 @@
+import { resolve as resolvePath } from "node:path";
+import {
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  createDigester,
+  type Descriptor,
+  type Digest,
+  digestBytes,
+  MoteError,
+  type MoteReader,
+  maxManifestBytes,
+  mediaTypes,
+  type PathRef,
+  type Ref,
+} from "@mote/core";
+import { compressionOf } from "../compression/uncompress.js";
+import { BlobReader } from "../disk/blob-reader.js";
+import { readChunks } from "../disk/chunks.js";
+import { ArchiveFiles, readSmallFile } from "../disk/named-files.js";
+import type { UnpackOptions } from "../files/unpack-limits.js";
+import { selectorOf } from "../oci/layout-content.js";
+import { fullName, readDockerList, readLayerDigests, type SavedImage } from "./docker-list.js";
+
+const layerTypes = { gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
+
+/**
+ * An archive as `docker save` writes it, with `manifest.json`; as a place that content comes from. It is read in place. It holds
+ * no manifests of its own: each image gets one in the OCI format, the same whenever it is read. Layers that are not compressed
+ * have the digests that the configuration says, and are verified as they are read; compressed ones are hashed first. An archive
+ * that is compressed with gzip or zstd is uncompressed into a temporary folder: dispose of it.
+ */
+export class DockerArchiveSource implements ContentSource, AsyncDisposable {
+  readonly ref: PathRef;
+  readonly #files: ArchiveFiles;
+  readonly #manifests = new Map<Digest, Uint8Array>();
+  /** Where in the archive a blob is. */
+  readonly #names = new Map<Digest, string>();
+
+  constructor(file: string, options: UnpackOptions = {}) {
+    const path = file === "-" ? file : resolvePath(file);
+    this.ref = { transport: "docker-archive", path };
+    this.#files = new ArchiveFiles(path, options);
+  }
+
+  /**
+   * A tag is one of `RepoTags`, `docker.io/library/` and `:latest` written or not; `@0` is the first image; an empty string, or
+   * a reference without tag and index, is the only image there.
+   * @throws MOTE_NOT_FOUND with the tags that are there · MOTE_UNSUPPORTED_FORMAT where there is no `manifest.json`
+   * @throws MOTE_INVALID_ARCHIVE · MOTE_INVALID_MANIFEST
+   */
+  async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+    const images = await readDockerList(this.#files, options);
+    const { tag, index, digest } = selectorOf(ref);
+    if (digest !== undefined) {
+      for (const image of images) {
+        const described = await this.#describe(image, options);
+        if (described.digest === digest) return described;
+      }
+    } else if (tag !== undefined) {
+      const named = images.find(({ tags }) => tags.some((one) => fullName(one) === fullName(tag)));
+      if (named !== undefined) return this.#describe(named, options);
+    } else {
+      const only = images[index ?? 0];
+      if (only !== undefined && (index !== undefined || images.length === 1)) return this.#describe(only, options);
+    }
+    throw this.#absent(digest ?? tag ?? (index === undefined ? "one image alone" : `@${index}`), images);
+  }
+
+  /** @throws MOTE_NOT_FOUND unless it was resolved */
+  async manifest({ digest }: Descriptor): Promise<Uint8Array> {
+    const bytes = this.#manifests.get(digest);
+    if (bytes !== undefined) return bytes;
+    throw new MoteError("MOTE_NOT_FOUND", `${this.#files.place} has no manifest ${digest}`, { details: { digest } });
+  }
+
+  /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND unless its image was resolved · MOTE_IO · MOTE_CORRUPT while reading */
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    const { digest } = descriptor;
+    const name = this.#names.get(digest);
+    if (name === undefined) {
+      throw new MoteError("MOTE_NOT_FOUND", `${this.#files.place} has no blob ${digest}`, { details: { digest } });
+    }
+    return new BlobReader(await this.#files.open(name, options), `${this.#files.place}/${name}`, descriptor, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#files[Symbol.asyncDispose]();
+  }
+
+  async #describe(image: SavedImage, options: Cancellable): Promise<Descriptor> {
+    const configBytes = await readSmallFile(this.#files, image.config, { ...options, maxBytes: maxManifestBytes });
+    const layerDigests = readLayerDigests(configBytes, image, this.#files.place);
+    const config = this.#keep(image.config, mediaTypes.ociConfig, digestBytes(configBytes), configBytes.byteLength);
+    const layers: Descriptor[] = [];
+    for (const [at, name] of image.layers.entries()) {
+      layers.push(await this.#describeLayer(name, layerDigests?.[at], options));
+    }
+    const mediaType = mediaTypes.ociManifest;
+    const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, config, layers }));
+    const digest = digestBytes(bytes);
+    this.#manifests.set(digest, bytes);
+    return { mediaType, digest, size: bytes.byteLength };
+  }
+
+  async #describeLayer(name: string, plain: Digest | undefined, options: Cancellable): Promise<Descriptor> {
+    const file = await this.#files.open(name, options);
+    try {
+      const magic = new Uint8Array(4);
+      await file.handle.read(magic, 0, Math.min(4, file.size), file.offset);
+      const compression = compressionOf(magic);
+      if (compression === undefined && plain !== undefined) {
+        return this.#keep(name, mediaTypes.ociLayer, plain, file.size);
+      }
+      const digester = createDigester();
+      for await (const chunk of readChunks(file, 0, name, options.signal)) digester.update(chunk);
+      const mediaType = compression === undefined ? mediaTypes.ociLayer : layerTypes[compression];
+      return this.#keep(name, mediaType, digester.digest(), file.size);
+    } finally {
+      await file.handle.close();
+    }
+  }
+
+  #keep(name: string, mediaType: string, digest: Digest, size: number): Descriptor {
+    this.#names.set(digest, name);
+    return { mediaType, digest, size };
+  }
+
+  #absent(wanted: string, images: readonly SavedImage[]): MoteError {
+    const tags = images.flatMap((image) => image.tags);
+    const there = tags.length > 0 ? tags.slice(0, 20).join(", ") : `${images.length} without a name (@0 …)`;
+    return new MoteError("MOTE_NOT_FOUND", `there is no ${wanted} in ${this.#files.place}; there is ${there}`, {
+      details: { path: this.#files.place, wanted, tags },
+    });
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  type Cancellable,
+  type Digest,
+  digestBytes,
+  isDigest,
+  isNotFound,
+  MoteError,
+  maxManifestBytes,
+  parseJsonDocument,
+} from "@mote/core";
+import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { cleanName } from "../tar/entry-name.js";
+
+const maxListBytes = 32 * 1024 * 1024;
+
+/** An image of a Docker archive: names of files in it. */
+export interface SavedImage {
+  readonly config: string;
+  readonly tags: readonly string[];
+  readonly layers: readonly string[];
+}
+
+/** Docker's `manifest.json`. @throws MOTE_NOT_FOUND where there is no archive · MOTE_UNSUPPORTED_FORMAT where there is none · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE */
+export async function readDockerList(files: NamedFiles, options: Cancellable = {}): Promise<readonly SavedImage[]> {
+  const { place } = files;
+  const bytes = await readSmallFile(files, "manifest.json", { ...options, maxBytes: maxListBytes }).catch(
+    async (cause: unknown) => {
+      if (!isNotFound(cause)) throw cause;
+      await files.assertThere();
+      const what = `${place} is not an archive of docker save: it has no manifest.json`;
+      throw new MoteError("MOTE_UNSUPPORTED_FORMAT", `${what}; ${await adviceFor(files, options)}`, {
+        cause,
+        details: { path: place },
+      });
+    },
+  );
+  const list = parseJson(bytes, place, "manifest.json");
+  if (!Array.isArray(list)) throw invalid(place, "manifest.json is not a list");
+  return list.map((one: unknown) => {
+    if (!isRecord(one) || typeof one.Config !== "string")
+      throw invalid(place, "an image in manifest.json has no Config");
+    const tags = Array.isArray(one.RepoTags) ? one.RepoTags.filter((tag) => typeof tag === "string") : [];
+    return { config: cleanName(one.Config, place), tags, layers: texts(one.Layers, place) };
+  });
+}
+
+/** What else it may be. */
+async function adviceFor(files: NamedFiles, options: Cancellable): Promise<string> {
+  if (await isThere(files, "index.json", options)) return "read it as oci-archive:";
+  if (!(await isThere(files, "repositories", options))) return "check the path";
+  return "it was saved by a Docker before 1.10: load it there, and save it again with a current version";
+}
+
+async function isThere(files: NamedFiles, name: string, options: Cancellable): Promise<boolean> {
+  try {
+    await (await files.open(name, options)).handle.close();
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * The digests of an image's layers, uncompressed, by its configuration (image-spec, config.md, `rootfs.diff_ids`). Undefined where that
+ * does not tell any: an image is moved whatever its configuration is. @throws MOTE_INVALID_MANIFEST where it tells of other layers
+ */
+export function readLayerDigests(
+  config: Uint8Array,
+  { layers }: SavedImage,
+  place: string,
+): readonly (Digest | undefined)[] | undefined {
+  const listed = diffIdsOf(config);
+  if (listed === undefined) return undefined;
+  if (listed.length !== layers.length)
+    throw invalid(place, `the configuration has ${listed.length} layers, and manifest.json ${layers.length}`);
+  return listed.map((digest) => (typeof digest === "string" && isDigest(digest) ? digest : undefined));
+}
+
+function diffIdsOf(config: Uint8Array): readonly unknown[] | undefined {
+  let body: unknown;
+  try {
+    body = parseJsonDocument(config, { invalidUtf8: "replace" });
+  } catch {
+    return undefined;
+  }
+  const rootfs = isRecord(body) ? body.rootfs : undefined;
+  return isRecord(rootfs) && Array.isArray(rootfs.diff_ids) ? rootfs.diff_ids : undefined;
+}
+
+/** With registry and tag, as references are normalised; who saved it may have written less. */
+export function fullName(name: string): string {
+  if (isDigest(name)) return name;
+  const slash = name.indexOf("/");
+  const hasHost = slash > 0 && /[.:]|^localhost$/.test(name.slice(0, slash));
+  const path = hasHost ? name : `docker.io/${slash < 0 ? `library/${name}` : name}`;
+  return path.lastIndexOf(":") > path.lastIndexOf("/") ? path : `${path}:latest`;
+}
+
+/** An image's id, as Docker has it: the digest of its configuration. */
+export async function imageId(files: NamedFiles, image: SavedImage, options: Cancellable): Promise<Digest> {
+  return digestBytes(await readSmallFile(files, image.config, { ...options, maxBytes: maxManifestBytes }));
+}
+
+function parseJson(bytes: Uint8Array, place: string, what: string): unknown {
+  try {
+    return parseJsonDocument(bytes, { invalidUtf8: "replace" });
+  } catch (cause) {
+    throw invalid(place, `${what} is not valid JSON`, cause);
+  }
+}
+
+/** Go's encoders write null for what is empty. */
+function texts(value: unknown, place: string): readonly string[] {
+  const list: unknown = value ?? [];
+  if (Array.isArray(list) && list.every((one) => typeof one === "string"))
+    return list.map((name) => cleanName(name, place));
+  throw invalid(place, "the Layers of an image in manifest.json are not a list of names");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function invalid(place: string, what: string, cause?: unknown): MoteError {
+  return new MoteError("MOTE_INVALID_MANIFEST", `${place}: ${what}`, { cause, details: { path: place } });
+}

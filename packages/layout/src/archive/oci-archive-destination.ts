@@ -1,0 +1,96 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Cancellable,
+  type ContentDestination,
+  checkImageLayout,
+  type Descriptor,
+  MoteError,
+  maxManifestBytes,
+} from "@mote/core";
+import { type ArchiveFiles, FolderFiles, readSmallFile } from "../disk/named-files.js";
+import { mergeIndex } from "../oci/index-file.js";
+import { contentOnlyBelow } from "../oci/layout-closure.js";
+import { indexPath, markerPath } from "../oci/layout-paths.js";
+import type { TarContent } from "../tar/tar-file.js";
+import type { ArchiveDestinationOptions } from "./archive-staging.js";
+import { StagedArchive } from "./staged-archive.js";
+
+/**
+ * A tar of an OCI image layout as a destination. It is complete after `commit`; until then the content is in a hidden folder
+ * beside it, which is gone after `commit` or dispose. Images are added to an archive that is there, and blobs that they share
+ * with others are in it once; whatever fails, the archive stays as it was. A FIFO, a device or `-` (stdout) is written to from
+ * front to back. The same content in the same order of tags gives the same bytes.
+ */
+export class OciArchiveDestination extends StagedArchive implements ContentDestination {
+  constructor(file: string, options: ArchiveDestinationOptions = {}) {
+    super(file, "oci-archive", options, assertLayout);
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void> {
+    await this.staging.layout.manifest(descriptor, bytes, options);
+  }
+
+  /** @throws MOTE_NOT_FOUND where the manifest was not put here · MOTE_INVALID_NAME */
+  async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
+    await this.staging.layout.tag(name, descriptor, options);
+  }
+
+  /**
+   * @throws MOTE_EXISTS if a name in the archive means other content, or a file is there that is not such an archive; not with
+   *   `overwrite` · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO
+   */
+  async commit(options: Cancellable = {}): Promise<void> {
+    const { dir } = this.staging;
+    if (dir === undefined) return;
+    const compose = async (existing: ArchiveFiles | undefined) => {
+      const own = await layoutFiles(dir);
+      return existing === undefined ? own : this.#added(existing, own, new FolderFiles(dir), options);
+    };
+    await this.staging.pack(compose, options);
+  }
+
+  /** The files of both. What is staged was verified, so of two that have the same name it is the one that counts. */
+  async #added(
+    existing: ArchiveFiles,
+    own: ReadonlyMap<string, TarContent>,
+    staged: FolderFiles,
+    options: Cancellable,
+  ): Promise<ReadonlyMap<string, TarContent>> {
+    const { path, overwrite } = this.staging;
+    const merged = await mergeIndex(existing, staged, { ...options, overwrite, path });
+    const dropped = await contentOnlyBelow(merged.replaced, merged.entries, [staged, existing], options);
+    const files = new Map(own).set("index.json", { bytes: merged.bytes });
+    const more = (await existing.names(options)).filter((name) => !files.has(name) && !dropped.has(name));
+    for (const name of more) files.set(name, { path, open: () => existing.open(name, options) });
+    return inOrder(files);
+  }
+}
+
+/** @throws MOTE_UNSUPPORTED_FORMAT for what is no layout, or something else besides */
+async function assertLayout(files: ArchiveFiles, options: Cancellable): Promise<void> {
+  checkImageLayout(await readSmallFile(files, "oci-layout", { ...options, maxBytes: maxManifestBytes }), files.place);
+  if (!(await files.names(options)).includes("manifest.json")) return;
+  const message = "it is also a docker-archive, whose list of images would then be another one";
+  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { details: { path: files.place } });
+}
+
+async function layoutFiles(dir: string): Promise<ReadonlyMap<string, TarContent>> {
+  const files = new Map<string, TarContent>([
+    ["oci-layout", { path: markerPath(dir) }],
+    ["index.json", { path: indexPath(dir) }],
+  ]);
+  for (const algorithm of await readdir(join(dir, "blobs"))) {
+    for (const encoded of await readdir(join(dir, "blobs", algorithm))) {
+      files.set(`blobs/${algorithm}/${encoded}`, { path: join(dir, "blobs", algorithm, encoded) });
+    }
+  }
+  return inOrder(files);
+}
+
+/** What tells what it is comes first. */
+function inOrder(files: ReadonlyMap<string, TarContent>): ReadonlyMap<string, TarContent> {
+  const rank = (name: string) => ["oci-layout", "index.json"].indexOf(name) >>> 0;
+  return new Map([...files].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)));
+}

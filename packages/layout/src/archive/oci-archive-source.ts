@@ -1,0 +1,23 @@
+import { resolve } from "node:path";
+import { ArchiveFiles } from "../disk/named-files.js";
+import type { UnpackOptions } from "../files/unpack-limits.js";
+import { LayoutContent } from "../oci/layout-content.js";
+
+/**
+ * A tar of an OCI image layout as a place that content comes from. It is read in place, not unpacked. One that is compressed with
+ * gzip or zstd is uncompressed into a temporary folder: dispose of it.
+ */
+export class OciArchiveSource extends LayoutContent implements AsyncDisposable {
+  readonly #archive: ArchiveFiles;
+
+  constructor(file: string, options: UnpackOptions = {}) {
+    const path = file === "-" ? file : resolve(file);
+    const archive = new ArchiveFiles(path, options);
+    super(archive, { transport: "oci-archive", path });
+    this.#archive = archive;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#archive[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Cancellable, type Logger, MoteError } from "@mote/core";
+import { temporaryPath } from "../disk/temporary-name.js";
+import { writeWholeFile } from "../disk/whole-file.js";
+import { writeStream } from "./output-stream.js";
+import { findOutputTarget } from "./output-target.js";
+
+export interface OutputFileOptions extends Cancellable {
+  /** Told what is waited for. Silent by default. */
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * Writes one file that a user named. A regular file is replaced in one piece, or what a symbolic link leads to; a FIFO, a device
+ * and `-` (stdout) are written to from front to back.
+ * @throws MOTE_UNWRITABLE for a directory, a socket, a terminal and a link that leads nowhere · MOTE_NO_SPACE ·
+ *   MOTE_TIMEOUT if nobody reads a FIFO · MOTE_IO
+ */
+export async function writeOutputFile(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  options: OutputFileOptions = {},
+): Promise<void> {
+  const target = findOutputTarget(path);
+  if (target.kind === "stream") return writeStream(target.path, chunks, options);
+  const statsOf = () => lstat(target.path).catch(() => undefined);
+  if (!existsSync(dirname(target.path))) {
+    throw unwritable(path, "its directory does not exist; create it first");
+  }
+  const before = await statsOf();
+  const written = await writeWholeFile(target.path, chunks, {
+    temporary: temporaryPath(dirname(target.path)),
+    mode: before && before.mode & 0o777,
+    mayReplace: async () => (await statsOf())?.isFile() ?? true,
+    signal: options.signal,
+  });
+  if (written) return;
+  throw unwritable(path, "another process put something else there; try again");
+}
+
+function unwritable(path: string, why: string): MoteError {
+  return new MoteError("MOTE_UNWRITABLE", `cannot write ${path}: ${why}`, { details: { path } });
+}

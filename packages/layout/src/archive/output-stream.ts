@@ -1,0 +1,179 @@
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync, write } from "node:fs";
+import { Socket } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
+import { isatty } from "node:tty";
+import { promisify } from "node:util";
+import { type Cancellable, type Logger, MoteError } from "@mote/core";
+import { errorNumber, kindOf, writeFailed } from "../disk/file-error.js";
+
+/** How long a FIFO may be without a reader, and how long a reader may take nothing. */
+const readerMs = 30_000;
+const stalledMs = 600_000;
+/** When the user is told what is waited for. */
+const noticeMs = 1_000;
+const retryMs = 50;
+/** What a pipe holds, so that a reader that takes anything at all is seen to. */
+const pieceBytes = 64 * 1024;
+
+export interface OutputStreamOptions extends Cancellable {
+  readonly logger?: Logger | undefined;
+}
+
+/**
+ * Writes to a FIFO, a device, or stdout (`-`), from front to back.
+ * @throws MOTE_TIMEOUT if nobody opens a FIFO for reading within 30 seconds, or its reader takes nothing for 10 minutes ·
+ *   MOTE_IO if the reader goes away · MOTE_NO_SPACE · MOTE_UNWRITABLE
+ */
+export async function writeStream(
+  path: string,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: OutputStreamOptions,
+): Promise<void> {
+  const shown = path === "-" ? "stdout" : path;
+  const { signal, logger } = options;
+  try {
+    const sink = path === "-" ? stdoutSink() : await openSink(path, options);
+    try {
+      for await (const chunk of chunks) {
+        for (let at = 0; at < chunk.byteLength; at += pieceBytes) {
+          signal?.throwIfAborted();
+          const piece = chunk.subarray(at, at + pieceBytes);
+          await taken((ended) => sink.write(piece, ended), { path: shown, signal, logger });
+        }
+      }
+    } finally {
+      sink.close();
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (errorNumber(error) !== "EPIPE") throw writeFailed(error, shown);
+    throw new MoteError("MOTE_IO", `cannot write ${shown}: its reader closed it before the end`, {
+      cause: error,
+      details: { path },
+    });
+  }
+}
+
+interface Sink {
+  /** `ended` is aborted when nobody waits any more. */
+  write(bytes: Uint8Array, ended: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** One opened without blocking, which a FIFO allows only once it has a reader. */
+async function openSink(path: string, { signal, logger }: OutputStreamOptions): Promise<Sink> {
+  const startMs = performance.now();
+  for (let isTold = false; ; ) {
+    signal?.throwIfAborted();
+    const fd = tryOpen(path);
+    if (fd !== undefined) return sinkOf(fd, path, fstatSync(fd));
+    const waitedMs = performance.now() - startMs;
+    if (waitedMs > readerMs) {
+      const message = `nobody reads ${path}: waited ${readerMs / 1000} s for a reader; start it first`;
+      throw new MoteError("MOTE_TIMEOUT", message, { details: { path } });
+    }
+    if (waitedMs > noticeMs && !isTold) {
+      isTold = true;
+      logger?.warn(`waiting up to ${readerMs / 1000} s for a reader of ${path}`);
+    }
+    await wait(retryMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+  }
+}
+
+function tryOpen(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch (error) {
+    // open(2): of a FIFO, that nobody reads it; of a device, that there is none.
+    if (errorNumber(error) === "ENXIO" && statSync(path).isFIFO()) return undefined;
+    throw error;
+  }
+}
+
+function sinkOf(fd: number, path: string, stats: Stats): Sink {
+  if (stats.isFIFO()) return socketSink(fd);
+  if ((stats.isCharacterDevice() && !isatty(fd)) || stats.isBlockDevice()) return deviceSink(fd, () => closeSync(fd));
+  closeSync(fd);
+  const what = stats.isCharacterDevice() ? "a terminal" : stats.isFile() ? "a regular file now" : kindOf(stats);
+  throw new MoteError("MOTE_UNWRITABLE", `cannot write ${path}: it is ${what}; choose another destination`, {
+    details: { path },
+  });
+}
+
+function stdoutSink(): Sink {
+  const stats = fstatSync(1);
+  if (stats.isFIFO()) {
+    // A pipe that is stdout blocks the whole process while its reader pauses. Opened once more, it does not.
+    const fd = tryOpen("/dev/stdout");
+    if (fd !== undefined) return socketSink(fd);
+  }
+  if (!stats.isSocket()) return deviceSink(1, () => {});
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+      }),
+    close() {},
+  };
+}
+
+/** By the event loop, so that a reader that pauses holds up no thread. */
+function socketSink(fd: number): Sink {
+  const socket = new Socket({ fd, readable: false, writable: true });
+  // Each write tells of its own error.
+  socket.on("error", () => {});
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+      }),
+    close: () => socket.destroy(),
+  };
+}
+
+function deviceSink(fd: number, close: () => void): Sink {
+  return {
+    async write(bytes, ended) {
+      for (let at = 0; at < bytes.byteLength; ) {
+        try {
+          at += (await promisify(write)(fd, bytes.subarray(at))).bytesWritten;
+        } catch (error) {
+          if (errorNumber(error) !== "EAGAIN") throw error;
+          await wait(retryMs, undefined, { signal: ended });
+        }
+      }
+    },
+    close,
+  };
+}
+
+/** The end of one write, or of the patience with whoever should take it. */
+async function taken(
+  write: (ended: AbortSignal) => Promise<void>,
+  { path, signal, logger }: OutputStreamOptions & { readonly path: string },
+): Promise<void> {
+  const ended = new AbortController();
+  const writing = write(ended.signal);
+  writing.catch(() => {});
+  let notice: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const abort = () => ended.abort(signal?.reason);
+  try {
+    await Promise.race([
+      writing,
+      new Promise<never>((_, reject) => {
+        const message = `cannot write ${path}: its reader took nothing for ${stalledMs / 60_000} minutes`;
+        notice = setTimeout(() => logger?.warn(`waiting for the reader of ${path}`), readerMs);
+        timer = setTimeout(() => ended.abort(new MoteError("MOTE_TIMEOUT", message, { details: { path } })), stalledMs);
+        ended.signal.addEventListener("abort", () => reject(ended.signal.reason), { once: true });
+        signal?.addEventListener("abort", abort, { once: true });
+        if (signal?.aborted) abort();
+      }),
+    ]);
+  } finally {
+    clearTimeout(notice);
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+    if (!ended.signal.aborted) ended.abort(new Error("written"));
+  }
+}

@@ -1,0 +1,58 @@
+import { pipeline, Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { type Cancellable, MoteError } from "@mote/core";
+import { readChunks } from "../disk/chunks.js";
+import type { OpenedFile } from "../disk/named-files.js";
+import { invalidArchive } from "../tar/tar-header.js";
+import { isSkippableFrame, isZstdFrame, uncompressZstd } from "./zstd.js";
+
+export type Compression = "gzip" | "zstd";
+
+/** How many of a file's first bytes tell its compression. */
+export const magicBytes = 4;
+
+/** By the first bytes of a file. */
+export function compressionOf(magic: Uint8Array): Compression | undefined {
+  if (magic[0] === 0x1f && magic[1] === 0x8b) return "gzip";
+  return isZstdFrame(magic) || isSkippableFrame(magic) ? "zstd" : undefined;
+}
+
+/**
+ * A file's bytes, uncompressed: of all its members or frames, to the last one. A file that is cut anywhere, or goes on with
+ * something else, is invalid. Chunks have at most 1 MiB.
+ * @throws MOTE_INVALID_ARCHIVE
+ */
+export async function* uncompressed(
+  file: OpenedFile,
+  place: string,
+  { compression, signal }: Cancellable & { readonly compression: Compression },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = readChunks(file, 0, place, signal);
+  try {
+    yield* compression === "gzip" ? gunzip(chunks) : uncompressZstd(chunks);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw MoteError.isInstance(error)
+      ? error
+      : invalidArchive(place, `its ${compression} is damaged (${String(error)})`);
+  }
+}
+
+/** Node goes on with the next member, but stops without an error at a zero byte, whatever follows it. */
+async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const gunzipping = createGunzip({ chunkSize: 1024 * 1024 });
+  let given = 0;
+  let zerosFrom = 0;
+  async function* watched() {
+    for await (const chunk of chunks) {
+      const lastByte = chunk.findLastIndex((byte) => byte !== 0);
+      if (lastByte >= 0) zerosFrom = given + lastByte + 1;
+      given += chunk.byteLength;
+      yield chunk;
+    }
+  }
+  // Errors of reading and of uncompressing both end the iteration of what comes out.
+  pipeline(Readable.from(watched()), gunzipping, () => {});
+  yield* gunzipping;
+  if (gunzipping.bytesWritten < zerosFrom) throw new Error("something else follows its end");
+}

@@ -1,0 +1,51 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Cancellable } from "@mote/core";
+import { writeFailed } from "../disk/file-error.js";
+import type { OpenedFile } from "../disk/named-files.js";
+import { TemporaryFolder } from "../disk/temporary-folder.js";
+import { writeWholeFile } from "../disk/whole-file.js";
+import type { UnpackLimits } from "../files/unpack-limits.js";
+import { type Compression, uncompressed } from "./uncompress.js";
+
+export interface UncompressOptions {
+  readonly compression: Compression;
+  readonly limits: UnpackLimits;
+}
+
+/** A gzip or zstd has no places to jump to, so it is uncompressed into a temporary folder, once; disposing of it takes that away. */
+export class UncompressedArchive implements AsyncDisposable {
+  readonly path: string;
+  readonly #folder: TemporaryFolder;
+
+  private constructor() {
+    try {
+      this.#folder = new TemporaryFolder(tmpdir());
+    } catch (error) {
+      throw writeFailed(error, tmpdir());
+    }
+    this.path = join(this.#folder.path, "archive.tar");
+  }
+
+  /** @throws MOTE_INVALID_ARCHIVE if it is damaged · MOTE_TOO_LARGE · MOTE_NO_SPACE · MOTE_IO */
+  static async from(
+    file: OpenedFile,
+    place: string,
+    { compression, limits, ...options }: Cancellable & UncompressOptions,
+  ): Promise<UncompressedArchive> {
+    const archive = new UncompressedArchive();
+    try {
+      const temporary = `${archive.path}.part`;
+      const chunks = limits.bounded(uncompressed(file, place, { compression, ...options }), place);
+      await writeWholeFile(archive.path, chunks, { temporary, ...options });
+      return archive;
+    } catch (error) {
+      await archive[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,165 @@
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { lstat, rm, rmdir } from "node:fs/promises";
+import { join, resolve as resolvePath } from "node:path";
+import {
+  type Cancellable,
+  type ContentDestination,
+  type Descriptor,
+  isManifestType,
+  MoteError,
+  type PathRef,
+  parseDigest,
+  verifyChunks,
+} from "@mote/core";
+import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
+import { assertNotLink } from "../disk/inside-check.js";
+import { makeFolders } from "../disk/make-folders.js";
+import { removeLeftovers } from "../disk/orphans.js";
+import { readPlainFile } from "../disk/plain-file.js";
+import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
+import { writeWholeFile } from "../disk/whole-file.js";
+import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
+
+/**
+ * A folder in the format of skopeo's `dir` transport as a place that content goes to. It holds one image, without name: the one
+ * that is tagged last. A folder that is something else is refused.
+ */
+export class DirDestination implements ContentDestination {
+  readonly ref: PathRef;
+  readonly #dir: string;
+  /** Whether the image was begun here, and whether the folder was made for it. */
+  #begun = false;
+  #closed = false;
+  #made = false;
+  /** The file of the manifest that became the image's own, which is there twice until `commit`. */
+  #twice: string | undefined;
+
+  constructor(dir: string) {
+    this.#dir = resolvePath(dir);
+    this.ref = { transport: "dir", path: this.#dir };
+  }
+
+  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder holds something else */
+  async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    this.#assertOwnOrEmpty();
+    const path = this.#pathOf(descriptor);
+    try {
+      const stats = await lstat(path);
+      return stats.isFile() && stats.size === descriptor.size;
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return false;
+      throw readFailed(error, path);
+    }
+  }
+
+  /** The path where the blob will be. Its folder is there afterwards. */
+  linkable(descriptor: Descriptor): string {
+    const path = this.#pathOf(descriptor);
+    this.#prepare();
+    return path;
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+    await this.#put(this.linkable(descriptor), descriptor, chunks, options);
+  }
+
+  async #put(
+    path: string,
+    descriptor: Descriptor,
+    chunks: AsyncIterable<Uint8Array>,
+    options: Cancellable,
+  ): Promise<void> {
+    const temporary = temporaryPath(this.#dir);
+    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
+    this.#prepare();
+    // It is a manifest whatever its media type is.
+    const path = join(this.#dir, dirInstanceName(parseDigest(descriptor.digest)));
+    await this.#put(path, descriptor, oneChunk(bytes), options);
+  }
+
+  /** Makes the manifest the image's own, in place of one before; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
+  async tag(_name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
+    const path = this.#pathOf(descriptor);
+    const bytes = readManifest(path);
+    const temporary = temporaryPath(this.#dir);
+    assertNotLink(join(this.#dir, "manifest.json"));
+    await writeWholeFile(join(this.#dir, "manifest.json"), verifyChunks(oneChunk(bytes), descriptor), {
+      temporary,
+      signal: options.signal,
+    });
+    this.#twice = path;
+  }
+
+  async commit(): Promise<void> {
+    if (this.#twice !== undefined) await rm(this.#twice, { force: true });
+    this.#twice = undefined;
+    await removeLeftovers(this.#dir);
+  }
+
+  /** Takes away the folder that was made here, if nothing came to be in it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    if (!this.#begun) return;
+    this.#begun = false;
+    try {
+      if (readdirSync(this.#dir).some((name) => name !== "version")) return;
+      await rm(join(this.#dir, "version"), { force: true });
+      if (this.#made) await rmdir(this.#dir);
+    } catch {
+      // Gone already, or somebody has put something there.
+    }
+  }
+
+  #pathOf({ digest, mediaType }: Descriptor): string {
+    const path = dirBlobPath(this.#dir, parseDigest(digest));
+    return isManifestType(mediaType) ? join(this.#dir, dirInstanceName(digest)) : path;
+  }
+
+  #prepare(): void {
+    this.#assertOwnOrEmpty();
+    try {
+      const version = join(this.#dir, "version");
+      if (makeFolders(this.#dir) !== undefined) this.#made = true;
+      if (existsSync(version)) return;
+      assertNotLink(version);
+      this.#begun = true;
+      writeFileSync(version, dirVersion);
+    } catch (error) {
+      throw writeFailed(error, this.#dir);
+    }
+  }
+
+  #assertOwnOrEmpty(): void {
+    if (this.#closed) throw closedError(this.#dir);
+    try {
+      assertDirVersion(new TextDecoder().decode(readPlainFile(join(this.#dir, "version"))), this.#dir);
+    } catch (error) {
+      if (MoteError.isInstance(error)) throw error;
+      if (!existsSync(this.#dir)) return;
+      if (errorNumber(error) === "ENOENT" && readdirSync(this.#dir).every(isTemporaryName)) return;
+      throw new MoteError(
+        "MOTE_UNSUPPORTED_FORMAT",
+        `${this.#dir} holds other things than an image of the dir transport; choose an empty or a new folder`,
+        { cause: error, details: { path: this.#dir } },
+      );
+    }
+  }
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+function readManifest(path: string): Uint8Array {
+  try {
+    return readPlainFile(path);
+  } catch (error) {
+    throw MoteError.isInstance(error) ? error : readFailed(error, path);
+  }
+}

@@ -1,0 +1,87 @@
+import { resolve as resolvePath } from "node:path";
+import {
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  type Descriptor,
+  digestAlgorithm,
+  digestBytes,
+  digestEncoded,
+  isNotFound,
+  MoteError,
+  type MoteReader,
+  maxManifestBytes,
+  type PathRef,
+  parseDigest,
+  type Ref,
+  sniffManifestType,
+} from "@mote/core";
+import { BlobReader } from "../disk/blob-reader.js";
+import { FolderFiles, readSmallFile } from "../disk/named-files.js";
+import { selectorOf } from "../oci/layout-content.js";
+import { assertDirVersion, dirInstanceName } from "./dir-content.js";
+
+/** A folder in the format of skopeo's `dir` transport as a place that content comes from. It holds one image, without name. */
+export class DirSource implements ContentSource {
+  readonly ref: PathRef;
+  readonly #files: FolderFiles;
+
+  constructor(dir: string) {
+    const path = resolvePath(dir);
+    this.ref = { transport: "dir", path };
+    this.#files = new FolderFiles(path);
+  }
+
+  /** The image there is, whatever its name; a digest must be its own. @throws MOTE_NOT_FOUND · MOTE_UNSUPPORTED_FORMAT */
+  async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+    const wanted = selectorOf(ref).digest;
+    await this.#assertVersion(options);
+    const bytes = await readSmallFile(this.#files, "manifest.json", { ...options, maxBytes: maxManifestBytes });
+    const digest = digestBytes(bytes, wanted && digestAlgorithm(wanted));
+    if (wanted !== undefined && wanted !== digest) {
+      throw new MoteError("MOTE_NOT_FOUND", `the image in ${this.#files.place} is ${digest}, not ${wanted}`, {
+        details: { path: this.#files.place, digest },
+      });
+    }
+    return { mediaType: sniffManifestType(bytes), digest, size: bytes.byteLength };
+  }
+
+  /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_CORRUPT */
+  async manifest({ digest }: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+    parseDigest(digest);
+    const bounds = { ...options, maxBytes: maxManifestBytes };
+    const isIt = (bytes: Uint8Array) => digestBytes(bytes, digestAlgorithm(digest)) === digest;
+    const { place } = this.#files;
+    const details = { path: place, digest };
+    try {
+      const bytes = await readSmallFile(this.#files, dirInstanceName(digest), bounds);
+      if (isIt(bytes)) return bytes;
+      throw new MoteError("MOTE_CORRUPT", `the manifest ${digest} in ${place} is damaged`, { details });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    const own = await readSmallFile(this.#files, "manifest.json", bounds);
+    if (isIt(own)) return own;
+    throw new MoteError("MOTE_NOT_FOUND", `${place} does not have the manifest ${digest}`, { details });
+  }
+
+  /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    const name = digestEncoded(parseDigest(descriptor.digest));
+    const file = await this.#files.open(name, options);
+    return new BlobReader(file, `${this.#files.place}/${name}`, descriptor, options);
+  }
+
+  async #assertVersion(options: Cancellable): Promise<void> {
+    const { place } = this.#files;
+    const bytes = await readSmallFile(this.#files, "version", { ...options, maxBytes: 4096 }).catch(
+      async (cause: unknown) => {
+        if (!isNotFound(cause)) throw cause;
+        await this.#files.assertThere();
+        const message = `${place} is no folder of the dir transport: it has no file named version; check the path`;
+        throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
+      },
+    );
+    assertDirVersion(new TextDecoder().decode(bytes), place);
+  }
+}

@@ -1,0 +1,28 @@
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { keepAlive, removeLeftovers } from "./orphans.js";
+import { temporaryPath } from "./temporary-name.js";
+
+/**
+ * A hidden folder for what is not complete yet. Disposing of it removes it; what killed processes of this user left in the same
+ * parent folder goes, too.
+ */
+export class TemporaryFolder implements AsyncDisposable {
+  readonly path: string;
+  readonly #alive: { stop(): void };
+  readonly #cleaning: Promise<void>;
+
+  /** @throws whatever the file system says */
+  constructor(parent: string) {
+    this.path = temporaryPath(parent);
+    mkdirSync(this.path, { mode: 0o700 });
+    this.#alive = keepAlive(this.path);
+    this.#cleaning = removeLeftovers(parent, { uid: process.geteuid?.() });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#alive.stop();
+    await this.#cleaning;
+    await rm(this.path, { recursive: true, force: true });
+  }
+}

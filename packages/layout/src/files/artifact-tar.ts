@@ -1,0 +1,165 @@
+import { isUtf8 } from "node:buffer";
+import { constants, type Dirent } from "node:fs";
+import { open, readdir, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type Cancellable, MoteError } from "@mote/core";
+import { readChunks } from "../disk/chunks.js";
+import { readFailed } from "../disk/file-error.js";
+import { isTemporaryName } from "../disk/temporary-name.js";
+import { blockBytes, paddedBytes, type TarType, writeTarHeader } from "../tar/tar-header.js";
+import { staysInside } from "./packed-link.js";
+
+const batchBytes = 256 * 1024;
+
+/**
+ * A folder as a tar, below the name `title`: the same files, names, links and permissions to run give the same bytes, whenever
+ * and whoever's they are. Symbolic links within the folder stay links.
+ * @throws MOTE_NOT_FOUND · MOTE_IO also for what is no file, folder or link, and for links that lead out of the folder
+ */
+export async function* folderTarChunks(
+  dir: string,
+  title: string,
+  { signal }: Cancellable,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* batches(tarPieces(dir, title, signal));
+}
+
+async function* tarPieces(
+  dir: string,
+  title: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const named = (path: string) => [title === "." ? "" : title, path].filter((part) => part !== "").join("/") || ".";
+  yield writeTarHeader(`${named("")}/`, 0, "folder");
+  for await (const { path, kind } of walk(dir, "", signal)) {
+    const name = named(path);
+    const place = join(dir, path);
+    if (kind === "folder") yield writeTarHeader(`${name}/`, 0, "folder");
+    else if (kind === "link") yield writeTarHeader(name, 0, "link", await linkTarget(place, path));
+    else yield* filePieces(place, name, signal);
+  }
+  yield new Uint8Array(2 * blockBytes);
+}
+
+interface Found {
+  /** Below the folder, with `/` between names. */
+  readonly path: string;
+  readonly kind: "file" | "folder" | "link";
+}
+
+/** In one order everywhere: by code unit, each folder before what is in it. */
+async function* walk(
+  dir: string,
+  below: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Found, void, undefined> {
+  signal?.throwIfAborted();
+  const place = join(dir, below);
+  const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {
+    throw readFailed(error, place);
+  });
+  if (entries.some(({ name }) => name.includes("\u{fffd}"))) await assertUtf8Names(place);
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    // What a pull into this folder, or into an archive in it, is working on, or left when it was killed.
+    if (isTemporaryName(entry.name)) continue;
+    const path = below === "" ? entry.name : `${below}/${entry.name}`;
+    const kind = kindOf(entry, join(dir, path));
+    yield { path, kind };
+    if (kind === "folder") yield* walk(dir, path, signal);
+  }
+}
+
+function kindOf(entry: Dirent, place: string): Found["kind"] {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "folder";
+  if (entry.isSymbolicLink()) return "link";
+  throw new MoteError("MOTE_IO", `${place} is no file, folder or link, and cannot be packed; leave it out`, {
+    details: { path: place },
+  });
+}
+
+/** Of bytes that are not UTF-8, other names would arrive than are here. */
+async function assertUtf8Names(dir: string): Promise<void> {
+  const names = await readdir(dir, { encoding: "buffer" }).catch((error: unknown) => {
+    throw readFailed(error, dir);
+  });
+  const invalid = names.find((name) => !isUtf8(name));
+  if (invalid !== undefined) throw notUtf8(join(dir, invalid.toString()), "has a name");
+}
+
+function notUtf8(path: string, what: string): MoteError {
+  return new MoteError(
+    "MOTE_INVALID_NAME",
+    `${path} ${what} that is not valid UTF-8, and cannot be packed; rename it`,
+    {
+      details: { path },
+    },
+  );
+}
+
+async function linkTarget(place: string, path: string): Promise<string> {
+  const bytes = await readlink(place, { encoding: "buffer" }).catch((error: unknown) => {
+    throw readFailed(error, place);
+  });
+  if (!isUtf8(bytes)) throw notUtf8(place, "is a link to a name");
+  const target = bytes.toString();
+  if (staysInside(path, target)) return target;
+  throw new MoteError(
+    "MOTE_IO",
+    `${place} is a link out of its folder (to ${target}), and is not packed; put a copy in its place, such as cp -rL makes`,
+    { details: { path: place, target } },
+  );
+}
+
+async function* filePieces(
+  place: string,
+  name: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const handle = await open(place, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
+    throw readFailed(error, place);
+  });
+  try {
+    const stats = await handle.stat();
+    const { size } = stats;
+    const type: TarType = stats.mode & 0o100 ? "program" : "file";
+    yield writeTarHeader(name, size, type);
+    let seen = 0;
+    for await (const chunk of readChunks({ handle, offset: 0, size }, 0, place, signal)) {
+      seen += chunk.byteLength;
+      yield chunk;
+    }
+    if (seen !== size || !stats.isFile()) {
+      throw new MoteError("MOTE_IO", `${place} changed while it was packed; try again when nobody writes to it`);
+    }
+    yield new Uint8Array(paddedBytes(size) - size);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Small pieces together: whatever comes next costs by the chunk. */
+async function* batches(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let batch: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    batch.push(piece);
+    bytes += piece.byteLength;
+    if (bytes < batchBytes) continue;
+    yield joined(batch, bytes);
+    batch = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield joined(batch, bytes);
+}
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,69 @@
+import { posix } from "node:path";
+import { MoteError } from "@mote/core";
+import { isReservedName } from "../disk/temporary-name.js";
+import { isLonger, maxDepth, maxNameBytes, maxPartBytes } from "../tar/entry-name.js";
+
+/** image-spec, annotations.md: of a layer that is a file or folder, its path below the folder that the artifact is put into. */
+export const titleAnnotation = "org.opencontainers.image.title";
+/** As oras writes them: the layer is a folder as a tar, and the digest of that tar before it was compressed. */
+export const unpackAnnotation = "io.deis.oras.content.unpack";
+export const contentDigestAnnotation = "io.deis.oras.content.digest";
+
+/** What an artifact without a type of its own is called (image-spec, manifest.md, guidelines for artifact usage; as oras does). */
+export const unknownArtifactType = "application/vnd.unknown.artifact.v1";
+
+/**
+ * A title as a path with `/` between names and none at its end; `.` is the folder itself.
+ * @throws MOTE_INVALID_NAME where it is no path below a folder, on this system or another
+ */
+export function cleanTitle(title: string): string {
+  const fault = faultOf(title);
+  if (fault === undefined) return posix.normalize(title).replace(/(?<=.)\/$/, "");
+  const shown = JSON.stringify(title.slice(0, 200));
+  throw new MoteError("MOTE_INVALID_NAME", `${shown} cannot be the name of a file in a folder: ${fault}`, {
+    details: { name: title.slice(0, 4096) },
+  });
+}
+
+function faultOf(title: string): string | undefined {
+  if (title === "") return "it is empty";
+  const names = title.split("/");
+  if (isLonger(title, maxNameBytes) || names.some((name) => isLonger(name, maxPartBytes))) {
+    return `it is longer than ${maxNameBytes} bytes, or a part of it than ${maxPartBytes}`;
+  }
+  if (names.length > maxDepth) return `it is more than ${maxDepth} folders deep`;
+  if (title.startsWith("/") || /^[A-Za-z]:/.test(title)) return "it is absolute";
+  if (title.includes("\\")) return "it has a backslash, which separates names on some systems";
+  if (/\p{Cc}/u.test(title)) return "it has control characters";
+  if (names.includes("..")) return "it leads out of the folder";
+  if (names.some(isReservedName)) return "such names are for files that are not whole yet";
+  return undefined;
+}
+
+/**
+ * Titles must not meet: one for two layers, or one below another.
+ * @throws MOTE_INVALID_NAME
+ */
+export function assertApart(titles: readonly string[]): void {
+  const all = new Set<string>();
+  for (const title of titles) {
+    if (all.has(title)) throw meeting(title, title);
+    all.add(title);
+  }
+  if (all.size > 1 && all.has(".")) throw meeting(".", titles.find((title) => title !== ".") ?? ".");
+  for (const title of titles) {
+    for (let slash = title.indexOf("/"); slash > 0; slash = title.indexOf("/", slash + 1)) {
+      if (all.has(title.slice(0, slash))) throw meeting(title.slice(0, slash), title);
+    }
+  }
+}
+
+function meeting(one: string, other: string): MoteError {
+  const what =
+    one === other
+      ? `two things are both called ${JSON.stringify(one)}`
+      : `${JSON.stringify(other)} is below ${JSON.stringify(one)}, which is given by itself`;
+  return new MoteError("MOTE_INVALID_NAME", `an artifact cannot hold both: ${what}; give each file once`, {
+    details: { name: other },
+  });
+}

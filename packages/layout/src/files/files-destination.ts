@@ -1,0 +1,253 @@
+import { mkdirSync, realpathSync } from "node:fs";
+import { chmod, copyFile, constants as fileConstants, link, lstat, mkdir, rename, rm, rmdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import {
+  type Cancellable,
+  type ContentDestination,
+  type Descriptor,
+  type Digest,
+  digestEncoded,
+  type Manifest,
+  type PlainForm,
+  parseDigest,
+  parseManifest,
+  verifyChunks,
+} from "@mote/core";
+import { closedError, errorNumber, writeFailed } from "../disk/file-error.js";
+import { makeFolders } from "../disk/make-folders.js";
+import { keepAlive, removeLeftovers } from "../disk/orphans.js";
+import { temporaryPath } from "../disk/temporary-name.js";
+import { writeWholeFile } from "../disk/whole-file.js";
+import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
+import {
+  inTheWay,
+  isFileOf,
+  isNeverReplaced,
+  lookAt,
+  lookBelow,
+  notOfItsKind,
+  otherFile,
+  placeTree,
+} from "./place-files.js";
+import { StagedTree } from "./staged-tree.js";
+import { UnpackLimits, type UnpackOptions } from "./unpack-limits.js";
+import { unpackTar } from "./unpack-tar.js";
+
+const place = "the artifact";
+
+export interface FilesDestinationOptions extends UnpackOptions {
+  /** Replace files that are there with other content. Default: MOTE_EXISTS. */
+  readonly overwrite?: boolean | undefined;
+  /**
+   * Leave files as the cache linked them: where it could not share extents, another name of its own file, read-only, which must
+   * not be written to. Default: a file of one's own, which shares extents with the cache's where the file system can do that.
+   */
+  readonly link?: boolean | undefined;
+}
+
+/** The hidden folder in which everything is gathered. */
+interface Staging {
+  /** The folder that it is in: the destination, not through the links that lead to it. */
+  readonly root: string;
+  readonly path: string;
+  readonly alive: { stop(): void };
+}
+
+/**
+ * A plain folder as a place that an artifact's files go to: layers with a title become files, or a single layer without one; those that
+ * are folders (by oras' annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Nothing is made or
+ * changed outside of it, or through a link in it. Dispose of it.
+ */
+export class FilesDestination implements ContentDestination {
+  readonly #dir: string;
+  readonly #overwrite: boolean;
+  readonly #link: boolean;
+  readonly #files: ArtifactFile[] = [];
+  /** Blobs whose files are there already, all of them. */
+  readonly #present = new Set<Digest>();
+  readonly #plainForms: PlainForm[] = [];
+  readonly #limits: UnpackLimits;
+  #staging: Staging | undefined;
+  /** The topmost folder that was made for it. */
+  #made: string | undefined;
+  #isClosed = false;
+  #isCleanedUp = false;
+
+  constructor(dir: string, options: FilesDestinationOptions = {}) {
+    this.#dir = resolve(dir);
+    this.#overwrite = options.overwrite ?? false;
+    this.#link = options.link ?? false;
+    this.#limits = new UnpackLimits(options);
+  }
+
+  /**
+   * Whether what is to come are files that may come here; to be asked before anything is moved. What turns out to be there
+   * already needs no moving.
+   * @returns what a user might not expect of the files
+   * @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_EXISTS
+   */
+  async expect(manifest: Manifest, options: Cancellable = {}): Promise<readonly string[]> {
+    const { files, notes } = artifactFiles(manifest);
+    const absent = new Set<Digest>();
+    const root = this.#root();
+    for (const { title, descriptor, isFolder } of files) {
+      const path = join(this.#dir, title);
+      const there = root === undefined ? undefined : await lookBelow(root, title);
+      if (there !== undefined && isNeverReplaced(there, isFolder)) throw notOfItsKind(path, there);
+      const isPresent = root !== undefined && (await isFileOf(join(root, title), descriptor, options));
+      if (isPresent && !isFolder) this.#present.add(descriptor.digest);
+      else absent.add(descriptor.digest);
+      if (there !== undefined && !isFolder && absent.has(descriptor.digest) && !this.#overwrite) throw otherFile(path);
+    }
+    for (const digest of absent) this.#present.delete(digest);
+    if (root !== undefined) await this.#cleanUp(root);
+    return notes;
+  }
+
+  async has({ digest, size }: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    this.#assertOpen();
+    if (this.#present.has(parseDigest(digest))) return true;
+    if (this.#staging === undefined) return false;
+    return (await lookAt(join(this.#staging.path, digestEncoded(digest))))?.size === size;
+  }
+
+  /** A path in the hidden folder, which is there afterwards. */
+  linkable({ digest }: Descriptor): string {
+    return join(this.#begin().path, digestEncoded(parseDigest(digest)));
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+    const path = this.linkable(descriptor);
+    const temporary = temporaryPath(dirname(path));
+    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+  }
+
+  /** Reads which blobs are files, and their names. @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_INVALID_MANIFEST */
+  async manifest({ mediaType }: Descriptor, bytes: Uint8Array): Promise<void> {
+    this.#assertOpen();
+    this.#files.push(...artifactFiles(parseManifest(bytes, mediaType)).files);
+  }
+
+  /** A plain folder has no names for manifests. */
+  async tag(): Promise<void> {
+    this.#assertOpen();
+  }
+
+  /**
+   * Unpacks what is to be unpacked, and then gives everything its name.
+   * @throws MOTE_EXISTS before anything has · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE ·
+   *   MOTE_NO_SPACE · MOTE_IO
+   */
+  async commit(options: Cancellable = {}): Promise<void> {
+    this.#assertOpen();
+    const coming = this.#files.filter(({ descriptor }) => !this.#present.has(descriptor.digest));
+    if (coming.length === 0) return;
+    const staging = this.#begin();
+    const treePath = join(staging.path, "tree");
+    await attempt(mkdir(treePath), treePath);
+    const tree = new StagedTree(treePath);
+    // What the folder was made with tells the umask, which cannot be asked for without setting it.
+    const mode = (await attempt(lstat(treePath), treePath)).mode & 0o666;
+    for (const [at, file] of coming.entries()) {
+      options.signal?.throwIfAborted();
+      const { title, contentDigest } = file;
+      const { digest } = file.descriptor;
+      const blob = join(staging.path, digestEncoded(digest));
+      if (file.isFolder) {
+        const unpacked = await unpackTar(blob, tree, { ...options, title, contentDigest, limits: this.#limits });
+        this.#plainForms.push({ digest, ...unpacked });
+      } else {
+        const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
+        await this.#putFile(blob, tree.reserve(title, place), { isLast, mode });
+      }
+    }
+    await tree.makeLinks(staging.root, place, options);
+    await placeTree(tree.path, staging.root, { ...options, overwrite: this.#overwrite });
+    await this.#cleanUp(staging.root);
+    this.#made = undefined;
+  }
+
+  /** Of the folders that were unpacked. */
+  plainForms(): Iterable<PlainForm> {
+    return this.#plainForms;
+  }
+
+  /** Takes away the hidden folder, and the folders that were made in vain. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    const staging = this.#staging;
+    this.#staging = undefined;
+    staging?.alive.stop();
+    if (staging !== undefined) await rm(staging.path, { recursive: true, force: true });
+    const kept = this.#made && dirname(this.#made);
+    this.#made = undefined;
+    try {
+      if (kept !== undefined) for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
+    } catch {
+      // A folder that is not empty has something of worth, by another.
+    }
+  }
+
+  async #putFile(
+    blob: string,
+    target: string,
+    { isLast, mode }: { readonly isLast: boolean; readonly mode: number },
+  ): Promise<void> {
+    if (this.#link) return attempt(link(blob, target), target);
+    const isOwn = (await attempt(lstat(blob), blob)).nlink === 1;
+    if (isOwn && isLast) await attempt(rename(blob, target), target);
+    else await attempt(copyFile(blob, target, fileConstants.COPYFILE_FICLONE | fileConstants.COPYFILE_EXCL), target);
+    await attempt(chmod(target, mode), target);
+  }
+
+  /** Before anything is fetched, as what was left may be what fills the disk. */
+  async #cleanUp(root: string): Promise<void> {
+    if (!this.#isCleanedUp) await removeLeftovers(root);
+    this.#isCleanedUp = true;
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError(this.#dir);
+  }
+
+  /** The folder, whatever links lead to it; undefined if it is not there. */
+  #root(): string | undefined {
+    try {
+      return realpathSync(this.#dir);
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return undefined;
+      throw this.#unusable(error);
+    }
+  }
+
+  #begin(): Staging {
+    this.#assertOpen();
+    if (this.#staging !== undefined) return this.#staging;
+    try {
+      this.#made = makeFolders(this.#dir);
+      const root = realpathSync(this.#dir);
+      const path = temporaryPath(root);
+      mkdirSync(path, { mode: 0o700 });
+      this.#staging = { root, path, alive: keepAlive(path) };
+      return this.#staging;
+    } catch (error) {
+      throw this.#unusable(error);
+    }
+  }
+
+  #unusable(error: unknown) {
+    // Of a link that leads nowhere, ENOENT.
+    const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorNumber(error) ?? "");
+    return isOther ? inTheWay(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
+  }
+}
+
+async function attempt<T>(work: Promise<T>, path: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw writeFailed(error, path);
+  }
+}

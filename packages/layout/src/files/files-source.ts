@@ -1,0 +1,254 @@
+import { stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import {
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  createDigester,
+  type Descriptor,
+  type Digest,
+  digestBytes,
+  isMediaType,
+  MoteError,
+  type MoteReader,
+  maxManifestBytes,
+  mediaTypes,
+  type Ref,
+} from "@mote/core";
+import { BlobReader } from "../disk/blob-reader.js";
+import { readChunks } from "../disk/chunks.js";
+import { readFailed, writeFailed } from "../disk/file-error.js";
+import { FolderFiles, identityOf, type OpenedFile } from "../disk/named-files.js";
+import { TemporaryFolder } from "../disk/temporary-folder.js";
+import { packFolder } from "./artifact-pack.js";
+import {
+  assertApart,
+  cleanTitle,
+  contentDigestAnnotation,
+  titleAnnotation,
+  unknownArtifactType,
+  unpackAnnotation,
+} from "./artifact-title.js";
+
+/** A file or folder to be a layer of an artifact. */
+export interface FileInput {
+  readonly path: string;
+  /** Default: the path as it is given, where that is below the working folder; else its last name. */
+  readonly title?: string | undefined;
+  /** Default: `application/octet-stream`; of a folder, that of a compressed tar. */
+  readonly mediaType?: string | undefined;
+}
+
+export interface FilesSourceOptions {
+  /** Default: `application/vnd.unknown.artifact.v1`. */
+  readonly artifactType?: string | undefined;
+  /** Of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** Where folders are packed to, until the source is disposed of. Default: a new one in the system's temporary folder. */
+  readonly temporaryDir?: string | undefined;
+}
+
+interface NamedInput {
+  readonly path: string;
+  readonly title: string;
+  readonly mediaType: string | undefined;
+}
+
+/** Where a layer's bytes are, and what was there when they were hashed. */
+interface Content {
+  readonly path: string;
+  readonly identity: string;
+}
+
+interface Packed {
+  readonly manifest: Uint8Array;
+  readonly descriptor: Descriptor;
+  readonly contents: ReadonlyMap<Digest, Content>;
+}
+
+const emptyConfig = new TextEncoder().encode("{}");
+
+/**
+ * Plain files and folders as an OCI artifact (image-spec, manifest.md, "Guidelines for Artifact Usage"), in the way of oras:
+ * a layer for each, its name in `org.opencontainers.image.title`, folders as compressed tars. The same files give the same
+ * manifest. Files are read where they are; folders are packed once, into a temporary file. Dispose of it.
+ */
+export class FilesSource implements ContentSource {
+  readonly #files: readonly NamedInput[];
+  readonly #options: FilesSourceOptions;
+  #packing: Promise<Packed> | undefined;
+  #temporary: TemporaryFolder | undefined;
+  #isClosed = false;
+
+  /** @throws MOTE_INVALID_NAME where two files would have one name, or a name is none · TypeError for a media type that is none */
+  constructor(files: readonly FileInput[], options: FilesSourceOptions = {}) {
+    if (files.length === 0) throw new TypeError("an artifact wants a file at least");
+    for (const type of [options.artifactType, ...files.map(({ mediaType }) => mediaType)]) {
+      if (type !== undefined && !isMediaType(type)) throw new TypeError(`"${type}" is no media type, such as text/csv`);
+    }
+    this.#files = files.map(({ path, title, mediaType }) => ({
+      path: resolve(path),
+      title: cleanTitle(title ?? titleOf(path)),
+      mediaType,
+    }));
+    assertApart(this.#files.map(({ title }) => title));
+    this.#options = options;
+  }
+
+  /** The artifact's manifest, whatever the reference. Hashes and packs all. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_NO_SPACE … */
+  async resolve(_ref: Ref | string = "", options: Cancellable = {}): Promise<Descriptor> {
+    return (await this.#packed(options)).descriptor;
+  }
+
+  async manifest({ digest }: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+    const { manifest, descriptor } = await this.#packed(options);
+    if (digest === descriptor.digest) return manifest;
+    throw this.#absent(digest);
+  }
+
+  /** @throws MOTE_NOT_FOUND · MOTE_IO also where the file has changed since it was hashed */
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    const { digest } = descriptor;
+    const content = (await this.#packed(options)).contents.get(digest);
+    if (content !== undefined) return new BlobReader(await reopen(content), content.path, descriptor, options);
+    if (digest === digestBytes(emptyConfig)) return bytesReader(descriptor, emptyConfig.slice(options.start ?? 0));
+    throw this.#absent(digest);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await this.#packing?.catch(() => {});
+    await this.#temporary?.[Symbol.asyncDispose]();
+  }
+
+  #packed(options: Cancellable): Promise<Packed> {
+    if (this.#isClosed) throw new MoteError("MOTE_CLOSED", "the files' source has been disposed of");
+    const packing = this.#packing ?? this.#pack(options);
+    this.#packing = packing;
+    packing.catch(() => {
+      if (this.#packing === packing) this.#packing = undefined;
+    });
+    return packing;
+  }
+
+  async #pack(options: Cancellable): Promise<Packed> {
+    const contents = new Map<Digest, Content>();
+    const layers: Descriptor[] = [];
+    for (const file of this.#files) {
+      const stats = await stat(file.path).catch((error: unknown) => {
+        throw readFailed(error, file.path);
+      });
+      const { descriptor, content } = stats.isDirectory()
+        ? await this.#packFolder(file, options)
+        : await hashFile(file, options);
+      contents.set(descriptor.digest, content);
+      layers.push(descriptor);
+    }
+    const manifest = manifestOf(layers, this.#options);
+    const digest = digestBytes(manifest);
+    return { manifest, contents, descriptor: { mediaType: mediaTypes.ociManifest, digest, size: manifest.byteLength } };
+  }
+
+  async #packFolder({ path, title, mediaType }: NamedInput, options: Cancellable) {
+    const target = join(this.#temporaryFolder(), `${crypto.randomUUID()}.tar.gz`);
+    const { digest, size, contentDigest } = await packFolder(path, title, target, options);
+    const annotations = {
+      [contentDigestAnnotation]: contentDigest,
+      [unpackAnnotation]: "true",
+      [titleAnnotation]: title,
+    };
+    const { handle } = await openAt(target);
+    const identity = await identityOf(handle);
+    await handle.close();
+    const descriptor = { mediaType: mediaType ?? mediaTypes.ociLayerGzip, digest, size, annotations };
+    return { descriptor, content: { path: target, identity } };
+  }
+
+  #temporaryFolder(): string {
+    const parent = this.#options.temporaryDir ?? tmpdir();
+    try {
+      this.#temporary ??= new TemporaryFolder(parent);
+    } catch (error) {
+      throw writeFailed(error, parent);
+    }
+    return this.#temporary.path;
+  }
+
+  #absent(digest: Digest): MoteError {
+    return new MoteError("MOTE_NOT_FOUND", `${digest} is not of this artifact`, { details: { digest } });
+  }
+}
+
+function titleOf(path: string): string {
+  const below = relative(".", resolve(path));
+  const isBelow = below !== ".." && !below.startsWith(`..${sep}`) && resolve(below) === resolve(path);
+  return isBelow ? below.split(sep).join("/") || "." : basename(resolve(path));
+}
+
+async function hashFile({ path, title, mediaType }: NamedInput, { signal }: Cancellable) {
+  const file = await openAt(path);
+  try {
+    const identity = await identityOf(file.handle);
+    const digester = createDigester();
+    for await (const chunk of readChunks(file, 0, path, signal)) digester.update(chunk);
+    const descriptor: Descriptor = {
+      mediaType: mediaType ?? mediaTypes.octetStream,
+      digest: digester.digest(),
+      size: file.size,
+      annotations: { [titleAnnotation]: title },
+    };
+    return { descriptor, content: { path, identity } };
+  } finally {
+    await file.handle.close();
+  }
+}
+
+function openAt(path: string): Promise<OpenedFile> {
+  return new FolderFiles(dirname(path)).open(basename(path));
+}
+
+async function reopen({ path, identity }: Content): Promise<OpenedFile> {
+  const file = await openAt(path);
+  if ((await identityOf(file.handle)) === identity) return file;
+  await file.handle.close();
+  throw new MoteError("MOTE_IO", `${path} changed after it was hashed; try again when nobody writes to it`, {
+    details: { path },
+  });
+}
+
+/** Keys in one order, and nothing of the time or the place. @throws MOTE_TOO_LARGE */
+function manifestOf(layers: readonly Descriptor[], { artifactType, annotations = {} }: FilesSourceOptions): Uint8Array {
+  const config = {
+    mediaType: mediaTypes.ociEmpty,
+    digest: digestBytes(emptyConfig),
+    size: emptyConfig.byteLength,
+    data: "e30=",
+  };
+  const sorted = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    artifactType: artifactType ?? unknownArtifactType,
+    config,
+    layers,
+    ...(sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) }),
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(manifest));
+  if (bytes.byteLength <= maxManifestBytes) return bytes;
+  throw new MoteError(
+    "MOTE_TOO_LARGE",
+    `a manifest of ${layers.length} files has ${bytes.byteLength} bytes; the bound is ${maxManifestBytes}: push their folder instead`,
+  );
+}
+
+function bytesReader({ digest, mediaType, size }: Descriptor, bytes: Uint8Array): MoteReader {
+  return {
+    info: { digest, mediaType, size },
+    async *[Symbol.asyncIterator]() {
+      yield bytes;
+    },
+    async close() {},
+    async [Symbol.asyncDispose]() {},
+  };
+}

@@ -1,0 +1,152 @@
+import { lstatSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { errorNumber, readFailed } from "../disk/file-error.js";
+import { maxNameBytes } from "../tar/entry-name.js";
+
+/** As many links as Linux follows for one path (path_resolution(7)). */
+const maxFollowed = 40;
+/** Names that are looked up for all links of a tree together. */
+const maxSteps = 5_000_000;
+
+/** A real folder of the tree, of the destination, or of both. */
+interface Folder {
+  /** Below the root, with `/` between names; "" for the root. */
+  readonly path: string;
+  readonly isStaged: boolean;
+  readonly isThere: boolean;
+}
+
+type Found =
+  | { readonly kind: "folder"; readonly folder: Folder }
+  | { readonly kind: "link"; readonly target: string }
+  | { readonly kind: "other" };
+
+/**
+ * Judges symbolic links of a tree that is going to be moved into a folder, as the file system would follow them then: over the
+ * tree together with what is in the folder already.
+ */
+export class LinkCheck {
+  readonly #tree: string;
+  readonly #destination: string;
+  readonly #links: ReadonlyMap<string, string>;
+  #steps = 0;
+
+  /** Of the tree, `links` (path and target) have not been made yet. */
+  constructor(tree: string, destination: string, links: ReadonlyMap<string, string>) {
+    this.#tree = tree;
+    this.#destination = destination;
+    this.#links = links;
+  }
+
+  /**
+   * Why a link must not be made; undefined if it may be. It may lead to nothing, but it stays inside whatever is pulled into the
+   * folder later: `..` comes only after real folders, which are never replaced by links.
+   */
+  reasonAgainst(path: string, target: string): string | undefined {
+    if (target === "") return "has no target";
+    if (/[\\\0]|^[A-Za-z]:/.test(target) || Buffer.byteLength(target) > maxNameBytes) {
+      return `has the target ${JSON.stringify(target.slice(0, 200))}, which is not a valid path`;
+    }
+    const parents: Folder[] = [{ path: "", isStaged: true, isThere: true }];
+    for (const name of path.split("/").slice(0, -1)) {
+      const found = this.#find(parents, name);
+      if (found.kind !== "folder") return `is below ${JSON.stringify(name)}, which is not a folder`;
+      parents.push(found.folder);
+    }
+    const leadsOut = `leads to ${JSON.stringify(target.slice(0, 200))}, out of the folder`;
+    if (target.startsWith("/")) return leadsOut;
+    const names = namesOf(target);
+    if (!this.#climbsRealFolders([...parents], names)) {
+      return `${leadsOut}, or may do so later: ".." comes after what is not a folder`;
+    }
+    return this.#staysInside(parents, names) ? undefined : leadsOut;
+  }
+
+  #climbsRealFolders(at: Folder[], names: readonly string[]): boolean {
+    for (const [index, name] of names.entries()) {
+      if (name === "..") {
+        at.pop();
+        if (at.length === 0) return false;
+        continue;
+      }
+      const found = this.#find(at, name);
+      if (found.kind !== "folder") return !names.slice(index).includes("..");
+      at.push(found.folder);
+    }
+    return true;
+  }
+
+  #staysInside(start: readonly Folder[], names: readonly string[]): boolean {
+    let at = [...start];
+    const rest = [...names].reverse();
+    let followed = 0;
+    for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+      if (name === "..") {
+        at.pop();
+        if (at.length === 0) return false;
+        continue;
+      }
+      const found = this.#find(at, name);
+      if (found.kind === "folder") at.push(found.folder);
+      // Leads to nothing now, and must not lead out if something is there later.
+      if (found.kind === "other") return depthStaysAbove(0, at.length, [name, ...rest.reverse()]);
+      if (found.kind !== "link") continue;
+      followed++;
+      if (followed > maxFollowed) return true;
+      const inside = this.#belowDestination(found.target);
+      if (found.target.startsWith("/")) {
+        if (inside === undefined) return false;
+        at = at.slice(0, 1);
+      }
+      rest.push(...namesOf(inside ?? found.target).reverse());
+    }
+    return true;
+  }
+
+  /** The path below the destination that an absolute target has, if it is there. */
+  #belowDestination(target: string): string | undefined {
+    if (target === this.#destination) return "";
+    return target.startsWith(`${this.#destination}/`) ? target.slice(this.#destination.length + 1) : undefined;
+  }
+
+  #find(parents: readonly Folder[], name: string): Found {
+    const parent = parents.at(-1);
+    this.#steps++;
+    if (parent === undefined || this.#steps > maxSteps) throw new RangeError("its links refer to each other too often");
+    const path = parent.path === "" ? name : `${parent.path}/${name}`;
+    const planned = parent.isStaged ? this.#links.get(path) : undefined;
+    if (planned !== undefined) return { kind: "link", target: planned };
+    const staged = parent.isStaged ? look(join(this.#tree, path)) : undefined;
+    const there = parent.isThere ? look(join(this.#destination, path)) : undefined;
+    if (staged?.isDirectory() || (staged === undefined && there?.isDirectory())) {
+      const isThere = there?.isDirectory() ?? false;
+      return { kind: "folder", folder: { path, isStaged: staged !== undefined, isThere } };
+    }
+    if (staged !== undefined || !there?.isSymbolicLink()) return { kind: "other" };
+    return { kind: "link", target: readlinkSync(join(this.#destination, path)) };
+  }
+}
+
+function namesOf(target: string): string[] {
+  return target.split("/").filter((name) => name !== "" && name !== ".");
+}
+
+/** Whether a path of these names does not climb above depth `least` from depth `depth`, if none of them is a link. */
+function depthStaysAbove(least: number, depth: number, names: readonly string[]): boolean {
+  let now = depth;
+  for (const name of names) {
+    now += name === ".." ? -1 : 1;
+    if (now <= least) return false;
+  }
+  return true;
+}
+
+function look(path: string) {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const number = errorNumber(error);
+    if (number === "ENOTDIR" || number === "ENAMETOOLONG") return undefined;
+    throw readFailed(error, path);
+  }
+}

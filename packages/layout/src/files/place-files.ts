@@ -1,0 +1,144 @@
+import { constants, lstatSync, type Stats } from "node:fs";
+import { lstat, open, readdir, readlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  type Cancellable,
+  createDigester,
+  type Descriptor,
+  type DigestAlgorithm,
+  digestAlgorithm,
+  MoteError,
+} from "@mote/core";
+import { readChunks } from "../disk/chunks.js";
+import { errorNumber, kindOf, readFailed, writeFailed } from "../disk/file-error.js";
+import { moveEntry } from "../disk/move-entry.js";
+
+interface Move {
+  readonly from: string;
+  readonly to: string;
+  /** Of the folder that `to` is in, as it was when it was looked at. */
+  readonly folder: string;
+}
+
+export interface PlacingOptions extends Cancellable {
+  /** Whether files that are other than those to come are replaced. Folders and what else they hold stay in any case. */
+  readonly overwrite: boolean;
+}
+
+/**
+ * Moves everything of the folder `tree` to the same names in the folder `dir`. Nothing is moved before it is known that nothing
+ * is in the way; what is there already, the same, is left. A symbolic link in `dir` is never followed.
+ * @throws MOTE_EXISTS · MOTE_UNWRITABLE · MOTE_IO
+ */
+export async function placeTree(tree: string, dir: string, options: PlacingOptions): Promise<void> {
+  const moves: Move[] = [];
+  for await (const move of movesOf(tree, dir, options)) moves.push(move);
+  for (const { from, to, folder } of moves) {
+    options.signal?.throwIfAborted();
+    if (identityOf(dirname(to)) !== folder) throw inTheWay(dirname(to), "another folder now");
+    await moveEntry(from, to, options).catch((error: unknown) => {
+      throw writeFailed(error, to);
+    });
+  }
+}
+
+async function* movesOf(tree: string, dir: string, options: PlacingOptions): AsyncGenerator<Move, void, undefined> {
+  const folder = identityOf(dir);
+  for (const entry of (await readdir(tree, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    options.signal?.throwIfAborted();
+    const move = { from: join(tree, entry.name), to: join(dir, entry.name), folder };
+    const there = await lookAt(move.to);
+    if (there === undefined) yield move;
+    else if (entry.isDirectory() && there.isDirectory()) yield* movesOf(move.from, move.to, options);
+    else if (isNeverReplaced(there, entry.isDirectory())) throw notOfItsKind(move.to, there);
+    else if (await isSameEntry(move, options)) continue;
+    else if (options.overwrite) yield move;
+    else throw otherFile(move.to);
+  }
+}
+
+/**
+ * What is at a path below a folder; undefined if nothing is.
+ * @throws MOTE_EXISTS if the path goes through what is not a folder, such as a symbolic link
+ */
+export async function lookBelow(dir: string, path: string): Promise<Stats | undefined> {
+  const names = path.split("/");
+  for (let depth = 1; depth < names.length; depth++) {
+    const parent = join(dir, ...names.slice(0, depth));
+    const there = await lookAt(parent);
+    if (there === undefined) return undefined;
+    if (!there.isDirectory()) throw notOfItsKind(parent, there);
+  }
+  return lookAt(join(dir, path));
+}
+
+/** Whether the file at `path` has these very bytes. A link is not followed. */
+export async function isFileOf(path: string, { digest, size }: Descriptor, { signal }: Cancellable): Promise<boolean> {
+  const there = await lookAt(path);
+  if (!there?.isFile() || there.size !== size) return false;
+  return (await hashOf(path, { algorithm: digestAlgorithm(digest), signal })) === digest;
+}
+
+/** What stays even where files are replaced. */
+export function inTheWay(path: string, what: string): MoteError {
+  return existsError(path, what, { isReplaceable: false });
+}
+
+export function otherFile(path: string): MoteError {
+  return existsError(path, "another file of that name, and would be lost", { isReplaceable: true });
+}
+
+function existsError(path: string, what: string, { isReplaceable }: { readonly isReplaceable: boolean }): MoteError {
+  return new MoteError("MOTE_EXISTS", `${path} is ${what}; move it away, or choose another folder`, {
+    details: { path, isReplaceable },
+  });
+}
+
+export async function lookAt(path: string): Promise<Stats | undefined> {
+  return await lstat(path).catch((error: unknown) => {
+    if (errorNumber(error) === "ENOENT" || errorNumber(error) === "ENOTDIR") return undefined;
+    throw readFailed(error, path);
+  });
+}
+
+/** Whether what is there stays in any case where a file, or a folder, is to be: only files and links are replaced, by files and links. */
+export function isNeverReplaced(there: Stats, isFolderComing: boolean): boolean {
+  return there.isDirectory() !== isFolderComing || !(there.isDirectory() || there.isFile() || there.isSymbolicLink());
+}
+
+/** A folder where a file is to be, or the other way round; or a FIFO, a socket or a device. */
+export function notOfItsKind(path: string, there: Stats): MoteError {
+  if (there.isSymbolicLink()) return inTheWay(path, "a symbolic link, which is not followed");
+  return inTheWay(path, there.isFile() ? "not a folder" : `${kindOf(there)}, which is not replaced`);
+}
+
+/** Which folder it is, if it is one and no link to one. */
+function identityOf(dir: string): string {
+  const stats = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
+  return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : "";
+}
+
+async function isSameEntry({ from, to }: Pick<Move, "from" | "to">, options: Cancellable): Promise<boolean> {
+  const [mine, there] = [await lookAt(from), await lookAt(to)];
+  if (mine?.isSymbolicLink() && there?.isSymbolicLink()) return (await readlink(from)) === (await readlink(to));
+  if (!mine?.isFile() || !there?.isFile() || mine.size !== there.size) return false;
+  return (await hashOf(from, options)) === (await hashOf(to, options));
+}
+
+async function hashOf(
+  path: string,
+  { algorithm, signal }: Cancellable & { readonly algorithm?: DigestAlgorithm },
+): Promise<string> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
+    throw readFailed(error, path);
+  });
+  try {
+    const { size } = await handle.stat();
+    const digester = createDigester(algorithm);
+    for await (const chunk of readChunks({ handle, offset: 0, size }, 0, path, signal)) digester.update(chunk);
+    return digester.digest();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,179 @@
+import { linkSync, lstatSync, mkdirSync, type Stats, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type Cancellable, MoteError } from "@mote/core";
+import { errorNumber, writeFailed } from "../disk/file-error.js";
+import { invalidArchive } from "../tar/tar-header.js";
+import { LinkCheck } from "./link-check.js";
+
+/** Written in one call, which is several times faster than in several. */
+const smallBytes = 64 * 1024;
+const maxLinks = 100_000;
+const linksPerTurn = 256;
+
+export interface NewFile {
+  readonly size: number;
+  readonly isProgram: boolean;
+  readonly content: AsyncIterable<Uint8Array> & { whole(): Promise<Uint8Array> };
+}
+
+/**
+ * A tree of files, folders and links that is built in a private folder and moved to its destination when it is complete. Every
+ * parent of an entry is a real folder here: it was made by this object, or the file system says so. Symbolic links are made when
+ * everything else is there, so nothing is ever made through one. Of two entries with one name the last one counts, as in tar.
+ */
+export class StagedTree {
+  readonly path: string;
+  readonly #folders = new Set<string>(["."]);
+  /** Symbolic links, not made yet: path and target. */
+  readonly #links = new Map<string, string>();
+
+  /** `path` is an empty folder that nobody else writes to. */
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes a folder and those that it is in. @throws MOTE_INVALID_ARCHIVE · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  folder(path: string, place: string): void {
+    if (this.#folders.has(path)) return;
+    this.folder(dirname(path), place);
+    if (this.#links.has(path)) throw invalidArchive(place, `${JSON.stringify(path)} is a link and a folder`);
+    this.#attempt(
+      path,
+      (at) => {
+        try {
+          mkdirSync(at);
+        } catch (error) {
+          if (errorNumber(error) !== "EEXIST" || !look(at)?.isDirectory()) throw error;
+        }
+      },
+      place,
+    );
+    this.#folders.add(path);
+  }
+
+  /** Makes a regular file. Of its mode only the permission to run is taken. @throws as `folder` */
+  async file(
+    path: string,
+    { size, isProgram, content }: NewFile,
+    place: string,
+    { signal }: Cancellable,
+  ): Promise<void> {
+    const options = { flag: "wx", mode: isProgram ? 0o777 : 0o666 } as const;
+    if (size <= smallBytes) {
+      this.folder(dirname(path), place);
+      this.#links.delete(path);
+      const bytes = await content.whole();
+      // Most names are new: only the others cost another look.
+      if (isWritten(join(this.path, path), bytes, options)) return;
+      this.#clear(path, place);
+      this.#attempt(path, (at) => writeFileSync(at, bytes, options), place);
+      return;
+    }
+    this.#clear(path, place);
+    const at = join(this.path, path);
+    const handle = await open(at, options.flag, options.mode).catch((error: unknown) => {
+      throw writeFailed(error, at);
+    });
+    try {
+      for await (const chunk of content) {
+        signal?.throwIfAborted();
+        await handle.writeFile(chunk).catch((error: unknown) => {
+          throw writeFailed(error, at);
+        });
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Gives a file of this tree a second name. @throws as `folder`; also if `target` is not a regular file of this tree */
+  hardLink(path: string, target: string, place: string): void {
+    const isInside = this.#folders.has(dirname(target)) && !this.#links.has(target);
+    if (!isInside || !look(join(this.path, target))?.isFile()) {
+      throw invalidArchive(place, `the link ${JSON.stringify(path)} leads to no file before it`);
+    }
+    if (path === target) return;
+    this.#clear(path, place);
+    this.#attempt(path, (at) => linkSync(join(this.path, target), at), place);
+  }
+
+  /** Notes a symbolic link, to be made by `makeLinks`. @throws as `folder` */
+  link(path: string, target: string, place: string): void {
+    this.#clear(path, place);
+    if (this.#links.size >= maxLinks) throw invalidArchive(place, `it has more than ${maxLinks} links`);
+    this.#links.set(path, target);
+  }
+
+  /** Where a new file may be put: its folder is there, and nothing has its name. @throws as `folder` */
+  reserve(path: string, place: string): string {
+    this.#clear(path, place);
+    return join(this.path, path);
+  }
+
+  /**
+   * Makes the symbolic links, once all else is there. None is made unless each stays inside `destination`, where the tree is
+   * going to be.
+   * @throws MOTE_INVALID_ARCHIVE, and as `folder`
+   */
+  async makeLinks(destination: string, place: string, { signal }: Cancellable): Promise<void> {
+    const check = new LinkCheck(this.path, destination, this.#links);
+    let count = 0;
+    for (const [path, target] of this.#links) {
+      const reason = reasonAgainst(check, path, target);
+      if (reason !== undefined) throw invalidArchive(place, `the link ${JSON.stringify(path)} ${reason}`);
+      count++;
+      if (count % linksPerTurn !== 0) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      signal?.throwIfAborted();
+    }
+    for (const [path, target] of this.#links) this.#attempt(path, (at) => symlinkSync(target, at), place);
+    this.#links.clear();
+  }
+
+  /** Makes the folder of an entry, and removes an earlier one of its name. */
+  #clear(path: string, place: string): void {
+    this.folder(dirname(path), place);
+    if (this.#links.delete(path)) return;
+    const before = this.#attempt(path, look, place);
+    if (before === undefined) return;
+    if (before.isDirectory()) throw invalidArchive(place, `${JSON.stringify(path)} is a folder and something else`);
+    this.#attempt(path, unlinkSync, place);
+  }
+
+  #attempt<T>(path: string, make: (at: string) => T, place: string): T {
+    const at = join(this.path, path);
+    try {
+      return make(at);
+    } catch (error) {
+      const number = errorNumber(error);
+      if (number === "EEXIST" || number === "ENOTDIR" || number === "EISDIR") {
+        throw invalidArchive(place, `${JSON.stringify(path)} is there twice, or below what is not a folder`);
+      }
+      throw writeFailed(error, at);
+    }
+  }
+}
+
+/** False if something is there; other errors are told by the next attempt. */
+function isWritten(at: string, bytes: Uint8Array, options: { readonly flag: "wx"; readonly mode: number }): boolean {
+  try {
+    writeFileSync(at, bytes, options);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function reasonAgainst(check: LinkCheck, path: string, target: string): string | undefined {
+  try {
+    return check.reasonAgainst(path, target);
+  } catch (error) {
+    if (MoteError.isInstance(error)) throw error;
+    return `cannot be checked (${String(error)})`;
+  }
+}
+
+function look(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
+}

@@ -1,0 +1,99 @@
+import { basename, dirname } from "node:path";
+import {
+  type Cancellable,
+  createDigester,
+  type Digest,
+  type Digester,
+  isDigest,
+  UNTRANSFORMED,
+  verifyChunks,
+} from "@mote/core";
+import { compressionOf, magicBytes, uncompressed } from "../compression/uncompress.js";
+import { readChunks } from "../disk/chunks.js";
+import { FolderFiles } from "../disk/named-files.js";
+import { isTemporaryName } from "../disk/temporary-name.js";
+import { cleanName } from "../tar/entry-name.js";
+import { invalidArchive } from "../tar/tar-header.js";
+import { type ContentEntry, readTar } from "../tar/tar-reader.js";
+import type { StagedTree } from "./staged-tree.js";
+import type { UnpackLimits } from "./unpack-limits.js";
+
+export interface UnpackTarOptions extends Cancellable {
+  /** Every name in the tar is this, or below it. `.` for any name. */
+  readonly title: string;
+  /** Of the tar before it was compressed. */
+  readonly contentDigest?: string | undefined;
+  readonly limits: UnpackLimits;
+}
+
+/** What the tar was before it was compressed, as its bytes have shown. */
+export interface Unpacked {
+  readonly untransformed: Digest;
+  /** Its compression's name, or that of none. */
+  readonly transformer: string;
+}
+
+/**
+ * Unpacks a tar, compressed or not, into a tree. Refused are names outside the title, absolute ones and those with `..`;
+ * devices and pipes; whatever is below a link; sizes beyond the end. Symbolic links are judged when the tree makes them.
+ * @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
+ */
+export async function unpackTar(file: string, into: StagedTree, options: UnpackTarOptions): Promise<Unpacked> {
+  const opened = await new FolderFiles(dirname(file)).open(basename(file));
+  try {
+    const { title, signal, contentDigest, limits } = options;
+    const place = `the folder ${JSON.stringify(title)}`;
+    const magic = new Uint8Array(magicBytes);
+    await opened.handle.read(magic, 0, magicBytes, opened.offset);
+    const compression = compressionOf(magic);
+    const chunks =
+      compression === undefined
+        ? readChunks(opened, 0, file, signal)
+        : uncompressed(opened, place, { compression, signal });
+    const checked = isDigest(contentDigest) ? verifyChunks(chunks, { digest: contentDigest }) : chunks;
+    const digester = createDigester();
+    const bytes = hashing(limits.bounded(checked, place), digester);
+    into.folder(title, place);
+    for await (const entry of readTar(bytes, place)) {
+      limits.countEntry(place);
+      signal?.throwIfAborted();
+      await put(entry, into, { title, place, signal });
+    }
+    return { untransformed: digester.digest(), transformer: compression ?? UNTRANSFORMED };
+  } finally {
+    await opened.handle.close();
+  }
+}
+
+async function* hashing(chunks: AsyncIterable<Uint8Array>, digester: Digester): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    digester.update(chunk);
+    yield chunk;
+  }
+}
+
+interface PutOptions extends Cancellable {
+  readonly title: string;
+  readonly place: string;
+}
+
+async function put(entry: ContentEntry, tree: StagedTree, { title, place, signal }: PutOptions): Promise<void> {
+  const { name, type, size, mode, linkName, content } = entry;
+  const path = pathOf(name, title, place);
+  if (type === "folder" || (type === "file" && name.endsWith("/"))) tree.folder(path, place);
+  else if (type === "file") {
+    await tree.file(path, { size, isProgram: (mode & 0o100) !== 0, content }, place, { signal });
+  } else if (type === "link") tree.link(path, linkName, place);
+  else if (type === "hard-link") tree.hardLink(path, pathOf(linkName, title, place), place);
+  else throw invalidArchive(place, `${JSON.stringify(path)} is not a file, folder or link`);
+}
+
+function pathOf(name: string, title: string, place: string): string {
+  const path = cleanName(name, place);
+  // The next pull would take it for what a killed one left, and remove it.
+  if (path.split("/").some(isTemporaryName)) {
+    throw invalidArchive(place, `${JSON.stringify(path.slice(0, 200))} has a name of files that are not whole yet`);
+  }
+  if (title === "." || path === title || path.startsWith(`${title}/`)) return path;
+  throw invalidArchive(place, `${JSON.stringify(path.slice(0, 200))} is outside of it`);
+}

@@ -1,0 +1,172 @@
+import {
+  type Cancellable,
+  type Descriptor,
+  isNotFound,
+  MoteError,
+  mediaTypes,
+  parseDigest,
+  parseLayoutIndex,
+} from "@mote/core";
+import { lockFolder } from "../disk/folder-lock.js";
+import { assertNotLink } from "../disk/inside-check.js";
+import { FolderFiles, type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { temporaryPath } from "../disk/temporary-name.js";
+import { writeWholeFile } from "../disk/whole-file.js";
+import { indexPath } from "./layout-paths.js";
+
+/** image-spec, annotations.md: the name of a manifest in a layout. */
+const refName = "org.opencontainers.image.ref.name";
+
+/** Room for a hundred thousand names. */
+const maxIndexBytes = 32 * 1024 * 1024;
+
+export const emptyIndex: Uint8Array = encode({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
+
+export function nameOf(entry: Descriptor): string | undefined {
+  return entry.annotations?.[refName];
+}
+
+/** The entry as a descriptor that may go elsewhere: its name here is no property of it. */
+export function withoutName(entry: Descriptor): Descriptor {
+  const { annotations, ...rest } = entry;
+  const { [refName]: _name, ...others } = annotations ?? {};
+  return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
+}
+
+/** The entries of `index.json`, none where there is no such file. @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE · MOTE_IO */
+export async function readIndexEntries(files: NamedFiles, options: Cancellable = {}): Promise<readonly Descriptor[]> {
+  return (await readIndex(files, options)).entries;
+}
+
+/**
+ * Lets `name` stand for the manifest, or lists it nameless where `name` is its own digest. The file is replaced whole, under
+ * a lock that other processes respect; entries of other names stay as they are, with what this release does not know of.
+ * @throws MOTE_INVALID_MANIFEST where the file that is there is none · MOTE_EXISTS if it is a symbolic link · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
+ */
+export async function setIndexEntry(
+  dir: string,
+  name: string,
+  descriptor: Descriptor,
+  options: Cancellable,
+): Promise<void> {
+  const { signal } = options;
+  const path = indexPath(dir);
+  assertNotLink(path);
+  for (;;) {
+    await using lock = await lockFolder(dir, `${path}.lock`, { signal });
+    const index = await readIndex(new FolderFiles(dir), { signal });
+    const manifests = placeEntry(index, name === descriptor.digest ? undefined : name, descriptor);
+    if (manifests === undefined) return;
+    const written = await writeWholeFile(path, [encode({ ...index.document, manifests })], {
+      temporary: temporaryPath(dir),
+      mayReplace: () => lock.held(),
+      signal,
+    });
+    if (written) return;
+  }
+}
+
+/**
+ * The `index.json` of one layout with the entries of another added.
+ * @throws MOTE_EXISTS if a name of the first means other content in the second, unless `overwrite` is set
+ */
+export async function mergeIndex(
+  into: NamedFiles,
+  from: NamedFiles,
+  { overwrite, path, ...options }: Cancellable & { readonly overwrite: boolean; readonly path: string },
+): Promise<{
+  readonly bytes: Uint8Array;
+  readonly entries: readonly Descriptor[];
+  /** Entries of the first that are not in it any more. */
+  readonly replaced: readonly Descriptor[];
+}> {
+  const before = await readIndex(into, options);
+  let { manifests } = before;
+  for (const added of await readIndexEntries(from, options)) {
+    const name = nameOf(added);
+    const other = before.entries.find((entry) => name !== undefined && nameOf(entry) === name);
+    if (other !== undefined && other.digest !== added.digest && !overwrite) throw taken(path, name ?? "", other.digest);
+    const now = { ...before, manifests, entries: parseLayoutIndex(encode({ schemaVersion: 2, manifests })) };
+    manifests = placeEntry(now, name, withoutName(added)) ?? manifests;
+  }
+  const bytes = encode({ ...before.document, manifests });
+  const entries = parseLayoutIndex(bytes);
+  const stays = new Set(entries.map((entry) => entry.digest));
+  return { bytes, entries, replaced: before.entries.filter(({ digest }) => !stays.has(digest)) };
+}
+
+export function taken(path: string, name: string, digest: string): MoteError {
+  return new MoteError(
+    "MOTE_EXISTS",
+    `${path} has ${digest} under the name ${name} already; choose another name or archive`,
+    { details: { path, name, digest } },
+  );
+}
+
+interface LayoutIndex {
+  readonly entries: readonly Descriptor[];
+  /** The file as it is. */
+  readonly document: Record<string, unknown>;
+  /** Its `manifests`, one for each of `entries`. */
+  readonly manifests: readonly unknown[];
+}
+
+async function readIndex(files: NamedFiles, options: Cancellable): Promise<LayoutIndex> {
+  const bytes = await readSmallFile(files, "index.json", { ...options, maxBytes: maxIndexBytes }).catch(
+    (error: unknown) => {
+      if (isNotFound(error)) return emptyIndex;
+      throw error;
+    },
+  );
+  const entries = parseLayoutIndex(bytes);
+  const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  if (!isRecord(document))
+    throw new MoteError("MOTE_INVALID_MANIFEST", `index.json in ${files.place} is no JSON object`);
+  return { entries, document, manifests: Array.isArray(document.manifests) ? document.manifests : [] };
+}
+
+/** The new `manifests`; undefined where nothing changes. */
+function placeEntry(
+  index: LayoutIndex,
+  name: string | undefined,
+  descriptor: Descriptor,
+): readonly unknown[] | undefined {
+  const { entries, manifests } = index;
+  const same = entries.findIndex((entry) => entry.digest === descriptor.digest && nameOf(entry) === name);
+  const named = entries.filter((entry) => name !== undefined && nameOf(entry) === name).length;
+  if (same >= 0 && named <= 1) return undefined;
+  if (name === undefined && entries.some((entry) => entry.digest === descriptor.digest)) return undefined;
+  const nameless = entries.findIndex((entry) => entry.digest === descriptor.digest && nameOf(entry) === undefined);
+  const entry = newEntry(manifests[same] ?? manifests[nameless], name, descriptor);
+  const kept = manifests.filter((_, at) => {
+    const other = entries[at];
+    return other !== undefined && at !== nameless && (name === undefined || nameOf(other) !== name);
+  });
+  return [...kept, entry];
+}
+
+/** An entry that is there for the same manifest keeps what else it says. */
+function newEntry(there: unknown, name: string | undefined, descriptor: Descriptor): object {
+  // A name is given here, and never by what describes the manifest elsewhere.
+  const { mediaType, digest, size, artifactType, platform, annotations } = withoutName(descriptor);
+  const kept = isRecord(there) ? there : {};
+  const keptAnnotations = isRecord(kept.annotations) ? kept.annotations : {};
+  const allAnnotations = { ...annotations, ...keptAnnotations, ...(name === undefined ? {} : { [refName]: name }) };
+  return {
+    ...kept,
+    mediaType,
+    digest: parseDigest(digest),
+    size,
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(Object.keys(allAnnotations).length === 0 ? {} : { annotations: allAnnotations }),
+  };
+}
+
+function encode(document: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(document));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

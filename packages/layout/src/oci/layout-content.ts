@@ -1,0 +1,252 @@
+import {
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  checkImageLayout,
+  collectChunks,
+  cosignTags,
+  type Descriptor,
+  type Digest,
+  findReferrers,
+  isDigest,
+  isManifestType,
+  isNotFound,
+  type Manifest,
+  MoteError,
+  type MoteReader,
+  maxManifestBytes,
+  mediaTypes,
+  type PathRef,
+  parseDigest,
+  parseJsonDocument,
+  parseManifest,
+  type Ref,
+  referrersTag,
+  sniffManifestType,
+  type Tag,
+} from "@mote/core";
+import { BlobReader } from "../disk/blob-reader.js";
+import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
+import { describeName, entriesNamed } from "./layout-names.js";
+import { blobName } from "./layout-paths.js";
+
+/** Files in the OCI image layout (image-spec, image-layout.md), wherever they are, as a place that content comes from. */
+export class LayoutContent implements ContentSource {
+  readonly ref: PathRef;
+  readonly #files: NamedFiles;
+  #checked = false;
+  #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
+  /** What was met in the search for them and could not be read as a manifest. */
+  readonly #unread = new Set<Digest>();
+  /** What `index.json` lists, as it was when referrers were looked for first. */
+  #listed: readonly Descriptor[] | undefined;
+
+  constructor(files: NamedFiles, ref: PathRef) {
+    this.#files = files;
+    this.ref = ref;
+  }
+
+  /**
+   * A tag is an `org.opencontainers.image.ref.name` of `index.json`; `@0` is the first entry there; a digest may also be of a
+   * manifest that no entry names. An empty string, or a reference without tag, digest and index, is the only manifest there.
+   * @throws MOTE_NOT_FOUND with the tags that are there · MOTE_INVALID_MANIFEST where a tag stands for several manifests
+   * @throws MOTE_UNSUPPORTED_FORMAT where this is no layout, or one of a newer version
+   */
+  async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
+    await this.#assertLayout(options);
+    const entries = await readIndexEntries(this.#files, options);
+    return withoutName(await this.#select(entries, selectorOf(ref), options));
+  }
+
+  /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_CORRUPT */
+  async manifest(descriptor: Descriptor, options: Cancellable = {}): Promise<Uint8Array> {
+    await using reader = await this.blob(descriptor, options);
+    return await collectChunks(reader, { maxBytes: maxManifestBytes, what: descriptor.digest });
+  }
+
+  /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    const name = blobName(parseDigest(descriptor.digest));
+    const file = await this.#files.open(name, options);
+    return new BlobReader(file, `${this.#files.place}/${name}`, descriptor, options);
+  }
+
+  /**
+   * Among the manifests that `index.json` lists, and those that their indexes list: also of an index that stands in for the referrers API
+   * under the name `sha256-HEX`. What that lists and is not here, or is not a manifest, is among them: whoever moves them says that it is left
+   * behind. Looked for once.
+   */
+  async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
+    parseDigest(descriptor.digest);
+    this.#referrers ??= await this.#readReferrers(options);
+    yield* this.#referrers.get(descriptor.digest) ?? [];
+    const tag = referrersTag(descriptor.digest);
+    const listing = (await this.#entries(options)).find((entry) => isOrEndsIn(nameOf(entry), tag));
+    const manifest = listing && (await this.#readIfManifest(listing, options));
+    for (const claim of manifest?.kind === "index" ? manifest.manifests : [])
+      if (this.#unread.has(claim.digest)) yield claim;
+  }
+
+  /** A name may be a whole reference that ends in such a tag. */
+  async *taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Tag, void, undefined> {
+    const { digest } = descriptor;
+    const tags = cosignTags(parseDigest(digest));
+    const entries = await this.#entries(options);
+    for (const name of tags) {
+      const isNamed = (entry: Descriptor) => isOrEndsIn(nameOf(entry), name);
+      const found = entries.find((entry) => nameOf(entry) === name) ?? entries.find(isNamed);
+      const isOther = found !== undefined && found.digest !== digest && isManifestType(found.mediaType);
+      if (isOther) yield { name, descriptor: withoutName(found) };
+    }
+  }
+
+  async #entries(options: Cancellable): Promise<readonly Descriptor[]> {
+    this.#listed ??= await readIndexEntries(this.#files, options);
+    return this.#listed;
+  }
+
+  async #readReferrers(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
+    const entries = await this.#entries(options);
+    return await findReferrers(entries.map(withoutName), async (entry) => {
+      const manifest = await this.#readIfManifest(entry, options);
+      if (manifest === undefined) this.#unread.add(entry.digest);
+      return manifest;
+    });
+  }
+
+  /** Undefined for a manifest of an image of which not everything is here, and for what is none: it refers to nothing. */
+  async #readIfManifest(entry: Descriptor, options: Cancellable): Promise<Manifest | undefined> {
+    try {
+      return parseManifest(await this.manifest(entry, options), entry.mediaType);
+    } catch (error) {
+      if (isNotFound(error) || isUnreadable(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #select(entries: readonly Descriptor[], selector: Selector, options: Cancellable): Promise<Descriptor> {
+    if (selector.digest !== undefined) {
+      const { digest } = selector;
+      return entries.find((entry) => entry.digest === digest) ?? (await this.#unlisted(digest, options));
+    }
+    if (selector.tag === undefined) {
+      const only = entries[selector.index ?? 0];
+      if (only !== undefined && (selector.index !== undefined || areOneManifest(entries))) return only;
+      throw this.#absent(selector.index === undefined ? "one manifest alone" : `@${selector.index}`, entries);
+    }
+    const named = entriesNamed(entries, selector.tag);
+    const [first] = named;
+    if (first === undefined) throw this.#absent(selector.tag, entries);
+    if (areOneManifest(named)) return first;
+    const { place } = this.#files;
+    throw new MoteError(
+      "MOTE_INVALID_MANIFEST",
+      `"${selector.tag}" names ${named.length} manifests in ${place}: ${named.map(choiceText).join(", ")}; choose one by its digest, its image's name, or by @0, @1, …`,
+      { details: { path: place, tag: selector.tag, digests: named.map((entry) => entry.digest) } },
+    );
+  }
+
+  /** A manifest below an index has no entry of its own. */
+  async #unlisted(digest: Digest, options: Cancellable): Promise<Descriptor> {
+    const { handle, size } = await this.#files.open(blobName(digest), options);
+    await handle.close();
+    const bytes = await this.manifest({ digest, size, mediaType: mediaTypes.octetStream }, options);
+    return { digest, size, mediaType: sniffManifestType(bytes) };
+  }
+
+  async #assertLayout(options: Cancellable): Promise<void> {
+    if (this.#checked) return;
+    const { place } = this.#files;
+    const marker = await this.#marker(options);
+    if (marker !== undefined) checkImageLayout(marker, place);
+    this.#checked = true;
+  }
+
+  /** Undefined where the marker is absent or cannot be read, and the rest is a layout: nothing in it is needed to read that. */
+  async #marker(options: Cancellable): Promise<Uint8Array | undefined> {
+    const { place } = this.#files;
+    try {
+      const marker = await readSmallFile(this.#files, "oci-layout", { ...options, maxBytes: maxManifestBytes });
+      if (isJson(marker) || !(await this.#has("index.json", options))) return marker;
+      return undefined;
+    } catch (cause) {
+      if (!isNotFound(cause)) throw cause;
+      if (await this.#has("index.json", options)) return undefined;
+      await this.#files.assertThere();
+      const advice = (await this.#has("manifest.json", options)) ? "read it as docker-archive:" : "check the path";
+      const message = `${place} is not an OCI image layout: it has no index.json; ${advice}`;
+      throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
+    }
+  }
+
+  async #has(name: string, options: Cancellable): Promise<boolean> {
+    try {
+      await (await this.#files.open(name, options)).handle.close();
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  #absent(wanted: string, entries: readonly Descriptor[]): MoteError {
+    const { place } = this.#files;
+    const tags = entries.map(nameOf).filter((name) => name !== undefined);
+    const names = entries.map(describeName).filter((name) => name !== undefined);
+    const nameless = entries.length - names.length;
+    const there = [...names.slice(0, 20).map((tag) => `"${tag}"`), ...(names.length > 20 ? ["…"] : [])];
+    if (nameless > 0) there.push(`${nameless} without a name (@0 … @${entries.length - 1})`);
+    return new MoteError(
+      "MOTE_NOT_FOUND",
+      `there is no ${wanted} in the layout ${place}; there is ${there.join(", ") || "nothing"}`,
+      { details: { path: place, wanted, tags } },
+    );
+  }
+}
+
+/** A name may be a whole reference that ends in the tag. */
+function isOrEndsIn(name: string | undefined, tag: string): boolean {
+  return name === tag || (name?.endsWith(`:${tag}`) ?? false);
+}
+
+function choiceText(entry: Descriptor): string {
+  const name = describeName(entry);
+  return name === undefined ? entry.digest : `${entry.digest} as ${name}`;
+}
+
+function isJson(bytes: Uint8Array): boolean {
+  try {
+    parseJsonDocument(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Too large for a manifest, or not one. */
+function isUnreadable(error: unknown): boolean {
+  return MoteError.isInstance(error) && (error.code === "MOTE_INVALID_MANIFEST" || error.code === "MOTE_TOO_LARGE");
+}
+
+interface Selector {
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
+  readonly index?: number | undefined;
+}
+
+export function selectorOf(ref: Ref | string): Selector {
+  if (typeof ref !== "string") {
+    const { digest, tag } = ref;
+    const index = "index" in ref ? ref.index : undefined;
+    return { digest: digest === undefined ? undefined : parseDigest(digest), tag, index };
+  }
+  if (isDigest(ref)) return { digest: ref };
+  const numbered = /^@(\d{1,9})$/.exec(ref);
+  if (numbered) return { index: Number(numbered[1]) };
+  return ref === "" ? {} : { tag: ref };
+}
+
+function areOneManifest(entries: readonly Descriptor[]): boolean {
+  return new Set(entries.map((entry) => entry.digest)).size === 1;
+}

@@ -1,0 +1,221 @@
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstat, rm, rmdir } from "node:fs/promises";
+import { dirname, join, resolve as resolvePath } from "node:path";
+import {
+  type Cancellable,
+  type ContentDestination,
+  checkImageLayout,
+  type Descriptor,
+  digestAlgorithm,
+  digestBytes,
+  MoteError,
+  type PathRef,
+  parseDigest,
+  verifyChunks,
+} from "@mote/core";
+import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
+import { assertInside } from "../disk/inside-check.js";
+import { makeFolders } from "../disk/make-folders.js";
+import { FolderFiles } from "../disk/named-files.js";
+import { removeLeftovers } from "../disk/orphans.js";
+import { readPlainFile } from "../disk/plain-file.js";
+import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
+import { writeWholeFile } from "../disk/whole-file.js";
+import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
+import { blobPath, indexPath, markerPath } from "./layout-paths.js";
+
+const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
+
+/**
+ * A folder in the OCI image layout (image-spec, image-layout.md) as a place that content goes to. It is made when the first
+ * thing is put there; a folder that is something else is refused, not littered. Closed without anything put there, it takes
+ * away what it made.
+ */
+export class LayoutDestination implements ContentDestination {
+  readonly ref: PathRef;
+  readonly #dir: string;
+  /** Whether the layout was begun here, and the topmost folder that was made for it. */
+  #begun = false;
+  #closed = false;
+  #made: string | undefined;
+  #checked = false;
+  #cleaning: Promise<void> | undefined;
+
+  constructor(dir: string) {
+    this.#dir = resolvePath(dir);
+    this.ref = { transport: "oci", path: this.#dir };
+  }
+
+  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder is no layout, or of a newer version */
+  async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    options.signal?.throwIfAborted();
+    const path = blobPath(this.#dir, parseDigest(descriptor.digest));
+    this.#assertLayoutOrEmpty();
+    try {
+      const stats = await lstat(path);
+      return stats.isFile() && stats.size === descriptor.size;
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return false;
+      throw readFailed(error, path);
+    }
+  }
+
+  /** The path where the blob will be. Its folder is there afterwards. @throws MOTE_EXISTS if a link leads out of the layout */
+  linkable(descriptor: Descriptor): string {
+    const path = blobPath(this.#dir, parseDigest(descriptor.digest));
+    this.#prepare(descriptor);
+    return path;
+  }
+
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+    const path = this.linkable(descriptor);
+    const { signal } = options;
+    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
+  }
+
+  /** One that is there is compared, and replaced if it is damaged. @throws as `blob` */
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
+    const path = this.linkable(descriptor);
+    const there = readIfThere(path);
+    if (there !== undefined && Buffer.compare(there, bytes) === 0 && isContentOf(descriptor, bytes)) return;
+    await this.blob(descriptor, oneChunk(bytes), options);
+  }
+
+  /**
+   * Makes the manifest the one of that name in `index.json`, or lists it nameless where `name` is its digest. Other entries
+   * stay; several processes may do so at once.
+   * @throws MOTE_NOT_FOUND where the manifest is not here · MOTE_INVALID_NAME
+   */
+  async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
+    assertName(name, this.#dir);
+    if (!(await this.has(descriptor, options))) {
+      throw new MoteError("MOTE_NOT_FOUND", `${descriptor.digest} cannot be tagged: it is not in ${this.#dir}`, {
+        details: { path: this.#dir, digest: descriptor.digest },
+      });
+    }
+    await setIndexEntry(this.#dir, name, descriptor, options);
+  }
+
+  /** Takes away the folders and the empty index that were made here, if nothing came to be in them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#cleaning;
+    if (!this.#begun) return;
+    this.#begun = false;
+    const kept = this.#made === undefined ? this.#dir : dirname(this.#made);
+    try {
+      const blobs = join(this.#dir, "blobs");
+      if (existsSync(blobs)) {
+        for (const algorithm of readdirSync(blobs)) await rmdir(join(blobs, algorithm));
+        await rmdir(blobs);
+      }
+      if ((await readIndexEntries(new FolderFiles(this.#dir))).length > 0) return;
+      await rm(indexPath(this.#dir), { force: true });
+      await rm(markerPath(this.#dir), { force: true });
+      for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
+    } catch {
+      // A folder that is not empty has something of worth, by us or by another.
+    }
+  }
+
+  /** Repeated for every blob, as another process may have taken the empty folders away; it costs a few system calls. */
+  #prepare(descriptor: Descriptor): void {
+    this.#assertLayoutOrEmpty();
+    try {
+      const made = makeFolders(this.#dir);
+      this.#made ??= made;
+      if (!existsSync(markerPath(this.#dir))) {
+        this.#begun = true;
+        this.#putNew(markerPath(this.#dir), marker);
+        this.#putNew(indexPath(this.#dir), emptyIndex);
+      }
+      const blobs = dirname(blobPath(this.#dir, descriptor.digest));
+      // One by one: nothing is made below a link before it is known where that leads.
+      for (const folder of [dirname(blobs), blobs]) {
+        makeFolders(folder);
+        assertInside(this.#dir, folder);
+      }
+    } catch (error) {
+      throw MoteError.isInstance(error) ? error : writeFailed(error, this.#dir);
+    }
+  }
+
+  /** Whole from the first moment, and never over what another process put there meanwhile. */
+  #putNew(path: string, content: string | Uint8Array): void {
+    const temporary = temporaryPath(this.#dir);
+    try {
+      writeFileSync(temporary, content, { flag: "wx" });
+      nameNew(temporary, path);
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  }
+
+  #assertLayoutOrEmpty(): void {
+    if (this.#closed) throw closedError(this.#dir);
+    if (this.#checked) return;
+    try {
+      checkImageLayout(readPlainFile(markerPath(this.#dir)), this.#dir);
+      this.#cleaning ??= removeLeftovers(this.#dir);
+      this.#checked = true;
+    } catch (error) {
+      if (MoteError.isInstance(error)) throw error;
+      if (errorNumber(error) !== "ENOENT" && errorNumber(error) !== "ENOTDIR") throw readFailed(error, this.#dir);
+      this.#assertEmpty();
+    }
+  }
+
+  #assertEmpty(): void {
+    let names: readonly string[];
+    try {
+      names = readdirSync(this.#dir);
+    } catch (error) {
+      if (errorNumber(error) === "ENOENT") return;
+      throw this.#foreign(errorNumber(error) === "ENOTDIR" ? "is no folder" : "cannot be read", error);
+    }
+    if (names.every(isTemporaryName) || existsSync(markerPath(this.#dir))) return;
+    throw this.#foreign("holds other things and no OCI image layout");
+  }
+
+  #foreign(what: string, cause?: unknown): MoteError {
+    return new MoteError("MOTE_UNSUPPORTED_FORMAT", `${this.#dir} ${what}; choose an empty or a new folder`, {
+      cause,
+      details: { path: this.#dir },
+    });
+  }
+}
+
+/** Whatever is there instead of a manifest's file is replaced. */
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readPlainFile(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function nameNew(temporary: string, path: string): void {
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    // Some file systems have no hard links.
+    if (errorNumber(error) !== "EEXIST" && !existsSync(path)) renameSync(temporary, path);
+  }
+}
+
+/** image-spec, annotations.md, restrains names further with a "should"; Docker's tags may begin with `_`. */
+function assertName(name: string, dir: string): void {
+  if (typeof name === "string" && name.length <= 4096 && /^[^\s\p{Cc}@][^\s\p{Cc}]*$/u.test(name)) return;
+  throw new MoteError("MOTE_INVALID_NAME", `${JSON.stringify(name)} cannot be a name in the layout ${dir}`, {
+    details: { name },
+  });
+}
+
+function isContentOf({ digest, size }: Descriptor, bytes: Uint8Array): boolean {
+  return bytes.byteLength === size && digestBytes(bytes, digestAlgorithm(digest)) === digest;
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}

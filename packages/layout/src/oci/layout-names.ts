@@ -1,0 +1,33 @@
+import type { Descriptor } from "@mote/core";
+import { fullName } from "../archive/docker-list.js";
+import { nameOf } from "./index-file.js";
+
+/** What containerd, Docker and BuildKit call the image in full; `ref.name` is its tag then. */
+const imageName = "io.containerd.image.name";
+
+/**
+ * Returns the entries that a name means. As tools write names differently, that is the name itself (umoci, skopeo), else the whole reference
+ * of an image (containerd, Docker, podman), with `docker.io/library/` and `:latest` written or not, else its tag. Empty if there is none.
+ */
+export function entriesNamed(entries: readonly Descriptor[], name: string): readonly Descriptor[] {
+  const exact = entries.filter((entry) => nameOf(entry) === name);
+  if (exact.length > 0) return exact;
+  const full = fullName(name);
+  const ofImage = entries.filter((entry) => imageNamesOf(entry).some((one) => fullName(one) === full));
+  if (ofImage.length > 0 || /[/:@]/.test(name)) return ofImage;
+  return entries.filter((entry) => imageNamesOf(entry).some((one) => fullName(one).endsWith(`:${name}`)));
+}
+
+/** What an entry is called, for people: its name, with the image's if that says more. */
+export function describeName(entry: Descriptor): string | undefined {
+  const [name, image] = [nameOf(entry), entry.annotations?.[imageName]];
+  if (name === undefined || image === undefined || image === name) return name ?? image;
+  return `${name} (${image})`;
+}
+
+/** Whole references among an entry's names. */
+function imageNamesOf(entry: Descriptor): readonly string[] {
+  const name = nameOf(entry);
+  const image = entry.annotations?.[imageName];
+  return [...(image === undefined ? [] : [image]), ...(name !== undefined && /[/:]/.test(name) ? [name] : [])];
+}

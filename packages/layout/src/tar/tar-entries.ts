@@ -1,0 +1,89 @@
+import type { FileHandle } from "node:fs/promises";
+import { posix } from "node:path";
+import type { Cancellable } from "@mote/core";
+import { readFailed } from "../disk/file-error.js";
+import { cleanName } from "./entry-name.js";
+import { blockBytes, invalidArchive, paddedBytes } from "./tar-header.js";
+import { type TarEntry, TarHeaders } from "./tar-headers.js";
+
+const maxEntries = 100_000;
+
+/** Where a file of an archive is: `size` bytes from `offset` on. */
+export interface FileRange {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/**
+ * The files of an uncompressed tar up to its end, by name; if a name is there more than once, the last one, as in tar. Refused is what
+ * has no place in an archive of content: names that are absolute or lead out of it, devices, sizes beyond the archive's end. A link
+ * stands for the file in the archive that it leads to (older versions of Docker write one for a layer that comes twice).
+ * @throws MOTE_INVALID_ARCHIVE · MOTE_IO
+ */
+export async function readTarEntries(
+  handle: FileHandle,
+  place: string,
+  options: Cancellable = {},
+): Promise<ReadonlyMap<string, FileRange>> {
+  const files = new Map<string, FileRange>();
+  const links = new Map<string, string>();
+  let count = 0;
+  await readHeaders(handle, place, options, (entry) => {
+    const { name, type, linkName, offset, size } = entry;
+    const path = cleanName(name, place);
+    if (++count > maxEntries) throw invalidArchive(place, `it has more than ${maxEntries} entries`);
+    if (type === "other") throw invalidArchive(place, `"${path}" is not a file, folder or link`);
+    if (type === "folder" || (type === "file" && name.endsWith("/"))) return;
+    files.delete(path);
+    links.delete(path);
+    if (type === "file") files.set(path, { offset, size });
+    if (type === "link" && linkName.startsWith("/")) {
+      throw invalidArchive(place, `the link "${path}" leads out of the archive`);
+    }
+    if (type === "link") links.set(path, cleanName(posix.join(posix.dirname(path), linkName), place));
+    if (type !== "hard-link") return;
+    const file = files.get(cleanName(linkName, place));
+    if (file === undefined) throw invalidArchive(place, `the link "${path}" leads to no file before it`);
+    files.set(path, file);
+  });
+  for (const [path, target] of links) {
+    const file = files.get(target);
+    if (file !== undefined) files.set(path, file);
+  }
+  return files;
+}
+
+async function readHeaders(
+  handle: FileHandle,
+  place: string,
+  { signal }: Cancellable,
+  take: (entry: TarEntry) => void,
+): Promise<void> {
+  const { size: end } = await handle.stat();
+  const headers = new TarHeaders(place);
+  try {
+    for (let at = 0; at + blockBytes <= end; ) {
+      signal?.throwIfAborted();
+      const entry = await headers.take(await readBlock(handle, at, place));
+      if (headers.hasEnded) return;
+      at += blockBytes + paddedBytes(entry?.size ?? 0);
+      if (entry === undefined) continue;
+      if (entry.offset + entry.size > end) {
+        throw invalidArchive(place, `"${entry.name.slice(0, 200)}" has more bytes than the archive`);
+      }
+      take(entry);
+    }
+  } finally {
+    headers.close();
+  }
+}
+
+async function readBlock(handle: FileHandle, position: number, place: string): Promise<Uint8Array> {
+  try {
+    const block = new Uint8Array(blockBytes);
+    const { bytesRead } = await handle.read(block, 0, blockBytes, position);
+    return block.subarray(0, bytesRead);
+  } catch (error) {
+    throw readFailed(error, place);
+  }
+}

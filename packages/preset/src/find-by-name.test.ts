@@ -1,0 +1,103 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestBytes, MoteError } from "@mote/core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Image, putImage } from "../test/images.js";
+import { type OpenMote, openMote } from "./index.js";
+
+let dir: string;
+let mote: OpenMote;
+let tools: Image;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "mote-find-"));
+  mote = await openMote({ dir: join(dir, "cache") });
+  tools = await putImage(mote.cache, ["127.0.0.1:5000/lib/tools:1", "127.0.0.1:5000/lib/tools:latest"], { a: 10 });
+  const other = await putImage(mote.cache, ["docker.io/library/alpine:3"], { b: 10 });
+  await mote.tags.tag("ghcr.io/acme/app:1", tools.manifest);
+  await mote.tags.tag("quay.io/acme/app:1", other.manifest);
+  await mote.tags.tag(`oci:${join(dir, "layout")}:1`, tools.manifest);
+});
+
+afterAll(async () => {
+  await mote.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const failure = async (text: string) => {
+  const error = await mote.find(text).catch((error: unknown) => error);
+  return MoteError.isInstance(error) ? error.code : error;
+};
+
+describe("find", () => {
+  it("takes a digest, its first digits, a name, a reference, and the end of a name", async () => {
+    const { digest } = tools.manifest;
+    for (const text of [
+      digest,
+      digest.slice(0, 13),
+      digest.slice(7, 13),
+      "127.0.0.1:5000/lib/tools:1",
+      "docker://127.0.0.1:5000/lib/tools:1",
+      "127.0.0.1:5000/lib/tools",
+      `docker://127.0.0.1:5000/lib/tools@${digest}`,
+      `oci:${join(dir, "layout")}:1`,
+      "lib/tools:1",
+      "tools:1",
+      "tools",
+      "ghcr.io/acme/app:1",
+    ]) {
+      expect([text, (await mote.find(text)).digest]).toEqual([text, digest]);
+    }
+    expect((await mote.find("alpine:3")).name).toBe("docker.io/library/alpine:3");
+  });
+
+  it("says that it does not know which is meant, or that there is none", async () => {
+    expect(await failure("app:1")).toBe("MOTE_AMBIGUOUS");
+    expect(await failure("tools:9")).toBe("MOTE_NOT_FOUND");
+    expect(await failure(digestBytes(new Uint8Array(1)).slice(0, 30))).toBe("MOTE_NOT_FOUND");
+    expect(await failure("sha256:12")).toBe("MOTE_INVALID_DIGEST");
+    expect(await failure("sha256:xyz")).toBe("MOTE_INVALID_DIGEST");
+    expect(await failure("")).toBe("MOTE_NOT_FOUND");
+  });
+
+  it("answers a whole digest that is not kept: it may be known elsewhere", async () => {
+    const digest = digestBytes(new Uint8Array(99));
+    expect(await mote.find(digest)).toEqual({ digest });
+  });
+});
+
+it("who only looks makes nothing, and finds a cache that is not there empty", async () => {
+  const absent = join(dir, "absent");
+  await using looking = await openMote({ dir: absent, lookOnly: true });
+  for await (const found of looking.cache.motes?.() ?? []) expect(found).toBeUndefined();
+  expect(await looking.places(tools.manifest.digest)).toMatchObject({ places: [], otherForms: [] });
+  expect(await readdir(dir)).not.toContain("absent");
+});
+
+it("places tells where a blob was seen, when, whether a mount would work, and other forms of it", async () => {
+  const digest = tools.layers[0]?.digest ?? tools.manifest.digest;
+  const plain = digestBytes(new TextEncoder().encode("plain"));
+  const layer = { digest };
+  const before = Date.now();
+  for (const place of ["docker://r.example/lib/a", "docker://other.example/lib/b", "dir:/srv/dir"]) {
+    await mote.locator.recordLayerSource(layer, place);
+  }
+  await mote.bic.recordDigestUntransformedPair(digest, plain);
+  await mote.locator.recordLayerSource({ digest: plain }, "docker://r.example/lib/plain");
+  const known = await mote.places(digest, { destination: "docker://r.example/lib/c:1" });
+  const seen = known.places.map(({ ref, verdict }) => ["path" in ref ? ref.path : ref.repository, verdict]).sort();
+  expect(seen).toEqual([
+    ["/srv/dir", "send"],
+    ["lib/a", "mount"],
+    ["lib/b", "send"],
+  ]);
+  for (const { seenMs } of known.places) expect(seenMs).toBeGreaterThanOrEqual(before);
+  expect(known.untransformed).toBe(plain);
+  expect(known.otherForms).toMatchObject([{ digest: plain, places: [{ verdict: "mount" }] }]);
+  const same = await mote.places(digest, { destination: "docker://r.example/lib/a:9" });
+  expect(same.places.some(({ verdict }) => verdict === "there")).toBe(true);
+  await expect(mote.places(digest, { destination: "docker://:" })).rejects.toMatchObject({
+    code: "MOTE_INVALID_REFERENCE",
+  });
+});

@@ -1,0 +1,177 @@
+import { randomUUID } from "node:crypto";
+import type { Stats } from "node:fs";
+import { lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { type Cancellable, MoteError } from "@mote/core";
+import { kindOf, readPlainFile, reasonOf } from "../plain-file.js";
+import { type AuthLock, lockAuthFile } from "./auth-lock.js";
+import type { AuthPath } from "./auth-paths.js";
+
+/** A file of credentials: Docker's `config.json`, Podman's `auth.json`. */
+export interface AuthFile {
+  readonly path: string;
+  readonly auths: Readonly<Record<string, unknown>>;
+  readonly credHelpers: Readonly<Record<string, unknown>>;
+  readonly credsStore: string | undefined;
+  /** All of it, with what else it holds. */
+  readonly whole: Readonly<Record<string, unknown>>;
+}
+
+/** Bytes; a login takes a few hundred. */
+const maxAuthFileBytes = 16 * 1024 * 1024;
+/** As many as the kernel follows. */
+const mostLinks = 40;
+
+/** Undefined where there is none, or an empty one. @throws MOTE_CONFIG */
+export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
+  let text: string;
+  try {
+    text = readPlainFile(path, maxAuthFileBytes);
+  } catch (cause) {
+    if (isAbsent(cause)) return undefined;
+    throw new MoteError(
+      "MOTE_CONFIG",
+      `${path} cannot be read: ${reasonOf(cause)}; check the file and its permissions`,
+      {
+        cause,
+        details: { path },
+      },
+    );
+  }
+  // Editors of Windows begin a file with a byte order mark.
+  const json = text.replace(/^\uFEFF/, "");
+  if (json.trim() === "") return undefined;
+  const whole = parseObject(json);
+  if (whole === undefined) {
+    // The parser's message quotes the text, and that holds secrets.
+    throw new MoteError("MOTE_CONFIG", `${path} is no JSON object; correct it, or log in again`, { details: { path } });
+  }
+  const { credsStore } = whole;
+  return {
+    path,
+    auths: record(whole.auths),
+    credHelpers: record(whole.credHelpers),
+    credsStore: isText(credsStore) ? credsStore : undefined,
+    whole,
+  };
+}
+
+/**
+ * Reads the files that are there, in their order. One that nobody named and that this user may not read, such as that of another user
+ * after `su`, is reported and passed over. @throws MOTE_CONFIG
+ */
+export async function* readAuthFiles(
+  paths: readonly AuthPath[],
+  warn: (message: string) => void,
+): AsyncGenerator<AuthFile, void, undefined> {
+  for (const { path, isNamed } of paths) {
+    try {
+      const file = await readAuthFile(path);
+      if (file !== undefined) yield file;
+    } catch (error) {
+      if (isNamed || !MoteError.isInstance(error) || !isForbidden(error.cause)) throw error;
+      warn(error.message);
+    }
+  }
+}
+
+/**
+ * Replaces the file by what `change` makes of it, in one piece, for nobody else to read. Other processes that do so wait: none
+ * loses what another has written. `change` may be called again, and returns undefined to leave the file alone.
+ * Returns whether it was replaced.
+ * @throws MOTE_CONFIG · MOTE_TIMEOUT if another process holds the file's lock for 30 seconds
+ */
+export async function changeAuthFile(
+  path: string,
+  change: (file: AuthFile | undefined) => Readonly<Record<string, unknown>> | undefined,
+  options: Cancellable = {},
+): Promise<boolean> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const target = await targetOf(path);
+    for (;;) {
+      await using lock = await lockAuthFile(target, options);
+      const whole = change(await readAuthFile(path));
+      if (whole === undefined) return false;
+      if (await replaceFile(target, `${JSON.stringify(whole, undefined, "\t")}\n`, lock)) return true;
+    }
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    if (MoteError.isInstance(cause)) throw cause;
+    const advice = "check its permissions, or name another by REGISTRY_AUTH_FILE";
+    throw new MoteError("MOTE_CONFIG", `${path} cannot be written: ${reasonOf(cause)}; ${advice}`, {
+      cause,
+      details: { path },
+    });
+  }
+}
+
+/** The file that a path means, there or not: a link that the user has made stays, and what it leads to is replaced. */
+async function targetOf(path: string): Promise<string> {
+  let target = path;
+  for (let links = 0; links < mostLinks; links++) {
+    const stats = await lstat(target).catch((error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    if (stats === undefined || stats.isFile()) return target;
+    if (!stats.isSymbolicLink()) throw new Error(`it is ${kindOf(stats)}, not a regular file`);
+    target = resolve(await realpath(dirname(target)), await readlink(target));
+  }
+  throw new Error("its symbolic links lead in a circle");
+}
+
+/** False if the lock was lost: what was read under it may be old. */
+async function replaceFile(target: string, text: string, lock: AuthLock): Promise<boolean> {
+  const draft = `${target}.${randomUUID()}`;
+  try {
+    const handle = await open(draft, "wx", 0o600);
+    try {
+      await handle.writeFile(text);
+      const there = await lstat(target).catch(() => undefined);
+      // Whatever the umask takes away.
+      await handle.chmod(modeFor(there));
+      // Root who logs in for a user must not take the file away from that user.
+      if (there?.isFile()) await handle.chown(there.uid, there.gid).catch(() => {});
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (!(await lock.held())) return false;
+    await rename(draft, target);
+    return true;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** A file that a group shares stays so; one that everybody could read is closed to all others. */
+function modeFor(there: Pick<Stats, "mode"> | undefined): number {
+  const mode = there === undefined ? 0o600 : there.mode & 0o777;
+  return (mode & 0o007) === 0 ? (mode & 0o770) | 0o600 : 0o600;
+}
+
+export function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === "object" && body !== null && !Array.isArray(body) ? { ...body } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+}

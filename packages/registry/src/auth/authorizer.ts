@@ -1,0 +1,233 @@
+import type { Subject } from "../http/errors.js";
+import { untilAborted } from "../http/waiting.js";
+import { type Challenge, parseChallenges } from "./challenge.js";
+import { basicHeader, type CredentialSource, type Credentials } from "./credentials.js";
+import { fetchToken, realmUrl, type TokenExchange } from "./token.js";
+
+/** What a request needs: at which registry, and for which scopes (`repository:NAME:ACTIONS`). */
+export interface Access {
+  /** Origin of the registry's API. */
+  readonly origin: URL;
+  readonly subject: Subject;
+  readonly scopes: readonly string[];
+}
+
+export interface Authorization {
+  /** The value of the header. */
+  readonly header: string;
+  /** Whether it stands for somebody, rather than for anybody. */
+  readonly personal: boolean;
+  readonly expiresAtMs: number;
+}
+
+/** A response that refuses, perhaps because of who asked. */
+export interface AccessRefusal {
+  readonly status: number;
+  /** Its `WWW-Authenticate` headers. */
+  readonly authenticate: readonly string[];
+  readonly method: string;
+  readonly url: URL;
+}
+
+/** Sends a GET to the registry without credentials, for the challenge in its response. Undefined where none came from the registry itself. */
+export type ChallengeRequest = (
+  url: URL,
+  access: Access,
+) => Promise<Pick<AccessRefusal, "status" | "authenticate"> | undefined>;
+
+/** How long it is believed what is stored for a repository, in milliseconds, where that decides about a request that was refused. */
+const storedForMs = 30_000;
+
+/**
+ * The `Authorization` headers for registries: which scheme each asked for, and what was got for it so far, by registry and
+ * scopes. A token is fetched once for all who wait for it, and one caller's abort leaves the others theirs.
+ */
+export class Authorizer {
+  readonly #credentials: CredentialSource;
+  readonly #exchange: TokenExchange;
+  readonly #request: ChallengeRequest;
+  /** By registry, without scope: what to expect of it for a repository not asked for yet. */
+  readonly #habits = new Map<string, Challenge>();
+  readonly #challenges = new Map<string, Challenge>();
+  readonly #known = new Map<string, Authorization>();
+  readonly #renewing = new Map<string, Promise<Authorization | undefined>>();
+  /** By registry: how its `/v2/` answers who shows nothing. Asked once. */
+  readonly #probes = new Map<string, Promise<Probe>>();
+  readonly #stored = new Map<string, { readonly atMs: number; readonly found: Promise<Credentials | undefined> }>();
+
+  constructor(credentials: CredentialSource, exchange: TokenExchange, request: ChallengeRequest) {
+    this.#credentials = credentials;
+    this.#exchange = exchange;
+    this.#request = request;
+  }
+
+  /** What to begin with; undefined where the registry has not asked for any, or there is none to show. */
+  async authorization(access: Access, signal: AbortSignal | undefined): Promise<Authorization | undefined> {
+    const key = accessKey(access);
+    const known = this.#known.get(key);
+    if (known !== undefined && known.expiresAtMs > Date.now()) return known;
+    const challenge = this.#challenges.get(key) ?? this.#habits.get(access.origin.origin);
+    if (challenge === undefined) return undefined;
+    return untilAborted(this.#renew(key, access, challenge), signal);
+  }
+
+  /**
+   * What to show after a refusal of a request that was sent with `used`; undefined where there is nothing else. A 401 has a challenge that
+   * says what to show. Some registries leave it out, and some hide from strangers, by 403 or 404, what they would show to those who
+   * log in: then `/v2/` is asked for its challenge.
+   */
+  async afterRefusal(
+    access: Access,
+    refusal: AccessRefusal,
+    used: Authorization | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Authorization | undefined> {
+    const key = accessKey(access);
+    const own = challengeOf(refusal, access);
+    const challenge = own ?? (await untilAborted(this.#otherChallenge(access, refusal, used), signal));
+    if (challenge === undefined) return undefined;
+    if (own !== undefined) {
+      this.#habits.set(access.origin.origin, withoutScope(own));
+      this.#challenges.set(key, own);
+    }
+    if (this.#known.get(key)?.header === used?.header) this.#known.delete(key);
+    const next = await this.authorization(access, signal);
+    return next?.header === used?.header ? undefined : next;
+  }
+
+  /** The host of the token service that the registry has named, if it has. */
+  tokenHost(access: Access): string | undefined {
+    const challenge = this.#challenges.get(accessKey(access)) ?? this.#habits.get(access.origin.origin);
+    return challenge?.scheme === "bearer" ? realmUrl(challenge.parameters.realm, access.origin)?.host : undefined;
+  }
+
+  /** Why the login that is stored for what was refused was not shown, for the error; undefined where none is stored, or it was shown. */
+  async unusedLogin(access: Access, used: Authorization | undefined): Promise<string | undefined> {
+    if (used?.personal) return undefined;
+    const credentials = await this.#storedFor(access).catch(() => undefined);
+    if (credentials === undefined) return undefined;
+    const habit = this.#habits.get(access.origin.origin);
+    if (habit?.scheme === "basic" && credentials.kind !== "password")
+      return "it is a token, and a password is asked for";
+    if (habit !== undefined) return undefined;
+    return (await this.#probes.get(access.origin.origin))?.why;
+  }
+
+  async #otherChallenge(
+    access: Access,
+    { status, method, url }: AccessRefusal,
+    used: Authorization | undefined,
+  ): Promise<Challenge | undefined> {
+    const { origin } = access.origin;
+    const isHidden = (status === 403 || status === 404) && !used?.personal;
+    if (status !== 401 && !(isHidden && (await this.#storedFor(access)) !== undefined)) return undefined;
+    const expected = () => this.#challenges.get(accessKey(access)) ?? this.#habits.get(origin);
+    if (expected() !== undefined) return expected();
+    const { challenge } = await this.#probe(access, new URL("/v2/", access.origin), "/v2/");
+    if (challenge === undefined && status === 401 && method === "HEAD") await this.#probe(access, url, "HEAD");
+    return expected();
+  }
+
+  /** Credentials for a request that was refused without a word about them: those who have none must not be asked each time. */
+  #storedFor({ subject: { registry, repository } }: Access): Promise<Credentials | undefined> {
+    const key = `${registry}/${repository ?? ""}`;
+    const known = this.#stored.get(key);
+    if (known !== undefined && Date.now() - known.atMs < storedForMs) return known.found;
+    const found = this.#credentials.get(registry, repository);
+    found.catch(() => this.#stored.delete(key));
+    this.#stored.set(key, { atMs: Date.now(), found });
+    return found;
+  }
+
+  /** Not under a caller's signal: others wait for it. */
+  #probe(access: Access, url: URL, kind: "/v2/" | "HEAD"): Promise<Probe> {
+    const { origin } = access.origin;
+    const key = kind === "/v2/" ? origin : `${kind} ${origin}`;
+    const asked = this.#probes.get(key) ?? this.#ask(access, url);
+    this.#probes.set(key, asked);
+    return asked;
+  }
+
+  async #ask(access: Access, url: URL): Promise<Probe> {
+    const { host, origin } = access.origin;
+    let answer: Awaited<ReturnType<ChallengeRequest>>;
+    try {
+      answer = await this.#request(url, access);
+    } catch {
+      return { why: `${host}/v2/ could not be asked how` };
+    }
+    if (answer === undefined) return { why: `${host}/v2/ redirects to another host` };
+    const challenge = challengeOf({ status: 401, authenticate: answer.authenticate }, access);
+    if (challenge !== undefined && !this.#habits.has(origin)) this.#habits.set(origin, withoutScope(challenge));
+    if (challenge !== undefined) return { challenge, why: "the registry does not ask for it" };
+    const schemes = parseChallenges(answer.authenticate).map(({ scheme }) => scheme.slice(0, 20));
+    const asks =
+      schemes.length === 0 ? "does not ask for one" : `asks for ${schemes.join(", ")}, which mote does not speak`;
+    return { why: `${host}/v2/ ${asks} [${answer.status}]` };
+  }
+
+  #renew(key: string, access: Access, challenge: Challenge): Promise<Authorization | undefined> {
+    const running = this.#renewing.get(key);
+    if (running !== undefined) return running;
+    const renewal = this.#authorization(access, challenge)
+      .then((authorization) => {
+        if (authorization !== undefined) this.#known.set(key, authorization);
+        return authorization;
+      })
+      .finally(() => this.#renewing.delete(key));
+    this.#renewing.set(key, renewal);
+    return renewal;
+  }
+
+  async #authorization(access: Access, challenge: Challenge): Promise<Authorization | undefined> {
+    const { registry, repository } = access.subject;
+    const credentials = await this.#credentials.get(registry, repository);
+    const personal = credentials !== undefined;
+    if (credentials?.kind === "registry-token") return lasting(`Bearer ${credentials.token}`);
+    if (challenge.scheme === "basic") {
+      return credentials?.kind === "password" ? lasting(basicHeader(credentials)) : undefined;
+    }
+    const { token, expiresAtMs } = await fetchToken(access, challenge, credentials, this.#exchange);
+    return { header: `Bearer ${token}`, personal, expiresAtMs };
+  }
+}
+
+/** How a registry answered who showed nothing. */
+interface Probe {
+  readonly challenge?: Challenge;
+  /** Why no login is shown, where it has no challenge. */
+  readonly why: string;
+}
+
+/** The challenge of a 401, or of a 403 to a token that lacks a scope (RFC 6750, section 3.1). */
+function challengeOf(
+  { status, authenticate }: Pick<AccessRefusal, "status" | "authenticate">,
+  access: Access,
+): Challenge | undefined {
+  const challenges = parseChallenges(authenticate);
+  if (status === 401) return chooseChallenge(challenges, access);
+  if (status !== 403) return undefined;
+  return chooseChallenge(
+    challenges.filter(({ parameters }) => parameters.error === "insufficient_scope"),
+    access,
+  );
+}
+
+/** A token service is preferred to the password itself. */
+function chooseChallenge(challenges: readonly Challenge[], access: Access): Challenge | undefined {
+  const bearers = challenges.filter(({ scheme, parameters }) => scheme === "bearer" && parameters.realm !== undefined);
+  const bearer = bearers.find(({ parameters }) => realmUrl(parameters.realm, access.origin) !== undefined);
+  return bearer ?? challenges.find(({ scheme }) => scheme === "basic") ?? bearers[0];
+}
+
+function withoutScope({ scheme, parameters: { scope: _, error: __, ...parameters } }: Challenge): Challenge {
+  return { scheme, parameters };
+}
+
+function lasting(header: string): Authorization {
+  return { header, personal: true, expiresAtMs: Number.POSITIVE_INFINITY };
+}
+
+function accessKey(access: Access): string {
+  return [access.origin.origin, ...access.scopes].join(" ");
+}

@@ -1,0 +1,57 @@
+import { needs, startDockerRegistry } from "@mote/testbed";
+import { afterEach, describe, expect, it } from "vitest";
+import { refuse } from "../../test/fake-registry.js";
+import { codeOf, shownBy } from "../../test/outcome.js";
+import { type Answer, serve } from "../../test/server.js";
+import { serveTokens } from "../../test/token-server.js";
+import { checkCredentials } from "./check-credentials.js";
+
+const ann = { kind: "password", username: "ann", password: "s3cret" } as const;
+const wrong = { ...ann, password: "wr0ng" };
+
+const opened: AsyncDisposable[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
+});
+
+async function registry(answer: Answer): Promise<{ registry: string }> {
+  const server = await serve(answer);
+  opened.push(server);
+  return { registry: server.host };
+}
+
+describe("credentials", () => {
+  it("are taken or refused by the token service that the registry names", async () => {
+    const tokens = await serveTokens({ login: "ann:s3cret" });
+    opened.push(tokens);
+    const place = await registry((request, response) => {
+      if (request.headers.authorization?.startsWith("Bearer ")) return response.end("{}");
+      return refuse(response, 401, "X", {
+        "www-authenticate": `Bearer realm="http://${tokens.host}/token",service="s"`,
+      });
+    });
+    expect(await checkCredentials(place, ann)).toBe(true);
+    expect(tokens.seen.at(-1)?.url).toBe("/token?service=s");
+    expect(await codeOf(checkCredentials(place, wrong))).toBe("MOTE_UNAUTHORIZED");
+    expect(await shownBy(checkCredentials(place, wrong))).not.toContain("wr0ng");
+  });
+
+  it("are not wanted by a registry that lets everybody in", async () => {
+    expect(await checkCredentials(await registry((_, response) => response.end("{}")), ann)).toBe(false);
+  });
+
+  it("are not shown to what is no registry", async () => {
+    const page: Answer = (_, response) => response.setHeader("content-type", "text/html").end("<p>");
+    expect(await codeOf(checkCredentials(await registry(page), ann))).toBe("MOTE_REGISTRY");
+    const absent: Answer = (_, response) => response.writeHead(404).end();
+    expect(await codeOf(checkCredentials(await registry(absent), ann))).toBe("MOTE_REGISTRY");
+    expect(await codeOf(checkCredentials({ registry: "a/b" }, ann))).toBe("MOTE_INVALID_REFERENCE");
+  });
+
+  const wanted = needs("docker-registry", "htpasswd");
+  it.skipIf(wanted !== "")(`are taken or refused by Debian's docker-registry${wanted}`, async () => {
+    await using real = await startDockerRegistry({ login: ann });
+    expect(await checkCredentials({ registry: real.host }, ann)).toBe(true);
+    expect(await codeOf(checkCredentials({ registry: real.host }, wrong))).toBe("MOTE_UNAUTHORIZED");
+  });
+});

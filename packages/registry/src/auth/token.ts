@@ -1,0 +1,168 @@
+import { MoteError } from "@mote/core";
+import { protocolFault, type Subject, statusFault } from "../http/errors.js";
+import type { Access } from "./authorizer.js";
+import type { Challenge } from "./challenge.js";
+import { basicHeader, type Credentials } from "./credentials.js";
+
+export interface TokenRequest {
+  readonly method: "GET" | "POST";
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly authorization?: string | undefined;
+  readonly body?: Uint8Array | undefined;
+  /** What the body gives away. */
+  readonly secrets?: readonly string[] | undefined;
+  readonly subject: Subject;
+}
+
+/** Sends a request to a token service, and answers with whatever it says at last. */
+export type TokenExchange = (request: TokenRequest) => Promise<TokenAnswer>;
+
+interface TokenAnswer {
+  readonly status: number;
+  readonly bytes: Uint8Array;
+  /** What the service was shown, and might repeat. */
+  readonly secrets: readonly string[];
+}
+
+export interface BearerToken {
+  readonly token: string;
+  /** Unix milliseconds, somewhat before the service's own time. */
+  readonly expiresAtMs: number;
+}
+
+/** What a service that does not say how long its token lives means (distribution, "Token Authentication Specification"). */
+const defaultLifetimeSeconds = 60;
+/** The part of its life in which a token is used; the rest is left to clocks and networks. */
+const usablePart = 0.9;
+
+/**
+ * A token for the access, from the service that the registry's challenge names: with a refresh token by POST, with a password
+ * by GET, anonymously without either.
+ * @throws MOTE_UNAUTHORIZED where the service refuses · MOTE_REGISTRY
+ */
+export async function fetchToken(
+  access: Access,
+  challenge: Challenge,
+  credentials: Credentials | undefined,
+  exchange: TokenExchange,
+): Promise<BearerToken> {
+  const { subject } = access;
+  const realm = tokenRealm(access, challenge, credentials);
+  const scopes = mergeScopes([...access.scopes, ...(challenge.parameters.scope?.split(/\s+/) ?? [])]);
+  const { service } = challenge.parameters;
+  const request =
+    credentials?.kind === "identity-token"
+      ? refreshRequest(realm, service, scopes, credentials.token)
+      : queryRequest(realm, service, scopes, credentials);
+  const { status, bytes, secrets } = await exchange({ ...request, subject });
+  const text = new TextDecoder().decode(bytes);
+  if (status === 401 || status === 403 || (status === 400 && credentials !== undefined)) {
+    throw new MoteError(
+      "MOTE_UNAUTHORIZED",
+      `${realm.host}, the token service of ${subject.registry}, ${credentials === undefined ? "gives no token without credentials" : "refused the credentials"}; log in to ${subject.registry}, with mote login, docker login or podman login`,
+      { details: { ...subject, status, tokenService: realm.host } },
+    );
+  }
+  // Of what was asked of the registry, a service that answers so says nothing: 404 is not a miss.
+  if (status >= 300 && status < 500 && status !== 429)
+    throw protocolFault(subject, `its token service ${realm.host} answered ${status}`);
+  if (status !== 200) throw statusFault({ ...subject, registry: realm.host }, { status, text, secrets }, "a token");
+  return readToken(text, subject, realm);
+}
+
+/**
+ * The URL of a token service: absolute, or a path on the registry. Plain HTTP on the very host that was asked over TLS is the usual mistake
+ * of a registry behind a proxy, and means TLS. Undefined where it is not an http or https URL.
+ */
+export function realmUrl(realm: string | undefined, origin: URL): URL | undefined {
+  const base = realm?.startsWith("/") ? origin.href : undefined;
+  if (realm === undefined || !URL.canParse(realm, base)) return undefined;
+  const url = new URL(realm, base);
+  if (url.protocol === "http:" && origin.protocol === "https:" && url.host === origin.host) url.protocol = "https:";
+  return url.protocol === "https:" || url.protocol === "http:" ? url : undefined;
+}
+
+/** One scope for each resource, with all actions that are wanted: some services look at the first one only. */
+function mergeScopes(scopes: readonly string[]): string[] {
+  const merged = new Map<string, Set<string>>();
+  for (const scope of scopes) {
+    if (scope === "") continue;
+    const colon = scope.lastIndexOf(":");
+    const resource = scope.slice(0, Math.max(0, colon));
+    const actions = merged.get(resource) ?? new Set();
+    merged.set(resource, actions);
+    for (const action of scope.slice(colon + 1).split(",")) actions.add(action);
+  }
+  return [...merged].map(([resource, actions]) => `${resource === "" ? "" : `${resource}:`}${[...actions].join(",")}`);
+}
+
+/** Credentials that came over TLS do not leave over plain HTTP. */
+function tokenRealm(access: Access, challenge: Challenge, credentials: Credentials | undefined): URL {
+  const url = realmUrl(challenge.parameters.realm, access.origin);
+  if (url === undefined) {
+    throw protocolFault(access.subject, "it names a token service that is not an http or https URL");
+  }
+  if (credentials !== undefined && url.protocol === "http:" && access.origin.protocol === "https:") {
+    throw protocolFault(
+      access.subject,
+      `it names the token service ${url.host} over plain HTTP; credentials are not sent there`,
+    );
+  }
+  return url;
+}
+
+function queryRequest(
+  realm: URL,
+  service: string | undefined,
+  scopes: readonly string[],
+  credentials: Credentials | undefined,
+): Omit<TokenRequest, "subject"> {
+  const url = new URL(realm);
+  if (service) url.searchParams.set("service", service);
+  for (const scope of scopes) url.searchParams.append("scope", scope);
+  const authorization = credentials?.kind === "password" ? basicHeader(credentials) : undefined;
+  return { method: "GET", url, authorization };
+}
+
+/** OAuth2, as distribution's "Oauth2 Token Authentication" has it. */
+function refreshRequest(
+  url: URL,
+  service: string | undefined,
+  scopes: readonly string[],
+  refreshToken: string,
+): Omit<TokenRequest, "subject"> {
+  const form = new URLSearchParams({ grant_type: "refresh_token", client_id: "mote", refresh_token: refreshToken });
+  if (service) form.set("service", service);
+  if (scopes.length > 0) form.set("scope", scopes.join(" "));
+  return {
+    method: "POST",
+    url,
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: new TextEncoder().encode(form.toString()),
+    secrets: [refreshToken, encodeURIComponent(refreshToken)],
+  };
+}
+
+function readToken(text: string, subject: Subject, realm: URL): BearerToken {
+  const body = parseObject(text);
+  const [token] = [body?.token, body?.access_token]
+    .filter((one) => typeof one === "string" && one !== "")
+    .map((one) => String(one).trim());
+  if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
+    throw protocolFault(subject, `its token service ${realm.host} answered without a token`);
+  }
+  // Some write it as text.
+  const said = Number(body?.expires_in);
+  const seconds = said > 0 && Number.isFinite(said) ? said : defaultLifetimeSeconds;
+  return { token, expiresAtMs: Date.now() + seconds * 1000 * usablePart };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === "object" && body !== null ? { ...body } : undefined;
+  } catch {
+    return undefined;
+  }
+}

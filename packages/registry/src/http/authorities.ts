@@ -1,0 +1,169 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { isAbsent } from "../auth/auth-file.js";
+import { readPlainFile, reasonOf } from "../plain-file.js";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface AuthoritiesOptions {
+  readonly env: Environment;
+  /** Is told of files that cannot be read, and of certificates in them that cannot be used. */
+  readonly warn: (message: string) => void;
+  /** Default: where the systems that mote runs on have them. */
+  readonly system?: SystemStore | undefined;
+}
+
+/** Of the files the first that is there counts, and if none is, all of the first folder that is there. */
+interface SystemStore {
+  readonly files: readonly string[];
+  readonly folders: readonly string[];
+}
+
+/** Debian, Ubuntu, Alpine, Arch; Fedora, RHEL; SUSE; OpenELEC; RHEL 7; Alpine, BSD, macOS. */
+const usualStore: SystemStore = {
+  files: [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+  ],
+  folders: ["/etc/ssl/certs", "/etc/pki/tls/certs"],
+};
+
+/** Bytes of one file; a bundle of all public authorities has a quarter of a million. */
+const maxPemBytes = 16 * 1024 * 1024;
+/** Of one folder. */
+const mostFiles = 10_000;
+
+/**
+ * Returns the certificates of all authorities that are trusted unless the user names others, in PEM: those of Node, which reads
+ * `NODE_EXTRA_CA_CERTS`; of `SSL_CERT_FILE` and of the folders of `SSL_CERT_DIR`, as OpenSSL and Go read them; and of the system. Undefined where
+ * that is no more than Node trusts anyway.
+ */
+export async function usualAuthorities(options: AuthoritiesOptions): Promise<readonly string[] | undefined> {
+  const { env, warn, system = usualStore } = options;
+  const tls = (await import("node:tls")).default;
+  const known = new Set(tls.rootCertificates.map(bare));
+  const found = new Map<string, string>();
+  const add = (text: string, source: string) => {
+    for (const [pem] of text.matchAll(certificate)) {
+      const key = bare(pem);
+      if (known.has(key) || found.has(key)) continue;
+      if (isUsable(pem)) found.set(key, pem);
+      else warn(`a certificate in ${source} is damaged, and is ignored; correct or remove it`);
+    }
+  };
+
+  if (env.SSL_CERT_FILE) readNamedFile(env.SSL_CERT_FILE, { add, warn });
+  // Node separates paths as the system does, but OpenSSL's own list is separated by colons except on Windows.
+  const folders = (env.SSL_CERT_DIR ?? "").split(process.platform === "win32" ? ";" : ":").filter(Boolean);
+  for (const folder of folders) {
+    const reason = readFolder(folder, { add, warn });
+    if (reason !== undefined)
+      warn(`SSL_CERT_DIR names ${folder}, which cannot be read: ${reason}; correct or unset it`);
+  }
+  if (!readFirstFile(system.files, { add, warn })) {
+    system.folders.find((folder) => readFolder(folder, { add, warn }) === undefined);
+  }
+  for (const pem of ofSystemApi(tls)) add(pem, "the system's store");
+  if (found.size === 0) return undefined;
+  return [...(await authoritiesOfNode(env)), ...found.values()];
+}
+
+interface Reading {
+  readonly add: (text: string, source: string) => void;
+  readonly warn: (message: string) => void;
+}
+
+const certificate =
+  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+
+function readNamedFile(file: string, { add, warn }: Reading): void {
+  try {
+    const text = readPlainFile(file, maxPemBytes);
+    if (text.search(certificate) < 0) throw new Error("it has no certificate in PEM");
+    add(text, file);
+  } catch (error) {
+    warn(`SSL_CERT_FILE is ${file}, which cannot be used: ${reasonOf(error)}; correct or unset it`);
+  }
+}
+
+/** Whether one of them is there. */
+function readFirstFile(files: readonly string[], { add, warn }: Reading): boolean {
+  for (const file of files) {
+    try {
+      add(readPlainFile(file, maxPemBytes), file);
+      return true;
+    } catch (error) {
+      if (isAbsent(error)) continue;
+      warn(`${file}, the system's certificates, cannot be read: ${reasonOf(error)}; correct it`);
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Files that hold no certificate are passed over, and so are links that lead nowhere. Returns why the folder cannot be read. */
+function readFolder(folder: string, { add, warn }: Reading): string | undefined {
+  let names: readonly string[];
+  try {
+    names = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+      .map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    return reasonOf(error);
+  }
+  for (const name of names.slice(0, mostFiles)) {
+    const file = join(folder, name);
+    try {
+      add(readPlainFile(file, maxPemBytes), file);
+    } catch (error) {
+      if (!isAbsent(error))
+        warn(`${file}, of certificate authorities, cannot be read: ${reasonOf(error)}; correct or remove it`);
+    }
+  }
+  return undefined;
+}
+
+/** On macOS and Windows the system's store is no file; Node reads it from 22.15 on. */
+function ofSystemApi(tls: object): readonly string[] {
+  const current: unknown = "getCACertificates" in tls ? tls.getCACertificates : undefined;
+  const isOther = process.platform === "darwin" || process.platform === "win32";
+  return isOther && typeof current === "function" ? current("system") : [];
+}
+
+/** Returns what Node trusts unless it is told otherwise. Whoever names authorities has to name these too. */
+export async function authoritiesOfNode(env: Environment): Promise<readonly string[]> {
+  const tls = (await import("node:tls")).default;
+  // From Node 22.15 on, with those of NODE_EXTRA_CA_CERTS.
+  const current: unknown = "getCACertificates" in tls ? tls.getCACertificates : undefined;
+  if (typeof current === "function") return current();
+  return [...tls.rootCertificates, ...extraOfNode(env.NODE_EXTRA_CA_CERTS)];
+}
+
+/** Node itself warns of a file that it cannot use. */
+function extraOfNode(file: string | undefined): readonly string[] {
+  try {
+    const text = file ? readPlainFile(file, maxPemBytes) : "";
+    return [...text.matchAll(certificate)].map(([pem]) => pem).filter(isUsable);
+  } catch {
+    return [];
+  }
+}
+
+function isUsable(pem: string): boolean {
+  const { X509Certificate } = process.getBuiltinModule("node:crypto");
+  try {
+    return new X509Certificate(pem).raw.byteLength > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** The same certificate may be wrapped and ended in other ways. */
+function bare(pem: string): string {
+  return pem.replace(/-----[^-]*-----|\s/g, "");
+}

@@ -1,0 +1,237 @@
+import { maxHeaderSize } from "node:http";
+import net, { type Socket } from "node:net";
+import type { connect as connectTls } from "node:tls";
+import { bodyBufferBytes, cutError, type EngineOptions, timeoutError } from "./http-transport.js";
+import { type AnswerHead, parseAnswerHead } from "./response-head.js";
+import { Silence } from "./silence.js";
+
+/** Buffers that wait to be filled again, at most; of all connections. */
+const mostSpare = 16;
+const spare: Buffer[] = [];
+
+/** A read from the network is given at least this much room. */
+const leastRoomBytes = 64 * 1024;
+
+/**
+ * A connection that answers with bodies of announced length, read straight into large buffers: Node's HTTP client copies them,
+ * 64 KiB at a time, which costs more than to hash them. One exchange at a time.
+ */
+export class BulkConnection {
+  readonly #socket: Socket;
+  readonly #idleTimeoutMs: number;
+  readonly #silence: Silence;
+  #buffer = newBuffer();
+  /** What has come and is not taken: these, then `from` to `to` of the buffer. */
+  #full: Uint8Array[] = [];
+  #fullBytes = 0;
+  #from = 0;
+  #to = 0;
+  /** The last one that some of was given away for good, by an answer before. */
+  #kept: ArrayBufferLike | undefined;
+  #paused = false;
+  /** Set when nothing more comes. */
+  #failure: Error | undefined;
+  /** Of the present body. */
+  #length: AnswerHead["length"] = 0;
+  #isOver = false;
+  #isResting = false;
+  #wake = () => {};
+  #onGone: (() => void) | undefined;
+
+  constructor(url: URL, options: EngineOptions, secure: typeof connectTls | undefined) {
+    const target = {
+      // Node wants an IPv6 address without its brackets.
+      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: Number(url.port) || (secure === undefined ? 80 : 443),
+      onread: { buffer: () => this.#room(), callback: (bytes: number) => this.#take(bytes) },
+    };
+    this.#idleTimeoutMs = options.idleTimeoutMs;
+    this.#silence = new Silence(options.idleTimeoutMs);
+    this.#socket = secure === undefined ? net.connect(target) : secure(tlsOptions(target, options));
+    this.#socket.on("error", (error) => this.#end(error));
+    for (const event of ["end", "close"])
+      this.#socket.on(event, () => this.#end(cutError("the connection was closed")));
+    this.#socket.on("timeout", () => this.#onSilence());
+    this.#socket.setTimeout(this.#silence.partMs);
+    this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
+  }
+
+  /** Sends a request, and resolves with the head of its answer; undefined where it is none whose body can be read here. */
+  async ask(head: string): Promise<AnswerHead | undefined> {
+    this.#isOver = false;
+    this.#socket.write(head, "latin1");
+    const text = await this.#textUpTo("\r\n\r\n");
+    const answer = text === undefined ? undefined : parseAnswerHead(text);
+    if (answer !== undefined) this.#length = answer.length;
+    return answer;
+  }
+
+  /** The body of the last answer. Chunks are the caller's to keep, or with `reuse` until he asks for the next. */
+  async *body(reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#length !== "chunked") yield* this.#exactly(this.#length, reuse);
+    else {
+      for (let size = await this.#chunkSize(); size > 0; size = await this.#chunkSize()) {
+        yield* this.#exactly(size, reuse);
+        if ((await this.#line()) !== "") throw cutError("a chunk is longer than it says");
+      }
+      while ((await this.#line()) !== "") {
+        // trailers: nobody asked for any
+      }
+    }
+    this.#isOver = true;
+  }
+
+  /** Whether another request may be sent on it. */
+  get isFree(): boolean {
+    return this.#isOver && this.#failure === undefined && this.#full.length === 0 && this.#to === this.#from;
+  }
+
+  /** Keeps it open for a while, but not the process. `onGone` is called if it ends meanwhile. */
+  rest(keepMs: number, onGone: () => void): void {
+    this.#onGone = onGone;
+    this.#isResting = true;
+    this.#socket.setTimeout(keepMs);
+    this.#socket.unref();
+  }
+
+  wakeUp(): void {
+    this.#onGone = undefined;
+    this.#isResting = false;
+    this.#silence.restart();
+    this.#socket.setTimeout(this.#silence.partMs);
+    this.#socket.ref();
+  }
+
+  destroy(error: Error): void {
+    this.#end(error);
+    this.#socket.destroy();
+  }
+
+  async *#exactly(bytes: number, reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let left = bytes; left > 0; ) {
+      const chunk = await this.#next();
+      const wanted = chunk.subarray(0, left);
+      left -= wanted.byteLength;
+      this.#putBack(chunk.subarray(wanted.byteLength));
+      if (!reuse) this.#kept = wanted.buffer;
+      yield wanted;
+      if (reuse) this.#takeBack(wanted.buffer);
+    }
+  }
+
+  async #chunkSize(): Promise<number> {
+    const digits = /^([0-9a-f]{1,12})[ \t]*(?:;|$)/i.exec(await this.#line())?.[1];
+    if (digits === undefined) throw cutError("a chunk does not say how long it is");
+    return Number.parseInt(digits, 16);
+  }
+
+  async #line(): Promise<string> {
+    const line = await this.#textUpTo("\r\n");
+    if (line === undefined) throw cutError("a line of a body in chunks does not end");
+    return line;
+  }
+
+  /** Undefined where it does not come within what a head may have. */
+  async #textUpTo(end: string): Promise<string | undefined> {
+    let text = "";
+    while (text.length <= maxHeaderSize) {
+      const chunk = await this.#next();
+      const before = text.length;
+      text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");
+      const at = text.indexOf(end, Math.max(0, before - end.length + 1));
+      if (at < 0) continue;
+      this.#putBack(chunk.subarray(at + end.length - before));
+      return text.slice(0, at);
+    }
+    return undefined;
+  }
+
+  async #next(): Promise<Uint8Array> {
+    for (;;) {
+      const chunk = this.#full.shift() ?? this.#newest();
+      if (chunk !== undefined) return chunk;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#paused) {
+        this.#paused = false;
+        this.#socket.resume();
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** The part of the present buffer that is filled and not taken; the rest of it goes on being filled. */
+  #newest(): Uint8Array | undefined {
+    this.#fullBytes = 0;
+    if (this.#to === this.#from) return undefined;
+    const chunk = this.#buffer.subarray(this.#from, this.#to);
+    this.#from = this.#to;
+    return chunk;
+  }
+
+  /** Its other bytes, if they are not taken yet, come next. */
+  #takeBack(memory: ArrayBufferLike): void {
+    const isInUse = [this.#buffer.buffer, this.#full[0]?.buffer, this.#kept].includes(memory);
+    if (!isInUse && spare.length < mostSpare) spare.push(Buffer.from(memory));
+  }
+
+  #putBack(chunk: Uint8Array): void {
+    if (chunk.byteLength > 0) this.#full.unshift(chunk);
+  }
+
+  #room(): Uint8Array {
+    if (this.#buffer.byteLength - this.#to < leastRoomBytes) {
+      const filled = this.#buffer.subarray(this.#from, this.#to);
+      if (filled.byteLength > 0) this.#full.push(filled);
+      this.#fullBytes += filled.byteLength;
+      this.#buffer = newBuffer();
+      this.#from = 0;
+      this.#to = 0;
+    }
+    return this.#buffer.subarray(this.#to);
+  }
+
+  /** False where the network has to wait for who reads. */
+  #take(bytes: number): boolean {
+    this.#to += bytes;
+    this.#wake();
+    this.#paused = this.#fullBytes + this.#to - this.#from >= bodyBufferBytes;
+    return !this.#paused;
+  }
+
+  /** It is no fault of the host if nobody here reads. */
+  #onSilence(): void {
+    if (this.#paused) this.#silence.restart();
+    if (!this.#paused && (this.#isResting || this.#silence.isTooLong(this.#socket))) {
+      this.destroy(timeoutError(`nothing came for ${this.#idleTimeoutMs} ms`));
+    } else this.#socket.setTimeout(this.#silence.partMs);
+  }
+
+  #end(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+    this.#onGone?.();
+    if (!this.#socket.destroyed) this.#socket.destroySoon();
+  }
+
+  #limitConnecting(connected: "connect" | "secureConnect", ms: number): void {
+    const timer = setTimeout(() => this.destroy(timeoutError(`no connection within ${ms} ms`)), ms);
+    this.#socket.once(connected, () => clearTimeout(timer));
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+}
+
+function newBuffer(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(bodyBufferBytes);
+}
+
+function tlsOptions<T extends { readonly host: string }>(target: T, { tls: { ca, ...tls } }: EngineOptions) {
+  return {
+    ...target,
+    ...tls,
+    ...(ca === undefined ? {} : { ca: [ca].flat() }),
+    // RFC 6066, section 3: never an address.
+    ...(net.isIP(target.host) === 0 ? { servername: target.host } : {}),
+  };
+}

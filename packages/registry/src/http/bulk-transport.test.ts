@@ -1,0 +1,251 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { needs } from "@mote/testbed";
+import { afterEach, describe, expect, it } from "vitest";
+import { makeCertificate } from "../../test/certificate.js";
+import { DirectEngine } from "./direct-transport.js";
+import type { EngineOptions, HttpAnswer } from "./http-transport.js";
+
+const wanted = needs("openssl");
+const open: { close(): unknown }[] = [];
+const content = randomBytes(3_000_000);
+
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+async function listen(server: Server): Promise<{ server: Server; port: number }> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  open.push({
+    close() {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  });
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+async function serve(listener: RequestListener, tls?: ServerOptions): Promise<{ server: Server; url: URL }> {
+  const { server, port } = await listen(tls ? createTlsServer(tls, listener) : createServer(listener));
+  return { server, url: new URL(`${tls ? "https" : "http"}://127.0.0.1:${port}/blob?a=b`) };
+}
+
+/** Says `head` and `body` to whoever connects and sends something. */
+async function say(head: string, body: Uint8Array): Promise<URL> {
+  const server = createTcpServer((socket) => {
+    socket.on("error", () => {}).once("data", () => socket.write(Buffer.concat([Buffer.from(head), body])));
+  });
+  return new URL(`http://127.0.0.1:${(await listen(server)).port}/`);
+}
+
+function engine(options: Partial<EngineOptions> = {}): DirectEngine {
+  const made = new DirectEngine({ tls: {}, connectTimeoutMs: 10_000, idleTimeoutMs: 10_000, ...options });
+  open.push(made);
+  return made;
+}
+
+const ask = (direct: DirectEngine, url: URL, signal?: AbortSignal, headers = {}) =>
+  direct.exchange({ method: "GET", url, headers, bulk: true, signal });
+
+async function read(answer: HttpAnswer): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer.body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+describe("a long body", () => {
+  it("comes as it is, one after another on one connection, and with the request's headers", async () => {
+    const seen: unknown[] = [];
+    const { server, url } = await serve((request, response) => {
+      seen.push([request.url, request.headers.host, request.headers.range]);
+      response.writeHead(200, { "content-length": content.byteLength }).end(content);
+    });
+    let connections = 0;
+    server.on("connection", () => connections++);
+    const direct = engine();
+    for (let time = 0; time < 3; time++) {
+      const answer = await ask(direct, url, undefined, { range: "bytes=0-" });
+      expect((await read(answer)).equals(content)).toBe(true);
+    }
+    expect(connections).toBe(1);
+    expect(seen).toEqual(Array(3).fill(["/blob?a=b", url.host, "bytes=0-"]));
+  });
+
+  it("keeps every chunk as it was, however late it is looked at", async () => {
+    const { url } = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": content.byteLength });
+      for (let at = 0; at < content.byteLength; at += 1000) response.write(content.subarray(at, at + 1000));
+      response.end();
+    });
+    expect((await read(await ask(engine(), url))).equals(content)).toBe(true);
+  });
+
+  it("leaves each chunk as it is until the next is asked for, where memory is used again, and for good what came before", async () => {
+    const { server, url } = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": content.byteLength }).end(content);
+    });
+    let connections = 0;
+    server.on("connection", () => connections++);
+    const direct = engine();
+    const kept: Uint8Array[] = [];
+    const memories = new Set<ArrayBufferLike>();
+    for (let time = 0; time < 6; time++) {
+      const reuse = time % 3 !== 0;
+      const answer = await direct.exchange({ method: "GET", url, headers: {}, bulk: true, reuse });
+      let at = 0;
+      for await (const chunk of answer.body) {
+        // Meanwhile more comes, as far as there is room for it.
+        for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+        expect(content.subarray(at, at + chunk.byteLength).equals(chunk)).toBe(true);
+        at += chunk.byteLength;
+        if (reuse) memories.add(chunk.buffer);
+        else kept.push(chunk);
+      }
+      expect(at).toBe(content.byteLength);
+    }
+    expect(connections).toBe(1);
+    expect(Buffer.concat(kept).equals(Buffer.concat([content, content]))).toBe(true);
+    expect(memories.size * 512 * 1024).toBeLessThan(4 * content.byteLength);
+  });
+
+  it.skipIf(wanted !== "")(
+    `comes over TLS, from a host whose authority is trusted, and from no other${wanted}`,
+    async () => {
+      const identity = makeCertificate("registry");
+      const { url } = await serve((_request, response) => {
+        response.writeHead(200, { "content-length": content.byteLength }).end(content);
+      }, identity);
+      const trusting = engine({ tls: { ca: identity.cert } });
+      expect((await read(await ask(trusting, url))).equals(content)).toBe(true);
+      await expect(ask(engine(), url)).rejects.toThrow();
+    },
+  );
+
+  it("in chunks is put together, whatever their lengths, and leaves the connection to the next", async () => {
+    let connections = 0;
+    const { server, url } = await serve((_request, response) => {
+      response.setHeader("trailer", "x-sum");
+      for (let at = 0, size = 1; at < content.byteLength; at += size, size = (size * 3) % 70_001) {
+        response.write(content.subarray(at, at + size));
+      }
+      response.addTrailers({ "x-sum": "1" });
+      response.end();
+    });
+    server.on("connection", () => connections++);
+    const direct = engine();
+    for (let time = 0; time < 2; time++) expect((await read(await ask(direct, url))).equals(content)).toBe(true);
+    expect(connections).toBe(1);
+  });
+
+  it.each([
+    ["no number", "zz\r\nhello\r\n0\r\n\r\n"],
+    ["a sign", "+5\r\nhello\r\n0\r\n\r\n"],
+    ["less than it has", "4\r\nhello\r\n0\r\n\r\n"],
+  ])("in chunks of which one says %s is cut there", async (_what, body) => {
+    const url = await say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Buffer.from(body));
+    await expect(read(await ask(engine(), url))).rejects.toMatchObject({ code: "ECONNRESET" });
+  });
+
+  it("without an announced end is asked for again by the client that knows more", async () => {
+    let requests = 0;
+    const { port } = await listen(
+      createTcpServer((socket) => {
+        socket
+          .on("error", () => {})
+          .once("data", () => {
+            requests++;
+            socket.end("HTTP/1.1 200 OK\r\n\r\nhello");
+          });
+      }),
+    );
+    expect((await read(await ask(engine(), new URL(`http://127.0.0.1:${port}/`)))).toString()).toBe("hello");
+    expect(requests).toBe(2);
+  });
+
+  it("that ends early, or is followed by more than was announced, is cut there", async () => {
+    const early = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": content.byteLength }).write(content.subarray(0, 1000));
+      setImmediate(() => response.destroy());
+    });
+    await expect(read(await ask(engine(), early.url))).rejects.toMatchObject({ code: "ECONNRESET" });
+    const direct = engine();
+    const more = await say("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", Buffer.from("helloHTTP/1.1 200 evil"));
+    for (let time = 0; time < 2; time++) expect((await read(await ask(direct, more))).toString()).toBe("hello");
+  });
+
+  it("of a host that goes silent is a timeout, and not that of a reader who is slow", async () => {
+    const idleTimeoutMs = 250;
+    const silent = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": content.byteLength }).write(content.subarray(0, 1000));
+    });
+    const waiting = await ask(engine({ idleTimeoutMs }), silent.url);
+    await expect(read(waiting)).rejects.toMatchObject({ code: "ETIMEDOUT" });
+    const { url } = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": content.byteLength }).end(content);
+    });
+    const answer = await ask(engine({ idleTimeoutMs }), url);
+    await delay(5 * idleTimeoutMs);
+    expect((await read(answer)).byteLength).toBe(content.byteLength);
+  });
+});
+
+it("a host is not taken for silent because this process was busy", async () => {
+  const { url } = await serve((_request, response) => {
+    block(600);
+    response.writeHead(200, { "content-length": "5" }).end("hello");
+  });
+  expect((await read(await ask(engine({ idleTimeoutMs: 250 }), url))).toString()).toBe("hello");
+});
+
+it("a kept connection that is closed as it is used again is replaced", async () => {
+  const seen = new WeakSet<Socket>();
+  const { url } = await serve((request, response) => {
+    if (seen.has(request.socket)) return void request.socket.destroy();
+    seen.add(request.socket);
+    response.writeHead(200, { "content-length": "5" }).end("hello");
+  });
+  const direct = engine();
+  for (let time = 0; time < 3; time++) expect((await read(await ask(direct, url))).toString()).toBe("hello");
+});
+
+it("an abort ends the waiting for an answer and the reading of a body, with its own reason", async () => {
+  const { url } = await serve((request, response) => {
+    if (request.url === "/body") response.writeHead(200, { "content-length": "10" }).write("half");
+  });
+  for (const path of ["/answer", "/body"]) {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const exchanging = ask(engine(), new URL(path, url), controller.signal).then(async (answer) => {
+      for await (const _ of answer.body) controller.abort(reason);
+    });
+    if (path === "/answer") controller.abort(reason);
+    await expect(exchanging).rejects.toBe(reason);
+  }
+});
+
+it("a header that would be two is refused before anything is sent", async () => {
+  let requests = 0;
+  const { url } = await serve((_request, response) => {
+    requests++;
+    response.end();
+  });
+  await expect(ask(engine(), url, undefined, { range: "a\r\nx: b" })).rejects.toThrow(TypeError);
+  expect(requests).toBe(0);
+});
+
+it("a head without an end is refused", async () => {
+  const url = await say(`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(10_000)}`, Buffer.alloc(0));
+  await expect(ask(engine(), url)).rejects.toMatchObject({ code: "HPE_HEADER_OVERFLOW" });
+});

@@ -1,0 +1,126 @@
+import { validateHeaderName, validateHeaderValue } from "node:http";
+import type { connect as connectTls } from "node:tls";
+import { BulkConnection } from "./bulk-connection.js";
+import { cutError, type EngineOptions, type HttpAnswer, type HttpRequest, keepAliveMs } from "./http-transport.js";
+import type { AnswerHead } from "./response-head.js";
+
+/** For GETs of much: a client that knows no more of HTTP than they need, and is sparing with copies. */
+export class BulkEngine {
+  readonly #options: EngineOptions;
+  readonly #resting = new Map<string, BulkConnection[]>();
+  readonly #open = new Set<BulkConnection>();
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined where the answer is another than a body of known length: then nothing of it is taken. */
+  async exchange(request: HttpRequest): Promise<HttpAnswer | undefined> {
+    const { url, signal } = request;
+    const head = requestHead(request);
+    const secure = url.protocol === "https:" ? (await import("node:tls")).connect : undefined;
+    for (;;) {
+      signal?.throwIfAborted();
+      const resting = this.#rested(url);
+      const connection = resting ?? this.#connect(url, secure);
+      const onAbort = () => connection.destroy(asError(signal?.reason));
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const over = () => {
+        signal?.removeEventListener("abort", onAbort);
+      };
+      try {
+        const answer = await connection.ask(head);
+        if (answer !== undefined) return this.#answer(request, connection, answer, over);
+        over();
+        this.#drop(connection);
+        return undefined;
+      } catch (error) {
+        over();
+        this.#drop(connection);
+        // The host may have closed it at the very moment that it was used again.
+        if (resting === undefined || signal?.aborted || !isCut(error)) throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#open) this.#drop(connection);
+  }
+
+  #connect(url: URL, secure: typeof connectTls | undefined): BulkConnection {
+    if (this.#closed) throw cutError("the connections are closed");
+    const connection = new BulkConnection(url, this.#options, secure);
+    this.#open.add(connection);
+    return connection;
+  }
+
+  #drop(connection: BulkConnection): void {
+    this.#open.delete(connection);
+    connection.destroy(cutError("the connection is not wanted any more"));
+  }
+
+  #rested(url: URL): BulkConnection | undefined {
+    const connection = this.#resting.get(url.origin)?.pop();
+    connection?.wakeUp();
+    return connection;
+  }
+
+  #rest(url: URL, connection: BulkConnection): void {
+    const resting = this.#resting.get(url.origin) ?? [];
+    this.#resting.set(url.origin, resting);
+    resting.push(connection);
+    connection.rest(keepAliveMs, () => {
+      const at = resting.indexOf(connection);
+      if (at >= 0) resting.splice(at, 1);
+      this.#open.delete(connection);
+    });
+  }
+
+  #answer(
+    { url, reuse = false }: HttpRequest,
+    connection: BulkConnection,
+    { status, headers, keepAlive }: AnswerHead,
+    over: () => void,
+  ): HttpAnswer {
+    const end = () => {
+      over();
+      if (keepAlive && connection.isFree && !this.#closed) this.#rest(url, connection);
+      else this.#drop(connection);
+    };
+    let isOver = false;
+    const endOnce = () => {
+      if (!isOver) end();
+      isOver = true;
+    };
+    const body = async function* () {
+      try {
+        yield* connection.body(reuse);
+      } finally {
+        endOnce();
+      }
+    };
+    const values = (name: string): readonly string[] => headers.get(name) ?? [];
+    const destroy = (error: Error) => connection.destroy(error);
+    return { status, header: (name) => values(name)[0], headers: values, body: body(), discard: endOnce, destroy };
+  }
+}
+
+function requestHead({ url, headers }: HttpRequest): string {
+  const lines = [`GET ${url.pathname}${url.search} HTTP/1.1`, `host: ${url.host}`, "connection: keep-alive"];
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    lines.push(`${name}: ${value}`);
+  }
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
+
+function isCut(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
+}

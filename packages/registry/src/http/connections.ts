@@ -1,0 +1,131 @@
+import { isLoopback } from "../place.js";
+import { DirectEngine } from "./direct-transport.js";
+import { type HostSet, type Hosts, hostSet } from "./hosts.js";
+import { type HttpAnswer, type HttpEngine, type HttpRequest, longestMs } from "./http-transport.js";
+import { atLeast, type LeastRate, withinTime } from "./minimum-rate.js";
+import { type ProxyServer, proxyFor } from "./proxy-settings.js";
+import { ProxyEngine } from "./proxy-transport.js";
+import { type CertificateOptions, Trusts } from "./trust.js";
+import { Turnstile, untilAborted } from "./waiting.js";
+
+const defaultConnectMs = 10_000;
+const defaultAnswerMs = 30_000;
+const defaultIdleMs = 60_000;
+
+export interface ConnectionOptions extends CertificateOptions {
+  /** Trust any certificate, of all hosts or of these. */
+  readonly insecure?: Hosts | undefined;
+  /** Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /**
+   * How long a host may take, once connected, for the head of its answer to a GET or HEAD, before it is `MOTE_TIMEOUT`. Default:
+   * `idleTimeoutMs` where that is given, else 30,000.
+   */
+  readonly answerTimeoutMs?: number | undefined;
+  /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
+  readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Bytes that an answer has to bring in each second at least, on average over `idleTimeoutMs`; what is slower is `MOTE_TIMEOUT`.
+   * Default 1024. 0: no bound.
+   */
+  readonly minBytesPerSecond?: number | undefined;
+  /** Requests to one host that wait for their answer at the same time. Default 16. */
+  readonly concurrency?: number | undefined;
+  /** Take no proxy from `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not. Loopback addresses are never proxied. */
+  readonly ignoreProxy?: boolean | undefined;
+}
+
+/** Connections by origin, kept alive, opened when they are first used. One exchange is one request and its answer. */
+export class Connections {
+  readonly #options: ConnectionOptions;
+  readonly #turnstiles = new Map<string, Turnstile>();
+  readonly #insecure: HostSet;
+  readonly #trusts: Trusts;
+  readonly #engines = new Map<string, HttpEngine>();
+
+  /** @throws MOTE_CONFIG */
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#trusts = new Trusts(options);
+    this.#insecure = hostSet(options.insecure, "insecure");
+  }
+
+  /**
+   * A place among the host's requests is held until the answer's head has come, and no longer: whoever streams a body may be
+   * waiting for another request to the same host.
+   */
+  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const { url, body, signal } = request;
+    const streams = body !== undefined && !(body instanceof Uint8Array);
+    const leave = streams ? () => {} : await this.#turnstile(url.host).enter(signal);
+    try {
+      const engine = await this.#engine(request);
+      const rate = this.#leastRate;
+      return atLeast(await withinTime(request, rate, (timed) => exchangeOn(engine, timed)), rate);
+    } finally {
+      leave();
+    }
+  }
+
+  get #timed() {
+    const { connectTimeoutMs = defaultConnectMs, idleTimeoutMs = defaultIdleMs } = this.#options;
+    const { answerTimeoutMs = this.#options.idleTimeoutMs ?? defaultAnswerMs } = this.#options;
+    const withinTimers = (ms: number) => Math.min(ms, longestMs);
+    return {
+      ...this.#options,
+      connectTimeoutMs: withinTimers(connectTimeoutMs),
+      answerTimeoutMs: withinTimers(answerTimeoutMs),
+      idleTimeoutMs: withinTimers(idleTimeoutMs),
+    };
+  }
+
+  get #leastRate(): LeastRate {
+    const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs, answerTimeoutMs } = this.#timed;
+    // Who allows any silence allows any rate.
+    const bytesPerSecond = idleTimeoutMs > 0 ? minBytesPerSecond : 0;
+    return { bytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs, answerMs: answerTimeoutMs };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#engines.values()].map((engine) => engine.close()));
+  }
+
+  #turnstile(host: string): Turnstile {
+    const found = this.#turnstiles.get(host) ?? new Turnstile(this.#options.concurrency ?? 16);
+    this.#turnstiles.set(host, found);
+    return found;
+  }
+
+  async #engine({ url, isAway = false }: HttpRequest): Promise<HttpEngine> {
+    const proxy = this.#proxyFor(url);
+    const insecure = this.#insecure.has(url.host);
+    const trust = await this.#trusts.of(url);
+    const kind = `${url.protocol} ${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${isAway} ${trust.owner ?? ""}`;
+    const opened = this.#engines.get(kind);
+    if (opened !== undefined) return opened;
+    const { connectTimeoutMs, idleTimeoutMs } = this.#timed;
+    const tls = { ...(isAway ? trust.anonymous : trust.known), ...(insecure ? { rejectUnauthorized: false } : {}) };
+    const options = { tls, connectTimeoutMs, idleTimeoutMs };
+    const proxyTls = proxy?.url.protocol === "https:" ? (await this.#trusts.of(proxy.url)).anonymous : {};
+    const found = this.#engines.get(kind);
+    if (found !== undefined) return found;
+    const engine = proxy === undefined ? new DirectEngine(options) : new ProxyEngine({ ...options, proxyTls }, proxy);
+    this.#engines.set(kind, engine);
+    return engine;
+  }
+
+  #proxyFor(url: URL): ProxyServer | undefined {
+    return this.#options.ignoreProxy || isLoopback(url.host) ? undefined : proxyFor(url, process.env);
+  }
+}
+
+/** A connection that a proxy keeps waiting does not look at the signal. */
+async function exchangeOn(engine: HttpEngine, request: HttpRequest): Promise<HttpAnswer> {
+  const exchange = engine.exchange(request);
+  try {
+    return await untilAborted(exchange, request.signal);
+  } catch (error) {
+    if (request.signal?.aborted) exchange.then(({ discard }) => discard()).catch(() => {});
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+import { pipeline, Readable, type Transform } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
+import { collectChunks, type Digest, digestAlgorithm, digestBytes, MoteError } from "@mote/core";
+import type { HttpAnswer } from "./http-transport.js";
+
+/** How a body may be coded on its way (RFC 9110, section 8.4.1), and how the bytes of one that is begin. */
+interface Coding {
+  readonly decoder: () => Transform;
+  /** Undefined if any bytes may be the beginning. */
+  readonly magic?: readonly number[];
+}
+
+const gzip: Coding = { decoder: createGunzip, magic: [0x1f, 0x8b] };
+const known: Readonly<Record<string, Coding | undefined>> = {
+  gzip,
+  "x-gzip": gzip,
+  deflate: { decoder: createInflate, magic: [0x78] },
+  br: { decoder: createBrotliDecompress },
+};
+
+/**
+ * Returns the codings that a response's `Content-Encoding` names and that its body may really be in, in the order in which they were
+ * applied. No coding is asked for, and many servers label what they send as it is: a blob that is gzip itself as `gzip` or `x-gzip`, S3's
+ * `aws-chunked`, an empty label. What is not known is taken to be such a label.
+ */
+export function namedCodings(answer: Pick<HttpAnswer, "headers">): readonly string[] {
+  const names = answer.headers("content-encoding").flatMap((header) => header.toLowerCase().split(","));
+  return names.map((name) => name.trim()).filter((name) => Object.hasOwn(known, name));
+}
+
+/**
+ * Takes the codings off, the last one first. A body that does not begin as one in that coding passes as it is.
+ * @throws MOTE_DIGEST_MISMATCH for bytes that cannot be decoded
+ */
+export function decoded(chunks: AsyncIterable<Uint8Array>, codings: readonly string[]): AsyncIterable<Uint8Array> {
+  return codings.reduceRight((coded, name) => decodedOnce(coded, known[name] ?? gzip), chunks);
+}
+
+async function* decodedOnce(
+  coded: AsyncIterable<Uint8Array>,
+  { decoder, magic = [] }: Coding,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = copies(coded);
+  const head: Uint8Array[] = [];
+  let length = 0;
+  while (length < magic.length) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    head.push(value);
+    length += value.byteLength;
+  }
+  const first = new Uint8Array(Buffer.concat(head));
+  const all = length === 0 ? chunks : joined(first, chunks);
+  if (!magic.every((byte, at) => first[at] === byte)) return yield* all;
+  const decoding = decoder();
+  // The error is thrown to whoever reads the decoder.
+  pipeline(Readable.from(all, { objectMode: false }), decoding, () => {});
+  try {
+    for await (const chunk of decoding) yield chunk;
+  } catch (error) {
+    if (!isZlibError(error)) throw error;
+    throw new MoteError("MOTE_DIGEST_MISMATCH", `the body cannot be decoded: ${error.message}`, { cause: error });
+  }
+}
+
+/** Reads a document as the bytes that one of the digests names; if none does, as JSON, labelled with a coding or really in it. */
+export async function collectDocument(
+  answer: Pick<HttpAnswer, "headers" | "body">,
+  { digests, ...bound }: { readonly maxBytes: number; readonly what: string; readonly digests: readonly Digest[] },
+): Promise<Uint8Array> {
+  const bytes = await collectChunks(answer.body, bound);
+  const codings = namedCodings(answer);
+  if (codings.length === 0 || isNamed(bytes, digests)) return bytes;
+  let plain: Uint8Array;
+  try {
+    plain = await collectChunks(decoded(once(bytes), codings), bound);
+  } catch (error) {
+    if (!MoteError.isInstance(error) || error.code !== "MOTE_DIGEST_MISMATCH") throw error;
+    return bytes;
+  }
+  return isNamed(plain, digests) || !mayBeJson(bytes) ? plain : bytes;
+}
+
+function isNamed(bytes: Uint8Array, digests: readonly Digest[]): boolean {
+  return digests.some((digest) => digestBytes(bytes, digestAlgorithm(digest)) === digest);
+}
+
+/** Returns whether the first byte that is not white space begins a JSON object. */
+export function mayBeJson(bytes: Uint8Array): boolean {
+  return /^\s*\{/.test(new TextDecoder().decode(bytes.subarray(0, 64)));
+}
+
+/** A decoder still works on a chunk when it asks for the next. */
+async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) yield chunk.slice();
+}
+
+async function* joined(
+  first: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield first;
+  yield* rest;
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+/** zlib's own; a body that was cut off ends in the connection's error instead. */
+function isZlibError(error: unknown): error is Error {
+  return (
+    error instanceof Error && "code" in error && /^(?:Z_|ERR__?ERROR|ERR_BROTLI|ERR_ZLIB)/.test(String(error.code))
+  );
+}

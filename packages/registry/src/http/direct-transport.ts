@@ -1,0 +1,212 @@
+import http, { type ClientRequest, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { pipeline, Readable } from "node:stream";
+import { BulkEngine } from "./bulk-transport.js";
+import {
+  bodyBufferBytes,
+  cutError,
+  type EngineOptions,
+  type HttpAnswer,
+  type HttpEngine,
+  type HttpRequest,
+  keepAliveMs,
+  timeoutError,
+  worthReadingBytes,
+} from "./http-transport.js";
+import { Silence } from "./silence.js";
+
+/** Straight to the host, by Node's own client: it costs a command little to start. */
+export class DirectEngine implements HttpEngine {
+  readonly #options: EngineOptions;
+  #plain: http.Agent | undefined;
+  #secure: Promise<http.Agent> | undefined;
+  readonly #bulk: BulkEngine;
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#bulk = new BulkEngine(options);
+  }
+
+  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const answer = request.bulk ? await this.#bulk.exchange(request) : undefined;
+    return answer ?? this.#exchange(request);
+  }
+
+  async #exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const agent = request.url.protocol === "https:" ? await this.#secureAgent() : this.#plainAgent();
+    for (;;) {
+      if (this.#closed) throw cutError("the connections are closed");
+      const exchange = new Exchange(request, agent, this.#options);
+      try {
+        return httpAnswer(await exchange.answer(), exchange.over);
+      } catch (error) {
+        if (!exchange.wasStale) throw error;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#bulk.close();
+    this.#plain?.destroy();
+    (await this.#secure)?.destroy();
+  }
+
+  #plainAgent(): http.Agent {
+    this.#plain ??= new http.Agent(agentOptions);
+    return this.#plain;
+  }
+
+  #secureAgent(): Promise<http.Agent> {
+    this.#secure ??= import("node:https").then(({ Agent }) => {
+      const { ca, ...tls } = this.#options.tls;
+      return new Agent({ ...agentOptions, ...tls, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+    });
+    return this.#secure;
+  }
+}
+
+const agentOptions = { keepAlive: true, timeout: keepAliveMs, highWaterMark: bodyBufferBytes } as const;
+
+/** One request and its answer, under its timeouts and its caller's signal. */
+class Exchange {
+  readonly #request: HttpRequest;
+  readonly #options: EngineOptions;
+  readonly #sent: ClientRequest;
+  /** Resolves when the connection is free for another request, or gone. */
+  readonly over: Promise<void>;
+  #response: IncomingMessage | undefined;
+  readonly #silence: Silence;
+  #timedOut = false;
+
+  constructor(request: HttpRequest, agent: http.Agent, options: EngineOptions) {
+    const { url, method, headers, body } = request;
+    this.#request = request;
+    this.#options = options;
+    this.#silence = new Silence(options.idleTimeoutMs);
+    this.#sent = http.request({
+      agent,
+      protocol: url.protocol,
+      // Node wants an IPv6 address without its brackets.
+      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: url.port === "" ? undefined : url.port,
+      path: `${url.pathname}${url.search}`,
+      method,
+      headers: body instanceof Uint8Array ? { ...headers, "content-length": String(body.byteLength) } : headers,
+      timeout: this.#silence.partMs,
+    });
+    this.over = new Promise((resolve) => this.#sent.once("close", resolve));
+  }
+
+  /** The head of the answer. */
+  async answer(): Promise<IncomingMessage> {
+    const { signal, body } = this.#request;
+    const onAbort = () => this.#end(asError(signal?.reason));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const sent = this.#sent;
+    sent.once("close", () => signal?.removeEventListener("abort", onAbort));
+    sent.once("socket", (socket) => {
+      this.#watchConnecting(socket);
+      // The request's own event comes once only.
+      const onTimeout = () => this.#onSilence(socket);
+      socket.on("timeout", onTimeout);
+      sent.once("close", () => socket.off("timeout", onTimeout));
+    });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once("response", resolve);
+      // After the answer, too: its reader is told by the answer itself.
+      sent.on("error", reject);
+      sent.once("close", () => reject(cutError("the connection was closed without an answer")));
+    });
+    if (signal?.aborted) onAbort();
+    else if (body === undefined || body instanceof Uint8Array) sent.end(body);
+    else pipeline(Readable.from(body, { objectMode: false }), sent, () => {});
+    const response = await answered;
+    this.#response = response;
+    // Whoever answers before he has all of the request wants no more of it.
+    response.once("end", () => {
+      if (!sent.writableFinished) sent.destroy();
+    });
+    // No body comes: the next request, which often follows at once, can have the connection.
+    if (this.#request.method === "HEAD") {
+      response.resume();
+      await this.over;
+    }
+    return response;
+  }
+
+  /** RFC 9112, section 9.3.1: what a kept connection was closed on, as it was sent, may be sent again if it only reads. */
+  get wasStale(): boolean {
+    const { method, signal } = this.#request;
+    const reads = method === "GET" || method === "HEAD";
+    return reads && this.#sent.reusedSocket && this.#response === undefined && !signal?.aborted && !this.#timedOut;
+  }
+
+  #watchConnecting(socket: Socket): void {
+    if (!socket.connecting) return;
+    const { connectTimeoutMs } = this.#options;
+    const timer = setTimeout(() => {
+      this.#end(timeoutError(`no connection within ${connectTimeoutMs} ms`));
+    }, connectTimeoutMs);
+    const stop = () => clearTimeout(timer);
+    socket.once(this.#request.url.protocol === "https:" ? "secureConnect" : "connect", stop);
+    socket.once("close", stop);
+  }
+
+  /** Nothing has gone either way for a part of the time. It is no fault of the host if nobody here reads. */
+  #onSilence(socket: Socket): void {
+    const response = this.#response;
+    const isHostSilent = response === undefined || response.readableLength === 0;
+    if (!isHostSilent) this.#silence.restart();
+    if (isHostSilent && this.#silence.isTooLong(socket)) this.#giveUp();
+    else socket.setTimeout(this.#silence.partMs);
+  }
+
+  #giveUp(): void {
+    this.#timedOut = true;
+    this.#end(timeoutError(`nothing came for ${this.#options.idleTimeoutMs} ms`));
+  }
+
+  #end(error: Error): void {
+    this.#response?.destroy(error);
+    this.#sent.destroy(error);
+  }
+}
+
+function httpAnswer(response: IncomingMessage, over: Promise<void>): HttpAnswer {
+  // Its reader may have gone when it breaks off.
+  response.on("error", () => {});
+  const values = (name: string): readonly string[] => response.headersDistinct[name] ?? [];
+  return {
+    status: response.statusCode ?? 0,
+    header: (name) => values(name)[0],
+    headers: values,
+    body: chunksOf(response, over),
+    discard: () => discard(response),
+    destroy: (error) => response.destroy(error),
+  };
+}
+
+async function* chunksOf(response: IncomingMessage, over: Promise<void>): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const chunk of response.iterator({ destroyOnReturn: false })) yield chunk;
+    await over;
+  } finally {
+    discard(response);
+  }
+}
+
+function discard(response: IncomingMessage): void {
+  if (response.readableEnded || response.destroyed) return;
+  let left = worthReadingBytes;
+  response.on("data", (chunk: Uint8Array) => {
+    left -= chunk.byteLength;
+    if (left < 0) response.destroy();
+  });
+  response.resume();
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
+}

@@ -1,0 +1,93 @@
+import { readdirSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { homeFolders, MoteError } from "@mote/core";
+import { readPlainFile, reasonOf } from "../plain-file.js";
+
+/** What belongs to one host, in PEM. */
+export interface HostCertificates {
+  /** Authorities to trust for it, beside all others. */
+  readonly ca?: readonly string[] | undefined;
+  /** A client's certificate and key, to show to it alone. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The files that they come from, for messages: those of `ca` in the same order, and those of `cert` and `key`. */
+  readonly files?: { readonly ca: readonly string[]; readonly client: readonly string[] } | undefined;
+}
+
+/** Bytes of one file; a bundle of all public authorities has a quarter of a million. */
+const maxPemBytes = 16 * 1024 * 1024;
+
+/** Certificates by host. */
+export interface CertificateSource {
+  /** Of a host as references write it: `host`, `host:port`. @throws MOTE_CONFIG */
+  get(host: string): HostCertificates | undefined;
+}
+
+export interface HostCertificatesOptions {
+  /** Default: `~/.config/containers/certs.d`, `/etc/containers/certs.d`, `~/.docker/certs.d`, `/etc/docker/certs.d`. */
+  readonly folders?: readonly string[] | undefined;
+}
+
+/**
+ * What is kept for Docker, Podman and skopeo: in the first of the folders that has one named `HOST` or `HOST:PORT`, its `*.crt` are
+ * authorities, `NAME.cert` with `NAME.key` is a client's certificate.
+ */
+export function hostCertificates({ folders = usualFolders() }: HostCertificatesOptions = {}): CertificateSource {
+  return {
+    get(host) {
+      for (const folder of folders) {
+        for (const name of namesOf(host)) {
+          const found = readFolder(join(folder, name));
+          if (found !== undefined) return found;
+        }
+      }
+      return undefined;
+    },
+  };
+}
+
+function usualFolders(): readonly string[] {
+  const { home } = homeFolders(process.env, userInfo);
+  const ofUser = (path: string) => (home === undefined ? [] : [join(home, path)]);
+  return [
+    ...ofUser(".config/containers/certs.d"),
+    "/etc/containers/certs.d",
+    ...ofUser(".docker/certs.d"),
+    "/etc/docker/certs.d",
+  ];
+}
+
+/** URLs leave the usual port out; and `docker.io` is a name that has its API elsewhere. */
+function namesOf(host: string): readonly string[] {
+  const withPort = /:\d+$/.test(host) ? [] : [`${host}:443`];
+  return [host, ...withPort, ...(host === "registry-1.docker.io" ? ["docker.io"] : [])];
+}
+
+/** Undefined where there is no such folder, or it is not for us to read. */
+function readFolder(folder: string): HostCertificates | undefined {
+  let names: readonly string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch {
+    return undefined;
+  }
+  const pathsOf = (suffix: string) => names.filter((name) => name.endsWith(suffix)).map((name) => join(folder, name));
+  const [ca, [cert]] = [pathsOf(".crt"), pathsOf(".cert")];
+  const client = cert === undefined ? [] : [cert, `${cert.slice(0, -".cert".length)}.key`];
+  const [ofClient, key] = client.map(read);
+  return {
+    ...(ca.length > 0 ? { ca: ca.map(read) } : {}),
+    ...(ofClient === undefined ? {} : { cert: ofClient, key }),
+    files: { ca, client },
+  };
+}
+
+function read(file: string): string {
+  try {
+    return readPlainFile(file, maxPemBytes);
+  } catch (cause) {
+    const message = `${file}, of a host's certificates, cannot be read: ${reasonOf(cause)}; correct or remove it`;
+    throw new MoteError("MOTE_CONFIG", message, { cause, details: { file } });
+  }
+}

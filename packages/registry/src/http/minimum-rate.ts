@@ -1,0 +1,75 @@
+import { type HttpAnswer, type HttpRequest, longestMs, slowError, timeoutError } from "./http-transport.js";
+
+/** What a host has to send at least: a byte now and then would else keep somebody for ever, as it breaks every silence. */
+export interface LeastRate {
+  /** None where it is 0. */
+  readonly bytesPerSecond: number;
+  /** It is looked at once in so many milliseconds. */
+  readonly overMs: number;
+  /** For the connection that may have to be made first. */
+  readonly connectMs: number;
+  /** For the head of an answer to what only reads; 0 is no limit. */
+  readonly answerMs: number;
+}
+
+/** The answer, with a body that ends in an error if it comes too slowly. The time that its reader takes is not the host's. */
+export function atLeast(answer: HttpAnswer, rate: LeastRate): HttpAnswer {
+  return rate.bytesPerSecond > 0 ? { ...answer, body: watched(answer, rate) } : answer;
+}
+
+async function* watched(
+  { body, destroy }: HttpAnswer,
+  { bytesPerSecond, overMs }: LeastRate,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  let waitedMs = 0;
+  let waitingSince: number | undefined = performance.now();
+  const judge = () => {
+    const now = performance.now();
+    if (waitingSince !== undefined) waitedMs += now - waitingSince;
+    if (waitingSince !== undefined) waitingSince = now;
+    // What went by while nobody waited tells nothing of the host.
+    if (waitedMs >= overMs / 2 && bytes < (bytesPerSecond * waitedMs) / 1000) {
+      destroy(slowError(`${bytes} bytes came in ${Math.round(waitedMs)} ms`));
+    }
+    bytes = 0;
+    waitedMs = 0;
+  };
+  const timer = setInterval(judge, overMs).unref();
+  try {
+    for await (const chunk of body) {
+      if (waitingSince !== undefined) waitedMs += performance.now() - waitingSince;
+      waitingSince = undefined;
+      bytes += chunk.byteLength;
+      yield chunk;
+      waitingSince = performance.now();
+    }
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/**
+ * Sends a request that is given up where the head of its answer has not come in the time that the request's bytes and the answer may
+ * take: silence alone does not tell, as a head may drip, too. A stream is left alone, for it waits for who gives it.
+ */
+export async function withinTime(
+  request: HttpRequest,
+  { bytesPerSecond, overMs, connectMs, answerMs }: LeastRate,
+  exchange: (request: HttpRequest) => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
+  const { body, method, signal } = request;
+  const reads = method === "GET" || method === "HEAD";
+  const isBound = reads ? answerMs > 0 : bytesPerSecond > 0;
+  if (!isBound || (body !== undefined && !(body instanceof Uint8Array))) return exchange(request);
+  // What writes may be hashed and stored before it is answered.
+  const writeMs = 2 * overMs + ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
+  const limitMs = Math.min(connectMs + (reads ? answerMs : writeMs), longestMs);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(timeoutError(`no answer within ${limitMs} ms`)), limitMs).unref();
+  try {
+    return await exchange({ ...request, signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}

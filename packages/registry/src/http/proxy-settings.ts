@@ -1,0 +1,75 @@
+import { MoteError } from "@mote/core";
+import { proxyExceptions } from "./no-proxy.js";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ProxyServer {
+  /** Without user and password. */
+  readonly url: URL;
+  /** The value of `Proxy-Authorization`. */
+  readonly authorization?: string | undefined;
+  /** The variable that names it. */
+  readonly variable: string;
+}
+
+/**
+ * Returns the proxy that a URL is reached through, as curl and Go choose it: by `http_proxy` or `https_proxy`, which the URL's scheme says,
+ * else by `all_proxy`. Each may be in capitals; the one in small letters counts first, and an empty one not at all. `NO_PROXY` excepts hosts.
+ * @throws MOTE_CONFIG if the variable is not the URL of a proxy
+ */
+export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
+  const variable = [...namesOf(`${url.protocol.slice(0, -1)}_proxy`), ...namesOf("all_proxy")].find(
+    (name) => env[name] && !isFromRequest(name, env) && !isForOthers(name, env),
+  );
+  if (variable === undefined) return undefined;
+  const exceptions = namesOf("no_proxy")
+    .map((name) => env[name])
+    .find(Boolean);
+  const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+  if (exceptions !== undefined && proxyExceptions(exceptions)(url.hostname, port)) return undefined;
+  return readProxy(variable, env[variable]?.trim() ?? "");
+}
+
+function namesOf(name: string): readonly string[] {
+  return [name, name.toUpperCase()];
+}
+
+/** To a CGI program, `HTTP_PROXY` is what a request says in its header `Proxy`. */
+function isFromRequest(name: string, env: Environment): boolean {
+  return name === "HTTP_PROXY" && Boolean(env.REQUEST_METHOD);
+}
+
+/** A SOCKS proxy for everything is passed over, as by all registry clients in Go: they do not know the variable at all. */
+function isForOthers(name: string, env: Environment): boolean {
+  return name.toLowerCase() === "all_proxy" && /^\s*socks/i.test(env[name] ?? "");
+}
+
+function readProxy(variable: string, text: string): ProxyServer {
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (url === undefined || url.hostname === "" || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    // The text may have a password in it.
+    const scheme = /^socks/i.test(text)
+      ? "names a SOCKS proxy, which mote does not support"
+      : "is not the URL of a proxy";
+    throw new MoteError(
+      "MOTE_CONFIG",
+      `${variable} ${scheme}; write http://HOST:PORT or https://HOST:PORT, or except hosts by NO_PROXY`,
+      { details: { variable } },
+    );
+  }
+  const { username, password } = url;
+  const bare = new URL(url.origin);
+  if (username === "" && password === "") return { url: bare, variable };
+  const login = `${decode(username)}:${decode(password)}`;
+  return { url: bare, variable, authorization: `Basic ${Buffer.from(login, "utf8").toString("base64")}` };
+}
+
+/** A `%` that encodes nothing stands for itself. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,195 @@
+import { isIP } from "node:net";
+import { Readable } from "node:stream";
+import type { buildConnector, Dispatcher } from "undici";
+import { errorCodes } from "./errors.js";
+import {
+  bodyBufferBytes,
+  type EngineOptions,
+  type HttpAnswer,
+  type HttpEngine,
+  type HttpRequest,
+  worthReadingBytes,
+} from "./http-transport.js";
+import type { ProxyServer } from "./proxy-settings.js";
+import { untilAborted } from "./waiting.js";
+
+interface ProxyEngineOptions extends EngineOptions {
+  /** How TLS is spoken to the proxy itself. */
+  readonly proxyTls: EngineOptions["tls"];
+}
+
+/**
+ * By a proxy: a request to a registry in plain HTTP is sent to the proxy as it is (RFC 9112, section 3.2.2), since many allow tunnels to
+ * port 443 only; TLS goes through a tunnel.
+ */
+export class ProxyEngine implements HttpEngine {
+  readonly #options: ProxyEngineOptions;
+  readonly #proxy: ProxyServer;
+  #plain: Promise<Dispatcher> | undefined;
+  #tunnels: Promise<Dispatcher> | undefined;
+  /** By origin: resolves when it is known that there is a tunnel, rejects if the proxy refuses one. */
+  readonly #firstTunnels = new Map<string, Promise<void>>();
+
+  constructor(options: ProxyEngineOptions, proxy: ProxyServer) {
+    this.#options = options;
+    this.#proxy = proxy;
+  }
+
+  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+    const { url, method, headers, body, signal } = request;
+    const { url: proxy, authorization } = this.#proxy;
+    const streams = body !== undefined && !(body instanceof Uint8Array);
+    const sent = {
+      method,
+      ...(body === undefined ? {} : { body: streams ? Readable.from(body, { objectMode: false }) : body }),
+      ...(signal === undefined ? {} : { signal }),
+      highWaterMark: bodyBufferBytes,
+    };
+    const path = `${url.pathname}${url.search}`;
+    try {
+      if (url.protocol === "https:") {
+        this.#tunnels ??= this.#openTunnels();
+        const tunnels = await this.#tunnels;
+        return await this.#afterFirst(url, signal, async () =>
+          httpAnswer(await tunnels.request({ ...sent, origin: url.origin, path, headers })),
+        );
+      }
+      this.#plain ??= this.#openPlain();
+      const login = authorization === undefined ? {} : { "proxy-authorization": authorization };
+      const answer = await (await this.#plain).request({
+        ...sent,
+        origin: proxy.origin,
+        path: `${url.origin}${path}`,
+        headers: { ...headers, ...login, host: url.host },
+      });
+      if (answer.statusCode !== 407) return httpAnswer(answer);
+      answer.body.on("error", () => {}).destroy();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#explain(error, url) ?? error;
+    }
+    throw this.#refusal(url, 407);
+  }
+
+  async close(): Promise<void> {
+    for (const opened of [this.#plain, this.#tunnels]) await (await opened?.catch(() => undefined))?.destroy();
+  }
+
+  /** Requests wait for the first one to their host: a proxy that refuses a tunnel is asked for one, not for as many as are wanted. */
+  async #afterFirst<T>(url: URL, signal: AbortSignal | undefined, exchange: () => Promise<T>): Promise<T> {
+    const first = this.#firstTunnels.get(url.origin);
+    if (first !== undefined) {
+      await untilAborted(first, signal);
+      return exchange();
+    }
+    const exchanging = exchange();
+    const opened = exchanging.then(
+      () => {},
+      (error: unknown) => {
+        this.#firstTunnels.delete(url.origin);
+        // What only this request met says nothing of the others.
+        if (this.#explain(error, url) !== undefined) throw error;
+      },
+    );
+    opened.catch(() => {});
+    this.#firstTunnels.set(url.origin, opened);
+    return exchanging;
+  }
+
+  async #openPlain(): Promise<Dispatcher> {
+    const { Agent, buildConnector } = await loadUndici();
+    return new Agent({ ...this.#timeouts, connect: this.#connector(buildConnector) });
+  }
+
+  async #openTunnels(): Promise<Dispatcher> {
+    const { Pool, ProxyAgent, buildConnector } = await loadUndici();
+    const { connectTimeoutMs: timeout, tls } = this.#options;
+    const { ca, ...rest } = tls;
+    const { url, authorization } = this.#proxy;
+    return new ProxyAgent({
+      ...this.#timeouts,
+      uri: url.href,
+      ...(authorization === undefined ? {} : { token: authorization }),
+      requestTls: { timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) },
+      clientFactory: (origin, options) => new Pool(origin, { ...options, connect: this.#connector(buildConnector) }),
+    });
+  }
+
+  get #timeouts() {
+    const { idleTimeoutMs } = this.#options;
+    return { headersTimeout: idleTimeoutMs, bodyTimeout: idleTimeoutMs };
+  }
+
+  /** To the proxy, which is shown no client's certificate, and goes by its own name, not by that of the registry. */
+  #connector(build: typeof buildConnector): buildConnector.connector {
+    const { connectTimeoutMs: timeout, proxyTls } = this.#options;
+    const { ca, ...rest } = proxyTls;
+    const connect = build({ timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+    const { hostname } = this.#proxy.url;
+    // An empty name is none: an address is not sent as one (RFC 6066, section 3).
+    const servername = isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";
+    return (options, done) => connect({ ...options, servername }, done);
+  }
+
+  /** What only the proxy can have caused: it does not answer, or it refuses a tunnel. */
+  #explain(error: unknown, url: URL): Error | undefined {
+    const status = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
+    if (status !== undefined) return this.#refusal(url, Number(status), error);
+    const [code = ""] = errorCodes(error).filter((one) => unreachable.test(one));
+    if (error instanceof Error && code === "") Object.assign(error, { via: this.#name });
+    if (code === "") return undefined;
+    return proxyError(
+      `${this.#name} cannot be reached [${code}]; check it, or except ${url.hostname} by NO_PROXY`,
+      error,
+    );
+  }
+
+  #refusal(url: URL, status: number, cause?: unknown): Error {
+    const { protocol } = this.#proxy.url;
+    const advice =
+      status === 407
+        ? `wants a user name and password, or refuses them [407]; write them as ${protocol}//USER:PASSWORD@HOST:PORT`
+        : status >= 500
+          ? `cannot reach ${url.host} [${status}]; try again later, or except ${url.hostname} by NO_PROXY`
+          : `refuses to connect to ${url.host} [${status}]; ask its operator, or except ${url.hostname} by NO_PROXY`;
+    return proxyError(`${this.#name} ${advice}`, cause);
+  }
+
+  get #name(): string {
+    const { url, variable } = this.#proxy;
+    return `the proxy ${url.host} (${variable})`;
+  }
+}
+
+const unreachable = /^(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN)$/;
+
+function proxyError(message: string, cause: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code: "EPROXY" });
+}
+
+/** Loaded only where a proxy is set: it takes longer to start than a warm pull does. All of it is its default export, also bundled. */
+async function loadUndici() {
+  return (await import("undici")).default;
+}
+
+function httpAnswer(answer: Dispatcher.ResponseData): HttpAnswer {
+  const { statusCode: status, headers, body } = answer;
+  const values = (name: string): readonly string[] => {
+    const value = headers[name];
+    return value === undefined ? [] : typeof value === "string" ? [value] : value;
+  };
+  return {
+    status,
+    header: (name) => values(name)[0],
+    headers: values,
+    body,
+    discard: () => {
+      // Nobody waits for it: a body that breaks off now has nothing more to say.
+      body.on("error", () => {});
+      body.dump({ limit: worthReadingBytes }).catch(() => {});
+    },
+    destroy: (error) => {
+      body.destroy(error);
+    },
+  };
+}

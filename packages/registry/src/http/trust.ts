@@ -1,0 +1,145 @@
+import { type Logger, MoteError, silentLogger } from "@mote/core";
+import { authoritiesOfNode, usualAuthorities } from "./authorities.js";
+import type { CertificateSource, HostCertificates } from "./host-certificates.js";
+import type { EngineOptions } from "./http-transport.js";
+
+export interface CertificateOptions {
+  /**
+   * Certificate authorities in PEM, in place of the usual ones: those of Node, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and
+   * the system.
+   */
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
+  /** A client's certificate and key in PEM, for registries and token services; not shown to where a redirect leads. */
+  readonly cert?: string | Uint8Array | undefined;
+  readonly key?: string | Uint8Array | undefined;
+  /** What is kept for each host by itself: authorities beside the others, and a client's certificate in place of `cert`. */
+  readonly certificates?: CertificateSource | undefined;
+  /** Is told of files of certificates that cannot be used. Silent by default. */
+  readonly logger?: Logger | undefined;
+}
+
+type Tls = EngineOptions["tls"];
+
+/** How TLS is spoken to a host. */
+export interface Trust {
+  /** The host, where something is kept for it by itself. */
+  readonly owner?: string | undefined;
+  /** With the client's certificate, if there is one. */
+  readonly known: Tls;
+  readonly anonymous: Tls;
+}
+
+/** How TLS is spoken to each host. Certificates are read when the first host wants TLS. */
+export class Trusts {
+  readonly #options: CertificateOptions;
+  /** By host; of plain HTTP under an empty name. */
+  readonly #trusts = new Map<string, Promise<Trust>>();
+  #authorities: Promise<readonly string[] | undefined> | undefined;
+  #general: Promise<Trust> | undefined;
+
+  constructor(options: CertificateOptions) {
+    this.#options = options;
+  }
+
+  /** What is not a certificate would else look like a connection that breaks. @throws MOTE_CONFIG */
+  of({ protocol, host }: URL): Promise<Trust> {
+    const key = protocol === "https:" ? host : "";
+    const found = this.#trusts.get(key) ?? this.#trustFor(key);
+    this.#trusts.set(key, found);
+    return found;
+  }
+
+  async #trustFor(host: string): Promise<Trust> {
+    const general = await usableOptions(this.#options);
+    if (host === "") return { known: general, anonymous: anonymous(general) };
+    const kept = this.#options.certificates?.get(host);
+    if (kept !== undefined) return { owner: host, ...(await this.#withKept(general, kept, host)) };
+    this.#general ??= this.#ofAll(general);
+    return this.#general;
+  }
+
+  /** Of hosts that nothing is kept for. */
+  async #ofAll(general: Tls): Promise<Trust> {
+    const all = general.ca === undefined ? await this.#usualAuthorities() : undefined;
+    if (all === undefined) return { known: general, anonymous: anonymous(general) };
+    return withAuthorities(general, all);
+  }
+
+  async #withKept(general: Tls, kept: HostCertificates, host: string): Promise<Omit<Trust, "owner">> {
+    const { ca, cert, key, files } = kept;
+    const own = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+    const named = (paths: readonly (string | undefined)[]) =>
+      `the certificates that are kept for ${host}${paths[0] === undefined ? "" : ` in ${paths.join(" and ")}`}`;
+    for (const [at, one] of (ca ?? []).entries()) await assertUsable({ ca: one }, named([files?.ca[at]]));
+    const { ca: _, ...ofClient } = own;
+    await assertUsable(ofClient, named(files?.client ?? []));
+    const known = { ...(cert === undefined ? general : anonymous(general)), ...own };
+    const others = general.ca === undefined ? await this.#usualAuthorities() : [general.ca].flat();
+    if (ca === undefined) {
+      return general.ca === undefined && others !== undefined
+        ? withAuthorities(known, others)
+        : { known, anonymous: anonymous(known) };
+    }
+    return withAuthorities(known, [...(others ?? (await authoritiesOfNode(process.env))), ...ca]);
+  }
+
+  #usualAuthorities(): Promise<readonly string[] | undefined> {
+    const { logger = silentLogger } = this.#options;
+    const warn = (message: string) => logger.warn(message);
+    this.#authorities ??= usualAuthorities({ env: process.env, warn });
+    return this.#authorities;
+  }
+}
+
+/** Made once: there are some hundred authorities in it. */
+async function withAuthorities(tls: Tls, ca: readonly string[]): Promise<Omit<Trust, "owner">> {
+  const { createSecureContext } = await import("node:tls");
+  const contextOf = (own: Tls): Tls => ({ secureContext: createSecureContext({ ...own, ca: [...ca] }) });
+  const known = contextOf(tls);
+  return { known, anonymous: tls.cert === undefined ? known : contextOf(anonymous(tls)) };
+}
+
+async function usableOptions(options: CertificateOptions): Promise<Tls> {
+  const general = tlsOptions(options);
+  if (Object.keys(general).length > 0) await assertUsable(general, "the certificates of the settings (ca, cert, key)");
+  return general;
+}
+
+function anonymous({ cert: _, key: __, ...tls }: Tls): Tls {
+  return tls;
+}
+
+function tlsOptions({ ca, cert, key }: CertificateOptions): Tls {
+  return {
+    ...(ca === undefined ? {} : { ca: isList(ca) ? ca.map(asText) : asText(ca) }),
+    ...(cert === undefined ? {} : { cert: asText(cert) }),
+    ...(key === undefined ? {} : { key: asText(key) }),
+  };
+}
+
+async function assertUsable({ ca, cert, key }: Tls, what: string): Promise<void> {
+  const { createSecureContext } = await import("node:tls");
+  const authorities = [ca ?? []].flat();
+  try {
+    // OpenSSL takes a list of authorities that has none in it, and then trusts nobody.
+    for (const one of authorities)
+      if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(one)) throw new Error("no certificate");
+    createSecureContext({
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(ca === undefined ? {} : { ca: authorities }),
+    });
+  } catch (cause) {
+    throw new MoteError("MOTE_CONFIG", `${what} cannot be used; check that they are PEM and belong together`, {
+      cause,
+    });
+  }
+}
+
+function asText(pem: string | Uint8Array): string {
+  return typeof pem === "string" ? pem : new TextDecoder().decode(pem);
+}
+
+function isList(ca: NonNullable<CertificateOptions["ca"]>): ca is readonly (string | Uint8Array)[] {
+  return Array.isArray(ca);
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { codeOf } from "../../test/outcome.js";
+import { Turnstile, untilAborted } from "./waiting.js";
+
+describe("a turnstile", () => {
+  it("lets so many in at once, and the others in their order", async () => {
+    const turnstile = new Turnstile(2);
+    const order: number[] = [];
+    let inside = 0;
+    let most = 0;
+    await Promise.all(
+      Array.from({ length: 9 }, async (_, at) => {
+        const leave = await turnstile.enter(undefined);
+        order.push(at);
+        most = Math.max(most, ++inside);
+        await Promise.resolve();
+        inside--;
+        leave();
+        leave();
+      }),
+    );
+    expect(most).toBe(2);
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it("lets who gives up go, without losing a place", async () => {
+    const turnstile = new Turnstile(1);
+    const leave = await turnstile.enter(undefined);
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const impatient = codeOf(turnstile.enter(abort.signal));
+    const patient = turnstile.enter(undefined);
+    abort.abort(reason);
+    expect(await impatient).toBe(reason);
+    leave();
+    (await patient)();
+    (await turnstile.enter(undefined))();
+  });
+});
+
+describe("waiting until aborted", () => {
+  it("ends with the signal's own reason, and leaves the work to others", async () => {
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    let finish: (value: string) => void = () => {};
+    const work = new Promise<string>((resolve) => {
+      finish = resolve;
+    });
+    const mine = codeOf(untilAborted(work, abort.signal));
+    const others = untilAborted(work, undefined);
+    abort.abort(reason);
+    expect(await mine).toBe(reason);
+    expect(await codeOf(untilAborted(work, abort.signal))).toBe(reason);
+    finish("done");
+    expect(await others).toBe("done");
+  });
+});

@@ -1,0 +1,87 @@
+import { MoteError } from "@mote/core";
+import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "../place.js";
+
+/**
+ * Which places are asked before a registry's own, in their order: by a prefix of references (`HOST` or `HOST/PATH`), each as
+ * `[http://|https://]HOST[/PATH]`. What follows the prefix in a repository's name follows the mirror's path.
+ */
+export type Mirrors = Readonly<Record<string, readonly string[]>>;
+
+/** A repository on a mirror. */
+export interface MirrorPlace extends RepositoryPlace {
+  /** The registry that it stands for, where it stands for all of it: it is told so (`?ns=`), as it may stand for several. */
+  readonly namespace?: string | undefined;
+}
+
+interface Rule {
+  readonly registry: string;
+  /** Of repositories; empty for all of them. */
+  readonly path: string;
+  readonly mirrors: readonly Place[];
+}
+
+interface Place {
+  readonly registry: string;
+  readonly path: string;
+  readonly scheme?: "http" | "https" | undefined;
+}
+
+/** The mirrors of repositories. */
+export class MirrorTable {
+  /** The longest prefix first: it alone counts. */
+  readonly #rules: readonly Rule[];
+
+  /** @throws MOTE_CONFIG */
+  constructor(mirrors: Mirrors = {}) {
+    const rules = Object.entries(mirrors).map(([prefix, list]): Rule => {
+      const { scheme, registry, path } = readPlace(prefix);
+      if (scheme !== undefined) throw misconfigured(prefix, "a prefix of references is written without http or https");
+      return { registry, path, mirrors: list.map(readPlace) };
+    });
+    this.#rules = rules.sort((a, b) => b.path.length - a.path.length);
+  }
+
+  /** @throws MOTE_CONFIG where a mirror has no path, and the prefix is the repository itself */
+  of(place: RepositoryPlace): readonly MirrorPlace[] {
+    const registry = ownName(place.registry);
+    const { repository } = place;
+    const rule = this.#rules.find((one) => one.registry === registry && isBelow(repository, one.path));
+    return (rule?.mirrors ?? []).map((mirror) => {
+      const rest = rule?.path === "" ? repository : repository.slice((rule?.path.length ?? 0) + 1);
+      const name = [mirror.path, rest].filter((part) => part !== "").join("/");
+      if (name === "") throw misconfigured(mirror.registry, `a mirror of ${registry}/${repository} needs a path`);
+      const standsForAll = rule?.path === "" && mirror.path === "";
+      const namespace = standsForAll ? registry : undefined;
+      return { registry: mirror.registry, repository: name, scheme: mirror.scheme, namespace };
+    });
+  }
+}
+
+/** References' own names for a registry's host. */
+function ownName(registry: string): string {
+  return isDockerHub(registry) ? "docker.io" : registry.toLowerCase();
+}
+
+function isBelow(repository: string, path: string): boolean {
+  return path === "" || repository === path || repository.startsWith(`${path}/`);
+}
+
+function readPlace(text: string): Place {
+  const [, scheme, host = "", path = ""] = /^(?:(https?):\/\/)?([\w.:[\]-]+)(?:\/(.*?))?\/?$/.exec(text) ?? [];
+  try {
+    registryOrigin({ registry: host }, { plainHttp: { has: () => false } });
+    if (path !== "") checkRepositoryName(path);
+  } catch {
+    throw misconfigured(text, "it is not HOST or HOST/PATH");
+  }
+  const place = { registry: ownName(host), path };
+  return scheme === "http" || scheme === "https" ? { ...place, scheme } : place;
+}
+
+/** What is no plain text of a place may have a password in it, and is not told. */
+function misconfigured(text: string, reason: string): MoteError {
+  const shown = /^[\w.:/[\]-]*$/.test(text) ? `"${text.slice(0, 80)}"` : "one of them";
+  return new MoteError("MOTE_CONFIG", `the mirrors are misconfigured at ${shown}: ${reason}`, {
+    details: { setting: "mirrors", reason },
+  });
+}

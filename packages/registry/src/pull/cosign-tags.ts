@@ -1,0 +1,54 @@
+import {
+  type Cancellable,
+  cosignTags,
+  type Descriptor,
+  type Digest,
+  digestBytes,
+  isDigest,
+  isManifestType,
+  manifestTypes,
+  maxManifestBytes,
+  type Tag,
+} from "@mote/core";
+import { collectDocument } from "../http/content-coding.js";
+import { bareType, type RepositoryApi } from "../repository-api.js";
+import { refusals, warnOfForbidden } from "./referrers-page.js";
+
+/** Lists what cosign has put beside the manifest, under tags of its digest. */
+export async function* listCosignTags(
+  api: RepositoryApi,
+  subject: Digest,
+  options: Cancellable,
+): AsyncGenerator<Tag, void, undefined> {
+  for (const name of cosignTags(subject)) {
+    const descriptor = await findTag(api, name, options);
+    if (descriptor !== undefined && descriptor.digest !== subject) yield { name, descriptor };
+  }
+}
+
+/** Undefined if there is no such tag, or it stands for what is not a manifest. */
+async function findTag(api: RepositoryApi, tag: string, options: Cancellable): Promise<Descriptor | undefined> {
+  const request = { what: `tag ${tag}`, reference: tag, headers: { accept: manifestTypes.join(", ") }, ...options };
+  const accepts = (status: number) => status === 200 || refusals.has(status);
+  const head = await api.head(`manifests/${tag}`, { ...request, accepts });
+  if (head.status === 404 || head.status === 410) return undefined;
+  if (head.status === 403) {
+    warnOfForbidden(api, `the tag ${tag}`);
+    return undefined;
+  }
+  const digest = head.header("docker-content-digest");
+  const mediaType = bareType(head.header("content-type"));
+  const size = Number(head.header("content-length") ?? Number.NaN);
+  if (head.status === 200 && mediaType !== undefined && isManifestType(mediaType)) {
+    if (isDigest(digest) && Number.isSafeInteger(size) && size > 0) return { mediaType, digest, size };
+  }
+  return api.send({ method: "GET", path: `manifests/${tag}`, ...request, accepts }, async (answer) => {
+    const type = bareType(answer.header("content-type"));
+    if (answer.status !== 200 || type === undefined || !isManifestType(type)) {
+      answer.discard();
+      return undefined;
+    }
+    const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what: request.what, digests: [] });
+    return { mediaType: type, digest: digestBytes(bytes), size: bytes.byteLength };
+  });
+}

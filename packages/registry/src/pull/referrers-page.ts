@@ -1,0 +1,93 @@
+import {
+  type Cancellable,
+  type Digest,
+  digestAlgorithm,
+  digestBytes,
+  type ImageIndex,
+  maxManifestBytes,
+  mediaTypes,
+  parseJsonDocument,
+  parseManifest,
+} from "@mote/core";
+import type { RegistryAnswer } from "../client.js";
+import { collectDocument } from "../http/content-coding.js";
+import { placeOf } from "../http/errors.js";
+import { bareType, type RepositoryApi, type RepositoryRequest } from "../repository-api.js";
+
+/**
+ * Statuses by which registries say that they have no such thing, beside 404: they know neither the path nor the tag (400, 405, 501), what is
+ * accepted (406), or let nobody ask (403). 401 is not among them, as a login may help, and neither is what may pass (408, 429, 5xx).
+ */
+export const refusals: ReadonlySet<number> = new Set([400, 403, 404, 405, 406, 410, 501]);
+
+export interface FoundIndex {
+  readonly index: ImageIndex;
+  readonly bytes: Uint8Array;
+  readonly answer: RegistryAnswer;
+}
+
+/** What there is in place of an index: nothing, or what the registry said and is no index. */
+export interface NoIndex {
+  readonly status: number;
+  /** The body's media type, of a 200, and what the registry says its digest is. */
+  readonly mediaType?: string | undefined;
+  readonly digest?: string | undefined;
+}
+
+/**
+ * Reads an index that the registry may not have, or answer with something else for: the subject itself, a web page, JSON of another kind.
+ * @throws MOTE_TOO_LARGE · MOTE_INVALID_MANIFEST for an index with an entry that is not valid
+ */
+export function readIndex(
+  api: RepositoryApi,
+  request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & Cancellable,
+): Promise<FoundIndex | NoIndex> {
+  const accepts = (status: number) => status === 200 || refusals.has(status);
+  const headers = { accept: mediaTypes.ociIndex };
+  return api.send({ method: "GET", headers, accepts, ...request }, async (answer) => {
+    const { status } = answer;
+    const mediaType = bareType(answer.header("content-type"));
+    // Some registries label the index as any JSON, and some answer 200 with a web page.
+    if (status !== 200 || (mediaType !== undefined && mediaType !== mediaTypes.ociIndex && !isGeneric(mediaType))) {
+      answer.discard();
+      return { status, mediaType, digest: answer.header("docker-content-digest") };
+    }
+    const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what: request.what, digests: [] });
+    const index = parseIndex(bytes, mediaType);
+    return index === undefined ? { status, mediaType } : { index, bytes, answer };
+  });
+}
+
+export function isIndex(found: FoundIndex | NoIndex): found is FoundIndex {
+  return "index" in found;
+}
+
+/** Whether these are the bytes of the manifest itself, which some registries answer for the tag of its digest. */
+export function isManifestItself(bytes: Uint8Array, digest: Digest): boolean {
+  return digestBytes(bytes, digestAlgorithm(digest)) === digest;
+}
+
+function isGeneric(mediaType: string): boolean {
+  return mediaType === "application/json" || mediaType === "text/plain" || mediaType === "application/octet-stream";
+}
+
+/** Undefined for what is not an index: what is labelled as one must be valid, if it lists anything at all. */
+function parseIndex(bytes: Uint8Array, mediaType: string | undefined): ImageIndex | undefined {
+  let body: unknown;
+  try {
+    body = parseJsonDocument(bytes);
+  } catch {
+    return undefined;
+  }
+  if (typeof body !== "object" || body === null || !("manifests" in body)) return undefined;
+  const isLabelled = mediaType === mediaTypes.ociIndex;
+  const isIndexOfItself = "mediaType" in body ? body.mediaType === mediaTypes.ociIndex : "schemaVersion" in body;
+  if (!isLabelled && !isIndexOfItself) return undefined;
+  const manifest = parseManifest(bytes, mediaTypes.ociIndex);
+  return manifest.kind === "index" ? manifest : undefined;
+}
+
+/** Nothing is taken to be there, and that is said. */
+export function warnOfForbidden(api: RepositoryApi, what: string): void {
+  api.client.logger.warn(`${placeOf(api.subject())} forbids to look for ${what}: none are taken to be there`);
+}

@@ -1,0 +1,199 @@
+import {
+  type Cancellable,
+  type Descriptor,
+  type Digest,
+  describeReferrer,
+  isManifestType,
+  isNotFound,
+  type Manifest,
+  MoteError,
+  maxReferrersBytes,
+  mediaTypes,
+  parseManifest,
+  referrersTag,
+} from "@mote/core";
+import type { RegistryAnswer } from "../client.js";
+import { placeOf, protocolFault } from "../http/errors.js";
+import { linkTarget } from "../http/link-header.js";
+import type { RepositoryApi } from "../repository-api.js";
+import { isIndex, isManifestItself, readIndex, warnOfForbidden } from "./referrers-page.js";
+
+/** Pages of referrers of one manifest. */
+const maxReferrerPages = 200;
+/** Referrers of one manifest. */
+const maxListedReferrers = 10_000;
+
+export interface ReferrersOptions extends Cancellable {
+  /** Only those of this type: of their manifest's `artifactType`, or else of its config. Default: all. */
+  readonly artifactType?: string | undefined;
+}
+
+/**
+ * Lists what refers to the manifest, a page at a time, by the referrers API, or by the referrers tag if the registry has no such API.
+ * @throws MOTE_TOO_LARGE with the bound that was met · MOTE_INVALID_MANIFEST
+ */
+export async function* listReferrers(
+  api: RepositoryApi,
+  digest: Digest,
+  { artifactType, ...options }: ReferrersOptions,
+): AsyncGenerator<Descriptor, void, undefined> {
+  const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
+  let page: URL | undefined = api.url(`referrers/${digest}${query}`);
+  const seen = new Set<string>();
+  const listed = new Set<Digest>();
+  const bounds = new Bounds(api, digest);
+  while (page !== undefined) {
+    if (seen.has(page.href))
+      throw protocolFault(api.subject({ digest }), "its pages of referrers go round in a circle");
+    seen.add(page.href);
+    bounds.count("pages", 1);
+    const found = await readIndex(api, { path: page, what: `referrers of ${digest}`, digest, ...options });
+    if (!isIndex(found) && seen.size > 1) {
+      throw protocolFault(api.subject({ digest }), "a later page of its referrers is not an index");
+    }
+    if (isIndex(found)) bounds.count("bytes", found.bytes.byteLength);
+    const tagged = isIndex(found) ? undefined : await readReferrersTag(api, digest, { ...options, actions: "pull" });
+    const referrers = isIndex(found) ? found.index.manifests : (tagged ?? []);
+    bounds.count("referrers", referrers.length);
+    const unlisted = referrers.filter((one) => isFirst(listed, one.digest));
+    if (artifactType === undefined) yield* unlisted;
+    else yield* ofType(api, unlisted, artifactType, options);
+    page = isIndex(found) ? nextPage(api, digest, page, found.answer) : undefined;
+  }
+}
+
+/** Whether the digest was not in the set, where it is from now on: zot lists a referrer once more for each of its tags. */
+function isFirst(listed: Set<Digest>, digest: Digest): boolean {
+  if (listed.has(digest)) return false;
+  listed.add(digest);
+  return true;
+}
+
+/** What a registry may send as the referrers of one manifest. */
+class Bounds {
+  readonly #api: RepositoryApi;
+  readonly #digest: Digest;
+  readonly #left = { pages: maxReferrerPages, referrers: maxListedReferrers, bytes: maxReferrersBytes };
+
+  constructor(api: RepositoryApi, digest: Digest) {
+    this.#api = api;
+    this.#digest = digest;
+  }
+
+  count(what: "pages" | "referrers" | "bytes", more: number): void {
+    this.#left[what] -= more;
+    if (this.#left[what] >= 0) return;
+    const bound = { pages: maxReferrerPages, referrers: maxListedReferrers, bytes: maxReferrersBytes }[what];
+    const subject = this.#api.subject({ digest: this.#digest });
+    const text = what === "referrers" ? `more than ${bound} referrers` : `referrers in more than ${bound} ${what}`;
+    throw new MoteError(
+      "MOTE_TOO_LARGE",
+      `${placeOf(subject)}: ${text} of ${this.#digest}; leave out the referrers, or remove some there`,
+      { details: { ...subject, what, bound } },
+    );
+  }
+}
+
+/**
+ * Chooses here in any case: a registry may leave that to whoever asks (`OCI-Filters-Applied`), and may list referrers without their type, which
+ * only the manifest tells then.
+ */
+async function* ofType(
+  api: RepositoryApi,
+  referrers: readonly Descriptor[],
+  artifactType: string,
+  options: Cancellable,
+): AsyncGenerator<Descriptor, void, undefined> {
+  for (const one of referrers) {
+    const isTold = one.artifactType !== undefined && one.artifactType !== "";
+    const described = isTold || !isManifestType(one.mediaType) ? one : await describe(api, one, options);
+    if (described?.artifactType === artifactType) yield described;
+  }
+}
+
+/** Undefined for what is not there, or is something else. */
+async function describe(api: RepositoryApi, one: Descriptor, options: Cancellable): Promise<Descriptor | undefined> {
+  const { digest } = one;
+  try {
+    const { bytes } = await api.getManifest(digest, { ...options, what: `manifest ${digest}`, digest });
+    return isManifestItself(bytes, digest) ? describeReferrer(one, parseManifest(bytes, one.mediaType)) : undefined;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Returns whether the registry lists referrers itself; false also if it fails to. */
+export async function hasReferrersApi(api: RepositoryApi, subject: Digest, { signal }: Cancellable): Promise<boolean> {
+  const request = { what: `referrers of ${subject}`, digest: subject, actions: "pull,push", signal } as const;
+  try {
+    return isIndex(await readIndex(api, { path: `referrers/${subject}`, ...request }));
+  } catch (error) {
+    if (MoteError.isInstance(error) && error.code === "MOTE_REGISTRY") return false;
+    throw error;
+  }
+}
+
+/** The next page is on this registry, as credentials go with the request for it. */
+function nextPage(api: RepositoryApi, digest: Digest, page: URL, answer: RegistryAnswer): URL | undefined {
+  const target = linkTarget(answer.headers("link"), "next");
+  if (target === undefined) return undefined;
+  const url = api.follow(target, page);
+  if (url.origin === page.origin) return url;
+  throw protocolFault(api.subject({ digest }), "its next page of referrers is not on this registry");
+}
+
+/**
+ * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag stands for
+ * something else: GitLab answers with the subject itself. 403 counts as absent, which is what some stores of objects mean by it, with a warning.
+ */
+async function readReferrersTag(
+  api: RepositoryApi,
+  subject: Digest,
+  options: Cancellable & { readonly actions: "pull" | "pull,push" },
+): Promise<readonly Descriptor[] | undefined> {
+  const tag = referrersTag(subject);
+  const found = await readIndex(api, { path: `manifests/${tag}`, what: `tag ${tag}`, reference: tag, ...options });
+  if (isIndex(found)) return isManifestItself(found.bytes, subject) ? undefined : found.index.manifests;
+  if (found.status === 403) warnOfForbidden(api, `the referrers of ${subject}`);
+  const isOther = found.mediaType !== undefined && isManifestType(found.mediaType) && found.digest !== subject;
+  // The specification asks to leave such a tag as it is, and to say so.
+  if (isOther && options.actions === "pull,push") {
+    throw protocolFault(
+      api.subject({ reference: tag }),
+      `the tag ${tag} is not an index of referrers, so nothing can be added to it; remove the tag, or leave out the referrers`,
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Adds a manifest to the index of its subject's tag, as whoever sends it has to do where the registry has no referrers API
+ * (distribution-spec, "Pushing Manifests with Subject"). Two who do so at once may lose one of the two.
+ */
+export async function addTaggedReferrer(
+  api: RepositoryApi,
+  subject: Digest,
+  descriptor: Descriptor,
+  manifest: Manifest,
+  options: Cancellable,
+): Promise<void> {
+  const known = (await readReferrersTag(api, subject, { ...options, actions: "pull,push" })) ?? [];
+  if (known.some(({ digest }) => digest === descriptor.digest)) return;
+  const manifests = [...known, describeReferrer(descriptor, manifest)];
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+  const tag = referrersTag(subject);
+  await api.send(
+    {
+      method: "PUT",
+      path: `manifests/${tag}`,
+      what: `tag ${tag}`,
+      headers: { "content-type": mediaTypes.ociIndex },
+      body: new TextEncoder().encode(JSON.stringify(index)),
+      reference: tag,
+      actions: "pull,push",
+      ...options,
+    },
+    (answer) => answer.discard(),
+  );
+}

@@ -1,0 +1,259 @@
+import {
+  type BlobOptions,
+  type Cancellable,
+  type ContentSource,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestBytes,
+  isDigest,
+  isManifestType,
+  isNotFound,
+  MoteError,
+  type MoteReader,
+  manifestTypes,
+  maxManifestBytes,
+  parseDigest,
+  parseManifest,
+  type Ref,
+  type RegistryRef,
+  type ResolveOptions,
+  sniffManifestType,
+  type Tag,
+  type TimeLimited,
+} from "@mote/core";
+import type { RegistryClient } from "../client.js";
+import { placeOf, sizeFault } from "../http/errors.js";
+import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "../place.js";
+import {
+  bareType,
+  type ManifestAnswer,
+  RepositoryApi,
+  type RepositoryApiOptions,
+  type RepositoryRequest,
+} from "../repository-api.js";
+import { listCosignTags } from "./cosign-tags.js";
+import { MemoryReader } from "./memory-reader.js";
+import { listReferrers, type ReferrersOptions } from "./referrers.js";
+
+/**
+ * One repository on one registry, to read from (distribution-spec, "Pull").
+ *
+ * Beside what each method names, all of them: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
+ * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`.
+ */
+export class RegistryRepository implements ContentSource {
+  readonly ref: RegistryRef;
+  readonly #api: RepositoryApi;
+  /** Manifests that came, and were checked, when their names were resolved. */
+  readonly #resolved = new Map<Digest, Uint8Array>();
+
+  /** Whether bodies were taken to be in the coding that they are labelled with, where only their digest tells. */
+  readonly #doubts = new Map<Digest, { readonly isCoded: boolean; readonly isSecond: boolean }>();
+
+  /** @throws MOTE_INVALID_REFERENCE */
+  constructor(client: RegistryClient, place: RepositoryPlace, options: RepositoryApiOptions = {}) {
+    this.ref = placeRef(place);
+    this.#api = new RepositoryApi(client, place, options);
+  }
+
+  /**
+   * A tag or a digest, or a reference to this repository; one without either means the tag `latest`.
+   * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
+   */
+  async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
+    const reference = this.referenceOf(ref);
+    const asking = this.#limited(options);
+    if (options.manifestFollows) {
+      const { descriptor, bytes } = await this.#load(reference, asking);
+      this.#resolved.set(descriptor.digest, bytes);
+      return descriptor;
+    }
+    return (await this.#resolveByHead(reference, asking)) ?? (await this.#load(reference, asking)).descriptor;
+  }
+
+  /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
+  load(ref: Ref | string, options: TimeLimited = {}): Promise<ResolvedManifest> {
+    return this.#load(this.referenceOf(ref), this.#limited(options));
+  }
+
+  async #load(reference: string, asking: Asking): Promise<ResolvedManifest> {
+    const asked = isDigest(reference) ? reference : undefined;
+    const answer = await this.#api.getManifest(reference, { ...asking, what: nameOf(reference), digest: asked });
+    const said = isDigest(answer.digest) ? answer.digest : undefined;
+    const actual = digestBytes(answer.bytes, digestAlgorithm(asked ?? said ?? digestBytes(answer.bytes)));
+    if (asked === undefined && said !== undefined && actual !== said) return this.#loadSaid(said, actual, asking);
+    if (asked !== undefined && actual !== asked) throw this.#otherDigest(asked, actual);
+    return this.#described(answer, actual, reference);
+  }
+
+  #described(answer: ManifestAnswer, digest: Digest, reference: string): ResolvedManifest {
+    const { bytes } = answer;
+    return { descriptor: { mediaType: this.#manifestType(answer, reference), digest, size: bytes.byteLength }, bytes };
+  }
+
+  /**
+   * The response for a tag has another digest in `Docker-Content-Digest` than its bytes: they may have been changed on their way. What the
+   * registry has under that digest counts.
+   */
+  async #loadSaid(said: Digest, actual: Digest, asking: Asking): Promise<ResolvedManifest> {
+    let answer: ManifestAnswer;
+    try {
+      answer = await this.#api.getManifest(said, { ...asking, what: nameOf(said), digest: said });
+    } catch (error) {
+      throw isNotFound(error) ? this.#otherDigest(said, actual) : error;
+    }
+    this.#checkDigest(answer.bytes, said);
+    return this.#described(answer, said, said);
+  }
+
+  async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
+    const digest = parseDigest(descriptor.digest);
+    const what = `manifest ${digest}`;
+    const { size } = descriptor;
+    const subject = this.#api.subject({ digest });
+    if (size > maxManifestBytes) {
+      const message = `${placeOf(subject)}: ${what} has ${size} bytes; the bound is ${maxManifestBytes}`;
+      throw new MoteError("MOTE_TOO_LARGE", message, { details: { ...subject, size } });
+    }
+    const bytes = this.#resolved.get(digest) ?? (await this.#getManifest(descriptor, what, this.#limited(options)));
+    this.#resolved.delete(digest);
+    if (bytes.byteLength !== size) throw sizeFault(subject, what, size, bytes.byteLength);
+    return bytes;
+  }
+
+  /**
+   * The reader goes on by itself after a cut, at the very byte.
+   * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
+   */
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
+    const { start = 0, verifyOnRead = true, reuse, signal } = options;
+    const { size, mediaType } = descriptor;
+    const digest = parseDigest(descriptor.digest);
+    if (!Number.isSafeInteger(start) || start < 0) throw new TypeError(`start is a count of bytes, and not ${start}`);
+    if (start > 0 && start >= size) return new MemoryReader({ digest, size, mediaType }, new Uint8Array());
+    const doubt = this.#doubts.get(digest);
+    const onDoubt = (isCoded: boolean) => this.#doubts.set(digest, { isCoded, isSecond: doubt?.isSecond ?? false });
+    const coding = { isCoded: doubt?.isCoded, onDoubt };
+    const wish = { digest, mediaType, size, start, verify: verifyOnRead, damage: false, reuse, signal };
+    return this.#api.openBlob({ ...wish, ...coding });
+  }
+
+  /** True if the blob's body was in doubt: it is read the other way from now on. */
+  distrust({ digest }: Descriptor): boolean {
+    const doubt = this.#doubts.get(digest);
+    if (doubt === undefined || doubt.isSecond) return false;
+    this.#doubts.set(digest, { isCoded: !doubt.isCoded, isSecond: true });
+    return true;
+  }
+
+  /** By the referrers API, or by the tag that stands in for it where the registry has none (distribution-spec, "Listing Referrers"). */
+  referrers(descriptor: Descriptor, options: ReferrersOptions = {}): AsyncIterable<Descriptor> {
+    return listReferrers(this.#api, parseDigest(descriptor.digest), options);
+  }
+
+  /** By HEAD requests for each of the names that cosign uses. */
+  taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
+    return listCosignTags(this.#api, parseDigest(descriptor.digest), options);
+  }
+
+  /** The tag or digest that is meant. @throws MOTE_INVALID_REFERENCE where it is another repository's */
+  referenceOf(ref: Ref | string): string {
+    if (typeof ref === "string") return checkReference(ref);
+    if (ref.transport === "docker") {
+      const registry = isDockerHub(ref.registry) ? "docker.io" : ref.registry;
+      if (registry === this.#api.registry && ref.repository === this.#api.repository) {
+        return checkReference(ref.digest ?? ref.tag ?? "latest");
+      }
+    }
+    const asked = ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
+    const here = `${this.#api.registry}/${this.#api.repository}`;
+    throw new MoteError("MOTE_INVALID_REFERENCE", `${asked} is not in ${here}`, {
+      details: { text: asked, position: 0, reason: "another repository", ...this.#api.subject() },
+    });
+  }
+
+  /** Undefined where the registry does not answer HEAD, or not enough: GET tells why, and has what Nexus was seen not to find by HEAD. */
+  async #resolveByHead(reference: string, asking: Asking): Promise<Descriptor | undefined> {
+    const answer = await this.#api.head(`manifests/${reference}`, {
+      ...asking,
+      what: nameOf(reference),
+      headers: { accept: manifestTypes.join(", ") },
+      reference,
+      accepts: (status) => status !== 401 && status !== 429,
+    });
+    const digest = answer.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);
+    const mediaType = bareType(answer.header("content-type"));
+    const size = Number(answer.header("content-length") ?? Number.NaN);
+    if (answer.status !== 200 || mediaType === undefined || !isManifestType(mediaType)) return undefined;
+    if (!isDigest(digest) || !Number.isSafeInteger(size) || size <= 0) return undefined;
+    if (isDigest(reference) && digest !== reference) throw this.#otherDigest(reference, digest);
+    return { mediaType, digest, size };
+  }
+
+  #manifestType({ mediaType, bytes }: ManifestAnswer, reference: string): string {
+    // Caches and proxies label what they pass on as they like; the body says what it is.
+    if (mediaType === undefined || !isManifestType(mediaType)) return this.#sniffed(bytes, reference, mediaType);
+    try {
+      return parseManifest(bytes, mediaType).mediaType;
+    } catch {
+      return mediaType;
+    }
+  }
+
+  #sniffed(bytes: Uint8Array, reference: string, label: string | undefined): string {
+    try {
+      return sniffManifestType(bytes);
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      const subject = this.#api.subject({ reference });
+      const labelled = label === undefined ? "" : ` (${label})`;
+      const message = `${placeOf(subject)}: what it has as ${nameOf(reference)}${labelled} cannot be read as a manifest: ${error.message}`;
+      throw new MoteError(error.code, message, { cause: error, details: { ...subject, ...error.details } });
+    }
+  }
+
+  async #getManifest({ digest, size }: Descriptor, what: string, asking: Asking): Promise<Uint8Array> {
+    const { bytes } = await this.#api.getManifest(digest, { ...asking, what, digest, size });
+    this.#checkDigest(bytes, digest);
+    return bytes;
+  }
+
+  #limited({ signal, withinMs }: TimeLimited): Asking {
+    return { signal, ...(withinMs === undefined ? {} : { until: this.#api.client.clock.now() + withinMs }) };
+  }
+
+  #checkDigest(bytes: Uint8Array, digest: Digest): void {
+    const actual = digestBytes(bytes, digestAlgorithm(digest));
+    if (actual !== digest) throw this.#otherDigest(digest, actual);
+  }
+
+  #otherDigest(digest: Digest, actual: Digest): MoteError {
+    return new MoteError(
+      "MOTE_DIGEST_MISMATCH",
+      `${this.#api.registry} was asked for ${digest} of ${this.#api.repository}, and what it has hashes to ${actual}`,
+      { details: { ...this.#api.subject({ digest }), expected: digest, actual } },
+    );
+  }
+}
+
+type Asking = Pick<RepositoryRequest, "signal" | "until">;
+
+interface ResolvedManifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+function checkReference(reference: string): string {
+  if (isTagName(reference) || isDigest(reference)) return reference;
+  if (reference.includes(":")) return parseDigest(reference);
+  throw new MoteError(
+    "MOTE_INVALID_REFERENCE",
+    `"${reference.slice(0, 140)}" is no tag: at most 128 letters, digits, and . _ - between them`,
+    { details: { text: reference, position: 0, reason: "not a tag" } },
+  );
+}
+
+function nameOf(reference: string): string {
+  return isDigest(reference) ? `manifest ${reference}` : `tag ${reference}`;
+}

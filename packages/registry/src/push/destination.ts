@@ -1,0 +1,256 @@
+import {
+  type Cancellable,
+  type ContentDestination,
+  type Descriptor,
+  type Digest,
+  digestAlgorithm,
+  digestBytes,
+  isManifestType,
+  type ManifestOptions,
+  MoteError,
+  parseDigest,
+  parseManifest,
+  type Ref,
+  type RegistryRef,
+} from "@mote/core";
+import type { RegistryClient } from "../client.js";
+import { checkRepositoryName, isDockerHub, isTagName, placeRef, type RepositoryPlace } from "../place.js";
+import { findBlob, findManifest } from "../presence.js";
+import { addTaggedReferrer, hasReferrersApi } from "../pull/referrers.js";
+import { RepositoryApi } from "../repository-api.js";
+import { putManifest, putTag, storedAsOther } from "./put-manifest.js";
+import { uploadBlob } from "./upload.js";
+import { UploadHabits } from "./upload-quirks.js";
+import { cancelUpload, uploadSession } from "./upload-session.js";
+
+export interface RegistryDestinationOptions {
+  /**
+   * Bytes. A blob of up to so many is sent in one request, a larger one in pieces of so many; one piece of each blob under way
+   * is kept in memory, to be sent again after a fault. Default 8 MiB.
+   */
+  readonly pieceBytes?: number | undefined;
+}
+
+/**
+ * One repository on one registry, to write to (distribution-spec, "Push").
+ *
+ * Beside what each method names, all of them: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
+ * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`.
+ */
+export class RegistryDestination implements ContentDestination {
+  readonly ref: RegistryRef;
+  readonly #api: RepositoryApi;
+  readonly #pieceBytes: number;
+  readonly #habits = new UploadHabits();
+  /** The manifest sent last: as a rule it is the one to be tagged next. */
+  #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
+  /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
+  readonly #refusedDigests = new Map<Digest, { readonly bytes: Uint8Array; readonly fault: MoteError }>();
+  /** Manifests that wait for their tag. */
+  readonly #held = new Map<Digest, Uint8Array>();
+  /** Manifests that the registry took under their digest. */
+  readonly #accepted = new Set<Digest>();
+  /** Manifests whose subject the registry says to have understood. */
+  readonly #listedByRegistry = new Set<Digest>();
+  #referrersApi: Promise<boolean> | undefined;
+  /** Indexes under referrers' tags are read, changed and written back, so one at a time. */
+  #referrersWritten: Promise<void> = Promise.resolve();
+
+  /** @throws MOTE_INVALID_REFERENCE */
+  constructor(client: RegistryClient, place: RepositoryPlace, options: RegistryDestinationOptions = {}) {
+    this.ref = placeRef(place);
+    this.#api = new RepositoryApi(client, place);
+    this.#pieceBytes = options.pieceBytes ?? 8 * 1024 * 1024;
+  }
+
+  /** False also if the registry does not say: then it is sent. */
+  async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
+    const digest = parseDigest(descriptor.digest);
+    const asking = { actions: "pull,push", signal: options.signal } as const;
+    if (!isManifestType(descriptor.mediaType)) return (await findBlob(this.#api, descriptor, asking)) === true;
+    return (await findManifest(this.#api, digest, digest, asking)) === digest;
+  }
+
+  /**
+   * Continues by itself after an error.
+   * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, with `details.mayResend` if the pieces may not have added up to the blob; sent again,
+   *   it goes in one · MOTE_UPLOAD_LOST
+   */
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+    parseDigest(descriptor.digest);
+    const { signal } = options;
+    await uploadBlob(this.#api, descriptor, chunks, { pieceBytes: this.#pieceBytes, habits: this.#habits, signal });
+  }
+
+  /**
+   * Tries the candidates on this registry in their order (distribution-spec, "Mounting a blob from another repository"). A
+   * candidate that is refused, for whatever reason, is passed over.
+   */
+  async mount(descriptor: Descriptor, candidates: readonly Ref[], options: Cancellable = {}): Promise<boolean> {
+    const digest = parseDigest(descriptor.digest);
+    for (const from of this.#repositoriesHere(candidates)) {
+      if (await this.#mountFrom(digest, from, options)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Sends a manifest, unless it is there; whoever lists the referrers of its subject finds it from then on. It is sent under its digest, or
+   * under its tag alone if that follows, as other clients do: Nexus can be set up to store a manifest once. Many registries name manifests
+   * by sha256 only: one of another digest that is refused waits for its tag, too.
+   * @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
+   */
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: ManifestOptions = {}): Promise<void> {
+    const { tagFollows = false, signal } = options;
+    const digest = parseDigest(descriptor.digest);
+    const actual = digestBytes(bytes, digestAlgorithm(digest));
+    if (actual !== digest) {
+      throw new MoteError("MOTE_DIGEST_MISMATCH", `the manifest to be sent as ${digest} hashes to ${actual}`, {
+        details: { ...this.#api.subject({ digest }), actual },
+      });
+    }
+    const isThere = (await findManifest(this.#api, digest, digest, { actions: "pull,push", signal })) === digest;
+    if (!isThere && tagFollows) {
+      this.#held.set(digest, bytes);
+      return;
+    }
+    if (isThere || (await this.#putByDigest(descriptor, bytes, { signal }))) {
+      await this.#afterPut(descriptor, bytes, { isThere, signal });
+    }
+  }
+
+  /**
+   * Sets or moves the tag to a manifest that is there, unless it stands for it already. Its own digest is no tag: then nothing is left to do.
+   * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS if the registry does not let the tag change
+   */
+  async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
+    const digest = parseDigest(descriptor.digest);
+    const held = this.#held.get(digest);
+    if (name === digest && held !== undefined) {
+      if (!(await this.#putByDigest(descriptor, held, options))) throw this.#refusedDigests.get(digest)?.fault;
+      return this.#afterPut(descriptor, held, options);
+    }
+    const refused = this.#refusedDigests.get(digest);
+    if (name === digest && refused !== undefined) throw refused.fault;
+    if (name === digest) return;
+    if (!isTagName(name)) {
+      throw new MoteError(
+        "MOTE_INVALID_NAME",
+        `"${name.slice(0, 140)}" is no tag of a registry: at most 128 letters, digits, and . _ - between them`,
+        { details: this.#api.subject({ digest, reference: name }) },
+      );
+    }
+    const load = async () => held ?? refused?.bytes ?? (await this.#manifestBytes(digest, options));
+    const isTaken = async () =>
+      this.#accepted.has(digest) || (held !== undefined && this.#isTaken(descriptor, held, options));
+    const saysSubject = await putTag(this.#api, name, descriptor, { load, isTaken }, options);
+    if (held === undefined) return;
+    if (saysSubject) this.#listedByRegistry.add(digest);
+    await this.#afterPut(descriptor, held, options);
+  }
+
+  /** Has a referrer listed, if the registry does not list it itself: `OCI-Subject` was seen from registries without the API. */
+  async #afterPut(
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    { isThere = false, signal }: Cancellable & { readonly isThere?: boolean },
+  ): Promise<void> {
+    const { digest, mediaType } = descriptor;
+    this.#held.delete(digest);
+    this.#lastManifest = { digest, bytes };
+    const manifest = isManifestType(mediaType) ? parseManifest(bytes, mediaType) : undefined;
+    if (manifest?.subject === undefined) return;
+    const { subject } = manifest;
+    const mayBeListed = isThere || this.#listedByRegistry.has(digest);
+    if (mayBeListed && (await this.#hasReferrersApi(subject.digest, { signal }))) return;
+    const writing = this.#referrersWritten.then(() =>
+      addTaggedReferrer(this.#api, subject.digest, descriptor, manifest, { signal }),
+    );
+    this.#referrersWritten = writing.catch(() => {});
+    await writing;
+  }
+
+  /** Whether the registry takes the manifest under its digest, so that a refusal is about the tag. */
+  async #isTaken(descriptor: Descriptor, bytes: Uint8Array, { signal }: Cancellable): Promise<boolean> {
+    try {
+      return await this.#putByDigest(descriptor, bytes, { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (MoteError.isInstance(error)) return false;
+      throw error;
+    }
+  }
+
+  /** False if the registry has no such digests. */
+  async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable): Promise<boolean> {
+    const { digest } = descriptor;
+    try {
+      if (await putManifest(this.#api, digest, descriptor, bytes, options)) this.#listedByRegistry.add(digest);
+      this.#accepted.add(digest);
+      return true;
+    } catch (fault) {
+      const isRefusal = MoteError.isInstance(fault) && manifestRefusals.has(fault.code);
+      if (!isRefusal || digestAlgorithm(digest) === "sha256") throw fault;
+      this.#refusedDigests.set(digest, { bytes, fault });
+      return false;
+    }
+  }
+
+  /** Asked once. */
+  #hasReferrersApi(subject: Digest, options: Cancellable): Promise<boolean> {
+    this.#referrersApi ??= hasReferrersApi(this.#api, subject, options).catch((error: unknown) => {
+      this.#referrersApi = undefined;
+      throw error;
+    });
+    return this.#referrersApi;
+  }
+
+  async #manifestBytes(digest: Digest, options: Cancellable): Promise<Uint8Array> {
+    if (this.#lastManifest?.digest === digest) return this.#lastManifest.bytes;
+    const what = `manifest ${digest}`;
+    const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, actions: "pull,push" });
+    const actual = digestBytes(bytes, digestAlgorithm(digest));
+    if (actual !== digest) throw storedAsOther(this.#api, digest, actual);
+    return bytes;
+  }
+
+  #repositoriesHere(candidates: readonly Ref[]): ReadonlySet<string> {
+    const here = new Set<string>();
+    for (const ref of candidates) {
+      if (ref.transport !== "docker" || ref.repository === this.#api.repository) continue;
+      const registry = isDockerHub(ref.registry) ? "docker.io" : ref.registry;
+      if (registry === this.#api.registry) here.add(checkRepositoryName(ref.repository));
+    }
+    return here;
+  }
+
+  async #mountFrom(digest: Digest, from: string, { signal }: Cancellable): Promise<boolean> {
+    const query = `mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+    try {
+      const request = { method: "POST", path: `blobs/uploads/?${query}`, body: new Uint8Array() } as const;
+      const what = `a mount of ${digest} from ${from}`;
+      return await this.#api.send({ ...request, what, digest, actions: "pull,push", from, signal }, (answer) => {
+        answer.discard();
+        // Whatever its status, a response that leads to an upload began one instead.
+        const session = uploadSession(this.#api, answer);
+        if (session !== undefined) cancelUpload(this.#api, session);
+        return answer.status === 201 && session === undefined;
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (MoteError.isInstance(error) && refusals.has(error.code)) return false;
+      throw error;
+    }
+  }
+}
+
+/** Of a manifest whose digest is not of the registry's algorithm. */
+const manifestRefusals: ReadonlySet<string> = new Set(["MOTE_DIGEST_MISMATCH", "MOTE_REGISTRY"]);
+
+/** Of a mount: the blob has to be uploaded then, and that will tell whether there is more to it. */
+const refusals: ReadonlySet<string> = new Set([
+  "MOTE_UNAUTHORIZED",
+  "MOTE_FORBIDDEN",
+  "MOTE_DIGEST_MISMATCH",
+  "MOTE_REGISTRY",
+]);

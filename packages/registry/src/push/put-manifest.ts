@@ -1,0 +1,135 @@
+import { type Cancellable, type Descriptor, type Digest, digestAlgorithm, isDigest, MoteError } from "@mote/core";
+import { placeOf } from "../http/errors.js";
+import { delayWithin } from "../http/retry.js";
+import { sleep } from "../http/waiting.js";
+import { findManifest, hashManifest } from "../presence.js";
+import type { RepositoryApi } from "../repository-api.js";
+
+/** How often a registry may say that it does not have what a manifest names: Nexus may find out a moment after it was sent. */
+const mostUnknown = 2;
+
+/**
+ * Sends a manifest under a tag or its digest. Returns true if the registry understood the manifest's subject (`OCI-Subject`), and so lists
+ * it as a referrer itself.
+ * @throws MOTE_DIGEST_MISMATCH if the registry stored other bytes
+ */
+export async function putManifest(
+  api: RepositoryApi,
+  reference: string,
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+  { signal }: Cancellable,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await putOnce(api, reference, descriptor, bytes, { signal });
+    } catch (error) {
+      if (!isAboutContent(error) || attempt > mostUnknown) throw error;
+      const { policy } = api.client;
+      const delayMs = delayWithin(policy, attempt);
+      if (delayMs === undefined) throw error;
+      const about = {
+        ...api.subject(descriptor),
+        host: api.url("").host,
+        retries: Math.min(mostUnknown, policy.retries),
+      };
+      api.client.report({ type: "retry", ...about, attempt, delayMs, reason: String(statusOf(error)) });
+      await sleep(delayMs, signal);
+    }
+  }
+}
+
+function putOnce(
+  api: RepositoryApi,
+  reference: string,
+  { digest, mediaType }: Descriptor,
+  bytes: Uint8Array,
+  { signal }: Cancellable,
+): Promise<boolean> {
+  const what = reference === digest ? `manifest ${digest}` : `tag ${reference}`;
+  const headers = { "content-type": mediaType };
+  const request = { method: "PUT", path: `manifests/${reference}`, what, headers, body: bytes } as const;
+  return api.send({ ...request, digest, reference, actions: "pull,push", signal }, (answer) => {
+    answer.discard();
+    const said = answer.header("docker-content-digest");
+    if (isDigest(said) && digestAlgorithm(said) === digestAlgorithm(digest) && said !== digest) {
+      throw storedAsOther(api, digest, said);
+    }
+    return answer.header("oci-subject") !== undefined;
+  });
+}
+
+/**
+ * Sets a tag, unless it stands for the manifest already: where tags are immutable, a registry refuses even the same one. Returns as
+ * `putManifest`; false if nothing was sent.
+ * @param isTaken whether the registry takes the manifest itself, so that a refusal is about the tag
+ * @throws MOTE_EXISTS if the tag stands for another manifest and the registry does not let it change
+ */
+export async function putTag(
+  api: RepositoryApi,
+  tag: string,
+  descriptor: Descriptor,
+  { load, isTaken }: { readonly load: () => Promise<Uint8Array>; readonly isTaken: () => Promise<boolean> },
+  { signal }: Cancellable,
+): Promise<boolean> {
+  const { digest } = descriptor;
+  const options = { actions: "pull,push", signal } as const;
+  if ((await findManifest(api, tag, digest, options)) === digest) return false;
+  const bytes = await load();
+  try {
+    return await putManifest(api, tag, descriptor, bytes, { signal });
+  } catch (error) {
+    if (!MoteError.isInstance(error) || !isClientError(statusOf(error))) throw error;
+    // Another client may have set the tag meanwhile, and a HEAD response may have had a wrong digest.
+    const actual = await hashManifest(api, tag, digest, options);
+    if (actual === digest) return false;
+    if (actual !== undefined && (await isAboutTag(error, isTaken))) {
+      throw immutableTag(api, tag, digest, actual, error);
+    }
+    throw error;
+  }
+}
+
+export function storedAsOther(api: RepositoryApi, digest: Digest, actual: Digest): MoteError {
+  return new MoteError("MOTE_DIGEST_MISMATCH", `${api.registry} keeps ${digest} of ${api.repository} as ${actual}`, {
+    details: { ...api.subject({ digest }), actual },
+  });
+}
+
+function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: Digest, cause: MoteError): MoteError {
+  const subject = api.subject({ digest, reference: tag });
+  return new MoteError(
+    "MOTE_EXISTS",
+    `cannot set the tag ${placeOf(subject)}:${tag} to ${digest}: it stands for ${actual}, and the registry does not let it change (${cause.message}); use another tag, or allow tags to be overwritten there`,
+    { cause, details: { ...subject, ...cause.details, actual, isReplaceable: false } },
+  );
+}
+
+/**
+ * Whether the registry refused because of what the tag stands for. ECR: 400 TAG_INVALID "cannot be overwritten because the repository is
+ * immutable"; Google: 400 "has enabled tag immutability"; Harbor: 412 "configured as immutable"; Nexus: 400 "does not allow updating
+ * assets"; Azure: 405; Artifactory: 403, which may as well mean that this login cannot write at all.
+ */
+async function isAboutTag(error: MoteError, isTaken: () => Promise<boolean>): Promise<boolean> {
+  const status = statusOf(error);
+  if (status === 409 || status === 412) return true;
+  if (/immutab|overwrit|already exists|redeploy|not allow(?:ed)? updat|cannot be updated|locked/i.test(error.message))
+    return true;
+  return (status === 403 || status === 405) && (await isTaken());
+}
+
+function isAboutContent(error: unknown): error is MoteError {
+  if (!MoteError.isInstance(error)) return false;
+  const status = statusOf(error);
+  return (status === 400 || status === 404) && /\b(?:MANIFEST_)?BLOB_UNKNOWN\b/.test(error.message);
+}
+
+function isClientError(status: number | undefined): boolean {
+  return status !== undefined && status >= 400 && status < 500 && status !== 401 && status !== 429;
+}
+
+function statusOf({ details }: MoteError): number | undefined {
+  return details !== undefined && "status" in details && typeof details.status === "number"
+    ? details.status
+    : undefined;
+}

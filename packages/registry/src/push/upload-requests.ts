@@ -1,0 +1,207 @@
+import { type Descriptor, MoteError } from "@mote/core";
+import type { RegistryAnswer } from "../client.js";
+import { isAbsence, networkFailure, placeOf, protocolFault, type Subject } from "../http/errors.js";
+import { delayAfterStatus, delayWithin, isTransientStatus } from "../http/retry.js";
+import { sleep } from "../http/waiting.js";
+import { findBlob } from "../presence.js";
+import type { RepositoryApi, RepositoryRequest } from "../repository-api.js";
+import { reportedBytes } from "./upload-range.js";
+import { cancelUpload, closingUrl, newSession, type UploadSession, uploadSession } from "./upload-session.js";
+
+type UploadRequest = Pick<RepositoryRequest, "method" | "path" | "headers" | "body" | "repeat" | "accepts">;
+
+/** What came of a request; no response if none was needed. */
+export type Outcome = { readonly done: true; readonly answer?: RegistryAnswer } | Failed;
+
+type Body = RepositoryRequest["body"];
+type Headers = Readonly<Record<string, string>>;
+
+export interface Failed {
+  readonly done: false;
+  /** None if the connection failed. */
+  readonly status?: number | undefined;
+  readonly retryAfter?: string | undefined;
+  /** The response's `Range`. */
+  readonly range?: string | undefined;
+  readonly fault: MoteError;
+}
+
+/** The requests of a blob's upload, in one session at a time. */
+export class UploadRequests {
+  readonly subject: Subject;
+  /** Of the session, in bytes: `OCI-Chunk-Min-Length`, and `OCI-Chunk-Max-Length`, which Cloudflare's registry sends. */
+  leastPieceBytes = 0;
+  mostPieceBytes = Number.POSITIVE_INFINITY;
+  readonly #api: RepositoryApi;
+  readonly #descriptor: Descriptor;
+  readonly #signal: AbortSignal | undefined;
+  #session: UploadSession | undefined;
+
+  constructor(api: RepositoryApi, descriptor: Descriptor, signal: AbortSignal | undefined) {
+    this.#api = api;
+    this.#descriptor = descriptor;
+    this.#signal = signal;
+    this.subject = api.subject(descriptor);
+  }
+
+  /** Begins a session, in place of the one that there may be. */
+  async begin(): Promise<void> {
+    this.cancel();
+    await this.#send({ method: "POST", path: "blobs/uploads/", body: noBytes }, (answer) => {
+      answer.discard();
+      this.#session = newSession(this.#api, answer);
+      this.leastPieceBytes = Number(answer.header("oci-chunk-min-length")) || 0;
+      this.mostPieceBytes = Number(answer.header("oci-chunk-max-length")) || Number.POSITIVE_INFINITY;
+    });
+  }
+
+  /** Sends a piece from that byte on. */
+  append(piece: Uint8Array, from: number): Promise<Outcome> {
+    return this.#patch(piece, { "content-range": `${from}-${from + piece.byteLength - 1}` });
+  }
+
+  /** Closes the session, with the whole blob as the request's body or after it was sent. */
+  async close(body: Body, headers: Headers = {}): Promise<Outcome> {
+    const path = closingUrl(this.#current(), this.#descriptor.digest);
+    const outcome = await this.#try({ method: "PUT", path, headers: { ...octets, ...headers }, body });
+    if (!outcome.done || outcome.answer?.status !== 202 || (await this.#find()) !== false) return outcome;
+    const fault = protocolFault(this.subject, "it accepted the end of an upload (202), and does not have the blob");
+    return { done: false, status: 202, fault };
+  }
+
+  /** Sends the whole blob as one piece, then closes the session: docker's way, which every registry takes. */
+  async sendAndClose(body: Body, headers: Headers = {}): Promise<Outcome> {
+    const outcome = await this.#patch(body, headers);
+    return outcome.done ? this.close(noBytes) : outcome;
+  }
+
+  /** Returns how many bytes the session has, as a GET request for it tells; undefined if it does not. */
+  async reportedBytes(): Promise<number | undefined> {
+    const accepts = (status: number) => !isTransientStatus(status);
+    return this.#send({ method: "GET", path: this.#current().url, accepts }, (answer) => {
+      answer.discard();
+      if (answer.status > 299) return undefined;
+      this.#moveOn(answer);
+      return reportedBytes(answer.header("range"));
+    });
+  }
+
+  /** The session has ended by itself. */
+  end(): void {
+    this.#session = undefined;
+  }
+
+  cancel(): void {
+    if (this.#session !== undefined) cancelUpload(this.#api, this.#session);
+    this.#session = undefined;
+  }
+
+  /** Whether the repository has the blob, as far as the registry says. */
+  async isThere(): Promise<boolean> {
+    return (await this.#find()) === true;
+  }
+
+  /** The same after a failure; false also if nobody answers. */
+  async isThereByNow(): Promise<boolean> {
+    let isThere = false;
+    await this.unlessAbsent(async () => {
+      isThere = await this.isThere();
+    });
+    return isThere;
+  }
+
+  /** A registry that does not answer may be restarting: that is one more failure, not the end. */
+  async unlessAbsent(ask: () => Promise<void>): Promise<Failed | undefined> {
+    try {
+      await ask();
+      return undefined;
+    } catch (fault) {
+      if (!isAbsence(fault)) throw fault;
+      return { done: false, fault };
+    }
+  }
+
+  /** Waits before another attempt. @throws the failure, if another attempt would not help */
+  async pause({ status, retryAfter, fault }: Failed, attempt: number): Promise<void> {
+    const { policy } = this.#api.client;
+    // 416: a piece at another offset than the registry has, which it will tell.
+    const delayMs =
+      status === undefined || status === 416
+        ? delayWithin(policy, attempt)
+        : delayAfterStatus(policy, status, retryAfter, attempt);
+    if (delayMs === undefined) throw fault;
+    const { registry, repository, digest } = this.subject;
+    const reason = status === undefined ? networkFailure(fault.cause) : String(status);
+    const { retries } = policy;
+    const host = this.#api.url("").host;
+    this.#api.client.report({ type: "retry", registry, repository, digest, host, attempt, retries, delayMs, reason });
+    await sleep(delayMs, this.#signal);
+  }
+
+  lost(cause: MoteError): MoteError {
+    const { digest } = this.#descriptor;
+    const message = `${placeOf(this.subject)} has lost what was sent of ${digest} so far; it has to be sent again from the start`;
+    return new MoteError("MOTE_UPLOAD_LOST", message, { cause, details: { ...this.subject, ...cause.details } });
+  }
+
+  /** The error for bytes that may arrive if they are sent again in another way. The digest may be wrong because they are. */
+  toResend(cause: MoteError): MoteError {
+    if (cause.code !== "MOTE_DIGEST_MISMATCH") return this.lost(cause);
+    return new MoteError(cause.code, cause.message, { cause, details: { ...cause.details, mayResend: true } });
+  }
+
+  async #patch(body: Body, headers: Headers): Promise<Outcome> {
+    const path = this.#current().url;
+    const outcome = await this.#try({ method: "PATCH", path, headers: { ...octets, ...headers }, body });
+    if (outcome.done && outcome.answer !== undefined) this.#moveOn(outcome.answer);
+    return outcome;
+  }
+
+  /** Sends a request once: an error response or a broken connection is an outcome, not an error. */
+  async #try(request: UploadRequest): Promise<Outcome> {
+    try {
+      return await this.#send({ ...request, repeat: false, accepts: () => true }, async (answer): Promise<Outcome> => {
+        const { status } = answer;
+        if (status < 200 || status > 299) {
+          const asked = { what: this.#what, writes: true };
+          const fault = await this.#api.client.refusal(answer, this.subject, asked);
+          const [retryAfter, range] = [answer.header("retry-after"), answer.header("range")];
+          return { done: false, status, retryAfter, range, fault };
+        }
+        answer.discard();
+        return { done: true, answer };
+      });
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      if (error.code !== "MOTE_UNREACHABLE" && error.code !== "MOTE_TIMEOUT") throw error;
+      return { done: false, fault: error };
+    }
+  }
+
+  #send<T>(request: UploadRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
+    const { digest } = this.#descriptor;
+    const upload = { what: this.#what, digest, actions: "pull,push", signal: this.#signal } as const;
+    return this.#api.send({ ...upload, ...request, isAway: this.#session?.isAway }, take);
+  }
+
+  #find(): Promise<boolean | undefined> {
+    return findBlob(this.#api, this.#descriptor, { actions: "pull,push", signal: this.#signal });
+  }
+
+  /** A response may say that the session goes on at another URL. */
+  #moveOn(answer: RegistryAnswer): void {
+    this.#session = uploadSession(this.#api, answer) ?? this.#session;
+  }
+
+  get #what(): string {
+    return `an upload of ${this.#descriptor.digest}`;
+  }
+
+  #current(): UploadSession {
+    if (this.#session === undefined) throw protocolFault(this.subject, "it began an upload without a Location");
+    return this.#session;
+  }
+}
+
+export const noBytes = new Uint8Array();
+const octets = { "content-type": "application/octet-stream" } as const;

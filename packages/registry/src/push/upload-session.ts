@@ -1,0 +1,40 @@
+import type { Digest } from "@mote/core";
+import type { RegistryAnswer } from "../client.js";
+import type { RepositoryApi } from "../repository-api.js";
+
+/** Where an upload goes on. */
+export interface UploadSession {
+  readonly url: URL;
+  /** Another host than the registry gave it, so that nothing secret goes there. */
+  readonly isAway: boolean;
+}
+
+/** Returns where a response says that the upload goes on; undefined if it does not, or names the blob itself. */
+export function uploadSession(api: RepositoryApi, answer: RegistryAnswer): UploadSession | undefined {
+  const location = answer.header("location");
+  if (location === undefined) return undefined;
+  const url = api.follow(location, answer.url);
+  if (/\/blobs\/[a-z0-9+._-]+(?::|%3a)[0-9a-f]{32,}$/i.test(url.pathname)) return undefined;
+  return { url, isAway: answer.redirectedTo !== undefined };
+}
+
+/** As `uploadSession`, for the response that begins an upload: where `Location` is missing, the upload's id tells. */
+export function newSession(api: RepositoryApi, answer: RegistryAnswer): UploadSession | undefined {
+  const session = uploadSession(api, answer);
+  const id = answer.header("docker-upload-uuid");
+  if (session !== undefined || id === undefined || answer.redirectedTo !== undefined) return session;
+  return { url: api.url(`blobs/uploads/${encodeURIComponent(id)}`), isAway: false };
+}
+
+/** Returns where the upload is closed. The rest of the URL is the registry's own, and is left as it wrote it. */
+export function closingUrl({ url }: UploadSession, digest: Digest): URL {
+  const closing = new URL(url);
+  closing.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
+  return closing;
+}
+
+/** Has the registry forget an upload. Nobody waits for it: it forgets by itself some day. */
+export function cancelUpload(api: RepositoryApi, { url, isAway }: UploadSession): void {
+  const request = { method: "DELETE", path: url, what: "an upload", actions: "pull,push", repeat: false } as const;
+  api.send({ ...request, isAway, accepts: () => true }, (answer) => answer.discard()).catch(() => {});
+}
