@@ -74,8 +74,11 @@ export class BulkConnection {
         yield* this.#exactly(size, reuse);
         if ((await this.#line()) !== "") throw cutError("a chunk is longer than it says");
       }
-      while ((await this.#line()) !== "") {
-        // trailers: nobody asked for any
+      // Trailers, which nobody asked for.
+      let trailerBytes = 0;
+      for (let line = await this.#line(); line !== ""; line = await this.#line()) {
+        trailerBytes += line.length;
+        if (trailerBytes > maxHeaderSize) throw cutError("the trailers of a body in chunks do not end");
       }
     }
     this.#isOver = true;

@@ -158,6 +158,23 @@ describe("a long body", () => {
     await expect(read(await ask(engine(), url))).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
+  it("in chunks whose trailers are more than a head may have is cut there, however long the host goes on", async () => {
+    const { port } = await listen(
+      createTcpServer((socket) => {
+        const goOn = () => {
+          if (socket.write("x: y\r\n".repeat(100))) setImmediate(goOn);
+        };
+        socket.on("error", () => {}).on("drain", goOn);
+        socket.once("data", () => {
+          socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n");
+          goOn();
+        });
+      }),
+    );
+    const answer = await ask(engine(), new URL(`http://127.0.0.1:${port}/`));
+    await expect(read(answer)).rejects.toMatchObject({ code: "ECONNRESET" });
+  });
+
   it("without an announced end is asked for again by the client that knows more", async () => {
     let requests = 0;
     const { port } = await listen(
