@@ -5,7 +5,7 @@ import { table } from "./table.js";
 
 /** Runs the command line to its end, and sets the exit status. */
 export async function start(args: readonly string[]): Promise<void> {
-  if (args[0] === "__complete") return (await import("./commands/complete.js")).answerShell(args.slice(1));
+  if (args[0] === "__complete") return (await import("./commands/complete.js")).completeForShell(args.slice(1));
   if (args[0] === "__man") return void process.stdout.write(manPage(table, MOTE_VERSION));
   tightenUmask();
   boundNameLookups();

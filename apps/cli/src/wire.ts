@@ -41,7 +41,7 @@ export {
 type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly" | "offline">;
 
 /** The one place where the command's parts are put together. */
-export async function openHouse(context: Context, options: HouseOptions = {}): Promise<OpenMote> {
+export async function openCache(context: Context, options: HouseOptions = {}): Promise<OpenMote> {
   const { dir, settings, signal } = context;
   const { plainHttp, durability, maxSize, maxUnpacked, maxEntries } = settings;
   return openMote({
@@ -58,8 +58,8 @@ export async function openHouse(context: Context, options: HouseOptions = {}): P
 }
 
 /** The same for a command that only looks: it makes no folder and sweeps nothing. */
-export function lookAround(context: Context): Promise<OpenMote> {
-  return openHouse(context, { lookOnly: true });
+export function openReadOnly(context: Context): Promise<OpenMote> {
+  return openCache(context, { lookOnly: true });
 }
 
 /** Whether everything is there and works, and whether `hosts` answer. */

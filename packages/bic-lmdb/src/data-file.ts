@@ -18,7 +18,7 @@ const sampledPages = 256;
 /** After so many the writers that come between have shown that the file can be used. */
 const maxTries = 20;
 
-export type FileVerdict =
+export type FileState =
   | { readonly state: "sound" | "new" }
   /** Of another version of LMDB, so not ours to judge. */
   | { readonly state: "foreign"; readonly reason: string }
@@ -40,7 +40,7 @@ interface Meta {
 }
 
 /** Looks at the file at `path`. Other processes may be writing to it. */
-export async function judgeFile(path: string): Promise<FileVerdict> {
+export async function judgeFile(path: string): Promise<FileState> {
   const fd = openSync(path, "r");
   try {
     for (let tries = 0; tries < maxTries; tries++) {
@@ -58,7 +58,7 @@ export async function judgeFile(path: string): Promise<FileVerdict> {
 }
 
 /** A verdict, or the transaction by which the trees are damaged. */
-async function judge(fd: number): Promise<FileVerdict | number> {
+async function judge(fd: number): Promise<FileState | number> {
   const { size } = fstatSync(fd);
   if (size === 0) return { state: "new" };
   const meta = readMeta(fd);
@@ -74,7 +74,7 @@ async function judge(fd: number): Promise<FileVerdict | number> {
 }
 
 /** The newer of the two meta pages. */
-function readMeta(fd: number): Meta | FileVerdict {
+function readMeta(fd: number): Meta | FileState {
   const first = readMetaAt(fd, 0);
   if ("state" in first) return first;
   const second = readMetaAt(fd, first.pageSize);
@@ -82,7 +82,7 @@ function readMeta(fd: number): Meta | FileVerdict {
   return second.transaction > first.transaction ? second : first;
 }
 
-function readMetaAt(fd: number, position: number): Meta | FileVerdict {
+function readMetaAt(fd: number, position: number): Meta | FileState {
   const bytes = Buffer.alloc(metaSize);
   if (readSync(fd, bytes, 0, metaSize, position) < metaSize) return damaged("it is shorter than its two meta pages");
   const isMeta = (bytes.readUInt16LE(18) & pageFlags.meta) !== 0 && bytes.readUInt32LE(headerSize) === magic;
@@ -110,7 +110,7 @@ function readCount(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
 }
 
-function damaged(reason: string): FileVerdict {
+function damaged(reason: string): FileState {
   return { state: "damaged", reason };
 }
 

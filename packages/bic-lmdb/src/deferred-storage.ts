@@ -5,7 +5,7 @@ const retryMs = 5_000;
 const chunkSize = 250;
 
 /** Facts in memory that go to the file when another process lets go of it. */
-export class LateStorage extends MemoryStorage {
+export class DeferredStorage extends MemoryStorage {
   readonly idleMs = retryMs;
   readonly #deliver: () => Promise<void>;
 

@@ -1,4 +1,4 @@
-import type { DigestRow, Sighting } from "@mote/core";
+import type { DigestRow, LocationRecord } from "@mote/core";
 import { RowReader, type RowWriter } from "./row-bytes.js";
 
 const hasPair = 1;
@@ -9,7 +9,7 @@ export interface NewestRow {
   /** Whether there may be older ones, in rows of their own. */
   more: boolean;
   /** Newest first. */
-  readonly sightings: Sighting[];
+  readonly sightings: LocationRecord[];
 }
 
 export function writeDigestRow(bytes: RowWriter, { pair, transformer }: DigestRow): RowWriter {
@@ -47,12 +47,12 @@ export function writeNewest(bytes: RowWriter, { more, sightings }: NewestRow): R
 export function readNewest(bytes: Buffer): NewestRow {
   const reader = new RowReader(bytes);
   const more = reader.byte() === 1;
-  const sightings: Sighting[] = [];
+  const sightings: LocationRecord[] = [];
   while (!reader.atEnd) sightings.push(readSighting(reader));
   return { more, sightings };
 }
 
-export function readSighting(reader: RowReader): Sighting {
+export function readSighting(reader: RowReader): LocationRecord {
   return {
     sequence: reader.number(),
     lastSeenMs: reader.number(),
@@ -61,7 +61,7 @@ export function readSighting(reader: RowReader): Sighting {
   };
 }
 
-export function writeSighting(bytes: RowWriter, { sequence, lastSeenMs, gone, location }: Sighting): RowWriter {
+export function writeSighting(bytes: RowWriter, { sequence, lastSeenMs, gone, location }: LocationRecord): RowWriter {
   return bytes
     .number(sequence)
     .number(lastSeenMs)

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BlobFact, Digest, DigestRow, FactCounts, FactRows, Place, Sighting } from "@mote/core";
+import type { BlobFact, Digest, DigestRow, FactCounts, FactRows, LocationRecord, ScopedDigest } from "@mote/core";
 import type { Database } from "lmdb";
 import {
   type NewestRow,
@@ -83,16 +83,16 @@ export class LmdbRows implements FactRows {
     this.#db.removeSync(this.#formKey(untransformed, form));
   }
 
-  sightings(place: Place): Sighting[] {
+  sightings(place: ScopedDigest): LocationRecord[] {
     const newest = this.#newest(place);
     if (newest === undefined) return [];
     return newest.more ? [...newest.sightings, ...this.#older(place)] : newest.sightings;
   }
 
   updateSighting(
-    place: Place,
+    place: ScopedDigest,
     location: string,
-    change: (sighting: Sighting | undefined) => Sighting | undefined,
+    change: (sighting: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
     const row = this.#newest(place) ?? { more: false, sightings: [] };
     const at = row.sightings.findIndex((sighting) => sighting.location === location);
@@ -108,7 +108,7 @@ export class LmdbRows implements FactRows {
     this.#putNewest(place, row);
   }
 
-  #insert(place: Place, row: NewestRow, sighting: Sighting): void {
+  #insert(place: ScopedDigest, row: NewestRow, sighting: LocationRecord): void {
     this.#writeScope(place);
     const { sightings } = row;
     const older = sightings.findIndex(({ sequence }) => sequence < sighting.sequence);
@@ -155,12 +155,12 @@ export class LmdbRows implements FactRows {
     }
   }
 
-  #newest(place: Place): NewestRow | undefined {
+  #newest(place: ScopedDigest): NewestRow | undefined {
     const bytes = this.#db.getBinaryFast(this.#placeKey(rowKind.newest, place));
     return bytes === undefined ? undefined : readNewest(bytes);
   }
 
-  #putNewest(place: Place, { more, sightings }: NewestRow): void {
+  #putNewest(place: ScopedDigest, { more, sightings }: NewestRow): void {
     const key = this.#placeKey(rowKind.newest, place);
     if (sightings.length === 0 && !more) {
       this.#db.removeSync(key);
@@ -170,24 +170,24 @@ export class LmdbRows implements FactRows {
     this.#db.putSync(key, bytes.bytes);
   }
 
-  *#older(place: Place): Generator<Sighting> {
+  *#older(place: ScopedDigest): Generator<LocationRecord> {
     const start = Buffer.from(this.#placeKey(rowKind.older, place));
     for (const { value } of this.#db.getRange({ start, end: keyAfter(start) }))
       yield readSighting(new RowReader(value));
   }
 
-  #hasOlder(place: Place): boolean {
+  #hasOlder(place: ScopedDigest): boolean {
     const start = Buffer.from(this.#placeKey(rowKind.older, place));
     for (const _ of this.#db.getKeys({ start, end: keyAfter(start), limit: 1 })) return true;
     return false;
   }
 
-  #olderSighting(place: Place, location: string): Sighting | undefined {
+  #olderSighting(place: ScopedDigest, location: string): LocationRecord | undefined {
     const bytes = this.#db.getBinaryFast(this.#olderKey(place, location));
     return bytes === undefined ? undefined : readSighting(new RowReader(bytes));
   }
 
-  #putOlder(place: Place, sighting: Sighting): void {
+  #putOlder(place: ScopedDigest, sighting: LocationRecord): void {
     const bytes = writeSighting(this.#row.clear(), sighting);
     this.#db.putSync(this.#olderKey(place, sighting.location), bytes.bytes);
   }
@@ -197,7 +197,7 @@ export class LmdbRows implements FactRows {
     if (row.transformer !== undefined) this.counts.transformers += by;
   }
 
-  #count(sighting: Sighting | undefined, by: number): void {
+  #count(sighting: LocationRecord | undefined, by: number): void {
     if (sighting !== undefined) this.counts[sighting.gone ? "absences" : "locations"] += by;
   }
 
@@ -209,17 +209,17 @@ export class LmdbRows implements FactRows {
     return this.#key.clear().byte(rowKind.form).digest(untransformed).digest(form).bytes;
   }
 
-  #placeKey(kind: number, place: Place): Buffer {
+  #placeKey(kind: number, place: ScopedDigest): Buffer {
     return this.#key.clear().byte(kind).raw(this.#scope(place).hash).digest(place.digest).bytes;
   }
 
   /** A location may be longer than a key can be. */
-  #olderKey(place: Place, location: string): Buffer {
+  #olderKey(place: ScopedDigest, location: string): Buffer {
     this.#placeKey(rowKind.older, place);
     return this.#key.raw(createHash("sha256").update(location, "utf16le").digest()).bytes;
   }
 
-  #scope(place: Place): Scope {
+  #scope(place: ScopedDigest): Scope {
     const { transport, scope } = place;
     if (this.#lastScope?.transport === transport && this.#lastScope.scope === scope) return this.#lastScope;
     const text = scopeText(place);
@@ -231,7 +231,7 @@ export class LmdbRows implements FactRows {
     return known;
   }
 
-  #writeScope(place: Place): void {
+  #writeScope(place: ScopedDigest): void {
     const scope = this.#scope(place);
     if (scope.isWritten) return;
     const key = this.#key.clear().byte(rowKind.scope).raw(scope.hash).bytes;
@@ -261,7 +261,7 @@ const scopeHashLength = 16;
 const maxRememberedScopes = 1000;
 
 /** JSON writes every text in well-formed characters, and keeps the two apart. */
-function scopeText({ transport, scope }: Place): string {
+function scopeText({ transport, scope }: ScopedDigest): string {
   return JSON.stringify([transport, scope]);
 }
 

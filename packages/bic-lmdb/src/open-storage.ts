@@ -2,8 +2,8 @@ import { accessSync, constants, existsSync, linkSync, mkdirSync, rmSync, statSyn
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { type FactStorage, type Logger, MemoryStorage, MoteError } from "@mote/core";
-import { type FileVerdict, judgeFile } from "./data-file.js";
-import { LateStorage } from "./deferred-storage.js";
+import { type FileState, judgeFile } from "./data-file.js";
+import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { SameProcessIdError, takeReaderSlot } from "./reader-slot.js";
@@ -27,7 +27,7 @@ export class StorageOpener {
   readonly #path: string;
   readonly #logger: Logger;
   /** Facts that were recorded while another process kept this one from the file. */
-  #late: LateStorage | undefined;
+  #late: DeferredStorage | undefined;
 
   constructor(path: string, logger: Logger) {
     this.#path = path;
@@ -87,14 +87,14 @@ export class StorageOpener {
     }
   }
 
-  #openLate(cause: SameProcessIdError): LateStorage {
+  #openLate(cause: SameProcessIdError): DeferredStorage {
     if (this.#late === undefined) {
       this.#logger.warn(
         "the file of the blob-info cache is in use by a process with the same id in another container; what is recorded is kept in memory until that process lets go of it",
         { path: this.#path, code: cause.code, cause },
       );
     }
-    this.#late ??= new LateStorage(async () => {
+    this.#late ??= new DeferredStorage(async () => {
       try {
         const storage = await this.#openFile(laterWaitMs);
         await storage.close();
@@ -106,7 +106,7 @@ export class StorageOpener {
   }
 }
 
-async function judge(path: string): Promise<FileVerdict> {
+async function judge(path: string): Promise<FileState> {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return { state: "new" };
   if (!stats.isFile()) return { state: "foreign", reason: "it is not a regular file" };

@@ -2,7 +2,7 @@ import { type Digest, type Lease, type MoteCache, MoteError } from "@mote/core";
 import fc from "fast-check";
 import { collect, mediaType, put, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
 
-export interface SharedCourse {
+export interface SharedWorkload {
   /** Another one for each process. */
   readonly seed: number;
   /** Default 150. */
@@ -40,7 +40,7 @@ const step = fc.record({
  */
 export async function useSharedCache(
   cache: MoteCache,
-  { seed, steps = 150 }: SharedCourse,
+  { seed, steps = 150 }: SharedWorkload,
 ): Promise<Record<string, number>> {
   const own = sizes.map((size, n) => sample(`own ${seed} ${n}`, size + 40));
   await using lease = await cache.lease?.(own.map(({ digest }) => digest));

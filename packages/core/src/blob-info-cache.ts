@@ -34,7 +34,7 @@ export interface CandidateOptions extends Cancellable {
 }
 
 /** A blob-info cache that takes evidence that a blob is not there any more. */
-export interface LocationForgetter {
+export interface LocationRemover {
   /**
    * The location is no candidate any more. That it is gone is remembered for a while, so that a merge of older knowledge does
    * not bring it back; a later `recordKnownLocation` does.
@@ -117,7 +117,7 @@ export interface FactStatistics {
  */
 export interface BlobInfoCache
   extends AsyncDisposable,
-    Partial<LocationForgetter>,
+    Partial<LocationRemover>,
     Partial<FactExporter>,
     Partial<FactMerger>,
     Partial<FactExpirer>,

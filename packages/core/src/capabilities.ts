@@ -15,7 +15,7 @@ export interface Linkable {
 }
 
 /** What a cache tells of a mote that it keeps, as far as it knows. Times in Unix milliseconds. */
-export interface KeptMote extends MoteInfo {
+export interface StoredMote extends MoteInfo {
   /** Its last use: what `prune` goes by. */
   readonly usedMs?: number | undefined;
   /** Since when it is kept. */
@@ -27,7 +27,7 @@ export interface KeptMote extends MoteInfo {
 /** A cache that can tell what it keeps. To ask is no use of a mote. */
 export interface Enumerable {
   /** In no particular order; what comes or goes meanwhile may be missed. */
-  motes(options?: Cancellable): AsyncIterable<KeptMote>;
+  motes(options?: Cancellable): AsyncIterable<StoredMote>;
 }
 
 /** A cache that can remove what hangs together, and nothing that anybody else needs. */

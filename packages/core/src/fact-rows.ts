@@ -8,14 +8,14 @@ export interface DigestRow {
 }
 
 /** Where a blob's locations are kept. */
-export interface Place {
+export interface ScopedDigest {
   readonly transport: string;
   readonly scope: string;
   readonly digest: Digest;
 }
 
 /** A location where the blob was seen, or with `gone` was found missing. */
-export interface Sighting extends FactTime {
+export interface LocationRecord extends FactTime {
   readonly location: string;
   readonly gone: boolean;
 }
@@ -26,7 +26,7 @@ export interface FactReader {
   /** The digests whose untransformed form is this one, itself left out. */
   forms(untransformed: Digest): Iterable<Digest>;
   /** In any order. */
-  sightings(place: Place): Iterable<Sighting>;
+  sightings(place: ScopedDigest): Iterable<LocationRecord>;
 }
 
 /** The writing half. A `change` is given the row as it is, touches no other, and answers what it shall be. */
@@ -37,8 +37,8 @@ export interface FactRows extends FactReader {
   removeForm(untransformed: Digest, form: Digest): void;
   /** Undefined removes. */
   updateSighting(
-    place: Place,
+    place: ScopedDigest,
     location: string,
-    change: (sighting: Sighting | undefined) => Sighting | undefined,
+    change: (sighting: LocationRecord | undefined) => LocationRecord | undefined,
   ): void;
 }

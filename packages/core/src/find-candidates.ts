@@ -1,17 +1,17 @@
 import { type CandidateOptions, type ReplacementCandidate, UNKNOWN_TRANSFORMER } from "./blob-info-cache.js";
 import type { Digest } from "./digest.js";
-import type { DigestRow, FactReader, Place } from "./fact-rows.js";
+import type { DigestRow, FactReader, ScopedDigest } from "./fact-rows.js";
 import { type CandidateRow, rankCandidates } from "./rank-candidates.js";
 
 /** Fetches a store's rows for `candidateLocations` and ranks them. Locations last seen before `oldestMs` are left out. */
 export function findCandidates(
   rows: FactReader,
-  place: Place,
+  place: ScopedDigest,
   options: CandidateOptions,
   oldestMs: number,
 ): ReplacementCandidate[] {
   const found: CandidateRow[] = [];
-  const collect = (at: Place, row: DigestRow | undefined) => {
+  const collect = (at: ScopedDigest, row: DigestRow | undefined) => {
     const { digest } = at;
     const transformerName = row?.transformer?.name ?? UNKNOWN_TRANSFORMER;
     const before = found.length;

@@ -1,5 +1,5 @@
 import type { Cancellable } from "./cancellable.js";
-import type { KeptMote, MoteCache } from "./capabilities.js";
+import type { MoteCache, StoredMote } from "./capabilities.js";
 import type { Digest } from "./digest.js";
 import { MoteError } from "./error.js";
 import { childDescriptors, type Manifest, maxManifestBytes, parseManifest } from "./manifest.js";
@@ -14,7 +14,7 @@ import type { Tag } from "./tag-store.js";
  */
 export type MoteKind = "image" | "index" | "artifact" | "config" | "layer" | "blob";
 
-export interface InventoryMote extends KeptMote {
+export interface InventoryMote extends StoredMote {
   readonly kind: MoteKind;
   /** Its tags, in the order of names. */
   readonly names: readonly string[];
@@ -44,7 +44,7 @@ export interface Inventory {
 export async function takeInventory(cache: MoteCache, options: Cancellable = {}): Promise<Inventory> {
   if (cache.motes === undefined) throw new TypeError("this cache cannot be listed");
   const { signal } = options;
-  const kept = new Map<Digest, KeptMote>();
+  const kept = new Map<Digest, StoredMote>();
   for await (const mote of cache.motes({ signal })) kept.set(mote.digest, mote);
   const { tags, tagErrors } = await readTags(cache, signal);
   const pins = new Set<Digest>();
@@ -69,12 +69,12 @@ async function readTags(
   }
 }
 
-type Typed = Pick<KeptMote, "digest" | "mediaType">;
+type Typed = Pick<StoredMote, "digest" | "mediaType">;
 
 /** The manifests that tags name, that the cache knows as such, and those that other manifests list. */
 async function readManifests(
   cache: MoteCache,
-  kept: ReadonlyMap<Digest, KeptMote>,
+  kept: ReadonlyMap<Digest, StoredMote>,
   tags: readonly Tag[],
   signal: AbortSignal | undefined,
 ): Promise<Pick<Inventory, "manifests" | "unreadable">> {
@@ -103,7 +103,7 @@ async function readManifests(
 }
 
 function describeMotes(
-  kept: ReadonlyMap<Digest, KeptMote>,
+  kept: ReadonlyMap<Digest, StoredMote>,
   manifests: ReadonlyMap<Digest, Manifest>,
   { tags, pins }: { readonly tags: readonly Tag[]; readonly pins: ReadonlySet<Digest> },
 ): Map<Digest, InventoryMote> {
@@ -131,7 +131,7 @@ function describeMotes(
 
 /** Field by field: there may be very many, and to spread an object takes several times as long. */
 function describe(
-  { digest, size, mediaType, usedMs, storedMs, isVerified }: KeptMote,
+  { digest, size, mediaType, usedMs, storedMs, isVerified }: StoredMote,
   { as, role, isPinned }: { readonly as: Role["as"]; readonly role: Role | undefined; readonly isPinned: boolean },
 ): InventoryMote {
   return {

@@ -13,7 +13,7 @@ export type MountVerdict =
   | "send";
 
 /** Where a blob was seen. */
-export interface KnownPlace {
+export interface KnownLocation {
   readonly ref: Ref;
   /** Unix milliseconds. */
   readonly seenMs?: number;
@@ -27,13 +27,13 @@ export interface KnownForm {
   /** How it was made, such as `gzip`; `untransformed` for the plain form, `unknown` where that is not known. */
   readonly transformerName: string;
   /** Where it was seen, newest first. */
-  readonly places: readonly KnownPlace[];
+  readonly places: readonly KnownLocation[];
 }
 
-export interface KnownPlaces {
+export interface KnownLocations {
   readonly digest: Digest;
   /** Newest first. */
-  readonly places: readonly KnownPlace[];
+  readonly places: readonly KnownLocation[];
   /** The plain form's digest, where it is known; the blob's own where it is plain. */
   readonly untransformed?: Digest;
   readonly otherForms: readonly KnownForm[];
@@ -42,20 +42,20 @@ export interface KnownPlaces {
 /** What locations are recorded under: `transportFromImageName` gives no others. */
 const transports: readonly string[] = ["oci", "dir", "docker-archive", "oci-archive", "tarball"];
 
-export interface KnownPlacesOptions extends Cancellable {
+export interface KnownLocationsOptions extends Cancellable {
   /** What mounts are judged for. */
   readonly destination?: Ref | undefined;
 }
 
 /** All that is known of a blob: where it was seen, at any kind of place, and in which other forms. @throws what the blob-info cache throws */
-export async function knownPlaces(
+export async function knownLocations(
   bic: BlobInfoCache,
   refCodec: RefCodec,
   digest: Digest,
-  options: KnownPlacesOptions = {},
-): Promise<KnownPlaces> {
+  options: KnownLocationsOptions = {},
+): Promise<KnownLocations> {
   const { destination, signal } = options;
-  const forms = new Map<Digest, { transformerName: string; places: Map<string, KnownPlace> }>();
+  const forms = new Map<Digest, { transformerName: string; places: Map<string, KnownLocation> }>();
   for (const transport of transports) {
     const asked = { canSubstitute: true, includeUnknownLocations: true, signal };
     for (const found of await bic.candidateLocations(transport, LAYER_SCOPE, digest, asked)) {
@@ -99,7 +99,7 @@ export function mountVerdict(place: Ref, destination: Ref): MountVerdict {
   return place.repository === destination.repository ? "there" : "mount";
 }
 
-function newestFirst(places: ReadonlyMap<string, KnownPlace> | undefined): KnownPlace[] {
+function newestFirst(places: ReadonlyMap<string, KnownLocation> | undefined): KnownLocation[] {
   return [...(places?.values() ?? [])].sort((one, other) => (other.seenMs ?? 0) - (one.seenMs ?? 0));
 }
 

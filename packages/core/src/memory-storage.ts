@@ -1,6 +1,6 @@
 import { type BlobFact, nextSequence } from "./blob-fact.js";
 import type { Digest } from "./digest.js";
-import type { DigestRow, FactReader, FactRows, Place, Sighting } from "./fact-rows.js";
+import type { DigestRow, FactReader, FactRows, LocationRecord, ScopedDigest } from "./fact-rows.js";
 import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
 
 /** Facts in memory. */
@@ -54,7 +54,7 @@ class MemoryRows implements FactRows {
   readonly #digests = new Map<Digest, DigestRow>();
   readonly #forms = new Map<Digest, Set<Digest>>();
   /** By transport and scope, then by digest, then by location. */
-  readonly #places = new Map<string, Map<Digest, Map<string, Sighting>>>();
+  readonly #places = new Map<string, Map<Digest, Map<string, LocationRecord>>>();
 
   digestRow(digest: Digest): DigestRow | undefined {
     return this.#digests.get(digest);
@@ -91,18 +91,18 @@ class MemoryRows implements FactRows {
     if (forms?.size === 0) this.#forms.delete(untransformed);
   }
 
-  sightings(place: Place): Iterable<Sighting> {
+  sightings(place: ScopedDigest): Iterable<LocationRecord> {
     return this.#places.get(scopeKey(place))?.get(place.digest)?.values() ?? [];
   }
 
   updateSighting(
-    place: Place,
+    place: ScopedDigest,
     location: string,
-    change: (sighting: Sighting | undefined) => Sighting | undefined,
+    change: (sighting: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
     const key = scopeKey(place);
-    const digests = this.#places.get(key) ?? new Map<Digest, Map<string, Sighting>>();
-    const locations = digests.get(place.digest) ?? new Map<string, Sighting>();
+    const digests = this.#places.get(key) ?? new Map<Digest, Map<string, LocationRecord>>();
+    const locations = digests.get(place.digest) ?? new Map<string, LocationRecord>();
     const before = locations.get(location);
     const after = change(before);
     if (after === before) return;
@@ -117,7 +117,7 @@ class MemoryRows implements FactRows {
     if (digests.size === 0) this.#places.delete(key);
   }
 
-  #countSighting(sighting: Sighting | undefined, by: number): void {
+  #countSighting(sighting: LocationRecord | undefined, by: number): void {
     if (sighting !== undefined) this.counts[sighting.gone ? "absences" : "locations"] += by;
   }
 
@@ -138,7 +138,7 @@ class MemoryRows implements FactRows {
 }
 
 /** The transport's length first, so that no two pairs of texts make one key. */
-function scopeKey({ transport, scope }: Place): string {
+function scopeKey({ transport, scope }: ScopedDigest): string {
   return `${transport.length}:${transport}${scope}`;
 }
 

@@ -2,7 +2,7 @@ import { type ApplyOptions, applyFact } from "./apply-fact.js";
 import type { BlobFact } from "./blob-fact.js";
 import type { FactRows } from "./fact-rows.js";
 import type { SequenceClock } from "./fact-storage.js";
-import { nextTurn } from "./yield-to-event-loop.js";
+import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
 /** A fact whose sequence is given to it when it is written. */
 export type NewFact = BlobFact & { sequence: number };
@@ -72,7 +72,7 @@ export class RecordQueue {
     let done = 0;
     try {
       while (done < sorted.length) {
-        if (done > 0) await nextTurn();
+        if (done > 0) await yieldToEventLoop();
         const rest = sorted.slice(done);
         const count = await this.#write((rows, clock) => {
           if (done === 0) for (const { fact } of batch) fact.sequence = clock.next(fact.lastSeenMs);

@@ -19,7 +19,7 @@ import { findCandidates } from "./find-candidates.js";
 import { type Logger, silentLogger } from "./logger.js";
 import { type NewFact, RecordQueue } from "./record-queue.js";
 import { StorageHandle } from "./storage-handle.js";
-import { nextTurn } from "./yield-to-event-loop.js";
+import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;
@@ -163,7 +163,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       yield factHeader;
       for (const chunk of storage.chunks(chunkSize)) {
         for (const fact of chunk) yield formatFact(fact);
-        await nextTurn();
+        await yieldToEventLoop();
         this.#assertUsable(options);
       }
     } finally {
@@ -183,7 +183,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       report.facts += facts.length;
       report.changed += await this.#write((rows, clock) => this.#merge(rows, clock, facts));
       this.#sweepWhenFull();
-      await nextTurn();
+      await yieldToEventLoop();
     };
     try {
       for await (const fact of parseFacts(text)) {
@@ -235,7 +235,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     await this.#sweeping;
     await this.#storage.settled();
     // Look-ups that waited for the storage to open come first.
-    await nextTurn();
+    await yieldToEventLoop();
     await this.#storage.close();
   }
 
@@ -314,7 +314,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       open: () => this.#storage.open(),
       write: (change) => this.#write(change),
       proceed: async () => {
-        await nextTurn();
+        await yieldToEventLoop();
         this.#assertUsable(options);
       },
     };

@@ -1,4 +1,4 @@
 /** Lets the event loop go round once. */
-export function nextTurn(): Promise<void> {
+export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,7 +7,6 @@ import {
   type FollowOptions,
   isDigestAlgorithm,
   isManifestType,
-  type KeptMote,
   type Lease,
   type Logger,
   type Membership,
@@ -29,6 +28,7 @@ import {
   type ReadOptions,
   type RemoveOptions,
   type ResumableWriter,
+  type StoredMote,
   silentLogger,
   type TagStore,
   type VerifyOptions,
@@ -40,7 +40,7 @@ import { LinkOut } from "./blobs/link-out.js";
 import { LinkedNotes } from "./blobs/linked-notes.js";
 import { ManifestNotes } from "./blobs/manifest-notes.js";
 import { Quarantine } from "./blobs/quarantine.js";
-import { EventLoopSlices } from "./disk/cooperative-yield.js";
+import { CooperativeYield } from "./disk/cooperative-yield.js";
 import { asynchronousCalls, synchronousCalls } from "./disk/file-calls.js";
 import { isUnreadable } from "./disk/file-error.js";
 import { notAhead } from "./disk/file-times.js";
@@ -52,26 +52,26 @@ import { CacheFolder, type SharedWith } from "./folder/cache-folder.js";
 import { DigestFiles } from "./folder/digest-files.js";
 import { establishFolder, openFolder } from "./folder/open-folder.js";
 import { writeUnsynced } from "./processes/atomic-file.js";
-import { closedError, PartFiles } from "./processes/ingest-files.js";
+import { closedError, IngestFiles } from "./processes/ingest-files.js";
 import { LeaseFiles } from "./processes/lease-files.js";
-import { LeadFiles } from "./processes/writer-locks.js";
-import { keptBlobs } from "./prune/blob-table.js";
-import { type KeepParts, Leftovers } from "./prune/orphans.js";
-import { type PruneParts, pruneBlobs } from "./prune/prune.js";
+import { WriterLocks } from "./processes/writer-locks.js";
+import { storedBlobs } from "./prune/blob-table.js";
+import { type KeepIngests, Orphans } from "./prune/orphans.js";
+import { type PruneDependencies, pruneBlobs } from "./prune/prune.js";
 import { removeUnleased } from "./prune/remove-unleased.js";
 import { verifyBlobs } from "./prune/verify.js";
 import { BlobFollower } from "./read/blob-follower.js";
 import { BlobReader } from "./read/blob-reader.js";
 import { BlobReaderAt } from "./read/blob-reader-at.js";
 import { Fallback } from "./read/fallback.js";
-import { insteadOfDamaged } from "./read/fallback-on-damage.js";
+import { fallbackOnDamage } from "./read/fallback-on-damage.js";
 import { SmallReader } from "./read/small-reader.js";
 import { FilePins } from "./tags/file-pins.js";
 import { MemberFiles } from "./tags/member-files.js";
 import { TagFiles } from "./tags/tag-files.js";
 import { smallBytes } from "./write/blob-writer.js";
 import { commitFile } from "./write/commit-file.js";
-import { BlobPart } from "./write/ingest-file.js";
+import { IngestFile } from "./write/ingest-file.js";
 import { ResumableBlobWriter, type ResumableStart, takeOver } from "./write/resumable-writer.js";
 import { canDoAtOnce } from "./write/sync-fast-path.js";
 
@@ -102,7 +102,7 @@ export interface FileCacheOptions {
   /** Let a group write the cache too. Default: its owner alone. */
   readonly sharedWith?: SharedWith | undefined;
   /** How long, and how much of, unfinished resumable writes is kept. */
-  readonly keepParts?: KeepParts | undefined;
+  readonly keepParts?: KeepIngests | undefined;
   /**
    * When each MiB of a large blob is hashed by itself, so that parts of it can be checked, too: `verify` (default) when it is
    * verified, `write` also when it is written, which takes a second core.
@@ -123,14 +123,14 @@ export class FileCache implements MoteCache {
   readonly membership: Membership;
   readonly #folder: CacheFolder;
   readonly #store: BlobStore;
-  readonly #parts: PartFiles;
+  readonly #parts: IngestFiles;
   readonly #tagStore: TagFiles;
   readonly #members: MemberFiles;
   readonly #pins: DigestFiles;
   readonly #manifests: ManifestNotes;
   readonly #leases: LeaseFiles;
-  readonly #leads: LeadFiles;
-  readonly #leftovers: Leftovers;
+  readonly #leads: WriterLocks;
+  readonly #leftovers: Orphans;
   readonly #links: LinkOut;
   readonly #quarantine: Quarantine;
   readonly #fallback: Fallback | undefined;
@@ -170,7 +170,7 @@ export class FileCache implements MoteCache {
       },
       toWrite: () => this.#openWhole(),
     };
-    this.#parts = new PartFiles(folder);
+    this.#parts = new IngestFiles(folder);
     this.#members = new MemberFiles(folder, this.#parts, opened);
     this.membership = this.#members;
     const ready = {
@@ -187,7 +187,7 @@ export class FileCache implements MoteCache {
       calls: (options.synchronous ?? !onNetwork) ? synchronousCalls : asynchronousCalls,
       parts: this.#parts,
       syncs: new SyncGroup(durability, (options.syncTogether ?? !onNetwork) ? folder.ingest : undefined),
-      slices: new EventLoopSlices(() => folder.refuseLinks()),
+      slices: new CooperativeYield(() => folder.refuseLinks()),
       budget: new StreamBudget(),
       buffers: new SmallBuffers(),
       chunkDigests: new ChunkDigests(folder, (path, bytes) => writeUnsynced(this.#parts, path, bytes)),
@@ -202,9 +202,9 @@ export class FileCache implements MoteCache {
     this.pinned = new FilePins(this.#pins, ready, () => this.#store.syncs.namesUnlessVisible(folder.pins));
     this.#manifests = new ManifestNotes(folder);
     this.#leases = new LeaseFiles(folder, this.#parts, logger);
-    this.#leads = new LeadFiles(folder, this.#parts);
+    this.#leads = new WriterLocks(folder, this.#parts);
     const meeting = { leases: this.#leases, leads: this.#leads };
-    this.#leftovers = new Leftovers(folder, this.#parts, meeting, { keepParts: options.keepParts, logger });
+    this.#leftovers = new Orphans(folder, this.#parts, meeting, { keepParts: options.keepParts, logger });
     this.#links = new LinkOut(this.#store);
     this.#quarantine = new Quarantine(folder, logger);
     this.#fallback = options.fallback && new Fallback(options.fallback);
@@ -301,7 +301,7 @@ export class FileCache implements MoteCache {
     // Too little to be worth a file that outlives its writer.
     if (mote.size !== undefined && mote.size <= smallBytes)
       return this.#writerOf(mote, { owner: this.#owner, signal: options?.signal });
-    return await this.#resume(mote, await BlobPart.create(this.#store, digest, "part"), options?.signal);
+    return await this.#resume(mote, await IngestFile.create(this.#store, digest, "part"), options?.signal);
   }
 
   async leadMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter | undefined> {
@@ -309,7 +309,7 @@ export class FileCache implements MoteCache {
     const slice = this.#begin(digest, options);
     if (slice !== undefined) await slice;
     await this.#openWhole();
-    const part = await BlobPart.create(this.#store, digest, "part");
+    const part = await IngestFile.create(this.#store, digest, "part");
     let isWanted = false;
     try {
       // In this order: who led until now may have committed meanwhile.
@@ -375,7 +375,7 @@ export class FileCache implements MoteCache {
     const elsewhere = this.#fallback && (() => this.#fallbackReaderAt(digest, options));
     if (elsewhere !== undefined && this.#verifyOnRead) {
       const from = { signal: options?.signal, elsewhere, onClose: opened.onClose };
-      const other = await insteadOfDamaged(this.#store, digest, opened.blob, from);
+      const other = await fallbackOnDamage(this.#store, digest, opened.blob, from);
       if (other !== undefined) return other;
     }
     return new BlobReaderAt(this.#store, digest, opened.blob, {
@@ -431,11 +431,11 @@ export class FileCache implements MoteCache {
   }
 
   /** Media types are known of manifests alone. */
-  async *motes(options?: Cancellable): AsyncIterable<KeptMote> {
+  async *motes(options?: Cancellable): AsyncIterable<StoredMote> {
     this.#assertOpen();
     this.#inspect();
     const manifests = new Set(this.#manifests.list());
-    for await (const { digest, stats } of keptBlobs(this.#store, options?.signal)) {
+    for await (const { digest, stats } of storedBlobs(this.#store, options?.signal)) {
       yield {
         digest,
         size: stats.size,
@@ -527,7 +527,7 @@ export class FileCache implements MoteCache {
     this.#isReady = true;
   }
 
-  #pruneParts(): PruneParts {
+  #pruneParts(): PruneDependencies {
     return {
       store: this.#store,
       tags: this.#tagStore,
@@ -546,7 +546,7 @@ export class FileCache implements MoteCache {
     return writer;
   }
 
-  async #resume(mote: Mote, part: BlobPart, signal: AbortSignal | undefined): Promise<ResumableWriter> {
+  async #resume(mote: Mote, part: IngestFile, signal: AbortSignal | undefined): Promise<ResumableWriter> {
     const { digest } = mote;
     try {
       const taken = await takeOver(this.#store, part, mote, signal);
@@ -563,7 +563,7 @@ export class FileCache implements MoteCache {
     }
   }
 
-  async #giveUpLead(digest: Digest, part: BlobPart): Promise<void> {
+  async #giveUpLead(digest: Digest, part: IngestFile): Promise<void> {
     await part.discard();
     this.#leads.release(digest, part.name);
   }

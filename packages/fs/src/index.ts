@@ -2,6 +2,6 @@ export type { Durability } from "./disk/sync-group.js";
 export { FileCache, type FileCacheOptions } from "./file-cache.js";
 export type { SharedWith } from "./folder/cache-folder.js";
 export { examineFolder, type FolderFindings } from "./folder/examine-folder.js";
-export { checkFolderPlace } from "./folder/folder-location.js";
-export type { KeepParts } from "./prune/orphans.js";
+export { checkFolderLocation } from "./folder/folder-location.js";
+export type { KeepIngests } from "./prune/orphans.js";
 export { FileTagStore } from "./tags/file-tag-store.js";

@@ -5,6 +5,6 @@ import { resolve } from "node:path";
  * @throws MOTE_UNWRITABLE where the path, or a part of it, is a file, a pipe, a device, or a symbolic link that leads nowhere
  */
 export async function checkCacheFolder(dir: string): Promise<void> {
-  const { checkFolderPlace } = await import("@mote/fs");
-  checkFolderPlace(resolve(dir));
+  const { checkFolderLocation } = await import("@mote/fs");
+  checkFolderLocation(resolve(dir));
 }

@@ -7,7 +7,7 @@ import {
   type Descriptor,
   type Digest,
   isNotFound,
-  knownPlaces,
+  knownLocations,
   type MoteCache,
   MoteError,
   type MoteReader,
@@ -22,7 +22,7 @@ import { isSilence } from "./registry-failure.js";
 /** Places that one blob or manifest is looked for at, at most. */
 const maxPlaces = 8;
 
-export interface DigestSourceParts {
+export interface DigestSourceDependencies {
   readonly cache: MoteCache;
   readonly bic: BlobInfoCache;
   /** Ask no registry. */
@@ -36,14 +36,14 @@ export interface DigestSourceParts {
  */
 export class DigestSource implements ContentSource {
   readonly #digest: Digest;
-  readonly #parts: DigestSourceParts;
+  readonly #parts: DigestSourceDependencies;
   readonly #opened = new Map<string, Promise<ContentSource>>();
   readonly #readFrom = new Map<Digest, Ref>();
   /** Registries that did not answer: they are not asked again. */
   readonly #silent = new Map<string, MoteError>();
   #placesOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
 
-  constructor(digest: Digest, parts: DigestSourceParts) {
+  constructor(digest: Digest, parts: DigestSourceDependencies) {
     this.#digest = digest;
     this.#parts = parts;
   }
@@ -124,8 +124,8 @@ export class DigestSource implements ContentSource {
   /** Where it was seen, newest first; where what it is part of was seen; and where names say that it came from. */
   async #placesOf(digest: Digest, options: Cancellable): Promise<readonly Ref[]> {
     const { bic } = this.#parts;
-    const own = await knownPlaces(bic, refCodec, digest, options);
-    const whole = digest === this.#digest ? own : await knownPlaces(bic, refCodec, this.#digest, options);
+    const own = await knownLocations(bic, refCodec, digest, options);
+    const whole = digest === this.#digest ? own : await knownLocations(bic, refCodec, this.#digest, options);
     this.#placesOfNames ??= this.#readPlacesOfNames(options);
     const named = (await this.#placesOfNames).get(digest) ?? (await this.#placesOfNames).get(this.#digest) ?? [];
     const isAllowed = ({ transport }: Ref) => !this.#parts.offline || transport !== "docker";

@@ -12,17 +12,17 @@ import {
 } from "@mote/core";
 import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
-import { connectionOptions, type PlacesOptions } from "./registries-options.js";
+import { connectionOptions, type EndpointsOptions } from "./registries-options.js";
 import { RegistryEvents } from "./registry-events.js";
 import { defaultFallbackMs } from "./retry-patience.js";
 
 /** Which class stands for a reference's transport. Packages are imported when the first reference wants them. */
-export class Places {
+export class Endpoints {
   readonly events = new RegistryEvents();
-  readonly #options: PlacesOptions;
+  readonly #options: EndpointsOptions;
   #registries: Registries | undefined;
 
-  constructor(options: PlacesOptions) {
+  constructor(options: EndpointsOptions) {
     this.#options = options;
   }
 

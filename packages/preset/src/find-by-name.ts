@@ -19,7 +19,7 @@ export interface FoundMote {
  * kept; everything else is.
  * @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS with the candidates · MOTE_INVALID_DIGEST
  */
-export async function findKept(cache: MoteCache, text: string): Promise<FoundMote> {
+export async function findByName(cache: MoteCache, text: string): Promise<FoundMote> {
   if (isDigest(text)) return { digest: text };
   const exact = isName(text) ? await cache.tags?.resolve(text) : undefined;
   if (exact !== undefined) return { digest: exact.digest, name: text };

@@ -4,7 +4,7 @@ export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";
 export { checkCacheFolder } from "./cache-folder-location.js";
 export { type ExamineOptions, examineMote, type Finding } from "./examine-mote.js";
-export { type FoundMote, findKept } from "./find-by-name.js";
+export { type FoundMote, findByName } from "./find-by-name.js";
 export { parsePersonalRef } from "./home-paths.js";
 export { type IncompleteManifest, incompleteManifests } from "./incomplete-images.js";
 export { type LoggedIn, type LogInOptions, logIn, logOut } from "./login.js";

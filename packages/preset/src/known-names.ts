@@ -14,8 +14,8 @@ import {
   type TimeLimited,
 } from "@mote/core";
 import { KnownReferrers } from "./known-referrers.js";
-import { isRegistryAnswer, isRegistryFailure, isSilence } from "./registry-failure.js";
-import { Patience } from "./retry-patience.js";
+import { isRegistryFailure, isRegistryResponse, isSilence } from "./registry-failure.js";
+import { RetryPatience } from "./retry-patience.js";
 import { StoredImage } from "./stored-image.js";
 
 export interface KnownNamesOptions {
@@ -40,7 +40,7 @@ export interface KnownNamesOptions {
  */
 export class KnownNames {
   readonly #options: KnownNamesOptions;
-  readonly #patience: Patience;
+  readonly #patience: RetryPatience;
   /** Manifests that were read, and checked, before they were asked for. */
   readonly #read = new Map<Digest, Uint8Array>();
   #stored: StoredImage | undefined;
@@ -53,7 +53,7 @@ export class KnownNames {
 
   constructor(options: KnownNamesOptions) {
     this.#options = options;
-    this.#patience = new Patience(options.fallbackAfterMs);
+    this.#patience = new RetryPatience(options.fallbackAfterMs);
   }
 
   /**
@@ -117,7 +117,7 @@ export class KnownNames {
       return found;
     } catch (error) {
       signal?.throwIfAborted();
-      if (isRegistryAnswer(error) && this.#isComplete) throw await this.#withAdvice(error);
+      if (isRegistryResponse(error) && this.#isComplete) throw await this.#withAdvice(error);
       if (!isRegistryFailure(error) || this.#stored === undefined || !(await this.#stored.hasRoot({ signal })))
         throw error;
       await this.#useStored(error);

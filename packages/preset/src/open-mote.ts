@@ -7,8 +7,8 @@ import {
   type ContentSource,
   type Descriptor,
   type Digest,
-  type KnownPlaces,
-  knownPlaces,
+  type KnownLocations,
+  knownLocations,
   LayerBlobInfo,
   LayerLocator,
   type Logger,
@@ -25,8 +25,8 @@ import type { FileInput, UnpackOptions } from "@mote/layout";
 import { refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
-import { Places } from "./endpoints.js";
-import { type FoundMote, findKept, nameInCache } from "./find-by-name.js";
+import { Endpoints } from "./endpoints.js";
+import { type FoundMote, findByName, nameInCache } from "./find-by-name.js";
 import { noCacheFolder, parsePersonalRef, personalFolder } from "./home-paths.js";
 import { type MoveReport, withReferences } from "./move-report.js";
 import { type ReadingOptions, readFromOrigin } from "./read-from-origin.js";
@@ -41,7 +41,7 @@ import {
   readMovable,
   readOrigin,
 } from "./references.js";
-import type { PlacesOptions, RegistriesOptions } from "./registries-options.js";
+import type { EndpointsOptions, RegistriesOptions } from "./registries-options.js";
 import { Repair, type RepairOptions } from "./repair.js";
 import { SizeBound } from "./size-bound.js";
 
@@ -152,7 +152,10 @@ export interface OpenMote extends AsyncDisposable {
    * All that is known of a blob: places of any kind with the time they were last seen, and its other forms. With `destination`, a
    * reference, whether a mount would work there. @throws MOTE_INVALID_REFERENCE
    */
-  places(digest: Digest, options?: Cancellable & { readonly destination?: string | undefined }): Promise<KnownPlaces>;
+  places(
+    digest: Digest,
+    options?: Cancellable & { readonly destination?: string | undefined },
+  ): Promise<KnownLocations>;
   /**
    * Fetches what is missing of every image in the cache from where its name says, over any transport, and what of `damaged` and
    * `unreadable` is not right from where it was seen. Platforms that were never fetched are not missing. Answers the names of images that
@@ -176,9 +179,9 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
     if (!options.cacheOptional) throw noCacheFolder();
     return withoutCache("", noCacheFolder(), places);
   }
-  const { FileCache, checkFolderPlace } = await import("@mote/fs");
+  const { FileCache, checkFolderLocation } = await import("@mote/fs");
   // Not a cache that cannot be written, but a path that cannot be meant.
-  checkFolderPlace(resolve(dir));
+  checkFolderLocation(resolve(dir));
   const cache = new FileCache(dir, { logger, durability });
   try {
     await cache.initialize({ signal, createMissing: !options.lookOnly });
@@ -192,7 +195,7 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   return new Wired({ dir, cache, tags: cache.tags, bic, sizeBound, ...places });
 }
 
-async function withoutCache(dir: string, { message }: MoteError, places: PlacesOptions): Promise<OpenMote> {
+async function withoutCache(dir: string, { message }: MoteError, places: EndpointsOptions): Promise<OpenMote> {
   places.logger.warn(`continuing without a cache: ${message}`);
   const { MemoryBlobInfoCache } = await import("@mote/bic-memory");
   return new Wired({ dir, cache: new NilCache(), bic: new MemoryBlobInfoCache(), ...places });
@@ -208,7 +211,7 @@ async function openBlobInfoCache(path: string, { lookOnly, logger }: OpenMoteOpt
   return new LmdbBlobInfoCache(path, lookOnly ? {} : { logger });
 }
 
-interface Parts extends PlacesOptions {
+interface Parts extends EndpointsOptions {
   readonly dir: string;
   readonly cache: MoteCache;
   readonly tags?: TagStore;
@@ -223,7 +226,7 @@ class Wired implements OpenMote {
   readonly bic: BlobInfoCache;
   readonly locator: LayerLocator;
   readonly #logger: Logger;
-  readonly #places: Places;
+  readonly #places: Endpoints;
   readonly #sizeBound: SizeBound | undefined;
 
   constructor({ dir, cache, tags, bic, sizeBound, ...places }: Parts) {
@@ -233,7 +236,7 @@ class Wired implements OpenMote {
     this.bic = bic;
     this.locator = new LayerLocator(bic, absoluteRefCodec);
     this.#logger = places.logger;
-    this.#places = new Places(places);
+    this.#places = new Endpoints(places);
     this.#sizeBound = sizeBound;
   }
 
@@ -293,15 +296,15 @@ class Wired implements OpenMote {
   }
 
   find(text: string): Promise<FoundMote> {
-    return findKept(this.cache, text);
+    return findByName(this.cache, text);
   }
 
   async places(
     digest: Digest,
     { destination, signal }: Cancellable & { readonly destination?: string | undefined } = {},
-  ): Promise<KnownPlaces> {
+  ): Promise<KnownLocations> {
     const ref = destination === undefined ? undefined : parsePersonalRef(destination);
-    return knownPlaces(this.bic, refCodec, digest, { destination: ref, signal });
+    return knownLocations(this.bic, refCodec, digest, { destination: ref, signal });
   }
 
   repair(options: RepairOptions = {}): Promise<string[]> {

@@ -1,6 +1,6 @@
 import type { BlobInfoCache, Cancellable, ContentSource, Logger, MoteCache, Ref, TagStore } from "@mote/core";
 import { DigestSource } from "./digest-source.js";
-import type { Places } from "./endpoints.js";
+import type { Endpoints } from "./endpoints.js";
 import { nameInCache } from "./find-by-name.js";
 import { assertNoBlob } from "./image-by-digest.js";
 import { KnownNames } from "./known-names.js";
@@ -11,7 +11,7 @@ export interface ReadingOptions extends Cancellable, Pick<PullOptions, "platform
   readonly cache: MoteCache;
   readonly tags: TagStore;
   readonly bic: BlobInfoCache;
-  readonly places: Places;
+  readonly places: Endpoints;
   readonly logger: Logger;
 }
 

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type Digest, isDigest, type MoteCache, MoteError, type PathRef, type Ref, type RefCodec } from "@mote/core";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { TransferOptions } from "@mote/transfer";
-import { findKept, nameInCache } from "./find-by-name.js";
+import { findByName, nameInCache } from "./find-by-name.js";
 import { parsePersonalRef } from "./home-paths.js";
 import { bareDestination } from "./plain-paths.js";
 
@@ -22,7 +22,7 @@ export function readMovable(text: string): Ref {
  */
 export async function readOrigin(cache: MoteCache, text: string): Promise<Origin> {
   if (isDigest(text)) return text;
-  if (/^sha(?:256|384|512):[0-9a-f]+$/.test(text)) return (await findKept(cache, text)).digest;
+  if (/^sha(?:256|384|512):[0-9a-f]+$/.test(text)) return (await findByName(cache, text)).digest;
   const ref = parsePersonalRef(text);
   if (ref.transport === "hash" && ref.digest !== undefined) return ref.digest;
   assertMovable(ref);

@@ -49,7 +49,7 @@ export function connectionOptions(
 }
 
 /** What the places that references name are opened with. */
-export interface PlacesOptions {
+export interface EndpointsOptions {
   readonly plainHttp?: Hosts | undefined;
   readonly registries?: RegistriesOptions | undefined;
   readonly unpack?: UnpackOptions | undefined;

@@ -24,7 +24,7 @@ export function isRegistryFailure(error: unknown): error is MoteError {
 }
 
 /** Whether a registry has refused what it was asked for. */
-export function isRegistryAnswer(error: unknown): error is MoteError {
+export function isRegistryResponse(error: unknown): error is MoteError {
   return MoteError.isInstance(error) && answers.has(error.code);
 }
 

@@ -4,7 +4,7 @@ import {
   type Digest,
   type Inventory,
   isNotFound,
-  knownPlaces,
+  knownLocations,
   type MoteCache,
   MoteError,
   mediaTypes,
@@ -13,7 +13,7 @@ import {
   takeInventory,
 } from "@mote/core";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
-import type { Places } from "./endpoints.js";
+import type { Endpoints } from "./endpoints.js";
 import { incompleteManifests } from "./incomplete-images.js";
 import type { PullOptions } from "./open-mote.js";
 import { isSilence } from "./registry-failure.js";
@@ -30,22 +30,22 @@ export interface RepairOptions extends Pick<PullOptions, "signal" | "concurrency
   readonly onFailure?: ((failure: { readonly digest: Digest; readonly reason: string }) => void) | undefined;
 }
 
-export interface RepairParts {
+export interface RepairDependencies {
   readonly cache: MoteCache;
   readonly bic: BlobInfoCache;
-  readonly places: Places;
+  readonly places: Endpoints;
   /** Fetches a manifest, with all that is below it, from `ref` into the cache. */
   readonly complete: (ref: Ref, digest: Digest, options: RepairOptions) => Promise<unknown>;
 }
 
 /** Fetches again what a cache lacks: images from where their names say, and what is still missing from where it was seen. */
 export class Repair {
-  readonly #parts: RepairParts;
+  readonly #parts: RepairDependencies;
   readonly #options: RepairOptions;
   /** Registries that did not answer, with the reason: they are not asked again. */
   readonly #silent = new Map<string, string>();
 
-  constructor(parts: RepairParts, options: RepairOptions) {
+  constructor(parts: RepairDependencies, options: RepairOptions) {
     this.#parts = parts;
     this.#options = options;
   }
@@ -77,7 +77,7 @@ export class Repair {
   async #fetchBlob(digest: Digest): Promise<void> {
     const { bic, places } = this.#parts;
     const { signal } = this.#options;
-    const known = await knownPlaces(bic, refCodec, digest, { signal }).catch(() => undefined);
+    const known = await knownLocations(bic, refCodec, digest, { signal }).catch(() => undefined);
     for (const { ref } of known?.places.slice(0, mostLocations) ?? []) {
       const isHere = await this.#tries(digest, ref, () =>
         places.readBlob(ref, digest, (reader) => this.#store(digest, reader), { signal }),

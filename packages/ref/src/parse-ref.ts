@@ -1,7 +1,7 @@
 import type { Ref } from "@mote/core";
 import { readDaemonRef, readHashRef, readLayoutRef, readPlainPath, readStorageRef } from "./path-ref.js";
 import { readRegistryRef } from "./registry-ref.js";
-import { Fault, invalidReference } from "./syntax-error.js";
+import { invalidReference, RefSyntaxError } from "./syntax-error.js";
 
 export interface ParseRefOptions {
   /** The folder that `~` at the front of a path stands for. Without it `~` stays: parsing asks nothing of the machine. */
@@ -18,7 +18,7 @@ export function parseRef(text: string, options: ParseRefOptions = {}): Ref {
   try {
     return readRef(text, options);
   } catch (fault) {
-    if (!(fault instanceof Fault)) throw fault;
+    if (!(fault instanceof RefSyntaxError)) throw fault;
     throw invalidReference(text, fault, (guess) => parses(guess, options));
   }
 }
@@ -28,7 +28,7 @@ function parses(text: string, options: ParseRefOptions): boolean {
     readRef(text, options);
     return true;
   } catch (fault) {
-    if (fault instanceof Fault) return false;
+    if (fault instanceof RefSyntaxError) return false;
     throw fault;
   }
 }
@@ -68,7 +68,7 @@ function readUrl(text: string, transport: string, start: number, home: string | 
     case "hash":
       return readHashRef(text, start);
     default:
-      throw new Fault(0, "what stands before :// is no transport that is known", [
+      throw new RefSyntaxError(0, "what stands before :// is no transport that is known", [
         transport.toLowerCase() + text.slice(start - 3),
         `docker://${text.slice(start)}`,
       ]);
@@ -78,7 +78,7 @@ function readUrl(text: string, transport: string, start: number, home: string | 
 function refuseUrlWithin(text: string, start: number): void {
   for (const scheme of ["https://", "http://"]) {
     if (text.startsWith(scheme, start)) {
-      throw new Fault(start, "docker:// and a URL's scheme are one too many", [text.slice(start)]);
+      throw new RefSyntaxError(start, "docker:// and a URL's scheme are one too many", [text.slice(start)]);
     }
   }
 }
@@ -86,7 +86,7 @@ function refuseUrlWithin(text: string, start: number): void {
 function readNameOrRefusePath(text: string): Ref {
   if (looksLikePath(text)) {
     const transport = text.endsWith(".tar") ? "oci-archive" : "oci";
-    throw new Fault(0, "a path needs a transport in front", [`${transport}:${text}`]);
+    throw new RefSyntaxError(0, "a path needs a transport in front", [`${transport}:${text}`]);
   }
   return readRegistryRef(text, 0);
 }

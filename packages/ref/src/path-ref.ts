@@ -13,7 +13,7 @@ import {
   SLASH,
 } from "./char-class.js";
 import { readDigest, readRegistryRef, scanTag } from "./registry-ref.js";
-import { Fault } from "./syntax-error.js";
+import { RefSyntaxError } from "./syntax-error.js";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -34,12 +34,14 @@ export function readLayoutRef(
   const ref: Writable<PathRef> = { transport, path: readPath(text, start, pathEnd, home) };
   if (transport !== "ocidir") refuseAuthority(text, start, transport);
   if (home !== undefined && nameColon(ref.path, 0, ref.path.length) >= 0) {
-    throw new Fault(start, "the home folder's path has a colon, and what follows a colon is a name");
+    throw new RefSyntaxError(start, "the home folder's path has a colon, and what follows a colon is a name");
   }
   if (digestAt >= 0) ref.digest = readDigest(text, digestAt);
   if (colon < 0) return ref;
   if (colon + 1 === end) {
-    throw new Fault(end, "there is no name after the colon", [`${text.slice(0, colon)}:latest${text.slice(end)}`]);
+    throw new RefSyntaxError(end, "there is no name after the colon", [
+      `${text.slice(0, colon)}:latest${text.slice(end)}`,
+    ]);
   }
   if (text.charCodeAt(colon + 1) === AT) ref.index = readIndex(text, colon + 2, end);
   else if (transport === "docker-archive") ref.tag = readArchiveName(text, colon + 1);
@@ -58,7 +60,7 @@ export function readPlainPath(text: string, start: number, transport: "dir" | "t
 export function readDaemonRef(text: string, start: number): PathRef {
   const id = text.slice(start);
   if (isDigest(id)) return { transport: "docker-daemon", path: "", digest: id };
-  if (id.startsWith("sha256:")) throw new Fault(start + 7, "an image id is 64 lower-case hexadecimal digits");
+  if (id.startsWith("sha256:")) throw new RefSyntaxError(start + 7, "an image id is 64 lower-case hexadecimal digits");
   return namedImage("docker-daemon", text, start, "");
 }
 
@@ -67,7 +69,7 @@ export function readStorageRef(text: string, start: number): PathRef {
   let nameStart = start;
   if (text[start] === "[") {
     nameStart = text.indexOf("]", start) + 1;
-    if (nameStart === 0) throw new Fault(text.length, "the storage in brackets has no ]");
+    if (nameStart === 0) throw new RefSyntaxError(text.length, "the storage in brackets has no ]");
   }
   const storage = text.slice(start, nameStart);
   for (let at = start; at < nameStart; at++) refuseControl(text, at);
@@ -90,7 +92,7 @@ export function readHashRef(text: string, start: number): PathRef {
   const path = text.slice(start);
   const digest = path.replace("/", ":");
   if (isDigest(digest)) return { transport: "hash", path, digest };
-  throw new Fault(start, "after hash:// comes sha256, sha384 or sha512, a slash, and its hexadecimal digits", [
+  throw new RefSyntaxError(start, "after hash:// comes sha256, sha384 or sha512, a slash, and its hexadecimal digits", [
     text.slice(0, start) + path.toLowerCase(),
   ]);
 }
@@ -124,7 +126,7 @@ function nameColon(text: string, start: number, end: number): number {
 }
 
 function readPath(text: string, start: number, end: number, home: Home): string {
-  if (start === end) throw new Fault(start, "there is no path");
+  if (start === end) throw new RefSyntaxError(start, "there is no path");
   for (let at = start; at < end; at++) refuseControl(text, at);
   const path = text.slice(start, end);
   const isHome = path === "~" || path.startsWith("~/") || path.startsWith("~\\");
@@ -132,7 +134,7 @@ function readPath(text: string, start: number, end: number, home: Home): string 
 }
 
 function refuseControl(text: string, at: number): void {
-  if (isControl(text.charCodeAt(at))) throw new Fault(at, "a path has no control characters");
+  if (isControl(text.charCodeAt(at))) throw new RefSyntaxError(at, "a path has no control characters");
 }
 
 /** `oci://host/name`, as Helm writes it, is a registry there and would be a path here. Three slashes are a path. */
@@ -140,7 +142,7 @@ function refuseAuthority(text: string, start: number, transport: string): void {
   if (!text.startsWith("//", start) || text.charCodeAt(start + 2) === SLASH) return;
   const rest = text.slice(start + 2);
   const guesses = [`docker://${rest}`, `${transport}:/${rest}`];
-  throw new Fault(
+  throw new RefSyntaxError(
     start,
     `after ${transport}: comes a path, and // would name a host`,
     transport === "oci" ? guesses : guesses.reverse(),
@@ -149,10 +151,10 @@ function refuseAuthority(text: string, start: number, transport: string): void {
 
 function readIndex(text: string, start: number, end: number): number {
   const reason = "after :@ comes the number of an image, counted from 0";
-  if (start === end) throw new Fault(start, reason, [`${text.slice(0, start)}0${text.slice(end)}`]);
-  for (let at = start; at < end; at++) if (!isDigit(text.charCodeAt(at))) throw new Fault(at, reason);
+  if (start === end) throw new RefSyntaxError(start, reason, [`${text.slice(0, start)}0${text.slice(end)}`]);
+  for (let at = start; at < end; at++) if (!isDigit(text.charCodeAt(at))) throw new RefSyntaxError(at, reason);
   const index = Number(text.slice(start, end));
-  if (!Number.isSafeInteger(index)) throw new Fault(start, "the number after :@ is too large");
+  if (!Number.isSafeInteger(index)) throw new RefSyntaxError(start, "the number after :@ is too large");
   return index;
 }
 
@@ -172,11 +174,13 @@ function readRefName(text: string, start: number, end: number): string {
     const code = text.charCodeAt(at);
     const isRefNameCharacter =
       isTagCharacter(code) || code === COLON || code === AT || code === SLASH || text[at] === "+";
-    if (!isRefNameCharacter) throw new Fault(at, "a name has letters, digits and - . _ : @ + / only");
-    if (isFirst && !isWord(code)) throw new Fault(at, "each part of a name begins with a letter, a digit or _");
+    if (!isRefNameCharacter) throw new RefSyntaxError(at, "a name has letters, digits and - . _ : @ + / only");
+    if (isFirst && !isWord(code))
+      throw new RefSyntaxError(at, "each part of a name begins with a letter, a digit or _");
     isFirst = code === SLASH;
   }
-  if (isFirst) throw new Fault(end, "a name does not end with a slash", [text.slice(0, end - 1) + text.slice(end)]);
+  if (isFirst)
+    throw new RefSyntaxError(end, "a name does not end with a slash", [text.slice(0, end - 1) + text.slice(end)]);
   return text.slice(start, end);
 }
 

@@ -15,7 +15,7 @@ import {
   SLASH,
   UNDERSCORE,
 } from "./char-class.js";
-import { Fault } from "./syntax-error.js";
+import { RefSyntaxError } from "./syntax-error.js";
 
 export const DEFAULT_REGISTRY = "docker.io";
 export const LIBRARY = "library/";
@@ -31,12 +31,12 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
  * rule; after `http://` or `https://` it always is.
  */
 export function readRegistryRef(text: string, start: number, scheme?: "http" | "https"): RegistryRef {
-  if (start === text.length) throw new Fault(start, "there is no name");
+  if (start === text.length) throw new RefSyntaxError(start, "there is no name");
   if (scheme === undefined) refuseDigest(text, start);
   const slash = text.indexOf("/", start);
   const hasHost = scheme !== undefined || (slash >= 0 && isHost(text, start, slash));
   if (!hasHost && isBareHex(text, start)) {
-    throw new Fault(start, "a name of 64 hexadecimal digits would be taken for an image id", [
+    throw new RefSyntaxError(start, "a name of 64 hexadecimal digits would be taken for an image id", [
       `${text.slice(0, start)}${DEFAULT_REGISTRY}/${LIBRARY}${text.slice(start)}`,
     ]);
   }
@@ -45,7 +45,10 @@ export function readRegistryRef(text: string, start: number, scheme?: "http" | "
   const nameEnd = scanName(text, nameStart);
   const repository = writtenOut(registry, text.slice(nameStart, nameEnd));
   if (repository.length > longestRepository) {
-    throw new Fault(nameStart, `the name has ${repository.length} characters; it may have ${longestRepository}`);
+    throw new RefSyntaxError(
+      nameStart,
+      `the name has ${repository.length} characters; it may have ${longestRepository}`,
+    );
   }
   const ref: Writable<RegistryRef> = { transport: "docker", registry, repository };
   let at = nameEnd;
@@ -66,7 +69,10 @@ function refuseDigest(text: string, start: number): void {
   if (colon < 0 || !isAlgorithm(text.slice(start, colon)) || text.includes("/", colon)) return;
   // With docker:// in front, what follows may be a tag, unless it is a digest for sure.
   if (start > 0 && !isDigest(text.slice(start))) return;
-  throw new Fault(start, "a digest by itself does not say where; a repository stands before it, as in NAME@sha256:…");
+  throw new RefSyntaxError(
+    start,
+    "a digest by itself does not say where; a repository stands before it, as in NAME@sha256:…",
+  );
 }
 
 /** Whether a digest may begin with this and a colon. */
@@ -91,7 +97,7 @@ export function readDigest(text: string, at: number): Digest {
     digest === ""
       ? "there is no digest after the @"
       : "after the @ comes a digest: sha256, sha384 or sha512, a colon, and as many lower-case hexadecimal digits as it has";
-  throw new Fault(at + 1, reason, [text.slice(0, at + 1) + digest.toLowerCase(), text.slice(0, at)]);
+  throw new RefSyntaxError(at + 1, reason, [text.slice(0, at + 1) + digest.toLowerCase(), text.slice(0, at)]);
 }
 
 /** Where the tag from `start` on ends. */
@@ -102,14 +108,14 @@ export function scanTag(text: string, start: number): number {
   if (at === start && (at === text.length || next === AT)) {
     const before = text.slice(0, start);
     const after = text.slice(start);
-    throw new Fault(start, "there is no tag after the colon", [
+    throw new RefSyntaxError(start, "there is no tag after the colon", [
       after === "" ? before + DEFAULT_TAG : before.slice(0, -1) + after,
     ]);
   }
-  if (at < text.length && next !== AT) throw new Fault(at, tagCharacters, [text.slice(0, at)]);
-  if (!isWord(text.charCodeAt(start))) throw new Fault(start, "a tag begins with a letter, a digit or _");
+  if (at < text.length && next !== AT) throw new RefSyntaxError(at, tagCharacters, [text.slice(0, at)]);
+  if (!isWord(text.charCodeAt(start))) throw new RefSyntaxError(start, "a tag begins with a letter, a digit or _");
   if (at - start > longestTag) {
-    throw new Fault(start + longestTag, `the tag has ${at - start} characters; it may have ${longestTag}`);
+    throw new RefSyntaxError(start + longestTag, `the tag has ${at - start} characters; it may have ${longestTag}`);
   }
   return at;
 }
@@ -130,7 +136,7 @@ function writtenOut(registry: string, name: string): string {
 }
 
 function readRegistry(text: string, start: number, slash: number, scheme: "http" | "https" | undefined): string {
-  if (slash < 0) throw new Fault(text.length, "there is no name after the registry");
+  if (slash < 0) throw new RefSyntaxError(text.length, "there is no name after the registry");
   const portColon = scanHost(text, start, slash);
   if (portColon < slash) checkPort(text, portColon + 1, slash);
   const registry = text.slice(start, slash);
@@ -151,24 +157,24 @@ function scanHost(text: string, start: number, slash: number): number {
     else if (code === COLON) break;
     else if (code === AT) throw credentials(text, start, slash, at);
     else if (code === DOT) {
-      if (wantsAlphanumeric || text.charCodeAt(at - 1) === DASH) throw new Fault(at, hostLabels);
+      if (wantsAlphanumeric || text.charCodeAt(at - 1) === DASH) throw new RefSyntaxError(at, hostLabels);
       wantsAlphanumeric = true;
-    } else if (code !== DASH) throw new Fault(at, hostCharacters);
-    else if (wantsAlphanumeric) throw new Fault(at, hostLabels);
+    } else if (code !== DASH) throw new RefSyntaxError(at, hostCharacters);
+    else if (wantsAlphanumeric) throw new RefSyntaxError(at, hostLabels);
   }
   if (at < slash && text.indexOf("@", at) >= 0 && text.indexOf("@", at) < slash) {
     throw credentials(text, start, slash, text.indexOf("@", at));
   }
-  if (wantsAlphanumeric || text.charCodeAt(at - 1) === DASH) throw new Fault(at, hostLabels);
+  if (wantsAlphanumeric || text.charCodeAt(at - 1) === DASH) throw new RefSyntaxError(at, hostLabels);
   return at;
 }
 
 const hostCharacters = "a registry's host has letters, digits, - and . only";
 const hostLabels = "between the dots of a registry's host stand letters and digits, with - only between them";
 
-function credentials(text: string, start: number, slash: number, at: number): Fault {
+function credentials(text: string, start: number, slash: number, at: number): RefSyntaxError {
   const host = text.lastIndexOf("@", slash) + 1;
-  return new Fault(
+  return new RefSyntaxError(
     at,
     "an @ before the first slash: a reference holds no credentials; log in to the registry instead",
     [text.slice(0, start) + text.slice(host)],
@@ -186,12 +192,13 @@ function scanIpv6(text: string, start: number, slash: number): number {
     if (isHex(code)) {
       digits++;
       if (digits === 1) groups++;
-      if (digits > 4) throw new Fault(at, "a group of an IPv6 address has at most 4 digits");
+      if (digits > 4) throw new RefSyntaxError(at, "a group of an IPv6 address has at most 4 digits");
     } else if (code === COLON) {
       const isDouble = text.charCodeAt(at + 1) === COLON;
-      if (isDouble && isCompressed) throw new Fault(at, "an IPv6 address has :: only once");
-      if (!isDouble && digits === 0) throw new Fault(at, "a group of an IPv6 address is empty");
-      if (!isDouble && !isHex(text.charCodeAt(at + 1))) throw new Fault(at, "a group of an IPv6 address is empty");
+      if (isDouble && isCompressed) throw new RefSyntaxError(at, "an IPv6 address has :: only once");
+      if (!isDouble && digits === 0) throw new RefSyntaxError(at, "a group of an IPv6 address is empty");
+      if (!isDouble && !isHex(text.charCodeAt(at + 1)))
+        throw new RefSyntaxError(at, "a group of an IPv6 address is empty");
       if (isDouble) {
         isCompressed = true;
         at++;
@@ -199,11 +206,13 @@ function scanIpv6(text: string, start: number, slash: number): number {
       digits = 0;
     } else break;
   }
-  if (text[at] === "%") throw new Fault(at, "an IPv6 address in a reference has no zone");
-  if (text[at] !== "]") throw new Fault(at, "an IPv6 address has hexadecimal digits and colons, and ends with ]");
-  if (isCompressed ? groups > 7 : groups !== 8) throw new Fault(start, "an IPv6 address has 8 groups, or fewer and ::");
+  if (text[at] === "%") throw new RefSyntaxError(at, "an IPv6 address in a reference has no zone");
+  if (text[at] !== "]")
+    throw new RefSyntaxError(at, "an IPv6 address has hexadecimal digits and colons, and ends with ]");
+  if (isCompressed ? groups > 7 : groups !== 8)
+    throw new RefSyntaxError(start, "an IPv6 address has 8 groups, or fewer and ::");
   const end = at + 1;
-  if (end < slash && text.charCodeAt(end) !== COLON) throw new Fault(end, "after ] comes a port or a slash");
+  if (end < slash && text.charCodeAt(end) !== COLON) throw new RefSyntaxError(end, "after ] comes a port or a slash");
   return end;
 }
 
@@ -211,11 +220,12 @@ function checkPort(text: string, start: number, slash: number): void {
   let port = 0;
   for (let at = start; at < slash; at++) {
     const code = text.charCodeAt(at);
-    if (!isDigit(code)) throw new Fault(at, "after a registry's host and its colon comes a port number");
+    if (!isDigit(code)) throw new RefSyntaxError(at, "after a registry's host and its colon comes a port number");
     port = port * 10 + code - 48;
-    if (port > 65535 || port === 0) throw new Fault(start, "a port is a number from 1 to 65535, without leading zeros");
+    if (port > 65535 || port === 0)
+      throw new RefSyntaxError(start, "a port is a number from 1 to 65535, without leading zeros");
   }
-  if (port === 0) throw new Fault(start, "there is no port after the colon");
+  if (port === 0) throw new RefSyntaxError(start, "there is no port after the colon");
 }
 
 /** Where the name from `start` on ends: at the colon of a tag, the @ of a digest, or the end. */
@@ -229,9 +239,9 @@ function scanName(text: string, start: number): number {
     } else if (code === COLON || code === AT) {
       break;
     } else if (isUpper(code)) {
-      throw new Fault(at, "a name is in lower case", [lowerCaseName(text, start)]);
+      throw new RefSyntaxError(at, "a name is in lower case", [lowerCaseName(text, start)]);
     } else if (code !== SLASH && code !== DOT && code !== DASH && code !== UNDERSCORE) {
-      throw new Fault(at, "a name has lower-case letters, digits, and . _ - / between them, only");
+      throw new RefSyntaxError(at, "a name has lower-case letters, digits, and . _ - / between them, only");
     } else if (wantsAlphanumeric) {
       throw unfinishedPart(text, start, at);
     } else {
@@ -240,12 +250,12 @@ function scanName(text: string, start: number): number {
     }
   }
   if (!wantsAlphanumeric) return at;
-  if (at === start) throw new Fault(at, "there is no name");
+  if (at === start) throw new RefSyntaxError(at, "there is no name");
   throw unfinishedPart(text, start, at);
 }
 
-function unfinishedPart(text: string, start: number, at: number): Fault {
-  return new Fault(
+function unfinishedPart(text: string, start: number, at: number): RefSyntaxError {
+  return new RefSyntaxError(
     at,
     "each part of a name begins and ends with a letter or digit; between them stands one of . _ __ or dashes",
     at === start ? [] : [text.slice(0, at - 1) + text.slice(at)],

@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
 
 /** Why a text is no reference, found while scanning. Only `parseRef` sees it; everybody else sees a `MoteError`. */
-export class Fault extends Error {
+export class RefSyntaxError extends Error {
   /** Where in the text, in UTF-16 units. */
   readonly position: number;
   /** What may have been meant, best first. Not checked: what does not parse is never suggested. */
@@ -16,7 +16,7 @@ export class Fault extends Error {
 
 const longestShown = 160;
 
-export function invalidReference(text: string, fault: Fault, parses: (guess: string) => boolean): MoteError {
+export function invalidReference(text: string, fault: RefSyntaxError, parses: (guess: string) => boolean): MoteError {
   const withSlashes = text.replace(/^docker:\/?(?!\/)/, "docker://");
   const suggestion = [...fault.guesses, text.trim(), text.toLowerCase(), withSlashes].find(
     (guess) => guess !== text && parses(guess),

@@ -6,9 +6,9 @@ import type { TokenRequest } from "./auth/token.js";
 import { type Clock, systemClock } from "./http/clock.js";
 import { type ConnectionOptions, Connections } from "./http/connections.js";
 import { collectDocument } from "./http/content-coding.js";
-import { protocolFault, type Subject, statusFault } from "./http/errors.js";
+import { protocolError, type Subject, statusError } from "./http/errors.js";
 import { type HostSet, type Hosts, hostSet } from "./http/hosts.js";
-import type { HttpAnswer, HttpRequest } from "./http/http-transport.js";
+import type { HttpRequest, HttpResponse } from "./http/http-transport.js";
 import { resolveLocation } from "./http/location.js";
 import { secretsIn, secretsInQuery } from "./http/redact.js";
 import { type Repetition, repeatedly } from "./http/repeat.js";
@@ -61,7 +61,7 @@ export interface RegistryRequest extends Cancellable {
   readonly accepts?: ((status: number) => boolean) | undefined;
 }
 
-export interface RegistryAnswer extends HttpAnswer {
+export interface RegistryResponse extends HttpResponse {
   /** Who has answered: the last of the URLs, where there were redirects. */
   readonly url: URL;
   /** The host that answered, where a redirect led away from the registry. */
@@ -122,7 +122,7 @@ export class RegistryClient implements AsyncDisposable {
    * `take`. A connection that breaks while `take` reads the body counts as a failed attempt.
    * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND · MOTE_RATE_LIMITED · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT
    */
-  async send<T>(request: RegistryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
+  async send<T>(request: RegistryRequest, take: (answer: RegistryResponse) => T | Promise<T>): Promise<T> {
     const { access, what, signal, until } = request;
     if (this.#closing.signal.aborted) throw closed();
     // Everything that runs under a caller's signal listens to it, and Node would warn of a leak from the eleventh on.
@@ -140,7 +140,7 @@ export class RegistryClient implements AsyncDisposable {
 
   /** The error of an answer that is no success. Reads its body. */
   async refusal(
-    answer: RegistryAnswer,
+    answer: RegistryResponse,
     subject: Subject,
     asked: { readonly what: string; readonly writes: boolean },
   ): Promise<MoteError> {
@@ -151,7 +151,7 @@ export class RegistryClient implements AsyncDisposable {
     const { what, writes } = asked;
     const unusedLogin = await answer.unusedLogin?.();
     const refusal = { status, shown, secrets, writes, redirectedTo, retryAfter, contentType, text, unusedLogin };
-    return statusFault(subject, refusal, what);
+    return statusError(subject, refusal, what);
   }
 
   report(event: RegistryEvent): void {
@@ -194,12 +194,12 @@ export class RegistryClient implements AsyncDisposable {
     };
   }
 
-  async #authorized(request: RegistryRequest): Promise<RegistryAnswer> {
+  async #authorized(request: RegistryRequest): Promise<RegistryResponse> {
     const { access, signal } = request;
     // What a registry gave to go on with may be on another host; nothing secret goes there.
     const isAway = request.isAway || request.url.origin !== access.origin.origin;
     if (isAway) return this.#follow(request, access.subject, undefined);
-    const ask = async (authorization: Authorization | undefined): Promise<RegistryAnswer> => {
+    const ask = async (authorization: Authorization | undefined): Promise<RegistryResponse> => {
       const answer = await this.#follow(request, access.subject, this.#secrets(authorization?.header));
       const shown = [...secretsIn(authorization?.header), ...Object.values(this.#options.headers ?? {})];
       return { ...answer, shown: authorization?.personal, secrets: [...answer.secrets, ...shown] };
@@ -254,7 +254,7 @@ export class RegistryClient implements AsyncDisposable {
       Pick<TokenRequest, "secrets">,
     subject: Subject,
     secrets: Readonly<Record<string, string>> | undefined,
-  ): Promise<RegistryAnswer> {
+  ): Promise<RegistryResponse> {
     const { method, body, signal, bulk, reuse } = request;
     let url = request.url;
     let atHome = secrets !== undefined;
@@ -274,12 +274,12 @@ export class RegistryClient implements AsyncDisposable {
         return { ...answer, url, redirectedTo: atHome ? undefined : url.host, secrets };
       }
       answer.discard();
-      if (!canBeSentAgain(body)) throw protocolFault(subject, "it redirects a stream, which can be sent once only");
-      if (hop >= longestRedirection) throw protocolFault(subject, `more than ${longestRedirection} redirects`);
+      if (!canBeSentAgain(body)) throw protocolError(subject, "it redirects a stream, which can be sent once only");
+      if (hop >= longestRedirection) throw protocolError(subject, `more than ${longestRedirection} redirects`);
       url = resolveLocation(location, url, { plainHttp: this.plainHttp, subject });
       atHome &&= url.origin === request.url.origin;
       if (!atHome && request.secrets !== undefined) {
-        throw protocolFault(
+        throw protocolError(
           subject,
           `${request.url.host} redirects credentials to ${url.host}; they are not sent there`,
         );
@@ -288,7 +288,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /** A failure that is not the asked host's own is told with the host whose it is. */
-  async #exchange(request: HttpRequest, { registry, repository, digest }: Subject): Promise<HttpAnswer> {
+  async #exchange(request: HttpRequest, { registry, repository, digest }: Subject): Promise<HttpResponse> {
     const { host } = request.url;
     const tell = () => this.report({ type: "wait", registry, repository, digest, host });
     const answered = this.clock.after(tellAfterMs, tell);
@@ -363,7 +363,7 @@ function isRedirect(status: number, method: HttpRequest["method"]): boolean {
 }
 
 /** The beginning of a refusal's body. A refusal that cannot be read to its end is a refusal all the same. */
-async function readText(answer: HttpAnswer): Promise<string> {
+async function readText(answer: HttpResponse): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   try {

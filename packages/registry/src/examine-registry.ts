@@ -1,8 +1,8 @@
 import type { Cancellable } from "@mote/core";
 import type { CredentialSource } from "./auth/credentials.js";
 import { RegistryClient, type RegistryClientOptions } from "./client.js";
-import { protocolFault } from "./http/errors.js";
-import { type RepositoryPlace, registryOrigin } from "./place.js";
+import { protocolError } from "./http/errors.js";
+import { type RepositoryLocation, registryOrigin } from "./repository-location.js";
 
 export interface RegistryFindings {
   /** As references name it. */
@@ -21,7 +21,7 @@ export interface RegistryFindings {
  *   MOTE_CONFIG · MOTE_INVALID_REFERENCE
  */
 export async function examineRegistry(
-  place: Omit<RepositoryPlace, "repository">,
+  place: Omit<RepositoryLocation, "repository">,
   credentials: CredentialSource,
   options: Omit<RegistryClientOptions, "credentials"> & Cancellable = {},
 ): Promise<RegistryFindings> {
@@ -44,7 +44,7 @@ export async function examineRegistry(
   await client.send({ ...request, accepts: (status) => status === 200 || status === 404 }, (answer) => {
     answer.discard();
     if (answer.status === 404) {
-      throw protocolFault({ registry }, "there is no registry's API below /v2/; check the name and the port");
+      throw protocolError({ registry }, "there is no registry's API below /v2/; check the name and the port");
     }
   });
   const durationMs = performance.now() - startMs;

@@ -15,10 +15,10 @@ export {
 } from "./http/host-certificates.js";
 export type { Hosts } from "./http/hosts.js";
 export { MirroredRepository } from "./mirrors/mirrored-repository.js";
-export { type MirrorPlace, type Mirrors, MirrorTable } from "./mirrors/mirrors.js";
-export { type RepositoryPlace, readRegistry } from "./place.js";
+export { type MirrorEndpoint, type Mirrors, MirrorTable } from "./mirrors/mirrors.js";
 export type { ReferrersOptions } from "./pull/referrers.js";
 export { RegistryCache } from "./pull/registry-cache.js";
 export { RegistryRepository } from "./pull/repository.js";
 export { RegistryDestination, type RegistryDestinationOptions } from "./push/destination.js";
 export type { RegistryEvent } from "./registry-event.js";
+export { type RepositoryLocation, readRegistry } from "./repository-location.js";

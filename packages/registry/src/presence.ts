@@ -9,7 +9,7 @@ import {
   manifestTypes,
   mediaTypes,
 } from "@mote/core";
-import type { RegistryAnswer } from "./client.js";
+import type { RegistryResponse } from "./client.js";
 import { isTransientStatus } from "./http/retry.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "./repository-api.js";
 
@@ -78,7 +78,7 @@ function head(
   api: RepositoryApi,
   path: string,
   request: Omit<RepositoryRequest, "method" | "path" | "body" | "accepts">,
-): Promise<RegistryAnswer | undefined> {
+): Promise<RegistryResponse | undefined> {
   const accepts = (status: number) => !isTransientStatus(status);
   const asking = api.send({ ...request, method: "HEAD", path, accepts }, async (answer) => {
     const { status, redirectedTo } = answer;

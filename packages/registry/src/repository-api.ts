@@ -7,13 +7,13 @@ import {
   manifestTypes,
   maxManifestBytes,
 } from "@mote/core";
-import type { RegistryAnswer, RegistryClient, RegistryRequest } from "./client.js";
+import type { RegistryClient, RegistryRequest, RegistryResponse } from "./client.js";
 import { collectDocument, mayBeJson, namedCodings } from "./http/content-coding.js";
-import { placeOf, protocolFault, type Subject, sizeFault } from "./http/errors.js";
+import { placeOf, protocolError, type Subject, sizeError } from "./http/errors.js";
 import { resolveLocation } from "./http/location.js";
 import type { RetryPolicy } from "./http/retry.js";
-import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "./place.js";
-import { type BlobWish, openBlob } from "./pull/blob-reader.js";
+import { type BlobRequestOptions, openBlob } from "./pull/blob-reader.js";
+import { checkRepositoryName, isDockerHub, type RepositoryLocation, registryOrigin } from "./repository-location.js";
 
 /** From this length on, a body is worth a connection that is sparing with copies. */
 const bulkBytes = 256 * 1024;
@@ -40,7 +40,7 @@ export interface RepositoryRequest extends Cancellable {
   readonly from?: string | undefined;
 }
 
-export interface ManifestAnswer {
+export interface ManifestResponse {
   readonly bytes: Uint8Array;
   readonly mediaType: string | undefined;
   /** What `Docker-Content-Digest` says; not checked here. */
@@ -64,7 +64,7 @@ export class RepositoryApi {
   readonly #options: RepositoryApiOptions;
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace, options: RepositoryApiOptions = {}) {
+  constructor(client: RegistryClient, place: RepositoryLocation, options: RepositoryApiOptions = {}) {
     this.#options = options;
     this.client = client;
     this.registry = isDockerHub(place.registry) ? "docker.io" : place.registry;
@@ -88,7 +88,7 @@ export class RepositoryApi {
     };
   }
 
-  send<T>(request: RepositoryRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
+  send<T>(request: RepositoryRequest, take: (answer: RegistryResponse) => T | Promise<T>): Promise<T> {
     const { path, what, actions = "pull", from, ...asked } = request;
     const scopes = [`repository:${this.repository}:${actions}`];
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
@@ -99,7 +99,7 @@ export class RepositoryApi {
   }
 
   /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
-  head(path: string, request: Omit<RepositoryRequest, "method" | "path" | "body">): Promise<RegistryAnswer> {
+  head(path: string, request: Omit<RepositoryRequest, "method" | "path" | "body">): Promise<RegistryResponse> {
     return this.send({ ...request, method: "HEAD", path }, (answer) => {
       answer.discard();
       return answer;
@@ -113,7 +113,7 @@ export class RepositoryApi {
       /** In bytes, where it is known. */
       readonly size?: number;
     },
-  ): Promise<ManifestAnswer> {
+  ): Promise<ManifestResponse> {
     const { size, ...asking } = options;
     const { what, digest } = asking;
     const subject = this.subject({ digest, reference });
@@ -125,12 +125,12 @@ export class RepositoryApi {
       const isCoded = namedCodings(answer).length > 0;
       if (size !== undefined && announced !== undefined && Number(announced) !== size && !isCoded) {
         answer.discard();
-        throw sizeFault(subject, what, size, Number(announced));
+        throw sizeError(subject, what, size, Number(announced));
       }
       const said = answer.header("docker-content-digest");
       const bytes = await collectManifest(answer, subject, { what, digests: [digest, said].filter(isDigest) });
       if (mediaType === "text/html" && !mayBeJson(bytes)) {
-        throw protocolFault(
+        throw protocolError(
           subject,
           "it answered with an HTML page in place of a manifest; check that it is a registry, and that no login page stands before it",
         );
@@ -145,7 +145,7 @@ export class RepositoryApi {
   }
 
   /** @throws MOTE_NOT_FOUND */
-  openBlob(wish: BlobWish): Promise<MoteReader> {
+  openBlob(wish: BlobRequestOptions): Promise<MoteReader> {
     const { digest, signal } = wish;
     const { client } = this;
     const at = { client, policy: this.#options.policy ?? client.policy, subject: this.subject({ digest }) };
@@ -170,7 +170,7 @@ export class RepositoryApi {
 }
 
 async function collectManifest(
-  answer: RegistryAnswer,
+  answer: RegistryResponse,
   subject: Subject,
   { what, digests }: { readonly what: string; readonly digests: readonly Digest[] },
 ): Promise<Uint8Array> {

@@ -21,13 +21,13 @@ import {
 import { Belonging } from "./belonging.js";
 import { parseRange } from "./byte-range.js";
 import { isCurrent, mayCut } from "./conditions.js";
-import { GivenManifests } from "./manifest-leases.js";
+import { ManifestLeases } from "./manifest-leases.js";
 import { catalogue, tagsOf } from "./names.js";
 import { cutPage } from "./page.js";
 import { listReferrers } from "./referrers.js";
 import { Repositories } from "./repositories.js";
 import { parseTarget, printableTarget } from "./request-target.js";
-import { type Answer, type Ask, jsonAnswer, Refusal } from "./response.js";
+import { type ApiResponse, ErrorResponse, jsonResponse, type RequestContext } from "./response.js";
 import { wholeChunks } from "./whole-chunks.js";
 
 export interface EndpointOptions {
@@ -52,7 +52,7 @@ interface Asked {
   /** The registry that a mirror's client means (`ns`), where it says. */
   readonly namespace: string | undefined;
   readonly query: URLSearchParams;
-  readonly ask: Ask;
+  readonly ask: RequestContext;
 }
 
 /** The reading half of the distribution specification, over any source and tag store. */
@@ -60,7 +60,7 @@ export class Endpoint {
   readonly #source: MoteSource;
   readonly #tags: TagStore;
   readonly #logger: Logger;
-  readonly #given: GivenManifests;
+  readonly #given: ManifestLeases;
   readonly #repositories: Repositories;
   readonly #belonging: Belonging;
 
@@ -68,7 +68,7 @@ export class Endpoint {
     this.#source = source;
     this.#tags = tags;
     this.#logger = logger;
-    this.#given = new GivenManifests(source, { holdMs, logger });
+    this.#given = new ManifestLeases(source, { holdMs, logger });
     this.#repositories = new Repositories(source, tags, logger);
     this.#belonging = new Belonging(source, this.#repositories);
   }
@@ -79,32 +79,32 @@ export class Endpoint {
   }
 
   /** Rejects only where the client has gone away, with the signal's reason. A HEAD is answered without a body. */
-  async answer(ask: Ask): Promise<Answer> {
+  async answer(ask: RequestContext): Promise<ApiResponse> {
     const { body, ...answer } = await this.#answerOrRefuse(ask);
     const headers = { ...commonHeaders, ...answer.headers };
     return body === undefined || ask.method === "HEAD" ? { ...answer, headers } : { ...answer, headers, body };
   }
 
-  async #answerOrRefuse(ask: Ask): Promise<Answer> {
+  async #answerOrRefuse(ask: RequestContext): Promise<ApiResponse> {
     try {
       return await this.#route(ask);
     } catch (error) {
-      if (error instanceof Refusal) return error.answer;
+      if (error instanceof ErrorResponse) return error.answer;
       ask.signal.throwIfAborted();
       this.#logger.error("a request failed", { path: printableTarget(ask.target), error });
       const code = MoteError.isInstance(error) ? error.code : "an internal error";
-      return new Refusal(500, "UNKNOWN", `this could not be read here: ${code}`).answer;
+      return new ErrorResponse(500, "UNKNOWN", `this could not be read here: ${code}`).answer;
     }
   }
 
-  #route(ask: Ask): Answer | Promise<Answer> {
+  #route(ask: RequestContext): ApiResponse | Promise<ApiResponse> {
     if (ask.method !== "GET" && ask.method !== "HEAD") {
-      throw new Refusal(405, "UNSUPPORTED", "this registry is read-only", { headers: { allow: "GET, HEAD" } });
+      throw new ErrorResponse(405, "UNSUPPORTED", "this registry is read-only", { headers: { allow: "GET, HEAD" } });
     }
     const { segments, query } = parseTarget(ask.target);
     const namespace = readNamespace(query);
     const [version, first, ...more] = segments;
-    if (version === "v2" && (first === undefined || (first === "" && more.length === 0))) return jsonAnswer(200, {});
+    if (version === "v2" && (first === undefined || (first === "" && more.length === 0))) return jsonResponse(200, {});
     if (version === "v2" && first === "_catalog" && more.length === 0) return this.#catalog(namespace, query, ask);
     const [kind, reference = ""] = segments.slice(1).slice(-2);
     const name = segments.slice(1, -2).join("/");
@@ -115,10 +115,10 @@ export class Endpoint {
       if (kind === "referrers") return this.#referrers(asked(), reference);
       if (kind === "tags" && reference === "list") return this.#tagList(asked());
     }
-    throw new Refusal(404, "UNSUPPORTED", "there is nothing at this path");
+    throw new ErrorResponse(404, "UNSUPPORTED", "there is nothing at this path");
   }
 
-  async #manifest(asked: Asked, reference: string): Promise<Answer> {
+  async #manifest(asked: Asked, reference: string): Promise<ApiResponse> {
     const { ask } = asked;
     const found = await this.#findManifest(asked, reference);
     if (found === undefined) throw unknownManifest(asked, reference);
@@ -154,7 +154,7 @@ export class Endpoint {
   }
 
   /** Undefined where it is not there, or is no manifest by its size. */
-  async #readManifest(digest: Digest, { signal }: Ask): Promise<Uint8Array | undefined> {
+  async #readManifest(digest: Digest, { signal }: RequestContext): Promise<Uint8Array | undefined> {
     try {
       return await readMote(this.#source, digest, { maxBytes: maxManifestBytes, signal });
     } catch (error) {
@@ -163,10 +163,12 @@ export class Endpoint {
     }
   }
 
-  async #blob({ name, namespace, ask }: Asked, reference: string): Promise<Answer> {
+  async #blob({ name, namespace, ask }: Asked, reference: string): Promise<ApiResponse> {
     const digest = checkDigest(reference);
     const { signal } = ask;
-    const unknown = new Refusal(404, "BLOB_UNKNOWN", "blob not found in this repository", { detail: { name, digest } });
+    const unknown = new ErrorResponse(404, "BLOB_UNKNOWN", "blob not found in this repository", {
+      detail: { name, digest },
+    });
     const repository = await this.#repositories.find(name, namespace);
     if (repository === undefined || !(await this.#belonging.has(repository, digest))) throw unknown;
     this.#given.touch(digest);
@@ -178,7 +180,7 @@ export class Endpoint {
     if (ask.method === "HEAD") return { status: 200, headers: { ...headers, "content-length": String(size) } };
     const range = mayCut(ask, digest) ? parseRange(ask.header("range"), size) : undefined;
     if (range === "unsatisfiable") {
-      throw new Refusal(416, "UNSUPPORTED", `the blob has ${size} bytes`, {
+      throw new ErrorResponse(416, "UNSUPPORTED", `the blob has ${size} bytes`, {
         headers: { "content-range": `bytes */${size}` },
       });
     }
@@ -199,23 +201,27 @@ export class Endpoint {
     };
   }
 
-  async #tagList({ name, namespace, query, ask }: Asked): Promise<Answer> {
+  async #tagList({ name, namespace, query, ask }: Asked): Promise<ApiResponse> {
     const repository = await this.#repositories.find(name, namespace);
     if (repository === undefined) throw unknownName(name);
     const tags: string[] = [];
     for await (const tag of tagsOf(this.#tags, repository, { signal: ask.signal })) tags.push(tag);
     const { entries, link } = cutPage(tags, `/v2/${name}/tags/list`, query);
-    return jsonAnswer(200, { name, tags: entries }, link === undefined ? {} : { link });
+    return jsonResponse(200, { name, tags: entries }, link === undefined ? {} : { link });
   }
 
-  async #catalog(namespace: string | undefined, query: URLSearchParams, { signal }: Ask): Promise<Answer> {
+  async #catalog(
+    namespace: string | undefined,
+    query: URLSearchParams,
+    { signal }: RequestContext,
+  ): Promise<ApiResponse> {
     const repositories = await catalogue(this.#source, this.#tags, { namespace, signal });
     if (namespace !== undefined && repositories.length === 0) throw unknownName(namespace);
     const { entries, link } = cutPage(repositories, "/v2/_catalog", query);
-    return jsonAnswer(200, { repositories: entries }, link === undefined ? {} : { link });
+    return jsonResponse(200, { repositories: entries }, link === undefined ? {} : { link });
   }
 
-  async #referrers({ name, namespace, query, ask }: Asked, reference: string): Promise<Answer> {
+  async #referrers({ name, namespace, query, ask }: Asked, reference: string): Promise<ApiResponse> {
     const subject = checkDigest(reference);
     const repository = await this.#repositories.find(name, namespace);
     if (repository === undefined) throw unknownName(name);
@@ -223,7 +229,7 @@ export class Endpoint {
     const all = await listReferrers(this.#source, roots, subject, { signal: ask.signal });
     const wanted = query.get("artifactType");
     const manifests = wanted === null ? all : all.filter(({ artifactType }) => artifactType === wanted);
-    return jsonAnswer(
+    return jsonResponse(
       200,
       { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests },
       { "content-type": mediaTypes.ociIndex, ...(wanted === null ? {} : { "oci-filters-applied": "artifactType" }) },
@@ -234,7 +240,7 @@ export class Endpoint {
 /** A client means one registry; of two it would be told one, and a proxy in front may have taken the other. */
 function readNamespace(query: URLSearchParams): string | undefined {
   const [namespace, ...others] = query.getAll("ns");
-  if (others.length > 0) throw new Refusal(400, "NAME_INVALID", "ns is given more than once");
+  if (others.length > 0) throw new ErrorResponse(400, "NAME_INVALID", "ns is given more than once");
   return namespace;
 }
 
@@ -243,7 +249,11 @@ function checkName(name: string): string {
   const registry = parseRepositoryName(name)?.registry;
   const isInFull = registry !== undefined && (/[.:]/.test(registry) || registry === "localhost");
   if (isInFull || isRepositoryPath(name)) return name;
-  throw new Refusal(400, "NAME_INVALID", "a repository's name is lower-case letters, digits, and . _ - / between them");
+  throw new ErrorResponse(
+    400,
+    "NAME_INVALID",
+    "a repository's name is lower-case letters, digits, and . _ - / between them",
+  );
 }
 
 function checkDigest(text: string): Digest {
@@ -251,19 +261,19 @@ function checkDigest(text: string): Digest {
     return parseDigest(text);
   } catch (error) {
     if (!MoteError.isInstance(error)) throw error;
-    throw new Refusal(400, "DIGEST_INVALID", error.message);
+    throw new ErrorResponse(400, "DIGEST_INVALID", error.message);
   }
 }
 
 /** The same, whatever the reason is: what else is here is nobody's business. */
-function unknownManifest({ name }: Asked, reference: string): Refusal {
+function unknownManifest({ name }: Asked, reference: string): ErrorResponse {
   const message =
     "manifest not found in this repository; if several registries have one of this name, say which: ?ns=HOST";
-  return new Refusal(404, "MANIFEST_UNKNOWN", message, { detail: { name, reference } });
+  return new ErrorResponse(404, "MANIFEST_UNKNOWN", message, { detail: { name, reference } });
 }
 
-function unknownName(name: string): Refusal {
-  return new Refusal(404, "NAME_UNKNOWN", "repository not found", { detail: { name } });
+function unknownName(name: string): ErrorResponse {
+  return new ErrorResponse(404, "NAME_UNKNOWN", "repository not found", { detail: { name } });
 }
 
 function manifestType(bytes: Uint8Array): string | undefined {
@@ -284,6 +294,6 @@ function identity(digest: Digest) {
   return { "docker-content-digest": digest, etag: `"${digest}"` };
 }
 
-function notModified(digest: Digest): Answer {
+function notModified(digest: Digest): ApiResponse {
   return { status: 304, headers: identity(digest) };
 }

@@ -1,5 +1,5 @@
 import { Endpoint, type EndpointOptions } from "./endpoint.js";
-import type { Answer } from "./response.js";
+import type { ApiResponse } from "./response.js";
 
 export type Handler = (request: Request) => Promise<Response>;
 
@@ -21,7 +21,7 @@ export function createHandler(options: EndpointOptions): Handler {
   };
 }
 
-function responseBody(body: Answer["body"]): ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null {
+function responseBody(body: ApiResponse["body"]): ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null {
   if (body === undefined) return null;
   if (body instanceof Uint8Array) return new Uint8Array(body);
   const chunks = body.chunks[Symbol.asyncIterator]();

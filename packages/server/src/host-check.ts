@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
-import { Refusal } from "./response.js";
+import { ErrorResponse } from "./response.js";
 
 interface Authority {
   /** In lower case, without a dot at its end; of IPv6 without brackets. */
@@ -33,9 +33,9 @@ export class HostCheck {
    */
   targetOf({ url = "/", headers, rawHeaders, httpVersionMajor, httpVersionMinor }: IncomingMessage): string {
     const named = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
-    if (named > 1) throw new Refusal(400, "UNSUPPORTED", "the request has several Host headers");
+    if (named > 1) throw new ErrorResponse(400, "UNSUPPORTED", "the request has several Host headers");
     const isOld = httpVersionMajor === 1 && httpVersionMinor === 0;
-    if (named === 0 && !isOld) throw new Refusal(400, "UNSUPPORTED", "the request has no Host header");
+    if (named === 0 && !isOld) throw new ErrorResponse(400, "UNSUPPORTED", "the request has no Host header");
     const [, authority, target] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
     if (authority !== undefined) this.#check(authority);
     if (headers.host !== undefined && headers.host !== "") this.#check(headers.host);
@@ -46,7 +46,8 @@ export class HostCheck {
 
   #check(text: string): void {
     const authority = parseAuthority(text);
-    if (authority === undefined) throw new Refusal(400, "UNSUPPORTED", "the host that the request names is malformed");
+    if (authority === undefined)
+      throw new ErrorResponse(400, "UNSUPPORTED", "the host that the request names is malformed");
     const { host, port } = authority;
     if (this.#takesAny || isIP(host) !== 0 || host === "localhost") return;
     const isAllowed = this.#allowed.some((one) => one.host === host && (one.port === undefined || one.port === port));
@@ -71,8 +72,8 @@ function parseAuthority(text: string): Authority | undefined {
   return { host: (bracketed ?? name ?? "").toLowerCase(), port: port === "" ? undefined : port };
 }
 
-function notAnswered(): Refusal {
+function notAnswered(): ErrorResponse {
   const message =
     "this server does not answer for the host that the request names; start it with --allow-host NAME to have it answer for NAME";
-  return new Refusal(421, "DENIED", message);
+  return new ErrorResponse(421, "DENIED", message);
 }

@@ -22,7 +22,7 @@ interface Held {
  * Leases on what clients were given the manifest of: they come back for its blobs, and a prune must not have been there first. Each ends
  * `holdMs` after the manifest, or one of its blobs, was last asked for. There is one timer for all.
  */
-export class GivenManifests {
+export class ManifestLeases {
   readonly #source: Partial<Leases>;
   readonly #holdMs: number;
   readonly #logger: Logger;

@@ -1,4 +1,4 @@
-import { Refusal } from "./response.js";
+import { ErrorResponse } from "./response.js";
 
 export interface Page {
   readonly entries: readonly string[];
@@ -30,7 +30,9 @@ export function cutPage(names: Iterable<string>, path: string, query: URLSearchP
 function readLimit(text: string | null): number {
   if (text === null) return Number.POSITIVE_INFINITY;
   if (!/^\d+$/.test(text)) {
-    throw new Refusal(400, "PAGINATION_NUMBER_INVALID", "n is a whole number, 0 or more", { detail: { n: text } });
+    throw new ErrorResponse(400, "PAGINATION_NUMBER_INVALID", "n is a whole number, 0 or more", {
+      detail: { n: text },
+    });
   }
   return Number(text);
 }

@@ -1,4 +1,4 @@
-import { Refusal } from "./response.js";
+import { ErrorResponse } from "./response.js";
 
 /** Characters of path and query. A registry's longest are a few hundred; Node takes 16 KiB of a request's whole head. */
 const longestTarget = 8192;
@@ -15,9 +15,9 @@ export interface RequestTarget {
  */
 export function parseTarget(target: string): RequestTarget {
   if (target.length > longestTarget) {
-    throw new Refusal(414, "UNSUPPORTED", `path and query have more than ${longestTarget} characters`);
+    throw new ErrorResponse(414, "UNSUPPORTED", `path and query have more than ${longestTarget} characters`);
   }
-  if (!target.startsWith("/") || target.includes("#")) throw new Refusal(400, "NAME_INVALID", "not a path");
+  if (!target.startsWith("/") || target.includes("#")) throw new ErrorResponse(400, "NAME_INVALID", "not a path");
   const mark = target.indexOf("?");
   const path = mark < 0 ? target : target.slice(0, mark);
   return {
@@ -31,10 +31,10 @@ function decodeSegment(segment: string): string {
   try {
     text = decodeURIComponent(segment);
   } catch {
-    throw new Refusal(400, "NAME_INVALID", "the path is not percent-encoded UTF-8");
+    throw new ErrorResponse(400, "NAME_INVALID", "the path is not percent-encoded UTF-8");
   }
   if (text === "." || text === ".." || /[/\\\p{Cc}]/u.test(text)) {
-    throw new Refusal(
+    throw new ErrorResponse(
       400,
       "NAME_INVALID",
       "a segment of the path is a dot segment, or has a slash or a control character",

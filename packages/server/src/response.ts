@@ -1,5 +1,5 @@
 /** What is asked of the endpoint, whatever HTTP server it came through. */
-export interface Ask {
+export interface RequestContext {
   readonly method: string;
   /** Path and query, as they came. */
   readonly target: string;
@@ -15,7 +15,7 @@ interface StreamedBody {
   close(): Promise<void>;
 }
 
-export interface Answer {
+export interface ApiResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | StreamedBody;
@@ -35,17 +35,17 @@ export type ErrorCode =
   | "UNKNOWN";
 
 /** Thrown where a request cannot be answered as asked; its answer goes to the client as it is. */
-export class Refusal extends Error {
-  readonly answer: Answer;
+export class ErrorResponse extends Error {
+  readonly answer: ApiResponse;
 
   constructor(status: number, code: ErrorCode, message: string, more: { detail?: unknown; headers?: object } = {}) {
     super(message);
     const { detail = {}, headers = {} } = more;
-    this.answer = jsonAnswer(status, { errors: [{ code, message, detail }] }, headers);
+    this.answer = jsonResponse(status, { errors: [{ code, message, detail }] }, headers);
   }
 }
 
-export function jsonAnswer(status: number, body: unknown, headers: object = {}): Answer {
+export function jsonResponse(status: number, body: unknown, headers: object = {}): ApiResponse {
   const bytes = new TextEncoder().encode(JSON.stringify(body));
   return {
     status,

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer } from "./response.js";
+import type { ApiResponse } from "./response.js";
 
 /** Writes the answer no faster than the client takes it. */
 export async function send(
-  { status, headers, body }: Answer,
+  { status, headers, body }: ApiResponse,
   request: IncomingMessage,
   response: ServerResponse,
   { signal, count }: { readonly signal: AbortSignal; readonly count: (bytes: number) => void },

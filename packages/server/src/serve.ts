@@ -7,7 +7,7 @@ import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import { HostCheck, isLoopbackAddress } from "./host-check.js";
 import { cannotListen } from "./listen-error.js";
 import { printableTarget } from "./request-target.js";
-import { type Answer, Refusal } from "./response.js";
+import { type ApiResponse, ErrorResponse } from "./response.js";
 import { send } from "./send.js";
 
 /** Longer than proxies and clients keep their side (nginx and AWS 60 s, Go 90 s): whoever closes first must not be this one. */
@@ -200,13 +200,13 @@ class Listener {
     }
   }
 
-  async #answer(request: IncomingMessage, connection: Connection, signal: AbortSignal): Promise<Answer> {
+  async #answer(request: IncomingMessage, connection: Connection, signal: AbortSignal): Promise<ApiResponse> {
     const { method = "GET", headers, rawHeaders } = request;
     try {
       signal.throwIfAborted();
       if (connection.isRefused) throw tooManyConnections();
       if (rawHeaders.length >= 2 * mostHeaders) {
-        throw new Refusal(431, "UNSUPPORTED", `the request has ${mostHeaders} header fields or more`);
+        throw new ErrorResponse(431, "UNSUPPORTED", `the request has ${mostHeaders} header fields or more`);
       }
       const target = this.#hosts.targetOf(request);
       const header = (name: string) => {
@@ -215,7 +215,7 @@ class Listener {
       };
       return await this.#endpoint.answer({ method, target, header, signal });
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof ErrorResponse)) throw error;
       const { body, ...answer } = error.answer;
       return method === "HEAD" || body === undefined ? answer : { ...answer, body };
     }
@@ -241,7 +241,7 @@ class Listener {
   }
 }
 
-function tooManyConnections(): Refusal {
+function tooManyConnections(): ErrorResponse {
   const message = `too many connections; try again in ${retryAfter} seconds`;
-  return new Refusal(503, "TOOMANYREQUESTS", message, { headers: { "retry-after": retryAfter } });
+  return new ErrorResponse(503, "TOOMANYREQUESTS", message, { headers: { "retry-after": retryAfter } });
 }

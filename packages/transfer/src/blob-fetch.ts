@@ -1,9 +1,9 @@
 import type { ContentSource, Digest, MoteCache, Ref } from "@mote/core";
-import { CacheFault, isCut, isMismatch } from "./cache-error.js";
+import { CacheError, isCut, isMismatch } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { type FetchedFrom, fetchIntoCache } from "./fetch-into-cache.js";
 import type { PlannedBlob } from "./graph.js";
-import { beginFlight } from "./in-flight-fetch.js";
+import { beginFetch } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { progressOf } from "./progress.js";
@@ -54,7 +54,7 @@ export class BlobFetch {
       sending = new Sending(sendAfter, (error) => leave.abort(error));
       return sending.feed;
     };
-    const flight = beginFlight(cache, this.#blob.descriptor.digest, async (flightSignal) => {
+    const flight = beginFetch(cache, this.#blob.descriptor.digest, async (flightSignal) => {
       from = await this.#untilRight(cache, begin, flightSignal);
     });
     try {
@@ -103,7 +103,7 @@ export class BlobFetch {
         return await fetch();
       } catch (error) {
         signal.throwIfAborted();
-        if (error instanceof CacheFault) throw error;
+        if (error instanceof CacheError) throw error;
         if (!isMismatch(error) || lie !== undefined) throw lie ?? error;
         // Who is to blame is asked in any case: the source may have another place to read from.
         const hasMirror = this.#job.source.distrust?.(this.#blob.descriptor) ?? false;

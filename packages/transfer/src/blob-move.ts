@@ -8,12 +8,12 @@ import {
   NilCache,
 } from "@mote/core";
 import { BlobFetch, type Fetched } from "./blob-fetch.js";
-import { CacheFault, isMismatch, readingCache } from "./cache-error.js";
+import { CacheError, isMismatch, readingCache } from "./cache-error.js";
 import { CachedChunks } from "./cached-chunks.js";
 import type { Delivery } from "./events.js";
 import type { FetchedFrom } from "./fetch-into-cache.js";
 import type { PlannedBlob } from "./graph.js";
-import { flightOf } from "./in-flight-fetch.js";
+import { inFlightFetch } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { namedError } from "./named-error.js";
@@ -116,7 +116,7 @@ export class BlobMove {
       return await deliver();
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (!(error instanceof CacheFault)) throw error;
+      if (!(error instanceof CacheError)) throw error;
       if (!isNotFound(error.cause)) {
         this.#job.warn(`the cache cannot give ${this.#digest}, so it is fetched`, error.cause, this.#digest);
       }
@@ -155,7 +155,7 @@ export class BlobMove {
       return (await this.#job.cache.linkTo?.(this.#digest, target, { signal: this.#signal })) ?? false;
     } catch (error) {
       const isOurs = hasCode(error, "MOTE_CORRUPT") || isNotFound(error) || this.#isOfBlob(error);
-      throw isOurs ? CacheFault.inReading(error) : error;
+      throw isOurs ? CacheError.inReading(error) : error;
     }
   }
 
@@ -173,14 +173,14 @@ export class BlobMove {
     const isSound = await readingCache(
       this.#job.cache.moteIsSound?.(this.#digest, { signal: this.#signal }) ?? Promise.resolve(true),
     );
-    if (!isSound) throw CacheFault.inReading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
+    if (!isSound) throw CacheError.inReading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
   }
 
   /** A kept mote of another size is damaged, or its descriptor lies: reading it to the end tells which. */
   async #assertSize(): Promise<void> {
     const { cache } = this.#job;
     const info = await readingCache(cache.find(this.#digest, { signal: this.#signal }));
-    if (info === undefined) throw CacheFault.inReading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} is gone`));
+    if (info === undefined) throw CacheError.inReading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} is gone`));
     if (info.size === this.#size) return;
     await using reader = await readingCache(cache.moteReader(this.#digest, { reuse: true, signal: this.#signal }));
     let actual = 0;
@@ -195,7 +195,7 @@ export class BlobMove {
   async #throughCache(): Promise<Delivery> {
     const { cache } = this.#job;
     for (;;) {
-      const flight = flightOf(cache, this.#digest);
+      const flight = inFlightFetch(cache, this.#digest);
       if (flight === undefined) return this.#fetch(cache);
       try {
         await flight.join(this.#signal);
@@ -224,7 +224,7 @@ export class BlobMove {
       fetched = await fetch.run(cache, isFed ? (chunks) => this.#send(destination, chunks) : undefined);
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (error instanceof CacheFault) return this.#withoutCache(error);
+      if (error instanceof CacheError) return this.#withoutCache(error);
       throw error;
     }
     if (fetched.from === undefined) return (await this.#fromCache()) ?? this.#pastCache();
@@ -244,7 +244,7 @@ export class BlobMove {
   }
 
   /** A cache that cannot be written never breaks a read, where there is somewhere else to read to. */
-  async #withoutCache(fault: CacheFault): Promise<Delivery> {
+  async #withoutCache(fault: CacheError): Promise<Delivery> {
     const digest = this.#digest;
     if (this.#job.destination === undefined) throw fault.cause;
     this.#job.warn(`${digest} goes past the cache, which cannot be written`, fault.cause, digest);

@@ -1,13 +1,13 @@
 import { MoteError } from "@mote/core";
 
 /** The cache could not take or give bytes, whatever the others did; `cause` says why. It never leaves this package. */
-export class CacheFault extends Error {
-  static inWriting(cause: unknown): CacheFault {
-    return new CacheFault("the cache cannot be written", { cause });
+export class CacheError extends Error {
+  static inWriting(cause: unknown): CacheError {
+    return new CacheError("the cache cannot be written", { cause });
   }
 
-  static inReading(cause: unknown): CacheFault {
-    return new CacheFault("the cache cannot be read", { cause });
+  static inReading(cause: unknown): CacheError {
+    return new CacheError("the cache cannot be read", { cause });
   }
 }
 
@@ -15,7 +15,7 @@ export async function readingCache<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw CacheFault.inReading(error);
+    throw CacheError.inReading(error);
   }
 }
 

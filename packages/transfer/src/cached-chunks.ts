@@ -1,9 +1,9 @@
 import type { MoteReader } from "@mote/core";
-import { CacheFault } from "./cache-error.js";
+import { CacheError } from "./cache-error.js";
 
 /** A kept mote's bytes, and whether it was the cache that failed: who reads them may throw an error of his own for it. */
 export class CachedChunks implements AsyncIterable<Uint8Array> {
-  fault: CacheFault | undefined;
+  fault: CacheError | undefined;
   readonly #reader: MoteReader;
   readonly #onBytes: (bytes: number) => void;
 
@@ -17,7 +17,7 @@ export class CachedChunks implements AsyncIterable<Uint8Array> {
     const chunks = this.#reader[Symbol.asyncIterator]();
     for (;;) {
       const next = await chunks.next().catch((error: unknown) => {
-        this.fault = CacheFault.inReading(error);
+        this.fault = CacheError.inReading(error);
         throw this.fault;
       });
       if (next.done) return;

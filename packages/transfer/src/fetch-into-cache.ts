@@ -7,7 +7,7 @@ import {
   type MoteWriter,
   type ResumableWriter,
 } from "@mote/core";
-import { CacheFault, isCut, isMismatch } from "./cache-error.js";
+import { CacheError, isCut, isMismatch } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
 import { untilAborted } from "./until-aborted.js";
@@ -83,7 +83,7 @@ async function someoneElseBrings({ cache, descriptor, signal }: Fetch): Promise<
   } catch (error) {
     signal.throwIfAborted();
     if (MoteError.isInstance(error) && error.code === "MOTE_WRITER_GONE") return false;
-    throw CacheFault.inWriting(error);
+    throw CacheError.inWriting(error);
   } finally {
     await follower.close();
   }
@@ -179,7 +179,7 @@ async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     return await work;
   } catch (error) {
     signal.throwIfAborted();
-    throw isMismatch(error) ? error : CacheFault.inWriting(error);
+    throw isMismatch(error) ? error : CacheError.inWriting(error);
   }
 }
 
@@ -187,7 +187,7 @@ async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T
 async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown): Promise<void> {
   const isWrong = isMismatch(error) && !isCut(error);
   try {
-    if (isResumable(writer) && !isWrong && !(error instanceof CacheFault)) await writer.suspend();
+    if (isResumable(writer) && !isWrong && !(error instanceof CacheError)) await writer.suspend();
     else await writer.abort();
   } catch {
     // The failure that is on its way says more than that of tidying up after it.

@@ -2,18 +2,22 @@ import type { Digest, MoteCache } from "@mote/core";
 import { untilAborted } from "./until-aborted.js";
 
 /** Keyed by the cache itself: those who share one share its fetches, and two caches never meet. */
-const inFlight = new WeakMap<MoteCache, Map<Digest, Flight>>();
+const inFlight = new WeakMap<MoteCache, Map<Digest, InFlightFetch>>();
 
 /** The fetch that brings `digest` into `cache` at this moment, in this process. */
-export function flightOf(cache: MoteCache, digest: Digest): Flight | undefined {
+export function inFlightFetch(cache: MoteCache, digest: Digest): InFlightFetch | undefined {
   return inFlight.get(cache)?.get(digest);
 }
 
 /** Begins a fetch for others to join. */
-export function beginFlight(cache: MoteCache, digest: Digest, run: (signal: AbortSignal) => Promise<void>): Flight {
-  const flights = inFlight.get(cache) ?? new Map<Digest, Flight>();
+export function beginFetch(
+  cache: MoteCache,
+  digest: Digest,
+  run: (signal: AbortSignal) => Promise<void>,
+): InFlightFetch {
+  const flights = inFlight.get(cache) ?? new Map<Digest, InFlightFetch>();
   inFlight.set(cache, flights);
-  const flight: Flight = new Flight(run, () => {
+  const flight: InFlightFetch = new InFlightFetch(run, () => {
     if (flights.get(digest) === flight) flights.delete(digest);
   });
   flights.set(digest, flight);
@@ -21,7 +25,7 @@ export function beginFlight(cache: MoteCache, digest: Digest, run: (signal: Abor
 }
 
 /** One fetch and those who wait for it. It belongs to all of them: it goes on until the last has left. */
-export class Flight {
+export class InFlightFetch {
   readonly #controller = new AbortController();
   readonly #land: () => void;
   readonly #landing: Promise<void>;

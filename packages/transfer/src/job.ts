@@ -10,7 +10,7 @@ import {
 import type { TransferEvent } from "./events.js";
 import { Tallies } from "./report.js";
 
-export interface JobParts {
+export interface JobDependencies {
   readonly source: ContentSource;
   readonly destination: ContentDestination | undefined;
   readonly cache: MoteCache;
@@ -29,7 +29,7 @@ export class Job {
   readonly cache: MoteCache;
   readonly logger: Logger;
   readonly concurrency: number;
-  readonly openSource: JobParts["openSource"];
+  readonly openSource: JobDependencies["openSource"];
   readonly tallies = new Tallies();
   readonly warnings: string[] = [];
   /** Blobs and manifests that are known to be in the cache, whole. */
@@ -44,7 +44,7 @@ export class Job {
   readonly #onEvent: ((event: TransferEvent) => void) | undefined;
   #ended = false;
 
-  constructor(parts: JobParts) {
+  constructor(parts: JobDependencies) {
     this.source = parts.source;
     this.destination = parts.destination;
     this.cache = parts.cache;

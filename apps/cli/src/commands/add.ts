@@ -1,8 +1,8 @@
 import type { Context } from "../context.js";
-import { openHouse } from "../wire.js";
+import { openCache } from "../wire.js";
 
 export async function add(context: Context, files: readonly string[]): Promise<void> {
-  await using mote = await openHouse(context);
+  await using mote = await openCache(context);
   const added: { digest: string; size: number; file: string }[] = [];
   for (const file of files) {
     const { signal } = context;

@@ -4,12 +4,12 @@ import { MoteError } from "@mote/core";
 import type { Context } from "../context.js";
 import { openNamedFile, reasonOf } from "../input/named-file.js";
 import { count, formatBytes } from "../output/quantity.js";
-import { isStdout, lookAround, openHouse, writeOutputFile } from "../wire.js";
+import { isStdout, openCache, openReadOnly, writeOutputFile } from "../wire.js";
 
 /** Writes all that is known of blobs as lines, to a file or to stdout. */
 export async function exportFacts(context: Context, file: string | undefined): Promise<void> {
   const { out, signal } = context;
-  await using mote = await lookAround(context);
+  await using mote = await openReadOnly(context);
   if (mote.bic.export === undefined) throw new TypeError("this blob-info cache cannot be exported");
   let facts = -1; // The first line is the header.
   const lines = (async function* (text: AsyncIterable<string>) {
@@ -36,7 +36,7 @@ async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array
 /** Takes over what other caches have exported. */
 export async function mergeFacts(context: Context, files: readonly string[]): Promise<void> {
   const { out, signal } = context;
-  await using mote = await openHouse(context);
+  await using mote = await openCache(context);
   if (mote.bic.merge === undefined) throw new TypeError("this blob-info cache takes no facts over");
   const results: { file: string; facts: number; changed: number }[] = [];
   for (const file of files) {
@@ -67,7 +67,7 @@ async function* textOf(file: string, signal: AbortSignal): AsyncGenerator<string
 
 export async function showStatistics(context: Context): Promise<void> {
   const { out, signal } = context;
-  await using mote = await lookAround(context);
+  await using mote = await openReadOnly(context);
   if (mote.bic.statistics === undefined) throw new TypeError("this blob-info cache keeps no count");
   const { lookups: _lookups, hits: _hits, ...statistics } = await mote.bic.statistics({ signal });
   const { locations, absences, pairs, transformers, sizeBytes, mode } = statistics;

@@ -3,13 +3,13 @@ import { createOutput } from "../output/output.js";
 import { escapeText } from "../output/terminal-text.js";
 import { loadSettings } from "../settings/load-settings.js";
 import { table } from "../table.js";
-import { lookAround } from "../wire.js";
+import { openReadOnly } from "../wire.js";
 
 /** More than anybody reads. */
 const most = 200;
 
 /** Answers the scripts of `mote completion`: a line `VALUE<tab>ABOUT` for each candidate, and `:files` or `:folders`. Never an error. */
-export async function answerShell(words: readonly string[]): Promise<void> {
+export async function completeForShell(words: readonly string[]): Promise<void> {
   try {
     const { candidates, paths } = await complete(words, table, whatTheCacheKnows(words));
     const lines = candidates
@@ -29,7 +29,7 @@ function whatTheCacheKnows(words: readonly string[]): Known {
     const loaded = await loadSettings({ env, cwd: process.cwd(), flags: { cache } });
     const out = createOutput({ json: false, quiet: true });
     const { settings } = loaded;
-    return lookAround({ out, dir: settings.cache, settings, loaded, signal: new AbortController().signal });
+    return openReadOnly({ out, dir: settings.cache, settings, loaded, signal: new AbortController().signal });
   };
   return {
     async names(prefix) {

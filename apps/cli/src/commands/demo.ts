@@ -7,7 +7,7 @@ import { MoteError } from "@mote/core";
 import type { Context } from "../context.js";
 import { makeDemoImage } from "../demo-image.js";
 import { formatBytes, formatDuration } from "../output/quantity.js";
-import { openHouse, type TransferReport } from "../wire.js";
+import { openCache, type TransferReport } from "../wire.js";
 
 const name = "demo/tools:1";
 
@@ -28,7 +28,7 @@ export async function demo(context: Context, options: { readonly dir?: string })
   const dir = await newFolder(options.dir);
   const cacheDir = join(dir, "cache");
   out.note("Making an image of the real files that this installation consists of …");
-  await using upstream = await openHouse({ ...context, dir: join(dir, "upstream") });
+  await using upstream = await openCache({ ...context, dir: join(dir, "upstream") });
   const image = await makeDemoImage(upstream.cache);
   await upstream.tags.tag(name, image);
 

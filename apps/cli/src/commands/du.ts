@@ -5,7 +5,7 @@ import { shortDigest } from "../output/listing.js";
 import { count, formatBytes } from "../output/quantity.js";
 import { spaceBar } from "../output/space-bar.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
-import { type ImageUsage, lookAround, measureSpace, type SpaceUsage } from "../wire.js";
+import { type ImageUsage, measureSpace, openReadOnly, type SpaceUsage } from "../wire.js";
 
 /** How far down the table goes. */
 export const duLevels = ["registry", "repository", "image"] as const;
@@ -22,7 +22,7 @@ export async function du(context: Context, options: { readonly by: string }): Pr
   const { out, dir, signal } = context;
   const level = duLevels.find((known) => known === options.by);
   if (level === undefined) throw new UsageError(`--by ${options.by}: wants one of ${duLevels.join(", ")}`);
-  await using mote = await lookAround(context);
+  await using mote = await openReadOnly(context);
   const measured = measureSpace(await takeInventory(mote.cache, { signal }));
   const quarantined = (await mote.cache.quarantined?.({ signal })) ?? { files: 0, bytes: 0 };
   const usage = { ...measured, bytes: measured.bytes + quarantined.bytes, quarantined };

@@ -2,7 +2,7 @@ import {
   type Digest,
   type Inventory,
   type InventoryMote,
-  type KnownPlaces,
+  type KnownLocations,
   lastUses,
   MoteError,
   measureClosure,
@@ -11,10 +11,10 @@ import {
 import type { Context } from "../context.js";
 import { imageTree, shortMediaType, type TreeNode, treeLines } from "../output/image-tree.js";
 import { partsOf, shortDigest } from "../output/listing.js";
-import { placeText } from "../output/location-text.js";
+import { locationText } from "../output/location-text.js";
 import { count, formatAge, formatBytes } from "../output/quantity.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
-import { lookAround } from "../wire.js";
+import { openReadOnly } from "../wire.js";
 
 /** Annotations that say what an image is (image-spec, annotations.md). */
 const notable = ["title", "version", "created", "revision", "source", "url", "description", "base.name"];
@@ -22,7 +22,7 @@ const shownPlaces = 5;
 
 export async function info(context: Context, text: string): Promise<void> {
   const { out, dir, signal } = context;
-  await using mote = await lookAround(context);
+  await using mote = await openReadOnly(context);
   const { digest } = await mote.find(text);
   const inventory = await takeInventory(mote.cache, { signal });
   const found = inventory.motes.get(digest);
@@ -49,7 +49,7 @@ export async function info(context: Context, text: string): Promise<void> {
       referredBy,
       partOf,
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-      places: known.places.map(({ ref, seenMs }) => ({ location: placeText(ref), seenMs })),
+      places: known.places.map(({ ref, seenMs }) => ({ location: locationText(ref), seenMs })),
       ...(tree === undefined ? {} : { tree: treeDocument(tree) }),
     },
     [
@@ -67,7 +67,7 @@ interface Facts {
   readonly usedMs: number | undefined;
   readonly path: string;
   readonly partOf: readonly string[];
-  readonly known: KnownPlaces;
+  readonly known: KnownLocations;
   readonly inventory: Inventory;
 }
 
@@ -94,7 +94,10 @@ function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [strin
     ["path", path],
     ...partOf.map((name): [string, string] => ["part of", name]),
     ...known.places.slice(0, shownPlaces).map(({ ref, seenMs }): [string, string] => {
-      return ["seen at", `${placeText(ref)}${seenMs === undefined ? "" : `, ${formatAge(Date.now() - seenMs)} ago`}`];
+      return [
+        "seen at",
+        `${locationText(ref)}${seenMs === undefined ? "" : `, ${formatAge(Date.now() - seenMs)} ago`}`,
+      ];
     }),
     ...(known.untransformed === undefined || known.untransformed === digest
       ? []

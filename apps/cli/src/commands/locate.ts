@@ -1,10 +1,10 @@
-import type { KnownPlaces, MountVerdict } from "@mote/core";
+import type { KnownLocations, MountVerdict } from "@mote/core";
 import type { Context } from "../context.js";
 import { shortDigest } from "../output/listing.js";
-import { placeText } from "../output/location-text.js";
+import { locationText } from "../output/location-text.js";
 import { formatAge } from "../output/quantity.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
-import { lookAround } from "../wire.js";
+import { openReadOnly } from "../wire.js";
 
 const verdicts: Readonly<Record<MountVerdict, string>> = {
   mount: "can be mounted",
@@ -18,7 +18,7 @@ export async function locate(
   options: { readonly for?: string | undefined },
 ): Promise<void> {
   const { out, signal } = context;
-  await using mote = await lookAround(context);
+  await using mote = await openReadOnly(context);
   const { digest } = await mote.find(text);
   const path = (await mote.cache.moteExists(digest)) ? mote.cache.moteRef(digest) : undefined;
   const known = await mote.places(digest, { destination: options.for, signal });
@@ -33,7 +33,7 @@ export async function locate(
   process.exitCode = 1;
 }
 
-function lines({ out }: Context, { places, otherForms }: KnownPlaces): string[] {
+function lines({ out }: Context, { places, otherForms }: KnownLocations): string[] {
   const { columns: width, style } = out;
   const columns: TableColumn[] = [
     { title: "PLACE", elastic: true },
@@ -42,8 +42,8 @@ function lines({ out }: Context, { places, otherForms }: KnownPlaces): string[] 
     { title: "AS" },
   ];
   const nowMs = Date.now();
-  const row = (place: KnownPlaces["places"][number], form: string) => [
-    placeText(place.ref),
+  const row = (place: KnownLocations["places"][number], form: string) => [
+    locationText(place.ref),
     place.seenMs === undefined ? "" : `${formatAge(nowMs - place.seenMs)} ago`,
     place.verdict === undefined ? "" : verdicts[place.verdict],
     form,
@@ -59,17 +59,18 @@ function lines({ out }: Context, { places, otherForms }: KnownPlaces): string[] 
 }
 
 /** What would happen at the destination that was asked for. */
-function forecast({ places }: KnownPlaces, destination: string | undefined): string[] {
+function forecast({ places }: KnownLocations, destination: string | undefined): string[] {
   if (destination === undefined) return [];
   if (places.some(({ verdict }) => verdict === "there")) return [`${destination} has it: nothing would be sent`];
   const from = places.find(({ verdict }) => verdict === "mount");
-  if (from !== undefined) return [`${destination} would mount it from ${placeText(from.ref)}: nothing would be sent`];
+  if (from !== undefined)
+    return [`${destination} would mount it from ${locationText(from.ref)}: nothing would be sent`];
   return [`${destination} would be sent the bytes: it is known in no repository of that registry`];
 }
 
-function documentOf({ digest, places, untransformed, otherForms }: KnownPlaces): object {
-  const place = ({ ref, seenMs, verdict }: KnownPlaces["places"][number]) => ({
-    location: placeText(ref),
+function documentOf({ digest, places, untransformed, otherForms }: KnownLocations): object {
+  const place = ({ ref, seenMs, verdict }: KnownLocations["places"][number]) => ({
+    location: locationText(ref),
     ...(seenMs === undefined ? {} : { seenMs }),
     ...(verdict === undefined ? {} : { verdict }),
   });

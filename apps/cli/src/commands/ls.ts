@@ -4,7 +4,7 @@ import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from 
 import { type ListingOptions, listingFilter, listingOrder } from "../output/listing-options.js";
 import { count, formatAge, formatBytes } from "../output/quantity.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
-import { incompleteManifests, lookAround, partialIndexes } from "../wire.js";
+import { incompleteManifests, openReadOnly, partialIndexes } from "../wire.js";
 
 interface LsOptions extends ListingOptions {
   readonly all: boolean;
@@ -14,7 +14,7 @@ interface LsOptions extends ListingOptions {
 export async function ls(context: Context, patterns: readonly string[], options: LsOptions): Promise<void> {
   const { out, dir, signal } = context;
   const [isWanted, order] = [listingFilter(patterns, options), listingOrder(options)];
-  await using mote = await lookAround(context);
+  await using mote = await openReadOnly(context);
   const inventory = await takeInventory(mote.cache, { signal });
   const items = (options.all ? listedMotes(inventory) : listedRoots(inventory)).filter(isWanted).sort(order);
   out.result(

@@ -1,12 +1,12 @@
 import { type Digest, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
 import { shortDigest } from "../output/listing.js";
-import { openHouse } from "../wire.js";
+import { openCache } from "../wire.js";
 
 /** Pins or unpins what is meant by each text. A pinned manifest keeps all that is below it. */
 export async function pin(context: Context, texts: readonly string[], wanted: "pin" | "unpin"): Promise<void> {
   const { out, dir, signal } = context;
-  await using mote = await openHouse(context);
+  await using mote = await openCache(context);
   const { cache } = mote;
   if (cache.pinned === undefined) throw new TypeError("this cache has no pins");
   const targets: { digest: Digest; name?: string }[] = [];

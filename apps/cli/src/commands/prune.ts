@@ -4,9 +4,9 @@ import { confirm } from "../input/confirm.js";
 import { UsageError } from "../input/usage-error.js";
 import { shortDigest } from "../output/listing.js";
 import { count, formatAge, formatBytes, parseBytes, parseDurationMs } from "../output/quantity.js";
-import { keptLine } from "../output/stored-line.js";
+import { storedLine } from "../output/stored-line.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
-import { openHouse } from "../wire.js";
+import { openCache } from "../wire.js";
 
 interface PruneCommandOptions {
   readonly maxSize?: string | undefined;
@@ -20,7 +20,7 @@ export async function prune(context: Context, options: PruneCommandOptions): Pro
   const { out, signal } = context;
   const { maxSize, dryRun } = options;
   const bounds = readBounds(options);
-  await using mote = await openHouse(context);
+  await using mote = await openCache(context);
   const inventory = await takeInventory(mote.cache, { signal });
   const run = (really: boolean) => mote.cache.prune(bounds.maxBytes, { ...bounds, dryRun: !really, signal });
   // To plan is to look at every blob, as the prune does: where nobody is asked, what went is told.
@@ -115,7 +115,7 @@ function report({
     `${dryRun ? "would remove" : "removed"} ${count(removed.length, "mote")}, ${formatBytes(removedBytes)}` +
       ` (${formatBytes(freedBytes)} given back); ${formatBytes(remainingBytes)} left`,
     ...untagged.map((name) => `${dryRun ? "would untag" : "untagged"} ${name}`),
-    ...skipped.map(keptLine),
+    ...skipped.map(storedLine),
   ];
 }
 

@@ -2,7 +2,7 @@ import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
 import { references, transferSummary } from "../output/transfer-summary.js";
 import { showProgress } from "../progress/transfer-progress.js";
-import { bareDestination, goesToStdout, hasTransport, openHouse, parsePersonalRef } from "../wire.js";
+import { bareDestination, goesToStdout, hasTransport, openCache, parsePersonalRef } from "../wire.js";
 
 interface PullOptions {
   readonly platform?: string;
@@ -48,7 +48,7 @@ export async function move(
   }
   if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
   // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
-  await using mote = await openHouse(context, { cacheOptional: destination !== undefined && !offline, offline });
+  await using mote = await openCache(context, { cacheOptional: destination !== undefined && !offline, offline });
   const progress = showProgress(out);
   try {
     const moving = {

@@ -4,7 +4,7 @@ import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
 import { references, transferSummary } from "../output/transfer-summary.js";
 import { showProgress } from "../progress/transfer-progress.js";
-import { type FileInput, goesToStdout, hasTransport, openHouse } from "../wire.js";
+import { type FileInput, goesToStdout, hasTransport, openCache } from "../wire.js";
 import { move } from "./pull.js";
 
 interface PushOptions {
@@ -49,7 +49,7 @@ async function pushFiles(
   const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
   const files = paths.map(readFileArgument);
   if (await goesToStdout(destination)) out.leaveStdout();
-  await using mote = await openHouse(context, { cacheOptional: true });
+  await using mote = await openCache(context, { cacheOptional: true });
   const progress = showProgress(out);
   try {
     const { onEvent } = progress;

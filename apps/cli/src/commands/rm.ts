@@ -2,8 +2,8 @@ import { closureOf, type Digest, type Inventory, MoteError, type PruneReport, ta
 import type { Context } from "../context.js";
 import { partsOf, shortDigest } from "../output/listing.js";
 import { count, formatBytes } from "../output/quantity.js";
-import { keptLine } from "../output/stored-line.js";
-import { type OpenMote, openHouse } from "../wire.js";
+import { storedLine } from "../output/stored-line.js";
+import { type OpenMote, openCache } from "../wire.js";
 
 /** What is to be done about everything that was named. */
 interface Plan {
@@ -23,7 +23,7 @@ export async function rm(
   options: { readonly keepContent: boolean },
 ): Promise<void> {
   const { out, signal } = context;
-  await using mote = await openHouse(context);
+  await using mote = await openCache(context);
   const before = await takeInventory(mote.cache, { signal });
   const plan = await planFor(context, mote, before, { texts, ...options });
   for (const name of plan.names) await mote.tags.untag(name, { signal });
@@ -38,7 +38,7 @@ export async function rm(
     ...untagged.map((name) => `untagged ${name}`),
     ...(removed.length <= 10 ? removed.map((digest) => `removed ${digest}`) : []),
     `${count(removed.length, "mote")} removed, ${formatBytes(removedBytes)}${remark(left, options.keepContent, skipped)}`,
-    ...skipped.map(keptLine),
+    ...skipped.map(storedLine),
   ]);
   warnOfHoles(context, before, { ...plan, parts });
   if (skipped.some(({ digest }) => plan.wanted.has(digest))) process.exitCode = 1;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { isIP } from "node:net";
 import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
-import { openHouse } from "../wire.js";
+import { openCache } from "../wire.js";
 
 export async function serveCache(
   context: Context,
@@ -12,7 +12,7 @@ export async function serveCache(
   const host = readHost(options.host);
   const port = readPort(options.port);
   if (writeTimeout === 0) throw new UsageError("--write-timeout 0: a time above 0 is needed, such as 60s");
-  await using mote = await openHouse(context);
+  await using mote = await openCache(context);
   await using server = await mote.serve({
     host,
     port,

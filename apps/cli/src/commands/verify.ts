@@ -4,7 +4,7 @@ import { partsOf } from "../output/listing.js";
 import { count, formatBytes, formatDuration } from "../output/quantity.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
-import { incompleteManifests, missingBlobs, type OpenMote, openHouse, partialIndexes } from "../wire.js";
+import { incompleteManifests, missingBlobs, type OpenMote, openCache, partialIndexes } from "../wire.js";
 
 /** What is not in order when all is done. */
 interface Outcome {
@@ -24,7 +24,7 @@ export async function verify(
 ): Promise<void> {
   const { out, signal } = context;
   const startMs = performance.now();
-  await using mote = await openHouse(context, { offline: options.offline });
+  await using mote = await openCache(context, { offline: options.offline });
   const inventory = await takeInventory(mote.cache, { signal });
   const wanted = await wantedDigests(mote, inventory, texts);
   const report = await hashAgain(context, mote, inventory, wanted);

@@ -5,7 +5,7 @@ import { isCurrent, mayCut } from "../../../../packages/server/src/conditions.js
 import { HostCheck } from "../../../../packages/server/src/host-check.js";
 import { cutPage } from "../../../../packages/server/src/page.js";
 import { parseTarget, printableTarget } from "../../../../packages/server/src/request-target.js";
-import { Refusal } from "../../../../packages/server/src/response.js";
+import { ErrorResponse } from "../../../../packages/server/src/response.js";
 import { mutatedText, oddNumbers, pieces } from "../mutations.js";
 import { assert, target } from "../target.js";
 
@@ -136,7 +136,7 @@ function refusable<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Refusal) return undefined;
+    if (error instanceof ErrorResponse) return undefined;
     throw error;
   }
 }

@@ -1,14 +1,14 @@
 import fs, { type Stats } from "node:fs";
 import { createDigester, type Digest, digestAlgorithm, type Logger, MoteError } from "@mote/core";
-import type { EventLoopSlices } from "../disk/cooperative-yield.js";
+import type { CooperativeYield } from "../disk/cooperative-yield.js";
 import type { FileCalls } from "../disk/file-calls.js";
 import { FileChunks } from "../disk/file-chunks.js";
-import { faultCode, fileFault, isAbsent, isUnreadable } from "../disk/file-error.js";
+import { errorCode, fileError, isAbsent, isUnreadable } from "../disk/file-error.js";
 import type { SmallBuffers } from "../disk/small-buffers.js";
 import type { StreamBudget } from "../disk/stream-budget.js";
 import type { SyncGroup } from "../disk/sync-group.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import type { PartFiles } from "../processes/ingest-files.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
 import { type ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk-digests.js";
 import { isSettled, type LinkedNotes } from "./linked-notes.js";
 import { isSameFile, Stamping } from "./stamping.js";
@@ -35,9 +35,9 @@ export interface OpenBlob {
 export class BlobStore {
   readonly folder: CacheFolder;
   readonly calls: FileCalls;
-  readonly parts: PartFiles;
+  readonly parts: IngestFiles;
   readonly syncs: SyncGroup;
-  readonly slices: EventLoopSlices;
+  readonly slices: CooperativeYield;
   readonly budget: StreamBudget;
   readonly buffers: SmallBuffers;
   readonly chunkDigests: ChunkDigests;
@@ -86,7 +86,7 @@ export class BlobStore {
     const path = this.folder.blobPath(digest);
     const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return undefined;
-      throw fileFault(error, "read", path);
+      throw fileError(error, "read", path);
     };
     let stats: ReturnType<FileCalls["lstat"]>;
     try {
@@ -123,15 +123,15 @@ export class BlobStore {
     try {
       fd = await this.#openForReading(path);
     } catch (error) {
-      if (isAbsent(error) || faultCode(error) === "ELOOP" || faultCode(error) === "ENXIO") return undefined;
-      throw fileFault(error, "read", path);
+      if (isAbsent(error) || errorCode(error) === "ELOOP" || errorCode(error) === "ENXIO") return undefined;
+      throw fileError(error, "read", path);
     }
     try {
       const stats = await this.calls.fstat(fd);
       if (stats.isFile()) return { fd, stats };
     } catch (error) {
       await this.calls.close(fd);
-      throw fileFault(error, "read", path);
+      throw fileError(error, "read", path);
     }
     await this.calls.close(fd);
     return undefined;
@@ -142,7 +142,7 @@ export class BlobStore {
       return await this.calls.open(path, readFlags);
     } catch (error) {
       // Only a file's owner may ask for O_NOATIME (open(2)).
-      if (faultCode(error) !== "EPERM") throw error;
+      if (errorCode(error) !== "EPERM") throw error;
       return await this.calls.open(path, plainFlags);
     }
   }
@@ -154,7 +154,7 @@ export class BlobStore {
   remove(digest: Digest, path: string = this.folder.blobPath(digest)): boolean | Promise<boolean> {
     const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return false;
-      throw fileFault(error, "write", path);
+      throw fileError(error, "write", path);
     };
     try {
       const removing = this.calls.unlink(path);
@@ -182,7 +182,7 @@ export class BlobStore {
         const known = this.chunkDigests.load(digest);
         if (known !== undefined && (await chunksMatch(blob, known, signal))) return true;
       } catch (error) {
-        throw fileFault(error, "read", this.folder.blobPath(digest));
+        throw fileError(error, "read", this.folder.blobPath(digest));
       }
       const hasher = new ChunkHasher();
       if (!(await this.#hashesRight(digest, blob, signal, (chunk) => hasher.update(chunk)))) return false;
@@ -236,7 +236,7 @@ export class BlobStore {
     // Chunks that are hashed by themselves, too, come as such: else they would have to be put together.
     const length = () => (beside === undefined ? this.budget.chunkBytes : chunkBytes);
     const chunks = new FileChunks(fd, { start: 0, end: stats.size }, length, { reuse: true });
-    this.budget.enter();
+    this.budget.acquire();
     try {
       for (let chunk = await chunks.next(); chunk !== undefined; chunk = await chunks.next()) {
         signal?.throwIfAborted();
@@ -245,10 +245,10 @@ export class BlobStore {
         await work;
       }
     } catch (error) {
-      throw fileFault(error, "read", this.folder.blobPath(digest));
+      throw fileError(error, "read", this.folder.blobPath(digest));
     } finally {
       await chunks.stop();
-      this.budget.leave();
+      this.budget.release();
     }
     return digester.digest() === digest;
   }
@@ -314,7 +314,7 @@ export class BlobStore {
     try {
       await this.calls.link(aside, path);
     } catch (error) {
-      if (faultCode(error) !== "EEXIST") throw error;
+      if (errorCode(error) !== "EEXIST") throw error;
     }
     await this.calls.unlink(aside);
   }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Digest, MoteError } from "@mote/core";
-import { faultCode, fileFault } from "../disk/file-error.js";
+import { errorCode, fileError } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { isSameFile } from "./stamping.js";
@@ -34,7 +34,7 @@ export class LinkOut {
         if (verified !== undefined && (await this.#place(digest, { fd: blob.fd, stats: verified }, target)))
           return true;
       } catch (error) {
-        throw fileFault(error, "read", this.#store.folder.blobPath(digest));
+        throw fileError(error, "read", this.#store.folder.blobPath(digest));
       } finally {
         await this.#store.calls.close(blob.fd);
       }
@@ -81,8 +81,8 @@ export class LinkOut {
     } catch (error) {
       await unlinkIfThere(this.#store, temporary);
       // Removed meanwhile: the next look finds that, or what came in its place.
-      if (faultCode(error) === "ENOENT") return false;
-      throw fileFault(error, "write", target);
+      if (errorCode(error) === "ENOENT") return false;
+      throw fileError(error, "write", target);
     }
   }
 
@@ -101,7 +101,7 @@ export class LinkOut {
         await fs.promises.copyFile(source, temporary, COPYFILE_FICLONE_FORCE | COPYFILE_EXCL);
         return { shared: false, stats };
       } catch (error) {
-        if (faultCode(error) === "ENOSPC" || faultCode(error) === "ENOENT") throw error;
+        if (errorCode(error) === "ENOSPC" || errorCode(error) === "ENOENT") throw error;
         this.#withoutReflinks.add(device);
       }
     }
@@ -113,7 +113,7 @@ export class LinkOut {
         await calls.link(source, temporary);
         return { shared: true, stats: unstamped };
       } catch (error) {
-        if (!cannotLink.has(faultCode(error) ?? "")) throw error;
+        if (!cannotLink.has(errorCode(error) ?? "")) throw error;
       }
       await fs.promises.copyFile(source, temporary, COPYFILE_EXCL);
       return { shared: false, stats: unstamped };
@@ -130,7 +130,7 @@ async function unlinkIfThere(store: BlobStore, path: string): Promise<void> {
   try {
     await store.calls.unlink(path);
   } catch (error) {
-    if (faultCode(error) !== "ENOENT" && faultCode(error) !== "ENOTDIR") {
+    if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR") {
       store.logger.warn("a temporary file stays behind", { path, error });
     }
   }

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { type Digest, type Logger, MoteError } from "@mote/core";
 import type { FileCalls } from "../disk/file-calls.js";
-import { faultCode } from "../disk/file-error.js";
+import { errorCode } from "../disk/file-error.js";
 import type { OpenBlob } from "./blob-store.js";
 import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } from "./verified-stamp.js";
 
@@ -28,7 +28,7 @@ export class Stamping {
       await this.#calls.futimes(fd, Date.now() / 1000, verifiedStamp(digest, size, stats.ino));
     } catch (error) {
       // Another user's file: it is hashed again whenever that matters.
-      if (faultCode(error) !== "EPERM" && faultCode(error) !== "EROFS") throw error;
+      if (errorCode(error) !== "EPERM" && errorCode(error) !== "EROFS") throw error;
     }
   }
 
@@ -98,7 +98,7 @@ export class Stamping {
       await this.#calls.futimes(fd, now, now);
     } catch (error) {
       // Another user's file: its stamp counts for that user alone, who alone can change it.
-      if (faultCode(error) !== "EPERM" && faultCode(error) !== "EROFS") throw error;
+      if (errorCode(error) !== "EPERM" && errorCode(error) !== "EROFS") throw error;
     }
   }
 }

@@ -6,7 +6,7 @@ const callsPerLook = 8;
  * Lets the event loop turn in between short synchronous calls: without it, callers that await nothing but them would starve
  * timers and sockets.
  */
-export class EventLoopSlices {
+export class CooperativeYield {
   #turn: Promise<void> | undefined;
   #began = 0;
   #calls = 0;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fileFault } from "./file-error.js";
+import { fileError } from "./file-error.js";
 
 const failed = (code: string) => Object.assign(new Error(code), { code });
 
@@ -10,5 +10,5 @@ it.each([
   ["EMFILE", "cannot read /c/format.json (EMFILE); too many files are open: raise the limit or do less at once"],
   ["EFBIG", "cannot read /c/format.json (EFBIG); it is too large to be one of the cache's files: move it away"],
 ])("a file that cannot be read for %s says what to do", (code, message) => {
-  expect(fileFault(failed(code), "read", "/c/format.json")).toMatchObject({ code: "MOTE_IO", message });
+  expect(fileError(failed(code), "read", "/c/format.json")).toMatchObject({ code: "MOTE_IO", message });
 });

@@ -2,12 +2,12 @@ import { isAbsolute } from "node:path";
 import { MoteError } from "@mote/core";
 
 /** The code of a failed system call, as `ENOENT`. */
-export function faultCode(error: unknown): string | undefined {
+export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
 export function isAbsent(error: unknown): boolean {
-  const code = faultCode(error);
+  const code = errorCode(error);
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
@@ -19,7 +19,7 @@ const ofOneFile = new Set([
 /** Whether this one file cannot be read: permissions, a bad sector. Not where the process or the system has reached a limit. */
 export function isUnreadable(error: unknown): boolean {
   const details: { readonly errno?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
-  return ofOneFile.has(faultCode(error) ?? "") || (typeof details.errno === "string" && ofOneFile.has(details.errno));
+  return ofOneFile.has(errorCode(error) ?? "") || (typeof details.errno === "string" && ofOneFile.has(details.errno));
 }
 
 const full = new Set(["ENOSPC", "EDQUOT"]);
@@ -27,8 +27,8 @@ const denied = new Set(["EACCES", "EPERM", "EROFS"]);
 const inTheWay = new Set(["ENOTDIR", "EEXIST"]);
 
 /** A failed system call as a MoteError that says what to do. An error that is one already, or is no system call's, stays. */
-export function fileFault(error: unknown, action: "read" | "write", path: string): unknown {
-  const code = faultCode(error);
+export function fileError(error: unknown, action: "read" | "write", path: string): unknown {
+  const code = errorCode(error);
   if (MoteError.isInstance(error) || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
   const place = isAbsolute(path) ? path : `"${path}"`;
   const options = { cause: error, details: { path, errno: code } };

@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { MoteError } from "@mote/core";
-import { faultCode } from "./file-error.js";
+import { errorCode } from "./file-error.js";
 
 /**
  * `mkdir -p`, without Node's own: that never returns where a folder is there in which nothing can be made, such as /proc
@@ -25,7 +25,7 @@ function makeFolder(path: string, mode: number | undefined): "made" | "there" | 
     mkdirSync(path, { mode });
     return "made";
   } catch (error) {
-    const code = faultCode(error);
+    const code = errorCode(error);
     if (code === "ENOENT") return "no parent";
     if (code === "EEXIST" && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "there";
     throw error;

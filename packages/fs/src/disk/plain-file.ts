@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { faultCode, fileFault, isAbsent } from "./file-error.js";
+import { errorCode, fileError, isAbsent } from "./file-error.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const flags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
@@ -30,7 +30,7 @@ export function openPlainFile<T>(path: string, use: (fd: number, stats: fs.Stats
   try {
     fd = fs.openSync(path, flags);
   } catch (error) {
-    if (isAbsent(error) || faultCode(error) === "ELOOP" || faultCode(error) === "ENXIO") return undefined;
+    if (isAbsent(error) || errorCode(error) === "ELOOP" || errorCode(error) === "ENXIO") return undefined;
     throw error;
   }
   try {
@@ -47,7 +47,7 @@ export function lstatIfThere(path: string): fs.Stats | undefined {
     return fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if (isAbsent(error)) return undefined;
-    throw fileFault(error, "read", path);
+    throw fileError(error, "read", path);
   }
 }
 
@@ -56,7 +56,7 @@ export function namesIn(folder: string): string[] {
     return fs.readdirSync(folder);
   } catch (error) {
     if (isAbsent(error)) return [];
-    throw fileFault(error, "read", folder);
+    throw fileError(error, "read", folder);
   }
 }
 

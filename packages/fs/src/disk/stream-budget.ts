@@ -14,11 +14,11 @@ export class StreamBudget {
     return Math.max(smallestChunk, Math.min(largestChunk, 2 ** Math.floor(Math.log2(share))));
   }
 
-  enter(): void {
+  acquire(): void {
     this.#streams++;
   }
 
-  leave(): void {
+  release(): void {
     this.#streams--;
   }
 }

@@ -1,5 +1,5 @@
 import { syncData, syncFolder } from "./file-calls.js";
-import { fileFault } from "./file-error.js";
+import { fileError } from "./file-error.js";
 import { FileSystemSync } from "./file-system-sync.js";
 
 /**
@@ -56,7 +56,7 @@ export class SyncGroup {
     try {
       if (this.durability !== "visible") await this.names(folder);
     } catch (error) {
-      throw fileFault(error, "write", folder);
+      throw fileError(error, "write", folder);
     }
   }
 

@@ -9,10 +9,10 @@ import {
   isDigest,
   MoteError,
 } from "@mote/core";
-import { faultCode, fileFault, isAbsent } from "../disk/file-error.js";
+import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { readPlainFile } from "../disk/plain-file.js";
-import { checkFolderPlace } from "./folder-location.js";
+import { checkFolderLocation } from "./folder-location.js";
 
 /** The version of what is below `.mote/`. */
 const formatVersion = 1;
@@ -132,7 +132,7 @@ export class CacheFolder {
    *   where something else than a directory is in its place
    */
   inspect(): "cache" | "layout" | "empty" {
-    checkFolderPlace(this.root);
+    checkFolderLocation(this.root);
     this.refuseLinks();
     const format = this.#readIfThere(this.formatFile);
     if (format !== undefined) {
@@ -152,7 +152,7 @@ export class CacheFolder {
       if (isNew || !fs.existsSync(this.#own)) this.#shareRoot();
       for (const path of this.#folders) this.#makeFolder(path);
     } catch (error) {
-      throw fileFault(error, "write", this.root);
+      throw fileError(error, "write", this.root);
     }
   }
 
@@ -165,7 +165,7 @@ export class CacheFolder {
     try {
       fs.mkdirSync(path, { mode: folderMode });
     } catch (error) {
-      if (faultCode(error) === "EEXIST" && fs.lstatSync(path).isDirectory()) return;
+      if (errorCode(error) === "EEXIST" && fs.lstatSync(path).isDirectory()) return;
       throw error;
     }
     if (this.#shared === undefined) return;
@@ -210,7 +210,7 @@ export class CacheFolder {
       try {
         stats = fs.lstatSync(path, { throwIfNoEntry: false });
       } catch (error) {
-        if (!isAbsent(error)) throw fileFault(error, "read", path);
+        if (!isAbsent(error)) throw fileError(error, "read", path);
       }
       if (stats === undefined) isWhole = false;
       if (!stats?.isSymbolicLink()) continue;
@@ -227,7 +227,7 @@ export class CacheFolder {
     try {
       return readPlainFile(path);
     } catch (error) {
-      throw fileFault(error, "read", path);
+      throw fileError(error, "read", path);
     }
   }
 }

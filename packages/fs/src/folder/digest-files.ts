@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import type { Digest } from "@mote/core";
-import { faultCode, fileFault, isAbsent } from "../disk/file-error.js";
+import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
 import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "./cache-folder.js";
 
@@ -29,8 +29,8 @@ export class DigestFiles {
       }
       return true;
     } catch (error) {
-      if (faultCode(error) === "EEXIST") return false;
-      throw fileFault(error, "write", path);
+      if (errorCode(error) === "EEXIST") return false;
+      throw fileError(error, "write", path);
     }
   }
 
@@ -39,7 +39,7 @@ export class DigestFiles {
     try {
       fs.unlinkSync(path);
     } catch (error) {
-      if (!isAbsent(error)) throw fileFault(error, "write", path);
+      if (!isAbsent(error)) throw fileError(error, "write", path);
     }
   }
 
@@ -49,7 +49,7 @@ export class DigestFiles {
     try {
       return readPlainFile(path)?.toString("utf8");
     } catch (error) {
-      throw fileFault(error, "read", path);
+      throw fileError(error, "read", path);
     }
   }
 
@@ -58,7 +58,7 @@ export class DigestFiles {
       return fs.readdirSync(this.#folder).flatMap((name) => CacheFolder.digestOf(name) ?? []);
     } catch (error) {
       if (isAbsent(error)) return [];
-      throw fileFault(error, "read", this.#folder);
+      throw fileError(error, "read", this.#folder);
     }
   }
 

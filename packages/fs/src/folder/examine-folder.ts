@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { MoteError } from "@mote/core";
-import { faultCode } from "../disk/file-error.js";
+import { errorCode } from "../disk/file-error.js";
 import { isOnNetworkFileSystem } from "../disk/network-file-system.js";
 import { CacheFolder } from "./cache-folder.js";
-import { checkFolderPlace } from "./folder-location.js";
+import { checkFolderLocation } from "./folder-location.js";
 
 /** What a cache folder and the file system below it are and can do. Undefined is what could not be found out. */
 export interface FolderFindings {
@@ -62,7 +62,7 @@ export function examineFolder(root: string): FolderFindings {
 
 function inspect(folder: CacheFolder, place: string | undefined): Pick<FolderFindings, "state" | "refusal"> {
   try {
-    checkFolderPlace(folder.root);
+    checkFolderLocation(folder.root);
     if (place !== folder.root) return { state: "absent" };
     return { state: folder.inspect() };
   } catch (error) {
@@ -155,7 +155,7 @@ function measure(folder: string): { files: number; bytes: number } {
       bytes += stats.size;
     }
   } catch (error) {
-    if (faultCode(error) === undefined) throw error;
+    if (errorCode(error) === undefined) throw error;
   }
   return { files, bytes };
 }

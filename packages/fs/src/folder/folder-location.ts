@@ -1,18 +1,18 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
 import { MoteError } from "@mote/core";
-import { faultCode, fileFault } from "../disk/file-error.js";
+import { errorCode, fileError } from "../disk/file-error.js";
 
 /**
  * Checks that a cache folder is a directory, or that one can be made there. A symbolic link to a directory is fine.
  * @throws MOTE_UNWRITABLE where the path, or a part of it, is a file, a pipe, a device, or a symbolic link that leads nowhere
  */
-export function checkFolderPlace(root: string): void {
+export function checkFolderLocation(root: string): void {
   let stats: fs.Stats | undefined;
   try {
     stats = fs.statSync(root, { throwIfNoEntry: false });
   } catch (error) {
-    if (faultCode(error) !== "ENOTDIR" && faultCode(error) !== "ELOOP") throw fileFault(error, "read", root);
+    if (errorCode(error) !== "ENOTDIR" && errorCode(error) !== "ELOOP") throw fileError(error, "read", root);
   }
   if (stats?.isDirectory()) return;
   const inTheWay = nearestEntry(root);
@@ -42,7 +42,7 @@ function nearestEntry(path: string): InTheWay | undefined {
       if (entry !== undefined) target = fs.statSync(at);
       if (target?.isDirectory()) return undefined;
     } catch (error) {
-      if (entry === undefined && faultCode(error) !== "ENOTDIR") return undefined;
+      if (entry === undefined && errorCode(error) !== "ENOTDIR") return undefined;
     }
     if (entry !== undefined) {
       return { path: at, isLink: entry.isSymbolicLink(), leadsSomewhere: target !== undefined };

@@ -1,9 +1,9 @@
 import fs from "node:fs";
 import { isManifestType } from "@mote/core";
-import { fileFault } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { writeAtomically } from "../processes/atomic-file.js";
-import type { PartFiles } from "../processes/ingest-files.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
 import type { TagFiles } from "../tags/tag-files.js";
 import type { CacheFolder } from "./cache-folder.js";
 import type { DigestFiles } from "./digest-files.js";
@@ -11,7 +11,7 @@ import type { DigestFiles } from "./digest-files.js";
 /** Opens a cache folder, makes a new one, or adopts a layout that others made. */
 export async function openFolder(
   folder: CacheFolder,
-  parts: PartFiles,
+  parts: IngestFiles,
   into: { readonly tags: TagFiles; readonly manifests: DigestFiles },
 ): Promise<void> {
   if (folder.inspect() === "layout") {
@@ -23,7 +23,7 @@ export async function openFolder(
 }
 
 /** Makes what is missing: the first time, and when the folder was removed under a living cache. */
-export async function establishFolder(folder: CacheFolder, parts: PartFiles): Promise<void> {
+export async function establishFolder(folder: CacheFolder, parts: IngestFiles): Promise<void> {
   folder.makeFolders();
   if (isMissing(folder.layoutFile)) {
     await writeAtomically(parts, folder.layoutFile, `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`);
@@ -37,7 +37,7 @@ function isMissing(path: string): boolean {
   try {
     return !(fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
   } catch (error) {
-    throw fileFault(error, "read", path);
+    throw fileError(error, "read", path);
   }
 }
 
@@ -50,7 +50,7 @@ async function adopt(
   try {
     index = readPlainFile(folder.indexFile);
   } catch (error) {
-    throw fileFault(error, "read", folder.indexFile);
+    throw fileError(error, "read", folder.indexFile);
   }
   if (index === undefined) return;
   for (const { digest, mediaType } of await tags.adopt(index)) {

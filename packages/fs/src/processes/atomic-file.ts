@@ -1,11 +1,11 @@
 import fs from "node:fs";
 import { syncData } from "../disk/file-calls.js";
-import { fileFault } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { removeIfPossible } from "../disk/plain-file.js";
-import type { PartFiles } from "./ingest-files.js";
+import type { IngestFiles } from "./ingest-files.js";
 
 /** Replaces a small file as a whole: who reads it sees the old text or the new one, and after a power cut no half of it. */
-export async function writeAtomically(parts: PartFiles, path: string, text: string): Promise<void> {
+export async function writeAtomically(parts: IngestFiles, path: string, text: string): Promise<void> {
   const temporary = parts.newPath("file", "tmp");
   try {
     const fd = parts.create(temporary);
@@ -18,12 +18,12 @@ export async function writeAtomically(parts: PartFiles, path: string, text: stri
     fs.renameSync(temporary, path);
   } catch (error) {
     removeIfPossible(temporary);
-    throw fileFault(error, "write", path);
+    throw fileError(error, "write", path);
   }
 }
 
 /** As `writeAtomically`, for what can be made again: after a power cut it may be torn. */
-export function writeUnsynced(parts: PartFiles, path: string, bytes: Uint8Array): void {
+export function writeUnsynced(parts: IngestFiles, path: string, bytes: Uint8Array): void {
   const temporary = parts.newPath("file", "tmp");
   try {
     const fd = parts.create(temporary);
@@ -35,6 +35,6 @@ export function writeUnsynced(parts: PartFiles, path: string, bytes: Uint8Array)
     fs.renameSync(temporary, path);
   } catch (error) {
     removeIfPossible(temporary);
-    throw fileFault(error, "write", path);
+    throw fileError(error, "write", path);
   }
 }

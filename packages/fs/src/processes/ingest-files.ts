@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { type Digest, MoteError } from "@mote/core";
-import { fileFault, isAbsent } from "../disk/file-error.js";
+import { fileError, isAbsent } from "../disk/file-error.js";
 import { lstatIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { liveness, ownIdentity, type ProcessIdentity } from "./process-identity.js";
@@ -9,15 +9,15 @@ import { liveness, ownIdentity, type ProcessIdentity } from "./process-identity.
 /**
  * `tmp`: nothing without its writer. `part`: a resumable write, worth keeping when its writer is gone. `read`: a reader's link.
  */
-export type PartKind = "tmp" | "part" | "read";
+export type IngestKind = "tmp" | "part" | "read";
 
-export interface PartFile {
+export interface IngestPath {
   readonly path: string;
   readonly name: string;
   /** Undefined for what belongs to no blob, such as a tag's temporary file. */
   readonly digest: Digest | undefined;
   readonly owner: ProcessIdentity;
-  readonly kind: PartKind;
+  readonly kind: IngestKind;
 }
 
 /** A file whose owner gave it up on purpose: anybody may take it over at once. */
@@ -27,7 +27,7 @@ const nobody: ProcessIdentity = "0-0-0-0";
 const foreignSilenceMs = 60 * 60 * 1000;
 
 /** Names files below `ingest/` as `<what>.<owner>.<serial>.<kind>`, and tells a living writer's from a dead one's. */
-export class PartFiles {
+export class IngestFiles {
   readonly #folder: CacheFolder;
   readonly #prefix = randomBytes(4).toString("hex");
   #owner: ProcessIdentity | undefined;
@@ -43,7 +43,7 @@ export class PartFiles {
   }
 
   /** A path that nobody else uses. */
-  newPath(what: Digest | "file", kind: PartKind): string {
+  newPath(what: Digest | "file", kind: IngestKind): string {
     const subject = what === "file" ? what : CacheFolder.nameOf(what);
     return `${this.#folder.ingest}/${subject}.${this.owner}.${this.#prefix}${this.#serial++}.${kind}`;
   }
@@ -58,18 +58,18 @@ export class PartFiles {
     return path.replace(`.${this.owner}.`, `.${nobody}.`);
   }
 
-  list(): PartFile[] {
+  list(): IngestPath[] {
     let names: string[];
     try {
       names = fs.readdirSync(this.#folder.ingest);
     } catch (error) {
       if (isAbsent(error)) return [];
-      throw fileFault(error, "read", this.#folder.ingest);
+      throw fileError(error, "read", this.#folder.ingest);
     }
     return names.flatMap((name) => this.parse(name) ?? []);
   }
 
-  parse(name: string): PartFile | undefined {
+  parse(name: string): IngestPath | undefined {
     const [subject, owner, serial, kind, ...rest] = name.split(".");
     if (subject === undefined || owner === undefined || serial === undefined || rest.length > 0) return undefined;
     if (name.includes("/")) return undefined;
@@ -78,7 +78,7 @@ export class PartFiles {
   }
 
   /** Whether the file's writer may still be at work. */
-  isAlive(part: PartFile): boolean {
+  isAlive(part: IngestPath): boolean {
     if (part.owner === this.owner) return true;
     if (part.owner === nobody) return false;
     const verdict = liveness(part.owner);

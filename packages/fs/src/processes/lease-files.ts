@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { type Cancellable, type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mote/core";
-import { fileFault } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { bringTimesBack, isAhead } from "../disk/file-times.js";
 import { lstatIfThere, namesIn, openPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
-import { closedError, type PartFiles } from "./ingest-files.js";
+import { closedError, type IngestFiles } from "./ingest-files.js";
 import { LeaseJournal } from "./lease-journal.js";
 import { liveness, ownerOf, type ProcessIdentity } from "./process-identity.js";
-import { PruneAnnouncement, PrunesAtWork } from "./prune-announcement.js";
+import { PruneAnnouncement, RunningPrunes } from "./prune-announcement.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
 const foreignSilenceMs = 60 * 60 * 1000;
@@ -34,19 +34,19 @@ interface KnownFile {
  */
 export class LeaseFiles {
   readonly #folder: CacheFolder;
-  readonly #parts: PartFiles;
+  readonly #parts: IngestFiles;
   readonly #logger: Logger;
-  readonly #prunes: PrunesAtWork;
+  readonly #prunes: RunningPrunes;
   readonly #journal: LeaseJournal;
   readonly #known = new Map<string, KnownFile>();
   readonly #prefix = randomBytes(4).toString("hex");
   #serial = 0;
 
-  constructor(folder: CacheFolder, parts: PartFiles, logger: Logger) {
+  constructor(folder: CacheFolder, parts: IngestFiles, logger: Logger) {
     this.#folder = folder;
     this.#parts = parts;
     this.#logger = logger;
-    this.#prunes = new PrunesAtWork(folder, logger);
+    this.#prunes = new RunningPrunes(folder, logger);
     this.#journal = new LeaseJournal({
       parts,
       newPath: () => `${folder.leases}/${this.#newName()}`,
@@ -218,6 +218,6 @@ function readFrom(path: string, start: number): Buffer | undefined {
       return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.byteLength, start));
     });
   } catch (error) {
-    throw fileFault(error, "read", path);
+    throw fileError(error, "read", path);
   }
 }

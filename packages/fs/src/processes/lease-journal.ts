@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import type { Digest, Logger } from "@mote/core";
-import { fileFault, isAbsent } from "../disk/file-error.js";
-import type { PartFiles } from "./ingest-files.js";
+import { fileError, isAbsent } from "../disk/file-error.js";
+import type { IngestFiles } from "./ingest-files.js";
 
 /** Often enough that other processes do not take the holder for dead (see `foreignSilenceMs`). */
 const renewEveryMs = 60 * 1000;
@@ -26,7 +26,7 @@ interface JournalFile {
  * to them it is held until the file is rewritten. The file is there while anything is held.
  */
 export class LeaseJournal {
-  readonly #parts: PartFiles;
+  readonly #parts: IngestFiles;
   readonly #newPath: () => string;
   readonly #acknowledged: () => Promise<void>;
   readonly #logger: Logger;
@@ -41,7 +41,7 @@ export class LeaseJournal {
 
   /** @param from `acknowledged` resolves when every prune at work has seen what was written before */
   constructor(from: {
-    readonly parts: PartFiles;
+    readonly parts: IngestFiles;
     readonly newPath: () => string;
     readonly acknowledged: () => Promise<void>;
     readonly logger: Logger;
@@ -108,7 +108,7 @@ export class LeaseJournal {
     try {
       work();
     } catch (error) {
-      throw fileFault(error, "write", this.#file?.path ?? this.#newPath());
+      throw fileError(error, "write", this.#file?.path ?? this.#newPath());
     }
   }
 

@@ -2,11 +2,11 @@ import fs from "node:fs";
 import { relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Logger, MoteError } from "@mote/core";
-import { fileFault, isAbsent } from "../disk/file-error.js";
+import { fileError, isAbsent } from "../disk/file-error.js";
 import { isAhead } from "../disk/file-times.js";
 import { lstatIfThere, namesIn } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
-import type { PartFiles } from "./ingest-files.js";
+import type { IngestFiles } from "./ingest-files.js";
 import { truncateIfPossible } from "./lease-journal.js";
 import { describeOwner, liveness, ownerOf } from "./process-identity.js";
 
@@ -33,7 +33,7 @@ export class PruneAnnouncement {
   readonly #gate: string | undefined;
   #count = atRest;
 
-  constructor(folder: CacheFolder, parts: PartFiles, logger: Logger, name: string) {
+  constructor(folder: CacheFolder, parts: IngestFiles, logger: Logger, name: string) {
     this.#folder = folder;
     this.#logger = logger;
     this.#path = `${folder.pruning}/${name}`;
@@ -42,7 +42,7 @@ export class PruneAnnouncement {
       this.#fd = parts.create(this.#path);
     } catch (error) {
       this.#removeGate();
-      throw fileFault(error, "write", this.#path);
+      throw fileError(error, "write", this.#path);
     }
   }
 
@@ -62,7 +62,7 @@ export class PruneAnnouncement {
     try {
       return fs.fstatSync(this.#fd).nlink === 0;
     } catch (error) {
-      throw fileFault(error, "read", this.#path);
+      throw fileError(error, "read", this.#path);
     }
   }
 
@@ -109,13 +109,13 @@ export class PruneAnnouncement {
     try {
       fs.ftruncateSync(this.#fd, count);
     } catch (error) {
-      throw fileFault(error, "write", this.#path);
+      throw fileError(error, "write", this.#path);
     }
   }
 }
 
 /** The prunes of all processes, for who leases. */
-export class PrunesAtWork {
+export class RunningPrunes {
   readonly #folder: CacheFolder;
   readonly #logger: Logger;
 

@@ -1,9 +1,9 @@
 import fs from "node:fs";
 import type { Digest } from "@mote/core";
-import { faultCode, fileFault, isAbsent, isUnreadable } from "../disk/file-error.js";
+import { errorCode, fileError, isAbsent, isUnreadable } from "../disk/file-error.js";
 import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import type { PartFile, PartFiles } from "./ingest-files.js";
+import type { IngestFiles, IngestPath } from "./ingest-files.js";
 
 /** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever, nor until a
  * clock that was put back is there again. */
@@ -13,11 +13,11 @@ const silenceMs = 30_000;
  * Who of all processes writes a digest: a file with the name of the leader's part in it. No lock outlives its owner, for a dead or
  * silent one's file is taken over. Two takers may both win in rare cases, which costs one more fetch.
  */
-export class LeadFiles {
+export class WriterLocks {
   readonly #folder: CacheFolder;
-  readonly #parts: PartFiles;
+  readonly #parts: IngestFiles;
 
-  constructor(folder: CacheFolder, parts: PartFiles) {
+  constructor(folder: CacheFolder, parts: IngestFiles) {
     this.#folder = folder;
     this.#parts = parts;
   }
@@ -39,14 +39,14 @@ export class LeadFiles {
       if (holder !== undefined) this.#depose(path, holder);
       return linked(own, path);
     } catch (error) {
-      throw fileFault(error, "write", path);
+      throw fileError(error, "write", path);
     } finally {
       removeIfPossible(own);
     }
   }
 
   /** The part that grows at this time. */
-  current(digest: Digest): PartFile | undefined {
+  current(digest: Digest): IngestPath | undefined {
     const holder = readIfThere(this.#pathOf(digest));
     return holder !== undefined && this.#isLeading(holder) ? this.#parts.parse(holder) : undefined;
   }
@@ -105,7 +105,7 @@ function linked(existing: string, name: string): boolean {
     fs.linkSync(existing, name);
     return true;
   } catch (error) {
-    if (faultCode(error) === "EEXIST") return false;
+    if (errorCode(error) === "EEXIST") return false;
     throw error;
   }
 }
@@ -116,6 +116,6 @@ function readIfThere(path: string): string | undefined {
     return readPlainFile(path)?.toString("latin1");
   } catch (error) {
     if (isUnreadable(error)) return "";
-    throw fileFault(error, "read", path);
+    throw fileError(error, "read", path);
   }
 }

@@ -2,7 +2,7 @@ import type { Dir, Stats } from "node:fs";
 import { type Digest, type DigestAlgorithm, digestBytes, digestEncoded, isDigest, parseDigest } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import { listFolder } from "../disk/file-calls.js";
-import { fileFault, isAbsent } from "../disk/file-error.js";
+import { fileError, isAbsent } from "../disk/file-error.js";
 import { notAhead } from "../disk/file-times.js";
 import { namesUpTo, walkersAtHand, walkTogether } from "./blob-walk.js";
 import { rowsInPage, type WalkedPage } from "./walk-worker.js";
@@ -48,7 +48,7 @@ export class BlobTable {
       try {
         await table.#scanFolder(store, column, path, signal);
       } catch (error) {
-        if (!isAbsent(error)) throw fileFault(error, "read", path);
+        if (!isAbsent(error)) throw fileError(error, "read", path);
       }
       if (column.count > 0) table.#columns.push(column);
       table.#length += column.count;
@@ -211,7 +211,7 @@ function newPage(width: number): WalkedPage {
 }
 
 /** The finished blobs, folder by folder. What is no blob is passed over. */
-export async function* keptBlobs(
+export async function* storedBlobs(
   store: BlobStore,
   signal?: AbortSignal,
 ): AsyncGenerator<{ readonly digest: Digest; readonly stats: Stats }, void, undefined> {
@@ -221,7 +221,7 @@ export async function* keptBlobs(
       entries = await listFolder(path);
     } catch (error) {
       if (isAbsent(error)) continue;
-      throw fileFault(error, "read", path);
+      throw fileError(error, "read", path);
     }
     for await (const { name } of entries) {
       signal?.throwIfAborted();

@@ -3,11 +3,11 @@ import type { Logger } from "@mote/core";
 import { hasVerifiedStamp } from "../blobs/verified-stamp.js";
 import { lstatIfThere, namesIn } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import type { PartFile, PartFiles } from "../processes/ingest-files.js";
+import type { IngestFiles, IngestPath } from "../processes/ingest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
-import type { LeadFiles } from "../processes/writer-locks.js";
+import type { WriterLocks } from "../processes/writer-locks.js";
 
-export interface KeepParts {
+export interface KeepIngests {
   /** How long an unfinished resumable write is kept. Default: three days. */
   readonly maxAgeMs?: number | undefined;
   /** Bytes of all of them together. Default: 10 GiB. */
@@ -19,19 +19,19 @@ const keepPartsBytes = 10 * 1024 ** 3;
 const keepDamagedMs = 30 * 24 * 60 * 60 * 1000;
 
 /** What dead writers and damaged blobs leave below `.mote/`. */
-export class Leftovers {
+export class Orphans {
   readonly #folder: CacheFolder;
-  readonly #parts: PartFiles;
+  readonly #parts: IngestFiles;
   readonly #leases: LeaseFiles;
-  readonly #leads: LeadFiles;
-  readonly #keep: KeepParts;
+  readonly #leads: WriterLocks;
+  readonly #keep: KeepIngests;
   readonly #logger: Logger;
 
   constructor(
     folder: CacheFolder,
-    parts: PartFiles,
-    meeting: { readonly leases: LeaseFiles; readonly leads: LeadFiles },
-    options: { readonly keepParts: KeepParts | undefined; readonly logger: Logger },
+    parts: IngestFiles,
+    meeting: { readonly leases: LeaseFiles; readonly leads: WriterLocks },
+    options: { readonly keepParts: KeepIngests | undefined; readonly logger: Logger },
   ) {
     this.#folder = folder;
     this.#parts = parts;
@@ -88,7 +88,7 @@ export class Leftovers {
   }
 
   /** Somebody else has brought the blob. */
-  #isFinished({ digest }: PartFile): boolean {
+  #isFinished({ digest }: IngestPath): boolean {
     const stats = digest && lstatIfThere(this.#folder.blobPath(digest));
     return stats !== undefined && digest !== undefined && hasVerifiedStamp(stats, digest);
   }

@@ -8,12 +8,12 @@ import { lstatIfThere } from "../disk/plain-file.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
 import type { MemberFiles } from "../tags/member-files.js";
-import type { KeptTag, TagFiles } from "../tags/tag-files.js";
+import type { StoredTag, TagFiles } from "../tags/tag-files.js";
 import { BlobTable } from "./blob-table.js";
 import { checkBounds } from "./bounds.js";
 import { PruneCandidates, type PruneChoice, type PruneRun } from "./choice.js";
 import { PruneEvicted, PruneHolds } from "./holds.js";
-import type { Leftovers } from "./orphans.js";
+import type { Orphans } from "./orphans.js";
 import { findRoots, type Root } from "./roots.js";
 import { RootsSince } from "./roots-since.js";
 import { PruneTally } from "./tally.js";
@@ -22,14 +22,14 @@ import { correctTimesAhead } from "./times-ahead.js";
 /** How often a prune starts over, at most, as others went on without it. */
 const mostAttempts = 10;
 
-export interface PruneParts {
+export interface PruneDependencies {
   readonly store: BlobStore;
   readonly tags: TagFiles;
   readonly members: MemberFiles;
   readonly manifests: ManifestNotes;
   readonly pins: DigestFiles;
   readonly leases: LeaseFiles;
-  readonly leftovers: Leftovers;
+  readonly leftovers: Orphans;
   readonly quarantine: Quarantine;
 }
 
@@ -37,7 +37,7 @@ export interface PruneParts {
  * Removes by closure: the least recently used root goes first, its tags and manifests before their layers, so that nobody finds a
  * name whose content has holes; what no root refers to goes by its own recency.
  */
-export async function pruneBlobs(parts: PruneParts, maxSize: number, options: PruneRun): Promise<PruneReport> {
+export async function pruneBlobs(parts: PruneDependencies, maxSize: number, options: PruneRun): Promise<PruneReport> {
   checkBounds(maxSize, options);
   options.signal?.throwIfAborted();
   const tally = new PruneTally();
@@ -59,7 +59,7 @@ export async function pruneBlobs(parts: PruneParts, maxSize: number, options: Pr
 
 /** One attempt. */
 class Pruning {
-  readonly #parts: PruneParts;
+  readonly #parts: PruneDependencies;
   readonly #options: PruneRun & { readonly maxSize: number };
   readonly #holds: PruneHolds;
   readonly #tally: PruneTally;
@@ -68,7 +68,7 @@ class Pruning {
   #maxBlobBytes: number;
 
   constructor(
-    parts: PruneParts,
+    parts: PruneDependencies,
     options: PruneRun & { readonly maxSize: number },
     holds: PruneHolds,
     tally: PruneTally,
@@ -198,7 +198,7 @@ class Pruning {
     const { dryRun = false } = this.#options;
     if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
     const isHeld = (digest: Digest) => holds.has(digest);
-    const drop = (tag: KeptTag) => this.#parts.tags.drop(tag, isHeld, this.#holds.removalPath(tag.path));
+    const drop = (tag: StoredTag) => this.#parts.tags.drop(tag, isHeld, this.#holds.removalPath(tag.path));
     const dropped = root.tags.filter((tag) => dryRun || drop(tag));
     this.#tally.untagged(dropped);
     if (dropped.length < root.tags.length) this.#holds.assertNotEvicted();

@@ -1,6 +1,6 @@
 import { type Digest, MoteError } from "@mote/core";
 import { PruneEvicted, PruneHolds } from "./holds.js";
-import type { PruneParts } from "./prune.js";
+import type { PruneDependencies } from "./prune.js";
 
 /** How often it is tried, where others continue without it as this process is stopped. */
 const mostAttempts = 10;
@@ -9,7 +9,7 @@ const mostAttempts = 10;
  * Removes a blob's file that no process leases. Absent is fine.
  * @throws MOTE_IN_USE
  */
-export async function removeUnleased(parts: PruneParts, digest: Digest): Promise<void> {
+export async function removeUnleased(parts: PruneDependencies, digest: Digest): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const holds = new PruneHolds(parts, { dryRun: false });
     try {

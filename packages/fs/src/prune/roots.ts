@@ -14,13 +14,13 @@ import {
 import type { BlobStore } from "../blobs/blob-store.js";
 import { notAhead } from "../disk/file-times.js";
 import type { DigestFiles } from "../folder/digest-files.js";
-import type { KeptTag, TagFiles } from "../tags/tag-files.js";
+import type { StoredTag, TagFiles } from "../tags/tag-files.js";
 
 /** A manifest that stands by itself, with its tags and everything below it. */
 export interface Root extends Omit<Closure, "digests" | "foreign"> {
   readonly digest: Digest;
   readonly mediaType: string;
-  readonly tags: readonly KeptTag[];
+  readonly tags: readonly StoredTag[];
   /** The manifest itself first. */
   readonly closure: ReadonlySet<Digest>;
   /** Unix milliseconds: as `lastUseOf`; 0 if nothing of it is there. */
@@ -32,7 +32,7 @@ export async function findRoots(
   store: BlobStore,
   from: { readonly tags: TagFiles; readonly manifests: DigestFiles; readonly pins: DigestFiles },
 ): Promise<Root[]> {
-  const named = new Map<Digest, { mediaType: string; tags: KeptTag[] }>();
+  const named = new Map<Digest, { mediaType: string; tags: StoredTag[] }>();
   for (const digest of from.manifests.list()) {
     await store.slices.pause();
     named.set(digest, { mediaType: await notedType(store, from.manifests, digest), tags: [] });

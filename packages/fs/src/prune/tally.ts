@@ -1,12 +1,12 @@
 import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport, type Quarantined } from "@mote/core";
-import type { KeptTag } from "../tags/tag-files.js";
+import type { StoredTag } from "../tags/tag-files.js";
 import type { BlobTable } from "./blob-table.js";
 import type { Hold } from "./holds.js";
 
 /** What a prune has done, for its report. */
 export class PruneTally {
   readonly #removed: MoteInfo[] = [];
-  readonly #untagged: KeptTag[] = [];
+  readonly #untagged: StoredTag[] = [];
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
   /** Of files with several names, by inode. */
   readonly #linksLeft = new Map<number, number>();
@@ -36,11 +36,11 @@ export class PruneTally {
     this.#freedBytes += freedBytes;
   }
 
-  untagged(tags: readonly KeptTag[]): void {
+  untagged(tags: readonly StoredTag[]): void {
     this.#untagged.push(...tags);
   }
 
-  get untaggedNames(): readonly KeptTag[] {
+  get untaggedNames(): readonly StoredTag[] {
     return this.#untagged;
   }
 

@@ -1,6 +1,6 @@
 import { MoteError, type VerifyOptions, type VerifyReport } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
-import { keptBlobs } from "./blob-table.js";
+import { storedBlobs } from "./blob-table.js";
 
 const defaultConcurrency = 4;
 
@@ -15,7 +15,7 @@ export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Pro
     damaged: [] as VerifyReport["damaged"][number][],
     failed: [] as VerifyReport["failed"][number][],
   };
-  const blobs = keptBlobs(store, signal);
+  const blobs = storedBlobs(store, signal);
   const work = async () => {
     for (let next = await blobs.next(); !next.done; next = await blobs.next()) {
       const { digest } = next.value;

@@ -2,9 +2,9 @@ import fs from "node:fs";
 import { createDigester, type Digest, digestAlgorithm, MoteError, type MoteFollower } from "@mote/core";
 import { type BlobStore, corruptError, type OpenBlob } from "../blobs/blob-store.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
-import { fileFault } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
-import type { LeadFiles } from "../processes/writer-locks.js";
+import type { WriterLocks } from "../processes/writer-locks.js";
 
 /** How often to look where no event comes: whether the writer is still there, and where no watcher can be had. */
 const lookEveryMs = 200;
@@ -13,7 +13,7 @@ const firstLookMs = 5;
 /** Reads a part while it grows, to its end as a blob. */
 export class BlobFollower implements MoteFollower {
   readonly #store: BlobStore;
-  readonly #leads: LeadFiles;
+  readonly #leads: WriterLocks;
   readonly #digest: Digest;
   readonly #start: number;
   readonly #verify: boolean;
@@ -27,7 +27,7 @@ export class BlobFollower implements MoteFollower {
 
   private constructor(
     store: BlobStore,
-    leads: LeadFiles,
+    leads: WriterLocks,
     digest: Digest,
     from: {
       readonly part: OpenBlob;
@@ -50,7 +50,7 @@ export class BlobFollower implements MoteFollower {
   /** Undefined where nobody leads. */
   static async begin(
     store: BlobStore,
-    leads: LeadFiles,
+    leads: WriterLocks,
     digest: Digest,
     options: { readonly start: number; readonly verify: boolean; readonly signal: AbortSignal | undefined },
   ): Promise<BlobFollower | undefined> {
@@ -150,7 +150,7 @@ export class BlobFollower implements MoteFollower {
         yield piece;
       }
     } catch (error) {
-      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+      throw fileError(error, "read", this.#store.folder.blobPath(this.#digest));
     } finally {
       await this.#store.calls.close(blob.fd);
     }
@@ -184,7 +184,7 @@ export class BlobFollower implements MoteFollower {
       const got = await reading;
       return got === 0 ? undefined : chunk.subarray(0, got);
     } catch (error) {
-      throw fileFault(error, "read", this.#path);
+      throw fileError(error, "read", this.#path);
     }
   }
 

@@ -1,10 +1,10 @@
 import type { Cancellable, Digest, MoteReaderAt } from "@mote/core";
 import { type BlobStore, isCorrupt, type OpenBlob } from "../blobs/blob-store.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
-import { fileFault, isUnreadable } from "../disk/file-error.js";
+import { fileError, isUnreadable } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
 import { smallBytes } from "../write/blob-writer.js";
-import { type CheckedParts, checkedParts } from "./range-verifier.js";
+import { type RangeVerifier, rangeVerifier } from "./range-verifier.js";
 
 /** A blob's bytes at any position, checked chunk by chunk where the chunks' digests are known. */
 export class BlobReaderAt implements MoteReaderAt {
@@ -13,7 +13,7 @@ export class BlobReaderAt implements MoteReaderAt {
   readonly #digest: Digest;
   readonly #fd: number;
   readonly #onClose: (() => Promise<void>) | undefined;
-  readonly #parts: CheckedParts | undefined;
+  readonly #parts: RangeVerifier | undefined;
   readonly #reads = new Set<Promise<unknown>>();
   readonly #elsewhere: (() => Promise<MoteReaderAt | undefined>) | undefined;
   readonly #ended = new AbortController();
@@ -37,7 +37,7 @@ export class BlobReaderAt implements MoteReaderAt {
     this.size = blob.stats.size;
     this.#onClose = options.onClose;
     this.#elsewhere = options.elsewhere;
-    this.#parts = options.verify ? checkedParts(store, digest, blob, this.#ended.signal) : undefined;
+    this.#parts = options.verify ? rangeVerifier(store, digest, blob, this.#ended.signal) : undefined;
   }
 
   async readAt(into: Uint8Array, position: number, options?: Cancellable): Promise<number> {
@@ -62,7 +62,7 @@ export class BlobReaderAt implements MoteReaderAt {
     try {
       return await read;
     } catch (error) {
-      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+      throw fileError(error, "read", this.#store.folder.blobPath(this.#digest));
     } finally {
       this.#reads.delete(read);
     }

@@ -9,11 +9,11 @@ import {
 } from "@mote/core";
 import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "../blobs/blob-store.js";
 import { FileChunks } from "../disk/file-chunks.js";
-import { fileFault, isUnreadable } from "../disk/file-error.js";
+import { fileError, isUnreadable } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
 import { smallBytes } from "../write/blob-writer.js";
-import { insteadOfDamaged } from "./fallback-on-damage.js";
-import { type CheckedParts, checkedParts } from "./range-verifier.js";
+import { fallbackOnDamage } from "./fallback-on-damage.js";
+import { type RangeVerifier, rangeVerifier } from "./range-verifier.js";
 import { SmallReader } from "./small-reader.js";
 
 export interface ReaderStart {
@@ -41,7 +41,7 @@ export class BlobReader implements MoteReader {
   readonly #blob: OpenBlob;
   readonly #range: ReaderStart;
   readonly #digester: Digester | undefined;
-  readonly #parts: CheckedParts | undefined;
+  readonly #parts: RangeVerifier | undefined;
   #fd: number | undefined;
   #stop: (() => Promise<void>) | undefined;
   #reading = false;
@@ -57,8 +57,8 @@ export class BlobReader implements MoteReader {
     this.info = { digest, size, mediaType: mediaTypes.octetStream };
     const isWhole = range.start === 0 && range.end === size;
     this.#digester = range.verify && isWhole ? createDigester(digestAlgorithm(digest)) : undefined;
-    this.#parts = range.verify && !isWhole ? checkedParts(store, digest, blob, range.signal) : undefined;
-    store.budget.enter();
+    this.#parts = range.verify && !isWhole ? rangeVerifier(store, digest, blob, range.signal) : undefined;
+    store.budget.acquire();
   }
 
   /** A reader of the part of the blob that is within `asked`. Takes the descriptor over. */
@@ -162,7 +162,7 @@ export class BlobReader implements MoteReader {
       if (this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}`);
       return chunk;
     } catch (error) {
-      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+      throw fileError(error, "read", this.#store.folder.blobPath(this.#digest));
     }
   }
 
@@ -183,7 +183,7 @@ export class BlobReader implements MoteReader {
     const fd = this.#fd;
     this.#fd = undefined;
     if (fd === undefined) return;
-    this.#store.budget.leave();
+    this.#store.budget.release();
     await this.#stop?.();
     await this.#store.calls.close(fd);
     await this.#range.onClose?.();
@@ -199,5 +199,5 @@ async function replacement(
 ): Promise<MoteReader | undefined> {
   const isWhole = start === 0 && end === blob.stats.size;
   if (elsewhere === undefined || !verify || !isWhole) return undefined;
-  return await insteadOfDamaged(store, digest, blob, { signal, elsewhere, onClose });
+  return await fallbackOnDamage(store, digest, blob, { signal, elsewhere, onClose });
 }

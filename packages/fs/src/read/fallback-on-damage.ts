@@ -7,7 +7,7 @@ import { isUnreadable } from "../disk/file-error.js";
  * it was verified is hashed before. Undefined where it is sound; else it is set aside, or left where it cannot be read, and its descriptor closed.
  * @throws MOTE_CORRUPT or MOTE_IO where nobody else has it
  */
-export async function insteadOfDamaged<T>(
+export async function fallbackOnDamage<T>(
   store: BlobStore,
   digest: Digest,
   blob: OpenBlob,

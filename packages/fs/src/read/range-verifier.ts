@@ -3,13 +3,13 @@ import type { Digest } from "@mote/core";
 import { type BlobStore, corruptError, type OpenBlob } from "../blobs/blob-store.js";
 import { chunkBytes, fits, isKnown } from "../blobs/chunk-digests.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
-import { fileFault } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 
 /**
  * An open blob of which parts are read. Each chunk is checked when it is first touched; where the chunks' digests are not known, or
  * do not fit, the whole blob is, once.
  */
-export class CheckedParts {
+export class RangeVerifier {
   readonly #store: BlobStore;
   readonly #digest: Digest;
   readonly #blob: OpenBlob;
@@ -55,7 +55,7 @@ export class CheckedParts {
     try {
       got = await asynchronousCalls.read(this.#blob.fd, chunk, start);
     } catch (error) {
-      throw fileFault(error, "read", this.#store.folder.blobPath(this.#digest));
+      throw fileError(error, "read", this.#store.folder.blobPath(this.#digest));
     }
     return got === chunk.byteLength && isKnown(known, index, hash("sha256", chunk, "buffer"));
   }
@@ -71,14 +71,14 @@ export class CheckedParts {
  * What parts of the blob are to be checked with: a blob of one chunk by its own digest, a larger one by its chunks' digests. Where
  * those are not known, nothing is to be checked if the blob was verified since it last changed.
  */
-export function checkedParts(
+export function rangeVerifier(
   store: BlobStore,
   digest: Digest,
   blob: OpenBlob,
   signal: AbortSignal | undefined,
-): CheckedParts | undefined {
+): RangeVerifier | undefined {
   const { size } = blob.stats;
   const known = size > chunkBytes ? store.chunkDigests.load(digest) : undefined;
   if (known === undefined && size > chunkBytes && store.isUnchanged(digest, blob)) return undefined;
-  return new CheckedParts(store, digest, blob, { known: known && fits(known, size) ? known : undefined, signal });
+  return new RangeVerifier(store, digest, blob, { known: known && fits(known, size) ? known : undefined, signal });
 }

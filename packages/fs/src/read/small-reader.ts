@@ -1,12 +1,12 @@
 import { type Digest, digestAlgorithm, digestBytes, type MoteInfo, type MoteReader, mediaTypes } from "@mote/core";
 import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "../blobs/blob-store.js";
 import { synchronousCalls } from "../disk/file-calls.js";
-import { fileFault, isUnreadable } from "../disk/file-error.js";
+import { fileError, isUnreadable } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
 import { smallBytes } from "../write/blob-writer.js";
 import { openAtOnce } from "../write/sync-fast-path.js";
 import type { ReaderStart } from "./blob-reader.js";
-import { checkedParts } from "./range-verifier.js";
+import { rangeVerifier } from "./range-verifier.js";
 
 /** What is read at once when it is opened, so that no descriptor stays open. Hashed before its one chunk is handed out. */
 export class SmallReader implements MoteReader {
@@ -35,7 +35,7 @@ export class SmallReader implements MoteReader {
     try {
       if (range.countsAsUse !== false && store.isTouchDue(blob)) await store.touch(blob);
       if (range.verify && !isWhole(range, blob)) {
-        await checkedParts(store, digest, blob, range.signal)?.check(range.start, range.end);
+        await rangeVerifier(store, digest, blob, range.signal)?.check(range.start, range.end);
       }
       const got = await store.calls.read(blob.fd, whole, range.start);
       bytes = got < whole.byteLength ? whole.subarray(0, got) : whole;
@@ -45,7 +45,7 @@ export class SmallReader implements MoteReader {
         store.logger.warn("a blob cannot be read, and is read from the fallback", { digest, error });
       }
       if (other !== undefined) return other;
-      throw fileFault(error, "read", store.folder.blobPath(digest));
+      throw fileError(error, "read", store.folder.blobPath(digest));
     } finally {
       await store.calls.close(blob.fd);
     }

@@ -1,9 +1,9 @@
 import { isManifestType, silentLogger } from "@mote/core";
 import { ManifestNotes } from "../blobs/manifest-notes.js";
-import { EventLoopSlices } from "../disk/cooperative-yield.js";
+import { CooperativeYield } from "../disk/cooperative-yield.js";
 import { CacheFolder, type SharedWith } from "../folder/cache-folder.js";
 import { openFolder } from "../folder/open-folder.js";
-import { PartFiles } from "../processes/ingest-files.js";
+import { IngestFiles } from "../processes/ingest-files.js";
 import { LeaseFiles } from "../processes/lease-files.js";
 import { MemberFiles } from "./member-files.js";
 import { type ReadyFolder, TagFiles } from "./tag-files.js";
@@ -12,7 +12,7 @@ import { type ReadyFolder, TagFiles } from "./tag-files.js";
 export class FileTagStore extends TagFiles {
   constructor(root: string, options: { readonly sharedWith?: SharedWith | undefined } = {}) {
     const folder = new CacheFolder(root, options.sharedWith);
-    const parts = new PartFiles(folder);
+    const parts = new IngestFiles(folder);
     const leases = new LeaseFiles(folder, parts, silentLogger);
     const manifests = new ManifestNotes(folder);
     let opening: Promise<void> | undefined;
@@ -32,6 +32,6 @@ export class FileTagStore extends TagFiles {
         return opening;
       },
     };
-    super(folder, parts, ready, new EventLoopSlices(() => folder.refuseLinks()));
+    super(folder, parts, ready, new CooperativeYield(() => folder.refuseLinks()));
   }
 }

@@ -12,11 +12,11 @@ import {
   type RepositoriesOptions,
   type RepositoryName,
 } from "@mote/core";
-import { faultCode, fileFault, isAbsent } from "../disk/file-error.js";
+import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
 import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { writeAtomically } from "../processes/atomic-file.js";
-import type { PartFiles } from "../processes/ingest-files.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
 
 /** The version of what is below `.mote/repositories/`. */
 const formatVersion = 1;
@@ -43,11 +43,11 @@ export interface ReadyMembers {
  */
 export class MemberFiles implements Membership {
   readonly #folder: CacheFolder;
-  readonly #parts: PartFiles;
+  readonly #parts: IngestFiles;
   readonly #ready: ReadyMembers;
   #isKnownFormat = false;
 
-  constructor(folder: CacheFolder, parts: PartFiles, ready: ReadyMembers) {
+  constructor(folder: CacheFolder, parts: IngestFiles, ready: ReadyMembers) {
     this.#folder = folder;
     this.#parts = parts;
     this.#ready = ready;
@@ -136,7 +136,7 @@ export class MemberFiles implements Membership {
     try {
       text = readPlainFile(path)?.toString("utf8");
     } catch (error) {
-      throw fileFault(error, "read", path);
+      throw fileError(error, "read", path);
     }
     if (text === undefined) return false;
     const version = versionOf(text);
@@ -162,7 +162,7 @@ export class MemberFiles implements Membership {
       try {
         text = readPlainFile(`${folder}/${member}`)?.toString("utf8").trimEnd();
       } catch (error) {
-        throw fileFault(error, "read", `${folder}/${member}`);
+        throw fileError(error, "read", `${folder}/${member}`);
       }
       const name = text === undefined ? undefined : parseRepositoryName(text);
       if (name !== undefined && this.#folderOf(name) === folder) return name;
@@ -189,12 +189,12 @@ export class MemberFiles implements Membership {
           fs.renameSync(temporary, path);
           return;
         } catch (error) {
-          if (faultCode(error) !== "ENOENT" || attempt === attempts) throw error;
+          if (errorCode(error) !== "ENOENT" || attempt === attempts) throw error;
         }
       }
     } catch (error) {
       removeIfPossible(temporary);
-      throw fileFault(error, "write", path);
+      throw fileError(error, "write", path);
     }
   }
 
@@ -215,7 +215,7 @@ export class MemberFiles implements Membership {
       if (name !== undefined) this.#write(name, namedFile);
       removeIfEmpty(folder.slice(0, folder.lastIndexOf("/")));
     } catch (error) {
-      throw fileFault(error, "write", folder);
+      throw fileError(error, "write", folder);
     }
   }
 }
@@ -276,7 +276,7 @@ function removeIfEmpty(folder: string): boolean {
   try {
     fs.rmdirSync(folder);
   } catch (error) {
-    if (["ENOTEMPTY", "EEXIST"].includes(faultCode(error) ?? "")) return false;
+    if (["ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) return false;
     if (!isAbsent(error)) throw error;
   }
   return true;

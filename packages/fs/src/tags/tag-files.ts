@@ -14,13 +14,13 @@ import {
   type Tag,
   type TagStore,
 } from "@mote/core";
-import type { EventLoopSlices } from "../disk/cooperative-yield.js";
-import { fileFault, isAbsent, isUnreadable } from "../disk/file-error.js";
+import type { CooperativeYield } from "../disk/cooperative-yield.js";
+import { fileError, isAbsent, isUnreadable } from "../disk/file-error.js";
 import { notAhead } from "../disk/file-times.js";
 import { openPlainFile, readPlainFile, readWhole } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { writeAtomically } from "../processes/atomic-file.js";
-import type { PartFiles } from "../processes/ingest-files.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
 import type { MemberFiles } from "./member-files.js";
 
 /** image-spec, annotations.md. */
@@ -40,7 +40,7 @@ export interface ReadyFolder {
 }
 
 /** A tag and its file, for `prune`. */
-export interface KeptTag extends Tag {
+export interface StoredTag extends Tag {
   readonly path: string;
   /** Unix milliseconds of its last setting. */
   readonly setMs: number;
@@ -49,13 +49,13 @@ export interface KeptTag extends Tag {
 /** Tags: one small file for each name, replaced atomically. The layout's `index.json` is a view made from them. */
 export class TagFiles implements TagStore {
   readonly #folder: CacheFolder;
-  readonly #parts: PartFiles;
+  readonly #parts: IngestFiles;
   readonly #ready: ReadyFolder;
-  readonly #slices: EventLoopSlices;
+  readonly #slices: CooperativeYield;
   #writing: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
 
-  constructor(folder: CacheFolder, parts: PartFiles, ready: ReadyFolder, slices: EventLoopSlices) {
+  constructor(folder: CacheFolder, parts: IngestFiles, ready: ReadyFolder, slices: CooperativeYield) {
     this.#folder = folder;
     this.#parts = parts;
     this.#ready = ready;
@@ -101,19 +101,19 @@ export class TagFiles implements TagStore {
   }
 
   /** In the order of names. One that is damaged or cannot be read is left out, so that it is in nobody's way. */
-  async kept(): Promise<KeptTag[]> {
+  async kept(): Promise<StoredTag[]> {
     return (await this.#readAll()).tags;
   }
 
-  async #readAll(): Promise<{ readonly tags: KeptTag[]; readonly damaged: unknown }> {
+  async #readAll(): Promise<{ readonly tags: StoredTag[]; readonly damaged: unknown }> {
     let files: string[];
     try {
       files = fs.readdirSync(this.#folder.tags);
     } catch (error) {
       if (isAbsent(error)) return { tags: [], damaged: undefined };
-      throw fileFault(error, "read", this.#folder.tags);
+      throw fileError(error, "read", this.#folder.tags);
     }
-    const tags: KeptTag[] = [];
+    const tags: StoredTag[] = [];
     let damaged: unknown;
     for (const file of files) {
       if (!file.endsWith(".json")) continue;
@@ -136,12 +136,12 @@ export class TagFiles implements TagStore {
    * @param path another one of the tag's file
    * @returns whether it did
    */
-  drop(tag: KeptTag, isHeld: (digest: Digest) => boolean, path: string = tag.path): boolean {
+  drop(tag: StoredTag, isHeld: (digest: Digest) => boolean, path: string = tag.path): boolean {
     if (isHeld(nameDigest(tag.name)) || !this.#isStill(tag)) return false;
     return removeIfThere(path);
   }
 
-  #isStill({ descriptor, path }: KeptTag): boolean {
+  #isStill({ descriptor, path }: StoredTag): boolean {
     return this.#readUnlessDamaged(path)?.descriptor.digest === descriptor.digest;
   }
 
@@ -181,7 +181,7 @@ export class TagFiles implements TagStore {
     }
   }
 
-  #readUnlessDamaged(path: string): KeptTag | undefined {
+  #readUnlessDamaged(path: string): StoredTag | undefined {
     try {
       return this.#read(path);
     } catch (error) {
@@ -256,11 +256,11 @@ export class TagFiles implements TagStore {
       return readPlainFile(this.#folder.indexFile)?.toString("utf8");
     } catch (error) {
       if (isUnreadable(error)) return undefined;
-      throw fileFault(error, "read", this.#folder.indexFile);
+      throw fileError(error, "read", this.#folder.indexFile);
     }
   }
 
-  #read(path: string): KeptTag | undefined {
+  #read(path: string): StoredTag | undefined {
     let text: string;
     let setMs: number;
     try {
@@ -271,7 +271,7 @@ export class TagFiles implements TagStore {
       if (file === undefined) return undefined;
       ({ text, setMs } = file);
     } catch (error) {
-      throw fileFault(error, "read", path);
+      throw fileError(error, "read", path);
     }
     try {
       const body: unknown = JSON.parse(text);
@@ -322,6 +322,6 @@ function removeIfThere(path: string): boolean {
     return true;
   } catch (error) {
     if (isAbsent(error)) return false;
-    throw fileFault(error, "write", path);
+    throw fileError(error, "write", path);
   }
 }

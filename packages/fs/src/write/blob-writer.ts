@@ -12,9 +12,9 @@ import {
 import type { BlobStore } from "../blobs/blob-store.js";
 import { ChunkHasher, chunkBytes } from "../blobs/chunk-digests.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
-import { fileFault } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
-import { BlobPart } from "./ingest-file.js";
+import { IngestFile } from "./ingest-file.js";
 import { canPlaceAtOnce, placeAtOnce } from "./sync-fast-path.js";
 
 /** What stays below this is kept in memory until `close`, and then written in one go. */
@@ -31,7 +31,7 @@ const renewEveryMs = 10_000;
 export interface WriterStart {
   readonly signal?: AbortSignal | undefined;
   /** For a resumed write: the file that has the first bytes, and their hash. */
-  readonly part?: BlobPart | undefined;
+  readonly part?: IngestFile | undefined;
   readonly digester?: Digester | undefined;
   readonly offset?: number | undefined;
 }
@@ -43,7 +43,7 @@ export class BlobWriter implements MoteWriter {
   readonly #signal: AbortSignal | undefined;
   /** Somebody may read along, or go on where this writer stops: so nothing waits in memory. */
   readonly #isFollowed: boolean;
-  #part: BlobPart | undefined;
+  #part: IngestFile | undefined;
   #digester: Digester | undefined;
   readonly #chunks: ChunkHasher | undefined;
   #buffer: Uint8Array = noBytes;
@@ -66,7 +66,7 @@ export class BlobWriter implements MoteWriter {
     this.#digester = start.digester;
     this.#written = start.offset ?? 0;
     this.#chunks = store.chunksOnWrite && this.#written === 0 ? new ChunkHasher() : undefined;
-    store.budget.enter();
+    store.budget.acquire();
   }
 
   get bytesWritten(): number {
@@ -167,7 +167,7 @@ export class BlobWriter implements MoteWriter {
   }
 
   /** A slow disk takes its time for a large blob, in which the part does not grow. */
-  async #commitPart(part: BlobPart, total: number): Promise<void> {
+  async #commitPart(part: IngestFile, total: number): Promise<void> {
     const renewal = this.#isFollowed ? setInterval(() => part.renew(), renewEveryMs) : undefined;
     try {
       await part.commit(this.#mote.digest, total);
@@ -183,7 +183,7 @@ export class BlobWriter implements MoteWriter {
       const total = this.bytesWritten + bytes.byteLength;
       if (total > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize(total);
       if (this.#part === undefined && this.#fits(bytes)) return this.#gather(bytes);
-      this.#part ??= await BlobPart.create(this.#store, this.#mote.digest, "tmp");
+      this.#part ??= await IngestFile.create(this.#store, this.#mote.digest, "tmp");
       const isDirect = this.#isFollowed || bytes.byteLength >= directBytes;
       if (isDirect || this.#buffered + bytes.byteLength > smallBytes) await this.#flush();
       if (isDirect) await this.#put(bytes);
@@ -236,7 +236,7 @@ export class BlobWriter implements MoteWriter {
         await writing;
         await hashing;
       } catch (error) {
-        throw fileFault(error, "write", this.#part.path);
+        throw fileError(error, "write", this.#part.path);
       }
       this.#written += slice.byteLength;
     }
@@ -264,7 +264,7 @@ export class BlobWriter implements MoteWriter {
 
   #leave(): void {
     this.#giveBuffer();
-    this.#store.budget.leave();
+    this.#store.budget.release();
     this.ended();
   }
 
@@ -284,12 +284,12 @@ function ignore(): void {}
 
 /** Bytes that hash to the digest become its blob. */
 async function placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {
-  const part = await BlobPart.create(store, digest, "tmp");
+  const part = await IngestFile.create(store, digest, "tmp");
   try {
     await store.calls.write(part.fd, bytes, 0);
   } catch (error) {
     await part.discard();
-    throw fileFault(error, "write", part.path);
+    throw fileError(error, "write", part.path);
   }
   await part.replace(digest, bytes.byteLength);
 }

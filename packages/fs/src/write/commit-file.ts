@@ -3,10 +3,10 @@ import { type CommitMode, createDigester, digestAlgorithm, type Mote, MoteError 
 import type { BlobStore } from "../blobs/blob-store.js";
 import { mayBeStamped, verifiedStamp } from "../blobs/verified-stamp.js";
 import { FileChunks } from "../disk/file-chunks.js";
-import { faultCode, fileFault, isAbsent } from "../disk/file-error.js";
+import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { assertDigest, BlobWriter } from "./blob-writer.js";
-import { BlobPart } from "./ingest-file.js";
+import { IngestFile } from "./ingest-file.js";
 
 const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
 
@@ -28,7 +28,7 @@ export async function commitFile(
   try {
     fs.unlinkSync(source);
   } catch (error) {
-    throw fileFault(error, "write", source);
+    throw fileError(error, "write", source);
   }
 }
 
@@ -45,7 +45,7 @@ async function copyIn(store: BlobStore, source: string, mote: Mote, signal: Abor
     }
     await writer.close();
   } catch (error) {
-    throw fileFault(error, "read", source);
+    throw fileError(error, "read", source);
   } finally {
     fs.closeSync(fd);
   }
@@ -82,15 +82,15 @@ async function renameIn(
       fs.fchmodSync(fd, CacheFolder.blobMode);
       fs.renameSync(source, path);
     } catch (error) {
-      if (faultCode(error) === "ENOSPC") throw error;
+      if (errorCode(error) === "ENOSPC") throw error;
       return false;
     }
     isOpen = false;
     const origin = { path: source, mode: stats.mode & 0o7777, atimeMs: stats.atimeMs, mtimeMs: stats.mtimeMs };
-    await new BlobPart(store, path, fd, origin).commit(mote.digest, stats.size);
+    await new IngestFile(store, path, fd, origin).commit(mote.digest, stats.size);
     return true;
   } catch (error) {
-    throw fileFault(error, "write", source);
+    throw fileError(error, "write", source);
   } finally {
     if (isOpen) {
       if (times !== undefined) restoreTimes(fd, times);
@@ -106,7 +106,7 @@ function stampBeforeHash(fd: number, { size, ino }: Stats, { digest }: Mote): bo
     return true;
   } catch (error) {
     // Another user's file is copied.
-    if (faultCode(error) === "EPERM") return false;
+    if (errorCode(error) === "EPERM") return false;
     throw error;
   }
 }
@@ -161,7 +161,7 @@ function checkSource(stats: Stats, source: string, mote: Mote): Stats {
 }
 
 function sourceFault(error: unknown, source: string, mote: Mote): unknown {
-  return isAbsent(error) ? absentSource(source, mote, error) : fileFault(error, "read", source);
+  return isAbsent(error) ? absentSource(source, mote, error) : fileError(error, "read", source);
 }
 
 function absentSource(source: string, mote: Mote, cause?: unknown): MoteError {

@@ -4,17 +4,17 @@ import { type Digest, MoteError } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import { hasVerifiedStamp, mayBeStamped } from "../blobs/verified-stamp.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
-import { faultCode, fileFault } from "../disk/file-error.js";
+import { errorCode, fileError } from "../disk/file-error.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import type { PartKind } from "../processes/ingest-files.js";
+import type { IngestKind } from "../processes/ingest-files.js";
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 /** Readable too, so that its bytes can be saved if the name is taken away. */
-export const partFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
+export const ingestFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
 const copyBytes = 1024 * 1024;
 
 /** Where a file was that was moved here, and how: times in milliseconds. */
-export interface PartOrigin {
+export interface IngestOrigin {
   readonly path: string;
   readonly mode: number;
   readonly atimeMs: number;
@@ -22,41 +22,41 @@ export interface PartOrigin {
 }
 
 /** A temporary file that becomes a blob, or nothing. */
-export class BlobPart {
+export class IngestFile {
   readonly path: string;
   readonly fd: number;
   readonly #store: BlobStore;
-  readonly #origin: PartOrigin | undefined;
+  readonly #origin: IngestOrigin | undefined;
   #ended = false;
 
   /** @param origin where the file was before, if it was moved; it is stamped already */
-  constructor(store: BlobStore, path: string, fd: number, origin?: PartOrigin) {
+  constructor(store: BlobStore, path: string, fd: number, origin?: IngestOrigin) {
     this.#store = store;
     this.path = path;
     this.fd = fd;
     this.#origin = origin;
   }
 
-  static async create(store: BlobStore, digest: Digest, kind: PartKind): Promise<BlobPart> {
+  static async create(store: BlobStore, digest: Digest, kind: IngestKind): Promise<IngestFile> {
     const { calls, parts } = store;
     const path = parts.newPath(digest, kind);
     const open = async () => {
-      const fd = await calls.open(path, partFlags, CacheFolder.blobMode);
+      const fd = await calls.open(path, ingestFlags, CacheFolder.blobMode);
       // Whatever the umask is.
       if (store.folder.isShared) await calls.fchmod(fd, CacheFolder.blobMode);
-      return new BlobPart(store, path, fd);
+      return new IngestFile(store, path, fd);
     };
     try {
       return await open();
     } catch (error) {
-      if (faultCode(error) !== "ENOENT") throw fileFault(error, "write", path);
+      if (errorCode(error) !== "ENOENT") throw fileError(error, "write", path);
     }
     // The folder was removed under the living cache.
     await store.establish();
     try {
       return await open();
     } catch (error) {
-      throw fileFault(error, "write", path);
+      throw fileError(error, "write", path);
     }
   }
 
@@ -92,7 +92,7 @@ export class BlobPart {
       await this.#name(target, digest, size);
     } catch (error) {
       await this.#giveUp();
-      throw fileFault(error, "write", target);
+      throw fileError(error, "write", target);
     }
     this.#ended = true;
     await calls.close(this.fd);
@@ -100,7 +100,7 @@ export class BlobPart {
     try {
       await syncs.names(folder.folderOf(digest));
     } catch (error) {
-      throw fileFault(error, "write", target);
+      throw fileError(error, "write", target);
     }
   }
 
@@ -145,7 +145,7 @@ export class BlobPart {
     try {
       await calls.unlink(this.path);
     } catch (error) {
-      if (faultCode(error) !== "ENOENT") logger.warn("a temporary file stays behind", { path: this.path, error });
+      if (errorCode(error) !== "ENOENT") logger.warn("a temporary file stays behind", { path: this.path, error });
     }
   }
 
@@ -157,8 +157,8 @@ export class BlobPart {
       await calls.rename(this.path, path);
     } catch (error) {
       // Somebody took it over, or the folder was removed: nothing is left to be kept, but what came from elsewhere.
-      if (faultCode(error) === "ENOENT" && this.#origin === undefined) return await this.discard();
-      throw fileFault(error, "write", path);
+      if (errorCode(error) === "ENOENT" && this.#origin === undefined) return await this.discard();
+      throw fileError(error, "write", path);
     }
     this.#ended = true;
     await calls.close(this.fd);
@@ -170,13 +170,13 @@ export class BlobPart {
       await calls.rename(this.path, target);
       return;
     } catch (error) {
-      if (faultCode(error) === "EISDIR") return await this.#nameInPlaceOfFolder(target, digest);
-      if (faultCode(error) !== "ENOENT") throw error;
+      if (errorCode(error) === "EISDIR") return await this.#nameInPlaceOfFolder(target, digest);
+      if (errorCode(error) !== "ENOENT") throw error;
     }
     await this.#store.establish();
     if ((await calls.lstat(this.path)) !== undefined) return await calls.rename(this.path, target);
     if (await this.#store.isVerified(digest)) return;
-    const rescued = await BlobPart.create(this.#store, digest, "tmp");
+    const rescued = await IngestFile.create(this.#store, digest, "tmp");
     await copyContent(this.fd, rescued.fd, size);
     await rescued.commit(digest, size);
   }

@@ -2,12 +2,12 @@ import { createDigester, type Digester, digestAlgorithm, type Mote, type Resumab
 import type { BlobStore, OpenBlob } from "../blobs/blob-store.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { FileChunks } from "../disk/file-chunks.js";
-import { fileFault, isUnreadable } from "../disk/file-error.js";
+import { fileError, isUnreadable } from "../disk/file-error.js";
 import { lstatIfThere, removeIfPossible } from "../disk/plain-file.js";
-import type { PartFile } from "../processes/ingest-files.js";
+import type { IngestPath } from "../processes/ingest-files.js";
 import { isSilent } from "../processes/writer-locks.js";
 import { BlobWriter, type WriterStart } from "./blob-writer.js";
-import type { BlobPart } from "./ingest-file.js";
+import type { IngestFile } from "./ingest-file.js";
 
 export interface ResumableStart extends WriterStart {
   readonly owner: WriterOwner;
@@ -63,7 +63,7 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
  */
 export async function takeOver(
   store: BlobStore,
-  part: BlobPart,
+  part: IngestFile,
   mote: Mote,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly digester: Digester; readonly offset: number }> {
@@ -85,7 +85,7 @@ export async function takeOver(
       offset += chunk.byteLength;
     }
   } catch (error) {
-    throw fileFault(error, "write", part.path);
+    throw fileError(error, "write", part.path);
   } finally {
     await chunks.stop();
     await store.calls.close(source.fd);
@@ -117,8 +117,8 @@ async function openPart(store: BlobStore, path: string): Promise<OpenBlob | unde
   }
 }
 
-function longestPart(store: BlobStore, mote: Mote): PartFile | undefined {
-  let longest: PartFile | undefined;
+function longestPart(store: BlobStore, mote: Mote): IngestPath | undefined {
+  let longest: IngestPath | undefined;
   let length = 0;
   for (const left of leftParts(store, mote)) {
     const size = lstatIfThere(left.path)?.size ?? 0;
@@ -129,7 +129,7 @@ function longestPart(store: BlobStore, mote: Mote): PartFile | undefined {
   return longest;
 }
 
-function leftParts({ parts }: BlobStore, { digest }: Mote): PartFile[] {
+function leftParts({ parts }: BlobStore, { digest }: Mote): IngestPath[] {
   return parts.list().filter((part) => {
     if (part.kind !== "part" || part.digest !== digest) return false;
     const stats = lstatIfThere(part.path);

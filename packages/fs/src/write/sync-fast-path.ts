@@ -3,9 +3,9 @@ import { type Digest, MoteError } from "@mote/core";
 import { type BlobStore, type OpenBlob, readFlags } from "../blobs/blob-store.js";
 import { hasVerifiedStamp, verifiedStamp } from "../blobs/verified-stamp.js";
 import { synchronousCalls } from "../disk/file-calls.js";
-import { faultCode, fileFault, isAbsent } from "../disk/file-error.js";
+import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import { partFlags } from "./ingest-file.js";
+import { ingestFlags } from "./ingest-file.js";
 
 /**
  * What is done most, to small blobs, where calls are synchronous: what BlobStore and BlobPart do, without a promise for each step, which
@@ -49,10 +49,10 @@ export function placeAtOnce(store: BlobStore, digest: Digest, bytes: Uint8Array)
   let fd: number;
   try {
     if (isVerifiedAt(target, digest)) return true;
-    fd = fs.openSync(path, partFlags, CacheFolder.blobMode);
+    fd = fs.openSync(path, ingestFlags, CacheFolder.blobMode);
   } catch (error) {
     if (isAbsent(error)) return false;
-    throw fileFault(error, "write", path);
+    throw fileError(error, "write", path);
   }
   try {
     synchronousCalls.write(fd, bytes, 0);
@@ -61,8 +61,8 @@ export function placeAtOnce(store: BlobStore, digest: Digest, bytes: Uint8Array)
     return true;
   } catch (error) {
     discard(store, path);
-    if (isAbsent(error) || faultCode(error) === "EISDIR") return false;
-    throw fileFault(error, "write", target);
+    if (isAbsent(error) || errorCode(error) === "EISDIR") return false;
+    throw fileError(error, "write", target);
   } finally {
     fs.closeSync(fd);
   }
@@ -88,6 +88,6 @@ function discard({ logger }: BlobStore, path: string): void {
   try {
     fs.unlinkSync(path);
   } catch (error) {
-    if (faultCode(error) !== "ENOENT") logger.warn("a temporary file stays behind", { path, error });
+    if (errorCode(error) !== "ENOENT") logger.warn("a temporary file stays behind", { path, error });
   }
 }

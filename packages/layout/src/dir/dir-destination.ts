@@ -14,7 +14,7 @@ import {
 import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
 import { assertNotLink } from "../disk/inside-check.js";
 import { makeFolders } from "../disk/make-folders.js";
-import { removeLeftovers } from "../disk/orphans.js";
+import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
 import { writeWholeFile } from "../disk/whole-file.js";
@@ -99,7 +99,7 @@ export class DirDestination implements ContentDestination {
   async commit(): Promise<void> {
     if (this.#twice !== undefined) await rm(this.#twice, { force: true });
     this.#twice = undefined;
-    await removeLeftovers(this.#dir);
+    await removeOrphans(this.#dir);
   }
 
   /** Takes away the folder that was made here, if nothing came to be in it. */

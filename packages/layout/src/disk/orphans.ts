@@ -16,7 +16,7 @@ const abandonedByEarlierMs = 24 * abandonedMs;
  * are no reason to fail. With `uid`, only what belongs to that user goes: in a folder that everybody may write to, another user
  * could exchange a folder for a link while it is removed.
  */
-export async function removeLeftovers(dir: string, { uid }: { readonly uid?: number | undefined } = {}): Promise<void> {
+export async function removeOrphans(dir: string, { uid }: { readonly uid?: number | undefined } = {}): Promise<void> {
   for (const name of await readdir(dir).catch(() => [])) {
     if (!isTemporaryName(name)) continue;
     const path = join(dir, name);

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { keepAlive, removeLeftovers } from "./orphans.js";
+import { keepAlive, removeOrphans } from "./orphans.js";
 import { temporaryPath } from "./temporary-name.js";
 
 /**
@@ -17,7 +17,7 @@ export class TemporaryFolder implements AsyncDisposable {
     this.path = temporaryPath(parent);
     mkdirSync(this.path, { mode: 0o700 });
     this.#alive = keepAlive(this.path);
-    this.#cleaning = removeLeftovers(parent, { uid: process.geteuid?.() });
+    this.#cleaning = removeOrphans(parent, { uid: process.geteuid?.() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

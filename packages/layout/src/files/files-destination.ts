@@ -15,7 +15,7 @@ import {
 } from "@mote/core";
 import { closedError, errorNumber, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
-import { keepAlive, removeLeftovers } from "../disk/orphans.js";
+import { keepAlive, removeOrphans } from "../disk/orphans.js";
 import { temporaryPath } from "../disk/temporary-name.js";
 import { writeWholeFile } from "../disk/whole-file.js";
 import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
@@ -204,7 +204,7 @@ export class FilesDestination implements ContentDestination {
 
   /** Before anything is fetched, as what was left may be what fills the disk. */
   async #cleanUp(root: string): Promise<void> {
-    if (!this.#isCleanedUp) await removeLeftovers(root);
+    if (!this.#isCleanedUp) await removeOrphans(root);
     this.#isCleanedUp = true;
   }
 

@@ -17,7 +17,7 @@ import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-
 import { assertInside } from "../disk/inside-check.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { FolderFiles } from "../disk/named-files.js";
-import { removeLeftovers } from "../disk/orphans.js";
+import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
 import { writeWholeFile } from "../disk/whole-file.js";
@@ -157,7 +157,7 @@ export class LayoutDestination implements ContentDestination {
     if (this.#checked) return;
     try {
       checkImageLayout(readPlainFile(markerPath(this.#dir)), this.#dir);
-      this.#cleaning ??= removeLeftovers(this.#dir);
+      this.#cleaning ??= removeOrphans(this.#dir);
       this.#checked = true;
     } catch (error) {
       if (MoteError.isInstance(error)) throw error;

@@ -1,4 +1,4 @@
-import { isDockerHub } from "../place.js";
+import { isDockerHub } from "../repository-location.js";
 
 /** What a key of `auths` or `credHelpers` stands for: a registry, or a part of one. */
 interface AuthKey {
@@ -40,7 +40,7 @@ function registryNames(registry: string): readonly string[] {
 }
 
 /** The name that a registry is stored under. */
-export function keptName(registry: string): string {
+export function storedName(registry: string): string {
   return registryNames(registry).at(-1) ?? registry;
 }
 

@@ -15,7 +15,7 @@ export interface AuthPath {
  * Returns where credentials are looked for; the first that has some wins. `$REGISTRY_AUTH_FILE` stands in for Podman's files and
  * `$DOCKER_CONFIG` goes before them, as in containers/common; else the order is that of containers-auth.json(5).
  */
-export function usualPaths(env: Environment): AuthPath[] {
+export function defaultPaths(env: Environment): AuthPath[] {
   const docker = dockerPath(env);
   if (env.REGISTRY_AUTH_FILE) return [named(env.REGISTRY_AUTH_FILE), ...present(docker)];
   const { config } = homeFolders(env, userInfo);
@@ -28,7 +28,7 @@ export function usualPaths(env: Environment): AuthPath[] {
  * Returns where credentials are stored that are in none of the files yet: where every tool finds them, also after a restart.
  * @throws MOTE_CONFIG if there is no home folder, and no variable names another
  */
-export function usualPathToKeep(env: Environment): string {
+export function defaultPathToStore(env: Environment): string {
   const path = env.REGISTRY_AUTH_FILE || dockerPath(env)?.path;
   if (path !== undefined) return path;
   throw new MoteError(

@@ -21,7 +21,7 @@ export interface Authorization {
 }
 
 /** A response that refuses, perhaps because of who asked. */
-export interface AccessRefusal {
+export interface AccessError {
   readonly status: number;
   /** Its `WWW-Authenticate` headers. */
   readonly authenticate: readonly string[];
@@ -33,7 +33,7 @@ export interface AccessRefusal {
 export type ChallengeRequest = (
   url: URL,
   access: Access,
-) => Promise<Pick<AccessRefusal, "status" | "authenticate"> | undefined>;
+) => Promise<Pick<AccessError, "status" | "authenticate"> | undefined>;
 
 /** How long it is believed what is stored for a repository, in milliseconds, where that decides about a request that was refused. */
 const storedForMs = 30_000;
@@ -78,7 +78,7 @@ export class Authorizer {
    */
   async afterRefusal(
     access: Access,
-    refusal: AccessRefusal,
+    refusal: AccessError,
     used: Authorization | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Authorization | undefined> {
@@ -115,7 +115,7 @@ export class Authorizer {
 
   async #otherChallenge(
     access: Access,
-    { status, method, url }: AccessRefusal,
+    { status, method, url }: AccessError,
     used: Authorization | undefined,
   ): Promise<Challenge | undefined> {
     const { origin } = access.origin;
@@ -201,7 +201,7 @@ interface Probe {
 
 /** The challenge of a 401, or of a 403 to a token that lacks a scope (RFC 6750, section 3.1). */
 function challengeOf(
-  { status, authenticate }: Pick<AccessRefusal, "status" | "authenticate">,
+  { status, authenticate }: Pick<AccessError, "status" | "authenticate">,
   access: Access,
 ): Challenge | undefined {
   const challenges = parseChallenges(authenticate);

@@ -1,7 +1,7 @@
 import type { Cancellable } from "@mote/core";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
-import { protocolFault } from "../http/errors.js";
-import { type RepositoryPlace, registryOrigin } from "../place.js";
+import { protocolError } from "../http/errors.js";
+import { type RepositoryLocation, registryOrigin } from "../repository-location.js";
 import type { Credentials } from "./credentials.js";
 
 /**
@@ -11,7 +11,7 @@ import type { Credentials } from "./credentials.js";
  *   MOTE_TIMEOUT · MOTE_RATE_LIMITED
  */
 export async function checkCredentials(
-  place: Omit<RepositoryPlace, "repository">,
+  place: Omit<RepositoryLocation, "repository">,
   credentials: Credentials,
   options: Omit<RegistryClientOptions, "credentials"> & Cancellable = {},
 ): Promise<boolean> {
@@ -30,7 +30,7 @@ export async function checkCredentials(
     answer.discard();
     const isPage = /^text\/html\b/i.test(answer.header("content-type") ?? "");
     if (answer.status !== 404 && !isPage) return;
-    throw protocolFault({ registry }, "there is no registry's API below /v2/; check the name and the port");
+    throw protocolError({ registry }, "there is no registry's API below /v2/; check the name and the port");
   });
   return wanted;
 }

@@ -8,7 +8,7 @@ export interface HelperOptions extends Cancellable {
   readonly timeoutMs: number;
 }
 
-export interface AskOptions extends HelperOptions {
+export interface HelperRequestOptions extends HelperOptions {
   /** Called where the program is missing, fails, or answers without a user name and a secret. `problem` says so without a secret. */
   readonly onProblem: (problem: string) => void;
 }
@@ -25,10 +25,10 @@ const tokenUser = "<token>";
  * stdin, JSON on stdout). Undefined where it has nothing, and where it is missing or fails: then `onProblem` is called before.
  * @throws MOTE_CONFIG where it does not answer in time, or with what is not JSON · MOTE_IO where the system cannot start any program
  */
-export async function askCredentialHelper(
+export async function runCredentialHelper(
   name: string,
   server: string,
-  { onProblem, ...options }: AskOptions,
+  { onProblem, ...options }: HelperRequestOptions,
 ): Promise<Credentials | undefined> {
   const program = helperProgram(name);
   let ended: Ended;
@@ -65,7 +65,7 @@ function isMissing(error: MoteError): error is MoteError & { readonly details: {
 }
 
 /** Has the program keep them under `server`. @throws MOTE_CONFIG */
-export async function keepWithHelper(
+export async function storeWithHelper(
   name: string,
   server: string,
   credentials: Credentials,
@@ -100,7 +100,11 @@ async function tell(program: string, command: "store" | "erase", input: string, 
   });
 }
 
-function readAnswer(text: string, program: string, onProblem: AskOptions["onProblem"]): Credentials | undefined {
+function readAnswer(
+  text: string,
+  program: string,
+  onProblem: HelperRequestOptions["onProblem"],
+): Credentials | undefined {
   let body: unknown = {};
   try {
     if (text !== "") body = JSON.parse(text);

@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 import { type Logger, silentLogger } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { codeOf, shownBy } from "../../test/outcome.js";
-import { usualPaths } from "./auth-paths.js";
+import { defaultPaths } from "./auth-paths.js";
 import { dockerCredentials } from "./docker-credentials.js";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
@@ -174,7 +174,7 @@ describe("the places of credentials", () => {
   });
 
   it("of Podman without XDG_RUNTIME_DIR, or with a relative one, is below /run on Linux", () => {
-    const usual = (env: Record<string, string>) => usualPaths({ HOME: "/h", ...env }).map(({ path }) => path);
+    const usual = (env: Record<string, string>) => defaultPaths({ HOME: "/h", ...env }).map(({ path }) => path);
     const run = process.platform === "linux" ? [`/run/containers/${process.getuid?.()}/auth.json`] : [];
     const rest = ["/h/.config/containers/auth.json", "/h/.docker/config.json"];
     expect(usual({})).toEqual([...run, ...rest]);

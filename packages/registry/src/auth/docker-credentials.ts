@@ -1,8 +1,8 @@
 import { type Logger, silentLogger } from "@mote/core";
 import { type AuthFile, isText, readAuthFiles, record } from "./auth-file.js";
 import { entriesFor, helperNames } from "./auth-keys.js";
-import { type AuthPath, type Environment, usualPaths } from "./auth-paths.js";
-import { askCredentialHelper } from "./credential-helper.js";
+import { type AuthPath, defaultPaths, type Environment } from "./auth-paths.js";
+import { runCredentialHelper } from "./credential-helper.js";
 import type { CredentialSource, Credentials } from "./credentials.js";
 
 export interface DockerCredentialsOptions {
@@ -33,7 +33,7 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
         const ask = (name: string, server: string) => {
           const onProblem = (problem: string) =>
             warn(`${problem}; continuing without what it stores; correct or remove it in ${file.path}`);
-          return askCredentialHelper(name, server, { env, timeoutMs, signal, onProblem });
+          return runCredentialHelper(name, server, { env, timeoutMs, signal, onProblem });
         };
         const found = await lookUp(file, { registry, repository, ask, warn });
         if (found !== undefined) return found;
@@ -45,7 +45,7 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
 
 /** Where to look: files that the options name, or the usual ones. */
 export function pathsOf({ paths }: Pick<DockerCredentialsOptions, "paths">, env: Environment): readonly AuthPath[] {
-  return paths?.map((path) => ({ path, isNamed: true })) ?? usualPaths(env);
+  return paths?.map((path) => ({ path, isNamed: true })) ?? defaultPaths(env);
 }
 
 /** Credentials are looked up again and again. */

@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { MoteError } from "@mote/core";
 import { isText, readAuthFile } from "./auth-file.js";
-import { type Environment, usualPaths } from "./auth-paths.js";
+import { defaultPaths, type Environment } from "./auth-paths.js";
 import { helperProgram } from "./credential-helper.js";
 
 /** A file of credentials, without any secret of it. */
@@ -21,7 +21,7 @@ export interface AuthFileFindings {
 /** Looks at the files that are there of those where credentials are looked for, in that order. Asks no helper for anything. */
 export async function examineCredentials(env: Environment = process.env): Promise<AuthFileFindings[]> {
   const findings: AuthFileFindings[] = [];
-  for (const path of new Set(usualPaths(env).map((one) => one.path))) {
+  for (const path of new Set(defaultPaths(env).map((one) => one.path))) {
     const mode = modeOf(path);
     if (mode === undefined) continue;
     try {

@@ -1,13 +1,13 @@
 import { type Cancellable, silentLogger } from "@mote/core";
 import { type AuthFile, changeAuthFile, isText, readAuthFile, readAuthFiles } from "./auth-file.js";
-import { entriesFor, helperNames, isKeyOf, keptName } from "./auth-keys.js";
-import { type AuthPath, type Environment, usualPathToKeep } from "./auth-paths.js";
+import { entriesFor, helperNames, isKeyOf, storedName } from "./auth-keys.js";
+import { type AuthPath, defaultPathToStore, type Environment } from "./auth-paths.js";
 import {
-  type AskOptions,
-  askCredentialHelper,
   eraseWithHelper,
+  type HelperRequestOptions,
   helperProgram,
-  keepWithHelper,
+  runCredentialHelper,
+  storeWithHelper,
 } from "./credential-helper.js";
 import type { Credentials } from "./credentials.js";
 import { type DockerCredentialsOptions, onceEach, pathsOf } from "./docker-credentials.js";
@@ -34,17 +34,17 @@ export async function saveCredentials(
     break;
   }
   // Of the file to begin, where the registry is in none.
-  const path = file?.path ?? options.paths?.[0] ?? usualPathToKeep(env);
+  const path = file?.path ?? options.paths?.[0] ?? defaultPathToStore(env);
   file ??= await readAuthFile(path);
   const helper = file && helperFor(file, registry);
   if (helper !== undefined) {
-    await keepWithHelper(helper.name, helper.server, credentials, helping);
+    await storeWithHelper(helper.name, helper.server, credentials, helping);
     // What the file has in plain would be found first.
     if (file !== undefined) await dropEntries(file.path, registry, options);
     return helperProgram(helper.name);
   }
   const add = (now: AuthFile | undefined) => {
-    const auths = { ...Object.fromEntries(otherEntries(now, registry)), [keptName(registry)]: entryOf(credentials) };
+    const auths = { ...Object.fromEntries(otherEntries(now, registry)), [storedName(registry)]: entryOf(credentials) };
     return { ...now?.whole, auths };
   };
   await changeAuthFile(path, add, { signal });
@@ -59,7 +59,7 @@ export async function eraseCredentials(registry: string, options: KeepOptions = 
     const helper = helperFor(file, registry);
     const program = helper && helperProgram(helper.name);
     for (const server of helper === undefined ? [] : [helper.server, ...otherNames(helper.server, registry)]) {
-      if (helper === undefined || (await askCredentialHelper(helper.name, server, helping)) === undefined) continue;
+      if (helper === undefined || (await runCredentialHelper(helper.name, server, helping)) === undefined) continue;
       await eraseWithHelper(helper.name, server, helping);
       if (program !== undefined && !erased.includes(program)) erased.push(program);
     }
@@ -71,7 +71,7 @@ export async function eraseCredentials(registry: string, options: KeepOptions = 
 function settings(options: KeepOptions): {
   readonly env: Environment;
   readonly paths: readonly AuthPath[];
-  readonly helping: AskOptions;
+  readonly helping: HelperRequestOptions;
   readonly warn: (message: string) => void;
 } {
   const { env = process.env as Environment, helperTimeoutMs: timeoutMs = 30_000, signal } = options;
@@ -87,7 +87,7 @@ function names({ auths, credHelpers }: AuthFile, registry: string): boolean {
 function helperFor(file: AuthFile, registry: string): { readonly name: string; readonly server: string } | undefined {
   const own = entriesFor(file.credHelpers, registry).find(([, name]) => isText(name));
   if (own !== undefined) return { name: String(own[1]), server: own[0] };
-  return file.credsStore === undefined ? undefined : { name: file.credsStore, server: keptName(registry) };
+  return file.credsStore === undefined ? undefined : { name: file.credsStore, server: storedName(registry) };
 }
 
 function otherNames(server: string, registry: string): readonly string[] {

@@ -1,5 +1,5 @@
 import { MoteError } from "@mote/core";
-import { protocolFault, type Subject, statusFault } from "../http/errors.js";
+import { protocolError, type Subject, statusError } from "../http/errors.js";
 import type { Access } from "./authorizer.js";
 import type { Challenge } from "./challenge.js";
 import { basicHeader, type Credentials } from "./credentials.js";
@@ -66,8 +66,8 @@ export async function fetchToken(
   }
   // Of what was asked of the registry, a service that answers so says nothing: 404 is not a miss.
   if (status >= 300 && status < 500 && status !== 429)
-    throw protocolFault(subject, `its token service ${realm.host} answered ${status}`);
-  if (status !== 200) throw statusFault({ ...subject, registry: realm.host }, { status, text, secrets }, "a token");
+    throw protocolError(subject, `its token service ${realm.host} answered ${status}`);
+  if (status !== 200) throw statusError({ ...subject, registry: realm.host }, { status, text, secrets }, "a token");
   return readToken(text, subject, realm);
 }
 
@@ -101,10 +101,10 @@ function mergeScopes(scopes: readonly string[]): string[] {
 function tokenRealm(access: Access, challenge: Challenge, credentials: Credentials | undefined): URL {
   const url = realmUrl(challenge.parameters.realm, access.origin);
   if (url === undefined) {
-    throw protocolFault(access.subject, "it names a token service that is not an http or https URL");
+    throw protocolError(access.subject, "it names a token service that is not an http or https URL");
   }
   if (credentials !== undefined && url.protocol === "http:" && access.origin.protocol === "https:") {
-    throw protocolFault(
+    throw protocolError(
       access.subject,
       `it names the token service ${url.host} over plain HTTP; credentials are not sent there`,
     );
@@ -150,7 +150,7 @@ function readToken(text: string, subject: Subject, realm: URL): BearerToken {
     .filter((one) => typeof one === "string" && one !== "")
     .map((one) => String(one).trim());
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
-    throw protocolFault(subject, `its token service ${realm.host} answered without a token`);
+    throw protocolError(subject, `its token service ${realm.host} answered without a token`);
   }
   // Some write it as text.
   const said = Number(body?.expires_in);

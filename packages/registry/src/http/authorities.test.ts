@@ -11,7 +11,7 @@ import { makeImage } from "../../test/image.js";
 import { codeOf } from "../../test/outcome.js";
 import { serve } from "../../test/server.js";
 import { hostCertificates, RegistryClient, type RegistryClientOptions, RegistryRepository } from "../index.js";
-import { usualAuthorities } from "./authorities.js";
+import { defaultAuthorities } from "./authorities.js";
 
 const image = makeImage(100);
 const wanted = needs("openssl");
@@ -41,7 +41,7 @@ function write(name: string, content: string): string {
 
 async function find(env: Record<string, string>, system = { files: [] as string[], folders: [] as string[] }) {
   const warnings: string[] = [];
-  const all = await usualAuthorities({ env, warn: (message) => warnings.push(message), system });
+  const all = await defaultAuthorities({ env, warn: (message) => warnings.push(message), system });
   const trusted = new Set(all?.map((pem) => pem.trim()));
   const has = (pem: string) => trusted.has(pem.trim());
   return { has, warnings, isNodes: all === undefined, hasRoots: has(root) };

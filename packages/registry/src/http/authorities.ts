@@ -42,7 +42,7 @@ const mostFiles = 10_000;
  * `NODE_EXTRA_CA_CERTS`; of `SSL_CERT_FILE` and of the folders of `SSL_CERT_DIR`, as OpenSSL and Go read them; and of the system. Undefined where
  * that is no more than Node trusts anyway.
  */
-export async function usualAuthorities(options: AuthoritiesOptions): Promise<readonly string[] | undefined> {
+export async function defaultAuthorities(options: AuthoritiesOptions): Promise<readonly string[] | undefined> {
   const { env, warn, system = usualStore } = options;
   const tls = (await import("node:tls")).default;
   const known = new Set(tls.rootCertificates.map(bare));

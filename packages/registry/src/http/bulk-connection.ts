@@ -1,8 +1,8 @@
 import { maxHeaderSize } from "node:http";
 import net, { type Socket } from "node:net";
 import type { connect as connectTls } from "node:tls";
-import { bodyBufferBytes, cutError, type EngineOptions, timeoutError } from "./http-transport.js";
-import { type AnswerHead, parseAnswerHead } from "./response-head.js";
+import { bodyBufferBytes, cutError, type TransportOptions, timeoutError } from "./http-transport.js";
+import { parseResponseHead, type ResponseHead } from "./response-head.js";
 import { Silence } from "./silence.js";
 
 /** Buffers that wait to be filled again, at most; of all connections. */
@@ -32,13 +32,13 @@ export class BulkConnection {
   /** Set when nothing more comes. */
   #failure: Error | undefined;
   /** Of the present body. */
-  #length: AnswerHead["length"] = 0;
+  #length: ResponseHead["length"] = 0;
   #isOver = false;
   #isResting = false;
   #wake = () => {};
   #onGone: (() => void) | undefined;
 
-  constructor(url: URL, options: EngineOptions, secure: typeof connectTls | undefined) {
+  constructor(url: URL, options: TransportOptions, secure: typeof connectTls | undefined) {
     const target = {
       // Node wants an IPv6 address without its brackets.
       host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
@@ -57,11 +57,11 @@ export class BulkConnection {
   }
 
   /** Sends a request, and resolves with the head of its answer; undefined where it is none whose body can be read here. */
-  async ask(head: string): Promise<AnswerHead | undefined> {
+  async ask(head: string): Promise<ResponseHead | undefined> {
     this.#isOver = false;
     this.#socket.write(head, "latin1");
     const text = await this.#textUpTo("\r\n\r\n");
-    const answer = text === undefined ? undefined : parseAnswerHead(text);
+    const answer = text === undefined ? undefined : parseResponseHead(text);
     if (answer !== undefined) this.#length = answer.length;
     return answer;
   }
@@ -229,7 +229,7 @@ function newBuffer(): Buffer {
   return spare.pop() ?? Buffer.allocUnsafeSlow(bodyBufferBytes);
 }
 
-function tlsOptions<T extends { readonly host: string }>(target: T, { tls: { ca, ...tls } }: EngineOptions) {
+function tlsOptions<T extends { readonly host: string }>(target: T, { tls: { ca, ...tls } }: TransportOptions) {
   return {
     ...target,
     ...tls,

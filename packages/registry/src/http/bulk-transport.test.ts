@@ -7,8 +7,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { needs } from "@mote/testbed";
 import { afterEach, describe, expect, it } from "vitest";
 import { makeCertificate } from "../../test/certificate.js";
-import { DirectEngine } from "./direct-transport.js";
-import type { EngineOptions, HttpAnswer } from "./http-transport.js";
+import { DirectTransport } from "./direct-transport.js";
+import type { HttpResponse, TransportOptions } from "./http-transport.js";
 
 const wanted = needs("openssl");
 const open: { close(): unknown }[] = [];
@@ -45,16 +45,16 @@ async function say(head: string, body: Uint8Array): Promise<URL> {
   return new URL(`http://127.0.0.1:${(await listen(server)).port}/`);
 }
 
-function engine(options: Partial<EngineOptions> = {}): DirectEngine {
-  const made = new DirectEngine({ tls: {}, connectTimeoutMs: 10_000, idleTimeoutMs: 10_000, ...options });
+function engine(options: Partial<TransportOptions> = {}): DirectTransport {
+  const made = new DirectTransport({ tls: {}, connectTimeoutMs: 10_000, idleTimeoutMs: 10_000, ...options });
   open.push(made);
   return made;
 }
 
-const ask = (direct: DirectEngine, url: URL, signal?: AbortSignal, headers = {}) =>
+const ask = (direct: DirectTransport, url: URL, signal?: AbortSignal, headers = {}) =>
   direct.exchange({ method: "GET", url, headers, bulk: true, signal });
 
-async function read(answer: HttpAnswer): Promise<Buffer> {
+async function read(answer: HttpResponse): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of answer.body) chunks.push(chunk);
   return Buffer.concat(chunks);

@@ -1,22 +1,22 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { connect as connectTls } from "node:tls";
 import { BulkConnection } from "./bulk-connection.js";
-import { cutError, type EngineOptions, type HttpAnswer, type HttpRequest, keepAliveMs } from "./http-transport.js";
-import type { AnswerHead } from "./response-head.js";
+import { cutError, type HttpRequest, type HttpResponse, keepAliveMs, type TransportOptions } from "./http-transport.js";
+import type { ResponseHead } from "./response-head.js";
 
 /** For GETs of much: a client that knows no more of HTTP than they need, and is sparing with copies. */
-export class BulkEngine {
-  readonly #options: EngineOptions;
+export class BulkTransport {
+  readonly #options: TransportOptions;
   readonly #resting = new Map<string, BulkConnection[]>();
   readonly #open = new Set<BulkConnection>();
   #closed = false;
 
-  constructor(options: EngineOptions) {
+  constructor(options: TransportOptions) {
     this.#options = options;
   }
 
   /** Undefined where the answer is another than a body of known length: then nothing of it is taken. */
-  async exchange(request: HttpRequest): Promise<HttpAnswer | undefined> {
+  async exchange(request: HttpRequest): Promise<HttpResponse | undefined> {
     const { url, signal } = request;
     const head = requestHead(request);
     const secure = url.protocol === "https:" ? (await import("node:tls")).connect : undefined;
@@ -81,9 +81,9 @@ export class BulkEngine {
   #answer(
     { url, reuse = false }: HttpRequest,
     connection: BulkConnection,
-    { status, headers, keepAlive }: AnswerHead,
+    { status, headers, keepAlive }: ResponseHead,
     over: () => void,
-  ): HttpAnswer {
+  ): HttpResponse {
     const end = () => {
       over();
       if (keepAlive && connection.isFree && !this.#closed) this.#rest(url, connection);

@@ -1,12 +1,12 @@
-import { isLoopback } from "../place.js";
-import { DirectEngine } from "./direct-transport.js";
+import { isLoopback } from "../repository-location.js";
+import { DirectTransport } from "./direct-transport.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
-import { type HttpAnswer, type HttpEngine, type HttpRequest, longestMs } from "./http-transport.js";
-import { atLeast, type LeastRate, withinTime } from "./minimum-rate.js";
+import { type HttpRequest, type HttpResponse, type HttpTransport, longestMs } from "./http-transport.js";
+import { type MinimumRate, withinTime, withMinimumRate } from "./minimum-rate.js";
 import { type ProxyServer, proxyFor } from "./proxy-settings.js";
-import { ProxyEngine } from "./proxy-transport.js";
+import { ProxyTransport } from "./proxy-transport.js";
 import { type CertificateOptions, Trusts } from "./trust.js";
-import { Turnstile, untilAborted } from "./waiting.js";
+import { Semaphore, untilAborted } from "./waiting.js";
 
 const defaultConnectMs = 10_000;
 const defaultAnswerMs = 30_000;
@@ -38,10 +38,10 @@ export interface ConnectionOptions extends CertificateOptions {
 /** Connections by origin, kept alive, opened when they are first used. One exchange is one request and its answer. */
 export class Connections {
   readonly #options: ConnectionOptions;
-  readonly #turnstiles = new Map<string, Turnstile>();
+  readonly #turnstiles = new Map<string, Semaphore>();
   readonly #insecure: HostSet;
   readonly #trusts: Trusts;
-  readonly #engines = new Map<string, HttpEngine>();
+  readonly #engines = new Map<string, HttpTransport>();
 
   /** @throws MOTE_CONFIG */
   constructor(options: ConnectionOptions) {
@@ -54,14 +54,14 @@ export class Connections {
    * A place among the host's requests is held until the answer's head has come, and no longer: whoever streams a body may be
    * waiting for another request to the same host.
    */
-  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+  async exchange(request: HttpRequest): Promise<HttpResponse> {
     const { url, body, signal } = request;
     const streams = body !== undefined && !(body instanceof Uint8Array);
-    const leave = streams ? () => {} : await this.#turnstile(url.host).enter(signal);
+    const leave = streams ? () => {} : await this.#turnstile(url.host).acquire(signal);
     try {
       const engine = await this.#engine(request);
       const rate = this.#leastRate;
-      return atLeast(await withinTime(request, rate, (timed) => exchangeOn(engine, timed)), rate);
+      return withMinimumRate(await withinTime(request, rate, (timed) => exchangeOn(engine, timed)), rate);
     } finally {
       leave();
     }
@@ -79,7 +79,7 @@ export class Connections {
     };
   }
 
-  get #leastRate(): LeastRate {
+  get #leastRate(): MinimumRate {
     const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs, answerTimeoutMs } = this.#timed;
     // Who allows any silence allows any rate.
     const bytesPerSecond = idleTimeoutMs > 0 ? minBytesPerSecond : 0;
@@ -90,13 +90,13 @@ export class Connections {
     await Promise.all([...this.#engines.values()].map((engine) => engine.close()));
   }
 
-  #turnstile(host: string): Turnstile {
-    const found = this.#turnstiles.get(host) ?? new Turnstile(this.#options.concurrency ?? 16);
+  #turnstile(host: string): Semaphore {
+    const found = this.#turnstiles.get(host) ?? new Semaphore(this.#options.concurrency ?? 16);
     this.#turnstiles.set(host, found);
     return found;
   }
 
-  async #engine({ url, isAway = false }: HttpRequest): Promise<HttpEngine> {
+  async #engine({ url, isAway = false }: HttpRequest): Promise<HttpTransport> {
     const proxy = this.#proxyFor(url);
     const insecure = this.#insecure.has(url.host);
     const trust = await this.#trusts.of(url);
@@ -109,7 +109,8 @@ export class Connections {
     const proxyTls = proxy?.url.protocol === "https:" ? (await this.#trusts.of(proxy.url)).anonymous : {};
     const found = this.#engines.get(kind);
     if (found !== undefined) return found;
-    const engine = proxy === undefined ? new DirectEngine(options) : new ProxyEngine({ ...options, proxyTls }, proxy);
+    const engine =
+      proxy === undefined ? new DirectTransport(options) : new ProxyTransport({ ...options, proxyTls }, proxy);
     this.#engines.set(kind, engine);
     return engine;
   }
@@ -120,7 +121,7 @@ export class Connections {
 }
 
 /** A connection that a proxy keeps waiting does not look at the signal. */
-async function exchangeOn(engine: HttpEngine, request: HttpRequest): Promise<HttpAnswer> {
+async function exchangeOn(engine: HttpTransport, request: HttpRequest): Promise<HttpResponse> {
   const exchange = engine.exchange(request);
   try {
     return await untilAborted(exchange, request.signal);

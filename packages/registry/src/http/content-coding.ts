@@ -1,7 +1,7 @@
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { collectChunks, type Digest, digestAlgorithm, digestBytes, MoteError } from "@mote/core";
-import type { HttpAnswer } from "./http-transport.js";
+import type { HttpResponse } from "./http-transport.js";
 
 /** How a body may be coded on its way (RFC 9110, section 8.4.1), and how the bytes of one that is begin. */
 interface Coding {
@@ -23,7 +23,7 @@ const known: Readonly<Record<string, Coding | undefined>> = {
  * applied. No coding is asked for, and many servers label what they send as it is: a blob that is gzip itself as `gzip` or `x-gzip`, S3's
  * `aws-chunked`, an empty label. What is not known is taken to be such a label.
  */
-export function namedCodings(answer: Pick<HttpAnswer, "headers">): readonly string[] {
+export function namedCodings(answer: Pick<HttpResponse, "headers">): readonly string[] {
   const names = answer.headers("content-encoding").flatMap((header) => header.toLowerCase().split(","));
   return names.map((name) => name.trim()).filter((name) => Object.hasOwn(known, name));
 }
@@ -65,7 +65,7 @@ async function* decodedOnce(
 
 /** Reads a document as the bytes that one of the digests names; if none does, as JSON, labelled with a coding or really in it. */
 export async function collectDocument(
-  answer: Pick<HttpAnswer, "headers" | "body">,
+  answer: Pick<HttpResponse, "headers" | "body">,
   { digests, ...bound }: { readonly maxBytes: number; readonly what: string; readonly digests: readonly Digest[] },
 ): Promise<Uint8Array> {
   const bytes = await collectChunks(answer.body, bound);

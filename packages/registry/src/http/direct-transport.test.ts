@@ -3,8 +3,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
-import { DirectEngine } from "./direct-transport.js";
-import type { HttpAnswer } from "./http-transport.js";
+import { DirectTransport } from "./direct-transport.js";
+import type { HttpResponse } from "./http-transport.js";
 
 const open: { close(): unknown }[] = [];
 
@@ -24,13 +24,13 @@ async function serve(listener: RequestListener): Promise<{ server: Server; url: 
   return { server, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`) };
 }
 
-function engine({ idleTimeoutMs = 10_000 } = {}): DirectEngine {
-  const made = new DirectEngine({ tls: {}, connectTimeoutMs: 10_000, idleTimeoutMs });
+function engine({ idleTimeoutMs = 10_000 } = {}): DirectTransport {
+  const made = new DirectTransport({ tls: {}, connectTimeoutMs: 10_000, idleTimeoutMs });
   open.push(made);
   return made;
 }
 
-async function read(answer: HttpAnswer): Promise<number> {
+async function read(answer: HttpResponse): Promise<number> {
   let bytes = 0;
   for await (const chunk of answer.body) bytes += chunk.byteLength;
   return bytes;

@@ -1,39 +1,39 @@
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { pipeline, Readable } from "node:stream";
-import { BulkEngine } from "./bulk-transport.js";
+import { BulkTransport } from "./bulk-transport.js";
 import {
   bodyBufferBytes,
   cutError,
-  type EngineOptions,
-  type HttpAnswer,
-  type HttpEngine,
   type HttpRequest,
+  type HttpResponse,
+  type HttpTransport,
   keepAliveMs,
+  type TransportOptions,
   timeoutError,
   worthReadingBytes,
 } from "./http-transport.js";
 import { Silence } from "./silence.js";
 
 /** Straight to the host, by Node's own client: it costs a command little to start. */
-export class DirectEngine implements HttpEngine {
-  readonly #options: EngineOptions;
+export class DirectTransport implements HttpTransport {
+  readonly #options: TransportOptions;
   #plain: http.Agent | undefined;
   #secure: Promise<http.Agent> | undefined;
-  readonly #bulk: BulkEngine;
+  readonly #bulk: BulkTransport;
   #closed = false;
 
-  constructor(options: EngineOptions) {
+  constructor(options: TransportOptions) {
     this.#options = options;
-    this.#bulk = new BulkEngine(options);
+    this.#bulk = new BulkTransport(options);
   }
 
-  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+  async exchange(request: HttpRequest): Promise<HttpResponse> {
     const answer = request.bulk ? await this.#bulk.exchange(request) : undefined;
     return answer ?? this.#exchange(request);
   }
 
-  async #exchange(request: HttpRequest): Promise<HttpAnswer> {
+  async #exchange(request: HttpRequest): Promise<HttpResponse> {
     const agent = request.url.protocol === "https:" ? await this.#secureAgent() : this.#plainAgent();
     for (;;) {
       if (this.#closed) throw cutError("the connections are closed");
@@ -72,7 +72,7 @@ const agentOptions = { keepAlive: true, timeout: keepAliveMs, highWaterMark: bod
 /** One request and its answer, under its timeouts and its caller's signal. */
 class Exchange {
   readonly #request: HttpRequest;
-  readonly #options: EngineOptions;
+  readonly #options: TransportOptions;
   readonly #sent: ClientRequest;
   /** Resolves when the connection is free for another request, or gone. */
   readonly over: Promise<void>;
@@ -80,7 +80,7 @@ class Exchange {
   readonly #silence: Silence;
   #timedOut = false;
 
-  constructor(request: HttpRequest, agent: http.Agent, options: EngineOptions) {
+  constructor(request: HttpRequest, agent: http.Agent, options: TransportOptions) {
     const { url, method, headers, body } = request;
     this.#request = request;
     this.#options = options;
@@ -174,7 +174,7 @@ class Exchange {
   }
 }
 
-function httpAnswer(response: IncomingMessage, over: Promise<void>): HttpAnswer {
+function httpAnswer(response: IncomingMessage, over: Promise<void>): HttpResponse {
   // Its reader may have gone when it breaks off.
   response.on("error", () => {});
   const values = (name: string): readonly string[] => response.headersDistinct[name] ?? [];

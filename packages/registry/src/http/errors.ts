@@ -11,7 +11,7 @@ export interface Subject {
 }
 
 /** What an answer said, as far as it matters when it is a refusal. */
-export interface Refusal {
+export interface ErrorResponse {
   readonly status: number;
   /** Whether it was shown somebody's credentials, or a token got by them. */
   readonly shown?: boolean | undefined;
@@ -34,7 +34,7 @@ export interface Refusal {
 const longestText = 64 * 1024;
 
 /** The error of a status that is no success. */
-export function statusFault(subject: Subject, refusal: Refusal, what: string): MoteError {
+export function statusError(subject: Subject, refusal: ErrorResponse, what: string): MoteError {
   const { status } = refusal;
   const place = refusal.redirectedTo ?? subject.registry;
   const said = registryMessage(refusal);
@@ -97,7 +97,7 @@ export function placeOf({ registry, repository }: Subject): string {
 }
 
 /** More or fewer bytes than were expected. */
-export function sizeFault(subject: Subject, what: string, expected: number, actual: number): MoteError {
+export function sizeError(subject: Subject, what: string, expected: number, actual: number): MoteError {
   return new MoteError(
     "MOTE_SIZE_MISMATCH",
     `${placeOf(subject)}: ${what} should have ${expected} bytes, and has ${actual}`,
@@ -106,7 +106,7 @@ export function sizeFault(subject: Subject, what: string, expected: number, actu
 }
 
 /** The error of an answer that the distribution specification does not allow. */
-export function protocolFault(subject: Subject, message: string, details: object = {}, cause?: unknown): MoteError {
+export function protocolError(subject: Subject, message: string, details: object = {}, cause?: unknown): MoteError {
   const about = subject.digest ?? subject.reference;
   const asked = about === undefined || message.includes(about) ? "" : ` (asking for ${about})`;
   return new MoteError("MOTE_REGISTRY", `${placeOf(subject)}: ${message}${asked}`, {
@@ -132,7 +132,7 @@ export function networkFailure(error: unknown): NetworkFailure {
 }
 
 /** The error of an exchange that failed below HTTP. */
-export function networkFault(subject: Subject, host: string, error: unknown, what: string): MoteError {
+export function networkError(subject: Subject, host: string, error: unknown, what: string): MoteError {
   const failure = networkFailure(error);
   const [reason = "the connection failed"] = errorCodes(error);
   const details = { ...plainSubject(subject), host, reason };
@@ -209,7 +209,7 @@ export function errorCodes(error: unknown): string[] {
 }
 
 /** distribution-spec, "Error Codes": `{"errors":[{"code","message","detail"}]}`. Bounded, on one line. */
-function registryMessage(refusal: Refusal): string | undefined {
+function registryMessage(refusal: ErrorResponse): string | undefined {
   const messages = jsonMessages(refusal.text);
   if (messages !== undefined) return oneLine(messages, refusal);
   if (refusal.contentType === "text/html" || refusal.text.trimStart().startsWith("<")) return "with an HTML page";
@@ -244,7 +244,7 @@ function detailOf(error: object): string {
 }
 
 /** Bounded before anything looks at it, so that a long text costs no more than a short one. */
-function oneLine(text: string, { secrets = [] }: Pick<Refusal, "secrets">): string {
+function oneLine(text: string, { secrets = [] }: Pick<ErrorResponse, "secrets">): string {
   const isCut = text.length > longestText;
   const redacted = redact(isCut ? text.slice(0, longestText) : text, secrets);
   // The cut may have left the beginning of a secret at the end, which is then not found as one.

@@ -1,5 +1,5 @@
 import { MoteError } from "@mote/core";
-import { isDockerHub } from "../place.js";
+import { isDockerHub } from "../repository-location.js";
 
 /** Which hosts something holds for: all of them, none, or these, written as references write them (`host`, `host:port`). */
 export type Hosts = boolean | readonly string[];

@@ -14,7 +14,7 @@ export interface HttpRequest {
   readonly reuse?: boolean | undefined;
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   /** The first value of a header; names in lower case. */
   header(name: string): string | undefined;
@@ -28,14 +28,14 @@ export interface HttpAnswer {
 }
 
 /** One way to reach hosts: opens connections when they are first wanted, and keeps them alive. */
-export interface HttpEngine {
+export interface HttpTransport {
   /** Resolves when the head of the answer has come. */
-  exchange(request: HttpRequest): Promise<HttpAnswer>;
+  exchange(request: HttpRequest): Promise<HttpResponse>;
   /** Cuts all connections. */
   close(): Promise<void>;
 }
 
-export interface EngineOptions {
+export interface TransportOptions {
   readonly tls: {
     readonly ca?: string | readonly string[];
     readonly cert?: string;

@@ -1,4 +1,4 @@
-import { protocolFault, type Subject } from "./errors.js";
+import { protocolError, type Subject } from "./errors.js";
 import type { HostSet } from "./hosts.js";
 
 /**
@@ -14,14 +14,14 @@ export function resolveLocation(
   const { plainHttp, subject } = options;
   const url = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
   if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    throw protocolFault(subject, "it leads to what is no http or https URL");
+    throw protocolError(subject, "it leads to what is no http or https URL");
   }
   if (from.protocol !== "https:" || url.protocol === "https:" || plainHttp.has(url.host)) return url;
   if (url.host === from.host) {
     url.protocol = "https:";
     return url;
   }
-  throw protocolFault(subject, `it leads from TLS to plain HTTP at ${url.host}; allow plain HTTP to follow it`, {
+  throw protocolError(subject, `it leads from TLS to plain HTTP at ${url.host}; allow plain HTTP to follow it`, {
     host: url.host,
   });
 }

@@ -1,7 +1,7 @@
-import { type HttpAnswer, type HttpRequest, longestMs, slowError, timeoutError } from "./http-transport.js";
+import { type HttpRequest, type HttpResponse, longestMs, slowError, timeoutError } from "./http-transport.js";
 
 /** What a host has to send at least: a byte now and then would else keep somebody for ever, as it breaks every silence. */
-export interface LeastRate {
+export interface MinimumRate {
   /** None where it is 0. */
   readonly bytesPerSecond: number;
   /** It is looked at once in so many milliseconds. */
@@ -13,13 +13,13 @@ export interface LeastRate {
 }
 
 /** The answer, with a body that ends in an error if it comes too slowly. The time that its reader takes is not the host's. */
-export function atLeast(answer: HttpAnswer, rate: LeastRate): HttpAnswer {
+export function withMinimumRate(answer: HttpResponse, rate: MinimumRate): HttpResponse {
   return rate.bytesPerSecond > 0 ? { ...answer, body: watched(answer, rate) } : answer;
 }
 
 async function* watched(
-  { body, destroy }: HttpAnswer,
-  { bytesPerSecond, overMs }: LeastRate,
+  { body, destroy }: HttpResponse,
+  { bytesPerSecond, overMs }: MinimumRate,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let bytes = 0;
   let waitedMs = 0;
@@ -55,9 +55,9 @@ async function* watched(
  */
 export async function withinTime(
   request: HttpRequest,
-  { bytesPerSecond, overMs, connectMs, answerMs }: LeastRate,
-  exchange: (request: HttpRequest) => Promise<HttpAnswer>,
-): Promise<HttpAnswer> {
+  { bytesPerSecond, overMs, connectMs, answerMs }: MinimumRate,
+  exchange: (request: HttpRequest) => Promise<HttpResponse>,
+): Promise<HttpResponse> {
   const { body, method, signal } = request;
   const reads = method === "GET" || method === "HEAD";
   const isBound = reads ? answerMs > 0 : bytesPerSecond > 0;

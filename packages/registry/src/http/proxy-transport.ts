@@ -4,25 +4,25 @@ import type { buildConnector, Dispatcher } from "undici";
 import { errorCodes } from "./errors.js";
 import {
   bodyBufferBytes,
-  type EngineOptions,
-  type HttpAnswer,
-  type HttpEngine,
   type HttpRequest,
+  type HttpResponse,
+  type HttpTransport,
+  type TransportOptions,
   worthReadingBytes,
 } from "./http-transport.js";
 import type { ProxyServer } from "./proxy-settings.js";
 import { untilAborted } from "./waiting.js";
 
-interface ProxyEngineOptions extends EngineOptions {
+interface ProxyEngineOptions extends TransportOptions {
   /** How TLS is spoken to the proxy itself. */
-  readonly proxyTls: EngineOptions["tls"];
+  readonly proxyTls: TransportOptions["tls"];
 }
 
 /**
  * By a proxy: a request to a registry in plain HTTP is sent to the proxy as it is (RFC 9112, section 3.2.2), since many allow tunnels to
  * port 443 only; TLS goes through a tunnel.
  */
-export class ProxyEngine implements HttpEngine {
+export class ProxyTransport implements HttpTransport {
   readonly #options: ProxyEngineOptions;
   readonly #proxy: ProxyServer;
   #plain: Promise<Dispatcher> | undefined;
@@ -35,7 +35,7 @@ export class ProxyEngine implements HttpEngine {
     this.#proxy = proxy;
   }
 
-  async exchange(request: HttpRequest): Promise<HttpAnswer> {
+  async exchange(request: HttpRequest): Promise<HttpResponse> {
     const { url, method, headers, body, signal } = request;
     const { url: proxy, authorization } = this.#proxy;
     const streams = body !== undefined && !(body instanceof Uint8Array);
@@ -172,7 +172,7 @@ async function loadUndici() {
   return (await import("undici")).default;
 }
 
-function httpAnswer(answer: Dispatcher.ResponseData): HttpAnswer {
+function httpAnswer(answer: Dispatcher.ResponseData): HttpResponse {
   const { statusCode: status, headers, body } = answer;
   const values = (name: string): readonly string[] => {
     const value = headers[name];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { statusFault } from "./errors.js";
+import { statusError } from "./errors.js";
 import { redact, secretsIn } from "./redact.js";
 
 const basic = Buffer.from("ann:s3cret").toString("base64");
@@ -50,7 +50,7 @@ describe("a server's text", () => {
 describe("the error of a response with a long body", () => {
   const subject = { registry: "r.example" };
   const told = (text: string, secrets: readonly string[] = []) =>
-    statusFault(subject, { status: 418, text, secrets }, "a blob").message;
+    statusError(subject, { status: 418, text, secrets }, "a blob").message;
 
   it("does not tell the beginning of a secret that the bound on its length cut in two", () => {
     for (let cut = 0; cut < 8; cut++) {

@@ -1,6 +1,6 @@
 import type { Clock } from "./clock.js";
-import { isNetworkError, networkFailure, networkFault, type Subject } from "./errors.js";
-import type { HttpAnswer } from "./http-transport.js";
+import { isNetworkError, networkError, networkFailure, type Subject } from "./errors.js";
+import type { HttpResponse } from "./http-transport.js";
 import { delayAfterFailure, delayAfterStatus, type RetryPolicy, retriesAfterFailure } from "./retry.js";
 import type { TimeLimit } from "./time-limit.js";
 import { sleep } from "./waiting.js";
@@ -38,7 +38,7 @@ interface Retry {
 
 type Outcome<T> =
   | { readonly taken: T }
-  | { readonly refused: HttpAnswer; readonly url: URL; readonly fault: () => Promise<Error> };
+  | { readonly refused: HttpResponse; readonly url: URL; readonly fault: () => Promise<Error> };
 
 /** Sends a request until it is taken, or is not worth sending again. @throws the fault of the last attempt */
 export async function repeatedly<T>(repetition: Repetition, attemptOnce: () => Promise<Outcome<T>>): Promise<T> {
@@ -72,7 +72,7 @@ export async function repeatedly<T>(repetition: Repetition, attemptOnce: () => P
       retries = retriesAfterFailure(policy, error, { hasAnswered });
       reason = networkFailure(error);
       host = at;
-      fault = () => networkFault(subject, at, error, what);
+      fault = () => networkError(subject, at, error, what);
     }
     const isTooLong = delayMs === undefined || askedMs > policy.longestRetryAfterMs || limit?.endsWithin(delayMs);
     if (!repeatable || delayMs === undefined || isTooLong) throw await fault();

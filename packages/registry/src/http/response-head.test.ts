@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { parseAnswerHead } from "./response-head.js";
+import { parseResponseHead } from "./response-head.js";
 
 it("a plain head is read: names in lower case, values in their order, without the space around them", () => {
-  const head = parseAnswerHead("HTTP/1.1 206 Partial Content\r\nContent-Length:  12 \r\nX-A: 1\r\nx-a: 2\r\nEmpty:");
+  const head = parseResponseHead("HTTP/1.1 206 Partial Content\r\nContent-Length:  12 \r\nX-A: 1\r\nx-a: 2\r\nEmpty:");
   expect(head).toMatchObject({ status: 206, length: 12, keepAlive: true });
   expect([...(head?.headers ?? [])]).toEqual([
     ["content-length", ["12"]],
@@ -12,17 +12,17 @@ it("a plain head is read: names in lower case, values in their order, without th
 });
 
 it("a connection that is to be closed is not kept", () => {
-  expect(parseAnswerHead("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nConnection: Close")?.keepAlive).toBe(false);
+  expect(parseResponseHead("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nConnection: Close")?.keepAlive).toBe(false);
 });
 
 it("of a redirect only its head is read, however long its body is", () => {
-  const head = parseAnswerHead("HTTP/1.1 307 Moved\r\nLocation: /there\r\nTransfer-Encoding: chunked");
+  const head = parseResponseHead("HTTP/1.1 307 Moved\r\nLocation: /there\r\nTransfer-Encoding: chunked");
   expect(head).toMatchObject({ status: 307, length: 0, keepAlive: false });
 });
 
 it("a body may come in chunks, and in no other coding", () => {
-  expect(parseAnswerHead("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked")?.length).toBe("chunked");
-  expect(parseAnswerHead("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked")).toBeUndefined();
+  expect(parseResponseHead("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked")?.length).toBe("chunked");
+  expect(parseResponseHead("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked")).toBeUndefined();
 });
 
 it.each([
@@ -42,5 +42,5 @@ it.each([
   ["no HTTP", "SSH-2.0-OpenSSH"],
   ["nothing", ""],
 ])("%s is left to a client that knows more", (_what, head) => {
-  expect(parseAnswerHead(head)).toBeUndefined();
+  expect(parseResponseHead(head)).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 /** The head of an answer whose body tells its own end. */
-export interface AnswerHead {
+export interface ResponseHead {
   readonly status: number;
   /** By name in lower case. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
@@ -12,7 +12,7 @@ export interface AnswerHead {
  * Reads an answer's head (RFC 9112, sections 4 and 5), given without the empty line at its end. Undefined for all that is not
  * plainly a final answer of HTTP/1.1 with one `Content-Length` and no transfer coding: who asked then asks by a client that knows more.
  */
-export function parseAnswerHead(text: string): AnswerHead | undefined {
+export function parseResponseHead(text: string): ResponseHead | undefined {
   const [first = "", ...lines] = text.split("\r\n");
   const status = Number(/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(first)?.[1]);
   // 204 and 304 have no body, whatever they say of its length.
@@ -34,7 +34,7 @@ export function parseAnswerHead(text: string): AnswerHead | undefined {
   return { status, headers, length, keepAlive: !/\b(?:close|upgrade)\b/.test(connection) };
 }
 
-function bodyLength(lengths: readonly string[], codings: readonly string[]): AnswerHead["length"] | undefined {
+function bodyLength(lengths: readonly string[], codings: readonly string[]): ResponseHead["length"] | undefined {
   if (codings.length > 0)
     return lengths.length === 0 && codings.join().toLowerCase() === "chunked" ? "chunked" : undefined;
   return lengths.length === 1 && /^\d{1,15}$/.test(lengths[0] ?? "") ? Number(lengths[0]) : undefined;

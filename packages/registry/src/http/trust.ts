@@ -1,7 +1,7 @@
 import { type Logger, MoteError, silentLogger } from "@mote/core";
-import { authoritiesOfNode, usualAuthorities } from "./authorities.js";
+import { authoritiesOfNode, defaultAuthorities } from "./authorities.js";
 import type { CertificateSource, HostCertificates } from "./host-certificates.js";
-import type { EngineOptions } from "./http-transport.js";
+import type { TransportOptions } from "./http-transport.js";
 
 export interface CertificateOptions {
   /**
@@ -18,7 +18,7 @@ export interface CertificateOptions {
   readonly logger?: Logger | undefined;
 }
 
-type Tls = EngineOptions["tls"];
+type Tls = TransportOptions["tls"];
 
 /** How TLS is spoken to a host. */
 export interface Trust {
@@ -86,7 +86,7 @@ export class Trusts {
   #usualAuthorities(): Promise<readonly string[] | undefined> {
     const { logger = silentLogger } = this.#options;
     const warn = (message: string) => logger.warn(message);
-    this.#authorities ??= usualAuthorities({ env: process.env, warn });
+    this.#authorities ??= defaultAuthorities({ env: process.env, warn });
     return this.#authorities;
   }
 }

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { codeOf } from "../../test/outcome.js";
-import { Turnstile, untilAborted } from "./waiting.js";
+import { Semaphore, untilAborted } from "./waiting.js";
 
 describe("a turnstile", () => {
   it("lets so many in at once, and the others in their order", async () => {
-    const turnstile = new Turnstile(2);
+    const turnstile = new Semaphore(2);
     const order: number[] = [];
     let inside = 0;
     let most = 0;
     await Promise.all(
       Array.from({ length: 9 }, async (_, at) => {
-        const leave = await turnstile.enter(undefined);
+        const leave = await turnstile.acquire(undefined);
         order.push(at);
         most = Math.max(most, ++inside);
         await Promise.resolve();
@@ -24,17 +24,17 @@ describe("a turnstile", () => {
   });
 
   it("lets who gives up go, without losing a place", async () => {
-    const turnstile = new Turnstile(1);
-    const leave = await turnstile.enter(undefined);
+    const turnstile = new Semaphore(1);
+    const leave = await turnstile.acquire(undefined);
     const abort = new AbortController();
     const reason = new Error("enough");
-    const impatient = codeOf(turnstile.enter(abort.signal));
-    const patient = turnstile.enter(undefined);
+    const impatient = codeOf(turnstile.acquire(abort.signal));
+    const patient = turnstile.acquire(undefined);
     abort.abort(reason);
     expect(await impatient).toBe(reason);
     leave();
     (await patient)();
-    (await turnstile.enter(undefined))();
+    (await turnstile.acquire(undefined))();
   });
 });
 

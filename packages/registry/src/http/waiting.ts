@@ -57,7 +57,7 @@ export async function* chunksUntilAborted<T>(
 }
 
 /** Lets so many in at once; the others wait in the order they came. */
-export class Turnstile {
+export class Semaphore {
   readonly #limit: number;
   readonly #waiting: (() => void)[] = [];
   #inside = 0;
@@ -67,7 +67,7 @@ export class Turnstile {
   }
 
   /** Answers the way out, to be called once. */
-  async enter(signal: AbortSignal | undefined): Promise<() => void> {
+  async acquire(signal: AbortSignal | undefined): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#inside < this.#limit) this.#inside++;
     else await this.#queue(signal);

@@ -7,7 +7,7 @@ export interface OpenedAt {
   failed(error: unknown): void;
 }
 
-export interface MirroredWish {
+export interface MirroredReadOptions {
   readonly start: number;
   readonly verify: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -20,11 +20,11 @@ export interface MirroredWish {
 /** A blob from one place after the other. */
 export class MirroredReader implements MoteReader {
   readonly info: MoteInfo;
-  readonly #wish: MirroredWish;
+  readonly #wish: MirroredReadOptions;
   #open: OpenedAt;
   #state: "unread" | "reading" | "closed" = "unread";
 
-  constructor(wish: MirroredWish, first: OpenedAt) {
+  constructor(wish: MirroredReadOptions, first: OpenedAt) {
     this.info = first.reader.info;
     this.#wish = wish;
     this.#open = first;

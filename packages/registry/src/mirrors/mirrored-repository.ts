@@ -14,12 +14,12 @@ import {
   type TimeLimited,
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
-import { placeRef, type RepositoryPlace } from "../place.js";
 import type { ReferrersOptions } from "../pull/referrers.js";
 import type { RegistryRepository } from "../pull/repository.js";
+import { type RepositoryLocation, repositoryLocation } from "../repository-location.js";
 import { MirroredReader, type OpenedAt } from "./mirrored-reader.js";
-import type { MirrorPlace } from "./mirrors.js";
-import { type ReadingPlace, ReadingPlaces } from "./read-endpoints.js";
+import type { MirrorEndpoint } from "./mirrors.js";
+import { type ReadEndpoint, ReadEndpoints } from "./read-endpoints.js";
 
 /**
  * A repository that is read from its mirrors, in their order, and from its own registry at last. It goes by its own name, and each
@@ -31,16 +31,16 @@ import { type ReadingPlace, ReadingPlaces } from "./read-endpoints.js";
  */
 export class MirroredRepository implements ContentSource {
   readonly ref: RegistryRef;
-  readonly #places: ReadingPlaces;
+  readonly #places: ReadEndpoints;
   /** The manifests that came when names were resolved: as a rule they are asked for next. */
   readonly #resolved = new Map<Digest, Uint8Array>();
   /** Where the bytes of each blob came from, the last time it was read. */
-  readonly #givers = new Map<Digest, Set<ReadingPlace>>();
+  readonly #givers = new Map<Digest, Set<ReadEndpoint>>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace, mirrors: readonly MirrorPlace[]) {
-    this.ref = placeRef(place);
-    this.#places = new ReadingPlaces(client, place, mirrors);
+  constructor(client: RegistryClient, place: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
+    this.ref = repositoryLocation(place);
+    this.#places = new ReadEndpoints(client, place, mirrors);
   }
 
   /** As of `RegistryRepository`, and so are the others. */
@@ -68,7 +68,7 @@ export class MirroredRepository implements ContentSource {
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal } = options;
     const digest = parseDigest(descriptor.digest);
-    const givers = new Set<ReadingPlace>();
+    const givers = new Set<ReadEndpoint>();
     this.#givers.set(digest, givers);
     const among = this.#places.inOrder();
     const openAt = (position: number): Promise<OpenedAt> =>

@@ -1,5 +1,5 @@
 import { MoteError } from "@mote/core";
-import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin } from "../place.js";
+import { checkRepositoryName, isDockerHub, type RepositoryLocation, registryOrigin } from "../repository-location.js";
 
 /**
  * Which places are asked before a registry's own, in their order: by a prefix of references (`HOST` or `HOST/PATH`), each as
@@ -8,7 +8,7 @@ import { checkRepositoryName, isDockerHub, type RepositoryPlace, registryOrigin 
 export type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 /** A repository on a mirror. */
-export interface MirrorPlace extends RepositoryPlace {
+export interface MirrorEndpoint extends RepositoryLocation {
   /** The registry that it stands for, where it stands for all of it: it is told so (`?ns=`), as it may stand for several. */
   readonly namespace?: string | undefined;
 }
@@ -42,7 +42,7 @@ export class MirrorTable {
   }
 
   /** @throws MOTE_CONFIG where a mirror has no path, and the prefix is the repository itself */
-  of(place: RepositoryPlace): readonly MirrorPlace[] {
+  of(place: RepositoryLocation): readonly MirrorEndpoint[] {
     const registry = ownName(place.registry);
     const { repository } = place;
     const rule = this.#rules.find((one) => one.registry === registry && isBelow(repository, one.path));

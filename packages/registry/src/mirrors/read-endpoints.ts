@@ -1,26 +1,26 @@
 import { isNotFound, MoteError, type TimeLimited } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import type { RetryPolicy } from "../http/retry.js";
-import type { RepositoryPlace } from "../place.js";
 import { RegistryRepository } from "../pull/repository.js";
-import type { MirrorPlace } from "./mirrors.js";
+import type { RepositoryLocation } from "../repository-location.js";
+import type { MirrorEndpoint } from "./mirrors.js";
 
 /** One of the places that a repository is read from. */
-export interface ReadingPlace {
+export interface ReadEndpoint {
   readonly repository: RegistryRepository;
   readonly isOrigin: boolean;
 }
 
 /** A repository's mirrors in their order, and its own registry at last. */
-export class ReadingPlaces {
-  readonly origin: ReadingPlace;
-  readonly mirrors: readonly ReadingPlace[];
+export class ReadEndpoints {
+  readonly origin: ReadEndpoint;
+  readonly mirrors: readonly ReadEndpoint[];
   readonly #client: RegistryClient;
   /** Why each was passed over for good. */
-  readonly #failures = new Map<ReadingPlace, unknown>();
+  readonly #failures = new Map<ReadEndpoint, unknown>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace, mirrors: readonly MirrorPlace[]) {
+  constructor(client: RegistryClient, place: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
     this.#client = client;
     this.origin = { repository: new RegistryRepository(client, place), isOrigin: true };
     const policy = impatient(client.policy);
@@ -31,15 +31,15 @@ export class ReadingPlaces {
   }
 
   /** What is passed over meanwhile is left out. */
-  *inOrder(): Generator<ReadingPlace, void, undefined> {
+  *inOrder(): Generator<ReadEndpoint, void, undefined> {
     for (const mirror of this.mirrors) if (!this.#failures.has(mirror)) yield mirror;
     yield this.origin;
   }
 
   /** The first answer that is no failure; the origin's failure where all fail. */
   async first<T>(
-    ask: (place: ReadingPlace, withinMs: number | undefined) => Promise<T>,
-    { signal, withinMs, among = this.inOrder() }: TimeLimited & { readonly among?: Iterator<ReadingPlace> },
+    ask: (place: ReadEndpoint, withinMs: number | undefined) => Promise<T>,
+    { signal, withinMs, among = this.inOrder() }: TimeLimited & { readonly among?: Iterator<ReadEndpoint> },
   ): Promise<T> {
     const { clock } = this.#client;
     const until = withinMs === undefined ? undefined : clock.now() + withinMs;
@@ -58,13 +58,13 @@ export class ReadingPlaces {
   }
 
   /** How many places are left to ask, this one with them. */
-  #countFrom(place: ReadingPlace): number {
+  #countFrom(place: ReadEndpoint): number {
     const behind = this.mirrors.slice(place.isOrigin ? this.mirrors.length : this.mirrors.indexOf(place));
     return behind.filter((mirror) => !this.#failures.has(mirror)).length + 1;
   }
 
   /** After a failure: for this once where a mirror does not have what was asked for, else for good. @throws of the origin, the failure */
-  passOver(place: ReadingPlace, error: unknown): void {
+  passOver(place: ReadEndpoint, error: unknown): void {
     if (place.isOrigin) throw this.#withMirrors(error);
     // Of a mistake in a program, and of a closed client, other places know no better.
     if (!MoteError.isInstance(error) || error.code === "MOTE_CLOSED") throw error;
@@ -89,7 +89,7 @@ export class ReadingPlaces {
   }
 }
 
-function nameOf({ repository }: ReadingPlace): string {
+function nameOf({ repository }: ReadEndpoint): string {
   return `${repository.ref.registry}/${repository.ref.repository}`;
 }
 

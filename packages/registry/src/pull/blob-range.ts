@@ -1,8 +1,8 @@
 import { MoteError, type MoteErrorCode } from "@mote/core";
-import type { RegistryAnswer } from "../client.js";
+import type { RegistryResponse } from "../client.js";
 import { decoded, namedCodings } from "../http/content-coding.js";
-import { placeOf, protocolFault, type Subject } from "../http/errors.js";
-import type { BlobRequest, BlobWish } from "./blob-reader.js";
+import { placeOf, protocolError, type Subject } from "../http/errors.js";
+import type { BlobRequest, BlobRequestOptions } from "./blob-reader.js";
 
 /** From where on a blob is read, and what earlier responses have told. */
 export interface RangeStart {
@@ -24,12 +24,12 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
   readonly takesRanges: boolean;
   /** For `If-Range`: what names this very content. */
   readonly validator: string | undefined;
-  readonly #answer: RegistryAnswer;
+  readonly #answer: RegistryResponse;
   readonly #body: AsyncIterable<Uint8Array>;
   readonly #skip: number;
   readonly #limit: number;
 
-  private constructor(answer: RegistryAnswer, measured: Measured, limit: number, takesRanges: boolean) {
+  private constructor(answer: RegistryResponse, measured: Measured, limit: number, takesRanges: boolean) {
     this.#answer = answer;
     this.#body = measured.codings.length === 0 ? answer.body : decoded(answer.body, measured.codings);
     this.size = measured.size;
@@ -43,7 +43,12 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     this.validator = etag?.startsWith('"') ? etag : undefined;
   }
 
-  static async open(subject: Subject, wish: BlobWish, request: BlobRequest, from: RangeStart): Promise<BlobRange> {
+  static async open(
+    subject: Subject,
+    wish: BlobRequestOptions,
+    request: BlobRequest,
+    from: RangeStart,
+  ): Promise<BlobRange> {
     const { offset, size, validator } = from;
     const end = wish.end ?? size;
     const isRanged = from.takesRanges && (offset > 0 || wish.end !== undefined);
@@ -62,15 +67,20 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     if (found !== undefined) return found;
     answer.discard();
     if (answer.status === 416) {
-      throw blobFault(subject, wish, "MOTE_SIZE_MISMATCH", `it has no bytes from ${offset} on`, { expected: size });
+      throw blobError(subject, wish, "MOTE_SIZE_MISMATCH", `it has no bytes from ${offset} on`, { expected: size });
     }
-    throw protocolFault(subject, `asked for all of ${wish.digest}, it sent another range`, {
+    throw protocolError(subject, `asked for all of ${wish.digest}, it sent another range`, {
       range: answer.header("content-range"),
     });
   }
 
   /** Undefined for a response that does not have the bytes from the offset on. */
-  static #of(subject: Subject, wish: BlobWish, from: RangeStart, answer: RegistryAnswer): BlobRange | undefined {
+  static #of(
+    subject: Subject,
+    wish: BlobRequestOptions,
+    from: RangeStart,
+    answer: RegistryResponse,
+  ): BlobRange | undefined {
     try {
       const measured = measure(subject, wish, from, answer);
       if (measured === undefined) return undefined;
@@ -114,9 +124,9 @@ interface Measured {
 
 function measure(
   subject: Subject,
-  wish: BlobWish,
+  wish: BlobRequestOptions,
   { offset, size: known }: RangeStart,
-  answer: RegistryAnswer,
+  answer: RegistryResponse,
 ): Measured | undefined {
   const length = byteCount(answer.header("content-length"));
   const contentRange = answer.header("content-range") ?? "";
@@ -136,7 +146,7 @@ function measure(
     return isUseful ? { size, skip: offset - start, end, codings: [] } : undefined;
   }
   const size = known ?? length;
-  if (size === undefined) throw protocolFault(subject, `it does not say how large ${wish.digest} is`);
+  if (size === undefined) throw protocolError(subject, `it does not say how large ${wish.digest} is`);
   const codings = codingsOf(answer, wish, size, length);
   if (codings.length === 0) checkSize(subject, wish, known, length ?? size);
   return { size, skip: offset, end: size, codings };
@@ -144,8 +154,8 @@ function measure(
 
 /** The codings that the body is in: a label counts only where the bytes without it would not be the blob. */
 function codingsOf(
-  answer: RegistryAnswer,
-  wish: BlobWish,
+  answer: RegistryResponse,
+  wish: BlobRequestOptions,
   size: number,
   length: number | undefined,
 ): readonly string[] {
@@ -158,9 +168,9 @@ function codingsOf(
   return isCoded ? codings : [];
 }
 
-function checkSize(subject: Subject, wish: BlobWish, expected: number | undefined, announced: number): void {
+function checkSize(subject: Subject, wish: BlobRequestOptions, expected: number | undefined, announced: number): void {
   if (expected === undefined || announced === expected) return;
-  throw blobFault(
+  throw blobError(
     subject,
     wish,
     "MOTE_SIZE_MISMATCH",
@@ -173,9 +183,9 @@ function byteCount(header: string | undefined): number | undefined {
   return header !== undefined && /^\d+$/.test(header) ? Number(header) : undefined;
 }
 
-export function blobFault(
+export function blobError(
   subject: Subject,
-  wish: BlobWish,
+  wish: BlobRequestOptions,
   code: MoteErrorCode,
   message: string,
   details: object = {},

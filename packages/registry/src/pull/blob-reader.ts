@@ -8,14 +8,14 @@ import {
   type MoteInfo,
   type MoteReader,
 } from "@mote/core";
-import type { RegistryAnswer, RegistryClient } from "../client.js";
-import { isAbsence, isNetworkError, networkFailure, networkFault, placeOf, type Subject } from "../http/errors.js";
+import type { RegistryClient, RegistryResponse } from "../client.js";
+import { isAbsence, isNetworkError, networkError, networkFailure, placeOf, type Subject } from "../http/errors.js";
 import { backoff, type RetryPolicy } from "../http/retry.js";
 import { sleep } from "../http/waiting.js";
-import { BlobRange, blobFault } from "./blob-range.js";
+import { BlobRange, blobError } from "./blob-range.js";
 
 /** Which bytes of a blob to read, and what is known of it. */
-export interface BlobWish {
+export interface BlobRequestOptions {
   readonly digest: Digest;
   readonly mediaType: string;
   /** Of the whole blob, in bytes, where known. */
@@ -36,14 +36,14 @@ export interface BlobWish {
 }
 
 /** Where a blob is read. */
-export interface BlobPlace {
+export interface BlobLocation {
   readonly client: RegistryClient;
   readonly policy: RetryPolicy;
   readonly subject: Subject;
 }
 
 /** Asks for the blob with the given headers, and hands the answer over with its body unread. */
-export type BlobRequest = (headers: Readonly<Record<string, string>>) => Promise<RegistryAnswer>;
+export type BlobRequest = (headers: Readonly<Record<string, string>>) => Promise<RegistryResponse>;
 
 /** Each so many bytes that came earn one more resume, so that a large blob survives a poor line and nobody loops for ever. */
 const bytesPerResume = 64 * 1024 * 1024;
@@ -52,7 +52,7 @@ const bytesPerResume = 64 * 1024 * 1024;
 const leastPartBytes = 1024 * 1024;
 
 /** Opens a blob: the first answer has come and has been checked when this returns. */
-export async function openBlob(at: BlobPlace, wish: BlobWish, request: BlobRequest): Promise<MoteReader> {
+export async function openBlob(at: BlobLocation, wish: BlobRequestOptions, request: BlobRequest): Promise<MoteReader> {
   const { start: offset, size } = wish;
   const from = { offset, size, validator: undefined, takesRanges: true };
   const first = await BlobRange.open(at.subject, wish, request, from);
@@ -64,13 +64,13 @@ class BlobReader implements MoteReader {
   readonly #client: RegistryClient;
   readonly #policy: RetryPolicy;
   readonly #subject: Subject;
-  readonly #wish: BlobWish;
+  readonly #wish: BlobRequestOptions;
   readonly #request: BlobRequest;
   readonly #end: number;
   #range: BlobRange;
   #state: "unread" | "reading" | "closed" = "unread";
 
-  constructor(at: BlobPlace, wish: BlobWish, request: BlobRequest, first: BlobRange) {
+  constructor(at: BlobLocation, wish: BlobRequestOptions, request: BlobRequest, first: BlobRange) {
     this.#client = at.client;
     this.#policy = at.policy;
     this.#subject = at.subject;
@@ -178,7 +178,7 @@ class BlobReader implements MoteReader {
     const failure = networkFailure(error);
     if (failure === "timeout" || failure === "slow") {
       const what = `the rest of blob ${this.#wish.digest} in ${repository}`;
-      return networkFault(this.#subject, registry, error, what);
+      return networkError(this.#subject, registry, error, what);
     }
     return new MoteError(
       "MOTE_SIZE_MISMATCH",
@@ -188,7 +188,7 @@ class BlobReader implements MoteReader {
   }
 
   #fault(code: MoteErrorCode, message: string, details: object): MoteError {
-    return blobFault(this.#subject, this.#wish, code, message, details);
+    return blobError(this.#subject, this.#wish, code, message, details);
   }
 
   #assertOpen(): void {

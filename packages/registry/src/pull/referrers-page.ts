@@ -9,7 +9,7 @@ import {
   parseJsonDocument,
   parseManifest,
 } from "@mote/core";
-import type { RegistryAnswer } from "../client.js";
+import type { RegistryResponse } from "../client.js";
 import { collectDocument } from "../http/content-coding.js";
 import { placeOf } from "../http/errors.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "../repository-api.js";
@@ -23,7 +23,7 @@ export const refusals: ReadonlySet<number> = new Set([400, 403, 404, 405, 406, 4
 export interface FoundIndex {
   readonly index: ImageIndex;
   readonly bytes: Uint8Array;
-  readonly answer: RegistryAnswer;
+  readonly answer: RegistryResponse;
 }
 
 /** What there is in place of an index: nothing, or what the registry said and is no index. */

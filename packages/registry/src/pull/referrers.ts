@@ -12,8 +12,8 @@ import {
   parseManifest,
   referrersTag,
 } from "@mote/core";
-import type { RegistryAnswer } from "../client.js";
-import { placeOf, protocolFault } from "../http/errors.js";
+import type { RegistryResponse } from "../client.js";
+import { placeOf, protocolError } from "../http/errors.js";
 import { linkTarget } from "../http/link-header.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { isIndex, isManifestItself, readIndex, warnOfForbidden } from "./referrers-page.js";
@@ -44,12 +44,12 @@ export async function* listReferrers(
   const bounds = new Bounds(api, digest);
   while (page !== undefined) {
     if (seen.has(page.href))
-      throw protocolFault(api.subject({ digest }), "its pages of referrers go round in a circle");
+      throw protocolError(api.subject({ digest }), "its pages of referrers go round in a circle");
     seen.add(page.href);
     bounds.count("pages", 1);
     const found = await readIndex(api, { path: page, what: `referrers of ${digest}`, digest, ...options });
     if (!isIndex(found) && seen.size > 1) {
-      throw protocolFault(api.subject({ digest }), "a later page of its referrers is not an index");
+      throw protocolError(api.subject({ digest }), "a later page of its referrers is not an index");
     }
     if (isIndex(found)) bounds.count("bytes", found.bytes.byteLength);
     const tagged = isIndex(found) ? undefined : await readReferrersTag(api, digest, { ...options, actions: "pull" });
@@ -135,12 +135,12 @@ export async function hasReferrersApi(api: RepositoryApi, subject: Digest, { sig
 }
 
 /** The next page is on this registry, as credentials go with the request for it. */
-function nextPage(api: RepositoryApi, digest: Digest, page: URL, answer: RegistryAnswer): URL | undefined {
+function nextPage(api: RepositoryApi, digest: Digest, page: URL, answer: RegistryResponse): URL | undefined {
   const target = linkTarget(answer.headers("link"), "next");
   if (target === undefined) return undefined;
   const url = api.follow(target, page);
   if (url.origin === page.origin) return url;
-  throw protocolFault(api.subject({ digest }), "its next page of referrers is not on this registry");
+  throw protocolError(api.subject({ digest }), "its next page of referrers is not on this registry");
 }
 
 /**
@@ -159,7 +159,7 @@ async function readReferrersTag(
   const isOther = found.mediaType !== undefined && isManifestType(found.mediaType) && found.digest !== subject;
   // The specification asks to leave such a tag as it is, and to say so.
   if (isOther && options.actions === "pull,push") {
-    throw protocolFault(
+    throw protocolError(
       api.subject({ reference: tag }),
       `the tag ${tag} is not an index of referrers, so nothing can be added to it; remove the tag, or leave out the referrers`,
     );

@@ -16,8 +16,8 @@ import {
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import { isTransientStatus } from "../http/retry.js";
-import type { RepositoryPlace } from "../place.js";
 import { bareType, RepositoryApi } from "../repository-api.js";
+import type { RepositoryLocation } from "../repository-location.js";
 import { MemoryReader } from "./memory-reader.js";
 import { RangeReaderAt } from "./range-reader-at.js";
 
@@ -32,7 +32,7 @@ export class RegistryCache implements MoteSource {
   readonly #api: RepositoryApi;
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace) {
+  constructor(client: RegistryClient, place: RepositoryLocation) {
     this.#api = new RepositoryApi(client, place);
   }
 

@@ -23,15 +23,15 @@ import {
   type TimeLimited,
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
-import { placeOf, sizeFault } from "../http/errors.js";
-import { isDockerHub, isTagName, placeRef, type RepositoryPlace } from "../place.js";
+import { placeOf, sizeError } from "../http/errors.js";
 import {
   bareType,
-  type ManifestAnswer,
+  type ManifestResponse,
   RepositoryApi,
   type RepositoryApiOptions,
   type RepositoryRequest,
 } from "../repository-api.js";
+import { isDockerHub, isTagName, type RepositoryLocation, repositoryLocation } from "../repository-location.js";
 import { listCosignTags } from "./cosign-tags.js";
 import { MemoryReader } from "./memory-reader.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
@@ -52,8 +52,8 @@ export class RegistryRepository implements ContentSource {
   readonly #doubts = new Map<Digest, { readonly isCoded: boolean; readonly isSecond: boolean }>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace, options: RepositoryApiOptions = {}) {
-    this.ref = placeRef(place);
+  constructor(client: RegistryClient, place: RepositoryLocation, options: RepositoryApiOptions = {}) {
+    this.ref = repositoryLocation(place);
     this.#api = new RepositoryApi(client, place, options);
   }
 
@@ -87,7 +87,7 @@ export class RegistryRepository implements ContentSource {
     return this.#described(answer, actual, reference);
   }
 
-  #described(answer: ManifestAnswer, digest: Digest, reference: string): ResolvedManifest {
+  #described(answer: ManifestResponse, digest: Digest, reference: string): ResolvedManifest {
     const { bytes } = answer;
     return { descriptor: { mediaType: this.#manifestType(answer, reference), digest, size: bytes.byteLength }, bytes };
   }
@@ -97,7 +97,7 @@ export class RegistryRepository implements ContentSource {
    * registry has under that digest counts.
    */
   async #loadSaid(said: Digest, actual: Digest, asking: Asking): Promise<ResolvedManifest> {
-    let answer: ManifestAnswer;
+    let answer: ManifestResponse;
     try {
       answer = await this.#api.getManifest(said, { ...asking, what: nameOf(said), digest: said });
     } catch (error) {
@@ -118,7 +118,7 @@ export class RegistryRepository implements ContentSource {
     }
     const bytes = this.#resolved.get(digest) ?? (await this.#getManifest(descriptor, what, this.#limited(options)));
     this.#resolved.delete(digest);
-    if (bytes.byteLength !== size) throw sizeFault(subject, what, size, bytes.byteLength);
+    if (bytes.byteLength !== size) throw sizeError(subject, what, size, bytes.byteLength);
     return bytes;
   }
 
@@ -191,7 +191,7 @@ export class RegistryRepository implements ContentSource {
     return { mediaType, digest, size };
   }
 
-  #manifestType({ mediaType, bytes }: ManifestAnswer, reference: string): string {
+  #manifestType({ mediaType, bytes }: ManifestResponse, reference: string): string {
     // Caches and proxies label what they pass on as they like; the body says what it is.
     if (mediaType === undefined || !isManifestType(mediaType)) return this.#sniffed(bytes, reference, mediaType);
     try {

@@ -1,7 +1,7 @@
 import type { Digest, MoteError } from "@mote/core";
-import { protocolFault } from "../http/errors.js";
+import { protocolError } from "../http/errors.js";
 import { isTransientStatus } from "../http/retry.js";
-import type { UploadHabits } from "./upload-quirks.js";
+import type { UploadQuirks } from "./upload-quirks.js";
 import { offsetAfter, reportedBytes } from "./upload-range.js";
 import { type Failed, noBytes, type UploadRequests } from "./upload-requests.js";
 
@@ -9,14 +9,14 @@ import { type Failed, noBytes, type UploadRequests } from "./upload-requests.js"
 const mostParts = 64;
 
 /** An upload in pieces (distribution-spec, "Pushing a blob in chunks"), in the session that has begun. */
-export class PieceUpload {
+export class ChunkedUpload {
   readonly #requests: UploadRequests;
-  readonly #habits: UploadHabits;
+  readonly #habits: UploadQuirks;
   readonly #digest: Digest;
   /** Bytes that the registry has. */
   #offset = 0;
 
-  constructor(requests: UploadRequests, habits: UploadHabits, digest: Digest) {
+  constructor(requests: UploadRequests, habits: UploadQuirks, digest: Digest) {
     this.#requests = requests;
     this.#habits = habits;
     this.#digest = digest;
@@ -112,14 +112,14 @@ export class PieceUpload {
   }
 
   #tooManyParts(end: number): MoteError {
-    return protocolFault(
+    return protocolError(
       this.#requests.subject,
       `it took ${mostParts} parts of one piece, and has not all up to ${end}`,
     );
   }
 
   #otherOffset(end: number, has?: number): MoteError {
-    return protocolFault(
+    return protocolError(
       this.#requests.subject,
       `it was sent an upload up to byte ${end}, and says that it has ${has ?? "none"}`,
     );

@@ -14,13 +14,19 @@ import {
   type RegistryRef,
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
-import { checkRepositoryName, isDockerHub, isTagName, placeRef, type RepositoryPlace } from "../place.js";
 import { findBlob, findManifest } from "../presence.js";
 import { addTaggedReferrer, hasReferrersApi } from "../pull/referrers.js";
 import { RepositoryApi } from "../repository-api.js";
+import {
+  checkRepositoryName,
+  isDockerHub,
+  isTagName,
+  type RepositoryLocation,
+  repositoryLocation,
+} from "../repository-location.js";
 import { putManifest, putTag, storedAsOther } from "./put-manifest.js";
 import { uploadBlob } from "./upload.js";
-import { UploadHabits } from "./upload-quirks.js";
+import { UploadQuirks } from "./upload-quirks.js";
 import { cancelUpload, uploadSession } from "./upload-session.js";
 
 export interface RegistryDestinationOptions {
@@ -41,7 +47,7 @@ export class RegistryDestination implements ContentDestination {
   readonly ref: RegistryRef;
   readonly #api: RepositoryApi;
   readonly #pieceBytes: number;
-  readonly #habits = new UploadHabits();
+  readonly #habits = new UploadQuirks();
   /** The manifest sent last: as a rule it is the one to be tagged next. */
   #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
   /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
@@ -57,8 +63,8 @@ export class RegistryDestination implements ContentDestination {
   #referrersWritten: Promise<void> = Promise.resolve();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryPlace, options: RegistryDestinationOptions = {}) {
-    this.ref = placeRef(place);
+  constructor(client: RegistryClient, place: RepositoryLocation, options: RegistryDestinationOptions = {}) {
+    this.ref = repositoryLocation(place);
     this.#api = new RepositoryApi(client, place);
     this.#pieceBytes = options.pieceBytes ?? 8 * 1024 * 1024;
   }

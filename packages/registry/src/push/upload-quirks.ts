@@ -4,7 +4,7 @@ import type { Digest } from "@mote/core";
 const smallestPieceBytes = 256 * 1024;
 
 /** How a registry takes uploads, as far as it has been seen. */
-export class UploadHabits {
+export class UploadQuirks {
   /** Bytes of one request at most; more were too many. */
   requestBytes = Number.POSITIVE_INFINITY;
   /** The same of a piece: GHCR takes 4 MiB, but a whole blob of any size. */

@@ -1,6 +1,6 @@
 import { type Descriptor, MoteError } from "@mote/core";
-import type { RegistryAnswer } from "../client.js";
-import { isAbsence, networkFailure, placeOf, protocolFault, type Subject } from "../http/errors.js";
+import type { RegistryResponse } from "../client.js";
+import { isAbsence, networkFailure, placeOf, protocolError, type Subject } from "../http/errors.js";
 import { delayAfterStatus, delayWithin, isTransientStatus } from "../http/retry.js";
 import { sleep } from "../http/waiting.js";
 import { findBlob } from "../presence.js";
@@ -11,7 +11,7 @@ import { cancelUpload, closingUrl, newSession, type UploadSession, uploadSession
 type UploadRequest = Pick<RepositoryRequest, "method" | "path" | "headers" | "body" | "repeat" | "accepts">;
 
 /** What came of a request; no response if none was needed. */
-export type Outcome = { readonly done: true; readonly answer?: RegistryAnswer } | Failed;
+export type Outcome = { readonly done: true; readonly answer?: RegistryResponse } | Failed;
 
 type Body = RepositoryRequest["body"];
 type Headers = Readonly<Record<string, string>>;
@@ -65,7 +65,7 @@ export class UploadRequests {
     const path = closingUrl(this.#current(), this.#descriptor.digest);
     const outcome = await this.#try({ method: "PUT", path, headers: { ...octets, ...headers }, body });
     if (!outcome.done || outcome.answer?.status !== 202 || (await this.#find()) !== false) return outcome;
-    const fault = protocolFault(this.subject, "it accepted the end of an upload (202), and does not have the blob");
+    const fault = protocolError(this.subject, "it accepted the end of an upload (202), and does not have the blob");
     return { done: false, status: 202, fault };
   }
 
@@ -178,7 +178,7 @@ export class UploadRequests {
     }
   }
 
-  #send<T>(request: UploadRequest, take: (answer: RegistryAnswer) => T | Promise<T>): Promise<T> {
+  #send<T>(request: UploadRequest, take: (answer: RegistryResponse) => T | Promise<T>): Promise<T> {
     const { digest } = this.#descriptor;
     const upload = { what: this.#what, digest, actions: "pull,push", signal: this.#signal } as const;
     return this.#api.send({ ...upload, ...request, isAway: this.#session?.isAway }, take);
@@ -189,7 +189,7 @@ export class UploadRequests {
   }
 
   /** A response may say that the session goes on at another URL. */
-  #moveOn(answer: RegistryAnswer): void {
+  #moveOn(answer: RegistryResponse): void {
     this.#session = uploadSession(this.#api, answer) ?? this.#session;
   }
 
@@ -198,7 +198,7 @@ export class UploadRequests {
   }
 
   #current(): UploadSession {
-    if (this.#session === undefined) throw protocolFault(this.subject, "it began an upload without a Location");
+    if (this.#session === undefined) throw protocolError(this.subject, "it began an upload without a Location");
     return this.#session;
   }
 }

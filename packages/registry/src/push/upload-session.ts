@@ -1,5 +1,5 @@
 import type { Digest } from "@mote/core";
-import type { RegistryAnswer } from "../client.js";
+import type { RegistryResponse } from "../client.js";
 import type { RepositoryApi } from "../repository-api.js";
 
 /** Where an upload goes on. */
@@ -10,7 +10,7 @@ export interface UploadSession {
 }
 
 /** Returns where a response says that the upload goes on; undefined if it does not, or names the blob itself. */
-export function uploadSession(api: RepositoryApi, answer: RegistryAnswer): UploadSession | undefined {
+export function uploadSession(api: RepositoryApi, answer: RegistryResponse): UploadSession | undefined {
   const location = answer.header("location");
   if (location === undefined) return undefined;
   const url = api.follow(location, answer.url);
@@ -19,7 +19,7 @@ export function uploadSession(api: RepositoryApi, answer: RegistryAnswer): Uploa
 }
 
 /** As `uploadSession`, for the response that begins an upload: where `Location` is missing, the upload's id tells. */
-export function newSession(api: RepositoryApi, answer: RegistryAnswer): UploadSession | undefined {
+export function newSession(api: RepositoryApi, answer: RegistryResponse): UploadSession | undefined {
   const session = uploadSession(api, answer);
   const id = answer.header("docker-upload-uuid");
   if (session !== undefined || id === undefined || answer.redirectedTo !== undefined) return session;

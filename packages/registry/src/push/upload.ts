@@ -2,8 +2,8 @@ import type { Descriptor } from "@mote/core";
 import { chunksUntilAborted } from "../http/waiting.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { inPieces } from "./chunk-bytes.js";
-import { PieceUpload } from "./chunked-upload.js";
-import type { UploadHabits } from "./upload-quirks.js";
+import { ChunkedUpload } from "./chunked-upload.js";
+import type { UploadQuirks } from "./upload-quirks.js";
 import { UploadRequests } from "./upload-requests.js";
 import { copies, joined } from "./upload-stream.js";
 import { sendStream, sendWhole } from "./whole-upload.js";
@@ -12,7 +12,7 @@ export interface UploadOptions {
   /** A blob of up to so many bytes is sent in one request; a larger one in pieces of so many, of which one is kept in memory. */
   readonly pieceBytes: number;
   /** What is known of the registry, and learnt from it. */
-  readonly habits: UploadHabits;
+  readonly habits: UploadQuirks;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -44,7 +44,7 @@ export async function uploadBlob(
     const piecesOf = isWhole ? size : atLeast(Math.min(requestBytes, habits.pieceBytes));
     const pieces = inPieces(chunksUntilAborted(chunks, signal), descriptor, piecesOf);
     if (!isWhole && !takesPieces) return await sendStream(requests, habits, { size, chunks: copies(pieces) });
-    const upload = new PieceUpload(requests, habits, digest);
+    const upload = new ChunkedUpload(requests, habits, digest);
     for await (const piece of pieces) {
       if (isWhole) {
         if (await sendWhole(requests, habits, piece)) return;

@@ -1,5 +1,5 @@
 import { isTransientStatus } from "../http/retry.js";
-import type { UploadHabits } from "./upload-quirks.js";
+import type { UploadQuirks } from "./upload-quirks.js";
 import type { Failed, Outcome, UploadRequests } from "./upload-requests.js";
 import { watch } from "./upload-stream.js";
 
@@ -7,7 +7,7 @@ import { watch } from "./upload-stream.js";
  * Sends a blob in one request, in the session that has begun, and repeats it as a whole. Returns false if that is too large for the
  * registry: then it may take smaller pieces.
  */
-export async function sendWhole(requests: UploadRequests, habits: UploadHabits, bytes: Uint8Array): Promise<boolean> {
+export async function sendWhole(requests: UploadRequests, habits: UploadQuirks, bytes: Uint8Array): Promise<boolean> {
   for (let failures = 0; ; await requests.begin()) {
     const outcome = await sendOnce(requests, habits, bytes);
     if (outcome.done) break;
@@ -23,7 +23,7 @@ export async function sendWhole(requests: UploadRequests, habits: UploadHabits, 
   return true;
 }
 
-async function sendOnce(requests: UploadRequests, habits: UploadHabits, bytes: Uint8Array): Promise<Outcome> {
+async function sendOnce(requests: UploadRequests, habits: UploadQuirks, bytes: Uint8Array): Promise<Outcome> {
   if (!habits.takesClosingBody) return requests.sendAndClose(bytes);
   const outcome = await requests.close(bytes);
   if (outcome.done || !mayBeOfBody(outcome)) return outcome;
@@ -43,7 +43,7 @@ async function sendOnce(requests: UploadRequests, habits: UploadHabits, bytes: U
  */
 export async function sendStream(
   requests: UploadRequests,
-  habits: UploadHabits,
+  habits: UploadQuirks,
   { size, chunks }: { readonly size: number; readonly chunks: AsyncIterable<Uint8Array> },
 ): Promise<void> {
   const watched = watch(chunks);

@@ -3,7 +3,7 @@ import { MoteError, type RegistryRef } from "@mote/core";
 import type { HostSet } from "./http/hosts.js";
 
 /** One repository on one registry, as references name them. A `RegistryRef` is one. */
-export interface RepositoryPlace {
+export interface RepositoryLocation {
   /** Host, and port where one was written: `registry.example:5000`, `docker.io`. */
   readonly registry: string;
   /** `library/alpine` */
@@ -13,13 +13,13 @@ export interface RepositoryPlace {
 }
 
 /** The place as a reference, without tag and digest: what is recorded of its blobs, and where mounts are sought. */
-export function placeRef({ registry, repository, scheme }: RepositoryPlace): RegistryRef {
+export function repositoryLocation({ registry, repository, scheme }: RepositoryLocation): RegistryRef {
   return { transport: "docker", registry, repository, ...(scheme === undefined ? {} : { scheme }) };
 }
 
 /** The origin of a registry's API. `docker.io` is a name that has its API elsewhere. @throws MOTE_INVALID_REFERENCE */
 export function registryOrigin(
-  place: Omit<RepositoryPlace, "repository">,
+  place: Omit<RepositoryLocation, "repository">,
   options: { readonly plainHttp: HostSet },
 ): URL {
   const host = isDockerHub(place.registry) ? "registry-1.docker.io" : place.registry;
@@ -33,7 +33,7 @@ export function registryOrigin(
 }
 
 /** A registry as people write it, perhaps with `https://` in front. @throws MOTE_INVALID_REFERENCE */
-export function readRegistry(text: string): Omit<RepositoryPlace, "repository"> {
+export function readRegistry(text: string): Omit<RepositoryLocation, "repository"> {
   const [, scheme, host = ""] = /^(?:(https?):\/\/)?([\w.:[\]-]+)(?:\/(?:v[12]\/?)?)?$/i.exec(text) ?? [];
   if (host === "") throw notAHost(text);
   const registry = isDockerHub(host.toLowerCase()) ? "docker.io" : host.toLowerCase();
