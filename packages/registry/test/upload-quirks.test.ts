@@ -275,6 +275,18 @@ describe("a registry that bounds what one request may have", () => {
     expect(arrived(server)).toBe(true);
   });
 
+  it.each(["1", "-5", "0.1"])("gets no pieces as small as it says: %s", async (most) => {
+    const { server, to } = await open(8 * MiB, ({ sessions }) => (request, response) => {
+      if (request.method !== "POST") return false;
+      sessions.set("/v2/a/b/blobs/uploads/x", new Uint8Array());
+      response.writeHead(202, { location: "/v2/a/b/blobs/uploads/x", "oci-chunk-max-length": most }).end();
+      return true;
+    });
+    expect(await send(to)).toBe(1);
+    expect(server.seen.length).toBeLessThan(10);
+    expect(arrived(server)).toBe(true);
+  });
+
   it("is an error where nothing is small enough", async () => {
     const { server, to } = await open(inPieces.pieceBytes, bounded(413, 10, false));
     await expect(send(to)).rejects.toMatchObject({ code: "MOTE_REGISTRY", details: { status: 413 } });

@@ -26,6 +26,9 @@ export interface Failed {
   readonly fault: MoteError;
 }
 
+/** An `OCI-Chunk-Max-Length` below this counts as this. */
+const leastLimitBytes = 32 * 1024;
+
 /** The requests of a blob's upload, in one session at a time. */
 export class UploadRequests {
   readonly subject: Subject;
@@ -51,7 +54,9 @@ export class UploadRequests {
       answer.discard();
       this.#session = newSession(this.#api, answer);
       this.leastPieceBytes = Number(answer.header("oci-chunk-min-length")) || 0;
-      this.mostPieceBytes = Number(answer.header("oci-chunk-max-length")) || Number.POSITIVE_INFINITY;
+      // Pieces of a byte would keep the client for as long as the registry likes.
+      const most = Number(answer.header("oci-chunk-max-length")) || Number.POSITIVE_INFINITY;
+      this.mostPieceBytes = Math.max(most, leastLimitBytes);
     });
   }
 
