@@ -25,11 +25,10 @@ import type { FileInput, UnpackOptions } from "@mote/layout";
 import { refCodec } from "@mote/ref";
 import type { RegistryServer, ServeOptions } from "@mote/server";
 import type { TransferEvent, TransferOptions, TransferReport } from "@mote/transfer";
-import { Endpoints } from "./endpoints.js";
-import { type FoundMote, findByName, nameInCache } from "./find-by-name.js";
-import { noCacheFolder, parsePersonalRef, personalFolder } from "./home-paths.js";
-import { type MoveReport, withReferences } from "./move-report.js";
-import { type ReadingOptions, readFromOrigin } from "./read-from-origin.js";
+import { Endpoints } from "./endpoints/endpoints.js";
+import type { EndpointsOptions, RegistriesOptions } from "./endpoints/registries-options.js";
+import { type FoundMote, findByName, nameInCache } from "./references/find-by-name.js";
+import { noCacheFolder, parsePersonalRef, personalFolder } from "./references/home-paths.js";
 import {
   absoluteRefCodec,
   assertPullDestination,
@@ -40,10 +39,11 @@ import {
   otherTag,
   readMovable,
   readOrigin,
-} from "./references.js";
-import type { EndpointsOptions, RegistriesOptions } from "./registries-options.js";
-import { Repair, type RepairOptions } from "./repair.js";
-import { SizeBound } from "./size-bound.js";
+} from "./references/references.js";
+import { type ReadingOptions, readFromOrigin } from "./sources/read-from-origin.js";
+import { type MoveReport, withReferences } from "./transfers/move-report.js";
+import { Repair, type RepairOptions } from "./transfers/repair.js";
+import { SizeBound } from "./transfers/size-bound.js";
 
 export interface OpenMoteOptions extends Cancellable {
   /** The cache folder, made where it is missing. Undefined: nothing says where it is, as for a user without a home folder. */
@@ -281,12 +281,12 @@ class Wired implements OpenMote {
   }
 
   async addFile(path: string, options: Cancellable = {}): Promise<MoteInfo> {
-    const { addFile } = await import("./add-file.js");
+    const { addFile } = await import("./files/add-file.js");
     return addFile(this.cache, path, options);
   }
 
   async addStream(chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<MoteInfo> {
-    const { addStream } = await import("./add-file.js");
+    const { addStream } = await import("./files/add-file.js");
     return addStream(this.cache, chunks, options);
   }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Descriptor, type Digest, digestBytes, mediaTypes } from "@mote/core";
 import { LayoutDestination } from "@mote/layout";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { missingBlobs, type OpenMote, openMote } from "./index.js";
+import { missingBlobs, type OpenMote, openMote } from "../index.js";
 
 let dir: string;
 const at = (name: string) => join(dir, name);

@@ -12,9 +12,9 @@ import {
 } from "@mote/core";
 import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
+import { defaultFallbackMs } from "../sources/retry-budget.js";
 import { connectionOptions, type EndpointsOptions } from "./registries-options.js";
 import { RegistryEvents } from "./registry-events.js";
-import { defaultFallbackMs } from "./retry-patience.js";
 
 /** Which class stands for a reference's transport. Packages are imported when the first reference wants them. */
 export class Endpoints {

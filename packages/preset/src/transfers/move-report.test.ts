@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Image, putImage, putIndex } from "../test/images.js";
-import { type MoveReport, type OpenMote, openMote, type RegistryServer } from "./index.js";
+import { type Image, putImage, putIndex } from "../../test/images.js";
+import { type MoveReport, type OpenMote, openMote, type RegistryServer } from "../index.js";
 
 let root: string;
 let upstream: OpenMote;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, MoteError } from "@mote/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Image, putImage } from "../test/images.js";
-import { type OpenMote, openMote } from "./index.js";
+import { type Image, putImage } from "../../test/images.js";
+import { type OpenMote, openMote } from "../index.js";
 
 let dir: string;
 let mote: OpenMote;

@@ -4,7 +4,7 @@ export const defaultFallbackMs = 7_000;
 const nextManifestMs = 2_000;
 
 /** How long a registry is worth waiting for where there is something to use in its place. */
-export class RetryPatience {
+export class RetryBudget {
   readonly #now: () => number;
   #until: number;
 

@@ -16,7 +16,7 @@ import {
   takeInventory,
 } from "@mote/core";
 import { refCodec } from "@mote/ref";
-import { registryOf } from "./references.js";
+import { registryOf } from "../references/references.js";
 import { isSilence } from "./registry-failure.js";
 
 /** Places that one blob or manifest is looked for at, at most. */

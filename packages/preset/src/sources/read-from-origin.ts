@@ -1,11 +1,11 @@
 import type { BlobInfoCache, Cancellable, ContentSource, Logger, MoteCache, Ref, TagStore } from "@mote/core";
+import type { Endpoints } from "../endpoints/endpoints.js";
+import type { PullOptions } from "../open-mote.js";
+import { nameInCache } from "../references/find-by-name.js";
+import { type Origin, otherTag } from "../references/references.js";
 import { DigestSource } from "./digest-source.js";
-import type { Endpoints } from "./endpoints.js";
-import { nameInCache } from "./find-by-name.js";
 import { assertNoBlob } from "./image-by-digest.js";
-import { KnownNames } from "./known-names.js";
-import type { PullOptions } from "./open-mote.js";
-import { type Origin, otherTag } from "./references.js";
+import { StoredFallback } from "./stored-fallback.js";
 
 export interface ReadingOptions extends Cancellable, Pick<PullOptions, "platform" | "onEvent"> {
   readonly cache: MoteCache;
@@ -42,7 +42,7 @@ export async function readFromOrigin<T>(
   if (from.transport !== "docker") return { report: await move(await places.source(from), warn), warnings };
   const nameOf = (tag: string) => nameInCache(otherTag(from, tag));
   const { fallbackAfterMs } = places;
-  const names = new KnownNames({
+  const names = new StoredFallback({
     name: nameInCache(from),
     nameOf,
     cache,

@@ -13,12 +13,12 @@ import {
   type TagStore,
   type TimeLimited,
 } from "@mote/core";
-import { KnownReferrers } from "./known-referrers.js";
 import { isRegistryFailure, isRegistryResponse, isSilence } from "./registry-failure.js";
-import { RetryPatience } from "./retry-patience.js";
+import { RetryBudget } from "./retry-budget.js";
 import { StoredImage } from "./stored-image.js";
+import { StoredReferrers } from "./stored-referrers.js";
 
-export interface KnownNamesOptions {
+export interface StoredFallbackOptions {
   /** What the cache calls the image. */
   readonly name: string;
   /** What the cache calls another tag of the same source. */
@@ -38,9 +38,9 @@ export interface KnownNamesOptions {
  * A registry's image, for which the cache answers while the registry fails, whatever the failure is: what was pulled before is used,
  * with a warning. What of it was never fetched is an error then that says so. A refusal (401, 403, 404) is an answer, and an error.
  */
-export class KnownNames {
-  readonly #options: KnownNamesOptions;
-  readonly #patience: RetryPatience;
+export class StoredFallback {
+  readonly #options: StoredFallbackOptions;
+  readonly #patience: RetryBudget;
   /** Manifests that were read, and checked, before they were asked for. */
   readonly #read = new Map<Digest, Uint8Array>();
   #stored: StoredImage | undefined;
@@ -51,9 +51,9 @@ export class KnownNames {
   /** What ended a transfer that is to be begun again with the stored image. */
   #turning: MoteError | undefined;
 
-  constructor(options: KnownNamesOptions) {
+  constructor(options: StoredFallbackOptions) {
     this.#options = options;
-    this.#patience = new RetryPatience(options.fallbackAfterMs);
+    this.#patience = new RetryBudget(options.fallbackAfterMs);
   }
 
   /**
@@ -70,7 +70,7 @@ export class KnownNames {
   /** @param source the registry, disposed of with what is returned; undefined where nobody is to be asked */
   around(source: ContentSource | undefined, ref: Ref): ContentSource {
     const { cache, tags, nameOf, warn } = this.#options;
-    const known = new KnownReferrers(source, {
+    const known = new StoredReferrers(source, {
       cache,
       tags,
       nameOf,

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { takeInventory } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { putImage, putIndex } from "../test/images.js";
-import { incompleteManifests, partialIndexes } from "./index.js";
+import { putImage, putIndex } from "../../test/images.js";
+import { incompleteManifests, partialIndexes } from "../index.js";
 
 let dir: string;
 let cache: FileCache;

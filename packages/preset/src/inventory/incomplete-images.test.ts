@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { digestBytes, mediaTypes, takeInventory } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { putImage, putIndex } from "../test/images.js";
-import { examineMote, incompleteManifests } from "./index.js";
+import { putImage, putIndex } from "../../test/images.js";
+import { examineMote, incompleteManifests } from "../index.js";
 
 let root: string;
 let cache: FileCache;

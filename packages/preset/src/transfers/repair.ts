@@ -13,10 +13,10 @@ import {
   takeInventory,
 } from "@mote/core";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
-import type { Endpoints } from "./endpoints.js";
-import { incompleteManifests } from "./incomplete-images.js";
-import type { PullOptions } from "./open-mote.js";
-import { isSilence } from "./registry-failure.js";
+import type { Endpoints } from "../endpoints/endpoints.js";
+import { incompleteManifests } from "../inventory/incomplete-images.js";
+import type { PullOptions } from "../open-mote.js";
+import { isSilence } from "../sources/registry-failure.js";
 
 /** Known locations of one blob that are tried. */
 const mostLocations = 5;

@@ -16,7 +16,7 @@ import {
   type TagStore,
 } from "@mote/core";
 
-export interface KnownReferrersOptions {
+export interface StoredReferrersOptions {
   readonly cache: MoteCache;
   readonly tags: TagStore;
   /** What the cache calls a tag of the source. */
@@ -29,14 +29,14 @@ export interface KnownReferrersOptions {
 }
 
 /** What refers to manifests of `source`, answered from the cache while the source cannot be reached. */
-export class KnownReferrers {
+export class StoredReferrers {
   readonly #source: ContentSource | undefined;
-  readonly #options: KnownReferrersOptions;
+  readonly #options: StoredReferrersOptions;
   #isAway = false;
   #inCache: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
 
   /** @param source undefined where nobody is to be asked */
-  constructor(source: ContentSource | undefined, options: KnownReferrersOptions) {
+  constructor(source: ContentSource | undefined, options: StoredReferrersOptions) {
     this.#source = source;
     this.#options = options;
   }

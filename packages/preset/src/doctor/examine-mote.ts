@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Cancellable, type Logger, MoteError, takeInventory } from "@mote/core";
+import { incompleteManifests } from "../inventory/incomplete-images.js";
+import { partialIndexes } from "../inventory/partial-indexes.js";
+import { type OpenMoteOptions, openMote } from "../open-mote.js";
+import { noCacheFolder } from "../references/home-paths.js";
 import { examineAccess } from "./examine-access.js";
-import { noCacheFolder } from "./home-paths.js";
-import { incompleteManifests } from "./incomplete-images.js";
-import { type OpenMoteOptions, openMote } from "./open-mote.js";
-import { partialIndexes } from "./partial-indexes.js";
 
 /** Something that was looked at. */
 export interface Finding {

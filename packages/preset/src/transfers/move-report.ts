@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import type { Digest, PathRef, Ref } from "@mote/core";
 import { formatRef, parseRef } from "@mote/ref";
 import type { TransferReport, TransferredRef } from "@mote/transfer";
-import { nameInCache } from "./find-by-name.js";
-import type { Origin } from "./references.js";
+import { nameInCache } from "../references/find-by-name.js";
+import type { Origin } from "../references/references.js";
 
 export interface MovedRef extends TransferredRef {
   /**

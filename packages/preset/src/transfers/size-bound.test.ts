@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Descriptor, digestBytes, mediaTypes, NilCache, silentLogger } from "@mote/core";
 import { LayoutDestination } from "@mote/layout";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openMote } from "./open-mote.js";
+import { openMote } from "../open-mote.js";
 import { SizeBound } from "./size-bound.js";
 
 let dir: string;

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Image, put, putImage, putIndex } from "../test/images.js";
-import { type OpenMote, openMote, type RegistryServer } from "./index.js";
+import { type Image, put, putImage, putIndex } from "../../test/images.js";
+import { type OpenMote, openMote, type RegistryServer } from "../index.js";
 
 let root: string;
 let upstream: OpenMote;
