@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
-import { type Digest, MoteError } from "@mote/core";
+import { type Digest, MoteError, makeFolders } from "@mote/core";
 import { errorCode, fileError } from "../disk/file-error.js";
-import { makeFolders } from "../disk/make-folders.js";
 import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
 import { isSameFile } from "./stamping.js";
 import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
@@ -94,7 +93,7 @@ export class LinkOut {
   ): Promise<{ readonly shared: boolean; readonly stats: Stats }> {
     const { calls, stamping } = this.#store;
     const folder = dirname(temporary);
-    if (!fs.existsSync(folder)) makeFolders(folder);
+    if (!fs.existsSync(folder)) makeFolders(folder, { ...fs, dirname });
     const device = fs.statSync(folder).dev;
     if (!this.#withoutReflinks.has(device)) {
       try {

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import {
   checkImageLayout,
   type Digest,
@@ -8,9 +8,9 @@ import {
   digestEncoded,
   isDigest,
   MoteError,
+  makeFolders,
 } from "@mote/core";
 import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
-import { makeFolders } from "../disk/make-folders.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { checkFolderLocation } from "./folder-location.js";
 
@@ -148,7 +148,7 @@ export class CacheFolder {
   /** Makes the folders that are missing. */
   makeFolders(): void {
     try {
-      const isNew = makeFolders(this.root, folderMode) !== undefined;
+      const isNew = makeFolders(this.root, { ...fs, dirname }, { mode: folderMode }) !== undefined;
       if (isNew || !fs.existsSync(this.#own)) this.#shareRoot();
       for (const path of this.#folders) this.#makeFolder(path);
     } catch (error) {

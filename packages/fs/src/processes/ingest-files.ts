@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { type Digest, MoteError } from "@mote/core";
+import { type Digest, MoteError, type ProcessIdentity } from "@mote/core";
 import { fileError, isAbsent } from "../disk/file-error.js";
 import { lstatIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import { liveness, ownIdentity, type ProcessIdentity } from "./process-identity.js";
+import { livenessOf, ownIdentity } from "./process-identity.js";
 
 /**
  * `tmp`: nothing without its writer. `part`: a resumable write, worth keeping when its writer is gone. `read`: a reader's link.
@@ -81,8 +81,8 @@ export class IngestFiles {
   isAlive(part: IngestPath): boolean {
     if (part.owner === this.owner) return true;
     if (part.owner === nobody) return false;
-    const verdict = liveness(part.owner);
-    if (verdict !== "foreign") return verdict === "alive";
+    const verdict = livenessOf(part.owner);
+    if (verdict !== "unknown") return verdict === "alive";
     const stats = lstatIfThere(part.path);
     return stats !== undefined && Math.abs(Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs)) < foreignSilenceMs;
   }

@@ -1,13 +1,21 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { type Cancellable, type Digest, isDigest, type Lease, type Logger, parseDigest } from "@mote/core";
+import {
+  type Cancellable,
+  type Digest,
+  isDigest,
+  type Lease,
+  type Logger,
+  type ProcessIdentity,
+  parseDigest,
+} from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import { bringTimesBack, isAhead } from "../disk/file-times.js";
 import { lstatIfThere, namesIn, openPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { closedError, type IngestFiles } from "./ingest-files.js";
 import { LeaseJournal } from "./lease-journal.js";
-import { liveness, ownerOf, type ProcessIdentity } from "./process-identity.js";
+import { livenessOf, ownerOf } from "./process-identity.js";
 import { PruneAnnouncement, RunningPrunes } from "./prune-announcement.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
@@ -99,7 +107,7 @@ export class LeaseFiles {
       const path = `${this.#folder.pruning}/${name}`;
       const stats = lstatIfThere(path);
       if (stats === undefined || this.#isHeld(path, stats)) continue;
-      if (liveness(ownerOf(name)) === "foreign") this.#prunes.evict(name);
+      if (livenessOf(ownerOf(name)) === "unknown") this.#prunes.evict(name);
       else removeIfPossible(path);
     }
   }
@@ -141,8 +149,8 @@ export class LeaseFiles {
   #isHeld(path: string, { mtimeMs }: fs.Stats): boolean {
     const owner = ownerOf(path.slice(path.lastIndexOf("/") + 1));
     if (owner === this.#parts.owner) return true;
-    const verdict = liveness(owner);
-    if (verdict !== "foreign") return verdict === "alive";
+    const verdict = livenessOf(owner);
+    if (verdict !== "unknown") return verdict === "alive";
     // Of a clock that is ahead: it counts as renewed now, and grows old from here on.
     if (isAhead(mtimeMs) && bringTimesBack(path)) return true;
     return Math.abs(Date.now() - mtimeMs) < foreignSilenceMs;

@@ -8,7 +8,7 @@ import { lstatIfThere, namesIn } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles } from "./ingest-files.js";
 import { truncateIfPossible } from "./lease-journal.js";
-import { describeOwner, liveness, ownerOf } from "./process-identity.js";
+import { describeProcess, livenessOf, ownerOf } from "./process-identity.js";
 
 /** The count of a prune that removes nothing before its next look. */
 const atRest = 0;
@@ -151,7 +151,7 @@ export class RunningPrunes {
         } else if (waitedMs >= lateMs && !warned.has(name)) {
           warned.add(name);
           this.#logger.warn(
-            `waiting for a prune that does not continue (${describeOwner(ownerOf(name))}); ${advice(name)}`,
+            `waiting for a prune that does not continue (${describeProcess(ownerOf(name))}); ${advice(name)}`,
           );
         }
       }
@@ -160,7 +160,7 @@ export class RunningPrunes {
 
   /** Takes a prune's right to remove anything before it has looked again. */
   evict(name: string): void {
-    const who = describeOwner(ownerOf(name));
+    const who = describeProcess(ownerOf(name));
     try {
       // In this order: while the file is there, others know what to wait for.
       removeIfThere(gatePath(this.#folder, name));
@@ -178,12 +178,12 @@ export class RunningPrunes {
   /** Undefined where the prune is at rest, over, or dead. */
   #countOf(name: string): number | undefined {
     const stats = lstatIfThere(`${this.#folder.pruning}/${name}`);
-    if (stats === undefined || stats.size === atRest || liveness(ownerOf(name)) === "dead") return undefined;
+    if (stats === undefined || stats.size === atRest || livenessOf(ownerOf(name)) === "dead") return undefined;
     return stats.size;
   }
 
   #isSilent(name: string): boolean {
-    if (liveness(ownerOf(name)) !== "foreign") return false;
+    if (livenessOf(ownerOf(name)) !== "unknown") return false;
     const changedMs = lstatIfThere(`${this.#folder.pruning}/${name}`)?.mtimeMs ?? 0;
     return isAhead(changedMs) || Date.now() - changedMs >= silentMs;
   }
@@ -196,7 +196,9 @@ function gatePath(folder: CacheFolder, name: string): string {
 
 function advice(name: string): string {
   const pid = ownerOf(name).split("-")[0];
-  return liveness(ownerOf(name)) === "foreign" ? "resume or end it" : `resume it with \`kill -CONT ${pid}\`, or end it`;
+  return livenessOf(ownerOf(name)) === "unknown"
+    ? "resume or end it"
+    : `resume it with \`kill -CONT ${pid}\`, or end it`;
 }
 
 function removeIfThere(path: string): void {

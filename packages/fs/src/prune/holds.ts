@@ -2,7 +2,7 @@ import type { Digest } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
-import { describeOwner } from "../processes/process-identity.js";
+import { describeProcess } from "../processes/process-identity.js";
 import type { PruneAnnouncement } from "../processes/prune-announcement.js";
 import type { RootsSince } from "./roots-since.js";
 
@@ -101,7 +101,7 @@ export class PruneHolds {
     for (const [digest, hold] of this.#leasedSince ?? []) holds.set(digest, hold);
     const holdOf = new Map<string, Hold>();
     for (const [digest, owner] of holders) {
-      const hold = holdOf.get(owner) ?? { reason: "leased", holder: describeOwner(owner) };
+      const hold = holdOf.get(owner) ?? { reason: "leased", holder: describeProcess(owner) };
       holdOf.set(owner, hold);
       holds.set(digest, hold);
       this.#leasedSince?.set(digest, hold);

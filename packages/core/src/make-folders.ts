@@ -1,0 +1,43 @@
+import { MoteError } from "./error.js";
+
+/** What `makeFolders` needs of `node:fs` and `node:path`. */
+export interface FolderCalls {
+  mkdirSync(path: string, options: { readonly mode?: number | undefined }): unknown;
+  statSync(path: string, options: { readonly throwIfNoEntry: false }): { isDirectory(): boolean } | undefined;
+  dirname(path: string): string;
+}
+
+/**
+ * Creates a folder and the ones above it that do not exist. Node's own recursive `mkdir` never returns below a folder in which
+ * nothing can be created, such as /proc (Node 20).
+ * @param mode of each new folder, less the umask
+ * @returns the first folder that was created; undefined if all of them existed
+ * @throws MOTE_UNWRITABLE if a folder accepts no new ones · what the system calls throw
+ */
+export function makeFolders(
+  path: string,
+  calls: FolderCalls,
+  { mode }: { readonly mode?: number | undefined } = {},
+): string | undefined {
+  const outcome = makeFolder(path, calls, mode);
+  if (outcome !== "no parent") return outcome === "created" ? path : undefined;
+  const parent = calls.dirname(path);
+  const first = parent === path ? undefined : makeFolders(parent, calls, { mode });
+  if (makeFolder(path, calls, mode) === "no parent") {
+    const message = `cannot create ${path}: ${parent} accepts no folders; choose another location`;
+    throw new MoteError("MOTE_UNWRITABLE", message, { details: { path, errno: "ENOENT" } });
+  }
+  return first ?? path;
+}
+
+function makeFolder(path: string, calls: FolderCalls, mode: number | undefined): "created" | "exists" | "no parent" {
+  try {
+    calls.mkdirSync(path, { mode });
+    return "created";
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") return "no parent";
+    if (code === "EEXIST" && calls.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "exists";
+    throw error;
+  }
+}
