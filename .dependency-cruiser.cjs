@@ -15,6 +15,22 @@ const mayImport = {
   conformance: { packages: ["core"], modules: ["fast-check"] },
 };
 
+/**
+ * Which folder of a package may import which others of it. `disk` of layout is the bottom; tar and compression know nothing of
+ * images.
+ */
+const folders = {
+  layout: {
+    disk: [],
+    compression: ["disk"],
+    tar: ["disk", "compression"],
+    oci: ["disk"],
+    archive: ["disk", "compression", "tar", "oci"],
+    dir: ["disk", "oci"],
+    files: ["disk", "compression", "tar"],
+  },
+};
+
 const source = (name) => ({ path: `^packages/${name}/src/`, pathNot: "\\.test\\.ts$" });
 const installed = (name) => `node_modules/${name}/`;
 
@@ -45,9 +61,19 @@ const rulesFor = ([name, { packages, modules, builtins }]) => {
   return rules;
 };
 
+const folderRules = Object.entries(folders).flatMap(([name, rows]) =>
+  Object.entries(rows).map(([folder, others]) => ({
+    name: `${name}/${folder}-imports-only-its-row`,
+    severity: "error",
+    from: { path: `^packages/${name}/src/${folder}/`, pathNot: "\\.test\\.ts$" },
+    to: { path: `^packages/${name}/src/`, pathNot: `^packages/${name}/src/(${[folder, ...others].join("|")})/` },
+  })),
+);
+
 module.exports = {
   forbidden: [
     ...Object.entries(mayImport).flatMap(rulesFor),
+    ...folderRules,
     {
       name: "nothing-imports-an-app",
       severity: "error",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { GuardedFolder } from "./guarded-folder.js";
-import { type Placement, place, placements } from "./placement-course.js";
+import { type Placement, place, placements } from "./placement-workload.js";
 
 /** Quick in CI; `PLACEMENT_RUNS=100000` by hand, with a `SEED` where one is to be repeated. */
 const numRuns = Number(process.env.PLACEMENT_RUNS ?? 400);

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { digestBytes, type Manifest, mediaTypes } from "@mote/core";
 import { FilesDestination } from "@mote/layout";
 import fc from "fast-check";
-import { ArchiveFiles } from "../../../../packages/layout/src/disk/named-files.js";
+import { ArchiveFiles } from "../../../../packages/layout/src/tar/archive-files.js";
 import { readTar } from "../../../../packages/layout/src/tar/tar-reader.js";
 import { mutated } from "../mutations.js";
 import { paxBytes, tarBytes, tarWithPax } from "../tar-bytes.js";

@@ -10,8 +10,8 @@ import {
   mediaTypes,
   parseManifest,
 } from "@mote/core";
-import type { ArchiveFiles } from "../disk/named-files.js";
 import { blobPath } from "../oci/layout-paths.js";
+import type { ArchiveFiles } from "../tar/archive-files.js";
 import type { TarContent } from "../tar/tar-file.js";
 import type { ArchiveDestinationOptions } from "./archive-staging.js";
 import { readDockerList, type SavedImage } from "./docker-list.js";

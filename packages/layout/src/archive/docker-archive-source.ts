@@ -15,12 +15,14 @@ import {
   type Ref,
 } from "@mote/core";
 import { compressionOf } from "../compression/uncompress.js";
+import type { UnpackOptions } from "../compression/unpack-limits.js";
 import { BlobReader } from "../disk/blob-reader.js";
 import { readChunks } from "../disk/chunks.js";
-import { ArchiveFiles, readSmallFile } from "../disk/named-files.js";
-import type { UnpackOptions } from "../files/unpack-limits.js";
-import { selectorOf } from "../oci/layout-content.js";
-import { fullName, readDockerList, readLayerDigests, type SavedImage } from "./docker-list.js";
+import { readSmallFile } from "../disk/named-files.js";
+import { fullName } from "../oci/image-names.js";
+import { selectorOf } from "../oci/selector.js";
+import { ArchiveFiles } from "../tar/archive-files.js";
+import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list.js";
 
 const layerTypes = { gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
 

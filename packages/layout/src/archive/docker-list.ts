@@ -88,15 +88,6 @@ function diffIdsOf(config: Uint8Array): readonly unknown[] | undefined {
   return isRecord(rootfs) && Array.isArray(rootfs.diff_ids) ? rootfs.diff_ids : undefined;
 }
 
-/** With registry and tag, as references are normalised; who saved it may have written less. */
-export function fullName(name: string): string {
-  if (isDigest(name)) return name;
-  const slash = name.indexOf("/");
-  const hasHost = slash > 0 && /[.:]|^localhost$/.test(name.slice(0, slash));
-  const path = hasHost ? name : `docker.io/${slash < 0 ? `library/${name}` : name}`;
-  return path.lastIndexOf(":") > path.lastIndexOf("/") ? path : `${path}:latest`;
-}
-
 /** An image's id, as Docker has it: the digest of its configuration. */
 export async function imageId(files: NamedFiles, image: SavedImage, options: Cancellable): Promise<Digest> {
   return digestBytes(await readSmallFile(files, image.config, { ...options, maxBytes: maxManifestBytes }));

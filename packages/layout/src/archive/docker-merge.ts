@@ -1,7 +1,8 @@
 import type { Cancellable, Digest } from "@mote/core";
-import type { ArchiveFiles } from "../disk/named-files.js";
+import { fullName } from "../oci/image-names.js";
 import { taken } from "../oci/index-file.js";
-import { fullName, imageId, readDockerList, type SavedImage } from "./docker-list.js";
+import type { ArchiveFiles } from "../tar/archive-files.js";
+import { imageId, readDockerList, type SavedImage } from "./docker-list.js";
 
 /** An image that goes into an archive, with its id: the digest of its configuration. */
 export interface AddedImage extends SavedImage {

@@ -8,10 +8,11 @@ import {
   MoteError,
   maxManifestBytes,
 } from "@mote/core";
-import { type ArchiveFiles, FolderFiles, readSmallFile } from "../disk/named-files.js";
+import { FolderFiles, readSmallFile } from "../disk/named-files.js";
 import { mergeIndex } from "../oci/index-file.js";
 import { contentOnlyBelow } from "../oci/layout-closure.js";
 import { indexPath, markerPath } from "../oci/layout-paths.js";
+import type { ArchiveFiles } from "../tar/archive-files.js";
 import type { TarContent } from "../tar/tar-file.js";
 import type { ArchiveDestinationOptions } from "./archive-staging.js";
 import { StagedArchive } from "./staged-archive.js";

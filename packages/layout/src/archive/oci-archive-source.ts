@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { ArchiveFiles } from "../disk/named-files.js";
-import type { UnpackOptions } from "../files/unpack-limits.js";
+import type { UnpackOptions } from "../compression/unpack-limits.js";
 import { LayoutContent } from "../oci/layout-content.js";
+import { ArchiveFiles } from "../tar/archive-files.js";
 
 /**
  * A tar of an OCI image layout as a place that content comes from. It is read in place, not unpacked. One that is compressed with

@@ -1,5 +1,5 @@
 import type { Cancellable, Descriptor, PathRef } from "@mote/core";
-import type { ArchiveFiles } from "../disk/named-files.js";
+import type { ArchiveFiles } from "../tar/archive-files.js";
 import { type ArchiveDestinationOptions, ArchiveStaging } from "./archive-staging.js";
 
 /** What archives have in common as destinations: until `commit`, content is in a hidden folder beside them. */

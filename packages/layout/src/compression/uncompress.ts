@@ -2,8 +2,8 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { type Cancellable, MoteError } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
-import type { OpenedFile } from "../disk/named-files.js";
-import { invalidArchive } from "../tar/tar-header.js";
+import { invalidArchive } from "../disk/file-error.js";
+import type { OpenedFile } from "../disk/opened-file.js";
 import { isSkippableFrame, isZstdFrame, uncompressZstd } from "./zstd.js";
 
 export type Compression = "gzip" | "zstd";

@@ -2,11 +2,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cancellable } from "@mote/core";
 import { writeFailed } from "../disk/file-error.js";
-import type { OpenedFile } from "../disk/named-files.js";
+import type { OpenedFile } from "../disk/opened-file.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { writeWholeFile } from "../disk/whole-file.js";
-import type { UnpackLimits } from "../files/unpack-limits.js";
 import { type Compression, uncompressed } from "./uncompress.js";
+import type { UnpackLimits } from "./unpack-limits.js";
 
 export interface UncompressOptions {
   readonly compression: Compression;

@@ -1,6 +1,6 @@
 import { pipeline, Readable } from "node:stream";
 import zlib from "node:zlib";
-import { ByteTaker } from "../tar/byte-taker.js";
+import { ByteTaker } from "./byte-reader.js";
 
 /** RFC 8878, 3.1.1.1.2: the window is allocated at once. What zstd's own library takes unless it is told otherwise. */
 const maxWindowBytes = 128 * 1024 * 1024;

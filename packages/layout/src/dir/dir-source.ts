@@ -18,7 +18,7 @@ import {
 } from "@mote/core";
 import { BlobReader } from "../disk/blob-reader.js";
 import { FolderFiles, readSmallFile } from "../disk/named-files.js";
-import { selectorOf } from "../oci/layout-content.js";
+import { selectorOf } from "../oci/selector.js";
 import { assertDirVersion, dirInstanceName } from "./dir-content.js";
 
 /** A folder in the format of skopeo's `dir` transport as a place that content comes from. It holds one image, without name. */

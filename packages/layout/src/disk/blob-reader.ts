@@ -1,6 +1,6 @@
 import { type BlobOptions, type Descriptor, MoteError, type MoteInfo, type MoteReader, verifyChunks } from "@mote/core";
 import { readChunks } from "./chunks.js";
-import type { OpenedFile } from "./named-files.js";
+import type { OpenedFile } from "./opened-file.js";
 
 /** Reads a blob from an opened file, which it closes. A read of the whole ends in MOTE_CORRUPT where it is damaged. */
 export class BlobReader implements MoteReader {

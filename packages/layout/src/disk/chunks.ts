@@ -1,5 +1,5 @@
 import { readFailed } from "./file-error.js";
-import type { OpenedFile } from "./named-files.js";
+import type { OpenedFile } from "./opened-file.js";
 
 /** Large reads: at 64 KiB, Node spends more on the calls than on the bytes. */
 const chunkBytes = 1024 * 1024;

@@ -47,6 +47,12 @@ export function closedError(path: string): MoteError {
   return new MoteError("MOTE_CLOSED", `the destination ${path} is closed`, { details: { path } });
 }
 
+export function invalidArchive(place: string, what: string): MoteError {
+  return new MoteError("MOTE_INVALID_ARCHIVE", `${place} is no archive that can be read: ${what}`, {
+    details: { path: place },
+  });
+}
+
 /** What is at a name that a regular file is wanted at, for a message. */
 export function kindOf(stats: Pick<Stats, "isDirectory" | "isFIFO" | "isSocket">): string {
   if (stats.isDirectory()) return "a directory";

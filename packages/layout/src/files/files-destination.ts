@@ -13,6 +13,7 @@ import {
   parseManifest,
   verifyChunks,
 } from "@mote/core";
+import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
 import { closedError, errorNumber, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { keepAlive, removeOrphans } from "../disk/orphans.js";
@@ -30,7 +31,6 @@ import {
   placeTree,
 } from "./place-files.js";
 import { StagedTree } from "./staged-tree.js";
-import { UnpackLimits, type UnpackOptions } from "./unpack-limits.js";
 import { unpackTar } from "./unpack-tar.js";
 
 const place = "the artifact";

@@ -194,9 +194,9 @@ describe("the title of a file that has none of its own", () => {
     };
     makeTree(join(dir, "one"), tree);
     const here = relative(process.cwd(), import.meta.dirname);
-    expect(await titles(`${here}/index.ts`, `./${here}/../package.json`)).toEqual([
-      join(here, "index.ts"),
-      join(here, "..", "package.json"),
+    expect(await titles(`${here}/files-source.ts`, `./${here}/../../package.json`)).toEqual([
+      join(here, "files-source.ts"),
+      join(here, "..", "..", "package.json"),
     ]);
     expect(await titles(join(dir, "one/model.bin"), `${join(dir, "one/data")}/`)).toEqual(["model.bin", "data"]);
   });

@@ -19,7 +19,8 @@ import {
 import { BlobReader } from "../disk/blob-reader.js";
 import { readChunks } from "../disk/chunks.js";
 import { readFailed, writeFailed } from "../disk/file-error.js";
-import { FolderFiles, identityOf, type OpenedFile } from "../disk/named-files.js";
+import { FolderFiles } from "../disk/named-files.js";
+import { identityOf, type OpenedFile } from "../disk/opened-file.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { packFolder } from "./artifact-pack.js";
 import {

@@ -2,8 +2,7 @@ import { linkSync, lstatSync, mkdirSync, type Stats, symlinkSync, unlinkSync, wr
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Cancellable, MoteError } from "@mote/core";
-import { errorNumber, writeFailed } from "../disk/file-error.js";
-import { invalidArchive } from "../tar/tar-header.js";
+import { errorNumber, invalidArchive, writeFailed } from "../disk/file-error.js";
 import { LinkCheck } from "./link-check.js";
 
 /** Written in one call, which is several times faster than in several. */

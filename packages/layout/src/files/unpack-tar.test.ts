@@ -7,9 +7,9 @@ import { digestBytes, MoteError } from "@mote/core";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeTree, readTree } from "../../test/file-trees.js";
+import { UnpackLimits } from "../compression/unpack-limits.js";
 import { paddedBytes, type TarType, writeTarHeader } from "../tar/tar-header.js";
 import { StagedTree } from "./staged-tree.js";
-import { UnpackLimits } from "./unpack-limits.js";
 import { type Unpacked, type UnpackTarOptions, unpackTar } from "./unpack-tar.js";
 
 let dir: string;

@@ -9,14 +9,14 @@ import {
   verifyChunks,
 } from "@mote/core";
 import { compressionOf, magicBytes, uncompressed } from "../compression/uncompress.js";
+import type { UnpackLimits } from "../compression/unpack-limits.js";
 import { readChunks } from "../disk/chunks.js";
+import { invalidArchive } from "../disk/file-error.js";
 import { FolderFiles } from "../disk/named-files.js";
 import { isTemporaryName } from "../disk/temporary-name.js";
 import { cleanName } from "../tar/entry-name.js";
-import { invalidArchive } from "../tar/tar-header.js";
 import { type ContentEntry, readTar } from "../tar/tar-reader.js";
 import type { StagedTree } from "./staged-tree.js";
-import type { UnpackLimits } from "./unpack-limits.js";
 
 export interface UnpackTarOptions extends Cancellable {
   /** Every name in the tar is this, or below it. `.` for any name. */

@@ -8,7 +8,6 @@ import {
   type Descriptor,
   type Digest,
   findReferrers,
-  isDigest,
   isManifestType,
   isNotFound,
   type Manifest,
@@ -27,9 +26,10 @@ import {
 } from "@mote/core";
 import { BlobReader } from "../disk/blob-reader.js";
 import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { describeName, entriesNamed } from "./image-names.js";
 import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
-import { describeName, entriesNamed } from "./layout-names.js";
 import { blobName } from "./layout-paths.js";
+import { type Selector, selectorOf } from "./selector.js";
 
 /** Files in the OCI image layout (image-spec, image-layout.md), wherever they are, as a place that content comes from. */
 export class LayoutContent implements ContentSource {
@@ -227,24 +227,6 @@ function isJson(bytes: Uint8Array): boolean {
 /** Too large for a manifest, or not one. */
 function isUnreadable(error: unknown): boolean {
   return MoteError.isInstance(error) && (error.code === "MOTE_INVALID_MANIFEST" || error.code === "MOTE_TOO_LARGE");
-}
-
-interface Selector {
-  readonly tag?: string | undefined;
-  readonly digest?: Digest | undefined;
-  readonly index?: number | undefined;
-}
-
-export function selectorOf(ref: Ref | string): Selector {
-  if (typeof ref !== "string") {
-    const { digest, tag } = ref;
-    const index = "index" in ref ? ref.index : undefined;
-    return { digest: digest === undefined ? undefined : parseDigest(digest), tag, index };
-  }
-  if (isDigest(ref)) return { digest: ref };
-  const numbered = /^@(\d{1,9})$/.exec(ref);
-  if (numbered) return { index: Number(numbered[1]) };
-  return ref === "" ? {} : { tag: ref };
 }
 
 function areOneManifest(entries: readonly Descriptor[]): boolean {

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { invalidArchive } from "./tar-header.js";
+import { invalidArchive } from "../disk/file-error.js";
 
 /** Bytes of a name with all its folders, as of a path on Linux (PATH_MAX). */
 export const maxNameBytes = 4096;

@@ -1,9 +1,9 @@
 import type { FileHandle } from "node:fs/promises";
 import { posix } from "node:path";
 import type { Cancellable } from "@mote/core";
-import { readFailed } from "../disk/file-error.js";
+import { invalidArchive, readFailed } from "../disk/file-error.js";
 import { cleanName } from "./entry-name.js";
-import { blockBytes, invalidArchive, paddedBytes } from "./tar-header.js";
+import { blockBytes, paddedBytes } from "./tar-header.js";
 import { type TarEntry, TarHeaders } from "./tar-headers.js";
 
 const maxEntries = 100_000;

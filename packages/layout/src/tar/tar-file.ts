@@ -1,6 +1,6 @@
 import type { Cancellable } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
-import { type OpenedFile, openFile } from "../disk/named-files.js";
+import { type OpenedFile, openFile } from "../disk/opened-file.js";
 import { blockBytes, paddedBytes, writeTarHeader } from "./tar-header.js";
 
 /** A file of an archive: bytes that are here, a file on the disk, or a part of one, which is closed after use. */

@@ -1,5 +1,3 @@
-import { MoteError } from "@mote/core";
-
 /** POSIX.1-2017, pax, "ustar Interchange Format": a header, and what follows it, comes in blocks of this many bytes. */
 export const blockBytes = 512;
 
@@ -23,12 +21,6 @@ export function writeTarHeader(name: string, size: number, type: TarType, linkNa
 /** Bytes of content up to the next block. */
 export function paddedBytes(size: number): number {
   return Math.ceil(size / blockBytes) * blockBytes;
-}
-
-export function invalidArchive(place: string, what: string): MoteError {
-  return new MoteError("MOTE_INVALID_ARCHIVE", `${place} is no archive that can be read: ${what}`, {
-    details: { path: place },
-  });
 }
 
 const largestOctal = 0o77777777777;

@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { MoteError } from "@mote/core";
 import { extract, type Header } from "tar-stream";
+import { invalidArchive } from "../disk/file-error.js";
 import { isLonger, maxNameBytes } from "./entry-name.js";
-import { blockBytes, invalidArchive, paddedBytes } from "./tar-header.js";
+import { blockBytes, paddedBytes } from "./tar-header.js";
 
 /** Records of an extended header, more than any tool writes. They are copied for every entry. */
 const maxPaxRecords = 512;

@@ -1,5 +1,6 @@
-import { ByteTaker } from "./byte-taker.js";
-import { blockBytes, invalidArchive, paddedBytes } from "./tar-header.js";
+import { ByteTaker } from "../compression/byte-reader.js";
+import { invalidArchive } from "../disk/file-error.js";
+import { blockBytes, paddedBytes } from "./tar-header.js";
 import { type TarEntry, TarHeaders } from "./tar-headers.js";
 
 export interface ContentEntry extends TarEntry {

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LayoutDestination } from "./oci/layout-destination.js";
-import { LayoutSource } from "./oci/layout-source.js";
+import { LayoutDestination } from "./layout-destination.js";
+import { LayoutSource } from "./layout-source.js";
 
 const refName = "org.opencontainers.image.ref.name";
 

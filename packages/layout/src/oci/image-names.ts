@@ -1,5 +1,4 @@
-import type { Descriptor } from "@mote/core";
-import { fullName } from "../archive/docker-list.js";
+import { type Descriptor, isDigest } from "@mote/core";
 import { nameOf } from "./index-file.js";
 
 /** What containerd, Docker and BuildKit call the image in full; `ref.name` is its tag then. */
@@ -16,6 +15,15 @@ export function entriesNamed(entries: readonly Descriptor[], name: string): read
   const ofImage = entries.filter((entry) => imageNamesOf(entry).some((one) => fullName(one) === full));
   if (ofImage.length > 0 || /[/:@]/.test(name)) return ofImage;
   return entries.filter((entry) => imageNamesOf(entry).some((one) => fullName(one).endsWith(`:${name}`)));
+}
+
+/** With registry and tag, as references are normalised; who saved it may have written less. */
+export function fullName(name: string): string {
+  if (isDigest(name)) return name;
+  const slash = name.indexOf("/");
+  const hasHost = slash > 0 && /[.:]|^localhost$/.test(name.slice(0, slash));
+  const path = hasHost ? name : `docker.io/${slash < 0 ? `library/${name}` : name}`;
+  return path.lastIndexOf(":") > path.lastIndexOf("/") ? path : `${path}:latest`;
 }
 
 /** What an entry is called, for people: its name, with the image's if that says more. */

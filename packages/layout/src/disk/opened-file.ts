@@ -1,0 +1,34 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { MoteError } from "@mote/core";
+import { kindOf, readFailed } from "./file-error.js";
+
+/** A file that is open: `size` bytes of the handle's, from `offset` on. */
+export interface OpenedFile {
+  readonly handle: FileHandle;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export async function identityOf(handle: FileHandle): Promise<string> {
+  const { dev, ino, size, mtimeNs } = await handle.stat({ bigint: true });
+  return [dev, ino, size, mtimeNs].join(":");
+}
+
+/** Not blocking: a named pipe that stands where a file should be must not hang the reader. */
+export async function openFile(path: string): Promise<OpenedFile> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw readFailed(error, path);
+  });
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) {
+      const message = `cannot read ${path}: it is ${kindOf(stats)}, not a regular file`;
+      throw new MoteError("MOTE_IO", message, { details: { path } });
+    }
+    return { handle, offset: 0, size: stats.size };
+  } catch (error) {
+    await handle.close();
+    throw MoteError.isInstance(error) ? error : readFailed(error, path);
+  }
+}
