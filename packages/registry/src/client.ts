@@ -6,7 +6,7 @@ import type { TokenRequest } from "./auth/token.js";
 import { type Clock, systemClock } from "./http/clock.js";
 import { type ConnectionOptions, Connections } from "./http/connections.js";
 import { collectDocument } from "./http/content-coding.js";
-import { protocolError, type Subject, statusError } from "./http/errors.js";
+import { namingPlace, protocolError, type Subject, statusError } from "./http/errors.js";
 import { type HostSet, type Hosts, hostSet } from "./http/hosts.js";
 import type { HttpRequest, HttpResponse } from "./http/http-transport.js";
 import { resolveLocation } from "./http/location.js";
@@ -314,11 +314,12 @@ export class RegistryClient implements AsyncDisposable {
       const answer = await this.#follow(plain, subject, secretHeaders);
       const secrets = [...answer.secrets, ...secretsIn(authorization), ...(request.secrets ?? [])];
       const { status } = answer;
+      const service = { ...subject, registry: request.url.host };
       if (!isTransientStatus(status)) {
-        const bytes = await collectDocument(answer, { maxBytes: maxTokenBytes, what: "a token", digests: [] });
+        const bound = { maxBytes: maxTokenBytes, what: "a token", digests: [] };
+        const bytes = await namingPlace({ registry: service.registry }, collectDocument(answer, bound));
         return { taken: { status, bytes, secrets } };
       }
-      const service = { ...subject, registry: request.url.host };
       const fault = () => this.refusal({ ...answer, secrets }, service, { what: "a token", writes: false });
       return { refused: answer, url: answer.url, fault };
     });

@@ -1,8 +1,8 @@
 import type { Cancellable } from "@mote/core";
+import { askForApi } from "./ask-for-api.js";
 import type { CredentialSource } from "./auth/credentials.js";
 import { RegistryClient, type RegistryClientOptions } from "./client.js";
-import { protocolError } from "./http/errors.js";
-import { type RepositoryLocation, registryOrigin } from "./repository-location.js";
+import type { RepositoryLocation } from "./repository-location.js";
 
 export interface RegistryFindings {
   /** As references name it. */
@@ -38,15 +38,7 @@ export async function examineRegistry(
   };
   const startMs = performance.now();
   await using client = new RegistryClient({ ...clientOptions, credentials: watched });
-  const origin = registryOrigin(place, client);
-  const access = { origin, subject: { registry }, scopes: [] };
-  const request = { access, method: "GET", url: new URL("/v2/", origin), what: "its API", signal } as const;
-  await client.send({ ...request, accepts: (status) => status === 200 || status === 404 }, (answer) => {
-    answer.discard();
-    if (answer.status === 404) {
-      throw protocolError({ registry }, "there is no registry's API below /v2/; check the name and the port");
-    }
-  });
+  const origin = await askForApi(client, place, { signal });
   const durationMs = performance.now() - startMs;
   return { registry, origin: origin.origin, wantsCredentials, hadCredentials, durationMs };
 }

@@ -1,15 +1,7 @@
-import {
-  type Cancellable,
-  type Digest,
-  isDigest,
-  MoteError,
-  type MoteReader,
-  manifestTypes,
-  maxManifestBytes,
-} from "@mote/core";
+import { type Cancellable, type Digest, isDigest, type MoteReader, manifestTypes, maxManifestBytes } from "@mote/core";
 import type { RegistryClient, RegistryRequest, RegistryResponse } from "./client.js";
 import { collectDocument, mayBeJson, namedCodings } from "./http/content-coding.js";
-import { placeOf, protocolError, type Subject, sizeError } from "./http/errors.js";
+import { namingPlace, protocolError, type Subject, sizeError } from "./http/errors.js";
 import { resolveLocation } from "./http/location.js";
 import type { RetryPolicy } from "./http/retry.js";
 import { type BlobRequestOptions, openBlob } from "./pull/blob-reader.js";
@@ -128,7 +120,8 @@ export class RepositoryApi {
         throw sizeError(subject, what, size, Number(announced));
       }
       const said = answer.header("docker-content-digest");
-      const bytes = await collectManifest(answer, subject, { what, digests: [digest, said].filter(isDigest) });
+      const bound = { maxBytes: maxManifestBytes, what, digests: [digest, said].filter(isDigest) };
+      const bytes = await namingPlace(subject, collectDocument(answer, bound));
       if (mediaType === "text/html" && !mayBeJson(bytes)) {
         throw protocolError(
           subject,
@@ -166,20 +159,6 @@ export class RepositoryApi {
         (answer) => answer,
       ),
     );
-  }
-}
-
-async function collectManifest(
-  answer: RegistryResponse,
-  subject: Subject,
-  { what, digests }: { readonly what: string; readonly digests: readonly Digest[] },
-): Promise<Uint8Array> {
-  try {
-    return await collectDocument(answer, { maxBytes: maxManifestBytes, what, digests });
-  } catch (error) {
-    if (!MoteError.isInstance(error)) throw error;
-    const details = { ...subject, ...error.details };
-    throw new MoteError(error.code, `${placeOf(subject)}: ${error.message}`, { cause: error, details });
   }
 }
 

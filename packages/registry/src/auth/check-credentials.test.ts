@@ -4,6 +4,7 @@ import { refuse } from "../../test/fake-registry.js";
 import { codeOf, shownBy } from "../../test/outcome.js";
 import { type Answer, serve } from "../../test/server.js";
 import { serveTokens } from "../../test/token-server.js";
+import { examineRegistry } from "../examine-registry.js";
 import { checkCredentials } from "./check-credentials.js";
 
 const ann = { kind: "password", username: "ann", password: "s3cret" } as const;
@@ -36,15 +37,28 @@ describe("credentials", () => {
     expect(await shownBy(checkCredentials(place, wrong))).not.toContain("wr0ng");
   });
 
+  it("are not sent on for a token that does not end: the error names who gives it", async () => {
+    const tokens = await serve((_, response) => response.end(`{"token":"${"a".repeat(2 << 20)}"}`));
+    opened.push(tokens);
+    const realm = { "www-authenticate": `Bearer realm="http://${tokens.host}/token"` };
+    const place = await registry((_, response) => refuse(response, 401, "X", realm));
+    await expect(checkCredentials(place, ann)).rejects.toMatchObject({
+      code: "MOTE_TOO_LARGE",
+      message: expect.stringContaining(`${tokens.host}: a token has`),
+    });
+  });
+
   it("are not wanted by a registry that lets everybody in", async () => {
     expect(await checkCredentials(await registry((_, response) => response.end("{}")), ann)).toBe(false);
   });
 
-  it("are not shown to what is no registry", async () => {
+  it("are not shown to what is no registry, and an examination says that it is none", async () => {
     const page: Answer = (_, response) => response.setHeader("content-type", "text/html").end("<p>");
-    expect(await codeOf(checkCredentials(await registry(page), ann))).toBe("MOTE_REGISTRY");
     const absent: Answer = (_, response) => response.writeHead(404).end();
-    expect(await codeOf(checkCredentials(await registry(absent), ann))).toBe("MOTE_REGISTRY");
+    for (const answer of [page, absent]) {
+      expect(await codeOf(checkCredentials(await registry(answer), ann))).toBe("MOTE_REGISTRY");
+      expect(await codeOf(examineRegistry(await registry(answer), { get: async () => ann }))).toBe("MOTE_REGISTRY");
+    }
     expect(await codeOf(checkCredentials({ registry: "a/b" }, ann))).toBe("MOTE_INVALID_REFERENCE");
   });
 

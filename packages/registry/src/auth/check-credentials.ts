@@ -1,7 +1,7 @@
 import type { Cancellable } from "@mote/core";
+import { askForApi } from "../ask-for-api.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
-import { protocolError } from "../http/errors.js";
-import { type RepositoryLocation, registryOrigin } from "../repository-location.js";
+import type { RepositoryLocation } from "../repository-location.js";
 import type { Credentials } from "./credentials.js";
 
 /**
@@ -22,15 +22,6 @@ export async function checkCredentials(
   };
   const { signal, ...clientOptions } = options;
   await using client = new RegistryClient({ ...clientOptions, credentials: { get } });
-  const { registry } = place;
-  const origin = registryOrigin(place, client);
-  const access = { origin, subject: { registry }, scopes: [] };
-  const request = { access, method: "GET", url: new URL("/v2/", origin), what: "its API", signal } as const;
-  await client.send({ ...request, accepts: (status) => status === 200 || status === 404 }, (answer) => {
-    answer.discard();
-    const isPage = /^text\/html\b/i.test(answer.header("content-type") ?? "");
-    if (answer.status !== 404 && !isPage) return;
-    throw protocolError({ registry }, "there is no registry's API below /v2/; check the name and the port");
-  });
+  await askForApi(client, place, { signal });
   return wanted;
 }

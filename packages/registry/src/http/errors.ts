@@ -96,6 +96,17 @@ export function placeOf({ registry, repository }: Subject): string {
   return repository === undefined ? registry : `${registry}/${repository}`;
 }
 
+/** Adds the place to an error about a document that was read there. */
+export async function namingPlace<T>(subject: Subject, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!MoteError.isInstance(error)) throw error;
+    const details = { ...plainSubject(subject), ...error.details };
+    throw new MoteError(error.code, `${placeOf(subject)}: ${error.message}`, { cause: error, details });
+  }
+}
+
 /** More or fewer bytes than were expected. */
 export function sizeError(subject: Subject, what: string, expected: number, actual: number): MoteError {
   return new MoteError(

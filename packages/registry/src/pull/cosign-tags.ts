@@ -11,6 +11,7 @@ import {
   type Tag,
 } from "@mote/core";
 import { collectDocument } from "../http/content-coding.js";
+import { namingPlace } from "../http/errors.js";
 import { bareType, type RepositoryApi } from "../repository-api.js";
 import { refusals, warnOfForbidden } from "./referrers-page.js";
 
@@ -48,7 +49,8 @@ async function findTag(api: RepositoryApi, tag: string, options: Cancellable): P
       answer.discard();
       return undefined;
     }
-    const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what: request.what, digests: [] });
+    const bound = { maxBytes: maxManifestBytes, what: request.what, digests: [] };
+    const bytes = await namingPlace(api.subject(), collectDocument(answer, bound));
     return { mediaType: type, digest: digestBytes(bytes), size: bytes.byteLength };
   });
 }

@@ -11,7 +11,7 @@ import {
 } from "@mote/core";
 import type { RegistryResponse } from "../client.js";
 import { collectDocument } from "../http/content-coding.js";
-import { placeOf } from "../http/errors.js";
+import { namingPlace, placeOf } from "../http/errors.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "../repository-api.js";
 
 /**
@@ -52,10 +52,18 @@ export function readIndex(
       answer.discard();
       return { status, mediaType, digest: answer.header("docker-content-digest") };
     }
-    const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what: request.what, digests: [] });
-    const index = parseIndex(bytes, mediaType);
-    return index === undefined ? { status, mediaType } : { index, bytes, answer };
+    return namingPlace(api.subject(request), foundIn(answer, request.what, mediaType));
   });
+}
+
+async function foundIn(
+  answer: RegistryResponse,
+  what: string,
+  mediaType: string | undefined,
+): Promise<FoundIndex | NoIndex> {
+  const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what, digests: [] });
+  const index = parseIndex(bytes, mediaType);
+  return index === undefined ? { status: answer.status, mediaType } : { index, bytes, answer };
 }
 
 export function isIndex(found: FoundIndex | NoIndex): found is FoundIndex {

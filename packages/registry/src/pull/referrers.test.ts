@@ -118,11 +118,15 @@ describe("where the registry refuses the referrers API", () => {
     expect(await all(repository.referrers(subject))).toEqual([entry("a"), entry("b")]);
   });
 
-  it("an index with an entry that is not valid is an error", async () => {
-    const { repository } = await open((_, response) =>
-      response.writeHead(200, indexType).end(index(one, { digest: "none" })),
-    );
-    expect(await codeOf(all(repository.referrers(subject)))).toBe("MOTE_INVALID_MANIFEST");
+  it.each([
+    ["with an entry that is not valid", "MOTE_INVALID_MANIFEST", index(one, { digest: "none" })],
+    ["that does not end", "MOTE_TOO_LARGE", `{"manifests":[${" ".repeat(5 << 20)}`],
+  ])("an index %s is an error that names the registry", async (_what, code, body) => {
+    const { repository, server } = await open((_, response) => response.writeHead(200, indexType).end(body));
+    await expect(all(repository.referrers(subject))).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(`${server.host}/a/b: `),
+    });
   });
 
   it.each([
