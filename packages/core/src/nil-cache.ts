@@ -1,10 +1,10 @@
 import type { MoteCache } from "./capabilities.js";
-import { createDigester, type Digest, type Digester, digestAlgorithm, parseDigest } from "./digest.js";
+import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
-
 import type { CommitMode, Mote, MoteInfo, MoteReader, MoteReaderAt, MoteWriter, PruneReport } from "./mote.js";
+import { VerifyingWriter } from "./verifying-writer.js";
 
-/** Caching switched off: keeps nothing. Its writers still check size and digest, so that what passes through is verified. */
+/** A cache that stores nothing: caching switched off. Its writers still verify size and digest of what passes through. */
 export class NilCache implements MoteCache {
   readonly #pending = new Map<Digest, Mote[]>();
 
@@ -30,7 +30,7 @@ export class NilCache implements MoteCache {
     return undefined;
   }
 
-  /** Empty: a mote is nowhere. */
+  /** Returns an empty string. */
   moteRef(digest: Digest): string {
     parseDigest(digest);
     return "";
@@ -47,7 +47,7 @@ export class NilCache implements MoteCache {
     if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not pending: call createMote first`);
     if (rest.length > 0) this.#pending.set(digest, rest);
     else this.#pending.delete(digest);
-    return new CheckingWriter(mote);
+    return new VerifyingWriter(mote);
   }
 
   async moteReader(digest: Digest): Promise<MoteReader> {
@@ -58,7 +58,7 @@ export class NilCache implements MoteCache {
     throw absent(parseDigest(digest));
   }
 
-  /** Does nothing; a `move` leaves the file too, as nothing took it over. */
+  /** Does nothing. A `move` leaves the file as well, since nothing was stored. */
   async commitMote(_source: string, mote: Mote, _mode: CommitMode): Promise<void> {
     parseDigest(mote.digest);
   }
@@ -85,68 +85,6 @@ export class NilCache implements MoteCache {
   }
 }
 
-class CheckingWriter implements MoteWriter {
-  readonly #mote: Mote;
-  readonly #digester: Digester;
-  #bytesWritten = 0;
-  #ended = false;
-  #closing: Promise<MoteInfo> | undefined;
-
-  constructor(mote: Mote) {
-    this.#mote = mote;
-    this.#digester = createDigester(digestAlgorithm(mote.digest));
-  }
-
-  get bytesWritten(): number {
-    return this.#bytesWritten;
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    this.#assertOpen();
-    this.#digester.update(bytes);
-    this.#bytesWritten += bytes.byteLength;
-    if (this.#bytesWritten > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize();
-  }
-
-  close(): Promise<MoteInfo> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<MoteInfo> {
-    this.#assertOpen();
-    this.#ended = true;
-    const { digest, mediaType, size } = this.#mote;
-    if (size !== undefined && this.#bytesWritten !== size) throw this.#wrongSize();
-    const actual = this.#digester.digest();
-    if (actual !== digest) {
-      throw new MoteError("MOTE_DIGEST_MISMATCH", `expected ${digest}, and the bytes hash to ${actual}`, {
-        details: { digest, actual },
-      });
-    }
-    return { digest, mediaType, size: this.#bytesWritten };
-  }
-
-  async abort(): Promise<void> {
-    this.#ended = true;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.abort();
-  }
-
-  #assertOpen(): void {
-    if (this.#ended) throw new MoteError("MOTE_CLOSED", `the writer of ${this.#mote.digest} has ended`);
-  }
-
-  #wrongSize(): MoteError {
-    const { digest, size } = this.#mote;
-    return new MoteError("MOTE_SIZE_MISMATCH", `${digest} has ${size} bytes, and ${this.#bytesWritten} came`, {
-      details: { digest, expected: size, actual: this.#bytesWritten },
-    });
-  }
-}
-
 function absent(digest: Digest): MoteError {
-  return new MoteError("MOTE_NOT_FOUND", `${digest} is not here: caching is switched off`, { details: { digest } });
+  return new MoteError("MOTE_NOT_FOUND", `${digest} is not stored: caching is switched off`, { details: { digest } });
 }

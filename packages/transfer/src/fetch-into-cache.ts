@@ -1,16 +1,18 @@
 import {
   type ContentSource,
+  chunksUntilAborted,
   type Descriptor,
   type Mote,
   type MoteCache,
   MoteError,
   type MoteWriter,
   type ResumableWriter,
+  resumeChunks,
+  untilAborted,
 } from "@mote/core";
 import { CacheError, isCut, isMismatch } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
-import { untilAborted } from "./until-aborted.js";
 
 const longestWaitMs = 50;
 
@@ -116,47 +118,49 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
   }
 }
 
-/** The cache's writer verifies, so the sources need not. Another source goes on at the very byte where the last one failed. */
+/** The cache's writer verifies, so the sources need not. The next source continues at the very byte where the last one failed. */
 async function* chunksFrom(
   fetch: Fetch,
   { start, reuse }: { readonly start: number; readonly reuse: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { sources, descriptor, signal, onSwitch } = fetch;
-  let position = start;
-  let failure: { readonly first: unknown; readonly last: unknown } | undefined;
-  if (position === descriptor.size) return;
-  for await (const source of sources()) {
-    if (failure !== undefined) onSwitch(failure.last, position);
-    try {
-      for await (const chunk of sourceChunks(source, descriptor, { start: position, reuse, signal })) {
-        position += chunk.byteLength;
-        fetch.onReceived(chunk.byteLength);
-        yield chunk;
-      }
-      if (position >= descriptor.size) return;
-      throw endedEarly(descriptor, position);
-    } catch (error) {
+  const { descriptor, signal, onSwitch } = fetch;
+  if (start === descriptor.size) return;
+  const sources = fetch.sources()[Symbol.asyncIterator]();
+  const open = async (offset: number) => {
+    const { done, value: source } = await sources.next();
+    return done ? undefined : sourceChunks(source, fetch, { start: offset, reuse });
+  };
+  let firstError: { readonly error: unknown } | undefined;
+  try {
+    const first = await open(start);
+    if (first === undefined) throw noPlace(descriptor);
+    yield* resumeChunks(first, start, async ({ offset, failure }) => {
+      if (failure === undefined && offset >= descriptor.size) return undefined;
       signal.throwIfAborted();
-      failure = { first: failure?.first ?? error, last: error };
-    }
+      const ended = failure ?? { error: endedEarly(descriptor, offset) };
+      firstError ??= ended;
+      const next = await open(offset);
+      if (next === undefined) throw firstError.error;
+      onSwitch(ended.error, offset);
+      return next;
+    });
+  } finally {
+    await sources.return?.();
   }
-  throw failure === undefined ? noPlace(descriptor) : failure.first;
 }
 
-/** Ends at an abort though the source does not: it is closed then, and not waited for. */
+/** Ends at an abort even if the source does not: then the source is closed, but not waited for. */
 async function* sourceChunks(
   source: ContentSource,
-  descriptor: Descriptor,
-  { start, reuse, signal }: { readonly start: number; readonly reuse: boolean; readonly signal: AbortSignal },
+  { descriptor, signal, onReceived }: Fetch,
+  { start, reuse }: { readonly start: number; readonly reuse: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const opening = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal });
   const close = () => opening.then((reader) => reader.close());
   try {
-    const chunks = (await untilAborted(opening, signal))[Symbol.asyncIterator]();
-    for (;;) {
-      const next = await untilAborted(chunks.next(), signal);
-      if (next.done) break;
-      yield next.value;
+    for await (const chunk of chunksUntilAborted(await untilAborted(opening, signal), signal)) {
+      onReceived(chunk.byteLength);
+      yield chunk;
     }
   } finally {
     if (signal.aborted) close().catch(() => {});

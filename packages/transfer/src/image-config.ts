@@ -9,12 +9,12 @@ import {
   manifestKind,
   type Platform,
   readMote,
+  untilAborted,
 } from "@mote/core";
 import { readingCache } from "./cache-error.js";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
 import { namedError } from "./named-error.js";
-import { untilAborted } from "./until-aborted.js";
 
 /** Bytes of an image's configuration that is read for its platform. */
 const maxConfigBytes = 4 * 1024 * 1024;

@@ -1,5 +1,4 @@
-import type { Digest, MoteCache } from "@mote/core";
-import { untilAborted } from "./until-aborted.js";
+import { type Digest, type MoteCache, untilAborted } from "@mote/core";
 
 /** Keyed by the cache itself: those who share one share its fetches, and two caches never meet. */
 const inFlight = new WeakMap<MoteCache, Map<Digest, InFlightFetch>>();

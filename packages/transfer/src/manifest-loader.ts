@@ -13,12 +13,12 @@ import {
   parseManifest,
   type Ref,
   readMote,
+  untilAborted,
 } from "@mote/core";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
 import { namedError } from "./named-error.js";
 import { digestOf } from "./root.js";
-import { untilAborted } from "./until-aborted.js";
 
 /** Bytes of all manifests of one transfer, which are kept until it ends. */
 const maxTotalBytes = 64 * 1024 * 1024;

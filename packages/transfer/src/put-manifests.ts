@@ -1,4 +1,4 @@
-import { type Digest, MoteError, manifestChildren } from "@mote/core";
+import { type Digest, MoteError, manifestChildren, writeMote } from "@mote/core";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./manifest-loader.js";
@@ -87,12 +87,9 @@ async function isCompleteInCache(
 async function putIntoCache(job: Job, { descriptor, bytes }: LoadedManifest): Promise<void> {
   const { cache, destination } = job;
   const signal = job.ownSignal();
-  const { digest, mediaType, size } = descriptor;
+  const { digest } = descriptor;
   try {
-    await cache.createMote(digest, mediaType, size, { signal });
-    await using writer = await cache.moteWriter(digest, { signal });
-    await writer.write(bytes);
-    await writer.close();
+    await writeMote(cache, descriptor, bytes, { signal });
     job.inCache.add(digest);
   } catch (error) {
     signal.throwIfAborted();

@@ -17,6 +17,7 @@ import {
   type RefCodec,
   silentLogger,
   sniffManifestType,
+  untilAborted,
 } from "@mote/core";
 import { BlobMove } from "./blob-move.js";
 import type { TransferEvent } from "./events.js";
@@ -33,7 +34,6 @@ import { recordMembership } from "./record-membership.js";
 import type { TransferReport } from "./report.js";
 import { restoreBlobs } from "./restore-blobs.js";
 import { digestOf, ownTag, placeOf, type Root } from "./root.js";
-import { untilAborted } from "./until-aborted.js";
 
 const defaultConcurrency = 6;
 /** Blobs up to this size, in bytes, cost a round trip more than anything else: unless told otherwise, so many more are moved at once. */

@@ -11,6 +11,7 @@ import {
   type Ref,
   rootsOf,
   takeInventory,
+  writeMote,
 } from "@mote/core";
 import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { Endpoints } from "../endpoints/endpoints.js";
@@ -91,10 +92,7 @@ export class Repair {
   async #store(digest: Digest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const { cache } = this.#parts;
     const { signal } = this.#options;
-    await cache.createMote(digest, mediaTypes.octetStream, undefined, { signal });
-    await using writer = await cache.moteWriter(digest, { signal });
-    for await (const chunk of chunks) await writer.write(chunk);
-    await writer.close();
+    await writeMote(cache, { digest, mediaType: mediaTypes.octetStream }, chunks, { signal });
   }
 
   async #isSound(digest: Digest): Promise<boolean> {

@@ -1,5 +1,5 @@
+import { untilAborted } from "@mote/core";
 import type { Subject } from "../http/errors.js";
-import { untilAborted } from "../http/waiting.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import { basicHeader, type CredentialSource, type Credentials } from "./credentials.js";
 import { fetchToken, realmUrl, type TokenExchange } from "./token.js";

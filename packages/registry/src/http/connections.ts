@@ -1,3 +1,4 @@
+import { untilAborted } from "@mote/core";
 import { isLoopback } from "../repository-location.js";
 import { DirectTransport } from "./direct-transport.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
@@ -6,7 +7,7 @@ import { type MinimumRate, withinTime, withMinimumRate } from "./minimum-rate.js
 import { type ProxyServer, proxyFor } from "./proxy-settings.js";
 import { ProxyTransport } from "./proxy-transport.js";
 import { type CertificateOptions, Trusts } from "./trust.js";
-import { Semaphore, untilAborted } from "./waiting.js";
+import { Semaphore } from "./waiting.js";
 
 const defaultConnectMs = 10_000;
 const defaultAnswerMs = 30_000;

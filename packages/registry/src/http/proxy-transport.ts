@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
+import { untilAborted } from "@mote/core";
 import type { buildConnector, Dispatcher } from "undici";
 import { errorCodes } from "./errors.js";
 import {
@@ -11,7 +12,6 @@ import {
   worthReadingBytes,
 } from "./http-transport.js";
 import type { ProxyServer } from "./proxy-settings.js";
-import { untilAborted } from "./waiting.js";
 
 interface ProxyEngineOptions extends TransportOptions {
   /** How TLS is spoken to the proxy itself. */

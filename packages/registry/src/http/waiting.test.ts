@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { codeOf } from "../../test/outcome.js";
-import { Semaphore, untilAborted } from "./waiting.js";
+import { Semaphore } from "./waiting.js";
 
 describe("a turnstile", () => {
   it("lets so many in at once, and the others in their order", async () => {
@@ -35,23 +35,5 @@ describe("a turnstile", () => {
     leave();
     (await patient)();
     (await turnstile.acquire(undefined))();
-  });
-});
-
-describe("waiting until aborted", () => {
-  it("ends with the signal's own reason, and leaves the work to others", async () => {
-    const abort = new AbortController();
-    const reason = new Error("enough");
-    let finish: (value: string) => void = () => {};
-    const work = new Promise<string>((resolve) => {
-      finish = resolve;
-    });
-    const mine = codeOf(untilAborted(work, abort.signal));
-    const others = untilAborted(work, undefined);
-    abort.abort(reason);
-    expect(await mine).toBe(reason);
-    expect(await codeOf(untilAborted(work, abort.signal))).toBe(reason);
-    finish("done");
-    expect(await others).toBe("done");
   });
 });

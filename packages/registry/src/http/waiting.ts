@@ -16,46 +16,6 @@ export function sleep(ms: number, signal: AbortSignal | undefined, clock: Clock 
   });
 }
 
-/** The promise's outcome, unless the signal is first. The work behind the promise goes on for others who wait for it. */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  signal.throwIfAborted();
-  let stop: () => void = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-/** Passes chunks on until the signal is aborted, also while their source keeps everybody waiting. */
-export async function* chunksUntilAborted<T>(
-  chunks: AsyncIterable<T>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<T, void, undefined> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let ended = false;
-  try {
-    for (;;) {
-      const { done, value } = await untilAborted(iterator.next(), signal);
-      if (done) {
-        ended = true;
-        return;
-      }
-      yield value;
-    }
-  } finally {
-    const returning = ended ? undefined : iterator.return?.();
-    // An iterator that is still busy with its next chunk answers after that, and it may never come.
-    if (signal?.aborted) returning?.catch(() => {});
-    else await returning;
-  }
-}
-
 /** Lets so many in at once; the others wait in the order they came. */
 export class Semaphore {
   readonly #limit: number;

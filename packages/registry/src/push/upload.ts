@@ -1,5 +1,4 @@
-import type { Descriptor } from "@mote/core";
-import { chunksUntilAborted } from "../http/waiting.js";
+import { chunksUntilAborted, type Descriptor } from "@mote/core";
 import type { RepositoryApi } from "../repository-api.js";
 import { inPieces } from "./chunk-bytes.js";
 import { ChunkedUpload } from "./chunked-upload.js";

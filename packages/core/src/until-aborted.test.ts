@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { chunksUntilAborted, untilAborted } from "./until-aborted.js";
+
+const outcome = (work: Promise<unknown>) =>
+  work.then(
+    () => "resolved",
+    (error: unknown) => error,
+  );
+
+describe("untilAborted", () => {
+  it("rejects with the signal's reason, and leaves the work to others", async () => {
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    let finish: (value: string) => void = () => {};
+    const work = new Promise<string>((resolve) => {
+      finish = resolve;
+    });
+    const mine = outcome(untilAborted(work, abort.signal));
+    const others = untilAborted(work, undefined);
+    abort.abort(reason);
+    expect(await mine).toBe(reason);
+    expect(await outcome(untilAborted(work, abort.signal))).toBe(reason);
+    finish("done");
+    expect(await others).toBe("done");
+  });
+
+  it("leaves no rejection of the work unhandled when it was aborted before", async () => {
+    const reason = new Error("enough");
+    const work = Promise.reject(new Error("late"));
+    expect(await outcome(untilAborted(work, AbortSignal.abort(reason)))).toBe(reason);
+  });
+});
+
+describe("chunksUntilAborted", () => {
+  it("ends at an abort while the source does not answer", async () => {
+    const abort = new AbortController();
+    async function* stuck() {
+      yield 1;
+      await new Promise(() => {});
+    }
+    const seen: number[] = [];
+    const reading = (async () => {
+      for await (const chunk of chunksUntilAborted(stuck(), abort.signal)) {
+        seen.push(chunk);
+        queueMicrotask(() => abort.abort(new Error("enough")));
+      }
+    })();
+    expect(await outcome(reading)).toEqual(new Error("enough"));
+    expect(seen).toEqual([1]);
+  });
+
+  it("returns the source when its reader stops", async () => {
+    let returned = false;
+    async function* endless() {
+      try {
+        for (;;) yield 1;
+      } finally {
+        returned = true;
+      }
+    }
+    for await (const _ of chunksUntilAborted(endless(), undefined)) break;
+    expect(returned).toBe(true);
+  });
+});

@@ -1,0 +1,34 @@
+/** Resolves as `work` does, or rejects with the signal's reason as soon as it is aborted. The work itself continues. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Passes chunks on until the signal is aborted, even while their source does not answer. */
+export async function* chunksUntilAborted<T>(
+  chunks: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, undefined> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await untilAborted(iterator.next(), signal);
+      if (done) {
+        ended = true;
+        return;
+      }
+      yield value;
+    }
+  } finally {
+    const returning = ended ? undefined : iterator.return?.();
+    // An iterator that waits for its next chunk returns after that, which may never come.
+    if (signal?.aborted) returning?.catch(() => {});
+    else await returning;
+  }
+}

@@ -1,0 +1,21 @@
+import type { Cancellable } from "./cancellable.js";
+import type { Mote, MoteInfo, MoteStore } from "./mote.js";
+
+/**
+ * Writes a mote into a cache, which verifies size and digest before the mote is visible. Nothing of it remains where this rejects.
+ * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the cache or the chunks throw
+ */
+export async function writeMote(
+  cache: MoteStore,
+  { digest, mediaType, size }: Mote,
+  content: Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: Cancellable = {},
+): Promise<MoteInfo> {
+  await cache.createMote(digest, mediaType, size, options);
+  await using writer = await cache.moteWriter(digest, options);
+  for await (const chunk of content instanceof Uint8Array ? [content] : content) {
+    options.signal?.throwIfAborted();
+    await writer.write(chunk);
+  }
+  return await writer.close();
+}
