@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MemoryStorage, StoredBlobInfoCache } from "@mote/bic";
 import { LmdbBlobInfoCache } from "@mote/bic-lmdb";
 import { MemoryBlobInfoCache } from "@mote/bic-memory";
 import { blobInfoCacheSuite, type TestApi } from "@mote/conformance";
@@ -78,7 +79,11 @@ async function cacheAndServer(): Promise<void> {
 async function facts(): Promise<void> {
   const ref = parseRef("docker://registry.example/app:1");
   assert.equal(refCodec.format(ref, { scheme: true }), "docker://registry.example/app:1");
-  const caches: BlobInfoCache[] = [new MemoryBlobInfoCache(), new LmdbBlobInfoCache(join(folder, "facts.lmdb"))];
+  const caches: BlobInfoCache[] = [
+    new StoredBlobInfoCache(async () => new MemoryStorage()),
+    new MemoryBlobInfoCache(),
+    new LmdbBlobInfoCache(join(folder, "facts.lmdb")),
+  ];
   for (const bic of caches) {
     await bic.recordKnownLocation("docker", LAYER_SCOPE, digest, "docker://registry.example/app:1");
     const [found] = await bic.candidateLocations("docker", LAYER_SCOPE, digest, { canSubstitute: false });

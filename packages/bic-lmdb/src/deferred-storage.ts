@@ -1,4 +1,4 @@
-import { applyFact, type BlobFact, type FactStorage, MemoryStorage } from "@mote/core";
+import { applyFact, type BlobFact, type FactStorage, MemoryStorage } from "@mote/bic";
 
 /** Milliseconds without use after which the file is tried again. */
 const retryMs = 5_000;

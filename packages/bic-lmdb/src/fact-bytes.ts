@@ -1,4 +1,4 @@
-import type { DigestRow, LocationRecord } from "@mote/core";
+import type { DigestRow, LocationRecord } from "@mote/bic";
 import { RowReader, type RowWriter } from "./row-bytes.js";
 
 const hasPair = 1;

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { type BlobInfoCacheOptions, StoredBlobInfoCache, silentLogger } from "@mote/core";
+import { type BlobInfoCacheOptions, StoredBlobInfoCache } from "@mote/bic";
+import { silentLogger } from "@mote/core";
 import { StorageOpener } from "./open-storage.js";
 
 /** What is known about blobs, in one LMDB file that many processes may use at once. */

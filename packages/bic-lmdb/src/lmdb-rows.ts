@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { BlobFact, Digest, DigestRow, FactCounts, FactRows, LocationRecord, ScopedDigest } from "@mote/core";
+import type { BlobFact, DigestRow, FactCounts, FactRows, LocationRecord, ScopedDigest } from "@mote/bic";
+import type { Digest } from "@mote/core";
 import type { Database } from "lmdb";
 import {
   type NewestRow,

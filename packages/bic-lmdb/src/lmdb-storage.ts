@@ -5,10 +5,10 @@ import {
   type FactReader,
   type FactRows,
   type FactStorage,
-  MoteError,
   nextSequence,
   type SequenceClock,
-} from "@mote/core";
+} from "@mote/bic";
+import { MoteError } from "@mote/core";
 import type { RootDatabase } from "lmdb";
 import { LmdbRows } from "./lmdb-rows.js";
 import { RowReader, RowWriter } from "./row-bytes.js";

@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
-import { type FactStorage, type Logger, MemoryStorage, MoteError } from "@mote/core";
+import { type FactStorage, MemoryStorage } from "@mote/bic";
+import { type Logger, MoteError } from "@mote/core";
 import { type FileState, judgeFile } from "./data-file.js";
 import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";

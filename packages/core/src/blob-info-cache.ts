@@ -50,7 +50,7 @@ export interface LocationRemover {
 
 /** A blob-info cache whose knowledge can be carried elsewhere. */
 export interface FactExporter {
-  /** JSON lines, each ending in a line feed; `blob-fact.ts` has their form. What is recorded meanwhile may be missed. */
+  /** JSON lines, each ending in a line feed; `BlobFact` of `@mote/bic` has their form. What is recorded meanwhile may be missed. */
   export(options?: Cancellable): AsyncIterable<string>;
 }
 

@@ -1,4 +1,5 @@
-import { digestBytes, LayerBlobInfo, LayerLocator, MemoryStorage, type Ref, StoredBlobInfoCache } from "@mote/core";
+import { MemoryStorage, StoredBlobInfoCache } from "@mote/bic";
+import { digestBytes, LayerBlobInfo, LayerLocator, type Ref } from "@mote/core";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { parseRef, refCodec, transportFromImageName } from "../src/index.js";

@@ -1,4 +1,4 @@
-import { factHeader, formatFact, parseFacts } from "@mote/core";
+import { factHeader, formatFact, parseFacts } from "@mote/bic";
 import fc from "fast-check";
 import { mutatedText } from "../mutations.js";
 import { assert, target } from "../target.js";

@@ -1,5 +1,5 @@
+import type { BlobInfoStatistics } from "@mote/core";
 import type { BlobFact } from "./blob-fact.js";
-import type { BlobInfoStatistics } from "./blob-info-cache.js";
 import type { FactReader, FactRows } from "./fact-rows.js";
 
 export type FactCounts = Pick<BlobInfoStatistics, "locations" | "absences" | "pairs" | "transformers">;

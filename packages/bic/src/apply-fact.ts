@@ -1,7 +1,6 @@
+import { type Logger, UNKNOWN_TRANSFORMER } from "@mote/core";
 import type { BlobFact, FactTime, LocationFact, PairFact, TransformerFact } from "./blob-fact.js";
-import { UNKNOWN_TRANSFORMER } from "./blob-info-cache.js";
 import type { DigestRow, FactRows } from "./fact-rows.js";
-import type { Logger } from "./logger.js";
 import { laterTransformer, transformerServes } from "./transformer-name.js";
 
 export interface ApplyOptions {

@@ -1,5 +1,4 @@
-import { type CandidateOptions, type ReplacementCandidate, UNKNOWN_TRANSFORMER } from "./blob-info-cache.js";
-import type { Digest } from "./digest.js";
+import { type CandidateOptions, type Digest, type ReplacementCandidate, UNKNOWN_TRANSFORMER } from "@mote/core";
 import type { DigestRow, FactReader, ScopedDigest } from "./fact-rows.js";
 import { type CandidateRow, rankCandidates } from "./rank-candidates.js";
 

@@ -1,5 +1,5 @@
+import { type Digest, digestBytes } from "@mote/core";
 import { describe, expect, it } from "vitest";
-import { type Digest, digestBytes } from "./digest.js";
 import { type CandidateRow, type RankOptions, rankCandidates } from "./rank-candidates.js";
 
 const digests = ["a", "b", "c", "d", "e"].map((name) => digestBytes(new TextEncoder().encode(name))).sort();

@@ -1,7 +1,6 @@
+import { digestBytes, MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
 import type { BlobFact } from "./blob-fact.js";
-import { digestBytes } from "./digest.js";
-import { MoteError } from "./error.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
 
 const [digest, untransformed] = [digestBytes(new Uint8Array(1)), digestBytes(new Uint8Array(2))];

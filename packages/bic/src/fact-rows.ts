@@ -1,5 +1,5 @@
+import type { Digest } from "@mote/core";
 import type { FactTime, PairFact } from "./blob-fact.js";
-import type { Digest } from "./digest.js";
 
 /** What is known of one digest's content. */
 export interface DigestRow {

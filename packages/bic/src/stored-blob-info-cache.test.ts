@@ -1,9 +1,7 @@
+import { digestBytes, MoteError, silentLogger } from "@mote/core";
 import { describe, expect, it } from "vitest";
-import { digestBytes } from "./digest.js";
-import { MoteError } from "./error.js";
 import type { FactReader, FactRows } from "./fact-rows.js";
 import type { SequenceClock } from "./fact-storage.js";
-import { silentLogger } from "./logger.js";
 import { MemoryStorage } from "./memory-storage.js";
 import { StoredBlobInfoCache } from "./stored-blob-info-cache.js";
 

@@ -1,6 +1,5 @@
+import { MoteError, silentLogger } from "@mote/core";
 import { describe, expect, it, vi } from "vitest";
-import { MoteError } from "./error.js";
-import { silentLogger } from "./logger.js";
 import { MemoryStorage } from "./memory-storage.js";
 import { StorageHandle } from "./storage-handle.js";
 

@@ -1,22 +1,24 @@
+import {
+  type BlobInfoCache,
+  type BlobInfoStatistics,
+  type Cancellable,
+  type CandidateOptions,
+  type Digest,
+  type ExpireOptions,
+  type Logger,
+  type MergeReport,
+  MoteError,
+  parseDigest,
+  type ReplacementCandidate,
+  silentLogger,
+} from "@mote/core";
 import { applyFact } from "./apply-fact.js";
 import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
-import type {
-  BlobInfoCache,
-  BlobInfoStatistics,
-  CandidateOptions,
-  ExpireOptions,
-  MergeReport,
-  ReplacementCandidate,
-} from "./blob-info-cache.js";
-import type { Cancellable } from "./cancellable.js";
-import { type Digest, parseDigest } from "./digest.js";
-import { MoteError } from "./error.js";
 import { countAll, type ExpiringFacts, removeAged, removeOldest } from "./fact-expiry.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
 import type { FactRows } from "./fact-rows.js";
 import type { FactStorage, SequenceClock } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
-import { type Logger, silentLogger } from "./logger.js";
 import { type NewFact, RecordQueue } from "./record-queue.js";
 import { StorageHandle } from "./storage-handle.js";
 import { yieldToEventLoop } from "./yield-to-event-loop.js";

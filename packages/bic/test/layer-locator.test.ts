@@ -1,12 +1,16 @@
+import {
+  type Digest,
+  digestBytes,
+  LAYER_SCOPE,
+  LayerBlobInfo,
+  LayerLocator,
+  MoteError,
+  type Ref,
+  type RefCodec,
+} from "@mote/core";
 import { describe, expect, it } from "vitest";
-import { LAYER_SCOPE } from "./blob-info-cache.js";
-import { type Digest, digestBytes } from "./digest.js";
-import { MoteError } from "./error.js";
-import { LayerBlobInfo } from "./layer-blob-info.js";
-import { LayerLocator } from "./layer-locator.js";
-import { MemoryStorage } from "./memory-storage.js";
-import type { Ref, RefCodec } from "./ref.js";
-import { StoredBlobInfoCache } from "./stored-blob-info-cache.js";
+import { MemoryStorage } from "../src/memory-storage.js";
+import { StoredBlobInfoCache } from "../src/stored-blob-info-cache.js";
 
 /** As much of a codec as the locator needs: `docker://registry/repository:tag`, or `transport:path`. */
 const refCodec: RefCodec = {

@@ -1,6 +1,5 @@
-import { MoteError } from "./error.js";
+import { type Logger, MoteError } from "@mote/core";
 import type { FactStorage } from "./fact-storage.js";
-import type { Logger } from "./logger.js";
 
 /** Opens a storage at first use, opens another one after damage, and closes one that asks for it while it is idle. */
 export class StorageHandle {

@@ -1,5 +1,4 @@
-import type { CandidateOptions, ReplacementCandidate } from "./blob-info-cache.js";
-import type { Digest } from "./digest.js";
+import type { CandidateOptions, Digest, ReplacementCandidate } from "@mote/core";
 import { transformerServes } from "./transformer-name.js";
 
 /** Candidates without a location that are named at most. */

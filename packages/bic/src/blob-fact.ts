@@ -1,4 +1,4 @@
-import type { Digest } from "./digest.js";
+import type { Digest } from "@mote/core";
 
 /** When something was learned. */
 export interface FactTime {

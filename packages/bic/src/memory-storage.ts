@@ -1,5 +1,5 @@
+import type { Digest } from "@mote/core";
 import { type BlobFact, nextSequence } from "./blob-fact.js";
-import type { Digest } from "./digest.js";
 import type { DigestRow, FactReader, FactRows, LocationRecord, ScopedDigest } from "./fact-rows.js";
 import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
 
