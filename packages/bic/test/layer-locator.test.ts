@@ -34,6 +34,7 @@ const refCodec: RefCodec = {
     return `${options?.scheme ? "docker://" : ""}${ref.registry}/${ref.repository}:${ref.tag}`;
   },
   transport: (text) => (text.startsWith("dir:") ? "dir" : "oci"),
+  transports: ["oci", "dir"],
 };
 
 const digest = (name: string): Digest => digestBytes(new TextEncoder().encode(name));

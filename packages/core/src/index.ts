@@ -36,6 +36,7 @@ export * from "./referrers.js";
 export * from "./repository-name.js";
 export * from "./resume-chunks.js";
 export * from "./tag-store.js";
+export * from "./transports.js";
 export * from "./until-aborted.js";
 export * from "./url-secrets.js";
 export * from "./verify-chunks.js";

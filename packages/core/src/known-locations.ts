@@ -39,9 +39,6 @@ export interface KnownLocations {
   readonly otherForms: readonly KnownForm[];
 }
 
-/** What locations are recorded under: `transportFromImageName` gives no others. */
-const transports: readonly string[] = ["oci", "dir", "docker-archive", "oci-archive", "tarball"];
-
 export interface KnownLocationsOptions extends Cancellable {
   /** What mounts are judged for. */
   readonly destination?: Ref | undefined;
@@ -56,7 +53,7 @@ export async function knownLocations(
 ): Promise<KnownLocations> {
   const { destination, signal } = options;
   const forms = new Map<Digest, { transformerName: string; places: Map<string, KnownLocation> }>();
-  for (const transport of transports) {
+  for (const transport of refCodec.transports) {
     const asked = { canSubstitute: true, includeUnknownLocations: true, signal };
     for (const found of await bic.candidateLocations(transport, LAYER_SCOPE, digest, asked)) {
       const form = forms.get(found.digest) ?? { transformerName: UNKNOWN_TRANSFORMER, places: new Map() };

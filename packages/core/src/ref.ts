@@ -1,6 +1,6 @@
 import type { Digest } from "./digest.js";
 
-/** A place on a registry, normalised: `docker.io` and `library/` are written out. */
+/** A location on a registry, normalised: `docker.io` and `library/` are written out. */
 export interface RegistryRef {
   readonly transport: "docker";
   /** Host, and port where one was written. */
@@ -12,18 +12,26 @@ export interface RegistryRef {
   readonly scheme?: "http" | "https";
 }
 
-export type PathTransport =
-  | "oci"
-  | "oci-archive"
-  | "docker-archive"
-  | "dir"
-  | "tarball"
-  | "docker-daemon"
-  | "containers-storage"
-  | "ocidir"
-  | "hash";
+/** The transports other than `docker`, by the names that references begin with. */
+export const pathTransports = [
+  "oci",
+  "oci-archive",
+  "docker-archive",
+  "dir",
+  "tarball",
+  "docker-daemon",
+  "containers-storage",
+  "ocidir",
+  "hash",
+] as const;
 
-/** Any other place. */
+/** Transports that a program adds to the table: it declares their names here, by declaration merging. */
+// biome-ignore lint/suspicious/noEmptyInterface: declaration merging needs an interface.
+export interface AddedTransports {}
+
+export type PathTransport = (typeof pathTransports)[number] | Extract<keyof AddedTransports, string>;
+
+/** Any other location. */
 export interface PathRef {
   readonly transport: PathTransport;
   /**
@@ -31,7 +39,7 @@ export interface PathRef {
    * algorithm, a slash, and the encoded part.
    */
   readonly path: string;
-  /** The name within the place: in a layout `org.opencontainers.image.ref.name`, in `docker-archive` a whole Docker reference. */
+  /** The name within the location: in a layout `org.opencontainers.image.ref.name`, in `docker-archive` a whole Docker reference. */
   readonly tag?: string;
   readonly digest?: Digest;
   /** Which manifest of several, counted from 0 (`:@0`). */
@@ -51,4 +59,6 @@ export interface RefCodec {
   format(ref: Ref, options?: { readonly scheme?: boolean | undefined }): string;
   /** The transport under which locations of `ref` are recorded: `transportFromImageName` of `@mote/ref`. */
   transport(ref: string): string;
+  /** All transports that locations are recorded under. */
+  readonly transports: readonly string[];
 }

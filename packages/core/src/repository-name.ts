@@ -1,4 +1,5 @@
 import { type Digest, isDigest } from "./digest.js";
+import { pathTransports } from "./ref.js";
 
 /** A repository's name taken apart. */
 export interface RepositoryName {
@@ -24,7 +25,7 @@ const pathGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\
 const tagGrammar = /^\w[\w.-]{0,127}$/;
 const hostGrammar = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
 /** With a colon after them, these are read as transports of the file system: what follows is local, whatever it looks like. */
-const localTransports = /^(?:oci|oci-archive|docker-archive|dir|tarball|docker-daemon|containers-storage|ocidir|hash):/;
+const localTransports = new RegExp(`^(?:${pathTransports.join("|")}):`);
 
 /** Whether the text is a repository's name on a registry: the distribution specification's `<name>`. */
 export function isRepositoryPath(text: string): boolean {

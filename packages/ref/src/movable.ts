@@ -1,41 +1,27 @@
 import { MoteError, type Ref } from "@mote/core";
 import { formatRef } from "./format-ref.js";
+import { knownTransports, type TransportTable } from "./transport-table.js";
 
-/**
- * What to use instead of a transport that is read but not moved. A transport that becomes movable loses its line here.
- */
-function insteadOf(ref: Ref): string | undefined {
-  const text = formatRef(ref);
-  const toLayout = `skopeo copy ${text} oci:DIR:TAG, then oci:DIR:TAG`;
-  switch (ref.transport) {
-    case "docker":
-    case "oci":
-    case "oci-archive":
-    case "docker-archive":
-    case "dir":
-      return undefined;
-    case "ocidir":
-      return formatRef({ ...ref, transport: "oci" });
-    case "docker-daemon":
-    case "containers-storage":
-      return toLayout;
-    case "tarball":
-      return "an image layout with the files as a layer, as oci:DIR";
-    case "hash":
-      return `docker://REGISTRY/NAME@${ref.digest}, where it is on a registry`;
-  }
+export interface MovableOptions {
+  /** What the reference is to be. Default: either. */
+  readonly as?: "source" | "destination" | undefined;
+  /** Default: the transports that mote knows. */
+  readonly transports?: TransportTable | undefined;
 }
 
 /**
- * For whoever moves content: refuses what can only be read as a reference so far.
- * @throws MOTE_UNSUPPORTED_TRANSPORT with details `{ transport, instead }`
+ * Checks that content is moved from or to a reference's transport.
+ * @throws MOTE_UNSUPPORTED_TRANSPORT with details `{ transport, instead? }`
  */
-export function assertMovable(ref: Ref): void {
-  const instead = insteadOf(ref);
-  if (instead === undefined) return;
+export function assertMovable(ref: Ref, { as, transports = knownTransports }: MovableOptions = {}): void {
+  const { reads, writes, instead: advice } = transports.of(ref);
+  if (as === "source" ? reads : as === "destination" ? writes : reads || writes) return;
+  const { transport } = ref;
+  const how = !reads && !writes ? "moved over" : as === "source" ? "read from" : "written to";
+  const instead = advice?.(ref);
   throw new MoteError(
     "MOTE_UNSUPPORTED_TRANSPORT",
-    `${formatRef(ref)}: content is not moved over ${ref.transport} yet; use ${instead}`,
-    { details: { transport: ref.transport, instead } },
+    `cannot move ${formatRef(ref, { transports })}: content is not ${how} ${transport}${instead === undefined ? "" : `; use ${instead}`}`,
+    { details: { transport, ...(instead === undefined ? {} : { instead }) } },
   );
 }

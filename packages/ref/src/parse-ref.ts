@@ -1,11 +1,13 @@
 import type { Ref } from "@mote/core";
-import { readDaemonRef, readHashRef, readLayoutRef, readPlainPath, readStorageRef } from "./path-ref.js";
 import { readRegistryRef } from "./registry-ref.js";
 import { invalidReference, RefSyntaxError } from "./syntax-error.js";
+import { knownTransports, type TransportTable } from "./transport-table.js";
 
 export interface ParseRefOptions {
   /** The folder that `~` at the front of a path stands for. Without it `~` stays: parsing asks nothing of the machine. */
   readonly home?: string | undefined;
+  /** Deerror: the transports that mote knows. */
+  readonly transports?: TransportTable | undefined;
 }
 
 /**
@@ -17,9 +19,9 @@ export function parseRef(text: string, options: ParseRefOptions = {}): Ref {
   if (typeof text !== "string") throw new TypeError("parseRef takes a string");
   try {
     return readRef(text, options);
-  } catch (fault) {
-    if (!(fault instanceof RefSyntaxError)) throw fault;
-    throw invalidReference(text, fault, (guess) => parses(guess, options));
+  } catch (error) {
+    if (!(error instanceof RefSyntaxError)) throw error;
+    throw invalidReference(text, error, (guess) => parses(guess, options));
   }
 }
 
@@ -27,60 +29,25 @@ function parses(text: string, options: ParseRefOptions): boolean {
   try {
     readRef(text, options);
     return true;
-  } catch (fault) {
-    if (fault instanceof RefSyntaxError) return false;
-    throw fault;
+  } catch (error) {
+    if (error instanceof RefSyntaxError) return false;
+    throw error;
   }
 }
 
-function readRef(text: string, { home }: ParseRefOptions): Ref {
+function readRef(text: string, { home, transports = knownTransports }: ParseRefOptions): Ref {
   const colon = text.indexOf(":");
   if (colon < 0) return readNameOrRefusePath(text);
-  const transport = text.slice(0, colon);
-  const start = colon + 1;
-  switch (transport) {
-    case "oci":
-    case "oci-archive":
-    case "docker-archive":
-      return readLayoutRef(text, start, transport, home);
-    case "dir":
-    case "tarball":
-      return readPlainPath(text, start, transport, home);
-    case "docker-daemon":
-      return readDaemonRef(text, start);
-    case "containers-storage":
-      return readStorageRef(text, start);
-    default:
-      return text.startsWith("//", start) ? readUrl(text, transport, start + 2, home) : readNameOrRefusePath(text);
-  }
-}
-
-function readUrl(text: string, transport: string, start: number, home: string | undefined): Ref {
-  switch (transport) {
-    case "docker":
-      refuseUrlWithin(text, start);
-      return readRegistryRef(text, start);
-    case "http":
-    case "https":
-      return readRegistryRef(text, start, transport);
-    case "ocidir":
-      return readLayoutRef(text, start, transport, home);
-    case "hash":
-      return readHashRef(text, start);
-    default:
-      throw new RefSyntaxError(0, "what stands before :// is no transport that is known", [
-        transport.toLowerCase() + text.slice(start - 3),
-        `docker://${text.slice(start)}`,
-      ]);
-  }
-}
-
-function refuseUrlWithin(text: string, start: number): void {
-  for (const scheme of ["https://", "http://"]) {
-    if (text.startsWith(scheme, start)) {
-      throw new RefSyntaxError(start, "docker:// and a URL's scheme are one too many", [text.slice(start)]);
-    }
-  }
+  const name = text.slice(0, colon);
+  const row = transports.find(name);
+  if (row !== undefined && text.startsWith(row.prefix)) return row.parse(text, row.prefix.length, { home });
+  if (!text.startsWith("//", colon + 1)) return readNameOrRefusePath(text);
+  const start = colon + 3;
+  if (name === "http" || name === "https") return readRegistryRef(text, start, name);
+  throw new RefSyntaxError(0, "what stands before :// is not a known transport", [
+    name.toLowerCase() + text.slice(colon),
+    `docker://${text.slice(start)}`,
+  ]);
 }
 
 function readNameOrRefusePath(text: string): Ref {

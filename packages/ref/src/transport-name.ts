@@ -1,16 +1,12 @@
+import { knownTransports, type TransportTable } from "./transport-table.js";
+
 /**
- * The kind of place that a text names, for grouping places that hold the same things: of `TRANSPORT:…`, `dir`,
- * `docker-archive`, `oci-archive` and `tarball` give themselves. All else gives `oci`, a text without transport too.
+ * Returns the kind of location that a text names, for grouping locations that hold the same things: of `TRANSPORT:…`, `dir`,
+ * `docker-archive`, `oci-archive`, `tarball` and an added transport give themselves. All else gives `oci`, also a text without transport.
  */
-export function transportFromImageName(text: string): string {
-  const transport = text.slice(0, Math.max(0, text.indexOf(":")));
-  switch (transport) {
-    case "dir":
-    case "docker-archive":
-    case "oci-archive":
-    case "tarball":
-      return transport;
-    default:
-      return "oci";
-  }
+export function transportFromImageName(
+  text: string,
+  { transports = knownTransports }: { readonly transports?: TransportTable | undefined } = {},
+): string {
+  return transports.find(text.slice(0, Math.max(0, text.indexOf(":"))))?.recordedAs ?? "oci";
 }
