@@ -95,3 +95,22 @@ describe("a manifest whose tag follows", () => {
     }
   });
 });
+
+describe("a manifest that is refused under its digest", () => {
+  // Nexus: andrey-pohilko/registry-cli#43, GoogleContainerTools/jib#2395.
+  it("is there if the registry gives it back, and refused if not", async () => {
+    for (const [isStored, code] of [
+      [true, undefined],
+      [false, "MOTE_REGISTRY"],
+    ] as const) {
+      const { registry, destination } = await open(() => (request, response) => {
+        if (request.method === "PUT") refuse(response, 400, "BLOB_UPLOAD_INVALID");
+        else if (request.method === "HEAD") refuse(response, 404, "MANIFEST_UNKNOWN");
+        return request.method === "PUT" || request.method === "HEAD";
+      });
+      const { digest, mediaType } = image.manifest;
+      if (isStored) registry.manifests.set(digest, { type: mediaType, bytes: image.manifestBytes });
+      expect(await codeOf(destination.manifest(image.manifest, image.manifestBytes))).toBe(code);
+    }
+  });
+});

@@ -7,3 +7,4 @@ export type { Behaviour, Check, RegistryKind, Reply, SimulatedRequest } from "./
 export { pagesReferrers } from "./simulator/referrer-support.js";
 export { addImage, addIndex, type SeededContent } from "./simulator/seed.js";
 export { type SimulatedRegistry, startSimulatedRegistry } from "./simulator/simulated-registry.js";
+export { expireTokens } from "./simulator/tokens.js";

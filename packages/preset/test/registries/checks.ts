@@ -1,8 +1,15 @@
 import { isDigest, MoteError, referrersTag } from "@mote/core";
-import { addImage, addIndex, type Check, type SimulatedRegistry, type SimulatedRequest } from "@mote/testbed";
+import {
+  addImage,
+  addIndex,
+  type Check,
+  expireTokens,
+  type SimulatedRegistry,
+  type SimulatedRequest,
+} from "@mote/testbed";
 import { expect, vi } from "vitest";
 import { logIn } from "../../src/index.js";
-import { putImage } from "../images.js";
+import { putImage, putIndex } from "../images.js";
 import type { Bench } from "./bench.js";
 
 /** What each check does. Returns what the table says of it. */
@@ -81,10 +88,17 @@ async function checkPush({ registry, open, at, logIn }: Bench): Promise<string> 
   logIn();
   const push = async () => {
     await using mote = await open();
-    const { manifest } = await putImage(mote.cache, ["app"], { a: 1000, b: 300_000, c: 9_000_000 });
-    await mote.copy(manifest.digest, at("team/pushed:1"));
-    return manifest.digest;
+    const image = await putImage(mote.cache, [], { a: 1000, b: 300_000, c: 9_000_000 });
+    const other = await putImage(mote.cache, [], { d: 1000 });
+    const index = await putIndex(mote.cache, ["app"], [image.manifest, other.manifest]);
+    await mote.copy(index.digest, at("team/pushed:1"));
+    return index.digest;
   };
+  registry.once((reply, { method, route }) => {
+    if (route.kind !== "upload" || method !== "PATCH") return undefined;
+    expireTokens(registry);
+    return reply;
+  });
   const digest = await push();
   expect(registry.repositories.manifest("team/pushed", "1")?.digest).toBe(digest);
   const before = registry.requests.length;

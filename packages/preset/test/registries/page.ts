@@ -13,7 +13,7 @@ const meanings: Readonly<Record<Check, string>> = {
     "an image of a repository that only its users may read: without a login an error that says to log in, then with one",
   platform: "one platform of an index; no layer of the others is asked for",
   "push twice":
-    "an image with a layer of 9 MB, then the same again, which sends no manifest and no tag. `blobs again`: HEAD of a blob does not tell whether it is there, so it is sent",
+    "an index of two images, one with a layer of 9 MB, whose tokens expire while its chunks are sent; then the same again, which sends no manifest and no tag. `blobs again`: HEAD of a blob does not tell whether it is there, so it is sent",
   "push an index": "an index of two platforms: its images, then the index under its tag",
   "lost responses":
     "an image with a layer of 9 MB, of which the first piece, the first blob and the first manifest are stored, and the response is lost: 503 from a proxy comes instead",

@@ -14,7 +14,7 @@ import {
   type RegistryRef,
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
-import { findBlob, findManifest } from "../presence.js";
+import { findBlob, findManifest, hashManifest } from "../presence.js";
 import { addTaggedReferrer, hasReferrersApi } from "../pull/referrers.js";
 import { RepositoryApi } from "../repository-api.js";
 import {
@@ -196,7 +196,13 @@ export class RegistryDestination implements ContentDestination {
       return true;
     } catch (fault) {
       const isRefusal = MoteError.isInstance(fault) && manifestRefusals.has(fault.code);
-      if (!isRefusal || digestAlgorithm(digest) === "sha256") throw fault;
+      if (!isRefusal) throw fault;
+      // Nexus answers HEAD with 404 for what it has, and can be configured to store each manifest once.
+      if ((await hashManifest(this.#api, digest, digest, { ...options, actions: "pull,push" })) === digest) {
+        this.#accepted.add(digest);
+        return true;
+      }
+      if (digestAlgorithm(digest) === "sha256") throw fault;
       this.#refusedDigests.set(digest, { bytes, fault });
       return false;
     }

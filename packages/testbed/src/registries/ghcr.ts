@@ -1,6 +1,6 @@
 import { wantsAccept } from "../simulator/accepted-types.js";
 import type { RegistryKind } from "../simulator/behaviour.js";
-import { redirectsBlobs } from "../simulator/redirects.js";
+import { expiresUrls, redirectsBlobs } from "../simulator/redirects.js";
 import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply } from "../simulator/replies.js";
 import { tokenFlow } from "../simulator/tokens.js";
@@ -47,6 +47,10 @@ export const ghcr: RegistryKind = {
         return errorReply(416, "REQUESTED_RANGE_NOT_SATISFIABLE", message);
       },
     },
+    expiresUrls({
+      name: "A signed URL expires: 403 to whoever resumes there, and not at the registry",
+      source: "https://github.com/containerd/stargz-snapshotter/pull/167",
+    }),
     redirectsBlobs({
       name: "Blobs are redirected to a URL that is signed for GET, HEAD requests too, which are 403 there",
       source: "https://github.com/containerd/stargz-snapshotter/pull/167",

@@ -1,5 +1,7 @@
+import { randomUUID } from "node:crypto";
 import type { Behaviour, Reply, Report, SimulatedRequest, SimulatedState } from "./behaviour.js";
 import { errorReply, jsonReply, withHeaders } from "./replies.js";
+import { readJson } from "./repositories.js";
 import { repositoryOf } from "./route.js";
 
 interface TokenFlow extends Report {
@@ -10,8 +12,18 @@ interface TokenFlow extends Report {
   readonly service?: string;
   /** What nobody has to log in for, but for repositories below `private/`. Default: nothing. */
   readonly anonymous?: "pull" | "everything";
+  /** Returns which of the requested scopes a token is issued for. Default: all. */
+  readonly grants?: (asked: readonly string[]) => readonly string[];
   /** The body in which a token comes. Default: `token` that is valid for 300 s. */
   readonly body?: (token: string) => object;
+}
+
+/** The name of the note that holds the number of the valid series of tokens. */
+const tokenSeries = "token series";
+
+/** Expires all tokens issued so far. */
+export function expireTokens({ notes }: Pick<SimulatedState, "notes">): void {
+  notes.set(tokenSeries, Number(notes.get(tokenSeries) ?? 0) + 1);
 }
 
 /** Tokens from a service that the registry names (distribution, "Token Authentication Specification"). */
@@ -25,8 +37,10 @@ export function tokenFlow(flow: TokenFlow): Behaviour {
       if (request.listener !== "registry") return next();
       const needed = neededScopes(request);
       const [scheme, token = ""] = request.headers.authorization?.split(" ") ?? [];
-      const granted = scheme === "Bearer" ? readToken(token) : undefined;
-      if (granted !== undefined && needed.every((scope) => granted.some((one) => covers(one, scope)))) return next();
+      const { granted, series } = (scheme === "Bearer" ? readToken(token) : undefined) ?? {};
+      const isValid = series === (state.notes.get(tokenSeries) ?? 0);
+      if (granted !== undefined && isValid && needed.every((scope) => granted.some((one) => covers(one, scope))))
+        return next();
       const realm = `${state.origins[listener]}${path}`;
       const parameters = { realm, service: flow.service, scope: needed[0] };
       const challenge = Object.entries(parameters).flatMap(([key, value]) => (value ? [`${key}="${value}"`] : []));
@@ -36,15 +50,21 @@ export function tokenFlow(flow: TokenFlow): Behaviour {
   };
 }
 
-function giveToken({ anonymous, body }: TokenFlow, request: SimulatedRequest, { login }: SimulatedState): Reply {
+function giveToken(
+  { anonymous, grants = (all) => all, body }: TokenFlow,
+  request: SimulatedRequest,
+  { login, notes }: SimulatedState,
+): Reply {
   const shown = request.headers.authorization;
   const isKnown = login !== undefined && shown === basic(login);
   if (shown !== undefined && !isKnown) return errorReply(401, "UNAUTHORIZED", "incorrect username or password");
-  const asked = request.url.searchParams.getAll("scope").flatMap((scope) => scope.split(" "));
+  const asked = grants(request.url.searchParams.getAll("scope").flatMap((scope) => scope.split(" ")));
   if (!isKnown && anonymous === undefined) return errorReply(401, "UNAUTHORIZED", "authentication required");
   const open = asked.filter((scope) => !isPrivate(splitScope(scope).name.replace(/^repository:/, "")));
   const granted = isKnown ? asked : anonymous === "everything" ? open : open.map(pullOnly);
-  const token = Buffer.from(JSON.stringify(granted)).toString("base64url");
+  const token = Buffer.from(
+    JSON.stringify({ granted, series: notes.get(tokenSeries) ?? 0, id: randomUUID() }),
+  ).toString("base64url");
   return jsonReply(200, body?.(token) ?? { token, expires_in: 300 });
 }
 
@@ -104,11 +124,7 @@ function splitScope(scope: string): { readonly name: string; readonly actions: r
   return { name: scope.slice(0, at), actions: scope.slice(at + 1).split(",") };
 }
 
-function readToken(token: string): readonly string[] | undefined {
-  try {
-    const scopes: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
-    return Array.isArray(scopes) ? scopes.map(String) : undefined;
-  } catch {
-    return undefined;
-  }
+function readToken(text: string): { readonly granted: readonly string[]; readonly series: unknown } | undefined {
+  const { granted, series } = readJson(Buffer.from(text, "base64url"));
+  return Array.isArray(granted) ? { granted: granted.map(String), series } : undefined;
 }
