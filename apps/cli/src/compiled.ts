@@ -9,24 +9,24 @@ import { ownFolder } from "./input/private-folder.js";
 const folderName = "mote-compiled";
 const digestBytes = 32;
 const largestFileBytes = 64 * 1024 * 1024;
-/** What a long run compiled is thrown away by the engine while it runs; such a run is no model for others. */
+/** V8 discards compiled code during a long run, so only the code of a short run is cached. */
 const longestRunMs = 5000;
 const othersMayWrite = 0o022;
-const keepForMs = 30 * 24 * 60 * 60 * 1000;
+const maxAgeMs = 30 * 24 * 60 * 60 * 1000;
 
-/** Node's own cache, from 22.8 on. */
+/** Node's compile cache, since 22.8. */
 interface EngineCache {
   readonly enableCompileCache: (folder: string) => unknown;
   readonly getCompileCacheDir: () => string | undefined;
-  /** From 22.10 on. */
+  /** Since 22.10. */
   readonly flushCompileCache?: () => void;
 }
 
 /**
- * Loads a CommonJS module with what an earlier run of the same `part` of it had compiled, which saves a third of the time to
- * start, and keeps what this run compiles for the next one: in Node's own cache, and before Node 22.8 in ours. `NODE_COMPILE_CACHE` names
- * another folder, and `NODE_DISABLE_COMPILE_CACHE` turns it off, as for Node. The engine runs what the files say, so the folder
- * must be one that only this user can write to; without such a folder, nothing is kept.
+ * Loads a CommonJS module with compiled code from an earlier run of the same `part`, and stores the code that this run compiles:
+ * in Node's compile cache, or before Node 22.8 in ours. This saves a third of the start-up time. As for Node, `NODE_COMPILE_CACHE`
+ * names another directory, and `NODE_DISABLE_COMPILE_CACHE` disables the cache. V8 executes what the files contain, so only a
+ * directory that no other user can write to is used.
  */
 export function loadCompiled<T>(file: URL, { require, part }: { require: NodeJS.Require; part: string }): T {
   const filename = fileURLToPath(file);
@@ -42,7 +42,7 @@ function engineCache(): EngineCache | undefined {
   return "enableCompileCache" in nodeModule ? (nodeModule as unknown as EngineCache) : undefined;
 }
 
-/** A folder of its own for each command: the engine keeps only what the first run has compiled. */
+/** Returns a name for each command, because Node's cache stores only what the first run has compiled. */
 function partName(part: string): string {
   return /^[a-z][a-z-]{0,19}$/.test(part) ? part : "other";
 }
@@ -57,14 +57,14 @@ function cacheFolder(): string | undefined {
 function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.Require; part: string }): T {
   const source = fs.readFileSync(filename);
   const folder = cacheFolder();
-  const kept = folder === undefined ? undefined : join(folder, keptName(source, part));
-  const cachedData = kept === undefined ? undefined : read(kept);
+  const file = folder === undefined ? undefined : join(folder, fileName(source, part));
+  const cachedData = file === undefined ? undefined : read(file);
   const { Script } = process.getBuiltinModule("node:vm");
-  // Its characters are of one byte each.
+  // The build emits ASCII only.
   const script = new Script(nodeModule.wrap(source.toString("latin1")), { filename, cachedData });
-  if (kept !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
+  if (file !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
     process.once("exit", () => {
-      if (performance.now() < longestRunMs) keep(kept, script.createCachedData());
+      if (performance.now() < longestRunMs) store(file, script.createCachedData());
     });
   }
   const module = { exports: {} as T };
@@ -72,8 +72,8 @@ function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.R
   return module.exports;
 }
 
-/** Of this very source, for this very engine: it asks for the length of the source only. */
-function keptName(source: Uint8Array, part: string): string {
+/** Returns a file name for this source and this version of V8, which itself checks only the length of the source. */
+function fileName(source: Uint8Array, part: string): string {
   const { versions, arch } = process;
   const { createHash } = process.getBuiltinModule("node:crypto");
   return createHash("sha256")
@@ -83,7 +83,7 @@ function keptName(source: Uint8Array, part: string): string {
     .slice(0, 32);
 }
 
-/** Takes only a file that this user wrote, as it was written. */
+/** Reads a file that this user wrote, and verifies its checksum. */
 function read(file: string): Buffer | undefined {
   let fd: number | undefined;
   try {
@@ -103,30 +103,30 @@ function read(file: string): Buffer | undefined {
   }
 }
 
-function keep(file: string, data: Buffer): void {
-  const made = `${file}.${process.pid}`;
+function store(file: string, data: Buffer): void {
+  const temporary = `${file}.${process.pid}`;
   try {
-    fs.writeFileSync(made, Buffer.concat([sha256(data), data]), { flag: "wx", mode: 0o600 });
-    fs.renameSync(made, file);
+    fs.writeFileSync(temporary, Buffer.concat([sha256(data), data]), { flag: "wx", mode: 0o600 });
+    fs.renameSync(temporary, file);
     removeOld(dirname(file));
   } catch {
-    // The next run tries again; nothing depends on it.
-    removeIfPossible(made);
+    // Nothing depends on it, and the next run tries again.
+    removeIfPossible(temporary);
   }
 }
 
-/** Where there was no space for it, it takes none. */
+/** Removes a partial file, which may exist if the disk is full. */
 function removeIfPossible(path: string): void {
   try {
     fs.unlinkSync(path);
   } catch {}
 }
 
-/** Removes what versions that are gone have left. What is still used is written again. */
+/** Removes files of old versions. A file that is still used is written again. */
 function removeOld(folder: string): void {
   for (const name of fs.readdirSync(folder)) {
     const path = join(folder, name);
-    if (Date.now() - fs.lstatSync(path).mtimeMs > keepForMs) fs.rmSync(path, { recursive: true });
+    if (Date.now() - fs.lstatSync(path).mtimeMs > maxAgeMs) fs.rmSync(path, { recursive: true });
   }
 }
 

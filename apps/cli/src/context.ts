@@ -1,14 +1,14 @@
 import type { Output } from "./output/output.js";
 import type { LoadedSettings, Settings } from "./settings/load-settings.js";
 
-/** What every command gets beside its own arguments. */
+/** What every command gets besides its arguments. */
 export interface Context {
   readonly out: Output;
-  /** The cache folder. Undefined where nothing says where it is. */
+  /** The cache directory. Undefined if no setting and no home directory determine it. */
   readonly dir: string | undefined;
-  /** Of flags, environment and configuration files. */
+  /** The settings from flags, environment and configuration files. */
   readonly settings: Settings;
-  /** Where each of them comes from. */
+  /** The settings with their origins. */
   readonly loaded: LoadedSettings;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;

@@ -13,7 +13,7 @@ interface Layer {
 
 const maxLayerBytes = 512 * 1024 * 1024;
 
-/** Puts an image of real files, those that this installation is made of, into `cache`. Answers its manifest's descriptor. */
+/** Stores an image of the files of this installation in `cache`. Returns the descriptor of its manifest. */
 export async function makeDemoImage(cache: MoteCache): Promise<Descriptor> {
   const layers: Layer[] = [];
   for (const { folder, target } of realFolders()) layers.push(await putLayer(cache, folder, target));
@@ -31,7 +31,7 @@ export async function makeDemoImage(cache: MoteCache): Promise<Descriptor> {
   });
 }
 
-/** Folders that are there wherever the command runs: its own, those of lmdb and its binary, and npm's beside Node. */
+/** Returns directories that exist wherever the command runs: its own, those of lmdb and its binary, and that of npm next to Node. */
 function realFolders(): { folder: string; target: string }[] {
   const require = createRequire(import.meta.url);
   const lmdb = join(dirname(require.resolve("lmdb")), "..");
@@ -53,7 +53,7 @@ async function putLayer(cache: MoteCache, folder: string, target: string): Promi
     filter: (_path, stat) => stat.isFile() || stat.isDirectory(),
   });
   tar.on("data", (chunk: Uint8Array) => plain.update(chunk));
-  // A failure of the archive reaches whoever reads the compressed stream.
+  // The reader of the compressed stream gets the errors of the archive.
   const gzip = pipeline(tar, createGzip(), () => {});
   const bytes = await collectChunks(gzip, { maxBytes: maxLayerBytes, what: target });
   const descriptor = await putBytes(cache, mediaTypes.ociLayerGzip, bytes);

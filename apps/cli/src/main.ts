@@ -3,7 +3,7 @@ import { loadCompiled } from "./compiled.js";
 
 const args = process.argv.slice(2);
 
-// Answered before anything else is read.
+// Handled before any other code is loaded.
 if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) process.stdout.write(`${MOTE_VERSION}\n`);
 else {
   const program: typeof import("./start.js") = loadCompiled(new URL("mote.cjs", import.meta.url), {

@@ -8,7 +8,7 @@ import type { Session } from "./session.js";
 import { loadSettings } from "./settings/load-settings.js";
 import { table } from "./table.js";
 
-/** Does what the command line says. @throws UsageError, and what the command throws */
+/** Runs a command line. @throws UsageError, and the errors of the command */
 export async function runProgram(args: readonly string[], session: Session): Promise<void> {
   const isHelp = args[0] === "help";
   const line = parseCommandLine(isHelp ? [...args.slice(1), "--help"] : args, table);
@@ -28,10 +28,10 @@ export async function runProgram(args: readonly string[], session: Session): Pro
   session.afterwards = command.afterInterrupt ?? "";
   session.onInterrupt = ({ isLast }) => {
     if (isLast) out.live?.clear();
-    else if (command.afterInterrupt !== undefined) out.note("Stopping; Ctrl-C again stops at once.");
+    else if (command.afterInterrupt !== undefined) out.note("Stopping … Press Ctrl-C again to stop immediately.");
   };
   if (command.cacheFolder === undefined && context.dir !== undefined && !isFolder(context.dir)) {
-    // Only now: what is imported takes longer than the look.
+    // Imported only here, because the import takes longer than the check above.
     const { checkCacheFolder } = await import("./wire.js");
     await checkCacheFolder(context.dir);
   }

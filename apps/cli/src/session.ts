@@ -1,20 +1,20 @@
 import type { Color } from "./output/output.js";
 
-/** What the command that runs and the frame around it know of each other. */
+/** State that the running command shares with the program around it. */
 export interface Session {
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /** Called at the first one, and once more, with `isLast`, before the second ends the process. */
+  /** Called at the first signal, and with `isLast` before the second one ends the process. */
   onInterrupt: (how: { readonly isLast: boolean }) => void;
-  /** How things are when the command has ended so, for people: a phrase. Empty where nothing is to be said. */
+  /** What the state is after an interrupt: a phrase, which may be empty. */
   afterwards: string;
-  /** As the user set it, once that is known. */
+  /** The setting, once it is known. */
   color?: Color | undefined;
-  /** The cache folder, once that is known. */
+  /** The cache directory, once it is known. */
   cache?: string | undefined;
 }
 
-/** The first signal asks the command to finish what it cannot leave, and to end; the second ends it at once. Both end in status 130. */
+/** Handles signals: the first aborts the command, which may finish what cannot be interrupted; the second ends the process. The status is 130 in both cases. */
 export function startSession(): Session {
   const controller = new AbortController();
   const session: Session = { signal: controller.signal, onInterrupt() {}, afterwards: "" };

@@ -38,10 +38,10 @@ export {
   partialIndexes,
 } from "@mote/preset";
 
-type HouseOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly" | "offline">;
+type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly" | "offline">;
 
-/** The one place where the command's parts are put together. */
-export async function openCache(context: Context, options: HouseOptions = {}): Promise<OpenMote> {
+/** Opens the cache with the settings of the command. This file is the only place that selects implementations. */
+export async function openCache(context: Context, options: CacheOptions = {}): Promise<OpenMote> {
   const { dir, settings, signal } = context;
   const { plainHttp, durability, maxSize, maxUnpacked, maxEntries } = settings;
   return openMote({
@@ -57,12 +57,12 @@ export async function openCache(context: Context, options: HouseOptions = {}): P
   });
 }
 
-/** The same for a command that only looks: it makes no folder and sweeps nothing. */
+/** Opens the cache read-only: creates no directory and cleans up nothing. */
 export function openReadOnly(context: Context): Promise<OpenMote> {
   return openCache(context, { lookOnly: true });
 }
 
-/** Whether everything is there and works, and whether `hosts` answer. */
+/** Checks the environment and the connections to `hosts`. */
 export function examineMote({ dir, settings, signal }: Context, hosts: readonly string[]): AsyncIterable<Finding> {
   const { plainHttp } = settings;
   return examine({ dir, hosts, plainHttp, registries: registriesOptions(settings), signal });
@@ -109,7 +109,7 @@ function registriesOptions(settings: Settings): OpenMoteOptions["registries"] {
   };
 }
 
-/** Bytes; a bundle of all public authorities has a quarter of a million. */
+/** Limit in bytes. A bundle of all public authorities has about 250 kB. */
 const maxPemBytes = 16 * 1024 * 1024;
 
 function readPem(name: "ca" | "cert" | "key", settings: Settings): string | undefined {
@@ -119,7 +119,7 @@ function readPem(name: "ca" | "cert" | "key", settings: Settings): string | unde
     return readNamedFile(path, maxPemBytes);
   } catch (cause) {
     throw new ConfigError(
-      `${name} is ${path}, which cannot be read: ${reasonOf(cause)}`,
+      `cannot read ${path} (${name}): ${reasonOf(cause)}; check the file and its permissions`,
       { key: name, file: path },
       { cause },
     );

@@ -6,11 +6,11 @@ import { openNamedFile, reasonOf } from "../input/named-file.js";
 import { count, formatBytes } from "../output/quantity.js";
 import { isStdout, openCache, openReadOnly, writeOutputFile } from "../wire.js";
 
-/** Writes all that is known of blobs as lines, to a file or to stdout. */
+/** Writes all records of the blob-info cache as lines, to a file or to stdout. */
 export async function exportFacts(context: Context, file: string | undefined): Promise<void> {
   const { out, signal } = context;
   await using mote = await openReadOnly(context);
-  if (mote.bic.export === undefined) throw new TypeError("this blob-info cache cannot be exported");
+  if (mote.bic.export === undefined) throw new TypeError("this blob-info cache does not support export");
   let facts = -1; // The first line is the header.
   const lines = (async function* (text: AsyncIterable<string>) {
     for await (const line of text) {
@@ -25,7 +25,7 @@ export async function exportFacts(context: Context, file: string | undefined): P
   const path = resolve(file);
   if (await isStdout(path)) out.leaveStdout();
   await writeOutputFile(context, path, encoded(lines));
-  out.result({ file: path, facts }, [`${count(facts, "fact")} in ${path}`]);
+  out.result({ file: path, facts }, [`exported ${count(facts, "record")} to ${path}`]);
 }
 
 async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
@@ -33,11 +33,11 @@ async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array
   for await (const line of lines) yield encoder.encode(line);
 }
 
-/** Takes over what other caches have exported. */
+/** Imports what other caches have exported. */
 export async function mergeFacts(context: Context, files: readonly string[]): Promise<void> {
   const { out, signal } = context;
   await using mote = await openCache(context);
-  if (mote.bic.merge === undefined) throw new TypeError("this blob-info cache takes no facts over");
+  if (mote.bic.merge === undefined) throw new TypeError("this blob-info cache does not support import");
   const results: { file: string; facts: number; changed: number }[] = [];
   for (const file of files) {
     try {
@@ -49,7 +49,7 @@ export async function mergeFacts(context: Context, files: readonly string[]): Pr
   }
   out.result(
     results,
-    results.map(({ file, facts, changed }) => `${file}: ${count(facts, "fact")}, ${changed} of them news`),
+    results.map(({ file, facts, changed }) => `${file}: ${count(facts, "record")}, ${changed} new`),
   );
 }
 
@@ -60,28 +60,28 @@ async function* textOf(file: string, signal: AbortSignal): AsyncGenerator<string
     for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
   } catch (cause) {
     signal.throwIfAborted();
-    if (reasonOf(cause) === "ENOENT") throw new MoteError("MOTE_NOT_FOUND", "there is no such file", { cause });
-    throw new MoteError("MOTE_IO", `cannot be read: ${reasonOf(cause)}`, { cause });
+    if (reasonOf(cause) === "ENOENT") throw new MoteError("MOTE_NOT_FOUND", "file does not exist", { cause });
+    throw new MoteError("MOTE_IO", `cannot read the file: ${reasonOf(cause)}`, { cause });
   }
 }
 
 export async function showStatistics(context: Context): Promise<void> {
   const { out, signal } = context;
   await using mote = await openReadOnly(context);
-  if (mote.bic.statistics === undefined) throw new TypeError("this blob-info cache keeps no count");
+  if (mote.bic.statistics === undefined) throw new TypeError("this blob-info cache does not support statistics");
   const { lookups: _lookups, hits: _hits, ...statistics } = await mote.bic.statistics({ signal });
   const { locations, absences, pairs, transformers, sizeBytes, mode } = statistics;
   out.result(statistics, [
-    `locations   ${locations}: places where a blob has been seen`,
-    `absences    ${absences}: places where one is known not to be any more`,
-    `pairs       ${pairs}: blobs whose uncompressed form is known`,
-    `forms       ${transformers}: blobs of which it is known how they were made`,
-    `on disk     ${formatBytes(sizeBytes)}${modes[mode]}`,
+    `locations     ${locations}: repositories where a blob has been seen`,
+    `negative      ${absences}: repositories that no longer have a blob`,
+    `pairs         ${pairs}: blobs whose uncompressed digest is known`,
+    `transformers  ${transformers}: blobs whose compression is known`,
+    `on disk       ${formatBytes(sizeBytes)}${modes[mode]}`,
   ]);
 }
 
 const modes = {
   persistent: "",
-  memory: ", for this command alone: there is no file yet, or it cannot be used",
-  "read-only": ", read-only: nothing new is recorded",
+  memory: ", in memory only: the file does not exist yet or cannot be used",
+  "read-only": ", read-only: new records are not stored",
 } as const;

@@ -1,27 +1,27 @@
-import { type Candidate, complete, type Known } from "../completion/complete.js";
+import { type CacheCandidates, type Candidate, complete } from "../completion/complete.js";
 import { createOutput } from "../output/output.js";
 import { escapeText } from "../output/terminal-text.js";
 import { loadSettings } from "../settings/load-settings.js";
 import { table } from "../table.js";
 import { openReadOnly } from "../wire.js";
 
-/** More than anybody reads. */
-const most = 200;
+/** Limit on the candidates. */
+const maxCandidates = 200;
 
-/** Answers the scripts of `mote completion`: a line `VALUE<tab>ABOUT` for each candidate, and `:files` or `:folders`. Never an error. */
+/** Prints completions for the scripts of `mote completion`: a line `VALUE<tab>ABOUT` for each candidate, and `:files` or `:folders`. Never throws. */
 export async function completeForShell(words: readonly string[]): Promise<void> {
   try {
-    const { candidates, paths } = await complete(words, table, whatTheCacheKnows(words));
+    const { candidates, paths } = await complete(words, table, cacheCandidates(words));
     const lines = candidates
       .map(({ value, about }) => ({ value: escapeText(value), about: escapeText(about) }))
       .map(({ value, about }) => (about === "" ? value : `${value}\t${about}`));
     process.stdout.write([...lines, ...(paths ? [`:${paths}`] : []), ""].join("\n"));
   } catch {
-    // Somebody is typing: a complaint would only disturb him.
+    // An error message would disturb the command line that the user types.
   }
 }
 
-function whatTheCacheKnows(words: readonly string[]): Known {
+function cacheCandidates(words: readonly string[]): CacheCandidates {
   const at = words.lastIndexOf("--cache");
   const cache = at === -1 ? undefined : words[at + 1];
   const open = async () => {
@@ -37,7 +37,7 @@ function whatTheCacheKnows(words: readonly string[]): Known {
       const found: Candidate[] = [];
       for await (const { name } of mote.tags.list()) {
         if (!name.startsWith(prefix)) continue;
-        if (found.push({ value: name, about: "" }) >= most) break;
+        if (found.push({ value: name, about: "" }) >= maxCandidates) break;
       }
       return found;
     },
@@ -45,10 +45,10 @@ function whatTheCacheKnows(words: readonly string[]): Known {
       await using mote = await open();
       const found: Candidate[] = [];
       for await (const { digest } of mote.cache.motes?.() ?? []) {
-        // As much as `mote ls` shows; more where more has been typed.
+        // As many digits as `mote ls` shows, or more if the user has typed more.
         const shown = digest.slice(0, Math.max(digest.indexOf(":") + 13, prefix.length + 1));
         const value = prefix.includes(":") || prefix === "" ? shown : shown.slice(digest.indexOf(":") + 1);
-        if (value.startsWith(prefix) && found.push({ value, about: "" }) >= most) break;
+        if (value.startsWith(prefix) && found.push({ value, about: "" }) >= maxCandidates) break;
       }
       return found;
     },

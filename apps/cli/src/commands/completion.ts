@@ -7,9 +7,7 @@ export async function completion({ out }: Context, shell: string): Promise<void>
   const script = Object.entries(completionScripts).find(([name]) => name === shell)?.[1];
   if (script === undefined) {
     const names = Object.keys(completionScripts);
-    throw new UsageError(
-      `there is no completion for "${shell}", only for ${names.join(", ")}${suggestion(shell, names)}`,
-    );
+    throw new UsageError(`unsupported shell "${shell}"; use one of ${names.join(", ")}${suggestion(shell, names)}`);
   }
   await out.write(new TextEncoder().encode(script));
 }

@@ -5,11 +5,11 @@ import { UsageError } from "../input/usage-error.js";
 import { fit } from "../output/terminal-text.js";
 import { isKey, type Key, keyNames, keySpec } from "../settings/keys.js";
 
-/** Each setting with its value and its origin; of one key, the value alone. */
+/** Prints each setting with its value and its origin, or the value of one setting. */
 export async function config(context: Context, only: string | undefined): Promise<void> {
   const { out, loaded } = context;
   if (only !== undefined && !isKey(only)) {
-    throw new UsageError(`there is no setting "${only}"${suggestion(only, keyNames)} (see mote config)`);
+    throw new UsageError(`unknown setting "${only}"${suggestion(only, keyNames)} (see mote config)`);
   }
   const rows = keyNames.filter((key) => only === undefined || key === only).map((key) => rowOf(context, key));
   const { files } = loaded;
@@ -44,17 +44,18 @@ function rowOf({ loaded }: Context, key: Key) {
   return { key, value: shown(loaded.settings[key] ?? null), ...loaded.origins[key] };
 }
 
-/** Without the passwords that a mirror's URL may have: a setting is shown to whoever looks on. */
+/** Returns a value without the passwords in URLs of mirrors. */
 function shown(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const urls = (places: unknown) => (Array.isArray(places) ? places.map(String) : [String(places)]).map(showUrl);
-  return Object.fromEntries(Object.entries(value).map(([prefix, places]) => [showUrl(prefix), urls(places)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([prefix, urls]) => [showUrl(prefix), [urls].flat().map((url) => showUrl(String(url)))]),
+  );
 }
 
 function inText(value: unknown): string {
   if (Array.isArray(value)) return value.join(", ");
   if (typeof value !== "object" || value === null) return String(value);
   return Object.entries(value)
-    .map(([prefix, places]) => `${prefix}=${Array.isArray(places) ? places.join(",") : places}`)
+    .map(([prefix, urls]) => `${prefix}=${urls}`)
     .join(" ");
 }

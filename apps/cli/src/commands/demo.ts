@@ -14,20 +14,20 @@ const name = "demo/tools:1";
 interface Pull {
   readonly command: string;
   readonly report: TransferReport;
-  /** From outside: start of the process to its end. */
+  /** Duration of the complete process. */
   readonly durationMs: number;
-  /** What the registry was asked for, and the bytes that it sent. */
+  /** Requests to the registry, and the bytes that it sent. */
   readonly requests: number;
   readonly blobRequests: number;
   readonly bytesSent: number;
 }
 
-/** Serves an image of real files from loopback and pulls it twice, each time in a process of its own, as a user would. */
+/** Serves an image of real files on loopback and pulls it twice, each time in a new process, as a user would. */
 export async function demo(context: Context, options: { readonly dir?: string }): Promise<void> {
   const { out, signal } = context;
   const dir = await newFolder(options.dir);
   const cacheDir = join(dir, "cache");
-  out.note("Making an image of the real files that this installation consists of …");
+  out.note("Creating an image from the files of this installation …");
   await using upstream = await openCache({ ...context, dir: join(dir, "upstream") });
   const image = await makeDemoImage(upstream.cache);
   await upstream.tags.tag(name, image);
@@ -35,7 +35,7 @@ export async function demo(context: Context, options: { readonly dir?: string })
   let requests: { readonly path: string; readonly bytesSent: number }[] = [];
   await using server = await upstream.serve({ port: 0, onRequest: (request) => requests.push(request) });
   const source = `docker://${server.host}:${server.port}/${name}`;
-  out.note(`Serving it from ${server.url}, with nothing but this process behind it.`);
+  out.note(`Serving it on ${server.url} from this process.`);
   out.note("");
 
   const pull = async (kind: "cold" | "warm"): Promise<Pull> => {
@@ -62,16 +62,16 @@ export async function demo(context: Context, options: { readonly dir?: string })
     ...(out.quiet ? [] : [""]),
     ...table(cold, warm),
     "",
-    `Both layouts hold ${image.digest}.`,
+    `Both layouts contain ${image.digest}.`,
     "",
     "Try next:",
     ...nextSteps(dir, cacheDir).map((line) => `  ${line}`),
   ]);
 }
 
-/** @throws MoteError what the command reports */
+/** Runs mote in a new process. @throws MoteError with the error that the command reports */
 async function runMote(args: readonly string[], signal: AbortSignal): Promise<string> {
-  // Not imported above: all commands would wait for it.
+  // Imported only here: an import above would slow down the start of every command.
   const { execFile } = await import("node:child_process");
   const run = promisify(execFile);
   try {
@@ -91,11 +91,11 @@ function table(cold: Pull, warm: Pull): string[] {
   return [
     `${"".padEnd(26)}${"cold".padStart(12)}${"warm".padStart(12)}`,
     row("time", ({ report }) => formatDuration(report.durationMs)),
-    row("time, whole process", ({ durationMs }) => formatDuration(durationMs)),
-    row("blobs asked for", ({ blobRequests }) => String(blobRequests)),
-    row("bytes over the wire", ({ bytesSent }) => formatBytes(bytesSent)),
+    row("time of the process", ({ durationMs }) => formatDuration(durationMs)),
+    row("blob requests", ({ blobRequests }) => String(blobRequests)),
+    row("bytes received", ({ bytesSent }) => formatBytes(bytesSent)),
     row("fetched", ({ report }) => formatBytes(report.fetched.bytes)),
-    row("saved by the cache", ({ report }) => formatBytes(report.hit.bytes)),
+    row("read from the cache", ({ report }) => formatBytes(report.hit.bytes)),
     row("linked into the layout", ({ report }) => formatBytes(report.linked.bytes)),
   ];
 }
@@ -105,8 +105,8 @@ function nextSteps(dir: string, cacheDir: string): string[] {
   return [
     `${mote} ls --cache ${cacheDir}`,
     `${mote} serve --cache ${cacheDir}`,
-    `${mote} pull docker://HOST/NAME:TAG oci:DIR:TAG     # a registry of your own`,
-    `rm -r ${dir}     # when you are done`,
+    `${mote} pull docker://HOST/NAME:TAG oci:DIR:TAG     # from another registry`,
+    `rm -r ${dir}     # remove the files of the demo`,
   ];
 }
 
@@ -116,7 +116,7 @@ async function newFolder(wanted: string | undefined): Promise<string> {
   return resolve(wanted);
 }
 
-/** The command itself: this file ends up in its bundle, or in a chunk beside it. */
+/** Returns the path of the command, which is next to the bundle that contains this file. */
 function mainFile(): string {
   return fileURLToPath(new URL("main.js", import.meta.url));
 }

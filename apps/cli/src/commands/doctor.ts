@@ -11,18 +11,24 @@ export async function doctor(context: Context, hosts: readonly string[]): Promis
   }
   const count = (state: Finding["state"]) => findings.filter((finding) => finding.state === state).length;
   const [warned, failed] = [count("warn"), count("fail")];
-  const verdict = failed > 0 ? `${failed} failed` : warned > 0 ? "it works" : "all is well";
+  const verdict = failed > 0 ? `${failed} failed` : warned > 0 ? "no failures" : "all checks passed";
   out.result({ ok: failed === 0, findings }, [
     ...findings.flatMap((finding) => lines(context, finding, Math.max(...findings.map(({ topic }) => topic.length)))),
     "",
-    `${verdict}${warned > 0 ? `, ${warned} could be better` : ""}`,
+    `${verdict}${warned > 0 ? `, ${warned} ${warned === 1 ? "warning" : "warnings"}` : ""}`,
   ]);
   if (failed > 0) process.exitCode = 1;
 }
 
 function settings({ loaded }: Context): Finding[] {
   const files = loaded.files.filter(({ exists }) => exists).map(({ path }) => path);
-  return [{ topic: "settings", state: "ok", says: files.length > 0 ? files.join(", ") : "no file; see `mote config`" }];
+  return [
+    {
+      topic: "settings",
+      state: "ok",
+      says: files.length > 0 ? files.join(", ") : "no configuration file; see `mote config`",
+    },
+  ];
 }
 
 function lines({ out }: Context, { topic, state, says, advice }: Finding, widest: number): string[] {

@@ -7,7 +7,7 @@ import { spaceBar } from "../output/space-bar.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
 import { type ImageUsage, measureSpace, openReadOnly, type SpaceUsage } from "../wire.js";
 
-/** How far down the table goes. */
+/** The levels of detail. */
 export const duLevels = ["registry", "repository", "image"] as const;
 type Level = (typeof duLevels)[number];
 
@@ -21,7 +21,7 @@ interface Row {
 export async function du(context: Context, options: { readonly by: string }): Promise<void> {
   const { out, dir, signal } = context;
   const level = duLevels.find((known) => known === options.by);
-  if (level === undefined) throw new UsageError(`--by ${options.by}: wants one of ${duLevels.join(", ")}`);
+  if (level === undefined) throw new UsageError(`--by ${options.by} is not valid; use one of ${duLevels.join(", ")}`);
   await using mote = await openReadOnly(context);
   const measured = measureSpace(await takeInventory(mote.cache, { signal }));
   const quarantined = (await mote.cache.quarantined?.({ signal })) ?? { files: 0, bytes: 0 };
@@ -29,7 +29,7 @@ export async function du(context: Context, options: { readonly by: string }): Pr
   out.result({ dir, ...usage }, [...table(context, usage, level), total(context, usage)]);
 }
 
-/** With what was set aside, which counts in `bytes`. */
+/** Disk usage with quarantined files, which are included in `bytes`. */
 interface Usage extends SpaceUsage {
   readonly quarantined: Quarantined;
 }
@@ -41,9 +41,9 @@ function table({ out }: Context, usage: Usage, level: Level): string[] {
     { title: "SIZE", align: "right" },
     { title: "UNSHARED", align: "right" },
     { title: "SHARED", align: "right" },
-    // A drawing is for eyes: what goes into a pipe has numbers enough.
-    ...(width === undefined ? [] : [{ title: "OF THE CACHE", optional: true } as const]),
-    { title: "WHAT", elastic: true },
+    // A pipe gets numbers only.
+    ...(width === undefined ? [] : [{ title: "SHARE OF CACHE", optional: true } as const]),
+    { title: "NAME", elastic: true },
   ];
   const barWidth = Math.max(10, Math.min(30, Math.floor((width ?? 80) / 4)));
   const cells = rows.map(({ name, depth, bytes, unsharedBytes }) => [
@@ -67,7 +67,7 @@ function rowsOf(usage: Usage, level: Level): Row[] {
         rows.push({ name: `${repository}${tagsText(only)}`, depth: 1, ...repositoryShare });
         continue;
       }
-      // What has no name has no repository either.
+      // An image without a name has no repository.
       if (registry !== "") rows.push({ name: repository, depth: 1, ...repositoryShare });
       if (level === "repository") continue;
       for (const { digest, tags, ...imageShare } of images) {
@@ -76,16 +76,16 @@ function rowsOf(usage: Usage, level: Level): Row[] {
     }
   }
   const { motes, bytes } = usage.loose;
-  if (motes > 0) rows.push({ name: `(${count(motes, "blob")} in no image)`, depth: 0, bytes, unsharedBytes: bytes });
+  if (motes > 0) rows.push({ name: `(${count(motes, "unreferenced blob")})`, depth: 0, bytes, unsharedBytes: bytes });
   const { files, bytes: damagedBytes } = usage.quarantined;
   if (files > 0) {
-    const name = `(${count(files, "damaged file")}, set aside)`;
+    const name = `(${count(files, "quarantined file")})`;
     rows.push({ name, depth: 0, bytes: damagedBytes, unsharedBytes: damagedBytes });
   }
   return rows;
 }
 
-/** As they stand behind a repository's name. */
+/** Returns tags or digest as they follow the name of a repository. */
 function tagsText({ digest, tags }: Pick<ImageUsage, "digest" | "tags">): string {
   return tags.length === 0 ? `@${shortDigest(digest)}` : `:${tags.join(", :")}`;
 }

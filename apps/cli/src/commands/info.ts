@@ -10,13 +10,13 @@ import {
 } from "@mote/core";
 import type { Context } from "../context.js";
 import { imageTree, shortMediaType, type TreeNode, treeLines } from "../output/image-tree.js";
-import { partsOf, shortDigest } from "../output/listing.js";
+import { imagesByMote, shortDigest } from "../output/listing.js";
 import { locationText } from "../output/location-text.js";
 import { count, formatAge, formatBytes } from "../output/quantity.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
 import { openReadOnly } from "../wire.js";
 
-/** Annotations that say what an image is (image-spec, annotations.md). */
+/** Annotations that describe an image (image-spec, annotations.md). */
 const notable = ["title", "version", "created", "revision", "source", "url", "description", "base.name"];
 const shownPlaces = 5;
 
@@ -27,13 +27,13 @@ export async function info(context: Context, text: string): Promise<void> {
   const inventory = await takeInventory(mote.cache, { signal });
   const found = inventory.motes.get(digest);
   if (found === undefined) {
-    throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache ${dir}; \`mote ls\` lists what is`);
+    throw new MoteError("MOTE_NOT_FOUND", `not in the cache ${dir}: ${digest}; list its content with \`mote ls\``);
   }
   const manifest = inventory.manifests.get(digest);
   const tree = manifest === undefined ? undefined : imageTree(inventory, found);
   const known = await mote.places(digest, { signal });
   const path = mote.cache.moteRef(digest);
-  const partOf = partsOf(inventory).get(digest) ?? [];
+  const partOf = imagesByMote(inventory).get(digest) ?? [];
   const annotations = manifest?.annotations ?? {};
   const { isPinned, isVerified, names, usedMs: _own, storedMs, referredBy, ...rest } = found;
   const usedMs = lastUses(inventory).get(digest);
@@ -79,18 +79,13 @@ function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [strin
     ["kind", kind],
     ["media type", mediaType],
     ["size", `${size} bytes (${formatBytes(size)})`],
-    ...(inventory.manifests.has(digest) ? [["in all", whole(inventory, digest)] as [string, string]] : []),
-    ...when("kept", storedMs),
+    ...(inventory.manifests.has(digest) ? [["total", closureText(inventory, digest)] as [string, string]] : []),
+    ...when("stored", storedMs),
     ...when("last used", usedMs),
-    ["pinned", found.isPinned ? "yes: prune leaves it" : "no"],
+    ["pinned", found.isPinned ? "yes" : "no"],
     ...(found.isVerified === undefined
       ? []
-      : [
-          ["verified", found.isVerified ? "yes, since it last changed" : "no: `mote verify` hashes it"] as [
-            string,
-            string,
-          ],
-        ]),
+      : [["verified", found.isVerified ? "yes, since its last change" : "no; run `mote verify`"] as [string, string]]),
     ["path", path],
     ...partOf.map((name): [string, string] => ["part of", name]),
     ...known.places.slice(0, shownPlaces).map(({ ref, seenMs }): [string, string] => {
@@ -101,14 +96,14 @@ function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [strin
     }),
     ...(known.untransformed === undefined || known.untransformed === digest
       ? []
-      : [["plain form", known.untransformed] as [string, string]]),
+      : [["uncompressed", known.untransformed] as [string, string]]),
   ];
 }
 
-function whole(inventory: Inventory, digest: Digest): string {
+function closureText(inventory: Inventory, digest: Digest): string {
   const { stored, storedBytes, missing } = measureClosure(inventory, digest);
-  const kept = `${formatBytes(storedBytes)} in ${count(stored, "mote")}`;
-  return missing === 0 ? kept : `${kept}; ${missing} not kept`;
+  const text = `${formatBytes(storedBytes)} in ${count(stored, "mote")}`;
+  return missing === 0 ? text : `${text}; ${missing} not cached`;
 }
 
 function when(label: string, timeMs: number | undefined): [string, string][] {
@@ -128,21 +123,21 @@ function drawTree({ out }: Context, tree: TreeNode): string[] {
   const { style, columns: width } = out;
   const columns: TableColumn[] = [
     { title: "TREE" },
-    { title: "DIGEST", set: style.dim },
+    { title: "DIGEST", style: style.dim },
     { title: "SIZE", align: "right" },
-    { title: "KEPT", set: style.yellow },
+    { title: "CACHED", style: style.yellow },
     { title: "TYPE", elastic: true },
   ];
   const rows = treeLines(tree).map(({ branch, node }) => [
     `${branch}${node.role || node.kind}`,
     shortDigest(node.digest),
     formatBytes(node.size),
-    node.isKept ? "" : "not kept",
+    node.isStored ? "" : "not cached",
     node.artifactType ?? shortMediaType(node.mediaType),
   ]);
   return textTable(columns, rows, { width, style });
 }
 
-function treeDocument({ isKept, children, ...node }: TreeNode): object {
-  return { ...node, kept: isKept, children: children.map(treeDocument) };
+function treeDocument({ isStored, children, ...node }: TreeNode): object {
+  return { ...node, kept: isStored, children: children.map(treeDocument) };
 }

@@ -8,8 +8,8 @@ import { openReadOnly } from "../wire.js";
 
 const verdicts: Readonly<Record<MountVerdict, string>> = {
   mount: "can be mounted",
-  there: "is there",
-  send: "has to be sent",
+  there: "present",
+  send: "upload needed",
 };
 
 export async function locate(
@@ -29,17 +29,17 @@ export async function locate(
     ...forecast(known, options.for),
   ]);
   if (path !== undefined || known.places.length > 0) return;
-  out.note(`${digest} is known nowhere.`);
+  out.note(`No location of ${digest} is known.`);
   process.exitCode = 1;
 }
 
 function lines({ out }: Context, { places, otherForms }: KnownLocations): string[] {
   const { columns: width, style } = out;
   const columns: TableColumn[] = [
-    { title: "PLACE", elastic: true },
+    { title: "LOCATION", elastic: true },
     { title: "SEEN", align: "right" },
-    { title: "THERE" },
-    { title: "AS" },
+    { title: "AT DEST" },
+    { title: "FORM" },
   ];
   const nowMs = Date.now();
   const row = (place: KnownLocations["places"][number], form: string) => [
@@ -58,14 +58,13 @@ function lines({ out }: Context, { places, otherForms }: KnownLocations): string
   return textTable(columns, rows, { width, style });
 }
 
-/** What would happen at the destination that was asked for. */
+/** Predicts what a push to the destination would do. */
 function forecast({ places }: KnownLocations, destination: string | undefined): string[] {
   if (destination === undefined) return [];
-  if (places.some(({ verdict }) => verdict === "there")) return [`${destination} has it: nothing would be sent`];
+  if (places.some(({ verdict }) => verdict === "there")) return [`${destination} already has it: no upload needed`];
   const from = places.find(({ verdict }) => verdict === "mount");
-  if (from !== undefined)
-    return [`${destination} would mount it from ${locationText(from.ref)}: nothing would be sent`];
-  return [`${destination} would be sent the bytes: it is known in no repository of that registry`];
+  if (from !== undefined) return [`${destination} can mount it from ${locationText(from.ref)}: no upload needed`];
+  return [`upload needed: no repository of the registry of ${destination} is known to have it`];
 }
 
 function documentOf({ digest, places, untransformed, otherForms }: KnownLocations): object {

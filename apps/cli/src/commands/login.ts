@@ -11,21 +11,23 @@ export interface LoginOptions {
 export async function login(context: Context, host: string, options: LoginOptions): Promise<void> {
   const { out } = context;
   const { username, password } = await readLogin(context, host, options);
-  if (username === "" || password === "") throw new UsageError("a name and a password are needed, and one was empty");
-  if (username.includes(":")) throw new UsageError("a user's name has no colon");
+  if (username === "" || password === "") throw new UsageError("user name and password must not be empty");
+  if (username.includes(":")) throw new UsageError("the user name must not contain a colon");
   const { registry, keptIn, isChecked } = await logIn(context, host, { username, password });
-  if (!isChecked) out.warn(`${registry} asked for no password, so this one is not checked`);
-  out.result({ registry, username, keptIn, checked: isChecked }, [`${username} at ${registry}: kept in ${keptIn}`]);
+  if (!isChecked) out.warn(`${registry} requires no login, so the password was not checked`);
+  out.result({ registry, username, keptIn, checked: isChecked }, [
+    `logged in to ${registry} as ${username}; credentials stored in ${keptIn}`,
+  ]);
 }
 
 async function readLogin({ signal }: Context, host: string, { username, passwordStdin }: LoginOptions) {
   if (passwordStdin) {
-    if (username === undefined) throw new UsageError("--password-stdin wants --username too");
+    if (username === undefined) throw new UsageError("--password-stdin requires --username");
     return { username, password: await readStdin() };
   }
   if (!process.stdin.isTTY) {
     throw new UsageError(
-      "there is no terminal to ask for the password at; give it by --username NAME --password-stdin",
+      "cannot prompt for the password: stdin is not a terminal; use --username NAME --password-stdin",
     );
   }
   using prompt = new Prompt({ signal });
@@ -35,7 +37,7 @@ async function readLogin({ signal }: Context, host: string, { username, password
   };
 }
 
-/** Without the line end that `echo` and editors put behind it. */
+/** Reads a password without the trailing newline that `echo` and editors add. */
 async function readStdin(): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";

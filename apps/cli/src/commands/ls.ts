@@ -1,6 +1,6 @@
 import { type Inventory, lastUses, rootsOf, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { type ListedItem, listedMotes, listedRoots, partsOf, shortDigest } from "../output/listing.js";
+import { imagesByMote, type ListedItem, listedMotes, listedRoots, shortDigest } from "../output/listing.js";
 import { type ListingOptions, listingFilter, listingOrder } from "../output/listing-options.js";
 import { count, formatAge, formatBytes } from "../output/quantity.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
@@ -22,13 +22,11 @@ export async function ls(context: Context, patterns: readonly string[], options:
     out.json ? [] : lines(context, inventory, items, options),
   );
   for (const [digest, code] of inventory.unreadable) {
-    out.warn(
-      `${digest} is a manifest that cannot be read (${code}): what it refers to shows as loose; \`mote verify\` checks it`,
-    );
+    out.warn(`cannot read manifest ${digest} (${code}); its content is listed separately; run \`mote verify\``);
   }
   for (const { message } of inventory.tagErrors) out.warn(message);
   if (inventory.motes.size === 0) out.note(`The cache in ${dir} is empty.`);
-  else if (items.length === 0) out.note("Nothing of what is kept fits.");
+  else if (items.length === 0) out.note("No items match.");
   else if (out.columns !== undefined && !options.all) out.note(summary(inventory));
 }
 
@@ -36,12 +34,12 @@ function lines({ out }: Context, inventory: Inventory, items: readonly ListedIte
   const { style } = out;
   const columns: TableColumn[] = [
     { title: "NAME", elastic: true },
-    { title: "DIGEST", set: style.dim },
+    { title: "DIGEST", style: style.dim },
     { title: "KIND" },
     { title: "SIZE", align: "right" },
     { title: "AGE", align: "right", optional: true },
     { title: "USED", align: "right" },
-    { title: "NOTE", set: style.yellow },
+    { title: "NOTE", style: style.yellow },
   ];
   const nowMs = Date.now();
   const broken = new Set(incompleteManifests(inventory).flatMap(({ digest, names }) => [digest, ...names]));
@@ -59,7 +57,7 @@ function lines({ out }: Context, inventory: Inventory, items: readonly ListedIte
     formatBytes(item.bytes),
     ago(item.storedMs),
     ago(item.usedMs),
-    [...(item.isPinned ? ["pinned"] : []), ...(isBroken(item) ? ["not whole"] : []), ...platforms(item)].join(", "),
+    [...(item.isPinned ? ["pinned"] : []), ...(isBroken(item) ? ["incomplete"] : []), ...platforms(item)].join(", "),
   ]);
   return textTable(columns, rows, { width: full ? undefined : out.columns, style });
 }
@@ -89,21 +87,21 @@ function summary(inventory: Inventory): string {
   return [
     ...(roots.length > 0
       ? [
-          `${count(roots.length, "image")} of ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists them)`,
+          `${count(roots.length, "image")} with ${count(inRoots.motes, "mote")}, ${formatBytes(inRoots.bytes)} (--all lists all motes)`,
         ]
       : []),
-    ...(loose.motes > 0 ? [`${count(loose.motes, "blob")} in no image, ${formatBytes(loose.bytes)}`] : []),
+    ...(loose.motes > 0 ? [`${count(loose.motes, "unreferenced blob")}, ${formatBytes(loose.bytes)}`] : []),
   ].join("; ");
 }
 
-/** For scripts, every mote that fits, once, with all that is known. */
+/** Returns the JSON document: every matching mote once, with all details. */
 function documentOf(
   inventory: Inventory,
   isWanted: (item: ListedItem) => boolean,
   order: (one: ListedItem, other: ListedItem) => number,
 ): object[] {
   const roots = new Map(rootsOf(inventory).map((root) => [root.digest, root]));
-  const partOf = partsOf(inventory);
+  const partOf = imagesByMote(inventory);
   const lastUse = lastUses(inventory);
   const digests = new Set(
     listedMotes(inventory)

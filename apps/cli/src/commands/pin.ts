@@ -3,18 +3,21 @@ import type { Context } from "../context.js";
 import { shortDigest } from "../output/listing.js";
 import { openCache } from "../wire.js";
 
-/** Pins or unpins what is meant by each text. A pinned manifest keeps all that is below it. */
+/** Pins or unpins names and digests. Pinning a manifest protects all its content. */
 export async function pin(context: Context, texts: readonly string[], wanted: "pin" | "unpin"): Promise<void> {
   const { out, dir, signal } = context;
   await using mote = await openCache(context);
   const { cache } = mote;
-  if (cache.pinned === undefined) throw new TypeError("this cache has no pins");
+  if (cache.pinned === undefined) throw new TypeError("this cache does not support pins");
   const targets: { digest: Digest; name?: string }[] = [];
-  // First everything is found: a typing error in the last name changes nothing.
+  // All are resolved first, so that a wrong last name changes nothing.
   for (const text of texts) {
     const found = await mote.find(text);
     if (wanted === "pin" && !(await cache.moteExists(found.digest, { signal }))) {
-      throw new MoteError("MOTE_NOT_FOUND", `${found.digest} is not in the cache ${dir}; \`mote ls\` lists what is`);
+      throw new MoteError(
+        "MOTE_NOT_FOUND",
+        `not in the cache ${dir}: ${found.digest}; list its content with \`mote ls\``,
+      );
     }
     targets.push(found);
   }
@@ -30,8 +33,8 @@ export async function pin(context: Context, texts: readonly string[], wanted: "p
     results,
     results.map(({ digest, name, changed }) => {
       const what = name === undefined ? digest : `${name} (${shortDigest(digest)})`;
-      if (wanted === "pin") return changed ? `pinned ${what}: prune leaves it whole` : `${what} was pinned already`;
-      return changed ? `unpinned ${what}` : `${what} was not pinned`;
+      if (wanted === "pin") return changed ? `pinned ${what}` : `${what} is already pinned`;
+      return changed ? `unpinned ${what}` : `${what} is not pinned`;
     }),
   );
 }

@@ -4,7 +4,7 @@ import { confirm } from "../input/confirm.js";
 import { UsageError } from "../input/usage-error.js";
 import { shortDigest } from "../output/listing.js";
 import { count, formatAge, formatBytes, parseBytes, parseDurationMs } from "../output/quantity.js";
-import { storedLine } from "../output/stored-line.js";
+import { skippedLine } from "../output/skipped-line.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
 import { openCache } from "../wire.js";
 
@@ -23,23 +23,23 @@ export async function prune(context: Context, options: PruneCommandOptions): Pro
   await using mote = await openCache(context);
   const inventory = await takeInventory(mote.cache, { signal });
   const run = (really: boolean) => mote.cache.prune(bounds.maxBytes, { ...bounds, dryRun: !really, signal });
-  // To plan is to look at every blob, as the prune does: where nobody is asked, what went is told.
+  // A plan reads every blob, as prune does. With --yes, one run is enough, and its report is the plan.
   const first = await run(options.yes && !dryRun);
-  const lines = planLines(context, first, inventory, options);
+  const lines = planTable(context, first, inventory, options);
   if (dryRun) {
     out.result(documentOf(first, inventory, bounds), [...lines, ...report(first)]);
-    if (!first.reached) tellWhy(context, first, maxSize);
+    if (!first.reached) warnTooLarge(context, first, maxSize);
     return;
   }
   for (const line of lines) out.note(line);
   const isAsked = !options.yes && first.removed.length > 0;
   if (isAsked && !(await confirm(context, `Remove ${formatBytes(first.removedBytes)}?`))) {
-    out.note("Nothing was removed.");
+    out.note("Nothing removed.");
     return;
   }
   const done = options.yes ? first : await run(true);
   out.result(documentOf(done, inventory, bounds), report(done));
-  if (!done.reached) tellWhy(context, done, maxSize);
+  if (!done.reached) warnTooLarge(context, done, maxSize);
 }
 
 interface Bounds {
@@ -50,7 +50,7 @@ interface Bounds {
 
 function readBounds({ maxSize, olderThan, keepNewerThan }: PruneCommandOptions): Bounds {
   if (maxSize === undefined && olderThan === undefined) {
-    throw new UsageError("prune wants --max-size SIZE, --older-than TIME, or both");
+    throw new UsageError("prune requires --max-size SIZE, --older-than TIME, or both");
   }
   return {
     maxBytes: maxSize === undefined ? Number.MAX_SAFE_INTEGER : parseBytes(maxSize),
@@ -59,8 +59,8 @@ function readBounds({ maxSize, olderThan, keepNewerThan }: PruneCommandOptions):
   };
 }
 
-/** What is to go, or went, and why. */
-function planLines({ out }: Context, plan: PruneReport, inventory: Inventory, options: PruneCommandOptions): string[] {
+/** Returns what will be or was removed, and why. */
+function planTable({ out }: Context, plan: PruneReport, inventory: Inventory, options: PruneCommandOptions): string[] {
   const gone = new Set(plan.removed.map(({ digest }) => digest));
   const roots = rootsOf(inventory).filter(({ digest }) => gone.has(digest));
   const inRoots = new Set(roots.flatMap(({ closure }) => [...closure]));
@@ -71,29 +71,29 @@ function planLines({ out }: Context, plan: PruneReport, inventory: Inventory, op
     .sort((one, other) => (one.usedMs ?? 0) - (other.usedMs ?? 0))
     .map((root) => [
       root.names.join(", ") || shortDigest(root.digest),
-      formatBytes(bytesToGo(root, inventory, gone)),
+      formatBytes(bytesRemoved(root, inventory, gone)),
       root.usedMs === undefined ? "" : formatAge(nowMs - root.usedMs),
       reason(root.usedMs, nowMs, options),
     ]);
-  if (loose.length > 0) rows.push([`(${count(loose.length, "blob")} in no image)`, formatBytes(looseBytes), "", ""]);
+  if (loose.length > 0) rows.push([`(${count(loose.length, "unreferenced blob")})`, formatBytes(looseBytes), "", ""]);
   const columns: TableColumn[] = [
-    { title: "GOES", elastic: true },
+    { title: "REMOVE", elastic: true },
     { title: "SIZE", align: "right" },
     { title: "USED", align: "right" },
-    { title: "WHY", optional: true },
+    { title: "REASON", optional: true },
   ];
   return textTable(columns, rows, { width: out.columns, style: out.style });
 }
 
-function bytesToGo({ closure }: InventoryRoot, inventory: Inventory, gone: ReadonlySet<string>): number {
+function bytesRemoved({ closure }: InventoryRoot, inventory: Inventory, gone: ReadonlySet<string>): number {
   let bytes = 0;
   for (const digest of closure) if (gone.has(digest)) bytes += inventory.motes.get(digest)?.size ?? 0;
   return bytes;
 }
 
 function reason(usedMs: number | undefined, nowMs: number, { olderThan, maxSize }: PruneCommandOptions): string {
-  if (olderThan !== undefined && (usedMs ?? 0) < nowMs - parseDurationMs(olderThan)) return `not used for ${olderThan}`;
-  return `to get to ${maxSize}`;
+  if (olderThan !== undefined && (usedMs ?? 0) < nowMs - parseDurationMs(olderThan)) return `unused for ${olderThan}`;
+  return `cache over ${maxSize}`;
 }
 
 function report({
@@ -106,16 +106,15 @@ function report({
   skipped,
   quarantined,
 }: PruneReport): string[] {
+  const verb = dryRun ? "would remove" : "removed";
   return [
     ...(quarantined === undefined
       ? []
-      : [
-          `${dryRun ? "would remove" : "removed"} ${count(quarantined.files, "damaged file")} that had been set aside, ${formatBytes(quarantined.bytes)}`,
-        ]),
-    `${dryRun ? "would remove" : "removed"} ${count(removed.length, "mote")}, ${formatBytes(removedBytes)}` +
-      ` (${formatBytes(freedBytes)} given back); ${formatBytes(remainingBytes)} left`,
+      : [`${verb} ${count(quarantined.files, "quarantined file")}, ${formatBytes(quarantined.bytes)}`]),
+    `${verb} ${count(removed.length, "mote")}, ${formatBytes(removedBytes)} (${formatBytes(freedBytes)} freed); ` +
+      `${formatBytes(remainingBytes)} remaining`,
     ...untagged.map((name) => `${dryRun ? "would untag" : "untagged"} ${name}`),
-    ...skipped.map(storedLine),
+    ...skipped.map(skippedLine),
   ];
 }
 
@@ -134,9 +133,9 @@ function documentOf(report: PruneReport, inventory: Inventory, { maxBytes, maxAg
   return { ...report, removed };
 }
 
-function tellWhy({ out }: Context, { dryRun }: PruneReport, maxSize: string | undefined): void {
+function warnTooLarge({ out }: Context, { dryRun }: PruneReport, maxSize: string | undefined): void {
   out.warn(
-    `the cache ${dryRun ? "would still be" : "is still"} larger than ${maxSize}: what is left is pinned, in use, newer than --keep-newer-than, or could not be removed`,
+    `the cache ${dryRun ? "would still be" : "is still"} larger than ${maxSize}: the remaining content is pinned, in use, newer than --keep-newer-than, or could not be removed`,
   );
   process.exitCode = 1;
 }

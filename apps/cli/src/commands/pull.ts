@@ -21,18 +21,18 @@ export async function pull(
 ): Promise<void> {
   const bare = destination === undefined ? undefined : bareDestination(destination);
   if (bare !== undefined) throw new UsageError(`cannot pull to ${bare.reason}`);
-  await move(context, source, destination, options);
+  await transferImage(context, source, destination, options);
 }
 
-/** As `pull`; but a registry's host says what is meant, too. */
+/** Copies an image. Unlike `pull`, it accepts a registry without `docker://` if the destination names a host. */
 export async function copy(context: Context, source: string, destination: string, options: PullOptions): Promise<void> {
   const bare = bareDestination(destination);
   if (bare !== undefined && !bare.hasHost) throw new UsageError(`cannot copy to ${bare.reason}`);
-  await move(context, source, destination, options);
+  await transferImage(context, source, destination, options);
 }
 
-/** One image, through the cache, or into it alone. */
-export async function move(
+/** Transfers one image through the cache, or only into it. */
+export async function transferImage(
   context: Context,
   source: string,
   destination: string | undefined,
@@ -40,18 +40,20 @@ export async function move(
 ): Promise<void> {
   const { out, signal, settings } = context;
   if (options.allPlatforms && options.platform !== undefined) {
-    throw new UsageError("--platform and --all-platforms contradict each other");
+    throw new UsageError("cannot combine --platform with --all-platforms");
   }
   const { offline = false } = options;
   if (offline && destination !== undefined && isRegistry(destination)) {
-    throw new UsageError(`--offline asks no registry, and ${destination} is one; leave one of them out`);
+    throw new UsageError(
+      `cannot use --offline with a registry as destination: ${destination}; choose a local destination`,
+    );
   }
   if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
-  // With another place for the bytes to go, a cache that cannot be written is no reason to fail.
+  // If there is a destination, a cache that is not writable must not stop the transfer.
   await using mote = await openCache(context, { cacheOptional: destination !== undefined && !offline, offline });
   const progress = showProgress(out);
   try {
-    const moving = {
+    const transferOptions = {
       signal,
       onEvent: progress.onEvent,
       referrers: options.withReferrers ?? false,
@@ -61,8 +63,8 @@ export async function move(
       concurrency: settings.concurrency,
     };
     const report = await (destination === undefined
-      ? mote.pull(source, undefined, moving)
-      : mote.copy(source, destination, moving));
+      ? mote.pull(source, undefined, transferOptions)
+      : mote.copy(source, destination, transferOptions));
     progress.end();
     out.result(
       { source, ...(destination === undefined ? {} : { destination }), ...report },

@@ -5,7 +5,7 @@ import { UsageError } from "../input/usage-error.js";
 import { references, transferSummary } from "../output/transfer-summary.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { type FileInput, goesToStdout, hasTransport, openCache } from "../wire.js";
-import { move } from "./pull.js";
+import { transferImage } from "./pull.js";
 
 interface PushOptions {
   readonly platform?: string;
@@ -16,7 +16,7 @@ interface PushOptions {
   readonly annotation?: readonly string[];
 }
 
-/** One image, given with its transport, or files and folders, given as paths; and where they go. */
+/** Pushes one image, given with its transport, or files and directories, given as paths. */
 export async function push(
   context: Context,
   sources: readonly string[],
@@ -25,11 +25,12 @@ export async function push(
 ): Promise<void> {
   const image = sources.find(hasTransport);
   if (image === undefined) return pushFiles(context, sources, destination, options);
-  if (sources.length > 1) throw new UsageError(`push moves one image, or files: ${image} is an image among others`);
+  if (sources.length > 1)
+    throw new UsageError(`cannot push image ${image} together with other sources; push one image, or files`);
   if (options.artifactType !== undefined || options.annotation !== undefined) {
-    throw new UsageError("--artifact-type and --annotation are for files; an image has its own");
+    throw new UsageError("--artifact-type and --annotation apply to files, not to images");
   }
-  return move(context, image, destination, options);
+  return transferImage(context, image, destination, options);
 }
 
 async function pushFiles(
@@ -41,10 +42,12 @@ async function pushFiles(
   const { out, signal, settings } = context;
   const { artifactType } = options;
   if (options.platform !== undefined || options.allPlatforms || options.withReferrers) {
-    throw new UsageError("--platform, --all-platforms and --with-referrers are for images, not for files");
+    throw new UsageError("--platform, --all-platforms and --with-referrers apply to images, not to files");
   }
   if (artifactType !== undefined && !isMediaType(artifactType)) {
-    throw new UsageError(`--artifact-type ${artifactType}: wants a media type, such as application/vnd.acme.model`);
+    throw new UsageError(
+      `--artifact-type ${artifactType} is not a valid media type; use one such as application/vnd.acme.model`,
+    );
   }
   const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
   const files = paths.map(readFileArgument);
@@ -71,22 +74,23 @@ async function pushFiles(
   }
 }
 
-/** What is there under the whole text is meant by it; only else is what follows the last colon a media type. */
+/** Parses PATH or PATH:MEDIATYPE. If a file with the complete text as its name exists, the text is a path. */
 function readFileArgument(text: string): FileInput {
   if (existsSync(text)) return { path: text };
   const colon = text.lastIndexOf(":");
   const [path, mediaType] = [text.slice(0, Math.max(0, colon)), text.slice(colon + 1)];
   if (existsSync(path) && isMediaType(mediaType)) return { path, mediaType };
-  if (existsSync(path)) throw new UsageError(`${text}: "${mediaType}" is no media type, such as text/csv`);
+  if (existsSync(path))
+    throw new UsageError(`${text}: "${mediaType}" is not a valid media type; use one such as text/csv`);
   throw new MoteError(
     "MOTE_NOT_FOUND",
-    `there is no file ${text}; an image wants its transport in front, such as oci:DIR:TAG`,
+    `file ${text} does not exist; an image needs a transport, such as oci:DIR:TAG`,
     { details: { path: text } },
   );
 }
 
 function parseAnnotation(text: string): [string, string] {
   const equals = text.indexOf("=");
-  if (equals < 1) throw new UsageError(`--annotation ${text}: wants KEY=VALUE`);
+  if (equals < 1) throw new UsageError(`--annotation ${text} is not valid; use KEY=VALUE`);
   return [text.slice(0, equals), text.slice(equals + 1)];
 }

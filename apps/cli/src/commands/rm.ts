@@ -1,19 +1,19 @@
 import { closureOf, type Digest, type Inventory, MoteError, type PruneReport, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { partsOf, shortDigest } from "../output/listing.js";
+import { imagesByMote, shortDigest } from "../output/listing.js";
 import { count, formatBytes } from "../output/quantity.js";
-import { storedLine } from "../output/stored-line.js";
+import { skippedLine } from "../output/skipped-line.js";
 import { type OpenMote, openCache } from "../wire.js";
 
-/** What is to be done about everything that was named. */
+/** What to do with each name and digest on the command line. */
 interface Plan {
-  /** Names that go while what they stand for stays. */
+  /** Names to remove, while their content stays. */
   readonly names: Set<string>;
-  /** What goes with all that nothing else refers to. */
+  /** Content to remove together with everything that nothing else refers to. */
   readonly closures: Set<Digest>;
-  /** What goes by itself although a manifest lists it. */
-  readonly parts: Set<Digest>;
-  /** Content that was asked to go: of a name, its removal is enough where processes at work need the content. */
+  /** Motes to remove alone, although a manifest refers to them. */
+  readonly single: Set<Digest>;
+  /** Content that must be removed for success. For a name, removing the name is enough if a running process needs the content. */
   readonly wanted: Set<Digest>;
 }
 
@@ -28,19 +28,19 @@ export async function rm(
   const plan = await planFor(context, mote, before, { texts, ...options });
   for (const name of plan.names) await mote.tags.untag(name, { signal });
   const report = await mote.cache.removeClosure?.(plan.closures, { signal });
-  const { parts, held } = await removeParts(mote, before, plan, signal);
-  const removed = [...(report?.removed.map(({ digest }) => digest) ?? []), ...parts];
+  const { single, held } = await removeSingle(mote, before, plan, signal);
+  const removed = [...(report?.removed.map(({ digest }) => digest) ?? []), ...single];
   const untagged = [...plan.names, ...(report?.untagged ?? [])];
   const removedBytes = bytesOf(before, removed);
-  const left = await leftBehind(mote, before, plan);
+  const left = await remaining(mote, before, plan);
   const skipped = [...(report?.skipped ?? []), ...held];
   out.result({ removed, untagged, removedBytes, freedBytes: report?.freedBytes ?? 0, leftBehind: left, skipped }, [
     ...untagged.map((name) => `untagged ${name}`),
     ...(removed.length <= 10 ? removed.map((digest) => `removed ${digest}`) : []),
-    `${count(removed.length, "mote")} removed, ${formatBytes(removedBytes)}${remark(left, options.keepContent, skipped)}`,
-    ...skipped.map(storedLine),
+    `removed ${count(removed.length, "mote")}, ${formatBytes(removedBytes)}${remark(left, options.keepContent, skipped)}`,
+    ...skipped.map(skippedLine),
   ]);
-  warnOfHoles(context, before, { ...plan, parts });
+  warnIncomplete(context, before, { ...plan, single });
   if (skipped.some(({ digest }) => plan.wanted.has(digest))) process.exitCode = 1;
 }
 
@@ -50,8 +50,8 @@ async function planFor(
   inventory: Inventory,
   { texts, keepContent }: { readonly texts: readonly string[]; readonly keepContent: boolean },
 ): Promise<Plan> {
-  const plan: Plan = { names: new Set(), closures: new Set(), parts: new Set(), wanted: new Set() };
-  // First everything is found: a typing error in the last name removes nothing.
+  const plan: Plan = { names: new Set(), closures: new Set(), single: new Set(), wanted: new Set() };
+  // All are resolved first, so that a wrong last name removes nothing.
   const found = [];
   for (const text of texts) found.push(await mote.find(text));
   const named = new Set(found.flatMap(({ name }) => name ?? []));
@@ -61,14 +61,14 @@ async function planFor(
     if (name !== undefined && (keepContent || otherNames.length > 0 || kept === undefined)) {
       plan.names.add(name);
     } else if (kept === undefined && !(await mote.cache.moteExists(digest, { signal }))) {
-      throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache ${dir}; \`mote ls\` lists what is`);
+      throw new MoteError("MOTE_NOT_FOUND", `not in the cache ${dir}: ${digest}; list its content with \`mote ls\``);
     } else if (name === undefined && kept !== undefined && kept.names.length === 0 && kept.referredBy.length > 0) {
       if (kept.isPinned) throw pinnedError(digest);
-      plan.parts.add(digest);
+      plan.single.add(digest);
       plan.wanted.add(digest);
     } else {
       plan.closures.add(digest);
-      // A name goes whatever clients hold. What is pinned keeps its name: to remove that takes an unpin.
+      // A name is removed even if a client is using the content, but not if the image is pinned.
       if (name !== undefined && !kept?.isPinned) plan.names.add(name);
       else plan.wanted.add(digest);
     }
@@ -76,19 +76,19 @@ async function planFor(
   return plan;
 }
 
-/** What processes at work need stays. */
-async function removeParts(
+/** Removes motes alone, except those that a running process needs. */
+async function removeSingle(
   mote: OpenMote,
   before: Inventory,
   plan: Plan,
   signal: AbortSignal,
-): Promise<{ readonly parts: Set<Digest>; readonly held: PruneReport["skipped"] }> {
-  const parts = new Set<Digest>();
+): Promise<{ readonly single: Set<Digest>; readonly held: PruneReport["skipped"] }> {
+  const single = new Set<Digest>();
   const held: PruneReport["skipped"][number][] = [];
-  for (const digest of plan.parts) {
+  for (const digest of plan.single) {
     try {
       await mote.cache.removeMote(digest, { unlessLeased: true, signal });
-      parts.add(digest);
+      single.add(digest);
     } catch (error) {
       if (!MoteError.isInstance(error) || error.code !== "MOTE_IN_USE") throw error;
       const { details = {} } = error;
@@ -96,15 +96,17 @@ async function removeParts(
       held.push({ digest, size: before.motes.get(digest)?.size ?? 0, reason: "leased", ...holder });
     }
   }
-  return { parts, held };
+  return { single, held };
 }
 
 function pinnedError(digest: Digest): MoteError {
-  return new MoteError("MOTE_PINNED", `${digest} is pinned; \`mote unpin\` it first`, { details: { digest } });
+  return new MoteError("MOTE_PINNED", `cannot remove ${digest}: it is pinned; run \`mote unpin\` first`, {
+    details: { digest },
+  });
 }
 
-/** Of what was below the named, what is still there. */
-async function leftBehind(mote: OpenMote, before: Inventory, { names, closures }: Plan): Promise<LeftBehind> {
+/** Returns how much of the removed images is still stored. */
+async function remaining(mote: OpenMote, before: Inventory, { names, closures }: Plan): Promise<Remaining> {
   const roots = [
     ...closures,
     ...before.tags.filter(({ name }) => names.has(name)).map(({ descriptor }) => descriptor.digest),
@@ -119,30 +121,30 @@ async function leftBehind(mote: OpenMote, before: Inventory, { names, closures }
   return { motes, bytes };
 }
 
-interface LeftBehind {
+interface Remaining {
   readonly motes: number;
   readonly bytes: number;
 }
 
-function remark({ motes, bytes }: LeftBehind, keepContent: boolean, skipped: PruneReport["skipped"]): string {
+function remark({ motes, bytes }: Remaining, keepContent: boolean, skipped: PruneReport["skipped"]): string {
   if (motes === 0) return "";
   const isHeld = skipped.some(({ reason }) => reason === "leased");
-  const whose = isHeld ? "which processes at work, other names or images need" : "which other names or images need";
-  const why = keepContent ? "until prune takes it" : whose;
-  return `; left: ${count(motes, "mote")}, ${formatBytes(bytes)}, ${why}`;
+  const users = isHeld ? "used by running processes, other names or other images" : "used by other names or images";
+  const why = keepContent ? "for prune to remove" : users;
+  return `; kept ${count(motes, "mote")}, ${formatBytes(bytes)}, ${why}`;
 }
 
 function bytesOf(inventory: Inventory, digests: readonly PruneReport["removed"][number]["digest"][]): number {
   return digests.reduce((sum, digest) => sum + (inventory.motes.get(digest)?.size ?? 0), 0);
 }
 
-function warnOfHoles({ out }: Context, before: Inventory, { parts, closures }: Plan): void {
-  if (parts.size === 0) return;
-  const partOf = partsOf(before);
+function warnIncomplete({ out }: Context, before: Inventory, { single, closures }: Plan): void {
+  if (single.size === 0) return;
+  const partOf = imagesByMote(before);
   const gone = new Set([...closures].map(shortDigest));
-  for (const digest of parts) {
+  for (const digest of single) {
     const images = (partOf.get(digest) ?? []).filter((name) => !gone.has(name));
     if (images.length > 0)
-      out.warn(`without ${shortDigest(digest)}, ${images.join(", ")} is not whole; pull it to have it back`);
+      out.warn(`${images.join(", ")} is incomplete without ${shortDigest(digest)}; pull it again to restore it`);
   }
 }

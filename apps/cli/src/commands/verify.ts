@@ -1,18 +1,18 @@
 import { closureOf, type Digest, type Inventory, MoteError, takeInventory, type VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
-import { partsOf } from "../output/listing.js";
+import { imagesByMote } from "../output/listing.js";
 import { count, formatBytes, formatDuration } from "../output/quantity.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
 import { incompleteManifests, missingBlobs, type OpenMote, openCache, partialIndexes } from "../wire.js";
 
-/** What is not in order when all is done. */
+/** What verify and repair found and left. */
 interface Outcome {
-  /** Names of images that lack something. */
+  /** Names of incomplete images. */
   readonly incomplete: readonly string[];
-  /** Only of a repair: what was damaged, unreadable or missing, and is here now. */
+  /** With --repair: what was damaged, unreadable or missing and is stored again. */
   readonly repaired: readonly Digest[];
-  /** Only of a repair: what still is not here, and why. */
+  /** With --repair: what could not be repaired, and why. */
   readonly left: readonly { readonly digest: Digest; readonly reason: string }[];
   readonly tagErrors: readonly MoteError[];
 }
@@ -27,35 +27,33 @@ export async function verify(
   await using mote = await openCache(context, { offline: options.offline });
   const inventory = await takeInventory(mote.cache, { signal });
   const wanted = await wantedDigests(mote, inventory, texts);
-  const report = await hashAgain(context, mote, inventory, wanted);
+  const report = await rehash(context, mote, inventory, wanted);
   const durationMs = performance.now() - startMs;
   const outcome = options.repair ? await repair(context, mote, report) : await withoutRepair(context, mote, wanted);
   const { incomplete, repaired, left, tagErrors } = outcome;
   const quarantined = (await mote.cache.quarantined?.({ signal })) ?? { files: 0, bytes: 0 };
   out.result({ ...report, durationMs, incomplete, ...(options.repair ? { repaired, left } : {}), quarantined }, [
-    `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ${summary(report, outcome, options)}, after ${formatDuration(durationMs)}`,
+    `${count(report.motes, "mote")}, ${formatBytes(report.bytes)}: ${summary(report, outcome, options)}, in ${formatDuration(durationMs)}`,
     ...lines(report, outcome, inventory),
     ...tagErrors.map(({ message }) => message),
   ]);
   if (quarantined.files > 0) {
     const { files, bytes } = quarantined;
-    out.note(`${count(files, "damaged file")}, ${formatBytes(bytes)}, set aside; \`mote prune\` removes them.`);
+    out.note(`${count(files, "quarantined file")}, ${formatBytes(bytes)}; remove with \`mote prune\`.`);
   }
   const partial = partialIndexes(inventory).filter(({ digest }) => wanted?.has(digest) !== false);
   if (partial.length > 0) {
     const what = partial.length === 1 ? "index has" : "indexes have";
-    out.note(
-      `${partial.length} ${what} some platforms alone, which is not damage; \`mote ls\` says how many, \`mote info\` which.`,
-    );
+    out.note(`${partial.length} ${what} only some platforms cached; see \`mote ls\` and \`mote info\`.`);
   }
   const isBad = options.repair ? left.length > 0 : report.damaged.length > 0 || report.failed.length > 0;
   if ((isBad || incomplete.length > 0) && !options.repair) {
-    out.note("`mote verify --repair` fetches what is damaged or missing from where it came from.");
+    out.note("Run `mote verify --repair` to re-download damaged and missing content.");
   }
   if (isBad || incomplete.length > 0 || tagErrors.length > 0) process.exitCode = 1;
 }
 
-/** What was named, with all that is below it; undefined means everything. */
+/** Returns the named motes with all their content. Undefined means everything. */
 async function wantedDigests(
   mote: OpenMote,
   inventory: Inventory,
@@ -70,13 +68,13 @@ async function wantedDigests(
   return wanted;
 }
 
-async function hashAgain(
+async function rehash(
   { out, signal }: Context,
   { cache }: OpenMote,
   inventory: Inventory,
   wanted: ReadonlySet<Digest> | undefined,
 ): Promise<VerifyReport> {
-  if (!cache.verify) throw new TypeError("this cache cannot be verified");
+  if (!cache.verify) throw new TypeError("this cache does not support verify");
   let [total, totalBytes] = [0, 0];
   for (const { digest, size } of inventory.motes.values()) {
     if (wanted?.has(digest) === false) continue;
@@ -97,18 +95,18 @@ async function hashAgain(
   }
 }
 
-/** A damaged manifest was met by the inventory already, and so set aside before everything was hashed. */
+/** Adds damaged manifests, which the inventory has read, and so quarantined, before the rehash. */
 function withUnreadable(
   report: VerifyReport,
   { unreadable, motes }: Inventory,
   wanted: ReadonlySet<Digest> | undefined,
 ): VerifyReport {
-  const told = new Set([...report.damaged, ...report.failed].map(({ digest }) => digest));
-  const met = [...unreadable].flatMap(([digest, code]) => {
-    const isNews = code === "MOTE_CORRUPT" && !told.has(digest) && wanted?.has(digest) !== false;
-    return isNews ? { digest, size: motes.get(digest)?.size ?? 0 } : [];
+  const reported = new Set([...report.damaged, ...report.failed].map(({ digest }) => digest));
+  const added = [...unreadable].flatMap(([digest, code]) => {
+    const isNew = code === "MOTE_CORRUPT" && !reported.has(digest) && wanted?.has(digest) !== false;
+    return isNew ? { digest, size: motes.get(digest)?.size ?? 0 } : [];
   });
-  return { ...report, motes: report.motes + met.length, damaged: [...met, ...report.damaged] };
+  return { ...report, motes: report.motes + added.length, damaged: [...added, ...report.damaged] };
 }
 
 async function withoutRepair(
@@ -142,8 +140,8 @@ async function repair({ out, signal }: Context, mote: OpenMote, report: VerifyRe
   const repaired: Digest[] = [];
   const left: { digest: Digest; reason: string }[] = [];
   for (const digest of new Set([...damaged, ...unreadable, ...missing, ...missingBlobs(after)])) {
-    if (await isSound(mote, digest, signal)) repaired.push(digest);
-    else left.push({ digest, reason: reasons.get(digest) ?? "no location of it is known" });
+    if (await isVerified(mote, digest, signal)) repaired.push(digest);
+    else left.push({ digest, reason: reasons.get(digest) ?? "no location is known" });
   }
   const incomplete = incompleteManifests(after, new Set(damaged));
   return {
@@ -154,7 +152,7 @@ async function repair({ out, signal }: Context, mote: OpenMote, report: VerifyRe
   };
 }
 
-async function isSound({ cache }: OpenMote, digest: Digest, signal: AbortSignal): Promise<boolean> {
+async function isVerified({ cache }: OpenMote, digest: Digest, signal: AbortSignal): Promise<boolean> {
   try {
     return (await cache.moteIsSound?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
   } catch (error) {
@@ -177,33 +175,35 @@ function summary(
     ...(damaged.length > 0 ? [`${damaged.length} damaged`] : []),
     ...(failed.length > 0 ? [`${failed.length} unreadable`] : []),
   ];
-  const done = options.repair ? [`${repaired.length} repaired`, `${left.length} left`] : [];
-  const isWhole = found.length === 0 && incomplete.length === 0 && left.length === 0;
-  if (isWhole) return repaired.length === 0 ? "all whole" : `all whole, ${repaired.length} repaired`;
+  const done = options.repair ? [`${repaired.length} repaired`, `${left.length} not repaired`] : [];
+  const isComplete = found.length === 0 && incomplete.length === 0 && left.length === 0;
+  if (isComplete) return repaired.length === 0 ? "all verified" : `all verified, ${repaired.length} repaired`;
   return [...(found.length > 0 ? found : ["none damaged"]), ...done].join(", ");
 }
 
 function lines({ damaged, failed }: VerifyReport, outcome: Outcome, inventory: Inventory): string[] {
-  const partOf = partsOf(inventory);
+  const partOf = imagesByMote(inventory);
   const repaired = new Set(outcome.repaired);
   const reasons = new Map(outcome.left.map(({ digest, reason }) => [digest, reason]));
-  const told = new Set<Digest>();
+  const reported = new Set<Digest>();
   const line = (what: string, digest: Digest, otherwise: string) => {
-    told.add(digest);
+    reported.add(digest);
     const why = reasons.get(digest);
-    const fate = repaired.has(digest)
-      ? "fetched again"
+    const outcomeText = repaired.has(digest)
+      ? "re-downloaded"
       : `${otherwise}${why === undefined ? "" : `; not repaired: ${why}`}`;
     const names = [...new Set([...(inventory.motes.get(digest)?.names ?? []), ...(partOf.get(digest) ?? [])])];
-    return `${what} ${digest}: ${fate}${names.length > 0 ? `; of ${names.join(", ")}` : ""}`;
+    return `${what} ${digest}: ${outcomeText}${names.length > 0 ? `; in ${names.join(", ")}` : ""}`;
   };
   return [
     ...damaged.map(({ digest, setAsideAs }) =>
-      line("damaged", digest, `set aside${setAsideAs ? ` as ${setAsideAs}` : ""}`),
+      line("damaged", digest, `quarantined${setAsideAs ? ` as ${setAsideAs}` : ""}`),
     ),
     ...failed.map(({ digest, reason }) => line("unreadable", digest, reason)),
-    ...outcome.repaired.filter((digest) => !told.has(digest)).map((digest) => line("missing", digest, "")),
-    ...outcome.left.filter(({ digest }) => !told.has(digest)).map(({ digest }) => line("missing", digest, "not here")),
-    ...outcome.incomplete.map((name) => `not whole ${name}`),
+    ...outcome.repaired.filter((digest) => !reported.has(digest)).map((digest) => line("missing", digest, "")),
+    ...outcome.left
+      .filter(({ digest }) => !reported.has(digest))
+      .map(({ digest }) => line("missing", digest, "not cached")),
+    ...outcome.incomplete.map((name) => `incomplete ${name}`),
   ];
 }

@@ -6,14 +6,14 @@ export interface Candidate {
   readonly about: string;
 }
 
-/** What the shell is to offer. `files` and `folders`: what it finds by itself, beside the candidates. */
+/** What the shell offers: the candidates, and the files or folders that it finds. */
 export interface Completion {
   readonly candidates: readonly Candidate[];
   readonly paths?: "files" | "folders" | undefined;
 }
 
-/** What the cache knows. Asked only where it is wanted. */
-export interface Known {
+/** Candidates from the cache, which is opened only when they are needed. */
+export interface CacheCandidates {
   names(prefix: string): Promise<readonly Candidate[]>;
   digests(prefix: string): Promise<readonly Candidate[]>;
 }
@@ -21,32 +21,32 @@ export interface Known {
 const transports = ["docker://", "oci:", "oci-archive:", "docker-archive:", "dir:"];
 const prefixes: readonly Candidate[] = transports.map((value) => ({ value, about: "" }));
 
-/** Completes the last of `words`, the words behind `mote`. */
+/** Completes the last of `words`, the words after `mote`. */
 export async function complete(
   words: readonly string[],
   table: readonly CommandSpec[],
-  known: Known,
+  cache: CacheCandidates,
 ): Promise<Completion> {
   const current = words.at(-1) ?? "";
   const before = words.slice(0, -1);
   const { command, group, options, position } = readWords(before, table);
-  const asked = optionAt(before.at(-1), options);
-  const found = asked
-    ? await valuesOf(asked.completes, current, table, known)
+  const valueOption = optionAt(before.at(-1), options);
+  const found = valueOption
+    ? await valuesOf(valueOption.completes, current, table, cache)
     : current.startsWith("-")
       ? optionCandidates(options, before)
       : command
-        ? await valuesOf(argumentAt(command, position), current, table, known)
+        ? await valuesOf(argumentAt(command, position), current, table, cache)
         : { candidates: commandCandidates(table, group) };
   return { ...found, candidates: found.candidates.filter(({ value }) => value.startsWith(current)) };
 }
 
 interface Read {
   readonly command: CommandSpec | undefined;
-  /** The first word, where it begins the name of several commands. */
+  /** The first word, if it is the name of a group of commands. */
   readonly group: string | undefined;
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** How many of the command's arguments there are. */
+  /** Number of the command's arguments so far. */
   readonly position: number;
 }
 
@@ -64,7 +64,7 @@ function readWords(before: readonly string[], table: readonly CommandSpec[]): Re
   };
 }
 
-/** The option that the next word is the value of. */
+/** Returns the option that takes the next word as its value. */
 function optionAt(word: string | undefined, options: Readonly<Record<string, OptionSpec>>): OptionSpec | undefined {
   if (word === undefined || !word.startsWith("-")) return undefined;
   const found = Object.entries(options).find(([name, { short }]) => word === `--${name}` || word === `-${short}`);
@@ -74,7 +74,7 @@ function optionAt(word: string | undefined, options: Readonly<Record<string, Opt
 function argumentAt({ arguments: specs = {} }: CommandSpec, position: number): Completes | undefined {
   const all = Object.values(specs);
   const many = all.findIndex((spec) => spec.many);
-  // Behind an argument of any number may stand the next: both are completed alike.
+  // After a repeated argument, the next one cannot be told from it: both are completed in the same way.
   return all[many === -1 ? position : Math.min(position, many)]?.completes;
 }
 
@@ -82,7 +82,7 @@ async function valuesOf(
   completes: Completes | undefined,
   current: string,
   table: readonly CommandSpec[],
-  known: Known,
+  cache: CacheCandidates,
 ): Promise<Completion> {
   if (completes === undefined) return { candidates: [] };
   if (typeof completes === "object") return { candidates: completes.map((value) => ({ value, about: "" })) };
@@ -94,14 +94,14 @@ async function valuesOf(
     case "command":
       return { candidates: commandCandidates(table, undefined) };
     case "digest":
-      return { candidates: await known.digests(current) };
+      return { candidates: await cache.digests(current) };
     case "name":
-      return { candidates: [...(await known.names(current)), ...(await known.digests(current))] };
+      return { candidates: [...(await cache.names(current)), ...(await cache.digests(current))] };
     case "reference": {
-      const digests = current.startsWith("sha") ? await known.digests(current) : [];
-      return { candidates: [...(await known.names(current)), ...digests, ...prefixes], paths: "files" };
+      const digests = current.startsWith("sha") ? await cache.digests(current) : [];
+      return { candidates: [...(await cache.names(current)), ...digests, ...prefixes], paths: "files" };
     }
-    // A name alone would be a registry's, and is refused there.
+    // A destination without a transport is an error.
     case "destination":
       return { candidates: prefixes, paths: "files" };
   }
@@ -118,7 +118,7 @@ function commandCandidates(table: readonly CommandSpec[], group: string | undefi
     const members = shown.filter(({ name }) => name.startsWith(`${group} `));
     return members.map(({ name, summary }) => ({ value: name.slice(group.length + 1), about: summary }));
   }
-  const byWord = new Map<string, string>([["help", "what mote and its commands can do"]]);
+  const byWord = new Map<string, string>([["help", "Show help for a command"]]);
   for (const { name, summary } of shown) {
     const [word = name, rest] = name.split(" ");
     if (!byWord.has(word)) byWord.set(word, rest === undefined ? summary : `mote ${word} --help`);

@@ -1,8 +1,8 @@
-/** What a shell runs to complete mote's command lines. Each asks `mote __complete WORD…`, whose last word is the one to complete. */
+/** The completion scripts of each shell. They run `mote __complete WORD…`, whose last word is the one to complete. */
 export const completionScripts = {
-  bash: String.raw`# mote completion bash: source it in ~/.bashrc, or write it to ~/.local/share/bash-completion/completions/mote
+  bash: String.raw`# mote completion bash: source it in ~/.bashrc, or save it as ~/.local/share/bash-completion/completions/mote
 _mote() {
-  # Words as typed: bash itself would break them at colons, of which references have many.
+  # Words as typed, because bash would split references at colons.
   local line=${"$"}{COMP_LINE:0:COMP_POINT} words current kept candidate value
   read -r -a words <<< "$line"
   [[ $line == *[[:space:]] ]] && words+=("")
@@ -24,7 +24,7 @@ _mote() {
 complete -F _mote mote
 `,
   zsh: String.raw`#compdef mote
-# mote completion zsh: source it in ~/.zshrc behind compinit, or write it to a folder of fpath as _mote
+# mote completion zsh: source it in ~/.zshrc after compinit, or save it as _mote in a directory of fpath
 _mote() {
   local -a described
   local line paths=
@@ -41,7 +41,7 @@ _mote() {
 }
 if [[ $funcstack[1] == _mote ]]; then _mote "$@"; else compdef _mote mote; fi
 `,
-  fish: `# mote completion fish: write it to ~/.config/fish/completions/mote.fish
+  fish: `# mote completion fish: save it as ~/.config/fish/completions/mote.fish
 function __mote_complete
     set -l words (commandline -opc)
     for line in (command $words[1] __complete $words[2..-1] (commandline -ct) 2>/dev/null)

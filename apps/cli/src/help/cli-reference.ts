@@ -1,29 +1,29 @@
 import { type CommandSpec, groups, type Options } from "../input/command.js";
 import { everywhere, registryOptions } from "../input/common-options.js";
 import { argumentsUsage } from "../input/parse.js";
-import { optionTerm } from "./help.js";
+import { optionSummary, optionTerm } from "./help.js";
 
-/** `docs/reference/cli.md`, from the table. */
+/** Returns `docs/reference/cli.md`, generated from the table. */
 export function cliReference(table: readonly CommandSpec[]): string {
   const shown = groups.flatMap((group) => table.filter((spec) => spec.group === group && !spec.hidden));
   return [
     "# Commands",
     "",
-    "<!-- Made from apps/cli/src/table by apps/cli/test/reference.test.ts: see CONTRIBUTING.md. -->",
+    "<!-- Generated from apps/cli/src/table by `pnpm docs:reference`. -->",
     "",
     ...shown.map((spec) => `- [\`mote ${usage(spec)}\`](#mote-${spec.name.replace(" ", "-")}): ${spec.summary}`),
     "",
-    "## Everywhere",
+    "## Global options",
     "",
     ...optionLines(everywhere),
     "",
-    "How registries are reached:",
+    "Registry options:",
     "",
     ...optionLines(registryOptions),
     "",
-    "Most of them can be set in the environment or in a file: see [configuration](configuration.md).",
+    "Most of these can also be set in the environment or in a file, see [configuration](configuration.md).",
     "",
-    "Exit status: 0 done, 1 something failed, 2 wrong usage, 130 interrupted.",
+    "Exit status: 0 success, 1 failure, 2 invalid usage, 130 interrupted.",
     ...shown.flatMap(commandSection),
     "",
   ].join("\n");
@@ -41,16 +41,12 @@ function commandSection(spec: CommandSpec): string[] {
     `mote ${usage(spec)}${spec.options ? " [OPTION…]" : ""}`,
     "```",
     "",
-    `${capital(spec.summary)}.`,
+    `${spec.summary}.`,
     ...(spec.description ?? []).flatMap((paragraph) => ["", paragraph]),
     ...(args.length > 0 ? ["", ...args] : []),
     ...(spec.options ? ["", ...optionLines(spec.options)] : []),
-    ...spec.examples.flatMap(({ line, does }) => ["", `${capital(does)}:`, "", "```sh", line, "```"]),
+    ...spec.examples.flatMap(({ line, does }) => ["", `${does}:`, "", "```sh", line, "```"]),
   ];
-}
-
-function capital(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 function usage(spec: CommandSpec): string {
@@ -58,8 +54,5 @@ function usage(spec: CommandSpec): string {
 }
 
 function optionLines(options: Options): string[] {
-  return Object.entries(options).map(([name, spec]) => {
-    const byDefault = spec.default === undefined ? "" : ` (default \`${spec.default}\`)`;
-    return `- \`${optionTerm(name, spec)}\`: ${spec.summary}${byDefault}`;
-  });
+  return Object.entries(options).map(([name, spec]) => `- \`${optionTerm(name, spec)}\`: ${optionSummary(spec)}`);
 }

@@ -4,14 +4,14 @@ import { argumentsUsage } from "../input/parse.js";
 import { type Style, wrap } from "../output/terminal-text.js";
 
 interface HelpOptions {
-  /** Columns at most. */
+  /** Maximum number of columns. */
   readonly width: number;
   readonly style: Style;
 }
 
 type Row = readonly [term: string, meaning: string];
 
-/** What `mote --help` says; of a group's commands alone, what `mote GROUP --help` says. */
+/** Returns the text of `mote --help`, or with `of` the text of `mote GROUP --help`. */
 export function programHelp(table: readonly CommandSpec[], options: HelpOptions & { readonly of?: string }): string {
   const { of, style } = options;
   const shown = table.filter(({ name, hidden }) => !hidden && (of === undefined || name.startsWith(`${of} `)));
@@ -27,16 +27,16 @@ export function programHelp(table: readonly CommandSpec[], options: HelpOptions 
     "",
     sections.join("\n\n"),
     "",
-    section("Everywhere", optionRows(everywhere), options),
+    section("Global options", optionRows(everywhere), options),
     "",
-    ...(of === undefined ? [section("Registries", optionRows(registryOptions), options), ""] : []),
-    ...(of === undefined ? [section("Places", places, options), ""] : []),
-    `\`mote COMMAND --help\` has examples.`,
+    ...(of === undefined ? [section("Registry options", optionRows(registryOptions), options), ""] : []),
+    ...(of === undefined ? [section("References", references, options), ""] : []),
+    "Run `mote COMMAND --help` for details and examples.",
     "",
   ].join("\n");
 }
 
-/** What `mote COMMAND --help` says. */
+/** Returns the text of `mote COMMAND --help`. */
 export function commandHelp(spec: CommandSpec, options: HelpOptions): string {
   const { width, style } = options;
   const own = Object.keys(spec.options ?? {}).length > 0 ? " [OPTION…]" : "";
@@ -44,13 +44,13 @@ export function commandHelp(spec: CommandSpec, options: HelpOptions): string {
   return [
     `${style.bold("Usage:")} mote ${spec.name}${own} ${argumentsUsage(spec)}`.trimEnd(),
     "",
-    ...wrap(`${sentence(spec.summary)}`, width),
+    ...wrap(`${spec.summary}.`, width),
     ...(spec.description ?? []).flatMap((paragraph) => ["", ...wrap(paragraph, width)]),
     ...(args.length > 0 ? ["", section("Arguments", args, options)] : []),
     ...(own === "" ? [] : ["", section("Options", optionRows(spec.options ?? {}), options)]),
     "",
-    ...(spec.reachesRegistries ? [section("Registries", optionRows(registryOptions), options), ""] : []),
-    section("Everywhere", optionRows(everywhere), options),
+    ...(spec.reachesRegistries ? [section("Registry options", optionRows(registryOptions), options), ""] : []),
+    section("Global options", optionRows(everywhere), options),
     "",
     style.bold("Examples:"),
     ...spec.examples.flatMap(({ line, does }) => [
@@ -61,31 +61,31 @@ export function commandHelp(spec: CommandSpec, options: HelpOptions): string {
   ].join("\n");
 }
 
-const places: readonly Row[] = [
-  ["docker://HOST/NAME:TAG", "a registry; HOST/NAME:TAG and NAME mean one too"],
+const references: readonly Row[] = [
+  ["docker://HOST/NAME:TAG", "a registry; the prefix and the host are optional for a source"],
   ["oci:DIR:TAG", "an OCI image layout"],
-  ["oci-archive:FILE:TAG", "the same, as a tar file"],
-  ["docker-archive:FILE:NAME:TAG", "what `docker save` writes"],
-  ["dir:DIR", "what skopeo calls dir"],
+  ["oci-archive:FILE:TAG", "a tar archive of an OCI image layout"],
+  ["docker-archive:FILE:NAME:TAG", "an archive as written by `docker save`"],
+  ["dir:DIR", "a directory as written by `skopeo copy`"],
 ];
 
-/** `-q, --quiet`, `--max-size SIZE`. */
+/** Returns an option as the help shows it, such as `-q, --quiet` or `--max-size SIZE`. */
 export function optionTerm(name: string, { short, value, many, modes }: OptionSpec): string {
   const mode = modes ? `[=${modes.join("|")}]` : "";
   const long = `--${name}${mode}${value === undefined ? "" : ` ${value}`}${many ? "…" : ""}`;
   return short === undefined ? long : `-${short}, ${long}`;
 }
 
-function optionRows(options: Options): Row[] {
-  return Object.entries(options).map(
-    ([name, spec]): Row => [
-      optionTerm(name, spec),
-      spec.default === undefined ? spec.summary : `${spec.summary} (default ${spec.default})`,
-    ],
-  );
+/** Returns the summary of an option with its default. */
+export function optionSummary(spec: OptionSpec): string {
+  return spec.default === undefined ? spec.summary : `${spec.summary} (default ${spec.default})`;
 }
 
-/** Terms with their meanings beside them, or below where a term is wide. */
+function optionRows(options: Options): Row[] {
+  return Object.entries(options).map(([name, spec]): Row => [optionTerm(name, spec), optionSummary(spec)]);
+}
+
+/** Formats terms with their meanings beside them, or below a wide term. */
 function section(title: string, rows: readonly Row[], { width, style }: HelpOptions): string {
   const widest = Math.min(28, Math.max(...rows.map(([term]) => term.length)));
   const indent = widest + 4;
@@ -98,12 +98,8 @@ function section(title: string, rows: readonly Row[], { width, style }: HelpOpti
   return [style.bold(`${title}:`), ...lines].join("\n");
 }
 
-/** A command line that is too long, as one would write it in a script. */
+/** Breaks a long command line with backslashes, as in a script. */
 function continued(line: string, width: number): string[] {
   const parts = wrap(line, width - 2);
   return parts.map((part, at) => `${at > 0 ? "  " : ""}${part}${at < parts.length - 1 ? " \\" : ""}`);
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

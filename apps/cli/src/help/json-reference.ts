@@ -2,30 +2,30 @@ import { z } from "zod";
 import type { CommandSpec } from "../input/command.js";
 import { documents, eventLine, failureDocument } from "../json/documents.js";
 
-/** `docs/reference/json.md`, from the schemas. */
+/** Returns `docs/reference/json.md`, generated from the schemas. */
 export function jsonReference(table: readonly CommandSpec[]): string {
   const silent = table.filter(({ withoutJson, hidden }) => withoutJson && !hidden);
   return [
     "# JSON",
     "",
-    "<!-- Made from apps/cli/src/json by `pnpm docs:reference`. -->",
+    "<!-- Generated from apps/cli/src/json by `pnpm docs:reference`. -->",
     "",
-    "Under `--json` a command prints one document on stdout and no notes; warnings stay lines on stderr. Where it fails, stdout stays",
-    "empty, stderr has one line of the form below, and the exit status is that of the plain command. Fields may be added; those that",
-    "are here keep their names and meanings. Every command is run against these schemas in the tests. In the forms, `field?` may be",
-    "missing, and text behind `//` says what a number is.",
+    "With `--json`, a command prints one document on stdout and no notes; warnings remain lines on stderr. If the command fails,",
+    "stdout is empty, stderr has one line as below, and the exit status is the same as without `--json`. New fields may be added;",
+    "existing ones keep their names and meanings. The tests validate the output of every command against these schemas. Below,",
+    "`field?` is optional, and a comment gives the unit or the meaning.",
     "",
-    `Without JSON: ${silent.map(({ name, withoutJson }) => `\`mote ${name}\` (${withoutJson})`).join(", ")}.`,
+    `Commands without JSON output: ${silent.map(({ name, withoutJson }) => `\`mote ${name}\` (${withoutJson})`).join(", ")}.`,
     "",
-    "## Failure",
+    "## Errors",
     "",
     ...form(failureDocument),
     "",
-    "The code is stable, the message is for people.",
+    "The code is stable; the message is for people and may change.",
     "",
     "## Events",
     "",
-    "`--json=events` writes a line for each event of a transfer as it happens, and at last the result, with the command's document:",
+    "`--json=events` prints a line for each event of a transfer as it happens, and finally a line with the document of the command:",
     "",
     ...form(eventLine),
     ...table.flatMap(({ name }) => {
@@ -36,7 +36,7 @@ export function jsonReference(table: readonly CommandSpec[]): string {
   ].join("\n");
 }
 
-/** The same for programs: a JSON Schema for each document. */
+/** Returns a JSON Schema for each document. */
 export function jsonSchemas(): string {
   const all = { ...documents, failure: failureDocument, "event line": eventLine };
   const $defs = Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, withoutDialect(schema)]));
@@ -55,29 +55,29 @@ function form(schema: z.ZodType): string[] {
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
-interface Place {
+interface Position {
   readonly indent: string;
   readonly root: Schema;
 }
 
-/** A schema in the way of a TypeScript type. */
-function write(schema: Schema, place: Place): string {
-  const { indent, root } = place;
+/** Writes a schema like a TypeScript type. */
+function write(schema: Schema, position: Position): string {
+  const { indent, root } = position;
   if (schema.$ref !== undefined) return schema.$ref === "#" ? "…" : `${schema.$ref.replace(/^.*\//, "")}…`;
   const choices = schema.anyOf ?? schema.oneOf;
   if (choices)
-    return choices.map((one) => write(asSchema(one), place)).join(` |${choices.length > 2 ? `\n${indent}` : " "}`);
+    return choices.map((one) => write(asSchema(one), position)).join(` |${choices.length > 2 ? `\n${indent}` : " "}`);
   if (schema.enum) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.type === "array") {
-    const item = write(asSchema(schema.items), place);
+    const item = write(asSchema(schema.items), position);
     return `${item}[]`;
   }
   if (schema.type === "object") return writeObject(schema, { indent, root });
   return schema.type === undefined ? "anything" : schema.type === "integer" ? "number" : String(schema.type);
 }
 
-function writeObject(schema: Schema, { indent, root }: Place): string {
+function writeObject(schema: Schema, { indent, root }: Position): string {
   const inner = `${indent}  `;
   if (schema.properties === undefined) {
     return `{ [name]: ${write(asSchema(schema.additionalProperties), { indent: inner, root })} }`;

@@ -2,9 +2,9 @@ import { type CommandSpec, groups, type Options } from "../input/command.js";
 import { everywhere, registryOptions } from "../input/common-options.js";
 import { argumentsUsage } from "../input/parse.js";
 import { keyNames, keySpec } from "../settings/keys.js";
-import { optionTerm } from "./help.js";
+import { optionSummary, optionTerm } from "./help.js";
 
-/** mote(1), from the table of commands and that of settings, in the man macros. */
+/** Returns mote(1) in the man macros, generated from the tables of commands and settings. */
 export function manPage(table: readonly CommandSpec[], version: string): string {
   return [
     `.TH MOTE 1 "" "mote ${version}" "User Commands"`,
@@ -15,11 +15,11 @@ export function manPage(table: readonly CommandSpec[], version: string): string 
     "\\fICOMMAND\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]",
     ".SH COMMANDS",
     ...groups.flatMap((group) => table.filter((spec) => spec.group === group && !spec.hidden)).flatMap(commandPart),
-    ".SH OPTIONS OF EVERY COMMAND",
+    ".SH GLOBAL OPTIONS",
     ...optionParts({ ...everywhere, ...registryOptions }),
     ".SH CONFIGURATION",
     text(
-      "Flags go over the environment, that over .mote.json of the project, that over the user's file. Keys of the files, which are JSON with comments:",
+      "Precedence, highest first: flags, environment variables, .mote.json of the project, the user's file. Files are JSON with comments. Their keys:",
     ),
     ...keyNames.flatMap((key) => [
       ".TP",
@@ -27,13 +27,13 @@ export function manPage(table: readonly CommandSpec[], version: string): string 
       text(keySpec(key).summary),
     ]),
     ".SH EXIT STATUS",
-    text("0 done, 1 something failed, 2 wrong usage, 130 interrupted."),
+    text("0 success, 1 failure, 2 invalid usage, 130 interrupted."),
     ".SH FILES",
     ...[
       ["~/.cache/mote", "the cache, an OCI image layout ($XDG_CACHE_HOME/mote)"],
-      ["~/.cache/mote-compiled", "what the engine compiled, to start faster; may be removed (NODE_COMPILE_CACHE)"],
-      ["~/.config/mote/config.json", "the user's settings ($XDG_CONFIG_HOME/mote/config.json)"],
-      [".mote.json", "a project's settings"],
+      ["~/.cache/mote-compiled", "compiled code for a faster start; safe to remove (NODE_COMPILE_CACHE)"],
+      ["~/.config/mote/config.json", "settings of the user ($XDG_CONFIG_HOME/mote/config.json)"],
+      [".mote.json", "settings of a project"],
     ].flatMap(([path = "", about = ""]) => [".TP", `.I ${text(path)}`, text(about)]),
     "",
   ].join("\n");
@@ -43,7 +43,7 @@ function commandPart(spec: CommandSpec): string[] {
   const args = Object.entries(spec.arguments ?? {});
   return [
     `.SS "mote ${text(`${spec.name} ${argumentsUsage(spec)}`.trim())}"`,
-    text(`${spec.summary.charAt(0).toUpperCase()}${spec.summary.slice(1)}.`),
+    text(`${spec.summary}.`),
     ...(spec.description ?? []).flatMap((paragraph) => [".PP", text(paragraph)]),
     ...args.flatMap(([name, { summary }]) => [".TP", `.I ${text(name.toUpperCase())}`, text(summary)]),
     ...optionParts(spec.options ?? {}),
@@ -55,11 +55,11 @@ function optionParts(options: Options): string[] {
   return Object.entries(options).flatMap(([name, spec]) => [
     ".TP",
     `.B ${text(optionTerm(name, spec))}`,
-    text(spec.default === undefined ? spec.summary : `${spec.summary} (default ${spec.default})`),
+    text(optionSummary(spec)),
   ]);
 }
 
-/** Nothing in it means anything to troff. */
+/** Escapes text for troff. */
 function text(plain: string): string {
   const escaped = plain
     .replace(/\\/g, "\\e")

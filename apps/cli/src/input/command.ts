@@ -1,6 +1,6 @@
 import type { Context } from "../context.js";
 
-/** What the shell may complete: what the cache knows, or what the shell finds by itself. */
+/** What the shell can complete: words from the cache, or paths that the shell finds. */
 export type Completes =
   | "reference"
   | "destination"
@@ -14,16 +14,16 @@ export type Completes =
 interface ArgumentSpec {
   readonly summary: string;
   readonly optional?: true;
-  /** Any number, one at least unless `optional`. At most one argument of a command. */
+  /** Any number, at least one unless `optional`. At most one argument of a command may have it. */
   readonly many?: true;
   readonly completes?: Completes;
 }
 
 export interface OptionSpec {
   readonly summary: string;
-  /** What stands for its value in the help, such as `SIZE`. Without it, the option is a flag. */
+  /** The placeholder for its value in the help, such as `SIZE`. Without it, the option is a flag. */
   readonly value?: string;
-  /** What may follow a flag behind `=`. */
+  /** The values that a flag accepts after `=`. */
   readonly modes?: readonly string[];
   /** May be given more than once. */
   readonly many?: true;
@@ -34,49 +34,49 @@ export interface OptionSpec {
 }
 
 interface ExampleSpec {
-  /** A whole line, as one would type it. */
+  /** A complete line, as a user would type it. */
   readonly line: string;
-  /** What it does: a phrase, without a full stop. */
+  /** What it does, in the imperative, without a full stop. */
   readonly does: string;
 }
 
 export type Arguments = Readonly<Record<string, ArgumentSpec>>;
 export type Options = Readonly<Record<string, OptionSpec>>;
 
-/** A command as data: the parser, the help, the completion, the man page and the reference are made from it. */
+/** A command as data. The parser, the help, the completion, the man page and the reference are generated from it. */
 export interface CommandSpec {
   /** One word, or two for a command of a group: `bic export`. */
   readonly name: string;
   readonly group: Group;
-  /** One line, without a full stop. */
+  /** One line in the imperative, without a full stop. */
   readonly summary: string;
   /** Paragraphs of the help, below the summary. */
   readonly description?: readonly string[];
-  /** In their order; the help shows each name in capitals. */
+  /** In their order. The help shows each name in capitals. */
   readonly arguments?: Arguments;
   /** By their long name, without dashes. */
   readonly options?: Options;
-  /** Two at least, real ones. None for what is hidden. */
+  /** At least two, real ones. None for a hidden command. */
   readonly examples: readonly ExampleSpec[];
-  /** Not in the help: for scripts of our own. */
+  /** Not in the help: for our own scripts. */
   readonly hidden?: true;
-  /** Its help shows how registries are reached. */
+  /** Its help shows the registry options. */
   readonly reachesRegistries?: true;
-  /** How things are when it was interrupted, for one who wonders what is left: a phrase. */
+  /** What the state is after an interrupt: a phrase. */
   readonly afterInterrupt?: string;
-  /** `unused`: it needs no cache folder. `reported`: it tells itself what is wrong with it. Default: it fails where that is no folder. */
+  /** `unused`: it needs no cache directory. `reported`: it reports problems with it. Default: it fails if the path is not a directory. */
   readonly cacheFolder?: "unused" | "reported";
-  /** Where `--json` has no meaning, why: a phrase. */
+  /** Why it has no `--json` output: a phrase. */
   readonly withoutJson?: string;
   run(context: Context, values: Values, options: Values): Promise<void>;
 }
 
-export const groups = ["Move", "Look", "Keep", "Serve", "Set up"] as const;
+export const groups = ["Transfer", "Inspect", "Manage", "Serve", "Setup"] as const;
 type Group = (typeof groups)[number];
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** A command whose `run` sees its arguments and options by name, with the types that their specs imply; options in camel case. */
+/** Returns a command whose `run` gets arguments and options by name, with the types that their specs imply; option names in camel case. */
 export function command<
   const A extends Arguments = Record<never, never>,
   const O extends Options = Record<never, never>,
@@ -87,7 +87,7 @@ export function command<
     run(context: Context, values: ArgumentValues<A>, options: OptionValues<O>): Promise<void>;
   },
 ): CommandSpec {
-  // The parser makes what the specs describe; that is the one thing that the types cannot follow.
+  // The parser returns what the specs describe, which the types cannot express.
   return spec as CommandSpec;
 }
 

@@ -4,30 +4,34 @@ import type { Options } from "./command.js";
 export const everywhere: Options = {
   cache: {
     value: "DIR",
-    summary: "the cache folder (MOTE_CACHE_DIR; default $XDG_CACHE_HOME/mote, else ~/.cache/mote)",
+    summary: "the cache directory (MOTE_CACHE_DIR; default $XDG_CACHE_HOME/mote or ~/.cache/mote)",
     completes: "folder",
   },
   json: {
     modes: ["events"],
-    summary: "print one JSON document; =events: a line of JSON for each event of a transfer, and one for the result",
+    summary: "print one JSON document; =events prints a JSON line for each transfer event and for the result",
   },
-  quiet: { short: "q", summary: "no progress, no notes" },
-  color: { value: "WHEN", summary: "auto, always or never", completes: ["auto", "always", "never"] },
-  help: { short: "h", summary: "this help" },
-  version: { short: "V", summary: "the version" },
+  quiet: { short: "q", summary: "print no progress and no notes" },
+  color: {
+    value: "WHEN",
+    summary: "use colors: auto, always or never (default auto)",
+    completes: ["auto", "always", "never"],
+  },
+  help: { short: "h", summary: "print this help" },
+  version: { short: "V", summary: "print the version" },
 };
 
-/** How registries are reached: every command takes these, too, but most have no use for them. */
+/** How to connect to registries. Every command accepts these, but most ignore them. */
 export const registryOptions: Options = {
-  "plain-http": { summary: "speak HTTP, not TLS, to registries (on loopback addresses: always)" },
-  insecure: { summary: "do not check the registries' certificates" },
-  ca: { value: "FILE", summary: "trust these certificate authorities, in PEM", completes: "file" },
-  cert: { value: "FILE", summary: "show this client's certificate, in PEM", completes: "file" },
-  key: { value: "FILE", summary: "the key of that certificate, in PEM", completes: "file" },
+  "plain-http": { summary: "use HTTP instead of TLS (always on loopback addresses)" },
+  insecure: { summary: "do not verify the certificates of registries" },
+  ca: { value: "FILE", summary: "trust these certificate authorities (PEM)", completes: "file" },
+  cert: { value: "FILE", summary: "use this client certificate (PEM)", completes: "file" },
+  key: { value: "FILE", summary: "use this key of the client certificate (PEM)", completes: "file" },
   mirror: {
     value: "PREFIX=MIRROR",
     many: true,
-    summary: "pull what begins so from there first, such as docker.io=mirror.acme.dev",
+    summary: "pull references with this prefix from a mirror first, such as docker.io=mirror.acme.dev",
   },
 };
 

@@ -1,6 +1,6 @@
 import type { Context } from "../context.js";
 
-/** Asks at a terminal; elsewhere, and under `--quiet` and `--json`, nobody is there to ask, and what was ordered is done. */
+/** Asks for confirmation on a terminal. Returns true without asking elsewhere and under `--quiet` and `--json`. */
 export async function confirm({ out, signal }: Context, question: string): Promise<boolean> {
   if (out.quiet || out.json || !process.stdin.isTTY || !process.stderr.isTTY) return true;
   const { Prompt } = await import("./prompt.js");

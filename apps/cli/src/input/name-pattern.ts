@@ -1,10 +1,10 @@
-/** Whether names fit: a pattern with `*` or `?` for the whole name or what follows a slash in it, else any part of it. */
+/** Returns a matcher. A pattern with `*` or `?` matches the complete name or the part after a slash, any other pattern any part of the name. */
 export function namePattern(pattern: string): (name: string) => boolean {
   if (!/[*?]/.test(pattern)) return (name) => name.includes(pattern);
   return (name) => fits(pattern, name) || fits(`*/${pattern}`, name);
 }
 
-/** Only the last `*` is tried again: a pattern with many of them takes no longer than the product of the two lengths. */
+// Only the last `*` is retried, so the time is bounded by the product of the two lengths.
 function fits(pattern: string, name: string): boolean {
   let [at, position] = [0, 0];
   let star: { readonly at: number; position: number } | undefined;

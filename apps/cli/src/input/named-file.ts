@@ -1,17 +1,16 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 
 /**
- * Opens a file that the user names, for reading. Only a regular file: opening a FIFO or a device may wait for ever, and it is the
- * open descriptor that is looked at, not the name. The caller closes it.
- * @throws Error whose message says why; with the system's `code` if a system call failed
+ * Opens a regular file that the user names, for reading. The caller closes it.
+ * @throws Error with the reason, and with the system's `code` if a system call failed
  */
 export function openNamedFile(path: string): number {
-  // On Windows there is no such flag, and nothing that blocks.
+  // Opening a FIFO would block otherwise. Windows has no such flag. The descriptor is checked, not the name.
   const fd = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   try {
     const stats = fstatSync(fd);
     if (stats.isFile()) return fd;
-    throw new Error(`it is ${kindOf(stats)}, not a regular file`);
+    throw new Error(`${kindOf(stats)} is not a regular file`);
   } catch (error) {
     closeSync(fd);
     throw error;
@@ -23,14 +22,14 @@ export function readNamedFile(path: string, maxBytes: number): string {
   const fd = openNamedFile(path);
   try {
     const { size } = fstatSync(fd);
-    if (size > maxBytes) throw new Error(`it has ${size} bytes, and ${maxBytes} is the limit`);
+    if (size > maxBytes) throw new Error(`it has ${size} bytes; the limit is ${maxBytes}`);
     return readFileSync(fd, "utf8");
   } finally {
     closeSync(fd);
   }
 }
 
-/** Why a file cannot be read, for a message. */
+/** Returns why a file cannot be read, for a message. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return "code" in error && typeof error.code === "string" ? error.code : error.message;

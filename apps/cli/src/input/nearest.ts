@@ -1,4 +1,4 @@
-/** The name that was probably meant: the nearest by edits, a swap of neighbours being one. Nothing where none is near. */
+/** Returns the name that was probably meant, by edit distance with transpositions. Undefined if none is close. */
 export function nearest(text: string, names: Iterable<string>): string | undefined {
   let best: { name: string; distance: number } | undefined;
   for (const name of names) {
@@ -10,10 +10,10 @@ export function nearest(text: string, names: Iterable<string>): string | undefin
   return best?.name;
 }
 
-/** `; did you mean NAME?`, or nothing. `dashes` go in front of the name. */
-export function suggestion(text: string, names: Iterable<string>, dashes = ""): string {
+/** Returns `; did you mean NAME?`, or an empty string. */
+export function suggestion(text: string, names: Iterable<string>): string {
   const name = nearest(text, names);
-  return name === undefined ? "" : `; did you mean ${dashes}${name}?`;
+  return name === undefined ? "" : `; did you mean ${name}?`;
 }
 
 function editDistance(one: string, other: string): number {

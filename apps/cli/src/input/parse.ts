@@ -6,21 +6,21 @@ import { UsageError } from "./usage-error.js";
 
 type OptionValue = string | boolean | readonly string[];
 
-/** What a command line says. */
+/** A parsed command line. */
 export interface CommandLine {
-  /** The command; of a group without one of its commands, the group's name. */
+  /** The command, or the name of a group if none of its commands follows. */
   readonly command: CommandSpec | string | undefined;
   readonly values: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, unknown>>;
-  /** The values of the options that every command has, by their long names. */
+  /** The values of the global options, by their long names. */
   readonly everywhere: Readonly<Record<string, OptionValue | undefined>>;
 }
 
 type Token = Extract<ReturnType<typeof readTokens>[number], { kind: "option" }>;
 
 /**
- * Reads a command line by the table.
- * @throws UsageError with the nearest name where one is unknown
+ * Parses a command line according to the table.
+ * @throws UsageError that suggests the nearest name for an unknown one
  */
 export function parseCommandLine(args: readonly string[], table: readonly CommandSpec[]): CommandLine {
   const tokens = readTokens(args, table);
@@ -39,7 +39,7 @@ export function parseCommandLine(args: readonly string[], table: readonly Comman
   };
 }
 
-/** Splits by what any command calls an option: the command itself is only known afterwards. A name means the same in all of them. */
+/** Splits a command line by the options of all commands, since the command is not known yet. An option has the same type in all of them. */
 function readTokens(args: readonly string[], table: readonly CommandSpec[]) {
   const all = Object.assign({}, ...table.map(({ options }) => options), allEverywhere) as Options;
   const options = Object.fromEntries(
@@ -61,15 +61,13 @@ function findCommand(
   const members = table.filter(({ name }) => name.startsWith(`${first} `));
   if (members.length === 0) {
     const names = table.flatMap(({ name, hidden }) => (hidden ? [] : [name.split(" ")[0] ?? name]));
-    throw new UsageError(`there is no command "${first}"${suggestion(first, names)} (see mote --help)`);
+    throw new UsageError(`unknown command "${first}"${suggestion(first, names)} (see mote --help)`);
   }
   if (second === undefined) return { command: first, used: 1 };
   const member = members.find(({ name }) => name === `${first} ${second}`);
   if (member) return { command: member, used: 2 };
   const names = members.map(({ name }) => name.slice(first.length + 1));
-  throw new UsageError(
-    `there is no command "${first} ${second}"${suggestion(second, names)} (see mote ${first} --help)`,
-  );
+  throw new UsageError(`unknown command "${first} ${second}"${suggestion(second, names)} (see mote ${first} --help)`);
 }
 
 type Given = Record<string, OptionValue>;
@@ -89,7 +87,7 @@ function readOptions(
       continue;
     }
     const isMissing = token.value === undefined || (!token.inlineValue && /^-./.test(token.value));
-    if (isMissing) throw new UsageError(`${token.rawName} wants ${spec.value}: ${spec.summary}`);
+    if (isMissing) throw new UsageError(`${token.rawName} requires ${spec.value}: ${spec.summary}`);
     const before = given[token.name];
     const value = token.value ?? "";
     given[token.name] = spec.many ? [...(Array.isArray(before) ? before : []), value] : value;
@@ -99,8 +97,8 @@ function readOptions(
 
 function readMode(name: string, text: string, { modes = [] }: OptionSpec): string {
   if (modes.includes(text)) return text;
-  const wanted = modes.length === 0 ? "no value" : `only ${modes.map((mode) => `--${name}=${mode}`).join(", ")}`;
-  throw new UsageError(`--${name}=${text}: --${name} takes ${wanted}${suggestion(text, modes)}`);
+  const wanted = modes.length === 0 ? "no value" : `only the value ${modes.join(", ")}`;
+  throw new UsageError(`--${name}=${text} is not valid: --${name} accepts ${wanted}${suggestion(text, modes)}`);
 }
 
 function unknownOption(
@@ -114,15 +112,13 @@ function unknownOption(
   const owners = table.filter(({ options, hidden }) => !hidden && options && Object.hasOwn(options, name));
   if (owners.length > 0 && title !== undefined) {
     const others = owners.map((owner) => owner.name).join(", ");
-    return new UsageError(`${title} has no option ${rawName}; it is one of ${others} (${see})`);
+    return new UsageError(
+      `unknown option ${rawName} of ${title}; ${others} ${owners.length === 1 ? "has" : "have"} it (${see})`,
+    );
   }
-  const near = rawName.startsWith("--")
-    ? suggestion(
-        rawName,
-        Object.keys(known).map((other) => `--${other}`),
-      )
-    : "";
-  return new UsageError(`there is no option ${rawName}${near} (${see})`);
+  const longNames = Object.keys(known).map((other) => `--${other}`);
+  const near = rawName.startsWith("--") ? suggestion(rawName, longNames) : "";
+  return new UsageError(`unknown option ${rawName}${near} (${see})`);
 }
 
 function readArguments(words: readonly string[], command: CommandSpec): Record<string, unknown> {
@@ -137,7 +133,7 @@ function readArguments(words: readonly string[], command: CommandSpec): Record<s
     at += taken.length;
   }
   if (at < words.length) {
-    throw new UsageError(`${command.name} has no use for "${words[at]}" (see mote ${command.name} --help)`);
+    throw new UsageError(`unexpected argument "${words[at]}" (see mote ${command.name} --help)`);
   }
   return values;
 }
@@ -156,7 +152,7 @@ export function argumentsUsage({ arguments: specs = {} }: CommandSpec): string {
     .join(" ");
 }
 
-/** How an option's value reaches its command: flags always, the rest where it is given or has a default. */
+/** Returns an option as its command gets it: flags always, others if given or with a default. */
 function entryOf(name: string, spec: OptionSpec, given: Given): [string, unknown][] {
   const value = given[name] ?? spec.default ?? (spec.value === undefined ? false : undefined);
   return value === undefined ? [] : [[camelCase(name), value]];

@@ -6,8 +6,8 @@ const sticky = 0o1000;
 const root = 0;
 
 /**
- * Returns the real path of the folder `name` in `parent`, which are created (mode 0700) where the folder above them exists.
- * Undefined unless `name` belongs to this user, nobody else can write to it, and nobody else can put another one in its place.
+ * Returns the real path of the directory `name` in `parent`. Creates both (mode 0700) if the directory above exists.
+ * Undefined unless `name` belongs to this user and no other user can write to it or replace it.
  */
 export function ownFolder(parent: string, name: string): string | undefined {
   const uid = process.getuid?.();
@@ -27,7 +27,7 @@ export function ownFolder(parent: string, name: string): string | undefined {
   }
 }
 
-/** Creates one folder, and none above it: not the home of a user that has none. */
+/** Creates one directory, but none above it: not the home directory of a user without one. */
 function makeFolder(folder: string): void {
   try {
     fs.mkdirSync(folder, { mode: 0o700 });
@@ -36,7 +36,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Whether every symbolic link on the way was made by this user or root. */
+/** Returns whether this user or root owns every symbolic link on the path. */
 function hasTrustedLinks(path: string, uid: number): boolean {
   return ancestors(path).every((folder) => {
     const stats = fs.lstatSync(folder, { throwIfNoEntry: false });
@@ -44,7 +44,7 @@ function hasTrustedLinks(path: string, uid: number): boolean {
   });
 }
 
-/** Whether only this user and root can replace a folder on the way: as in rename(2), a sticky folder keeps others from it. */
+/** Returns whether only this user and root can replace a directory on the path. In a sticky directory others cannot, see rename(2). */
 function isSafe(real: string, uid: number): boolean {
   return ancestors(real).every((folder) => {
     const { uid: owner, mode } = fs.lstatSync(folder);
@@ -52,7 +52,7 @@ function isSafe(real: string, uid: number): boolean {
   });
 }
 
-/** The path and all that is above it, the topmost first. */
+/** Returns the path and all its parents, the root first. */
 function ancestors(path: string): string[] {
   const { root: top } = parse(path);
   const names = path.slice(top.length).split(sep).filter(Boolean);

@@ -3,8 +3,8 @@ import { Writable } from "node:stream";
 import { escapeText } from "../output/terminal-text.js";
 
 /**
- * Asks at the terminal, on stderr, as stdout is for results. From opening to closing the terminal itself echoes nothing: what is
- * typed ahead of a question would else be shown before that.
+ * Prompts on the terminal, on stderr, because stdout is for results. While it is open, the terminal does not echo, so that input
+ * typed ahead of a hidden prompt is not shown.
  */
 export class Prompt implements Disposable {
   readonly #lines: Interface;
@@ -16,12 +16,12 @@ export class Prompt implements Disposable {
     const output = new Writable({
       write: (chunk, _encoding, done) => (this.#isHidden ? done() : process.stderr.write(chunk, done)),
     });
-    // Not imported: all commands would wait for it.
+    // Loaded only here: an import would slow down the start of every command.
     const { createInterface } = process.getBuiltinModule("node:readline/promises");
     this.#lines = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
-    // Ctrl-C and Ctrl-D come as keys.
+    // Ctrl-C and Ctrl-D arrive as keys.
     this.#lines.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
-    this.#lines.once("close", () => ended.abort(new Error("the input has ended")));
+    this.#lines.once("close", () => ended.abort(new Error("unexpected end of input")));
     this.#signal = AbortSignal.any([signal, ended.signal]);
   }
 
@@ -29,7 +29,7 @@ export class Prompt implements Disposable {
     return (await this.#question(escapeText(question))).trim();
   }
 
-  /** What is typed is not shown. */
+  /** Prompts without showing the input. */
   async askHidden(question: string): Promise<string> {
     process.stderr.write(escapeText(question));
     this.#isHidden = true;

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { bytes, count, descriptor, digest, duration, kind, skipped, time, transferReport } from "./parts.js";
 
-const share = { motes: count, bytes, unsharedBytes: bytes.describe("bytes that would go with it") };
-const place = z.strictObject({
+const share = { motes: count, bytes, unsharedBytes: bytes.describe("bytes that its removal would free") };
+const location = z.strictObject({
   location: z.string(),
   seenMs: time.optional(),
-  verdict: z.string().optional().describe("with --for: whether a mount would work"),
+  verdict: z.string().optional().describe("with --for: whether the destination can mount it"),
 });
-const form = z.looseObject({ digest, places: z.array(place) });
+const form = z.looseObject({ digest, places: z.array(location) });
 
 const treeNode = z.strictObject({
-  role: z.string().describe("what it is to the one above"),
+  role: z.string().describe("its role in the parent node"),
   digest,
   kind,
   mediaType: z.string(),
@@ -32,24 +32,24 @@ const demoPull = z.strictObject({
   bytesSent: bytes,
 });
 
-const kept = {
+const stored = {
   digest,
   size: bytes,
   kind,
   mediaType: z.string(),
   tags: z.array(z.string()),
   pinned: z.boolean(),
-  verified: z.boolean().optional().describe("hashed since it last changed"),
+  verified: z.boolean().optional().describe("hashed since its last change"),
   usedMs: time.optional(),
   storedMs: time.optional(),
-  referredBy: z.array(digest).describe("manifests in the cache that list it"),
-  partOf: z.array(z.string()).describe("names of images that it belongs to"),
+  referredBy: z.array(digest).describe("cached manifests that refer to it"),
+  partOf: z.array(z.string()).describe("names of images that contain it"),
 };
 
 const quarantined = z.strictObject({ files: count, bytes });
 const pinned = z.array(z.strictObject({ digest, name: z.string().optional(), changed: z.boolean() }));
 
-/** What each command prints under `--json`, by its name. */
+/** The `--json` document of each command, by name. */
 export const documents: Readonly<Record<string, z.ZodType>> = {
   pull,
   copy: pull,
@@ -64,17 +64,17 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   add: z.array(z.strictObject({ digest, size: bytes, file: z.string() })),
   ls: z.array(
     z.strictObject({
-      ...kept,
-      subject: digest.optional().describe("what a signature or an attestation is about"),
-      totalBytes: bytes.optional().describe("of an image: with all that is kept of it"),
-      missing: count.optional().describe("of an image: what is listed in it and not kept"),
+      ...stored,
+      subject: digest.optional().describe("the subject of a referrer, such as a signature"),
+      totalBytes: bytes.optional().describe("for images: the cached size of the complete image"),
+      missing: count.optional().describe("for images: number of referenced motes that are not cached"),
     }),
   ),
   info: z.strictObject({
-    ...kept,
+    ...stored,
     path: z.string(),
     annotations: z.record(z.string(), z.string()).optional(),
-    places: z.array(place),
+    places: z.array(location),
     tree: treeNode.optional(),
   }),
   du: z.strictObject({
@@ -94,14 +94,14 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
         ),
       }),
     ),
-    loose: z.strictObject({ motes: count, bytes }).describe("what no manifest refers to"),
-    quarantined: quarantined.describe("damaged files that were set aside; counted in bytes"),
+    loose: z.strictObject({ motes: count, bytes }).describe("motes that no manifest refers to"),
+    quarantined: quarantined.describe("quarantined files, included in bytes"),
   }),
   locate: z.strictObject({
     digest,
-    places: z.array(place),
+    places: z.array(location),
     untransformed: digest.optional(),
-    otherForms: z.array(form).describe("the same content, compressed otherwise"),
+    otherForms: z.array(form).describe("the same content in other forms, such as another compression"),
     path: z.string().optional(),
     locations: z.array(z.string()),
   }),
@@ -128,7 +128,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     removed: z.array(digest),
     untagged: z.array(z.string()),
     removedBytes: bytes,
-    freedBytes: bytes.describe("what the disk got back"),
+    freedBytes: bytes.describe("disk space that was freed"),
     leftBehind: z.looseObject({ motes: count, bytes }),
     skipped,
   }),
@@ -150,8 +150,8 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     remainingBytes: bytes,
     untagged: z.array(z.string()),
     skipped,
-    quarantined: quarantined.optional().describe("damaged files that were set aside, removed first"),
-    reached: z.boolean().describe("whether the size is kept to"),
+    quarantined: quarantined.optional().describe("quarantined files, which are removed first"),
+    reached: z.boolean().describe("whether the cache is within the size"),
     dryRun: z.boolean(),
   }),
   verify: z.strictObject({
@@ -160,13 +160,16 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     damaged: z.array(z.strictObject({ digest, size: bytes, setAsideAs: z.string().optional() })),
     failed: z.array(z.strictObject({ digest, reason: z.string() })),
     durationMs: duration,
-    repaired: z.array(digest).optional().describe("what was damaged, unreadable or missing, and is here now"),
+    repaired: z
+      .array(digest)
+      .optional()
+      .describe("content that was damaged, unreadable or missing, and is stored again"),
     left: z
       .array(z.strictObject({ digest, reason: z.string() }))
       .optional()
-      .describe("what could not be repaired, and why"),
-    incomplete: z.array(z.string()).optional().describe("names of images that lack something"),
-    quarantined: quarantined.describe("damaged files that are set aside now"),
+      .describe("content that could not be repaired, and why"),
+    incomplete: z.array(z.string()).optional().describe("names of incomplete images"),
+    quarantined: quarantined.describe("files in quarantine now"),
   }),
   "bic stats": z.looseObject({
     locations: count,
@@ -206,7 +209,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   demo: z.strictObject({ dir: z.string(), image: descriptor, cold: demoPull, warm: demoPull }),
 };
 
-/** One line on stderr, where a command fails under `--json`. */
+/** One line on stderr if a command fails under `--json`. */
 export const failureDocument = z.strictObject({
   error: z.strictObject({
     code: z.string().regex(/^MOTE_[A-Z_]+$/),

@@ -12,7 +12,7 @@ export const kind = z.enum(["image", "index", "artifact", "config", "layer", "bl
 
 export const descriptor = z.looseObject({ mediaType: z.string(), digest, size: bytes });
 
-/** A reference, part by part. */
+/** A parsed reference. */
 const ref = z.union([
   z.strictObject({
     transport: z.string(),
@@ -39,32 +39,30 @@ export const transferReport = {
     .array(
       z.strictObject({
         ref: z.union([ref, z.string()]),
-        resolved: descriptor.describe("what the reference stands for; the cache knows it as that"),
-        descriptor: descriptor.describe("what was moved: of an index and a platform, the manifest of the platform"),
+        resolved: descriptor.describe("what the reference resolves to; the cache stores it by this descriptor"),
+        descriptor: descriptor.describe("what was transferred: the manifest of the platform if one was chosen"),
         platform: z.looseObject({ os: z.string(), architecture: z.string() }).optional(),
         missing: z
           .array(descriptor)
           .optional()
-          .describe("what its index lists and the source does not have, with its platform: the rest was moved"),
+          .describe("manifests of the index that the source does not have; the others were transferred"),
         tag: z.string().optional(),
-        reference: z.string().describe("where it is now, in full; a command reads it back"),
+        reference: z.string().describe("the complete reference of the result, which any command accepts"),
       }),
     )
-    .describe("what was moved, with its name at the destination"),
-  fetched: tally.describe("blobs that came from the source; the bytes that really came"),
-  resumed: tally.describe("blobs that an earlier transfer had begun; the bytes that did not have to come again"),
-  inlined: tally.describe("blobs that came within the manifests"),
-  hit: tally.describe("blobs that were read from the cache"),
-  linked: tally.describe("blobs that the destination got as links out of the cache"),
-  copied: tally.describe("blobs whose bytes were sent to the destination"),
-  mounted: tally.describe("blobs that the destination took from another place of its own"),
-  skipped: tally.describe("blobs that the destination had"),
-  foreign: tally.describe("layers left where their URLs say"),
+    .describe("transferred references, with their names at the destination"),
+  fetched: tally.describe("blobs fetched from the source; bytes that were received"),
+  resumed: tally.describe("blobs resumed from an earlier transfer; bytes that were not fetched again"),
+  inlined: tally.describe("blobs embedded in manifests"),
+  hit: tally.describe("blobs read from the cache"),
+  linked: tally.describe("blobs linked from the cache to the destination"),
+  copied: tally.describe("blobs sent to the destination"),
+  mounted: tally.describe("blobs mounted from another repository of the destination"),
+  skipped: tally.describe("blobs that the destination already had"),
+  foreign: tally.describe("foreign layers, which were not transferred"),
   referrers: z
     .array(z.strictObject({ descriptor, tag: z.string().optional() }))
-    .describe(
-      "signatures, attestations and the like that were moved; with a tag, those that belong to the image by that",
-    ),
+    .describe("transferred referrers, such as signatures; with a tag if that tag links them to the image"),
   manifests: z.strictObject({ count, bytes, fetched: count, fetchedBytes: bytes }),
   durationMs: duration,
   warnings: z.array(z.string()),
@@ -72,4 +70,4 @@ export const transferReport = {
 
 export const skipped = z
   .array(z.strictObject({ digest, size: bytes, reason: z.string() }))
-  .describe("what should have gone and could not, with an error code, `pinned` or `leased`");
+  .describe("motes that were not removed, with the reason: an error code, `pinned` or `leased`");

@@ -4,29 +4,29 @@ import { ConfigError } from "../settings/config-error.js";
 import { type Color, jsonText, oneLine } from "./output.js";
 import { createStyle, isColored, toTerminal } from "./terminal-text.js";
 
-/** What to do about an error, where its message cannot know: it comes from a package, which knows nothing of commands. */
+/** What to do about an error that a package reports without knowing the commands. */
 const advice: Readonly<Record<string, string>> = {
-  MOTE_EXISTS: "--force replaces what is there",
-  MOTE_NO_PLATFORM: "--all-platforms takes every platform",
-  MOTE_CORRUPT: "run `mote verify` to find and set aside what is damaged",
+  MOTE_EXISTS: "use --force to replace it",
+  MOTE_NO_PLATFORM: "use --all-platforms to transfer every platform",
+  MOTE_CORRUPT: "run `mote verify` to quarantine damaged files",
 };
 
-/** The same, where it is the cache that fails. */
+/** What to do if the error concerns the cache directory. */
 const cacheAdvice: Readonly<Record<string, string>> = {
-  MOTE_UNWRITABLE: "choose another folder with --cache DIR, or mend the permissions",
-  MOTE_NO_SPACE: "free space, for instance with `mote prune --max-size 1GB`",
+  MOTE_UNWRITABLE: "choose another directory with --cache DIR, or fix the permissions",
+  MOTE_NO_SPACE: "free disk space, for example with `mote prune --max-size 1GB`",
 };
 
 interface FailureOptions {
   readonly json: boolean;
-  /** The cache folder, as far as it is known by then. */
+  /** The cache directory, if it is known yet. */
   readonly cache?: string | undefined;
   readonly color?: Color | undefined;
-  /** The user has stopped the command: how things are then. Exit status 130. */
+  /** Set if the user interrupted the command: the state after that, for the message. */
   readonly interrupted?: string | undefined;
 }
 
-/** One line on stderr (one document under `--json`), never a stack. Answers the exit status. */
+/** Reports an error as one line on stderr (one document under `--json`), never a stack trace. Returns the exit status. */
 export function reportFailure(error: unknown, { json, cache, color, interrupted }: FailureOptions): number {
   const { code, message, details } = describe(error, interrupted);
   if (json) {
@@ -44,12 +44,12 @@ export function reportFailure(error: unknown, { json, cache, color, interrupted 
   return code === "MOTE_USAGE" ? 2 : 1;
 }
 
-/** What `--force` does not replace either. */
+/** Returns whether even `--force` cannot replace it. */
 function isFinal(details: object | undefined): boolean {
   return details !== undefined && "isReplaceable" in details && details.isReplaceable === false;
 }
 
-/** A platform that an index lists and the source does not have: no other option brings it. */
+/** Returns whether the source lacks a platform that its index lists. No option helps in that case. */
 function isMissing(details: object | undefined): boolean {
   return details !== undefined && "missing" in details;
 }
@@ -76,7 +76,7 @@ function describe(error: unknown, interrupted: string | undefined): Failure {
   return { code: "MOTE_UNEXPECTED", message };
 }
 
-/** Details repeat what was given, and that may have been a URL with a password in it. */
+/** Removes passwords from URLs, which details may repeat from the input. */
 function withoutSecrets(details: object): unknown {
   const hide = (_key: string, value: unknown) => (typeof value === "string" ? hideUrlSecrets(value) : value);
   return JSON.parse(JSON.stringify(details, hide));

@@ -10,24 +10,24 @@ import {
   refersTo,
 } from "@mote/core";
 
-/** A mote in the tree of an image, and what is below it. */
+/** A node of the tree of an image. */
 export interface TreeNode {
-  /** What it is to the one above: a platform, `config`, `layer 1`, a file's name, `referrer`. */
+  /** Its role in the parent node: a platform, `config`, `layer 1`, a file name, `referrer`. */
   readonly role: string;
   readonly digest: Digest;
   readonly kind: MoteKind;
   readonly mediaType: string;
-  /** Bytes of its own. */
+  /** Bytes, without its children. */
   readonly size: number;
-  readonly isKept: boolean;
+  readonly isStored: boolean;
   readonly artifactType?: string;
   readonly children: readonly TreeNode[];
 }
 
-/** image-spec, annotations.md: the name of a file, in the way of oras. */
+/** The file name of a layer, as in oras (image-spec, annotations.md). */
 const title = "org.opencontainers.image.title";
 
-/** The tree below a descriptor: platforms, configs, layers, and what refers to a manifest and is kept. */
+/** Returns the tree of a descriptor: platforms, configs, layers and cached referrers. */
 export function imageTree(inventory: Inventory, root: Descriptor): TreeNode {
   return nodeOf(inventory, root, { role: "", above: new Set() });
 }
@@ -40,7 +40,7 @@ function nodeOf(
   const { digest, mediaType, size } = descriptor;
   const manifest = inventory.manifests.get(digest);
   const artifactType = manifest?.artifactType ?? descriptor.artifactType;
-  // Nothing can refer to what is above it, unless a digest was broken; a tree ends all the same.
+  // A cycle would need a hash collision, but the tree must be finite in any case.
   const below = above.has(digest) ? undefined : manifest;
   const path = new Set([...above, digest]);
   return {
@@ -49,7 +49,7 @@ function nodeOf(
     kind: kind ?? (manifest ? manifestKind(manifest) : (inventory.motes.get(digest)?.kind ?? "image")),
     mediaType,
     size,
-    isKept: inventory.motes.has(digest),
+    isStored: inventory.motes.has(digest),
     ...(artifactType === undefined ? {} : { artifactType }),
     children:
       below === undefined ? [] : [...childrenOf(inventory, below, path), ...referrersOf(inventory, digest, path)],
@@ -69,7 +69,7 @@ function childrenOf(inventory: Inventory, manifest: Manifest, above: ReadonlySet
   return [nodeOf(inventory, config, { role: "config", above, kind: "config" }), ...layers];
 }
 
-/** What is in the cache and names the manifest as its subject. */
+/** Returns the cached manifests with this subject. */
 function referrersOf(inventory: Inventory, subject: Digest, above: ReadonlySet<Digest>): TreeNode[] {
   return [...inventory.manifests].flatMap(([digest, manifest]) => {
     const mote = inventory.motes.get(digest);
@@ -79,13 +79,13 @@ function referrersOf(inventory: Inventory, subject: Digest, above: ReadonlySet<D
 }
 
 function roleInIndex({ platform, annotations }: Descriptor, at: number): string {
-  // buildkit keeps attestations in the index, under a platform that is none.
+  // BuildKit lists attestations in the index, with the platform unknown/unknown.
   const isAttestation = annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
   if (isAttestation) return "attestation";
   return platform === undefined || platform === null ? `manifest ${at + 1}` : formatPlatform(platform);
 }
 
-/** A tree as lines: what is drawn in front of each node, and the node, from top to bottom. */
+/** Returns the lines of a tree from top to bottom: each node with the branch drawn before it. */
 export function treeLines(root: TreeNode): { readonly branch: string; readonly node: TreeNode }[] {
   const lines: { branch: string; node: TreeNode }[] = [];
   const walk = (node: TreeNode, branch: string, below: string) => {
@@ -99,7 +99,7 @@ export function treeLines(root: TreeNode): { readonly branch: string; readonly n
   return lines;
 }
 
-/** What a media type says to people: those of images in a word or two, all others as they are. */
+/** Shortens the media types of images. Returns other media types unchanged. */
 export function shortMediaType(mediaType: string): string {
   const [, layer] =
     /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1|docker\.image\.rootfs(?:\.foreign)?\.diff)\.(.+)$/.exec(

@@ -17,12 +17,12 @@ export interface ListingOptions {
   readonly kind?: string | undefined;
 }
 
-/** What of a listing is asked for. @throws UsageError */
+/** Returns the filter of a listing. @throws UsageError */
 export function listingFilter(patterns: readonly string[], options: ListingOptions): (item: ListedItem) => boolean {
   const { tagged, untagged, pinned, kind } = options;
-  if (tagged && untagged) throw new UsageError("--tagged and --untagged leave nothing; give one of them");
+  if (tagged && untagged) throw new UsageError("cannot combine --tagged with --untagged");
   if (kind !== undefined && !kinds.some((known) => known === kind)) {
-    throw new UsageError(`--kind ${kind}: wants one of ${kinds.join(", ")}`);
+    throw new UsageError(`--kind ${kind} is not valid; use one of ${kinds.join(", ")}`);
   }
   const fits = patterns.map(namePattern);
   const largerThan = options.largerThan === undefined ? -1 : parseBytes(options.largerThan);
@@ -37,18 +37,18 @@ export function listingFilter(patterns: readonly string[], options: ListingOptio
     (olderThanMs === undefined || (item.usedMs ?? 0) < olderThanMs);
 }
 
-/** Digests count as names where they are written as one would: `sha256:4bcf`. */
+/** Returns whether a pattern matches a name, or a digest in the form `sha256:4bcf`. */
 function isNamed({ name, digest, partOf, refersTo }: ListedItem, fit: (name: string) => boolean): boolean {
   return (name !== undefined && fit(name)) || fit(digest) || partOf.some(fit) || refersTo.some(fit);
 }
 
-/** Largest, oldest, longest unused first; names as in a dictionary, what has none behind them. @throws UsageError */
+/** Returns the order: largest, oldest or least recently used first; names alphabetically, items without a name last. @throws UsageError */
 export function listingOrder({
   sort = "name",
   reverse,
 }: ListingOptions): (one: ListedItem, other: ListedItem) => number {
   const compare = comparers[sort];
-  if (compare === undefined) throw new UsageError(`--sort ${sort}: wants one of ${sortKeys.join(", ")}`);
+  if (compare === undefined) throw new UsageError(`--sort ${sort} is not valid; use one of ${sortKeys.join(", ")}`);
   const sign = reverse ? -1 : 1;
   return (one, other) => sign * (compare(one, other) || byName(one, other));
 }

@@ -11,21 +11,20 @@ import {
 /** A line of `mote ls`: a name, a manifest without one, or a blob. */
 export interface ListedItem {
   readonly digest: Digest;
-  /** Its own; else the names of the images that it is in. */
   readonly name: string | undefined;
   readonly kind: InventoryMote["kind"];
-  /** Bytes: of a manifest what is kept of all that is below it, of anything else its own. */
+  /** Bytes. For a root, the stored size of everything that it refers to. */
   readonly bytes: number;
   readonly usedMs: number | undefined;
   readonly storedMs: number | undefined;
   readonly isPinned: boolean;
-  /** Names, or digests where there is none, of what it is part of. */
+  /** Names, or else digests, of the images that contain it. */
   readonly partOf: readonly string[];
-  /** Of what has a subject, such as a signature: its subject's names, or digest. */
+  /** For a referrer, such as a signature: the names, or else the digest, of its subject. */
   readonly refersTo: readonly string[];
 }
 
-/** What a stranger wants to see: a line for each name, for each manifest that stands alone, and for each blob that nothing refers to. */
+/** Returns an item for each name, each manifest without a name and each unreferenced blob. */
 export function listedRoots(inventory: Inventory): ListedItem[] {
   const roots = rootsOf(inventory);
   const items = roots.flatMap((root) =>
@@ -38,9 +37,9 @@ export function listedRoots(inventory: Inventory): ListedItem[] {
   return items;
 }
 
-/** A line for each mote. */
+/** Returns an item for each mote and name. */
 export function listedMotes(inventory: Inventory): ListedItem[] {
-  const partOf = partsOf(inventory);
+  const partOf = imagesByMote(inventory);
   const lastUse = lastUses(inventory);
   return [...inventory.motes.values()].flatMap((mote) =>
     (mote.names.length === 0 ? [undefined] : mote.names).map((name) =>
@@ -53,8 +52,8 @@ export function listedMotes(inventory: Inventory): ListedItem[] {
   );
 }
 
-/** For each mote, the names (or digests) of the images that it is part of. */
-export function partsOf(inventory: Inventory): Map<Digest, string[]> {
+/** Returns for each mote the names, or else the digest, of the images that contain it. */
+export function imagesByMote(inventory: Inventory): Map<Digest, string[]> {
   const partOf = new Map<Digest, string[]>();
   for (const { digest, names, closure } of rootsOf(inventory)) {
     const shown = names.length > 0 ? names : [shortDigest(digest)];
@@ -95,7 +94,7 @@ function moteItem(
   };
 }
 
-/** What people read and type: the algorithm and twelve digits. */
+/** Shortens a digest to its algorithm and twelve digits. */
 export function shortDigest(digest: Digest): string {
   const encoded = digestEncoded(digest);
   return digest.slice(0, digest.length - encoded.length + 12);

@@ -3,37 +3,37 @@ import { LiveLines } from "../progress/live-lines.js";
 import { createStyle, escapeJson, isColored, type Style, toTerminal } from "./terminal-text.js";
 
 /**
- * Where a command writes. Results go to stdout; progress, warnings and errors to stderr. This is the one place where text from
- * elsewhere is escaped, so every line comes through here, and is one line.
+ * The output of a command. Results go to stdout; progress, warnings and errors go to stderr. Every line is written here, where
+ * untrusted text is escaped.
  */
 export interface Output {
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Lines on stderr that progress may draw again and again. None where that is no terminal, and under `--quiet` and `--json`. */
+  /** Lines on stderr that progress redraws. Undefined if stderr is not a terminal, and under `--quiet` and `--json`. */
   readonly live: LiveLines | undefined;
-  /** Columns of the terminal that stdout is; none where it is a file or a pipe, in which nothing is to be cut. */
+  /** Columns of the terminal. Undefined if stdout is a file or a pipe, where lines are not cut. */
   readonly columns: number | undefined;
-  /** How text on stdout is set off. */
+  /** The style of text on stdout. */
   readonly style: Style;
-  /** How text on stderr is set off: that of notes and progress. */
+  /** The style of notes and progress on stderr. */
   readonly noteStyle: Style;
-  /** The result: one JSON document under `--json`, else the lines. */
+  /** Prints the result: one JSON document under `--json`, otherwise the lines. */
   result(document: unknown, lines: readonly string[]): void;
-  /** Under `--json=events`, a line of JSON as soon as something happens. */
+  /** Prints an event as a JSON line under `--json=events`. */
   event(event: object): void;
-  /** A line for people, beside the result. Nothing under `--quiet` or `--json`. */
+  /** Prints a line for people. Does nothing under `--quiet` or `--json`. */
   note(line: string): void;
   warn(message: string): void;
-  /** Lets results and events go to stderr from now on: stdout carries content. */
+  /** Redirects results and events to stderr, because stdout carries content. */
   leaveStdout(): void;
-  /** Bytes of the result, as they are. */
+  /** Writes bytes to stdout unchanged. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
 export type Color = "auto" | "always" | "never";
 
 interface OutputOptions {
-  /** `events`: a line of JSON for each event, and for the result. */
+  /** `events`: a JSON line for each event and for the result. */
   readonly json: boolean | "events";
   readonly quiet: boolean;
   readonly color?: Color | undefined;
@@ -50,7 +50,7 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
     json: json !== false,
     quiet,
     live,
-    // A terminal that does not know its size says 0.
+    // A terminal of unknown size reports 0 columns.
     columns: stdout.isTTY ? stdout.columns || 80 : undefined,
     style: createStyle(isColored(stdout, env, color)),
     noteStyle,
@@ -80,12 +80,12 @@ export function createOutput({ json, quiet, color }: OutputOptions): Output {
   };
 }
 
-/** Returns a document as JSON, which ends its line, with nothing in it that a terminal would not just show. */
+/** Returns a document as JSON with a newline. Characters that a terminal would interpret are escaped. */
 export function jsonText(document: unknown, indent?: number): string {
   return `${escapeJson(JSON.stringify(document, undefined, indent))}\n`;
 }
 
-/** Returns a message on one line: where it had several, they are joined. URLs in it are without users, passwords and queries. */
+/** Returns a message on one line. Removes users, passwords and queries from URLs in it. */
 export function oneLine(text: string): string {
   return hideUrlSecrets(text)
     .split(/[\r\n]+/)

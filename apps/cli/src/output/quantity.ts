@@ -19,12 +19,12 @@ const byteUnits: Readonly<Record<string, number>> = {
 
 const timeUnits: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
 
-/** Bytes, from `500`, `10GB` (decimal) or `1.5GiB` (binary). @throws UsageError */
+/** Parses bytes, such as `500`, `10GB` (decimal) or `1.5GiB` (binary). @throws UsageError */
 export function parseBytes(text: string): number {
   return parseQuantity(text, byteUnits, "a size, such as 500MB or 10GiB");
 }
 
-/** Milliseconds, from `90s`, `12h`, `30d`, `2w`. @throws UsageError */
+/** Parses a duration, such as `90s`, `12h`, `30d` or `2w`, into milliseconds. @throws UsageError */
 export function parseDurationMs(text: string): number {
   return parseQuantity(text, timeUnits, "a time, such as 12h or 30d");
 }
@@ -36,7 +36,7 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>, wa
   return Math.round(Number(match[1]) * unit);
 }
 
-/** `12.3 MB`, in decimal units. */
+/** Formats bytes in decimal units, such as `12.3 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ["kB", "MB", "GB", "TB", "PB"];
@@ -49,14 +49,14 @@ export function formatBytes(bytes: number): string {
   return `${amount < 10 ? amount.toFixed(2) : amount < 100 ? amount.toFixed(1) : Math.round(amount)} ${units[at]}`;
 }
 
-/** `840 ms`, `3.2 s`, `2 min 5 s`. */
+/** Formats a duration, such as `840 ms`, `3.2 s` or `2 min 5 s`. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 1000) return `${Math.round(durationMs)} ms`;
   if (durationMs < 60_000) return `${(durationMs / 1000).toFixed(1)} s`;
   return `${Math.floor(durationMs / 60_000)} min ${Math.round((durationMs % 60_000) / 1000)} s`;
 }
 
-/** How long ago, in two or three characters and a unit: `12 s`, `5 min`, `3 h`, `2 d`, `4 mo`, `3 y`. */
+/** Formats an age, such as `12 s`, `5 min`, `3 h`, `2 d`, `4 mo` or `3 y`. */
 export function formatAge(ageMs: number): string {
   const seconds = Math.max(0, ageMs) / 1000;
   const units = [
@@ -71,7 +71,7 @@ export function formatAge(ageMs: number): string {
   return `${Math.floor(seconds / length)} ${unit}`;
 }
 
-/** `1 blob`, `2 blobs`. */
+/** Formats a count, such as `1 blob` or `2 blobs`. */
 export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** How text is set off, where the terminal shows it. */
+/** Text styles, which have no effect where colors are off. */
 export interface Style {
   bold(text: string): string;
   dim(text: string): string;
@@ -11,13 +11,13 @@ export interface Style {
 }
 
 /**
- * Begins a mark, which stands for a colour until `toTerminal` writes the real one. Text from elsewhere cannot forge a mark, as each
- * process has its own.
+ * The start of a mark, which stands for a color until `toTerminal` writes the escape sequence. Untrusted text cannot forge a mark,
+ * because it is random.
  */
 const markStart = `\u001b${randomBytes(8).toString("hex")}:`;
 const marks = new RegExp(`(${markStart}\\d+m)`, "g");
 
-/** Returns text with marks in it, which only `toTerminal` turns into what a terminal understands. */
+/** Returns styles that put marks into text. `toTerminal` replaces them with escape sequences. */
 export function createStyle(colored: boolean): Style {
   const mark = (code: number) => `${markStart}${code}m`;
   const set = (on: number, off: number) => (text: string) => (colored ? `${mark(on)}${text}${mark(off)}` : text);
@@ -32,8 +32,8 @@ export function createStyle(colored: boolean): Style {
 }
 
 /**
- * Whether to color what goes to `stream`: NO_COLOR forbids it, FORCE_COLOR demands it, else a terminal that can
- * (no-color.org, force-color.org). `color` says what the user set for mote alone, and goes first.
+ * Returns whether to color output to `stream`: as `color` says, else NO_COLOR disables and FORCE_COLOR enables it, else it is
+ * enabled on terminals (no-color.org, force-color.org).
  */
 export function isColored(
   stream: { readonly isTTY?: boolean },
@@ -47,17 +47,17 @@ export function isColored(
 }
 
 /**
- * What a terminal could take for something else than a character to show: control characters (C0, DEL, C1), line and paragraph
- * separators, what turns the direction of text around, and what is invisible.
+ * Characters that a terminal could interpret instead of showing them: control characters (C0, DEL, C1), line and paragraph
+ * separators, bidirectional controls, and invisible characters.
  */
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
-/** Returns text from elsewhere as it can be shown: what is not safe is written as in JSON, such as `\u001b`. Doing it twice does no harm. */
+/** Escapes unsafe characters of untrusted text as in JSON, such as `\u001b`. Idempotent. */
 export function escapeText(text: string): string {
   return text.replace(unsafe, escapeCharacter);
 }
 
-/** Returns JSON of the same value that is safe to show: within strings, every such character may be written as an escape. */
+/** Escapes unsafe characters in JSON, which keeps its value. */
 export function escapeJson(json: string): string {
   return json.replace(unsafe, (character) => (character === "\n" ? character : escapeCharacter(character)));
 }
@@ -66,25 +66,25 @@ function escapeCharacter(character: string): string {
   if (character === "\n") return "\\n";
   if (character === "\t") return "\\t";
   if (character === "\r") return "\\r";
-  // One escape for each UTF-16 unit, as JSON has it.
+  // One escape for each UTF-16 code unit, as in JSON.
   return Array.from(
     { length: character.length },
     (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`,
   ).join("");
 }
 
-/** Returns text with all but its own marks escaped, so that it can be measured and cut. */
+/** Escapes text except for its marks, so that it can be measured and cut. */
 export function escapeAroundMarks(text: string): string {
   const parts = text.split(marks);
   return parts.map((part) => (part.startsWith(markStart) ? part : escapeText(part))).join("");
 }
 
-/** Returns one line as a terminal or a log may get it: escaped, with what its marks stand for. */
+/** Returns a line for a terminal or a log: escaped, with escape sequences for its marks. */
 export function toTerminal(line: string): string {
   return escapeAroundMarks(line).replace(marks, (mark) => `\u001b[${mark.slice(markStart.length)}`);
 }
 
-/** Breaks at spaces; a longer word stays whole. */
+/** Wraps text at spaces. Words longer than a line are not broken. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -97,12 +97,12 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/** Columns that a line takes: marks take none. */
+/** Returns the columns of a line, without marks. */
 export function textWidth(text: string): number {
   return text.replace(marks, "").length;
 }
 
-/** Cuts a line to `width` columns, with `…` as its last; marks are kept, so that what was set ends. */
+/** Cuts a line to `width` columns, the last being `…`. All marks are kept, so that every style ends. */
 export function fit(line: string, width: number): string {
   const text = escapeAroundMarks(line);
   if (textWidth(text) <= width) return text;

@@ -3,16 +3,16 @@ import { escapeAroundMarks, fit, type Style, textWidth } from "./terminal-text.j
 export interface TableColumn {
   readonly title: string;
   readonly align?: "right";
-  /** It gives way where the terminal is too narrow for all: what does not fit is left out of the middle. One at most. */
+  /** Shortened in the middle if the terminal is too narrow. At most one column. */
   readonly elastic?: true;
-  /** Left out first where the elastic column would get too narrow; of several, the last one first. */
+  /** Omitted if the elastic column would get too narrow; of several, the last one first. */
   readonly optional?: true;
-  /** How its cells are set off. */
-  readonly set?: (text: string) => string;
+  /** The style of its cells. */
+  readonly style?: (text: string) => string;
 }
 
 interface TableOptions {
-  /** Columns of the terminal. None: nothing is cut, and there are no titles, for what reads it may be a program. */
+  /** Columns of the terminal. Undefined: nothing is cut and there are no titles, because the reader may be a program. */
   readonly width: number | undefined;
   readonly style: Style;
 }
@@ -20,7 +20,7 @@ interface TableOptions {
 const gap = 2;
 const narrowest = 28;
 
-/** Rows of cells as lines. A column whose cells are all empty is left out. */
+/** Formats rows of cells as lines. Omits columns whose cells are all empty. */
 export function textTable(
   all: readonly TableColumn[],
   cells: readonly (readonly string[])[],
@@ -44,10 +44,10 @@ export function textTable(
     shown
       .map(({ column, at, width: columnWidth }, index) => {
         const text = shorten(cellOf(at), columnWidth);
-        const set = isTitle ? style.dim : (column.set ?? plain);
+        const styled = isTitle ? style.dim : (column.style ?? plain);
         const space = " ".repeat(Math.max(0, columnWidth - textWidth(text)));
-        if (column.align === "right") return space + set(text);
-        return index === shown.length - 1 ? set(text) : set(text) + space;
+        if (column.align === "right") return space + styled(text);
+        return index === shown.length - 1 ? styled(text) : styled(text) + space;
       })
       .join(" ".repeat(gap))
       .trimEnd();
@@ -79,7 +79,7 @@ function roomFor(elastic: Shown, shown: readonly Shown[], width: number): number
   return shown.reduce((room, one) => (one === elastic ? room : room - one.width - gap), width);
 }
 
-/** The beginning and the end of a text, which tell most: the registry and the tag of a name. */
+/** Shortens a text in the middle, so that the registry and the tag of a name remain. */
 export function shorten(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   if (width < 4) return text.slice(0, width);

@@ -4,50 +4,50 @@ import { count, formatBytes, formatDuration } from "./quantity.js";
 
 type Tally = MoveReport["hit"];
 
-/** What was read from where, what became of it at the destination, and at last where everything is now, to be pasted. */
+/** Summarizes a transfer: what was read, what was written to the destination, and the resulting references. */
 export function transferSummary(report: MoveReport, destination: string | undefined): string[] {
   return [
-    `${whatWasRead(report)} in ${formatDuration(report.durationMs)}`,
-    ...(destination === undefined ? [] : [`${whatWasPut(report)} → ${destination}`]),
+    `${readText(report)} in ${formatDuration(report.durationMs)}`,
+    ...(destination === undefined ? [] : [`${writtenText(report)} → ${destination}`]),
     ...notes(report),
     ...references(report),
   ];
 }
 
-/** A line for each reference that was moved. */
+/** Returns a line for each transferred reference. */
 export function references({ refs }: MoveReport): string[] {
   return refs.map(({ reference }) => reference);
 }
 
-function whatWasRead({ fetched, resumed, inlined, hit, manifests }: MoveReport): string {
-  const told = [
+function readText({ fetched, resumed, inlined, hit, manifests }: MoveReport): string {
+  const parts = [
     ...(fetched.count === 0 ? [] : [`fetched ${amount(fetched)}`]),
     ...(fetched.count > 0 || manifests.fetched === 0
       ? []
       : [`fetched ${count(manifests.fetched, "manifest")}, ${formatBytes(manifests.fetchedBytes)}`]),
     ...(resumed.count === 0 ? [] : [`resumed from ${amount(resumed)}`]),
-    ...(inlined.count === 0 ? [] : [`${amount(inlined)} in the manifests`]),
+    ...(inlined.count === 0 ? [] : [`${amount(inlined)} embedded in manifests`]),
     ...(hit.count === 0 ? [] : [`${amount(hit)} from the cache`]),
   ];
-  if (fetched.count === 0 && manifests.fetched === 0) told.unshift("fetched nothing");
-  return told.join(", ");
+  if (fetched.count === 0 && manifests.fetched === 0) parts.unshift("fetched nothing");
+  return parts.join(", ");
 }
 
-function whatWasPut({ copied, linked, mounted, skipped }: MoveReport): string {
-  const told = [
+function writtenText({ copied, linked, mounted, skipped }: MoveReport): string {
+  const parts = [
     { text: "sent", tally: copied },
     { text: "linked", tally: linked },
     { text: "mounted", tally: mounted },
-    { text: "there already", tally: skipped },
+    { text: "already present", tally: skipped },
   ].filter(({ tally }) => tally.count > 0);
-  return told.length === 0 ? "no blobs" : told.map(({ text, tally }) => `${text} ${amount(tally)}`).join(", ");
+  return parts.length === 0 ? "no blobs" : parts.map(({ text, tally }) => `${text} ${amount(tally)}`).join(", ");
 }
 
 function notes({ refs, foreign, referrers }: MoveReport): string[] {
   const platforms = refs.flatMap(({ platform, resolved, descriptor }) =>
     platform === undefined || resolved.digest === descriptor.digest
       ? []
-      : [`${formatPlatform(platform)} of the index: ${descriptor.digest}`],
+      : [`platform ${formatPlatform(platform)}: ${descriptor.digest}`],
   );
   return [
     ...platforms,

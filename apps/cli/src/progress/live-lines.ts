@@ -1,6 +1,6 @@
 import { fit, textWidth, toTerminal } from "../output/terminal-text.js";
 
-/** What is needed of a terminal. */
+/** The part of a terminal that is needed. */
 interface Terminal {
   readonly columns?: number;
   readonly rows?: number;
@@ -11,7 +11,7 @@ const toFirstColumn = "\r";
 const clearBelow = "\u001b[J";
 const up = (rows: number) => (rows > 0 ? `\u001b[${rows}A` : "");
 
-/** Lines at the bottom of a terminal that are drawn again and again. Each is cut to the width, never wrapped. */
+/** Lines at the bottom of a terminal that are redrawn. Each is cut to the width, never wrapped. */
 export class LiveLines {
   readonly #terminal: Terminal;
   #drawn: readonly string[] = [];
@@ -26,13 +26,13 @@ export class LiveLines {
 
   show(lines: readonly string[]): void {
     const { rows = 24 } = this.#terminal;
-    // What does not fit on the screen cannot be taken back: the last lines say most.
+    // Lines above the screen cannot be erased. The last lines are the most important ones.
     const fitting = lines.slice(-Math.max(1, rows - 1)).map((line) => fit(line, this.columns - 1));
     this.#terminal.write(`${this.#erasing()}${fitting.map(toTerminal).join("\n")}`);
     this.#drawn = fitting;
   }
 
-  /** Writes a line that stays, above. */
+  /** Writes a permanent line above. */
   above(line: string): void {
     const drawn = this.#drawn;
     this.#terminal.write(`${this.#erasing()}${toTerminal(line)}\n`);
@@ -40,13 +40,13 @@ export class LiveLines {
     if (drawn.length > 0) this.show(drawn);
   }
 
-  /** Takes the lines away. Harmless when repeated. */
+  /** Erases the lines. Idempotent. */
   clear(): void {
     if (this.#drawn.length > 0) this.#terminal.write(this.#erasing());
     this.#drawn = [];
   }
 
-  /** A terminal that became narrower has broken our lines: they take more rows than they were. */
+  /** Returns the sequence that erases the lines. A terminal that became narrower has wrapped them onto more rows. */
   #erasing(): string {
     if (this.#drawn.length === 0) return "";
     const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(textWidth(line) / this.columns)), 0);

@@ -3,7 +3,7 @@ interface Sample {
   readonly amount: number;
 }
 
-/** How fast an amount grows, over the last seconds: what was long ago says nothing of what is left. */
+/** The growth rate of an amount over the last seconds. */
 export class Rate {
   readonly #windowMs: number;
   #samples: Sample[] = [];
@@ -12,16 +12,16 @@ export class Rate {
     this.#windowMs = windowMs;
   }
 
-  /** The amount so far. One that shrinks begins anew. */
+  /** Records the amount so far. A smaller amount restarts the measurement. */
   take(amount: number, atMs: number): void {
     if (amount < (this.#samples.at(-1)?.amount ?? 0)) this.#samples = [];
     this.#samples.push({ atMs, amount });
     const since = atMs - this.#windowMs;
-    // One sample from before the window stays, so that the whole of it is covered.
+    // One sample from before the window remains, so that the complete window is covered.
     while (this.#samples.length > 2 && (this.#samples[1]?.atMs ?? 0) <= since) this.#samples.shift();
   }
 
-  /** Per second; nothing until half a second is covered. */
+  /** Returns the rate per second. Undefined before half a second is covered. */
   perSecond(): number | undefined {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (first === undefined || last === undefined || last.atMs - first.atMs < 500) return undefined;

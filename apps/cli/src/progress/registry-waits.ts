@@ -5,25 +5,25 @@ type Retry = Extract<TransferEvent, { type: "retry" }>;
 
 interface Wait {
   readonly host: string;
-  /** The blob that is waited for; none for a manifest or a name. */
+  /** The blob, or undefined for a manifest or a tag. */
   readonly digest: string | undefined;
   readonly retry: Retry | undefined;
-  /** When that begins, in Unix milliseconds. */
+  /** Start of the retry in Unix milliseconds. */
   readonly retryAtMs: number;
 }
 
-/** Why a request is made again, for people; anything else is a status. */
+/** Reasons for a retry, for people. Any other reason is a status. */
 const reasons: Readonly<Record<string, string>> = {
   unresolved: "host not found",
   connect: "no connection",
-  proxy: "the proxy refuses",
-  tls: "TLS fails",
-  timeout: "no answer",
+  proxy: "proxy error",
+  tls: "TLS error",
+  timeout: "no response",
   slow: "too slow",
   cut: "connection closed",
 };
 
-/** The registries that a transfer is waiting for, the newest last. */
+/** The registries that a transfer is waiting for, the latest last. */
 export class RegistryWaits {
   #waits: readonly Wait[] = [];
 
@@ -42,7 +42,7 @@ export class RegistryWaits {
     this.#waits = [...others, { host: event.host ?? registry, digest, retry, retryAtMs }];
   }
 
-  /** Such as `retrying registry.example (2 of 4) in 1.0 s: 503`, for the newest of them. */
+  /** Returns a line for the latest wait, such as `retrying registry.example (2 of 4) in 1.0 s: 503`. */
   line(nowMs: number): string | undefined {
     const wait = this.#waits.at(-1);
     if (wait === undefined) return undefined;

@@ -1,18 +1,21 @@
 import type { Output } from "../output/output.js";
 
 const redrawEveryMs = 100;
-/** A log is read later, by people: a line now and then tells them that it goes on. What is done in no time leaves none. */
+// A log gets a line every few seconds to show that the command is still working. A short command writes none.
 const firstLineMs = 1_000;
 const lineEveryMs = 5_000;
 
 interface Drawing {
-  /** What a terminal of so many columns shows, drawn anew several times a second. */
+  /** Returns the lines for a terminal, redrawn several times a second. */
   lines(nowMs: number, columns: number): readonly string[];
-  /** What a log gets every few seconds. */
+  /** Returns the line for a log, every few seconds. */
   line(nowMs: number): string;
 }
 
-/** Draws on a terminal, writes a line now and then elsewhere, does nothing under `--quiet` and `--json`. Answers how to end it. */
+/**
+ * Redraws lines on a terminal, or writes a line every few seconds elsewhere. Does nothing under `--quiet` and `--json`. Returns a
+ * function that ends it.
+ */
 export function draw(out: Output, drawing: Drawing): () => void {
   if (out.quiet || out.json) return () => {};
   const { live } = out;

@@ -9,7 +9,7 @@ import { type ActiveBlob, TransferState } from "./transfer-state.js";
 
 export interface Progress {
   readonly onEvent: (event: TransferEvent) => void;
-  /** Takes the progress away from the terminal. Harmless when repeated. */
+  /** Erases the progress from the terminal. Idempotent. */
   end(): void;
 }
 
@@ -17,7 +17,10 @@ const shownBlobs = 6;
 const narrowestBar = 6;
 const digestColumns = "sha256:".length + 12;
 
-/** Bars on a terminal, a plain line every few seconds elsewhere, nothing under `--quiet` and `--json`; under `--json=events` the events. */
+/**
+ * Shows progress: bars on a terminal, a line every few seconds elsewhere, nothing under `--quiet` and `--json`, events under
+ * `--json=events`.
+ */
 export function showProgress(out: Output): Progress {
   const state = new TransferState();
   const rate = new Rate();
@@ -39,7 +42,7 @@ export function showProgress(out: Output): Progress {
 
 const waitLineEveryMs = 1_000;
 
-/** Where nothing is drawn, what is waited for is a line at once, though one a second at most: what fails fails often. */
+/** Writes a line for each wait where no progress is drawn, but at most one a second. */
 class WaitLog {
   readonly #out: Output;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -63,7 +66,7 @@ interface ScreenOptions {
   readonly style: Style;
 }
 
-/** A line for each blob that is under way, and one for the whole. */
+/** Returns a line for each active blob and one for the transfer. */
 export function screen(state: TransferState, rate: Rate, { nowMs, columns, style }: ScreenOptions): string[] {
   const active = state.active();
   const more = active.length - shownBlobs;
@@ -98,7 +101,7 @@ function blobLine(
   return joinFitting(parts, columns - 1);
 }
 
-/** What is to be said of the whole; what matters most comes first. */
+/** Returns the parts of the line for the transfer, the most important first. */
 export function totalParts(state: TransferState, rate: Rate, nowMs: number): string[] {
   const { total, done, hits, mounts, resumed, moved } = state;
   const bytes = state.bytes();

@@ -5,22 +5,21 @@ export interface ActiveBlob {
   readonly digest: string;
   readonly size: number;
   readonly bytes: number;
-  /** Where an earlier attempt had come to. */
+  /** The offset in bytes where an earlier attempt ended. */
   readonly resumedAt: number;
-  /** From the cache. */
+  /** Whether it is read from the cache. */
   readonly isHit: boolean;
 }
 
-/** What the events of a transfer come to. All amounts are bytes or blobs. */
+/** The state of a transfer according to its events. */
 export class TransferState {
   total = { bytes: 0, blobs: 0 };
   done = { bytes: 0, blobs: 0 };
   hits = 0;
   mounts = 0;
   resumed = 0;
-  /** Bytes that really went somewhere: what a rate is made of. */
+  /** Bytes that were actually transferred, for the rate. */
   moved = 0;
-  /** What registries are waited for; nothing while all that was asked for comes. */
   readonly waits = new RegistryWaits();
   readonly #active = new Map<string, ActiveBlob>();
 
@@ -60,12 +59,12 @@ export class TransferState {
     }
   }
 
-  /** Those that are under way, in the order in which they began. */
+  /** Returns the active blobs in the order of their start. */
   active(): ActiveBlob[] {
     return [...this.#active.values()];
   }
 
-  /** Bytes of what is done and of what is under way. */
+  /** Returns the bytes of finished and active blobs. */
   bytes(): number {
     return this.active().reduce((sum, { bytes }) => sum + bytes, this.done.bytes);
   }

@@ -4,23 +4,26 @@ import { bar, joinFitting, percent } from "./parts.js";
 import { Rate } from "./rate.js";
 import { draw } from "./ticker.js";
 
-/** How far a long piece of work is. */
+/** The state of a long task. */
 interface WorkState {
   readonly done: number;
-  /** Where it is known. */
+  /** Undefined if it is not known. */
   readonly total?: number | undefined;
-  /** What the rate and the time left go by: bytes where given, else what is done. */
+  /** If set, the rate and the remaining time are based on bytes instead of `done`. */
   readonly bytes?: number | undefined;
   readonly totalBytes?: number | undefined;
 }
 
 interface Work {
   update(state: WorkState): void;
-  /** Takes it away from the terminal. Harmless when repeated. */
+  /** Erases the progress from the terminal. Idempotent. */
   end(): void;
 }
 
-/** Shows work other than a transfer: `label` says what goes on, such as `verifying`; `noun` what is counted, such as `motes`. */
+/**
+ * Shows the progress of a task other than a transfer: `label` is the task, such as `verifying`, and `noun` is what is counted, such as
+ * `motes`.
+ */
 export function showWork(out: Output, words: { readonly label: string; readonly noun: string }): Work {
   let state: WorkState = { done: 0 };
   const rate = new Rate();
@@ -38,7 +41,7 @@ export function showWork(out: Output, words: { readonly label: string; readonly 
 
 type WorkLine = WorkState & { readonly label: string; readonly noun: string };
 
-/** With a bar where there are columns to fit in. */
+/** Formats the progress, with a bar if `columns` is given. */
 export function workLine(work: WorkLine, rate: Rate, nowMs: number, columns?: number): string {
   const { label, noun, done, total, bytes, totalBytes } = work;
   const [amount, whole] = bytes === undefined ? [done, total] : [bytes, totalBytes];

@@ -1,4 +1,4 @@
-/** A configuration file or variable is wrong. Its code, MOTE_CONFIG, is that of the packages' errors. */
+/** A configuration file or variable is not valid. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly code = "MOTE_CONFIG";

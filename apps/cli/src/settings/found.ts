@@ -9,7 +9,7 @@ type Layer = "flag" | "environment" | "project" | "user" | "default";
 
 export interface Origin {
   readonly layer: Layer;
-  /** The option, the variable, or `FILE:LINE`. */
+  /** The flag, the variable, or `FILE:LINE`. */
   readonly where?: string;
 }
 
@@ -19,19 +19,19 @@ export interface ConfigFile {
   readonly exists: boolean;
 }
 
-/** What one layer sets. */
+/** The settings of one layer. */
 export type Found = Partial<Record<Key, { readonly value: unknown; readonly origin: Origin }>>;
 
 /**
- * Returns the value; of a path, the absolute one: from the home folder, or from where it was written, which is the working folder or that
- * of its configuration file. @throws ConfigError
+ * Returns the value. A path becomes absolute: `~` is the home directory, and other paths are relative to `folder`, the working
+ * directory or that of the configuration file. @throws ConfigError
  */
 export function located(name: Key, value: unknown, folder: string, env: NodeJS.ProcessEnv): unknown {
   if (keySpec(name).kind !== path || typeof value !== "string") return value;
   if (value !== "~" && !value.startsWith("~/")) return resolve(folder, value);
   const { home } = homeFolders(env, userInfo);
   if (home === undefined) {
-    throw new ConfigError(`${name} is ${value}, and there is no home folder; set HOME, or write the whole path`, {
+    throw new ConfigError(`cannot resolve ${name}=${value}: no home directory; set HOME or use an absolute path`, {
       key: name,
     });
   }

@@ -6,11 +6,11 @@ export interface KeySpec<T> {
   readonly variable: string;
   /** The option that sets it, without dashes. */
   readonly flag?: string;
-  /** What holds where nothing is set, for people. */
+  /** The default, for people. */
   readonly byDefault: string;
-  /** As a configuration file would have it. */
+  /** A value in a configuration file. */
   readonly example: unknown;
-  /** Whether a project's file may set it, which comes with a clone and is not the user's own word. */
+  /** Whether a project's file may set it. Such a file comes with a clone, so the user has not written it. */
   readonly inProject?: true;
 }
 
@@ -20,22 +20,22 @@ const key = <T>(spec: KeySpec<T>): KeySpec<T> => spec;
 const keys = {
   cache: key({
     kind: path,
-    summary: "the cache folder",
+    summary: "the cache directory",
     variable: "MOTE_CACHE_DIR",
     flag: "cache",
-    byDefault: "$XDG_CACHE_HOME/mote, else ~/.cache/mote",
+    byDefault: "$XDG_CACHE_HOME/mote or ~/.cache/mote",
     example: "/var/cache/mote",
   }),
   maxSize: key({
     kind: size,
-    summary: "how large the cache may become: after a pull, the least recently used is removed in the background",
+    summary: "limit on the size of the cache; after a pull, least recently used content is removed in the background",
     variable: "MOTE_MAX_SIZE",
-    byDefault: "no bound",
+    byDefault: "no limit",
     example: "20GB",
   }),
   maxUnpacked: key({
     kind: size,
-    summary: "how many bytes may come of an artifact's folders, or of a compressed archive, when they are unpacked",
+    summary: "limit on the unpacked size of an artifact's directories or of a compressed archive",
     variable: "MOTE_MAX_UNPACKED",
     flag: "max-unpacked",
     byDefault: "100GiB",
@@ -43,39 +43,40 @@ const keys = {
   }),
   maxEntries: key({
     kind: wholeNumber(1, 999_999_999),
-    summary: "how many files, folders and links may come of an artifact's folders",
+    summary: "limit on the number of files, directories and links in an artifact's directories",
     variable: "MOTE_MAX_ENTRIES",
     byDefault: "2000000",
     example: 5_000_000,
   }),
   durability: key({
     kind: choice(["visible", "grouped", "synced"]),
-    summary: "what is synced to the disk before a blob gets its name: nothing, its data, or its name too",
+    summary:
+      "what is synced to disk when a blob is committed: nothing (visible), its data (grouped), or its data and its name (synced)",
     variable: "MOTE_DURABILITY",
     byDefault: "grouped",
     example: "grouped",
   }),
   platform: key({
     kind: platform,
-    summary: "only this platform of an index",
+    summary: "transfer only the image of an index that best matches this platform",
     variable: "MOTE_PLATFORM",
     flag: "platform",
-    byDefault: "all of them",
+    byDefault: "all platforms",
     example: "linux/amd64",
     inProject: true,
   }),
   concurrency: key({
     kind: wholeNumber(1, 64),
-    summary: "blobs moved at once",
+    summary: "number of blobs transferred in parallel",
     variable: "MOTE_CONCURRENCY",
     flag: "concurrency",
-    byDefault: "chosen by the transfer",
+    byDefault: "chosen automatically",
     example: 4,
     inProject: true,
   }),
   retries: key({
     kind: wholeNumber(0, 20),
-    summary: "how often a request is repeated after a fault that may pass",
+    summary: "number of times a request is retried after a temporary error",
     variable: "MOTE_RETRIES",
     byDefault: "4",
     example: 6,
@@ -83,7 +84,7 @@ const keys = {
   }),
   connectTimeout: key({
     kind: time,
-    summary: "how long a registry may take to be connected to",
+    summary: "time limit for connecting to a registry",
     variable: "MOTE_CONNECT_TIMEOUT",
     byDefault: "10s",
     example: "5s",
@@ -91,15 +92,15 @@ const keys = {
   }),
   answerTimeout: key({
     kind: time,
-    summary: "how long a registry may take to begin its answer to a request that only reads",
+    summary: "time limit for a registry to start its response to a read request",
     variable: "MOTE_ANSWER_TIMEOUT",
-    byDefault: "the idle timeout where that is set, else 30s",
+    byDefault: "the idle timeout if it is set, otherwise 30s",
     example: "20s",
     inProject: true,
   }),
   idleTimeout: key({
     kind: time,
-    summary: "how long nothing may come from a registry",
+    summary: "time limit for a registry to send nothing",
     variable: "MOTE_IDLE_TIMEOUT",
     byDefault: "1m",
     example: "30s",
@@ -107,8 +108,7 @@ const keys = {
   }),
   fallbackAfter: key({
     kind: time,
-    summary:
-      "how long a registry is asked for an image that is stored under the same name, before the stored one is used",
+    summary: "time after which a cached image is used if its registry has not responded",
     variable: "MOTE_FALLBACK_AFTER",
     byDefault: "7s",
     example: "3s",
@@ -116,7 +116,8 @@ const keys = {
   }),
   minRate: key({
     kind: size,
-    summary: "how much a registry has to send each second at least, over the idle timeout; 0 is no bound",
+    summary:
+      "minimum transfer rate of a registry in bytes per second, averaged over the idle timeout; 0 means no minimum",
     variable: "MOTE_MIN_RATE",
     byDefault: "1KiB",
     example: "4KiB",
@@ -124,7 +125,7 @@ const keys = {
   }),
   plainHttp: key({
     kind: hosts,
-    summary: "registries that are spoken to in HTTP, not TLS; those on loopback addresses always are",
+    summary: "registries to use HTTP with instead of TLS; loopback addresses always use HTTP",
     variable: "MOTE_PLAIN_HTTP",
     flag: "plain-http",
     byDefault: "none",
@@ -132,7 +133,7 @@ const keys = {
   }),
   insecure: key({
     kind: hosts,
-    summary: "registries whose certificate is not checked",
+    summary: "registries whose certificates are not verified",
     variable: "MOTE_INSECURE",
     flag: "insecure",
     byDefault: "none",
@@ -140,7 +141,7 @@ const keys = {
   }),
   ca: key({
     kind: path,
-    summary: "certificate authorities to trust in place of the usual ones, a file in PEM",
+    summary: "PEM file of certificate authorities to trust instead of the default ones",
     variable: "MOTE_CA",
     flag: "ca",
     byDefault: "those of Node, NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR and the system",
@@ -148,7 +149,7 @@ const keys = {
   }),
   cert: key({
     kind: path,
-    summary: "a client's certificate to show to registries, a file in PEM",
+    summary: "PEM file of the client certificate for registries",
     variable: "MOTE_CERT",
     flag: "cert",
     byDefault: "none",
@@ -156,7 +157,7 @@ const keys = {
   }),
   key: key({
     kind: path,
-    summary: "the key of that certificate, a file in PEM",
+    summary: "PEM file of the key of the client certificate",
     variable: "MOTE_KEY",
     flag: "key",
     byDefault: "none",
@@ -164,15 +165,15 @@ const keys = {
   }),
   certsDir: key({
     kind: path,
-    summary: "a folder with certificates by host: HOST/*.crt to trust, HOST/NAME.cert and NAME.key to show",
+    summary: "directory of certificates by host: HOST/*.crt to trust, HOST/NAME.cert and HOST/NAME.key for the client",
     variable: "MOTE_CERTS_DIR",
     byDefault:
-      "those of Podman and Docker, ~/.config/containers/certs.d before /etc/containers/certs.d, ~/.docker and /etc/docker",
+      "those of Podman and Docker, in ~/.config/containers, /etc/containers, ~/.docker and /etc/docker, in this order",
     example: "/etc/mote/certs.d",
   }),
   mirrors: key({
     kind: mirrors,
-    summary: "places to pull from before a registry itself, by the beginning of the reference",
+    summary: "mirrors to pull from before the registry, by prefix of the reference",
     variable: "MOTE_MIRRORS",
     flag: "mirror",
     byDefault: "none",
@@ -180,23 +181,23 @@ const keys = {
   }),
   allowHost: key({
     kind: hostNames,
-    summary: "names by which requests may address mote serve, beside IP addresses and localhost",
+    summary: "host names that mote serve accepts requests for, besides IP addresses and localhost",
     variable: "MOTE_ALLOW_HOST",
     flag: "allow-host",
-    byDefault: "none on loopback addresses, any elsewhere",
+    byDefault: "none on loopback addresses, otherwise any",
     example: ["mirror.acme.dev"],
   }),
   maxConnections: key({
     kind: wholeNumber(1, 1_000_000),
-    summary: "connections that mote serve takes at once",
+    summary: "limit on simultaneous connections of mote serve",
     variable: "MOTE_MAX_CONNECTIONS",
     flag: "max-connections",
-    byDefault: "4096, or less if the process may not open twice as many files",
+    byDefault: "4096, or fewer if the process cannot open twice as many files",
     example: 500,
   }),
   writeTimeout: key({
     kind: time,
-    summary: "how long a client of mote serve may read nothing of what it is sent",
+    summary: "time after which mote serve disconnects a client that reads nothing",
     variable: "MOTE_WRITE_TIMEOUT",
     flag: "write-timeout",
     byDefault: "1m",
@@ -204,7 +205,7 @@ const keys = {
   }),
   color: key({
     kind: choice(["auto", "always", "never"]),
-    summary: "whether output is colored; NO_COLOR and FORCE_COLOR count where it is not set",
+    summary: "whether output is colored; if it is not set, NO_COLOR and FORCE_COLOR decide",
     variable: "MOTE_COLOR",
     flag: "color",
     byDefault: "auto",
@@ -218,7 +219,7 @@ type ValueOf<K extends Key> = (typeof keys)[K] extends KeySpec<infer T> ? T : ne
 
 export type SettingValues = { readonly [K in Key]?: ValueOf<K> | undefined };
 
-/** In the order of the table. */
+/** All keys, in the order of the table. */
 export const keyNames = Object.keys(keys) as readonly Key[];
 
 export function isKey(text: string): text is Key {

@@ -1,15 +1,15 @@
 import { formatPlatform, parsePlatform } from "@mote/core";
 import { parseBytes, parseDurationMs } from "../output/quantity.js";
 
-/** What a setting's value may be. Both readers throw an Error that says what is wanted. */
+/** The kind of value of a setting. Both parsers throw an Error for a value that is not valid. */
 export interface Kind<T> {
-  /** For people: `a size, such as 10GB`. */
-  readonly wanted: string;
-  /** From a flag or an environment variable. */
+  /** What is expected, for a message, such as `a size, such as 10GB`. */
+  readonly expected: string;
+  /** Parses a flag or an environment variable. */
   fromText(text: string): T;
-  /** From a configuration file. */
+  /** Parses a value of a configuration file. */
   fromJson(value: unknown): T;
-  /** What a file may hold, as JSON Schema. */
+  /** The JSON Schema of a value in a file. */
   readonly schema: object;
 }
 
@@ -18,15 +18,15 @@ export type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 function kind<T>(spec: Omit<Kind<T>, "fromJson"> & Partial<Pick<Kind<T>, "fromJson">>): Kind<T> {
   const fromJson = (value: unknown) => {
-    if (typeof value !== "string" || value === "") throw new TypeError("not a text");
+    if (typeof value !== "string" || value === "") throw new TypeError("not a string");
     return spec.fromText(value);
   };
   return { fromJson, ...spec };
 }
 
-/** A path of a file; `~/` is the user's own folder. What a relative one begins at is said by whoever reads it. */
+/** A path. The caller resolves `~` and relative paths. */
 export const path = kind<string>({
-  wanted: "a path",
+  expected: "a path",
   fromText(text) {
     if (text === "") throw new RangeError("empty");
     return text;
@@ -35,20 +35,20 @@ export const path = kind<string>({
 });
 
 export const size = kind<number>({
-  wanted: "a size, such as 10GB or 512MiB",
+  expected: "a size, such as 10GB or 512MiB",
   fromText: parseBytes,
   fromJson: (value) => (typeof value === "number" ? atLeastZero(value) : parseBytes(text(value))),
   schema: { type: ["string", "integer"], minimum: 0 },
 });
 
 export const time = kind<number>({
-  wanted: "a time, such as 30s or 5m",
+  expected: "a time, such as 30s or 5m",
   fromText: parseDurationMs,
   schema: { type: "string" },
 });
 
 export const platform = kind<string>({
-  wanted: "a platform, such as linux/arm64, linux/arm/v6 or windows(10.0.20348)/amd64",
+  expected: "a platform, such as linux/arm64, linux/arm/v6 or windows(10.0.20348)/amd64",
   fromText: (given) => formatPlatform(parsePlatform(given)),
   schema: {
     type: "string",
@@ -63,7 +63,7 @@ export function wholeNumber(minimum: number, maximum: number): Kind<number> {
     return value;
   };
   return {
-    wanted: `a whole number from ${minimum} to ${maximum}`,
+    expected: `a whole number from ${minimum} to ${maximum}`,
     fromText: (given) => within(/^\d{1,9}$/.test(given) ? Number(given) : undefined),
     fromJson: within,
     schema: { type: "integer", minimum, maximum },
@@ -72,10 +72,10 @@ export function wholeNumber(minimum: number, maximum: number): Kind<number> {
 
 export function choice<const C extends string>(choices: readonly C[]): Kind<C> {
   return kind({
-    wanted: `one of ${choices.join(", ")}`,
+    expected: `one of ${choices.join(", ")}`,
     fromText(given) {
       const chosen = choices.find((one) => one === given);
-      if (chosen === undefined) throw new RangeError("none of them");
+      if (chosen === undefined) throw new RangeError("not a choice");
       return chosen;
     },
     schema: { enum: choices },
@@ -84,9 +84,9 @@ export function choice<const C extends string>(choices: readonly C[]): Kind<C> {
 
 const host = /^[A-Za-z0-9.[\]_-]+(:\d+)?$/;
 
-/** Registries: all of them, none, or those of a list. */
+/** Registries: all, none, or a list. */
 export const hosts: Kind<Hosts> = {
-  wanted: "true, false, or hosts, such as registry.acme.dev:5000",
+  expected: "true, false, or hosts, such as registry.acme.dev:5000",
   fromText(given) {
     if (given === "true" || given === "1") return true;
     if (given === "false" || given === "0") return false;
@@ -94,7 +94,7 @@ export const hosts: Kind<Hosts> = {
   },
   fromJson(value) {
     if (typeof value === "boolean") return value;
-    if (!Array.isArray(value)) throw new TypeError("no list");
+    if (!Array.isArray(value)) throw new TypeError("not a list");
     return value.map((one) => matching(one, host));
   },
   schema: { anyOf: [{ type: "boolean" }, { type: "array", items: { type: "string" } }] },
@@ -102,33 +102,33 @@ export const hosts: Kind<Hosts> = {
 
 const hostName = /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?\.?(:\d{1,5})?$/;
 
-/** Hosts that a server answers for: names, with a port where only that one is meant. */
+/** Host names, with a port to accept only that one. */
 export const hostNames: Kind<readonly string[]> = {
-  wanted: "names of hosts, such as mirror.lan or mirror.lan:5000",
+  expected: "host names, such as mirror.lan or mirror.lan:5000",
   fromText: (given) => given.split(/[\s,]+/).map((one) => matching(one, hostName)),
   fromJson(value) {
-    if (!Array.isArray(value)) throw new TypeError("no list");
+    if (!Array.isArray(value)) throw new TypeError("not a list");
     return value.map((one) => matching(one, hostName));
   },
   schema: { type: "array", items: { type: "string" } },
 };
 
-/** `docker.io=mirror.acme.dev quay.io=mirror.acme.dev/quay`; a prefix that comes again gets one more mirror. */
+/** Mirrors by prefix, such as `docker.io=mirror.acme.dev quay.io=mirror.acme.dev/quay`. A repeated prefix adds a mirror. */
 export const mirrors: Kind<Mirrors> = {
-  wanted: "mirrors by prefix, such as docker.io=mirror.acme.dev",
+  expected: "PREFIX=MIRROR, such as docker.io=mirror.acme.dev",
   fromText(given) {
     const found: Record<string, readonly string[]> = {};
     for (const pair of given.split(/\s+/).filter(Boolean)) {
       const [, prefix = "", mirror = ""] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
-      if (mirror === "") throw new RangeError("no pair");
+      if (mirror === "") throw new RangeError("not a pair");
       found[prefix] = [...(found[prefix] ?? []), mirror];
     }
     return found;
   },
   fromJson(value) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("no object");
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new TypeError("not an object");
     return Object.fromEntries(
-      Object.entries(value).map(([prefix, places]) => [prefix, (Array.isArray(places) ? places : [places]).map(text)]),
+      Object.entries(value).map(([prefix, urls]) => [prefix, (Array.isArray(urls) ? urls : [urls]).map(text)]),
     );
   },
   schema: {
@@ -138,7 +138,7 @@ export const mirrors: Kind<Mirrors> = {
 };
 
 function matching(value: unknown, pattern: RegExp): string {
-  if (typeof value !== "string" || !pattern.test(value)) throw new RangeError("of another form");
+  if (typeof value !== "string" || !pattern.test(value)) throw new RangeError("not of this form");
   return value;
 }
 
@@ -147,6 +147,6 @@ function text(value: unknown): string {
 }
 
 function atLeastZero(value: number): number {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError("no number of bytes");
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError("not a number of bytes");
   return value;
 }

@@ -13,26 +13,26 @@ export type Settings = SettingValues;
 export interface LoadedSettings {
   readonly settings: Settings;
   readonly origins: Readonly<Record<Key, Origin>>;
-  /** Those that are looked at, there or not. */
+  /** The configuration files that were looked for. */
   readonly files: readonly ConfigFile[];
 }
 
 export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  /** Options as given, by their long names, those of the command in camel case. */
+  /** The options of the command line by their long names, those of the command in camel case. */
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Settings of the flags, over those of the environment, over the project's file, over the user's file.
- * @throws UsageError of a flag, ConfigError of a variable or a file
+ * Loads the settings: flags override the environment, then the project's file, then the user's file.
+ * @throws UsageError for a flag, ConfigError for a variable or a file
  */
 export async function loadSettings({ env, cwd, flags }: Surroundings): Promise<LoadedSettings> {
   const files = configFiles(env, cwd);
   const found: Found = {};
   for (const file of files.filter(({ exists }) => exists).reverse()) {
-    // Most people have none, and do not wait for what reads one.
+    // Imported only here, because most users have no such file.
     const { readConfigFile } = await import("./read-config-file.js");
     Object.assign(found, readConfigFile(file, env));
   }
@@ -41,16 +41,18 @@ export async function loadSettings({ env, cwd, flags }: Surroundings): Promise<L
   if (cache !== undefined) found.cache ??= { value: join(cache, "mote"), origin: { layer: "default" } };
   const settings = Object.fromEntries(keyNames.map((name) => [name, found[name]?.value]));
   const origins = Object.fromEntries(keyNames.map((name) => [name, found[name]?.origin ?? { layer: "default" }]));
-  // Each value was made by its key's kind.
+  // The kind of each key has made its value.
   return { settings: settings as Settings, origins: origins as Record<Key, Origin>, files };
 }
 
-/** The nearest `.mote.json` from the working folder upward, and the user's own file. */
+/** Returns the nearest `.mote.json` from the working directory upward, and the user's file. */
 function configFiles(env: NodeJS.ProcessEnv, cwd: string): ConfigFile[] {
   const project = nearestProjectFile(cwd);
   const named = env.MOTE_CONFIG;
   if (named && !existsSync(resolve(cwd, named))) {
-    throw new ConfigError(`MOTE_CONFIG names ${named}, which is not there`, { variable: "MOTE_CONFIG" });
+    throw new ConfigError(`MOTE_CONFIG=${named}: the file does not exist; create it or unset MOTE_CONFIG`, {
+      variable: "MOTE_CONFIG",
+    });
   }
   const { config } = homeFolders(env, userInfo);
   const user = named ? resolve(cwd, named) : config && join(config, "mote", "config.json");
@@ -78,7 +80,10 @@ function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Found {
     try {
       value = kind.fromText(text);
     } catch {
-      throw new ConfigError(`${variable}="${showUrl(text)}" wants ${kind.wanted}`, { variable, key: name });
+      throw new ConfigError(`${variable}="${showUrl(text)}" is not valid; use ${kind.expected}`, {
+        variable,
+        key: name,
+      });
     }
     found[name] = { value: located(name, value, cwd, env), origin: { layer: "environment", where: variable } };
   }
@@ -96,7 +101,7 @@ function fromFlags(flags: Surroundings["flags"], { env, cwd }: Pick<Surroundings
     try {
       value = kind.fromText(text);
     } catch {
-      throw new UsageError(`--${flag} ${showUrl(text)}: wants ${kind.wanted}`);
+      throw new UsageError(`--${flag} ${showUrl(text)} is not valid; use ${kind.expected}`);
     }
     found[name] = { value: located(name, value, cwd, env), origin: { layer: "flag", where: `--${flag}` } };
   }

@@ -2,15 +2,15 @@ import { command } from "../input/command.js";
 
 export const bicExport = command({
   name: "bic export",
-  group: "Keep",
-  summary: "write down where blobs are known to be, for another machine",
+  group: "Manage",
+  summary: "Export the blob-info cache",
   description: [
-    "The blob-info cache knows in which repositories a blob has been seen, so that it is mounted instead of sent. A worker in CI that begins with this knowledge mounts from its first push on.",
+    "The blob-info cache records in which repositories a blob has been seen, so that a push can mount the blob instead of uploading it. A CI worker that imports these records with mote bic merge can mount blobs from its first push.",
   ],
-  arguments: { file: { optional: true, summary: "where to; default: stdout", completes: "file" } },
+  arguments: { file: { optional: true, summary: "the output file (default stdout)", completes: "file" } },
   examples: [
-    { line: "mote bic export facts.jsonl", does: "to a file, there in one piece" },
-    { line: "mote bic export | zstd > facts.jsonl.zst", does: "to a pipe" },
+    { line: "mote bic export facts.jsonl", does: "Write to a file, atomically" },
+    { line: "mote bic export | zstd > facts.jsonl.zst", does: "Write to stdout and compress" },
   ],
   run: async (context, { file }) => (await import("../commands/bic.js")).exportFacts(context, file),
 });

@@ -2,15 +2,15 @@ import { command } from "../input/command.js";
 
 export const bicMerge = command({
   name: "bic merge",
-  group: "Keep",
-  summary: "take over what another cache knows of blobs",
+  group: "Manage",
+  summary: "Import exported blob-info caches",
   description: [
-    "Of two facts about one thing the newer stays; to merge again changes nothing. Merge only what caches of yours have exported: it is believed.",
+    "If two records conflict, the newer one wins. Merging a file twice changes nothing. The records are trusted without verification, so merge only exports of your own caches.",
   ],
-  arguments: { file: { many: true, summary: "what bic export has written; - is stdin", completes: "file" } },
+  arguments: { file: { many: true, summary: "a file written by mote bic export, or - for stdin", completes: "file" } },
   examples: [
-    { line: "mote bic merge worker-1.jsonl worker-2.jsonl", does: "what two workers have learnt" },
-    { line: "zstd -dc facts.jsonl.zst | mote bic merge -", does: "from a pipe" },
+    { line: "mote bic merge worker-1.jsonl worker-2.jsonl", does: "Import the records of two workers" },
+    { line: "zstd -dc facts.jsonl.zst | mote bic merge -", does: "Import from a pipe" },
   ],
   run: async (context, { file }) => (await import("../commands/bic.js")).mergeFacts(context, file),
 });

@@ -4,16 +4,16 @@ const shells = ["bash", "zsh", "fish"];
 
 export const completion = command({
   name: "completion",
-  group: "Set up",
-  summary: "print what makes a shell complete commands, options, and what the cache keeps",
-  arguments: { shell: { summary: shells.join(", "), completes: shells } },
+  group: "Setup",
+  summary: "Print a completion script for a shell",
+  arguments: { shell: { summary: `the shell: ${shells.join(", ")}`, completes: shells } },
   examples: [
     {
       line: "mote completion bash > ~/.local/share/bash-completion/completions/mote",
-      does: "for bash, from its next start on",
+      does: "Enable completion in new bash sessions",
     },
-    { line: "mote completion zsh > ~/.zfunc/_mote", does: "for zsh, where ~/.zfunc is in fpath" },
-    { line: "mote completion fish > ~/.config/fish/completions/mote.fish", does: "for fish, at once" },
+    { line: "mote completion zsh > ~/.zfunc/_mote", does: "Enable it in zsh, if ~/.zfunc is in fpath" },
+    { line: "mote completion fish > ~/.config/fish/completions/mote.fish", does: "Enable it in fish" },
   ],
   withoutJson: "it prints a script",
   cacheFolder: "unused",

@@ -3,17 +3,17 @@ import { keyNames } from "../settings/keys.js";
 
 export const config = command({
   name: "config",
-  group: "Set up",
-  summary: "show each setting, its value, and where it comes from",
+  group: "Setup",
+  summary: "Show settings and where their values come from",
   description: [
-    "Flags go over the environment, that over the project's file (.mote.json in the working folder or above it), that over your own ($XDG_CONFIG_HOME/mote/config.json, else ~/.config/mote/config.json; or what MOTE_CONFIG names). Files are JSON with comments. A project's file may be somebody else's, so it sets only what cannot harm you.",
+    "Precedence, highest first: flags, environment variables, the project's file (.mote.json in the working directory or the nearest parent), the user's file (MOTE_CONFIG, or $XDG_CONFIG_HOME/mote/config.json, or ~/.config/mote/config.json). Files are JSON with comments. Because a project's file may come from a stranger, it can set only a few harmless settings.",
   ],
   arguments: {
-    key: { optional: true, summary: "one setting, of which only the value is printed", completes: keyNames },
+    key: { optional: true, summary: "print only the value of this setting", completes: keyNames },
   },
   examples: [
-    { line: "mote config", does: "every setting, and the files that were looked at" },
-    { line: "mote config cache", does: "the cache folder, for a script" },
+    { line: "mote config", does: "List all settings and the files that were read" },
+    { line: "mote config cache", does: "Print the cache directory" },
   ],
   run: async (context, { key }) => (await import("../commands/config.js")).config(context, key),
 });

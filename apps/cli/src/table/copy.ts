@@ -3,24 +3,24 @@ import { afterInterruptedMove, movingOptions, offlineOption } from "./moving-opt
 
 export const copy = command({
   name: "copy",
-  group: "Move",
-  summary: "move an image from anywhere through the cache to anywhere",
+  group: "Transfer",
+  summary: "Copy an image between any two locations, through the cache",
   description: [
-    "Within a registry, blobs are mounted: they are neither fetched nor sent. A destination without a transport is a registry where it names a host, as ghcr.io/acme/app does; acme/app is refused, as it may be a folder.",
+    "Within one registry, blobs are mounted: they are neither downloaded nor uploaded. A destination without a transport means a registry if it starts with a host, such as ghcr.io/acme/app. A destination such as acme/app is rejected because it could also mean a directory.",
   ],
   arguments: {
-    src: { summary: "where it is, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
-    dest: { summary: "where it goes, such as docker://OTHER/NAME:TAG", completes: "destination" },
+    src: { summary: "the source: a reference, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
+    dest: { summary: "the destination, such as docker://HOST/NAME:TAG", completes: "destination" },
   },
   options: { ...movingOptions, ...offlineOption },
   examples: [
     {
       line: "mote copy docker://docker.io/library/alpine:3.20 docker://registry.acme.dev/base/alpine:3.20",
-      does: "from one registry to another, with every platform",
+      does: "Copy all platforms from one registry to another",
     },
     {
       line: "mote copy docker://ghcr.io/acme/app:1.2 oci-archive:app.tar:1.2 --with-referrers",
-      does: "into a tar file, with signatures and attestations",
+      does: "Write a tar archive that includes signatures and attestations",
     },
   ],
   reachesRegistries: true,

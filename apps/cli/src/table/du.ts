@@ -4,18 +4,18 @@ const levels = ["registry", "repository", "image"] as const;
 
 export const du = command({
   name: "du",
-  group: "Look",
-  summary: "what takes the space: by registry, repository and image",
+  group: "Inspect",
+  summary: "Show disk usage by registry, repository and image",
   description: [
-    "UNSHARED is what would be free without it; SHARED is what others beside it have, too. At a terminal, a bar shows how much of the cache it is: full where it is unshared, light where it is shared.",
+    "UNSHARED is the space that removing the item would free. SHARED is the space that it shares with others. On a terminal, a bar shows the item's share of the cache: solid for unshared, light for shared space.",
   ],
   options: {
-    by: { value: "LEVEL", default: "image", summary: `how far down to go: ${levels.join(", ")}`, completes: levels },
+    by: { value: "LEVEL", default: "image", summary: `the level of detail: ${levels.join(", ")}`, completes: levels },
   },
   examples: [
-    { line: "mote du", does: "what each image takes" },
-    { line: "mote du --by registry", does: "what each registry takes, in a few lines" },
-    { line: "mote du --json | jq .bytes", does: "all of it in bytes, for a script" },
+    { line: "mote du", does: "Show the disk usage of each image" },
+    { line: "mote du --by registry", does: "Show only a total for each registry" },
+    { line: "mote du --json | jq .bytes", does: "Print the size of the cache in bytes" },
   ],
   run: async (context, _values, options) => (await import("../commands/du.js")).du(context, options),
 });

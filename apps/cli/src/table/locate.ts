@@ -2,26 +2,26 @@ import { command } from "../input/command.js";
 
 export const locate = command({
   name: "locate",
-  group: "Look",
-  summary: "where a mote is known to be",
+  group: "Inspect",
+  summary: "Show where a mote is stored and has been seen",
   description: [
-    "Its file, if it is kept here; then the places where it has been seen, newest first, and other forms of the same content.",
+    "Shows its file, if it is cached, then the repositories where it has been seen, newest first, and other forms of the same content, such as the uncompressed one.",
   ],
   arguments: {
-    digest: { summary: "a digest, or the first digits of one that is kept here; or a name", completes: "digest" },
+    digest: { summary: "a digest, the prefix of a cached digest, or a name", completes: "digest" },
   },
   options: {
     for: {
       value: "DEST",
-      summary: "say for each place whether DEST could mount it from there",
+      summary: "show for each location whether DEST could mount it from there",
       completes: "reference",
     },
   },
   examples: [
-    { line: "mote locate 4bcff63911fc", does: "its file, and the repositories where it has been seen" },
+    { line: "mote locate 4bcff63911fc", does: "Show its file and the repositories where it has been seen" },
     {
       line: "mote locate 4bcff63911fc --for docker://registry.acme.dev/team/app",
-      does: "whether a push to there would have to send it",
+      does: "Show whether a push to this repository would upload it",
     },
   ],
   run: async (context, { digest }, options) => (await import("../commands/locate.js")).locate(context, digest, options),

@@ -1,22 +1,22 @@
 import type { Options } from "../input/command.js";
 
-/** The options of every command that moves images. */
+/** The options of every command that transfers images. */
 export const movingOptions = {
   platform: {
     value: "OS[(VERSION)]/ARCH[/VARIANT]",
-    summary: "only this platform of an index, or the best that runs there; default: all of them",
+    summary: "transfer only the image of an index that best matches this platform (default all)",
     completes: ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x", "linux/ppc64le", "windows/amd64"],
   },
-  "all-platforms": { summary: "every platform of an index, whatever the settings say" },
-  "with-referrers": { summary: "what refers to the image too: signatures, attestations" },
-  "max-unpacked": { value: "SIZE", summary: "bytes that may come of archives that are unpacked; default 100GiB" },
-  force: { summary: "replace files, and images of an archive, that are there with other content" },
-  concurrency: { value: "N", summary: "blobs moved at once" },
+  "all-platforms": { summary: "transfer every platform of an index, overriding the settings" },
+  "with-referrers": { summary: "transfer referrers too, such as signatures and attestations" },
+  "max-unpacked": { value: "SIZE", summary: "limit on the unpacked size of archives (default 100GiB)" },
+  force: { summary: "replace existing files, and images in an archive, that have other content" },
+  concurrency: { value: "N", summary: "number of blobs transferred in parallel" },
 } as const satisfies Options;
 
-/** Of a command whose destination may be local. */
+/** The option of a command whose destination may be local. */
 export const offlineOption = {
-  offline: { summary: "ask no registry: take what the cache has under the name; the destination is then local" },
+  offline: { summary: "contact no registry: use the cached image; DEST must be local" },
 } as const satisfies Options;
 
-export const afterInterruptedMove = "what has been fetched is kept, and the same command goes on from there";
+export const afterInterruptedMove = "fetched content is kept; run the command again to resume";

@@ -2,26 +2,26 @@ import { command } from "../input/command.js";
 
 export const prune = command({
   name: "prune",
-  group: "Keep",
-  summary: "remove what was least recently used",
+  group: "Manage",
+  summary: "Remove least recently used images and motes",
   description: [
-    "Shows what is to go and why, and at a terminal asks before it goes. Images go as a whole, the longest unused first; what another image needs too stays. What is pinned stays. Damaged files that were set aside go first, unless they are newer than --keep-newer-than.",
+    "Lists what will be removed and why, and on a terminal asks for confirmation. Images are removed as a whole, the least recently used first. Content that another image needs and pinned content are never removed. Quarantined files are removed first, unless they are newer than --keep-newer-than.",
   ],
   options: {
-    "max-size": { value: "SIZE", summary: "until this much is left, such as 10GB" },
-    "older-than": { value: "TIME", summary: "what was not used for this long, such as 30d" },
+    "max-size": { value: "SIZE", summary: "remove content until the cache is at most this large, such as 10GB" },
+    "older-than": { value: "TIME", summary: "remove content unused for this long, such as 30d" },
     "keep-newer-than": {
       value: "TIME",
-      summary: "nothing that was used within this time, though the cache stays larger",
+      summary: "never remove content used within TIME, even if the cache stays above --max-size",
     },
-    "dry-run": { summary: "say what would go; remove nothing" },
-    yes: { short: "y", summary: "do not ask" },
+    "dry-run": { summary: "show what would be removed, but remove nothing" },
+    yes: { short: "y", summary: "do not ask for confirmation" },
   },
   examples: [
-    { line: "mote prune --max-size 10GB", does: "the least recently used goes, until 10 GB are left" },
-    { line: "mote prune --older-than 30d --dry-run", does: "what nobody used for a month, without removing it" },
-    { line: "mote prune --max-size 5GiB --keep-newer-than 2h", does: "in CI: what the last jobs have used stays" },
+    { line: "mote prune --max-size 10GB", does: "Reduce the cache to 10 GB" },
+    { line: "mote prune --older-than 30d --dry-run", does: "Show what has not been used for 30 days" },
+    { line: "mote prune --max-size 5GiB --keep-newer-than 2h", does: "Keep what the latest CI jobs used" },
   ],
-  afterInterrupt: "what was removed so far is gone, the rest is whole",
+  afterInterrupt: "content removed so far is gone; the rest is intact",
   run: async (context, _values, options) => (await import("../commands/prune.js")).prune(context, options),
 });

@@ -3,34 +3,34 @@ import { afterInterruptedMove, movingOptions, offlineOption } from "./moving-opt
 
 export const pull = command({
   name: "pull",
-  group: "Move",
-  summary: "move an image or an artifact's files through the cache to a destination",
+  group: "Transfer",
+  summary: "Pull an image or the files of an artifact, through the cache",
   description: [
-    "Without a destination, into the cache alone. A destination that ends in `/`, is `.`, `..` or `~`, or begins with `./`, `../`, `/` or `~/` is a plain folder, for an artifact's files: its layers with a title (`org.opencontainers.image.title`), or its only layer, which gets a name if it has none. A registry is written with `docker://`.",
-    "While the registry fails, in whatever way, what the cache has under the name is used, with a warning; 401, 403 and 404 are errors.",
-    "Of an index of which the source has some platforms alone, as archives often do, those are moved: the others are named on stderr and, with --json, in `refs[].missing`, and the exit status is 0. A registry takes an index only with everything that it lists, so it is not sent such an index: choose with --platform.",
-    "A digest as source means that content: out of the cache, or from where it is known to be. Of what the cache has, the first 6 digits will do.",
+    "Without DEST, pulls into the cache only. A DEST that ends in `/`, is `.`, `..` or `~`, or starts with `./`, `../`, `/` or `~/` is a directory for the files of an artifact: its layers with a title (`org.opencontainers.image.title`), or its only layer, which gets a file name if it has no title. A registry as DEST requires `docker://`.",
+    "If the registry fails, the cached image of that name is used, with a warning. The statuses 401, 403 and 404 are errors.",
+    "If the source has only some platforms of an index, as archives often do, those are transferred; the others are listed on stderr and, with --json, in `refs[].missing`, and the exit status is 0. A registry accepts an index only with everything that it lists, so for a registry select one with --platform.",
+    "A digest as SRC means that content, from the cache or from any known location. For cached content, the first 6 digits are enough.",
   ],
   arguments: {
-    src: { summary: "where it is, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
-    dest: { optional: true, summary: "where it goes, such as oci:DIR:TAG, or ./DIR/", completes: "destination" },
+    src: { summary: "the source: a reference, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
+    dest: { optional: true, summary: "the destination, such as oci:DIR:TAG or ./DIR/", completes: "destination" },
   },
   options: {
     ...movingOptions,
     ...offlineOption,
-    link: { summary: "into a plain folder: read-only links to the cache's files where they cannot be cloned" },
+    link: { summary: "into a directory: create read-only hard links to cached files that cannot be cloned" },
   },
   examples: [
-    { line: "mote pull docker.io/library/alpine:3.20", does: "into the cache; a second pull fetches nothing" },
+    { line: "mote pull docker.io/library/alpine:3.20", does: "Pull into the cache; a second pull fetches nothing" },
     {
       line: "mote pull docker://ghcr.io/acme/app:1.2 oci:build/app:1.2 --platform linux/arm64",
-      does: "one platform, through the cache into a layout",
+      does: "Pull one platform into an OCI layout",
     },
     {
       line: "mote pull ghcr.io/acme/app:1.2 oci:build/app:1.2 --offline",
-      does: "what the cache has, and nobody is asked",
+      does: "Copy the cached image without contacting the registry",
     },
-    { line: "mote pull ghcr.io/acme/model:7b ./models/", does: "an artifact's files into a folder" },
+    { line: "mote pull ghcr.io/acme/model:7b ./models/", does: "Pull the files of an artifact into a directory" },
   ],
   reachesRegistries: true,
   afterInterrupt: afterInterruptedMove,

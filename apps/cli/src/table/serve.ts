@@ -3,31 +3,31 @@ import { command } from "../input/command.js";
 export const serve = command({
   name: "serve",
   group: "Serve",
-  summary: "serve the cache as an OCI registry, read-only, until interrupted",
+  summary: "Serve the cache as a read-only OCI registry",
   description: [
-    "A repository is asked for by its path, with the registry as ?ns=REGISTRY or in front of the path; by its path alone if only one registry's repository of that path is in the cache. Layouts, archives and folders are never served.",
+    "Runs until it is interrupted. Clients name the registry of a repository with ?ns=REGISTRY or as the first component of the path. The path alone is enough if the cache has that repository from one registry only. Images pulled from layouts, archives and directories are never served.",
   ],
   options: {
-    host: { value: "ADDRESS", default: "127.0.0.1", summary: "address to listen on" },
-    port: { value: "PORT", default: "5000", summary: "port to listen on; 0 picks a free one" },
+    host: { value: "ADDRESS", default: "127.0.0.1", summary: "the address to listen on" },
+    port: { value: "PORT", default: "5000", summary: "the port to listen on; 0 selects a free one" },
     "allow-host": {
       value: "NAME",
       many: true,
       summary:
-        "answer requests that address this host, beside IP addresses and localhost; default: on loopback no other, elsewhere any",
+        "accept requests for this host name, besides IP addresses and localhost (default: none on loopback, otherwise any)",
     },
     "max-connections": {
       value: "N",
-      summary: "connections at once; default: 4096, or what the limit on open files allows",
+      summary: "limit on simultaneous connections (default 4096, or fewer if the open-files limit is low)",
     },
-    "write-timeout": { value: "TIME", summary: "how long a client may read nothing of what it is sent; default: 1m" },
+    "write-timeout": { value: "TIME", summary: "disconnect a client that reads nothing for this long (default 1m)" },
   },
   examples: [
-    { line: "mote serve", does: "on http://127.0.0.1:5000, for this machine alone" },
-    { line: "mote serve --host 0.0.0.0 --port 8080", does: "for everybody who can reach this machine" },
+    { line: "mote serve", does: "Serve on http://127.0.0.1:5000, for this machine only" },
+    { line: "mote serve --host 0.0.0.0 --port 8080", does: "Serve to every host that can reach this machine" },
     {
       line: "mote serve --host 0.0.0.0 --allow-host mirror.acme.dev",
-      does: "for requests to http://mirror.acme.dev:5000 or to an IP address",
+      does: "Accept requests for http://mirror.acme.dev:5000 or an IP address",
     },
   ],
   run: async (context, _values, options) => (await import("../commands/serve.js")).serveCache(context, options),

@@ -2,12 +2,12 @@ import { command } from "../input/command.js";
 
 export const unpin = command({
   name: "unpin",
-  group: "Keep",
-  summary: "let prune remove again what was pinned",
-  arguments: { name: { many: true, summary: "names, or digests", completes: "name" } },
+  group: "Manage",
+  summary: "Remove pins",
+  arguments: { name: { many: true, summary: "a name, a digest or a digest prefix", completes: "name" } },
   examples: [
-    { line: "mote unpin docker.io/library/alpine:3.20", does: "the image may go when it is not used" },
-    { line: "mote unpin 4bcff63911fc --json", does: "and whether it was pinned, for a script" },
+    { line: "mote unpin docker.io/library/alpine:3.20", does: "Allow prune to remove the image" },
+    { line: "mote unpin 4bcff63911fc --json", does: "Print as JSON whether it was pinned" },
   ],
   run: async (context, { name }) => (await import("../commands/pin.js")).pin(context, name, "unpin"),
 });

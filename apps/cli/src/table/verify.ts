@@ -2,27 +2,27 @@ import { command } from "../input/command.js";
 
 export const verify = command({
   name: "verify",
-  group: "Keep",
-  summary: "hash again what is kept; set aside what is damaged",
+  group: "Manage",
+  summary: "Verify cached content and quarantine damaged files",
   arguments: {
     name: {
       many: true,
       optional: true,
-      summary: "only these images and motes; default: everything",
+      summary: "verify only these images and motes (default everything)",
       completes: "name",
     },
   },
   options: {
-    repair: { summary: "fetch again what is damaged, unreadable or missing, from where it came from" },
-    offline: { summary: "with --repair: from layouts and archives alone; no registry is asked" },
+    repair: { summary: "re-download missing, unreadable or damaged content from each image's source" },
+    offline: { summary: "with --repair: use only local layouts and archives, contact no registry" },
   },
   examples: [
-    { line: "mote verify", does: "says what is damaged, and sets it aside" },
-    { line: "mote verify --repair", does: "fetches it again as well" },
-    { line: "mote verify alpine:3.20", does: "one image with all its layers" },
+    { line: "mote verify", does: "Verify everything and quarantine damaged files" },
+    { line: "mote verify --repair", does: "Also re-download damaged and missing content" },
+    { line: "mote verify alpine:3.20", does: "Verify one image with all its layers" },
   ],
   reachesRegistries: true,
-  afterInterrupt: "what was found damaged so far is set aside",
+  afterInterrupt: "damaged files found so far are quarantined",
   run: async (context, { name }, options) =>
     (await import("../commands/verify.js")).verify(context, name ?? [], options),
 });
