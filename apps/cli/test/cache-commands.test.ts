@@ -252,7 +252,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(tree[0]).toMatch(/^index /);
     expect(tree.some((line) => /^├─ linux\/amd64 /.test(line))).toBe(true);
     expect(tree.some((line) => /^├─ linux\/arm64\/v8 /.test(line))).toBe(true);
-    expect(tree.find((line) => line.includes(short(arm.layers[0]?.digest as Digest)))).toContain("not kept");
+    expect(tree.find((line) => line.includes(short(arm.layers[0]?.digest as Digest)))).toContain("not cached");
     expect(tree.some((line) => /^└─ referrer .*application\/vnd\.acme\.sig/.test(line))).toBe(true);
     const { tree: root } = await document("info", index.digest);
     expect(root.children.map(({ role }: { role: string }) => role)).toEqual([
@@ -286,9 +286,9 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(known).toMatchObject({ digest: layer, path: blob(layer), otherForms: [] });
     expect(known.places).toMatchObject([{ location: `docker://${name("lib/tools")}`, verdict: "mount" }]);
     expect(known.places[0].seenMs).toBeGreaterThan(Date.now() - 600_000);
-    expect(await ok("locate", layer, "--for", `docker://${name("other/app")}`)).toContain("would mount it from");
-    expect(await ok("locate", layer, "--for", `docker://${name("lib/tools")}`)).toContain("nothing would be sent");
-    expect(await ok("locate", layer, "--for", "docker://elsewhere.example/app")).toContain("would be sent the bytes");
+    expect(await ok("locate", layer, "--for", `docker://${name("other/app")}`)).toContain("can mount it from");
+    expect(await ok("locate", layer, "--for", `docker://${name("lib/tools")}`)).toContain("no upload needed");
+    expect(await ok("locate", layer, "--for", "docker://elsewhere.example/app")).toContain("upload needed: no repository");
   });
 
   it("pin keeps an image whole through prune, unpin lets it go, and ls shows it", async () => {
@@ -297,7 +297,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(await ok("ls", "--pinned")).toMatch(/pinned$/m);
     const report = await mote("prune", "--max-size", "0");
     expect(report.status).toBe(1);
-    expect(await ok("verify", "app:1")).toContain("all whole");
+    expect(await ok("verify", "app:1")).toContain("all verified");
     const { tree } = await document("info", "app:1");
     expect(JSON.stringify(tree.children.slice(0, 2))).not.toContain('"kept":false');
     expect((await mote("info", "tools:1", "--json")).status).toBe(1);
@@ -313,7 +313,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(removed.leftBehind).toEqual({ motes: 1, bytes: 30_000 });
     await stat(blob(tools1.layers[0]?.digest ?? ""));
     await expect(stat(blob(tools1.manifest.digest))).rejects.toMatchObject({ code: "ENOENT" });
-    expect(await ok("verify", "tools:2")).toContain("all whole");
+    expect(await ok("verify", "tools:2")).toContain("all verified");
   });
 
   it("rm --keep-content takes the name alone; rm of a part takes it, and warns of the hole", async () => {
@@ -344,7 +344,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
       await utimes(join(cache, ".mote", "tags", file), new Date(0), new Date(0));
     }
     const plan = await ok("prune", "--older-than", "30d", "--dry-run");
-    expect(plan).toMatch(new RegExp(`^${name("lib/tools:1")} +8\\.\\d+ kB +\\d+ \\w+ +not used for 30d$`, "m"));
+    expect(plan).toMatch(new RegExp(`^${name("lib/tools:1")} +8\\.\\d+ kB +\\d+ \\w+ +unused for 30d$`, "m"));
     expect(plan).toContain("would remove 3 motes");
     await stat(blob(tools1.manifest.digest));
     const done = await document("prune", "--older-than", "30d");
@@ -377,8 +377,8 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
       1,
       { damaged: [], incomplete: [name("lib/tools:2")] },
     ]);
-    expect(await ok("ls", "tools:2")).toContain("not whole");
-    expect(await ok("verify", "--repair")).toContain("all whole");
+    expect(await ok("ls", "tools:2")).toContain("incomplete");
+    expect(await ok("verify", "--repair")).toContain("all verified");
     expect((await stat(blob(other))).size).toBe(9_000);
   });
 

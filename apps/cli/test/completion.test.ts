@@ -95,7 +95,7 @@ describe("a shell", () => {
       const script = `source ${dir}/mote.fish; complete -C '${line}'`;
       return lines((await run("fish", ["--no-config", "-c", script], { env })).stdout);
     };
-    expect(await fish("mote pu")).toEqual(expect.arrayContaining([expect.stringMatching(/^pull\tmove an image/)]));
+    expect(await fish("mote pu")).toEqual(expect.arrayContaining([expect.stringMatching(/^pull\tPull an image/)]));
     expect(await fish("mote ls --ful")).toEqual(expect.arrayContaining([expect.stringMatching(/^--full\t/)]));
     expect(await fish("mote rm oci:")).toEqual([`oci:${join(dir, "layout")}:first`]);
   });

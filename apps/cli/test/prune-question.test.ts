@@ -47,7 +47,7 @@ describe.skipIf(wanted !== "")(`prune at a terminal${wanted}`, () => {
   it("shows what is to go, and removes it when it is told yes", async () => {
     const { status, shown } = await answer("y\r");
     expect([status, await isKept()]).toEqual([0, false]);
-    expect(shown).toMatch(/1 blob in no image/);
+    expect(shown).toMatch(/1 unreferenced blob/);
     expect(shown).toMatch(/removed 1 mote/);
   });
 

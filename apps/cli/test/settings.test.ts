@@ -101,8 +101,8 @@ describe("settings", () => {
       { line: 1, key: "concurrency" },
       "a whole number from 1 to 64",
     ],
-    ["what is no JSON", '{ "retries": 2\n  "concurrency" }', { line: 2 }, "is no JSON"],
-    ["another document", "[]", { line: 1 }, "one JSON object"],
+    ["what is no JSON", '{ "retries": 2\n  "concurrency" }', { line: 2 }, "not valid JSON"],
+    ["another document", "[]", { line: 1 }, "not a JSON object"],
   ])("refuse %s, with file, line and key", async (_what, text, details, said) => {
     await writeFile(userFile(), text);
     const error = await fault(load());
