@@ -288,7 +288,9 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(known.places[0].seenMs).toBeGreaterThan(Date.now() - 600_000);
     expect(await ok("locate", layer, "--for", `docker://${name("other/app")}`)).toContain("can mount it from");
     expect(await ok("locate", layer, "--for", `docker://${name("lib/tools")}`)).toContain("no upload needed");
-    expect(await ok("locate", layer, "--for", "docker://elsewhere.example/app")).toContain("upload needed: no repository");
+    expect(await ok("locate", layer, "--for", "docker://elsewhere.example/app")).toContain(
+      "upload needed: no repository",
+    );
   });
 
   it("pin keeps an image whole through prune, unpin lets it go, and ls shows it", async () => {
