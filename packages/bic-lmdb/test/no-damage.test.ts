@@ -32,7 +32,7 @@ describe("a sound file stays where it is", () => {
     await storage.close();
     expect(setAside(path)).toEqual([]);
     const again = await opener.open();
-    expect(again.counts().locations).toBe(200);
+    expect((await again.counts()).locations).toBe(200);
     await again.close();
   });
 

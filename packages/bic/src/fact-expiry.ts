@@ -33,7 +33,7 @@ export function removeAged(
 
 /** Removes the oldest until `maxFacts` are left, or about so many of very many. Answers how many. */
 export async function removeOldest(facts: ExpiringFacts, maxFacts: number): Promise<number> {
-  const total = countAll((await facts.open()).counts());
+  const total = countAll(await (await facts.open()).counts());
   if (total <= maxFacts) return 0;
   const cut = await sequenceAt(facts, (total - maxFacts) / total);
   return removeWhere(facts, (fact) => fact.sequence <= cut);
@@ -44,7 +44,7 @@ async function sequenceAt(facts: ExpiringFacts, share: number): Promise<number> 
   const storage = await facts.open();
   const sample = new Float64Array(sampleSize);
   let seen = 0;
-  for (const chunk of storage.chunks(chunkSize)) {
+  for await (const chunk of storage.chunks(chunkSize)) {
     for (const { sequence } of chunk) {
       // So each fact is as likely to be in the sample as any other, however many there are.
       const place = seen < sampleSize ? seen : Math.floor(Math.random() * (seen + 1));
@@ -66,7 +66,7 @@ async function removeWhere(facts: ExpiringFacts, goes: (fact: BlobFact) => boole
     going = [];
     removed += await facts.write((rows) => chosen.filter((fact) => removeFact(rows, fact)).length);
   };
-  for (const chunk of storage.chunks(chunkSize)) {
+  for await (const chunk of storage.chunks(chunkSize)) {
     going.push(...chunk.filter(goes));
     if (going.length >= chunkSize) await remove();
     await facts.proceed();

@@ -20,7 +20,7 @@ export interface LocationRecord extends FactTime {
   readonly gone: boolean;
 }
 
-/** The reading half of a synchronous store of facts: rows, no rules. */
+/** The reading half of a store of facts: rows, no rules. */
 export interface FactReader {
   digestRow(digest: Digest): DigestRow | undefined;
   /** The digests whose untransformed form is this one, itself left out. */

@@ -7,8 +7,11 @@ import { yieldToEventLoop } from "./yield-to-event-loop.js";
 /** A fact whose sequence is given to it when it is written. */
 export type NewFact = BlobFact & { sequence: number };
 
+/** A transaction, with what it warns of. */
+export type Change<Result> = (rows: FactRows, clock: SequenceClock, warn: ApplyOptions["warn"]) => Result;
+
 /** Runs `change` as one transaction. */
-type Write = <Result>(change: (rows: FactRows, clock: SequenceClock) => Result) => Promise<Result>;
+type Write = <Result>(change: Change<Result>) => Promise<Result>;
 
 interface QueuedFact {
   readonly fact: NewFact;
@@ -27,19 +30,14 @@ export class RecordQueue {
   readonly #write: Write;
   readonly #absenceMs: number;
   readonly #onWritten: () => void;
-  readonly #warn: ApplyOptions["warn"];
   readonly #waiting: QueuedFact[] = [];
   #writing: Promise<void> | undefined;
 
   /** `onWritten` is called after each batch. */
-  constructor(
-    write: Write,
-    options: { readonly absenceMs: number; readonly warn: ApplyOptions["warn"]; readonly onWritten: () => void },
-  ) {
+  constructor(write: Write, options: { readonly absenceMs: number; readonly onWritten: () => void }) {
     this.#write = write;
     this.#onWritten = options.onWritten;
     this.#absenceMs = options.absenceMs;
-    this.#warn = options.warn;
   }
 
   /** Resolves when the record is durable. */
@@ -74,9 +72,9 @@ export class RecordQueue {
       while (done < sorted.length) {
         if (done > 0) await yieldToEventLoop();
         const rest = sorted.slice(done);
-        const count = await this.#write((rows, clock) => {
+        const count = await this.#write((rows, clock, warn) => {
           if (done === 0) for (const { fact } of batch) fact.sequence = clock.next(fact.lastSeenMs);
-          return this.#apply(rest, rows, clock);
+          return this.#apply(rest, rows, clock, warn);
         });
         done += count;
         for (const { signal, resolve, reject } of rest.slice(0, count)) {
@@ -89,15 +87,15 @@ export class RecordQueue {
     }
   }
 
-  /** Applies records as far as one transaction's time allows; answers how many. */
-  #apply(records: readonly QueuedFact[], rows: FactRows, clock: SequenceClock): number {
+  /** Applies as many records as one transaction's time allows, and returns their number. */
+  #apply(records: readonly QueuedFact[], ...[rows, clock, warn]: Parameters<Change<number>>): number {
     const end = performance.now() + transactionMs;
     let done = 0;
     for (const { fact, signal } of records) {
       done++;
       clock.reserve(fact.sequence);
       if (!signal?.aborted) {
-        applyFact(rows, fact, { warn: this.#warn, oldestAbsenceMs: fact.lastSeenMs - this.#absenceMs });
+        applyFact(rows, fact, { warn, oldestAbsenceMs: fact.lastSeenMs - this.#absenceMs });
       }
       if (done % recordsPerLook === 0 && performance.now() > end) break;
     }

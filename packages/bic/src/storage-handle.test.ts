@@ -34,7 +34,7 @@ describe("a storage that asks for it", () => {
       expect(storages.map(({ isClosed }) => isClosed)).toEqual([false]);
       vi.advanceTimersByTime(100);
       expect(storages.map(({ isClosed }) => isClosed)).toEqual([true]);
-      expect(await handle.use((storage) => storage.counts().pairs)).toBe(0);
+      expect((await handle.use((storage) => storage.counts())).pairs).toBe(0);
       expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, false]);
       await handle.close();
       expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, true]);

@@ -1,5 +1,6 @@
 import { type Logger, MoteError } from "@mote/core";
-import type { FactStorage } from "./fact-storage.js";
+import type { Awaitable, FactStorage } from "./fact-storage.js";
+import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
 /** Opens a storage at first use, opens another one after damage, and closes one that asks for it while it is idle. */
 export class StorageHandle {
@@ -9,6 +10,8 @@ export class StorageHandle {
   #opening: Promise<FactStorage> | undefined;
   #releasing: Promise<void> | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
+  /** Calls of an asynchronous storage that have not ended. */
+  readonly #pending = new Set<Promise<unknown>>();
   #wasUsed = false;
   #holds = 0;
 
@@ -33,8 +36,8 @@ export class StorageHandle {
     }
   }
 
-  /** Calls `action` with the storage, at once where it is open. Where the storage is damaged, calls it once more with a new one. */
-  use<Result>(action: (storage: FactStorage) => Result): Result | Promise<Result> {
+  /** Calls `action` with the storage, at once if it is open. If the storage is damaged, calls it once more with a new one. */
+  use<Result>(action: (storage: FactStorage) => Awaitable<Result>): Awaitable<Result> {
     this.#wasUsed = true;
     if (this.#storage !== undefined) return this.#useOpen(this.#storage, action);
     return this.open().then((storage) => this.#useOpen(storage, action));
@@ -55,9 +58,12 @@ export class StorageHandle {
     this.#storage = undefined;
   }
 
-  /** Waits for an opening that is under way, whatever its outcome. */
+  /** Waits for an opening and for calls that are under way, whatever their outcome. */
   async settled(): Promise<void> {
     await this.#opening?.catch(() => undefined);
+    // Calls that waited for the storage to open come first.
+    await yieldToEventLoop();
+    await Promise.allSettled(this.#pending);
   }
 
   async #openReleased(): Promise<FactStorage> {
@@ -65,13 +71,27 @@ export class StorageHandle {
     return this.#openStorage();
   }
 
-  #useOpen<Result>(storage: FactStorage, action: (storage: FactStorage) => Result): Result | Promise<Result> {
-    try {
-      return action(storage);
-    } catch (error) {
+  #useOpen<Result>(storage: FactStorage, action: (storage: FactStorage) => Awaitable<Result>): Awaitable<Result> {
+    const replace = (error: unknown) => {
       if (!isDamage(error)) throw error;
       return this.#replace(storage, error).then(action);
+    };
+    try {
+      const result = action(storage);
+      return result instanceof Promise ? this.#whileOpen(result).catch(replace) : result;
+    } catch (error) {
+      return replace(error);
     }
+  }
+
+  /** Keeps the storage open until the result is there. */
+  #whileOpen<Result>(result: Promise<Result>): Promise<Result> {
+    const release = this.hold();
+    this.#pending.add(result);
+    return result.finally(() => {
+      release();
+      this.#pending.delete(result);
+    });
   }
 
   /** Callers that come in the meantime wait for the new storage. */

@@ -16,10 +16,9 @@ import { applyFact } from "./apply-fact.js";
 import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
 import { countAll, type ExpiringFacts, removeAged, removeOldest } from "./fact-expiry.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
-import type { FactRows } from "./fact-rows.js";
-import type { FactStorage, SequenceClock } from "./fact-storage.js";
+import type { FactStorage } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
-import { type NewFact, RecordQueue } from "./record-queue.js";
+import { type Change, type NewFact, RecordQueue } from "./record-queue.js";
 import { StorageHandle } from "./storage-handle.js";
 import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
@@ -67,7 +66,6 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     this.#now = options.now ?? Date.now;
     this.#records = new RecordQueue((change) => this.#write(change), {
       absenceMs: this.#absenceMs,
-      warn: (message, details) => this.#logger.warn(message, details),
       onWritten: () => this.#sweepWhenFull(),
     });
   }
@@ -163,7 +161,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     try {
       const storage = await this.#storage.open();
       yield factHeader;
-      for (const chunk of storage.chunks(chunkSize)) {
+      for await (const chunk of storage.chunks(chunkSize)) {
         for (const fact of chunk) yield formatFact(fact);
         await yieldToEventLoop();
         this.#assertUsable(options);
@@ -183,7 +181,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       if (facts.length === 0) return;
       this.#assertUsable(options);
       report.facts += facts.length;
-      report.changed += await this.#write((rows, clock) => this.#merge(rows, clock, facts));
+      report.changed += await this.#write((...transaction) => this.#merge(facts, ...transaction));
       this.#sweepWhenFull();
       await yieldToEventLoop();
     };
@@ -216,9 +214,9 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async statistics(options: Cancellable = {}): Promise<BlobInfoStatistics> {
     this.#assertUsable(options);
-    return this.#storage.use((storage) => ({
-      ...storage.counts(),
-      sizeBytes: storage.sizeBytes(),
+    return this.#storage.use(async (storage) => ({
+      ...(await storage.counts()),
+      sizeBytes: await storage.sizeBytes(),
       mode: storage.mode,
       lookups: this.#lookups,
       hits: this.#hits,
@@ -236,13 +234,20 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     await this.#records.drained();
     await this.#sweeping;
     await this.#storage.settled();
-    // Look-ups that waited for the storage to open come first.
-    await yieldToEventLoop();
     await this.#storage.close();
   }
 
-  async #write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
-    return this.#storage.use((storage) => storage.write(change));
+  /** Warns only of what was written: a transaction may be tried more than once. */
+  async #write<Result>(change: Change<Result>): Promise<Result> {
+    let warnings: Parameters<Logger["warn"]>[] = [];
+    const result = await this.#storage.use((storage) =>
+      storage.write((rows, clock) => {
+        warnings = [];
+        return change(rows, clock, (...warning) => warnings.push(warning));
+      }),
+    );
+    for (const warning of warnings) this.#logger.warn(...warning);
+    return result;
   }
 
   #record(fact: NewFact, { signal }: Cancellable): Promise<void> {
@@ -268,7 +273,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     };
   }
 
-  #merge(rows: FactRows, clock: SequenceClock, facts: readonly BlobFact[]): number {
+  #merge(facts: readonly BlobFact[], ...[rows, clock, warn]: Parameters<Change<number>>): number {
     const nowMs = this.#now();
     const latest = { sequence: nextSequence(0, nowMs + dayMs), lastSeenMs: nowMs + dayMs };
     let changed = 0;
@@ -277,15 +282,8 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       const sequence = Math.min(fact.sequence, latest.sequence);
       const lastSeenMs = Math.min(fact.lastSeenMs, latest.lastSeenMs);
       clock.reserve(sequence);
-      const applied = applyFact(
-        rows,
-        { ...fact, sequence, lastSeenMs },
-        {
-          warn: (message, details) => this.#logger.warn(message, details),
-          oldestAbsenceMs: nowMs - this.#absenceMs,
-        },
-      );
-      if (applied) changed++;
+      const options = { warn, oldestAbsenceMs: nowMs - this.#absenceMs };
+      if (applyFact(rows, { ...fact, sequence, lastSeenMs }, options)) changed++;
     }
     return changed;
   }
@@ -305,7 +303,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async #sweep(): Promise<void> {
     const storage = await this.#storage.open();
-    if (countAll(storage.counts()) <= this.#maxFacts) return;
+    if (countAll(await storage.counts()) <= this.#maxFacts) return;
     const removed = await removeOldest(this.#facts({}), Math.floor(this.#maxFacts * 0.9));
     this.#logger.debug("the oldest facts were forgotten", { removed });
   }
