@@ -83,7 +83,10 @@ describe("mote doctor", () => {
     async () => {
       await using registry = await startDockerRegistry({ login: { username: "me", password: "right-horse" } });
       const { host } = registry;
-      expect((await examine(host)).findings[host]).toMatchObject({ state: "fail", advice: `\`mote login ${host}\`` });
+      expect((await examine(host)).findings[host]).toMatchObject({
+        state: "fail",
+        advice: `run \`mote login ${host}\``,
+      });
       const keep = async (password: string) => {
         const auth = Buffer.from(`me:${password}`).toString("base64");
         await mkdir(join(dir, "docker"), { recursive: true });
@@ -97,7 +100,7 @@ describe("mote doctor", () => {
       const auth = await keep("right-horse");
       const { status, findings } = await examine(host);
       expect(status).toBe(0);
-      expect(findings[host]?.says).toContain("takes the credentials");
+      expect(findings[host]?.says).toContain("accepts the stored credentials");
       expect(findings.credentials).toMatchObject({ state: "warn" });
       for (const hidden of ["right-horse", auth]) expect(JSON.stringify(findings)).not.toContain(hidden);
       expect((await examine("127.0.0.1:1")).findings["127.0.0.1:1"]?.state).toBe("fail");

@@ -52,7 +52,7 @@ describe("a layout with some platforms of an index", () => {
     expect((await mote("ls")).stdout).toContain("1 of 2 platforms");
     const verified = await mote("verify");
     expect([verified.status, verified.stderr]).toEqual([0, expect.stringContaining("only some platforms cached")]);
-    expect((await mote("doctor")).stdout).toContain("1 with some platforms alone");
+    expect((await mote("doctor")).stdout).toContain("1 with only some platforms");
   });
 
   it("does not give the platform that it lacks, and no advice that would not help", async () => {

@@ -22,7 +22,7 @@ it("what was set aside is counted by du, named by verify and doctor, and removed
   expect(await json("verify")).toMatchObject({ damaged: [{ digest }], quarantined });
   expect(await json("du")).toMatchObject({ bytes: 13, quarantined });
   const findings: { topic: string; says: string }[] = (await json("doctor")).findings;
-  expect(findings.find(({ topic }) => topic === "damaged")?.says).toContain("1 (13 B) set aside");
+  expect(findings.find(({ topic }) => topic === "damaged")?.says).toContain("1 (13 B) in quarantine");
   expect(await json("prune", "--max-size", "1GB", "--dry-run")).toMatchObject({ quarantined, dryRun: true });
   expect((await runMote(["prune", "--max-size", "1GB", "--cache", cache])).stdout).toContain("1 quarantined file");
   expect(await json("du")).toMatchObject({ bytes: 0, quarantined: { files: 0, bytes: 0 } });

@@ -3,13 +3,13 @@ import type { AuthFileFindings } from "@mote/registry";
 import { connectionOptions } from "../endpoints/registries-options.js";
 import type { ExamineOptions, Finding } from "./examine-mote.js";
 
-/** Credentials, and the registries that were named. */
+/** Checks the stored credentials and the given registries. */
 export async function* examineAccess(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
   const { examineCredentials } = await import("@mote/registry");
   const files = await examineCredentials();
   for (const file of files) yield* ofFile(file);
   if (files.length === 0)
-    yield { topic: "credentials", state: "ok", says: "none are kept; `mote login HOST` keeps some" };
+    yield { topic: "credentials", state: "ok", says: "none stored; add some with `mote login HOST`" };
   for (const host of options.hosts ?? []) yield await ofRegistry(host, options);
 }
 
@@ -19,24 +19,24 @@ function* ofFile({ path, registries, helpers, mode, fault }: AuthFileFindings): 
     yield { topic, state: "fail", says: fault.message };
     return;
   }
-  const forWhom = registries.length > 0 ? registries.join(", ") : "no registry itself";
+  const forWhom = registries.length > 0 ? registries.join(", ") : "no registry";
   // Windows has no such bits.
   const isOpen = process.platform !== "win32" && (mode & 0o077) !== 0 && registries.length > 0;
   if (isOpen) {
     yield {
       topic,
       state: "warn",
-      says: `${path} can be read by others (${mode.toString(8)})`,
+      says: `other users can read ${path} (mode ${mode.toString(8)})`,
       advice: `chmod 600 ${path}`,
     };
   } else yield { topic, state: "ok", says: `${path}, for ${forWhom}` };
   for (const { program, isFound } of helpers) {
-    if (isFound) yield { topic, state: "ok", says: `${program}, which ${path} names` };
+    if (isFound) yield { topic, state: "ok", says: `credential helper ${program} (in ${path})` };
     else
       yield {
         topic,
         state: "warn",
-        says: `${program}, which ${path} names, is not installed, so what it stores is not used`,
+        says: `credential helper ${program} (in ${path}) is not installed, so its credentials are not used`,
         advice: "install it, or remove it from the file",
       };
   }
@@ -53,14 +53,14 @@ async function ofRegistry(host: string, { plainHttp, registries = {}, signal }: 
     const found = await examineRegistry(place, credentials, { ...connections, plainHttp, retries: 0, signal });
     const how = found.origin.startsWith("https:") ? "TLS" : "plain HTTP";
     const who = found.hadCredentials
-      ? "takes the credentials that are kept"
+      ? "accepts the stored credentials"
       : found.wantsCredentials
-        ? "lets anybody in by a token"
-        : "lets anybody in";
+        ? "allows anonymous access"
+        : "requires no login";
     return {
       topic,
       state: "ok",
-      says: `${found.origin} answers over ${how}, and ${who} (${Math.round(found.durationMs)} ms)`,
+      says: `${found.origin} responds over ${how} and ${who} (${Math.round(found.durationMs)} ms)`,
     };
   } catch (error) {
     signal?.throwIfAborted();
@@ -70,10 +70,12 @@ async function ofRegistry(host: string, { plainHttp, registries = {}, signal }: 
 
   async function adviceFor({ code }: MoteError, registry: string): Promise<{ advice?: string }> {
     if (code !== "MOTE_UNAUTHORIZED") return {};
-    const kept = await credentials.get(registry).catch(() => undefined);
+    const stored = await credentials.get(registry).catch(() => undefined);
     return {
       advice:
-        kept === undefined ? `\`mote login ${registry}\`` : `what is kept is out of date: \`mote login ${registry}\``,
+        stored === undefined
+          ? `run \`mote login ${registry}\``
+          : `the stored credentials are out of date; run \`mote login ${registry}\``,
     };
   }
 }

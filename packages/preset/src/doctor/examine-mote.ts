@@ -7,11 +7,11 @@ import { type OpenMoteOptions, openMote } from "../open-mote.js";
 import { noCacheFolder } from "../references/home-paths.js";
 import { examineAccess } from "./examine-access.js";
 
-/** Something that was looked at. */
+/** The result of a check. */
 export interface Finding {
-  /** What was looked at, in a word or two, such as `free space`. */
+  /** What was checked, in a word or two, such as `free space`. */
   readonly topic: string;
-  /** `warn`: it works, but not as well as it could. `fail`: something that is needed does not work. */
+  /** `warn`: it works, but could be better. `fail`: it does not work. */
   readonly state: "ok" | "warn" | "fail";
   readonly says: string;
   /** What to do about it. */
@@ -19,17 +19,17 @@ export interface Finding {
 }
 
 export interface ExamineOptions extends Pick<OpenMoteOptions, "dir" | "plainHttp" | "registries">, Cancellable {
-  /** Registries to be asked, as references name them. */
+  /** Registries to connect to, as references name them. */
   readonly hosts?: readonly string[] | undefined;
 }
 
 const oldestNode = [20, 19] as const;
 const [littleBytes, tooFewBytes] = [2e9, 100e6];
 const littlePart = 0.05;
-/** Of incomplete images, in one finding. */
+/** Limit on the names of incomplete images in one finding. */
 const mostNames = 20;
 
-/** Looks whether everything that mote needs is there and works. Changes nothing, and tells no secret. */
+/** Checks the environment. Changes nothing and reveals no secrets. */
 export async function* examineMote(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
   yield node();
   const { dir } = options;
@@ -70,27 +70,22 @@ async function folder(dir: string): Promise<Finding[]> {
     findings.push({ topic, state: problem, says, ...(advice === undefined ? {} : { advice }) });
 
   if (state === "refused")
-    add("folder", "fail", refusal?.message ?? `${dir} is no folder`, "choose another folder with --cache DIR");
+    add("folder", "fail", refusal?.message ?? `${dir} is not a directory`, "choose another directory with --cache DIR");
   else if (!isWritable && state === "absent")
-    add("folder", "fail", `${dir} is not there and cannot be made`, "choose another folder with --cache DIR");
-  else if (!isWritable)
-    add("folder", "warn", `${dir} can only be read`, "mend its permissions or mount to let mote add to it");
-  else if (state === "absent") add("folder", "ok", `${dir} is not there yet; the first pull makes it`);
-  else add("folder", "ok", `${dir}${state === "layout" ? ", a layout by others, to be adopted" : ""}`);
+    add("folder", "fail", `cannot create ${dir}`, "choose another directory with --cache DIR");
+  else if (!isWritable) add("folder", "warn", `${dir} is read-only`, "make it writable to let mote add content");
+  else if (state === "absent") add("folder", "ok", `${dir} does not exist yet; the first pull creates it`);
+  else
+    add("folder", "ok", `${dir}${state === "layout" ? ", an OCI layout by another tool, which mote will adopt" : ""}`);
 
   if (writableByAll.length > 0) {
     const folders = writableByAll.join(" ");
-    add(
-      "modes",
-      "fail",
-      `every user may write to ${folders}, and so replace what is in the cache`,
-      `chmod o-w ${folders}`,
-    );
+    add("modes", "fail", `all users can write to ${folders} and replace cached content`, `chmod o-w ${folders}`);
   } else if (mode !== undefined) add("modes", "ok", mode.toString(8));
 
   if (freeBytes !== undefined && totalBytes) {
     const says = `${gigabytes(freeBytes)} of ${gigabytes(totalBytes)}`;
-    const advice = "prune (`mote prune --max-size SIZE`), or move the cache to a larger disk";
+    const advice = "run `mote prune --max-size SIZE`, or move the cache to a larger disk";
     if (freeBytes < tooFewBytes) add("free space", "fail", says, advice);
     else if (freeBytes < littleBytes && freeBytes < totalBytes * littlePart) add("free space", "warn", says, advice);
     else add("free space", "ok", says);
@@ -99,50 +94,49 @@ async function folder(dir: string): Promise<Finding[]> {
     add(
       "free files",
       "warn",
-      `${freeFiles} more files can be made`,
-      "remove files, or make the file system with more inodes",
+      `the file system has only ${freeFiles} free inodes`,
+      "remove files, or use a file system with more inodes",
     );
   }
   if (isNetwork) {
     add(
       "file system",
       "warn",
-      `${fileSystem}, over a network`,
-      "it works, slowly; a local disk is an order of magnitude faster",
+      `${fileSystem}, a network file system`,
+      "it works but is slow; a local disk is much faster",
     );
   } else add("file system", "ok", fileSystem);
   if (found.hasHardLinks !== undefined) {
     const kinds = [...(found.hasHardLinks ? ["hard links"] : []), ...(found.hasReflinks ? ["reflinks"] : [])];
     if (kinds.length === 0)
-      add("links", "warn", "none", "layouts get copies; a file system with links saves the space");
+      add("links", "warn", "none", "destinations get copies; a file system with links saves space");
     else add("links", "ok", kinds.join(" and "));
-    if (found.keepsTimes) add("times of use", "ok", "kept (mote sets them itself, so noatime does no harm)");
-    else
-      add("times of use", "fail", "not kept", "prune cannot tell what was used: put the cache on another file system");
-    if (!found.isCaseSensitive) add("case", "ok", "not told apart; digests do not need it");
+    if (found.keepsTimes) add("access times", "ok", "supported (mote sets them explicitly, so noatime is fine)");
+    else add("access times", "fail", "not supported", "prune needs them; use another file system");
+    if (!found.isCaseSensitive) add("case", "ok", "file names are case-insensitive, which is fine for digests");
   }
   const { unfinished, damaged } = found;
   if (unfinished.files > 0) {
     const says = `${unfinished.files} (${gigabytes(unfinished.bytes)})`;
-    add("unfinished", "ok", `${says}: the next pull goes on from there, or they go after three days`);
+    add("unfinished", "ok", `${says}; the next pull resumes them, or they are removed after three days`);
   }
   if (damaged.files > 0) {
-    const says = `${damaged.files} (${gigabytes(damaged.bytes)}) set aside in ${join(dir, ".mote", "quarantine")}`;
+    const says = `${damaged.files} (${gigabytes(damaged.bytes)}) in quarantine in ${join(dir, ".mote", "quarantine")}`;
     add(
       "damaged",
       "warn",
       says,
-      "`mote verify --repair` fetches what images lack, and `mote prune` removes these files; if it comes again, check the disk",
+      "run `mote verify --repair` to re-download missing content and `mote prune` to remove these files; if it happens again, check the disk",
     );
   }
   return findings;
 }
 
-/** Reads everything in the database: what it notices of itself reaches the logger. */
+/** Reads the complete database, which reports damage to its logger. */
 async function database(dir: string): Promise<Finding> {
   const topic = "blob info";
   const path = join(dir, ".mote", "blob-info.lmdb");
-  if (!existsSync(path)) return { topic, state: "ok", says: "nothing is known yet" };
+  if (!existsSync(path)) return { topic, state: "ok", says: "no records yet" };
   const warnings: string[] = [];
   const logger: Logger = {
     debug() {},
@@ -157,14 +151,19 @@ async function database(dir: string): Promise<Finding> {
     const says = `${locations} locations in ${gigabytes(sizeBytes)}`;
     const aside = readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(path)}.`)).length;
     if (mode === "memory") {
-      const advice = `move ${path} away: it only holds what saves transfers, and is begun anew`;
-      return { topic, state: "fail", says: `${path} cannot be used${warnings[0] ? `: ${warnings[0]}` : ""}`, advice };
+      const advice = `move ${path} away; mote creates a new one, and only records that save transfers are lost`;
+      return { topic, state: "fail", says: `cannot use ${path}${warnings[0] ? `: ${warnings[0]}` : ""}`, advice };
     }
     if (mode === "read-only")
-      return { topic, state: "warn", says: `${says}, read-only`, advice: "mend its permissions to let it learn" };
+      return { topic, state: "warn", says: `${says}, read-only`, advice: "make it writable to record new locations" };
     if (warnings.length > 0)
-      return { topic, state: "warn", says: warnings.join("; "), advice: "nothing: what was lost only saves transfers" };
-    if (aside > 0) return { topic, state: "ok", says: `${says}; ${aside} damaged set aside beside it` };
+      return {
+        topic,
+        state: "warn",
+        says: warnings.join("; "),
+        advice: "no action needed: the lost records only save transfers",
+      };
+    if (aside > 0) return { topic, state: "ok", says: `${says}; ${aside} damaged files next to it` };
     return { topic, state: "ok", says };
   } catch (error) {
     if (!MoteError.isInstance(error)) throw error;
@@ -190,12 +189,12 @@ async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
           topic: "images",
           state: "warn",
           says: `${motes}; incomplete: ${what}`,
-          advice: "`mote verify --repair` fetches what they lack",
+          advice: "run `mote verify --repair` to re-download missing content",
         },
       ];
     }
     const partial = partialIndexes(inventory).length;
-    const some = partial === 0 ? "" : `; ${partial} with some platforms alone`;
+    const some = partial === 0 ? "" : `; ${partial} with only some platforms`;
     return [{ topic: "images", state: "ok", says: `${motes}, all images complete${some}` }];
   } catch (error) {
     signal?.throwIfAborted();
