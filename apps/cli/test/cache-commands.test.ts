@@ -277,6 +277,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(await document("info", layer)).toMatchObject({ kind: "layer", verified: true, path: blob(layer) });
     await utimes(blob(layer), new Date(), new Date());
     expect(await document("info", layer)).toMatchObject({ verified: false });
+    expect(await ok("info", layer)).toMatch(/^verified +no; it is hashed on use$/m);
     expect(await ok("info", "tools:1")).toMatch(/^version +1\.0\.0$/m);
   });
 
@@ -351,6 +352,10 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     await stat(blob(tools1.manifest.digest));
     const done = await document("prune", "--older-than", "30d");
     expect(done.removed.map(({ reason }: { reason: string }) => reason)).toEqual(["age", "age", "age"]);
+    const types = [tools1.manifest, config, ...tools1.layers].map(({ mediaType }) => mediaType);
+    const removedTypes = done.removed.map(({ mediaType }: { mediaType: string }) => mediaType);
+    for (const type of removedTypes) expect(types).toContain(type);
+    expect(removedTypes).toContain(tools1.manifest.mediaType);
     const kept = await mote("prune", "--max-size", "0", "--keep-newer-than", "1h", "--json");
     expect(kept.status).toBe(1);
     expect(JSON.parse(kept.stdout)).toMatchObject({ removed: [], reached: false });

@@ -85,7 +85,9 @@ function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [strin
     ["pinned", found.isPinned ? "yes" : "no"],
     ...(found.isVerified === undefined
       ? []
-      : [["verified", found.isVerified ? "yes, since its last change" : "no; run `mote verify`"] as [string, string]]),
+      : [
+          ["verified", found.isVerified ? "yes, since its last change" : "no; it is hashed on use"] as [string, string],
+        ]),
     ["path", path],
     ...partOf.map((name): [string, string] => ["part of", name]),
     ...known.places.slice(0, shownPlaces).map(({ ref, seenMs }): [string, string] => {

@@ -125,10 +125,10 @@ function documentOf(report: PruneReport, inventory: Inventory, { maxBytes, maxAg
   );
   const lastUse = lastUses(inventory);
   const removed = report.removed.map((mote) => {
-    const kind = inventory.motes.get(mote.digest)?.kind;
+    const { kind, mediaType = mote.mediaType } = inventory.motes.get(mote.digest) ?? {};
     const usedMs = lastUse.get(mote.digest) ?? 0;
     const isOld = maxBytes === Number.MAX_SAFE_INTEGER || ofOldRoots.has(mote.digest) || usedMs < tooOld;
-    return { ...mote, kind, usedMs, reason: isOld ? "age" : "size" };
+    return { ...mote, mediaType, kind, usedMs, reason: isOld ? "age" : "size" };
   });
   return { ...report, removed };
 }
