@@ -5,7 +5,7 @@ import { ContentVerifier, type ExpectedContent, type VerifierOptions } from "./c
  * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, or MOTE_CORRUPT for both with `damage`
  */
 export async function* verifyChunks(
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   expected: ExpectedContent,
   options: VerifierOptions = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {

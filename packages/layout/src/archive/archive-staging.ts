@@ -2,10 +2,10 @@ import type { Stats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { type Cancellable, type Logger, MoteError } from "@mote/core";
+import { type Cancellable, type LockFile, type Logger, MoteError } from "@mote/core";
 import { assertCanCompress, compressedFor } from "../compression/compress.js";
 import { closedError, errorNumber, writeFailed } from "../disk/file-error.js";
-import { type FolderLock, lockFolder } from "../disk/folder-lock.js";
+import { lockFolder } from "../disk/folder-lock.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { writeWholeFile } from "../disk/whole-file.js";
@@ -142,7 +142,7 @@ export class ArchiveStaging implements AsyncDisposable {
     const { signal } = options;
     const existing = await this.#lookAt(path, options);
     const tar = compressedFor(this.path, tarChunks(await compose(existing.files), options));
-    let lock: FolderLock | undefined;
+    let lock: LockFile | undefined;
     try {
       const mayReplace = async () => {
         lock = await lockFolder(dirname(path), `${path}.lock`, { signal });

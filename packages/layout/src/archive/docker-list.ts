@@ -8,7 +8,8 @@ import {
   maxManifestBytes,
   parseJsonDocument,
 } from "@mote/core";
-import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { hasFile, type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { isRecord } from "../oci/index-file.js";
 import { cleanName } from "../tar/entry-name.js";
 
 const maxListBytes = 32 * 1024 * 1024;
@@ -46,19 +47,9 @@ export async function readDockerList(files: NamedFiles, options: Cancellable = {
 
 /** What else it may be. */
 async function adviceFor(files: NamedFiles, options: Cancellable): Promise<string> {
-  if (await isThere(files, "index.json", options)) return "read it as oci-archive:";
-  if (!(await isThere(files, "repositories", options))) return "check the path";
+  if (await hasFile(files, "index.json", options)) return "read it as oci-archive:";
+  if (!(await hasFile(files, "repositories", options))) return "check the path";
   return "it was saved by a Docker before 1.10: load it there, and save it again with a current version";
-}
-
-async function isThere(files: NamedFiles, name: string, options: Cancellable): Promise<boolean> {
-  try {
-    await (await files.open(name, options)).handle.close();
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    throw error;
-  }
 }
 
 /**
@@ -107,10 +98,6 @@ function texts(value: unknown, place: string): readonly string[] {
   if (Array.isArray(list) && list.every((one) => typeof one === "string"))
     return list.map((name) => cleanName(name, place));
   throw invalid(place, "the Layers of an image in manifest.json are not a list of names");
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalid(place: string, what: string, cause?: unknown): MoteError {

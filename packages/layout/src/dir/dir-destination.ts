@@ -68,7 +68,7 @@ export class DirDestination implements ContentDestination {
   async #put(
     path: string,
     descriptor: Descriptor,
-    chunks: AsyncIterable<Uint8Array>,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     options: Cancellable,
   ): Promise<void> {
     const temporary = temporaryPath(this.#dir);
@@ -80,7 +80,7 @@ export class DirDestination implements ContentDestination {
     this.#prepare();
     // It is a manifest whatever its media type is.
     const path = join(this.#dir, dirInstanceName(parseDigest(descriptor.digest)));
-    await this.#put(path, descriptor, oneChunk(bytes), options);
+    await this.#put(path, descriptor, [bytes], options);
   }
 
   /** Makes the manifest the image's own, in place of one before; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
@@ -89,7 +89,7 @@ export class DirDestination implements ContentDestination {
     const bytes = readManifest(path);
     const temporary = temporaryPath(this.#dir);
     assertNotLink(join(this.#dir, "manifest.json"));
-    await writeWholeFile(join(this.#dir, "manifest.json"), verifyChunks(oneChunk(bytes), descriptor), {
+    await writeWholeFile(join(this.#dir, "manifest.json"), verifyChunks([bytes], descriptor), {
       temporary,
       signal: options.signal,
     });
@@ -150,10 +150,6 @@ export class DirDestination implements ContentDestination {
       );
     }
   }
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }
 
 function readManifest(path: string): Uint8Array {

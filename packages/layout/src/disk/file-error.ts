@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { MoteError, type MoteErrorCode } from "@mote/core";
+import { type Cancellable, MoteError, type MoteErrorCode } from "@mote/core";
 
 const codes: Readonly<Record<string, MoteErrorCode>> = {
   EACCES: "MOTE_UNWRITABLE",
@@ -29,6 +29,16 @@ export function writeFailed(error: unknown, path: string): MoteError {
     cause: error,
     details: { path },
   });
+}
+
+/** Waits for a write to the file system. @throws what `signal` was aborted with, else as `writeFailed` */
+export async function attempt<T>(work: Promise<T>, path: string, { signal }: Cancellable = {}): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw writeFailed(error, path);
+  }
 }
 
 /** What the file system refused to do in reading. Nothing but the absence of a file is a miss. */

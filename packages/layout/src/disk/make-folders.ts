@@ -1,33 +1,8 @@
-import { mkdirSync, statSync } from "node:fs";
+import fs from "node:fs";
 import { dirname } from "node:path";
-import { MoteError } from "@mote/core";
-import { errorNumber } from "./file-error.js";
+import { makeFolders as makeFoldersWith } from "@mote/core";
 
-/**
- * `mkdir -p`, without Node's own: that never returns where a folder is there in which nothing can be made, such as /proc
- * (Node 20). Answers the first folder that was made.
- * @throws MOTE_UNWRITABLE there, else what the system calls throw
- */
+/** Creates a folder and those above it, and returns the first that was created. @throws as the one of core */
 export function makeFolders(path: string): string | undefined {
-  const outcome = makeFolder(path);
-  if (outcome !== "no parent") return outcome === "made" ? path : undefined;
-  const first = dirname(path) === path ? undefined : makeFolders(dirname(path));
-  if (makeFolder(path) === "no parent") {
-    throw new MoteError("MOTE_UNWRITABLE", `${path} cannot be made: ${dirname(path)} takes no folders`, {
-      details: { path },
-    });
-  }
-  return first ?? path;
-}
-
-function makeFolder(path: string): "made" | "there" | "no parent" {
-  try {
-    mkdirSync(path);
-    return "made";
-  } catch (error) {
-    const code = errorNumber(error);
-    if (code === "ENOENT") return "no parent";
-    if (code === "EEXIST" && statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "there";
-    throw error;
-  }
+  return makeFoldersWith(path, { ...fs, dirname });
 }

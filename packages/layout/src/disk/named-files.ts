@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Cancellable, collectChunks, MoteError } from "@mote/core";
+import { type Cancellable, collectChunks, isNotFound, MoteError } from "@mote/core";
 import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
 import { type OpenedFile, openFile } from "./opened-file.js";
@@ -26,6 +26,17 @@ export async function readSmallFile(
     return await collectChunks(readChunks(file, 0, what, options.signal), { maxBytes: options.maxBytes, what });
   } finally {
     await file.handle.close();
+  }
+}
+
+/** Tells whether there is a file of that name. @throws as `open`, but for MOTE_NOT_FOUND */
+export async function hasFile(files: NamedFiles, name: string, options: Cancellable): Promise<boolean> {
+  try {
+    await (await files.open(name, options)).handle.close();
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
   }
 }
 

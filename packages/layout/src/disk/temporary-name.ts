@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { identityPattern, ownIdentity, type ProcessIdentity } from "./process-identity.js";
+import { identityPattern, type ProcessIdentity } from "@mote/core";
+import { ownIdentity } from "./process-identity.js";
 
 /** The process that made it, in the name: whoever finds it can tell whether it is still in use. Earlier releases left it out. */
 const pattern = new RegExp(String.raw`^\.mote-(?:(?:(${identityPattern})-)?[0-9a-f]{16}|archive-[0-9A-Za-z]{6})$`);

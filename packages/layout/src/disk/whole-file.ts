@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import type { Cancellable } from "@mote/core";
-import { writeFailed } from "./file-error.js";
+import { attempt } from "./file-error.js";
 
 const batchBytes = 1024 * 1024;
 
@@ -76,13 +76,5 @@ async function writeAll(handle: FileHandle, batch: Uint8Array[], bytes: number, 
     const rest = chunk.subarray(Math.min(skip, chunk.byteLength));
     skip -= chunk.byteLength - rest.byteLength;
     if (rest.byteLength > 0) await attempt(handle.writeFile(rest), path);
-  }
-}
-
-async function attempt<T>(work: Promise<T>, path: string): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw writeFailed(error, path);
   }
 }

@@ -14,7 +14,7 @@ import {
   verifyChunks,
 } from "@mote/core";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
-import { closedError, errorNumber, writeFailed } from "../disk/file-error.js";
+import { attempt, closedError, errorNumber, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { keepAlive, removeOrphans } from "../disk/orphans.js";
 import { temporaryPath } from "../disk/temporary-name.js";
@@ -241,13 +241,5 @@ export class FilesDestination implements ContentDestination {
     // Of a link that leads nowhere, ENOENT.
     const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorNumber(error) ?? "");
     return isOther ? inTheWay(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
-  }
-}
-
-async function attempt<T>(work: Promise<T>, path: string): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw writeFailed(error, path);
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import {
   type BlobOptions,
+  BytesReader,
   type Cancellable,
   type ContentSource,
   createDigester,
@@ -110,10 +111,10 @@ export class FilesSource implements ContentSource {
 
   /** @throws MOTE_NOT_FOUND · MOTE_IO also where the file has changed since it was hashed */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { digest } = descriptor;
+    const { digest, mediaType, size } = descriptor;
     const content = (await this.#packed(options)).contents.get(digest);
     if (content !== undefined) return new BlobReader(await reopen(content), content.path, descriptor, options);
-    if (digest === digestBytes(emptyConfig)) return bytesReader(descriptor, emptyConfig.slice(options.start ?? 0));
+    if (digest === digestBytes(emptyConfig)) return new BytesReader({ digest, mediaType, size }, emptyConfig.slice(options.start ?? 0));
     throw this.#absent(digest);
   }
 
@@ -241,15 +242,4 @@ function manifestOf(layers: readonly Descriptor[], { artifactType, annotations =
     "MOTE_TOO_LARGE",
     `a manifest of ${layers.length} files has ${bytes.byteLength} bytes; the bound is ${maxManifestBytes}: push their folder instead`,
   );
-}
-
-function bytesReader({ digest, mediaType, size }: Descriptor, bytes: Uint8Array): MoteReader {
-  return {
-    info: { digest, mediaType, size },
-    async *[Symbol.asyncIterator]() {
-      yield bytes;
-    },
-    async close() {},
-    async [Symbol.asyncDispose]() {},
-  };
 }

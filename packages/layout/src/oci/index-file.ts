@@ -167,6 +167,6 @@ function encode(document: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(document));
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

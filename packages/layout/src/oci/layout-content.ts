@@ -25,7 +25,7 @@ import {
   type Tag,
 } from "@mote/core";
 import { BlobReader } from "../disk/blob-reader.js";
-import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { hasFile, type NamedFiles, readSmallFile } from "../disk/named-files.js";
 import { describeName, entriesNamed } from "./image-names.js";
 import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
 import { blobName } from "./layout-paths.js";
@@ -168,25 +168,17 @@ export class LayoutContent implements ContentSource {
     const { place } = this.#files;
     try {
       const marker = await readSmallFile(this.#files, "oci-layout", { ...options, maxBytes: maxManifestBytes });
-      if (isJson(marker) || !(await this.#has("index.json", options))) return marker;
+      if (isJson(marker) || !(await hasFile(this.#files, "index.json", options))) return marker;
       return undefined;
     } catch (cause) {
       if (!isNotFound(cause)) throw cause;
-      if (await this.#has("index.json", options)) return undefined;
+      if (await hasFile(this.#files, "index.json", options)) return undefined;
       await this.#files.assertThere();
-      const advice = (await this.#has("manifest.json", options)) ? "read it as docker-archive:" : "check the path";
+      const advice = (await hasFile(this.#files, "manifest.json", options))
+        ? "read it as docker-archive:"
+        : "check the path";
       const message = `${place} is not an OCI image layout: it has no index.json; ${advice}`;
       throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
-    }
-  }
-
-  async #has(name: string, options: Cancellable): Promise<boolean> {
-    try {
-      await (await this.#files.open(name, options)).handle.close();
-      return true;
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
     }
   }
 

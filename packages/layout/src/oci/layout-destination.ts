@@ -69,9 +69,7 @@ export class LayoutDestination implements ContentDestination {
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
-    const path = this.linkable(descriptor);
-    const { signal } = options;
-    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
+    await this.#put(this.linkable(descriptor), descriptor, chunks, options);
   }
 
   /** One that is there is compared, and replaced if it is damaged. @throws as `blob` */
@@ -79,7 +77,7 @@ export class LayoutDestination implements ContentDestination {
     const path = this.linkable(descriptor);
     const there = readIfThere(path);
     if (there !== undefined && Buffer.compare(there, bytes) === 0 && isContentOf(descriptor, bytes)) return;
-    await this.blob(descriptor, oneChunk(bytes), options);
+    await this.#put(path, descriptor, [bytes], options);
   }
 
   /**
@@ -117,6 +115,15 @@ export class LayoutDestination implements ContentDestination {
     } catch {
       // A folder that is not empty has something of worth, by us or by another.
     }
+  }
+
+  async #put(
+    path: string,
+    descriptor: Descriptor,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    { signal }: Cancellable,
+  ): Promise<void> {
+    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
   }
 
   /** Repeated for every blob, as another process may have taken the empty folders away; it costs a few system calls. */
@@ -214,8 +221,4 @@ function assertName(name: string, dir: string): void {
 
 function isContentOf({ digest, size }: Descriptor, bytes: Uint8Array): boolean {
   return bytes.byteLength === size && digestBytes(bytes, digestAlgorithm(digest)) === digest;
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }

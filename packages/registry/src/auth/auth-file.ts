@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { Stats } from "node:fs";
 import { lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { type Cancellable, MoteError } from "@mote/core";
+import { type Cancellable, type LockFile, MoteError } from "@mote/core";
 import { kindOf, readPlainFile, reasonOf } from "../plain-file.js";
-import { type AuthLock, lockAuthFile } from "./auth-lock.js";
+import { lockAuthFile } from "./auth-lock.js";
 import type { AuthPath } from "./auth-paths.js";
 
 /** A file of credentials: Docker's `config.json`, Podman's `auth.json`. */
@@ -122,7 +122,7 @@ async function targetOf(path: string): Promise<string> {
 }
 
 /** False if the lock was lost: what was read under it may be old. */
-async function replaceFile(target: string, text: string, lock: AuthLock): Promise<boolean> {
+async function replaceFile(target: string, text: string, lock: LockFile): Promise<boolean> {
   const draft = `${target}.${randomUUID()}`;
   try {
     const handle = await open(draft, "wx", 0o600);
