@@ -114,7 +114,8 @@ export class FilesSource implements ContentSource {
     const { digest, mediaType, size } = descriptor;
     const content = (await this.#packed(options)).contents.get(digest);
     if (content !== undefined) return new BlobReader(await reopen(content), content.path, descriptor, options);
-    if (digest === digestBytes(emptyConfig)) return new BytesReader({ digest, mediaType, size }, emptyConfig.slice(options.start ?? 0));
+    if (digest === digestBytes(emptyConfig))
+      return new BytesReader({ digest, mediaType, size }, emptyConfig.slice(options.start ?? 0));
     throw this.#absent(digest);
   }
 

@@ -1,32 +1,37 @@
 import {
   type Cancellable,
   type Descriptor,
+  type Digest,
+  digestBytes,
   isManifestType,
   isNotFound,
   type Manifest,
   MoteError,
   manifestChildren,
   maxManifestBytes,
+  mediaTypes,
   parseManifest,
+  readClosure,
 } from "@mote/core";
 import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
+import { emptyIndex } from "./index-file.js";
 import { blobName } from "./layout-paths.js";
 
 /**
- * The names of the blobs that `replaced` refer to and `kept` do not, in a layout whose files are in the first of `places` that
- * has them. None if a manifest cannot be read: then nothing is known to be superfluous.
+ * Returns the names of the blobs below `replaced` that are not below `remaining`, in a layout whose files are in the first of
+ * `sources` that has them. Empty if a manifest cannot be read: then no blob is known to be superfluous.
  */
 export async function contentOnlyBelow(
   replaced: readonly Descriptor[],
-  kept: readonly Descriptor[],
-  places: readonly NamedFiles[],
+  remaining: readonly Descriptor[],
+  sources: readonly NamedFiles[],
   options: Cancellable,
 ): Promise<ReadonlySet<string>> {
   if (replaced.length === 0) return new Set();
   try {
-    const needed = await contentBelow(kept, places, options);
-    const names = await contentBelow(replaced, places, options);
-    return new Set([...names].filter((name) => !needed.has(name)));
+    const needed = await digestsBelow(remaining, sources, options);
+    const digests = await digestsBelow(replaced, sources, options);
+    return new Set([...digests].filter((digest) => !needed.has(digest)).map(blobName));
   } catch (error) {
     options.signal?.throwIfAborted();
     if (!MoteError.isInstance(error)) throw error;
@@ -34,31 +39,24 @@ export async function contentOnlyBelow(
   }
 }
 
-async function contentBelow(
+/** Every entry counts as a manifest, whatever its type says, as if an index listed them all. */
+async function digestsBelow(
   entries: readonly Descriptor[],
-  places: readonly NamedFiles[],
+  sources: readonly NamedFiles[],
   options: Cancellable,
-): Promise<ReadonlySet<string>> {
-  const names = new Set<string>();
-  const read = new Set<string>();
-  const pending = [...entries];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const name = blobName(next.digest);
-    if (read.has(name)) continue;
-    read.add(name);
-    names.add(name);
-    // A platform that was left out has no manifest here.
-    const bytes = await readFirst(places, name, options);
-    const manifest = bytes && readManifest(bytes, next.mediaType);
-    if (manifest === undefined) continue;
-    const { manifests, blobs, foreign } = manifestChildren(manifest);
-    pending.push(...manifests);
-    for (const { digest } of [...blobs, ...foreign]) names.add(blobName(digest));
-  }
-  return names;
+): Promise<ReadonlySet<Digest>> {
+  const root = { digest: digestBytes(emptyIndex), mediaType: mediaTypes.ociIndex };
+  const { digests } = await readClosure(root, async (node) => {
+    if (node === root) return { manifests: entries, blobs: [], foreign: [] };
+    // The manifest of a platform that was left out is not here.
+    const bytes = await readFirst(sources, blobName(node.digest), options);
+    const manifest = bytes && readManifest(bytes, node.mediaType);
+    return manifest && manifestChildren(manifest);
+  });
+  return digests;
 }
 
-/** What an index lists under another type need not be a manifest. */
+/** Returns undefined for what an index lists under another type and is not a manifest. */
 function readManifest(bytes: Uint8Array, mediaType: string): Manifest | undefined {
   try {
     return parseManifest(bytes, mediaType);
@@ -68,10 +66,10 @@ function readManifest(bytes: Uint8Array, mediaType: string): Manifest | undefine
   }
 }
 
-async function readFirst(places: readonly NamedFiles[], name: string, options: Cancellable) {
-  for (const place of places) {
+async function readFirst(sources: readonly NamedFiles[], name: string, options: Cancellable) {
+  for (const files of sources) {
     try {
-      return await readSmallFile(place, name, { ...options, maxBytes: maxManifestBytes });
+      return await readSmallFile(files, name, { ...options, maxBytes: maxManifestBytes });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
