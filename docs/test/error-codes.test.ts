@@ -8,8 +8,8 @@ import { markdownTable } from "../../apps/bench/src/markdown-table.js";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const source = "packages/core/src/error.ts";
 
-/** `pnpm docs:reference` writes it anew. */
-it("docs/reference/errors.md has every code with what its declaration says of it", async () => {
+/** `pnpm docs:reference` updates it. */
+it("docs/reference/errors.md lists every code with the comment of its declaration", async () => {
   const codes = codesOf(await readFile(join(root, source), "utf8"));
   expect(codes.length).toBeGreaterThan(20);
   await expect(page(codes)).toMatchFileSnapshot("../reference/errors.md");
@@ -32,12 +32,12 @@ function page(codes: readonly string[][]): string {
   return [
     "# Errors by code",
     "",
-    `<!-- Made from ${source} by docs/test/error-codes.test.ts: see CONTRIBUTING.md. -->`,
+    `<!-- Generated from ${source} by \`pnpm docs:reference\`. -->`,
     "",
-    "Whatever goes wrong in mote is a `MoteError` with one of these codes, a message that says what to do, and its cause. A code never",
-    "changes its meaning; messages do. `MoteError.isInstance(error)` recognises one, across duplicate installs too. At the terminal the",
-    'code is in what `--json` prints on stderr: `{"error":{"code","message","details"}}`. Misuse by the programmer is a plain',
-    "`TypeError`; an abort rejects with the signal's own reason.",
+    "Every error of mote is a `MoteError` with one of these codes, a message that says what to do, and its cause. Codes never change",
+    "their meaning; messages may. `MoteError.isInstance(error)` recognizes one, even across duplicate installations. With `--json`, the",
+    'command prints the code on stderr: `{"error":{"code","message","details"}}`. Misuse by the programmer is a plain `TypeError`; an',
+    "abort rejects with the reason of the signal.",
     "",
     ...markdownTable([{ head: "code" }, { head: "meaning" }], codes),
     "",

@@ -18,7 +18,7 @@ export const transports: readonly Transport[] = [
     recordedAs: "oci",
     holdsMany: true,
     byDigest: true,
-    usage: { form: "docker://HOST/NAME:TAG", meaning: "a registry; HOST/NAME:TAG and NAME mean one too" },
+    usage: { form: "docker://HOST/NAME:TAG", meaning: "a registry; the prefix and the host are optional for a source" },
   },
   {
     name: "oci",
@@ -42,7 +42,7 @@ export const transports: readonly Transport[] = [
     path: "file",
     holdsMany: true,
     byDigest: true,
-    usage: { form: "oci-archive:FILE:TAG", meaning: "the same, as a tar file" },
+    usage: { form: "oci-archive:FILE:TAG", meaning: "a tar archive of an OCI image layout" },
   },
   {
     name: "docker-archive",
@@ -56,7 +56,7 @@ export const transports: readonly Transport[] = [
     // Its manifests are made from its images, which are found by their names.
     byDigest: false,
     fullNames: true,
-    usage: { form: "docker-archive:FILE:NAME:TAG", meaning: "what `docker save` writes" },
+    usage: { form: "docker-archive:FILE:NAME:TAG", meaning: "an archive as written by `docker save`" },
   },
   {
     name: "dir",
@@ -68,7 +68,7 @@ export const transports: readonly Transport[] = [
     path: "folder",
     holdsMany: false,
     byDigest: true,
-    usage: { form: "dir:DIR", meaning: "what skopeo calls dir" },
+    usage: { form: "dir:DIR", meaning: "a directory as written by `skopeo copy`" },
   },
   {
     name: "tarball",
