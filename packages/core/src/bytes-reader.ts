@@ -1,17 +1,54 @@
-import type { MoteInfo } from "./mote.js";
+import type { Digest } from "./digest.js";
+import { MoteError } from "./error.js";
+import type { MoteInfo, MoteReaderAt, ReadOptions } from "./mote.js";
 import { ReadOnceReader } from "./read-once-reader.js";
 
-/** A reader of bytes that are in memory. They are its chunk as they are, so they must not change any more. */
+/** A reader of bytes that are in memory, as one chunk. The bytes must not change any more, as they are not copied. */
 export class BytesReader extends ReadOnceReader {
   readonly #bytes: Uint8Array;
+  readonly #signal: AbortSignal | undefined;
 
-  constructor(info: MoteInfo, bytes: Uint8Array) {
+  /** @param bytes all bytes of the mote */
+  constructor(info: MoteInfo, bytes: Uint8Array, { start, end, signal }: ReadOptions = {}) {
     super(info);
-    this.#bytes = bytes;
+    this.#bytes = bytes.subarray(start, end);
+    this.#signal = signal;
   }
 
   protected async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#signal?.throwIfAborted();
     this.assertOpen();
     if (this.#bytes.byteLength > 0) yield this.#bytes;
+  }
+}
+
+/** Bytes that are in memory, at any position. */
+export class BytesReaderAt implements MoteReaderAt {
+  readonly #digest: Digest;
+  readonly #bytes: Uint8Array;
+  #isClosed = false;
+
+  constructor(digest: Digest, bytes: Uint8Array) {
+    this.#digest = digest;
+    this.#bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#bytes.byteLength;
+  }
+
+  async readAt(into: Uint8Array, position: number): Promise<number> {
+    if (this.#isClosed) throw new MoteError("MOTE_CLOSED", `the reader of ${this.#digest} is closed`);
+    const bytes = this.#bytes.subarray(position, position + into.byteLength);
+    into.set(bytes);
+    return bytes.byteLength;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }

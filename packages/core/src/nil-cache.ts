@@ -2,11 +2,12 @@ import type { MoteCache } from "./capabilities.js";
 import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import type { CommitMode, Mote, MoteInfo, MoteReader, MoteReaderAt, MoteWriter, PruneReport } from "./mote.js";
+import { PendingMotes } from "./pending-motes.js";
 import { VerifyingWriter } from "./verifying-writer.js";
 
 /** A cache that stores nothing: caching switched off. Its writers still verify size and digest of what passes through. */
 export class NilCache implements MoteCache {
-  readonly #pending = new Map<Digest, Mote[]>();
+  readonly #pending = new PendingMotes();
 
   async initialize(): Promise<void> {}
 
@@ -37,17 +38,11 @@ export class NilCache implements MoteCache {
   }
 
   async createMote(digest: Digest, mediaType: string, size?: number): Promise<Mote> {
-    const mote: Mote = { digest: parseDigest(digest), mediaType, ...(size === undefined ? {} : { size }) };
-    this.#pending.set(digest, [...(this.#pending.get(digest) ?? []), mote]);
-    return mote;
+    return this.#pending.create(digest, mediaType, size);
   }
 
   async moteWriter(digest: Digest): Promise<MoteWriter> {
-    const [mote, ...rest] = this.#pending.get(parseDigest(digest)) ?? [];
-    if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not pending: call createMote first`);
-    if (rest.length > 0) this.#pending.set(digest, rest);
-    else this.#pending.delete(digest);
-    return new VerifyingWriter(mote);
+    return new VerifyingWriter(this.#pending.take(digest));
   }
 
   async moteReader(digest: Digest): Promise<MoteReader> {

@@ -1,5 +1,6 @@
 import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
+import { joinChunks } from "./join-chunks.js";
 import type { MoteSource, ReadOptions } from "./mote.js";
 import { verifyChunks } from "./verify-chunks.js";
 
@@ -25,20 +26,14 @@ export async function collectChunks(
   chunks: AsyncIterable<Uint8Array>,
   options: { readonly maxBytes: number; readonly what: string },
 ): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
+  const read: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of chunks) {
     length += chunk.byteLength;
     if (length > options.maxBytes) throw tooLarge(options.what, length, options.maxBytes);
-    parts.push(chunk);
+    read.push(chunk);
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
+  return joinChunks(read);
 }
 
 function tooLarge(what: string, size: number, maxBytes: number): MoteError {

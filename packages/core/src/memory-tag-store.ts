@@ -1,0 +1,28 @@
+import type { Descriptor } from "./descriptor.js";
+import { MoteError } from "./error.js";
+import type { Tag, TagStore } from "./tag-store.js";
+
+const longestName = 4096;
+
+/** Names in memory. */
+export class MemoryTagStore implements TagStore {
+  readonly #tags = new Map<string, Tag>();
+
+  async resolve(name: string): Promise<Descriptor | undefined> {
+    return this.#tags.get(name)?.descriptor;
+  }
+
+  async tag(name: string, descriptor: Descriptor): Promise<void> {
+    if (name === "" || name.length > longestName || /\p{Cc}/u.test(name))
+      throw new MoteError("MOTE_INVALID_NAME", "a name has 1 to 4096 characters, and no control characters");
+    this.#tags.set(name, { name, descriptor, setMs: Date.now() });
+  }
+
+  async untag(name: string): Promise<void> {
+    this.#tags.delete(name);
+  }
+
+  async *list(): AsyncGenerator<Tag, void, undefined> {
+    yield* [...this.#tags.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
