@@ -16,6 +16,7 @@ import {
   type MoteSource,
   mediaTypes,
   readMote,
+  writeMote,
 } from "@mote/core";
 import { FileCache, type FileCacheOptions } from "@mote/fs";
 import { LayoutDestination, LayoutSource } from "@mote/layout";
@@ -61,10 +62,7 @@ async function cacheAndServer(): Promise<void> {
   const options: FileCacheOptions = { durability: "visible" };
   await using cache = new FileCache(join(folder, "other"), options);
   await cache.initialize();
-  await cache.createMote(digest, "application/json", bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType: "application/json", size: bytes.byteLength }, bytes);
 
   // Only what belongs to a repository is served under its name.
   await cache.membership.record("app", digest);

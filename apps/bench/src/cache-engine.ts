@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash, hash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
-import { type Digest, digestBytes, parseDigest } from "@mote/core";
+import { type Digest, digestBytes, parseDigest, writeMote } from "@mote/core";
 import { FileCache, type FileCacheOptions } from "@mote/fs";
 import cacache from "cacache";
 import type { Comparison } from "./compare.js";
@@ -231,10 +231,7 @@ async function fresh(folder: string, options: FileCacheOptions): Promise<FileCac
 }
 
 async function put(cache: FileCache, { bytes, digest }: Blob): Promise<void> {
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
 }
 
 async function streamIn(cache: FileCache, digest: Digest): Promise<void> {

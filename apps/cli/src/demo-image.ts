@@ -4,7 +4,15 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { createGzip } from "node:zlib";
-import { collectChunks, createDigester, type Descriptor, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
+import {
+  collectChunks,
+  createDigester,
+  type Descriptor,
+  digestBytes,
+  type MoteCache,
+  mediaTypes,
+  writeMote,
+} from "@mote/core";
 
 interface Layer {
   readonly descriptor: Descriptor;
@@ -66,9 +74,6 @@ function put(cache: MoteCache, mediaType: string, document: object): Promise<Des
 
 async function putBytes(cache: MoteCache, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
   return { mediaType, digest, size: bytes.byteLength };
 }

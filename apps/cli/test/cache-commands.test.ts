@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, type Digest, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
+import { type Descriptor, type Digest, digestBytes, type MoteCache, mediaTypes, writeMote } from "@mote/core";
 import { openMote } from "@mote/preset";
 import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -13,10 +13,7 @@ const json = (body: unknown) => new TextEncoder().encode(JSON.stringify(body));
 
 async function put(cache: MoteCache, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
   return { mediaType, digest, size: bytes.byteLength };
 }
 

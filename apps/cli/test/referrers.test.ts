@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
+import { type Descriptor, digestBytes, mediaTypes, writeMote } from "@mote/core";
 import { openMote } from "@mote/preset";
 import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -38,10 +38,7 @@ describe.skipIf(wanted !== "")(`what refers to an image${wanted}`, () => {
     const add = async (content: object, mediaType: string): Promise<Descriptor> => {
       const bytes = new TextEncoder().encode(JSON.stringify(content));
       const descriptor = { mediaType, digest: digestBytes(bytes), size: bytes.byteLength };
-      await mote.cache.createMote(descriptor.digest, mediaType, bytes.byteLength);
-      await using writer = await mote.cache.moteWriter(descriptor.digest);
-      await writer.write(bytes);
-      await writer.close();
+      await writeMote(mote.cache, { digest: descriptor.digest, mediaType, size: bytes.byteLength }, bytes);
       return descriptor;
     };
     const config = await add({}, mediaTypes.ociEmpty);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, digestBytes, type Lease, type MoteCache, mediaTypes } from "@mote/core";
+import { type Descriptor, digestBytes, type Lease, type MoteCache, mediaTypes, writeMote } from "@mote/core";
 import { type OpenMote, openMote } from "@mote/preset";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runMote } from "./run-mote.js";
@@ -16,10 +16,7 @@ let lease: Lease | undefined;
 
 async function put(into: MoteCache, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
   const digest = digestBytes(bytes);
-  await into.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await into.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(into, { digest, mediaType, size: bytes.byteLength }, bytes);
   return { mediaType, digest, size: bytes.byteLength };
 }
 

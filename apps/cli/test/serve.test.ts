@@ -5,7 +5,7 @@ import { get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestBytes, mediaTypes } from "@mote/core";
+import { digestBytes, mediaTypes, writeMote } from "@mote/core";
 import { openMote } from "@mote/preset";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { mainFile, runMote } from "./run-mote.js";
@@ -20,10 +20,7 @@ beforeAll(async () => {
   await using mote = await openMote({ dir });
   const put = async (mediaType: string, bytes: Uint8Array) => {
     const digest = digestBytes(bytes);
-    await mote.cache.createMote(digest, mediaType, bytes.byteLength);
-    await using writer = await mote.cache.moteWriter(digest);
-    await writer.write(bytes);
-    await writer.close();
+    await writeMote(mote.cache, { digest, mediaType, size: bytes.byteLength }, bytes);
     return { mediaType, digest, size: bytes.byteLength };
   };
   const text = new TextEncoder();

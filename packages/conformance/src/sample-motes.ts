@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { type Digest, digestBytes, type Mote, type MoteCache, type MoteInfo, type MoteSource } from "@mote/core";
+import {
+  type Digest,
+  digestBytes,
+  type Mote,
+  type MoteCache,
+  type MoteInfo,
+  type MoteSource,
+  writeMote,
+} from "@mote/core";
 
 /** Bytes with their digest. */
 export interface Sample {
@@ -18,10 +26,7 @@ export function sample(name: string, size: number): Sample {
 }
 
 export async function put(cache: MoteCache, { digest, bytes }: Sample): Promise<MoteInfo> {
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  return await writer.close();
+  return await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
 }
 
 /** A pending mote and its writer. */

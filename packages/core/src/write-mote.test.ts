@@ -25,7 +25,7 @@ describe("writeMote", () => {
 
   it("rejects with the signal's reason once it is aborted", async () => {
     const signal = AbortSignal.abort(new Error("enough"));
-    await expect(writeMote(new NilCache(), mote, bytes, { signal })).rejects.toThrow("enough");
+    await expect(writeMote(new NilCache(), mote, [bytes], { signal })).rejects.toThrow("enough");
   });
 });
 

@@ -13,9 +13,12 @@ export async function writeMote(
 ): Promise<MoteInfo> {
   await cache.createMote(digest, mediaType, size, options);
   await using writer = await cache.moteWriter(digest, options);
-  for await (const chunk of content instanceof Uint8Array ? [content] : content) {
-    options.signal?.throwIfAborted();
-    await writer.write(chunk);
+  if (content instanceof Uint8Array) await writer.write(content);
+  else {
+    for await (const chunk of content) {
+      options.signal?.throwIfAborted();
+      await writer.write(chunk);
+    }
   }
   return await writer.close();
 }

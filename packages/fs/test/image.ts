@@ -1,11 +1,8 @@
-import { type Descriptor, type Digest, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
+import { type Descriptor, type Digest, digestBytes, type MoteCache, mediaTypes, writeMote } from "@mote/core";
 
 export async function put(cache: MoteCache, bytes: Uint8Array, mediaType: string): Promise<Descriptor> {
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
   return { mediaType, digest, size: bytes.byteLength };
 }
 

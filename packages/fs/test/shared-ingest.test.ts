@@ -1,7 +1,7 @@
 import fs, { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestBytes, MoteError, type MoteFollower, type ResumableWriter } from "@mote/core";
+import { digestBytes, MoteError, type MoteFollower, type ResumableWriter, writeMote } from "@mote/core";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { FileCache } from "../src/index.js";
 
@@ -250,10 +250,7 @@ it("a part with nothing in it, or of a blob that has come, is not kept", async (
   writeFileSync(join(root, ".mote/ingest", nobodys(1)), bytes.subarray(0, 10));
   await new FileCache(root).initialize();
   expect(ingested()).toEqual([nobodys(1)]);
-  await cache.createMote(mote.digest, mote.mediaType);
-  await using writer = await cache.moteWriter(mote.digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest: mote.digest, mediaType: mote.mediaType }, bytes);
   await new FileCache(root).initialize();
   expect(ingested()).toEqual([]);
 });
@@ -278,9 +275,6 @@ it("a writer whose part was taken away commits all the same", async () => {
 it("a cache whose folder was removed makes it again at the next write", async () => {
   await cache.initialize();
   rmSync(root, { recursive: true });
-  await cache.createMote(mote.digest, mote.mediaType);
-  await using writer = await cache.moteWriter(mote.digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest: mote.digest, mediaType: mote.mediaType }, bytes);
   expect((await cache.find(mote.digest))?.size).toBe(bytes.byteLength);
 });

@@ -1,4 +1,4 @@
-import { type Descriptor, digestBytes, type MoteCache, mediaTypes } from "@mote/core";
+import { type Descriptor, digestBytes, type MoteCache, mediaTypes, writeMote } from "@mote/core";
 
 export interface Image {
   readonly manifest: Descriptor;
@@ -8,10 +8,7 @@ export interface Image {
 
 export async function put(cache: MoteCache, mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
   return { mediaType, digest, size: bytes.byteLength };
 }
 

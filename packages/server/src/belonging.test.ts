@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, digestBytes, MoteError, mediaTypes } from "@mote/core";
+import { type Descriptor, digestBytes, MoteError, mediaTypes, writeMote } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createHandler, type Handler } from "./index.js";
@@ -25,10 +25,7 @@ afterEach(async () => {
 async function put(mediaType: string, content: object | string): Promise<Descriptor> {
   const bytes = new TextEncoder().encode(typeof content === "string" ? content : JSON.stringify(content));
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
   return { mediaType, digest, size: bytes.byteLength };
 }
 

@@ -1,13 +1,13 @@
-import { type Descriptor, type Digest, digestBytes, mediaTypes } from "@mote/core";
+import { type Descriptor, type Digest, digestBytes, MemoryTagStore, mediaTypes } from "@mote/core";
 import { beforeEach, describe, expect, it } from "vitest";
-import { MemorySource, MemoryTags } from "../test/memory-source.js";
+import { MemorySource } from "../test/memory-source.js";
 import { createHandler, type Handler } from "./index.js";
 
 const encoder = new TextEncoder();
 const absent = digestBytes(encoder.encode("nobody has this"));
 
 let source: MemorySource;
-let tags: MemoryTags;
+let tags: MemoryTagStore;
 let handler: Handler;
 let layer: Digest;
 let layerBytes: Uint8Array;
@@ -16,7 +16,7 @@ let manifest: Descriptor;
 
 beforeEach(async () => {
   source = new MemorySource();
-  tags = new MemoryTags();
+  tags = new MemoryTagStore();
   handler = createHandler({ source, tags });
   layerBytes = encoder.encode("0123456789".repeat(2000));
   layer = source.put(layerBytes);
@@ -136,9 +136,9 @@ describe("a manifest", () => {
   });
 
   it("that is gone or damaged is not found or a fault, and never sent", async () => {
-    source.motes.set(manifest.digest, encoder.encode("{}"));
+    source.plant(manifest.digest, encoder.encode("{}"));
     expect(await errorOf("/v2/library/app/manifests/1")).toEqual([500, "UNKNOWN"]);
-    source.motes.delete(manifest.digest);
+    source.drop(manifest.digest);
     expect(await errorOf("/v2/library/app/manifests/1")).toEqual([404, "MANIFEST_UNKNOWN"]);
   });
 
@@ -250,7 +250,7 @@ describe("a blob", () => {
   });
 
   it("that is damaged breaks off before the client has all the bytes that were announced", async () => {
-    source.motes.set(layer, encoder.encode("0123456789".repeat(2000)).fill(0, 10, 20));
+    source.plant(layer, encoder.encode("0123456789".repeat(2000)).fill(0, 10, 20));
     const response = await ask(`/v2/library/app/blobs/${layer}`);
     const got: Uint8Array[] = [];
     const read = async () => {

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { MemoryTagStore } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { MemorySource, MemoryTags } from "../test/memory-source.js";
+import { MemorySource } from "../test/memory-source.js";
 import { type RegistryServer, type ServeOptions, serve } from "./index.js";
 
 const running: RegistryServer[] = [];
@@ -11,7 +12,7 @@ afterEach(async () => {
 
 /** What a server answers to these bytes, and whether it holds with the rules that go for every answer. */
 async function statusOf(options: Partial<ServeOptions>, head: string): Promise<number> {
-  const server = await serve({ source: new MemorySource(), tags: new MemoryTags(), ...options });
+  const server = await serve({ source: new MemorySource(), tags: new MemoryTagStore(), ...options });
   running.push(server);
   const socket = connect(server.port, "127.0.0.1");
   socket.end(`${head}\r\nconnection: close\r\n\r\n`, "latin1");
@@ -136,7 +137,7 @@ describe("a server", () => {
   });
 
   it.each([["http://mirror.lan"], ["a@b"], [""], ["*"], ["a/b"]])("is not told %j as a host", async (host) => {
-    await expect(serve({ source: new MemorySource(), tags: new MemoryTags(), allowHosts: [host] })).rejects.toThrow(
+    await expect(serve({ source: new MemorySource(), tags: new MemoryTagStore(), allowHosts: [host] })).rejects.toThrow(
       TypeError,
     );
   });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, digestBytes, type Lease, mediaTypes } from "@mote/core";
+import { type Descriptor, digestBytes, type Lease, mediaTypes, writeMote } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createHandler, serve } from "./index.js";
@@ -32,10 +32,7 @@ afterEach(async () => {
 
 async function put(mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaType, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
   return { mediaType, digest, size: bytes.byteLength };
 }
 

@@ -1,21 +1,21 @@
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage, request } from "node:http";
 import { connect } from "node:net";
-import { type Digest, MoteError } from "@mote/core";
+import { type Digest, MemoryTagStore, MoteError } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MemorySource, MemoryTags, putInRepository } from "../test/memory-source.js";
+import { MemorySource, putInRepository } from "../test/memory-source.js";
 import { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "./index.js";
 
 const blobBytes = 8 * 1024 * 1024;
 
 let source: MemorySource;
-let tags: MemoryTags;
+let tags: MemoryTagStore;
 let running: RegistryServer[];
 let served: ServedRequest[];
 
 beforeEach(() => {
   source = new MemorySource();
-  tags = new MemoryTags();
+  tags = new MemoryTagStore();
   source.chunkBytes = 64 * 1024;
   running = [];
   served = [];
@@ -91,7 +91,7 @@ describe("a server", () => {
 
   it("breaks the connection where a blob turns out to be damaged, so that no client takes it for whole", async () => {
     const digest = await putBlob();
-    const bytes = source.motes.get(digest);
+    const bytes = source.bytesOf(digest);
     if (bytes !== undefined) bytes[blobBytes - 1] = 255;
     const { url } = await start();
     const response = await responseTo(`${url}/v2/a/blobs/${digest}`);

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, open, rm } from "node:fs/promises";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Digest, digestBytes, mediaTypes } from "@mote/core";
+import { type Digest, digestBytes, mediaTypes, writeMote } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RegistryServer, type ServedRequest, serve } from "../src/index.js";
@@ -32,10 +32,7 @@ afterEach(async () => {
 async function putBlob(): Promise<Digest> {
   const bytes = new Uint8Array(blobBytes).map((_, at) => at % 251);
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaTypes.octetStream, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType: mediaTypes.octetStream, size: bytes.byteLength }, bytes);
   await putManifestOf(digest);
   return digest;
 }
@@ -46,10 +43,7 @@ async function putManifestOf(blob: Digest): Promise<void> {
   const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: layer, layers: [layer] };
   const bytes = new TextEncoder().encode(JSON.stringify(body));
   const digest = digestBytes(bytes);
-  await cache.createMote(digest, mediaTypes.ociManifest, bytes.byteLength);
-  await using writer = await cache.moteWriter(digest);
-  await writer.write(bytes);
-  await writer.close();
+  await writeMote(cache, { digest, mediaType: mediaTypes.ociManifest, size: bytes.byteLength }, bytes);
   await cache.tags.tag("a:1", { mediaType: mediaTypes.ociManifest, digest, size: bytes.byteLength });
 }
 

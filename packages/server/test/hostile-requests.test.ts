@@ -1,14 +1,14 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { type Digest, digestBytes } from "@mote/core";
+import { type Digest, digestBytes, MemoryTagStore } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { defaultMaxConnections, mostRefusedWithin } from "../src/connections.js";
 import { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "../src/index.js";
 import { printableTarget } from "../src/request-target.js";
-import { MemorySource, MemoryTags, putInRepository } from "./memory-source.js";
+import { MemorySource, putInRepository } from "./memory-source.js";
 
 let source: MemorySource;
-let tags: MemoryTags;
+let tags: MemoryTagStore;
 let running: RegistryServer[];
 let sockets: Socket[];
 let served: ServedRequest[];
@@ -17,7 +17,7 @@ let blob: Digest;
 beforeEach(async () => {
   source = new MemorySource();
   source.chunkBytes = 64 * 1024;
-  tags = new MemoryTags();
+  tags = new MemoryTagStore();
   running = [];
   sockets = [];
   served = [];

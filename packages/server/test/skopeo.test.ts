@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
+import { type Descriptor, digestBytes, MemoryTagStore, mediaTypes } from "@mote/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type RegistryServer, type ServedRequest, serve } from "../src/index.js";
-import { MemorySource, MemoryTags } from "./memory-source.js";
+import { MemorySource } from "./memory-source.js";
 
 const run = promisify(execFile);
 const hasSkopeo = spawnSync("skopeo", ["--version"]).status === 0;
@@ -21,7 +21,7 @@ describe.skipIf(!hasSkopeo)(`skopeo${hasSkopeo ? "" : " (not run: install skopeo
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "mote-server-"));
-    const tags = new MemoryTags();
+    const tags = new MemoryTagStore();
     source.chunkBytes = 64 * 1024;
     manifest = putImage(source);
     await tags.tag("docker.io/library/app:1", manifest);
@@ -48,10 +48,11 @@ describe.skipIf(!hasSkopeo)(`skopeo${hasSkopeo ? "" : " (not run: install skopeo
     await run("skopeo", ["--insecure-policy", "copy", "--src-tls-verify=false", from, `oci:${layout}:1`]);
     const index = JSON.parse(await readFile(join(layout, "index.json"), "utf8"));
     expect(index.manifests[0].digest).toBe(manifest.digest);
-    for (const [digest, bytes] of source.motes) {
+    for (const digest of source.digests) {
+      const bytes = source.bytesOf(digest);
       const copied = await readFile(join(layout, "blobs", digest.replace(":", "/")));
       expect(digestBytes(copied)).toBe(digest);
-      expect(copied.byteLength).toBe(bytes.byteLength);
+      expect(copied.byteLength).toBe(bytes?.byteLength);
     }
     expect(served.filter(({ complete }) => !complete)).toEqual([]);
   });

@@ -75,7 +75,7 @@ describe("an index of which the source has some platforms alone", () => {
       [root, amd.manifest, ...amd.blobs].map(({ digest }) => digest).sort(),
     );
     expect(destination.tags.get("v1")).toEqual(root);
-    expect(cache.kept.has(root.digest)).toBe(true);
+    expect(cache.has(root.digest)).toBe(true);
   });
 
   it("goes into the cache alone, under its name", async () => {
@@ -84,7 +84,7 @@ describe("an index of which the source has some platforms alone", () => {
     remove(arm.manifest);
     const report = await pull({ destination: undefined, tags: ["here"] });
     expect(report.refs[0]?.missing).toHaveLength(1);
-    expect(cache.kept.has(root.digest) && cache.kept.has(amd.manifest.digest)).toBe(true);
+    expect(cache.has(root.digest) && cache.has(amd.manifest.digest)).toBe(true);
   });
 
   it("is refused for a registry before anything is moved, as that would take another index alone", async () => {
@@ -176,7 +176,7 @@ describe("an entry of an index whose media type is not known", () => {
     const report = await pull();
     expect(report.warnings).toEqual([]);
     for (const { digest } of [root, amd.manifest, ...amd.blobs]) expect(destination.contents.has(digest)).toBe(true);
-    expect(cache.kept.get(amd.manifest.digest)?.mediaType ?? mediaTypes.ociManifest).toBe(mediaTypes.ociManifest);
+    expect((await cache.find(amd.manifest.digest))?.mediaType ?? mediaTypes.ociManifest).toBe(mediaTypes.ociManifest);
   });
 
   it("is moved as a manifest of nothing if it is another JSON document, and that is said", async () => {

@@ -29,7 +29,7 @@ it("what an earlier transfer had received is resumed, and the rest fetched", asy
   await expect(pull()).rejects.toThrow("cut");
   source.breaks.clear();
   destination = new MemoryDestination();
-  const kept = cache.parts.get(large.digest)?.byteLength ?? 0;
+  const kept = cache.suspended.get(large.digest)?.byteLength ?? 0;
   expect(kept).toBeGreaterThan(0);
   const report = await pull();
   expect(report.resumed).toEqual({ count: 1, bytes: kept });

@@ -46,7 +46,7 @@ describe("a transfer", () => {
     const report = await pull();
     for (const digest of [...blobsOf(image), image.root.digest]) {
       expect(destination.contents.get(digest)).toEqual(source.contents.get(digest));
-      expect(cache.kept.has(digest)).toBe(true);
+      expect(cache.has(digest)).toBe(true);
     }
     for (const digest of blobsOf(image)) expect(source.timesAsked(digest)).toBe(1);
     expect(destination.order.slice(-2)).toEqual([image.root.digest, "v1"]);
@@ -92,15 +92,15 @@ describe("a transfer", () => {
     await pull();
     const other = new MemoryCache();
     await pull({ cache: other });
-    expect(other.kept.size).toBe(0);
+    expect(other.digests.length).toBe(0);
     await pull({ cache: other, destination: undefined });
-    expect(other.kept.has(image.root.digest)).toBe(true);
+    expect(other.has(image.root.digest)).toBe(true);
   });
 
   it("without a destination ends in the cache, under the name that was given", async () => {
     const report = await pull({ destination: undefined, tags: ["example.org/app:v1"] });
-    expect([...cache.named.keys()]).toEqual(["example.org/app:v1"]);
-    for (const digest of blobsOf(image)) expect(cache.kept.has(digest)).toBe(true);
+    expect(await cache.names()).toEqual(["example.org/app:v1"]);
+    for (const digest of blobsOf(image)) expect(cache.has(digest)).toBe(true);
     expect(report.fetched.count).toBe(4);
     expect((await pull({ destination: undefined })).hit.count).toBe(4);
   });
@@ -235,8 +235,8 @@ describe("a source that lies", () => {
         const failure = await pull({ cache: through }).catch((error: unknown) => error);
         expect(failure).toMatchObject({ code, details: { digest: layer.digest } });
         expect(destination.contents.has(layer.digest)).toBe(false);
-        expect(cache.kept.has(layer.digest)).toBe(false);
-        expect(cache.parts.has(layer.digest)).toBe(false);
+        expect(cache.has(layer.digest)).toBe(false);
+        expect(cache.suspended.has(layer.digest)).toBe(false);
         await expectNothingWrong();
       });
     }
@@ -336,7 +336,7 @@ describe("a cache that cannot be written", () => {
     it(`(${when}) is fatal where there is nothing else to write to`, async () => {
       cache.faults = faults;
       expect(await codeOf(pull({ destination: undefined, tags: ["v1"] }))).toBe("MOTE_NO_SPACE");
-      expect(cache.named.size).toBe(0);
+      expect(await cache.names()).toEqual([]);
       expect(cache.openWriters).toBe(0);
     });
   }
@@ -344,8 +344,8 @@ describe("a cache that cannot be written", () => {
   it("gets no manifest whose blobs it could not take", async () => {
     cache.faults = { write: { at: 3, error: full } };
     await pull();
-    expect(cache.kept.has(image.config.digest)).toBe(true);
-    expect(cache.kept.has(image.root.digest)).toBe(false);
+    expect(cache.has(image.config.digest)).toBe(true);
+    expect(cache.has(image.root.digest)).toBe(false);
   });
 
   it("still does not let wrong bytes through", async () => {
@@ -365,22 +365,22 @@ describe("a cache that is damaged", () => {
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
     for (const damage of [someBytes(5000, 999), someBytes(4000, 999)]) {
-      cache.kept.set(layer.digest, { bytes: damage, mediaType: layer.mediaType });
+      cache.plant(layer.digest, damage, layer.mediaType);
       destination = new MemoryDestination();
       const report = await pull();
       expect(report.fetched.count).toBe(1);
       expect(report.warnings.length).toBe(1);
       expect(destination.contents.get(layer.digest)).toEqual(source.contents.get(layer.digest));
-      expect(cache.kept.get(layer.digest)?.bytes).toEqual(source.contents.get(layer.digest));
+      expect(cache.bytesOf(layer.digest)).toEqual(source.contents.get(layer.digest));
     }
   });
 
   it("in a manifest too", async () => {
     await pull({ destination: undefined });
-    cache.kept.set(image.root.digest, { bytes: someBytes(100, 1), mediaType: "" });
+    cache.plant(image.root.digest, someBytes(100, 1), "");
     const report = await pull();
     expect(report).toMatchObject({ manifests: { fetched: 1 }, fetched: { count: 0 } });
-    expect(cache.kept.get(image.root.digest)?.bytes).toEqual(source.contents.get(image.root.digest));
+    expect(cache.bytesOf(image.root.digest)).toEqual(source.contents.get(image.root.digest));
   });
 
   it("and cannot be read at all, keeps nothing from the destination", async () => {
@@ -414,7 +414,7 @@ describe("a destination that throws an error of its own for what it reads", () =
     await pull({ destination: undefined });
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    cache.kept.set(layer.digest, { bytes: someBytes(5000, 999), mediaType: layer.mediaType });
+    cache.plant(layer.digest, someBytes(5000, 999), layer.mediaType);
     expect((await pull()).fetched.count).toBe(1);
     expect(destination.contents.get(layer.digest)).toEqual(source.contents.get(layer.digest));
   });
@@ -483,7 +483,7 @@ describe("an abort", () => {
     if (layer === undefined) throw new Error("no layer");
     source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
     expect(await codeOf(pull())).toBe("MOTE_UNREACHABLE");
-    expect(cache.parts.get(layer.digest)?.byteLength).toBe(3000);
+    expect(cache.suspended.get(layer.digest)?.byteLength).toBe(3000);
     source.breaks.clear();
     const events: TransferEvent[] = [];
     const report = await pull({ onEvent: (event) => events.push(event) });
@@ -497,7 +497,7 @@ describe("an abort", () => {
     cache = new ResumingCache();
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    cache.parts.set(layer.digest, someBytes(3000, 12345));
+    cache.suspended.set(layer.digest, someBytes(3000, 12345));
     await pull();
     expect(source.asked.filter(({ digest }) => digest === layer.digest).map(({ start }) => start)).toEqual([3000, 0]);
     expect(destination.contents.get(layer.digest)).toEqual(source.contents.get(layer.digest));

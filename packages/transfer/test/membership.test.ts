@@ -18,7 +18,7 @@ beforeEach(() => {
   const membership: Membership = {
     record: async (repository, digest) => {
       // Before anything is told to be somewhere, it is there.
-      expect(cache.kept.has(digest)).toBe(true);
+      expect(cache.has(digest)).toBe(true);
       recorded.set(repository, [...(recorded.get(repository) ?? []), digest].sort());
     },
     has: async () => false,

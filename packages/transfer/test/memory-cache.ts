@@ -1,20 +1,11 @@
 import {
+  MemoryCache as Cache,
   type Digest,
-  digestAlgorithm,
-  digestBytes,
+  joinChunks,
   type Mote,
-  type MoteCache,
-  MoteError,
   type MoteInfo,
-  type MoteReader,
-  type MoteReaderAt,
   type MoteWriter,
-  NilCache,
-  parseDigest,
   type ResumableWriter,
-  type Tag,
-  type TagStore,
-  verifyChunks,
 } from "@mote/core";
 
 export interface CacheFaults {
@@ -26,94 +17,64 @@ export interface CacheFaults {
 }
 
 /** A cache in memory whose faults can be switched on. */
-export class MemoryCache implements MoteCache {
-  readonly kept = new Map<Digest, { bytes: Uint8Array; mediaType: string }>();
-  readonly parts = new Map<Digest, Uint8Array>();
-  readonly named = new Map<string, Tag>();
+export class MemoryCache extends Cache {
+  /** What interrupted writers left. */
+  readonly suspended = new Map<Digest, Uint8Array>();
   readonly leased: Digest[] = [];
   leases = 0;
   /** Called when a lease is renewed; false says that it was lost. */
   renewing: () => boolean = () => true;
   openWriters = 0;
   faults: CacheFaults = {};
-  readonly #pending = new Map<Digest, Mote[]>();
-  readonly #idle = new NilCache();
 
-  readonly tags: TagStore = {
-    resolve: async (name) => this.named.get(name)?.descriptor,
-    tag: async (name, descriptor) => void this.named.set(name, { name, descriptor }),
-    untag: async (name) => void this.named.delete(name),
-    list: () => tagsOf(this.named),
-  };
-
-  initialize = async (): Promise<void> => {};
-  isDirty = (): boolean => false;
-  refresh = async (): Promise<boolean> => false;
-  update = async (): Promise<void> => {};
-  prune = (): ReturnType<NilCache["prune"]> => this.#idle.prune();
-  commitMote = (): Promise<void> => Promise.reject(new TypeError("not used"));
-
-  moteRef(digest: Digest): string {
-    return `memory:${digest}`;
+  get digests(): readonly Digest[] {
+    return [...this.stored.keys()];
   }
 
-  async moteExists(digest: Digest): Promise<boolean> {
-    return this.kept.has(parseDigest(digest));
+  has(digest: Digest): boolean {
+    return this.stored.has(digest);
   }
 
-  async find(digest: Digest): Promise<MoteInfo | undefined> {
-    const kept = this.kept.get(digest);
-    return kept && { digest, size: kept.bytes.byteLength, mediaType: kept.mediaType };
+  bytesOf(digest: Digest): Uint8Array | undefined {
+    return this.stored.get(digest)?.bytes;
   }
 
-  async createMote(digest: Digest, mediaType: string, size?: number): Promise<Mote> {
+  /** Stores bytes as they are, whatever they hash to. */
+  plant(digest: Digest, bytes: Uint8Array, mediaType = ""): void {
+    this.stored.set(digest, { bytes, mediaType, storedMs: 0, usedMs: 0 });
+  }
+
+  drop(digest: Digest): void {
+    this.stored.delete(digest);
+  }
+
+  async names(): Promise<readonly string[]> {
+    const names: string[] = [];
+    for await (const { name } of this.tags.list()) names.push(name);
+    return names;
+  }
+
+  override async createMote(digest: Digest, mediaType: string, size?: number): Promise<Mote> {
     if (this.faults.createMote) throw this.faults.createMote;
-    const mote: Mote = { digest, mediaType, ...(size === undefined ? {} : { size }) };
-    this.#pending.set(digest, [...(this.#pending.get(digest) ?? []), mote]);
-    return mote;
+    return await super.createMote(digest, mediaType, size);
   }
 
-  async moteWriter(digest: Digest): Promise<MoteWriter> {
-    const mote = this.#pending.get(digest)?.shift();
-    if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", "not pending");
-    return new MemoryWriter(this, mote, new Uint8Array(0));
+  override async moteWriter(digest: Digest): Promise<MoteWriter> {
+    return new FaultyWriter(this, digest, await super.moteWriter(digest));
   }
 
-  async moteReader(digest: Digest): Promise<MoteReader> {
-    const kept = this.kept.get(digest);
-    if (kept === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not here`);
-    const { faults } = this;
-    const setAside = () => this.kept.delete(digest);
-    const info = { digest, size: kept.bytes.byteLength, mediaType: kept.mediaType };
-    async function* chunks(): AsyncGenerator<Uint8Array> {
-      if (faults.read) throw faults.read;
-      try {
-        yield* verifyChunks(slices(kept?.bytes ?? new Uint8Array(0)), { digest }, { damage: true });
-      } catch (error) {
-        setAside();
-        throw error;
-      }
-    }
-    return { info, close: async () => {}, [Symbol.asyncIterator]: chunks, [Symbol.asyncDispose]: async () => {} };
+  protected override async *chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.faults.read) throw this.faults.read;
+    for (let at = 0; at < bytes.byteLength; at += 1000) yield bytes.slice(at, at + 1000);
   }
-
-  moteReaderAt(): Promise<MoteReaderAt> {
-    return Promise.reject(new TypeError("not used"));
-  }
-
-  async removeMote(digest: Digest): Promise<void> {
-    this.kept.delete(digest);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-/** One that also keeps what was interrupted, and holds leases. */
+/** One that also keeps what was interrupted, and has leases. */
 export class ResumingCache extends MemoryCache {
-  async resumeMote(mote: Mote): Promise<ResumableWriter> {
-    await this.moteWriter(mote.digest);
-    this.openWriters -= 1;
-    return new MemoryWriter(this, mote, this.parts.get(mote.digest) ?? new Uint8Array(0));
+  async resumeMote({ digest }: Mote): Promise<ResumableWriter> {
+    const writer = new FaultyWriter(this, digest, await Cache.prototype.moteWriter.call(this, digest));
+    await writer.resume(this.suspended.get(digest) ?? new Uint8Array(0));
+    return writer;
   }
 
   async lease(digests: Iterable<Digest>) {
@@ -126,53 +87,55 @@ export class ResumingCache extends MemoryCache {
   }
 }
 
-class MemoryWriter implements ResumableWriter {
-  readonly offset: number;
+class FaultyWriter implements ResumableWriter {
+  offset = 0;
   readonly #cache: MemoryCache;
-  readonly #mote: Mote;
-  #bytes: Uint8Array;
+  readonly #digest: Digest;
+  readonly #writer: MoteWriter;
+  readonly #written: Uint8Array[] = [];
   #writes = 0;
-  #open = true;
+  #isOpen = true;
 
-  constructor(cache: MemoryCache, mote: Mote, part: Uint8Array) {
+  constructor(cache: MemoryCache, digest: Digest, writer: MoteWriter) {
     this.#cache = cache;
-    this.#mote = mote;
-    this.#bytes = part;
-    this.offset = part.byteLength;
+    this.#digest = digest;
+    this.#writer = writer;
     cache.openWriters += 1;
   }
 
   get bytesWritten(): number {
-    return this.#bytes.byteLength;
+    return this.#writer.bytesWritten;
+  }
+
+  async resume(bytes: Uint8Array): Promise<void> {
+    this.offset = bytes.byteLength;
+    this.#written.push(bytes);
+    await this.#writer.write(bytes);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#writes += 1;
     const { write } = this.#cache.faults;
     if (write !== undefined && this.#writes >= write.at) throw write.error;
-    this.#bytes = joined(this.#bytes, chunk);
-    if (this.#bytes.byteLength > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw mismatch("MOTE_SIZE_MISMATCH");
+    await this.#writer.write(chunk);
+    this.#written.push(Uint8Array.from(chunk));
   }
 
   async close(): Promise<MoteInfo> {
     if (this.#cache.faults.close) throw this.#cache.faults.close;
-    const { digest, mediaType, size } = this.#mote;
     this.#end();
-    this.#cache.parts.delete(digest);
-    if (size !== undefined && this.#bytes.byteLength !== size) throw mismatch("MOTE_SIZE_MISMATCH");
-    if (digestBytes(this.#bytes, digestAlgorithm(digest)) !== digest) throw mismatch("MOTE_DIGEST_MISMATCH");
-    this.#cache.kept.set(digest, { bytes: this.#bytes, mediaType });
-    return { digest, mediaType, size: this.#bytes.byteLength };
+    return await this.#writer.close();
   }
 
   async abort(): Promise<void> {
-    this.#cache.parts.delete(this.#mote.digest);
     this.#end();
+    await this.#writer.abort();
   }
 
   async suspend(): Promise<void> {
-    this.#cache.parts.set(this.#mote.digest, this.#bytes);
     this.#end();
+    this.#cache.suspended.set(this.#digest, joinChunks(this.#written));
+    await this.#writer.abort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -180,29 +143,8 @@ class MemoryWriter implements ResumableWriter {
   }
 
   #end(): void {
-    if (this.#open) this.#cache.openWriters -= 1;
-    this.#open = false;
+    if (this.#isOpen) this.#cache.openWriters -= 1;
+    this.#isOpen = false;
+    this.#cache.suspended.delete(this.#digest);
   }
-}
-
-async function* tagsOf(named: ReadonlyMap<string, Tag>): AsyncGenerator<Tag> {
-  yield* named.values();
-}
-
-async function* slices(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += 1000) yield bytes.slice(at, at + 1000);
-}
-
-export function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
-}
-
-function mismatch(code: string): MoteError {
-  return new MoteError(code, "the bytes are others");
 }

@@ -7,13 +7,13 @@ import {
   type Digest,
   digestBytes,
   isDigest,
+  joinChunks,
   MoteError,
   type MoteReader,
   type Ref,
   type RegistryRef,
   verifyChunks,
 } from "@mote/core";
-import { joined } from "./memory-cache.js";
 
 export type Lie = (bytes: Uint8Array) => Uint8Array;
 
@@ -112,7 +112,7 @@ export class MemoryDestination implements ContentDestination {
         if (this.faults.blob && bytes >= this.refuseAfter) throw this.faults.blob;
       }
       if (this.faults.blob && bytes >= this.refuseAfter) throw this.faults.blob;
-      this.contents.set(descriptor.digest, joined(...parts));
+      this.contents.set(descriptor.digest, joinChunks(parts));
       this.order.push(descriptor.digest);
     } finally {
       this.openStreams -= 1;

@@ -126,7 +126,7 @@ describe("referrers", () => {
       const report = await pull();
       expect(report.referrers).toMatchObject([{ descriptor: { digest: signature.digest, size: signature.size } }]);
       expect(destination.contents.has(signature.digest)).toBe(true);
-      expect(cache.kept.get(signature.digest)).toBeDefined();
+      expect(cache.has(signature.digest)).toBe(true);
     },
   );
 
@@ -149,7 +149,7 @@ describe("referrers", () => {
     };
     expect(await moved({})).toEqual([ofImage.digest]);
     expect(await moved({ destination: undefined })).toEqual([ofIndex.digest, ofImage.digest].sort());
-    for (const { digest } of [ofIndex, ofImage]) expect(cache.kept.has(digest)).toBe(true);
+    for (const { digest } of [ofIndex, ofImage]) expect(cache.has(digest)).toBe(true);
   });
 
   it("whose blobs are not there are an error, and nothing is tagged", async () => {

@@ -7,19 +7,19 @@ import { LayoutDestination, LayoutSource } from "@mote/layout";
 import { serve } from "@mote/server";
 import { transfer } from "@mote/transfer";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MemoryCache } from "../memory-cache.js";
+import { BoundedCache } from "../own-cache.js";
 
 const config = new TextEncoder().encode("{}");
 const configDescriptor = { mediaType: mediaTypes.ociEmpty, digest: digestBytes(config), size: config.byteLength };
 
 describe("a cache of one's own", () => {
   let folder: string;
-  let cache: MemoryCache;
+  let cache: BoundedCache;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "mote-own-"));
     await writeImage(join(folder, "from"));
-    cache = new MemoryCache();
+    cache = new BoundedCache(1_000_000_000);
     await transfer({
       source: new LayoutSource(join(folder, "from")),
       destination: new LayoutDestination(join(folder, "to")),
