@@ -38,7 +38,7 @@ export {
   partialIndexes,
 } from "@mote/preset";
 
-type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "lookOnly" | "offline">;
+type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "readOnly" | "offline">;
 
 /** Opens the cache with the settings of the command. This file is the only place that selects implementations. */
 export async function openCache(context: Context, options: CacheOptions = {}): Promise<OpenMote> {
@@ -59,7 +59,7 @@ export async function openCache(context: Context, options: CacheOptions = {}): P
 
 /** Opens the cache read-only: creates no directory and cleans up nothing. */
 export function openReadOnly(context: Context): Promise<OpenMote> {
-  return openCache(context, { lookOnly: true });
+  return openCache(context, { readOnly: true });
 }
 
 /** Checks the environment and the connections to `hosts`. */

@@ -12,3 +12,4 @@ export { FilesDestination, type FilesDestinationOptions } from "./files/files-de
 export { type FileInput, FilesSource, type FilesSourceOptions } from "./files/files-source.js";
 export { LayoutDestination } from "./oci/layout-destination.js";
 export { LayoutSource } from "./oci/layout-source.js";
+export { type LayerEntry, readLayer } from "./tar/read-layer.js";

@@ -2,11 +2,19 @@ export type { FileInput, UnpackOptions } from "@mote/layout";
 export { formatRef, parseRef } from "@mote/ref";
 export type { RegistryServer, ServeOptions } from "@mote/server";
 export type { TransferEvent, TransferReport } from "@mote/transfer";
-export { type ExamineOptions, examineMote, type Finding } from "./doctor/examine-mote.js";
+export { examineMote } from "./doctor/examine-mote.js";
+export type { ExamineOptions, Finding } from "./doctor/finding.js";
 export { type LoggedIn, type LogInOptions, logIn, logOut } from "./endpoints/login.js";
 export type { RegistriesOptions } from "./endpoints/registries-options.js";
+export {
+  type DestinationContext,
+  type MoteTransport,
+  type TransportContext,
+  transports,
+} from "./endpoints/transports.js";
 export { checkCacheFolder } from "./files/cache-folder-location.js";
 export { goesToStdout, isStdout, writeOutputFile } from "./files/output.js";
+export type { Image, ImageLayer, LayerEntry } from "./images/image.js";
 export { type IncompleteManifest, incompleteManifests } from "./inventory/incomplete-images.js";
 export { type PartialIndex, partialIndexes } from "./inventory/partial-indexes.js";
 export {
@@ -16,15 +24,19 @@ export {
   type RepositoryUsage,
   type SpaceUsage,
 } from "./inventory/space-usage.js";
-export {
-  type OpenMote,
-  type OpenMoteOptions,
-  openMote,
-  type PullOptions,
-  type PushFilesOptions,
-} from "./open-mote.js";
+export type {
+  EndpointOptions,
+  ImageOptions,
+  MoveOptions,
+  OpenMote,
+  OpenMoteOptions,
+  PullOptions,
+  PushFilesOptions,
+  RepairOptions,
+} from "./mote.js";
+export { openDestination, openMote, openSource } from "./open-mote.js";
 export { type FoundMote, findByName } from "./references/find-by-name.js";
-export { parsePersonalRef } from "./references/home-paths.js";
 export { type BareDestination, bareDestination, hasTransport } from "./references/plain-paths.js";
+export { parsePersonalRef } from "./references/references.js";
 export type { MovedRef, MoveReport } from "./transfers/move-report.js";
-export { missingBlobs, type RepairOptions } from "./transfers/repair.js";
+export { missingBlobs } from "./transfers/repair.js";

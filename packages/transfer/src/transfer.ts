@@ -72,9 +72,9 @@ export interface TransferOptions {
   readonly concurrency?: number | undefined;
   /**
    * Move this platform alone, given in parts or as `parsePlatform` reads it. The cache still knows the reference as the index that it
-   * stands for, of which it has this platform. Default: everything.
+   * stands for, of which it has this platform. A list has one for each of `refs`. Default: everything.
    */
-  readonly platform?: Platform | string | undefined;
+  readonly platform?: Platform | string | readonly (Platform | string)[] | undefined;
   /**
    * Whether what refers to the manifests is moved along: by `subject`, or by the names of cosign's tags, which stay the same at a
    * destination. Default false.
@@ -108,10 +108,10 @@ export async function transfer(options: TransferOptions): Promise<TransferReport
     throw new TypeError("concurrency must be a whole number from 1");
   if (tags.length > refs.length) throw new TypeError("there are more tags than refs");
   const { logger = silentLogger, onEvent, openSource } = options;
-  const platform = typeof options.platform === "string" ? parsePlatform(options.platform) : options.platform;
+  const platforms = refs.map((_, at) => platformAt(options.platform, at));
   const job = new Job({ source, destination, cache, logger, concurrency, openSource, onEvent, signal });
   try {
-    return await run(job, { ...options, platform });
+    return await run(job, { ...options, platforms });
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
@@ -120,7 +120,15 @@ export async function transfer(options: TransferOptions): Promise<TransferReport
   }
 }
 
-type Plan = Omit<TransferOptions, "platform"> & { readonly platform: Platform | undefined };
+interface Plan extends Omit<TransferOptions, "platform"> {
+  /** One for each of `refs`. */
+  readonly platforms: readonly (Platform | undefined)[];
+}
+
+function platformAt(wanted: TransferOptions["platform"], at: number): Platform | undefined {
+  const one = Array.isArray(wanted) ? wanted[at] : wanted;
+  return typeof one === "string" ? parsePlatform(one) : one;
+}
 
 async function run(job: Job, options: Plan): Promise<TransferReport> {
   const startedMs = performance.now();
@@ -197,7 +205,7 @@ async function moveBlobs(
 }
 
 async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promise<readonly Root[]> {
-  const { refs, tags = [], platform } = options;
+  const { refs, tags = [], platforms } = options;
   const configs = new Configs(job);
   const roots = new Map<number, Root>();
   await job.forEach(refs.entries(), async ([at, ref]) => {
@@ -205,6 +213,7 @@ async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promi
     const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal }));
     // What the manifest says of its type counts: a registry's label, or a layout's entry, may be wrong.
     const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), signal));
+    const platform = platforms[at];
     const everything = { descriptor: resolved, platform: undefined, indexes: [] };
     const picked = platform === undefined ? everything : await pickPlatform(loader, configs, resolved, platform);
     const { descriptor } = picked;

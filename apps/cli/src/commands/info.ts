@@ -31,7 +31,7 @@ export async function info(context: Context, text: string): Promise<void> {
   }
   const manifest = inventory.manifests.get(digest);
   const tree = manifest === undefined ? undefined : imageTree(inventory, found);
-  const known = await mote.places(digest, { signal });
+  const known = await mote.knownLocations(digest, { signal });
   const path = mote.cache.moteRef(digest);
   const partOf = imagesByMote(inventory).get(digest) ?? [];
   const annotations = manifest?.annotations ?? {};

@@ -21,7 +21,7 @@ export async function locate(
   await using mote = await openReadOnly(context);
   const { digest } = await mote.find(text);
   const path = (await mote.cache.moteExists(digest)) ? mote.cache.moteRef(digest) : undefined;
-  const known = await mote.places(digest, { destination: options.for, signal });
+  const known = await mote.knownLocations(digest, { destination: options.for, signal });
   const locations = await mote.locate(digest, { signal });
   out.result({ ...documentOf(known), ...(path === undefined ? {} : { path }), locations }, [
     ...(path === undefined ? [] : [path]),

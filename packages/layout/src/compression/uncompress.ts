@@ -17,17 +17,29 @@ export function compressionOf(magic: Uint8Array): Compression | undefined {
   return isZstdFrame(magic) || isSkippableFrame(magic) ? "zstd" : undefined;
 }
 
-/**
- * A file's bytes, uncompressed: of all its members or frames, to the last one. A file that is cut anywhere, or goes on with
- * something else, is invalid. Chunks have at most 1 MiB.
- * @throws MOTE_INVALID_ARCHIVE
- */
-export async function* uncompressed(
+interface UncompressOptions extends Cancellable {
+  readonly compression: Compression;
+}
+
+/** Yields a file's bytes, uncompressed. @throws as `uncompressedStream` */
+export function uncompressed(
   file: OpenedFile,
   place: string,
-  { compression, signal }: Cancellable & { readonly compression: Compression },
+  options: UncompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const chunks = readChunks(file, 0, place, signal);
+  return uncompressedStream(readChunks(file, 0, place, options.signal), place, options);
+}
+
+/**
+ * Yields a stream's bytes, uncompressed: of all its members or frames, to the last one. A stream that is cut anywhere, or continues with
+ * something else, is not valid. Chunks have at most 1 MiB.
+ * @throws MOTE_INVALID_ARCHIVE
+ */
+export async function* uncompressedStream(
+  chunks: AsyncIterable<Uint8Array>,
+  place: string,
+  { compression, signal }: UncompressOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* compression === "gzip" ? gunzip(chunks) : uncompressZstd(chunks);
   } catch (error) {

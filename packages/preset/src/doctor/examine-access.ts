@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
 import type { AuthFileFindings } from "@mote/registry";
 import { connectionOptions } from "../endpoints/registries-options.js";
-import type { ExamineOptions, Finding } from "./examine-mote.js";
+import type { ExamineOptions, Finding } from "./finding.js";
 
 /** Checks the stored credentials and the given registries. */
 export async function* examineAccess(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {

@@ -1,27 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type Cancellable, type Logger, MoteError, takeInventory } from "@mote/core";
+import { type Logger, MoteError, takeInventory } from "@mote/core";
 import { incompleteManifests } from "../inventory/incomplete-images.js";
 import { partialIndexes } from "../inventory/partial-indexes.js";
-import { type OpenMoteOptions, openMote } from "../open-mote.js";
+import { openMote } from "../open-mote.js";
 import { noCacheFolder } from "../references/home-paths.js";
 import { examineAccess } from "./examine-access.js";
-
-/** The result of a check. */
-export interface Finding {
-  /** What was checked, in a word or two, such as `free space`. */
-  readonly topic: string;
-  /** `warn`: it works, but could be better. `fail`: it does not work. */
-  readonly state: "ok" | "warn" | "fail";
-  readonly says: string;
-  /** What to do about it. */
-  readonly advice?: string;
-}
-
-export interface ExamineOptions extends Pick<OpenMoteOptions, "dir" | "plainHttp" | "registries">, Cancellable {
-  /** Registries to connect to, as references name them. */
-  readonly hosts?: readonly string[] | undefined;
-}
+import type { ExamineOptions, Finding } from "./finding.js";
 
 const oldestNode = [20, 19] as const;
 const [littleBytes, tooFewBytes] = [2e9, 100e6];
@@ -173,7 +158,7 @@ async function database(dir: string): Promise<Finding> {
 
 async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
   try {
-    await using mote = await openMote({ dir, lookOnly: true });
+    await using mote = await openMote({ dir, readOnly: true });
     const inventory = await takeInventory(mote.cache, { signal });
     const incomplete = incompleteManifests(inventory);
     const names = [...new Set(incomplete.flatMap((manifest) => manifest.names))];

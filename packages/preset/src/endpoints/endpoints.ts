@@ -6,24 +6,26 @@ import {
   MoteError,
   type MoteReader,
   mediaTypes,
-  type PathRef,
   type Ref,
   type RegistryRef,
 } from "@mote/core";
 import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
-import type { MirrorTable, RegistryClient } from "@mote/registry";
+import type { TransportTable } from "@mote/ref";
 import { defaultFallbackMs } from "../sources/retry-budget.js";
 import { connectionOptions, type EndpointsOptions } from "./registries-options.js";
 import { RegistryEvents } from "./registry-events.js";
+import type { DestinationContext, MoteTransport, OwnContext, Registries } from "./transports.js";
 
-/** Which class stands for a reference's transport. Packages are imported when the first reference wants them. */
+/** Opens what references name, by the table of transports. */
 export class Endpoints {
   readonly events = new RegistryEvents();
   readonly #options: EndpointsOptions;
+  readonly #transports: TransportTable<MoteTransport>;
   #registries: Registries | undefined;
 
   constructor(options: EndpointsOptions) {
     this.#options = options;
+    this.#transports = options.references.transports;
   }
 
   /** Whether no registry may be asked. */
@@ -36,27 +38,11 @@ export class Endpoints {
     return this.#options.registries?.fallbackAfterMs ?? defaultFallbackMs;
   }
 
-  /** @throws MOTE_UNREACHABLE where no registry may be asked */
+  /** @throws MOTE_UNREACHABLE if no registry may be contacted · MOTE_UNSUPPORTED_TRANSPORT */
   async source(ref: Ref): Promise<ContentSource> {
-    if (ref.transport === "docker") {
-      const { MirroredRepository, RegistryRepository } = await import("@mote/registry");
-      const { client, mirrors } = await this.#open(ref);
-      const places = mirrors.of(ref);
-      return places.length === 0 ? new RegistryRepository(client, ref) : new MirroredRepository(client, ref, places);
-    }
-    const layout = await import("@mote/layout");
-    switch (ref.transport) {
-      case "oci":
-        return new layout.LayoutSource(ref.path);
-      case "oci-archive":
-        return new layout.OciArchiveSource(ref.path, this.#options.unpack);
-      case "docker-archive":
-        return new layout.DockerArchiveSource(ref.path, this.#options.unpack);
-      case "dir":
-        return new layout.DirSource(ref.path);
-      default:
-        throw notMoved(ref);
-    }
+    const source = await this.#transports.of(ref).openSource?.(ref, this.#context());
+    if (source === undefined) throw notMoved(ref);
+    return source;
   }
 
   /** Where a registry's repository is read before itself, once it was opened. */
@@ -69,28 +55,16 @@ export class Endpoints {
     }));
   }
 
-  async destination(
-    ref: Ref,
-    { overwrite }: { readonly overwrite?: boolean | undefined } = {},
-  ): Promise<ContentDestination> {
-    if (ref.transport === "docker") {
-      const { RegistryDestination } = await import("@mote/registry");
-      return new RegistryDestination((await this.#open(ref)).client, ref);
-    }
-    const layout = await import("@mote/layout");
-    const { logger } = this.#options;
-    switch (ref.transport) {
-      case "oci":
-        return new layout.LayoutDestination(ref.path);
-      case "oci-archive":
-        return new layout.OciArchiveDestination(ref.path, { overwrite, logger });
-      case "docker-archive":
-        return new layout.DockerArchiveDestination(ref.path, { overwrite, logger });
-      case "dir":
-        return new layout.DirDestination(ref.path);
-      default:
-        throw notMoved(ref);
-    }
+  /** @throws as `source` */
+  async destination(ref: Ref, { overwrite }: Pick<DestinationContext, "overwrite"> = {}): Promise<ContentDestination> {
+    const destination = await this.#transports.of(ref).openDestination?.(ref, this.#context({ overwrite }));
+    if (destination === undefined) throw notMoved(ref);
+    return destination;
+  }
+
+  #context(options: Pick<DestinationContext, "overwrite"> = {}): OwnContext {
+    const { unpack, logger } = this.#options;
+    return { ...options, unpack, logger, registries: (ref) => this.#open(ref) };
   }
 
   /** A plain folder, for an artifact's files. */
@@ -113,7 +87,7 @@ export class Endpoints {
     }
     const source = await this.source(ref);
     try {
-      if (ref.transport === "docker-archive") await source.resolve(ref, options);
+      await this.prepare(source, ref, options);
       const unsized = { digest, size: 0, mediaType: mediaTypes.octetStream };
       await using reader = await source.blob(unsized, { ...options, verifyOnRead: false });
       await use(reader);
@@ -122,11 +96,25 @@ export class Endpoints {
     }
   }
 
+  /** Resolves a reference first, where a blob is only found after its image. */
+  async prepare(source: ContentSource, ref: Ref, options: Cancellable = {}): Promise<void> {
+    if (!this.#transports.of(ref).byDigest) await source.resolve(ref, options);
+  }
+
   async close(): Promise<void> {
     await this.#registries?.client.close();
   }
 
-  /** One client for all repositories: it holds the connections and the tokens. */
+  /** Returns what was opened, which closes this with itself. */
+  own<T extends Partial<AsyncDisposable>>(opened: T): T {
+    const dispose = opened[Symbol.asyncDispose]?.bind(opened);
+    opened[Symbol.asyncDispose] = async () => {
+      await dispose?.();
+      await this.close();
+    };
+    return opened;
+  }
+
   async #open({ registry }: RegistryRef): Promise<Registries> {
     if (this.offline) {
       throw new MoteError("MOTE_UNREACHABLE", `${registry} is not asked, as nobody is (--offline)`, {
@@ -148,13 +136,8 @@ export class Endpoints {
   }
 }
 
-interface Registries {
-  readonly client: RegistryClient;
-  readonly mirrors: MirrorTable;
-}
-
 /** `assertMovable` refuses these earlier, and says what to use instead. */
-function notMoved({ transport }: PathRef): MoteError {
+function notMoved({ transport }: Ref): MoteError {
   return new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `content is not moved over ${transport}`, {
     details: { transport },
   });

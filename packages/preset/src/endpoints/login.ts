@@ -1,5 +1,5 @@
 import type { Cancellable } from "@mote/core";
-import type { OpenMoteOptions } from "../open-mote.js";
+import type { OpenMoteOptions } from "../mote.js";
 import { connectionOptions } from "./registries-options.js";
 
 /** How the registry is reached. */

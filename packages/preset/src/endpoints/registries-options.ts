@@ -1,6 +1,8 @@
 import type { Logger } from "@mote/core";
 import type { UnpackOptions } from "@mote/layout";
 import type { Hosts, hostCertificates, Mirrors, RegistryClientOptions } from "@mote/registry";
+import type { References } from "../references/references.js";
+import type { MoteTransport } from "./transports.js";
 
 /** How registries are reached, beside what each reference says. Hosts are written as in references: `host`, `host:port`. */
 export interface RegistriesOptions {
@@ -48,12 +50,13 @@ export function connectionOptions(
   return { ...connections, certificates: certificatesIn({ ...(folders === undefined ? {} : { folders }) }) };
 }
 
-/** What the places that references name are opened with. */
+/** What the locations of references are opened with. */
 export interface EndpointsOptions {
+  readonly references: References<MoteTransport>;
   readonly plainHttp?: Hosts | undefined;
   readonly registries?: RegistriesOptions | undefined;
   readonly unpack?: UnpackOptions | undefined;
-  /** Ask no registry. */
+  /** Contact no registry. */
   readonly offline?: boolean | undefined;
   readonly logger: Logger;
 }

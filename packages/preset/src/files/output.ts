@@ -1,10 +1,11 @@
 import type { OutputFileOptions } from "@mote/layout";
-import { parseRef } from "@mote/ref";
+import { knownTransports, parseRef } from "@mote/ref";
 
 /** Returns whether a destination writes to this process's stdout: an archive whose path is `-`, `/dev/stdout` or the like. */
 export async function goesToStdout(destination: string): Promise<boolean> {
   // Most destinations are something else, and do not wait for the package.
-  if (!/^(?:oci|docker)-archive:/.test(destination)) return false;
+  const row = knownTransports.find(destination.slice(0, Math.max(0, destination.indexOf(":"))));
+  if (row?.path !== "file") return false;
   const ref = parseRef(destination);
   const { isStdout } = await import("@mote/layout");
   return ref.transport !== "docker" && isStdout(ref.path);

@@ -69,9 +69,9 @@ describe("find", () => {
 
 it("who only looks makes nothing, and finds a cache that is not there empty", async () => {
   const absent = join(dir, "absent");
-  await using looking = await openMote({ dir: absent, lookOnly: true });
+  await using looking = await openMote({ dir: absent, readOnly: true });
   for await (const found of looking.cache.motes?.() ?? []) expect(found).toBeUndefined();
-  expect(await looking.places(tools.manifest.digest)).toMatchObject({ places: [], otherForms: [] });
+  expect(await looking.knownLocations(tools.manifest.digest)).toMatchObject({ places: [], otherForms: [] });
   expect(await readdir(dir)).not.toContain("absent");
 });
 
@@ -85,7 +85,7 @@ it("places tells where a blob was seen, when, whether a mount would work, and ot
   }
   await mote.bic.recordDigestUntransformedPair(digest, plain);
   await mote.locator.recordLayerSource({ digest: plain }, "docker://r.example/lib/plain");
-  const known = await mote.places(digest, { destination: "docker://r.example/lib/c:1" });
+  const known = await mote.knownLocations(digest, { destination: "docker://r.example/lib/c:1" });
   const seen = known.places.map(({ ref, verdict }) => ["path" in ref ? ref.path : ref.repository, verdict]).sort();
   expect(seen).toEqual([
     ["/srv/dir", "send"],
@@ -95,9 +95,9 @@ it("places tells where a blob was seen, when, whether a mount would work, and ot
   for (const { seenMs } of known.places) expect(seenMs).toBeGreaterThanOrEqual(before);
   expect(known.untransformed).toBe(plain);
   expect(known.otherForms).toMatchObject([{ digest: plain, places: [{ verdict: "mount" }] }]);
-  const same = await mote.places(digest, { destination: "docker://r.example/lib/a:9" });
+  const same = await mote.knownLocations(digest, { destination: "docker://r.example/lib/a:9" });
   expect(same.places.some(({ verdict }) => verdict === "there")).toBe(true);
-  await expect(mote.places(digest, { destination: "docker://:" })).rejects.toMatchObject({
+  await expect(mote.knownLocations(digest, { destination: "docker://:" })).rejects.toMatchObject({
     code: "MOTE_INVALID_REFERENCE",
   });
 });

@@ -1,7 +1,5 @@
-import { resolve } from "node:path";
-import { type Digest, isDigest, type MoteCache, MoteError, parseDigest, type Ref, type Tag } from "@mote/core";
-import { formatRef } from "@mote/ref";
-import { parsePersonalRef } from "./home-paths.js";
+import { type Digest, isDigest, type MoteCache, MoteError, parseDigest, type Tag } from "@mote/core";
+import { knownReferences, type References } from "./references.js";
 
 /** Digits of a digest that a person has to give at least. */
 const shortestPrefix = 6;
@@ -14,12 +12,16 @@ export interface FoundMote {
 }
 
 /**
- * The mote that a person means by a digest, by the first digits (at least 6) of one that is kept, by a name in the cache, by a
- * reference over any transport, or by the end of a name (`tools:1` for `registry.example/lib/tools:1`). A whole digest need not be
- * kept; everything else is.
+ * Finds the mote that a person means by a digest, by the first digits (at least 6) of a stored one, by a name in the cache, by a
+ * reference over any transport, or by the end of a name (`tools:1` for `registry.example/lib/tools:1`). A full digest need not be
+ * stored; everything else is.
  * @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS with the candidates · MOTE_INVALID_DIGEST
  */
-export async function findByName(cache: MoteCache, text: string): Promise<FoundMote> {
+export async function findByName(
+  cache: MoteCache,
+  text: string,
+  { references = knownReferences }: { readonly references?: References | undefined } = {},
+): Promise<FoundMote> {
   if (isDigest(text)) return { digest: text };
   const exact = isName(text) ? await cache.tags?.resolve(text) : undefined;
   if (exact !== undefined) return { digest: exact.digest, name: text };
@@ -30,7 +32,7 @@ export async function findByName(cache: MoteCache, text: string): Promise<FoundM
     const digest = await findByPrefix(cache, text, prefix[1] ?? "", prefix[2] ?? "");
     if (digest !== undefined) return { digest };
   }
-  return (await findByReference(cache, text)) ?? (await findByTail(cache, text));
+  return (await findByReference(cache, references, text)) ?? (await findByTail(cache, text));
 }
 
 async function findByPrefix(
@@ -49,10 +51,10 @@ async function findByPrefix(
   return found[0];
 }
 
-async function findByReference(cache: MoteCache, text: string): Promise<FoundMote | undefined> {
-  const ref = readRef(text);
+async function findByReference(cache: MoteCache, references: References, text: string): Promise<FoundMote | undefined> {
+  const ref = references.tryParse(text);
   if (ref === undefined) return undefined;
-  const name = nameInCache(ref);
+  const name = references.nameInCache(ref);
   const descriptor = await cache.tags?.resolve(name);
   if (descriptor !== undefined) return { digest: descriptor.digest, name };
   return ref.digest !== undefined && (await cache.moteExists(ref.digest)) ? { digest: ref.digest } : undefined;
@@ -81,22 +83,6 @@ function isName(text: string): boolean {
   return text !== "" && text.length <= 4096 && !/\p{Cc}/u.test(text);
 }
 
-function readRef(text: string): Ref | undefined {
-  try {
-    return parsePersonalRef(text);
-  } catch (error) {
-    if (MoteError.isInstance(error)) return undefined;
-    throw error;
-  }
-}
-
-/** What the cache calls an image: a registry's reference without `docker://`; of anything else the whole, with its folder's full path. */
-export function nameInCache(ref: Ref): string {
-  if (ref.transport !== "docker") return formatRef({ ...ref, path: resolve(ref.path) }, { scheme: true });
-  const { scheme: _, ...named } = ref;
-  return formatRef(named);
-}
-
 function ambiguous(text: string, how: string, candidates: readonly string[]): MoteError {
   const shown = candidates.slice(0, shownCandidates);
   const more = candidates.length > shown.length ? ` and ${candidates.length - shown.length} more` : "";
@@ -107,9 +93,13 @@ function ambiguous(text: string, how: string, candidates: readonly string[]): Mo
 
 function absent(text: string, similar: readonly string[]): MoteError {
   const hint = similar.length > 0 ? `, such as ${similar.slice(0, 3).join(", ")}` : "";
-  return new MoteError("MOTE_NOT_FOUND", `nothing is kept as ${text}; \`mote ls\` lists what is${hint}`, {
-    details: { text },
-  });
+  return new MoteError(
+    "MOTE_NOT_FOUND",
+    `cannot find ${text}: it is not in the cache; \`mote ls\` lists what is${hint}`,
+    {
+      details: { text },
+    },
+  );
 }
 
 function tooShort(text: string): MoteError {

@@ -1,12 +1,15 @@
 import { join } from "node:path";
+import { knownTransports } from "@mote/ref";
 
-/** Whether the text says itself how its place is reached. A colon in a file's name does not. */
+/** Returns whether a text begins with a transport. A colon in a file's name is not one. */
 export function hasTransport(text: string): boolean {
-  return /^[a-z]+:\/\/|^(?:oci|oci-archive|docker-archive|dir|tarball|docker-daemon|containers-storage):/.test(text);
+  if (/^[a-z][a-z0-9+.-]*:\/\//.test(text)) return true;
+  const row = knownTransports.find(text.slice(0, Math.max(0, text.indexOf(":"))));
+  return row !== undefined && text.startsWith(row.prefix);
 }
 
 /**
- * The path of a plain folder, where the text names one: it has no transport, and ends in a slash, is `.`, `..` or `~`, or
+ * Returns the path of a plain folder if the text names one: it has no transport, and ends in a slash, is `.`, `..` or `~`, or
  * begins with `./`, `../`, `/` or `~/`. Anything else is a reference: `models/llama` is one, of a registry.
  */
 export function plainFolder(text: string, { home }: { readonly home: string }): string | undefined {
@@ -26,7 +29,7 @@ export interface BareDestination {
   readonly hasHost: boolean;
 }
 
-/** Of a destination that would be a registry though nothing says so: what else it may mean. Undefined: it is clear. */
+/** Returns what else a destination may mean that would be a registry though nothing says so; undefined if it is clear. */
 export function bareDestination(text: string): BareDestination | undefined {
   if (hasTransport(text) || isPlainFolder(text)) return undefined;
   if (/^sha(?:256|384|512):[^/]*$/.test(text)) {

@@ -1,96 +1,104 @@
 import { resolve } from "node:path";
-import { type Digest, isDigest, type MoteCache, MoteError, type PathRef, type Ref, type RefCodec } from "@mote/core";
-import { assertMovable, parseRef, refCodec } from "@mote/ref";
-import type { TransferOptions } from "@mote/transfer";
-import { findByName, nameInCache } from "./find-by-name.js";
-import { parsePersonalRef } from "./home-paths.js";
-import { bareDestination } from "./plain-paths.js";
+import { MoteError, type Ref, type RefCodec, type Transport } from "@mote/core";
+import { assertMovable, createRefCodec, knownTransports, parseRef, type TransportTable } from "@mote/ref";
+import { homeFor } from "./home-paths.js";
 
-/** Where something comes from: a place, or wherever the content of a digest is. */
-export type Origin = Ref | Digest;
+/** References as people and the cache write them, over one table of transports. */
+export class References<Row extends Transport = Transport> {
+  readonly transports: TransportTable<Row>;
+  readonly codec: RefCodec;
+  /** The codec for the blob-info cache: to a process elsewhere a relative path would mean another location. */
+  readonly absoluteCodec: RefCodec;
 
-/** @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
-export function readMovable(text: string): Ref {
-  const ref = parsePersonalRef(text);
-  assertMovable(ref);
-  return ref;
+  constructor(transports: TransportTable<Row>) {
+    this.transports = transports;
+    this.codec = createRefCodec(transports);
+    this.absoluteCodec = { ...this.codec, parse: (text) => this.#absolute(this.codec.parse(text)) };
+  }
+
+  /** Parses a reference as a person writes it: `~` at the front of a path is the home folder. @throws MOTE_INVALID_REFERENCE */
+  parse(text: string): Ref {
+    return parseRef(text, { home: homeFor(text), transports: this.transports });
+  }
+
+  /** @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
+  parseMovable(text: string, as: "source" | "destination"): Ref {
+    const ref = this.parse(text);
+    assertMovable(ref, { as, transports: this.transports });
+    return ref;
+  }
+
+  /** Returns what a text means, or undefined if it is not a reference. */
+  tryParse(text: string): Ref | undefined {
+    return orUndefined(() => this.parse(text));
+  }
+
+  /** Returns where an image with this name came from, if content is read from there. */
+  sourceOf(name: string): Ref | undefined {
+    return orUndefined(() => {
+      const ref = this.codec.parse(name);
+      assertMovable(ref, { as: "source", transports: this.transports });
+      return ref;
+    });
+  }
+
+  /** Returns the reference in full, with its transport. */
+  format(ref: Ref): string {
+    return this.codec.format(ref, { scheme: true });
+  }
+
+  /** Returns what the cache calls an image: a registry's reference without `docker://`; of anything else the whole, with its full path. */
+  nameInCache(ref: Ref): string {
+    if (ref.transport !== "docker") return this.format(this.#absolute(ref));
+    const { scheme: _, ...named } = ref;
+    return this.codec.format(named);
+  }
+
+  /** Returns the reference with its full path, unless that has a colon, which would be read as the beginning of a name. */
+  formatAbsolute(ref: Ref): string {
+    const full = this.#absolute(ref);
+    const text = this.format(full);
+    const read = orUndefined(() => this.codec.parse(text));
+    const isSame = read !== undefined && "path" in read && "path" in full && read.path === full.path;
+    return isSame ? text : this.format(ref);
+  }
+
+  /** Whether the destination is a stream: stdout is not a name that content is found under again. */
+  isStream(ref: Ref): boolean {
+    return ref.transport !== "docker" && ref.path === "-";
+  }
+
+  #absolute(ref: Ref): Ref {
+    const isPath = ref.transport !== "docker" && this.transports.of(ref).path !== undefined;
+    return isPath ? { ...ref, path: resolve(ref.path) } : ref;
+  }
 }
 
-/**
- * Reads a source: a reference; or a digest, `sha256:…` or `hash://sha256/…`, of which the first 6 digits will do where the cache has
- * it. It never means a repository called `sha256`. @throws as `readMovable` · MOTE_NOT_FOUND · MOTE_AMBIGUOUS
- */
-export async function readOrigin(cache: MoteCache, text: string): Promise<Origin> {
-  if (isDigest(text)) return text;
-  if (/^sha(?:256|384|512):[0-9a-f]+$/.test(text)) return (await findByName(cache, text)).digest;
-  const ref = parsePersonalRef(text);
-  if (ref.transport === "hash" && ref.digest !== undefined) return ref.digest;
-  assertMovable(ref);
-  return ref;
+/** Those of the transports that mote knows. */
+export const knownReferences: References = new References(knownTransports);
+
+/** Parses a reference as `References.parse` does, over the transports that mote knows. @throws MOTE_INVALID_REFERENCE */
+export function parsePersonalRef(text: string): Ref {
+  return knownReferences.parse(text);
 }
 
-/** The codec of what the blob-info cache is given: a relative path would mean another place to a process elsewhere. */
-export const absoluteRefCodec: RefCodec = {
-  ...refCodec,
-  parse(text) {
-    const ref = refCodec.parse(text);
-    return "path" in ref && isOfFileSystem(ref) ? { ...ref, path: resolve(ref.path) } : ref;
-  },
-};
-
-function isOfFileSystem({ transport }: PathRef): boolean {
-  return ["oci", "oci-archive", "docker-archive", "dir", "tarball", "ocidir"].includes(transport);
-}
-
-/** What the cache calls what comes from there. Content that is asked for by its digest has no name. */
-export function nameOfOrigin(from: Origin): string | undefined {
-  return typeof from === "string" ? undefined : nameInCache(from);
-}
-
-/**
- * Refuses a registry without `docker://` as the destination of a pull: who writes `build/app` may mean a folder, and would push to
- * Docker Hub. @throws MOTE_INVALID_REFERENCE
- */
-export function assertPullDestination(text: string): void {
-  const bare = bareDestination(text);
-  if (bare === undefined) return;
-  throw new MoteError("MOTE_INVALID_REFERENCE", `cannot pull to ${bare.reason}`, {
-    details: { text, position: 0, reason: bare.reason },
-  });
-}
-
-/** A destination that is written with a digest stands for that manifest alone. */
-export function onlyOf(wanted: Digest | undefined): TransferOptions["verify"] {
-  if (wanted === undefined) return undefined;
-  return ({ digest }) => {
-    if (digest === wanted) return;
-    throw new MoteError(
-      "MOTE_DIGEST_MISMATCH",
-      `what is to be moved is ${digest}, and the destination says ${wanted}; leave the digest out there, or choose the right source or platform`,
-      { details: { digest, expected: wanted, actual: digest } },
-    );
-  };
-}
-
-/** The same place with another tag, and that alone. */
+/** Returns the same location with another tag, and that alone. */
 export function otherTag(ref: Ref, tag: string): Ref {
   if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path, tag };
-  const { digest: _, ...place } = ref;
-  return { ...place, tag };
+  const { digest: _, ...location } = ref;
+  return { ...location, tag };
 }
 
-/** The source's tag; in a docker-archive, whose names are whole references, all of it. */
-export function defaultName(to: Ref, from: Origin): string | undefined {
-  if (typeof from === "string") return undefined;
-  if (to.transport !== "docker-archive" || from.transport !== "docker") return from.tag;
-  return from.tag === undefined ? undefined : `${from.registry}/${from.repository}:${from.tag}`;
+/** Returns the location of a reference, without tag, digest and index. */
+export function locationOf(ref: Ref): Ref {
+  if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path };
+  const { tag: _, digest: __, ...location } = ref;
+  return location;
 }
 
-/** The registry that a name in the cache came from, if it came from one. */
-export function registryOf(name: string): Ref | undefined {
+function orUndefined<T>(read: () => T): T | undefined {
   try {
-    const ref = parseRef(name);
-    return ref.transport === "docker" ? ref : undefined;
+    return read();
   } catch (error) {
     if (MoteError.isInstance(error)) return undefined;
     throw error;

@@ -15,8 +15,7 @@ import {
   rootsOf,
   takeInventory,
 } from "@mote/core";
-import { refCodec } from "@mote/ref";
-import { registryOf } from "../references/references.js";
+import { locationOf, type References } from "../references/references.js";
 import { isSilence } from "./registry-failure.js";
 
 /** Places that one blob or manifest is looked for at, at most. */
@@ -25,7 +24,8 @@ const maxPlaces = 8;
 export interface DigestSourceDependencies {
   readonly cache: MoteCache;
   readonly bic: BlobInfoCache;
-  /** Ask no registry. */
+  readonly references: References;
+  /** Contact no registry. */
   readonly offline: boolean;
   readonly open: (ref: Ref) => Promise<ContentSource>;
 }
@@ -36,16 +36,16 @@ export interface DigestSourceDependencies {
  */
 export class DigestSource implements ContentSource {
   readonly #digest: Digest;
-  readonly #parts: DigestSourceDependencies;
+  readonly #dependencies: DigestSourceDependencies;
   readonly #opened = new Map<string, Promise<ContentSource>>();
   readonly #readFrom = new Map<Digest, Ref>();
   /** Registries that did not answer: they are not asked again. */
   readonly #silent = new Map<string, MoteError>();
   #placesOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
 
-  constructor(digest: Digest, parts: DigestSourceDependencies) {
+  constructor(digest: Digest, dependencies: DigestSourceDependencies) {
     this.#digest = digest;
-    this.#parts = parts;
+    this.#dependencies = dependencies;
   }
 
   /** @throws MOTE_NOT_FOUND where it is known nowhere */
@@ -103,8 +103,8 @@ export class DigestSource implements ContentSource {
     }
     const failure = errors.find((error) => !isNotFound(error));
     if (failure !== undefined) throw failure;
-    const asked = places.map((ref) => refCodec.format({ ...ref, digest })).join(", ");
-    const nowhere = this.#parts.offline
+    const asked = places.map((ref) => this.#dependencies.references.codec.format({ ...ref, digest })).join(", ");
+    const nowhere = this.#dependencies.offline
       ? "and no registry is asked (--offline)"
       : "and it is not known to be anywhere else";
     const where = asked === "" ? nowhere : `and is not found at ${asked}`;
@@ -116,31 +116,34 @@ export class DigestSource implements ContentSource {
 
   #open(ref: Ref): Promise<ContentSource> {
     const key = keyOf(ref);
-    const opened = this.#opened.get(key) ?? this.#parts.open(ref);
+    const opened = this.#opened.get(key) ?? this.#dependencies.open(ref);
     this.#opened.set(key, opened);
     return opened;
   }
 
   /** Where it was seen, newest first; where what it is part of was seen; and where names say that it came from. */
   async #placesOf(digest: Digest, options: Cancellable): Promise<readonly Ref[]> {
-    const { bic } = this.#parts;
-    const own = await knownLocations(bic, refCodec, digest, options);
-    const whole = digest === this.#digest ? own : await knownLocations(bic, refCodec, this.#digest, options);
+    const { bic, references } = this.#dependencies;
+    const own = await knownLocations(bic, references.codec, digest, options);
+    const whole = digest === this.#digest ? own : await knownLocations(bic, references.codec, this.#digest, options);
     this.#placesOfNames ??= this.#readPlacesOfNames(options);
     const named = (await this.#placesOfNames).get(digest) ?? (await this.#placesOfNames).get(this.#digest) ?? [];
-    const isAllowed = ({ transport }: Ref) => !this.#parts.offline || transport !== "docker";
+    const isAllowed = ({ transport }: Ref) => !this.#dependencies.offline || transport !== "docker";
     const known = [...[...own.places, ...whole.places].map(({ ref }) => ref), ...named].filter(isAllowed);
-    const places = known.map(withoutSelector);
+    const places = known.map(locationOf);
     return [...new Map(places.map((ref) => [keyOf(ref), ref])).values()].slice(0, maxPlaces);
   }
 
   /** What the images in the cache consist of, by the registries that their names say. */
   async #readPlacesOfNames(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Ref[]>> {
     const places = new Map<Digest, Ref[]>();
-    if (this.#parts.cache.motes === undefined) return places;
-    const inventory = await takeInventory(this.#parts.cache, options);
+    if (this.#dependencies.cache.motes === undefined) return places;
+    const { cache, references } = this.#dependencies;
+    const inventory = await takeInventory(cache, options);
     for (const { digest: root, names } of rootsOf(inventory)) {
-      const registries = names.flatMap((name) => registryOf(name) ?? []);
+      const registries = names
+        .flatMap((name) => references.sourceOf(name) ?? [])
+        .filter(({ transport }) => transport === "docker");
       if (registries.length === 0) continue;
       for (const digest of closureOf(inventory, root)) {
         places.set(digest, [...(places.get(digest) ?? []), ...registries]);
@@ -148,13 +151,6 @@ export class DigestSource implements ContentSource {
     }
     return places;
   }
-}
-
-/** A place holds content by its digest, under whatever tag it was met there. */
-function withoutSelector(ref: Ref): Ref {
-  if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path };
-  const { transport, registry, repository, scheme } = ref;
-  return { transport, registry, repository, ...(scheme === undefined ? {} : { scheme }) };
 }
 
 function keyOf(ref: Ref): string {

@@ -1,17 +1,20 @@
 import type { BlobInfoCache, Cancellable, ContentSource, Logger, MoteCache, Ref, TagStore } from "@mote/core";
 import type { Endpoints } from "../endpoints/endpoints.js";
-import type { PullOptions } from "../open-mote.js";
-import { nameInCache } from "../references/find-by-name.js";
-import { type Origin, otherTag } from "../references/references.js";
+import type { MoveOptions } from "../mote.js";
+import type { Origin } from "../references/origin.js";
+import { otherTag, type References } from "../references/references.js";
 import { DigestSource } from "./digest-source.js";
 import { assertNoBlob } from "./image-by-digest.js";
 import { StoredFallback } from "./stored-fallback.js";
 
-export interface ReadingOptions extends Cancellable, Pick<PullOptions, "platform" | "onEvent"> {
+export interface ReadingOptions extends Cancellable, Pick<MoveOptions, "onEvent"> {
+  /** The only platform that is wanted. */
+  readonly platform: string | undefined;
   readonly cache: MoteCache;
   readonly tags: TagStore;
   readonly bic: BlobInfoCache;
-  readonly places: Endpoints;
+  readonly endpoints: Endpoints;
+  readonly references: References;
   readonly logger: Logger;
 }
 
@@ -24,7 +27,7 @@ export async function readFromOrigin<T>(
   options: ReadingOptions,
   move: (source: ContentSource, warn: (message: string, code?: string) => void) => Promise<T>,
 ): Promise<{ readonly report: T; readonly warnings: readonly string[] }> {
-  const { cache, tags, bic, places, platform, signal } = options;
+  const { cache, tags, bic, endpoints, references, platform, signal } = options;
   const warnings: string[] = [];
   const warn = (message: string, code?: string) => {
     // What is moved once more would be said once more.
@@ -35,15 +38,15 @@ export async function readFromOrigin<T>(
   };
   if (typeof from === "string") {
     await assertNoBlob(cache, from, { signal });
-    const open = (ref: Ref) => places.source(ref);
-    const { offline } = places;
-    return { report: await move(new DigestSource(from, { cache, bic, offline, open }), warn), warnings };
+    const open = (ref: Ref) => endpoints.source(ref);
+    const { offline } = endpoints;
+    return { report: await move(new DigestSource(from, { cache, bic, references, offline, open }), warn), warnings };
   }
-  if (from.transport !== "docker") return { report: await move(await places.source(from), warn), warnings };
-  const nameOf = (tag: string) => nameInCache(otherTag(from, tag));
-  const { fallbackAfterMs } = places;
+  if (from.transport !== "docker") return { report: await move(await endpoints.source(from), warn), warnings };
+  const nameOf = (tag: string) => references.nameInCache(otherTag(from, tag));
+  const { fallbackAfterMs } = endpoints;
   const names = new StoredFallback({
-    name: nameInCache(from),
+    name: references.nameInCache(from),
     nameOf,
     cache,
     tags,
@@ -52,7 +55,7 @@ export async function readFromOrigin<T>(
     signal,
     warn,
   });
-  const source = async () => names.around(places.offline ? undefined : await places.source(from), from);
+  const source = async () => names.around(endpoints.offline ? undefined : await endpoints.source(from), from);
   try {
     return { report: await move(await source(), warn), warnings };
   } catch (error) {

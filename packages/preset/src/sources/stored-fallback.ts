@@ -13,6 +13,7 @@ import {
   type TagStore,
   type TimeLimited,
 } from "@mote/core";
+import { locationOf } from "../references/references.js";
 import { isRegistryFailure, isRegistryResponse, isSilence } from "./registry-failure.js";
 import { RetryBudget } from "./retry-budget.js";
 import { StoredImage } from "./stored-image.js";
@@ -79,7 +80,7 @@ export class StoredFallback {
       warn,
     });
     return {
-      ref: source === undefined ? placeOf(ref) : source.ref,
+      ref: source === undefined ? locationOf(ref) : source.ref,
       resolve: (asked, options) => this.#resolve(source, asked, options),
       manifest: (descriptor, options) => this.#manifest(source, descriptor, options),
       blob: async (descriptor, options) => {
@@ -227,10 +228,4 @@ export class StoredFallback {
       details: { digest, missing: digests },
     });
   }
-}
-
-function placeOf(ref: Ref): Ref {
-  if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path };
-  const { tag: _, digest: __, ...place } = ref;
-  return place;
 }

@@ -13,54 +13,46 @@ import {
   takeInventory,
   writeMote,
 } from "@mote/core";
-import { assertMovable, parseRef, refCodec } from "@mote/ref";
 import type { Endpoints } from "../endpoints/endpoints.js";
 import { incompleteManifests } from "../inventory/incomplete-images.js";
-import type { PullOptions } from "../open-mote.js";
+import type { RepairOptions } from "../mote.js";
+import type { References } from "../references/references.js";
 import { isSilence } from "../sources/registry-failure.js";
 
 /** Known locations of one blob that are tried. */
 const mostLocations = 5;
 
-export interface RepairOptions extends Pick<PullOptions, "signal" | "concurrency" | "onEvent"> {
-  /** What was found damaged: set aside as a rule, and missing. */
-  readonly damaged?: Iterable<Digest> | undefined;
-  /** What is there and cannot be read. */
-  readonly unreadable?: Iterable<Digest> | undefined;
-  /** Told why something could not be fetched from a place. */
-  readonly onFailure?: ((failure: { readonly digest: Digest; readonly reason: string }) => void) | undefined;
-}
-
 export interface RepairDependencies {
   readonly cache: MoteCache;
   readonly bic: BlobInfoCache;
-  readonly places: Endpoints;
+  readonly endpoints: Endpoints;
+  readonly references: References;
   /** Fetches a manifest, with all that is below it, from `ref` into the cache. */
   readonly complete: (ref: Ref, digest: Digest, options: RepairOptions) => Promise<unknown>;
 }
 
 /** Fetches again what a cache lacks: images from where their names say, and what is still missing from where it was seen. */
 export class Repair {
-  readonly #parts: RepairDependencies;
+  readonly #dependencies: RepairDependencies;
   readonly #options: RepairOptions;
   /** Registries that did not answer, with the reason: they are not asked again. */
   readonly #silent = new Map<string, string>();
 
-  constructor(parts: RepairDependencies, options: RepairOptions) {
-    this.#parts = parts;
+  constructor(dependencies: RepairDependencies, options: RepairOptions) {
+    this.#dependencies = dependencies;
     this.#options = options;
   }
 
   /** @returns the names of images that are still incomplete */
   async run(): Promise<string[]> {
-    const { cache } = this.#parts;
+    const { cache } = this.#dependencies;
     const { damaged = [], unreadable = [] } = this.#options;
     const bad = new Set([...damaged, ...unreadable]);
     const before = await takeInventory(cache, this.#options);
     for (const [digest, names] of manifestsToComplete(before, bad)) await this.#completeImage(digest, names);
     const after = await takeInventory(cache, this.#options);
     for (const digest of [...bad, ...missingBlobs(after)]) {
-      if (!(await this.#isSound(digest))) await this.#fetchBlob(digest);
+      if (!(await this.#isVerified(digest))) await this.#fetchBlob(digest);
     }
     const incomplete = incompleteManifests(await takeInventory(cache, this.#options), bad);
     return [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : [digest])))];
@@ -69,19 +61,19 @@ export class Repair {
   /** From the first place that has it. */
   async #completeImage(digest: Digest, names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const ref = movableRef(name);
+      const ref = this.#dependencies.references.sourceOf(name);
       if (ref === undefined) continue;
-      if (await this.#tries(digest, ref, () => this.#parts.complete(ref, digest, this.#options))) return;
+      if (await this.#tries(digest, ref, () => this.#dependencies.complete(ref, digest, this.#options))) return;
     }
   }
 
   async #fetchBlob(digest: Digest): Promise<void> {
-    const { bic, places } = this.#parts;
+    const { bic, endpoints, references } = this.#dependencies;
     const { signal } = this.#options;
-    const known = await knownLocations(bic, refCodec, digest, { signal }).catch(() => undefined);
+    const known = await knownLocations(bic, references.codec, digest, { signal }).catch(() => undefined);
     for (const { ref } of known?.places.slice(0, mostLocations) ?? []) {
       const isHere = await this.#tries(digest, ref, () =>
-        places.readBlob(ref, digest, (reader) => this.#store(digest, reader), { signal }),
+        endpoints.readBlob(ref, digest, (reader) => this.#store(digest, reader), { signal }),
       );
       if (isHere) return;
     }
@@ -90,13 +82,13 @@ export class Repair {
 
   /** The writer checks the digest; a size is not known here. */
   async #store(digest: Digest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { cache } = this.#parts;
+    const { cache } = this.#dependencies;
     const { signal } = this.#options;
     await writeMote(cache, { digest, mediaType: mediaTypes.octetStream }, chunks, { signal });
   }
 
-  async #isSound(digest: Digest): Promise<boolean> {
-    const { cache } = this.#parts;
+  async #isVerified(digest: Digest): Promise<boolean> {
+    const { cache } = this.#dependencies;
     const { signal } = this.#options;
     try {
       return (await cache.moteIsSound?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
@@ -158,16 +150,4 @@ export function missingBlobs(inventory: Inventory): Set<Digest> {
     for (const child of lacks) if (!inventory.motes.has(child.digest)) missing.add(child.digest);
   }
   return missing;
-}
-
-/** Where an image with this name came from, if content is moved from there. */
-function movableRef(name: string): Ref | undefined {
-  try {
-    const ref = parseRef(name);
-    assertMovable(ref);
-    return ref;
-  } catch (error) {
-    if (MoteError.isInstance(error)) return undefined;
-    throw error;
-  }
 }

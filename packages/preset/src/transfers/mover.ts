@@ -1,0 +1,236 @@
+import {
+  type BlobInfoCache,
+  type ContentDestination,
+  type ContentSource,
+  type Descriptor,
+  type Digest,
+  type Logger,
+  type MoteCache,
+  MoteError,
+  type Ref,
+  type TagStore,
+} from "@mote/core";
+import type { FileInput } from "@mote/layout";
+import type { TransferOptions, TransferReport } from "@mote/transfer";
+import type { Endpoints } from "../endpoints/endpoints.js";
+import type { MoveOptions, PullOptions, PushFilesOptions, RepairOptions } from "../mote.js";
+import { personalFolder } from "../references/home-paths.js";
+import {
+  assertPullDestination,
+  defaultName,
+  nameOfOrigin,
+  type Origin,
+  onlyOf,
+  readOrigin,
+} from "../references/origin.js";
+import { otherTag, type References } from "../references/references.js";
+import { type ReadingOptions, readFromOrigin } from "../sources/read-from-origin.js";
+import { type MoveReport, withReferences } from "./move-report.js";
+import type { SizeBound } from "./size-bound.js";
+
+export interface MoverDependencies {
+  readonly cache: MoteCache;
+  readonly tags: TagStore;
+  readonly bic: BlobInfoCache;
+  readonly endpoints: Endpoints;
+  readonly references: References;
+  readonly sizeBound: SizeBound | undefined;
+  readonly logger: Logger;
+}
+
+type Transferring = MoveOptions & Pick<TransferOptions, "refs" | "tags" | "platform" | "referrers" | "verify">;
+
+/** Moves images and files through the cache, and gives them their names in it. */
+export class Mover {
+  readonly #dependencies: MoverDependencies;
+
+  constructor(dependencies: MoverDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  async pull(source: string, destination: string | undefined, options: PullOptions): Promise<MoveReport> {
+    if (destination !== undefined) {
+      assertPullDestination(destination);
+      return this.copy(source, destination, options);
+    }
+    const { cache, references } = this.#dependencies;
+    const from = await readOrigin(cache, references, source);
+    // A digest for a name means none.
+    const tags = options.tags ?? [nameOfOrigin(references, from) ?? String(from)];
+    const report = await this.#move(from, undefined, { ...options, tags });
+    await this.#nameReferrers(from, report);
+    return report;
+  }
+
+  async copy(source: string, destination: string, options: PullOptions): Promise<MoveReport> {
+    const { cache, references } = this.#dependencies;
+    const folder = personalFolder(destination);
+    const to = folder === undefined ? references.parseMovable(destination, "destination") : undefined;
+    const from = await readOrigin(cache, references, source);
+    if (folder !== undefined) return this.#pullFiles(from, folder, options);
+    const name = to?.tag ?? (to && defaultName(references, to, from));
+    const tags = options.tags ?? (name === undefined ? [] : [name]);
+    const report = await this.#move(from, to, { ...options, tags });
+    await this.#nameRoot(nameOfOrigin(references, from), report);
+    await this.#nameReferrers(from, report);
+    return report;
+  }
+
+  async pushFiles(
+    files: readonly FileInput[],
+    destination: string,
+    { artifactType, annotations, ...options }: PushFilesOptions,
+  ): Promise<MoveReport> {
+    const { endpoints, references } = this.#dependencies;
+    const to = references.parseMovable(destination, "destination");
+    const { FilesSource } = await import("@mote/layout");
+    const source = new FilesSource(files, { artifactType, annotations });
+    const tags = to.tag === undefined ? [] : [to.tag];
+    const moving = { ...options, refs: [""], tags, verify: onlyOf(to.digest) };
+    const report = await this.#transfer(source, await endpoints.destination(to, options), moving);
+    const isStream = references.isStream(to);
+    if (!isStream) await this.#nameRoot(references.nameInCache(to), report);
+    return withReferences(references, report, undefined, isStream ? undefined : to);
+  }
+
+  /**
+   * Fetches a manifest, with all that is below it, into the cache, without a name: what is tagged here stays what it is, wherever the
+   * tag at the source has gone.
+   */
+  async complete(ref: Ref, digest: Digest, { signal, concurrency, onEvent }: RepairOptions): Promise<TransferReport> {
+    const { endpoints } = this.#dependencies;
+    const source = await endpoints.source(ref);
+    await endpoints.prepare(source, ref, { signal });
+    return this.#transfer(source, undefined, {
+      signal,
+      concurrency,
+      onEvent,
+      refs: [{ ...ref, digest }],
+      // A digest for a name means none.
+      tags: [digest],
+    });
+  }
+
+  async #move(from: Origin, to: Ref | undefined, options: PullOptions): Promise<MoveReport> {
+    const { platform: wanted, tags = [], verify, ...moving } = options;
+    const platforms = typeof wanted === "string" ? [wanted] : wanted;
+    const [platform, ...others] = platforms ?? [];
+    if (others.length > 0 && to !== undefined) throw severalPlatforms();
+    const named = tags.length === 0 ? [undefined] : tags;
+    // Each platform under each name; without platforms each name once.
+    const roots = (platforms ?? [undefined]).flatMap((each) => named.map((tag) => ({ platform: each, tag })));
+    const { endpoints, references } = this.#dependencies;
+    const only = onlyOf(to?.digest);
+    const reading = this.#reading({ ...options, platform: others.length > 0 ? undefined : platform });
+    const { report, warnings } = await readFromOrigin(from, reading, async (source) =>
+      this.#transfer(source, to && (await endpoints.destination(to, moving)), {
+        ...moving,
+        refs: roots.map(() => from),
+        tags: roots.map(({ tag }) => tag),
+        platform: roots.flatMap((root) => root.platform ?? []),
+        verify: async (descriptor, manifest, context) => {
+          await only?.(descriptor, manifest, context);
+          await verify?.(descriptor, manifest, context);
+        },
+      }),
+    );
+    const target = to && references.isStream(to) ? undefined : to;
+    return withReferences(references, { ...report, warnings: [...warnings, ...report.warnings] }, from, target);
+  }
+
+  async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
+    const { endpoints, references } = this.#dependencies;
+    const { platform, tags: _, verify, ...moving } = options;
+    if (platform !== undefined && typeof platform !== "string") throw severalPlatforms();
+    const { report, warnings } = await readFromOrigin(
+      from,
+      this.#reading({ ...options, platform }),
+      async (source, warn) => {
+        const destination = await endpoints.folder(folder, options);
+        return this.#transfer(source, destination, {
+          ...moving,
+          platform,
+          // They would have no files' names.
+          referrers: false,
+          refs: [from],
+          verify: async (descriptor, manifest, context) => {
+            await verify?.(descriptor, manifest, context);
+            for (const note of await destination.expect(manifest, { signal: context.signal })) warn(note);
+          },
+        });
+      },
+    );
+    await this.#nameRoot(nameOfOrigin(references, from), report);
+    return withReferences(references, { ...report, warnings: [...warnings, ...report.warnings] }, from, undefined);
+  }
+
+  #reading({ platform, onEvent, signal }: MoveOptions & { readonly platform: string | undefined }): ReadingOptions {
+    const { sizeBound: _, ...dependencies } = this.#dependencies;
+    return { ...dependencies, platform, onEvent, signal };
+  }
+
+  async #transfer(
+    source: ContentSource,
+    destination: ContentDestination | undefined,
+    options: Transferring,
+  ): Promise<TransferReport> {
+    const { transfer } = await import("@mote/transfer");
+    const { cache, bic, endpoints, references, sizeBound, logger } = this.#dependencies;
+    const lease = await sizeBound?.lease(options);
+    const heard = [source.ref, ...endpoints.mirrorsOf(source.ref), destination?.ref];
+    const events = options.onEvent && endpoints.events.listenFor(heard, options.onEvent);
+    let fetchedNothing = false;
+    try {
+      const report = await transfer({
+        ...options,
+        onEvent: events?.onEvent,
+        source,
+        destination,
+        cache,
+        bic,
+        refCodec: references.codec,
+        openSource: (ref) => endpoints.source(ref),
+        lease,
+        logger,
+      });
+      fetchedNothing = report.fetched.count === 0 && report.manifests.fetched === 0;
+      return report;
+    } finally {
+      events?.stop();
+      if (fetchedNothing) await lease?.release();
+      else sizeBound?.restore(lease);
+      await source[Symbol.asyncDispose]?.();
+      await destination?.[Symbol.asyncDispose]?.();
+    }
+  }
+
+  /** A name for the image in the cache too: it is then found without the registry, and pruned as a whole. */
+  async #nameRoot(name: string | undefined, report: TransferReport): Promise<void> {
+    const root = report.refs[0]?.resolved;
+    if (name !== undefined && root !== undefined) await this.#name(name, root);
+  }
+
+  /** What belongs to an image by its tag does so in the cache, too. */
+  async #nameReferrers(from: Origin, { referrers }: TransferReport): Promise<void> {
+    if (typeof from === "string") return;
+    const { references } = this.#dependencies;
+    for (const { tag, descriptor } of referrers) {
+      if (tag !== undefined) await this.#name(references.nameInCache(otherTag(from, tag)), descriptor);
+    }
+  }
+
+  async #name(name: string, descriptor: Descriptor): Promise<void> {
+    const { cache, tags, logger } = this.#dependencies;
+    if (!(await cache.moteExists(descriptor.digest))) return;
+    try {
+      await tags.tag(name, descriptor);
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      logger.warn(`cannot name ${name} in the cache: ${error.message}`);
+    }
+  }
+}
+
+function severalPlatforms(): TypeError {
+  return new TypeError("several platforms are moved into the cache alone");
+}
