@@ -190,6 +190,23 @@ describe("a proxy that fails is named with its variable, and never with its pass
     }
   });
 
+  it("by never answering", async () => {
+    const silent = await serve(() => {});
+    opened.push(silent);
+    for (const [variable, plainHttp] of [
+      ["HTTP_PROXY", true],
+      ["HTTPS_PROXY", false],
+    ] as const) {
+      vi.stubEnv(variable, `http://ann:s3cret@${silent.host}`);
+      const options = { plainHttp, connectTimeoutMs: 100, answerTimeoutMs: 100, idleTimeoutMs: 30_000 };
+      const asked = repositoryAt("registry.invalid", options).resolve("v1");
+      expect(await codeOf(asked)).toBe("MOTE_TIMEOUT");
+      const shown = await shownBy(asked);
+      expect(shown).toContain(`by way of the proxy ${silent.host} (${variable})`);
+      expect(shown).not.toContain("s3cret");
+    }
+  });
+
   it("by bringing a byte now and then", async () => {
     const server = await serveImage(image, (_, response) => {
       response.writeHead(200, { "content-type": image.manifest.mediaType, "content-length": image.manifest.size });

@@ -1,6 +1,7 @@
 import { untilAborted } from "@mote/core";
 import { isLoopback } from "../repository-location.js";
 import { DirectTransport } from "./direct-transport.js";
+import { networkFailure } from "./errors.js";
 import { type HostSet, type Hosts, hostSet } from "./hosts.js";
 import { type HttpRequest, type HttpResponse, type HttpTransport, longestMs } from "./http-transport.js";
 import { type MinimumRate, withinTime, withMinimumRate } from "./minimum-rate.js";
@@ -128,6 +129,9 @@ async function exchangeOn(engine: HttpTransport, request: HttpRequest): Promise<
     return await untilAborted(exchange, request.signal);
   } catch (error) {
     if (request.signal?.aborted) exchange.then(({ discard }) => discard()).catch(() => {});
+    // What a caller gives as the reason of an abort is not touched.
+    const isOurs = !request.signal?.aborted || networkFailure(error) === "timeout";
+    if (engine.via !== undefined && isOurs && error instanceof Error) Object.assign(error, { via: engine.via });
     throw error;
   }
 }

@@ -29,6 +29,8 @@ export interface HttpResponse {
 
 /** One way to reach hosts: opens connections when they are first wanted, and keeps them alive. */
 export interface HttpTransport {
+  /** The proxy that all of it goes by, for messages. */
+  readonly via?: string | undefined;
   /** Resolves when the head of the answer has come. */
   exchange(request: HttpRequest): Promise<HttpResponse>;
   /** Cuts all connections. */

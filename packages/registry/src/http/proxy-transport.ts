@@ -136,10 +136,9 @@ export class ProxyTransport implements HttpTransport {
     const status = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
     if (status !== undefined) return this.#refusal(url, Number(status), error);
     const [code = ""] = errorCodes(error).filter((one) => unreachable.test(one));
-    if (error instanceof Error && code === "") Object.assign(error, { via: this.#name });
     if (code === "") return undefined;
     return proxyError(
-      `${this.#name} cannot be reached [${code}]; check it, or except ${url.hostname} by NO_PROXY`,
+      `${this.via} cannot be reached [${code}]; check it, or except ${url.hostname} by NO_PROXY`,
       error,
     );
   }
@@ -152,10 +151,10 @@ export class ProxyTransport implements HttpTransport {
         : status >= 500
           ? `cannot reach ${url.host} [${status}]; try again later, or except ${url.hostname} by NO_PROXY`
           : `refuses to connect to ${url.host} [${status}]; ask its operator, or except ${url.hostname} by NO_PROXY`;
-    return proxyError(`${this.#name} ${advice}`, cause);
+    return proxyError(`${this.via} ${advice}`, cause);
   }
 
-  get #name(): string {
+  get via(): string {
     const { url, variable } = this.#proxy;
     return `the proxy ${url.host} (${variable})`;
   }
