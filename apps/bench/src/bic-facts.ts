@@ -13,7 +13,7 @@ const opens = 50;
 const transport = "oci";
 const scope = "Layer";
 
-/** What is known about blobs: beside LMDB itself, and beside SQLite with the tables and queries that Podman has there. */
+/** Compares the blob-info cache with LMDB alone, and with SQLite and Podman's tables and queries. */
 export async function* bicSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const path = join(folder, "few.lmdb");
   const digests = makeDigests(few);
@@ -125,7 +125,7 @@ function makeDigests(count: number): Digest[] {
 
 const placeOf = (digest: Digest) => `docker://registry.example/team/project/app-${digest.slice(-4)}:1.0`;
 
-/** Two facts a digest: where it is, and how it was made. */
+/** Records two facts for each digest: its location and its compression. */
 async function fill(bic: LmdbBlobInfoCache, digests: readonly Digest[]): Promise<void> {
   for (let at = 0; at < digests.length; at += lookups) {
     const some = digests.slice(at, at + lookups);
@@ -140,7 +140,7 @@ async function fill(bic: LmdbBlobInfoCache, digests: readonly Digest[]): Promise
 
 async function lookUpAll(bic: LmdbBlobInfoCache, digests: readonly Digest[], count = lookups): Promise<void> {
   for (let i = 0; i < count; i++) {
-    // A stride that meets every digest, far from the last.
+    // The stride visits every digest, far from the previous one.
     const digest = digests[(i * 7_919) % digests.length];
     if (digest === undefined) continue;
     const found = await bic.candidateLocations(transport, scope, digest, { canSubstitute: false });
@@ -156,7 +156,7 @@ async function repeat(digests: readonly Digest[], work: (digest: Digest, at: num
   }
 }
 
-/** The rows that a look-up reads, read by LMDB alone. */
+/** Reads the rows of a lookup with LMDB alone. */
 function rawRows(path: string, digests: readonly Digest[]) {
   const db = open<Buffer, Buffer>({
     path,

@@ -18,7 +18,7 @@ const largestBytes = 4 * 1024 ** 3;
 const chunkBytes = 1024 ** 2;
 const mediaType = "application/octet-stream";
 
-/** The cache engine beside the bare system calls and programs that do the same work. */
+/** Compares the cache engine with bare system calls and programs that do the same work. */
 export async function* engineSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   yield* largeRows(folder);
   yield* largestRows(folder);
@@ -65,7 +65,7 @@ async function* smallRows(folder: string): AsyncGenerator<Comparison, void, unde
   await cache[Symbol.asyncDispose]();
 }
 
-/** What syncs cost can only be seen on a disk. */
+/** Measures syncs, which cost nothing in memory, on a disk. */
 export async function* syncSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const blobs = makeBlobs(syncedCount);
   const bare = join(folder, "bare");
@@ -174,7 +174,7 @@ async function* largeRows(folder: string): AsyncGenerator<Comparison, void, unde
     title: "verified read of 1 GiB",
     goal: 0.95,
     mote: { name: "mote", run: () => read(cache, digest) },
-    // The very same file: how its pages lie in memory counts for a fifth.
+    // The same file, because the placement of its pages in memory makes up to 20 %.
     peer: { name: "openssl", run: async () => openssl(cache.moteRef(digest)) },
   };
   await cache[Symbol.asyncDispose]();
@@ -198,7 +198,7 @@ async function* largestRows(folder: string): AsyncGenerator<Comparison, void, un
   };
   const verify = async () => void (await cache.verify());
   yield { ...row, title: "verify 4 GiB again", goal: 1.3, mote: { name: "mote", run: verify } };
-  /** What a verification notes, so that the next one can use two cores. */
+  /** Removes the chunk digests, with which a verification can use two cores. */
   const forgetChunks = () => {
     fs.rmSync(join(root, ".mote/chunks"), { recursive: true });
     fs.mkdirSync(join(root, ".mote/chunks"));
@@ -310,7 +310,7 @@ function writeLarge(path: string, bytes: number): Digest {
   return parseDigest(`sha256:${digester.digest("hex")}`);
 }
 
-/** Runs `work` over all, `callers` at a time. */
+/** Runs `work` on all items, `callers` at a time. */
 async function eachAtOnce<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,

@@ -18,7 +18,7 @@ interface Blob {
   readonly integrity: string;
 }
 
-/** Small and large blobs put and got, beside cacache. */
+/** Compares writing and reading small and large blobs with cacache. */
 export async function* cacheSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const small = Array.from({ length: smallCount }, () => makeBlob(smallBytes));
   const large = [makeBlob(largeBytes)];
@@ -78,7 +78,7 @@ function makeBlob(size: number): Blob {
   return { bytes, digest, integrity };
 }
 
-/** `visible`, as cacache never syncs. */
+/** Opens a cache with durability `visible`, because cacache never syncs. */
 async function freshCache(folder: string): Promise<FileCache> {
   await rm(folder, { recursive: true, force: true });
   const cache = new FileCache(folder, { durability: "visible" });
@@ -118,7 +118,7 @@ async function getPeer(folder: string, { bytes, integrity }: Blob): Promise<void
   for await (const _chunk of cacache.get.stream.byDigest(folder, integrity));
 }
 
-/** Runs `work` over all, `callers` at a time. */
+/** Runs `work` on all items, `callers` at a time. */
 async function eachAtOnce<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
   const left = items.values();
   await Promise.all(

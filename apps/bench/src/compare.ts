@@ -1,7 +1,7 @@
-/** One way to do the work. `run` does it once, and only what it does counts. */
+/** A way to do the work. `run` does it once and is measured. */
 interface Contender {
   readonly name: string;
-  /** Before each run, not counted: a fresh folder, a warmed cache. */
+  /** Prepares a run, such as an empty directory or a warm cache. Not measured. */
   prepare?(): Promise<void> | void;
   run(): Promise<void>;
 }
@@ -9,22 +9,22 @@ interface Contender {
 /** The same work done by mote and by a peer, in turn, in one process. */
 export interface Comparison {
   readonly title: string;
-  /** How much one run does. */
+  /** The amount of work of one run, in `unit`. */
   readonly amount: number;
   readonly unit: "blobs" | "MB" | "operations" | "runs";
   readonly mote: Contender;
   readonly peer: Contender;
-  /** The least that mote's rate should be, as a multiple of the peer's. */
+  /** The minimum rate of mote, as a multiple of the peer's. */
   readonly goal?: number;
-  /** The most that mote's time should be, as a multiple of the peer's. The row is then told in milliseconds a run. */
+  /** The maximum time of mote, as a multiple of the peer's. The row is then in milliseconds per run. */
   readonly goalTime?: number;
-  /** The least that mote's rate should be, whatever the peer's. */
+  /** The minimum rate of mote, independent of the peer's. */
   readonly goalPerSecond?: number;
-  /** Counted runs at most, where the peer takes a minute for each. */
+  /** Maximum number of measured runs, for a slow peer. */
   readonly mostPairs?: number;
 }
 
-/** A figure of mote's own, with the most that it should be: memory, a stall, a count. */
+/** A measurement of mote alone with its limit: memory, a stall, a count. */
 export interface Figure {
   readonly title: string;
   /** Such as `MB`, `ms` or `system calls`. */
@@ -43,14 +43,14 @@ export interface Spread {
 
 export interface ComparisonOutcome {
   readonly title: string;
-  /** `ms` a run counts downwards, every other unit upwards. */
+  /** `ms` is better when lower, every other unit when higher. */
   readonly unit: "blobs/s" | "MB/s" | "operations/s" | "runs/s" | "ms";
   readonly mote: number;
   readonly peer: string;
   readonly peerValue: number;
-  /** mote's value over the peer's, pair by pair. */
+  /** The value of mote divided by the peer's, pair by pair. */
   readonly ratio: Spread;
-  /** Counted runs, where they are fewer than those of the suite. */
+  /** Number of measured runs, if fewer than those of the suite. */
   readonly pairs?: number;
   readonly goal?: {
     readonly of: "ratio" | "mote";
@@ -80,7 +80,7 @@ async function measureFigure({ title, unit, atMost, measure }: Figure, times: nu
   return { title, unit, value, goal: { atMost, met: value.median <= atMost } };
 }
 
-/** Runs the two in turn, `pairs` times after one warm-up that is not counted: the machine's drift hits both alike. */
+/** Runs both in turn, `pairs` times after a warm-up, so that drift of the machine affects both. */
 async function compare(comparison: Comparison, wanted: number): Promise<ComparisonOutcome> {
   const { title, unit, amount, mote, peer, goalTime, mostPairs = wanted } = comparison;
   const pairs = Math.min(wanted, mostPairs);
@@ -89,7 +89,7 @@ async function compare(comparison: Comparison, wanted: number): Promise<Comparis
   await time(mote);
   await time(peer);
   for (let pair = 0; pair < pairs; pair++) {
-    // Who goes first changes, so that neither always finds the disk as the other left it.
+    // The order alternates, so that neither always runs after the other.
     const [first, second] = pair % 2 === 0 ? [mote, peer] : [peer, mote];
     const firstSeconds = await time(first);
     const secondSeconds = await time(second);

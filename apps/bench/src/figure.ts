@@ -4,12 +4,12 @@ import { wordingOf } from "./wording.js";
 const width = 960;
 const rowHeight = 46;
 const top = 58;
-/** Where bars are drawn; labels are to the left, values to the right. */
+/** The area of the bars. Labels are to the left, values to the right. */
 const plot = { from: 370, to: 740 };
-/** How many letters fit to the left of the bars. */
+/** Number of characters that fit to the left of the bars. */
 const labelLength = 50;
 
-/** One bar: its values on the axis, where 1 is the peer (or, for a figure of mote's own, the goal). */
+/** A bar: its values on the axis, where 1 is the peer or, for a measurement of mote alone, the goal. */
 interface Bar {
   readonly title: string;
   readonly beside: string;
@@ -21,7 +21,7 @@ interface Bar {
   readonly met: boolean | undefined;
 }
 
-/** A drawing of a suite's rows in SVG, readable on light and on dark pages. */
+/** Draws the rows of a suite as SVG, for light and dark pages. */
 export function drawFigure(title: string, outcomes: readonly Outcome[]): string {
   const bars = outcomes.map((outcome) => ("value" in outcome ? figureBar(outcome) : comparisonBar(outcome)));
   const scale = logScale(bars.flatMap(({ low, high, goal }) => [low, high, goal ?? 1, 1]));
@@ -32,7 +32,7 @@ export function drawFigure(title: string, outcomes: readonly Outcome[]): string 
     style,
     `<rect class="page" x="0.5" y="0.5" width="${width - 1}" height="${height - 1}" rx="8"/>`,
     `<text class="title" x="20" y="28">${escaped(title)}</text>`,
-    `<text class="soft" x="20" y="46">Bar: median. Whisker: least to greatest. Dashed: goal. To the right of 1: faster than the peer, or below the limit.</text>`,
+    `<text class="soft" x="20" y="46">Bar: median. Whisker: minimum to maximum. Dashed: goal. To the right of 1: faster than the peer, or below the limit.</text>`,
     ...scale.ticks.map((tick) => axisTick(tick, scale.at(tick), bottom)),
     ...bars.map((bar, row) => drawBar(bar, top + row * rowHeight, scale.at)),
     "</svg>",
@@ -40,7 +40,7 @@ export function drawFigure(title: string, outcomes: readonly Outcome[]): string 
   ].join("\n");
 }
 
-/** Times are turned over, so that to the right is always better. */
+/** Inverts times, so that the right is always better. */
 function comparisonBar(outcome: ComparisonOutcome): Bar {
   const { title, unit, mote, peer, ratio, goal } = outcome;
   const better = (value: number) => (unit === "ms" ? 1 / value : value);
@@ -48,12 +48,12 @@ function comparisonBar(outcome: ComparisonOutcome): Bar {
   const words = wordingOf(outcome);
   return {
     title,
-    beside: `beside ${peer}`,
+    beside: `compared with ${peer}`,
     value: `${unit === "ms" ? "time " : ""}${words.ratio}`,
     median: better(ratio.median),
     low: Math.min(...ends),
     high: Math.max(...ends),
-    // A goal for mote's own rate stands where that rate would be.
+    // A goal for the rate of mote is drawn where that rate would be.
     goal: goal && (goal.of === "ratio" ? better(goal.value) : (ratio.median * goal.value) / mote),
     met: goal?.met,
   };
@@ -78,14 +78,14 @@ interface Scale {
   at(value: number): number;
 }
 
-/** Ratios: twice as fast is as far from 1 as half as fast. */
+/** Returns the ratios of the axis. It is logarithmic: 2 and 0.5 are equally far from 1. */
 function logScale(values: readonly number[]): Scale {
   const steps = [-3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
   const finite = values.filter((value) => Number.isFinite(value) && value > 0);
   const least = Math.max(...steps.filter((step) => step <= Math.min(...finite, 0.5)));
   const most = Math.min(...steps.filter((step) => step >= Math.max(...finite, 2)));
   const all = steps.filter((step) => step >= least && step <= most);
-  // Too many labels run into each other.
+  // More labels would overlap.
   const ticks =
     all.length > 10 ? all.filter((step) => Number.isInteger(Math.round(Math.log10(step) * 1e6) / 1e6)) : all;
   const share = (value: number) => Math.log(value / least) / Math.log(most / least);
@@ -120,7 +120,7 @@ function drawBar(bar: Bar, y: number, x: (value: number) => number): string {
   ].join("");
 }
 
-/** The title in as many lines as it needs, and whose work it is beside. */
+/** Draws the title on as many lines as it needs, and the peer. */
 function drawLabel({ title, beside }: Bar, middle: number): string[] {
   const lines = wrapped(title);
   const first = middle + 4 - (lines.length * 14) / 2;

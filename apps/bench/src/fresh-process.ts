@@ -4,16 +4,16 @@ import { promisify } from "node:util";
 
 const program = fileURLToPath(new URL("./process-task.js", import.meta.url));
 
-/** What a task took that had a process to itself. */
+/** The resources that a task in its own process used. */
 export interface Measured {
-  /** The most memory, less what the process had before it began. */
+  /** Peak memory minus the memory before the task. */
   readonly megabytes: number;
-  /** How long the event loop did not turn. */
+  /** How long the event loop was blocked. */
   readonly longestStallMs: number;
   readonly p99StallMs: number;
 }
 
-/** Runs one of the tasks of `process-task.ts` in a new process, where memory and stalls are its own. */
+/** Runs a task of `process-task.ts` in a new process, to measure its memory and stalls alone. */
 export async function inFreshProcess(task: string, ...parameters: readonly string[]): Promise<Measured> {
   const { stdout } = await promisify(execFile)(process.execPath, [program, task, ...parameters]);
   return JSON.parse(stdout);

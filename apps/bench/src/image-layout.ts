@@ -10,7 +10,7 @@ export interface Image {
   readonly layerBytes: number;
 }
 
-/** Layers of random bytes: neither side can gain by compressing them. */
+/** Writes layers of random bytes, which do not compress. */
 export async function writeLayout(dir: string, { layers, layerBytes }: Image): Promise<void> {
   await mkdir(join(dir, "blobs", "sha256"), { recursive: true });
   const put = async (mediaType: string, bytes: Uint8Array) => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, release, totalmem, type } from "node:os";
 
-/** What a number depends on besides the code. */
+/** The machine, which affects the results. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
@@ -30,7 +30,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** The type of the file system that `folder` is on, as `stat` names it. */
+/** Returns the type of the file system of `folder`, as `stat` names it. */
 export function fileSystemOf(folder: string): string {
   const { stdout } = spawnSync("stat", ["-f", "-c", "%T", folder], { encoding: "utf8" });
   return stdout?.trim() || "unknown";
@@ -38,7 +38,7 @@ export function fileSystemOf(folder: string): string {
 
 function versionOf(program: string, flag: string): string {
   const { stdout } = spawnSync(program, [flag], { encoding: "utf8" });
-  return /\d+\.\d+[\w.+~-]*/.exec(stdout ?? "")?.[0] ?? "not there";
+  return /\d+\.\d+[\w.+~-]*/.exec(stdout ?? "")?.[0] ?? "not installed";
 }
 
 /** Not `require("NAME/package.json")`: some packages do not export it. */

@@ -13,7 +13,7 @@ import { fastestFolder, withScratch } from "./scratch.js";
 import { type Suite, suites } from "./suites.js";
 import { wordingOf } from "./wording.js";
 
-// Node reads what it names at each start, which may take longer than what is measured.
+// Node reads these certificates at each start, which may take longer than the measured work.
 delete process.env.NODE_EXTRA_CA_CERTS;
 
 const docs = fileURLToPath(new URL("../../../docs/", import.meta.url));
@@ -22,16 +22,16 @@ const resultsPath = join(docs, "benchmarks", "results.json");
 
 const help = `Usage: pnpm bench [NAME…] [--pairs N] [--dir DIR] [--json] [--no-report]
 
-Each row is the same work done by mote and by a peer, in turn; the ratio is mote's value over the peer's. The results of the
-suites that were run replace theirs in docs/benchmarks/results.json, and docs/benchmarks.md is written anew from it.
+Each row compares mote with a peer that does the same work, in turn; the ratio is mote's value divided by the peer's. The results
+replace those of the same suites in docs/benchmarks/results.json, and docs/benchmarks.md is generated from it.
 
-  --pairs N     counted runs of each (default 7)
-  --dir DIR     where files are written (default: /dev/shm where there is one, else the temporary folder)
-  --json        one JSON line a row
-  --no-report   leave the report as it is
-  --render      measure nothing, write the report from the results that are there
+  --pairs N     number of measured runs of each (default 7)
+  --dir DIR     directory for files (default /dev/shm, or the temporary directory without it)
+  --json        print a JSON line for each row
+  --no-report   do not update the report
+  --render      measure nothing; generate the report from the existing results
 
-Names: ${Object.keys(suites).join(", ")}; default: all of them.`;
+Names: ${Object.keys(suites).join(", ")} (default: all)`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -48,12 +48,12 @@ const { values, positionals } = parseArgs({
 const unknown = positionals.filter((name) => !(name in suites));
 const pairs = Number(values.pairs);
 if (values.help) console.log(help);
-else if (unknown.length > 0) refuse(`no benchmark is named ${unknown.join(", ")}`);
-else if (!Number.isInteger(pairs) || pairs < 1) refuse("--pairs wants a number");
+else if (unknown.length > 0) fail(`unknown benchmark ${unknown.join(", ")}`);
+else if (!Number.isInteger(pairs) || pairs < 1) fail("--pairs requires a number above 0");
 else if (values.render) await writeReport(await readResults(resultsPath));
 else await measure();
 
-function refuse(why: string): void {
+function fail(why: string): void {
   console.error(`bench: ${why}`);
   console.error(help);
   process.exitCode = 2;
@@ -62,13 +62,13 @@ function refuse(why: string): void {
 async function measure(): Promise<void> {
   const asked = Object.entries(suites).filter(([name]) => positionals.length === 0 || positionals.includes(name));
   for (const [name, suite] of asked) {
-    // One after another in processes of their own: what one leaves in the heap is no burden for the next.
+    // Each runs in a new process, so that the heap of one does not affect the next.
     if (asked.length > 1) measureApart(name);
     else await measureHere(name, suite);
   }
 }
 
-/** A suite that fails keeps the results that it had, and the others are measured all the same. */
+/** Measures the suites. A suite that fails keeps its former results, and the others are measured. */
 function measureApart(name: string): void {
   const [node, program = ""] = [process.execPath, process.argv[1]];
   const flags = process.argv.slice(2).filter((argument) => !positionals.includes(argument));
@@ -79,7 +79,7 @@ function measureApart(name: string): void {
 async function measureHere(name: string, suite: Suite): Promise<void> {
   if (!values.json) console.log(`\n${name}`);
   const results = await runSuite(suite);
-  // After each suite: who stops halfway keeps what has been measured.
+  // After each suite, so that an interrupted run keeps its results.
   if (!values["no-report"] && results.rows.length > 0) await keep(name, results);
 }
 

@@ -11,7 +11,7 @@ const readBytes = 1024 ** 3;
 const writtenBytes = 64 * 1024 ** 2;
 const block = new Uint8Array(randomBytes(1024 ** 2));
 
-/** Memory and stalls while many blobs come and go at once. One run takes a minute or two, so there is one. */
+/** Measures memory and event loop stalls while many blobs are read and written in parallel. One run takes a minute or two. */
 export async function* streamsSuite(folder: string): AsyncGenerator<Row, void, undefined> {
   const root = join(folder, "cache");
   const hash = createHash("sha256");

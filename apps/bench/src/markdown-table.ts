@@ -3,7 +3,7 @@ interface Column {
   readonly right?: boolean;
 }
 
-/** A table whose columns line up in the text, as the formatter of this repository wants it. */
+/** Formats a table with aligned columns, like the formatter of this repository. */
 export function markdownTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const widths = columns.map(({ head }, at) => Math.max(3, head.length, ...rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;

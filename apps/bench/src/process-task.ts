@@ -5,7 +5,7 @@ import { type Digest, parseDigest } from "@mote/core";
 import { FileCache } from "@mote/fs";
 import type { Measured } from "./fresh-process.js";
 
-/** Each prepares first, and returns what is measured. */
+/** The tasks. Each prepares and returns what is measured. */
 const tasks: Readonly<Record<string, (...parameters: string[]) => Promise<() => Promise<void>>>> = {
   prune: async (folder, maxSize) => {
     const cache = await open(folder);
@@ -24,7 +24,7 @@ const tasks: Readonly<Record<string, (...parameters: string[]) => Promise<() => 
 
 const [name = "", ...parameters] = process.argv.slice(2);
 const prepare = tasks[name];
-if (prepare === undefined) throw new Error(`no task is named "${name}"`);
+if (prepare === undefined) throw new Error(`unknown task "${name}"`);
 const run = await prepare(...parameters);
 const before = process.memoryUsage().rss;
 const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -38,7 +38,7 @@ const measured: Measured = {
 };
 console.log(JSON.stringify(measured));
 
-/** The kernel's own count of this program. What `getrusage` tells begins with the memory of who started it. */
+/** Reads the peak memory that the kernel counts for this program. `getrusage` includes the memory of the parent process. */
 function peakBytes(): number {
   const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(fs.readFileSync("/proc/self/status", "utf8"))?.[1];
   return Number(kibibytes) * 1024;
@@ -55,7 +55,7 @@ async function read(cache: FileCache, text: string): Promise<void> {
   for await (const _chunk of reader);
 }
 
-/** So many bytes, the same block again and again. */
+/** Yields this number of bytes, as copies of one block. */
 interface Blob {
   readonly block: Uint8Array;
   readonly bytes: number;

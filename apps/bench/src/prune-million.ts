@@ -8,7 +8,7 @@ import { inFreshProcess, type Measured } from "./fresh-process.js";
 const count = 1_000_000;
 const content = "ten bytes.";
 
-/** A million blobs pruned to half, each time in a process of its own. */
+/** Prunes a million blobs to half, each time in a new process. */
 export async function* pruneSuite(folder: string): AsyncGenerator<Row, void, undefined> {
   const root = join(folder, "cache");
   const blobs = join(root, "blobs/sha256");
@@ -38,13 +38,13 @@ export async function* pruneSuite(folder: string): AsyncGenerator<Row, void, und
   yield { title: "longest stall while it prunes", unit: "ms", atMost: 50, measure: eachOf(runs, "longestStallMs") };
 }
 
-/** Answers what was measured in one run after the other, the first one, which warms up, included. */
+/** Returns the results of all runs, including the warm-up. */
 export function eachOf(runs: readonly Measured[], what: keyof Measured): () => Promise<number> {
   let next = 0;
   return async () => runs[next++ % runs.length]?.[what] ?? Number.NaN;
 }
 
-/** Makes what is missing: only what the last run removed. What is left keeps its time of use. */
+/** Creates the files that the last run removed. The others keep their access times. */
 function fillUp(folder: string): void {
   for (let n = 0; n < count; n++) {
     const path = `${folder}/${hash("sha256", String(n))}`;

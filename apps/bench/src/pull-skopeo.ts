@@ -17,12 +17,12 @@ const images: readonly Image[] = [
 const huge: Image = { title: "one layer of 500 MB", name: "huge", layers: 1, layerBytes: 500_000_000 };
 const delayMs = 20;
 
-/** Tells the most memory that the process had, in KiB, when it ends. */
+/** Prints the peak memory of the process in KiB at its end. */
 const tellingPeak = `data:text/javascript,${encodeURIComponent(
   `import fs from "node:fs"; process.once("exit", () => process.stderr.write(fs.readFileSync("/proc/self/status", "utf8")));`,
 )}`;
 
-/** Whole processes beside skopeo: from Debian's docker-registry on loopback into an image layout. */
+/** Compares complete processes with skopeo: from Debian's docker-registry on loopback into an image layout. */
 export async function* pullSuite(folder: string): AsyncGenerator<Row, void, undefined> {
   const missing = needs("docker-registry", "skopeo");
   if (missing !== "") {
@@ -59,7 +59,7 @@ interface How {
   readonly durability?: string;
 }
 
-/** The same pulls by mote and by skopeo, in folders of their own below `folder`. */
+/** Runs the same pulls by mote and by skopeo, in separate directories below `folder`. */
 class Pulls {
   readonly #folder: string;
   readonly #cache: string;

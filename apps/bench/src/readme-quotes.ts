@@ -5,7 +5,7 @@ import { wordingOf } from "./wording.js";
 const begin = "<!-- Quoted from docs/benchmarks.md by `pnpm bench`. -->";
 const end = "<!-- End of the quotation. -->";
 
-/** What the first page shows: suite and title of the row, and what it is called there. */
+/** The rows in the README: suite, title of the row, and label there. */
 const quotes = [
   {
     suite: "pull",
@@ -19,7 +19,7 @@ const quotes = [
   { suite: "engine", row: "verified read of 1 GiB", label: "read 1 GiB, verified" },
 ];
 
-/** The first page with its table of figures written anew. Where it has no place for one, it is left as it is. */
+/** Replaces the table in the README. Returns a README without the markers unchanged. */
 export function withQuotes(readme: string, results: Results): string {
   const from = readme.indexOf(begin);
   const to = readme.indexOf(end);
@@ -37,8 +37,8 @@ function quoted({ suites }: Results): string {
   const columns = [
     { head: "work" },
     { head: "mote", right: true },
-    { head: "beside", right: true },
-    { head: "ratio (least–greatest)", right: true },
+    { head: "peer", right: true },
+    { head: "ratio (min–max)", right: true },
   ];
   return markdownTable(columns, rows).join("\n");
 }

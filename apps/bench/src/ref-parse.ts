@@ -10,7 +10,7 @@ const references = [
 ];
 const rounds = 40_000;
 
-/** A million references a second is the goal; the peer is the platform's own parser of addresses, given the same texts. */
+/** Parses references; the goal is a million a second. The peer is the URL parser of the platform with the same texts. */
 export async function* refSuite(): AsyncGenerator<Comparison, void, undefined> {
   const urls = references.map((text) => `https://${text.replace("docker://", "").replace("oci:", "")}`);
   const refs = references.map((text) => parseRef(text));

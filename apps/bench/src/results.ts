@@ -2,15 +2,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { Outcome } from "./compare.js";
 import type { Machine } from "./machine.js";
 
-/** One suite's last run. */
+/** The last run of a suite. */
 export interface SuiteResults {
   /** `YYYY-MM-DD`, UTC. */
   readonly date: string;
   readonly pairs: number;
   readonly machine: Machine;
-  /** What the files were on. */
+  /** The file system of the files. */
   readonly fileSystem: string;
-  /** How busy the machine was before: the load average of the last minute. */
+  /** The load average of the last minute before the run. */
   readonly load: number;
   readonly rows: readonly Outcome[];
 }
@@ -20,7 +20,7 @@ export interface Results {
   readonly suites: Readonly<Record<string, SuiteResults>>;
 }
 
-/** No results where there is no file yet. */
+/** Reads the results. Without a file there are none. */
 export async function readResults(path: string): Promise<Results> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
@@ -28,11 +28,11 @@ export async function readResults(path: string): Promise<Results> {
   });
   if (text === undefined) return { version: 1, suites: {} };
   const results: Results = JSON.parse(text);
-  if (results.version !== 1) throw new Error(`${path} is of version ${results.version}; this program writes 1.`);
+  if (results.version !== 1) throw new Error(`${path} has version ${results.version}; this program supports 1`);
   return results;
 }
 
-/** Four digits of each number: more would be noise. */
+/** Rounds numbers to four digits; more would be noise. */
 export async function writeResults(path: string, results: Results): Promise<void> {
   const rounded = (_key: string, value: unknown) =>
     typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;

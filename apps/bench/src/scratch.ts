@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Calls `body` with a new folder, gone when it is done. */
+/** Calls `body` with a new directory and removes it afterwards. */
 export async function withScratch<Result>(parent: string, body: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = await mkdtemp(join(parent, "mote-bench-"));
   try {
@@ -13,7 +13,7 @@ export async function withScratch<Result>(parent: string, body: (folder: string)
   }
 }
 
-/** Memory where there is some: a disk's mood is no measure of code. */
+/** Returns a directory in memory if possible, because the speed of a disk says nothing about the code. */
 export function fastestFolder(): string {
   try {
     accessSync("/dev/shm", constants.W_OK);

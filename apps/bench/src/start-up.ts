@@ -8,7 +8,7 @@ const run = promisify(execFile);
 const mote = fileURLToPath(new URL("../../cli/dist/main.js", import.meta.url));
 const starts = 10;
 
-/** Whole processes beside the emptiest one that Node can start. */
+/** Compares complete processes with an empty Node script. */
 export async function* startSuite(folder: string): AsyncGenerator<Comparison, void, undefined> {
   const node = async (...args: readonly string[]) => {
     for (let start = 0; start < starts; start++) await run(process.execPath, args);

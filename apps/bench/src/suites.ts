@@ -9,73 +9,72 @@ import { refSuite } from "./ref-parse.js";
 import { startSuite } from "./start-up.js";
 
 export interface Suite {
-  /** Its heading in the report. */
+  /** The heading in the report. */
   readonly title: string;
-  /** What is measured, in a sentence or two for the report. */
+  /** What is measured, in one or two sentences. */
   readonly about: string;
-  /** Measures the disk that the temporary folder is on, not memory. */
+  /** Whether to use the disk of the temporary directory instead of memory. */
   readonly onDisk?: boolean;
-  /** Writes below `folder` only, which is made for it and removed afterwards. */
+  /** Writes only below `folder`, which is removed afterwards. */
   rows(folder: string): AsyncIterable<Row>;
 }
 
-/** Every benchmark, by the name to ask for it. The report has them in this order. */
+/** Every benchmark by name, in the order of the report. */
 export const suites: Readonly<Record<string, Suite>> = {
   pull: {
-    title: "Pulling images, beside skopeo",
+    title: "Pulling images, compared with skopeo",
     about:
-      "Whole processes, from Debian's docker-registry on loopback into an OCI image layout. Cold: neither has anything. " +
-      "Warm: mote's cache has the image, its layout is new; skopeo keeps no cache, so it fetches again. Later requests reach the " +
-      "registry through a proxy that holds each up. Layers are random bytes.",
+      "Complete processes, from Debian's docker-registry on loopback into an OCI image layout. Cold: nothing is cached. " +
+      "Warm: the image is in mote's cache, the layout is new; skopeo has no cache and fetches it again. Delayed requests reach the " +
+      "registry through a proxy that delays each. Layers are random bytes.",
     rows: pullSuite,
   },
   start: {
-    title: "Starting",
+    title: "Start-up",
     about:
-      "Whole processes, beside the emptiest one that Node can start. Not the first of their kind: what the engine compiled is kept from " +
-      "the warm-up. `NODE_EXTRA_CA_CERTS` is not set, here and above: Node would read those certificates at each start.",
+      "Complete processes, compared with an empty Node script. Compiled code is cached from " +
+      "the warm-up. `NODE_EXTRA_CA_CERTS` is not set, here and above, because Node would read those certificates at each start.",
     rows: startSuite,
   },
   cache: {
-    title: "The cache, beside cacache",
+    title: "The cache, compared with cacache",
     about:
-      "npm's content-addressed cache and mote put and get the same blobs. Neither syncs to disk here; both verify.",
+      "mote and cacache, npm's content-addressed cache, write and read the same blobs. Neither syncs to disk here; both verify.",
     rows: cacheSuite,
   },
   engine: {
-    title: "The cache engine, beside bare calls and openssl",
+    title: "The cache engine, compared with bare calls and openssl",
     about:
-      "What is lost against the shortest loop of Node's system calls that does the work, and against `openssl dgst` reading the " +
-      "same file. Bare calls keep no promise: no check for what is there, no clean-up, no cancellation.",
+      "The overhead over the shortest loop of Node's system calls that does the work, and over `openssl dgst` reading the " +
+      "same file. Bare calls guarantee nothing: no check for existing blobs, no clean-up, no cancellation.",
     rows: engineSuite,
   },
   prune: {
     title: "Pruning a million blobs",
     about:
-      "Half of a million blobs goes, the least recently used first, in a process of its own; beside the shortest program that " +
-      "lists a folder, looks at each file and removes half of them. Takes some minutes.",
+      "Removes half of a million blobs, the least recently used first, in a new process, compared with the shortest program that " +
+      "lists a directory, stats each file and removes half of them. Takes some minutes.",
     rows: pruneSuite,
   },
   streams: {
-    title: "Many streams at once",
-    about: "How much more memory a process takes, and how long its event loop does not turn.",
+    title: "Many parallel streams",
+    about: "The additional memory of a process, and how long its event loop is blocked.",
     rows: streamsSuite,
   },
   sync: {
-    title: "Durable writes, beside a sync for each file",
-    about: "On a disk: many callers put small blobs that must survive a power cut.",
+    title: "Durable writes, compared with a sync for each file",
+    about: "On a disk: many callers write small blobs that must survive a power failure.",
     onDisk: true,
     rows: syncSuite,
   },
   bic: {
-    title: "The blob-info cache, beside LMDB and SQLite",
-    about:
-      "What is known about blobs: beside bare LMDB, and beside SQLite with the tables and queries that Podman has there.",
+    title: "The blob-info cache, compared with LMDB and SQLite",
+    about: "Records about blobs, compared with bare LMDB, and with SQLite and Podman's tables and queries.",
     rows: bicSuite,
   },
   ref: {
     title: "References",
-    about: "Parsing and formatting of references, beside what the platform does with the same texts.",
+    about: "Parsing and formatting of references, compared with functions of the platform on the same texts.",
     rows: refSuite,
   },
 };

@@ -1,6 +1,6 @@
 import type { ComparisonOutcome, FigureOutcome, Outcome, Spread } from "./compare.js";
 
-/** A table's cells for one row; the figure and the terminal say the same. */
+/** Returns the cells of a row, for the table, the figure and the terminal. */
 export interface Wording {
   readonly mote: string;
   readonly peer: string;
@@ -35,12 +35,12 @@ function figureWording({ unit, value, goal }: FigureOutcome): Wording {
   };
 }
 
-/** Three digits: `0.0713`, `1.26`, `71.3`, `211,000`. */
+/** Formats a number with three digits: `0.0713`, `1.26`, `71.3`, `211,000`. */
 function short(value: number): string {
   return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
 }
 
-/** Of a single run there is nothing to say but its value. */
+/** Formats the median with minimum and maximum, or the value of a single run. */
 function spread({ median, min, max }: Spread): string {
   if (min === max) return short(median);
   return `${short(median)} (${short(min)}–${short(max)})`;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 
-/** Numbers, as texts, at which readers of numbers go wrong. */
+/** Texts of numbers that parsers often handle wrongly. */
 export const oddNumbers = [
   "0",
   "-0",
@@ -24,7 +24,7 @@ export const oddNumbers = [
 
 interface Mutation {
   readonly kind: "flip" | "set" | "cut" | "insert" | "repeat" | "end";
-  /** Where, as a share of the whole. */
+  /** The position as a share of the length. */
   readonly at: number;
   readonly length: number;
   readonly bytes: Uint8Array;
@@ -41,14 +41,14 @@ const mutation: fc.Arbitrary<Mutation> = fc.record({
   ),
 });
 
-/** Valid bytes, most of them with up to four mutations. */
+/** Returns valid bytes, most of them with up to four mutations. */
 export function mutated(valid: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
   return fc
     .tuple(valid, fc.array(mutation, { maxLength: 4 }))
     .map(([bytes, mutations]) => mutations.reduce(mutate, bytes));
 }
 
-/** As `mutated`, of a text's bytes in UTF-8. */
+/** Like `mutated`, for the UTF-8 bytes of a text. */
 export function mutatedText(valid: fc.Arbitrary<string>): fc.Arbitrary<string> {
   const decoder = new TextDecoder();
   return mutated(valid.map((text) => new TextEncoder().encode(text))).map((bytes) => decoder.decode(bytes));
@@ -76,7 +76,7 @@ function mutate(bytes: Uint8Array, { kind, at, length, bytes: put }: Mutation): 
   }
 }
 
-/** A text of pieces that mean something to its reader, with others between them; sometimes one of them very often. */
+/** Returns a text of tokens of its grammar with other text between them, sometimes with one token repeated very often. */
 export function pieces(words: readonly string[]): fc.Arbitrary<string> {
   const word = fc.constantFrom(...words, ...oddNumbers.slice(0, 8));
   const some = fc.array(fc.oneof({ weight: 5, arbitrary: word }, fc.string({ maxLength: 6, unit: "binary" })), {

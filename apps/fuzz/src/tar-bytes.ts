@@ -5,7 +5,7 @@ interface TarEntry {
   readonly flag: string;
   readonly linkName: string;
   readonly body: Uint8Array;
-  /** How a long name or a size is written. */
+  /** How to write a long name or a size. */
   readonly form: "ustar" | "pax" | "gnu" | "base-256";
   readonly mode: number;
 }
@@ -106,7 +106,7 @@ function pad(bytes: Uint8Array): Uint8Array {
   return padded;
 }
 
-/** A file of one byte, with an extended header before it. */
+/** Returns a tar with a file of one byte after an extended header. */
 export function tarWithPax(records: Uint8Array): Uint8Array {
   const file: TarEntry = { name: "file", flag: "0", linkName: "", body: Uint8Array.of(1), form: "ustar", mode: 0o644 };
   return Buffer.concat([

@@ -1,15 +1,15 @@
 import type { Arbitrary } from "fast-check";
 
-/** Something that reads what others have written. */
+/** A parser of untrusted input. */
 export interface Target {
   readonly about: string;
-  /** Calls `check` with an arbitrary for the input, and with what is done to it. */
+  /** Calls `check` with an arbitrary for the input and the function under test. */
   readonly run: (check: Check) => Promise<void>;
 }
 
 type Check = <Input>(
   input: Arbitrary<Input>,
-  /** Throws an error with a code for input that is refused, any other error for one that is mishandled. */
+  /** Throws an error with a code for rejected input. Any other error is a bug. */
   read: (input: Input) => Promise<unknown> | unknown,
 ) => Promise<void>;
 
@@ -21,7 +21,7 @@ export function target<Input>(
   return { about, run: (check) => check(input, read) };
 }
 
-/** @throws Error, without a code, which ends the fuzzing */
+/** Checks a property. @throws Error without a code, which ends the fuzzing */
 export function assert(condition: boolean, property: string): asserts condition {
   if (!condition) throw new Error(`does not hold: ${property}`);
 }

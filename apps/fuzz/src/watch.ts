@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
-/** One input may take this many milliseconds; the machine may be busy. */
+/** Limit in milliseconds for one input, generous because the machine may be busy. */
 const hangMs = 10_000;
 const lookMs = 250;
 const largestResidentBytes = 2 * 1024 ** 3;
@@ -9,10 +9,10 @@ const largestResidentBytes = 2 * 1024 ** 3;
 export interface Order {
   readonly name: string;
   readonly seed: number;
-  /** Of one input, as an earlier run printed it. */
+  /** The path of an input, as an earlier run printed it. */
   readonly path: string | undefined;
   readonly ms: number;
-  /** Posts the input that the path leads to, and does nothing with it. */
+  /** Posts the input of the path without running it. */
   readonly generateOnly?: boolean;
   /** Counts the inputs. */
   readonly progress: SharedArrayBuffer;
@@ -22,7 +22,7 @@ export type Outcome =
   | { readonly runs: number }
   | { readonly input: string; readonly path: string; readonly error: string };
 
-/** Fuzzes one target in a thread of its own, so that an input that never ends is noticed. */
+/** Fuzzes a target in a separate thread, so that an endless loop is detected. */
 export async function fuzz(order: Omit<Order, "progress">): Promise<Outcome> {
   const progress = new SharedArrayBuffer(4);
   const counter = new Int32Array(progress);

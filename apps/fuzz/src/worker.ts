@@ -7,7 +7,7 @@ import type { Order, Outcome } from "./watch.js";
 const order: Order = workerData;
 const progress = new Int32Array(order.progress);
 const target = targets[order.name];
-if (target === undefined) throw new Error(`there is no target ${order.name}`);
+if (target === undefined) throw new Error(`unknown target ${order.name}`);
 await target.run(async (input, read) => {
   if (order.generateOnly) {
     const [generated] = fc.sample(input, { seed: order.seed, path: order.path ?? "0", numRuns: 1 });

@@ -8,7 +8,7 @@ import { mutated } from "../mutations.js";
 import { target } from "../target.js";
 import { inFolder } from "../temporary.js";
 
-/** Bytes that are read of what a bomb unpacks to. */
+/** Limit on the bytes read from a decompression bomb. */
 const readBytes = 64 * 1024 * 1024;
 
 const content = fc.oneof(
@@ -22,7 +22,7 @@ const gzipMember = fc
   .tuple(content, fc.constantFrom(1, 6, 9))
   .map(([bytes, level]): Uint8Array => gzipSync(bytes, { level }));
 
-/** By zstd's own library. */
+/** Compresses with the library of zstd. */
 const samples = [
   "KLUv/WChADUBAOBoZWxsbyB3b3JsZDMuMTQxNTkyNjUzNTg5NzkzAgCMMumRqKUI",
   "KLUv/WTMARUJAKLNKiBQaeugFp0LthfDKHDpxTFUQbwzY1XNI93uxkbAzO9CDehBjypirpqCxzh7HZutaseEX55yjLA7LipPOaW/SQSAxljcD13APgixUbnkvDf2E65qguDjwDAGA0bAMHA4Eu3gwZXi9F/thFosFf3Te39CuLCaLILwkr4EP+Nrq8oYbTarqooauqwvXL1TLd/bTPZBdxI7uBKMLWEj5zMvHv8Vq8sq14rlx6qiRi8gEBQEoT25ZCgt3LYhn+xqUYGzgXl5whnE1mE4Aq9kEFkk0GwgwWdogWzgEJEmWbW5DWACmuIZssIzATTChCQDzDr+0nLbTrjUc8Bh18GOHAXtssXEtgpBFybqXzH/eGnwWsTMJw6cuLB6CmTgWjAeg3kCZ3DPog==",
@@ -34,7 +34,7 @@ const block = fc.record({
   size: fc.constantFrom(0, 1, 131_072, 2_097_151),
 });
 
-/** A frame of raw and repeated bytes (RFC 8878, section 3.1.1), with whatever window and content size. */
+/** Returns a frame of raw and repeated bytes (RFC 8878, section 3.1.1) with any window and content size. */
 const zstdFrame = fc
   .record({
     isSingle: fc.boolean(),
@@ -64,10 +64,10 @@ const skippable = fc
 const several = (member: fc.Arbitrary<Uint8Array>) =>
   mutated(fc.array(member, { minLength: 1, maxLength: 3 }).map((members) => new Uint8Array(Buffer.concat(members))));
 
-export const gzip = target("gzip, of one member or several", several(gzipMember), (bytes) => readAll(bytes, "gzip"));
+export const gzip = target("gzip with one or several members", several(gzipMember), (bytes) => readAll(bytes, "gzip"));
 
 export const zstd = target(
-  "zstd, of one frame or several",
+  "zstd with one or several frames",
   several(
     fc.oneof(
       { weight: 4, arbitrary: zstdFrame },

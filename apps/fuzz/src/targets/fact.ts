@@ -21,7 +21,7 @@ export const fact = target(
   async (text) => {
     for await (const found of parseFacts([text])) {
       for await (const again of parseFacts([factHeader, formatFact(found)])) {
-        assert(JSON.stringify(again) === JSON.stringify(found), "a fact is read as it was written");
+        assert(JSON.stringify(again) === JSON.stringify(found), "a written fact is parsed unchanged");
       }
     }
   },

@@ -27,7 +27,7 @@ const descriptor: fc.Arbitrary<Descriptor> = fc.record({
 const several = fc.array(descriptor, { maxLength: 5 });
 const subject = fc.option(descriptor, { nil: undefined });
 
-/** Of no bytes that could hash to their digests, so that there are circles, too. */
+/** Manifests whose digests do not match, so that there can be cycles. */
 const manifest: fc.Arbitrary<Manifest> = fc.oneof(
   fc.record({
     kind: fc.constant("manifest" as const),
@@ -45,7 +45,7 @@ const manifest: fc.Arbitrary<Manifest> = fc.oneof(
 );
 
 export const graph = target(
-  "graphs of manifests, with circles: closureFrom, findReferrers",
+  "graphs of manifests, with cycles: closureFrom, findReferrers",
   fc.tuple(several, fc.dictionary(fc.constantFrom(...digests), manifest)),
   async ([roots, stored]) => {
     const manifests = new Map(Object.entries(stored) as [Digest, Manifest][]);
@@ -68,11 +68,11 @@ export const graph = target(
         const all = [...below, ...blobs, ...foreign];
         assert(
           all.every((child) => closure.digests.has(child.digest)),
-          "everything below a manifest is in the closure",
+          "everything that a manifest refers to is in the closure",
         );
         assert(
           blobs.every((child) => !closure.foreign.has(child.digest)),
-          "what is needed is not foreign",
+          "required content is not foreign",
         );
       }
     }

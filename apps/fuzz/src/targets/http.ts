@@ -113,7 +113,7 @@ export const contentRange = target(
     const range = parseRange(header, size);
     if (range === undefined || range === "unsatisfiable") return;
     const { start, end } = range;
-    assert(Number.isSafeInteger(start) && Number.isSafeInteger(end), "both ends are whole numbers");
+    assert(Number.isSafeInteger(start) && Number.isSafeInteger(end), "both ends are integers");
     assert(start >= 0 && start < end && end <= size, "the range is within the blob, and not empty");
   },
 );
@@ -145,7 +145,7 @@ export const redaction = target(
   ),
   ([text, secrets]) => {
     const shown = redact(text, secrets);
-    for (const secret of secrets) if (secret.length >= 3) assert(!shown.includes(secret), "no secret is left");
+    for (const secret of secrets) if (secret.length >= 3) assert(!shown.includes(secret), "no secret remains");
   },
 );
 
@@ -179,7 +179,7 @@ const authDocument = fc.record(
       { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 1 }) },
     ),
     HttpHeaders: fc.jsonValue({ maxDepth: 1 }),
-    // No helper is started: none has a name that could be a program's.
+    // No helper is started, because no name could be that of a program.
     credHelpers: fc.constantFrom({}, [], null, 1, { "other.example": 1 }),
     credsStore: fc.constantFrom(1, null, {}),
   },

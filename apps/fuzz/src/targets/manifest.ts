@@ -53,7 +53,7 @@ const imageIndex = fc.record(
   { requiredKeys: ["schemaVersion", "manifests"] },
 );
 
-/** Puts a value of another kind in one place of a document. */
+/** Replaces one value of a document by one of another type. */
 const spoiled = (document: fc.Arbitrary<object>) =>
   fc
     .tuple(
@@ -94,13 +94,13 @@ export const manifest = target(
     } finally {
       const read = parseManifest(bytes, sniffed ?? type);
       for (const child of childDescriptors(read)) {
-        assert(isDigest(child.digest), "a child's digest is valid");
-        assert(Number.isSafeInteger(child.size) && child.size >= 0, "a child's size is a whole number");
+        assert(isDigest(child.digest), "the digest of a child is valid");
+        assert(Number.isSafeInteger(child.size) && child.size >= 0, "the size of a child is an integer");
       }
     }
   },
 );
 
 export const index = target("a layout's index.json: parseLayoutIndex", body, (bytes) => {
-  for (const { digest: found } of parseLayoutIndex(bytes)) assert(isDigest(found), "an entry's digest is valid");
+  for (const { digest: found } of parseLayoutIndex(bytes)) assert(isDigest(found), "the digest of an entry is valid");
 });

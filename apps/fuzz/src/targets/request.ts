@@ -46,14 +46,20 @@ export const requestTarget = target(
     mutatedText(fc.constantFrom("/v2/team/app/manifests/1?ns=docker.io", "/v2/_catalog?n=2&last=a%2Fb", "/v2/")),
   ),
   (text) => {
-    assert(/^[\x21-\x7e]*$/.test(printableTarget(text)), "what is logged of a target is printable");
+    assert(/^[\x21-\x7e]*$/.test(printableTarget(text)), "the logged target is printable");
     const parsed = refusable(() => parseTarget(text));
     if (parsed === undefined) return;
     for (const segment of parsed.segments) {
-      assert(!/[/\\\p{Cc}]/u.test(segment) && segment !== "." && segment !== "..", "a segment leads nowhere else");
+      assert(
+        !/[/\\\p{Cc}]/u.test(segment) && segment !== "." && segment !== "..",
+        "a segment does not leave its directory",
+      );
     }
     const page = refusable(() => cutPage(["a", "b", "c"], "/v2/_catalog", parsed.query));
-    assert(page?.link === undefined || /^<[\x21-\x7e]*>; rel="next"$/.test(page.link), "a link is a header's value");
+    assert(
+      page?.link === undefined || /^<[\x21-\x7e]*>; rel="next"$/.test(page.link),
+      "a link is a valid header value",
+    );
   },
 );
 
@@ -80,7 +86,7 @@ export const host = target(
         .replace(/:\d{0,5}$/, "")
         .replace(/\.$/, "");
       const isKnown = ["localhost", "mirror.lan"].includes(name) || /^(\d+\.){3}\d+$|^\[[0-9a-f:.]+\]$/.test(name);
-      assert(isKnown, "only known names and addresses are answered for");
+      assert(isKnown, "only known names and addresses are accepted");
     }
   },
 );
@@ -91,8 +97,9 @@ export const condition = target(
   (text) => {
     const digest = digestBytes(new Uint8Array(0));
     const ask = { method: "GET", target: "/", header: () => text, signal: new AbortController().signal };
-    if (isCurrent(ask, digest)) assert(text.includes(`"${digest}"`) || text.includes("*"), "it names what is current");
-    if (mayCut(ask, digest)) assert(text.trim() === `"${digest}"`, "a part is sent of this blob alone");
+    if (isCurrent(ask, digest))
+      assert(text.includes(`"${digest}"`) || text.includes("*"), "a match names the current digest");
+    if (mayCut(ask, digest)) assert(text.trim() === `"${digest}"`, "a range is sent only of this blob");
   },
 );
 
@@ -121,17 +128,17 @@ export const imageName = target(
     for (const repository of [parseImageName(text)?.repository, parseRepositoryName(text)]) {
       if (repository === undefined) continue;
       const { full, registry, path } = repository;
-      assert(full === (registry === undefined ? path : `${registry}/${path}`), "a name is its parts");
+      assert(full === (registry === undefined ? path : `${registry}/${path}`), "a name consists of its parts");
       assert(
         !/[^\w.:[\]/-]/.test(full) && !full.split("/").includes("..") && !full.includes("//"),
-        "a name is no path",
+        "a name is not a path",
       );
-      assert(parseRepositoryName(full)?.path === path, "a name is read as the same again");
+      assert(parseRepositoryName(full)?.path === path, "a parsed name does not change");
     }
   },
 );
 
-/** A refusal is an answer. */
+/** An error response is valid. */
 function refusable<T>(work: () => T): T | undefined {
   try {
     return work();

@@ -24,7 +24,7 @@ export const tar = target("archives of images: the list of a tar's files", mutat
 
 export const pax = target("extended headers of tar: readTar", mutated(paxBytes).map(tarWithPax), async (bytes) => {
   for await (const { size } of readTar(chunksOf(bytes), "here")) {
-    assert(Number.isSafeInteger(size) && size >= 0, "a size is a whole number");
+    assert(Number.isSafeInteger(size) && size >= 0, "a size is an integer");
   }
 });
 
@@ -50,7 +50,7 @@ const layer: fc.Arbitrary<Layer> = fc.record({
 });
 
 export const unpack = target(
-  "artifacts into a plain folder: nothing is written outside of it",
+  "artifacts into a directory: nothing is written outside",
   fc.tuple(fc.array(layer, { minLength: 1, maxLength: 3 }), fc.boolean()),
   ([layers, overwrite]) =>
     inFolder(async (folder) => {
@@ -62,9 +62,9 @@ export const unpack = target(
       try {
         await pull(into, layers, overwrite);
       } finally {
-        assert(readdirSync(folder).sort().join() === "into,out", "nothing is beside the destination");
-        assert(readdirSync(out).join() === "canary", "nothing is in the folder beside it");
-        assert(readFileSync(join(out, "canary"), "utf8") === "canary", "the canary is alive");
+        assert(readdirSync(folder).sort().join() === "into,out", "nothing is created next to the destination");
+        assert(readdirSync(out).join() === "canary", "nothing is created in another directory");
+        assert(readFileSync(join(out, "canary"), "utf8") === "canary", "the canary is unchanged");
         for (const name of readdirSync(into, { recursive: true, encoding: "utf8" })) assertInside(into, name);
       }
     }),
@@ -101,7 +101,10 @@ function assertInside(folder: string, name: string): void {
   if (name === "link") return;
   const path = join(folder, name);
   const stats = lstatSync(path);
-  assert(stats.isFile() || stats.isDirectory() || stats.isSymbolicLink(), "there are files, folders and links only");
+  assert(
+    stats.isFile() || stats.isDirectory() || stats.isSymbolicLink(),
+    "there are only files, directories and links",
+  );
   assert((stats.mode & 0o7000) === 0, "no file has special permissions");
   if (!stats.isSymbolicLink()) return;
   let real: string;
@@ -110,5 +113,5 @@ function assertInside(folder: string, name: string): void {
   } catch {
     return;
   }
-  assert(real === folder || real.startsWith(`${folder}/`), "every link leads to the inside");
+  assert(real === folder || real.startsWith(`${folder}/`), "every link stays inside");
 }
