@@ -18,7 +18,7 @@ const mayImport = {
 
 /**
  * Which folder of a package may import which others of it. `disk` of layout is the bottom; tar and compression know nothing of
- * images.
+ * images. `.` stands for the files of the package's top level except index.ts; http of registry knows nothing of repositories.
  */
 const folders = {
   layout: {
@@ -29,6 +29,16 @@ const folders = {
     archive: ["disk", "compression", "tar", "oci"],
     dir: ["disk", "oci"],
     files: ["disk", "compression", "tar"],
+  },
+  registry: {
+    disk: [],
+    http: ["disk"],
+    reports: ["http"],
+    auth: ["disk", "http", "reports"],
+    ".": ["http", "reports", "auth"],
+    pull: [".", "http", "reports"],
+    push: [".", "http", "reports", "pull"],
+    mirrors: [".", "http", "reports", "pull"],
   },
 };
 
@@ -62,12 +72,16 @@ const rulesFor = ([name, { packages, modules, builtins }]) => {
   return rules;
 };
 
+const filesOf = (folder) => (folder === "." ? "[^/]+$" : `${folder}/`);
 const folderRules = Object.entries(folders).flatMap(([name, rows]) =>
   Object.entries(rows).map(([folder, others]) => ({
     name: `${name}/${folder}-imports-only-its-row`,
     severity: "error",
-    from: { path: `^packages/${name}/src/${folder}/`, pathNot: "\\.test\\.ts$" },
-    to: { path: `^packages/${name}/src/`, pathNot: `^packages/${name}/src/(${[folder, ...others].join("|")})/` },
+    from: { path: `^packages/${name}/src/${filesOf(folder)}`, pathNot: ["\\.test\\.ts$", "/src/index\\.ts$"] },
+    to: {
+      path: `^packages/${name}/src/`,
+      pathNot: `^packages/${name}/src/(${[folder, ...others].map(filesOf).join("|")})`,
+    },
   })),
 );
 

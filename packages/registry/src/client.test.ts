@@ -5,7 +5,7 @@ import { codeOf, read, sameBytes, shownBy } from "../test/outcome.js";
 import { serve } from "../test/server.js";
 import { RegistryClient, type RegistryClientOptions } from "./client.js";
 import { RegistryRepository } from "./pull/repository.js";
-import type { RegistryEvent } from "./registry-event.js";
+import type { RegistryEvent } from "./reports/registry-event.js";
 
 const image = makeImage(300_000);
 const [layer = image.config] = image.layers;

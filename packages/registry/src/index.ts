@@ -1,10 +1,9 @@
-export { checkCredentials } from "./auth/check-credentials.js";
 export type { CredentialSource, Credentials } from "./auth/credentials.js";
 export { type DockerCredentialsOptions, dockerCredentials } from "./auth/docker-credentials.js";
 export { type AuthFileFindings, examineCredentials } from "./auth/examine-credentials.js";
 export { eraseCredentials, saveCredentials } from "./auth/stored-credentials.js";
+export { checkCredentials, examineRegistry, type RegistryFindings } from "./check-registry.js";
 export { RegistryClient, type RegistryClientOptions } from "./client.js";
-export { examineRegistry, type RegistryFindings } from "./examine-registry.js";
 export type { Clock } from "./http/clock.js";
 export type { ConnectionOptions } from "./http/connections.js";
 export {
@@ -20,5 +19,5 @@ export type { ReferrersOptions } from "./pull/referrers.js";
 export { RegistryCache } from "./pull/registry-cache.js";
 export { RegistryRepository } from "./pull/repository.js";
 export { RegistryDestination, type RegistryDestinationOptions } from "./push/destination.js";
-export type { RegistryEvent } from "./registry-event.js";
+export type { RegistryEvent } from "./reports/registry-event.js";
 export { type RepositoryLocation, readRegistry } from "./repository-location.js";

@@ -1,36 +1,34 @@
-import { type Cancellable, type Digest, isDigest, type MoteReader, manifestTypes, maxManifestBytes } from "@mote/core";
-import type { RegistryClient, RegistryRequest, RegistryResponse } from "./client.js";
+import { type Digest, isDigest, manifestTypes, maxManifestBytes } from "@mote/core";
+import type { RegistryClient } from "./client.js";
 import { collectDocument, mayBeJson, namedCodings } from "./http/content-coding.js";
-import { namingPlace, protocolError, type Subject, sizeError } from "./http/errors.js";
-import { resolveLocation } from "./http/location.js";
+import { isDockerHub } from "./http/hosts.js";
 import type { RetryPolicy } from "./http/retry.js";
-import { type BlobRequestOptions, openBlob } from "./pull/blob-reader.js";
-import { checkRepositoryName, isDockerHub, type RepositoryLocation, registryOrigin } from "./repository-location.js";
-
-/** From this length on, a body is worth a connection that is sparing with copies. */
-const bulkBytes = 256 * 1024;
+import { resolveLocation } from "./redirects.js";
+import type { RegistryRequest, RegistryResponse } from "./registry-request.js";
+import { protocolError, sizeError } from "./reports/protocol-error.js";
+import type { RequestOptions } from "./reports/registry-event.js";
+import { namingSubject, type Subject } from "./reports/subject.js";
+import { checkRepositoryName, type RepositoryLocation, registryOrigin } from "./repository-location.js";
 
 /** A request below `/v2/REPOSITORY/`. */
-export interface RepositoryRequest extends Cancellable {
-  readonly method: RegistryRequest["method"];
+export interface RepositoryRequest
+  extends RequestOptions,
+    Pick<
+      RegistryRequest,
+      "method" | "what" | "headers" | "body" | "accepts" | "repeat" | "bulk" | "reuse" | "crossOrigin" | "until"
+    > {
   /** Below the repository, or a URL that the registry gave. */
   readonly path: string | URL;
-  readonly what: string;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly body?: RegistryRequest["body"];
   readonly digest?: Digest | undefined;
   readonly reference?: string | undefined;
-  readonly accepts?: RegistryRequest["accepts"];
-  readonly repeat?: RegistryRequest["repeat"];
-  readonly bulk?: RegistryRequest["bulk"];
-  readonly reuse?: RegistryRequest["reuse"];
-  readonly isAway?: RegistryRequest["isAway"];
-  readonly until?: RegistryRequest["until"];
   /** Default: `pull`. */
   readonly actions?: "pull" | "pull,push" | undefined;
   /** Another repository of the same registry that is read from. */
   readonly from?: string | undefined;
 }
+
+/** Options of requests that may be sent with rights to push. */
+export interface RepositoryRequestOptions extends RequestOptions, Pick<RepositoryRequest, "actions"> {}
 
 export interface ManifestResponse {
   readonly bytes: Uint8Array;
@@ -40,33 +38,36 @@ export interface ManifestResponse {
 }
 
 export interface RepositoryApiOptions {
-  /** The registry that this one stands for, which it is told with each request (`?ns=`, as containerd does). */
+  /** The registry that this one mirrors, sent with each request (`?ns=`, as containerd does). */
   readonly namespace?: string | undefined;
   /** Default: the client's. */
   readonly policy?: RetryPolicy | undefined;
 }
 
-/** The endpoints of one repository (distribution-spec, "Endpoints"), without a judgement on what they answer. */
+/** Sends requests to the endpoints of one repository (distribution-spec, "Endpoints"). */
 export class RepositoryApi {
   readonly client: RegistryClient;
   /** As references name it. */
   readonly registry: string;
   readonly repository: string;
+  readonly policy: RetryPolicy;
   readonly #origin: URL;
-  readonly #options: RepositoryApiOptions;
+  readonly #namespace: string | undefined;
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryLocation, options: RepositoryApiOptions = {}) {
-    this.#options = options;
+  constructor(client: RegistryClient, location: RepositoryLocation, options: RepositoryApiOptions = {}) {
+    const { registry, repository } = location;
     this.client = client;
-    this.registry = isDockerHub(place.registry) ? "docker.io" : place.registry;
-    this.repository = checkRepositoryName(place.repository);
-    this.#origin = registryOrigin(place, client);
+    this.policy = options.policy ?? client.policy;
+    this.#namespace = options.namespace;
+    this.registry = isDockerHub(registry) ? "docker.io" : registry;
+    this.repository = checkRepositoryName(repository);
+    this.#origin = registryOrigin(location, client);
   }
 
   url(path: string): URL {
     const url = new URL(`/v2/${this.repository}/${path}`, this.#origin);
-    if (this.#options.namespace !== undefined) url.searchParams.set("ns", this.#options.namespace);
+    if (this.#namespace !== undefined) url.searchParams.set("ns", this.#namespace);
     return url;
   }
 
@@ -80,85 +81,60 @@ export class RepositoryApi {
     };
   }
 
-  send<T>(request: RepositoryRequest, take: (answer: RegistryResponse) => T | Promise<T>): Promise<T> {
-    const { path, what, actions = "pull", from, ...asked } = request;
+  send<T>(request: RepositoryRequest, take: (response: RegistryResponse) => T | Promise<T>): Promise<T> {
+    const { path, what, actions = "pull", from, onEvent, ...sent } = request;
     const scopes = [`repository:${this.repository}:${actions}`];
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
-    const access = { origin: this.#origin, subject: this.subject(request), scopes };
+    const access = { origin: this.#origin, subject: this.subject(request), scopes, onEvent };
     const url = typeof path === "string" ? this.url(path) : path;
-    const { policy } = this.#options;
-    return this.client.send({ ...asked, access, url, what: `${what} in ${this.repository}`, policy }, take);
+    return this.client.send({ ...sent, access, url, what: `${what} in ${this.repository}`, policy: this.policy }, take);
   }
 
-  /** The head of a manifest or blob; the status is whatever it is, as far as `accepts` takes it. */
+  /** Requests the head of a manifest or blob. */
   head(path: string, request: Omit<RepositoryRequest, "method" | "path" | "body">): Promise<RegistryResponse> {
-    return this.send({ ...request, method: "HEAD", path }, (answer) => {
-      answer.discard();
-      return answer;
+    return this.send({ ...request, method: "HEAD", path }, (response) => {
+      response.discard();
+      return response;
     });
   }
 
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
   getManifest(
     reference: string,
-    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "until" | "signal"> & {
-      /** In bytes, where it is known. */
+    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "until" | keyof RequestOptions> & {
+      /** In bytes, if known. */
       readonly size?: number;
     },
   ): Promise<ManifestResponse> {
-    const { size, ...asking } = options;
-    const { what, digest } = asking;
+    const { size, ...request } = options;
+    const { what, digest } = request;
     const subject = this.subject({ digest, reference });
     const path = `manifests/${reference}`;
     const headers = { accept: manifestTypes.join(", ") };
-    return this.send({ ...asking, method: "GET", path, headers, reference }, async (answer) => {
-      const mediaType = bareType(answer.header("content-type"));
-      const announced = answer.header("content-length");
-      const isCoded = namedCodings(answer).length > 0;
+    return this.send({ ...request, method: "GET", path, headers, reference }, async (response) => {
+      const mediaType = bareType(response.header("content-type"));
+      const announced = response.header("content-length");
+      const isCoded = namedCodings(response).length > 0;
       if (size !== undefined && announced !== undefined && Number(announced) !== size && !isCoded) {
-        answer.discard();
+        response.discard();
         throw sizeError(subject, what, size, Number(announced));
       }
-      const said = answer.header("docker-content-digest");
+      const said = response.header("docker-content-digest");
       const bound = { maxBytes: maxManifestBytes, what, digests: [digest, said].filter(isDigest) };
-      const bytes = await namingPlace(subject, collectDocument(answer, bound));
+      const bytes = await namingSubject(subject, collectDocument(response, bound));
       if (mediaType === "text/html" && !mayBeJson(bytes)) {
         throw protocolError(
           subject,
-          "it answered with an HTML page in place of a manifest; check that it is a registry, and that no login page stands before it",
+          "it sent an HTML page instead of a manifest; check that it is a registry, and that no login page is in front of it",
         );
       }
-      return { bytes, mediaType, digest: answer.header("docker-content-digest") };
+      return { bytes, mediaType, digest: response.header("docker-content-digest") };
     });
   }
 
-  /** Where an answer from `from` leads; below this registry or, for uploads, elsewhere. @throws MOTE_REGISTRY */
+  /** Resolves a `Location` in a response from `from`. @throws MOTE_REGISTRY */
   follow(location: string, from: URL): URL {
     return resolveLocation(location, from, { plainHttp: this.client.plainHttp, subject: this.subject() });
-  }
-
-  /** @throws MOTE_NOT_FOUND */
-  openBlob(wish: BlobRequestOptions): Promise<MoteReader> {
-    const { digest, signal } = wish;
-    const { client } = this;
-    const at = { client, policy: this.#options.policy ?? client.policy, subject: this.subject({ digest }) };
-    const bulk = (wish.end ?? wish.size ?? 0) - wish.start >= bulkBytes;
-    return openBlob(at, wish, (headers) =>
-      this.send(
-        {
-          method: "GET",
-          path: `blobs/${digest}`,
-          what: `blob ${digest}`,
-          headers,
-          digest,
-          accepts: (status) => status === 200 || status === 206 || status === 416,
-          bulk,
-          reuse: wish.reuse,
-          signal,
-        },
-        (answer) => answer,
-      ),
-    );
   }
 }
 

@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
-import { type Hosts, hostSet } from "./http/hosts.js";
-import { checkRepositoryName, isLoopback, readRegistry, registryOrigin } from "./repository-location.js";
+import { type Hosts, hostSet, isLoopback } from "./http/hosts.js";
+import { checkRepositoryName, readRegistry, registryOrigin } from "./repository-location.js";
 
 const origin = (registry: string, scheme?: "http" | "https", plainHttp: Hosts = false) =>
   registryOrigin({ registry, scheme }, { plainHttp: hostSet(plainHttp, "plainHttp") }).origin;

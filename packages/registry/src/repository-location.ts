@@ -1,6 +1,5 @@
-import { isIP } from "node:net";
 import { MoteError, type RegistryRef } from "@mote/core";
-import type { HostSet } from "./http/hosts.js";
+import { type HostSet, isDockerHub, isLoopback } from "./http/hosts.js";
 
 /** One repository on one registry, as references name them. A `RegistryRef` is one. */
 export interface RepositoryLocation {
@@ -48,20 +47,6 @@ function notAHost(text: string): MoteError {
   return new MoteError("MOTE_INVALID_REFERENCE", `${shown} is no host of a registry; write host or host:port`, {
     details: { ...(shown.startsWith('"') ? { text } : {}), position: 0, reason: "not a host" },
   });
-}
-
-export function isDockerHub(registry: string): boolean {
-  return registry === "docker.io" || registry === "index.docker.io" || registry === "registry-1.docker.io";
-}
-
-/** 127.0.0.0/8, ::1 and localhost, with or without a port. */
-export function isLoopback(host: string): boolean {
-  const name = host
-    .replace(/:\d+$/, "")
-    .replace(/^\[|\]$/g, "")
-    .toLowerCase();
-  if (name === "localhost" || name.endsWith(".localhost")) return true;
-  return isIP(name) === 4 ? name.startsWith("127.") : name === "::1" || name === "0:0:0:0:0:0:0:1";
 }
 
 /** distribution-spec, "Pulling manifests": the grammar of a repository's name, which also keeps it from leaving its URL. */

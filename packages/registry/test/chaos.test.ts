@@ -1,7 +1,9 @@
 import { MoteError } from "@mote/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient, RegistryDestination, RegistryRepository } from "../src/index.js";
+import { RegistryClient } from "../src/client.js";
+import { RegistryRepository } from "../src/pull/repository.js";
+import { RegistryDestination } from "../src/push/destination.js";
 import { cutAfter, type Intercept, refuse, sendRange, serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { read, sameBytes } from "./outcome.js";

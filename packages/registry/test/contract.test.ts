@@ -1,6 +1,7 @@
 import { moteSourceSuite } from "@mote/conformance";
 import { describe, expect, it } from "vitest";
-import { RegistryCache, RegistryClient } from "../src/index.js";
+import { RegistryClient } from "../src/client.js";
+import { RegistryCache } from "../src/pull/registry-cache.js";
 import { sendRange } from "./fake-registry.js";
 import { serve, type TestServer } from "./server.js";
 

@@ -1,7 +1,9 @@
 import { digestBytes } from "@mote/core";
 import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RegistryCache, RegistryClient, RegistryRepository } from "../src/index.js";
+import { RegistryClient } from "../src/client.js";
+import { RegistryCache } from "../src/pull/registry-cache.js";
+import { RegistryRepository } from "../src/pull/repository.js";
 import { makeImage, pushWithSkopeo } from "./image.js";
 import { codeOf, read, sameBytes } from "./outcome.js";
 

@@ -29,7 +29,7 @@ export function sendRange(
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
   const start = Number(from ?? 0);
   if (from !== undefined && start >= bytes.byteLength) {
-    response.writeHead(416, { "content-range": `bytes */${bytes.byteLength}` }).end();
+    response.writeHead(416, { "content-range": `bytes */${bytes.byteLength}`, "content-length": 0 }).end();
     return;
   }
   const end = to ? Math.min(Number(to) + 1, bytes.byteLength) : bytes.byteLength;
@@ -40,8 +40,9 @@ export function sendRange(
 
 /** distribution-spec, "Error Codes". */
 export function refuse(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}) {
-  response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(JSON.stringify({ errors: [{ code, message: `said by the test: ${code}` }] }));
+  const body = JSON.stringify({ errors: [{ code, message: `said by the test: ${code}` }] });
+  response.writeHead(status, { "content-type": "application/json", "content-length": body.length, ...headers });
+  response.end(body);
 }
 
 /** Announces all of the bytes, sends some, and cuts the connection. */

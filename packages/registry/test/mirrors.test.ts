@@ -1,6 +1,9 @@
 import { type Descriptor, digestBytes, type Logger, silentLogger } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Credentials, MirroredRepository, MirrorTable, RegistryClient } from "../src/index.js";
+import type { Credentials } from "../src/auth/credentials.js";
+import { RegistryClient } from "../src/client.js";
+import { MirroredRepository } from "../src/mirrors/mirrored-repository.js";
+import { MirrorTable } from "../src/mirrors/mirrors.js";
 import { cutAfter, type Intercept, refuse, sendRange, serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, read, sameBytes } from "./outcome.js";

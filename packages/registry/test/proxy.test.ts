@@ -1,6 +1,8 @@
 import { needs } from "@mote/testbed";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { RegistryClient, type RegistryClientOptions, RegistryDestination, RegistryRepository } from "../src/index.js";
+import { RegistryClient, type RegistryClientOptions } from "../src/client.js";
+import { RegistryRepository } from "../src/pull/repository.js";
+import { RegistryDestination } from "../src/push/destination.js";
 import { makeCertificate } from "./certificate.js";
 import { sendRange, serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";

@@ -1,6 +1,7 @@
 import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient, RegistryDestination } from "../src/index.js";
+import { RegistryClient } from "../src/client.js";
+import { RegistryDestination } from "../src/push/destination.js";
 import { refuse } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { serveMemory } from "./memory-registry.js";

@@ -3,7 +3,9 @@ import { randomBytes } from "node:crypto";
 import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RegistryClient, RegistryDestination, RegistryRepository } from "../src/index.js";
+import { RegistryClient } from "../src/client.js";
+import { RegistryRepository } from "../src/pull/repository.js";
+import { RegistryDestination } from "../src/push/destination.js";
 import { makeImage, type TestImage } from "./image.js";
 import { codeOf, read, sameBytes } from "./outcome.js";
 

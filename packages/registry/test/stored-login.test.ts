@@ -1,12 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  type Credentials,
-  RegistryClient,
-  type RegistryClientOptions,
-  RegistryDestination,
-  RegistryRepository,
-} from "../src/index.js";
+import type { Credentials } from "../src/auth/credentials.js";
+import { RegistryClient, type RegistryClientOptions } from "../src/client.js";
+import { RegistryRepository } from "../src/pull/repository.js";
+import { RegistryDestination } from "../src/push/destination.js";
 import { refuse, serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, shownBy } from "./outcome.js";

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { type Credentials, RegistryClient, RegistryRepository } from "../src/index.js";
+import type { Credentials } from "../src/auth/credentials.js";
+import { RegistryClient } from "../src/client.js";
+import { RegistryRepository } from "../src/pull/repository.js";
 import { refuse, serveImage } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, shownBy } from "./outcome.js";

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type Descriptor, digestBytes, MoteError, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient, RegistryDestination } from "../src/index.js";
+import { RegistryClient } from "../src/client.js";
+import { RegistryDestination } from "../src/push/destination.js";
 import { type Intercept, refuse } from "./fake-registry.js";
 import { sameBytes } from "./outcome.js";
 import { serveUploads, type UploadServer } from "./upload-server.js";

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient, type RegistryClientOptions, RegistryDestination } from "../src/index.js";
+import { RegistryClient, type RegistryClientOptions } from "../src/client.js";
+import { RegistryDestination } from "../src/push/destination.js";
 import { type Intercept, refuse } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, sameBytes } from "./outcome.js";

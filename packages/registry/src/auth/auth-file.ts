@@ -3,8 +3,8 @@ import type { Stats } from "node:fs";
 import { lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Cancellable, type LockFile, MoteError } from "@mote/core";
-import { kindOf, readPlainFile, reasonOf } from "../plain-file.js";
-import { lockAuthFile } from "./auth-lock.js";
+import { lockBeside } from "../disk/lock-file.js";
+import { isAbsent, kindOf, readPlainFile, reasonOf } from "../disk/plain-file.js";
 import type { AuthPath } from "./auth-paths.js";
 
 /** A file of credentials: Docker's `config.json`, Podman's `auth.json`. */
@@ -90,7 +90,7 @@ export async function changeAuthFile(
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const target = await targetOf(path);
     for (;;) {
-      await using lock = await lockAuthFile(target, options);
+      await using lock = await lockBeside(target, options);
       const whole = change(await readAuthFile(path));
       if (whole === undefined) return false;
       if (await replaceFile(target, `${JSON.stringify(whole, undefined, "\t")}\n`, lock)) return true;
@@ -166,10 +166,6 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   } catch {
     return undefined;
   }
-}
-
-export function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
 
 function isForbidden(error: unknown): boolean {

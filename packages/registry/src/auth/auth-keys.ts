@@ -1,4 +1,4 @@
-import { isDockerHub } from "../repository-location.js";
+import { isDockerHub } from "../http/hosts.js";
 
 /** What a key of `auths` or `credHelpers` stands for: a registry, or a part of one. */
 interface AuthKey {

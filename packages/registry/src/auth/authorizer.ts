@@ -1,16 +1,8 @@
 import { untilAborted } from "@mote/core";
-import type { Subject } from "../http/errors.js";
+import type { Access } from "./access.js";
 import { type Challenge, parseChallenges } from "./challenge.js";
 import { basicHeader, type CredentialSource, type Credentials } from "./credentials.js";
 import { fetchToken, realmUrl, type TokenExchange } from "./token.js";
-
-/** What a request needs: at which registry, and for which scopes (`repository:NAME:ACTIONS`). */
-export interface Access {
-  /** Origin of the registry's API. */
-  readonly origin: URL;
-  readonly subject: Subject;
-  readonly scopes: readonly string[];
-}
 
 export interface Authorization {
   /** The value of the header. */
@@ -76,7 +68,7 @@ export class Authorizer {
    * says what to show. Some registries leave it out, and some hide from strangers, by 403 or 404, what they would show to those who
    * log in: then `/v2/` is asked for its challenge.
    */
-  async afterRefusal(
+  async afterErrorResponse(
     access: Access,
     refusal: AccessError,
     used: Authorization | undefined,

@@ -6,7 +6,10 @@ import { refuse } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
 import { codeOf, read, sameBytes } from "../../test/outcome.js";
 import { serve, type TestServer } from "../../test/server.js";
-import { type Credentials, RegistryClient, RegistryDestination, RegistryRepository } from "../index.js";
+import { RegistryClient } from "../client.js";
+import { RegistryRepository } from "../pull/repository.js";
+import { RegistryDestination } from "../push/destination.js";
+import type { Credentials } from "./credentials.js";
 
 const wanted = needs("docker-registry", "openssl");
 const issuer = "the issuer";

@@ -1,10 +1,13 @@
 import { MoteError } from "@mote/core";
-import { protocolError, type Subject, statusError } from "../http/errors.js";
-import type { Access } from "./authorizer.js";
+import { protocolError } from "../reports/protocol-error.js";
+import type { RequestEvents } from "../reports/registry-event.js";
+import { statusError } from "../reports/status-error.js";
+import type { Subject } from "../reports/subject.js";
+import type { Access } from "./access.js";
 import type { Challenge } from "./challenge.js";
 import { basicHeader, type Credentials } from "./credentials.js";
 
-export interface TokenRequest {
+export interface TokenRequest extends RequestEvents {
   readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -55,7 +58,7 @@ export async function fetchToken(
     credentials?.kind === "identity-token"
       ? refreshRequest(realm, service, scopes, credentials.token)
       : queryRequest(realm, service, scopes, credentials);
-  const { status, bytes, secrets } = await exchange({ ...request, subject });
+  const { status, bytes, secrets } = await exchange({ ...request, subject, onEvent: access.onEvent });
   const text = new TextDecoder().decode(bytes);
   if (status === 401 || status === 403 || (status === 400 && credentials !== undefined)) {
     throw new MoteError(
@@ -117,7 +120,7 @@ function queryRequest(
   service: string | undefined,
   scopes: readonly string[],
   credentials: Credentials | undefined,
-): Omit<TokenRequest, "subject"> {
+): Omit<TokenRequest, "subject" | "onEvent"> {
   const url = new URL(realm);
   if (service) url.searchParams.set("service", service);
   for (const scope of scopes) url.searchParams.append("scope", scope);
@@ -131,7 +134,7 @@ function refreshRequest(
   service: string | undefined,
   scopes: readonly string[],
   refreshToken: string,
-): Omit<TokenRequest, "subject"> {
+): Omit<TokenRequest, "subject" | "onEvent"> {
   const form = new URLSearchParams({ grant_type: "refresh_token", client_id: "mote", refresh_token: refreshToken });
   if (service) form.set("service", service);
   if (scopes.length > 0) form.set("scope", scopes.join(" "));

@@ -1,7 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { isAbsent } from "../auth/auth-file.js";
-import { readPlainFile, reasonOf } from "../plain-file.js";
+import { isAbsent, readPlainFile, reasonOf } from "../disk/plain-file.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -32,7 +32,9 @@ export class BulkConnection {
   /** Set when nothing more comes. */
   #failure: Error | undefined;
   /** Of the present body. */
-  #length: ResponseHead["length"] = 0;
+  #length = 0;
+  /** Whether the last response had a status from 200 to 299. */
+  isSuccess = false;
   #isOver = false;
   #isResting = false;
   #wake = () => {};
@@ -60,7 +62,8 @@ export class BulkConnection {
   async ask(head: string): Promise<ResponseHead | undefined> {
     this.#isOver = false;
     this.#socket.write(head, "latin1");
-    const text = await this.#textUpTo("\r\n\r\n");
+    const text = await this.#headText();
+    this.isSuccess = /^HTTP\/1\.\d 2/.test(text ?? "");
     const answer = text === undefined ? undefined : parseResponseHead(text);
     if (answer !== undefined) this.#length = answer.length;
     return answer;
@@ -68,18 +71,14 @@ export class BulkConnection {
 
   /** The body of the last answer. Chunks are the caller's to keep, or with `reuse` until he asks for the next. */
   async *body(reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#length !== "chunked") yield* this.#exactly(this.#length, reuse);
-    else {
-      for (let size = await this.#chunkSize(); size > 0; size = await this.#chunkSize()) {
-        yield* this.#exactly(size, reuse);
-        if ((await this.#line()) !== "") throw cutError("a chunk is longer than it says");
-      }
-      // Trailers, which nobody asked for.
-      let trailerBytes = 0;
-      for (let line = await this.#line(); line !== ""; line = await this.#line()) {
-        trailerBytes += line.length;
-        if (trailerBytes > maxHeaderSize) throw cutError("the trailers of a body in chunks do not end");
-      }
+    for (let left = this.#length; left > 0; ) {
+      const chunk = await this.#next();
+      const wanted = chunk.subarray(0, left);
+      left -= wanted.byteLength;
+      this.#putBack(chunk.subarray(wanted.byteLength));
+      if (!reuse) this.#kept = wanted.buffer;
+      yield wanted;
+      if (reuse) this.#takeBack(wanted.buffer);
     }
     this.#isOver = true;
   }
@@ -110,32 +109,9 @@ export class BulkConnection {
     this.#socket.destroy();
   }
 
-  async *#exactly(bytes: number, reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
-    for (let left = bytes; left > 0; ) {
-      const chunk = await this.#next();
-      const wanted = chunk.subarray(0, left);
-      left -= wanted.byteLength;
-      this.#putBack(chunk.subarray(wanted.byteLength));
-      if (!reuse) this.#kept = wanted.buffer;
-      yield wanted;
-      if (reuse) this.#takeBack(wanted.buffer);
-    }
-  }
-
-  async #chunkSize(): Promise<number> {
-    const digits = /^([0-9a-f]{1,12})[ \t]*(?:;|$)/i.exec(await this.#line())?.[1];
-    if (digits === undefined) throw cutError("a chunk does not say how long it is");
-    return Number.parseInt(digits, 16);
-  }
-
-  async #line(): Promise<string> {
-    const line = await this.#textUpTo("\r\n");
-    if (line === undefined) throw cutError("a line of a body in chunks does not end");
-    return line;
-  }
-
-  /** Undefined where it does not come within what a head may have. */
-  async #textUpTo(end: string): Promise<string | undefined> {
+  /** Undefined where it does not end within what a head may have. */
+  async #headText(): Promise<string | undefined> {
+    const end = "\r\n\r\n";
     let text = "";
     while (text.length <= maxHeaderSize) {
       const chunk = await this.#next();

@@ -9,6 +9,8 @@ export class BulkTransport {
   readonly #options: TransportOptions;
   readonly #resting = new Map<string, BulkConnection[]>();
   readonly #open = new Set<BulkConnection>();
+  /** Origins that sent a body without a length, as they do it again: nothing is asked twice. */
+  readonly #declined = new Set<string>();
   #closed = false;
 
   constructor(options: TransportOptions) {
@@ -18,6 +20,7 @@ export class BulkTransport {
   /** Undefined where the answer is another than a body of known length: then nothing of it is taken. */
   async exchange(request: HttpRequest): Promise<HttpResponse | undefined> {
     const { url, signal } = request;
+    if (this.#declined.has(url.origin)) return undefined;
     const head = requestHead(request);
     const secure = url.protocol === "https:" ? (await import("node:tls")).connect : undefined;
     for (;;) {
@@ -34,6 +37,7 @@ export class BulkTransport {
         if (answer !== undefined) return this.#answer(request, connection, answer, over);
         over();
         this.#drop(connection);
+        if (connection.isSuccess) this.#declined.add(url.origin);
         return undefined;
       } catch (error) {
         over();

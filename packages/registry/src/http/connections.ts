@@ -1,10 +1,9 @@
 import { untilAborted } from "@mote/core";
-import { isLoopback } from "../repository-location.js";
 import { DirectTransport } from "./direct-transport.js";
-import { networkFailure } from "./errors.js";
-import { type HostSet, type Hosts, hostSet } from "./hosts.js";
+import { type HostSet, type Hosts, hostSet, isLoopback } from "./hosts.js";
 import { type HttpRequest, type HttpResponse, type HttpTransport, longestMs } from "./http-transport.js";
 import { type MinimumRate, withinTime, withMinimumRate } from "./minimum-rate.js";
+import { networkFailure } from "./network-errors.js";
 import { type ProxyServer, proxyFor } from "./proxy-settings.js";
 import { ProxyTransport } from "./proxy-transport.js";
 import { type CertificateOptions, Trusts } from "./trust.js";
@@ -98,15 +97,18 @@ export class Connections {
     return found;
   }
 
-  async #engine({ url, isAway = false }: HttpRequest): Promise<HttpTransport> {
+  async #engine({ url, crossOrigin = false }: HttpRequest): Promise<HttpTransport> {
     const proxy = this.#proxyFor(url);
     const insecure = this.#insecure.has(url.host);
     const trust = await this.#trusts.of(url);
-    const kind = `${url.protocol} ${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${isAway} ${trust.owner ?? ""}`;
+    const kind = `${url.protocol} ${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${crossOrigin} ${trust.owner ?? ""}`;
     const opened = this.#engines.get(kind);
     if (opened !== undefined) return opened;
     const { connectTimeoutMs, idleTimeoutMs } = this.#timed;
-    const tls = { ...(isAway ? trust.anonymous : trust.known), ...(insecure ? { rejectUnauthorized: false } : {}) };
+    const tls = {
+      ...(crossOrigin ? trust.anonymous : trust.known),
+      ...(insecure ? { rejectUnauthorized: false } : {}),
+    };
     const options = { tls, connectTimeoutMs, idleTimeoutMs };
     const proxyTls = proxy?.url.protocol === "https:" ? (await this.#trusts.of(proxy.url)).anonymous : {};
     const found = this.#engines.get(kind);

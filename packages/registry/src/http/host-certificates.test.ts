@@ -9,7 +9,9 @@ import { sendRange } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
 import { codeOf } from "../../test/outcome.js";
 import { type Answer, serve, type TestServer } from "../../test/server.js";
-import { hostCertificates, RegistryClient, type RegistryClientOptions, RegistryRepository } from "../index.js";
+import { RegistryClient, type RegistryClientOptions } from "../client.js";
+import { RegistryRepository } from "../pull/repository.js";
+import { hostCertificates } from "./host-certificates.js";
 
 const image = makeImage(100);
 const manifest: Answer = (request, response) => sendRange(request, response, image.manifestBytes);

@@ -1,5 +1,5 @@
+import { isIP } from "node:net";
 import { MoteError } from "@mote/core";
-import { isDockerHub } from "../repository-location.js";
 
 /** Which hosts something holds for: all of them, none, or these, written as references write them (`host`, `host:port`). */
 export type Hosts = boolean | readonly string[];
@@ -26,4 +26,18 @@ function notAHost(host: string, what: string): never {
   throw new MoteError("MOTE_CONFIG", `${what} names a host that is none; write host or host:port`, {
     details: { setting: what, length: host.length },
   });
+}
+
+export function isDockerHub(registry: string): boolean {
+  return registry === "docker.io" || registry === "index.docker.io" || registry === "registry-1.docker.io";
+}
+
+/** 127.0.0.0/8, ::1 and localhost, with or without a port. */
+export function isLoopback(host: string): boolean {
+  const name = host
+    .replace(/:\d+$/, "")
+    .replace(/^\[|\]$/g, "")
+    .toLowerCase();
+  if (name === "localhost" || name.endsWith(".localhost")) return true;
+  return isIP(name) === 4 ? name.startsWith("127.") : name === "::1" || name === "0:0:0:0:0:0:0:1";
 }

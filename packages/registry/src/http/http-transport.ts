@@ -7,7 +7,7 @@ export interface HttpRequest {
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
   /** A host outside the registry and its token service: a client's certificate is not shown to it. */
-  readonly isAway?: boolean | undefined;
+  readonly crossOrigin?: boolean | undefined;
   /** A GET whose answer is expected to be long. */
   readonly bulk?: boolean | undefined;
   /** Who reads the answer's body is done with each chunk when he asks for the next. */

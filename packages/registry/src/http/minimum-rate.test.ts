@@ -6,7 +6,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { refuse, sendRange, serveImage } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
 import { codeOf, read, sameBytes } from "../../test/outcome.js";
-import { RegistryClient, type RegistryClientOptions, RegistryDestination, RegistryRepository } from "../index.js";
+import { RegistryClient, type RegistryClientOptions } from "../client.js";
+import { RegistryRepository } from "../pull/repository.js";
+import { RegistryDestination } from "../push/destination.js";
 
 const image = makeImage(5000, 2_000_000);
 const [small = image.config, large = image.config] = image.layers;

@@ -2,7 +2,6 @@ import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { untilAborted } from "@mote/core";
 import type { buildConnector, Dispatcher } from "undici";
-import { errorCodes } from "./errors.js";
 import {
   bodyBufferBytes,
   type HttpRequest,
@@ -11,6 +10,7 @@ import {
   type TransportOptions,
   worthReadingBytes,
 } from "./http-transport.js";
+import { errorCodes } from "./network-errors.js";
 import type { ProxyServer } from "./proxy-settings.js";
 
 interface ProxyEngineOptions extends TransportOptions {

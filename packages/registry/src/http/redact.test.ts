@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { statusError } from "./errors.js";
+import { statusError } from "../reports/status-error.js";
 import { redact, secretsIn } from "./redact.js";
 
 const basic = Buffer.from("ann:s3cret").toString("base64");

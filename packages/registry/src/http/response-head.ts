@@ -1,10 +1,10 @@
-/** The head of an answer whose body tells its own end. */
+/** The head of a response whose body has an announced length. */
 export interface ResponseHead {
   readonly status: number;
   /** By name in lower case. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
-  /** Of the body, in bytes; or it comes in chunks (RFC 9112, section 7.1). */
-  readonly length: number | "chunked";
+  /** Of the body, in bytes. */
+  readonly length: number;
   readonly keepAlive: boolean;
 }
 
@@ -28,14 +28,9 @@ export function parseResponseHead(text: string): ResponseHead | undefined {
   }
   // Only where it leads to is wanted of a redirect.
   if (status < 400 && status >= 300 && headers.has("location")) return { status, headers, length: 0, keepAlive: false };
-  const length = bodyLength(headers.get("content-length") ?? [], headers.get("transfer-encoding") ?? []);
-  if (length === undefined) return undefined;
+  const lengths = headers.get("content-length") ?? [];
+  if (headers.has("transfer-encoding") || lengths.length !== 1 || !/^\d{1,15}$/.test(lengths[0] ?? ""))
+    return undefined;
   const connection = headers.get("connection")?.join(",").toLowerCase() ?? "";
-  return { status, headers, length, keepAlive: !/\b(?:close|upgrade)\b/.test(connection) };
-}
-
-function bodyLength(lengths: readonly string[], codings: readonly string[]): ResponseHead["length"] | undefined {
-  if (codings.length > 0)
-    return lengths.length === 0 && codings.join().toLowerCase() === "chunked" ? "chunked" : undefined;
-  return lengths.length === 1 && /^\d{1,15}$/.test(lengths[0] ?? "") ? Number(lengths[0]) : undefined;
+  return { status, headers, length: Number(lengths[0]), keepAlive: !/\b(?:close|upgrade)\b/.test(connection) };
 }

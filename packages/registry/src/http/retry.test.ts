@@ -53,7 +53,7 @@ describe("retries", () => {
     expect(delayAfterFailure(policy, failure("ECONNRESET"), 4)).toBeUndefined();
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 2)).toBeGreaterThan(0);
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 3)).toBeUndefined();
-    const isThere = { hasAnswered: true };
+    const isThere = { hasResponded: true };
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 3, isThere)).toBeGreaterThan(0);
     expect(delayAfterFailure(policy, failure("ECONNREFUSED"), 4, isThere)).toBeUndefined();
     expect(delayAfterFailure(policy, failure("ETIMEDOUT"), 1, isThere)).toBeGreaterThan(0);

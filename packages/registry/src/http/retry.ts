@@ -1,4 +1,4 @@
-import { isNetworkError, networkFailure } from "./errors.js";
+import { isNetworkError, networkFailure } from "./network-errors.js";
 
 export interface RetryPolicy {
   /** How often a request is made again, at most. */
@@ -22,7 +22,7 @@ export function isTransientStatus(status: number): boolean {
 
 interface Acquaintance {
   /** A host that has answered before and takes no connection now may be starting anew. */
-  readonly hasAnswered?: boolean;
+  readonly hasResponded?: boolean;
 }
 
 /** How long to wait before attempt number `attempt` (from 1) is made again; undefined where that is no use. */
@@ -40,7 +40,7 @@ export function delayAfterFailure(
 export function retriesAfterFailure(
   policy: RetryPolicy,
   error: unknown,
-  { hasAnswered = false }: Acquaintance = {},
+  { hasResponded = false }: Acquaintance = {},
 ): number {
   switch (networkFailure(error)) {
     case "tls":
@@ -49,7 +49,7 @@ export function retriesAfterFailure(
     case "cut":
       return policy.retries;
     case "connect":
-      return hasAnswered ? policy.retries : Math.min(policy.retries, policy.silentRetries);
+      return hasResponded ? policy.retries : Math.min(policy.retries, policy.silentRetries);
     case "unresolved":
       return Math.min(policy.retries, policy.silentRetries);
     case "timeout":

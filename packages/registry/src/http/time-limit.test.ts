@@ -6,7 +6,7 @@ import { TestClock } from "../../test/test-clock.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
 import { MirroredRepository } from "../mirrors/mirrored-repository.js";
 import { RegistryRepository } from "../pull/repository.js";
-import type { RegistryEvent } from "../registry-event.js";
+import type { RegistryEvent } from "../reports/registry-event.js";
 
 const image = makeImage(1000);
 const opened: AsyncDisposable[] = [];

@@ -1,9 +1,9 @@
-import { createDigester, digestAlgorithm, MoteError, type MoteInfo, type MoteReader } from "@mote/core";
+import { createDigester, digestAlgorithm, MoteError, type MoteReader, ReadOnceReader, resumeChunks } from "@mote/core";
 
-/** A reader at one place, and what to do when that fails. */
-export interface OpenedAt {
+/** A reader of one endpoint, and what to do when it fails. */
+export interface EndpointReader {
   readonly reader: MoteReader;
-  /** @throws the failure where there is no other place */
+  /** @throws the error if there is no other endpoint */
   failed(error: unknown): void;
 }
 
@@ -11,71 +11,50 @@ export interface MirroredReadOptions {
   readonly start: number;
   readonly verify: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Opens the next place from that byte on. */
-  openAt(position: number): Promise<OpenedAt>;
+  /** Opens the next endpoint at that byte. */
+  openAt(position: number): Promise<EndpointReader>;
   /** Called when the bytes turn out to be wrong. */
-  isWrong(): void;
+  onCorruption(): void;
 }
 
-/** A blob from one place after the other. */
-export class MirroredReader implements MoteReader {
-  readonly info: MoteInfo;
-  readonly #wish: MirroredReadOptions;
-  #open: OpenedAt;
-  #state: "unread" | "reading" | "closed" = "unread";
+/** Reads a blob from one endpoint, and continues at the next one where it fails. */
+export class MirroredReader extends ReadOnceReader {
+  readonly #options: MirroredReadOptions;
+  #current: EndpointReader;
 
-  constructor(wish: MirroredReadOptions, first: OpenedAt) {
-    this.info = first.reader.info;
-    this.#wish = wish;
-    this.#open = first;
+  constructor(options: MirroredReadOptions, first: EndpointReader) {
+    super(first.reader.info);
+    this.#options = options;
+    this.#current = first;
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    if (this.#state !== "unread") throw this.#closed();
-    this.#state = "reading";
-    return this.#chunks();
+  protected override release(): Promise<void> {
+    return this.#current.reader.close();
   }
 
-  async close(): Promise<void> {
-    this.#state = "closed";
-    await this.#open.reader.close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { start, verify } = this.#wish;
+  protected async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { start, verify, signal, openAt, onCorruption } = this.#options;
     const { digest } = this.info;
     const digester = verify && start === 0 ? createDigester(digestAlgorithm(digest)) : undefined;
-    let at = start;
-    for (let ended = false; !ended; ) {
-      const { reader, failed } = this.#open;
-      try {
-        for await (const chunk of reader) {
-          at += chunk.byteLength;
-          digester?.update(chunk);
-          yield chunk;
-        }
-        ended = true;
-      } catch (error) {
-        this.#wish.signal?.throwIfAborted();
-        if (this.#state === "closed") throw this.#closed();
-        failed(error);
-        await reader.close();
-        this.#open = await this.#wish.openAt(at);
-      }
+    const chunks = resumeChunks(this.#current.reader, start, async ({ offset, failure }) => {
+      if (failure === undefined) return undefined;
+      signal?.throwIfAborted();
+      this.assertOpen();
+      const { reader, failed } = this.#current;
+      failed(failure.error);
+      await reader.close();
+      this.#current = await openAt(offset);
+      return this.#current.reader;
+    });
+    for await (const chunk of chunks) {
+      digester?.update(chunk);
+      yield chunk;
     }
     const actual = digester?.digest() ?? digest;
     if (actual === digest) return;
-    this.#wish.isWrong();
-    throw new MoteError("MOTE_DIGEST_MISMATCH", `${digest} was asked for, and what came hashes to ${actual}`, {
+    onCorruption();
+    throw new MoteError("MOTE_DIGEST_MISMATCH", `expected ${digest}, but the bytes hash to ${actual}`, {
       details: { digest, actual },
     });
-  }
-
-  #closed(): MoteError {
-    return new MoteError("MOTE_CLOSED", `the reader of ${this.info.digest} is closed, or has been read`);
   }
 }

@@ -1,6 +1,5 @@
 import {
   type BlobOptions,
-  type Cancellable,
   type ContentSource,
   type Descriptor,
   type Digest,
@@ -16,8 +15,9 @@ import {
 import type { RegistryClient } from "../client.js";
 import type { ReferrersOptions } from "../pull/referrers.js";
 import type { RegistryRepository } from "../pull/repository.js";
+import type { RequestOptions } from "../reports/registry-event.js";
 import { type RepositoryLocation, repositoryLocation } from "../repository-location.js";
-import { MirroredReader, type OpenedAt } from "./mirrored-reader.js";
+import { type EndpointReader, MirroredReader } from "./mirrored-reader.js";
 import type { MirrorEndpoint } from "./mirrors.js";
 import { type ReadEndpoint, ReadEndpoints } from "./read-endpoints.js";
 
@@ -44,7 +44,7 @@ export class MirroredRepository implements ContentSource {
   }
 
   /** As of `RegistryRepository`, and so are the others. */
-  async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions & RequestOptions = {}): Promise<Descriptor> {
     const reference = this.#places.origin.repository.referenceOf(ref);
     return this.#places.first(async ({ repository, isOrigin }, withinMs) => {
       if (isOrigin) return repository.resolve(reference, { ...options, withinMs });
@@ -55,7 +55,7 @@ export class MirroredRepository implements ContentSource {
     }, options);
   }
 
-  async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited & RequestOptions = {}): Promise<Uint8Array> {
     const bytes = this.#resolved.get(descriptor.digest);
     if (bytes?.byteLength === descriptor.size) return bytes;
     return this.#places.first(
@@ -65,13 +65,13 @@ export class MirroredRepository implements ContentSource {
   }
 
   /** Goes on at the next place, at the very byte, where one fails. */
-  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { start = 0, verifyOnRead = true, reuse, signal } = options;
+  async blob(descriptor: Descriptor, options: BlobOptions & RequestOptions = {}): Promise<MoteReader> {
+    const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
     const givers = new Set<ReadEndpoint>();
     this.#givers.set(digest, givers);
     const among = this.#places.inOrder();
-    const openAt = (position: number): Promise<OpenedAt> =>
+    const openAt = (position: number): Promise<EndpointReader> =>
       this.#places.first(
         async (place) => {
           const reader = await place.repository.blob(descriptor, {
@@ -79,6 +79,7 @@ export class MirroredRepository implements ContentSource {
             verifyOnRead: false,
             reuse,
             signal,
+            onEvent,
           });
           givers.add(place);
           return { reader, failed: (error) => this.#places.passOver(place, error) };
@@ -86,8 +87,8 @@ export class MirroredRepository implements ContentSource {
         { signal, among },
       );
     const first = await openAt(start);
-    const wish = { start, verify: verifyOnRead, signal, openAt, isWrong: () => this.distrust(descriptor) };
-    return new MirroredReader(wish, first);
+    const reading = { start, verify: verifyOnRead, signal, openAt, onCorruption: () => this.distrust(descriptor) };
+    return new MirroredReader(reading, first);
   }
 
   readFrom({ digest }: Descriptor): Ref | undefined {
@@ -109,13 +110,13 @@ export class MirroredRepository implements ContentSource {
     return this.#fromOrigin((repository) => repository.referrers(descriptor, options), options);
   }
 
-  taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
+  taggedReferrers(descriptor: Descriptor, options: RequestOptions = {}): AsyncIterable<Tag> {
     return this.#fromOrigin((repository) => repository.taggedReferrers(descriptor, options), options);
   }
 
   async *#fromOrigin<T>(
     list: (repository: RegistryRepository) => AsyncIterable<T>,
-    options: Cancellable,
+    options: RequestOptions,
   ): AsyncGenerator<T, void, undefined> {
     const { origin, mirrors } = this.#places;
     let failure: unknown;

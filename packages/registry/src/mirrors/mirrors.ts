@@ -1,5 +1,6 @@
 import { MoteError } from "@mote/core";
-import { checkRepositoryName, isDockerHub, type RepositoryLocation, registryOrigin } from "../repository-location.js";
+import { isDockerHub } from "../http/hosts.js";
+import { checkRepositoryName, type RepositoryLocation, registryOrigin } from "../repository-location.js";
 
 /**
  * Which places are asked before a registry's own, in their order: by a prefix of references (`HOST` or `HOST/PATH`), each as

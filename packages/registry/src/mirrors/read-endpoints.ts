@@ -2,6 +2,7 @@ import { isNotFound, MoteError, type TimeLimited } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import type { RetryPolicy } from "../http/retry.js";
 import { RegistryRepository } from "../pull/repository.js";
+import type { RequestOptions } from "../reports/registry-event.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import type { MirrorEndpoint } from "./mirrors.js";
 
@@ -39,7 +40,11 @@ export class ReadEndpoints {
   /** The first answer that is no failure; the origin's failure where all fail. */
   async first<T>(
     ask: (place: ReadEndpoint, withinMs: number | undefined) => Promise<T>,
-    { signal, withinMs, among = this.inOrder() }: TimeLimited & { readonly among?: Iterator<ReadEndpoint> },
+    {
+      signal,
+      withinMs,
+      among = this.inOrder(),
+    }: TimeLimited & RequestOptions & { readonly among?: Iterator<ReadEndpoint> },
   ): Promise<T> {
     const { clock } = this.#client;
     const until = withinMs === undefined ? undefined : clock.now() + withinMs;

@@ -5,7 +5,7 @@ import { makeImage } from "../../test/image.js";
 import { codeOf, read, sameBytes } from "../../test/outcome.js";
 import type { TestServer } from "../../test/server.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
-import type { RegistryEvent } from "../registry-event.js";
+import type { RegistryEvent } from "../reports/registry-event.js";
 import { RegistryRepository } from "./repository.js";
 
 const image = makeImage(300_000);
@@ -93,7 +93,8 @@ describe("a blob", () => {
       return true;
     });
     expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
-    expect(server.seen).toHaveLength(1);
+    // Nothing is resumed: the second request is that of node:http, which decodes chunks.
+    expect(server.seen.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
   });
 
   it("that is resumed is still hashed as a whole", async () => {
@@ -198,7 +199,10 @@ describe("a blob", () => {
     for (const range of ranges) {
       let lies = 1;
       const { server, repository } = await lying((_request, response) => {
-        if (lies-- > 0) response.writeHead(206, { "content-range": range }).end(bytes.subarray(10));
+        if (lies-- > 0)
+          response
+            .writeHead(206, { "content-range": range, "content-length": bytes.byteLength - 10 })
+            .end(bytes.subarray(10));
         return lies >= 0;
       });
       const part = await read(await repository.blob(layer, { start: 10 }));
@@ -214,7 +218,10 @@ describe("a blob", () => {
       const wanted = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1]);
       const start = wanted - (wanted % 1000);
       const end = Math.min(start + 100_000, layer.size);
-      response.writeHead(206, { "content-range": `bytes ${start}-${end - 1}/${layer.size}` });
+      response.writeHead(206, {
+        "content-range": `bytes ${start}-${end - 1}/${layer.size}`,
+        "content-length": end - start,
+      });
       response.end(bytes.subarray(start, end));
       return true;
     });
@@ -229,7 +236,7 @@ describe("a blob", () => {
     const { server, repository } = await lying(
       (request, response) => {
         const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1]);
-        response.writeHead(206, { "content-range": `bytes ${start}-${start}/${layer.size}` });
+        response.writeHead(206, { "content-range": `bytes ${start}-${start}/${layer.size}`, "content-length": 1 });
         response.end(bytes.subarray(start, start + 1));
         return true;
       },
@@ -245,7 +252,7 @@ describe("a blob", () => {
       const { server, repository } = await lying((request, response) => {
         if (cuts++ === 0) cutAfter(response, bytes, 120_000);
         else if (!refuses.test(request.headers.range ?? "")) return false;
-        else response.writeHead(416, { "content-range": `bytes */${layer.size}` }).end();
+        else response.writeHead(416, { "content-range": `bytes */${layer.size}`, "content-length": 0 }).end();
         return true;
       });
       expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
@@ -257,7 +264,7 @@ describe("a blob", () => {
   it("that is cut off again after its ranges were of no use is not asked for ranges again", async () => {
     let answers = 0;
     const { server, repository } = await lying((request, response) => {
-      if (request.headers.range !== undefined) response.writeHead(206).end();
+      if (request.headers.range !== undefined) response.writeHead(206, { "content-length": 0 }).end();
       else if (++answers < 3) cutAfter(response, bytes, answers * 100_000);
       else return false;
       return true;

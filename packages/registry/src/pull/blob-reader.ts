@@ -1,197 +1,140 @@
 import {
   createDigester,
-  type Digest,
   type Digester,
   digestAlgorithm,
   MoteError,
-  type MoteErrorCode,
-  type MoteInfo,
   type MoteReader,
+  ReadOnceReader,
+  resumeChunks,
+  type StreamEnd,
 } from "@mote/core";
-import type { RegistryClient, RegistryResponse } from "../client.js";
-import { isAbsence, isNetworkError, networkError, networkFailure, placeOf, type Subject } from "../http/errors.js";
-import { backoff, type RetryPolicy } from "../http/retry.js";
+import { isNetworkError, networkFailure } from "../http/network-errors.js";
+import { backoff } from "../http/retry.js";
 import { sleep } from "../http/waiting.js";
-import { BlobRange, blobError } from "./blob-range.js";
+import { isHostDown, networkError } from "../reports/network-error.js";
+import { type Subject, subjectName } from "../reports/subject.js";
+import type { RepositoryApi } from "../repository-api.js";
+import { BlobRange } from "./blob-range.js";
+import { type BlobRequest, blobError } from "./blob-request.js";
 
-/** Which bytes of a blob to read, and what is known of it. */
-export interface BlobRequestOptions {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  /** Of the whole blob, in bytes, where known. */
-  readonly size?: number | undefined;
-  readonly start: number;
-  /** The first byte not wanted. Default: read to the end. */
-  readonly end?: number | undefined;
-  readonly verify: boolean;
-  /** Where a blob that is not what it should be is a damaged copy of one that was kept. */
-  readonly damage: boolean;
-  /** Who reads is done with each chunk when he asks for the next. */
-  readonly reuse?: boolean | undefined;
-  /** Whether a body without a length, labelled with a content coding, is in that coding. Default: as the media type tells. */
-  readonly isCoded?: boolean | undefined;
-  /** Called with the decision if that question came up. */
-  readonly onDoubt?: ((isCoded: boolean) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Where a blob is read. */
-export interface BlobLocation {
-  readonly client: RegistryClient;
-  readonly policy: RetryPolicy;
-  readonly subject: Subject;
-}
-
-/** Asks for the blob with the given headers, and hands the answer over with its body unread. */
-export type BlobRequest = (headers: Readonly<Record<string, string>>) => Promise<RegistryResponse>;
-
-/** Each so many bytes that came earn one more resume, so that a large blob survives a poor line and nobody loops for ever. */
+/** Each so many bytes that arrive allow one more resume, so that a large blob survives a poor line and nothing loops for ever. */
 const bytesPerResume = 64 * 1024 * 1024;
 
-/** A server that sends smaller parts of a blob than this is resumed so often as one that breaks off. */
-const leastPartBytes = 1024 * 1024;
+/** A response with fewer bytes of a range than this counts as a resume. */
+const minRangeBytes = 1024 * 1024;
 
-/** Opens a blob: the first answer has come and has been checked when this returns. */
-export async function openBlob(at: BlobLocation, wish: BlobRequestOptions, request: BlobRequest): Promise<MoteReader> {
-  const { start: offset, size } = wish;
-  const from = { offset, size, validator: undefined, takesRanges: true };
-  const first = await BlobRange.open(at.subject, wish, request, from);
-  return new BlobReader(at, wish, request, first);
+/** Opens a blob: the first response has arrived and has been checked when this resolves. @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH */
+export async function openBlob(api: RepositoryApi, request: BlobRequest): Promise<MoteReader> {
+  const from = { offset: request.start, size: request.size, validator: undefined, takesRanges: true };
+  return new BlobReader(api, request, await BlobRange.open(api, request, from));
 }
 
-class BlobReader implements MoteReader {
-  readonly info: MoteInfo;
-  readonly #client: RegistryClient;
-  readonly #policy: RetryPolicy;
+class BlobReader extends ReadOnceReader {
+  readonly #api: RepositoryApi;
   readonly #subject: Subject;
-  readonly #wish: BlobRequestOptions;
   readonly #request: BlobRequest;
+  /** The byte after the last one to read. */
   readonly #end: number;
   #range: BlobRange;
-  #state: "unread" | "reading" | "closed" = "unread";
+  #resumes = 0;
 
-  constructor(at: BlobLocation, wish: BlobRequestOptions, request: BlobRequest, first: BlobRange) {
-    this.#client = at.client;
-    this.#policy = at.policy;
-    this.#subject = at.subject;
-    this.#wish = wish;
+  constructor(api: RepositoryApi, request: BlobRequest, first: BlobRange) {
+    const { digest, mediaType, end = first.size } = request;
+    super({ digest, size: first.size, mediaType });
+    this.#api = api;
+    this.#subject = api.subject({ digest });
     this.#request = request;
     this.#range = first;
-    this.#end = Math.min(wish.end ?? first.size, first.size);
-    this.info = { digest: wish.digest, size: first.size, mediaType: wish.mediaType };
+    this.#end = Math.min(end, first.size);
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    if (this.#state !== "unread") {
-      const why = this.#state === "closed" ? "is closed" : "can be read once";
-      throw new MoteError("MOTE_CLOSED", `the reader of ${this.#wish.digest} ${why}`);
-    }
-    this.#state = "reading";
-    return this.#chunks();
-  }
-
-  async close(): Promise<void> {
-    this.#state = "closed";
+  protected override release(): void {
     this.#range.discard();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { digest, start, verify } = this.#wish;
-    const whole = verify && start === 0 && this.#end === this.info.size;
-    const digester: Digester | undefined = whole ? createDigester(digestAlgorithm(digest)) : undefined;
+  protected async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { digest, start, verify } = this.#request;
+    const { size } = this.info;
+    const isComplete = verify && start === 0 && this.#end === size;
+    const digester: Digester | undefined = isComplete ? createDigester(digestAlgorithm(digest)) : undefined;
     let at = start;
-    for (let resumes = 0; ; ) {
-      const most = () => this.#policy.retries + Math.floor((at - start) / bytesPerResume);
-      const partStart = at;
-      try {
-        for await (const chunk of this.#range) {
-          this.#assertOpen();
-          at += chunk.byteLength;
-          if (at > this.#end)
-            throw this.#fault("MOTE_SIZE_MISMATCH", `more bytes came than its ${this.info.size}`, {
-              expected: this.info.size,
-              actual: at,
-            });
-          digester?.update(chunk);
-          yield chunk;
-        }
-        // A server may send less than the range that it was asked for, and says so.
-        const isPart = at < this.#end && at === this.#range.end;
-        if (!isPart || (at - partStart < leastPartBytes && ++resumes > most())) break;
-        await this.#openAt(at);
-      } catch (error) {
-        this.#wish.signal?.throwIfAborted();
-        this.#assertOpen();
-        if (!isNetworkError(error)) throw error;
-        // All of it came, and only the end of the message was lost.
-        if (at === this.#end) break;
-        resumes = await this.#resumeWithin(most(), { at, resumes, error });
-      }
+    for await (const chunk of resumeChunks(this.#range, start, (end) => this.#next(end))) {
+      at += chunk.byteLength;
+      if (at > this.#end) throw this.#sizeError(`more bytes arrived than its ${size}`, size, at);
+      digester?.update(chunk);
+      yield chunk;
     }
-    this.#range.discard();
-    if (at < this.#end)
-      throw this.#fault("MOTE_SIZE_MISMATCH", `it has ${this.#end - start} bytes to read, and ${at - start} came`, {
-        expected: this.#end - start,
-        actual: at - start,
-      });
-    const actual = digester?.digest() ?? digest;
-    if (actual !== digest)
-      throw this.#fault("MOTE_DIGEST_MISMATCH", `its bytes hash to ${actual}`, { expected: digest, actual });
+    const [expected, actual] = [this.#end - start, at - start];
+    if (actual < expected) throw this.#sizeError(`expected ${expected} bytes, but ${actual} arrived`, expected, actual);
+    const hash = digester?.digest() ?? digest;
+    if (hash !== digest) {
+      const details = { expected: digest, actual: hash };
+      throw blobError(this.#subject, this.#request, "MOTE_DIGEST_MISMATCH", `its bytes hash to ${hash}`, details);
+    }
   }
 
-  /** A host that is not there at the moment has not answered, so it is asked again. Answers how often that was by now. */
-  async #resumeWithin(
-    most: number,
-    { at, resumes, error }: { readonly at: number; readonly resumes: number; readonly error: unknown },
-  ): Promise<number> {
-    for (let attempt = resumes + 1; attempt <= most; attempt++) {
-      try {
-        await this.#resume(at, attempt, error);
-        return attempt;
-      } catch (failure) {
-        if (!isAbsence(failure) || attempt === most) throw failure;
-      }
+  /** Returns what to continue with where a response ended or broke off. */
+  async #next({ start, offset, failure }: StreamEnd): Promise<BlobRange | undefined> {
+    const { retries } = this.#api.policy;
+    const most = retries + Math.floor((offset - this.#request.start) / bytesPerResume);
+    if (failure === undefined) {
+      // A server may send less than the requested range, and says so.
+      const isPart = offset < this.#end && offset === this.#range.end;
+      if (!isPart || (offset - start < minRangeBytes && ++this.#resumes > most)) return undefined;
+      return this.#openAt(offset);
     }
-    throw this.#cut(error, at);
+    this.#request.signal?.throwIfAborted();
+    this.assertOpen();
+    if (!isNetworkError(failure.error)) throw failure.error;
+    // All bytes arrived, and only the end of the message was lost.
+    if (offset === this.#end) return undefined;
+    return this.#resume(offset, most, failure.error);
   }
 
-  async #resume(offset: number, attempt: number, error: unknown): Promise<void> {
+  /** Tries until the host responds: while it is down, it is requested again. */
+  async #resume(offset: number, most: number, cause: unknown): Promise<BlobRange> {
+    const { signal } = this.#request;
     const { registry, repository, digest } = this.#subject;
-    await sleep(backoff(this.#policy, attempt), this.#wish.signal);
-    this.#client.report({ type: "resume", registry, repository, digest, offset, reason: networkFailure(error) });
-    await this.#openAt(offset);
+    const event = { type: "resume", registry, repository, digest, offset, reason: networkFailure(cause) } as const;
+    while (++this.#resumes <= most) {
+      await sleep(backoff(this.#api.policy, this.#resumes), signal);
+      this.#api.client.report(event, this.#request);
+      try {
+        return await this.#openAt(offset);
+      } catch (error) {
+        if (!isHostDown(error) || this.#resumes === most) throw error;
+      }
+    }
+    throw this.#cutError(cause, offset);
   }
 
-  async #openAt(offset: number): Promise<void> {
+  async #openAt(offset: number): Promise<BlobRange> {
     const { validator, takesRanges } = this.#range;
-    const from = { offset, size: this.info.size, validator, takesRanges };
-    this.#range = await BlobRange.open(this.#subject, this.#wish, this.#request, from);
+    this.#range = await BlobRange.open(this.#api, this.#request, {
+      offset,
+      size: this.info.size,
+      validator,
+      takesRanges,
+    });
+    return this.#range;
   }
 
-  /** After the last resume: what ended the last attempt. */
-  #cut(error: unknown, at: number): MoteError {
-    const { registry, repository } = this.#subject;
-    const failure = networkFailure(error);
+  /** Returns the error after the last resume. */
+  #cutError(cause: unknown, offset: number): MoteError {
+    const { size, digest } = this.info;
+    const failure = networkFailure(cause);
     if (failure === "timeout" || failure === "slow") {
-      const what = `the rest of blob ${this.#wish.digest} in ${repository}`;
-      return networkError(this.#subject, registry, error, what);
+      const { registry, repository } = this.#subject;
+      return networkError(this.#subject, registry, cause, `the rest of blob ${digest} in ${repository}`);
     }
     return new MoteError(
       "MOTE_SIZE_MISMATCH",
-      `${placeOf(this.#subject)} has cut off ${this.#wish.digest} again and again, the last time after ${at} of ${this.info.size} bytes; try again later`,
-      { details: { ...this.#subject, expected: this.info.size, actual: at, resumable: true }, cause: error },
+      `${subjectName(this.#subject)} closed the connection again and again while it sent ${digest}, the last time after ${offset} of ${size} bytes; retry later`,
+      { details: { ...this.#subject, expected: size, actual: offset, resumable: true }, cause },
     );
   }
 
-  #fault(code: MoteErrorCode, message: string, details: object): MoteError {
-    return blobError(this.#subject, this.#wish, code, message, details);
-  }
-
-  #assertOpen(): void {
-    if (this.#state === "closed") throw new MoteError("MOTE_CLOSED", `the reader of ${this.#wish.digest} is closed`);
+  #sizeError(message: string, expected: number, actual: number): MoteError {
+    return blobError(this.#subject, this.#request, "MOTE_SIZE_MISMATCH", message, { expected, actual });
   }
 }

@@ -1,5 +1,4 @@
 import {
-  type Cancellable,
   cosignTags,
   type Descriptor,
   type Digest,
@@ -11,15 +10,16 @@ import {
   type Tag,
 } from "@mote/core";
 import { collectDocument } from "../http/content-coding.js";
-import { namingPlace } from "../http/errors.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import { namingSubject } from "../reports/subject.js";
 import { bareType, type RepositoryApi } from "../repository-api.js";
-import { refusals, warnOfForbidden } from "./referrers-page.js";
+import { refusals, warnOfForbidden } from "./referrers-index.js";
 
 /** Lists what cosign has put beside the manifest, under tags of its digest. */
 export async function* listCosignTags(
   api: RepositoryApi,
   subject: Digest,
-  options: Cancellable,
+  options: RequestOptions,
 ): AsyncGenerator<Tag, void, undefined> {
   for (const name of cosignTags(subject)) {
     const descriptor = await findTag(api, name, options);
@@ -28,7 +28,7 @@ export async function* listCosignTags(
 }
 
 /** Undefined if there is no such tag, or it stands for what is not a manifest. */
-async function findTag(api: RepositoryApi, tag: string, options: Cancellable): Promise<Descriptor | undefined> {
+async function findTag(api: RepositoryApi, tag: string, options: RequestOptions): Promise<Descriptor | undefined> {
   const request = { what: `tag ${tag}`, reference: tag, headers: { accept: manifestTypes.join(", ") }, ...options };
   const accepts = (status: number) => status === 200 || refusals.has(status);
   const head = await api.head(`manifests/${tag}`, { ...request, accepts });
@@ -50,7 +50,7 @@ async function findTag(api: RepositoryApi, tag: string, options: Cancellable): P
       return undefined;
     }
     const bound = { maxBytes: maxManifestBytes, what: request.what, digests: [] };
-    const bytes = await namingPlace(api.subject(), collectDocument(answer, bound));
+    const bytes = await namingSubject(api.subject(), collectDocument(answer, bound));
     return { mediaType: type, digest: digestBytes(bytes), size: bytes.byteLength };
   });
 }

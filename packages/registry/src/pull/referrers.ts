@@ -1,29 +1,27 @@
 import {
-  type Cancellable,
   type Descriptor,
   type Digest,
   describeReferrer,
   isManifestType,
   isNotFound,
-  type Manifest,
   MoteError,
   maxReferrersBytes,
-  mediaTypes,
   parseManifest,
-  referrersTag,
 } from "@mote/core";
-import type { RegistryResponse } from "../client.js";
-import { placeOf, protocolError } from "../http/errors.js";
 import { linkTarget } from "../http/link-header.js";
+import type { RegistryResponse } from "../registry-request.js";
+import { protocolError } from "../reports/protocol-error.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import { subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
-import { isIndex, isManifestItself, readIndex, warnOfForbidden } from "./referrers-page.js";
+import { isIndex, isManifestItself, readIndex, readReferrersTag } from "./referrers-index.js";
 
 /** Pages of referrers of one manifest. */
 const maxReferrerPages = 200;
 /** Referrers of one manifest. */
 const maxListedReferrers = 10_000;
 
-export interface ReferrersOptions extends Cancellable {
+export interface ReferrersOptions extends RequestOptions {
   /** Only those of this type: of their manifest's `artifactType`, or else of its config. Default: all. */
   readonly artifactType?: string | undefined;
 }
@@ -88,7 +86,7 @@ class Bounds {
     const text = what === "referrers" ? `more than ${bound} referrers` : `referrers in more than ${bound} ${what}`;
     throw new MoteError(
       "MOTE_TOO_LARGE",
-      `${placeOf(subject)}: ${text} of ${this.#digest}; leave out the referrers, or remove some there`,
+      `${subjectName(subject)}: ${text} of ${this.#digest}; leave out the referrers, or remove some there`,
       { details: { ...subject, what, bound } },
     );
   }
@@ -102,7 +100,7 @@ async function* ofType(
   api: RepositoryApi,
   referrers: readonly Descriptor[],
   artifactType: string,
-  options: Cancellable,
+  options: RequestOptions,
 ): AsyncGenerator<Descriptor, void, undefined> {
   for (const one of referrers) {
     const isTold = one.artifactType !== undefined && one.artifactType !== "";
@@ -112,24 +110,13 @@ async function* ofType(
 }
 
 /** Undefined for what is not there, or is something else. */
-async function describe(api: RepositoryApi, one: Descriptor, options: Cancellable): Promise<Descriptor | undefined> {
+async function describe(api: RepositoryApi, one: Descriptor, options: RequestOptions): Promise<Descriptor | undefined> {
   const { digest } = one;
   try {
     const { bytes } = await api.getManifest(digest, { ...options, what: `manifest ${digest}`, digest });
     return isManifestItself(bytes, digest) ? describeReferrer(one, parseManifest(bytes, one.mediaType)) : undefined;
   } catch (error) {
     if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Returns whether the registry lists referrers itself; false also if it fails to. */
-export async function hasReferrersApi(api: RepositoryApi, subject: Digest, { signal }: Cancellable): Promise<boolean> {
-  const request = { what: `referrers of ${subject}`, digest: subject, actions: "pull,push", signal } as const;
-  try {
-    return isIndex(await readIndex(api, { path: `referrers/${subject}`, ...request }));
-  } catch (error) {
-    if (MoteError.isInstance(error) && error.code === "MOTE_REGISTRY") return false;
     throw error;
   }
 }
@@ -141,59 +128,4 @@ function nextPage(api: RepositoryApi, digest: Digest, page: URL, answer: Registr
   const url = api.follow(target, page);
   if (url.origin === page.origin) return url;
   throw protocolError(api.subject({ digest }), "its next page of referrers is not on this registry");
-}
-
-/**
- * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag stands for
- * something else: GitLab answers with the subject itself. 403 counts as absent, which is what some stores of objects mean by it, with a warning.
- */
-async function readReferrersTag(
-  api: RepositoryApi,
-  subject: Digest,
-  options: Cancellable & { readonly actions: "pull" | "pull,push" },
-): Promise<readonly Descriptor[] | undefined> {
-  const tag = referrersTag(subject);
-  const found = await readIndex(api, { path: `manifests/${tag}`, what: `tag ${tag}`, reference: tag, ...options });
-  if (isIndex(found)) return isManifestItself(found.bytes, subject) ? undefined : found.index.manifests;
-  if (found.status === 403) warnOfForbidden(api, `the referrers of ${subject}`);
-  const isOther = found.mediaType !== undefined && isManifestType(found.mediaType) && found.digest !== subject;
-  // The specification asks to leave such a tag as it is, and to say so.
-  if (isOther && options.actions === "pull,push") {
-    throw protocolError(
-      api.subject({ reference: tag }),
-      `the tag ${tag} is not an index of referrers, so nothing can be added to it; remove the tag, or leave out the referrers`,
-    );
-  }
-  return undefined;
-}
-
-/**
- * Adds a manifest to the index of its subject's tag, as whoever sends it has to do where the registry has no referrers API
- * (distribution-spec, "Pushing Manifests with Subject"). Two who do so at once may lose one of the two.
- */
-export async function addTaggedReferrer(
-  api: RepositoryApi,
-  subject: Digest,
-  descriptor: Descriptor,
-  manifest: Manifest,
-  options: Cancellable,
-): Promise<void> {
-  const known = (await readReferrersTag(api, subject, { ...options, actions: "pull,push" })) ?? [];
-  if (known.some(({ digest }) => digest === descriptor.digest)) return;
-  const manifests = [...known, describeReferrer(descriptor, manifest)];
-  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
-  const tag = referrersTag(subject);
-  await api.send(
-    {
-      method: "PUT",
-      path: `manifests/${tag}`,
-      what: `tag ${tag}`,
-      headers: { "content-type": mediaTypes.ociIndex },
-      body: new TextEncoder().encode(JSON.stringify(index)),
-      reference: tag,
-      actions: "pull,push",
-      ...options,
-    },
-    (answer) => answer.discard(),
-  );
 }

@@ -1,5 +1,5 @@
 import {
-  type Cancellable,
+  BytesReader,
   type Digest,
   digestAlgorithm,
   digestBytes,
@@ -16,9 +16,10 @@ import {
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import { isTransientStatus } from "../http/retry.js";
+import type { RequestOptions } from "../reports/registry-event.js";
 import { bareType, RepositoryApi } from "../repository-api.js";
 import type { RepositoryLocation } from "../repository-location.js";
-import { MemoryReader } from "./memory-reader.js";
+import { openBlob } from "./blob-reader.js";
 import { RangeReaderAt } from "./range-reader-at.js";
 
 /**
@@ -36,13 +37,14 @@ export class RegistryCache implements MoteSource {
     this.#api = new RepositoryApi(client, place);
   }
 
-  async moteExists(digest: Digest, options: Cancellable = {}): Promise<boolean> {
+  async moteExists(digest: Digest, options: RequestOptions = {}): Promise<boolean> {
     return (await this.find(digest, options)) !== undefined;
   }
 
-  async find(digest: Digest, options: Cancellable = {}): Promise<MoteInfo | undefined> {
+  async find(digest: Digest, { signal, onEvent }: RequestOptions = {}): Promise<MoteInfo | undefined> {
     parseDigest(digest);
-    return (await this.#head("blobs", digest, options)) ?? (await this.#head("manifests", digest, options));
+    const request = { signal, onEvent };
+    return (await this.#head("blobs", digest, request)) ?? (await this.#head("manifests", digest, request));
   }
 
   /** The blob's URL. */
@@ -50,38 +52,42 @@ export class RegistryCache implements MoteSource {
     return this.#api.url(`blobs/${parseDigest(digest)}`).href;
   }
 
-  async moteReader(digest: Digest, options: ReadOptions = {}): Promise<MoteReader> {
-    const { start = 0, end, reuse, signal } = options;
+  async moteReader(digest: Digest, options: ReadOptions & RequestOptions = {}): Promise<MoteReader> {
+    const { start = 0, end = Number.POSITIVE_INFINITY, reuse, signal, onEvent } = options;
+    const request = { signal, onEvent };
     parseDigest(digest);
-    checkRange(start, end);
-    const size = start > 0 || end !== undefined ? await this.#sizeOf(digest, options) : undefined;
-    const wish = { digest, mediaType: mediaTypes.octetStream, size, start, verify: true, damage: true, reuse, signal };
-    const last = Math.min(end ?? Number.POSITIVE_INFINITY, size ?? Number.POSITIVE_INFINITY);
-    if (size !== undefined && start >= last) return new MemoryReader({ ...wish, size }, new Uint8Array());
+    for (const at of [start, options.end ?? 0]) {
+      if (!Number.isSafeInteger(at) || at < 0) throw new TypeError(`a range is in counts of bytes, and not ${at}`);
+    }
+    const isRange = start > 0 || options.end !== undefined;
+    const size = isRange ? (await this.#found(digest, request)).size : undefined;
+    const blob = { digest, mediaType: mediaTypes.octetStream, size, start, verify: true, damage: true };
+    const last = Math.min(end, size ?? Number.POSITIVE_INFINITY);
+    if (size !== undefined && start >= last) return new BytesReader({ ...blob, size }, new Uint8Array());
+    const isToEnd = last === size || last === Number.POSITIVE_INFINITY;
     try {
-      return await this.#api.openBlob(
-        last === size || last === Number.POSITIVE_INFINITY ? wish : { ...wish, end: last },
-      );
+      return await openBlob(this.#api, { ...blob, ...(isToEnd ? {} : { end: last }), reuse, ...request });
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      const { info, bytes } = await this.#manifest(digest, options);
-      return new MemoryReader(info, bytes.slice(start, end));
+      const { info, bytes } = await this.#manifest(digest, request);
+      return new BytesReader(info, bytes.slice(start, options.end));
     }
   }
 
-  async moteReaderAt(digest: Digest, options: Cancellable = {}): Promise<MoteReaderAt> {
-    const found = await this.find(digest, options);
-    if (found === undefined) throw this.#absent(digest);
-    return new RangeReaderAt(found.size, (start, end, signal) => this.moteReader(digest, { start, end, signal }));
+  async moteReaderAt(digest: Digest, options: RequestOptions = {}): Promise<MoteReaderAt> {
+    const { size } = await this.#found(digest, options);
+    return new RangeReaderAt(size, (start, end, signal) =>
+      this.moteReader(digest, { start, end, signal, onEvent: options.onEvent }),
+    );
   }
 
-  async #head(kind: "blobs" | "manifests", digest: Digest, options: Cancellable): Promise<MoteInfo | undefined> {
+  async #head(kind: "blobs" | "manifests", digest: Digest, options: RequestOptions): Promise<MoteInfo | undefined> {
     const answer = await this.#api.head(`${kind}/${digest}`, {
       what: digest,
       ...(kind === "manifests" ? { headers: { accept: manifestTypes.join(", ") } } : {}),
       digest,
       accepts: (status) => status !== 401 && !isTransientStatus(status),
-      signal: options.signal,
+      ...options,
     });
     const { status, redirectedTo } = answer;
     if (status === 404 && redirectedTo === undefined) return undefined;
@@ -93,11 +99,11 @@ export class RegistryCache implements MoteSource {
     return length === undefined ? this.#get(kind, digest, options) : { digest, size: Number(length), mediaType };
   }
 
-  async #get(kind: "blobs" | "manifests", digest: Digest, options: Cancellable): Promise<MoteInfo | undefined> {
+  async #get(kind: "blobs" | "manifests", digest: Digest, options: RequestOptions): Promise<MoteInfo | undefined> {
     try {
       if (kind === "manifests") return (await this.#manifest(digest, options)).info;
       const about = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1 };
-      await using reader = await this.#api.openBlob({ ...about, verify: false, damage: true, signal: options.signal });
+      await using reader = await openBlob(this.#api, { ...about, verify: false, damage: true, ...options });
       return reader.info;
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -105,17 +111,21 @@ export class RegistryCache implements MoteSource {
     }
   }
 
-  async #sizeOf(digest: Digest, options: Cancellable): Promise<number> {
+  /** @throws MOTE_NOT_FOUND */
+  async #found(digest: Digest, options: RequestOptions): Promise<MoteInfo> {
     const found = await this.find(digest, options);
-    if (found === undefined) throw this.#absent(digest);
-    return found.size;
+    if (found !== undefined) return found;
+    const { registry, repository } = this.#api;
+    throw new MoteError("MOTE_NOT_FOUND", `${registry} does not have ${digest} in ${repository}`, {
+      details: this.#api.subject({ digest }),
+    });
   }
 
-  async #manifest(digest: Digest, options: Cancellable): Promise<{ info: MoteInfo; bytes: Uint8Array }> {
+  async #manifest(digest: Digest, options: RequestOptions): Promise<{ info: MoteInfo; bytes: Uint8Array }> {
     const { bytes, mediaType = mediaTypes.octetStream } = await this.#api.getManifest(digest, {
       what: digest,
       digest,
-      signal: options.signal,
+      ...options,
     });
     const actual = digestBytes(bytes, digestAlgorithm(digest));
     if (actual !== digest) {
@@ -124,18 +134,5 @@ export class RegistryCache implements MoteSource {
       });
     }
     return { info: { digest, size: bytes.byteLength, mediaType }, bytes };
-  }
-
-  #absent(digest: Digest): MoteError {
-    const { registry, repository } = this.#api;
-    return new MoteError("MOTE_NOT_FOUND", `${registry} does not have ${digest} in ${repository}`, {
-      details: this.#api.subject({ digest }),
-    });
-  }
-}
-
-function checkRange(start: number, end: number | undefined): void {
-  for (const at of [start, end ?? 0]) {
-    if (!Number.isSafeInteger(at) || at < 0) throw new TypeError(`a range is in counts of bytes, and not ${at}`);
   }
 }

@@ -1,6 +1,6 @@
 import {
   type BlobOptions,
-  type Cancellable,
+  BytesReader,
   type ContentSource,
   type Descriptor,
   type Digest,
@@ -23,7 +23,10 @@ import {
   type TimeLimited,
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
-import { placeOf, sizeError } from "../http/errors.js";
+import { isDockerHub } from "../http/hosts.js";
+import { sizeError } from "../reports/protocol-error.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import { subjectName } from "../reports/subject.js";
 import {
   bareType,
   type ManifestResponse,
@@ -31,9 +34,9 @@ import {
   type RepositoryApiOptions,
   type RepositoryRequest,
 } from "../repository-api.js";
-import { isDockerHub, isTagName, type RepositoryLocation, repositoryLocation } from "../repository-location.js";
+import { isTagName, type RepositoryLocation, repositoryLocation } from "../repository-location.js";
+import { openBlob } from "./blob-reader.js";
 import { listCosignTags } from "./cosign-tags.js";
-import { MemoryReader } from "./memory-reader.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
 
 /**
@@ -61,7 +64,7 @@ export class RegistryRepository implements ContentSource {
    * A tag or a digest, or a reference to this repository; one without either means the tag `latest`.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
    */
-  async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions & RequestOptions = {}): Promise<Descriptor> {
     const reference = this.referenceOf(ref);
     const asking = this.#limited(options);
     if (options.manifestFollows) {
@@ -73,7 +76,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
-  load(ref: Ref | string, options: TimeLimited = {}): Promise<ResolvedManifest> {
+  load(ref: Ref | string, options: TimeLimited & RequestOptions = {}): Promise<ResolvedManifest> {
     return this.#load(this.referenceOf(ref), this.#limited(options));
   }
 
@@ -107,13 +110,13 @@ export class RegistryRepository implements ContentSource {
     return this.#described(answer, said, said);
   }
 
-  async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited & RequestOptions = {}): Promise<Uint8Array> {
     const digest = parseDigest(descriptor.digest);
     const what = `manifest ${digest}`;
     const { size } = descriptor;
     const subject = this.#api.subject({ digest });
     if (size > maxManifestBytes) {
-      const message = `${placeOf(subject)}: ${what} has ${size} bytes; the bound is ${maxManifestBytes}`;
+      const message = `${subjectName(subject)}: ${what} has ${size} bytes; the bound is ${maxManifestBytes}`;
       throw new MoteError("MOTE_TOO_LARGE", message, { details: { ...subject, size } });
     }
     const bytes = this.#resolved.get(digest) ?? (await this.#getManifest(descriptor, what, this.#limited(options)));
@@ -126,17 +129,17 @@ export class RegistryRepository implements ContentSource {
    * The reader goes on by itself after a cut, at the very byte.
    * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
    */
-  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { start = 0, verifyOnRead = true, reuse, signal } = options;
+  async blob(descriptor: Descriptor, options: BlobOptions & RequestOptions = {}): Promise<MoteReader> {
+    const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const { size, mediaType } = descriptor;
     const digest = parseDigest(descriptor.digest);
     if (!Number.isSafeInteger(start) || start < 0) throw new TypeError(`start is a count of bytes, and not ${start}`);
-    if (start > 0 && start >= size) return new MemoryReader({ digest, size, mediaType }, new Uint8Array());
+    if (start > 0 && start >= size) return new BytesReader({ digest, size, mediaType }, new Uint8Array());
     const doubt = this.#doubts.get(digest);
     const onDoubt = (isCoded: boolean) => this.#doubts.set(digest, { isCoded, isSecond: doubt?.isSecond ?? false });
     const coding = { isCoded: doubt?.isCoded, onDoubt };
-    const wish = { digest, mediaType, size, start, verify: verifyOnRead, damage: false, reuse, signal };
-    return this.#api.openBlob({ ...wish, ...coding });
+    const blob = { digest, mediaType, size, start, verify: verifyOnRead, damage: false, reuse };
+    return openBlob(this.#api, { ...blob, ...coding, signal, onEvent });
   }
 
   /** True if the blob's body was in doubt: it is read the other way from now on. */
@@ -153,7 +156,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** By HEAD requests for each of the names that cosign uses. */
-  taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncIterable<Tag> {
+  taggedReferrers(descriptor: Descriptor, options: RequestOptions = {}): AsyncIterable<Tag> {
     return listCosignTags(this.#api, parseDigest(descriptor.digest), options);
   }
 
@@ -208,7 +211,7 @@ export class RegistryRepository implements ContentSource {
       if (!MoteError.isInstance(error)) throw error;
       const subject = this.#api.subject({ reference });
       const labelled = label === undefined ? "" : ` (${label})`;
-      const message = `${placeOf(subject)}: what it has as ${nameOf(reference)}${labelled} cannot be read as a manifest: ${error.message}`;
+      const message = `${subjectName(subject)}: what it has as ${nameOf(reference)}${labelled} cannot be read as a manifest: ${error.message}`;
       throw new MoteError(error.code, message, { cause: error, details: { ...subject, ...error.details } });
     }
   }
@@ -219,8 +222,8 @@ export class RegistryRepository implements ContentSource {
     return bytes;
   }
 
-  #limited({ signal, withinMs }: TimeLimited): Asking {
-    return { signal, ...(withinMs === undefined ? {} : { until: this.#api.client.clock.now() + withinMs }) };
+  #limited({ signal, onEvent, withinMs }: TimeLimited & RequestOptions): Asking {
+    return { signal, onEvent, ...(withinMs === undefined ? {} : { until: this.#api.client.clock.now() + withinMs }) };
   }
 
   #checkDigest(bytes: Uint8Array, digest: Digest): void {
@@ -237,7 +240,7 @@ export class RegistryRepository implements ContentSource {
   }
 }
 
-type Asking = Pick<RepositoryRequest, "signal" | "until">;
+type Asking = RequestOptions & Pick<RepositoryRequest, "until">;
 
 interface ResolvedManifest {
   readonly descriptor: Descriptor;

@@ -1,6 +1,6 @@
 import type { Digest, MoteError } from "@mote/core";
-import { protocolError } from "../http/errors.js";
 import { isTransientStatus } from "../http/retry.js";
+import { protocolError } from "../reports/protocol-error.js";
 import type { UploadQuirks } from "./upload-quirks.js";
 import { offsetAfter, reportedBytes } from "./upload-range.js";
 import { type Failed, noBytes, type UploadRequests } from "./upload-requests.js";

@@ -1,5 +1,4 @@
 import {
-  type Cancellable,
   type ContentDestination,
   type Descriptor,
   type Digest,
@@ -14,17 +13,13 @@ import {
   type RegistryRef,
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
-import { findBlob, findManifest, hashManifest } from "../presence.js";
-import { addTaggedReferrer, hasReferrersApi } from "../pull/referrers.js";
+import { isDockerHub } from "../http/hosts.js";
+import type { RequestOptions } from "../reports/registry-event.js";
 import { RepositoryApi } from "../repository-api.js";
-import {
-  checkRepositoryName,
-  isDockerHub,
-  isTagName,
-  type RepositoryLocation,
-  repositoryLocation,
-} from "../repository-location.js";
+import { checkRepositoryName, isTagName, type RepositoryLocation, repositoryLocation } from "../repository-location.js";
+import { findBlob, findManifest, hashManifest } from "./presence.js";
 import { putManifest, putTag, storedAsOther } from "./put-manifest.js";
+import { addTaggedReferrer, hasReferrersApi } from "./referrers-tag.js";
 import { uploadBlob } from "./upload.js";
 import { UploadQuirks } from "./upload-quirks.js";
 import { cancelUpload, uploadSession } from "./upload-session.js";
@@ -70,11 +65,12 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /** False also if the registry does not say: then it is sent. */
-  async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
+  async has(descriptor: Descriptor, options: RequestOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
-    const asking = { actions: "pull,push", signal: options.signal } as const;
-    if (!isManifestType(descriptor.mediaType)) return (await findBlob(this.#api, descriptor, asking)) === true;
-    return (await findManifest(this.#api, digest, digest, asking)) === digest;
+    const { signal, onEvent } = options;
+    const request = { actions: "pull,push", signal, onEvent } as const;
+    if (!isManifestType(descriptor.mediaType)) return (await findBlob(this.#api, descriptor, request)) === true;
+    return (await findManifest(this.#api, digest, digest, request)) === digest;
   }
 
   /**
@@ -82,17 +78,18 @@ export class RegistryDestination implements ContentDestination {
    * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, with `details.mayResend` if the pieces may not have added up to the blob; sent again,
    *   it goes in one · MOTE_UPLOAD_LOST
    */
-  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: RequestOptions = {}): Promise<void> {
     parseDigest(descriptor.digest);
-    const { signal } = options;
-    await uploadBlob(this.#api, descriptor, chunks, { pieceBytes: this.#pieceBytes, habits: this.#habits, signal });
+    const { signal, onEvent } = options;
+    const quirks = this.#habits;
+    await uploadBlob(this.#api, descriptor, chunks, { pieceBytes: this.#pieceBytes, habits: quirks, signal, onEvent });
   }
 
   /**
    * Tries the candidates on this registry in their order (distribution-spec, "Mounting a blob from another repository"). A
    * candidate that is refused, for whatever reason, is passed over.
    */
-  async mount(descriptor: Descriptor, candidates: readonly Ref[], options: Cancellable = {}): Promise<boolean> {
+  async mount(descriptor: Descriptor, candidates: readonly Ref[], options: RequestOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
     for (const from of this.#repositoriesHere(candidates)) {
       if (await this.#mountFrom(digest, from, options)) return true;
@@ -106,8 +103,12 @@ export class RegistryDestination implements ContentDestination {
    * by sha256 only: one of another digest that is refused waits for its tag, too.
    * @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
    */
-  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: ManifestOptions = {}): Promise<void> {
-    const { tagFollows = false, signal } = options;
+  async manifest(
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    options: ManifestOptions & RequestOptions = {},
+  ): Promise<void> {
+    const { tagFollows = false, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
     const actual = digestBytes(bytes, digestAlgorithm(digest));
     if (actual !== digest) {
@@ -115,13 +116,14 @@ export class RegistryDestination implements ContentDestination {
         details: { ...this.#api.subject({ digest }), actual },
       });
     }
-    const isThere = (await findManifest(this.#api, digest, digest, { actions: "pull,push", signal })) === digest;
+    const isThere =
+      (await findManifest(this.#api, digest, digest, { actions: "pull,push", signal, onEvent })) === digest;
     if (!isThere && tagFollows) {
       this.#held.set(digest, bytes);
       return;
     }
-    if (isThere || (await this.#putByDigest(descriptor, bytes, { signal }))) {
-      await this.#afterPut(descriptor, bytes, { isThere, signal });
+    if (isThere || (await this.#putByDigest(descriptor, bytes, { signal, onEvent }))) {
+      await this.#afterPut(descriptor, bytes, { isThere, signal, onEvent });
     }
   }
 
@@ -129,7 +131,7 @@ export class RegistryDestination implements ContentDestination {
    * Sets or moves the tag to a manifest that is there, unless it stands for it already. Its own digest is no tag: then nothing is left to do.
    * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS if the registry does not let the tag change
    */
-  async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
+  async tag(name: string, descriptor: Descriptor, options: RequestOptions = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
     const held = this.#held.get(digest);
     if (name === digest && held !== undefined) {
@@ -159,7 +161,7 @@ export class RegistryDestination implements ContentDestination {
   async #afterPut(
     descriptor: Descriptor,
     bytes: Uint8Array,
-    { isThere = false, signal }: Cancellable & { readonly isThere?: boolean },
+    { isThere = false, signal, onEvent }: RequestOptions & { readonly isThere?: boolean },
   ): Promise<void> {
     const { digest, mediaType } = descriptor;
     this.#held.delete(digest);
@@ -168,27 +170,27 @@ export class RegistryDestination implements ContentDestination {
     if (manifest?.subject === undefined) return;
     const { subject } = manifest;
     const mayBeListed = isThere || this.#listedByRegistry.has(digest);
-    if (mayBeListed && (await this.#hasReferrersApi(subject.digest, { signal }))) return;
+    if (mayBeListed && (await this.#hasReferrersApi(subject.digest, { signal, onEvent }))) return;
     const writing = this.#referrersWritten.then(() =>
-      addTaggedReferrer(this.#api, subject.digest, descriptor, manifest, { signal }),
+      addTaggedReferrer(this.#api, subject.digest, descriptor, manifest, { signal, onEvent }),
     );
     this.#referrersWritten = writing.catch(() => {});
     await writing;
   }
 
   /** Whether the registry takes the manifest under its digest, so that a refusal is about the tag. */
-  async #isTaken(descriptor: Descriptor, bytes: Uint8Array, { signal }: Cancellable): Promise<boolean> {
+  async #isTaken(descriptor: Descriptor, bytes: Uint8Array, options: RequestOptions): Promise<boolean> {
     try {
-      return await this.#putByDigest(descriptor, bytes, { signal });
+      return await this.#putByDigest(descriptor, bytes, options);
     } catch (error) {
-      signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       if (MoteError.isInstance(error)) return false;
       throw error;
     }
   }
 
   /** False if the registry has no such digests. */
-  async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable): Promise<boolean> {
+  async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: RequestOptions): Promise<boolean> {
     const { digest } = descriptor;
     try {
       if (await putManifest(this.#api, digest, descriptor, bytes, options)) this.#listedByRegistry.add(digest);
@@ -209,7 +211,7 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /** Asked once. */
-  #hasReferrersApi(subject: Digest, options: Cancellable): Promise<boolean> {
+  #hasReferrersApi(subject: Digest, options: RequestOptions): Promise<boolean> {
     this.#referrersApi ??= hasReferrersApi(this.#api, subject, options).catch((error: unknown) => {
       this.#referrersApi = undefined;
       throw error;
@@ -217,7 +219,7 @@ export class RegistryDestination implements ContentDestination {
     return this.#referrersApi;
   }
 
-  async #manifestBytes(digest: Digest, options: Cancellable): Promise<Uint8Array> {
+  async #manifestBytes(digest: Digest, options: RequestOptions): Promise<Uint8Array> {
     if (this.#lastManifest?.digest === digest) return this.#lastManifest.bytes;
     const what = `manifest ${digest}`;
     const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, actions: "pull,push" });
@@ -236,18 +238,21 @@ export class RegistryDestination implements ContentDestination {
     return here;
   }
 
-  async #mountFrom(digest: Digest, from: string, { signal }: Cancellable): Promise<boolean> {
+  async #mountFrom(digest: Digest, from: string, { signal, onEvent }: RequestOptions): Promise<boolean> {
     const query = `mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
     try {
       const request = { method: "POST", path: `blobs/uploads/?${query}`, body: new Uint8Array() } as const;
       const what = `a mount of ${digest} from ${from}`;
-      return await this.#api.send({ ...request, what, digest, actions: "pull,push", from, signal }, (answer) => {
-        answer.discard();
-        // Whatever its status, a response that leads to an upload began one instead.
-        const session = uploadSession(this.#api, answer);
-        if (session !== undefined) cancelUpload(this.#api, session);
-        return answer.status === 201 && session === undefined;
-      });
+      return await this.#api.send(
+        { ...request, what, digest, actions: "pull,push", from, signal, onEvent },
+        (answer) => {
+          answer.discard();
+          // Whatever its status, a response that leads to an upload began one instead.
+          const session = uploadSession(this.#api, answer);
+          if (session !== undefined) cancelUpload(this.#api, session);
+          return answer.status === 201 && session === undefined;
+        },
+      );
     } catch (error) {
       signal?.throwIfAborted();
       if (MoteError.isInstance(error) && refusals.has(error.code)) return false;

@@ -1,9 +1,10 @@
-import { type Cancellable, type Descriptor, type Digest, digestAlgorithm, isDigest, MoteError } from "@mote/core";
-import { placeOf } from "../http/errors.js";
+import { type Descriptor, type Digest, digestAlgorithm, isDigest, MoteError } from "@mote/core";
 import { delayWithin } from "../http/retry.js";
 import { sleep } from "../http/waiting.js";
-import { findManifest, hashManifest } from "../presence.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import { subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
+import { findManifest, hashManifest } from "./presence.js";
 
 /** How often a registry may say that it does not have what a manifest names: Nexus may find out a moment after it was sent. */
 const mostUnknown = 2;
@@ -18,11 +19,11 @@ export async function putManifest(
   reference: string,
   descriptor: Descriptor,
   bytes: Uint8Array,
-  { signal }: Cancellable,
+  options: RequestOptions,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await putOnce(api, reference, descriptor, bytes, { signal });
+      return await putOnce(api, reference, descriptor, bytes, options);
     } catch (error) {
       if (!isAboutContent(error) || attempt > mostUnknown) throw error;
       const { policy } = api.client;
@@ -33,8 +34,8 @@ export async function putManifest(
         host: api.url("").host,
         retries: Math.min(mostUnknown, policy.retries),
       };
-      api.client.report({ type: "retry", ...about, attempt, delayMs, reason: String(statusOf(error)) });
-      await sleep(delayMs, signal);
+      api.client.report({ type: "retry", ...about, attempt, delayMs, reason: String(statusOf(error)) }, options);
+      await sleep(delayMs, options.signal);
     }
   }
 }
@@ -44,12 +45,12 @@ function putOnce(
   reference: string,
   { digest, mediaType }: Descriptor,
   bytes: Uint8Array,
-  { signal }: Cancellable,
+  { signal, onEvent }: RequestOptions,
 ): Promise<boolean> {
   const what = reference === digest ? `manifest ${digest}` : `tag ${reference}`;
   const headers = { "content-type": mediaType };
   const request = { method: "PUT", path: `manifests/${reference}`, what, headers, body: bytes } as const;
-  return api.send({ ...request, digest, reference, actions: "pull,push", signal }, (answer) => {
+  return api.send({ ...request, digest, reference, actions: "pull,push", signal, onEvent }, (answer) => {
     answer.discard();
     const said = answer.header("docker-content-digest");
     if (isDigest(said) && digestAlgorithm(said) === digestAlgorithm(digest) && said !== digest) {
@@ -70,14 +71,14 @@ export async function putTag(
   tag: string,
   descriptor: Descriptor,
   { load, isTaken }: { readonly load: () => Promise<Uint8Array>; readonly isTaken: () => Promise<boolean> },
-  { signal }: Cancellable,
+  { signal, onEvent }: RequestOptions,
 ): Promise<boolean> {
   const { digest } = descriptor;
-  const options = { actions: "pull,push", signal } as const;
+  const options = { actions: "pull,push", signal, onEvent } as const;
   if ((await findManifest(api, tag, digest, options)) === digest) return false;
   const bytes = await load();
   try {
-    return await putManifest(api, tag, descriptor, bytes, { signal });
+    return await putManifest(api, tag, descriptor, bytes, { signal, onEvent });
   } catch (error) {
     if (!MoteError.isInstance(error) || !isClientError(statusOf(error))) throw error;
     // Another client may have set the tag meanwhile, and a HEAD response may have had a wrong digest.
@@ -100,7 +101,7 @@ function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: D
   const subject = api.subject({ digest, reference: tag });
   return new MoteError(
     "MOTE_EXISTS",
-    `cannot set the tag ${placeOf(subject)}:${tag} to ${digest}: it stands for ${actual}, and the registry does not let it change (${cause.message}); use another tag, or allow tags to be overwritten there`,
+    `cannot set the tag ${subjectName(subject)}:${tag} to ${digest}: it stands for ${actual}, and the registry does not let it change (${cause.message}); use another tag, or allow tags to be overwritten there`,
     { cause, details: { ...subject, ...cause.details, actual, isReplaceable: false } },
   );
 }

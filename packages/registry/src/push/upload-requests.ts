@@ -1,10 +1,15 @@
 import { type Descriptor, MoteError } from "@mote/core";
-import type { RegistryResponse } from "../client.js";
-import { isAbsence, networkFailure, placeOf, protocolError, type Subject } from "../http/errors.js";
+import { responseError } from "../error-response.js";
+import { networkFailure } from "../http/network-errors.js";
 import { delayAfterStatus, delayWithin, isTransientStatus } from "../http/retry.js";
 import { sleep } from "../http/waiting.js";
-import { findBlob } from "../presence.js";
+import type { RegistryResponse } from "../registry-request.js";
+import { isHostDown } from "../reports/network-error.js";
+import { protocolError } from "../reports/protocol-error.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import { type Subject, subjectName } from "../reports/subject.js";
 import type { RepositoryApi, RepositoryRequest } from "../repository-api.js";
+import { findBlob } from "./presence.js";
 import { reportedBytes } from "./upload-range.js";
 import { cancelUpload, closingUrl, newSession, type UploadSession, uploadSession } from "./upload-session.js";
 
@@ -37,13 +42,13 @@ export class UploadRequests {
   mostPieceBytes = Number.POSITIVE_INFINITY;
   readonly #api: RepositoryApi;
   readonly #descriptor: Descriptor;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: RequestOptions;
   #session: UploadSession | undefined;
 
-  constructor(api: RepositoryApi, descriptor: Descriptor, signal: AbortSignal | undefined) {
+  constructor(api: RepositoryApi, descriptor: Descriptor, options: RequestOptions) {
     this.#api = api;
     this.#descriptor = descriptor;
-    this.#signal = signal;
+    this.#options = options;
     this.subject = api.subject(descriptor);
   }
 
@@ -121,7 +126,7 @@ export class UploadRequests {
       await ask();
       return undefined;
     } catch (fault) {
-      if (!isAbsence(fault)) throw fault;
+      if (!isHostDown(fault)) throw fault;
       return { done: false, fault };
     }
   }
@@ -139,13 +144,16 @@ export class UploadRequests {
     const reason = status === undefined ? networkFailure(fault.cause) : String(status);
     const { retries } = policy;
     const host = this.#api.url("").host;
-    this.#api.client.report({ type: "retry", registry, repository, digest, host, attempt, retries, delayMs, reason });
-    await sleep(delayMs, this.#signal);
+    this.#api.client.report(
+      { type: "retry", registry, repository, digest, host, attempt, retries, delayMs, reason },
+      this.#options,
+    );
+    await sleep(delayMs, this.#options.signal);
   }
 
   lost(cause: MoteError): MoteError {
     const { digest } = this.#descriptor;
-    const message = `${placeOf(this.subject)} has lost what was sent of ${digest} so far; it has to be sent again from the start`;
+    const message = `${subjectName(this.subject)} has lost what was sent of ${digest} so far; it has to be sent again from the start`;
     return new MoteError("MOTE_UPLOAD_LOST", message, { cause, details: { ...this.subject, ...cause.details } });
   }
 
@@ -169,7 +177,7 @@ export class UploadRequests {
         const { status } = answer;
         if (status < 200 || status > 299) {
           const asked = { what: this.#what, writes: true };
-          const fault = await this.#api.client.refusal(answer, this.subject, asked);
+          const fault = await responseError(answer, this.subject, asked);
           const [retryAfter, range] = [answer.header("retry-after"), answer.header("range")];
           return { done: false, status, retryAfter, range, fault };
         }
@@ -185,12 +193,12 @@ export class UploadRequests {
 
   #send<T>(request: UploadRequest, take: (answer: RegistryResponse) => T | Promise<T>): Promise<T> {
     const { digest } = this.#descriptor;
-    const upload = { what: this.#what, digest, actions: "pull,push", signal: this.#signal } as const;
-    return this.#api.send({ ...upload, ...request, isAway: this.#session?.isAway }, take);
+    const upload = { what: this.#what, digest, actions: "pull,push", ...this.#options } as const;
+    return this.#api.send({ ...upload, ...request, crossOrigin: this.#session?.crossOrigin }, take);
   }
 
   #find(): Promise<boolean | undefined> {
-    return findBlob(this.#api, this.#descriptor, { actions: "pull,push", signal: this.#signal });
+    return findBlob(this.#api, this.#descriptor, { actions: "pull,push", ...this.#options });
   }
 
   /** A response may say that the session goes on at another URL. */

@@ -1,12 +1,12 @@
 import type { Digest } from "@mote/core";
-import type { RegistryResponse } from "../client.js";
+import type { RegistryResponse } from "../registry-request.js";
 import type { RepositoryApi } from "../repository-api.js";
 
 /** Where an upload goes on. */
 export interface UploadSession {
   readonly url: URL;
   /** Another host than the registry gave it, so that nothing secret goes there. */
-  readonly isAway: boolean;
+  readonly crossOrigin: boolean;
 }
 
 /** Returns where a response says that the upload goes on; undefined if it does not, or names the blob itself. */
@@ -15,7 +15,7 @@ export function uploadSession(api: RepositoryApi, answer: RegistryResponse): Upl
   if (location === undefined) return undefined;
   const url = api.follow(location, answer.url);
   if (/\/blobs\/[a-z0-9+._-]+(?::|%3a)[0-9a-f]{32,}$/i.test(url.pathname)) return undefined;
-  return { url, isAway: answer.redirectedTo !== undefined };
+  return { url, crossOrigin: answer.redirectedTo !== undefined };
 }
 
 /** As `uploadSession`, for the response that begins an upload: where `Location` is missing, the upload's id tells. */
@@ -23,7 +23,7 @@ export function newSession(api: RepositoryApi, answer: RegistryResponse): Upload
   const session = uploadSession(api, answer);
   const id = answer.header("docker-upload-uuid");
   if (session !== undefined || id === undefined || answer.redirectedTo !== undefined) return session;
-  return { url: api.url(`blobs/uploads/${encodeURIComponent(id)}`), isAway: false };
+  return { url: api.url(`blobs/uploads/${encodeURIComponent(id)}`), crossOrigin: false };
 }
 
 /** Returns where the upload is closed. The rest of the URL is the registry's own, and is left as it wrote it. */
@@ -34,7 +34,7 @@ export function closingUrl({ url }: UploadSession, digest: Digest): URL {
 }
 
 /** Has the registry forget an upload. Nobody waits for it: it forgets by itself some day. */
-export function cancelUpload(api: RepositoryApi, { url, isAway }: UploadSession): void {
+export function cancelUpload(api: RepositoryApi, { url, crossOrigin }: UploadSession): void {
   const request = { method: "DELETE", path: url, what: "an upload", actions: "pull,push", repeat: false } as const;
-  api.send({ ...request, isAway, accepts: () => true }, (answer) => answer.discard()).catch(() => {});
+  api.send({ ...request, crossOrigin, accepts: () => true }, (answer) => answer.discard()).catch(() => {});
 }

@@ -6,7 +6,7 @@ import { codeOf, sameBytes } from "../../test/outcome.js";
 import { serveTokens } from "../../test/token-server.js";
 import { serveUploads, type UploadServer } from "../../test/upload-server.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
-import type { RegistryEvent } from "../registry-event.js";
+import type { RegistryEvent } from "../reports/registry-event.js";
 import { RegistryDestination } from "./destination.js";
 
 const bytes = new Uint8Array(randomBytes(100_000));

@@ -1,4 +1,5 @@
 import { chunksUntilAborted, type Descriptor } from "@mote/core";
+import type { RequestOptions } from "../reports/registry-event.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { inPieces } from "./chunk-bytes.js";
 import { ChunkedUpload } from "./chunked-upload.js";
@@ -7,12 +8,11 @@ import { UploadRequests } from "./upload-requests.js";
 import { copies, joined } from "./upload-stream.js";
 import { sendStream, sendWhole } from "./whole-upload.js";
 
-export interface UploadOptions {
+export interface UploadOptions extends RequestOptions {
   /** A blob of up to so many bytes is sent in one request; a larger one in pieces of so many, of which one is kept in memory. */
   readonly pieceBytes: number;
   /** What is known of the registry, and learnt from it. */
   readonly habits: UploadQuirks;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A registry that wants larger pieces gets a stream: a piece is kept in memory. */
@@ -28,10 +28,10 @@ export async function uploadBlob(
   api: RepositoryApi,
   descriptor: Descriptor,
   chunks: AsyncIterable<Uint8Array>,
-  { pieceBytes, habits, signal }: UploadOptions,
+  { pieceBytes, habits, signal, onEvent }: UploadOptions,
 ): Promise<void> {
   const { size, digest } = descriptor;
-  const requests = new UploadRequests(api, descriptor, signal);
+  const requests = new UploadRequests(api, descriptor, { signal, onEvent });
   try {
     await requests.begin();
     const { leastPieceBytes: least, mostPieceBytes: most } = requests;

@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
 import { describe, expect, it } from "vitest";
-import { type Hosts, hostSet } from "./hosts.js";
-import { resolveLocation } from "./location.js";
+import { type Hosts, hostSet } from "./http/hosts.js";
+import { resolveLocation } from "./redirects.js";
 
 function resolve(location: string, from: string, plainHttp: Hosts = false): string {
   try {

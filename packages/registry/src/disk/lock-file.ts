@@ -1,4 +1,5 @@
-import fs from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { link, lstat, open, rename, rm } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { acquireLockFile, type Cancellable, type LockFile } from "@mote/core";
 
@@ -6,8 +7,8 @@ import { acquireLockFile, type Cancellable, type LockFile } from "@mote/core";
  * Acquires the lock file beside `target`, which must not be a symbolic link.
  * @throws MOTE_TIMEOUT after 30 seconds, with the lock's path · the error of a system call
  */
-export function lockAuthFile(target: string, { signal }: Cancellable = {}): Promise<LockFile> {
+export function lockBeside(target: string, options: Cancellable = {}): Promise<LockFile> {
   const path = `${target}.lock`;
-  const aside = () => `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-  return acquireLockFile(path, { ...fs, wait }, { aside, signal });
+  const calls = { open, lstat, link, rename, rm, wait };
+  return acquireLockFile(path, calls, { ...options, aside: () => `${path}.${randomUUID()}` });
 }

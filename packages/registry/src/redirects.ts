@@ -1,5 +1,7 @@
-import { protocolError, type Subject } from "./errors.js";
-import type { HostSet } from "./hosts.js";
+import type { HostSet } from "./http/hosts.js";
+import type { HttpRequest } from "./http/http-transport.js";
+import { protocolError } from "./reports/protocol-error.js";
+import type { Subject } from "./reports/subject.js";
 
 /**
  * Where a registry sends its client on to. TLS is never left: plain HTTP on the very host that was asked over TLS is the usual
@@ -24,4 +26,10 @@ export function resolveLocation(
   throw protocolError(subject, `it leads from TLS to plain HTTP at ${url.host}; allow plain HTTP to follow it`, {
     host: url.host,
   });
+}
+
+/** RFC 9110, section 15.4: the others than 307 and 308 may turn what writes into a GET. */
+export function isRedirect(status: number, method: HttpRequest["method"]): boolean {
+  if (status === 307 || status === 308) return true;
+  return (method === "GET" || method === "HEAD") && (status === 301 || status === 302 || status === 303);
 }

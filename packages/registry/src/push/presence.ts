@@ -1,5 +1,4 @@
 import {
-  type Cancellable,
   type Descriptor,
   type Digest,
   digestAlgorithm,
@@ -9,9 +8,17 @@ import {
   manifestTypes,
   mediaTypes,
 } from "@mote/core";
-import type { RegistryResponse } from "./client.js";
-import { isTransientStatus } from "./http/retry.js";
-import { bareType, type RepositoryApi, type RepositoryRequest } from "./repository-api.js";
+import { responseError } from "../error-response.js";
+import { isTransientStatus } from "../http/retry.js";
+import { openBlob } from "../pull/blob-reader.js";
+import type { RegistryResponse } from "../registry-request.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import {
+  bareType,
+  type RepositoryApi,
+  type RepositoryRequest,
+  type RepositoryRequestOptions,
+} from "../repository-api.js";
 
 /**
  * Returns whether the repository has the blob, or undefined if the registry does not tell: it may not support HEAD, or fail on it. Where it
@@ -21,7 +28,7 @@ import { bareType, type RepositoryApi, type RepositoryRequest } from "./reposito
 export async function findBlob(
   api: RepositoryApi,
   { digest, size }: Pick<Descriptor, "digest" | "size">,
-  options: Cancellable & Pick<RepositoryRequest, "actions">,
+  options: RepositoryRequestOptions,
 ): Promise<boolean | undefined> {
   const found = await head(api, `blobs/${digest}`, { ...options, what: `blob ${digest}`, digest });
   if (found?.redirectedTo !== undefined && found.status !== 200)
@@ -41,7 +48,7 @@ export async function findManifest(
   api: RepositoryApi,
   reference: string,
   expected: Digest,
-  options: Cancellable & Pick<RepositoryRequest, "actions">,
+  options: RepositoryRequestOptions,
 ): Promise<Digest | undefined> {
   const what = reference === expected ? `manifest ${expected}` : `tag ${reference}`;
   const headers = { accept: manifestTypes.join(", ") };
@@ -58,7 +65,7 @@ export async function hashManifest(
   api: RepositoryApi,
   reference: string,
   expected: Digest,
-  options: Cancellable & Pick<RepositoryRequest, "actions">,
+  options: RepositoryRequestOptions,
 ): Promise<Digest | undefined> {
   const what = reference === expected ? `manifest ${expected}` : `tag ${reference}`;
   const { bytes } =
@@ -66,9 +73,14 @@ export async function hashManifest(
   return bytes && digestBytes(bytes, digestAlgorithm(expected));
 }
 
-async function opens(api: RepositoryApi, digest: Digest, size: number, { signal }: Cancellable): Promise<boolean> {
+async function opens(
+  api: RepositoryApi,
+  digest: Digest,
+  size: number,
+  { signal, onEvent }: RequestOptions,
+): Promise<boolean> {
   const firstByte = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1, verify: false, damage: false };
-  const reader = await unlessRefused(api.openBlob({ ...firstByte, signal }), notReadable);
+  const reader = await unlessRefused(openBlob(api, { ...firstByte, signal, onEvent }), notReadable);
   await reader?.close();
   return reader?.info.size === size;
 }
@@ -83,7 +95,7 @@ function head(
   const asking = api.send({ ...request, method: "HEAD", path, accepts }, async (answer) => {
     const { status, redirectedTo } = answer;
     if (status === 401 && redirectedTo === undefined) {
-      throw await api.client.refusal(answer, api.subject(request), { what: request.what, writes: false });
+      throw await responseError(answer, api.subject(request), { what: request.what, writes: false });
     }
     answer.discard();
     return answer;

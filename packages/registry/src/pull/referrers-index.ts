@@ -1,17 +1,21 @@
 import {
-  type Cancellable,
+  type Descriptor,
   type Digest,
   digestAlgorithm,
   digestBytes,
   type ImageIndex,
+  isManifestType,
   maxManifestBytes,
   mediaTypes,
   parseJsonDocument,
   parseManifest,
+  referrersTag,
 } from "@mote/core";
-import type { RegistryResponse } from "../client.js";
 import { collectDocument } from "../http/content-coding.js";
-import { namingPlace, placeOf } from "../http/errors.js";
+import type { RegistryResponse } from "../registry-request.js";
+import { protocolError } from "../reports/protocol-error.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import { namingSubject, subjectName } from "../reports/subject.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "../repository-api.js";
 
 /**
@@ -40,7 +44,7 @@ export interface NoIndex {
  */
 export function readIndex(
   api: RepositoryApi,
-  request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & Cancellable,
+  request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & RequestOptions,
 ): Promise<FoundIndex | NoIndex> {
   const accepts = (status: number) => status === 200 || refusals.has(status);
   const headers = { accept: mediaTypes.ociIndex };
@@ -52,7 +56,7 @@ export function readIndex(
       answer.discard();
       return { status, mediaType, digest: answer.header("docker-content-digest") };
     }
-    return namingPlace(api.subject(request), foundIn(answer, request.what, mediaType));
+    return namingSubject(api.subject(request), foundIn(answer, request.what, mediaType));
   });
 }
 
@@ -97,5 +101,29 @@ function parseIndex(bytes: Uint8Array, mediaType: string | undefined): ImageInde
 
 /** Nothing is taken to be there, and that is said. */
 export function warnOfForbidden(api: RepositoryApi, what: string): void {
-  api.client.logger.warn(`${placeOf(api.subject())} forbids to look for ${what}: none are taken to be there`);
+  api.client.logger.warn(`${subjectName(api.subject())} forbids to look for ${what}: none are taken to be there`);
+}
+
+/**
+ * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag stands for
+ * something else: GitLab answers with the subject itself. 403 counts as absent, which is what some stores of objects mean by it, with a warning.
+ */
+export async function readReferrersTag(
+  api: RepositoryApi,
+  subject: Digest,
+  options: RequestOptions & { readonly actions: "pull" | "pull,push" },
+): Promise<readonly Descriptor[] | undefined> {
+  const tag = referrersTag(subject);
+  const found = await readIndex(api, { path: `manifests/${tag}`, what: `tag ${tag}`, reference: tag, ...options });
+  if (isIndex(found)) return isManifestItself(found.bytes, subject) ? undefined : found.index.manifests;
+  if (found.status === 403) warnOfForbidden(api, `the referrers of ${subject}`);
+  const isOther = found.mediaType !== undefined && isManifestType(found.mediaType) && found.digest !== subject;
+  // The specification asks to leave such a tag as it is, and to say so.
+  if (isOther && options.actions === "pull,push") {
+    throw protocolError(
+      api.subject({ reference: tag }),
+      `the tag ${tag} is not an index of referrers, so nothing can be added to it; remove the tag, or leave out the referrers`,
+    );
+  }
+  return undefined;
 }

@@ -1,12 +1,12 @@
 import { digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { refuse, sendRange } from "../test/fake-registry.js";
-import { makeImage } from "../test/image.js";
-import { type MemoryRegistry, serveMemory } from "../test/memory-registry.js";
-import { codeOf } from "../test/outcome.js";
-import { type Answer, serve } from "../test/server.js";
-import { RegistryClient } from "./client.js";
-import { RegistryDestination } from "./push/destination.js";
+import { refuse, sendRange } from "../../test/fake-registry.js";
+import { makeImage } from "../../test/image.js";
+import { type MemoryRegistry, serveMemory } from "../../test/memory-registry.js";
+import { codeOf } from "../../test/outcome.js";
+import { type Answer, serve } from "../../test/server.js";
+import { RegistryClient } from "../client.js";
+import { RegistryDestination } from "./destination.js";
 
 const image = makeImage(1000);
 const [layer = image.config] = image.layers;

@@ -1,11 +1,10 @@
 import { needs, startDockerRegistry } from "@mote/testbed";
 import { afterEach, describe, expect, it } from "vitest";
-import { refuse } from "../../test/fake-registry.js";
-import { codeOf, shownBy } from "../../test/outcome.js";
-import { type Answer, serve } from "../../test/server.js";
-import { serveTokens } from "../../test/token-server.js";
-import { examineRegistry } from "../examine-registry.js";
-import { checkCredentials } from "./check-credentials.js";
+import { refuse } from "../test/fake-registry.js";
+import { codeOf, shownBy } from "../test/outcome.js";
+import { type Answer, serve } from "../test/server.js";
+import { serveTokens } from "../test/token-server.js";
+import { checkCredentials, examineRegistry } from "./check-registry.js";
 
 const ann = { kind: "password", username: "ann", password: "s3cret" } as const;
 const wrong = { ...ann, password: "wr0ng" };

@@ -1,0 +1,11 @@
+import type { RequestEvents } from "../reports/registry-event.js";
+import type { Subject } from "../reports/subject.js";
+
+/** Where a request goes, what it needs to be allowed, and who hears of its events. */
+export interface Access extends RequestEvents {
+  /** Origin of the registry's API. */
+  readonly origin: URL;
+  readonly subject: Subject;
+  /** `repository:NAME:ACTIONS` */
+  readonly scopes: readonly string[];
+}

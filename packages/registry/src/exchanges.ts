@@ -1,0 +1,117 @@
+import type { Clock } from "./http/clock.js";
+import { type ConnectionOptions, Connections } from "./http/connections.js";
+import type { HostSet } from "./http/hosts.js";
+import type { HttpRequest, HttpResponse } from "./http/http-transport.js";
+import { secretsInQuery } from "./http/redact.js";
+import { isRedirect, resolveLocation } from "./redirects.js";
+import { canBeSentAgain, type RegistryRequest, type RegistryResponse } from "./registry-request.js";
+import { protocolError } from "./reports/protocol-error.js";
+import type { RegistryEvent, RequestEvents } from "./reports/registry-event.js";
+import type { Subject } from "./reports/subject.js";
+
+export interface ExchangeRequest
+  extends RequestEvents,
+    Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk" | "reuse"> {
+  readonly subject: Subject;
+  /** Headers for the URL's own origin alone. Undefined if it is not the registry, nor its token service. */
+  readonly secretHeaders: Readonly<Record<string, string>> | undefined;
+  /** Whether the body has credentials, and must not be redirected. */
+  readonly hasSecretBody?: boolean | undefined;
+}
+
+interface ExchangesOptions {
+  readonly connections: ConnectionOptions;
+  readonly userAgent: string | undefined;
+  readonly plainHttp: HostSet;
+  readonly clock: Clock;
+  report(event: RegistryEvent, events: RequestEvents): void;
+}
+
+const maxRedirects = 5;
+/** A request that has no response within this is reported. */
+const reportAfterMs = 1000;
+
+/** Sends each request once, follows redirects, and remembers which hosts responded and at which an exchange failed. */
+export class Exchanges {
+  readonly #options: ExchangesOptions;
+  readonly #connections: Connections;
+  readonly #failedAt = new WeakMap<Error, string>();
+  readonly #responded = new Set<string>();
+
+  /** @throws MOTE_CONFIG */
+  constructor(options: ExchangesOptions) {
+    this.#options = options;
+    this.#connections = new Connections(options.connections);
+  }
+
+  /** Keeps secrets with the origin that they are meant for: once a redirect has left it, none is sent again. */
+  async send(request: ExchangeRequest): Promise<RegistryResponse> {
+    const { method, body, signal, bulk, reuse, subject, secretHeaders } = request;
+    const { userAgent = "mote", plainHttp } = this.#options;
+    let url = request.url;
+    let crossOrigin = secretHeaders === undefined;
+    for (let hop = 0; ; hop++) {
+      const headers = {
+        "user-agent": userAgent,
+        // A coded body would have another length and digest than the content.
+        "accept-encoding": "identity",
+        ...(crossOrigin ? {} : secretHeaders),
+        ...request.headers,
+      };
+      const response = await this.#exchange({ method, url, headers, body, signal, bulk, reuse, crossOrigin }, request);
+      const location = isRedirect(response.status, method) ? response.header("location") : undefined;
+      if (location === undefined) {
+        const secrets = hop > 0 || crossOrigin ? secretsInQuery(url) : [];
+        return { ...response, url, redirectedTo: crossOrigin ? url.host : undefined, secrets };
+      }
+      response.discard();
+      if (!canBeSentAgain(body)) throw protocolError(subject, "it redirects a stream, which can be sent once only");
+      if (hop >= maxRedirects) throw protocolError(subject, `more than ${maxRedirects} redirects`);
+      url = resolveLocation(location, url, { plainHttp, subject });
+      crossOrigin ||= url.origin !== request.url.origin;
+      if (crossOrigin && request.hasSecretBody) {
+        const from = request.url.host;
+        throw protocolError(subject, `${from} redirects credentials to ${url.host}; they are not sent there`);
+      }
+    }
+  }
+
+  /** Returns the host at which an exchange failed. */
+  hostOf(error: unknown): string | undefined {
+    return error instanceof Error ? this.#failedAt.get(error) : undefined;
+  }
+
+  /** Runs work whose errors are another host's. */
+  async at<T>(host: () => string | undefined, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      const name = host();
+      if (error instanceof Error && name !== undefined) this.#failedAt.set(error, name);
+      throw error;
+    }
+  }
+
+  hasResponded(host: string): boolean {
+    return this.#responded.has(host);
+  }
+
+  /** Cuts all connections. */
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  async #exchange(request: HttpRequest, events: Pick<ExchangeRequest, "subject" | "onEvent">): Promise<HttpResponse> {
+    const { host } = request.url;
+    const { registry, repository, digest } = events.subject;
+    const report = () => this.#options.report({ type: "wait", registry, repository, digest, host }, events);
+    const responded = this.#options.clock.after(reportAfterMs, report);
+    try {
+      const response = await this.at(() => host, this.#connections.exchange(request));
+      this.#responded.add(host);
+      return response;
+    } finally {
+      responded();
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import { type Digest, MoteError, type MoteErrorCode } from "@mote/core";
+import type { RegistryResponse } from "../registry-request.js";
+import type { RequestEvents, RequestOptions } from "../reports/registry-event.js";
+import { type Subject, subjectName } from "../reports/subject.js";
+import type { RepositoryApi } from "../repository-api.js";
+
+/** From this length on, a body is worth a connection that avoids copies. */
+const bulkBytes = 256 * 1024;
+
+/** Which bytes of a blob to read, and what is known of it. */
+export interface BlobRequest extends RequestOptions, RequestEvents {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Of the complete blob, in bytes, where known. */
+  readonly size?: number | undefined;
+  readonly start: number;
+  /** The first byte not to read. Default: read to the end. */
+  readonly end?: number | undefined;
+  readonly verify: boolean;
+  /** Whether a blob that does not match is MOTE_CORRUPT, as a stored copy that is damaged. */
+  readonly damage: boolean;
+  /** The chunk's memory is reused when the next chunk is read. */
+  readonly reuse?: boolean | undefined;
+  /** Whether a body without a length, labelled with a content coding, is in that coding. Default: by the media type. */
+  readonly isCoded?: boolean | undefined;
+  /** Called with the decision if the response does not tell. */
+  readonly onDoubt?: ((isCoded: boolean) => void) | undefined;
+}
+
+/** Requests a blob. The response has 200, 206 or 416, and a body that is not read yet. */
+export function requestBlob(
+  api: RepositoryApi,
+  { digest, start, end, size, reuse, signal, onEvent }: BlobRequest,
+  headers: Readonly<Record<string, string>>,
+): Promise<RegistryResponse> {
+  const accepts = (status: number) => status === 200 || status === 206 || status === 416;
+  const bulk = (end ?? size ?? 0) - start >= bulkBytes;
+  const request = { method: "GET", path: `blobs/${digest}`, what: `blob ${digest}` } as const;
+  return api.send({ ...request, headers, digest, accepts, bulk, reuse, signal, onEvent }, (response) => response);
+}
+
+export function blobError(
+  subject: Subject,
+  { digest, damage }: Pick<BlobRequest, "digest" | "damage">,
+  code: MoteErrorCode,
+  message: string,
+  details: object = {},
+): MoteError {
+  return new MoteError(damage ? "MOTE_CORRUPT" : code, `${digest} from ${subjectName(subject)}: ${message}`, {
+    details: { ...subject, ...details },
+  });
+}

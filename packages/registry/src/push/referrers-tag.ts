@@ -1,0 +1,57 @@
+import {
+  type Descriptor,
+  type Digest,
+  describeReferrer,
+  type Manifest,
+  MoteError,
+  mediaTypes,
+  referrersTag,
+} from "@mote/core";
+import { isIndex, readIndex, readReferrersTag } from "../pull/referrers-index.js";
+import type { RequestOptions } from "../reports/registry-event.js";
+import type { RepositoryApi } from "../repository-api.js";
+/**
+ * Adds a manifest to the index of its subject's tag, as whoever sends it has to do where the registry has no referrers API
+ * (distribution-spec, "Pushing Manifests with Subject"). Two who do so at once may lose one of the two.
+ */
+export async function addTaggedReferrer(
+  api: RepositoryApi,
+  subject: Digest,
+  descriptor: Descriptor,
+  manifest: Manifest,
+  options: RequestOptions,
+): Promise<void> {
+  const known = (await readReferrersTag(api, subject, { ...options, actions: "pull,push" })) ?? [];
+  if (known.some(({ digest }) => digest === descriptor.digest)) return;
+  const manifests = [...known, describeReferrer(descriptor, manifest)];
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+  const tag = referrersTag(subject);
+  await api.send(
+    {
+      method: "PUT",
+      path: `manifests/${tag}`,
+      what: `tag ${tag}`,
+      headers: { "content-type": mediaTypes.ociIndex },
+      body: new TextEncoder().encode(JSON.stringify(index)),
+      reference: tag,
+      actions: "pull,push",
+      ...options,
+    },
+    (answer) => answer.discard(),
+  );
+}
+
+/** Returns whether the registry lists referrers itself; false also if it fails to. */
+export async function hasReferrersApi(
+  api: RepositoryApi,
+  subject: Digest,
+  { signal, onEvent }: RequestOptions,
+): Promise<boolean> {
+  const request = { what: `referrers of ${subject}`, digest: subject, actions: "pull,push", signal, onEvent } as const;
+  try {
+    return isIndex(await readIndex(api, { path: `referrers/${subject}`, ...request }));
+  } catch (error) {
+    if (MoteError.isInstance(error) && error.code === "MOTE_REGISTRY") return false;
+    throw error;
+  }
+}

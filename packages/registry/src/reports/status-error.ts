@@ -1,0 +1,132 @@
+import { MoteError } from "@mote/core";
+import { redact } from "../http/redact.js";
+import { plainSubject, type Subject } from "./subject.js";
+
+/** What an answer said, as far as it matters when it is a refusal. */
+export interface ErrorResponse {
+  readonly status: number;
+  /** Whether credentials, or a token obtained with them, were sent. */
+  readonly sentLogin?: boolean | undefined;
+  /** Whether it was asked to keep something, so that "not found" is no miss. */
+  readonly writes?: boolean | undefined;
+  /** The host that answered, where a redirect led away from the registry. */
+  readonly redirectedTo?: string | undefined;
+  /** Why the login that is stored for the registry was not shown. */
+  readonly unusedLogin?: string | undefined;
+  /** The header's value. */
+  readonly retryAfter?: string | undefined;
+  readonly contentType?: string | undefined;
+  /** The first bytes of the body, as text. */
+  readonly text: string;
+  /** What the server was shown, and might repeat. */
+  readonly secrets?: readonly string[] | undefined;
+}
+
+/** Characters of a response that are read for its error message; 200 of them are shown. */
+const longestText = 64 * 1024;
+
+/** The error of a status that is no success. */
+export function statusError(subject: Subject, refusal: ErrorResponse, what: string): MoteError {
+  const { status } = refusal;
+  const place = refusal.redirectedTo ?? subject.registry;
+  const said = registryMessage(refusal);
+  const unused = refusal.unusedLogin === undefined ? "" : `; the stored login was not used: ${refusal.unusedLogin}`;
+  const because = `${said === undefined ? "" : ` (${said})`}${unused}`;
+  const details = { ...plainSubject(subject), status };
+  const isElsewhere = refusal.redirectedTo !== undefined && refusal.redirectedTo !== subject.registry;
+  if (isElsewhere && (status === 401 || status === 403)) {
+    return new MoteError(
+      status === 401 ? "MOTE_UNAUTHORIZED" : "MOTE_FORBIDDEN",
+      `${place}, where ${subject.registry} redirects to, refused ${what}${because}; try again, or ask the registry's operator: credentials are not sent there`,
+      { details },
+    );
+  }
+  if (status === 401) {
+    const [fault, again] = refusal.sentLogin ? ["refused the credentials", " again"] : ["wants credentials", ""];
+    return new MoteError(
+      "MOTE_UNAUTHORIZED",
+      `${place} ${fault} for ${what}${because}; log in to it${again}, with mote login, docker login or podman login`,
+      { details },
+    );
+  }
+  if (status === 403) {
+    return new MoteError(
+      "MOTE_FORBIDDEN",
+      `${place} forbids ${what}${because}; ask its owner for access, or log in as somebody who has it`,
+      { details },
+    );
+  }
+  if (status === 404 && !refusal.writes) {
+    return new MoteError("MOTE_NOT_FOUND", `${place}: ${what} not found${because}; check the reference`, {
+      details,
+    });
+  }
+  if (status === 429) {
+    const until = refusal.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(refusal.retryAfter, refusal)}]`;
+    return new MoteError(
+      "MOTE_RATE_LIMITED",
+      `${place} limits how often it is asked${because}; ask for ${what} again later${until}, or log in for a higher limit`,
+      { details },
+    );
+  }
+  // distribution-spec, "Error Codes": what was sent does not hash to its digest.
+  if (said?.startsWith("DIGEST_INVALID")) {
+    return new MoteError("MOTE_DIGEST_MISMATCH", `${place} refused ${what}${because}; send it again`, { details });
+  }
+  const advice = adviceOn(status);
+  return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}${advice}`, { details });
+}
+
+function adviceOn(status: number): string {
+  if (status === 501 || status === 505)
+    return "; it does not know how to: check that it is a registry that may do this";
+  return status >= 500 ? "; it has failed by itself: try again later, or ask who runs it" : "";
+}
+
+/** distribution-spec, "Error Codes": `{"errors":[{"code","message","detail"}]}`. Bounded, on one line. */
+function registryMessage(refusal: ErrorResponse): string | undefined {
+  const messages = jsonMessages(refusal.text);
+  if (messages !== undefined) return oneLine(messages, refusal);
+  if (refusal.contentType === "text/html" || refusal.text.trimStart().startsWith("<")) return "with an HTML page";
+  return oneLine(refusal.text, refusal) || undefined;
+}
+
+function jsonMessages(text: string): string | undefined {
+  if (text.length > longestText) return undefined;
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body !== "object" || body === null) return undefined;
+    const errors: unknown = "errors" in body ? body.errors : [body];
+    if (!Array.isArray(errors)) return undefined;
+    const said = errors.map((error: unknown) => {
+      if (typeof error !== "object" || error === null) return "";
+      const code = "code" in error && typeof error.code === "string" ? error.code : "";
+      const message = "message" in error && typeof error.message === "string" ? error.message : "";
+      return [code, message, detailOf(error)].filter((part) => part !== "").join(": ");
+    });
+    return said.filter((part) => part !== "").join("; ") || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the message leaves out: Nexus says there that a tag cannot be replaced, Quay what is wrong with a manifest. */
+function detailOf(error: object): string {
+  const detail: unknown = "detail" in error ? error.detail : undefined;
+  if (typeof detail !== "object" || detail === null) return typeof detail === "string" ? detail : "";
+  const { message, description, reason }: Record<string, unknown> = { ...detail };
+  return [message, description, reason].find((text) => typeof text === "string") ?? "";
+}
+
+/** Bounded before anything looks at it, so that a long text costs no more than a short one. */
+function oneLine(text: string, { secrets = [] }: Pick<ErrorResponse, "secrets">): string {
+  const isCut = text.length > longestText;
+  const redacted = redact(isCut ? text.slice(0, longestText) : text, secrets);
+  // The cut may have left the beginning of a secret at the end, which is then not found as one.
+  const longestSecret = Math.max(0, ...secrets.map((secret) => secret.length));
+  const line = (isCut ? redacted.slice(0, Math.max(0, redacted.length - longestSecret)) : redacted)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a registry's text must not steer a terminal
+    .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
+    .trim();
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}

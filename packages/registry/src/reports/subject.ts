@@ -1,0 +1,30 @@
+import type { Digest } from "@mote/core";
+import { MoteError } from "@mote/core";
+/** What a request was about, for the details of its errors. */
+export interface Subject {
+  readonly registry: string;
+  readonly repository?: string | undefined;
+  readonly digest?: Digest | undefined;
+  /** The tag or digest asked for. */
+  readonly reference?: string | undefined;
+}
+
+/** The registry, and the repository where one was asked. */
+export function subjectName({ registry, repository }: Subject): string {
+  return repository === undefined ? registry : `${registry}/${repository}`;
+}
+
+export function plainSubject(subject: Subject): object {
+  return Object.fromEntries(Object.entries(subject).filter(([, value]) => value !== undefined));
+}
+
+/** Adds the registry to an error about a document that came from it. */
+export async function namingSubject<T>(subject: Subject, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!MoteError.isInstance(error)) throw error;
+    const details = { ...plainSubject(subject), ...error.details };
+    throw new MoteError(error.code, `${subjectName(subject)}: ${error.message}`, { cause: error, details });
+  }
+}
