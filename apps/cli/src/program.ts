@@ -19,7 +19,7 @@ export async function runProgram(args: readonly string[], session: Session): Pro
   }
   if (typeof command !== "object" || everywhere.help) {
     const isAsked = everywhere.help === true;
-    (isAsked ? process.stdout : process.stderr).write(help(command).split("\n").map(toTerminal).join("\n"));
+    (isAsked ? process.stdout : process.stderr).write((await help(command)).split("\n").map(toTerminal).join("\n"));
     if (!isAsked) process.exitCode = 2;
     return;
   }
@@ -46,11 +46,13 @@ function isFolder(path: string): boolean {
   }
 }
 
-function help(command: CommandLine["command"]): string {
+async function help(command: CommandLine["command"]): Promise<string> {
   const style = createStyle(isColored(process.stdout, process.env));
   const width = Math.min(100, process.stdout.columns ?? 80);
   if (typeof command === "object") return commandHelp(command, { width, style });
-  return programHelp(table, { width, style, ...(command === undefined ? {} : { of: command }) });
+  const { transports } = await import("./wire.js");
+  const references = transports.flatMap(({ usage }) => (usage ? [[usage.form, usage.meaning] as const] : []));
+  return programHelp(table, { width, style, references, ...(command === undefined ? {} : { of: command }) });
 }
 
 async function createContext({ everywhere, options }: CommandLine, session: Session): Promise<Context> {

@@ -36,6 +36,7 @@ export {
   missingBlobs,
   parsePersonalRef,
   partialIndexes,
+  transports,
 } from "@mote/preset";
 
 type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "readOnly" | "offline">;

@@ -6,9 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Completion, complete } from "../src/completion/complete.js";
 import { completionScripts } from "../src/completion/scripts.js";
 import { table } from "../src/table.js";
+import { transports } from "../src/wire.js";
 import { mainFile, run, runMote } from "./run-mote.js";
 
 const cached = {
+  prefixes: transports.flatMap(({ prefix, usage }) => (usage ? { value: prefix, about: "" } : [])),
   names: async () => [{ value: "docker.io/library/alpine:3.20", about: "" }],
   digests: async () => [{ value: "sha256:4bcff63911fc", about: "" }],
 };

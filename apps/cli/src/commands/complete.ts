@@ -3,7 +3,7 @@ import { createOutput } from "../output/output.js";
 import { escapeText } from "../output/terminal-text.js";
 import { loadSettings } from "../settings/load-settings.js";
 import { table } from "../table.js";
-import { openReadOnly } from "../wire.js";
+import { openReadOnly, transports } from "../wire.js";
 
 /** Limit on the candidates. */
 const maxCandidates = 200;
@@ -32,6 +32,7 @@ function cacheCandidates(words: readonly string[]): CacheCandidates {
     return openReadOnly({ out, dir: settings.cache, settings, loaded, signal: new AbortController().signal });
   };
   return {
+    prefixes: transports.flatMap(({ prefix, usage }) => (usage ? { value: prefix, about: usage.meaning } : [])),
     async names(prefix) {
       await using mote = await open();
       const found: Candidate[] = [];

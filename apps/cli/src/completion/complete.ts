@@ -12,14 +12,12 @@ export interface Completion {
   readonly paths?: "files" | "folders" | undefined;
 }
 
-/** Candidates from the cache, which is opened only when they are needed. */
+/** Candidates from the cache, which is opened only when they are needed, and the prefixes of references. */
 export interface CacheCandidates {
+  readonly prefixes: readonly Candidate[];
   names(prefix: string): Promise<readonly Candidate[]>;
   digests(prefix: string): Promise<readonly Candidate[]>;
 }
-
-const transports = ["docker://", "oci:", "oci-archive:", "docker-archive:", "dir:"];
-const prefixes: readonly Candidate[] = transports.map((value) => ({ value, about: "" }));
 
 /** Completes the last of `words`, the words after `mote`. */
 export async function complete(
@@ -99,11 +97,11 @@ async function valuesOf(
       return { candidates: [...(await cache.names(current)), ...(await cache.digests(current))] };
     case "reference": {
       const digests = current.startsWith("sha") ? await cache.digests(current) : [];
-      return { candidates: [...(await cache.names(current)), ...digests, ...prefixes], paths: "files" };
+      return { candidates: [...(await cache.names(current)), ...digests, ...cache.prefixes], paths: "files" };
     }
     // A destination without a transport is an error.
     case "destination":
-      return { candidates: prefixes, paths: "files" };
+      return { candidates: cache.prefixes, paths: "files" };
   }
 }
 

@@ -9,11 +9,14 @@ interface HelpOptions {
   readonly style: Style;
 }
 
-type Row = readonly [term: string, meaning: string];
+export type Row = readonly [term: string, meaning: string];
 
 /** Returns the text of `mote --help`, or with `of` the text of `mote GROUP --help`. */
-export function programHelp(table: readonly CommandSpec[], options: HelpOptions & { readonly of?: string }): string {
-  const { of, style } = options;
+export function programHelp(
+  table: readonly CommandSpec[],
+  options: HelpOptions & { readonly of?: string; readonly references: readonly Row[] },
+): string {
+  const { of, references, style } = options;
   const shown = table.filter(({ name, hidden }) => !hidden && (of === undefined || name.startsWith(`${of} `)));
   const sections = groups.flatMap((group) => {
     const rows = shown
@@ -60,14 +63,6 @@ export function commandHelp(spec: CommandSpec, options: HelpOptions): string {
     "",
   ].join("\n");
 }
-
-const references: readonly Row[] = [
-  ["docker://HOST/NAME:TAG", "a registry; the prefix and the host are optional for a source"],
-  ["oci:DIR:TAG", "an OCI image layout"],
-  ["oci-archive:FILE:TAG", "a tar archive of an OCI image layout"],
-  ["docker-archive:FILE:NAME:TAG", "an archive as written by `docker save`"],
-  ["dir:DIR", "a directory as written by `skopeo copy`"],
-];
 
 /** Returns an option as the help shows it, such as `-q, --quiet` or `--max-size SIZE`. */
 export function optionTerm(name: string, { short, value, many, modes }: OptionSpec): string {
