@@ -5,6 +5,7 @@ import type { FileCalls } from "../disk/file-calls.js";
 import { FileChunks } from "../disk/file-chunks.js";
 import { errorCode, fileError, isAbsent, isUnreadable } from "../disk/file-error.js";
 import type { SmallBuffers } from "../disk/small-buffers.js";
+import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
 import type { StreamBudget } from "../disk/stream-budget.js";
 import type { SyncGroup } from "../disk/sync-group.js";
 import { CacheFolder } from "../folder/cache-folder.js";
@@ -18,7 +19,7 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
 /** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
 const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
 /** The time of use is noted by `touch` alone: to verify a blob, or to look at it in a prune, is no use of it. */
-export const readFlags = plainFlags | (O_NOATIME ?? 0);
+const readFlags = plainFlags | (O_NOATIME ?? 0);
 /** A blob read again within this time is not touched again. */
 const touchEveryMs = 60_000;
 /** To touch a file changes its change time, by which one with a name outside of the cache is known to be unchanged. */
@@ -29,15 +30,17 @@ export interface OpenBlob {
   readonly stats: Stats;
   /** Other names of the file that are the cache's own, such as a reader's link. */
   readonly ownLinks?: number | undefined;
+  /** The path of a reader's link, by which it was opened. */
+  readonly link?: string | undefined;
 }
 
 /** The finished blobs of a cache folder, and what is done to one of them. */
 export class BlobStore {
   readonly folder: CacheFolder;
   readonly calls: FileCalls;
-  readonly parts: IngestFiles;
+  readonly ingests: IngestFiles;
   readonly syncs: SyncGroup;
-  readonly slices: CooperativeYield;
+  readonly yields: CooperativeYield;
   readonly budget: StreamBudget;
   readonly buffers: SmallBuffers;
   readonly chunkDigests: ChunkDigests;
@@ -54,9 +57,9 @@ export class BlobStore {
       BlobStore,
       | "folder"
       | "calls"
-      | "parts"
+      | "ingests"
       | "syncs"
-      | "slices"
+      | "yields"
       | "budget"
       | "buffers"
       | "chunkDigests"
@@ -68,9 +71,9 @@ export class BlobStore {
   ) {
     this.folder = from.folder;
     this.calls = from.calls;
-    this.parts = from.parts;
+    this.ingests = from.ingests;
     this.syncs = from.syncs;
-    this.slices = from.slices;
+    this.yields = from.yields;
     this.budget = from.budget;
     this.buffers = from.buffers;
     this.chunkDigests = from.chunkDigests;
@@ -82,7 +85,7 @@ export class BlobStore {
   }
 
   /** Undefined unless a regular file is there. */
-  stat(digest: Digest): Stats | undefined | Promise<Stats | undefined> {
+  stat(digest: Digest): Soon<Stats | undefined> {
     const path = this.folder.blobPath(digest);
     const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return undefined;
@@ -98,10 +101,16 @@ export class BlobStore {
   }
 
   /** Whether the blob is there, can be read, and was verified since it last changed. */
-  async isVerified(digest: Digest): Promise<boolean> {
-    const stats = await this.stat(digest);
-    if (stats === undefined || !this.isUnchanged(digest, { stats })) return false;
-    return await this.calls.canRead(this.folder.blobPath(digest));
+  isVerified(digest: Digest): Soon<boolean> {
+    return runSteps(this.#isVerified(digest));
+  }
+
+  *#isVerified(digest: Digest): Steps<boolean> {
+    const path = this.folder.blobPath(digest);
+    // A short look before a longer one: most often nothing is there.
+    if (!(yield* step(this.calls.mayExist(path)))) return false;
+    const stats = yield* step(this.stat(digest));
+    return stats !== undefined && this.isUnchanged(digest, { stats }) && (yield* step(this.calls.canRead(path)));
   }
 
   /** Whether a file is as it was when it was verified, by its stamp, or by a note where a user can reach it by another name. */
@@ -109,41 +118,42 @@ export class BlobStore {
     return hasVerifiedStamp(stats, digest, ownLinks) || this.linkedNotes.matches(digest, stats);
   }
 
-  /** As `isVerified`, quicker where nothing is there. */
-  async holds(digest: Digest): Promise<boolean> {
-    return (await this.calls.mayExist(this.folder.blobPath(digest))) && (await this.isVerified(digest));
+  /** Undefined if there is no regular file. */
+  open(digest: Digest): Soon<OpenBlob | undefined> {
+    return this.openAt(this.folder.blobPath(digest));
   }
 
-  async open(digest: Digest): Promise<OpenBlob | undefined> {
-    return await this.openAt(this.folder.blobPath(digest));
+  openAt(path: string): Soon<OpenBlob | undefined> {
+    return runSteps(this.#openAt(path));
   }
 
-  async openAt(path: string): Promise<OpenBlob | undefined> {
+  *#openAt(path: string): Steps<OpenBlob | undefined> {
     let fd: number;
     try {
-      fd = await this.#openForReading(path);
+      fd = yield* this.#openForReading(path);
     } catch (error) {
       if (isAbsent(error) || errorCode(error) === "ELOOP" || errorCode(error) === "ENXIO") return undefined;
       throw fileError(error, "read", path);
     }
+    let stats: Stats;
     try {
-      const stats = await this.calls.fstat(fd);
-      if (stats.isFile()) return { fd, stats };
+      stats = yield* step(this.calls.fstat(fd));
     } catch (error) {
-      await this.calls.close(fd);
+      yield* step(this.calls.close(fd));
       throw fileError(error, "read", path);
     }
-    await this.calls.close(fd);
+    if (stats.isFile()) return { fd, stats };
+    yield* step(this.calls.close(fd));
     return undefined;
   }
 
-  async #openForReading(path: string): Promise<number> {
+  *#openForReading(path: string): Steps<number> {
     try {
-      return await this.calls.open(path, readFlags);
+      return yield* step(this.calls.open(path, readFlags));
     } catch (error) {
       // Only a file's owner may ask for O_NOATIME (open(2)).
       if (errorCode(error) !== "EPERM") throw error;
-      return await this.calls.open(path, plainFlags);
+      return yield* step(this.calls.open(path, plainFlags));
     }
   }
 
@@ -151,7 +161,7 @@ export class BlobStore {
    * @param path another one of the blob's file
    * @returns whether it was there
    */
-  remove(digest: Digest, path: string = this.folder.blobPath(digest)): boolean | Promise<boolean> {
+  remove(digest: Digest, path: string = this.folder.blobPath(digest)): Soon<boolean> {
     const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return false;
       throw fileError(error, "write", path);
@@ -175,8 +185,8 @@ export class BlobStore {
   }
 
   /** Hashes a blob again as a whole, or by its chunks where they are known: then with several cores. Notes the chunks of a sound one. */
-  async isStillSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
-    if (blob.stats.size <= chunkBytes) return await this.isSound(digest, blob, signal);
+  async rehash(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+    if (blob.stats.size <= chunkBytes) return await this.rehashWhole(digest, blob, signal);
     return await this.#marking(digest, blob, async () => {
       try {
         const known = this.chunkDigests.load(digest);
@@ -201,7 +211,7 @@ export class BlobStore {
   }
 
   /** Hashes an open blob; where it is sound and was not written to meanwhile, says so in its stamp. */
-  async isSound(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
+  async rehashWhole(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     return await this.#marking(digest, blob, () => this.#hashesRight(digest, blob, signal));
   }
 
@@ -257,29 +267,29 @@ export class BlobStore {
    * Whether the blob is here and its bytes are right, which counts as use. What others have put there, or what was copied, only a hash
    * can tell; that costs less than a fetch. A damaged blob is set aside, so that no follower takes it for what comes.
    */
-  async keepsSound(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+  async hasVerified(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     const blob = await this.open(digest);
     if (blob === undefined) return false;
     try {
       await this.touch(blob);
-      const isSound = this.isUnchanged(digest, blob) || (await this.isStillSound(digest, blob, signal));
-      if (!isSound) await this.setAside(digest, blob.stats);
+      const isSound = this.isUnchanged(digest, blob) || (await this.rehash(digest, blob, signal));
+      if (!isSound) await this.quarantine(digest, blob.stats);
       return isSound;
     } finally {
       await this.calls.close(blob.fd);
     }
   }
 
-  /** As `keepsSound`, for a writer: a blob that cannot be read is set aside too, since it is about to be written again. */
-  async keepsReadable(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+  /** As `hasVerified`, for a writer: a blob that cannot be read is set aside too, since it is about to be written again. */
+  async hasReadable(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     try {
-      return await this.keepsSound(digest, signal);
+      return await this.hasVerified(digest, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!isUnreadable(error)) throw error;
       this.logger.warn("a blob cannot be read, and is written again", { digest, error });
       const stats = await this.stat(digest);
-      if (stats !== undefined) await this.setAside(digest, stats);
+      if (stats !== undefined) await this.quarantine(digest, stats);
       return false;
     }
   }
@@ -288,11 +298,11 @@ export class BlobStore {
    * Moves a damaged blob out of the readers' way. What somebody has put under its name meanwhile stays there.
    * @returns where it is now, if it could be moved
    */
-  async setAside(digest: Digest, damaged: Stats): Promise<string | undefined> {
+  async quarantine(digest: Digest, damaged: Stats): Promise<string | undefined> {
     const path = this.folder.blobPath(digest);
     const name = `${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;
     // Where the quarantine cannot be written, it goes with the unfinished files, and is removed with them.
-    for (const aside of [`${this.folder.quarantine}/${name}`, this.parts.newPath(digest, "tmp")]) {
+    for (const aside of [`${this.folder.quarantine}/${name}`, this.ingests.newPath(digest, "tmp")]) {
       try {
         if ((await this.calls.lstat(path))?.ino !== damaged.ino) return undefined;
         await this.calls.rename(path, aside);
@@ -310,6 +320,19 @@ export class BlobStore {
     return undefined;
   }
 
+  /** Moves a damaged blob out of the readers' way. @throws MOTE_CORRUPT always */
+  async reject(digest: Digest, damaged: Stats): Promise<never> {
+    await this.quarantine(digest, damaged);
+    throw this.corruptError(digest);
+  }
+
+  corruptError(digest: Digest): MoteError {
+    const path = this.folder.blobPath(digest);
+    return new MoteError("MOTE_CORRUPT", `${digest} is damaged at ${path}; it was quarantined: fetch it again`, {
+      details: { digest, path },
+    });
+  }
+
   async #putBack(aside: string, path: string): Promise<void> {
     try {
       await this.calls.link(aside, path);
@@ -322,12 +345,6 @@ export class BlobStore {
 
 function regularFile(stats: Stats | undefined): Stats | undefined {
   return stats?.isFile() ? stats : undefined;
-}
-
-export function corruptError(digest: Digest, path: string): MoteError {
-  return new MoteError("MOTE_CORRUPT", `${digest} is damaged at ${path}; it is set aside: fetch it again`, {
-    details: { digest, path },
-  });
 }
 
 export function isCorrupt(error: unknown): boolean {

@@ -3,7 +3,7 @@ import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Digest, MoteError, makeFolders } from "@mote/core";
 import { errorCode, fileError } from "../disk/file-error.js";
-import { type BlobStore, corruptError, type OpenBlob } from "./blob-store.js";
+import type { BlobStore, OpenBlob } from "./blob-store.js";
 import { isSameFile } from "./stamping.js";
 import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
 
@@ -46,14 +46,12 @@ export class LinkOut {
    * changed meanwhile.
    */
   async #verified(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<Stats | undefined> {
-    const { calls, folder } = this.#store;
+    const { calls } = this.#store;
     await this.#store.touch(blob);
     const before = await calls.fstat(blob.fd);
     if (this.#store.isUnchanged(digest, { stats: before })) return before;
-    if (!(await this.#store.isStillSound(digest, { fd: blob.fd, stats: before }, signal))) {
-      await this.#store.setAside(digest, before);
-      throw corruptError(digest, folder.blobPath(digest));
-    }
+    const isSound = await this.#store.rehash(digest, { fd: blob.fd, stats: before }, signal);
+    if (!isSound) return await this.#store.reject(digest, before);
     const after = await calls.fstat(blob.fd);
     return hasVerifiedStamp(after, digest) || isSameFile(before, after) ? after : undefined;
   }

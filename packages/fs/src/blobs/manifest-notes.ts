@@ -1,6 +1,7 @@
-import type { Digest } from "@mote/core";
+import { type Digest, isManifestType, type Mote } from "@mote/core";
 import { isUnreadable } from "../disk/file-error.js";
 import { lstatIfThere } from "../disk/plain-file.js";
+import type { SyncGroup } from "../disk/sync-group.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { DigestFiles } from "../folder/digest-files.js";
 
@@ -8,9 +9,22 @@ import { DigestFiles } from "../folder/digest-files.js";
 export class ManifestNotes extends DigestFiles {
   readonly #folder: CacheFolder;
 
-  constructor(folder: CacheFolder) {
+  readonly #syncs: SyncGroup;
+
+  constructor(folder: CacheFolder, syncs: SyncGroup) {
     super(folder, folder.manifests);
     this.#folder = folder;
+    this.#syncs = syncs;
+  }
+
+  /**
+   * Notes a manifest, which is a root for `prune` even if no tag names it; other blobs are ignored. It is noted before it has its name, so
+   * that no crash makes it a blob like others, and again after that, in case a prune removed the note as one of a missing blob.
+   */
+  note({ digest, mediaType }: Pick<Mote, "digest" | "mediaType">): Promise<void> | undefined {
+    if (!isManifestType(mediaType)) return undefined;
+    if (!this.#folder.refuseLinks()) this.#folder.makeFolders();
+    return this.add(digest, mediaType) ? this.#syncs.namesUnlessVisible(this.#folder.manifests) : undefined;
   }
 
   /** Empty where the note cannot be read: then the manifest itself tells its type. */

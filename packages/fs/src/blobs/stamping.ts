@@ -2,6 +2,7 @@ import type { Stats } from "node:fs";
 import { type Digest, type Logger, MoteError } from "@mote/core";
 import type { FileCalls } from "../disk/file-calls.js";
 import { errorCode } from "../disk/file-error.js";
+import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
 import type { OpenBlob } from "./blob-store.js";
 import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } from "./verified-stamp.js";
 
@@ -19,13 +20,17 @@ export class Stamping {
   }
 
   /** Stamps a file that this process wrote and hashed, and that has no blob's name yet. It counts as just used. */
-  async stampNew(fd: number, digest: Digest, size: number): Promise<void> {
-    const stats = await this.#calls.fstat(fd);
+  stampNew(fd: number, digest: Digest, size: number): Soon<void> {
+    return runSteps(this.#stampNew(fd, digest, size));
+  }
+
+  *#stampNew(fd: number, digest: Digest, size: number): Steps<void> {
+    const stats = yield* step(this.#calls.fstat(fd));
     if (stats.size !== size) {
       throw new MoteError("MOTE_IO", `${digest} has ${stats.size} bytes on disk, and ${size} were written`);
     }
     try {
-      await this.#calls.futimes(fd, Date.now() / 1000, verifiedStamp(digest, size, stats.ino));
+      yield* step(this.#calls.futimes(fd, Date.now() / 1000, verifiedStamp(digest, size, stats.ino)));
     } catch (error) {
       // Another user's file: it is hashed again whenever that matters.
       if (errorCode(error) !== "EPERM" && errorCode(error) !== "EROFS") throw error;

@@ -18,13 +18,13 @@ export class CooperativeYield {
   }
 
   /** As `pause`, after work that is longer than a call: looks at the time whatever came before. */
-  pauseAfterWork(): Promise<void> | undefined {
+  yieldAfterWork(): Promise<void> | undefined {
     this.#calls = -1;
-    return this.pause();
+    return this.yieldIfDue();
   }
 
   /** Undefined where the slice has time left; else await it. */
-  pause(): Promise<void> | undefined {
+  yieldIfDue(): Promise<void> | undefined {
     // Asking for the time costs more than the rest of this.
     if (this.#turn !== undefined && ++this.#calls % callsPerLook !== 0) return undefined;
     if (this.#turn === undefined) {

@@ -1,8 +1,7 @@
 import fs, { type Dir, type Stats } from "node:fs";
+import type { Soon } from "./steps.js";
 
 const namesAtOnce = 1024;
-
-type Soon<T> = T | Promise<T>;
 
 /**
  * The system calls that are short. There are two sets: synchronous ones, an order of magnitude faster on a local disk, and

@@ -1,3 +1,5 @@
+/** Bytes that are read or written in one go, and held in memory for that. */
+export const smallBytes = 64 * 1024;
 const smallest = 4096;
 const keptBytes = 1024 * 1024;
 

@@ -49,7 +49,7 @@ export class CacheFolder {
   readonly manifests: string;
   readonly pruning: string;
   readonly chunks: string;
-  readonly leads: string;
+  readonly writerLocks: string;
   readonly repositories: string;
   readonly #own: string;
   /** All that it consists of, those above first. */
@@ -72,7 +72,7 @@ export class CacheFolder {
     this.manifests = `${own}/manifests`;
     this.pruning = `${own}/pruning`;
     this.chunks = `${own}/chunks`;
-    this.leads = `${own}/leads`;
+    this.writerLocks = `${own}/leads`;
     this.repositories = `${own}/repositories`;
     this.#shared = shared;
     this.#folders = [
@@ -86,7 +86,7 @@ export class CacheFolder {
       this.pins,
       this.manifests,
       this.pruning,
-      this.leads,
+      this.writerLocks,
       this.chunks,
       this.repositories,
     ];

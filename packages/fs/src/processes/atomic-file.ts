@@ -5,10 +5,10 @@ import { removeIfPossible } from "../disk/plain-file.js";
 import type { IngestFiles } from "./ingest-files.js";
 
 /** Replaces a small file as a whole: who reads it sees the old text or the new one, and after a power cut no half of it. */
-export async function writeAtomically(parts: IngestFiles, path: string, text: string): Promise<void> {
-  const temporary = parts.newPath("file", "tmp");
+export async function writeAtomically(ingests: IngestFiles, path: string, text: string): Promise<void> {
+  const temporary = ingests.newPath("file", "tmp");
   try {
-    const fd = parts.create(temporary);
+    const fd = ingests.create(temporary);
     try {
       fs.writeFileSync(fd, text);
       await syncData(fd);
@@ -23,10 +23,10 @@ export async function writeAtomically(parts: IngestFiles, path: string, text: st
 }
 
 /** As `writeAtomically`, for what can be made again: after a power cut it may be torn. */
-export function writeUnsynced(parts: IngestFiles, path: string, bytes: Uint8Array): void {
-  const temporary = parts.newPath("file", "tmp");
+export function writeUnsynced(ingests: IngestFiles, path: string, bytes: Uint8Array): void {
+  const temporary = ingests.newPath("file", "tmp");
   try {
-    const fd = parts.create(temporary);
+    const fd = ingests.create(temporary);
     try {
       fs.writeFileSync(fd, bytes);
     } finally {

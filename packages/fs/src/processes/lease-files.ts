@@ -42,7 +42,7 @@ interface KnownFile {
  */
 export class LeaseFiles {
   readonly #folder: CacheFolder;
-  readonly #parts: IngestFiles;
+  readonly #ingests: IngestFiles;
   readonly #logger: Logger;
   readonly #prunes: RunningPrunes;
   readonly #journal: LeaseJournal;
@@ -50,13 +50,13 @@ export class LeaseFiles {
   readonly #prefix = randomBytes(4).toString("hex");
   #serial = 0;
 
-  constructor(folder: CacheFolder, parts: IngestFiles, logger: Logger) {
+  constructor(folder: CacheFolder, ingests: IngestFiles, logger: Logger) {
     this.#folder = folder;
-    this.#parts = parts;
+    this.#ingests = ingests;
     this.#logger = logger;
     this.#prunes = new RunningPrunes(folder, logger);
     this.#journal = new LeaseJournal({
-      parts,
+      ingests,
       newPath: () => `${folder.leases}/${this.#newName()}`,
       acknowledged: () => this.#prunes.acknowledged({ ref: false }),
       logger,
@@ -79,7 +79,7 @@ export class LeaseFiles {
   #gather(holders: Map<Digest, ProcessIdentity>, evictSilent: boolean): boolean {
     const names = namesIn(this.#folder.leases);
     if (this.#known.size > 2 * names.length) this.#known.clear();
-    for (const digest of this.#journal.digests()) holders.set(digest, this.#parts.owner);
+    for (const digest of this.#journal.digests()) holders.set(digest, this.#ingests.owner);
     for (const name of names) {
       const path = `${this.#folder.leases}/${name}`;
       if (this.#journal.owns(path)) continue;
@@ -97,7 +97,7 @@ export class LeaseFiles {
   }
 
   /** Removes what dead processes left. */
-  sweep(): void {
+  cleanUp(): void {
     for (const name of namesIn(this.#folder.leases)) {
       const path = `${this.#folder.leases}/${name}`;
       const stats = lstatIfThere(path);
@@ -126,7 +126,7 @@ export class LeaseFiles {
 
   /** Announces a prune: look before removing something, and again after a while; rest before doing something else for long. */
   announcePrune(): PruneAnnouncement {
-    return new PruneAnnouncement(this.#folder, this.#parts, this.#logger, this.#newName());
+    return new PruneAnnouncement(this.#folder, this.#ingests, this.#logger, this.#newName());
   }
 
   /** What a file that only grows says; only what came since the last look is read. Undefined where it is gone. */
@@ -148,7 +148,7 @@ export class LeaseFiles {
 
   #isHeld(path: string, { mtimeMs }: fs.Stats): boolean {
     const owner = ownerOf(path.slice(path.lastIndexOf("/") + 1));
-    if (owner === this.#parts.owner) return true;
+    if (owner === this.#ingests.owner) return true;
     const verdict = livenessOf(owner);
     if (verdict !== "unknown") return verdict === "alive";
     // Of a clock that is ahead: it counts as renewed now, and grows old from here on.
@@ -157,7 +157,7 @@ export class LeaseFiles {
   }
 
   #newName(): string {
-    return `${this.#parts.owner}.${this.#prefix}${this.#serial++}`;
+    return `${this.#ingests.owner}.${this.#prefix}${this.#serial++}`;
   }
 }
 

@@ -26,7 +26,7 @@ interface JournalFile {
  * to them it is held until the file is rewritten. The file is there while anything is held.
  */
 export class LeaseJournal {
-  readonly #parts: IngestFiles;
+  readonly #ingests: IngestFiles;
   readonly #newPath: () => string;
   readonly #acknowledged: () => Promise<void>;
   readonly #logger: Logger;
@@ -41,12 +41,12 @@ export class LeaseJournal {
 
   /** @param from `acknowledged` resolves when every prune at work has seen what was written before */
   constructor(from: {
-    readonly parts: IngestFiles;
+    readonly ingests: IngestFiles;
     readonly newPath: () => string;
     readonly acknowledged: () => Promise<void>;
     readonly logger: Logger;
   }) {
-    this.#parts = from.parts;
+    this.#ingests = from.ingests;
     this.#newPath = from.newPath;
     this.#acknowledged = from.acknowledged;
     this.#logger = from.logger;
@@ -134,7 +134,7 @@ export class LeaseJournal {
   /** With everything that is held. */
   #create(): JournalFile {
     const path = this.#newPath();
-    const file = { path, fd: this.#parts.create(path), end: 0, lines: 0, places: new Map<Digest, number>() };
+    const file = { path, fd: this.#ingests.create(path), end: 0, lines: 0, places: new Map<Digest, number>() };
     try {
       this.#append(file, [...this.#counts.keys()]);
     } catch (error) {

@@ -33,13 +33,13 @@ export class PruneAnnouncement {
   readonly #gate: string | undefined;
   #count = atRest;
 
-  constructor(folder: CacheFolder, parts: IngestFiles, logger: Logger, name: string) {
+  constructor(folder: CacheFolder, ingests: IngestFiles, logger: Logger, name: string) {
     this.#folder = folder;
     this.#logger = logger;
     this.#path = `${folder.pruning}/${name}`;
     this.#gate = this.#makeGate(name);
     try {
-      this.#fd = parts.create(this.#path);
+      this.#fd = ingests.create(this.#path);
     } catch (error) {
       this.#removeGate();
       throw fileError(error, "write", this.#path);

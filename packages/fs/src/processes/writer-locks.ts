@@ -5,38 +5,38 @@ import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles, IngestPath } from "./ingest-files.js";
 
-/** A leader whose part did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever, nor until a
+/** A leader whose file did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever, nor until a
  * clock that was put back is there again. */
 const silenceMs = 30_000;
 
 /**
- * Who of all processes writes a digest: a file with the name of the leader's part in it. No lock outlives its owner, for a dead or
+ * Who of all processes writes a digest: a file with the name of the leader's file in it. No lock outlives its owner, for a dead or
  * silent one's file is taken over. Two takers may both win in rare cases, which costs one more fetch.
  */
 export class WriterLocks {
   readonly #folder: CacheFolder;
-  readonly #parts: IngestFiles;
+  readonly #ingests: IngestFiles;
 
-  constructor(folder: CacheFolder, parts: IngestFiles) {
+  constructor(folder: CacheFolder, ingests: IngestFiles) {
     this.#folder = folder;
-    this.#parts = parts;
+    this.#ingests = ingests;
   }
 
-  /** @returns whether `part` leads now */
-  claim(digest: Digest, part: string): boolean {
+  /** @returns whether `file` leads now */
+  acquire(digest: Digest, file: string): boolean {
     const path = this.#pathOf(digest);
-    const own = this.#parts.newPath("file", "tmp");
+    const own = this.#ingests.newPath("file", "tmp");
     try {
-      const fd = this.#parts.create(own);
+      const fd = this.#ingests.create(own);
       try {
-        fs.writeFileSync(fd, part);
+        fs.writeFileSync(fd, file);
       } finally {
         fs.closeSync(fd);
       }
       if (linked(own, path)) return true;
       const holder = readIfThere(path);
-      if (holder !== undefined && (holder === part || this.#isLeading(holder))) return holder === part;
-      if (holder !== undefined) this.#depose(path, holder);
+      if (holder !== undefined && (holder === file || this.#isWriting(holder))) return holder === file;
+      if (holder !== undefined) this.#evict(path, holder);
       return linked(own, path);
     } catch (error) {
       throw fileError(error, "write", path);
@@ -45,41 +45,41 @@ export class WriterLocks {
     }
   }
 
-  /** The part that grows at this time. */
+  /** The file that grows at this time. */
   current(digest: Digest): IngestPath | undefined {
     const holder = readIfThere(this.#pathOf(digest));
-    return holder !== undefined && this.#isLeading(holder) ? this.#parts.parse(holder) : undefined;
+    return holder !== undefined && this.#isWriting(holder) ? this.#ingests.parse(holder) : undefined;
   }
 
-  /** Best effort: who has no part any more does not lead. */
-  release(digest: Digest, part: string): void {
+  /** Best effort: who has no file any more does not lead. */
+  release(digest: Digest, file: string): void {
     const path = this.#pathOf(digest);
     try {
-      if (readIfThere(path) === part) fs.unlinkSync(path);
+      if (readIfThere(path) === file) fs.unlinkSync(path);
     } catch {
       // The next leader, or a prune, takes it away.
     }
   }
 
   /** Takes away what silent leaders left. */
-  sweep(): void {
-    for (const name of namesIn(this.#folder.leads)) {
-      const path = `${this.#folder.leads}/${name}`;
+  cleanUp(): void {
+    for (const name of namesIn(this.#folder.writerLocks)) {
+      const path = `${this.#folder.writerLocks}/${name}`;
       const holder = readIfThere(path);
-      if (holder !== undefined && !this.#isLeading(holder)) this.#depose(path, holder);
+      if (holder !== undefined && !this.#isWriting(holder)) this.#evict(path, holder);
     }
   }
 
-  #isLeading(holder: string): boolean {
-    const part = this.#parts.parse(holder);
-    if (part === undefined) return false;
-    const stats = lstatIfThere(part.path);
-    return stats !== undefined && !isSilent(stats) && this.#parts.isAlive(part);
+  #isWriting(holder: string): boolean {
+    const file = this.#ingests.parse(holder);
+    if (file === undefined) return false;
+    const stats = lstatIfThere(file.path);
+    return stats !== undefined && !isSilent(stats) && this.#ingests.isAlive(file);
   }
 
   /** Only one of several takers can rename the file away; who finds that he renamed a new leader's puts it back. */
-  #depose(path: string, holder: string): void {
-    const aside = this.#parts.newPath("file", "tmp");
+  #evict(path: string, holder: string): void {
+    const aside = this.#ingests.newPath("file", "tmp");
     try {
       fs.renameSync(path, aside);
     } catch (error) {
@@ -91,11 +91,11 @@ export class WriterLocks {
   }
 
   #pathOf(digest: Digest): string {
-    return `${this.#folder.leads}/${CacheFolder.nameOf(digest)}`;
+    return `${this.#folder.writerLocks}/${CacheFolder.nameOf(digest)}`;
   }
 }
 
-/** Of a part: nobody writes it, or nobody who is waited for. */
+/** Of a file: nobody writes it, or nobody who is waited for. */
 export function isSilent({ ctimeMs }: fs.Stats): boolean {
   return Math.abs(Date.now() - ctimeMs) >= silenceMs;
 }

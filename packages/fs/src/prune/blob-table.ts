@@ -54,7 +54,7 @@ export class BlobTable {
       table.#length += column.count;
       for (const { sizes, count } of column.pages) {
         for (const size of sizes.subarray(0, count)) table.#totalSize += size;
-        await store.slices.pauseAfterWork();
+        await store.yields.yieldAfterWork();
       }
     }
     return table;
@@ -69,7 +69,10 @@ export class BlobTable {
   }
 
   /** Where the digests of the set are, as far as they are in the table. */
-  async indicesOf(digests: ReadonlySet<Digest>, pause: () => Promise<void> | undefined): Promise<Map<Digest, number>> {
+  async indicesOf(
+    digests: ReadonlySet<Digest>,
+    yieldIfDue: () => Promise<void> | undefined,
+  ): Promise<Map<Digest, number>> {
     const found = new Map<Digest, number>();
     const beginnings = new Set([...digests].map((digest) => Number.parseInt(digestEncoded(digest).slice(0, 8), 16)));
     for (const { first, width, pages } of digests.size === 0 ? [] : this.#columns) {
@@ -77,7 +80,7 @@ export class BlobTable {
         const view = new DataView(names.buffer);
         for (let row = 0; row < count; row++) {
           // Most of them may be of those that are looked for, which takes longer.
-          const turn = row % rowsAtOnce === 0 ? pause() : undefined;
+          const turn = row % rowsAtOnce === 0 ? yieldIfDue() : undefined;
           if (turn !== undefined) await turn;
           if (!beginnings.has(view.getUint32(row * width))) continue;
           const index = first + at * rowsInPage + row;
@@ -141,7 +144,7 @@ export class BlobTable {
   ): Promise<void> {
     for (const name of names) {
       signal?.throwIfAborted();
-      const turn = store.slices.pause();
+      const turn = store.yields.yieldIfDue();
       if (turn !== undefined) await turn;
       const digest = `${column.algorithm}:${name}`;
       if (!isDigest(digest)) continue;
@@ -225,7 +228,7 @@ export async function* storedBlobs(
     }
     for await (const { name } of entries) {
       signal?.throwIfAborted();
-      const turn = store.slices.pause();
+      const turn = store.yields.yieldIfDue();
       if (turn !== undefined) await turn;
       const digest = `${algorithm}:${name}`;
       if (!isDigest(digest)) continue;

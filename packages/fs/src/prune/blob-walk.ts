@@ -18,7 +18,7 @@ export async function namesUpTo(
   for await (const { name } of await listFolder(folder)) {
     signal?.throwIfAborted();
     if (names.push(name) > most) return undefined;
-    const turn = store.slices.pause();
+    const turn = store.yields.yieldIfDue();
     if (turn !== undefined) await turn;
   }
   return names;

@@ -88,7 +88,7 @@ export class PruneCandidates {
     maxSize: number,
     options: PruneRun,
     holds: Holds,
-    pause: () => Promise<void> | undefined,
+    yieldIfDue: () => Promise<void> | undefined,
   ): Promise<PruneChoice> {
     const now = Date.now();
     const tooOld = now - (options.maxAgeMs ?? Number.POSITIVE_INFINITY);
@@ -128,7 +128,7 @@ export class PruneCandidates {
     };
 
     const roots = options.only === undefined ? [...this.#roots] : this.#rootsOf(options.only);
-    const singles = await this.#singles(options.only, pause);
+    const singles = await this.#singles(options.only, yieldIfDue);
     const usedMs = (unit: number) =>
       unit < singles.length ? this.table.usedMsAt(singles[unit] ?? 0) : (roots[unit - singles.length]?.usedMs ?? 0);
     const goesWhole = (units: Uint32Array): boolean => {
@@ -140,7 +140,7 @@ export class PruneCandidates {
       }
       return left > maxSize;
     };
-    for await (const group of inTimeOrder(singles.length + roots.length, usedMs, pause)) {
+    for await (const group of inTimeOrder(singles.length + roots.length, usedMs, yieldIfDue)) {
       for (const unit of goesWhole(group.indices) ? group.indices : group.inOrder()) {
         if ((remaining <= maxSize && usedMs(unit) >= tooOld) || usedMs(unit) > tooYoung) return chosen;
         const single = singles[unit];
@@ -171,7 +171,10 @@ export class PruneCandidates {
   }
 
   /** Blobs that no root refers to. */
-  async #singles(only: ReadonlySet<Digest> | undefined, pause: () => Promise<void> | undefined): Promise<Uint32Array> {
+  async #singles(
+    only: ReadonlySet<Digest> | undefined,
+    yieldIfDue: () => Promise<void> | undefined,
+  ): Promise<Uint32Array> {
     const rooted = new Uint8Array(this.table.length);
     for (const [digest, count] of this.#references) {
       const index = this.#indexOf.get(digest);
@@ -180,7 +183,7 @@ export class PruneCandidates {
     const singles = new Uint32Array(this.table.length);
     let count = 0;
     for (let index = 0; index < this.table.length; index++) {
-      const turn = index % rowsAtOnce === 0 ? pause() : undefined;
+      const turn = index % rowsAtOnce === 0 ? yieldIfDue() : undefined;
       if (turn !== undefined) await turn;
       if (rooted[index] === 1 || this.isOut(index)) continue;
       if (only === undefined || only.has(this.table.digestAt(index))) singles[count++] = index;

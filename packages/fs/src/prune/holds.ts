@@ -79,7 +79,7 @@ export class PruneHolds {
    * @throws PruneEvicted
    */
   lookIfDue(): Promise<void> | undefined {
-    const turn = this.#store.slices.pause();
+    const turn = this.#store.yields.yieldIfDue();
     const { steadyMs, wallMs } = this.#looked;
     // The steady clock stands still while a machine sleeps, the other may be set.
     const isFresh = performance.now() - steadyMs < staleMs && Math.abs(Date.now() - wallMs) < 2 * staleMs;

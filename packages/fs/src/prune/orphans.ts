@@ -14,66 +14,66 @@ export interface KeepIngests {
   readonly maxBytes?: number | undefined;
 }
 
-const keepPartsMs = 3 * 24 * 60 * 60 * 1000;
-const keepPartsBytes = 10 * 1024 ** 3;
+const keepIngestsMs = 3 * 24 * 60 * 60 * 1000;
+const keepIngestsBytes = 10 * 1024 ** 3;
 const keepDamagedMs = 30 * 24 * 60 * 60 * 1000;
 
 /** What dead writers and damaged blobs leave below `.mote/`. */
 export class Orphans {
   readonly #folder: CacheFolder;
-  readonly #parts: IngestFiles;
+  readonly #ingests: IngestFiles;
   readonly #leases: LeaseFiles;
-  readonly #leads: WriterLocks;
+  readonly #locks: WriterLocks;
   readonly #keep: KeepIngests;
   readonly #logger: Logger;
 
   constructor(
     folder: CacheFolder,
-    parts: IngestFiles,
-    meeting: { readonly leases: LeaseFiles; readonly leads: WriterLocks },
-    options: { readonly keepParts: KeepIngests | undefined; readonly logger: Logger },
+    ingests: IngestFiles,
+    holders: { readonly leases: LeaseFiles; readonly locks: WriterLocks },
+    options: { readonly keepIngests: KeepIngests | undefined; readonly logger: Logger },
   ) {
     this.#folder = folder;
-    this.#parts = parts;
-    this.#leases = meeting.leases;
-    this.#leads = meeting.leads;
-    this.#keep = options.keepParts ?? {};
+    this.#ingests = ingests;
+    this.#leases = holders.leases;
+    this.#locks = holders.locks;
+    this.#keep = options.keepIngests ?? {};
     this.#logger = options.logger;
   }
 
   /** Removes what is of no use to anybody, or past its bounds. */
-  sweep(): void {
-    this.#sweep({ partBytes: Number.POSITIVE_INFINITY });
+  cleanUp(): void {
+    this.#cleanUp({ ingestBytes: Number.POSITIVE_INFINITY });
   }
 
   /**
    * As `sweep`; and unfinished writes go until they are at most so many bytes, oldest first. The digests of the
    * chunks of blobs that are not there go, too.
    */
-  prune(room: { readonly partBytes: number }): void {
-    this.#sweep(room);
-    this.#try(() => this.#sweepChunkDigests());
+  prune(room: { readonly ingestBytes: number }): void {
+    this.#cleanUp(room);
+    this.#try(() => this.#cleanUpChunkDigests());
   }
 
-  #sweep(room: { readonly partBytes: number }): void {
-    this.#try(() => this.#leases.sweep());
-    this.#try(() => this.#leads.sweep());
-    this.#try(() => this.#sweepFiles(room));
+  #cleanUp(room: { readonly ingestBytes: number }): void {
+    this.#try(() => this.#leases.cleanUp());
+    this.#try(() => this.#locks.cleanUp());
+    this.#try(() => this.#cleanUpFiles(room));
   }
 
   /** What is left behind stands in nobody's way: that it cannot be removed now is no reason to stop. */
-  #try(sweep: () => void): void {
+  #try(work: () => void): void {
     try {
-      sweep();
+      work();
     } catch (error) {
       this.#logger.warn("what was left behind could not be looked at", { path: this.#folder.root, error });
     }
   }
 
-  #sweepFiles(room: { readonly partBytes: number }): void {
-    const unfinished: Leftover[] = [];
-    for (const part of this.#parts.list()) {
-      if (this.#parts.isAlive(part)) continue;
+  #cleanUpFiles(room: { readonly ingestBytes: number }): void {
+    const unfinished: Orphan[] = [];
+    for (const part of this.#ingests.list()) {
+      if (this.#ingests.isAlive(part)) continue;
       const found = leftover(part.path);
       if (found === undefined) continue;
       if (part.kind === "part" && found.size > 0 && !this.#isFinished(part)) unfinished.push(found);
@@ -82,8 +82,8 @@ export class Orphans {
     const damaged = namesIn(this.#folder.quarantine).flatMap(
       (name) => leftover(`${this.#folder.quarantine}/${name}`) ?? [],
     );
-    const partBytes = Math.min(room.partBytes, this.#keep.maxBytes ?? keepPartsBytes);
-    this.#bound(unfinished, this.#keep.maxAgeMs ?? keepPartsMs, partBytes);
+    const ingestBytes = Math.min(room.ingestBytes, this.#keep.maxBytes ?? keepIngestsBytes);
+    this.#bound(unfinished, this.#keep.maxAgeMs ?? keepIngestsMs, ingestBytes);
     this.#bound(damaged, keepDamagedMs, Number.POSITIVE_INFINITY);
   }
 
@@ -93,7 +93,7 @@ export class Orphans {
     return stats !== undefined && digest !== undefined && hasVerifiedStamp(stats, digest);
   }
 
-  #sweepChunkDigests(): void {
+  #cleanUpChunkDigests(): void {
     for (const name of namesIn(this.#folder.chunks)) {
       const digest = CacheFolder.digestOf(name);
       const isOrphan = digest === undefined || leftover(this.#folder.blobPath(digest)) === undefined;
@@ -101,7 +101,7 @@ export class Orphans {
     }
   }
 
-  #bound(leftovers: readonly Leftover[], maxAgeMs: number, maxBytes: number): void {
+  #bound(leftovers: readonly Orphan[], maxAgeMs: number, maxBytes: number): void {
     let bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
     for (const found of leftovers.toSorted((a, b) => a.changedMs - b.changedMs)) {
       const stays = bytes <= maxBytes && maxBytes > 0 && Math.abs(Date.now() - found.changedMs) <= maxAgeMs;
@@ -111,7 +111,7 @@ export class Orphans {
     }
   }
 
-  #remove({ path }: Pick<Leftover, "path">): void {
+  #remove({ path }: Pick<Orphan, "path">): void {
     try {
       fs.rmSync(path, { force: true, recursive: true });
     } catch (error) {
@@ -120,13 +120,13 @@ export class Orphans {
   }
 }
 
-interface Leftover {
+interface Orphan {
   readonly path: string;
   readonly size: number;
   readonly changedMs: number;
 }
 
-function leftover(path: string): Leftover | undefined {
+function leftover(path: string): Orphan | undefined {
   const stats = lstatIfThere(path);
   return stats && { path, size: stats.size, changedMs: stats.ctimeMs };
 }

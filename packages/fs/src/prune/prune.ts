@@ -29,7 +29,7 @@ export interface PruneDependencies {
   readonly manifests: ManifestNotes;
   readonly pins: DigestFiles;
   readonly leases: LeaseFiles;
-  readonly leftovers: Orphans;
+  readonly orphans: Orphans;
   readonly quarantine: Quarantine;
 }
 
@@ -37,18 +37,22 @@ export interface PruneDependencies {
  * Removes by closure: the least recently used root goes first, its tags and manifests before their layers, so that nobody finds a
  * name whose content has holes; what no root refers to goes by its own recency.
  */
-export async function pruneBlobs(parts: PruneDependencies, maxSize: number, options: PruneRun): Promise<PruneReport> {
+export async function pruneBlobs(
+  dependencies: PruneDependencies,
+  maxSize: number,
+  options: PruneRun,
+): Promise<PruneReport> {
   checkBounds(maxSize, options);
   options.signal?.throwIfAborted();
   const tally = new PruneTally();
   for (let attempt = 1; ; attempt++) {
-    const holds = new PruneHolds(parts, { dryRun: options.dryRun ?? false });
-    const pruning = new Pruning(parts, { ...options, maxSize }, holds, tally);
+    const holds = new PruneHolds(dependencies, { dryRun: options.dryRun ?? false });
+    const pruning = new Pruning(dependencies, { ...options, maxSize }, holds, tally);
     try {
       return await pruning.run();
     } catch (error) {
       if (!(error instanceof PruneEvicted)) throw error;
-      parts.store.logger.warn("other processes continued without this prune, which was stopped: it starts over");
+      dependencies.store.logger.warn("other processes continued without this prune, which was stopped: it starts over");
       if (attempt === mostAttempts) return pruning.report();
       tally.startOver();
     } finally {
@@ -59,7 +63,7 @@ export async function pruneBlobs(parts: PruneDependencies, maxSize: number, opti
 
 /** One attempt. */
 class Pruning {
-  readonly #parts: PruneDependencies;
+  readonly #dependencies: PruneDependencies;
   readonly #options: PruneRun & { readonly maxSize: number };
   readonly #holds: PruneHolds;
   readonly #tally: PruneTally;
@@ -68,12 +72,12 @@ class Pruning {
   #maxBlobBytes: number;
 
   constructor(
-    parts: PruneDependencies,
+    dependencies: PruneDependencies,
     options: PruneRun & { readonly maxSize: number },
     holds: PruneHolds,
     tally: PruneTally,
   ) {
-    this.#parts = parts;
+    this.#dependencies = dependencies;
     this.#options = options;
     this.#holds = holds;
     this.#tally = tally;
@@ -102,7 +106,7 @@ class Pruning {
   #emptyQuarantine(): number {
     const { only, minAgeMs = 0, dryRun = false, maxSize } = this.#options;
     if (only !== undefined) return 0;
-    const { left, ...outcome } = this.#parts.quarantine.remove({ minAgeMs, dryRun });
+    const { left, ...outcome } = this.#dependencies.quarantine.remove({ minAgeMs, dryRun });
     this.#tally.quarantined(outcome);
     this.#maxBlobBytes = Math.max(0, maxSize - left.bytes);
     return left.bytes;
@@ -114,7 +118,7 @@ class Pruning {
   }
 
   async #gather(): Promise<PruneCandidates> {
-    const { store, tags, manifests, pins } = this.#parts;
+    const { store, tags, manifests, pins } = this.#dependencies;
     const sinceMs = Date.now();
     if (!this.#options.dryRun) await this.#sweepNotes();
     const roots = await findRoots(store, { tags, manifests, pins });
@@ -122,18 +126,18 @@ class Pruning {
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
     const table = await BlobTable.scan(store, this.#options.signal);
     if (!this.#options.dryRun) await correctTimesAhead(store, { table, roots, sinceMs });
-    const indexOf = await table.indicesOf(referred, () => store.slices.pauseAfterWork());
+    const indexOf = await table.indicesOf(referred, () => store.yields.yieldAfterWork());
     const candidates = new PruneCandidates(table, roots, indexOf);
-    await store.slices.pauseAfterWork();
+    await store.yields.yieldAfterWork();
     return candidates;
   }
 
   /** Of manifests that are not there. Of one that is held, it may be coming. */
   async #sweepNotes(): Promise<void> {
-    const { store, manifests, leases } = this.#parts;
+    const { store, manifests, leases } = this.#dependencies;
     let held = leases.current();
     for (const digest of manifests.list()) {
-      const turn = store.slices.pause();
+      const turn = store.yields.yieldIfDue();
       if (turn !== undefined) {
         await turn;
         held = leases.current();
@@ -147,9 +151,9 @@ class Pruning {
     await holds.look();
     // What is chosen is looked at again before it goes.
     holds.rest();
-    const { slices } = this.#parts.store;
+    const { yields } = this.#dependencies.store;
     const chosen = await candidates.choose(this.#maxBlobBytes, this.#options, holds.current, () =>
-      slices.pauseAfterWork(),
+      yields.yieldAfterWork(),
     );
     for (const digest of chosen.held) this.#skipHeld(digest, candidates);
     await this.#removeRoots(chosen, candidates);
@@ -162,7 +166,7 @@ class Pruning {
 
   /** Names, then manifests; after a power cut, too, what is above must be gone before what is below. */
   async #removeRoots(chosen: PruneChoice, candidates: PruneCandidates): Promise<void> {
-    const { tags, store } = this.#parts;
+    const { tags, store } = this.#dependencies;
     const unnamed: Root[] = [];
     for (const root of chosen.roots) {
       if (await this.#removeName(root)) unnamed.push(root);
@@ -198,7 +202,7 @@ class Pruning {
     const { dryRun = false } = this.#options;
     if (!dryRun && root.tags.length > 0) this.#noteRoot(root);
     const isHeld = (digest: Digest) => holds.has(digest);
-    const drop = (tag: StoredTag) => this.#parts.tags.drop(tag, isHeld, this.#holds.removalPath(tag.path));
+    const drop = (tag: StoredTag) => this.#dependencies.tags.drop(tag, isHeld, this.#holds.removalPath(tag.path));
     const dropped = root.tags.filter((tag) => dryRun || drop(tag));
     this.#tally.untagged(dropped);
     if (dropped.length < root.tags.length) this.#holds.assertNotEvicted();
@@ -222,7 +226,7 @@ class Pruning {
       await this.#removeBlobs(candidates, index === undefined ? [] : [index]);
       // Of one that was not listed, it may be coming just now, or have come since.
       if (this.#holds.current.has(digest)) return false;
-      if (index === undefined ? await this.#parts.store.stat(digest) : !candidates.isGone(digest)) return false;
+      if (index === undefined ? await this.#dependencies.store.stat(digest) : !candidates.isGone(digest)) return false;
     }
     return true;
   }
@@ -233,7 +237,7 @@ class Pruning {
     for (const digest of this.#options.dryRun ? [] : root.manifests) {
       if (!candidates.isGone(digest)) continue;
       // Not before: to another prune it is a root as long as it is there.
-      this.#parts.manifests.removeOfAbsent(digest);
+      this.#dependencies.manifests.removeOfAbsent(digest);
       this.#holds.forget(digest);
     }
   }
@@ -241,7 +245,7 @@ class Pruning {
   /** A manifest that had but a tag, or none: so that another prune knows it as long as it is there. */
   #noteRoot({ digest, mediaType }: Root): void {
     try {
-      if (isManifestType(mediaType)) this.#parts.manifests.add(digest, mediaType);
+      if (isManifestType(mediaType)) this.#dependencies.manifests.add(digest, mediaType);
     } catch (error) {
       if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
     }
@@ -260,20 +264,20 @@ class Pruning {
   async #tidy(): Promise<void> {
     const { only, maxSize } = this.#options;
     if (only === undefined) {
-      this.#parts.leftovers.prune({ partBytes: maxSize });
+      this.#dependencies.orphans.prune({ ingestBytes: maxSize });
     }
-    if (this.#tally.hasChanged) await this.#parts.tags.writeViewIfRoom();
+    if (this.#tally.hasChanged) await this.#dependencies.tags.writeViewIfRoom();
     await this.#forgetMembers();
   }
 
   /** A record that stays behind is removed by the next prune: no reason to fail when the space is free. */
   async #forgetMembers(): Promise<void> {
-    const { tags, members, store, leases } = this.#parts;
+    const { tags, members, store, leases } = this.#dependencies;
     try {
       await tags.forgetMembers(this.#tally.untaggedNames);
       const held = leases.current();
       const isThere = (digest: Digest) => held.has(digest) || lstatIfThere(store.folder.blobPath(digest)) !== undefined;
-      await members.clean(isThere, () => store.slices.pause());
+      await members.clean(isThere, () => store.yields.yieldIfDue());
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       store.logger.warn("which manifest belongs to which repository could not be cleaned up", { error });
@@ -312,7 +316,7 @@ class Pruning {
   }
 
   #remove(digest: Digest): boolean | Promise<boolean> {
-    const { store } = this.#parts;
+    const { store } = this.#dependencies;
     return store.remove(digest, this.#holds.removalPath(store.folder.blobPath(digest)));
   }
 
@@ -330,8 +334,8 @@ class Pruning {
     if (!wasThere) this.#holds.assertNotEvicted();
     const { table } = candidates;
     const size = table.sizeAt(index);
-    if (size > chunkBytes && !this.#options.dryRun) this.#parts.store.chunkDigests.remove(digest);
-    if (size > notedBytes && !this.#options.dryRun) this.#parts.store.linkedNotes.remove(digest);
+    if (size > chunkBytes && !this.#options.dryRun) this.#dependencies.store.chunkDigests.remove(digest);
+    if (size > notedBytes && !this.#options.dryRun) this.#dependencies.store.linkedNotes.remove(digest);
     candidates.blobGone(index);
     // Else another prune was quicker, and reports it.
     if (wasThere) this.#tally.removed(table, index, digest);

@@ -9,14 +9,14 @@ const mostAttempts = 10;
  * Removes a blob's file that no process leases. Absent is fine.
  * @throws MOTE_IN_USE
  */
-export async function removeUnleased(parts: PruneDependencies, digest: Digest): Promise<void> {
+export async function removeUnleased(dependencies: PruneDependencies, digest: Digest): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const holds = new PruneHolds(parts, { dryRun: false });
+    const holds = new PruneHolds(dependencies, { dryRun: false });
     try {
       await holds.look();
       const hold = holds.current.get(digest);
       if (hold?.reason === "leased") throw inUse(digest, hold.holder);
-      const { store } = parts;
+      const { store } = dependencies;
       const wasThere = await store.remove(digest, holds.removalPath(store.folder.blobPath(digest)));
       if (!wasThere) holds.assertNotEvicted();
       return;

@@ -34,7 +34,7 @@ export async function findRoots(
 ): Promise<Root[]> {
   const named = new Map<Digest, { mediaType: string; tags: StoredTag[] }>();
   for (const digest of from.manifests.list()) {
-    await store.slices.pause();
+    await store.yields.yieldIfDue();
     named.set(digest, { mediaType: await notedType(store, from.manifests, digest), tags: [] });
   }
   for (const digest of from.pins.list()) {
@@ -55,7 +55,7 @@ export async function findRoots(
   const known: ReadManifests = new Map();
   const used = new Map<Digest, number | undefined>();
   for (const [digest, root] of named) {
-    await store.slices.pause();
+    await store.yields.yieldIfDue();
     const {
       digests: closure,
       manifests,

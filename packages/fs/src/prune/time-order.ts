@@ -11,24 +11,24 @@ export interface TimeGroup {
 
 /**
  * The numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted only when they are asked for: by histogram,
- * then within a bucket. `pause` is awaited now and then, so that others get their turn.
+ * then within a bucket. `yieldIfDue` is awaited now and then, so that others get their turn.
  */
 export async function* inTimeOrder(
   count: number,
   timeMsAt: (index: number) => number,
-  pause: () => Promise<void> | undefined,
+  yieldIfDue: () => Promise<void> | undefined,
 ): AsyncGenerator<TimeGroup, void, undefined> {
   const all = new Uint32Array(count);
   for (let index = 0; index < count; index++) all[index] = index;
-  yield* ordered(all, timeMsAt, pause);
+  yield* ordered(all, timeMsAt, yieldIfDue);
 }
 
 async function* ordered(
   indices: Uint32Array,
   timeMsAt: (index: number) => number,
-  pause: () => Promise<void> | undefined,
+  yieldIfDue: () => Promise<void> | undefined,
 ): AsyncGenerator<TimeGroup, void, undefined> {
-  await pause();
+  await yieldIfDue();
   if (indices.length <= sortable) {
     yield { indices, inOrder: () => indices.sort((a, b) => timeMsAt(a) - timeMsAt(b)) };
     return;
@@ -41,7 +41,7 @@ async function* ordered(
       if (time < earliest) earliest = time;
       if (time > latest) latest = time;
     }
-    await pause();
+    await yieldIfDue();
   }
   if (earliest === latest) {
     for (const some of stretches(indices)) yield { indices: some, inOrder: () => some };
@@ -55,7 +55,7 @@ async function* ordered(
       const after = bucketOf(index) + 1;
       starts[after] = (starts[after] ?? 0) + 1;
     }
-    await pause();
+    await yieldIfDue();
   }
   for (let bucket = 1; bucket <= buckets; bucket++) starts[bucket] = (starts[bucket] ?? 0) + (starts[bucket - 1] ?? 0);
   const next = starts.slice();
@@ -67,11 +67,11 @@ async function* ordered(
       grouped[at] = index;
       next[bucket] = at + 1;
     }
-    await pause();
+    await yieldIfDue();
   }
   for (let bucket = 0; bucket < buckets; bucket++) {
     const group = grouped.subarray(starts[bucket], starts[bucket + 1]);
-    if (group.length > 0) yield* ordered(group, timeMsAt, pause);
+    if (group.length > 0) yield* ordered(group, timeMsAt, yieldIfDue);
   }
 }
 

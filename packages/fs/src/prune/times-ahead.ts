@@ -18,13 +18,13 @@ export async function correctTimesAhead(
 ): Promise<void> {
   const suspects: number[] = [];
   for (let index = 0; index < table.length; index++) {
-    const turn = index % rowsAtOnce === 0 ? store.slices.pauseAfterWork() : undefined;
+    const turn = index % rowsAtOnce === 0 ? store.yields.yieldAfterWork() : undefined;
     if (turn !== undefined) await turn;
     if (table.usedMsAt(index) >= sinceMs) suspects.push(index);
   }
   const areFew = 2 * suspects.length <= table.length;
   for (const index of suspects) {
-    const turn = store.slices.pause();
+    const turn = store.yields.yieldIfDue();
     if (turn !== undefined) await turn;
     const digest = table.digestAt(index);
     const stats = await store.stat(digest);

@@ -25,8 +25,8 @@ export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Pro
         if (blob === undefined) continue;
         try {
           const { size } = blob.stats;
-          if (!(await store.isStillSound(digest, blob, signal))) {
-            const setAsideAs = keepDamaged ? undefined : await store.setAside(digest, blob.stats);
+          if (!(await store.rehash(digest, blob, signal))) {
+            const setAsideAs = keepDamaged ? undefined : await store.quarantine(digest, blob.stats);
             report.damaged.push({ digest, size, ...(setAsideAs === undefined ? {} : { setAsideAs }) });
           }
           report.motes++;

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { createDigester, type Digest, digestAlgorithm, MoteError, type MoteFollower } from "@mote/core";
-import { type BlobStore, corruptError, type OpenBlob } from "../blobs/blob-store.js";
+import type { BlobStore, OpenBlob } from "../blobs/blob-store.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
@@ -13,7 +13,7 @@ const firstLookMs = 5;
 /** Reads a part while it grows, to its end as a blob. */
 export class BlobFollower implements MoteFollower {
   readonly #store: BlobStore;
-  readonly #leads: WriterLocks;
+  readonly #locks: WriterLocks;
   readonly #digest: Digest;
   readonly #start: number;
   readonly #verify: boolean;
@@ -27,7 +27,7 @@ export class BlobFollower implements MoteFollower {
 
   private constructor(
     store: BlobStore,
-    leads: WriterLocks,
+    locks: WriterLocks,
     digest: Digest,
     from: {
       readonly part: OpenBlob;
@@ -38,7 +38,7 @@ export class BlobFollower implements MoteFollower {
     },
   ) {
     this.#store = store;
-    this.#leads = leads;
+    this.#locks = locks;
     this.#digest = digest;
     this.#part = from.part;
     this.#path = from.path;
@@ -48,16 +48,16 @@ export class BlobFollower implements MoteFollower {
   }
 
   /** Undefined where nobody leads. */
-  static async begin(
+  static async open(
     store: BlobStore,
-    leads: WriterLocks,
+    locks: WriterLocks,
     digest: Digest,
     options: { readonly start: number; readonly verify: boolean; readonly signal: AbortSignal | undefined },
   ): Promise<BlobFollower | undefined> {
-    const part = leads.current(digest);
+    const part = locks.current(digest);
     if (part === undefined) return undefined;
     const opened = await store.openAt(part.path);
-    return opened && new BlobFollower(store, leads, digest, { ...options, part: opened, path: part.path });
+    return opened && new BlobFollower(store, locks, digest, { ...options, part: opened, path: part.path });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -93,7 +93,7 @@ export class BlobFollower implements MoteFollower {
           continue;
         }
         // In this order: a leader that has just gone may have committed before.
-        const leads = this.#leads.current(this.#digest)?.path === this.#path;
+        const leads = this.#locks.current(this.#digest)?.path === this.#path;
         const blob = await this.#committed();
         if (blob !== undefined) {
           yield* this.#rest(position, blob, digester !== undefined, (chunk) => digester?.update(chunk));
@@ -104,7 +104,7 @@ export class BlobFollower implements MoteFollower {
         delayMs = Math.min(lookEveryMs, 2 * delayMs);
       }
       if (digester !== undefined && digester.digest() !== this.#digest) {
-        throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+        throw this.#store.corruptError(this.#digest);
       }
     } finally {
       watch?.close();
@@ -119,7 +119,8 @@ export class BlobFollower implements MoteFollower {
     let isSound = false;
     try {
       isSound =
-        this.#store.isUnchanged(this.#digest, blob) || (await this.#store.isSound(this.#digest, blob, this.#signal));
+        this.#store.isUnchanged(this.#digest, blob) ||
+        (await this.#store.rehashWhole(this.#digest, blob, this.#signal));
     } finally {
       if (!isSound) await this.#store.calls.close(blob.fd);
     }
@@ -143,7 +144,7 @@ export class BlobFollower implements MoteFollower {
       for (let at = position; at < size; ) {
         const chunk = new Uint8Array(Math.min(this.#store.budget.chunkBytes, size - at));
         const got = await asynchronousCalls.read(blob.fd, chunk, at);
-        if (got === 0) throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+        if (got === 0) throw this.#store.corruptError(this.#digest);
         const piece = chunk.subarray(0, got);
         update(piece);
         at += got;

@@ -1,203 +1,103 @@
-import {
-  createDigester,
-  type Digest,
-  type Digester,
-  digestAlgorithm,
-  type MoteInfo,
-  type MoteReader,
-  mediaTypes,
-} from "@mote/core";
-import { type BlobStore, corruptError, isCorrupt, type OpenBlob } from "../blobs/blob-store.js";
+import { createDigester, type Digester, digestAlgorithm, type MoteReader, ReadOnceReader } from "@mote/core";
+import { type BlobStore, isCorrupt } from "../blobs/blob-store.js";
 import { FileChunks } from "../disk/file-chunks.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
-import { closedError } from "../processes/ingest-files.js";
-import { smallBytes } from "../write/blob-writer.js";
-import { fallbackOnDamage } from "./fallback-on-damage.js";
+import type { BlobHandle } from "./blob-handle.js";
+import type { BlobOpener, OpenRequest } from "./blob-opener.js";
 import { type RangeVerifier, rangeVerifier } from "./range-verifier.js";
-import { SmallReader } from "./small-reader.js";
 
-export interface ReaderStart {
-  readonly start: number;
-  readonly end: number;
-  /** Hash, where the whole is read. */
-  readonly verify: boolean;
-  /** Default true. */
-  readonly countsAsUse?: boolean | undefined;
+interface ReaderOptions extends Pick<OpenRequest<MoteReader>, "signal" | "fallback"> {
   readonly reuse?: boolean | undefined;
-  readonly signal: AbortSignal | undefined;
-  /**
-   * Reads the blob where it is damaged or cannot be read here: from `from` on, by default from the range's start. Undefined where nobody
-   * else has it.
-   */
-  readonly elsewhere: ((from?: number) => Promise<MoteReader | undefined>) | undefined;
-  readonly onClose?: (() => Promise<void>) | undefined;
 }
 
-/** A blob's bytes, verified as they pass. An open descriptor keeps them readable whatever happens to the name. */
-export class BlobReader implements MoteReader {
-  readonly info: MoteInfo;
+/** Streams an open blob, and verifies its bytes as they pass. */
+export class BlobReader extends ReadOnceReader {
   readonly #store: BlobStore;
-  readonly #digest: Digest;
-  readonly #blob: OpenBlob;
-  readonly #range: ReaderStart;
+  readonly #opener: BlobOpener;
+  readonly #handle: BlobHandle;
+  readonly #options: ReaderOptions;
   readonly #digester: Digester | undefined;
-  readonly #parts: RangeVerifier | undefined;
-  #fd: number | undefined;
-  #stop: (() => Promise<void>) | undefined;
-  #reading = false;
-  #closing: Promise<void> | undefined;
+  readonly #ranges: RangeVerifier | undefined;
+  readonly #chunks: FileChunks;
+  /** Bytes handed out, or about to be. */
+  #bytesRead = 0;
 
-  private constructor(store: BlobStore, digest: Digest, blob: OpenBlob, range: ReaderStart) {
-    const { size } = blob.stats;
+  constructor(store: BlobStore, opener: BlobOpener, handle: BlobHandle, options: ReaderOptions) {
+    super(handle.info);
+    const { digest, blob, isWhole, verify } = handle;
     this.#store = store;
-    this.#digest = digest;
-    this.#blob = blob;
-    this.#range = range;
-    this.#fd = blob.fd;
-    this.info = { digest, size, mediaType: mediaTypes.octetStream };
-    const isWhole = range.start === 0 && range.end === size;
-    this.#digester = range.verify && isWhole ? createDigester(digestAlgorithm(digest)) : undefined;
-    this.#parts = range.verify && !isWhole ? rangeVerifier(store, digest, blob, range.signal) : undefined;
+    this.#opener = opener;
+    this.#handle = handle;
+    this.#options = options;
+    this.#digester = verify && isWhole ? createDigester(digestAlgorithm(digest)) : undefined;
+    this.#ranges = verify && !isWhole ? rangeVerifier(store, digest, blob, options.signal) : undefined;
+    const { reuse = false } = options;
+    this.#chunks = new FileChunks(blob.fd, handle, () => store.budget.chunkBytes, { reuse });
     store.budget.acquire();
   }
 
-  /** A reader of the part of the blob that is within `asked`. Takes the descriptor over. */
-  static async begin(store: BlobStore, digest: Digest, blob: OpenBlob, asked: ReaderStart): Promise<MoteReader> {
-    const range = { ...asked, end: Math.min(asked.end, blob.stats.size) };
-    if (range.end - range.start <= smallBytes && asked.onClose === undefined) {
-      return await SmallReader.read(store, digest, blob, range);
-    }
-    if (range.countsAsUse !== false) await store.touch(blob);
-    return (await replacement(store, digest, blob, range)) ?? new BlobReader(store, digest, blob, range);
+  protected override async release(): Promise<void> {
+    this.#store.budget.release();
+    await this.#chunks.stop();
+    await this.#opener.close(this.#handle.blob);
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
-    if (this.#reading || this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}, read once,`);
-    this.#reading = true;
-    return this.#chunks();
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#release();
-    return this.#closing;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  get #length(): number {
-    return Math.max(0, this.#range.end - this.#range.start);
-  }
-
-  async *#chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      yield* this.#stream();
-    } finally {
-      await this.close();
-    }
-  }
-
-  async *#stream(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { reuse = false } = this.#range;
-    const chunks = new FileChunks(this.#blob.fd, this.#range, () => this.#store.budget.chunkBytes, { reuse });
-    this.#stop = () => chunks.stop();
-    if (this.#length === 0 && this.#isSound(0)) return;
-    for (let came = 0; ; ) {
+  protected override async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { digest, blob, length, start } = this.#handle;
+    while (this.#bytesRead < length) {
       let chunk: Uint8Array | undefined;
       try {
-        chunk = await this.#next(chunks);
+        chunk = await this.#next();
       } catch (error) {
-        const other = isUnreadable(error) ? await this.#range.elsewhere?.(this.#range.start + came) : undefined;
+        const from = isCorrupt(error) && this.#bytesRead === 0 ? undefined : start + this.#bytesRead;
+        const isReplaceable = isUnreadable(error) || from === undefined;
+        const other = isReplaceable ? await this.#options.fallback?.(from) : undefined;
         if (other === undefined) throw error;
-        this.#store.logger.warn("a blob cannot be read to its end, and is read on from the fallback", { error });
-        yield* this.#resume(other, came);
-        return;
+        this.#store.logger.warn("a blob cannot be read to its end; continuing from the fallback", { digest, error });
+        return yield* this.#continueFrom(other);
       }
-      if (chunk === undefined) break;
-      this.#digester?.update(chunk);
-      const position = this.#range.start + came;
-      try {
-        await this.#parts?.check(position, position + chunk.byteLength);
-      } catch (error) {
-        const isDamaged = came === 0 && isCorrupt(error);
-        const from = isDamaged ? undefined : position;
-        const other = isDamaged || isUnreadable(error) ? await this.#range.elsewhere?.(from) : undefined;
-        if (other === undefined) throw error;
-        yield* this.#resume(other, came);
-        return;
-      }
-      came += chunk.byteLength;
-      const isLast = came === this.#length;
-      if (isLast && !this.#isSound(came)) break;
+      if (chunk === undefined || !this.#accepts(chunk)) return await this.#store.reject(digest, blob.stats);
       yield chunk;
-      if (isLast) return;
     }
-    await this.#setAside();
-    throw this.#corrupt();
+    if (length === 0 && !this.#isRight()) await this.#store.reject(digest, blob.stats);
   }
 
-  /** Reads on at another source, at the byte where this one failed. The last chunk is handed out when the whole is verified. */
-  async *#resume(other: MoteReader, before: number): AsyncGenerator<Uint8Array, void, undefined> {
-    let came = before;
+  /** Continues at another source, at the byte where this one failed. */
+  async *#continueFrom(other: MoteReader): AsyncGenerator<Uint8Array, void, undefined> {
     await using rest = other;
     for await (const chunk of rest) {
-      this.#range.signal?.throwIfAborted();
-      if (this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}`);
-      this.#digester?.update(chunk);
-      came += chunk.byteLength;
-      if (came >= this.#length && !this.#isSound(came)) throw this.#corrupt();
+      this.#options.signal?.throwIfAborted();
+      this.assertOpen();
+      if (!this.#accepts(chunk)) throw this.#store.corruptError(this.#handle.digest);
       yield chunk;
     }
-    if (came < this.#length) throw this.#corrupt();
+    if (this.#bytesRead < this.#handle.length) throw this.#store.corruptError(this.#handle.digest);
   }
 
-  async #next(chunks: FileChunks): Promise<Uint8Array | undefined> {
+  async #next(): Promise<Uint8Array | undefined> {
     try {
-      const chunk = await chunks.next();
-      const turn = this.#store.slices.pause();
+      const chunk = await this.#chunks.next();
+      const turn = this.#store.yields.yieldIfDue();
       if (turn !== undefined) await turn;
-      this.#range.signal?.throwIfAborted();
-      // Closed while the loop goes on: an end here would look like a clean one.
-      if (this.#closing !== undefined) throw closedError(`the reader of ${this.#digest}`);
+      this.#options.signal?.throwIfAborted();
+      this.assertOpen();
+      const position = this.#handle.start + this.#bytesRead;
+      if (chunk !== undefined) await this.#ranges?.check(position, position + chunk.byteLength);
       return chunk;
     } catch (error) {
-      throw fileError(error, "read", this.#store.folder.blobPath(this.#digest));
+      throw fileError(error, "read", this.#store.folder.blobPath(this.#handle.digest));
     }
   }
 
-  #isSound(came: number): boolean {
-    if (came !== this.#length) return false;
-    return this.#digester === undefined || this.#digester.digest() === this.#digest;
+  /** Takes the next bytes into account. The last ones are accepted only if the whole is right. */
+  #accepts(chunk: Uint8Array): boolean {
+    this.#digester?.update(chunk);
+    this.#bytesRead += chunk.byteLength;
+    return this.#bytesRead < this.#handle.length || this.#isRight();
   }
 
-  async #setAside(): Promise<void> {
-    await this.#store.setAside(this.#digest, this.#blob.stats);
+  #isRight(): boolean {
+    if (this.#bytesRead !== this.#handle.length) return false;
+    return this.#digester === undefined || this.#digester.digest() === this.#handle.digest;
   }
-
-  #corrupt(): Error {
-    return corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
-  }
-
-  async #release(): Promise<void> {
-    const fd = this.#fd;
-    this.#fd = undefined;
-    if (fd === undefined) return;
-    this.#store.budget.release();
-    await this.#stop?.();
-    await this.#store.calls.close(fd);
-    await this.#range.onClose?.();
-  }
-}
-
-/** A blob that changed since it was verified is hashed before bytes are handed out, where there is a second place to read it. */
-async function replacement(
-  store: BlobStore,
-  digest: Digest,
-  blob: OpenBlob,
-  { start, end, verify, signal, elsewhere, onClose }: ReaderStart,
-): Promise<MoteReader | undefined> {
-  const isWhole = start === 0 && end === blob.stats.size;
-  if (elsewhere === undefined || !verify || !isWhole) return undefined;
-  return await fallbackOnDamage(store, digest, blob, { signal, elsewhere, onClose });
 }

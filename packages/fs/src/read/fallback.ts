@@ -19,13 +19,13 @@ export class Fallback {
   }
 
   /** Its errors are thrown: only not-found is a miss. */
-  async ask<T>(digest: Digest, miss: T, ask: (source: MoteSource) => Promise<T>): Promise<T> {
+  async request<T>(digest: Digest, miss: T, read: (source: MoteSource) => Promise<T>): Promise<T> {
     const trail = this.#trail.getStore();
     const waiting = this.#waiting.get(digest) ?? 0;
     if (trail?.has(digest) || waiting >= mostWaiting) return miss;
     this.#waiting.set(digest, waiting + 1);
     try {
-      return await this.#trail.run(new Set([...(trail ?? []), digest]), () => ask(this.#source));
+      return await this.#trail.run(new Set([...(trail ?? []), digest]), () => read(this.#source));
     } catch (error) {
       if (isNotFound(error)) return miss;
       throw error;

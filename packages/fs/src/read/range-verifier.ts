@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { Digest } from "@mote/core";
-import { type BlobStore, corruptError, type OpenBlob } from "../blobs/blob-store.js";
+import type { BlobStore, OpenBlob } from "../blobs/blob-store.js";
 import { chunkBytes, fits, isKnown } from "../blobs/chunk-digests.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
@@ -61,9 +61,8 @@ export class RangeVerifier {
   }
 
   async #checkWhole(): Promise<void> {
-    if (await this.#store.isStillSound(this.#digest, this.#blob, this.#signal)) return;
-    await this.#store.setAside(this.#digest, this.#blob.stats);
-    throw corruptError(this.#digest, this.#store.folder.blobPath(this.#digest));
+    if (await this.#store.rehash(this.#digest, this.#blob, this.#signal)) return;
+    await this.#store.reject(this.#digest, this.#blob.stats);
   }
 }
 

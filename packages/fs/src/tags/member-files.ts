@@ -43,13 +43,13 @@ export interface ReadyMembers {
  */
 export class MemberFiles implements Membership {
   readonly #folder: CacheFolder;
-  readonly #parts: IngestFiles;
+  readonly #ingests: IngestFiles;
   readonly #ready: ReadyMembers;
   #isKnownFormat = false;
 
-  constructor(folder: CacheFolder, parts: IngestFiles, ready: ReadyMembers) {
+  constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyMembers) {
     this.#folder = folder;
-    this.#parts = parts;
+    this.#ingests = ingests;
     this.#ready = ready;
   }
 
@@ -60,7 +60,7 @@ export class MemberFiles implements Membership {
     await this.#ready.toWrite();
     if (!this.#checkFormat()) {
       const text = `${JSON.stringify({ format: "mote-repositories", version: formatVersion })}\n`;
-      await writeAtomically(this.#parts, `${this.#folder.repositories}/${formatFile}`, text);
+      await writeAtomically(this.#ingests, `${this.#folder.repositories}/${formatFile}`, text);
     }
     this.#write(name, member);
     if (named) this.#write(name, namedFile);
@@ -106,11 +106,11 @@ export class MemberFiles implements Membership {
   }
 
   /** Removes the records of manifests that `isThere` denies. */
-  async clean(isThere: (digest: Digest) => boolean, pause: () => Promise<void> | undefined): Promise<void> {
+  async clean(isThere: (digest: Digest) => boolean, yieldIfDue: () => Promise<void> | undefined): Promise<void> {
     this.#begin();
     for (const outer of namesIn(this.#folder.repositories)) {
       for (const folder of foldersIn(`${this.#folder.repositories}/${outer}`)) {
-        await pause();
+        await yieldIfDue();
         this.#remove(folder, (member) => {
           const digest = CacheFolder.digestOf(member);
           return digest !== undefined && !isThere(digest);
@@ -174,9 +174,9 @@ export class MemberFiles implements Membership {
     const folder = this.#folderOf(name);
     const path = `${folder}/${member}`;
     if (isRealFolder(folder) && lstatIfThere(path) !== undefined) return;
-    const temporary = this.#parts.newPath("file", "tmp");
+    const temporary = this.#ingests.newPath("file", "tmp");
     try {
-      const fd = this.#parts.create(temporary);
+      const fd = this.#ingests.create(temporary);
       try {
         fs.writeFileSync(fd, `${name.full}\n`);
       } finally {

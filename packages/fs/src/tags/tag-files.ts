@@ -49,17 +49,17 @@ export interface StoredTag extends Tag {
 /** Tags: one small file for each name, replaced atomically. The layout's `index.json` is a view made from them. */
 export class TagFiles implements TagStore {
   readonly #folder: CacheFolder;
-  readonly #parts: IngestFiles;
+  readonly #ingests: IngestFiles;
   readonly #ready: ReadyFolder;
-  readonly #slices: CooperativeYield;
+  readonly #yields: CooperativeYield;
   #writing: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
 
-  constructor(folder: CacheFolder, parts: IngestFiles, ready: ReadyFolder, slices: CooperativeYield) {
+  constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyFolder, yields: CooperativeYield) {
     this.#folder = folder;
-    this.#parts = parts;
+    this.#ingests = ingests;
     this.#ready = ready;
-    this.#slices = slices;
+    this.#yields = yields;
   }
 
   async resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined> {
@@ -75,7 +75,7 @@ export class TagFiles implements TagStore {
     const named = parseDescriptor(descriptor);
     await using _ = await this.#ready.hold([nameDigest(name), named.digest], options?.signal);
     await this.#ready.noteManifest(named);
-    await writeAtomically(this.#parts, path, tagText(name, named));
+    await writeAtomically(this.#ingests, path, tagText(name, named));
     await this.#recordMember({ name, descriptor: named });
     await this.writeView();
   }
@@ -117,7 +117,7 @@ export class TagFiles implements TagStore {
     let damaged: unknown;
     for (const file of files) {
       if (!file.endsWith(".json")) continue;
-      const turn = this.#slices.pause();
+      const turn = this.#yields.yieldIfDue();
       if (turn !== undefined) await turn;
       try {
         const tag = this.#read(`${this.#folder.tags}/${file}`);
@@ -200,7 +200,7 @@ export class TagFiles implements TagStore {
       if (fs.existsSync(path)) continue;
       const { annotations: _, ...rest } = descriptor;
       const plain = Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest;
-      await writeAtomically(this.#parts, path, tagText(name, plain));
+      await writeAtomically(this.#ingests, path, tagText(name, plain));
     }
     return entries;
   }
@@ -230,17 +230,17 @@ export class TagFiles implements TagStore {
 
   async #converge(): Promise<void> {
     for (let wanted = await this.#viewText(); wanted !== this.#viewOnDisk(); wanted = await this.#viewText()) {
-      await writeAtomically(this.#parts, this.#folder.indexFile, wanted);
+      await writeAtomically(this.#ingests, this.#folder.indexFile, wanted);
       // What was written just now and cannot be read will not be readable the next time either.
       if (this.#viewOnDisk() === undefined) return;
     }
   }
 
-  /** What `JSON.stringify` makes of it, in slices. */
+  /** What `JSON.stringify` makes of it, in yields. */
   async #viewText(): Promise<string> {
     const entries: string[] = [];
     for (const { name, descriptor } of await this.kept()) {
-      const turn = this.#slices.pause();
+      const turn = this.#yields.yieldIfDue();
       if (turn !== undefined) await turn;
       const entry = { ...descriptor, annotations: { ...descriptor.annotations, [refName]: name } };
       entries.push(JSON.stringify([entry], undefined, 2).slice(1, -2).replaceAll("\n", "\n  "));

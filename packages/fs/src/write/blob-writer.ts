@@ -13,12 +13,11 @@ import type { BlobStore } from "../blobs/blob-store.js";
 import { ChunkHasher, chunkBytes } from "../blobs/chunk-digests.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
+import { smallBytes } from "../disk/small-buffers.js";
+import { runSteps, type Steps, step } from "../disk/steps.js";
 import { closedError } from "../processes/ingest-files.js";
 import { IngestFile } from "./ingest-file.js";
-import { canPlaceAtOnce, placeAtOnce } from "./sync-fast-path.js";
 
-/** What stays below this is kept in memory until `close`, and then written in one go. */
-export const smallBytes = 64 * 1024;
 /** Writes below this are gathered first. */
 const directBytes = 64 * 1024;
 const noBytes = new Uint8Array();
@@ -31,7 +30,7 @@ const renewEveryMs = 10_000;
 export interface WriterStart {
   readonly signal?: AbortSignal | undefined;
   /** For a resumed write: the file that has the first bytes, and their hash. */
-  readonly part?: IngestFile | undefined;
+  readonly file?: IngestFile | undefined;
   readonly digester?: Digester | undefined;
   readonly offset?: number | undefined;
 }
@@ -43,7 +42,7 @@ export class BlobWriter implements MoteWriter {
   readonly #signal: AbortSignal | undefined;
   /** Somebody may read along, or go on where this writer stops: so nothing waits in memory. */
   readonly #isFollowed: boolean;
-  #part: IngestFile | undefined;
+  #file: IngestFile | undefined;
   #digester: Digester | undefined;
   readonly #chunks: ChunkHasher | undefined;
   #buffer: Uint8Array = noBytes;
@@ -61,8 +60,8 @@ export class BlobWriter implements MoteWriter {
     this.#store = store;
     this.#mote = mote;
     this.#signal = start.signal;
-    this.#part = start.part;
-    this.#isFollowed = start.part !== undefined;
+    this.#file = start.file;
+    this.#isFollowed = start.file !== undefined;
     this.#digester = start.digester;
     this.#written = start.offset ?? 0;
     this.#chunks = store.chunksOnWrite && this.#written === 0 ? new ChunkHasher() : undefined;
@@ -76,7 +75,7 @@ export class BlobWriter implements MoteWriter {
   async write(bytes: Uint8Array): Promise<void> {
     this.#assertOpen();
     if (!(bytes instanceof Uint8Array)) throw new TypeError("a writer takes bytes as a Uint8Array");
-    if (this.#queue === undefined && this.#part === undefined && this.#fits(bytes)) this.#gather(bytes);
+    if (this.#queue === undefined && this.#file === undefined && this.#fits(bytes)) this.#gather(bytes);
     else await this.#inTurn(() => this.#append(bytes));
   }
 
@@ -90,7 +89,7 @@ export class BlobWriter implements MoteWriter {
     this.#ended = true;
     await this.#queue;
     this.#leave();
-    await this.#part?.discard();
+    await this.#file?.discard();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -118,10 +117,10 @@ export class BlobWriter implements MoteWriter {
     await this.#queue;
     try {
       await this.#flush();
-      if (this.#written > 0) await this.#part?.keepAs(path);
+      if (this.#written > 0) await this.#file?.keepAs(path);
     } finally {
       this.#leave();
-      await this.#part?.discard();
+      await this.#file?.discard();
     }
   }
 
@@ -135,7 +134,7 @@ export class BlobWriter implements MoteWriter {
       return await this.#commit();
     } finally {
       this.#leave();
-      if (this.#part !== undefined) await this.#part.discard();
+      if (this.#file !== undefined) await this.#file.discard();
       this.#isClosed = true;
     }
   }
@@ -144,20 +143,20 @@ export class BlobWriter implements MoteWriter {
     const { digest, mediaType, size } = this.#mote;
     const total = this.bytesWritten;
     if (size !== undefined && total !== size) throw this.#wrongSize(total);
-    if (this.#part === undefined) {
+    if (this.#file === undefined) {
       const bytes = this.#buffer.subarray(0, this.#buffered);
       assertDigest(digest, digestBytes(bytes, digestAlgorithm(digest)));
       const noted = this.naming();
       if (noted !== undefined) await noted;
-      const turn = this.#store.slices.pause();
+      const turn = this.#store.yields.yieldIfDue();
       if (turn !== undefined) await turn;
-      const isPlaced = canPlaceAtOnce(this.#store) && placeAtOnce(this.#store, digest, bytes);
-      if (!isPlaced && !(await this.#store.holds(digest))) await placeBytes(this.#store, digest, bytes);
+      const placing = runSteps(placeBytes(this.#store, digest, bytes));
+      if (placing !== undefined) await placing;
     } else {
       await this.#flush();
       if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
       await this.naming();
-      await this.#commitPart(this.#part, total);
+      await this.#commitPart(this.#file, total);
       if (this.#chunks !== undefined && total > chunkBytes)
         this.#store.noteChunks(digest, await this.#chunks.digests());
     }
@@ -182,8 +181,8 @@ export class BlobWriter implements MoteWriter {
       this.#signal?.throwIfAborted();
       const total = this.bytesWritten + bytes.byteLength;
       if (total > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize(total);
-      if (this.#part === undefined && this.#fits(bytes)) return this.#gather(bytes);
-      this.#part ??= await IngestFile.create(this.#store, this.#mote.digest, "tmp");
+      if (this.#file === undefined && this.#fits(bytes)) return this.#gather(bytes);
+      this.#file ??= await IngestFile.create(this.#store, this.#mote.digest, "tmp");
       const isDirect = this.#isFollowed || bytes.byteLength >= directBytes;
       if (isDirect || this.#buffered + bytes.byteLength > smallBytes) await this.#flush();
       if (isDirect) await this.#put(bytes);
@@ -191,7 +190,7 @@ export class BlobWriter implements MoteWriter {
     } catch (error) {
       this.#failure = { error };
       // Disk space is given back now, not when somebody remembers to dispose. Only an abort leaves something to be suspended.
-      if (!this.#signal?.aborted) await this.#part?.discard();
+      if (!this.#signal?.aborted) await this.#file?.discard();
       throw error;
     }
   }
@@ -221,22 +220,22 @@ export class BlobWriter implements MoteWriter {
 
   /** The hash runs here while the write runs beside it. */
   async #put(bytes: Uint8Array): Promise<void> {
-    if (this.#part === undefined) return;
+    if (this.#file === undefined) return;
     this.#digester ??= createDigester(digestAlgorithm(this.#mote.digest));
     for (let from = 0; from < bytes.byteLength; from += sliceBytes) {
       const slice = bytes.subarray(from, from + sliceBytes);
       const isShort = slice.byteLength <= shortBytes;
       const calls = isShort ? this.#store.calls : asynchronousCalls;
-      const turn = isShort ? this.#store.slices.pause() : undefined;
+      const turn = isShort ? this.#store.yields.yieldIfDue() : undefined;
       if (turn !== undefined) await turn;
       const hashing = this.#chunks?.update(slice);
-      const writing = calls.write(this.#part.fd, slice, this.#written);
+      const writing = calls.write(this.#file.fd, slice, this.#written);
       this.#digester.update(slice);
       try {
         await writing;
         await hashing;
       } catch (error) {
-        throw fileError(error, "write", this.#part.path);
+        throw fileError(error, "write", this.#file.path);
       }
       this.#written += slice.byteLength;
     }
@@ -282,16 +281,17 @@ export class BlobWriter implements MoteWriter {
 
 function ignore(): void {}
 
-/** Bytes that hash to the digest become its blob. */
-async function placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Promise<void> {
-  const part = await IngestFile.create(store, digest, "tmp");
+/** Makes bytes that hash to the digest its blob, unless a verified one is there. */
+function* placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Steps<void> {
+  if (yield* step(store.isVerified(digest))) return;
+  const file = yield* step(IngestFile.create(store, digest, "tmp"));
   try {
-    await store.calls.write(part.fd, bytes, 0);
+    yield* step(store.calls.write(file.fd, bytes, 0));
   } catch (error) {
-    await part.discard();
-    throw fileError(error, "write", part.path);
+    yield* step(file.discard());
+    throw fileError(error, "write", file.path);
   }
-  await part.replace(digest, bytes.byteLength);
+  yield* step(file.replace(digest, bytes.byteLength));
 }
 
 export function assertDigest(digest: Digest, actual: Digest): void {

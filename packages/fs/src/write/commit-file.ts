@@ -67,7 +67,7 @@ async function renameIn(
     return false;
   }
   // Should this process die, nobody else has its bytes: as a part they can be resumed.
-  const path = store.parts.newPath(mote.digest, "part");
+  const path = store.ingests.newPath(mote.digest, "part");
   let isOpen = true;
   let times: Pick<Stats, "atimeMs" | "mtimeMs"> | undefined;
   try {

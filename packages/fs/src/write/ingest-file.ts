@@ -5,12 +5,13 @@ import type { BlobStore } from "../blobs/blob-store.js";
 import { hasVerifiedStamp, mayBeStamped } from "../blobs/verified-stamp.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { errorCode, fileError } from "../disk/file-error.js";
+import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestKind } from "../processes/ingest-files.js";
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 /** Readable too, so that its bytes can be saved if the name is taken away. */
-export const ingestFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
+const ingestFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
 const copyBytes = 1024 * 1024;
 
 /** Where a file was that was moved here, and how: times in milliseconds. */
@@ -37,27 +38,8 @@ export class IngestFile {
     this.#origin = origin;
   }
 
-  static async create(store: BlobStore, digest: Digest, kind: IngestKind): Promise<IngestFile> {
-    const { calls, parts } = store;
-    const path = parts.newPath(digest, kind);
-    const open = async () => {
-      const fd = await calls.open(path, ingestFlags, CacheFolder.blobMode);
-      // Whatever the umask is.
-      if (store.folder.isShared) await calls.fchmod(fd, CacheFolder.blobMode);
-      return new IngestFile(store, path, fd);
-    };
-    try {
-      return await open();
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw fileError(error, "write", path);
-    }
-    // The folder was removed under the living cache.
-    await store.establish();
-    try {
-      return await open();
-    } catch (error) {
-      throw fileError(error, "write", path);
-    }
+  static create(store: BlobStore, digest: Digest, kind: IngestKind): Soon<IngestFile> {
+    return runSteps(createFile(store, digest, kind));
   }
 
   /** The last part of the path. */
@@ -82,23 +64,27 @@ export class IngestFile {
   }
 
   /** As `commit`, whatever is there. */
-  async replace(digest: Digest, size: number): Promise<void> {
-    const { calls, folder, syncs } = this.#store;
+  replace(digest: Digest, size: number): Soon<void> {
+    return runSteps(this.#replace(digest, size));
+  }
+
+  *#replace(digest: Digest, size: number): Steps<void> {
+    const { calls, folder, syncs, stamping } = this.#store;
     const target = folder.blobPath(digest);
     try {
-      if (this.#origin === undefined) await this.#store.stamping.stampNew(this.fd, digest, size);
-      else await this.#assertStamped(digest);
-      if (syncs.durability !== "visible") await syncs.data(this.fd, size);
-      await this.#name(target, digest, size);
+      if (this.#origin === undefined) yield* step(stamping.stampNew(this.fd, digest, size));
+      else yield* step(this.#assertStamped(digest));
+      if (syncs.durability !== "visible") yield* step(syncs.data(this.fd, size));
+      yield* this.#name(target, digest, size);
     } catch (error) {
-      await this.#giveUp();
+      yield* step(this.#giveUp());
       throw fileError(error, "write", target);
     }
     this.#ended = true;
-    await calls.close(this.fd);
+    yield* step(calls.close(this.fd));
     if (syncs.durability !== "synced") return;
     try {
-      await syncs.names(folder.folderOf(digest));
+      yield* step(syncs.names(folder.folderOf(digest)));
     } catch (error) {
       throw fileError(error, "write", target);
     }
@@ -137,15 +123,18 @@ export class IngestFile {
   }
 
   /** Leaves nothing behind. Harmless when repeated. */
-  async discard(): Promise<void> {
-    if (this.#ended) return;
+  discard(): Soon<void> {
+    return this.#ended ? undefined : runSteps(this.#discard());
+  }
+
+  *#discard(): Steps<void> {
     this.#ended = true;
     const { calls, logger } = this.#store;
-    await calls.close(this.fd);
+    yield* step(calls.close(this.fd));
     try {
-      await calls.unlink(this.path);
+      yield* step(calls.unlink(this.path));
     } catch (error) {
-      if (errorCode(error) !== "ENOENT") logger.warn("a temporary file stays behind", { path: this.path, error });
+      if (errorCode(error) !== "ENOENT") logger.warn("cannot remove a temporary file", { path: this.path, error });
     }
   }
 
@@ -164,15 +153,18 @@ export class IngestFile {
     await calls.close(this.fd);
   }
 
-  async #name(target: string, digest: Digest, size: number): Promise<void> {
-    const { calls } = this.#store;
+  *#name(target: string, digest: Digest, size: number): Steps<void> {
     try {
-      await calls.rename(this.path, target);
-      return;
+      yield* step(this.#store.calls.rename(this.path, target));
     } catch (error) {
-      if (errorCode(error) === "EISDIR") return await this.#nameInPlaceOfFolder(target, digest);
-      if (errorCode(error) !== "ENOENT") throw error;
+      if (errorCode(error) === "EISDIR") yield* step(this.#nameInPlaceOfFolder(target, digest));
+      else if (errorCode(error) === "ENOENT") yield* step(this.#nameInNewFolder(target, digest, size));
+      else throw error;
     }
+  }
+
+  async #nameInNewFolder(target: string, digest: Digest, size: number): Promise<void> {
+    const { calls } = this.#store;
     await this.#store.establish();
     if ((await calls.lstat(this.path)) !== undefined) return await calls.rename(this.path, target);
     if (await this.#store.isVerified(digest)) return;
@@ -184,8 +176,25 @@ export class IngestFile {
   /** A folder is no blob, whoever put it there: it is damage like any other. */
   async #nameInPlaceOfFolder(target: string, digest: Digest): Promise<void> {
     const folder = await this.#store.calls.lstat(target);
-    if (folder?.isDirectory()) await this.#store.setAside(digest, folder);
+    if (folder?.isDirectory()) await this.#store.quarantine(digest, folder);
     await this.#store.calls.rename(this.path, target);
+  }
+}
+
+function* createFile(store: BlobStore, digest: Digest, kind: IngestKind): Steps<IngestFile> {
+  const { calls, folder } = store;
+  const path = store.ingests.newPath(digest, kind);
+  for (let isAgain = false; ; isAgain = true) {
+    try {
+      const fd = yield* step(calls.open(path, ingestFlags, CacheFolder.blobMode));
+      // Whatever the umask is.
+      if (folder.isShared) yield* step(calls.fchmod(fd, CacheFolder.blobMode));
+      return new IngestFile(store, path, fd);
+    } catch (error) {
+      if (isAgain || errorCode(error) !== "ENOENT") throw fileError(error, "write", path);
+    }
+    // The folder was removed while the cache was in use.
+    yield* step(store.establish());
   }
 }
 

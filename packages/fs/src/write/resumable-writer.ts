@@ -38,9 +38,9 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
   }
 
   async suspend(): Promise<void> {
-    const { part } = this.#start;
-    if (part === undefined) await this.abort();
-    else await this.keepAs(this.#store.parts.abandonedPath(part.path));
+    const { file } = this.#start;
+    if (file === undefined) await this.abort();
+    else await this.keepAs(this.#store.ingests.abandonedPath(file.path));
   }
 
   protected override naming(): Promise<void> | undefined {
@@ -129,10 +129,10 @@ function longestPart(store: BlobStore, mote: Mote): IngestPath | undefined {
   return longest;
 }
 
-function leftParts({ parts }: BlobStore, { digest }: Mote): IngestPath[] {
-  return parts.list().filter((part) => {
+function leftParts({ ingests }: BlobStore, { digest }: Mote): IngestPath[] {
+  return ingests.list().filter((part) => {
     if (part.kind !== "part" || part.digest !== digest) return false;
     const stats = lstatIfThere(part.path);
-    return stats !== undefined && (isSilent(stats) || !parts.isAlive(part));
+    return stats !== undefined && (isSilent(stats) || !ingests.isAlive(part));
   });
 }

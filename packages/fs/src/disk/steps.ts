@@ -1,0 +1,31 @@
+/** What a call returns that may have to be waited for. */
+export type Soon<T> = T | Promise<T>;
+
+/** A function of several calls, each of which may have to be waited for: `const fd = yield* step(calls.open(path, flags))`. */
+export type Steps<T> = Generator<Promise<unknown>, T, unknown>;
+
+/** Waits for one call. */
+export function* step<T>(call: Soon<T>): Steps<T> {
+  return call instanceof Promise ? ((yield call) as T) : call;
+}
+
+/**
+ * Runs steps without a promise as long as no call returns one: an `await` for each of the synchronous calls on a small blob would cost
+ * as much as the calls themselves.
+ */
+export function runSteps<T>(steps: Steps<T>): Soon<T> {
+  const first = steps.next();
+  return first.done ? first.value : finish(steps, first.value);
+}
+
+async function finish<T>(steps: Steps<T>, first: Promise<unknown>): Promise<T> {
+  for (let waiting = first; ; ) {
+    const next = await waiting.then(
+      (value) => () => steps.next(value),
+      (error: unknown) => () => steps.throw(error),
+    );
+    const result = next();
+    if (result.done) return result.value;
+    waiting = result.value;
+  }
+}

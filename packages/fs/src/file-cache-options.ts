@@ -1,0 +1,72 @@
+import { resolve } from "node:path";
+import {
+  type DigestAlgorithm,
+  isDigestAlgorithm,
+  type Logger,
+  MoteError,
+  type MoteSource,
+  silentLogger,
+} from "@mote/core";
+import { asynchronousCalls, synchronousCalls } from "./disk/file-calls.js";
+import { isOnNetworkFileSystem } from "./disk/network-file-system.js";
+import type { Durability } from "./disk/sync-group.js";
+import type { SharedWith } from "./folder/cache-folder.js";
+import type { KeepIngests } from "./prune/orphans.js";
+
+export interface FileCacheOptions {
+  /** For digests that the cache computes itself; it accepts every supported digest. Default sha256. */
+  readonly algorithm?: DigestAlgorithm | undefined;
+  /**
+   * Whether a reader first makes a hard link of its own. Default: where an open descriptor alone would not keep the blob readable or
+   * free to be removed (Windows, network file systems).
+   */
+  readonly linkOnRead?: boolean | undefined;
+  /** Asked by `find`, `moteExists` and both readers for what is not here. It is never written to, and nothing is copied from it. */
+  readonly fallback?: MoteSource | undefined;
+  /** Verify what is read as a whole. Default true. */
+  readonly verifyOnRead?: boolean | undefined;
+  /** What is synced when. Default `grouped`. */
+  readonly durability?: Durability | undefined;
+  /**
+   * Sync many small files that wait at once by one sync of their file system (syncfs(2), by the `sync` program of a shell that is kept for
+   * it), where Linux has it. Default: true, except on a network file system. With false each file is synced by itself.
+   */
+  readonly syncTogether?: boolean | undefined;
+  /**
+   * Make short calls (metadata, blobs up to 64 KiB) synchronously, which is an order of magnitude faster on a local disk. Default: true,
+   * except on a network file system.
+   */
+  readonly synchronous?: boolean | undefined;
+  /** Let a group write to the cache too. Default: its owner alone. */
+  readonly sharedWith?: SharedWith | undefined;
+  /** How long, and how much of, unfinished resumable writes is kept. */
+  readonly keepParts?: KeepIngests | undefined;
+  /**
+   * When each MiB of a large blob is hashed by itself, so that ranges of it can be verified too: `verify` (default) when the blob is
+   * verified, `write` also when it is written, which takes a second core.
+   */
+  readonly chunkDigests?: "verify" | "write" | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** Checks the arguments of a `FileCache`, and fills in the defaults. @throws TypeError · MOTE_UNSUPPORTED_ALGORITHM */
+export function fileCacheSettings(root: string, options: FileCacheOptions) {
+  if (typeof root !== "string" || root === "") throw new TypeError("a FileCache needs the path of its folder");
+  const { algorithm = "sha256", durability = "grouped", verifyOnRead = true, logger = silentLogger } = options;
+  if (!isDigestAlgorithm(algorithm)) {
+    const message = `unsupported algorithm "${String(algorithm)}"; use sha256, sha384 or sha512`;
+    throw new MoteError("MOTE_UNSUPPORTED_ALGORITHM", message);
+  }
+  if (!["visible", "grouped", "synced"].includes(durability)) {
+    throw new TypeError(`durability must be "visible", "grouped" or "synced", not "${String(durability)}"`);
+  }
+  const isLocal = !isOnNetworkFileSystem(resolve(root));
+  return {
+    ...{ algorithm, durability, verifyOnRead, logger, fallback: options.fallback, keepIngests: options.keepParts },
+    sharedWith: options.sharedWith,
+    calls: (options.synchronous ?? isLocal) ? synchronousCalls : asynchronousCalls,
+    syncTogether: options.syncTogether ?? isLocal,
+    linkOnRead: options.linkOnRead ?? (process.platform === "win32" || !isLocal),
+    chunksOnWrite: options.chunkDigests === "write",
+  };
+}

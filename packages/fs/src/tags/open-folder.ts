@@ -1,0 +1,115 @@
+import fs from "node:fs";
+import { isManifestType } from "@mote/core";
+import { fileError } from "../disk/file-error.js";
+import { readPlainFile } from "../disk/plain-file.js";
+import type { CacheFolder } from "../folder/cache-folder.js";
+import type { DigestFiles } from "../folder/digest-files.js";
+import { writeAtomically } from "../processes/atomic-file.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
+import type { TagFiles } from "./tag-files.js";
+
+/** Opens a folder when it is first used, and again after it was removed. */
+export class FolderOpening {
+  readonly #folder: CacheFolder;
+  readonly #openFolder: () => Promise<void>;
+  #inspected = false;
+  #opening: Promise<void> | undefined;
+  /** Whether nothing that the folder needs is missing, as far as is known. */
+  isOpen = false;
+
+  constructor(folder: CacheFolder, open: () => Promise<void>) {
+    this.#folder = folder;
+    this.#openFolder = open;
+  }
+
+  /** Refuses a folder that this release does not know: looks once, and then for links that lead out of it. */
+  toRead(): void {
+    if (this.#inspected) this.#folder.refuseLinks();
+    else this.inspect();
+  }
+
+  /** As `toRead`, without a look for links once the folder is known: for calls that are frequent. */
+  toReadOften(): void {
+    if (!this.#inspected) this.inspect();
+  }
+
+  inspect(): ReturnType<CacheFolder["inspect"]> {
+    const state = this.#folder.inspect();
+    this.#inspected = true;
+    return state;
+  }
+
+  /** Creates what is missing. */
+  async toWrite(): Promise<void> {
+    if (!this.#folder.refuseLinks()) {
+      this.#opening = undefined;
+      this.isOpen = false;
+    }
+    await this.toWriteOften();
+  }
+
+  /** As `toWrite`, without a look once the folder is open: for calls that are frequent. It is tried again after an error. */
+  toWriteOften(): Promise<void> {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    await this.#openFolder();
+    this.#inspected = true;
+    this.isOpen = true;
+  }
+}
+
+/** Opens a cache folder, creates a new one, or adopts a layout that others made. */
+export async function openFolder(
+  folder: CacheFolder,
+  ingests: IngestFiles,
+  into: { readonly tags: TagFiles; readonly manifests: DigestFiles },
+): Promise<void> {
+  if (folder.inspect() === "layout") {
+    folder.makeFolders();
+    await adopt(folder, into);
+  }
+  await establishFolder(folder, ingests);
+  await into.tags.writeViewIfRoom();
+}
+
+/** Makes what is missing: the first time, and when the folder was removed under a living cache. */
+export async function establishFolder(folder: CacheFolder, ingests: IngestFiles): Promise<void> {
+  folder.makeFolders();
+  if (isMissing(folder.layoutFile)) {
+    await writeAtomically(ingests, folder.layoutFile, `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`);
+  }
+  // Last, for it says that the folder is a cache: a crash before it only means to adopt again.
+  if (isMissing(folder.formatFile)) await writeAtomically(ingests, folder.formatFile, folder.formatText());
+}
+
+/** A symbolic link in a file's place is replaced. */
+function isMissing(path: string): boolean {
+  try {
+    return !(fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
+  } catch (error) {
+    throw fileError(error, "read", path);
+  }
+}
+
+/** The named entries of an `index.json` become tags; all manifests are remembered as roots. */
+async function adopt(
+  folder: CacheFolder,
+  { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },
+): Promise<void> {
+  let index: Uint8Array | undefined;
+  try {
+    index = readPlainFile(folder.indexFile);
+  } catch (error) {
+    throw fileError(error, "read", folder.indexFile);
+  }
+  if (index === undefined) return;
+  for (const { digest, mediaType } of await tags.adopt(index)) {
+    if (isManifestType(mediaType)) manifests.add(digest, mediaType);
+  }
+}

@@ -1,0 +1,118 @@
+import { type CommitMode, type Digest, type Mote, MoteError, type MoteWriter, type ResumableWriter } from "@mote/core";
+import type { BlobStore } from "../blobs/blob-store.js";
+import type { ManifestNotes } from "../blobs/manifest-notes.js";
+import { smallBytes } from "../disk/small-buffers.js";
+import type { WriterLocks } from "../processes/writer-locks.js";
+import { commitFile } from "./commit-file.js";
+import { IngestFile } from "./ingest-file.js";
+import { ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
+
+/** The writes of one cache: motes that were announced, writers that are open, and which of all processes writes a blob. */
+export class BlobWriters {
+  readonly #store: BlobStore;
+  readonly #locks: WriterLocks;
+  readonly #manifests: ManifestNotes;
+  readonly #pending = new Map<Digest, Mote[]>();
+  readonly #open = new Set<ResumableBlobWriter>();
+  readonly #owner = {
+    naming: (mote: Mote) => this.#manifests.note(mote),
+    committed: (mote: Mote) => this.#manifests.note(mote),
+    ended: (writer: ResumableBlobWriter) => this.#open.delete(writer),
+  };
+
+  constructor(store: BlobStore, locks: WriterLocks, manifests: ManifestNotes) {
+    this.#store = store;
+    this.#locks = locks;
+    this.#manifests = manifests;
+  }
+
+  announce(digest: Digest, mediaType: string, size: number | undefined): Mote {
+    if (size !== undefined && (!Number.isSafeInteger(size) || size < 0)) {
+      throw new TypeError(`a size must be a whole number of bytes, not ${String(size)}`);
+    }
+    if (typeof mediaType !== "string") throw new TypeError("a media type must be a string");
+    const mote: Mote = size === undefined ? { digest, mediaType } : { digest, mediaType, size };
+    const queue = this.#pending.get(digest);
+    if (queue === undefined) this.#pending.set(digest, [mote]);
+    else queue.push(mote);
+    return mote;
+  }
+
+  /** Takes the mote that was announced first. @throws MOTE_NOT_FOUND */
+  takePending(digest: Digest): Mote {
+    const queue = this.#pending.get(digest);
+    const mote = queue?.shift();
+    if (queue?.length === 0) this.#pending.delete(digest);
+    if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not pending: call createMote first`);
+    return mote;
+  }
+
+  writer(mote: Mote, signal: AbortSignal | undefined): MoteWriter {
+    return this.#add(mote, { owner: this.#owner, signal });
+  }
+
+  async resume(mote: Mote, signal: AbortSignal | undefined): Promise<ResumableWriter> {
+    this.#removePending(mote);
+    // Too little to be worth a file that outlives its writer.
+    if (mote.size !== undefined && mote.size <= smallBytes) return this.#add(mote, { owner: this.#owner, signal });
+    return await this.#resume(mote, await IngestFile.create(this.#store, mote.digest, "part"), signal);
+  }
+
+  /** Becomes the one writer of a blob; undefined if it is complete, or if another process writes it. */
+  async lead(mote: Mote, signal: AbortSignal | undefined): Promise<ResumableWriter | undefined> {
+    const { digest } = mote;
+    const file = await IngestFile.create(this.#store, digest, "part");
+    let isNeeded = false;
+    try {
+      // In this order: the writer that held the lock until now may have committed meanwhile.
+      isNeeded = this.#locks.acquire(digest, file.name) && !(await this.#store.hasReadable(digest, signal));
+    } finally {
+      if (!isNeeded) await this.#giveUp(digest, file);
+    }
+    if (!isNeeded) return undefined;
+    this.#removePending(mote);
+    return await this.#resume(mote, file, signal);
+  }
+
+  async commit(source: string, mote: Mote, mode: CommitMode, signal: AbortSignal | undefined): Promise<void> {
+    await this.#manifests.note(mote);
+    await commitFile(this.#store, source, mote, { mode, signal });
+    await this.#manifests.note(mote);
+    this.#removePending(mote);
+  }
+
+  /** Ends all writers: resumable ones can be continued, the others leave nothing. */
+  async suspend(): Promise<void> {
+    this.#pending.clear();
+    await Promise.all([...this.#open].map((writer) => writer.suspend()));
+  }
+
+  #add(mote: Mote, start: ResumableStart): ResumableWriter {
+    const writer = new ResumableBlobWriter(this.#store, mote, start);
+    this.#open.add(writer);
+    return writer;
+  }
+
+  async #resume(mote: Mote, file: IngestFile, signal: AbortSignal | undefined): Promise<ResumableWriter> {
+    const { digest } = mote;
+    try {
+      const copied = await takeOver(this.#store, file, mote, signal);
+      const onEnd = () => this.#locks.release(digest, file.name);
+      return this.#add(mote, { ...copied, file, signal, owner: this.#owner, onEnd });
+    } catch (error) {
+      await this.#giveUp(digest, file);
+      throw error;
+    }
+  }
+
+  async #giveUp(digest: Digest, file: IngestFile): Promise<void> {
+    await file.discard();
+    this.#locks.release(digest, file.name);
+  }
+
+  #removePending(mote: Mote): void {
+    const left = this.#pending.get(mote.digest)?.filter((pending) => pending !== mote) ?? [];
+    if (left.length > 0) this.#pending.set(mote.digest, left);
+    else this.#pending.delete(mote.digest);
+  }
+}
