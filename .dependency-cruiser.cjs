@@ -21,6 +21,16 @@ const mayImport = {
  * images. `.` stands for the files of the package's top level except index.ts; http of registry knows nothing of repositories.
  */
 const folders = {
+  fs: {
+    disk: [],
+    folder: ["disk"],
+    processes: ["disk", "folder"],
+    blobs: ["disk", "folder", "processes"],
+    read: ["disk", "folder", "processes", "blobs"],
+    write: ["disk", "folder", "processes", "blobs"],
+    tags: ["disk", "folder", "processes", "blobs"],
+    prune: ["disk", "folder", "processes", "blobs", "tags"],
+  },
   layout: {
     disk: [],
     compression: ["disk"],

@@ -12,6 +12,7 @@ import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 import { type ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk-digests.js";
 import { isSettled, type LinkedNotes } from "./linked-notes.js";
+import type { OpenBlob } from "./open-blob.js";
 import { isSameFile, Stamping } from "./stamping.js";
 import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
 
@@ -24,15 +25,6 @@ const readFlags = plainFlags | (O_NOATIME ?? 0);
 const touchEveryMs = 60_000;
 /** To touch a file changes its change time, by which one with a name outside of the cache is known to be unchanged. */
 const touchLinkedEveryMs = 24 * 60 * 60 * 1000;
-
-export interface OpenBlob {
-  readonly fd: number;
-  readonly stats: Stats;
-  /** Other names of the file that are the cache's own, such as a reader's link. */
-  readonly ownLinks?: number | undefined;
-  /** The path of a reader's link, by which it was opened. */
-  readonly link?: string | undefined;
-}
 
 /** The finished blobs of a cache folder, and what is done to one of them. */
 export class BlobStore {

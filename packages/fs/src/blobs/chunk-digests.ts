@@ -4,7 +4,7 @@ import type { Digest } from "@mote/core";
 import { FileChunks } from "../disk/file-chunks.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import type { OpenBlob } from "./blob-store.js";
+import type { OpenBlob } from "./open-blob.js";
 
 /** Bytes of a chunk. */
 export const chunkBytes = 1024 * 1024;

@@ -3,7 +3,8 @@ import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Digest, MoteError, makeFolders } from "@mote/core";
 import { errorCode, fileError } from "../disk/file-error.js";
-import type { BlobStore, OpenBlob } from "./blob-store.js";
+import type { BlobStore } from "./blob-store.js";
+import type { OpenBlob } from "./open-blob.js";
 import { isSameFile } from "./stamping.js";
 import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
 

@@ -3,7 +3,7 @@ import { type Digest, type Logger, MoteError } from "@mote/core";
 import type { FileCalls } from "../disk/file-calls.js";
 import { errorCode } from "../disk/file-error.js";
 import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
-import type { OpenBlob } from "./blob-store.js";
+import type { OpenBlob } from "./open-blob.js";
 import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } from "./verified-stamp.js";
 
 const ownerWrites = 0o200;

@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import { createDigester, type Digest, digestAlgorithm, MoteError, type MoteFollower } from "@mote/core";
-import type { BlobStore, OpenBlob } from "../blobs/blob-store.js";
+import type { BlobStore } from "../blobs/blob-store.js";
+import type { OpenBlob } from "../blobs/open-blob.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";

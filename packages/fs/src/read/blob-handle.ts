@@ -1,5 +1,5 @@
 import { type Digest, type MoteInfo, mediaTypes } from "@mote/core";
-import type { OpenBlob } from "../blobs/blob-store.js";
+import type { OpenBlob } from "../blobs/open-blob.js";
 
 /** Bytes of a blob, from `start` up to `end`. */
 export interface ByteRange {

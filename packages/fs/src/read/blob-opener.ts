@@ -1,5 +1,6 @@
 import { type Digest, isNotFound, MoteError } from "@mote/core";
-import { type BlobStore, isCorrupt, type OpenBlob } from "../blobs/blob-store.js";
+import { type BlobStore, isCorrupt } from "../blobs/blob-store.js";
+import type { OpenBlob } from "../blobs/open-blob.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
 import { smallBytes } from "../disk/small-buffers.js";
 import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";

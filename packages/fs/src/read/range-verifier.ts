@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
 import type { Digest } from "@mote/core";
-import type { BlobStore, OpenBlob } from "../blobs/blob-store.js";
+import type { BlobStore } from "../blobs/blob-store.js";
 import { chunkBytes, fits, isKnown } from "../blobs/chunk-digests.js";
+import type { OpenBlob } from "../blobs/open-blob.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 

@@ -1,5 +1,6 @@
 import { createDigester, type Digester, digestAlgorithm, type Mote, type ResumableWriter } from "@mote/core";
-import type { BlobStore, OpenBlob } from "../blobs/blob-store.js";
+import type { BlobStore } from "../blobs/blob-store.js";
+import type { OpenBlob } from "../blobs/open-blob.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { FileChunks } from "../disk/file-chunks.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
