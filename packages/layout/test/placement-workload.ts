@@ -157,7 +157,7 @@ export interface Outcome {
 }
 
 /** Carries the pulls out; answers with what was done outside of the folder, or left in it, that must not be. */
-export async function place({ userLinks, pulls }: Placement, folder: GuardedFolder): Promise<Outcome> {
+export async function location({ userLinks, pulls }: Placement, folder: GuardedFolder): Promise<Outcome> {
   const filled = (text: string) => text.replaceAll("@", folder.path).replaceAll("^", folder.base);
   folder.reset(Object.fromEntries(Object.entries(userLinks).map(([name, to]) => [name, filled(to)])));
   const codes: (string | undefined)[] = [];

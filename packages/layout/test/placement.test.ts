@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { GuardedFolder } from "./guarded-folder.js";
-import { type Placement, place, placements } from "./placement-workload.js";
+import { location, type Placement, placements } from "./placement-workload.js";
 
 /** Quick in CI; `PLACEMENT_RUNS=100000` by hand, with a `SEED` where one is to be repeated. */
 const numRuns = Number(process.env.PLACEMENT_RUNS ?? 400);
@@ -22,7 +22,7 @@ it(
     const counts: Record<string, number> = {};
     await fc.assert(
       fc.asyncProperty(placements, async (placement: Placement) => {
-        const { faults, codes } = await place(placement, folder);
+        const { faults, codes } = await location(placement, folder);
         for (const code of codes) counts[code ?? "done"] = (counts[code ?? "done"] ?? 0) + 1;
         expect(faults).toEqual([]);
       }),

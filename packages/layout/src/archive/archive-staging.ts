@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { type Cancellable, type LockFile, type Logger, MoteError } from "@mote/core";
 import { assertCanCompress, compressedFor } from "../compression/compress.js";
+import { writeFileAtomically } from "../disk/atomic-write.js";
 import { closedError, errorNumber, writeFailed } from "../disk/file-error.js";
 import { lockFolder } from "../disk/folder-lock.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
-import { writeWholeFile } from "../disk/whole-file.js";
 import { LayoutDestination } from "../oci/layout-destination.js";
 import { ArchiveFiles } from "../tar/archive-files.js";
 import { type TarContent, tarChunks } from "../tar/tar-file.js";
@@ -16,7 +16,7 @@ import { writeStream } from "./output-stream.js";
 import { findOutputTarget, type OutputTarget } from "./output-target.js";
 
 /** Each round means that another process has added an image meanwhile. */
-const mostRounds = 100;
+const maxRounds = 100;
 
 /** Codes of a file that is there and is not an archive of the kind that is written. */
 const otherContent: ReadonlySet<string> = new Set([
@@ -89,7 +89,7 @@ export class ArchiveStaging implements AsyncDisposable {
     const target = this.#findTarget();
     if (target.kind !== "file") return;
     await this.#inRounds(target.path, options, async () => {
-      await this.#lookAt(target.path, options);
+      await this.#lstatIfExists(target.path, options);
       return true;
     });
   }
@@ -125,7 +125,7 @@ export class ArchiveStaging implements AsyncDisposable {
 
   /** Until it is done. What fails because another process has replaced the file meanwhile is done again. */
   async #inRounds(path: string, { signal }: Cancellable, work: () => Promise<boolean>): Promise<void> {
-    for (let round = 1; round <= mostRounds; round++) {
+    for (let round = 1; round <= maxRounds; round++) {
       const before = identityOf(await statOf(path));
       try {
         if (await work()) return;
@@ -140,7 +140,7 @@ export class ArchiveStaging implements AsyncDisposable {
   /** False if the file is not what it was any more. */
   async #replace(path: string, temporary: string, compose: Compose, options: Cancellable): Promise<boolean> {
     const { signal } = options;
-    const existing = await this.#lookAt(path, options);
+    const existing = await this.#lstatIfExists(path, options);
     const tar = compressedFor(this.path, tarChunks(await compose(existing.files), options));
     let lock: LockFile | undefined;
     try {
@@ -148,14 +148,14 @@ export class ArchiveStaging implements AsyncDisposable {
         lock = await lockFolder(dirname(path), `${path}.lock`, { signal });
         return identityOf(await statOf(path)) === existing.identity && (await lock.held());
       };
-      return await writeWholeFile(path, tar, { temporary, mayReplace, mode: existing.mode, signal });
+      return await writeFileAtomically(path, tar, { temporary, mayReplace, mode: existing.mode, signal });
     } finally {
       await lock?.[Symbol.asyncDispose]();
     }
   }
 
   /** What is at the path now. @throws MOTE_EXISTS for a file that is not an archive of the kind, unless it may be replaced */
-  async #lookAt(path: string, options: Cancellable): Promise<Existing> {
+  async #lstatIfExists(path: string, options: Cancellable): Promise<Existing> {
     const stats = await statOf(path);
     const identity = identityOf(stats);
     if (this.#existing?.identity === identity) return this.#existing;
@@ -232,6 +232,6 @@ function occupied(path: string, cause: MoteError): MoteError {
 }
 
 function contended(path: string): MoteError {
-  const message = `cannot write ${path}: other processes replaced it ${mostRounds} times; try again when they have ended`;
+  const message = `cannot write ${path}: other processes replaced it ${maxRounds} times; try again when they have ended`;
   return new MoteError("MOTE_TIMEOUT", message, { details: { path } });
 }

@@ -144,5 +144,5 @@ async function assertDockerArchive(files: ArchiveFiles, options: Cancellable): P
   await readDockerList(files, options);
   if (!(await files.names(options)).includes("index.json")) return;
   const message = "it is also an OCI layout, whose index would then list other images";
-  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { details: { path: files.place } });
+  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { details: { path: files.location } });
 }

@@ -73,7 +73,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   async manifest({ digest }: Descriptor): Promise<Uint8Array> {
     const bytes = this.#manifests.get(digest);
     if (bytes !== undefined) return bytes;
-    throw new MoteError("MOTE_NOT_FOUND", `${this.#files.place} has no manifest ${digest}`, { details: { digest } });
+    throw new MoteError("MOTE_NOT_FOUND", `${this.#files.location} has no manifest ${digest}`, { details: { digest } });
   }
 
   /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND unless its image was resolved · MOTE_IO · MOTE_CORRUPT while reading */
@@ -81,9 +81,14 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
     const { digest } = descriptor;
     const name = this.#names.get(digest);
     if (name === undefined) {
-      throw new MoteError("MOTE_NOT_FOUND", `${this.#files.place} has no blob ${digest}`, { details: { digest } });
+      throw new MoteError("MOTE_NOT_FOUND", `${this.#files.location} has no blob ${digest}`, { details: { digest } });
     }
-    return new BlobReader(await this.#files.open(name, options), `${this.#files.place}/${name}`, descriptor, options);
+    return new BlobReader(
+      await this.#files.open(name, options),
+      `${this.#files.location}/${name}`,
+      descriptor,
+      options,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,7 +97,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
 
   async #describe(image: SavedImage, options: Cancellable): Promise<Descriptor> {
     const configBytes = await readSmallFile(this.#files, image.config, { ...options, maxBytes: maxManifestBytes });
-    const layerDigests = readLayerDigests(configBytes, image, this.#files.place);
+    const layerDigests = readLayerDigests(configBytes, image, this.#files.location);
     const config = this.#keep(image.config, mediaTypes.ociConfig, digestBytes(configBytes), configBytes.byteLength);
     const layers: Descriptor[] = [];
     for (const [at, name] of image.layers.entries()) {
@@ -131,8 +136,8 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   #absent(wanted: string, images: readonly SavedImage[]): MoteError {
     const tags = images.flatMap((image) => image.tags);
     const there = tags.length > 0 ? tags.slice(0, 20).join(", ") : `${images.length} without a name (@0 …)`;
-    return new MoteError("MOTE_NOT_FOUND", `there is no ${wanted} in ${this.#files.place}; there is ${there}`, {
-      details: { path: this.#files.place, wanted, tags },
+    return new MoteError("MOTE_NOT_FOUND", `there is no ${wanted} in ${this.#files.location}; there is ${there}`, {
+      details: { path: this.#files.location, wanted, tags },
     });
   }
 }

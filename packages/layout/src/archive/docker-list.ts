@@ -23,25 +23,25 @@ export interface SavedImage {
 
 /** Docker's `manifest.json`. @throws MOTE_NOT_FOUND where there is no archive · MOTE_UNSUPPORTED_FORMAT where there is none · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE */
 export async function readDockerList(files: NamedFiles, options: Cancellable = {}): Promise<readonly SavedImage[]> {
-  const { place } = files;
+  const { location } = files;
   const bytes = await readSmallFile(files, "manifest.json", { ...options, maxBytes: maxListBytes }).catch(
     async (cause: unknown) => {
       if (!isNotFound(cause)) throw cause;
       await files.assertThere();
-      const what = `${place} is not an archive of docker save: it has no manifest.json`;
+      const what = `${location} is not an archive of docker save: it has no manifest.json`;
       throw new MoteError("MOTE_UNSUPPORTED_FORMAT", `${what}; ${await adviceFor(files, options)}`, {
         cause,
-        details: { path: place },
+        details: { path: location },
       });
     },
   );
-  const list = parseJson(bytes, place, "manifest.json");
-  if (!Array.isArray(list)) throw invalid(place, "manifest.json is not a list");
+  const list = parseJson(bytes, location, "manifest.json");
+  if (!Array.isArray(list)) throw invalid(location, "manifest.json is not a list");
   return list.map((one: unknown) => {
     if (!isRecord(one) || typeof one.Config !== "string")
-      throw invalid(place, "an image in manifest.json has no Config");
+      throw invalid(location, "an image in manifest.json has no Config");
     const tags = Array.isArray(one.RepoTags) ? one.RepoTags.filter((tag) => typeof tag === "string") : [];
-    return { config: cleanName(one.Config, place), tags, layers: texts(one.Layers, place) };
+    return { config: cleanName(one.Config, location), tags, layers: texts(one.Layers, location) };
   });
 }
 
@@ -59,12 +59,12 @@ async function adviceFor(files: NamedFiles, options: Cancellable): Promise<strin
 export function readLayerDigests(
   config: Uint8Array,
   { layers }: SavedImage,
-  place: string,
+  location: string,
 ): readonly (Digest | undefined)[] | undefined {
   const listed = diffIdsOf(config);
   if (listed === undefined) return undefined;
   if (listed.length !== layers.length)
-    throw invalid(place, `the configuration has ${listed.length} layers, and manifest.json ${layers.length}`);
+    throw invalid(location, `the configuration has ${listed.length} layers, and manifest.json ${layers.length}`);
   return listed.map((digest) => (typeof digest === "string" && isDigest(digest) ? digest : undefined));
 }
 
@@ -84,22 +84,22 @@ export async function imageId(files: NamedFiles, image: SavedImage, options: Can
   return digestBytes(await readSmallFile(files, image.config, { ...options, maxBytes: maxManifestBytes }));
 }
 
-function parseJson(bytes: Uint8Array, place: string, what: string): unknown {
+function parseJson(bytes: Uint8Array, location: string, what: string): unknown {
   try {
     return parseJsonDocument(bytes, { invalidUtf8: "replace" });
   } catch (cause) {
-    throw invalid(place, `${what} is not valid JSON`, cause);
+    throw invalid(location, `${what} is not valid JSON`, cause);
   }
 }
 
 /** Go's encoders write null for what is empty. */
-function texts(value: unknown, place: string): readonly string[] {
+function texts(value: unknown, location: string): readonly string[] {
   const list: unknown = value ?? [];
   if (Array.isArray(list) && list.every((one) => typeof one === "string"))
-    return list.map((name) => cleanName(name, place));
-  throw invalid(place, "the Layers of an image in manifest.json are not a list of names");
+    return list.map((name) => cleanName(name, location));
+  throw invalid(location, "the Layers of an image in manifest.json are not a list of names");
 }
 
-function invalid(place: string, what: string, cause?: unknown): MoteError {
-  return new MoteError("MOTE_INVALID_MANIFEST", `${place}: ${what}`, { cause, details: { path: place } });
+function invalid(location: string, what: string, cause?: unknown): MoteError {
+  return new MoteError("MOTE_INVALID_MANIFEST", `${location}: ${what}`, { cause, details: { path: location } });
 }

@@ -71,10 +71,13 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
 
 /** @throws MOTE_UNSUPPORTED_FORMAT for what is no layout, or something else besides */
 async function assertLayout(files: ArchiveFiles, options: Cancellable): Promise<void> {
-  checkImageLayout(await readSmallFile(files, "oci-layout", { ...options, maxBytes: maxManifestBytes }), files.place);
+  checkImageLayout(
+    await readSmallFile(files, "oci-layout", { ...options, maxBytes: maxManifestBytes }),
+    files.location,
+  );
   if (!(await files.names(options)).includes("manifest.json")) return;
   const message = "it is also a docker-archive, whose list of images would then be another one";
-  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { details: { path: files.place } });
+  throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { details: { path: files.location } });
 }
 
 async function layoutFiles(dir: string): Promise<ReadonlyMap<string, TarContent>> {

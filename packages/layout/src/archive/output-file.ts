@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Cancellable, type Logger, MoteError } from "@mote/core";
+import { writeFileAtomically } from "../disk/atomic-write.js";
 import { temporaryPath } from "../disk/temporary-name.js";
-import { writeWholeFile } from "../disk/whole-file.js";
 import { writeStream } from "./output-stream.js";
 import { findOutputTarget } from "./output-target.js";
 
@@ -30,7 +30,7 @@ export async function writeOutputFile(
     throw unwritable(path, "its directory does not exist; create it first");
   }
   const before = await statsOf();
-  const written = await writeWholeFile(target.path, chunks, {
+  const written = await writeFileAtomically(target.path, chunks, {
     temporary: temporaryPath(dirname(target.path)),
     mode: before && before.mode & 0o777,
     mayReplace: async () => (await statsOf())?.isFile() ?? true,

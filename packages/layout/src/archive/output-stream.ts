@@ -7,13 +7,13 @@ import { type Cancellable, type Logger, MoteError } from "@mote/core";
 import { errorNumber, kindOf, writeFailed } from "../disk/file-error.js";
 
 /** How long a FIFO may be without a reader, and how long a reader may take nothing. */
-const readerMs = 30_000;
-const stalledMs = 600_000;
+const readerTimeoutMs = 30_000;
+const stallTimeoutMs = 600_000;
 /** When the user is told what is waited for. */
 const noticeMs = 1_000;
 const retryMs = 50;
 /** What a pipe holds, so that a reader that takes anything at all is seen to. */
-const pieceBytes = 64 * 1024;
+const chunkBytes = 64 * 1024;
 
 export interface OutputStreamOptions extends Cancellable {
   readonly logger?: Logger | undefined;
@@ -35,9 +35,9 @@ export async function writeStream(
     const sink = path === "-" ? stdoutSink() : await openSink(path, options);
     try {
       for await (const chunk of chunks) {
-        for (let at = 0; at < chunk.byteLength; at += pieceBytes) {
+        for (let at = 0; at < chunk.byteLength; at += chunkBytes) {
           signal?.throwIfAborted();
-          const piece = chunk.subarray(at, at + pieceBytes);
+          const piece = chunk.subarray(at, at + chunkBytes);
           await taken((ended) => sink.write(piece, ended), { path: shown, signal, logger });
         }
       }
@@ -63,18 +63,18 @@ interface Sink {
 /** One opened without blocking, which a FIFO allows only once it has a reader. */
 async function openSink(path: string, { signal, logger }: OutputStreamOptions): Promise<Sink> {
   const startMs = performance.now();
-  for (let isTold = false; ; ) {
+  for (let isLogged = false; ; ) {
     signal?.throwIfAborted();
     const fd = tryOpen(path);
     if (fd !== undefined) return sinkOf(fd, path, fstatSync(fd));
     const waitedMs = performance.now() - startMs;
-    if (waitedMs > readerMs) {
-      const message = `nobody reads ${path}: waited ${readerMs / 1000} s for a reader; start it first`;
+    if (waitedMs > readerTimeoutMs) {
+      const message = `nobody reads ${path}: waited ${readerTimeoutMs / 1000} s for a reader; start it first`;
       throw new MoteError("MOTE_TIMEOUT", message, { details: { path } });
     }
-    if (waitedMs > noticeMs && !isTold) {
-      isTold = true;
-      logger?.warn(`waiting up to ${readerMs / 1000} s for a reader of ${path}`);
+    if (waitedMs > noticeMs && !isLogged) {
+      isLogged = true;
+      logger?.warn(`waiting up to ${readerTimeoutMs / 1000} s for a reader of ${path}`);
     }
     await wait(retryMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
@@ -162,9 +162,12 @@ async function taken(
     await Promise.race([
       writing,
       new Promise<never>((_, reject) => {
-        const message = `cannot write ${path}: its reader took nothing for ${stalledMs / 60_000} minutes`;
-        notice = setTimeout(() => logger?.warn(`waiting for the reader of ${path}`), readerMs);
-        timer = setTimeout(() => ended.abort(new MoteError("MOTE_TIMEOUT", message, { details: { path } })), stalledMs);
+        const message = `cannot write ${path}: its reader took nothing for ${stallTimeoutMs / 60_000} minutes`;
+        notice = setTimeout(() => logger?.warn(`waiting for the reader of ${path}`), readerTimeoutMs);
+        timer = setTimeout(
+          () => ended.abort(new MoteError("MOTE_TIMEOUT", message, { details: { path } })),
+          stallTimeoutMs,
+        );
         ended.signal.addEventListener("abort", () => reject(ended.signal.reason), { once: true });
         signal?.addEventListener("abort", abort, { once: true });
         if (signal?.aborted) abort();

@@ -5,7 +5,7 @@ import { MoteError } from "@mote/core";
 import { errorNumber, kindOf, writeFailed } from "../disk/file-error.js";
 
 /** As many as the kernel follows. */
-const mostLinks = 40;
+const maxLinks = 40;
 const stdoutFd = 1;
 
 /** Where the bytes of one file that a user named go. */
@@ -60,7 +60,7 @@ function streamTo(path: string, stats: Stats): OutputTarget {
 /** Walks the links one by one, so that the last name is known: it is what is replaced. */
 function followLinks(path: string): string {
   let target = path;
-  for (let links = 0; links <= mostLinks; links++) {
+  for (let links = 0; links <= maxLinks; links++) {
     const stats = lstatSync(target, { throwIfNoEntry: false });
     if (stats?.isFile() || (stats === undefined && links === 0)) return target;
     if (stats === undefined) throw refused(path, `it is a symbolic link to ${target}, which does not exist`);

@@ -1,5 +1,5 @@
 /** Takes a stream of chunks apart by numbers of bytes. */
-export class ByteTaker {
+export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
 

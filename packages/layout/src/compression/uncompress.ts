@@ -24,10 +24,10 @@ interface UncompressOptions extends Cancellable {
 /** Yields a file's bytes, uncompressed. @throws as `uncompressedStream` */
 export function uncompressed(
   file: OpenedFile,
-  place: string,
+  location: string,
   options: UncompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  return uncompressedStream(readChunks(file, 0, place, options.signal), place, options);
+  return uncompressedStream(readChunks(file, 0, location, options.signal), location, options);
 }
 
 /**
@@ -37,7 +37,7 @@ export function uncompressed(
  */
 export async function* uncompressedStream(
   chunks: AsyncIterable<Uint8Array>,
-  place: string,
+  location: string,
   { compression, signal }: UncompressOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
@@ -46,7 +46,7 @@ export async function* uncompressedStream(
     signal?.throwIfAborted();
     throw MoteError.isInstance(error)
       ? error
-      : invalidArchive(place, `its ${compression} is damaged (${String(error)})`);
+      : invalidArchive(location, `its ${compression} is damaged (${String(error)})`);
   }
 }
 
@@ -54,11 +54,11 @@ export async function* uncompressedStream(
 async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const gunzipping = createGunzip({ chunkSize: 1024 * 1024 });
   let given = 0;
-  let zerosFrom = 0;
+  let zerosStart = 0;
   async function* watched() {
     for await (const chunk of chunks) {
       const lastByte = chunk.findLastIndex((byte) => byte !== 0);
-      if (lastByte >= 0) zerosFrom = given + lastByte + 1;
+      if (lastByte >= 0) zerosStart = given + lastByte + 1;
       given += chunk.byteLength;
       yield chunk;
     }
@@ -66,5 +66,5 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   // Errors of reading and of uncompressing both end the iteration of what comes out.
   pipeline(Readable.from(watched()), gunzipping, () => {});
   yield* gunzipping;
-  if (gunzipping.bytesWritten < zerosFrom) throw new Error("something else follows its end");
+  if (gunzipping.bytesWritten < zerosStart) throw new Error("something else follows its end");
 }

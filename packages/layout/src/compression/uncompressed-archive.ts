@@ -1,10 +1,10 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Cancellable } from "@mote/core";
+import { writeFileAtomically } from "../disk/atomic-write.js";
 import { writeFailed } from "../disk/file-error.js";
 import type { OpenedFile } from "../disk/opened-file.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
-import { writeWholeFile } from "../disk/whole-file.js";
 import { type Compression, uncompressed } from "./uncompress.js";
 import type { UnpackLimits } from "./unpack-limits.js";
 
@@ -30,14 +30,14 @@ export class UncompressedArchive implements AsyncDisposable {
   /** @throws MOTE_INVALID_ARCHIVE if it is damaged · MOTE_TOO_LARGE · MOTE_NO_SPACE · MOTE_IO */
   static async from(
     file: OpenedFile,
-    place: string,
+    location: string,
     { compression, limits, ...options }: Cancellable & UncompressOptions,
   ): Promise<UncompressedArchive> {
     const archive = new UncompressedArchive();
     try {
       const temporary = `${archive.path}.part`;
-      const chunks = limits.bounded(uncompressed(file, place, { compression, ...options }), place);
-      await writeWholeFile(archive.path, chunks, { temporary, ...options });
+      const chunks = limits.bounded(uncompressed(file, location, { compression, ...options }), location);
+      await writeFileAtomically(archive.path, chunks, { temporary, ...options });
       return archive;
     } catch (error) {
       await archive[Symbol.asyncDispose]();

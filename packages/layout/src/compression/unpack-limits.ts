@@ -24,27 +24,31 @@ export class UnpackLimits {
   }
 
   /** Passes chunks on as long as there are not too many bytes. @throws MOTE_TOO_LARGE */
-  async *bounded(chunks: AsyncIterable<Uint8Array>, place: string): AsyncGenerator<Uint8Array, void, undefined> {
+  async *bounded(chunks: AsyncIterable<Uint8Array>, location: string): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of chunks) {
       this.#bytes += chunk.byteLength;
       if (this.#bytes > this.#maxBytes) {
-        throw tooLarge(place, `${this.#maxBytes} bytes`, "--max-unpacked SIZE (maxUnpackedBytes)");
+        throw tooLarge(location, `${this.#maxBytes} bytes`, "--max-unpacked SIZE (maxUnpackedBytes)");
       }
       yield chunk;
     }
   }
 
   /** @throws MOTE_TOO_LARGE */
-  countEntry(place: string): void {
+  countEntry(location: string): void {
     this.#entries++;
     if (this.#entries > this.#maxEntries) {
-      throw tooLarge(place, `${this.#maxEntries} files, folders and links`, "the setting maxEntries");
+      throw tooLarge(location, `${this.#maxEntries} files, folders and links`, "the setting maxEntries");
     }
   }
 }
 
-function tooLarge(place: string, limit: string, option: string): MoteError {
-  return new MoteError("MOTE_TOO_LARGE", `${place} unpacks to more than ${limit}; if you trust it, raise ${option}`, {
-    details: { path: place, limit },
-  });
+function tooLarge(location: string, limit: string, option: string): MoteError {
+  return new MoteError(
+    "MOTE_TOO_LARGE",
+    `${location} unpacks to more than ${limit}; if you trust it, raise ${option}`,
+    {
+      details: { path: location, limit },
+    },
+  );
 }

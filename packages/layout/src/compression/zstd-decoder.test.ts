@@ -17,10 +17,10 @@ const frameOf = (window: number, blocks: readonly number[]) =>
   Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, window, ...blocks]);
 const blockBytes = 128 * 1024;
 
-function decodedBy(decoder: ZstdDecoder, bytes: Uint8Array, pieceBytes = 1_000_000): Buffer {
+function decodedBy(decoder: ZstdDecoder, bytes: Uint8Array, chunkBytes = 1_000_000): Buffer {
   const decoded: Uint8Array[] = [];
-  for (let at = 0; at < bytes.byteLength; at += pieceBytes) {
-    decoded.push(...decoder.decode(bytes.subarray(at, at + pieceBytes)));
+  for (let at = 0; at < bytes.byteLength; at += chunkBytes) {
+    decoded.push(...decoder.decode(bytes.subarray(at, at + chunkBytes)));
   }
   return Buffer.concat(decoded);
 }
@@ -30,11 +30,11 @@ describe("ZstdDecoder", () => {
     const decoder = await ZstdDecoder.load();
     const whole = decodedBy(decoder, sample);
     expect(Object.keys(JSON.parse(whole.toString()))).toContain("$schema");
-    for (const pieceBytes of [1, 2, 7, 100, 1000]) {
-      const twice = decodedBy(decoder, Buffer.concat([sample, sample]), pieceBytes);
+    for (const chunkBytes of [1, 2, 7, 100, 1000]) {
+      const twice = decodedBy(decoder, Buffer.concat([sample, sample]), chunkBytes);
       expect(twice.equals(Buffer.concat([whole, whole]))).toBe(true);
       expect(decoder.isBetweenFrames).toBe(true);
-      const block = decodedBy(decoder, frameOf(0x50, repeated(blockBytes)), pieceBytes);
+      const block = decodedBy(decoder, frameOf(0x50, repeated(blockBytes)), chunkBytes);
       expect(block.equals(Buffer.alloc(blockBytes, 65))).toBe(true);
       expect(decoder.isBetweenFrames).toBe(true);
     }

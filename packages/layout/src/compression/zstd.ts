@@ -1,6 +1,6 @@
 import { pipeline, Readable } from "node:stream";
 import zlib from "node:zlib";
-import { ByteTaker } from "./byte-reader.js";
+import { ByteReader } from "./byte-reader.js";
 
 /** RFC 8878, 3.1.1.1.2: the window is allocated at once. What zstd's own library takes unless it is told otherwise. */
 const maxWindowBytes = 128 * 1024 * 1024;
@@ -22,7 +22,7 @@ export function isSkippableFrame(magic: Uint8Array): boolean {
  * @throws Error if the stream is damaged, is cut, goes on with something else, or wants too much memory
  */
 export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  const input = new ByteTaker(chunks);
+  const input = new ByteReader(chunks);
   const decompressor = await newDecompressor();
   try {
     for (let frames = 0; ; ) {
@@ -61,7 +61,7 @@ interface FrameHeader {
 }
 
 /** RFC 8878, 3.1.1.1. */
-async function readHeader(input: ByteTaker): Promise<FrameHeader> {
+async function readHeader(input: ByteReader): Promise<FrameHeader> {
   const [descriptor = 0] = await exactly(input, 1);
   if ((descriptor & 0x08) !== 0) throw new Error("a frame's header is not valid");
   const isSingleSegment = (descriptor & 0x20) !== 0;
@@ -85,7 +85,7 @@ async function readHeader(input: ByteTaker): Promise<FrameHeader> {
 async function* frameChunks(
   magic: Uint8Array,
   { bytes, windowBytes, hasChecksum }: FrameHeader,
-  input: ByteTaker,
+  input: ByteReader,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield Buffer.concat([magic, bytes]);
   for (let isLast = false; !isLast; ) {
@@ -131,7 +131,7 @@ async function newDecompressor(): Promise<Decompressor> {
   };
 }
 
-async function exactly(input: ByteTaker, bytes: number): Promise<Uint8Array> {
+async function exactly(input: ByteReader, bytes: number): Promise<Uint8Array> {
   const taken = await input.whole(bytes);
   if (taken.byteLength < bytes) throw cut();
   return taken;

@@ -103,13 +103,15 @@ describe("a folder of the dir transport", () => {
       ["letter.txt", "dear"],
       ["version", "Directory Transport Version: 2.0\n"],
     ] as const) {
-      const place = join(dir, file);
-      mkdirSync(place);
-      writeFileSync(join(place, file), content);
-      expect(await codeOf(new DirDestination(place).has(blob))).toBe("MOTE_UNSUPPORTED_FORMAT");
-      expect(await codeOf(new DirDestination(place).blob(blob, once(text("hello"))))).toBe("MOTE_UNSUPPORTED_FORMAT");
-      expect(await codeOf(new DirSource(place).resolve(""))).toBe("MOTE_UNSUPPORTED_FORMAT");
-      expect(readdirSync(place)).toEqual([file]);
+      const location = join(dir, file);
+      mkdirSync(location);
+      writeFileSync(join(location, file), content);
+      expect(await codeOf(new DirDestination(location).has(blob))).toBe("MOTE_UNSUPPORTED_FORMAT");
+      expect(await codeOf(new DirDestination(location).blob(blob, once(text("hello"))))).toBe(
+        "MOTE_UNSUPPORTED_FORMAT",
+      );
+      expect(await codeOf(new DirSource(location).resolve(""))).toBe("MOTE_UNSUPPORTED_FORMAT");
+      expect(readdirSync(location)).toEqual([file]);
     }
     expect(await codeOf(new DirSource(join(dir, "nowhere")).resolve(""))).toBe("MOTE_NOT_FOUND");
   });

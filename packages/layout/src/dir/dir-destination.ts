@@ -11,13 +11,13 @@ import {
   parseDigest,
   verifyChunks,
 } from "@mote/core";
+import { assertNotLink } from "../disk/assert-inside.js";
+import { writeFileAtomically } from "../disk/atomic-write.js";
 import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
-import { assertNotLink } from "../disk/inside-check.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
-import { writeWholeFile } from "../disk/whole-file.js";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 
 /**
@@ -72,7 +72,7 @@ export class DirDestination implements ContentDestination {
     options: Cancellable,
   ): Promise<void> {
     const temporary = temporaryPath(this.#dir);
-    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+    await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
@@ -89,7 +89,7 @@ export class DirDestination implements ContentDestination {
     const bytes = readManifest(path);
     const temporary = temporaryPath(this.#dir);
     assertNotLink(join(this.#dir, "manifest.json"));
-    await writeWholeFile(join(this.#dir, "manifest.json"), verifyChunks([bytes], descriptor), {
+    await writeFileAtomically(join(this.#dir, "manifest.json"), verifyChunks([bytes], descriptor), {
       temporary,
       signal: options.signal,
     });

@@ -39,8 +39,8 @@ export class DirSource implements ContentSource {
     const bytes = await readSmallFile(this.#files, "manifest.json", { ...options, maxBytes: maxManifestBytes });
     const digest = digestBytes(bytes, wanted && digestAlgorithm(wanted));
     if (wanted !== undefined && wanted !== digest) {
-      throw new MoteError("MOTE_NOT_FOUND", `the image in ${this.#files.place} is ${digest}, not ${wanted}`, {
-        details: { path: this.#files.place, digest },
+      throw new MoteError("MOTE_NOT_FOUND", `the image in ${this.#files.location} is ${digest}, not ${wanted}`, {
+        details: { path: this.#files.location, digest },
       });
     }
     return { mediaType: sniffManifestType(bytes), digest, size: bytes.byteLength };
@@ -51,37 +51,37 @@ export class DirSource implements ContentSource {
     parseDigest(digest);
     const bounds = { ...options, maxBytes: maxManifestBytes };
     const isIt = (bytes: Uint8Array) => digestBytes(bytes, digestAlgorithm(digest)) === digest;
-    const { place } = this.#files;
-    const details = { path: place, digest };
+    const { location } = this.#files;
+    const details = { path: location, digest };
     try {
       const bytes = await readSmallFile(this.#files, dirInstanceName(digest), bounds);
       if (isIt(bytes)) return bytes;
-      throw new MoteError("MOTE_CORRUPT", `the manifest ${digest} in ${place} is damaged`, { details });
+      throw new MoteError("MOTE_CORRUPT", `the manifest ${digest} in ${location} is damaged`, { details });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
     const own = await readSmallFile(this.#files, "manifest.json", bounds);
     if (isIt(own)) return own;
-    throw new MoteError("MOTE_NOT_FOUND", `${place} does not have the manifest ${digest}`, { details });
+    throw new MoteError("MOTE_NOT_FOUND", `${location} does not have the manifest ${digest}`, { details });
   }
 
   /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const name = digestEncoded(parseDigest(descriptor.digest));
     const file = await this.#files.open(name, options);
-    return new BlobReader(file, `${this.#files.place}/${name}`, descriptor, options);
+    return new BlobReader(file, `${this.#files.location}/${name}`, descriptor, options);
   }
 
   async #assertVersion(options: Cancellable): Promise<void> {
-    const { place } = this.#files;
+    const { location } = this.#files;
     const bytes = await readSmallFile(this.#files, "version", { ...options, maxBytes: 4096 }).catch(
       async (cause: unknown) => {
         if (!isNotFound(cause)) throw cause;
         await this.#files.assertThere();
-        const message = `${place} is no folder of the dir transport: it has no file named version; check the path`;
-        throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
+        const message = `${location} is no folder of the dir transport: it has no file named version; check the path`;
+        throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: location } });
       },
     );
-    assertDirVersion(new TextDecoder().decode(bytes), place);
+    assertDirVersion(new TextDecoder().decode(bytes), location);
   }
 }

@@ -57,9 +57,9 @@ export function closedError(path: string): MoteError {
   return new MoteError("MOTE_CLOSED", `the destination ${path} is closed`, { details: { path } });
 }
 
-export function invalidArchive(place: string, what: string): MoteError {
-  return new MoteError("MOTE_INVALID_ARCHIVE", `${place} is no archive that can be read: ${what}`, {
-    details: { path: place },
+export function invalidArchive(location: string, what: string): MoteError {
+  return new MoteError("MOTE_INVALID_ARCHIVE", `${location} is no archive that can be read: ${what}`, {
+    details: { path: location },
   });
 }
 

@@ -7,7 +7,7 @@ import { type OpenedFile, openFile } from "./opened-file.js";
 
 /** Files that are read by their name below some place: of a folder, or of an archive. */
 export interface NamedFiles {
-  readonly place: string;
+  readonly location: string;
   /** The caller closes the handle. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_INVALID_ARCHIVE */
   open(name: string, options?: Cancellable): Promise<OpenedFile>;
   /** @throws MOTE_NOT_FOUND where there is nothing at the place at all */
@@ -22,7 +22,7 @@ export async function readSmallFile(
 ): Promise<Uint8Array> {
   const file = await files.open(name, options);
   try {
-    const what = join(files.place, name);
+    const what = join(files.location, name);
     return await collectChunks(readChunks(file, 0, what, options.signal), { maxBytes: options.maxBytes, what });
   } finally {
     await file.handle.close();
@@ -41,21 +41,21 @@ export async function hasFile(files: NamedFiles, name: string, options: Cancella
 }
 
 export class FolderFiles implements NamedFiles {
-  readonly place: string;
+  readonly location: string;
 
   constructor(dir: string) {
-    this.place = dir;
+    this.location = dir;
   }
 
   async open(name: string, options: Cancellable = {}): Promise<OpenedFile> {
     options.signal?.throwIfAborted();
-    return openFile(join(this.place, name));
+    return openFile(join(this.location, name));
   }
 
   async assertThere(): Promise<void> {
-    const stats = await stat(this.place).catch((error: unknown) => {
-      throw readFailed(error, this.place);
+    const stats = await stat(this.location).catch((error: unknown) => {
+      throw readFailed(error, this.location);
     });
-    if (!stats.isDirectory()) throw new MoteError("MOTE_NOT_FOUND", `${this.place} is no folder`);
+    if (!stats.isDirectory()) throw new MoteError("MOTE_NOT_FOUND", `${this.location} is no folder`);
   }
 }

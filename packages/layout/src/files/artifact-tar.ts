@@ -21,10 +21,10 @@ export async function* folderTarChunks(
   title: string,
   { signal }: Cancellable,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* batches(tarPieces(dir, title, signal));
+  yield* batches(tarBlocks(dir, title, signal));
 }
 
-async function* tarPieces(
+async function* tarBlocks(
   dir: string,
   title: string,
   signal: AbortSignal | undefined,
@@ -33,10 +33,10 @@ async function* tarPieces(
   yield writeTarHeader(`${named("")}/`, 0, "folder");
   for await (const { path, kind } of walk(dir, "", signal)) {
     const name = named(path);
-    const place = join(dir, path);
+    const location = join(dir, path);
     if (kind === "folder") yield writeTarHeader(`${name}/`, 0, "folder");
-    else if (kind === "link") yield writeTarHeader(name, 0, "link", await linkTarget(place, path));
-    else yield* filePieces(place, name, signal);
+    else if (kind === "link") yield writeTarHeader(name, 0, "link", await linkTarget(location, path));
+    else yield* fileChunks(location, name, signal);
   }
   yield new Uint8Array(2 * blockBytes);
 }
@@ -54,11 +54,11 @@ async function* walk(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Found, void, undefined> {
   signal?.throwIfAborted();
-  const place = join(dir, below);
-  const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {
-    throw readFailed(error, place);
+  const location = join(dir, below);
+  const entries = await readdir(location, { withFileTypes: true }).catch((error: unknown) => {
+    throw readFailed(error, location);
   });
-  if (entries.some(({ name }) => name.includes("\u{fffd}"))) await assertUtf8Names(place);
+  if (entries.some(({ name }) => name.includes("\u{fffd}"))) await assertUtf8Names(location);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     // What a pull into this folder, or into an archive in it, is working on, or left when it was killed.
     if (isTemporaryName(entry.name)) continue;
@@ -69,12 +69,12 @@ async function* walk(
   }
 }
 
-function kindOf(entry: Dirent, place: string): Found["kind"] {
+function kindOf(entry: Dirent, location: string): Found["kind"] {
   if (entry.isFile()) return "file";
   if (entry.isDirectory()) return "folder";
   if (entry.isSymbolicLink()) return "link";
-  throw new MoteError("MOTE_IO", `${place} is no file, folder or link, and cannot be packed; leave it out`, {
-    details: { path: place },
+  throw new MoteError("MOTE_IO", `${location} is no file, folder or link, and cannot be packed; leave it out`, {
+    details: { path: location },
   });
 }
 
@@ -97,28 +97,28 @@ function notUtf8(path: string, what: string): MoteError {
   );
 }
 
-async function linkTarget(place: string, path: string): Promise<string> {
-  const bytes = await readlink(place, { encoding: "buffer" }).catch((error: unknown) => {
-    throw readFailed(error, place);
+async function linkTarget(location: string, path: string): Promise<string> {
+  const bytes = await readlink(location, { encoding: "buffer" }).catch((error: unknown) => {
+    throw readFailed(error, location);
   });
-  if (!isUtf8(bytes)) throw notUtf8(place, "is a link to a name");
+  if (!isUtf8(bytes)) throw notUtf8(location, "is a link to a name");
   const target = bytes.toString();
   if (staysInside(path, target)) return target;
   throw new MoteError(
     "MOTE_IO",
-    `${place} is a link out of its folder (to ${target}), and is not packed; put a copy in its place, such as cp -rL makes`,
-    { details: { path: place, target } },
+    `${location} is a link out of its folder (to ${target}), and is not packed; put a copy in its place, such as cp -rL makes`,
+    { details: { path: location, target } },
   );
 }
 
-async function* filePieces(
-  place: string,
+async function* fileChunks(
+  location: string,
   name: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const handle = await open(place, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
-    throw readFailed(error, place);
+  const handle = await open(location, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
+    throw readFailed(error, location);
   });
   try {
     const stats = await handle.stat();
@@ -126,12 +126,12 @@ async function* filePieces(
     const type: TarType = stats.mode & 0o100 ? "program" : "file";
     yield writeTarHeader(name, size, type);
     let seen = 0;
-    for await (const chunk of readChunks({ handle, offset: 0, size }, 0, place, signal)) {
+    for await (const chunk of readChunks({ handle, offset: 0, size }, 0, location, signal)) {
       seen += chunk.byteLength;
       yield chunk;
     }
     if (seen !== size || !stats.isFile()) {
-      throw new MoteError("MOTE_IO", `${place} changed while it was packed; try again when nobody writes to it`);
+      throw new MoteError("MOTE_IO", `${location} changed while it was packed; try again when nobody writes to it`);
     }
     yield new Uint8Array(paddedBytes(size) - size);
   } finally {

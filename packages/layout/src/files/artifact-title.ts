@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { MoteError } from "@mote/core";
 import { isReservedName } from "../disk/temporary-name.js";
-import { isLonger, maxDepth, maxNameBytes, maxPartBytes } from "../tar/entry-name.js";
+import { isLonger, maxDepth, maxNameBytes, maxSegmentBytes } from "../tar/entry-name.js";
 
 /** image-spec, annotations.md: of a layer that is a file or folder, its path below the folder that the artifact is put into. */
 export const titleAnnotation = "org.opencontainers.image.title";
@@ -17,19 +17,19 @@ export const unknownArtifactType = "application/vnd.unknown.artifact.v1";
  * @throws MOTE_INVALID_NAME where it is no path below a folder, on this system or another
  */
 export function cleanTitle(title: string): string {
-  const fault = faultOf(title);
-  if (fault === undefined) return posix.normalize(title).replace(/(?<=.)\/$/, "");
+  const problem = problemWith(title);
+  if (problem === undefined) return posix.normalize(title).replace(/(?<=.)\/$/, "");
   const shown = JSON.stringify(title.slice(0, 200));
-  throw new MoteError("MOTE_INVALID_NAME", `${shown} cannot be the name of a file in a folder: ${fault}`, {
+  throw new MoteError("MOTE_INVALID_NAME", `${shown} cannot be the name of a file in a folder: ${problem}`, {
     details: { name: title.slice(0, 4096) },
   });
 }
 
-function faultOf(title: string): string | undefined {
+function problemWith(title: string): string | undefined {
   if (title === "") return "it is empty";
   const names = title.split("/");
-  if (isLonger(title, maxNameBytes) || names.some((name) => isLonger(name, maxPartBytes))) {
-    return `it is longer than ${maxNameBytes} bytes, or a part of it than ${maxPartBytes}`;
+  if (isLonger(title, maxNameBytes) || names.some((name) => isLonger(name, maxSegmentBytes))) {
+    return `it is longer than ${maxNameBytes} bytes, or a part of it than ${maxSegmentBytes}`;
   }
   if (names.length > maxDepth) return `it is more than ${maxDepth} folders deep`;
   if (title.startsWith("/") || /^[A-Za-z]:/.test(title)) return "it is absolute";

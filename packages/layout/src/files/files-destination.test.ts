@@ -199,7 +199,7 @@ describe("an artifact's files", () => {
 });
 
 describe("what stands in the way", () => {
-  const inTheWay: readonly (readonly [string, Tree])[] = [
+  const blocked: readonly (readonly [string, Tree])[] = [
     ["another file", { "model.bin": { file: "mine" } }],
     ["another file of the same size", { "model.bin": { file: "WEIGHTS" } }],
     ["another file in a folder", { "data/a": { file: "ONE" } }],
@@ -207,14 +207,14 @@ describe("what stands in the way", () => {
     ["a link in the place of a file", { "model.bin": { link: "other" }, other: { file: "weights" } }],
   ];
 
-  it.each(inTheWay)("%s is kept, and nothing is brought", async (_what, there) => {
+  it.each(blocked)("%s is kept, and nothing is brought", async (_what, there) => {
     makeTree(into, there);
     await using source = sourceOf(tree, "data", "model.bin");
     await expect(bring(source)).rejects.toMatchObject({ code: "MOTE_EXISTS" });
     expect(readTree(into)).toEqual(there);
   });
 
-  it.each(inTheWay)("%s is replaced where that is asked for", async (_what, there) => {
+  it.each(blocked)("%s is replaced where that is asked for", async (_what, there) => {
     makeTree(into, there);
     await using source = sourceOf(tree, "data", "model.bin");
     await bring(source, { overwrite: true });

@@ -14,26 +14,26 @@ import {
   verifyChunks,
 } from "@mote/core";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
+import { writeFileAtomically } from "../disk/atomic-write.js";
 import { attempt, closedError, errorNumber, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { keepAlive, removeOrphans } from "../disk/orphans.js";
 import { temporaryPath } from "../disk/temporary-name.js";
-import { writeWholeFile } from "../disk/whole-file.js";
 import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
 import {
-  inTheWay,
+  blocked,
+  differentFile,
   isFileOf,
   isNeverReplaced,
-  lookAt,
-  lookBelow,
-  notOfItsKind,
-  otherFile,
+  lstatBelow,
+  lstatIfExists,
   placeTree,
+  wrongKind,
 } from "./place-files.js";
 import { StagedTree } from "./staged-tree.js";
 import { unpackTar } from "./unpack-tar.js";
 
-const place = "the artifact";
+const location = "the artifact";
 
 export interface FilesDestinationOptions extends UnpackOptions {
   /** Replace files that are there with other content. Default: MOTE_EXISTS. */
@@ -92,12 +92,13 @@ export class FilesDestination implements ContentDestination {
     const root = this.#root();
     for (const { title, descriptor, isFolder } of files) {
       const path = join(this.#dir, title);
-      const there = root === undefined ? undefined : await lookBelow(root, title);
-      if (there !== undefined && isNeverReplaced(there, isFolder)) throw notOfItsKind(path, there);
+      const there = root === undefined ? undefined : await lstatBelow(root, title);
+      if (there !== undefined && isNeverReplaced(there, isFolder)) throw wrongKind(path, there);
       const isPresent = root !== undefined && (await isFileOf(join(root, title), descriptor, options));
       if (isPresent && !isFolder) this.#present.add(descriptor.digest);
       else absent.add(descriptor.digest);
-      if (there !== undefined && !isFolder && absent.has(descriptor.digest) && !this.#overwrite) throw otherFile(path);
+      if (there !== undefined && !isFolder && absent.has(descriptor.digest) && !this.#overwrite)
+        throw differentFile(path);
     }
     for (const digest of absent) this.#present.delete(digest);
     if (root !== undefined) await this.#cleanUp(root);
@@ -109,7 +110,7 @@ export class FilesDestination implements ContentDestination {
     this.#assertOpen();
     if (this.#present.has(parseDigest(digest))) return true;
     if (this.#staging === undefined) return false;
-    return (await lookAt(join(this.#staging.path, digestEncoded(digest))))?.size === size;
+    return (await lstatIfExists(join(this.#staging.path, digestEncoded(digest))))?.size === size;
   }
 
   /** A path in the hidden folder, which is there afterwards. */
@@ -121,7 +122,7 @@ export class FilesDestination implements ContentDestination {
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
     const path = this.linkable(descriptor);
     const temporary = temporaryPath(dirname(path));
-    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+    await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
   }
 
   /** Reads which blobs are files, and their names. @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_INVALID_MANIFEST */
@@ -160,10 +161,10 @@ export class FilesDestination implements ContentDestination {
         this.#plainForms.push({ digest, ...unpacked });
       } else {
         const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
-        await this.#putFile(blob, tree.reserve(title, place), { isLast, mode });
+        await this.#putFile(blob, tree.reserve(title, location), { isLast, mode });
       }
     }
-    await tree.makeLinks(staging.root, place, options);
+    await tree.makeLinks(staging.root, location, options);
     await placeTree(tree.path, staging.root, { ...options, overwrite: this.#overwrite });
     await this.#cleanUp(staging.root);
     this.#made = undefined;
@@ -240,6 +241,6 @@ export class FilesDestination implements ContentDestination {
   #unusable(error: unknown) {
     // Of a link that leads nowhere, ENOENT.
     const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorNumber(error) ?? "");
-    return isOther ? inTheWay(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
+    return isOther ? blocked(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
   }
 }

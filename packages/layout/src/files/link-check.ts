@@ -89,7 +89,7 @@ export class LinkCheck {
       const found = this.#find(at, name);
       if (found.kind === "folder") at.push(found.folder);
       // Leads to nothing now, and must not lead out if something is there later.
-      if (found.kind === "other") return depthStaysAbove(0, at.length, [name, ...rest.reverse()]);
+      if (found.kind === "other") return staysAboveDepth(0, at.length, [name, ...rest.reverse()]);
       if (found.kind !== "link") continue;
       followed++;
       if (followed > maxFollowed) return true;
@@ -132,7 +132,7 @@ function namesOf(target: string): string[] {
 }
 
 /** Whether a path of these names does not climb above depth `least` from depth `depth`, if none of them is a link. */
-function depthStaysAbove(least: number, depth: number, names: readonly string[]): boolean {
+function staysAboveDepth(least: number, depth: number, names: readonly string[]): boolean {
   let now = depth;
   for (const name of names) {
     now += name === ".." ? -1 : 1;

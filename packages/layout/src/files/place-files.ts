@@ -35,7 +35,7 @@ export async function placeTree(tree: string, dir: string, options: PlacingOptio
   for await (const move of movesOf(tree, dir, options)) moves.push(move);
   for (const { from, to, folder } of moves) {
     options.signal?.throwIfAborted();
-    if (identityOf(dirname(to)) !== folder) throw inTheWay(dirname(to), "another folder now");
+    if (identityOf(dirname(to)) !== folder) throw blocked(dirname(to), "another folder now");
     await moveEntry(from, to, options).catch((error: unknown) => {
       throw writeFailed(error, to);
     });
@@ -47,13 +47,13 @@ async function* movesOf(tree: string, dir: string, options: PlacingOptions): Asy
   for (const entry of (await readdir(tree, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     options.signal?.throwIfAborted();
     const move = { from: join(tree, entry.name), to: join(dir, entry.name), folder };
-    const there = await lookAt(move.to);
+    const there = await lstatIfExists(move.to);
     if (there === undefined) yield move;
     else if (entry.isDirectory() && there.isDirectory()) yield* movesOf(move.from, move.to, options);
-    else if (isNeverReplaced(there, entry.isDirectory())) throw notOfItsKind(move.to, there);
+    else if (isNeverReplaced(there, entry.isDirectory())) throw wrongKind(move.to, there);
     else if (await isSameEntry(move, options)) continue;
     else if (options.overwrite) yield move;
-    else throw otherFile(move.to);
+    else throw differentFile(move.to);
   }
 }
 
@@ -61,30 +61,30 @@ async function* movesOf(tree: string, dir: string, options: PlacingOptions): Asy
  * What is at a path below a folder; undefined if nothing is.
  * @throws MOTE_EXISTS if the path goes through what is not a folder, such as a symbolic link
  */
-export async function lookBelow(dir: string, path: string): Promise<Stats | undefined> {
+export async function lstatBelow(dir: string, path: string): Promise<Stats | undefined> {
   const names = path.split("/");
   for (let depth = 1; depth < names.length; depth++) {
     const parent = join(dir, ...names.slice(0, depth));
-    const there = await lookAt(parent);
+    const there = await lstatIfExists(parent);
     if (there === undefined) return undefined;
-    if (!there.isDirectory()) throw notOfItsKind(parent, there);
+    if (!there.isDirectory()) throw wrongKind(parent, there);
   }
-  return lookAt(join(dir, path));
+  return lstatIfExists(join(dir, path));
 }
 
 /** Whether the file at `path` has these very bytes. A link is not followed. */
 export async function isFileOf(path: string, { digest, size }: Descriptor, { signal }: Cancellable): Promise<boolean> {
-  const there = await lookAt(path);
+  const there = await lstatIfExists(path);
   if (!there?.isFile() || there.size !== size) return false;
   return (await hashOf(path, { algorithm: digestAlgorithm(digest), signal })) === digest;
 }
 
 /** What stays even where files are replaced. */
-export function inTheWay(path: string, what: string): MoteError {
+export function blocked(path: string, what: string): MoteError {
   return existsError(path, what, { isReplaceable: false });
 }
 
-export function otherFile(path: string): MoteError {
+export function differentFile(path: string): MoteError {
   return existsError(path, "another file of that name, and would be lost", { isReplaceable: true });
 }
 
@@ -94,7 +94,7 @@ function existsError(path: string, what: string, { isReplaceable }: { readonly i
   });
 }
 
-export async function lookAt(path: string): Promise<Stats | undefined> {
+export async function lstatIfExists(path: string): Promise<Stats | undefined> {
   return await lstat(path).catch((error: unknown) => {
     if (errorNumber(error) === "ENOENT" || errorNumber(error) === "ENOTDIR") return undefined;
     throw readFailed(error, path);
@@ -107,9 +107,9 @@ export function isNeverReplaced(there: Stats, isFolderComing: boolean): boolean 
 }
 
 /** A folder where a file is to be, or the other way round; or a FIFO, a socket or a device. */
-export function notOfItsKind(path: string, there: Stats): MoteError {
-  if (there.isSymbolicLink()) return inTheWay(path, "a symbolic link, which is not followed");
-  return inTheWay(path, there.isFile() ? "not a folder" : `${kindOf(there)}, which is not replaced`);
+export function wrongKind(path: string, there: Stats): MoteError {
+  if (there.isSymbolicLink()) return blocked(path, "a symbolic link, which is not followed");
+  return blocked(path, there.isFile() ? "not a folder" : `${kindOf(there)}, which is not replaced`);
 }
 
 /** Which folder it is, if it is one and no link to one. */
@@ -119,7 +119,7 @@ function identityOf(dir: string): string {
 }
 
 async function isSameEntry({ from, to }: Pick<Move, "from" | "to">, options: Cancellable): Promise<boolean> {
-  const [mine, there] = [await lookAt(from), await lookAt(to)];
+  const [mine, there] = [await lstatIfExists(from), await lstatIfExists(to)];
   if (mine?.isSymbolicLink() && there?.isSymbolicLink()) return (await readlink(from)) === (await readlink(to));
   if (!mine?.isFile() || !there?.isFile() || mine.size !== there.size) return false;
   return (await hashOf(from, options)) === (await hashOf(to, options));

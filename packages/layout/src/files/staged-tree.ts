@@ -33,10 +33,10 @@ export class StagedTree {
   }
 
   /** Makes a folder and those that it is in. @throws MOTE_INVALID_ARCHIVE · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
-  folder(path: string, place: string): void {
+  folder(path: string, location: string): void {
     if (this.#folders.has(path)) return;
-    this.folder(dirname(path), place);
-    if (this.#links.has(path)) throw invalidArchive(place, `${JSON.stringify(path)} is a link and a folder`);
+    this.folder(dirname(path), location);
+    if (this.#links.has(path)) throw invalidArchive(location, `${JSON.stringify(path)} is a link and a folder`);
     this.#attempt(
       path,
       (at) => {
@@ -46,7 +46,7 @@ export class StagedTree {
           if (errorNumber(error) !== "EEXIST" || !look(at)?.isDirectory()) throw error;
         }
       },
-      place,
+      location,
     );
     this.#folders.add(path);
   }
@@ -55,21 +55,21 @@ export class StagedTree {
   async file(
     path: string,
     { size, isProgram, content }: NewFile,
-    place: string,
+    location: string,
     { signal }: Cancellable,
   ): Promise<void> {
     const options = { flag: "wx", mode: isProgram ? 0o777 : 0o666 } as const;
     if (size <= smallBytes) {
-      this.folder(dirname(path), place);
+      this.folder(dirname(path), location);
       this.#links.delete(path);
       const bytes = await content.whole();
       // Most names are new: only the others cost another look.
       if (isWritten(join(this.path, path), bytes, options)) return;
-      this.#clear(path, place);
-      this.#attempt(path, (at) => writeFileSync(at, bytes, options), place);
+      this.#clear(path, location);
+      this.#attempt(path, (at) => writeFileSync(at, bytes, options), location);
       return;
     }
-    this.#clear(path, place);
+    this.#clear(path, location);
     const at = join(this.path, path);
     const handle = await open(at, options.flag, options.mode).catch((error: unknown) => {
       throw writeFailed(error, at);
@@ -87,26 +87,26 @@ export class StagedTree {
   }
 
   /** Gives a file of this tree a second name. @throws as `folder`; also if `target` is not a regular file of this tree */
-  hardLink(path: string, target: string, place: string): void {
+  hardLink(path: string, target: string, location: string): void {
     const isInside = this.#folders.has(dirname(target)) && !this.#links.has(target);
     if (!isInside || !look(join(this.path, target))?.isFile()) {
-      throw invalidArchive(place, `the link ${JSON.stringify(path)} leads to no file before it`);
+      throw invalidArchive(location, `the link ${JSON.stringify(path)} leads to no file before it`);
     }
     if (path === target) return;
-    this.#clear(path, place);
-    this.#attempt(path, (at) => linkSync(join(this.path, target), at), place);
+    this.#clear(path, location);
+    this.#attempt(path, (at) => linkSync(join(this.path, target), at), location);
   }
 
   /** Notes a symbolic link, to be made by `makeLinks`. @throws as `folder` */
-  link(path: string, target: string, place: string): void {
-    this.#clear(path, place);
-    if (this.#links.size >= maxLinks) throw invalidArchive(place, `it has more than ${maxLinks} links`);
+  link(path: string, target: string, location: string): void {
+    this.#clear(path, location);
+    if (this.#links.size >= maxLinks) throw invalidArchive(location, `it has more than ${maxLinks} links`);
     this.#links.set(path, target);
   }
 
   /** Where a new file may be put: its folder is there, and nothing has its name. @throws as `folder` */
-  reserve(path: string, place: string): string {
-    this.#clear(path, place);
+  reserve(path: string, location: string): string {
+    this.#clear(path, location);
     return join(this.path, path);
   }
 
@@ -115,39 +115,39 @@ export class StagedTree {
    * going to be.
    * @throws MOTE_INVALID_ARCHIVE, and as `folder`
    */
-  async makeLinks(destination: string, place: string, { signal }: Cancellable): Promise<void> {
+  async makeLinks(destination: string, location: string, { signal }: Cancellable): Promise<void> {
     const check = new LinkCheck(this.path, destination, this.#links);
     let count = 0;
     for (const [path, target] of this.#links) {
       const reason = reasonAgainst(check, path, target);
-      if (reason !== undefined) throw invalidArchive(place, `the link ${JSON.stringify(path)} ${reason}`);
+      if (reason !== undefined) throw invalidArchive(location, `the link ${JSON.stringify(path)} ${reason}`);
       count++;
       if (count % linksPerTurn !== 0) continue;
       await new Promise((resolve) => setImmediate(resolve));
       signal?.throwIfAborted();
     }
-    for (const [path, target] of this.#links) this.#attempt(path, (at) => symlinkSync(target, at), place);
+    for (const [path, target] of this.#links) this.#attempt(path, (at) => symlinkSync(target, at), location);
     this.#links.clear();
   }
 
   /** Makes the folder of an entry, and removes an earlier one of its name. */
-  #clear(path: string, place: string): void {
-    this.folder(dirname(path), place);
+  #clear(path: string, location: string): void {
+    this.folder(dirname(path), location);
     if (this.#links.delete(path)) return;
-    const before = this.#attempt(path, look, place);
+    const before = this.#attempt(path, look, location);
     if (before === undefined) return;
-    if (before.isDirectory()) throw invalidArchive(place, `${JSON.stringify(path)} is a folder and something else`);
-    this.#attempt(path, unlinkSync, place);
+    if (before.isDirectory()) throw invalidArchive(location, `${JSON.stringify(path)} is a folder and something else`);
+    this.#attempt(path, unlinkSync, location);
   }
 
-  #attempt<T>(path: string, make: (at: string) => T, place: string): T {
+  #attempt<T>(path: string, make: (at: string) => T, location: string): T {
     const at = join(this.path, path);
     try {
       return make(at);
     } catch (error) {
       const number = errorNumber(error);
       if (number === "EEXIST" || number === "ENOTDIR" || number === "EISDIR") {
-        throw invalidArchive(place, `${JSON.stringify(path)} is there twice, or below what is not a folder`);
+        throw invalidArchive(location, `${JSON.stringify(path)} is there twice, or below what is not a folder`);
       }
       throw writeFailed(error, at);
     }

@@ -3,7 +3,7 @@ import { titleAnnotation } from "./artifact-title.js";
 
 const versionAnnotation = "org.opencontainers.image.version";
 const digestDigits = 12;
-const longestName = 100;
+const maxNameLength = 100;
 
 /** How files of a media type end; the first that fits. */
 const endings: readonly (readonly [RegExp, string])[] = [
@@ -40,7 +40,7 @@ export function suggestTitle({ digest, mediaType }: Descriptor, { annotations = 
 /** What every system, and every shell without quotes, takes in a file's name. */
 function plain(text = ""): string {
   return text
-    .slice(0, longestName)
+    .slice(0, maxNameLength)
     .replace(/[^\w.+-]+/g, "-")
     .replace(/^[-.]+|[-.]+$/g, "");
 }

@@ -42,22 +42,22 @@ export async function unpackTar(file: string, into: StagedTree, options: UnpackT
   const opened = await new FolderFiles(dirname(file)).open(basename(file));
   try {
     const { title, signal, contentDigest, limits } = options;
-    const place = `the folder ${JSON.stringify(title)}`;
+    const location = `the folder ${JSON.stringify(title)}`;
     const magic = new Uint8Array(magicBytes);
     await opened.handle.read(magic, 0, magicBytes, opened.offset);
     const compression = compressionOf(magic);
     const chunks =
       compression === undefined
         ? readChunks(opened, 0, file, signal)
-        : uncompressed(opened, place, { compression, signal });
+        : uncompressed(opened, location, { compression, signal });
     const checked = isDigest(contentDigest) ? verifyChunks(chunks, { digest: contentDigest }) : chunks;
     const digester = createDigester();
-    const bytes = hashing(limits.bounded(checked, place), digester);
-    into.folder(title, place);
-    for await (const entry of readTar(bytes, place)) {
-      limits.countEntry(place);
+    const bytes = hashing(limits.bounded(checked, location), digester);
+    into.folder(title, location);
+    for await (const entry of readTar(bytes, location)) {
+      limits.countEntry(location);
       signal?.throwIfAborted();
-      await put(entry, into, { title, place, signal });
+      await put(entry, into, { title, location, signal });
     }
     return { untransformed: digester.digest(), transformer: compression ?? UNTRANSFORMED };
   } finally {
@@ -74,26 +74,26 @@ async function* hashing(chunks: AsyncIterable<Uint8Array>, digester: Digester): 
 
 interface PutOptions extends Cancellable {
   readonly title: string;
-  readonly place: string;
+  readonly location: string;
 }
 
-async function put(entry: ContentEntry, tree: StagedTree, { title, place, signal }: PutOptions): Promise<void> {
+async function put(entry: ContentEntry, tree: StagedTree, { title, location, signal }: PutOptions): Promise<void> {
   const { name, type, size, mode, linkName, content } = entry;
-  const path = pathOf(name, title, place);
-  if (type === "folder" || (type === "file" && name.endsWith("/"))) tree.folder(path, place);
+  const path = pathOf(name, title, location);
+  if (type === "folder" || (type === "file" && name.endsWith("/"))) tree.folder(path, location);
   else if (type === "file") {
-    await tree.file(path, { size, isProgram: (mode & 0o100) !== 0, content }, place, { signal });
-  } else if (type === "link") tree.link(path, linkName, place);
-  else if (type === "hard-link") tree.hardLink(path, pathOf(linkName, title, place), place);
-  else throw invalidArchive(place, `${JSON.stringify(path)} is not a file, folder or link`);
+    await tree.file(path, { size, isProgram: (mode & 0o100) !== 0, content }, location, { signal });
+  } else if (type === "link") tree.link(path, linkName, location);
+  else if (type === "hard-link") tree.hardLink(path, pathOf(linkName, title, location), location);
+  else throw invalidArchive(location, `${JSON.stringify(path)} is not a file, folder or link`);
 }
 
-function pathOf(name: string, title: string, place: string): string {
-  const path = cleanName(name, place);
+function pathOf(name: string, title: string, location: string): string {
+  const path = cleanName(name, location);
   // The next pull would take it for what a killed one left, and remove it.
   if (path.split("/").some(isTemporaryName)) {
-    throw invalidArchive(place, `${JSON.stringify(path.slice(0, 200))} has a name of files that are not whole yet`);
+    throw invalidArchive(location, `${JSON.stringify(path.slice(0, 200))} has a name of files that are not whole yet`);
   }
   if (title === "." || path === title || path.startsWith(`${title}/`)) return path;
-  throw invalidArchive(place, `${JSON.stringify(path.slice(0, 200))} is outside of it`);
+  throw invalidArchive(location, `${JSON.stringify(path.slice(0, 200))} is outside of it`);
 }

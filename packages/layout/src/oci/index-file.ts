@@ -7,11 +7,11 @@ import {
   parseDigest,
   parseLayoutIndex,
 } from "@mote/core";
+import { assertNotLink } from "../disk/assert-inside.js";
+import { writeFileAtomically } from "../disk/atomic-write.js";
 import { lockFolder } from "../disk/folder-lock.js";
-import { assertNotLink } from "../disk/inside-check.js";
 import { FolderFiles, type NamedFiles, readSmallFile } from "../disk/named-files.js";
 import { temporaryPath } from "../disk/temporary-name.js";
-import { writeWholeFile } from "../disk/whole-file.js";
 import { indexPath } from "./layout-paths.js";
 
 /** image-spec, annotations.md: the name of a manifest in a layout. */
@@ -57,7 +57,7 @@ export async function setIndexEntry(
     const index = await readIndex(new FolderFiles(dir), { signal });
     const manifests = placeEntry(index, name === descriptor.digest ? undefined : name, descriptor);
     if (manifests === undefined) return;
-    const written = await writeWholeFile(path, [encode({ ...index.document, manifests })], {
+    const written = await writeFileAtomically(path, [encode({ ...index.document, manifests })], {
       temporary: temporaryPath(dir),
       mayReplace: () => lock.held(),
       signal,
@@ -121,7 +121,7 @@ async function readIndex(files: NamedFiles, options: Cancellable): Promise<Layou
   const entries = parseLayoutIndex(bytes);
   const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
   if (!isRecord(document))
-    throw new MoteError("MOTE_INVALID_MANIFEST", `index.json in ${files.place} is no JSON object`);
+    throw new MoteError("MOTE_INVALID_MANIFEST", `index.json in ${files.location} is no JSON object`);
   return { entries, document, manifests: Array.isArray(document.manifests) ? document.manifests : [] };
 }
 
@@ -150,8 +150,8 @@ function newEntry(there: unknown, name: string | undefined, descriptor: Descript
   // A name is given here, and never by what describes the manifest elsewhere.
   const { mediaType, digest, size, artifactType, platform, annotations } = withoutName(descriptor);
   const kept = isRecord(there) ? there : {};
-  const keptAnnotations = isRecord(kept.annotations) ? kept.annotations : {};
-  const allAnnotations = { ...annotations, ...keptAnnotations, ...(name === undefined ? {} : { [refName]: name }) };
+  const oldAnnotations = isRecord(kept.annotations) ? kept.annotations : {};
+  const allAnnotations = { ...annotations, ...oldAnnotations, ...(name === undefined ? {} : { [refName]: name }) };
   return {
     ...kept,
     mediaType,

@@ -69,7 +69,7 @@ export class LayoutContent implements ContentSource {
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const name = blobName(parseDigest(descriptor.digest));
     const file = await this.#files.open(name, options);
-    return new BlobReader(file, `${this.#files.place}/${name}`, descriptor, options);
+    return new BlobReader(file, `${this.#files.location}/${name}`, descriptor, options);
   }
 
   /**
@@ -139,11 +139,11 @@ export class LayoutContent implements ContentSource {
     const [first] = named;
     if (first === undefined) throw this.#absent(selector.tag, entries);
     if (areOneManifest(named)) return first;
-    const { place } = this.#files;
+    const { location } = this.#files;
     throw new MoteError(
       "MOTE_INVALID_MANIFEST",
-      `"${selector.tag}" names ${named.length} manifests in ${place}: ${named.map(choiceText).join(", ")}; choose one by its digest, its image's name, or by @0, @1, …`,
-      { details: { path: place, tag: selector.tag, digests: named.map((entry) => entry.digest) } },
+      `"${selector.tag}" names ${named.length} manifests in ${location}: ${named.map(choiceText).join(", ")}; choose one by its digest, its image's name, or by @0, @1, …`,
+      { details: { path: location, tag: selector.tag, digests: named.map((entry) => entry.digest) } },
     );
   }
 
@@ -157,15 +157,15 @@ export class LayoutContent implements ContentSource {
 
   async #assertLayout(options: Cancellable): Promise<void> {
     if (this.#checked) return;
-    const { place } = this.#files;
+    const { location } = this.#files;
     const marker = await this.#marker(options);
-    if (marker !== undefined) checkImageLayout(marker, place);
+    if (marker !== undefined) checkImageLayout(marker, location);
     this.#checked = true;
   }
 
   /** Undefined where the marker is absent or cannot be read, and the rest is a layout: nothing in it is needed to read that. */
   async #marker(options: Cancellable): Promise<Uint8Array | undefined> {
-    const { place } = this.#files;
+    const { location } = this.#files;
     try {
       const marker = await readSmallFile(this.#files, "oci-layout", { ...options, maxBytes: maxManifestBytes });
       if (isJson(marker) || !(await hasFile(this.#files, "index.json", options))) return marker;
@@ -177,13 +177,13 @@ export class LayoutContent implements ContentSource {
       const advice = (await hasFile(this.#files, "manifest.json", options))
         ? "read it as docker-archive:"
         : "check the path";
-      const message = `${place} is not an OCI image layout: it has no index.json; ${advice}`;
-      throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: place } });
+      const message = `${location} is not an OCI image layout: it has no index.json; ${advice}`;
+      throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: location } });
     }
   }
 
   #absent(wanted: string, entries: readonly Descriptor[]): MoteError {
-    const { place } = this.#files;
+    const { location } = this.#files;
     const tags = entries.map(nameOf).filter((name) => name !== undefined);
     const names = entries.map(describeName).filter((name) => name !== undefined);
     const nameless = entries.length - names.length;
@@ -191,8 +191,8 @@ export class LayoutContent implements ContentSource {
     if (nameless > 0) there.push(`${nameless} without a name (@0 … @${entries.length - 1})`);
     return new MoteError(
       "MOTE_NOT_FOUND",
-      `there is no ${wanted} in the layout ${place}; there is ${there.join(", ") || "nothing"}`,
-      { details: { path: place, wanted, tags } },
+      `there is no ${wanted} in the layout ${location}; there is ${there.join(", ") || "nothing"}`,
+      { details: { path: location, wanted, tags } },
     );
   }
 }

@@ -13,14 +13,14 @@ import {
   parseDigest,
   verifyChunks,
 } from "@mote/core";
+import { assertInside } from "../disk/assert-inside.js";
+import { writeFileAtomically } from "../disk/atomic-write.js";
 import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
-import { assertInside } from "../disk/inside-check.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { FolderFiles } from "../disk/named-files.js";
 import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
-import { writeWholeFile } from "../disk/whole-file.js";
 import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
 import { blobPath, indexPath, markerPath } from "./layout-paths.js";
 
@@ -123,7 +123,7 @@ export class LayoutDestination implements ContentDestination {
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     { signal }: Cancellable,
   ): Promise<void> {
-    await writeWholeFile(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
+    await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
   }
 
   /** Repeated for every blob, as another process may have taken the empty folders away; it costs a few system calls. */

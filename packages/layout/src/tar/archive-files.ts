@@ -9,12 +9,12 @@ import { type FileRange, readTarEntries } from "./tar-entries.js";
 
 /** The files of a tar, read where they are. One that is compressed with gzip or zstd is uncompressed first, until it is disposed of. */
 export class ArchiveFiles implements NamedFiles, AsyncDisposable {
-  readonly place: string;
+  readonly location: string;
   readonly #options: UnpackOptions;
   #scanned: Promise<Scan> | undefined;
 
   constructor(path: string, options: UnpackOptions = {}) {
-    this.place = path;
+    this.location = path;
     this.#options = options;
   }
 
@@ -22,15 +22,15 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
     const { entries, identity, path } = await this.#scan(options);
     const entry = entries.get(name);
     if (entry === undefined) {
-      throw new MoteError("MOTE_NOT_FOUND", `there is no ${name} in ${this.place}`, {
-        details: { path: this.place, name },
+      throw new MoteError("MOTE_NOT_FOUND", `there is no ${name} in ${this.location}`, {
+        details: { path: this.location, name },
       });
     }
     const { handle } = await openFile(path);
     if ((await identityOf(handle)) === identity) return { handle, ...entry };
     await handle.close();
     this.#scanned = undefined;
-    throw new MoteError("MOTE_IO", `${this.place} was replaced while it was read; try again`);
+    throw new MoteError("MOTE_IO", `${this.location} was replaced while it was read; try again`);
   }
 
   /** The names of all files in it. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_INVALID_ARCHIVE */
@@ -50,7 +50,8 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
 
   /** Scanned once; what failed is tried again. */
   #scan(options: Cancellable): Promise<Scan> {
-    const scanning = this.#scanned ?? scanArchive(this.place, { ...options, limits: new UnpackLimits(this.#options) });
+    const scanning =
+      this.#scanned ?? scanArchive(this.location, { ...options, limits: new UnpackLimits(this.#options) });
     this.#scanned = scanning;
     scanning.catch(() => {
       if (this.#scanned === scanning) this.#scanned = undefined;
@@ -92,13 +93,13 @@ async function scanArchive(path: string, options: ScanOptions): Promise<Scan> {
 
 async function scanCompressed(
   file: OpenedFile,
-  place: string,
+  location: string,
   options: ScanOptions & { readonly compression: Compression },
 ): Promise<Scan> {
-  const uncompressed = await UncompressedArchive.from(file, place, options);
+  const uncompressed = await UncompressedArchive.from(file, location, options);
   const { handle } = await openFile(uncompressed.path);
   try {
-    const entries = await readTarEntries(handle, place, options);
+    const entries = await readTarEntries(handle, location, options);
     return { entries, path: uncompressed.path, identity: await identityOf(handle), uncompressed };
   } catch (error) {
     await uncompressed[Symbol.asyncDispose]();

@@ -4,22 +4,22 @@ import { invalidArchive } from "../disk/file-error.js";
 /** Bytes of a name with all its folders, as of a path on Linux (PATH_MAX). */
 export const maxNameBytes = 4096;
 /** Bytes between two slashes, as of a file's name on Linux (NAME_MAX). */
-export const maxPartBytes = 255;
+export const maxSegmentBytes = 255;
 /** Folders that are in each other. */
 export const maxDepth = 255;
 
 /** A name below the archive's top, without trailing slash; `.` for the top itself. @throws MOTE_INVALID_ARCHIVE */
-export function cleanName(name: string, place: string): string {
+export function cleanName(name: string, location: string): string {
   const shown = JSON.stringify(name.slice(0, 200));
   if (name === "" || name.startsWith("/") || name.includes("\0") || name.includes("\\") || /^[A-Za-z]:/.test(name)) {
-    throw invalidArchive(place, `${shown} is not a name below the archive's top`);
+    throw invalidArchive(location, `${shown} is not a name below the archive's top`);
   }
   const parts = name.split("/");
-  if (parts.includes("..")) throw invalidArchive(place, `${shown} leads out of the archive`);
-  if (isLonger(name, maxNameBytes) || parts.some((part) => isLonger(part, maxPartBytes))) {
-    throw invalidArchive(place, `the name ${shown}… is longer than ${maxNameBytes} bytes, or a part of it than 255`);
+  if (parts.includes("..")) throw invalidArchive(location, `${shown} leads out of the archive`);
+  if (isLonger(name, maxNameBytes) || parts.some((part) => isLonger(part, maxSegmentBytes))) {
+    throw invalidArchive(location, `the name ${shown}… is longer than ${maxNameBytes} bytes, or a part of it than 255`);
   }
-  if (parts.length > maxDepth) throw invalidArchive(place, `${shown}… is more than ${maxDepth} folders deep`);
+  if (parts.length > maxDepth) throw invalidArchive(location, `${shown}… is more than ${maxDepth} folders deep`);
   return posix.normalize(name).replace(/\/$/, "");
 }
 

@@ -22,28 +22,28 @@ export interface FileRange {
  */
 export async function readTarEntries(
   handle: FileHandle,
-  place: string,
+  location: string,
   options: Cancellable = {},
 ): Promise<ReadonlyMap<string, FileRange>> {
   const files = new Map<string, FileRange>();
   const links = new Map<string, string>();
   let count = 0;
-  await readHeaders(handle, place, options, (entry) => {
+  await readHeaders(handle, location, options, (entry) => {
     const { name, type, linkName, offset, size } = entry;
-    const path = cleanName(name, place);
-    if (++count > maxEntries) throw invalidArchive(place, `it has more than ${maxEntries} entries`);
-    if (type === "other") throw invalidArchive(place, `"${path}" is not a file, folder or link`);
+    const path = cleanName(name, location);
+    if (++count > maxEntries) throw invalidArchive(location, `it has more than ${maxEntries} entries`);
+    if (type === "other") throw invalidArchive(location, `"${path}" is not a file, folder or link`);
     if (type === "folder" || (type === "file" && name.endsWith("/"))) return;
     files.delete(path);
     links.delete(path);
     if (type === "file") files.set(path, { offset, size });
     if (type === "link" && linkName.startsWith("/")) {
-      throw invalidArchive(place, `the link "${path}" leads out of the archive`);
+      throw invalidArchive(location, `the link "${path}" leads out of the archive`);
     }
-    if (type === "link") links.set(path, cleanName(posix.join(posix.dirname(path), linkName), place));
+    if (type === "link") links.set(path, cleanName(posix.join(posix.dirname(path), linkName), location));
     if (type !== "hard-link") return;
-    const file = files.get(cleanName(linkName, place));
-    if (file === undefined) throw invalidArchive(place, `the link "${path}" leads to no file before it`);
+    const file = files.get(cleanName(linkName, location));
+    if (file === undefined) throw invalidArchive(location, `the link "${path}" leads to no file before it`);
     files.set(path, file);
   });
   for (const [path, target] of links) {
@@ -55,21 +55,21 @@ export async function readTarEntries(
 
 async function readHeaders(
   handle: FileHandle,
-  place: string,
+  location: string,
   { signal }: Cancellable,
   take: (entry: TarEntry) => void,
 ): Promise<void> {
   const { size: end } = await handle.stat();
-  const headers = new TarHeaders(place);
+  const headers = new TarHeaders(location);
   try {
     for (let at = 0; at + blockBytes <= end; ) {
       signal?.throwIfAborted();
-      const entry = await headers.take(await readBlock(handle, at, place));
+      const entry = await headers.take(await readBlock(handle, at, location));
       if (headers.hasEnded) return;
       at += blockBytes + paddedBytes(entry?.size ?? 0);
       if (entry === undefined) continue;
       if (entry.offset + entry.size > end) {
-        throw invalidArchive(place, `"${entry.name.slice(0, 200)}" has more bytes than the archive`);
+        throw invalidArchive(location, `"${entry.name.slice(0, 200)}" has more bytes than the archive`);
       }
       take(entry);
     }
@@ -78,12 +78,12 @@ async function readHeaders(
   }
 }
 
-async function readBlock(handle: FileHandle, position: number, place: string): Promise<Uint8Array> {
+async function readBlock(handle: FileHandle, position: number, location: string): Promise<Uint8Array> {
   try {
     const block = new Uint8Array(blockBytes);
     const { bytesRead } = await handle.read(block, 0, blockBytes, position);
     return block.subarray(0, bytesRead);
   } catch (error) {
-    throw readFailed(error, place);
+    throw readFailed(error, location);
   }
 }

@@ -11,7 +11,7 @@ const zeros = new Uint8Array(1024 * 1024);
 /** Content up to this many bytes is written to the parser together with the next header. */
 const smallBytes = 64 * 1024;
 /** Blocks of one entry's headers that are kept to compare its name with: 64 KiB, as much as any name takes. */
-const keptBlocks = 128;
+const maxHeaderBlocks = 128;
 /** Blocks of zeros that end an archive (POSIX.1-2017, pax, "ustar Interchange Format"). */
 const endBlocks = 2;
 /** More blocks of zeros than an extended header has that the parser takes: 4 MiB. */
@@ -40,7 +40,7 @@ export interface TarEntry {
 export class TarHeaders {
   // Formats without a magic are those of before 1988, which differ in nothing else that is read here.
   readonly #parser = extract({ allowUnknownFormat: true, highWaterMark: 1 } as { highWaterMark: number });
-  readonly #place: string;
+  readonly #location: string;
   #entry: TarEntry | undefined;
   #failure: unknown;
   /** Bytes of the last entry's content, which the parser waits for. */
@@ -53,8 +53,8 @@ export class TarHeaders {
   /** Whether headers have come that belong to the entry that is next: zeros may be a part of them. */
   #isInHeaders = false;
 
-  constructor(place: string) {
-    this.#place = place;
+  constructor(location: string) {
+    this.#location = location;
     const wake = () => this.#wake?.();
     this.#parser.on("drain", wake).on("close", wake);
     this.#parser.on("error", (error: unknown) => {
@@ -64,7 +64,7 @@ export class TarHeaders {
       try {
         this.#assertUtf8(header.name, nameFields);
         this.#assertUtf8(header.linkname ?? "", linkNameFields);
-        this.#entry = entryOf(header, content.offset, place);
+        this.#entry = entryOf(header, content.offset, location);
         content.resume();
         next();
       } catch (error) {
@@ -85,7 +85,7 @@ export class TarHeaders {
     }
     const chunk = new Uint8Array(this.#skip + blockBytes);
     chunk.set(block, this.#skip);
-    if (this.#blocks.length < keptBlocks) this.#blocks.push(block.slice());
+    if (this.#blocks.length < maxHeaderBlocks) this.#blocks.push(block.slice());
     await this.#write(chunk);
     const entry = this.#entry;
     this.#zeroBlocks = entry === undefined && block.every((byte) => byte === 0) ? this.#zeroBlocks + 1 : 0;
@@ -116,7 +116,7 @@ export class TarHeaders {
     const header = this.#blocks.at(-1) ?? new Uint8Array();
     const extended = Buffer.concat(this.#blocks.slice(0, -1));
     if (extended.includes(name) || fields.every((field) => isUtf8(textBytes(header, field)))) return;
-    throw invalidArchive(this.#place, `the name ${JSON.stringify(name.slice(0, 200))} is not valid UTF-8`);
+    throw invalidArchive(this.#location, `the name ${JSON.stringify(name.slice(0, 200))} is not valid UTF-8`);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
@@ -127,7 +127,7 @@ export class TarHeaders {
     }
     if (this.#failure === undefined && !this.#parser.destroyed) return;
     if (MoteError.isInstance(this.#failure)) throw this.#failure;
-    throw invalidArchive(this.#place, `it is damaged (${String(this.#failure).slice(0, 200)})`);
+    throw invalidArchive(this.#location, `it is damaged (${String(this.#failure).slice(0, 200)})`);
   }
 }
 
@@ -147,19 +147,21 @@ function textBytes(header: Uint8Array, [start, end]: Field): Uint8Array {
 }
 
 /** @throws MOTE_INVALID_ARCHIVE */
-function entryOf(header: Header, headerOffset: number, place: string): TarEntry {
+function entryOf(header: Header, headerOffset: number, location: string): TarEntry {
   const { name, size, mode, linkname, pax } = header;
   const shown = JSON.stringify(name.slice(0, 200));
   const records = Object.entries(pax ?? {});
-  if (records.length > maxPaxRecords) throw invalidArchive(place, `${shown} has more than ${maxPaxRecords} attributes`);
+  if (records.length > maxPaxRecords)
+    throw invalidArchive(location, `${shown} has more than ${maxPaxRecords} attributes`);
   for (const [key, value] of records) {
-    if (key.startsWith("GNU.sparse")) throw invalidArchive(place, `${shown} is a sparse file, which is not supported`);
+    if (key.startsWith("GNU.sparse"))
+      throw invalidArchive(location, `${shown} is a sparse file, which is not supported`);
     if (key === "size" && !/^\d+$/.test(String(value)))
-      throw invalidArchive(place, `the size of ${shown} is not valid`);
+      throw invalidArchive(location, `the size of ${shown} is not valid`);
   }
   // In base 256, tar-stream takes -1 for -0.
   if (!Number.isSafeInteger(size) || size < 0 || Object.is(size, -0))
-    throw invalidArchive(place, `the size of ${shown} is not valid`);
+    throw invalidArchive(location, `the size of ${shown} is not valid`);
   const type = types[String(header.type)] ?? "other";
   // A folder has no content, whatever its size says.
   const bytes = type === "folder" ? 0 : size;

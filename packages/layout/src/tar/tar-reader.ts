@@ -1,4 +1,4 @@
-import { ByteTaker } from "../compression/byte-reader.js";
+import { ByteReader } from "../compression/byte-reader.js";
 import { invalidArchive } from "../disk/file-error.js";
 import { blockBytes, paddedBytes } from "./tar-header.js";
 import { type TarEntry, TarHeaders } from "./tar-headers.js";
@@ -14,15 +14,15 @@ export interface ContentEntry extends TarEntry {
  */
 export async function* readTar(
   chunks: AsyncIterable<Uint8Array>,
-  place: string,
+  location: string,
 ): AsyncGenerator<ContentEntry, void, undefined> {
-  const bytes = new ByteTaker(chunks);
-  const headers = new TarHeaders(place);
+  const bytes = new ByteReader(chunks);
+  const headers = new TarHeaders(location);
   try {
     for (;;) {
       const block = await bytes.whole(blockBytes);
       if (block.byteLength === 0 && headers.mayEnd) return;
-      if (block.byteLength < blockBytes) throw invalidArchive(place, "it ends too early");
+      if (block.byteLength < blockBytes) throw invalidArchive(location, "it ends too early");
       const entry = await headers.take(block);
       if (headers.hasEnded) {
         // All of it is read, as it is counted and hashed on its way.
@@ -30,7 +30,7 @@ export async function* readTar(
         return;
       }
       if (entry === undefined) continue;
-      const content = new EntryContent(bytes, entry, place);
+      const content = new EntryContent(bytes, entry, location);
       yield { ...entry, content };
       const rest = content.left + paddedBytes(entry.size) - entry.size;
       if ((await bytes.skip(rest)) < rest) throw content.cut();
@@ -43,15 +43,15 @@ export async function* readTar(
 
 /** The content of an entry, to be read once, in one way. */
 class EntryContent {
-  readonly #bytes: ByteTaker;
+  readonly #bytes: ByteReader;
   readonly #name: string;
-  readonly #place: string;
+  readonly #location: string;
   #left: number;
 
-  constructor(bytes: ByteTaker, { name, size }: TarEntry, place: string) {
+  constructor(bytes: ByteReader, { name, size }: TarEntry, location: string) {
     this.#bytes = bytes;
     this.#name = name;
-    this.#place = place;
+    this.#location = location;
     this.#left = size;
   }
 
@@ -78,6 +78,9 @@ class EntryContent {
   }
 
   cut() {
-    return invalidArchive(this.#place, `${JSON.stringify(this.#name.slice(0, 200))} has more bytes than the archive`);
+    return invalidArchive(
+      this.#location,
+      `${JSON.stringify(this.#name.slice(0, 200))} has more bytes than the archive`,
+    );
   }
 }

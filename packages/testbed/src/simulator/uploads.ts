@@ -26,7 +26,7 @@ export function replyToUpload(request: SimulatedRequest, repositories: Repositor
   }
 }
 
-interface Place {
+interface Target {
   readonly repository: string;
   readonly id: string;
   readonly upload: Upload;
@@ -49,18 +49,18 @@ export function beginUpload(repositories: Repositories, repository: string): Rep
   return progress({ repository, id, upload }, 202, 0);
 }
 
-function append({ headers, body }: SimulatedRequest, repositories: Repositories, place: Place): Reply {
-  const has = place.upload.bytes.byteLength;
+function append({ headers, body }: SimulatedRequest, repositories: Repositories, target: Target): Reply {
+  const has = target.upload.bytes.byteLength;
   const [, start, end] = /^(?:bytes )?(\d+)-(\d+)$/.exec(String(headers["content-range"] ?? "")) ?? [];
   const isAligned = start === undefined || (Number(start) === has && Number(end) === has + body.byteLength - 1);
-  if (!isAligned) return progress(place, 416, has);
-  const bytes = Buffer.concat([place.upload.bytes, body]);
-  repositories.uploads.set(place.id, { ...place.upload, bytes });
-  return progress(place, 202, bytes.byteLength);
+  if (!isAligned) return progress(target, 416, has);
+  const bytes = Buffer.concat([target.upload.bytes, body]);
+  repositories.uploads.set(target.id, { ...target.upload, bytes });
+  return progress(target, 202, bytes.byteLength);
 }
 
-function finish({ url, body }: SimulatedRequest, repositories: Repositories, place: Place): Reply {
-  const { repository, id, upload } = place;
+function finish({ url, body }: SimulatedRequest, repositories: Repositories, target: Target): Reply {
+  const { repository, id, upload } = target;
   const reply = store(
     repositories,
     repository,
@@ -80,7 +80,7 @@ function store(repositories: Repositories, repository: string, digest: string, b
   };
 }
 
-function progress({ repository, id }: Place, status: number, has: number): Reply {
+function progress({ repository, id }: Target, status: number, has: number): Reply {
   return {
     status,
     headers: {

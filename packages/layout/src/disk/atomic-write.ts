@@ -4,7 +4,7 @@ import { attempt } from "./file-error.js";
 
 const batchBytes = 1024 * 1024;
 
-export interface WholeFileOptions extends Cancellable {
+export interface AtomicWriteOptions extends Cancellable {
   /** Where the bytes are until they are whole: on the same file system as the file's own name. */
   readonly temporary: string;
   /** Permission bits, whatever the umask; default: 0644 as the umask has it. */
@@ -17,10 +17,10 @@ export interface WholeFileOptions extends Cancellable {
  * Writes a file under a temporary name, syncs its data, and gives it its name only then; what throws, `chunks` too, leaves
  * nothing. Answers whether the file has its name now.
  */
-export async function writeWholeFile(
+export async function writeFileAtomically(
   path: string,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: WholeFileOptions,
+  options: AtomicWriteOptions,
 ): Promise<boolean> {
   const { temporary, mode, mayReplace, signal } = options;
   signal?.throwIfAborted();
