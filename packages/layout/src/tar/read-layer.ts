@@ -1,5 +1,5 @@
 import type { Cancellable } from "@mote/core";
-import { ByteTaker } from "../compression/byte-reader.js";
+import { ByteReader } from "../compression/byte-reader.js";
 import { compressionOf, magicBytes, uncompressedStream } from "../compression/uncompress.js";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
 import type { TarEntry } from "./tar-headers.js";
@@ -21,7 +21,7 @@ export async function* readLayer(
   what: string,
   { signal, ...limits }: UnpackOptions & Cancellable = {},
 ): AsyncGenerator<LayerEntry, void, undefined> {
-  const input = new ByteTaker(chunks);
+  const input = new ByteReader(chunks);
   const bounds = new UnpackLimits(limits);
   try {
     const magic = (await input.whole(magicBytes)).slice();
@@ -38,7 +38,7 @@ export async function* readLayer(
   }
 }
 
-async function* from(magic: Uint8Array, input: ByteTaker): AsyncGenerator<Uint8Array, void, undefined> {
+async function* from(magic: Uint8Array, input: ByteReader): AsyncGenerator<Uint8Array, void, undefined> {
   yield magic;
   yield* input.take(Number.POSITIVE_INFINITY);
 }
