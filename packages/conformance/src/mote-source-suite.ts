@@ -1,5 +1,5 @@
 import { digestBytes, type MoteSource } from "@mote/core";
-import { failure, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
+import { collect, failure, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface MoteSourceCapabilities {
@@ -132,6 +132,54 @@ export function moteSourceSuite(
         await readerAt.close();
         await readerAt.close();
         expect(await failure(() => readerAt.readAt(new Uint8Array(1), 0))).toBe("MOTE_CLOSED");
+      }));
+
+    it("lets a reader be read once", () =>
+      withContent(async (source) => {
+        for (const { digest, bytes } of [empty, small, large]) {
+          await using reader = await source.moteReader(digest);
+          expect(sameBytes(await collect(reader), bytes)).toBe(true);
+          expect(await failure(() => collect(reader))).toBe("MOTE_CLOSED");
+          await reader.close();
+          await reader.close();
+          await using begun = await source.moteReader(digest);
+          const first = begun[Symbol.asyncIterator]();
+          await first.next();
+          expect(await failure(() => collect(begun))).toBe("MOTE_CLOSED");
+          await first.return?.();
+        }
+      }));
+
+    it("lets a reader be closed by several callers at once", () =>
+      withContent(async (source) => {
+        const reader = await source.moteReader(large.digest);
+        const readerAt = await source.moteReaderAt(large.digest);
+        await Promise.all([reader.close(), reader.close(), readerAt.close(), readerAt.close()]);
+        expect(await failure(() => collect(reader))).toBe("MOTE_CLOSED");
+      }));
+
+    it("refuses ranges and positions that are not numbers of bytes", () =>
+      withContent(async (source) => {
+        await using readerAt = await source.moteReaderAt(large.digest);
+        for (const bad of [-1, 1.5, Number.NaN]) {
+          expect(await failure(() => readAll(source, large.digest, { start: bad }))).toBe("TypeError");
+          expect(await failure(() => readAll(source, large.digest, { end: bad }))).toBe("TypeError");
+          expect(await failure(() => readerAt.readAt(new Uint8Array(10), bad))).toBe("TypeError");
+        }
+      }));
+
+    it("reads nothing of a range that ends before it starts, or starts past the end", () =>
+      withContent(async (source) => {
+        const { digest, bytes } = small;
+        for (const [start, end] of [
+          [10, 10],
+          [10, 5],
+          [bytes.byteLength, bytes.byteLength + 10],
+          [bytes.byteLength + 5, bytes.byteLength + 10],
+        ] as const) {
+          expect((await readAll(source, digest, { start, end })).byteLength).toBe(0);
+        }
+        expect((await readAll(source, digest, { start: bytes.byteLength + 5 })).byteLength).toBe(0);
       }));
 
     it("refuses at run time what is no digest", () =>

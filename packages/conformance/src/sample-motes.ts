@@ -25,6 +25,10 @@ export function sample(name: string, size: number): Sample {
   return { digest: digestBytes(bytes), bytes };
 }
 
+export const small = sample("one", 1000);
+export const other = sample("another", 2000);
+export const large = sample("large", 1_500_000);
+
 export async function put(cache: MoteCache, { digest, bytes }: Sample): Promise<MoteInfo> {
   return await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
 }

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { chmod, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { moteCacheSuite } from "@mote/conformance";
-import type { Digest, MoteCache } from "@mote/core";
+import { moteCacheSuite, tagStoreSuite } from "@mote/conformance";
+import type { Digest, MoteCache, TagStore } from "@mote/core";
 import { afterAll, describe, expect, it } from "vitest";
-import { FileCache, type FileCacheOptions } from "../src/index.js";
+import { FileCache, type FileCacheOptions, FileTagStore } from "../src/index.js";
 
 const root = mkdtempSync(join(tmpdir(), "mote-contract-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -44,3 +44,15 @@ for (const [name, options] of Object.entries(variants)) {
     });
   });
 }
+
+describe("FileTagStore", () => {
+  const folders = new WeakMap<TagStore, string>();
+  const make = (folder: string) => {
+    const store = new FileTagStore(folder);
+    folders.set(store, folder);
+    return store;
+  };
+  tagStoreSuite({ describe, it, expect }, () => make(mkdtempSync(join(root, "tags-"))), {
+    reopen: (store) => make(folders.get(store) ?? ""),
+  });
+});

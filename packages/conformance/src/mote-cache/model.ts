@@ -1,8 +1,8 @@
 import type { Digest, Lease, MoteCache, ResumableWriter } from "@mote/core";
 import fc from "fast-check";
-import type { MoteCacheCapabilities } from "./mote-cache-suite.js";
-import { begin, mediaType, put, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
-import type { TestApi } from "./test-api.js";
+import { begin, mediaType, put, readAll, type Sample, sameBytes, sample } from "../sample-motes.js";
+import type { TestApi } from "../test-api.js";
+import type { MoteCacheCapabilities, OpenCache } from "./capabilities.js";
 
 const motes = [0, 1, 70_000, 300_000].map((size) => sample(`model ${size}`, size));
 const kinds = [
@@ -33,19 +33,19 @@ const leaseThatOutlivesItsCache: Step[] = (
   ["put", "lease", "crash", "prune", "lease", "release", "prune"] as const
 ).map((kind) => ({ kind, mote: sample("model 300000", 300_000), maxSize: 0 }));
 
-/** Random courses of puts, reads, removals, prunes, holds, reopenings and crashes must leave the cache as a `Map` would be. */
+/** Random workloads of puts, reads, removals, prunes, holds, reopenings and crashes must leave the cache as a `Map` would be. */
 export function followsTheModel(
   { describe, it, expect }: TestApi,
-  open: () => Promise<MoteCache>,
+  open: OpenCache,
   { reopen }: MoteCacheCapabilities,
 ): void {
   describe("a mote cache under random use", () => {
-    it("keeps what a Map would keep", async () => {
+    it("stores what a Map would store", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-          const course = new Course(await open(), expect, reopen);
-          for (const each of steps) await course.take(each);
-          await course.end();
+          const workload = new Workload(await open(), expect, reopen);
+          for (const each of steps) await workload.take(each);
+          await workload.end();
         }),
         { numRuns: 30, examples: [[leaseThatOutlivesItsCache]] },
       );
@@ -53,13 +53,13 @@ export function followsTheModel(
   });
 }
 
-class Course {
+class Workload {
   readonly #expect: TestApi["expect"];
   readonly #reopen: MoteCacheCapabilities["reopen"];
   readonly #model = new Map<Digest, Uint8Array>();
   readonly #pins = new Set<Digest>();
   readonly #leases = new Map<Digest, Lease>();
-  /** Of caches that were dropped. Their process lives, so they may hold still: a lease ends with its process, not with its cache. */
+  /** Of caches that were dropped. They may still hold: a lease ends with its process, not with its cache. */
   readonly #orphanedLeases: [Digest, Lease][] = [];
   #cache: MoteCache;
 
@@ -97,7 +97,7 @@ class Course {
     await writer.abort();
   }
 
-  /** What a suspended writer leaves is no mote, whatever a prune or a crash makes of it, and the next writer completes it. */
+  /** What a suspended writer leaves is not a mote, whatever a prune or a crash makes of it, and the next writer completes it. */
   async suspend(mote: Sample): Promise<void> {
     const { digest, bytes } = mote;
     const pending = { digest, mediaType, size: bytes.byteLength };
@@ -141,17 +141,17 @@ class Course {
     if (this.#reopen === undefined) return;
     const next = await this.#reopen(this.#cache);
     await this.end();
-    await this.#goOn(next);
+    await this.#continueWith(next);
   }
 
-  /** Another one takes over without a word from the first, which was at work. */
+  /** Another cache takes over while the first is at work, as after a crash. */
   async crash(mote: Sample): Promise<void> {
     if (this.#reopen === undefined) return;
     const { writer } = await begin(this.#cache, mote);
     await writer.write(half(mote));
     const suspended = await this.#resume(mote);
     await suspended?.write(half(mote).subarray(suspended.offset));
-    await this.#goOn(await this.#reopen(this.#cache));
+    await this.#continueWith(await this.#reopen(this.#cache));
   }
 
   async verify(): Promise<void> {
@@ -185,7 +185,7 @@ class Course {
     return this.#cache.resumeMote?.({ digest, mediaType, size: bytes.byteLength });
   }
 
-  async #goOn(next: MoteCache): Promise<void> {
+  async #continueWith(next: MoteCache): Promise<void> {
     this.#orphanedLeases.push(...this.#leases);
     this.#leases.clear();
     await next.initialize();

@@ -1,15 +1,15 @@
 import { type BlobInfoCache, type Digest, digestBytes, MoteError, silentLogger } from "@mote/core";
 import fc from "fast-check";
-import { answers, expectedAnswers, steps, take } from "./blob-info-cache-model.js";
-import type { BlobInfoCacheFactory, BlobInfoCacheSuiteOptions } from "./blob-info-cache-suite.js";
-import type { TestApi } from "./test-api.js";
+import type { TestApi } from "../test-api.js";
+import { expectedResults, results, steps, take } from "./model.js";
+import type { BlobInfoCacheFactory, BlobInfoCacheSuiteOptions } from "./options.js";
 
 const digestOf = (name: string): Digest => digestBytes(new TextEncoder().encode(name));
 const plain = digestOf("plain");
 const gzip = digestOf("gzip");
 const runs = { numRuns: 40 };
 
-/** Any course of records, against a model; and what a cache offers beyond the plain methods, where it does. */
+/** Any workload of records against a model, and what a cache offers beyond the plain methods, if it does. */
 export function abilities(
   { it, expect }: TestApi,
   factory: BlobInfoCacheFactory,
@@ -31,19 +31,19 @@ export function abilities(
       if (one !== undefined && two !== undefined && three !== undefined) await use(one, two, three);
     });
 
-  it("any course of records gives the answers of the plainest model", async () => {
+  it("any workload of records gives the results of the simplest model", async () => {
     let canForget = true;
     await withOne(async (cache) => {
       canForget = cache.forgetLocation !== undefined;
     })();
-    const course = fc.asyncProperty(steps({ canForget }), fc.boolean(), async (taken, together) => {
+    const workload = fc.asyncProperty(steps({ canForget }), fc.boolean(), async (taken, together) => {
       await withOne(async (cache) => {
         if (together) await Promise.all(taken.map((step) => take(cache, step)));
         else for (const step of taken) await take(cache, step);
-        expect(await answers(cache)).toEqual(expectedAnswers(taken));
+        expect(await results(cache)).toEqual(expectedResults(taken));
       })();
     });
-    await fc.assert(course, runs);
+    await fc.assert(workload, runs);
   });
 
   it(
@@ -122,8 +122,8 @@ export function abilities(
     }
   });
 
-  it("what was exported and merged elsewhere answers the same there, the order of time included", async () => {
-    const course = fc.asyncProperty(
+  it("what was exported and merged elsewhere results the same there, in the same order of time", async () => {
+    const workload = fc.asyncProperty(
       steps({ canForget: true }),
       fc.integer({ min: 1, max: 50 }),
       async (taken, size) => {
@@ -131,18 +131,18 @@ export function abilities(
           if (one.export === undefined || two.merge === undefined) return;
           for (const step of taken) await take(one, step);
           const text = await textOf(one);
-          await two.merge(pieces(text, size));
-          expect(await answers(two)).toEqual(await answers(one));
+          await two.merge(chunksOf(text, size));
+          expect(await results(two)).toEqual(await results(one));
           expect((await two.merge([text])).changed).toBe(0);
-          expect(await answers(two)).toEqual(await answers(one));
+          expect(await results(two)).toEqual(await results(one));
         })();
       },
     );
-    await fc.assert(course, runs);
+    await fc.assert(workload, runs);
   });
 
   it("two caches' knowledge comes out the same in whichever order it is merged", async () => {
-    const course = fc.asyncProperty(steps({ canForget: true }), steps({ canForget: true }), async (first, second) => {
+    const workload = fc.asyncProperty(steps({ canForget: true }), steps({ canForget: true }), async (first, second) => {
       await withCaches(4, async ([one, two, three, four]) => {
         if (one?.export === undefined || two === undefined || three?.merge === undefined || four?.merge === undefined)
           return;
@@ -150,10 +150,10 @@ export function abilities(
         for (const step of second) await take(two, step);
         for (const source of [one, two]) await three.merge([await textOf(source)]);
         for (const source of [two, one]) await four.merge([await textOf(source)]);
-        expect(await answers(three)).toEqual(await answers(four));
+        expect(await results(three)).toEqual(await results(four));
       });
     });
-    await fc.assert(course, runs);
+    await fc.assert(workload, runs);
   });
 
   it(
@@ -231,7 +231,7 @@ async function textOf(cache: BlobInfoCache): Promise<string> {
   return text;
 }
 
-function* pieces(text: string, size: number): Generator<string> {
+function* chunksOf(text: string, size: number): Generator<string> {
   for (let at = 0; at < text.length; at += size) yield text.slice(at, at + size);
 }
 

@@ -12,7 +12,7 @@ const digests = ["a", "b", "c", "d"].map((name) => digestBytes(new TextEncoder()
 const scopes = ["one", "two"];
 const transport = "model";
 
-/** Something that was learned. */
+/** Something that is recorded. */
 export type Step =
   | { readonly step: "pair"; readonly any: Digest; readonly untransformed: Digest }
   | { readonly step: "name"; readonly digest: Digest; readonly name: string }
@@ -28,7 +28,7 @@ const place = { scope, digest, location };
 const seenStep = fc.record({ step: fc.constant("seen" as const), ...place });
 const forgottenStep = fc.record({ step: fc.constant("forgotten" as const), ...place });
 
-/** Any course of a few records. */
+/** Any workload of a few records. */
 export const steps = (options: { readonly canForget: boolean }): fc.Arbitrary<Step[]> =>
   fc.array(
     options.canForget
@@ -44,8 +44,8 @@ export async function take(cache: BlobInfoCache, step: Step): Promise<void> {
   await cache.forgetLocation?.(transport, step.scope, step.digest, step.location);
 }
 
-/** Everything that can be asked about what the steps are about. */
-export async function answers(cache: BlobInfoCache): Promise<unknown[]> {
+/** Returns everything that can be looked up about what the steps recorded. */
+export async function results(cache: BlobInfoCache): Promise<unknown[]> {
   const all: unknown[] = [];
   for (const asked of digests) {
     all.push(await cache.untransformedDigest(asked));
@@ -59,8 +59,8 @@ export async function answers(cache: BlobInfoCache): Promise<unknown[]> {
   return all;
 }
 
-/** The same answers, worked out from the course of the steps in the plainest way. */
-export function expectedAnswers(taken: readonly Step[]): unknown[] {
+/** Returns the same results, worked out from the steps in the simplest way. */
+export function expectedResults(taken: readonly Step[]): unknown[] {
   const plain = new Map<Digest, Digest>();
   const names = new Map<Digest, string>();
   const seen: { scope: string; digest: Digest; location: string }[] = [];

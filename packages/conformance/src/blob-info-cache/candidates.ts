@@ -1,0 +1,66 @@
+import type { Digest } from "@mote/core";
+import { gzip, nobody, other, places, plain, type RuleTests, transport, zstd } from "./rule-tests.js";
+
+/** Which candidates are named, and in which order. */
+export function rankedCandidates({ test, expect }: RuleTests): void {
+  test("substitutes stand between the asked digest and the untransformed one, by time", async (cache) => {
+    await cache.recordDigestUntransformedPair(gzip, plain);
+    await cache.recordDigestUntransformedPair(zstd, plain);
+    const names = { P: plain, G: gzip, Z: zstd, O: other };
+    for (const round of ["2", "1"]) {
+      for (const [name, digest] of Object.entries(names)) {
+        await cache.recordKnownLocation(transport, "A", digest, name + round);
+      }
+    }
+    const substitutes = async (digest: Digest) =>
+      places(await cache.candidateLocations(transport, "A", digest, { canSubstitute: true })).join(" ");
+    expect(await substitutes(gzip)).toBe("G1 G2 Z1 Z2 P1 P2");
+    expect(await substitutes(zstd)).toBe("Z1 Z2 G1 G2 P1 P2");
+    expect(await substitutes(plain)).toBe("P1 P2 Z1 G1 Z2 G2");
+    expect(await substitutes(other)).toBe("O1 O2");
+    const own = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
+    expect(places(own)).toEqual(["G1", "G2"]);
+  });
+
+  test("max bounds the candidates after they are ordered", async (cache) => {
+    await cache.recordDigestUntransformedPair(gzip, plain);
+    for (const location of ["1", "2", "3"]) await cache.recordKnownLocation(transport, "A", plain, `P${location}`);
+    await cache.recordKnownLocation(transport, "A", gzip, "G");
+    const found = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: true, max: 2 });
+    expect(places(found)).toEqual(["G", "P3"]);
+    expect(await cache.candidateLocations(transport, "A", gzip, { canSubstitute: true, max: 0 })).toEqual([]);
+  });
+
+  test("where asked for, two forms without a known place follow the others, within max", async (cache) => {
+    await cache.recordDigestUntransformedPair(gzip, plain);
+    await cache.recordDigestUntransformedPair(zstd, plain);
+    await cache.recordKnownLocation(transport, "A", plain, "here");
+    const asked = { canSubstitute: true, includeUnknownLocations: true };
+    const found = await cache.candidateLocations(transport, "A", gzip, asked);
+    expect(found.map(({ digest, location }) => [digest, location])).toEqual([
+      [plain, "here"],
+      [gzip, undefined],
+      [zstd, undefined],
+    ]);
+    expect((await cache.candidateLocations(transport, "A", gzip, { ...asked, max: 2 })).length).toBe(2);
+    expect((await cache.candidateLocations(transport, "B", gzip, asked)).length).toBe(2);
+    expect(await cache.candidateLocations(transport, "A", nobody, asked)).toEqual([]);
+  });
+
+  test("required transformers leave the rest out; preferred ones come first among the substitutes", async (cache) => {
+    const made = { gzip, zstd: other, "zstd:chunked": zstd };
+    for (const [name, digest] of Object.entries(made)) {
+      await cache.recordDigestUntransformedPair(digest, plain);
+      await cache.recordDigestTransformerName(digest, name);
+      await cache.recordKnownLocation(transport, "A", digest, name);
+    }
+    await cache.recordKnownLocation(transport, "A", plain, "plain");
+    const found = async (more: object) =>
+      places(await cache.candidateLocations(transport, "A", plain, { canSubstitute: true, ...more }));
+    expect(await found({})).toEqual(["plain", "zstd:chunked", "zstd", "gzip"]);
+    expect(await found({ requiredTransformers: ["zstd"] })).toEqual(["zstd:chunked", "zstd"]);
+    expect(await found({ requiredTransformers: ["zstd:chunked", "gzip"] })).toEqual(["zstd:chunked", "gzip"]);
+    expect(await found({ requiredTransformers: [] })).toEqual([]);
+    expect(await found({ preferredTransformers: ["gzip", "zstd"] })).toEqual(["plain", "gzip", "zstd:chunked", "zstd"]);
+  });
+}

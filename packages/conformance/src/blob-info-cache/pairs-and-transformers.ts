@@ -1,0 +1,79 @@
+import { UNKNOWN_TRANSFORMER, UNTRANSFORMED } from "@mote/core";
+import { gzip, nobody, other, places, plain, type RuleTests, transport, zstd } from "./rule-tests.js";
+
+/** Which digests are the same content, and how each was made. */
+export function pairsAndTransformers({ test, expect, options }: RuleTests): void {
+  test("of a digest that nobody recorded nothing is known", async (cache) => {
+    expect(await cache.untransformedDigest(nobody)).toBe(undefined);
+    expect(await cache.candidateLocations(transport, "A", nobody, { canSubstitute: false })).toEqual([]);
+    expect(await cache.candidateLocations(transport, "A", nobody, { canSubstitute: true })).toEqual([]);
+  });
+
+  test("a pair tells the untransformed digest of both of its digests, recorded once or twice", async (cache, warnings) => {
+    for (const _ of [1, 2]) {
+      await cache.recordDigestUntransformedPair(gzip, plain);
+      await cache.recordDigestUntransformedPair(zstd, plain);
+      expect(await cache.untransformedDigest(gzip)).toBe(plain);
+      expect(await cache.untransformedDigest(zstd)).toBe(plain);
+      expect(await cache.untransformedDigest(plain)).toBe(plain);
+    }
+    expect(warnings.length).toBe(0);
+  });
+
+  test("a digest may be recorded as its own untransformed form", async (cache) => {
+    await cache.recordDigestUntransformedPair(other, other);
+    expect(await cache.untransformedDigest(other)).toBe(other);
+  });
+
+  test("a conflicting pair is overwritten with a warning, and leaves the forms of the first", async (cache, warnings) => {
+    await cache.recordDigestUntransformedPair(gzip, plain);
+    await cache.recordKnownLocation(transport, "A", gzip, "gzip");
+    await cache.recordDigestUntransformedPair(gzip, other);
+    if (options.takesSetup) expect(warnings.length).toBe(1);
+    expect(await cache.untransformedDigest(gzip)).toBe(other);
+    expect(await cache.untransformedDigest(plain)).toBe(plain);
+    expect(await cache.candidateLocations(transport, "A", plain, { canSubstitute: true })).toEqual([]);
+    expect(places(await cache.candidateLocations(transport, "A", other, { canSubstitute: true }))).toEqual(["gzip"]);
+  });
+
+  test("what was recorded of a digest itself outlasts a pair in which it is the untransformed one", async (cache) => {
+    await cache.recordDigestUntransformedPair(gzip, plain);
+    await cache.recordDigestUntransformedPair(zstd, gzip);
+    expect(await cache.untransformedDigest(zstd)).toBe(gzip);
+    expect(await cache.untransformedDigest(gzip)).toBe(plain);
+  });
+
+  test("a pair sets no transformer name", async (cache) => {
+    await cache.recordDigestUntransformedPair(gzip, plain);
+    await cache.recordKnownLocation(transport, "A", plain, "here");
+    const [candidate] = await cache.candidateLocations(transport, "A", plain, { canSubstitute: false });
+    expect(candidate?.transformerName).toBe(UNKNOWN_TRANSFORMER);
+  });
+
+  test("a transformer's name comes with the candidate, until it is recorded as unknown", async (cache) => {
+    await cache.recordKnownLocation(transport, "A", gzip, "here");
+    const name = async () =>
+      (await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false }))[0]?.transformerName;
+    expect(await name()).toBe(UNKNOWN_TRANSFORMER);
+    await cache.recordDigestTransformerName(gzip, "gzip");
+    expect(await name()).toBe("gzip");
+    await cache.recordDigestTransformerName(gzip, UNTRANSFORMED);
+    expect(await name()).toBe(UNTRANSFORMED);
+    await cache.recordDigestTransformerName(gzip, UNKNOWN_TRANSFORMER);
+    expect(await name()).toBe(UNKNOWN_TRANSFORMER);
+  });
+
+  test("a transformer's variant outlasts a record of its base alone, and no other record", async (cache, warnings) => {
+    await cache.recordKnownLocation(transport, "A", zstd, "here");
+    const name = async () =>
+      (await cache.candidateLocations(transport, "A", zstd, { canSubstitute: false }))[0]?.transformerName;
+    await cache.recordDigestTransformerName(zstd, "zstd");
+    await cache.recordDigestTransformerName(zstd, "zstd:chunked");
+    await cache.recordDigestTransformerName(zstd, "zstd");
+    expect(await name()).toBe("zstd:chunked");
+    expect(warnings.length).toBe(0);
+    await cache.recordDigestTransformerName(zstd, "gzip");
+    expect(await name()).toBe("gzip");
+    if (options.takesSetup) expect(warnings.length).toBe(1);
+  });
+}

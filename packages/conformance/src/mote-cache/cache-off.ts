@@ -1,0 +1,24 @@
+import { failure, put, small } from "../sample-motes.js";
+import type { TestApi } from "../test-api.js";
+import type { OpenCache } from "./capabilities.js";
+
+/** A cache that stores nothing. */
+export function storesNothing({ describe, it, expect }: TestApi, open: OpenCache): void {
+  describe("a cache that stores nothing", () => {
+    it("does not find what was written to it", async () => {
+      await using cache = await open();
+      await put(cache, small);
+      expect(await cache.moteExists(small.digest)).toBe(false);
+      expect(await cache.find(small.digest)).toBe(undefined);
+      expect(await failure(() => cache.moteReader(small.digest))).toBe("MOTE_NOT_FOUND");
+      expect(await failure(() => cache.moteReaderAt(small.digest))).toBe("MOTE_NOT_FOUND");
+    });
+
+    it("has nothing to prune", async () => {
+      await using cache = await open();
+      await put(cache, small);
+      const report = await cache.prune(0);
+      expect([report.removed.length, report.remainingBytes, report.reached]).toEqual([0, 0, true]);
+    });
+  });
+}

@@ -1,0 +1,112 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CommitMode, Digest, Mote, MoteCache } from "@mote/core";
+import { failure, large, mediaType, other, put, readAll, sameBytes, small } from "../sample-motes.js";
+import type { TestApi } from "../test-api.js";
+import type { OpenCache } from "./capabilities.js";
+
+/** `commitMote`: a file that is there already. */
+export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache): void {
+  const withFile = async (bytes: Uint8Array, use: (path: string, cache: MoteCache) => Promise<void>) => {
+    const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
+    try {
+      const path = join(folder, "file");
+      await writeFile(path, bytes);
+      await using cache = await open();
+      await use(path, cache);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  };
+  const exists = async (path: string) =>
+    await stat(path).then(
+      () => true,
+      () => false,
+    );
+
+  describe("commitMote", () => {
+    it("keeps the source of a copy and takes the source of a move", async () => {
+      for (const { digest, bytes } of [small, large]) {
+        for (const mode of ["copy", "move"] as const) {
+          await withFile(bytes, async (path, cache) => {
+            await cache.commitMote(path, await cache.createMote(digest, mediaType, bytes.byteLength), mode);
+            expect(sameBytes(await readAll(cache, digest), bytes)).toBe(true);
+            expect(await exists(path)).toBe(mode === "copy");
+          });
+        }
+      }
+    });
+
+    it("has nothing to do where the mote is there already, and a move takes the source all the same", async () => {
+      for (const mode of ["copy", "move"] as const) {
+        await withFile(small.bytes, async (path, cache) => {
+          await put(cache, small);
+          await cache.commitMote(path, { digest: small.digest, mediaType }, mode);
+          expect(await exists(path)).toBe(mode === "copy");
+          expect(sameBytes(await readAll(cache, small.digest), small.bytes)).toBe(true);
+        });
+      }
+    });
+
+    it("refuses a source of another size or digest, and leaves it", async () => {
+      for (const mode of ["copy", "move"] as const) {
+        await withFile(other.bytes, async (path, cache) => {
+          const { digest } = small;
+          const ofSize = (size?: number) => ({ digest, mediaType, ...(size === undefined ? {} : { size }) });
+          expect(await failure(() => cache.commitMote(path, ofSize(7), mode))).toBe("MOTE_SIZE_MISMATCH");
+          expect(await failure(() => cache.commitMote(path, ofSize(), mode))).toBe("MOTE_DIGEST_MISMATCH");
+          expect(sameBytes(await readFile(path), other.bytes)).toBe(true);
+          expect(await cache.moteExists(digest)).toBe(false);
+        });
+      }
+    });
+
+    it("does not take a source that is something else for a mote that is there", async () => {
+      await withFile(other.bytes, async (path, cache) => {
+        await put(cache, small);
+        expect(await failure(() => cache.commitMote(path, { digest: small.digest, mediaType }, "move"))).toBe(
+          "MOTE_DIGEST_MISMATCH",
+        );
+        expect(await exists(path)).toBe(true);
+      });
+    });
+
+    it("says that there is no such file", async () => {
+      await using cache = await open();
+      for (const mode of ["copy", "move"] as const) {
+        expect(
+          await failure(() => cache.commitMote("/nowhere/at/all", { digest: small.digest, mediaType }, mode)),
+        ).toBe("MOTE_NOT_FOUND");
+      }
+    });
+
+    it("checks the arguments first, then the file, its size, and its digest last", async () => {
+      await withFile(other.bytes, async (path, cache) => {
+        const invalid = { digest: "sha256:ABC" as Digest, mediaType, size: -1 };
+        const wrong = { digest: small.digest, mediaType, size: 7 };
+        const mode = "copied" as CommitMode;
+        const signal = AbortSignal.abort(new RangeError("enough"));
+        const commit = (source: string, mote: Mote, how: CommitMode = "move", options = {}) =>
+          failure(() => cache.commitMote(source, mote, how, options));
+        expect(await commit(`${path}-absent`, invalid)).toBe("MOTE_INVALID_DIGEST");
+        expect(await commit(`${path}-absent`, wrong, mode)).toBe("TypeError");
+        expect(await commit(`${path}-absent`, wrong, "move", { signal })).toBe("RangeError");
+        expect(await commit(`${path}-absent`, wrong)).toBe("MOTE_NOT_FOUND");
+        expect(await commit(path, wrong)).toBe("MOTE_SIZE_MISMATCH");
+        expect(await commit(path, { ...wrong, size: other.bytes.byteLength })).toBe("MOTE_DIGEST_MISMATCH");
+        expect(sameBytes(await readFile(path), other.bytes)).toBe(true);
+        await cache[Symbol.asyncDispose]();
+        expect(await commit(`${path}-absent`, wrong)).toBe("MOTE_CLOSED");
+      });
+    });
+
+    it("keeps its copy when the source of a copy is changed afterwards", async () => {
+      await withFile(large.bytes, async (path, cache) => {
+        await cache.commitMote(path, { digest: large.digest, mediaType }, "copy");
+        await writeFile(path, "something else");
+        expect(sameBytes(await readAll(cache, large.digest), large.bytes)).toBe(true);
+      });
+    });
+  });
+}

@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { failure, large, other, put, readAll, sameBytes, small } from "../sample-motes.js";
+import type { TestApi } from "../test-api.js";
+import type { MoteCacheCapabilities, OpenCache } from "./capabilities.js";
+
+/** Damage is found by whoever reads, links or verifies. */
+export function findsDamage(
+  { describe, it, expect }: TestApi,
+  open: OpenCache,
+  corrupt: NonNullable<MoteCacheCapabilities["corrupt"]>,
+): void {
+  describe("a mote cache with a damaged mote", () => {
+    it("a damaged mote is set aside by who finds it, and can be written anew", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
+      try {
+        for (const mote of [small, large]) {
+          await using cache = await open();
+          const find: (() => Promise<unknown>)[] = [() => readAll(cache, mote.digest)];
+          if (cache.linkTo !== undefined)
+            find.push(async () => await cache.linkTo?.(mote.digest, join(folder, "target")));
+          for (const touch of find) {
+            await put(cache, mote);
+            await corrupt(cache, mote.digest);
+            expect(await failure(touch)).toBe("MOTE_CORRUPT");
+            expect(await cache.moteExists(mote.digest)).toBe(false);
+            await put(cache, mote);
+            expect(sameBytes(await readAll(cache, mote.digest), mote.bytes)).toBe(true);
+          }
+        }
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    it("verify finds what is damaged, and nothing else", async () => {
+      await using cache = await open();
+      if (cache.verify === undefined) return;
+      for (const mote of [small, other, large]) await put(cache, mote);
+      expect((await cache.verify()).damaged).toEqual([]);
+      await corrupt(cache, other.digest);
+      const report = await cache.verify();
+      expect(report.damaged.map(({ digest }) => digest)).toEqual([other.digest]);
+      expect(report.motes).toBe(3);
+      expect(await cache.moteExists(other.digest)).toBe(false);
+      expect(await cache.moteExists(small.digest)).toBe(true);
+    });
+  });
+}

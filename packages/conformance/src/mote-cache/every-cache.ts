@@ -1,0 +1,39 @@
+import { failure, mediaType, small } from "../sample-motes.js";
+import type { TestApi } from "../test-api.js";
+import type { OpenCache } from "./capabilities.js";
+
+/** What every cache does, whether it stores motes or not: opening, closing, what it refuses. */
+export function everyCache({ describe, it, expect }: TestApi, open: OpenCache): void {
+  describe("every mote cache", () => {
+    it("is clean after initialize, and again after update", async () => {
+      await using cache = await open();
+      expect(cache.isDirty()).toBe(false);
+      expect(await cache.refresh()).toBe(false);
+      await cache.update();
+      expect(cache.isDirty()).toBe(false);
+    });
+
+    it("is initialised twice without harm", async () => {
+      await using cache = await open();
+      await cache.initialize();
+    });
+
+    it("removes what is absent without complaint", async () => {
+      await using cache = await open();
+      await cache.removeMote(small.digest);
+    });
+
+    it("refuses at run time what is no digest", async () => {
+      await using cache = await open();
+      const wrong = "sha256:ABC";
+      for (const call of [
+        () => Reflect.apply(cache.createMote, cache, [wrong, mediaType]),
+        () => Reflect.apply(cache.moteWriter, cache, [wrong]),
+        () => Reflect.apply(cache.removeMote, cache, [wrong]),
+        () => Reflect.apply(cache.commitMote, cache, ["/nowhere", { digest: wrong, mediaType }, "copy"]),
+      ]) {
+        expect(await failure(call)).toBe("MOTE_INVALID_DIGEST");
+      }
+    });
+  });
+}

@@ -1,0 +1,83 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Digest } from "@mote/core";
+import { begin, failure, large, mediaType, other, put, type Sample, sameBytes, small } from "../sample-motes.js";
+import type { TestApi } from "../test-api.js";
+import type { OpenCache } from "./capabilities.js";
+
+/** `motes`, `linkTo`, `lease` and `pinned`, if the cache has them. */
+export function linksAndHolds({ describe, it, expect }: TestApi, open: OpenCache): void {
+  describe("what a mote cache may offer beyond the contract", () => {
+    it("motes lists exactly what is kept", async () => {
+      await using cache = await open();
+      if (cache.motes === undefined) return;
+      await put(cache, small);
+      await put(cache, other);
+      const { writer } = await begin(cache, large);
+      await writer.write(large.bytes);
+      const found: Digest[] = [];
+      for await (const { digest } of cache.motes()) found.push(digest);
+      await writer.abort();
+      expect(found.sort()).toEqual([small.digest, other.digest].sort());
+    });
+
+    it("linkTo places a mote at a path, over what is there, and not what is absent", async () => {
+      await using cache = await open();
+      if (cache.linkTo === undefined) return;
+      const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
+      try {
+        const target = join(folder, "deep", "er", "target");
+        expect(await cache.linkTo(small.digest, target)).toBe(false);
+        await put(cache, small);
+        await put(cache, other);
+        for (const mote of [other, small, small]) {
+          expect(await cache.linkTo(mote.digest, target)).toBe(true);
+          expect(sameBytes(await readFile(target), mote.bytes)).toBe(true);
+        }
+        await cache.removeMote(small.digest);
+        expect(sameBytes(await readFile(target), small.bytes)).toBe(true);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    it("prune leaves what is leased or pinned, and says so", async () => {
+      await using cache = await open();
+      if (cache.lease === undefined || cache.pinned === undefined) return;
+      for (const mote of [small, other, large]) await put(cache, mote);
+      await cache.pinned.pin(other.digest);
+      const lease = await cache.lease([small.digest]);
+      const report = await cache.prune(0);
+      const reasons = report.skipped.map(({ digest, reason }) => `${digest} ${reason}`).sort();
+      expect(reasons).toEqual([`${small.digest} leased`, `${other.digest} pinned`].sort());
+      expect(report.reached).toBe(false);
+      await lease.release();
+      await cache.prune(0);
+      expect(await cache.moteExists(small.digest)).toBe(false);
+      await cache.pinned.unpin(other.digest);
+      expect((await cache.prune(0)).reached).toBe(true);
+    });
+
+    it("tags are set, moved, listed in order and taken away", async () => {
+      await using cache = await open();
+      const { tags } = cache;
+      if (tags === undefined) return;
+      const descriptor = ({ digest, bytes }: Sample) => ({ mediaType, digest, size: bytes.byteLength });
+      expect(await tags.resolve("none")).toBe(undefined);
+      await tags.tag("b", descriptor(small));
+      await tags.tag("registry.example/a/b:c@d e", descriptor(small));
+      await tags.tag("a", descriptor(small));
+      await tags.tag("b", descriptor(other));
+      expect((await tags.resolve("b"))?.digest).toBe(other.digest);
+      await tags.untag("a");
+      await tags.untag("a");
+      const names: string[] = [];
+      for await (const { name } of tags.list()) names.push(name);
+      expect(names).toEqual(["b", "registry.example/a/b:c@d e"]);
+      for (const name of ["", "a\nb", "x".repeat(4097)]) {
+        expect(await failure(() => tags.tag(name, descriptor(small)))).toBe("MOTE_INVALID_NAME");
+      }
+    });
+  });
+}

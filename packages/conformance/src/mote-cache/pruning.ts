@@ -1,0 +1,103 @@
+import type { MoteCache } from "@mote/core";
+import { failure, put, sample } from "../sample-motes.js";
+import type { TestApi } from "../test-api.js";
+import type { OpenCache } from "./capabilities.js";
+
+/** `prune`: by size and by age. */
+export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void {
+  const three = ["a", "b", "c"].map((name) => sample(name, 1000));
+  const sizes = async (cache: MoteCache) => {
+    let total = 0;
+    for (const { digest } of three) total += (await cache.find(digest))?.size ?? 0;
+    return total;
+  };
+
+  describe("prune", () => {
+    it("removes no more than it takes to be at most as large as asked", async () => {
+      for (const [maxSize, left] of [
+        [3000, 3000],
+        [2999, 2000],
+        [2000, 2000],
+        [1, 0],
+        [0, 0],
+      ] as const) {
+        await using cache = await open();
+        for (const mote of three) await put(cache, mote);
+        const report = await cache.prune(maxSize);
+        expect(report.reached).toBe(true);
+        expect(report.remainingBytes).toBe(left);
+        expect(report.removedBytes).toBe(3000 - left);
+        expect(report.removed.length).toBe((3000 - left) / 1000);
+        expect(await sizes(cache)).toBe(left);
+      }
+    });
+
+    it("removes nothing in a dry run, and says what it would remove", async () => {
+      await using cache = await open();
+      for (const mote of three) await put(cache, mote);
+      const report = await cache.prune(1000, { dryRun: true });
+      expect([report.dryRun, report.reached, report.removedBytes, report.remainingBytes]).toEqual([
+        true,
+        true,
+        2000,
+        1000,
+      ]);
+      expect(await sizes(cache)).toBe(3000);
+    });
+
+    it("keeps what is younger than minAgeMs, and says that the size was not reached", async () => {
+      await using cache = await open();
+      for (const mote of three) await put(cache, mote);
+      const report = await cache.prune(0, { minAgeMs: 3_600_000 });
+      expect([report.reached, report.remainingBytes]).toEqual([false, 3000]);
+    });
+
+    it("removes what was last used longer ago than maxAgeMs although there is room, and nothing younger", async () => {
+      await using cache = await open();
+      for (const mote of three) await put(cache, mote);
+      await aMillisecond();
+      const young = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 3_600_000 });
+      expect([young.removed.length, young.remainingBytes]).toEqual([0, 3000]);
+      const dry = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 0, dryRun: true });
+      expect([dry.removed.length, await sizes(cache)]).toEqual([3, 3000]);
+      const old = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 0 });
+      expect([old.removed.length, old.remainingBytes, old.reached]).toEqual([3, 0, true]);
+      expect(await sizes(cache)).toBe(0);
+    });
+
+    it("keeps what is younger than minAgeMs also when it is older than maxAgeMs", async () => {
+      await using cache = await open();
+      for (const mote of three) await put(cache, mote);
+      await aMillisecond();
+      const report = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 0, minAgeMs: 3_600_000 });
+      expect([report.removed.length, await sizes(cache)]).toEqual([0, 3000]);
+    });
+
+    it("keeps the motes used last when it removes by size", async () => {
+      await using cache = await open();
+      for (const mote of three) {
+        await put(cache, mote);
+        await aMillisecond();
+      }
+      const report = await cache.prune(1000);
+      expect(report.removed.map(({ digest }) => digest).sort()).toEqual([three[0]?.digest, three[1]?.digest].sort());
+    });
+
+    it("refuses sizes and ages that are not numbers from 0, and removes nothing", async () => {
+      await using cache = await open();
+      for (const mote of three) await put(cache, mote);
+      for (const bad of [-1, Number.NaN]) {
+        expect(await failure(() => cache.prune(bad))).toBe("TypeError");
+        expect(await failure(() => cache.prune(0, { maxAgeMs: bad }))).toBe("TypeError");
+        expect(await failure(() => cache.prune(0, { minAgeMs: bad }))).toBe("TypeError");
+      }
+      expect(await sizes(cache)).toBe(3000);
+    });
+  });
+}
+
+/** Waits until the clock of the motes' times has moved on. */
+async function aMillisecond(): Promise<void> {
+  const startMs = Date.now();
+  while (Date.now() <= startMs + 1) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,142 @@
+import type { Descriptor, TagStore } from "@mote/core";
+import { failure, mediaType, type Sample, sample } from "./sample-motes.js";
+import type { TestApi } from "./test-api.js";
+
+export interface TagStoreCapabilities {
+  /** Another store over the same names. Without it, what several stores see of each other is not tested. */
+  readonly reopen?: ((store: TagStore) => Promise<TagStore> | TagStore) | undefined;
+}
+
+const one = descriptorOf(sample("one", 10));
+const other = descriptorOf(sample("other", 20));
+const validNames = [
+  "a",
+  "A",
+  "..",
+  "a/../b",
+  "/etc/passwd",
+  "registry.example/a/b:c@d e",
+  "CON",
+  "é",
+  "e\u0301",
+  "👾",
+  "index.json",
+];
+const invalidNames = ["", "a\nb", "a\0b", "\u007f", "x".repeat(4097)];
+
+/**
+ * The contract of `TagStore`.
+ * @param factory makes a fresh, empty store
+ */
+export function tagStoreSuite(
+  { describe, it, expect }: TestApi,
+  factory: () => Promise<TagStore> | TagStore,
+  { reopen }: TagStoreCapabilities = {},
+): void {
+  describe("a tag store", () => {
+    it("resolves a name to the descriptor that it was set to last", async () => {
+      const store = await factory();
+      expect(await store.resolve("a")).toBe(undefined);
+      await store.tag("a", one);
+      expect(identityOf(await store.resolve("a"))).toEqual(identityOf(one));
+      await store.tag("a", other);
+      await store.tag("a", other);
+      expect(identityOf(await store.resolve("a"))).toEqual(identityOf(other));
+      expect(await store.resolve("b")).toBe(undefined);
+    });
+
+    it("lists each name once, in the order of names, with its descriptor", async () => {
+      const store = await factory();
+      expect(await namesOf(store)).toEqual([]);
+      for (const name of ["b", "registry.example/a/b:c@d e", "a", "b"]) await store.tag(name, one);
+      await store.tag("b", other);
+      const found = [];
+      for await (const { name, descriptor, setMs } of store.list()) {
+        expect(setMs === undefined || (Number.isFinite(setMs) && setMs >= 0)).toBe(true);
+        found.push([name, descriptor.digest]);
+      }
+      expect(found).toEqual([
+        ["a", one.digest],
+        ["b", other.digest],
+        ["registry.example/a/b:c@d e", one.digest],
+      ]);
+    });
+
+    it("removes a name and no other, and one that is not set without an error", async () => {
+      const store = await factory();
+      await store.tag("a", one);
+      await store.tag("b", one);
+      for (const _ of [1, 2]) await store.untag("a");
+      expect(await store.resolve("a")).toBe(undefined);
+      expect(await namesOf(store)).toEqual(["b"]);
+      await store.tag("a", other);
+      expect((await store.resolve("a"))?.digest).toBe(other.digest);
+    });
+
+    it("accepts any text of 1 to 4096 characters without control characters, and tells names apart", async () => {
+      const store = await factory();
+      const names = [...validNames, "x".repeat(4096)];
+      for (const [at, name] of names.entries()) await store.tag(name, descriptorOf(sample(`named ${at}`, at)));
+      for (const [at, name] of names.entries()) {
+        expect((await store.resolve(name))?.digest).toBe(sample(`named ${at}`, at).digest);
+      }
+      expect(await namesOf(store)).toEqual(names.sort());
+    });
+
+    it("refuses other names and what is not a digest, and sets nothing", async () => {
+      const store = await factory();
+      for (const name of invalidNames) expect(await failure(() => store.tag(name, one))).toBe("MOTE_INVALID_NAME");
+      const wrong = { ...one, digest: "sha256:../../x" as Descriptor["digest"] };
+      expect((await failure(() => store.tag("a", wrong))).startsWith("MOTE_INVALID_")).toBe(true);
+      expect(await namesOf(store)).toEqual([]);
+    });
+
+    it("rejects with the signal's own reason when aborted, and sets nothing", async () => {
+      const store = await factory();
+      const signal = AbortSignal.abort(new RangeError("enough"));
+      expect(await failure(() => store.tag("a", one, { signal }))).toBe("RangeError");
+      expect(await failure(() => store.resolve("a", { signal }))).toBe("RangeError");
+      expect(await namesOf(store)).toEqual([]);
+    });
+
+    it("loses no name of many that are set at once, and leaves one of several descriptors for one name", async () => {
+      const store = await factory();
+      const names = Array.from({ length: 40 }, (_, at) => `name ${at}`);
+      const contested = Array.from({ length: 10 }, (_, at) => descriptorOf(sample(`contested ${at}`, at)));
+      await Promise.all([
+        ...names.map((name) => store.tag(name, one)),
+        ...contested.map((descriptor) => store.tag("contested", descriptor)),
+      ]);
+      expect(await namesOf(store)).toEqual([...names, "contested"].sort());
+      const { digest } = (await store.resolve("contested")) ?? one;
+      expect(contested.some((descriptor) => descriptor.digest === digest)).toBe(true);
+    });
+
+    if (reopen !== undefined) {
+      it("is seen at once by other stores over the same names", async () => {
+        const store = await factory();
+        const another = await reopen(store);
+        await store.tag("a", one);
+        expect((await another.resolve("a"))?.digest).toBe(one.digest);
+        await another.tag("a", other);
+        expect((await store.resolve("a"))?.digest).toBe(other.digest);
+        await another.untag("a");
+        expect(await namesOf(store)).toEqual([]);
+      });
+    }
+  });
+}
+
+function descriptorOf({ digest, bytes }: Sample): Descriptor {
+  return { mediaType, digest, size: bytes.byteLength };
+}
+
+function identityOf(descriptor: Descriptor | undefined) {
+  return [descriptor?.digest, descriptor?.size, descriptor?.mediaType];
+}
+
+async function namesOf(store: TagStore): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of store.list()) names.push(name);
+  return names;
+}
