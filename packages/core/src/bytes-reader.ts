@@ -1,3 +1,4 @@
+import { assertByteCount } from "./byte-count.js";
 import type { Digest } from "./digest.js";
 import { MoteError } from "./error.js";
 import type { MoteInfo, MoteReaderAt, ReadOptions } from "./mote.js";
@@ -38,6 +39,7 @@ export class BytesReaderAt implements MoteReaderAt {
   }
 
   async readAt(into: Uint8Array, position: number): Promise<number> {
+    assertByteCount(position);
     if (this.#isClosed) throw new MoteError("MOTE_CLOSED", `the reader of ${this.#digest} is closed`);
     const bytes = this.#bytes.subarray(position, position + into.byteLength);
     into.set(bytes);

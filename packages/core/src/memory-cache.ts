@@ -1,3 +1,4 @@
+import { assertByteCount } from "./byte-count.js";
 import { BytesReaderAt } from "./bytes-reader.js";
 import type { Cancellable } from "./cancellable.js";
 import type { MoteCache, StoredMote } from "./capabilities.js";
@@ -101,8 +102,8 @@ export class MemoryCache implements MoteCache {
 
   async moteReader(digest: Digest, options: ReadOptions = {}): Promise<MoteReader> {
     const { start = 0, end, countsAsUse = true } = options;
-    assertBytes(start);
-    assertBytes(end);
+    assertByteCount(start);
+    assertByteCount(end);
     const stored = this.#get(digest, options, countsAsUse);
     const info = infoOf(digest, stored);
     const range = this.chunksOf(stored.bytes.subarray(start, end), options.signal);
@@ -114,8 +115,10 @@ export class MemoryCache implements MoteCache {
     return new BytesReaderAt(digest, this.#get(digest, options, true).bytes);
   }
 
-  async commitMote(source: string, mote: Mote, mode: CommitMode): Promise<void> {
+  async commitMote(source: string, mote: Mote, mode: CommitMode, options: Cancellable = {}): Promise<void> {
+    if (mode !== "copy" && mode !== "move") throw new TypeError(`the mode is "copy" or "move", not "${String(mode)}"`);
     parseDigest(mote.digest);
+    this.#assertOpen(options);
     if (this.#files === undefined)
       throw new MoteError("MOTE_NOT_FOUND", `cannot read ${source}: this cache was not given access to files`);
     const bytes = await this.#files.readFile(source).catch((cause: unknown) => {
@@ -139,7 +142,9 @@ export class MemoryCache implements MoteCache {
 
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
     this.#assertOpen(options);
-    if (!(maxSize >= 0)) throw new TypeError("maxSize must be a number of bytes from 0");
+    const { maxAgeMs = 0, minAgeMs = 0 } = options;
+    for (const [name, value] of Object.entries({ maxSize, maxAgeMs, minAgeMs }))
+      if (!(value >= 0)) throw new TypeError(`${name} must be a number from 0, not ${value}`);
     const report = planPrune(await takeInventory(this, options), maxSize, options);
     if (report.dryRun) return report;
     for (const name of report.untagged) await this.tags.untag(name);
@@ -210,9 +215,4 @@ class MemoryReader extends ReadOnceReader {
 
 function infoOf(digest: Digest, { bytes, mediaType }: StoredBytes): MoteInfo {
   return { digest, size: bytes.byteLength, mediaType };
-}
-
-function assertBytes(value: number | undefined): void {
-  if (value !== undefined && !(Number.isInteger(value) && value >= 0))
-    throw new TypeError(`${value} is not a number of bytes`);
 }

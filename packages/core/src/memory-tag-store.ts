@@ -1,4 +1,6 @@
+import type { Cancellable } from "./cancellable.js";
 import type { Descriptor } from "./descriptor.js";
+import { parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import type { Tag, TagStore } from "./tag-store.js";
 
@@ -8,11 +10,14 @@ const longestName = 4096;
 export class MemoryTagStore implements TagStore {
   readonly #tags = new Map<string, Tag>();
 
-  async resolve(name: string): Promise<Descriptor | undefined> {
+  async resolve(name: string, options: Cancellable = {}): Promise<Descriptor | undefined> {
+    options.signal?.throwIfAborted();
     return this.#tags.get(name)?.descriptor;
   }
 
-  async tag(name: string, descriptor: Descriptor): Promise<void> {
+  async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    parseDigest(descriptor.digest);
     if (name === "" || name.length > longestName || /\p{Cc}/u.test(name))
       throw new MoteError("MOTE_INVALID_NAME", "a name has 1 to 4096 characters, and no control characters");
     this.#tags.set(name, { name, descriptor, setMs: Date.now() });

@@ -1,3 +1,4 @@
+import { assertByteCount } from "./byte-count.js";
 import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import type { Mote } from "./mote.js";
@@ -9,8 +10,7 @@ export class PendingMotes {
   /** @param size in bytes @throws MOTE_INVALID_DIGEST · TypeError for a size that is not a number of bytes */
   create(digest: Digest, mediaType: string, size?: number): Mote {
     parseDigest(digest);
-    if (size !== undefined && !(Number.isInteger(size) && size >= 0))
-      throw new TypeError(`the size ${size} is not a number of bytes`);
+    assertByteCount(size);
     const mote: Mote = { digest, mediaType, ...(size === undefined ? {} : { size }) };
     this.#pending.set(digest, [...(this.#pending.get(digest) ?? []), mote]);
     return mote;

@@ -2,7 +2,7 @@ import { type BlobInfoCache, type Digest, digestBytes, MoteError, type Replaceme
 import type { TestApi } from "../test-api.js";
 import type { BlobInfoCacheSetup, BlobInfoCacheSuiteOptions } from "./options.js";
 
-export const digestOf = (name: string): Digest => digestBytes(new TextEncoder().encode(name));
+const digestOf = (name: string): Digest => digestBytes(new TextEncoder().encode(name));
 export const plain = digestOf("plain");
 export const gzip = digestOf("gzip");
 export const zstd = digestOf("zstd");
