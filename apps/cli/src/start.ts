@@ -37,10 +37,15 @@ function boundNameLookups(): void {
 
 const lingerMs = 200;
 
+/** Returns whether a slow reader has yet to take what was written: the exit of the process would cut it off. */
+function isWriting({ writableLength, errored, destroyed }: NodeJS.WriteStream): boolean {
+  return writableLength > 0 && !errored && !destroyed;
+}
+
 /** Ends the process soon, even if connections to registries are still open. */
 function endSoon({ signal }: Pick<Session, "signal">): void {
   const end = () => {
-    if (process.stdout.writableLength > 0) return endSoon({ signal });
+    if ([process.stdout, process.stderr].some(isWriting)) return endSoon({ signal });
     if (!signal.aborted) process.exit();
     // The default action of SIGINT ends the process even during a DNS lookup.
     process.removeAllListeners("SIGINT");

@@ -142,3 +142,30 @@ describe("what is printed under --json", () => {
     expect(Object.keys(documents).sort()).toEqual([...wanted].sort());
   });
 });
+
+it("a document that is larger than a pipe holds is whole for a reader that takes its time", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "mote-json-slow-"));
+  await mkdir(join(dir, "blobs"));
+  await writeFile(join(dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  const entry = (name: string) => ({
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    digest: `sha256:${"0".repeat(64)}`,
+    size: 2,
+    annotations: { "org.opencontainers.image.ref.name": name },
+  });
+  const names = Array.from({ length: 4000 }, (_, n) => `${n}-${"x".repeat(100)}`);
+  await writeFile(join(dir, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: names.map(entry) }));
+  const child = spawn(process.execPath, [mainFile, "pull", `oci:${dir}:none`, "--json"], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { PATH: process.env.PATH, HOME: dir },
+  });
+  let text = "";
+  child.stderr.setEncoding("utf8").on("data", (part: string) => {
+    // Longer than the command lingers.
+    if (text === "") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+    text += part;
+  });
+  expect(await once(child, "close")).toEqual([1, null]);
+  expect(JSON.parse(text).error.details.tags).toEqual(names);
+  await rm(dir, { recursive: true });
+});

@@ -38,7 +38,7 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>, wa
 
 /** Formats bytes in decimal units, such as `12.3 MB`. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 999.5) return `${Math.round(bytes)} B`;
   const units = ["kB", "MB", "GB", "TB", "PB"];
   let amount = bytes;
   let at = -1;
@@ -51,9 +51,10 @@ export function formatBytes(bytes: number): string {
 
 /** Formats a duration, such as `840 ms`, `3.2 s` or `2 min 5 s`. */
 export function formatDuration(durationMs: number): string {
-  if (durationMs < 1000) return `${Math.round(durationMs)} ms`;
-  if (durationMs < 60_000) return `${(durationMs / 1000).toFixed(1)} s`;
-  return `${Math.floor(durationMs / 60_000)} min ${Math.round((durationMs % 60_000) / 1000)} s`;
+  if (durationMs < 999.5) return `${Math.round(durationMs)} ms`;
+  if (durationMs < 59_950) return `${(durationMs / 1000).toFixed(1)} s`;
+  const seconds = Math.round(durationMs / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 /** Formats an age, such as `12 s`, `5 min`, `3 h`, `2 d`, `4 mo` or `3 y`. */
