@@ -28,12 +28,12 @@ export class Endpoints {
     this.#transports = options.references.transports;
   }
 
-  /** Whether no registry may be asked. */
+  /** Whether no registry may be contacted. */
   get offline(): boolean {
     return this.#options.offline ?? false;
   }
 
-  /** Milliseconds that a registry is asked for an image that is stored. */
+  /** Milliseconds that a registry is tried for an image that is stored. */
   get fallbackAfterMs(): number {
     return this.#options.registries?.fallbackAfterMs ?? defaultFallbackMs;
   }
@@ -45,7 +45,7 @@ export class Endpoints {
     return source;
   }
 
-  /** Where a registry's repository is read before itself, once it was opened. */
+  /** Returns the mirrors of a registry's repository, once it was opened. */
   mirrorsOf(ref: Ref | undefined): readonly Ref[] {
     if (ref?.transport !== "docker") return [];
     return (this.#registries?.mirrors.of(ref) ?? []).map(({ registry, repository }) => ({
@@ -67,13 +67,13 @@ export class Endpoints {
     return { ...options, unpack, logger, registries: (ref) => this.#open(ref) };
   }
 
-  /** A plain folder, for an artifact's files. */
+  /** Opens a plain folder, for an artifact's files. */
   async folder(dir: string, { overwrite, link }: FilesDestinationOptions): Promise<FilesDestination> {
     const { FilesDestination } = await import("@mote/layout");
     return new FilesDestination(dir, { overwrite, link, ...this.#options.unpack });
   }
 
-  /** Gives a blob of which only the digest is known, from where it was seen, to `use`, which verifies it. */
+  /** Reads a blob of which only the digest is known, from where it was seen; `use` verifies it. */
   async readBlob(
     ref: Ref,
     digest: Digest,
@@ -117,7 +117,7 @@ export class Endpoints {
 
   async #open({ registry }: RegistryRef): Promise<Registries> {
     if (this.offline) {
-      throw new MoteError("MOTE_UNREACHABLE", `${registry} is not asked, as nobody is (--offline)`, {
+      throw new MoteError("MOTE_UNREACHABLE", `cannot reach ${registry}: --offline contacts no registry`, {
         details: { registry, reason: "offline" },
       });
     }

@@ -33,7 +33,7 @@ export async function logIn(
 }
 
 /**
- * Forgets what is kept for a registry. Answers the files and the credential helpers' programs that had something.
+ * Removes what is stored for a registry. Returns the files and the credential helpers' programs that had something.
  * @throws MOTE_INVALID_REFERENCE · MOTE_CONFIG
  */
 export async function logOut(

@@ -19,30 +19,30 @@ export interface RegistriesOptions {
   /** Trust any certificate, of all hosts or of these. */
   readonly insecure?: Hosts | undefined;
   /**
-   * Places to pull from before the registry itself, in their order: by `HOST` or `HOST/PATH`, of which the longest that fits
+   * Mirrors to pull from before the registry itself, in their order: by `HOST` or `HOST/PATH`, of which the longest that matches
    * counts, each as `[http://|https://]HOST[/PATH]`. What is pulled goes by its own name; pushes go to the registry itself.
    */
   readonly mirrors?: Mirrors | undefined;
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long the head of an answer to a GET or HEAD may take. Default: `idleTimeoutMs` where that is given, else 30,000. */
+  /** How long the head of a response to a GET or HEAD may take. Default: `idleTimeoutMs` where that is given, else 30,000. */
   readonly answerTimeoutMs?: number | undefined;
   /** How long nothing may come. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Bytes that an answer has to bring in each second at least, on average over `idleTimeoutMs`. Default 1024. 0: no bound. */
+  /** Least bytes per second of a response, on average over `idleTimeoutMs`. Default 1024. 0: no bound. */
   readonly minBytesPerSecond?: number | undefined;
-  /** How often a request is repeated after a fault that may pass. Default 4. */
+  /** How often a request is repeated after a transient error. Default 4. */
   readonly retries?: number | undefined;
   /**
-   * Milliseconds that a registry is asked, with retries, mirrors and its token service, for an image that the cache has complete under
+   * Milliseconds that a registry is tried, with retries, mirrors and its token service, for an image that the cache has complete under
    * the same name; then the stored one is used, with a warning. Default 7,000.
    */
   readonly fallbackAfterMs?: number | undefined;
-  /** Requests to one host that wait for their answer at the same time. Default 16. */
+  /** Requests to one host at the same time that wait for a response. Default 16. */
   readonly concurrency?: number | undefined;
 }
 
-/** What a registry's client is made with. */
+/** Returns the options of a registry's client. */
 export function connectionOptions(
   { mirrors: _, certsDirs: folders, fallbackAfterMs: __, ...connections }: RegistriesOptions,
   certificatesIn: typeof hostCertificates,

@@ -8,7 +8,7 @@ import { type Cancellable, createDigester, type MoteCache, MoteError, type MoteI
 const chunkBytes = 1024 * 1024;
 
 /**
- * Copies a file into the cache under the digest of its bytes. Only a regular file: opening a FIFO or a device may wait for ever, and
+ * Copies a file into the cache under the digest of its bytes. Only a regular file: opening a FIFO or a device may never return, and
  * what is added is read twice.
  * @throws MOTE_NOT_FOUND · MOTE_IO
  */
@@ -39,7 +39,7 @@ export async function addFile(cache: MoteCache, path: string, { signal }: Cancel
   return { digest, size, mediaType: mediaTypes.octetStream };
 }
 
-/** Takes a stream into the cache under the digest of its bytes, by way of a file in the system's temporary folder. @throws MOTE_IO · MOTE_NO_SPACE */
+/** Adds a stream to the cache under the digest of its bytes, by way of a file in the system's temporary folder. @throws MOTE_IO · MOTE_NO_SPACE */
 export async function addStream(
   cache: MoteCache,
   chunks: AsyncIterable<Uint8Array>,
@@ -67,9 +67,9 @@ export async function addStream(
     if (MoteError.isInstance(cause)) throw cause;
     const isFull = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
     const [code, advice] = isFull
-      ? (["MOTE_NO_SPACE", "; make room in the temporary folder"] as const)
+      ? (["MOTE_NO_SPACE", "; free disk space in the temporary folder"] as const)
       : (["MOTE_IO", ""] as const);
-    throw new MoteError(code, `the stream could not be kept: ${String(cause)}${advice}`, { cause });
+    throw new MoteError(code, `cannot add the stream: ${String(cause)}${advice}`, { cause });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -18,7 +18,7 @@ import {
 import { locationOf, type References } from "../references/references.js";
 import { isSilence } from "./registry-failure.js";
 
-/** Places that one blob or manifest is looked for at, at most. */
+/** Locations at which one blob or manifest is looked for, at most. */
 const maxPlaces = 8;
 
 export interface DigestSourceDependencies {
@@ -39,9 +39,9 @@ export class DigestSource implements ContentSource {
   readonly #dependencies: DigestSourceDependencies;
   readonly #opened = new Map<string, Promise<ContentSource>>();
   readonly #readFrom = new Map<Digest, Ref>();
-  /** Registries that did not answer: they are not asked again. */
+  /** Registries that did not respond: they are not contacted again. */
   readonly #silent = new Map<string, MoteError>();
-  #placesOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
+  #locationsOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
 
   constructor(digest: Digest, dependencies: DigestSourceDependencies) {
     this.#digest = digest;
@@ -66,7 +66,7 @@ export class DigestSource implements ContentSource {
   }
 
   async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
-    for (const ref of await this.#placesOf(descriptor.digest, options)) {
+    for (const ref of await this.#locationsOf(descriptor.digest, options)) {
       const source = await this.#open(ref);
       if (source.referrers !== undefined) return yield* source.referrers(descriptor, options);
     }
@@ -79,10 +79,10 @@ export class DigestSource implements ContentSource {
     }
   }
 
-  /** What the first place gives that gives it. */
+  /** Returns what the first location has that has it. */
   async #first<T>(digest: Digest, { signal }: Cancellable, read: (source: ContentSource) => Promise<T>): Promise<T> {
     const errors: unknown[] = [];
-    const places = await this.#placesOf(digest, { signal });
+    const places = await this.#locationsOf(digest, { signal });
     for (const ref of places) {
       const registry = ref.transport === "docker" ? ref.registry : undefined;
       const silence = registry && this.#silent.get(registry);
@@ -105,8 +105,8 @@ export class DigestSource implements ContentSource {
     if (failure !== undefined) throw failure;
     const asked = places.map((ref) => this.#dependencies.references.codec.format({ ...ref, digest })).join(", ");
     const nowhere = this.#dependencies.offline
-      ? "and no registry is asked (--offline)"
-      : "and it is not known to be anywhere else";
+      ? "and --offline contacts no registry"
+      : "and no other location of it is known";
     const where = asked === "" ? nowhere : `and is not found at ${asked}`;
     throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache, ${where}`, {
       cause: errors[0],
@@ -122,12 +122,12 @@ export class DigestSource implements ContentSource {
   }
 
   /** Where it was seen, newest first; where what it is part of was seen; and where names say that it came from. */
-  async #placesOf(digest: Digest, options: Cancellable): Promise<readonly Ref[]> {
+  async #locationsOf(digest: Digest, options: Cancellable): Promise<readonly Ref[]> {
     const { bic, references } = this.#dependencies;
     const own = await knownLocations(bic, references.codec, digest, options);
     const whole = digest === this.#digest ? own : await knownLocations(bic, references.codec, this.#digest, options);
-    this.#placesOfNames ??= this.#readPlacesOfNames(options);
-    const named = (await this.#placesOfNames).get(digest) ?? (await this.#placesOfNames).get(this.#digest) ?? [];
+    this.#locationsOfNames ??= this.#readLocationsOfNames(options);
+    const named = (await this.#locationsOfNames).get(digest) ?? (await this.#locationsOfNames).get(this.#digest) ?? [];
     const isAllowed = ({ transport }: Ref) => !this.#dependencies.offline || transport !== "docker";
     const known = [...[...own.places, ...whole.places].map(({ ref }) => ref), ...named].filter(isAllowed);
     const places = known.map(locationOf);
@@ -135,7 +135,7 @@ export class DigestSource implements ContentSource {
   }
 
   /** What the images in the cache consist of, by the registries that their names say. */
-  async #readPlacesOfNames(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Ref[]>> {
+  async #readLocationsOfNames(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Ref[]>> {
     const places = new Map<Digest, Ref[]>();
     if (this.#dependencies.cache.motes === undefined) return places;
     const { cache, references } = this.#dependencies;

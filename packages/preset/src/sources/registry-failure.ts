@@ -13,9 +13,9 @@ const failures: ReadonlySet<string> = new Set([
 ]);
 
 /** What a registry says about the image: 401, 403, 404. */
-const answers: ReadonlySet<string> = new Set(["MOTE_UNAUTHORIZED", "MOTE_FORBIDDEN", "MOTE_NOT_FOUND"]);
+const responses: ReadonlySet<string> = new Set(["MOTE_UNAUTHORIZED", "MOTE_FORBIDDEN", "MOTE_NOT_FOUND"]);
 
-/** Whether a registry has failed to answer, in whatever way. A refusal, such as 403, is an answer. */
+/** Whether a registry has failed, in whatever way. An error response about the image, such as 403, is not a failure. */
 export function isRegistryFailure(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error) || !failures.has(error.code)) return false;
   const status = statusOf(error);
@@ -23,12 +23,12 @@ export function isRegistryFailure(error: unknown): error is MoteError {
   return status === undefined || status < 400 || status >= 500 || [407, 408, 429].includes(status);
 }
 
-/** Whether a registry has refused what it was asked for. */
+/** Whether a registry has responded with an error about the image. */
 export function isRegistryResponse(error: unknown): error is MoteError {
-  return MoteError.isInstance(error) && answers.has(error.code);
+  return MoteError.isInstance(error) && responses.has(error.code);
 }
 
-/** Whether there was no answer at all, so that nothing else will be answered either. */
+/** Whether there was no response at all, so that none is to be expected to the next request. */
 export function isSilence(error: MoteError): boolean {
   return error.code === "MOTE_UNREACHABLE" || error.code === "MOTE_TIMEOUT";
 }

@@ -1,9 +1,9 @@
-/** Milliseconds that a registry is asked for an image that is stored, from the start of the command on. */
+/** Milliseconds that a registry is tried for an image that is stored, from the start of the command. */
 export const defaultFallbackMs = 7_000;
-/** Milliseconds for each further manifest after that, where the ones before have come. */
+/** Milliseconds for each further manifest after that. */
 const nextManifestMs = 2_000;
 
-/** How long a registry is worth waiting for where there is something to use in its place. */
+/** How long to wait for a registry while there is a fallback. */
 export class RetryBudget {
   readonly #now: () => number;
   #until: number;
@@ -18,8 +18,8 @@ export class RetryBudget {
     return Math.max(0, this.#until - this.#now());
   }
 
-  /** Something has come: a registry that goes on answering is not cut off. */
-  answered(): void {
+  /** Extends the time after a response: a registry that continues to respond is not cut off. */
+  extend(): void {
     this.#until = Math.max(this.#until, this.#now() + nextManifestMs);
   }
 }

@@ -28,33 +28,33 @@ export interface StoredFallbackOptions {
   readonly tags: TagStore;
   /** The only platform that is wanted. */
   readonly platform?: string | undefined;
-  /** Milliseconds that the source is asked for an image that is stored. */
+  /** Milliseconds that the source is tried for an image that is stored. */
   readonly fallbackAfterMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told what is used in place of what the source would have said. */
+  /** Called with what is used in place of the source. */
   readonly warn: (message: string, code: string) => void;
 }
 
 /**
- * A registry's image, for which the cache answers while the registry fails, whatever the failure is: what was pulled before is used,
- * with a warning. What of it was never fetched is an error then that says so. A refusal (401, 403, 404) is an answer, and an error.
+ * A registry's image, with the cache as the fallback while the registry fails: what was pulled before is used, with a warning.
+ * What of it was never fetched is an error that says so. An error response about the image (401, 403, 404) is an error, not a failure.
  */
 export class StoredFallback {
   readonly #options: StoredFallbackOptions;
-  readonly #patience: RetryBudget;
+  readonly #budget: RetryBudget;
   /** Manifests that were read, and checked, before they were asked for. */
   readonly #read = new Map<Digest, Uint8Array>();
   #stored: StoredImage | undefined;
   /** Whether there is something to use if the source fails. */
   #isComplete = false;
-  /** Why the cache answers. */
+  /** Why the cache is used. */
   #failure: MoteError | undefined;
-  /** What ended a transfer that is to be begun again with the stored image. */
+  /** The error after which the transfer starts again with the stored image. */
   #turning: MoteError | undefined;
 
   constructor(options: StoredFallbackOptions) {
     this.#options = options;
-    this.#patience = new RetryBudget(options.fallbackAfterMs);
+    this.#budget = new RetryBudget(options.fallbackAfterMs);
   }
 
   /**
@@ -68,7 +68,7 @@ export class StoredFallback {
     return true;
   }
 
-  /** @param source the registry, disposed of with what is returned; undefined where nobody is to be asked */
+  /** @param source the registry, disposed of with what is returned; undefined if no registry may be contacted */
   around(source: ContentSource | undefined, ref: Ref): ContentSource {
     const { cache, tags, nameOf, warn } = this.#options;
     const known = new StoredReferrers(source, {
@@ -111,7 +111,7 @@ export class StoredFallback {
     try {
       const manifestFollows = this.#stored === undefined;
       const found = await source.resolve(ref, { ...options, ...this.#limit(), manifestFollows });
-      this.#patience.answered();
+      this.#budget.extend();
       const isNew = found.digest !== this.#stored?.descriptor.digest;
       // A new manifest that cannot be had is seen while there is something to use in its place.
       if (this.#isComplete && isNew) await this.#readChecked(source, found, options);
@@ -149,7 +149,7 @@ export class StoredFallback {
     const bytes = await source.manifest(descriptor, { ...options, ...this.#limit() });
     // What an index lists under a type that is not known need not be a manifest.
     if (isManifestType(descriptor.mediaType)) this.#check(bytes, descriptor);
-    this.#patience.answered();
+    this.#budget.extend();
     this.#read.set(descriptor.digest, bytes);
     return bytes;
   }
@@ -159,13 +159,13 @@ export class StoredFallback {
       parseManifest(bytes, mediaType);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
-      const message = `what came for ${this.#options.name} (${digest}) cannot be read as a manifest: ${error.message}`;
+      const message = `cannot read ${this.#options.name} (${digest}): it is not a valid manifest: ${error.message}`;
       throw new MoteError(error.code, message, { cause: error, details: { ...error.details, digest } });
     }
   }
 
   #limit(): Pick<TimeLimited, "withinMs"> {
-    return this.#isComplete ? { withinMs: this.#patience.leftMs } : {};
+    return this.#isComplete ? { withinMs: this.#budget.leftMs } : {};
   }
 
   async #useStored(failure: MoteError): Promise<void> {
@@ -176,7 +176,7 @@ export class StoredFallback {
 
   async #withAdvice(error: MoteError): Promise<MoteError> {
     const { name } = this.#options;
-    const message = `${error.message}; --offline takes ${name} as it is ${await this.#stored?.describe()}`;
+    const message = `${error.message}; --offline uses ${name} as it is ${await this.#stored?.describe()}`;
     const details = { ...error.details, stored: this.#stored?.descriptor.digest };
     return new MoteError(error.code, message, { cause: error, details });
   }
@@ -207,7 +207,7 @@ export class StoredFallback {
   async #notStored(wanted: Descriptor): Promise<MoteError> {
     const { name, platform } = this.#options;
     const cause = this.#failure;
-    const why = cause === undefined ? "--offline asks no registry" : `the registry fails: ${cause.message}`;
+    const why = cause === undefined ? "--offline contacts no registry" : `the registry failed: ${cause.message}`;
     const code = cause?.code ?? "MOTE_NOT_FOUND";
     const { digest } = wanted;
     const platforms = (await this.#stored?.platforms()) ?? [];
@@ -223,7 +223,7 @@ export class StoredFallback {
       );
     }
     const { digests = [digest], shown = digest } = (await this.#stored?.missing()) ?? {};
-    return new MoteError(code, `${name} is incomplete in the cache: ${shown} cannot be had, as ${why}`, {
+    return new MoteError(code, `${name} is incomplete in the cache: ${shown} cannot be fetched: ${why}`, {
       cause,
       details: { digest, missing: digests },
     });

@@ -28,14 +28,14 @@ export interface StoredReferrersOptions {
   readonly warn: (message: string, code: string) => void;
 }
 
-/** What refers to manifests of `source`, answered from the cache while the source cannot be reached. */
+/** What refers to manifests of `source`, taken from the cache while the source cannot be reached. */
 export class StoredReferrers {
   readonly #source: ContentSource | undefined;
   readonly #options: StoredReferrersOptions;
-  #isAway = false;
+  #isUnavailable = false;
   #inCache: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
 
-  /** @param source undefined where nobody is to be asked */
+  /** @param source undefined if no registry may be contacted */
   constructor(source: ContentSource | undefined, options: StoredReferrersOptions) {
     this.#source = source;
     this.#options = options;
@@ -63,21 +63,21 @@ export class StoredReferrers {
   }
 
   /**
-   * The cache answers for an image that it answers for itself, and for one that it has referrers of. Of any other nothing is known, and to
-   * take that for "none" would leave signatures behind.
+   * The cache is used for an image that is itself taken from it, and for one that it has referrers of. Of any other nothing is known, and
+   * "none" would leave signatures behind.
    */
   async *#fromSource<T>(
     ask: () => AsyncIterable<T> | undefined,
     askCache: () => Promise<readonly T[]>,
   ): AsyncGenerator<T, void, undefined> {
-    if (!this.#isAway && !this.#options.isOffline()) {
+    if (!this.#isUnavailable && !this.#options.isOffline()) {
       try {
         yield* ask() ?? [];
         return;
       } catch (error) {
         if (!this.#options.isUnreachable(error)) throw error;
         if ((await askCache()).length === 0) throw error;
-        this.#isAway = true;
+        this.#isUnavailable = true;
         this.#options.warn(`${error.message}; moving the referrers that were pulled before`, error.code);
       }
     }

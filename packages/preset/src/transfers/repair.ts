@@ -35,7 +35,7 @@ export interface RepairDependencies {
 export class Repair {
   readonly #dependencies: RepairDependencies;
   readonly #options: RepairOptions;
-  /** Registries that did not answer, with the reason: they are not asked again. */
+  /** Registries that did not respond, with the reason: they are not contacted again. */
   readonly #silent = new Map<string, string>();
 
   constructor(dependencies: RepairDependencies, options: RepairOptions) {
@@ -58,7 +58,7 @@ export class Repair {
     return [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : [digest])))];
   }
 
-  /** From the first place that has it. */
+  /** Fetches from the first location that has it. */
   async #completeImage(digest: Digest, names: readonly string[]): Promise<void> {
     for (const name of names) {
       const ref = this.#dependencies.references.sourceOf(name);
@@ -77,7 +77,7 @@ export class Repair {
       );
       if (isHere) return;
     }
-    if (known === undefined || known.places.length === 0) this.#fail(digest, "no location of it is known");
+    if (known === undefined || known.places.length === 0) this.#fail(digest, "no known location");
   }
 
   /** The writer checks the digest; a size is not known here. */
@@ -99,7 +99,7 @@ export class Repair {
     }
   }
 
-  /** A registry that does not answer costs its whole time once, however much is to be repaired. */
+  /** A registry that does not respond costs its timeout once, however much is to be repaired. */
   async #tries(digest: Digest, ref: Ref, work: () => Promise<unknown>): Promise<boolean> {
     const registry = ref.transport === "docker" ? ref.registry : undefined;
     const silence = registry && this.#silent.get(registry);
@@ -114,7 +114,7 @@ export class Repair {
       this.#options.signal?.throwIfAborted();
       if (!MoteError.isInstance(error)) throw error;
       if (registry !== undefined && isSilence(error)) this.#silent.set(registry, error.message);
-      this.#fail(digest, isNotFound(error) ? `it is no longer there: ${error.message}` : error.message);
+      this.#fail(digest, isNotFound(error) ? `no longer there: ${error.message}` : error.message);
       return false;
     }
   }

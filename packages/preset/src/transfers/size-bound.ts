@@ -1,6 +1,6 @@
 import type { Cancellable, Lease, Logger, MoteCache } from "@mote/core";
 
-/** Keeps a cache within a size: after each transfer, behind its back, and with what it moved held until that is done. */
+/** Keeps a cache within a size: prunes in the background after each transfer, and holds what was moved until that is done. */
 export class SizeBound {
   readonly #cache: MoteCache;
   readonly #maxSize: number;
@@ -13,13 +13,13 @@ export class SizeBound {
     this.#logger = logger;
   }
 
-  /** To be given to one transfer, and back to `restore` when it is over. */
+  /** Takes a lease for one transfer, to be given to `restore` when it has ended. */
   async lease(options: Cancellable): Promise<Lease | undefined> {
     try {
       return await this.#cache.lease?.([], options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      this.#logger.warn("the cache cannot hold on to what is being moved", { error });
+      this.#logger.warn("cannot lease what is being moved", { error });
       return undefined;
     }
   }
@@ -29,7 +29,7 @@ export class SizeBound {
     this.#pruning = this.#pruning.then(() => this.#prune(lease));
   }
 
-  /** Resolves when no prune is at work. */
+  /** Resolves when no prune is running. */
   async settled(): Promise<void> {
     await this.#pruning;
   }
@@ -39,17 +39,17 @@ export class SizeBound {
       const { removed, freedBytes, remainingBytes, reached } = await this.#cache.prune(this.#maxSize);
       if (removed.length > 0) this.#logger.info("pruned", { removed: removed.length, freedBytes, remainingBytes });
       if (!reached) {
-        this.#logger.info("what is held alone is more than the cache may have", {
+        this.#logger.info("cannot reach the maximum size: what is leased or pinned is larger", {
           maxSize: this.#maxSize,
           remainingBytes,
         });
       }
     } catch (error) {
-      this.#logger.warn(`the cache cannot be pruned: ${error instanceof Error ? error.message : String(error)}`, {
+      this.#logger.warn(`cannot prune the cache: ${error instanceof Error ? error.message : String(error)}`, {
         error,
       });
     } finally {
-      await lease?.release().catch((error: unknown) => this.#logger.warn("a lease cannot be released", { error }));
+      await lease?.release().catch((error: unknown) => this.#logger.warn("cannot release a lease", { error }));
     }
   }
 }
