@@ -76,8 +76,8 @@ describe("a cache folder that is not a directory is an error in every command", 
   it("with words for what is there", async () => {
     const messageOf = async (place: string) =>
       JSON.parse((await runMote(["ls", "--json", "--cache", join(dir, place)])).stderr).error.message;
-    expect(await messageOf("dangling")).toContain("is a symbolic link that leads nowhere");
-    expect(await messageOf("link")).toContain("is a symbolic link to what is not a directory");
+    expect(await messageOf("dangling")).toContain("is a dangling symbolic link");
+    expect(await messageOf("link")).toContain("is a symbolic link to something other than a directory");
     expect(await messageOf("file")).toContain("is not a directory");
   });
 

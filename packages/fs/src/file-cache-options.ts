@@ -23,13 +23,12 @@ export interface FileCacheOptions {
   readonly linkOnRead?: boolean | undefined;
   /** Asked by `find`, `moteExists` and both readers for what is not here. It is never written to, and nothing is copied from it. */
   readonly fallback?: MoteSource | undefined;
-  /** Verify what is read as a whole. Default true. */
+  /** Verify blobs that are read completely. Default true. */
   readonly verifyOnRead?: boolean | undefined;
   /** What is synced when. Default `grouped`. */
   readonly durability?: Durability | undefined;
   /**
-   * Sync many small files that wait at once by one sync of their file system (syncfs(2), by the `sync` program of a shell that is kept for
-   * it), where Linux has it. Default: true, except on a network file system. With false each file is synced by itself.
+   * Sync many small files that wait at once by one sync of their file system (syncfs(2), by the `sync` program of a shell that is kept running), where Linux has it. Default: true, except on a network file system. With false each file is synced by itself.
    */
   readonly syncTogether?: boolean | undefined;
   /**

@@ -95,12 +95,12 @@ describe("the folder", () => {
     expect(await read(cache)).toEqual(new Uint8Array(bytes));
   });
 
-  it("that cannot be made says so", async () => {
+  it("that cannot be created is an error that says so", async () => {
     writeFileSync(root, "a file");
     expect(await failure(open().initialize())).toBe("MOTE_UNWRITABLE");
   });
 
-  it("for a group is writable by the group and by nobody else", async () => {
+  it("for a group is writable by the group and not by others", async () => {
     await using cache = open({ sharedWith: {} });
     await cache.initialize();
     for (const path of ["blobs", "blobs/sha256", ".mote", ".mote/ingest"]) {
@@ -111,7 +111,7 @@ describe("the folder", () => {
     expect(lstatSync(join(folder, "own", "blobs")).mode & 0o7777).toBe(0o755);
   });
 
-  it("does not lead out by symbolic links", async () => {
+  it("is not left by symbolic links", async () => {
     await using cache = open();
     await cache.initialize();
     const outside = join(folder, "outside");
@@ -131,7 +131,7 @@ describe("the folder", () => {
     expect(await failure(next.initialize())).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
 
-  it("with a pipe under a blob's name keeps nobody waiting", async () => {
+  it("with a pipe under a blob's name blocks nothing", async () => {
     await using cache = open();
     await cache.initialize();
     execFileSync("mkfifo", [cache.moteRef(digest)]);
@@ -168,7 +168,7 @@ describe("tags", () => {
 });
 
 describe("a fallback", () => {
-  it("serves what is not here, and nothing of it is kept", async () => {
+  it("serves what is not here, and none of it is stored", async () => {
     await using below = open({}, join(folder, "below"));
     await put(below, bytes, mediaType);
     await using cache = open({ fallback: below });
@@ -181,7 +181,7 @@ describe("a fallback", () => {
     expect(existsSync(cache.moteRef(digest))).toBe(false);
   });
 
-  it("that leads back in a circle ends as not found", async () => {
+  it("that ends in a circle is not found", async () => {
     const loop: MoteSource = {
       moteExists: (what, o) => second.moteExists(what, o),
       find: (what, o) => second.find(what, o),
@@ -295,7 +295,7 @@ describe("reading", () => {
 });
 
 describe("linkTo", () => {
-  it("hashes a blob that was written to, and links one that is sound", async () => {
+  it("hashes a blob that was written to, and links one that is verified", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     utimesSync(cache.moteRef(digest), new Date(), new Date());
@@ -383,7 +383,7 @@ describe("prune", () => {
     expect(index().manifests.length).toBe(1);
   });
 
-  it("takes a manifest without a name as a whole, and what no root refers to by its own age", async () => {
+  it("removes a manifest without a name completely, and what no root refers to by its own age", async () => {
     await using cache = open();
     const image = await putImage(cache, undefined, ["a", "b"]);
     await put(cache, bytes, mediaType);

@@ -132,7 +132,7 @@ describe("motes", () => {
     });
   });
 
-  it("a read that is no use leaves the time of use, of small and of large blobs", async () => {
+  it("a read that does not count as use leaves the time of use, of small and of large blobs", async () => {
     for (const size of [100, 1_000_000]) {
       const bytes = new Uint8Array(size).fill(7);
       const { digest } = await put(cache, bytes, mediaTypes.octetStream);
@@ -146,7 +146,7 @@ describe("motes", () => {
     }
   });
 
-  it("passes over what is no blob", async () => {
+  it("skips what is not a blob", async () => {
     const { digest } = await put(cache, json("one"), mediaTypes.octetStream);
     await writeFile(join(root, "blobs", "sha256", "notes.txt"), "mine");
     expect(await kept()).toEqual([digest]);

@@ -91,7 +91,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
       "large blobs": ["put", 3, 2_500_000, 2],
       "images with names": ["images"],
     })) {
-      it(`every name is whole, committing ${what} (${durability})`, () => {
+      it(`every name has a complete blob, committing ${what} (${durability})`, () => {
         const calls = trace(durability, ...args);
         let names = 0;
         const states = play(calls, new Disk(), (disk) => {
@@ -104,7 +104,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
       });
     }
 
-    it(`no tag names an image with holes, pruning (${durability})`, () => {
+    it(`no tag names an image with missing blobs, pruning (${durability})`, () => {
       const images: Record<string, string[]> = JSON.parse(run(durability, "images"));
       const calls = trace(durability, "prune");
       const disk = new Disk();
@@ -129,7 +129,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
       report.push({ job: "prune", durability, calls: calls.length, states, torn: 0 });
     });
 
-    it(`what is removed is there as a whole or not at all (${durability})`, () => {
+    it(`what is removed is complete or gone (${durability})`, () => {
       run(durability, "put", 10, 4096, 1);
       const calls = trace(durability, "remove");
       const states = play(calls, new Disk(), (disk) => {
@@ -140,7 +140,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
     });
   }
 
-  it("a cache on a disk that lost every page and name that was not synced opens, is sound, and goes on", async () => {
+  it("a cache on a disk that lost every page and name that was not synced opens, is verified, and works", async () => {
     expect(await damagedAfterLoss("grouped")).toBe(0);
   });
 

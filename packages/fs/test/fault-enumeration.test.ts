@@ -233,7 +233,7 @@ async function tomorrow(cache: FileCache, failed: string | undefined): Promise<v
   }
 }
 
-it("whatever call fails, it ends in a code, nothing is torn or lost, space and files are given back, and the cache goes on", async () => {
+it("whatever call fails, the error has a code, nothing is torn or lost, space and descriptors are freed, and the cache works", async () => {
   // Twice, as the first one loads modules.
   await tomorrow((await day(-1, "warm")).cache, undefined);
   const quiet = await day(-1, "none");

@@ -66,9 +66,9 @@ async function expectUsable(): Promise<void> {
   expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
 }
 
-describe("what is no sound blob under a blob's name", () => {
+describe("damage under a blob's name", () => {
   for (const durability of ["visible", "grouped", "synced"] as const) {
-    it(`is set aside by who asks whether it is sound, and stands in no writer's way (${durability})`, async () => {
+    it(`is quarantined by a check, and does not block a writer (${durability})`, async () => {
       await using other = new FileCache(root, { durability });
       for (const bytes of [small, large]) {
         const digest = digestBytes(bytes);
@@ -137,28 +137,28 @@ describe("a fault of the file system ends with its code, leaves nothing, and the
     await expectUsable();
   });
 
-  it("EMFILE while opening to read is no miss", async () => {
+  it("EMFILE while opening to read is not a miss", async () => {
     await put(cache, small, mediaType);
     failSync("openSync", "EMFILE");
     expect(await failure(cache.moteReader(digestBytes(small)))).toBe("MOTE_IO");
     await expectUsable();
   });
 
-  it("EIO while looking is no miss", async () => {
+  it("EIO while looking is not a miss", async () => {
     failSync("lstatSync", "EIO");
     expect(await failure(cache.moteExists(digestBytes(small)))).toBe("MOTE_IO");
     expect(await failure(cache.find(digestBytes(small)))).toBe("MOTE_IO");
     await expectUsable();
   });
 
-  it("EIO while reading is no corruption", async () => {
+  it("EIO while reading is not corruption", async () => {
     await put(cache, large, mediaType);
     failAsync("read", "EIO");
     expect(await failure(readMote(cache, digestBytes(large), { maxBytes: 2_000_000 }))).toBe("MOTE_IO");
     await expectUsable();
   });
 
-  it("what cannot be removed is skipped by prune, and something else goes in its place", async () => {
+  it("prune skips what it cannot remove, and removes something else instead", async () => {
     const first = digestBytes(small);
     await put(cache, small, mediaType);
     await put(cache, large, mediaType);
@@ -203,7 +203,7 @@ describe("a source that is to be moved into the cache", () => {
   }
 });
 
-describe("a link that cannot be made", () => {
+describe("a link that cannot be created", () => {
   for (const name of ["EMLINK", "EXDEV", "ENOTSUP", "EPERM"]) {
     it(`(${name}) becomes a copy`, async () => {
       await put(cache, small, mediaType);
@@ -263,7 +263,7 @@ const mounted = (setup: string, job: string) =>
 describe.skipIf(!canMount)(
   `on a mount of its own${canMount ? "" : " (skipped: needs unshare of util-linux, and to be root)"}`,
   () => {
-    it("a full disk is MOTE_NO_SPACE, and its space is given back", () => {
+    it("a full disk is MOTE_NO_SPACE, and its space is freed", () => {
       mkdirSync(root, { recursive: true });
       expect(mounted(`mount -t tmpfs -o size=4m none "${root}"`, "full")).toEqual({
         large: "MOTE_NO_SPACE",
@@ -338,7 +338,7 @@ describe("a folder that is removed under a living cache", () => {
     initialize: () => cache.initialize(),
   };
   for (const place of gone) {
-    it(`(${place || "all of it"}) is made again by whatever needs it`, async () => {
+    it(`(${place || "all of it"}) is created again when it is needed`, async () => {
       for (const [name, job] of Object.entries(jobs)) {
         await put(cache, large, mediaType);
         rmSync(join(root, place), { recursive: true, force: true });

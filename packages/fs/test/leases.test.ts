@@ -126,7 +126,7 @@ describe("the leases of one cache", () => {
     await leases[1]?.release();
   });
 
-  it("that could not be written whole hold nothing", async () => {
+  it("that could not be written completely hold nothing", async () => {
     const digests = await putSome(3);
     const lease = await cache.lease(digests.slice(0, 1));
     const { writeSync } = fs;
@@ -168,7 +168,7 @@ describe("a lease that was lost", () => {
   });
 });
 
-describe("a file that nobody wrote as a lease", () => {
+describe("a file that is not a lease", () => {
   const path = () => join(root, ".mote/leases/7-1-elsewhere-1.0");
 
   it("is not read into memory, however large it is", async () => {
@@ -239,7 +239,7 @@ describe("a lease of another container", () => {
 });
 
 describe("removing a mote", () => {
-  it("that somebody leases is refused where the caller wants that, and says who does", async () => {
+  it("that is leased is not removed if the caller wants that, and the error names the process", async () => {
     const [leased, free] = await putSome(2);
     const lease = await cache.lease([leased as Digest]);
     await using other = new FileCache(root, { durability: "visible" });

@@ -39,7 +39,7 @@ it("a prune that several threads look for can be cancelled", async () => {
   await expect(pruning).rejects.toMatchObject({ name: "AbortError" });
 });
 
-it("a prune that several threads look for takes exactly the least recently used, and nothing that is no blob", async () => {
+it("a prune that several threads look for takes exactly the least recently used, and nothing that is not a blob", async () => {
   const foreign = join(blobs, "f".repeat(63));
   const linked = join(blobs, "e".repeat(64));
   fs.writeFileSync(foreign, content);

@@ -108,7 +108,7 @@ describe("which manifest belongs to which repository", () => {
     expect(await later.tags.resolve("ghcr.io/app:2")).toEqual(manifest);
   });
 
-  it("never leads out of the cache by a planted link", async () => {
+  it("never leaves the cache by a planted link", async () => {
     const { manifest } = await putImage(cache, "ghcr.io/app:1", ["a"]);
     const own = join(folder, ".mote", "repositories");
     const outer = fs.readdirSync(own).find((name) => name !== "format.json") ?? "";

@@ -60,7 +60,7 @@ const jobs: Record<string, (cache: FileCache) => Promise<unknown>> = {
   "resolve without a cache": () => new FileTagStore(root).resolve("name"),
 };
 
-describe("a symbolic link in the place of a folder is refused, and nothing behind it is read, written or removed", () => {
+describe("a symbolic link with the name of a folder is refused, and nothing behind it is read, written or removed", () => {
   const folders = ["ingest", "quarantine", "tags", "leases", "pins", "manifests", "pruning", "chunks", "leads"];
   for (const place of ["blobs", "blobs/sha256", "blobs/sha512", ".mote", ...folders.map((name) => `.mote/${name}`)]) {
     for (const when of ["before", "while"]) {
@@ -87,7 +87,7 @@ describe("a symbolic link in the place of a folder is refused, and nothing behin
   }
 });
 
-describe("a symbolic link in the place of a file is not followed", () => {
+describe("a symbolic link with the name of a file is not followed", () => {
   it("by anything that is done to a cache full of them", async () => {
     await using cache = new FileCache(root);
     const image = await putImage(cache, "image", ["layer"]);
@@ -134,7 +134,7 @@ describe("a symbolic link in the place of a file is not followed", () => {
     expect(state()).toEqual(before);
   });
 
-  it("that leads nowhere, when something is made under its name", async () => {
+  it("that dangles, when something is created under its name", async () => {
     await using cache = new FileCache(root);
     await cache.initialize();
     for (const place of ["pins", "manifests", "chunks"]) {

@@ -96,7 +96,7 @@ it("whoever pulls or serves while others prune, never finds a hole below a manif
   }
 });
 
-it("a writer killed at any moment leaves whole blobs and nothing that stays", async () => {
+it("a writer killed at any moment leaves complete blobs and nothing that stays", async () => {
   await using cache = new FileCache(root);
   for (let n = 0; n < kills; n += 4) {
     const writers = Array.from({ length: 4 }, (_, k) => start("put", n + k));
@@ -117,7 +117,7 @@ it("a writer killed at any moment leaves whole blobs and nothing that stays", as
   expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
 }, 600_000);
 
-it("a living writer's temporary file is not taken for a leftover", async () => {
+it("the temporary file of a live writer is not taken for an orphan", async () => {
   await using cache = new FileCache(root);
   const bytes = new Uint8Array(500_000).fill(1);
   const digest = digestBytes(bytes);

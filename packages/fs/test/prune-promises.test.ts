@@ -52,7 +52,7 @@ function beforeRemoval(isIt: (path: string) => boolean, first: () => void) {
   });
 }
 
-describe("bytes given back", () => {
+describe("freed bytes", () => {
   it("are counted once for two names of one file, and not at all for one that has a name outside", async () => {
     const bytes = new Uint8Array(5000).fill(1);
     const twin = digestBytes(bytes, "sha512");
@@ -149,7 +149,7 @@ it("a clock that jumped back does not make blobs too young for a bound of 0", as
 });
 
 describe("a damaged tag file", () => {
-  it("stands in the way of nobody else, and is reported to who lists", async () => {
+  it("does not affect other tags, and is reported by a listing", async () => {
     await putImage(cache, "bad", ["a"]);
     writeFileSync(tagFile(), "{");
     const image = await putImage(cache, "good", ["b"]);
@@ -167,7 +167,7 @@ describe("a damaged tag file", () => {
   });
 });
 
-describe("nobody is given a manifest whose blobs went", () => {
+describe("no manifest is left whose blobs are removed", () => {
   it("where the manifest cannot be removed", async () => {
     const image = await putImage(cache, "name", ["a", "b"]);
     const { unlinkSync } = fs;
@@ -182,7 +182,7 @@ describe("nobody is given a manifest whose blobs went", () => {
     expect((await cache.prune(0)).reached).toBe(true);
   });
 
-  it("where somebody leases it while its name goes", async () => {
+  it("if it is leased while its name is removed", async () => {
     const image = await putImage(cache, "name", ["a", "b"]);
     const leasing: Promise<unknown>[] = [];
     beforeRemoval(
@@ -242,7 +242,7 @@ it("a tag that is moved while what it named goes is not lost", async () => {
   await lease.release();
 });
 
-it("a tag that somebody is about to move stays", async () => {
+it("a tag that is about to be moved stays", async () => {
   await putImage(cache, "latest", ["a"]);
   const next = await putImage(cache, undefined, ["b"]);
   const lease = await cache.lease(next.digests);
@@ -263,7 +263,7 @@ it("a tag that somebody is about to move stays", async () => {
   await lease.release();
 });
 
-describe("an image that comes while a prune is at work stays whole", () => {
+describe("an image that is pulled during a prune stays complete", () => {
   /** What another process does at the prune's `n`th look: it held the image until now. */
   async function imageThatComes(atLook: number, comes: () => void = () => {}) {
     const image = await putImage(cache, undefined, ["a", "b"]);
@@ -328,7 +328,7 @@ describe("an index and the images below it", () => {
     for (const digest of digests) expect([digest, await cache.moteExists(digest)]).toEqual([digest, true]);
   }
 
-  it("stay whole where somebody leases the index when it was already to go", async () => {
+  it("stay complete if the index is leased after it was chosen", async () => {
     const image = await putImage(cache, "image", ["a", "b"]);
     const index = await putIndex("index", [image]);
     lastUsed(image.manifest.digest, 1000);
@@ -339,7 +339,7 @@ describe("an index and the images below it", () => {
     await expectThere(index.digests);
   });
 
-  it("stay whole where somebody pins the index when it has lost its name", async () => {
+  it("stay complete if the index is pinned after it lost its name", async () => {
     const image = await putImage(cache, undefined, ["a", "b"]);
     const index = await putIndex("index", [image]);
     const pins = join(root, ".mote/pins", index.manifest.digest.replace(":", "-"));
@@ -359,7 +359,7 @@ describe("an index and the images below it", () => {
     expect(removed.map(({ digest }) => digest).filter((digest) => order.includes(digest))).toEqual(order);
   });
 
-  it("stay whole below a leased image whose index goes in a later round", async () => {
+  it("stay complete below a leased image whose index is removed in a later round", async () => {
     const image = await putImage(cache, undefined, ["a", "b"]);
     const index = await putIndex("index", [image]);
     const large = await put(cache, new Uint8Array(500_000).fill(1), mediaType);
@@ -380,7 +380,7 @@ describe("an index and the images below it", () => {
     expect(await cache.moteExists(index.manifest.digest)).toBe(true);
   });
 
-  it("are an image that stays whole where it comes when its index has been looked at", async () => {
+  it("are an image that stays complete if it is pulled after its index was looked at", async () => {
     const image = await putImage(cache, undefined, ["a", "b"]);
     const index = await putIndex("index", [image]);
     lastUsed(image.manifest.digest, 1000);
@@ -401,7 +401,7 @@ describe("an index and the images below it", () => {
   });
 });
 
-it("an image that is pulled again while its layers go stays whole", async () => {
+it("an image that is pulled again while its layers are removed stays complete", async () => {
   const image = await putImage(cache, undefined, ["a", "b"]);
   const path = cache.moteRef(image.manifest.digest);
   const note = join(root, ".mote/manifests", below(".mote/manifests")[0] ?? "");
@@ -464,7 +464,7 @@ describe("the note that a blob is a manifest", () => {
     expect(below(".mote/manifests").length).toBe(1);
   });
 
-  it("stays as long as somebody who holds it may be about to put it there", async () => {
+  it("stays as long as a process that leases it may be about to store it", async () => {
     const { manifest } = await putImage(cache, undefined, ["a"]);
     rmSync(cache.moteRef(manifest.digest));
     const lease = await cache.lease([manifest.digest]);
@@ -516,7 +516,7 @@ it("of many images, a prune looks at the leases once in a while, and not for eac
 });
 
 describe("a lease", () => {
-  it.each(["a part of it at once", "a part of it, and then nothing"])(
+  it.each(["some of it at once", "some of it, and then nothing"])(
     "is whole where a full disk takes %s",
     async (how) => {
       const digests: Digest[] = [];
@@ -537,7 +537,7 @@ describe("a lease", () => {
     },
   );
 
-  it("is there again where somebody took its holder for dead", async () => {
+  it("is restored if its holder was taken for dead", async () => {
     const digests: Digest[] = [];
     for (let n = 0; n < 3; n++) digests.push((await put(cache, new Uint8Array(10 + n), mediaType)).digest);
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
@@ -553,7 +553,7 @@ describe("a lease", () => {
     expect(below(".mote/leases")).toEqual([]);
   });
 
-  it("is waited with for a prune that somebody took for dead", async () => {
+  it("waits for a prune that was taken for dead", async () => {
     await put(cache, new Uint8Array(10), mediaType);
     const announced: string[] = [];
     beforeRemoval(
@@ -597,7 +597,7 @@ it("a cache whose view could not be written, as the disk is full, can be pruned"
   expect((await next.prune(0)).reached).toBe(true);
 });
 
-it("a folder in a place where a side file should be does not stop a prune", async () => {
+it("a folder with the name of a side file does not stop a prune", async () => {
   await put(cache, new Uint8Array(2_000_000), mediaType);
   mkdirSync(join(root, ".mote/chunks", (await firstName()).replace(":", "-")));
   expect((await cache.prune(0)).reached).toBe(true);

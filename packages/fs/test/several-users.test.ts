@@ -53,7 +53,7 @@ it("nothing is writable by others, and by a group only where it was asked for, w
 describe.skipIf(!canBeOthers)(
   `several users${canBeOthers ? "" : " (skipped: needs setpriv of util-linux, and to be root)"}`,
   () => {
-    it("of one group share a cache, whatever their umask is, and nobody else may write to it", () => {
+    it("of one group share a cache, whatever their umask is, and others cannot write to it", () => {
       for (const umask of ["077", "022", "000"]) {
         const root = join(folder, `for-${umask}`, "cache");
         mkdirSync(join(root, ".."));
@@ -74,7 +74,7 @@ describe.skipIf(!canBeOthers)(
       }
     });
 
-    it("who are not of the group read what its owner has, and change nothing", () => {
+    it("outside of the group can read the owner's cache, and change nothing", () => {
       const root = join(folder, "cache");
       chmodSync(folder, 0o777);
       run(54_001, root, "none", "a", "022");

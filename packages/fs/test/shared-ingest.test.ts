@@ -80,7 +80,7 @@ it("what is unfinished when the cache is disposed of can be resumed", async () =
   expect((await next.resumeMote(mote)).offset).toBe(300_000);
 });
 
-it("a part that was damaged meanwhile is refused, and the next write begins anew", async () => {
+it("an ingest file that was damaged meanwhile is rejected, and the next write starts from the beginning", async () => {
   const first = await cache.resumeMote(mote);
   await fill(first, 500_000);
   await first.suspend();
@@ -106,7 +106,7 @@ it("prune keeps an unfinished write within its bounds, and prune(0) removes it",
   expect(ingested()).toEqual([]);
 });
 
-it("one of several leads, and the others follow", async () => {
+it("one of several writes, and the others follow", async () => {
   const writer = await lead();
   expect(await cache.leadMote(mote)).toBe(undefined);
   await using other = new FileCache(root);
@@ -137,7 +137,7 @@ it("a follower gets bytes before the commit, and its end only after it", async (
   expect((await end)?.done).toBe(true);
 });
 
-it("a follower is told when the writer gives up, and whoever leads next has its bytes", async () => {
+it("a follower learns when the writer aborts, and the next writer has its bytes", async () => {
   const writer = await lead();
   await fill(writer, 500_000);
   const follower = collect(await cache.followMote(mote.digest));
@@ -149,11 +149,11 @@ it("a follower is told when the writer gives up, and whoever leads next has its 
   await next.close();
 });
 
-it("nobody follows what nobody writes", async () => {
+it("there is no follower without a writer", async () => {
   expect(await cache.followMote(mote.digest)).toBe(undefined);
 });
 
-it("a damaged blob is set aside by who writes it anew, and taken by no follower for what comes", async () => {
+it("a damaged blob is quarantined when it is rewritten, and no follower takes it for the new one", async () => {
   const first = await lead();
   await fill(first);
   await first.close();
@@ -211,7 +211,7 @@ it("a writer whose disk takes its time shows that it is still there", async () =
   await closing;
 });
 
-it("nobody waits for one in another container until a clock that was put back is there again", async () => {
+it("no process waits for one in another container until a clock that was set back catches up", async () => {
   await cache.initialize();
   const name = `${mote.digest.replace(":", "-")}.1-1-elsewhere-1.0.part`;
   writeFileSync(join(root, ".mote/ingest", name), "");
@@ -223,7 +223,7 @@ it("nobody waits for one in another container until a clock that was put back is
   await writer.abort();
 });
 
-it("what a writer had who has been silent for long is not fetched again, and he can go on or stop all the same", async () => {
+it("the bytes of a writer that was silent for long are not fetched again, and it can still continue or stop", async () => {
   for (const end of ["close", "suspend"] as const) {
     const silent = await lead();
     await fill(silent, 500_000);
@@ -243,7 +243,7 @@ it("what a writer had who has been silent for long is not fetched again, and he 
   }
 });
 
-it("a part with nothing in it, or of a blob that has come, is not kept", async () => {
+it("an empty ingest file, or one of a blob that is stored, is removed", async () => {
   await cache.initialize();
   const nobodys = (serial: number) => `${mote.digest.replace(":", "-")}.0-0-0-0.${serial}.part`;
   writeFileSync(join(root, ".mote/ingest", nobodys(0)), "");
@@ -264,7 +264,7 @@ it("an aborted follower rejects with the signal's reason", async () => {
   await writer.abort();
 });
 
-it("a writer whose part was taken away commits all the same", async () => {
+it("a writer whose ingest file was removed still commits", async () => {
   const writer = await cache.resumeMote(mote);
   await fill(writer);
   for (const name of ingested()) rmSync(join(root, ".mote/ingest", name));

@@ -78,7 +78,7 @@ async function putSome(count: number): Promise<Digest[]> {
 }
 
 describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
-  it("keeps nobody waiting for long, and removes nothing that was leased meanwhile when it continues", async () => {
+  it("keeps no process waiting for long, and removes nothing that was leased meanwhile when it continues", async () => {
     const digests = await putSome(40);
     const prune = await stoppedPrune("/blobs/");
     const time = hastenTime();
@@ -163,7 +163,7 @@ describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
   });
 });
 
-describe("where symbolic links cannot be made", () => {
+describe("where symbolic links cannot be created", () => {
   it("a prune removes nothing after others went on without it", async () => {
     const digests = await putSome(5);
     vi.spyOn(fs, "symlinkSync").mockImplementation(() => {

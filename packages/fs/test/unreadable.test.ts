@@ -181,7 +181,7 @@ async function* chunksOf(bytes: Uint8Array) {
   for (let at = 0; at < bytes.byteLength; at += 100_000) yield bytes.subarray(at, at + 100_000);
 }
 
-describe("one small file that cannot be read is in nobody's way", () => {
+describe("one small file that cannot be read does no harm", () => {
   const places: Record<string, (path: string) => boolean> = {
     "a tag": (path) => path.includes("/.mote/tags/") && path.endsWith(".json"),
     "a manifest's note": (path) => path.includes("/.mote/manifests/"),
@@ -255,7 +255,7 @@ describe("a file of the cache that is far too large", () => {
     expect(JSON.parse(fs.readFileSync(index, "utf8")).manifests[0].digest).toBe(image.manifest.digest);
   });
 
-  it("is in nobody's way where it is one tag's", async () => {
+  it("does no harm if it is a tag's", async () => {
     const image = await putImage(cache, "image", ["layer"]);
     const [file = ""] = fs.readdirSync(join(root, ".mote/tags"));
     await cache.tags.tag("other", image.manifest);
@@ -280,7 +280,7 @@ describe("a file of the cache that is far too large", () => {
   });
 });
 
-describe("what is no file under a blob's name", () => {
+describe("something other than a file under a blob's name", () => {
   const plant: Record<string, (path: string) => void> = {
     "a folder with something in it": (path) => {
       fs.mkdirSync(path);

@@ -17,16 +17,16 @@ import { isSameFile, Stamping } from "./stamping.js";
 import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
-/** No link is followed out of the cache, and a pipe under a blob's name keeps nobody waiting. */
+/** No link is followed out of the cache, and a pipe under a blob's name blocks nothing. */
 const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
-/** The time of use is noted by `touch` alone: to verify a blob, or to look at it in a prune, is no use of it. */
+/** The time of use is noted by `touch` alone: verifying a blob, or looking at it in a prune, does not count as use. */
 const readFlags = plainFlags | (O_NOATIME ?? 0);
 /** A blob read again within this time is not touched again. */
 const touchEveryMs = 60_000;
 /** To touch a file changes its change time, by which one with a name outside of the cache is known to be unchanged. */
 const touchLinkedEveryMs = 24 * 60 * 60 * 1000;
 
-/** The finished blobs of a cache folder, and what is done to one of them. */
+/** The complete blobs of a cache folder, and what is done to one of them. */
 export class BlobStore {
   readonly folder: CacheFolder;
   readonly calls: FileCalls;
@@ -176,7 +176,8 @@ export class BlobStore {
     if (this.isTouchDue(blob)) await this.stamping.touch(blob);
   }
 
-  /** Hashes a blob again as a whole, or by its chunks where they are known: then with several cores. Notes the chunks of a sound one. */
+  /** Hashes a blob again: completely, or by its chunks if their digests are known, which uses several cores. Notes the chunks' digests.
+   * @returns whether its bytes are right */
   async rehash(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     if (blob.stats.size <= chunkBytes) return await this.rehashWhole(digest, blob, signal);
     return await this.#marking(digest, blob, async () => {
@@ -193,21 +194,21 @@ export class BlobStore {
     });
   }
 
-  /** Best effort: without them, parts of the blob are read unchecked. */
+  /** Best effort: without them, ranges of the blob are not verified. */
   noteChunks(digest: Digest, digests: Uint8Array): void {
     try {
       this.chunkDigests.save(digest, digests);
     } catch (error) {
-      this.logger.debug("chunk digests could not be kept", { digest, error });
+      this.logger.debug("cannot store chunk digests", { digest, error });
     }
   }
 
-  /** Hashes an open blob; where it is sound and was not written to meanwhile, says so in its stamp. */
+  /** Hashes an open blob. If its bytes are right and it was not written to meanwhile, its stamp says so. */
   async rehashWhole(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     return await this.#marking(digest, blob, () => this.#hashesRight(digest, blob, signal));
   }
 
-  /** Runs `hash`, and if it finds the blob sound, marks the file as verified: by a stamp, or by a note if it has other names. */
+  /** Runs `hash`, and if the bytes are right, marks the file as verified: by a stamp, or by a note if it has other names. */
   async #marking(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
     if (isPrivate(blob.stats, blob.ownLinks)) return await this.stamping.around(digest, blob, hash);
     const before = await this.statsNow(blob.fd);
@@ -257,29 +258,29 @@ export class BlobStore {
 
   /**
    * Whether the blob is here and its bytes are right, which counts as use. What others have put there, or what was copied, only a hash
-   * can tell; that costs less than a fetch. A damaged blob is set aside, so that no follower takes it for what comes.
+   * can tell; that costs less than a fetch. A damaged blob is quarantined, so that no follower takes it for the new one.
    */
   async hasVerified(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     const blob = await this.open(digest);
     if (blob === undefined) return false;
     try {
       await this.touch(blob);
-      const isSound = this.isUnchanged(digest, blob) || (await this.rehash(digest, blob, signal));
-      if (!isSound) await this.quarantine(digest, blob.stats);
-      return isSound;
+      const isVerified = this.isUnchanged(digest, blob) || (await this.rehash(digest, blob, signal));
+      if (!isVerified) await this.quarantine(digest, blob.stats);
+      return isVerified;
     } finally {
       await this.calls.close(blob.fd);
     }
   }
 
-  /** As `hasVerified`, for a writer: a blob that cannot be read is set aside too, since it is about to be written again. */
+  /** As `hasVerified`, for a writer: a blob that cannot be read is quarantined too, since it is about to be rewritten. */
   async hasReadable(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     try {
       return await this.hasVerified(digest, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!isUnreadable(error)) throw error;
-      this.logger.warn("a blob cannot be read, and is written again", { digest, error });
+      this.logger.warn("cannot read a blob; rewriting it", { digest, error });
       const stats = await this.stat(digest);
       if (stats !== undefined) await this.quarantine(digest, stats);
       return false;
@@ -287,26 +288,26 @@ export class BlobStore {
   }
 
   /**
-   * Moves a damaged blob out of the readers' way. What somebody has put under its name meanwhile stays there.
+   * Moves a damaged blob out of the readers' way. Another file that got its name meanwhile stays there.
    * @returns where it is now, if it could be moved
    */
   async quarantine(digest: Digest, damaged: Stats): Promise<string | undefined> {
     const path = this.folder.blobPath(digest);
     const name = `${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;
-    // Where the quarantine cannot be written, it goes with the unfinished files, and is removed with them.
+    // If the quarantine cannot be written, it goes to the unfinished files, and is removed with them.
     for (const aside of [`${this.folder.quarantine}/${name}`, this.ingests.newPath(digest, "tmp")]) {
       try {
         if ((await this.calls.lstat(path))?.ino !== damaged.ino) return undefined;
         await this.calls.rename(path, aside);
         const moved = await this.calls.lstat(aside);
         if (moved === undefined || moved.ino === damaged.ino) {
-          this.logger.warn("a damaged blob was set aside", { digest, path: aside });
+          this.logger.warn("quarantined a damaged blob", { digest, path: aside });
           return aside;
         }
         await this.#putBack(aside, path);
         return undefined;
       } catch (error) {
-        this.logger.warn("a damaged blob could not be set aside", { digest, path, error });
+        this.logger.warn("cannot quarantine a damaged blob", { digest, path, error });
       }
     }
     return undefined;

@@ -52,7 +52,7 @@ async function readAt(cache: FileCache, position: number): Promise<string> {
 }
 
 for (const chunkDigests of ["verify", "write"] as const) {
-  it(`parts of a damaged blob are refused where chunks were hashed at ${chunkDigests}`, async () => {
+  it(`ranges of a damaged blob are rejected if chunks were hashed at ${chunkDigests}`, async () => {
     for (const read of [
       (cache: FileCache) => readPart(cache, 1_200_000, 2_900_000),
       (cache: FileCache) => readAt(cache, 1_200_000),
@@ -71,7 +71,7 @@ for (const chunkDigests of ["verify", "write"] as const) {
   });
 }
 
-it("a damaged side file harms nobody", async () => {
+it("a damaged side file does no harm", async () => {
   await using cache = new FileCache(root, { chunkDigests: "write" });
   await put(cache, bytes, "application/octet-stream");
   const [name = ""] = chunkFiles();
@@ -85,7 +85,7 @@ it("a damaged side file harms nobody", async () => {
   expect((await cache.verify()).damaged).toEqual([]);
 });
 
-it("a side file that does not fit, or cannot be read, harms nobody", async () => {
+it("a side file that does not fit, or cannot be read, does no harm", async () => {
   for (const spoil of [
     (path: string) => writeFileSync(path, readFileSync(path).subarray(0, -32)),
     (path: string) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(32)])),
@@ -142,7 +142,7 @@ for (const size of [1, 1000, 70_000, 1_048_576, 3_500_000]) {
   });
 }
 
-it("a blob that was not verified yet is hashed at the first read of a part, and by its chunks from then on", async () => {
+it("a blob that was not verified yet is hashed at the first read of a range, and by its chunks from then on", async () => {
   await using cache = new FileCache(root);
   await put(cache, bytes, "application/octet-stream");
   utimesSync(cache.moteRef(digest), new Date(), new Date());
@@ -151,7 +151,7 @@ it("a blob that was not verified yet is hashed at the first read of a part, and 
   expect(chunkFiles().length).toBe(1);
 });
 
-it("verify by chunks finds what verify as a whole finds", async () => {
+it("verifying by chunks finds what verifying the complete blob finds", async () => {
   await using cache = new FileCache(root, { chunkDigests: "write" });
   await put(cache, bytes, "application/octet-stream");
   expect((await cache.verify()).damaged).toEqual([]);

@@ -13,9 +13,9 @@ const magic = Buffer.from("mote-chunks-1\n\0\0");
 const hashedAtOnce = 3;
 
 /**
- * SHA-256 of each MiB of a blob, in a file beside, written while the blob passes as a whole and proves sound. With it a part can be
- * checked without the rest, and one blob by several cores. It is disposable: without it parts are not checked, and where it and the
- * blob differ, the whole blob's hash decides.
+ * SHA-256 of each MiB of a blob, in a file beside it, written when the complete blob is verified. With it a range can be verified
+ * without the rest, and one blob by several cores. It is disposable: without it ranges are not verified, and if it and the blob differ,
+ * the hash of the complete blob decides.
  */
 export class ChunkDigests {
   readonly #folder: CacheFolder;

@@ -11,7 +11,7 @@ import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
 const { COPYFILE_FICLONE_FORCE, COPYFILE_EXCL } = fs.constants;
 const attempts = 20;
 
-/** Gives a blob away as a file at another path: reflink, else hard link, else copy. */
+/** Links a blob to a file at another path: reflink, else hard link, else copy. */
 export class LinkOut {
   readonly #store: BlobStore;
   readonly #prefix = randomBytes(4).toString("hex");
@@ -23,7 +23,7 @@ export class LinkOut {
     this.#store = store;
   }
 
-  /** @returns false where the blob is not here */
+  /** @returns false if the blob is not here */
   async linkTo(digest: Digest, target: string, signal: AbortSignal | undefined): Promise<boolean> {
     // Bounded, though only a blob that is replaced again and again comes round twice.
     for (let attempt = 0; attempt < attempts; attempt++) {
@@ -31,7 +31,7 @@ export class LinkOut {
       if (blob === undefined) return false;
       try {
         const verified = await this.#verified(digest, blob, signal);
-        if (verified !== undefined && (await this.#place(digest, { fd: blob.fd, stats: verified }, target)))
+        if (verified !== undefined && (await this.#linkVerified(digest, { fd: blob.fd, stats: verified }, target)))
           return true;
       } catch (error) {
         throw fileError(error, "read", this.#store.folder.blobPath(digest));
@@ -39,26 +39,26 @@ export class LinkOut {
         await this.#store.calls.close(blob.fd);
       }
     }
-    throw new MoteError("MOTE_IO", `${digest} changed again and again while it was linked to ${target}; try again`);
+    throw new MoteError("MOTE_IO", `cannot link ${digest} to ${target}: it changed again and again; try again`);
   }
 
   /**
-   * The file as it was found sound, after a hash where its stamp does not hold or a user can reach it by another name. Undefined where it
-   * changed meanwhile.
+   * Returns the file's state when it was verified: by a hash if its stamp does not count or a user can reach it by another name.
+   * Undefined if it changed meanwhile.
    */
   async #verified(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<Stats | undefined> {
     const { calls } = this.#store;
     await this.#store.touch(blob);
     const before = await calls.fstat(blob.fd);
     if (this.#store.isUnchanged(digest, { stats: before })) return before;
-    const isSound = await this.#store.rehash(digest, { fd: blob.fd, stats: before }, signal);
-    if (!isSound) return await this.#store.reject(digest, before);
+    const isVerified = await this.#store.rehash(digest, { fd: blob.fd, stats: before }, signal);
+    if (!isVerified) return await this.#store.reject(digest, before);
     const after = await calls.fstat(blob.fd);
     return hasVerifiedStamp(after, digest) || isSameFile(before, after) ? after : undefined;
   }
 
-  /** @returns false where the blob changed while it was placed */
-  async #place(digest: Digest, verified: OpenBlob, target: string): Promise<boolean> {
+  /** @returns false where the blob changed meanwhile */
+  async #linkVerified(digest: Digest, verified: OpenBlob, target: string): Promise<boolean> {
     const { calls } = this.#store;
     const source = this.#store.folder.blobPath(digest);
     const temporary = `${dirname(target)}/.${basename(target).slice(0, 100)}.${this.#prefix}${this.#serial++}.mote`;
@@ -78,7 +78,7 @@ export class LinkOut {
       return true;
     } catch (error) {
       await unlinkIfThere(this.#store, temporary);
-      // Removed meanwhile: the next look finds that, or what came in its place.
+      // Removed meanwhile: the next look finds that, or another blob.
       if (errorCode(error) === "ENOENT") return false;
       throw fileError(error, "write", target);
     }
@@ -104,7 +104,7 @@ export class LinkOut {
       }
     }
     if (device === stats.dev) {
-      // Before the file has the name, and not after: whoever gets it may be quick.
+      // Before the file has the name, and not after: its user may be quick.
       if (mayBeStamped(stats)) await stamping.remove(fd);
       const unstamped = mayBeStamped(stats) ? await calls.fstat(fd) : stats;
       try {
@@ -129,7 +129,7 @@ async function unlinkIfThere(store: BlobStore, path: string): Promise<void> {
     await store.calls.unlink(path);
   } catch (error) {
     if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR") {
-      store.logger.warn("a temporary file stays behind", { path, error });
+      store.logger.warn("cannot remove a temporary file", { path, error });
     }
   }
 }

@@ -10,9 +10,9 @@ export const notedBytes = 64 * 1024;
 const settledMs = 100;
 
 /**
- * What the file of a blob was like when it was found sound while it had a name outside of the cache. Its stamp does not count then, as a
- * user can set the modification time back; but nobody can set back the change time, so a file with the same inode, size and both times
- * is the same. Every new or removed name changes that time too: who makes a name writes the note again. A note is disposable, without it
+ * Notes the state of a blob's file when it was verified while it had a name outside of the cache. Its stamp does not count then, as a
+ * user can set the modification time back; but no user can set back the change time, so a file with the same inode, size and both times
+ * is the same. Every new or removed name changes that time too: whatever adds a name writes the note again. A note is disposable, without it
  * the blob is hashed.
  */
 export class LinkedNotes {
@@ -33,7 +33,7 @@ export class LinkedNotes {
     }
   }
 
-  /** Best effort. `stats` are of a file that was just found sound, or was given a name after `matches`. */
+  /** Best effort. `stats` are of a file that was just verified, or got a name after `matches`. */
   save(digest: Digest, stats: Stats): void {
     if (stats.size <= notedBytes || stats.nlink <= 1) return;
     try {

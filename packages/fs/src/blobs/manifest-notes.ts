@@ -27,7 +27,7 @@ export class ManifestNotes extends DigestFiles {
     return this.add(digest, mediaType) ? this.#syncs.namesUnlessVisible(this.#folder.manifests) : undefined;
   }
 
-  /** Empty where the note cannot be read: then the manifest itself tells its type. */
+  /** Empty if the note cannot be read: then the manifest itself tells its type. */
   override textOf(digest: Digest): string | undefined {
     try {
       return super.textOf(digest);
@@ -38,8 +38,8 @@ export class ManifestNotes extends DigestFiles {
   }
 
   /**
-   * Takes the note of a manifest that is gone. Who puts it there at this moment looks for the note when it has its name, and here is
-   * looked for the manifest when the note is gone: one of the two sees the other.
+   * Removes the note of a manifest that is gone. A writer that stores it at this moment looks for the note once it has its name, and here
+   * the manifest is looked for once the note is gone: one of the two sees the other.
    */
   removeOfAbsent(digest: Digest): void {
     if (this.#isThere(digest)) return;

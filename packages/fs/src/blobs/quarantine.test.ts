@@ -47,7 +47,7 @@ describe("damaged blobs that were set aside", () => {
     expect(await cache.prune(20_000)).not.toHaveProperty("quarantined");
   });
 
-  it("stay where they are younger than what is to be kept, and then leave less room for blobs", async () => {
+  it("stay if they are too young, and then leave less space for blobs", async () => {
     const report = await cache.prune(35_000, { minAgeMs: 3_600_000 });
     expect(report).toMatchObject({ removed: [], remainingBytes: 30_003, reached: true });
     expect(aside()).toBe(1);

@@ -6,11 +6,11 @@ import type { CacheFolder } from "../folder/cache-folder.js";
 interface Entry extends Quarantined {
   readonly path: string;
   readonly changedMs: number;
-  /** Bytes that the disk gets back. */
+  /** Bytes that its removal frees. */
   readonly freedBytes: number;
 }
 
-/** The folder that damaged blobs are moved to: they help nobody but those who look for the cause. */
+/** The folder that damaged blobs are moved to: they only help to find the cause. */
 export class Quarantine {
   readonly #folder: CacheFolder;
   readonly #logger: Logger;
@@ -24,7 +24,7 @@ export class Quarantine {
     return total(this.#entries());
   }
 
-  /** Removes what was set aside longer ago than `minAgeMs`, in a dry run only in the report. What cannot be removed is left. */
+  /** Removes what was quarantined longer ago than `minAgeMs`, in a dry run only in the report. What cannot be removed stays. */
   remove({ minAgeMs, dryRun }: { readonly minAgeMs: number; readonly dryRun: boolean }): {
     readonly removed: Quarantined;
     readonly freedBytes: number;
@@ -46,7 +46,7 @@ export class Quarantine {
     try {
       return namesIn(this.#folder.quarantine).flatMap((name) => entryAt(`${this.#folder.quarantine}/${name}`) ?? []);
     } catch (error) {
-      this.#logger.warn("what was set aside cannot be looked at", { path: this.#folder.quarantine, error });
+      this.#logger.warn("cannot read the quarantine", { path: this.#folder.quarantine, error });
       return [];
     }
   }
@@ -56,7 +56,7 @@ export class Quarantine {
       fs.rmSync(path, { force: true, recursive: true });
       return true;
     } catch (error) {
-      this.#logger.warn("a damaged blob that was set aside cannot be removed", { path, error });
+      this.#logger.warn("cannot remove a quarantined blob", { path, error });
       return false;
     }
   }

@@ -27,7 +27,10 @@ export class Stamping {
   *#stampNew(fd: number, digest: Digest, size: number): Steps<void> {
     const stats = yield* step(this.#calls.fstat(fd));
     if (stats.size !== size) {
-      throw new MoteError("MOTE_IO", `${digest} has ${stats.size} bytes on disk, and ${size} were written`);
+      throw new MoteError(
+        "MOTE_IO",
+        `cannot store ${digest}: ${size} bytes were written, but the file has ${stats.size}; check the disk`,
+      );
     }
     try {
       yield* step(this.#calls.futimes(fd, Date.now() / 1000, verifiedStamp(digest, size, stats.ino)));
@@ -38,8 +41,8 @@ export class Stamping {
   }
 
   /**
-   * Runs `hash`, and where it finds the blob sound, leaves the stamp. A stamp that is set after the hash could hide a write that came
-   * in between. So it is set before, on a file that is writable meanwhile, which nobody believes; a write removes it. The last step
+   * Runs `hash`, and leaves the stamp if the bytes are right. A stamp that is set after the hash could hide a write that came
+   * in between. So it is set before, on a file that is writable meanwhile, whose stamp does not count; a write removes it. The last step
    * changes the mode alone.
    */
   async around(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
@@ -58,7 +61,7 @@ export class Stamping {
       await this.#calls.futimes(fd, atimeMs / 1000, verifiedStamp(digest, size, stats.ino));
       return await this.#calls.fstat(fd);
     } catch (error) {
-      this.#logger.debug("the blob cannot be marked as verified", { digest, error });
+      this.#logger.debug("cannot mark the blob as verified", { digest, error });
       return undefined;
     }
   }
@@ -70,7 +73,7 @@ export class Stamping {
       const isUnchanged = isSameFile(before, now) && now.ctimeMs === before.ctimeMs && isPrivate(now, ownLinks);
       if (isUnchanged) await this.#calls.fchmod(fd, before.mode & permissions & ~writable);
     } catch (error) {
-      this.#logger.debug("the blob cannot be marked as verified", { digest, error });
+      this.#logger.debug("cannot mark the blob as verified", { digest, error });
     }
   }
 
@@ -89,7 +92,7 @@ export class Stamping {
       if (isStamped && keeps && ownLinks === undefined && !isPrivate(await this.#calls.fstat(fd)))
         await this.remove(fd);
     } catch (error) {
-      this.#logger.debug("the time of use could not be noted", { error });
+      this.#logger.debug("cannot renew the time of use", { error });
     }
   }
 
@@ -102,7 +105,7 @@ export class Stamping {
     try {
       await this.#calls.futimes(fd, now, now);
     } catch (error) {
-      // Another user's file: its stamp counts for that user alone, who alone can change it.
+      // Another user's file: its stamp counts for that user only, and only that user can change the file.
       if (errorCode(error) !== "EPERM" && errorCode(error) !== "EROFS") throw error;
     }
   }

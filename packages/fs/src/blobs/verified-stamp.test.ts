@@ -100,7 +100,7 @@ for (const [name, size] of Object.entries(sizes)) {
           expect(await failure(cache.linkTo(digest, out("two")))).toBe("none");
         });
 
-        it(`and changed so, ${how}${isGone ? ", the name then removed" : ""}, is not sound`, async () => {
+        it(`and changed so, ${how}${isGone ? ", the name then removed" : ""}, is not verified`, async () => {
           changeUnseen(out("one"), atime);
           if (isGone) fs.rmSync(out("one"));
           expect(await cache.moteIsSound(digest)).toBe(false);

@@ -2,7 +2,7 @@ import type { Stats } from "node:fs";
 import { type Digest, digestEncoded } from "@mote/core";
 
 /**
- * "Verified since it last changed" is kept in the blob's own modification time: a signature of digest, size and inode, between
+ * "Verified since it last changed" is stored in the blob's own modification time: a signature of digest, size and inode, between
  * 1987 and 1995, where no clock writes. Any later write sets the time to the present, a copy has another inode, so neither
  * passes; and there is no index that could be wrong or lost. The fraction is in 64ths of a second, which doubles, system calls
  * and file systems carry exactly.
@@ -10,14 +10,14 @@ import { type Digest, digestEncoded } from "@mote/core";
  */
 export function verifiedStamp(digest: Digest, size: number, inode: number): number {
   const encoded = digestEncoded(digest);
-  const place = mix(inode % 2 ** 32, Math.floor(inode / 2 ** 32)) ^ mix(size % 2 ** 32, Math.floor(size / 2 ** 32));
-  const first = mix(Number.parseInt(encoded.slice(0, 8), 16), place);
+  const location = mix(inode % 2 ** 32, Math.floor(inode / 2 ** 32)) ^ mix(size % 2 ** 32, Math.floor(size / 2 ** 32));
+  const first = mix(Number.parseInt(encoded.slice(0, 8), 16), location);
   const second = mix(Number.parseInt(encoded.slice(8, 16), 16), first);
   return firstSecond + (first >>> 4) + (second >>> 26) / 64;
 }
 
 /**
- * Whether the blob was verified since it last changed. A stamp counts only where nobody could have changed the file and set the time
+ * Whether the blob was verified since it last changed. A stamp counts only if no user could have changed the file and set the time
  * back: the file has no other name, which a user may have (a hard link in a layout), is not writable, and belongs to this user or to
  * root.
  * @param ownLinks other names of the file that are the cache's own

@@ -5,7 +5,7 @@ const namesAtOnce = 1024;
 
 /**
  * The system calls that are short. There are two sets: synchronous ones, an order of magnitude faster on a local disk, and
- * asynchronous ones for file systems where any call may take long. What calls them awaits either.
+ * asynchronous ones for file systems where any call may take long. Callers handle either.
  */
 export interface FileCalls {
   open(path: string, flags: number, mode?: number): Soon<number>;
@@ -23,7 +23,7 @@ export interface FileCalls {
   rename(from: string, to: string): Soon<void>;
   link(existing: string, name: string): Soon<void>;
   unlink(path: string): Soon<void>;
-  /** Answers how many bytes came: fewer than asked only at the end of the file. */
+  /** Returns how many bytes were read: fewer than requested only at the end of the file. */
   read(fd: number, into: Uint8Array, position: number): Soon<number>;
   /** Writes all of `bytes`. */
   write(fd: number, bytes: Uint8Array, position: number): Soon<void>;

@@ -1,6 +1,6 @@
 import { asynchronousCalls } from "./file-calls.js";
 
-/** Reads under way while a chunk is used: with two, often both have come by the time the event loop is asked. */
+/** Reads in flight while a chunk is used: with two, often both have finished by the next turn of the event loop. */
 const readsAhead = 2;
 /** Chunks are shorter than this where many streams are open: then what the others do fills the time. */
 const chunkOfFewBytes = 128 * 1024;
@@ -9,8 +9,8 @@ const chunkOfFewBytes = 128 * 1024;
 export const buffersAtOnce = readsAhead + 1;
 
 /**
- * An open file's bytes from `start` up to `end`, the next chunks being read while the last one is used. Chunks are fresh; where `reuse` is
- * set, one is good only until the next is asked for.
+ * An open file's bytes from `start` up to `end`, the next chunks being read while the last one is used. Chunks are fresh; with `reuse`, the
+ * memory of a chunk is used again for the next one.
  */
 export class FileChunks {
   readonly #fd: number;
@@ -70,7 +70,7 @@ export class FileChunks {
   async #read(chunk: Uint8Array, position: number): Promise<Uint8Array | undefined> {
     const got = await asynchronousCalls.read(this.#fd, chunk, position);
     if (got === chunk.byteLength) return chunk;
-    // What was asked for behind the end of the file has nothing to give.
+    // Reads behind the end of the file return nothing.
     this.#end = 0;
     return got === 0 ? undefined : chunk.subarray(0, got);
   }

@@ -11,7 +11,7 @@ export function isAbsent(error: unknown): boolean {
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
-/** What one file cannot be read for, where others can. */
+/** Errors of reading that may concern one file only. */
 const ofOneFile = new Set([
   ...["EACCES", "EPERM", "EIO", "ESTALE", "EUCLEAN", "EBADMSG", "ENODATA", "EREMOTEIO", "ENXIO", "EFBIG"],
 ]);
@@ -26,33 +26,38 @@ const full = new Set(["ENOSPC", "EDQUOT"]);
 const denied = new Set(["EACCES", "EPERM", "EROFS"]);
 const inTheWay = new Set(["ENOTDIR", "EEXIST"]);
 
-/** A failed system call as a MoteError that says what to do. An error that is one already, or is no system call's, stays. */
+/** Returns the error of a failed system call as a MoteError that says what to do. Any other error is returned as it is. */
 export function fileError(error: unknown, action: "read" | "write", path: string): unknown {
   const code = errorCode(error);
   if (MoteError.isInstance(error) || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const place = isAbsolute(path) ? path : `"${path}"`;
+  const name = isAbsolute(path) ? path : `"${path}"`;
   const options = { cause: error, details: { path, errno: code } };
   if (full.has(code)) {
-    return new MoteError("MOTE_NO_SPACE", `no space left to write ${place} (${code}); make room there`, options);
+    return new MoteError("MOTE_NO_SPACE", `cannot write ${name}: no space left (${code}); free disk space`, options);
   }
   if (denied.has(code) && action === "write") {
     return new MoteError(
       "MOTE_UNWRITABLE",
-      `${place} cannot be written (${code}); check its permissions and mount`,
+      `cannot write ${name}: permission denied or read-only (${code}); check its permissions and mount`,
       options,
     );
   }
   if (inTheWay.has(code) && action === "write") {
-    return new MoteError("MOTE_UNWRITABLE", `${place}: a file stands where a folder is wanted (${code})`, options);
+    return new MoteError(
+      "MOTE_UNWRITABLE",
+      `cannot write ${name}: not a directory (${code}); choose another location`,
+      options,
+    );
   }
   const isTooLarge = code === "EFBIG" && action === "read";
   const advice = isTooLarge ? "; it is too large to be one of the cache's files: move it away" : adviceOn(code);
-  return new MoteError("MOTE_IO", `cannot ${action} ${place} (${code})${advice}`, options);
+  return new MoteError("MOTE_IO", `cannot ${action} ${name} (${code})${advice}`, options);
 }
 
 function adviceOn(code: string): string {
-  if (code === "EMFILE" || code === "ENFILE") return "; too many files are open: raise the limit or do less at once";
-  if (denied.has(code)) return "; check its permissions, and whose it is";
-  if (code === "EISDIR") return "; a folder is in place of the file: move it away";
-  return code === "EIO" ? "; the disk, or what it hangs on, may be failing" : "";
+  if (code === "EMFILE" || code === "ENFILE")
+    return "; too many files are open: raise the limit or lower the concurrency";
+  if (denied.has(code)) return "; check its permissions and owner";
+  if (code === "EISDIR") return "; it is a directory: move it away";
+  return code === "EIO" ? "; the disk or its connection may be failing" : "";
 }

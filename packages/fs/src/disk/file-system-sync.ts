@@ -8,13 +8,13 @@ const slowMs = 250;
 const pauseMs = 30_000;
 
 /**
- * syncfs(2): one sync for all files of a file system. Node has no call for it, the `sync` of GNU coreutils has; a shell is kept for the
+ * syncfs(2): one sync for all files of a file system. Node has no call for it, but `sync` of GNU coreutils does; a shell is kept for the
  * purpose, since to start one costs more than the sync.
  */
 export class FileSystemSync {
   readonly #folder: string;
   #child: ChildProcess | undefined;
-  #answer: ((text: string) => void) | undefined;
+  #onResult: ((text: string) => void) | undefined;
   #unusable = !reportsErrors();
   #pausedUntil = 0;
 
@@ -23,7 +23,7 @@ export class FileSystemSync {
   }
 
   get isUsable(): boolean {
-    return !this.#unusable && this.#answer === undefined && performance.now() >= this.#pausedUntil;
+    return !this.#unusable && this.#onResult === undefined && performance.now() >= this.#pausedUntil;
   }
 
   /** @returns false where it failed: sync the files by themselves, which tells why */
@@ -31,16 +31,16 @@ export class FileSystemSync {
     const began = performance.now();
     this.#child ??= this.#start();
     const child = this.#child;
-    const answer = await new Promise<string>((resolve) => {
-      this.#answer = resolve;
+    const result = await new Promise<string>((resolve) => {
+      this.#onResult = resolve;
       child.ref();
       child.stdin?.write("\n");
     });
-    this.#answer = undefined;
+    this.#onResult = undefined;
     child.unref();
-    if (answer === "synced" && performance.now() - began < slowMs) return true;
+    if (result === "synced" && performance.now() - began < slowMs) return true;
     this.#pausedUntil = performance.now() + pauseMs;
-    return answer === "synced";
+    return result === "synced";
   }
 
   /** Ends the shell. */
@@ -56,14 +56,14 @@ export class FileSystemSync {
     const child = spawn("/bin/sh", ["-c", script, this.#folder], { stdio: ["pipe", "pipe", "ignore"], cwd: "/" });
     const fail = () => {
       this.#unusable = true;
-      this.#answer?.("failed");
+      this.#onResult?.("failed");
     };
     child.on("error", fail);
     child.on("exit", fail);
     // Without a descriptor for them there are none, and the error follows.
     const { stdin, stdout }: ChildProcess = child;
     stdin?.on("error", fail);
-    if (stdout) createInterface(stdout).on("line", (line) => this.#answer?.(line));
+    if (stdout) createInterface(stdout).on("line", (line) => this.#onResult?.(line));
     for (const stream of [stdin, stdout])
       if (stream && "unref" in stream && typeof stream.unref === "function") stream.unref();
     return child;

@@ -14,7 +14,7 @@ export function isAhead(timeMs: number, nowMs: number = Date.now()): boolean {
 
 /**
  * Sets the times of a file of the cache's own to now, so that it grows old from here on.
- * @returns false where it is gone, or belongs to somebody else
+ * @returns false if it is gone, or belongs to another user
  */
 export function bringTimesBack(path: string): boolean {
   try {

@@ -3,15 +3,15 @@ import { fileError } from "./file-error.js";
 import { FileSystemSync } from "./file-system-sync.js";
 
 /**
- * - `visible`: nothing is synced; after a power cut a blob may be torn.
- * - `grouped`: a blob's data is on disk before its name is visible. A name that was visible may be gone after a power cut.
+ * - `visible`: nothing is synced; after a power failure a blob may be torn.
+ * - `grouped`: a blob's data is on disk before its name is visible. A name that was visible may be gone after a power failure.
  * - `synced`: its name is on disk too when `close` or `commitMote` returns.
  */
 export type Durability = "visible" | "grouped" | "synced";
 
 /** From this many small files on, one sync of the file system is cheaper than one for each. */
 const manyFiles = 8;
-/** A file above this is synced by itself: nobody should wait for it. */
+/** A file above this is synced by itself: others should not wait for it. */
 const smallFileBytes = 1024 * 1024;
 
 interface Waiting {
@@ -20,7 +20,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** The syncs that a durability asks for, shared by callers that come at once. */
+/** Syncs what a durability requires, shared by concurrent callers. */
 export class SyncGroup {
   readonly durability: Durability;
   readonly #together: FileSystemSync | undefined;
@@ -40,12 +40,12 @@ export class SyncGroup {
     if (size > smallFileBytes || this.#together === undefined) return await syncData(fd);
     await new Promise<void>((resolve, reject) => {
       this.#waiting.push({ fd, resolve, reject });
-      // After this turn of the event loop, in which others may come.
+      // After this turn of the event loop, in which others may join.
       if (!this.#isSyncing && this.#waiting.length === 1) setImmediate(() => void this.#syncWaiting());
     });
   }
 
-  /** After names were made in `folder`. Whoever comes while a sync runs shares the next one, as the running one may miss his name. */
+  /** Syncs the names in `folder`. Callers that come while a sync runs share the next one, as the running one may miss their names. */
   async names(folder: string): Promise<void> {
     const queued = this.#queued.get(folder) ?? this.#queue(folder);
     await queued;
@@ -64,7 +64,7 @@ export class SyncGroup {
     this.#together?.end();
   }
 
-  /** Those who come while it runs are the next round. */
+  /** Callers that come while it runs are the next round. */
   async #syncWaiting(): Promise<void> {
     this.#isSyncing = true;
     while (this.#waiting.length > 0) {
@@ -82,7 +82,7 @@ export class SyncGroup {
     const next = running.then(() => {
       this.#queued.delete(folder);
       const sync = syncFolder(folder);
-      const settled: Promise<void> = sync.catch(() => {}).then(() => this.#forget(folder, settled));
+      const settled: Promise<void> = sync.catch(() => {}).then(() => this.#remove(folder, settled));
       this.#running.set(folder, settled);
       return sync;
     });
@@ -90,7 +90,7 @@ export class SyncGroup {
     return next;
   }
 
-  #forget(folder: string, settled: Promise<void>): void {
+  #remove(folder: string, settled: Promise<void>): void {
     if (this.#running.get(folder) === settled) this.#running.delete(folder);
   }
 }

@@ -23,7 +23,7 @@ const folderMode = 0o755;
 /** Set-group-id hands the group on to what is made below. */
 const sharedFolderMode = 0o2775;
 
-/** Who may write a cache: its owner, or a group as well. Nobody else ever may. */
+/** Who may write to a cache: its owner, or a group as well, and never others. */
 export interface SharedWith {
   /** Group id. Default: the one that the folder above gives, or the process's own. */
   readonly group?: number | undefined;
@@ -92,7 +92,7 @@ export class CacheFolder {
     ];
   }
 
-  /** The folders of the cache that are there and that every user may write to: whoever may do that may replace what is in them. */
+  /** The folders of the cache that are there and that every user may write to: and so replace what is in them. */
   writableByAll(): string[] {
     return [this.root, ...this.#folders].filter((path) => {
       const stats = fs.statSync(path, { throwIfNoEntry: false });
@@ -100,7 +100,7 @@ export class CacheFolder {
     });
   }
 
-  /** The mode that a blob is made with: nobody writes to it again. */
+  /** The mode that a blob is made with: it is never written to again. */
   static readonly blobMode = 0o444;
 
   blobPath(digest: Digest): string {
@@ -129,7 +129,7 @@ export class CacheFolder {
   /**
    * Looks without changing anything: whether this is a cache, a layout made by others, or nothing yet.
    * @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should be · MOTE_UNWRITABLE
-   *   where something else than a directory is in its place
+   *   if something other than a directory has its name
    */
   inspect(): "cache" | "layout" | "empty" {
     checkFolderLocation(this.root);
@@ -170,7 +170,7 @@ export class CacheFolder {
     }
     if (this.#shared === undefined) return;
     if (this.#shared.group !== undefined) fs.chownSync(path, -1, this.#shared.group);
-    // After the umask had its say.
+    // Whatever the umask is.
     fs.chmodSync(path, sharedFolderMode);
   }
 
@@ -201,10 +201,10 @@ export class CacheFolder {
 
   /**
    * @returns whether all of its folders are there
-   * @throws MOTE_UNSUPPORTED_FORMAT with symbolic links in the place of some: they could lead out of it
+   * @throws MOTE_UNSUPPORTED_FORMAT if one of them is a symbolic link, which could lead out of it
    */
   refuseLinks(): boolean {
-    let isWhole = true;
+    let isComplete = true;
     for (const path of this.#folders) {
       let stats: fs.Stats | undefined;
       try {
@@ -212,15 +212,15 @@ export class CacheFolder {
       } catch (error) {
         if (!isAbsent(error)) throw fileError(error, "read", path);
       }
-      if (stats === undefined) isWhole = false;
+      if (stats === undefined) isComplete = false;
       if (!stats?.isSymbolicLink()) continue;
       throw new MoteError(
         "MOTE_UNSUPPORTED_FORMAT",
-        `${path} is a symbolic link; a cache keeps to its own folder: put a folder there, or use another cache folder`,
+        `cannot use ${path}: a cache does not follow symbolic links; put a folder there, or use another cache folder`,
         { details: { path } },
       );
     }
-    return isWhole;
+    return isComplete;
   }
 
   #readIfThere(path: string): Uint8Array | undefined {
@@ -240,7 +240,7 @@ function checkFormat(bytes: Uint8Array, path: string): void {
       version = "version" in body ? body.version : undefined;
     }
   } catch {
-    // No JSON is no version.
+    // Without valid JSON there is no version.
   }
   if (version === formatVersion) return;
   const found = typeof version === "number" ? `version ${version}` : "no version that can be read";

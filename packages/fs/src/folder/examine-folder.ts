@@ -34,36 +34,36 @@ export interface FolderFindings {
   readonly isCaseSensitive?: boolean | undefined;
   /** Unfinished writes, to be gone on with or swept. */
   readonly unfinished: { readonly files: number; readonly bytes: number };
-  /** Damaged blobs that were set aside. */
+  /** Damaged blobs in the quarantine. */
   readonly damaged: { readonly files: number; readonly bytes: number };
 }
 
 /** Looks at a cache folder, and tries what its file system can do, in files that are gone afterwards. Makes no folder. */
 export function examineFolder(root: string): FolderFindings {
   const folder = new CacheFolder(root, undefined);
-  const place = nearestFolder(folder.root);
-  const { state, refusal } = inspect(folder, place);
-  const probing = place === undefined ? undefined : probe(state === "cache" ? folder.ingest : place);
-  const space = place === undefined ? undefined : spaceAt(place);
-  const isOwn = place === folder.root;
+  const nearest = nearestFolder(folder.root);
+  const { state, refusal } = inspect(folder, nearest);
+  const probing = nearest === undefined ? undefined : probe(state === "cache" ? folder.ingest : nearest);
+  const space = nearest === undefined ? undefined : spaceAt(nearest);
+  const isOwn = nearest === folder.root;
   return {
     state,
     refusal,
     isWritable: probing !== undefined,
-    mode: isOwn ? fs.statSync(place).mode & 0o7777 : undefined,
+    mode: isOwn ? fs.statSync(nearest).mode & 0o7777 : undefined,
     writableByAll: isOwn ? folder.writableByAll() : [],
     ...space,
-    isNetwork: place !== undefined && isOnNetworkFileSystem(place),
+    isNetwork: nearest !== undefined && isOnNetworkFileSystem(nearest),
     ...probing,
     unfinished: measure(folder.ingest),
     damaged: measure(folder.quarantine),
   };
 }
 
-function inspect(folder: CacheFolder, place: string | undefined): Pick<FolderFindings, "state" | "refusal"> {
+function inspect(folder: CacheFolder, nearest: string | undefined): Pick<FolderFindings, "state" | "refusal"> {
   try {
     checkFolderLocation(folder.root);
-    if (place !== folder.root) return { state: "absent" };
+    if (nearest !== folder.root) return { state: "absent" };
     return { state: folder.inspect() };
   } catch (error) {
     if (!MoteError.isInstance(error)) throw error;
@@ -81,9 +81,9 @@ function nearestFolder(path: string): string | undefined {
   return dirname(path) === path ? undefined : nearestFolder(dirname(path));
 }
 
-function spaceAt(place: string): Pick<FolderFindings, "freeBytes" | "totalBytes" | "freeFiles" | "fileSystem"> {
+function spaceAt(nearest: string): Pick<FolderFindings, "freeBytes" | "totalBytes" | "freeFiles" | "fileSystem"> {
   try {
-    const { bavail, blocks, bsize, files, ffree, type } = fs.statfsSync(place);
+    const { bavail, blocks, bsize, files, ffree, type } = fs.statfsSync(nearest);
     return {
       freeBytes: bavail * bsize,
       totalBytes: blocks * bsize,
@@ -117,7 +117,7 @@ type Probing = Pick<FolderFindings, "hasHardLinks" | "hasReflinks" | "keepsTimes
 
 /** Undefined where no file can be made. */
 function probe(folder: string): Probing | undefined {
-  // No part's name, so that nobody takes it for one; and gone in any case.
+  // Not the name of an ingest file, so that no process takes it for one.
   const path = join(folder, `probe-${randomUUID()}`);
   const others = [`${path}.link`, `${path}.clone`];
   try {

@@ -5,7 +5,7 @@ import { errorCode, fileError } from "../disk/file-error.js";
 
 /**
  * Checks that a cache folder is a directory, or that one can be made there. A symbolic link to a directory is fine.
- * @throws MOTE_UNWRITABLE where the path, or a part of it, is a file, a pipe, a device, or a symbolic link that leads nowhere
+ * @throws MOTE_UNWRITABLE if the path, or a folder above it, is a file, a pipe, a device, or a dangling symbolic link
  */
 export function checkFolderLocation(root: string): void {
   let stats: fs.Stats | undefined;
@@ -17,11 +17,11 @@ export function checkFolderLocation(root: string): void {
   if (stats?.isDirectory()) return;
   const inTheWay = nearestEntry(root);
   if (inTheWay === undefined) return;
-  const { isLink, leadsSomewhere } = inTheWay;
-  const kind = leadsSomewhere ? "a symbolic link to what is not a directory" : "a symbolic link that leads nowhere";
+  const { isLink, hasTarget } = inTheWay;
+  const kind = hasTarget ? "a symbolic link to something other than a directory" : "a dangling symbolic link";
   const what = isLink ? kind : "not a directory";
   const where = inTheWay.path === root ? root : `${root} cannot be a cache folder: ${inTheWay.path}`;
-  throw new MoteError("MOTE_UNWRITABLE", `${where} is ${what}; a cache is kept in a folder`, {
+  throw new MoteError("MOTE_UNWRITABLE", `${where} is ${what}; a cache needs a folder`, {
     details: { path: root, errno: "ENOTDIR" },
   });
 }
@@ -29,7 +29,7 @@ export function checkFolderLocation(root: string): void {
 interface InTheWay {
   readonly path: string;
   readonly isLink: boolean;
-  readonly leadsSomewhere: boolean;
+  readonly hasTarget: boolean;
 }
 
 /** What stands where a directory has to be, if anything does: the path itself, or the first of those above it that is there. */
@@ -45,7 +45,7 @@ function nearestEntry(path: string): InTheWay | undefined {
       if (entry === undefined && errorCode(error) !== "ENOTDIR") return undefined;
     }
     if (entry !== undefined) {
-      return { path: at, isLink: entry.isSymbolicLink(), leadsSomewhere: target !== undefined };
+      return { path: at, isLink: entry.isSymbolicLink(), hasTarget: target !== undefined };
     }
     if (dirname(at) === at) return undefined;
   }

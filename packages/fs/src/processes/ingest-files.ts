@@ -7,7 +7,7 @@ import { CacheFolder } from "../folder/cache-folder.js";
 import { livenessOf, ownIdentity } from "./process-identity.js";
 
 /**
- * `tmp`: nothing without its writer. `part`: a resumable write, worth keeping when its writer is gone. `read`: a reader's link.
+ * `tmp`: useless without its writer. `part`: a resumable write, kept when its writer is gone. `read`: a reader's link.
  */
 export type IngestKind = "tmp" | "part" | "read";
 
@@ -20,13 +20,13 @@ export interface IngestPath {
   readonly kind: IngestKind;
 }
 
-/** A file whose owner gave it up on purpose: anybody may take it over at once. */
-const nobody: ProcessIdentity = "0-0-0-0";
+/** The owner of a file that was suspended: any process may resume it at once. */
+const noOwner: ProcessIdentity = "0-0-0-0";
 
-/** Of an owner that cannot be asked, a file untouched for this long counts as left behind. */
-const foreignSilenceMs = 60 * 60 * 1000;
+/** If it cannot be told whether the owner is alive, a file untouched for this long is an orphan. */
+const unknownSilenceMs = 60 * 60 * 1000;
 
-/** Names files below `ingest/` as `<what>.<owner>.<serial>.<kind>`, and tells a living writer's from a dead one's. */
+/** Names files below `ingest/` as `<what>.<owner>.<serial>.<kind>`, and tells a live writer's from an orphan. */
 export class IngestFiles {
   readonly #folder: CacheFolder;
   readonly #prefix = randomBytes(4).toString("hex");
@@ -42,7 +42,7 @@ export class IngestFiles {
     return this.#owner;
   }
 
-  /** A path that nobody else uses. */
+  /** Returns a path that nothing else uses. */
   newPath(what: Digest | "file", kind: IngestKind): string {
     const subject = what === "file" ? what : CacheFolder.nameOf(what);
     return `${this.#folder.ingest}/${subject}.${this.owner}.${this.#prefix}${this.#serial++}.${kind}`;
@@ -53,9 +53,9 @@ export class IngestFiles {
     return this.#folder.createFile(path);
   }
 
-  /** The same file's name when nobody owns it. */
+  /** Returns the path of a file once it is suspended. */
   abandonedPath(path: string): string {
-    return path.replace(`.${this.owner}.`, `.${nobody}.`);
+    return path.replace(`.${this.owner}.`, `.${noOwner}.`);
   }
 
   list(): IngestPath[] {
@@ -78,13 +78,13 @@ export class IngestFiles {
   }
 
   /** Whether the file's writer may still be at work. */
-  isAlive(part: IngestPath): boolean {
-    if (part.owner === this.owner) return true;
-    if (part.owner === nobody) return false;
-    const verdict = livenessOf(part.owner);
+  isAlive(file: IngestPath): boolean {
+    if (file.owner === this.owner) return true;
+    if (file.owner === noOwner) return false;
+    const verdict = livenessOf(file.owner);
     if (verdict !== "unknown") return verdict === "alive";
-    const stats = lstatIfThere(part.path);
-    return stats !== undefined && Math.abs(Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs)) < foreignSilenceMs;
+    const stats = lstatIfThere(file.path);
+    return stats !== undefined && Math.abs(Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs)) < unknownSilenceMs;
   }
 }
 

@@ -19,14 +19,14 @@ import { livenessOf, ownerOf } from "./process-identity.js";
 import { PruneAnnouncement, RunningPrunes } from "./prune-announcement.js";
 
 /** A holder in another container is taken for dead when its lease was not renewed for this long. */
-const foreignSilenceMs = 60 * 60 * 1000;
+const unknownSilenceMs = 60 * 60 * 1000;
 /** The files of other leases may go while they are listed. */
 const listings = 20;
 
-/** Bytes of a lease file that are read at once; what has no line in so many is no lease file. */
+/** Bytes of a lease file that are read at once; a file without a line in so many is not a lease file. */
 const longestRead = 1024 * 1024;
 
-/** Who holds each digest. */
+/** Returns the holder of each digest. */
 export type Holders = ReadonlyMap<Digest, ProcessIdentity>;
 
 interface KnownFile {
@@ -153,7 +153,7 @@ export class LeaseFiles {
     if (verdict !== "unknown") return verdict === "alive";
     // Of a clock that is ahead: it counts as renewed now, and grows old from here on.
     if (isAhead(mtimeMs) && bringTimesBack(path)) return true;
-    return Math.abs(Date.now() - mtimeMs) < foreignSilenceMs;
+    return Math.abs(Date.now() - mtimeMs) < unknownSilenceMs;
   }
 
   #newName(): string {
@@ -184,7 +184,7 @@ class JournalLease implements Lease {
     if (wanted.size === 0) return;
     const added = [...wanted].filter((digest) => !this.#digests.has(digest));
     this.#journal.hold(added);
-    // What was lost before it held anything is no loss of its own.
+    // A lease that is lost before it holds anything is not reported.
     if (this.#digests.size === 0) this.#losses = this.#journal.losses;
     for (const digest of added) this.#digests.add(digest);
     await this.#acknowledged(signal);

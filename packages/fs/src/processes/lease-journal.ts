@@ -3,7 +3,7 @@ import type { Digest, Logger } from "@mote/core";
 import { fileError, isAbsent } from "../disk/file-error.js";
 import type { IngestFiles } from "./ingest-files.js";
 
-/** Often enough that other processes do not take the holder for dead (see `foreignSilenceMs`). */
+/** Often enough that other processes do not take the holder for dead (see `unknownSilenceMs`). */
 const renewEveryMs = 60 * 1000;
 /** A holder that was suspended for this long may have been taken for dead, even if its file is still there. */
 const suspendedMs = 30 * 60 * 1000;
@@ -17,7 +17,7 @@ interface JournalFile {
   end: number;
   lines: number;
   /** Where the line of each digest that is held begins. */
-  readonly places: Map<Digest, number>;
+  readonly positions: Map<Digest, number>;
 }
 
 /**
@@ -134,7 +134,7 @@ export class LeaseJournal {
   /** With everything that is held. */
   #create(): JournalFile {
     const path = this.#newPath();
-    const file = { path, fd: this.#ingests.create(path), end: 0, lines: 0, places: new Map<Digest, number>() };
+    const file = { path, fd: this.#ingests.create(path), end: 0, lines: 0, positions: new Map<Digest, number>() };
     try {
       this.#append(file, [...this.#counts.keys()]);
     } catch (error) {
@@ -156,10 +156,10 @@ export class LeaseJournal {
       writeAtEnd(file, text);
     } catch (error) {
       // Those that are there are not held all the same.
-      for (const [digest, place] of begun) if (place + digest.length < file.end) this.#blank(file, place);
+      for (const [digest, position] of begun) if (position + digest.length < file.end) this.#blank(file, position);
       throw error;
     }
-    for (const [digest, place] of begun) file.places.set(digest, place);
+    for (const [digest, position] of begun) file.positions.set(digest, position);
     file.lines += digests.length;
   }
 
@@ -169,17 +169,17 @@ export class LeaseJournal {
       file.lines += digests.length;
     } catch (error) {
       this.#logger.debug("a lease's end takes no space on a full disk", { path: file.path, error });
-      for (const digest of digests) this.#blank(file, file.places.get(digest));
+      for (const digest of digests) this.#blank(file, file.positions.get(digest));
     }
-    for (const digest of digests) file.places.delete(digest);
+    for (const digest of digests) file.positions.delete(digest);
     if (file.lines > 2 * this.#counts.size + spareLines && this.#replaced === undefined) void this.#rewrite(file);
   }
 
-  /** In its place: this takes no space. Whoever has read the line already holds on to it for longer. */
-  #blank(file: JournalFile, place: number | undefined): void {
-    if (place === undefined) return;
+  /** In its position: this takes no space. Whoever has read the line already holds on to it for longer. */
+  #blank(file: JournalFile, position: number | undefined): void {
+    if (position === undefined) return;
     try {
-      fs.writeSync(file.fd, "-", place);
+      fs.writeSync(file.fd, "-", position);
     } catch (error) {
       this.#logger.debug("a lease ends only when its file is rewritten", { path: file.path, error });
     }

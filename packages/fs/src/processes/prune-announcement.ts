@@ -14,7 +14,7 @@ import { describeProcess, livenessOf, ownerOf } from "./process-identity.js";
 const atRest = 0;
 /** A prune looks every few milliseconds; one that has not for this long is stopped, or its machine is very busy. */
 const lateMs = 2000;
-/** Nobody waits longer than this for all prunes together. One that has not looked by then is evicted. */
+/** The longest wait for all prunes together. A prune that has not looked at the leases by then is evicted. */
 const longestWaitMs = 10_000;
 /** One in another container that has not counted for this long by the clocks, either, is taken for dead as soon as it is late. */
 const silentMs = 60_000;
@@ -22,8 +22,8 @@ const silentMs = 60_000;
 /**
  * A prune of this process, as other processes see it. It is a file whose length is counted up before each look at the leases (a hole
  * takes no space, so that a full disk can be pruned), and a gate: a symbolic link to the cache's folder, through which the prune removes.
- * Who does not wait for the prune any longer removes both. A prune that was stopped then finds that what it is about to remove has no
- * such path any more: between its check and the removal there is no moment at which it could be too late.
+ * A process that stops waiting for the prune removes both. A prune that was stopped then finds that what it is about to remove has no
+ * such path any more: no moment between its check and the removal is too late.
  */
 export class PruneAnnouncement {
   readonly #folder: CacheFolder;
@@ -56,7 +56,7 @@ export class PruneAnnouncement {
     this.#write(atRest);
   }
 
-  /** Whether somebody went on without this prune: what was chosen before must not be removed. */
+  /** Whether another process continued without this prune: what was chosen before must not be removed. */
   isEvicted(): boolean {
     if (this.#gate !== undefined && lstatIfThere(this.#gate) === undefined) return true;
     try {
@@ -114,7 +114,7 @@ export class PruneAnnouncement {
   }
 }
 
-/** The prunes of all processes, for who leases. */
+/** The prunes of all processes, as leases see them. */
 export class RunningPrunes {
   readonly #folder: CacheFolder;
   readonly #logger: Logger;
@@ -160,7 +160,7 @@ export class RunningPrunes {
 
   /** Takes a prune's right to remove anything before it has looked again. */
   evict(name: string): void {
-    const who = describeProcess(ownerOf(name));
+    const owner = describeProcess(ownerOf(name));
     try {
       // In this order: while the file is there, others know what to wait for.
       removeIfThere(gatePath(this.#folder, name));
@@ -168,11 +168,11 @@ export class RunningPrunes {
     } catch (cause) {
       throw new MoteError(
         "MOTE_TIMEOUT",
-        `the prune of this cache by ${who} does not continue, and its file cannot be removed; ${advice(name)}`,
-        { cause, details: { process: who, path: `${this.#folder.pruning}/${name}` } },
+        `cannot continue without the stopped prune by ${owner}: its file cannot be removed; ${advice(name)}`,
+        { cause, details: { process: owner, path: `${this.#folder.pruning}/${name}` } },
       );
     }
-    this.#logger.warn(`continuing without the prune by ${who}: it starts over if it continues`);
+    this.#logger.warn(`continuing without the prune by ${owner}: it starts over if it continues`);
   }
 
   /** Undefined where the prune is at rest, over, or dead. */

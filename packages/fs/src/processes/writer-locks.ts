@@ -5,13 +5,15 @@ import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles, IngestPath } from "./ingest-files.js";
 
-/** A leader whose file did not grow for this long counts as gone, whether its process lives or not: nobody waits for ever, nor until a
- * clock that was put back is there again. */
+/**
+ * A writer whose file did not grow for this long has lost its lock, whether its process is alive or not: no wait is endless, also if a
+ * clock is set back.
+ */
 const silenceMs = 30_000;
 
 /**
- * Who of all processes writes a digest: a file with the name of the leader's file in it. No lock outlives its owner, for a dead or
- * silent one's file is taken over. Two takers may both win in rare cases, which costs one more fetch.
+ * Decides which of all processes writes a blob: a lock is a file that holds the name of the writer's ingest file. The lock of a dead or
+ * silent writer is evicted. In rare cases two processes both acquire it, which costs one more fetch.
  */
 export class WriterLocks {
   readonly #folder: CacheFolder;
@@ -22,7 +24,7 @@ export class WriterLocks {
     this.#ingests = ingests;
   }
 
-  /** @returns whether `file` leads now */
+  /** @returns whether the writer of `file` has the lock now */
   acquire(digest: Digest, file: string): boolean {
     const path = this.#pathOf(digest);
     const own = this.#ingests.newPath("file", "tmp");
@@ -51,17 +53,17 @@ export class WriterLocks {
     return holder !== undefined && this.#isWriting(holder) ? this.#ingests.parse(holder) : undefined;
   }
 
-  /** Best effort: who has no file any more does not lead. */
+  /** Best effort: a lock whose file is gone does not count. */
   release(digest: Digest, file: string): void {
     const path = this.#pathOf(digest);
     try {
       if (readIfThere(path) === file) fs.unlinkSync(path);
     } catch {
-      // The next leader, or a prune, takes it away.
+      // The next writer, or a prune, evicts it.
     }
   }
 
-  /** Takes away what silent leaders left. */
+  /** Evicts silent writers. */
   cleanUp(): void {
     for (const name of namesIn(this.#folder.writerLocks)) {
       const path = `${this.#folder.writerLocks}/${name}`;
@@ -77,7 +79,7 @@ export class WriterLocks {
     return stats !== undefined && !isSilent(stats) && this.#ingests.isAlive(file);
   }
 
-  /** Only one of several takers can rename the file away; who finds that he renamed a new leader's puts it back. */
+  /** Of several processes only one can rename the file away; if it renamed the lock of a newer writer, it puts that back. */
   #evict(path: string, holder: string): void {
     const aside = this.#ingests.newPath("file", "tmp");
     try {
@@ -95,7 +97,7 @@ export class WriterLocks {
   }
 }
 
-/** Of a file: nobody writes it, or nobody who is waited for. */
+/** Whether an ingest file has not changed for so long that its writer is not waited for. */
 export function isSilent({ ctimeMs }: fs.Stats): boolean {
   return Math.abs(Date.now() - ctimeMs) >= silenceMs;
 }
@@ -110,7 +112,7 @@ function linked(existing: string, name: string): boolean {
   }
 }
 
-/** Empty, as of nobody who leads, where it cannot be read: nobody waits for it. */
+/** Empty if it cannot be read: a lock without a writer. */
 function readIfThere(path: string): string | undefined {
   try {
     return readPlainFile(path)?.toString("latin1");

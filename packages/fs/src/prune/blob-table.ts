@@ -187,7 +187,7 @@ export class BlobTable {
 
   #columnOf(index: number): Column {
     for (const column of this.#columns) if (index < column.first + column.count) return column;
-    throw new RangeError(`there is no blob number ${index}`);
+    throw new RangeError(`blob number ${index} does not exist`);
   }
 }
 
@@ -199,7 +199,7 @@ interface BlobRow {
 
 function pageOf({ pages, first }: Column, index: number): WalkedPage {
   const page = pages[Math.floor((index - first) / rowsInPage)];
-  if (page === undefined) throw new RangeError(`there is no blob number ${index}`);
+  if (page === undefined) throw new RangeError(`blob number ${index} does not exist`);
   return page;
 }
 
@@ -213,7 +213,7 @@ function newPage(width: number): WalkedPage {
   };
 }
 
-/** The finished blobs, folder by folder. What is no blob is passed over. */
+/** The finished blobs, folder by folder. Other files are skipped. */
 export async function* storedBlobs(
   store: BlobStore,
   signal?: AbortSignal,

@@ -44,7 +44,7 @@ export class PruneCandidates {
     for (const { closure } of roots) for (const digest of closure) this.#refer(digest, 1);
   }
 
-  /** Bytes of what is kept. */
+  /** Bytes of what stays. */
   get total(): number {
     return this.#total;
   }
@@ -92,7 +92,7 @@ export class PruneCandidates {
   ): Promise<PruneChoice> {
     const now = Date.now();
     const tooOld = now - (options.maxAgeMs ?? Number.POSITIVE_INFINITY);
-    // 0 is no bound, whatever the clock did.
+    // 0 means no bound, whatever the clock did.
     const tooYoung = now - (options.minAgeMs || Number.NEGATIVE_INFINITY);
     const chosen = { roots: [] as Root[], blobs: new Uint8Array(this.table.length), held: new Set<Digest>() };
     const references = new Map<Digest, number>();
@@ -162,7 +162,7 @@ export class PruneCandidates {
     return roots.filter(({ digest, tags }) => only.has(digest) || (below.has(digest) && tags.length === 0));
   }
 
-  /** What keeps a root as a whole: a hold on it, or on a manifest below it that is no root and so keeps nothing by itself. */
+  /** Returns what keeps a complete root: a hold on it, or on a manifest below it that is not a root and so keeps nothing by itself. */
   #heldOf(root: Root, holds: Holds): Digest | undefined {
     for (const digest of root.manifests) {
       if (holds.has(digest) && (digest === root.digest || !this.#rootDigests.has(digest))) return digest;

@@ -14,7 +14,7 @@ const staleMs = 1000;
 /** Why a digest must stay; `named`: it is below a manifest that came while the prune was at work. */
 export interface Hold {
   readonly reason: "pinned" | "leased" | "named";
-  /** Who leases it, for people. */
+  /** The process that leases it, for people. */
   readonly holder?: string;
 }
 
@@ -74,7 +74,7 @@ export class PruneHolds {
   }
 
   /**
-   * To be called before each removal. Who leases waits for the next look: after a turn of the event loop, or so many removals.
+   * Call this before each removal. A new lease waits for the next look: after a turn of the event loop, or so many removals.
    * Undefined where no look is due.
    * @throws PruneEvicted
    */
@@ -91,12 +91,12 @@ export class PruneHolds {
     await turn;
     this.#announcement?.look();
     const holders = this.#leases.current({ evictSilent: this.#announcement !== undefined });
-    // Later than the look: a lease that is not seen is one whose holder waits, or has gone on without this prune.
+    // Later than the look: a lease that is not seen belongs to a process that waits, or that continued without this prune.
     this.assertNotEvicted();
     this.#looked = { steadyMs: performance.now(), wallMs: Date.now() };
     this.#sinceLook = 0;
     const holds = new Map<Digest, Hold>();
-    // In this order: who releases a lease has named before what is to stay.
+    // In this order: a lease is released only after what is to stay has its name.
     for (const digest of (await this.#since?.look()) ?? []) holds.set(digest, { reason: "named" });
     for (const [digest, hold] of this.#leasedSince ?? []) holds.set(digest, hold);
     const holdOf = new Map<string, Hold>();

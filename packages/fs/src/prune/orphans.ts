@@ -18,7 +18,7 @@ const keepIngestsMs = 3 * 24 * 60 * 60 * 1000;
 const keepIngestsBytes = 10 * 1024 ** 3;
 const keepDamagedMs = 30 * 24 * 60 * 60 * 1000;
 
-/** What dead writers and damaged blobs leave below `.mote/`. */
+/** Removes what dead writers and damaged blobs leave below `.mote/`. */
 export class Orphans {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
@@ -41,14 +41,14 @@ export class Orphans {
     this.#logger = options.logger;
   }
 
-  /** Removes what is of no use to anybody, or past its bounds. */
+  /** Removes orphans, and what is past its bounds. */
   cleanUp(): void {
     this.#cleanUp({ ingestBytes: Number.POSITIVE_INFINITY });
   }
 
   /**
-   * As `sweep`; and unfinished writes go until they are at most so many bytes, oldest first. The digests of the
-   * chunks of blobs that are not there go, too.
+   * As `cleanUp`; and removes unfinished writes, oldest first, until they have at most so many bytes, and the chunk digests of missing
+   * blobs.
    */
   prune(room: { readonly ingestBytes: number }): void {
     this.#cleanUp(room);
@@ -61,33 +61,33 @@ export class Orphans {
     this.#try(() => this.#cleanUpFiles(room));
   }
 
-  /** What is left behind stands in nobody's way: that it cannot be removed now is no reason to stop. */
+  /** Continues after an error: orphans do no harm. */
   #try(work: () => void): void {
     try {
       work();
     } catch (error) {
-      this.#logger.warn("what was left behind could not be looked at", { path: this.#folder.root, error });
+      this.#logger.warn("cannot clean up orphans", { path: this.#folder.root, error });
     }
   }
 
   #cleanUpFiles(room: { readonly ingestBytes: number }): void {
     const unfinished: Orphan[] = [];
-    for (const part of this.#ingests.list()) {
-      if (this.#ingests.isAlive(part)) continue;
-      const found = leftover(part.path);
+    for (const file of this.#ingests.list()) {
+      if (this.#ingests.isAlive(file)) continue;
+      const found = orphanAt(file.path);
       if (found === undefined) continue;
-      if (part.kind === "part" && found.size > 0 && !this.#isFinished(part)) unfinished.push(found);
+      if (file.kind === "part" && found.size > 0 && !this.#isFinished(file)) unfinished.push(found);
       else this.#remove(found);
     }
     const damaged = namesIn(this.#folder.quarantine).flatMap(
-      (name) => leftover(`${this.#folder.quarantine}/${name}`) ?? [],
+      (name) => orphanAt(`${this.#folder.quarantine}/${name}`) ?? [],
     );
     const ingestBytes = Math.min(room.ingestBytes, this.#keep.maxBytes ?? keepIngestsBytes);
     this.#bound(unfinished, this.#keep.maxAgeMs ?? keepIngestsMs, ingestBytes);
     this.#bound(damaged, keepDamagedMs, Number.POSITIVE_INFINITY);
   }
 
-  /** Somebody else has brought the blob. */
+  /** Whether another writer has stored the blob. */
   #isFinished({ digest }: IngestPath): boolean {
     const stats = digest && lstatIfThere(this.#folder.blobPath(digest));
     return stats !== undefined && digest !== undefined && hasVerifiedStamp(stats, digest);
@@ -96,14 +96,14 @@ export class Orphans {
   #cleanUpChunkDigests(): void {
     for (const name of namesIn(this.#folder.chunks)) {
       const digest = CacheFolder.digestOf(name);
-      const isOrphan = digest === undefined || leftover(this.#folder.blobPath(digest)) === undefined;
+      const isOrphan = digest === undefined || orphanAt(this.#folder.blobPath(digest)) === undefined;
       if (isOrphan) this.#remove({ path: `${this.#folder.chunks}/${name}` });
     }
   }
 
-  #bound(leftovers: readonly Orphan[], maxAgeMs: number, maxBytes: number): void {
-    let bytes = leftovers.reduce((sum, { size }) => sum + size, 0);
-    for (const found of leftovers.toSorted((a, b) => a.changedMs - b.changedMs)) {
+  #bound(orphans: readonly Orphan[], maxAgeMs: number, maxBytes: number): void {
+    let bytes = orphans.reduce((sum, { size }) => sum + size, 0);
+    for (const found of orphans.toSorted((a, b) => a.changedMs - b.changedMs)) {
       const stays = bytes <= maxBytes && maxBytes > 0 && Math.abs(Date.now() - found.changedMs) <= maxAgeMs;
       if (stays) continue;
       this.#remove(found);
@@ -126,7 +126,7 @@ interface Orphan {
   readonly changedMs: number;
 }
 
-function leftover(path: string): Orphan | undefined {
+function orphanAt(path: string): Orphan | undefined {
   const stats = lstatIfThere(path);
   return stats && { path, size: stats.size, changedMs: stats.ctimeMs };
 }

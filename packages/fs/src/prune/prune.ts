@@ -34,8 +34,8 @@ export interface PruneDependencies {
 }
 
 /**
- * Removes by closure: the least recently used root goes first, its tags and manifests before their layers, so that nobody finds a
- * name whose content has holes; what no root refers to goes by its own recency.
+ * Removes by closure: the least recently used root goes first, its tags and manifests before their layers, so that no
+ * name ever has missing blobs; what no root refers to goes by its own recency.
  */
 export async function pruneBlobs(
   dependencies: PruneDependencies,
@@ -68,7 +68,7 @@ class Pruning {
   readonly #holds: PruneHolds;
   readonly #tally: PruneTally;
   #remainingBytes = 0;
-  /** For blobs: what is left of the bound beside what was set aside and stays. */
+  /** For blobs: the rest of the bound, less what stays in the quarantine. */
   #maxBlobBytes: number;
 
   constructor(
@@ -89,7 +89,7 @@ class Pruning {
     const { dryRun = false } = this.#options;
     const quarantinedBytes = this.#emptyQuarantine();
     try {
-      // Again as long as it helps: in the place of what could not be removed, something else may go.
+      // Repeated while it helps: if something could not be removed, something else may go.
       for (let before = -1; before !== this.#tally.removals; ) {
         before = this.#tally.removals;
         await this.#round(candidates);
@@ -102,7 +102,7 @@ class Pruning {
     return this.report();
   }
 
-  /** First of all: these bytes help nobody. @returns bytes that stay there */
+  /** Comes first, as these bytes are useless. @returns bytes that stay in the quarantine */
   #emptyQuarantine(): number {
     const { only, minAgeMs = 0, dryRun = false, maxSize } = this.#options;
     if (only !== undefined) return 0;
@@ -120,7 +120,7 @@ class Pruning {
   async #gather(): Promise<PruneCandidates> {
     const { store, tags, manifests, pins } = this.#dependencies;
     const sinceMs = Date.now();
-    if (!this.#options.dryRun) await this.#sweepNotes();
+    if (!this.#options.dryRun) await this.#cleanUpNotes();
     const roots = await findRoots(store, { tags, manifests, pins });
     if (!this.#options.dryRun) this.#holds.watch(new RootsSince(store, manifests, roots));
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
@@ -133,7 +133,7 @@ class Pruning {
   }
 
   /** Of manifests that are not there. Of one that is held, it may be coming. */
-  async #sweepNotes(): Promise<void> {
+  async #cleanUpNotes(): Promise<void> {
     const { store, manifests, leases } = this.#dependencies;
     let held = leases.current();
     for (const digest of manifests.list()) {
@@ -164,7 +164,7 @@ class Pruning {
     this.#holds.rest();
   }
 
-  /** Names, then manifests; after a power cut, too, what is above must be gone before what is below. */
+  /** Names, then manifests; after a power failure, too, what is above must be gone before what is below. */
   async #removeRoots(chosen: PruneChoice, candidates: PruneCandidates): Promise<void> {
     const { tags, store } = this.#dependencies;
     const unnamed: Root[] = [];
@@ -178,10 +178,10 @@ class Pruning {
       await tags.writeViewIfRoom();
       await store.syncs.namesUnlessVisible(store.folder.tags);
     }
-    // From here on a name that is set is either seen below, or who sets it is.
+    // From here on, either a new name is seen below, or the lease of the process that sets it is.
     this.#holds.remember(true);
     await this.#holds.look();
-    const namedSince = new Set((dryRun ? [] : await tags.kept()).map(({ descriptor }) => descriptor.digest));
+    const namedSince = new Set((dryRun ? [] : await tags.stored()).map(({ descriptor }) => descriptor.digest));
     const roots = new Set(unnamed.map(({ digest }) => digest));
     for (const root of thoseAboveFirst(unnamed)) {
       const isGone = !namedSince.has(root.digest) && (await this.#removeManifests(root, chosen, candidates, roots));
@@ -194,7 +194,7 @@ class Pruning {
     for (const { path } of store.folder.blobFolders()) await store.syncs.namesUnlessVisible(path);
   }
 
-  /** @returns false where somebody holds it by now */
+  /** @returns false if it is held by now */
   async #removeName(root: Root): Promise<boolean> {
     await this.#holds.lookIfDue();
     const holds = this.#holds.current;

@@ -14,7 +14,7 @@ const coarseSecondsMs = 2100;
 
 /**
  * What came while a prune was at work: an image that was pulled after the blobs were listed refers to blobs that no root referred to
- * then. Who pulls holds them until the manifest has its name, so to look here after each look at the leases is enough.
+ * then. A pull holds them until the manifest has its name, so a look here after each look at the leases is enough.
  */
 export class RootsSince {
   readonly #store: BlobStore;

@@ -42,7 +42,7 @@ export async function findRoots(
     const mediaType = await typeOf(store, digest);
     if (mediaType !== undefined) named.set(digest, { mediaType, tags: [] });
   }
-  for (const tag of await from.tags.kept()) {
+  for (const tag of await from.tags.stored()) {
     const { digest, mediaType: said } = tag.descriptor;
     const root = named.get(digest);
     // Another tool may have listed it in `index.json` without a media type.
@@ -79,10 +79,10 @@ export async function notedType(store: BlobStore, manifests: DigestFiles, digest
   return isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
 }
 
-/** What manifests refer to; undefined of one whose bytes are not there. */
+/** What manifests refer to; undefined if its bytes are not there. */
 type ReadManifests = Map<Digest, ManifestChildren<GraphNode> | undefined>;
 
-/** A digest and all below it. `isRead` is false where it is no manifest, or its bytes are not there. */
+/** A digest and all below it. `isRead` is false if it is not a manifest, or its bytes are not there. */
 export function closureOf(
   store: BlobStore,
   root: GraphNode,
@@ -94,7 +94,7 @@ export function closureOf(
   });
 }
 
-/** What a blob says that it is. Undefined for what is no manifest. */
+/** Returns the media type of a manifest by its content; undefined if the blob is not a manifest. */
 async function typeOf(store: BlobStore, digest: Digest): Promise<string | undefined> {
   const bytes = await readSmall(store, digest);
   try {

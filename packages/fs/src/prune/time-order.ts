@@ -10,7 +10,7 @@ export interface TimeGroup {
 }
 
 /**
- * The numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted only when they are asked for: by histogram,
+ * The numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted only when they are needed: by histogram,
  * then within a bucket. `yieldIfDue` is awaited now and then, so that others get their turn.
  */
 export async function* inTimeOrder(

@@ -4,10 +4,11 @@ import { storedBlobs } from "./blob-table.js";
 
 const defaultConcurrency = 4;
 
-/** Hashes every blob again, several at a time, and sets aside what is damaged. */
+/** Hashes every blob again, several at a time, and quarantines what is damaged. */
 export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Promise<VerifyReport> {
   const { concurrency = defaultConcurrency, keepDamaged = false, signal, skip, onProgress } = options;
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is a whole number from 1");
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw new TypeError("concurrency must be a whole number from 1");
   signal?.throwIfAborted();
   const report = {
     motes: 0,

@@ -11,7 +11,7 @@ import type { WriterLocks } from "../processes/writer-locks.js";
 const lookEveryMs = 200;
 const firstLookMs = 5;
 
-/** Reads a part while it grows, to its end as a blob. */
+/** Reads an ingest file while it grows, and the rest from the blob that it becomes. */
 export class BlobFollower implements MoteFollower {
   readonly #store: BlobStore;
   readonly #locks: WriterLocks;
@@ -19,7 +19,7 @@ export class BlobFollower implements MoteFollower {
   readonly #start: number;
   readonly #verify: boolean;
   readonly #signal: AbortSignal | undefined;
-  readonly #part: OpenBlob;
+  readonly #file: OpenBlob;
   readonly #path: string;
   #reading: Promise<unknown> | undefined;
   #begun = false;
@@ -31,7 +31,7 @@ export class BlobFollower implements MoteFollower {
     locks: WriterLocks,
     digest: Digest,
     from: {
-      readonly part: OpenBlob;
+      readonly file: OpenBlob;
       readonly path: string;
       readonly start: number;
       readonly verify: boolean;
@@ -41,24 +41,24 @@ export class BlobFollower implements MoteFollower {
     this.#store = store;
     this.#locks = locks;
     this.#digest = digest;
-    this.#part = from.part;
+    this.#file = from.file;
     this.#path = from.path;
     this.#start = from.start;
     this.#verify = from.verify && from.start === 0;
     this.#signal = from.signal;
   }
 
-  /** Undefined where nobody leads. */
+  /** Undefined if nobody writes the blob. */
   static async open(
     store: BlobStore,
     locks: WriterLocks,
     digest: Digest,
     options: { readonly start: number; readonly verify: boolean; readonly signal: AbortSignal | undefined },
   ): Promise<BlobFollower | undefined> {
-    const part = locks.current(digest);
-    if (part === undefined) return undefined;
-    const opened = await store.openAt(part.path);
-    return opened && new BlobFollower(store, locks, digest, { ...options, part: opened, path: part.path });
+    const file = locks.current(digest);
+    if (file === undefined) return undefined;
+    const opened = await store.openAt(file.path);
+    return opened && new BlobFollower(store, locks, digest, { ...options, file: opened, path: file.path });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -93,14 +93,14 @@ export class BlobFollower implements MoteFollower {
           yield chunk;
           continue;
         }
-        // In this order: a leader that has just gone may have committed before.
-        const leads = this.#locks.current(this.#digest)?.path === this.#path;
+        // In this order: a writer that has just ended may have committed before.
+        const isWritten = this.#locks.current(this.#digest)?.path === this.#path;
         const blob = await this.#committed();
         if (blob !== undefined) {
           yield* this.#rest(position, blob, digester !== undefined, (chunk) => digester?.update(chunk));
           break;
         }
-        if (!leads) throw this.#gone();
+        if (!isWritten) throw this.#writerGone();
         await this.#change(watch === undefined ? delayMs : lookEveryMs);
         delayMs = Math.min(lookEveryMs, 2 * delayMs);
       }
@@ -113,26 +113,26 @@ export class BlobFollower implements MoteFollower {
     }
   }
 
-  /** The blob, unless it is a damaged one that is written anew. */
+  /** Returns the blob, unless it is a damaged one that is being rewritten. */
   async #committed(): Promise<OpenBlob | undefined> {
     const blob = await this.#store.open(this.#digest);
-    if (blob === undefined || this.#isPart(blob)) return blob;
-    let isSound = false;
+    if (blob === undefined || this.#isSameFile(blob)) return blob;
+    let isVerified = false;
     try {
-      isSound =
+      isVerified =
         this.#store.isUnchanged(this.#digest, blob) ||
         (await this.#store.rehashWhole(this.#digest, blob, this.#signal));
     } finally {
-      if (!isSound) await this.#store.calls.close(blob.fd);
+      if (!isVerified) await this.#store.calls.close(blob.fd);
     }
-    return isSound ? blob : undefined;
+    return isVerified ? blob : undefined;
   }
 
-  #isPart({ stats }: OpenBlob): boolean {
-    return stats.ino === this.#part.stats.ino;
+  #isSameFile({ stats }: OpenBlob): boolean {
+    return stats.ino === this.#file.stats.ino;
   }
 
-  /** What came between the last look and the commit; out of the blob, whoever wrote it. */
+  /** Reads what was written between the last look and the commit, from the blob, whichever process wrote it. */
   async *#rest(
     position: number,
     blob: OpenBlob,
@@ -141,7 +141,7 @@ export class BlobFollower implements MoteFollower {
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { size } = blob.stats;
     try {
-      if (!isHashed && !this.#isPart(blob)) await this.#compare(position, blob);
+      if (!isHashed && !this.#isSameFile(blob)) await this.#compare(position, blob);
       for (let at = position; at < size; ) {
         const chunk = new Uint8Array(Math.min(this.#store.budget.chunkBytes, size - at));
         const got = await asynchronousCalls.read(blob.fd, chunk, at);
@@ -158,7 +158,7 @@ export class BlobFollower implements MoteFollower {
     }
   }
 
-  /** Somebody else's blob, not the part that was read: what was handed out until `end` was never verified. */
+  /** Compares with a blob of another process: what was handed out until `end` was never verified. */
   async #compare(end: number, blob: OpenBlob): Promise<void> {
     for (let at = this.#start; at < end; ) {
       const length = Math.min(this.#store.budget.chunkBytes, end - at);
@@ -166,12 +166,12 @@ export class BlobFollower implements MoteFollower {
         const chunk = new Uint8Array(length);
         return chunk.subarray(0, await asynchronousCalls.read(fd, chunk, at));
       };
-      const [ours, theirs] = [await read(this.#part), await read(blob)];
+      const [ours, theirs] = [await read(this.#file), await read(blob)];
       if (ours.byteLength > 0 && Buffer.compare(ours, theirs) === 0) at += ours.byteLength;
       else {
         throw new MoteError(
           "MOTE_DIGEST_MISMATCH",
-          `who wrote ${this.#digest} had other bytes than it has; read it from the cache, from its beginning`,
+          `the followed write of ${this.#digest} had wrong bytes; read the blob again from its beginning`,
           { details: { digest: this.#digest } },
         );
       }
@@ -180,7 +180,7 @@ export class BlobFollower implements MoteFollower {
 
   async #read(position: number): Promise<Uint8Array | undefined> {
     const chunk = new Uint8Array(this.#store.budget.chunkBytes);
-    const reading = asynchronousCalls.read(this.#part.fd, chunk, position);
+    const reading = asynchronousCalls.read(this.#file.fd, chunk, position);
     this.#reading = Promise.resolve(reading).catch(() => {});
     try {
       const got = await reading;
@@ -214,16 +214,13 @@ export class BlobFollower implements MoteFollower {
     this.#wake = undefined;
   }
 
-  #gone(): MoteError {
-    return new MoteError(
-      "MOTE_WRITER_GONE",
-      `who wrote ${this.#digest} is gone; lead it, from the bytes that are there`,
-    );
+  #writerGone(): MoteError {
+    return new MoteError("MOTE_WRITER_GONE", `the process writing ${this.#digest} stopped; resume its download`);
   }
 
   async #release(): Promise<void> {
     this.#wake?.();
     await this.#reading;
-    await this.#store.calls.close(this.#part.fd);
+    await this.#store.calls.close(this.#file.fd);
   }
 }

@@ -2,15 +2,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type Digest, isNotFound, type MoteSource } from "@mote/core";
 
 /**
- * Questions about one digest that wait for the fallback at once. So many come of a circle through something that forgets who asks, as a
- * queue with a worker of its own; each of them would wait for the next one for ever.
+ * Requests for one digest that wait for the fallback at once. More mean a circle through code that loses the asynchronous context, such as
+ * a queue with its own worker: each request would wait for the next one for ever.
  */
 const mostWaiting = 1024;
 
-/** What is asked for what a cache does not have. Caches that fall back on each other in a circle find that nobody has it. */
+/** Requests from a fallback what a cache does not have. In a circle of caches that fall back on each other, none has it. */
 export class Fallback {
   readonly #source: MoteSource;
-  /** What this cache is asking for: a question about the same that comes back meanwhile has gone in a circle. */
+  /** What this cache requests now: a request for the same that comes back meanwhile has gone in a circle. */
   readonly #trail = new AsyncLocalStorage<ReadonlySet<Digest>>();
   readonly #waiting = new Map<Digest, number>();
 

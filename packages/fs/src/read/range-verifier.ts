@@ -7,8 +7,8 @@ import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 
 /**
- * An open blob of which parts are read. Each chunk is checked when it is first touched; where the chunks' digests are not known, or
- * do not fit, the whole blob is, once.
+ * Verifies the ranges of an open blob that are read: each chunk when it is first touched, or, if the chunks' digests are not known or do
+ * not match, the complete blob, once.
  */
 export class RangeVerifier {
   readonly #store: BlobStore;
@@ -17,7 +17,7 @@ export class RangeVerifier {
   readonly #signal: AbortSignal | undefined;
   readonly #checked = new Set<number>();
   #known: Uint8Array | undefined;
-  #whole: Promise<void> | undefined;
+  #complete: Promise<void> | undefined;
 
   constructor(
     store: BlobStore,
@@ -32,7 +32,7 @@ export class RangeVerifier {
     this.#signal = how.signal;
   }
 
-  /** @throws MOTE_CORRUPT, and then the blob is set aside */
+  /** @throws MOTE_CORRUPT, and then the blob is quarantined */
   async check(start: number, end: number): Promise<void> {
     for (let index = Math.floor(start / chunkBytes); this.#known && index * chunkBytes < end; index++) {
       if (this.#checked.has(index)) continue;
@@ -45,8 +45,8 @@ export class RangeVerifier {
       }
     }
     if (this.#known !== undefined) return;
-    this.#whole ??= this.#checkWhole();
-    await this.#whole;
+    this.#complete ??= this.#checkComplete();
+    await this.#complete;
   }
 
   async #matches(known: Uint8Array, index: number): Promise<boolean> {
@@ -61,15 +61,15 @@ export class RangeVerifier {
     return got === chunk.byteLength && isKnown(known, index, hash("sha256", chunk, "buffer"));
   }
 
-  async #checkWhole(): Promise<void> {
+  async #checkComplete(): Promise<void> {
     if (await this.#store.rehash(this.#digest, this.#blob, this.#signal)) return;
     await this.#store.reject(this.#digest, this.#blob.stats);
   }
 }
 
 /**
- * What parts of the blob are to be checked with: a blob of one chunk by its own digest, a larger one by its chunks' digests. Where
- * those are not known, nothing is to be checked if the blob was verified since it last changed.
+ * Returns what verifies ranges of a blob: a blob of one chunk by its own digest, a larger one by its chunks' digests. Undefined if those
+ * are not known and the blob was verified since it last changed.
  */
 export function rangeVerifier(
   store: BlobStore,

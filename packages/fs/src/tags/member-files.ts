@@ -234,7 +234,7 @@ function hashOf(text: string): string {
   return digestEncoded(digestBytes(Buffer.from(text)));
 }
 
-/** A symbolic link in its place could lead out of the cache. */
+/** A symbolic link of that name could lead out of the cache. */
 function isRealFolder(path: string): boolean {
   return (
     (lstatIfThere(path)?.isDirectory() ?? false) &&

@@ -88,7 +88,7 @@ export async function establishFolder(folder: CacheFolder, ingests: IngestFiles)
   if (isMissing(folder.formatFile)) await writeAtomically(ingests, folder.formatFile, folder.formatText());
 }
 
-/** A symbolic link in a file's place is replaced. */
+/** A symbolic link with a file's name is replaced. */
 function isMissing(path: string): boolean {
   try {
     return !(fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
@@ -97,7 +97,7 @@ function isMissing(path: string): boolean {
   }
 }
 
-/** The named entries of an `index.json` become tags; all manifests are remembered as roots. */
+/** The named entries of an `index.json` become tags; all manifests are noted as roots. */
 async function adopt(
   folder: CacheFolder,
   { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },

@@ -100,8 +100,8 @@ export class TagFiles implements TagStore {
     if (damaged !== undefined) throw damaged;
   }
 
-  /** In the order of names. One that is damaged or cannot be read is left out, so that it is in nobody's way. */
-  async kept(): Promise<StoredTag[]> {
+  /** In the order of names. One that is damaged or cannot be read is skipped. */
+  async stored(): Promise<StoredTag[]> {
     return (await this.#readAll()).tags;
   }
 
@@ -131,7 +131,7 @@ export class TagFiles implements TagStore {
   }
 
   /**
-   * Takes a tag away without writing the view, unless it was moved to something else, or somebody is about to: who sets a tag holds
+   * Takes a tag away without writing the view, unless it was moved to another manifest, or is about to be: whoever sets a tag holds
    * its name.
    * @param path another one of the tag's file
    * @returns whether it did
@@ -159,7 +159,7 @@ export class TagFiles implements TagStore {
     }
     if (repositories.size === 0) return;
     const ofThese = async () =>
-      (await this.kept()).filter(({ name }) => repositories.has(parseImageName(name)?.repository.full ?? ""));
+      (await this.stored()).filter(({ name }) => repositories.has(parseImageName(name)?.repository.full ?? ""));
     const left = await ofThese();
     const still = new Set(left.map(({ name }) => parseImageName(name)?.repository.full));
     for (const [repository, digests] of repositories) {
@@ -206,7 +206,7 @@ export class TagFiles implements TagStore {
   }
 
   /**
-   * Writes `index.json` from the tags that are there. Whoever writes looks again afterwards, so the last one to write, of
+   * Writes `index.json` from the tags that are there. Each writer looks again afterwards, so the last one to write, of
    * any number of processes, leaves what is true. Callers that come while it runs share the next run.
    */
   writeView(): Promise<void> {
@@ -239,7 +239,7 @@ export class TagFiles implements TagStore {
   /** What `JSON.stringify` makes of it, in yields. */
   async #viewText(): Promise<string> {
     const entries: string[] = [];
-    for (const { name, descriptor } of await this.kept()) {
+    for (const { name, descriptor } of await this.stored()) {
       const turn = this.#yields.yieldIfDue();
       if (turn !== undefined) await turn;
       const entry = { ...descriptor, annotations: { ...descriptor.annotations, [refName]: name } };

@@ -24,7 +24,7 @@ const noBytes = new Uint8Array();
 const sliceBytes = 1024 * 1024;
 /** A write of this length is a short call. */
 const shortBytes = 16 * 1024;
-/** Well below the silence after which a leader counts as gone. */
+/** Well below the silence after which a writer loses its lock. */
 const renewEveryMs = 10_000;
 
 export interface WriterStart {
@@ -40,7 +40,7 @@ export class BlobWriter implements MoteWriter {
   readonly #store: BlobStore;
   readonly #mote: Mote;
   readonly #signal: AbortSignal | undefined;
-  /** Somebody may read along, or go on where this writer stops: so nothing waits in memory. */
+  /** Others may read along, or resume where this writer stops: so nothing waits in memory. */
   readonly #isFollowed: boolean;
   #file: IngestFile | undefined;
   #digester: Digester | undefined;
@@ -50,10 +50,10 @@ export class BlobWriter implements MoteWriter {
   /** Bytes in the file. */
   #written: number;
   #queue: Promise<void> | undefined;
-  #failure: { readonly error: unknown } | undefined;
+  #error: { readonly error: unknown } | undefined;
   #closing: Promise<MoteInfo> | undefined;
   #ended = false;
-  /** `close` has done all that it does. */
+  /** Whether `close` has finished. */
   #isClosed = false;
 
   constructor(store: BlobStore, mote: Mote, start: WriterStart) {
@@ -74,7 +74,7 @@ export class BlobWriter implements MoteWriter {
 
   async write(bytes: Uint8Array): Promise<void> {
     this.#assertOpen();
-    if (!(bytes instanceof Uint8Array)) throw new TypeError("a writer takes bytes as a Uint8Array");
+    if (!(bytes instanceof Uint8Array)) throw new TypeError("a writer accepts bytes as a Uint8Array");
     if (this.#queue === undefined && this.#file === undefined && this.#fits(bytes)) this.#gather(bytes);
     else await this.#inTurn(() => this.#append(bytes));
   }
@@ -88,7 +88,7 @@ export class BlobWriter implements MoteWriter {
     if (this.#ended) return;
     this.#ended = true;
     await this.#queue;
-    this.#leave();
+    this.#end();
     await this.#file?.discard();
   }
 
@@ -107,10 +107,10 @@ export class BlobWriter implements MoteWriter {
     return undefined;
   }
 
-  /** Nothing is done any more, whatever became of it. */
+  /** The writer has ended, with or without a blob. */
   protected ended(): void {}
 
-  /** Ends the writer with its bytes kept under another name. */
+  /** Ends the writer, and keeps its bytes under another name. */
   protected async keepAs(path: string): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
@@ -119,7 +119,7 @@ export class BlobWriter implements MoteWriter {
       await this.#flush();
       if (this.#written > 0) await this.#file?.keepAs(path);
     } finally {
-      this.#leave();
+      this.#end();
       await this.#file?.discard();
     }
   }
@@ -129,11 +129,11 @@ export class BlobWriter implements MoteWriter {
     this.#ended = true;
     if (this.#queue !== undefined) await this.#queue;
     try {
-      if (this.#failure !== undefined) throw this.#failure.error;
+      if (this.#error !== undefined) throw this.#error.error;
       this.#signal?.throwIfAborted();
       return await this.#commit();
     } finally {
-      this.#leave();
+      this.#end();
       if (this.#file !== undefined) await this.#file.discard();
       this.#isClosed = true;
     }
@@ -156,7 +156,7 @@ export class BlobWriter implements MoteWriter {
       await this.#flush();
       if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
       await this.naming();
-      await this.#commitPart(this.#file, total);
+      await this.#commitFile(this.#file, total);
       if (this.#chunks !== undefined && total > chunkBytes)
         this.#store.noteChunks(digest, await this.#chunks.digests());
     }
@@ -165,18 +165,18 @@ export class BlobWriter implements MoteWriter {
     return { digest, mediaType, size: total };
   }
 
-  /** A slow disk takes its time for a large blob, in which the part does not grow. */
-  async #commitPart(part: IngestFile, total: number): Promise<void> {
-    const renewal = this.#isFollowed ? setInterval(() => part.renew(), renewEveryMs) : undefined;
+  /** A slow disk may be slow with a large blob, in which the file does not grow. */
+  async #commitFile(file: IngestFile, total: number): Promise<void> {
+    const renewal = this.#isFollowed ? setInterval(() => file.renew(), renewEveryMs) : undefined;
     try {
-      await part.commit(this.#mote.digest, total);
+      await file.commit(this.#mote.digest, total);
     } finally {
       clearInterval(renewal);
     }
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#error !== undefined) throw this.#error.error;
     try {
       this.#signal?.throwIfAborted();
       const total = this.bytesWritten + bytes.byteLength;
@@ -188,8 +188,8 @@ export class BlobWriter implements MoteWriter {
       if (isDirect) await this.#put(bytes);
       else this.#gather(bytes);
     } catch (error) {
-      this.#failure = { error };
-      // Disk space is given back now, not when somebody remembers to dispose. Only an abort leaves something to be suspended.
+      this.#error = { error };
+      // Disk space is freed now, not when the writer is disposed. Only after an abort is there something to suspend.
       if (!this.#signal?.aborted) await this.#file?.discard();
       throw error;
     }
@@ -202,9 +202,9 @@ export class BlobWriter implements MoteWriter {
   #gather(bytes: Uint8Array): void {
     const needed = this.#buffered + bytes.byteLength;
     if (needed > this.#buffer.byteLength) {
-      const larger = this.#store.buffers.take(needed);
+      const larger = this.#store.buffers.acquire(needed);
       larger.set(this.#buffer.subarray(0, this.#buffered));
-      this.#giveBuffer();
+      this.#releaseBuffer();
       this.#buffer = larger;
     }
     this.#buffer.set(bytes, this.#buffered);
@@ -241,7 +241,7 @@ export class BlobWriter implements MoteWriter {
     }
   }
 
-  /** Writes that were not awaited still come one after another. */
+  /** Runs writes that were not awaited one after another. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     const run = this.#queue === undefined ? work() : this.#queue.then(work);
     const settled: Promise<void> = run.then(
@@ -256,13 +256,13 @@ export class BlobWriter implements MoteWriter {
     if (this.#queue === settled) this.#queue = undefined;
   }
 
-  #giveBuffer(): void {
-    if (this.#buffer.byteLength > 0) this.#store.buffers.giveBack(this.#buffer);
+  #releaseBuffer(): void {
+    if (this.#buffer.byteLength > 0) this.#store.buffers.release(this.#buffer);
     this.#buffer = noBytes;
   }
 
-  #leave(): void {
-    this.#giveBuffer();
+  #end(): void {
+    this.#releaseBuffer();
     this.#store.budget.release();
     this.ended();
   }
@@ -271,11 +271,15 @@ export class BlobWriter implements MoteWriter {
     if (this.#ended) throw closedError(`the writer of ${this.#mote.digest}`);
   }
 
-  #wrongSize(came: number): MoteError {
+  #wrongSize(received: number): MoteError {
     const { digest, size } = this.#mote;
-    return new MoteError("MOTE_SIZE_MISMATCH", `${digest} has ${size} bytes, and ${came} came; fetch it again`, {
-      details: { digest, expected: size, actual: came },
-    });
+    return new MoteError(
+      "MOTE_SIZE_MISMATCH",
+      `size mismatch for ${digest}: expected ${size} bytes, got ${received}; fetch it again`,
+      {
+        details: { digest, expected: size, actual: received },
+      },
+    );
   }
 }
 
@@ -296,7 +300,7 @@ function* placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Steps
 
 export function assertDigest(digest: Digest, actual: Digest): void {
   if (actual === digest) return;
-  throw new MoteError("MOTE_DIGEST_MISMATCH", `expected ${digest}, and the bytes hash to ${actual}; fetch it again`, {
+  throw new MoteError("MOTE_DIGEST_MISMATCH", `digest mismatch: expected ${digest}, got ${actual}; fetch it again`, {
     details: { digest, actual },
   });
 }

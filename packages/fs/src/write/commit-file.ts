@@ -66,7 +66,7 @@ async function renameIn(
   } catch {
     return false;
   }
-  // Should this process die, nobody else has its bytes: as a part they can be resumed.
+  // If this process dies, no other file has these bytes: under this name they can be resumed.
   const path = store.ingests.newPath(mote.digest, "part");
   let isOpen = true;
   let times: Pick<Stats, "atimeMs" | "mtimeMs"> | undefined;
@@ -99,7 +99,7 @@ async function renameIn(
   }
 }
 
-/** Whoever still writes to the file removes the stamp by that, also between the hash and the move. @returns whether it could be set */
+/** A later write to the file removes the stamp, also between the hash and the move. @returns whether it could be set */
 function stampBeforeHash(fd: number, { size, ino }: Stats, { digest }: Mote): boolean {
   try {
     fs.futimesSync(fd, Date.now() / 1000, verifiedStamp(digest, size, ino));
@@ -111,7 +111,7 @@ function stampBeforeHash(fd: number, { size, ino }: Stats, { digest }: Mote): bo
   }
 }
 
-/** The caller keeps the file, so it is as it was, unless somebody wrote to it. */
+/** The caller keeps the file, so its times are restored, unless it was written to. */
 function restoreTimes(fd: number, { atimeMs, mtimeMs }: Pick<Stats, "atimeMs" | "mtimeMs">): void {
   try {
     if (mayBeStamped(fs.fstatSync(fd))) fs.futimesSync(fd, atimeMs / 1000, mtimeMs / 1000);
@@ -139,7 +139,7 @@ function lstatSource(source: string, mote: Mote): Stats {
     const stats = fs.lstatSync(source, { throwIfNoEntry: false });
     if (stats !== undefined) return stats;
   } catch (error) {
-    throw sourceFault(error, source, mote);
+    throw sourceError(error, source, mote);
   }
   throw absentSource(source, mote);
 }
@@ -148,24 +148,30 @@ function openSource(source: string, flags: number, mote: Mote): number {
   try {
     return fs.openSync(source, flags | (O_NONBLOCK ?? 0));
   } catch (error) {
-    throw sourceFault(error, source, mote);
+    throw sourceError(error, source, mote);
   }
 }
 
 function checkSource(stats: Stats, source: string, mote: Mote): Stats {
-  if (!stats.isFile()) throw new MoteError("MOTE_IO", `${source} is no regular file; only those can be committed`);
+  if (!stats.isFile()) throw new MoteError("MOTE_IO", `cannot commit ${source}: not a regular file`);
   if (mote.size === undefined || mote.size === stats.size) return stats;
-  throw new MoteError("MOTE_SIZE_MISMATCH", `${mote.digest} has ${mote.size} bytes, and ${source} has ${stats.size}`, {
-    details: { digest: mote.digest, expected: mote.size, actual: stats.size, source },
-  });
+  throw new MoteError(
+    "MOTE_SIZE_MISMATCH",
+    `cannot commit ${source} as ${mote.digest}: expected ${mote.size} bytes, found ${stats.size}`,
+    {
+      details: { digest: mote.digest, expected: mote.size, actual: stats.size, source },
+    },
+  );
 }
 
-function sourceFault(error: unknown, source: string, mote: Mote): unknown {
+function sourceError(error: unknown, source: string, mote: Mote): unknown {
   return isAbsent(error) ? absentSource(source, mote, error) : fileError(error, "read", source);
 }
 
 function absentSource(source: string, mote: Mote, cause?: unknown): MoteError {
-  return new MoteError("MOTE_NOT_FOUND", `there is no file at ${source} to commit as ${mote.digest}`, { cause });
+  return new MoteError("MOTE_NOT_FOUND", `cannot commit ${source} as ${mote.digest}: the file does not exist`, {
+    cause,
+  });
 }
 
 function isSamePath(one: string, other: string): boolean {

@@ -14,7 +14,7 @@ const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 const ingestFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
 const copyBytes = 1024 * 1024;
 
-/** Where a file was that was moved here, and how: times in milliseconds. */
+/** The path, mode and times (Unix milliseconds) of a file before it was moved here. */
 export interface IngestOrigin {
   readonly path: string;
   readonly mode: number;
@@ -42,7 +42,7 @@ export class IngestFile {
     return runSteps(createFile(store, digest, kind));
   }
 
-  /** The last part of the path. */
+  /** The name in the folder. */
   get name(): string {
     return basename(this.path);
   }
@@ -56,7 +56,7 @@ export class IngestFile {
     try {
       isThere = await this.#store.isVerified(digest);
     } catch (error) {
-      await this.#giveUp();
+      await this.#undo();
       throw error;
     }
     if (isThere) await this.discard();
@@ -77,7 +77,7 @@ export class IngestFile {
       if (syncs.durability !== "visible") yield* step(syncs.data(this.fd, size));
       yield* this.#name(target, digest, size);
     } catch (error) {
-      yield* step(this.#giveUp());
+      yield* step(this.#undo());
       throw fileError(error, "write", target);
     }
     this.#ended = true;
@@ -93,11 +93,11 @@ export class IngestFile {
   /** It was stamped before it was hashed: a write since has removed the stamp. */
   async #assertStamped(digest: Digest): Promise<void> {
     if (hasVerifiedStamp(await this.#store.calls.fstat(this.fd), digest)) return;
-    throw new MoteError("MOTE_IO", `${this.#origin?.path} changed while it was moved into the cache; try again`);
+    throw new MoteError("MOTE_IO", `cannot commit ${this.#origin?.path}: it changed meanwhile; try again`);
   }
 
-  /** What was moved here goes back to where it was: nobody else has its bytes. */
-  async #giveUp(): Promise<void> {
+  /** Moves a file that was moved here back to where it was: no other file has its bytes. */
+  async #undo(): Promise<void> {
     if (this.#origin === undefined || this.#ended) return await this.discard();
     const { path, mode, atimeMs, mtimeMs } = this.#origin;
     const { calls, logger } = this.#store;
@@ -106,19 +106,19 @@ export class IngestFile {
       if (mayBeStamped(await calls.fstat(this.fd))) await calls.futimes(this.fd, atimeMs / 1000, mtimeMs / 1000);
       await this.keepAs(path);
     } catch (error) {
-      logger.error("what was to be moved into the cache could not be put back", { path, now: this.path, error });
+      logger.error("cannot move a file back after a failed commit", { path, now: this.path, error });
       this.#ended = true;
       await calls.close(this.fd);
     }
   }
 
-  /** Who looks whether its writer is still at it sees that it is. */
+  /** Shows other processes that its writer is still at work. */
   renew(): void {
     if (this.#ended) return;
     try {
       fs.fchmodSync(this.fd, CacheFolder.blobMode);
     } catch (error) {
-      this.#store.logger.debug("a part could not be renewed", { path: this.path, error });
+      this.#store.logger.debug("cannot renew an ingest file", { path: this.path, error });
     }
   }
 
@@ -145,7 +145,7 @@ export class IngestFile {
     try {
       await calls.rename(this.path, path);
     } catch (error) {
-      // Somebody took it over, or the folder was removed: nothing is left to be kept, but what came from elsewhere.
+      // Another process resumed it, or the folder was removed: nothing is left to keep, except a file that was moved here.
       if (errorCode(error) === "ENOENT" && this.#origin === undefined) return await this.discard();
       throw fileError(error, "write", path);
     }
@@ -173,7 +173,7 @@ export class IngestFile {
     await rescued.commit(digest, size);
   }
 
-  /** A folder is no blob, whoever put it there: it is damage like any other. */
+  /** A folder in place of the blob is quarantined like any damaged blob. */
   async #nameInPlaceOfFolder(target: string, digest: Digest): Promise<void> {
     const folder = await this.#store.calls.lstat(target);
     if (folder?.isDirectory()) await this.#store.quarantine(digest, folder);

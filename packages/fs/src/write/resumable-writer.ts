@@ -15,7 +15,7 @@ export interface ResumableStart extends WriterStart {
   readonly onEnd?: () => void;
 }
 
-/** Who is told of each of its writers. */
+/** What a writer reports to. */
 interface WriterOwner {
   /** Before a blob has its name. */
   naming(mote: Mote): Promise<void> | undefined;
@@ -23,7 +23,7 @@ interface WriterOwner {
   ended(writer: ResumableBlobWriter): void;
 }
 
-/** A writer that begins after the bytes that an earlier one left, and can leave its own. Without a part it has nothing to leave. */
+/** A writer that begins after the bytes that an earlier one left, and can leave its own. Without a file it leaves nothing. */
 export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
   readonly offset: number;
   readonly #store: BlobStore;
@@ -59,19 +59,19 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
 }
 
 /**
- * Takes over the longest part that a dead, silent or suspended writer left: copied into `part`, and hashed on the way. A silent one that
- * goes on all the same has its bytes in its open file.
+ * Copies the longest ingest file that a dead, silent or suspended writer left into `file`, and hashes it on the way. A silent writer that
+ * continues nevertheless still has its bytes in its open file.
  */
 export async function takeOver(
   store: BlobStore,
-  part: IngestFile,
+  file: IngestFile,
   mote: Mote,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly digester: Digester; readonly offset: number }> {
   const digester = createDigester(digestAlgorithm(mote.digest));
-  const left = longestPart(store, mote);
+  const left = longestFile(store, mote);
   if (left === undefined) return { digester, offset: 0 };
-  const source = await openPart(store, left.path);
+  const source = await openUnfinished(store, left.path);
   if (source === undefined) return { digester, offset: 0 };
   const chunks = new FileChunks(source.fd, { start: 0, end: source.stats.size }, () => store.budget.chunkBytes, {
     reuse: true,
@@ -80,48 +80,48 @@ export async function takeOver(
   try {
     for (let chunk = await nextOf(store, chunks); chunk !== undefined; chunk = await nextOf(store, chunks)) {
       signal?.throwIfAborted();
-      const writing = asynchronousCalls.write(part.fd, chunk, offset);
+      const writing = asynchronousCalls.write(file.fd, chunk, offset);
       digester.update(chunk);
       await writing;
       offset += chunk.byteLength;
     }
   } catch (error) {
-    throw fileError(error, "write", part.path);
+    throw fileError(error, "write", file.path);
   } finally {
     await chunks.stop();
     await store.calls.close(source.fd);
   }
-  // Its bytes are in the new part, which outlives this process as well.
-  for (const { path } of leftParts(store, mote)) removeIfPossible(path);
+  // Its bytes are in the new file, which outlives this process as well.
+  for (const { path } of unfinishedFiles(store, mote)) removeIfPossible(path);
   return { digester, offset };
 }
 
-/** Undefined also where the rest cannot be read: the blob is resumed there. */
+/** Undefined also if the rest cannot be read: the blob is resumed there. */
 async function nextOf(store: BlobStore, chunks: FileChunks): Promise<Uint8Array | undefined> {
   try {
     return await chunks.next();
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    store.logger.warn("an unfinished write cannot be read to its end", { error });
+    store.logger.warn("cannot read an unfinished write to its end; resuming where it ends", { error });
     return undefined;
   }
 }
 
-/** Undefined also where it cannot be read: then the blob comes from its beginning. */
-async function openPart(store: BlobStore, path: string): Promise<OpenBlob | undefined> {
+/** Undefined also if it cannot be read: then the blob is fetched from its beginning. */
+async function openUnfinished(store: BlobStore, path: string): Promise<OpenBlob | undefined> {
   try {
     return await store.openAt(path);
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    store.logger.warn("an unfinished write cannot be read, and is not resumed", { path, error });
+    store.logger.warn("cannot read an unfinished write; starting from the beginning", { path, error });
     return undefined;
   }
 }
 
-function longestPart(store: BlobStore, mote: Mote): IngestPath | undefined {
+function longestFile(store: BlobStore, mote: Mote): IngestPath | undefined {
   let longest: IngestPath | undefined;
   let length = 0;
-  for (const left of leftParts(store, mote)) {
+  for (const left of unfinishedFiles(store, mote)) {
     const size = lstatIfThere(left.path)?.size ?? 0;
     if (size <= length || size > (mote.size ?? Number.POSITIVE_INFINITY)) continue;
     longest = left;
@@ -130,10 +130,10 @@ function longestPart(store: BlobStore, mote: Mote): IngestPath | undefined {
   return longest;
 }
 
-function leftParts({ ingests }: BlobStore, { digest }: Mote): IngestPath[] {
-  return ingests.list().filter((part) => {
-    if (part.kind !== "part" || part.digest !== digest) return false;
-    const stats = lstatIfThere(part.path);
-    return stats !== undefined && (isSilent(stats) || !ingests.isAlive(part));
+function unfinishedFiles({ ingests }: BlobStore, { digest }: Mote): IngestPath[] {
+  return ingests.list().filter((file) => {
+    if (file.kind !== "part" || file.digest !== digest) return false;
+    const stats = lstatIfThere(file.path);
+    return stats !== undefined && (isSilent(stats) || !ingests.isAlive(file));
   });
 }
