@@ -51,7 +51,7 @@ async function startLiar(): Promise<{ server: Server; host: string }> {
   return { server, host: `127.0.0.1:${address.port}` };
 }
 
-describe("bad input ends in one clear line, and leaves nothing half-written", () => {
+describe("bad input ends in one clear line and leaves no partial content", () => {
   let dir: string;
   let server: Server;
   let host: string;
@@ -98,7 +98,7 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
     }
   }
 
-  it("no command, an unknown command, an unknown option and a missing argument are wrong usage", async () => {
+  it("a missing or unknown command, an unknown option and a missing argument are invalid usage", async () => {
     expect((await runMote([])).status).toBe(2);
     for (const args of [["fly"], ["ls", "--fly"], ["pull"], ["prune"], ["prune", "--max-size", "much"]]) {
       expectOneLine(await runMote([...args, "--cache", cache()]), 2);
@@ -106,12 +106,12 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
     expect((await runMote(["--help"])).status).toBe(0);
   });
 
-  it("a wrong reference", async () => {
+  it("an invalid reference", async () => {
     expect(await failure(1, ["pull", `docker://${host}/Upper:1`])).toBe("MOTE_INVALID_REFERENCE");
     expect(await failure(1, ["ref", "docker://:"])).toBe("MOTE_INVALID_REFERENCE");
   });
 
-  it("a destination that may be a registry or a folder, and a platform that is not one", async () => {
+  it("an ambiguous destination, and an invalid platform", async () => {
     const source = `docker://${host}/lib/none:1`;
     const digest = digestBytes(layer);
     for (const to of ["build/app", "models", "app:1", "docker.io/build/app:1", `${host}/build/app:1`, digest]) {
@@ -125,17 +125,17 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
     }
   });
 
-  it("a digest that nobody knows, and a repository called like one", async () => {
+  it("an unknown digest, and a repository named like a digest", async () => {
     expect(await failure(1, ["pull", digestBytes(layer)])).toBe("MOTE_NOT_FOUND");
     expect(await failure(1, ["copy", "sha256:0a1b2c3d", "oci:x"])).toBe("MOTE_NOT_FOUND");
     expect(await failure(1, ["pull", "sha256:latest"])).toBe("MOTE_INVALID_REFERENCE");
   });
 
-  it("a transport that is not moved", async () => {
+  it("an unsupported transport", async () => {
     expect(await failure(1, ["pull", "docker-daemon:app:1"])).toBe("MOTE_UNSUPPORTED_TRANSPORT");
   });
 
-  it("an absent tag", async () => {
+  it("a missing tag", async () => {
     expect(await failure(1, ["pull", `docker://${host}/lib/none:1`, `oci:${dir}/none:1`])).toBe("MOTE_NOT_FOUND");
     await expectNoTrace(join(dir, "none"));
   });
@@ -145,34 +145,34 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
     await expectNoTrace(join(dir, "far"));
   });
 
-  it("refused credentials", async () => {
+  it("rejected credentials", async () => {
     expect(await failure(1, ["pull", `docker://${host}/lib/locked:1`, `oci:${dir}/locked:1`])).toBe(
       "MOTE_UNAUTHORIZED",
     );
     await expectNoTrace(join(dir, "locked"));
   });
 
-  it("a manifest that is no JSON", async () => {
+  it("a manifest that is not JSON", async () => {
     expect(await failure(1, ["pull", `docker://${host}/lib/prose:1`, `oci:${dir}/prose:1`])).toBe(
       "MOTE_INVALID_MANIFEST",
     );
     await expectNoTrace(join(dir, "prose"));
   });
 
-  it("a blob that fails its digest", async () => {
+  it("a blob that does not match its digest", async () => {
     expect(await failure(1, ["pull", `docker://${host}/lib/liar:1`, `oci:${dir}/liar:1`])).toBe("MOTE_DIGEST_MISMATCH");
     await expectNoTrace(join(dir, "liar"));
     expect((await runMote(["ls", "--json", "--cache", cache()])).stdout).not.toContain(digestBytes(layer));
   });
 
-  it("a digest that is none, and one that is not kept", async () => {
+  it("an invalid digest, and one that is not cached", async () => {
     expect(await failure(1, ["cat", "sha256:short"])).toBe("MOTE_INVALID_DIGEST");
     expect(await failure(1, ["cat", digestBytes(layer)])).toBe("MOTE_NOT_FOUND");
     expect(await failure(1, ["info", digestBytes(layer)])).toBe("MOTE_NOT_FOUND");
     expect(await failure(1, ["add", join(dir, "no-such-file")])).toBe("MOTE_NOT_FOUND");
   });
 
-  it("a cache folder that cannot be written, without another destination", async () => {
+  it("a read-only cache directory without another destination", async () => {
     const file = join(dir, "a-file");
     await writeFile(file, "in the way");
     const ended = await runMote(["pull", `docker://${host}/lib/liar:1`, "--cache", join(file, "cache"), "--json"]);
@@ -180,14 +180,14 @@ describe("bad input ends in one clear line, and leaves nothing half-written", ()
     expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_UNWRITABLE");
   });
 
-  it.skipIf(process.platform !== "linux")("a cache folder where nothing can be made", async () => {
+  it.skipIf(process.platform !== "linux")("a cache directory where nothing can be created", async () => {
     const ended = await runMote(["add", mainFile, "--cache", "/proc/mote/cache", "--json"]);
     expect(ended.status).toBe(1);
     expect(JSON.parse(ended.stderr).error.code).toBe("MOTE_UNWRITABLE");
     expectOneLine(await runMote(["pull", `oci:${dir}/none:1`, "oci:/proc/mote/layout:1", "--cache", cache()]), 1);
   });
 
-  it("a cache folder of a newer format", async () => {
+  it("a cache directory of a newer format", async () => {
     const newer = join(dir, "newer");
     await runMote(["ls", "--cache", newer]);
     await mkdir(join(newer, ".mote"), { recursive: true });

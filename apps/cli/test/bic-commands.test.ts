@@ -25,7 +25,7 @@ afterEach(async () => {
 const mote = (cache: string, ...args: string[]) => runMote([...args, "--cache", join(dir, cache)]);
 
 describe("mote bic", () => {
-  it("carries what one cache knows to another, once", async () => {
+  it("transfers the records of one cache to another, once", async () => {
     const file = join(dir, "facts.jsonl");
     expect(JSON.parse((await mote("one", "bic", "export", file, "--json")).stdout)).toEqual({ file, facts: 2 });
     expect((await mote("one", "bic", "export")).stdout).toBe(await readFile(file, "utf8"));
@@ -44,7 +44,7 @@ describe("mote bic", () => {
     });
   });
 
-  it("takes facts from a pipe, and says which file and line cannot be read", async () => {
+  it("reads records from a pipe, and names the file and line of an invalid one", async () => {
     const input = (await mote("one", "bic", "export")).stdout;
     const ended = spawnSync(process.execPath, [mainFile, "bic", "merge", "-", "--cache", join(dir, "three")], {
       input,
@@ -59,14 +59,14 @@ describe("mote bic", () => {
     expect(JSON.parse(absent.stderr).error.code).toBe("MOTE_NOT_FOUND");
   });
 
-  it("leaves no half of a file where it cannot be written", async () => {
+  it("leaves no partial file if it cannot be written", async () => {
     const ended = await mote("one", "bic", "export", join(dir, "absent", "facts.jsonl"), "--json");
     expect([ended.status, JSON.parse(ended.stderr).error.code]).toEqual([1, "MOTE_UNWRITABLE"]);
     expect(await readdir(dir)).toEqual(["one"]);
   });
 });
 
-it("add - keeps what comes through a pipe, of any length", async () => {
+it("add - adds stdin of any length", async () => {
   const input = Buffer.alloc(3_000_000, "all work and no play ");
   const add = ["add", "-", "--cache", join(dir, "one")];
   const ended = spawnSync(process.execPath, [mainFile, ...add], { input });

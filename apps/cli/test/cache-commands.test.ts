@@ -101,7 +101,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     loose = (await ok("add", join(dir, "loose.txt"))).slice(0, 71);
   });
 
-  it("a move ends with a line that can be given as the source of the next, the same under --json", async () => {
+  it("a transfer ends with a reference that other commands accept, also under --json", async () => {
     const last = (text: string) => text.trimEnd().split("\n").at(-1) ?? "";
     const from = `docker://${name("lib/tools:1")}`;
     for (const [to, args] of [
@@ -121,7 +121,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     }
   });
 
-  it("a move tells what was read and what was put, each for itself", async () => {
+  it("a transfer reports what was read and what was written", async () => {
     const from = `docker://${name("lib/tools:1")}`;
     const told = (text: string) => text.split("\n").slice(0, 2);
     const all = String.raw`38\.\d kB \(3 blobs\)`;
@@ -142,7 +142,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     }
   });
 
-  it("copy takes the platform of the settings or of --platform, and every one with --all-platforms", async () => {
+  it("copy uses the platform of the settings or of --platform, and all with --all-platforms", async () => {
     const from = `docker://${name("team/app:1")}`;
     const copied = async (to: string, ...options: string[]) => {
       const layout = join(dir, `${to}-${serial}`);
@@ -156,7 +156,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(await copied("both", "--platform", "linux/arm64", "--all-platforms")).toBe("MOTE_USAGE");
   });
 
-  it("ls shows a line for each name, with the size of the whole image, and what no image has", async () => {
+  it("ls shows a line for each name with the size of the complete image, and unreferenced blobs", async () => {
     const lines = (await ok("ls")).trimEnd().split("\n");
     expect(lines).toHaveLength(5);
     expect(lines[0]).toMatch(
@@ -167,7 +167,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(lines.find((line) => line.includes(loose.slice(0, 19)))).toMatch(/^- .* blob +17 B/);
   });
 
-  it("ls filters and sorts, and --all tells what each mote is part of", async () => {
+  it("ls filters and sorts, and --all names the images that contain each mote", async () => {
     const names = async (...args: string[]) =>
       (await ok("ls", ...args))
         .trimEnd()
@@ -192,7 +192,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     }
   });
 
-  it("ls --json tells all that is known of every mote", async () => {
+  it("ls --json lists all details of every mote", async () => {
     const motes = await document("ls");
     const manifest = motes.find(({ digest }: { digest: string }) => digest === tools1.manifest.digest);
     expect(manifest).toMatchObject({
@@ -210,7 +210,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(motes.length).toBe((await readdir(join(cache, "blobs", "sha256"))).length);
   });
 
-  it("what only looks makes no folder", async () => {
+  it("read-only commands create no directory", async () => {
     const absent = join(dir, "absent");
     for (const args of [["ls"], ["du"], ["locate", loose]]) {
       expect([args, (await runMote([...args, "--cache", absent])).stdout]).toEqual([
@@ -221,7 +221,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     await expect(stat(absent)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
-  it("du tells what each has alone and what it shares, and counts the whole once", async () => {
+  it("du shows unshared and shared space, and counts shared content once in the total", async () => {
     const usage = await document("du");
     const files = await readdir(join(cache, "blobs", "sha256"));
     const sizes = await Promise.all(files.map(async (file) => (await stat(join(cache, "blobs", "sha256", file))).size));
@@ -241,7 +241,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect((await mote("du", "--by", "planet")).status).toBe(2);
   });
 
-  it("info of an index shows its tree: platforms, configs, layers, referrers, and what is not kept", async () => {
+  it("info of an index shows its tree: platforms, configs, layers, referrers, and what is not cached", async () => {
     await rm(blob(arm.layers[0]?.digest ?? ""));
     const lines = (await ok("info", "app:1")).split("\n");
     expect(lines).toContain(`digest      ${index.digest}`);
@@ -266,7 +266,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     ]);
   });
 
-  it("info of a layer tells what it is part of, where it was seen, and whether it is verified", async () => {
+  it("info of a layer shows the images that contain it, where it was seen, and whether it is verified", async () => {
     const layer = tools1.layers[0]?.digest ?? "";
     const text = await ok("info", short(layer as Digest));
     expect(text).toContain(`part of     ${name("lib/tools:1")}\n`);
@@ -278,7 +278,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(await ok("info", "tools:1")).toMatch(/^version +1\.0\.0$/m);
   });
 
-  it("locate tells the file, the places with their age, and whether a mount would work", async () => {
+  it("locate shows the file, the locations with their age, and whether a mount is possible", async () => {
     const layer = tools1.layers[1]?.digest ?? "";
     const known = await document("locate", layer, "--for", `docker://${name("other/app")}`);
     expect(known).toMatchObject({ digest: layer, path: blob(layer), otherForms: [] });
@@ -291,7 +291,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     );
   });
 
-  it("pin keeps an image whole through prune, unpin lets it go, and ls shows it", async () => {
+  it("pin protects an image from prune, unpin removes the protection, and ls shows it", async () => {
     expect(await document("pin", "app:1")).toEqual([{ digest: index.digest, name: name("team/app:1"), changed: true }]);
     expect((await document("pin", "app:1"))[0].changed).toBe(false);
     expect(await ok("ls", "--pinned")).toMatch(/pinned$/m);
@@ -306,7 +306,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(await readdir(join(cache, "blobs", "sha256"))).toEqual([]);
   });
 
-  it("rm of an image's last name takes what only it needs, and says what stays", async () => {
+  it("rm of the last name removes what only this image needs, and reports what stays", async () => {
     const removed = await document("rm", "tools:1");
     expect(removed.untagged).toEqual([name("lib/tools:1")]);
     expect(removed.removed.sort()).toContain(tools1.layers[1]?.digest);
@@ -316,7 +316,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(await ok("verify", "tools:2")).toContain("all verified");
   });
 
-  it("rm --keep-content takes the name alone; rm of a part takes it, and warns of the hole", async () => {
+  it("rm --keep-content removes only the name; rm of a layer removes it and warns of the incomplete image", async () => {
     await ok("rm", "--keep-content", "tools:1");
     await stat(blob(tools1.manifest.digest));
     expect(await ok("ls", "--untagged")).toContain(short(tools1.manifest.digest));
@@ -329,12 +329,12 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(codeOf(await mote("rm", tools2.layers[2]?.digest ?? "", "--json"))).toBe("MOTE_PINNED");
   });
 
-  it("nothing is removed where one of the names is wrong", async () => {
+  it("nothing is removed if one of the names is wrong", async () => {
     expect(codeOf(await mote("rm", "tools:1", "tools:9", "--json"))).toBe("MOTE_NOT_FOUND");
     expect(await ok("ls", "tools:1")).not.toBe("");
   });
 
-  it("prune says what would go and why, removes it, and keeps what is newer than asked", async () => {
+  it("prune shows what it would remove and why, removes it, and keeps newer content", async () => {
     const { config } = JSON.parse(await readFile(blob(tools1.manifest.digest), "utf8"));
     for (const { digest } of [tools1.manifest, config, ...tools1.layers]) {
       const { mtime } = await stat(blob(digest));
@@ -359,7 +359,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect((await mote("prune")).status).toBe(2);
   });
 
-  it("verify finds damage in what is named, and --repair fetches just that anew", async () => {
+  it("verify finds damage in the named images, and --repair re-downloads only that", async () => {
     const [layer, other] = [tools1.layers[1]?.digest ?? "", tools2.layers[1]?.digest ?? ""];
     for (const digest of [layer, other]) {
       await chmod(blob(digest), 0o644);
@@ -386,7 +386,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect((await stat(blob(other))).size).toBe(9_000);
   });
 
-  it("verify --repair fetches a damaged manifest and index anew", async () => {
+  it("verify --repair re-downloads a damaged manifest and index", async () => {
     for (const digest of [index.digest, tools1.manifest.digest]) {
       await chmod(blob(digest), 0o644);
       await truncate(blob(digest), 10);
@@ -397,7 +397,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(ended.status).toBe(0);
   });
 
-  it("cat writes what a name, a reference or the first digits stand for", async () => {
+  it("cat writes the content for a name, a reference or a digest prefix", async () => {
     for (const text of ["tools:1", `docker://${name("lib/tools:1")}`, tools1.manifest.digest.slice(7, 19)]) {
       expect(digestBytes(new TextEncoder().encode(await ok("cat", text)))).toBe(tools1.manifest.digest);
     }

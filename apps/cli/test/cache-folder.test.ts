@@ -49,7 +49,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-describe("a cache folder that is not a directory is an error in every command", () => {
+describe("a cache path that is not a directory is an error in every command", () => {
   for (const [name, place] of Object.entries(places)) {
     it(name, async () => {
       for (const how of ["option", "variable"] as const) {
@@ -73,7 +73,7 @@ describe("a cache folder that is not a directory is an error in every command", 
     });
   }
 
-  it("with words for what is there", async () => {
+  it("with a description of the file", async () => {
     const messageOf = async (place: string) =>
       JSON.parse((await runMote(["ls", "--json", "--cache", join(dir, place)])).stderr).error.message;
     expect(await messageOf("dangling")).toContain("is a dangling symbolic link");
@@ -81,7 +81,7 @@ describe("a cache folder that is not a directory is an error in every command", 
     expect(await messageOf("file")).toContain("is not a directory");
   });
 
-  it("but not a symbolic link to a directory, nor a path that is not there yet", async () => {
+  it("but not a symbolic link to a directory, nor a path that does not exist yet", async () => {
     await mkdir(join(dir, "real"));
     await symlink(join(dir, "real"), join(dir, "to-real"));
     for (const cache of ["to-real", "not/there/yet"]) {

@@ -20,7 +20,7 @@ const wanted = needs("docker-registry");
 const repository = "lib/model";
 const size = 3_000_000;
 
-describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${wanted}`, () => {
+describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${wanted}`, () => {
   let dir: string;
   let registry: DockerRegistry;
   let proxy: ChaosProxy;
@@ -204,7 +204,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     await pullHonestly();
   });
 
-  it("a blob that was cut off is resumed at the byte in the next run, and only there", async () => {
+  it("a truncated blob is resumed at that byte in the next run, and only there", async () => {
     proxy.suffer((asked) => (isLayer(asked) ? { cutAfter: asked.before === 0 ? 1_000_000 : 0 } : undefined));
     expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
     const [range, ...more] = await pullHonestly();
@@ -213,7 +213,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(more).toEqual([]);
   });
 
-  it("a blob whose part was wrong is read anew, once", async () => {
+  it("a blob with a wrong range is read again, once", async () => {
     proxy.suffer((asked) => {
       if (!isLayer(asked)) return undefined;
       return asked.before === 0 ? { flipAt: 7, cutAfter: 1_000_000 } : { cutAfter: 0 };
@@ -222,7 +222,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(await pullHonestly()).toEqual([expect.stringMatching(/^bytes=[1-9]/), undefined]);
   });
 
-  it("a cut blob goes on although Range is ignored from then on", async () => {
+  it("a truncated blob continues although Range is ignored afterwards", async () => {
     proxy.suffer((asked) => (isLayer(asked) && asked.before === 0 ? { cutAfter: 1_000_000 } : { dropRange: true }));
     expect(await pull()).toBeUndefined();
     expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
@@ -256,7 +256,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
   });
 
-  it("a range of other bytes than it says is found out by the digest, and the blob is read anew", async () => {
+  it("a range with wrong bytes is detected by the digest, and the blob is read again", async () => {
     proxy.suffer((asked) => {
       if (!isLayer(asked)) return undefined;
       return asked.before === 0 ? { cutAfter: 1_000_000 } : { body: new Uint8Array(size - firstByte(asked)) };
@@ -320,7 +320,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
   );
 
   // A name that the cache knows already is asked for by HEAD; a new one comes with its manifest in one request.
-  it("a tag that moves between two requests gives the image that it was at first, whole", async () => {
+  it("a tag that moves between two requests gives the first image, complete", async () => {
     await using mote = await open();
     await mote.pull(source("2"));
     const { digest } = manifest;
@@ -333,7 +333,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(await mote.cache.moteExists(layer.digest)).toBe(true);
   });
 
-  it("a HEAD that names another digest than the bytes have is refused, and what is kept stays", async () => {
+  it("a HEAD with a wrong digest is rejected, and cached content stays", async () => {
     await pullHonestly();
     const kept = await leftInCache();
     const wrong = `sha256:${"0".repeat(64)}`;
@@ -345,7 +345,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(await leftInCache()).toEqual(kept);
   });
 
-  it("a manifest that comes under another digest than its bytes have is refused", async () => {
+  it("a manifest with a wrong digest is rejected", async () => {
     const wrong = `sha256:${"0".repeat(64)}`;
     proxy.suffer((asked) => (isManifest(asked) ? { headers: { "docker-content-digest": wrong } } : undefined));
     expect(codeOf(await pull())).toBe("MOTE_DIGEST_MISMATCH");
@@ -388,7 +388,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect((await readFile(join(dir, tag, pushed))).equals(await readFile(join(dir, pushed)))).toBe(true);
   });
 
-  it("a push to a registry that loses what was sent, time and again, is given up", async () => {
+  it("a push to a registry that repeatedly loses the upload fails", async () => {
     await writeFile(join(dir, pushed), randomBytes(20 << 20));
     let pieces = 0;
     // Every second piece is kept, and the answer lost: this registry then forgets the whole of it.
@@ -398,7 +398,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     expect(pieces).toBe(6);
   });
 
-  it("a push that fails for good says where, and leaves no name and no open upload", async () => {
+  it("a push that finally fails says where, and leaves no tag and no open upload", async () => {
     await writeFile(join(dir, pushed), randomBytes(20 << 20));
     proxy.suffer(({ method }) => (method === "PATCH" ? { status: 500 } : undefined));
     const error = await push("never");
@@ -412,7 +412,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and breaks${
     });
   });
 
-  it("the command says so on one line, with the code under --json", async () => {
+  it("the command reports it on one line, with the code under --json", async () => {
     proxy.suffer((asked) => (isLayer(asked) ? { flipAt: 5 } : undefined));
     const plain = await runMote(["pull", source(), "--cache", cacheDir]);
     expect(plain).toMatchObject({ status: 1, stdout: "" });

@@ -20,13 +20,13 @@ function complaint(line: string): string {
 }
 
 describe("a command line", () => {
-  it("gives each argument its name, also where one in front takes any number", () => {
+  it("assigns each argument to its name, even after a repeated one", () => {
     expect(read("pull a b").values).toEqual({ src: "a", dest: "b" });
     expect(read("pull a").values).toEqual({ src: "a" });
     expect(read("push a b c d").values).toEqual({ src: ["a", "b", "c"], dest: "d" });
   });
 
-  it("takes options in front of the command, behind it, with = and after --", () => {
+  it("accepts options before and after the command, with =, and arguments after --", () => {
     expect(read("--cache /c pull --platform=linux/arm64 a --json")).toMatchObject({
       command: "pull",
       values: { src: "a" },
@@ -38,12 +38,12 @@ describe("a command line", () => {
     expect(read("push a b --annotation x=1 --annotation=y=2").options).toMatchObject({ annotation: ["x=1", "y=2"] });
   });
 
-  it("has an option's default, and leaves out what is neither given nor has one", () => {
+  it("sets the default of an option, and omits options without one", () => {
     expect(read("serve").options).toEqual({ host: "127.0.0.1", port: "5000" });
     expect(read("prune --dry-run").options).toEqual({ dryRun: true, yes: false });
   });
 
-  it("asks for help wherever --help stands, whatever else is missing", () => {
+  it("shows help wherever --help is, even if arguments are missing", () => {
     expect(read("pull --help")).toMatchObject({ command: "pull", everywhere: { help: true } });
     expect(read("-h")).toMatchObject({ command: undefined, everywhere: { help: true } });
   });
@@ -59,12 +59,15 @@ describe("a command line", () => {
     expect(complaint(line)).toContain(said);
   });
 
-  it.each(["frobnicate", "ls --frobnicate", "ls -z"])("that is like nothing, mote %s, suggests nothing", (line) => {
-    expect(complaint(line)).not.toContain("did you mean");
-  });
+  it.each(["frobnicate", "ls --frobnicate", "ls -z"])(
+    "with a word that resembles no other, mote %s, suggests nothing",
+    (line) => {
+      expect(complaint(line)).not.toContain("did you mean");
+    },
+  );
 
   it.each(["pull", "pull a b c", "push a", "du x", "ls --full=yes", "prune --max-size", "prune --max-size --dry-run"])(
-    "is refused: mote %s",
+    "is an error: mote %s",
     (line) => {
       expect(complaint(line)).not.toBe("");
     },
@@ -72,11 +75,11 @@ describe("a command line", () => {
 });
 
 describe("the nearest name", () => {
-  it("counts a swap of neighbours as one edit", () => {
+  it("counts a transposition as one edit", () => {
     expect(nearest("sl", ["ls", "du"])).toBe("ls");
   });
 
-  it("is what the text begins", () => {
+  it("completes a prefix", () => {
     expect(nearest("comp", ["completion", "copy"])).toBe("completion");
   });
 });

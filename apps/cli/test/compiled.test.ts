@@ -47,7 +47,7 @@ function filesBelow(path: string): string[] {
   return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
 }
 
-it("what was compiled is kept for the next run, which takes it", async () => {
+it("compiled code is stored, and the next run uses it", async () => {
   await run();
   const first = kept();
   await run();
@@ -55,22 +55,22 @@ it("what was compiled is kept for the next run, which takes it", async () => {
   expect(statSync(folder()).mode & 0o777).toBe(0o700);
 });
 
-describe("a folder is not used", () => {
-  it("that others may write to", async () => {
+describe("a directory is not used", () => {
+  it("if others can write to it", async () => {
     mkdirSync(folder(), { recursive: true });
     chmodSync(folder(), 0o777);
     await run();
     expect(filesBelow(folder())).toEqual([]);
   });
 
-  it("that others may replace", async () => {
+  it("if others can replace it", async () => {
     mkdirSync(folder(), { recursive: true, mode: 0o700 });
     chmodSync(join(home, ".cache"), 0o777);
     await run();
     expect(filesBelow(folder())).toEqual([]);
   });
 
-  it("that is a link", async () => {
+  it("if it is a link", async () => {
     mkdirSync(join(home, ".cache"));
     mkdirSync(join(home, "elsewhere"));
     symlinkSync(join(home, "elsewhere"), folder());
@@ -78,13 +78,13 @@ describe("a folder is not used", () => {
     expect(filesBelow(join(home, "elsewhere"))).toEqual([]);
   });
 
-  it("that a relative XDG_CACHE_HOME names: the one at home is", async () => {
+  it("if a relative XDG_CACHE_HOME names it: the one in the home directory is", async () => {
     await run({ XDG_CACHE_HOME: "cache" });
     expect(kept().file).toContain(folder());
   });
 });
 
-describe.skipIf(hasEngineCache)("before Node 22.8 (skipped where the engine has a cache of its own)", () => {
+describe.skipIf(hasEngineCache)("before Node 22.8 (skipped if Node has a compile cache)", () => {
   it.each<[string, (file: string) => void]>([
     ["damaged", (file) => writeFileSync(file, "x".repeat(100_000))],
     ["cut short", (file) => truncateSync(file, statSync(file).size - 1000)],
@@ -93,7 +93,7 @@ describe.skipIf(hasEngineCache)("before Node 22.8 (skipped where the engine has 
     ["writable by others", (file) => chmodSync(file, 0o666)],
     ["a link", (file) => moveAndLink(file)],
     ["a pipe", (file) => makePipe(file)],
-  ])("a kept file that is %s is not taken, and made anew", async (_, spoil) => {
+  ])("a stored file that is %s is not used, and is written again", async (_, spoil) => {
     await run();
     const { file, mode } = kept();
     expect(mode).toBe(0o600);
@@ -119,12 +119,12 @@ function makePipe(file: string): void {
   expect(spawnSync("mkfifo", [file]).status).toBe(0);
 }
 
-it("a home where nothing can be kept is no trouble", async () => {
+it("a home directory that is not writable is not an error", async () => {
   writeFileSync(join(home, ".cache"), "");
   await run();
 });
 
-it("nothing is kept for a user who has no home, or does not want it", async () => {
+it("nothing is stored without a home directory, or if the cache is disabled", async () => {
   await run({ HOME: join(home, "none") });
   expect(existsSync(join(home, "none"))).toBe(false);
   await run({ NODE_DISABLE_COMPILE_CACHE: "1" });

@@ -40,7 +40,7 @@ describe("completion", () => {
     expect(values(await of(line))).toEqual(wanted);
   });
 
-  it("offers files and folders where those are wanted", async () => {
+  it("offers files and directories where they are expected", async () => {
     expect(await of("add ")).toMatchObject({ paths: "files" });
     expect(await of("ls --cache ")).toMatchObject({ paths: "folders" });
     expect((await of("ls ")).paths).toBeUndefined();
@@ -83,7 +83,7 @@ describe("a shell", () => {
     return lines((await run("bash", ["-c", script, "bash", line], { env })).stdout);
   }
 
-  it("bash completes commands, options, and the rest of a name behind its last colon", async () => {
+  it("bash completes commands, options, and a name after its last colon", async () => {
     expect(await bash("mote pu")).toEqual(["pull", "push"]);
     expect(await bash("mote ls --ful")).toEqual(["--full"]);
     expect(await bash("mote rm oci:")).toEqual([`${join(dir, "layout")}:first`]);
@@ -92,7 +92,7 @@ describe("a shell", () => {
   });
 
   const noFish = needs("fish");
-  it.skipIf(noFish !== "")(`fish completes commands with what they do, options and names${noFish}`, async () => {
+  it.skipIf(noFish !== "")(`fish completes commands with descriptions, options and names${noFish}`, async () => {
     const fish = async (line: string) => {
       const script = `source ${dir}/mote.fish; complete -C '${line}'`;
       return lines((await run("fish", ["--no-config", "-c", script], { env })).stdout);

@@ -33,7 +33,7 @@ async function examine(...args: string[]): Promise<{ status: number | null; find
 }
 
 describe("mote doctor", () => {
-  it("finds a new machine well, and makes nothing", async () => {
+  it("reports a new machine as ok, and creates nothing", async () => {
     const { status, findings } = await examine();
     expect(status).toBe(0);
     expect(Object.values(findings).filter(({ state }) => state === "fail")).toEqual([]);
@@ -52,7 +52,7 @@ describe("mote doctor", () => {
     expect(await readdir(dir)).toEqual([]);
   });
 
-  it("tells of damage, of a database that is none, and of a folder that everybody may write to", async () => {
+  it("reports damage, an invalid database, and a directory that all users can write to", async () => {
     const file = join(dir, "file.txt");
     await writeFile(file, "some text");
     const digest = (await runMote(["add", file, "--cache", cache])).stdout.slice(7, 71);
@@ -69,7 +69,7 @@ describe("mote doctor", () => {
     expect(findings.modes).toMatchObject({ state: "fail", advice: `chmod o-w ${cache}` });
   });
 
-  it("says ok, warn or fail on each line at a terminal's width, and how it comes out", async () => {
+  it("prints ok, warn or fail on each line, and a summary", async () => {
     const ended = await runMote(["doctor", "--cache", "/proc/mote"]);
     expect(ended.status).toBe(1);
     const lines = ended.stdout.trimEnd().split("\n");
@@ -78,32 +78,29 @@ describe("mote doctor", () => {
   });
 
   const wanted = needs("docker-registry", "htpasswd");
-  it.skipIf(wanted !== "")(
-    `asks registries with the credentials that are kept, and never shows them${wanted}`,
-    async () => {
-      await using registry = await startDockerRegistry({ login: { username: "me", password: "right-horse" } });
-      const { host } = registry;
-      expect((await examine(host)).findings[host]).toMatchObject({
-        state: "fail",
-        advice: `run \`mote login ${host}\``,
+  it.skipIf(wanted !== "")(`checks registries with the stored credentials, and never shows them${wanted}`, async () => {
+    await using registry = await startDockerRegistry({ login: { username: "me", password: "right-horse" } });
+    const { host } = registry;
+    expect((await examine(host)).findings[host]).toMatchObject({
+      state: "fail",
+      advice: `run \`mote login ${host}\``,
+    });
+    const keep = async (password: string) => {
+      const auth = Buffer.from(`me:${password}`).toString("base64");
+      await mkdir(join(dir, "docker"), { recursive: true });
+      await writeFile(join(dir, "docker", "config.json"), JSON.stringify({ auths: { [host]: { auth } } }), {
+        mode: 0o644,
       });
-      const keep = async (password: string) => {
-        const auth = Buffer.from(`me:${password}`).toString("base64");
-        await mkdir(join(dir, "docker"), { recursive: true });
-        await writeFile(join(dir, "docker", "config.json"), JSON.stringify({ auths: { [host]: { auth } } }), {
-          mode: 0o644,
-        });
-        return auth;
-      };
-      await keep("wrong-horse");
-      expect((await examine(host)).findings[host]?.advice).toContain("out of date");
-      const auth = await keep("right-horse");
-      const { status, findings } = await examine(host);
-      expect(status).toBe(0);
-      expect(findings[host]?.says).toContain("accepts the stored credentials");
-      expect(findings.credentials).toMatchObject({ state: "warn" });
-      for (const hidden of ["right-horse", auth]) expect(JSON.stringify(findings)).not.toContain(hidden);
-      expect((await examine("127.0.0.1:1")).findings["127.0.0.1:1"]?.state).toBe("fail");
-    },
-  );
+      return auth;
+    };
+    await keep("wrong-horse");
+    expect((await examine(host)).findings[host]?.advice).toContain("out of date");
+    const auth = await keep("right-horse");
+    const { status, findings } = await examine(host);
+    expect(status).toBe(0);
+    expect(findings[host]?.says).toContain("accepts the stored credentials");
+    expect(findings.credentials).toMatchObject({ state: "warn" });
+    for (const hidden of ["right-horse", auth]) expect(JSON.stringify(findings)).not.toContain(hidden);
+    expect((await examine("127.0.0.1:1")).findings["127.0.0.1:1"]?.state).toBe("fail");
+  });
 });

@@ -66,7 +66,7 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     });
   });
 
-  it("are pulled into a plain folder as they were, cold and warm, and are the user's own", async () => {
+  it("are pulled into a directory unchanged, cold and warm, and belong to the user", async () => {
     for (const [cache, into] of [
       ["cold", "one"],
       ["cold", "two"],
@@ -81,14 +81,14 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     }
   });
 
-  it("with --link are names of the cache's own files, where it cannot clone them", async () => {
+  it("with --link are hard links to cached files, where clones are not supported", async () => {
     expect(await mote("pull", remote("1"), at("linked"), "--link")).toMatchObject({ status: 0 });
     const { digest } = JSON.parse((await mote("add", at("from/model.bin"))).stdout)[0];
     const [kept, there] = [await stat(at("cache/blobs/sha256", digest.slice(7))), await stat(at("linked/model.bin"))];
     expect(there.ino === kept.ino || there.nlink === 1).toBe(true);
   });
 
-  it("are pulled with the registry gone, out of the cache", async () => {
+  it("are pulled from the cache if the registry is down", async () => {
     await using gone = await startDockerRegistry();
     const there = `docker://${gone.host}/acme/model:1`;
     await digestOf(at("from/model.bin"), at("from/data"), there);
@@ -98,7 +98,7 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     expect(await differences(at("from/data"), at("offline/data"))).toMatchObject({ status: 0 });
   });
 
-  it("give the same digest whenever they are pushed, and nothing is sent again", async () => {
+  it("give the same digest in every push, and nothing is sent again", async () => {
     const one = await digestOf(at("from/data"), at("from/notes.txt"), remote("a"));
     await run("touch", ["-d", "2001-01-01", at("from/data/run.sh"), at("from/notes.txt")]);
     const before = (await registry.requests()).length;
@@ -107,7 +107,7 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     expect(requests.filter((line) => /^(PUT|PATCH|POST) .*\/blobs\//.test(line))).toEqual([]);
   });
 
-  it("that would replace other files are refused, and do with --force", async () => {
+  it("that would replace other files are an error, and replace them with --force", async () => {
     await mote("pull", remote("1"), at("mine"));
     await writeFile(at("mine/notes.txt"), "mine");
     expect(await codeOf(1, "pull", remote("1"), at("mine"))).toBe("MOTE_EXISTS");
@@ -116,7 +116,7 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     expect(await differences(at("from"), at("mine"))).toMatchObject({ status: 0 });
   });
 
-  it("that would replace a FIFO are refused, and nobody is told to take --force", async () => {
+  it("that would replace a FIFO are an error without a hint to use --force", async () => {
     await mkdir(at("piped"));
     await run("mkfifo", [at("piped/notes.txt")]);
     const { status, stderr } = await mote("pull", remote("1"), at("piped"), "--force");
@@ -125,7 +125,7 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     expect(stderr).not.toContain("--force");
   });
 
-  it("of a container image there are none: what to do instead is said, and no folder is made", async () => {
+  it("are not in a container image: the error says what to do, and no directory is created", async () => {
     const config = { mediaType: "application/vnd.oci.image.config.v1+json", digest: await addFile("{}"), size: 2 };
     const layer = { mediaType: "application/vnd.oci.image.layer.v1.tar", digest: await addFile("x"), size: 1 };
     const manifest = {
@@ -141,7 +141,7 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     expect(await readdir(dir)).not.toContain("unpacked");
   });
 
-  it("that are not there, names that meet, and options that do not fit are told in one line", async () => {
+  it("that do not exist, conflicting names, and wrong options are reported in one line", async () => {
     expect(await codeOf(1, "push", at("none"), remote("x"))).toBe("MOTE_NOT_FOUND");
     expect(await codeOf(1, "push", at("from/data"), `${at("from")}/../from/data`, remote("x"))).toBe(
       "MOTE_INVALID_NAME",

@@ -73,7 +73,7 @@ describe("a pull that is interrupted", () => {
     }
   }
 
-  it("by kill -9 fetches, the next time, only what is missing", async () => {
+  it("by kill -9 fetches only the rest the next time", async () => {
     const [cache, layout] = [join(dir, "killed"), join(dir, "killed-layout")];
     stalls = true;
     const child = startPull(cache, layout);
@@ -92,7 +92,7 @@ describe("a pull that is interrupted", () => {
     expect(await runMote(["verify", "--cache", cache])).toMatchObject({ status: 0 });
   });
 
-  it("by Ctrl-C ends at once with status 130, and leaves neither a tag nor a visible part", async () => {
+  it("by Ctrl-C ends immediately with status 130, and leaves neither a tag nor visible content", async () => {
     const [cache, layout] = [join(dir, "stopped"), join(dir, "stopped-layout")];
     stalls = true;
     const child = startPull(cache, layout);

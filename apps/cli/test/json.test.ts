@@ -40,7 +40,7 @@ describe("what is printed under --json", () => {
     return parsed.data;
   }
 
-  it("is one document of the promised form, command by command", async () => {
+  it("is one document that matches its schema, for each command", async () => {
     const layout = `oci:${at("layout")}:first`;
     await documentOf("push", at("model.bin"), `${at("data/rows.csv")}:text/csv`, `${at("data")}/`, layout);
     await documentOf("pull", layout, `oci-archive:${at("a.tar")}:1`);
@@ -69,7 +69,7 @@ describe("what is printed under --json", () => {
     await documentOf("prune", "--max-size", "0", "--yes");
   });
 
-  it("is in form where something is damaged, too, with status 1", async () => {
+  it("matches its schema if content is damaged, with status 1", async () => {
     const [added] = (await documentOf("add", at("model.bin"))) as [{ digest: string }];
     const blob = join(at("cache"), "blobs", "sha256", added.digest.slice(7));
     await chmod(blob, 0o600);
@@ -79,7 +79,7 @@ describe("what is printed under --json", () => {
     expect(inForm("verify", ended.stdout)).toMatchObject({ damaged: [{ digest: added.digest }], repaired: [] });
   });
 
-  it("of mote serve and mote demo is in form", async () => {
+  it("matches its schema for mote serve and mote demo", async () => {
     await documentOf("demo", "--dir", at("demo"));
     const child = spawn(process.execPath, [mainFile, "serve", "--port", "0", "--json"], {
       stdio: ["ignore", "pipe", "ignore"],
@@ -96,7 +96,7 @@ describe("what is printed under --json", () => {
     await ended;
   });
 
-  it("is a line for each event under --json=events, and at last the result", async () => {
+  it("is a line for each event under --json=events, and then the result", async () => {
     const layout = `oci:${at("layout")}:first`;
     const ended = await runMote(["pull", layout, `oci:${at("events")}:1`, "--json=events"], { env: env() });
     expect(ended).toMatchObject({ status: 0, stderr: "" });
@@ -109,7 +109,7 @@ describe("what is printed under --json", () => {
     inForm("pull", JSON.stringify(lines.at(-1).result));
   });
 
-  it("is a failure of the promised form on stderr where a command fails, and then nothing on stdout", async () => {
+  it("is an error that matches its schema on stderr if a command fails, and nothing on stdout", async () => {
     for (const [code, status, ...args] of [
       ["MOTE_USAGE", 2, "pull"],
       ["MOTE_USAGE", 2, "frobnicate"],
@@ -123,7 +123,7 @@ describe("what is printed under --json", () => {
   });
 
   const noRegistry = needs("docker-registry");
-  it.skipIf(noRegistry !== "")(`of mote login is in form${noRegistry}`, async () => {
+  it.skipIf(noRegistry !== "")(`matches its schema for mote login${noRegistry}`, async () => {
     await using registry = await startDockerRegistry();
     const child = spawn(
       process.execPath,
@@ -136,7 +136,7 @@ describe("what is printed under --json", () => {
     inForm("login", text);
   });
 
-  it.skipIf(noRegistry !== "")("was seen of every command that has a document", () => {
+  it.skipIf(noRegistry !== "")("has been checked for every command with a document", () => {
     const wanted = table.filter(({ withoutJson, hidden }) => !withoutJson && !hidden).map(({ name }) => name);
     expect([...seen].sort()).toEqual([...wanted].sort());
     expect(Object.keys(documents).sort()).toEqual([...wanted].sort());

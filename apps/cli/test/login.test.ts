@@ -31,7 +31,7 @@ describe.skipIf(wanted !== "")(`mote login${wanted}`, () => {
     runMote(["login", registry.host, "--username", "ann", "--password-stdin", ...more], { env, input });
   const configFile = () => join(home, ".docker/config.json");
 
-  it("keeps a password that the registry takes, for other commands and other tools, until mote logout", async () => {
+  it("stores accepted credentials for other commands and tools, until mote logout", async () => {
     const done = await logIn("s3:cret\n", "--json");
     expect(done).toMatchObject({ status: 0, stderr: "" });
     expect(JSON.parse(done.stdout)).toEqual({
@@ -51,14 +51,14 @@ describe.skipIf(wanted !== "")(`mote login${wanted}`, () => {
     expect(await runMote(["logout", registry.host], { env })).toMatchObject({ status: 0 });
   });
 
-  it("keeps nothing that the registry refuses, and shows it nowhere", async () => {
+  it("stores no rejected credentials, and never shows them", async () => {
     const refused = await logIn("wr0ng");
     expect(refused.status).toBe(1);
     expect(refused.stdout + refused.stderr).not.toContain("wr0ng");
     await expect(readFile(configFile())).rejects.toMatchObject({ code: "ENOENT" });
   });
 
-  it("takes no password from the command line, and none from nowhere", async () => {
+  it("accepts no password on the command line, and requires one", async () => {
     for (const args of [
       ["--username", "ann", "--password", "s3:cret"],
       ["--username", "ann", "--password=s3:cret"],
@@ -92,7 +92,7 @@ describe.skipIf(wanted !== "")(`mote login${wanted}`, () => {
     });
   }
 
-  it("asks at a terminal, and does not show the password", async () => {
+  it("prompts on a terminal, and does not show the password", async () => {
     const { status, shown } = await atTerminal([
       ["User name", "ann\r"],
       ["Password", "s3:cret\r"],

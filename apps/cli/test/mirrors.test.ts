@@ -46,7 +46,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
   const isLayer = ({ url, method }: { url: string; method: string }) => method === "GET" && url.includes("/blobs/");
   const isRight = async (folder: string) => (await readFile(join(folder, "model.bin"))).equals(bytes);
 
-  it("is not asked where the mirror has it, and the image goes by the registry's name", async () => {
+  it("is not contacted if the mirror has the image, which keeps the registry's name", async () => {
     // Nobody is there.
     const host = "127.0.0.1:9";
     const { mote, warnings } = await open(host);
@@ -62,7 +62,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     expect(await mote.locate(digestBytes(bytes))).toEqual([`${mirror.host}/lib/model:1`]);
   });
 
-  it("gives what the mirror lies about, on the way into a folder and into another registry", async () => {
+  it("supplies content that the mirror corrupts, for a directory and another registry", async () => {
     mirror.suffer((asked) => (isLayer(asked) ? { flipAt: 1_000 } : undefined));
     const { mote, warnings } = await open();
     await using _ = mote;
@@ -81,7 +81,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     expect(await isRight(join(dir, "three"))).toBe(true);
   });
 
-  it("gives the rest where the mirror breaks off, and nothing twice", async () => {
+  it("supplies the rest if the mirror fails, and nothing twice", async () => {
     mirror.suffer((asked) => (isLayer(asked) ? { cutAfter: asked.before === 0 ? 1_000_000 : 0 } : undefined));
     const { mote } = await open();
     await using _ = mote;
@@ -92,7 +92,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     expect(straight.filter((line) => line.startsWith("GET") && line.includes("/blobs/"))).toHaveLength(1);
   });
 
-  it("is what is pushed to", async () => {
+  it("is the target of a push", async () => {
     const { mote } = await open();
     await using _ = mote;
     await mote.pushFiles([{ path: join(dir, "model.bin") }], `docker://${registry.host}/lib/pushed:1`);

@@ -14,8 +14,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-describe.skipIf(!canMount)(`a folder that is pulled into and has another file system in it${needs}`, () => {
-  it("gets what belongs there, whole, and nothing else stays there", async () => {
+describe.skipIf(!canMount)(`a destination directory that contains another file system${needs}`, () => {
+  it("gets its complete content, and nothing else remains", async () => {
     const [cache, origin, volume, out] = ["cache", "origin", "volume", "out"].map((name) => join(dir, name));
     if (!cache || !origin || !volume || !out) throw new Error("no paths");
     await mkdir(join(origin, "data/deep"), { recursive: true });

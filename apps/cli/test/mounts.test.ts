@@ -49,20 +49,20 @@ describe.skipIf(wanted !== "")(`blobs that a registry has in another repository$
     await rm(dir, { recursive: true, force: true });
   });
 
-  it("are mounted from where an earlier process put them, though the source is elsewhere", async () => {
+  it("are mounted from where an earlier process pushed them, even with another source", async () => {
     expect(sent(await mote("cache", "push", local(), at("first"))).length).toBeGreaterThanOrEqual(blobs.length);
     const second = await mote("cache", "push", local(), at("second"));
     expect(mountsFrom(second, "first")).toHaveLength(blobs.length);
     expect(sent(second)).toEqual([]);
   });
 
-  it("are copied within the registry without a byte of them read or sent, by who knows nothing yet", async () => {
+  it("are copied within the registry without reading or sending a byte, even with an empty blob-info cache", async () => {
     const requests = await mote("fresh", "copy", at("first"), at("copied"));
     expect(mountsFrom(requests, "first")).toHaveLength(blobs.length);
     expect([...read(requests), ...sent(requests)]).toEqual([]);
   });
 
-  it("are uploaded where the mount is refused, and that place is not asked again", async () => {
+  it("are uploaded if the mount is rejected, and that repository is not tried again", async () => {
     await mote("other", "push", local(), at("gone"));
     for (const { digest } of blobs) {
       const answer = await fetch(`http://${registry.host}/v2/gone/blobs/${digest}`, { method: "DELETE" });

@@ -37,7 +37,7 @@ function codeOf({ stderr }: Ended): unknown {
 describe.skipIf(!canRun).each(Object.entries(homes))(
   `a user that the system does not know, HOME %s${needs}`,
   (name, env) => {
-    it("works with a cache that is named", async () => {
+    it("works with an explicit cache directory", async () => {
       const cache = { ...env, MOTE_CACHE_DIR: join(folder, `cache of ${name}`) };
       const added = await asNobody(["add", "--quiet", node], cache);
       expect([added.status, added.stderr]).toEqual([0, ""]);
@@ -45,7 +45,7 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
       expect(await readdir(folder)).not.toContain("relative");
     });
 
-    it("is told what to do where no folder is named, and is never shown a stack trace", async () => {
+    it("is told what to do without a cache directory, and never sees a stack trace", async () => {
       for (const args of [["ls"], ["du"], ["add", node], ["pull", "127.0.0.1:1/a:1"], ["verify"], ["bic", "stats"]]) {
         const ended = await asNobody(args, env);
         const isEmptyList = name === "the root" && ["ls", "du", "verify", "bic"].includes(args[0] ?? "");
@@ -56,7 +56,7 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
       }
     });
 
-    it("can use what needs no folder", async () => {
+    it("can use commands that need no cache directory", async () => {
       for (const args of [
         ["ref", "alpine"],
         ["config"],
@@ -73,7 +73,7 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
       expect(doctor.stdout).toContain("--cache");
     });
 
-    it("moves images to a place of their own without a cache, with a warning", async () => {
+    it("copies images to a destination without a cache, with a warning", async () => {
       const source = join(folder, `source of ${name}`);
       // Quietly: a slow machine has time to say how far it is.
       const pushed = await asNobody(["push", node, `oci:${source}:1`, "--quiet", "--cache", join(folder, "c")], env);
@@ -83,7 +83,7 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
       expect(copied.stderr).toContain("without a cache");
     });
 
-    it.skipIf(name === "the root")("is told that ~ and a login need a home folder", async () => {
+    it.skipIf(name === "the root")("is told that ~ and a login need a home directory", async () => {
       expect(codeOf(await asNobody(["copy", "oci:~/x:1", "oci:y:1", "--json"], env))).toBe("MOTE_INVALID_REFERENCE");
       expect(codeOf(await asNobody(["ref", "oci:~/x:1", "--json"], env))).toBe("MOTE_INVALID_REFERENCE");
       const cache = await asNobody(["ls", "--json"], { ...env, MOTE_CACHE_DIR: "~/cache" });
@@ -92,7 +92,7 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
   },
 );
 
-it("XDG_CACHE_HOME and XDG_CONFIG_HOME count where they are absolute", async () => {
+it("absolute XDG_CACHE_HOME and XDG_CONFIG_HOME are used", async () => {
   const config = async (env: NodeJS.ProcessEnv) => {
     const { stdout } = await runMote(["config", "--json"], { env: { HOME: join(folder, "h"), ...env } });
     const { settings, files } = JSON.parse(stdout);

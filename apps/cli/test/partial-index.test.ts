@@ -55,7 +55,7 @@ describe("a layout with some platforms of an index", () => {
     expect((await mote("doctor")).stdout).toContain("1 with only some platforms");
   });
 
-  it("does not give the platform that it lacks, and no advice that would not help", async () => {
+  it("does not supply a missing platform, and gives no useless advice", async () => {
     const { status, stderr } = await mote("pull", source(), "--platform", "linux/arm64");
     expect(status).toBe(1);
     expect(stderr).toContain(missing.digest);
@@ -68,7 +68,7 @@ describe("an artifact whose layers have no titles", () => {
     list(put({ config: put("{}", mediaTypes.ociEmpty), layers }, mediaTypes.ociManifest));
   const pull = () => mote("pull", `oci:${join(dir, "layout")}:1`, `${join(dir, "out")}/`);
 
-  it("is a file, if it has one layer, and its name is said", async () => {
+  it("with one layer is a file, and its name is printed", async () => {
     const layer = put("module", "application/wasm");
     artifact(layer);
     const { status, stderr } = await pull();
@@ -77,7 +77,7 @@ describe("an artifact whose layers have no titles", () => {
     for (const text of [layer.digest, name]) expect(stderr).toContain(text);
   });
 
-  it("is refused, if it has several, with what to do, and nothing is written", async () => {
+  it("with several layers is an error that says what to do, and nothing is written", async () => {
     const layers = [put("one", "application/wasm"), put("two", "text/plain")];
     artifact(...layers);
     const { status, stderr } = await pull();

@@ -37,19 +37,19 @@ const underWay: TransferEvent[] = [
 ];
 
 describe("the progress of a transfer", () => {
-  it("counts as moved only what really moved: neither hits, nor mounts, nor what was there to resume", () => {
+  it("counts only transferred bytes: neither hits, nor mounts, nor resumed bytes", () => {
     const state = stateAfter(...underWay);
     expect(state.moved).toBe(14 * MB);
     expect(state.bytes()).toBe(30 * MB);
     expect(state).toMatchObject({ hits: 1, mounts: 1, resumed: 1, done: { bytes: 10 * MB, blobs: 2 } });
   });
 
-  it("begins a blob anew after a retry", () => {
+  it("restarts a blob after a retry", () => {
     const state = stateAfter(...underWay, { type: "retry", ...old, reason: "damaged" });
     expect(state.active().find(({ digest }) => digest === old.digest)).toMatchObject({ bytes: 0, resumedAt: 0 });
   });
 
-  it("tells of the share, bytes, rate, time left, hits, mounts and what was resumed", () => {
+  it("shows the share, bytes, rate, remaining time, hits, mounts and resumed blobs", () => {
     const state = stateAfter(...underWay);
     const rate = new Rate();
     rate.take(4 * MB, 0);
@@ -59,13 +59,16 @@ describe("the progress of a transfer", () => {
     ]);
   });
 
-  it.each([10, 24, 40, 60, 80, 120, 200])("never fills a terminal's whole width, at %i columns", (columns) => {
-    const terminal = new Screen(columns, 24);
-    new LiveLines(terminal).show(screen(stateAfter(...underWay), new Rate(), { nowMs: 0, columns, style }));
-    for (const line of terminal.lastLines) expect(stripVTControlCharacters(line).length).toBeLessThan(columns);
-  });
+  it.each([10, 24, 40, 60, 80, 120, 200])(
+    "never fills the complete width of the terminal, at %i columns",
+    (columns) => {
+      const terminal = new Screen(columns, 24);
+      new LiveLines(terminal).show(screen(stateAfter(...underWay), new Rate(), { nowMs: 0, columns, style }));
+      for (const line of terminal.lastLines) expect(stripVTControlCharacters(line).length).toBeLessThan(columns);
+    },
+  );
 
-  it("shows bars at 80 columns, and none where a terminal is too narrow for them", () => {
+  it("shows bars at 80 columns, and none on a narrow terminal", () => {
     const at = (columns: number) =>
       screen(stateAfter(...underWay), new Rate(), { nowMs: 0, columns, style }).join("\n");
     expect(at(80)).toContain("━━");
@@ -80,7 +83,7 @@ describe("a registry that is waited for", () => {
   const shown = (state: TransferState, nowMs: number) =>
     stripVTControlCharacters(screen(state, new Rate(), { nowMs, columns: 80, style }).join("\n"));
 
-  it("is named, with the retry, when it begins and why", () => {
+  it("is named with the retry, its start and its reason", () => {
     const state = new TransferState();
     state.take({ type: "wait", registry, host: "auth.example" }, 0);
     expect(shown(state, 0)).toContain("waiting for auth.example");
@@ -96,7 +99,7 @@ describe("a registry that is waited for", () => {
     expect(state.waits.line(5000)).toBeUndefined();
   });
 
-  it("is waited for by each blob, until that comes", () => {
+  it("is waited for by each blob until it arrives", () => {
     const state = stateAfter(...underWay);
     state.take({ ...retry, ...old, reason: "cut" }, 0);
     state.take({ ...retry, ...big, reason: "cut" }, 0);
@@ -109,7 +112,7 @@ describe("a registry that is waited for", () => {
 });
 
 describe("the progress of other work", () => {
-  it("has a bar on a terminal and none in a log, and says how much is left", () => {
+  it("has a bar on a terminal and none in a log, and shows the remaining time", () => {
     const rate = new Rate();
     const work = { label: "verifying", noun: "motes", done: 30, total: 120, bytes: 2 * MB, totalBytes: 8 * MB };
     rate.take(0, 0);
@@ -118,20 +121,20 @@ describe("the progress of other work", () => {
     expect(workLine(work, rate, 1000, 30).length).toBeLessThan(30);
   });
 
-  it("does without what is not known", () => {
+  it("omits unknown values", () => {
     expect(workLine({ label: "looking", noun: "motes", done: 3 }, new Rate(), 0)).toBe("looking, 3 motes");
   });
 });
 
 describe("a rate", () => {
-  it("is that of the last seconds, not of all time", () => {
+  it("covers the last seconds, not the complete time", () => {
     const rate = new Rate(4000);
     for (let second = 0; second <= 10; second++) rate.take(second * 10, second * 1000);
     for (let second = 11; second <= 20; second++) rate.take(100, second * 1000);
     expect(rate.perSecond()).toBe(0);
   });
 
-  it("is not known before half a second", () => {
+  it("is unknown before half a second", () => {
     const rate = new Rate();
     rate.take(0, 0);
     rate.take(10, 400);
@@ -160,7 +163,7 @@ class Screen {
 }
 
 describe("live lines", () => {
-  it("go up as many rows as were drawn, more when the terminal has become narrower meanwhile", () => {
+  it("erase the drawn rows, more if the terminal has become narrower", () => {
     const terminal = new Screen(80, 24);
     const live = new LiveLines(terminal);
     live.show(["a".repeat(70), "b"]);
@@ -174,7 +177,7 @@ describe("live lines", () => {
     expect(terminal.text).toBe("\r\u001b[3A\u001b[J");
   });
 
-  it("come again below a line that stays", () => {
+  it("are redrawn below a permanent line", () => {
     const terminal = new Screen(80, 24);
     const live = new LiveLines(terminal);
     live.show(["bar"]);
@@ -186,7 +189,7 @@ describe("live lines", () => {
     expect(terminal.text).toBe("\r\u001b[Jnote\nbar\r\u001b[J");
   });
 
-  it("are no more than the screen has rows", () => {
+  it("do not exceed the rows of the screen", () => {
     const terminal = new Screen(80, 4);
     new LiveLines(terminal).show(["1", "2", "3", "4", "5"]);
     expect(terminal.text).toBe("3\n4\n5");
@@ -194,7 +197,7 @@ describe("live lines", () => {
 });
 
 describe("a line that is cut", () => {
-  it("ends in an ellipsis, and keeps the escapes that end what was set", () => {
+  it("ends in an ellipsis, and keeps the escapes that end its styles", () => {
     expect(fit("plain text", 6)).toBe("plain…");
     expect(toTerminal(fit(style.bold("plain text"), 6))).toBe("\u001b[1mplain…\u001b[22m");
     expect(fit("plain", 5)).toBe("plain");

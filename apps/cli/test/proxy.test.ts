@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { runMote } from "./run-mote.js";
 
-it("a registry in plain HTTP is asked through the proxy of the environment, which need not know tunnels", async () => {
+it("a plain HTTP registry is contacted through the proxy of the environment without a tunnel", async () => {
   const cache = await mkdtemp(join(tmpdir(), "mote-proxy-"));
   const asked: (string | undefined)[] = [];
   const proxy = createServer((request, response) => {

@@ -8,7 +8,7 @@ import { mainFile, runMote } from "./run-mote.js";
 
 const wanted = needs("script");
 
-describe.skipIf(wanted !== "")(`prune at a terminal${wanted}`, () => {
+describe.skipIf(wanted !== "")(`prune on a terminal${wanted}`, () => {
   let dir: string;
   let digest: string;
 
@@ -44,14 +44,14 @@ describe.skipIf(wanted !== "")(`prune at a terminal${wanted}`, () => {
     });
   }
 
-  it("shows what is to go, and removes it when it is told yes", async () => {
+  it("shows what it will remove, and removes it after yes", async () => {
     const { status, shown } = await answer("y\r");
     expect([status, await isKept()]).toEqual([0, false]);
     expect(shown).toMatch(/1 unreferenced blob/);
     expect(shown).toMatch(/removed 1 mote/);
   });
 
-  it("removes nothing at any other answer, nor when it is interrupted", async () => {
+  it("removes nothing after any other answer, nor after an interrupt", async () => {
     for (const keys of ["\r", "n\r", "yikes\r", "\u0003", "\u0004"]) {
       const { status } = await answer(keys);
       expect([keys, await isKept()]).toEqual([keys, true]);

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-it("what was set aside is counted by du, named by verify and doctor, and removed by prune", async () => {
+it("quarantined files are counted by du, reported by verify and doctor, and removed by prune", async () => {
   const cache = join(dir, "cache");
   const json = async (...args: string[]) => JSON.parse((await runMote([...args, "--cache", cache, "--json"])).stdout);
   await writeFile(join(dir, "file"), "0123456789");
@@ -28,7 +28,7 @@ it("what was set aside is counted by du, named by verify and doctor, and removed
   expect(await json("du")).toMatchObject({ bytes: 0, quarantined: { files: 0, bytes: 0 } });
 });
 
-it("no file of a cache is writable by others, whatever the umask is", async () => {
+it("no file of a cache is writable by others, with any umask", async () => {
   await writeFile(join(dir, "file"), "0123456789");
   for (const umask of ["000", "002", "022", "077"]) {
     const cache = join(dir, `umask-${umask}`, "below", "cache");

@@ -69,7 +69,7 @@ beforeEach(() => {
 const pull = (...more: string[]) => runMote(["pull", `${host}/a/b:1`, "--cache", cache, ...more]);
 
 describe("a registry that fails", () => {
-  it("is told with its host, the retry and the reason, and then with what is used in its place", async () => {
+  it("is reported with its host, the retry and the reason, and then with the fallback", async () => {
     failing = (_, response) => response.writeHead(503).end();
     const { status, stderr } = await pull(`oci:${dir}/failing:1`);
     expect(status).toBe(0);

@@ -57,7 +57,7 @@ describe.skipIf(wanted !== "")(`what refers to an image${wanted}`, () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  it("goes along from a layout to a registry, on to another repository, and back, where that is asked for", async () => {
+  it("is copied from a layout to a registry, to another repository, and back, on request", async () => {
     const at = (name: string) => `docker://${registry.host}/${name}:1`;
     expect(await copy(layout(), at("bare"))).toBe("");
     expect([await has("bare", image), await has("bare", signature)]).toEqual([true, false]);
@@ -69,13 +69,13 @@ describe.skipIf(wanted !== "")(`what refers to an image${wanted}`, () => {
     for (const name of ["signed", "again", "back"]) expect(await has(name, signature)).toBe(true);
   });
 
-  it("is named by its digest alone, as anything can be", async () => {
+  it("can be named by its digest", async () => {
     const signed = `docker://${registry.host}/signed@${signature.digest}`;
     expect(await copy(signed, `docker://${registry.host}/moved@${signature.digest}`)).toBe("");
     expect(await has("moved", signature)).toBe(true);
   });
 
-  it("is not what a destination stands for that is written with another digest", async () => {
+  it("does not match a destination with another digest", async () => {
     const signed = `docker://${registry.host}/signed@${signature.digest}`;
     const other = `docker://${registry.host}/other@${image.digest}`;
     expect(await copy(signed, other)).toBe("MOTE_DIGEST_MISMATCH");

@@ -45,7 +45,7 @@ const isThere = ({ digest }: Descriptor) =>
   );
 
 /** As `mote serve` does for who was given a manifest, and a transfer for what it moves. */
-describe("of an image that a process at work holds, rm", () => {
+describe("of an image that a running process uses, rm", () => {
   beforeEach(async () => {
     lease = await open.cache.lease?.([manifest.digest, layer.digest]);
   });
@@ -81,7 +81,7 @@ describe("of an image that a process at work holds, rm", () => {
   });
 });
 
-it("of a pinned image, rm leaves the name too, and is not done", async () => {
+it("rm of a pinned image keeps the name and fails", async () => {
   await open.cache.pinned?.pin(manifest.digest);
   expect((await remove("registry.example/a/b:1")).status).toBe(1);
   expect((await open.tags.resolve("registry.example/a/b:1"))?.digest).toBe(manifest.digest);

@@ -58,7 +58,7 @@ async function statusOf(url: string, host: string): Promise<number | undefined> 
 }
 
 describe("mote serve", () => {
-  it("answers on loopback for addresses and localhost alone, and for a host that is allowed", async () => {
+  it("accepts on loopback only addresses, localhost and allowed hosts", async () => {
     const { url } = await serve();
     expect(await statusOf(url, "localhost")).toBe(200);
     expect(await statusOf(url, "evil.example")).toBe(421);
@@ -68,7 +68,7 @@ describe("mote serve", () => {
     expect(await statusOf(allowing.url, "evil.example")).toBe(421);
   });
 
-  it("answers beyond loopback for any host, or for those that are allowed", async () => {
+  it("accepts beyond loopback any host, or only allowed ones", async () => {
     const open = await serve(["--host", "0.0.0.0"]);
     expect(await statusOf(open.url, "anything.example")).toBe(200);
     const closed = await serve(["--host", "0.0.0.0", "--allow-host", "mirror.lan"]);

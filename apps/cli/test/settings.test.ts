@@ -34,7 +34,7 @@ describe("settings", () => {
     );
   }
 
-  it("come from flags over the environment over the project's file over the user's file, and say so", async () => {
+  it("come from flags, the environment, the project's file and the user's file, in this order, with their origin", async () => {
     await writeFile(userFile(), '{ "concurrency": 1, "retries": 1, "idleTimeout": "1s", "maxSize": "3GB" }');
     await writeFile(
       projectFile(),
@@ -51,13 +51,13 @@ describe("settings", () => {
     });
   });
 
-  it("take each key's own example, from a file", async () => {
+  it("accept the example of each key in a file", async () => {
     await writeFile(userFile(), JSON.stringify(Object.fromEntries(keyNames.map((key) => [key, keySpec(key).example]))));
     const { origins } = await load();
     for (const key of keyNames) expect([key, origins[key].layer]).toEqual([key, "user"]);
   });
 
-  it("find paths from where they are written", async () => {
+  it("resolve paths relative to where they are written", async () => {
     await writeFile(userFile(), '{ "ca": "acme.pem", "cert": "~/client.pem", "key": "/etc/client.key" }');
     const { settings } = await load({ cache: "here" });
     expect(settings).toMatchObject({
@@ -101,9 +101,9 @@ describe("settings", () => {
       { line: 1, key: "concurrency" },
       "a whole number from 1 to 64",
     ],
-    ["what is no JSON", '{ "retries": 2\n  "concurrency" }', { line: 2 }, "not valid JSON"],
+    ["invalid JSON", '{ "retries": 2\n  "concurrency" }', { line: 2 }, "not valid JSON"],
     ["another document", "[]", { line: 1 }, "not a JSON object"],
-  ])("refuse %s, with file, line and key", async (_what, text, details, said) => {
+  ])("reject %s, with file, line and key", async (_what, text, details, said) => {
     await writeFile(userFile(), text);
     const error = await fault(load());
     expect(error).toBeInstanceOf(ConfigError);
@@ -112,7 +112,7 @@ describe("settings", () => {
   });
 
   it.each(["cache", "maxSize", "durability", "plainHttp", "insecure", "ca", "cert", "key", "mirrors"] as const)(
-    "refuse %s in a project's file, which may be somebody else's",
+    "reject %s in a project's file",
     async (key) => {
       await writeFile(projectFile(), JSON.stringify({ [key]: keySpec(key).example }));
       expect(await fault(load())).toMatchObject({
@@ -122,7 +122,7 @@ describe("settings", () => {
     },
   );
 
-  it("refuse a wrong variable as configuration, and a wrong flag as usage", async () => {
+  it("report a wrong variable as configuration, and a wrong flag as usage", async () => {
     expect(await fault(load({}, { MOTE_RETRIES: "many" }))).toMatchObject({ details: { variable: "MOTE_RETRIES" } });
     expect(await fault(load({ concurrency: "0" }))).toBeInstanceOf(UsageError);
     expect(await fault(load({}, { MOTE_CONFIG: "nowhere.json" }))).toMatchObject({ code: "MOTE_CONFIG" });
@@ -139,7 +139,7 @@ describe("settings", () => {
     expect(await runMote(["config", "retries"], { env: env({ MOTE_RETRIES: "7" }) })).toMatchObject({ stdout: "7\n" });
   });
 
-  it("that are wrong end any command in one line and status 1", async () => {
+  it("that are not valid end any command with one line and status 1", async () => {
     await writeFile(userFile(), '{ "maxSizes": "3GB" }');
     const ended = await runMote(["ls", "--json"], { env: env() });
     expect(ended).toMatchObject({ status: 1, stdout: "" });
@@ -149,7 +149,7 @@ describe("settings", () => {
     });
   });
 
-  it("are used where registries are reached: certificates that cannot be read are told of", async () => {
+  it("are used for registries: unreadable certificates are reported", async () => {
     await writeFile(userFile(), '{ "ca": "missing.pem" }');
     const ended = await runMote(["pull", "docker://127.0.0.1:1/a/b:1", "--cache", join(home, "c"), "--json"], {
       env: env(),

@@ -14,7 +14,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const mote = (...args: string[]) => runMote([...args, "--cache", join(dir, "cache"), "--json"]);
 
-it("no more is unpacked than is allowed, of folders and of compressed archives, and the error names the option", async () => {
+it("directories and compressed archives are unpacked up to the limit, and the error names the option", async () => {
   const [layout, archive, out] = [
     `oci:${join(dir, "layout")}:1`,
     `oci-archive:${join(dir, "a.tar.gz")}:1`,

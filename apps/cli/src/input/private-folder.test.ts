@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ownFolder } from "./private-folder.js";
 
 const isRoot = process.getuid?.() === 0;
-const somebody = 12_345;
+const someone = 12_345;
 
 let place: string;
 beforeEach(() => {
@@ -23,8 +23,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(place, { recursive: true }));
 
-describe("a folder of one's own", () => {
-  it("is created for its owner alone, with the one above it", () => {
+describe("a private directory", () => {
+  it("is created for its owner only, with its parent", () => {
     const folder = ownFolder(join(place, "above"), "own");
     expect(folder).toBe(join(place, "above", "own"));
     for (const path of [join(place, "above"), join(place, "above", "own")]) {
@@ -32,30 +32,30 @@ describe("a folder of one's own", () => {
     }
   });
 
-  it("is not created where two folders are missing", () => {
+  it("is not created if two directories are missing", () => {
     expect(ownFolder(join(place, "a", "b"), "own")).toBeUndefined();
     expect(existsSync(join(place, "a"))).toBe(false);
   });
 
-  it("is found through a link that this user made, under its real path", () => {
+  it("is found through a link of this user, by its real path", () => {
     mkdirSync(join(place, "real"));
     symlinkSync(join(place, "real"), join(place, "link"));
     expect(ownFolder(join(place, "link"), "own")).toBe(join(place, "real", "own"));
   });
 
-  it("may be in a sticky folder that everybody writes to", () => {
+  it("can be in a sticky directory that all users write to", () => {
     chmodSync(place, 0o1777);
     expect(ownFolder(place, "own")).toBe(join(place, "own"));
   });
 
-  it("may be readable by others, and in one that is", () => {
+  it("can be readable by others, and in a readable one", () => {
     chmodSync(place, 0o755);
     mkdirSync(join(place, "own"), { mode: 0o755 });
     expect(ownFolder(place, "own")).toBe(join(place, "own"));
   });
 });
 
-describe("a folder is not used", () => {
+describe("a directory is not used", () => {
   it.each([0o770, 0o707, 0o1777, 0o2775])("if others may write to it: mode %o", (mode) => {
     mkdirSync(join(place, "own"));
     chmodSync(join(place, "own"), mode);
@@ -85,20 +85,20 @@ describe("a folder is not used", () => {
 
   it.skipIf(!isRoot)("if it belongs to another user (skipped: run as root)", () => {
     mkdirSync(join(place, "own"), { mode: 0o700 });
-    chownSync(join(place, "own"), somebody, somebody);
+    chownSync(join(place, "own"), someone, someone);
     expect(ownFolder(place, "own")).toBeUndefined();
   });
 
   it.skipIf(!isRoot)("if a folder above it belongs to another user (skipped: run as root)", () => {
     mkdirSync(join(place, "theirs", "mine"), { recursive: true });
-    chownSync(join(place, "theirs"), somebody, somebody);
+    chownSync(join(place, "theirs"), someone, someone);
     expect(ownFolder(join(place, "theirs", "mine"), "own")).toBeUndefined();
   });
 
   it.skipIf(!isRoot)("if another user's link leads to it (skipped: run as root)", () => {
     mkdirSync(join(place, "real"), { mode: 0o700 });
     symlinkSync(join(place, "real"), join(place, "link"));
-    lchownSync(join(place, "link"), somebody, somebody);
+    lchownSync(join(place, "link"), someone, someone);
     expect(ownFolder(join(place, "link"), "own")).toBeUndefined();
   });
 });
