@@ -2,7 +2,7 @@ import { needs, startDockerRegistry } from "@mote/testbed";
 import { afterEach, describe, expect, it } from "vitest";
 import { refuse } from "../test/fake-registry.js";
 import { codeOf, shownBy } from "../test/outcome.js";
-import { type Answer, serve } from "../test/server.js";
+import { type Handler, serve } from "../test/server.js";
 import { serveTokens } from "../test/token-server.js";
 import { checkCredentials, examineRegistry } from "./check-registry.js";
 
@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-async function registry(answer: Answer): Promise<{ registry: string }> {
+async function registry(answer: Handler): Promise<{ registry: string }> {
   const server = await serve(answer);
   opened.push(server);
   return { registry: server.host };
@@ -47,13 +47,13 @@ describe("credentials", () => {
     });
   });
 
-  it("are not wanted by a registry that lets everybody in", async () => {
+  it("are not required by a registry that allows anonymous access", async () => {
     expect(await checkCredentials(await registry((_, response) => response.end("{}")), ann)).toBe(false);
   });
 
-  it("are not shown to what is no registry, and an examination says that it is none", async () => {
-    const page: Answer = (_, response) => response.setHeader("content-type", "text/html").end("<p>");
-    const absent: Answer = (_, response) => response.writeHead(404).end();
+  it("are not sent to what is not a registry, and an examination says that it is not one", async () => {
+    const page: Handler = (_, response) => response.setHeader("content-type", "text/html").end("<p>");
+    const absent: Handler = (_, response) => response.writeHead(404).end();
     for (const answer of [page, absent]) {
       expect(await codeOf(checkCredentials(await registry(answer), ann))).toBe("MOTE_REGISTRY");
       expect(await codeOf(examineRegistry(await registry(answer), { get: async () => ann }))).toBe("MOTE_REGISTRY");

@@ -5,13 +5,13 @@ import { protocolError } from "./reports/protocol-error.js";
 import { type RepositoryLocation, registryOrigin } from "./repository-location.js";
 
 /**
- * Asks a registry whether it takes the credentials, by the token service that it names if it names one (distribution-spec,
- * "Determining Support"). Answers false where it did not want any: it lets everybody in, at least that far.
- * @throws MOTE_UNAUTHORIZED where it refuses them · MOTE_INVALID_REFERENCE · MOTE_FORBIDDEN · MOTE_REGISTRY · MOTE_UNREACHABLE ·
+ * Checks whether a registry accepts the credentials, by the token service that it names if it names one (distribution-spec,
+ * "Determining Support"). Returns false if it allows anonymous access.
+ * @throws MOTE_UNAUTHORIZED if it rejects them · MOTE_INVALID_REFERENCE · MOTE_FORBIDDEN · MOTE_REGISTRY · MOTE_UNREACHABLE ·
  *   MOTE_TIMEOUT · MOTE_RATE_LIMITED
  */
 export async function checkCredentials(
-  place: Omit<RepositoryLocation, "repository">,
+  location: Omit<RepositoryLocation, "repository">,
   credentials: Credentials,
   options: Omit<RegistryClientOptions, "credentials"> & Cancellable = {},
 ): Promise<boolean> {
@@ -22,7 +22,7 @@ export async function checkCredentials(
   };
   const { signal, ...clientOptions } = options;
   await using client = new RegistryClient({ ...clientOptions, credentials: { get } });
-  await askForApi(client, place, { signal });
+  await requestApi(client, location, { signal });
   return wanted;
 }
 
@@ -31,59 +31,59 @@ export interface RegistryFindings {
   readonly registry: string;
   /** Where its API is. */
   readonly origin: string;
-  /** Whether it wanted credentials, and whether there were any to show. */
+  /** Whether it required credentials, and whether there were any. */
   readonly wantsCredentials: boolean;
   readonly hadCredentials: boolean;
   readonly durationMs: number;
 }
 
 /**
- * Asks a registry for its API as a pull would, with the credentials that are kept for it (distribution-spec, "Determining Support").
+ * Requests the API of a registry as a pull would, with the credentials that are stored for it (distribution-spec, "Determining Support").
  * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT ·
  *   MOTE_CONFIG · MOTE_INVALID_REFERENCE
  */
 export async function examineRegistry(
-  place: Omit<RepositoryLocation, "repository">,
+  location: Omit<RepositoryLocation, "repository">,
   credentials: CredentialSource,
   options: Omit<RegistryClientOptions, "credentials"> & Cancellable = {},
 ): Promise<RegistryFindings> {
-  const { registry } = place;
+  const { registry } = location;
   const { signal, ...clientOptions } = options;
   let [wantsCredentials, hadCredentials] = [false, false];
   const watched: CredentialSource = {
-    async get(...asked) {
+    async get(...request) {
       wantsCredentials = true;
-      const found = await credentials.get(...asked);
+      const found = await credentials.get(...request);
       hadCredentials = found !== undefined;
       return found;
     },
   };
   const startMs = performance.now();
   await using client = new RegistryClient({ ...clientOptions, credentials: watched });
-  const origin = await askForApi(client, place, { signal });
+  const origin = await requestApi(client, location, { signal });
   const durationMs = performance.now() - startMs;
   return { registry, origin: origin.origin, wantsCredentials, hadCredentials, durationMs };
 }
 
 /**
- * Asks a registry for its API, and returns where it is (distribution-spec, "Determining Support").
- * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_REGISTRY, also where a web page answers · MOTE_UNREACHABLE · MOTE_TIMEOUT ·
+ * Requests the API of a registry, and returns its origin (distribution-spec, "Determining Support").
+ * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_REGISTRY, also for a web page · MOTE_UNREACHABLE · MOTE_TIMEOUT ·
  *   MOTE_RATE_LIMITED · MOTE_INVALID_REFERENCE
  */
-async function askForApi(
+async function requestApi(
   client: RegistryClient,
-  place: Omit<RepositoryLocation, "repository">,
+  location: Omit<RepositoryLocation, "repository">,
   { signal }: Cancellable,
 ): Promise<URL> {
-  const { registry } = place;
-  const origin = registryOrigin(place, client);
+  const { registry } = location;
+  const origin = registryOrigin(location, client);
   const access = { origin, subject: { registry }, scopes: [] };
   const request = { access, method: "GET", url: new URL("/v2/", origin), what: "its API", signal } as const;
-  await client.send({ ...request, accepts: (status) => status === 200 || status === 404 }, (answer) => {
-    answer.discard();
-    const isPage = /^text\/html\b/i.test(answer.header("content-type") ?? "");
-    if (answer.status !== 404 && !isPage) return;
-    throw protocolError({ registry }, "there is no registry's API below /v2/; check the name and the port");
+  await client.send({ ...request, accepts: (status) => status === 200 || status === 404 }, (response) => {
+    response.discard();
+    const isPage = /^text\/html\b/i.test(response.header("content-type") ?? "");
+    if (response.status !== 404 && !isPage) return;
+    throw protocolError({ registry }, "no registry API at /v2/; check the name and the port");
   });
   return origin;
 }

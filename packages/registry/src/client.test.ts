@@ -80,7 +80,7 @@ describe("a registry that is busy", () => {
     expect(broken.server.seen).toHaveLength(3);
   });
 
-  it("and asks for a longer wait than anybody has is an error at once", async () => {
+  it("and requires too long a wait is an error at once", async () => {
     const { repository, server } = await lying(refusing(99, 429, { "retry-after": "86400" }));
     expect(await codeOf(repository.load("v1"))).toBe("MOTE_RATE_LIMITED");
     expect(server.seen).toHaveLength(1);
@@ -98,7 +98,7 @@ describe("a registry that is busy", () => {
   });
 });
 
-describe("a refusal", () => {
+describe("an error response", () => {
   it("is named by its status, and what the registry said is in the message on one line", async () => {
     const { repository } = await lying((_, response) => {
       response.writeHead(403, { "content-type": "application/json" });
@@ -137,7 +137,7 @@ describe("a refusal", () => {
     expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_REGISTRY");
   });
 
-  it("is no reason to ask again", async () => {
+  it("is not requested again", async () => {
     for (const [status, code] of [
       [400, "MOTE_REGISTRY"],
       [403, "MOTE_FORBIDDEN"],

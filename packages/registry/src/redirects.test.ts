@@ -35,7 +35,7 @@ describe("a location", () => {
     expect(resolve("http://s.example/x", "https://r.example/", ["r.example"])).toBe("MOTE_REGISTRY");
   });
 
-  it("that is no http or https URL is refused", () => {
+  it("that is not an http or https URL is an error", () => {
     for (const location of ["ftp://r.example/", "http://[", "javascript:0"]) {
       expect([location, resolve(location, "http://r.example/")]).toEqual([location, "MOTE_REGISTRY"]);
     }

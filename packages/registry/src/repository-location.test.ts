@@ -38,7 +38,7 @@ describe("a registry's place", () => {
     expect(origin("docker.io")).toBe("https://registry-1.docker.io");
   });
 
-  it("that is no host is refused", () => {
+  it("that is not a host is an error", () => {
     for (const host of ["", "a b", "user:pass@host", "host/path", "host?x", "host#x", "host:port"]) {
       expect([host, codeOf(() => origin(host))]).toEqual([host, "MOTE_INVALID_REFERENCE"]);
     }

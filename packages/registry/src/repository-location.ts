@@ -11,27 +11,27 @@ export interface RepositoryLocation {
   readonly scheme?: "http" | "https" | undefined;
 }
 
-/** The place as a reference, without tag and digest: what is recorded of its blobs, and where mounts are sought. */
+/** The location as a reference, without tag and digest: what is recorded of its blobs, and where mounts are sought. */
 export function repositoryLocation({ registry, repository, scheme }: RepositoryLocation): RegistryRef {
   return { transport: "docker", registry, repository, ...(scheme === undefined ? {} : { scheme }) };
 }
 
 /** The origin of a registry's API. `docker.io` is a name that has its API elsewhere. @throws MOTE_INVALID_REFERENCE */
 export function registryOrigin(
-  place: Omit<RepositoryLocation, "repository">,
+  location: Omit<RepositoryLocation, "repository">,
   options: { readonly plainHttp: HostSet },
 ): URL {
-  const host = isDockerHub(place.registry) ? "registry-1.docker.io" : place.registry;
-  const scheme = place.scheme ?? (options.plainHttp.has(host) || isLoopback(host) ? "http" : "https");
+  const host = isDockerHub(location.registry) ? "registry-1.docker.io" : location.registry;
+  const scheme = location.scheme ?? (options.plainHttp.has(host) || isLoopback(host) ? "http" : "https");
   const text = `${scheme}://${host}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.pathname !== "/" || url.username !== "" || url.search !== "" || url.hash !== "") {
-    throw notAHost(place.registry);
+    throw notAHost(location.registry);
   }
   return url;
 }
 
-/** A registry as people write it, perhaps with `https://` in front. @throws MOTE_INVALID_REFERENCE */
+/** Reads a registry as users write it, perhaps with `https://` in front. @throws MOTE_INVALID_REFERENCE */
 export function readRegistry(text: string): Omit<RepositoryLocation, "repository"> {
   const [, scheme, host = ""] = /^(?:(https?):\/\/)?([\w.:[\]-]+)(?:\/(?:v[12]\/?)?)?$/i.exec(text) ?? [];
   if (host === "") throw notAHost(text);
@@ -41,10 +41,10 @@ export function readRegistry(text: string): Omit<RepositoryLocation, "repository
   return { registry, scheme: scheme.toLowerCase() === "http" ? "http" : "https" };
 }
 
-/** The text is not told where it may have a password in it. */
+/** Text that may contain a password is not shown. */
 function notAHost(text: string): MoteError {
   const shown = /[@?#]/.test(text) ? "what was written" : `"${text.slice(0, 160)}"`;
-  return new MoteError("MOTE_INVALID_REFERENCE", `${shown} is no host of a registry; write host or host:port`, {
+  return new MoteError("MOTE_INVALID_REFERENCE", `${shown} is not a valid registry host; write host or host:port`, {
     details: { ...(shown.startsWith('"') ? { text } : {}), position: 0, reason: "not a host" },
   });
 }
@@ -58,7 +58,7 @@ export function checkRepositoryName(repository: string): string {
   if (repository.length <= 255 && repositoryName.test(repository)) return repository;
   throw new MoteError(
     "MOTE_INVALID_REFERENCE",
-    `"${repository.slice(0, 80)}" is no repository name: lower-case letters, digits, and . _ - / between them`,
+    `"${repository.slice(0, 80)}" is not a valid repository name; use lower-case letters, digits, and . _ - / between them`,
     { details: { text: repository, position: 0, reason: "not a repository name" } },
   );
 }

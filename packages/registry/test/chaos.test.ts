@@ -81,12 +81,12 @@ describe("whatever happens to requests", () => {
       fc.asyncProperty(
         fc.array(honest, { maxLength: 8 }),
         fc.constantFrom(40_000, bytes.byteLength),
-        async (faults, pieceBytes) => {
+        async (faults, chunkBytes) => {
           await using server = await serveUploads(() => suffering(faults, "127.0.0.1:9"));
           await using client = new RegistryClient({ retryDelayMs: 1, retries: 2 });
           const place = { registry: server.host, repository: "a/b" };
           try {
-            await new RegistryDestination(client, place, { pieceBytes }).blob(layer, chunks());
+            await new RegistryDestination(client, place, { chunkBytes }).blob(layer, chunks());
           } catch (error) {
             if (!MoteError.isInstance(error)) throw error;
             expect([...server.blobs.values()].every((stored) => sameBytes(stored, bytes))).toBe(true);

@@ -5,7 +5,7 @@ import { RegistryDestination } from "../src/push/destination.js";
 import { refuse } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { serveMemory } from "./memory-registry.js";
-import type { Answer } from "./server.js";
+import type { Handler } from "./server.js";
 
 const image = makeImage(1000);
 const other = makeImage(1001);
@@ -53,7 +53,7 @@ const writes = (requests: readonly string[]) => requests.filter((one) => !/^(?:H
 
 describe("a second push of the same content", () => {
   it("sends no manifest and no tag, whichever way the registry tells what it has", async () => {
-    const heads: [string, Answer | undefined][] = [
+    const heads: [string, Handler | undefined][] = [
       ["HEAD has the digest", undefined],
       ["HEAD has none", (_, response) => response.writeHead(200).end()],
       [

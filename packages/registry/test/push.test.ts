@@ -24,8 +24,8 @@ function describeBlob(bytes: Uint8Array): Descriptor {
 describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
   let registry: DockerRegistry;
   const client = new RegistryClient();
-  const destination = (repository: string, pieceBytes?: number) =>
-    new RegistryDestination(client, { registry: registry.host, repository }, { pieceBytes });
+  const destination = (repository: string, chunkBytes?: number) =>
+    new RegistryDestination(client, { registry: registry.host, repository }, { chunkBytes });
   const source = (repository: string) => new RegistryRepository(client, { registry: registry.host, repository });
   const bytesOf = (descriptor: Descriptor) => image.blobs.get(descriptor.digest) ?? new Uint8Array();
 
@@ -72,11 +72,11 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
   });
 
   it("keeps an image that skopeo reads back, sent whole or in pieces", async () => {
-    for (const [repository, pieceBytes] of [
+    for (const [repository, chunkBytes] of [
       ["whole/app", undefined],
       ["pieces/app", 100_000],
     ] as const) {
-      await push(destination(repository, pieceBytes), image, "v1");
+      await push(destination(repository, chunkBytes), image, "v1");
       const target = `dir:${registry.folder}/${repository.replace("/", "-")}`;
       const from = `docker://${registry.host}/${repository}:v1`;
       execFileSync("skopeo", ["--insecure-policy", "copy", "-q", "--src-tls-verify=false", from, target]);
@@ -112,8 +112,8 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
 
   it("refuses bytes of another digest, and keeps nothing of them", async () => {
     const wrong = describeBlob(new Uint8Array(randomBytes(50_000)));
-    for (const pieceBytes of [undefined, 20_000]) {
-      const to = destination("wrong/app", pieceBytes);
+    for (const chunkBytes of [undefined, 20_000]) {
+      const to = destination("wrong/app", chunkBytes);
       expect(await codeOf(to.blob(wrong, chunks(new Uint8Array(50_000))))).toBe("MOTE_DIGEST_MISMATCH");
       expect(await to.has(wrong)).toBe(false);
     }

@@ -18,10 +18,10 @@ export interface TestServer extends AsyncDisposable {
   count(method: string, pathEnd?: string): number;
 }
 
-export type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
+export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** With `tls`, it speaks TLS. */
-export async function serve(answer: Answer, tls?: ServerOptions): Promise<TestServer> {
+export async function serve(answer: Handler, tls?: ServerOptions): Promise<TestServer> {
   const seen: Seen[] = [];
   const listener: RequestListener = (request, response) => {
     seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers });

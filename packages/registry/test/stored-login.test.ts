@@ -115,7 +115,7 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
     const server = await hidingRegistry({ status, admits: () => false, v2: undefined });
     const { repository } = open(server, password);
     const refused = repository().resolve("v1");
-    expect(await shownBy(refused)).toMatch(/the stored login was not used: \S+\/v2\/ does not ask for one \[200\]/);
+    expect(await shownBy(refused)).toMatch(/the stored login was not used: \S+\/v2\/ requires no login \[200\]/);
     expect(server.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
     await codeOf(repository("c/d").resolve("v1"));
     expect(server.count("GET", "/v2/")).toBe(1);
@@ -124,7 +124,7 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
   it("whose /v2/ wants what mote does not speak is not shown a login, and the error names the scheme", async () => {
     const server = await hidingRegistry({ status, admits: () => false, v2: "Negotiate, NTLM" });
     const shown = await shownBy(open(server, password).repository().resolve("v1"));
-    expect(shown).toMatch(/not used: \S+ asks for negotiate, ntlm, which mote does not speak/);
+    expect(shown).toMatch(/not used: \S+ requires negotiate, ntlm, which mote does not support/);
   });
 
   it("whose /v2/ leads to another host, or breaks off, is not shown a login, and no other host is", async () => {

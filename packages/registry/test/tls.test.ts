@@ -8,7 +8,7 @@ import { makeCertificate } from "./certificate.js";
 import { refuse, sendRange } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf } from "./outcome.js";
-import { type Answer, serve } from "./server.js";
+import { type Handler, serve } from "./server.js";
 
 const image = makeImage(100);
 
@@ -17,7 +17,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-async function secure(answer: Answer, tls: ServerOptions, options: RegistryClientOptions = {}) {
+async function secure(answer: Handler, tls: ServerOptions, options: RegistryClientOptions = {}) {
   const server = await serve(answer, tls);
   const client = new RegistryClient({ retryDelayMs: 1, ...options });
   opened.push(server, client);
@@ -29,7 +29,7 @@ const wanted = needs("openssl");
 
 describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
   const mine = wanted !== "" ? { key: "", cert: "" } : makeCertificate("registry");
-  const manifest: Answer = (request, response) => sendRange(request, response, image.manifestBytes);
+  const manifest: Handler = (request, response) => sendRange(request, response, image.manifestBytes);
 
   it("is spoken with a certificate that is trusted, and with any where that is asked for", async () => {
     const untrusted = await secure(manifest, mine);
@@ -47,7 +47,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
   it("shows a client's certificate", async () => {
     const client = makeCertificate("ann");
     const names: unknown[] = [];
-    const answer: Answer = (request, response) => {
+    const answer: Handler = (request, response) => {
       names.push((request.socket as TLSSocket).getPeerCertificate().subject?.CN);
       return manifest(request, response);
     };
@@ -60,7 +60,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
   it("shows it to the registry, and not to where a redirect leads", async () => {
     const client = makeCertificate("ann");
     const names: unknown[] = [];
-    const name = (request: Parameters<Answer>[0]) =>
+    const name = (request: Parameters<Handler>[0]) =>
       names.push((request.socket as TLSSocket).getPeerCertificate().subject?.CN);
     const tls = { ...mine, requestCert: true, rejectUnauthorized: false };
     const storage = await serve((request, response) => {

@@ -159,7 +159,7 @@ describe("a token service's answer", () => {
       const { server, tokens } = await start(bearer, (_, response) => refuse(response, status, "DENIED"));
       const asked = repositoryOf(server, password).resolve("v1");
       expect(await codeOf(asked)).toBe("MOTE_UNAUTHORIZED");
-      expect(await shownBy(asked)).toMatch(new RegExp(`${tokens.host}.*refused the credentials`));
+      expect(await shownBy(asked)).toMatch(new RegExp(`${tokens.host}.*rejected the credentials`));
       expect(server.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
     },
   );

@@ -15,18 +15,18 @@ const describeBytes = (content: Uint8Array): Descriptor => ({
   digest: digestBytes(content),
   size: content.byteLength,
 });
-const inPieces = { pieceBytes: 30_000 };
+const inPieces = { chunkBytes: 30_000 };
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-async function open(pieceBytes: number, intercept?: (server: UploadServer) => Intercept) {
+async function open(chunkBytes: number, intercept?: (server: UploadServer) => Intercept) {
   const server = await serveUploads(intercept);
   const client = new RegistryClient({ retryDelayMs: 1, retries: 4 });
   opened.push(server, client);
-  return { server, to: new RegistryDestination(client, { registry: server.host, repository: "a/b" }, { pieceBytes }) };
+  return { server, to: new RegistryDestination(client, { registry: server.host, repository: "a/b" }, { chunkBytes }) };
 }
 
 /** Sends the blob as a transfer does: again while the error says so, three times at most. Returns how often it was sent. */
@@ -89,7 +89,7 @@ describe("pieces that a registry stores", () => {
     ];
     for (const [name, range] of ranges) {
       const { server, to } = await open(
-        inPieces.pieceBytes,
+        inPieces.chunkBytes,
         storing(202, (start, end, path) => {
           const said = range(start, end);
           return { location: path, ...(said === undefined ? {} : { range: said }) };
@@ -111,7 +111,7 @@ describe("pieces that a registry stores", () => {
     for (const status of [200, 201, 202, 204]) {
       for (const location of locations) {
         const { server, to } = await open(
-          inPieces.pieceBytes,
+          inPieces.chunkBytes,
           storing(status, (_, end, path) => ({ ...location(path), range: `0-${end - 1}` })),
         );
         expect([status, String(location), await send(to)]).toEqual([status, String(location), 1]);
@@ -187,7 +187,7 @@ describe("pieces that a registry stores", () => {
       ],
     ];
     for (const [name, wrong] of wrongs) {
-      const { server, to } = await open(inPieces.pieceBytes, wrong);
+      const { server, to } = await open(inPieces.chunkBytes, wrong);
       expect([name, await send(to)]).toEqual([name, 2]);
       expect(arrived(server)).toBe(true);
       expect(server.seen.length).toBeLessThan(90);
@@ -199,7 +199,7 @@ describe("pieces that a registry stores", () => {
 
   it("go on at the offset that a 416 tells, without asking again", async () => {
     let pieces = 0;
-    const { server, to } = await open(inPieces.pieceBytes, ({ sessions }) => async (request, response) => {
+    const { server, to } = await open(inPieces.chunkBytes, ({ sessions }) => async (request, response) => {
       if (request.method !== "PATCH" || ++pieces !== 2) return false;
       const [path = ""] = request.url?.split("?") ?? [];
       const body = await bodyOf(request);
@@ -289,7 +289,7 @@ describe("a registry that bounds what one request may have", () => {
   });
 
   it("is an error where nothing is small enough", async () => {
-    const { server, to } = await open(inPieces.pieceBytes, bounded(413, 10, false));
+    const { server, to } = await open(inPieces.chunkBytes, bounded(413, 10, false));
     await expect(send(to)).rejects.toMatchObject({ code: "MOTE_REGISTRY", details: { status: 413 } });
     expect(server.seen.length).toBeLessThan(20);
   });
@@ -303,8 +303,8 @@ describe("an upload in one request", () => {
       [405, "UNSUPPORTED"],
       [411, "UNKNOWN"],
     ] as const) {
-      for (const pieceBytes of [bytes.byteLength, inPieces.pieceBytes]) {
-        const { server, to } = await open(pieceBytes, () => (request, response) => {
+      for (const chunkBytes of [bytes.byteLength, inPieces.chunkBytes]) {
+        const { server, to } = await open(chunkBytes, () => (request, response) => {
           const isRefused =
             (request.method === "PUT" && request.headers["content-length"] !== "0") ||
             request.headers["content-range"] !== undefined;
@@ -327,8 +327,8 @@ describe("an upload in one request", () => {
   });
 
   it("is done where another client has sent the blob meanwhile", async () => {
-    for (const pieceBytes of [bytes.byteLength, inPieces.pieceBytes]) {
-      const { to } = await open(pieceBytes, ({ blobs }) => (request, response) => {
+    for (const chunkBytes of [bytes.byteLength, inPieces.chunkBytes]) {
+      const { to } = await open(chunkBytes, ({ blobs }) => (request, response) => {
         if (request.method !== "PUT") return false;
         blobs.set(describeBytes(bytes).digest, bytes);
         request.resume();
@@ -341,7 +341,7 @@ describe("an upload in one request", () => {
 
   it("is sent again where its stream broke off", async () => {
     let cuts = 0;
-    const { server, to } = await open(inPieces.pieceBytes, () => (request, response) => {
+    const { server, to } = await open(inPieces.chunkBytes, () => (request, response) => {
       if (request.method === "PATCH") refuse(response, 405, "UNSUPPORTED");
       else if (request.method === "PUT" && cuts++ === 0) response.socket?.destroy();
       else return false;
@@ -355,8 +355,8 @@ describe("an upload in one request", () => {
 
   it("may begin and end by any status from 200 to 299", async () => {
     for (const status of [200, 201, 202, 204]) {
-      for (const pieceBytes of [bytes.byteLength, inPieces.pieceBytes]) {
-        const { server, to } = await open(pieceBytes, ({ sessions, blobs }) => async (request, response) => {
+      for (const chunkBytes of [bytes.byteLength, inPieces.chunkBytes]) {
+        const { server, to } = await open(chunkBytes, ({ sessions, blobs }) => async (request, response) => {
           if (request.method === "POST") {
             sessions.set("/v2/a/b/blobs/uploads/x", new Uint8Array());
             response.writeHead(status, { location: "/v2/a/b/blobs/uploads/x" }).end();
@@ -386,7 +386,7 @@ describe("an upload in one request", () => {
   });
 
   it("goes on by its id where it began without a Location", async () => {
-    const { server, to } = await open(inPieces.pieceBytes, ({ sessions }) => (request, response) => {
+    const { server, to } = await open(inPieces.chunkBytes, ({ sessions }) => (request, response) => {
       if (request.method !== "POST") return false;
       sessions.set("/v2/a/b/blobs/uploads/some-id", new Uint8Array());
       response.writeHead(202, { "docker-upload-uuid": "some-id" }).end();

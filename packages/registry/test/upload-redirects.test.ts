@@ -6,7 +6,7 @@ import { RegistryDestination } from "../src/push/destination.js";
 import { type Intercept, refuse } from "./fake-registry.js";
 import { makeImage } from "./image.js";
 import { codeOf, sameBytes } from "./outcome.js";
-import { type Answer, serve } from "./server.js";
+import { type Handler, serve } from "./server.js";
 import { serveUploads, type UploadServer } from "./upload-server.js";
 
 const bytes = new Uint8Array(randomBytes(100_000));
@@ -28,14 +28,14 @@ async function uploads(intercept?: (server: UploadServer) => Intercept): Promise
   return server;
 }
 
-function destinationAt(registry: string, pieceBytes: number, options: RegistryClientOptions = {}) {
+function destinationAt(registry: string, chunkBytes: number, options: RegistryClientOptions = {}) {
   const client = new RegistryClient({ retryDelayMs: 1, credentials, headers: { "x-secret": "s3cret" }, ...options });
   opened.push(client);
-  return new RegistryDestination(client, { registry, repository: "a/b" }, { pieceBytes });
+  return new RegistryDestination(client, { registry, repository: "a/b" }, { chunkBytes });
 }
 
 /** Whether the request shows who it is from; it is asked to where it does not. */
-function knows(...[request, response]: Parameters<Answer>): boolean {
+function knows(...[request, response]: Parameters<Handler>): boolean {
   if (request.headers.authorization !== undefined) return true;
   request.resume();
   refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic realm=x" });
@@ -46,7 +46,7 @@ const secretsSeen = (server: UploadServer) => JSON.stringify(server.seen).match(
 
 describe("an upload that is redirected", () => {
   it("to another origin goes there with its bytes, and without credentials and the registry's headers", async () => {
-    for (const [status, pieceBytes] of [
+    for (const [status, chunkBytes] of [
       [307, blob.size],
       [308, blob.size],
       [307, 30_000],
@@ -59,7 +59,7 @@ describe("an upload that is redirected", () => {
         response.writeHead(status, { location: `http://${storage.host}${request.url}` }).end();
       });
       opened.push(home);
-      await destinationAt(home.host, pieceBytes).blob(blob, chunked());
+      await destinationAt(home.host, chunkBytes).blob(blob, chunked());
       expect(sameBytes(bytes, storage.blobs.get(blob.digest))).toBe(true);
       expect(secretsSeen(storage)).toBeNull();
       // Where the redirect led has said where it goes on.

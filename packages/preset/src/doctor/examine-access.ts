@@ -13,10 +13,10 @@ export async function* examineAccess(options: ExamineOptions): AsyncGenerator<Fi
   for (const host of options.hosts ?? []) yield await ofRegistry(host, options);
 }
 
-function* ofFile({ path, registries, helpers, mode, fault }: AuthFileFindings): Generator<Finding> {
+function* ofFile({ path, registries, helpers, mode, error }: AuthFileFindings): Generator<Finding> {
   const topic = "credentials";
-  if (fault !== undefined) {
-    yield { topic, state: "fail", says: fault.message };
+  if (error !== undefined) {
+    yield { topic, state: "fail", says: error.message };
     return;
   }
   const forWhom = registries.length > 0 ? registries.join(", ") : "no registry";

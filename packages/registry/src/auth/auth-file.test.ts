@@ -18,7 +18,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const add = (name: string) => (there: { readonly whole: object } | undefined) => ({ ...there?.whole, [name]: true });
+const add = (name: string) => (there: { readonly content: object } | undefined) => ({
+  ...there?.content,
+  [name]: true,
+});
 
 describe("logins and logouts at once", () => {
   it("lose nothing", async () => {
@@ -49,7 +52,7 @@ describe("logins and logouts at once", () => {
     expect(JSON.parse(await readFile(file, "utf8"))).toEqual({ other: true, mine: true });
   });
 
-  it.each(["a file", "a link"])("take over a lock that nobody changes for five seconds: %s", async (kind) => {
+  it.each(["a file", "a link"])("take over a lock that no process changes for five seconds: %s", async (kind) => {
     const bait = join(folder, "bait");
     if (kind === "a link") await symlink(bait, `${file}.lock`);
     else await writeFile(`${file}.lock`, "");

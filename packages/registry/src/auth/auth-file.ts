@@ -13,8 +13,8 @@ export interface AuthFile {
   readonly auths: Readonly<Record<string, unknown>>;
   readonly credHelpers: Readonly<Record<string, unknown>>;
   readonly credsStore: string | undefined;
-  /** All of it, with what else it holds. */
-  readonly whole: Readonly<Record<string, unknown>>;
+  /** The complete file, with its other settings. */
+  readonly content: Readonly<Record<string, unknown>>;
 }
 
 /** Bytes; a login takes a few hundred. */
@@ -41,23 +41,25 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
   // Editors of Windows begin a file with a byte order mark.
   const json = text.replace(/^\uFEFF/, "");
   if (json.trim() === "") return undefined;
-  const whole = parseObject(json);
-  if (whole === undefined) {
+  const content = parseObject(json);
+  if (content === undefined) {
     // The parser's message quotes the text, and that holds secrets.
-    throw new MoteError("MOTE_CONFIG", `${path} is no JSON object; correct it, or log in again`, { details: { path } });
+    throw new MoteError("MOTE_CONFIG", `${path} is not a JSON object; correct it, or log in again`, {
+      details: { path },
+    });
   }
-  const { credsStore } = whole;
+  const { credsStore } = content;
   return {
     path,
-    auths: record(whole.auths),
-    credHelpers: record(whole.credHelpers),
+    auths: record(content.auths),
+    credHelpers: record(content.credHelpers),
     credsStore: isText(credsStore) ? credsStore : undefined,
-    whole,
+    content,
   };
 }
 
 /**
- * Reads the files that are there, in their order. One that nobody named and that this user may not read, such as that of another user
+ * Reads the files that are there, in their order. One that the user did not name and must not read, such as that of another user
  * after `su`, is reported and passed over. @throws MOTE_CONFIG
  */
 export async function* readAuthFiles(
@@ -76,7 +78,7 @@ export async function* readAuthFiles(
 }
 
 /**
- * Replaces the file by what `change` makes of it, in one piece, for nobody else to read. Other processes that do so wait: none
+ * Replaces the file by what `change` makes of it, atomically, readable only by its owner. Other processes that do so wait: none
  * loses what another has written. `change` may be called again, and returns undefined to leave the file alone.
  * Returns whether it was replaced.
  * @throws MOTE_CONFIG · MOTE_TIMEOUT if another process holds the file's lock for 30 seconds
@@ -91,9 +93,9 @@ export async function changeAuthFile(
     const target = await targetOf(path);
     for (;;) {
       await using lock = await lockBeside(target, options);
-      const whole = change(await readAuthFile(path));
-      if (whole === undefined) return false;
-      if (await replaceFile(target, `${JSON.stringify(whole, undefined, "\t")}\n`, lock)) return true;
+      const content = change(await readAuthFile(path));
+      if (content === undefined) return false;
+      if (await replaceFile(target, `${JSON.stringify(content, undefined, "\t")}\n`, lock)) return true;
     }
   } catch (cause) {
     options.signal?.throwIfAborted();
@@ -131,7 +133,7 @@ async function replaceFile(target: string, text: string, lock: LockFile): Promis
       const there = await lstat(target).catch(() => undefined);
       // Whatever the umask takes away.
       await handle.chmod(modeFor(there));
-      // Root who logs in for a user must not take the file away from that user.
+      // If root logs in for a user, the file stays that user's.
       if (there?.isFile()) await handle.chown(there.uid, there.gid).catch(() => {});
       await handle.sync();
     } finally {
@@ -145,7 +147,7 @@ async function replaceFile(target: string, text: string, lock: LockFile): Promis
   }
 }
 
-/** A file that a group shares stays so; one that everybody could read is closed to all others. */
+/** A file that a group shares stays so; one that was readable by all users is closed to them. */
 function modeFor(there: Pick<Stats, "mode"> | undefined): number {
   const mode = there === undefined ? 0o600 : there.mode & 0o777;
   return (mode & 0o007) === 0 ? (mode & 0o770) | 0o600 : 0o600;

@@ -4,7 +4,7 @@ import { isDockerHub } from "../http/hosts.js";
 interface AuthKey {
   /** In one spelling for all names of a registry. */
   readonly host: string;
-  /** Empty for the whole registry, else a repository or the beginning of one. */
+  /** Empty for all of the registry, else a repository or the beginning of one. */
   readonly path: string;
 }
 
@@ -20,7 +20,7 @@ function readAuthKey(key: string): AuthKey {
   return { host, path: /^v[12]$/.test(path) ? "" : path };
 }
 
-/** Whether the key stands for the whole of the registry. */
+/** Whether the key stands for all of the registry. */
 export function isKeyOf(key: string, registry: string): boolean {
   const { host, path } = readAuthKey(key);
   return path === "" && host === canonicalName(registry);
@@ -49,7 +49,7 @@ export function helperNames(registry: string): readonly string[] {
   return [...registryNames(registry)].reverse();
 }
 
-/** The entries that hold for the repository: the longest path first, and of those with one path the key that is written as asked. */
+/** Returns the entries that apply to the repository: the longest path first, and of those with one path the key in the spelling of `registry`. */
 export function entriesFor(
   entries: Readonly<Record<string, unknown>>,
   registry: string,

@@ -77,8 +77,8 @@ describe("a registry with passwords", () => {
     const wrong = { ...password, password: "wr0ng" };
     expect(await codeOf(open(server, wrong).repository("a/b").resolve("v1"))).toBe("MOTE_UNAUTHORIZED");
     expect(server.seen).toHaveLength(3);
-    expect(await shownBy(open(server).repository("a/b").resolve("v1"))).toContain("wants credentials");
-    expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).toContain("refused the credentials");
+    expect(await shownBy(open(server).repository("a/b").resolve("v1"))).toContain("requires credentials");
+    expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).toContain("rejected the credentials");
     expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).not.toContain("wr0ng");
   });
 
@@ -186,7 +186,7 @@ describe("a registry with tokens", () => {
     expect(shown).not.toContain(basic);
   });
 
-  it("that revokes a token in mid-blob gets a new one, and the blob goes on", async () => {
+  it("that revokes a token in the middle of a blob issues another, and the blob continues", async () => {
     const tokens = await serveTokens();
     let cuts = 0;
     const server = await serveImage(image, (request, response) => {
@@ -229,10 +229,10 @@ describe("a registry with tokens", () => {
     await repository("x/y").resolve("v1");
     const abort = new AbortController();
     const reason = new Error("enough");
-    const impatient = repository("a/b").resolve("v1", { signal: abort.signal });
+    const aborted = repository("a/b").resolve("v1", { signal: abort.signal });
     const others = Array.from({ length: 5 }, () => repository("a/b").resolve("v1"));
     abort.abort(reason);
-    expect(await codeOf(impatient)).toBe(reason);
+    expect(await codeOf(aborted)).toBe(reason);
     expect(await Promise.all(others)).toEqual(others.map(() => image.manifest));
     expect(tokens.seen).toHaveLength(2);
   });
@@ -250,7 +250,7 @@ describe("a registry with tokens", () => {
     expect(await shownBy(failed)).toContain(tokens.host);
   });
 
-  it("is refused its service where that is no URL, answers nonsense, or redirects in a circle", async () => {
+  it("is an error if its service is not a valid URL, sends nonsense, or redirects in a circle", async () => {
     const nonsense = await serveImage(image, (request, response) => {
       if (request.url?.startsWith("/circle")) response.writeHead(302, { location: "/circle" }).end();
       else response.end('{"token":"two words"}');

@@ -7,12 +7,12 @@ import { fetchToken, realmUrl, type TokenExchange } from "./token.js";
 export interface Authorization {
   /** The value of the header. */
   readonly header: string;
-  /** Whether it stands for somebody, rather than for anybody. */
+  /** Whether it was obtained with credentials, rather than anonymously. */
   readonly personal: boolean;
   readonly expiresAtMs: number;
 }
 
-/** A response that refuses, perhaps because of who asked. */
+/** An error response that may be due to the login. */
 export interface AccessError {
   readonly status: number;
   /** Its `WWW-Authenticate` headers. */
@@ -27,23 +27,23 @@ export type ChallengeRequest = (
   access: Access,
 ) => Promise<Pick<AccessError, "status" | "authenticate"> | undefined>;
 
-/** How long it is believed what is stored for a repository, in milliseconds, where that decides about a request that was refused. */
+/** Milliseconds for which a lookup of stored credentials is reused when a request failed. */
 const storedForMs = 30_000;
 
 /**
- * The `Authorization` headers for registries: which scheme each asked for, and what was got for it so far, by registry and
- * scopes. A token is fetched once for all who wait for it, and one caller's abort leaves the others theirs.
+ * The `Authorization` headers for registries: which scheme each requires, and what was obtained for it so far, by registry and
+ * scopes. A token is fetched once for all who wait for it; aborting one caller does not cancel the others.
  */
 export class Authorizer {
   readonly #credentials: CredentialSource;
   readonly #exchange: TokenExchange;
   readonly #request: ChallengeRequest;
-  /** By registry, without scope: what to expect of it for a repository not asked for yet. */
-  readonly #habits = new Map<string, Challenge>();
+  /** By registry, without scope: the challenge to expect for a repository that was not requested yet. */
+  readonly #usualChallenges = new Map<string, Challenge>();
   readonly #challenges = new Map<string, Challenge>();
   readonly #known = new Map<string, Authorization>();
   readonly #renewing = new Map<string, Promise<Authorization | undefined>>();
-  /** By registry: how its `/v2/` answers who shows nothing. Asked once. */
+  /** By registry: how its `/v2/` responds without a login. Requested once. */
   readonly #probes = new Map<string, Promise<Probe>>();
   readonly #stored = new Map<string, { readonly atMs: number; readonly found: Promise<Credentials | undefined> }>();
 
@@ -53,33 +53,33 @@ export class Authorizer {
     this.#request = request;
   }
 
-  /** What to begin with; undefined where the registry has not asked for any, or there is none to show. */
+  /** Returns what to send first; undefined if the registry has not required a login yet, or there is none. */
   async authorization(access: Access, signal: AbortSignal | undefined): Promise<Authorization | undefined> {
     const key = accessKey(access);
     const known = this.#known.get(key);
     if (known !== undefined && known.expiresAtMs > Date.now()) return known;
-    const challenge = this.#challenges.get(key) ?? this.#habits.get(access.origin.origin);
+    const challenge = this.#challenges.get(key) ?? this.#usualChallenges.get(access.origin.origin);
     if (challenge === undefined) return undefined;
     return untilAborted(this.#renew(key, access, challenge), signal);
   }
 
   /**
-   * What to show after a refusal of a request that was sent with `used`; undefined where there is nothing else. A 401 has a challenge that
-   * says what to show. Some registries leave it out, and some hide from strangers, by 403 or 404, what they would show to those who
-   * log in: then `/v2/` is asked for its challenge.
+   * Returns what to send after an error response to a request that was sent with `used`; undefined if there is nothing else. A 401 has a challenge that
+   * says what to send. Some registries leave it out, and some respond with 403 or 404 to anonymous requests for what a login would
+   * give: then the challenge of `/v2/` is requested.
    */
   async afterErrorResponse(
     access: Access,
-    refusal: AccessError,
+    rejected: AccessError,
     used: Authorization | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Authorization | undefined> {
     const key = accessKey(access);
-    const own = challengeOf(refusal, access);
-    const challenge = own ?? (await untilAborted(this.#otherChallenge(access, refusal, used), signal));
+    const own = challengeOf(rejected, access);
+    const challenge = own ?? (await untilAborted(this.#otherChallenge(access, rejected, used), signal));
     if (challenge === undefined) return undefined;
     if (own !== undefined) {
-      this.#habits.set(access.origin.origin, withoutScope(own));
+      this.#usualChallenges.set(access.origin.origin, withoutScope(own));
       this.#challenges.set(key, own);
     }
     if (this.#known.get(key)?.header === used?.header) this.#known.delete(key);
@@ -89,19 +89,19 @@ export class Authorizer {
 
   /** The host of the token service that the registry has named, if it has. */
   tokenHost(access: Access): string | undefined {
-    const challenge = this.#challenges.get(accessKey(access)) ?? this.#habits.get(access.origin.origin);
+    const challenge = this.#challenges.get(accessKey(access)) ?? this.#usualChallenges.get(access.origin.origin);
     return challenge?.scheme === "bearer" ? realmUrl(challenge.parameters.realm, access.origin)?.host : undefined;
   }
 
-  /** Why the login that is stored for what was refused was not shown, for the error; undefined where none is stored, or it was shown. */
+  /** Tells why the login that is stored was not sent, for the error; undefined if none is stored, or it was sent. */
   async unusedLogin(access: Access, used: Authorization | undefined): Promise<string | undefined> {
     if (used?.personal) return undefined;
     const credentials = await this.#storedFor(access).catch(() => undefined);
     if (credentials === undefined) return undefined;
-    const habit = this.#habits.get(access.origin.origin);
-    if (habit?.scheme === "basic" && credentials.kind !== "password")
-      return "it is a token, and a password is asked for";
-    if (habit !== undefined) return undefined;
+    const usual = this.#usualChallenges.get(access.origin.origin);
+    if (usual?.scheme === "basic" && credentials.kind !== "password")
+      return "it is a token, and a password is required";
+    if (usual !== undefined) return undefined;
     return (await this.#probes.get(access.origin.origin))?.why;
   }
 
@@ -113,14 +113,14 @@ export class Authorizer {
     const { origin } = access.origin;
     const isHidden = (status === 403 || status === 404) && !used?.personal;
     if (status !== 401 && !(isHidden && (await this.#storedFor(access)) !== undefined)) return undefined;
-    const expected = () => this.#challenges.get(accessKey(access)) ?? this.#habits.get(origin);
+    const expected = () => this.#challenges.get(accessKey(access)) ?? this.#usualChallenges.get(origin);
     if (expected() !== undefined) return expected();
     const { challenge } = await this.#probe(access, new URL("/v2/", access.origin), "/v2/");
     if (challenge === undefined && status === 401 && method === "HEAD") await this.#probe(access, url, "HEAD");
     return expected();
   }
 
-  /** Credentials for a request that was refused without a word about them: those who have none must not be asked each time. */
+  /** Looks up credentials for a request that failed without a challenge. Remembered, so that a missing login is not looked up each time. */
   #storedFor({ subject: { registry, repository } }: Access): Promise<Credentials | undefined> {
     const key = `${registry}/${repository ?? ""}`;
     const known = this.#stored.get(key);
@@ -135,27 +135,28 @@ export class Authorizer {
   #probe(access: Access, url: URL, kind: "/v2/" | "HEAD"): Promise<Probe> {
     const { origin } = access.origin;
     const key = kind === "/v2/" ? origin : `${kind} ${origin}`;
-    const asked = this.#probes.get(key) ?? this.#ask(access, url);
+    const asked = this.#probes.get(key) ?? this.#requestChallenge(access, url);
     this.#probes.set(key, asked);
     return asked;
   }
 
-  async #ask(access: Access, url: URL): Promise<Probe> {
+  async #requestChallenge(access: Access, url: URL): Promise<Probe> {
     const { host, origin } = access.origin;
-    let answer: Awaited<ReturnType<ChallengeRequest>>;
+    let response: Awaited<ReturnType<ChallengeRequest>>;
     try {
-      answer = await this.#request(url, access);
+      response = await this.#request(url, access);
     } catch {
-      return { why: `${host}/v2/ could not be asked how` };
+      return { why: `${host}/v2/ cannot be reached` };
     }
-    if (answer === undefined) return { why: `${host}/v2/ redirects to another host` };
-    const challenge = challengeOf({ status: 401, authenticate: answer.authenticate }, access);
-    if (challenge !== undefined && !this.#habits.has(origin)) this.#habits.set(origin, withoutScope(challenge));
-    if (challenge !== undefined) return { challenge, why: "the registry does not ask for it" };
-    const schemes = parseChallenges(answer.authenticate).map(({ scheme }) => scheme.slice(0, 20));
+    if (response === undefined) return { why: `${host}/v2/ redirects to another host` };
+    const challenge = challengeOf({ status: 401, authenticate: response.authenticate }, access);
+    if (challenge !== undefined && !this.#usualChallenges.has(origin))
+      this.#usualChallenges.set(origin, withoutScope(challenge));
+    if (challenge !== undefined) return { challenge, why: "the registry does not require it" };
+    const schemes = parseChallenges(response.authenticate).map(({ scheme }) => scheme.slice(0, 20));
     const asks =
-      schemes.length === 0 ? "does not ask for one" : `asks for ${schemes.join(", ")}, which mote does not speak`;
-    return { why: `${host}/v2/ ${asks} [${answer.status}]` };
+      schemes.length === 0 ? "requires no login" : `requires ${schemes.join(", ")}, which mote does not support`;
+    return { why: `${host}/v2/ ${asks} [${response.status}]` };
   }
 
   #renew(key: string, access: Access, challenge: Challenge): Promise<Authorization | undefined> {
@@ -184,10 +185,10 @@ export class Authorizer {
   }
 }
 
-/** How a registry answered who showed nothing. */
+/** How a registry responded without a login. */
 interface Probe {
   readonly challenge?: Challenge;
-  /** Why no login is shown, where it has no challenge. */
+  /** Why no login is sent, if there is no challenge. */
   readonly why: string;
 }
 

@@ -9,7 +9,7 @@ export interface HelperOptions extends Cancellable {
 }
 
 export interface HelperRequestOptions extends HelperOptions {
-  /** Called where the program is missing, fails, or answers without a user name and a secret. `problem` says so without a secret. */
+  /** Called where the program is missing, fails, or responds without a user name and a secret. `problem` says so without a secret. */
   readonly onProblem: (problem: string) => void;
 }
 
@@ -23,7 +23,7 @@ const tokenUser = "<token>";
 /**
  * Asks the program `docker-credential-NAME` for what it stores under `server` (docker/docker-credential-helpers: the server on
  * stdin, JSON on stdout). Undefined where it has nothing, and where it is missing or fails: then `onProblem` is called before.
- * @throws MOTE_CONFIG where it does not answer in time, or with what is not JSON · MOTE_IO where the system cannot start any program
+ * @throws MOTE_CONFIG if it does not respond in time, or its output is not JSON · MOTE_IO where the system cannot start any program
  */
 export async function runCredentialHelper(
   name: string,
@@ -64,7 +64,7 @@ function isMissing(error: MoteError): error is MoteError & { readonly details: {
   return error.code === "MOTE_CONFIG" && error.details !== undefined && "errno" in error.details;
 }
 
-/** Has the program keep them under `server`. @throws MOTE_CONFIG */
+/** Has the program store them under `server`. @throws MOTE_CONFIG */
 export async function storeWithHelper(
   name: string,
   server: string,
@@ -72,7 +72,10 @@ export async function storeWithHelper(
   options: HelperOptions,
 ): Promise<void> {
   if (credentials.kind === "registry-token") {
-    throw new MoteError("MOTE_CONFIG", "a credential helper keeps passwords and refresh tokens, and no bearer tokens");
+    throw new MoteError(
+      "MOTE_CONFIG",
+      "a credential helper cannot store a bearer token; use a password or a refresh token",
+    );
   }
   const login =
     credentials.kind === "password"
@@ -81,7 +84,7 @@ export async function storeWithHelper(
   await tell(helperProgram(name), "store", JSON.stringify({ ServerURL: server, ...login }), options);
 }
 
-/** Has the program forget what it keeps under `server`, if anything. @throws MOTE_CONFIG */
+/** Has the program erase what it stores under `server`, if anything. @throws MOTE_CONFIG */
 export async function eraseWithHelper(name: string, server: string, options: HelperOptions): Promise<void> {
   await tell(helperProgram(name), "erase", server, options);
 }
@@ -89,7 +92,10 @@ export async function eraseWithHelper(name: string, server: string, options: Hel
 /** @throws MOTE_CONFIG */
 export function helperProgram(name: string): string {
   if (/^[A-Za-z0-9._-]+$/.test(name)) return `docker-credential-${name}`;
-  throw new MoteError("MOTE_CONFIG", `"${name}" is no name of a credential helper; correct it in the configuration`);
+  throw new MoteError(
+    "MOTE_CONFIG",
+    `"${name}" is not a valid name of a credential helper; correct it in the configuration`,
+  );
 }
 
 async function tell(program: string, command: "store" | "erase", input: string, options: HelperOptions): Promise<void> {
@@ -110,13 +116,13 @@ function readAnswer(
     if (text !== "") body = JSON.parse(text);
   } catch {
     // The text may hold a secret, and so may the parser's message.
-    throw new MoteError("MOTE_CONFIG", `${program} answered with what is not JSON; run it by hand to see why`, {
+    throw new MoteError("MOTE_CONFIG", `${program} printed output that is not JSON; run it by hand to see why`, {
       details: { program },
     });
   }
   const { Username: username, Secret: secret } = record(body);
   if (!isText(username) || !isText(secret)) {
-    onProblem(`${program} answered without a user name and a secret`);
+    onProblem(`${program} returned no user name and secret`);
     return undefined;
   }
   if (username === tokenUser) return { kind: "identity-token", token: secret };
@@ -142,14 +148,14 @@ function run(program: string, command: string, input: string, options: HelperOpt
     child.on("error", (cause) => end(() => reject(notStarted(program, cause))));
     const { stdin, stdout, stderr } = child;
     if (!stdin || !stdout || !stderr) return;
-    const late = `did not answer within ${timeoutMs / 1000} s; run it by hand to see why`;
+    const late = `did not respond within ${timeoutMs / 1000} s; run it by hand to see why`;
     timer = setTimeout(() => fail(late), timeoutMs);
     signal?.addEventListener("abort", abort, { once: true });
     const decoder = new TextDecoder();
     let text = "";
     stdout.on("data", (chunk: Uint8Array) => {
       text += decoder.decode(chunk, { stream: true });
-      if (text.length > maxHelperBytes) fail(`answered with more than ${maxHelperBytes / 1024} KiB`);
+      if (text.length > maxHelperBytes) fail(`printed more than ${maxHelperBytes / 1024} KiB`);
     });
     let errors = "";
     stderr.on("data", (chunk: Buffer) => {

@@ -163,7 +163,7 @@ describe("the places of credentials", () => {
       const found = await dockerCredentials({ env }).get("r.example");
       return found?.kind === "password" ? found.username : found;
     };
-    expect(await user({ HOME: join(folder, "nobody") })).toBeUndefined();
+    expect(await user({ HOME: join(folder, "absent") })).toBeUndefined();
     expect(await user({ HOME })).toBe("podman");
     await rm(join(HOME, ".config"), { recursive: true });
     expect(await user({ HOME })).toBe("docker");
@@ -182,7 +182,7 @@ describe("the places of credentials", () => {
     expect(usual({ XDG_RUNTIME_DIR: "/run/user/7" })[0]).toBe("/run/user/7/containers/auth.json");
   });
 
-  it.skipIf(process.getuid?.() === 0)("that nobody named and that this user may not read are passed over", async () => {
+  it.skipIf(process.getuid?.() === 0)("that the user did not name and must not read are skipped", async () => {
     const file = await write("home/.docker/config.json", login("docker"));
     await chmod(file, 0);
     const warnings: string[] = [];
@@ -192,13 +192,13 @@ describe("the places of credentials", () => {
     expect(await codeOf(dockerCredentials({ paths: [file] }).get("r.example"))).toBe("MOTE_CONFIG");
   });
 
-  it("are read anew each time", async () => {
+  it("are read again each time", async () => {
     const source = await from(login("ann"));
     await write("config.json", login("bob"));
     expect(await source.get("r.example")).toMatchObject({ username: "bob" });
   });
 
-  it("that cannot be read, or are no JSON, are an error without a secret in it", async () => {
+  it("that cannot be read, or are not JSON, are an error without a secret in it", async () => {
     const broken = await from('{"auths":{"r.example":{"auth":"c2VjcmV0"');
     expect(await codeOf(broken.get("r.example"))).toBe("MOTE_CONFIG");
     expect(await shownBy(broken.get("r.example"))).not.toContain("c2VjcmV0");
@@ -283,7 +283,7 @@ describe("credential helpers", () => {
   });
 
   it.each([
-    ["words that nobody knows", "echo 'Das angegebene Element s3cret' >&2; exit 1"],
+    ["unknown words", "echo 'Das angegebene Element s3cret' >&2; exit 1"],
     ["no words", "exit 1"],
     ["another exit code", "echo s3cret; exit 3"],
     ["a missing program of its own", "echo 'docker-credential-x: gcloud: command not found' >&2; exit 1"],
@@ -359,7 +359,7 @@ describe("credential helpers", () => {
     expect(await shownBy(source.get("r.example"))).toContain("answered with more than 256 KiB");
   });
 
-  it("have answered when they end, whatever they started goes on with their output", async () => {
+  it("have responded when they end, even if a process they started continues to hold their output", async () => {
     const PATH = await helper("daemon", `sleep 20 & ${answer("ann", "s3:cret")}`);
     const source = await from({ credsStore: "daemon" }, { PATH });
     expect(await source.get("r.example")).toEqual(ann);

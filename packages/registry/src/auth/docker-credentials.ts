@@ -10,16 +10,16 @@ export interface DockerCredentialsOptions {
   readonly paths?: readonly string[] | undefined;
   /** Default `process.env`. */
   readonly env?: Environment | undefined;
-  /** How long a credential helper may take. Default 30,000: somebody may have to unlock a key ring. */
+  /** How long a credential helper may take. Default 30,000: the user may have to unlock a key ring. */
   readonly helperTimeoutMs?: number | undefined;
-  /** Is told of helpers and entries that cannot be used, each once. Silent by default. */
+  /** Is warned of helpers and entries that cannot be used, each once. Silent by default. */
   readonly logger?: Logger | undefined;
 }
 
 /**
- * The credentials that `docker login` and `podman login` keep: `auths`, `credHelpers` and `credsStore` of Docker's
- * `config.json` and Podman's `auth.json`. Read anew each time, so that a login counts at once. A file that is not there has none, and
- * so has a credential helper that is missing or fails: the logger is told.
+ * Returns the credentials that `docker login` and `podman login` store: `auths`, `credHelpers` and `credsStore` of Docker's
+ * `config.json` and Podman's `auth.json`. Read again each time, so that a new login is used at once. A file that is not there has none, and
+ * so has a credential helper that is missing or fails: the logger is warned.
  * @throws MOTE_CONFIG from `get`, where a file is there and cannot be read
  */
 export function dockerCredentials(options: DockerCredentialsOptions = {}): CredentialSource {
@@ -30,12 +30,12 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
   return {
     async get(registry, repository, { signal } = {}) {
       for await (const file of readAuthFiles(paths, warn)) {
-        const ask = (name: string, server: string) => {
+        const runHelper = (name: string, server: string) => {
           const onProblem = (problem: string) =>
             warn(`${problem}; continuing without what it stores; correct or remove it in ${file.path}`);
           return runCredentialHelper(name, server, { env, timeoutMs, signal, onProblem });
         };
-        const found = await lookUp(file, { registry, repository, ask, warn });
+        const found = await lookUp(file, { registry, repository, runHelper, warn });
         if (found !== undefined) return found;
       }
       return undefined;
@@ -61,17 +61,17 @@ export function onceEach(logger: Logger): (message: string) => void {
 interface Wanted {
   readonly registry: string;
   readonly repository: string | undefined;
-  readonly ask: (helper: string, server: string) => Promise<Credentials | undefined>;
+  readonly runHelper: (helper: string, server: string) => Promise<Credentials | undefined>;
   readonly warn: (message: string) => void;
 }
 
 /** The registry's own helper, then the entries, then the helper of all registries. */
 async function lookUp(
   { path, auths, credHelpers, credsStore }: AuthFile,
-  { registry, repository, ask, warn }: Wanted,
+  { registry, repository, runHelper, warn }: Wanted,
 ): Promise<Credentials | undefined> {
   const own = entriesFor(credHelpers, registry).find(([, name]) => isText(name));
-  const found = own && (await ask(String(own[1]), own[0]));
+  const found = own && (await runHelper(String(own[1]), own[0]));
   if (found !== undefined) return found;
   for (const [key, entry] of entriesFor(auths, registry, repository)) {
     const credentials = readAuth(record(entry), () =>
@@ -81,14 +81,14 @@ async function lookUp(
   }
   if (own !== undefined || credsStore === undefined) return undefined;
   for (const name of helperNames(registry)) {
-    const stored = await ask(credsStore, name);
+    const stored = await runHelper(credsStore, name);
     if (stored !== undefined) return stored;
   }
   return undefined;
 }
 
 /** Undefined where there is nothing in the entry, as Docker leaves it for what a helper stores. */
-function readAuth(entry: Readonly<Record<string, unknown>>, onFault: () => void): Credentials | undefined {
+function readAuth(entry: Readonly<Record<string, unknown>>, onInvalid: () => void): Credentials | undefined {
   const { auth, username, password, identitytoken, registrytoken } = entry;
   if (isText(identitytoken)) return { kind: "identity-token", token: identitytoken };
   if (isText(registrytoken)) return { kind: "registry-token", token: registrytoken };
@@ -98,7 +98,7 @@ function readAuth(entry: Readonly<Record<string, unknown>>, onFault: () => void)
     if (colon > 0) {
       return { kind: "password", username: text.slice(0, colon), password: withoutPadding(text.slice(colon + 1)) };
     }
-    onFault();
+    onInvalid();
   }
   if (isText(username) && typeof password === "string") return { kind: "password", username, password };
   return undefined;

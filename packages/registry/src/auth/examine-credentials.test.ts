@@ -46,6 +46,6 @@ it("tells for whom a file keeps credentials, how open it is, and which helpers a
 it("tells why a file cannot be read, without what is in it", async () => {
   await writeFile(path, `{"auths": {"r.example": {"auth": "${auth}"`);
   const [found] = await examine();
-  expect(found?.fault?.code).toBe("MOTE_CONFIG");
-  expect(`${found?.fault?.message}`).not.toContain(auth);
+  expect(found?.error?.code).toBe("MOTE_CONFIG");
+  expect(`${found?.error?.message}`).not.toContain(auth);
 });

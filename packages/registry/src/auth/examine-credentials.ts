@@ -8,14 +8,14 @@ import { helperProgram } from "./credential-helper.js";
 /** A file of credentials, without any secret of it. */
 export interface AuthFileFindings {
   readonly path: string;
-  /** Registries that it keeps something for itself. */
+  /** Registries that it stores a login for. */
   readonly registries: readonly string[];
-  /** Programs that it asks, and whether they can be found. */
+  /** Credential helpers that it names, and whether they can be found. */
   readonly helpers: readonly { readonly program: string; readonly isFound: boolean }[];
-  /** Permission bits. Others than its owner have no business in it. */
+  /** Permission bits. Only its owner should have access. */
   readonly mode: number;
   /** Why it cannot be read: MOTE_CONFIG. */
-  readonly fault?: MoteError;
+  readonly error?: MoteError;
 }
 
 /** Looks at the files that are there of those where credentials are looked for, in that order. Asks no helper for anything. */
@@ -34,7 +34,7 @@ export async function examineCredentials(env: Environment = process.env): Promis
       findings.push({ path, registries: Object.keys(file?.auths ?? {}), helpers, mode });
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
-      findings.push({ path, registries: [], helpers: [], mode, fault: error });
+      findings.push({ path, registries: [], helpers: [], mode, error: error });
     }
   }
   return findings;

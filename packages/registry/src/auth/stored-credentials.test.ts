@@ -47,7 +47,7 @@ esac`;
 }
 
 describe("credentials that are saved", () => {
-  it("are found from then on, in Docker's file, which nobody else can read", async () => {
+  it("are found from then on, in Docker's file, which only its owner can read", async () => {
     expect(await saveCredentials("r.example:5000", ann, { env })).toBe(join(folder, ".docker/config.json"));
     expect(await dockerCredentials({ env }).get("r.example:5000", "a/b")).toEqual(ann);
     expect((await stat(join(folder, ".docker/config.json"))).mode & 0o777).toBe(0o600);
@@ -100,7 +100,7 @@ describe("credentials that are saved", () => {
     expect(await read("dotfiles/docker.json")).toHaveProperty(["auths", "r.example"]);
   });
 
-  it("do not replace a file that is no JSON object", async () => {
+  it("do not replace a file that is not a JSON object", async () => {
     const file = await write(".docker/config.json", "");
     for (const text of ["{ s3cret", "[]", '"s3cret"']) {
       await writeFile(file, text);

@@ -12,18 +12,18 @@ import {
 import type { Credentials } from "./credentials.js";
 import { type DockerCredentialsOptions, onceEach, pathsOf } from "./docker-credentials.js";
 
-type KeepOptions = DockerCredentialsOptions & Cancellable;
+type StoreOptions = DockerCredentialsOptions & Cancellable;
 
 /**
- * Keeps credentials for a registry, named as references name it, where `dockerCredentials` and the tools that share the file find
+ * Stores credentials for a registry, named as references name it, where `dockerCredentials` and the tools that share the file find
  * them: in the file that has the registry already, else in `$REGISTRY_AUTH_FILE`, else in Docker's `config.json`; by the credential helper
- * that this file names, where it names one. What else is in the file stays. Answers the file's path, or the program's name.
+ * that this file names, where it names one. The rest of the file stays. Returns the file's path, or the program's name.
  * @throws MOTE_CONFIG
  */
 export async function saveCredentials(
   registry: string,
   credentials: Credentials,
-  options: KeepOptions = {},
+  options: StoreOptions = {},
 ): Promise<string> {
   const { signal } = options;
   const { env, paths, helping, warn } = settings(options);
@@ -45,14 +45,14 @@ export async function saveCredentials(
   }
   const add = (now: AuthFile | undefined) => {
     const auths = { ...Object.fromEntries(otherEntries(now, registry)), [storedName(registry)]: entryOf(credentials) };
-    return { ...now?.whole, auths };
+    return { ...now?.content, auths };
   };
   await changeAuthFile(path, add, { signal });
   return path;
 }
 
-/** Forgets what is kept for the whole of a registry, everywhere. Answers the files and programs that had something. @throws MOTE_CONFIG */
-export async function eraseCredentials(registry: string, options: KeepOptions = {}): Promise<string[]> {
+/** Erases what is stored for a registry, everywhere. Returns the files and programs that had something. @throws MOTE_CONFIG */
+export async function eraseCredentials(registry: string, options: StoreOptions = {}): Promise<string[]> {
   const { paths, helping, warn } = settings(options);
   const erased: string[] = [];
   for await (const file of readAuthFiles(paths, warn)) {
@@ -68,7 +68,7 @@ export async function eraseCredentials(registry: string, options: KeepOptions = 
   return erased;
 }
 
-function settings(options: KeepOptions): {
+function settings(options: StoreOptions): {
   readonly env: Environment;
   readonly paths: readonly AuthPath[];
   readonly helping: HelperRequestOptions;
@@ -83,7 +83,7 @@ function names({ auths, credHelpers }: AuthFile, registry: string): boolean {
   return [...Object.keys(auths), ...Object.keys(credHelpers)].some((key) => isKeyOf(key, registry));
 }
 
-/** The helper of the registry, or that of the whole file, and what it knows the registry as. */
+/** The helper of the registry, or that of the file, and what it knows the registry as. */
 function helperFor(file: AuthFile, registry: string): { readonly name: string; readonly server: string } | undefined {
   const own = entriesFor(file.credHelpers, registry).find(([, name]) => isText(name));
   if (own !== undefined) return { name: String(own[1]), server: own[0] };
@@ -99,7 +99,7 @@ async function dropEntries(path: string, registry: string, { signal }: Cancellab
   const withoutEntries = (file: AuthFile | undefined) => {
     const others = otherEntries(file, registry);
     if (file === undefined || others.length === Object.keys(file.auths).length) return undefined;
-    return { ...file.whole, auths: Object.fromEntries(others) };
+    return { ...file.content, auths: Object.fromEntries(others) };
   };
   if (withoutEntries(await readAuthFile(path)) === undefined) return false;
   return changeAuthFile(path, withoutEntries, { signal });

@@ -21,7 +21,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-/** Gives everybody leave to pull, and to push who shows the password. Tokens are those of distribution's "Token Authentication Implementation". */
+/** Allows anonymous pulls, and pushes with the password. Tokens are those of distribution's "Token Authentication Implementation". */
 function serveSignedTokens({ key, cert }: { key: string; cert: string }, lifetimeSeconds: number): Promise<TestServer> {
   const der = cert.replace(/-----[^-]+-----|\s/g, "");
   return serve((request, response) => {
@@ -75,7 +75,7 @@ describe.skipIf(wanted !== "")(`Debian's docker-registry with a token service${w
     return { tokens, client, place: (repository: string) => ({ registry: registry.host, repository }) };
   }
 
-  it("lets who may push do so, mount from elsewhere, and everybody pull", async () => {
+  it("allows pushes and mounts with the password, and anonymous pulls", async () => {
     const { client, place, tokens } = await start();
     const mine = client(ann);
     await new RegistryDestination(mine, place("one/app")).blob(layer, chunks(image.blobs.get(layer.digest)));

@@ -18,13 +18,13 @@ export interface TokenRequest extends RequestEvents {
   readonly subject: Subject;
 }
 
-/** Sends a request to a token service, and answers with whatever it says at last. */
-export type TokenExchange = (request: TokenRequest) => Promise<TokenAnswer>;
+/** Sends a request to a token service, and returns its last response. */
+export type TokenExchange = (request: TokenRequest) => Promise<TokenResponse>;
 
-interface TokenAnswer {
+interface TokenResponse {
   readonly status: number;
   readonly bytes: Uint8Array;
-  /** What the service was shown, and might repeat. */
+  /** What was sent to the service, and may be repeated in its response. */
   readonly secrets: readonly string[];
 }
 
@@ -42,7 +42,7 @@ const usablePart = 0.9;
 /**
  * A token for the access, from the service that the registry's challenge names: with a refresh token by POST, with a password
  * by GET, anonymously without either.
- * @throws MOTE_UNAUTHORIZED where the service refuses · MOTE_REGISTRY
+ * @throws MOTE_UNAUTHORIZED if the service rejects the credentials · MOTE_REGISTRY
  */
 export async function fetchToken(
   access: Access,
@@ -63,19 +63,19 @@ export async function fetchToken(
   if (status === 401 || status === 403 || (status === 400 && credentials !== undefined)) {
     throw new MoteError(
       "MOTE_UNAUTHORIZED",
-      `${realm.host}, the token service of ${subject.registry}, ${credentials === undefined ? "gives no token without credentials" : "refused the credentials"}; log in to ${subject.registry}, with mote login, docker login or podman login`,
+      `${realm.host}, the token service of ${subject.registry}, ${credentials === undefined ? "requires credentials" : "rejected the credentials"}; log in to ${subject.registry}, with mote login, docker login or podman login`,
       { details: { ...subject, status, tokenService: realm.host } },
     );
   }
-  // Of what was asked of the registry, a service that answers so says nothing: 404 is not a miss.
+  // This tells nothing about the requested content: 404 is not a miss.
   if (status >= 300 && status < 500 && status !== 429)
-    throw protocolError(subject, `its token service ${realm.host} answered ${status}`);
+    throw protocolError(subject, `its token service ${realm.host} responded with ${status}`);
   if (status !== 200) throw statusError({ ...subject, registry: realm.host }, { status, text, secrets }, "a token");
   return readToken(text, subject, realm);
 }
 
 /**
- * The URL of a token service: absolute, or a path on the registry. Plain HTTP on the very host that was asked over TLS is the usual mistake
+ * The URL of a token service: absolute, or a path on the registry. Plain HTTP on the host that was requested over TLS is the usual mistake
  * of a registry behind a proxy, and means TLS. Undefined where it is not an http or https URL.
  */
 export function realmUrl(realm: string | undefined, origin: URL): URL | undefined {
@@ -86,7 +86,7 @@ export function realmUrl(realm: string | undefined, origin: URL): URL | undefine
   return url.protocol === "https:" || url.protocol === "http:" ? url : undefined;
 }
 
-/** One scope for each resource, with all actions that are wanted: some services look at the first one only. */
+/** One scope for each resource, with all its actions: some services look at the first one only. */
 function mergeScopes(scopes: readonly string[]): string[] {
   const merged = new Map<string, Set<string>>();
   for (const scope of scopes) {
@@ -153,7 +153,7 @@ function readToken(text: string, subject: Subject, realm: URL): BearerToken {
     .filter((one) => typeof one === "string" && one !== "")
     .map((one) => String(one).trim());
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
-    throw protocolError(subject, `its token service ${realm.host} answered without a token`);
+    throw protocolError(subject, `its token service ${realm.host} sent no token`);
   }
   // Some write it as text.
   const said = Number(body?.expires_in);

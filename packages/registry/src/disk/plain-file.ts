@@ -18,7 +18,7 @@ export function readPlainFile(path: string, maxBytes: number): string {
   }
 }
 
-/** What is at a name that a regular file is wanted at. */
+/** Tells what exists at the path of a regular file. */
 export function kindOf(stats: Pick<Stats, "isDirectory" | "isFIFO" | "isSocket">): string {
   if (stats.isDirectory()) return "a directory";
   if (stats.isFIFO()) return "a FIFO";

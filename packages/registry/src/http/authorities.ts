@@ -6,7 +6,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface AuthoritiesOptions {
   readonly env: Environment;
-  /** Is told of files that cannot be read, and of certificates in them that cannot be used. */
+  /** Is warned of files that cannot be read, and of certificates in them that cannot be used. */
   readonly warn: (message: string) => void;
   /** Default: where the systems that mote runs on have them. */
   readonly system?: SystemStore | undefined;
@@ -127,7 +127,7 @@ function readFolder(folder: string, { add, warn }: Reading): string | undefined 
   return undefined;
 }
 
-/** On macOS and Windows the system's store is no file; Node reads it from 22.15 on. */
+/** On macOS and Windows the system's store is not a file; Node reads it from 22.15 on. */
 function ofSystemApi(tls: object): readonly string[] {
   const current: unknown = "getCACertificates" in tls ? tls.getCACertificates : undefined;
   const isOther = process.platform === "darwin" || process.platform === "win32";

@@ -13,7 +13,7 @@ const spare: Buffer[] = [];
 const leastRoomBytes = 64 * 1024;
 
 /**
- * A connection that answers with bodies of announced length, read straight into large buffers: Node's HTTP client copies them,
+ * A connection for bodies of announced length, read straight into large buffers: Node's HTTP client copies them,
  * 64 KiB at a time, which costs more than to hash them. One exchange at a time.
  */
 export class BulkConnection {
@@ -21,13 +21,13 @@ export class BulkConnection {
   readonly #idleTimeoutMs: number;
   readonly #silence: Silence;
   #buffer = newBuffer();
-  /** What has come and is not taken: these, then `from` to `to` of the buffer. */
+  /** Bytes that were received and not read yet: these, then `from` to `to` of the buffer. */
   #full: Uint8Array[] = [];
   #fullBytes = 0;
   #from = 0;
   #to = 0;
-  /** The last one that some of was given away for good, by an answer before. */
-  #kept: ArrayBufferLike | undefined;
+  /** The last one that some of was given away for good, by an response before. */
+  #retained: ArrayBufferLike | undefined;
   #paused = false;
   /** Set when nothing more comes. */
   #failure: Error | undefined;
@@ -58,25 +58,25 @@ export class BulkConnection {
     this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
   }
 
-  /** Sends a request, and resolves with the head of its answer; undefined where it is none whose body can be read here. */
-  async ask(head: string): Promise<ResponseHead | undefined> {
+  /** Sends a request, and resolves with the head of its response; undefined where it is none whose body can be read here. */
+  async request(head: string): Promise<ResponseHead | undefined> {
     this.#isOver = false;
     this.#socket.write(head, "latin1");
     const text = await this.#headText();
     this.isSuccess = /^HTTP\/1\.\d 2/.test(text ?? "");
-    const answer = text === undefined ? undefined : parseResponseHead(text);
-    if (answer !== undefined) this.#length = answer.length;
-    return answer;
+    const response = text === undefined ? undefined : parseResponseHead(text);
+    if (response !== undefined) this.#length = response.length;
+    return response;
   }
 
-  /** The body of the last answer. Chunks are the caller's to keep, or with `reuse` until he asks for the next. */
+  /** The body of the last response. With `reuse`, a chunk's memory is reused when the next chunk is read. */
   async *body(reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = this.#length; left > 0; ) {
       const chunk = await this.#next();
       const wanted = chunk.subarray(0, left);
       left -= wanted.byteLength;
       this.#putBack(chunk.subarray(wanted.byteLength));
-      if (!reuse) this.#kept = wanted.buffer;
+      if (!reuse) this.#retained = wanted.buffer;
       yield wanted;
       if (reuse) this.#takeBack(wanted.buffer);
     }
@@ -140,7 +140,7 @@ export class BulkConnection {
     }
   }
 
-  /** The part of the present buffer that is filled and not taken; the rest of it goes on being filled. */
+  /** The part of the present buffer that is filled and not taken; the rest of it continues to be filled. */
   #newest(): Uint8Array | undefined {
     this.#fullBytes = 0;
     if (this.#to === this.#from) return undefined;
@@ -149,9 +149,9 @@ export class BulkConnection {
     return chunk;
   }
 
-  /** Its other bytes, if they are not taken yet, come next. */
+  /** Puts back what was not used. */
   #takeBack(memory: ArrayBufferLike): void {
-    const isInUse = [this.#buffer.buffer, this.#full[0]?.buffer, this.#kept].includes(memory);
+    const isInUse = [this.#buffer.buffer, this.#full[0]?.buffer, this.#retained].includes(memory);
     if (!isInUse && spare.length < mostSpare) spare.push(Buffer.from(memory));
   }
 
@@ -171,7 +171,7 @@ export class BulkConnection {
     return this.#buffer.subarray(this.#to);
   }
 
-  /** False where the network has to wait for who reads. */
+  /** Returns false if the network has to wait for the reader. */
   #take(bytes: number): boolean {
     this.#to += bytes;
     this.#wake();
@@ -179,7 +179,7 @@ export class BulkConnection {
     return !this.#paused;
   }
 
-  /** It is no fault of the host if nobody here reads. */
+  /** The host is not to blame if the body is not read here. */
   #onSilence(): void {
     if (this.#paused) this.#silence.restart();
     if (!this.#paused && (this.#isResting || this.#silence.isTooLong(this.#socket))) {

@@ -45,7 +45,7 @@ async function say(head: string, body: Uint8Array): Promise<URL> {
   return new URL(`http://127.0.0.1:${(await listen(server)).port}/`);
 }
 
-function engine(options: Partial<TransportOptions> = {}): DirectTransport {
+function transport(options: Partial<TransportOptions> = {}): DirectTransport {
   const made = new DirectTransport({ tls: {}, connectTimeoutMs: 10_000, idleTimeoutMs: 10_000, ...options });
   open.push(made);
   return made;
@@ -74,7 +74,7 @@ describe("a long body", () => {
     });
     let connections = 0;
     server.on("connection", () => connections++);
-    const direct = engine();
+    const direct = transport();
     for (let time = 0; time < 3; time++) {
       const answer = await ask(direct, url, undefined, { range: "bytes=0-" });
       expect((await read(answer)).equals(content)).toBe(true);
@@ -89,7 +89,7 @@ describe("a long body", () => {
       for (let at = 0; at < content.byteLength; at += 1000) response.write(content.subarray(at, at + 1000));
       response.end();
     });
-    expect((await read(await ask(engine(), url))).equals(content)).toBe(true);
+    expect((await read(await ask(transport(), url))).equals(content)).toBe(true);
   });
 
   it("leaves each chunk as it is until the next is asked for, where memory is used again, and for good what came before", async () => {
@@ -98,7 +98,7 @@ describe("a long body", () => {
     });
     let connections = 0;
     server.on("connection", () => connections++);
-    const direct = engine();
+    const direct = transport();
     const kept: Uint8Array[] = [];
     const memories = new Set<ArrayBufferLike>();
     for (let time = 0; time < 6; time++) {
@@ -127,9 +127,9 @@ describe("a long body", () => {
       const { url } = await serve((_request, response) => {
         response.writeHead(200, { "content-length": content.byteLength }).end(content);
       }, identity);
-      const trusting = engine({ tls: { ca: identity.cert } });
+      const trusting = transport({ tls: { ca: identity.cert } });
       expect((await read(await ask(trusting, url))).equals(content)).toBe(true);
-      await expect(ask(engine(), url)).rejects.toThrow();
+      await expect(ask(transport(), url)).rejects.toThrow();
     },
   );
 
@@ -145,7 +145,7 @@ describe("a long body", () => {
       response.end();
     });
     server.on("connection", () => connections++);
-    const direct = engine();
+    const direct = transport();
     for (let time = 0; time < 2; time++) expect((await read(await ask(direct, url))).equals(content)).toBe(true);
     expect([connections, requests]).toEqual([2, 3]);
   });
@@ -156,10 +156,10 @@ describe("a long body", () => {
     ["less than it has", "4\r\nhello\r\n0\r\n\r\n"],
   ])("in chunks of which one says %s is cut there", async (_what, body) => {
     const url = await say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Buffer.from(body));
-    await expect(read(await ask(engine(), url))).rejects.toMatchObject({ code: "ECONNRESET" });
+    await expect(read(await ask(transport(), url))).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
-  it("in chunks whose trailers are more than a head may have is cut there, however long the host goes on", async () => {
+  it("in chunks whose trailers are longer than a head may be is cut there, however long the host continues", async () => {
     const { port } = await listen(
       createTcpServer((socket) => {
         const goOn = () => {
@@ -172,7 +172,7 @@ describe("a long body", () => {
         });
       }),
     );
-    const answer = await ask(engine(), new URL(`http://127.0.0.1:${port}/`));
+    const answer = await ask(transport(), new URL(`http://127.0.0.1:${port}/`));
     await expect(read(answer)).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
@@ -188,7 +188,7 @@ describe("a long body", () => {
           });
       }),
     );
-    expect((await read(await ask(engine(), new URL(`http://127.0.0.1:${port}/`)))).toString()).toBe("hello");
+    expect((await read(await ask(transport(), new URL(`http://127.0.0.1:${port}/`)))).toString()).toBe("hello");
     expect(requests).toBe(2);
   });
 
@@ -197,8 +197,8 @@ describe("a long body", () => {
       response.writeHead(200, { "content-length": content.byteLength }).write(content.subarray(0, 1000));
       setImmediate(() => response.destroy());
     });
-    await expect(read(await ask(engine(), early.url))).rejects.toMatchObject({ code: "ECONNRESET" });
-    const direct = engine();
+    await expect(read(await ask(transport(), early.url))).rejects.toMatchObject({ code: "ECONNRESET" });
+    const direct = transport();
     const more = await say("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", Buffer.from("helloHTTP/1.1 200 evil"));
     for (let time = 0; time < 2; time++) expect((await read(await ask(direct, more))).toString()).toBe("hello");
   });
@@ -208,12 +208,12 @@ describe("a long body", () => {
     const silent = await serve((_request, response) => {
       response.writeHead(200, { "content-length": content.byteLength }).write(content.subarray(0, 1000));
     });
-    const waiting = await ask(engine({ idleTimeoutMs }), silent.url);
+    const waiting = await ask(transport({ idleTimeoutMs }), silent.url);
     await expect(read(waiting)).rejects.toMatchObject({ code: "ETIMEDOUT" });
     const { url } = await serve((_request, response) => {
       response.writeHead(200, { "content-length": content.byteLength }).end(content);
     });
-    const answer = await ask(engine({ idleTimeoutMs }), url);
+    const answer = await ask(transport({ idleTimeoutMs }), url);
     await delay(5 * idleTimeoutMs);
     expect((await read(answer)).byteLength).toBe(content.byteLength);
   });
@@ -224,7 +224,7 @@ it("a host is not taken for silent because this process was busy", async () => {
     block(600);
     response.writeHead(200, { "content-length": "5" }).end("hello");
   });
-  expect((await read(await ask(engine({ idleTimeoutMs: 250 }), url))).toString()).toBe("hello");
+  expect((await read(await ask(transport({ idleTimeoutMs: 250 }), url))).toString()).toBe("hello");
 });
 
 it("a kept connection that is closed as it is used again is replaced", async () => {
@@ -234,7 +234,7 @@ it("a kept connection that is closed as it is used again is replaced", async () 
     seen.add(request.socket);
     response.writeHead(200, { "content-length": "5" }).end("hello");
   });
-  const direct = engine();
+  const direct = transport();
   for (let time = 0; time < 3; time++) expect((await read(await ask(direct, url))).toString()).toBe("hello");
 });
 
@@ -245,7 +245,7 @@ it("an abort ends the waiting for an answer and the reading of a body, with its 
   for (const path of ["/answer", "/body"]) {
     const controller = new AbortController();
     const reason = new Error("enough");
-    const exchanging = ask(engine(), new URL(path, url), controller.signal).then(async (answer) => {
+    const exchanging = ask(transport(), new URL(path, url), controller.signal).then(async (answer) => {
       for await (const _ of answer.body) controller.abort(reason);
     });
     if (path === "/answer") controller.abort(reason);
@@ -259,11 +259,11 @@ it("a header that would be two is refused before anything is sent", async () => 
     requests++;
     response.end();
   });
-  await expect(ask(engine(), url, undefined, { range: "a\r\nx: b" })).rejects.toThrow(TypeError);
+  await expect(ask(transport(), url, undefined, { range: "a\r\nx: b" })).rejects.toThrow(TypeError);
   expect(requests).toBe(0);
 });
 
 it("a head without an end is refused", async () => {
   const url = await say(`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(10_000)}`, Buffer.alloc(0));
-  await expect(ask(engine(), url)).rejects.toMatchObject({ code: "HPE_HEADER_OVERFLOW" });
+  await expect(ask(transport(), url)).rejects.toMatchObject({ code: "HPE_HEADER_OVERFLOW" });
 });

@@ -9,7 +9,7 @@ export class BulkTransport {
   readonly #options: TransportOptions;
   readonly #resting = new Map<string, BulkConnection[]>();
   readonly #open = new Set<BulkConnection>();
-  /** Origins that sent a body without a length, as they do it again: nothing is asked twice. */
+  /** Origins that sent a body without a length: they are not requested twice again. */
   readonly #declined = new Set<string>();
   #closed = false;
 
@@ -17,7 +17,7 @@ export class BulkTransport {
     this.#options = options;
   }
 
-  /** Undefined where the answer is another than a body of known length: then nothing of it is taken. */
+  /** Undefined where the response is another than a body of known length: then nothing of it is taken. */
   async exchange(request: HttpRequest): Promise<HttpResponse | undefined> {
     const { url, signal } = request;
     if (this.#declined.has(url.origin)) return undefined;
@@ -33,8 +33,8 @@ export class BulkTransport {
         signal?.removeEventListener("abort", onAbort);
       };
       try {
-        const answer = await connection.ask(head);
-        if (answer !== undefined) return this.#answer(request, connection, answer, over);
+        const response = await connection.request(head);
+        if (response !== undefined) return this.#response(request, connection, response, over);
         over();
         this.#drop(connection);
         if (connection.isSuccess) this.#declined.add(url.origin);
@@ -82,7 +82,7 @@ export class BulkTransport {
     });
   }
 
-  #answer(
+  #response(
     { url, reuse = false }: HttpRequest,
     connection: BulkConnection,
     { status, headers, keepAlive }: ResponseHead,

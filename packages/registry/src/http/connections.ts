@@ -1,7 +1,7 @@
 import { untilAborted } from "@mote/core";
 import { DirectTransport } from "./direct-transport.js";
 import { type HostSet, type Hosts, hostSet, isLoopback } from "./hosts.js";
-import { type HttpRequest, type HttpResponse, type HttpTransport, longestMs } from "./http-transport.js";
+import { cutError, type HttpRequest, type HttpResponse, type HttpTransport, longestMs } from "./http-transport.js";
 import { type MinimumRate, withinTime, withMinimumRate } from "./minimum-rate.js";
 import { networkFailure } from "./network-errors.js";
 import { type ProxyServer, proxyFor } from "./proxy-settings.js";
@@ -19,30 +19,31 @@ export interface ConnectionOptions extends CertificateOptions {
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
   /**
-   * How long a host may take, once connected, for the head of its answer to a GET or HEAD, before it is `MOTE_TIMEOUT`. Default:
+   * How long a host may take, once connected, for the head of its response to a GET or HEAD, before it is `MOTE_TIMEOUT`. Default:
    * `idleTimeoutMs` where that is given, else 30,000.
    */
   readonly answerTimeoutMs?: number | undefined;
   /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
   /**
-   * Bytes that an answer has to bring in each second at least, on average over `idleTimeoutMs`; what is slower is `MOTE_TIMEOUT`.
+   * Bytes that a response has to bring each second at least, on average over `idleTimeoutMs`; what is slower is `MOTE_TIMEOUT`.
    * Default 1024. 0: no bound.
    */
   readonly minBytesPerSecond?: number | undefined;
-  /** Requests to one host that wait for their answer at the same time. Default 16. */
+  /** Requests to one host that wait for their response at the same time. Default 16. */
   readonly concurrency?: number | undefined;
   /** Take no proxy from `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not. Loopback addresses are never proxied. */
   readonly ignoreProxy?: boolean | undefined;
 }
 
-/** Connections by origin, kept alive, opened when they are first used. One exchange is one request and its answer. */
+/** Connections by origin, kept alive, opened when they are first used. One exchange is one request and its response. */
 export class Connections {
   readonly #options: ConnectionOptions;
-  readonly #turnstiles = new Map<string, Semaphore>();
+  readonly #semaphores = new Map<string, Semaphore>();
   readonly #insecure: HostSet;
   readonly #trusts: Trusts;
-  readonly #engines = new Map<string, HttpTransport>();
+  readonly #transports = new Map<string, HttpTransport>();
+  #isClosed = false;
 
   /** @throws MOTE_CONFIG */
   constructor(options: ConnectionOptions) {
@@ -52,19 +53,19 @@ export class Connections {
   }
 
   /**
-   * A place among the host's requests is held until the answer's head has come, and no longer: whoever streams a body may be
+   * The semaphore of a host is held until the response's head has arrived, and no longer: a caller that streams a body may be
    * waiting for another request to the same host.
    */
   async exchange(request: HttpRequest): Promise<HttpResponse> {
     const { url, body, signal } = request;
     const streams = body !== undefined && !(body instanceof Uint8Array);
-    const leave = streams ? () => {} : await this.#turnstile(url.host).acquire(signal);
+    const release = streams ? () => {} : await this.#semaphore(url.host).acquire(signal);
     try {
-      const engine = await this.#engine(request);
+      const transport = await this.#transport(request);
       const rate = this.#leastRate;
-      return withMinimumRate(await withinTime(request, rate, (timed) => exchangeOn(engine, timed)), rate);
+      return withMinimumRate(await withinTime(request, rate, (timed) => exchangeOn(transport, timed)), rate);
     } finally {
-      leave();
+      release();
     }
   }
 
@@ -82,27 +83,28 @@ export class Connections {
 
   get #leastRate(): MinimumRate {
     const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs, answerTimeoutMs } = this.#timed;
-    // Who allows any silence allows any rate.
+    // Without a limit on silence there is none on the rate.
     const bytesPerSecond = idleTimeoutMs > 0 ? minBytesPerSecond : 0;
     return { bytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs, answerMs: answerTimeoutMs };
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#engines.values()].map((engine) => engine.close()));
+    this.#isClosed = true;
+    await Promise.all([...this.#transports.values()].map((transport) => transport.close()));
   }
 
-  #turnstile(host: string): Semaphore {
-    const found = this.#turnstiles.get(host) ?? new Semaphore(this.#options.concurrency ?? 16);
-    this.#turnstiles.set(host, found);
+  #semaphore(host: string): Semaphore {
+    const found = this.#semaphores.get(host) ?? new Semaphore(this.#options.concurrency ?? 16);
+    this.#semaphores.set(host, found);
     return found;
   }
 
-  async #engine({ url, crossOrigin = false }: HttpRequest): Promise<HttpTransport> {
+  async #transport({ url, crossOrigin = false }: HttpRequest): Promise<HttpTransport> {
     const proxy = this.#proxyFor(url);
     const insecure = this.#insecure.has(url.host);
     const trust = await this.#trusts.of(url);
     const kind = `${url.protocol} ${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${crossOrigin} ${trust.owner ?? ""}`;
-    const opened = this.#engines.get(kind);
+    const opened = this.#transports.get(kind);
     if (opened !== undefined) return opened;
     const { connectTimeoutMs, idleTimeoutMs } = this.#timed;
     const tls = {
@@ -111,12 +113,13 @@ export class Connections {
     };
     const options = { tls, connectTimeoutMs, idleTimeoutMs };
     const proxyTls = proxy?.url.protocol === "https:" ? (await this.#trusts.of(proxy.url)).anonymous : {};
-    const found = this.#engines.get(kind);
+    const found = this.#transports.get(kind);
     if (found !== undefined) return found;
-    const engine =
+    if (this.#isClosed) throw cutError("the connections are closed");
+    const transport =
       proxy === undefined ? new DirectTransport(options) : new ProxyTransport({ ...options, proxyTls }, proxy);
-    this.#engines.set(kind, engine);
-    return engine;
+    this.#transports.set(kind, transport);
+    return transport;
   }
 
   #proxyFor(url: URL): ProxyServer | undefined {
@@ -125,15 +128,15 @@ export class Connections {
 }
 
 /** A connection that a proxy keeps waiting does not look at the signal. */
-async function exchangeOn(engine: HttpTransport, request: HttpRequest): Promise<HttpResponse> {
-  const exchange = engine.exchange(request);
+async function exchangeOn(transport: HttpTransport, request: HttpRequest): Promise<HttpResponse> {
+  const exchange = transport.exchange(request);
   try {
     return await untilAborted(exchange, request.signal);
   } catch (error) {
     if (request.signal?.aborted) exchange.then(({ discard }) => discard()).catch(() => {});
     // What a caller gives as the reason of an abort is not touched.
     const isOurs = !request.signal?.aborted || networkFailure(error) === "timeout";
-    if (engine.via !== undefined && isOurs && error instanceof Error) Object.assign(error, { via: engine.via });
+    if (transport.via !== undefined && isOurs && error instanceof Error) Object.assign(error, { via: transport.via });
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { makeImage } from "../../test/image.js";
 import { codeOf, read, sameBytes } from "../../test/outcome.js";
-import { type Answer, serve } from "../../test/server.js";
+import { type Handler, serve } from "../../test/server.js";
 import { RegistryClient } from "../client.js";
 import { RegistryRepository } from "../pull/repository.js";
 
@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-async function open(answer: Answer) {
+async function open(answer: Handler) {
   const server = await serve(answer);
   const client = new RegistryClient({ retryDelayMs: 1 });
   opened.push(server, client);
@@ -33,7 +33,7 @@ async function open(answer: Answer) {
 
 /** Sends the bytes with that label, with their length or in chunks. */
 const labelled =
-  (label: string | string[], bytes: Uint8Array, hasLength = true): Answer =>
+  (label: string | string[], bytes: Uint8Array, hasLength = true): Handler =>
   (_, response) => {
     response.setHeader("content-encoding", label);
     if (hasLength) response.setHeader("content-length", bytes.byteLength);
@@ -68,7 +68,7 @@ describe("a blob", () => {
         [configOf, text],
         [fileOf, text],
       ] as const) {
-        // Nobody can tell these from what they are not.
+        // These may be coded or not.
         const isTold = !/deflate|br/.test(String(label)) || descriptor !== configOf;
         for (const hasLength of isTold ? [true, false] : [true]) {
           const { repository } = await open(labelled(label, bytes, hasLength));
@@ -123,7 +123,7 @@ describe("a blob", () => {
     expect(plain.repository.distrust(layerOf)).toBe(false);
   });
 
-  it("in a coding that is cut off goes on at the very byte", async () => {
+  it("in a coding that is cut off continues at the same byte", async () => {
     const coded = gzipSync(text);
     let cuts = 0;
     const { server, repository } = await open((request, response) => {

@@ -23,8 +23,8 @@ const known: Readonly<Record<string, Coding | undefined>> = {
  * applied. No coding is asked for, and many servers label what they send as it is: a blob that is gzip itself as `gzip` or `x-gzip`, S3's
  * `aws-chunked`, an empty label. What is not known is taken to be such a label.
  */
-export function namedCodings(answer: Pick<HttpResponse, "headers">): readonly string[] {
-  const names = answer.headers("content-encoding").flatMap((header) => header.toLowerCase().split(","));
+export function namedCodings(response: Pick<HttpResponse, "headers">): readonly string[] {
+  const names = response.headers("content-encoding").flatMap((header) => header.toLowerCase().split(","));
   return names.map((name) => name.trim()).filter((name) => Object.hasOwn(known, name));
 }
 
@@ -65,11 +65,11 @@ async function* decodedOnce(
 
 /** Reads a document as the bytes that one of the digests names; if none does, as JSON, labelled with a coding or really in it. */
 export async function collectDocument(
-  answer: Pick<HttpResponse, "headers" | "body">,
+  response: Pick<HttpResponse, "headers" | "body">,
   { digests, ...bound }: { readonly maxBytes: number; readonly what: string; readonly digests: readonly Digest[] },
 ): Promise<Uint8Array> {
-  const bytes = await collectChunks(answer.body, bound);
-  const codings = namedCodings(answer);
+  const bytes = await collectChunks(response.body, bound);
+  const codings = namedCodings(response);
   if (codings.length === 0 || isNamed(bytes, digests)) return bytes;
   let plain: Uint8Array;
   try {

@@ -24,7 +24,7 @@ async function serve(listener: RequestListener): Promise<{ server: Server; url: 
   return { server, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`) };
 }
 
-function engine({ idleTimeoutMs = 10_000 } = {}): DirectTransport {
+function transport({ idleTimeoutMs = 10_000 } = {}): DirectTransport {
   const made = new DirectTransport({ tls: {}, connectTimeoutMs: 10_000, idleTimeoutMs });
   open.push(made);
   return made;
@@ -50,7 +50,7 @@ it("a kept connection that is closed as it is used again is replaced for what on
     response.end("hello");
   });
   server.on("connection", () => connections++);
-  const direct = engine();
+  const direct = transport();
   const ask = async (method: "GET" | "PUT") => read(await direct.exchange({ method, url, headers: {} }));
   expect(await ask("GET")).toBe(5);
   expect(await ask("GET")).toBe(5);
@@ -62,7 +62,7 @@ it("whoever reads slowly is not taken for a host that sends nothing", async () =
   const size = 8 * 1024 * 1024;
   const { url } = await serve((_request, response) => response.end(Buffer.alloc(size)));
   const idleTimeoutMs = 250;
-  const answer = await engine({ idleTimeoutMs }).exchange({ method: "GET", url, headers: {} });
+  const answer = await transport({ idleTimeoutMs }).exchange({ method: "GET", url, headers: {} });
   await delay(5 * idleTimeoutMs);
   expect(await read(answer)).toBe(size);
 });
@@ -72,14 +72,14 @@ it("a host is not taken for silent because this process was busy", async () => {
     block(600);
     response.writeHead(200, { "content-length": "5" }).end("hello");
   });
-  expect(await read(await engine({ idleTimeoutMs: 250 }).exchange({ method: "GET", url, headers: {} }))).toBe(5);
+  expect(await read(await transport({ idleTimeoutMs: 250 }).exchange({ method: "GET", url, headers: {} }))).toBe(5);
 });
 
 it("a host that goes silent in the middle of a body is a timeout", async () => {
   const { url } = await serve((_request, response) => {
     response.writeHead(200, { "content-length": "10" }).write("half");
   });
-  const answer = await engine({ idleTimeoutMs: 250 }).exchange({ method: "GET", url, headers: {} });
+  const answer = await transport({ idleTimeoutMs: 250 }).exchange({ method: "GET", url, headers: {} });
   await expect(read(answer)).rejects.toMatchObject({ code: "ETIMEDOUT" });
 });
 
@@ -89,7 +89,7 @@ it("one request after another has the same connection, after a head and after a 
     response.writeHead(200, { "content-length": "5" }).end("hello");
   });
   server.on("connection", () => connections++);
-  const direct = engine();
+  const direct = transport();
   for (const method of ["HEAD", "GET", "HEAD", "GET", "GET"] as const) {
     const answer = await direct.exchange({ method, url, headers: {} });
     if (method === "GET") await read(answer);
@@ -103,7 +103,7 @@ it("a small rest that is let go leaves its connection to another request, and a 
     response.end(Buffer.alloc(request.url === "/small" ? 1000 : 50_000_000));
   });
   server.on("connection", () => connections++);
-  const direct = engine();
+  const direct = transport();
   const ask = (path: string) => direct.exchange({ method: "GET", url: new URL(path, url), headers: {} });
   (await ask("/small")).discard();
   const askAgain = async () => {
@@ -119,7 +119,7 @@ it("a small rest that is let go leaves its connection to another request, and a 
   await expect.poll(() => connection.destroyed).toBe(true);
 });
 
-it("a refusal before all of the body was taken is an answer, and ends the sending", async () => {
+it("an error response before the complete body was sent ends the sending", async () => {
   const { url } = await serve((_request, response) => {
     response.writeHead(413, { "content-length": "2" }).end("no");
   });
@@ -131,7 +131,7 @@ it("a refusal before all of the body was taken is an answer, and ends the sendin
       left = true;
     }
   };
-  const answer = await engine().exchange({ method: "PUT", url, headers: {}, body: endless() });
+  const answer = await transport().exchange({ method: "PUT", url, headers: {}, body: endless() });
   expect([answer.status, await read(answer)]).toEqual([413, 2]);
   await expect.poll(() => left).toBe(true);
 });
@@ -143,7 +143,7 @@ it("an abort ends the waiting for an answer and the reading of a body, with its 
   for (const path of ["/answer", "/body"]) {
     const controller = new AbortController();
     const reason = new Error("enough");
-    const exchanging = engine()
+    const exchanging = transport()
       .exchange({ method: "GET", url: new URL(path, url), headers: {}, signal: controller.signal })
       .then(async (answer) => {
         for await (const _ of answer.body) controller.abort(reason);

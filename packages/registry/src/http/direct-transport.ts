@@ -29,8 +29,8 @@ export class DirectTransport implements HttpTransport {
   }
 
   async exchange(request: HttpRequest): Promise<HttpResponse> {
-    const answer = request.bulk ? await this.#bulk.exchange(request) : undefined;
-    return answer ?? this.#exchange(request);
+    const response = request.bulk ? await this.#bulk.exchange(request) : undefined;
+    return response ?? this.#exchange(request);
   }
 
   async #exchange(request: HttpRequest): Promise<HttpResponse> {
@@ -39,7 +39,7 @@ export class DirectTransport implements HttpTransport {
       if (this.#closed) throw cutError("the connections are closed");
       const exchange = new Exchange(request, agent, this.#options);
       try {
-        return httpAnswer(await exchange.answer(), exchange.over);
+        return httpResponse(await exchange.response(), exchange.over);
       } catch (error) {
         if (!exchange.wasStale) throw error;
       }
@@ -69,7 +69,7 @@ export class DirectTransport implements HttpTransport {
 
 const agentOptions = { keepAlive: true, timeout: keepAliveMs, highWaterMark: bodyBufferBytes } as const;
 
-/** One request and its answer, under its timeouts and its caller's signal. */
+/** One request and its response, under its timeouts and its caller's signal. */
 class Exchange {
   readonly #request: HttpRequest;
   readonly #options: TransportOptions;
@@ -99,8 +99,8 @@ class Exchange {
     this.over = new Promise((resolve) => this.#sent.once("close", resolve));
   }
 
-  /** The head of the answer. */
-  async answer(): Promise<IncomingMessage> {
+  /** The head of the response. */
+  async response(): Promise<IncomingMessage> {
     const { signal, body } = this.#request;
     const onAbort = () => this.#end(asError(signal?.reason));
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -113,18 +113,18 @@ class Exchange {
       socket.on("timeout", onTimeout);
       sent.once("close", () => socket.off("timeout", onTimeout));
     });
-    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    const responded = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once("response", resolve);
-      // After the answer, too: its reader is told by the answer itself.
+      // After the response, too: its reader is told by the response itself.
       sent.on("error", reject);
-      sent.once("close", () => reject(cutError("the connection was closed without an answer")));
+      sent.once("close", () => reject(cutError("the connection was closed without an response")));
     });
     if (signal?.aborted) onAbort();
     else if (body === undefined || body instanceof Uint8Array) sent.end(body);
     else pipeline(Readable.from(body, { objectMode: false }), sent, () => {});
-    const response = await answered;
+    const response = await responded;
     this.#response = response;
-    // Whoever answers before he has all of the request wants no more of it.
+    // A host that responds before it has the complete request needs no more of it.
     response.once("end", () => {
       if (!sent.writableFinished) sent.destroy();
     });
@@ -136,7 +136,7 @@ class Exchange {
     return response;
   }
 
-  /** RFC 9112, section 9.3.1: what a kept connection was closed on, as it was sent, may be sent again if it only reads. */
+  /** RFC 9112, section 9.3.1: what an idle connection was closed on, as it was sent, may be sent again if it only reads. */
   get wasStale(): boolean {
     const { method, signal } = this.#request;
     const reads = method === "GET" || method === "HEAD";
@@ -154,7 +154,7 @@ class Exchange {
     socket.once("close", stop);
   }
 
-  /** Nothing has gone either way for a part of the time. It is no fault of the host if nobody here reads. */
+  /** Called when nothing was sent or received for a part of the timeout. The host is not to blame if the body is not read here. */
   #onSilence(socket: Socket): void {
     const response = this.#response;
     const isHostSilent = response === undefined || response.readableLength === 0;
@@ -174,7 +174,7 @@ class Exchange {
   }
 }
 
-function httpAnswer(response: IncomingMessage, over: Promise<void>): HttpResponse {
+function httpResponse(response: IncomingMessage, over: Promise<void>): HttpResponse {
   // Its reader may have gone when it breaks off.
   response.on("error", () => {});
   const values = (name: string): readonly string[] => response.headersDistinct[name] ?? [];

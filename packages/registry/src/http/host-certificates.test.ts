@@ -8,13 +8,13 @@ import { makeCertificate } from "../../test/certificate.js";
 import { sendRange } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
 import { codeOf } from "../../test/outcome.js";
-import { type Answer, serve, type TestServer } from "../../test/server.js";
+import { type Handler, serve, type TestServer } from "../../test/server.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
 import { RegistryRepository } from "../pull/repository.js";
 import { hostCertificates } from "./host-certificates.js";
 
 const image = makeImage(100);
-const manifest: Answer = (request, response) => sendRange(request, response, image.manifestBytes);
+const manifest: Handler = (request, response) => sendRange(request, response, image.manifestBytes);
 
 let folder: string;
 const opened: AsyncDisposable[] = [];
@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 /** A registry in TLS that notes by which certificate each request's client was known. */
-async function secure(own: { key: string; cert: string }, answer: Answer = manifest) {
+async function secure(own: { key: string; cert: string }, answer: Handler = manifest) {
   const names: unknown[] = [];
   const server = await serve(
     (request, response) => {

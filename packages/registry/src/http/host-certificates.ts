@@ -30,7 +30,7 @@ export interface HostCertificatesOptions {
 }
 
 /**
- * What is kept for Docker, Podman and skopeo: in the first of the folders that has one named `HOST` or `HOST:PORT`, its `*.crt` are
+ * Reads what is stored for Docker, Podman and skopeo: in the first of the folders that has one named `HOST` or `HOST:PORT`, its `*.crt` are
  * authorities, `NAME.cert` with `NAME.key` is a client's certificate.
  */
 export function hostCertificates({ folders = usualFolders() }: HostCertificatesOptions = {}): CertificateSource {

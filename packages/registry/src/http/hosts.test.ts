@@ -26,7 +26,7 @@ describe("a set of hosts", () => {
     }
   });
 
-  it("cannot have what is no host", () => {
+  it("cannot contain what is not a host", () => {
     for (const host of [
       "",
       "a/b",

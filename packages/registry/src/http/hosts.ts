@@ -4,12 +4,12 @@ import { MoteError } from "@mote/core";
 /** Which hosts something holds for: all of them, none, or these, written as references write them (`host`, `host:port`). */
 export type Hosts = boolean | readonly string[];
 
-/** Hosts to be asked whether one is among them. */
+/** A set of hosts. */
 export interface HostSet {
   has(host: string): boolean;
 }
 
-/** @throws MOTE_CONFIG where one is no host; `what` names the setting */
+/** @throws MOTE_CONFIG if one is not a valid host; `what` names the setting */
 export function hostSet(hosts: Hosts | undefined, what: string): HostSet {
   if (hosts === undefined || typeof hosts === "boolean") return { has: () => hosts === true };
   const names = new Set(hosts.map((host) => canonicalHost(host) ?? notAHost(host, what)));
@@ -23,7 +23,7 @@ function canonicalHost(host: string): string | undefined {
 }
 
 function notAHost(host: string, what: string): never {
-  throw new MoteError("MOTE_CONFIG", `${what} names a host that is none; write host or host:port`, {
+  throw new MoteError("MOTE_CONFIG", `${what} has a host that is not valid; write host or host:port`, {
     details: { setting: what, length: host.length },
   });
 }

@@ -6,11 +6,11 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** A host outside the registry and its token service: a client's certificate is not shown to it. */
+  /** A host outside the registry and its token service: no client certificate is sent to it. */
   readonly crossOrigin?: boolean | undefined;
-  /** A GET whose answer is expected to be long. */
+  /** A GET whose response is expected to be long. */
   readonly bulk?: boolean | undefined;
-  /** Who reads the answer's body is done with each chunk when he asks for the next. */
+  /** The chunk's memory is reused when the next chunk is read. */
   readonly reuse?: boolean | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface HttpResponse {
   readonly body: AsyncIterable<Uint8Array>;
   /** Lets the rest of the body go. */
   discard(): void;
-  /** Cuts the connection: whoever reads the body gets the error. */
+  /** Cuts the connection: the reader of the body gets the error. */
   destroy(error: Error): void;
 }
 
@@ -31,7 +31,7 @@ export interface HttpResponse {
 export interface HttpTransport {
   /** The proxy that all of it goes by, for messages. */
   readonly via?: string | undefined;
-  /** Resolves when the head of the answer has come. */
+  /** Resolves when the head of the response has come. */
   exchange(request: HttpRequest): Promise<HttpResponse>;
   /** Cuts all connections. */
   close(): Promise<void>;

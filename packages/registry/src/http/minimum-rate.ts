@@ -1,6 +1,6 @@
 import { type HttpRequest, type HttpResponse, longestMs, slowError, timeoutError } from "./http-transport.js";
 
-/** What a host has to send at least: a byte now and then would else keep somebody for ever, as it breaks every silence. */
+/** What a host has to send at least: a byte now and then would otherwise keep a request open for ever. */
 export interface MinimumRate {
   /** None where it is 0. */
   readonly bytesPerSecond: number;
@@ -8,13 +8,13 @@ export interface MinimumRate {
   readonly overMs: number;
   /** For the connection that may have to be made first. */
   readonly connectMs: number;
-  /** For the head of an answer to what only reads; 0 is no limit. */
+  /** For the head of a response to a GET or HEAD; 0: no limit. */
   readonly answerMs: number;
 }
 
-/** The answer, with a body that ends in an error if it comes too slowly. The time that its reader takes is not the host's. */
-export function withMinimumRate(answer: HttpResponse, rate: MinimumRate): HttpResponse {
-  return rate.bytesPerSecond > 0 ? { ...answer, body: watched(answer, rate) } : answer;
+/** The response, with a body that ends in an error if it comes too slowly. The time that its reader takes is not the host's. */
+export function withMinimumRate(response: HttpResponse, rate: MinimumRate): HttpResponse {
+  return rate.bytesPerSecond > 0 ? { ...response, body: watched(response, rate) } : response;
 }
 
 async function* watched(
@@ -28,7 +28,7 @@ async function* watched(
     const now = performance.now();
     if (waitingSince !== undefined) waitedMs += now - waitingSince;
     if (waitingSince !== undefined) waitingSince = now;
-    // What went by while nobody waited tells nothing of the host.
+    // Time in which the reader did not wait is not the host's.
     if (waitedMs >= overMs / 2 && bytes < (bytesPerSecond * waitedMs) / 1000) {
       destroy(slowError(`${bytes} bytes came in ${Math.round(waitedMs)} ms`));
     }
@@ -50,7 +50,7 @@ async function* watched(
 }
 
 /**
- * Sends a request that is given up where the head of its answer has not come in the time that the request's bytes and the answer may
+ * Sends a request that is given up where the head of its response has not come in the time that the request's bytes and the response may
  * take: silence alone does not tell, as a head may drip, too. A stream is left alone, for it waits for who gives it.
  */
 export async function withinTime(
@@ -66,7 +66,7 @@ export async function withinTime(
   const writeMs = 2 * overMs + ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
   const limitMs = Math.min(connectMs + (reads ? answerMs : writeMs), longestMs);
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(timeoutError(`no answer within ${limitMs} ms`)), limitMs).unref();
+  const timer = setTimeout(() => late.abort(timeoutError(`no response within ${limitMs} ms`)), limitMs).unref();
   try {
     return await exchange({ ...request, signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal });
   } finally {

@@ -15,7 +15,7 @@ export function networkFailure(error: unknown): NetworkFailure {
   return "cut";
 }
 
-/** Whether an exchange failed by the network, rather than by a refusal, a check or a mistake in a program. */
+/** Whether an exchange failed by the network, rather than by an error response, a check or a mistake in a program. */
 export function isNetworkError(error: unknown): boolean {
   return !MoteError.isInstance(error) && !(error instanceof TypeError) && errorCodes(error).length > 0;
 }

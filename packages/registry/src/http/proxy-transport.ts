@@ -13,7 +13,7 @@ import {
 import { errorCodes } from "./network-errors.js";
 import type { ProxyServer } from "./proxy-settings.js";
 
-interface ProxyEngineOptions extends TransportOptions {
+interface ProxyTransportOptions extends TransportOptions {
   /** How TLS is spoken to the proxy itself. */
   readonly proxyTls: TransportOptions["tls"];
 }
@@ -23,14 +23,14 @@ interface ProxyEngineOptions extends TransportOptions {
  * port 443 only; TLS goes through a tunnel.
  */
 export class ProxyTransport implements HttpTransport {
-  readonly #options: ProxyEngineOptions;
+  readonly #options: ProxyTransportOptions;
   readonly #proxy: ProxyServer;
   #plain: Promise<Dispatcher> | undefined;
   #tunnels: Promise<Dispatcher> | undefined;
   /** By origin: resolves when it is known that there is a tunnel, rejects if the proxy refuses one. */
   readonly #firstTunnels = new Map<string, Promise<void>>();
 
-  constructor(options: ProxyEngineOptions, proxy: ProxyServer) {
+  constructor(options: ProxyTransportOptions, proxy: ProxyServer) {
     this.#options = options;
     this.#proxy = proxy;
   }
@@ -51,24 +51,24 @@ export class ProxyTransport implements HttpTransport {
         this.#tunnels ??= this.#openTunnels();
         const tunnels = await this.#tunnels;
         return await this.#afterFirst(url, signal, async () =>
-          httpAnswer(await tunnels.request({ ...sent, origin: url.origin, path, headers })),
+          httpResponse(await tunnels.request({ ...sent, origin: url.origin, path, headers })),
         );
       }
       this.#plain ??= this.#openPlain();
       const login = authorization === undefined ? {} : { "proxy-authorization": authorization };
-      const answer = await (await this.#plain).request({
+      const response = await (await this.#plain).request({
         ...sent,
         origin: proxy.origin,
         path: `${url.origin}${path}`,
         headers: { ...headers, ...login, host: url.host },
       });
-      if (answer.statusCode !== 407) return httpAnswer(answer);
-      answer.body.on("error", () => {}).destroy();
+      if (response.statusCode !== 407) return httpResponse(response);
+      response.body.on("error", () => {}).destroy();
     } catch (error) {
       signal?.throwIfAborted();
       throw this.#explain(error, url) ?? error;
     }
-    throw this.#refusal(url, 407);
+    throw this.#errorResponse(url, 407);
   }
 
   async close(): Promise<void> {
@@ -120,7 +120,7 @@ export class ProxyTransport implements HttpTransport {
     return { headersTimeout: idleTimeoutMs, bodyTimeout: idleTimeoutMs };
   }
 
-  /** To the proxy, which is shown no client's certificate, and goes by its own name, not by that of the registry. */
+  /** To the proxy, which gets no client certificate, and goes by its own name, not by that of the registry. */
   #connector(build: typeof buildConnector): buildConnector.connector {
     const { connectTimeoutMs: timeout, proxyTls } = this.#options;
     const { ca, ...rest } = proxyTls;
@@ -131,10 +131,10 @@ export class ProxyTransport implements HttpTransport {
     return (options, done) => connect({ ...options, servername }, done);
   }
 
-  /** What only the proxy can have caused: it does not answer, or it refuses a tunnel. */
+  /** What only the proxy can have caused: it does not respond, or it refuses a tunnel. */
   #explain(error: unknown, url: URL): Error | undefined {
     const status = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
-    if (status !== undefined) return this.#refusal(url, Number(status), error);
+    if (status !== undefined) return this.#errorResponse(url, Number(status), error);
     const [code = ""] = errorCodes(error).filter((one) => unreachable.test(one));
     if (code === "") return undefined;
     return proxyError(
@@ -143,7 +143,7 @@ export class ProxyTransport implements HttpTransport {
     );
   }
 
-  #refusal(url: URL, status: number, cause?: unknown): Error {
+  #errorResponse(url: URL, status: number, cause?: unknown): Error {
     const { protocol } = this.#proxy.url;
     const advice =
       status === 407
@@ -171,8 +171,8 @@ async function loadUndici() {
   return (await import("undici")).default;
 }
 
-function httpAnswer(answer: Dispatcher.ResponseData): HttpResponse {
-  const { statusCode: status, headers, body } = answer;
+function httpResponse(response: Dispatcher.ResponseData): HttpResponse {
+  const { statusCode: status, headers, body } = response;
   const values = (name: string): readonly string[] => {
     const value = headers[name];
     return value === undefined ? [] : typeof value === "string" ? [value] : value;
@@ -183,7 +183,7 @@ function httpAnswer(answer: Dispatcher.ResponseData): HttpResponse {
     headers: values,
     body,
     discard: () => {
-      // Nobody waits for it: a body that breaks off now has nothing more to say.
+      // No caller waits for it: an error of this body does not matter any more.
       body.on("error", () => {});
       body.dump({ limit: worthReadingBytes }).catch(() => {});
     },

@@ -7,7 +7,7 @@ const shortest = 3;
 const namedSecret =
   /((?:\bauthorization["'\\]{0,2}[:=] {0,3}["'\\]{0,2}(?:(?:basic|bearer) {1,3})?|(?:passw(?:or)?d|(?:access|refresh|id|identity)_?token|client_?secret|api_?key|["']token)["'\\]{0,2} {0,3}[:=] {0,3}["'\\]{0,2}))[^\s"'\\&,;}\]]+/gi;
 
-/** What an `Authorization` header gives away, in every form that somebody could repeat it in. */
+/** What an `Authorization` header gives away, in every form in which it could be repeated. */
 export function secretsIn(authorization: string | undefined): readonly string[] {
   const [scheme = "", ...rest] = (authorization ?? "").split(" ");
   const value = rest.join(" ").trim();
@@ -16,14 +16,14 @@ export function secretsIn(authorization: string | undefined): readonly string[] 
   return [value, login, login.slice(login.indexOf(":") + 1)];
 }
 
-/** What a URL that a server has signed gives away. A digest is nobody's secret. */
+/** What a URL that a server has signed gives away. A digest is not a secret. */
 export function secretsInQuery(url: URL): readonly string[] {
   const values = [...url.searchParams].filter(([name]) => name !== "digest").map(([, value]) => value);
   return [...values, ...values.map(encodeURIComponent)];
 }
 
 /**
- * Returns a server's text without what must not be repeated: what it was shown; of URLs the user and the query, which is where
+ * Returns a server's text without what must not be repeated: what was sent to it; of URLs the user and the query, which is where
  * signatures are; and what it calls a password or a token, whoever's it is. The time it takes grows with the text's length, and no faster.
  */
 export function redact(text: string, secrets: readonly string[]): string {

@@ -29,7 +29,7 @@ it.each([
   ["a signed length", "HTTP/1.1 200 OK\r\ncontent-length: +5"],
   ["a length in hexadecimal", "HTTP/1.1 200 OK\r\ncontent-length: 0x5"],
   ["a length that no number holds", `HTTP/1.1 200 OK\r\ncontent-length: ${"9".repeat(20)}`],
-  ["a line that goes on", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx: a\r\n b"],
+  ["a folded line", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx: a\r\n b"],
   ["a space before the colon", "HTTP/1.1 200 OK\r\ncontent-length : 5"],
   ["a bare line feed", "HTTP/1.1 200 OK\r\nx: a\ncontent-length: 5"],
   ["a status without a body", "HTTP/1.1 204 No Content\r\ncontent-length: 5"],
@@ -37,6 +37,6 @@ it.each([
   ["an older HTTP", "HTTP/1.0 200 OK\r\ncontent-length: 5"],
   ["no HTTP", "SSH-2.0-OpenSSH"],
   ["nothing", ""],
-])("%s is left to a client that knows more", (_what, head) => {
+])("%s is left to node:http", (_what, head) => {
   expect(parseResponseHead(head)).toBeUndefined();
 });

@@ -9,8 +9,8 @@ export interface ResponseHead {
 }
 
 /**
- * Reads an answer's head (RFC 9112, sections 4 and 5), given without the empty line at its end. Undefined for all that is not
- * plainly a final answer of HTTP/1.1 with one `Content-Length` and no transfer coding: who asked then asks by a client that knows more.
+ * Reads an response's head (RFC 9112, sections 4 and 5), given without the empty line at its end. Undefined for all that is not
+ * plainly a final response of HTTP/1.1 with one `Content-Length` and no transfer coding: node:http requests it then.
  */
 export function parseResponseHead(text: string): ResponseHead | undefined {
   const [first = "", ...lines] = text.split("\r\n");
@@ -26,7 +26,7 @@ export function parseResponseHead(text: string): ResponseHead | undefined {
     headers.set(key, values);
     values.push(value.trim());
   }
-  // Only where it leads to is wanted of a redirect.
+  // Only the location of a redirect is needed.
   if (status < 400 && status >= 300 && headers.has("location")) return { status, headers, length: 0, keepAlive: false };
   const lengths = headers.get("content-length") ?? [];
   if (headers.has("transfer-encoding") || lengths.length !== 1 || !/^\d{1,15}$/.test(lengths[0] ?? ""))

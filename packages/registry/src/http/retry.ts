@@ -5,12 +5,12 @@ export interface RetryPolicy {
   readonly retries: number;
   /** How often at most where the host cannot be connected to: less often than one that is busy or breaks off. */
   readonly silentRetries: number;
-  /** How often at most where the host took its whole time and did not answer. */
+  /** How often at most if the host did not respond in time. */
   readonly timeoutRetries: number;
   /** The first wait, in milliseconds; each further one is twice as long, up to `longestDelayMs`. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** A registry that asks for a longer wait than this gets no retry. */
+  /** A registry that requires a longer wait than this gets no retry. */
   readonly longestRetryAfterMs: number;
 }
 
@@ -21,11 +21,11 @@ export function isTransientStatus(status: number): boolean {
 }
 
 interface Acquaintance {
-  /** A host that has answered before and takes no connection now may be starting anew. */
+  /** A host that has responded before and takes no connection now may be restarting. */
   readonly hasResponded?: boolean;
 }
 
-/** How long to wait before attempt number `attempt` (from 1) is made again; undefined where that is no use. */
+/** How long to wait before attempt number `attempt` (from 1) is made again; undefined if another attempt would not help. */
 export function delayAfterFailure(
   policy: RetryPolicy,
   error: unknown,
@@ -58,7 +58,7 @@ export function retriesAfterFailure(
   }
 }
 
-/** The same for an answer that is no success. `retryAfter` is the header's value. */
+/** The same for an error response. `retryAfter` is the header's value. */
 export function delayAfterStatus(
   policy: RetryPolicy,
   status: number,

@@ -25,7 +25,7 @@ export class Silence {
     return this.#silent >= parts;
   }
 
-  /** Begins again: nobody here reads. */
+  /** Begins again, as the body is not read here. */
   restart(): void {
     this.#silent = 0;
   }

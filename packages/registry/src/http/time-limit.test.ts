@@ -137,7 +137,7 @@ describe("without one", () => {
     ]);
   });
 
-  it("closing the client ends the retries of a token that nobody waits for any more", async () => {
+  it("closing the client ends the retries of a token that no caller waits for any more", async () => {
     const tokens = await serveImage(image, (_, response) => {
       refuse(response, 503, "UNAVAILABLE", { "retry-after": "50" });
       return true;

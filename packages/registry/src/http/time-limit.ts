@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.js";
 import { longestMs, timeoutError } from "./http-transport.js";
 
-/** The time in which a request has to be answered, with all its retries and those of its token. */
+/** The time in which a request must have its response, with all its retries and those of its token. */
 export class TimeLimit implements Disposable {
   /** Aborts when the caller's signal does, or when the time is over. */
   readonly signal: AbortSignal;

@@ -9,12 +9,12 @@ export interface CertificateOptions {
    * the system.
    */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** A client's certificate and key in PEM, for registries and token services; not shown to where a redirect leads. */
+  /** A client's certificate and key in PEM, for registries and token services; not sent to the target of a redirect. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
-  /** What is kept for each host by itself: authorities beside the others, and a client's certificate in place of `cert`. */
+  /** What is stored for single hosts: authorities beside the others, and a client's certificate in place of `cert`. */
   readonly certificates?: CertificateSource | undefined;
-  /** Is told of files of certificates that cannot be used. Silent by default. */
+  /** Is warned of certificate files that cannot be used. Silent by default. */
   readonly logger?: Logger | undefined;
 }
 
@@ -22,7 +22,7 @@ type Tls = TransportOptions["tls"];
 
 /** How TLS is spoken to a host. */
 export interface Trust {
-  /** The host, where something is kept for it by itself. */
+  /** The host, if certificates are stored for it alone. */
   readonly owner?: string | undefined;
   /** With the client's certificate, if there is one. */
   readonly known: Tls;
@@ -41,7 +41,7 @@ export class Trusts {
     this.#options = options;
   }
 
-  /** What is not a certificate would else look like a connection that breaks. @throws MOTE_CONFIG */
+  /** What is not a certificate would otherwise look like a broken connection. @throws MOTE_CONFIG */
   of({ protocol, host }: URL): Promise<Trust> {
     const key = protocol === "https:" ? host : "";
     const found = this.#trusts.get(key) ?? this.#trustFor(key);
@@ -58,7 +58,7 @@ export class Trusts {
     return this.#general;
   }
 
-  /** Of hosts that nothing is kept for. */
+  /** For hosts without certificates of their own. */
   async #ofAll(general: Tls): Promise<Trust> {
     const all = general.ca === undefined ? await this.#usualAuthorities() : undefined;
     if (all === undefined) return { known: general, anonymous: anonymous(general) };
@@ -69,7 +69,7 @@ export class Trusts {
     const { ca, cert, key, files } = kept;
     const own = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
     const named = (paths: readonly (string | undefined)[]) =>
-      `the certificates that are kept for ${host}${paths[0] === undefined ? "" : ` in ${paths.join(" and ")}`}`;
+      `the certificates stored for ${host}${paths[0] === undefined ? "" : ` in ${paths.join(" and ")}`}`;
     for (const [at, one] of (ca ?? []).entries()) await assertUsable({ ca: one }, named([files?.ca[at]]));
     const { ca: _, ...ofClient } = own;
     await assertUsable(ofClient, named(files?.client ?? []));
@@ -121,7 +121,7 @@ async function assertUsable({ ca, cert, key }: Tls, what: string): Promise<void>
   const { createSecureContext } = await import("node:tls");
   const authorities = [ca ?? []].flat();
   try {
-    // OpenSSL takes a list of authorities that has none in it, and then trusts nobody.
+    // OpenSSL takes a list of authorities that has none in it, and then trusts no host.
     for (const one of authorities)
       if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(one)) throw new Error("no certificate");
     createSecureContext({

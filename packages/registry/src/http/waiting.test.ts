@@ -2,15 +2,15 @@ import { describe, expect, it } from "vitest";
 import { codeOf } from "../../test/outcome.js";
 import { Semaphore } from "./waiting.js";
 
-describe("a turnstile", () => {
+describe("a semaphore", () => {
   it("lets so many in at once, and the others in their order", async () => {
-    const turnstile = new Semaphore(2);
+    const semaphore = new Semaphore(2);
     const order: number[] = [];
     let inside = 0;
     let most = 0;
     await Promise.all(
       Array.from({ length: 9 }, async (_, at) => {
-        const leave = await turnstile.acquire(undefined);
+        const leave = await semaphore.acquire(undefined);
         order.push(at);
         most = Math.max(most, ++inside);
         await Promise.resolve();
@@ -24,16 +24,16 @@ describe("a turnstile", () => {
   });
 
   it("lets who gives up go, without losing a place", async () => {
-    const turnstile = new Semaphore(1);
-    const leave = await turnstile.acquire(undefined);
+    const semaphore = new Semaphore(1);
+    const leave = await semaphore.acquire(undefined);
     const abort = new AbortController();
     const reason = new Error("enough");
-    const impatient = codeOf(turnstile.acquire(abort.signal));
-    const patient = turnstile.acquire(undefined);
+    const aborted = codeOf(semaphore.acquire(abort.signal));
+    const waiting = semaphore.acquire(undefined);
     abort.abort(reason);
-    expect(await impatient).toBe(reason);
+    expect(await aborted).toBe(reason);
     leave();
-    (await patient)();
-    (await turnstile.acquire(undefined))();
+    (await waiting)();
+    (await semaphore.acquire(undefined))();
   });
 });

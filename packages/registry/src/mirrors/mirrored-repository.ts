@@ -23,30 +23,30 @@ import { type ReadEndpoint, ReadEndpoints } from "./read-endpoints.js";
 
 /**
  * A repository that is read from its mirrors, in their order, and from its own registry at last. It goes by its own name, and each
- * place is shown the credentials that are kept for that place.
+ * endpoint gets only the credentials that are stored for it.
  *
  * A mirror may say what a tag stands for. All bytes are verified by digest, wherever they come from. A mirror that does not have
  * something is passed over for that; one that fails in any other way, for everything from then on. What refers to a manifest
- * only the registry itself knows for sure: mirrors are asked for that where it cannot be reached.
+ * only the registry itself knows for sure: mirrors are used for that if it cannot be reached.
  */
 export class MirroredRepository implements ContentSource {
   readonly ref: RegistryRef;
-  readonly #places: ReadEndpoints;
-  /** The manifests that came when names were resolved: as a rule they are asked for next. */
+  readonly #endpoints: ReadEndpoints;
+  /** The manifests that came when names were resolved: as a rule they are requested next. */
   readonly #resolved = new Map<Digest, Uint8Array>();
   /** Where the bytes of each blob came from, the last time it was read. */
-  readonly #givers = new Map<Digest, Set<ReadEndpoint>>();
+  readonly #servedBy = new Map<Digest, Set<ReadEndpoint>>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
-    this.ref = repositoryLocation(place);
-    this.#places = new ReadEndpoints(client, place, mirrors);
+  constructor(client: RegistryClient, location: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
+    this.ref = repositoryLocation(location);
+    this.#endpoints = new ReadEndpoints(client, location, mirrors);
   }
 
   /** As of `RegistryRepository`, and so are the others. */
   async resolve(ref: Ref | string, options: ResolveOptions & RequestOptions = {}): Promise<Descriptor> {
-    const reference = this.#places.origin.repository.referenceOf(ref);
-    return this.#places.first(async ({ repository, isOrigin }, withinMs) => {
+    const reference = this.#endpoints.origin.repository.referenceOf(ref);
+    return this.#endpoints.first(async ({ repository, isOrigin }, withinMs) => {
       if (isOrigin) return repository.resolve(reference, { ...options, withinMs });
       // What a mirror says of a name counts only together with the manifest itself.
       const { descriptor, bytes } = await repository.load(reference, { ...options, withinMs });
@@ -58,31 +58,31 @@ export class MirroredRepository implements ContentSource {
   async manifest(descriptor: Descriptor, options: TimeLimited & RequestOptions = {}): Promise<Uint8Array> {
     const bytes = this.#resolved.get(descriptor.digest);
     if (bytes?.byteLength === descriptor.size) return bytes;
-    return this.#places.first(
+    return this.#endpoints.first(
       ({ repository }, withinMs) => repository.manifest(descriptor, { ...options, withinMs }),
       options,
     );
   }
 
-  /** Goes on at the next place, at the very byte, where one fails. */
+  /** Continues at the next endpoint, at the same byte, if one fails. */
   async blob(descriptor: Descriptor, options: BlobOptions & RequestOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
-    const givers = new Set<ReadEndpoint>();
-    this.#givers.set(digest, givers);
-    const among = this.#places.inOrder();
+    const servedBy = new Set<ReadEndpoint>();
+    this.#servedBy.set(digest, servedBy);
+    const among = this.#endpoints.inOrder();
     const openAt = (position: number): Promise<EndpointReader> =>
-      this.#places.first(
-        async (place) => {
-          const reader = await place.repository.blob(descriptor, {
+      this.#endpoints.first(
+        async (endpoint) => {
+          const reader = await endpoint.repository.blob(descriptor, {
             start: position,
             verifyOnRead: false,
             reuse,
             signal,
             onEvent,
           });
-          givers.add(place);
-          return { reader, failed: (error) => this.#places.passOver(place, error) };
+          servedBy.add(endpoint);
+          return { reader, failed: (error) => this.#endpoints.passOver(endpoint, error) };
         },
         { signal, among },
       );
@@ -92,17 +92,17 @@ export class MirroredRepository implements ContentSource {
   }
 
   readFrom({ digest }: Descriptor): Ref | undefined {
-    const [place, ...others] = this.#givers.get(digest) ?? [];
-    return others.length === 0 ? place?.repository.ref : undefined;
+    const [endpoint, ...others] = this.#servedBy.get(digest) ?? [];
+    return others.length === 0 ? endpoint?.repository.ref : undefined;
   }
 
   distrust(descriptor: Descriptor): boolean {
     const { digest } = descriptor;
-    const givers = [...(this.#givers.get(digest) ?? [])];
-    const mirrors = givers.filter(({ isOrigin }) => !isOrigin);
-    if (mirrors.length === 0) return givers.some(({ repository }) => repository.distrust(descriptor));
-    const fault = new MoteError("MOTE_DIGEST_MISMATCH", `what came as ${digest} hashes to something else`);
-    for (const place of mirrors) this.#places.passOver(place, fault);
+    const servedBy = [...(this.#servedBy.get(digest) ?? [])];
+    const mirrors = servedBy.filter(({ isOrigin }) => !isOrigin);
+    if (mirrors.length === 0) return servedBy.some(({ repository }) => repository.distrust(descriptor));
+    const error = new MoteError("MOTE_DIGEST_MISMATCH", `the bytes of ${digest} hash to another digest`);
+    for (const endpoint of mirrors) this.#endpoints.passOver(endpoint, error);
     return mirrors.length > 0;
   }
 
@@ -118,7 +118,7 @@ export class MirroredRepository implements ContentSource {
     list: (repository: RegistryRepository) => AsyncIterable<T>,
     options: RequestOptions,
   ): AsyncGenerator<T, void, undefined> {
-    const { origin, mirrors } = this.#places;
+    const { origin, mirrors } = this.#endpoints;
     let failure: unknown;
     for (const { repository } of [origin, ...mirrors]) {
       let listed = 0;
@@ -130,7 +130,7 @@ export class MirroredRepository implements ContentSource {
         return;
       } catch (error) {
         options.signal?.throwIfAborted();
-        if (listed > 0 || (failure === undefined && !isSilence(error))) throw error;
+        if (listed > 0 || (failure === undefined && !isUnreachable(error))) throw error;
         failure ??= error;
       }
     }
@@ -138,6 +138,6 @@ export class MirroredRepository implements ContentSource {
   }
 }
 
-function isSilence(error: unknown): boolean {
+function isUnreachable(error: unknown): boolean {
   return MoteError.isInstance(error) && (error.code === "MOTE_UNREACHABLE" || error.code === "MOTE_TIMEOUT");
 }

@@ -44,7 +44,7 @@ describe("the mirrors of a repository", () => {
     expect(places({ "R.example": ["m.example"] }, "r.EXAMPLE", "a/b")).toEqual(["m.example/a/b?ns=r.example"]);
   });
 
-  it("cannot be what is no place, and what that was is not told where it may be a password", () => {
+  it("cannot be what is not a location, and text that may be a password is not shown", () => {
     for (const mirror of [
       "",
       "a b",

@@ -3,14 +3,14 @@ import { isDockerHub } from "../http/hosts.js";
 import { checkRepositoryName, type RepositoryLocation, registryOrigin } from "../repository-location.js";
 
 /**
- * Which places are asked before a registry's own, in their order: by a prefix of references (`HOST` or `HOST/PATH`), each as
+ * Which endpoints are requested before a registry's own, in their order: by a prefix of references (`HOST` or `HOST/PATH`), each as
  * `[http://|https://]HOST[/PATH]`. What follows the prefix in a repository's name follows the mirror's path.
  */
 export type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 /** A repository on a mirror. */
 export interface MirrorEndpoint extends RepositoryLocation {
-  /** The registry that it stands for, where it stands for all of it: it is told so (`?ns=`), as it may stand for several. */
+  /** The registry that it stands for, where it stands for all of it: it is sent its name (`?ns=`), as it may stand for several. */
   readonly namespace?: string | undefined;
 }
 
@@ -18,10 +18,10 @@ interface Rule {
   readonly registry: string;
   /** Of repositories; empty for all of them. */
   readonly path: string;
-  readonly mirrors: readonly Place[];
+  readonly mirrors: readonly MirrorLocation[];
 }
 
-interface Place {
+interface MirrorLocation {
   readonly registry: string;
   readonly path: string;
   readonly scheme?: "http" | "https" | undefined;
@@ -35,17 +35,17 @@ export class MirrorTable {
   /** @throws MOTE_CONFIG */
   constructor(mirrors: Mirrors = {}) {
     const rules = Object.entries(mirrors).map(([prefix, list]): Rule => {
-      const { scheme, registry, path } = readPlace(prefix);
+      const { scheme, registry, path } = readLocation(prefix);
       if (scheme !== undefined) throw misconfigured(prefix, "a prefix of references is written without http or https");
-      return { registry, path, mirrors: list.map(readPlace) };
+      return { registry, path, mirrors: list.map(readLocation) };
     });
     this.#rules = rules.sort((a, b) => b.path.length - a.path.length);
   }
 
   /** @throws MOTE_CONFIG where a mirror has no path, and the prefix is the repository itself */
-  of(place: RepositoryLocation): readonly MirrorEndpoint[] {
-    const registry = ownName(place.registry);
-    const { repository } = place;
+  of(location: RepositoryLocation): readonly MirrorEndpoint[] {
+    const registry = ownName(location.registry);
+    const { repository } = location;
     const rule = this.#rules.find((one) => one.registry === registry && isBelow(repository, one.path));
     return (rule?.mirrors ?? []).map((mirror) => {
       const rest = rule?.path === "" ? repository : repository.slice((rule?.path.length ?? 0) + 1);
@@ -67,7 +67,7 @@ function isBelow(repository: string, path: string): boolean {
   return path === "" || repository === path || repository.startsWith(`${path}/`);
 }
 
-function readPlace(text: string): Place {
+function readLocation(text: string): MirrorLocation {
   const [, scheme, host = "", path = ""] = /^(?:(https?):\/\/)?([\w.:[\]-]+)(?:\/(.*?))?\/?$/.exec(text) ?? [];
   try {
     registryOrigin({ registry: host }, { plainHttp: { has: () => false } });
@@ -75,11 +75,11 @@ function readPlace(text: string): Place {
   } catch {
     throw misconfigured(text, "it is not HOST or HOST/PATH");
   }
-  const place = { registry: ownName(host), path };
-  return scheme === "http" || scheme === "https" ? { ...place, scheme } : place;
+  const location = { registry: ownName(host), path };
+  return scheme === "http" || scheme === "https" ? { ...location, scheme } : location;
 }
 
-/** What is no plain text of a place may have a password in it, and is not told. */
+/** Text that is not a plain location may contain a password, and is not shown. */
 function misconfigured(text: string, reason: string): MoteError {
   const shown = /^[\w.:/[\]-]*$/.test(text) ? `"${text.slice(0, 80)}"` : "one of them";
   return new MoteError("MOTE_CONFIG", `the mirrors are misconfigured at ${shown}: ${reason}`, {

@@ -6,7 +6,7 @@ import type { RequestOptions } from "../reports/registry-event.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import type { MirrorEndpoint } from "./mirrors.js";
 
-/** One of the places that a repository is read from. */
+/** One endpoint that a repository is read from. */
 export interface ReadEndpoint {
   readonly repository: RegistryRepository;
   readonly isOrigin: boolean;
@@ -21,10 +21,10 @@ export class ReadEndpoints {
   readonly #failures = new Map<ReadEndpoint, unknown>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
+  constructor(client: RegistryClient, location: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
     this.#client = client;
-    this.origin = { repository: new RegistryRepository(client, place), isOrigin: true };
-    const policy = impatient(client.policy);
+    this.origin = { repository: new RegistryRepository(client, location), isOrigin: true };
+    const policy = shortRetryPolicy(client.policy);
     this.mirrors = mirrors.map(({ namespace, ...mirror }) => ({
       repository: new RegistryRepository(client, mirror, { namespace, policy }),
       isOrigin: false,
@@ -37,9 +37,9 @@ export class ReadEndpoints {
     yield this.origin;
   }
 
-  /** The first answer that is no failure; the origin's failure where all fail. */
+  /** Returns the first result; rejects with the origin's error if all fail. */
   async first<T>(
-    ask: (place: ReadEndpoint, withinMs: number | undefined) => Promise<T>,
+    request: (endpoint: ReadEndpoint, withinMs: number | undefined) => Promise<T>,
     {
       signal,
       withinMs,
@@ -49,43 +49,43 @@ export class ReadEndpoints {
     const { clock } = this.#client;
     const until = withinMs === undefined ? undefined : clock.now() + withinMs;
     for (;;) {
-      const { value: place, done } = among.next();
-      if (done) throw new TypeError("the origin was asked already");
-      // A place that takes all of its time leaves as much to each of those behind it.
-      const share = until === undefined ? undefined : Math.max(0, until - clock.now()) / this.#countFrom(place);
+      const { value: endpoint, done } = among.next();
+      if (done) throw new TypeError("the origin was requested already");
+      // A endpoint that takes all of its time leaves as much to each of those behind it.
+      const share = until === undefined ? undefined : Math.max(0, until - clock.now()) / this.#countFrom(endpoint);
       try {
-        return await ask(place, share);
+        return await request(endpoint, share);
       } catch (error) {
         signal?.throwIfAborted();
-        this.passOver(place, error);
+        this.passOver(endpoint, error);
       }
     }
   }
 
-  /** How many places are left to ask, this one with them. */
-  #countFrom(place: ReadEndpoint): number {
-    const behind = this.mirrors.slice(place.isOrigin ? this.mirrors.length : this.mirrors.indexOf(place));
+  /** Returns how many endpoints are left, including this one. */
+  #countFrom(endpoint: ReadEndpoint): number {
+    const behind = this.mirrors.slice(endpoint.isOrigin ? this.mirrors.length : this.mirrors.indexOf(endpoint));
     return behind.filter((mirror) => !this.#failures.has(mirror)).length + 1;
   }
 
-  /** After a failure: for this once where a mirror does not have what was asked for, else for good. @throws of the origin, the failure */
-  passOver(place: ReadEndpoint, error: unknown): void {
-    if (place.isOrigin) throw this.#withMirrors(error);
-    // Of a mistake in a program, and of a closed client, other places know no better.
+  /** After a failure: for this once if a mirror does not have the content, else for good. @throws the error of the origin */
+  passOver(endpoint: ReadEndpoint, error: unknown): void {
+    if (endpoint.isOrigin) throw this.#withMirrors(error);
+    // Of a mistake in a program, and of a closed client, other endpoints would fail as well.
     if (!MoteError.isInstance(error) || error.code === "MOTE_CLOSED") throw error;
-    const mirror = nameOf(place);
+    const mirror = nameOf(endpoint);
     if (isNotFound(error)) {
       this.#client.logger.info(`the mirror ${mirror} does not have it: ${error.message}`);
-    } else if (!this.#failures.has(place)) {
-      this.#failures.set(place, error);
+    } else if (!this.#failures.has(endpoint)) {
+      this.#failures.set(endpoint, error);
       this.#client.logger.warn(`the mirror ${mirror} is passed over: ${error.message}`, { mirror, code: error.code });
     }
   }
 
   #withMirrors(error: unknown): unknown {
     if (!MoteError.isInstance(error) || this.#failures.size === 0) return error;
-    const mirrors = [...this.#failures].map(([place, failure]) => ({
-      mirror: nameOf(place),
+    const mirrors = [...this.#failures].map(([endpoint, failure]) => ({
+      mirror: nameOf(endpoint),
       code: MoteError.isInstance(failure) ? failure.code : undefined,
     }));
     const told = mirrors.map(({ mirror, code }) => `${mirror} [${code}]`).join(", ");
@@ -98,7 +98,7 @@ function nameOf({ repository }: ReadEndpoint): string {
   return `${repository.ref.registry}/${repository.ref.repository}`;
 }
 
-/** There is another place to ask: one more attempt after what passes at once, and no waiting for a silent or a busy one. */
-function impatient(policy: RetryPolicy): RetryPolicy {
+/** There is another endpoint to request: one more attempt after what passes at once, and no waiting for a silent or a busy one. */
+function shortRetryPolicy(policy: RetryPolicy): RetryPolicy {
   return { ...policy, retries: Math.min(1, policy.retries), silentRetries: 0, longestRetryAfterMs: 0 };
 }

@@ -5,10 +5,10 @@ import type { Subject } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { type BlobRequest, blobError, requestBlob } from "./blob-request.js";
 
-/** From where on a blob is read, and what earlier responses have told. */
+/** Where to continue reading a blob, and what is known from earlier responses. */
 export interface RangeStart {
   readonly offset: number;
-  /** Of the whole blob, in bytes; undefined if it is not known yet. */
+  /** Of the complete blob, in bytes; undefined if it is not known yet. */
   readonly size: number | undefined;
   /** What an earlier response names its content by. */
   readonly validator: string | undefined;
@@ -18,7 +18,7 @@ export interface RangeStart {
 
 /** What one response has of a blob, from the offset on. */
 export class BlobRange implements AsyncIterable<Uint8Array> {
-  /** Of the whole blob. */
+  /** Of the complete blob. */
   readonly size: number;
   /** The byte after the last one that the response announces. */
   readonly end: number;
@@ -83,7 +83,7 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     try {
       const measured = measure(subject, request, from, response);
       if (measured === undefined) return undefined;
-      // Without an end, an excess must be seen by whoever counts.
+      // Without an end, an excess must be noticed by the reader.
       const isOpenEnded = request.end === undefined && measured.end === measured.size;
       const limit = isOpenEnded
         ? Number.POSITIVE_INFINITY
@@ -99,7 +99,7 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     this.#response.discard();
   }
 
-  /** What a response has besides is dropped: what precedes the offset, and what follows the end that is wanted. */
+  /** Drops what precedes the offset, and what follows the requested end. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     let skip = this.#skip;
     let left = this.#limit;
@@ -161,7 +161,7 @@ function codingsOf(
   const codings = namedCodings(response);
   if (codings.length === 0 || length === size) return [];
   if (length !== undefined) return codings;
-  // Documents and plain archives do not begin as a coded body does, so that one that does is coded. Of others nobody can tell.
+  // Documents and plain archives do not begin as a coded body does, so that one that does is coded. For others it is unknown.
   const isCoded = request.isCoded ?? /[/.+](?:json|tar)$/.test(request.mediaType);
   request.onDoubt?.(isCoded);
   return isCoded ? codings : [];
@@ -173,7 +173,7 @@ function checkSize(subject: Subject, request: BlobRequest, expected: number | un
     subject,
     request,
     "MOTE_SIZE_MISMATCH",
-    `it should have ${expected} bytes, and the registry announces ${announced}`,
+    `expected ${expected} bytes, but the registry announces ${announced}`,
     { expected, actual: announced },
   );
 }

@@ -32,7 +32,7 @@ async function lying(
 }
 
 describe("a blob", () => {
-  it("is read whole, and in part from any byte", async () => {
+  it("is read completely, and in part from any byte", async () => {
     const { repository } = await lying(() => false);
     expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
     for (const start of [1, 100_000, layer.size - 1]) {
@@ -52,7 +52,7 @@ describe("a blob", () => {
     expect(await read(await repository.blob(empty))).toHaveLength(0);
   });
 
-  it("that is cut off goes on at that very byte, with If-Range", async () => {
+  it("that is cut off continues at the same byte, with If-Range", async () => {
     let cuts = 0;
     const { repository, server, events } = await lying((_request, response) => {
       if (cuts++ > 0) return false;
@@ -67,7 +67,7 @@ describe("a blob", () => {
     expect(events).toMatchObject([{ type: "resume", offset: 120_000, digest: layer.digest, repository: "a/b" }]);
   });
 
-  it("that is cut off goes on also where the source ignores ranges", async () => {
+  it("that is cut off continues also if the source ignores ranges", async () => {
     let cuts = 0;
     const { repository } = await lying((_request, response) => {
       if (cuts++ === 0) cutAfter(response, bytes, 120_000);
@@ -86,7 +86,7 @@ describe("a blob", () => {
     expect(sameBytes(part, bytes.subarray(250_000))).toBe(true);
   });
 
-  it("that is cut off after its last byte is whole", async () => {
+  it("that is cut off after its last byte is complete", async () => {
     const { repository, server } = await lying((_request, response) => {
       response.writeHead(200, { "transfer-encoding": "chunked" });
       response.write(bytes, () => response.socket?.destroy());
@@ -109,7 +109,7 @@ describe("a blob", () => {
     expect(await codeOf(read(await repository.blob(layer)))).toBe("MOTE_DIGEST_MISMATCH");
   });
 
-  it("that is cut off goes on though nobody answers for a while", async () => {
+  it("that is cut off continues although the host is down for a while", async () => {
     let asked = 0;
     const { repository, server } = await lying(
       (_request, response) => {
@@ -156,7 +156,7 @@ describe("a blob", () => {
     expect(server.count("GET")).toBe(4);
   });
 
-  it("of wrong bytes never ends cleanly, and is passed on as it is where nobody wants it checked", async () => {
+  it("of wrong bytes never ends cleanly, and is passed on as it is without verification", async () => {
     const wrong = new Uint8Array(layer.size);
     const { repository } = await lying((_request, response) => {
       response.writeHead(200, { "content-length": wrong.byteLength }).end(wrong);
@@ -187,7 +187,7 @@ describe("a blob", () => {
     }
   });
 
-  it("answered with another range than asked for is read whole, and refused where that is a range, too", async () => {
+  it("answered with another range than asked for is read completely, and an error where that is a range, too", async () => {
     const ranges = [
       "bytes 10-20",
       "",
@@ -246,7 +246,7 @@ describe("a blob", () => {
     expect(server.seen).toHaveLength(4);
   });
 
-  it("that is cut off goes on where every range is refused by 416, or by one that has no end", async () => {
+  it("that is cut off continues if every range, or every range without an end, gets 416", async () => {
     for (const refuses of [/./, /-$/]) {
       let cuts = 0;
       const { server, repository } = await lying((request, response) => {
@@ -334,7 +334,7 @@ describe("a blob", () => {
     expect(await codeOf(reading)).toBe(reason);
   });
 
-  it("that breaks off while nobody reads it troubles nobody until then", async () => {
+  it("that breaks off while it is not read is an error only when it is read", async () => {
     let cut: (() => void) | undefined;
     const { repository, server } = await lying((_request, response) => {
       if (cut !== undefined) return false;

@@ -13,7 +13,7 @@ import { collectDocument } from "../http/content-coding.js";
 import type { RequestOptions } from "../reports/registry-event.js";
 import { namingSubject } from "../reports/subject.js";
 import { bareType, type RepositoryApi } from "../repository-api.js";
-import { refusals, warnOfForbidden } from "./referrers-index.js";
+import { absentStatuses, warnOfForbidden } from "./referrers-index.js";
 
 /** Lists what cosign has put beside the manifest, under tags of its digest. */
 export async function* listCosignTags(
@@ -30,7 +30,7 @@ export async function* listCosignTags(
 /** Undefined if there is no such tag, or it stands for what is not a manifest. */
 async function findTag(api: RepositoryApi, tag: string, options: RequestOptions): Promise<Descriptor | undefined> {
   const request = { what: `tag ${tag}`, reference: tag, headers: { accept: manifestTypes.join(", ") }, ...options };
-  const accepts = (status: number) => status === 200 || refusals.has(status);
+  const accepts = (status: number) => status === 200 || absentStatuses.has(status);
   const head = await api.head(`manifests/${tag}`, { ...request, accepts });
   if (head.status === 404 || head.status === 410) return undefined;
   if (head.status === 403) {
@@ -43,14 +43,14 @@ async function findTag(api: RepositoryApi, tag: string, options: RequestOptions)
   if (head.status === 200 && mediaType !== undefined && isManifestType(mediaType)) {
     if (isDigest(digest) && Number.isSafeInteger(size) && size > 0) return { mediaType, digest, size };
   }
-  return api.send({ method: "GET", path: `manifests/${tag}`, ...request, accepts }, async (answer) => {
-    const type = bareType(answer.header("content-type"));
-    if (answer.status !== 200 || type === undefined || !isManifestType(type)) {
-      answer.discard();
+  return api.send({ method: "GET", path: `manifests/${tag}`, ...request, accepts }, async (response) => {
+    const type = bareType(response.header("content-type"));
+    if (response.status !== 200 || type === undefined || !isManifestType(type)) {
+      response.discard();
       return undefined;
     }
     const bound = { maxBytes: maxManifestBytes, what: request.what, digests: [] };
-    const bytes = await namingSubject(api.subject(), collectDocument(answer, bound));
+    const bytes = await namingSubject(api.subject(), collectDocument(response, bound));
     return { mediaType: type, digest: digestBytes(bytes), size: bytes.byteLength };
   });
 }

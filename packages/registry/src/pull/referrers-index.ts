@@ -20,17 +20,17 @@ import { bareType, type RepositoryApi, type RepositoryRequest } from "../reposit
 
 /**
  * Statuses by which registries say that they have no such thing, beside 404: they know neither the path nor the tag (400, 405, 501), what is
- * accepted (406), or let nobody ask (403). 401 is not among them, as a login may help, and neither is what may pass (408, 429, 5xx).
+ * accepted (406), or forbid the request (403). 401 is not among them, as a login may help, and neither is what may pass (408, 429, 5xx).
  */
-export const refusals: ReadonlySet<number> = new Set([400, 403, 404, 405, 406, 410, 501]);
+export const absentStatuses: ReadonlySet<number> = new Set([400, 403, 404, 405, 406, 410, 501]);
 
 export interface FoundIndex {
   readonly index: ImageIndex;
   readonly bytes: Uint8Array;
-  readonly answer: RegistryResponse;
+  readonly response: RegistryResponse;
 }
 
-/** What there is in place of an index: nothing, or what the registry said and is no index. */
+/** What exists instead of an index: nothing, or a response that is not one. */
 export interface NoIndex {
   readonly status: number;
   /** The body's media type, of a 200, and what the registry says its digest is. */
@@ -39,42 +39,42 @@ export interface NoIndex {
 }
 
 /**
- * Reads an index that the registry may not have, or answer with something else for: the subject itself, a web page, JSON of another kind.
+ * Reads an index that the registry may not have, or respond with something else for: the subject itself, a web page, JSON of another kind.
  * @throws MOTE_TOO_LARGE · MOTE_INVALID_MANIFEST for an index with an entry that is not valid
  */
 export function readIndex(
   api: RepositoryApi,
   request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & RequestOptions,
 ): Promise<FoundIndex | NoIndex> {
-  const accepts = (status: number) => status === 200 || refusals.has(status);
+  const accepts = (status: number) => status === 200 || absentStatuses.has(status);
   const headers = { accept: mediaTypes.ociIndex };
-  return api.send({ method: "GET", headers, accepts, ...request }, async (answer) => {
-    const { status } = answer;
-    const mediaType = bareType(answer.header("content-type"));
-    // Some registries label the index as any JSON, and some answer 200 with a web page.
+  return api.send({ method: "GET", headers, accepts, ...request }, async (response) => {
+    const { status } = response;
+    const mediaType = bareType(response.header("content-type"));
+    // Some registries label the index as any JSON, and some response 200 with a web page.
     if (status !== 200 || (mediaType !== undefined && mediaType !== mediaTypes.ociIndex && !isGeneric(mediaType))) {
-      answer.discard();
-      return { status, mediaType, digest: answer.header("docker-content-digest") };
+      response.discard();
+      return { status, mediaType, digest: response.header("docker-content-digest") };
     }
-    return namingSubject(api.subject(request), foundIn(answer, request.what, mediaType));
+    return namingSubject(api.subject(request), foundIn(response, request.what, mediaType));
   });
 }
 
 async function foundIn(
-  answer: RegistryResponse,
+  response: RegistryResponse,
   what: string,
   mediaType: string | undefined,
 ): Promise<FoundIndex | NoIndex> {
-  const bytes = await collectDocument(answer, { maxBytes: maxManifestBytes, what, digests: [] });
+  const bytes = await collectDocument(response, { maxBytes: maxManifestBytes, what, digests: [] });
   const index = parseIndex(bytes, mediaType);
-  return index === undefined ? { status: answer.status, mediaType } : { index, bytes, answer };
+  return index === undefined ? { status: response.status, mediaType } : { index, bytes, response };
 }
 
 export function isIndex(found: FoundIndex | NoIndex): found is FoundIndex {
   return "index" in found;
 }
 
-/** Whether these are the bytes of the manifest itself, which some registries answer for the tag of its digest. */
+/** Whether these are the bytes of the manifest itself, which some registries response for the tag of its digest. */
 export function isManifestItself(bytes: Uint8Array, digest: Digest): boolean {
   return digestBytes(bytes, digestAlgorithm(digest)) === digest;
 }
@@ -99,14 +99,14 @@ function parseIndex(bytes: Uint8Array, mediaType: string | undefined): ImageInde
   return manifest.kind === "index" ? manifest : undefined;
 }
 
-/** Nothing is taken to be there, and that is said. */
+/** Warns that the result is empty because the request was forbidden. */
 export function warnOfForbidden(api: RepositoryApi, what: string): void {
-  api.client.logger.warn(`${subjectName(api.subject())} forbids to look for ${what}: none are taken to be there`);
+  api.client.logger.warn(`${subjectName(api.subject())} forbids listing ${what}; continuing without them`);
 }
 
 /**
  * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag stands for
- * something else: GitLab answers with the subject itself. 403 counts as absent, which is what some stores of objects mean by it, with a warning.
+ * something else: GitLab responds with the subject itself. 403 counts as absent, which is what some stores of objects mean by it, with a warning.
  */
 export async function readReferrersTag(
   api: RepositoryApi,

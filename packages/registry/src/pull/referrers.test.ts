@@ -2,7 +2,7 @@ import { type Descriptor, digestBytes, type Logger, mediaTypes, silentLogger } f
 import { afterEach, describe, expect, it } from "vitest";
 import { makeImage } from "../../test/image.js";
 import { codeOf } from "../../test/outcome.js";
-import { type Answer, serve, type TestServer } from "../../test/server.js";
+import { type Handler, serve, type TestServer } from "../../test/server.js";
 import { RegistryClient } from "../client.js";
 import { RegistryDestination } from "../push/destination.js";
 import { RegistryRepository } from "./repository.js";
@@ -32,7 +32,7 @@ interface Opened {
   readonly warnings: string[];
 }
 
-async function open(answer: Answer): Promise<Opened> {
+async function open(answer: Handler): Promise<Opened> {
   const server = await serve(answer);
   const warnings: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (message) => warnings.push(message) };

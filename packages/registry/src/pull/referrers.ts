@@ -56,7 +56,7 @@ export async function* listReferrers(
     const unlisted = referrers.filter((one) => isFirst(listed, one.digest));
     if (artifactType === undefined) yield* unlisted;
     else yield* ofType(api, unlisted, artifactType, options);
-    page = isIndex(found) ? nextPage(api, digest, page, found.answer) : undefined;
+    page = isIndex(found) ? nextPage(api, digest, page, found.response) : undefined;
   }
 }
 
@@ -93,8 +93,8 @@ class Bounds {
 }
 
 /**
- * Chooses here in any case: a registry may leave that to whoever asks (`OCI-Filters-Applied`), and may list referrers without their type, which
- * only the manifest tells then.
+ * Always filters here: a registry may leave that to the client (`OCI-Filters-Applied`), and may list referrers without their type, which
+ * which only the manifest tells.
  */
 async function* ofType(
   api: RepositoryApi,
@@ -109,7 +109,7 @@ async function* ofType(
   }
 }
 
-/** Undefined for what is not there, or is something else. */
+/** Returns undefined for what does not exist, or is something else. */
 async function describe(api: RepositoryApi, one: Descriptor, options: RequestOptions): Promise<Descriptor | undefined> {
   const { digest } = one;
   try {
@@ -122,8 +122,8 @@ async function describe(api: RepositoryApi, one: Descriptor, options: RequestOpt
 }
 
 /** The next page is on this registry, as credentials go with the request for it. */
-function nextPage(api: RepositoryApi, digest: Digest, page: URL, answer: RegistryResponse): URL | undefined {
-  const target = linkTarget(answer.headers("link"), "next");
+function nextPage(api: RepositoryApi, digest: Digest, page: URL, response: RegistryResponse): URL | undefined {
+  const target = linkTarget(response.headers("link"), "next");
   if (target === undefined) return undefined;
   const url = api.follow(target, page);
   if (url.origin === page.origin) return url;

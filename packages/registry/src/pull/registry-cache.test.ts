@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-/** As registries do it, manifests are no blobs here. */
+/** As in registries, manifests are not blobs here. */
 async function lying(intercept: Intercept = () => false) {
   const server = await serveImage(image, (request, response) => {
     if (request.url?.endsWith(`/blobs/${image.manifest.digest}`)) return response.writeHead(404).end() === response;

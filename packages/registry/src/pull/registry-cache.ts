@@ -23,7 +23,7 @@ import { openBlob } from "./blob-reader.js";
 import { RangeReaderAt } from "./range-reader-at.js";
 
 /**
- * A repository as the tier behind a cache: its blobs and its manifests, by digest, read-only. What the registry keeps and does
+ * A repository as the tier behind a cache: its blobs and its manifests, by digest, read-only. What the registry stores and does
  * not hash to its digest is `MOTE_CORRUPT`.
  *
  * Beside what `MoteSource` names: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED · MOTE_UNREACHABLE ·
@@ -33,8 +33,8 @@ export class RegistryCache implements MoteSource {
   readonly #api: RepositoryApi;
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryLocation) {
-    this.#api = new RepositoryApi(client, place);
+  constructor(client: RegistryClient, location: RepositoryLocation) {
+    this.#api = new RepositoryApi(client, location);
   }
 
   async moteExists(digest: Digest, options: RequestOptions = {}): Promise<boolean> {
@@ -82,20 +82,20 @@ export class RegistryCache implements MoteSource {
   }
 
   async #head(kind: "blobs" | "manifests", digest: Digest, options: RequestOptions): Promise<MoteInfo | undefined> {
-    const answer = await this.#api.head(`${kind}/${digest}`, {
+    const response = await this.#api.head(`${kind}/${digest}`, {
       what: digest,
       ...(kind === "manifests" ? { headers: { accept: manifestTypes.join(", ") } } : {}),
       digest,
       accepts: (status) => status !== 401 && !isTransientStatus(status),
       ...options,
     });
-    const { status, redirectedTo } = answer;
+    const { status, redirectedTo } = response;
     if (status === 404 && redirectedTo === undefined) return undefined;
     // A registry may not support HEAD, or redirect it to a URL that is signed for GET alone.
     if (status !== 200) return this.#get(kind, digest, options);
     const mediaType =
-      (kind === "manifests" ? bareType(answer.header("content-type")) : undefined) ?? mediaTypes.octetStream;
-    const length = answer.header("content-length");
+      (kind === "manifests" ? bareType(response.header("content-type")) : undefined) ?? mediaTypes.octetStream;
+    const length = response.header("content-length");
     return length === undefined ? this.#get(kind, digest, options) : { digest, size: Number(length), mediaType };
   }
 

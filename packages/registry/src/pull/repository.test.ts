@@ -126,7 +126,7 @@ describe("a reference", () => {
     }
   });
 
-  it("answered by what is no registry is an error that says so", async () => {
+  it("from what is not a registry is an error that says so", async () => {
     const page = "<!doctype html><title>Log in</title>";
     const { repository } = await lying((_, response) => {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
@@ -151,9 +151,9 @@ describe("a reference", () => {
     }
   });
 
-  it("of a manifest that is no JSON, or in a format that is not read, is an invalid manifest", async () => {
+  it("of a manifest that is not JSON, or in a format that is not read, is an invalid manifest", async () => {
     const answers: [string, string][] = [
-      ["application/json", "this is no JSON"],
+      ["application/json", "this is not JSON"],
       ["application/json", '{"hello":"world"}'],
       ["application/vnd.docker.distribution.manifest.v1+prettyjws", "{}"],
     ];
@@ -186,7 +186,7 @@ describe("a manifest", () => {
     expect(await codeOf(honest.repository.manifest(larger))).toBe("MOTE_SIZE_MISMATCH");
   });
 
-  it("that is no JSON comes as it is, and is an invalid manifest to who reads it", async () => {
+  it("that is not JSON comes as it is, and is an invalid manifest when parsed", async () => {
     const body = text("not a manifest");
     const { repository } = await lying((_, response) => response.end(body) === response);
     const descriptor = { mediaType: mediaTypes.ociManifest, digest: digestBytes(body), size: body.byteLength };
@@ -286,7 +286,7 @@ describe("referrers", () => {
     expect(elsewhere.seen).toEqual([]);
   });
 
-  it("of which a later page is no index are an error, and not the tag's", async () => {
+  it("of which a later page is not an index are an error, and not the tag's", async () => {
     const { repository } = await lying((request, response) => {
       if (request.url?.endsWith("page=2")) return response.end("<p>") === response;
       const link = `<?page=2>; rel="next"`;

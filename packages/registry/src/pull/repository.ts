@@ -55,9 +55,9 @@ export class RegistryRepository implements ContentSource {
   readonly #doubts = new Map<Digest, { readonly isCoded: boolean; readonly isSecond: boolean }>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryLocation, options: RepositoryApiOptions = {}) {
-    this.ref = repositoryLocation(place);
-    this.#api = new RepositoryApi(client, place, options);
+  constructor(client: RegistryClient, location: RepositoryLocation, options: RepositoryApiOptions = {}) {
+    this.ref = repositoryLocation(location);
+    this.#api = new RepositoryApi(client, location, options);
   }
 
   /**
@@ -66,13 +66,13 @@ export class RegistryRepository implements ContentSource {
    */
   async resolve(ref: Ref | string, options: ResolveOptions & RequestOptions = {}): Promise<Descriptor> {
     const reference = this.referenceOf(ref);
-    const asking = this.#limited(options);
+    const request = this.#limited(options);
     if (options.manifestFollows) {
-      const { descriptor, bytes } = await this.#load(reference, asking);
+      const { descriptor, bytes } = await this.#load(reference, request);
       this.#resolved.set(descriptor.digest, bytes);
       return descriptor;
     }
-    return (await this.#resolveByHead(reference, asking)) ?? (await this.#load(reference, asking)).descriptor;
+    return (await this.#resolveByHead(reference, request)) ?? (await this.#load(reference, request)).descriptor;
   }
 
   /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
@@ -80,34 +80,37 @@ export class RegistryRepository implements ContentSource {
     return this.#load(this.referenceOf(ref), this.#limited(options));
   }
 
-  async #load(reference: string, asking: Asking): Promise<ResolvedManifest> {
+  async #load(reference: string, request: LimitedRequest): Promise<ResolvedManifest> {
     const asked = isDigest(reference) ? reference : undefined;
-    const answer = await this.#api.getManifest(reference, { ...asking, what: nameOf(reference), digest: asked });
-    const said = isDigest(answer.digest) ? answer.digest : undefined;
-    const actual = digestBytes(answer.bytes, digestAlgorithm(asked ?? said ?? digestBytes(answer.bytes)));
-    if (asked === undefined && said !== undefined && actual !== said) return this.#loadSaid(said, actual, asking);
+    const response = await this.#api.getManifest(reference, { ...request, what: nameOf(reference), digest: asked });
+    const said = isDigest(response.digest) ? response.digest : undefined;
+    const actual = digestBytes(response.bytes, digestAlgorithm(asked ?? said ?? digestBytes(response.bytes)));
+    if (asked === undefined && said !== undefined && actual !== said) return this.#loadSaid(said, actual, request);
     if (asked !== undefined && actual !== asked) throw this.#otherDigest(asked, actual);
-    return this.#described(answer, actual, reference);
+    return this.#described(response, actual, reference);
   }
 
-  #described(answer: ManifestResponse, digest: Digest, reference: string): ResolvedManifest {
-    const { bytes } = answer;
-    return { descriptor: { mediaType: this.#manifestType(answer, reference), digest, size: bytes.byteLength }, bytes };
+  #described(response: ManifestResponse, digest: Digest, reference: string): ResolvedManifest {
+    const { bytes } = response;
+    return {
+      descriptor: { mediaType: this.#manifestType(response, reference), digest, size: bytes.byteLength },
+      bytes,
+    };
   }
 
   /**
    * The response for a tag has another digest in `Docker-Content-Digest` than its bytes: they may have been changed on their way. What the
    * registry has under that digest counts.
    */
-  async #loadSaid(said: Digest, actual: Digest, asking: Asking): Promise<ResolvedManifest> {
-    let answer: ManifestResponse;
+  async #loadSaid(said: Digest, actual: Digest, request: LimitedRequest): Promise<ResolvedManifest> {
+    let response: ManifestResponse;
     try {
-      answer = await this.#api.getManifest(said, { ...asking, what: nameOf(said), digest: said });
+      response = await this.#api.getManifest(said, { ...request, what: nameOf(said), digest: said });
     } catch (error) {
       throw isNotFound(error) ? this.#otherDigest(said, actual) : error;
     }
-    this.#checkDigest(answer.bytes, said);
-    return this.#described(answer, said, said);
+    this.#checkDigest(response.bytes, said);
+    return this.#described(response, said, said);
   }
 
   async manifest(descriptor: Descriptor, options: TimeLimited & RequestOptions = {}): Promise<Uint8Array> {
@@ -126,7 +129,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /**
-   * The reader goes on by itself after a cut, at the very byte.
+   * The reader continues at the same byte after a cut connection.
    * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
    */
   async blob(descriptor: Descriptor, options: BlobOptions & RequestOptions = {}): Promise<MoteReader> {
@@ -176,19 +179,19 @@ export class RegistryRepository implements ContentSource {
     });
   }
 
-  /** Undefined where the registry does not answer HEAD, or not enough: GET tells why, and has what Nexus was seen not to find by HEAD. */
-  async #resolveByHead(reference: string, asking: Asking): Promise<Descriptor | undefined> {
-    const answer = await this.#api.head(`manifests/${reference}`, {
-      ...asking,
+  /** Undefined where the registry does not support HEAD, or not enough: GET tells why, and has what Nexus was seen not to find by HEAD. */
+  async #resolveByHead(reference: string, request: LimitedRequest): Promise<Descriptor | undefined> {
+    const response = await this.#api.head(`manifests/${reference}`, {
+      ...request,
       what: nameOf(reference),
       headers: { accept: manifestTypes.join(", ") },
       reference,
       accepts: (status) => status !== 401 && status !== 429,
     });
-    const digest = answer.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);
-    const mediaType = bareType(answer.header("content-type"));
-    const size = Number(answer.header("content-length") ?? Number.NaN);
-    if (answer.status !== 200 || mediaType === undefined || !isManifestType(mediaType)) return undefined;
+    const digest = response.header("docker-content-digest") ?? (isDigest(reference) ? reference : undefined);
+    const mediaType = bareType(response.header("content-type"));
+    const size = Number(response.header("content-length") ?? Number.NaN);
+    if (response.status !== 200 || mediaType === undefined || !isManifestType(mediaType)) return undefined;
     if (!isDigest(digest) || !Number.isSafeInteger(size) || size <= 0) return undefined;
     if (isDigest(reference) && digest !== reference) throw this.#otherDigest(reference, digest);
     return { mediaType, digest, size };
@@ -216,13 +219,13 @@ export class RegistryRepository implements ContentSource {
     }
   }
 
-  async #getManifest({ digest, size }: Descriptor, what: string, asking: Asking): Promise<Uint8Array> {
-    const { bytes } = await this.#api.getManifest(digest, { ...asking, what, digest, size });
+  async #getManifest({ digest, size }: Descriptor, what: string, request: LimitedRequest): Promise<Uint8Array> {
+    const { bytes } = await this.#api.getManifest(digest, { ...request, what, digest, size });
     this.#checkDigest(bytes, digest);
     return bytes;
   }
 
-  #limited({ signal, onEvent, withinMs }: TimeLimited & RequestOptions): Asking {
+  #limited({ signal, onEvent, withinMs }: TimeLimited & RequestOptions): LimitedRequest {
     return { signal, onEvent, ...(withinMs === undefined ? {} : { until: this.#api.client.clock.now() + withinMs }) };
   }
 
@@ -234,13 +237,13 @@ export class RegistryRepository implements ContentSource {
   #otherDigest(digest: Digest, actual: Digest): MoteError {
     return new MoteError(
       "MOTE_DIGEST_MISMATCH",
-      `${this.#api.registry} was asked for ${digest} of ${this.#api.repository}, and what it has hashes to ${actual}`,
+      `${this.#api.registry} sent other bytes for ${digest} of ${this.#api.repository}: they hash to ${actual}`,
       { details: { ...this.#api.subject({ digest }), expected: digest, actual } },
     );
   }
 }
 
-type Asking = RequestOptions & Pick<RepositoryRequest, "until">;
+type LimitedRequest = RequestOptions & Pick<RepositoryRequest, "until">;
 
 interface ResolvedManifest {
   readonly descriptor: Descriptor;
@@ -252,7 +255,7 @@ function checkReference(reference: string): string {
   if (reference.includes(":")) return parseDigest(reference);
   throw new MoteError(
     "MOTE_INVALID_REFERENCE",
-    `"${reference.slice(0, 140)}" is no tag: at most 128 letters, digits, and . _ - between them`,
+    `"${reference.slice(0, 140)}" is not a valid tag; use at most 128 letters, digits, and . _ - between them`,
     { details: { text: reference, position: 0, reason: "not a tag" } },
   );
 }

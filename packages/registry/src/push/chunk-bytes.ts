@@ -1,39 +1,39 @@
 import { type Descriptor, MoteError } from "@mote/core";
 
 /**
- * The chunks in pieces of `pieceBytes`, the last one shorter, at least one. A piece is good until the next is asked for: all of
+ * Returns the bytes in chunks of `chunkBytes`, the last one shorter, at least one. A chunk is valid until the next is read: all of
  * them use the same memory. The last comes only after the chunks have ended cleanly.
  * @throws MOTE_SIZE_MISMATCH where they are not as many bytes as the descriptor says
  */
-export async function* inPieces(
+export async function* resizeChunks(
   chunks: AsyncIterable<Uint8Array>,
   descriptor: Descriptor,
-  pieceBytes: number,
+  chunkBytes: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { size } = descriptor;
-  const piece = new Uint8Array(Math.min(size, pieceBytes));
+  const buffer = new Uint8Array(Math.min(size, chunkBytes));
   let filled = 0;
   let seen = 0;
   for await (const chunk of chunks) {
     seen += chunk.byteLength;
     if (seen > size) throw wrongSize(descriptor, seen);
     for (let at = 0; at < chunk.byteLength; ) {
-      if (filled === piece.byteLength) {
-        yield piece;
+      if (filled === buffer.byteLength) {
+        yield buffer;
         filled = 0;
       }
-      const part = chunk.subarray(at, at + piece.byteLength - filled);
-      piece.set(part, filled);
+      const part = chunk.subarray(at, at + buffer.byteLength - filled);
+      buffer.set(part, filled);
       filled += part.byteLength;
       at += part.byteLength;
     }
   }
   if (seen < size) throw wrongSize(descriptor, seen);
-  yield piece.subarray(0, filled);
+  yield buffer.subarray(0, filled);
 }
 
 function wrongSize({ digest, size }: Descriptor, seen: number): MoteError {
-  return new MoteError("MOTE_SIZE_MISMATCH", `${digest} has ${size} bytes, and ${seen} came to be uploaded`, {
+  return new MoteError("MOTE_SIZE_MISMATCH", `${digest} has ${size} bytes, but ${seen} were to be uploaded`, {
     details: { digest, expected: size, actual: seen },
   });
 }

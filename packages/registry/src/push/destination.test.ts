@@ -58,7 +58,7 @@ describe("a mount", () => {
       [202, blob, false, 0],
       [204, {}, false, 0],
       ...[307, 400, 401, 403, 404, 405, 409, 411, 413, 415, 422, 500, 501, 503, 521].map(
-        (refusal) => [refusal, {}, false, 0] as const,
+        (status) => [status, {}, false, 0] as const,
       ),
     ] as const) {
       const { server, destination, candidate } = await answering((request, response) => {
@@ -71,7 +71,7 @@ describe("a mount", () => {
     }
   });
 
-  it("that nobody answers is an error, and no refusal", async () => {
+  it("without a response is an error, not a rejected mount", async () => {
     const { destination, candidate } = await answering((_, response) => response.socket?.destroy() !== undefined);
     expect(await codeOf(destination.mount(layer, [candidate("x/y")]))).toBe("MOTE_UNREACHABLE");
   });

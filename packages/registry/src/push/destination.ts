@@ -26,10 +26,10 @@ import { cancelUpload, uploadSession } from "./upload-session.js";
 
 export interface RegistryDestinationOptions {
   /**
-   * Bytes. A blob of up to so many is sent in one request, a larger one in pieces of so many; one piece of each blob under way
-   * is kept in memory, to be sent again after a fault. Default 8 MiB.
+   * Bytes. A blob of up to so many is sent in one request, a larger one in chunks of so many; one chunk of each blob under way
+   * is kept in memory, to be sent again after an error. Default 8 MiB.
    */
-  readonly pieceBytes?: number | undefined;
+  readonly chunkBytes?: number | undefined;
 }
 
 /**
@@ -41,12 +41,12 @@ export interface RegistryDestinationOptions {
 export class RegistryDestination implements ContentDestination {
   readonly ref: RegistryRef;
   readonly #api: RepositoryApi;
-  readonly #pieceBytes: number;
-  readonly #habits = new UploadQuirks();
+  readonly #chunkBytes: number;
+  readonly #quirks = new UploadQuirks();
   /** The manifest sent last: as a rule it is the one to be tagged next. */
   #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
   /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
-  readonly #refusedDigests = new Map<Digest, { readonly bytes: Uint8Array; readonly fault: MoteError }>();
+  readonly #refusedDigests = new Map<Digest, { readonly bytes: Uint8Array; readonly error: MoteError }>();
   /** Manifests that wait for their tag. */
   readonly #held = new Map<Digest, Uint8Array>();
   /** Manifests that the registry took under their digest. */
@@ -58,10 +58,10 @@ export class RegistryDestination implements ContentDestination {
   #referrersWritten: Promise<void> = Promise.resolve();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, place: RepositoryLocation, options: RegistryDestinationOptions = {}) {
-    this.ref = repositoryLocation(place);
-    this.#api = new RepositoryApi(client, place);
-    this.#pieceBytes = options.pieceBytes ?? 8 * 1024 * 1024;
+  constructor(client: RegistryClient, location: RepositoryLocation, options: RegistryDestinationOptions = {}) {
+    this.ref = repositoryLocation(location);
+    this.#api = new RepositoryApi(client, location);
+    this.#chunkBytes = options.chunkBytes ?? 8 * 1024 * 1024;
   }
 
   /** False also if the registry does not say: then it is sent. */
@@ -74,20 +74,20 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Continues by itself after an error.
-   * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, with `details.mayResend` if the pieces may not have added up to the blob; sent again,
+   * Continues after an error.
+   * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, with `details.mayResend` if the chunks may not have added up to the blob; sent again,
    *   it goes in one · MOTE_UPLOAD_LOST
    */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: RequestOptions = {}): Promise<void> {
     parseDigest(descriptor.digest);
     const { signal, onEvent } = options;
-    const quirks = this.#habits;
-    await uploadBlob(this.#api, descriptor, chunks, { pieceBytes: this.#pieceBytes, habits: quirks, signal, onEvent });
+    const quirks = this.#quirks;
+    await uploadBlob(this.#api, descriptor, chunks, { chunkBytes: this.#chunkBytes, quirks, signal, onEvent });
   }
 
   /**
    * Tries the candidates on this registry in their order (distribution-spec, "Mounting a blob from another repository"). A
-   * candidate that is refused, for whatever reason, is passed over.
+   * candidate that fails, for whatever reason, is skipped.
    */
   async mount(descriptor: Descriptor, candidates: readonly Ref[], options: RequestOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
@@ -128,23 +128,23 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Sets or moves the tag to a manifest that is there, unless it stands for it already. Its own digest is no tag: then nothing is left to do.
+   * Sets or moves the tag to a manifest that is there, unless it is set already. Does nothing for the manifest's own digest.
    * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS if the registry does not let the tag change
    */
   async tag(name: string, descriptor: Descriptor, options: RequestOptions = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
     const held = this.#held.get(digest);
     if (name === digest && held !== undefined) {
-      if (!(await this.#putByDigest(descriptor, held, options))) throw this.#refusedDigests.get(digest)?.fault;
+      if (!(await this.#putByDigest(descriptor, held, options))) throw this.#refusedDigests.get(digest)?.error;
       return this.#afterPut(descriptor, held, options);
     }
     const refused = this.#refusedDigests.get(digest);
-    if (name === digest && refused !== undefined) throw refused.fault;
+    if (name === digest && refused !== undefined) throw refused.error;
     if (name === digest) return;
     if (!isTagName(name)) {
       throw new MoteError(
         "MOTE_INVALID_NAME",
-        `"${name.slice(0, 140)}" is no tag of a registry: at most 128 letters, digits, and . _ - between them`,
+        `"${name.slice(0, 140)}" is not a valid tag; use at most 128 letters, digits, and . _ - between them`,
         { details: this.#api.subject({ digest, reference: name }) },
       );
     }
@@ -178,7 +178,7 @@ export class RegistryDestination implements ContentDestination {
     await writing;
   }
 
-  /** Whether the registry takes the manifest under its digest, so that a refusal is about the tag. */
+  /** Whether the registry takes the manifest under its digest, so that an error is about the tag. */
   async #isTaken(descriptor: Descriptor, bytes: Uint8Array, options: RequestOptions): Promise<boolean> {
     try {
       return await this.#putByDigest(descriptor, bytes, options);
@@ -196,16 +196,16 @@ export class RegistryDestination implements ContentDestination {
       if (await putManifest(this.#api, digest, descriptor, bytes, options)) this.#listedByRegistry.add(digest);
       this.#accepted.add(digest);
       return true;
-    } catch (fault) {
-      const isRefusal = MoteError.isInstance(fault) && manifestRefusals.has(fault.code);
-      if (!isRefusal) throw fault;
-      // Nexus answers HEAD with 404 for what it has, and can be configured to store each manifest once.
+    } catch (error) {
+      const isError = MoteError.isInstance(error) && manifestErrors.has(error.code);
+      if (!isError) throw error;
+      // Nexus responds to HEAD with 404 for what it has, and can be configured to store each manifest once.
       if ((await hashManifest(this.#api, digest, digest, { ...options, actions: "pull,push" })) === digest) {
         this.#accepted.add(digest);
         return true;
       }
-      if (digestAlgorithm(digest) === "sha256") throw fault;
-      this.#refusedDigests.set(digest, { bytes, fault });
+      if (digestAlgorithm(digest) === "sha256") throw error;
+      this.#refusedDigests.set(digest, { bytes, error });
       return false;
     }
   }
@@ -245,27 +245,27 @@ export class RegistryDestination implements ContentDestination {
       const what = `a mount of ${digest} from ${from}`;
       return await this.#api.send(
         { ...request, what, digest, actions: "pull,push", from, signal, onEvent },
-        (answer) => {
-          answer.discard();
+        (response) => {
+          response.discard();
           // Whatever its status, a response that leads to an upload began one instead.
-          const session = uploadSession(this.#api, answer);
+          const session = uploadSession(this.#api, response);
           if (session !== undefined) cancelUpload(this.#api, session);
-          return answer.status === 201 && session === undefined;
+          return response.status === 201 && session === undefined;
         },
       );
     } catch (error) {
       signal?.throwIfAborted();
-      if (MoteError.isInstance(error) && refusals.has(error.code)) return false;
+      if (MoteError.isInstance(error) && mountErrors.has(error.code)) return false;
       throw error;
     }
   }
 }
 
 /** Of a manifest whose digest is not of the registry's algorithm. */
-const manifestRefusals: ReadonlySet<string> = new Set(["MOTE_DIGEST_MISMATCH", "MOTE_REGISTRY"]);
+const manifestErrors: ReadonlySet<string> = new Set(["MOTE_DIGEST_MISMATCH", "MOTE_REGISTRY"]);
 
 /** Of a mount: the blob has to be uploaded then, and that will tell whether there is more to it. */
-const refusals: ReadonlySet<string> = new Set([
+const mountErrors: ReadonlySet<string> = new Set([
   "MOTE_UNAUTHORIZED",
   "MOTE_FORBIDDEN",
   "MOTE_DIGEST_MISMATCH",

@@ -4,7 +4,7 @@ import { refuse, sendRange } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
 import { type MemoryRegistry, serveMemory } from "../../test/memory-registry.js";
 import { codeOf } from "../../test/outcome.js";
-import { type Answer, serve } from "../../test/server.js";
+import { type Handler, serve } from "../../test/server.js";
 import { RegistryClient } from "../client.js";
 import { RegistryDestination } from "./destination.js";
 
@@ -25,11 +25,12 @@ async function open(intercept?: Parameters<typeof serveMemory>[0], retries = 1) 
 }
 
 /** Answers every HEAD so. */
-const onHead = (answer: Answer) => (): Answer & ((...sent: Parameters<Answer>) => boolean) => (request, response) => {
-  if (request.method !== "HEAD") return false;
-  answer(request, response);
-  return true;
-};
+const onHead =
+  (answer: Handler) => (): Handler & ((...sent: Parameters<Handler>) => boolean) => (request, response) => {
+    if (request.method !== "HEAD") return false;
+    answer(request, response);
+    return true;
+  };
 
 describe("a blob that a HEAD request asks for", () => {
   it("is there by a 200 of its size or of none, and absent by a 404", async () => {
@@ -44,8 +45,8 @@ describe("a blob that a HEAD request asks for", () => {
   });
 
   it("is unknown, and so sent, where the response does not tell", async () => {
-    const answers: [string, Answer][] = [
-      ...[400, 403, 405, 410, 500, 501, 502, 503, 504, 520, 522, 524].map((status): [string, Answer] => [
+    const answers: [string, Handler][] = [
+      ...[400, 403, 405, 410, 500, 501, 502, 503, 504, 520, 522, 524].map((status): [string, Handler] => [
         `${status}`,
         (_, response) => response.writeHead(status).end(),
       ]),
@@ -98,7 +99,7 @@ describe("a blob that a HEAD request asks for", () => {
       [(_, response) => refuse(response, 401, "UNAUTHORIZED"), "MOTE_UNAUTHORIZED"],
       [(_, response) => refuse(response, 429, "TOOMANYREQUESTS"), "MOTE_RATE_LIMITED"],
       [(_, response) => response.socket?.destroy(), "MOTE_UNREACHABLE"],
-    ] as [Answer, string][]) {
+    ] as [Handler, string][]) {
       const { destination } = await open(onHead(answer));
       expect(await codeOf(destination.has(layer))).toBe(code);
     }
@@ -107,7 +108,7 @@ describe("a blob that a HEAD request asks for", () => {
 
 describe("a manifest that a HEAD request asks for", () => {
   it("is there by its digest, whether HEAD or GET tells it", async () => {
-    const answers: Answer[] = [
+    const answers: Handler[] = [
       (_, response) => response.writeHead(200).end(),
       (_, response) => response.writeHead(200, { "docker-content-digest": digestBytes(bytes, "sha512") }).end(),
       (_, response) => response.writeHead(200, { "docker-content-digest": "none" }).end(),

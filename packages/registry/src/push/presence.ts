@@ -56,7 +56,7 @@ export async function findManifest(
   if (found === undefined) return undefined;
   const said = found.header("docker-content-digest");
   if (found.status === 200 && isDigest(said) && digestAlgorithm(said) === digestAlgorithm(expected)) return said;
-  const isUnclear = withoutAnswer.has(found.status) || found.redirectedTo !== undefined;
+  const isUnclear = unclearStatuses.has(found.status) || found.redirectedTo !== undefined;
   return isUnclear ? hashManifest(api, reference, expected, options) : undefined;
 }
 
@@ -69,7 +69,7 @@ export async function hashManifest(
 ): Promise<Digest | undefined> {
   const what = reference === expected ? `manifest ${expected}` : `tag ${reference}`;
   const { bytes } =
-    (await unlessRefused(api.getManifest(reference, { ...options, what, digest: expected }), notReadable)) ?? {};
+    (await unlessFailed(api.getManifest(reference, { ...options, what, digest: expected }), notReadable)) ?? {};
   return bytes && digestBytes(bytes, digestAlgorithm(expected));
 }
 
@@ -80,7 +80,7 @@ async function opens(
   { signal, onEvent }: RequestOptions,
 ): Promise<boolean> {
   const firstByte = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1, verify: false, damage: false };
-  const reader = await unlessRefused(openBlob(api, { ...firstByte, signal, onEvent }), notReadable);
+  const reader = await unlessFailed(openBlob(api, { ...firstByte, signal, onEvent }), notReadable);
   await reader?.close();
   return reader?.info.size === size;
 }
@@ -92,20 +92,20 @@ function head(
   request: Omit<RepositoryRequest, "method" | "path" | "body" | "accepts">,
 ): Promise<RegistryResponse | undefined> {
   const accepts = (status: number) => !isTransientStatus(status);
-  const asking = api.send({ ...request, method: "HEAD", path, accepts }, async (answer) => {
-    const { status, redirectedTo } = answer;
+  const sending = api.send({ ...request, method: "HEAD", path, accepts }, async (response) => {
+    const { status, redirectedTo } = response;
     if (status === 401 && redirectedTo === undefined) {
-      throw await responseError(answer, api.subject(request), { what: request.what, writes: false });
+      throw await responseError(response, api.subject(request), { what: request.what, writes: false });
     }
-    answer.discard();
-    return answer;
+    response.discard();
+    return response;
   });
-  return unlessRefused(asking, serverErrors);
+  return unlessFailed(sending, serverErrors);
 }
 
-async function unlessRefused<T>(asking: Promise<T>, codes: ReadonlySet<string>): Promise<T | undefined> {
+async function unlessFailed<T>(work: Promise<T>, codes: ReadonlySet<string>): Promise<T | undefined> {
   try {
-    return await asking;
+    return await work;
   } catch (error) {
     if (MoteError.isInstance(error) && codes.has(error.code)) return undefined;
     throw error;
@@ -113,7 +113,7 @@ async function unlessRefused<T>(asking: Promise<T>, codes: ReadonlySet<string>):
 }
 
 /** Of a HEAD response that lacks the digest, or of a registry without HEAD. */
-const withoutAnswer: ReadonlySet<number> = new Set([200, 400, 405, 501]);
+const unclearStatuses: ReadonlySet<number> = new Set([200, 400, 405, 501]);
 const serverErrors: ReadonlySet<string> = new Set(["MOTE_REGISTRY"]);
 const notReadable: ReadonlySet<string> = new Set([
   "MOTE_REGISTRY",

@@ -50,20 +50,20 @@ function putOnce(
   const what = reference === digest ? `manifest ${digest}` : `tag ${reference}`;
   const headers = { "content-type": mediaType };
   const request = { method: "PUT", path: `manifests/${reference}`, what, headers, body: bytes } as const;
-  return api.send({ ...request, digest, reference, actions: "pull,push", signal, onEvent }, (answer) => {
-    answer.discard();
-    const said = answer.header("docker-content-digest");
+  return api.send({ ...request, digest, reference, actions: "pull,push", signal, onEvent }, (response) => {
+    response.discard();
+    const said = response.header("docker-content-digest");
     if (isDigest(said) && digestAlgorithm(said) === digestAlgorithm(digest) && said !== digest) {
       throw storedAsOther(api, digest, said);
     }
-    return answer.header("oci-subject") !== undefined;
+    return response.header("oci-subject") !== undefined;
   });
 }
 
 /**
  * Sets a tag, unless it stands for the manifest already: where tags are immutable, a registry refuses even the same one. Returns as
  * `putManifest`; false if nothing was sent.
- * @param isTaken whether the registry takes the manifest itself, so that a refusal is about the tag
+ * @param isTaken whether the registry takes the manifest itself, so that an error is about the tag
  * @throws MOTE_EXISTS if the tag stands for another manifest and the registry does not let it change
  */
 export async function putTag(
@@ -92,7 +92,7 @@ export async function putTag(
 }
 
 export function storedAsOther(api: RepositoryApi, digest: Digest, actual: Digest): MoteError {
-  return new MoteError("MOTE_DIGEST_MISMATCH", `${api.registry} keeps ${digest} of ${api.repository} as ${actual}`, {
+  return new MoteError("MOTE_DIGEST_MISMATCH", `${api.registry} stored ${digest} of ${api.repository} as ${actual}`, {
     details: { ...api.subject({ digest }), actual },
   });
 }

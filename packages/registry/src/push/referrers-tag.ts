@@ -37,7 +37,7 @@ export async function addTaggedReferrer(
       actions: "pull,push",
       ...options,
     },
-    (answer) => answer.discard(),
+    (response) => response.discard(),
   );
 }
 

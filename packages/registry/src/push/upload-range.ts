@@ -9,8 +9,8 @@ export function reportedBytes(range: string | undefined): number | undefined {
 }
 
 /**
- * Returns where an upload goes on after a piece that the registry took. Its `Range` counts only within the piece, where it means that a
- * part was taken: some registries repeat the first piece's (ECR), tell the last piece's alone (Aliyun), or count the bytes (zuul-registry).
+ * Returns where an upload continues after a chunk that the registry took. Its `Range` counts only within the chunk, where it means that a
+ * part was taken: some registries repeat the first chunk's (ECR), tell the last chunk's alone (Aliyun), or count the bytes (zuul-registry).
  * A wrong guess shows in the digest.
  */
 export function offsetAfter(range: string | undefined, start: number, end: number): number {

@@ -16,7 +16,7 @@ import { cancelUpload, closingUrl, newSession, type UploadSession, uploadSession
 type UploadRequest = Pick<RepositoryRequest, "method" | "path" | "headers" | "body" | "repeat" | "accepts">;
 
 /** What came of a request; no response if none was needed. */
-export type Outcome = { readonly done: true; readonly answer?: RegistryResponse } | Failed;
+export type Outcome = { readonly done: true; readonly response?: RegistryResponse } | Failed;
 
 type Body = RepositoryRequest["body"];
 type Headers = Readonly<Record<string, string>>;
@@ -28,7 +28,7 @@ export interface Failed {
   readonly retryAfter?: string | undefined;
   /** The response's `Range`. */
   readonly range?: string | undefined;
-  readonly fault: MoteError;
+  readonly error: MoteError;
 }
 
 /** An `OCI-Chunk-Max-Length` below this counts as this. */
@@ -38,8 +38,8 @@ const leastLimitBytes = 32 * 1024;
 export class UploadRequests {
   readonly subject: Subject;
   /** Of the session, in bytes: `OCI-Chunk-Min-Length`, and `OCI-Chunk-Max-Length`, which Cloudflare's registry sends. */
-  leastPieceBytes = 0;
-  mostPieceBytes = Number.POSITIVE_INFINITY;
+  minChunkBytes = 0;
+  maxChunkBytes = Number.POSITIVE_INFINITY;
   readonly #api: RepositoryApi;
   readonly #descriptor: Descriptor;
   readonly #options: RequestOptions;
@@ -55,31 +55,31 @@ export class UploadRequests {
   /** Begins a session, in place of the one that there may be. */
   async begin(): Promise<void> {
     this.cancel();
-    await this.#send({ method: "POST", path: "blobs/uploads/", body: noBytes }, (answer) => {
-      answer.discard();
-      this.#session = newSession(this.#api, answer);
-      this.leastPieceBytes = Number(answer.header("oci-chunk-min-length")) || 0;
+    await this.#send({ method: "POST", path: "blobs/uploads/", body: noBytes }, (response) => {
+      response.discard();
+      this.#session = newSession(this.#api, response);
+      this.minChunkBytes = Number(response.header("oci-chunk-min-length")) || 0;
       // Pieces of a byte would keep the client for as long as the registry likes.
-      const most = Number(answer.header("oci-chunk-max-length")) || Number.POSITIVE_INFINITY;
-      this.mostPieceBytes = Math.max(most, leastLimitBytes);
+      const most = Number(response.header("oci-chunk-max-length")) || Number.POSITIVE_INFINITY;
+      this.maxChunkBytes = Math.max(most, leastLimitBytes);
     });
   }
 
-  /** Sends a piece from that byte on. */
-  append(piece: Uint8Array, from: number): Promise<Outcome> {
-    return this.#patch(piece, { "content-range": `${from}-${from + piece.byteLength - 1}` });
+  /** Sends a chunk from that byte on. */
+  append(chunk: Uint8Array, from: number): Promise<Outcome> {
+    return this.#patch(chunk, { "content-range": `${from}-${from + chunk.byteLength - 1}` });
   }
 
-  /** Closes the session, with the whole blob as the request's body or after it was sent. */
+  /** Closes the session, with the complete blob as the request's body or after it was sent. */
   async close(body: Body, headers: Headers = {}): Promise<Outcome> {
     const path = closingUrl(this.#current(), this.#descriptor.digest);
     const outcome = await this.#try({ method: "PUT", path, headers: { ...octets, ...headers }, body });
-    if (!outcome.done || outcome.answer?.status !== 202 || (await this.#find()) !== false) return outcome;
-    const fault = protocolError(this.subject, "it accepted the end of an upload (202), and does not have the blob");
-    return { done: false, status: 202, fault };
+    if (!outcome.done || outcome.response?.status !== 202 || (await this.#find()) !== false) return outcome;
+    const error = protocolError(this.subject, "it accepted the end of an upload (202), but does not have the blob");
+    return { done: false, status: 202, error };
   }
 
-  /** Sends the whole blob as one piece, then closes the session: docker's way, which every registry takes. */
+  /** Sends the blob as one chunk, then closes the session: docker's way, which every registry takes. */
   async sendAndClose(body: Body, headers: Headers = {}): Promise<Outcome> {
     const outcome = await this.#patch(body, headers);
     return outcome.done ? this.close(noBytes) : outcome;
@@ -88,15 +88,15 @@ export class UploadRequests {
   /** Returns how many bytes the session has, as a GET request for it tells; undefined if it does not. */
   async reportedBytes(): Promise<number | undefined> {
     const accepts = (status: number) => !isTransientStatus(status);
-    return this.#send({ method: "GET", path: this.#current().url, accepts }, (answer) => {
-      answer.discard();
-      if (answer.status > 299) return undefined;
-      this.#moveOn(answer);
-      return reportedBytes(answer.header("range"));
+    return this.#send({ method: "GET", path: this.#current().url, accepts }, (response) => {
+      response.discard();
+      if (response.status > 299) return undefined;
+      this.#moveOn(response);
+      return reportedBytes(response.header("range"));
     });
   }
 
-  /** The session has ended by itself. */
+  /** Forgets the session, which the registry has closed. */
   end(): void {
     this.#session = undefined;
   }
@@ -111,7 +111,7 @@ export class UploadRequests {
     return (await this.#find()) === true;
   }
 
-  /** The same after a failure; false also if nobody answers. */
+  /** The same after an error; false also if the host is down. */
   async isThereByNow(): Promise<boolean> {
     let isThere = false;
     await this.unlessAbsent(async () => {
@@ -120,28 +120,28 @@ export class UploadRequests {
     return isThere;
   }
 
-  /** A registry that does not answer may be restarting: that is one more failure, not the end. */
-  async unlessAbsent(ask: () => Promise<void>): Promise<Failed | undefined> {
+  /** A registry that does not response may be restarting: that is one more failure, not the end. */
+  async unlessAbsent(work: () => Promise<void>): Promise<Failed | undefined> {
     try {
-      await ask();
+      await work();
       return undefined;
-    } catch (fault) {
-      if (!isHostDown(fault)) throw fault;
-      return { done: false, fault };
+    } catch (error) {
+      if (!isHostDown(error)) throw error;
+      return { done: false, error };
     }
   }
 
   /** Waits before another attempt. @throws the failure, if another attempt would not help */
-  async pause({ status, retryAfter, fault }: Failed, attempt: number): Promise<void> {
+  async pause({ status, retryAfter, error }: Failed, attempt: number): Promise<void> {
     const { policy } = this.#api.client;
-    // 416: a piece at another offset than the registry has, which it will tell.
+    // 416: a chunk at another offset than the registry has, which it will tell.
     const delayMs =
       status === undefined || status === 416
         ? delayWithin(policy, attempt)
         : delayAfterStatus(policy, status, retryAfter, attempt);
-    if (delayMs === undefined) throw fault;
+    if (delayMs === undefined) throw error;
     const { registry, repository, digest } = this.subject;
-    const reason = status === undefined ? networkFailure(fault.cause) : String(status);
+    const reason = status === undefined ? networkFailure(error.cause) : String(status);
     const { retries } = policy;
     const host = this.#api.url("").host;
     this.#api.client.report(
@@ -153,7 +153,7 @@ export class UploadRequests {
 
   lost(cause: MoteError): MoteError {
     const { digest } = this.#descriptor;
-    const message = `${subjectName(this.subject)} has lost what was sent of ${digest} so far; it has to be sent again from the start`;
+    const message = `${subjectName(this.subject)} lost the upload of ${digest}; it has to be sent again from the start`;
     return new MoteError("MOTE_UPLOAD_LOST", message, { cause, details: { ...this.subject, ...cause.details } });
   }
 
@@ -166,32 +166,35 @@ export class UploadRequests {
   async #patch(body: Body, headers: Headers): Promise<Outcome> {
     const path = this.#current().url;
     const outcome = await this.#try({ method: "PATCH", path, headers: { ...octets, ...headers }, body });
-    if (outcome.done && outcome.answer !== undefined) this.#moveOn(outcome.answer);
+    if (outcome.done && outcome.response !== undefined) this.#moveOn(outcome.response);
     return outcome;
   }
 
   /** Sends a request once: an error response or a broken connection is an outcome, not an error. */
   async #try(request: UploadRequest): Promise<Outcome> {
     try {
-      return await this.#send({ ...request, repeat: false, accepts: () => true }, async (answer): Promise<Outcome> => {
-        const { status } = answer;
-        if (status < 200 || status > 299) {
-          const asked = { what: this.#what, writes: true };
-          const fault = await responseError(answer, this.subject, asked);
-          const [retryAfter, range] = [answer.header("retry-after"), answer.header("range")];
-          return { done: false, status, retryAfter, range, fault };
-        }
-        answer.discard();
-        return { done: true, answer };
-      });
+      return await this.#send(
+        { ...request, repeat: false, accepts: () => true },
+        async (response): Promise<Outcome> => {
+          const { status } = response;
+          if (status < 200 || status > 299) {
+            const asked = { what: this.#what, writes: true };
+            const error = await responseError(response, this.subject, asked);
+            const [retryAfter, range] = [response.header("retry-after"), response.header("range")];
+            return { done: false, status, retryAfter, range, error };
+          }
+          response.discard();
+          return { done: true, response };
+        },
+      );
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       if (error.code !== "MOTE_UNREACHABLE" && error.code !== "MOTE_TIMEOUT") throw error;
-      return { done: false, fault: error };
+      return { done: false, error };
     }
   }
 
-  #send<T>(request: UploadRequest, take: (answer: RegistryResponse) => T | Promise<T>): Promise<T> {
+  #send<T>(request: UploadRequest, take: (response: RegistryResponse) => T | Promise<T>): Promise<T> {
     const { digest } = this.#descriptor;
     const upload = { what: this.#what, digest, actions: "pull,push", ...this.#options } as const;
     return this.#api.send({ ...upload, ...request, crossOrigin: this.#session?.crossOrigin }, take);
@@ -201,9 +204,9 @@ export class UploadRequests {
     return findBlob(this.#api, this.#descriptor, { actions: "pull,push", ...this.#options });
   }
 
-  /** A response may say that the session goes on at another URL. */
-  #moveOn(answer: RegistryResponse): void {
-    this.#session = uploadSession(this.#api, answer) ?? this.#session;
+  /** A response may say that the session continues at another URL. */
+  #moveOn(response: RegistryResponse): void {
+    this.#session = uploadSession(this.#api, response) ?? this.#session;
   }
 
   get #what(): string {

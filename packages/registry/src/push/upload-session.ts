@@ -2,27 +2,27 @@ import type { Digest } from "@mote/core";
 import type { RegistryResponse } from "../registry-request.js";
 import type { RepositoryApi } from "../repository-api.js";
 
-/** Where an upload goes on. */
+/** Where an upload continues. */
 export interface UploadSession {
   readonly url: URL;
   /** Another host than the registry gave it, so that nothing secret goes there. */
   readonly crossOrigin: boolean;
 }
 
-/** Returns where a response says that the upload goes on; undefined if it does not, or names the blob itself. */
-export function uploadSession(api: RepositoryApi, answer: RegistryResponse): UploadSession | undefined {
-  const location = answer.header("location");
+/** Returns where a response says that the upload continues; undefined if it does not, or names the blob itself. */
+export function uploadSession(api: RepositoryApi, response: RegistryResponse): UploadSession | undefined {
+  const location = response.header("location");
   if (location === undefined) return undefined;
-  const url = api.follow(location, answer.url);
+  const url = api.follow(location, response.url);
   if (/\/blobs\/[a-z0-9+._-]+(?::|%3a)[0-9a-f]{32,}$/i.test(url.pathname)) return undefined;
-  return { url, crossOrigin: answer.redirectedTo !== undefined };
+  return { url, crossOrigin: response.redirectedTo !== undefined };
 }
 
 /** As `uploadSession`, for the response that begins an upload: where `Location` is missing, the upload's id tells. */
-export function newSession(api: RepositoryApi, answer: RegistryResponse): UploadSession | undefined {
-  const session = uploadSession(api, answer);
-  const id = answer.header("docker-upload-uuid");
-  if (session !== undefined || id === undefined || answer.redirectedTo !== undefined) return session;
+export function newSession(api: RepositoryApi, response: RegistryResponse): UploadSession | undefined {
+  const session = uploadSession(api, response);
+  const id = response.header("docker-upload-uuid");
+  if (session !== undefined || id === undefined || response.redirectedTo !== undefined) return session;
   return { url: api.url(`blobs/uploads/${encodeURIComponent(id)}`), crossOrigin: false };
 }
 
@@ -33,8 +33,8 @@ export function closingUrl({ url }: UploadSession, digest: Digest): URL {
   return closing;
 }
 
-/** Has the registry forget an upload. Nobody waits for it: it forgets by itself some day. */
+/** Cancels an upload, without waiting: registries remove old uploads. */
 export function cancelUpload(api: RepositoryApi, { url, crossOrigin }: UploadSession): void {
   const request = { method: "DELETE", path: url, what: "an upload", actions: "pull,push", repeat: false } as const;
-  api.send({ ...request, crossOrigin, accepts: () => true }, (answer) => answer.discard()).catch(() => {});
+  api.send({ ...request, crossOrigin, accepts: () => true }, (response) => response.discard()).catch(() => {});
 }

@@ -1,4 +1,4 @@
-/** A piece, and after it the others. */
+/** Returns a chunk, and after it the others. */
 export async function* joined(
   first: Uint8Array,
   rest: AsyncIterable<Uint8Array>,
@@ -7,9 +7,9 @@ export async function* joined(
   yield* copies(rest);
 }
 
-/** Whoever sends pieces may still hold one when the next is asked for. */
-export async function* copies(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const piece of pieces) yield piece.slice();
+/** The sender may still use a chunk when it reads the next. */
+export async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) yield chunk.slice();
 }
 
 /** Passes chunks on, and remembers the error of their source: the connection makes an error of its own of it. */

@@ -11,8 +11,8 @@ import { RegistryDestination } from "./destination.js";
 
 const bytes = new Uint8Array(randomBytes(100_000));
 const blob: Descriptor = { mediaType: mediaTypes.octetStream, digest: digestBytes(bytes), size: bytes.byteLength };
-const whole = { pieceBytes: blob.size };
-const inPieces = { pieceBytes: 30_000 };
+const whole = { chunkBytes: blob.size };
+const inPieces = { chunkBytes: 30_000 };
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 async function lying(
-  options: RegistryClientOptions & { pieceBytes: number },
+  options: RegistryClientOptions & { chunkBytes: number },
   intercept?: (server: UploadServer) => Intercept,
 ) {
   const events: RegistryEvent[] = [];
@@ -59,7 +59,7 @@ describe("a blob that is uploaded", () => {
     expect(server.seen[1]?.url).toBe(`/v2/a/b/blobs/uploads/1?state=0&digest=${encodeURIComponent(blob.digest)}`);
   });
 
-  it("goes on with a new token where each lasts for one request", async () => {
+  it("continues with a new token where each lasts for one request", async () => {
     const tokens = await serveTokens({ login: "ann:s3cret" });
     const scope = "repository:a/b:pull,push";
     const credentials = { get: async () => ({ kind: "password", username: "ann", password: "s3cret" }) as const };
@@ -142,8 +142,8 @@ describe("a blob that is uploaded", () => {
   });
 });
 
-describe("an upload after a fault", () => {
-  it("goes on from what the registry has of the piece", async () => {
+describe("an upload after an error", () => {
+  it("continues from what the registry has of the chunk", async () => {
     for (const kept of [0, 12_345, 30_000]) {
       let pieces = 0;
       const { server, events, destination } = await lying(inPieces, ({ sessions }) => async (request, response) => {
@@ -162,7 +162,7 @@ describe("an upload after a fault", () => {
     }
   });
 
-  it("goes on where the registry says 416, 429, 500 or 503, and waits as it asks", async () => {
+  it("continues after 416, 429, 500 or 503, and waits as Retry-After says", async () => {
     for (const status of [416, 429, 500, 503]) {
       const { server, events, destination } = await lying(
         inPieces,
@@ -174,7 +174,7 @@ describe("an upload after a fault", () => {
     }
   });
 
-  it("goes on where the registry takes only a part of a piece", async () => {
+  it("continues if the registry takes only a part of a chunk", async () => {
     let pieces = 0;
     const { server, destination } = await lying(inPieces, ({ sessions }) => async (request, response) => {
       if (request.method !== "PATCH" || ++pieces !== 1) return false;
@@ -188,7 +188,7 @@ describe("an upload after a fault", () => {
     expect(arrived(server)).toBe(true);
   });
 
-  it("begins anew where the session is lost with its first piece, and fails where it is lost later", async () => {
+  it("begins again if the session is lost with its first chunk, and fails if it is lost later", async () => {
     let pieces = 0;
     const losing =
       (at: number) =>
@@ -251,18 +251,18 @@ describe("an upload after a fault", () => {
   });
 });
 
-describe("an upload to a registry that starts anew meanwhile", () => {
-  it("goes on when it is there again", async () => {
+describe("an upload to a registry that restarts", () => {
+  it("continues when it is up again", async () => {
     for (const [options, method] of [
       [inPieces, "PATCH"],
       [inPieces, "PUT"],
       [whole, "PUT"],
     ] as const) {
-      let refusals: number | undefined;
+      let failures: number | undefined;
       const { server, destination } = await lying({ ...options, retries: 3 }, () => (request, response) => {
-        if (request.method === method) refusals ??= 6;
-        if (refusals === undefined || refusals === 0) return false;
-        refusals--;
+        if (request.method === method) failures ??= 6;
+        if (failures === undefined || failures === 0) return false;
+        failures--;
         response.socket?.destroy();
         return true;
       });

@@ -4,15 +4,15 @@ import type { Failed, Outcome, UploadRequests } from "./upload-requests.js";
 import { watch } from "./upload-stream.js";
 
 /**
- * Sends a blob in one request, in the session that has begun, and repeats it as a whole. Returns false if that is too large for the
- * registry: then it may take smaller pieces.
+ * Sends a blob in one request, in the session that has begun, and repeats it completely. Returns false if that is too large for the
+ * registry: then it may take smaller chunks.
  */
-export async function sendWhole(requests: UploadRequests, habits: UploadQuirks, bytes: Uint8Array): Promise<boolean> {
+export async function sendWhole(requests: UploadRequests, quirks: UploadQuirks, bytes: Uint8Array): Promise<boolean> {
   for (let failures = 0; ; await requests.begin()) {
-    const outcome = await sendOnce(requests, habits, bytes);
+    const outcome = await sendOnce(requests, quirks, bytes);
     if (outcome.done) break;
-    if (outcome.status === 413 && habits.shrinkPieces(bytes.byteLength, requests.leastPieceBytes)) {
-      habits.requestBytes = habits.pieceBytes;
+    if (outcome.status === 413 && quirks.shrinkChunks(bytes.byteLength, requests.minChunkBytes)) {
+      quirks.requestBytes = quirks.chunkBytes;
       return false;
     }
     await requests.pause(outcome, ++failures);
@@ -23,8 +23,8 @@ export async function sendWhole(requests: UploadRequests, habits: UploadQuirks, 
   return true;
 }
 
-async function sendOnce(requests: UploadRequests, habits: UploadQuirks, bytes: Uint8Array): Promise<Outcome> {
-  if (!habits.takesClosingBody) return requests.sendAndClose(bytes);
+async function sendOnce(requests: UploadRequests, quirks: UploadQuirks, bytes: Uint8Array): Promise<Outcome> {
+  if (!quirks.takesClosingBody) return requests.sendAndClose(bytes);
   const outcome = await requests.close(bytes);
   if (outcome.done || !mayBeOfBody(outcome)) return outcome;
   // Two clients may have sent it at once.
@@ -33,7 +33,7 @@ async function sendOnce(requests: UploadRequests, habits: UploadQuirks, bytes: U
   const second = await requests.sendAndClose(bytes);
   // What may pass says nothing of whether the body was the reason.
   if (!second.done) return second.status === undefined || isTransientStatus(second.status) ? second : outcome;
-  habits.takesClosingBody = false;
+  quirks.takesClosingBody = false;
   return second;
 }
 
@@ -43,14 +43,14 @@ async function sendOnce(requests: UploadRequests, habits: UploadQuirks, bytes: U
  */
 export async function sendStream(
   requests: UploadRequests,
-  habits: UploadQuirks,
+  quirks: UploadQuirks,
   { size, chunks }: { readonly size: number; readonly chunks: AsyncIterable<Uint8Array> },
 ): Promise<void> {
   const watched = watch(chunks);
   const headers = { "content-length": String(size) };
   let outcome: Outcome;
   try {
-    const send = habits.takesClosingBody ? requests.close : requests.sendAndClose;
+    const send = quirks.takesClosingBody ? requests.close : requests.sendAndClose;
     outcome = await send.call(requests, watched.chunks, headers);
   } catch (error) {
     throw watched.failure() ?? error;
@@ -59,19 +59,19 @@ export async function sendStream(
     if (watched.failure() !== undefined) throw watched.failure();
     if (outcome.status === undefined || isTransientStatus(outcome.status)) {
       await requests.pause(outcome, 1);
-      throw requests.lost(outcome.fault);
+      throw requests.lost(outcome.error);
     }
     if (!(await requests.isThere())) {
-      if (!habits.takesClosingBody || !mayBeOfBody(outcome)) throw outcome.fault;
-      habits.takesClosingBody = false;
-      throw requests.toResend(outcome.fault);
+      if (!quirks.takesClosingBody || !mayBeOfBody(outcome)) throw outcome.error;
+      quirks.takesClosingBody = false;
+      throw requests.toResend(outcome.error);
     }
   }
   requests.end();
 }
 
 /**
- * Whether a registry may have refused to close an upload because of the request's body. Artifactory answers 404 BLOB_UNKNOWN; one that
+ * Whether a registry may have failed to close an upload because of the request's body. Artifactory responds with 404 BLOB_UNKNOWN; one that
  * ignores the body finds that the digest is another.
  */
 function mayBeOfBody({ status }: Failed): boolean {

@@ -27,11 +27,11 @@ export function advice(failure: NetworkFailure, reason: string): string {
     case "connect":
       return `no connection [${reason}]; check that the registry runs there, its port, and the proxy settings`;
     case "proxy":
-      return `the proxy of the environment refused [${reason}]; check it, or except this host by NO_PROXY`;
+      return `the proxy of the environment rejected the request [${reason}]; check it, or except this host by NO_PROXY`;
     case "tls":
       // RFC 8446, section 6.2: alerts come from the other side.
       if (reason.includes("_ALERT_") && /CERTIFICATE|UNKNOWN_CA/.test(reason))
-        return `it wants a client's certificate, or refuses the one that it was shown [${reason}]; give it the right one (cert, key)`;
+        return `it requires a client certificate, or rejected the one it got [${reason}]; give the right one (cert, key)`;
       return /WRONG_VERSION|EPROTO|PACKET_LENGTH|UNKNOWN_PROTOCOL/.test(reason)
         ? `it does not speak TLS [${reason}]; if it is a plain HTTP registry, say so (--plain-http)`
         : `its certificate is not trusted [${reason}]; give the authority that signed it, or trust any certificate (insecure)`;
@@ -50,7 +50,7 @@ export function plain(error: unknown, depth = 4): unknown {
   return Object.assign(new Error(error.message, cause === undefined ? {} : { cause }), { name: error.name, code });
 }
 
-/** Whether nobody answered at the host, as while a server starts anew. */
+/** Whether the host is down, as while a server restarts. */
 export function isHostDown(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error) || error.code !== "MOTE_UNREACHABLE") return false;
   const failure = networkFailure(error.cause);

@@ -4,15 +4,15 @@ import { plainSubject, type Subject, subjectName } from "./subject.js";
 export function sizeError(subject: Subject, what: string, expected: number, actual: number): MoteError {
   return new MoteError(
     "MOTE_SIZE_MISMATCH",
-    `${subjectName(subject)}: ${what} should have ${expected} bytes, and has ${actual}`,
+    `${subjectName(subject)}: ${what} should have ${expected} bytes, but has ${actual}`,
     { details: { ...plainSubject(subject), expected, actual } },
   );
 }
 
-/** The error of an answer that the distribution specification does not allow. */
+/** Returns the error of a response that the distribution specification does not allow. */
 export function protocolError(subject: Subject, message: string, details: object = {}, cause?: unknown): MoteError {
   const about = subject.digest ?? subject.reference;
-  const asked = about === undefined || message.includes(about) ? "" : ` (asking for ${about})`;
+  const asked = about === undefined || message.includes(about) ? "" : ` (requesting ${about})`;
   return new MoteError("MOTE_REGISTRY", `${subjectName(subject)}: ${message}${asked}`, {
     details: { ...plainSubject(subject), ...details },
     cause,

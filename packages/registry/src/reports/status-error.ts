@@ -2,93 +2,94 @@ import { MoteError } from "@mote/core";
 import { redact } from "../http/redact.js";
 import { plainSubject, type Subject } from "./subject.js";
 
-/** What an answer said, as far as it matters when it is a refusal. */
+/** What an error response says. */
 export interface ErrorResponse {
   readonly status: number;
   /** Whether credentials, or a token obtained with them, were sent. */
   readonly sentLogin?: boolean | undefined;
-  /** Whether it was asked to keep something, so that "not found" is no miss. */
+  /** Whether the request was a write, so that "not found" is not a miss. */
   readonly writes?: boolean | undefined;
-  /** The host that answered, where a redirect led away from the registry. */
+  /** The host that responded, if a redirect led away from the registry. */
   readonly redirectedTo?: string | undefined;
-  /** Why the login that is stored for the registry was not shown. */
+  /** Why the login that is stored for the registry was not sent. */
   readonly unusedLogin?: string | undefined;
   /** The header's value. */
   readonly retryAfter?: string | undefined;
   readonly contentType?: string | undefined;
   /** The first bytes of the body, as text. */
   readonly text: string;
-  /** What the server was shown, and might repeat. */
+  /** What was sent to the server, and may be repeated in its response. */
   readonly secrets?: readonly string[] | undefined;
 }
 
 /** Characters of a response that are read for its error message; 200 of them are shown. */
 const longestText = 64 * 1024;
 
-/** The error of a status that is no success. */
-export function statusError(subject: Subject, refusal: ErrorResponse, what: string): MoteError {
-  const { status } = refusal;
-  const place = refusal.redirectedTo ?? subject.registry;
-  const said = registryMessage(refusal);
-  const unused = refusal.unusedLogin === undefined ? "" : `; the stored login was not used: ${refusal.unusedLogin}`;
+/** Returns the error of an error response. */
+export function statusError(subject: Subject, response: ErrorResponse, what: string): MoteError {
+  const { status } = response;
+  const place = response.redirectedTo ?? subject.registry;
+  const said = registryMessage(response);
+  const unused = response.unusedLogin === undefined ? "" : `; the stored login was not used: ${response.unusedLogin}`;
   const because = `${said === undefined ? "" : ` (${said})`}${unused}`;
   const details = { ...plainSubject(subject), status };
-  const isElsewhere = refusal.redirectedTo !== undefined && refusal.redirectedTo !== subject.registry;
+  const isElsewhere = response.redirectedTo !== undefined && response.redirectedTo !== subject.registry;
   if (isElsewhere && (status === 401 || status === 403)) {
     return new MoteError(
       status === 401 ? "MOTE_UNAUTHORIZED" : "MOTE_FORBIDDEN",
-      `${place}, where ${subject.registry} redirects to, refused ${what}${because}; try again, or ask the registry's operator: credentials are not sent there`,
+      `${place}, where ${subject.registry} redirects to, rejected ${what}${because}; retry, or contact the registry's operator: credentials are not sent there`,
       { details },
     );
   }
   if (status === 401) {
-    const [fault, again] = refusal.sentLogin ? ["refused the credentials", " again"] : ["wants credentials", ""];
+    const [problem, again] = response.sentLogin ? ["rejected the credentials", " again"] : ["requires credentials", ""];
     return new MoteError(
       "MOTE_UNAUTHORIZED",
-      `${place} ${fault} for ${what}${because}; log in to it${again}, with mote login, docker login or podman login`,
+      `${place} ${problem} for ${what}${because}; log in to it${again}, with mote login, docker login or podman login`,
       { details },
     );
   }
   if (status === 403) {
     return new MoteError(
       "MOTE_FORBIDDEN",
-      `${place} forbids ${what}${because}; ask its owner for access, or log in as somebody who has it`,
+      `${place} forbids ${what}${because}; ask its owner for access, or log in as a user who has it`,
       { details },
     );
   }
-  if (status === 404 && !refusal.writes) {
+  if (status === 404 && !response.writes) {
     return new MoteError("MOTE_NOT_FOUND", `${place}: ${what} not found${because}; check the reference`, {
       details,
     });
   }
   if (status === 429) {
-    const until = refusal.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(refusal.retryAfter, refusal)}]`;
+    const until = response.retryAfter === undefined ? "" : ` [Retry-After: ${oneLine(response.retryAfter, response)}]`;
     return new MoteError(
       "MOTE_RATE_LIMITED",
-      `${place} limits how often it is asked${because}; ask for ${what} again later${until}, or log in for a higher limit`,
+      `${place}: rate limit exceeded for ${what}${because}; retry later${until}, or log in for a higher limit`,
       { details },
     );
   }
   // distribution-spec, "Error Codes": what was sent does not hash to its digest.
   if (said?.startsWith("DIGEST_INVALID")) {
-    return new MoteError("MOTE_DIGEST_MISMATCH", `${place} refused ${what}${because}; send it again`, { details });
+    return new MoteError("MOTE_DIGEST_MISMATCH", `${place} rejected ${what}${because}; send it again`, { details });
   }
   const advice = adviceOn(status);
-  return new MoteError("MOTE_REGISTRY", `${place} answered ${status} for ${what}${because}${advice}`, { details });
+  return new MoteError("MOTE_REGISTRY", `${place} responded with ${status} for ${what}${because}${advice}`, {
+    details,
+  });
 }
 
 function adviceOn(status: number): string {
-  if (status === 501 || status === 505)
-    return "; it does not know how to: check that it is a registry that may do this";
-  return status >= 500 ? "; it has failed by itself: try again later, or ask who runs it" : "";
+  if (status === 501 || status === 505) return "; not supported; check that it is a registry that supports this";
+  return status >= 500 ? "; server error; retry later or contact its operator" : "";
 }
 
 /** distribution-spec, "Error Codes": `{"errors":[{"code","message","detail"}]}`. Bounded, on one line. */
-function registryMessage(refusal: ErrorResponse): string | undefined {
-  const messages = jsonMessages(refusal.text);
-  if (messages !== undefined) return oneLine(messages, refusal);
-  if (refusal.contentType === "text/html" || refusal.text.trimStart().startsWith("<")) return "with an HTML page";
-  return oneLine(refusal.text, refusal) || undefined;
+function registryMessage(response: ErrorResponse): string | undefined {
+  const messages = jsonMessages(response.text);
+  if (messages !== undefined) return oneLine(messages, response);
+  if (response.contentType === "text/html" || response.text.trimStart().startsWith("<")) return "with an HTML page";
+  return oneLine(response.text, response) || undefined;
 }
 
 function jsonMessages(text: string): string | undefined {

@@ -5,11 +5,11 @@ export interface Subject {
   readonly registry: string;
   readonly repository?: string | undefined;
   readonly digest?: Digest | undefined;
-  /** The tag or digest asked for. */
+  /** The requested tag or digest. */
   readonly reference?: string | undefined;
 }
 
-/** The registry, and the repository where one was asked. */
+/** Returns the registry, and the repository if there is one. */
 export function subjectName({ registry, repository }: Subject): string {
   return repository === undefined ? registry : `${registry}/${repository}`;
 }
