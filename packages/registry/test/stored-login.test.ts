@@ -259,7 +259,7 @@ it("a 401 or 403 of the storage that a registry redirects to is told as such, an
     opened.push(storage, server);
     const refused = open(server, password).repository().manifest(image.manifest);
     expect(await codeOf(refused)).toBe(code);
-    expect(await shownBy(refused)).toContain(`${storage.host}, where ${server.host} redirects to, refused`);
+    expect(await shownBy(refused)).toContain(`${storage.host}, where ${server.host} redirects to, rejected`);
     expect(storage.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
   }
 });

@@ -356,7 +356,7 @@ describe("credential helpers", () => {
   it("that write without end are ended", async () => {
     const PATH = await helper("endless", "exec yes");
     const source = await from({ credsStore: "endless" }, { PATH });
-    expect(await shownBy(source.get("r.example"))).toContain("answered with more than 256 KiB");
+    expect(await shownBy(source.get("r.example"))).toContain("printed more than 256 KiB");
   });
 
   it("have responded when they end, even if a process they started continues to hold their output", async () => {
