@@ -49,7 +49,7 @@ export async function judgeFile(path: string): Promise<FileState> {
       // Damage may be a page that a writer has reused since; it is damage only if nothing was written meanwhile.
       const again = readMeta(fd);
       if ("state" in again) return again;
-      if (again.transaction === verdict) return damaged("its pages do not hang together");
+      if (again.transaction === verdict) return damaged("its pages are not consistent");
     }
     return { state: "sound" };
   } finally {
@@ -86,7 +86,7 @@ function readMetaAt(fd: number, position: number): Meta | FileState {
   const bytes = Buffer.alloc(metaSize);
   if (readSync(fd, bytes, 0, metaSize, position) < metaSize) return damaged("it is shorter than its two meta pages");
   const isMeta = (bytes.readUInt16LE(18) & pageFlags.meta) !== 0 && bytes.readUInt32LE(headerSize) === magic;
-  if (!isMeta) return damaged("a meta page is no meta page of LMDB");
+  if (!isMeta) return damaged("a meta page is not one of LMDB");
   const version = bytes.readUInt32LE(headerSize + 4) & 0xffff;
   if (version !== dataVersion) return { state: "foreign", reason: `it is of LMDB's data version ${version}` };
   const pageSize = bytes.readUInt32LE(48);

@@ -9,7 +9,7 @@ export interface NewestRow {
   /** Whether there may be older ones, in rows of their own. */
   more: boolean;
   /** Newest first. */
-  readonly sightings: LocationRecord[];
+  readonly locationRecords: LocationRecord[];
 }
 
 export function writeDigestRow(bytes: RowWriter, { pair, transformer }: DigestRow): RowWriter {
@@ -38,21 +38,21 @@ function readPair(reader: RowReader, implied: boolean): NonNullable<DigestRow["p
   return implied ? { ...pair, implied } : pair;
 }
 
-export function writeNewest(bytes: RowWriter, { more, sightings }: NewestRow): RowWriter {
+export function writeNewest(bytes: RowWriter, { more, locationRecords }: NewestRow): RowWriter {
   bytes.byte(more ? 1 : 0);
-  for (const sighting of sightings) writeSighting(bytes, sighting);
+  for (const locationRecord of locationRecords) writeLocationRecord(bytes, locationRecord);
   return bytes;
 }
 
 export function readNewest(bytes: Buffer): NewestRow {
   const reader = new RowReader(bytes);
   const more = reader.byte() === 1;
-  const sightings: LocationRecord[] = [];
-  while (!reader.atEnd) sightings.push(readSighting(reader));
-  return { more, sightings };
+  const locationRecords: LocationRecord[] = [];
+  while (!reader.atEnd) locationRecords.push(readLocationRecord(reader));
+  return { more, locationRecords };
 }
 
-export function readSighting(reader: RowReader): LocationRecord {
+export function readLocationRecord(reader: RowReader): LocationRecord {
   return {
     sequence: reader.number(),
     lastSeenMs: reader.number(),
@@ -61,7 +61,10 @@ export function readSighting(reader: RowReader): LocationRecord {
   };
 }
 
-export function writeSighting(bytes: RowWriter, { sequence, lastSeenMs, gone, location }: LocationRecord): RowWriter {
+export function writeLocationRecord(
+  bytes: RowWriter,
+  { sequence, lastSeenMs, gone, location }: LocationRecord,
+): RowWriter {
   return bytes
     .number(sequence)
     .number(lastSeenMs)

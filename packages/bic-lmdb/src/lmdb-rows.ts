@@ -5,11 +5,11 @@ import type { Database } from "lmdb";
 import {
   type NewestRow,
   readDigestRow,
+  readLocationRecord,
   readNewest,
-  readSighting,
   writeDigestRow,
+  writeLocationRecord,
   writeNewest,
-  writeSighting,
 } from "./fact-bytes.js";
 import { RowReader, RowWriter } from "./row-bytes.js";
 
@@ -84,37 +84,38 @@ export class LmdbRows implements FactRows {
     this.#db.removeSync(this.#formKey(untransformed, form));
   }
 
-  sightings(place: ScopedDigest): LocationRecord[] {
+  locationRecords(place: ScopedDigest): LocationRecord[] {
     const newest = this.#newest(place);
     if (newest === undefined) return [];
-    return newest.more ? [...newest.sightings, ...this.#older(place)] : newest.sightings;
+    return newest.more ? [...newest.locationRecords, ...this.#older(place)] : newest.locationRecords;
   }
 
-  updateSighting(
+  updateLocationRecord(
     place: ScopedDigest,
     location: string,
-    change: (sighting: LocationRecord | undefined) => LocationRecord | undefined,
+    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
-    const row = this.#newest(place) ?? { more: false, sightings: [] };
-    const at = row.sightings.findIndex((sighting) => sighting.location === location);
-    const before = at >= 0 ? row.sightings[at] : row.more ? this.#olderSighting(place, location) : undefined;
+    const row = this.#newest(place) ?? { more: false, locationRecords: [] };
+    const at = row.locationRecords.findIndex((locationRecord) => locationRecord.location === location);
+    const before =
+      at >= 0 ? row.locationRecords[at] : row.more ? this.#olderLocationRecord(place, location) : undefined;
     const after = change(before);
     if (after === before) return;
     this.#count(before, -1);
     this.#count(after, 1);
-    if (at >= 0) row.sightings.splice(at, 1);
+    if (at >= 0) row.locationRecords.splice(at, 1);
     else if (before !== undefined) this.#db.removeSync(this.#olderKey(place, location));
     if (after !== undefined) this.#insert(place, row, after);
-    else if (row.sightings.length === 0) row.more = row.more && this.#hasOlder(place);
+    else if (row.locationRecords.length === 0) row.more = row.more && this.#hasOlder(place);
     this.#putNewest(place, row);
   }
 
-  #insert(place: ScopedDigest, row: NewestRow, sighting: LocationRecord): void {
+  #insert(place: ScopedDigest, row: NewestRow, locationRecord: LocationRecord): void {
     this.#writeScope(place);
-    const { sightings } = row;
-    const older = sightings.findIndex(({ sequence }) => sequence < sighting.sequence);
-    sightings.splice(older < 0 ? sightings.length : older, 0, sighting);
-    const oldest = sightings.length > newestCount ? sightings.pop() : undefined;
+    const { locationRecords } = row;
+    const older = locationRecords.findIndex(({ sequence }) => sequence < locationRecord.sequence);
+    locationRecords.splice(older < 0 ? locationRecords.length : older, 0, locationRecord);
+    const oldest = locationRecords.length > newestCount ? locationRecords.pop() : undefined;
     if (oldest === undefined) return;
     this.#putOlder(place, oldest);
     row.more = true;
@@ -149,8 +150,9 @@ export class LmdbRows implements FactRows {
     } else if (kind === rowKind.newest || kind === rowKind.older) {
       const [transport, scope] = this.#readScope(reader.raw(scopeHashLength), scopes);
       const digest = reader.digest();
-      const sightings = kind === rowKind.newest ? readNewest(value).sightings : [readSighting(new RowReader(value))];
-      for (const { gone, ...seen } of sightings) {
+      const locationRecords =
+        kind === rowKind.newest ? readNewest(value).locationRecords : [readLocationRecord(new RowReader(value))];
+      for (const { gone, ...seen } of locationRecords) {
         facts.push({ fact: gone ? "absence" : "location", transport, scope, digest, ...seen });
       }
     }
@@ -161,20 +163,20 @@ export class LmdbRows implements FactRows {
     return bytes === undefined ? undefined : readNewest(bytes);
   }
 
-  #putNewest(place: ScopedDigest, { more, sightings }: NewestRow): void {
+  #putNewest(place: ScopedDigest, { more, locationRecords }: NewestRow): void {
     const key = this.#placeKey(rowKind.newest, place);
-    if (sightings.length === 0 && !more) {
+    if (locationRecords.length === 0 && !more) {
       this.#db.removeSync(key);
       return;
     }
-    const bytes = writeNewest(this.#row.clear(), { more, sightings });
+    const bytes = writeNewest(this.#row.clear(), { more, locationRecords });
     this.#db.putSync(key, bytes.bytes);
   }
 
   *#older(place: ScopedDigest): Generator<LocationRecord> {
     const start = Buffer.from(this.#placeKey(rowKind.older, place));
     for (const { value } of this.#db.getRange({ start, end: keyAfter(start) }))
-      yield readSighting(new RowReader(value));
+      yield readLocationRecord(new RowReader(value));
   }
 
   #hasOlder(place: ScopedDigest): boolean {
@@ -183,14 +185,14 @@ export class LmdbRows implements FactRows {
     return false;
   }
 
-  #olderSighting(place: ScopedDigest, location: string): LocationRecord | undefined {
+  #olderLocationRecord(place: ScopedDigest, location: string): LocationRecord | undefined {
     const bytes = this.#db.getBinaryFast(this.#olderKey(place, location));
-    return bytes === undefined ? undefined : readSighting(new RowReader(bytes));
+    return bytes === undefined ? undefined : readLocationRecord(new RowReader(bytes));
   }
 
-  #putOlder(place: ScopedDigest, sighting: LocationRecord): void {
-    const bytes = writeSighting(this.#row.clear(), sighting);
-    this.#db.putSync(this.#olderKey(place, sighting.location), bytes.bytes);
+  #putOlder(place: ScopedDigest, locationRecord: LocationRecord): void {
+    const bytes = writeLocationRecord(this.#row.clear(), locationRecord);
+    this.#db.putSync(this.#olderKey(place, locationRecord.location), bytes.bytes);
   }
 
   #countDigest(row: DigestRow, by: number): void {
@@ -198,8 +200,8 @@ export class LmdbRows implements FactRows {
     if (row.transformer !== undefined) this.counts.transformers += by;
   }
 
-  #count(sighting: LocationRecord | undefined, by: number): void {
-    if (sighting !== undefined) this.counts[sighting.gone ? "absences" : "locations"] += by;
+  #count(locationRecord: LocationRecord | undefined, by: number): void {
+    if (locationRecord !== undefined) this.counts[locationRecord.gone ? "absences" : "locations"] += by;
   }
 
   #digestKey(digest: Digest): Buffer {

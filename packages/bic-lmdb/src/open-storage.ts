@@ -1,8 +1,8 @@
-import { accessSync, constants, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { type FactStorage, MemoryStorage } from "@mote/bic";
-import { type Logger, MoteError } from "@mote/core";
+import { type Logger, MoteError, makeFolders } from "@mote/core";
 import { type FileState, judgeFile } from "./data-file.js";
 import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
@@ -21,8 +21,8 @@ const laterWaitMs = 500;
 const retryMs = 20;
 
 /**
- * Opens one file, again and again. What happens to the file never fails a call and never ends the process: facts are then kept
- * in memory, and the logger hears of it.
+ * Opens one file, as often as needed. Damage to the file never fails a call and never ends the process: facts are then stored in
+ * memory, and the logger is told.
  */
 export class StorageOpener {
   readonly #path: string;
@@ -38,18 +38,18 @@ export class StorageOpener {
   async open(): Promise<FactStorage> {
     const path = this.#path;
     if (isOnNetworkFileSystem(dirname(path))) {
-      this.#logger.info("the blob-info cache is on a network file system; what is recorded is kept in memory only", {
+      this.#logger.info("the blob-info cache is on a network file system; new facts are stored in memory only", {
         path,
       });
       return new MemoryStorage();
     }
     try {
-      makeFolders(dirname(path));
+      makeFolders(dirname(path), { mkdirSync, statSync, dirname }, { mode: 0o755 });
       await this.#setAsideIfDamaged();
       return await this.#openFile(this.#late === undefined ? firstWaitMs : laterWaitMs);
     } catch (cause) {
       if (cause instanceof SameProcessIdError) return this.#openLate(cause);
-      this.#logger.warn("the file of the blob-info cache cannot be used; what is recorded is kept in memory only", {
+      this.#logger.warn("the file of the blob-info cache cannot be used; new facts are stored in memory only", {
         path,
         code: MoteError.isInstance(cause) ? cause.code : errorCode(cause),
         cause,
@@ -91,7 +91,7 @@ export class StorageOpener {
   #openLate(cause: SameProcessIdError): DeferredStorage {
     if (this.#late === undefined) {
       this.#logger.warn(
-        "the file of the blob-info cache is in use by a process with the same id in another container; what is recorded is kept in memory until that process lets go of it",
+        "the file of the blob-info cache is in use by a process with the same id in another container; new facts are stored in memory until that process lets go of it",
         { path: this.#path, code: cause.code, cause },
       );
     }
@@ -206,17 +206,6 @@ function unsupported(path: string, reason: string): MoteError {
     `${path} cannot hold the blob-info cache: ${reason}; give another path, or remove it if nobody needs it`,
     { details: { path, reason } },
   );
-}
-
-/** `mkdir -p`, without Node's own: that never returns where a folder is there in which nothing can be made, such as /proc. */
-function makeFolders(folder: string): void {
-  if (existsSync(folder)) return;
-  if (dirname(folder) !== folder) makeFolders(dirname(folder));
-  try {
-    mkdirSync(folder, 0o755);
-  } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw error;
-  }
 }
 
 /** A group that may write to the folder may write to the file, and nobody else may, however loose the umask is. */

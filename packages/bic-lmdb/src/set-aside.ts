@@ -18,7 +18,7 @@ export async function setAside(path: string, isStillBad: () => Promise<boolean>)
     if (!(await isStillBad())) return undefined;
     const date = new Date().toISOString().replace(/[-:]/g, "").replace(".", "");
     const aside = `${path}.damaged-${date}-${process.pid}`;
-    // The lock file first: whoever comes meanwhile finds the damaged file and waits here, and nobody meets a new file with the
+    // The lock file first: another process finds the damaged file and waits here, and nobody meets a new file with the
     // old lock, which counts the old one's transactions.
     renameIfThere(`${path}-lock`, `${aside}-lock`);
     renameIfThere(path, aside);

@@ -12,7 +12,7 @@ export interface ApplyOptions {
 
 /**
  * Writes a fact into a store's rows; what is known already and newer stays. One rule for a record made here and for one that
- * is merged: the first is always the newest. Answers whether anything changed.
+ * is merged: the first is always the newest. Returns whether anything changed.
  */
 export function applyFact(rows: FactRows, fact: BlobFact, options: ApplyOptions): boolean {
   switch (fact.fact) {
@@ -25,14 +25,14 @@ export function applyFact(rows: FactRows, fact: BlobFact, options: ApplyOptions)
   }
 }
 
-/** Takes a fact out, unless it has been renewed since it was read. Answers whether it was there. */
+/** Removes a fact, unless it has been renewed since it was read. Returns whether it was there. */
 export function removeFact(rows: FactRows, fact: BlobFact): boolean {
   const kind = fact.fact;
   let isThere = false;
   if (kind === "location" || kind === "absence") {
-    rows.updateSighting(fact, fact.location, (sighting) => {
-      isThere = sighting?.sequence === fact.sequence;
-      return isThere ? undefined : sighting;
+    rows.updateLocationRecord(fact, fact.location, (locationRecord) => {
+      isThere = locationRecord?.sequence === fact.sequence;
+      return isThere ? undefined : locationRecord;
     });
     return isThere;
   }
@@ -110,7 +110,7 @@ function applyLocation(rows: FactRows, fact: LocationFact, oldestAbsenceMs: numb
   const { location, sequence, lastSeenMs } = fact;
   const gone = fact.fact === "absence";
   let changed = false;
-  rows.updateSighting(fact, location, (known) => {
+  rows.updateLocationRecord(fact, location, (known) => {
     const counts = known !== undefined && !(known.gone && known.lastSeenMs < oldestAbsenceMs);
     changed = !counts || wins(fact, known, gone && !known.gone);
     return changed ? { sequence, lastSeenMs, gone, location } : known;

@@ -1,6 +1,6 @@
 import type { Digest } from "@mote/core";
 
-/** When something was learned. */
+/** When something was recorded. */
 export interface FactTime {
   /** Its place in the store's order of time: it grows with every record, whatever the clock does. */
   readonly sequence: number;

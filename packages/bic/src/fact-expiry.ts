@@ -7,12 +7,12 @@ const chunkSize = 250;
 /** Facts whose ages are looked at to find the oldest; with fewer than this many, the cut is exact. */
 const sampleSize = 65_536;
 
-/** Facts that are to expire, of a cache that goes on being used meanwhile. */
+/** Facts that may expire, of a cache that is still in use. */
 export interface ExpiringFacts {
   open(): Promise<FactStorage>;
   /** Runs `change` as one transaction. */
   write<Result>(change: (rows: FactRows) => Result): Promise<Result>;
-  /** Lets others have a turn; throws where there is no going on. */
+  /** Yields to the event loop; throws if the work must end. */
   proceed(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export function countAll({ locations, absences, pairs, transformers }: FactCount
   return locations + absences + pairs + transformers;
 }
 
-/** Removes locations last seen before one time, and absences of before another, in Unix milliseconds. Answers how many. */
+/** Removes locations last seen before one time, and negative records from before another, in Unix milliseconds. Returns how many. */
 export function removeAged(
   facts: ExpiringFacts,
   { seenMs, absentMs }: { readonly seenMs: number; readonly absentMs: number },
@@ -31,7 +31,7 @@ export function removeAged(
   });
 }
 
-/** Removes the oldest until `maxFacts` are left, or about so many of very many. Answers how many. */
+/** Removes the oldest until `maxFacts` are left, or about that many if there are very many. Returns how many. */
 export async function removeOldest(facts: ExpiringFacts, maxFacts: number): Promise<number> {
   const total = countAll(await (await facts.open()).counts());
   if (total <= maxFacts) return 0;

@@ -7,14 +7,14 @@ export interface DigestRow {
   readonly transformer?: FactTime & { readonly name: string };
 }
 
-/** Where a blob's locations are kept. */
+/** What a blob's location records are stored under. */
 export interface ScopedDigest {
   readonly transport: string;
   readonly scope: string;
   readonly digest: Digest;
 }
 
-/** A location where the blob was seen, or with `gone` was found missing. */
+/** A location where the blob was seen or, with `gone`, was found missing. */
 export interface LocationRecord extends FactTime {
   readonly location: string;
   readonly gone: boolean;
@@ -26,19 +26,19 @@ export interface FactReader {
   /** The digests whose untransformed form is this one, itself left out. */
   forms(untransformed: Digest): Iterable<Digest>;
   /** In any order. */
-  sightings(place: ScopedDigest): Iterable<LocationRecord>;
+  locationRecords(place: ScopedDigest): Iterable<LocationRecord>;
 }
 
-/** The writing half. A `change` is given the row as it is, touches no other, and answers what it shall be. */
+/** The writing half. A `change` is given the row as it is, touches no other, and returns the new one. */
 export interface FactRows extends FactReader {
   /** An empty row removes. */
   updateDigestRow(digest: Digest, change: (row: DigestRow) => DigestRow): void;
   addForm(untransformed: Digest, form: Digest): void;
   removeForm(untransformed: Digest, form: Digest): void;
   /** Undefined removes. */
-  updateSighting(
+  updateLocationRecord(
     place: ScopedDigest,
     location: string,
-    change: (sighting: LocationRecord | undefined) => LocationRecord | undefined,
+    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void;
 }

@@ -14,7 +14,7 @@ export function findCandidates(
     const { digest } = at;
     const transformerName = row?.transformer?.name ?? UNKNOWN_TRANSFORMER;
     const before = found.length;
-    for (const { location, gone, sequence, lastSeenMs } of rows.sightings(at)) {
+    for (const { location, gone, sequence, lastSeenMs } of rows.locationRecords(at)) {
       if (gone || lastSeenMs < oldestMs) continue;
       found.push({ candidate: { digest, transformerName, location, lastSeenMs }, sequence });
     }

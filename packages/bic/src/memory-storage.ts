@@ -91,14 +91,14 @@ class MemoryRows implements FactRows {
     if (forms?.size === 0) this.#forms.delete(untransformed);
   }
 
-  sightings(place: ScopedDigest): Iterable<LocationRecord> {
+  locationRecords(place: ScopedDigest): Iterable<LocationRecord> {
     return this.#places.get(scopeKey(place))?.get(place.digest)?.values() ?? [];
   }
 
-  updateSighting(
+  updateLocationRecord(
     place: ScopedDigest,
     location: string,
-    change: (sighting: LocationRecord | undefined) => LocationRecord | undefined,
+    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
     const key = scopeKey(place);
     const digests = this.#places.get(key) ?? new Map<Digest, Map<string, LocationRecord>>();
@@ -106,8 +106,8 @@ class MemoryRows implements FactRows {
     const before = locations.get(location);
     const after = change(before);
     if (after === before) return;
-    this.#countSighting(before, -1);
-    this.#countSighting(after, 1);
+    this.#countLocationRecord(before, -1);
+    this.#countLocationRecord(after, 1);
     if (after !== undefined) {
       this.#places.set(key, digests.set(place.digest, locations.set(location, after)));
       return;
@@ -117,8 +117,8 @@ class MemoryRows implements FactRows {
     if (digests.size === 0) this.#places.delete(key);
   }
 
-  #countSighting(sighting: LocationRecord | undefined, by: number): void {
-    if (sighting !== undefined) this.counts[sighting.gone ? "absences" : "locations"] += by;
+  #countLocationRecord(locationRecord: LocationRecord | undefined, by: number): void {
+    if (locationRecord !== undefined) this.counts[locationRecord.gone ? "absences" : "locations"] += by;
   }
 
   *facts(): Generator<BlobFact> {

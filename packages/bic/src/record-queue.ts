@@ -21,7 +21,7 @@ interface QueuedFact {
 }
 
 const batchSize = 2048;
-/** A transaction takes no more records once it has run this long, so that the event loop goes on. */
+/** A transaction takes no more records once it has run this long, so that the event loop is not blocked. */
 const transactionMs = 5;
 const recordsPerLook = 16;
 

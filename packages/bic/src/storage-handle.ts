@@ -97,7 +97,7 @@ export class StorageHandle {
   /** Callers that come in the meantime wait for the new storage. */
   #replace(storage: FactStorage, damage: MoteError): Promise<FactStorage> {
     if (this.#storage === storage) {
-      this.#logger.warn("the storage of the blob-info cache cannot be used any longer; it is opened again", {
+      this.#logger.warn("the storage of the blob-info cache is damaged or was replaced; opening it again", {
         cause: damage,
       });
       clearInterval(this.#idleTimer);
@@ -121,7 +121,7 @@ export class StorageHandle {
     clearInterval(this.#idleTimer);
     this.#storage = undefined;
     this.#releasing = storage.close().catch((cause) => {
-      this.#logger.warn("the storage of the blob-info cache could not be closed", { cause });
+      this.#logger.warn("cannot close the storage of the blob-info cache", { cause });
     });
   }
 }

@@ -24,11 +24,11 @@ import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;
-  /** Beyond this many facts the oldest tenth goes, in the background. Default: no bound. */
+  /** Beyond this many facts the oldest tenth is removed, in the background. Default: no bound. */
   readonly maxFacts?: number | undefined;
   /** Locations last seen longer ago than this are no candidates. Default: no bound. */
   readonly maxAgeMs?: number | undefined;
-  /** How long it is remembered that a location was forgotten. Default: one day. */
+  /** How long a negative record counts: that a location was removed. Default: one day. */
   readonly absenceMs?: number | undefined;
   /** Unix milliseconds. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
@@ -226,7 +226,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   #assertUsable(options: Cancellable): void {
     options.signal?.throwIfAborted();
     if (this.#closing !== undefined) {
-      throw new MoteError("MOTE_CLOSED", "the blob-info cache is closed; make a new one to go on");
+      throw new MoteError("MOTE_CLOSED", "the blob-info cache is closed; create another one");
     }
   }
 
@@ -293,7 +293,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const release = this.#storage.hold();
     this.#sweeping = this.#sweep()
       .catch((cause) => {
-        if (this.#closing === undefined) this.#logger.warn("the oldest facts could not be forgotten", { cause });
+        if (this.#closing === undefined) this.#logger.warn("cannot remove the oldest facts", { cause });
       })
       .finally(() => {
         release();
@@ -305,7 +305,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const storage = await this.#storage.open();
     if (countAll(await storage.counts()) <= this.#maxFacts) return;
     const removed = await removeOldest(this.#facts({}), Math.floor(this.#maxFacts * 0.9));
-    this.#logger.debug("the oldest facts were forgotten", { removed });
+    this.#logger.debug("removed the oldest facts", { removed });
   }
 
   /** What of expiry needs this cache: it stops when the cache is closed. */

@@ -171,8 +171,8 @@ class FetchedRows implements FactRows {
     return this.#row(`forms ${untransformed}`, (stored) => [...stored.forms(untransformed)]) ?? [];
   }
 
-  sightings(place: ScopedDigest): Iterable<LocationRecord> {
-    return this.#row(keyOf(place), (stored) => [...stored.sightings(place)]) ?? [];
+  locationRecords(place: ScopedDigest): Iterable<LocationRecord> {
+    return this.#row(keyOf(place), (stored) => [...stored.locationRecords(place)]) ?? [];
   }
 
   updateDigestRow(digest: Digest, change: (row: DigestRow) => DigestRow): void {
@@ -196,12 +196,12 @@ class FetchedRows implements FactRows {
     this.changes.push({ isUnchanged: () => true, apply: (stored) => stored.removeForm(untransformed, form) });
   }
 
-  updateSighting(
+  updateLocationRecord(
     place: ScopedDigest,
     location: string,
-    change: (sighting: LocationRecord | undefined) => LocationRecord | undefined,
+    change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
-    const find = (rows: FactReader) => [...rows.sightings(place)].find((each) => each.location === location);
+    const find = (rows: FactReader) => [...rows.locationRecords(place)].find((each) => each.location === location);
     const key = `${keyOf(place)} ${JSON.stringify(location)}`;
     const before = this.#row(key, find);
     const after = change(before);
@@ -210,7 +210,7 @@ class FetchedRows implements FactRows {
     const fetched = this.fetched.get(key);
     this.changes.push({
       isUnchanged: (stored) => find(stored) === fetched,
-      apply: (stored) => stored.updateSighting(place, location, () => after),
+      apply: (stored) => stored.updateLocationRecord(place, location, () => after),
     });
   }
 

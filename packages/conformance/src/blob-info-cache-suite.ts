@@ -9,7 +9,7 @@ import { refusesArguments } from "./blob-info-cache/refusals.js";
 import type { RuleTests, WithCache } from "./blob-info-cache/rule-tests.js";
 import type { TestApi } from "./test-api.js";
 
-/** The rules that every `BlobInfoCache` keeps, tried with and without `open` and `close`. */
+/** The rules that every `BlobInfoCache` follows, tested with and without `open` and `close`. */
 export function blobInfoCacheSuite(
   api: TestApi,
   factory: BlobInfoCacheFactory,

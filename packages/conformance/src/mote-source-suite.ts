@@ -3,7 +3,7 @@ import { collect, failure, readAll, type Sample, sameBytes, sample } from "./sam
 import type { TestApi } from "./test-api.js";
 
 export interface MoteSourceCapabilities {
-  /** Changes some byte of what is kept, behind the source's back. Without it, damage is not tested. */
+  /** Changes some byte of what is stored, behind the source's back. Without it, damage is not tested. */
   readonly corrupt?: ((source: MoteSource, digest: Sample["digest"]) => Promise<void>) | undefined;
 }
 
@@ -92,7 +92,7 @@ export function moteSourceSuite(
         expect(await reader.readAt(into, bytes.byteLength + 1000)).toBe(0);
       }));
 
-    it("lets chunks be kept by who reads them", () =>
+    it("lets the caller keep the chunks that it reads", () =>
       withContent(async (source) => {
         const kept: Uint8Array[] = [];
         const copies: Uint8Array[] = [];
@@ -182,7 +182,7 @@ export function moteSourceSuite(
         expect((await readAll(source, digest, { start: bytes.byteLength + 5 })).byteLength).toBe(0);
       }));
 
-    it("refuses at run time what is no digest", () =>
+    it("refuses at run time what is not a digest", () =>
       withContent(async (source) => {
         for (const method of ["moteExists", "find", "moteReader", "moteReaderAt", "moteRef"] as const) {
           expect(await failure(() => untyped(source, method)("sha256:../../etc/passwd"))).toBe("MOTE_INVALID_DIGEST");

@@ -47,7 +47,7 @@ export function abilities(
   });
 
   it(
-    "a forgotten location is no candidate until it is recorded again",
+    "a removed location is not a candidate until it is recorded again",
     withOne(async (cache) => {
       if (cache.forgetLocation === undefined) return;
       await cache.recordKnownLocation("t", "s", gzip, "here");
@@ -97,7 +97,7 @@ export function abilities(
     }),
   );
 
-  it("expire forgets locations by age, and facts of any kind by number, the oldest first", async () => {
+  it("expire removes locations by age, and facts of any kind by number, the oldest first", async () => {
     let nowMs = 1_000;
     const cache = await factory({ logger: silentLogger, now: () => nowMs });
     try {
@@ -181,7 +181,7 @@ export function abilities(
   );
 
   it(
-    "text that is no export is refused with a code, and what came before a bad line stays",
+    "text that is not an export is refused with a code, and what came before a bad line stays",
     withThree(async (one, two) => {
       if (one.export === undefined || two.merge === undefined) return;
       const { merge } = two;

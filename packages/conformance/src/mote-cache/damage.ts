@@ -12,7 +12,7 @@ export function findsDamage(
   corrupt: NonNullable<MoteCacheCapabilities["corrupt"]>,
 ): void {
   describe("a mote cache with a damaged mote", () => {
-    it("a damaged mote is set aside by who finds it, and can be written anew", async () => {
+    it("a damaged mote is set aside when it is found, and can be written again", async () => {
       const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
       try {
         for (const mote of [small, large]) {

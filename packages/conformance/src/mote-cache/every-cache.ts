@@ -23,7 +23,7 @@ export function everyCache({ describe, it, expect }: TestApi, open: OpenCache): 
       await cache.removeMote(small.digest);
     });
 
-    it("refuses at run time what is no digest", async () => {
+    it("refuses at run time what is not a digest", async () => {
       await using cache = await open();
       const wrong = "sha256:ABC";
       for (const call of [

@@ -9,7 +9,7 @@ import type { OpenCache } from "./capabilities.js";
 /** `motes`, `linkTo`, `lease` and `pinned`, if the cache has them. */
 export function linksAndHolds({ describe, it, expect }: TestApi, open: OpenCache): void {
   describe("what a mote cache may offer beyond the contract", () => {
-    it("motes lists exactly what is kept", async () => {
+    it("motes lists exactly what is stored", async () => {
       await using cache = await open();
       if (cache.motes === undefined) return;
       await put(cache, small);
@@ -59,7 +59,7 @@ export function linksAndHolds({ describe, it, expect }: TestApi, open: OpenCache
       expect((await cache.prune(0)).reached).toBe(true);
     });
 
-    it("tags are set, moved, listed in order and taken away", async () => {
+    it("tags are set, moved, listed in order and removed", async () => {
       await using cache = await open();
       const { tags } = cache;
       if (tags === undefined) return;

@@ -5,7 +5,7 @@ import type { OpenCache } from "./capabilities.js";
 /** `resumeMote`, `leadMote` and `followMote`, if the cache has them. */
 export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache): void {
   describe("a mote cache that resumes what was begun", () => {
-    it("resumeMote goes on after the bytes that a suspended writer left", async () => {
+    it("resumeMote continues after the bytes that a suspended writer left", async () => {
       await using cache = await open();
       if (cache.resumeMote === undefined) return;
       const { digest, bytes } = large;
@@ -25,7 +25,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       }
     });
 
-    it("resumeMote refuses what does not hash to the digest in the end, and begins anew after that", async () => {
+    it("resumeMote refuses what does not hash to the digest in the end, and starts again after that", async () => {
       await using cache = await open();
       if (cache.resumeMote === undefined) return;
       const { digest, bytes } = large;

@@ -20,7 +20,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("takes bytes in pieces of any size", async () => {
+    it("accepts chunks of any size", async () => {
       await using cache = await open();
       const { writer } = await begin(cache, large);
       let at = 0;
@@ -32,15 +32,15 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       expect(sameBytes(await readAll(cache, large.digest), large.bytes)).toBe(true);
     });
 
-    it("lets the caller use his buffer again after a write", async () => {
+    it("lets the caller reuse its buffer after a write", async () => {
       await using cache = await open();
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         const buffer = new Uint8Array(100_000);
         for (let at = 0; at < bytes.byteLength; at += buffer.byteLength) {
-          const piece = bytes.subarray(at, at + buffer.byteLength);
-          buffer.set(piece);
-          await writer.write(buffer.subarray(0, piece.byteLength));
+          const chunk = bytes.subarray(at, at + buffer.byteLength);
+          buffer.set(chunk);
+          await writer.write(buffer.subarray(0, chunk.byteLength));
           buffer.fill(255);
         }
         await writer.close();
@@ -79,7 +79,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("keeps motes of every algorithm", async () => {
+    it("stores motes of every algorithm", async () => {
       await using cache = await open();
       for (const algorithm of ["sha256", "sha384", "sha512"] as const) {
         const digest = digestBytes(small.bytes, algorithm);
