@@ -8,7 +8,7 @@ import {
   type Asked,
   type ChaosProxy,
   type DockerRegistry,
-  type Fault,
+  type Effect,
   needs,
   startChaosProxy,
   startDockerRegistry,
@@ -111,7 +111,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
 
   interface Case {
     readonly what: string;
-    readonly fault: Fault;
+    readonly fault: Effect;
     readonly code: string;
     /** How many resumable parts it leaves. */
     readonly parts: 0 | 1;
@@ -266,7 +266,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     expect(await pullHonestly()).toEqual([undefined]);
   });
 
-  const onManifest: readonly (readonly [string, Fault, string])[] = [
+  const onManifest: readonly (readonly [string, Effect, string])[] = [
     ["changes a bit", { flipAt: 30 }, "MOTE_DIGEST_MISMATCH"],
     // Nothing but its digest is known of it before: the rest of what is announced is waited for in vain.
     ["announces more bytes", { headers: { "content-length": "5000" } }, "MOTE_TIMEOUT"],
@@ -337,7 +337,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     await pullHonestly();
     const kept = await leftInCache();
     const wrong = `sha256:${"0".repeat(64)}`;
-    const lie: Fault = { headers: { "docker-content-digest": wrong } };
+    const lie: Effect = { headers: { "docker-content-digest": wrong } };
     proxy.suffer((asked) => (asked.method === "HEAD" && isManifest(asked) ? lie : undefined));
     expect(codeOf(await pull())).toBe("MOTE_NOT_FOUND");
     proxy.suffer((asked) => (isManifest(asked) ? lie : undefined));
@@ -363,7 +363,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     }
   };
 
-  it.each<[string, Fault]>([
+  it.each<[string, Effect]>([
     ["hung up on", "hang up"],
     ["kept, but its answer lost", "lose the answer"],
     ["refused by a busy registry", { status: 503, headers: { "retry-after": "0" } }],

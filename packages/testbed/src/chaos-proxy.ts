@@ -3,7 +3,7 @@ import { request as ask, createServer, type IncomingMessage, type ServerResponse
 import type { AddressInfo } from "node:net";
 
 /** What may become of a request. */
-export type Fault =
+export type Effect =
   /** It is answered so, and does not reach the server. */
   | {
       readonly status: number;
@@ -12,14 +12,14 @@ export type Fault =
     }
   /** The connection is closed before an answer. */
   | "hang up"
-  /** The server gets the request, and its answer is lost. */
+  /** The server gets the request, and its response is lost. */
   | "lose the answer"
   /** Nothing ever comes. */
   | "silence"
-  /** The server's answer, changed. */
-  | AnswerFault;
+  /** The server's response, changed. */
+  | ChangedResponse;
 
-interface AnswerFault {
+interface ChangedResponse {
   /** Bytes of the body after which the connection is cut. */
   readonly cutAfter?: number;
   /** Bytes of the body after which nothing more comes. */
@@ -47,23 +47,23 @@ export interface ChaosProxy extends AsyncDisposable {
   readonly host: string;
   readonly asked: Asked[];
   /** What becomes of the requests from now on. */
-  suffer(fault: (asked: Asked) => Fault | undefined): void;
+  suffer(effect: (asked: Asked) => Effect | undefined): void;
 }
 
 /** Stands in front of the server at `target` (`HOST:PORT`, plain HTTP), which is honest, and is not. */
 export async function startChaosProxy(target: string): Promise<ChaosProxy> {
   const asked: Asked[] = [];
-  let choose: (one: Asked) => Fault | undefined = () => undefined;
+  let choose: (one: Asked) => Effect | undefined = () => undefined;
   const server = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
     const before = asked.filter((one) => one.method === method && one.url === url).length;
     const one = { method, url, headers, before };
     asked.push(one);
-    const fault = choose(one);
-    if (fault === "silence") return;
-    if (fault === "hang up") response.destroy();
-    else if (typeof fault === "object" && "status" in fault) answer(response, request.method, fault);
-    else passOn(target, request, response, fault ?? {});
+    const effect = choose(one);
+    if (effect === "silence") return;
+    if (effect === "hang up") response.destroy();
+    else if (typeof effect === "object" && "status" in effect) answer(response, request.method, effect);
+    else passOn(target, request, response, effect ?? {});
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -71,8 +71,8 @@ export async function startChaosProxy(target: string): Promise<ChaosProxy> {
   return {
     host: `127.0.0.1:${port}`,
     asked,
-    suffer: (fault) => {
-      choose = fault;
+    suffer: (effect) => {
+      choose = effect;
     },
     async [Symbol.asyncDispose]() {
       server.close();
@@ -85,7 +85,7 @@ export async function startChaosProxy(target: string): Promise<ChaosProxy> {
 function answer(
   response: ServerResponse,
   method: string | undefined,
-  { status, headers = {}, body = "" }: Exclude<Fault, string | AnswerFault>,
+  { status, headers = {}, body = "" }: Exclude<Effect, string | ChangedResponse>,
 ): void {
   response.writeHead(status, { "content-length": Buffer.byteLength(body), ...headers });
   response.end(method === "HEAD" ? undefined : body);
@@ -95,35 +95,35 @@ function passOn(
   target: string,
   request: IncomingMessage,
   response: ServerResponse,
-  fault: AnswerFault | "lose the answer",
+  effect: ChangedResponse | "lose the answer",
 ): void {
   const [host, port] = target.split(":");
-  const isLost = fault === "lose the answer";
+  const isLost = effect === "lose the answer";
   const { range, ...others } = request.headers;
-  const headers = (!isLost && fault.dropRange) || range === undefined ? others : { ...others, range };
+  const headers = (!isLost && effect.dropRange) || range === undefined ? others : { ...others, range };
   // The name that the client used is in the URLs that the server gives.
-  // A connection of its own each time: a kept one that the server has closed would be one more fault.
+  // A connection of its own each time: a kept one that the server has closed would be one more disturbance.
   const onward = ask({ host, port, path: request.url, method: request.method, headers, agent: false });
   onward.once("response", (answered) => {
     if (isLost) {
       answered.resume().once("end", () => response.destroy());
       return;
     }
-    const changed = Object.entries({ ...answered.headers, ...fault.headers });
+    const changed = Object.entries({ ...answered.headers, ...effect.headers });
     const kept = changed.filter((entry): entry is [string, string | string[]] => entry[1] !== undefined);
     response.writeHead(answered.statusCode ?? 502, Object.fromEntries(kept));
     if (request.method === "HEAD") response.end();
-    else send(answered, response, fault).catch(() => response.destroy());
+    else send(answered, response, effect).catch(() => response.destroy());
   });
   onward.once("error", () => response.destroy());
   request.pipe(onward);
 }
 
-async function send(answered: IncomingMessage, response: ServerResponse, fault: AnswerFault): Promise<void> {
-  const { cutAfter, stallAfter, flipAt } = fault;
+async function send(answered: IncomingMessage, response: ServerResponse, effect: ChangedResponse): Promise<void> {
+  const { cutAfter, stallAfter, flipAt } = effect;
   const end = cutAfter ?? stallAfter ?? Number.POSITIVE_INFINITY;
   let at = 0;
-  for await (const chunk of fault.body === undefined ? answered : [fault.body]) {
+  for await (const chunk of effect.body === undefined ? answered : [effect.body]) {
     const bytes = new Uint8Array(chunk).subarray(0, Math.max(0, end - at));
     const wrong = (flipAt ?? -1) - at;
     if (wrong >= 0 && wrong < bytes.byteLength) bytes[wrong] = (bytes[wrong] ?? 0) ^ 1;

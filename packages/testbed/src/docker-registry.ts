@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface DockerRegistryOptions {
-  /** The one who may use it. Default: anybody. */
+  /** The user that is allowed. Default: anonymous access. */
   readonly login?: { readonly username: string; readonly password: string };
   /** Where tokens come from, and the certificate (PEM) that they are signed with. */
   readonly tokens?: {

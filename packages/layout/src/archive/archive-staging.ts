@@ -15,7 +15,7 @@ import { type TarContent, tarChunks } from "../tar/tar-file.js";
 import { writeStream } from "./output-stream.js";
 import { findOutputTarget, type OutputTarget } from "./output-target.js";
 
-/** Each round means that another process has added an image meanwhile. */
+/** Rounds; each means that another process has added an image meanwhile. */
 const maxRounds = 100;
 
 /** Codes of a file that is there and is not an archive of the kind that is written. */
@@ -33,7 +33,7 @@ export interface ArchiveDestinationOptions {
    * other names stay. Default: MOTE_EXISTS.
    */
   readonly overwrite?: boolean | undefined;
-  /** Told what is waited for. Silent by default. */
+  /** Receives messages about what is waited for. Default: none. */
   readonly logger?: Logger | undefined;
 }
 
@@ -123,7 +123,7 @@ export class ArchiveStaging implements AsyncDisposable {
     return this.#target;
   }
 
-  /** Until it is done. What fails because another process has replaced the file meanwhile is done again. */
+  /** Retries what fails because another process has replaced the file meanwhile. */
   async #inRounds(path: string, { signal }: Cancellable, work: () => Promise<boolean>): Promise<void> {
     for (let round = 1; round <= maxRounds; round++) {
       const before = identityOf(await statOf(path));
@@ -137,7 +137,7 @@ export class ArchiveStaging implements AsyncDisposable {
     throw contended(this.path);
   }
 
-  /** False if the file is not what it was any more. */
+  /** Returns false if the file has changed. */
   async #replace(path: string, temporary: string, compose: Compose, options: Cancellable): Promise<boolean> {
     const { signal } = options;
     const existing = await this.#lstatIfExists(path, options);

@@ -56,7 +56,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
   }
 
   /**
-   * @throws MOTE_UNSUPPORTED_FORMAT for what is no image · MOTE_EXISTS if a name in the archive means another image, or a file is
+   * @throws MOTE_UNSUPPORTED_FORMAT for what is not an image · MOTE_EXISTS if a name in the archive means another image, or a file is
    *   there that is not such an archive; not with `overwrite` · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO
    */
   async commit(options: Cancellable = {}): Promise<void> {
@@ -139,7 +139,7 @@ function filesOf(
   return files;
 }
 
-/** @throws MOTE_UNSUPPORTED_FORMAT for what is no such archive, or something else besides */
+/** @throws MOTE_UNSUPPORTED_FORMAT for what is not such an archive, or also something else */
 async function assertDockerArchive(files: ArchiveFiles, options: Cancellable): Promise<void> {
   await readDockerList(files, options);
   if (!(await files.names(options)).includes("index.json")) return;

@@ -27,7 +27,7 @@ import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list
 const layerTypes = { gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
 
 /**
- * An archive as `docker save` writes it, with `manifest.json`; as a place that content comes from. It is read in place. It holds
+ * An archive as `docker save` writes it, with `manifest.json`; as a source. It is read in place. It holds
  * no manifests of its own: each image gets one in the OCI format, the same whenever it is read. Layers that are not compressed
  * have the digests that the configuration says, and are verified as they are read; compressed ones are hashed first. An archive
  * that is compressed with gzip or zstd is uncompressed into a temporary folder: dispose of it.
@@ -66,7 +66,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
       const only = images[index ?? 0];
       if (only !== undefined && (index !== undefined || images.length === 1)) return this.#describe(only, options);
     }
-    throw this.#absent(digest ?? tag ?? (index === undefined ? "one image alone" : `@${index}`), images);
+    throw this.#absent(digest ?? tag ?? (index === undefined ? "a single image" : `@${index}`), images);
   }
 
   /** @throws MOTE_NOT_FOUND unless it was resolved */
@@ -136,7 +136,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   #absent(wanted: string, images: readonly SavedImage[]): MoteError {
     const tags = images.flatMap((image) => image.tags);
     const there = tags.length > 0 ? tags.slice(0, 20).join(", ") : `${images.length} without a name (@0 …)`;
-    return new MoteError("MOTE_NOT_FOUND", `there is no ${wanted} in ${this.#files.location}; there is ${there}`, {
+    return new MoteError("MOTE_NOT_FOUND", `${this.#files.location} does not contain ${wanted}; it contains ${there}`, {
       details: { path: this.#files.location, wanted, tags },
     });
   }

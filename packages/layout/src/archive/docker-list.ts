@@ -45,7 +45,7 @@ export async function readDockerList(files: NamedFiles, options: Cancellable = {
   });
 }
 
-/** What else it may be. */
+/** Returns advice on what else it may be. */
 async function adviceFor(files: NamedFiles, options: Cancellable): Promise<string> {
   if (await hasFile(files, "index.json", options)) return "read it as oci-archive:";
   if (!(await hasFile(files, "repositories", options))) return "check the path";

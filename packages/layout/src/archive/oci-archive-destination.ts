@@ -69,7 +69,7 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
   }
 }
 
-/** @throws MOTE_UNSUPPORTED_FORMAT for what is no layout, or something else besides */
+/** @throws MOTE_UNSUPPORTED_FORMAT for what is not a layout, or also something else */
 async function assertLayout(files: ArchiveFiles, options: Cancellable): Promise<void> {
   checkImageLayout(
     await readSmallFile(files, "oci-layout", { ...options, maxBytes: maxManifestBytes }),

@@ -4,7 +4,7 @@ import { LayoutContent } from "../oci/layout-content.js";
 import { ArchiveFiles } from "../tar/archive-files.js";
 
 /**
- * A tar of an OCI image layout as a place that content comes from. It is read in place, not unpacked. One that is compressed with
+ * A tar of an OCI image layout as a source. It is read in place, not unpacked. One that is compressed with
  * gzip or zstd is uncompressed into a temporary folder: dispose of it.
  */
 export class OciArchiveSource extends LayoutContent implements AsyncDisposable {

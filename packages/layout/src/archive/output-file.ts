@@ -8,7 +8,7 @@ import { writeStream } from "./output-stream.js";
 import { findOutputTarget } from "./output-target.js";
 
 export interface OutputFileOptions extends Cancellable {
-  /** Told what is waited for. Silent by default. */
+  /** Receives messages about what is waited for. Default: none. */
   readonly logger?: Logger | undefined;
 }
 
@@ -16,7 +16,7 @@ export interface OutputFileOptions extends Cancellable {
  * Writes one file that a user named. A regular file is replaced in one piece, or what a symbolic link leads to; a FIFO, a device
  * and `-` (stdout) are written to from front to back.
  * @throws MOTE_UNWRITABLE for a directory, a socket, a terminal and a link that leads nowhere · MOTE_NO_SPACE ·
- *   MOTE_TIMEOUT if nobody reads a FIFO · MOTE_IO
+ *   MOTE_TIMEOUT if no process reads a FIFO · MOTE_IO
  */
 export async function writeOutputFile(
   path: string,

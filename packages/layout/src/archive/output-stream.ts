@@ -21,7 +21,7 @@ export interface OutputStreamOptions extends Cancellable {
 
 /**
  * Writes to a FIFO, a device, or stdout (`-`), from front to back.
- * @throws MOTE_TIMEOUT if nobody opens a FIFO for reading within 30 seconds, or its reader takes nothing for 10 minutes ·
+ * @throws MOTE_TIMEOUT if no process opens a FIFO for reading within 30 seconds, or its reader does not read for 10 minutes ·
  *   MOTE_IO if the reader goes away · MOTE_NO_SPACE · MOTE_UNWRITABLE
  */
 export async function writeStream(
@@ -55,7 +55,7 @@ export async function writeStream(
 }
 
 interface Sink {
-  /** `ended` is aborted when nobody waits any more. */
+  /** `ended` is aborted when the result is no longer awaited. */
   write(bytes: Uint8Array, ended: AbortSignal): Promise<void>;
   close(): void;
 }
@@ -69,7 +69,7 @@ async function openSink(path: string, { signal, logger }: OutputStreamOptions): 
     if (fd !== undefined) return sinkOf(fd, path, fstatSync(fd));
     const waitedMs = performance.now() - startMs;
     if (waitedMs > readerTimeoutMs) {
-      const message = `nobody reads ${path}: waited ${readerTimeoutMs / 1000} s for a reader; start it first`;
+      const message = `no process reads ${path}: waited ${readerTimeoutMs / 1000} s; start the reader first`;
       throw new MoteError("MOTE_TIMEOUT", message, { details: { path } });
     }
     if (waitedMs > noticeMs && !isLogged) {
@@ -84,7 +84,7 @@ function tryOpen(path: string): number | undefined {
   try {
     return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    // open(2): of a FIFO, that nobody reads it; of a device, that there is none.
+    // open(2): for a FIFO it means that no process reads it; for a device, that it does not exist.
     if (errorNumber(error) === "ENXIO" && statSync(path).isFIFO()) return undefined;
     throw error;
   }
@@ -162,7 +162,7 @@ async function taken(
     await Promise.race([
       writing,
       new Promise<never>((_, reject) => {
-        const message = `cannot write ${path}: its reader took nothing for ${stallTimeoutMs / 60_000} minutes`;
+        const message = `cannot write ${path}: its reader did not read for ${stallTimeoutMs / 60_000} minutes`;
         notice = setTimeout(() => logger?.warn(`waiting for the reader of ${path}`), readerTimeoutMs);
         timer = setTimeout(
           () => ended.abort(new MoteError("MOTE_TIMEOUT", message, { details: { path } })),

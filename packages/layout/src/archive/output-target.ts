@@ -26,7 +26,7 @@ export function findOutputTarget(path: string): OutputTarget {
     if (stats === undefined || stats.isFile()) return { kind: "file", path: followLinks(path) };
     return streamTo(path, stats);
   } catch (error) {
-    if (errorNumber(error) === "ELOOP") throw refused(path, "its symbolic links lead in a circle");
+    if (errorNumber(error) === "ELOOP") throw refused(path, "its symbolic links form a loop");
     throw writeFailed(error, path);
   }
 }
@@ -40,7 +40,7 @@ export function isStdout(path: string): boolean {
   return !stats.isCharacterDevice() || isatty(stdoutFd);
 }
 
-/** Undefined also where the way there cannot be gone: whoever writes there says why. */
+/** Returns undefined also if the path cannot be followed: the write reports why. */
 function statsAt(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
@@ -69,7 +69,7 @@ function followLinks(path: string): string {
     assertOwnLink(path, stats, statSync(folder));
     target = resolve(folder, readlinkSync(target));
   }
-  throw refused(path, "its symbolic links lead in a circle");
+  throw refused(path, "its symbolic links form a loop");
 }
 
 /**
@@ -79,7 +79,7 @@ function followLinks(path: string): string {
 function assertOwnLink(path: string, link: Stats, folder: Stats): void {
   const isShared = (folder.mode & 0o1002) === 0o1002;
   if (!isShared || link.uid === process.geteuid?.() || link.uid === folder.uid) return;
-  throw refused(path, "it is another user's symbolic link in a directory that everybody may write to");
+  throw refused(path, "it is another user's symbolic link in a world-writable directory");
 }
 
 function refused(path: string, why: string): MoteError {

@@ -1,4 +1,4 @@
-/** Takes a stream of chunks apart by numbers of bytes. */
+/** Reads a stream of chunks by numbers of bytes. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
@@ -7,7 +7,7 @@ export class ByteReader {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** At most so many bytes, as they come; fewer only at the end of the stream. */
+  /** Yields the next bytes as they come; fewer than `bytes` only at the end of the stream. */
   async *take(bytes: number): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = bytes; left > 0; ) {
       if (this.#rest.byteLength === 0 && !(await this.#next())) return;
@@ -18,7 +18,7 @@ export class ByteReader {
     }
   }
 
-  /** As `take`, in one piece. */
+  /** Returns the next bytes in one array. */
   async whole(bytes: number): Promise<Uint8Array> {
     if (this.#rest.byteLength >= bytes) {
       const part = this.#rest.subarray(0, bytes);
@@ -34,7 +34,7 @@ export class ByteReader {
     return whole.subarray(0, at);
   }
 
-  /** Passes over so many bytes; answers how many there were. */
+  /** Skips bytes, and returns how many there were. */
   async skip(bytes: number): Promise<number> {
     let skipped = 0;
     for await (const part of this.take(bytes)) skipped += part.byteLength;

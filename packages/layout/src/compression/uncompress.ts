@@ -8,10 +8,10 @@ import { isSkippableFrame, isZstdFrame, uncompressZstd } from "./zstd.js";
 
 export type Compression = "gzip" | "zstd";
 
-/** How many of a file's first bytes tell its compression. */
+/** Bytes at the start of a file that tell its compression. */
 export const magicBytes = 4;
 
-/** By the first bytes of a file. */
+/** Returns the compression of a file by its first bytes. */
 export function compressionOf(magic: Uint8Array): Compression | undefined {
   if (magic[0] === 0x1f && magic[1] === 0x8b) return "gzip";
   return isZstdFrame(magic) || isSkippableFrame(magic) ? "zstd" : undefined;
@@ -50,7 +50,7 @@ export async function* uncompressedStream(
   }
 }
 
-/** Node goes on with the next member, but stops without an error at a zero byte, whatever follows it. */
+/** Node continues with the next member, but stops without an error at a zero byte, whatever follows it. */
 async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const gunzipping = createGunzip({ chunkSize: 1024 * 1024 });
   let given = 0;
@@ -66,5 +66,5 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   // Errors of reading and of uncompressing both end the iteration of what comes out.
   pipeline(Readable.from(watched()), gunzipping, () => {});
   yield* gunzipping;
-  if (gunzipping.bytesWritten < zerosStart) throw new Error("something else follows its end");
+  if (gunzipping.bytesWritten < zerosStart) throw new Error("other data follows its end");
 }

@@ -68,7 +68,7 @@ describe("ZstdDecoder", () => {
     expect(outcomes.refused).toBeGreaterThan(400);
   });
 
-  it("goes on failing after an error", async () => {
+  it("keeps failing after an error", async () => {
     const decoder = await ZstdDecoder.load();
     expect(() => decodedBy(decoder, frameOf(0x50, [0x07, 0, 0]))).toThrow("zstd's error");
     for (const bytes of [sample, sample.subarray(0, 1)]) expect(() => decodedBy(decoder, bytes)).toThrow("damaged");

@@ -49,12 +49,12 @@ export class ZstdDecoder {
     this.#context = library.ZSTD_createDCtx();
     this.#input = library.malloc(structBytes + bufferBytes);
     this.#output = library.malloc(structBytes + bufferBytes);
-    if ([this.#context, this.#input, this.#output].includes(0)) throw new Error("there is not enough memory");
+    if ([this.#context, this.#input, this.#output].includes(0)) throw new Error("not enough memory");
   }
 
   static async load(): Promise<ZstdDecoder> {
     compiled ??= compile();
-    // The only import: its memory has grown. It is looked up anew after each call instead.
+    // The only import: its memory has grown. It is looked up again after each call instead.
     const imports = { env: { emscripten_notify_memory_growth() {} } };
     const module = await compiled;
     const library = idle ?? (new WebAssembly.Instance(module, imports).exports as Library);
@@ -100,7 +100,7 @@ export class ZstdDecoder {
       this.#isFit = false;
       this.#left = ZSTD_decompressStream(this.#context, this.#output, this.#input) >>> 0;
       const error = 2 ** 32 - this.#left;
-      if (error === noMemory) throw new Error("there is not enough memory for its window");
+      if (error === noMemory) throw new Error("not enough memory for its window");
       if (error <= maxErrorCode) throw new Error(`zstd's error ${error}`);
       this.#isFit = true;
       taken = this.#position(this.#input);
@@ -108,7 +108,7 @@ export class ZstdDecoder {
       if (given > 0) {
         const from = this.#output + structBytes;
         yield new Uint8Array(memory.buffer.slice(from, from + given));
-      } else if (taken === before && taken < piece.byteLength) throw new Error("zstd does not go on");
+      } else if (taken === before && taken < piece.byteLength) throw new Error("zstd makes no progress");
     }
   }
 

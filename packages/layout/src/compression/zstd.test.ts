@@ -96,7 +96,7 @@ describe("zstd", () => {
     expect(await outcome(whole)).toBe(60);
   });
 
-  it("is invalid if it goes on with something else, lacks its checksum, or declares another size", async () => {
+  it("is invalid if it continues with something else, lacks its checksum, or declares another size", async () => {
     const small = content.subarray(0, 20);
     for (const bad of [
       Buffer.concat([frame(), Buffer.from("x")]),
@@ -152,7 +152,7 @@ describe("gzip", () => {
     expect(await outcome(Buffer.concat([two, Buffer.alloc(10_000)]))).toBe(content.byteLength + 4);
   });
 
-  it("is invalid if it is cut, or goes on with something else", async () => {
+  it("is invalid if it is truncated, or continues with something else", async () => {
     for (const bad of [
       one.subarray(0, -1),
       one.subarray(0, -8),

@@ -19,7 +19,7 @@ export function isSkippableFrame(magic: Uint8Array): boolean {
 /**
  * Uncompresses all frames of a zstd stream. The frames are told apart here, not by the decompressor: that of Node stops at the
  * end of a frame, and takes one that is cut for complete. Headers are checked before anything is allocated for them.
- * @throws Error if the stream is damaged, is cut, goes on with something else, or wants too much memory
+ * @throws Error if the stream is damaged, is truncated, continues with something else, or needs too much memory
  */
 export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const input = new ByteReader(chunks);
@@ -33,7 +33,7 @@ export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncG
         if ((await input.skip(size)) < size) throw cut();
         continue;
       }
-      if (!isZstdFrame(magic)) throw new Error(magic.byteLength < 4 ? "it is cut" : "something else follows its end");
+      if (!isZstdFrame(magic)) throw new Error(magic.byteLength < 4 ? "it is truncated" : "other data follows its end");
       frames++;
       if (frames > maxFrames) throw new Error(`it has more than ${maxFrames} frames`);
       const header = await readHeader(input);
@@ -138,7 +138,7 @@ async function exactly(input: ByteReader, bytes: number): Promise<Uint8Array> {
 }
 
 function cut(): Error {
-  return new Error("it is cut");
+  return new Error("it is truncated");
 }
 
 function littleEndian(bytes: Uint8Array): number {

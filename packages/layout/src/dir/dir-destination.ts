@@ -21,7 +21,7 @@ import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 
 /**
- * A folder in the format of skopeo's `dir` transport as a place that content goes to. It holds one image, without name: the one
+ * A folder in the format of skopeo's `dir` transport as a destination. It holds one image, without name: the one
  * that is tagged last. A folder that is something else is refused.
  */
 export class DirDestination implements ContentDestination {
@@ -102,7 +102,7 @@ export class DirDestination implements ContentDestination {
     await removeOrphans(this.#dir);
   }
 
-  /** Takes away the folder that was made here, if nothing came to be in it. */
+  /** Removes the folder that was created here, if it is still empty. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     if (!this.#begun) return;
@@ -112,7 +112,7 @@ export class DirDestination implements ContentDestination {
       await rm(join(this.#dir, "version"), { force: true });
       if (this.#made) await rmdir(this.#dir);
     } catch {
-      // Gone already, or somebody has put something there.
+      // It is gone already, or another process has written to it.
     }
   }
 
@@ -145,7 +145,7 @@ export class DirDestination implements ContentDestination {
       if (errorNumber(error) === "ENOENT" && readdirSync(this.#dir).every(isTemporaryName)) return;
       throw new MoteError(
         "MOTE_UNSUPPORTED_FORMAT",
-        `${this.#dir} holds other things than an image of the dir transport; choose an empty or a new folder`,
+        `${this.#dir} does not contain a dir: image; choose an empty or a new folder`,
         { cause: error, details: { path: this.#dir } },
       );
     }

@@ -21,7 +21,7 @@ import { FolderFiles, readSmallFile } from "../disk/named-files.js";
 import { selectorOf } from "../oci/selector.js";
 import { assertDirVersion, dirInstanceName } from "./dir-content.js";
 
-/** A folder in the format of skopeo's `dir` transport as a place that content comes from. It holds one image, without name. */
+/** A folder in the format of skopeo's `dir` transport as a source. It holds one image, without name. */
 export class DirSource implements ContentSource {
   readonly ref: PathRef;
   readonly #files: FolderFiles;
@@ -56,7 +56,7 @@ export class DirSource implements ContentSource {
     try {
       const bytes = await readSmallFile(this.#files, dirInstanceName(digest), bounds);
       if (isIt(bytes)) return bytes;
-      throw new MoteError("MOTE_CORRUPT", `the manifest ${digest} in ${location} is damaged`, { details });
+      throw new MoteError("MOTE_CORRUPT", `the manifest ${digest} in ${location} is corrupt`, { details });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
@@ -78,7 +78,7 @@ export class DirSource implements ContentSource {
       async (cause: unknown) => {
         if (!isNotFound(cause)) throw cause;
         await this.#files.assertThere();
-        const message = `${location} is no folder of the dir transport: it has no file named version; check the path`;
+        const message = `${location} is not a dir: image: it has no file named version; check the path`;
         throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { cause, details: { path: location } });
       },
     );

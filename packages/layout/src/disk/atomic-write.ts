@@ -5,17 +5,16 @@ import { attempt } from "./file-error.js";
 const batchBytes = 1024 * 1024;
 
 export interface AtomicWriteOptions extends Cancellable {
-  /** Where the bytes are until they are whole: on the same file system as the file's own name. */
+  /** The path of the incomplete file: on the same file system as `path`. */
   readonly temporary: string;
   /** Permission bits, whatever the umask; default: 0644 as the umask has it. */
   readonly mode?: number | undefined;
-  /** Asked when the bytes are on the disk and before they get their name; false gives them up. */
+  /** Called after the sync and before the rename; false discards the file. */
   readonly mayReplace?: (() => Promise<boolean>) | undefined;
 }
 
 /**
- * Writes a file under a temporary name, syncs its data, and gives it its name only then; what throws, `chunks` too, leaves
- * nothing. Answers whether the file has its name now.
+ * Writes a file under a temporary name, syncs its data and renames it. Removes it after any error, of `chunks` too. Returns whether the file was renamed.
  */
 export async function writeFileAtomically(
   path: string,
@@ -70,7 +69,7 @@ async function writeBatches(
 async function writeAll(handle: FileHandle, batch: Uint8Array[], bytes: number, path: string): Promise<void> {
   const { bytesWritten } = await attempt(handle.writev(batch), path);
   if (bytesWritten === bytes) return;
-  // A nearly full disk takes a part; the rest goes in by itself, or says why not.
+  // A nearly full disk takes a part; the rest fits in a call of its own, or the error says why not.
   let skip = bytesWritten;
   for (const chunk of batch) {
     const rest = chunk.subarray(Math.min(skip, chunk.byteLength));

@@ -4,7 +4,7 @@ import type { OpenedFile } from "./opened-file.js";
 /** Large reads: at 64 KiB, Node spends more on the calls than on the bytes. */
 const chunkBytes = 1024 * 1024;
 
-/** A file's bytes from `start` on. The next chunk is read while the consumer works on the last one. */
+/** Yields a file's bytes from `start` on. The next chunk is read while the consumer works on the last one. */
 export async function* readChunks(
   file: OpenedFile,
   start: number,

@@ -10,8 +10,8 @@ const codes: Readonly<Record<string, MoteErrorCode>> = {
 };
 
 const advice: Readonly<Record<string, string>> = {
-  MOTE_UNWRITABLE: "check the permissions of the folder, or choose another",
-  MOTE_NO_SPACE: "make room on the disk, or choose another place",
+  MOTE_UNWRITABLE: "check the permissions of the folder, or choose another one",
+  MOTE_NO_SPACE: "free disk space, or choose another location",
 };
 
 export function errorNumber(error: unknown): string | undefined {
@@ -19,7 +19,7 @@ export function errorNumber(error: unknown): string | undefined {
   return error.code;
 }
 
-/** What the file system refused to do in writing, as an error that says so. */
+/** Returns the error for a write that the file system rejected. */
 export function writeFailed(error: unknown, path: string): MoteError {
   if (MoteError.isInstance(error)) return error;
   const number = errorNumber(error);
@@ -41,11 +41,11 @@ export async function attempt<T>(work: Promise<T>, path: string, { signal }: Can
   }
 }
 
-/** What the file system refused to do in reading. Nothing but the absence of a file is a miss. */
+/** Returns the error for a read that the file system rejected. Only a file that does not exist is MOTE_NOT_FOUND. */
 export function readFailed(error: unknown, path: string): MoteError {
   const number = errorNumber(error);
   if (number === "ENOENT" || number === "ENOTDIR") {
-    return new MoteError("MOTE_NOT_FOUND", `there is no ${path}`, { cause: error, details: { path } });
+    return new MoteError("MOTE_NOT_FOUND", `${path} does not exist`, { cause: error, details: { path } });
   }
   return new MoteError("MOTE_IO", `cannot read ${path}: ${number ?? String(error)}`, {
     cause: error,
@@ -58,12 +58,12 @@ export function closedError(path: string): MoteError {
 }
 
 export function invalidArchive(location: string, what: string): MoteError {
-  return new MoteError("MOTE_INVALID_ARCHIVE", `${location} is no archive that can be read: ${what}`, {
+  return new MoteError("MOTE_INVALID_ARCHIVE", `cannot read the archive ${location}: ${what}`, {
     details: { path: location },
   });
 }
 
-/** What is at a name that a regular file is wanted at, for a message. */
+/** Returns what is there instead of a regular file, for a message. */
 export function kindOf(stats: Pick<Stats, "isDirectory" | "isFIFO" | "isSocket">): string {
   if (stats.isDirectory()) return "a directory";
   if (stats.isFIFO()) return "a FIFO";

@@ -5,16 +5,16 @@ import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
 import { type OpenedFile, openFile } from "./opened-file.js";
 
-/** Files that are read by their name below some place: of a folder, or of an archive. */
+/** Files of a folder or of an archive, which are read by name. */
 export interface NamedFiles {
   readonly location: string;
   /** The caller closes the handle. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_INVALID_ARCHIVE */
   open(name: string, options?: Cancellable): Promise<OpenedFile>;
-  /** @throws MOTE_NOT_FOUND where there is nothing at the place at all */
+  /** @throws MOTE_NOT_FOUND if the folder or archive itself does not exist */
   assertThere(): Promise<void>;
 }
 
-/** A small file, whole. @throws MOTE_TOO_LARGE, and as `open` */
+/** Reads a small file. @throws MOTE_TOO_LARGE, and as `open` */
 export async function readSmallFile(
   files: NamedFiles,
   name: string,
@@ -56,6 +56,6 @@ export class FolderFiles implements NamedFiles {
     const stats = await stat(this.location).catch((error: unknown) => {
       throw readFailed(error, this.location);
     });
-    if (!stats.isDirectory()) throw new MoteError("MOTE_NOT_FOUND", `${this.location} is no folder`);
+    if (!stats.isDirectory()) throw new MoteError("MOTE_NOT_FOUND", `${this.location} is not a directory`);
   }
 }

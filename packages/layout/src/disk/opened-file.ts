@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { MoteError } from "@mote/core";
 import { kindOf, readFailed } from "./file-error.js";
 
-/** A file that is open: `size` bytes of the handle's, from `offset` on. */
+/** An open file: `size` bytes of the handle from `offset` on. */
 export interface OpenedFile {
   readonly handle: FileHandle;
   readonly offset: number;
@@ -15,7 +15,7 @@ export async function identityOf(handle: FileHandle): Promise<string> {
   return [dev, ino, size, mtimeNs].join(":");
 }
 
-/** Not blocking: a named pipe that stands where a file should be must not hang the reader. */
+/** Opens a regular file, without blocking: a FIFO of that name must not hang the reader. */
 export async function openFile(path: string): Promise<OpenedFile> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     throw readFailed(error, path);

@@ -12,8 +12,8 @@ const abandonedByEarlierMs = 24 * abandonedMs;
 
 /**
  * Removes what processes that were killed left in `dir`. What belongs to a living process stays, and so does for an hour what
- * belongs to a process that cannot be seen from here (in another container, on another machine). Errors are ignored: leftovers
- * are no reason to fail. With `uid`, only what belongs to that user goes: in a folder that everybody may write to, another user
+ * belongs to a process that cannot be seen from here (in another container, on another machine). Errors are ignored: orphans
+ * must not make anything fail. With `uid`, only what belongs to that user goes: in a world-writable folder, another user
  * could exchange a folder for a link while it is removed.
  */
 export async function removeOrphans(dir: string, { uid }: { readonly uid?: number | undefined } = {}): Promise<void> {

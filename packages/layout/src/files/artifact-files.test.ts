@@ -66,7 +66,12 @@ describe("the files of an artifact", () => {
     ],
     ["a module", "application/wasm", {}, /^[0-9a-f]{12}\.wasm$/],
     ["a bundle", "application/vnd.dev.sigstore.bundle.v0.3+json", {}, /^[0-9a-f]{12}\.json$/],
-    ["what has a title that is no name", "text/plain", { [titleKey]: "../../etc/passwd" }, /^etc-passwd\.txt$/],
+    [
+      "what has a title that is not a valid name",
+      "text/plain",
+      { [titleKey]: "../../etc/passwd" },
+      /^etc-passwd\.txt$/,
+    ],
     ["what has a title of dots alone", mediaTypes.octetStream, { [titleKey]: ".." }, /^[0-9a-f]{12}$/],
     ["what has a hidden name for a title", mediaTypes.octetStream, { [titleKey]: ".mote-x" }, /^mote-x$/],
     ["what has a long title", "application/zip", { [titleKey]: "x".repeat(5000) }, /^x{100}\.zip$/],

@@ -54,7 +54,7 @@ export function artifactFiles(manifest: Manifest): ArtifactFiles {
   return { files, notes: left };
 }
 
-/** An empty title is none. */
+/** An empty title counts as none. */
 function titleOf({ annotations }: Descriptor): string | undefined {
   return annotations?.[titleAnnotation] || undefined;
 }

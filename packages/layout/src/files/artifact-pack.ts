@@ -13,7 +13,7 @@ export interface PackedFolder {
   readonly contentDigest: Digest;
 }
 
-/** RFC 1952, 2.3: the tenth byte says on which system it was made; nobody needs to know. */
+/** RFC 1952, 2.3: the tenth byte says on which system it was made, which does not matter here. */
 const systemAt = 9;
 const unknownSystem = 255;
 

@@ -14,7 +14,7 @@ const batchBytes = 256 * 1024;
 /**
  * A folder as a tar, below the name `title`: the same files, names, links and permissions to run give the same bytes, whenever
  * and whoever's they are. Symbolic links within the folder stay links.
- * @throws MOTE_NOT_FOUND · MOTE_IO also for what is no file, folder or link, and for links that lead out of the folder
+ * @throws MOTE_NOT_FOUND · MOTE_IO also for what is not a file, folder or link, and for links that lead out of the folder
  */
 export async function* folderTarChunks(
   dir: string,
@@ -73,7 +73,7 @@ function kindOf(entry: Dirent, location: string): Found["kind"] {
   if (entry.isFile()) return "file";
   if (entry.isDirectory()) return "folder";
   if (entry.isSymbolicLink()) return "link";
-  throw new MoteError("MOTE_IO", `${location} is no file, folder or link, and cannot be packed; leave it out`, {
+  throw new MoteError("MOTE_IO", `cannot pack ${location}: it is not a file, folder or link; leave it out`, {
     details: { path: location },
   });
 }
@@ -88,13 +88,9 @@ async function assertUtf8Names(dir: string): Promise<void> {
 }
 
 function notUtf8(path: string, what: string): MoteError {
-  return new MoteError(
-    "MOTE_INVALID_NAME",
-    `${path} ${what} that is not valid UTF-8, and cannot be packed; rename it`,
-    {
-      details: { path },
-    },
-  );
+  return new MoteError("MOTE_INVALID_NAME", `cannot pack ${path}: it ${what} that is not valid UTF-8; rename it`, {
+    details: { path },
+  });
 }
 
 async function linkTarget(location: string, path: string): Promise<string> {
@@ -106,7 +102,7 @@ async function linkTarget(location: string, path: string): Promise<string> {
   if (staysInside(path, target)) return target;
   throw new MoteError(
     "MOTE_IO",
-    `${location} is a link out of its folder (to ${target}), and is not packed; put a copy in its place, such as cp -rL makes`,
+    `cannot pack ${location}: it is a link out of its folder (to ${target}); replace it with a copy, as cp -rL does`,
     { details: { path: location, target } },
   );
 }
@@ -131,7 +127,7 @@ async function* fileChunks(
       yield chunk;
     }
     if (seen !== size || !stats.isFile()) {
-      throw new MoteError("MOTE_IO", `${location} changed while it was packed; try again when nobody writes to it`);
+      throw new MoteError("MOTE_IO", `${location} changed while it was packed; try again when no process writes to it`);
     }
     yield new Uint8Array(paddedBytes(size) - size);
   } finally {

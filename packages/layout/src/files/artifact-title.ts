@@ -14,7 +14,7 @@ export const unknownArtifactType = "application/vnd.unknown.artifact.v1";
 
 /**
  * A title as a path with `/` between names and none at its end; `.` is the folder itself.
- * @throws MOTE_INVALID_NAME where it is no path below a folder, on this system or another
+ * @throws MOTE_INVALID_NAME where it is not a path below a folder, on this system or another
  */
 export function cleanTitle(title: string): string {
   const problem = problemWith(title);
@@ -29,14 +29,14 @@ function problemWith(title: string): string | undefined {
   if (title === "") return "it is empty";
   const names = title.split("/");
   if (isLonger(title, maxNameBytes) || names.some((name) => isLonger(name, maxSegmentBytes))) {
-    return `it is longer than ${maxNameBytes} bytes, or a part of it than ${maxSegmentBytes}`;
+    return `it is longer than ${maxNameBytes} bytes, or a segment of it than ${maxSegmentBytes}`;
   }
   if (names.length > maxDepth) return `it is more than ${maxDepth} folders deep`;
   if (title.startsWith("/") || /^[A-Za-z]:/.test(title)) return "it is absolute";
   if (title.includes("\\")) return "it has a backslash, which separates names on some systems";
   if (/\p{Cc}/u.test(title)) return "it has control characters";
   if (names.includes("..")) return "it leads out of the folder";
-  if (names.some(isReservedName)) return "such names are for files that are not whole yet";
+  if (names.some(isReservedName)) return "such names are reserved for incomplete files";
   return undefined;
 }
 
@@ -62,7 +62,7 @@ function meeting(one: string, other: string): MoteError {
   const what =
     one === other
       ? `two things are both called ${JSON.stringify(one)}`
-      : `${JSON.stringify(other)} is below ${JSON.stringify(one)}, which is given by itself`;
+      : `${JSON.stringify(other)} is below ${JSON.stringify(one)}, which is listed separately`;
   return new MoteError("MOTE_INVALID_NAME", `an artifact cannot hold both: ${what}; give each file once`, {
     details: { name: other },
   });

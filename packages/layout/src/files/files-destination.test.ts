@@ -267,8 +267,8 @@ describe("what stands in the way", () => {
 });
 
 describe("nothing half-written is left", () => {
-  /** An artifact of layers with these titles; a folder's layer is no tar. */
-  it("of an artifact with a name that leads out, also where nobody asked before", async () => {
+  /** An artifact of layers with these titles; a folder's layer is not a tar. */
+  it("of an artifact with a name that leads out, also if expect was not called before", async () => {
     const source = artifact({ title: "good", text: "1" }, { title: "../bad", text: "2" });
     await expect(bring(source)).rejects.toMatchObject({ code: "MOTE_INVALID_NAME" });
     expect(existsSync(join(dir, "deep"))).toBe(false);

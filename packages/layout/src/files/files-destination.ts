@@ -54,7 +54,7 @@ interface Staging {
 }
 
 /**
- * A plain folder as a place that an artifact's files go to: layers with a title become files, or a single layer without one; those that
+ * A plain folder as the destination of an artifact's files: layers with a title become files, or a single layer without one; those that
  * are folders (by oras' annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Nothing is made or
  * changed outside of it, or through a link in it. Dispose of it.
  */
@@ -175,7 +175,7 @@ export class FilesDestination implements ContentDestination {
     return this.#plainForms;
   }
 
-  /** Takes away the hidden folder, and the folders that were made in vain. */
+  /** Removes the hidden folder, and the folders that were created and are still empty. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     const staging = this.#staging;
@@ -187,7 +187,7 @@ export class FilesDestination implements ContentDestination {
     try {
       if (kept !== undefined) for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
     } catch {
-      // A folder that is not empty has something of worth, by another.
+      // A folder that is not empty has content of another's.
     }
   }
 

@@ -85,9 +85,10 @@ export class FilesSource implements ContentSource {
 
   /** @throws MOTE_INVALID_NAME where two files would have one name, or a name is none · TypeError for a media type that is none */
   constructor(files: readonly FileInput[], options: FilesSourceOptions = {}) {
-    if (files.length === 0) throw new TypeError("an artifact wants a file at least");
+    if (files.length === 0) throw new TypeError("an artifact needs at least one file");
     for (const type of [options.artifactType, ...files.map(({ mediaType }) => mediaType)]) {
-      if (type !== undefined && !isMediaType(type)) throw new TypeError(`"${type}" is no media type, such as text/csv`);
+      if (type !== undefined && !isMediaType(type))
+        throw new TypeError(`"${type}" is not a valid media type, such as text/csv`);
     }
     this.#files = files.map(({ path, title, mediaType }) => ({
       path: resolve(path),
@@ -126,7 +127,7 @@ export class FilesSource implements ContentSource {
   }
 
   #packed(options: Cancellable): Promise<Packed> {
-    if (this.#isClosed) throw new MoteError("MOTE_CLOSED", "the files' source has been disposed of");
+    if (this.#isClosed) throw new MoteError("MOTE_CLOSED", "the source was closed");
     const packing = this.#packing ?? this.#pack(options);
     this.#packing = packing;
     packing.catch(() => {
@@ -179,7 +180,7 @@ export class FilesSource implements ContentSource {
   }
 
   #absent(digest: Digest): MoteError {
-    return new MoteError("MOTE_NOT_FOUND", `${digest} is not of this artifact`, { details: { digest } });
+    return new MoteError("MOTE_NOT_FOUND", `${digest} does not belong to this artifact`, { details: { digest } });
   }
 }
 
@@ -215,7 +216,7 @@ async function reopen({ path, identity }: Content): Promise<OpenedFile> {
   const file = await openAt(path);
   if ((await identityOf(file.handle)) === identity) return file;
   await file.handle.close();
-  throw new MoteError("MOTE_IO", `${path} changed after it was hashed; try again when nobody writes to it`, {
+  throw new MoteError("MOTE_IO", `${path} changed after it was hashed; try again when no process writes to it`, {
     details: { path },
   });
 }

@@ -35,7 +35,7 @@ export async function placeTree(tree: string, dir: string, options: PlacingOptio
   for await (const move of movesOf(tree, dir, options)) moves.push(move);
   for (const { from, to, folder } of moves) {
     options.signal?.throwIfAborted();
-    if (identityOf(dirname(to)) !== folder) throw blocked(dirname(to), "another folder now");
+    if (identityOf(dirname(to)) !== folder) throw blocked(dirname(to), "a different folder than before");
     await moveEntry(from, to, options).catch((error: unknown) => {
       throw writeFailed(error, to);
     });

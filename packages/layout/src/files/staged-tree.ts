@@ -27,7 +27,7 @@ export class StagedTree {
   /** Symbolic links, not made yet: path and target. */
   readonly #links = new Map<string, string>();
 
-  /** `path` is an empty folder that nobody else writes to. */
+  /** `path` is an empty folder that only this object writes to. */
   constructor(path: string) {
     this.path = path;
   }
@@ -169,7 +169,7 @@ function reasonAgainst(check: LinkCheck, path: string, target: string): string |
     return check.reasonAgainst(path, target);
   } catch (error) {
     if (MoteError.isInstance(error)) throw error;
-    return `cannot be checked (${String(error)})`;
+    return `could not be checked (${String(error)})`;
   }
 }
 

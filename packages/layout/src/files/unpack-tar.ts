@@ -92,7 +92,10 @@ function pathOf(name: string, title: string, location: string): string {
   const path = cleanName(name, location);
   // The next pull would take it for what a killed one left, and remove it.
   if (path.split("/").some(isTemporaryName)) {
-    throw invalidArchive(location, `${JSON.stringify(path.slice(0, 200))} has a name of files that are not whole yet`);
+    throw invalidArchive(
+      location,
+      `${JSON.stringify(path.slice(0, 200))} has a name that is reserved for incomplete files`,
+    );
   }
   if (title === "." || path === title || path.startsWith(`${title}/`)) return path;
   throw invalidArchive(location, `${JSON.stringify(path.slice(0, 200))} is outside of it`);

@@ -26,7 +26,7 @@ export function fullName(name: string): string {
   return path.lastIndexOf(":") > path.lastIndexOf("/") ? path : `${path}:latest`;
 }
 
-/** What an entry is called, for people: its name, with the image's if that says more. */
+/** Returns what an entry is called, for people: its name, with the image's if that says more. */
 export function describeName(entry: Descriptor): string | undefined {
   const [name, image] = [nameOf(entry), entry.annotations?.[imageName]];
   if (name === undefined || image === undefined || image === name) return name ?? image;

@@ -26,7 +26,7 @@ export function nameOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[refName];
 }
 
-/** The entry as a descriptor that may go elsewhere: its name here is no property of it. */
+/** The entry as a descriptor that may go elsewhere: its name here does not belong to it. */
 export function withoutName(entry: Descriptor): Descriptor {
   const { annotations, ...rest } = entry;
   const { [refName]: _name, ...others } = annotations ?? {};
@@ -96,11 +96,9 @@ export async function mergeIndex(
 }
 
 export function taken(path: string, name: string, digest: string): MoteError {
-  return new MoteError(
-    "MOTE_EXISTS",
-    `${path} has ${digest} under the name ${name} already; choose another name or archive`,
-    { details: { path, name, digest } },
-  );
+  return new MoteError("MOTE_EXISTS", `${path} already contains ${digest} as ${name}; choose another name or archive`, {
+    details: { path, name, digest },
+  });
 }
 
 interface LayoutIndex {
@@ -121,11 +119,11 @@ async function readIndex(files: NamedFiles, options: Cancellable): Promise<Layou
   const entries = parseLayoutIndex(bytes);
   const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
   if (!isRecord(document))
-    throw new MoteError("MOTE_INVALID_MANIFEST", `index.json in ${files.location} is no JSON object`);
+    throw new MoteError("MOTE_INVALID_MANIFEST", `index.json in ${files.location} is not a JSON object`);
   return { entries, document, manifests: Array.isArray(document.manifests) ? document.manifests : [] };
 }
 
-/** The new `manifests`; undefined where nothing changes. */
+/** Returns the new `manifests`; undefined if nothing changes. */
 function placeEntry(
   index: LayoutIndex,
   name: string | undefined,

@@ -31,7 +31,7 @@ import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
 import { blobName } from "./layout-paths.js";
 import { type Selector, selectorOf } from "./selector.js";
 
-/** Files in the OCI image layout (image-spec, image-layout.md), wherever they are, as a place that content comes from. */
+/** Files in the OCI image layout (image-spec, image-layout.md), wherever they are, as a source. */
 export class LayoutContent implements ContentSource {
   readonly ref: PathRef;
   readonly #files: NamedFiles;
@@ -51,7 +51,7 @@ export class LayoutContent implements ContentSource {
    * A tag is an `org.opencontainers.image.ref.name` of `index.json`; `@0` is the first entry there; a digest may also be of a
    * manifest that no entry names. An empty string, or a reference without tag, digest and index, is the only manifest there.
    * @throws MOTE_NOT_FOUND with the tags that are there · MOTE_INVALID_MANIFEST where a tag stands for several manifests
-   * @throws MOTE_UNSUPPORTED_FORMAT where this is no layout, or one of a newer version
+   * @throws MOTE_UNSUPPORTED_FORMAT where this is not a layout, or one of a newer version
    */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
     await this.#assertLayout(options);
@@ -133,7 +133,7 @@ export class LayoutContent implements ContentSource {
     if (selector.tag === undefined) {
       const only = entries[selector.index ?? 0];
       if (only !== undefined && (selector.index !== undefined || areOneManifest(entries))) return only;
-      throw this.#absent(selector.index === undefined ? "one manifest alone" : `@${selector.index}`, entries);
+      throw this.#absent(selector.index === undefined ? "a single manifest" : `@${selector.index}`, entries);
     }
     const named = entriesNamed(entries, selector.tag);
     const [first] = named;
@@ -191,7 +191,7 @@ export class LayoutContent implements ContentSource {
     if (nameless > 0) there.push(`${nameless} without a name (@0 … @${entries.length - 1})`);
     return new MoteError(
       "MOTE_NOT_FOUND",
-      `there is no ${wanted} in the layout ${location}; there is ${there.join(", ") || "nothing"}`,
+      `the layout ${location} does not contain ${wanted}; it contains ${there.join(", ") || "nothing"}`,
       { details: { path: location, wanted, tags } },
     );
   }

@@ -107,7 +107,7 @@ describe("a layout as destination", () => {
     });
   }
 
-  it("closed keeps what somebody put there, and folders that it did not make", async () => {
+  it("closed keeps what another process put there, and folders that it did not make", async () => {
     await destination.blob(helloDescriptor, chunks(hello));
     await destination[Symbol.asyncDispose]();
     expect(existsSync(helloPath())).toBe(true);
@@ -277,7 +277,7 @@ describe("a name in a layout", () => {
     expect(existsSync(layout)).toBe(false);
   });
 
-  it("and a manifest that was damaged meanwhile is written anew", async () => {
+  it("and a manifest that was damaged meanwhile is rewritten", async () => {
     const manifest = await putManifest({ one: 1 });
     const path = join(layout, "blobs", "sha256", manifest.digest.slice(7));
     writeFileSync(path, "x".repeat(manifest.size));

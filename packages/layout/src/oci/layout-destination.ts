@@ -27,7 +27,7 @@ import { blobPath, indexPath, markerPath } from "./layout-paths.js";
 const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
 
 /**
- * A folder in the OCI image layout (image-spec, image-layout.md) as a place that content goes to. It is made when the first
+ * A folder in the OCI image layout (image-spec, image-layout.md) as a destination. It is made when the first
  * thing is put there; a folder that is something else is refused, not littered. Closed without anything put there, it takes
  * away what it made.
  */
@@ -46,7 +46,7 @@ export class LayoutDestination implements ContentDestination {
     this.ref = { transport: "oci", path: this.#dir };
   }
 
-  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder is no layout, or of a newer version */
+  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder is not a layout, or one of a newer version */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
     const path = blobPath(this.#dir, parseDigest(descriptor.digest));
@@ -95,7 +95,7 @@ export class LayoutDestination implements ContentDestination {
     await setIndexEntry(this.#dir, name, descriptor, options);
   }
 
-  /** Takes away the folders and the empty index that were made here, if nothing came to be in them. */
+  /** Removes the folders and the empty index that were created here, if they are still empty. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#cleaning;
@@ -113,7 +113,7 @@ export class LayoutDestination implements ContentDestination {
       await rm(markerPath(this.#dir), { force: true });
       for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
     } catch {
-      // A folder that is not empty has something of worth, by us or by another.
+      // A folder that is not empty has content, ours or another's.
     }
   }
 
@@ -148,7 +148,7 @@ export class LayoutDestination implements ContentDestination {
     }
   }
 
-  /** Whole from the first moment, and never over what another process put there meanwhile. */
+  /** Creates a complete file, and never replaces what another process created meanwhile. */
   #putNew(path: string, content: string | Uint8Array): void {
     const temporary = temporaryPath(this.#dir);
     try {
@@ -179,10 +179,10 @@ export class LayoutDestination implements ContentDestination {
       names = readdirSync(this.#dir);
     } catch (error) {
       if (errorNumber(error) === "ENOENT") return;
-      throw this.#foreign(errorNumber(error) === "ENOTDIR" ? "is no folder" : "cannot be read", error);
+      throw this.#foreign(errorNumber(error) === "ENOTDIR" ? "is not a directory" : "cannot be read", error);
     }
     if (names.every(isTemporaryName) || existsSync(markerPath(this.#dir))) return;
-    throw this.#foreign("holds other things and no OCI image layout");
+    throw this.#foreign("is not empty and not an OCI image layout");
   }
 
   #foreign(what: string, cause?: unknown): MoteError {

@@ -92,7 +92,7 @@ describe("a layout as source", () => {
     expect(await codeOf(source.resolve("v1"))).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("tells a folder that is absent from one that is no layout, or of another version", async () => {
+  it("tells a folder that is absent from one that is not a layout, or of another version", async () => {
     expect(await codeOf(new LayoutSource(join(dir, "nowhere")).resolve("v1"))).toBe("MOTE_NOT_FOUND");
     expect(await codeOf(new LayoutSource(join(dir, "oci-layout")).resolve("v1"))).toBe("MOTE_NOT_FOUND");
     expect(await codeOf(new LayoutSource(join(dir, "blobs")).resolve("v1"))).toBe("MOTE_UNSUPPORTED_FORMAT");

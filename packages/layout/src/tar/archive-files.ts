@@ -7,7 +7,7 @@ import type { NamedFiles } from "../disk/named-files.js";
 import { identityOf, type OpenedFile, openFile } from "../disk/opened-file.js";
 import { type FileRange, readTarEntries } from "./tar-entries.js";
 
-/** The files of a tar, read where they are. One that is compressed with gzip or zstd is uncompressed first, until it is disposed of. */
+/** The files of a tar, read without unpacking. One that is compressed with gzip or zstd is uncompressed into a temporary folder first: dispose of it. */
 export class ArchiveFiles implements NamedFiles, AsyncDisposable {
   readonly location: string;
   readonly #options: UnpackOptions;
@@ -22,7 +22,7 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
     const { entries, identity, path } = await this.#scan(options);
     const entry = entries.get(name);
     if (entry === undefined) {
-      throw new MoteError("MOTE_NOT_FOUND", `there is no ${name} in ${this.location}`, {
+      throw new MoteError("MOTE_NOT_FOUND", `${this.location} does not contain ${name}`, {
         details: { path: this.location, name },
       });
     }
@@ -48,7 +48,7 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
     await scanned?.uncompressed?.[Symbol.asyncDispose]();
   }
 
-  /** Scanned once; what failed is tried again. */
+  /** Scans once; a scan that failed is tried again. */
   #scan(options: Cancellable): Promise<Scan> {
     const scanning =
       this.#scanned ?? scanArchive(this.location, { ...options, limits: new UnpackLimits(this.#options) });
@@ -74,7 +74,7 @@ interface ScanOptions extends Cancellable {
 
 async function scanArchive(path: string, options: ScanOptions): Promise<Scan> {
   if (path === "-") {
-    const message = "an archive is read at any offset, which stdin does not allow; write it to a file first";
+    const message = "an archive cannot be read from stdin, which has no offsets; write it to a file first";
     throw new MoteError("MOTE_IO", message, { details: { path } });
   }
   const file = await openFile(path);

@@ -17,7 +17,10 @@ export function cleanName(name: string, location: string): string {
   const parts = name.split("/");
   if (parts.includes("..")) throw invalidArchive(location, `${shown} leads out of the archive`);
   if (isLonger(name, maxNameBytes) || parts.some((part) => isLonger(part, maxSegmentBytes))) {
-    throw invalidArchive(location, `the name ${shown}… is longer than ${maxNameBytes} bytes, or a part of it than 255`);
+    throw invalidArchive(
+      location,
+      `the name ${shown}… is longer than ${maxNameBytes} bytes, or a segment of it than 255`,
+    );
   }
   if (parts.length > maxDepth) throw invalidArchive(location, `${shown}… is more than ${maxDepth} folders deep`);
   return posix.normalize(name).replace(/\/$/, "");

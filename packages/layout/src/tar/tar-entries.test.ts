@@ -176,7 +176,7 @@ describe("the files of a tar", () => {
     expect([...(await entriesOfFile(large)).keys()]).toEqual([]);
   });
 
-  it("go on after one block of zeros, and after zeros that are a part of a header", async () => {
+  it("continue after one block of zeros, and after zeros that are a part of a header", async () => {
     const name = `long/${"n".repeat(200)}`;
     const longName = entry("././@LongLink", `${name}${"\0".repeat(2100)}`, { [typeAt]: "L" });
     const bytes = new Uint8Array(
@@ -214,7 +214,7 @@ describe("a tar is refused", () => {
     ["whose size is negative, in base 256", entry("a", "x", { [sizeAt]: "\u00ff" })],
     ["whose size is -1, in base 256", entry("a", "x", { [sizeAt]: "\u00ff".repeat(12) })],
     ["whose size reaches beyond its end", entry("a", "x", { [sizeAt]: "00000777777" })],
-    ["whose size is no number", entry("a", "x", { [sizeAt]: "9999" })],
+    ["whose size is not a number", entry("a", "x", { [sizeAt]: "9999" })],
     ["with an extended size that is negative", extended("size=-123", entry("a", "x"))],
     ["with an extended size that is not a number", extended("size=1e9", entry("a", "x"))],
   ];

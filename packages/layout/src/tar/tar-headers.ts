@@ -19,7 +19,7 @@ const endBlocksInHeaders = 8193;
 /** What bytes that are not UTF-8 are read as, and a character of its own. */
 const replacement = "\u{fffd}";
 
-/** What an archive says of one of its entries. */
+/** The header of an entry. */
 export interface TarEntry {
   readonly name: string;
   readonly type: "file" | "folder" | "link" | "hard-link" | "other";
@@ -101,7 +101,7 @@ export class TarHeaders {
     return this.#zeroBlocks > 0;
   }
 
-  /** Whether the archive has ended. Other tools read no further either, so whatever follows is no entry. */
+  /** Whether the archive has ended. Other tools read no further either, so whatever follows is ignored. */
   get hasEnded(): boolean {
     return this.#zeroBlocks >= (this.#isInHeaders ? endBlocksInHeaders : endBlocks);
   }

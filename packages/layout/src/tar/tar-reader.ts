@@ -22,7 +22,7 @@ export async function* readTar(
     for (;;) {
       const block = await bytes.whole(blockBytes);
       if (block.byteLength === 0 && headers.mayEnd) return;
-      if (block.byteLength < blockBytes) throw invalidArchive(location, "it ends too early");
+      if (block.byteLength < blockBytes) throw invalidArchive(location, "it is truncated");
       const entry = await headers.take(block);
       if (headers.hasEnded) {
         // All of it is read, as it is counted and hashed on its way.
@@ -60,7 +60,7 @@ class EntryContent {
     return this.#left;
   }
 
-  /** In one piece, for what is small. @throws MOTE_INVALID_ARCHIVE if the archive ends before */
+  /** Reads all of a small entry. @throws MOTE_INVALID_ARCHIVE if the archive ends before */
   async whole(): Promise<Uint8Array> {
     const bytes = await this.#bytes.whole(this.#left);
     if (bytes.byteLength < this.#left) throw this.cut();

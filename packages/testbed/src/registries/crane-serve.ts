@@ -56,5 +56,9 @@ export const craneServe: RegistryKind = {
       },
     },
   ],
-  lacks: { "log in": "it lets everybody in", private: "it lets everybody in", "immutable tag": "tags can be moved" },
+  lacks: {
+    "log in": "it allows anonymous access",
+    private: "it allows anonymous access",
+    "immutable tag": "tags can be moved",
+  },
 };

@@ -23,7 +23,7 @@ export const ghcr: RegistryKind = {
       },
     },
     tokenFlow({
-      name: "Its own `/token` gives tokens to anybody, which say nothing of their lifetime",
+      name: "Its own `/token` issues tokens without a login, which do not say how long they are valid",
       source: "https://github.com/Mic92/niks3/issues/229",
       listener: "registry",
       path: "/token",

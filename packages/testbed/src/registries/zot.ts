@@ -8,7 +8,7 @@ export const zot: RegistryKind = {
   login: { username: "user", password: "secret" },
   behaviours: [
     basicFlow({
-      name: "With anonymous reading, `/v2/` lets everybody in, and only what is restricted is challenged",
+      name: "With anonymous reading, `/v2/` needs no login, and only restricted repositories are challenged",
       source: "https://github.com/project-zot/zot/issues/3538",
       realm: "zot",
       anonymous: "pull",

@@ -38,7 +38,7 @@ interface Login {
   readonly password: string;
 }
 
-/** Responds by itself, or changes what `next` responds: the behaviours after it, and the distribution API last. */
+/** Responds, or changes what `next` responds: the behaviours after it, and the distribution API last. */
 type Handler = (request: SimulatedRequest, next: () => Reply, state: SimulatedState) => Reply;
 
 /** Where a registry is known to behave so, and how. */
@@ -72,7 +72,7 @@ export type Check =
 /** One registry of the bench. */
 export interface RegistryKind {
   readonly name: string;
-  /** Who may use it. Default: anybody. */
+  /** The user that is allowed. Default: anonymous access. */
   readonly login?: Login | undefined;
   /** The first sees a request first, and its response last. */
   readonly behaviours: readonly Behaviour[];

@@ -10,7 +10,7 @@ interface TokenFlow extends Report {
   /** Path of the token service. */
   readonly path: string;
   readonly service?: string;
-  /** What nobody has to log in for, but for repositories below `private/`. Default: nothing. */
+  /** What needs no login, except below `private/`. Default: nothing. */
   readonly anonymous?: "pull" | "everything";
   /** Returns which of the requested scopes a token is issued for. Default: all. */
   readonly grants?: (asked: readonly string[]) => readonly string[];
@@ -75,7 +75,7 @@ export function basicFlow({
   ...report
 }: Report & {
   readonly realm: string;
-  /** What nobody has to log in for, but for repositories below `private/`. Default: nothing. */
+  /** What needs no login, except below `private/`. Default: nothing. */
   readonly anonymous?: "pull";
 }): Behaviour {
   return {
