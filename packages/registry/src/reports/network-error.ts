@@ -16,7 +16,7 @@ export function networkError(subject: Subject, host: string, error: unknown, wha
   });
 }
 
-export function advice(failure: NetworkFailure, reason: string): string {
+function advice(failure: NetworkFailure, reason: string): string {
   switch (failure) {
     case "timeout":
       return `nothing came within the time allowed [${reason}]; check the network and try again, or allow more time`;
@@ -43,7 +43,7 @@ export function advice(failure: NetworkFailure, reason: string): string {
 }
 
 /** An error of the connection without what hangs on it: some have the server's bytes with them. */
-export function plain(error: unknown, depth = 4): unknown {
+function plain(error: unknown, depth = 4): unknown {
   if (!(error instanceof Error)) return undefined;
   const cause = depth > 0 ? plain(error.cause, depth - 1) : undefined;
   const [code] = errorCodes(error);
