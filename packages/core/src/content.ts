@@ -5,7 +5,48 @@ import type { MoteReader } from "./mote.js";
 import type { Ref } from "./ref.js";
 import type { Tag } from "./tag-store.js";
 
-export interface BlobOptions extends Cancellable {
+/** What a source or destination on the network waits for, and does about an error. Enough to draw it; never a secret. */
+export type ContentEvent = {
+  /** As references name it. */
+  readonly registry: string;
+  readonly repository?: string | undefined;
+  readonly digest?: Digest | undefined;
+} & (
+  | {
+      /** A request has not been answered for a second. */
+      readonly type: "wait";
+      /** The host that is asked: the registry, one of its mirrors, its token service, or where a redirect leads. */
+      readonly host: string;
+    }
+  | {
+      readonly type: "retry";
+      /** The host that failed. */
+      readonly host: string;
+      /** Counted from 1. */
+      readonly attempt: number;
+      /** How many there are at most. */
+      readonly retries: number;
+      readonly delayMs: number;
+      /** The status, or how the connection failed. */
+      readonly reason: string;
+    }
+  | {
+      readonly type: "resume";
+      /** The byte of the blob at which reading continues. */
+      readonly offset: number;
+      readonly reason: string;
+    }
+);
+
+export interface EventOptions {
+  /** Called with what is done for this call. Calls that share a request, as for a token, share it with the first of them. */
+  readonly onEvent?: ((event: ContentEvent) => void) | undefined;
+}
+
+/** Options of every call to a source or destination. */
+export interface CallOptions extends Cancellable, EventOptions {}
+
+export interface BlobOptions extends CallOptions {
   /** First byte wanted. Default 0. */
   readonly start?: number | undefined;
   /** Default true. A caller who checks size and digest himself says false, and so saves hashing twice. */
@@ -18,7 +59,7 @@ export interface BlobOptions extends Cancellable {
 }
 
 /** A question whose answer is worth only so much time. */
-export interface TimeLimited extends Cancellable {
+export interface TimeLimited extends CallOptions {
   /**
    * Milliseconds. A place that waits, repeats requests or asks several others one after another ends within this time, and rejects with
    * its last error, or MOTE_TIMEOUT. Default: the place's own limits.
@@ -31,7 +72,7 @@ export interface ResolveOptions extends TimeLimited {
   readonly manifestFollows?: boolean | undefined;
 }
 
-export interface ManifestOptions extends Cancellable {
+export interface ManifestOptions extends CallOptions {
   /** The caller gives the manifest a tag after everything else is there: a place that can take both in one request waits for it. Default false. */
   readonly tagFollows?: boolean | undefined;
 }
@@ -60,12 +101,12 @@ export interface ContentSource extends Partial<AsyncDisposable> {
    * What is listed as referring to the manifest by its `subject`: a claim, until the referrer itself says so.
    * @throws MOTE_TOO_LARGE with the bound that was met
    */
-  referrers?(descriptor: Descriptor, options?: Cancellable): AsyncIterable<Descriptor>;
+  referrers?(descriptor: Descriptor, options?: CallOptions): AsyncIterable<Descriptor>;
   /**
    * What belongs to the manifest by the name of its tag, without a `subject`: cosign's signatures, attestations and SBOMs. Names are
    * tags, as `cosignTags` makes them.
    */
-  taggedReferrers?(descriptor: Descriptor, options?: Cancellable): AsyncIterable<Tag>;
+  taggedReferrers?(descriptor: Descriptor, options?: CallOptions): AsyncIterable<Tag>;
 }
 
 /** What a blob is in its plain form, as was seen when it was uncompressed. */
@@ -81,14 +122,14 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
   /** This place, without tag and digest: what candidates for a mount are looked up for, and where blobs are recorded as put. */
   readonly ref?: Ref | undefined;
   /** Whether the blob or manifest is there, whole as far as can be told without reading it. */
-  has(descriptor: Descriptor, options?: Cancellable): Promise<boolean>;
+  has(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
   /**
    * Takes a blob. It counts only if `chunks` ends cleanly: what throws leaves nothing.
    * @throws MOTE_UPLOAD_LOST, or MOTE_DIGEST_MISMATCH with `details.mayResend`, if it may arrive when it is sent again
    */
-  blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void>;
+  blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<void>;
   /** Tries to have the blob without its bytes, from other places that are known to hold it. */
-  mount?(descriptor: Descriptor, candidates: readonly Ref[], options?: Cancellable): Promise<boolean>;
+  mount?(descriptor: Descriptor, candidates: readonly Ref[], options?: CallOptions): Promise<boolean>;
   /** The path where the blob may be linked to by the cache; undefined where this one must be sent. */
   linkable?(descriptor: Descriptor): string | undefined;
   manifest(descriptor: Descriptor, bytes: Uint8Array, options?: ManifestOptions): Promise<void>;
@@ -96,9 +137,9 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
    * Lets `name` stand for a manifest that is there. The manifest's own digest as name means that it gets none: a place that
    * lists what it holds then lists it nameless. @throws MOTE_INVALID_NAME
    */
-  tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void>;
+  tag(name: string, descriptor: Descriptor, options?: CallOptions): Promise<void>;
   /** Called after the last tag. A place that becomes visible in one piece, such as an archive, does so now. */
-  commit?(options?: Cancellable): Promise<void>;
+  commit?(options?: CallOptions): Promise<void>;
   /** Of a place that uncompresses blobs: their plain forms, both digests verified. Asked for after `commit`. */
   plainForms?(): Iterable<PlainForm>;
 }

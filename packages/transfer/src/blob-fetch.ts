@@ -89,6 +89,7 @@ export class BlobFetch {
         descriptor: this.#blob.descriptor,
         received: this.#job.received.get(digest),
         signal,
+        onEvent: this.#job.callOptions({ signal, blob: this.#blob.descriptor }).onEvent,
         begin: (offset) => {
           resumedAt = offset;
           if (offset > 0) this.#job.emit({ type: "resume", digest, size, offset });

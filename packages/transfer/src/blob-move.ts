@@ -58,7 +58,7 @@ export class BlobMove {
 
   async #deliver(): Promise<Delivery> {
     const { destination } = this.#job;
-    if (await destination?.has(this.#blob.descriptor, { signal: this.#signal })) return "skipped";
+    if (await destination?.has(this.#blob.descriptor, this.#callOptions())) return "skipped";
     if (destination?.mount !== undefined && (await this.#mount(destination))) return "mounted";
     if (await this.#isCached()) {
       const delivery = await this.#fromCache();
@@ -71,7 +71,7 @@ export class BlobMove {
     const candidates = await this.#locations.candidates(this.#blob);
     if (candidates.length === 0) return false;
     try {
-      if (!(await destination.mount?.(this.#blob.descriptor, candidates, { signal: this.#signal }))) {
+      if (!(await destination.mount?.(this.#blob.descriptor, candidates, this.#callOptions()))) {
         await this.#locations.forget(this.#blob, candidates);
         return false;
       }
@@ -252,9 +252,13 @@ export class BlobMove {
     return this.#fetch(new NilCache());
   }
 
+  #callOptions() {
+    return this.#job.callOptions({ signal: this.#signal, blob: this.#blob.descriptor });
+  }
+
   async #send(destination: ContentDestination, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     try {
-      await destination.blob(this.#blob.descriptor, chunks, { signal: this.#signal });
+      await destination.blob(this.#blob.descriptor, chunks, this.#callOptions());
     } catch (error) {
       if (!maySendAgain(error)) throw error;
       this.#losses += 1;

@@ -26,10 +26,11 @@ export class ContentProbe {
   /** In the source, the cache or the destination. */
   async isThere(blob: Descriptor): Promise<boolean> {
     const { source, cache, destination } = this.#job;
-    const signal = this.#job.ownSignal();
+    const options = this.#job.callOptions();
+    const { signal } = options;
     let reader: MoteReader | undefined;
     try {
-      reader = await source.blob(blob, { verifyOnRead: false, signal });
+      reader = await source.blob(blob, { ...options, verifyOnRead: false });
       return true;
     } catch (error) {
       signal.throwIfAborted();
@@ -38,6 +39,6 @@ export class ContentProbe {
     } finally {
       await reader?.close();
     }
-    return (await cache.moteExists(blob.digest, { signal })) || ((await destination?.has(blob, { signal })) ?? false);
+    return (await cache.moteExists(blob.digest, { signal })) || ((await destination?.has(blob, options)) ?? false);
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type ContentSource,
   chunksUntilAborted,
   type Descriptor,
@@ -26,6 +27,8 @@ export interface Fetch {
   /** The blob's bytes, where they are here already. */
   readonly received?: Uint8Array | undefined;
   readonly signal: AbortSignal;
+  /** Called with what the source does for this fetch. */
+  readonly onEvent: CallOptions["onEvent"];
   /** Called when it is known from where on the source is read; what it answers is fed with the bytes from there on. */
   readonly begin: (offset: number) => Feed | undefined;
   /** So many bytes of the blob are here now. */
@@ -152,10 +155,10 @@ async function* chunksFrom(
 /** Ends at an abort even if the source does not: then the source is closed, but not waited for. */
 async function* sourceChunks(
   source: ContentSource,
-  { descriptor, signal, onReceived }: Fetch,
+  { descriptor, signal, onEvent, onReceived }: Fetch,
   { start, reuse }: { readonly start: number; readonly reuse: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const opening = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal });
+  const opening = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal, onEvent });
   const close = () => opening.then((reader) => reader.close());
   try {
     for await (const chunk of chunksUntilAborted(await untilAborted(opening, signal), signal)) {

@@ -64,8 +64,9 @@ export class Configs {
   async #fromSource(descriptor: Descriptor): Promise<Uint8Array> {
     const { digest, size } = descriptor;
     const { source } = this.#job;
-    const signal = this.#job.ownSignal();
-    await using reader = await untilAborted(source.blob(descriptor, { verifyOnRead: false, signal }), signal);
+    const options = this.#job.callOptions();
+    const opening = source.blob(descriptor, { ...options, verifyOnRead: false });
+    await using reader = await untilAborted(opening, options.signal);
     const bytes = await collectChunks(reader, { maxBytes: maxConfigBytes, what: `the configuration ${digest}` });
     const actual = bytes.byteLength === size ? digestBytes(bytes, digestAlgorithm(digest)) : undefined;
     if (actual === digest) return bytes;

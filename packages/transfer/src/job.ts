@@ -1,6 +1,8 @@
 import {
   type ContentDestination,
+  type ContentEvent,
   type ContentSource,
+  type Descriptor,
   type Digest,
   type Logger,
   type MoteCache,
@@ -58,6 +60,23 @@ export class Job {
   /** The signal for one of many pieces of work: Node warns of more than ten listeners on one. */
   ownSignal(): AbortSignal {
     return AbortSignal.any([this.signal]);
+  }
+
+  /** Options of one call to the source or the destination. The events of a blob's call tell its size, too. */
+  callOptions({ signal = this.ownSignal(), blob }: { readonly signal?: AbortSignal; readonly blob?: Descriptor } = {}) {
+    return { signal, onEvent: (event: ContentEvent) => this.#pass(event, blob) };
+  }
+
+  #pass(event: ContentEvent, blob: Descriptor | undefined): void {
+    const { digest, registry } = event;
+    const size = digest === blob?.digest ? blob?.size : undefined;
+    if (event.type === "resume") {
+      const { offset, reason } = event;
+      if (digest !== undefined && size !== undefined) this.emit({ type: "resume", digest, size, offset, reason });
+    } else if (event.type === "retry") {
+      const { host, attempt, retries, delayMs, reason } = event;
+      this.emit({ type: "retry", digest, size, registry, host, reason, attempt, retries, delayMs });
+    } else this.emit({ type: "wait", digest, size, registry, host: event.host });
   }
 
   /** A listener that throws must not end what another transfer may be waiting for. */

@@ -110,9 +110,10 @@ export class ManifestLoader {
 
   /** @throws the first error, if the source fails again */
   async #ask(ref: Ref | string, error: unknown): Promise<Descriptor> {
-    const signal = this.#job.ownSignal();
+    const options = this.#job.callOptions();
+    const { signal } = options;
     try {
-      return await untilAborted(this.#job.source.resolve(ref, { manifestFollows: true, signal }), signal);
+      return await untilAborted(this.#job.source.resolve(ref, { ...options, manifestFollows: true }), signal);
     } catch {
       signal.throwIfAborted();
       throw error;
@@ -153,8 +154,8 @@ export class ManifestLoader {
     const { digest } = descriptor;
     const inlined = inlinedBytes(descriptor);
     const cached = inlined ?? (await this.fromCache(digest));
-    const signal = this.#job.ownSignal();
-    const bytes = cached ?? (await untilAborted(this.#job.source.manifest(descriptor, { signal }), signal));
+    const options = this.#job.callOptions();
+    const bytes = cached ?? (await untilAborted(this.#job.source.manifest(descriptor, options), options.signal));
     const from = inlined ? "data" : cached ? "cache" : "source";
     try {
       assertIs(descriptor, bytes);

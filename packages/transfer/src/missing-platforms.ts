@@ -43,7 +43,7 @@ export async function tellMissing(job: Job, graph: Graph, roots: readonly Root[]
 
 /** A registry may have them from before. */
 async function areThere(job: Job, missing: readonly Descriptor[]): Promise<boolean> {
-  for (const entry of missing) if (!(await job.destination?.has(entry, { signal: job.ownSignal() }))) return false;
+  for (const entry of missing) if (!(await job.destination?.has(entry, job.callOptions()))) return false;
   return true;
 }
 

@@ -39,11 +39,11 @@ async function sendManifest(
 ): Promise<void> {
   const { destination } = job;
   try {
-    await destination?.manifest(descriptor, bytes, { tagFollows, signal: job.ownSignal() });
+    await destination?.manifest(descriptor, bytes, { ...job.callOptions(), tagFollows });
   } catch (error) {
     job.signal.throwIfAborted();
     if (!isOpaque || !MoteError.isInstance(error)) throw error;
-    await destination?.blob(descriptor, oneChunk(bytes), { signal: job.ownSignal() });
+    await destination?.blob(descriptor, oneChunk(bytes), job.callOptions());
   }
 }
 

@@ -23,15 +23,15 @@ export class ReferrerSearch {
   /** @throws MOTE_TOO_LARGE · what the source throws */
   async of(subject: Descriptor): Promise<FoundReferrers> {
     const { source } = this.#job;
-    const signal = this.#job.ownSignal();
+    const options = this.#job.callOptions();
     const claimed: Descriptor[] = [];
-    for await (const descriptor of source.referrers?.(subject, { signal }) ?? []) {
+    for await (const descriptor of source.referrers?.(subject, options) ?? []) {
       this.#countOne();
       if (isManifestType(descriptor.mediaType)) claimed.push(descriptor);
       else this.leave(descriptor, `it is ${descriptor.mediaType}`);
     }
     const tagged: Tag[] = [];
-    for await (const tag of source.taggedReferrers?.(subject, { signal }) ?? []) {
+    for await (const tag of source.taggedReferrers?.(subject, options) ?? []) {
       this.#countOne();
       tagged.push(tag);
     }

@@ -150,7 +150,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
       restore: () => restoreBlobs(job, graph.blobs, move),
       finish: () => finish(job, graph, roots),
     });
-    await job.destination?.commit?.({ signal: job.signal });
+    await job.destination?.commit?.(job.callOptions({ signal: job.signal }));
     learnManifests(job, locations, graph, roots);
     locations.learnPlainForms(job.destination?.plainForms?.() ?? []);
   } finally {
@@ -204,15 +204,15 @@ async function moveBlobs(
   job.signal.throwIfAborted();
 }
 
-async function findRoots(job: Job, loader: ManifestLoader, options: Plan): Promise<readonly Root[]> {
-  const { refs, tags = [], platforms } = options;
+async function findRoots(job: Job, loader: ManifestLoader, plan: Plan): Promise<readonly Root[]> {
+  const { refs, tags = [], platforms } = plan;
   const configs = new Configs(job);
   const roots = new Map<number, Root>();
   await job.forEach(refs.entries(), async ([at, ref]) => {
-    const signal = job.ownSignal();
-    const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, { signal }));
+    const options = job.callOptions();
+    const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, options));
     // What the manifest says of its type counts: a registry's label, or a layout's entry, may be wrong.
-    const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), signal));
+    const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), options.signal));
     const platform = platforms[at];
     const everything = { descriptor: resolved, platform: undefined, indexes: [] };
     const picked = platform === undefined ? everything : await pickPlatform(loader, configs, resolved, platform);
@@ -268,7 +268,7 @@ function announce(job: Job, graph: Graph): void {
 async function setName(job: Job, name: string | undefined, descriptor: Descriptor): Promise<void> {
   const { destination, cache, signal } = job;
   signal.throwIfAborted();
-  if (destination !== undefined) await destination.tag(name ?? descriptor.digest, descriptor, { signal });
+  if (destination !== undefined) await destination.tag(name ?? descriptor.digest, descriptor, job.callOptions());
   else if (name !== undefined) await cache.tags?.tag(name, descriptor, { signal });
 }
 

@@ -13,12 +13,10 @@ import type { FilesDestination, FilesDestinationOptions } from "@mote/layout";
 import type { TransportTable } from "@mote/ref";
 import { defaultFallbackMs } from "../sources/retry-budget.js";
 import { connectionOptions, type EndpointsOptions } from "./registries-options.js";
-import { RegistryEvents } from "./registry-events.js";
 import type { DestinationContext, MoteTransport, OwnContext, Registries } from "./transports.js";
 
 /** Opens what references name, by the table of transports. */
 export class Endpoints {
-  readonly events = new RegistryEvents();
   readonly #options: EndpointsOptions;
   readonly #transports: TransportTable<MoteTransport>;
   #registries: Registries | undefined;
@@ -43,16 +41,6 @@ export class Endpoints {
     const source = await this.#transports.of(ref).openSource?.(ref, this.#context());
     if (source === undefined) throw notMoved(ref);
     return source;
-  }
-
-  /** Returns the mirrors of a registry's repository, once it was opened. */
-  mirrorsOf(ref: Ref | undefined): readonly Ref[] {
-    if (ref?.transport !== "docker") return [];
-    return (this.#registries?.mirrors.of(ref) ?? []).map(({ registry, repository }) => ({
-      transport: "docker",
-      registry,
-      repository,
-    }));
   }
 
   /** @throws as `source` */
@@ -129,7 +117,6 @@ export class Endpoints {
       plainHttp,
       logger,
       credentials: dockerCredentials({ logger }),
-      onEvent: (event) => this.events.tell(event),
     });
     this.#registries = { client, mirrors: new MirrorTable(registries.mirrors) };
     return this.#registries;

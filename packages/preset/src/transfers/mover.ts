@@ -177,13 +177,10 @@ export class Mover {
     const { transfer } = await import("@mote/transfer");
     const { cache, bic, endpoints, references, sizeBound, logger } = this.#dependencies;
     const lease = await sizeBound?.lease(options);
-    const heard = [source.ref, ...endpoints.mirrorsOf(source.ref), destination?.ref];
-    const events = options.onEvent && endpoints.events.listenFor(heard, options.onEvent);
     let fetchedNothing = false;
     try {
       const report = await transfer({
         ...options,
-        onEvent: events?.onEvent,
         source,
         destination,
         cache,
@@ -196,7 +193,6 @@ export class Mover {
       fetchedNothing = report.fetched.count === 0 && report.manifests.fetched === 0;
       return report;
     } finally {
-      events?.stop();
       if (fetchedNothing) await lease?.release();
       else sizeBound?.restore(lease);
       await source[Symbol.asyncDispose]?.();

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
 import type { TransferEvent } from "@mote/transfer";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { openMote } from "../open-mote.js";
+import { openMote } from "../src/open-mote.js";
 
 let dir: string;
 
