@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { lstat, rm, rmdir } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { join, resolve as resolvePath } from "node:path";
 import {
   type Cancellable,
@@ -15,6 +15,7 @@ import { assertNotLink } from "../disk/assert-inside.js";
 import { writeFileAtomically } from "../disk/atomic-write.js";
 import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
+import { isFileOfSize } from "../disk/opened-file.js";
 import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
@@ -44,13 +45,7 @@ export class DirDestination implements ContentDestination {
     options.signal?.throwIfAborted();
     this.#assertOwnOrEmpty();
     const path = this.#pathOf(descriptor);
-    try {
-      const stats = await lstat(path);
-      return stats.isFile() && stats.size === descriptor.size;
-    } catch (error) {
-      if (errorNumber(error) === "ENOENT") return false;
-      throw readFailed(error, path);
-    }
+    return isFileOfSize(path, descriptor.size);
   }
 
   /** The path where the blob will be. Its folder is there afterwards. */

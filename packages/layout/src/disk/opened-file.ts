@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, lstat, open } from "node:fs/promises";
 import { MoteError } from "@mote/core";
-import { kindOf, readFailed } from "./file-error.js";
+import { errorNumber, kindOf, readFailed } from "./file-error.js";
 
 /** An open file: `size` bytes of the handle from `offset` on. */
 export interface OpenedFile {
@@ -30,5 +30,16 @@ export async function openFile(path: string): Promise<OpenedFile> {
   } catch (error) {
     await handle.close();
     throw MoteError.isInstance(error) ? error : readFailed(error, path);
+  }
+}
+
+/** Returns whether there is a regular file of that size. A link is not followed. @throws MOTE_IO */
+export async function isFileOfSize(path: string, size: number): Promise<boolean> {
+  try {
+    const stats = await lstat(path);
+    return stats.isFile() && stats.size === size;
+  } catch (error) {
+    if (errorNumber(error) === "ENOENT") return false;
+    throw readFailed(error, path);
   }
 }

@@ -1,5 +1,5 @@
 import { existsSync, linkSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { lstat, rm, rmdir } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import {
   type Cancellable,
@@ -18,6 +18,7 @@ import { writeFileAtomically } from "../disk/atomic-write.js";
 import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { FolderFiles } from "../disk/named-files.js";
+import { isFileOfSize } from "../disk/opened-file.js";
 import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
@@ -51,13 +52,7 @@ export class LayoutDestination implements ContentDestination {
     options.signal?.throwIfAborted();
     const path = blobPath(this.#dir, parseDigest(descriptor.digest));
     this.#assertLayoutOrEmpty();
-    try {
-      const stats = await lstat(path);
-      return stats.isFile() && stats.size === descriptor.size;
-    } catch (error) {
-      if (errorNumber(error) === "ENOENT") return false;
-      throw readFailed(error, path);
-    }
+    return isFileOfSize(path, descriptor.size);
   }
 
   /** The path where the blob will be. Its folder is there afterwards. @throws MOTE_EXISTS if a link leads out of the layout */
