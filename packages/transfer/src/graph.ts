@@ -12,7 +12,8 @@ import {
 import { ContentProbe } from "./content-probe.js";
 import { assertIndexDepth, assertReferrerDepth, assertWithin, graphLimits } from "./graph-limits.js";
 import type { Job } from "./job.js";
-import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
+import type { LoadedManifest } from "./loaded-manifest.js";
+import type { ManifestLoader } from "./manifest-loader.js";
 import { ReferrerSearch, reasonToLeave } from "./referrer-search.js";
 import type { TransferredReferrer } from "./report.js";
 import type { Root } from "./root.js";

@@ -5,7 +5,6 @@ import {
   digestBytes,
   isManifestType,
   isNotFound,
-  type Manifest,
   MoteError,
   maxManifestBytes,
   parseDigest,
@@ -17,21 +16,12 @@ import {
 } from "@mote/core";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
+import type { LoadedManifest } from "./loaded-manifest.js";
 import { namedError } from "./named-error.js";
 import { digestOf } from "./root.js";
 
 /** Bytes of all manifests of one transfer, which are kept until it ends. */
 const maxTotalBytes = 64 * 1024 * 1024;
-
-export interface LoadedManifest {
-  /** With the media type that the manifest says of itself. */
-  readonly descriptor: Descriptor;
-  readonly bytes: Uint8Array;
-  readonly manifest: Manifest;
-  readonly from: "cache" | "source" | "data";
-  /** Its media type is not known: it is moved as it is, and nothing is known to be below it. */
-  readonly isOpaque?: boolean | undefined;
-}
 
 /** An opaque manifest has the reason for it. */
 interface ReadManifest extends LoadedManifest {

@@ -1,7 +1,7 @@
 import { type Descriptor, type Digest, formatPlatform, MoteError, manifestChildren, type Ref } from "@mote/core";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./manifest-loader.js";
+import type { LoadedManifest } from "./loaded-manifest.js";
 import type { Root } from "./root.js";
 
 /** Missing manifests that a message lists. */

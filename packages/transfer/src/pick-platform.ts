@@ -11,7 +11,8 @@ import {
   PlatformMatcher,
 } from "@mote/core";
 import { type Configs, platformOf } from "./image-config.js";
-import type { LoadedManifest, ManifestLoader } from "./manifest-loader.js";
+import type { LoadedManifest } from "./loaded-manifest.js";
+import type { ManifestLoader } from "./manifest-loader.js";
 
 /** Indexes below each other, at most. */
 const maxDepth = 16;

@@ -1,7 +1,7 @@
 import { type Digest, MoteError, manifestChildren, writeMote } from "@mote/core";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./manifest-loader.js";
+import type { LoadedManifest } from "./loaded-manifest.js";
 import type { Root } from "./root.js";
 
 /**

@@ -1,6 +1,6 @@
 import type { Ref } from "@mote/core";
 import type { Job } from "./job.js";
-import type { LoadedManifest } from "./manifest-loader.js";
+import type { LoadedManifest } from "./loaded-manifest.js";
 
 /**
  * Records that the manifests which are in the cache now belong to the repositories that they came from and went to: roots, what

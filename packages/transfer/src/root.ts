@@ -1,5 +1,5 @@
 import { type Descriptor, type Digest, isDigest, type Platform, type Ref } from "@mote/core";
-import type { LoadedManifest } from "./manifest-loader.js";
+import type { LoadedManifest } from "./loaded-manifest.js";
 
 /** One of the references that are moved. */
 export interface Root {
