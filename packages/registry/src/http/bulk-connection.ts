@@ -1,5 +1,6 @@
 import { maxHeaderSize } from "node:http";
 import net, { type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import type { connect as connectTls } from "node:tls";
 import { bodyBufferBytes, cutError, type TransportOptions, timeoutError } from "./http-transport.js";
 import { parseResponseHead, type ResponseHead } from "./response-head.js";
@@ -8,6 +9,8 @@ import { Silence } from "./silence.js";
 /** Buffers that wait to be filled again, at most; of all connections. */
 const mostSpare = 16;
 const spare: Buffer[] = [];
+
+const headEnd = "\r\n\r\n";
 
 /** A read from the network is given at least this much room. */
 const leastRoomBytes = 64 * 1024;
@@ -35,6 +38,8 @@ export class BulkConnection {
   #length = 0;
   /** Whether the last response had a status from 200 to 299. */
   isSuccess = false;
+  /** Whether the other side has closed the connection in order. */
+  #hasEnded = false;
   #isOver = false;
   #isResting = false;
   #wake = () => {};
@@ -51,6 +56,9 @@ export class BulkConnection {
     this.#silence = new Silence(options.idleTimeoutMs);
     this.#socket = secure === undefined ? net.connect(target) : secure(tlsOptions(target, options));
     this.#socket.on("error", (error) => this.#end(error));
+    this.#socket.on("end", () => {
+      this.#hasEnded = this.#failure === undefined;
+    });
     for (const event of ["end", "close"])
       this.#socket.on(event, () => this.#end(cutError("the connection was closed")));
     this.#socket.on("timeout", () => this.#onSilence());
@@ -58,15 +66,42 @@ export class BulkConnection {
     this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
   }
 
-  /** Sends a request, and resolves with the head of its response; undefined where it is none whose body can be read here. */
+  /** Sends a request, and resolves with the head of its response; undefined if its body cannot be read here, see `replay`. */
   async request(head: string): Promise<ResponseHead | undefined> {
     this.#isOver = false;
     this.#socket.write(head, "latin1");
     const text = await this.#headText();
-    this.isSuccess = /^HTTP\/1\.\d 2/.test(text ?? "");
-    const response = text === undefined ? undefined : parseResponseHead(text);
-    if (response !== undefined) this.#length = response.length;
+    this.isSuccess = /^HTTP\/1\.\d 2/.test(text);
+    const response = text.endsWith(headEnd) ? parseResponseHead(text.slice(0, -headEnd.length)) : undefined;
+    if (response === undefined) this.#putBack(Buffer.from(text, "latin1"));
+    else this.#length = response.length;
     return response;
+  }
+
+  /**
+   * The response as it arrives, with its head, for another HTTP client to read; it ends with the connection. What that client writes
+   * is dropped, as the request has been sent.
+   */
+  replay(): Duplex {
+    const connection = this;
+    return new Duplex({
+      read() {
+        connection.#next().then(
+          (chunk) => this.push(chunk),
+          (error) => (connection.#hasEnded ? this.push(null) : this.destroy(error)),
+        );
+      },
+      write: (_chunk, _encoding, done) => done(),
+      // That client ends the stream when it has the complete response.
+      final(done) {
+        done();
+        this.destroy();
+      },
+      destroy(error, done) {
+        connection.destroy(error ?? cutError("the response has been read"));
+        done(error);
+      },
+    });
   }
 
   /** The body of the last response. With `reuse`, a chunk's memory is reused when the next chunk is read. */
@@ -109,20 +144,20 @@ export class BulkConnection {
     this.#socket.destroy();
   }
 
-  /** Undefined where it does not end within what a head may have. */
-  async #headText(): Promise<string | undefined> {
-    const end = "\r\n\r\n";
+  /** The head with the empty line that ends it; without that line if the head is longer than it may be. */
+  async #headText(): Promise<string> {
     let text = "";
     while (text.length <= maxHeaderSize) {
       const chunk = await this.#next();
       const before = text.length;
       text += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("latin1");
-      const at = text.indexOf(end, Math.max(0, before - end.length + 1));
+      const at = text.indexOf(headEnd, Math.max(0, before - headEnd.length + 1));
       if (at < 0) continue;
-      this.#putBack(chunk.subarray(at + end.length - before));
-      return text.slice(0, at);
+      const length = at + headEnd.length;
+      this.#putBack(chunk.subarray(length - before));
+      return text.slice(0, length);
     }
-    return undefined;
+    return text;
   }
 
   async #next(): Promise<Uint8Array> {

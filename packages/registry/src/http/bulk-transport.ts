@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
+import type { Duplex } from "node:stream";
 import type { connect as connectTls } from "node:tls";
 import { BulkConnection } from "./bulk-connection.js";
 import { cutError, type HttpRequest, type HttpResponse, keepAliveMs, type TransportOptions } from "./http-transport.js";
@@ -9,7 +10,7 @@ export class BulkTransport {
   readonly #options: TransportOptions;
   readonly #resting = new Map<string, BulkConnection[]>();
   readonly #open = new Set<BulkConnection>();
-  /** Origins that sent a body without a length: they are not requested twice again. */
+  /** Origins that sent a body without a length: the other client asks them itself, and can use its connections again. */
   readonly #declined = new Set<string>();
   #closed = false;
 
@@ -17,8 +18,14 @@ export class BulkTransport {
     this.#options = options;
   }
 
-  /** Undefined where the response is another than a body of known length: then nothing of it is taken. */
-  async exchange(request: HttpRequest): Promise<HttpResponse | undefined> {
+  /**
+   * Undefined if the origin is known to send other bodies than those of known length: then nothing was sent.
+   * @param readOther reads a response that is not a body of known length: its bytes from the head on
+   */
+  async exchange(
+    request: HttpRequest,
+    readOther: (response: Duplex) => Promise<HttpResponse>,
+  ): Promise<HttpResponse | undefined> {
     const { url, signal } = request;
     if (this.#declined.has(url.origin)) return undefined;
     const head = requestHead(request);
@@ -36,9 +43,10 @@ export class BulkTransport {
         const response = await connection.request(head);
         if (response !== undefined) return this.#response(request, connection, response, over);
         over();
-        this.#drop(connection);
         if (connection.isSuccess) this.#declined.add(url.origin);
-        return undefined;
+        const replay = connection.replay();
+        replay.once("close", () => this.#drop(connection));
+        return readOther(replay);
       } catch (error) {
         over();
         this.#drop(connection);

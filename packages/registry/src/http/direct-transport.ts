@@ -1,6 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { pipeline, Readable } from "node:stream";
+import { type Duplex, pipeline, Readable } from "node:stream";
 import { BulkTransport } from "./bulk-transport.js";
 import {
   bodyBufferBytes,
@@ -29,7 +29,14 @@ export class DirectTransport implements HttpTransport {
   }
 
   async exchange(request: HttpRequest): Promise<HttpResponse> {
-    const response = request.bulk ? await this.#bulk.exchange(request) : undefined;
+    const response = request.bulk
+      ? await this.#bulk.exchange(request, async (received) => {
+          const exchange = new Exchange(request, { createConnection: () => received }, this.#options);
+          // Before node:http only says that the response was cut.
+          received.once("error", (error) => exchange.end(error));
+          return httpResponse(await exchange.response(), exchange.over);
+        })
+      : undefined;
     return response ?? this.#exchange(request);
   }
 
@@ -37,7 +44,7 @@ export class DirectTransport implements HttpTransport {
     const agent = request.url.protocol === "https:" ? await this.#secureAgent() : this.#plainAgent();
     for (;;) {
       if (this.#closed) throw cutError("the connections are closed");
-      const exchange = new Exchange(request, agent, this.#options);
+      const exchange = new Exchange(request, { agent }, this.#options);
       try {
         return httpResponse(await exchange.response(), exchange.over);
       } catch (error) {
@@ -69,6 +76,9 @@ export class DirectTransport implements HttpTransport {
 
 const agentOptions = { keepAlive: true, timeout: keepAliveMs, highWaterMark: bodyBufferBytes } as const;
 
+/** An agent that connects, or a connection. */
+type Connecting = { readonly agent: http.Agent } | { readonly createConnection: () => Duplex };
+
 /** One request and its response, under its timeouts and its caller's signal. */
 class Exchange {
   readonly #request: HttpRequest;
@@ -80,21 +90,21 @@ class Exchange {
   readonly #silence: Silence;
   #timedOut = false;
 
-  constructor(request: HttpRequest, agent: http.Agent, options: TransportOptions) {
+  constructor(request: HttpRequest, by: Connecting, options: TransportOptions) {
     const { url, method, headers, body } = request;
     this.#request = request;
     this.#options = options;
     this.#silence = new Silence(options.idleTimeoutMs);
     this.#sent = http.request({
-      agent,
-      protocol: url.protocol,
+      ...by,
       // Node wants an IPv6 address without its brackets.
       host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
       port: url.port === "" ? undefined : url.port,
       path: `${url.pathname}${url.search}`,
       method,
       headers: body instanceof Uint8Array ? { ...headers, "content-length": String(body.byteLength) } : headers,
-      timeout: this.#silence.partMs,
+      // A connection that has its own limit of silence is passed in.
+      ...("agent" in by ? { protocol: url.protocol, timeout: this.#silence.partMs } : {}),
     });
     this.over = new Promise((resolve) => this.#sent.once("close", resolve));
   }
@@ -102,7 +112,7 @@ class Exchange {
   /** The head of the response. */
   async response(): Promise<IncomingMessage> {
     const { signal, body } = this.#request;
-    const onAbort = () => this.#end(asError(signal?.reason));
+    const onAbort = () => this.end(asError(signal?.reason));
     signal?.addEventListener("abort", onAbort, { once: true });
     const sent = this.#sent;
     sent.once("close", () => signal?.removeEventListener("abort", onAbort));
@@ -147,7 +157,7 @@ class Exchange {
     if (!socket.connecting) return;
     const { connectTimeoutMs } = this.#options;
     const timer = setTimeout(() => {
-      this.#end(timeoutError(`no connection within ${connectTimeoutMs} ms`));
+      this.end(timeoutError(`no connection within ${connectTimeoutMs} ms`));
     }, connectTimeoutMs);
     const stop = () => clearTimeout(timer);
     socket.once(this.#request.url.protocol === "https:" ? "secureConnect" : "connect", stop);
@@ -165,10 +175,10 @@ class Exchange {
 
   #giveUp(): void {
     this.#timedOut = true;
-    this.#end(timeoutError(`nothing came for ${this.#options.idleTimeoutMs} ms`));
+    this.end(timeoutError(`nothing came for ${this.#options.idleTimeoutMs} ms`));
   }
 
-  #end(error: Error): void {
+  end(error: Error): void {
     this.#response?.destroy(error);
     this.#sent.destroy(error);
   }

@@ -93,8 +93,7 @@ describe("a blob", () => {
       return true;
     });
     expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
-    // Nothing is resumed: the second request is that of node:http, which decodes chunks.
-    expect(server.seen.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
+    expect(server.seen).toHaveLength(1);
   });
 
   it("that is resumed is still hashed as a whole", async () => {
