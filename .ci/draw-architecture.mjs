@@ -7,11 +7,11 @@ import { posix } from "node:path";
 /** The path of a byte of `mote pull REGISTRY/IMAGE oci:FOLDER`: for each package the file where it comes in and the ones where it goes on to. */
 const legs = [
   ["apps/cli", "what the user says", "table/pull.ts", ["wire.ts"]],
-  ["packages/preset", "which parts do it", "index.ts", ["open-mote.ts"]],
+  ["packages/preset", "which parts do it", "open-mote.ts", ["transfers/mover.ts", "endpoints/endpoints.ts"]],
   ["packages/transfer", "what is fetched, in which order", "transfer.ts", ["fetch-into-cache.ts"]],
   ["packages/registry", "the bytes arrive", "pull/repository.ts", ["pull/blob-reader.ts"]],
-  ["packages/fs", "verified, synced, named", "file-cache.ts", ["write/blob-writer.ts", "read/blob-reader.ts"]],
-  ["packages/layout", "and are where they were wanted", "oci/layout-destination.ts", ["disk/whole-file.ts"]],
+  ["packages/fs", "verified, synced, named", "file-cache.ts", ["write/blob-writer.ts", "read/blob-opener.ts"]],
+  ["packages/layout", "and are where they were wanted", "oci/layout-destination.ts", ["disk/atomic-write.ts"]],
 ];
 
 const sources = execFileSync(
