@@ -59,7 +59,7 @@ export class UploadRequests {
       response.discard();
       this.#session = newSession(this.#api, response);
       this.minChunkBytes = Number(response.header("oci-chunk-min-length")) || 0;
-      // Pieces of a byte would keep the client for as long as the registry likes.
+      // Chunks of a byte would keep the client for as long as the registry likes.
       const most = Number(response.header("oci-chunk-max-length")) || Number.POSITIVE_INFINITY;
       this.maxChunkBytes = Math.max(most, leastLimitBytes);
     });
@@ -101,9 +101,10 @@ export class UploadRequests {
     this.#session = undefined;
   }
 
-  cancel(): void {
-    if (this.#session !== undefined) cancelUpload(this.#api, this.#session);
+  async cancel(): Promise<void> {
+    const session = this.#session;
     this.#session = undefined;
+    if (session !== undefined) await cancelUpload(this.#api, session);
   }
 
   /** Whether the repository has the blob, as far as the registry says. */

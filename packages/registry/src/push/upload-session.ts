@@ -33,8 +33,12 @@ export function closingUrl({ url }: UploadSession, digest: Digest): URL {
   return closing;
 }
 
-/** Cancels an upload, without waiting: registries remove old uploads. */
-export function cancelUpload(api: RepositoryApi, { url, crossOrigin }: UploadSession): void {
+/** How long a registry may take to cancel an upload. Registries remove old uploads, so nothing is lost when it takes longer. */
+const cancelMs = 1_000;
+
+/** Asks the registry to cancel an upload. Never rejects. */
+export async function cancelUpload(api: RepositoryApi, { url, crossOrigin }: UploadSession): Promise<void> {
   const request = { method: "DELETE", path: url, what: "an upload", actions: "pull,push", repeat: false } as const;
-  api.send({ ...request, crossOrigin, accepts: () => true }, (response) => response.discard()).catch(() => {});
+  const options = { crossOrigin, signal: AbortSignal.timeout(cancelMs), accepts: () => true };
+  await api.send({ ...request, ...options }, (response) => response.discard()).catch(() => {});
 }

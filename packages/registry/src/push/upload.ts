@@ -55,7 +55,9 @@ export async function uploadBlob(
     }
     await upload.finish();
   } catch (error) {
-    requests.cancel();
+    const cancelling = requests.cancel();
+    // The connections may be closed as soon as the error is known. An abort does not wait.
+    if (!signal?.aborted) await cancelling;
     throw error;
   }
 }
