@@ -96,7 +96,7 @@ export interface ContentSource extends Partial<AsyncDisposable> {
    * The blob's bytes were wrong, as only their end showed. True where another place is asked from now on, so that reading it
    * again from the start is worth while.
    */
-  distrust?(descriptor: Descriptor): boolean;
+  reportCorruption?(descriptor: Descriptor): boolean;
   /**
    * What is listed as referring to the manifest by its `subject`: a claim, until the referrer itself says so.
    * @throws MOTE_TOO_LARGE with the bound that was met

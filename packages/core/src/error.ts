@@ -6,15 +6,15 @@ export type MoteErrorCode =
   | "MOTE_SIZE_MISMATCH"
   /** The bytes that came do not hash to the digest that they were asked for under. */
   | "MOTE_DIGEST_MISMATCH"
-  /** The text is no digest by the OCI grammar. */
+  /** The text is not a valid digest by the OCI grammar. */
   | "MOTE_INVALID_DIGEST"
   /** The digest is well formed, of an algorithm that mote does not compute. */
   | "MOTE_UNSUPPORTED_ALGORITHM"
-  /** The text is no reference. `details`: `{ text, position, reason, suggestion? }`. */
+  /** The text is not a valid reference. `details`: `{ text, position, reason, suggestion? }`. */
   | "MOTE_INVALID_REFERENCE"
   /** The transport is known, but mote does not move content over it. */
   | "MOTE_UNSUPPORTED_TRANSPORT"
-  /** What is kept is damaged: it no longer hashes to its name. */
+  /** Stored content is damaged: it no longer matches its digest. */
   | "MOTE_CORRUPT"
   /** Who wrote what is being followed gave up or died. Another may lead. */
   | "MOTE_WRITER_GONE"
@@ -26,11 +26,11 @@ export type MoteErrorCode =
   | "MOTE_IN_USE"
   /** Used after close. */
   | "MOTE_CLOSED"
-  /** A manifest, index or layout file that is no JSON, or not of the shape that its specification asks for. */
+  /** A manifest, index or layout file that is not JSON, or not of the shape that its specification requires. */
   | "MOTE_INVALID_MANIFEST"
   /** An archive that is damaged, or that holds what has no place in one of content: devices, names that lead out of it. */
   | "MOTE_INVALID_ARCHIVE"
-  /** What is pulled into a plain folder is no artifact of files: a container image, an index. */
+  /** What is pulled into a plain folder is not an artifact of files: a container image, an index. */
   | "MOTE_NOT_FILES"
   /**
    * Something else is there already under the name, and would be lost. `details`: `{ path }`; of a tag that a registry does not let change,

@@ -28,7 +28,7 @@ export interface FileCacheOptions {
   /** What is synced when. Default `grouped`. */
   readonly durability?: Durability | undefined;
   /**
-   * Sync many small files that wait at once by one sync of their file system (syncfs(2), by the `sync` program of a shell that is kept running), where Linux has it. Default: true, except on a network file system. With false each file is synced by itself.
+   * Sync many small files that wait at once by one sync of their file system (syncfs(2), by the `sync` program of a shell that is kept running), where Linux has it. Default: true, except on a network file system. With false each file is synced alone.
    */
   readonly syncTogether?: boolean | undefined;
   /**
@@ -41,7 +41,7 @@ export interface FileCacheOptions {
   /** How long, and how much of, unfinished resumable writes is kept. */
   readonly keepParts?: KeepIngests | undefined;
   /**
-   * When each MiB of a large blob is hashed by itself, so that ranges of it can be verified too: `verify` (default) when the blob is
+   * When each MiB of a large blob is hashed separately, so that ranges of it can be verified too: `verify` (default) when the blob is
    * verified, `write` also when it is written, which takes a second core.
    */
   readonly chunkDigests?: "verify" | "write" | undefined;

@@ -37,7 +37,7 @@ const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : Str
 const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
 const read = async (source: MoteSource, what = digest) => await readMote(source, what, { maxBytes: 10_000_000 });
 const index = () => JSON.parse(readFileSync(join(root, "index.json"), "utf8"));
-/** Changes a byte, as a fault of the disk or a careless tool would. */
+/** Changes a byte, as an error of the disk or a careless tool would. */
 function damage(cache: FileCache, what: Digest): void {
   const path = cache.moteRef(what);
   chmodSync(path, 0o644);
@@ -475,7 +475,7 @@ describe("verify", () => {
     expect(seen).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it("goes on where an earlier run was cancelled", async () => {
+  it("continues where an earlier run was cancelled", async () => {
     await using cache = open();
     for (let n = 0; n < 20; n++) await put(cache, new Uint8Array(10).fill(n), mediaType);
     const caller = new AbortController();

@@ -120,7 +120,7 @@ export interface ImageOptions extends Cancellable {
   readonly platform?: string | undefined;
 }
 
-/** The usual parts, put together. Every part can be replaced, and used by itself. */
+/** The usual parts, put together. Every part can be replaced, and used alone. */
 export interface OpenMote extends AsyncDisposable {
   /** The cache folder. Empty if there is none. */
   readonly dir: string;

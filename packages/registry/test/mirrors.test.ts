@@ -155,7 +155,7 @@ describe("a mirror", () => {
     expect(mirrors[0]?.seen).toHaveLength(1);
     expect(origin.seen).toHaveLength(1);
     expect(warnings).toHaveLength(1);
-    expect(repository.distrust(layer)).toBe(false);
+    expect(repository.reportCorruption(layer)).toBe(false);
   });
 
   it("that announces another size is passed over at once", async () => {

@@ -107,7 +107,7 @@ export class BlobFetch {
         if (error instanceof CacheError) throw error;
         if (!isMismatch(error) || lie !== undefined) throw lie ?? error;
         // Who is to blame is asked in any case: the source may have another place to read from.
-        const hasMirror = this.#job.source.distrust?.(this.#blob.descriptor) ?? false;
+        const hasMirror = this.#job.source.reportCorruption?.(this.#blob.descriptor) ?? false;
         const isLeftover = resumedAt > 0 && attempt === 1;
         if (!hasMirror && !isLeftover) {
           if (!(await this.#passOverSource(error))) throw error;

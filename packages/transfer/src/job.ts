@@ -90,7 +90,7 @@ export class Job {
   }
 
   /** What was in the cache may be gone. */
-  distrustCache(): void {
+  bypassCache(): void {
     this.inCache.clear();
     this.trustsCache = false;
   }

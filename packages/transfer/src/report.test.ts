@@ -40,7 +40,7 @@ it("what an earlier transfer had received is resumed, and the rest fetched", asy
 it("what came wrong and had to come again was fetched twice, and is one blob", async () => {
   let lies = 1;
   source.lies.set(large.digest, (bytes) => (lies-- > 0 ? bytes.map((byte) => byte ^ 1) : bytes));
-  Object.assign(source, { distrust: () => true });
+  Object.assign(source, { reportCorruption: () => true });
   const report = await pull({ cache: new NilCache() });
   expect(report.fetched).toEqual({ count: 2, bytes: 2 * 5000 + image.config.size });
 });

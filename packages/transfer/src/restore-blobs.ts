@@ -8,7 +8,7 @@ export async function restoreBlobs(
   move: (blobs: readonly PlannedBlob[]) => Promise<void>,
 ): Promise<void> {
   const { cache, destination, signal } = job;
-  job.distrustCache();
+  job.bypassCache();
   // The destination has what it was sent; whether a manifest is put into the cache is decided by what is there then.
   if (destination !== undefined) return;
   const gone: PlannedBlob[] = [];

@@ -1,6 +1,6 @@
 import { asynchronousCalls } from "./file-calls.js";
 
-/** Reads in flight while a chunk is used: with two, often both have finished by the next turn of the event loop. */
+/** Reads that are pending while a chunk is used: with two, often both have finished by the next turn of the event loop. */
 const readsAhead = 2;
 /** Chunks are shorter than this where many streams are open: then what the others do fills the time. */
 const chunkOfFewBytes = 128 * 1024;

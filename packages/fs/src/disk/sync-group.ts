@@ -11,7 +11,7 @@ export type Durability = "visible" | "grouped" | "synced";
 
 /** From this many small files on, one sync of the file system is cheaper than one for each. */
 const manyFiles = 8;
-/** A file above this is synced by itself: others should not wait for it. */
+/** A file above this is synced alone: others should not wait for it. */
 const smallFileBytes = 1024 * 1024;
 
 interface Waiting {
@@ -29,7 +29,7 @@ export class SyncGroup {
   readonly #running = new Map<string, Promise<void>>();
   readonly #queued = new Map<string, Promise<void>>();
 
-  /** @param folder on the file system that everything is written to; undefined where each file is to be synced by itself */
+  /** @param folder on the file system that everything is written to; undefined where each file is to be synced alone */
   constructor(durability: Durability, folder: string | undefined) {
     this.durability = durability;
     this.#together = folder === undefined ? undefined : new FileSystemSync(folder);

@@ -182,7 +182,7 @@ export class CacheFolder {
   }
 
   /**
-   * A new file of the cache's own; the caller closes it. Everybody whom the folders let in may read it, whatever the umask is, where
+   * A new file of the cache's own; the caller closes it. Every user with access to the folders may read it, whatever the umask is, where
    * the cache is shared.
    */
   createFile(path: string): number {

@@ -49,14 +49,14 @@ describe("examineFolder", () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("tells why a folder is refused, and that everybody may write", () => {
+  it("tells why a folder is refused, and that all users may write", () => {
     writeFileSync(root, "a file");
     expect(examineFolder(root).state).toBe("refused");
     rmSync(root);
     chmodSync(folder, 0o777);
     expect(examineFolder(folder)).toMatchObject({ state: "empty", mode: 0o777 });
     writeFileSync(join(folder, "oci-layout"), '{"imageLayoutVersion":"9.0.0"}');
-    expect(examineFolder(folder).refusal?.code).toBe("MOTE_UNSUPPORTED_FORMAT");
+    expect(examineFolder(folder).error?.code).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
 
   it.skipIf(process.platform !== "linux")("tells where nothing can be made", () => {

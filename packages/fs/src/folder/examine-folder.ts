@@ -9,9 +9,9 @@ import { checkFolderLocation } from "./folder-location.js";
 
 /** What a cache folder and the file system below it are and can do. Undefined is what could not be found out. */
 export interface FolderFindings {
-  /** `absent`: nothing is there yet. `layout`: an image layout by others, not yet a cache. `refused`: see `refusal`. */
+  /** `absent`: nothing is there yet. `layout`: an image layout by others, not yet a cache. `refused`: see `error`. */
   readonly state: "absent" | "empty" | "layout" | "cache" | "refused";
-  readonly refusal?: MoteError | undefined;
+  readonly error?: MoteError | undefined;
   /** Whether files can be made in the folder, or where it would be made. */
   readonly isWritable: boolean;
   /** Permission bits, such as 0o755. */
@@ -42,13 +42,13 @@ export interface FolderFindings {
 export function examineFolder(root: string): FolderFindings {
   const folder = new CacheFolder(root, undefined);
   const nearest = nearestFolder(folder.root);
-  const { state, refusal } = inspect(folder, nearest);
+  const { state, error } = inspect(folder, nearest);
   const probing = nearest === undefined ? undefined : probe(state === "cache" ? folder.ingest : nearest);
   const space = nearest === undefined ? undefined : spaceAt(nearest);
   const isOwn = nearest === folder.root;
   return {
     state,
-    refusal,
+    error,
     isWritable: probing !== undefined,
     mode: isOwn ? fs.statSync(nearest).mode & 0o7777 : undefined,
     writableByAll: isOwn ? folder.writableByAll() : [],
@@ -60,14 +60,14 @@ export function examineFolder(root: string): FolderFindings {
   };
 }
 
-function inspect(folder: CacheFolder, nearest: string | undefined): Pick<FolderFindings, "state" | "refusal"> {
+function inspect(folder: CacheFolder, nearest: string | undefined): Pick<FolderFindings, "state" | "error"> {
   try {
     checkFolderLocation(folder.root);
     if (nearest !== folder.root) return { state: "absent" };
     return { state: folder.inspect() };
   } catch (error) {
     if (!MoteError.isInstance(error)) throw error;
-    return { state: "refused", refusal: error };
+    return { state: "refused", error };
   }
 }
 

@@ -185,7 +185,7 @@ export class LeaseJournal {
     }
   }
 
-  /** Goes on in a new file. The old one stays until every prune has looked since: one that listed the files before finds it. */
+  /** Continues in a new file. The old one stays until every prune has looked since: one that listed the files before finds it. */
   async #rewrite(file: JournalFile): Promise<void> {
     try {
       this.#file = this.#create();

@@ -110,7 +110,7 @@ export class PruneCandidates {
       }
     };
     const takeRoot = (root: Root): void => {
-      // A layer of a root that goes by its age may have been used by itself since, and is not that old then.
+      // A layer of a root that goes by its age may have been used separately since, and is not that old then.
       const notUsedAfterMs = remaining <= maxSize ? Math.min(tooYoung, tooOld) : tooYoung;
       const held = this.#heldOf(root, holds);
       if (held !== undefined) {
@@ -162,7 +162,7 @@ export class PruneCandidates {
     return roots.filter(({ digest, tags }) => only.has(digest) || (below.has(digest) && tags.length === 0));
   }
 
-  /** Returns what keeps a complete root: a hold on it, or on a manifest below it that is not a root and so keeps nothing by itself. */
+  /** Returns what keeps a complete root: a hold on it, or on a manifest below it that is not a root and so keeps nothing on its own. */
   #heldOf(root: Root, holds: Holds): Digest | undefined {
     for (const digest of root.manifests) {
       if (holds.has(digest) && (digest === root.digest || !this.#rootDigests.has(digest))) return digest;

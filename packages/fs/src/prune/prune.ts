@@ -350,7 +350,7 @@ class Pruning {
   }
 }
 
-/** An index before the manifests that it refers to: while they go, it would have holes. */
+/** An index before the manifests that it refers to: otherwise it would be incomplete while they are removed. */
 function thoseAboveFirst(roots: readonly Root[]): Root[] {
   return roots.toSorted((a, b) => b.manifests.size - a.manifests.size);
 }

@@ -16,7 +16,7 @@ import { notAhead } from "../disk/file-times.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import type { StoredTag, TagFiles } from "../tags/tag-files.js";
 
-/** A manifest that stands by itself, with its tags and everything below it. */
+/** A manifest that no other one refers to, with its tags and everything below it. */
 export interface Root extends Omit<Closure, "digests" | "foreign"> {
   readonly digest: Digest;
   readonly mediaType: string;

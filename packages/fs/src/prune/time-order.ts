@@ -5,7 +5,7 @@ const sortable = 4096;
 export interface TimeGroup {
   /** In any order. */
   readonly indices: Uint32Array;
-  /** Earliest first. To sort costs more than all the rest, and not everybody has to. */
+  /** Earliest first. To sort costs more than all the rest, and not every caller needs it. */
   inOrder(): Uint32Array;
 }
 

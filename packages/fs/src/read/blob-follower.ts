@@ -48,7 +48,7 @@ export class BlobFollower implements MoteFollower {
     this.#signal = from.signal;
   }
 
-  /** Undefined if nobody writes the blob. */
+  /** Undefined if no process writes the blob. */
   static async open(
     store: BlobStore,
     locks: WriterLocks,

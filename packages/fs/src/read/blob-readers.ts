@@ -74,7 +74,7 @@ export class BlobReaders {
     return opened instanceof BlobHandle ? new BlobReaderAt(this.#store, this.#opener, opened, fallback) : opened;
   }
 
-  /** Reads a blob while it is written; if nobody writes it, the blob. Undefined if there is neither. */
+  /** Reads a blob while it is written; if no process writes it, reads the blob. Undefined if there is neither. */
   async follow(digest: Digest, options: FollowOptions): Promise<MoteFollower | undefined> {
     const { start = 0, signal } = options;
     checkRange(start, start);

@@ -40,7 +40,7 @@ async function folder(dir: string): Promise<Finding[]> {
   const found = examineFolder(dir);
   const {
     state,
-    refusal,
+    error,
     mode,
     writableByAll,
     isWritable,
@@ -55,7 +55,7 @@ async function folder(dir: string): Promise<Finding[]> {
     findings.push({ topic, state: problem, says, ...(advice === undefined ? {} : { advice }) });
 
   if (state === "refused")
-    add("folder", "fail", refusal?.message ?? `${dir} is not a directory`, "choose another directory with --cache DIR");
+    add("folder", "fail", error?.message ?? `${dir} is not a directory`, "choose another directory with --cache DIR");
   else if (!isWritable && state === "absent")
     add("folder", "fail", `cannot create ${dir}`, "choose another directory with --cache DIR");
   else if (!isWritable) add("folder", "warn", `${dir} is read-only`, "make it writable to let mote add content");

@@ -10,7 +10,7 @@ export interface LoggedIn {
   readonly registry: string;
   /** The file, or the credential helper's program. */
   readonly keptIn: string;
-  /** False where the registry lets everybody in, so that nobody has looked at the password. */
+  /** False if the registry allows anonymous access, so that it has not checked the password. */
   readonly isChecked: boolean;
 }
 

@@ -32,7 +32,7 @@ it("an image that lacks a layer is not whole, a name whose manifest is gone neit
   expect(found).toContainEqual({ digest: gone.manifest.digest, names: ["r.example/gone:1"] });
 });
 
-it("a platform that was never fetched and a layer that is left elsewhere are no fault; a damaged platform is", async () => {
+it("a platform that was never fetched and a foreign layer are not errors; a damaged platform is", async () => {
   const [amd, arm] = [await putImage(cache, [], { a: 10 }), await putImage(cache, [], { b: 10 })];
   await putIndex(cache, ["r.example/multi:1"], [amd.manifest, arm.manifest]);
   await cache.removeMote(arm.manifest.digest);

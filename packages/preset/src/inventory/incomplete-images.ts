@@ -2,13 +2,13 @@ import { type Digest, type Inventory, manifestChildren, rootsOf } from "@mote/co
 
 export interface IncompleteManifest {
   readonly digest: Digest;
-  /** What it is part of, or called itself. None: nobody knows where it came from. */
+  /** What it is part of, or called itself. None if its source is unknown. */
   readonly names: readonly string[];
 }
 
 /**
  * Manifests that are not whole: what a name stands for and is not kept, an image whose config or layer is missing, and of `damaged`
- * those that something refers to. A platform of an index that was never fetched is no fault.
+ * those that something refers to. A platform of an index that was never fetched is not an error.
  */
 export function incompleteManifests(
   inventory: Inventory,

@@ -39,7 +39,7 @@ const digestIn = async (layout: string) =>
   JSON.parse(await readFile(join(root, layout, "index.json"), "utf8")).manifests[0].digest;
 
 describe("a digest as source", () => {
-  it("means that content out of the cache, without a word to anybody", async () => {
+  it("means that content out of the cache, without a request", async () => {
     await mote.pull(source);
     requests.length = 0;
     const { digest } = image.manifest;
@@ -89,9 +89,9 @@ describe("a digest as source", () => {
     expect(await mote.cache.moteExists(other.layers[0]?.digest ?? other.config.digest)).toBe(true);
   });
 
-  it("that nobody knows is not found, and no registry is asked for it", async () => {
-    const nobody = `sha256:${"0".repeat(64)}`;
-    expect(await failureOf(mote.pull(nobody))).toMatchObject({ code: "MOTE_NOT_FOUND" });
+  it("that is not known is not found, and no registry is asked for it", async () => {
+    const unknown = `sha256:${"0".repeat(64)}`;
+    expect(await failureOf(mote.pull(unknown))).toMatchObject({ code: "MOTE_NOT_FOUND" });
     expect(await failureOf(mote.pull("sha256:000000"))).toMatchObject({ code: "MOTE_NOT_FOUND" });
     expect(await failureOf(mote.pull("sha256:0000"))).toMatchObject({ code: "MOTE_INVALID_DIGEST" });
     expect(await failureOf(mote.pull("sha256:latest"))).toMatchObject({ code: "MOTE_INVALID_REFERENCE" });

@@ -94,7 +94,7 @@ export class StoredFallback {
       ...(source === undefined || source.referrers ? { referrers: known.referrers.bind(known) } : {}),
       ...(source === undefined || source.taggedReferrers ? { taggedReferrers: known.taggedReferrers.bind(known) } : {}),
       ...(source?.readFrom ? { readFrom: source.readFrom.bind(source) } : {}),
-      ...(source?.distrust ? { distrust: source.distrust.bind(source) } : {}),
+      ...(source?.reportCorruption ? { reportCorruption: source.reportCorruption.bind(source) } : {}),
     };
   }
 

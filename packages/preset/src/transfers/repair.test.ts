@@ -104,7 +104,7 @@ describe("a blob that no image refers to", () => {
     });
   }
 
-  it("and that nobody has any more is told, with a reason", async () => {
+  it("reports what no source has any more, with a reason", async () => {
     const { layers } = await makeImage();
     await using mote = await openMote({ dir: at("cache") });
     await mote.pull(`oci:${at("from")}:1`);

@@ -93,7 +93,7 @@ it("a prune that fails is a warning, and lets go of what it held", async () => {
   expect(order).toEqual(["pruned", "warned", "released"]);
 });
 
-it("a bound that is no number of bytes is refused", async () => {
+it("a bound that is not a number of bytes is refused", async () => {
   await expect(openMote({ dir: layout("cache"), maxSize: -1 })).rejects.toThrow(TypeError);
   await expect(openMote({ dir: layout("cache"), maxSize: Number.NaN })).rejects.toThrow(TypeError);
 });

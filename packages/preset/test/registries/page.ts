@@ -7,7 +7,7 @@ export type Results = ReadonlyMap<RegistryKind, ReadonlyMap<Check, string>>;
 /** What each check does, for the page. */
 const meanings: Readonly<Record<Check, string>> = {
   "log in":
-    "`mote login` with a wrong password, which is refused and not stored, then with the right one; then a copy within the registry. `unchecked`: the registry lets everybody read, so that it does not look at a password until something is pushed",
+    "`mote login` with a wrong password, which is refused and not stored, then with the right one; then a copy within the registry. `unchecked`: the registry allows anonymous reads, so that it does not look at a password until something is pushed",
   pull: "an image by its digest, then by its tag; the second time no blob is asked for",
   private:
     "an image of a repository that only its users may read: without a login an error that says to log in, then with one",

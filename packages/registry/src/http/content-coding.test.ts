@@ -115,12 +115,12 @@ describe("a blob", () => {
   it("whose coding only its digest tells is read the other way once it was wrong, and only once", async () => {
     const { repository } = await open(labelled("gzip", gzipSync(layer), false));
     expect(await codeOf(repository.blob(layerOf).then(read))).toMatch(/_MISMATCH$/);
-    expect(repository.distrust(layerOf)).toBe(true);
+    expect(repository.reportCorruption(layerOf)).toBe(true);
     expect(sameBytes(await read(await repository.blob(layerOf)), layer)).toBe(true);
-    expect(repository.distrust(layerOf)).toBe(false);
+    expect(repository.reportCorruption(layerOf)).toBe(false);
     const plain = await open(labelled("identity", layer));
     await read(await plain.repository.blob(layerOf));
-    expect(plain.repository.distrust(layerOf)).toBe(false);
+    expect(plain.repository.reportCorruption(layerOf)).toBe(false);
   });
 
   it("in a coding that is cut off continues at the same byte", async () => {

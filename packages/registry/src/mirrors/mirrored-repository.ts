@@ -87,7 +87,13 @@ export class MirroredRepository implements ContentSource {
         { signal, among },
       );
     const first = await openAt(start);
-    const reading = { start, verify: verifyOnRead, signal, openAt, onCorruption: () => this.distrust(descriptor) };
+    const reading = {
+      start,
+      verify: verifyOnRead,
+      signal,
+      openAt,
+      onCorruption: () => this.reportCorruption(descriptor),
+    };
     return new MirroredReader(reading, first);
   }
 
@@ -96,11 +102,11 @@ export class MirroredRepository implements ContentSource {
     return others.length === 0 ? endpoint?.repository.ref : undefined;
   }
 
-  distrust(descriptor: Descriptor): boolean {
+  reportCorruption(descriptor: Descriptor): boolean {
     const { digest } = descriptor;
     const servedBy = [...(this.#servedBy.get(digest) ?? [])];
     const mirrors = servedBy.filter(({ isOrigin }) => !isOrigin);
-    if (mirrors.length === 0) return servedBy.some(({ repository }) => repository.distrust(descriptor));
+    if (mirrors.length === 0) return servedBy.some(({ repository }) => repository.reportCorruption(descriptor));
     const error = new MoteError("MOTE_DIGEST_MISMATCH", `the bytes of ${digest} hash to another digest`);
     for (const endpoint of mirrors) this.#endpoints.passOver(endpoint, error);
     return mirrors.length > 0;

@@ -146,7 +146,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** True if the blob's body was in doubt: it is read the other way from now on. */
-  distrust({ digest }: Descriptor): boolean {
+  reportCorruption({ digest }: Descriptor): boolean {
     const doubt = this.#doubts.get(digest);
     if (doubt === undefined || doubt.isSecond) return false;
     this.#doubts.set(digest, { isCoded: !doubt.isCoded, isSecond: true });
