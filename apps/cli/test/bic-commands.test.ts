@@ -49,7 +49,7 @@ describe("mote bic", () => {
     const ended = spawnSync(process.execPath, [mainFile, "bic", "merge", "-", "--cache", join(dir, "three")], {
       input,
     });
-    expect([ended.status, String(ended.stdout)]).toEqual([0, "-: 2 facts, 2 of them news\n"]);
+    expect([ended.status, String(ended.stdout)]).toEqual([0, "-: 2 records, 2 new\n"]);
     const bad = join(dir, "bad.jsonl");
     await writeFile(bad, `${input}no fact\n`);
     const refused = await mote("three", "bic", "merge", bad, "--json");

@@ -134,7 +134,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
       expect.stringMatching(`^fetched nothing, ${all} from the cache in `),
       expect.stringMatching(`^linked ${all} → dir:`),
     ]);
-    for (const how of ["mounted", "there already"]) {
+    for (const how of ["mounted", "already present"]) {
       expect(told(await ok("copy", from, `docker://${name("lib/told:1")}`))).toEqual([
         expect.stringMatching("^fetched nothing in "),
         expect.stringMatching(`^${how} ${all} → docker:`),
