@@ -117,7 +117,7 @@ module.exports = {
       name: "no-cycles",
       severity: "error",
       from: { path: "^(packages|apps)/" },
-      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+      to: { circular: true },
     },
     { name: "nothing-unresolved", severity: "error", from: {}, to: { couldNotResolve: true } },
   ],

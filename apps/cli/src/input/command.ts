@@ -112,8 +112,3 @@ type OptionValues<O extends Options> = {
 };
 
 type Camel<N> = N extends `${infer Head}-${infer Rest}` ? `${Head}${Capitalize<Camel<Rest> & string>}` : N & string;
-
-/** `max-size` → `maxSize`. */
-export function camelCase(name: string): string {
-  return name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
-}

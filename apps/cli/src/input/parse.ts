@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { type CommandSpec, camelCase, type OptionSpec, type Options } from "./command.js";
+import { camelCase } from "./camel-case.js";
+import type { CommandSpec, OptionSpec, Options } from "./command.js";
 import { allEverywhere } from "./common-options.js";
 import { suggestion } from "./nearest.js";
 import { UsageError } from "./usage-error.js";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { homeFolders, showUrl } from "@mote/core";
-import { camelCase } from "../input/command.js";
+import { camelCase } from "../input/camel-case.js";
 import { UsageError } from "../input/usage-error.js";
 import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located, type Origin } from "./found.js";
