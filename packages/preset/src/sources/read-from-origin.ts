@@ -1,4 +1,5 @@
 import type { BlobInfoCache, Cancellable, ContentSource, Logger, MoteCache, Ref, TagStore } from "@mote/core";
+import type { TransferReport } from "@mote/transfer";
 import type { Endpoints } from "../endpoints/endpoints.js";
 import type { MoveOptions } from "../mote.js";
 import type { Origin } from "../references/origin.js";
@@ -19,14 +20,14 @@ export interface ReadingOptions extends Cancellable, Pick<MoveOptions, "onEvent"
 }
 
 /**
- * Gives `move` the source of what is to be moved; once more where a registry failed before anything was moved, and the cache answers for
- * it. `warnings`: what was said meanwhile, for the report.
+ * Gives `move` the source of what is to be moved; once more if a registry failed before anything was moved, and the cache has it.
+ * Returns the report with the warnings of the reading before its own.
  */
-export async function readFromOrigin<T>(
+export async function readFromOrigin(
   from: Origin,
   options: ReadingOptions,
-  move: (source: ContentSource, warn: (message: string, code?: string) => void) => Promise<T>,
-): Promise<{ readonly report: T; readonly warnings: readonly string[] }> {
+  move: (source: ContentSource, warn: (message: string, code?: string) => void) => Promise<TransferReport>,
+): Promise<TransferReport> {
   const { cache, tags, bic, endpoints, references, platform, signal } = options;
   const warnings: string[] = [];
   const warn = (message: string, code?: string) => {
@@ -36,13 +37,17 @@ export async function readFromOrigin<T>(
     options.logger.warn(message);
     options.onEvent?.({ type: "warning", message, code });
   };
+  const moveFrom = async (source: ContentSource): Promise<TransferReport> => {
+    const report = await move(source, warn);
+    return { ...report, warnings: [...warnings, ...report.warnings] };
+  };
   if (typeof from === "string") {
     await assertNoBlob(cache, from, { signal });
     const open = (ref: Ref) => endpoints.source(ref);
     const { offline } = endpoints;
-    return { report: await move(new DigestSource(from, { cache, bic, references, offline, open }), warn), warnings };
+    return moveFrom(new DigestSource(from, { cache, bic, references, offline, open }));
   }
-  if (from.transport !== "docker") return { report: await move(await endpoints.source(from), warn), warnings };
+  if (from.transport !== "docker") return moveFrom(await endpoints.source(from));
   const nameOf = (tag: string) => references.nameInCache(otherTag(from, tag));
   const { fallbackAfterMs } = endpoints;
   const names = new StoredFallback({
@@ -57,9 +62,9 @@ export async function readFromOrigin<T>(
   });
   const source = async () => names.around(endpoints.offline ? undefined : await endpoints.source(from), from);
   try {
-    return { report: await move(await source(), warn), warnings };
+    return await moveFrom(await source());
   } catch (error) {
     if (!(await names.turnsToStored(error))) throw error;
-    return { report: await move(await source(), warn), warnings };
+    return moveFrom(await source());
   }
 }

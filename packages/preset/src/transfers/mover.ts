@@ -122,7 +122,7 @@ export class Mover {
     const { endpoints, references } = this.#dependencies;
     const only = onlyOf(to?.digest);
     const reading = this.#reading({ ...options, platform: others.length > 0 ? undefined : platform });
-    const { report, warnings } = await readFromOrigin(from, reading, async (source) =>
+    const report = await readFromOrigin(from, reading, async (source) =>
       this.#transfer(source, to && (await endpoints.destination(to, moving)), {
         ...moving,
         refs: roots.map(() => from),
@@ -135,33 +135,29 @@ export class Mover {
       }),
     );
     const target = to && references.isStream(to) ? undefined : to;
-    return withReferences(references, { ...report, warnings: [...warnings, ...report.warnings] }, from, target);
+    return withReferences(references, report, from, target);
   }
 
   async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
     const { endpoints, references } = this.#dependencies;
     const { platform, tags: _, verify, ...moving } = options;
     if (platform !== undefined && typeof platform !== "string") throw severalPlatforms();
-    const { report, warnings } = await readFromOrigin(
-      from,
-      this.#reading({ ...options, platform }),
-      async (source, warn) => {
-        const destination = await endpoints.folder(folder, options);
-        return this.#transfer(source, destination, {
-          ...moving,
-          platform,
-          // They would have no files' names.
-          referrers: false,
-          refs: [from],
-          verify: async (descriptor, manifest, context) => {
-            await verify?.(descriptor, manifest, context);
-            for (const note of await destination.expect(manifest, { signal: context.signal })) warn(note);
-          },
-        });
-      },
-    );
+    const report = await readFromOrigin(from, this.#reading({ ...options, platform }), async (source, warn) => {
+      const destination = await endpoints.folder(folder, options);
+      return this.#transfer(source, destination, {
+        ...moving,
+        platform,
+        // They would have no files' names.
+        referrers: false,
+        refs: [from],
+        verify: async (descriptor, manifest, context) => {
+          await verify?.(descriptor, manifest, context);
+          for (const note of await destination.expect(manifest, { signal: context.signal })) warn(note);
+        },
+      });
+    });
     await this.#nameRoot(nameOfOrigin(references, from), report);
-    return withReferences(references, { ...report, warnings: [...warnings, ...report.warnings] }, from, undefined);
+    return withReferences(references, report, from, undefined);
   }
 
   #reading({ platform, onEvent, signal }: MoveOptions & { readonly platform: string | undefined }): ReadingOptions {
