@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  collectChunks,
   type Digest,
   digestBytes,
   type Mote,
@@ -48,16 +49,8 @@ export async function readAll(
   return await collect(reader);
 }
 
-export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
+export function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  return collectChunks(chunks, { maxBytes: Number.POSITIVE_INFINITY, what: "a sample" });
 }
 
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
