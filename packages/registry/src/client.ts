@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { type Logger, MoteError, silentLogger } from "@mote/core";
+import { type EventOptions, type Logger, MoteError, silentLogger } from "@mote/core";
 import type { CredentialSource } from "./auth/credentials.js";
 import type { TokenRequest } from "./auth/token.js";
 import { AuthorizedExchanges } from "./authorized-exchanges.js";
@@ -14,7 +14,7 @@ import { isTransientStatus, type RetryPolicy } from "./http/retry.js";
 import { TimeLimit } from "./http/time-limit.js";
 import { canBeSentAgain, isRead, type RegistryRequest, type RegistryResponse } from "./registry-request.js";
 import { type Repetition, repeatedly } from "./repeat.js";
-import type { RegistryEvent, RequestEvents } from "./reports/registry-event.js";
+import type { RegistryEvent } from "./reports/registry-event.js";
 import { namingSubject, type Subject } from "./reports/subject.js";
 
 export interface RegistryClientOptions extends ConnectionOptions {
@@ -32,7 +32,7 @@ export interface RegistryClientOptions extends ConnectionOptions {
   /** The longest wait that a registry may ask for (`Retry-After`), in milliseconds. Default 60,000. */
   readonly longestRetryAfterMs?: number | undefined;
   /** Hears of the events of all requests. That of one request is an option of each method. */
-  readonly onEvent?: RequestEvents["onEvent"];
+  readonly onEvent?: EventOptions["onEvent"];
   readonly logger?: Logger | undefined;
   /** Measures retries and time limits. Default: the system's clock. */
   readonly clock?: Clock | undefined;
@@ -47,7 +47,7 @@ export class RegistryClient implements AsyncDisposable {
   readonly policy: RetryPolicy;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly #onEvent: RequestEvents["onEvent"];
+  readonly #onEvent: EventOptions["onEvent"];
   readonly #exchanges: Exchanges;
   readonly #authorized: AuthorizedExchanges;
   readonly #closing = new AbortController();
@@ -96,7 +96,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /** Reports an event to the caller whose request caused it, to the client's own listener, and to the logger. */
-  report(event: RegistryEvent, { onEvent }: RequestEvents): void {
+  report(event: RegistryEvent, { onEvent }: EventOptions): void {
     this.logger.info(eventNames[event.type], event);
     this.#onEvent?.(event);
     onEvent?.(event);
@@ -114,7 +114,7 @@ export class RegistryClient implements AsyncDisposable {
 
   #repetition(
     request: Pick<RegistryRequest, "url" | "what" | "body" | "repeat" | "policy">,
-    { subject, onEvent }: RequestEvents & { readonly subject: Subject },
+    { subject, onEvent }: EventOptions & { readonly subject: Subject },
   ): Omit<Repetition, "signal" | "limit"> {
     const { url, what, body, repeat, policy = this.policy } = request;
     const { registry, repository, digest } = subject;

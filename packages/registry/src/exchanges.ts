@@ -1,3 +1,4 @@
+import type { EventOptions } from "@mote/core";
 import type { Clock } from "./http/clock.js";
 import { type ConnectionOptions, Connections } from "./http/connections.js";
 import type { HostSet } from "./http/hosts.js";
@@ -6,11 +7,11 @@ import { secretsInQuery } from "./http/redact.js";
 import { isRedirect, resolveLocation } from "./redirects.js";
 import { canBeSentAgain, type RegistryRequest, type RegistryResponse } from "./registry-request.js";
 import { protocolError } from "./reports/protocol-error.js";
-import type { RegistryEvent, RequestEvents } from "./reports/registry-event.js";
+import type { RegistryEvent } from "./reports/registry-event.js";
 import type { Subject } from "./reports/subject.js";
 
 export interface ExchangeRequest
-  extends RequestEvents,
+  extends EventOptions,
     Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk" | "reuse"> {
   readonly subject: Subject;
   /** Headers for the URL's own origin alone. Undefined if it is not the registry, nor its token service. */
@@ -24,7 +25,7 @@ interface ExchangesOptions {
   readonly userAgent: string | undefined;
   readonly plainHttp: HostSet;
   readonly clock: Clock;
-  report(event: RegistryEvent, events: RequestEvents): void;
+  report(event: RegistryEvent, events: EventOptions): void;
 }
 
 const maxRedirects = 5;

@@ -1,4 +1,4 @@
-import { type Digest, isDigest, manifestTypes, maxManifestBytes } from "@mote/core";
+import { type CallOptions, type Digest, isDigest, manifestTypes, maxManifestBytes } from "@mote/core";
 import type { RegistryClient } from "./client.js";
 import { collectDocument, mayBeJson, namedCodings } from "./http/content-coding.js";
 import { isDockerHub } from "./http/hosts.js";
@@ -6,13 +6,12 @@ import type { RetryPolicy } from "./http/retry.js";
 import { resolveLocation } from "./redirects.js";
 import type { RegistryRequest, RegistryResponse } from "./registry-request.js";
 import { protocolError, sizeError } from "./reports/protocol-error.js";
-import type { RequestOptions } from "./reports/registry-event.js";
 import { namingSubject, type Subject } from "./reports/subject.js";
 import { checkRepositoryName, type RepositoryLocation, registryOrigin } from "./repository-location.js";
 
 /** A request below `/v2/REPOSITORY/`. */
 export interface RepositoryRequest
-  extends RequestOptions,
+  extends CallOptions,
     Pick<
       RegistryRequest,
       "method" | "what" | "headers" | "body" | "accepts" | "repeat" | "bulk" | "reuse" | "crossOrigin" | "until"
@@ -28,7 +27,7 @@ export interface RepositoryRequest
 }
 
 /** Options of requests that may be sent with rights to push. */
-export interface RepositoryRequestOptions extends RequestOptions, Pick<RepositoryRequest, "actions"> {}
+export interface RepositoryRequestOptions extends CallOptions, Pick<RepositoryRequest, "actions"> {}
 
 export interface ManifestResponse {
   readonly bytes: Uint8Array;
@@ -101,7 +100,7 @@ export class RepositoryApi {
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
   getManifest(
     reference: string,
-    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "until" | keyof RequestOptions> & {
+    options: Pick<RepositoryRequest, "what" | "digest" | "actions" | "until" | keyof CallOptions> & {
       /** In bytes, if known. */
       readonly size?: number;
     },

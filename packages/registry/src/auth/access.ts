@@ -1,8 +1,8 @@
-import type { RequestEvents } from "../reports/registry-event.js";
+import type { EventOptions } from "@mote/core";
 import type { Subject } from "../reports/subject.js";
 
 /** Where a request goes, what it needs to be allowed, and who hears of its events. */
-export interface Access extends RequestEvents {
+export interface Access extends EventOptions {
   /** Origin of the registry's API. */
   readonly origin: URL;
   readonly subject: Subject;

@@ -1,13 +1,12 @@
-import { MoteError } from "@mote/core";
+import { type EventOptions, MoteError } from "@mote/core";
 import { protocolError } from "../reports/protocol-error.js";
-import type { RequestEvents } from "../reports/registry-event.js";
 import { statusError } from "../reports/status-error.js";
 import type { Subject } from "../reports/subject.js";
 import type { Access } from "./access.js";
 import type { Challenge } from "./challenge.js";
 import { basicHeader, type Credentials } from "./credentials.js";
 
-export interface TokenRequest extends RequestEvents {
+export interface TokenRequest extends EventOptions {
   readonly method: "GET" | "POST";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>> | undefined;

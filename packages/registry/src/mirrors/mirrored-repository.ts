@@ -1,5 +1,6 @@
 import {
   type BlobOptions,
+  type CallOptions,
   type ContentSource,
   type Descriptor,
   type Digest,
@@ -15,7 +16,6 @@ import {
 import type { RegistryClient } from "../client.js";
 import type { ReferrersOptions } from "../pull/referrers.js";
 import type { RegistryRepository } from "../pull/repository.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { type RepositoryLocation, repositoryLocation } from "../repository-location.js";
 import { type EndpointReader, MirroredReader } from "./mirrored-reader.js";
 import type { MirrorEndpoint } from "./mirrors.js";
@@ -44,7 +44,7 @@ export class MirroredRepository implements ContentSource {
   }
 
   /** As of `RegistryRepository`, and so are the others. */
-  async resolve(ref: Ref | string, options: ResolveOptions & RequestOptions = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions & CallOptions = {}): Promise<Descriptor> {
     const reference = this.#endpoints.origin.repository.referenceOf(ref);
     return this.#endpoints.first(async ({ repository, isOrigin }, withinMs) => {
       if (isOrigin) return repository.resolve(reference, { ...options, withinMs });
@@ -55,7 +55,7 @@ export class MirroredRepository implements ContentSource {
     }, options);
   }
 
-  async manifest(descriptor: Descriptor, options: TimeLimited & RequestOptions = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited & CallOptions = {}): Promise<Uint8Array> {
     const bytes = this.#resolved.get(descriptor.digest);
     if (bytes?.byteLength === descriptor.size) return bytes;
     return this.#endpoints.first(
@@ -65,7 +65,7 @@ export class MirroredRepository implements ContentSource {
   }
 
   /** Continues at the next endpoint, at the same byte, if one fails. */
-  async blob(descriptor: Descriptor, options: BlobOptions & RequestOptions = {}): Promise<MoteReader> {
+  async blob(descriptor: Descriptor, options: BlobOptions & CallOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
     const servedBy = new Set<ReadEndpoint>();
@@ -116,13 +116,13 @@ export class MirroredRepository implements ContentSource {
     return this.#fromOrigin((repository) => repository.referrers(descriptor, options), options);
   }
 
-  taggedReferrers(descriptor: Descriptor, options: RequestOptions = {}): AsyncIterable<Tag> {
+  taggedReferrers(descriptor: Descriptor, options: CallOptions = {}): AsyncIterable<Tag> {
     return this.#fromOrigin((repository) => repository.taggedReferrers(descriptor, options), options);
   }
 
   async *#fromOrigin<T>(
     list: (repository: RegistryRepository) => AsyncIterable<T>,
-    options: RequestOptions,
+    options: CallOptions,
   ): AsyncGenerator<T, void, undefined> {
     const { origin, mirrors } = this.#endpoints;
     let failure: unknown;

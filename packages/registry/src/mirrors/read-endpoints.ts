@@ -1,8 +1,7 @@
-import { isNotFound, MoteError, type TimeLimited } from "@mote/core";
+import { type CallOptions, isNotFound, MoteError, type TimeLimited } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import type { RetryPolicy } from "../http/retry.js";
 import { RegistryRepository } from "../pull/repository.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import type { MirrorEndpoint } from "./mirrors.js";
 
@@ -44,7 +43,7 @@ export class ReadEndpoints {
       signal,
       withinMs,
       among = this.inOrder(),
-    }: TimeLimited & RequestOptions & { readonly among?: Iterator<ReadEndpoint> },
+    }: TimeLimited & CallOptions & { readonly among?: Iterator<ReadEndpoint> },
   ): Promise<T> {
     const { clock } = this.#client;
     const until = withinMs === undefined ? undefined : clock.now() + withinMs;

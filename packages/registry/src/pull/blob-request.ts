@@ -1,6 +1,5 @@
-import { type Digest, MoteError, type MoteErrorCode } from "@mote/core";
+import { type CallOptions, type Digest, type EventOptions, MoteError, type MoteErrorCode } from "@mote/core";
 import type { RegistryResponse } from "../registry-request.js";
-import type { RequestEvents, RequestOptions } from "../reports/registry-event.js";
 import { type Subject, subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 
@@ -8,7 +7,7 @@ import type { RepositoryApi } from "../repository-api.js";
 const bulkBytes = 256 * 1024;
 
 /** Which bytes of a blob to read, and what is known of it. */
-export interface BlobRequest extends RequestOptions, RequestEvents {
+export interface BlobRequest extends CallOptions, EventOptions {
   readonly digest: Digest;
   readonly mediaType: string;
   /** Of the complete blob, in bytes, where known. */

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   cosignTags,
   type Descriptor,
   type Digest,
@@ -10,7 +11,6 @@ import {
   type Tag,
 } from "@mote/core";
 import { collectDocument } from "../http/content-coding.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { namingSubject } from "../reports/subject.js";
 import { bareType, type RepositoryApi } from "../repository-api.js";
 import { absentStatuses, warnOfForbidden } from "./referrers-index.js";
@@ -19,7 +19,7 @@ import { absentStatuses, warnOfForbidden } from "./referrers-index.js";
 export async function* listCosignTags(
   api: RepositoryApi,
   subject: Digest,
-  options: RequestOptions,
+  options: CallOptions,
 ): AsyncGenerator<Tag, void, undefined> {
   for (const name of cosignTags(subject)) {
     const descriptor = await findTag(api, name, options);
@@ -28,7 +28,7 @@ export async function* listCosignTags(
 }
 
 /** Undefined if there is no such tag, or it stands for what is not a manifest. */
-async function findTag(api: RepositoryApi, tag: string, options: RequestOptions): Promise<Descriptor | undefined> {
+async function findTag(api: RepositoryApi, tag: string, options: CallOptions): Promise<Descriptor | undefined> {
   const request = { what: `tag ${tag}`, reference: tag, headers: { accept: manifestTypes.join(", ") }, ...options };
   const accepts = (status: number) => status === 200 || absentStatuses.has(status);
   const head = await api.head(`manifests/${tag}`, { ...request, accepts });

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type Descriptor,
   type Digest,
   digestAlgorithm,
@@ -14,7 +15,6 @@ import {
 import { collectDocument } from "../http/content-coding.js";
 import type { RegistryResponse } from "../registry-request.js";
 import { protocolError } from "../reports/protocol-error.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { namingSubject, subjectName } from "../reports/subject.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "../repository-api.js";
 
@@ -44,7 +44,7 @@ export interface NoIndex {
  */
 export function readIndex(
   api: RepositoryApi,
-  request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & RequestOptions,
+  request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & CallOptions,
 ): Promise<FoundIndex | NoIndex> {
   const accepts = (status: number) => status === 200 || absentStatuses.has(status);
   const headers = { accept: mediaTypes.ociIndex };
@@ -111,7 +111,7 @@ export function warnOfForbidden(api: RepositoryApi, what: string): void {
 export async function readReferrersTag(
   api: RepositoryApi,
   subject: Digest,
-  options: RequestOptions & { readonly actions: "pull" | "pull,push" },
+  options: CallOptions & { readonly actions: "pull" | "pull,push" },
 ): Promise<readonly Descriptor[] | undefined> {
   const tag = referrersTag(subject);
   const found = await readIndex(api, { path: `manifests/${tag}`, what: `tag ${tag}`, reference: tag, ...options });

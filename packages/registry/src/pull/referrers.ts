@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type Descriptor,
   type Digest,
   describeReferrer,
@@ -11,7 +12,6 @@ import {
 import { linkTarget } from "../http/link-header.js";
 import type { RegistryResponse } from "../registry-request.js";
 import { protocolError } from "../reports/protocol-error.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { isIndex, isManifestItself, readIndex, readReferrersTag } from "./referrers-index.js";
@@ -21,7 +21,7 @@ const maxReferrerPages = 200;
 /** Referrers of one manifest. */
 const maxListedReferrers = 10_000;
 
-export interface ReferrersOptions extends RequestOptions {
+export interface ReferrersOptions extends CallOptions {
   /** Only those of this type: of their manifest's `artifactType`, or else of its config. Default: all. */
   readonly artifactType?: string | undefined;
 }
@@ -100,7 +100,7 @@ async function* ofType(
   api: RepositoryApi,
   referrers: readonly Descriptor[],
   artifactType: string,
-  options: RequestOptions,
+  options: CallOptions,
 ): AsyncGenerator<Descriptor, void, undefined> {
   for (const one of referrers) {
     const isTold = one.artifactType !== undefined && one.artifactType !== "";
@@ -110,7 +110,7 @@ async function* ofType(
 }
 
 /** Returns undefined for what does not exist, or is something else. */
-async function describe(api: RepositoryApi, one: Descriptor, options: RequestOptions): Promise<Descriptor | undefined> {
+async function describe(api: RepositoryApi, one: Descriptor, options: CallOptions): Promise<Descriptor | undefined> {
   const { digest } = one;
   try {
     const { bytes } = await api.getManifest(digest, { ...options, what: `manifest ${digest}`, digest });

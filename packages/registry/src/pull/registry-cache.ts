@@ -1,5 +1,6 @@
 import {
   BytesReader,
+  type CallOptions,
   type Digest,
   digestAlgorithm,
   digestBytes,
@@ -16,7 +17,6 @@ import {
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import { isTransientStatus } from "../http/retry.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { bareType, RepositoryApi } from "../repository-api.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import { openBlob } from "./blob-reader.js";
@@ -37,11 +37,11 @@ export class RegistryCache implements MoteSource {
     this.#api = new RepositoryApi(client, location);
   }
 
-  async moteExists(digest: Digest, options: RequestOptions = {}): Promise<boolean> {
+  async moteExists(digest: Digest, options: CallOptions = {}): Promise<boolean> {
     return (await this.find(digest, options)) !== undefined;
   }
 
-  async find(digest: Digest, { signal, onEvent }: RequestOptions = {}): Promise<MoteInfo | undefined> {
+  async find(digest: Digest, { signal, onEvent }: CallOptions = {}): Promise<MoteInfo | undefined> {
     parseDigest(digest);
     const request = { signal, onEvent };
     return (await this.#head("blobs", digest, request)) ?? (await this.#head("manifests", digest, request));
@@ -52,7 +52,7 @@ export class RegistryCache implements MoteSource {
     return this.#api.url(`blobs/${parseDigest(digest)}`).href;
   }
 
-  async moteReader(digest: Digest, options: ReadOptions & RequestOptions = {}): Promise<MoteReader> {
+  async moteReader(digest: Digest, options: ReadOptions & CallOptions = {}): Promise<MoteReader> {
     const { start = 0, end = Number.POSITIVE_INFINITY, reuse, signal, onEvent } = options;
     const request = { signal, onEvent };
     parseDigest(digest);
@@ -74,14 +74,14 @@ export class RegistryCache implements MoteSource {
     }
   }
 
-  async moteReaderAt(digest: Digest, options: RequestOptions = {}): Promise<MoteReaderAt> {
+  async moteReaderAt(digest: Digest, options: CallOptions = {}): Promise<MoteReaderAt> {
     const { size } = await this.#found(digest, options);
     return new RangeReaderAt(size, (start, end, signal) =>
       this.moteReader(digest, { start, end, signal, onEvent: options.onEvent }),
     );
   }
 
-  async #head(kind: "blobs" | "manifests", digest: Digest, options: RequestOptions): Promise<MoteInfo | undefined> {
+  async #head(kind: "blobs" | "manifests", digest: Digest, options: CallOptions): Promise<MoteInfo | undefined> {
     const response = await this.#api.head(`${kind}/${digest}`, {
       what: digest,
       ...(kind === "manifests" ? { headers: { accept: manifestTypes.join(", ") } } : {}),
@@ -99,7 +99,7 @@ export class RegistryCache implements MoteSource {
     return length === undefined ? this.#get(kind, digest, options) : { digest, size: Number(length), mediaType };
   }
 
-  async #get(kind: "blobs" | "manifests", digest: Digest, options: RequestOptions): Promise<MoteInfo | undefined> {
+  async #get(kind: "blobs" | "manifests", digest: Digest, options: CallOptions): Promise<MoteInfo | undefined> {
     try {
       if (kind === "manifests") return (await this.#manifest(digest, options)).info;
       const about = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1 };
@@ -112,7 +112,7 @@ export class RegistryCache implements MoteSource {
   }
 
   /** @throws MOTE_NOT_FOUND */
-  async #found(digest: Digest, options: RequestOptions): Promise<MoteInfo> {
+  async #found(digest: Digest, options: CallOptions): Promise<MoteInfo> {
     const found = await this.find(digest, options);
     if (found !== undefined) return found;
     const { registry, repository } = this.#api;
@@ -121,7 +121,7 @@ export class RegistryCache implements MoteSource {
     });
   }
 
-  async #manifest(digest: Digest, options: RequestOptions): Promise<{ info: MoteInfo; bytes: Uint8Array }> {
+  async #manifest(digest: Digest, options: CallOptions): Promise<{ info: MoteInfo; bytes: Uint8Array }> {
     const { bytes, mediaType = mediaTypes.octetStream } = await this.#api.getManifest(digest, {
       what: digest,
       digest,

@@ -1,6 +1,7 @@
 import {
   type BlobOptions,
   BytesReader,
+  type CallOptions,
   type ContentSource,
   type Descriptor,
   type Digest,
@@ -25,7 +26,6 @@ import {
 import type { RegistryClient } from "../client.js";
 import { isDockerHub } from "../http/hosts.js";
 import { sizeError } from "../reports/protocol-error.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { subjectName } from "../reports/subject.js";
 import {
   bareType,
@@ -64,7 +64,7 @@ export class RegistryRepository implements ContentSource {
    * A tag or a digest, or a reference to this repository; one without either means the tag `latest`.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
    */
-  async resolve(ref: Ref | string, options: ResolveOptions & RequestOptions = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions & CallOptions = {}): Promise<Descriptor> {
     const reference = this.referenceOf(ref);
     const request = this.#limited(options);
     if (options.manifestFollows) {
@@ -76,7 +76,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
-  load(ref: Ref | string, options: TimeLimited & RequestOptions = {}): Promise<ResolvedManifest> {
+  load(ref: Ref | string, options: TimeLimited & CallOptions = {}): Promise<ResolvedManifest> {
     return this.#load(this.referenceOf(ref), this.#limited(options));
   }
 
@@ -113,7 +113,7 @@ export class RegistryRepository implements ContentSource {
     return this.#described(response, said, said);
   }
 
-  async manifest(descriptor: Descriptor, options: TimeLimited & RequestOptions = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited & CallOptions = {}): Promise<Uint8Array> {
     const digest = parseDigest(descriptor.digest);
     const what = `manifest ${digest}`;
     const { size } = descriptor;
@@ -132,7 +132,7 @@ export class RegistryRepository implements ContentSource {
    * The reader continues at the same byte after a cut connection.
    * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
    */
-  async blob(descriptor: Descriptor, options: BlobOptions & RequestOptions = {}): Promise<MoteReader> {
+  async blob(descriptor: Descriptor, options: BlobOptions & CallOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const { size, mediaType } = descriptor;
     const digest = parseDigest(descriptor.digest);
@@ -159,7 +159,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** By HEAD requests for each of the names that cosign uses. */
-  taggedReferrers(descriptor: Descriptor, options: RequestOptions = {}): AsyncIterable<Tag> {
+  taggedReferrers(descriptor: Descriptor, options: CallOptions = {}): AsyncIterable<Tag> {
     return listCosignTags(this.#api, parseDigest(descriptor.digest), options);
   }
 
@@ -225,7 +225,7 @@ export class RegistryRepository implements ContentSource {
     return bytes;
   }
 
-  #limited({ signal, onEvent, withinMs }: TimeLimited & RequestOptions): LimitedRequest {
+  #limited({ signal, onEvent, withinMs }: TimeLimited & CallOptions): LimitedRequest {
     return { signal, onEvent, ...(withinMs === undefined ? {} : { until: this.#api.client.clock.now() + withinMs }) };
   }
 
@@ -243,7 +243,7 @@ export class RegistryRepository implements ContentSource {
   }
 }
 
-type LimitedRequest = RequestOptions & Pick<RepositoryRequest, "until">;
+type LimitedRequest = CallOptions & Pick<RepositoryRequest, "until">;
 
 interface ResolvedManifest {
   readonly descriptor: Descriptor;

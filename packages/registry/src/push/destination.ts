@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type ContentDestination,
   type Descriptor,
   type Digest,
@@ -14,7 +15,6 @@ import {
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import { isDockerHub } from "../http/hosts.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { RepositoryApi } from "../repository-api.js";
 import { checkRepositoryName, isTagName, type RepositoryLocation, repositoryLocation } from "../repository-location.js";
 import { findBlob, findManifest, hashManifest } from "./presence.js";
@@ -65,7 +65,7 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /** False also if the registry does not say: then it is sent. */
-  async has(descriptor: Descriptor, options: RequestOptions = {}): Promise<boolean> {
+  async has(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
     const { signal, onEvent } = options;
     const request = { actions: "pull,push", signal, onEvent } as const;
@@ -78,7 +78,7 @@ export class RegistryDestination implements ContentDestination {
    * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, with `details.mayResend` if the chunks may not have added up to the blob; sent again,
    *   it goes in one · MOTE_UPLOAD_LOST
    */
-  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: RequestOptions = {}): Promise<void> {
+  async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: CallOptions = {}): Promise<void> {
     parseDigest(descriptor.digest);
     const { signal, onEvent } = options;
     const quirks = this.#quirks;
@@ -89,7 +89,7 @@ export class RegistryDestination implements ContentDestination {
    * Tries the candidates on this registry in their order (distribution-spec, "Mounting a blob from another repository"). A
    * candidate that fails, for whatever reason, is skipped.
    */
-  async mount(descriptor: Descriptor, candidates: readonly Ref[], options: RequestOptions = {}): Promise<boolean> {
+  async mount(descriptor: Descriptor, candidates: readonly Ref[], options: CallOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
     for (const from of this.#repositoriesHere(candidates)) {
       if (await this.#mountFrom(digest, from, options)) return true;
@@ -106,7 +106,7 @@ export class RegistryDestination implements ContentDestination {
   async manifest(
     descriptor: Descriptor,
     bytes: Uint8Array,
-    options: ManifestOptions & RequestOptions = {},
+    options: ManifestOptions & CallOptions = {},
   ): Promise<void> {
     const { tagFollows = false, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
@@ -131,7 +131,7 @@ export class RegistryDestination implements ContentDestination {
    * Sets or moves the tag to a manifest that is there, unless it is set already. Does nothing for the manifest's own digest.
    * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS if the registry does not let the tag change
    */
-  async tag(name: string, descriptor: Descriptor, options: RequestOptions = {}): Promise<void> {
+  async tag(name: string, descriptor: Descriptor, options: CallOptions = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
     const held = this.#held.get(digest);
     if (name === digest && held !== undefined) {
@@ -161,7 +161,7 @@ export class RegistryDestination implements ContentDestination {
   async #afterPut(
     descriptor: Descriptor,
     bytes: Uint8Array,
-    { isThere = false, signal, onEvent }: RequestOptions & { readonly isThere?: boolean },
+    { isThere = false, signal, onEvent }: CallOptions & { readonly isThere?: boolean },
   ): Promise<void> {
     const { digest, mediaType } = descriptor;
     this.#held.delete(digest);
@@ -179,7 +179,7 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /** Whether the registry takes the manifest under its digest, so that an error is about the tag. */
-  async #isTaken(descriptor: Descriptor, bytes: Uint8Array, options: RequestOptions): Promise<boolean> {
+  async #isTaken(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<boolean> {
     try {
       return await this.#putByDigest(descriptor, bytes, options);
     } catch (error) {
@@ -190,7 +190,7 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /** False if the registry has no such digests. */
-  async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: RequestOptions): Promise<boolean> {
+  async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<boolean> {
     const { digest } = descriptor;
     try {
       if (await putManifest(this.#api, digest, descriptor, bytes, options)) this.#listedByRegistry.add(digest);
@@ -211,7 +211,7 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /** Asked once. */
-  #hasReferrersApi(subject: Digest, options: RequestOptions): Promise<boolean> {
+  #hasReferrersApi(subject: Digest, options: CallOptions): Promise<boolean> {
     this.#referrersApi ??= hasReferrersApi(this.#api, subject, options).catch((error: unknown) => {
       this.#referrersApi = undefined;
       throw error;
@@ -219,7 +219,7 @@ export class RegistryDestination implements ContentDestination {
     return this.#referrersApi;
   }
 
-  async #manifestBytes(digest: Digest, options: RequestOptions): Promise<Uint8Array> {
+  async #manifestBytes(digest: Digest, options: CallOptions): Promise<Uint8Array> {
     if (this.#lastManifest?.digest === digest) return this.#lastManifest.bytes;
     const what = `manifest ${digest}`;
     const { bytes } = await this.#api.getManifest(digest, { ...options, what, digest, actions: "pull,push" });
@@ -238,7 +238,7 @@ export class RegistryDestination implements ContentDestination {
     return here;
   }
 
-  async #mountFrom(digest: Digest, from: string, { signal, onEvent }: RequestOptions): Promise<boolean> {
+  async #mountFrom(digest: Digest, from: string, { signal, onEvent }: CallOptions): Promise<boolean> {
     const query = `mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
     try {
       const request = { method: "POST", path: `blobs/uploads/?${query}`, body: new Uint8Array() } as const;

@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type Descriptor,
   type Digest,
   digestAlgorithm,
@@ -12,7 +13,6 @@ import { responseError } from "../error-response.js";
 import { isTransientStatus } from "../http/retry.js";
 import { openBlob } from "../pull/blob-reader.js";
 import type { RegistryResponse } from "../registry-request.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import {
   bareType,
   type RepositoryApi,
@@ -77,7 +77,7 @@ async function opens(
   api: RepositoryApi,
   digest: Digest,
   size: number,
-  { signal, onEvent }: RequestOptions,
+  { signal, onEvent }: CallOptions,
 ): Promise<boolean> {
   const firstByte = { digest, mediaType: mediaTypes.octetStream, start: 0, end: 1, verify: false, damage: false };
   const reader = await unlessFailed(openBlob(api, { ...firstByte, signal, onEvent }), notReadable);

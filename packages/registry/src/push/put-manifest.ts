@@ -1,7 +1,6 @@
-import { type Descriptor, type Digest, digestAlgorithm, isDigest, MoteError } from "@mote/core";
+import { type CallOptions, type Descriptor, type Digest, digestAlgorithm, isDigest, MoteError } from "@mote/core";
 import { delayWithin } from "../http/retry.js";
 import { sleep } from "../http/waiting.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { findManifest, hashManifest } from "./presence.js";
@@ -19,7 +18,7 @@ export async function putManifest(
   reference: string,
   descriptor: Descriptor,
   bytes: Uint8Array,
-  options: RequestOptions,
+  options: CallOptions,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -45,7 +44,7 @@ function putOnce(
   reference: string,
   { digest, mediaType }: Descriptor,
   bytes: Uint8Array,
-  { signal, onEvent }: RequestOptions,
+  { signal, onEvent }: CallOptions,
 ): Promise<boolean> {
   const what = reference === digest ? `manifest ${digest}` : `tag ${reference}`;
   const headers = { "content-type": mediaType };
@@ -71,7 +70,7 @@ export async function putTag(
   tag: string,
   descriptor: Descriptor,
   { load, isTaken }: { readonly load: () => Promise<Uint8Array>; readonly isTaken: () => Promise<boolean> },
-  { signal, onEvent }: RequestOptions,
+  { signal, onEvent }: CallOptions,
 ): Promise<boolean> {
   const { digest } = descriptor;
   const options = { actions: "pull,push", signal, onEvent } as const;

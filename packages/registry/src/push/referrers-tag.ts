@@ -1,4 +1,5 @@
 import {
+  type CallOptions,
   type Descriptor,
   type Digest,
   describeReferrer,
@@ -8,7 +9,6 @@ import {
   referrersTag,
 } from "@mote/core";
 import { isIndex, readIndex, readReferrersTag } from "../pull/referrers-index.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import type { RepositoryApi } from "../repository-api.js";
 /**
  * Adds a manifest to the index of its subject's tag, as whoever sends it has to do where the registry has no referrers API
@@ -19,7 +19,7 @@ export async function addTaggedReferrer(
   subject: Digest,
   descriptor: Descriptor,
   manifest: Manifest,
-  options: RequestOptions,
+  options: CallOptions,
 ): Promise<void> {
   const known = (await readReferrersTag(api, subject, { ...options, actions: "pull,push" })) ?? [];
   if (known.some(({ digest }) => digest === descriptor.digest)) return;
@@ -45,7 +45,7 @@ export async function addTaggedReferrer(
 export async function hasReferrersApi(
   api: RepositoryApi,
   subject: Digest,
-  { signal, onEvent }: RequestOptions,
+  { signal, onEvent }: CallOptions,
 ): Promise<boolean> {
   const request = { what: `referrers of ${subject}`, digest: subject, actions: "pull,push", signal, onEvent } as const;
   try {

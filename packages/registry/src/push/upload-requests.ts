@@ -1,4 +1,4 @@
-import { type Descriptor, MoteError } from "@mote/core";
+import { type CallOptions, type Descriptor, MoteError } from "@mote/core";
 import { responseError } from "../error-response.js";
 import { networkFailure } from "../http/network-errors.js";
 import { delayAfterStatus, delayWithin, isTransientStatus } from "../http/retry.js";
@@ -6,7 +6,6 @@ import { sleep } from "../http/waiting.js";
 import type { RegistryResponse } from "../registry-request.js";
 import { isHostDown } from "../reports/network-error.js";
 import { protocolError } from "../reports/protocol-error.js";
-import type { RequestOptions } from "../reports/registry-event.js";
 import { type Subject, subjectName } from "../reports/subject.js";
 import type { RepositoryApi, RepositoryRequest } from "../repository-api.js";
 import { findBlob } from "./presence.js";
@@ -42,10 +41,10 @@ export class UploadRequests {
   maxChunkBytes = Number.POSITIVE_INFINITY;
   readonly #api: RepositoryApi;
   readonly #descriptor: Descriptor;
-  readonly #options: RequestOptions;
+  readonly #options: CallOptions;
   #session: UploadSession | undefined;
 
-  constructor(api: RepositoryApi, descriptor: Descriptor, options: RequestOptions) {
+  constructor(api: RepositoryApi, descriptor: Descriptor, options: CallOptions) {
     this.#api = api;
     this.#descriptor = descriptor;
     this.#options = options;

@@ -1,5 +1,4 @@
-import { chunksUntilAborted, type Descriptor } from "@mote/core";
-import type { RequestOptions } from "../reports/registry-event.js";
+import { type CallOptions, chunksUntilAborted, type Descriptor } from "@mote/core";
 import type { RepositoryApi } from "../repository-api.js";
 import { resizeChunks } from "./chunk-bytes.js";
 import { ChunkedUpload } from "./chunked-upload.js";
@@ -8,7 +7,7 @@ import { UploadRequests } from "./upload-requests.js";
 import { copies, joined } from "./upload-stream.js";
 import { sendStream, sendWhole } from "./whole-upload.js";
 
-export interface UploadOptions extends RequestOptions {
+export interface UploadOptions extends CallOptions {
   /** A blob of up to so many bytes is sent in one request; a larger one in chunks of so many, of which one is kept in memory. */
   readonly chunkBytes: number;
   /** What is known of the registry, and recorded from its responses. */
