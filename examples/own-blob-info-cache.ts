@@ -28,7 +28,7 @@ class FileStorage extends MemoryStorage {
     for await (const fact of existsSync(path) ? parseFacts([readFileSync(path, "utf8")]) : []) {
       storage.write((rows, clock) => {
         clock.reserve(fact.sequence);
-        applyFact(rows, fact, { warn() {}, oldestAbsenceMs: 0 });
+        applyFact(rows, fact, { warn() {}, oldestNegativeMs: 0 });
       });
     }
     storage.#path = path;

@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 blobInfoCacheSuite(
   { describe, it, expect },
   (setup) => new FileBlobInfoCache(join(folder, `${files++}.jsonl`), setup),
-  { takesSetup: true },
+  { acceptsSetup: true },
 );
 
 it("knows in the next process what this one has recorded", async () => {

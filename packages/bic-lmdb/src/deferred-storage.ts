@@ -33,7 +33,7 @@ function writeFacts(
   storage.write((rows, clock) => {
     for (const fact of facts) {
       clock.reserve(fact.sequence);
-      applyFact(rows, fact, { warn, oldestAbsenceMs: 0 });
+      applyFact(rows, fact, { warn, oldestNegativeMs: 0 });
     }
   });
 }

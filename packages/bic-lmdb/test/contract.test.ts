@@ -13,6 +13,6 @@ describe("LmdbBlobInfoCache keeps the contract", () => {
   blobInfoCacheSuite(
     { describe, it, expect },
     (setup) => new LmdbBlobInfoCache(join(folder, `${++made}`, "bic.lmdb"), setup),
-    { takesSetup: true },
+    { acceptsSetup: true },
   );
 });

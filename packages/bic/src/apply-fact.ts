@@ -1,13 +1,13 @@
 import { type Logger, UNKNOWN_TRANSFORMER } from "@mote/core";
 import type { BlobFact, FactTime, LocationFact, PairFact, TransformerFact } from "./blob-fact.js";
 import type { DigestRow, FactRows } from "./fact-rows.js";
-import { laterTransformer, transformerServes } from "./transformer-name.js";
+import { mergeTransformerNames, transformerSatisfies } from "./transformer-name.js";
 
 export interface ApplyOptions {
   /** Hears of facts that contradict an earlier one. */
   readonly warn: Logger["warn"];
   /** Evidence that a blob is gone counts no more if it is older than this, in Unix milliseconds. */
-  readonly oldestAbsenceMs: number;
+  readonly oldestNegativeMs: number;
 }
 
 /**
@@ -21,7 +21,7 @@ export function applyFact(rows: FactRows, fact: BlobFact, options: ApplyOptions)
     case "transformer":
       return applyTransformer(rows, fact, options.warn);
     default:
-      return applyLocation(rows, fact, options.oldestAbsenceMs);
+      return applyLocation(rows, fact, options.oldestNegativeMs);
   }
 }
 
@@ -86,7 +86,7 @@ function applyTransformer(rows: FactRows, fact: TransformerFact, warn: Logger["w
     if (after === before) return row;
     return after === undefined ? rest : { ...rest, transformer: after };
   });
-  if (before !== undefined && after?.name === name && !transformerServes(name, before.name)) {
+  if (before !== undefined && after?.name === name && !transformerSatisfies(name, before.name)) {
     warn("the transformer of a blob was recorded differently before; the later record stays", {
       digest,
       before: before.name,
@@ -101,8 +101,8 @@ function settleTransformer(known: DigestRow["transformer"], fact: TransformerFac
   const isLater = known === undefined || wins(fact, known, fact.name > known.name);
   if (fact.name === UNKNOWN_TRANSFORMER) return isLater ? undefined : known;
   if (known === undefined) return { name: fact.name, ...timeOf(fact) };
-  if (isLater) return { name: laterTransformer(known.name, fact.name), ...timeOf(fact) };
-  const name = laterTransformer(fact.name, known.name);
+  if (isLater) return { name: mergeTransformerNames(known.name, fact.name), ...timeOf(fact) };
+  const name = mergeTransformerNames(fact.name, known.name);
   return name === known.name ? known : { ...known, name };
 }
 

@@ -13,27 +13,27 @@ export interface ExpiringFacts {
   /** Runs `change` as one transaction. */
   write<Result>(change: (rows: FactRows) => Result): Promise<Result>;
   /** Yields to the event loop; throws if the work must end. */
-  proceed(): Promise<void>;
+  checkpoint(): Promise<void>;
 }
 
-export function countAll({ locations, absences, pairs, transformers }: FactCounts): number {
+export function totalFacts({ locations, absences, pairs, transformers }: FactCounts): number {
   return locations + absences + pairs + transformers;
 }
 
 /** Removes locations last seen before one time, and negative records from before another, in Unix milliseconds. Returns how many. */
 export function removeAged(
   facts: ExpiringFacts,
-  { seenMs, absentMs }: { readonly seenMs: number; readonly absentMs: number },
+  { seenMs, negativeMs }: { readonly seenMs: number; readonly negativeMs: number },
 ): Promise<number> {
   return removeWhere(facts, (fact) => {
     if (fact.fact === "location") return fact.lastSeenMs < seenMs;
-    return fact.fact === "absence" && fact.lastSeenMs < absentMs;
+    return fact.fact === "absence" && fact.lastSeenMs < negativeMs;
   });
 }
 
 /** Removes the oldest until `maxFacts` are left, or about that many if there are very many. Returns how many. */
 export async function removeOldest(facts: ExpiringFacts, maxFacts: number): Promise<number> {
-  const total = countAll(await (await facts.open()).counts());
+  const total = totalFacts(await (await facts.open()).counts());
   if (total <= maxFacts) return 0;
   const cut = await sequenceAt(facts, (total - maxFacts) / total);
   return removeWhere(facts, (fact) => fact.sequence <= cut);
@@ -51,7 +51,7 @@ async function sequenceAt(facts: ExpiringFacts, share: number): Promise<number> 
       if (place < sampleSize) sample[place] = sequence;
       seen++;
     }
-    await facts.proceed();
+    await facts.checkpoint();
   }
   const sorted = sample.subarray(0, Math.min(seen, sampleSize)).sort();
   return sorted[Math.ceil(share * sorted.length) - 1] ?? 0;
@@ -69,7 +69,7 @@ async function removeWhere(facts: ExpiringFacts, goes: (fact: BlobFact) => boole
   for await (const chunk of storage.chunks(chunkSize)) {
     going.push(...chunk.filter(goes));
     if (going.length >= chunkSize) await remove();
-    await facts.proceed();
+    await facts.checkpoint();
   }
   if (going.length > 0) await remove();
   return removed;

@@ -30,7 +30,7 @@ export function findCandidates(
     collect({ ...place, digest: form }, rows.digestRow(form));
   }
   return rankCandidates(found, {
-    asked: place.digest,
+    requested: place.digest,
     untransformed,
     max: options.max,
     includeUnknownLocations: options.includeUnknownLocations,
@@ -40,10 +40,10 @@ export function findCandidates(
 }
 
 /** The other forms of the content whose plain form is `untransformed`. */
-function substitutes(rows: FactReader, asked: Digest, untransformed: Digest | undefined): Iterable<Digest> {
+function substitutes(rows: FactReader, requested: Digest, untransformed: Digest | undefined): Iterable<Digest> {
   if (untransformed === undefined) return [];
   const digests = new Set(rows.forms(untransformed));
   digests.add(untransformed);
-  digests.delete(asked);
+  digests.delete(requested);
   return digests;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type CandidateRow, type RankOptions, rankCandidates } from "./rank-candidates.js";
 
 const digests = ["a", "b", "c", "d", "e"].map((name) => digestBytes(new TextEncoder().encode(name))).sort();
-const [asked, gzip, plain, zstd, other] = digests as [Digest, Digest, Digest, Digest, Digest];
+const [requested, gzip, plain, zstd, other] = digests as [Digest, Digest, Digest, Digest, Digest];
 
 function row(digest: Digest, sequence: number, transformerName = "unknown"): CandidateRow {
   return { candidate: { digest, transformerName, location: `${sequence}`, lastSeenMs: sequence }, sequence };
@@ -14,7 +14,7 @@ function unknown(digest: Digest, transformerName = "unknown"): CandidateRow {
 }
 
 function ranked(rows: CandidateRow[], options: Partial<RankOptions> = {}): (string | Digest)[] {
-  return rankCandidates(rows, { asked, untransformed: plain, ...options }).map((c) => c.location ?? c.digest);
+  return rankCandidates(rows, { requested, untransformed: plain, ...options }).map((c) => c.location ?? c.digest);
 }
 
 describe("rankCandidates", () => {
@@ -22,30 +22,30 @@ describe("rankCandidates", () => {
     expect(ranked([])).toEqual([]);
   });
 
-  it("puts the asked digest first and the untransformed last, however old or new they are", () => {
-    const rows = [row(plain, 9), row(gzip, 5), row(asked, 1), row(zstd, 6), row(asked, 2), row(plain, 8)];
+  it("puts the requested digest first and the untransformed last, however old or new they are", () => {
+    const rows = [row(plain, 9), row(gzip, 5), row(requested, 1), row(zstd, 6), row(requested, 2), row(plain, 8)];
     expect(ranked(rows)).toEqual(["2", "1", "6", "5", "9", "8"]);
   });
 
-  it("puts the untransformed digest first where it is the one asked for", () => {
-    expect(ranked([row(gzip, 9), row(plain, 1), row(zstd, 8)], { asked: plain })).toEqual(["1", "9", "8"]);
+  it("puts the untransformed digest first where it is the one requested for", () => {
+    expect(ranked([row(gzip, 9), row(plain, 1), row(zstd, 8)], { requested: plain })).toEqual(["1", "9", "8"]);
   });
 
   it("breaks ties by digest, then by location, in whatever order the rows come", () => {
     const rows = [row(zstd, 5), row(gzip, 5), row(other, 5)];
-    const expected = rankCandidates(rows, { asked }).map(({ digest }) => digest);
+    const expected = rankCandidates(rows, { requested }).map(({ digest }) => digest);
     expect(expected).toEqual([gzip, zstd, other].sort());
-    expect(rankCandidates(rows.toReversed(), { asked }).map(({ digest }) => digest)).toEqual(expected);
+    expect(rankCandidates(rows.toReversed(), { requested }).map(({ digest }) => digest)).toEqual(expected);
   });
 
   it("leaves the given rows as they were", () => {
-    const rows = [row(plain, 1), row(asked, 2)];
+    const rows = [row(plain, 1), row(requested, 2)];
     ranked(rows);
     expect(rows.map(({ sequence }) => sequence)).toEqual([1, 2]);
   });
 
   it("bounds known locations first, then unknown ones by two and by what room is left", () => {
-    const rows = [unknown(gzip), row(asked, 1), unknown(zstd), unknown(other), row(plain, 2)];
+    const rows = [unknown(gzip), row(requested, 1), unknown(zstd), unknown(other), row(plain, 2)];
     expect(ranked(rows)).toEqual(["1", "2"]);
     expect(ranked(rows, { includeUnknownLocations: true })).toEqual(["1", "2", gzip, zstd]);
     expect(ranked(rows, { includeUnknownLocations: true, max: 3 })).toEqual(["1", "2", gzip]);
@@ -54,15 +54,20 @@ describe("rankCandidates", () => {
   });
 
   it("leaves out what no required transformer serves, unknown ones too", () => {
-    const rows = [row(asked, 1), row(gzip, 2, "gzip"), row(zstd, 3, "zstd:chunked"), row(plain, 4, "untransformed")];
+    const rows = [
+      row(requested, 1),
+      row(gzip, 2, "gzip"),
+      row(zstd, 3, "zstd:chunked"),
+      row(plain, 4, "untransformed"),
+    ];
     expect(ranked(rows, { requiredTransformers: ["zstd"] })).toEqual(["3"]);
     expect(ranked(rows, { requiredTransformers: ["untransformed", "gzip"] })).toEqual(["2", "4"]);
     expect(ranked(rows, { requiredTransformers: ["zstd:other"] })).toEqual([]);
   });
 
-  it("orders substitutes by preference before time, and neither the asked nor the untransformed digest moves", () => {
+  it("orders substitutes by preference before time, and neither the requested nor the untransformed digest moves", () => {
     const rows = [
-      row(asked, 1),
+      row(requested, 1),
       row(gzip, 2, "gzip"),
       row(zstd, 3, "zstd"),
       row(plain, 4, "untransformed"),

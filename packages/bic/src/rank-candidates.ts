@@ -1,5 +1,5 @@
 import type { CandidateOptions, Digest, ReplacementCandidate } from "@mote/core";
-import { transformerServes } from "./transformer-name.js";
+import { transformerSatisfies } from "./transformer-name.js";
 
 /** Candidates without a location that are named at most. */
 const maxUnknownLocations = 2;
@@ -12,14 +12,14 @@ export interface CandidateRow {
 
 export interface RankOptions
   extends Pick<CandidateOptions, "max" | "includeUnknownLocations" | "requiredTransformers" | "preferredTransformers"> {
-  /** The digest that was asked for. */
-  readonly asked: Digest;
+  /** The digest that was requested for. */
+  readonly requested: Digest;
   /** Its plain form, where known and wanted. */
   readonly untransformed?: Digest | undefined;
 }
 
 /**
- * Orders what a store has found: the asked digest first, the untransformed one last, all others between them; each group by
+ * Orders what a store has found: the requested digest first, the untransformed one last, all others between them; each group by
  * preference, then newest first, ties by digest and location. Known locations come before unknown ones.
  */
 export function rankCandidates(rows: readonly CandidateRow[], options: RankOptions): ReplacementCandidate[] {
@@ -38,13 +38,13 @@ export function rankCandidates(rows: readonly CandidateRow[], options: RankOptio
 }
 
 function servesAny({ transformerName }: ReplacementCandidate, wanted: readonly string[]): boolean {
-  return wanted.some((name) => transformerServes(transformerName, name));
+  return wanted.some((name) => transformerSatisfies(transformerName, name));
 }
 
-function comparison({ asked, untransformed, preferredTransformers: preferred }: RankOptions) {
-  const group = ({ digest }: ReplacementCandidate) => (digest === asked ? 0 : digest === untransformed ? 2 : 1);
+function comparison({ requested, untransformed, preferredTransformers: preferred }: RankOptions) {
+  const group = ({ digest }: ReplacementCandidate) => (digest === requested ? 0 : digest === untransformed ? 2 : 1);
   const preference = ({ transformerName }: ReplacementCandidate) => {
-    const place = preferred?.findIndex((wanted) => transformerServes(transformerName, wanted)) ?? -1;
+    const place = preferred?.findIndex((wanted) => transformerSatisfies(transformerName, wanted)) ?? -1;
     return place < 0 ? Number.MAX_SAFE_INTEGER : place;
   };
   return (a: CandidateRow, b: CandidateRow) =>

@@ -28,16 +28,16 @@ const recordsPerLook = 16;
 /** Records on their way to the storage. Those of one turn of the event loop share transactions. */
 export class RecordQueue {
   readonly #write: Write;
-  readonly #absenceMs: number;
+  readonly #negativeMaxAgeMs: number;
   readonly #onWritten: () => void;
   readonly #waiting: QueuedFact[] = [];
   #writing: Promise<void> | undefined;
 
   /** `onWritten` is called after each batch. */
-  constructor(write: Write, options: { readonly absenceMs: number; readonly onWritten: () => void }) {
+  constructor(write: Write, options: { readonly negativeMaxAgeMs: number; readonly onWritten: () => void }) {
     this.#write = write;
     this.#onWritten = options.onWritten;
-    this.#absenceMs = options.absenceMs;
+    this.#negativeMaxAgeMs = options.negativeMaxAgeMs;
   }
 
   /** Resolves when the record is durable. */
@@ -95,7 +95,7 @@ export class RecordQueue {
       done++;
       clock.reserve(fact.sequence);
       if (!signal?.aborted) {
-        applyFact(rows, fact, { warn, oldestAbsenceMs: fact.lastSeenMs - this.#absenceMs });
+        applyFact(rows, fact, { warn, oldestNegativeMs: fact.lastSeenMs - this.#negativeMaxAgeMs });
       }
       if (done % recordsPerLook === 0 && performance.now() > end) break;
     }

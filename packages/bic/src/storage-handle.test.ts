@@ -47,7 +47,7 @@ describe("a storage that asks for it", () => {
         vi.advanceTimersByTime(100);
         await handle.use(() => undefined);
       }
-      const release = handle.hold();
+      const release = handle.keepOpen();
       vi.advanceTimersByTime(1000);
       expect(storages.map(({ isClosed }) => isClosed)).toEqual([false]);
       release();

@@ -44,7 +44,7 @@ export class StorageHandle {
   }
 
   /** Keeps the storage open, however idle, until the function that it returns is called. */
-  hold(): () => void {
+  keepOpen(): () => void {
     this.#holds++;
     return () => {
       this.#holds--;
@@ -86,7 +86,7 @@ export class StorageHandle {
 
   /** Keeps the storage open until the result is there. */
   #whileOpen<Result>(result: Promise<Result>): Promise<Result> {
-    const release = this.hold();
+    const release = this.keepOpen();
     this.#pending.add(result);
     return result.finally(() => {
       release();

@@ -132,14 +132,14 @@ describe("StoredBlobInfoCache", () => {
     expect([found.length, found[0]?.location, found.at(-1)?.location]).toEqual([90, "100", "11"]);
   });
 
-  it("forgets that a location was forgotten after absenceMs", async () => {
+  it("forgets that a location was forgotten after negativeMaxAgeMs", async () => {
     let nowMs = 1_000;
     const now = () => nowMs;
     const old = new StoredBlobInfoCache(async () => new MemoryStorage(), { now });
     await old.recordKnownLocation("t", "s", digest, "1");
     const text: string[] = [];
     for await (const line of old.export()) text.push(line);
-    const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { now, absenceMs: 500 });
+    const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { now, negativeMaxAgeMs: 500 });
     nowMs = 2_000;
     await cache.forgetLocation("t", "s", digest, "1");
     nowMs = 2_500;
@@ -179,7 +179,7 @@ describe("StoredBlobInfoCache", () => {
 
   it("takes bounds that are numbers of 0 or more", () => {
     for (const bound of [-1, Number.NaN]) {
-      for (const name of ["maxFacts", "maxAgeMs", "absenceMs"]) {
+      for (const name of ["maxFacts", "maxAgeMs", "negativeMaxAgeMs"]) {
         expect(() => new StoredBlobInfoCache(async () => new MemoryStorage(), { [name]: bound })).toThrow(TypeError);
       }
     }

@@ -14,7 +14,7 @@ import {
 } from "@mote/core";
 import { applyFact } from "./apply-fact.js";
 import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
-import { countAll, type ExpiringFacts, removeAged, removeOldest } from "./fact-expiry.js";
+import { type ExpiringFacts, removeAged, removeOldest, totalFacts } from "./fact-expiry.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
 import type { FactStorage } from "./fact-storage.js";
 import { findCandidates } from "./find-candidates.js";
@@ -29,7 +29,7 @@ export interface BlobInfoCacheOptions {
   /** Locations last seen longer ago than this are no candidates. Default: no bound. */
   readonly maxAgeMs?: number | undefined;
   /** How long a negative record counts: that a location was removed. Default: one day. */
-  readonly absenceMs?: number | undefined;
+  readonly negativeMaxAgeMs?: number | undefined;
   /** Unix milliseconds. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -47,7 +47,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   readonly #logger: Logger;
   readonly #maxFacts: number;
   readonly #maxAgeMs: number;
-  readonly #absenceMs: number;
+  readonly #negativeMaxAgeMs: number;
   readonly #now: () => number;
   readonly #records: RecordQueue;
 
@@ -62,10 +62,10 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     this.#storage = new StorageHandle(openStorage, this.#logger);
     this.#maxFacts = checkBound("maxFacts", options.maxFacts);
     this.#maxAgeMs = checkBound("maxAgeMs", options.maxAgeMs);
-    this.#absenceMs = checkBound("absenceMs", options.absenceMs ?? dayMs);
+    this.#negativeMaxAgeMs = checkBound("negativeMaxAgeMs", options.negativeMaxAgeMs ?? dayMs);
     this.#now = options.now ?? Date.now;
     this.#records = new RecordQueue((change) => this.#write(change), {
-      absenceMs: this.#absenceMs,
+      negativeMaxAgeMs: this.#negativeMaxAgeMs,
       onWritten: () => this.#sweepWhenFull(),
     });
   }
@@ -157,7 +157,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async *export(options: Cancellable = {}): AsyncGenerator<string, void, undefined> {
     this.#assertUsable(options);
-    const release = this.#storage.hold();
+    const release = this.#storage.keepOpen();
     try {
       const storage = await this.#storage.open();
       yield factHeader;
@@ -202,8 +202,8 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     this.#assertUsable(options);
     const facts = this.#facts(options);
     const nowMs = this.#now();
-    const bounds = { seenMs: nowMs - maxAgeMs, absentMs: nowMs - this.#absenceMs };
-    const release = this.#storage.hold();
+    const bounds = { seenMs: nowMs - maxAgeMs, negativeMs: nowMs - this.#negativeMaxAgeMs };
+    const release = this.#storage.keepOpen();
     try {
       const aged = maxAgeMs === Number.POSITIVE_INFINITY ? 0 : await removeAged(facts, bounds);
       return aged + (await removeOldest(facts, maxFacts));
@@ -282,7 +282,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       const sequence = Math.min(fact.sequence, latest.sequence);
       const lastSeenMs = Math.min(fact.lastSeenMs, latest.lastSeenMs);
       clock.reserve(sequence);
-      const options = { warn, oldestAbsenceMs: nowMs - this.#absenceMs };
+      const options = { warn, oldestNegativeMs: nowMs - this.#negativeMaxAgeMs };
       if (applyFact(rows, { ...fact, sequence, lastSeenMs }, options)) changed++;
     }
     return changed;
@@ -290,7 +290,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   #sweepWhenFull(): void {
     if (this.#maxFacts === Number.POSITIVE_INFINITY || this.#sweeping !== undefined) return;
-    const release = this.#storage.hold();
+    const release = this.#storage.keepOpen();
     this.#sweeping = this.#sweep()
       .catch((cause) => {
         if (this.#closing === undefined) this.#logger.warn("cannot remove the oldest facts", { cause });
@@ -303,7 +303,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async #sweep(): Promise<void> {
     const storage = await this.#storage.open();
-    if (countAll(await storage.counts()) <= this.#maxFacts) return;
+    if (totalFacts(await storage.counts()) <= this.#maxFacts) return;
     const removed = await removeOldest(this.#facts({}), Math.floor(this.#maxFacts * 0.9));
     this.#logger.debug("removed the oldest facts", { removed });
   }
@@ -313,7 +313,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     return {
       open: () => this.#storage.open(),
       write: (change) => this.#write(change),
-      proceed: async () => {
+      checkpoint: async () => {
         await yieldToEventLoop();
         this.#assertUsable(options);
       },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { laterTransformer, transformerBase, transformerServes } from "./transformer-name.js";
+import { mergeTransformerNames, transformerBase, transformerSatisfies } from "./transformer-name.js";
 
 describe("transformer names", () => {
   it("have a base before the first colon", () => {
@@ -7,16 +7,16 @@ describe("transformer names", () => {
   });
 
   it("serve for themselves, and variants for their base, never the other way", () => {
-    expect(transformerServes("zstd", "zstd")).toBe(true);
-    expect(transformerServes("zstd:chunked", "zstd")).toBe(true);
-    expect(transformerServes("zstd", "zstd:chunked")).toBe(false);
-    expect(transformerServes("zstdlike", "zstd")).toBe(false);
+    expect(transformerSatisfies("zstd", "zstd")).toBe(true);
+    expect(transformerSatisfies("zstd:chunked", "zstd")).toBe(true);
+    expect(transformerSatisfies("zstd", "zstd:chunked")).toBe(false);
+    expect(transformerSatisfies("zstdlike", "zstd")).toBe(false);
   });
 
   it("keep a known variant when only the base is heard again", () => {
-    expect(laterTransformer("zstd:chunked", "zstd")).toBe("zstd:chunked");
-    expect(laterTransformer("zstd", "zstd:chunked")).toBe("zstd:chunked");
-    expect(laterTransformer("zstd:chunked", "gzip")).toBe("gzip");
-    expect(laterTransformer("zstd:chunked", "zstd:other")).toBe("zstd:other");
+    expect(mergeTransformerNames("zstd:chunked", "zstd")).toBe("zstd:chunked");
+    expect(mergeTransformerNames("zstd", "zstd:chunked")).toBe("zstd:chunked");
+    expect(mergeTransformerNames("zstd:chunked", "gzip")).toBe("gzip");
+    expect(mergeTransformerNames("zstd:chunked", "zstd:other")).toBe("zstd:other");
   });
 });

@@ -5,11 +5,11 @@ export function transformerBase(name: string): string {
 }
 
 /** Whether content made by `name` serves where `wanted` is asked for. */
-export function transformerServes(name: string, wanted: string): boolean {
+export function transformerSatisfies(name: string, wanted: string): boolean {
   return name === wanted || transformerBase(name) === wanted;
 }
 
 /** What is known after both were recorded, `later` after `earlier`: a base alone does not take away a known variant of it. */
-export function laterTransformer(earlier: string, later: string): string {
-  return transformerServes(earlier, later) ? earlier : later;
+export function mergeTransformerNames(earlier: string, later: string): string {
+  return transformerSatisfies(earlier, later) ? earlier : later;
 }

@@ -7,7 +7,7 @@ describe("over a storage in this process", () => {
   blobInfoCacheSuite(
     { describe, it, expect },
     (setup) => new StoredBlobInfoCache(async () => new MemoryStorage(), setup),
-    { takesSetup: true },
+    { acceptsSetup: true },
   );
 });
 
@@ -18,6 +18,6 @@ describe("over a storage on a server", () => {
       const server = new FactServer();
       return new StoredBlobInfoCache(async () => new ServerStorage(server), setup);
     },
-    { takesSetup: true },
+    { acceptsSetup: true },
   );
 });

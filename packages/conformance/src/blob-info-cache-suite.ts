@@ -1,11 +1,11 @@
 import { type Logger, silentLogger } from "@mote/core";
-import { abilities } from "./blob-info-cache/abilities.js";
 import { rankedCandidates } from "./blob-info-cache/candidates.js";
+import { rejectsInvalidArguments } from "./blob-info-cache/invalid-arguments.js";
 import { lifeCycle } from "./blob-info-cache/life-cycle.js";
 import { recordedLocations } from "./blob-info-cache/locations.js";
+import { optionalMethods } from "./blob-info-cache/optional-methods.js";
 import type { BlobInfoCacheFactory, BlobInfoCacheSuiteOptions } from "./blob-info-cache/options.js";
 import { pairsAndTransformers } from "./blob-info-cache/pairs-and-transformers.js";
-import { refusesArguments } from "./blob-info-cache/refusals.js";
 import type { RuleTests, WithCache } from "./blob-info-cache/rule-tests.js";
 import type { TestApi } from "./test-api.js";
 
@@ -33,7 +33,7 @@ export function blobInfoCacheSuite(
     });
   });
   lifeCycle(api, factory);
-  abilities(api, factory, options);
+  optionalMethods(api, factory, options);
 }
 
 function rules({ it, expect }: TestApi, options: BlobInfoCacheSuiteOptions, withCache: WithCache): void {
@@ -43,7 +43,7 @@ function rules({ it, expect }: TestApi, options: BlobInfoCacheSuiteOptions, with
       const logger: Logger = { ...silentLogger, warn: (message) => void warnings.push(message) };
       await withCache({ logger, now: Date.now }, (cache) => body(cache, warnings));
     });
-  for (const group of [pairsAndTransformers, recordedLocations, rankedCandidates, refusesArguments]) {
+  for (const group of [pairsAndTransformers, recordedLocations, rankedCandidates, rejectsInvalidArguments]) {
     group({ test, it, expect, options, withCache });
   }
 }

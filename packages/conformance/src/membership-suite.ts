@@ -1,5 +1,5 @@
 import type { Membership } from "@mote/core";
-import { failure, sample } from "./sample-motes.js";
+import { errorCodeOf, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface MembershipCapabilities {
@@ -89,10 +89,10 @@ export function membershipSuite(
       const membership = await factory();
       const names = ["", "/", "..", "../../x", "a/../b", "/etc/passwd", "a//b", "UPPER", "a b", "a\0b", "a\nb", "a:1"];
       for (const name of [...names, "oci:/home/x/build", "dir:x", "ghcr.io/", "a".repeat(256)]) {
-        expect([name, await failure(() => membership.record(name, one))]).toEqual([name, "MOTE_INVALID_NAME"]);
-        expect([name, await failure(() => membership.has(name, one))]).toEqual([name, "MOTE_INVALID_NAME"]);
+        expect([name, await errorCodeOf(() => membership.record(name, one))]).toEqual([name, "MOTE_INVALID_NAME"]);
+        expect([name, await errorCodeOf(() => membership.has(name, one))]).toEqual([name, "MOTE_INVALID_NAME"]);
       }
-      expect(await failure(() => membership.record(hub, "sha256:../x" as never))).toBe("MOTE_INVALID_DIGEST");
+      expect(await errorCodeOf(() => membership.record(hub, "sha256:../x" as never))).toBe("MOTE_INVALID_DIGEST");
       expect(await all(membership.repositories())).toEqual([]);
     });
 
@@ -108,7 +108,7 @@ export function membershipSuite(
     it("does nothing once its signal is aborted", async () => {
       const membership = await factory();
       const signal = AbortSignal.abort(new RangeError("enough"));
-      expect(await failure(() => membership.record(hub, one, { signal }))).toBe("RangeError");
+      expect(await errorCodeOf(() => membership.record(hub, one, { signal }))).toBe("RangeError");
       expect(await membership.has(hub, one)).toBe(false);
     });
 

@@ -1,11 +1,11 @@
 import type { MoteCache, MoteSource } from "@mote/core";
-import { storesNothing } from "./mote-cache/cache-off.js";
 import type { MoteCacheCapabilities } from "./mote-cache/capabilities.js";
 import { commitsFiles } from "./mote-cache/commit-files.js";
-import { findsDamage } from "./mote-cache/damage.js";
+import { detectsDamage } from "./mote-cache/damage.js";
 import { everyCache } from "./mote-cache/every-cache.js";
-import { linksAndHolds } from "./mote-cache/links-and-holds.js";
-import { followsTheModel } from "./mote-cache/model.js";
+import { linksLeasesAndPins } from "./mote-cache/links-leases-pins.js";
+import { matchesTheModel } from "./mote-cache/model.js";
+import { storesNothing } from "./mote-cache/nil-cache.js";
 import { prunes } from "./mote-cache/pruning.js";
 import { resumesMotes } from "./mote-cache/resuming.js";
 import { storesMotes } from "./mote-cache/storing.js";
@@ -30,7 +30,7 @@ export function moteCacheSuite(
   };
   everyCache(testApi, open);
   writesMotes(testApi, open);
-  if (capabilities.keeps === false) {
+  if (capabilities.stores === false) {
     storesNothing(testApi, open);
     return;
   }
@@ -38,10 +38,10 @@ export function moteCacheSuite(
   commitsFiles(testApi, open);
   prunes(testApi, open);
   resumesMotes(testApi, open);
-  linksAndHolds(testApi, open);
-  followsTheModel(testApi, open, capabilities);
+  linksLeasesAndPins(testApi, open);
+  matchesTheModel(testApi, open, capabilities);
   const { corrupt } = capabilities;
-  if (corrupt !== undefined) findsDamage(testApi, open, corrupt);
+  if (corrupt !== undefined) detectsDamage(testApi, open, corrupt);
   const caches = new WeakMap<MoteSource, MoteCache>();
   moteSourceSuite(
     testApi,

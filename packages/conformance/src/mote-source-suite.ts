@@ -1,5 +1,5 @@
 import { digestBytes, type MoteSource } from "@mote/core";
-import { collect, failure, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
+import { collect, errorCodeOf, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface MoteSourceCapabilities {
@@ -50,8 +50,8 @@ export function moteSourceSuite(
       withContent(async (source) => {
         expect(await source.moteExists(absent)).toBe(false);
         expect(await source.find(absent)).toBe(undefined);
-        expect(await failure(() => source.moteReader(absent))).toBe("MOTE_NOT_FOUND");
-        expect(await failure(() => source.moteReaderAt(absent))).toBe("MOTE_NOT_FOUND");
+        expect(await errorCodeOf(() => source.moteReader(absent))).toBe("MOTE_NOT_FOUND");
+        expect(await errorCodeOf(() => source.moteReaderAt(absent))).toBe("MOTE_NOT_FOUND");
       }));
 
     it("names a place also for what it does not have", () =>
@@ -124,14 +124,14 @@ export function moteSourceSuite(
         await reader.close();
         await reader.close();
         expect(
-          await failure(async () => {
+          await errorCodeOf(async () => {
             for await (const _ of reader);
           }),
         ).toBe("MOTE_CLOSED");
         const readerAt = await source.moteReaderAt(large.digest);
         await readerAt.close();
         await readerAt.close();
-        expect(await failure(() => readerAt.readAt(new Uint8Array(1), 0))).toBe("MOTE_CLOSED");
+        expect(await errorCodeOf(() => readerAt.readAt(new Uint8Array(1), 0))).toBe("MOTE_CLOSED");
       }));
 
     it("lets a reader be read once", () =>
@@ -139,13 +139,13 @@ export function moteSourceSuite(
         for (const { digest, bytes } of [empty, small, large]) {
           await using reader = await source.moteReader(digest);
           expect(sameBytes(await collect(reader), bytes)).toBe(true);
-          expect(await failure(() => collect(reader))).toBe("MOTE_CLOSED");
+          expect(await errorCodeOf(() => collect(reader))).toBe("MOTE_CLOSED");
           await reader.close();
           await reader.close();
           await using begun = await source.moteReader(digest);
           const first = begun[Symbol.asyncIterator]();
           await first.next();
-          expect(await failure(() => collect(begun))).toBe("MOTE_CLOSED");
+          expect(await errorCodeOf(() => collect(begun))).toBe("MOTE_CLOSED");
           await first.return?.();
         }
       }));
@@ -155,16 +155,16 @@ export function moteSourceSuite(
         const reader = await source.moteReader(large.digest);
         const readerAt = await source.moteReaderAt(large.digest);
         await Promise.all([reader.close(), reader.close(), readerAt.close(), readerAt.close()]);
-        expect(await failure(() => collect(reader))).toBe("MOTE_CLOSED");
+        expect(await errorCodeOf(() => collect(reader))).toBe("MOTE_CLOSED");
       }));
 
     it("refuses ranges and positions that are not numbers of bytes", () =>
       withContent(async (source) => {
         await using readerAt = await source.moteReaderAt(large.digest);
         for (const bad of [-1, 1.5, Number.NaN]) {
-          expect(await failure(() => readAll(source, large.digest, { start: bad }))).toBe("TypeError");
-          expect(await failure(() => readAll(source, large.digest, { end: bad }))).toBe("TypeError");
-          expect(await failure(() => readerAt.readAt(new Uint8Array(10), bad))).toBe("TypeError");
+          expect(await errorCodeOf(() => readAll(source, large.digest, { start: bad }))).toBe("TypeError");
+          expect(await errorCodeOf(() => readAll(source, large.digest, { end: bad }))).toBe("TypeError");
+          expect(await errorCodeOf(() => readerAt.readAt(new Uint8Array(10), bad))).toBe("TypeError");
         }
       }));
 
@@ -185,11 +185,13 @@ export function moteSourceSuite(
     it("refuses at run time what is not a digest", () =>
       withContent(async (source) => {
         for (const method of ["moteExists", "find", "moteReader", "moteReaderAt", "moteRef"] as const) {
-          expect(await failure(() => untyped(source, method)("sha256:../../etc/passwd"))).toBe("MOTE_INVALID_DIGEST");
-          expect(await failure(() => untyped(source, method)("md5:d41d8cd98f00b204e9800998ecf8427e"))).toBe(
+          expect(await errorCodeOf(() => untyped(source, method)("sha256:../../etc/passwd"))).toBe(
+            "MOTE_INVALID_DIGEST",
+          );
+          expect(await errorCodeOf(() => untyped(source, method)("md5:d41d8cd98f00b204e9800998ecf8427e"))).toBe(
             "MOTE_UNSUPPORTED_ALGORITHM",
           );
-          expect(await failure(() => untyped(source, method)(undefined))).toBe("MOTE_INVALID_DIGEST");
+          expect(await errorCodeOf(() => untyped(source, method)(undefined))).toBe("MOTE_INVALID_DIGEST");
         }
       }));
 
@@ -197,10 +199,10 @@ export function moteSourceSuite(
       withContent(async (source) => {
         const reason = new RangeError("enough");
         const signal = AbortSignal.abort(reason);
-        expect(await failure(() => source.moteExists(small.digest, { signal }))).toBe("RangeError");
-        expect(await failure(() => source.find(small.digest, { signal }))).toBe("RangeError");
-        expect(await failure(() => source.moteReader(small.digest, { signal }))).toBe("RangeError");
-        expect(await failure(() => source.moteReaderAt(small.digest, { signal }))).toBe("RangeError");
+        expect(await errorCodeOf(() => source.moteExists(small.digest, { signal }))).toBe("RangeError");
+        expect(await errorCodeOf(() => source.find(small.digest, { signal }))).toBe("RangeError");
+        expect(await errorCodeOf(() => source.moteReader(small.digest, { signal }))).toBe("RangeError");
+        expect(await errorCodeOf(() => source.moteReaderAt(small.digest, { signal }))).toBe("RangeError");
       }));
 
     const { corrupt } = capabilities;
@@ -209,7 +211,7 @@ export function moteSourceSuite(
         withContent(async (source) => {
           for (const { digest } of [small, large]) {
             await corrupt(source, digest);
-            expect(await failure(() => readAll(source, digest))).toBe("MOTE_CORRUPT");
+            expect(await errorCodeOf(() => readAll(source, digest))).toBe("MOTE_CORRUPT");
           }
         }));
     }

@@ -58,7 +58,7 @@ export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** The code that `work` fails with: a MoteError's, else the error's name; `none` where it succeeds. */
-export async function failure(work: () => unknown): Promise<string> {
+export async function errorCodeOf(work: () => unknown): Promise<string> {
   try {
     await work();
     return "none";

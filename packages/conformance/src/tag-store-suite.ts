@@ -1,5 +1,5 @@
 import type { Descriptor, TagStore } from "@mote/core";
-import { failure, mediaType, type Sample, sample } from "./sample-motes.js";
+import { errorCodeOf, mediaType, type Sample, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface TagStoreCapabilities {
@@ -85,17 +85,17 @@ export function tagStoreSuite(
 
     it("refuses other names and what is not a digest, and sets nothing", async () => {
       const store = await factory();
-      for (const name of invalidNames) expect(await failure(() => store.tag(name, one))).toBe("MOTE_INVALID_NAME");
+      for (const name of invalidNames) expect(await errorCodeOf(() => store.tag(name, one))).toBe("MOTE_INVALID_NAME");
       const wrong = { ...one, digest: "sha256:../../x" as Descriptor["digest"] };
-      expect((await failure(() => store.tag("a", wrong))).startsWith("MOTE_INVALID_")).toBe(true);
+      expect((await errorCodeOf(() => store.tag("a", wrong))).startsWith("MOTE_INVALID_")).toBe(true);
       expect(await namesOf(store)).toEqual([]);
     });
 
     it("rejects with the signal's own reason when aborted, and sets nothing", async () => {
       const store = await factory();
       const signal = AbortSignal.abort(new RangeError("enough"));
-      expect(await failure(() => store.tag("a", one, { signal }))).toBe("RangeError");
-      expect(await failure(() => store.resolve("a", { signal }))).toBe("RangeError");
+      expect(await errorCodeOf(() => store.tag("a", one, { signal }))).toBe("RangeError");
+      expect(await errorCodeOf(() => store.resolve("a", { signal }))).toBe("RangeError");
       expect(await namesOf(store)).toEqual([]);
     });
 

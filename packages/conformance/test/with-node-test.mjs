@@ -9,4 +9,4 @@ const expect = (actual) => ({
   toEqual: (expected) => assert.deepEqual(actual, expected),
 });
 
-moteCacheSuite({ describe, it, expect }, () => new NilCache(), { keeps: false });
+moteCacheSuite({ describe, it, expect }, () => new NilCache(), { stores: false });

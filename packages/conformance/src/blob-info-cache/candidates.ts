@@ -1,5 +1,5 @@
 import type { Digest } from "@mote/core";
-import { gzip, nobody, other, places, plain, type RuleTests, transport, zstd } from "./rule-tests.js";
+import { gzip, locationsOf, other, plain, type RuleTests, transport, unrecorded, zstd } from "./rule-tests.js";
 
 /** Which candidates are named, and in which order. */
 export function rankedCandidates({ test, expect }: RuleTests): void {
@@ -13,13 +13,13 @@ export function rankedCandidates({ test, expect }: RuleTests): void {
       }
     }
     const substitutes = async (digest: Digest) =>
-      places(await cache.candidateLocations(transport, "A", digest, { canSubstitute: true })).join(" ");
+      locationsOf(await cache.candidateLocations(transport, "A", digest, { canSubstitute: true })).join(" ");
     expect(await substitutes(gzip)).toBe("G1 G2 Z1 Z2 P1 P2");
     expect(await substitutes(zstd)).toBe("Z1 Z2 G1 G2 P1 P2");
     expect(await substitutes(plain)).toBe("P1 P2 Z1 G1 Z2 G2");
     expect(await substitutes(other)).toBe("O1 O2");
     const own = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
-    expect(places(own)).toEqual(["G1", "G2"]);
+    expect(locationsOf(own)).toEqual(["G1", "G2"]);
   });
 
   test("max bounds the candidates after they are ordered", async (cache) => {
@@ -27,7 +27,7 @@ export function rankedCandidates({ test, expect }: RuleTests): void {
     for (const location of ["1", "2", "3"]) await cache.recordKnownLocation(transport, "A", plain, `P${location}`);
     await cache.recordKnownLocation(transport, "A", gzip, "G");
     const found = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: true, max: 2 });
-    expect(places(found)).toEqual(["G", "P3"]);
+    expect(locationsOf(found)).toEqual(["G", "P3"]);
     expect(await cache.candidateLocations(transport, "A", gzip, { canSubstitute: true, max: 0 })).toEqual([]);
   });
 
@@ -44,7 +44,7 @@ export function rankedCandidates({ test, expect }: RuleTests): void {
     ]);
     expect((await cache.candidateLocations(transport, "A", gzip, { ...asked, max: 2 })).length).toBe(2);
     expect((await cache.candidateLocations(transport, "B", gzip, asked)).length).toBe(2);
-    expect(await cache.candidateLocations(transport, "A", nobody, asked)).toEqual([]);
+    expect(await cache.candidateLocations(transport, "A", unrecorded, asked)).toEqual([]);
   });
 
   test("required transformers leave the rest out; preferred ones come first among the substitutes", async (cache) => {
@@ -56,7 +56,7 @@ export function rankedCandidates({ test, expect }: RuleTests): void {
     }
     await cache.recordKnownLocation(transport, "A", plain, "plain");
     const found = async (more: object) =>
-      places(await cache.candidateLocations(transport, "A", plain, { canSubstitute: true, ...more }));
+      locationsOf(await cache.candidateLocations(transport, "A", plain, { canSubstitute: true, ...more }));
     expect(await found({})).toEqual(["plain", "zstd:chunked", "zstd", "gzip"]);
     expect(await found({ requiredTransformers: ["zstd"] })).toEqual(["zstd:chunked", "zstd"]);
     expect(await found({ requiredTransformers: ["zstd:chunked", "gzip"] })).toEqual(["zstd:chunked", "gzip"]);

@@ -1,5 +1,5 @@
 import { digestBytes, silentLogger, UNKNOWN_TRANSFORMER } from "@mote/core";
-import { gzip, places, type RuleTests, transport, zstd } from "./rule-tests.js";
+import { gzip, locationsOf, type RuleTests, transport, zstd } from "./rule-tests.js";
 
 /** Where blobs were seen, and in which order. */
 export function recordedLocations({ test, it, expect, withCache, options }: RuleTests): void {
@@ -21,7 +21,7 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
             await cache.recordKnownLocation(way, scope, digest, `${way}${scope}2`);
             await cache.recordKnownLocation(way, scope, digest, `${way}${scope}1`);
             const found = await cache.candidateLocations(way, scope, digest, { canSubstitute: false });
-            expect(places(found)).toEqual([`${way}${scope}1`, `${way}${scope}2`]);
+            expect(locationsOf(found)).toEqual([`${way}${scope}1`, `${way}${scope}2`]);
           }
         }
       }
@@ -31,14 +31,14 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
   test("a location recorded again is the newest again", async (cache) => {
     for (const location of ["1", "2", "3", "1"]) await cache.recordKnownLocation(transport, "A", gzip, location);
     const found = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
-    expect(places(found)).toEqual(["1", "3", "2"]);
+    expect(locationsOf(found)).toEqual(["1", "3", "2"]);
   });
 
   test("records that are made together keep the order of their calls", async (cache) => {
     const locations = Array.from({ length: 100 }, (_, i) => `${i}`);
     await Promise.all(locations.map((location) => cache.recordKnownLocation(transport, "A", gzip, location)));
     const found = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
-    expect(places(found)).toEqual(locations.toReversed());
+    expect(locationsOf(found)).toEqual(locations.toReversed());
   });
 
   test("any text is a transport, a scope and a location", async (cache) => {
@@ -62,11 +62,11 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
     for (const text of texts) {
       for (const scope of texts) {
         const found = await cache.candidateLocations(text, scope, gzip, { canSubstitute: false });
-        expect(places(found)).toEqual([`${text}|${scope}`]);
+        expect(locationsOf(found)).toEqual([`${text}|${scope}`]);
       }
     }
     const found = await cache.candidateLocations(transport, "all", gzip, { canSubstitute: false });
-    expect(places(found)).toEqual(texts.toReversed());
+    expect(locationsOf(found)).toEqual(texts.toReversed());
   });
 
   test("digests of every algorithm are told apart", async (cache) => {
@@ -74,11 +74,11 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
     for (const digest of digests) await cache.recordKnownLocation(transport, "A", digest, digest);
     for (const digest of digests) {
       const found = await cache.candidateLocations(transport, "A", digest, { canSubstitute: false });
-      expect(places(found)).toEqual([digest]);
+      expect(locationsOf(found)).toEqual([digest]);
     }
   });
 
-  if (options.takesSetup) {
+  if (options.acceptsSetup) {
     it("the order is that of the records, whatever the clock does", async () => {
       const times = [5_000, 5_000, 3_000, 9_000, 1_000];
       let at = 0;
@@ -86,7 +86,7 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
       await withCache(setup, async (cache) => {
         for (at = 0; at < times.length; at++) await cache.recordKnownLocation(transport, "A", gzip, `${at}`);
         const found = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
-        expect(places(found)).toEqual(["4", "3", "2", "1", "0"]);
+        expect(locationsOf(found)).toEqual(["4", "3", "2", "1", "0"]);
         expect(found.map(({ lastSeenMs }) => lastSeenMs)).toEqual(times.toReversed());
       });
     });

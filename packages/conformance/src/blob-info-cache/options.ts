@@ -12,5 +12,5 @@ export type BlobInfoCacheFactory = (setup: BlobInfoCacheSetup) => BlobInfoCache 
 
 export interface BlobInfoCacheSuiteOptions {
   /** Whether the factory's caches take logger and clock of its setup. Default false: warnings and clocks are not tried. */
-  readonly takesSetup?: boolean | undefined;
+  readonly acceptsSetup?: boolean | undefined;
 }

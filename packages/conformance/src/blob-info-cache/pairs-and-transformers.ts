@@ -1,12 +1,12 @@
 import { UNKNOWN_TRANSFORMER, UNTRANSFORMED } from "@mote/core";
-import { gzip, nobody, other, places, plain, type RuleTests, transport, zstd } from "./rule-tests.js";
+import { gzip, locationsOf, other, plain, type RuleTests, transport, unrecorded, zstd } from "./rule-tests.js";
 
 /** Which digests are the same content, and how each was made. */
 export function pairsAndTransformers({ test, expect, options }: RuleTests): void {
   test("of a digest that nobody recorded nothing is known", async (cache) => {
-    expect(await cache.untransformedDigest(nobody)).toBe(undefined);
-    expect(await cache.candidateLocations(transport, "A", nobody, { canSubstitute: false })).toEqual([]);
-    expect(await cache.candidateLocations(transport, "A", nobody, { canSubstitute: true })).toEqual([]);
+    expect(await cache.untransformedDigest(unrecorded)).toBe(undefined);
+    expect(await cache.candidateLocations(transport, "A", unrecorded, { canSubstitute: false })).toEqual([]);
+    expect(await cache.candidateLocations(transport, "A", unrecorded, { canSubstitute: true })).toEqual([]);
   });
 
   test("a pair tells the untransformed digest of both of its digests, recorded once or twice", async (cache, warnings) => {
@@ -29,11 +29,13 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
     await cache.recordDigestUntransformedPair(gzip, plain);
     await cache.recordKnownLocation(transport, "A", gzip, "gzip");
     await cache.recordDigestUntransformedPair(gzip, other);
-    if (options.takesSetup) expect(warnings.length).toBe(1);
+    if (options.acceptsSetup) expect(warnings.length).toBe(1);
     expect(await cache.untransformedDigest(gzip)).toBe(other);
     expect(await cache.untransformedDigest(plain)).toBe(plain);
     expect(await cache.candidateLocations(transport, "A", plain, { canSubstitute: true })).toEqual([]);
-    expect(places(await cache.candidateLocations(transport, "A", other, { canSubstitute: true }))).toEqual(["gzip"]);
+    expect(locationsOf(await cache.candidateLocations(transport, "A", other, { canSubstitute: true }))).toEqual([
+      "gzip",
+    ]);
   });
 
   test("what was recorded of a digest itself outlasts a pair in which it is the untransformed one", async (cache) => {
@@ -74,6 +76,6 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
     expect(warnings.length).toBe(0);
     await cache.recordDigestTransformerName(zstd, "gzip");
     expect(await name()).toBe("gzip");
-    if (options.takesSetup) expect(warnings.length).toBe(1);
+    if (options.acceptsSetup) expect(warnings.length).toBe(1);
   });
 }

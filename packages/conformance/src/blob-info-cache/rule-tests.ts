@@ -7,7 +7,7 @@ export const plain = digestOf("plain");
 export const gzip = digestOf("gzip");
 export const zstd = digestOf("zstd");
 export const other = digestOf("other");
-export const nobody = digestOf("nobody");
+export const unrecorded = digestOf("nobody");
 export const transport = "test transport";
 
 /** Gives `use` a cache, with or without `open` and `close`. */
@@ -22,7 +22,7 @@ export interface RuleTests {
   readonly withCache: WithCache;
 }
 
-export function places(candidates: readonly ReplacementCandidate[]): (string | undefined)[] {
+export function locationsOf(candidates: readonly ReplacementCandidate[]): (string | undefined)[] {
   return candidates.map(({ location }) => location);
 }
 

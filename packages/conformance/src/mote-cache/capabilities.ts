@@ -6,7 +6,7 @@ export interface MoteCacheCapabilities {
   /** Another cache over the same store, not yet initialised. Without it, reopening is not tested. */
   readonly reopen?: ((cache: MoteCache) => Promise<MoteCache> | MoteCache) | undefined;
   /** False for a cache that stores nothing, as `NilCache`. Default true. */
-  readonly keeps?: boolean | undefined;
+  readonly stores?: boolean | undefined;
 }
 
 /** A fresh, empty cache that is initialised. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CommitMode, Digest, Mote, MoteCache } from "@mote/core";
-import { failure, large, mediaType, other, put, readAll, sameBytes, small } from "../sample-motes.js";
+import { errorCodeOf, large, mediaType, other, put, readAll, sameBytes, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
@@ -54,8 +54,8 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
         await withFile(other.bytes, async (path, cache) => {
           const { digest } = small;
           const ofSize = (size?: number) => ({ digest, mediaType, ...(size === undefined ? {} : { size }) });
-          expect(await failure(() => cache.commitMote(path, ofSize(7), mode))).toBe("MOTE_SIZE_MISMATCH");
-          expect(await failure(() => cache.commitMote(path, ofSize(), mode))).toBe("MOTE_DIGEST_MISMATCH");
+          expect(await errorCodeOf(() => cache.commitMote(path, ofSize(7), mode))).toBe("MOTE_SIZE_MISMATCH");
+          expect(await errorCodeOf(() => cache.commitMote(path, ofSize(), mode))).toBe("MOTE_DIGEST_MISMATCH");
           expect(sameBytes(await readFile(path), other.bytes)).toBe(true);
           expect(await cache.moteExists(digest)).toBe(false);
         });
@@ -65,7 +65,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
     it("does not take a source that is something else for a mote that is there", async () => {
       await withFile(other.bytes, async (path, cache) => {
         await put(cache, small);
-        expect(await failure(() => cache.commitMote(path, { digest: small.digest, mediaType }, "move"))).toBe(
+        expect(await errorCodeOf(() => cache.commitMote(path, { digest: small.digest, mediaType }, "move"))).toBe(
           "MOTE_DIGEST_MISMATCH",
         );
         expect(await exists(path)).toBe(true);
@@ -76,7 +76,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
       await using cache = await open();
       for (const mode of ["copy", "move"] as const) {
         expect(
-          await failure(() => cache.commitMote("/nowhere/at/all", { digest: small.digest, mediaType }, mode)),
+          await errorCodeOf(() => cache.commitMote("/nowhere/at/all", { digest: small.digest, mediaType }, mode)),
         ).toBe("MOTE_NOT_FOUND");
       }
     });
@@ -88,7 +88,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
         const mode = "copied" as CommitMode;
         const signal = AbortSignal.abort(new RangeError("enough"));
         const commit = (source: string, mote: Mote, how: CommitMode = "move", options = {}) =>
-          failure(() => cache.commitMote(source, mote, how, options));
+          errorCodeOf(() => cache.commitMote(source, mote, how, options));
         expect(await commit(`${path}-absent`, invalid)).toBe("MOTE_INVALID_DIGEST");
         expect(await commit(`${path}-absent`, wrong, mode)).toBe("TypeError");
         expect(await commit(`${path}-absent`, wrong, "move", { signal })).toBe("RangeError");

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { failure, large, other, put, readAll, sameBytes, small } from "../sample-motes.js";
+import { errorCodeOf, large, other, put, readAll, sameBytes, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { MoteCacheCapabilities, OpenCache } from "./capabilities.js";
 
 /** Damage is found by whoever reads, links or verifies. */
-export function findsDamage(
+export function detectsDamage(
   { describe, it, expect }: TestApi,
   open: OpenCache,
   corrupt: NonNullable<MoteCacheCapabilities["corrupt"]>,
@@ -23,7 +23,7 @@ export function findsDamage(
           for (const touch of find) {
             await put(cache, mote);
             await corrupt(cache, mote.digest);
-            expect(await failure(touch)).toBe("MOTE_CORRUPT");
+            expect(await errorCodeOf(touch)).toBe("MOTE_CORRUPT");
             expect(await cache.moteExists(mote.digest)).toBe(false);
             await put(cache, mote);
             expect(sameBytes(await readAll(cache, mote.digest), mote.bytes)).toBe(true);

@@ -1,4 +1,4 @@
-import { failure, mediaType, small } from "../sample-motes.js";
+import { errorCodeOf, mediaType, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
@@ -32,7 +32,7 @@ export function everyCache({ describe, it, expect }: TestApi, open: OpenCache): 
         () => Reflect.apply(cache.removeMote, cache, [wrong]),
         () => Reflect.apply(cache.commitMote, cache, ["/nowhere", { digest: wrong, mediaType }, "copy"]),
       ]) {
-        expect(await failure(call)).toBe("MOTE_INVALID_DIGEST");
+        expect(await errorCodeOf(call)).toBe("MOTE_INVALID_DIGEST");
       }
     });
   });

@@ -34,7 +34,7 @@ const leaseThatOutlivesItsCache: Step[] = (
 ).map((kind) => ({ kind, mote: sample("model 300000", 300_000), maxSize: 0 }));
 
 /** Random workloads of puts, reads, removals, prunes, holds, reopenings and crashes must leave the cache as a `Map` would be. */
-export function followsTheModel(
+export function matchesTheModel(
   { describe, it, expect }: TestApi,
   open: OpenCache,
   { reopen }: MoteCacheCapabilities,

@@ -1,5 +1,5 @@
 import type { MoteCache } from "@mote/core";
-import { failure, put, sample } from "../sample-motes.js";
+import { errorCodeOf, put, sample } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
@@ -87,9 +87,9 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       await using cache = await open();
       for (const mote of three) await put(cache, mote);
       for (const bad of [-1, Number.NaN]) {
-        expect(await failure(() => cache.prune(bad))).toBe("TypeError");
-        expect(await failure(() => cache.prune(0, { maxAgeMs: bad }))).toBe("TypeError");
-        expect(await failure(() => cache.prune(0, { minAgeMs: bad }))).toBe("TypeError");
+        expect(await errorCodeOf(() => cache.prune(bad))).toBe("TypeError");
+        expect(await errorCodeOf(() => cache.prune(0, { maxAgeMs: bad }))).toBe("TypeError");
+        expect(await errorCodeOf(() => cache.prune(0, { minAgeMs: bad }))).toBe("TypeError");
       }
       expect(await sizes(cache)).toBe(3000);
     });

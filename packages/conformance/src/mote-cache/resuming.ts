@@ -1,4 +1,4 @@
-import { collect, failure, large, mediaType, readAll, sameBytes } from "../sample-motes.js";
+import { collect, errorCodeOf, large, mediaType, readAll, sameBytes } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
@@ -35,7 +35,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       await first.suspend();
       const second = await cache.resumeMote(mote);
       await second.write(bytes.subarray(second.offset));
-      expect(await failure(() => second.close())).toBe("MOTE_DIGEST_MISMATCH");
+      expect(await errorCodeOf(() => second.close())).toBe("MOTE_DIGEST_MISMATCH");
       const third = await cache.resumeMote(mote);
       expect(third.offset).toBe(0);
       await third.abort();
@@ -65,7 +65,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       const writer = await cache.leadMote({ digest, mediaType, size: bytes.byteLength });
       await writer?.write(bytes.subarray(0, 700_000));
       const follower = await cache.followMote(digest);
-      const ended = failure(() => collect(follower ?? none()));
+      const ended = errorCodeOf(() => collect(follower ?? none()));
       await writer?.abort();
       expect(await ended).toBe("MOTE_WRITER_GONE");
     });

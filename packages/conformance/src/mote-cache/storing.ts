@@ -1,5 +1,16 @@
 import { digestBytes } from "@mote/core";
-import { begin, collect, failure, large, mediaType, other, put, readAll, sameBytes, small } from "../sample-motes.js";
+import {
+  begin,
+  collect,
+  errorCodeOf,
+  large,
+  mediaType,
+  other,
+  put,
+  readAll,
+  sameBytes,
+  small,
+} from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
@@ -14,7 +25,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
         await writer.write(mote.bytes);
         expect(await cache.moteExists(mote.digest)).toBe(false);
         expect(await cache.find(mote.digest)).toBe(undefined);
-        expect(await failure(() => cache.moteReader(mote.digest))).toBe("MOTE_NOT_FOUND");
+        expect(await errorCodeOf(() => cache.moteReader(mote.digest))).toBe("MOTE_NOT_FOUND");
         await writer.close();
         expect(await cache.moteExists(mote.digest)).toBe(true);
       }
@@ -71,10 +82,10 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
         await put(cache, mote);
         const short = await begin(cache, mote);
         await short.writer.write(mote.bytes.subarray(1));
-        expect(await failure(() => short.writer.close())).toBe("MOTE_SIZE_MISMATCH");
+        expect(await errorCodeOf(() => short.writer.close())).toBe("MOTE_SIZE_MISMATCH");
         const wrong = await begin(cache, mote);
         await wrong.writer.write(mote.bytes.with(0, (mote.bytes[0] ?? 0) ^ 1));
-        expect(await failure(() => wrong.writer.close())).toBe("MOTE_DIGEST_MISMATCH");
+        expect(await errorCodeOf(() => wrong.writer.close())).toBe("MOTE_DIGEST_MISMATCH");
         expect(sameBytes(await readAll(cache, mote.digest), mote.bytes)).toBe(true);
       }
     });
@@ -119,19 +130,19 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       await put(cache, small);
       await cache[Symbol.asyncDispose]();
       await cache[Symbol.asyncDispose]();
-      expect(await failure(() => cache.moteExists(small.digest))).toBe("MOTE_CLOSED");
-      expect(await failure(() => cache.find(small.digest))).toBe("MOTE_CLOSED");
-      expect(await failure(() => cache.moteReader(small.digest))).toBe("MOTE_CLOSED");
-      expect(await failure(() => cache.createMote(other.digest, mediaType))).toBe("MOTE_CLOSED");
-      expect(await failure(() => cache.prune(0))).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => cache.moteExists(small.digest))).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => cache.find(small.digest))).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => cache.moteReader(small.digest))).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => cache.createMote(other.digest, mediaType))).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => cache.prune(0))).toBe("MOTE_CLOSED");
     });
 
     it("refuses sizes that are not numbers of bytes", async () => {
       await using cache = await open();
       for (const size of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
-        expect(await failure(() => cache.createMote(other.digest, mediaType, size))).toBe("TypeError");
+        expect(await errorCodeOf(() => cache.createMote(other.digest, mediaType, size))).toBe("TypeError");
       }
-      expect(await failure(() => cache.moteWriter(other.digest))).toBe("MOTE_NOT_FOUND");
+      expect(await errorCodeOf(() => cache.moteWriter(other.digest))).toBe("MOTE_NOT_FOUND");
     });
   });
 }

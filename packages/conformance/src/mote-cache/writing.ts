@@ -1,5 +1,5 @@
 import type { MoteInfo } from "@mote/core";
-import { begin, failure, large, mediaType, other, put, small } from "../sample-motes.js";
+import { begin, errorCodeOf, large, mediaType, other, put, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
@@ -8,13 +8,13 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
   describe("a writer of a mote cache", () => {
     it("gives no writer for what was not created first", async () => {
       await using cache = await open();
-      expect(await failure(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
+      expect(await errorCodeOf(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
     it("takes each created mote for one writer only", async () => {
       await using cache = await open();
       await put(cache, small);
-      expect(await failure(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
+      expect(await errorCodeOf(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
     it("refuses a writer's close when bytes are missing", async () => {
@@ -22,7 +22,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         await writer.write(bytes.subarray(1));
-        expect(await failure(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
+        expect(await errorCodeOf(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
         expect(await cache.moteExists(digest)).toBe(false);
       }
     });
@@ -32,7 +32,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         await writer.write(bytes);
-        expect(await failure(() => writer.write(new Uint8Array(1)))).toBe("MOTE_SIZE_MISMATCH");
+        expect(await errorCodeOf(() => writer.write(new Uint8Array(1)))).toBe("MOTE_SIZE_MISMATCH");
         await writer.abort();
         expect(await cache.moteExists(digest)).toBe(false);
       }
@@ -43,7 +43,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes: bytes.with(7, (bytes[7] ?? 0) ^ 1) });
         await writer.write(bytes.with(7, (bytes[7] ?? 0) ^ 1));
-        expect(await failure(() => writer.close())).toBe("MOTE_DIGEST_MISMATCH");
+        expect(await errorCodeOf(() => writer.close())).toBe("MOTE_DIGEST_MISMATCH");
         expect(await cache.moteExists(digest)).toBe(false);
       }
     });
@@ -51,7 +51,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
     it("accepts a mote again after a failed write", async () => {
       await using cache = await open();
       const { writer } = await begin(cache, small);
-      expect(await failure(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
+      expect(await errorCodeOf(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
       expect((await put(cache, small)).digest).toBe(small.digest);
     });
 
@@ -89,12 +89,12 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       await closed.close();
       expect((await closed.close()).digest).toBe(small.digest);
       await closed.abort();
-      expect(await failure(() => closed.write(small.bytes))).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => closed.write(small.bytes))).toBe("MOTE_CLOSED");
       const { writer: aborted } = await begin(cache, other);
       await aborted.abort();
       await aborted.abort();
-      expect(await failure(() => aborted.write(other.bytes))).toBe("MOTE_CLOSED");
-      expect(await failure(() => aborted.close())).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => aborted.write(other.bytes))).toBe("MOTE_CLOSED");
+      expect(await errorCodeOf(() => aborted.close())).toBe("MOTE_CLOSED");
     });
 
     it("does not accept, by a second close, what the first refused", async () => {
@@ -102,9 +102,9 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
         await writer.write(bytes.subarray(1));
-        expect(await failure(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
-        expect(await failure(() => writer.write(bytes.subarray(0, 1)))).toBe("MOTE_CLOSED");
-        expect((await failure(() => writer.close())) === "none").toBe(false);
+        expect(await errorCodeOf(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
+        expect(await errorCodeOf(() => writer.write(bytes.subarray(0, 1)))).toBe("MOTE_CLOSED");
+        expect((await errorCodeOf(() => writer.close())) === "none").toBe(false);
         await writer.abort();
         expect(await cache.moteExists(digest)).toBe(false);
       }

@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Digest } from "@mote/core";
-import { begin, failure, large, mediaType, other, put, type Sample, sameBytes, small } from "../sample-motes.js";
+import { begin, errorCodeOf, large, mediaType, other, put, type Sample, sameBytes, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
 /** `motes`, `linkTo`, `lease` and `pinned`, if the cache has them. */
-export function linksAndHolds({ describe, it, expect }: TestApi, open: OpenCache): void {
+export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: OpenCache): void {
   describe("what a mote cache may offer beyond the contract", () => {
     it("motes lists exactly what is stored", async () => {
       await using cache = await open();
@@ -76,7 +76,7 @@ export function linksAndHolds({ describe, it, expect }: TestApi, open: OpenCache
       for await (const { name } of tags.list()) names.push(name);
       expect(names).toEqual(["b", "registry.example/a/b:c@d e"]);
       for (const name of ["", "a\nb", "x".repeat(4097)]) {
-        expect(await failure(() => tags.tag(name, descriptor(small)))).toBe("MOTE_INVALID_NAME");
+        expect(await errorCodeOf(() => tags.tag(name, descriptor(small)))).toBe("MOTE_INVALID_NAME");
       }
     });
   });

@@ -1,4 +1,4 @@
-import { failure, put, small } from "../sample-motes.js";
+import { errorCodeOf, put, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
@@ -10,8 +10,8 @@ export function storesNothing({ describe, it, expect }: TestApi, open: OpenCache
       await put(cache, small);
       expect(await cache.moteExists(small.digest)).toBe(false);
       expect(await cache.find(small.digest)).toBe(undefined);
-      expect(await failure(() => cache.moteReader(small.digest))).toBe("MOTE_NOT_FOUND");
-      expect(await failure(() => cache.moteReaderAt(small.digest))).toBe("MOTE_NOT_FOUND");
+      expect(await errorCodeOf(() => cache.moteReader(small.digest))).toBe("MOTE_NOT_FOUND");
+      expect(await errorCodeOf(() => cache.moteReaderAt(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
     it("has nothing to prune", async () => {

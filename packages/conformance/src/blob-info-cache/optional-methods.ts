@@ -10,7 +10,7 @@ const gzip = digestOf("gzip");
 const runs = { numRuns: 40 };
 
 /** Any workload of records against a model, and what a cache offers beyond the plain methods, if it does. */
-export function abilities(
+export function optionalMethods(
   { it, expect }: TestApi,
   factory: BlobInfoCacheFactory,
   options: BlobInfoCacheSuiteOptions,
@@ -104,12 +104,12 @@ export function abilities(
       if (cache.expire === undefined || cache.statistics === undefined) return;
       await cache.recordDigestUntransformedPair(gzip, plain);
       for (nowMs of [2_000, 3_000, 4_000, 5_000]) await cache.recordKnownLocation("t", "s", gzip, `${nowMs}`);
-      if (options.takesSetup) {
+      if (options.acceptsSetup) {
         expect(await cache.expire({ maxAgeMs: 2_500 })).toBe(1);
         expect(await places(cache)).toEqual(["5000", "4000", "3000"]);
         expect(await cache.untransformedDigest(gzip)).toBe(plain);
       }
-      expect(await cache.expire({ maxFacts: 2 })).toBe(options.takesSetup ? 3 : 4);
+      expect(await cache.expire({ maxFacts: 2 })).toBe(options.acceptsSetup ? 3 : 4);
       expect(await places(cache)).toEqual(["5000", "4000"]);
       expect(await cache.untransformedDigest(gzip)).toBe(undefined);
       expect(await cache.untransformedDigest(plain)).toBe(undefined);

@@ -2,7 +2,7 @@ import type { Digest } from "@mote/core";
 import { codeOf, gzip, plain, type RuleTests, thrownBy, transport } from "./rule-tests.js";
 
 /** What is refused at run time. */
-export function refusesArguments({ test, expect }: RuleTests): void {
+export function rejectsInvalidArguments({ test, expect }: RuleTests): void {
   test("a digest that is none is refused", async (cache) => {
     const bad = "sha256:abc" as Digest;
     const calls = [
