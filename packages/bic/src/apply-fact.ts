@@ -4,15 +4,15 @@ import type { DigestRow, FactRows } from "./fact-rows.js";
 import { mergeTransformerNames, transformerSatisfies } from "./transformer-name.js";
 
 export interface ApplyOptions {
-  /** Hears of facts that contradict an earlier one. */
+  /** Called for each fact that contradicts an earlier one. */
   readonly warn: Logger["warn"];
-  /** Evidence that a blob is gone counts no more if it is older than this, in Unix milliseconds. */
+  /** Negative records from before this time are ignored, in Unix milliseconds. */
   readonly oldestNegativeMs: number;
 }
 
 /**
- * Writes a fact into a store's rows; what is known already and newer stays. One rule for a record made here and for one that
- * is merged: the first is always the newest. Returns whether anything changed.
+ * Writes a fact into the rows of a storage, unless a newer one is there.
+ * @returns whether anything changed
  */
 export function applyFact(rows: FactRows, fact: BlobFact, options: ApplyOptions): boolean {
   switch (fact.fact) {
@@ -25,25 +25,28 @@ export function applyFact(rows: FactRows, fact: BlobFact, options: ApplyOptions)
   }
 }
 
-/** Removes a fact, unless it has been renewed since it was read. Returns whether it was there. */
+/**
+ * Removes a fact, unless it has been renewed since it was read.
+ * @returns whether it was removed
+ */
 export function removeFact(rows: FactRows, fact: BlobFact): boolean {
   const kind = fact.fact;
-  let isThere = false;
+  let isUnchanged = false;
   if (kind === "location" || kind === "absence") {
     rows.updateLocationRecord(fact, fact.location, (locationRecord) => {
-      isThere = locationRecord?.sequence === fact.sequence;
-      return isThere ? undefined : locationRecord;
+      isUnchanged = locationRecord?.sequence === fact.sequence;
+      return isUnchanged ? undefined : locationRecord;
     });
-    return isThere;
+    return isUnchanged;
   }
   rows.updateDigestRow(fact.digest, (row) => {
-    isThere = row[kind]?.sequence === fact.sequence;
-    if (!isThere) return row;
+    isUnchanged = row[kind]?.sequence === fact.sequence;
+    if (!isUnchanged) return row;
     const { [kind]: _, ...rest } = row;
     return rest;
   });
-  if (isThere && fact.fact === "pair") rows.removeForm(fact.untransformed, fact.digest);
-  return isThere;
+  if (isUnchanged && fact.fact === "pair") rows.removeForm(fact.untransformed, fact.digest);
+  return isUnchanged;
 }
 
 function applyPair(rows: FactRows, fact: PairFact, warn: Logger["warn"]): boolean {
@@ -52,12 +55,12 @@ function applyPair(rows: FactRows, fact: PairFact, warn: Logger["warn"]): boolea
   let changed = false;
   rows.updateDigestRow(digest, (row) => {
     before = row.pair;
-    changed = before === undefined || pairWins(fact, before);
+    changed = before === undefined || pairSupersedes(fact, before);
     return changed ? { ...row, pair: { untransformed, ...timeOf(fact), ...(implied && { implied }) } } : row;
   });
   if (!changed) return false;
   if (before !== undefined && before.untransformed !== untransformed) {
-    warn("the untransformed digest of a blob was recorded differently before; the later record stays", {
+    warn("conflicting untransformed digests were recorded for a blob; the later one is used", {
       digest,
       before: before.untransformed,
       now: untransformed,
@@ -70,9 +73,9 @@ function applyPair(rows: FactRows, fact: PairFact, warn: Logger["warn"]): boolea
   return true;
 }
 
-function pairWins(fact: PairFact, known: NonNullable<DigestRow["pair"]>): boolean {
+function pairSupersedes(fact: PairFact, known: NonNullable<DigestRow["pair"]>): boolean {
   if (fact.implied !== known.implied) return known.implied === true;
-  return wins(fact, known, fact.untransformed > known.untransformed);
+  return supersedes(fact, known, fact.untransformed > known.untransformed);
 }
 
 function applyTransformer(rows: FactRows, fact: TransformerFact, warn: Logger["warn"]): boolean {
@@ -82,12 +85,12 @@ function applyTransformer(rows: FactRows, fact: TransformerFact, warn: Logger["w
   rows.updateDigestRow(digest, (row) => {
     const { transformer, ...rest } = row;
     before = transformer;
-    after = settleTransformer(transformer, fact);
+    after = mergeTransformer(transformer, fact);
     if (after === before) return row;
     return after === undefined ? rest : { ...rest, transformer: after };
   });
   if (before !== undefined && after?.name === name && !transformerSatisfies(name, before.name)) {
-    warn("the transformer of a blob was recorded differently before; the later record stays", {
+    warn("conflicting transformers were recorded for a blob; the later one is used", {
       digest,
       before: before.name,
       now: name,
@@ -96,9 +99,9 @@ function applyTransformer(rows: FactRows, fact: TransformerFact, warn: Logger["w
   return after !== before;
 }
 
-/** What is known of a transformer once `fact` was heard too. */
-function settleTransformer(known: DigestRow["transformer"], fact: TransformerFact): DigestRow["transformer"] {
-  const isLater = known === undefined || wins(fact, known, fact.name > known.name);
+/** Returns the transformer of a blob after `fact` was recorded too. */
+function mergeTransformer(known: DigestRow["transformer"], fact: TransformerFact): DigestRow["transformer"] {
+  const isLater = known === undefined || supersedes(fact, known, fact.name > known.name);
   if (fact.name === UNKNOWN_TRANSFORMER) return isLater ? undefined : known;
   if (known === undefined) return { name: fact.name, ...timeOf(fact) };
   if (isLater) return { name: mergeTransformerNames(known.name, fact.name), ...timeOf(fact) };
@@ -106,21 +109,21 @@ function settleTransformer(known: DigestRow["transformer"], fact: TransformerFac
   return name === known.name ? known : { ...known, name };
 }
 
-function applyLocation(rows: FactRows, fact: LocationFact, oldestAbsenceMs: number): boolean {
+function applyLocation(rows: FactRows, fact: LocationFact, oldestNegativeMs: number): boolean {
   const { location, sequence, lastSeenMs } = fact;
   const gone = fact.fact === "absence";
   let changed = false;
   rows.updateLocationRecord(fact, location, (known) => {
-    const counts = known !== undefined && !(known.gone && known.lastSeenMs < oldestAbsenceMs);
-    changed = !counts || wins(fact, known, gone && !known.gone);
+    const isValid = known !== undefined && !(known.gone && known.lastSeenMs < oldestNegativeMs);
+    changed = !isValid || supersedes(fact, known, gone && !known.gone);
     return changed ? { sequence, lastSeenMs, gone, location } : known;
   });
   return changed;
 }
 
-/** Equal sequences come from two machines; then the same one must win on both. */
-function wins(fact: FactTime, known: FactTime, winsTie: boolean): boolean {
-  return fact.sequence === known.sequence ? winsTie : fact.sequence > known.sequence;
+// Equal sequences come from two machines, which must both choose the same fact.
+function supersedes(fact: FactTime, known: FactTime, ifEqual: boolean): boolean {
+  return fact.sequence === known.sequence ? ifEqual : fact.sequence > known.sequence;
 }
 
 function timeOf({ sequence, lastSeenMs }: FactTime): FactTime {

@@ -1,30 +1,30 @@
 import type { Digest } from "@mote/core";
 
-/** When something was recorded. */
+/** When a fact was recorded. */
 export interface FactTime {
-  /** Its place in the store's order of time: it grows with every record, whatever the clock does. */
+  /** Orders facts by time. It grows with every record, even if the clock goes back. */
   readonly sequence: number;
-  /** Unix milliseconds, by the clock of the machine that recorded it. */
+  /** In Unix milliseconds, by the clock of the machine that recorded the fact. */
   readonly lastSeenMs: number;
 }
 
-/** `untransformed` is the plain form of `digest`. */
+/** States that `untransformed` is the untransformed form of `digest`. */
 export interface PairFact extends FactTime {
   readonly fact: "pair";
   readonly digest: Digest;
   readonly untransformed: Digest;
-  /** It was not recorded itself: something else has this digest as its plain form. What is recorded itself outweighs it. */
+  /** The pair follows from another one, whose untransformed form this digest is. A recorded pair takes precedence. */
   readonly implied?: true | undefined;
 }
 
-/** How `digest` was made. */
+/** States how `digest` was made. */
 export interface TransformerFact extends FactTime {
   readonly fact: "transformer";
   readonly digest: Digest;
   readonly name: string;
 }
 
-/** The blob is there; or, with `absence`, was found not to be there any more. */
+/** States that the blob was seen at a location or, as a negative record (`absence`), that it no longer exists there. */
 export interface LocationFact extends FactTime {
   readonly fact: "location" | "absence";
   readonly transport: string;
@@ -35,10 +35,10 @@ export interface LocationFact extends FactTime {
 
 export type BlobFact = PairFact | TransformerFact | LocationFact;
 
-/** Sequences begin at the clock, so that those of two machines compare. A millisecond has this many. */
+// Sequences start at the clock, so that those of two machines can be compared.
 const sequencesPerMs = 1000;
 
-/** The sequence after `last`, at the time `nowMs`. */
+/** Returns the sequence after `last`, at the time `nowMs` in Unix milliseconds. */
 export function nextSequence(last: number, nowMs: number): number {
   return Math.max(last + 1, Math.floor(nowMs * sequencesPerMs));
 }

@@ -14,15 +14,15 @@ const facts: BlobFact[] = [
 ];
 const text = factHeader + facts.map(formatFact).join("");
 
-async function read(...pieces: string[]): Promise<BlobFact[]> {
-  const read: BlobFact[] = [];
-  for await (const fact of parseFacts(pieces)) read.push(fact);
-  return read;
+async function parse(...chunks: string[]): Promise<BlobFact[]> {
+  const parsed: BlobFact[] = [];
+  for await (const fact of parseFacts(chunks)) parsed.push(fact);
+  return parsed;
 }
 
-async function errorOf(...pieces: string[]): Promise<MoteError | undefined> {
+async function errorOf(...chunks: string[]): Promise<MoteError | undefined> {
   try {
-    await read(...pieces);
+    await parse(...chunks);
   } catch (error) {
     if (MoteError.isInstance(error)) return error;
     throw error;
@@ -30,47 +30,47 @@ async function errorOf(...pieces: string[]): Promise<MoteError | undefined> {
   return undefined;
 }
 
-describe("exported facts", () => {
-  it("are one line each, and are read as they were written", async () => {
+describe("parseFacts", () => {
+  it("returns the facts that formatFact wrote, one on each line", async () => {
     expect(text.split("\n").length).toBe(1 + facts.length + 1);
-    expect(await read(text)).toEqual(facts);
+    expect(await parse(text)).toEqual(facts);
   });
 
-  it("may come in pieces of any length", async () => {
-    expect(await read(...text)).toEqual(facts);
+  it("accepts text in chunks of any length", async () => {
+    expect(await parse(...text)).toEqual(facts);
   });
 
-  it("may follow each other, with blank lines and without a last line feed", async () => {
-    expect(await read(text, "\n\r\n", text.trimEnd())).toEqual([...facts, ...facts]);
+  it("accepts concatenated exports, blank lines and a missing line feed at the end", async () => {
+    expect(await parse(text, "\n\r\n", text.trimEnd())).toEqual([...facts, ...facts]);
   });
 
-  it("of nothing are nothing", async () => {
-    expect(await read()).toEqual([]);
-    expect(await read(factHeader)).toEqual([]);
+  it("returns nothing for an empty export", async () => {
+    expect(await parse()).toEqual([]);
+    expect(await parse(factHeader)).toEqual([]);
   });
 
-  it("of another version are refused", async () => {
+  it("rejects another format version", async () => {
     expect((await errorOf('{"format":"mote-blob-facts","version":2}'))?.code).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
 
   it.each<[string, unknown]>([
-    ["no digest", { fact: "transformer", digest: "sha256:1", name: "gzip", ...time }],
-    ["no name", { fact: "transformer", digest, name: "", ...time }],
+    ["an invalid digest", { fact: "transformer", digest: "sha256:1", name: "gzip", ...time }],
+    ["an empty name", { fact: "transformer", digest, name: "", ...time }],
     ["no time", { fact: "transformer", digest, name: "gzip" }],
-    ["a time that is no whole number", { fact: "transformer", digest, name: "gzip", sequence: 1.5, lastSeenMs: 1 }],
-    ["a time below zero", { fact: "transformer", digest, name: "gzip", sequence: -1, lastSeenMs: 1 }],
+    ["a time that is not an integer", { fact: "transformer", digest, name: "gzip", sequence: 1.5, lastSeenMs: 1 }],
+    ["a negative time", { fact: "transformer", digest, name: "gzip", sequence: -1, lastSeenMs: 1 }],
     ["an unknown kind", { fact: "rumour", digest, ...time }],
-    ["no object", 1],
-  ])("with %s are refused with the line's number", async (_, bad) => {
+    ["a value that is not an object", 1],
+  ])("rejects a line with %s and reports the line number", async (_, bad) => {
     const error = await errorOf(text, JSON.stringify(bad));
     expect(error).toMatchObject({ code: "MOTE_INVALID_FACT", details: { line: 1 + facts.length + 1 } });
   });
 
-  it("without their header are refused", async () => {
+  it("rejects text without a header", async () => {
     expect((await errorOf(text.slice(factHeader.length)))?.code).toBe("MOTE_INVALID_FACT");
   });
 
-  it("of a line without end are refused before memory is", async () => {
+  it("rejects an endless line before memory runs out", async () => {
     function* endless() {
       yield factHeader;
       for (;;) yield "x".repeat(1024 * 1024);

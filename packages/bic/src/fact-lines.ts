@@ -3,20 +3,20 @@ import type { BlobFact } from "./blob-fact.js";
 
 const formatName = "mote-blob-facts";
 const formatVersion = 1;
-/** Characters: three texts of the longest that is recorded, all of it written as escapes. */
+// In characters: three texts of the greatest recorded length, with every character escaped.
 const maxLineLength = 20 * 1024 * 1024;
 
 /** The first line of an export. */
 export const factHeader = `${JSON.stringify({ format: formatName, version: formatVersion })}\n`;
 
-/** One fact as one line. */
+/** Formats a fact as one line of JSON. */
 export function formatFact(fact: BlobFact): string {
   return `${JSON.stringify(fact)}\n`;
 }
 
 /**
- * Reads exported facts, from text in chunks of any length; several exports may follow each other.
- * @throws MOTE_INVALID_FACT with the line · MOTE_UNSUPPORTED_FORMAT · MOTE_TOO_LARGE a line above 20 Mi characters
+ * Parses exported facts from text in chunks of any length. Several exports may be concatenated.
+ * @throws MOTE_INVALID_FACT with the line number · MOTE_UNSUPPORTED_FORMAT · MOTE_TOO_LARGE for a line of more than 20 Mi characters
  */
 export async function* parseFacts(text: AsyncIterable<string> | Iterable<string>): AsyncGenerator<BlobFact> {
   let number = 0;
@@ -35,13 +35,13 @@ function parseLine(line: string, number: number): BlobFact | undefined {
     checkVersion(fields.version, number);
     return undefined;
   }
-  if (number === 1) throw invalid(number, `the text does not begin with the header {"format":"${formatName}",…}`);
+  if (number === 1) throw invalid(number, `the header {"format":"${formatName}",…} is missing`);
   const fact = readFact(fields);
-  if (fact === undefined) throw invalid(number, "it does not have the fields of a fact");
+  if (fact === undefined) throw invalid(number, "a field is missing or not valid");
   return fact;
 }
 
-/** Returns undefined if a field is missing or is not valid; leaves out fields that it does not know. */
+/** Returns undefined if a field is missing or not valid. Unknown fields are dropped. */
 function readFact(fields: Readonly<Record<string, unknown>>): BlobFact | undefined {
   const { fact, digest, sequence, lastSeenMs } = fields;
   if (!isDigest(digest) || !isCount(sequence) || !isCount(lastSeenMs)) return undefined;
@@ -77,7 +77,7 @@ function checkVersion(version: number, line: number): void {
   if (version === formatVersion) return;
   throw new MoteError(
     "MOTE_UNSUPPORTED_FORMAT",
-    `the facts are of format version ${version}; this release reads version ${formatVersion}`,
+    `cannot read facts of format version ${version}: this release reads version ${formatVersion}`,
     { details: { line, version } },
   );
 }
@@ -102,14 +102,12 @@ function checkLength(line: string): void {
   throw new MoteError(
     "MOTE_TOO_LARGE",
     `a line of the exported facts has more than ${maxLineLength} characters; export them again`,
-    {
-      details: { maxLineLength },
-    },
+    { details: { maxLineLength } },
   );
 }
 
 function invalid(line: number, why: string, cause?: unknown): MoteError {
-  return new MoteError("MOTE_INVALID_FACT", `line ${line} cannot be read as a fact: ${why}; export the facts again`, {
+  return new MoteError("MOTE_INVALID_FACT", `line ${line} is not a valid fact: ${why}; export the facts again`, {
     details: { line },
     cause,
   });

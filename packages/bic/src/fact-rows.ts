@@ -1,43 +1,43 @@
 import type { Digest } from "@mote/core";
 import type { FactTime, PairFact } from "./blob-fact.js";
 
-/** What is known of one digest's content. */
+/** Facts about the content of one digest. */
 export interface DigestRow {
   readonly pair?: FactTime & Pick<PairFact, "untransformed" | "implied">;
   readonly transformer?: FactTime & { readonly name: string };
 }
 
-/** What a blob's location records are stored under. */
+/** The key of a blob's location records. */
 export interface ScopedDigest {
   readonly transport: string;
   readonly scope: string;
   readonly digest: Digest;
 }
 
-/** A location where the blob was seen or, with `gone`, was found missing. */
+/** A location where the blob was seen or, if `gone`, where it no longer exists. */
 export interface LocationRecord extends FactTime {
   readonly location: string;
   readonly gone: boolean;
 }
 
-/** The reading half of a store of facts: rows, no rules. */
+/** Reads the rows of a storage. */
 export interface FactReader {
   digestRow(digest: Digest): DigestRow | undefined;
-  /** The digests whose untransformed form is this one, itself left out. */
+  /** Returns the digests whose untransformed form is this one, except the digest itself. */
   forms(untransformed: Digest): Iterable<Digest>;
-  /** In any order. */
-  locationRecords(place: ScopedDigest): Iterable<LocationRecord>;
+  /** Returns records in any order. */
+  locationRecords(key: ScopedDigest): Iterable<LocationRecord>;
 }
 
-/** The writing half. A `change` is given the row as it is, touches no other, and returns the new one. */
+/** Reads and writes the rows of a storage. A `change` receives the current row and returns the new one; it touches no other row. */
 export interface FactRows extends FactReader {
-  /** An empty row removes. */
+  /** Removes the row if `change` returns an empty one. */
   updateDigestRow(digest: Digest, change: (row: DigestRow) => DigestRow): void;
   addForm(untransformed: Digest, form: Digest): void;
   removeForm(untransformed: Digest, form: Digest): void;
-  /** Undefined removes. */
+  /** Removes the record if `change` returns undefined. */
   updateLocationRecord(
-    place: ScopedDigest,
+    key: ScopedDigest,
     location: string,
     change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void;

@@ -2,19 +2,19 @@ import { type CandidateOptions, type Digest, type ReplacementCandidate, UNKNOWN_
 import type { DigestRow, FactReader, ScopedDigest } from "./fact-rows.js";
 import { type CandidateRow, rankCandidates } from "./rank-candidates.js";
 
-/** Fetches a store's rows for `candidateLocations` and ranks them. Locations last seen before `oldestMs` are left out. */
+/** Returns the ranked candidates for a digest. Locations last seen before `oldestMs`, in Unix milliseconds, are left out. */
 export function findCandidates(
   rows: FactReader,
-  place: ScopedDigest,
+  key: ScopedDigest,
   options: CandidateOptions,
   oldestMs: number,
 ): ReplacementCandidate[] {
   const found: CandidateRow[] = [];
-  const collect = (at: ScopedDigest, row: DigestRow | undefined) => {
-    const { digest } = at;
+  const collect = (of: ScopedDigest, row: DigestRow | undefined) => {
+    const { digest } = of;
     const transformerName = row?.transformer?.name ?? UNKNOWN_TRANSFORMER;
     const before = found.length;
-    for (const { location, gone, sequence, lastSeenMs } of rows.locationRecords(at)) {
+    for (const { location, gone, sequence, lastSeenMs } of rows.locationRecords(of)) {
       if (gone || lastSeenMs < oldestMs) continue;
       found.push({ candidate: { digest, transformerName, location, lastSeenMs }, sequence });
     }
@@ -23,14 +23,14 @@ export function findCandidates(
     }
   };
 
-  const row = rows.digestRow(place.digest);
-  collect(place, row);
+  const row = rows.digestRow(key.digest);
+  collect(key, row);
   const untransformed = options.canSubstitute ? row?.pair?.untransformed : undefined;
-  for (const form of substitutes(rows, place.digest, untransformed)) {
-    collect({ ...place, digest: form }, rows.digestRow(form));
+  for (const form of substitutes(rows, key.digest, untransformed)) {
+    collect({ ...key, digest: form }, rows.digestRow(form));
   }
   return rankCandidates(found, {
-    requested: place.digest,
+    requested: key.digest,
     untransformed,
     max: options.max,
     includeUnknownLocations: options.includeUnknownLocations,
@@ -39,7 +39,7 @@ export function findCandidates(
   });
 }
 
-/** The other forms of the content whose plain form is `untransformed`. */
+/** Returns the other forms of the requested content. */
 function substitutes(rows: FactReader, requested: Digest, untransformed: Digest | undefined): Iterable<Digest> {
   if (untransformed === undefined) return [];
   const digests = new Set(rows.forms(untransformed));

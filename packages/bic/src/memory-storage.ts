@@ -3,14 +3,14 @@ import { type BlobFact, nextSequence } from "./blob-fact.js";
 import type { DigestRow, FactReader, FactRows, LocationRecord, ScopedDigest } from "./fact-rows.js";
 import type { FactCounts, FactStorage, SequenceClock } from "./fact-storage.js";
 
-/** Facts in memory. */
+/** Stores facts in memory. */
 export class MemoryStorage implements FactStorage {
   readonly mode = "memory";
   readonly #rows = new MemoryRows();
   #sequence = 0;
 
-  read<Result>(look: (rows: FactReader) => Result): Result {
-    return look(this.#rows);
+  read<Result>(query: (rows: FactReader) => Result): Result {
+    return query(this.#rows);
   }
 
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {
@@ -54,7 +54,7 @@ class MemoryRows implements FactRows {
   readonly #digests = new Map<Digest, DigestRow>();
   readonly #forms = new Map<Digest, Set<Digest>>();
   /** By transport and scope, then by digest, then by location. */
-  readonly #places = new Map<string, Map<Digest, Map<string, LocationRecord>>>();
+  readonly #locationRecords = new Map<string, Map<Digest, Map<string, LocationRecord>>>();
 
   digestRow(digest: Digest): DigestRow | undefined {
     return this.#digests.get(digest);
@@ -91,30 +91,30 @@ class MemoryRows implements FactRows {
     if (forms?.size === 0) this.#forms.delete(untransformed);
   }
 
-  locationRecords(place: ScopedDigest): Iterable<LocationRecord> {
-    return this.#places.get(scopeKey(place))?.get(place.digest)?.values() ?? [];
+  locationRecords(key: ScopedDigest): Iterable<LocationRecord> {
+    return this.#locationRecords.get(scopeKey(key))?.get(key.digest)?.values() ?? [];
   }
 
   updateLocationRecord(
-    place: ScopedDigest,
+    key: ScopedDigest,
     location: string,
     change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
-    const key = scopeKey(place);
-    const digests = this.#places.get(key) ?? new Map<Digest, Map<string, LocationRecord>>();
-    const locations = digests.get(place.digest) ?? new Map<string, LocationRecord>();
+    const scope = scopeKey(key);
+    const digests = this.#locationRecords.get(scope) ?? new Map<Digest, Map<string, LocationRecord>>();
+    const locations = digests.get(key.digest) ?? new Map<string, LocationRecord>();
     const before = locations.get(location);
     const after = change(before);
     if (after === before) return;
     this.#countLocationRecord(before, -1);
     this.#countLocationRecord(after, 1);
     if (after !== undefined) {
-      this.#places.set(key, digests.set(place.digest, locations.set(location, after)));
+      this.#locationRecords.set(scope, digests.set(key.digest, locations.set(location, after)));
       return;
     }
     locations.delete(location);
-    if (locations.size === 0) digests.delete(place.digest);
-    if (digests.size === 0) this.#places.delete(key);
+    if (locations.size === 0) digests.delete(key.digest);
+    if (digests.size === 0) this.#locationRecords.delete(scope);
   }
 
   #countLocationRecord(locationRecord: LocationRecord | undefined, by: number): void {
@@ -126,7 +126,7 @@ class MemoryRows implements FactRows {
       if (pair !== undefined) yield { fact: "pair", digest, ...pair };
       if (transformer !== undefined) yield { fact: "transformer", digest, ...transformer };
     }
-    for (const [key, digests] of this.#places) {
+    for (const [key, digests] of this.#locationRecords) {
       const [transport, scope] = splitScopeKey(key);
       for (const [digest, locations] of digests) {
         for (const { gone, ...seen } of locations.values()) {
@@ -137,7 +137,7 @@ class MemoryRows implements FactRows {
   }
 }
 
-/** The transport's length first, so that no two pairs of texts make one key. */
+// The length of the transport comes first, so that different pairs have different keys.
 function scopeKey({ transport, scope }: ScopedDigest): string {
   return `${transport.length}:${transport}${scope}`;
 }

@@ -18,33 +18,33 @@ function ranked(rows: CandidateRow[], options: Partial<RankOptions> = {}): (stri
 }
 
 describe("rankCandidates", () => {
-  it("of nothing gives nothing", () => {
+  it("returns an empty list for no rows", () => {
     expect(ranked([])).toEqual([]);
   });
 
-  it("puts the requested digest first and the untransformed last, however old or new they are", () => {
+  it("puts the requested digest first and the untransformed one last, regardless of time", () => {
     const rows = [row(plain, 9), row(gzip, 5), row(requested, 1), row(zstd, 6), row(requested, 2), row(plain, 8)];
     expect(ranked(rows)).toEqual(["2", "1", "6", "5", "9", "8"]);
   });
 
-  it("puts the untransformed digest first where it is the one requested for", () => {
+  it("puts the untransformed digest first if it is the requested one", () => {
     expect(ranked([row(gzip, 9), row(plain, 1), row(zstd, 8)], { requested: plain })).toEqual(["1", "9", "8"]);
   });
 
-  it("breaks ties by digest, then by location, in whatever order the rows come", () => {
+  it("breaks ties by digest, then by location, regardless of the order of the rows", () => {
     const rows = [row(zstd, 5), row(gzip, 5), row(other, 5)];
     const expected = rankCandidates(rows, { requested }).map(({ digest }) => digest);
     expect(expected).toEqual([gzip, zstd, other].sort());
     expect(rankCandidates(rows.toReversed(), { requested }).map(({ digest }) => digest)).toEqual(expected);
   });
 
-  it("leaves the given rows as they were", () => {
+  it("does not change the given rows", () => {
     const rows = [row(plain, 1), row(requested, 2)];
     ranked(rows);
     expect(rows.map(({ sequence }) => sequence)).toEqual([1, 2]);
   });
 
-  it("bounds known locations first, then unknown ones by two and by what room is left", () => {
+  it("returns known locations up to max, then at most two unknown ones within max", () => {
     const rows = [unknown(gzip), row(requested, 1), unknown(zstd), unknown(other), row(plain, 2)];
     expect(ranked(rows)).toEqual(["1", "2"]);
     expect(ranked(rows, { includeUnknownLocations: true })).toEqual(["1", "2", gzip, zstd]);
@@ -53,7 +53,7 @@ describe("rankCandidates", () => {
     expect(ranked(rows, { includeUnknownLocations: true, max: 0 })).toEqual([]);
   });
 
-  it("leaves out what no required transformer serves, unknown ones too", () => {
+  it("leaves out candidates that do not satisfy a required transformer, unknown ones too", () => {
     const rows = [
       row(requested, 1),
       row(gzip, 2, "gzip"),
@@ -65,7 +65,7 @@ describe("rankCandidates", () => {
     expect(ranked(rows, { requiredTransformers: ["zstd:other"] })).toEqual([]);
   });
 
-  it("orders substitutes by preference before time, and neither the requested nor the untransformed digest moves", () => {
+  it("orders substitutes by preference before time, and does not move the requested and the untransformed digest", () => {
     const rows = [
       row(requested, 1),
       row(gzip, 2, "gzip"),

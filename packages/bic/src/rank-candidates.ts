@@ -1,10 +1,10 @@
 import type { CandidateOptions, Digest, ReplacementCandidate } from "@mote/core";
 import { transformerSatisfies } from "./transformer-name.js";
 
-/** Candidates without a location that are named at most. */
+/** The most candidates without a location that are returned. */
 const maxUnknownLocations = 2;
 
-/** A candidate as a store has it. `sequence` is its place in the store's order of time, 0 without a location. */
+/** A candidate with the sequence of its location record, or 0 without a location. */
 export interface CandidateRow {
   readonly candidate: ReplacementCandidate;
   readonly sequence: number;
@@ -12,15 +12,14 @@ export interface CandidateRow {
 
 export interface RankOptions
   extends Pick<CandidateOptions, "max" | "includeUnknownLocations" | "requiredTransformers" | "preferredTransformers"> {
-  /** The digest that was requested for. */
   readonly requested: Digest;
-  /** Its plain form, where known and wanted. */
+  /** The untransformed form of the requested digest, if it is known and substitutes are allowed. */
   readonly untransformed?: Digest | undefined;
 }
 
 /**
- * Orders what a store has found: the requested digest first, the untransformed one last, all others between them; each group by
- * preference, then newest first, ties by digest and location. Known locations come before unknown ones.
+ * Orders candidates: the requested digest first, the untransformed one last, all others between them. Each group is ordered by
+ * preferred transformer, then newest first, then by digest and location. Known locations come before unknown ones.
  */
 export function rankCandidates(rows: readonly CandidateRow[], options: RankOptions): ReplacementCandidate[] {
   const { max = Number.POSITIVE_INFINITY, requiredTransformers: required } = options;
@@ -28,7 +27,7 @@ export function rankCandidates(rows: readonly CandidateRow[], options: RankOptio
   const known: ReplacementCandidate[] = [];
   const unknown: ReplacementCandidate[] = [];
   for (const { candidate } of ranked) {
-    if (required !== undefined && !servesAny(candidate, required)) continue;
+    if (required !== undefined && !satisfiesAny(candidate, required)) continue;
     if (candidate.location === undefined) unknown.push(candidate);
     else if (known.length < max) known.push(candidate);
   }
@@ -37,15 +36,15 @@ export function rankCandidates(rows: readonly CandidateRow[], options: RankOptio
   return known;
 }
 
-function servesAny({ transformerName }: ReplacementCandidate, wanted: readonly string[]): boolean {
+function satisfiesAny({ transformerName }: ReplacementCandidate, wanted: readonly string[]): boolean {
   return wanted.some((name) => transformerSatisfies(transformerName, name));
 }
 
 function comparison({ requested, untransformed, preferredTransformers: preferred }: RankOptions) {
   const group = ({ digest }: ReplacementCandidate) => (digest === requested ? 0 : digest === untransformed ? 2 : 1);
   const preference = ({ transformerName }: ReplacementCandidate) => {
-    const place = preferred?.findIndex((wanted) => transformerSatisfies(transformerName, wanted)) ?? -1;
-    return place < 0 ? Number.MAX_SAFE_INTEGER : place;
+    const index = preferred?.findIndex((wanted) => transformerSatisfies(transformerName, wanted)) ?? -1;
+    return index < 0 ? Number.MAX_SAFE_INTEGER : index;
   };
   return (a: CandidateRow, b: CandidateRow) =>
     group(a.candidate) - group(b.candidate) ||

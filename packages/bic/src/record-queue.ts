@@ -4,10 +4,10 @@ import type { FactRows } from "./fact-rows.js";
 import type { SequenceClock } from "./fact-storage.js";
 import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
-/** A fact whose sequence is given to it when it is written. */
+/** A fact whose sequence is set when it is written. */
 export type NewFact = BlobFact & { sequence: number };
 
-/** A transaction, with what it warns of. */
+/** The body of a transaction. */
 export type Change<Result> = (rows: FactRows, clock: SequenceClock, warn: ApplyOptions["warn"]) => Result;
 
 /** Runs `change` as one transaction. */
@@ -21,16 +21,16 @@ interface QueuedFact {
 }
 
 const batchSize = 2048;
-/** A transaction takes no more records once it has run this long, so that the event loop is not blocked. */
+// A transaction accepts no more records after this time, so that it does not block the event loop.
 const transactionMs = 5;
-const recordsPerLook = 16;
+const recordsPerTimeCheck = 16;
 
-/** Records on their way to the storage. Those of one turn of the event loop share transactions. */
+/** Groups the records of one turn of the event loop into transactions. */
 export class RecordQueue {
   readonly #write: Write;
   readonly #negativeMaxAgeMs: number;
   readonly #onWritten: () => void;
-  readonly #waiting: QueuedFact[] = [];
+  readonly #queued: QueuedFact[] = [];
   #writing: Promise<void> | undefined;
 
   /** `onWritten` is called after each batch. */
@@ -43,26 +43,26 @@ export class RecordQueue {
   /** Resolves when the record is durable. */
   add(fact: NewFact, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ fact, signal, resolve, reject });
+      this.#queued.push({ fact, signal, resolve, reject });
       this.#writing ??= this.#writeAll();
     });
   }
 
-  /** Resolves when nothing is on its way. */
+  /** Resolves when no record is queued or being written. */
   async drained(): Promise<void> {
     await this.#writing;
   }
 
   async #writeAll(): Promise<void> {
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      await this.#writeBatch(this.#waiting.splice(0, batchSize));
+    while (this.#queued.length > 0) {
+      await this.#writeBatch(this.#queued.splice(0, batchSize));
       this.#onWritten();
     }
     this.#writing = undefined;
   }
 
-  /** Writes the batch digest by digest, as neighbours share pages; the order of time is that of the calls all the same. */
+  /** Writes the batch in the order of digests, because neighbours share pages. Sequences keep the order of the calls. */
   async #writeBatch(batch: readonly QueuedFact[]): Promise<void> {
     const sorted = batch.toSorted((a, b) =>
       a.fact.digest < b.fact.digest ? -1 : a.fact.digest > b.fact.digest ? 1 : 0,
@@ -87,7 +87,7 @@ export class RecordQueue {
     }
   }
 
-  /** Applies as many records as one transaction's time allows, and returns their number. */
+  /** Applies as many records as the time of one transaction allows, and returns their number. */
   #apply(records: readonly QueuedFact[], ...[rows, clock, warn]: Parameters<Change<number>>): number {
     const end = performance.now() + transactionMs;
     let done = 0;
@@ -97,7 +97,7 @@ export class RecordQueue {
       if (!signal?.aborted) {
         applyFact(rows, fact, { warn, oldestNegativeMs: fact.lastSeenMs - this.#negativeMaxAgeMs });
       }
-      if (done % recordsPerLook === 0 && performance.now() > end) break;
+      if (done % recordsPerTimeCheck === 0 && performance.now() > end) break;
     }
     return done;
   }

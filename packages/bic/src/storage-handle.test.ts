@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import { MemoryStorage } from "./memory-storage.js";
 import { StorageHandle } from "./storage-handle.js";
 
-class WatchedStorage extends MemoryStorage {
+class ClosableStorage extends MemoryStorage {
   readonly idleMs = 100;
   isClosed = false;
   override async close(): Promise<void> {
@@ -11,11 +11,11 @@ class WatchedStorage extends MemoryStorage {
   }
 }
 
-async function withTimers(test: (storages: WatchedStorage[], handle: StorageHandle) => Promise<void>): Promise<void> {
+async function withTimers(test: (storages: ClosableStorage[], handle: StorageHandle) => Promise<void>): Promise<void> {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-  const storages: WatchedStorage[] = [];
+  const storages: ClosableStorage[] = [];
   const open = async () => {
-    const storage = new WatchedStorage();
+    const storage = new ClosableStorage();
     storages.push(storage);
     return storage;
   };
@@ -26,8 +26,8 @@ async function withTimers(test: (storages: WatchedStorage[], handle: StorageHand
   }
 }
 
-describe("a storage that asks for it", () => {
-  it("is closed when it is idle, and another one is opened at the next use", () =>
+describe("StorageHandle", () => {
+  it("closes an idle storage, and opens another one at the next use", () =>
     withTimers(async (storages, handle) => {
       await handle.open();
       vi.advanceTimersByTime(100);
@@ -40,7 +40,7 @@ describe("a storage that asks for it", () => {
       expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, true]);
     }));
 
-  it("stays open while it is used or held", () =>
+  it("keeps a storage open while it is used or kept open", () =>
     withTimers(async (storages, handle) => {
       await handle.open();
       for (let i = 0; i < 5; i++) {
@@ -55,7 +55,7 @@ describe("a storage that asks for it", () => {
       expect(storages.map(({ isClosed }) => isClosed)).toEqual([true]);
     }));
 
-  it("is replaced after damage, and the one in its place is watched in its turn", () =>
+  it("replaces a damaged storage, and closes the new one when it is idle", () =>
     withTimers(async (storages, handle) => {
       let tries = 0;
       const result = handle.use(() => {

@@ -2,15 +2,15 @@ import { type Logger, MoteError } from "@mote/core";
 import type { Awaitable, FactStorage } from "./fact-storage.js";
 import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
-/** Opens a storage at first use, opens another one after damage, and closes one that asks for it while it is idle. */
+/** Opens a storage at first use, opens it again after damage, and closes it after `idleMs` without use. */
 export class StorageHandle {
   readonly #openStorage: () => Promise<FactStorage>;
   readonly #logger: Logger;
   #storage: FactStorage | undefined;
   #opening: Promise<FactStorage> | undefined;
-  #releasing: Promise<void> | undefined;
+  #closingIdle: Promise<void> | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  /** Calls of an asynchronous storage that have not ended. */
+  /** Calls of an asynchronous storage that have not settled. */
   readonly #pending = new Set<Promise<unknown>>();
   #wasUsed = false;
   #holds = 0;
@@ -23,12 +23,12 @@ export class StorageHandle {
   async open(): Promise<FactStorage> {
     this.#wasUsed = true;
     if (this.#storage !== undefined) return this.#storage;
-    this.#opening ??= this.#openReleased();
+    this.#opening ??= this.#openAfterClose();
     try {
       const storage = await this.#opening;
       if (this.#storage !== storage) {
         this.#storage = storage;
-        this.#watch(storage);
+        this.#closeWhenIdle(storage);
       }
       return storage;
     } finally {
@@ -36,14 +36,14 @@ export class StorageHandle {
     }
   }
 
-  /** Calls `action` with the storage, at once if it is open. If the storage is damaged, calls it once more with a new one. */
+  /** Calls `action` with the storage, synchronously if it is open. If the storage is damaged, opens it again and calls `action` once more. */
   use<Result>(action: (storage: FactStorage) => Awaitable<Result>): Awaitable<Result> {
     this.#wasUsed = true;
     if (this.#storage !== undefined) return this.#useOpen(this.#storage, action);
     return this.open().then((storage) => this.#useOpen(storage, action));
   }
 
-  /** Keeps the storage open, however idle, until the function that it returns is called. */
+  /** Keeps the storage open, even without use, until the returned function is called. */
   keepOpen(): () => void {
     this.#holds++;
     return () => {
@@ -53,21 +53,21 @@ export class StorageHandle {
 
   async close(): Promise<void> {
     clearInterval(this.#idleTimer);
-    await this.#releasing;
+    await this.#closingIdle;
     await this.#storage?.close();
     this.#storage = undefined;
   }
 
-  /** Waits for an opening and for calls that are under way, whatever their outcome. */
+  /** Waits until an open and all calls in progress have settled. */
   async settled(): Promise<void> {
     await this.#opening?.catch(() => undefined);
-    // Calls that waited for the storage to open come first.
+    // Lets the calls that waited for the storage to open start.
     await yieldToEventLoop();
     await Promise.allSettled(this.#pending);
   }
 
-  async #openReleased(): Promise<FactStorage> {
-    await this.#releasing;
+  async #openAfterClose(): Promise<FactStorage> {
+    await this.#closingIdle;
     return this.#openStorage();
   }
 
@@ -84,7 +84,7 @@ export class StorageHandle {
     }
   }
 
-  /** Keeps the storage open until the result is there. */
+  /** Keeps the storage open until the promise settles. */
   #whileOpen<Result>(result: Promise<Result>): Promise<Result> {
     const release = this.keepOpen();
     this.#pending.add(result);
@@ -94,7 +94,7 @@ export class StorageHandle {
     });
   }
 
-  /** Callers that come in the meantime wait for the new storage. */
+  // Later callers wait for the new storage.
   #replace(storage: FactStorage, damage: MoteError): Promise<FactStorage> {
     if (this.#storage === storage) {
       this.#logger.warn("the storage of the blob-info cache is damaged or was replaced; opening it again", {
@@ -107,20 +107,20 @@ export class StorageHandle {
     return this.open();
   }
 
-  #watch(storage: FactStorage): void {
+  #closeWhenIdle(storage: FactStorage): void {
     clearInterval(this.#idleTimer);
     if (storage.idleMs === undefined) return;
     this.#idleTimer = setInterval(() => {
-      if (!this.#wasUsed && this.#holds === 0) this.#release(storage);
+      if (!this.#wasUsed && this.#holds === 0) this.#closeIdle(storage);
       this.#wasUsed = false;
     }, storage.idleMs).unref();
   }
 
-  #release(storage: FactStorage): void {
+  #closeIdle(storage: FactStorage): void {
     if (this.#storage !== storage) return;
     clearInterval(this.#idleTimer);
     this.#storage = undefined;
-    this.#releasing = storage.close().catch((cause) => {
+    this.#closingIdle = storage.close().catch((cause) => {
       this.#logger.warn("cannot close the storage of the blob-info cache", { cause });
     });
   }

@@ -8,20 +8,20 @@ import { StoredBlobInfoCache } from "./stored-blob-info-cache.js";
 const digest = digestBytes(new Uint8Array());
 const own = { canSubstitute: false };
 
-/** Counts transactions, and fails as it is told. */
+/** Counts transactions, and throws `error` if it is set. */
 class TestStorage extends MemoryStorage {
   writes = 0;
   closed = 0;
-  fault: Error | undefined;
+  error: Error | undefined;
 
-  override read<Result>(look: (rows: FactReader) => Result): Result {
-    if (this.fault !== undefined) throw this.fault;
-    return super.read(look);
+  override read<Result>(query: (rows: FactReader) => Result): Result {
+    if (this.error !== undefined) throw this.error;
+    return super.read(query);
   }
 
   override write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {
     this.writes++;
-    if (this.fault !== undefined) throw this.fault;
+    if (this.error !== undefined) throw this.error;
     return super.write(change);
   }
 
@@ -31,7 +31,7 @@ class TestStorage extends MemoryStorage {
 }
 
 describe("StoredBlobInfoCache", () => {
-  it("opens its storage at first use, once, and closes it once", async () => {
+  it("opens its storage once, at first use, and closes it once", async () => {
     const storage = new TestStorage();
     let opened = 0;
     const cache = new StoredBlobInfoCache(async () => {
@@ -44,17 +44,17 @@ describe("StoredBlobInfoCache", () => {
     expect([opened, storage.closed]).toEqual([1, 1]);
   });
 
-  it("answers what was asked before close, also where the storage was not open yet", async () => {
+  it("completes calls that were made before close, even if the storage was not open yet", async () => {
     const storage = new TestStorage();
     const cache = new StoredBlobInfoCache(async () => storage);
-    const asked = cache.untransformedDigest(digest);
+    const found = cache.untransformedDigest(digest);
     const closed = cache.close();
-    expect(await asked).toBe(undefined);
+    expect(await found).toBe(undefined);
     await closed;
     expect(storage.closed).toBe(1);
   });
 
-  it("tries again to open what could not be opened", async () => {
+  it("opens the storage again after a failed open", async () => {
     let tries = 0;
     const cache = new StoredBlobInfoCache(async () => {
       if (tries++ === 0) throw new MoteError("MOTE_IO", "not now");
@@ -64,47 +64,47 @@ describe("StoredBlobInfoCache", () => {
     expect(await cache.untransformedDigest(digest)).toBe(undefined);
   });
 
-  it("writes the records of one turn in one transaction", async () => {
+  it("writes the records of one turn of the event loop in one transaction", async () => {
     const storage = new TestStorage();
     const cache = new StoredBlobInfoCache(async () => storage);
-    await Promise.all(["1", "2", "3"].map((place) => cache.recordKnownLocation("t", "s", digest, place)));
+    await Promise.all(["1", "2", "3"].map((location) => cache.recordKnownLocation("t", "s", digest, location)));
     expect(storage.writes).toBe(1);
   });
 
-  it("rejects all records of a transaction that fails, and goes on with the next", async () => {
+  it("rejects all records of a failed transaction, and continues with the next", async () => {
     const storage = new TestStorage();
     const cache = new StoredBlobInfoCache(async () => storage);
-    storage.fault = new MoteError("MOTE_NO_SPACE", "full");
-    const record = (place: string) => cache.recordKnownLocation("t", "s", digest, place);
+    storage.error = new MoteError("MOTE_NO_SPACE", "full");
+    const record = (location: string) => cache.recordKnownLocation("t", "s", digest, location);
     const outcomes = await Promise.allSettled([record("1"), record("2")]);
     expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
-    storage.fault = undefined;
+    storage.error = undefined;
     await record("3");
     expect((await cache.candidateLocations("t", "s", digest, own)).length).toBe(1);
   });
 
-  it("leaves out a record whose signal is aborted before it is written", async () => {
+  it("does not write a record whose signal is aborted in time", async () => {
     const cache = new StoredBlobInfoCache(async () => new MemoryStorage());
     const controller = new AbortController();
     const reason = new Error("enough");
     const aborted = cache.recordKnownLocation("t", "s", digest, "1", { signal: controller.signal });
-    const kept = cache.recordKnownLocation("t", "s", digest, "2");
+    const recorded = cache.recordKnownLocation("t", "s", digest, "2");
     controller.abort(reason);
     await expect(aborted).rejects.toBe(reason);
-    await kept;
+    await recorded;
     expect((await cache.candidateLocations("t", "s", digest, own)).map(({ location }) => location)).toEqual(["2"]);
   });
 
-  it("closes a damaged storage and asks a new one, once", async () => {
+  it("closes a damaged storage and repeats the call with a new one, once", async () => {
     const storages = [new TestStorage(), new TestStorage()];
     let opened = 0;
     const cache = new StoredBlobInfoCache(async () => storages[opened++] ?? new TestStorage());
     await cache.recordKnownLocation("t", "s", digest, "1");
     const [first, second] = storages;
-    if (first !== undefined) first.fault = new MoteError("MOTE_CORRUPT", "torn");
+    if (first !== undefined) first.error = new MoteError("MOTE_CORRUPT", "torn");
     expect(await cache.candidateLocations("t", "s", digest, own)).toEqual([]);
     expect([first?.closed, opened]).toEqual([1, 2]);
-    if (second !== undefined) second.fault = new MoteError("MOTE_IO", "no");
+    if (second !== undefined) second.error = new MoteError("MOTE_IO", "no");
     await expect(cache.candidateLocations("t", "s", digest, own)).rejects.toMatchObject({ code: "MOTE_IO" });
     expect(second?.closed).toBe(0);
   });
@@ -119,20 +119,20 @@ describe("StoredBlobInfoCache", () => {
     expect(await cache.candidateLocations("t", "s", digest, own)).toEqual([]);
   });
 
-  it("beyond maxFacts forgets the oldest tenth", async () => {
-    let swept = () => {};
-    const sweep = new Promise<void>((resolve) => {
-      swept = resolve;
+  it("removes the oldest tenth beyond maxFacts", async () => {
+    let onExpired = () => {};
+    const expired = new Promise<void>((resolve) => {
+      onExpired = resolve;
     });
-    const logger = { ...silentLogger, debug: () => swept() };
+    const logger = { ...silentLogger, debug: () => onExpired() };
     const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { maxFacts: 100, logger });
     for (let i = 0; i < 101; i++) await cache.recordKnownLocation("t", "s", digest, `${i}`);
-    await sweep;
+    await expired;
     const found = await cache.candidateLocations("t", "s", digest, own);
     expect([found.length, found[0]?.location, found.at(-1)?.location]).toEqual([90, "100", "11"]);
   });
 
-  it("forgets that a location was forgotten after negativeMaxAgeMs", async () => {
+  it("ignores negative records older than negativeMaxAgeMs", async () => {
     let nowMs = 1_000;
     const now = () => nowMs;
     const old = new StoredBlobInfoCache(async () => new MemoryStorage(), { now });
@@ -150,7 +150,7 @@ describe("StoredBlobInfoCache", () => {
     expect((await cache.candidateLocations("t", "s", digest, own)).length).toBe(1);
   });
 
-  it("is not held for ever by merged facts of a clock that is far ahead", async () => {
+  it("limits the times of merged facts to one day ahead", async () => {
     const ahead = new StoredBlobInfoCache(async () => new MemoryStorage(), { now: () => 8e12 });
     await ahead.recordKnownLocation("t", "s", digest, "ahead");
     const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { now: () => 1_000 });
@@ -165,19 +165,19 @@ describe("StoredBlobInfoCache", () => {
     ]);
   });
 
-  it("asked twice while its storage is damaged opens one new storage", async () => {
+  it("opens one new storage for several calls that find the damage", async () => {
     const storages = [new TestStorage(), new TestStorage()];
     let opened = 0;
     const cache = new StoredBlobInfoCache(async () => storages[opened++] ?? new TestStorage());
     await cache.open();
     const [first] = storages;
-    if (first !== undefined) first.fault = new MoteError("MOTE_CORRUPT", "torn");
-    const look = () => cache.candidateLocations("t", "s", digest, own);
-    expect(await Promise.all([look(), look(), look()])).toEqual([[], [], []]);
+    if (first !== undefined) first.error = new MoteError("MOTE_CORRUPT", "torn");
+    const query = () => cache.candidateLocations("t", "s", digest, own);
+    expect(await Promise.all([query(), query(), query()])).toEqual([[], [], []]);
     expect([first?.closed, opened]).toEqual([1, 2]);
   });
 
-  it("takes bounds that are numbers of 0 or more", () => {
+  it("rejects bounds that are not numbers of 0 or more", () => {
     for (const bound of [-1, Number.NaN]) {
       for (const name of ["maxFacts", "maxAgeMs", "negativeMaxAgeMs"]) {
         expect(() => new StoredBlobInfoCache(async () => new MemoryStorage(), { [name]: bound })).toThrow(TypeError);

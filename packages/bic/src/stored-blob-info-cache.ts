@@ -24,13 +24,13 @@ import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
 export interface BlobInfoCacheOptions {
   readonly logger?: Logger | undefined;
-  /** Beyond this many facts the oldest tenth is removed, in the background. Default: no bound. */
+  /** Beyond this many facts, the oldest are removed in the background until 90 % are left. Default: unlimited. */
   readonly maxFacts?: number | undefined;
-  /** Locations last seen longer ago than this are no candidates. Default: no bound. */
+  /** Locations last seen longer ago than this are not candidates. Default: unlimited. */
   readonly maxAgeMs?: number | undefined;
-  /** How long a negative record counts: that a location was removed. Default: one day. */
+  /** How long a negative record (that a blob no longer exists at a location) is valid. Default: one day. */
   readonly negativeMaxAgeMs?: number | undefined;
-  /** Unix milliseconds. Default `Date.now`. */
+  /** Returns the time in Unix milliseconds. Default: `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
@@ -39,8 +39,8 @@ const maxTextLength = 1024 * 1024;
 const chunkSize = 250;
 
 /**
- * A blob-info cache over any `FactStorage`. Records made in one turn of the event loop share a transaction; a record's promise
- * resolves when it is durable.
+ * Implements the rules of a blob-info cache over any `FactStorage`. Records made in one turn of the event loop share a transaction,
+ * and their promises resolve when they are durable.
  */
 export class StoredBlobInfoCache implements BlobInfoCache {
   readonly #storage: StorageHandle;
@@ -52,11 +52,11 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   readonly #records: RecordQueue;
 
   #closing: Promise<void> | undefined;
-  #sweeping: Promise<void> | undefined;
+  #expiring: Promise<void> | undefined;
   #lookups = 0;
   #hits = 0;
 
-  /** `openStorage` is called at first use, and again after a storage was closed because it was damaged or idle. */
+  /** `openStorage` is called at first use, and again after the storage was closed because it was damaged or idle. */
   constructor(openStorage: () => Promise<FactStorage>, options: BlobInfoCacheOptions = {}) {
     this.#logger = options.logger ?? silentLogger;
     this.#storage = new StorageHandle(openStorage, this.#logger);
@@ -66,7 +66,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     this.#now = options.now ?? Date.now;
     this.#records = new RecordQueue((change) => this.#write(change), {
       negativeMaxAgeMs: this.#negativeMaxAgeMs,
-      onWritten: () => this.#sweepWhenFull(),
+      onWritten: () => this.#expireWhenFull(),
     });
   }
 
@@ -96,12 +96,12 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     digest: Digest,
     options: CandidateOptions,
   ): Promise<ReplacementCandidate[]> {
-    const place = { transport: checkText(transport), scope: checkText(scope), digest: parseDigest(digest) };
+    const key = { transport: checkText(transport), scope: checkText(scope), digest: parseDigest(digest) };
     checkBound("max", options.max);
     this.#assertUsable(options);
     const oldestMs = this.#maxAgeMs === Number.POSITIVE_INFINITY ? 0 : this.#now() - this.#maxAgeMs;
     const found = await this.#storage.use((storage) =>
-      storage.read((rows) => findCandidates(rows, place, options, oldestMs)),
+      storage.read((rows) => findCandidates(rows, key, options, oldestMs)),
     );
     this.#lookups++;
     if (found.length > 0) this.#hits++;
@@ -122,7 +122,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
   }
 
   async recordDigestTransformerName(any: Digest, transformerName: string, options: Cancellable = {}): Promise<void> {
-    if (transformerName === "") throw new TypeError("a transformer's name is empty");
+    if (transformerName === "") throw new TypeError("the transformer name is empty");
     return this.#record(
       {
         fact: "transformer",
@@ -182,7 +182,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       this.#assertUsable(options);
       report.facts += facts.length;
       report.changed += await this.#write((...transaction) => this.#merge(facts, ...transaction));
-      this.#sweepWhenFull();
+      this.#expireWhenFull();
       await yieldToEventLoop();
     };
     try {
@@ -232,12 +232,12 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 
   async #end(): Promise<void> {
     await this.#records.drained();
-    await this.#sweeping;
+    await this.#expiring;
     await this.#storage.settled();
     await this.#storage.close();
   }
 
-  /** Warns only of what was written: a transaction may be tried more than once. */
+  // Logs the warnings of the last attempt only, because a storage may run a transaction more than once.
   async #write<Result>(change: Change<Result>): Promise<Result> {
     let warnings: Parameters<Logger["warn"]>[] = [];
     const result = await this.#storage.use((storage) =>
@@ -278,7 +278,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     const latest = { sequence: nextSequence(0, nowMs + dayMs), lastSeenMs: nowMs + dayMs };
     let changed = 0;
     for (const fact of facts) {
-      // A machine whose clock is far ahead would be right for ever.
+      // Otherwise the facts of a machine whose clock is far ahead would take precedence for ever.
       const sequence = Math.min(fact.sequence, latest.sequence);
       const lastSeenMs = Math.min(fact.lastSeenMs, latest.lastSeenMs);
       clock.reserve(sequence);
@@ -288,27 +288,27 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     return changed;
   }
 
-  #sweepWhenFull(): void {
-    if (this.#maxFacts === Number.POSITIVE_INFINITY || this.#sweeping !== undefined) return;
+  #expireWhenFull(): void {
+    if (this.#maxFacts === Number.POSITIVE_INFINITY || this.#expiring !== undefined) return;
     const release = this.#storage.keepOpen();
-    this.#sweeping = this.#sweep()
+    this.#expiring = this.#expireOldest()
       .catch((cause) => {
         if (this.#closing === undefined) this.#logger.warn("cannot remove the oldest facts", { cause });
       })
       .finally(() => {
         release();
-        this.#sweeping = undefined;
+        this.#expiring = undefined;
       });
   }
 
-  async #sweep(): Promise<void> {
+  async #expireOldest(): Promise<void> {
     const storage = await this.#storage.open();
     if (totalFacts(await storage.counts()) <= this.#maxFacts) return;
     const removed = await removeOldest(this.#facts({}), Math.floor(this.#maxFacts * 0.9));
     this.#logger.debug("removed the oldest facts", { removed });
   }
 
-  /** What of expiry needs this cache: it stops when the cache is closed. */
+  // Expiry is aborted when the cache is closed.
   #facts(options: Cancellable): ExpiringFacts {
     return {
       open: () => this.#storage.open(),
@@ -322,16 +322,16 @@ export class StoredBlobInfoCache implements BlobInfoCache {
 }
 
 function checkText(text: string): string {
-  if (typeof text !== "string") throw new TypeError(`expected a text, got ${typeof text}`);
+  if (typeof text !== "string") throw new TypeError(`expected a string, got ${typeof text}`);
   if (text.length > maxTextLength)
-    throw new TypeError(`a text of ${text.length} characters; the bound is ${maxTextLength}`);
+    throw new TypeError(`a string of ${text.length} characters is too long; at most ${maxTextLength} are allowed`);
   return text;
 }
 
 function checkBound(name: string, bound: number | undefined): number {
   if (bound === undefined) return Number.POSITIVE_INFINITY;
   if (typeof bound !== "number" || Number.isNaN(bound) || bound < 0) {
-    throw new TypeError(`${name} is ${bound}; give a number of 0 or more`);
+    throw new TypeError(`${name} is ${bound}, but must be a number of 0 or more`);
   }
   return bound;
 }

@@ -1,4 +1,4 @@
-/** Lets the event loop go round once. */
+/** Resolves in the next turn of the event loop. */
 export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

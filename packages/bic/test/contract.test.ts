@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryStorage, StoredBlobInfoCache } from "../src/index.js";
 import { FactServer, ServerStorage } from "./server-storage.js";
 
-describe("over a storage in this process", () => {
+describe("StoredBlobInfoCache over a storage in this process", () => {
   blobInfoCacheSuite(
     { describe, it, expect },
     (setup) => new StoredBlobInfoCache(async () => new MemoryStorage(), setup),
@@ -11,7 +11,7 @@ describe("over a storage in this process", () => {
   );
 });
 
-describe("over a storage on a server", () => {
+describe("StoredBlobInfoCache over a storage on a server", () => {
   blobInfoCacheSuite(
     { describe, it, expect },
     (setup) => {

@@ -12,7 +12,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryStorage } from "../src/memory-storage.js";
 import { StoredBlobInfoCache } from "../src/stored-blob-info-cache.js";
 
-/** As much of a codec as the locator needs: `docker://registry/repository:tag`, or `transport:path`. */
+/** Parses `docker://registry/repository:tag` and `transport:path`. */
 const refCodec: RefCodec = {
   parse(text) {
     const docker = /^(?:docker:\/\/)?([^/:]+)\/([^:]+):(\w+)$/.exec(text);
@@ -68,11 +68,11 @@ describe("LayerLocator", () => {
     );
   });
 
-  it("of an unknown layer finds nothing", async () => {
+  it("finds nothing for an unknown layer", async () => {
     expect(await setup().locator.locateLayer(layer, here, any)).toEqual([]);
   });
 
-  it("finds only what is on the destination's registry, by its normalised name, where asked to", async () => {
+  it("finds only references on the destination's registry, by its normalised name, with matchRegistry", async () => {
     const { locator } = setup();
     for (const ref of ["docker.io/a:1", "here.example/b:1", "index.docker.io/c:1", "oci:layout"]) {
       await locator.recordLayerSource(layer, ref);
@@ -87,7 +87,7 @@ describe("LayerLocator", () => {
     expect((await locator.locateLayer(layer, here, any)).length).toBe(4);
   });
 
-  it("looks among the places of the destination's transport", async () => {
+  it("finds only locations of the destination's transport", async () => {
     const { locator } = setup();
     await locator.recordLayerSource(layer, "dir:folder");
     await locator.recordLayerSource(layer, "here.example/a:1");
@@ -95,7 +95,7 @@ describe("LayerLocator", () => {
     expect(text(await locator.locateLayer(layer, here, any))).toEqual(["here.example/a:1"]);
   });
 
-  it("skips what does not parse and what means the same, and only then counts to max", async () => {
+  it("skips invalid and equivalent references before it applies max", async () => {
     const { bic, locator } = setup();
     await locator.recordLayerSource(layer, "docker.io/old:1");
     await locator.recordLayerSource(layer, "elsewhere.example/a:1");
@@ -109,14 +109,14 @@ describe("LayerLocator", () => {
     ]);
   });
 
-  it("does not offer other forms of the content: a manifest names just one", async () => {
+  it("does not return other forms of the content", async () => {
     const { bic, locator } = setup();
     await bic.recordDigestUntransformedPair(layer.digest, digest("plain"));
     await locator.recordLayerSource({ digest: digest("plain") }, "here.example/a:1");
     expect(await locator.locateLayer(layer, here, any)).toEqual([]);
   });
 
-  it("refuses references and digests that are none", async () => {
+  it("rejects invalid references and digests", async () => {
     const { locator } = setup();
     await expect(locator.recordLayerSource(layer, "?")).rejects.toMatchObject({ code: "MOTE_INVALID_REFERENCE" });
     await expect(locator.locateLayer(layer, "?", any)).rejects.toMatchObject({ code: "MOTE_INVALID_REFERENCE" });
@@ -125,7 +125,7 @@ describe("LayerLocator", () => {
     });
   });
 
-  it("hands on an abort", async () => {
+  it("rejects with the reason of the signal when aborted", async () => {
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
     await expect(setup().locator.locateLayer(layer, here, { ...any, signal })).rejects.toBe(reason);
@@ -133,7 +133,7 @@ describe("LayerLocator", () => {
 });
 
 describe("LayerBlobInfo", () => {
-  it("maps each layer to its references without docker://, newest first; an unknown one to none", async () => {
+  it("maps each layer to its references without docker://, newest first, and an unknown layer to none", async () => {
     const { locator } = setup();
     const [one, two, three] = [digest("one"), digest("two"), digest("three")];
     for (const ref of ["a.example/x:1", "b.example/x:1", "oci:folder"])

@@ -7,8 +7,8 @@ const digestOf = (name: string | number) => digestBytes(new TextEncoder().encode
 const digest = digestOf("layer");
 const own = { canSubstitute: false };
 
-describe("a storage on a server", () => {
-  it("is sent two messages for the records of one turn, and one for a look-up of one digest", async () => {
+describe("StoredBlobInfoCache over a storage on a server", () => {
+  it("sends two messages for the records of one turn of the event loop, and one to look up a digest", async () => {
     const server = new FactServer();
     await using cache = new StoredBlobInfoCache(async () => new ServerStorage(server));
     const names = Array.from({ length: 15 }, (_, at) => at);
@@ -18,7 +18,7 @@ describe("a storage on a server", () => {
     expect(server.messages).toBe(3);
   });
 
-  it("loses no record of two clients that write the same rows at once", async () => {
+  it("loses no record when two clients write the same rows concurrently", async () => {
     const server = new FactServer();
     await using one = new StoredBlobInfoCache(async () => new ServerStorage(server));
     await using two = new StoredBlobInfoCache(async () => new ServerStorage(server));
@@ -36,7 +36,7 @@ describe("a storage on a server", () => {
     expect({ locations, pairs, transformers }).toEqual({ locations: 41, pairs: 2, transformers: 1 });
   });
 
-  it("that fails now and then loses nothing that was acknowledged, and each error reaches its caller", async () => {
+  it("loses no acknowledged record when some messages fail, and reports each error to its caller", async () => {
     const server = new FactServer();
     await using cache = new StoredBlobInfoCache(async () => new ServerStorage(server));
     server.onMessage = async () => {
@@ -56,7 +56,7 @@ describe("a storage on a server", () => {
     expect(recorded.length).toBeGreaterThan(50);
   });
 
-  it("that is damaged is replaced, and the call that found it is made again", async () => {
+  it("replaces a damaged storage, and repeats the call that found the damage", async () => {
     const server = new FactServer();
     const storages: ServerStorage[] = [];
     await using cache = new StoredBlobInfoCache(async () => {
@@ -71,7 +71,7 @@ describe("a storage on a server", () => {
     expect(storages.map(({ isClosed }) => isClosed)).toEqual([true, false]);
   });
 
-  it("is not closed under a call, neither when idle nor by close", async () => {
+  it("does not close the storage during a call, neither when idle nor by close", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     try {
       const server = new FactServer();

@@ -12,14 +12,14 @@ import {
   type SequenceClock,
 } from "../src/index.js";
 
-/** A server that holds facts for several clients: each message takes a turn of the event loop or more, and may fail. */
+/** A server that stores facts for several clients. Each message takes at least one turn of the event loop, and may fail. */
 export class FactServer {
   readonly #stored = new MemoryStorage();
-  /** Called once a message; what it throws is the client's error. */
+  /** Called for each message. An error that it throws is the client's. */
   onMessage: () => Promise<void> = async () => {};
   messages = 0;
 
-  /** Runs `command` on the server, as a script of Redis does: alone, and with no client's code inside. */
+  /** Runs `command` atomically on the server, as a Redis script does. */
   async send<Result>(command: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
     this.messages++;
     await new Promise((resolve) => setImmediate(resolve));
@@ -38,7 +38,7 @@ export class FactServer {
   }
 }
 
-/** A storage that fetches in batches what a transaction reads, and sends what it changed as one message. */
+/** A storage that fetches the rows that a transaction reads in batches, and sends its changes as one message. */
 export class ServerStorage implements FactStorage {
   readonly mode = "persistent";
   readonly #server: FactServer;
@@ -50,10 +50,10 @@ export class ServerStorage implements FactStorage {
     if (idleMs !== undefined) this.idleMs = idleMs;
   }
 
-  async read<Result>(look: (rows: FactReader) => Result): Promise<Result> {
+  async read<Result>(query: (rows: FactReader) => Result): Promise<Result> {
     const rows = new FetchedRows();
     for (;;) {
-      const result = look(rows);
+      const result = query(rows);
       if (rows.missing.length === 0) return result;
       await this.#fetch(rows);
     }
@@ -89,19 +89,19 @@ export class ServerStorage implements FactStorage {
     this.isClosed = true;
   }
 
-  /** One round trip, however many rows; it also takes as many places in the order of time as the transaction wants. */
+  /** Fetches all missing rows, and the sequences that the transaction needs, in one round trip. */
   async #fetch(rows: FetchedRows): Promise<void> {
     const reads = rows.missing.splice(0);
-    const { wanted, nowMs } = rows;
+    const { missingSequences, nowMs } = rows;
     const { found, sequences } = await this.#send((stored, clock) => ({
       found: reads.map(({ read }) => read(stored)),
-      sequences: Array.from({ length: wanted }, () => clock.next(nowMs)),
+      sequences: Array.from({ length: missingSequences }, () => clock.next(nowMs)),
     }));
     for (const [at, { key }] of reads.entries()) rows.fetched.set(key, found[at]);
     rows.sequences.push(...sequences);
   }
 
-  /** False if a row is no longer as it was fetched. */
+  /** Returns false if a row has changed since it was fetched. */
   #commit({ changes, reserved }: FetchedRows): Promise<boolean> {
     return this.#send((stored, clock) => {
       if (!changes.every(({ isUnchanged }) => isUnchanged(stored))) return false;
@@ -112,7 +112,7 @@ export class ServerStorage implements FactStorage {
   }
 
   #send<Result>(command: (rows: FactRows, clock: SequenceClock) => Result): Promise<Result> {
-    if (this.isClosed) throw new Error("a message to a storage that is closed");
+    if (this.isClosed) throw new Error("the storage is closed");
     return this.#server.send(command);
   }
 }
@@ -127,25 +127,25 @@ interface RowChange {
   apply(stored: FactRows): void;
 }
 
-/** The rows that a transaction was given, and on top of them what it changes. */
+/** The rows that were fetched for a transaction, and its changes. */
 class FetchedRows implements FactRows {
   readonly fetched = new Map<string, unknown>();
   readonly missing: RowRead[] = [];
   readonly sequences: number[] = [];
   changes: RowChange[] = [];
-  /** Sequences that the last call took without there being one. */
-  wanted = 0;
+  /** Sequences that the last call needed and that had not been fetched. */
+  missingSequences = 0;
   nowMs = 0;
   reserved = 0;
   #changed = new Map<string, unknown>();
   #taken = 0;
 
-  /** Before each call of a transaction. */
+  /** Discards the changes of the last call of the transaction. */
   begin(): void {
     this.changes = [];
     this.#changed = new Map();
     this.#taken = 0;
-    this.wanted = 0;
+    this.missingSequences = 0;
     this.reserved = 0;
   }
 
@@ -154,8 +154,8 @@ class FetchedRows implements FactRows {
       this.nowMs = Math.max(this.nowMs, nowMs);
       const sequence = this.sequences[this.#taken++];
       if (sequence !== undefined) return sequence;
-      this.wanted++;
-      if (this.wanted === 1) this.missing.push({ key: "sequences", read: () => undefined });
+      this.missingSequences++;
+      if (this.missingSequences === 1) this.missing.push({ key: "sequences", read: () => undefined });
       return 0;
     },
     reserve: (sequence) => {
@@ -171,8 +171,8 @@ class FetchedRows implements FactRows {
     return this.#row(`forms ${untransformed}`, (stored) => [...stored.forms(untransformed)]) ?? [];
   }
 
-  locationRecords(place: ScopedDigest): Iterable<LocationRecord> {
-    return this.#row(keyOf(place), (stored) => [...stored.locationRecords(place)]) ?? [];
+  locationRecords(key: ScopedDigest): Iterable<LocationRecord> {
+    return this.#row(rowKey(key), (stored) => [...stored.locationRecords(key)]) ?? [];
   }
 
   updateDigestRow(digest: Digest, change: (row: DigestRow) => DigestRow): void {
@@ -197,20 +197,20 @@ class FetchedRows implements FactRows {
   }
 
   updateLocationRecord(
-    place: ScopedDigest,
+    key: ScopedDigest,
     location: string,
     change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
-    const find = (rows: FactReader) => [...rows.locationRecords(place)].find((each) => each.location === location);
-    const key = `${keyOf(place)} ${JSON.stringify(location)}`;
-    const before = this.#row(key, find);
+    const find = (rows: FactReader) => [...rows.locationRecords(key)].find((each) => each.location === location);
+    const recordKey = `${rowKey(key)} ${JSON.stringify(location)}`;
+    const before = this.#row(recordKey, find);
     const after = change(before);
     if (after === before) return;
-    this.#changed.set(key, after);
-    const fetched = this.fetched.get(key);
+    this.#changed.set(recordKey, after);
+    const fetched = this.fetched.get(recordKey);
     this.changes.push({
       isUnchanged: (stored) => find(stored) === fetched,
-      apply: (stored) => stored.updateLocationRecord(place, location, () => after),
+      apply: (stored) => stored.updateLocationRecord(key, location, () => after),
     });
   }
 
@@ -222,6 +222,6 @@ class FetchedRows implements FactRows {
   }
 }
 
-function keyOf({ transport, scope, digest }: ScopedDigest): string {
+function rowKey({ transport, scope, digest }: ScopedDigest): string {
   return JSON.stringify([transport, scope, digest]);
 }

@@ -9,7 +9,7 @@ import { pairsAndTransformers } from "./blob-info-cache/pairs-and-transformers.j
 import type { RuleTests, WithCache } from "./blob-info-cache/rule-tests.js";
 import type { TestApi } from "./test-api.js";
 
-/** The rules that every `BlobInfoCache` follows, tested with and without `open` and `close`. */
+/** Defines tests of the rules that every `BlobInfoCache` follows, with and without `open` and `close`. */
 export function blobInfoCacheSuite(
   api: TestApi,
   factory: BlobInfoCacheFactory,

@@ -3,13 +3,13 @@ import { errorCodeOf, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface MembershipCapabilities {
-  /** Opens the same place once more, as another process would. Without it, sharing is not tested. */
+  /** Opens another object over the same store, as another process would. Without it, sharing is not tested. */
   readonly reopen?: ((membership: Membership) => Promise<Membership> | Membership) | undefined;
 }
 
 /**
- * The contract of `Membership`.
- * @param factory makes one without records
+ * Defines tests of the contract of `Membership`.
+ * @param factory creates an empty one
  */
 export function membershipSuite(
   { describe, it, expect }: TestApi,
@@ -23,7 +23,7 @@ export function membershipSuite(
   const own = "library/app";
 
   describe("membership", () => {
-    it("is empty at first", async () => {
+    it("is empty at first, and removes absent records without an error", async () => {
       const membership = await factory();
       expect(await membership.has(hub, one)).toBe(false);
       expect(await all(membership.list(hub))).toEqual([]);
@@ -32,7 +32,7 @@ export function membershipSuite(
       await membership.remove(hub, one);
     });
 
-    it("of one repository is not that of another with the same path", async () => {
+    it("tells repositories with the same path apart", async () => {
       const membership = await factory();
       await membership.record(hub, one);
       await membership.record(own, other);
@@ -49,7 +49,7 @@ export function membershipSuite(
       }
     });
 
-    it("recorded twice is recorded once", async () => {
+    it("lists a digest once that was recorded twice", async () => {
       const membership = await factory();
       await Promise.all([membership.record(hub, one), membership.record(hub, one)]);
       await membership.record(hub, one, { named: true });
@@ -57,7 +57,7 @@ export function membershipSuite(
       expect(await all(membership.repositories())).toEqual([hub]);
     });
 
-    it("tells the repositories, those of one path, and those that have a name", async () => {
+    it("lists repositories: all, those with a path, and those with a named manifest", async () => {
       const membership = await factory();
       await membership.record(hub, one, { named: true });
       await membership.record(ghcr, one);
@@ -69,7 +69,7 @@ export function membershipSuite(
       expect(await all(membership.repositories({ path: "app" }))).toEqual([]);
     });
 
-    it("is removed one by one, or all of a repository", async () => {
+    it("removes one digest or all digests of a repository", async () => {
       const membership = await factory();
       for (const digest of [one, other]) {
         await membership.record(hub, digest, { named: true });
@@ -85,7 +85,7 @@ export function membershipSuite(
       expect(await all(membership.repositories({ named: true }))).toEqual([]);
     });
 
-    it("takes repositories' names only", async () => {
+    it("rejects names that are not repository names", async () => {
       const membership = await factory();
       const names = ["", "/", "..", "../../x", "a/../b", "/etc/passwd", "a//b", "UPPER", "a b", "a\0b", "a\nb", "a:1"];
       for (const name of [...names, "oci:/home/x/build", "dir:x", "ghcr.io/", "a".repeat(256)]) {
@@ -96,7 +96,7 @@ export function membershipSuite(
       expect(await all(membership.repositories())).toEqual([]);
     });
 
-    it("takes many at once, of long names too", async () => {
+    it("records many digests concurrently, in repositories with long names", async () => {
       const membership = await factory();
       const names = Array.from({ length: 60 }, (_, at) => `registry.example/${"x/".repeat(100)}${at}`);
       const digests = Array.from({ length: 5 }, (_, at) => sample(`many ${at}`, 1).digest).sort();
@@ -105,7 +105,7 @@ export function membershipSuite(
       for (const name of names) expect(await all(membership.list(name))).toEqual(digests);
     });
 
-    it("does nothing once its signal is aborted", async () => {
+    it("rejects with the reason of the signal when aborted, and records nothing", async () => {
       const membership = await factory();
       const signal = AbortSignal.abort(new RangeError("enough"));
       expect(await errorCodeOf(() => membership.record(hub, one, { signal }))).toBe("RangeError");
@@ -114,7 +114,7 @@ export function membershipSuite(
 
     if (capabilities.reopen !== undefined) {
       const { reopen } = capabilities;
-      it("is seen at once by whoever else has the place open", async () => {
+      it("shows a change immediately to others with the same store", async () => {
         const membership = await factory();
         const another = await reopen(membership);
         await membership.record(hub, one, { named: true });
@@ -124,7 +124,7 @@ export function membershipSuite(
         expect(await membership.has(hub, one)).toBe(false);
       });
 
-      it("loses no record while others remove theirs of the same repository", async () => {
+      it("loses no record while others remove records of the same repository", async () => {
         const membership = await factory();
         const another = await reopen(membership);
         for (let round = 0; round < 30; round++) {

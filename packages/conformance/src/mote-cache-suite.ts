@@ -15,8 +15,9 @@ import { put } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 /**
- * The contract of `MoteCache`, and of what a cache offers beyond it (links, enumeration, verifying, leases, pins) where it does.
- * @param factory makes a fresh, empty cache that is not yet initialised
+ * Defines tests of the contract of `MoteCache`, and of the optional methods that a cache has (links, enumeration, verification,
+ * leases, pins).
+ * @param factory creates an empty cache that is not initialised
  */
 export function moteCacheSuite(
   testApi: TestApi,

@@ -3,13 +3,13 @@ import { collect, errorCodeOf, readAll, type Sample, sameBytes, sample } from ".
 import type { TestApi } from "./test-api.js";
 
 export interface MoteSourceCapabilities {
-  /** Changes some byte of what is stored, behind the source's back. Without it, damage is not tested. */
+  /** Changes a byte of the stored mote without the source's knowledge. Without it, damage is not tested. */
   readonly corrupt?: ((source: MoteSource, digest: Sample["digest"]) => Promise<void>) | undefined;
 }
 
 /**
- * The contract of `MoteSource`, the reading half of a cache.
- * @param factory makes a source that holds exactly `content`
+ * Defines tests of the contract of `MoteSource`, the reading half of a cache.
+ * @param factory creates a source with exactly `content`
  */
 export function moteSourceSuite(
   { describe, it, expect }: TestApi,
@@ -19,7 +19,7 @@ export function moteSourceSuite(
   const empty = sample("empty", 0);
   const small = sample("small", 4000);
   const large = sample("large", 3_000_001);
-  const absent = digestBytes(new TextEncoder().encode("nobody has this"));
+  const absent = digestBytes(new TextEncoder().encode("absent"));
   const withContent = async (use: (source: MoteSource) => Promise<void>) => {
     const source = await factory([empty, small, large]);
     try {
@@ -30,14 +30,14 @@ export function moteSourceSuite(
   };
 
   describe("a mote source", () => {
-    it("gives every mote back byte for byte", () =>
+    it("reads every mote byte for byte", () =>
       withContent(async (source) => {
         for (const { digest, bytes } of [empty, small, large]) {
           expect(sameBytes(await readAll(source, digest), bytes)).toBe(true);
         }
       }));
 
-    it("says of what it has that it exists, and how large it is", () =>
+    it("finds its motes and their sizes", () =>
       withContent(async (source) => {
         for (const { digest, bytes } of [empty, small, large]) {
           expect(await source.moteExists(digest)).toBe(true);
@@ -46,7 +46,7 @@ export function moteSourceSuite(
         }
       }));
 
-    it("says of what it does not have that it is not found", () =>
+    it("does not find an absent mote", () =>
       withContent(async (source) => {
         expect(await source.moteExists(absent)).toBe(false);
         expect(await source.find(absent)).toBe(undefined);
@@ -54,12 +54,12 @@ export function moteSourceSuite(
         expect(await errorCodeOf(() => source.moteReaderAt(absent))).toBe("MOTE_NOT_FOUND");
       }));
 
-    it("names a place also for what it does not have", () =>
+    it("returns a location for an absent mote too", () =>
       withContent(async (source) => {
         expect(typeof source.moteRef(absent)).toBe("string");
       }));
 
-    it("reads any part of a mote", () =>
+    it("reads any range of a mote", () =>
       withContent(async (source) => {
         const { digest, bytes } = large;
         const { byteLength: size } = bytes;
@@ -77,7 +77,7 @@ export function moteSourceSuite(
         expect(sameBytes(await readAll(source, digest, { end: 5 }), bytes.subarray(0, 5))).toBe(true);
       }));
 
-    it("reads at any position, fewer bytes at the end and none past it", () =>
+    it("reads at any position: fewer bytes at the end, and none beyond it", () =>
       withContent(async (source) => {
         const { digest, bytes } = large;
         await using reader = await source.moteReaderAt(digest);
@@ -92,19 +92,19 @@ export function moteSourceSuite(
         expect(await reader.readAt(into, bytes.byteLength + 1000)).toBe(0);
       }));
 
-    it("lets the caller keep the chunks that it reads", () =>
+    it("does not change chunks that were read", () =>
       withContent(async (source) => {
-        const kept: Uint8Array[] = [];
+        const chunks: Uint8Array[] = [];
         const copies: Uint8Array[] = [];
         await using reader = await source.moteReader(large.digest);
         for await (const chunk of reader) {
-          kept.push(chunk);
+          chunks.push(chunk);
           copies.push(chunk.slice());
         }
-        expect(kept.every((chunk, n) => sameBytes(chunk, copies[n] ?? new Uint8Array()))).toBe(true);
+        expect(chunks.every((chunk, n) => sameBytes(chunk, copies[n] ?? new Uint8Array()))).toBe(true);
       }));
 
-    it("leaves a chunk as it is until the next is asked for, where its memory may be used again", () =>
+    it("does not change a chunk before the next is read, with reuse", () =>
       withContent(async (source) => {
         const { digest, bytes } = large;
         await using reader = await source.moteReader(digest, { reuse: true });
@@ -117,7 +117,7 @@ export function moteSourceSuite(
         expect(at).toBe(bytes.byteLength);
       }));
 
-    it("lets a reader be closed before its end, twice, and not be used after", () =>
+    it("closes a reader before its end, also twice, and rejects further use", () =>
       withContent(async (source) => {
         const reader = await source.moteReader(large.digest);
         for await (const _ of reader) break;
@@ -134,7 +134,7 @@ export function moteSourceSuite(
         expect(await errorCodeOf(() => readerAt.readAt(new Uint8Array(1), 0))).toBe("MOTE_CLOSED");
       }));
 
-    it("lets a reader be read once", () =>
+    it("reads a reader only once", () =>
       withContent(async (source) => {
         for (const { digest, bytes } of [empty, small, large]) {
           await using reader = await source.moteReader(digest);
@@ -150,7 +150,7 @@ export function moteSourceSuite(
         }
       }));
 
-    it("lets a reader be closed by several callers at once", () =>
+    it("closes a reader when several callers do so concurrently", () =>
       withContent(async (source) => {
         const reader = await source.moteReader(large.digest);
         const readerAt = await source.moteReaderAt(large.digest);
@@ -158,7 +158,7 @@ export function moteSourceSuite(
         expect(await errorCodeOf(() => collect(reader))).toBe("MOTE_CLOSED");
       }));
 
-    it("refuses ranges and positions that are not numbers of bytes", () =>
+    it("rejects ranges and positions that are not byte counts", () =>
       withContent(async (source) => {
         await using readerAt = await source.moteReaderAt(large.digest);
         for (const bad of [-1, 1.5, Number.NaN]) {
@@ -168,7 +168,7 @@ export function moteSourceSuite(
         }
       }));
 
-    it("reads nothing of a range that ends before it starts, or starts past the end", () =>
+    it("reads nothing from a range that ends before it starts or starts beyond the end", () =>
       withContent(async (source) => {
         const { digest, bytes } = small;
         for (const [start, end] of [
@@ -182,7 +182,7 @@ export function moteSourceSuite(
         expect((await readAll(source, digest, { start: bytes.byteLength + 5 })).byteLength).toBe(0);
       }));
 
-    it("refuses at run time what is not a digest", () =>
+    it("rejects invalid digests at run time", () =>
       withContent(async (source) => {
         for (const method of ["moteExists", "find", "moteReader", "moteReaderAt", "moteRef"] as const) {
           expect(await errorCodeOf(() => untyped(source, method)("sha256:../../etc/passwd"))).toBe(
@@ -195,7 +195,7 @@ export function moteSourceSuite(
         }
       }));
 
-    it("rejects with the signal's own reason when aborted", () =>
+    it("rejects with the reason of the signal when aborted", () =>
       withContent(async (source) => {
         const reason = new RangeError("enough");
         const signal = AbortSignal.abort(reason);
@@ -207,7 +207,7 @@ export function moteSourceSuite(
 
     const { corrupt } = capabilities;
     if (corrupt !== undefined) {
-      it("ends the read of a damaged mote in MOTE_CORRUPT, whatever its size", () =>
+      it("fails to read a damaged mote of any size with MOTE_CORRUPT", () =>
         withContent(async (source) => {
           for (const { digest } of [small, large]) {
             await corrupt(source, digest);
@@ -222,9 +222,9 @@ async function dispose(source: MoteSource & Partial<AsyncDisposable>): Promise<v
   await source[Symbol.asyncDispose]?.();
 }
 
-type Reading = "moteExists" | "find" | "moteReader" | "moteReaderAt" | "moteRef";
+type ReadMethod = "moteExists" | "find" | "moteReader" | "moteReaderAt" | "moteRef";
 
-/** The method as plain JavaScript calls it. */
-function untyped(source: MoteSource, method: Reading): (digest: unknown) => unknown {
+/** Calls a method without type checks, as JavaScript does. */
+function untyped(source: MoteSource, method: ReadMethod): (digest: unknown) => unknown {
   return (digest) => Reflect.apply(source[method], source, [digest]);
 }

@@ -10,7 +10,7 @@ import {
   writeMote,
 } from "@mote/core";
 
-/** Bytes with their digest. */
+/** Bytes and their digest. */
 export interface Sample {
   readonly digest: Digest;
   readonly bytes: Uint8Array;
@@ -18,7 +18,7 @@ export interface Sample {
 
 export const mediaType = "application/octet-stream";
 
-/** Different bytes for each name, the same at every call. */
+/** Generates `size` bytes that depend only on `name`. */
 export function sample(name: string, size: number): Sample {
   const block = createHash("sha256").update(name).digest();
   const bytes = new Uint8Array(size);
@@ -34,7 +34,7 @@ export async function put(cache: MoteCache, { digest, bytes }: Sample): Promise<
   return await writeMote(cache, { digest, mediaType, size: bytes.byteLength }, bytes);
 }
 
-/** A pending mote and its writer. */
+/** Creates a mote and its writer. */
 export async function begin(cache: MoteCache, { digest, bytes }: Sample, size: number | undefined = bytes.byteLength) {
   const mote: Mote = await cache.createMote(digest, mediaType, size);
   return { mote, writer: await cache.moteWriter(digest) };
@@ -57,7 +57,7 @@ export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return Buffer.compare(one, other) === 0;
 }
 
-/** The code that `work` fails with: a MoteError's, else the error's name; `none` where it succeeds. */
+/** Returns the code of the MoteError that `work` throws, the name of another error, or `none`. */
 export async function errorCodeOf(work: () => unknown): Promise<string> {
   try {
     await work();

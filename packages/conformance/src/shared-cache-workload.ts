@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { collect, mediaType, put, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
 
 export interface SharedWorkload {
-  /** Another one for each process. */
+  /** Must be different in each process. */
   readonly seed: number;
-  /** Default 150. */
+  /** Default: 150. */
   readonly steps?: number | undefined;
 }
 
@@ -32,11 +32,11 @@ const step = fc.record({
 });
 
 /**
- * What holds for one of any number of processes that use one store at once: run it in each of them, with a cache of its own over the
- * same store. Motes that all of them put, read, remove and prune are whole or absent; those that this one alone uses, and holds by a lease,
- * are as a `Map` would have them, whatever the others prune.
- * @returns how often each step was taken
- * @throws Error that says which promise was broken
+ * Tests a store that several processes use concurrently: run it in each of them, with its own cache over the same store. Motes that
+ * all processes put, read, remove and prune must be complete or absent. Motes that only this process uses, and has leased, must be
+ * those of a `Map`, even if other processes prune.
+ * @returns how often each step was executed
+ * @throws Error that names the violated promise
  */
 export async function useSharedCache(
   cache: MoteCache,
@@ -45,20 +45,20 @@ export async function useSharedCache(
   const own = sizes.map((size, n) => sample(`own ${seed} ${n}`, size + 40));
   await using lease = await cache.lease?.(own.map(({ digest }) => digest));
   const user = new SharedUser(cache, { seed, own, lease });
-  const taken: Record<string, number> = {};
+  const counts: Record<string, number> = {};
   for (const { kind, number, maxSize } of fc.sample(step, { seed, numRuns: steps })) {
     await user[kind](number, maxSize);
-    taken[kind] = (taken[kind] ?? 0) + 1;
+    counts[kind] = (counts[kind] ?? 0) + 1;
   }
   for (const n of sizes.keys()) await user["own read"](n);
-  return taken;
+  return counts;
 }
 
 class SharedUser {
   readonly #cache: MoteCache;
   readonly #seed: number;
   readonly #own: readonly Sample[];
-  readonly #isHeld: boolean;
+  readonly #isLeased: boolean;
   readonly #model = new Set<Digest>();
 
   constructor(
@@ -68,7 +68,7 @@ class SharedUser {
     this.#cache = cache;
     this.#seed = of.seed;
     this.#own = of.own;
-    this.#isHeld = of.lease !== undefined;
+    this.#isLeased = of.lease !== undefined;
   }
 
   async put(n: number): Promise<void> {
@@ -76,7 +76,7 @@ class SharedUser {
   }
 
   async read(n: number): Promise<void> {
-    await this.#isWholeOrAbsent(shared(n));
+    await this.#readOrAbsent(shared(n));
   }
 
   async remove(n: number): Promise<void> {
@@ -85,19 +85,19 @@ class SharedUser {
 
   async prune(_: number, maxSize: number): Promise<void> {
     const { removed } = await this.#cache.prune(maxSize);
-    const mine = this.#own.filter(({ digest }) => removed.some((info) => info.digest === digest));
-    promise(!this.#isHeld || mine.length === 0, "prune removed what is leased");
+    const leased = this.#own.filter(({ digest }) => removed.some((info) => info.digest === digest));
+    assertPromise(!this.#isLeased || leased.length === 0, "prune removed a leased mote");
   }
 
   async verify(): Promise<void> {
     const report = await this.#cache.verify?.();
-    promise(
+    assertPromise(
       (report?.damaged.length ?? 0) === 0 && (report?.failed.length ?? 0) === 0,
       `verify found ${JSON.stringify(report)}`,
     );
   }
 
-  /** A name of one's own that names what is held stays. */
+  /** Checks that this process's own tag of a leased mote is not removed. */
   async tag(n: number): Promise<void> {
     const { tags } = this.#cache;
     const { digest, bytes } = pick(this.#own, n);
@@ -105,10 +105,10 @@ class SharedUser {
     await tags.tag(`own-${this.#seed}`, { mediaType, digest, size: bytes.byteLength });
     await tags.tag("shared", { mediaType, digest: shared(n).digest, size: shared(n).bytes.byteLength });
     const found = (await tags.resolve(`own-${this.#seed}`))?.digest;
-    promise(!this.#isHeld || found === digest, `a tag of one's own names ${found}`);
+    assertPromise(!this.#isLeased || found === digest, `an own tag resolves to ${found}`);
   }
 
-  /** Led, followed, or there already: the bytes are the same. */
+  /** Checks that a leader, a follower and a reader get the same bytes. */
   async lead(n: number): Promise<void> {
     const { digest, bytes } = shared(n);
     const writer = await this.#cache.leadMote?.({ digest, mediaType, size: bytes.byteLength });
@@ -120,7 +120,8 @@ class SharedUser {
     }
     try {
       const follower = await this.#cache.followMote?.(digest);
-      if (follower !== undefined) promise(sameBytes(await collect(follower), bytes), "a follower got other bytes");
+      if (follower !== undefined)
+        assertPromise(sameBytes(await collect(follower), bytes), "a follower read other bytes");
     } catch (error) {
       if (!hasCode(error, "MOTE_WRITER_GONE") && !hasCode(error, "MOTE_NOT_FOUND")) throw error;
     }
@@ -146,10 +147,10 @@ class SharedUser {
 
   async "own read"(n: number): Promise<void> {
     const mote = pick(this.#own, n);
-    const isThere = await this.#isWholeOrAbsent(mote);
-    promise(
-      !this.#isHeld || isThere === this.#model.has(mote.digest),
-      `${mote.digest} is ${isThere ? "there" : "gone"}`,
+    const exists = await this.#readOrAbsent(mote);
+    assertPromise(
+      !this.#isLeased || exists === this.#model.has(mote.digest),
+      `${mote.digest} ${exists ? "exists" : "does not exist"}`,
     );
   }
 
@@ -158,10 +159,13 @@ class SharedUser {
     this.#model.delete(pick(this.#own, n).digest);
   }
 
-  /** @returns whether it is there */
-  async #isWholeOrAbsent({ digest, bytes }: Sample): Promise<boolean> {
+  /**
+   * Checks the bytes of a mote.
+   * @returns whether it exists
+   */
+  async #readOrAbsent({ digest, bytes }: Sample): Promise<boolean> {
     try {
-      promise(sameBytes(await readAll(this.#cache, digest), bytes), `${digest} has other bytes`);
+      assertPromise(sameBytes(await readAll(this.#cache, digest), bytes), `${digest} has other bytes`);
       return true;
     } catch (error) {
       if (!hasCode(error, "MOTE_NOT_FOUND")) throw error;
@@ -186,6 +190,6 @@ function hasCode(error: unknown, code: string): boolean {
   return MoteError.isInstance(error) && error.code === code;
 }
 
-function promise(isKept: boolean, otherwise: string): void {
-  if (!isKept) throw new Error(`a promise is broken: ${otherwise}`);
+function assertPromise(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(`a promise is violated: ${otherwise}`);
 }

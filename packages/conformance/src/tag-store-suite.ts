@@ -3,7 +3,7 @@ import { errorCodeOf, mediaType, type Sample, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
 export interface TagStoreCapabilities {
-  /** Another store over the same names. Without it, what several stores see of each other is not tested. */
+  /** Opens another store over the same tags. Without it, sharing is not tested. */
   readonly reopen?: ((store: TagStore) => Promise<TagStore> | TagStore) | undefined;
 }
 
@@ -25,8 +25,8 @@ const validNames = [
 const invalidNames = ["", "a\nb", "a\0b", "\u007f", "x".repeat(4097)];
 
 /**
- * The contract of `TagStore`.
- * @param factory makes a fresh, empty store
+ * Defines tests of the contract of `TagStore`.
+ * @param factory creates an empty store
  */
 export function tagStoreSuite(
   { describe, it, expect }: TestApi,
@@ -34,7 +34,7 @@ export function tagStoreSuite(
   { reopen }: TagStoreCapabilities = {},
 ): void {
   describe("a tag store", () => {
-    it("resolves a name to the descriptor that it was set to last", async () => {
+    it("resolves a tag to the descriptor that was set last", async () => {
       const store = await factory();
       expect(await store.resolve("a")).toBe(undefined);
       await store.tag("a", one);
@@ -45,7 +45,7 @@ export function tagStoreSuite(
       expect(await store.resolve("b")).toBe(undefined);
     });
 
-    it("lists each name once, in the order of names, with its descriptor", async () => {
+    it("lists each tag once with its descriptor, ordered by name", async () => {
       const store = await factory();
       expect(await namesOf(store)).toEqual([]);
       for (const name of ["b", "registry.example/a/b:c@d e", "a", "b"]) await store.tag(name, one);
@@ -62,7 +62,7 @@ export function tagStoreSuite(
       ]);
     });
 
-    it("removes a name and no other, and one that is not set without an error", async () => {
+    it("removes one tag and no other, and an absent tag without an error", async () => {
       const store = await factory();
       await store.tag("a", one);
       await store.tag("b", one);
@@ -73,7 +73,7 @@ export function tagStoreSuite(
       expect((await store.resolve("a"))?.digest).toBe(other.digest);
     });
 
-    it("accepts any text of 1 to 4096 characters without control characters, and tells names apart", async () => {
+    it("accepts any name of 1 to 4096 characters without control characters, and tells names apart", async () => {
       const store = await factory();
       const names = [...validNames, "x".repeat(4096)];
       for (const [at, name] of names.entries()) await store.tag(name, descriptorOf(sample(`named ${at}`, at)));
@@ -83,7 +83,7 @@ export function tagStoreSuite(
       expect(await namesOf(store)).toEqual(names.sort());
     });
 
-    it("refuses other names and what is not a digest, and sets nothing", async () => {
+    it("rejects other names and invalid digests, and sets nothing", async () => {
       const store = await factory();
       for (const name of invalidNames) expect(await errorCodeOf(() => store.tag(name, one))).toBe("MOTE_INVALID_NAME");
       const wrong = { ...one, digest: "sha256:../../x" as Descriptor["digest"] };
@@ -91,7 +91,7 @@ export function tagStoreSuite(
       expect(await namesOf(store)).toEqual([]);
     });
 
-    it("rejects with the signal's own reason when aborted, and sets nothing", async () => {
+    it("rejects with the reason of the signal when aborted, and sets nothing", async () => {
       const store = await factory();
       const signal = AbortSignal.abort(new RangeError("enough"));
       expect(await errorCodeOf(() => store.tag("a", one, { signal }))).toBe("RangeError");
@@ -99,7 +99,7 @@ export function tagStoreSuite(
       expect(await namesOf(store)).toEqual([]);
     });
 
-    it("loses no name of many that are set at once, and leaves one of several descriptors for one name", async () => {
+    it("loses no tag when many are set concurrently, and stores one of several descriptors for a name", async () => {
       const store = await factory();
       const names = Array.from({ length: 40 }, (_, at) => `name ${at}`);
       const contested = Array.from({ length: 10 }, (_, at) => descriptorOf(sample(`contested ${at}`, at)));
@@ -113,7 +113,7 @@ export function tagStoreSuite(
     });
 
     if (reopen !== undefined) {
-      it("is seen at once by other stores over the same names", async () => {
+      it("shows a change immediately to other stores over the same tags", async () => {
         const store = await factory();
         const another = await reopen(store);
         await store.tag("a", one);

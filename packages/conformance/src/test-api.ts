@@ -1,4 +1,4 @@
-/** What a test runner must give: the `describe`, `it` and `expect` of vitest, jest, or `node:test` with an `expect` package. */
+/** The functions that a test runner must provide: those of vitest, jest, or `node:test` with an `expect` package. */
 export interface TestApi {
   describe(name: string, body: () => void): unknown;
   it(name: string, body: () => Promise<void> | void, timeoutMs?: number): unknown;

@@ -1,4 +1,4 @@
-/** The suites under another runner than vitest, with the least `expect` that they may ask for. */
+// Runs a suite under node:test, with only the matchers of `TestApi`.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { moteCacheSuite } from "@mote/conformance";

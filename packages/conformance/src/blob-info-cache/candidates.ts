@@ -1,9 +1,9 @@
 import type { Digest } from "@mote/core";
 import { gzip, locationsOf, other, plain, type RuleTests, transport, unrecorded, zstd } from "./rule-tests.js";
 
-/** Which candidates are named, and in which order. */
+/** Tests which candidates are returned, and in which order. */
 export function rankedCandidates({ test, expect }: RuleTests): void {
-  test("substitutes stand between the asked digest and the untransformed one, by time", async (cache) => {
+  test("returns substitutes between the requested digest and the untransformed one, newest first", async (cache) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
     await cache.recordDigestUntransformedPair(zstd, plain);
     const names = { P: plain, G: gzip, Z: zstd, O: other };
@@ -22,7 +22,7 @@ export function rankedCandidates({ test, expect }: RuleTests): void {
     expect(locationsOf(own)).toEqual(["G1", "G2"]);
   });
 
-  test("max bounds the candidates after they are ordered", async (cache) => {
+  test("applies max after the candidates are ordered", async (cache) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
     for (const location of ["1", "2", "3"]) await cache.recordKnownLocation(transport, "A", plain, `P${location}`);
     await cache.recordKnownLocation(transport, "A", gzip, "G");
@@ -31,7 +31,7 @@ export function rankedCandidates({ test, expect }: RuleTests): void {
     expect(await cache.candidateLocations(transport, "A", gzip, { canSubstitute: true, max: 0 })).toEqual([]);
   });
 
-  test("where asked for, two forms without a known place follow the others, within max", async (cache) => {
+  test("appends two forms without a known location within max, with includeUnknownLocations", async (cache) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
     await cache.recordDigestUntransformedPair(zstd, plain);
     await cache.recordKnownLocation(transport, "A", plain, "here");
@@ -47,7 +47,7 @@ export function rankedCandidates({ test, expect }: RuleTests): void {
     expect(await cache.candidateLocations(transport, "A", unrecorded, asked)).toEqual([]);
   });
 
-  test("required transformers leave the rest out; preferred ones come first among the substitutes", async (cache) => {
+  test("returns only required transformers, and preferred ones first among the substitutes", async (cache) => {
     const made = { gzip, zstd: other, "zstd:chunked": zstd };
     for (const [name, digest] of Object.entries(made)) {
       await cache.recordDigestUntransformedPair(digest, plain);

@@ -1,9 +1,9 @@
 import type { Digest } from "@mote/core";
 import { codeOf, gzip, plain, type RuleTests, thrownBy, transport } from "./rule-tests.js";
 
-/** What is refused at run time. */
+/** Tests the arguments that are rejected at run time. */
 export function rejectsInvalidArguments({ test, expect }: RuleTests): void {
-  test("a digest that is none is refused", async (cache) => {
+  test("rejects an invalid digest", async (cache) => {
     const bad = "sha256:abc" as Digest;
     const calls = [
       () => cache.untransformedDigest(bad),
@@ -16,7 +16,7 @@ export function rejectsInvalidArguments({ test, expect }: RuleTests): void {
     for (const call of calls) expect(await codeOf(call)).toBe("MOTE_INVALID_DIGEST");
   });
 
-  test("an aborted signal's own reason is thrown, and nothing is recorded", async (cache) => {
+  test("rejects with the reason of the signal when aborted, and records nothing", async (cache) => {
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
     const calls = [

@@ -3,11 +3,11 @@ import type { TestApi } from "../test-api.js";
 import type { BlobInfoCacheFactory, BlobInfoCacheSetup } from "./options.js";
 import { codeOf, gzip, plain, transport } from "./rule-tests.js";
 
-/** `open` and `close`. */
+/** Tests `open` and `close`. */
 export function lifeCycle({ it, expect }: TestApi, factory: BlobInfoCacheFactory): void {
   const setup: BlobInfoCacheSetup = { logger: silentLogger, now: Date.now };
 
-  it("open may be repeated, close and disposal too, and close needs no open", async () => {
+  it("opens and closes repeatedly, and closes without open", async () => {
     const cache = await factory(setup);
     await cache.open();
     await cache.open();
@@ -18,7 +18,7 @@ export function lifeCycle({ it, expect }: TestApi, factory: BlobInfoCacheFactory
     await unopened.close();
   });
 
-  it("after close everything but close is MOTE_CLOSED, open too", async () => {
+  it("rejects every method except close with MOTE_CLOSED after close", async () => {
     const cache = await factory(setup);
     await cache.recordKnownLocation(transport, "A", gzip, "here");
     await cache.close();
@@ -33,7 +33,7 @@ export function lifeCycle({ it, expect }: TestApi, factory: BlobInfoCacheFactory
     for (const call of calls) expect(await codeOf(call)).toBe("MOTE_CLOSED");
   });
 
-  it("close waits for the records that were made before it", async () => {
+  it("waits in close for records that were made before", async () => {
     const cache = await factory(setup);
     const records = [1, 2, 3].map((n) => cache.recordKnownLocation(transport, "A", gzip, `${n}`));
     await cache.close();

@@ -1,9 +1,9 @@
 import { digestBytes, silentLogger, UNKNOWN_TRANSFORMER } from "@mote/core";
 import { gzip, locationsOf, type RuleTests, transport, zstd } from "./rule-tests.js";
 
-/** Where blobs were seen, and in which order. */
+/** Tests the locations where blobs were seen, and their order. */
 export function recordedLocations({ test, it, expect, withCache, options }: RuleTests): void {
-  test("a candidate tells digest, transformer, location and the time last seen", async (cache) => {
+  test("returns candidates with digest, transformer, location and the time last seen", async (cache) => {
     const before = Date.now();
     await cache.recordKnownLocation(transport, "A", gzip, "here");
     const [candidate, ...rest] = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
@@ -13,7 +13,7 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
     expect(rest).toEqual([]);
   });
 
-  test("locations come newest first, and transports, scopes and digests do not affect each other", async (cache) => {
+  test("returns locations newest first, separately for each transport, scope and digest", async (cache) => {
     for (const _ of [1, 2]) {
       for (const way of ["x", "y"]) {
         for (const scope of ["A", "B"]) {
@@ -28,20 +28,20 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
     }
   });
 
-  test("a location recorded again is the newest again", async (cache) => {
+  test("makes a location the newest when it is recorded again", async (cache) => {
     for (const location of ["1", "2", "3", "1"]) await cache.recordKnownLocation(transport, "A", gzip, location);
     const found = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
     expect(locationsOf(found)).toEqual(["1", "3", "2"]);
   });
 
-  test("records that are made together keep the order of their calls", async (cache) => {
+  test("keeps the order of calls for concurrent records", async (cache) => {
     const locations = Array.from({ length: 100 }, (_, i) => `${i}`);
     await Promise.all(locations.map((location) => cache.recordKnownLocation(transport, "A", gzip, location)));
     const found = await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false });
     expect(locationsOf(found)).toEqual(locations.toReversed());
   });
 
-  test("any text is a transport, a scope and a location", async (cache) => {
+  test("accepts any text as transport, scope and location", async (cache) => {
     const texts = [
       "",
       "\0",
@@ -69,7 +69,7 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
     expect(locationsOf(found)).toEqual(texts.toReversed());
   });
 
-  test("digests of every algorithm are told apart", async (cache) => {
+  test("tells digests of every algorithm apart", async (cache) => {
     const digests = (["sha256", "sha384", "sha512"] as const).map((name) => digestBytes(new Uint8Array(), name));
     for (const digest of digests) await cache.recordKnownLocation(transport, "A", digest, digest);
     for (const digest of digests) {
@@ -79,7 +79,7 @@ export function recordedLocations({ test, it, expect, withCache, options }: Rule
   });
 
   if (options.acceptsSetup) {
-    it("the order is that of the records, whatever the clock does", async () => {
+    it("keeps the order of records if the clock goes back", async () => {
       const times = [5_000, 5_000, 3_000, 9_000, 1_000];
       let at = 0;
       const setup = { logger: silentLogger, now: () => times[at] ?? 0 };

@@ -12,7 +12,7 @@ const digests = ["a", "b", "c", "d"].map((name) => digestBytes(new TextEncoder()
 const scopes = ["one", "two"];
 const transport = "model";
 
-/** Something that is recorded. */
+/** A record. */
 export type Step =
   | { readonly step: "pair"; readonly any: Digest; readonly untransformed: Digest }
   | { readonly step: "name"; readonly digest: Digest; readonly name: string }
@@ -24,11 +24,11 @@ const location = fc.constantFrom("1", "2", "3");
 const scope = fc.constantFrom(...scopes);
 const pairStep = fc.record({ step: fc.constant("pair" as const), any: digest, untransformed: digest });
 const nameStep = fc.record({ step: fc.constant("name" as const), digest, name });
-const place = { scope, digest, location };
-const seenStep = fc.record({ step: fc.constant("seen" as const), ...place });
-const forgottenStep = fc.record({ step: fc.constant("forgotten" as const), ...place });
+const locationOf = { scope, digest, location };
+const seenStep = fc.record({ step: fc.constant("seen" as const), ...locationOf });
+const forgottenStep = fc.record({ step: fc.constant("forgotten" as const), ...locationOf });
 
-/** Any workload of a few records. */
+/** Generates workloads of a few records. */
 export const steps = (options: { readonly canForget: boolean }): fc.Arbitrary<Step[]> =>
   fc.array(
     options.canForget
@@ -59,7 +59,7 @@ export async function results(cache: BlobInfoCache): Promise<unknown[]> {
   return all;
 }
 
-/** Returns the same results, worked out from the steps in the simplest way. */
+/** Returns the same results, computed from the steps in the simplest way. */
 export function expectedResults(taken: readonly Step[]): unknown[] {
   const plain = new Map<Digest, Digest>();
   const names = new Map<Digest, string>();

@@ -9,7 +9,7 @@ const plain = digestOf("plain");
 const gzip = digestOf("gzip");
 const runs = { numRuns: 40 };
 
-/** Any workload of records against a model, and what a cache offers beyond the plain methods, if it does. */
+/** Compares random workloads with a model, and tests the optional methods that the cache has. */
 export function optionalMethods(
   { it, expect }: TestApi,
   factory: BlobInfoCacheFactory,
@@ -31,7 +31,7 @@ export function optionalMethods(
       if (one !== undefined && two !== undefined && three !== undefined) await use(one, two, three);
     });
 
-  it("any workload of records gives the results of the simplest model", async () => {
+  it("returns the results of a simple model for any workload", async () => {
     let canForget = true;
     await withOne(async (cache) => {
       canForget = cache.forgetLocation !== undefined;
@@ -47,20 +47,20 @@ export function optionalMethods(
   });
 
   it(
-    "a removed location is not a candidate until it is recorded again",
+    "does not return a removed location until it is recorded again",
     withOne(async (cache) => {
       if (cache.forgetLocation === undefined) return;
       await cache.recordKnownLocation("t", "s", gzip, "here");
       await cache.recordKnownLocation("t", "s", gzip, "there");
       await cache.forgetLocation("t", "s", gzip, "here");
-      expect(await places(cache)).toEqual(["there"]);
+      expect(await locationsIn(cache)).toEqual(["there"]);
       await cache.recordKnownLocation("t", "s", gzip, "here");
-      expect(await places(cache)).toEqual(["here", "there"]);
+      expect(await locationsIn(cache)).toEqual(["here", "there"]);
     }),
   );
 
   it(
-    "statistics count the facts of each kind, and look-ups and hits",
+    "counts the facts of each kind, look-ups and hits",
     withOne(async (cache) => {
       if (cache.statistics === undefined) return;
       await cache.recordDigestUntransformedPair(gzip, plain);
@@ -83,21 +83,21 @@ export function optionalMethods(
   );
 
   it(
-    "of many locations of one blob each can be found, renewed and forgotten",
+    "finds, renews and removes each of many locations of a blob",
     withOne(async (cache) => {
       const many = Array.from({ length: 60 }, (_, i) => `${i}`);
       for (const location of many) await cache.recordKnownLocation("t", "s", gzip, location);
-      expect(await places(cache)).toEqual(many.toReversed());
+      expect(await locationsIn(cache)).toEqual(many.toReversed());
       await cache.recordKnownLocation("t", "s", gzip, "7");
       const expected = ["7", ...many.toReversed().filter((location) => location !== "7")];
-      expect(await places(cache)).toEqual(expected);
+      expect(await locationsIn(cache)).toEqual(expected);
       if (cache.forgetLocation === undefined) return;
       for (const location of expected) await cache.forgetLocation("t", "s", gzip, location);
-      expect(await places(cache)).toEqual([]);
+      expect(await locationsIn(cache)).toEqual([]);
     }),
   );
 
-  it("expire removes locations by age, and facts of any kind by number, the oldest first", async () => {
+  it("expires locations by age, and facts of any kind by number, the oldest first", async () => {
     let nowMs = 1_000;
     const cache = await factory({ logger: silentLogger, now: () => nowMs });
     try {
@@ -106,11 +106,11 @@ export function optionalMethods(
       for (nowMs of [2_000, 3_000, 4_000, 5_000]) await cache.recordKnownLocation("t", "s", gzip, `${nowMs}`);
       if (options.acceptsSetup) {
         expect(await cache.expire({ maxAgeMs: 2_500 })).toBe(1);
-        expect(await places(cache)).toEqual(["5000", "4000", "3000"]);
+        expect(await locationsIn(cache)).toEqual(["5000", "4000", "3000"]);
         expect(await cache.untransformedDigest(gzip)).toBe(plain);
       }
       expect(await cache.expire({ maxFacts: 2 })).toBe(options.acceptsSetup ? 3 : 4);
-      expect(await places(cache)).toEqual(["5000", "4000"]);
+      expect(await locationsIn(cache)).toEqual(["5000", "4000"]);
       expect(await cache.untransformedDigest(gzip)).toBe(undefined);
       expect(await cache.untransformedDigest(plain)).toBe(undefined);
       expect(await cache.expire({ maxFacts: 2 })).toBe(0);
@@ -122,7 +122,7 @@ export function optionalMethods(
     }
   });
 
-  it("what was exported and merged elsewhere results the same there, in the same order of time", async () => {
+  it("returns the same results, in the same order, after an export and a merge", async () => {
     const workload = fc.asyncProperty(
       steps({ canForget: true }),
       fc.integer({ min: 1, max: 50 }),
@@ -141,7 +141,7 @@ export function optionalMethods(
     await fc.assert(workload, runs);
   });
 
-  it("two caches' knowledge comes out the same in whichever order it is merged", async () => {
+  it("returns the same results for two exports merged in either order", async () => {
     const workload = fc.asyncProperty(steps({ canForget: true }), steps({ canForget: true }), async (first, second) => {
       await withCaches(4, async ([one, two, three, four]) => {
         if (one?.export === undefined || two === undefined || three?.merge === undefined || four?.merge === undefined)
@@ -157,7 +157,7 @@ export function optionalMethods(
   });
 
   it(
-    "a merge brings nothing back that was found gone since",
+    "does not restore a removed location by merging an older export",
     withThree(async (one, two) => {
       if (one.export === undefined || one.forgetLocation === undefined || two.merge === undefined) return;
       await one.recordKnownLocation("t", "s", gzip, "here");
@@ -165,23 +165,23 @@ export function optionalMethods(
       await one.forgetLocation("t", "s", gzip, "here");
       await two.merge([await textOf(one)]);
       await two.merge([old]);
-      expect(await places(two)).toEqual([]);
+      expect(await locationsIn(two)).toEqual([]);
     }),
   );
 
   it(
-    "what is recorded after a merge is the newest",
+    "ranks a record made after a merge as the newest",
     withThree(async (one, two) => {
       if (one.export === undefined || two.merge === undefined) return;
       for (let i = 0; i < 20; i++) await one.recordKnownLocation("t", "s", gzip, `${i}`);
       await two.merge([await textOf(one)]);
       await two.recordKnownLocation("t", "s", gzip, "last");
-      expect((await places(two))[0]).toBe("last");
+      expect((await locationsIn(two))[0]).toBe("last");
     }),
   );
 
   it(
-    "text that is not an export is refused with a code, and what came before a bad line stays",
+    "rejects text that is not an export with a code, and keeps the facts before an invalid line",
     withThree(async (one, two) => {
       if (one.export === undefined || two.merge === undefined) return;
       const { merge } = two;
@@ -200,12 +200,12 @@ export function optionalMethods(
       }
       const invalid = "MOTE_INVALID_FACT";
       expect(codes).toEqual([invalid, invalid, invalid, "MOTE_UNSUPPORTED_FORMAT", invalid, invalid]);
-      expect(await places(two)).toEqual(["here"]);
+      expect(await locationsIn(two)).toEqual(["here"]);
     }),
   );
 
   it(
-    "after close the other abilities are MOTE_CLOSED too",
+    "rejects the optional methods with MOTE_CLOSED after close",
     withOne(async (cache) => {
       await cache.close();
       const calls: ((() => Promise<unknown>) | undefined)[] = [
@@ -220,7 +220,7 @@ export function optionalMethods(
   );
 }
 
-async function places(cache: BlobInfoCache): Promise<(string | undefined)[]> {
+async function locationsIn(cache: BlobInfoCache): Promise<(string | undefined)[]> {
   const found = await cache.candidateLocations("t", "s", gzip, { canSubstitute: false });
   return found.map(({ location }) => location);
 }

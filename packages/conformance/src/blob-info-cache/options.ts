@@ -1,16 +1,16 @@
 import type { BlobInfoCache, Logger } from "@mote/core";
 
-/** What a cache may be made with, so that its warnings can be heard and its clock set. */
+/** The logger and clock that a cache is created with, so that tests can see its warnings and set its time. */
 export interface BlobInfoCacheSetup {
   readonly logger: Logger;
-  /** Unix milliseconds. */
+  /** Returns the time in Unix milliseconds. */
   readonly now: () => number;
 }
 
-/** Makes an empty cache. The suite closes it; what it leaves on disk is the factory's to remove. */
+/** Creates an empty cache. The suite closes it; the caller removes its files. */
 export type BlobInfoCacheFactory = (setup: BlobInfoCacheSetup) => BlobInfoCache | Promise<BlobInfoCache>;
 
 export interface BlobInfoCacheSuiteOptions {
-  /** Whether the factory's caches take logger and clock of its setup. Default false: warnings and clocks are not tried. */
+  /** Whether the factory's caches use the logger and the clock of the setup. Default false: warnings and times are not tested. */
   readonly acceptsSetup?: boolean | undefined;
 }

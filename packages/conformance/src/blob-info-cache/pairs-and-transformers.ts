@@ -1,15 +1,15 @@
 import { UNKNOWN_TRANSFORMER, UNTRANSFORMED } from "@mote/core";
 import { gzip, locationsOf, other, plain, type RuleTests, transport, unrecorded, zstd } from "./rule-tests.js";
 
-/** Which digests are the same content, and how each was made. */
+/** Tests which digests are forms of the same content, and how each was made. */
 export function pairsAndTransformers({ test, expect, options }: RuleTests): void {
-  test("of a digest that nobody recorded nothing is known", async (cache) => {
+  test("returns nothing for a digest that was not recorded", async (cache) => {
     expect(await cache.untransformedDigest(unrecorded)).toBe(undefined);
     expect(await cache.candidateLocations(transport, "A", unrecorded, { canSubstitute: false })).toEqual([]);
     expect(await cache.candidateLocations(transport, "A", unrecorded, { canSubstitute: true })).toEqual([]);
   });
 
-  test("a pair tells the untransformed digest of both of its digests, recorded once or twice", async (cache, warnings) => {
+  test("returns the untransformed digest for both digests of a pair, recorded once or twice", async (cache, warnings) => {
     for (const _ of [1, 2]) {
       await cache.recordDigestUntransformedPair(gzip, plain);
       await cache.recordDigestUntransformedPair(zstd, plain);
@@ -20,12 +20,12 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
     expect(warnings.length).toBe(0);
   });
 
-  test("a digest may be recorded as its own untransformed form", async (cache) => {
+  test("records a digest as its own untransformed form", async (cache) => {
     await cache.recordDigestUntransformedPair(other, other);
     expect(await cache.untransformedDigest(other)).toBe(other);
   });
 
-  test("a conflicting pair is overwritten with a warning, and leaves the forms of the first", async (cache, warnings) => {
+  test("overwrites a conflicting pair with a warning, and removes it from the forms of the first", async (cache, warnings) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
     await cache.recordKnownLocation(transport, "A", gzip, "gzip");
     await cache.recordDigestUntransformedPair(gzip, other);
@@ -38,21 +38,21 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
     ]);
   });
 
-  test("what was recorded of a digest itself outlasts a pair in which it is the untransformed one", async (cache) => {
+  test("does not overwrite the pair of a digest by a pair whose untransformed digest it is", async (cache) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
     await cache.recordDigestUntransformedPair(zstd, gzip);
     expect(await cache.untransformedDigest(zstd)).toBe(gzip);
     expect(await cache.untransformedDigest(gzip)).toBe(plain);
   });
 
-  test("a pair sets no transformer name", async (cache) => {
+  test("sets no transformer name with a pair", async (cache) => {
     await cache.recordDigestUntransformedPair(gzip, plain);
     await cache.recordKnownLocation(transport, "A", plain, "here");
     const [candidate] = await cache.candidateLocations(transport, "A", plain, { canSubstitute: false });
     expect(candidate?.transformerName).toBe(UNKNOWN_TRANSFORMER);
   });
 
-  test("a transformer's name comes with the candidate, until it is recorded as unknown", async (cache) => {
+  test("returns the transformer name of a candidate until it is recorded as unknown", async (cache) => {
     await cache.recordKnownLocation(transport, "A", gzip, "here");
     const name = async () =>
       (await cache.candidateLocations(transport, "A", gzip, { canSubstitute: false }))[0]?.transformerName;
@@ -65,7 +65,7 @@ export function pairsAndTransformers({ test, expect, options }: RuleTests): void
     expect(await name()).toBe(UNKNOWN_TRANSFORMER);
   });
 
-  test("a transformer's variant outlasts a record of its base alone, and no other record", async (cache, warnings) => {
+  test("does not overwrite a variant of a transformer by its base, but by any other name", async (cache, warnings) => {
     await cache.recordKnownLocation(transport, "A", zstd, "here");
     const name = async () =>
       (await cache.candidateLocations(transport, "A", zstd, { canSubstitute: false }))[0]?.transformerName;

@@ -7,13 +7,13 @@ export const plain = digestOf("plain");
 export const gzip = digestOf("gzip");
 export const zstd = digestOf("zstd");
 export const other = digestOf("other");
-export const unrecorded = digestOf("nobody");
+export const unrecorded = digestOf("unrecorded");
 export const transport = "test transport";
 
-/** Gives `use` a cache, with or without `open` and `close`. */
+/** Calls `use` with a cache, with or without `open` and `close`. */
 export type WithCache = (setup: BlobInfoCacheSetup, use: (cache: BlobInfoCache) => Promise<void>) => Promise<void>;
 
-/** What a file of rules is written with. */
+/** The functions that a file of tests uses. */
 export interface RuleTests {
   readonly test: (name: string, body: (cache: BlobInfoCache, warnings: string[]) => Promise<void>) => void;
   readonly it: TestApi["it"];

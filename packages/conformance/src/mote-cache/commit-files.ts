@@ -6,7 +6,7 @@ import { errorCodeOf, large, mediaType, other, put, readAll, sameBytes, small } 
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** `commitMote`: a file that is there already. */
+/** Tests `commitMote`, which stores an existing file. */
 export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache): void {
   const withFile = async (bytes: Uint8Array, use: (path: string, cache: MoteCache) => Promise<void>) => {
     const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
@@ -26,7 +26,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
     );
 
   describe("commitMote", () => {
-    it("keeps the source of a copy and takes the source of a move", async () => {
+    it("copies a file, or moves it", async () => {
       for (const { digest, bytes } of [small, large]) {
         for (const mode of ["copy", "move"] as const) {
           await withFile(bytes, async (path, cache) => {
@@ -38,7 +38,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
       }
     });
 
-    it("has nothing to do where the mote is there already, and a move takes the source all the same", async () => {
+    it("succeeds if the mote is stored already, and removes the source of a move", async () => {
       for (const mode of ["copy", "move"] as const) {
         await withFile(small.bytes, async (path, cache) => {
           await put(cache, small);
@@ -49,7 +49,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
       }
     });
 
-    it("refuses a source of another size or digest, and leaves it", async () => {
+    it("rejects a file of another size or digest, and does not remove it", async () => {
       for (const mode of ["copy", "move"] as const) {
         await withFile(other.bytes, async (path, cache) => {
           const { digest } = small;
@@ -62,7 +62,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
       }
     });
 
-    it("does not take a source that is something else for a mote that is there", async () => {
+    it("rejects a file with another digest than that of a stored mote, and does not remove it", async () => {
       await withFile(other.bytes, async (path, cache) => {
         await put(cache, small);
         expect(await errorCodeOf(() => cache.commitMote(path, { digest: small.digest, mediaType }, "move"))).toBe(
@@ -72,7 +72,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
       });
     });
 
-    it("says that there is no such file", async () => {
+    it("fails with MOTE_NOT_FOUND if the file does not exist", async () => {
       await using cache = await open();
       for (const mode of ["copy", "move"] as const) {
         expect(
@@ -81,7 +81,7 @@ export function commitsFiles({ describe, it, expect }: TestApi, open: OpenCache)
       }
     });
 
-    it("checks the arguments first, then the file, its size, and its digest last", async () => {
+    it("checks first the arguments, then the file, its size, and last its digest", async () => {
       await withFile(other.bytes, async (path, cache) => {
         const invalid = { digest: "sha256:ABC" as Digest, mediaType, size: -1 };
         const wrong = { digest: small.digest, mediaType, size: 7 };

@@ -5,14 +5,14 @@ import { errorCodeOf, large, other, put, readAll, sameBytes, small } from "../sa
 import type { TestApi } from "../test-api.js";
 import type { MoteCacheCapabilities, OpenCache } from "./capabilities.js";
 
-/** Damage is found by whoever reads, links or verifies. */
+/** Tests that damage is found when a mote is read, linked or verified. */
 export function detectsDamage(
   { describe, it, expect }: TestApi,
   open: OpenCache,
   corrupt: NonNullable<MoteCacheCapabilities["corrupt"]>,
 ): void {
   describe("a mote cache with a damaged mote", () => {
-    it("a damaged mote is set aside when it is found, and can be written again", async () => {
+    it("quarantines a damaged mote when it is found, and can store it again", async () => {
       const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
       try {
         for (const mote of [small, large]) {
@@ -34,7 +34,7 @@ export function detectsDamage(
       }
     });
 
-    it("verify finds what is damaged, and nothing else", async () => {
+    it("finds exactly the damaged motes with verify", async () => {
       await using cache = await open();
       if (cache.verify === undefined) return;
       for (const mote of [small, other, large]) await put(cache, mote);

@@ -2,7 +2,7 @@ import { errorCodeOf, mediaType, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** What every cache does, whether it stores motes or not: opening, closing, what it refuses. */
+/** Tests what every cache does, even one that stores nothing. */
 export function everyCache({ describe, it, expect }: TestApi, open: OpenCache): void {
   describe("every mote cache", () => {
     it("is clean after initialize, and again after update", async () => {
@@ -13,17 +13,17 @@ export function everyCache({ describe, it, expect }: TestApi, open: OpenCache): 
       expect(cache.isDirty()).toBe(false);
     });
 
-    it("is initialised twice without harm", async () => {
+    it("can be initialised twice", async () => {
       await using cache = await open();
       await cache.initialize();
     });
 
-    it("removes what is absent without complaint", async () => {
+    it("removes an absent mote without an error", async () => {
       await using cache = await open();
       await cache.removeMote(small.digest);
     });
 
-    it("refuses at run time what is not a digest", async () => {
+    it("rejects invalid digests at run time", async () => {
       await using cache = await open();
       const wrong = "sha256:ABC";
       for (const call of [

@@ -6,10 +6,10 @@ import { begin, errorCodeOf, large, mediaType, other, put, type Sample, sameByte
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** `motes`, `linkTo`, `lease` and `pinned`, if the cache has them. */
+/** Tests `motes`, `linkTo`, `lease`, `pinned` and `tags`, if the cache has them. */
 export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: OpenCache): void {
-  describe("what a mote cache may offer beyond the contract", () => {
-    it("motes lists exactly what is stored", async () => {
+  describe("the optional methods of a mote cache", () => {
+    it("list exactly the stored motes", async () => {
       await using cache = await open();
       if (cache.motes === undefined) return;
       await put(cache, small);
@@ -22,7 +22,7 @@ export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: Open
       expect(found.sort()).toEqual([small.digest, other.digest].sort());
     });
 
-    it("linkTo places a mote at a path, over what is there, and not what is absent", async () => {
+    it("link a stored mote to a path, replacing a file there", async () => {
       await using cache = await open();
       if (cache.linkTo === undefined) return;
       const folder = await mkdtemp(join(tmpdir(), "mote-suite-"));
@@ -42,7 +42,7 @@ export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: Open
       }
     });
 
-    it("prune leaves what is leased or pinned, and says so", async () => {
+    it("protect leased and pinned motes from prune, which reports them", async () => {
       await using cache = await open();
       if (cache.lease === undefined || cache.pinned === undefined) return;
       for (const mote of [small, other, large]) await put(cache, mote);
@@ -59,7 +59,7 @@ export function linksLeasesAndPins({ describe, it, expect }: TestApi, open: Open
       expect((await cache.prune(0)).reached).toBe(true);
     });
 
-    it("tags are set, moved, listed in order and removed", async () => {
+    it("set, move, list and remove tags", async () => {
       await using cache = await open();
       const { tags } = cache;
       if (tags === undefined) return;

@@ -28,23 +28,23 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** The cache that held the lease is dropped, and its process lives on. */
+// The cache with the lease is abandoned while its process is still running.
 const leaseThatOutlivesItsCache: Step[] = (
   ["put", "lease", "crash", "prune", "lease", "release", "prune"] as const
 ).map((kind) => ({ kind, mote: sample("model 300000", 300_000), maxSize: 0 }));
 
-/** Random workloads of puts, reads, removals, prunes, holds, reopenings and crashes must leave the cache as a `Map` would be. */
+/** Compares a cache with a `Map` under random workloads of all operations, including crashes. */
 export function matchesTheModel(
   { describe, it, expect }: TestApi,
   open: OpenCache,
   { reopen }: MoteCacheCapabilities,
 ): void {
   describe("a mote cache under random use", () => {
-    it("stores what a Map would store", async () => {
+    it("stores the same motes as a Map", async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
           const workload = new Workload(await open(), expect, reopen);
-          for (const each of steps) await workload.take(each);
+          for (const each of steps) await workload.execute(each);
           await workload.end();
         }),
         { numRuns: 30, examples: [[leaseThatOutlivesItsCache]] },
@@ -59,7 +59,7 @@ class Workload {
   readonly #model = new Map<Digest, Uint8Array>();
   readonly #pins = new Set<Digest>();
   readonly #leases = new Map<Digest, Lease>();
-  /** Of caches that were dropped. They may still hold: a lease ends with its process, not with its cache. */
+  /** Leases of abandoned caches. They may still be valid, because a lease ends with its process, not with its cache. */
   readonly #orphanedLeases: [Digest, Lease][] = [];
   #cache: MoteCache;
 
@@ -69,7 +69,7 @@ class Workload {
     this.#reopen = reopen;
   }
 
-  async take({ kind, mote, maxSize }: Step): Promise<void> {
+  async execute({ kind, mote, maxSize }: Step): Promise<void> {
     await this[kind](mote, maxSize);
     for (const { digest } of motes) {
       this.#expect([kind, digest, await this.#cache.moteExists(digest)]).toEqual([
@@ -97,7 +97,7 @@ class Workload {
     await writer.abort();
   }
 
-  /** What a suspended writer leaves is not a mote, whatever a prune or a crash makes of it, and the next writer completes it. */
+  /** Suspends a writer and resumes it. Until it closes, the mote does not exist. */
   async suspend(mote: Sample): Promise<void> {
     const { digest, bytes } = mote;
     const pending = { digest, mediaType, size: bytes.byteLength };
@@ -125,16 +125,16 @@ class Workload {
   async prune(_: Sample, maxSize: number): Promise<void> {
     const report = await this.#cache.prune(maxSize);
     for (const { digest } of report.removed) {
-      this.#expect([this.#isHeld(digest), this.#model.delete(digest)]).toEqual([false, true]);
+      this.#expect([this.#isProtected(digest), this.#model.delete(digest)]).toEqual([false, true]);
     }
     const left = [...this.#model].reduce((sum, [, { byteLength }]) => sum + byteLength, 0);
-    const mayBeHeld = new Set(this.#orphanedLeases.map(([digest]) => digest));
-    const held = [...this.#model].filter(
-      ([digest, bytes]) => bytes.byteLength > 0 && (this.#isHeld(digest) || mayBeHeld.has(digest)),
+    const mayBeLeased = new Set(this.#orphanedLeases.map(([digest]) => digest));
+    const protectedMotes = [...this.#model].filter(
+      ([digest, bytes]) => bytes.byteLength > 0 && (this.#isProtected(digest) || mayBeLeased.has(digest)),
     );
-    const isAllHeld = held.reduce((sum, [, { byteLength }]) => sum + byteLength, 0) === left;
+    const isAllProtected = protectedMotes.reduce((sum, [, { byteLength }]) => sum + byteLength, 0) === left;
     this.#expect([report.remainingBytes, report.reached]).toEqual([left, left <= maxSize]);
-    this.#expect(report.reached || isAllHeld).toBe(true);
+    this.#expect(report.reached || isAllProtected).toBe(true);
   }
 
   async reopen(): Promise<void> {
@@ -144,7 +144,7 @@ class Workload {
     await this.#continueWith(next);
   }
 
-  /** Another cache takes over while the first is at work, as after a crash. */
+  /** Opens another cache while the first has open writers, as after a crash. */
   async crash(mote: Sample): Promise<void> {
     if (this.#reopen === undefined) return;
     const { writer } = await begin(this.#cache, mote);
@@ -195,7 +195,7 @@ class Workload {
     this.#expect([...pins].sort()).toEqual([...this.#pins].sort());
   }
 
-  #isHeld(digest: Digest): boolean {
+  #isProtected(digest: Digest): boolean {
     return this.#pins.has(digest) || this.#leases.has(digest);
   }
 }

@@ -2,10 +2,10 @@ import { errorCodeOf, put, small } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** A cache that stores nothing. */
+/** Tests a cache that stores nothing. */
 export function storesNothing({ describe, it, expect }: TestApi, open: OpenCache): void {
   describe("a cache that stores nothing", () => {
-    it("does not find what was written to it", async () => {
+    it("does not find a mote that was written to it", async () => {
       await using cache = await open();
       await put(cache, small);
       expect(await cache.moteExists(small.digest)).toBe(false);
@@ -14,7 +14,7 @@ export function storesNothing({ describe, it, expect }: TestApi, open: OpenCache
       expect(await errorCodeOf(() => cache.moteReaderAt(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
-    it("has nothing to prune", async () => {
+    it("prunes nothing", async () => {
       await using cache = await open();
       await put(cache, small);
       const report = await cache.prune(0);

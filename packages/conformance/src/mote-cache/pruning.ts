@@ -3,7 +3,7 @@ import { errorCodeOf, put, sample } from "../sample-motes.js";
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** `prune`: by size and by age. */
+/** Tests `prune` by size and by age. */
 export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void {
   const three = ["a", "b", "c"].map((name) => sample(name, 1000));
   const sizes = async (cache: MoteCache) => {
@@ -13,7 +13,7 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
   };
 
   describe("prune", () => {
-    it("removes no more than it takes to be at most as large as asked", async () => {
+    it("removes only as many motes as are needed to reach the size", async () => {
       for (const [maxSize, left] of [
         [3000, 3000],
         [2999, 2000],
@@ -32,7 +32,7 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       }
     });
 
-    it("removes nothing in a dry run, and says what it would remove", async () => {
+    it("removes nothing in a dry run, and reports what it would remove", async () => {
       await using cache = await open();
       for (const mote of three) await put(cache, mote);
       const report = await cache.prune(1000, { dryRun: true });
@@ -45,17 +45,17 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       expect(await sizes(cache)).toBe(3000);
     });
 
-    it("keeps what is younger than minAgeMs, and says that the size was not reached", async () => {
+    it("keeps motes younger than minAgeMs, and reports that the size was not reached", async () => {
       await using cache = await open();
       for (const mote of three) await put(cache, mote);
       const report = await cache.prune(0, { minAgeMs: 3_600_000 });
       expect([report.reached, report.remainingBytes]).toEqual([false, 3000]);
     });
 
-    it("removes what was last used longer ago than maxAgeMs although there is room, and nothing younger", async () => {
+    it("removes exactly the motes older than maxAgeMs, even below the size", async () => {
       await using cache = await open();
       for (const mote of three) await put(cache, mote);
-      await aMillisecond();
+      await nextMillisecond();
       const young = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 3_600_000 });
       expect([young.removed.length, young.remainingBytes]).toEqual([0, 3000]);
       const dry = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 0, dryRun: true });
@@ -65,25 +65,25 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       expect(await sizes(cache)).toBe(0);
     });
 
-    it("keeps what is younger than minAgeMs also when it is older than maxAgeMs", async () => {
+    it("keeps motes younger than minAgeMs even if they are older than maxAgeMs", async () => {
       await using cache = await open();
       for (const mote of three) await put(cache, mote);
-      await aMillisecond();
+      await nextMillisecond();
       const report = await cache.prune(Number.POSITIVE_INFINITY, { maxAgeMs: 0, minAgeMs: 3_600_000 });
       expect([report.removed.length, await sizes(cache)]).toEqual([0, 3000]);
     });
 
-    it("keeps the motes used last when it removes by size", async () => {
+    it("removes the least recently used motes first", async () => {
       await using cache = await open();
       for (const mote of three) {
         await put(cache, mote);
-        await aMillisecond();
+        await nextMillisecond();
       }
       const report = await cache.prune(1000);
       expect(report.removed.map(({ digest }) => digest).sort()).toEqual([three[0]?.digest, three[1]?.digest].sort());
     });
 
-    it("refuses sizes and ages that are not numbers from 0, and removes nothing", async () => {
+    it("rejects negative and NaN sizes and ages, and removes nothing", async () => {
       await using cache = await open();
       for (const mote of three) await put(cache, mote);
       for (const bad of [-1, Number.NaN]) {
@@ -96,8 +96,8 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
   });
 }
 
-/** Waits until the clock of the motes' times has moved on. */
-async function aMillisecond(): Promise<void> {
+/** Waits until the clock has advanced, so that the next mote has a later time. */
+async function nextMillisecond(): Promise<void> {
   const startMs = Date.now();
   while (Date.now() <= startMs + 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,10 +2,10 @@ import { collect, errorCodeOf, large, mediaType, readAll, sameBytes } from "../s
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** `resumeMote`, `leadMote` and `followMote`, if the cache has them. */
+/** Tests `resumeMote`, `leadMote` and `followMote`, if the cache has them. */
 export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache): void {
-  describe("a mote cache that resumes what was begun", () => {
-    it("resumeMote continues after the bytes that a suspended writer left", async () => {
+  describe("a mote cache that resumes writes", () => {
+    it("continues after the bytes of a suspended writer", async () => {
       await using cache = await open();
       if (cache.resumeMote === undefined) return;
       const { digest, bytes } = large;
@@ -25,7 +25,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       }
     });
 
-    it("resumeMote refuses what does not hash to the digest in the end, and starts again after that", async () => {
+    it("rejects resumed bytes with another digest, and then starts from the beginning", async () => {
       await using cache = await open();
       if (cache.resumeMote === undefined) return;
       const { digest, bytes } = large;
@@ -41,7 +41,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       await third.abort();
     });
 
-    it("one of several leads, the others follow it to the end, and nobody leads what is there", async () => {
+    it("lets one caller lead and others follow, and no caller lead a stored mote", async () => {
       await using cache = await open();
       if (cache.leadMote === undefined || cache.followMote === undefined) return;
       const { digest, bytes } = large;
@@ -58,7 +58,7 @@ export function resumesMotes({ describe, it, expect }: TestApi, open: OpenCache)
       expect(await cache.leadMote(mote)).toBe(undefined);
     });
 
-    it("a follower is told that its writer gave up", async () => {
+    it("fails a follower with MOTE_WRITER_GONE when its leader aborts", async () => {
       await using cache = await open();
       if (cache.leadMote === undefined || cache.followMote === undefined) return;
       const { digest, bytes } = large;

@@ -14,10 +14,10 @@ import {
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** What was written is found, until it is removed. */
+/** Tests that motes are found after they were written, until they are removed. */
 export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache): void {
   describe("a mote cache that stores motes", () => {
-    it("does not show a mote before its writer has closed", async () => {
+    it("does not find a mote before its writer has closed", async () => {
       await using cache = await open();
       for (const mote of [small, large]) {
         const { writer } = await begin(cache, mote);
@@ -59,7 +59,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("does not let two pending motes of one digest disturb each other", async () => {
+    it("writes the same mote by several writers independently", async () => {
       await using cache = await open();
       for (const mote of [small, large]) {
         const first = await begin(cache, mote);
@@ -76,7 +76,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("checks size and digest also of a writer of what is there already", async () => {
+    it("checks size and digest also when the mote is stored already", async () => {
       await using cache = await open();
       for (const mote of [small, large]) {
         await put(cache, mote);
@@ -99,7 +99,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("does not find a mote that was removed, and takes it again", async () => {
+    it("does not find a removed mote, and stores it again", async () => {
       await using cache = await open();
       await put(cache, small);
       await cache.removeMote(small.digest);
@@ -108,7 +108,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       expect(await cache.moteExists(small.digest)).toBe(true);
     });
 
-    it("lets what was opened be read to its end, removed or pruned meanwhile", async () => {
+    it("reads an open mote to its end after it was removed or pruned", async () => {
       await using cache = await open();
       for (const mote of [small, large]) {
         await put(cache, mote);
@@ -125,7 +125,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("is used no more after it was disposed of", async () => {
+    it("rejects every method with MOTE_CLOSED after disposal", async () => {
       const cache = await open();
       await put(cache, small);
       await cache[Symbol.asyncDispose]();
@@ -137,7 +137,7 @@ export function storesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       expect(await errorCodeOf(() => cache.prune(0))).toBe("MOTE_CLOSED");
     });
 
-    it("refuses sizes that are not numbers of bytes", async () => {
+    it("rejects sizes that are not byte counts", async () => {
       await using cache = await open();
       for (const size of [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
         expect(await errorCodeOf(() => cache.createMote(other.digest, mediaType, size))).toBe("TypeError");

@@ -3,21 +3,21 @@ import { begin, errorCodeOf, large, mediaType, other, put, small } from "../samp
 import type { TestApi } from "../test-api.js";
 import type { OpenCache } from "./capabilities.js";
 
-/** Writers: what they accept, what they refuse, and how they end. */
+/** Tests what writers accept and reject, and how they end. */
 export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache): void {
   describe("a writer of a mote cache", () => {
-    it("gives no writer for what was not created first", async () => {
+    it("is not available before createMote", async () => {
       await using cache = await open();
       expect(await errorCodeOf(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
-    it("takes each created mote for one writer only", async () => {
+    it("is available only once for each createMote", async () => {
       await using cache = await open();
       await put(cache, small);
       expect(await errorCodeOf(() => cache.moteWriter(small.digest))).toBe("MOTE_NOT_FOUND");
     });
 
-    it("refuses a writer's close when bytes are missing", async () => {
+    it("fails to close when bytes are missing", async () => {
       await using cache = await open();
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
@@ -27,7 +27,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("refuses a byte too many as soon as it comes", async () => {
+    it("rejects a byte beyond the size at once", async () => {
       await using cache = await open();
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
@@ -38,7 +38,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("refuses bytes that hash to something else", async () => {
+    it("rejects bytes with another digest", async () => {
       await using cache = await open();
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes: bytes.with(7, (bytes[7] ?? 0) ^ 1) });
@@ -48,20 +48,20 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("accepts a mote again after a failed write", async () => {
+    it("stores a mote after a failed write", async () => {
       await using cache = await open();
       const { writer } = await begin(cache, small);
       expect(await errorCodeOf(() => writer.close())).toBe("MOTE_SIZE_MISMATCH");
       expect((await put(cache, small)).digest).toBe(small.digest);
     });
 
-    it("reports digest, size and media type when a writer closes", async () => {
+    it("returns digest, size and media type from close", async () => {
       await using cache = await open();
       const expected: MoteInfo = { digest: small.digest, size: small.bytes.byteLength, mediaType };
       expect(await put(cache, small)).toEqual(expected);
     });
 
-    it("counts a writer's bytes", async () => {
+    it("counts the bytes written", async () => {
       await using cache = await open();
       const { writer } = await begin(cache, large);
       expect(writer.bytesWritten).toBe(0);
@@ -72,7 +72,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       await writer.abort();
     });
 
-    it("writes a mote whose size nobody told", async () => {
+    it("writes a mote of unknown size", async () => {
       await using cache = await open();
       for (const { digest, bytes } of [small, large]) {
         await cache.createMote(digest, mediaType);
@@ -82,7 +82,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("lets a writer be ended twice, and not be used after", async () => {
+    it("can be closed or aborted twice, and rejects further use", async () => {
       await using cache = await open();
       const { writer: closed } = await begin(cache, small);
       await closed.write(small.bytes);
@@ -97,7 +97,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       expect(await errorCodeOf(() => aborted.close())).toBe("MOTE_CLOSED");
     });
 
-    it("does not accept, by a second close, what the first refused", async () => {
+    it("does not succeed in a second close after a failed one", async () => {
       await using cache = await open();
       for (const { digest, bytes } of [small, large]) {
         const { writer } = await begin(cache, { digest, bytes });
@@ -110,7 +110,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("reports the same to every close, at once or one after the other", async () => {
+    it("returns the same from every close, concurrent or not", async () => {
       await using cache = await open();
       for (const mote of [small, large]) {
         const { writer } = await begin(cache, mote);
@@ -121,7 +121,7 @@ export function writesMotes({ describe, it, expect }: TestApi, open: OpenCache):
       }
     });
 
-    it("leaves nothing of a writer that is disposed without close", async () => {
+    it("stores nothing when disposed without close", async () => {
       await using cache = await open();
       for (const mote of [small, large]) {
         {
