@@ -23,5 +23,5 @@ it("knows in the next process what this one has recorded", async () => {
   await using first = new FileBlobInfoCache(path);
   await first.recordKnownLocation("oci", LAYER_SCOPE, digest, "registry.example/app:1");
   await using mote = await openMote({ cache: new MemoryCache(), bic: new FileBlobInfoCache(path) });
-  expect((await mote.knownLocations(digest)).places).toMatchObject([{ ref: { registry: "registry.example" } }]);
+  expect((await mote.knownLocations(digest)).locations).toMatchObject([{ ref: { registry: "registry.example" } }]);
 });

@@ -141,7 +141,7 @@ describe("StoredBlobInfoCache", () => {
     for await (const line of old.export()) text.push(line);
     const cache = new StoredBlobInfoCache(async () => new MemoryStorage(), { now, negativeMaxAgeMs: 500 });
     nowMs = 2_000;
-    await cache.forgetLocation("t", "s", digest, "1");
+    await cache.removeKnownLocation("t", "s", digest, "1");
     nowMs = 2_500;
     await cache.merge(text);
     expect(await cache.candidateLocations("t", "s", digest, own)).toEqual([]);

@@ -145,7 +145,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     return this.#record(this.#newLocation("location", transport, scope, digest, location), options);
   }
 
-  async forgetLocation(
+  async removeKnownLocation(
     transport: string,
     scope: string,
     digest: Digest,

@@ -1,14 +1,14 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
 
-/** The transformer name of content in its plain form. */
+/** The transformer name of untransformed content. */
 export const UNTRANSFORMED = "untransformed";
-/** The transformer name that means: nothing is known. Recording it forgets what was. */
+/** The transformer name of digests about which nothing is known. Recording it removes the known name. */
 export const UNKNOWN_TRANSFORMER = "unknown";
 /** The scope under which `LayerLocator` records. */
 export const LAYER_SCOPE = "Layer";
 
-/** A digest that would serve, and where it has been seen. Without `location`, the content is known and the place is not. */
+/** A usable digest and where it has been seen. Without `location`, only the content is known. */
 export interface ReplacementCandidate {
   readonly digest: Digest;
   readonly transformerName: string;
@@ -18,28 +18,27 @@ export interface ReplacementCandidate {
 }
 
 export interface CandidateOptions extends Cancellable {
-  /** Whether other forms of the same content (compressed, encrypted) would serve. */
+  /** Whether other forms of the same content (compressed, encrypted) are usable. */
   readonly canSubstitute: boolean;
   /** At most this many candidates. Default: all. */
   readonly max?: number | undefined;
   /**
-   * Whether to name, after the others and within `max`, up to two forms that have no known location here although something
-   * is known of their content. Default false.
+   * Whether to append up to two candidates without a known location, within `max`. Default false.
    */
   readonly includeUnknownLocations?: boolean | undefined;
-  /** Only these transformers serve. A base (`zstd`) takes its variants too (`zstd:chunked`). Default: any, known or not. */
+  /** Accepted transformers. A base (`zstd`) includes its variants (`zstd:chunked`). Default: any, known or unknown. */
   readonly requiredTransformers?: readonly string[] | undefined;
-  /** Of the substitutes, those of these transformers come first, in this order; the untransformed one stays last. */
+  /** Transformers whose substitutes come first, in this order. The untransformed form stays last. */
   readonly preferredTransformers?: readonly string[] | undefined;
 }
 
-/** A blob-info cache that takes evidence that a blob is not there any more. */
+/** A blob-info cache that can record that a blob is no longer at a location. */
 export interface LocationRemover {
   /**
-   * The location is no candidate any more. That it is gone is remembered for a while, so that a merge of older knowledge does
-   * not bring it back; a later `recordKnownLocation` does.
+   * Removes a location. A negative record is kept for some time, so that merging older records does not restore the location; a later
+   * `recordKnownLocation` does.
    */
-  forgetLocation(
+  removeKnownLocation(
     transport: string,
     scope: string,
     digest: Digest,
@@ -48,72 +47,71 @@ export interface LocationRemover {
   ): Promise<void>;
 }
 
-/** A blob-info cache whose knowledge can be carried elsewhere. */
+/** A blob-info cache that can export its facts. */
 export interface FactExporter {
-  /** JSON lines, each ending in a line feed; `BlobFact` of `@mote/bic` has their form. What is recorded meanwhile may be missed. */
+  /** Yields JSON lines in the form of `BlobFact` of `@mote/bic`, each ending in a line feed. Facts recorded meanwhile may be missed. */
   export(options?: Cancellable): AsyncIterable<string>;
 }
 
 export interface MergeReport {
-  /** Facts read. */
+  /** Facts that were read. */
   readonly facts: number;
-  /** Those of them that were news. */
+  /** Facts that were new. */
   readonly changed: number;
 }
 
-/** A blob-info cache that takes over the knowledge of another. */
+/** A blob-info cache that can merge the facts of another. */
 export interface FactMerger {
   /**
-   * Reads what `export` wrote, in pieces of any length. Of two facts about one thing the newer stays, and the order of time is
-   * kept. The source is trusted: merge only what another cache of yours has verified. What came before a bad line stays.
-   * @throws MOTE_INVALID_FACT with the line · MOTE_UNSUPPORTED_FORMAT · MOTE_TOO_LARGE a line above 20 Mi characters
+   * Merges the output of `export`, in chunks of any length. Newer facts replace older ones. The facts are not verified: merge only those of
+   * a cache that you trust. Facts before an invalid line are kept.
+   * @throws MOTE_INVALID_FACT with the line · MOTE_UNSUPPORTED_FORMAT · MOTE_TOO_LARGE for a line above 20 Mi characters
    */
   merge(text: AsyncIterable<string> | Iterable<string>, options?: Cancellable): Promise<MergeReport>;
 }
 
 export interface ExpireOptions extends Cancellable {
-  /** Forget locations last seen longer ago than this. What is known of content stays true, and stays. */
+  /** Remove locations last seen longer ago than this. Facts about content do not expire. */
   readonly maxAgeMs?: number | undefined;
-  /** Then forget the oldest facts of any kind until no more than this many are left. */
+  /** Then remove the oldest facts of any kind until at most this many remain. */
   readonly maxFacts?: number | undefined;
 }
 
-/** A blob-info cache that can be made to forget what is old. */
+/** A blob-info cache that can remove old facts. */
 export interface FactExpirer {
-  /** Answers how many facts went. */
+  /** Returns the number of facts that were removed. */
   expire(options: ExpireOptions): Promise<number>;
 }
 
 export interface BlobInfoStatistics {
-  /** Places where a blob is known to be. */
+  /** Location records. */
   readonly locations: number;
-  /** Places where a blob is known not to be any more. */
+  /** Negative records. */
   readonly absences: number;
-  /** Digests whose untransformed form is known. */
+  /** Digests whose untransformed digest is known. */
   readonly pairs: number;
   /** Digests whose transformer is known. */
   readonly transformers: number;
-  /** Bytes on disk; 0 where nothing is kept there. */
+  /** Bytes on disk; 0 for a cache in memory. */
   readonly sizeBytes: number;
-  /** Where new facts go: to disk, to memory only, or nowhere. */
+  /** Where new facts are stored: on disk, in memory only, or nowhere. */
   readonly mode: "persistent" | "memory" | "read-only";
-  /** Calls of `candidateLocations` on this object, and those that found something. */
+  /** Calls of `candidateLocations` on this object; `hits` returned candidates. */
   readonly lookups: number;
   readonly hits: number;
 }
 
-/** A blob-info cache that can tell how much it knows. */
+/** A blob-info cache that can count its facts. */
 export interface FactStatistics {
   statistics(options?: Cancellable): Promise<BlobInfoStatistics>;
 }
 
 /**
- * What is known *about* blobs: where they have been seen, and which digests are one content in several forms. Only what was
- * verified here is recorded. `open` is optional: every method works without it. After `close` every method, `open` too, is
- * MOTE_CLOSED. What a backend may offer beyond the plain methods is a property that is there or not.
+ * Records where blobs have been seen, and which digests are the same content in another form. Record only what was verified here. Calling
+ * `open` is optional. Further capabilities are optional properties.
  *
- * Every method: @throws MOTE_INVALID_DIGEST · MOTE_UNSUPPORTED_ALGORITHM · MOTE_CLOSED, and what its storage throws. Whoever can
- * do without the answer logs the error and goes on.
+ * Every method: @throws MOTE_INVALID_DIGEST · MOTE_UNSUPPORTED_ALGORITHM · MOTE_CLOSED after `close` · what its storage throws. Callers
+ * that do not need the result log the error and continue.
  */
 export interface BlobInfoCache
   extends AsyncDisposable,
@@ -123,21 +121,21 @@ export interface BlobInfoCache
     Partial<FactExpirer>,
     Partial<FactStatistics> {
   open(options?: Cancellable): Promise<void>;
-  /** Harmless when repeated. */
+  /** Closes the cache. May be called repeatedly. */
   close(options?: Cancellable): Promise<void>;
-  /** The plain form of `any`: `any` itself where it is known to be plain; undefined where nothing is known. */
+  /** Returns the untransformed digest of `any`, which may be `any` itself; undefined if it is not known. */
   untransformedDigest(any: Digest, options?: Cancellable): Promise<Digest | undefined>;
   /**
-   * `untransformed` is the plain form of `any`, and so of itself. A conflicting pair is overwritten, with a warning to the
-   * logger. Sets no transformer name.
+   * Records `untransformed` as the untransformed digest of `any` and of itself. Replaces a conflicting pair and logs a warning. Does not
+   * set a transformer name.
    */
   recordDigestUntransformedPair(any: Digest, untransformed: Digest, options?: Cancellable): Promise<void>;
   /**
-   * How `any` was made: `untransformed`, an algorithm's name (`gzip`), or base and variant (`zstd:chunked`). The base alone
-   * does not overwrite a known variant of it. `unknown` forgets what was known.
+   * Records how `any` was made: `untransformed`, an algorithm (`gzip`), or a base and variant (`zstd:chunked`). A base does not replace a
+   * known variant of it. `unknown` removes the known name.
    */
   recordDigestTransformerName(any: Digest, transformerName: string, options?: Cancellable): Promise<void>;
-  /** Recording again renews the time. Transport, scope and location are any text of at most 1 Mi characters. */
+  /** Records a location or renews its time. Transport, scope and location are any text of at most 1 Mi characters. */
   recordKnownLocation(
     transport: string,
     scope: string,
@@ -146,8 +144,8 @@ export interface BlobInfoCache
     options?: Cancellable,
   ): Promise<void>;
   /**
-   * The digest's own locations, newest first; with substitution, then those of other forms of the same content, newest first,
-   * and the untransformed one's last. No candidates is an empty list.
+   * Returns the digest's locations, newest first. With substitution, the locations of other forms follow, newest first, and those of the
+   * untransformed form last.
    */
   candidateLocations(
     transport: string,

@@ -4,12 +4,12 @@ import { MoteError } from "./error.js";
 import type { MoteInfo, MoteReaderAt, ReadOptions } from "./mote.js";
 import { ReadOnceReader } from "./read-once-reader.js";
 
-/** A reader of bytes that are in memory, as one chunk. The bytes must not change any more, as they are not copied. */
+/** Reads bytes in memory as one chunk. The bytes are not copied and must not change. */
 export class BytesReader extends ReadOnceReader {
   readonly #bytes: Uint8Array;
   readonly #signal: AbortSignal | undefined;
 
-  /** @param bytes all bytes of the mote */
+  /** @param bytes the complete mote */
   constructor(info: MoteInfo, bytes: Uint8Array, { start, end, signal }: ReadOptions = {}) {
     super(info);
     this.#bytes = bytes.subarray(start, end);
@@ -23,7 +23,7 @@ export class BytesReader extends ReadOnceReader {
   }
 }
 
-/** Bytes that are in memory, at any position. */
+/** Reads bytes in memory at any position. */
 export class BytesReaderAt implements MoteReaderAt {
   readonly #digest: Digest;
   readonly #bytes: Uint8Array;

@@ -1,7 +1,7 @@
 import type { Descriptor } from "./descriptor.js";
 import type { Digest } from "./digest.js";
 
-/** Counts the bytes of the descriptors it is given, all of them and each digest once. */
+/** Sums the sizes of descriptors, with and without duplicate digests. */
 export class BytesTracker {
   #total = 0;
   #deduplicated = 0;
@@ -14,12 +14,12 @@ export class BytesTracker {
     this.#deduplicated += descriptor.size;
   }
 
-  /** Bytes of everything added. */
+  /** The bytes of all descriptors. */
   get total(): number {
     return this.#total;
   }
 
-  /** Bytes with each digest counted once. */
+  /** The bytes with each digest counted once. */
   get deduplicated(): number {
     return this.#deduplicated;
   }

@@ -1,4 +1,4 @@
-/** The last parameter of everything that can wait. An abort rejects with the signal's own reason. */
+/** Options of functions that wait. An abort rejects with the reason of the signal. */
 export interface Cancellable {
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,8 +1,8 @@
 import type { Platform } from "./descriptor.js";
 
 /**
- * The platform that an image's configuration tells (image-spec, config.md, "os" and "architecture"). Undefined where it tells none,
- * as that of an artifact or of an attestation.
+ * Returns the platform in the config of an image (image-spec, config.md, "os" and "architecture"); undefined if it has none, such as that of
+ * an artifact or attestation.
  */
 export function configPlatform(bytes: Uint8Array): Platform | undefined {
   let config: unknown;

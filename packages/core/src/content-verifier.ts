@@ -3,16 +3,16 @@ import { MoteError } from "./error.js";
 
 export interface ExpectedContent {
   readonly digest: Digest;
-  /** Bytes, where known. */
+  /** In bytes, if known. */
   readonly size?: number | undefined;
 }
 
 export interface VerifierOptions {
-  /** The bytes are of a stored copy: what does not match is MOTE_CORRUPT. Default false. */
+  /** Whether the bytes come from a stored copy, so that a mismatch is MOTE_CORRUPT. Default false. */
   readonly damage?: boolean | undefined;
 }
 
-/** Compares bytes with a size and a digest as they pass. */
+/** Verifies the size and digest of a stream. */
 export class ContentVerifier {
   readonly #expected: ExpectedContent;
   readonly #damage: boolean;
@@ -25,12 +25,12 @@ export class ContentVerifier {
     this.#digester = createDigester(digestAlgorithm(expected.digest));
   }
 
-  /** Bytes seen so far. */
+  /** The number of bytes so far. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** @throws MOTE_SIZE_MISMATCH (MOTE_CORRUPT with `damage`) as soon as there are more bytes than expected · MOTE_CLOSED after `finish` */
+  /** Adds a chunk. @throws MOTE_SIZE_MISMATCH (MOTE_CORRUPT with `damage`) if there are more bytes than expected · MOTE_CLOSED after `finish` */
   update(chunk: Uint8Array): void {
     this.#digester.update(chunk);
     this.#bytes += chunk.byteLength;
@@ -38,7 +38,7 @@ export class ContentVerifier {
     if (size !== undefined && this.#bytes > size) throw this.#wrongSize(size);
   }
 
-  /** Ends the check. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, or MOTE_CORRUPT for both with `damage` */
+  /** Completes the verification. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, or MOTE_CORRUPT with `damage` */
   finish(): void {
     const { digest, size } = this.#expected;
     if (size !== undefined && this.#bytes !== size) throw this.#wrongSize(size);

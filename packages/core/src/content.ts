@@ -5,17 +5,17 @@ import type { MoteReader } from "./mote.js";
 import type { Ref } from "./ref.js";
 import type { Tag } from "./tag-store.js";
 
-/** What a source or destination on the network waits for, and does about an error. Enough to draw it; never a secret. */
+/** Reports what a source or destination on the network waits for or retries. Never contains a secret. */
 export type ContentEvent = {
-  /** As references name it. */
+  /** As in a reference. */
   readonly registry: string;
   readonly repository?: string | undefined;
   readonly digest?: Digest | undefined;
 } & (
   | {
-      /** A request has not been answered for a second. */
+      /** A request has had no response for a second. */
       readonly type: "wait";
-      /** The host that is asked: the registry, one of its mirrors, its token service, or where a redirect leads. */
+      /** The requested host: the registry, a mirror, its token service, or a redirect target. */
       readonly host: string;
     }
   | {
@@ -24,10 +24,10 @@ export type ContentEvent = {
       readonly host: string;
       /** Counted from 1. */
       readonly attempt: number;
-      /** How many there are at most. */
+      /** The maximum number of retries. */
       readonly retries: number;
       readonly delayMs: number;
-      /** The status, or how the connection failed. */
+      /** The status or the connection error. */
       readonly reason: string;
     }
   | {
@@ -39,7 +39,7 @@ export type ContentEvent = {
 );
 
 export interface EventOptions {
-  /** Called with what is done for this call. Calls that share a request, as for a token, share it with the first of them. */
+  /** Receives the events of this call. A request that several calls share, such as for a token, reports to the first of them. */
   readonly onEvent?: ((event: ContentEvent) => void) | undefined;
 }
 
@@ -47,99 +47,96 @@ export interface EventOptions {
 export interface CallOptions extends Cancellable, EventOptions {}
 
 export interface BlobOptions extends CallOptions {
-  /** First byte wanted. Default 0. */
+  /** The first byte to read. Default 0. */
   readonly start?: number | undefined;
-  /** Default true. A caller who checks size and digest himself says false, and so saves hashing twice. */
+  /** Whether to verify size and digest. Default true. Pass false when the caller verifies them. */
   readonly verifyOnRead?: boolean | undefined;
-  /**
-   * Default false: chunks are the caller's to keep. True where he is done with each when he asks for the next, so that its memory can be
-   * used again.
-   */
+  /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
   readonly reuse?: boolean | undefined;
 }
 
-/** A question whose answer is worth only so much time. */
+/** Options of calls with a time limit. */
 export interface TimeLimited extends CallOptions {
   /**
-   * Milliseconds. A place that waits, repeats requests or asks several others one after another ends within this time, and rejects with
-   * its last error, or MOTE_TIMEOUT. Default: the place's own limits.
+   * The total time in milliseconds, retries and fallbacks included, after which the call rejects with the last error or MOTE_TIMEOUT.
+   * Default: the limits of the source.
    */
-  readonly withinMs?: number | undefined;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface ResolveOptions extends TimeLimited {
-  /** The manifest is asked for next: a place that can give both in one answer does so, and keeps it until then. Default false. */
+  /** Whether `manifest` is called next, so that the source may fetch the manifest in the same request. Default false. */
   readonly manifestFollows?: boolean | undefined;
 }
 
 export interface ManifestOptions extends CallOptions {
-  /** The caller gives the manifest a tag after everything else is there: a place that can take both in one request waits for it. Default false. */
+  /** Whether the manifest is tagged later, so that the destination may delay it and send both in one request. Default false. */
   readonly tagFollows?: boolean | undefined;
 }
 
-/** A place that manifests and their blobs come from: one repository, one layout, one archive. */
+/** Reads manifests and blobs from one location, such as a repository, a layout or an archive. */
 export interface ContentSource extends Partial<AsyncDisposable> {
-  /** This place, without tag and digest: where its blobs are recorded as seen. */
+  /** The location without tag and digest, which is recorded for its blobs. */
   readonly ref?: Ref | undefined;
-  /** What a reference, a tag or a digest stands for here. @throws MOTE_NOT_FOUND */
+  /** Resolves a reference, tag or digest. @throws MOTE_NOT_FOUND */
   resolve(ref: Ref | string, options?: ResolveOptions): Promise<Descriptor>;
-  /** The manifest's exact bytes, of the size and digest that the descriptor says. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */
+  /** Returns the manifest's bytes, verified against the descriptor. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */
   manifest(descriptor: Descriptor, options?: TimeLimited): Promise<Uint8Array>;
-  /** @throws MOTE_NOT_FOUND */
+  /** Opens a blob. @throws MOTE_NOT_FOUND */
   blob(descriptor: Descriptor, options?: BlobOptions): Promise<MoteReader>;
   /**
-   * Of a place that reads from several others: the one that all bytes of the blob came from, the last time it was read. It is
-   * recorded instead of `ref`. Undefined: they came from more than one.
+   * Returns the location that served all bytes of the blob when it was last read, which is recorded instead of `ref`; undefined if several
+   * did. Implemented by sources that read from several locations.
    */
-  readFrom?(descriptor: Descriptor): Ref | undefined;
+  servedBy?(descriptor: Descriptor): Ref | undefined;
   /**
-   * The blob's bytes were wrong, as only their end showed. True where another place is asked from now on, so that reading it
-   * again from the start is worth while.
+   * Reports that the bytes of a blob did not match its digest. Returns true if the source uses another location from now on, so that the
+   * caller should read the blob again.
    */
   reportCorruption?(descriptor: Descriptor): boolean;
   /**
-   * What is listed as referring to the manifest by its `subject`: a claim, until the referrer itself says so.
-   * @throws MOTE_TOO_LARGE with the bound that was met
+   * Lists the referrers of a manifest. They are not verified: read each referrer and check its `subject`.
+   * @throws MOTE_TOO_LARGE with the limit
    */
   referrers?(descriptor: Descriptor, options?: CallOptions): AsyncIterable<Descriptor>;
   /**
-   * What belongs to the manifest by the name of its tag, without a `subject`: cosign's signatures, attestations and SBOMs. Names are
-   * tags, as `cosignTags` makes them.
+   * Lists the manifests that belong to a manifest by their tag instead of a `subject`: cosign's signatures, attestations and SBOMs under the
+   * tags of `cosignTags`.
    */
   taggedReferrers?(descriptor: Descriptor, options?: CallOptions): AsyncIterable<Tag>;
 }
 
-/** What a blob is in its plain form, as was seen when it was uncompressed. */
-export interface PlainForm {
+/** A blob that a destination has decompressed. */
+export interface DecompressedBlob {
   readonly digest: Digest;
   readonly untransformed: Digest;
-  /** How it was made of that, as the blob-info cache names it: `gzip`, `zstd`, or `untransformed`. */
+  /** The transformer name of `digest`: `gzip`, `zstd`, or `untransformed`. */
   readonly transformer: string;
 }
 
-/** A place that manifests and their blobs go to. Whoever fills it sends blobs before the manifests that name them, tags last. */
+/** Writes manifests and blobs to one location. Callers send blobs before the manifests that refer to them, and tags last. */
 export interface ContentDestination extends Partial<AsyncDisposable> {
-  /** This place, without tag and digest: what candidates for a mount are looked up for, and where blobs are recorded as put. */
+  /** The location without tag and digest, which is recorded for its blobs and used to find mount candidates. */
   readonly ref?: Ref | undefined;
-  /** Whether the blob or manifest is there, whole as far as can be told without reading it. */
+  /** Returns whether the blob or manifest exists. Its content is not read. */
   has(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
   /**
-   * Takes a blob. It counts only if `chunks` ends cleanly: what throws leaves nothing.
-   * @throws MOTE_UPLOAD_LOST, or MOTE_DIGEST_MISMATCH with `details.mayResend`, if it may arrive when it is sent again
+   * Writes a blob. Discards it if `chunks` throws.
+   * @throws MOTE_UPLOAD_LOST, or MOTE_DIGEST_MISMATCH with `details.mayResend`, if sending it again may succeed
    */
   blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<void>;
-  /** Tries to have the blob without its bytes, from other places that are known to hold it. */
+  /** Tries to mount a blob from other repositories that are known to have it. Returns whether it did. */
   mount?(descriptor: Descriptor, candidates: readonly Ref[], options?: CallOptions): Promise<boolean>;
-  /** The path where the blob may be linked to by the cache; undefined where this one must be sent. */
+  /** Returns the path where the cache may link the blob; undefined if the blob must be sent. */
   linkable?(descriptor: Descriptor): string | undefined;
   manifest(descriptor: Descriptor, bytes: Uint8Array, options?: ManifestOptions): Promise<void>;
   /**
-   * Lets `name` stand for a manifest that is there. The manifest's own digest as name means that it gets none: a place that
-   * lists what it holds then lists it nameless. @throws MOTE_INVALID_NAME
+   * Tags a manifest. If `name` is the digest of the manifest, it gets no tag, and a location with an index lists it without a name.
+   * @throws MOTE_INVALID_NAME
    */
   tag(name: string, descriptor: Descriptor, options?: CallOptions): Promise<void>;
-  /** Called after the last tag. A place that becomes visible in one piece, such as an archive, does so now. */
+  /** Makes everything visible, if the destination is written atomically, such as an archive. Called after the last tag. */
   commit?(options?: CallOptions): Promise<void>;
-  /** Of a place that uncompresses blobs: their plain forms, both digests verified. Asked for after `commit`. */
-  plainForms?(): Iterable<PlainForm>;
+  /** Returns the blobs that were decompressed, with both digests verified. Called after `commit`. */
+  decompressedBlobs?(): Iterable<DecompressedBlob>;
 }

@@ -3,7 +3,7 @@ import type { Descriptor, Platform } from "./descriptor.js";
 import { type Digest, isDigest } from "./digest.js";
 import { mediaTypes } from "./media-type.js";
 
-/** image-spec, descriptor.md: what identifies content. All other fields describe it, and may be of any type. */
+/** image-spec, descriptor.md. Only the fields that identify content are checked; the others may have any type. */
 export const descriptorSchema = z.looseObject({
   digest: z.custom<Descriptor["digest"]>(isDigest, "not a digest of a supported algorithm"),
   size: z.int().check(z.nonnegative()),
@@ -11,10 +11,7 @@ export const descriptorSchema = z.looseObject({
 
 const descriptors = z.optional(z.nullable(z.array(descriptorSchema)));
 
-/**
- * image-spec, manifest.md; also Docker's "Image Manifest Version 2, Schema 2", whose shape is the same, and the artifact manifest of
- * image-spec 1.1-rc, which has `blobs`.
- */
+/** image-spec, manifest.md; also Docker's "Image Manifest Version 2, Schema 2", and the artifact manifest of image-spec 1.1-rc with `blobs`. */
 export const imageManifestSchema = z.looseObject({
   config: z.optional(z.nullable(descriptorSchema)),
   layers: descriptors,
@@ -24,53 +21,50 @@ export const imageManifestSchema = z.looseObject({
 /** image-spec, image-index.md; also Docker's manifest list. */
 export const imageIndexSchema = z.looseObject({ manifests: descriptors });
 
-/** Go's encoders write null for what is empty, and others write odd types; here it is absent. Fields that are not known stay. */
-export function plainDescriptor(from: z.infer<typeof descriptorSchema>): Descriptor {
+/** Removes known fields that are null, as Go writes them, or of a wrong type. Unknown fields are kept. */
+export function normalizeDescriptor(from: z.infer<typeof descriptorSchema>): Descriptor {
   const { mediaType, urls, annotations, data, artifactType, platform, digest, size, ...others } = from;
-  const read = platformOf(platform);
+  const parsed = platformOf(platform);
   return {
     ...others,
     mediaType: typeof mediaType === "string" && mediaType !== "" ? mediaType : mediaTypes.octetStream,
     digest,
     size,
-    ...(Array.isArray(urls) ? { urls: urls.filter(isText) } : {}),
+    ...(Array.isArray(urls) ? { urls: urls.filter(isString) } : {}),
     ...(isRecord(annotations) ? { annotations: textsOf(annotations) } : {}),
     ...(typeof data === "string" ? { data } : {}),
     ...(typeof artifactType === "string" ? { artifactType } : {}),
-    ...(read === undefined ? {} : { platform: read }),
+    ...(parsed === undefined ? {} : { platform: parsed }),
   };
 }
 
-/** What a manifest refers to is known by its digest alone: its size is needed by nobody who moves the manifest. */
-export function readSubject(from: Record<string, unknown>, digest: Digest): Descriptor {
+/** Parses a subject. An invalid size becomes 0, because only the digest is needed. */
+export function parseSubject(from: Record<string, unknown>, digest: Digest): Descriptor {
   const { size } = from;
   const isSize = typeof size === "number" && Number.isSafeInteger(size) && size >= 0;
-  return plainDescriptor({ ...from, digest, size: isSize ? size : 0 });
+  return normalizeDescriptor({ ...from, digest, size: isSize ? size : 0 });
 }
 
-/** The entries of a record whose values are text. */
+/** Returns the entries whose values are strings. */
 export function textsOf(from: Record<string, unknown>): Record<string, string> {
-  return Object.fromEntries(Object.entries(from).filter((entry): entry is [string, string] => isText(entry[1])));
+  return Object.fromEntries(Object.entries(from).filter((entry): entry is [string, string] => isString(entry[1])));
 }
 
-/**
- * Undefined where it does not tell the platform for sure: then the configuration does. A part that is odd could have told another variant or
- * version, so the others are not believed without it.
- */
+/** Returns undefined if a field is missing or invalid, so that the platform is read from the config instead. */
 function platformOf(platform: unknown): Platform | undefined {
   if (!isRecord(platform)) return undefined;
   const { os, architecture, variant, "os.version": version, "os.features": features, ...others } = platform;
-  if (!isText(os) || !isText(architecture)) return undefined;
+  if (!isString(os) || !isString(architecture)) return undefined;
   const named = typeof variant === "number" ? String(variant) : variant;
-  const isPlain = [named, version].every((part) => part == null || isText(part));
-  if (!isPlain || !(features == null || Array.isArray(features))) return undefined;
+  const isValid = [named, version].every((part) => part == null || isString(part));
+  if (!isValid || !(features == null || Array.isArray(features))) return undefined;
   return {
     ...others,
     architecture,
     os,
-    ...(isText(version) ? { "os.version": version } : {}),
-    ...(Array.isArray(features) ? { "os.features": features.filter(isText) } : {}),
-    ...(isText(named) ? { variant: named } : {}),
+    ...(isString(version) ? { "os.version": version } : {}),
+    ...(Array.isArray(features) ? { "os.features": features.filter(isString) } : {}),
+    ...(isString(named) ? { variant: named } : {}),
   };
 }
 
@@ -78,6 +72,6 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isText(value: unknown): value is string {
+function isString(value: unknown): value is string {
   return typeof value === "string";
 }

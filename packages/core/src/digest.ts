@@ -3,7 +3,7 @@ import { MoteError } from "./error.js";
 
 declare const digestBrand: unique symbol;
 
-/** `algorithm:encoded` by the OCI grammar (image-spec, descriptor.md, "Digests"), checked. Made only by the functions here. */
+/** A valid `algorithm:encoded` (image-spec, descriptor.md, "Digests"). Only the functions in this file create it. */
 export type Digest = `${string}:${string}` & { readonly [digestBrand]: true };
 
 export type DigestAlgorithm = "sha256" | "sha384" | "sha512";
@@ -11,19 +11,19 @@ export type DigestAlgorithm = "sha256" | "sha384" | "sha512";
 const hexLengths: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha384: 96, sha512: 128 };
 
 const grammar = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
-const longestDigest = 512;
+const maxDigestLength = 512;
 
 /**
- * @throws MOTE_INVALID_DIGEST where the text is no digest, or its encoded part is not what its algorithm writes
- * @throws MOTE_UNSUPPORTED_ALGORITHM where it is one, of an algorithm other than sha256, sha384, sha512
+ * Parses a digest.
+ * @throws MOTE_INVALID_DIGEST · MOTE_UNSUPPORTED_ALGORITHM for other algorithms than sha256, sha384 and sha512
  */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
   const shown = typeof text === "string" ? `"${text.slice(0, 80)}"` : typeof text;
-  if (typeof text !== "string" || text.length > longestDigest || !grammar.test(text)) {
+  if (typeof text !== "string" || text.length > maxDigestLength || !grammar.test(text)) {
     throw new MoteError(
       "MOTE_INVALID_DIGEST",
-      `${shown} is no digest; write algorithm:encoded, such as sha256:9f86d0…`,
+      `${shown} is not a valid digest; use algorithm:encoded, such as sha256:9f86d0…`,
       {
         details: { text: shown },
       },
@@ -39,12 +39,12 @@ export function parseDigest(text: string): Digest {
   }
   throw new MoteError(
     "MOTE_INVALID_DIGEST",
-    `${shown} is no ${algorithm} digest: after the colon come ${hexLengths[algorithm]} lower-case hexadecimal digits`,
+    `${shown} is not a valid ${algorithm} digest; use ${hexLengths[algorithm]} lower-case hexadecimal digits after the colon`,
     { details: { text: shown, algorithm } },
   );
 }
 
-/** True for exactly what `parseDigest` takes. */
+/** Returns whether `parseDigest` accepts the value. */
 export function isDigest(text: unknown): text is Digest {
   if (typeof text !== "string") return false;
   const colon = text.indexOf(":");
@@ -67,31 +67,31 @@ export function digestAlgorithm(digest: Digest): DigestAlgorithm {
   return digest.slice(0, 6) as DigestAlgorithm;
 }
 
-/** What stands after the colon: lower-case hexadecimal digits, so safe as a file name. */
+/** Returns the part after the colon: lower-case hexadecimal digits, which are safe as a file name. */
 export function digestEncoded(digest: Digest): string {
   return digest.slice(7);
 }
 
-/** The digest of `bytes` in one shot. */
+/** Hashes `bytes`. */
 export function digestBytes(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
   assertAlgorithm(algorithm);
   return formatDigest(algorithm, hash(algorithm, bytes, "hex"));
 }
 
 export interface Digester {
-  /** @throws MOTE_CLOSED after `digest()` */
+  /** Adds bytes. @throws MOTE_CLOSED after `digest()` */
   update(bytes: Uint8Array): void;
-  /** Ends the digester; asked again it answers the same. */
+  /** Returns the digest and ends the digester. May be called repeatedly. */
   digest(): Digest;
 }
 
-/** @throws MOTE_UNSUPPORTED_ALGORITHM */
+/** Creates an incremental digester. @throws MOTE_UNSUPPORTED_ALGORITHM */
 export function createDigester(algorithm: DigestAlgorithm = "sha256"): Digester {
   const hash = newHash(algorithm);
   let result: Digest | undefined;
   return {
     update(bytes) {
-      if (result !== undefined) throw new MoteError("MOTE_CLOSED", "the digester has given its digest already");
+      if (result !== undefined) throw new MoteError("MOTE_CLOSED", "the digester has already returned its digest");
       hash.update(bytes);
     },
     digest() {

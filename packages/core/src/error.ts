@@ -1,14 +1,14 @@
-/** Every code that mote's own packages use. The list grows; a code never changes its meaning. */
+/** The error codes of mote's packages. Codes may be added; a code never changes its meaning. */
 export type MoteErrorCode =
-  /** What was asked for is not there. The only code that is a miss. */
+  /** The requested content or name does not exist. The only code that is a cache miss. */
   | "MOTE_NOT_FOUND"
-  /** More or fewer bytes came than were promised. `details.resumable`: too few, as the connection broke; they may be its beginning. */
+  /** The content has more or fewer bytes than expected. `details.resumable`: the connection was interrupted, so the download can resume. */
   | "MOTE_SIZE_MISMATCH"
-  /** The bytes that came do not hash to the digest that they were asked for under. */
+  /** The received bytes do not match the requested digest. */
   | "MOTE_DIGEST_MISMATCH"
-  /** The text is not a valid digest by the OCI grammar. */
+  /** The text is not a valid OCI digest. */
   | "MOTE_INVALID_DIGEST"
-  /** The digest is well formed, of an algorithm that mote does not compute. */
+  /** The digest is well formed, but mote does not support its algorithm. */
   | "MOTE_UNSUPPORTED_ALGORITHM"
   /** The text is not a valid reference. `details`: `{ text, position, reason, suggestion? }`. */
   | "MOTE_INVALID_REFERENCE"
@@ -16,70 +16,70 @@ export type MoteErrorCode =
   | "MOTE_UNSUPPORTED_TRANSPORT"
   /** Stored content is damaged: it no longer matches its digest. */
   | "MOTE_CORRUPT"
-  /** Who wrote what is being followed gave up or died. Another may lead. */
+  /** The writer of an in-flight fetch aborted or died. Another process may resume it. */
   | "MOTE_WRITER_GONE"
-  /** What was given stands for several things. `details`: `{ text, candidates }`. */
+  /** The name or digest prefix matches several items. `details`: `{ text, candidates }`. */
   | "MOTE_AMBIGUOUS"
-  /** It is pinned, and so stays. */
+  /** The content is pinned and cannot be removed. */
   | "MOTE_PINNED"
-  /** A process at work needs it: it was not removed. `details`: `{ digest, holder? }`. */
+  /** The content is leased by a process and was not removed. `details`: `{ digest, holder? }`. */
   | "MOTE_IN_USE"
-  /** Used after close. */
+  /** The object was used after it was closed. */
   | "MOTE_CLOSED"
-  /** A manifest, index or layout file that is not JSON, or not of the shape that its specification requires. */
+  /** A manifest, index or layout file is not JSON or does not follow its specification. */
   | "MOTE_INVALID_MANIFEST"
-  /** An archive that is damaged, or that holds what has no place in one of content: devices, names that lead out of it. */
+  /** An archive is damaged, or has entries that are not allowed, such as devices or paths that lead out of it. */
   | "MOTE_INVALID_ARCHIVE"
-  /** What is pulled into a plain folder is not an artifact of files: a container image, an index. */
+  /** The content pulled into a directory is not an artifact of files, but for example a container image or an index. */
   | "MOTE_NOT_FILES"
   /**
-   * Something else is there already under the name, and would be lost. `details`: `{ path }`; of a tag that a registry does not let change,
+   * Something else already exists under the name and would be overwritten. `details`: `{ path }`, or for an immutable tag of a registry
    * `{ registry, repository, reference, digest, actual }`.
    */
   | "MOTE_EXISTS"
-  /** A document is larger than the bound set for it. */
+  /** The content or a count exceeds a limit. */
   | "MOTE_TOO_LARGE"
   /**
-   * No platform of the index, or of the single image, is the one asked for; or it is not in the cache while the source cannot be asked.
-   * `details.platforms`: those that are there.
+   * The image does not have the requested platform, or the cache does not have it and the source cannot be reached.
+   * `details.platforms`: the available platforms.
    */
   | "MOTE_NO_PLATFORM"
-  /** Exported facts of a blob-info cache that cannot be read. `details`: `{ line }`. */
+  /** An export of a blob-info cache is not valid. `details`: `{ line }`. */
   | "MOTE_INVALID_FACT"
-  /** A tag or another name that the place cannot hold. */
+  /** The tag or name is not valid at its destination. */
   | "MOTE_INVALID_NAME"
-  /** The registry wants credentials, or refused those it got (401). */
+  /** The registry requires credentials or rejected them (401). */
   | "MOTE_UNAUTHORIZED"
-  /** The registry knows the credentials and forbids this (403). */
+  /** The registry denied access with these credentials (403). */
   | "MOTE_FORBIDDEN"
-  /** No connection: name not found, refused, TLS failed. */
+  /** The connection failed: the host was not found, it refused the connection, or TLS failed. */
   | "MOTE_UNREACHABLE"
-  /** Nothing came for longer than the bound set for it. */
+  /** The operation timed out. */
   | "MOTE_TIMEOUT"
-  /** The registry asks to slow down (429), and went on asking. */
+  /** The rate limit of the registry is exceeded (429), also after retries. */
   | "MOTE_RATE_LIMITED"
-  /** The registry answered in a way that the distribution specification does not allow, or with a server error. */
+  /** The registry returned a server error or a response that violates the distribution specification. */
   | "MOTE_REGISTRY"
-  /** A registry has lost what was sent of a blob so far. Sent again from the start, it may arrive. */
+  /** The registry lost an upload. Sending the blob again may succeed. */
   | "MOTE_UPLOAD_LOST"
-  /** A server cannot have the address that it was told to listen on. */
+  /** The server cannot listen on the address. */
   | "MOTE_LISTEN"
-  /** A configuration file cannot be read or written, or a setting is none that can be used. */
+  /** A configuration file cannot be read or written, or a setting is not valid. */
   | "MOTE_CONFIG"
-  /** A folder or file of a format version that this release does not know. */
+  /** A folder or file has a format version that this release does not support. */
   | "MOTE_UNSUPPORTED_FORMAT"
-  /** The cache or the destination cannot be written: permissions, a read-only mount. */
+  /** The cache or the destination cannot be written, for example because of its permissions. */
   | "MOTE_UNWRITABLE"
-  /** The disk, or a quota on it, is full. */
+  /** The disk is full or its quota is exceeded. */
   | "MOTE_NO_SPACE"
-  /** Another failure of the file system or the database below. `cause` has it. */
+  /** Another error of the file system or database, which is the `cause`. */
   | "MOTE_IO";
 
 const marker: unique symbol = Symbol.for("mote.error") as never;
 
 /**
- * The one error class. Test `code`, never the message; recognise it by `MoteError.isInstance`, which holds across duplicate
- * installs of this package. Misuse by the programmer is a plain `TypeError`; an abort rejects with the signal's own reason.
+ * The error class of all packages. Test `code`, not the message, after `MoteError.isInstance`, which works across duplicate installs of this
+ * package. Misuse by the programmer is a `TypeError`; an abort rejects with the signal's reason.
  */
 export class MoteError extends Error {
   readonly code: MoteErrorCode | (string & {});
@@ -103,7 +103,7 @@ export class MoteError extends Error {
   }
 }
 
-/** True where `error` is the one failure that counts as a miss. */
+/** Returns whether `error` is a cache miss. */
 export function isNotFound(error: unknown): boolean {
   return MoteError.isInstance(error) && error.code === "MOTE_NOT_FOUND";
 }

@@ -1,4 +1,4 @@
-/** The folders of the user who runs the process. Each is an absolute path, or undefined where nothing says which it is. */
+/** The folders of the current user: absolute paths, or undefined if unknown. */
 export interface HomeFolders {
   readonly home: string | undefined;
   /** `$XDG_CONFIG_HOME`, else `.config` in the home folder. */
@@ -10,9 +10,9 @@ export interface HomeFolders {
 }
 
 /**
- * Returns the user's folders. The home folder is `$HOME` (on Windows also `$USERPROFILE`), else what the system's user database
- * says; a container's user may have neither. Paths that are empty or relative are ignored, as the XDG Base Directory specification asks.
- * `userInfo` is that of `node:os`, and may throw.
+ * Returns the folders of the current user. The home folder is `$HOME` or `$USERPROFILE`, or else the one in the user database. Empty and
+ * relative paths are ignored (XDG Base Directory specification).
+ * @param userInfo `userInfo` of `node:os`; it may throw
  */
 export function homeFolders(
   env: Readonly<Record<string, string | undefined>>,
@@ -32,7 +32,7 @@ function homeOfUser(userInfo: () => { readonly homedir: string | null }): string
   try {
     return absolute(userInfo().homedir ?? undefined);
   } catch {
-    // A user id without an entry in the database.
+    // The user database has no entry, as in some containers.
     return undefined;
   }
 }

@@ -9,51 +9,50 @@ import { readMote } from "./read-mote.js";
 import type { Tag } from "./tag-store.js";
 
 /**
- * What a mote is to those that refer to it. An `artifact` is an image manifest whose content is no container image; a `blob` is
- * what no manifest in the cache refers to.
+ * The role of a mote. An `artifact` is an image manifest whose content is not a container image; no manifest in the cache refers to a
+ * `blob`.
  */
 export type MoteKind = "image" | "index" | "artifact" | "config" | "layer" | "blob";
 
 export interface InventoryMote extends StoredMote {
   readonly kind: MoteKind;
-  /** Its tags, in the order of names. */
+  /** The names of its tags, in order. */
   readonly names: readonly string[];
   readonly isPinned: boolean;
-  /** The manifests in the cache that list it. */
+  /** The manifests in the cache that refer to it. */
   readonly referredBy: readonly Digest[];
 }
 
-/** What a cache keeps, and how it hangs together. */
+/** The content of a cache and its relations. */
 export interface Inventory {
   readonly motes: ReadonlyMap<Digest, InventoryMote>;
-  /** Those manifests of the cache that can be read. */
+  /** The stored manifests that could be read. */
   readonly manifests: ReadonlyMap<Digest, Manifest>;
-  /** Manifests that are there and cannot be read, each with an error code. */
+  /** The stored manifests that could not be read, with their error codes. */
   readonly unreadable: ReadonlyMap<Digest, string>;
-  /** Names, also those of manifests that are not kept. */
+  /** All tags, including those of manifests that are not stored. */
   readonly tags: readonly Tag[];
-  /** Why names are missing that could not be read. */
+  /** The errors of tags that could not be read. */
   readonly tagErrors: readonly MoteError[];
 }
 
 /**
- * Looks at everything that a cache keeps. Manifests are read, and that counts as no use of them. One that cannot be read is noted,
- * and what only it refers to counts as referred to by nothing.
- * @throws TypeError where the cache cannot be listed · MOTE_IO
+ * Reads the tags, pins and manifests of a cache, which does not count as a use. Unreadable manifests are treated as if they referred to nothing.
+ * @throws TypeError if the cache cannot be listed · MOTE_IO
  */
 export async function takeInventory(cache: MoteCache, options: Cancellable = {}): Promise<Inventory> {
   if (cache.motes === undefined) throw new TypeError("this cache cannot be listed");
   const { signal } = options;
-  const kept = new Map<Digest, StoredMote>();
-  for await (const mote of cache.motes({ signal })) kept.set(mote.digest, mote);
+  const stored = new Map<Digest, StoredMote>();
+  for await (const mote of cache.motes({ signal })) stored.set(mote.digest, mote);
   const { tags, tagErrors } = await readTags(cache, signal);
   const pins = new Set<Digest>();
   for await (const digest of cache.pinned?.pins({ signal }) ?? []) pins.add(digest);
-  const { manifests, unreadable } = await readManifests(cache, kept, tags, signal);
-  return { motes: describeMotes(kept, manifests, { tags, pins }), manifests, unreadable, tags, tagErrors };
+  const { manifests, unreadable } = await readManifests(cache, stored, tags, signal);
+  return { motes: describeMotes(stored, manifests, { tags, pins }), manifests, unreadable, tags, tagErrors };
 }
 
-/** A tag store lists what it can read before it says what it cannot. */
+/** Returns the readable tags. A tag store yields them before it throws the error of the unreadable ones. */
 async function readTags(
   { tags: store }: MoteCache,
   signal: AbortSignal | undefined,
@@ -71,21 +70,21 @@ async function readTags(
 
 type Typed = Pick<StoredMote, "digest" | "mediaType">;
 
-/** The manifests that tags name, that the cache knows as such, and those that other manifests list. */
+/** Reads the manifests that have a tag, a manifest's media type, or an index that lists them. */
 async function readManifests(
   cache: MoteCache,
-  kept: ReadonlyMap<Digest, StoredMote>,
+  stored: ReadonlyMap<Digest, StoredMote>,
   tags: readonly Tag[],
   signal: AbortSignal | undefined,
 ): Promise<Pick<Inventory, "manifests" | "unreadable">> {
   const manifests = new Map<Digest, Manifest>();
   const unreadable = new Map<Digest, string>();
   const named = tags.map(({ descriptor }) => descriptor);
-  const waiting: Typed[] = [...[...kept.values()].filter(({ mediaType }) => isManifestType(mediaType)), ...named];
+  const waiting: Typed[] = [...[...stored.values()].filter(({ mediaType }) => isManifestType(mediaType)), ...named];
   const content = new Set<Digest>();
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const { digest, mediaType } = next;
-    if (manifests.has(digest) || unreadable.has(digest) || !kept.has(digest)) continue;
+    if (manifests.has(digest) || unreadable.has(digest) || !stored.has(digest)) continue;
     if (!isManifestType(mediaType) && content.has(digest)) continue;
     try {
       const bytes = await readMote(cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false, signal });
@@ -94,7 +93,7 @@ async function readManifests(
       for (const child of manifestChildren(manifest).manifests) waiting.push(child);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
-      // What an index lists under another type need not be a manifest.
+      // An index may list content of other media types that is not a manifest.
       if (isManifestType(mediaType)) unreadable.set(digest, error.code);
       else content.add(digest);
     }
@@ -103,7 +102,7 @@ async function readManifests(
 }
 
 function describeMotes(
-  kept: ReadonlyMap<Digest, StoredMote>,
+  stored: ReadonlyMap<Digest, StoredMote>,
   manifests: ReadonlyMap<Digest, Manifest>,
   { tags, pins }: { readonly tags: readonly Tag[]; readonly pins: ReadonlySet<Digest> },
 ): Map<Digest, InventoryMote> {
@@ -114,13 +113,13 @@ function describeMotes(
     for (const child of childDescriptors(manifest)) {
       const role = roleOf(roles, child.digest);
       role.as ??= ["layer", child.mediaType];
-      // A manifest may list it twice; one of them does.
+      // A manifest may list it twice.
       if (role.referredBy.at(-1) !== digest) role.referredBy.push(digest);
     }
   }
   for (const { name, descriptor } of tags) roleOf(roles, descriptor.digest).names.push(name);
   const motes = new Map<Digest, InventoryMote>();
-  for (const [digest, mote] of kept) {
+  for (const [digest, mote] of stored) {
     const role = roles.get(digest);
     const manifest = manifests.get(digest);
     const as = manifest ? ([manifestKind(manifest), manifest.mediaType] as const) : role?.as;
@@ -129,7 +128,7 @@ function describeMotes(
   return motes;
 }
 
-/** Field by field: there may be very many, and to spread an object takes several times as long. */
+// Copies each field, because spreading is several times slower and there may be very many motes.
 function describe(
   { digest, size, mediaType, usedMs, storedMs, isVerified }: StoredMote,
   { as, role, isPinned }: { readonly as: Role["as"]; readonly role: Role | undefined; readonly isPinned: boolean },
@@ -149,7 +148,7 @@ function describe(
 }
 
 interface Role {
-  /** How the first manifest that lists it sees it: kind and media type. */
+  /** Kind and media type in the first manifest that lists it. */
   as: readonly [MoteKind, string] | undefined;
   readonly names: string[];
   readonly referredBy: Digest[];
@@ -164,7 +163,7 @@ function roleOf(roles: Map<Digest, Role>, digest: Digest): Role {
   return role;
 }
 
-/** Kinds of manifests. A container image is told by its configuration (image-spec, manifest.md, "Guidelines for Artifact Usage"). */
+/** Returns the kind of a manifest. The config's media type tells a container image (image-spec, manifest.md, "Guidelines for Artifact Usage"). */
 export function manifestKind(manifest: Manifest): MoteKind {
   if (manifest.kind === "index") return "index";
   const isImage =
@@ -190,26 +189,23 @@ function walk({ manifests }: Inventory, root: Digest): Closure {
   });
 }
 
-/** A manifest that stands by itself: it has a name, or no index in the cache lists it. */
+/** A manifest that has a name, or that no index in the cache lists. */
 export interface InventoryRoot {
   readonly digest: Digest;
   readonly names: readonly string[];
   readonly kind: MoteKind;
   readonly closure: ReadonlySet<Digest>;
-  /** Bytes of what is stored of it. */
-  readonly keptBytes: number;
-  /** How much of it is not stored: other platforms of an index, or what was removed. Foreign layers are not missing. */
+  /** The stored bytes of its closure. */
+  readonly storedBytes: number;
+  /** The number of motes of its closure that are not stored, foreign layers excluded. */
   readonly missing: number;
-  /** Unix milliseconds: as `lastUseOf`, by which prune goes, too. */
+  /** When it was last used, in Unix milliseconds, as `lastUseOf` computes it. */
   readonly usedMs?: number;
   readonly storedMs?: number;
   readonly isPinned: boolean;
 }
 
-/**
- * Returns when each mote was last used, in Unix milliseconds: what has a name, or stands by itself, as `rootsOf` says; everything else
- * by its own use.
- */
+/** Returns when each mote was last used, in Unix milliseconds: roots as in `rootsOf`, other motes by their own use. */
 export function lastUses(inventory: Inventory): ReadonlyMap<Digest, number> {
   const uses = new Map<Digest, number>();
   for (const { digest, usedMs } of inventory.motes.values()) if (usedMs !== undefined) uses.set(digest, usedMs);
@@ -217,7 +213,7 @@ export function lastUses(inventory: Inventory): ReadonlyMap<Digest, number> {
   return uses;
 }
 
-/** In no particular order. A name whose manifest is not stored counts, with nothing stored of it. */
+/** Returns the roots in no particular order, including tagged manifests that are not stored. */
 export function rootsOf(inventory: Inventory): InventoryRoot[] {
   const tags = new Map<Digest, Tag[]>();
   for (const tag of inventory.tags) {
@@ -238,7 +234,7 @@ export function rootsOf(inventory: Inventory): InventoryRoot[] {
   return [...roots].map((digest) => rootAt(inventory, digest, tags.get(digest) ?? []));
 }
 
-/** How much of a closure is stored, in bytes and motes, and how much is missing: foreign layers never are. */
+/** Counts the motes of a closure that are stored, their bytes, and the missing motes without foreign layers. */
 export function measureClosure(
   inventory: Inventory,
   root: Digest,
@@ -268,7 +264,7 @@ function rootAt(inventory: Inventory, digest: Digest, tags: readonly Tag[]): Inv
     names: own?.names ?? tags.map(({ name }) => name),
     kind: own?.kind ?? kindOfUnread(tags[0]?.descriptor.mediaType ?? ""),
     closure: closure.digests,
-    keptBytes: storedBytes,
+    storedBytes: storedBytes,
     missing,
     ...(usedMs === undefined ? {} : { usedMs }),
     ...(own?.storedMs === undefined ? {} : { storedMs: own.storedMs }),

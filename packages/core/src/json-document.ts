@@ -1,14 +1,14 @@
-/** Objects and arrays inside one another. No document of the specifications needs ten, and very deep ones take long to parse. */
+/** The maximum nesting of objects and arrays. Deeply nested documents take long to parse. */
 const maxJsonDepth = 100;
 
 export interface JsonDocumentOptions {
-  /** Bytes that are not UTF-8 become U+FFFD, as in Go. Default: `throw`. */
+  /** `replace` replaces invalid UTF-8 with U+FFFD, as Go does. Default: `throw`. */
   readonly invalidUtf8?: "throw" | "replace" | undefined;
 }
 
-/** Parses a JSON document in UTF-8, with or without a byte order mark. @throws SyntaxError · TypeError where it is not UTF-8 */
+/** Parses a JSON document in UTF-8, with or without a byte order mark. @throws SyntaxError · TypeError for invalid UTF-8 */
 export function parseJsonDocument(bytes: Uint8Array, { invalidUtf8 = "throw" }: JsonDocumentOptions = {}): unknown {
-  if (depthOf(bytes) > maxJsonDepth) throw new SyntaxError(`it is nested more than ${maxJsonDepth} deep`);
+  if (depthOf(bytes) > maxJsonDepth) throw new SyntaxError(`it has more than ${maxJsonDepth} nested values`);
   return JSON.parse(new TextDecoder("utf-8", { fatal: invalidUtf8 === "throw" }).decode(bytes));
 }
 
@@ -16,14 +16,14 @@ const [quote, backslash] = [0x22, 0x5c];
 const opening: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);
 
-/** Of the deepest place, as far as brackets tell: whether the text is JSON is for the parser to say. */
+/** Returns the maximum nesting of brackets outside of strings. The text need not be valid JSON. */
 function depthOf(bytes: Uint8Array): number {
   let [depth, deepest] = [0, 0];
-  let isText = false;
+  let isInString = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] ?? 0;
-    if (byte === quote) isText = !isText;
-    else if (isText) at += byte === backslash ? 1 : 0;
+    if (byte === quote) isInString = !isInString;
+    else if (isInString) at += byte === backslash ? 1 : 0;
     else if (opening.has(byte)) deepest = Math.max(deepest, ++depth);
     else if (closing.has(byte)) depth--;
   }

@@ -3,22 +3,22 @@ import type { Digest } from "./digest.js";
 import type { LayerLocator } from "./layer-locator.js";
 import type { RegistryRef } from "./ref.js";
 
-/** Tells where blobs can be had. */
+/** Provides the known locations of blobs. */
 export interface SourceProvider {
-  /** For each digest the references where it is known to be: without `docker://`, while other transports keep theirs. */
+  /** Returns the known references by digest, without `docker://`; other transports are included. */
   getSources(options?: Cancellable): Promise<Map<Digest, string[]>>;
 }
 
-/** Stands for every registry: layers are located by transport, and none of them is matched against this one. */
+/** Selects the transport; with `matchRegistry: false` the registry itself does not matter. */
 const anyRegistry: RegistryRef = { transport: "docker", registry: "registry.invalid", repository: "any" };
 
-/** What is known of the places of some layers. A layer without a known place has an empty list. */
+/** Looks up the known locations of some layers. A layer without known locations has an empty list. */
 export class LayerBlobInfo implements SourceProvider {
   readonly #layerDigests: readonly Digest[];
   readonly #locator: LayerLocator;
   readonly #max: number | undefined;
 
-  /** `max`: references for each layer at most. Default: all. */
+  /** @param options.max the maximum number of references for each layer; default: all */
   constructor(
     layerDigests: Iterable<Digest>,
     locator: LayerLocator,
@@ -29,7 +29,7 @@ export class LayerBlobInfo implements SourceProvider {
     this.#max = options.max;
   }
 
-  /** In the order of the digests, newest reference first. */
+  /** Returns the references in the order of the digests, newest first. */
   async getSources(options: Cancellable = {}): Promise<Map<Digest, string[]>> {
     const sources = new Map<Digest, string[]>();
     for (const digest of this.#layerDigests) {

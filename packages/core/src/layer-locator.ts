@@ -5,18 +5,16 @@ import type { Digest } from "./digest.js";
 import type { Ref, RefCodec } from "./ref.js";
 
 export interface LocateOptions extends Cancellable {
-  /** Only references on the destination's own registry: a mount works nowhere else. */
+  /** Whether to return only references on the destination's registry, where a mount is possible. */
   readonly matchRegistry: boolean;
-  /** At most this many, counted after what does not fit is left out. Default: all. */
+  /** The maximum number of references, counted after filtering. Default: all. */
   readonly max?: number | undefined;
 }
 
 /**
- * Remembers at which references a layer was seen, and finds them again. A layer is what a manifest lists, perhaps compressed or
- * encrypted; no other form of its content is offered in its place, as the manifest names just this one.
- *
- * A layer is recorded under the transport that the codec gives for the reference, in the scope `LAYER_SCOPE`, and its location
- * is the reference with its scheme.
+ * Records and finds the references where a layer was seen. Other forms of its content are not returned, because the manifest lists this
+ * digest. Layers are recorded in the scope `LAYER_SCOPE`, under the codec's transport of the reference, with the reference and its scheme as
+ * the location.
  */
 export class LayerLocator {
   readonly #bic: BlobInfoCache;
@@ -28,7 +26,7 @@ export class LayerLocator {
   }
 
   /**
-   * Only for a layer that was verified here, or that the source itself has just confirmed to hold.
+   * Records a location of a layer. The layer must have been verified here, or confirmed by the location.
    * @throws MOTE_INVALID_REFERENCE, and what the blob-info cache throws
    */
   async recordLayerSource(
@@ -41,27 +39,26 @@ export class LayerLocator {
     await this.#bic.recordKnownLocation(transport, LAYER_SCOPE, descriptor.digest, location, options);
   }
 
-  /** The layer is no longer to be had there. Does nothing where the blob-info cache cannot forget. @throws as `recordLayerSource` */
-  async forgetLayerSource(
+  /** Removes a location, if the blob-info cache supports it. @throws as `recordLayerSource` */
+  async removeLayerSource(
     descriptor: Pick<Descriptor, "digest">,
     sourceRef: Ref | string,
     options: Cancellable = {},
   ): Promise<void> {
     const location = this.#withScheme(sourceRef);
     const transport = this.#refCodec.transport(location);
-    await this.#bic.forgetLocation?.(transport, LAYER_SCOPE, descriptor.digest, location, options);
+    await this.#bic.removeKnownLocation?.(transport, LAYER_SCOPE, descriptor.digest, location, options);
   }
 
   /**
-   * Where the layer is known to be, newest first, among places of the destination's transport. A location that is no reference
-   * is left out, and so is one that means the same as a newer one.
+   * Returns the known references of a layer with the destination's transport, newest first. Invalid and duplicate locations are omitted.
    * @throws MOTE_INVALID_REFERENCE for `destRef`, and what the blob-info cache throws
    */
   locateLayer(descriptor: Pick<Descriptor, "digest">, destRef: Ref | string, options: LocateOptions): Promise<Ref[]> {
     return this.locateLayerDigest(descriptor.digest, destRef, options);
   }
 
-  /** As `locateLayer`, for who has no descriptor. */
+  /** As `locateLayer`, for a digest. */
   async locateLayerDigest(digest: Digest, destRef: Ref | string, options: LocateOptions): Promise<Ref[]> {
     const { matchRegistry, max = Number.POSITIVE_INFINITY, signal } = options;
     const destination = this.#parse(destRef);
@@ -81,7 +78,7 @@ export class LayerLocator {
     return [...located.values()];
   }
 
-  /** The reference as text that is read as the same again: without `docker://`, while other transports and `http://` stay. */
+  /** Formats a reference without `docker://`; other transports and `http://` are included. */
   format(ref: Ref): string {
     return this.#refCodec.format(ref);
   }

@@ -30,7 +30,7 @@ afterEach(() => {
 it("is held until it is disposed of", async () => {
   {
     await using lock = await acquireLockFile(path, callsWith(), { aside });
-    expect([await lock.held(), existsSync(path)]).toEqual([true, true]);
+    expect([await lock.isHeld(), existsSync(path)]).toEqual([true, true]);
   }
   expect(readdirSync(folder)).toEqual([]);
 });
@@ -42,13 +42,13 @@ it("waits for the one that is there", async () => {
     if (++waits === 3) rmSync(path);
   });
   await using lock = await acquireLockFile(path, calls, { aside });
-  expect([waits, await lock.held()]).toEqual([3, true]);
+  expect([waits, await lock.isHeld()]).toEqual([3, true]);
 });
 
 it("takes over a lock that does not change for five seconds, whose owner then learns of it", async () => {
   await using first = await acquireLockFile(path, callsWith(), { aside });
   await using second = await acquireLockFile(path, callsWith(), { aside });
-  expect([await first.held(), await second.held()]).toEqual([false, true]);
+  expect([await first.isHeld(), await second.isHeld()]).toEqual([false, true]);
 });
 
 it("gives up after 30 seconds in which the lock changed hands all the time", async () => {

@@ -1,19 +1,19 @@
 import type { Cancellable } from "./cancellable.js";
 import { MoteError } from "./error.js";
 
-/** A lock is held for the milliseconds in which one small file is read and replaced: one that stays this long has lost its owner. */
+/** Locks are held for a few milliseconds. A lock that exists for this long has lost its owner. */
 const abandonedMs = 5_000;
 const timeoutMs = 30_000;
 const firstWaitMs = 2;
-const longestWaitMs = 50;
+const maxWaitMs = 50;
 
-/** What tells one lock from the next one of the same name: the number of a freed inode is used again at once, so the time belongs to it. */
+/** Identifies a lock. Inode numbers are reused immediately, so the time is needed as well. */
 interface LockStats {
   readonly ino: bigint;
   readonly mtimeNs: bigint;
 }
 
-/** What `acquireLockFile` needs of `node:fs/promises`, and `wait` of `node:timers/promises`. */
+/** The functions of `node:fs/promises` that are used; `wait` is `setTimeout` of `node:timers/promises`. */
 export interface LockCalls {
   open(
     path: string,
@@ -31,15 +31,14 @@ export interface LockCalls {
 }
 
 export interface LockFile extends AsyncDisposable {
-  /** Returns false once another process took the lock over: what was read under it may be old. */
-  held(): Promise<boolean>;
+  /** Returns false if another process has taken over the lock. Data read under the lock may be stale then. */
+  isHeld(): Promise<boolean>;
 }
 
 /**
- * Creates a lock file, and waits for the one that is there. Whether its owner is alive cannot be known where containers share a
- * folder, so a lock that did not change while it was watched for five seconds is taken over; the clocks of the machines do not matter.
- * The owner calls `held` before making anything visible, so that a wrong guess costs another round and nothing else.
- * @param options.aside returns a new path on the same file system, for a lock that is taken over
+ * Creates a lock file after waiting for an existing one. A lock that does not change for five seconds is taken over. Call `isHeld` before
+ * making a change visible.
+ * @param options.aside returns a new path on the same file system, to which an abandoned lock is moved
  * @throws MOTE_TIMEOUT after 30 seconds · what the system calls throw
  */
 export async function acquireLockFile(
@@ -49,8 +48,9 @@ export async function acquireLockFile(
 ): Promise<LockFile> {
   const { signal } = options;
   const startMs = performance.now();
+  // Containers that share a folder cannot tell whether the owner is alive, and clocks of machines differ: only the age seen here counts.
   let watched: { readonly id: string; readonly sinceMs: number } | undefined;
-  for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
+  for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, maxWaitMs)) {
     signal?.throwIfAborted();
     const created = await createLock(path, calls);
     if (created !== undefined) return created;
@@ -61,14 +61,14 @@ export async function acquireLockFile(
       await evict(path, id, calls, options.aside());
     }
     if (nowMs - startMs > timeoutMs) {
-      const message = `cannot lock ${path}: another process holds it; if there is none, remove the file`;
+      const message = `cannot lock ${path}: another process holds the lock; if no process uses it, remove the file`;
       throw new MoteError("MOTE_TIMEOUT", message, { details: { path } });
     }
     await calls.wait(waitMs * (0.5 + Math.random()), undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }
 
-/** Returns undefined if there is a lock. A symbolic link of that name is not followed. */
+/** Creates the lock; returns undefined if it exists. Symbolic links are not followed. */
 async function createLock(path: string, calls: LockCalls): Promise<LockFile | undefined> {
   let handle: Awaited<ReturnType<LockCalls["open"]>>;
   try {
@@ -77,19 +77,19 @@ async function createLock(path: string, calls: LockCalls): Promise<LockFile | un
     if (errorCode(error) === "EEXIST") return undefined;
     throw error;
   }
-  // The open handle keeps the inode's number from being used again.
+  // The open handle prevents reuse of the inode number.
   const id = idOf(await handle.stat({ bigint: true }));
-  const held = async () => (await lockAt(path, calls)) === id;
+  const isHeld = async () => (await lockAt(path, calls)) === id;
   return {
-    held,
+    isHeld,
     async [Symbol.asyncDispose]() {
-      if (await held()) await calls.rm(path, { force: true });
+      if (await isHeld()) await calls.rm(path, { force: true });
       await handle.close();
     },
   };
 }
 
-/** Renames first and looks then: of several processes that find a lock abandoned one gets it, and a newer lock is put back. */
+/** Removes an abandoned lock. It is renamed before it is compared, so that only one process evicts it, and a newer lock is restored. */
 async function evict(path: string, id: string, calls: LockCalls, aside: string): Promise<void> {
   try {
     await calls.rename(path, aside);

@@ -1,4 +1,4 @@
-/** Injected everywhere, silent by default. `details` never holds credentials. */
+/** Receives log messages. The default is silent. `details` never contains credentials. */
 export interface Logger {
   debug(message: string, details?: object): void;
   info(message: string, details?: object): void;

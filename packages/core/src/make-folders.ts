@@ -1,6 +1,6 @@
 import { MoteError } from "./error.js";
 
-/** What `makeFolders` needs of `node:fs` and `node:path`. */
+/** The functions of `node:fs` and `node:path` that are used. */
 export interface FolderCalls {
   mkdirSync(path: string, options: { readonly mode?: number | undefined }): unknown;
   statSync(path: string, options: { readonly throwIfNoEntry: false }): { isDirectory(): boolean } | undefined;
@@ -8,11 +8,10 @@ export interface FolderCalls {
 }
 
 /**
- * Creates a folder and the ones above it that do not exist. Node's own recursive `mkdir` never returns below a folder in which
- * nothing can be created, such as /proc (Node 20).
- * @param mode of each new folder, less the umask
+ * Creates a folder and its missing parents. Recursive `mkdir` of Node 20 does not return below folders such as /proc.
+ * @param mode the mode of new folders before the umask is applied
  * @returns the first folder that was created; undefined if all of them existed
- * @throws MOTE_UNWRITABLE if a folder accepts no new ones · what the system calls throw
+ * @throws MOTE_UNWRITABLE if a folder cannot be created in its parent · what the system calls throw
  */
 export function makeFolders(
   path: string,
@@ -24,7 +23,7 @@ export function makeFolders(
   const parent = calls.dirname(path);
   const first = parent === path ? undefined : makeFolders(parent, calls, { mode });
   if (makeFolder(path, calls, mode) === "no parent") {
-    const message = `cannot create ${path}: ${parent} accepts no folders; choose another location`;
+    const message = `cannot create ${path}: ${parent} does not allow it; choose another location`;
     throw new MoteError("MOTE_UNWRITABLE", message, { details: { path, errno: "ENOENT" } });
   }
   return first ?? path;

@@ -3,19 +3,16 @@ import type { Digest } from "./digest.js";
 import { type Manifest, maxManifestBytes } from "./manifest.js";
 import { isContentType, isManifestType } from "./media-type.js";
 
-/** What is needed of a descriptor to walk on from it. */
+/** The fields of a descriptor that a graph walk needs. */
 export type GraphNode = Pick<Descriptor, "digest" | "mediaType">;
 
-/** What a manifest refers to, sorted by how it is treated; each in the manifest's order. Its subject is not below it. */
+/** The descriptors that a manifest refers to, except its subject, each in the manifest's order. */
 export interface ManifestChildren<Node extends GraphNode = Descriptor> {
-  /**
-   * Entries of an index that are manifests: what is below them is below the index. Also those of a media type that is not known, which
-   * may be manifests: their bytes tell.
-   */
+  /** Entries of an index that are or may be manifests, because their media type is unknown. */
   readonly manifests: readonly Node[];
-  /** Content: config, layers, and entries of an index that are known to be content. A layer is content, also if its media type is a manifest's. */
+  /** Config, layers of any media type, and entries of an index that are not manifests. */
   readonly blobs: readonly Node[];
-  /** Layers that are not distributed: they stay where their `urls` say. */
+  /** Foreign layers, which are not copied. */
   readonly foreign: readonly Node[];
 }
 
@@ -40,10 +37,7 @@ export function manifestChildren(manifest: Manifest): ManifestChildren {
   };
 }
 
-/**
- * Whether a layer stays where its `urls` say (image-spec, layer.md, "Non-Distributable Layers"). Both are needed: a layer of an ordinary
- * type is moved whatever its `urls` say, as they are only further places, and one without `urls` is nowhere else.
- */
+/** Returns whether a layer has a non-distributable media type and `urls` (image-spec, layer.md, "Non-Distributable Layers"). */
 export function isForeignLayer({ mediaType, urls }: Descriptor): boolean {
   return urls !== undefined && urls.length > 0 && foreignTypes.some((prefix) => mediaType.startsWith(prefix));
 }
@@ -53,22 +47,19 @@ const foreignTypes: readonly string[] = [
   "application/vnd.docker.image.rootfs.foreign.",
 ];
 
-/** A manifest and everything below it, whether it is stored or not. */
+/** A root and everything below it, whether it is stored or not. */
 export interface Closure {
-  /** The root first. Foreign layers count: who stores one all the same needs it for this root. */
+  /** All digests, the root first, foreign layers included. */
   readonly digests: ReadonlySet<Digest>;
   /** The manifests among them, the root first if it is one. */
   readonly manifests: ReadonlySet<Digest>;
-  /** Those that are nothing but foreign layers here. */
+  /** Digests that are only foreign layers. */
   readonly foreign: ReadonlySet<Digest>;
-  /** Whether the root was read. Otherwise the closure is the root alone. */
+  /** Whether the root was read. Otherwise the closure is only the root. */
   readonly isRead: boolean;
 }
 
-/**
- * Returns a manifest's children; undefined if it is not there, and so nothing is known to be below it, or, of a media type that is not
- * known, if it is not a manifest.
- */
+/** Returns the children of a manifest; undefined if it is not stored or not a manifest. */
 type ReadChildren<Result> = (node: GraphNode) => Result;
 
 /** Returns the closure of a root from manifests that are in memory. */
@@ -90,7 +81,7 @@ export async function readClosure(
   return step.value;
 }
 
-/** Yields each manifest to be read, and is sent what is below it. Without recursion: a cache may have been filled with any depth. */
+/** Yields each manifest to read and receives its children. It does not recurse, because manifests may be nested to any depth. */
 function* walkClosure(root: GraphNode): Generator<GraphNode, Closure, ManifestChildren<GraphNode> | undefined> {
   const digests = new Set<Digest>([root.digest]);
   const manifests = new Set<Digest>();
@@ -99,7 +90,7 @@ function* walkClosure(root: GraphNode): Generator<GraphNode, Closure, ManifestCh
   const waiting: GraphNode[] = [root];
   let isRead = false;
   for (const node of waiting) {
-    // One digest may be listed as a manifest here and as content there: it is followed if anybody lists it as a manifest.
+    // A digest may be listed both as a manifest and as content; it is read if any manifest lists it as a manifest.
     const isKnown = isManifestType(node.mediaType);
     if (node === root ? !isKnown : read.has(node.digest)) continue;
     read.add(node.digest);
@@ -126,8 +117,8 @@ function* walkClosure(root: GraphNode): Generator<GraphNode, Closure, ManifestCh
 }
 
 /**
- * Returns when a root was last used, in Unix milliseconds: the latest use of a manifest of it, or setting of a name of it. Layers do not
- * count, as images share them. Undefined if nothing is known.
+ * Returns when a root was last used, in Unix milliseconds: the latest use of its manifests or setting of its tags. Layers do not count, because
+ * images share them. Returns undefined if no use is known.
  */
 export function lastUseOf(
   manifests: Iterable<Digest>,

@@ -5,8 +5,8 @@ import {
   imageIndexSchema,
   imageManifestSchema,
   isRecord,
-  plainDescriptor,
-  readSubject,
+  normalizeDescriptor,
+  parseSubject,
   textsOf,
 } from "./descriptor-schema.js";
 import { isDigest } from "./digest.js";
@@ -14,7 +14,7 @@ import { MoteError } from "./error.js";
 import { parseJsonDocument } from "./json-document.js";
 import { isIndexType, knownManifestType, mediaTypes } from "./media-type.js";
 
-/** Bytes. The distribution specification asks registries to take manifests of 4 MiB at least; more is not read here. */
+/** The largest manifest that is read, in bytes. Registries must accept at least 4 MiB (distribution-spec). */
 export const maxManifestBytes = 4 * 1024 * 1024;
 
 /** image-spec, image-layout.md, "oci-layout file". */
@@ -24,9 +24,9 @@ export interface ImageManifest {
   readonly kind: "manifest";
   readonly mediaType: string;
   readonly artifactType?: string | undefined;
-  /** Undefined where there is none, as of an artifact manifest. */
+  /** Undefined if there is none, as in an artifact manifest. */
   readonly config?: Descriptor | undefined;
-  /** Of an artifact manifest, its blobs. */
+  /** The layers, or the blobs of an artifact manifest. */
   readonly layers: readonly Descriptor[];
   readonly subject?: Descriptor | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
@@ -44,9 +44,9 @@ export interface ImageIndex {
 export type Manifest = ImageManifest | ImageIndex;
 
 /**
- * Reads a manifest or index. Digests and sizes of what it refers to must be valid; whatever only describes it may be absent, null or of
- * an odd type, and is left out then. Its kind and media type are what the body says; `mediaType` counts where the body says nothing.
- * @throws MOTE_INVALID_MANIFEST with the field at fault, or where the body can be read in two ways · MOTE_TOO_LARGE
+ * Parses a manifest or index. Digests and sizes must be valid; descriptive fields of a wrong type are ignored. `mediaType` is used only if the
+ * body does not tell its own media type.
+ * @throws MOTE_INVALID_MANIFEST with the invalid field, or for an ambiguous body · MOTE_TOO_LARGE
  */
 export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest {
   const body = parseBody(bytes);
@@ -55,55 +55,55 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest {
   const common = {
     mediaType: type,
     ...(typeof artifactType === "string" ? { artifactType } : {}),
-    ...(isRecord(subject) && isDigest(subject.digest) ? { subject: readSubject(subject, subject.digest) } : {}),
+    ...(isRecord(subject) && isDigest(subject.digest) ? { subject: parseSubject(subject, subject.digest) } : {}),
     ...(isRecord(annotations) ? { annotations: textsOf(annotations) } : {}),
   };
   if (isIndexType(type)) {
     const { manifests } = check(imageIndexSchema, body, "index");
-    return { ...common, kind: "index", manifests: (manifests ?? []).map(plainDescriptor) };
+    return { ...common, kind: "index", manifests: (manifests ?? []).map(normalizeDescriptor) };
   }
   const { config, layers, blobs } = check(imageManifestSchema, body, "manifest");
   const content = type === mediaTypes.ociArtifact ? (blobs ?? layers) : layers;
   return {
     ...common,
     kind: "manifest",
-    ...(config == null ? {} : { config: plainDescriptor(config) }),
-    layers: (content ?? []).map(plainDescriptor),
+    ...(config == null ? {} : { config: normalizeDescriptor(config) }),
+    layers: (content ?? []).map(normalizeDescriptor),
   };
 }
 
-/** Returns the media type that a manifest's body names, or that its fields tell where it names none. @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE */
+/** Returns the media type of a manifest, from its `mediaType` or its other fields. @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE */
 export function sniffManifestType(bytes: Uint8Array): string {
   return manifestTypeOf(parseBody(bytes), undefined);
 }
 
-/** A descriptor out of JSON. @throws MOTE_INVALID_MANIFEST */
+/** Parses a descriptor. @throws MOTE_INVALID_MANIFEST */
 export function parseDescriptor(json: unknown): Descriptor {
-  return plainDescriptor(check(descriptorSchema, json, "descriptor"));
+  return normalizeDescriptor(check(descriptorSchema, json, "descriptor"));
 }
 
-/** The descriptors that a manifest refers to, in its order: config and layers, or manifests. The subject is not below it. */
+/** Returns the config and layers of a manifest, or the manifests of an index, in their order; not the subject. */
 export function childDescriptors(manifest: Manifest): readonly Descriptor[] {
   if (manifest.kind === "index") return manifest.manifests;
   return manifest.config === undefined ? manifest.layers : [manifest.config, ...manifest.layers];
 }
 
-/** image-spec, image-layout.md. @throws MOTE_INVALID_MANIFEST · MOTE_UNSUPPORTED_FORMAT for a version that is not 1.x */
-export function checkImageLayout(bytes: Uint8Array, place: string): void {
+/** Checks the version of an image layout (image-spec, image-layout.md). @throws MOTE_INVALID_MANIFEST · MOTE_UNSUPPORTED_FORMAT for a version that is not 1.x */
+export function checkImageLayout(bytes: Uint8Array, location: string): void {
   const { imageLayoutVersion } = check(imageLayoutSchema, parseJson(bytes, "oci-layout"), "oci-layout");
   if (!/^1(?:\.|$)/.test(imageLayoutVersion)) {
     throw new MoteError(
       "MOTE_UNSUPPORTED_FORMAT",
-      `${place} is an image layout of version ${imageLayoutVersion}; this release reads version 1`,
-      { details: { place, version: imageLayoutVersion } },
+      `${location} is an image layout of version ${imageLayoutVersion}; this release reads version 1`,
+      { details: { place: location, version: imageLayoutVersion } },
     );
   }
 }
 
-/** The entries of a layout's `index.json`. @throws MOTE_INVALID_MANIFEST */
+/** Parses the `index.json` of a layout. @throws MOTE_INVALID_MANIFEST */
 export function parseLayoutIndex(bytes: Uint8Array): readonly Descriptor[] {
   const { manifests } = check(imageIndexSchema, parseJson(bytes, "index.json"), "index.json");
-  return (manifests ?? []).map(plainDescriptor);
+  return (manifests ?? []).map(normalizeDescriptor);
 }
 
 function parseBody(bytes: Uint8Array): Record<string, unknown> {
@@ -118,26 +118,30 @@ function parseBody(bytes: Uint8Array): Record<string, unknown> {
   throw invalid("the manifest is not a JSON object", {});
 }
 
-/** What the body says of its own type counts if its fields agree, then what it was given as, then its fields alone. */
+/** Returns the media type in the body or else the given one, if the fields agree with it; otherwise the type that the fields imply. */
 function manifestTypeOf(body: Record<string, unknown>, given: string | undefined): string {
   const has = (name: string) => Object.hasOwn(body, name) && body[name] != null;
   const [listsManifests, listsBlobs] = [has("manifests"), ["config", "layers", "blobs"].some(has)];
-  // One body must not be read in two ways (image-spec, manifest.md and image-index.md on `mediaType`).
+  // A body must not be readable in two ways (image-spec, manifest.md and image-index.md on `mediaType`).
   if (listsManifests && listsBlobs) {
     throw invalid("the body has both layers and manifests, so it is neither an image manifest nor an index", {});
   }
   if (!listsManifests && !listsBlobs && has("fsLayers")) {
     throw invalid(
-      "it is a Docker image manifest of schema version 1, which is not supported; build or push the image again with a current client",
+      "Docker image manifests of schema version 1 are not supported; build or push the image again with a current client",
       { schemaVersion: 1 },
     );
   }
   const fits = (type: string) => (isIndexType(type) ? !listsBlobs : !listsManifests);
   const own = typeof body.mediaType === "string" ? knownManifestType(body.mediaType) : undefined;
   if (own !== undefined && fits(own)) return own;
-  const said = given === undefined ? undefined : knownManifestType(given);
-  if (said !== undefined && fits(said) && (listsManifests || listsBlobs || Object.hasOwn(body, "schemaVersion")))
-    return said;
+  const labelled = given === undefined ? undefined : knownManifestType(given);
+  if (
+    labelled !== undefined &&
+    fits(labelled) &&
+    (listsManifests || listsBlobs || Object.hasOwn(body, "schemaVersion"))
+  )
+    return labelled;
   if (Object.hasOwn(body, "manifests") && !listsBlobs) return mediaTypes.ociIndex;
   if (has("blobs") && !has("config") && !has("layers")) return mediaTypes.ociArtifact;
   if (Object.hasOwn(body, "layers") || Object.hasOwn(body, "config")) return mediaTypes.ociManifest;

@@ -1,16 +1,16 @@
 import type { Digest } from "./digest.js";
 
-/** What a group of motes takes. */
+/** The size of a group of motes. */
 export interface Share {
   readonly motes: number;
   readonly bytes: number;
-  /** Bytes of what is in no other group: what would be free without this one. */
+  /** Bytes of the motes that are in no other group. Removing the group frees them. */
   readonly unsharedBytes: number;
 }
 
 /**
- * Measures groups that may have motes in common. What `sizeOf` does not know is not kept, and counts for nothing.
- * @returns for each group its share, in the order of `groups`
+ * Measures groups that may have motes in common. Motes for which `sizeOf` returns undefined do not count.
+ * @returns the share of each group, in the order of `groups`
  */
 export function measureShares<Key>(
   groups: ReadonlyMap<Key, Iterable<Digest>>,

@@ -1,4 +1,4 @@
-/** Media types of the OCI image specification, also that of the artifact manifest of 1.1-rc, and those of Docker's image manifest version 2, schema 2. */
+/** Media types of the OCI image specification, including the artifact manifest of 1.1-rc, and of Docker's image manifest version 2, schema 2. */
 export const mediaTypes = {
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   ociIndex: "application/vnd.oci.image.index.v1+json",
@@ -15,12 +15,12 @@ export const mediaTypes = {
   octetStream: "application/octet-stream",
 } as const;
 
-/** Whether the text is a media type, without parameters (RFC 6838, 4.2). */
+/** Returns whether the text is a valid media type without parameters (RFC 6838, 4.2). */
 export function isMediaType(text: string): boolean {
   return /^[A-Za-z0-9][\w!#$&^.+-]{0,126}\/[A-Za-z0-9][\w!#$&^.+-]{0,126}$/.test(text);
 }
 
-/** Media types of what lists blobs. */
+/** Returns whether it is the media type of an image or artifact manifest. */
 export function isImageManifestType(mediaType: string): boolean {
   return (
     mediaType === mediaTypes.ociManifest ||
@@ -29,17 +29,17 @@ export function isImageManifestType(mediaType: string): boolean {
   );
 }
 
-/** Media types of what lists manifests. */
+/** Returns whether it is the media type of an index. */
 export function isIndexType(mediaType: string): boolean {
   return mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerManifestList;
 }
 
-/** Media types whose content refers to other content. */
+/** Returns whether it is the media type of a manifest or index. */
 export function isManifestType(mediaType: string): boolean {
   return isImageManifestType(mediaType) || isIndexType(mediaType);
 }
 
-/** Returns the media type of a manifest or index that a text means, whatever its case and parameters; undefined for any other. */
+/** Normalizes the media type of a manifest or index, ignoring case and parameters; returns undefined for other text. */
 export function knownManifestType(text: string): string | undefined {
   const [bare = ""] = text.split(";", 1);
   const type = bare.trim().toLowerCase();
@@ -47,8 +47,8 @@ export function knownManifestType(text: string): string | undefined {
 }
 
 /**
- * Whether a media type is known to be of content that refers to nothing: layers and configurations, which build caches list in an index.
- * What else an index lists may be a manifest of a type that is not known.
+ * Returns whether it is the media type of a layer or config, which build caches list in an index. Other entries of an index may be manifests of
+ * an unknown type.
  */
 export function isContentType(mediaType: string): boolean {
   return /^application\/vnd\.(?:oci\.image\.(?:layer|config)\.|oci\.empty\.|docker\.(?:image\.rootfs|container\.image)\.|buildkit\.cacheconfig\.)/.test(
@@ -56,7 +56,7 @@ export function isContentType(mediaType: string): boolean {
   );
 }
 
-/** Every media type to ask a registry for a manifest in. */
+/** The media types of the `Accept` header of manifest requests. */
 export const manifestTypes: readonly string[] = [
   mediaTypes.ociManifest,
   mediaTypes.ociIndex,

@@ -2,34 +2,34 @@ import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
 
 export interface RecordOptions extends Cancellable {
-  /** Whether it is recorded because a name of the repository was set, as a tag store does. Default false. */
+  /** Whether the record is made because a tag of the repository was set. Default false. */
   readonly named?: boolean | undefined;
 }
 
 export interface RepositoriesOptions extends Cancellable {
-  /** Only repositories with this path, on any registry or on none. */
+  /** Only repositories with this path, on any registry or none. */
   readonly path?: string | undefined;
-  /** Only those that something was recorded of with `named`. Default false. */
+  /** Only repositories with a record made with `named`. Default false. */
   readonly named?: boolean | undefined;
 }
 
 /**
- * Which manifests belong to which repository: those that were stored or tagged under its name. What a manifest refers to belongs
- * where the manifest does, and is not recorded. A server answers for a repository only with what belongs to it.
+ * Records which manifests were stored or tagged under which repository. Content that a manifest refers to belongs to the same repository
+ * and is not recorded. A server serves from a repository only what belongs to it.
  *
- * A repository is named in full, `REGISTRY/PATH`; without a registry it is the cache's own. A record does not tell that the content is
- * there. The record of a manifest that the cache does not have, and that nobody leases, may be removed at any time.
+ * Repository names are full names, `REGISTRY/PATH`; a name without a registry is local to the cache. A record does not imply that the
+ * manifest is stored. Records of manifests that are neither stored nor leased may be removed at any time.
  *
- * Every method: @throws MOTE_INVALID_NAME where the text is not a repository's name (`parseRepositoryName`) · MOTE_INVALID_DIGEST
+ * Every method: @throws MOTE_INVALID_NAME for an invalid repository name (`parseRepositoryName`) · MOTE_INVALID_DIGEST
  */
 export interface Membership {
-  /** Does nothing where the record is there already. @throws MOTE_UNWRITABLE · MOTE_NO_SPACE */
+  /** Adds a record if it does not exist. @throws MOTE_UNWRITABLE · MOTE_NO_SPACE */
   record(repository: string, digest: Digest, options?: RecordOptions): Promise<void>;
   has(repository: string, digest: Digest, options?: Cancellable): Promise<boolean>;
-  /** The recorded manifests, in no particular order; what comes or goes meanwhile may be missed. */
+  /** Yields the recorded manifests in no particular order. Those added or removed meanwhile may be missed. */
   list(repository: string, options?: Cancellable): AsyncIterable<Digest>;
-  /** Every repository with a record, in full, in no particular order. */
+  /** Yields the full names of all repositories with a record, in no particular order. */
   repositories(options?: RepositoriesOptions): AsyncIterable<string>;
-  /** Removes one record, or without a digest all records of the repository. Absent is fine. */
+  /** Removes one record, or without a digest all records of the repository. Does nothing if there are none. */
   remove(repository: string, digest?: Digest, options?: Cancellable): Promise<void>;
 }

@@ -26,7 +26,7 @@ import { verifyChunks } from "./verify-chunks.js";
 import { VerifyingWriter } from "./verifying-writer.js";
 import { writeMote } from "./write-mote.js";
 
-/** How `commitMote` reaches files: `{ readFile, rm }` of `node:fs/promises`. */
+/** The functions of `node:fs/promises` that `commitMote` uses. */
 export interface CommittedFiles {
   readFile(path: string): Promise<Uint8Array>;
   rm(path: string): Promise<void>;
@@ -41,7 +41,7 @@ interface StoredBytes {
   readonly usedMs: number;
 }
 
-/** A cache in memory, for tests and short-lived processes. It has no bound of its own: `prune` it. */
+/** A cache in memory, for tests and short-lived processes. Its size is not limited; call `prune`. */
 export class MemoryCache implements MoteCache {
   readonly tags: TagStore = new MemoryTagStore();
   /** Least recently used first. */
@@ -50,7 +50,7 @@ export class MemoryCache implements MoteCache {
   readonly #files: CommittedFiles | undefined;
   #isClosed = false;
 
-  /** @param options.files without it, `commitMote` finds no file */
+  /** @param options.files access to files for `commitMote`; default: none */
   constructor(options: { readonly files?: CommittedFiles | undefined } = {}) {
     this.#files = options.files;
   }
@@ -116,11 +116,15 @@ export class MemoryCache implements MoteCache {
   }
 
   async commitMote(source: string, mote: Mote, mode: CommitMode, options: Cancellable = {}): Promise<void> {
-    if (mode !== "copy" && mode !== "move") throw new TypeError(`the mode is "copy" or "move", not "${String(mode)}"`);
+    if (mode !== "copy" && mode !== "move")
+      throw new TypeError(`"${String(mode)}" is not a valid mode; use "copy" or "move"`);
     parseDigest(mote.digest);
     this.#assertOpen(options);
     if (this.#files === undefined)
-      throw new MoteError("MOTE_NOT_FOUND", `cannot read ${source}: this cache was not given access to files`);
+      throw new MoteError(
+        "MOTE_NOT_FOUND",
+        `cannot read ${source}: this cache has no access to files; pass the option "files"`,
+      );
     const bytes = await this.#files.readFile(source).catch((cause: unknown) => {
       throw new MoteError("MOTE_NOT_FOUND", `cannot read ${source}`, { cause });
     });
@@ -144,7 +148,7 @@ export class MemoryCache implements MoteCache {
     this.#assertOpen(options);
     const { maxAgeMs = 0, minAgeMs = 0 } = options;
     for (const [name, value] of Object.entries({ maxSize, maxAgeMs, minAgeMs }))
-      if (!(value >= 0)) throw new TypeError(`${name} must be a number from 0, not ${value}`);
+      if (!(value >= 0)) throw new TypeError(`${name} must be a number of at least 0, not ${value}`);
     const report = planPrune(await takeInventory(this, options), maxSize, options);
     if (report.dryRun) return report;
     for (const name of report.untagged) await this.tags.untag(name);
@@ -157,7 +161,7 @@ export class MemoryCache implements MoteCache {
     this.stored.clear();
   }
 
-  /** Yields copies, as chunks are the reader's to keep. */
+  /** Yields copies, because readers may keep the chunks. */
   protected async *chunksOf(bytes: Uint8Array, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
     for (let position = 0; position < bytes.byteLength; position += chunkBytes) {
       signal?.throwIfAborted();

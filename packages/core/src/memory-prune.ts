@@ -2,14 +2,14 @@ import type { Digest } from "./digest.js";
 import { type Inventory, rootsOf } from "./inventory.js";
 import type { MoteInfo, PruneOptions, PruneReport } from "./mote.js";
 
-/** What is removed as one: an image with its names, or a mote that no image refers to. */
+/** An image with its names, or a mote that no image refers to; it is removed as a unit. */
 interface Unit {
   readonly digests: ReadonlySet<Digest>;
   readonly names: readonly string[];
   readonly usedMs: number;
 }
 
-/** Chooses what a prune removes, least recently used first. A manifest goes with its names and what only it refers to. */
+/** Plans which units a prune removes, least recently used first. */
 export function planPrune(
   inventory: Inventory,
   maxSize: number,

@@ -4,9 +4,9 @@ import { parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import type { Tag, TagStore } from "./tag-store.js";
 
-const longestName = 4096;
+const maxNameLength = 4096;
 
-/** Names in memory. */
+/** A tag store in memory. */
 export class MemoryTagStore implements TagStore {
   readonly #tags = new Map<string, Tag>();
 
@@ -18,8 +18,11 @@ export class MemoryTagStore implements TagStore {
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     options.signal?.throwIfAborted();
     parseDigest(descriptor.digest);
-    if (name === "" || name.length > longestName || /\p{Cc}/u.test(name))
-      throw new MoteError("MOTE_INVALID_NAME", "a name has 1 to 4096 characters, and no control characters");
+    if (name === "" || name.length > maxNameLength || /\p{Cc}/u.test(name))
+      throw new MoteError(
+        "MOTE_INVALID_NAME",
+        "the name is not valid; use 1 to 4096 characters without control characters",
+      );
     this.#tags.set(name, { name, descriptor, setMs: Date.now() });
   }
 

@@ -1,80 +1,74 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
 
-/** What is known of a kept mote. `size` in bytes. */
+/** Describes a stored mote. `size` in bytes. */
 export interface MoteInfo {
   readonly digest: Digest;
   readonly size: number;
-  /** `application/octet-stream` where the cache keeps no media types. */
+  /** `application/octet-stream` if the cache stores no media types. */
   readonly mediaType: string;
 }
 
-/** A pending mote, from `createMote`. It counts as nothing until a writer has closed or it was committed. */
+/** A pending mote from `createMote`. It is not stored until its writer is closed or it is committed. */
 export interface Mote {
   readonly digest: Digest;
   readonly mediaType: string;
-  /** Bytes, where known. */
+  /** In bytes, if known. */
   readonly size?: number;
 }
 
-/** `copy` keeps the source file; `move` takes it away, whether or not the mote was there already. */
+/** `copy` keeps the source file; `move` removes it, even if the mote was already stored. */
 export type CommitMode = "copy" | "move";
 
-/** A part of a mote: bytes from `start` (default 0) up to, not including, `end` (default and at most its size). */
+/** Selects the bytes from `start` (default 0) up to, not including, `end` (default and at most the size). */
 export interface ReadOptions extends Cancellable {
   readonly start?: number | undefined;
   readonly end?: number | undefined;
-  /** Whether it counts as a use, by which `prune` decides what goes. Default true; who only looks says false. */
+  /** Whether `prune` counts this as a use. Default true. Pass false when only inspecting. */
   readonly countsAsUse?: boolean | undefined;
-  /**
-   * Default false: chunks are the caller's to keep. True where he is done with each when he asks for the next, so that its memory can be
-   * used again, which is faster and takes less of it.
-   */
+  /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
   readonly reuse?: boolean | undefined;
 }
 
 /**
- * A mote's bytes in order, to be read once. Chunks are the caller's to keep, unless he says otherwise. Where the reader verifies, a read of the whole
- * ends cleanly only if the bytes hash to the digest; a damaged mote ends in `MOTE_CORRUPT`.
+ * Reads a mote's bytes once, in order. A verifying reader that reads the complete mote ends cleanly only if the bytes match the digest; otherwise
+ * it throws `MOTE_CORRUPT`.
  */
 export interface MoteReader extends AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly info: MoteInfo;
-  /** Harmless when repeated, and after the end. */
+  /** Closes the reader. May be called repeatedly, also after the last chunk. */
   close(): Promise<void>;
 }
 
-/** A mote's bytes at any position. */
+/** Reads a mote's bytes at any position. */
 export interface MoteReaderAt extends AsyncDisposable {
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
-  /** Fills `into` from `position` on; answers how many bytes came: fewer than asked only at the end, 0 past it. */
+  /** Reads into `into` from `position`. Returns the number of bytes read: less than its length only at the end, 0 past it. */
   readAt(into: Uint8Array, position: number, options?: Cancellable): Promise<number>;
   close(): Promise<void>;
 }
 
-/**
- * Takes the bytes of one pending mote. Nothing is visible before `close` has checked size and digest; disposed without
- * `close`, it leaves nothing behind.
- */
+/** Writes one pending mote. It becomes visible when `close` has verified size and digest; disposing without `close` discards it. */
 export interface MoteWriter extends AsyncDisposable {
   readonly bytesWritten: number;
   /**
-   * The bytes are the caller's again when it resolves.
-   * @throws MOTE_SIZE_MISMATCH as soon as more bytes came than the mote has; MOTE_CLOSED after close or abort
+   * Writes bytes. The caller may reuse their memory when it resolves.
+   * @throws MOTE_SIZE_MISMATCH as soon as more bytes were written than the mote has · MOTE_CLOSED after close or abort
    */
   write(bytes: Uint8Array): Promise<void>;
-  /** Commits. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, after which nothing of it remains */
+  /** Verifies and commits the mote. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH; the bytes are discarded then */
   close(): Promise<MoteInfo>;
-  /** Gives up: nothing of it remains. Harmless when repeated, and after close. */
+  /** Discards the bytes. May be called repeatedly, and does nothing after close. */
   abort(): Promise<void>;
 }
 
-/** The reading half of a cache; all that a fallback or an upstream must be. Every method: @throws MOTE_INVALID_DIGEST. */
+/** The read interface of a cache, and all that a fallback must implement. Every method: @throws MOTE_INVALID_DIGEST. */
 export interface MoteSource {
-  /** True if it can be read here. Only not-found is false: a failure to find out is thrown. */
+  /** Returns whether the mote can be read. Errors other than not-found are thrown. */
   moteExists(digest: Digest, options?: Cancellable): Promise<boolean>;
   find(digest: Digest, options?: Cancellable): Promise<MoteInfo | undefined>;
-  /** Where it is, or would be: a file path, a URL. Not checked for existence. */
+  /** Returns the file path or URL where the mote is or would be, without checking that it exists. */
   moteRef(digest: Digest): string;
   /** @throws MOTE_NOT_FOUND · MOTE_CORRUPT while reading */
   moteReader(digest: Digest, options?: ReadOptions): Promise<MoteReader>;
@@ -83,16 +77,16 @@ export interface MoteSource {
 }
 
 export interface RemoveOptions extends Cancellable {
-  /** Leave what a process at work leases. Default false. A cache that has no leases removes it. */
+  /** Whether to fail with MOTE_IN_USE if a process leases the mote. Default false. A cache without leases ignores it. */
   readonly unlessLeased?: boolean | undefined;
 }
 
 export interface PruneOptions extends Cancellable {
-  /** Say what would be removed; remove nothing. */
+  /** Report what would be removed without removing it. */
   readonly dryRun?: boolean | undefined;
-  /** Remove also what was last used longer ago than this, whatever the total. */
+  /** Also remove motes last used longer ago than this, whatever the total. */
   readonly maxAgeMs?: number | undefined;
-  /** Keep what is younger than this, though the total stays above `maxSize`. Default 0: exactly what is asked. */
+  /** Never remove motes used within this time, even if the total stays above `maxSize`. Default 0. */
   readonly minAgeMs?: number | undefined;
 }
 
@@ -100,47 +94,47 @@ export interface PruneReport {
   readonly removed: readonly MoteInfo[];
   /** Bytes of the removed motes. */
   readonly removedBytes: number;
-  /** Bytes that the disk really got back: a mote with another hard link to it gives none. */
+  /** Bytes of disk space that were freed. Removing a mote that has another hard link frees none. */
   readonly freedBytes: number;
-  /** Bytes of what is still there, damaged motes that were set aside included. */
+  /** Bytes still stored, quarantined files included. */
   readonly remainingBytes: number;
-  /** Damaged motes that were set aside and are removed now. They go first, unless they are younger than `minAgeMs`. */
+  /** Quarantined files that were removed. They are removed first, unless they are newer than `minAgeMs`. */
   readonly quarantined?: { readonly files: number; readonly bytes: number };
-  /** Names of tags that went with their manifests. */
+  /** Names of the tags that were removed with their manifests. */
   readonly untagged: readonly string[];
-  /** What should have gone and could not, with an error code or `pinned`, `leased`. */
+  /** Motes that could not be removed; the reason is an error code, `pinned` or `leased`. */
   readonly skipped: readonly {
     readonly digest: Digest;
     readonly size: number;
     readonly reason: string;
-    /** Who leases it, for people: `process 123`. */
+    /** Describes the process that leases it: `process 123`. */
     readonly holder?: string;
   }[];
-  /** Whether the total is at most `maxSize` now (in a dry run: would be). */
+  /** Whether the total is now at most `maxSize`, or in a dry run would be. */
   readonly reached: boolean;
   readonly dryRun: boolean;
 }
 
-/** The keeping half. What a cache may offer beyond it is declared as an optional property: see `capabilities.ts`. */
+/** What every cache implements. Optional capabilities are in `capabilities.ts`. */
 export interface MoteStore extends MoteSource, AsyncDisposable {
-  /** Open, or create what is missing. @throws MOTE_UNSUPPORTED_FORMAT · MOTE_UNWRITABLE · MOTE_IO */
+  /** Opens the cache; creates what is missing. @throws MOTE_UNSUPPORTED_FORMAT · MOTE_UNWRITABLE · MOTE_IO */
   initialize(options?: Cancellable): Promise<void>;
-  /** Changed since `initialize`. */
+  /** Returns whether the cache has changed since `initialize`. */
   isDirty(): boolean;
-  /** Reload metadata; true if anything changed. */
+  /** Reloads metadata. Returns whether anything changed. */
   refresh(options?: Cancellable): Promise<boolean>;
-  /** Write metadata back. */
+  /** Writes metadata back. */
   update(options?: Cancellable): Promise<void>;
-  /** Makes a pending mote, good for one writer. `size` in bytes, where known. */
+  /** Creates a pending mote for one writer. `size` in bytes, if known. */
   createMote(digest: Digest, mediaType: string, size?: number, options?: Cancellable): Promise<Mote>;
-  /** @throws MOTE_NOT_FOUND unless `createMote` came first */
+  /** Opens the writer of a pending mote. @throws MOTE_NOT_FOUND without a preceding `createMote` */
   moteWriter(digest: Digest, options?: Cancellable): Promise<MoteWriter>;
   /**
-   * Adds the file at the path `source`; nothing to do where the mote is there already.
-   * @throws MOTE_NOT_FOUND no such file · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, and then the source stays
+   * Adds the file at the path `source`, unless the mote is already stored.
+   * @throws MOTE_NOT_FOUND if the file does not exist · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH; the file is kept then
    */
   commitMote(source: string, mote: Mote, mode: CommitMode, options?: Cancellable): Promise<void>;
-  /** Absent is fine. Who reads it reads on to the end. @throws MOTE_IN_USE with `unlessLeased` */
+  /** Removes a mote, if it exists. Open readers can read it to the end. @throws MOTE_IN_USE with `unlessLeased` */
   removeMote(digest: Digest, options?: RemoveOptions): Promise<void>;
   /** Removes until the total is at most `maxSize` bytes, least recently used first. */
   prune(maxSize: number, options?: PruneOptions): Promise<PruneReport>;

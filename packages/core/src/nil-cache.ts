@@ -5,7 +5,7 @@ import type { CommitMode, Mote, MoteInfo, MoteReader, MoteReaderAt, MoteWriter, 
 import { PendingMotes } from "./pending-motes.js";
 import { VerifyingWriter } from "./verifying-writer.js";
 
-/** A cache that stores nothing: caching switched off. Its writers still verify size and digest of what passes through. */
+/** A cache that stores nothing. Its writers verify size and digest, so transfers work without caching. */
 export class NilCache implements MoteCache {
   readonly #pending = new PendingMotes();
 
@@ -53,7 +53,7 @@ export class NilCache implements MoteCache {
     throw absent(parseDigest(digest));
   }
 
-  /** Does nothing. A `move` leaves the file as well, since nothing was stored. */
+  /** Does nothing. `move` keeps the file, because it was not stored. */
   async commitMote(_source: string, mote: Mote, _mode: CommitMode): Promise<void> {
     parseDigest(mote.digest);
   }

@@ -3,11 +3,11 @@ import { type Digest, parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
 import type { Mote } from "./mote.js";
 
-/** A backend's motes between `createMote` and `moteWriter`. Each is good for one writer. */
+/** Holds the motes of a backend between `createMote` and `moteWriter`. */
 export class PendingMotes {
   readonly #pending = new Map<Digest, Mote[]>();
 
-  /** @param size in bytes @throws MOTE_INVALID_DIGEST · TypeError for a size that is not a number of bytes */
+  /** Creates a pending mote. @param size in bytes @throws MOTE_INVALID_DIGEST · TypeError for an invalid size */
   create(digest: Digest, mediaType: string, size?: number): Mote {
     parseDigest(digest);
     assertByteCount(size);
@@ -16,7 +16,7 @@ export class PendingMotes {
     return mote;
   }
 
-  /** Takes the mote that was created first. @throws MOTE_NOT_FOUND if there is none */
+  /** Removes and returns the oldest pending mote with the digest. @throws MOTE_NOT_FOUND */
   take(digest: Digest): Mote {
     const [mote, ...others] = this.#pending.get(parseDigest(digest)) ?? [];
     if (mote === undefined) throw new MoteError("MOTE_NOT_FOUND", `${digest} is not pending; call createMote first`);

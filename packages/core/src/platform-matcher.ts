@@ -5,13 +5,12 @@ import { parseWindowsVersion, runsOnWindows } from "./windows-version.js";
 type Machine = Pick<Platform, "architecture" | "variant">;
 
 /**
- * Which platforms run on a wanted one, and which of them fits best. As containerd has it: an arm/v7 runs v6 and v5, an arm64 also
- * what is for 32 bits, an amd64/v3 what is for v2 and below and for 386; a Windows of a version runs its own build, and from Windows
- * Server 2022 on those back to the release before.
+ * Finds the platforms that run on a wanted platform, and the best of them. As in containerd, arm/v7 runs v6 and v5, arm64 also runs 32-bit arm,
+ * and amd64/v3 runs lower versions and 386. Windows runs its own build, and from Windows Server 2022 on also that of the previous release.
  */
 export class PlatformMatcher {
   readonly #wanted: Platform;
-  /** The best first. */
+  /** Compatible architectures, the best first. */
   readonly #machines: readonly Machine[];
 
   constructor(wanted: Platform) {
@@ -23,18 +22,18 @@ export class PlatformMatcher {
     return this.#rank(normalizePlatform(offered)) >= 0;
   }
 
-  /** Negative where `one` fits better than `other`, and 0 where either will do. Both have to match. */
+  /** Compares two matching platforms: negative if `one` fits better than `other`, 0 if both fit equally. */
   compare(one: Platform, other: Platform): number {
     const [a, b] = [normalizePlatform(one), normalizePlatform(other)];
     return this.#rank(a) - this.#rank(b) || this.#compareVersions(a, b) || featureCount(b) - featureCount(a);
   }
 
-  /** Whether it was made for the very architecture, in whatever variant. */
+  /** Returns whether the architecture is the wanted one, regardless of the variant. */
   isSameArchitecture(offered: Platform): boolean {
     return normalizePlatform(offered).architecture === this.#wanted.architecture;
   }
 
-  /** The place among the machines that will do, from 0; -1 where it will not do. */
+  /** Returns the position among the compatible architectures, or -1 if it does not match. */
   #rank(offered: Platform): number {
     if (offered.os !== this.#wanted.os || !this.#hasVersion(offered) || !this.#hasFeatures(offered)) return -1;
     return this.#machines.findIndex(
@@ -49,15 +48,15 @@ export class PlatformMatcher {
     return version === wanted || version.startsWith(`${wanted}.`);
   }
 
-  /** What an image needs has to be wanted. That a Windows has a desktop (`win32k`) never kept one from another. */
+  /** Returns whether all features of an image are wanted. `win32k` of Windows is ignored, as in containerd. */
   #hasFeatures(offered: Platform): boolean {
     const wanted = this.#wanted["os.features"] ?? [];
-    const isGiven = (feature: string) =>
+    const isWanted = (feature: string) =>
       feature === "" || wanted.includes(feature) || (offered.os === "windows" && feature === "win32k");
-    return (offered["os.features"] ?? []).every(isGiven);
+    return (offered["os.features"] ?? []).every(isWanted);
   }
 
-  /** The very version, then the very build, then the newest; where none is wanted, all are alike. */
+  /** Prefers the wanted version, then the wanted build, then the newest version. */
   #compareVersions(one: Platform, other: Platform): number {
     const wanted = this.#wanted["os.version"];
     if (!wanted) return 0;
@@ -82,7 +81,7 @@ function newerFirst(one: string, other: string): number {
   return other.localeCompare(one, "en", { numeric: true });
 }
 
-/** What runs on a machine, itself first. */
+/** Returns the architectures that run on a machine, its own first. */
 function machinesFor({ architecture, variant }: Platform): readonly Machine[] {
   const own = { architecture, ...(variant === undefined ? {} : { variant }) };
   switch (architecture) {
@@ -97,7 +96,7 @@ function machinesFor({ architecture, variant }: Platform): readonly Machine[] {
   }
 }
 
-/** The versions under `version`, down to `last`. */
+/** Returns the variants below `version`, down to `last`. */
 function below(architecture: string, version: number, last: number): Machine[] {
   const machines: Machine[] = [];
   for (let next = version - 1; next >= last; next--) {
@@ -107,7 +106,7 @@ function below(architecture: string, version: number, last: number): Machine[] {
   return machines;
 }
 
-/** Arm's architectures: v9.n has all of v8.(n+5), and there is no v8.10. */
+/** Returns the arm64 variants that run on `own`: v9.n includes v8.(n+5), and v8.9 is the last v8. */
 function arm64(own: Machine): Machine[] {
   const [, major, minor = "0"] = /^v([89])(?:\.(\d))?$/.exec(own.variant ?? "v8") ?? [];
   if (major === undefined) return [own];

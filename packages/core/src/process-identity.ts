@@ -1,16 +1,16 @@
 /**
- * The process that a file belongs to: `pid-start-boot-namespace`, with its start time, boot id and pid namespace. A process id alone is
- * reused, and means nothing in another container or on another machine.
+ * Identifies the process that a file belongs to: `pid-start-boot-namespace`, with start time, boot id and pid namespace. Process ids are
+ * reused, and are not unique across containers and machines.
  */
 export type ProcessIdentity = string;
 
-/** The form of an identity in the name of a file, as a regular expression. */
+/** A regular expression that matches an identity in a file name. */
 export const identityPattern = String.raw`\d+-\d+-[0-9a-f]+-\d+`;
 
-/** `unknown`: in another pid namespace, on another machine, or hidden. Only the age of its files can tell then. */
+/** `unknown`: the process is hidden, or belongs to another pid namespace or machine. */
 export type Liveness = "alive" | "dead" | "unknown";
 
-/** What `processIdentities` needs of `node:fs` and `process`. */
+/** The functions of `node:fs` and `process` that are used. */
 export interface ProcessCalls {
   readonly files: {
     readFileSync(path: string, encoding: "latin1"): string;
@@ -25,9 +25,9 @@ export interface ProcessCalls {
 export interface ProcessIdentities {
   /** Returns the identity of this process. */
   ownIdentity(): ProcessIdentity;
-  /** Tells whether a process runs. A wrong result is possible (a checkpointed process, a forged name) and must only cost time. */
+  /** Returns whether a process runs. The result may be wrong (a checkpointed process, a forged name); use it only as a hint. */
   livenessOf(identity: ProcessIdentity): Liveness;
-  /** Describes a process to people, as `process 123`. */
+  /** Describes a process for messages, such as `process 123`. */
   describeProcess(identity: ProcessIdentity): string;
 }
 
@@ -44,7 +44,7 @@ export function processIdentities({ files, process }: ProcessCalls): ProcessIden
     if (boot !== bootId() || namespace !== pidNamespace()) return "unknown";
     const running = startTime(String(pid));
     if (running !== undefined) return running === start ? "alive" : "dead";
-    // Without a start time (hidepid in proc(5), no /proc) it may be another process that has the id now.
+    // Without a start time (hidepid in proc(5), no /proc), the id may belong to another process.
     return acceptsSignals(Number(pid)) ? "unknown" : "dead";
   };
 
@@ -64,8 +64,8 @@ export function processIdentities({ files, process }: ProcessCalls): ProcessIden
   };
 
   /**
-   * Returns field 22 of proc_pid_stat(5), in clock ticks since boot, or "ended" for a zombie: in a container its parent may never
-   * notice. The command name before the fields may hold spaces and brackets. The last thread of a zombie may still run.
+   * Returns field 22 of proc_pid_stat(5), in clock ticks since boot, or "ended" for a zombie without running threads, which in a container
+   * may never be reaped. The command name before the fields may contain spaces and brackets.
    */
   const startTime = (pid: string): string | undefined => {
     const stat = valueOr(undefined, () => files.readFileSync(`/proc/${pid}/stat`, "latin1"));

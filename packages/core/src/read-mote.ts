@@ -5,8 +5,8 @@ import type { MoteSource, ReadOptions } from "./mote.js";
 import { verifyChunks } from "./verify-chunks.js";
 
 /**
- * A small mote, whole, and verified before it is returned.
- * @throws MOTE_TOO_LARGE where it has more than `maxBytes` bytes · MOTE_NOT_FOUND · MOTE_CORRUPT
+ * Reads and verifies a small mote.
+ * @throws MOTE_TOO_LARGE if it has more than `maxBytes` bytes · MOTE_NOT_FOUND · MOTE_CORRUPT
  */
 export async function readMote(
   source: MoteSource,
@@ -21,7 +21,7 @@ export async function readMote(
   return await collectChunks(verifyChunks(reader, { digest }, { damage: true }), { maxBytes, what: digest });
 }
 
-/** All chunks as one array. @throws MOTE_TOO_LARGE as soon as there are more than `maxBytes` bytes of `what` */
+/** Returns all chunks as one array. @throws MOTE_TOO_LARGE, naming `what`, as soon as there are more than `maxBytes` bytes */
 export async function collectChunks(
   chunks: AsyncIterable<Uint8Array>,
   options: { readonly maxBytes: number; readonly what: string },
@@ -37,7 +37,7 @@ export async function collectChunks(
 }
 
 function tooLarge(what: string, size: number, maxBytes: number): MoteError {
-  return new MoteError("MOTE_TOO_LARGE", `${what} has ${size} bytes or more; the bound is ${maxBytes}`, {
+  return new MoteError("MOTE_TOO_LARGE", `${what} has at least ${size} bytes; the limit is ${maxBytes} bytes`, {
     details: { what, size, maxBytes },
   });
 }

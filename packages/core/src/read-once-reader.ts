@@ -1,10 +1,7 @@
 import { MoteError } from "./error.js";
 import type { MoteInfo, MoteReader } from "./mote.js";
 
-/**
- * Base of readers. It lets the bytes be read once, closes when the reading ends, fails or is given up, and makes a second close
- * harmless. Reading after `close` rejects with MOTE_CLOSED.
- */
+/** Base class of readers. It allows one read, and closes when the read ends. Reading again or after `close` throws MOTE_CLOSED. */
 export abstract class ReadOnceReader implements MoteReader {
   readonly info: MoteInfo;
   #isRead = false;
@@ -14,10 +11,10 @@ export abstract class ReadOnceReader implements MoteReader {
     this.info = info;
   }
 
-  /** Begins the one read. */
+  /** Starts the read. */
   protected abstract chunks(): AsyncIterator<Uint8Array, void, undefined>;
 
-  /** Releases what the reader holds; called once. A reader without it holds nothing, and checks `assertOpen` itself. */
+  /** Releases resources; called once. A reader without `release` calls `assertOpen` in `chunks`. */
   protected release?(): Promise<void> | void;
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -48,7 +45,7 @@ export abstract class ReadOnceReader implements MoteReader {
   protected closedError(): MoteError {
     return new MoteError(
       "MOTE_CLOSED",
-      `the reader of ${this.info.digest} was read or closed before; open another one`,
+      `the reader of ${this.info.digest} is closed or was already read; open a new one`,
     );
   }
 
@@ -59,7 +56,7 @@ export abstract class ReadOnceReader implements MoteReader {
         this.assertOpen();
         yield chunk;
       }
-      // Closed by somebody else meanwhile: an end here would look like a clean one.
+      // If the reader was closed meanwhile, ending here would look like the end of the content.
       this.assertOpen();
     } catch (error) {
       throw this.isClosed ? this.closedError() : error;

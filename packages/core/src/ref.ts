@@ -1,14 +1,14 @@
 import type { Digest } from "./digest.js";
 
-/** A location on a registry, normalised: `docker.io` and `library/` are written out. */
+/** A normalized location on a registry: `docker.io` and `library/` are explicit. */
 export interface RegistryRef {
   readonly transport: "docker";
-  /** Host, and port where one was written. */
+  /** The host, with the port if the reference has one. */
   readonly registry: string;
   readonly repository: string;
   readonly tag?: string;
   readonly digest?: Digest;
-  /** Set where the reference was written with one: whether to speak TLS. */
+  /** Set if the reference has a scheme; `http` means without TLS. */
   readonly scheme?: "http" | "https";
 }
 
@@ -25,7 +25,7 @@ export const pathTransports = [
   "hash",
 ] as const;
 
-/** Transports that a program adds to the table: it declares their names here, by declaration merging. */
+/** The names of transports that a program adds to the table, by declaration merging. */
 // biome-ignore lint/suspicious/noEmptyInterface: declaration merging needs an interface.
 export interface AddedTransports {}
 
@@ -35,30 +35,30 @@ export type PathTransport = (typeof pathTransports)[number] | Extract<keyof Adde
 export interface PathRef {
   readonly transport: PathTransport;
   /**
-   * A path of the file system; in `docker-daemon` and `containers-storage` an image's name, written out; in `hash` the
-   * algorithm, a slash, and the encoded part.
+   * A path of the file system; for `docker-daemon` and `containers-storage` the full name of an image; for `hash` the algorithm, a slash, and
+   * the encoded part.
    */
   readonly path: string;
-  /** The name within the location: in a layout `org.opencontainers.image.ref.name`, in `docker-archive` a whole Docker reference. */
+  /** The name within the location: `org.opencontainers.image.ref.name` in a layout, a full Docker reference in a `docker-archive`. */
   readonly tag?: string;
   readonly digest?: Digest;
-  /** Which manifest of several, counted from 0 (`:@0`). */
+  /** The position of the manifest, counted from 0 (`:@0`). */
   readonly index?: number;
 }
 
 export type Ref = RegistryRef | PathRef;
 
-/** Reads and writes references. Injected; implemented by `@mote/ref`. */
+/** Parses and formats references. `@mote/ref` implements it. */
 export interface RefCodec {
   /** @throws MOTE_INVALID_REFERENCE */
   parse(text: string): Ref;
   /**
-   * The canonical text, read as the same again. `scheme: true` puts the transport in front always (`docker://…`), `false`
-   * never; by default it stands where the text would be read otherwise without it (`oci:…`, `http://…`).
+   * Formats a reference canonically. `scheme: true` always includes the transport (`docker://…`), `false` never does; by default it is
+   * included if `parse` needs it (`oci:…`, `http://…`).
    */
   format(ref: Ref, options?: { readonly scheme?: boolean | undefined }): string;
-  /** The transport under which locations of `ref` are recorded: `transportFromImageName` of `@mote/ref`. */
+  /** Returns the transport under which locations of `ref` are recorded: `transportFromImageName` of `@mote/ref`. */
   transport(ref: string): string;
-  /** All transports that locations are recorded under. */
+  /** All transports under which locations are recorded. */
   readonly transports: readonly string[];
 }

@@ -5,24 +5,24 @@ import type { Manifest } from "./manifest.js";
 import { manifestChildren } from "./manifest-graph.js";
 import { isManifestType } from "./media-type.js";
 
-/** Manifests that are read in one search for referrers. */
+/** The maximum number of manifests that a search for referrers reads. */
 export const maxSearchedManifests = 100_000;
 
-/** Bytes of all referrers of one manifest, or of one search: their descriptors carry their annotations. */
+/** The maximum total size of the referrers of a manifest or a search, in bytes, because their annotations are held in memory. */
 export const maxReferrersBytes = 64 * 1024 * 1024;
 
-/** Returns whether a manifest refers to `subject`. What a registry or a tag lists is a claim, and this is the test. */
+/** Returns whether a manifest refers to `subject`. */
 export function refersTo(manifest: Manifest, subject: Digest): boolean {
   return manifest.subject?.digest === subject;
 }
 
-/** Returns the type that referrers are filtered by: the manifest's own, else that of an image manifest's config. */
+/** Returns the artifact type of a manifest, or the media type of its config. */
 export function artifactTypeOf(manifest: Manifest): string | undefined {
   if (manifest.artifactType !== undefined && manifest.artifactType !== "") return manifest.artifactType;
   return manifest.kind === "manifest" ? manifest.config?.mediaType : undefined;
 }
 
-/** Returns a referrer as it is listed (distribution-spec, "Listing Referrers"): with its manifest's artifact type and annotations. */
+/** Returns the descriptor of a referrer with its artifact type and annotations (distribution-spec, "Listing Referrers"). */
 export function describeReferrer({ mediaType, digest, size }: Descriptor, manifest: Manifest): Descriptor {
   const artifactType = artifactTypeOf(manifest);
   return {
@@ -34,32 +34,31 @@ export function describeReferrer({ mediaType, digest, size }: Descriptor, manife
   };
 }
 
-/** Returns the tag of the index of referrers, where there is no referrers API (distribution-spec, "Referrers Tag Schema"). */
+/** Returns the tag of the referrers index of registries without the referrers API (distribution-spec, "Referrers Tag Schema"). */
 export function referrersTag(subject: Digest): string {
   return `${digestAlgorithm(subject).slice(0, 32)}-${digestEncoded(subject).slice(0, 64)}`;
 }
 
 /** distribution-spec, "Pulling manifests". */
-const longestTag = 128;
+const maxTagLength = 128;
 
-/** Returns the tags by which cosign's signatures, attestations and SBOMs belong to a manifest: they have no `subject`. None for a digest too long for a tag. */
+/** Returns the tags of cosign's signatures, attestations and SBOMs of a manifest, or none if the digest is too long for a tag. */
 export function cosignTags(subject: Digest): readonly string[] {
   const stem = `${digestAlgorithm(subject)}-${digestEncoded(subject)}`;
-  return [`${stem}.sig`, `${stem}.att`, `${stem}.sbom`].filter(({ length }) => length <= longestTag);
+  return [`${stem}.sig`, `${stem}.att`, `${stem}.sbom`].filter(({ length }) => length <= maxTagLength);
 }
 
-/** Returns whether a tag is one of those. */
+/** Returns whether a tag has the form of `cosignTags`. */
 export function isCosignTag(tag: string): boolean {
   return /^(?:sha256|sha384|sha512)-[0-9a-f]{64,128}\.(?:sig|att|sbom)$/.test(tag);
 }
 
 /**
- * Finds what refers to something, by `subject`, among the roots and the manifests that their indexes list, at any depth. An index of
- * referrers under a tag is a root like any other.
- * @param read returns undefined for what is not there or cannot be read as a manifest: of that nothing can be told
- * @param only looks for the referrers of this manifest alone
- * @returns the referrers by their subject, in the order they were found
- * @throws MOTE_TOO_LARGE with the bound that was met · what `read` throws
+ * Finds the manifests with a `subject` among the roots and everything that their indexes list.
+ * @param read returns undefined for a manifest that is not stored or not readable
+ * @param only finds the referrers of this manifest only
+ * @returns the referrers by subject, in the order in which they were found
+ * @throws MOTE_TOO_LARGE with the limit · what `read` throws
  */
 export async function findReferrers(
   roots: AsyncIterable<Descriptor> | Iterable<Descriptor>,
@@ -69,7 +68,7 @@ export async function findReferrers(
   const found = new Map<Digest, Descriptor[]>();
   const seen = new Set<Digest>();
   let bytes = 0;
-  const look = async (root: Descriptor): Promise<void> => {
+  const search = async (root: Descriptor): Promise<void> => {
     const waiting = [root];
     for (const descriptor of waiting) {
       if ((descriptor === root && !isManifestType(descriptor.mediaType)) || seen.has(descriptor.digest)) continue;
@@ -97,6 +96,6 @@ export async function findReferrers(
       found.set(subject, list);
     }
   };
-  for await (const root of roots) await look(root);
+  for await (const root of roots) await search(root);
   return found;
 }

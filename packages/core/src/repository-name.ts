@@ -1,48 +1,48 @@
 import { type Digest, isDigest } from "./digest.js";
 import { pathTransports } from "./ref.js";
 
-/** A repository's name taken apart. */
+/** A parsed repository name. */
 export interface RepositoryName {
-  /** The name in full: `REGISTRY/PATH`, or `PATH` alone. */
+  /** The full name: `REGISTRY/PATH` or `PATH`. */
   readonly full: string;
-  /** Host, and port where there is one. Undefined for a repository of the cache itself, which no registry has. */
+  /** The host with an optional port. Undefined for a repository that is local to the cache. */
   readonly registry: string | undefined;
   /** The distribution specification's `<name>`. */
   readonly path: string;
 }
 
-/** What a name in a tag store says of a repository. At least one of tag and digest is there. */
+/** A parsed image name. It has a tag, a digest or both. */
 export interface ImageName {
   readonly repository: RepositoryName;
   readonly tag: string | undefined;
   readonly digest: Digest | undefined;
 }
 
-const longestPath = 255;
-const longestName = 4096;
+const maxPathLength = 255;
+const maxNameLength = 4096;
 /** distribution-spec, "Pulling manifests": `<name>`. */
 const pathGrammar = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const tagGrammar = /^\w[\w.-]{0,127}$/;
 const hostGrammar = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/;
-/** With a colon after them, these are read as transports of the file system: what follows is local, whatever it looks like. */
+/** Names that begin with these transports are local. */
 const localTransports = new RegExp(`^(?:${pathTransports.join("|")}):`);
 
-/** Whether the text is a repository's name on a registry: the distribution specification's `<name>`. */
+/** Returns whether the text is a valid `<name>` of the distribution specification. */
 export function isRepositoryPath(text: string): boolean {
-  return text.length <= longestPath && pathGrammar.test(text);
+  return text.length <= maxPathLength && pathGrammar.test(text);
 }
 
-/** Whether the text is a tag by the distribution specification. */
+/** Returns whether the text is a valid tag of the distribution specification. */
 export function isTagName(text: string): boolean {
   return tagGrammar.test(text);
 }
 
 /**
- * Splits a repository's name where Docker does: the first component is a registry if it has a dot, a colon or an upper-case letter,
- * or is `localhost`. Undefined where the text is not a repository's name.
+ * Parses a repository name as Docker does: the first component is a registry if it has a dot, a colon or an upper-case letter, or is
+ * `localhost`. Returns undefined for an invalid name.
  */
 export function parseRepositoryName(full: string): RepositoryName | undefined {
-  if (full.length > longestName || localTransports.test(full)) return undefined;
+  if (full.length > maxNameLength || localTransports.test(full)) return undefined;
   const slash = full.indexOf("/");
   const first = full.slice(0, Math.max(0, slash));
   const hasRegistry = /[.:A-Z]/.test(first) || first === "localhost";
@@ -51,12 +51,9 @@ export function parseRepositoryName(full: string): RepositoryName | undefined {
   return { full, registry: hasRegistry ? first : undefined, path };
 }
 
-/**
- * Reads a name of a tag store as `[REGISTRY/]PATH[:TAG][@DIGEST]`. Undefined for every other name: a layout, an archive or a folder
- * (`oci:/home/x/build:1`) is local, and no repository has it.
- */
+/** Parses a name of the form `[REGISTRY/]PATH[:TAG][@DIGEST]`. Returns undefined for other names, such as those of layouts and archives. */
 export function parseImageName(name: string): ImageName | undefined {
-  if (name.length > longestName || localTransports.test(name) || isDigest(name)) return undefined;
+  if (name.length > maxNameLength || localTransports.test(name) || isDigest(name)) return undefined;
   const at = name.indexOf("@");
   const digest = at < 0 ? undefined : name.slice(at + 1);
   if (digest !== undefined && !isDigest(digest)) return undefined;

@@ -1,17 +1,18 @@
-/** How a stream ended: `error` is set where it failed. */
+/** Where and why a stream ended. */
 export interface StreamEnd {
-  /** The byte at which the next stream has to begin. */
+  /** The byte at which the next stream must begin. */
   readonly offset: number;
-  /** The byte at which this one began. */
+  /** The byte at which this stream began. */
   readonly start: number;
+  /** Set if the stream failed. */
   readonly failure?: { readonly error: unknown };
 }
 
 /**
- * Passes on the chunks of a stream, and after it those of a stream that begins at the very byte where it ended, for as long as `next` opens one.
+ * Yields the chunks of a stream, then those of the streams that `next` opens at the byte where the previous one ended.
  * @param first begins at the byte `start`
- * @param next is called at the end of each stream. It resolves to the stream to continue with, or to undefined if all bytes have been read, and
- *   rejects if the read has failed.
+ * @param next is called at the end of each stream. It resolves to the next stream, or to undefined at the end of the content; it rejects if
+ *   the content cannot be read.
  */
 export async function* resumeChunks(
   first: AsyncIterable<Uint8Array>,

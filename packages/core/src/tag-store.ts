@@ -4,17 +4,17 @@ import type { Descriptor } from "./descriptor.js";
 export interface Tag {
   readonly name: string;
   readonly descriptor: Descriptor;
-  /** Unix milliseconds of its last setting, where the store knows: to name a manifest is to use it. */
+  /** When the tag was last set, in Unix milliseconds, if known. Tagging a manifest counts as a use of it. */
   readonly setMs?: number | undefined;
 }
 
-/** Names for manifests. A name is any text of 1 to 4096 characters without control characters. */
+/** Maps names to manifests. A name is any text of 1 to 4096 characters without control characters. */
 export interface TagStore {
   resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined>;
-  /** Sets or moves the name, atomically. @throws MOTE_INVALID_NAME */
+  /** Sets or moves a tag atomically. @throws MOTE_INVALID_NAME */
   tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void>;
-  /** Absent is fine. */
+  /** Removes a tag. Does nothing if it does not exist. */
   untag(name: string, options?: Cancellable): Promise<void>;
-  /** In the order of names. */
+  /** Yields all tags in the order of their names. */
   list(options?: Cancellable): AsyncIterable<Tag>;
 }

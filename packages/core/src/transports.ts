@@ -1,41 +1,41 @@
 import type { Ref } from "./ref.js";
 
 export interface TransportParseOptions {
-  /** The folder that `~` at the front of a path stands for. Without it `~` stays. */
+  /** The home folder, which replaces a leading `~` of a path. Default: `~` is not replaced. */
   readonly home?: string | undefined;
 }
 
-/** One row of the table of transports: all that is to be known of one kind of location but how it is opened. */
+/** A row of the table of transports. How a location is opened is defined elsewhere. */
 export interface Transport {
   readonly name: Ref["transport"];
-  /** What its references begin with: `docker://`, or for a path `oci:`. One that is added to the table begins with `NAME://`. */
+  /** The prefix of its references, such as `docker://` or `oci:`. Added transports have the prefix `NAME://`. */
   readonly prefix: string;
-  /** Reads what follows the prefix, from `start` to the end of `text`. @throws MOTE_INVALID_REFERENCE */
+  /** Parses what follows the prefix, from `start` to the end of `text`. @throws MOTE_INVALID_REFERENCE */
   parse(text: string, start: number, options: TransportParseOptions): Ref;
-  /** Returns what follows the prefix; `parse` reads it as the same. */
+  /** Formats what follows the prefix, so that `parse` returns the same reference. */
   format(ref: Ref): string;
-  /** The transport under which a blob-info cache records its locations. */
+  /** The transport under which locations are recorded in a blob-info cache. */
   readonly recordedAs: string;
-  /** What its path is, if it is a path of the file system. */
+  /** Whether its path is a file or a folder, if it is a path of the file system. */
   readonly path?: "file" | "folder";
-  /** Whether content is read from it. */
+  /** Whether content can be read from it. */
   readonly reads: boolean;
-  /** Whether content is written to it. */
+  /** Whether content can be written to it. */
   readonly writes: boolean;
-  /** Whether it holds many images, each with a name of its own. */
+  /** Whether it holds several images with names. */
   readonly holdsMany: boolean;
-  /** Whether content is found by its digest alone, without its image's name. */
+  /** Whether content can be found by its digest, without the name of its image. */
   readonly byDigest: boolean;
-  /** Whether the names in it are references of registries. Default false. */
+  /** Whether its names are full registry references. Default false. */
   readonly fullNames?: boolean;
   /** Its line in help and completion. */
   readonly usage?: TransportUsage;
-  /** Returns what to use in its place, for a message. */
+  /** Returns what to use instead, for a message. */
   instead?(ref: Ref): string;
 }
 
 export interface TransportUsage {
-  /** Its prefix, with what follows in capitals: `oci:DIR:TAG`. */
+  /** The syntax, with placeholders in capitals: `oci:DIR:TAG`. */
   readonly form: string;
   readonly meaning: string;
 }

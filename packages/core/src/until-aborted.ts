@@ -1,4 +1,4 @@
-/** Resolves as `work` does, or rejects with the signal's reason as soon as it is aborted. The work itself continues. */
+/** Waits for `work`, but rejects with the reason of the signal as soon as it is aborted. The work itself continues. */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   return new Promise((resolve, reject) => {
@@ -9,7 +9,7 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   });
 }
 
-/** Passes chunks on until the signal is aborted, even while their source does not answer. */
+/** Yields chunks until the signal is aborted, even if the source stalls. */
 export async function* chunksUntilAborted<T>(
   chunks: AsyncIterable<T>,
   signal: AbortSignal | undefined,
@@ -27,7 +27,7 @@ export async function* chunksUntilAborted<T>(
     }
   } finally {
     const returning = ended ? undefined : iterator.return?.();
-    // An iterator that waits for its next chunk returns after that, which may never come.
+    // An iterator that waits for its next chunk returns only after that chunk, which may never come.
     if (signal?.aborted) returning?.catch(() => {});
     else await returning;
   }

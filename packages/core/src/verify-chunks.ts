@@ -1,8 +1,8 @@
 import { ContentVerifier, type ExpectedContent, type VerifierOptions } from "./content-verifier.js";
 
 /**
- * Passes chunks on, and ends cleanly only if they were `size` bytes that hash to `digest`.
- * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, or MOTE_CORRUPT for both with `damage`
+ * Yields the chunks unchanged and verifies their size and digest at the end.
+ * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, or MOTE_CORRUPT with `damage`
  */
 export async function* verifyChunks(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

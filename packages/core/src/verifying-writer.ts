@@ -2,17 +2,17 @@ import { ContentVerifier } from "./content-verifier.js";
 import { MoteError } from "./error.js";
 import type { Mote, MoteInfo, MoteWriter } from "./mote.js";
 
-/** Where a backend puts the bytes of one pending mote. */
+/** Stores the bytes of one pending mote in a backend. */
 export interface WriterTarget {
-  /** The bytes are the caller's again when this has returned or resolved. */
+  /** Stores bytes. Their memory may be reused when it returns or resolves. */
   write?(bytes: Uint8Array): Promise<void> | void;
-  /** Makes the mote visible. Called once size and digest are right. */
+  /** Makes the mote visible. Called after size and digest are verified. */
   commit?(info: MoteInfo): Promise<void> | void;
-  /** Removes what was written. Called once, where the mote is not committed. */
+  /** Removes the bytes. Called once if the mote is not committed. */
   discard?(): Promise<void> | void;
 }
 
-/** A backend's writer: checks size and digest, and commits to the target only what is right. */
+/** Implements the writer of a backend: verifies size and digest before it commits to the target. */
 export class VerifyingWriter implements MoteWriter {
   readonly #mote: Mote;
   readonly #target: WriterTarget;
@@ -20,7 +20,7 @@ export class VerifyingWriter implements MoteWriter {
   #closing: Promise<MoteInfo> | undefined;
   #discarding: Promise<void> | undefined;
 
-  /** Without a target, bytes are checked and dropped. */
+  /** Without a target, bytes are verified and discarded. */
   constructor(mote: Mote, target: WriterTarget = {}) {
     this.#mote = mote;
     this.#target = target;
@@ -43,7 +43,7 @@ export class VerifyingWriter implements MoteWriter {
   }
 
   async abort(): Promise<void> {
-    // What has been committed stays; what failed to commit has been discarded.
+    // A committed mote stays; a failed commit has discarded its bytes.
     if (this.#closing !== undefined) await this.#closing.catch(() => {});
     else await this.#discard();
   }

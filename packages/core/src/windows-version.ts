@@ -4,10 +4,10 @@ export interface WindowsVersion {
   readonly build: number;
 }
 
-/** Builds of Windows Server's long-term releases that run containers of the release before, in their order: 2022, 2025. */
+/** Builds of the long-term releases of Windows Server that run containers of the previous release: 2022, 2025. */
 const longTermBuilds = [20348, 26100];
 
-/** `10.0.20348`, with or without a revision behind it. Undefined for anything else. */
+/** Parses a version such as `10.0.20348`, with an optional revision. Returns undefined for other text. */
 export function parseWindowsVersion(text: string): WindowsVersion | undefined {
   const [, major, minor, build] = /^(\d{1,3})\.(\d{1,3})\.(\d{1,5})(?:\.|$)/.exec(text) ?? [];
   if (major === undefined) return undefined;
@@ -15,9 +15,9 @@ export function parseWindowsVersion(text: string): WindowsVersion | undefined {
 }
 
 /**
- * Whether a Windows of version `host` runs containers of version `container`: the same build, whatever the revision; from Windows
- * Server 2022 on also older ones, back to the long-term release before (Microsoft, "Windows container version compatibility").
- * A host's version that is shorter than a build says nothing, and so excludes nothing but versions that do not begin with it.
+ * Returns whether Windows of version `host` runs containers of version `container`: those of the same build, and from Windows Server 2022 on
+ * also older ones back to the previous long-term release (Microsoft, "Windows container version compatibility"). A host version without a
+ * build is compared as a prefix.
  */
 export function runsOnWindows(host: string, container: string): boolean {
   const [own, other] = [parseWindowsVersion(host), parseWindowsVersion(container)];

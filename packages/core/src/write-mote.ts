@@ -2,7 +2,7 @@ import type { Cancellable } from "./cancellable.js";
 import type { Mote, MoteInfo, MoteStore } from "./mote.js";
 
 /**
- * Writes a mote into a cache, which verifies size and digest before the mote is visible. Nothing of it remains where this rejects.
+ * Writes a mote into a cache, which verifies size and digest. Discards the bytes if this rejects.
  * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the cache or the chunks throw
  */
 export async function writeMote(

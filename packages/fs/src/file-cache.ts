@@ -19,7 +19,7 @@ import {
   type PruneOptions,
   type PruneReport,
   parseDigest,
-  type Quarantined,
+  type QuarantineSize,
   type ReadOptions,
   type RemoveOptions,
   type ResumableWriter,
@@ -284,14 +284,14 @@ export class FileCache implements MoteCache {
   }
 
   /** Returns how many damaged blobs are below `.mote/quarantine`. */
-  async quarantined(options?: Cancellable): Promise<Quarantined> {
+  async quarantined(options?: Cancellable): Promise<QuarantineSize> {
     options?.signal?.throwIfAborted();
     this.#assertOpen();
     this.#opening.inspect();
     return this.#prune.quarantine.measure();
   }
 
-  async moteIsSound(digest: Digest, options?: Cancellable): Promise<boolean> {
+  async verifyMote(digest: Digest, options?: Cancellable): Promise<boolean> {
     await this.#begin(digest, options);
     return await this.#store.hasVerified(digest, options?.signal);
   }

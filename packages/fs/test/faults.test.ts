@@ -73,20 +73,20 @@ describe("damage under a blob's name", () => {
       for (const bytes of [small, large]) {
         const digest = digestBytes(bytes);
         await put(other, bytes, mediaType);
-        expect(await other.moteIsSound(digest)).toBe(true);
+        expect(await other.verifyMote(digest)).toBe(true);
         writeFileSync(join(folder, "copy"), bytes);
         fs.renameSync(join(folder, "copy"), other.moteRef(digest));
-        expect(await other.moteIsSound(digest)).toBe(true);
+        expect(await other.verifyMote(digest)).toBe(true);
         writeFileSync(
           join(folder, "copy"),
           bytes.map((byte) => byte + 1),
         );
         fs.renameSync(join(folder, "copy"), other.moteRef(digest));
-        expect([await other.moteIsSound(digest), existsSync(other.moteRef(digest))]).toEqual([false, false]);
+        expect([await other.verifyMote(digest), existsSync(other.moteRef(digest))]).toEqual([false, false]);
         mkdirSync(join(other.moteRef(digest), "in the way"), { recursive: true });
-        expect(await other.moteIsSound(digest)).toBe(false);
+        expect(await other.verifyMote(digest)).toBe(false);
         await put(other, bytes, mediaType);
-        expect(await other.moteIsSound(digest)).toBe(true);
+        expect(await other.verifyMote(digest)).toBe(true);
       }
       expect(readdirSync(join(root, ".mote/quarantine"))).toHaveLength(4);
     });

@@ -93,7 +93,7 @@ describe("a blob that cannot be read", () => {
 
         it("is reported by what reads it, and stays where it is", async () => {
           expect(await failure(readMote(cache, digest, { maxBytes: 10_000_000 }))).toBe("MOTE_IO");
-          expect(await failure(cache.moteIsSound(digest))).toBe("MOTE_IO");
+          expect(await failure(cache.verifyMote(digest))).toBe("MOTE_IO");
           expect(await failure(cache.linkTo(digest, join(folder, "target")))).toBe("MOTE_IO");
           expect((await cache.verify()).failed).toEqual([{ digest, reason: "MOTE_IO" }]);
           expect(fs.existsSync(cache.moteRef(digest))).toBe(true);
@@ -105,7 +105,7 @@ describe("a blob that cannot be read", () => {
           await writer?.write(bytes);
           await writer?.close();
           expect(await read(cache, bytes)).toBe(true);
-          expect(await cache.moteIsSound(digest)).toBe(true);
+          expect(await cache.verifyMote(digest)).toBe(true);
         });
 
         it("is replaced by a writer, also where nothing can be set aside", async () => {

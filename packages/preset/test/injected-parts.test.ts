@@ -100,8 +100,8 @@ describe("openMote over parts of one's own", () => {
     await mote.pull("shelf://top:1");
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    const { places } = await mote.knownLocations(layer.digest);
-    expect(places.map(({ ref }) => ref)).toEqual([{ transport: "shelf", path: "top", tag: "1" }]);
+    const { locations } = await mote.knownLocations(layer.digest);
+    expect(locations.map(({ ref }) => ref)).toEqual([{ transport: "shelf", path: "top", tag: "1" }]);
   });
 
   it("pushes, copies and adds what the cache has", async () => {
@@ -213,7 +213,7 @@ describe("openMote over parts of one's own", () => {
 describe("a cache without what is optional", () => {
   /** Only what every cache has. */
   function bare(of: MemoryCache): MoteCache {
-    const optional = ["tags", "motes", "lease", "pinned", "verify", "moteIsSound", "removeClosure", "membership"];
+    const optional = ["tags", "motes", "lease", "pinned", "verify", "verifyMote", "removeClosure", "membership"];
     return new Proxy(of, {
       has: (target, key) => !optional.includes(String(key)) && Reflect.has(target, key),
       get(target, key) {

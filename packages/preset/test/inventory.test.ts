@@ -81,8 +81,8 @@ describe("rootsOf", () => {
     const roots = new Map(rootsOf(await takeInventory(cache)).map((one) => [one.digest, one]));
     expect([...roots.keys()].sort()).toEqual([index.digest, gone.manifest.digest].sort());
     const kept = [index, amd.manifest, amd.config, arm.manifest, arm.config].reduce((sum, { size }) => sum + size, 100);
-    expect(roots.get(index.digest)).toMatchObject({ names: ["r.example/app:1"], keptBytes: kept, missing: 1 });
-    expect(roots.get(gone.manifest.digest)).toMatchObject({ names: ["r.example/gone:1"], keptBytes: 0, missing: 1 });
+    expect(roots.get(index.digest)).toMatchObject({ names: ["r.example/app:1"], storedBytes: kept, missing: 1 });
+    expect(roots.get(gone.manifest.digest)).toMatchObject({ names: ["r.example/gone:1"], storedBytes: 0, missing: 1 });
   });
 });
 

@@ -77,7 +77,7 @@ describe("a mirror", () => {
     expect(urls).toHaveLength(1 + 3);
     for (const url of urls) expect(url).toMatch(new RegExp(`\\?ns=${encodeURIComponent(origin.host)}$`));
     expect(repository.ref).toMatchObject({ registry: origin.host, repository: "a/b" });
-    expect(repository.readFrom(layer)).toMatchObject({ registry: mirrors[0]?.host, repository: "a/b" });
+    expect(repository.servedBy(layer)).toMatchObject({ registry: mirrors[0]?.host, repository: "a/b" });
   });
 
   it("that has nothing is passed over for the next, without a warning, and asked again for other things", async () => {
@@ -138,7 +138,7 @@ describe("a mirror", () => {
     const reader = await repository.blob(layer);
     expect(sameBytes(await read(reader), bytes)).toBe(true);
     expect(origin.seen.map(({ headers }) => headers.range)).toEqual([`bytes=100000-${layer.size - 1}`]);
-    expect(repository.readFrom(layer)).toBeUndefined();
+    expect(repository.servedBy(layer)).toBeUndefined();
   });
 
   it("that sends wrong bytes fails at their end, and is not asked again", async () => {

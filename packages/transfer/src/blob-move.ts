@@ -171,7 +171,7 @@ export class BlobMove {
   /** Nobody reads it now, so damage would show only when it is needed, and the source may be far. */
   async #assertSound(): Promise<void> {
     const isSound = await readingCache(
-      this.#job.cache.moteIsSound?.(this.#digest, { signal: this.#signal }) ?? Promise.resolve(true),
+      this.#job.cache.verifyMote?.(this.#digest, { signal: this.#signal }) ?? Promise.resolve(true),
     );
     if (!isSound) throw CacheError.inReading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
   }

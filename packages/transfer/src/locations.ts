@@ -1,4 +1,11 @@
-import { type BlobInfoCache, type Descriptor, LayerLocator, type PlainForm, type Ref, type RefCodec } from "@mote/core";
+import {
+  type BlobInfoCache,
+  type DecompressedBlob,
+  type Descriptor,
+  LayerLocator,
+  type Ref,
+  type RefCodec,
+} from "@mote/core";
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 
@@ -8,7 +15,7 @@ const maxCandidates = 5;
 export class Locations {
   readonly #job: Job;
   readonly #bic: BlobInfoCache | undefined;
-  readonly #plainForms: PlainForm[] = [];
+  readonly #decompressedBlobs: DecompressedBlob[] = [];
   readonly #locator: LayerLocator | undefined;
   readonly #learnt: { readonly descriptor: Descriptor; readonly ref: Ref }[] = [];
 
@@ -49,7 +56,7 @@ export class Locations {
       const options = { matchRegistry: true, signal: this.#job.ownSignal() };
       for (const ref of await this.#locator.locateLayer(descriptor, destination.ref, options)) {
         if (gone.some((other) => isOnePlace(ref, other)))
-          await this.#locator.forgetLayerSource(descriptor, ref, options);
+          await this.#locator.removeLayerSource(descriptor, ref, options);
       }
     } catch (error) {
       this.#report(`a place of ${descriptor.digest} cannot be forgotten`, error);
@@ -73,7 +80,7 @@ export class Locations {
   /** The blob has come from the source, and was verified here. */
   learnFetched({ descriptor, from }: PlannedBlob): void {
     const { source } = this.#job;
-    const ref = source.readFrom === undefined ? from : asOf(source.readFrom(descriptor), from);
+    const ref = source.servedBy === undefined ? from : asOf(source.servedBy(descriptor), from);
     if (ref !== undefined) this.#learnt.push({ descriptor, ref });
   }
 
@@ -83,8 +90,8 @@ export class Locations {
   }
 
   /** The destination has uncompressed these, and verified both digests. Nothing else tells a blob's plain form: manifests may lie. */
-  learnPlainForms(forms: Iterable<PlainForm>): void {
-    this.#plainForms.push(...forms);
+  learnPlainForms(forms: Iterable<DecompressedBlob>): void {
+    this.#decompressedBlobs.push(...forms);
   }
 
   /** Records what was learnt, all at once: a cache that writes to a disk then does so once. */
@@ -94,7 +101,7 @@ export class Locations {
     if (locator === undefined || bic === undefined) return;
     const recording = [
       ...learnt.map(({ descriptor, ref }) => locator.recordLayerSource(descriptor, ref)),
-      ...this.#plainForms
+      ...this.#decompressedBlobs
         .splice(0)
         .flatMap(({ digest, untransformed, transformer }) => [
           bic.recordDigestUntransformedPair(digest, untransformed),

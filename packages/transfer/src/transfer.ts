@@ -153,7 +153,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
     });
     await job.destination?.commit?.(job.callOptions({ signal: job.signal }));
     learnManifests(job, locations, graph, roots);
-    locations.learnPlainForms(job.destination?.plainForms?.() ?? []);
+    locations.learnPlainForms(job.destination?.decompressedBlobs?.() ?? []);
   } finally {
     await locations.record();
     await hold.release();

@@ -155,7 +155,7 @@ describe("with the file cache and layouts, a transfer", () => {
         source.asked.length = 0;
         const report = await transfer({ source, cache, refs });
         expect([report.fetched.count, report.hit.count]).toEqual([1, 2]);
-        expect(await cache.moteIsSound(digest)).toBe(true);
+        expect(await cache.verifyMote(digest)).toBe(true);
       }
     }
     expect((await cache.verify()).damaged).toEqual([]);

@@ -1,4 +1,4 @@
-import { showUrl } from "@mote/core";
+import { redactUrl } from "@mote/core";
 import type { Context } from "../context.js";
 import { suggestion } from "../input/nearest.js";
 import { UsageError } from "../input/usage-error.js";
@@ -48,7 +48,10 @@ function rowOf({ loaded }: Context, key: Key) {
 function shown(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([prefix, urls]) => [showUrl(prefix), [urls].flat().map((url) => showUrl(String(url)))]),
+    Object.entries(value).map(([prefix, urls]) => [
+      redactUrl(prefix),
+      [urls].flat().map((url) => redactUrl(String(url))),
+    ]),
   );
 }
 

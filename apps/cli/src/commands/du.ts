@@ -1,4 +1,4 @@
-import { type Quarantined, takeInventory } from "@mote/core";
+import { type QuarantineSize, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
 import { shortDigest } from "../output/listing.js";
@@ -31,7 +31,7 @@ export async function du(context: Context, options: { readonly by: string }): Pr
 
 /** Disk usage with quarantined files, which are included in `bytes`. */
 interface Usage extends SpaceUsage {
-  readonly quarantined: Quarantined;
+  readonly quarantined: QuarantineSize;
 }
 
 function table({ out }: Context, usage: Usage, level: Level): string[] {

@@ -49,7 +49,7 @@ export async function info(context: Context, text: string): Promise<void> {
       referredBy,
       partOf,
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
-      places: known.places.map(({ ref, seenMs }) => ({ location: locationText(ref), seenMs })),
+      places: known.locations.map(({ ref, seenMs }) => ({ location: locationText(ref), seenMs })),
       ...(tree === undefined ? {} : { tree: treeDocument(tree) }),
     },
     [
@@ -90,7 +90,7 @@ function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [strin
         ]),
     ["path", path],
     ...partOf.map((name): [string, string] => ["part of", name]),
-    ...known.places.slice(0, shownPlaces).map(({ ref, seenMs }): [string, string] => {
+    ...known.locations.slice(0, shownPlaces).map(({ ref, seenMs }): [string, string] => {
       return [
         "seen at",
         `${locationText(ref)}${seenMs === undefined ? "" : `, ${formatAge(Date.now() - seenMs)} ago`}`,

@@ -28,12 +28,12 @@ export async function locate(
     ...lines(context, known),
     ...forecast(known, options.for),
   ]);
-  if (path !== undefined || known.places.length > 0) return;
+  if (path !== undefined || known.locations.length > 0) return;
   out.note(`No location of ${digest} is known.`);
   process.exitCode = 1;
 }
 
-function lines({ out }: Context, { places, otherForms }: KnownLocations): string[] {
+function lines({ out }: Context, { locations, otherForms }: KnownLocations): string[] {
   const { columns: width, style } = out;
   const columns: TableColumn[] = [
     { title: "LOCATION", elastic: true },
@@ -42,41 +42,41 @@ function lines({ out }: Context, { places, otherForms }: KnownLocations): string
     { title: "FORM" },
   ];
   const nowMs = Date.now();
-  const row = (place: KnownLocations["places"][number], form: string) => [
+  const row = (place: KnownLocations["locations"][number], form: string) => [
     locationText(place.ref),
     place.seenMs === undefined ? "" : `${formatAge(nowMs - place.seenMs)} ago`,
     place.verdict === undefined ? "" : verdicts[place.verdict],
     form,
   ];
   const rows = [
-    ...places.map((place) => row(place, "")),
+    ...locations.map((place) => row(place, "")),
     ...otherForms.flatMap((form) => {
       const shown = `${shortDigest(form.digest)} (${form.transformerName})`;
-      return form.places.length === 0 ? [["-", "", "", shown]] : form.places.map((place) => row(place, shown));
+      return form.locations.length === 0 ? [["-", "", "", shown]] : form.locations.map((place) => row(place, shown));
     }),
   ];
   return textTable(columns, rows, { width, style });
 }
 
 /** Predicts what a push to the destination would do. */
-function forecast({ places }: KnownLocations, destination: string | undefined): string[] {
+function forecast({ locations }: KnownLocations, destination: string | undefined): string[] {
   if (destination === undefined) return [];
-  if (places.some(({ verdict }) => verdict === "there")) return [`${destination} already has it: no upload needed`];
-  const from = places.find(({ verdict }) => verdict === "mount");
+  if (locations.some(({ verdict }) => verdict === "there")) return [`${destination} already has it: no upload needed`];
+  const from = locations.find(({ verdict }) => verdict === "mount");
   if (from !== undefined) return [`${destination} can mount it from ${locationText(from.ref)}: no upload needed`];
   return [`upload needed: no repository of the registry of ${destination} is known to have it`];
 }
 
-function documentOf({ digest, places, untransformed, otherForms }: KnownLocations): object {
-  const place = ({ ref, seenMs, verdict }: KnownLocations["places"][number]) => ({
+function documentOf({ digest, locations, untransformed, otherForms }: KnownLocations): object {
+  const place = ({ ref, seenMs, verdict }: KnownLocations["locations"][number]) => ({
     location: locationText(ref),
     ...(seenMs === undefined ? {} : { seenMs }),
     ...(verdict === undefined ? {} : { verdict }),
   });
   return {
     digest,
-    places: places.map(place),
+    places: locations.map(place),
     ...(untransformed === undefined ? {} : { untransformed }),
-    otherForms: otherForms.map((form) => ({ ...form, places: form.places.map(place) })),
+    otherForms: otherForms.map(({ locations, ...form }) => ({ ...form, places: locations.map(place) })),
   };
 }

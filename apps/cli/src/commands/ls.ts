@@ -129,7 +129,7 @@ function documentOf(
       referredBy,
       partOf: partOf.get(digest) ?? [],
       ...(subject === undefined ? {} : { subject }),
-      ...(root === undefined ? {} : { totalBytes: root.keptBytes, missing: root.missing }),
+      ...(root === undefined ? {} : { totalBytes: root.storedBytes, missing: root.missing }),
     };
   });
 }

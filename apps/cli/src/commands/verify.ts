@@ -154,7 +154,7 @@ async function repair({ out, signal }: Context, mote: OpenMote, report: VerifyRe
 
 async function isVerified({ cache }: OpenMote, digest: Digest, signal: AbortSignal): Promise<boolean> {
   try {
-    return (await cache.moteIsSound?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
+    return (await cache.verifyMote?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
   } catch (error) {
     signal.throwIfAborted();
     if (!MoteError.isInstance(error)) throw error;

@@ -1,4 +1,4 @@
-import { hideUrlSecrets, MoteError } from "@mote/core";
+import { MoteError, redactUrls } from "@mote/core";
 import { UsageError } from "../input/usage-error.js";
 import { ConfigError } from "../settings/config-error.js";
 import { type Color, jsonText, oneLine } from "./output.js";
@@ -78,6 +78,6 @@ function describe(error: unknown, interrupted: string | undefined): Failure {
 
 /** Removes passwords from URLs, which details may repeat from the input. */
 function withoutSecrets(details: object): unknown {
-  const hide = (_key: string, value: unknown) => (typeof value === "string" ? hideUrlSecrets(value) : value);
+  const hide = (_key: string, value: unknown) => (typeof value === "string" ? redactUrls(value) : value);
   return JSON.parse(JSON.stringify(details, hide));
 }

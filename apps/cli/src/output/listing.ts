@@ -63,9 +63,9 @@ export function imagesByMote(inventory: Inventory): Map<Digest, string[]> {
 }
 
 function rootItem(inventory: Inventory, root: InventoryRoot, name: string | undefined): ListedItem {
-  const { digest, kind, keptBytes, usedMs, storedMs, isPinned } = root;
+  const { digest, kind, storedBytes, usedMs, storedMs, isPinned } = root;
   const refersTo = subjectOf(inventory, digest);
-  return { digest, name, kind, bytes: keptBytes, usedMs, storedMs, isPinned, partOf: [], refersTo };
+  return { digest, name, kind, bytes: storedBytes, usedMs, storedMs, isPinned, partOf: [], refersTo };
 }
 
 function subjectOf(inventory: Inventory, digest: Digest): readonly string[] {

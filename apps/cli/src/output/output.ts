@@ -1,4 +1,4 @@
-import { hideUrlSecrets } from "@mote/core";
+import { redactUrls } from "@mote/core";
 import { LiveLines } from "../progress/live-lines.js";
 import { createStyle, escapeJson, isColored, type Style, toTerminal } from "./terminal-text.js";
 
@@ -87,7 +87,7 @@ export function jsonText(document: unknown, indent?: number): string {
 
 /** Returns a message on one line. Removes users, passwords and queries from URLs in it. */
 export function oneLine(text: string): string {
-  return hideUrlSecrets(text)
+  return redactUrls(text)
     .split(/[\r\n]+/)
     .map((line) => line.trim())
     .filter((line) => line !== "")

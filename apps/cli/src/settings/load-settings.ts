@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { homeFolders, showUrl } from "@mote/core";
+import { homeFolders, redactUrl } from "@mote/core";
 import { camelCase } from "../input/camel-case.js";
 import { UsageError } from "../input/usage-error.js";
 import { ConfigError } from "./config-error.js";
@@ -80,7 +80,7 @@ function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Found {
     try {
       value = kind.fromText(text);
     } catch {
-      throw new ConfigError(`${variable}="${showUrl(text)}" is not valid; use ${kind.expected}`, {
+      throw new ConfigError(`${variable}="${redactUrl(text)}" is not valid; use ${kind.expected}`, {
         variable,
         key: name,
       });
@@ -101,7 +101,7 @@ function fromFlags(flags: Surroundings["flags"], { env, cwd }: Pick<Surroundings
     try {
       value = kind.fromText(text);
     } catch {
-      throw new UsageError(`--${flag} ${showUrl(text)} is not valid; use ${kind.expected}`);
+      throw new UsageError(`--${flag} ${redactUrl(text)} is not valid; use ${kind.expected}`);
     }
     found[name] = { value: located(name, value, cwd, env), origin: { layer: "flag", where: `--${flag}` } };
   }

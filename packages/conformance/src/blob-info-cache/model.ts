@@ -41,7 +41,7 @@ export async function take(cache: BlobInfoCache, step: Step): Promise<void> {
   if (step.step === "pair") return cache.recordDigestUntransformedPair(step.any, step.untransformed);
   if (step.step === "name") return cache.recordDigestTransformerName(step.digest, step.name);
   if (step.step === "seen") return cache.recordKnownLocation(transport, step.scope, step.digest, step.location);
-  await cache.forgetLocation?.(transport, step.scope, step.digest, step.location);
+  await cache.removeKnownLocation?.(transport, step.scope, step.digest, step.location);
 }
 
 /** Returns everything that can be looked up about what the steps recorded. */

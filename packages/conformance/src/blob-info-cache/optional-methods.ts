@@ -32,11 +32,11 @@ export function optionalMethods(
     });
 
   it("returns the results of a simple model for any workload", async () => {
-    let canForget = true;
+    let canRemove = true;
     await withOne(async (cache) => {
-      canForget = cache.forgetLocation !== undefined;
+      canRemove = cache.removeKnownLocation !== undefined;
     })();
-    const workload = fc.asyncProperty(steps({ canForget }), fc.boolean(), async (taken, together) => {
+    const workload = fc.asyncProperty(steps({ canRemove }), fc.boolean(), async (taken, together) => {
       await withOne(async (cache) => {
         if (together) await Promise.all(taken.map((step) => take(cache, step)));
         else for (const step of taken) await take(cache, step);
@@ -49,10 +49,10 @@ export function optionalMethods(
   it(
     "does not return a removed location until it is recorded again",
     withOne(async (cache) => {
-      if (cache.forgetLocation === undefined) return;
+      if (cache.removeKnownLocation === undefined) return;
       await cache.recordKnownLocation("t", "s", gzip, "here");
       await cache.recordKnownLocation("t", "s", gzip, "there");
-      await cache.forgetLocation("t", "s", gzip, "here");
+      await cache.removeKnownLocation("t", "s", gzip, "here");
       expect(await locationsIn(cache)).toEqual(["there"]);
       await cache.recordKnownLocation("t", "s", gzip, "here");
       expect(await locationsIn(cache)).toEqual(["here", "there"]);
@@ -66,11 +66,11 @@ export function optionalMethods(
       await cache.recordDigestUntransformedPair(gzip, plain);
       await cache.recordDigestTransformerName(gzip, "gzip");
       for (const location of ["1", "2", "2", "3"]) await cache.recordKnownLocation("t", "s", gzip, location);
-      await cache.forgetLocation?.("t", "s", gzip, "3");
+      await cache.removeKnownLocation?.("t", "s", gzip, "3");
       await cache.candidateLocations("t", "s", gzip, { canSubstitute: false });
       await cache.candidateLocations("t", "other", gzip, { canSubstitute: false });
       const { pairs, transformers, locations, absences, lookups, hits } = await cache.statistics();
-      const gone = cache.forgetLocation === undefined ? 0 : 1;
+      const gone = cache.removeKnownLocation === undefined ? 0 : 1;
       expect({ pairs, transformers, locations, absences, lookups, hits }).toEqual({
         pairs: 2,
         transformers: 1,
@@ -91,8 +91,8 @@ export function optionalMethods(
       await cache.recordKnownLocation("t", "s", gzip, "7");
       const expected = ["7", ...many.toReversed().filter((location) => location !== "7")];
       expect(await locationsIn(cache)).toEqual(expected);
-      if (cache.forgetLocation === undefined) return;
-      for (const location of expected) await cache.forgetLocation("t", "s", gzip, location);
+      if (cache.removeKnownLocation === undefined) return;
+      for (const location of expected) await cache.removeKnownLocation("t", "s", gzip, location);
       expect(await locationsIn(cache)).toEqual([]);
     }),
   );
@@ -124,7 +124,7 @@ export function optionalMethods(
 
   it("returns the same results, in the same order, after an export and a merge", async () => {
     const workload = fc.asyncProperty(
-      steps({ canForget: true }),
+      steps({ canRemove: true }),
       fc.integer({ min: 1, max: 50 }),
       async (taken, size) => {
         await withThree(async (one, two) => {
@@ -142,7 +142,7 @@ export function optionalMethods(
   });
 
   it("returns the same results for two exports merged in either order", async () => {
-    const workload = fc.asyncProperty(steps({ canForget: true }), steps({ canForget: true }), async (first, second) => {
+    const workload = fc.asyncProperty(steps({ canRemove: true }), steps({ canRemove: true }), async (first, second) => {
       await withCaches(4, async ([one, two, three, four]) => {
         if (one?.export === undefined || two === undefined || three?.merge === undefined || four?.merge === undefined)
           return;
@@ -159,10 +159,10 @@ export function optionalMethods(
   it(
     "does not restore a removed location by merging an older export",
     withThree(async (one, two) => {
-      if (one.export === undefined || one.forgetLocation === undefined || two.merge === undefined) return;
+      if (one.export === undefined || one.removeKnownLocation === undefined || two.merge === undefined) return;
       await one.recordKnownLocation("t", "s", gzip, "here");
       const old = await textOf(one);
-      await one.forgetLocation("t", "s", gzip, "here");
+      await one.removeKnownLocation("t", "s", gzip, "here");
       await two.merge([await textOf(one)]);
       await two.merge([old]);
       expect(await locationsIn(two)).toEqual([]);
@@ -209,7 +209,7 @@ export function optionalMethods(
     withOne(async (cache) => {
       await cache.close();
       const calls: ((() => Promise<unknown>) | undefined)[] = [
-        cache.forgetLocation && (async () => cache.forgetLocation?.("t", "s", gzip, "here")),
+        cache.removeKnownLocation && (async () => cache.removeKnownLocation?.("t", "s", gzip, "here")),
         cache.statistics && (async () => cache.statistics?.()),
         cache.expire && (async () => cache.expire?.({ maxFacts: 1 })),
         cache.merge && (async () => cache.merge?.([])),

@@ -1,9 +1,9 @@
 import fs from "node:fs";
-import type { Logger, Quarantined } from "@mote/core";
+import type { Logger, QuarantineSize } from "@mote/core";
 import { lstatIfThere, namesIn } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 
-interface Entry extends Quarantined {
+interface Entry extends QuarantineSize {
   readonly path: string;
   readonly changedMs: number;
   /** Bytes that its removal frees. */
@@ -20,15 +20,15 @@ export class Quarantine {
     this.#logger = logger;
   }
 
-  measure(): Quarantined {
+  measure(): QuarantineSize {
     return total(this.#entries());
   }
 
   /** Removes what was quarantined longer ago than `minAgeMs`, in a dry run only in the report. What cannot be removed stays. */
   remove({ minAgeMs, dryRun }: { readonly minAgeMs: number; readonly dryRun: boolean }): {
-    readonly removed: Quarantined;
+    readonly removed: QuarantineSize;
     readonly freedBytes: number;
-    readonly left: Quarantined;
+    readonly left: QuarantineSize;
   } {
     const now = Date.now();
     const removed: Entry[] = [];
@@ -70,6 +70,6 @@ function entryAt(path: string): Entry | undefined {
   return { path, files: 1, bytes, changedMs: stats.ctimeMs, freedBytes: stats.nlink > 1 ? 0 : bytes };
 }
 
-function total(entries: readonly Entry[]): Quarantined {
+function total(entries: readonly Entry[]): QuarantineSize {
   return { files: entries.length, bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0) };
 }

@@ -103,7 +103,7 @@ for (const [name, size] of Object.entries(sizes)) {
         it(`and changed so, ${how}${isGone ? ", the name then removed" : ""}, is not verified`, async () => {
           changeUnseen(out("one"), atime);
           if (isGone) fs.rmSync(out("one"));
-          expect(await cache.moteIsSound(digest)).toBe(false);
+          expect(await cache.verifyMote(digest)).toBe(false);
         });
       }
     }
@@ -116,17 +116,17 @@ for (const [name, size] of Object.entries(sizes)) {
       execFileSync("cp", ["-p", out("other"), out("one")]);
       fs.chmodSync(out("one"), 0o444);
       expect(fs.statSync(cache.moteRef(digest)).nlink).toBe(2);
-      expect(await cache.moteIsSound(digest)).toBe(false);
+      expect(await cache.verifyMote(digest)).toBe(false);
     });
 
     it("is marked as verified again when its other names are gone and it was hashed", async () => {
       fs.rmSync(out("one"));
       expect(await isVerified()).toBe(false);
-      expect(await cache.moteIsSound(digest)).toBe(true);
+      expect(await cache.verifyMote(digest)).toBe(true);
       expect(await isVerified()).toBe(true);
       changeUnseen(cache.moteRef(digest), new Date());
       fs.utimesSync(cache.moteRef(digest), new Date(), new Date());
-      expect(await cache.moteIsSound(digest)).toBe(false);
+      expect(await cache.verifyMote(digest)).toBe(false);
     });
   });
 
@@ -143,7 +143,7 @@ for (const [name, size] of Object.entries(sizes)) {
       fs.linkSync(cache.moteRef(digest), out("mine"));
       const { mtimeMs } = fs.statSync(out("mine"));
       fs.utimesSync(out("mine"), 1, mtimeMs / 1000);
-      await cache.moteIsSound(digest);
+      await cache.verifyMote(digest);
       fs.rmSync(out("mine"));
       expect(await isVerified()).toBe(false);
     });
@@ -151,7 +151,7 @@ for (const [name, size] of Object.entries(sizes)) {
 
   describe(`a write to a blob (${name}) at the worst moment`, () => {
     const works = {
-      moteIsSound: () => cache.moteIsSound(digest),
+      verifyMote: () => cache.verifyMote(digest),
       linkTo: () => failure(cache.linkTo(digest, out("one"))),
       verify: () => cache.verify(),
       "a read of a part": () => failure(drain(cache.moteReader(digest, { start: 1, end: size - 1 }))),
@@ -177,7 +177,7 @@ for (const [name, size] of Object.entries(sizes)) {
             await run();
             calls = count;
             vi.restoreAllMocks();
-            expect([nth, await cache.moteIsSound(digest)]).toEqual([nth, calls < nth]);
+            expect([nth, await cache.verifyMote(digest)]).toEqual([nth, calls < nth]);
           }
         });
       }
@@ -203,7 +203,7 @@ for (const [name, size] of Object.entries(sizes)) {
           vi.restoreAllMocks();
           fs.closeSync(writer);
           const isThere = await other.moteExists(digest);
-          expect([method, nth, isThere && (await other.moteIsSound(digest))]).toEqual([method, nth, calls < nth]);
+          expect([method, nth, isThere && (await other.verifyMote(digest))]).toEqual([method, nth, calls < nth]);
           // Whoever was told that it failed has the file, under its name.
           if (outcome !== "none") expect([method, nth, fs.existsSync(out("source"))]).toEqual([method, nth, true]);
         }
@@ -222,7 +222,7 @@ it.skipIf(!isRoot)("a mark that another user has set is not believed", async () 
   await put(cache, bytes, mediaType);
   changeUnseen(cache.moteRef(digest));
   // The cache's own file under its own name: who owns it can set any time.
-  expect(await cache.moteIsSound(digest)).toBe(true);
+  expect(await cache.verifyMote(digest)).toBe(true);
   fs.chownSync(cache.moteRef(digest), 54_321, 54_321);
-  expect(await cache.moteIsSound(digest)).toBe(false);
+  expect(await cache.verifyMote(digest)).toBe(false);
 });

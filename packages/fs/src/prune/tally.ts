@@ -1,4 +1,4 @@
-import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport, type Quarantined } from "@mote/core";
+import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport, type QuarantineSize } from "@mote/core";
 import type { StoredTag } from "../tags/tag-files.js";
 import type { BlobTable } from "./blob-table.js";
 import type { Hold } from "./holds.js";
@@ -10,7 +10,7 @@ export class PruneTally {
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
   /** Of files with several names, by inode. */
   readonly #linksLeft = new Map<number, number>();
-  #quarantined: Quarantined = { files: 0, bytes: 0 };
+  #quarantined: QuarantineSize = { files: 0, bytes: 0 };
   #removedBytes = 0;
   #freedBytes = 0;
 
@@ -30,7 +30,7 @@ export class PruneTally {
     if (this.#isLastName(table, index)) this.#freedBytes += size;
   }
 
-  quarantined({ removed, freedBytes }: { readonly removed: Quarantined; readonly freedBytes: number }): void {
+  quarantined({ removed, freedBytes }: { readonly removed: QuarantineSize; readonly freedBytes: number }): void {
     const { files, bytes } = this.#quarantined;
     this.#quarantined = { files: files + removed.files, bytes: bytes + removed.bytes };
     this.#freedBytes += freedBytes;

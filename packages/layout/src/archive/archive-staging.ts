@@ -146,7 +146,7 @@ export class ArchiveStaging implements AsyncDisposable {
     try {
       const mayReplace = async () => {
         lock = await lockFolder(dirname(path), `${path}.lock`, { signal });
-        return identityOf(await statOf(path)) === existing.identity && (await lock.held());
+        return identityOf(await statOf(path)) === existing.identity && (await lock.isHeld());
       };
       return await writeFileAtomically(path, tar, { temporary, mayReplace, mode: existing.mode, signal });
     } finally {

@@ -130,7 +130,7 @@ it("a folder in zstd is unpacked, and its plain form is told as its bytes show i
   await files.manifest(manifest, bytes);
   await files.commit();
   expect(await readFile(join(dir, "into", "data", "a.txt"), "utf8")).toBe("hello");
-  expect([...files.plainForms()]).toEqual([
+  expect([...files.decompressedBlobs()]).toEqual([
     { digest: layer.digest, untransformed: digestBytes(tar), transformer: "zstd" },
   ]);
 });

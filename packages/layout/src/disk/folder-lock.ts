@@ -12,7 +12,7 @@ export async function lockFolder(dir: string, path: string, { signal }: Cancella
   const options = { aside: () => temporaryPath(dir), signal };
   const lock = await attempt(acquireLockFile(path, { ...fs, wait }, options), path, { signal });
   return {
-    held: () => attempt(lock.held(), path),
+    isHeld: () => attempt(lock.isHeld(), path),
     [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose](),
   };
 }

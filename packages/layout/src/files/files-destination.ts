@@ -4,11 +4,11 @@ import { dirname, join, resolve } from "node:path";
 import {
   type Cancellable,
   type ContentDestination,
+  type DecompressedBlob,
   type Descriptor,
   type Digest,
   digestEncoded,
   type Manifest,
-  type PlainForm,
   parseDigest,
   parseManifest,
   verifyChunks,
@@ -65,7 +65,7 @@ export class FilesDestination implements ContentDestination {
   readonly #files: ArtifactFile[] = [];
   /** Blobs whose files are there already, all of them. */
   readonly #present = new Set<Digest>();
-  readonly #plainForms: PlainForm[] = [];
+  readonly #decompressedBlobs: DecompressedBlob[] = [];
   readonly #limits: UnpackLimits;
   #staging: Staging | undefined;
   /** The topmost folder that was made for it. */
@@ -158,7 +158,7 @@ export class FilesDestination implements ContentDestination {
       const blob = join(staging.path, digestEncoded(digest));
       if (file.isFolder) {
         const unpacked = await unpackTar(blob, tree, { ...options, title, contentDigest, limits: this.#limits });
-        this.#plainForms.push({ digest, ...unpacked });
+        this.#decompressedBlobs.push({ digest, ...unpacked });
       } else {
         const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
         await this.#putFile(blob, tree.reserve(title, location), { isLast, mode });
@@ -171,8 +171,8 @@ export class FilesDestination implements ContentDestination {
   }
 
   /** Of the folders that were unpacked. */
-  plainForms(): Iterable<PlainForm> {
-    return this.#plainForms;
+  decompressedBlobs(): Iterable<DecompressedBlob> {
+    return this.#decompressedBlobs;
   }
 
   /** Removes the hidden folder, and the folders that were created and are still empty. */

@@ -59,7 +59,7 @@ export async function setIndexEntry(
     if (manifests === undefined) return;
     const written = await writeFileAtomically(path, [encode({ ...index.document, manifests })], {
       temporary: temporaryPath(dir),
-      mayReplace: () => lock.held(),
+      mayReplace: () => lock.isHeld(),
       signal,
     });
     if (written) return;

@@ -71,11 +71,11 @@ it("who only looks makes nothing, and finds a cache that is not there empty", as
   const absent = join(dir, "absent");
   await using looking = await openMote({ dir: absent, readOnly: true });
   for await (const found of looking.cache.motes?.() ?? []) expect(found).toBeUndefined();
-  expect(await looking.knownLocations(tools.manifest.digest)).toMatchObject({ places: [], otherForms: [] });
+  expect(await looking.knownLocations(tools.manifest.digest)).toMatchObject({ locations: [], otherForms: [] });
   expect(await readdir(dir)).not.toContain("absent");
 });
 
-it("places tells where a blob was seen, when, whether a mount would work, and other forms of it", async () => {
+it("knownLocations tells where a blob was seen, when, whether a mount would work, and other forms of it", async () => {
   const digest = tools.layers[0]?.digest ?? tools.manifest.digest;
   const plain = digestBytes(new TextEncoder().encode("plain"));
   const layer = { digest };
@@ -86,17 +86,17 @@ it("places tells where a blob was seen, when, whether a mount would work, and ot
   await mote.bic.recordDigestUntransformedPair(digest, plain);
   await mote.locator.recordLayerSource({ digest: plain }, "docker://r.example/lib/plain");
   const known = await mote.knownLocations(digest, { destination: "docker://r.example/lib/c:1" });
-  const seen = known.places.map(({ ref, verdict }) => ["path" in ref ? ref.path : ref.repository, verdict]).sort();
+  const seen = known.locations.map(({ ref, verdict }) => ["path" in ref ? ref.path : ref.repository, verdict]).sort();
   expect(seen).toEqual([
     ["/srv/dir", "send"],
     ["lib/a", "mount"],
     ["lib/b", "send"],
   ]);
-  for (const { seenMs } of known.places) expect(seenMs).toBeGreaterThanOrEqual(before);
+  for (const { seenMs } of known.locations) expect(seenMs).toBeGreaterThanOrEqual(before);
   expect(known.untransformed).toBe(plain);
-  expect(known.otherForms).toMatchObject([{ digest: plain, places: [{ verdict: "mount" }] }]);
+  expect(known.otherForms).toMatchObject([{ digest: plain, locations: [{ verdict: "mount" }] }]);
   const same = await mote.knownLocations(digest, { destination: "docker://r.example/lib/a:9" });
-  expect(same.places.some(({ verdict }) => verdict === "there")).toBe(true);
+  expect(same.locations.some(({ verdict }) => verdict === "there")).toBe(true);
   await expect(mote.knownLocations(digest, { destination: "docker://:" })).rejects.toMatchObject({
     code: "MOTE_INVALID_REFERENCE",
   });

@@ -38,7 +38,7 @@ export class DigestSource implements ContentSource {
   readonly #digest: Digest;
   readonly #dependencies: DigestSourceDependencies;
   readonly #opened = new Map<string, Promise<ContentSource>>();
-  readonly #readFrom = new Map<Digest, Ref>();
+  readonly #servedBy = new Map<Digest, Ref>();
   /** Registries that did not respond: they are not contacted again. */
   readonly #silent = new Map<string, MoteError>();
   #locationsOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
@@ -61,8 +61,8 @@ export class DigestSource implements ContentSource {
     return this.#first(descriptor.digest, options, (source) => source.blob(descriptor, options));
   }
 
-  readFrom({ digest }: Descriptor): Ref | undefined {
-    return this.#readFrom.get(digest);
+  servedBy({ digest }: Descriptor): Ref | undefined {
+    return this.#servedBy.get(digest);
   }
 
   async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
@@ -92,7 +92,7 @@ export class DigestSource implements ContentSource {
       }
       try {
         const found = await read(await this.#open(ref));
-        this.#readFrom.set(digest, ref);
+        this.#servedBy.set(digest, ref);
         return found;
       } catch (error) {
         signal?.throwIfAborted();
@@ -129,7 +129,7 @@ export class DigestSource implements ContentSource {
     this.#locationsOfNames ??= this.#readLocationsOfNames(options);
     const named = (await this.#locationsOfNames).get(digest) ?? (await this.#locationsOfNames).get(this.#digest) ?? [];
     const isAllowed = ({ transport }: Ref) => !this.#dependencies.offline || transport !== "docker";
-    const known = [...[...own.places, ...whole.places].map(({ ref }) => ref), ...named].filter(isAllowed);
+    const known = [...[...own.locations, ...whole.locations].map(({ ref }) => ref), ...named].filter(isAllowed);
     const places = known.map(locationOf);
     return [...new Map(places.map((ref) => [keyOf(ref), ref])).values()].slice(0, maxPlaces);
   }

@@ -93,7 +93,7 @@ export class StoredFallback {
       },
       ...(source === undefined || source.referrers ? { referrers: known.referrers.bind(known) } : {}),
       ...(source === undefined || source.taggedReferrers ? { taggedReferrers: known.taggedReferrers.bind(known) } : {}),
-      ...(source?.readFrom ? { readFrom: source.readFrom.bind(source) } : {}),
+      ...(source?.servedBy ? { servedBy: source.servedBy.bind(source) } : {}),
       ...(source?.reportCorruption ? { reportCorruption: source.reportCorruption.bind(source) } : {}),
     };
   }
@@ -164,8 +164,8 @@ export class StoredFallback {
     }
   }
 
-  #limit(): Pick<TimeLimited, "withinMs"> {
-    return this.#isComplete ? { withinMs: this.#budget.leftMs } : {};
+  #limit(): Pick<TimeLimited, "timeoutMs"> {
+    return this.#isComplete ? { timeoutMs: this.#budget.leftMs } : {};
   }
 
   async #useStored(failure: MoteError): Promise<void> {

@@ -71,13 +71,13 @@ export class Repair {
     const { bic, endpoints, references } = this.#dependencies;
     const { signal } = this.#options;
     const known = await knownLocations(bic, references.codec, digest, { signal }).catch(() => undefined);
-    for (const { ref } of known?.places.slice(0, mostLocations) ?? []) {
+    for (const { ref } of known?.locations.slice(0, mostLocations) ?? []) {
       const isHere = await this.#tries(digest, ref, () =>
         endpoints.readBlob(ref, digest, (reader) => this.#store(digest, reader), { signal }),
       );
       if (isHere) return;
     }
-    if (known === undefined || known.places.length === 0) this.#fail(digest, "no known location");
+    if (known === undefined || known.locations.length === 0) this.#fail(digest, "no known location");
   }
 
   /** The writer checks the digest; a size is not known here. */
@@ -91,7 +91,7 @@ export class Repair {
     const { cache } = this.#dependencies;
     const { signal } = this.#options;
     try {
-      return (await cache.moteIsSound?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
+      return (await cache.verifyMote?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
     } catch (error) {
       signal?.throwIfAborted();
       if (!MoteError.isInstance(error)) throw error;

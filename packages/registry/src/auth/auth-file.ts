@@ -139,7 +139,7 @@ async function replaceFile(target: string, text: string, lock: LockFile): Promis
     } finally {
       await handle.close();
     }
-    if (!(await lock.held())) return false;
+    if (!(await lock.isHeld())) return false;
     await rename(draft, target);
     return true;
   } finally {

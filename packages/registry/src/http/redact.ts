@@ -1,4 +1,4 @@
-import { hideUrlSecrets } from "@mote/core";
+import { redactUrls } from "@mote/core";
 
 /** Shorter ones would be found in every text. */
 const shortest = 3;
@@ -31,7 +31,7 @@ export function redact(text: string, secrets: readonly string[]): string {
   // The longest first, so that no part of one is left over.
   const forms = secrets.filter(({ length }) => length >= shortest).flatMap(formsOf);
   for (const secret of forms.sort((a, b) => b.length - a.length)) redacted = redacted.replaceAll(secret, "***");
-  return hideUrlSecrets(redacted).replace(namedSecret, "$1***");
+  return redactUrls(redacted).replace(namedSecret, "$1***");
 }
 
 /** As it is, and as JSON and a URL write it. */

@@ -48,14 +48,14 @@ describe("within a time limit", () => {
     const { clock, client, events } = open();
     const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
     for (const manifestFollows of [true, false]) {
-      const resolving = repository.resolve("v1", { withinMs: 7000, manifestFollows });
+      const resolving = repository.resolve("v1", { timeoutMs: 7000, manifestFollows });
       await clock.timer((ms) => ms === 1000);
       clock.advance(1000);
       expect(events.splice(0)).toMatchObject([{ type: "wait", host: server.host, repository: "a/b" }]);
       clock.advance(6000);
       await expect(resolving).rejects.toMatchObject({ code: "MOTE_TIMEOUT", details: { host: server.host } });
     }
-    const reading = repository.manifest(image.manifest, { withinMs: 100 });
+    const reading = repository.manifest(image.manifest, { timeoutMs: 100 });
     await clock.timer((ms) => ms === 100);
     clock.advance(100);
     expect(await codeOf(reading)).toBe("MOTE_TIMEOUT");
@@ -69,7 +69,7 @@ describe("within a time limit", () => {
     opened.push(server);
     const { client, events } = open();
     const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
-    const resolving = repository.resolve("v1", { withinMs: 7000, manifestFollows: true });
+    const resolving = repository.resolve("v1", { timeoutMs: 7000, manifestFollows: true });
     await expect(resolving).rejects.toMatchObject({ code: "MOTE_REGISTRY", details: { status: 503 } });
     expect([server.seen.length, events]).toEqual([1, []]);
   });
@@ -81,7 +81,7 @@ describe("within a time limit", () => {
     const { clock, client } = open();
     const places = [{ registry: mirror.host, repository: "a/b" }];
     const repository = new MirroredRepository(client, { registry: server.host, repository: "a/b" }, places);
-    const resolving = repository.resolve("v1", { withinMs: 8000, manifestFollows: true });
+    const resolving = repository.resolve("v1", { timeoutMs: 8000, manifestFollows: true });
     await asked;
     clock.advance(4000);
     expect(await resolving).toEqual(image.manifest);
@@ -97,7 +97,7 @@ describe("within a time limit", () => {
     opened.push(server);
     const { clock, client } = open();
     const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
-    const resolving = repository.resolve("v1", { withinMs: 7000 });
+    const resolving = repository.resolve("v1", { timeoutMs: 7000 });
     await asked;
     clock.advance(7000);
     await expect(resolving).rejects.toMatchObject({
@@ -111,7 +111,7 @@ describe("within a time limit", () => {
     const { client } = open();
     const abort = new AbortController();
     const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
-    const resolving = repository.resolve("v1", { withinMs: 7000, signal: abort.signal });
+    const resolving = repository.resolve("v1", { timeoutMs: 7000, signal: abort.signal });
     await asked;
     abort.abort(new Error("enough"));
     await expect(resolving).rejects.toThrow("enough");

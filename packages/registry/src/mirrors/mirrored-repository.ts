@@ -46,10 +46,10 @@ export class MirroredRepository implements ContentSource {
   /** As of `RegistryRepository`, and so are the others. */
   async resolve(ref: Ref | string, options: ResolveOptions & CallOptions = {}): Promise<Descriptor> {
     const reference = this.#endpoints.origin.repository.referenceOf(ref);
-    return this.#endpoints.first(async ({ repository, isOrigin }, withinMs) => {
-      if (isOrigin) return repository.resolve(reference, { ...options, withinMs });
+    return this.#endpoints.first(async ({ repository, isOrigin }, timeoutMs) => {
+      if (isOrigin) return repository.resolve(reference, { ...options, timeoutMs });
       // What a mirror says of a name counts only together with the manifest itself.
-      const { descriptor, bytes } = await repository.load(reference, { ...options, withinMs });
+      const { descriptor, bytes } = await repository.load(reference, { ...options, timeoutMs });
       this.#resolved.set(descriptor.digest, bytes);
       return descriptor;
     }, options);
@@ -59,7 +59,7 @@ export class MirroredRepository implements ContentSource {
     const bytes = this.#resolved.get(descriptor.digest);
     if (bytes?.byteLength === descriptor.size) return bytes;
     return this.#endpoints.first(
-      ({ repository }, withinMs) => repository.manifest(descriptor, { ...options, withinMs }),
+      ({ repository }, timeoutMs) => repository.manifest(descriptor, { ...options, timeoutMs }),
       options,
     );
   }
@@ -97,7 +97,7 @@ export class MirroredRepository implements ContentSource {
     return new MirroredReader(reading, first);
   }
 
-  readFrom({ digest }: Descriptor): Ref | undefined {
+  servedBy({ digest }: Descriptor): Ref | undefined {
     const [endpoint, ...others] = this.#servedBy.get(digest) ?? [];
     return others.length === 0 ? endpoint?.repository.ref : undefined;
   }

@@ -38,15 +38,15 @@ export class ReadEndpoints {
 
   /** Returns the first result; rejects with the origin's error if all fail. */
   async first<T>(
-    request: (endpoint: ReadEndpoint, withinMs: number | undefined) => Promise<T>,
+    request: (endpoint: ReadEndpoint, timeoutMs: number | undefined) => Promise<T>,
     {
       signal,
-      withinMs,
+      timeoutMs,
       among = this.inOrder(),
     }: TimeLimited & CallOptions & { readonly among?: Iterator<ReadEndpoint> },
   ): Promise<T> {
     const { clock } = this.#client;
-    const until = withinMs === undefined ? undefined : clock.now() + withinMs;
+    const until = timeoutMs === undefined ? undefined : clock.now() + timeoutMs;
     for (;;) {
       const { value: endpoint, done } = among.next();
       if (done) throw new TypeError("the origin was requested already");

@@ -225,8 +225,8 @@ export class RegistryRepository implements ContentSource {
     return bytes;
   }
 
-  #limited({ signal, onEvent, withinMs }: TimeLimited & CallOptions): LimitedRequest {
-    return { signal, onEvent, ...(withinMs === undefined ? {} : { until: this.#api.client.clock.now() + withinMs }) };
+  #limited({ signal, onEvent, timeoutMs }: TimeLimited & CallOptions): LimitedRequest {
+    return { signal, onEvent, ...(timeoutMs === undefined ? {} : { until: this.#api.client.clock.now() + timeoutMs }) };
   }
 
   #checkDigest(bytes: Uint8Array, digest: Digest): void {

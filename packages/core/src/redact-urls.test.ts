@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hideUrlSecrets, showUrl } from "./url-secrets.js";
+import { redactUrl, redactUrls } from "./redact-urls.js";
 
 describe("a text with URLs", () => {
   it.each([
@@ -20,7 +20,7 @@ describe("a text with URLs", () => {
     ["docker.io/a@sha256:00", "docker.io/a@sha256:00"],
     ["", ""],
   ])("%s is shown as %s", (text, shown) => {
-    expect(hideUrlSecrets(text)).toBe(shown);
+    expect(redactUrls(text)).toBe(shown);
   });
 
   it("is read in time that grows with its length alone", () => {
@@ -36,9 +36,9 @@ describe("a text with URLs", () => {
 
 describe("one URL", () => {
   it("is shown without its user, whether it has a scheme or not", () => {
-    expect(showUrl("ann:s3cret@mirror.example/path")).toBe("***@mirror.example/path");
-    expect(showUrl("http://ann:s3cret@mirror.example")).toBe("http://***@mirror.example");
-    expect(showUrl("mirror.example:5000/path")).toBe("mirror.example:5000/path");
+    expect(redactUrl("ann:s3cret@mirror.example/path")).toBe("***@mirror.example/path");
+    expect(redactUrl("http://ann:s3cret@mirror.example")).toBe("http://***@mirror.example");
+    expect(redactUrl("mirror.example:5000/path")).toBe("mirror.example:5000/path");
   });
 });
 
@@ -62,6 +62,6 @@ function stepsOf(text: string): number {
       };
     },
   });
-  hideUrlSecrets(counting as unknown as string);
+  redactUrls(counting as unknown as string);
   return steps;
 }

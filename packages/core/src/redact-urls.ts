@@ -1,4 +1,4 @@
-/** What ends a URL in a text. */
+/** Returns whether a character ends a URL. */
 const isEnd = (code: number): boolean =>
   code <= 0x20 || code === 0x22 || code === 0x27 || code === 0x3c || code === 0x3e || code === 0x7f;
 const isWord = (code: number): boolean =>
@@ -6,10 +6,9 @@ const isWord = (code: number): boolean =>
 const [slash, question, hash] = [0x2f, 0x3f, 0x23];
 
 /**
- * Returns the text with the user, the password, the query and the fragment of every URL in it replaced by `***`: these are the
- * parts that hold secrets. Reads every character a bounded number of times, whatever the text.
+ * Replaces the user, password, query and fragment of every URL in a text, which may be secret, with `***`. Runs in linear time on any text.
  */
-export function hideUrlSecrets(text: string): string {
+export function redactUrls(text: string): string {
   let shown = "";
   let at = 0;
   let run: Run = { end: 0, lastAt: -1 };
@@ -42,16 +41,15 @@ export function hideUrlSecrets(text: string): string {
 }
 
 /**
- * Returns a URL, or `host/path` without a scheme, as `hideUrlSecrets` does. Only for text that is known to be a URL: in a
- * reference, an `@` separates a digest.
+ * Redacts a URL, or `host/path` without a scheme, like `redactUrls`. Not for references, in which an `@` precedes a digest.
  */
-export function showUrl(url: string): string {
-  if (url.includes("://")) return hideUrlSecrets(url);
+export function redactUrl(url: string): string {
+  if (url.includes("://")) return redactUrls(url);
   const user = url.lastIndexOf("@");
-  return hideUrlSecrets(user < 0 ? url : `***${url.slice(user)}`);
+  return redactUrls(user < 0 ? url : `***${url.slice(user)}`);
 }
 
-/** The characters up to the next one that ends a URL, and the last `@` among them. */
+/** The end of a URL, and the last `@` before it. */
 interface Run {
   readonly end: number;
   readonly lastAt: number;
@@ -65,13 +63,13 @@ function runFrom(text: string, start: number): Run {
 }
 
 /**
- * Where the `@` behind the user is, counted from the beginning of the authority; 0 if there is no user. `lastAt` is the last `@`
- * before the URL's end.
+ * Returns the position in the authority of the `@` that follows the user; 0 if there is no user. `lastAt` is the last `@` before the end of
+ * the URL.
  */
 function endOfUser(authority: string, lastAt: number): number {
   const at = authority.lastIndexOf("@");
   if (at > 0) return at;
-  // A password may have been written with a slash or a question mark in it: then what follows the colon is not a port.
+  // A password may contain an unescaped slash or question mark; then the text after the colon is not a port.
   const hasPassword = /^[^[:]*:(?!\d*$)/.test(authority);
   return hasPassword && lastAt > authority.length ? lastAt : 0;
 }
