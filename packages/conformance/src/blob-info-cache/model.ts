@@ -29,9 +29,9 @@ const seenStep = fc.record({ step: fc.constant("seen" as const), ...locationOf }
 const forgottenStep = fc.record({ step: fc.constant("forgotten" as const), ...locationOf });
 
 /** Generates workloads of a few records. */
-export const steps = (options: { readonly canForget: boolean }): fc.Arbitrary<Step[]> =>
+export const steps = (options: { readonly canRemove: boolean }): fc.Arbitrary<Step[]> =>
   fc.array(
-    options.canForget
+    options.canRemove
       ? fc.oneof(pairStep, nameStep, { arbitrary: seenStep, weight: 3 }, forgottenStep)
       : fc.oneof(pairStep, nameStep, { arbitrary: seenStep, weight: 3 }),
     { maxLength: 30 },
