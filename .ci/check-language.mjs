@@ -27,7 +27,11 @@ const banned = [
   [/\bmakes? room\b|\bmaking room\b/i, "free disk space"],
   [/\bgo(?:es)? on\b/i, "continue"],
   [/\bsightings?\b/i, "location record"],
-  [/(?<!["`])\babsences?\b(?![":])/i, "negative record", /^apps\/cli\/src\/commands\/bic\.ts$|^packages\/(?:bic|bic-lmdb|conformance)\/src\//],
+  [
+    /(?<!["`])\babsences?\b(?![":])/i,
+    "negative record",
+    /^apps\/cli\/src\/commands\/bic\.ts$|^packages\/(?:bic|bic-lmdb|conformance)\/src\//,
+  ],
   [/\blook(?:s|ed)? around\b|\bopen house\b/i, "open read-only, open cache"],
   [/\b(?:im)?patient(?:ly)?\b/i, "short or long retry policy"],
   [/\bdistrusts?\b|\bgivers?\b/i, "report corruption, served by"],

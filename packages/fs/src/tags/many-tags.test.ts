@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FileCache } from "../src/index.js";
+import { FileCache } from "../index.js";
 
 const count = 500;
 const digest = digestBytes(new Uint8Array(5));

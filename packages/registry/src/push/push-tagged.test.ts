@@ -1,11 +1,11 @@
 import { type Descriptor, digestBytes, mediaTypes, referrersTag } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient } from "../src/client.js";
-import { RegistryDestination } from "../src/push/destination.js";
-import { type Intercept, refuse } from "./fake-registry.js";
-import { makeImage } from "./image.js";
-import { serveMemory } from "./memory-registry.js";
-import { codeOf } from "./outcome.js";
+import { type Intercept, refuse } from "../../test/fake-registry.js";
+import { makeImage } from "../../test/image.js";
+import { serveMemory } from "../../test/memory-registry.js";
+import { codeOf } from "../../test/outcome.js";
+import { RegistryClient } from "../client.js";
+import { RegistryDestination } from "./destination.js";
 
 const image = makeImage(1000);
 const other = makeImage(1001);

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type ContentSource, type Descriptor, digestBytes, MoteError, mediaTypes, parseManifest } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DockerArchiveSource, LayoutSource, OciArchiveSource } from "../src/index.js";
-import { rawTar } from "./raw-tar.js";
+import { rawTar } from "../../test/raw-tar.js";
+import { DockerArchiveSource, LayoutSource, OciArchiveSource } from "../index.js";
 
 let dir: string;
 

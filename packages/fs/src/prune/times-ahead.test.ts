@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Descriptor } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FileCache } from "../src/index.js";
-import { put, putImage } from "./image.js";
+import { put, putImage } from "../../test/image.js";
+import { FileCache } from "../index.js";
 
 const mediaType = "application/octet-stream";
 const day = 86_400_000;

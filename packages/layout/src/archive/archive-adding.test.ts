@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { childDescriptors, collectChunks, MoteError, parseManifest } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ownIdentity } from "../src/disk/process-identity.js";
+import { putImage, sampleImage } from "../../test/sample-image.js";
+import { ownIdentity } from "../disk/process-identity.js";
 import {
   DockerArchiveDestination,
   DockerArchiveSource,
   LayoutDestination,
   OciArchiveDestination,
   OciArchiveSource,
-} from "../src/index.js";
-import { putImage, sampleImage } from "./sample-image.js";
+} from "../index.js";
 
 const kinds = [
   {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, MoteError, type MoteFollower, type ResumableWriter, writeMote } from "@mote/core";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { FileCache } from "../src/index.js";
+import { FileCache } from "../index.js";
 
 const bytes = new Uint8Array(1_000_000).map((_, n) => (n * 7) ^ (n >> 8));
 const mote = { digest: digestBytes(bytes), mediaType: "application/octet-stream", size: bytes.byteLength };

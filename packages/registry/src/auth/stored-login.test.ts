@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Credentials } from "../src/auth/credentials.js";
-import { RegistryClient, type RegistryClientOptions } from "../src/client.js";
-import { RegistryRepository } from "../src/pull/repository.js";
-import { RegistryDestination } from "../src/push/destination.js";
-import { refuse, serveImage } from "./fake-registry.js";
-import { makeImage } from "./image.js";
-import { codeOf, shownBy } from "./outcome.js";
-import { serve, type TestServer } from "./server.js";
-import { serveTokens, type TokenServer } from "./token-server.js";
+import { refuse, serveImage } from "../../test/fake-registry.js";
+import { makeImage } from "../../test/image.js";
+import { codeOf, shownBy } from "../../test/outcome.js";
+import { serve, type TestServer } from "../../test/server.js";
+import { serveTokens, type TokenServer } from "../../test/token-server.js";
+import { RegistryClient, type RegistryClientOptions } from "../client.js";
+import { RegistryRepository } from "../pull/repository.js";
+import { RegistryDestination } from "../push/destination.js";
+import type { Credentials } from "./credentials.js";
 
 const image = makeImage(100);
 const password: Credentials = { kind: "password", username: "ann", password: "s3cret" };

@@ -1,13 +1,13 @@
 import { type Descriptor, digestBytes, type Logger, silentLogger } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Credentials } from "../src/auth/credentials.js";
-import { RegistryClient } from "../src/client.js";
-import { MirroredRepository } from "../src/mirrors/mirrored-repository.js";
-import { MirrorTable } from "../src/mirrors/mirrors.js";
-import { cutAfter, type Intercept, refuse, sendRange, serveImage } from "./fake-registry.js";
-import { makeImage } from "./image.js";
-import { codeOf, read, sameBytes } from "./outcome.js";
-import type { TestServer } from "./server.js";
+import { cutAfter, type Intercept, refuse, sendRange, serveImage } from "../../test/fake-registry.js";
+import { makeImage } from "../../test/image.js";
+import { codeOf, read, sameBytes } from "../../test/outcome.js";
+import type { TestServer } from "../../test/server.js";
+import type { Credentials } from "../auth/credentials.js";
+import { RegistryClient } from "../client.js";
+import { MirroredRepository } from "./mirrored-repository.js";
+import { MirrorTable } from "./mirrors.js";
 
 const image = makeImage(300_000, 17);
 const [layer = image.config] = image.layers;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDigest } from "@mote/core";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { FileCache } from "../src/index.js";
+import { FileCache } from "../index.js";
 
 /** More than one thread looks at alone. */
 const count = 50_500;

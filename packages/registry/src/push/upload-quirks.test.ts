@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { type Descriptor, digestBytes, MoteError, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient } from "../src/client.js";
-import { RegistryDestination } from "../src/push/destination.js";
-import { type Intercept, refuse } from "./fake-registry.js";
-import { sameBytes } from "./outcome.js";
-import { serveUploads, type UploadServer } from "./upload-server.js";
+import { type Intercept, refuse } from "../../test/fake-registry.js";
+import { sameBytes } from "../../test/outcome.js";
+import { serveUploads, type UploadServer } from "../../test/upload-server.js";
+import { RegistryClient } from "../client.js";
+import { RegistryDestination } from "./destination.js";
 
 const MiB = 1024 * 1024;
 const bytes = new Uint8Array(randomBytes(100_000));

@@ -13,9 +13,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestBytes, MoteError, mediaTypes } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DigestFiles } from "../src/folder/digest-files.js";
-import { FileCache } from "../src/index.js";
-import { type Image, put, putImage } from "./image.js";
+import { type Image, put, putImage } from "../../test/image.js";
+import { DigestFiles } from "../folder/digest-files.js";
+import { FileCache } from "../index.js";
 
 const mediaType = "application/octet-stream";
 let folder: string;

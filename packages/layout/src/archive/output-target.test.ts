@@ -21,6 +21,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MoteError } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { putImage, sampleImage } from "../../test/sample-image.js";
 import {
   DockerArchiveDestination,
   DockerArchiveSource,
@@ -28,8 +29,7 @@ import {
   OciArchiveDestination,
   OciArchiveSource,
   writeOutputFile,
-} from "../src/index.js";
-import { putImage, sampleImage } from "./sample-image.js";
+} from "../index.js";
 
 const image = sampleImage("base");
 const text = (bytes: string) =>

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Descriptor, lastUses, mediaTypes, rootsOf, takeInventory } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileCache } from "../src/index.js";
-import { put, putImage } from "./image.js";
+import { put, putImage } from "../../test/image.js";
+import { FileCache } from "../index.js";
 
 const dayMs = 24 * 60 * 60 * 1000;
 const maxAgeMs = 30 * dayMs;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, mediaTypes, readMote } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileCache } from "../src/index.js";
-import { put, putImage } from "./image.js";
+import { put, putImage } from "../../test/image.js";
+import { FileCache } from "../index.js";
 
 const json = (body: unknown) => new TextEncoder().encode(JSON.stringify(body));
 

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
-import { RegistryClient, type RegistryClientOptions } from "../src/client.js";
-import { RegistryDestination } from "../src/push/destination.js";
-import { type Intercept, refuse } from "./fake-registry.js";
-import { makeImage } from "./image.js";
-import { codeOf, sameBytes } from "./outcome.js";
-import { type Handler, serve } from "./server.js";
-import { serveUploads, type UploadServer } from "./upload-server.js";
+import { type Intercept, refuse } from "../../test/fake-registry.js";
+import { makeImage } from "../../test/image.js";
+import { codeOf, sameBytes } from "../../test/outcome.js";
+import { type Handler, serve } from "../../test/server.js";
+import { serveUploads, type UploadServer } from "../../test/upload-server.js";
+import { RegistryClient, type RegistryClientOptions } from "../client.js";
+import { RegistryDestination } from "./destination.js";
 
 const bytes = new Uint8Array(randomBytes(100_000));
 const blob: Descriptor = { mediaType: mediaTypes.octetStream, digest: digestBytes(bytes), size: bytes.byteLength };

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, digestBytes, MoteError, type MoteSource, NilCache } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileCache } from "../src/index.js";
-import { put } from "./image.js";
+import { put } from "../../test/image.js";
+import { FileCache } from "../index.js";
 
 let folder: string;
 const open: FileCache[] = [];

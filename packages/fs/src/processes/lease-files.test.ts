@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { type Digest, digestBytes, isDigest, type Lease } from "@mote/core";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FileCache } from "../src/index.js";
-import { put } from "./image.js";
+import { put } from "../../test/image.js";
+import { FileCache } from "../index.js";
 
 const mediaType = "application/octet-stream";
 const hour = 3_600_000;

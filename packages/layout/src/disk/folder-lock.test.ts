@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
-import { lockFolder } from "../src/disk/folder-lock.js";
+import { lockFolder } from "./folder-lock.js";
 
 const dir = mkdtempSync(join(tmpdir(), "mote-lock-"));
 afterEach(() => {
