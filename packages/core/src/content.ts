@@ -78,6 +78,8 @@ export interface ManifestOptions extends CallOptions {
 export interface ContentSource extends Partial<AsyncDisposable> {
   /** The location without tag and digest, which is recorded for its blobs. */
   readonly ref?: Ref | undefined;
+  /** Whether it may lack what its manifests list, and tells so without a request: archives and layouts often hold some platforms alone. */
+  readonly mayLackBlobs?: boolean | undefined;
   /** Resolves a reference, tag or digest. @throws MOTE_NOT_FOUND */
   resolve(ref: Ref | string, options?: ResolveOptions): Promise<Descriptor>;
   /** Returns the manifest's bytes, verified against the descriptor. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */

@@ -33,6 +33,7 @@ export * from "./pending-motes.js";
 export * from "./platform.js";
 export * from "./platform-matcher.js";
 export * from "./process-identity.js";
+export * from "./read-manifest.js";
 export * from "./read-mote.js";
 export * from "./read-once-reader.js";
 export * from "./redact-urls.js";

@@ -2,10 +2,10 @@ import type { Cancellable } from "./cancellable.js";
 import type { MoteCache, StoredMote } from "./capabilities.js";
 import type { Digest } from "./digest.js";
 import { MoteError } from "./error.js";
-import { childDescriptors, type Manifest, maxManifestBytes, parseManifest } from "./manifest.js";
+import { childDescriptors, type Manifest } from "./manifest.js";
 import { type Closure, closureFrom, lastUseOf, manifestChildren } from "./manifest-graph.js";
 import { isIndexType, isManifestType, mediaTypes } from "./media-type.js";
-import { readMote } from "./read-mote.js";
+import { readManifest } from "./read-manifest.js";
 import type { Tag } from "./tag-store.js";
 
 /**
@@ -87,8 +87,7 @@ async function readManifests(
     if (manifests.has(digest) || unreadable.has(digest) || !stored.has(digest)) continue;
     if (!isManifestType(mediaType) && content.has(digest)) continue;
     try {
-      const bytes = await readMote(cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false, signal });
-      const manifest = parseManifest(bytes, mediaType);
+      const manifest = await readManifest(cache, next, { countsAsUse: false, signal });
       manifests.set(digest, manifest);
       for (const child of manifestChildren(manifest).manifests) waiting.push(child);
     } catch (error) {

@@ -48,7 +48,7 @@ export type Manifest = ImageManifest | ImageIndex;
  * body does not tell its own media type.
  * @throws MOTE_INVALID_MANIFEST with the invalid field, or for an ambiguous body · MOTE_TOO_LARGE
  */
-export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest {
+export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   const body = parseBody(bytes);
   const type = manifestTypeOf(body, mediaType);
   const { artifactType, annotations, subject } = body;

@@ -1,3 +1,4 @@
+import type { ContentEvent } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Intercept, refuse, sendRange, serveImage } from "../test/fake-registry.js";
 import { makeImage } from "../test/image.js";
@@ -5,7 +6,6 @@ import { codeOf, read, sameBytes, shownBy } from "../test/outcome.js";
 import { serve } from "../test/server.js";
 import { RegistryClient, type RegistryClientOptions } from "./client.js";
 import { RegistryRepository } from "./pull/repository.js";
-import type { RegistryEvent } from "./reports/registry-event.js";
 
 const image = makeImage(300_000);
 const [layer = image.config] = image.layers;
@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 async function lying(intercept: Intercept, options: RegistryClientOptions = {}) {
-  const events: RegistryEvent[] = [];
+  const events: ContentEvent[] = [];
   const server = await serveImage(image, intercept);
   const client = new RegistryClient({ retryDelayMs: 1, ...options, onEvent: (event) => events.push(event) });
   opened.push(server, client);

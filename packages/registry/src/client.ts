@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { type EventOptions, type Logger, MoteError, silentLogger } from "@mote/core";
+import { type ContentEvent, type EventOptions, type Logger, MoteError, silentLogger } from "@mote/core";
 import type { CredentialSource } from "./auth/credentials.js";
 import type { TokenRequest } from "./auth/token.js";
 import { AuthorizedExchanges } from "./authorized-exchanges.js";
@@ -14,7 +14,6 @@ import { isTransientStatus, type RetryPolicy } from "./http/retry.js";
 import { TimeLimit } from "./http/time-limit.js";
 import { canBeSentAgain, isRead, type RegistryRequest, type RegistryResponse } from "./registry-request.js";
 import { type Repetition, repeatedly } from "./repeat.js";
-import type { RegistryEvent } from "./reports/registry-event.js";
 import { namingSubject, type Subject } from "./reports/subject.js";
 
 export interface RegistryClientOptions extends ConnectionOptions {
@@ -96,7 +95,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /** Reports an event to the caller whose request caused it, to the client's own listener, and to the logger. */
-  report(event: RegistryEvent, { onEvent }: EventOptions): void {
+  report(event: ContentEvent, { onEvent }: EventOptions): void {
     this.logger.info(eventNames[event.type], event);
     this.#onEvent?.(event);
     onEvent?.(event);

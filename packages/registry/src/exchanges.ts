@@ -1,4 +1,4 @@
-import type { EventOptions } from "@mote/core";
+import type { ContentEvent, EventOptions } from "@mote/core";
 import type { Clock } from "./http/clock.js";
 import { type ConnectionOptions, Connections } from "./http/connections.js";
 import type { HostSet } from "./http/hosts.js";
@@ -7,7 +7,6 @@ import { secretsInQuery } from "./http/redact.js";
 import { isRedirect, resolveLocation } from "./redirects.js";
 import { canBeSentAgain, type RegistryRequest, type RegistryResponse } from "./registry-request.js";
 import { protocolError } from "./reports/protocol-error.js";
-import type { RegistryEvent } from "./reports/registry-event.js";
 import type { Subject } from "./reports/subject.js";
 
 export interface ExchangeRequest
@@ -25,7 +24,7 @@ interface ExchangesOptions {
   readonly userAgent: string | undefined;
   readonly plainHttp: HostSet;
   readonly clock: Clock;
-  report(event: RegistryEvent, events: EventOptions): void;
+  report(event: ContentEvent, events: EventOptions): void;
 }
 
 const maxRedirects = 5;

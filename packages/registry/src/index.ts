@@ -19,5 +19,4 @@ export type { ReferrersOptions } from "./pull/referrers.js";
 export { RegistryCache } from "./pull/registry-cache.js";
 export { RegistryRepository } from "./pull/repository.js";
 export { RegistryDestination, type RegistryDestinationOptions } from "./push/destination.js";
-export type { RegistryEvent } from "./reports/registry-event.js";
 export { type RepositoryLocation, readRegistry } from "./repository-location.js";

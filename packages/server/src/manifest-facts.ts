@@ -7,7 +7,6 @@ import {
   maxManifestBytes,
   parseManifest,
   readMote,
-  sniffManifestType,
 } from "@mote/core";
 
 /** What a server remembers of a manifest, which never changes. */
@@ -69,11 +68,10 @@ export class ManifestFactsReader {
 const nothing: ManifestFacts = { mediaType: "", size: 0, children: [], manifests: [], subject: undefined };
 
 function factsOf(bytes: Uint8Array): ManifestFacts {
-  const mediaType = sniffManifestType(bytes);
-  const manifest = parseManifest(bytes, mediaType);
+  const manifest = parseManifest(bytes);
   const { manifests, blobs, foreign } = manifestChildren(manifest);
   return {
-    mediaType,
+    mediaType: manifest.mediaType,
     size: bytes.byteLength,
     children: [...manifests, ...blobs, ...foreign].map(({ digest }) => digest),
     manifests: manifests.map(({ digest }) => digest),

@@ -4,12 +4,9 @@ import {
   type Digest,
   findReferrers,
   isNotFound,
-  type Manifest,
   MoteError,
   type MoteSource,
-  maxManifestBytes,
-  parseManifest,
-  readMote,
+  readManifest,
 } from "@mote/core";
 
 /**
@@ -23,22 +20,15 @@ export async function listReferrers(
   subject: Digest,
   options: Cancellable,
 ): Promise<readonly Descriptor[]> {
-  const found = await findReferrers(roots, (descriptor) => readManifest(source, descriptor, options), subject);
-  return found.get(subject) ?? [];
-}
-
-async function readManifest(
-  source: MoteSource,
-  descriptor: Descriptor,
-  options: Cancellable,
-): Promise<Manifest | undefined> {
-  try {
-    // To look through manifests is not to use them.
-    const bounds = { ...options, maxBytes: maxManifestBytes, countsAsUse: false };
-    return parseManifest(await readMote(source, descriptor.digest, bounds), descriptor.mediaType);
-  } catch (error) {
-    const isNone = isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_INVALID_MANIFEST");
-    if (isNone) return undefined;
-    throw error;
-  }
+  const read = async (descriptor: Descriptor) => {
+    try {
+      // To look through manifests is not to use them.
+      return await readManifest(source, descriptor, { ...options, countsAsUse: false });
+    } catch (error) {
+      const isNone = isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_INVALID_MANIFEST");
+      if (isNone) return undefined;
+      throw error;
+    }
+  };
+  return (await findReferrers(roots, read, subject)).get(subject) ?? [];
 }

@@ -1,44 +1,28 @@
 import { type Descriptor, isNotFound, type MoteReader } from "@mote/core";
 import type { Job } from "./job.js";
 
-/** Transports where to look for a blob is to look for a file. */
-const local: ReadonlySet<string> = new Set(["oci", "oci-archive", "dir"]);
+/** Tells whether all of these blobs can be moved. A registry accepts no manifest without its blobs, and is not asked. */
+export async function areAllThere(job: Job, blobs: readonly Descriptor[]): Promise<boolean> {
+  if (!job.source.mayLackBlobs) return true;
+  for (const blob of blobs) if (!(await isThere(job, blob))) return false;
+  return true;
+}
 
-/**
- * Tells whether content of one of an index's manifests can be moved. Archives and layouts often hold some platforms alone, and all manifests;
- * a registry has taken no manifest without its blobs, and is not asked.
- */
-export class ContentProbe {
-  readonly #job: Job;
-  readonly #isLocal: boolean;
-
-  constructor(job: Job) {
-    this.#job = job;
-    this.#isLocal = local.has(job.source.ref?.transport ?? "");
-  }
-
-  async areAllThere(blobs: readonly Descriptor[]): Promise<boolean> {
-    if (!this.#isLocal) return true;
-    for (const blob of blobs) if (!(await this.isThere(blob))) return false;
+/** Tells whether a blob is in the source, the cache or the destination. */
+export async function isThere(job: Job, blob: Descriptor): Promise<boolean> {
+  const { source, cache, destination } = job;
+  const options = job.callOptions();
+  const { signal } = options;
+  let reader: MoteReader | undefined;
+  try {
+    reader = await source.blob(blob, { ...options, verifyOnRead: false });
     return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    // Whatever else is wrong, the transfer of the blob says it.
+    if (!isNotFound(error)) return true;
+  } finally {
+    await reader?.close();
   }
-
-  /** In the source, the cache or the destination. */
-  async isThere(blob: Descriptor): Promise<boolean> {
-    const { source, cache, destination } = this.#job;
-    const options = this.#job.callOptions();
-    const { signal } = options;
-    let reader: MoteReader | undefined;
-    try {
-      reader = await source.blob(blob, { ...options, verifyOnRead: false });
-      return true;
-    } catch (error) {
-      signal.throwIfAborted();
-      // Whatever else is wrong, the transfer of the blob says it.
-      if (!isNotFound(error)) return true;
-    } finally {
-      await reader?.close();
-    }
-    return (await cache.moteExists(blob.digest, { signal })) || ((await destination?.has(blob, options)) ?? false);
-  }
+  return (await cache.moteExists(blob.digest, { signal })) || ((await destination?.has(blob, options)) ?? false);
 }

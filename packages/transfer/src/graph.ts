@@ -9,7 +9,7 @@ import {
   type Ref,
   refersTo,
 } from "@mote/core";
-import { ContentProbe } from "./content-probe.js";
+import { areAllThere, isThere } from "./content-probe.js";
 import { assertIndexDepth, assertReferrerDepth, assertWithin, graphLimits } from "./graph-limits.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
@@ -73,14 +73,12 @@ class GraphReading {
   readonly #referrers = new Map<Digest, PlannedBlob & Pick<Node, "referrerDepth">>();
   readonly #tags = new Map<string, Descriptor>();
   readonly #missing = new Map<Digest, Descriptor>();
-  readonly #contents: ContentProbe;
   #below: Node[] = [];
 
   constructor(job: Job, loader: ManifestLoader, search: ReferrerSearch | undefined) {
     this.#job = job;
     this.#loader = loader;
     this.#search = search;
-    this.#contents = new ContentProbe(job);
   }
 
   async read(roots: readonly Root[]): Promise<Graph> {
@@ -157,12 +155,12 @@ class GraphReading {
     try {
       const found = await this.#loader.loadEntry(descriptor);
       const content = found === undefined ? [descriptor] : manifestChildren(found.manifest).blobs;
-      return await this.#contents.areAllThere(content);
+      return await areAllThere(this.#job, content);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#job.signal.throwIfAborted();
       // A registry has what is not a manifest among its blobs.
-      return !isManifestType(descriptor.mediaType) && (await this.#contents.isThere(descriptor));
+      return !isManifestType(descriptor.mediaType) && (await isThere(this.#job, descriptor));
     }
   }
 

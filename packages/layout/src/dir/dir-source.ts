@@ -24,6 +24,7 @@ import { assertDirVersion, dirInstanceName } from "./dir-content.js";
 /** A folder in the format of skopeo's `dir` transport as a source. It holds one image, without name. */
 export class DirSource implements ContentSource {
   readonly ref: PathRef;
+  readonly mayLackBlobs = true;
   readonly #files: FolderFiles;
 
   constructor(dir: string) {

@@ -34,6 +34,7 @@ import { type Selector, selectorOf } from "./selector.js";
 /** Files in the OCI image layout (image-spec, image-layout.md), wherever they are, as a source. */
 export class LayoutContent implements ContentSource {
   readonly ref: PathRef;
+  readonly mayLackBlobs = true;
   readonly #files: NamedFiles;
   #checked = false;
   #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;

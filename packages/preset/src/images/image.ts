@@ -7,9 +7,8 @@ import {
   type MoteCache,
   MoteError,
   maxManifestBytes,
-  parseManifest,
+  readManifest,
   readMote,
-  sniffManifestType,
 } from "@mote/core";
 import type { LayerEntry, UnpackOptions } from "@mote/layout";
 import { pickStored } from "./pick-stored.js";
@@ -50,7 +49,7 @@ export async function openImage(
   { digest: root, name }: { readonly digest: Digest; readonly name: string },
   { platform, unpack, signal }: OpenImageOptions = {},
 ): Promise<Image> {
-  const read = (digest: Digest): Promise<Manifest> => readManifest(cache, digest, signal);
+  const read = (digest: Digest): Promise<Manifest> => readImage(cache, digest, signal);
   const { digest, manifest } = await pickStored(
     root,
     name,
@@ -69,15 +68,14 @@ export async function openImage(
   };
 }
 
-async function readManifest(cache: MoteCache, digest: Digest, signal: AbortSignal | undefined): Promise<Manifest> {
+async function readImage(cache: MoteCache, digest: Digest, signal: AbortSignal | undefined): Promise<Manifest> {
   const info = await cache.find(digest, { signal });
   if (info !== undefined && info.size > maxManifestBytes) {
     throw new MoteError("MOTE_INVALID_MANIFEST", `${digest} is a blob, not an image; read it with \`mote cat\``, {
       details: { digest },
     });
   }
-  const bytes = await readMote(cache, digest, { maxBytes: maxManifestBytes, signal });
-  return parseManifest(bytes, sniffManifestType(bytes));
+  return readManifest(cache, { digest }, { signal });
 }
 
 function layerOf(cache: MoteCache, descriptor: Descriptor, unpack: UnpackOptions | undefined): ImageLayer {

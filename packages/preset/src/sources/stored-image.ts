@@ -13,8 +13,8 @@ import {
   manifestKind,
   maxManifestBytes,
   PlatformMatcher,
-  parseManifest,
   parsePlatform,
+  readManifest,
   readMote,
 } from "@mote/core";
 
@@ -130,7 +130,9 @@ export class StoredImage {
   async #describeSingle(): Promise<string> {
     const manifest = isIndexType(this.descriptor.mediaType) ? undefined : await this.#read(this.descriptor);
     if (manifest?.kind !== "manifest" || manifestKind(manifest) !== "image") return "";
-    const config = manifest.config && (await this.#readOrNothing(manifest.config.digest));
+    const bounds = { maxBytes: maxManifestBytes, countsAsUse: false };
+    const config =
+      manifest.config && (await readMote(this.#cache, manifest.config.digest, bounds).catch(() => undefined));
     const platform = config && configPlatform(config);
     return platform === undefined ? "" : `, a single image for ${formatPlatform(platform)}`;
   }
@@ -144,22 +146,8 @@ export class StoredImage {
     }
   }
 
-  async #read({ digest, mediaType }: Descriptor): Promise<Manifest | undefined> {
-    const bytes = await this.#readOrNothing(digest);
-    if (bytes === undefined) return undefined;
-    try {
-      return parseManifest(bytes, mediaType);
-    } catch {
-      return undefined;
-    }
-  }
-
   /** Whatever is wrong with it, the transfer itself finds out. */
-  async #readOrNothing(digest: Digest): Promise<Uint8Array | undefined> {
-    try {
-      return await readMote(this.#cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false });
-    } catch {
-      return undefined;
-    }
+  #read(descriptor: Descriptor): Promise<Manifest | undefined> {
+    return readManifest(this.#cache, descriptor, { countsAsUse: false }).catch(() => undefined);
   }
 }

@@ -6,12 +6,9 @@ import {
   type Digest,
   findReferrers,
   isManifestType,
-  type Manifest,
   type MoteCache,
   MoteError,
-  maxManifestBytes,
-  parseManifest,
-  readMote,
+  readManifest,
   type Tag,
   type TagStore,
 } from "@mote/core";
@@ -91,22 +88,13 @@ export class StoredReferrers {
         if (isManifestType(mediaType)) yield { digest, mediaType, size };
       }
     }
-    this.#inCache ??= await findReferrers(manifests(), (descriptor) => readManifest(cache, descriptor, options));
+    // What is not here, or is damaged, cannot be moved either.
+    const read = (descriptor: Descriptor) =>
+      readManifest(cache, descriptor, { ...options, countsAsUse: false }).catch((error: unknown) => {
+        if (!MoteError.isInstance(error)) throw error;
+        return undefined;
+      });
+    this.#inCache ??= await findReferrers(manifests(), read);
     return this.#inCache;
-  }
-}
-
-/** Undefined for what is not here, or is damaged: it cannot be moved either. */
-async function readManifest(
-  cache: MoteCache,
-  { digest, mediaType }: Descriptor,
-  options: Cancellable,
-): Promise<Manifest | undefined> {
-  try {
-    const bytes = await readMote(cache, digest, { ...options, maxBytes: maxManifestBytes, countsAsUse: false });
-    return parseManifest(bytes, mediaType);
-  } catch (error) {
-    if (MoteError.isInstance(error)) return undefined;
-    throw error;
   }
 }

@@ -1,3 +1,4 @@
+import type { ContentEvent } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Intercept, refuse, serveImage } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
@@ -6,7 +7,6 @@ import { TestClock } from "../../test/test-clock.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
 import { MirroredRepository } from "../mirrors/mirrored-repository.js";
 import { RegistryRepository } from "../pull/repository.js";
-import type { RegistryEvent } from "../reports/registry-event.js";
 
 const image = makeImage(1000);
 const opened: AsyncDisposable[] = [];
@@ -29,7 +29,7 @@ function silence() {
 
 function open(options: RegistryClientOptions = {}) {
   const clock = new TestClock();
-  const events: RegistryEvent[] = [];
+  const events: ContentEvent[] = [];
   const client = new RegistryClient({ retryDelayMs: 1000, ...options, clock, onEvent: (event) => events.push(event) });
   opened.push(client);
   return { clock, client, events };

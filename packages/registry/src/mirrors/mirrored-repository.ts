@@ -44,7 +44,7 @@ export class MirroredRepository implements ContentSource {
   }
 
   /** As of `RegistryRepository`, and so are the others. */
-  async resolve(ref: Ref | string, options: ResolveOptions & CallOptions = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
     const reference = this.#endpoints.origin.repository.referenceOf(ref);
     return this.#endpoints.first(async ({ repository, isOrigin }, timeoutMs) => {
       if (isOrigin) return repository.resolve(reference, { ...options, timeoutMs });
@@ -55,7 +55,7 @@ export class MirroredRepository implements ContentSource {
     }, options);
   }
 
-  async manifest(descriptor: Descriptor, options: TimeLimited & CallOptions = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
     const bytes = this.#resolved.get(descriptor.digest);
     if (bytes?.byteLength === descriptor.size) return bytes;
     return this.#endpoints.first(
@@ -65,7 +65,7 @@ export class MirroredRepository implements ContentSource {
   }
 
   /** Continues at the next endpoint, at the same byte, if one fails. */
-  async blob(descriptor: Descriptor, options: BlobOptions & CallOptions = {}): Promise<MoteReader> {
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
     const servedBy = new Set<ReadEndpoint>();

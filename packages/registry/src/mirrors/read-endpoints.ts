@@ -1,4 +1,4 @@
-import { type CallOptions, isNotFound, MoteError, type TimeLimited } from "@mote/core";
+import { isNotFound, MoteError, type TimeLimited } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import type { RetryPolicy } from "../http/retry.js";
 import { RegistryRepository } from "../pull/repository.js";
@@ -39,11 +39,7 @@ export class ReadEndpoints {
   /** Returns the first result; rejects with the origin's error if all fail. */
   async first<T>(
     request: (endpoint: ReadEndpoint, timeoutMs: number | undefined) => Promise<T>,
-    {
-      signal,
-      timeoutMs,
-      among = this.inOrder(),
-    }: TimeLimited & CallOptions & { readonly among?: Iterator<ReadEndpoint> },
+    { signal, timeoutMs, among = this.inOrder() }: TimeLimited & { readonly among?: Iterator<ReadEndpoint> },
   ): Promise<T> {
     const { clock } = this.#client;
     const until = timeoutMs === undefined ? undefined : clock.now() + timeoutMs;

@@ -1,11 +1,10 @@
-import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
+import { type ContentEvent, type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { cutAfter, type Intercept, refuse, sendRange, serveImage } from "../../test/fake-registry.js";
 import { makeImage } from "../../test/image.js";
 import { codeOf, read, sameBytes } from "../../test/outcome.js";
 import type { TestServer } from "../../test/server.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
-import type { RegistryEvent } from "../reports/registry-event.js";
 import { RegistryRepository } from "./repository.js";
 
 const image = makeImage(300_000);
@@ -20,8 +19,8 @@ afterEach(async () => {
 async function lying(
   intercept: Intercept,
   options: RegistryClientOptions = {},
-): Promise<{ server: TestServer; repository: RegistryRepository; events: RegistryEvent[] }> {
-  const events: RegistryEvent[] = [];
+): Promise<{ server: TestServer; repository: RegistryRepository; events: ContentEvent[] }> {
+  const events: ContentEvent[] = [];
   const server = await serveImage(image, (request, response) => {
     if (request.url?.endsWith(digestBytes(new Uint8Array()))) return response.end() === response;
     return request.url?.includes(layer.digest) ? intercept(request, response) : false;

@@ -64,7 +64,7 @@ export class RegistryRepository implements ContentSource {
    * A tag or a digest, or a reference to this repository; one without either means the tag `latest`.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
    */
-  async resolve(ref: Ref | string, options: ResolveOptions & CallOptions = {}): Promise<Descriptor> {
+  async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
     const reference = this.referenceOf(ref);
     const request = this.#limited(options);
     if (options.manifestFollows) {
@@ -76,7 +76,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
-  load(ref: Ref | string, options: TimeLimited & CallOptions = {}): Promise<ResolvedManifest> {
+  load(ref: Ref | string, options: TimeLimited = {}): Promise<ResolvedManifest> {
     return this.#load(this.referenceOf(ref), this.#limited(options));
   }
 
@@ -113,7 +113,7 @@ export class RegistryRepository implements ContentSource {
     return this.#described(response, said, said);
   }
 
-  async manifest(descriptor: Descriptor, options: TimeLimited & CallOptions = {}): Promise<Uint8Array> {
+  async manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
     const digest = parseDigest(descriptor.digest);
     const what = `manifest ${digest}`;
     const { size } = descriptor;
@@ -132,7 +132,7 @@ export class RegistryRepository implements ContentSource {
    * The reader continues at the same byte after a cut connection.
    * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
    */
-  async blob(descriptor: Descriptor, options: BlobOptions & CallOptions = {}): Promise<MoteReader> {
+  async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const { size, mediaType } = descriptor;
     const digest = parseDigest(descriptor.digest);
@@ -225,7 +225,7 @@ export class RegistryRepository implements ContentSource {
     return bytes;
   }
 
-  #limited({ signal, onEvent, timeoutMs }: TimeLimited & CallOptions): LimitedRequest {
+  #limited({ signal, onEvent, timeoutMs }: TimeLimited): LimitedRequest {
     return { signal, onEvent, ...(timeoutMs === undefined ? {} : { until: this.#api.client.clock.now() + timeoutMs }) };
   }
 

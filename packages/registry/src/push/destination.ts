@@ -103,11 +103,7 @@ export class RegistryDestination implements ContentDestination {
    * by sha256 only: one of another digest that is refused waits for its tag, too.
    * @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
    */
-  async manifest(
-    descriptor: Descriptor,
-    bytes: Uint8Array,
-    options: ManifestOptions & CallOptions = {},
-  ): Promise<void> {
+  async manifest(descriptor: Descriptor, bytes: Uint8Array, options: ManifestOptions = {}): Promise<void> {
     const { tagFollows = false, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
     const actual = digestBytes(bytes, digestAlgorithm(digest));

@@ -1,12 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
+import { type ContentEvent, type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Intercept, refuse } from "../../test/fake-registry.js";
 import { codeOf, sameBytes } from "../../test/outcome.js";
 import { serveTokens } from "../../test/token-server.js";
 import { serveUploads, type UploadServer } from "../../test/upload-server.js";
 import { RegistryClient, type RegistryClientOptions } from "../client.js";
-import type { RegistryEvent } from "../reports/registry-event.js";
 import { RegistryDestination } from "./destination.js";
 
 const bytes = new Uint8Array(randomBytes(100_000));
@@ -23,7 +22,7 @@ async function lying(
   options: RegistryClientOptions & { chunkBytes: number },
   intercept?: (server: UploadServer) => Intercept,
 ) {
-  const events: RegistryEvent[] = [];
+  const events: ContentEvent[] = [];
   const server = await serveUploads(intercept);
   const client = new RegistryClient({ retryDelayMs: 1, onEvent: (event) => events.push(event), ...options });
   opened.push(server, client);
