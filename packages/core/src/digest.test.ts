@@ -14,13 +14,13 @@ function codeOf(act: () => unknown): string | undefined {
 }
 
 describe("digests", () => {
-  it("are taken as the OCI grammar and their algorithm write them", () => {
+  it("are valid if they follow the OCI grammar and their algorithm", () => {
     expect(parseDigest(hello)).toBe(hello);
     expect(parseDigest(`sha512:${"0".repeat(128)}`)).toHaveLength(135);
     expect(isDigest(hello)).toBe(true);
   });
 
-  it("that are malformed, upper case, too short, or a path are refused as invalid", () => {
+  it("are invalid if they are malformed, upper case, too short or a path", () => {
     const malformed = [
       "",
       "sha256",
@@ -36,7 +36,7 @@ describe("digests", () => {
     }
   });
 
-  it("of an algorithm that is not computed here are told apart from malformed ones", () => {
+  it("of an unsupported algorithm have their own error code", () => {
     expect(codeOf(() => parseDigest("md5:5d41402abc4b2a76b9719d911017c592"))).toBe("MOTE_UNSUPPORTED_ALGORITHM");
     expect(codeOf(() => parseDigest("multihash+base58:QmRZxt2b1FVZPNqd8hsiykDL3TdBDeTSPX9Kv46HmX4Gx8"))).toBe(
       "MOTE_UNSUPPORTED_ALGORITHM",
@@ -44,7 +44,7 @@ describe("digests", () => {
     expect(codeOf(() => createDigester("md5" as "sha256"))).toBe("MOTE_UNSUPPORTED_ALGORITHM");
   });
 
-  it("are the same in one shot and in parts, and a digester that has answered takes no more", () => {
+  it("are the same for one call and several updates, and a finished digester accepts no more bytes", () => {
     const digester = createDigester();
     digester.update(new TextEncoder().encode("hel"));
     digester.update(new TextEncoder().encode("lo"));

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isNotFound, MoteError } from "./error.js";
 
 describe("MoteError", () => {
-  it("carries code, message, cause and details", () => {
+  it("has a code, message, cause and details", () => {
     const cause = new Error("below");
     const error = new MoteError("MOTE_IO", "reading failed", { cause, details: { path: "/x" } });
     expect(error).toMatchObject({
@@ -15,17 +15,17 @@ describe("MoteError", () => {
     expect(error).toBeInstanceOf(Error);
   });
 
-  it("has no cause and no details where none were given", () => {
+  it("has no cause and details unless they are given", () => {
     const error = new MoteError("MOTE_CLOSED", "closed");
     expect("cause" in error).toBe(false);
     expect(error.details).toBe(undefined);
   });
 
-  it("takes codes of others than mote's own packages", () => {
+  it("accepts codes of other packages", () => {
     expect(new MoteError("ACME_TIRED", "later").code).toBe("ACME_TIRED");
   });
 
-  it("is recognised across duplicate installs by its marker, and nothing else is", () => {
+  it("is recognized across duplicate installs by its marker only", () => {
     const fromOtherInstall = Object.assign(new Error("x"), { [Symbol.for("mote.error")]: true });
     expect(MoteError.isInstance(new MoteError("MOTE_IO", "x"))).toBe(true);
     expect(MoteError.isInstance(fromOtherInstall)).toBe(true);
@@ -36,11 +36,11 @@ describe("MoteError", () => {
 });
 
 describe("isNotFound", () => {
-  it("is true for the one code that is a miss", () => {
+  it("is true for MOTE_NOT_FOUND", () => {
     expect(isNotFound(new MoteError("MOTE_NOT_FOUND", "x"))).toBe(true);
   });
 
-  it("is false for every other failure", () => {
+  it("is false for every other error", () => {
     const others = [
       new MoteError("MOTE_CORRUPT", "x"),
       new MoteError("MOTE_IO", "x"),

@@ -7,7 +7,7 @@ const unknown = () => {
 };
 
 describe("the home folder", () => {
-  it("is HOME where that is an absolute path, and else what the user database says", () => {
+  it("is HOME if it is an absolute path, and otherwise that of the user database", () => {
     expect(homeFolders({ HOME: "/home/ann" }, known("/other")).home).toBe("/home/ann");
     expect(homeFolders({ HOME: "/" }, known("/other")).home).toBe("/");
     for (const HOME of [undefined, "", "relative", "./here", "~"]) {
@@ -33,7 +33,7 @@ describe("the home folder", () => {
 });
 
 describe("the other folders", () => {
-  it("are in the home folder unless a variable names another", () => {
+  it("are in the home folder unless a variable is set", () => {
     expect(homeFolders({ HOME: "/home/ann" }, unknown)).toMatchObject({
       config: "/home/ann/.config",
       cache: "/home/ann/.cache",
@@ -48,7 +48,7 @@ describe("the other folders", () => {
     });
   });
 
-  it("are not what a variable names by an empty or relative path", () => {
+  it("ignore variables with an empty or relative path", () => {
     for (const path of ["", "relative", "../up"]) {
       const env = { HOME: "/h", XDG_CONFIG_HOME: path, XDG_CACHE_HOME: path, XDG_RUNTIME_DIR: path };
       expect(homeFolders(env, unknown)).toEqual({

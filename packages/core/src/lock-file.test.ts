@@ -9,7 +9,7 @@ let folder: string;
 let path: string;
 let serial = 0;
 const aside = () => join(folder, `aside-${serial++}`);
-/** Waits pass at once; what happens meanwhile is `during`. */
+/** Waits return immediately after calling `during`. */
 const callsWith = (during: () => void = () => {}) => ({
   ...{ open, lstat, link, rename, rm },
   wait: async (ms: number) => {
@@ -27,7 +27,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-it("is held until it is disposed of", async () => {
+it("is held until it is disposed", async () => {
   {
     await using lock = await acquireLockFile(path, callsWith(), { aside });
     expect([await lock.isHeld(), existsSync(path)]).toEqual([true, true]);
@@ -35,7 +35,7 @@ it("is held until it is disposed of", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it("waits for the one that is there", async () => {
+it("waits for an existing lock", async () => {
   writeFileSync(path, "");
   let waits = 0;
   const calls = callsWith(() => {
@@ -45,13 +45,13 @@ it("waits for the one that is there", async () => {
   expect([waits, await lock.isHeld()]).toEqual([3, true]);
 });
 
-it("takes over a lock that does not change for five seconds, whose owner then learns of it", async () => {
+it("takes over a lock that does not change for five seconds, and its owner detects it", async () => {
   await using first = await acquireLockFile(path, callsWith(), { aside });
   await using second = await acquireLockFile(path, callsWith(), { aside });
   expect([await first.isHeld(), await second.isHeld()]).toEqual([false, true]);
 });
 
-it("gives up after 30 seconds in which the lock changed hands all the time", async () => {
+it("times out after 30 seconds if other processes keep acquiring the lock", async () => {
   writeFileSync(path, "");
   let second = 0;
   const calls = callsWith(() => utimesSync(path, second, ++second));
@@ -59,7 +59,7 @@ it("gives up after 30 seconds in which the lock changed hands all the time", asy
   expect(MoteError.isInstance(failure) && failure.code).toBe("MOTE_TIMEOUT");
 });
 
-it("ends with the reason of its signal", async () => {
+it("rejects with the reason of the signal", async () => {
   writeFileSync(path, "");
   const controller = new AbortController();
   const calls = callsWith(() => controller.abort(new Error("enough")));

@@ -27,18 +27,18 @@ it("creates all missing folders and returns the first one", () => {
   expect(statSync(join(folder, "a/b/d")).mode & 0o777).toBe(0o700);
 });
 
-it("returns nothing if all of them exist", () => {
+it("returns undefined if all of them exist", () => {
   expect(makeFolders(folder, calls)).toBe(undefined);
   expect(makeFolders("/", calls)).toBe(undefined);
 });
 
-it("fails where a file is in place of a folder", () => {
+it("fails if a file exists in place of a folder", () => {
   writeFileSync(join(folder, "file"), "");
   expect(codeOf(() => makeFolders(join(folder, "file"), calls))).toBe("EEXIST");
   expect(codeOf(() => makeFolders(join(folder, "file/below"), calls))).toBe("ENOTDIR");
 });
 
-it("ends below a folder that exists and accepts no folders", () => {
+it("fails below an existing folder in which no folder can be created", () => {
   const isThere = (path: string) => ["/", "/proc"].includes(path);
   const refusing = {
     dirname,

@@ -41,7 +41,7 @@ describe("isForeignLayer", () => {
 });
 
 describe("manifestChildren", () => {
-  it("takes a layer of a manifest's type for content, and an index's entry of such a type for a manifest", () => {
+  it("treats a layer with a manifest's media type as content, and such an entry of an index as a manifest", () => {
     const nested = descriptor("nested", mediaTypes.ociManifest);
     expect(manifestChildren(image([nested])).blobs).toContain(nested);
     expect(manifestChildren(image([nested])).manifests).toEqual([]);
@@ -55,25 +55,25 @@ describe("manifestChildren", () => {
     mediaTypes.dockerConfig,
     mediaTypes.ociEmpty,
     "application/vnd.buildkit.cacheconfig.v0",
-  ])("takes %s in an index, as build caches have it, for content", (mediaType) => {
+  ])("treats %s in an index, as in build caches, as content", (mediaType) => {
     const other = descriptor("other", mediaType);
     expect(manifestChildren(index([other]))).toEqual({ manifests: [], blobs: [other], foreign: [] });
   });
 
-  it("takes what an index lists under a type that is not known for a manifest, unless it is too large for one", () => {
+  it("treats entries of an index with an unknown media type as manifests unless they are too large", () => {
     const other = descriptor("other", "application/vnd.acme.thing");
     expect(manifestChildren(index([other]))).toEqual({ manifests: [other], blobs: [], foreign: [] });
     const large = { ...other, size: maxManifestBytes + 1 };
     expect(manifestChildren(index([large]))).toEqual({ manifests: [], blobs: [large], foreign: [] });
   });
 
-  it("has no config of a manifest without one", () => {
+  it("returns no config for a manifest without one", () => {
     const layer = descriptor("layer");
     const manifest: Manifest = { kind: "manifest", mediaType: mediaTypes.ociArtifact, layers: [layer] };
     expect(manifestChildren(manifest)).toEqual({ manifests: [], blobs: [layer], foreign: [] });
   });
 
-  it("never takes a config for a foreign layer", () => {
+  it("never treats a config as a foreign layer", () => {
     const config = descriptor("config", "application/vnd.oci.image.layer.nondistributable.v1.tar", { urls });
     expect(manifestChildren(image([], config))).toEqual({ manifests: [], blobs: [config], foreign: [] });
   });
@@ -96,7 +96,7 @@ describe("closures", () => {
     return manifest && manifestChildren(manifest);
   };
 
-  it("hold everything below a root, each digest once, also what is not stored", async () => {
+  it("contain everything below a root once, stored or not", async () => {
     const config = descriptor("config", mediaTypes.ociConfig);
     const closure = closureFrom(root, read);
     expect([...closure.digests].sort()).toEqual(
@@ -118,14 +118,14 @@ describe("closures", () => {
     expect(asked).toHaveLength(new Set(asked).size);
   });
 
-  it("are the root alone if it is not there, or not a manifest", () => {
+  it("contain only the root if it is not stored or not a manifest", () => {
     for (const alone of [descriptor("gone", mediaTypes.ociManifest), layer]) {
       const { digests, isRead } = closureFrom(alone, read);
       expect({ digests: [...digests], isRead }).toEqual({ digests: [alone.digest], isRead: false });
     }
   });
 
-  it("hold an entry of a type that is not known, and what is below it if it is a manifest", () => {
+  it("contain entries of an unknown media type, and what such manifests refer to", () => {
     const odd = { ...amd, mediaType: "text/plain" };
     const thing = descriptor("thing", "application/vnd.acme.thing");
     const top = descriptor("top", mediaTypes.ociIndex);
@@ -136,7 +136,7 @@ describe("closures", () => {
     expect(digests.has(layer.digest) && digests.has(thing.digest)).toBe(true);
   });
 
-  it("follow a digest that one index lists as content and another as a manifest", () => {
+  it("include what a digest refers to if any index lists it as a manifest", () => {
     const asContent = { ...amd, mediaType: "application/vnd.acme.thing" };
     const both = descriptor("both", mediaTypes.ociIndex);
     const { digests } = closureFrom(both, (node) =>
@@ -145,7 +145,7 @@ describe("closures", () => {
     expect(digests.has(layer.digest)).toBe(true);
   });
 
-  it("count a layer as foreign only if nothing lists it otherwise", () => {
+  it("treat a layer as foreign only if no manifest lists it otherwise", () => {
     const ordinary = descriptor("ordinary", mediaTypes.ociManifest);
     const top = descriptor("top", mediaTypes.ociIndex);
     const manifests = [
@@ -163,7 +163,7 @@ describe("closures", () => {
     }
   });
 
-  it("end where indexes are nested very deep", () => {
+  it("support very deeply nested indexes", () => {
     const depth = 50_000;
     const at = (level: number) => descriptor(`level ${level}`, mediaTypes.ociIndex);
     let level = 0;
@@ -175,7 +175,7 @@ describe("closures", () => {
 describe("lastUseOf", () => {
   const [one, other] = [descriptor("one").digest, descriptor("other").digest];
 
-  it("is the latest use of a manifest, or setting of a name", () => {
+  it("is the latest use of a manifest or setting of a tag", () => {
     const uses = new Map([
       [one, 10],
       [other, 20],
@@ -185,7 +185,7 @@ describe("lastUseOf", () => {
     expect(lastUseOf([one], [{ setMs: 15 }, { setMs: 12 }], (digest) => uses.get(digest))).toBe(15);
   });
 
-  it("is undefined if nothing is known", () => {
+  it("is undefined if no use is known", () => {
     expect(lastUseOf([one], [{}], () => undefined)).toBeUndefined();
   });
 });

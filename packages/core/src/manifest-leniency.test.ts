@@ -39,7 +39,7 @@ describe("an image manifest is read", () => {
     ["with a subject that is text", { subject: "sha256:1" }],
     ["with manifests of null", { manifests: null }],
     ["with blobs of null", { blobs: null }],
-    ["with fields that are not known", { history: [{}], fsLayers: null, "org.example": { a: 1 } }],
+    ["with unknown fields", { history: [{}], fsLayers: null, "org.example": { a: 1 } }],
   ])("%s", (_, fields) => {
     const body = { ...image, ...fields };
     expect(childrenOf(body)).toEqual([config, layer]);
@@ -70,12 +70,12 @@ describe("an image manifest is read", () => {
     expect(parseManifest(bytes, mediaTypes.ociManifest).annotations).toEqual({ note: "\u{fffd}" });
   });
 
-  it("keeps the annotations that are text", () => {
+  it("keeps the annotations that are strings", () => {
     const { annotations } = parseManifest(encode({ ...image, annotations: { a: 1, b: "x" } }), mediaTypes.ociManifest);
     expect(annotations).toEqual({ b: "x" });
   });
 
-  it("keeps a subject whose size is not valid: its digest says what it is", () => {
+  it("keeps a subject with an invalid size", () => {
     const subject = { digest: entry.digest, size: "1" };
     const read = parseManifest(encode({ ...image, subject }), mediaTypes.ociManifest).subject;
     expect(read).toMatchObject({ digest: entry.digest, size: 0 });
@@ -100,12 +100,12 @@ describe("a descriptor is read", () => {
     expect(parseDescriptor({ ...layer, ...fields })).toEqual(layer);
   });
 
-  it("with those of its urls and annotations that are text", () => {
+  it("with only the urls and annotations that are strings", () => {
     const read = parseDescriptor({ ...layer, urls: ["https://a.example", 1], annotations: { a: "x", b: 1 } });
     expect(read).toEqual({ ...layer, urls: ["https://a.example"], annotations: { a: "x" } });
   });
 
-  it("by a sha512 digest", () => {
+  it("with a sha512 digest", () => {
     const named = { ...layer, digest: digestBytes(encode("layer"), "sha512") };
     expect(childrenOf({ ...image, layers: [named] })).toEqual([config, named]);
   });
@@ -127,7 +127,7 @@ describe("a platform is read", () => {
     expect(read({ os: "linux", architecture: "arm", variant: 6 })).toMatchObject({ variant: "6" });
   });
 
-  it("with the features that are text", () => {
+  it("with only the features that are strings", () => {
     expect(read({ ...amd64, "os.features": [null, "sse4", 2] })).toEqual({ ...amd64, "os.features": ["sse4"] });
   });
 
@@ -140,12 +140,12 @@ describe("a platform is read", () => {
     { ...amd64, variant: { v: 3 } },
     { ...amd64, "os.version": 10 },
     { ...amd64, "os.features": "win32k" },
-  ])("as none where it does not tell it for sure: %j", (platform) => {
+  ])("as undefined if a field is missing or invalid: %j", (platform) => {
     expect(read(platform)).toBeUndefined();
   });
 });
 
-describe("the kind of a manifest is what its body says", () => {
+describe("the kind of a manifest depends on its body", () => {
   it.each([mediaTypes.ociIndex, mediaTypes.dockerManifestList, mediaTypes.ociLayer, "application/json", "", "x"])(
     "whatever it was given as: %j",
     (mediaType) => {
@@ -156,12 +156,12 @@ describe("the kind of a manifest is what its body says", () => {
     },
   );
 
-  it("and of two that fit, its own type is the one", () => {
+  it("and its own media type takes precedence", () => {
     const docker = { ...image, mediaType: mediaTypes.dockerManifest };
     expect(parseManifest(encode(docker), mediaTypes.ociManifest).mediaType).toBe(mediaTypes.dockerManifest);
   });
 
-  it("and where it names no type, the one that it was given as, if that fits", () => {
+  it("and on the given media type if the body has none and its fields agree", () => {
     const [bare, bareIndex] = [
       { ...image, mediaType: undefined },
       { ...index, mediaType: "" },
@@ -173,7 +173,7 @@ describe("the kind of a manifest is what its body says", () => {
     expect(typeOf(bareIndex, mediaTypes.dockerManifest)).toBe(mediaTypes.ociIndex);
   });
 
-  it("also where the type has parameters or other letters", () => {
+  it("also if the media type has parameters or upper-case letters", () => {
     expect(knownManifestType(" Application/vnd.OCI.image.manifest.v1+json; charset=utf-8")).toBe(
       mediaTypes.ociManifest,
     );
@@ -187,7 +187,7 @@ describe("an artifact manifest", () => {
   const mediaType = mediaTypes.ociArtifact;
   const body = { mediaType, artifactType: "application/vnd.acme.sbom", blobs: [layer], subject: entry };
 
-  it("has blobs in the place of layers, and no config", () => {
+  it("has blobs instead of layers, and no config", () => {
     expect(parseManifest(encode(body), mediaType)).toEqual({
       kind: "manifest",
       mediaType,
@@ -197,7 +197,7 @@ describe("an artifact manifest", () => {
     });
   });
 
-  it("is known by its type, and by its blobs", () => {
+  it("is recognized by its media type or its blobs", () => {
     expect(sniffManifestType(encode(body))).toBe(mediaType);
     expect(sniffManifestType(encode({ ...body, mediaType: undefined }))).toBe(mediaType);
     expect(childrenOf({ ...body, blobs: null }, mediaType)).toEqual([]);
@@ -215,7 +215,7 @@ describe("an index is read", () => {
     expect(childrenOf({ ...index, ...fields }, mediaTypes.ociIndex)).toEqual(children);
   });
 
-  it("as that of a layout, with annotations of null", () => {
+  it("from a layout, with annotations of null", () => {
     const manifests = [
       { ...entry, annotations: null },
       { digest: layer.digest, size: layer.size },

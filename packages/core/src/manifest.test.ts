@@ -56,7 +56,7 @@ describe("parseManifest", () => {
     expect(parseManifest(bytes({ ...manifest, ...more }), mediaTypes.ociManifest)).toMatchObject(more);
   });
 
-  it("takes null for what is empty, as Go's encoders write it, and leaves it out", () => {
+  it("omits fields that are null, as written by Go", () => {
     const layers = [descriptor("one", { urls: null, annotations: null, platform: null })];
     const body = { ...manifest, layers, subject: null, annotations: null };
     const parsed = parseManifest(bytes(body), mediaTypes.ociManifest);
@@ -71,15 +71,15 @@ describe("parseManifest", () => {
     });
   });
 
-  it("keeps a descriptor's fields that it does not know", () => {
+  it("keeps unknown fields of a descriptor", () => {
     const layers = [descriptor("one", { "org.example": 1 })];
     const parsed = parseManifest(bytes({ ...manifest, layers }), mediaTypes.ociManifest);
     expect(childDescriptors(parsed)[1]).toEqual(layers[0]);
   });
 
   it.each<[string, unknown, string]>([
-    ["no JSON", "{", mediaTypes.ociManifest],
-    ["JSON that is no object", [], mediaTypes.ociManifest],
+    ["text that is not JSON", "{", mediaTypes.ociManifest],
+    ["JSON that is not an object", [], mediaTypes.ociManifest],
     ["an object of another kind", { errors: [{ code: "DENIED" }] }, mediaTypes.ociManifest],
     ["a layer that is null", { ...manifest, layers: [null] }, mediaTypes.ociManifest],
     ["a config without a digest", { ...manifest, config: {} }, mediaTypes.ociManifest],
@@ -87,29 +87,25 @@ describe("parseManifest", () => {
     ["a size of null", { ...manifest, layers: [descriptor("one", { size: null })] }, mediaTypes.ociManifest],
     ["a size beyond 2^53", { ...manifest, layers: [descriptor("one", { size: 2 ** 60 })] }, mediaTypes.ociManifest],
     ["a Docker manifest of schema version 1", { schemaVersion: 1, name: "a", fsLayers: [] }, mediaTypes.ociManifest],
-    [
-      "a digest that is none",
-      { ...manifest, config: { ...manifest.config, digest: "sha256:1" } },
-      mediaTypes.ociManifest,
-    ],
+    ["an invalid digest", { ...manifest, config: { ...manifest.config, digest: "sha256:1" } }, mediaTypes.ociManifest],
     ["a size below zero", { ...manifest, config: { ...manifest.config, size: -1 } }, mediaTypes.ociManifest],
     [
-      "a size that is no whole number",
+      "a size that is not an integer",
       { ...manifest, config: { ...manifest.config, size: 1.5 } },
       mediaTypes.ociManifest,
     ],
     ["layers and manifests at once", { ...manifest, ...index }, mediaTypes.ociManifest],
     ["layers and manifests at once, given as an index", { ...manifest, ...index }, mediaTypes.ociIndex],
-  ])("refuses %s", (_, body, mediaType) => {
+  ])("rejects %s", (_, body, mediaType) => {
     expect(codeOf(() => parseManifest(bytes(body), mediaType))).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("refuses more bytes than the bound before it reads them", () => {
+  it("rejects more bytes than the limit before parsing them", () => {
     const body = new Uint8Array(maxManifestBytes + 1);
     expect(codeOf(() => parseManifest(body, mediaTypes.ociManifest))).toBe("MOTE_TOO_LARGE");
   });
 
-  it("names the field at fault", () => {
+  it("names the invalid field", () => {
     const act = () =>
       parseManifest(bytes({ ...manifest, config: { ...manifest.config, size: "1" } }), mediaTypes.ociManifest);
     expect(act).toThrow(expect.objectContaining({ details: { field: "config.size" } }));
@@ -117,13 +113,13 @@ describe("parseManifest", () => {
 });
 
 describe("childDescriptors", () => {
-  it("gives config and layers of an image manifest, in their order, and not its subject", () => {
+  it("returns config and layers of an image manifest in order, without its subject", () => {
     const body = bytes({ ...manifest, subject: descriptor("subject") });
     const children = childDescriptors(parseManifest(body, mediaTypes.ociManifest));
     expect(children).toEqual([manifest.config, ...manifest.layers]);
   });
 
-  it("gives the manifests of an index", () => {
+  it("returns the manifests of an index", () => {
     expect(childDescriptors(parseManifest(bytes(index), mediaTypes.ociIndex))).toEqual(index.manifests);
   });
 });
@@ -133,21 +129,21 @@ describe("sniffManifestType", () => {
     ["the type that the body names", { ...manifest, mediaType: mediaTypes.dockerManifest }, mediaTypes.dockerManifest],
     ["an OCI manifest where it has config and layers", manifest, mediaTypes.ociManifest],
     ["an OCI index where it has manifests", index, mediaTypes.ociIndex],
-  ])("gives %s", (_, body, mediaType) => {
+  ])("returns %s", (_, body, mediaType) => {
     expect(sniffManifestType(bytes(body))).toBe(mediaType);
   });
 
   it.each<[string, unknown]>([
-    ["no JSON", "nonsense"],
+    ["text that is not JSON", "nonsense"],
     ["neither shape", { schemaVersion: 2 }],
     ["null", null],
-  ])("refuses %s", (_, body) => {
+  ])("rejects %s", (_, body) => {
     expect(codeOf(() => sniffManifestType(bytes(body)))).toBe("MOTE_INVALID_MANIFEST");
   });
 });
 
 describe("parseDescriptor", () => {
-  it("gives back a descriptor with all its fields", () => {
+  it("returns a descriptor with all its fields", () => {
     const full = descriptor("x", {
       urls: ["https://example.com/x"],
       annotations: { a: "b" },
@@ -158,25 +154,25 @@ describe("parseDescriptor", () => {
     expect(parseDescriptor(full)).toEqual(full);
   });
 
-  it.each([undefined, null, {}, [], "x"])("refuses %j", (json) => {
+  it.each([undefined, null, {}, [], "x"])("rejects %j", (json) => {
     expect(codeOf(() => parseDescriptor(json))).toBe("MOTE_INVALID_MANIFEST");
   });
 });
 
 describe("image layouts", () => {
-  it("of version 1.x pass", () => {
+  it("of version 1.x are valid", () => {
     expect(codeOf(() => checkImageLayout(bytes({ imageLayoutVersion: "1.0.0" }), "here"))).toBe(undefined);
   });
 
-  it.each(["2.0.0", "10.0.0", ""])("of version %j are refused", (imageLayoutVersion) => {
+  it.each(["2.0.0", "10.0.0", ""])("of version %j are rejected", (imageLayoutVersion) => {
     expect(codeOf(() => checkImageLayout(bytes({ imageLayoutVersion }), "here"))).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
 
-  it("without a version are refused", () => {
+  it("without a version are rejected", () => {
     expect(codeOf(() => checkImageLayout(bytes({}), "here"))).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("have an index that may be larger than a manifest", () => {
+  it("may have an index that is larger than a manifest", () => {
     const annotations = { filler: "x".repeat(maxManifestBytes) };
     expect(parseLayoutIndex(bytes({ ...index, annotations }))).toEqual(index.manifests);
   });

@@ -9,7 +9,7 @@ const sizes = new Map([
   [digest("c"), 100],
 ]);
 
-it("tells what a group has alone, counts what it names twice once, and what is not kept not at all", () => {
+it("measures what only one group has, counts duplicates once, and ignores what is not stored", () => {
   const groups = new Map([
     ["one", [digest("a"), digest("b"), digest("a"), digest("gone")]],
     ["two", [digest("b"), digest("c")]],

@@ -5,7 +5,7 @@ import { PlatformMatcher } from "./platform-matcher.js";
 const matches = (wanted: string, offered: string) =>
   new PlatformMatcher(parsePlatform(wanted)).matches(parsePlatform(offered));
 
-/** The best of those that will do, of equals the first. */
+/** Returns the best matching platform, the first of equal ones. */
 function best(wanted: string, offered: readonly string[]): string | undefined {
   const matcher = new PlatformMatcher(parsePlatform(wanted));
   const fitting = offered.map((text) => parsePlatform(text)).filter((platform) => matcher.matches(platform));
@@ -32,7 +32,7 @@ describe("a platform", () => {
     ["windows/amd64", ["windows(+win32k)/amd64"]],
     ["freebsd(14.1)/amd64", ["freebsd(14.1)/amd64", "freebsd(14.1.2)/amd64", "freebsd/amd64"]],
     ["linux(+gpu+simd)/amd64", ["linux/amd64", "linux(+gpu)/amd64"]],
-  ])("%s runs what is for it and below", (wanted, offered) => {
+  ])("%s runs compatible platforms", (wanted, offered) => {
     for (const one of offered) expect([one, matches(wanted, one)]).toEqual([one, true]);
   });
 
@@ -51,7 +51,7 @@ describe("a platform", () => {
     ["windows(10.1)/amd64", ["windows(10.0.17763)/amd64"]],
     ["freebsd(14.1)/amd64", ["freebsd(14.10)/amd64", "freebsd(13.2)/amd64"]],
     ["linux/amd64", ["linux(+gpu)/amd64"]],
-  ])("%s does not run what is for another", (wanted, offered) => {
+  ])("%s does not run other platforms", (wanted, offered) => {
     for (const one of offered) expect([one, matches(wanted, one)]).toEqual([one, false]);
   });
 
@@ -83,7 +83,7 @@ describe("a platform", () => {
     expect(best(wanted, offered)).toBe(expected);
   });
 
-  it("is matched by spellings that are not the specification's", () => {
+  it("is matched by aliases", () => {
     const matcher = new PlatformMatcher({ os: "linux", architecture: "arm64" });
     expect(matcher.matches({ os: "Linux", architecture: "AArch64", variant: "8" })).toBe(true);
     expect(matcher.matches({ os: "", architecture: "" })).toBe(false);

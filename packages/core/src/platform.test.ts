@@ -29,11 +29,11 @@ describe("parsePlatform", () => {
     ["linux(+gpu)/arm64", { os: "linux", architecture: "arm64", "os.features": ["gpu"] }],
     ["windows(1%2B2)/amd64", { os: "windows", architecture: "amd64", "os.version": "1+2" }],
     ["windows()/amd64", { os: "windows", architecture: "amd64" }],
-  ])("reads %s", (text, platform) => {
+  ])("parses %s", (text, platform) => {
     expect(parsePlatform(text)).toEqual(platform);
   });
 
-  it("completes a single word from the machine", () => {
+  it("completes a single word from the local platform", () => {
     expect(parsePlatform("windows(10.0.17763)", { local })).toEqual({
       os: "windows",
       architecture: "riscv64",
@@ -67,7 +67,7 @@ describe("parsePlatform", () => {
       "marvellous",
       "*",
     ].map((text) => [text]),
-  )("refuses %j", (text) => {
+  )("rejects %j", (text) => {
     expect(() => parsePlatform(text)).toThrow(TypeError);
   });
 });
@@ -80,13 +80,13 @@ describe("formatPlatform", () => {
     "windows(10.0.20348+win32k)/amd64",
     "linux(+gpu+simd)/arm64/v8",
     "windows(1%2B2%28x%29%2F%25)/amd64",
-  ])("writes %s as it was read", (text) => {
+  ])("formats %s as it was parsed", (text) => {
     expect(formatPlatform(parsePlatform(text))).toBe(text);
   });
 });
 
 describe("normalizePlatform", () => {
-  it("gives one spelling to what means the same", () => {
+  it("normalizes aliases", () => {
     const spellings = ["arm", "armhf"].map((architecture) => ({ os: "Linux", architecture }));
     for (const one of [...spellings, { os: "linux", architecture: "arm", variant: "7" }]) {
       expect(normalizePlatform(one)).toEqual({ os: "linux", architecture: "arm", variant: "v7" });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { identityPattern, type ProcessCalls, processIdentities } from "./index.js";
 
-/** A machine with the given processes: their line in /proc/PID/stat after the command name. */
+/** Simulates a machine with these processes, given as their /proc/PID/stat after the command name. */
 function machine(stats: Record<string, string>, { boot = "b-0-0-7", pid = 10 } = {}): ProcessCalls {
   const files: Record<string, string> = { "/proc/sys/kernel/random/boot_id": `${boot}\n` };
   for (const [id, rest] of Object.entries(stats)) files[`/proc/${id}/stat`] = `${id} (a (b) c) ${rest}`;
@@ -28,25 +28,25 @@ it("identifies a process by id, start time, boot and pid namespace", () => {
   expect(own.livenessOf(own.ownIdentity())).toBe("alive");
 });
 
-it("tells a running process from one that has ended, whose id may be used again", () => {
+it("distinguishes a running process from an ended one, even if its id is reused", () => {
   expect(own.livenessOf("11-600-b007-4026531836")).toBe("alive");
   expect(own.livenessOf("11-599-b007-4026531836")).toBe("dead");
   expect(own.livenessOf("12-600-b007-4026531836")).toBe("dead");
 });
 
-it("takes a zombie for dead unless a thread of it still runs", () => {
+it("reports a zombie as dead unless one of its threads still runs", () => {
   const { livenessOf } = processIdentities(machine({ 20: stat("Z", 1, 7), 21: stat("Z", 2, 7) }));
   expect(livenessOf("20-7-b007-4026531836")).toBe("dead");
   expect(livenessOf("21-7-b007-4026531836")).toBe("alive");
 });
 
-it("does not tell of another machine, another namespace or a hidden process", () => {
+it("reports unknown for another machine, another namespace or a hidden process", () => {
   expect(own.livenessOf("11-600-c007-4026531836")).toBe("unknown");
   expect(own.livenessOf("11-600-b007-1")).toBe("unknown");
   expect(own.livenessOf("99-600-b007-4026531836")).toBe("unknown");
 });
 
-it("describes a process to people", () => {
+it("describes a process for messages", () => {
   expect(own.describeProcess("11-600-b007-4026531836")).toBe("process 11");
   expect(own.describeProcess("11-600-b007-1")).toBe("process 11 of another container or machine");
   expect(own.describeProcess("x")).toBe("another process");

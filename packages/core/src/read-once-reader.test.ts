@@ -31,7 +31,7 @@ async function bytesOf(reader: AsyncIterable<Uint8Array>): Promise<number> {
 }
 
 describe("a reader", () => {
-  it("is read once, and releases what it holds once", async () => {
+  it("can be read once and releases its resources once", async () => {
     const reader = new Reader();
     expect(await bytesOf(reader)).toBe(2);
     await reader.close();
@@ -40,13 +40,13 @@ describe("a reader", () => {
     await expect(bytesOf(reader)).rejects.toMatchObject({ code: "MOTE_CLOSED" });
   });
 
-  it("cannot be read after it was closed", async () => {
+  it("cannot be read after it is closed", async () => {
     const reader = new Reader();
     await reader.close();
     await expect(bytesOf(reader)).rejects.toMatchObject({ code: "MOTE_CLOSED" });
   });
 
-  it("does not end cleanly when it is closed while it is read", async () => {
+  it("throws if it is closed while it is read", async () => {
     const reader = new Reader();
     const chunks = reader[Symbol.asyncIterator]();
     await chunks.next();
@@ -54,7 +54,7 @@ describe("a reader", () => {
     await expect(chunks.next()).rejects.toMatchObject({ code: "MOTE_CLOSED" });
   });
 
-  it("is closed when its reading is given up or fails", async () => {
+  it("is closed when its read is aborted or fails", async () => {
     const one = new Reader();
     for await (const _ of one) break;
     expect(one.releases).toBe(1);

@@ -38,7 +38,7 @@ class Manifests {
 }
 
 describe("findReferrers", () => {
-  it("finds what refers to a subject among roots, and among what their indexes list at any depth", async () => {
+  it("finds referrers among roots and everything that their indexes list", async () => {
     const manifests = new Manifests();
     const subject = manifests.image();
     const [bare, tagged, nested] = ["bare", "tagged", "nested"].map((text) =>
@@ -56,7 +56,7 @@ describe("findReferrers", () => {
     ).toEqual([bare, signed, tagged, nested].map(({ digest }) => digest).sort());
   });
 
-  it("takes nothing on trust: what an index lists under a referrers' tag, and refers to something else, does not count", async () => {
+  it("ignores entries of a referrers index that refer to another subject", async () => {
     const manifests = new Manifests();
     const [subject, other] = [manifests.image(), manifests.image({ annotations: { other: "" } })];
     const stranger = manifests.image({ subject: other });
@@ -64,7 +64,7 @@ describe("findReferrers", () => {
     expect(found.size).toBe(0);
   });
 
-  it("passes over what is not there", async () => {
+  it("skips manifests that are not stored", async () => {
     const manifests = new Manifests();
     const subject = manifests.image();
     const gone = { ...subject, digest: digestBytes(encode({ gone: true })) };
@@ -73,7 +73,7 @@ describe("findReferrers", () => {
     expect(found.get(subject.digest)).toHaveLength(1);
   });
 
-  it("ends with MOTE_TOO_LARGE where the roots have no end", async () => {
+  it("throws MOTE_TOO_LARGE for endless roots", async () => {
     let at = 0;
     function* endless() {
       for (;;) yield { mediaType: mediaTypes.ociManifest, digest: digestBytes(encode({ at: at++ })), size: 2 };
@@ -81,7 +81,7 @@ describe("findReferrers", () => {
     await expect(findReferrers(endless(), async () => undefined)).rejects.toMatchObject({ code: "MOTE_TOO_LARGE" });
   });
 
-  it("ends with MOTE_TOO_LARGE where the referrers are too large together", async () => {
+  it("throws MOTE_TOO_LARGE if the referrers are too large in total", async () => {
     const manifests = new Manifests();
     const subject = manifests.image();
     const large = Array.from({ length: 20 }, (_, at) => ({
@@ -101,7 +101,7 @@ describe("a referrer's description", () => {
     return describeReferrer(descriptor as unknown as Descriptor, parseManifest(bytes, mediaType));
   };
 
-  it("has the manifest's artifact type, else the media type of its config", () => {
+  it("has the manifest's artifact type, or the media type of its config", () => {
     expect(described({ config, layers: [], artifactType: "a/b" }).artifactType).toBe("a/b");
     expect(described({ config, layers: [] }).artifactType).toBe(config.mediaType);
     expect(described({ config, layers: [], artifactType: "" }).artifactType).toBe(config.mediaType);
@@ -109,13 +109,13 @@ describe("a referrer's description", () => {
     expect(described({ manifests: [], artifactType: "a/b" }, mediaTypes.ociIndex).artifactType).toBe("a/b");
   });
 
-  it("has the manifest's annotations, and nothing that only its place says", () => {
+  it("has the annotations of the manifest, not those of the listing", () => {
     const annotations = { key: "value" };
     expect(described({ config, layers: [], annotations })).toMatchObject({ annotations });
     expect(described({ config, layers: [], annotations })).not.toHaveProperty("platform");
   });
 
-  it("counts for its own subject alone", () => {
+  it("matches only its own subject", () => {
     const manifest = parseManifest(
       encode({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [], subject }),
       mediaTypes.ociManifest,
@@ -127,13 +127,13 @@ describe("a referrer's description", () => {
 });
 
 describe("tags", () => {
-  it("of referrers are the digest with a dash, cut to the lengths of the specification", () => {
+  it("of referrers are the digest with a dash, truncated as specified", () => {
     const digest = digestBytes(encode({}));
     expect(referrersTag(digest)).toBe(digest.replace(":", "-"));
     expect(referrersTag(digestBytes(encode({}), "sha512"))).toHaveLength("sha512-".length + 64);
   });
 
-  it("of cosign are the digest with a dash and an ending", () => {
+  it("of cosign are the digest with a dash and a suffix", () => {
     const stem = digestBytes(encode({})).replace(":", "-");
     expect(cosignTags(digestBytes(encode({})))).toEqual([`${stem}.sig`, `${stem}.att`, `${stem}.sbom`]);
     expect(cosignTags(digestBytes(encode({}))).every(isCosignTag)).toBe(true);

@@ -14,7 +14,7 @@ describe("a name in a tag store", () => {
     ["team/app:1", undefined, "team/app", "1", undefined],
     [`ghcr.io/app@${digest}`, "ghcr.io", "app", undefined, digest],
     [`ghcr.io/app:1@${digest}`, "ghcr.io", "app", "1", digest],
-  ])("%s is of a repository", (name, registry, path, tag, ofDigest) => {
+  ])("%s names an image in a repository", (name, registry, path, tag, ofDigest) => {
     const full = registry === undefined ? path : `${registry}/${path}`;
     expect(parseImageName(name)).toEqual({ repository: { full, registry, path }, tag, digest: ofDigest });
   });
@@ -57,11 +57,11 @@ describe("a name in a tag store", () => {
     `${"a".repeat(256)}:1`,
     `app:${"1".repeat(129)}`,
     "",
-  ])("%s is of none", (name) => {
+  ])("%s does not name a repository", (name) => {
     expect(parseImageName(name)).toBe(undefined);
   });
 
-  it("is read in time that grows with its length alone", () => {
+  it("is parsed in linear time", () => {
     for (const text of ["a-".repeat(2000), "a".repeat(4096), "-".repeat(4096), "a__".repeat(1300), "[".repeat(4096)]) {
       expect(parseImageName(`ghcr.io/${text}:1`)).toBe(undefined);
       expect(parseRepositoryName(`${text}.x/app`)).toBe(undefined);

@@ -30,7 +30,7 @@ describe("resumeChunks", () => {
     ]);
   });
 
-  it("fails with what is thrown instead of another stream", async () => {
+  it("rejects with the error that is thrown instead of opening another stream", async () => {
     const chunks = resumeChunks(part(0, 4, new Error("cut")), 0, async ({ failure }) => {
       throw failure?.error;
     });

@@ -8,7 +8,7 @@ const outcome = (work: Promise<unknown>) =>
   );
 
 describe("untilAborted", () => {
-  it("rejects with the signal's reason, and leaves the work to others", async () => {
+  it("rejects with the signal's reason, and the work continues", async () => {
     const abort = new AbortController();
     const reason = new Error("enough");
     let finish: (value: string) => void = () => {};
@@ -24,7 +24,7 @@ describe("untilAborted", () => {
     expect(await others).toBe("done");
   });
 
-  it("leaves no rejection of the work unhandled when it was aborted before", async () => {
+  it("leaves no unhandled rejection of the work after an abort", async () => {
     const reason = new Error("enough");
     const work = Promise.reject(new Error("late"));
     expect(await outcome(untilAborted(work, AbortSignal.abort(reason)))).toBe(reason);
@@ -32,7 +32,7 @@ describe("untilAborted", () => {
 });
 
 describe("chunksUntilAborted", () => {
-  it("ends at an abort while the source does not answer", async () => {
+  it("ends at an abort while the source stalls", async () => {
     const abort = new AbortController();
     async function* stuck() {
       yield 1;
@@ -49,7 +49,7 @@ describe("chunksUntilAborted", () => {
     expect(seen).toEqual([1]);
   });
 
-  it("returns the source when its reader stops", async () => {
+  it("returns the source iterator when the consumer stops", async () => {
     let returned = false;
     async function* endless() {
       try {

@@ -10,14 +10,14 @@ const bytes = new TextEncoder().encode("some content");
 const mote = { digest: digestBytes(bytes), mediaType: mediaTypes.octetStream, size: bytes.byteLength };
 
 describe("writeMote", () => {
-  it("writes bytes or chunks, and returns what was stored", async () => {
+  it("writes bytes or chunks and describes the stored mote", async () => {
     expect(await writeMote(new NilCache(), mote, bytes)).toEqual(mote);
     const { digest, mediaType } = mote;
     const chunks = [bytes.subarray(0, 3), bytes.subarray(3)];
     expect(await writeMote(new NilCache(), { digest, mediaType }, chunks)).toEqual(mote);
   });
 
-  it("rejects what has another size or digest", async () => {
+  it("rejects a wrong size or digest", async () => {
     const wrong = bytes.with(0, 1);
     await expect(writeMote(new NilCache(), mote, wrong)).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
     await expect(writeMote(new NilCache(), mote, [])).rejects.toMatchObject({ code: "MOTE_SIZE_MISMATCH" });
@@ -42,7 +42,7 @@ class Target {
 }
 
 describe("a verifying writer", () => {
-  it("commits once what matches, and ignores an abort after that", async () => {
+  it("commits matching bytes once and ignores a later abort", async () => {
     const target = new Target();
     const writer = new VerifyingWriter(mote, target);
     await writer.write(bytes);
@@ -53,7 +53,7 @@ describe("a verifying writer", () => {
     await expect(writer.write(bytes)).rejects.toMatchObject({ code: "MOTE_CLOSED" });
   });
 
-  it("discards once what does not match, was aborted, or cannot be committed", async () => {
+  it("discards the bytes once if they do not match, the write is aborted or the commit fails", async () => {
     const wrong = new Target();
     const cut = new VerifyingWriter(mote, wrong);
     await expect(cut.close()).rejects.toMatchObject({ code: "MOTE_SIZE_MISMATCH" });
@@ -74,7 +74,7 @@ describe("a verifying writer", () => {
     expect(failing.calls).toEqual(["write 12", "commit 12", "discard"]);
   });
 
-  it("does not pass on a byte too many", async () => {
+  it("does not write excess bytes to the target", async () => {
     const target = new Target();
     const writer = new VerifyingWriter(mote, target);
     await expect(writer.write(new Uint8Array(13))).rejects.toMatchObject({ code: "MOTE_SIZE_MISMATCH" });

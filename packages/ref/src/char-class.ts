@@ -1,11 +1,11 @@
-/** Which characters may stand where, as a table: one array read per character, and no regular expression to backtrack. */
+// Character classes are bits in a table, because regular expressions could backtrack.
 const LOWER_OR_DIGIT = 1;
 const UPPER = 2;
 const DIGIT = 4;
 const HEX = 8;
-/** What a tag may hold after its first character. */
+/** Allowed in a tag after its first character. */
 const TAG = 16;
-/** What a tag may begin with. */
+/** Allowed as the first character of a tag. */
 const WORD = 32;
 
 const classes = new Uint8Array(128);
@@ -23,7 +23,6 @@ function mark(characters: string, bits: number): void {
   }
 }
 
-/** Reading past the table gives undefined, and that is no bit. */
 function has(code: number, bits: number): boolean {
   return ((classes[code] ?? 0) & bits) !== 0;
 }

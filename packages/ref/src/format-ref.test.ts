@@ -58,12 +58,12 @@ describe("the short text", () => {
     ["docker.io/ghcr.io/alpine:3", "docker.io/ghcr.io/alpine:3"],
     ["docker.io/localhost/alpine:3", "docker.io/localhost/alpine:3"],
     ["docker.io/library/dir:3", "library/dir:3"],
-  ])("of %s stays long enough not to be read as something else: %s", (text, short) => {
+  ])("of %s stays unambiguous: %s", (text, short) => {
     expect(formatRef(parseRef(text), { short: true })).toBe(short);
     expect(parseRef(short)).toEqual(parseRef(text));
   });
 
-  it("may be shorter with the transport in front", () => {
+  it("may be shorter with a transport", () => {
     expect(formatRef(parseRef("docker.io/library/dir:3"), { short: true, scheme: true })).toBe("docker://dir:3");
   });
 });

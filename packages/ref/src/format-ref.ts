@@ -4,15 +4,15 @@ import { knownTransports, type TransportTable } from "./transport-table.js";
 import { selector } from "./transports.js";
 
 export interface FormatRefOptions {
-  /** True writes the transport in front always, false never. By default it stands where the text would be read otherwise without it. */
+  /** True always includes the transport, false never does. By default it is included if `parseRef` needs it. */
   readonly scheme?: boolean | undefined;
-  /** Leaves out `docker.io/` and `library/` where the text is read as the same without them. */
+  /** Whether to omit `docker.io/` and `library/`, unless `parseRef` needs them. */
   readonly short?: boolean | undefined;
-  /** Default: the transports that mote knows. */
+  /** Default: `knownTransports`. */
   readonly transports?: TransportTable | undefined;
 }
 
-/** The canonical text of a reference as `parseRef` gives it: unless `scheme` is false, `parseRef` reads it as the same. */
+/** Formats a parsed reference canonically. Unless `scheme` is false, `parseRef` of the result returns the same reference. */
 export function formatRef(ref: Ref, options: FormatRefOptions = {}): string {
   const { scheme, short = false, transports = knownTransports } = options;
   if (ref.transport !== "docker") {
@@ -30,17 +30,21 @@ function registryPrefix(ref: RegistryRef, always: boolean, transports: Transport
   return always || isTransport(ref.registry.split(":", 1)[0], transports) ? "docker://" : "";
 }
 
-function shortName({ registry, repository }: RegistryRef, mindTransports: boolean, transports: TransportTable): string {
+function shortName(
+  { registry, repository }: RegistryRef,
+  avoidTransports: boolean,
+  transports: TransportTable,
+): string {
   if (registry !== DEFAULT_REGISTRY) return `${registry}/${repository}`;
   const slash = repository.indexOf("/");
   if (isHost(repository, 0, slash)) return `${registry}/${repository}`;
   const rest = repository.slice(LIBRARY.length);
   const isOfficial = repository.startsWith(LIBRARY) && !rest.includes("/");
-  const isMistaken = isAlgorithm(rest) || (mindTransports && isTransport(rest, transports));
-  return isOfficial && !isMistaken ? rest : repository;
+  const isAmbiguous = isAlgorithm(rest) || (avoidTransports && isTransport(rest, transports));
+  return isOfficial && !isAmbiguous ? rest : repository;
 }
 
-/** Whether a name is read as a transport if a colon follows it. */
+/** Returns whether a name followed by a colon is parsed as a transport. */
 function isTransport(name: string | undefined, transports: TransportTable): boolean {
   return name !== undefined && transports.find(name)?.prefix === `${name}:`;
 }

@@ -14,7 +14,7 @@ describe("a transport", () => {
     "oci-archive:a.tar:1",
     "docker-archive:a.tar",
     "dir:a",
-  ])("that is moved is let through: %s", (text) => {
+  ])("is accepted if content can be copied over it: %s", (text) => {
     expect(() => assertMovable(parseRef(text))).not.toThrow();
   });
 
@@ -23,8 +23,8 @@ describe("a transport", () => {
     ["docker-daemon:a:1", "skopeo copy docker-daemon:docker.io/library/a:1 oci:DIR:TAG, then oci:DIR:TAG"],
     ["containers-storage:a:1", "skopeo copy containers-storage:docker.io/library/a:1 oci:DIR:TAG, then oci:DIR:TAG"],
     ["tarball:a.tar", expect.any(String)],
-    [`hash://sha256/${hex}`, `docker://REGISTRY/NAME@sha256:${hex}, where it is on a registry`],
-  ])("that is only read is refused with what to use instead: %s", (text, instead) => {
+    [`hash://sha256/${hex}`, `docker://REGISTRY/NAME@sha256:${hex}, if it is on a registry`],
+  ])("is rejected with advice if it is only parsed: %s", (text, instead) => {
     const ref = parseRef(text);
     try {
       assertMovable(ref);

@@ -10,17 +10,17 @@ const sha512 = `sha512:${hex}${hex}`;
 type Fields = [registry: string, repository: string, tag: string | undefined, digest?: string];
 
 function fieldsOf(ref: Ref): Fields {
-  if (ref.transport !== "docker") throw new Error(`${ref.transport} is no registry`);
+  if (ref.transport !== "docker") throw new Error(`${ref.transport} is not a registry reference`);
   const { registry, repository, tag, digest } = ref;
   return digest === undefined ? [registry, repository, tag] : [registry, repository, tag, digest];
 }
 
-interface Refusal {
+interface InvalidReference {
   readonly position: number;
   readonly suggestion?: string;
 }
 
-function refusalOf(text: string): Refusal {
+function syntaxErrorOf(text: string): InvalidReference {
   try {
     parseRef(text);
   } catch (error) {
@@ -28,16 +28,16 @@ function refusalOf(text: string): Refusal {
     expect(error.code).toBe("MOTE_INVALID_REFERENCE");
     expect(error.details).toMatchObject({ position: expect.any(Number), reason: expect.any(String) });
     expect(error.message).not.toMatch(/[\n\r]/);
-    const { position, suggestion } = error.details as Refusal;
+    const { position, suggestion } = error.details as InvalidReference;
     return suggestion === undefined ? { position } : { position, suggestion };
   }
-  throw new Error(`${text} was read`);
+  throw new Error(`${text} was parsed`);
 }
 
-describe("a registry's reference", () => {
+describe("a registry reference", () => {
   const longest = "a".repeat(255);
   it.each<[string, ...Fields]>([
-    // Docker Hub, in every way it is written
+    // Docker Hub, in all spellings
     ["alpine", "docker.io", "library/alpine", "latest"],
     ["alpine:3.20", "docker.io", "library/alpine", "3.20"],
     ["library/alpine", "docker.io", "library/alpine", "latest"],
@@ -49,7 +49,7 @@ describe("a registry's reference", () => {
     ["registry-1.docker.io/library/alpine", "registry-1.docker.io", "library/alpine", "latest"],
     ["docker://alpine", "docker.io", "library/alpine", "latest"],
     ["docker:27-dind", "docker.io", "library/docker", "27-dind"],
-    // the first component is a host by a dot, a colon, localhost, an upper-case letter, and by nothing else
+    // only a dot, a colon, localhost or an upper-case letter makes the first component a host
     ["ghcr.io/a/b/c:v1", "ghcr.io", "a/b/c", "v1"],
     ["registry:5000/app", "registry:5000", "app", "latest"],
     ["localhost/app:1", "localhost", "app", "1"],
@@ -83,7 +83,7 @@ describe("a registry's reference", () => {
     [`alpine@${sha256}`, "docker.io", "library/alpine", undefined, sha256],
     [`alpine@${sha512}`, "docker.io", "library/alpine", undefined, sha512],
     [`localhost:5000/app:1@${sha256}`, "localhost:5000", "app", "1", sha256],
-    // what only a scheme makes a host gets the port that the scheme stands for
+    // a host that is recognized only by the scheme gets the scheme's port
     ["http://registry/app:1", "registry:80", "app", "1"],
     ["https://registry/app:1", "registry:443", "app", "1"],
     ["https://index.docker.io/alpine", "docker.io", "library/alpine", "latest"],
@@ -91,7 +91,7 @@ describe("a registry's reference", () => {
     expect(fieldsOf(parseRef(text))).toEqual(fields);
   });
 
-  it("keeps a scheme that was written, and has none otherwise", () => {
+  it("keeps its scheme, if it has one", () => {
     expect(parseRef("http://127.0.0.1:5000/app")).toEqual({
       transport: "docker",
       registry: "127.0.0.1:5000",
@@ -169,11 +169,11 @@ describe("a registry's reference", () => {
     ["/images/app.tar", 0, "oci-archive:/images/app.tar"],
     ["~/layout:1", 0, "oci:~/layout:1"],
     ["C:\\layout", 0, "oci:C:\\layout"],
-  ])("refuses %j at %i", (text, position, suggestion) => {
-    expect(refusalOf(text)).toEqual(suggestion === undefined ? { position } : { position, suggestion });
+  ])("rejects %j at %i", (text, position, suggestion) => {
+    expect(syntaxErrorOf(text)).toEqual(suggestion === undefined ? { position } : { position, suggestion });
   });
 
-  it("with credentials in it is refused without repeating them", () => {
+  it("is rejected if it has credentials, which are not repeated", () => {
     for (const text of [
       "https://user:secret@ghcr.io/app",
       "user:secret@ghcr.io/app",
@@ -189,11 +189,11 @@ describe("a registry's reference", () => {
         expect(JSON.stringify(error, ["message", "details", "text", "reason", "suggestion"])).not.toMatch(/se\/?cret/);
       }
     }
-    expect(refusalOf("https://user:secret@ghcr.io/app:1").suggestion).toBe("https://ghcr.io/app:1");
+    expect(syntaxErrorOf("https://user:secret@ghcr.io/app:1").suggestion).toBe("https://ghcr.io/app:1");
   });
 });
 
-describe("a path's reference", () => {
+describe("a path reference", () => {
   it.each<[string, object]>([
     ["oci:dir", { transport: "oci", path: "dir" }],
     ["oci:/images/all:1.2", { transport: "oci", path: "/images/all", tag: "1.2" }],
@@ -266,11 +266,11 @@ describe("a path's reference", () => {
     ["hash://sha256/abc", 7],
     [`hash://sha256/${hex.toUpperCase()}`, 7, `hash://sha256/${hex}`],
     ["hash://md5/d41d8cd98f00b204e9800998ecf8427e", 7],
-  ])("refuses %j at %i", (text, position, suggestion) => {
-    expect(refusalOf(text)).toEqual(suggestion === undefined ? { position } : { position, suggestion });
+  ])("rejects %j at %i", (text, position, suggestion) => {
+    expect(syntaxErrorOf(text)).toEqual(suggestion === undefined ? { position } : { position, suggestion });
   });
 
-  it("has ~ replaced by the home folder that is given, and only at the front", () => {
+  it("has a leading ~ replaced by the given home folder", () => {
     expect(parseRef("oci:~/a:1", { home: "/home/me" })).toEqual({ transport: "oci", path: "/home/me/a", tag: "1" });
     expect(parseRef("oci:~", { home: "C:\\Users\\me" })).toHaveProperty("path", "C:\\Users\\me");
     expect(parseRef("dir:a/~/b", { home: "/home/me" })).toHaveProperty("path", "a/~/b");
@@ -280,7 +280,7 @@ describe("a path's reference", () => {
   });
 });
 
-describe("a digest by itself", () => {
+describe("a digest without a repository", () => {
   it.each([
     [sha256, 0],
     [sha512, 0],
@@ -289,12 +289,12 @@ describe("a digest by itself", () => {
     [`docker://${sha256}`, 9],
     [`docker-archive:a.tar:${sha256}`, 21],
     [`containers-storage:${sha256}`, 19],
-  ])("%s names no repository", (text, position) => {
-    expect(refusalOf(text)).toEqual({ position });
+  ])("%s is rejected", (text, position) => {
+    expect(syntaxErrorOf(text)).toEqual({ position });
   });
 
   it.each([`docker.io/library/${sha256}`, "docker://sha256:latest", "ghcr.io/sha256:1", "sha256:5000/app", "sha256"])(
-    "%s is written out, or is something else",
+    "%s is accepted as a repository or tag",
     (text) => {
       const ref = parseRef(text);
       expect(parseRef(formatRef(ref))).toEqual(ref);
@@ -303,6 +303,6 @@ describe("a digest by itself", () => {
   );
 });
 
-it("a reference that is no string is misuse", () => {
+it("a reference that is not a string is a TypeError", () => {
   expect(() => parseRef(undefined as unknown as string)).toThrow(TypeError);
 });

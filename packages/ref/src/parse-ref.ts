@@ -1,24 +1,24 @@
 import type { Ref } from "@mote/core";
-import { readRegistryRef } from "./registry-ref.js";
+import { parseRegistryRef } from "./registry-ref.js";
 import { invalidReference, RefSyntaxError } from "./syntax-error.js";
 import { knownTransports, type TransportTable } from "./transport-table.js";
 
 export interface ParseRefOptions {
-  /** The folder that `~` at the front of a path stands for. Without it `~` stays: parsing asks nothing of the machine. */
+  /** The home folder, which replaces a leading `~` of a path. Default: `~` is not replaced. */
   readonly home?: string | undefined;
-  /** Deerror: the transports that mote knows. */
+  /** Default: `knownTransports`. */
   readonly transports?: TransportTable | undefined;
 }
 
 /**
- * Reads a reference as Docker, Podman, skopeo, oras and regctl write it, and normalises it. Text without a transport is a
- * registry's. The grammar is in the README.
- * @throws MOTE_INVALID_REFERENCE with details `{ text, position, reason, suggestion? }`; position in UTF-16 units from 0
+ * Parses and normalizes a reference of Docker, Podman, skopeo, oras or regctl. Text without a transport is a reference on a registry. The
+ * grammar is in the README.
+ * @throws MOTE_INVALID_REFERENCE with details `{ text, position, reason, suggestion? }`; the position is in UTF-16 units from 0
  */
 export function parseRef(text: string, options: ParseRefOptions = {}): Ref {
-  if (typeof text !== "string") throw new TypeError("parseRef takes a string");
+  if (typeof text !== "string") throw new TypeError("the reference must be a string");
   try {
-    return readRef(text, options);
+    return parseText(text, options);
   } catch (error) {
     if (!(error instanceof RefSyntaxError)) throw error;
     throw invalidReference(text, error, (guess) => parses(guess, options));
@@ -27,7 +27,7 @@ export function parseRef(text: string, options: ParseRefOptions = {}): Ref {
 
 function parses(text: string, options: ParseRefOptions): boolean {
   try {
-    readRef(text, options);
+    parseText(text, options);
     return true;
   } catch (error) {
     if (error instanceof RefSyntaxError) return false;
@@ -35,27 +35,27 @@ function parses(text: string, options: ParseRefOptions): boolean {
   }
 }
 
-function readRef(text: string, { home, transports = knownTransports }: ParseRefOptions): Ref {
+function parseText(text: string, { home, transports = knownTransports }: ParseRefOptions): Ref {
   const colon = text.indexOf(":");
-  if (colon < 0) return readNameOrRefusePath(text);
+  if (colon < 0) return parseNameRejectingPath(text);
   const name = text.slice(0, colon);
   const row = transports.find(name);
   if (row !== undefined && text.startsWith(row.prefix)) return row.parse(text, row.prefix.length, { home });
-  if (!text.startsWith("//", colon + 1)) return readNameOrRefusePath(text);
+  if (!text.startsWith("//", colon + 1)) return parseNameRejectingPath(text);
   const start = colon + 3;
-  if (name === "http" || name === "https") return readRegistryRef(text, start, name);
-  throw new RefSyntaxError(0, "what stands before :// is not a known transport", [
+  if (name === "http" || name === "https") return parseRegistryRef(text, start, name);
+  throw new RefSyntaxError(0, "the text before :// is not a known transport", [
     name.toLowerCase() + text.slice(colon),
     `docker://${text.slice(start)}`,
   ]);
 }
 
-function readNameOrRefusePath(text: string): Ref {
+function parseNameRejectingPath(text: string): Ref {
   if (looksLikePath(text)) {
     const transport = text.endsWith(".tar") ? "oci-archive" : "oci";
-    throw new RefSyntaxError(0, "a path needs a transport in front", [`${transport}:${text}`]);
+    throw new RefSyntaxError(0, "a path must have a transport prefix", [`${transport}:${text}`]);
   }
-  return readRegistryRef(text, 0);
+  return parseRegistryRef(text, 0);
 }
 
 function looksLikePath(text: string): boolean {

@@ -12,16 +12,16 @@ import {
   isWord,
   SLASH,
 } from "./char-class.js";
-import { readDigest, readRegistryRef, scanTag } from "./registry-ref.js";
+import { parseDigestSuffix, parseRegistryRef, scanTag } from "./registry-ref.js";
 import { RefSyntaxError } from "./syntax-error.js";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** What `~` at the front of a path stands for; it stays where this is not given. */
+/** Replaces a leading `~` of a path, if given. */
 export type Home = string | undefined;
 
-/** `PATH[:NAME | :@INDEX][@DIGEST]`, from `start` to the end. `NAME` is what the transport makes of it. */
-export function readLayoutRef(
+/** Parses `PATH[:NAME | :@INDEX][@DIGEST]`. The syntax of `NAME` depends on the transport. */
+export function parseLayoutRef(
   text: string,
   start: number,
   transport: "oci" | "oci-archive" | "docker-archive" | "ocidir",
@@ -31,48 +31,48 @@ export function readLayoutRef(
   const end = digestAt < 0 ? text.length : digestAt;
   const colon = nameColon(text, start, end);
   const pathEnd = colon < 0 ? end : colon;
-  const ref: Writable<PathRef> = { transport, path: readPath(text, start, pathEnd, home) };
-  if (transport !== "ocidir") refuseAuthority(text, start, transport);
+  const ref: Writable<PathRef> = { transport, path: parsePath(text, start, pathEnd, home) };
+  if (transport !== "ocidir") rejectAuthority(text, start, transport);
   if (home !== undefined && nameColon(ref.path, 0, ref.path.length) >= 0) {
-    throw new RefSyntaxError(start, "the home folder's path has a colon, and what follows a colon is a name");
+    throw new RefSyntaxError(start, "the path of the home folder has a colon, which would start a name");
   }
-  if (digestAt >= 0) ref.digest = readDigest(text, digestAt);
+  if (digestAt >= 0) ref.digest = parseDigestSuffix(text, digestAt);
   if (colon < 0) return ref;
   if (colon + 1 === end) {
-    throw new RefSyntaxError(end, "there is no name after the colon", [
+    throw new RefSyntaxError(end, "the name after the colon is missing", [
       `${text.slice(0, colon)}:latest${text.slice(end)}`,
     ]);
   }
-  if (text.charCodeAt(colon + 1) === AT) ref.index = readIndex(text, colon + 2, end);
-  else if (transport === "docker-archive") ref.tag = readArchiveName(text, colon + 1);
+  if (text.charCodeAt(colon + 1) === AT) ref.index = parseIndex(text, colon + 2, end);
+  else if (transport === "docker-archive") ref.tag = parseArchiveName(text, colon + 1);
   else if (transport === "ocidir") ref.tag = text.slice(colon + 1, scanTag(text, colon + 1));
-  else ref.tag = readRefName(text, colon + 1, end);
+  else ref.tag = parseRefName(text, colon + 1, end);
   return ref;
 }
 
-/** The whole rest is a path. */
-export function readPlainPath(text: string, start: number, transport: "dir" | "tarball", home: Home): PathRef {
-  refuseAuthority(text, start, transport);
-  return { transport, path: readPath(text, start, text.length, home) };
+/** Parses the rest of the text as a path. */
+export function parsePathRef(text: string, start: number, transport: "dir" | "tarball", home: Home): PathRef {
+  rejectAuthority(text, start, transport);
+  return { transport, path: parsePath(text, start, text.length, home) };
 }
 
-/** A Docker reference, or an image id `sha256:…`, whose path is empty. */
-export function readDaemonRef(text: string, start: number): PathRef {
+/** Parses a Docker reference, or an image id `sha256:…`, which has an empty path. */
+export function parseDaemonRef(text: string, start: number): PathRef {
   const id = text.slice(start);
   if (isDigest(id)) return { transport: "docker-daemon", path: "", digest: id };
-  if (id.startsWith("sha256:")) throw new RefSyntaxError(start + 7, "an image id is 64 lower-case hexadecimal digits");
+  if (id.startsWith("sha256:")) throw new RefSyntaxError(start + 7, "an image id has 64 lower-case hexadecimal digits");
   return namedImage("docker-daemon", text, start, "");
 }
 
-/** `[STORAGE]` in front where another store is meant, then a Docker reference, an image id, or both. */
-export function readStorageRef(text: string, start: number): PathRef {
+/** Parses an optional `[STORAGE]`, then a Docker reference, an image id, or both. */
+export function parseStorageRef(text: string, start: number): PathRef {
   let nameStart = start;
   if (text[start] === "[") {
     nameStart = text.indexOf("]", start) + 1;
-    if (nameStart === 0) throw new RefSyntaxError(text.length, "the storage in brackets has no ]");
+    if (nameStart === 0) throw new RefSyntaxError(text.length, "the closing ] of the storage is missing");
   }
   const storage = text.slice(start, nameStart);
-  for (let at = start; at < nameStart; at++) refuseControl(text, at);
+  for (let at = start; at < nameStart; at++) rejectControlCharacter(text, at);
   const idLength = 64;
   const idStart = text.length - idLength;
   const hasId = idStart >= nameStart && isLowerHex(text, idStart, text.length);
@@ -87,25 +87,27 @@ export function readStorageRef(text: string, start: number): PathRef {
   return namedImage("containers-storage", text, nameStart, storage);
 }
 
-/** `ALGORITHM/HEX`. */
-export function readHashRef(text: string, start: number): PathRef {
+/** Parses `ALGORITHM/HEX`. */
+export function parseHashRef(text: string, start: number): PathRef {
   const path = text.slice(start);
   const digest = path.replace("/", ":");
   if (isDigest(digest)) return { transport: "hash", path, digest };
-  throw new RefSyntaxError(start, "after hash:// comes sha256, sha384 or sha512, a slash, and its hexadecimal digits", [
-    text.slice(0, start) + path.toLowerCase(),
-  ]);
+  throw new RefSyntaxError(
+    start,
+    "hash:// must be followed by sha256, sha384 or sha512, a slash, and the hexadecimal digits",
+    [text.slice(0, start) + path.toLowerCase()],
+  );
 }
 
 function namedImage(transport: PathTransport, text: string, start: number, before: string): PathRef {
-  const { registry, repository, tag, digest } = readRegistryRef(text, start);
+  const { registry, repository, tag, digest } = parseRegistryRef(text, start);
   const ref: Writable<PathRef> = { transport, path: `${before}${registry}/${repository}` };
   if (tag !== undefined) ref.tag = tag;
   if (digest !== undefined) ref.digest = digest;
   return ref;
 }
 
-/** Where the `@` of a digest at the end is, or -1. An `@` before anything else belongs to the path or the name. */
+/** Returns the position of the `@` before a digest at the end, or -1. Any other `@` belongs to the path or name. */
 function digestStart(text: string, start: number): number {
   const at = text.lastIndexOf("@");
   if (at < start) return -1;
@@ -113,7 +115,7 @@ function digestStart(text: string, start: number): number {
   return isDigestLike ? at : -1;
 }
 
-/** The first colon, as skopeo has it, but for that of a Windows drive: a name may have colons, a path before one may not. */
+/** Returns the position of the first colon that is not part of a Windows drive, as in skopeo, or -1. Names may have colons, paths may not. */
 function nameColon(text: string, start: number, end: number): number {
   const afterDrive = text.charCodeAt(start + 2);
   const hasDrive =
@@ -125,32 +127,32 @@ function nameColon(text: string, start: number, end: number): number {
   return colon < end ? colon : -1;
 }
 
-function readPath(text: string, start: number, end: number, home: Home): string {
-  if (start === end) throw new RefSyntaxError(start, "there is no path");
-  for (let at = start; at < end; at++) refuseControl(text, at);
+function parsePath(text: string, start: number, end: number, home: Home): string {
+  if (start === end) throw new RefSyntaxError(start, "the path is missing");
+  for (let at = start; at < end; at++) rejectControlCharacter(text, at);
   const path = text.slice(start, end);
   const isHome = path === "~" || path.startsWith("~/") || path.startsWith("~\\");
   return isHome && home !== undefined ? home + path.slice(1) : path;
 }
 
-function refuseControl(text: string, at: number): void {
-  if (isControl(text.charCodeAt(at))) throw new RefSyntaxError(at, "a path has no control characters");
+function rejectControlCharacter(text: string, at: number): void {
+  if (isControl(text.charCodeAt(at))) throw new RefSyntaxError(at, "a path cannot have control characters");
 }
 
-/** `oci://host/name`, as Helm writes it, is a registry there and would be a path here. Three slashes are a path. */
-function refuseAuthority(text: string, start: number, transport: string): void {
+/** Rejects `oci://host/name`, which in Helm is a registry. A path may begin with three slashes. */
+function rejectAuthority(text: string, start: number, transport: string): void {
   if (!text.startsWith("//", start) || text.charCodeAt(start + 2) === SLASH) return;
   const rest = text.slice(start + 2);
   const guesses = [`docker://${rest}`, `${transport}:/${rest}`];
   throw new RefSyntaxError(
     start,
-    `after ${transport}: comes a path, and // would name a host`,
+    `${transport}: must be followed by a path, not by a host`,
     transport === "oci" ? guesses : guesses.reverse(),
   );
 }
 
-function readIndex(text: string, start: number, end: number): number {
-  const reason = "after :@ comes the number of an image, counted from 0";
+function parseIndex(text: string, start: number, end: number): number {
+  const reason = ":@ must be followed by the position of an image, counted from 0";
   if (start === end) throw new RefSyntaxError(start, reason, [`${text.slice(0, start)}0${text.slice(end)}`]);
   for (let at = start; at < end; at++) if (!isDigit(text.charCodeAt(at))) throw new RefSyntaxError(at, reason);
   const index = Number(text.slice(start, end));
@@ -158,29 +160,29 @@ function readIndex(text: string, start: number, end: number): number {
   return index;
 }
 
-/** A Docker reference, written out; without its digest, which is the image's own. */
-function readArchiveName(text: string, start: number): string {
-  const { registry, repository, tag } = readRegistryRef(text, start);
+/** Parses a Docker reference and returns its normalized text without the digest. */
+function parseArchiveName(text: string, start: number): string {
+  const { registry, repository, tag } = parseRegistryRef(text, start);
   return `${registry}/${repository}${tag === undefined ? "" : `:${tag}`}`;
 }
 
 /**
- * The value of `org.opencontainers.image.ref.name` (image-spec, annotations.md), read more freely than its grammar, for there
- * are layouts whose names are Docker tags that the grammar leaves out, such as `v1__2`.
+ * Parses a value of `org.opencontainers.image.ref.name` (image-spec, annotations.md). More is accepted than its grammar allows, because layouts
+ * contain names such as the Docker tag `v1__2`.
  */
-function readRefName(text: string, start: number, end: number): string {
+function parseRefName(text: string, start: number, end: number): string {
   let isFirst = true;
   for (let at = start; at < end; at++) {
     const code = text.charCodeAt(at);
     const isRefNameCharacter =
       isTagCharacter(code) || code === COLON || code === AT || code === SLASH || text[at] === "+";
-    if (!isRefNameCharacter) throw new RefSyntaxError(at, "a name has letters, digits and - . _ : @ + / only");
+    if (!isRefNameCharacter) throw new RefSyntaxError(at, "a name can have only letters, digits and - . _ : @ + /");
     if (isFirst && !isWord(code))
-      throw new RefSyntaxError(at, "each part of a name begins with a letter, a digit or _");
+      throw new RefSyntaxError(at, "each part of a name must begin with a letter, a digit or _");
     isFirst = code === SLASH;
   }
   if (isFirst)
-    throw new RefSyntaxError(end, "a name does not end with a slash", [text.slice(0, end - 1) + text.slice(end)]);
+    throw new RefSyntaxError(end, "a name cannot end with a slash", [text.slice(0, end - 1) + text.slice(end)]);
   return text.slice(start, end);
 }
 

@@ -4,7 +4,7 @@ import { parseRef } from "./parse-ref.js";
 import { transportFromImageName } from "./transport-name.js";
 import { knownTransports, type TransportTable } from "./transport-table.js";
 
-/** Returns a table of transports as the codec that core's algorithms are given. */
+/** Creates a codec for a table of transports. */
 export function createRefCodec(transports: TransportTable): RefCodec {
   return {
     parse: (text) => parseRef(text, { transports }),
@@ -14,5 +14,5 @@ export function createRefCodec(transports: TransportTable): RefCodec {
   };
 }
 
-/** The codec of the transports that mote knows. */
+/** The codec of `knownTransports`. */
 export const refCodec: RefCodec = createRefCodec(knownTransports);

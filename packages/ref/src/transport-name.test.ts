@@ -19,7 +19,7 @@ it.each([
   ["DIR:a", "oci"],
   ["", "oci"],
   ["dir", "oci"],
-])("the kind of place of %j is %s, by itself and through the codec", (text, transport) => {
+])("locations of %j are recorded as %s, also by the codec", (text, transport) => {
   expect(transportFromImageName(text)).toBe(transport);
   expect(refCodec.transport(text)).toBe(transport);
 });

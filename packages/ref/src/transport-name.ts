@@ -1,8 +1,8 @@
 import { knownTransports, type TransportTable } from "./transport-table.js";
 
 /**
- * Returns the kind of location that a text names, for grouping locations that hold the same things: of `TRANSPORT:…`, `dir`,
- * `docker-archive`, `oci-archive`, `tarball` and an added transport give themselves. All else gives `oci`, also a text without transport.
+ * Returns the transport under which a location is recorded. `dir`, `docker-archive`, `oci-archive`, `tarball` and added transports have their own
+ * names; all other texts, with or without a transport, are recorded as `oci`.
  */
 export function transportFromImageName(
   text: string,

@@ -26,7 +26,7 @@ const shelf: Transport = {
 };
 
 describe("a table of transports", () => {
-  it("reads and writes references of a transport that was added", () => {
+  it("parses and formats references of an added transport", () => {
     const transports = new TransportTable([...rows, shelf]);
     const ref = parseRef("shelf://top:1", { transports });
     expect(ref).toEqual({ transport: "shelf", path: "top", tag: "1" });
@@ -35,7 +35,7 @@ describe("a table of transports", () => {
     expect(transports.recorded).toContain("shelf");
   });
 
-  it("knows no transport that was not added to it", () => {
+  it("rejects transports that were not added", () => {
     expect(() => parseRef("shelf://top:1")).toThrow("known transport");
     expect(transportFromImageName("shelf://top:1")).toBe("oci");
     expect(() => formatRef({ transport: "shelf", path: "top" })).toThrow("known transport");
@@ -45,7 +45,7 @@ describe("a table of transports", () => {
     [{ ...shelf, prefix: "shelf:" }],
     [{ ...shelf, name: "http" as const, prefix: "http://" } as unknown as Transport],
     [{ ...shelf, name: "oci" as const, prefix: "oci:" }],
-  ])("refuses a row whose references would be read as something else: %j", (row) => {
+  ])("rejects a row whose references would be ambiguous: %j", (row) => {
     expect(() => new TransportTable([...rows, row])).toThrow(TypeError);
   });
 

@@ -4,14 +4,14 @@ import { transports } from "./transports.js";
 const known: ReadonlySet<string> = new Set(["docker", ...pathTransports]);
 const reserved: ReadonlySet<string> = new Set(["http", "https"]);
 
-/** The transports that references are read and written with. */
+/** A table of transports, used to parse and format references. */
 export class TransportTable<Row extends Transport = Transport> {
   readonly rows: readonly Row[];
   readonly #byName = new Map<string, Row>();
-  /** Transports under which a blob-info cache records locations. */
+  /** The transports under which locations are recorded in a blob-info cache. */
   readonly recorded: readonly string[];
 
-  /** @throws TypeError if a name is there twice, or an added row has another prefix than `NAME://` */
+  /** @throws TypeError for a duplicate or reserved name, or an added row whose prefix is not `NAME://` */
   constructor(rows: readonly Row[]) {
     this.rows = rows;
     for (const row of rows) {
@@ -39,5 +39,5 @@ export class TransportTable<Row extends Transport = Transport> {
   }
 }
 
-/** The transports that mote knows. */
+/** The built-in transports. */
 export const knownTransports = new TransportTable(transports);

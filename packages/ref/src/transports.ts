@@ -1,20 +1,20 @@
 import type { PathRef, Ref, Transport } from "@mote/core";
-import { readDaemonRef, readHashRef, readLayoutRef, readPlainPath, readStorageRef } from "./path-ref.js";
-import { readRegistryRef } from "./registry-ref.js";
+import { parseDaemonRef, parseHashRef, parseLayoutRef, parsePathRef, parseStorageRef } from "./path-ref.js";
+import { parseRegistryRef } from "./registry-ref.js";
 import { RefSyntaxError } from "./syntax-error.js";
 
-/** What is not moved, but for what a row says. */
-const readOnlyAsText = { recordedAs: "oci", reads: false, writes: false, holdsMany: true, byDigest: false } as const;
-const moved = { reads: true, writes: true } as const;
+/** Defaults of transports that are only parsed. */
+const parsedOnly = { recordedAs: "oci", reads: false, writes: false, holdsMany: true, byDigest: false } as const;
+const readWrite = { reads: true, writes: true } as const;
 
-/** The transports that mote knows, in the order in which help lists them. */
+/** The built-in transports, in the order of the help. */
 export const transports: readonly Transport[] = [
   {
     name: "docker",
     prefix: "docker://",
-    parse: (text, start) => readRegistryRef(text, withoutUrl(text, start)),
+    parse: (text, start) => parseRegistryRef(text, rejectUrl(text, start)),
     format: (ref) => (ref.transport === "docker" ? `${ref.registry}/${ref.repository}${selector(ref)}` : ""),
-    ...moved,
+    ...readWrite,
     recordedAs: "oci",
     holdsMany: true,
     byDigest: true,
@@ -23,9 +23,9 @@ export const transports: readonly Transport[] = [
   {
     name: "oci",
     prefix: "oci:",
-    parse: (text, start, { home }) => readLayoutRef(text, start, "oci", home),
+    parse: (text, start, { home }) => parseLayoutRef(text, start, "oci", home),
     format: formatPath,
-    ...moved,
+    ...readWrite,
     recordedAs: "oci",
     path: "folder",
     holdsMany: true,
@@ -35,9 +35,9 @@ export const transports: readonly Transport[] = [
   {
     name: "oci-archive",
     prefix: "oci-archive:",
-    parse: (text, start, { home }) => readLayoutRef(text, start, "oci-archive", home),
+    parse: (text, start, { home }) => parseLayoutRef(text, start, "oci-archive", home),
     format: formatPath,
-    ...moved,
+    ...readWrite,
     recordedAs: "oci-archive",
     path: "file",
     holdsMany: true,
@@ -47,13 +47,13 @@ export const transports: readonly Transport[] = [
   {
     name: "docker-archive",
     prefix: "docker-archive:",
-    parse: (text, start, { home }) => readLayoutRef(text, start, "docker-archive", home),
+    parse: (text, start, { home }) => parseLayoutRef(text, start, "docker-archive", home),
     format: formatPath,
-    ...moved,
+    ...readWrite,
     recordedAs: "docker-archive",
     path: "file",
     holdsMany: true,
-    // Its manifests are made from its images, which are found by their names.
+    // Manifests are generated from the images, which are found by name.
     byDigest: false,
     fullNames: true,
     usage: { form: "docker-archive:FILE:NAME:TAG", meaning: "an archive as written by `docker save`" },
@@ -61,9 +61,9 @@ export const transports: readonly Transport[] = [
   {
     name: "dir",
     prefix: "dir:",
-    parse: (text, start, { home }) => readPlainPath(text, start, "dir", home),
+    parse: (text, start, { home }) => parsePathRef(text, start, "dir", home),
     format: formatPath,
-    ...moved,
+    ...readWrite,
     recordedAs: "dir",
     path: "folder",
     holdsMany: false,
@@ -73,52 +73,54 @@ export const transports: readonly Transport[] = [
   {
     name: "tarball",
     prefix: "tarball:",
-    parse: (text, start, { home }) => readPlainPath(text, start, "tarball", home),
+    parse: (text, start, { home }) => parsePathRef(text, start, "tarball", home),
     format: formatPath,
-    ...readOnlyAsText,
+    ...parsedOnly,
     recordedAs: "tarball",
     path: "file",
-    instead: () => "an image layout with the files as a layer, as oci:DIR",
+    instead: () => "an image layout with the files as a layer, such as oci:DIR",
   },
   {
     name: "docker-daemon",
     prefix: "docker-daemon:",
-    parse: readDaemonRef,
+    parse: parseDaemonRef,
     format: formatPath,
-    ...readOnlyAsText,
+    ...parsedOnly,
     instead: throughLayout,
   },
   {
     name: "containers-storage",
     prefix: "containers-storage:",
-    parse: readStorageRef,
+    parse: parseStorageRef,
     format: formatPath,
-    ...readOnlyAsText,
+    ...parsedOnly,
     instead: throughLayout,
   },
   {
     name: "ocidir",
     prefix: "ocidir://",
-    parse: (text, start, { home }) => readLayoutRef(text, start, "ocidir", home),
+    parse: (text, start, { home }) => parseLayoutRef(text, start, "ocidir", home),
     format: formatPath,
-    ...readOnlyAsText,
+    ...parsedOnly,
     path: "folder",
     instead: (ref) => `oci:${formatPath(ref)}`,
   },
   {
     name: "hash",
     prefix: "hash://",
-    parse: readHashRef,
+    parse: parseHashRef,
     format: (ref) => (ref.transport === "docker" ? "" : ref.path),
-    ...readOnlyAsText,
-    instead: ({ digest }) => `docker://REGISTRY/NAME@${digest}, where it is on a registry`,
+    ...parsedOnly,
+    instead: ({ digest }) => `docker://REGISTRY/NAME@${digest}, if it is on a registry`,
   },
 ];
 
-function withoutUrl(text: string, start: number): number {
+function rejectUrl(text: string, start: number): number {
   for (const scheme of ["https://", "http://"]) {
     if (text.startsWith(scheme, start)) {
-      throw new RefSyntaxError(start, "docker:// and a URL's scheme are one too many", [text.slice(start)]);
+      throw new RefSyntaxError(start, "a reference cannot have both docker:// and the scheme of a URL", [
+        text.slice(start),
+      ]);
     }
   }
   return start;
@@ -133,7 +135,7 @@ function formatPath(ref: Ref): string {
   return ref.path === "" && ref.digest !== undefined ? ref.digest : ref.path + selector(ref);
 }
 
-/** Returns the tag, index and digest of a reference as they follow its path or name. */
+/** Formats the tag, index and digest of a reference. */
 export function selector(ref: Pick<PathRef, "tag" | "digest" | "index">): string {
   const tag = ref.tag === undefined ? "" : `:${ref.tag}`;
   const index = ref.index === undefined ? "" : `:@${ref.index}`;

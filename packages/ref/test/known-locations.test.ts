@@ -8,7 +8,7 @@ import { pathRef, registryRef } from "./ref-arbitraries.js";
 const layer = digestBytes(new Uint8Array());
 const setUp = () => new LayerLocator(new StoredBlobInfoCache(async () => new MemoryStorage()), refCodec);
 
-it("every known location is written so that it is read as the same place again", async () => {
+it("a formatted location is parsed as the same reference", async () => {
   const locator = setUp();
   fc.assert(
     fc.property(fc.oneof(registryRef, pathRef), (ref) => {
@@ -18,7 +18,7 @@ it("every known location is written so that it is read as the same place again",
   );
 });
 
-it("sources are told with their transport, whichever it is, and without docker:// alone", async () => {
+it("sources include their transport, except docker://", async () => {
   const isInGroup = (ref: Ref) => transportFromImageName(refCodec.format(ref, { scheme: true })) === "oci";
   await fc.assert(
     fc.asyncProperty(fc.array(fc.oneof(registryRef, pathRef).filter(isInGroup), { maxLength: 5 }), async (refs) => {

@@ -7,7 +7,7 @@ import { digest, host, pathRef, registryRef, repository, tag } from "./ref-arbit
 const anyRef: fc.Arbitrary<Ref> = fc.oneof(registryRef, pathRef);
 
 describe("every reference", () => {
-  it("is read as itself from its canonical text, with and without the transport where it may be left out", () => {
+  it("is parsed unchanged from its canonical text, with and without an optional transport", () => {
     fc.assert(
       fc.property(anyRef, (ref) => {
         expect(parseRef(formatRef(ref))).toEqual(ref);
@@ -18,7 +18,7 @@ describe("every reference", () => {
     );
   });
 
-  it("is read as itself from its short text", () => {
+  it("is parsed unchanged from its short text", () => {
     fc.assert(
       fc.property(anyRef, fc.constantFrom(undefined, true), (ref, scheme) => {
         expect(parseRef(formatRef(ref, { short: true, scheme }))).toEqual(ref);
@@ -27,7 +27,7 @@ describe("every reference", () => {
     );
   });
 
-  it("of a registry, without a transport in front, loses no more than its scheme", () => {
+  it("of a registry loses only its scheme without a transport", () => {
     fc.assert(
       fc.property(
         registryRef.filter((ref) => ref.transport === "docker" && !/^(oci|dir):/.test(ref.registry)),
@@ -41,8 +41,8 @@ describe("every reference", () => {
   });
 });
 
-describe("every text that the grammar makes", () => {
-  it("of a host, a name, a tag and a digest has just these read out of it", () => {
+describe("every text that follows the grammar", () => {
+  it("is parsed into its host, name, tag and digest", () => {
     fc.assert(
       fc.property(host, repository, fc.option(tag), fc.option(digest), (registry, name, version, content) => {
         const text = `docker://${registry}/${name}${version === null ? "" : `:${version}`}${content === null ? "" : `@${content}`}`;

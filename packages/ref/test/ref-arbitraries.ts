@@ -4,7 +4,7 @@ import fc from "fast-check";
 const lowerOrDigit = [..."abcdefghijklmnopqrstuvwxyz0123456789"];
 const hex = [..."0123456789abcdefABCDEF"];
 
-/** Words of `part`, one at least, with one of `separators` between two. */
+/** One or more of `part`, separated by `separators`. */
 function joined(part: fc.Arbitrary<string>, separators: readonly string[], maxLength: number): fc.Arbitrary<string> {
   const more = fc.array(fc.tuple(fc.constantFrom(...separators), part), { maxLength: maxLength - 1 });
   return fc.tuple(part, more).map(([first, rest]) => first + rest.flat().join(""));
@@ -42,7 +42,7 @@ const ipv6 = fc.oneof(
     .tuple(fc.array(ipv6Group, { maxLength: 4 }), fc.array(ipv6Group, { maxLength: 3 }))
     .map(([before, after]) => `[${before.join(":")}::${after.join(":")}]`),
 );
-/** What Docker's rule takes for a host wherever it stands first. */
+/** First components that are hosts by Docker's rule. */
 export const host = fc
   .oneof(
     fc.constantFrom("docker.io", "ghcr.io", "localhost", "oci:5000", "dir:1", "http:80", "Upper"),
@@ -65,7 +65,7 @@ export const digest = fc
 const word = [...lowerOrDigit, "A", "Z", "_"];
 export const tag = fc.tuple(textOf(word, 1), textOf([...word, ".", "-"], 127, 0)).map((parts) => parts.join(""));
 
-/** A tag, a digest, both, or, where that is allowed, neither. */
+/** A tag, a digest, both, or, if allowed, neither. */
 const selector = fc.oneof(fc.record({ tag }), fc.record({ digest }), fc.record({ tag, digest }));
 
 export const registryRef: fc.Arbitrary<Ref> = fc
@@ -123,13 +123,13 @@ export const pathRef: fc.Arbitrary<Ref> = fc.oneof(
   digest.map((id) => ({ transport: "docker-daemon" as const, path: "", digest: id })),
   fc
     .tuple(fc.constantFrom("", "[overlay@/var/lib]", "[/a:b+/c]"), namedImage)
-    // Brackets at the front are a storage: an image of an IPv6 host has one before it.
+    // Leading brackets are a storage, so an image on an IPv6 host needs one.
     .filter(([storage, image]) => storage !== "" || !image.path.startsWith("["))
     .map(([storage, image]) => ({ transport: "containers-storage" as const, ...image, path: storage + image.path })),
   digest.map((content) => ({ transport: "hash" as const, path: content.replace(":", "/"), digest: content })),
 );
 
-/** Texts made of what references are made of, put together without regard to the grammar. */
+/** Texts made of parts of references, in any order. */
 export const nearlyReference: fc.Arbitrary<string> = fc
   .array(
     fc.oneof(
