@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { type Descriptor, MoteError, parseManifest, readMote } from "@mote/core";
 import { type OpenMoteOptions, openMote } from "@mote/preset";
 import {
-  type Asked,
   type ChaosProxy,
   type DockerRegistry,
   type Effect,
   needs,
+  type ProxiedRequest,
   startChaosProxy,
   startDockerRegistry,
 } from "@mote/testbed";
@@ -94,20 +94,20 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
 
   /** After the fault has gone, the same pull succeeds. Answers from which bytes of the layer on it was asked for. */
   async function pullHonestly(): Promise<(string | undefined)[]> {
-    proxy.suffer(() => undefined);
+    proxy.inject(() => undefined);
     idleTimeoutMs = patientMs;
-    const before = proxy.asked.length;
+    const before = proxy.requests.length;
     expect(await pull()).toBeUndefined();
-    return proxy.asked
+    return proxy.requests
       .slice(before)
       .filter(isLayer)
       .map(({ headers }) => headers.range);
   }
 
   /** The first byte that is asked for. */
-  const firstByte = ({ headers }: Asked) => Number(/^bytes=(\d+)-\d*$/.exec(headers.range ?? "bytes=0-")?.[1]);
-  const isLayer = ({ method, url }: Asked) => method === "GET" && url.endsWith(`/blobs/${layer.digest}`);
-  const isManifest = ({ url }: Asked) => url.includes("/manifests/");
+  const firstByte = ({ headers }: ProxiedRequest) => Number(/^bytes=(\d+)-\d*$/.exec(headers.range ?? "bytes=0-")?.[1]);
+  const isLayer = ({ method, url }: ProxiedRequest) => method === "GET" && url.endsWith(`/blobs/${layer.digest}`);
+  const isManifest = ({ url }: ProxiedRequest) => url.includes("/manifests/");
 
   interface Case {
     readonly what: string;
@@ -186,10 +186,10 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
 
   it.each(onBlob)("a blob of which it $what is $code, and can be pulled afterwards", async ({ fault, code, parts }) => {
     expectSilence(code);
-    proxy.suffer((asked) => {
+    proxy.inject((asked) => {
       if (!isLayer(asked)) return undefined;
       // Cut or stalled anew, at the same byte.
-      if (typeof fault === "object" && ("cutAfter" in fault || "stallAfter" in fault) && asked.before > 0)
+      if (typeof fault === "object" && ("cutAfter" in fault || "stallAfter" in fault) && asked.attempt > 0)
         return { ...fault, cutAfter: 0 };
       return fault;
     });
@@ -205,7 +205,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   });
 
   it("a truncated blob is resumed at that byte in the next run, and only there", async () => {
-    proxy.suffer((asked) => (isLayer(asked) ? { cutAfter: asked.before === 0 ? 1_000_000 : 0 } : undefined));
+    proxy.inject((asked) => (isLayer(asked) ? { cutAfter: asked.attempt === 0 ? 1_000_000 : 0 } : undefined));
     expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
     const [range, ...more] = await pullHonestly();
     // What was cut off may have been lost on its last steps here.
@@ -214,16 +214,16 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   });
 
   it("a blob with a wrong range is read again, once", async () => {
-    proxy.suffer((asked) => {
+    proxy.inject((asked) => {
       if (!isLayer(asked)) return undefined;
-      return asked.before === 0 ? { flipAt: 7, cutAfter: 1_000_000 } : { cutAfter: 0 };
+      return asked.attempt === 0 ? { flipAt: 7, cutAfter: 1_000_000 } : { cutAfter: 0 };
     });
     expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
     expect(await pullHonestly()).toEqual([expect.stringMatching(/^bytes=[1-9]/), undefined]);
   });
 
   it("a truncated blob continues although Range is ignored afterwards", async () => {
-    proxy.suffer((asked) => (isLayer(asked) && asked.before === 0 ? { cutAfter: 1_000_000 } : { dropRange: true }));
+    proxy.inject((asked) => (isLayer(asked) && asked.attempt === 0 ? { cutAfter: 1_000_000 } : { dropRange: true }));
     expect(await pull()).toBeUndefined();
     expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
   });
@@ -231,9 +231,9 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   it.each<[string, (start: number) => string, string]>([
     ["is one of another whole", (start) => `bytes ${start}-3999999/4000000`, "MOTE_SIZE_MISMATCH"],
   ])("a range that %s is refused", async (_, range, code) => {
-    proxy.suffer((asked) => {
+    proxy.inject((asked) => {
       if (!isLayer(asked)) return undefined;
-      if (asked.before === 0) return { cutAfter: 1_000_000 };
+      if (asked.attempt === 0) return { cutAfter: 1_000_000 };
       return { headers: { "content-range": range(firstByte(asked)) } };
     });
     const error = await pull();
@@ -247,9 +247,9 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     ["ends elsewhere", (start) => `bytes ${start}-2999998/3000000`],
     ["is nonsense", () => "bytes x"],
   ])("a range that says that it %s is not believed, and the blob comes whole and right", async (_, range) => {
-    proxy.suffer((asked) => {
+    proxy.inject((asked) => {
       if (!isLayer(asked)) return undefined;
-      if (asked.before === 0) return { cutAfter: 1_000_000 };
+      if (asked.attempt === 0) return { cutAfter: 1_000_000 };
       return { headers: { "content-range": range(firstByte(asked)) } };
     });
     expect(await pull()).toBeUndefined();
@@ -257,9 +257,9 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   });
 
   it("a range with wrong bytes is detected by the digest, and the blob is read again", async () => {
-    proxy.suffer((asked) => {
+    proxy.inject((asked) => {
       if (!isLayer(asked)) return undefined;
-      return asked.before === 0 ? { cutAfter: 1_000_000 } : { body: new Uint8Array(size - firstByte(asked)) };
+      return asked.attempt === 0 ? { cutAfter: 1_000_000 } : { body: new Uint8Array(size - firstByte(asked)) };
     });
     expect(codeOf(await pull())).toBe("MOTE_DIGEST_MISMATCH");
     expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
@@ -295,14 +295,14 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
 
   it.each(onManifest)("a manifest of which it %s leaves nothing at all", async (_, fault, code) => {
     expectSilence(code);
-    proxy.suffer((asked) => (asked.method === "GET" && isManifest(asked) ? fault : undefined));
+    proxy.inject((asked) => (asked.method === "GET" && isManifest(asked) ? fault : undefined));
     const error = await pull(undefined, `docker://${proxy.host}/${repository}@${manifest.digest}`);
     expect(codeOf(error)).toBe(code);
     expect(error).toMatchObject({ details: { registry: proxy.host, repository, digest: manifest.digest } });
     const { message } = error as Error;
     for (const named of [proxy.host, repository, manifest.digest]) expect(message).toContain(named);
     expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
-    expect(proxy.asked.filter(isLayer)).toEqual([]);
+    expect(proxy.requests.filter(isLayer)).toEqual([]);
     await pullHonestly();
   });
 
@@ -313,7 +313,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     "%s with a wrong type and a coding that it does not have is read as the bytes of its digest",
     async (_, isMeant) => {
       const headers = { "content-type": "text/html", "content-encoding": "gzip" };
-      proxy.suffer((asked) => (asked.method === "GET" && isMeant(asked) ? { headers } : undefined));
+      proxy.inject((asked) => (asked.method === "GET" && isMeant(asked) ? { headers } : undefined));
       expect(await pull(undefined, `docker://${proxy.host}/${repository}@${manifest.digest}`)).toBeUndefined();
       expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
     },
@@ -324,7 +324,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     await using mote = await open();
     await mote.pull(source("2"));
     const { digest } = manifest;
-    proxy.suffer((asked) => {
+    proxy.inject((asked) => {
       if (asked.method !== "HEAD" || !asked.url.endsWith("/manifests/2")) return undefined;
       return { headers: { "docker-content-digest": digest, "content-length": String(manifest.size) } };
     });
@@ -338,16 +338,16 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     const kept = await leftInCache();
     const wrong = `sha256:${"0".repeat(64)}`;
     const lie: Effect = { headers: { "docker-content-digest": wrong } };
-    proxy.suffer((asked) => (asked.method === "HEAD" && isManifest(asked) ? lie : undefined));
+    proxy.inject((asked) => (asked.method === "HEAD" && isManifest(asked) ? lie : undefined));
     expect(codeOf(await pull())).toBe("MOTE_NOT_FOUND");
-    proxy.suffer((asked) => (isManifest(asked) ? lie : undefined));
+    proxy.inject((asked) => (isManifest(asked) ? lie : undefined));
     expect(codeOf(await pull())).toBe("MOTE_NOT_FOUND");
     expect(await leftInCache()).toEqual(kept);
   });
 
   it("a manifest with a wrong digest is rejected", async () => {
     const wrong = `sha256:${"0".repeat(64)}`;
-    proxy.suffer((asked) => (isManifest(asked) ? { headers: { "docker-content-digest": wrong } } : undefined));
+    proxy.inject((asked) => (isManifest(asked) ? { headers: { "docker-content-digest": wrong } } : undefined));
     expect(codeOf(await pull())).toBe("MOTE_DIGEST_MISMATCH");
     expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
   });
@@ -365,14 +365,14 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
 
   it.each<[string, Effect]>([
     ["hung up on", "hang up"],
-    ["kept, but its answer lost", "lose the answer"],
+    ["kept, but its answer lost", "lose the response"],
     ["refused by a busy registry", { status: 503, headers: { "retry-after": "0" } }],
     ["refused by a registry that fails", { status: 500 }],
   ])("a push goes on although a piece, the end and the manifest are each %s once", async (what, fault) => {
     // More than two pieces.
     await writeFile(join(dir, pushed), randomBytes(20 << 20));
     const suffered = new Set<string>();
-    proxy.suffer(({ method, url }) => {
+    proxy.inject(({ method, url }) => {
       const isPiece = method === "PATCH" && suffered.has("first");
       const kind =
         method === "PATCH" && !isPiece ? "first" : `${method} ${url.includes("/manifests/") ? "manifest" : "blob"}`;
@@ -392,7 +392,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     await writeFile(join(dir, pushed), randomBytes(20 << 20));
     let pieces = 0;
     // Every second piece is kept, and the answer lost: this registry then forgets the whole of it.
-    proxy.suffer(({ method }) => (method === "PATCH" && ++pieces % 2 === 0 ? "lose the answer" : undefined));
+    proxy.inject(({ method }) => (method === "PATCH" && ++pieces % 2 === 0 ? "lose the response" : undefined));
     const error = await push("lost");
     expect([codeOf(error), error]).toMatchObject(["MOTE_REGISTRY", { cause: { code: "MOTE_UPLOAD_LOST" } }]);
     expect(pieces).toBe(6);
@@ -400,12 +400,12 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
 
   it("a push that finally fails says where, and leaves no tag and no open upload", async () => {
     await writeFile(join(dir, pushed), randomBytes(20 << 20));
-    proxy.suffer(({ method }) => (method === "PATCH" ? { status: 500 } : undefined));
+    proxy.inject(({ method }) => (method === "PATCH" ? { status: 500 } : undefined));
     const error = await push("never");
     expect(codeOf(error)).toBe("MOTE_REGISTRY");
     expect(error).toMatchObject({ details: { registry: proxy.host, repository: "lib/pushed", status: 500 } });
-    await expect.poll(() => proxy.asked.filter(({ method }) => method === "DELETE").length).toBeGreaterThan(0);
-    proxy.suffer(() => undefined);
+    await expect.poll(() => proxy.requests.filter(({ method }) => method === "DELETE").length).toBeGreaterThan(0);
+    proxy.inject(() => undefined);
     await using other = await openMote({ dir: join(dir, "never-pulled") });
     await expect(other.pull(`docker://${registry.host}/lib/pushed:never`)).rejects.toMatchObject({
       code: "MOTE_NOT_FOUND",
@@ -413,7 +413,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   });
 
   it("the command reports it on one line, with the code under --json", async () => {
-    proxy.suffer((asked) => (isLayer(asked) ? { flipAt: 5 } : undefined));
+    proxy.inject((asked) => (isLayer(asked) ? { flipAt: 5 } : undefined));
     const plain = await runMote(["pull", source(), "--cache", cacheDir]);
     expect(plain).toMatchObject({ status: 1, stdout: "" });
     expect(

@@ -56,14 +56,14 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     const names: string[] = [];
     for await (const { name } of mote.tags.list()) names.push(name);
     expect(names).toEqual([`${host}/lib/model:1`]);
-    expect(mirror.asked.every(({ url }) => url.endsWith(`?ns=${encodeURIComponent(host)}`))).toBe(true);
+    expect(mirror.requests.every(({ url }) => url.endsWith(`?ns=${encodeURIComponent(host)}`))).toBe(true);
     expect(warnings).toEqual([]);
     // What was verified to be there is recorded, and no more.
     expect(await mote.locate(digestBytes(bytes))).toEqual([`${mirror.host}/lib/model:1`]);
   });
 
   it("supplies content that the mirror corrupts, for a directory and another registry", async () => {
-    mirror.suffer((asked) => (isLayer(asked) ? { flipAt: 1_000 } : undefined));
+    mirror.inject((asked) => (isLayer(asked) ? { flipAt: 1_000 } : undefined));
     const { mote, warnings } = await open();
     await using _ = mote;
     await mote.pull(`docker://${registry.host}/lib/model:1`, `${join(dir, "two")}/`);
@@ -71,7 +71,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     expect(warnings.filter((line) => line.includes(mirror.host))).toHaveLength(1);
 
     await using other = await startDockerRegistry();
-    mirror.suffer((asked) => (isLayer(asked) ? { flipAt: 2_999_999 } : undefined));
+    mirror.inject((asked) => (isLayer(asked) ? { flipAt: 2_999_999 } : undefined));
     tests += 1;
     const { mote: second } = await open();
     await using __ = second;
@@ -82,7 +82,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
   });
 
   it("supplies the rest if the mirror fails, and nothing twice", async () => {
-    mirror.suffer((asked) => (isLayer(asked) ? { cutAfter: asked.before === 0 ? 1_000_000 : 0 } : undefined));
+    mirror.inject((asked) => (isLayer(asked) ? { cutAfter: asked.attempt === 0 ? 1_000_000 : 0 } : undefined));
     const { mote } = await open();
     await using _ = mote;
     const before = (await registry.requests()).length;
@@ -96,6 +96,6 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     const { mote } = await open();
     await using _ = mote;
     await mote.pushFiles([{ path: join(dir, "model.bin") }], `docker://${registry.host}/lib/pushed:1`);
-    expect(mirror.asked).toEqual([]);
+    expect(mirror.requests).toEqual([]);
   });
 });

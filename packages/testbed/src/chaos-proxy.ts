@@ -1,77 +1,77 @@
 import { once } from "node:events";
-import { request as ask, createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse, request as sendRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What may become of a request. */
+/** What happens to a request. */
 export type Effect =
-  /** It is answered so, and does not reach the server. */
+  /** The proxy responds, and the server does not receive the request. */
   | {
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string | Uint8Array;
     }
-  /** The connection is closed before an answer. */
+  /** The connection is closed without a response. */
   | "hang up"
-  /** The server gets the request, and its response is lost. */
-  | "lose the answer"
-  /** Nothing ever comes. */
+  /** The server receives the request, and its response is lost. */
+  | "lose the response"
+  /** No response is ever sent. */
   | "silence"
-  /** The server's response, changed. */
+  /** The server's response is changed. */
   | ChangedResponse;
 
 interface ChangedResponse {
-  /** Bytes of the body after which the connection is cut. */
+  /** Bytes of the body after which the connection is closed. */
   readonly cutAfter?: number;
-  /** Bytes of the body after which nothing more comes. */
+  /** Bytes of the body after which no more are sent. */
   readonly stallAfter?: number;
-  /** Where the body has a wrong bit. */
+  /** Offset of a byte of the body with a wrong bit. */
   readonly flipAt?: number;
-  /** Of a body, sent in place of the server's. */
+  /** Replaces the server's body. */
   readonly body?: Uint8Array;
-  /** Headers in place of the server's; undefined leaves one out. */
+  /** Replaces headers of the server. Undefined removes one. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
-  /** The server does not get to see `Range`. */
+  /** Removes `Range` from the request. */
   readonly dropRange?: true;
 }
 
-export interface Asked {
+export interface ProxiedRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingMessage["headers"];
-  /** How often this method and URL were asked for before. */
-  readonly before: number;
+  /** 0 for the first request with this method and URL, 1 for the second, … */
+  readonly attempt: number;
 }
 
 export interface ChaosProxy extends AsyncDisposable {
   /** `127.0.0.1:PORT` */
   readonly host: string;
-  readonly asked: Asked[];
-  /** What becomes of the requests from now on. */
-  suffer(effect: (asked: Asked) => Effect | undefined): void;
+  readonly requests: ProxiedRequest[];
+  /** Selects the effect of each request from now on. */
+  inject(effect: (asked: ProxiedRequest) => Effect | undefined): void;
 }
 
-/** Stands in front of the server at `target` (`HOST:PORT`, plain HTTP), which is honest, and is not. */
+/** Starts a faulty proxy in front of a working server at `target` (`HOST:PORT`, plain HTTP). */
 export async function startChaosProxy(target: string): Promise<ChaosProxy> {
-  const asked: Asked[] = [];
-  let choose: (one: Asked) => Effect | undefined = () => undefined;
+  const requests: ProxiedRequest[] = [];
+  let choose: (request: ProxiedRequest) => Effect | undefined = () => undefined;
   const server = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
-    const before = asked.filter((one) => one.method === method && one.url === url).length;
-    const one = { method, url, headers, before };
-    asked.push(one);
-    const effect = choose(one);
+    const attempt = requests.filter((earlier) => earlier.method === method && earlier.url === url).length;
+    const proxied = { method, url, headers, attempt };
+    requests.push(proxied);
+    const effect = choose(proxied);
     if (effect === "silence") return;
     if (effect === "hang up") response.destroy();
-    else if (typeof effect === "object" && "status" in effect) answer(response, request.method, effect);
-    else passOn(target, request, response, effect ?? {});
+    else if (typeof effect === "object" && "status" in effect) respond(response, request.method, effect);
+    else forward(target, request, response, effect ?? {});
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   return {
     host: `127.0.0.1:${port}`,
-    asked,
-    suffer: (effect) => {
+    requests,
+    inject: (effect) => {
       choose = effect;
     },
     async [Symbol.asyncDispose]() {
@@ -82,7 +82,7 @@ export async function startChaosProxy(target: string): Promise<ChaosProxy> {
   };
 }
 
-function answer(
+function respond(
   response: ServerResponse,
   method: string | undefined,
   { status, headers = {}, body = "" }: Exclude<Effect, string | ChangedResponse>,
@@ -91,39 +91,39 @@ function answer(
   response.end(method === "HEAD" ? undefined : body);
 }
 
-function passOn(
+function forward(
   target: string,
   request: IncomingMessage,
   response: ServerResponse,
-  effect: ChangedResponse | "lose the answer",
+  effect: ChangedResponse | "lose the response",
 ): void {
   const [host, port] = target.split(":");
-  const isLost = effect === "lose the answer";
+  const isLost = effect === "lose the response";
   const { range, ...others } = request.headers;
   const headers = (!isLost && effect.dropRange) || range === undefined ? others : { ...others, range };
-  // The name that the client used is in the URLs that the server gives.
-  // A connection of its own each time: a kept one that the server has closed would be one more disturbance.
-  const onward = ask({ host, port, path: request.url, method: request.method, headers, agent: false });
-  onward.once("response", (answered) => {
+  // The host that the client used is forwarded, because the server's URLs contain it. Each request has its own connection,
+  // because a kept-alive one that the server has closed would be another fault.
+  const forwarded = sendRequest({ host, port, path: request.url, method: request.method, headers, agent: false });
+  forwarded.once("response", (received) => {
     if (isLost) {
-      answered.resume().once("end", () => response.destroy());
+      received.resume().once("end", () => response.destroy());
       return;
     }
-    const changed = Object.entries({ ...answered.headers, ...effect.headers });
+    const changed = Object.entries({ ...received.headers, ...effect.headers });
     const kept = changed.filter((entry): entry is [string, string | string[]] => entry[1] !== undefined);
-    response.writeHead(answered.statusCode ?? 502, Object.fromEntries(kept));
+    response.writeHead(received.statusCode ?? 502, Object.fromEntries(kept));
     if (request.method === "HEAD") response.end();
-    else send(answered, response, effect).catch(() => response.destroy());
+    else send(received, response, effect).catch(() => response.destroy());
   });
-  onward.once("error", () => response.destroy());
-  request.pipe(onward);
+  forwarded.once("error", () => response.destroy());
+  request.pipe(forwarded);
 }
 
-async function send(answered: IncomingMessage, response: ServerResponse, effect: ChangedResponse): Promise<void> {
+async function send(received: IncomingMessage, response: ServerResponse, effect: ChangedResponse): Promise<void> {
   const { cutAfter, stallAfter, flipAt } = effect;
   const end = cutAfter ?? stallAfter ?? Number.POSITIVE_INFINITY;
   let at = 0;
-  for await (const chunk of effect.body === undefined ? answered : [effect.body]) {
+  for await (const chunk of effect.body === undefined ? received : [effect.body]) {
     const bytes = new Uint8Array(chunk).subarray(0, Math.max(0, end - at));
     const wrong = (flipAt ?? -1) - at;
     if (wrong >= 0 && wrong < bytes.byteLength) bytes[wrong] = (bytes[wrong] ?? 0) ^ 1;
@@ -135,7 +135,7 @@ async function send(answered: IncomingMessage, response: ServerResponse, effect:
   }
   if (stallAfter !== undefined) return;
   const claimed = Number(response.getHeader("content-length") ?? at);
-  // Who has promised more cannot give it.
+  // The proxy cannot send as many bytes as the header claims.
   if (cutAfter !== undefined || claimed > at) response.destroy();
   else response.end();
 }

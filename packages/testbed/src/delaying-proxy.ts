@@ -8,8 +8,8 @@ export interface DelayingProxy extends AsyncDisposable {
 }
 
 /**
- * Stands before a server on loopback as if it were far away: what is sent to it arrives `delayMs` later, in its order; what it sends
- * comes at once. So each request takes that much longer, and none holds up another.
+ * Starts a proxy that simulates a distant server: it delays each request by `delayMs`, and does not delay responses. Requests do not
+ * delay each other.
  */
 export async function startDelayingProxy(
   target: string,
@@ -24,7 +24,7 @@ export async function startDelayingProxy(
       socket.setNoDelay(true).once("close", () => sockets.delete(socket));
     }
     client.on("error", () => upstream.destroy()).once("close", () => upstream.destroy());
-    // What it sent before it closed is still on its way to the client.
+    // The client still receives what the server sent before it closed.
     upstream.on("error", () => client.destroy());
     client.on("data", (bytes) => setTimeout(() => upstream.write(bytes), delayMs));
     client.on("end", () => setTimeout(() => upstream.end(), delayMs));

@@ -6,37 +6,37 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface DockerRegistryOptions {
-  /** The user that is allowed. Default: anonymous access. */
+  /** The only user. Default: anonymous access. */
   readonly login?: { readonly username: string; readonly password: string };
-  /** Where tokens come from, and the certificate (PEM) that they are signed with. */
+  /** The token service, and the certificate (PEM) that verifies its tokens. */
   readonly tokens?: {
     readonly realm: string;
     readonly service: string;
     readonly issuer: string;
     readonly cert: string;
   };
-  /** Where its storage is made. Default: the system's temporary folder. */
+  /** The parent directory of its storage. Default: the system's temporary directory. */
   readonly parent?: string | undefined;
 }
 
 export interface DockerRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT` */
   readonly host: string;
-  /** A folder of the registry's own, for files of the test. */
+  /** The registry's directory, which tests may use. */
   readonly folder: string;
-  /** What it has logged so far. */
+  /** Returns its log so far. */
   log(): string;
-  /** The requests that have ended so far, such as `GET /v2/app/blobs/sha256:…`. */
+  /** Returns the requests that have ended so far, such as `GET /v2/app/blobs/sha256:…`. */
   requests(): Promise<string[]>;
-  /** Harmless when repeated. */
+  /** Can be called more than once. */
   stop(): Promise<void>;
 }
 
-/** Debian's docker-registry on a free port of loopback, with deletion allowed. */
+/** Starts Debian's docker-registry on a free port of loopback, with deletion enabled. */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const folder = await mkdtemp(join(options.parent ?? tmpdir(), "mote-registry-"));
   const config = join(folder, "config.yml");
-  // Its reader of YAML takes JSON.
+  // JSON is valid YAML.
   await writeFile(
     config,
     JSON.stringify({
@@ -73,7 +73,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     folder,
     log: () => log,
     async requests() {
-      // The log comes through a pipe: what stands before our own mark in it is all there is.
+      // The log is read from a pipe, and is complete up to the line of this request.
       const mark = `/v2/?mark=${randomUUID()}`;
       await (await fetch(`http://127.0.0.1:${port}${mark}`)).arrayBuffer();
       while (!log.includes(mark)) await Promise.race([once(child.stdout, "data"), once(child.stderr, "data")]);

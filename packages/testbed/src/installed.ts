@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 
-/** Debian's package for each program that tests start. */
+/** The Debian package of each program that tests start. */
 const packageOf: Readonly<Record<string, string>> = {
   "docker-registry": "docker-registry",
   htpasswd: "apache2-utils",
@@ -14,7 +14,7 @@ export function isInstalled(program: string): boolean {
   return spawnSync("which", [program]).status === 0;
 }
 
-/** To put behind a test's name: empty where all programs are there, else what to install. */
+/** Returns a suffix for a test's title that says what to install, or an empty string if all programs are installed. */
 export function needs(...programs: readonly string[]): string {
   const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length === 0) return "";

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pagesReferrers, type RegistryKind, type SimulatedRegistry, startSimulatedRegistry } from "@mote/testbed";
+import { pageReferrers, type RegistryKind, type SimulatedRegistry, startSimulatedRegistry } from "@mote/testbed";
 import { type OpenMote, openMote } from "../../src/index.js";
 
 /** One simulated registry, beside one that does as the specification says, and a folder for mote's files. */
@@ -54,7 +54,7 @@ export async function useOwnLogins(): Promise<Logins> {
 const plain: RegistryKind = {
   name: "as specified",
   behaviours: [
-    pagesReferrers({
+    pageReferrers({
       name: "Referrers come in pages of one",
       source: "https://github.com/google/go-containerregistry/pull/2446",
       size: 1,

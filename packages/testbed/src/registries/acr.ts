@@ -1,5 +1,5 @@
 import type { RegistryKind } from "../simulator/behaviour.js";
-import { redirectsBlobs } from "../simulator/redirects.js";
+import { redirectBlobs } from "../simulator/redirects.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
 import { tokenFlow } from "../simulator/tokens.js";
 
@@ -10,7 +10,7 @@ export const acr: RegistryKind = {
   login: { username: "00000000-0000-0000-0000-000000000001", password: "secret" },
   behaviours: [
     {
-      name: "The token service is throttled, too: 429",
+      name: "The token service limits its rate too: 429",
       source: "https://github.com/Azure/azure-cli/issues/24886",
       handle({ url }, next, { notes }) {
         const isForPush =
@@ -21,19 +21,19 @@ export const acr: RegistryKind = {
       },
     },
     tokenFlow({
-      name: "Tokens come as `access_token` alone, from the registry's own host",
+      name: "Tokens come from the registry's own host, only as `access_token`",
       source: "https://github.com/Azure/acr/blob/master/docs/AAD-OAuth.md",
       listener: "registry",
       path: tokenPath,
       service: "registry.azurecr.io",
       body: (token) => ({ access_token: token }),
     }),
-    redirectsBlobs({
-      name: "Blobs are read from a data endpoint (307), which takes no `Authorization` besides its own signature: 400",
+    redirectBlobs({
+      name: "Blobs are redirected (307) to a data endpoint that rejects `Authorization` in addition to its signature: 400",
       source: "https://github.com/Azure/acr/issues/217",
     }),
     {
-      name: "`Content-Range` of an upload is `0-9`: `bytes 0-9/*` is 400",
+      name: "`Content-Range` of an upload must have the form `0-9`: `bytes 0-9/*` is 400",
       source: "https://github.com/dotnet/sdk-container-builds/pull/258",
       handle({ headers }, next) {
         const range = headers["content-range"];
@@ -42,5 +42,5 @@ export const acr: RegistryKind = {
       },
     },
   ],
-  lacks: { "immutable tag": "tags are locked one by one, after a push" },
+  lacks: { "immutable tag": "tags are locked individually, after a push" },
 };

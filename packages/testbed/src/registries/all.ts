@@ -16,7 +16,7 @@ import { nexus } from "./nexus.js";
 import { quay } from "./quay.js";
 import { zot } from "./zot.js";
 
-/** The bench, in the order of the page. */
+/** All registries, in the order of the page. */
 export const registryKinds: readonly RegistryKind[] = [
   dockerHub,
   ecr,

@@ -8,7 +8,7 @@ export const artifactory: RegistryKind = {
   login: { username: "user", password: "secret" },
   behaviours: [
     {
-      name: "The challenge names no scope",
+      name: "The challenge has no scope",
       source: "https://github.com/containerd/containerd/issues/3556",
       handle(_request, next) {
         const reply = next();
@@ -25,7 +25,7 @@ export const artifactory: RegistryKind = {
       service: "artifactory",
     }),
     {
-      name: "`PUT` of a whole blob after `POST` is 404; `PATCH` and an empty `PUT` are taken",
+      name: "`PUT` of a blob after `POST` is 404; `PATCH` and an empty `PUT` are accepted",
       source: "https://github.com/docker/buildx/issues/196",
       handle({ route, method, body }, next) {
         const isWhole = route.kind === "upload" && method === "PUT" && body.byteLength > 0;
@@ -33,7 +33,7 @@ export const artifactory: RegistryKind = {
       },
     },
     {
-      name: "`HEAD` finds a manifest among the blobs, and `GET` does not",
+      name: "`HEAD` of a blob finds manifests, and `GET` does not",
       source: "https://github.com/containerd/containerd/issues/7390",
       handle({ route, method }, next, { repositories }) {
         const manifest = route.kind === "blob" ? repositories.manifest(route.repository, route.digest) : undefined;
@@ -42,7 +42,7 @@ export const artifactory: RegistryKind = {
       },
     },
     immutableTags({
-      name: "A tag that is there is not replaced without the permission to overwrite: 403 `MANIFEST_INVALID`",
+      name: "Overwriting a tag without permission is 403 `MANIFEST_INVALID`",
       source: "https://github.com/GoogleContainerTools/kaniko/issues/1095",
       reply: errorReply(403, "MANIFEST_INVALID", "manifest invalid"),
     }),

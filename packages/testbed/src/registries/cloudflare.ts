@@ -4,8 +4,8 @@ import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
 import { basicFlow } from "../simulator/tokens.js";
 
-const minPieceBytes = 5 * 1024 * 1024;
-const maxPieceBytes = 100_000_000;
+const minChunkBytes = 5 * 1024 * 1024;
+const maxChunkBytes = 100_000_000;
 const sourceCode =
   "https://github.com/cloudflare/serverless-registry/blob/02e5e0eab7a97765240e24602137ea44e3985dfb/src" as const;
 
@@ -20,15 +20,15 @@ export const cloudflare: RegistryKind = {
       realm: "https://registry.example/v2/",
     }),
     {
-      name: "Pieces have a least and a greatest length (`OCI-Chunk-Min-Length`, `OCI-Chunk-Max-Length`), and all but the last have the same",
+      name: "Chunks have a minimum and a maximum length (`OCI-Chunk-Min-Length`, `OCI-Chunk-Max-Length`), and all except the last must have the same length",
       source: `${sourceCode}/registry/r2.ts`,
-      handle: takePieces,
+      handle: takeChunks,
     },
     {
       name: "A body over the limit is 413 with an HTML page",
       source: "https://github.com/cloudflare/serverless-registry/issues/67",
       handle({ body }, next) {
-        if (body.byteLength <= maxPieceBytes) return next();
+        if (body.byteLength <= maxChunkBytes) return next();
         return {
           status: 413,
           headers: { "content-type": "text/html" },
@@ -37,7 +37,7 @@ export const cloudflare: RegistryKind = {
       },
     },
     {
-      name: "Blobs are sent whole, whatever `Range` asks for",
+      name: "Blobs are sent completely, and `Range` is ignored",
       source: `${sourceCode}/router.ts`,
       handle({ route, method }, next, { repositories }) {
         const bytes =
@@ -48,7 +48,7 @@ export const cloudflare: RegistryKind = {
       },
     },
     {
-      name: "A mounted blob is a link, and `HEAD` tells the link's length",
+      name: "A mounted blob is a link, and `HEAD` returns the length of the link",
       source: `${sourceCode}/registry/r2.ts`,
       handle({ route, method, url }, next, { notes }) {
         const reply = next();
@@ -71,21 +71,21 @@ export const cloudflare: RegistryKind = {
   lacks: { "immutable tag": "tags can be moved" },
 };
 
-/** The state of an upload is in its URL, so only the last one that was given is good. */
-function takePieces(...[{ route, method, url, body }, next, { notes }]: Parameters<Behaviour["handle"]>) {
+// The state of an upload is in its URL, so only the last URL is valid.
+function takeChunks(...[{ route, method, url, body }, next, { notes }]: Parameters<Behaviour["handle"]>) {
   if (route.kind !== "uploads" && route.kind !== "upload") return next();
   if (route.kind === "upload" && (method === "PATCH" || method === "PUT")) {
     const expected = notes.get(`state of ${route.id}`);
     if (url.searchParams.get("_stateHash") !== expected) return errorReply(416, "RANGE_ERROR");
   }
   if (route.kind === "upload" && method === "PATCH") {
-    const pieces = notes.get(`pieces of ${route.id}`);
-    const sizes = Array.isArray(pieces) ? pieces : [];
+    const chunks = notes.get(`chunks of ${route.id}`);
+    const sizes = Array.isArray(chunks) ? chunks : [];
     const [first] = sizes;
-    // The one before this was not the last, so it has to have had the size of the first.
-    if (sizes.some((size) => size !== first) || body.byteLength > (first ?? body.byteLength) || first < minPieceBytes)
+    // The previous chunk was not the last one, so it must have the size of the first.
+    if (sizes.some((size) => size !== first) || body.byteLength > (first ?? body.byteLength) || first < minChunkBytes)
       return errorReply(416, "RANGE_ERROR");
-    notes.set(`pieces of ${route.id}`, [...sizes, body.byteLength]);
+    notes.set(`chunks of ${route.id}`, [...sizes, body.byteLength]);
   }
   const reply = next();
   const location = reply.headers?.location;
@@ -95,7 +95,7 @@ function takePieces(...[{ route, method, url, body }, next, { notes }]: Paramete
   notes.set(`state of ${id}`, state);
   return withHeaders(reply, {
     location: `${location}?_stateHash=${state}`,
-    "oci-chunk-min-length": String(minPieceBytes),
-    "oci-chunk-max-length": String(maxPieceBytes),
+    "oci-chunk-min-length": String(minChunkBytes),
+    "oci-chunk-max-length": String(maxChunkBytes),
   });
 }

@@ -6,7 +6,7 @@ export const craneServe: RegistryKind = {
   name: "`crane registry serve`",
   behaviours: [
     {
-      name: "A piece is answered 204 in place of 202",
+      name: "The response to a chunk is 204 instead of 202",
       source: "https://github.com/google/go-containerregistry/issues/2198",
       handle({ method, route }, next) {
         const reply = next();
@@ -23,7 +23,7 @@ export const craneServe: RegistryKind = {
       },
     },
     {
-      name: "An upload can be neither asked for its progress nor deleted: 400 `METHOD_UNKNOWN`",
+      name: "GET and DELETE of an upload are 400 `METHOD_UNKNOWN`",
       source: "https://github.com/google/go-containerregistry/blob/main/pkg/registry/blobs.go",
       handle({ method, route }, next) {
         const isOther = route.kind === "upload" && (method === "GET" || method === "DELETE");
@@ -31,7 +31,7 @@ export const craneServe: RegistryKind = {
       },
     },
     {
-      name: "A stored blob and a stored manifest are answered 201 without `Location`",
+      name: "The 201 for a stored blob or manifest has no `Location`",
       source: "https://github.com/google/go-containerregistry/blob/main/pkg/registry/manifest.go",
       handle(_request, next) {
         const reply = next();
@@ -39,7 +39,7 @@ export const craneServe: RegistryKind = {
       },
     },
     {
-      name: "Blobs belong to no repository: each of them is there in all",
+      name: "Blobs do not belong to a repository: each blob exists in all repositories",
       source: "https://github.com/google/go-containerregistry/blob/main/pkg/registry/blobs.go",
       handle({ route }, next, { repositories }) {
         const bytes = route.kind === "blob" ? repositories.blob(route.digest) : undefined;
@@ -48,7 +48,7 @@ export const craneServe: RegistryKind = {
       },
     },
     {
-      name: "A mount is taken for the beginning of an upload: 202",
+      name: "A mount starts an upload: 202",
       source: "https://github.com/google/go-containerregistry/blob/main/pkg/registry/blobs.go",
       handle({ method, route, url }, next, { repositories }) {
         const isMount = method === "POST" && route.kind === "uploads" && url.searchParams.has("mount");

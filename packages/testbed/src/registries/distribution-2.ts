@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { wantsAccept } from "../simulator/accepted-types.js";
+import { requiresAccept } from "../simulator/accepted-types.js";
 import type { RegistryKind } from "../simulator/behaviour.js";
 import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
@@ -15,7 +15,7 @@ export const distribution2: RegistryKind = {
       realm: "Registry Realm",
     }),
     {
-      name: "The URL of an upload is absolute and has a `_state`, which changes with each piece and is wanted back",
+      name: "The URL of an upload is absolute, with a `_state` that changes with each chunk and must be sent back",
       source: "https://github.com/distribution/distribution/blob/main/registry/handlers/hmac.go",
       handle({ route, url }, next, { origins, notes }) {
         const isStale = route.kind === "upload" && notes.get(route.id) !== url.searchParams.get("_state");
@@ -30,7 +30,7 @@ export const distribution2: RegistryKind = {
       },
     },
     {
-      name: "An upload that has nothing says `Range: 0-0`, as one that has a byte",
+      name: "An empty upload has `Range: 0-0`, like an upload of one byte",
       source: "https://github.com/distribution/distribution/pull/475",
       handle({ method, route }, next) {
         const reply = next();
@@ -38,8 +38,8 @@ export const distribution2: RegistryKind = {
         return isBegun ? withHeaders(reply, { range: "0-0" }) : reply;
       },
     },
-    wantsAccept({
-      name: "What is stored as OCI is 404 if `Accept` does not name its type",
+    requiresAccept({
+      name: "An OCI manifest is 404 if `Accept` does not name its type",
       source: "https://github.com/distribution/distribution/issues/3938",
       type: "vnd.oci.",
       reply: errorReply(
@@ -49,7 +49,7 @@ export const distribution2: RegistryKind = {
       ),
     }),
     noReferrersApi({
-      name: "No referrers API: 404 with a text that is not JSON",
+      name: "There is no referrers API: 404 with a body that is not JSON",
       source: "https://github.com/oras-project/rust-oci-client/pull/259",
       reply: { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" },
     }),

@@ -1,6 +1,6 @@
 import type { RegistryKind } from "../simulator/behaviour.js";
 import { immutableTags } from "../simulator/immutable-tags.js";
-import { redirectsBlobs } from "../simulator/redirects.js";
+import { redirectBlobs } from "../simulator/redirects.js";
 import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
 import { tokenFlow } from "../simulator/tokens.js";
@@ -10,7 +10,7 @@ export const dockerHub: RegistryKind = {
   login: { username: "user", password: "dckr_pat_secret" },
   behaviours: [
     tokenFlow({
-      name: "Tokens come from another host, also without a login, as `token` and as `access_token`",
+      name: "Tokens come from another host, also without a login, as both `token` and `access_token`",
       source: "https://distribution.github.io/distribution/spec/auth/token/",
       path: "/token",
       service: "registry.docker.io",
@@ -18,25 +18,25 @@ export const dockerHub: RegistryKind = {
       body: (token) => ({ token, access_token: token, expires_in: 300, issued_at: "2026-01-01T00:00:00.000000000Z" }),
     }),
     {
-      name: "`RateLimit-Limit` and `RateLimit-Remaining` come with each manifest, as `100;w=21600`",
+      name: "`RateLimit-Limit` and `RateLimit-Remaining` are sent with each manifest, as `100;w=21600`",
       source: "https://docs.docker.com/docker-hub/usage/pulls/",
       handle({ route }, next) {
         if (route.kind !== "manifest") return next();
         return withHeaders(next(), { "ratelimit-limit": "100;w=21600", "ratelimit-remaining": "99;w=21600" });
       },
     },
-    redirectsBlobs({
-      name: "Blobs are redirected to a URL that is signed for GET, HEAD requests too, which are 403 there",
+    redirectBlobs({
+      name: "GET and HEAD of blobs are redirected to a URL that is signed for GET, where HEAD is 403",
       source: "https://github.com/containerd/stargz-snapshotter/pull/167",
       head: "redirected",
     }),
     noReferrersApi({
       name: "`OCI-Subject` is sent although there is no referrers API (2024)",
       source: "https://github.com/docker/hub-feedback/issues/2372",
-      saysSubject: true,
+      sendsSubject: true,
     }),
     {
-      name: "A manifest is refused if its subject is not there yet (2024)",
+      name: "A manifest is rejected if its subject does not exist yet (2024)",
       source: "https://github.com/docker/hub-feedback/issues/2372",
       handle({ method, route, body }, next, { repositories }) {
         const [, subject] = /"subject":\{[^}]*"digest":"([^"]+)"/.exec(new TextDecoder().decode(body)) ?? [];
@@ -46,12 +46,12 @@ export const dockerHub: RegistryKind = {
       },
     },
     immutableTags({
-      name: "An immutable tag: 403, also for the manifest that it has",
+      name: "A push to an immutable tag is 403, even of the same manifest",
       source: "https://github.com/docker/hub-feedback/issues/2466",
       reply: errorReply(403, "DENIED", "requested access to the resource is denied: tag is immutable"),
     }),
     {
-      name: "DELETE is not offered: 405 `UNSUPPORTED`",
+      name: "DELETE is not supported: 405 `UNSUPPORTED`",
       source: "https://github.com/docker/hub-feedback/issues/2360",
       handle({ method, route }, next) {
         return method === "DELETE" && route.kind === "manifest" ? errorReply(405, "UNSUPPORTED") : next();

@@ -1,6 +1,6 @@
 import type { RegistryKind } from "../simulator/behaviour.js";
 import { immutableTags } from "../simulator/immutable-tags.js";
-import { redirectsBlobs } from "../simulator/redirects.js";
+import { redirectBlobs } from "../simulator/redirects.js";
 import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
 import { basicFlow } from "../simulator/tokens.js";
@@ -11,16 +11,16 @@ export const ecr: RegistryKind = {
   login: { username: "AWS", password: "eyJwYXlsb2FkIjoi" },
   behaviours: [
     basicFlow({
-      name: "The user `AWS` has a token of 12 hours as its password, which goes with each request",
+      name: "The user `AWS` has a token valid for 12 hours as its password, which is sent with each request",
       source: "https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html",
       realm: "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",
     }),
-    redirectsBlobs({
-      name: "Blobs are redirected to S3, which refuses a request with credentials besides its signed URL",
+    redirectBlobs({
+      name: "Blobs are redirected to S3, which rejects a request with both a signed URL and credentials",
       source: "https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html",
     }),
     {
-      name: "`Range` of an upload stays where the first piece ended, while all pieces are stored",
+      name: "`Range` of an upload stays at the end of the first chunk, although all chunks are stored",
       source: "https://github.com/aws/containers-roadmap/issues/2831",
       handle({ method, route }, next, { notes }) {
         const reply = next();
@@ -31,7 +31,7 @@ export const ecr: RegistryKind = {
       },
     },
     {
-      name: "A piece is answered 201 in place of 202",
+      name: "The response to a chunk is 201 instead of 202",
       source: "https://github.com/openai/tart/issues/273",
       handle({ method, route }, next) {
         const reply = next();
@@ -41,14 +41,14 @@ export const ecr: RegistryKind = {
       },
     },
     {
-      name: "GET on an upload is 404: it does not tell how much it has",
+      name: "GET of an upload is 404: its progress is not available",
       source: "https://github.com/dotnet/sdk/pull/33019",
       handle({ method, route }, next) {
         return method === "GET" && route.kind === "upload" ? errorReply(404, "BLOB_UPLOAD_UNKNOWN") : next();
       },
     },
     {
-      name: "A blob is mounted only if a manifest of the other repository refers to it, otherwise 202",
+      name: "A blob is mounted only if a manifest of the other repository refers to it; otherwise the response is 202",
       source: "https://github.com/aws/containers-roadmap/issues/2860",
       handle({ method, route, url }, next, { repositories }) {
         const [digest, from] = [url.searchParams.get("mount"), url.searchParams.get("from")];
@@ -59,7 +59,7 @@ export const ecr: RegistryKind = {
       },
     },
     {
-      name: "A blob of no bytes: 400, as the upload has no parts",
+      name: "An empty blob is 400, because the upload has no parts",
       source: "https://github.com/radius-project/radius/pull/7887",
       handle({ method, route, body }, next, { repositories }) {
         if (method !== "PUT" || route.kind !== "upload") return next();
@@ -69,7 +69,7 @@ export const ecr: RegistryKind = {
       },
     },
     {
-      name: "Manifests come without `Content-Length`",
+      name: "Manifests are sent without `Content-Length`",
       source: "https://github.com/oras-project/oras-go/issues/333",
       handle({ method, route }, next) {
         const isRead = method === "GET" && route.kind === "manifest";
@@ -79,10 +79,10 @@ export const ecr: RegistryKind = {
     noReferrersApi({
       name: "`OCI-Subject` is sent although there is no referrers API (2024)",
       source: "https://github.com/sigstore/sigstore-js/pull/1183",
-      saysSubject: true,
+      sendsSubject: true,
     }),
     immutableTags({
-      name: "An immutable tag: 400 `TAG_INVALID`, also for the manifest that it has",
+      name: "A push to an immutable tag is 400 `TAG_INVALID`, even of the same manifest",
       source: "https://github.com/moby/buildkit/issues/3776",
       reply: errorReply(
         400,

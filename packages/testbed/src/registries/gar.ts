@@ -1,6 +1,6 @@
 import type { RegistryKind } from "../simulator/behaviour.js";
 import { immutableTags } from "../simulator/immutable-tags.js";
-import { redirectsBlobs } from "../simulator/redirects.js";
+import { redirectBlobs } from "../simulator/redirects.js";
 import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply } from "../simulator/replies.js";
 import { tokenFlow } from "../simulator/tokens.js";
@@ -17,7 +17,7 @@ export const gar: RegistryKind = {
       service: "europe-docker.pkg.dev",
     }),
     {
-      name: "Blobs are taken whole only: a piece with `Content-Range` is refused",
+      name: "Only monolithic uploads are accepted: a chunk with `Content-Range` is rejected",
       source: "https://cloud.google.com/artifact-registry/docs/reference/docker-api",
       handle({ method, route, headers }, next) {
         const isPiece = method === "PATCH" && route.kind === "upload" && headers["content-range"] !== undefined;
@@ -25,7 +25,7 @@ export const gar: RegistryKind = {
       },
     },
     {
-      name: "A blob of no bytes is 400",
+      name: "An empty blob is 400",
       source: "https://github.com/oras-project/oras-go/issues/294",
       handle({ method, route, body }, next, { repositories }) {
         const isClosing = method === "PUT" && route.kind === "upload" && body.byteLength === 0;
@@ -33,19 +33,19 @@ export const gar: RegistryKind = {
         return has === 0 ? errorReply(400, "BLOB_UPLOAD_INVALID") : next();
       },
     },
-    redirectsBlobs({
-      name: "Blobs are redirected by 302 to paths of their own",
+    redirectBlobs({
+      name: "Blobs are redirected (302) to other paths of the registry",
       source: "https://cloud.google.com/artifact-registry/docs/reference/docker-api",
       status: 302,
     }),
     noReferrersApi({
-      name: "No referrers API (2024)",
+      name: "There is no referrers API (2024)",
       source: "https://github.com/actions/attest-build-provenance/issues/80",
     }),
     immutableTags({
-      name: "With immutable tags a referrers tag cannot be moved either, so there is one referrer for each image",
+      name: "With immutable tags, referrers tags cannot be moved either, so an image can have only one referrer",
       source: "https://github.com/actions/attest-build-provenance/issues/80",
-      same: "accepted",
+      ifSame: "accepted",
       reply: errorReply(
         400,
         "MANIFEST_INVALID",

@@ -11,7 +11,7 @@ export const gitea: RegistryKind = {
   login: { username: "user", password: "secret" },
   behaviours: [
     {
-      name: "Two challenges, each in a header of its own: Bearer with a realm alone, and a bare `Basic`",
+      name: "There are two challenges in separate headers: Bearer with only a realm, and `Basic` without parameters",
       source: sourceCode,
       handle({ listener, url }, next, { origins }) {
         const reply = next();
@@ -20,21 +20,21 @@ export const gitea: RegistryKind = {
       },
     },
     {
-      name: "The token service takes `GET` alone: 404 for `POST`",
+      name: "The token service accepts only `GET`: `POST` is 404",
       source: "https://github.com/go-gitea/gitea/issues/29118",
       handle({ url, method }, next) {
         return url.pathname === tokenPath && method === "POST" ? errorReply(404, "UNSUPPORTED") : next();
       },
     },
     tokenFlow({
-      name: "A token comes without saying how long it is valid",
+      name: "Tokens are issued without `expires_in`",
       source: sourceCode,
       listener: "registry",
       path: tokenPath,
       body: (token) => ({ token }),
     }),
     {
-      name: "Blobs are sent whole, whatever `Range` asks for",
+      name: "Blobs are sent completely, and `Range` is ignored",
       source: sourceCode,
       handle({ route, method }, next, { repositories }) {
         if (route.kind !== "blob" || method !== "GET") return next();
@@ -44,7 +44,7 @@ export const gitea: RegistryKind = {
       },
     },
     {
-      name: "Only the first piece may come without `Content-Range`: 416",
+      name: "Every chunk except the first needs `Content-Range`: 416",
       source: sourceCode,
       handle({ route, method, headers }, next, { repositories }) {
         const upload = route.kind === "upload" && method === "PATCH" ? repositories.uploads.get(route.id) : undefined;

@@ -19,14 +19,14 @@ export const gitlab: RegistryKind = {
       },
     },
     tokenFlow({
-      name: "Of several scopes, the token service grants the last",
+      name: "The token service grants only the last of several scopes",
       source: "https://github.com/estesp/manifest-tool/issues/53",
       path: tokenPath,
       service: "container_registry",
       grants: (asked) => asked.slice(-1),
     }),
     {
-      name: "There is no referrers API, and the referrers tag of a digest stands for that very manifest",
+      name: "There is no referrers API, and the referrers tag of a digest resolves to that manifest itself",
       source: "https://github.com/oras-project/oras-go/issues/1396",
       handle({ route, method }, next, { repositories }) {
         if (route.kind === "referrers")

@@ -9,7 +9,7 @@ export const harbor: RegistryKind = {
   login: { username: "robot$user", password: "secret" },
   behaviours: [
     {
-      name: "It sets cookies, and takes a client that sends them back for a browser: 403 without a CSRF token",
+      name: "It sets cookies, and treats a client that returns them as a browser: 403 without a CSRF token",
       source: "https://github.com/dotnet/sdk/pull/37221",
       handle({ headers, method }, next) {
         const isRead = method === "GET" || method === "HEAD";
@@ -26,7 +26,7 @@ export const harbor: RegistryKind = {
       service: "harbor-registry",
     }),
     {
-      name: "A mount from a project that this login may not read is refused",
+      name: "A mount from a project that this user may not read is rejected",
       source: "https://github.com/oras-project/oras/pull/1924",
       handle({ url }, next) {
         return url.searchParams.has("mount")
@@ -35,7 +35,7 @@ export const harbor: RegistryKind = {
       },
     },
     {
-      name: "Who has a token that does not suffice is challenged with Basic",
+      name: "A token without sufficient scope is challenged with Basic",
       source: "https://github.com/goharbor/harbor/issues/18856",
       handle(_request, next) {
         const reply = next();
@@ -43,17 +43,17 @@ export const harbor: RegistryKind = {
       },
     },
     immutableTags({
-      name: "An immutable tag: 412, also for the manifest that it has",
+      name: "A push to an immutable tag is 412, even of the same manifest",
       source: "https://github.com/goharbor/harbor/pull/9427",
       reply: errorReply(412, "PRECONDITION", "Failed to process request due to '1' configured as immutable."),
     }),
     {
-      name: "Referrers have the size of manifest, config and layers together, and the type of their config",
+      name: "The size of a referrer includes its config and layers, and its artifact type is that of its config",
       source: "https://github.com/goharbor/harbor/issues/20187",
       handle({ route }, next, { repositories }) {
         if (route.kind !== "referrers") return next();
         const { manifests } = repositories.get(route.repository);
-        // For a digest that is not there.
+        // Harbor's response for an unknown digest.
         if (!manifests.has(route.digest)) return jsonReply(200, {}, indexLabel);
         const referring = [...manifests.values()].filter(
           ({ bytes }) => digestOf(readJson(bytes).subject) === route.digest,
@@ -75,8 +75,8 @@ const indexLabel = { "content-type": "application/vnd.oci.image.index.v1+json" }
 function describe(repositories: Repositories, repository: string, { digest, mediaType, bytes }: StoredManifest) {
   const { config, layers } = readJson(bytes);
   const { blobs } = repositories.get(repository);
-  const parts = [config, ...(Array.isArray(layers) ? layers : [])].map((one) => blobs.get(digestOf(one) ?? ""));
-  const size = parts.reduce((total, part) => total + (part?.byteLength ?? 0), bytes.byteLength);
+  const content = [config, ...(Array.isArray(layers) ? layers : [])].map((one) => blobs.get(digestOf(one) ?? ""));
+  const size = content.reduce((total, blob) => total + (blob?.byteLength ?? 0), bytes.byteLength);
   const artifactType = typeof config === "object" && config !== null && "mediaType" in config ? config.mediaType : "";
   return { mediaType, digest, size, artifactType };
 }

@@ -29,7 +29,7 @@ export const nexus: RegistryKind = {
       },
     },
     {
-      name: "A blob that another client commits at the same time: 400 `BLOB_UPLOAD_INVALID`, and it is there",
+      name: "A blob that another client commits concurrently is 400 `BLOB_UPLOAD_INVALID`, although it is stored",
       source: "https://github.com/sonatype/nexus-public/issues/967",
       handle({ route, method, url }, next, state) {
         const reply = next();
@@ -39,7 +39,7 @@ export const nexus: RegistryKind = {
       },
     },
     {
-      name: "An index is refused once right after its images were pushed: 404 `BLOB_UNKNOWN`",
+      name: "An index is rejected once, right after its images were pushed: 404 `BLOB_UNKNOWN`",
       source: "https://github.com/estesp/manifest-tool/issues/191",
       handle({ route, method, headers }, next, state) {
         const isIndex = route.kind === "manifest" && method === "PUT" && headers["content-type"]?.includes("index");
@@ -48,7 +48,7 @@ export const nexus: RegistryKind = {
       },
     },
     {
-      name: "Without redeployment a manifest is stored once: under its digest and then a tag, or another tag, is 400",
+      name: "Without redeployment, a manifest can be stored only once: storing it again under a tag is 400",
       source: "https://github.com/GoogleContainerTools/jib/issues/2395",
       handle({ route, method, body }, next, { repositories }) {
         if (route.kind !== "manifest" || method !== "PUT") return next();
@@ -59,14 +59,14 @@ export const nexus: RegistryKind = {
       },
     },
   ],
-  lacks: { referrers: "a manifest that others refer to is stored under its digest first, and then not under its tag" },
+  lacks: { referrers: "a subject is stored under its digest first, and then cannot be stored under its tag" },
 };
 
 function invalid(detail: string) {
   return jsonReply(400, { errors: [{ code: "BLOB_UPLOAD_INVALID", message: "blob upload invalid", detail }] });
 }
 
-/** Whether this is the first time that it is asked. */
+/** Returns whether this is the first call with `what`. */
 function isFirst({ notes }: SimulatedState, what: string): boolean {
   const was = notes.has(what);
   notes.set(what, true);

@@ -1,5 +1,5 @@
 import type { RegistryKind, Reply } from "../simulator/behaviour.js";
-import { redirectsBlobs } from "../simulator/redirects.js";
+import { redirectBlobs } from "../simulator/redirects.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
 import { tokenFlow } from "../simulator/tokens.js";
 
@@ -11,7 +11,7 @@ export const quay: RegistryKind = {
   login: { username: "user+robot", password: "secret" },
   behaviours: [
     tokenFlow({
-      name: "Tokens come from the registry itself, to pull also without a login",
+      name: "Tokens come from the registry itself; pulling needs no login",
       source: "https://github.com/podman-container-tools/skopeo/issues/927",
       listener: "registry",
       path: "/v2/auth",
@@ -19,7 +19,7 @@ export const quay: RegistryKind = {
       anonymous: "pull",
     }),
     {
-      name: "A manifest whose type is not accepted is converted to schema 1, of a digest that nothing has",
+      name: "A manifest whose type `Accept` does not name is converted to schema 1, with an unknown digest",
       source: "https://github.com/eclipse-che/che-plugin-registry/pull/2082",
       handle({ route, method, headers }, next) {
         const reply = next();
@@ -30,9 +30,9 @@ export const quay: RegistryKind = {
         return { ...withHeaders(reply, converted), body: '{"schemaVersion":1}' };
       },
     },
-    redirectsBlobs({ name: "Blobs are redirected by 302 for GET, and HEAD is not", source: sourceCode, status: 302 }),
+    redirectBlobs({ name: "GET of a blob is redirected (302), and HEAD is not", source: sourceCode, status: 302 }),
     {
-      name: "`Location` of uploads is a whole URL; an upload begins with `Range: bytes=0--1`",
+      name: "`Location` of an upload is an absolute URL; a new upload has `Range: bytes=0--1`",
       source: sourceCode,
       handle({ route, method }, next, { origins }) {
         const reply = next();
@@ -43,7 +43,7 @@ export const quay: RegistryKind = {
       },
     },
     {
-      name: "The progress of an upload is one byte too far, and has no `Location`",
+      name: "The progress of an upload is one byte too high, without `Location`",
       source: sourceCode,
       handle({ route, method }, next, { repositories }) {
         const reply = next();
@@ -53,7 +53,7 @@ export const quay: RegistryKind = {
       },
     },
     {
-      name: "A manifest is stored with `OK` as plain text, and without `OCI-Subject`",
+      name: "The response to a manifest is `OK` as plain text, without `OCI-Subject`",
       source: "https://github.com/opencontainers/distribution-spec/pull/563",
       handle({ route, method }, next) {
         const reply = next();
@@ -61,7 +61,7 @@ export const quay: RegistryKind = {
       },
     },
     {
-      name: "Referrers of a digest that is not there are 404 `MANIFEST_UNKNOWN`",
+      name: "Referrers of an unknown digest are 404 `MANIFEST_UNKNOWN`",
       source: "https://github.com/quay/quay/blob/260efcf7acde75d3a860188fa9206f37d72cc4eb/endpoints/v2/referrers.py",
       handle({ route }, next, { repositories }) {
         if (route.kind !== "referrers") return next();

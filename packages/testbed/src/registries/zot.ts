@@ -8,13 +8,13 @@ export const zot: RegistryKind = {
   login: { username: "user", password: "secret" },
   behaviours: [
     basicFlow({
-      name: "With anonymous reading, `/v2/` needs no login, and only restricted repositories are challenged",
+      name: "With anonymous reads, `/v2/` needs no login, and only restricted repositories are challenged",
       source: "https://github.com/project-zot/zot/issues/3538",
       realm: "zot",
       anonymous: "pull",
     }),
     {
-      name: "Manifests come without `Content-Length`",
+      name: "Manifests are sent without `Content-Length`",
       source: "https://github.com/oras-project/oras-go/issues/333",
       handle({ method, route }, next) {
         const isRead = method === "GET" && route.kind === "manifest";
@@ -22,7 +22,7 @@ export const zot: RegistryKind = {
       },
     },
     {
-      name: "A manifest of Docker's type is 415, unless `compat` allows it",
+      name: "A manifest with Docker's media type is 415, unless `compat` allows it",
       source: "https://github.com/project-zot/zot/issues/724",
       handle({ method, route, headers }, next) {
         const isPut = method === "PUT" && route.kind === "manifest";

@@ -1,7 +1,7 @@
 import type { Behaviour, Reply, Report } from "./behaviour.js";
 
-/** A manifest whose type contains `type` is only for those who name its type in `Accept`. */
-export function wantsAccept({
+/** Hides manifests whose media type contains `type` unless `Accept` names it. */
+export function requiresAccept({
   type,
   reply,
   ...report

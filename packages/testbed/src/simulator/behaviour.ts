@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Repositories } from "./repositories.js";
 import type { Route } from "./route.js";
 
-/** The registry itself, where it keeps blobs, and its token service: three origins, as of most hosted registries. */
+/** The registry, its blob storage and its token service: three origins, as most hosted registries have. */
 export type Listener = "registry" | "storage" | "tokens";
 
 export interface SimulatedRequest {
@@ -16,20 +16,20 @@ export interface SimulatedRequest {
 
 export interface Reply {
   readonly status: number;
-  /** In lower case. Undefined leaves a header out, `content-length` too. */
+  /** Names in lower case. Undefined omits a header, also `content-length`. */
   readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body?: Uint8Array | string | undefined;
   /** Bytes of the body after which the connection is closed. */
   readonly cutAfter?: number | undefined;
 }
 
-/** What a behaviour may use of the registry that it belongs to. */
+/** The state of a registry that its behaviours use. */
 export interface SimulatedState {
-  /** Without a slash at the end, such as `http://127.0.0.1:4711`. */
+  /** Without a trailing slash, such as `http://127.0.0.1:4711`. */
   readonly origins: Readonly<Record<Listener, string>>;
   readonly repositories: Repositories;
   readonly login: Login | undefined;
-  /** A behaviour's own notes, under a key of its own. */
+  /** State of behaviours, each under its own key. */
   readonly notes: Map<string, unknown>;
 }
 
@@ -38,23 +38,23 @@ interface Login {
   readonly password: string;
 }
 
-/** Responds, or changes what `next` responds: the behaviours after it, and the distribution API last. */
+/** Responds, or changes the response of `next`, which calls the next behaviour and finally the distribution API. */
 type Handler = (request: SimulatedRequest, next: () => Reply, state: SimulatedState) => Reply;
 
-/** Where a registry is known to behave so, and how. */
+/** A behaviour of a registry, and where it is documented. */
 export interface Report {
   /** A sentence for the page of registries, without a full stop. */
   readonly name: string;
-  /** The public report or document that it comes from. */
+  /** The public report or document. */
   readonly source: `https://${string}`;
 }
 
-/** One way in which a registry differs from the others. */
+/** One way in which a registry differs from the specification. */
 export interface Behaviour extends Report {
   readonly handle: Handler;
 }
 
-/** What the suite tries at each registry. */
+/** The checks that the suite runs against each registry. */
 export type Check =
   | "log in"
   | "pull"
@@ -69,15 +69,15 @@ export type Check =
   | "rate limit"
   | "mount";
 
-/** One registry of the bench. */
+/** A simulated registry. */
 export interface RegistryKind {
   readonly name: string;
-  /** The user that is allowed. Default: anonymous access. */
+  /** The only user. Default: anonymous access. */
   readonly login?: Login | undefined;
-  /** The first sees a request first, and its response last. */
+  /** In order: the first behaviour handles a request first, and its response last. */
   readonly behaviours: readonly Behaviour[];
-  /** What it responds to too many requests. Default: 429 with `Retry-After: 0`. */
+  /** The response to too many requests. Default: 429 with `Retry-After: 0`. */
   readonly rateLimit?: (Report & { readonly reply: Reply }) | undefined;
-  /** What it does not offer, and why: the cells of the table that have no result. */
+  /** Checks that do not apply, each with the reason. */
   readonly lacks: Partial<Readonly<Record<Check, string>>>;
 }

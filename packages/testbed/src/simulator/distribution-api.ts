@@ -5,7 +5,7 @@ import { replyToUpload } from "./uploads.js";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
 
-/** What a registry responds that does as the distribution specification says, and no more. */
+/** Responds as the distribution specification requires. */
 export function distributionApi(request: SimulatedRequest, repositories: Repositories): Reply {
   const { route } = request;
   switch (route.kind) {
@@ -74,14 +74,14 @@ function replyToBlob(
   return bytesReply(request, bytes, { "docker-content-digest": digest });
 }
 
-/** The digest of something that the manifest names and the repository has not. */
+/** Returns the digest of content that a manifest refers to and the repository does not have. */
 function missingContent(body: Uint8Array, repositories: Repositories, repository: string): string | undefined {
   const { blobs, manifests } = repositories.get(repository);
   const { config, layers, manifests: children } = readJson(body);
   const named = (value: unknown) => digests(Array.isArray(value) ? value : [value]);
   return (
     [...named(config), ...named(layers)].find((digest) => !blobs.has(digest)) ??
-    // An index may list blobs, as build caches do, and Distribution takes them for what they are.
+    // An index may list blobs, as build caches do, and Distribution accepts that.
     // https://github.com/distribution/distribution/blob/v2.8.3/registry/storage/registry.go#L183
     named(children).find((digest) => !manifests.has(digest) && !blobs.has(digest))
   );

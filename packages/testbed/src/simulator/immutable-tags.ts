@@ -2,22 +2,21 @@ import type { Behaviour, Reply, Report } from "./behaviour.js";
 import { sha256 } from "./repositories.js";
 
 /**
- * In repositories below `immutable/`, a tag that is there stays as it is: that is a setting of each repository. `same`: whether the
- * very same manifest is refused, too.
+ * Makes the tags of repositories below `immutable/` immutable. `ifSame` says whether a push of the same manifest is rejected.
  */
 export function immutableTags({
   reply,
-  same = "refused",
+  ifSame = "rejected",
   ...report
-}: Report & { readonly reply: Reply; readonly same?: "refused" | "accepted" }): Behaviour {
+}: Report & { readonly reply: Reply; readonly ifSame?: "rejected" | "accepted" }): Behaviour {
   return {
     ...report,
     handle({ method, route, body }, next, { repositories }) {
       if (method !== "PUT" || route.kind !== "manifest") return next();
       if (!route.repository.startsWith("immutable/")) return next();
       const current = repositories.get(route.repository).tags.get(route.reference);
-      const isRefused = current !== undefined && (same === "refused" || current !== sha256(body));
-      return isRefused ? reply : next();
+      const isRejected = current !== undefined && (ifSame === "rejected" || current !== sha256(body));
+      return isRejected ? reply : next();
     },
   };
 }

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { Behaviour, Report } from "./behaviour.js";
 
 /**
- * Sends readers of blobs to another origin, with a URL that is signed for GET. `head`: whether HEAD is redirected there, too, where
- * that signature does not fit.
+ * Redirects GET of blobs to another origin, with a URL that is signed for GET. With `head: "redirected"`, HEAD is redirected too,
+ * although the signature is not valid for it.
  */
-export function redirectsBlobs({
+export function redirectBlobs({
   status = 307,
   head = "direct",
   ...report
@@ -21,8 +21,8 @@ export function redirectsBlobs({
   };
 }
 
-/** Lets each signed URL be used for one request, as if it had expired by the next. Must come before `redirectsBlobs`. */
-export function expiresUrls(report: Report): Behaviour {
+/** Expires each signed URL after one request. Must come before `redirectsBlobs`. */
+export function expireUrls(report: Report): Behaviour {
   return {
     ...report,
     handle({ listener, url }, next, { notes }) {

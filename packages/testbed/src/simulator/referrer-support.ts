@@ -2,23 +2,23 @@ import type { Behaviour, Reply, Report } from "./behaviour.js";
 import { errorReply, jsonReply, withHeaders } from "./replies.js";
 import { readJson } from "./repositories.js";
 
-/** No referrers API, so that a client keeps the referrers tag. `saysSubject`: `OCI-Subject` is sent nevertheless. */
+/** Disables the referrers API, so that clients use the referrers tag. With `sendsSubject`, `OCI-Subject` is still sent. */
 export function noReferrersApi({
   reply = errorReply(404, "NOT_FOUND"),
-  saysSubject = false,
+  sendsSubject = false,
   ...report
-}: Report & { readonly reply?: Reply; readonly saysSubject?: boolean }): Behaviour {
+}: Report & { readonly reply?: Reply; readonly sendsSubject?: boolean }): Behaviour {
   return {
     ...report,
     handle({ route }, next) {
       if (route.kind === "referrers") return reply;
-      return saysSubject ? next() : withHeaders(next(), { "oci-subject": undefined });
+      return sendsSubject ? next() : withHeaders(next(), { "oci-subject": undefined });
     },
   };
 }
 
-/** The list of referrers comes in pages of so many, each with a link to the next. */
-export function pagesReferrers({ size, ...report }: Report & { readonly size: number }): Behaviour {
+/** Sends referrers in pages of `size`, each with a link to the next. */
+export function pageReferrers({ size, ...report }: Report & { readonly size: number }): Behaviour {
   return {
     ...report,
     handle({ route, url }, next) {

@@ -9,12 +9,12 @@ export function jsonReply(status: number, body: unknown, headers: Reply["headers
   return { status, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body) };
 }
 
-/** The same reply with these headers; undefined leaves one out. */
+/** Returns the reply with these headers added. Undefined omits a header. */
 export function withHeaders(reply: Reply, headers: NonNullable<Reply["headers"]>): Reply {
   return { ...reply, headers: { ...reply.headers, ...headers } };
 }
 
-/** The bytes, or those of them that `Range` asks for (RFC 9110, section 14). */
+/** Responds with the bytes, or with the range that `Range` requests (RFC 9110, section 14). */
 export function bytesReply(request: SimulatedRequest, bytes: Uint8Array, headers: Reply["headers"] = {}): Reply {
   const common = { "content-type": "application/octet-stream", "accept-ranges": "bytes", ...headers };
   const { range } = request.headers;

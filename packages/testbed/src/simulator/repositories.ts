@@ -13,18 +13,18 @@ export interface Repository {
   readonly tags: Map<string, string>;
 }
 
-/** An upload that is under way. */
+/** An upload in progress. */
 export interface Upload {
   readonly repository: string;
   readonly bytes: Uint8Array;
 }
 
-/** What a registry has, in memory. */
+/** The content of a registry, in memory. */
 export class Repositories {
   readonly uploads = new Map<string, Upload>();
   readonly #repositories = new Map<string, Repository>();
 
-  /** Empty where nothing was pushed yet. */
+  /** Returns an empty repository if nothing was pushed yet. */
   get(name: string): Repository {
     const found = this.#repositories.get(name) ?? { blobs: new Map(), manifests: new Map(), tags: new Map() };
     this.#repositories.set(name, found);
@@ -41,7 +41,7 @@ export class Repositories {
     return manifests.get(tags.get(reference) ?? reference);
   }
 
-  /** A blob of any repository. */
+  /** Returns a blob from any repository. */
   blob(digest: string): Uint8Array | undefined {
     for (const { blobs } of this.#repositories.values()) {
       const bytes = blobs.get(digest);
@@ -68,7 +68,7 @@ export function sha256(bytes: Uint8Array): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
-/** Empty for what is not a JSON object. */
+/** Parses a JSON object. Returns an empty one if it is not valid. */
 export function readJson(bytes: Uint8Array): Record<string, unknown> {
   try {
     const body: unknown = JSON.parse(new TextDecoder().decode(bytes));

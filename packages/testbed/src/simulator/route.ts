@@ -1,4 +1,4 @@
-/** What a path asks for (distribution-spec, "Endpoints"). */
+/** An endpoint (distribution-spec, "Endpoints"). */
 export type Route =
   | { readonly kind: "base" }
   | { readonly kind: "manifest"; readonly repository: string; readonly reference: string }
@@ -7,7 +7,7 @@ export type Route =
   | { readonly kind: "upload"; readonly repository: string; readonly id: string }
   | { readonly kind: "tags"; readonly repository: string }
   | { readonly kind: "referrers"; readonly repository: string; readonly digest: string }
-  /** A blob where it is stored. */
+  /** A blob in the storage behind the registry. */
   | { readonly kind: "stored"; readonly digest: string }
   | { readonly kind: "other" };
 
@@ -34,7 +34,7 @@ export function readRoute(path: string): Route {
   }
 }
 
-/** The repository that a request is about. */
+/** Returns the repository that a request concerns. */
 export function repositoryOf(route: Route): string | undefined {
   return "repository" in route ? route.repository : undefined;
 }

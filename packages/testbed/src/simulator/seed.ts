@@ -9,7 +9,7 @@ export interface SeededContent {
 const imageType = "application/vnd.oci.image.manifest.v1+json";
 const indexType = "application/vnd.oci.image.index.v1+json";
 
-/** Puts an image into a repository as if it had been pushed. `layers`: how many bytes each has. */
+/** Stores an image in a repository, as a push would. `layers` are their sizes in bytes. */
 export function addImage(
   repositories: Repositories,
   repository: string,
@@ -17,7 +17,7 @@ export function addImage(
     readonly tag?: string;
     readonly layers?: readonly number[];
     readonly architecture?: string;
-    /** Further fields of the manifest. */
+    /** Additional fields of the manifest. */
     readonly fields?: Readonly<Record<string, unknown>>;
   } = {},
 ): { readonly manifest: SeededContent; readonly layers: readonly SeededContent[] } {
@@ -36,7 +36,7 @@ export function addImage(
   return { manifest: { mediaType: imageType, digest, size: bytes.byteLength }, layers };
 }
 
-/** The same for an index of images. */
+/** Stores an index of images. */
 export function addIndex(
   repositories: Repositories,
   repository: string,
@@ -47,7 +47,7 @@ export function addIndex(
   return { mediaType: indexType, digest, size: bytes.byteLength };
 }
 
-/** Bytes that differ with the name and along the way, so that what is out of place does not go unnoticed. */
+// Bytes depend on the name and the position, so that misplaced bytes are noticed.
 function layerBytes(size: number, name: string): Uint8Array {
   const lines = Array.from({ length: Math.ceil(size / 16) }, (_, at) => `${at} ${name}`.padEnd(15).slice(0, 15));
   return Buffer.from(`${lines.join("\n")}\n`).subarray(0, size);

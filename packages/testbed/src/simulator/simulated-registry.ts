@@ -13,11 +13,11 @@ export interface SimulatedRegistry extends AsyncDisposable, SimulatedState {
   readonly host: string;
   /** All requests so far, in the order of their responses. */
   readonly requests: (SimulatedRequest & { readonly status: number })[];
-  /** Changes the first response for which `change` returns another, and that one only. */
+  /** Changes only the first response for which `change` returns another. */
   once(change: (reply: Reply, request: SimulatedRequest) => Reply | undefined): void;
 }
 
-/** Starts a registry, its storage and its token service on free ports of loopback. Storage and repositories are in memory. */
+/** Starts a registry, its storage and its token service on free ports of loopback, with all content in memory. */
 export async function startSimulatedRegistry(kind: RegistryKind): Promise<SimulatedRegistry> {
   const requests: SimulatedRegistry["requests"] = [];
   const changes = new Set<Parameters<SimulatedRegistry["once"]>[0]>();
@@ -72,7 +72,7 @@ function handle(behaviours: readonly Behaviour[], request: SimulatedRequest, sta
 }
 
 /**
- * As S3 does with a URL that is signed for one method: another method is 403, and credentials besides are 400.
+ * Responds as S3 to a URL that is signed for one method: other methods are 403, and credentials in addition are 400.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html
  */
 function replyFromStorage(request: SimulatedRequest, { repositories }: SimulatedState): Reply {

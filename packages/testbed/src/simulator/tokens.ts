@@ -5,20 +5,20 @@ import { readJson } from "./repositories.js";
 import { repositoryOf } from "./route.js";
 
 interface TokenFlow extends Report {
-  /** Where the token service is. Default `tokens`: a host of its own. */
+  /** The origin of the token service. Default `tokens`: its own. */
   readonly listener?: "registry" | "tokens";
-  /** Path of the token service. */
+  /** The path of the token service. */
   readonly path: string;
   readonly service?: string;
-  /** What needs no login, except below `private/`. Default: nothing. */
+  /** The actions that need no login, except below `private/`. Default: none. */
   readonly anonymous?: "pull" | "everything";
-  /** Returns which of the requested scopes a token is issued for. Default: all. */
+  /** Selects the scopes of a token from the requested ones. Default: all. */
   readonly grants?: (asked: readonly string[]) => readonly string[];
-  /** The body in which a token comes. Default: `token` that is valid for 300 s. */
+  /** Returns the response body for a token. Default: `token`, valid for 300 s. */
   readonly body?: (token: string) => object;
 }
 
-/** The name of the note that holds the number of the valid series of tokens. */
+// The key under which the number of the valid series of tokens is stored.
 const tokenSeries = "token series";
 
 /** Expires all tokens issued so far. */
@@ -26,14 +26,14 @@ export function expireTokens({ notes }: Pick<SimulatedState, "notes">): void {
   notes.set(tokenSeries, Number(notes.get(tokenSeries) ?? 0) + 1);
 }
 
-/** Tokens from a service that the registry names (distribution, "Token Authentication Specification"). */
+/** Requires tokens from a token service (distribution, "Token Authentication Specification"). */
 export function tokenFlow(flow: TokenFlow): Behaviour {
   const { name, source, listener = "tokens", path } = flow;
   return {
     name,
     source,
     handle(request, next, state) {
-      if (request.listener === listener && request.url.pathname === path) return giveToken(flow, request, state);
+      if (request.listener === listener && request.url.pathname === path) return issueToken(flow, request, state);
       if (request.listener !== "registry") return next();
       const needed = neededScopes(request);
       const [scheme, token = ""] = request.headers.authorization?.split(" ") ?? [];
@@ -50,7 +50,7 @@ export function tokenFlow(flow: TokenFlow): Behaviour {
   };
 }
 
-function giveToken(
+function issueToken(
   { anonymous, grants = (all) => all, body }: TokenFlow,
   request: SimulatedRequest,
   { login, notes }: SimulatedState,
@@ -68,14 +68,14 @@ function giveToken(
   return jsonReply(200, body?.(token) ?? { token, expires_in: 300 });
 }
 
-/** The password itself goes with each request. */
+/** Requires the password with each request. */
 export function basicFlow({
   realm,
   anonymous,
   ...report
 }: Report & {
   readonly realm: string;
-  /** What needs no login, except below `private/`. Default: nothing. */
+  /** The actions that need no login, except below `private/`. Default: none. */
   readonly anonymous?: "pull";
 }): Behaviour {
   return {
@@ -99,7 +99,7 @@ function basic({ username, password }: { readonly username: string; readonly pas
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 
-/** `repository:NAME:ACTIONS`; the first is the one that a challenge names. */
+/** Returns scopes `repository:NAME:ACTIONS`, first the one of the challenge. */
 function neededScopes({ route, method, url }: SimulatedRequest): string[] {
   const repository = repositoryOf(route);
   if (repository === undefined) return [];

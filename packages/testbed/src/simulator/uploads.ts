@@ -3,7 +3,7 @@ import type { Reply, SimulatedRequest } from "./behaviour.js";
 import { errorReply } from "./replies.js";
 import { type Repositories, sha256, type Upload } from "./repositories.js";
 
-/** distribution-spec, "Pushing blobs": whole, in pieces, and mounted. */
+/** Handles monolithic and chunked uploads and mounts (distribution-spec, "Pushing blobs"). */
 export function replyToUpload(request: SimulatedRequest, repositories: Repositories): Reply {
   const { route } = request;
   if (route.kind === "uploads") return begin(request, repositories, route.repository);
@@ -41,7 +41,7 @@ function begin({ url, body, method }: SimulatedRequest, repositories: Repositori
   return beginUpload(repositories, repository);
 }
 
-/** Also what a mount responds that does not succeed. */
+/** Starts an upload. It is also the response to a mount that does not succeed. */
 export function beginUpload(repositories: Repositories, repository: string): Reply {
   const id = randomUUID();
   const upload = { repository, bytes: new Uint8Array() };
