@@ -37,7 +37,7 @@ export type Counts = { -readonly [Kind in keyof FactCounts]: number };
 /** Facts as rows of LMDB. Reads what the transaction at hand sees; writes only inside one. */
 export class LmdbRows implements FactRows {
   /** Of the transaction at hand. */
-  counts: Counts = { locations: 0, absences: 0, pairs: 0, transformers: 0 };
+  counts: Counts = { locations: 0, negativeRecords: 0, pairs: 0, transformers: 0 };
   readonly #db: Database<Buffer, Buffer>;
   readonly #key = new RowWriter();
   readonly #row = new RowWriter();
@@ -201,7 +201,7 @@ export class LmdbRows implements FactRows {
   }
 
   #count(locationRecord: LocationRecord | undefined, by: number): void {
-    if (locationRecord !== undefined) this.counts[locationRecord.gone ? "absences" : "locations"] += by;
+    if (locationRecord !== undefined) this.counts[locationRecord.gone ? "negativeRecords" : "locations"] += by;
   }
 
   #digestKey(digest: Digest): Buffer {

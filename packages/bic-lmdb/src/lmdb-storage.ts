@@ -202,16 +202,16 @@ export class LmdbStorage implements FactStorage {
     this.#sequence = reader?.number() ?? 0;
     this.#rows.counts = {
       locations: reader?.number() ?? 0,
-      absences: reader?.number() ?? 0,
+      negativeRecords: reader?.number() ?? 0,
       pairs: reader?.number() ?? 0,
       transformers: reader?.number() ?? 0,
     };
   }
 
   #writeCounts(): void {
-    const { locations, absences, pairs, transformers } = this.#rows.counts;
+    const { locations, negativeRecords, pairs, transformers } = this.#rows.counts;
     const row = this.#row.clear().number(this.#sequence);
-    row.number(locations).number(absences).number(pairs).number(transformers);
+    row.number(locations).number(negativeRecords).number(pairs).number(transformers);
     this.#db.putSync(countsKey, row.bytes);
   }
 }

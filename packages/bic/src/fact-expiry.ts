@@ -17,8 +17,8 @@ export interface ExpiringFacts {
 }
 
 /** Returns the number of facts of all kinds. */
-export function totalFacts({ locations, absences, pairs, transformers }: FactCounts): number {
-  return locations + absences + pairs + transformers;
+export function totalFacts({ locations, negativeRecords, pairs, transformers }: FactCounts): number {
+  return locations + negativeRecords + pairs + transformers;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { BlobInfoStatistics } from "@mote/core";
 import type { BlobFact } from "./blob-fact.js";
 import type { FactReader, FactRows } from "./fact-rows.js";
 
-export type FactCounts = Pick<BlobInfoStatistics, "locations" | "absences" | "pairs" | "transformers">;
+export type FactCounts = Pick<BlobInfoStatistics, "locations" | "negativeRecords" | "pairs" | "transformers">;
 
 /** A result that an in-process storage returns synchronously and a remote one as a promise. */
 export type Awaitable<Result> = Result | Promise<Result>;

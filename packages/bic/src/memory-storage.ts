@@ -50,7 +50,7 @@ export class MemoryStorage implements FactStorage {
 }
 
 class MemoryRows implements FactRows {
-  readonly counts = { locations: 0, absences: 0, pairs: 0, transformers: 0 };
+  readonly counts = { locations: 0, negativeRecords: 0, pairs: 0, transformers: 0 };
   readonly #digests = new Map<Digest, DigestRow>();
   readonly #forms = new Map<Digest, Set<Digest>>();
   /** By transport and scope, then by digest, then by location. */
@@ -118,7 +118,7 @@ class MemoryRows implements FactRows {
   }
 
   #countLocationRecord(locationRecord: LocationRecord | undefined, by: number): void {
-    if (locationRecord !== undefined) this.counts[locationRecord.gone ? "absences" : "locations"] += by;
+    if (locationRecord !== undefined) this.counts[locationRecord.gone ? "negativeRecords" : "locations"] += by;
   }
 
   *facts(): Generator<BlobFact> {

@@ -87,7 +87,7 @@ export interface BlobInfoStatistics {
   /** Location records. */
   readonly locations: number;
   /** Negative records. */
-  readonly absences: number;
+  readonly negativeRecords: number;
   /** Digests whose untransformed digest is known. */
   readonly pairs: number;
   /** Digests whose transformer is known. */

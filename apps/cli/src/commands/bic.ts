@@ -69,11 +69,10 @@ export async function showStatistics(context: Context): Promise<void> {
   const { out, signal } = context;
   await using mote = await openReadOnly(context);
   if (mote.bic.statistics === undefined) throw new TypeError("this blob-info cache does not support statistics");
-  const { lookups: _lookups, hits: _hits, ...statistics } = await mote.bic.statistics({ signal });
-  const { locations, absences, pairs, transformers, sizeBytes, mode } = statistics;
-  out.result(statistics, [
+  const { locations, negativeRecords, pairs, transformers, sizeBytes, mode } = await mote.bic.statistics({ signal });
+  out.result({ locations, absences: negativeRecords, pairs, transformers, sizeBytes, mode }, [
     `locations     ${locations}: repositories where a blob has been seen`,
-    `negative      ${absences}: repositories that no longer have a blob`,
+    `negative      ${negativeRecords}: repositories that no longer have a blob`,
     `pairs         ${pairs}: blobs whose uncompressed digest is known`,
     `transformers  ${transformers}: blobs whose compression is known`,
     `on disk       ${formatBytes(sizeBytes)}${modes[mode]}`,

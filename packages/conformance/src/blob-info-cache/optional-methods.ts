@@ -69,13 +69,13 @@ export function optionalMethods(
       await cache.removeKnownLocation?.("t", "s", gzip, "3");
       await cache.candidateLocations("t", "s", gzip, { canSubstitute: false });
       await cache.candidateLocations("t", "other", gzip, { canSubstitute: false });
-      const { pairs, transformers, locations, absences, lookups, hits } = await cache.statistics();
+      const { pairs, transformers, locations, negativeRecords, lookups, hits } = await cache.statistics();
       const gone = cache.removeKnownLocation === undefined ? 0 : 1;
-      expect({ pairs, transformers, locations, absences, lookups, hits }).toEqual({
+      expect({ pairs, transformers, locations, negativeRecords, lookups, hits }).toEqual({
         pairs: 2,
         transformers: 1,
         locations: 3 - gone,
-        absences: gone,
+        negativeRecords: gone,
         lookups: 2,
         hits: 1,
       });
@@ -115,8 +115,8 @@ export function optionalMethods(
       expect(await cache.untransformedDigest(plain)).toBe(undefined);
       expect(await cache.expire({ maxFacts: 2 })).toBe(0);
       expect(await cache.expire({ maxFacts: 0 })).toBe(2);
-      const { pairs, transformers, locations, absences } = await cache.statistics();
-      expect([pairs, transformers, locations, absences]).toEqual([0, 0, 0, 0]);
+      const { pairs, transformers, locations, negativeRecords } = await cache.statistics();
+      expect([pairs, transformers, locations, negativeRecords]).toEqual([0, 0, 0, 0]);
     } finally {
       await cache.close();
     }
