@@ -1,13 +1,13 @@
 import type { ContentSource, Digest, MoteCache, Ref } from "@mote/core";
-import { CacheError, isCut, isMismatch } from "./cache-error.js";
+import { CacheError, isMismatch, isTruncated } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { type FetchedFrom, fetchIntoCache } from "./fetch-into-cache.js";
 import type { PlannedBlob } from "./graph.js";
-import { beginFetch } from "./in-flight-fetch.js";
+import { startFetch } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
-import { progressOf } from "./progress.js";
-import { Sending } from "./sending.js";
+import { reportProgress } from "./progress.js";
+import { StreamedSend } from "./streamed-send.js";
 
 export interface Fetched {
   /** Where its bytes came from; undefined where another process brought the blob into the cache. */
@@ -40,7 +40,7 @@ export class BlobFetch {
     send: ((chunks: AsyncIterable<Uint8Array>) => Promise<void>) | undefined,
   ): Promise<Fetched> {
     const leave = new AbortController();
-    let sending: Sending | undefined;
+    let sending: StreamedSend | undefined;
     let from: FetchedFrom | undefined;
     const begin = (offset: number): Feed | undefined => {
       const before = sending;
@@ -51,10 +51,10 @@ export class BlobFetch {
         await before?.ended();
         await send(chunks);
       };
-      sending = new Sending(sendAfter, (error) => leave.abort(error));
+      sending = new StreamedSend(sendAfter, (error) => leave.abort(error));
       return sending.feed;
     };
-    const flight = beginFetch(cache, this.#blob.descriptor.digest, async (flightSignal) => {
+    const flight = startFetch(cache, this.#blob.descriptor.digest, async (flightSignal) => {
       from = await this.#untilRight(cache, begin, flightSignal);
     });
     try {
@@ -64,7 +64,7 @@ export class BlobFetch {
       throw error;
     }
     const isRead = from !== undefined && !from.isLocal && from.offset < this.#blob.descriptor.size;
-    if (isRead && !this.#switched) this.#locations.learnFetched(this.#blob);
+    if (isRead && !this.#switched) this.#locations.recordFetched(this.#blob);
     const wasSent = (await sending?.delivered()) ?? false;
     return { from, wasSent };
   }
@@ -95,7 +95,7 @@ export class BlobFetch {
           if (offset > 0) this.#job.emit({ type: "resume", digest, size, offset });
           return begin(offset);
         },
-        onBytes: progressOf(this.#job, this.#blob.descriptor),
+        onBytes: reportProgress(this.#job, this.#blob.descriptor),
         onReceived: (bytes) => this.#job.tallies.add("fetched", digest, bytes),
       });
     let lie: unknown;
@@ -124,8 +124,8 @@ export class BlobFetch {
   async #passOverSource(error: unknown): Promise<boolean> {
     const { digest } = this.#blob.descriptor;
     // After a cut they have been asked already.
-    if (isCut(error) || this.#job.openSource === undefined) return false;
-    if ((await this.#locations.elsewhere(this.#blob)).length === 0) return false;
+    if (isTruncated(error) || this.#job.openSource === undefined) return false;
+    if ((await this.#locations.fallbacks(this.#blob)).length === 0) return false;
     this.#isSourceWrong = true;
     this.#switched = true;
     this.#job.warn(`${digest} came wrong, and is read at another place`, error, digest);
@@ -137,7 +137,7 @@ export class BlobFetch {
     const { source, openSource } = this.#job;
     if (!this.#isSourceWrong) yield source;
     if (openSource === undefined) return;
-    for (const ref of await this.#locations.elsewhere(this.#blob)) {
+    for (const ref of await this.#locations.fallbacks(this.#blob)) {
       const other = await openOrWarn(this.#job, openSource, ref, this.#blob.descriptor.digest);
       if (other === undefined) continue;
       try {

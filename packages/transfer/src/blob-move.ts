@@ -17,8 +17,8 @@ import { inFlightFetch } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { namedError } from "./named-error.js";
-import { progressOf } from "./progress.js";
-import { maySendAgain } from "./sending.js";
+import { reportProgress } from "./progress.js";
+import { isResendable } from "./streamed-send.js";
 
 /** How often a destination may lose one blob. */
 const mostLosses = 3;
@@ -68,11 +68,11 @@ export class BlobMove {
   }
 
   async #mount(destination: ContentDestination): Promise<boolean> {
-    const candidates = await this.#locations.candidates(this.#blob);
+    const candidates = await this.#locations.mountCandidates(this.#blob);
     if (candidates.length === 0) return false;
     try {
       if (!(await destination.mount?.(this.#blob.descriptor, candidates, this.#callOptions()))) {
-        await this.#locations.forget(this.#blob, candidates);
+        await this.#locations.removeUnmountable(this.#blob, candidates);
         return false;
       }
     } catch (error) {
@@ -80,7 +80,7 @@ export class BlobMove {
       this.#job.warn(`${this.#digest} cannot be mounted`, error, this.#digest);
       return false;
     }
-    this.#locations.learnSent(this.#blob);
+    this.#locations.recordSent(this.#blob);
     this.#job.emit({ type: "mount", digest: this.#digest, size: this.#size });
     return true;
   }
@@ -139,12 +139,12 @@ export class BlobMove {
     }
     for (;;) {
       await using reader = await readingCache(cache.moteReader(this.#digest, { signal: this.#signal }));
-      const cached = new CachedChunks(reader, progressOf(this.#job, this.#blob.descriptor));
+      const cached = new CachedChunks(reader, reportProgress(this.#job, this.#blob.descriptor));
       try {
         await this.#send(destination, cached);
         return "copied";
       } catch (error) {
-        if (cached.fault !== undefined || !maySendAgain(error)) throw cached.fault ?? error;
+        if (cached.error !== undefined || !isResendable(error)) throw cached.error ?? error;
       }
     }
   }
@@ -155,7 +155,7 @@ export class BlobMove {
       return (await this.#job.cache.linkTo?.(this.#digest, target, { signal: this.#signal })) ?? false;
     } catch (error) {
       const isOurs = hasCode(error, "MOTE_CORRUPT") || isNotFound(error) || this.#isOfBlob(error);
-      throw isOurs ? CacheError.inReading(error) : error;
+      throw isOurs ? CacheError.reading(error) : error;
     }
   }
 
@@ -173,14 +173,14 @@ export class BlobMove {
     const isSound = await readingCache(
       this.#job.cache.verifyMote?.(this.#digest, { signal: this.#signal }) ?? Promise.resolve(true),
     );
-    if (!isSound) throw CacheError.inReading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
+    if (!isSound) throw CacheError.reading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
   }
 
   /** A kept mote of another size is damaged, or its descriptor lies: reading it to the end tells which. */
   async #assertSize(): Promise<void> {
     const { cache } = this.#job;
     const info = await readingCache(cache.find(this.#digest, { signal: this.#signal }));
-    if (info === undefined) throw CacheError.inReading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} is gone`));
+    if (info === undefined) throw CacheError.reading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} is gone`));
     if (info.size === this.#size) return;
     await using reader = await readingCache(cache.moteReader(this.#digest, { reuse: true, signal: this.#signal }));
     let actual = 0;
@@ -260,7 +260,7 @@ export class BlobMove {
     try {
       await destination.blob(this.#blob.descriptor, chunks, this.#callOptions());
     } catch (error) {
-      if (!maySendAgain(error)) throw error;
+      if (!isResendable(error)) throw error;
       this.#losses += 1;
       if (this.#losses === mostLosses) throw lostForGood(error);
       this.#job.emit({
@@ -271,7 +271,7 @@ export class BlobMove {
       });
       throw error;
     }
-    this.#locations.learnSent(this.#blob);
+    this.#locations.recordSent(this.#blob);
   }
 }
 

@@ -2,11 +2,11 @@ import { MoteError } from "@mote/core";
 
 /** The cache could not take or give bytes, whatever the others did; `cause` says why. It never leaves this package. */
 export class CacheError extends Error {
-  static inWriting(cause: unknown): CacheError {
+  static writing(cause: unknown): CacheError {
     return new CacheError("the cache cannot be written", { cause });
   }
 
-  static inReading(cause: unknown): CacheError {
+  static reading(cause: unknown): CacheError {
     return new CacheError("the cache cannot be read", { cause });
   }
 }
@@ -15,12 +15,12 @@ export async function readingCache<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    throw CacheError.inReading(error);
+    throw CacheError.reading(error);
   }
 }
 
 /** Too few bytes came, as their connection broke once too often. */
-export function isCut(error: unknown): boolean {
+export function isTruncated(error: unknown): boolean {
   return MoteError.isInstance(error) && error.details !== undefined && "resumable" in error.details;
 }
 

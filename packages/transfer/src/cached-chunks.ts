@@ -3,7 +3,7 @@ import { CacheError } from "./cache-error.js";
 
 /** A kept mote's bytes, and whether it was the cache that failed: who reads them may throw an error of his own for it. */
 export class CachedChunks implements AsyncIterable<Uint8Array> {
-  fault: CacheError | undefined;
+  error: CacheError | undefined;
   readonly #reader: MoteReader;
   readonly #onBytes: (bytes: number) => void;
 
@@ -17,8 +17,8 @@ export class CachedChunks implements AsyncIterable<Uint8Array> {
     const chunks = this.#reader[Symbol.asyncIterator]();
     for (;;) {
       const next = await chunks.next().catch((error: unknown) => {
-        this.fault = CacheError.inReading(error);
-        throw this.fault;
+        this.error = CacheError.reading(error);
+        throw this.error;
       });
       if (next.done) return;
       bytes += next.value.byteLength;

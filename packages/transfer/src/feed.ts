@@ -38,7 +38,7 @@ export class Feed implements AsyncIterable<Uint8Array> {
   }
 
   /** Nobody reads on. */
-  leave(): void {
+  cancel(): void {
     this.#become("left");
   }
 
@@ -60,7 +60,7 @@ export class Feed implements AsyncIterable<Uint8Array> {
         }
       }
     } finally {
-      this.leave();
+      this.cancel();
     }
   }
 

@@ -11,7 +11,7 @@ import {
   resumeChunks,
   untilAborted,
 } from "@mote/core";
-import { CacheError, isCut, isMismatch } from "./cache-error.js";
+import { CacheError, isMismatch, isTruncated } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
 
@@ -57,7 +57,7 @@ export async function fetchIntoCache(fetch: Fetch): Promise<FetchedFrom | undefi
   for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
     const writer = await openWriter(fetch, mote);
     if (writer !== undefined) return fetchWith(writer, fetch);
-    if (await someoneElseBrings(fetch)) return undefined;
+    if (await waitForOtherWriter(fetch)) return undefined;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     signal.throwIfAborted();
   }
@@ -73,7 +73,7 @@ async function openWriter({ cache, signal }: Fetch, mote: Mote): Promise<MoteWri
 }
 
 /** Whether he did. His bytes are not wanted, only their end: they are delivered from the cache when they are verified. */
-async function someoneElseBrings({ cache, descriptor, signal }: Fetch): Promise<boolean> {
+async function waitForOtherWriter({ cache, descriptor, signal }: Fetch): Promise<boolean> {
   const start = descriptor.size;
   const follower = await writingCache(
     cache.followMote?.(descriptor.digest, { start, signal }) ?? Promise.resolve(undefined),
@@ -88,7 +88,7 @@ async function someoneElseBrings({ cache, descriptor, signal }: Fetch): Promise<
   } catch (error) {
     signal.throwIfAborted();
     if (MoteError.isInstance(error) && error.code === "MOTE_WRITER_GONE") return false;
-    throw CacheError.inWriting(error);
+    throw CacheError.writing(error);
   } finally {
     await follower.close();
   }
@@ -116,7 +116,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
     return { offset, isLocal: inlined !== undefined };
   } catch (error) {
     feed?.fail(error);
-    await giveUp(writer, error);
+    await releaseWriter(writer, error);
     throw error;
   }
 }
@@ -136,7 +136,7 @@ async function* chunksFrom(
   let firstError: { readonly error: unknown } | undefined;
   try {
     const first = await open(start);
-    if (first === undefined) throw noPlace(descriptor);
+    if (first === undefined) throw noSourceLeft(descriptor);
     yield* resumeChunks(first, start, async ({ offset, failure }) => {
       if (failure === undefined && offset >= descriptor.size) return undefined;
       signal.throwIfAborted();
@@ -171,7 +171,7 @@ async function* sourceChunks(
   }
 }
 
-function noPlace({ digest }: Descriptor): MoteError {
+function noSourceLeft({ digest }: Descriptor): MoteError {
   return new MoteError("MOTE_NOT_FOUND", `there is no place left to read ${digest} from`, { details: { digest } });
 }
 
@@ -186,13 +186,13 @@ async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     return await work;
   } catch (error) {
     signal.throwIfAborted();
-    throw isMismatch(error) ? error : CacheError.inWriting(error);
+    throw isMismatch(error) ? error : CacheError.writing(error);
   }
 }
 
 /** What was received before a connection broke is kept for the next attempt; wrong bytes are not. */
-async function giveUp(writer: MoteWriter | ResumableWriter, error: unknown): Promise<void> {
-  const isWrong = isMismatch(error) && !isCut(error);
+async function releaseWriter(writer: MoteWriter | ResumableWriter, error: unknown): Promise<void> {
+  const isWrong = isMismatch(error) && !isTruncated(error);
   try {
     if (isResumable(writer) && !isWrong && !(error instanceof CacheError)) await writer.suspend();
     else await writer.abort();

@@ -9,12 +9,12 @@ import {
   type Ref,
   refersTo,
 } from "@mote/core";
-import { areAllThere, isThere } from "./content-probe.js";
+import { allExist, contentExists } from "./content-exists.js";
 import { assertIndexDepth, assertReferrerDepth, assertWithin, graphLimits } from "./graph-limits.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import type { ManifestLoader } from "./manifest-loader.js";
-import { ReferrerSearch, reasonToLeave } from "./referrer-search.js";
+import { ReferrerSearch, reasonToSkip } from "./referrer-search.js";
 import type { TransferredReferrer } from "./report.js";
 import type { Root } from "./root.js";
 
@@ -97,9 +97,9 @@ class GraphReading {
     }
     const { size } = new Set([...this.#blobs.keys(), ...this.#foreign.keys()]);
     assertWithin("blobs", size);
-    this.#search?.tellLeft(new Set(this.#loaded.keys()));
+    this.#search?.reportSkipped(new Set(this.#loaded.keys()));
     return {
-      manifests: inOrder([roots, ...this.#referrersByDepth()], this.#loaded),
+      manifests: groupManifests([roots, ...this.#referrersByDepth()], this.#loaded),
       blobs: [...this.#blobs.values()].sort((a, b) => b.descriptor.size - a.descriptor.size),
       foreign: [...this.#foreign.values()].filter(({ digest }) => !this.#blobs.has(digest)),
       referrers: this.#movedReferrers(),
@@ -147,7 +147,7 @@ class GraphReading {
 
   #addBlob(blob: PlannedBlob): void {
     const { digest } = blob.descriptor;
-    this.#blobs.set(digest, agreeing(this.#blobs.get(digest), blob));
+    this.#blobs.set(digest, sameSize(this.#blobs.get(digest), blob));
   }
 
   /** Of what an index lists: whether the source has it, with all its content. */
@@ -155,12 +155,12 @@ class GraphReading {
     try {
       const found = await this.#loader.loadEntry(descriptor);
       const content = found === undefined ? [descriptor] : manifestChildren(found.manifest).blobs;
-      return await areAllThere(this.#job, content);
+      return await allExist(this.#job, content);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#job.signal.throwIfAborted();
       // A registry has what is not a manifest among its blobs.
-      return !isManifestType(descriptor.mediaType) && (await isThere(this.#job, descriptor));
+      return !isManifestType(descriptor.mediaType) && (await contentExists(this.#job, descriptor));
     }
   }
 
@@ -174,7 +174,7 @@ class GraphReading {
     });
     if (found === undefined) this.#addBlob({ descriptor, from, to });
     if (found?.isOpaque) {
-      this.#job.tell(
+      this.#job.notice(
         `${descriptor.digest} has the media type ${descriptor.mediaType}, which is not known: it is moved without what it may refer to`,
       );
     }
@@ -187,9 +187,9 @@ class GraphReading {
       return await this.#loader.loadListed(descriptor);
     } catch (error) {
       this.#job.signal.throwIfAborted();
-      const reason = reasonToLeave(error);
+      const reason = reasonToSkip(error);
       if (reason === undefined) throw error;
-      this.#search?.leave(descriptor, reason);
+      this.#search?.skip(descriptor, reason);
       return undefined;
     }
   }
@@ -229,7 +229,7 @@ class GraphReading {
   }
 }
 
-function agreeing(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlob {
+function sameSize(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlob {
   if (known === undefined || known.descriptor.size === blob.descriptor.size) return known ?? blob;
   const { digest } = blob.descriptor;
   const sizes = [known.descriptor.size, blob.descriptor.size];
@@ -241,7 +241,7 @@ function agreeing(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlo
 }
 
 /** `levels`: what is moved, then what refers to that, and so on: Docker Hub was seen to refuse a referrer whose subject is not there. */
-function inOrder(
+function groupManifests(
   levels: readonly (readonly PlannedBlob[])[],
   loaded: ReadonlyMap<Digest, LoadedManifest>,
 ): readonly (readonly LoadedManifest[])[] {

@@ -9,7 +9,7 @@ export function inFlightFetch(cache: MoteCache, digest: Digest): InFlightFetch |
 }
 
 /** Begins a fetch for others to join. */
-export function beginFetch(
+export function startFetch(
   cache: MoteCache,
   digest: Digest,
   run: (signal: AbortSignal) => Promise<void>,
@@ -26,13 +26,13 @@ export function beginFetch(
 /** One fetch and those who wait for it. It belongs to all of them: it goes on until the last has left. */
 export class InFlightFetch {
   readonly #controller = new AbortController();
-  readonly #land: () => void;
+  readonly #remove: () => void;
   readonly #landing: Promise<void>;
   #members = 0;
   #hasLanded = false;
 
   constructor(run: (signal: AbortSignal) => Promise<void>, onLanding: () => void) {
-    this.#land = onLanding;
+    this.#remove = onLanding;
     this.#landing = run(this.#controller.signal).finally(() => {
       this.#hasLanded = true;
       onLanding();
@@ -48,7 +48,7 @@ export class InFlightFetch {
     } finally {
       this.#members -= 1;
       if (this.#members === 0 && !this.#hasLanded) {
-        this.#land();
+        this.#remove();
         this.#controller.abort(signal.reason);
         await this.#landing.catch(() => {});
       }

@@ -102,7 +102,7 @@ export class Job {
   }
 
   /** Reports what a user might not expect. */
-  tell(message: string): void {
+  notice(message: string): void {
     this.#report(message, {});
   }
 

@@ -26,7 +26,7 @@ export class Locations {
   }
 
   /** Repositories of the destination's registry where the blob may be: the source, then where it was seen, newest first. */
-  async candidates({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
+  async mountCandidates({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
     const { source, destination } = this.#job;
     const target = destination?.ref;
     if (target?.transport !== "docker") return [];
@@ -48,7 +48,7 @@ export class Locations {
   }
 
   /** The registry would mount the blob from none of these. The source itself is known to have it all the same. */
-  async forget({ descriptor }: PlannedBlob, refused: readonly Ref[]): Promise<void> {
+  async removeUnmountable({ descriptor }: PlannedBlob, refused: readonly Ref[]): Promise<void> {
     const { source, destination } = this.#job;
     if (this.#locator === undefined || destination?.ref === undefined) return;
     const gone = refused.filter((ref) => source.ref === undefined || !isOnePlace(ref, source.ref));
@@ -64,7 +64,7 @@ export class Locations {
   }
 
   /** Other places than the source where the blob was seen, newest first. */
-  async elsewhere({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
+  async fallbacks({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
     const { ref } = this.#job.source;
     if (ref === undefined || this.#locator === undefined) return [];
     try {
@@ -78,24 +78,24 @@ export class Locations {
   }
 
   /** The blob has come from the source, and was verified here. */
-  learnFetched({ descriptor, from }: PlannedBlob): void {
+  recordFetched({ descriptor, from }: PlannedBlob): void {
     const { source } = this.#job;
     const ref = source.servedBy === undefined ? from : asOf(source.servedBy(descriptor), from);
     if (ref !== undefined) this.#learnt.push({ descriptor, ref });
   }
 
   /** The destination has taken the blob. */
-  learnSent({ descriptor, to }: PlannedBlob): void {
+  recordSent({ descriptor, to }: PlannedBlob): void {
     if (to !== undefined) this.#learnt.push({ descriptor, ref: to });
   }
 
   /** The destination has uncompressed these, and verified both digests. Nothing else tells a blob's plain form: manifests may lie. */
-  learnPlainForms(forms: Iterable<DecompressedBlob>): void {
+  recordDecompressed(forms: Iterable<DecompressedBlob>): void {
     this.#decompressedBlobs.push(...forms);
   }
 
   /** Records what was learnt, all at once: a cache that writes to a disk then does so once. */
-  async record(): Promise<void> {
+  async flush(): Promise<void> {
     const [locator, bic] = [this.#locator, this.#bic];
     const learnt = this.#learnt.splice(0);
     if (locator === undefined || bic === undefined) return;

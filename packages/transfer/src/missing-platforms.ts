@@ -17,7 +17,7 @@ export function missingBelow(graph: Graph, root: Descriptor): readonly Descripto
  * it has everything that the index lists, and a smaller index would be another image.
  * @throws MOTE_NOT_FOUND where the source has nothing of it, or the destination cannot take the rest
  */
-export async function tellMissing(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
+export async function reportMissing(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
   for (const { descriptor: root } of roots) {
     const missing = missingBelow(graph, root);
     if (missing.length === 0) continue;
@@ -37,7 +37,7 @@ export async function tellMissing(job: Job, graph: Graph, roots: readonly Root[]
         { details },
       );
     }
-    job.tell(`${what}; the rest is moved${advice}`);
+    job.notice(`${what}; the rest is moved${advice}`);
   }
 }
 

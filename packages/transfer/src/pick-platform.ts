@@ -10,7 +10,7 @@ import {
   type Platform,
   PlatformMatcher,
 } from "@mote/core";
-import { type Configs, platformOf } from "./image-config.js";
+import { type ConfigReader, platformOf } from "./config-reader.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import type { ManifestLoader } from "./manifest-loader.js";
 
@@ -36,7 +36,7 @@ export interface Picked {
  */
 export async function pickPlatform(
   loader: ManifestLoader,
-  configs: Configs,
+  configs: ConfigReader,
   root: Descriptor,
   wanted: Platform,
 ): Promise<Picked> {
@@ -45,14 +45,14 @@ export async function pickPlatform(
 
 class PlatformSearch {
   readonly #loader: ManifestLoader;
-  readonly #configs: Configs;
+  readonly #configs: ConfigReader;
   readonly #wanted: Platform;
   readonly #matcher: PlatformMatcher;
   readonly #there = new Set<string>();
   readonly #seen = new Set<Digest>();
   #unlabelled = 0;
 
-  constructor(loader: ManifestLoader, configs: Configs, wanted: Platform) {
+  constructor(loader: ManifestLoader, configs: ConfigReader, wanted: Platform) {
     this.#loader = loader;
     this.#configs = configs;
     this.#wanted = wanted;

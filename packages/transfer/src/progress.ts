@@ -4,7 +4,7 @@ import type { Job } from "./job.js";
 const stepBytes = 1024 * 1024;
 
 /** Tells of a blob's bytes, once in a MiB. */
-export function progressOf(job: Job, { digest, size }: Descriptor): (bytes: number) => void {
+export function reportProgress(job: Job, { digest, size }: Descriptor): (bytes: number) => void {
   let told = 0;
   return (bytes) => {
     if (bytes - told < stepBytes && bytes !== size) return;

@@ -55,7 +55,7 @@ async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, un
  * Puts the indexes that led to a platform into the cache, if that has the platform: a name there stands for what the reference means,
  * and another platform is found, or known to be missing, the next time. The destination gets the platform alone.
  */
-export async function keepIndexes(job: Job, { descriptor, indexes }: Root): Promise<void> {
+export async function putIndexes(job: Job, { descriptor, indexes }: Root): Promise<void> {
   let { digest } = descriptor;
   for (const index of [...indexes].reverse()) {
     if (!job.inCache.has(digest)) return;

@@ -28,7 +28,7 @@ export class ReferrerSearch {
     for await (const descriptor of source.referrers?.(subject, options) ?? []) {
       this.#countOne();
       if (isManifestType(descriptor.mediaType)) claimed.push(descriptor);
-      else this.leave(descriptor, `it is ${descriptor.mediaType}`);
+      else this.skip(descriptor, `it is ${descriptor.mediaType}`);
     }
     const tagged: Tag[] = [];
     for await (const tag of source.taggedReferrers?.(subject, options) ?? []) {
@@ -39,17 +39,17 @@ export class ReferrerSearch {
   }
 
   /** Notes a referrer that is listed and cannot be moved. */
-  leave({ digest }: Descriptor, reason: string): void {
+  skip({ digest }: Descriptor, reason: string): void {
     this.#left.set(digest, reason);
   }
 
   /** Says what is left behind, of which nobody else would hear. */
-  tellLeft(moved: ReadonlySet<Digest>): void {
+  reportSkipped(moved: ReadonlySet<Digest>): void {
     const left = [...this.#left].filter(([digest]) => !moved.has(digest));
     const [first, ...others] = left;
     if (first === undefined) return;
     const more = others.length === 0 ? "" : `, and ${others.length} more`;
-    this.#job.tell(
+    this.#job.notice(
       `${left.length === 1 ? "a referrer is" : `${left.length} referrers are`} left behind: ${first[0]} (${first[1]})${more}`,
     );
   }
@@ -60,7 +60,7 @@ export class ReferrerSearch {
 }
 
 /** What is wrong with a referrer that is listed and not there, or is not a manifest; undefined for an error of another kind. */
-export function reasonToLeave(error: unknown): string | undefined {
+export function reasonToSkip(error: unknown): string | undefined {
   if (!MoteError.isInstance(error)) return undefined;
   if (error.code === "MOTE_NOT_FOUND") return "it is not there";
   return error.code === "MOTE_INVALID_MANIFEST" ? error.message : undefined;

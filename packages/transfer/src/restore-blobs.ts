@@ -14,6 +14,6 @@ export async function restoreBlobs(
   const gone: PlannedBlob[] = [];
   for (const blob of blobs) if (!(await cache.moteExists(blob.descriptor.digest, { signal }))) gone.push(blob);
   if (gone.length > 0)
-    job.tell(`${gone.length} of ${blobs.length} blobs were removed from the cache: fetching them again`);
+    job.notice(`${gone.length} of ${blobs.length} blobs were removed from the cache: fetching them again`);
   await move(gone);
 }

@@ -32,7 +32,7 @@ export function ownTag(ref: Ref | string): string | undefined {
 }
 
 /** A manifest at a place that gave or took it. */
-export function placeOf(
+export function locationOf(
   place: Ref | undefined,
   { tag, digest }: { readonly tag: string | undefined; readonly digest: Digest | undefined },
 ): Ref | undefined {

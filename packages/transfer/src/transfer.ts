@@ -20,21 +20,21 @@ import {
   untilAborted,
 } from "@mote/core";
 import { BlobMove } from "./blob-move.js";
+import { ConfigReader } from "./config-reader.js";
 import type { TransferEvent } from "./events.js";
 import { type Graph, type PlannedBlob, readGraph } from "./graph.js";
-import { Hold } from "./hold.js";
-import { Configs } from "./image-config.js";
 import { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import { Locations } from "./locations.js";
 import { ManifestLoader } from "./manifest-loader.js";
-import { missingBelow, tellMissing } from "./missing-platforms.js";
+import { missingBelow, reportMissing } from "./missing-platforms.js";
 import { pickPlatform } from "./pick-platform.js";
-import { keepIndexes, putManifests } from "./put-manifests.js";
+import { putIndexes, putManifests } from "./put-manifests.js";
 import { recordMembership } from "./record-membership.js";
 import type { TransferReport } from "./report.js";
 import { restoreBlobs } from "./restore-blobs.js";
-import { digestOf, ownTag, placeOf, type Root } from "./root.js";
+import { digestOf, locationOf, ownTag, type Root } from "./root.js";
+import { TransferLease } from "./transfer-lease.js";
 
 const defaultConcurrency = 6;
 /** Blobs up to this size, in bytes, cost a round trip more than anything else: unless told otherwise, so many more are moved at once. */
@@ -137,12 +137,12 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   const loader = new ManifestLoader(job);
   const roots = await findRoots(job, loader, options);
   const graph = await readGraph(job, loader, roots, { referrers: options.referrers ?? false });
-  await tellMissing(job, graph, roots);
-  for (const root of roots) await askVerifier(job, loader, root, options.verify);
-  announce(job, graph);
+  await reportMissing(job, graph, roots);
+  for (const root of roots) await runVerifyHook(job, loader, root, options.verify);
+  emitPlan(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
   const needed = [...graph.blobs, ...manifestsOf(graph, roots)].map(({ descriptor }) => descriptor.digest);
-  const hold = await Hold.take(job, needed, options.lease);
+  const hold = await TransferLease.take(job, needed, options.lease);
   const move = (blobs: readonly PlannedBlob[]) =>
     moveBlobs(job, blobs, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
   try {
@@ -152,10 +152,10 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
       finish: () => finish(job, graph, roots),
     });
     await job.destination?.commit?.(job.callOptions({ signal: job.signal }));
-    learnManifests(job, locations, graph, roots);
-    locations.learnPlainForms(job.destination?.decompressedBlobs?.() ?? []);
+    recordManifestLocations(job, locations, graph, roots);
+    locations.recordDecompressed(job.destination?.decompressedBlobs?.() ?? []);
   } finally {
-    await locations.record();
+    await locations.flush();
     await hold.release();
   }
   return reportOf(job, graph, roots, startedMs);
@@ -164,7 +164,7 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
 /** Names come last: they never stand for something incomplete. */
 async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
   await putManifests(job, graph, roots);
-  for (const root of roots) await keepIndexes(job, root);
+  for (const root of roots) await putIndexes(job, root);
   await recordMembership(job, manifestsOf(graph, roots));
   if (job.destination !== undefined) {
     for (const { tag, descriptor } of graph.referrers) await setName(job, tag, descriptor);
@@ -175,16 +175,16 @@ async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<v
 }
 
 /** Where manifests are is as good to know as where blobs are: their digests may be asked for. */
-function learnManifests(job: Job, locations: Locations, graph: Graph, roots: readonly Root[]): void {
-  const at = (place: Ref | undefined, digest: Digest) => placeOf(place, { tag: undefined, digest });
+function recordManifestLocations(job: Job, locations: Locations, graph: Graph, roots: readonly Root[]): void {
+  const at = (place: Ref | undefined, digest: Digest) => locationOf(place, { tag: undefined, digest });
   const places = ({ digest }: Descriptor) => ({
     from: at(job.source.ref, digest),
     to: at(job.destination?.ref, digest),
   });
   for (const { descriptor, from } of manifestsOf(graph, roots)) {
-    if (from === "source") locations.learnFetched({ descriptor, ...places(descriptor) });
+    if (from === "source") locations.recordFetched({ descriptor, ...places(descriptor) });
   }
-  for (const { descriptor } of graph.manifests.flat()) locations.learnSent({ descriptor, ...places(descriptor) });
+  for (const { descriptor } of graph.manifests.flat()) locations.recordSent({ descriptor, ...places(descriptor) });
 }
 
 async function moveBlobs(
@@ -207,44 +207,47 @@ async function moveBlobs(
 
 async function findRoots(job: Job, loader: ManifestLoader, plan: Plan): Promise<readonly Root[]> {
   const { refs, tags = [], platforms } = plan;
-  const configs = new Configs(job);
+  const configs = new ConfigReader(job);
   const roots = new Map<number, Root>();
   await job.forEach(refs.entries(), async ([at, ref]) => {
     const options = job.callOptions();
-    const resolving = async () => (await knownByDigest(loader, ref)) ?? (await job.source.resolve(ref, options));
+    const resolving = async () => (await resolveFromCache(loader, ref)) ?? (await job.source.resolve(ref, options));
     // What the manifest says of its type counts: a registry's label, or a layout's entry, may be wrong.
     const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), options.signal));
     const platform = platforms[at];
     const everything = { descriptor: resolved, platform: undefined, indexes: [] };
     const picked = platform === undefined ? everything : await pickPlatform(loader, configs, resolved, platform);
     const { descriptor } = picked;
-    if (platform !== undefined) tellOtherArchitecture(job, platform, picked.platform);
+    if (platform !== undefined) noticeOtherArchitecture(job, platform, picked.platform);
     const wanted = tags[at] ?? (job.destination === undefined ? undefined : ownTag(ref));
     const canName = job.destination !== undefined || job.cache.tags !== undefined;
     const name = !canName || isDigest(wanted) ? undefined : wanted;
-    const from = placeOf(job.source.ref, { tag: ownTag(ref), digest: digestOf(ref) });
-    const to = placeOf(job.destination?.ref, { tag: name, digest: name === undefined ? descriptor.digest : undefined });
+    const from = locationOf(job.source.ref, { tag: ownTag(ref), digest: digestOf(ref) });
+    const to = locationOf(job.destination?.ref, {
+      tag: name,
+      digest: name === undefined ? descriptor.digest : undefined,
+    });
     roots.set(at, { ...picked, ref, resolved, name, from, to });
   });
   return [...roots].sort(([a], [b]) => a - b).map(([, root]) => root);
 }
 
 /** A machine runs what is for 32 bits, too: that is taken where there is nothing better, and said. */
-function tellOtherArchitecture(job: Job, wanted: Platform, picked: Platform | undefined): void {
+function noticeOtherArchitecture(job: Job, wanted: Platform, picked: Platform | undefined): void {
   if (picked === undefined || new PlatformMatcher(wanted).isSameArchitecture(picked)) return;
-  job.tell(
+  job.notice(
     `there is nothing for ${formatPlatform(wanted)} itself; ${formatPlatform(picked)}, which runs there, is taken`,
   );
 }
 
 /** What is asked for by its digest and kept whole needs no asking, and no network. */
-async function knownByDigest(loader: ManifestLoader, ref: Ref | string): Promise<Descriptor | undefined> {
+async function resolveFromCache(loader: ManifestLoader, ref: Ref | string): Promise<Descriptor | undefined> {
   const digest = digestOf(ref);
   const bytes = digest && (await loader.fromCache(digest));
   return digest && bytes && { digest, size: bytes.byteLength, mediaType: sniffManifestType(bytes) };
 }
 
-async function askVerifier(
+async function runVerifyHook(
   job: Job,
   loader: ManifestLoader,
   { ref, resolved, descriptor }: Root,
@@ -256,7 +259,7 @@ async function askVerifier(
   await untilAborted(asking(), job.signal);
 }
 
-function announce(job: Job, graph: Graph): void {
+function emitPlan(job: Job, graph: Graph): void {
   for (const { digest, size } of graph.foreign) job.tallies.add("foreign", digest, size);
   job.emit({
     type: "plan",

@@ -2,15 +2,15 @@ import { MoteError } from "@mote/core";
 import { Feed } from "./feed.js";
 
 /** A destination that is fed while a blob is fetched. */
-export class Sending {
+export class StreamedSend {
   readonly feed = new Feed();
   readonly #ending: Promise<void>;
 
   /** `onFailure` is called when the destination fails by itself: the fetch need not go on for it, unless it can be sent again. */
   constructor(send: (chunks: AsyncIterable<Uint8Array>) => Promise<void>, onFailure: (error: unknown) => void) {
-    this.#ending = send(this.feed).finally(() => this.feed.leave());
+    this.#ending = send(this.feed).finally(() => this.feed.cancel());
     this.#ending.catch((error: unknown) => {
-      if (!this.feed.hasFailed && !maySendAgain(error)) onFailure(error);
+      if (!this.feed.hasFailed && !isResendable(error)) onFailure(error);
     });
   }
 
@@ -20,7 +20,7 @@ export class Sending {
       await this.#ending;
       return true;
     } catch (error) {
-      if (maySendAgain(error)) return false;
+      if (isResendable(error)) return false;
       throw error;
     }
   }
@@ -38,7 +38,7 @@ export class Sending {
 }
 
 /** Whether the destination may have the blob after all if it is sent once more. */
-export function maySendAgain(error: unknown): error is MoteError {
+export function isResendable(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error)) return false;
   const details: { readonly mayResend?: unknown } = error.details ?? {};
   return error.code === "MOTE_UPLOAD_LOST" || (error.code === "MOTE_DIGEST_MISMATCH" && details.mayResend === true);

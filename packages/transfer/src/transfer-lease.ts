@@ -2,10 +2,10 @@ import { type Digest, type Lease, MoteError } from "@mote/core";
 import type { Job } from "./job.js";
 
 /** How often what was removed from the cache under a transfer is fetched again. */
-const mostRounds = 3;
+const maxRounds = 3;
 
 /** Keeps prune away from what is there and still needed. */
-export class Hold {
+export class TransferLease {
   readonly #job: Job;
   readonly #lease: Lease | undefined;
   readonly #isOwn: boolean;
@@ -19,17 +19,18 @@ export class Hold {
   }
 
   /** @param given the caller's lease, which is added to and not released */
-  static async take(job: Job, needed: readonly Digest[], given: Lease | undefined): Promise<Hold> {
+  static async take(job: Job, needed: readonly Digest[], given: Lease | undefined): Promise<TransferLease> {
     const { cache, signal } = job;
     const own = given === undefined;
     try {
-      if (given === undefined) return new Hold(job, await cache.lease?.(needed, { signal }), { own, lost: false });
+      if (given === undefined)
+        return new TransferLease(job, await cache.lease?.(needed, { signal }), { own, lost: false });
       await Promise.all(needed.map((digest) => given.add(digest)));
-      return new Hold(job, given, { own, lost: false });
+      return new TransferLease(job, given, { own, lost: false });
     } catch (error) {
       signal.throwIfAborted();
       job.warn("the cache cannot hold on to what is being moved", error);
-      return new Hold(job, undefined, { own, lost: true });
+      return new TransferLease(job, undefined, { own, lost: true });
     }
   }
 
@@ -45,7 +46,7 @@ export class Hold {
       if (this.#lease === undefined || this.#job.destination !== undefined) return;
       this.#isLost = await this.#wasLost();
       if (!this.#isLost) return;
-      if (round === mostRounds) throw lostForGood();
+      if (round === maxRounds) throw lostForGood();
     }
   }
 

@@ -20,7 +20,7 @@ import { namedError } from "./named-error.js";
 const maxConfigBytes = 4 * 1024 * 1024;
 
 /** Configurations that had to be read before anything is moved. What came from the source is kept, so that it comes once. */
-export class Configs {
+export class ConfigReader {
   readonly #job: Job;
 
   constructor(job: Job) {
@@ -91,7 +91,7 @@ export class Configs {
 }
 
 /** The platform of a container image, as its configuration tells. Undefined where nothing does. */
-export async function platformOf(configs: Configs, manifest: Manifest): Promise<Platform | undefined> {
+export async function platformOf(configs: ConfigReader, manifest: Manifest): Promise<Platform | undefined> {
   if (manifest.kind !== "manifest" || manifestKind(manifest) !== "image" || manifest.config === undefined)
     return undefined;
   return configPlatform(await configs.read(manifest.config));

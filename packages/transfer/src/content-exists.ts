@@ -2,14 +2,14 @@ import { type Descriptor, isNotFound, type MoteReader } from "@mote/core";
 import type { Job } from "./job.js";
 
 /** Tells whether all of these blobs can be moved. A registry accepts no manifest without its blobs, and is not asked. */
-export async function areAllThere(job: Job, blobs: readonly Descriptor[]): Promise<boolean> {
+export async function allExist(job: Job, blobs: readonly Descriptor[]): Promise<boolean> {
   if (!job.source.mayLackBlobs) return true;
-  for (const blob of blobs) if (!(await isThere(job, blob))) return false;
+  for (const blob of blobs) if (!(await contentExists(job, blob))) return false;
   return true;
 }
 
 /** Tells whether a blob is in the source, the cache or the destination. */
-export async function isThere(job: Job, blob: Descriptor): Promise<boolean> {
+export async function contentExists(job: Job, blob: Descriptor): Promise<boolean> {
   const { source, cache, destination } = job;
   const options = job.callOptions();
   const { signal } = options;
