@@ -1,4 +1,4 @@
-import { applyFact, type BlobFact, type FactStorage, MemoryStorage } from "@mote/bic";
+import { type Awaitable, applyFact, type BlobFact, type FactStorage, MemoryStorage } from "@mote/bic";
 
 /** Milliseconds without use after which the file is tried again. */
 const retryMs = 5_000;
@@ -20,8 +20,8 @@ export class DeferredStorage extends MemoryStorage {
   }
 
   /** Writes every fact to another storage. */
-  moveTo(storage: FactStorage, warn: (message: string, details: object) => void): void {
-    for (const facts of this.chunks(chunkSize)) writeFacts(storage, facts, warn);
+  async moveTo(storage: FactStorage, warn: (message: string, details: object) => void): Promise<void> {
+    for (const facts of this.chunks(chunkSize)) await writeFacts(storage, facts, warn);
   }
 }
 
@@ -29,8 +29,8 @@ function writeFacts(
   storage: FactStorage,
   facts: readonly BlobFact[],
   warn: (message: string, details: object) => void,
-): void {
-  storage.write((rows, clock) => {
+): Awaitable<void> {
+  return storage.write((rows, clock) => {
     for (const fact of facts) {
       clock.reserve(fact.sequence);
       applyFact(rows, fact, { warn, oldestNegativeMs: 0 });

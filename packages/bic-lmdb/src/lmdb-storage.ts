@@ -1,5 +1,7 @@
 import { statSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
+  type Awaitable,
   type BlobFact,
   type FactCounts,
   type FactReader,
@@ -11,9 +13,12 @@ import {
 import { MoteError } from "@mote/core";
 import type { RootDatabase } from "lmdb";
 import { LmdbRows } from "./lmdb-rows.js";
+import { environmentOf } from "./reader-slot.js";
 import { RowReader, RowWriter } from "./row-bytes.js";
 import { setAside } from "./set-aside.js";
 import { isDiskFull, storageError } from "./storage-error.js";
+import { writeTransaction } from "./write-transaction.js";
+import type { WriterMark } from "./writer-mark.js";
 
 const formatKey = Buffer.from([0]);
 const countsKey = Buffer.from([1]);
@@ -25,8 +30,21 @@ const checkedRows = 250;
 /** Milliseconds: a process of the same id in another container waits for this one to close the file. */
 const idleMs = 100;
 
+/** Milliseconds that a write waits for another process's transaction: one takes some milliseconds, more on a slow disk. */
+const longestWaitMs = 5_000;
+
 /** Look-ups ask this often whether the file is still the one at its path; records always do. */
 const presenceCheckMs = 1_000;
+
+export interface LmdbStorageOptions {
+  readonly path: string;
+  /** Undefined where the file is read-only. */
+  readonly mark: WriterMark | undefined;
+  /** lmdb's: the id of the transaction that was last read from, modulo 2^32. */
+  readonly lastReadTransaction: () => number;
+  /** Takes a second look at the file, once it is closed here. */
+  readonly isDamaged: () => Promise<boolean>;
+}
 
 /** Facts in an LMDB file that is open and checked. */
 export class LmdbStorage implements FactStorage {
@@ -39,34 +57,37 @@ export class LmdbStorage implements FactStorage {
   readonly #row = new RowWriter();
   #sequence = 0;
   #presentUntil = 0;
-  readonly #confirmDamage: () => Promise<boolean>;
+  readonly #options: LmdbStorageOptions;
   #seemsDamaged = false;
 
-  /** `isDamaged` takes a second look at the file, once it is closed here. */
-  constructor(
-    db: RootDatabase<Buffer, Buffer>,
-    options: { readonly path: string; readonly readOnly: boolean; readonly isDamaged: () => Promise<boolean> },
-  ) {
+  constructor(db: RootDatabase<Buffer, Buffer>, options: LmdbStorageOptions) {
     this.#db = db;
     this.#rows = new LmdbRows(db);
+    this.#options = options;
     this.#path = options.path;
     this.#inode = statSync(options.path).ino;
-    this.#confirmDamage = options.isDamaged;
-    this.mode = options.readOnly ? "read-only" : "persistent";
+    this.mode = options.mark === undefined ? "read-only" : "persistent";
   }
 
   /** Marks a new file as one of this format. @throws MOTE_UNSUPPORTED_FORMAT where it is of another */
   claim(): void {
+    const { mark, lastReadTransaction } = this.#options;
     this.#guard(() => {
-      if (this.#db.getBinary(formatKey) === undefined && this.mode === "persistent") {
-        this.#db.transactionSync(() => this.#markFormat());
-      }
+      const newest = mark?.newestTransaction() ?? 0;
+      const isNew = this.#db.getBinary(formatKey) === undefined;
+      // The opening of the file may have made look-ups see an older state, which a transaction corrects.
+      const isBehind = lastReadTransaction() < newest % 2 ** 32;
+      if (mark !== undefined && (isNew || isBehind)) this.#transact(mark, () => this.#markFormat());
       this.#checkFormat();
     });
   }
 
+  #transact<Result>(mark: WriterMark, change: () => Result): Result {
+    return writeTransaction(this.#db, { path: this.#path, mark, change });
+  }
+
   #markFormat(): void {
-    if (this.#db.getBinary(formatKey) !== undefined || !isEmpty(this.#db)) return;
+    this.#checkFormat();
     this.#db.putSync(formatKey, Buffer.from(this.#row.clear().text(formatName).number(formatVersion).bytes));
   }
 
@@ -88,17 +109,23 @@ export class LmdbStorage implements FactStorage {
     });
   }
 
-  write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Result {
-    if (this.mode === "read-only") {
+  write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Awaitable<Result> {
+    const { mark } = this.#options;
+    if (mark === undefined) {
       throw new MoteError("MOTE_UNWRITABLE", `${this.#path} is read-only; nothing is recorded`, {
         details: { path: this.#path },
       });
     }
+    if (mark.holder() === undefined) return this.#writeNow(mark, change);
+    return mark.released(environmentOf(this.#db), longestWaitMs).then(() => this.#writeNow(mark, change));
+  }
+
+  #writeNow<Result>(mark: WriterMark, change: (rows: FactRows, clock: SequenceClock) => Result): Result {
     this.#checkPresence();
     this.#checkSpace();
     try {
       return this.#guard(() =>
-        this.#db.transactionSync(() => {
+        this.#transact(mark, () => {
           this.#readCounts();
           const result = change(this.#rows, this.#clock);
           this.#writeCounts();
@@ -142,19 +169,19 @@ export class LmdbStorage implements FactStorage {
     return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Reads every row, some at a time, and writes one. @throws MOTE_CORRUPT */
-  *check(): Generator<void> {
+  /** Reads every row, and writes one. @throws MOTE_CORRUPT */
+  async check(): Promise<void> {
     this.#guard(() => this.#checkFormat());
-    for (const _ of this.chunks(checkedRows)) yield;
-    if (this.mode === "persistent") this.write(() => undefined);
+    for (const _ of this.chunks(checkedRows)) await nextTurn();
+    if (this.mode === "persistent") await this.write(() => undefined);
   }
 
   async close(): Promise<void> {
     try {
-      await this.#db.close();
+      await this.release();
     } finally {
       if (this.#seemsDamaged) {
-        await setAside(this.#path, async () => this.#isPresent() && (await this.#confirmDamage()));
+        await setAside(this.#path, async () => this.#isPresent() && (await this.#options.isDamaged()));
       }
     }
   }
@@ -162,6 +189,7 @@ export class LmdbStorage implements FactStorage {
   /** Closes the file, however it seems. */
   async release(): Promise<void> {
     await this.#db.close();
+    this.#options.mark?.close();
   }
 
   /** Others may set the file aside, or remove it: what is recorded in it then would be lost. */

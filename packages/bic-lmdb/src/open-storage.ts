@@ -1,15 +1,16 @@
 import { accessSync, constants, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { type FactStorage, MemoryStorage } from "@mote/bic";
 import { type Logger, MoteError, makeFolders } from "@mote/core";
 import { type FileState, judgeFile } from "./data-file.js";
 import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
-import { SameProcessIdError, takeReaderSlot } from "./reader-slot.js";
+import { type NativeEnv, SameProcessIdError, takeReaderSlot } from "./reader-slot.js";
 import { setAside } from "./set-aside.js";
 import { errorCode } from "./storage-error.js";
+import { StuckWriterError, WriterMark } from "./writer-mark.js";
 
 /** Readers at once, over all processes. */
 const maxReaders = 1024;
@@ -48,7 +49,7 @@ export class StorageOpener {
       await this.#setAsideIfDamaged();
       return await this.#openFile(this.#late === undefined ? firstWaitMs : laterWaitMs);
     } catch (cause) {
-      if (cause instanceof SameProcessIdError) return this.#openLate(cause);
+      if (isBusy(cause)) return this.#openLate(cause);
       this.#logger.warn("the file of the blob-info cache cannot be used; new facts are stored in memory only", {
         path,
         code: MoteError.isInstance(cause) ? cause.code : errorCode(cause),
@@ -79,7 +80,7 @@ export class StorageOpener {
     const storage = await openDatabase(this.#path, { readOnly, waitMs });
     try {
       storage.claim();
-      if (!readOnly) this.#late?.moveTo(storage, (message, details) => this.#logger.warn(message, details));
+      if (!readOnly) await this.#late?.moveTo(storage, (message, details) => this.#logger.warn(message, details));
       this.#late = undefined;
       return storage;
     } catch (error) {
@@ -88,12 +89,13 @@ export class StorageOpener {
     }
   }
 
-  #openLate(cause: SameProcessIdError): DeferredStorage {
+  #openLate(cause: SameProcessIdError | StuckWriterError): DeferredStorage {
     if (this.#late === undefined) {
-      this.#logger.warn(
-        "the file of the blob-info cache is in use by a process with the same id in another container; new facts are stored in memory until that process lets go of it",
-        { path: this.#path, code: cause.code, cause },
-      );
+      this.#logger.warn("the file of the blob-info cache is in use; new facts are stored in memory until it is free", {
+        path: this.#path,
+        code: cause.code,
+        cause,
+      });
     }
     this.#late ??= new DeferredStorage(async () => {
       try {
@@ -107,6 +109,10 @@ export class StorageOpener {
   }
 }
 
+function isBusy(error: unknown): error is SameProcessIdError | StuckWriterError {
+  return error instanceof SameProcessIdError || error instanceof StuckWriterError;
+}
+
 async function judge(path: string): Promise<FileState> {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return { state: "new" };
@@ -114,15 +120,19 @@ async function judge(path: string): Promise<FileState> {
   return judgeFile(path);
 }
 
-/** @throws SameProcessIdError after `waitMs` */
+/** @throws SameProcessIdError · StuckWriterError, after `waitMs` */
 async function openDatabase(
   path: string,
   { readOnly, waitMs }: { readonly readOnly: boolean; readonly waitMs: number },
 ): Promise<LmdbStorage> {
   const lmdb = await import("lmdb");
   if (!readOnly) reserveLockFile(`${path}-lock`);
-  const letGo = await waitForSlot(() => takeReaderSlot(lmdb, { path, readOnly, maxReaders }), waitMs);
+  const slot = await waitForSlot(() => takeReaderSlot(lmdb, { path, readOnly, maxReaders }), waitMs);
+  let mark: WriterMark | undefined;
   try {
+    // Opening a file locks LMDB's mutex.
+    if (!readOnly) mark = new WriterMark(path, modeBelow(dirname(path), 0o644));
+    await mark?.released(slot, waitMs);
     const db = lmdb.open<Buffer, Buffer>({
       path,
       readOnly,
@@ -133,17 +143,25 @@ async function openDatabase(
       maxReaders,
     });
     try {
-      return new LmdbStorage(db, { path, readOnly, isDamaged: () => isDamaged(path) });
+      return new LmdbStorage(db, {
+        path,
+        mark,
+        lastReadTransaction: (lmdb as unknown as { readonly getLastTxnId: () => number }).getLastTxnId,
+        isDamaged: () => isDamaged(path),
+      });
     } catch (error) {
       await db.close();
       throw error;
     }
+  } catch (error) {
+    mark?.close();
+    throw error;
   } finally {
-    letGo();
+    slot.close();
   }
 }
 
-async function waitForSlot(take: () => () => void, waitMs: number): Promise<() => void> {
+async function waitForSlot(take: () => NativeEnv, waitMs: number): Promise<NativeEnv> {
   const end = performance.now() + waitMs;
   for (;;) {
     try {
@@ -166,7 +184,7 @@ async function isDamaged(path: string): Promise<boolean> {
     return false;
   }
   try {
-    for (const _ of storage.check()) await nextTurn();
+    await storage.check();
     return false;
   } catch (error) {
     return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";

@@ -9,9 +9,16 @@ interface Binary {
   readonly Txn: new (env: NativeEnv, flags: number) => { abort(): void };
 }
 
-interface NativeEnv {
+/** A database as lmdb's binary has it; lmdb's types leave it out. */
+export interface NativeEnv {
   /** Returns an error of LMDB, or throws it. */
   open(options: object, flags: number, scriptFlags: number): unknown;
+  /** @throws Error outside a write transaction */
+  getWriteTxnId(): number;
+  /** Clears the entries of processes that ended. */
+  readerCheck(): number;
+  /** Lines that begin with a process id. */
+  readerList(): string[];
   close(): void;
 }
 
@@ -31,12 +38,12 @@ export class SameProcessIdError extends Error {
 }
 
 /**
- * Locks this process's byte of LMDB's lock file, and returns a function that lets go of it: the lock lasts as long as this or
- * another opening of the file in this process.
+ * Locks this process's byte of LMDB's lock file, and returns the opening that locked it: the lock lasts until this one and all
+ * others of the file in this process are closed.
  *
  * @throws SameProcessIdError
  */
-export function takeReaderSlot(lmdb: object, options: SlotOptions): () => void {
+export function takeReaderSlot(lmdb: object, options: SlotOptions): NativeEnv {
   const { Env, Txn } = binaryOf(lmdb);
   const env = new Env();
   const { path, readOnly, maxReaders } = options;
@@ -53,7 +60,11 @@ export function takeReaderSlot(lmdb: object, options: SlotOptions): () => void {
       { cause: error },
     );
   }
-  return () => env.close();
+  return env;
+}
+
+export function environmentOf(db: object): NativeEnv {
+  return (db as { readonly env: NativeEnv }).env;
 }
 
 function isUnavailable(error: unknown): boolean {

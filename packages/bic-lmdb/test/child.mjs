@@ -1,4 +1,6 @@
 // Started by the tests, with the built package: does one thing with a file, and says what came of it as JSON lines.
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { createInterface } from "node:readline";
 import { LmdbBlobInfoCache } from "@mote/bic-lmdb";
 import { digestBytes } from "@mote/core";
@@ -39,6 +41,28 @@ if (verb === "exhaust") {
     await record(i);
     say(i);
   }
+} else if (verb === "reopen") {
+  const { nativeAddon } = await import("lmdb");
+  const options = { path, maxDbs: 12, mapSize: 0x20000, maxReaders: 1024, keyBytes: new Uint8Array(64) };
+  const fileNotFolder = 0x4000;
+  for (;;) {
+    const environment = new nativeAddon.Env();
+    environment.open(options, fileNotFolder, 0);
+    environment.close();
+  }
+} else if (verb === "stop") {
+  // Stops in the first transaction, where it has written its mark.
+  const { writeSync } = fs;
+  fs.writeSync = (...args) => {
+    const written = writeSync(...args);
+    process.kill(process.pid, "SIGSTOP");
+    fs.writeSync = writeSync;
+    syncBuiltinESMExports();
+    return written;
+  };
+  await cache.open();
+  syncBuiltinESMExports();
+  await record("stopped");
 } else if (verb === "serve") {
   for await (const name of createInterface(process.stdin)) {
     await record(name);

@@ -2,10 +2,11 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { LmdbBlobInfoCache } from "../src/index.js";
 import { endOf, linesOf, startChild, useInChild } from "./child.js";
-import { digestOf } from "./seed.js";
+import { digestOf, writeSeed } from "./seed.js";
 
 /** Times that a writer is killed. More on demand: KILLS=1000. */
 const kills = Number(process.env.KILLS || 20);
@@ -70,6 +71,63 @@ describe("several processes", () => {
     expect((await cache.statistics()).locations).toBe(1000);
   });
 
+  it("lose nothing while others open the file all the time", { timeout: 60_000 }, async () => {
+    const path = join(folder, "opened", "bic.lmdb");
+    await writeSeed(path);
+    const writer = startChild("record", path, { args: [1000] });
+    const openers = [startChild("reopen", path), startChild("reopen", path)];
+    const ended = Promise.all([writer, ...openers].map(endOf));
+    let acknowledged = 0;
+    for await (const _ of linesOf(writer)) {
+      if (++acknowledged === 2_000) writer.kill("SIGKILL");
+    }
+    for (const opener of openers) opener.kill("SIGKILL");
+    expect(await ended).toEqual(["SIGKILL", "SIGKILL", "SIGKILL"]);
+    await using cache = new LmdbBlobInfoCache(path);
+    expect((await cache.statistics()).locations).toBeGreaterThanOrEqual(200 + acknowledged);
+  });
+
+  it.each(["before", "after"])(
+    "do not wait for ever for one that is stopped in a transaction, opened %s it",
+    async (when) => {
+      const path = join(folder, `stopped-${when}`, "bic.lmdb");
+      await writeSeed(path);
+      const warnings: object[] = [];
+      const warn = (_: string, details?: object) => void warnings.push(details ?? {});
+      const cache = new LmdbBlobInfoCache(path, { logger: { debug() {}, info() {}, warn, error() {} } });
+      const lines = cache.export();
+      // A file that is read is not closed while it is idle.
+      if (when === "before") await lines.next();
+      const stopped = startChild("stop", path);
+      const ended = endOf(stopped);
+      while (!isStopped(stopped.pid)) await delay(10);
+
+      await cache.recordKnownLocation("t", "s", digestOf("meanwhile"), "place");
+      expect((await cache.statistics()).mode).toBe("memory");
+      expect(warnings.at(-1)).toMatchObject({ code: "MOTE_TIMEOUT", cause: { details: { pid: stopped.pid } } });
+
+      stopped.kill("SIGCONT");
+      expect(await ended).toBe(0);
+      await lines.return();
+      await cache.close();
+      await using after = new LmdbBlobInfoCache(path);
+      expect((await after.statistics()).locations).toBe(202);
+    },
+    60_000,
+  );
+
+  it("are not held up by one that was killed in a transaction", async () => {
+    const path = join(folder, "ended", "bic.lmdb");
+    await writeSeed(path);
+    const stopped = startChild("stop", path);
+    const ended = endOf(stopped);
+    while (!isStopped(stopped.pid)) await delay(10);
+    const use = useInChild(path, "own", 20);
+    stopped.kill("SIGKILL");
+    expect(await ended).toBe("SIGKILL");
+    expect(await use).toMatchObject({ known: 200, recorded: 20, codes: [], mode: "persistent", warnings: [] });
+  });
+
   it("order their records by one sequence", async () => {
     const path = join(folder, "order", "bic.lmdb");
     // This one's clock is a day behind; its record is the later one all the same.
@@ -123,3 +181,8 @@ describe("several processes", () => {
     expect(warnings).toEqual([]);
   });
 });
+
+/** The kernel's state of a process: `T` is stopped. */
+function isStopped(pid: number | undefined): boolean {
+  return / T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+}

@@ -9,7 +9,7 @@ export type Awaitable<Result> = Result | Promise<Result>;
 
 /**
  * Stores the facts of a `StoredBlobInfoCache`, which applies the rules. A storage that is damaged, or that another process has
- * replaced, throws MOTE_CORRUPT; it is then closed and opened again.
+ * replaced, throws MOTE_CORRUPT, and one that other processes use for too long MOTE_TIMEOUT; it is then closed and opened again.
  *
  * `query` and `change` are synchronous, affect only `rows` and `clock`, and may be called more than once; only the last call
  * counts. A remote storage can therefore call them on the rows that it has, fetch the missing ones in one round trip, call them
@@ -24,7 +24,7 @@ export interface FactStorage {
   /**
    * Runs `change` as one transaction, which is rolled back if `change` throws. The result is returned when the changes are
    * durable. The sequences of `clock` grow with each call, over all processes.
-   * @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_CORRUPT · MOTE_IO
+   * @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_CORRUPT · MOTE_TIMEOUT · MOTE_IO
    */
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Awaitable<Result>;
   /** Yields all facts, about `size` at a time. Facts may be written between two chunks. */

@@ -2,7 +2,7 @@ import { type Logger, MoteError } from "@mote/core";
 import type { Awaitable, FactStorage } from "./fact-storage.js";
 import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
-/** Opens a storage at first use, opens it again after damage, and closes it after `idleMs` without use. */
+/** Opens a storage at first use, opens it again if it cannot be used any more, and closes it after `idleMs` without use. */
 export class StorageHandle {
   readonly #openStorage: () => Promise<FactStorage>;
   readonly #logger: Logger;
@@ -36,7 +36,7 @@ export class StorageHandle {
     }
   }
 
-  /** Calls `action` with the storage, synchronously if it is open. If the storage is damaged, opens it again and calls `action` once more. */
+  /** Calls `action` with the storage, synchronously if it is open. If the storage cannot be used any more, opens it again and calls `action` once more. */
   use<Result>(action: (storage: FactStorage) => Awaitable<Result>): Awaitable<Result> {
     this.#wasUsed = true;
     if (this.#storage !== undefined) return this.#useOpen(this.#storage, action);
@@ -73,7 +73,7 @@ export class StorageHandle {
 
   #useOpen<Result>(storage: FactStorage, action: (storage: FactStorage) => Awaitable<Result>): Awaitable<Result> {
     const replace = (error: unknown) => {
-      if (!isDamage(error)) throw error;
+      if (!isUnusable(error)) throw error;
       return this.#replace(storage, error).then(action);
     };
     try {
@@ -95,11 +95,9 @@ export class StorageHandle {
   }
 
   // Later callers wait for the new storage.
-  #replace(storage: FactStorage, damage: MoteError): Promise<FactStorage> {
+  #replace(storage: FactStorage, cause: MoteError): Promise<FactStorage> {
     if (this.#storage === storage) {
-      this.#logger.warn("the storage of the blob-info cache is damaged or was replaced; opening it again", {
-        cause: damage,
-      });
+      this.#logger.warn("the storage of the blob-info cache cannot be used any more; opening it again", { cause });
       clearInterval(this.#idleTimer);
       this.#storage = undefined;
       this.#opening = storage.close().then(this.#openStorage);
@@ -126,6 +124,7 @@ export class StorageHandle {
   }
 }
 
-function isDamage(error: unknown): error is MoteError {
-  return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
+/** It is damaged, replaced, or in use for too long. */
+function isUnusable(error: unknown): error is MoteError {
+  return MoteError.isInstance(error) && (error.code === "MOTE_CORRUPT" || error.code === "MOTE_TIMEOUT");
 }
