@@ -10,21 +10,21 @@ import { reportProgress } from "./progress.js";
 import { StreamedSend } from "./streamed-send.js";
 
 export interface Fetched {
-  /** Where its bytes came from; undefined where another process brought the blob into the cache. */
+  /** Where the bytes came from; undefined if another process fetched the blob. */
   readonly from: FetchedFrom | undefined;
-  /** Whether the destination was fed, and has the blob now. */
+  /** Whether the blob was sent to the destination during the fetch. */
   readonly wasSent: boolean;
 }
 
-/** One fetch of one blob into a cache, which others may join. */
+/** Fetches one blob into a cache. Other transfers may join the fetch. */
 export class BlobFetch {
   readonly #job: Job;
   readonly #locations: Locations;
   readonly #blob: PlannedBlob;
   readonly #signal: AbortSignal;
-  /** Whether bytes came from another place than the source: then it is not known to have all of them. */
-  #switched = false;
-  /** Its bytes were wrong, so only other places are asked. */
+  /** Whether a fallback was used, so that the source is not known to have the complete blob. */
+  #usedFallback = false;
+  /** Whether the source sent wrong bytes, so that only fallbacks are used. */
   #isSourceWrong = false;
 
   constructor(job: Job, locations: Locations, blob: PlannedBlob, signal: AbortSignal) {
@@ -34,43 +34,43 @@ export class BlobFetch {
     this.#signal = signal;
   }
 
-  /** `send` feeds a destination while the bytes arrive. What is resumed begins in the middle, and is not fed. */
+  /** @param send sends the blob to the destination during the fetch, unless the fetch is resumed in the middle */
   async run(
     cache: MoteCache,
     send: ((chunks: AsyncIterable<Uint8Array>) => Promise<void>) | undefined,
   ): Promise<Fetched> {
-    const leave = new AbortController();
-    let sending: StreamedSend | undefined;
+    const abandon = new AbortController();
+    let stream: StreamedSend | undefined;
     let from: FetchedFrom | undefined;
     const begin = (offset: number): Feed | undefined => {
-      const before = sending;
-      sending = undefined;
+      const previous = stream;
+      stream = undefined;
       if (send === undefined || offset > 0) return undefined;
-      // Who was sent wrong bytes cleans up before he is sent others.
+      // The destination cleans up the wrong bytes first.
       const sendAfter = async (chunks: AsyncIterable<Uint8Array>) => {
-        await before?.ended();
+        await previous?.ended();
         await send(chunks);
       };
-      sending = new StreamedSend(sendAfter, (error) => leave.abort(error));
-      return sending.feed;
+      stream = new StreamedSend(sendAfter, (error) => abandon.abort(error));
+      return stream.feed;
     };
-    const flight = startFetch(cache, this.#blob.descriptor.digest, async (flightSignal) => {
-      from = await this.#untilRight(cache, begin, flightSignal);
+    const inFlight = startFetch(cache, this.#blob.descriptor.digest, async (fetchSignal) => {
+      from = await this.#fetchUntilVerified(cache, begin, fetchSignal);
     });
     try {
-      await flight.join(AbortSignal.any([this.#signal, leave.signal]));
+      await inFlight.join(AbortSignal.any([this.#signal, abandon.signal]));
     } catch (error) {
-      await sending?.fail(error);
+      await stream?.fail(error);
       throw error;
     }
-    const isRead = from !== undefined && !from.isLocal && from.offset < this.#blob.descriptor.size;
-    if (isRead && !this.#switched) this.#locations.recordFetched(this.#blob);
-    const wasSent = (await sending?.delivered()) ?? false;
+    const isFetched = from !== undefined && !from.isLocal && from.offset < this.#blob.descriptor.size;
+    if (isFetched && !this.#usedFallback) this.#locations.recordFetched(this.#blob);
+    const wasSent = (await stream?.delivered()) ?? false;
     return { from, wasSent };
   }
 
-  /** A part of an earlier attempt that was damaged meanwhile, and a lying mirror, show in the digest; then all of it comes anew. */
-  async #untilRight(
+  /** Fetches the blob again if the digest does not match, because of a damaged ingest file or a source that sent wrong bytes. */
+  async #fetchUntilVerified(
     cache: MoteCache,
     begin: (offset: number) => Feed | undefined,
     signal: AbortSignal,
@@ -81,8 +81,8 @@ export class BlobFetch {
       fetchIntoCache({
         sources: () => this.#sources(),
         onSwitch: (error, offset) => {
-          this.#switched = true;
-          this.#job.warn(`${digest} is read on at another place`, error, digest);
+          this.#usedFallback = true;
+          this.#job.warn(`cannot read ${digest} from the source; continuing with a fallback`, error, digest);
           this.#job.emit({ type: "resume", digest, size, offset });
         },
         cache,
@@ -98,41 +98,41 @@ export class BlobFetch {
         onBytes: reportProgress(this.#job, this.#blob.descriptor),
         onReceived: (bytes) => this.#job.tallies.add("fetched", digest, bytes),
       });
-    let lie: unknown;
+    let mismatch: unknown;
     for (let attempt = 1; ; attempt++) {
       try {
         return await fetch();
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof CacheError) throw error;
-        if (!isMismatch(error) || lie !== undefined) throw lie ?? error;
-        // Who is to blame is asked in any case: the source may have another place to read from.
+        if (!isMismatch(error) || mismatch !== undefined) throw mismatch ?? error;
+        // The source may have other mirrors.
         const hasMirror = this.#job.source.reportCorruption?.(this.#blob.descriptor) ?? false;
-        const isLeftover = resumedAt > 0 && attempt === 1;
-        if (!hasMirror && !isLeftover) {
-          if (!(await this.#passOverSource(error))) throw error;
-          lie = error;
+        const wasResumed = resumedAt > 0 && attempt === 1;
+        if (!hasMirror && !wasResumed) {
+          if (!(await this.#skipSource(error))) throw error;
+          mismatch = error;
         }
-        const isLie = hasMirror || lie !== undefined;
-        const reason = isLie ? "wrong bytes came" : "what was left of an earlier attempt is damaged";
+        const isWrong = hasMirror || mismatch !== undefined;
+        const reason = isWrong ? "the received bytes are wrong" : "the ingest file of an earlier attempt is damaged";
         this.#job.emit({ type: "retry", digest, size, reason });
       }
     }
   }
 
-  /** Whether there are other places to read all of the blob from. */
-  async #passOverSource(error: unknown): Promise<boolean> {
+  /** Excludes the source from further attempts. Returns false if there is no fallback. */
+  async #skipSource(error: unknown): Promise<boolean> {
     const { digest } = this.#blob.descriptor;
-    // After a cut they have been asked already.
+    // After an interrupted connection, the fallbacks were already used.
     if (isTruncated(error) || this.#job.openSource === undefined) return false;
     if ((await this.#locations.fallbacks(this.#blob)).length === 0) return false;
     this.#isSourceWrong = true;
-    this.#switched = true;
-    this.#job.warn(`${digest} came wrong, and is read at another place`, error, digest);
+    this.#usedFallback = true;
+    this.#job.warn(`the source sent wrong bytes for ${digest}; reading it from a fallback`, error, digest);
     return true;
   }
 
-  /** The source, and after it other places where the blob was seen. */
+  /** Yields the source and then its fallbacks. */
   async *#sources(): AsyncGenerator<ContentSource, void, undefined> {
     const { source, openSource } = this.#job;
     if (!this.#isSourceWrong) yield source;
@@ -158,7 +158,7 @@ async function openOrWarn(
   try {
     return await openSource(ref);
   } catch (error) {
-    job.warn(`another place of ${digest} cannot be opened`, error, digest);
+    job.warn(`cannot open a fallback for ${digest}`, error, digest);
     return undefined;
   }
 }

@@ -20,10 +20,10 @@ import { namedError } from "./named-error.js";
 import { reportProgress } from "./progress.js";
 import { isResendable } from "./streamed-send.js";
 
-/** How often a destination may lose one blob. */
-const mostLosses = 3;
+/** How often a blob is sent if the destination loses it. */
+const maxSends = 3;
 
-/** Brings one blob into the cache and on to the destination, by the cheapest way there is. */
+/** Moves one blob into the cache and to the destination in the cheapest way. */
 export class BlobMove {
   readonly #job: Job;
   readonly #locations: Locations;
@@ -31,7 +31,7 @@ export class BlobMove {
   readonly #digest: Digest;
   readonly #size: number;
   readonly #signal: AbortSignal;
-  #losses = 0;
+  #failedSends = 0;
 
   constructor(job: Job, locations: Locations, blob: PlannedBlob) {
     this.#job = job;
@@ -77,7 +77,7 @@ export class BlobMove {
       }
     } catch (error) {
       this.#signal.throwIfAborted();
-      this.#job.warn(`${this.#digest} cannot be mounted`, error, this.#digest);
+      this.#job.warn(`cannot mount ${this.#digest}`, error, this.#digest);
       return false;
     }
     this.#locations.recordSent(this.#blob);
@@ -90,12 +90,12 @@ export class BlobMove {
       return await this.#job.cache.moteExists(this.#digest, { signal: this.#signal });
     } catch (error) {
       this.#signal.throwIfAborted();
-      this.#job.warn(`the cache cannot tell whether it has ${this.#digest}`, error, this.#digest);
+      this.#job.warn(`cannot find ${this.#digest} in the cache`, error, this.#digest);
       return false;
     }
   }
 
-  /** Undefined where the cache does not have it after all, or not whole. */
+  /** Delivers the blob from the cache. Returns undefined if the cache cannot read it. */
   async #fromCache(): Promise<Delivery | undefined> {
     const delivery = await this.#unlessCacheFails(async () => {
       await this.#assertSize();
@@ -103,7 +103,12 @@ export class BlobMove {
       return this.#deliverCached();
     });
     if (delivery === undefined) {
-      this.#job.emit({ type: "retry", digest: this.#digest, size: this.#size, reason: "the cache cannot give it" });
+      this.#job.emit({
+        type: "retry",
+        digest: this.#digest,
+        size: this.#size,
+        reason: "cannot read it from the cache",
+      });
     } else {
       this.#job.tallies.add("hit", this.#digest, this.#size);
       this.#job.inCache.add(this.#digest);
@@ -118,7 +123,7 @@ export class BlobMove {
       this.#signal.throwIfAborted();
       if (!(error instanceof CacheError)) throw error;
       if (!isNotFound(error.cause)) {
-        this.#job.warn(`the cache cannot give ${this.#digest}, so it is fetched`, error.cause, this.#digest);
+        this.#job.warn(`cannot read ${this.#digest} from the cache; fetching it`, error.cause, this.#digest);
       }
       return undefined;
     }
@@ -127,12 +132,12 @@ export class BlobMove {
   async #deliverCached(): Promise<Delivery> {
     const { destination, cache } = this.#job;
     if (destination === undefined) {
-      await this.#assertSound();
+      await this.#assertVerified();
       return "hit";
     }
     const target = this.#linkTarget(cache);
     if (target !== undefined && (await this.#link(target))) {
-      // An archive links what it collects, and holds the bytes themselves.
+      // An archive links the blob only temporarily, and then copies its bytes.
       if (destination.ref?.transport.endsWith("-archive")) return "copied";
       this.#job.emit({ type: "link", digest: this.#digest, size: this.#size, target });
       return "linked";
@@ -149,17 +154,17 @@ export class BlobMove {
     }
   }
 
-  /** The cache verifies what it links, so damage shows here; other errors than those of its own file are the destination's. */
+  /** Links the blob from the cache. Errors about the cached blob are errors of the cache, all others of the destination. */
   async #link(target: string): Promise<boolean> {
     try {
       return (await this.#job.cache.linkTo?.(this.#digest, target, { signal: this.#signal })) ?? false;
     } catch (error) {
-      const isOurs = hasCode(error, "MOTE_CORRUPT") || isNotFound(error) || this.#isOfBlob(error);
-      throw isOurs ? CacheError.reading(error) : error;
+      const isCacheError = hasCode(error, "MOTE_CORRUPT") || isNotFound(error) || this.#isAboutCachedFile(error);
+      throw isCacheError ? CacheError.reading(error) : error;
     }
   }
 
-  #isOfBlob(error: unknown): boolean {
+  #isAboutCachedFile(error: unknown): boolean {
     const details: { readonly path?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
     return details.path === this.#job.cache.moteRef(this.#digest);
   }
@@ -168,15 +173,15 @@ export class BlobMove {
     return cache.linkTo === undefined ? undefined : this.#job.destination?.linkable?.(this.#blob.descriptor);
   }
 
-  /** Nobody reads it now, so damage would show only when it is needed, and the source may be far. */
-  async #assertSound(): Promise<void> {
-    const isSound = await readingCache(
+  /** Verifies the blob, because without a destination it is not read now. */
+  async #assertVerified(): Promise<void> {
+    const isVerified = await readingCache(
       this.#job.cache.verifyMote?.(this.#digest, { signal: this.#signal }) ?? Promise.resolve(true),
     );
-    if (!isSound) throw CacheError.reading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
+    if (!isVerified) throw CacheError.reading(new MoteError("MOTE_CORRUPT", `${this.#digest} is damaged`));
   }
 
-  /** A kept mote of another size is damaged, or its descriptor lies: reading it to the end tells which. */
+  /** Compares the size in the cache with the descriptor. On a mismatch, reads the blob to find out which of them is wrong. */
   async #assertSize(): Promise<void> {
     const { cache } = this.#job;
     const info = await readingCache(cache.find(this.#digest, { signal: this.#signal }));
@@ -191,27 +196,27 @@ export class BlobMove {
     });
   }
 
-  /** Fetched here, or by another transfer that shares the cache. */
+  /** Fetches the blob, or joins the fetch of another transfer. */
   async #throughCache(): Promise<Delivery> {
     const { cache } = this.#job;
     for (;;) {
-      const flight = inFlightFetch(cache, this.#digest);
-      if (flight === undefined) return this.#fetch(cache);
+      const inFlight = inFlightFetch(cache, this.#digest);
+      if (inFlight === undefined) return this.#fetch(cache);
       try {
-        await flight.join(this.#signal);
+        await inFlight.join(this.#signal);
       } catch {
-        // What went wrong there may be the other's source, or his cancelling.
+        // The other transfer may have another source, or was aborted.
         this.#signal.throwIfAborted();
         continue;
       }
       const delivery = await this.#fromCache();
       if (delivery !== undefined) return delivery;
-      return this.#pastCache();
+      return this.#bypassCache();
     }
   }
 
-  /** For a blob that the cache took and cannot give. */
-  #pastCache(): Promise<Delivery> {
+  /** Fetches a blob that the cache stored but cannot read. */
+  #bypassCache(): Promise<Delivery> {
     return this.#fetch(this.#job.destination === undefined ? this.#job.cache : new NilCache());
   }
 
@@ -227,15 +232,15 @@ export class BlobMove {
       if (error instanceof CacheError) return this.#withoutCache(error);
       throw error;
     }
-    if (fetched.from === undefined) return (await this.#fromCache()) ?? this.#pastCache();
+    if (fetched.from === undefined) return (await this.#fromCache()) ?? this.#bypassCache();
     this.#count(fetched.from);
     if (cache === this.#job.cache) this.#job.inCache.add(this.#digest);
     if (fetched.wasSent) return "copied";
     if (destination === undefined) return "fetched";
-    return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#pastCache();
+    return (await this.#unlessCacheFails(() => this.#deliverCached())) ?? this.#bypassCache();
   }
 
-  /** What a source sent has been counted as it came. */
+  /** Counts resumed and inlined bytes. Bytes from a source are already counted. */
   #count({ offset, isLocal }: FetchedFrom): void {
     const { tallies, received } = this.#job;
     if (offset > 0) tallies.add("resumed", this.#digest, offset);
@@ -243,12 +248,12 @@ export class BlobMove {
     else if (isLocal && !received.has(this.#digest)) tallies.add("inlined", this.#digest, this.#size - offset);
   }
 
-  /** A cache that cannot be written never breaks a read, where there is somewhere else to read to. */
-  async #withoutCache(fault: CacheError): Promise<Delivery> {
+  /** Fetches to the destination only, after the cache could not be written. */
+  async #withoutCache(error: CacheError): Promise<Delivery> {
     const digest = this.#digest;
-    if (this.#job.destination === undefined) throw fault.cause;
-    this.#job.warn(`${digest} goes past the cache, which cannot be written`, fault.cause, digest);
-    this.#job.emit({ type: "retry", digest, size: this.#size, reason: "the cache cannot be written" });
+    if (this.#job.destination === undefined) throw error.cause;
+    this.#job.warn(`cannot write ${digest} to the cache; sending it only to the destination`, error.cause, digest);
+    this.#job.emit({ type: "retry", digest, size: this.#size, reason: "cannot write it to the cache" });
     return this.#fetch(new NilCache());
   }
 
@@ -261,13 +266,13 @@ export class BlobMove {
       await destination.blob(this.#blob.descriptor, chunks, this.#callOptions());
     } catch (error) {
       if (!isResendable(error)) throw error;
-      this.#losses += 1;
-      if (this.#losses === mostLosses) throw lostForGood(error);
+      this.#failedSends += 1;
+      if (this.#failedSends === maxSends) throw lostRepeatedly(error);
       this.#job.emit({
         type: "retry",
         digest: this.#digest,
         size: this.#size,
-        reason: "the destination does not have it",
+        reason: "the destination lost it",
       });
       throw error;
     }
@@ -279,8 +284,8 @@ function hasCode(error: unknown, code: MoteErrorCode): boolean {
   return MoteError.isInstance(error) && error.code === code;
 }
 
-function lostForGood(error: MoteError): MoteError {
-  const message = `sent ${mostLosses} times without success: ${error.message}; try again later, or contact the registry's operator`;
+function lostRepeatedly(error: MoteError): MoteError {
+  const message = `the destination lost the blob ${maxSends} times: ${error.message}; retry later or contact the registry's operator`;
   return new MoteError("MOTE_REGISTRY", message, {
     cause: error,
     ...(error.details ? { details: error.details } : {}),

@@ -1,6 +1,6 @@
 import { MoteError } from "@mote/core";
 
-/** The cache could not take or give bytes, whatever the others did; `cause` says why. It never leaves this package. */
+/** Wraps an error of the cache as its `cause`. Never thrown out of this package. */
 export class CacheError extends Error {
   static writing(cause: unknown): CacheError {
     return new CacheError("the cache cannot be written", { cause });
@@ -19,12 +19,12 @@ export async function readingCache<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Too few bytes came, as their connection broke once too often. */
+/** Returns whether the connection was interrupted too often. */
 export function isTruncated(error: unknown): boolean {
   return MoteError.isInstance(error) && error.details !== undefined && "resumable" in error.details;
 }
 
-/** Wrong bytes came: that is the fault of who sent them, though the cache's writer noticed. */
+/** Returns whether the received bytes are wrong, which is an error of the source even if the cache's writer detects it. */
 export function isMismatch(error: unknown): boolean {
   return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_DIGEST_MISMATCH");
 }

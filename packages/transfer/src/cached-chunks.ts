@@ -1,7 +1,7 @@
 import type { MoteReader } from "@mote/core";
 import { CacheError } from "./cache-error.js";
 
-/** A kept mote's bytes, and whether it was the cache that failed: who reads them may throw an error of his own for it. */
+/** Reads a cached mote and stores the cache's error, because the consumer may replace it with its own. */
 export class CachedChunks implements AsyncIterable<Uint8Array> {
   error: CacheError | undefined;
   readonly #reader: MoteReader;

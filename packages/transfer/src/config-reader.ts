@@ -16,10 +16,10 @@ import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
 import { namedError } from "./named-error.js";
 
-/** Bytes of an image's configuration that is read for its platform. */
+/** The largest config that is read for its platform, in bytes. */
 const maxConfigBytes = 4 * 1024 * 1024;
 
-/** Configurations that had to be read before anything is moved. What came from the source is kept, so that it comes once. */
+/** Reads configs before the plan is made. Fetched configs are stored in the job, so that they are not fetched again. */
 export class ConfigReader {
   readonly #job: Job;
 
@@ -27,7 +27,7 @@ export class ConfigReader {
     this.#job = job;
   }
 
-  /** @throws MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws */
+  /** Reads and verifies a config. @throws MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws */
   async read(descriptor: Descriptor): Promise<Uint8Array> {
     const { digest, size } = descriptor;
     const known = this.#job.received.get(digest) ?? inlinedBytes(descriptor);
@@ -35,7 +35,7 @@ export class ConfigReader {
     if (size > maxConfigBytes) {
       throw new MoteError(
         "MOTE_TOO_LARGE",
-        `the configuration ${digest} has ${size} bytes; the limit is ${maxConfigBytes}`,
+        `the config ${digest} has ${size} bytes; the limit is ${maxConfigBytes} bytes`,
         {
           details: { digest, size },
         },
@@ -55,7 +55,7 @@ export class ConfigReader {
       const reading = readMote(cache, digest, { maxBytes: maxConfigBytes, signal: this.#job.ownSignal() });
       return await readingCache(reading);
     } catch {
-      // The transfer itself says what is wrong with what the cache has.
+      // The transfer reports errors of the cache.
       signal.throwIfAborted();
       return undefined;
     }
@@ -67,30 +67,22 @@ export class ConfigReader {
     const options = this.#job.callOptions();
     const opening = source.blob(descriptor, { ...options, verifyOnRead: false });
     await using reader = await untilAborted(opening, options.signal);
-    const bytes = await collectChunks(reader, { maxBytes: maxConfigBytes, what: `the configuration ${digest}` });
+    const bytes = await collectChunks(reader, { maxBytes: maxConfigBytes, what: `the config ${digest}` });
     const actual = bytes.byteLength === size ? digestBytes(bytes, digestAlgorithm(digest)) : undefined;
     if (actual === digest) return bytes;
     const error =
       actual === undefined
-        ? new MoteError(
-            "MOTE_SIZE_MISMATCH",
-            `the configuration ${digest} has ${bytes.byteLength} bytes, not ${size}`,
-            {
-              details: { digest, expected: size, actual: bytes.byteLength },
-            },
-          )
-        : new MoteError(
-            "MOTE_DIGEST_MISMATCH",
-            `expected the configuration ${digest}, and its bytes hash to ${actual}`,
-            {
-              details: { digest, actual },
-            },
-          );
+        ? new MoteError("MOTE_SIZE_MISMATCH", `the config ${digest} has ${bytes.byteLength} bytes, not ${size}`, {
+            details: { digest, expected: size, actual: bytes.byteLength },
+          })
+        : new MoteError("MOTE_DIGEST_MISMATCH", `expected the config ${digest}, but its bytes hash to ${actual}`, {
+            details: { digest, actual },
+          });
     throw namedError(error, descriptor, source.ref);
   }
 }
 
-/** The platform of a container image, as its configuration tells. Undefined where nothing does. */
+/** Returns the platform in the config of a container image; undefined if there is none. */
 export async function platformOf(configs: ConfigReader, manifest: Manifest): Promise<Platform | undefined> {
   if (manifest.kind !== "manifest" || manifestKind(manifest) !== "image" || manifest.config === undefined)
     return undefined;

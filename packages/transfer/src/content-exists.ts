@@ -1,14 +1,14 @@
 import { type Descriptor, isNotFound, type MoteReader } from "@mote/core";
 import type { Job } from "./job.js";
 
-/** Tells whether all of these blobs can be moved. A registry accepts no manifest without its blobs, and is not asked. */
+/** Returns whether all blobs exist. Assumes so for sources that cannot lack blobs, such as registries. */
 export async function allExist(job: Job, blobs: readonly Descriptor[]): Promise<boolean> {
   if (!job.source.mayLackBlobs) return true;
   for (const blob of blobs) if (!(await contentExists(job, blob))) return false;
   return true;
 }
 
-/** Tells whether a blob is in the source, the cache or the destination. */
+/** Returns whether the source, the cache or the destination has the content. */
 export async function contentExists(job: Job, blob: Descriptor): Promise<boolean> {
   const { source, cache, destination } = job;
   const options = job.callOptions();
@@ -19,7 +19,7 @@ export async function contentExists(job: Job, blob: Descriptor): Promise<boolean
     return true;
   } catch (error) {
     signal.throwIfAborted();
-    // Whatever else is wrong, the transfer of the blob says it.
+    // The transfer reports any other error.
     if (!isNotFound(error)) return true;
   } finally {
     await reader?.close();

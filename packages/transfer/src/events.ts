@@ -1,72 +1,72 @@
 import type { Digest } from "@mote/core";
 
-/** How a blob came to be where it was wanted. Without a destination, that is the cache. */
+/** How a blob got to the destination, or to the cache if there is no destination. */
 export type Delivery =
-  /** From the source into the cache, and nowhere else. */
+  /** From the source into the cache, without a destination. */
   | "fetched"
-  /** It was in the cache, and nothing else was wanted. */
+  /** It was already in the cache, without a destination. */
   | "hit"
   | "linked"
-  /** Sent to the destination byte by byte. */
+  /** Its bytes were sent to the destination. */
   | "copied"
   | "mounted"
-  /** The destination had it. */
+  /** The destination already had it. */
   | "skipped";
 
-/** What happens during a transfer, in its order for each digest. Sizes, bytes and offsets are bytes. */
+/** An event of a transfer. Events of one digest are in order. `size`, `bytes` and `offset` are in bytes. */
 export type TransferEvent =
-  /** All manifests are read: this much is to be moved, each digest counted once. The first event, but for warnings, and for `wait` and `retry` of a registry. */
+  /** All manifests are read; counts each digest once. Only `warning`, and `wait` and `retry` of a registry, may come before it. */
   | { readonly type: "plan"; readonly manifests: number; readonly blobs: number; readonly bytes: number }
-  /** A blob's turn has come. It ends in `done`, or the transfer fails. */
+  /** The transfer of a blob starts. It ends with `done` unless the transfer fails. */
   | { readonly type: "start"; readonly digest: Digest; readonly size: number; readonly mediaType: string }
-  /** So much has come from the source or the cache, of `size`. Sent once in a while, and begins again after `retry`. */
+  /** `bytes` of `size` have been read from the source or cache. Sent about once per MiB; starts again after `retry`. */
   | { readonly type: "progress"; readonly digest: Digest; readonly size: number; readonly bytes: number }
-  /** The cache has it. */
+  /** The cache has the blob. */
   | { readonly type: "hit"; readonly digest: Digest; readonly size: number }
-  /** Placed at `target` out of the cache, without copying its bytes through this process. */
+  /** The cache linked the blob at `target`. */
   | { readonly type: "link"; readonly digest: Digest; readonly size: number; readonly target: string }
-  /** The destination took it from another place of its own. */
+  /** The destination mounted the blob from another repository. */
   | { readonly type: "mount"; readonly digest: Digest; readonly size: number }
-  /** Fetched from `offset` on: the bytes before it are left from an earlier attempt, or came before the connection broke. */
+  /** The fetch continues at `offset`, after an earlier attempt or an interrupted connection. */
   | {
       readonly type: "resume";
       readonly digest: Digest;
       readonly size: number;
       readonly offset: number;
-      /** How the connection broke. */
+      /** Why the connection was interrupted. */
       readonly reason?: string | undefined;
     }
   /**
-   * Without `registry`: the blob is fetched or sent once more from its start, as what came first was no good. With it: that
-   * registry is asked again, for a blob, a manifest or a name; what came so far stays.
+   * Without `registry`, the blob is fetched or sent again from its start. With `registry`, a request for a blob, a manifest or a tag is
+   * repeated; received bytes are kept.
    */
   | {
       readonly type: "retry";
       readonly digest?: Digest | undefined;
       readonly size?: number | undefined;
-      /** What was wrong; of a registry its status, or how the connection failed. */
+      /** The error, such as the status or connection error of a registry. */
       readonly reason: string;
       readonly registry?: string | undefined;
-      /** The one that failed: the registry, its mirror, its token service, or where a redirect leads. */
+      /** The host that failed: the registry, a mirror, its token service, or a redirect target. */
       readonly host?: string | undefined;
-      /** Of the registry, counted from 1. */
+      /** Counted from 1. */
       readonly attempt?: number | undefined;
-      /** How many there are at most. */
+      /** The maximum number of retries. */
       readonly retries?: number | undefined;
-      /** Before the registry is asked again. */
+      /** The delay before the retry. */
       readonly delayMs?: number | undefined;
     }
-  /** A registry was asked, for a blob, a manifest or a name, and has not answered for a second. */
+  /** A request for a blob, a manifest or a tag has had no response for a second. */
   | {
       readonly type: "wait";
       readonly digest?: Digest | undefined;
       readonly size?: number | undefined;
       readonly registry: string;
-      /** The one that is asked: the registry, its mirror, its token service, or where a redirect leads. */
+      /** The requested host: the registry, a mirror, its token service, or a redirect target. */
       readonly host: string;
     }
   | { readonly type: "done"; readonly digest: Digest; readonly size: number; readonly delivery: Delivery }
-  /** Something failed that the transfer can do without. */
+  /** An error that does not fail the transfer. */
   | {
       readonly type: "warning";
       readonly message: string;

@@ -1,18 +1,18 @@
-/** Bytes that wait for a slow destination, at most, before the source has to wait too. */
+/** The maximum number of bytes that are queued for a slow destination. */
 const maxQueuedBytes = 1024 * 1024;
 
 /**
- * Chunks on their way to a destination while they arrive. Its stream ends cleanly only after `end`, which is called when the
- * bytes are verified. Who stops reading is not waited for.
+ * A bounded queue of chunks for a destination. Its stream ends cleanly only after `end`, which is called when the bytes are verified. After
+ * the reader stops, chunks are dropped.
  */
 export class Feed implements AsyncIterable<Uint8Array> {
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
-  #state: "open" | "ended" | "left" | { readonly failure: unknown } = "open";
+  #state: "open" | "ended" | "cancelled" | { readonly failure: unknown } = "open";
   #wakeReader = () => {};
   #wakeWriter = () => {};
 
-  /** Resolves when there is room for more. */
+  /** Queues a chunk. Resolves when the queue has space. */
   async push(chunk: Uint8Array): Promise<void> {
     if (this.#state !== "open") return;
     this.#queue.push(chunk);
@@ -25,21 +25,21 @@ export class Feed implements AsyncIterable<Uint8Array> {
   }
 
   end(): void {
-    this.#become("ended");
+    this.#setState("ended");
   }
 
-  /** The reader gets `failure` in place of what it has not read. */
+  /** Makes the reader throw `failure` instead of reading the rest. */
   fail(failure: unknown): void {
-    this.#become({ failure });
+    this.#setState({ failure });
   }
 
   get hasFailed(): boolean {
     return typeof this.#state === "object";
   }
 
-  /** Nobody reads on. */
+  /** Drops further chunks, because the reader has stopped. */
   cancel(): void {
-    this.#become("left");
+    this.#setState("cancelled");
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
@@ -64,7 +64,7 @@ export class Feed implements AsyncIterable<Uint8Array> {
     }
   }
 
-  #become(state: "ended" | "left" | { readonly failure: unknown }): void {
+  #setState(state: "ended" | "cancelled" | { readonly failure: unknown }): void {
     if (this.#state !== "open") return;
     this.#state = state;
     this.#wakeReader();

@@ -15,46 +15,46 @@ import { CacheError, isMismatch, isTruncated } from "./cache-error.js";
 import type { Feed } from "./feed.js";
 import { inlinedBytes } from "./inlined-data.js";
 
-const longestWaitMs = 50;
+const maxWaitMs = 50;
 
 export interface Fetch {
-  /** Where the blob is read, and where it is read on if that fails. Taken one after another, as they are needed. */
+  /** Yields the source and its fallbacks, which are opened as needed. */
   readonly sources: () => AsyncIterable<ContentSource>;
-  /** Called when one source has failed and the next is asked from that byte on. */
+  /** Called when a source has failed and the next one continues at `offset`. */
   readonly onSwitch: (error: unknown, offset: number) => void;
   readonly cache: MoteCache;
   readonly descriptor: Descriptor;
-  /** The blob's bytes, where they are here already. */
+  /** The complete blob, if it was received before. */
   readonly received?: Uint8Array | undefined;
   readonly signal: AbortSignal;
-  /** Called with what the source does for this fetch. */
+  /** Receives the events of the source. */
   readonly onEvent: CallOptions["onEvent"];
-  /** Called when it is known from where on the source is read; what it answers is fed with the bytes from there on. */
+  /** Called with the first byte to fetch. Returns a feed that receives the bytes from there. */
   readonly begin: (offset: number) => Feed | undefined;
-  /** So many bytes of the blob are here now. */
+  /** Called with the number of bytes of the blob that are stored. */
   readonly onBytes: (bytes: number) => void;
-  /** So many bytes more have come from a source, whatever becomes of them. */
+  /** Called with the number of bytes of each chunk from a source. */
   readonly onReceived: (bytes: number) => void;
 }
 
 export interface FetchedFrom {
-  /** Bytes that were left of an earlier attempt. */
+  /** The number of bytes from an earlier attempt. */
   readonly offset: number;
-  /** The rest of them was here already: the descriptor had them, or they were received before. */
+  /** Whether the rest was in the descriptor or received before. */
   readonly isLocal: boolean;
 }
 
 /**
- * Moves a blob from the source into the cache, whose writer checks size and digest; the feed ends cleanly after that only.
- * Where the cache says that somebody else is at it, in any process, that one is waited for; where he gives up, this one goes on.
- * Answers where the bytes came from; undefined where it was somebody else who brought the blob.
- * @throws CacheFault · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws
+ * Fetches a blob into the cache, whose writer verifies it before the feed ends cleanly. Waits for a writer in another process; if that aborts,
+ * continues its fetch.
+ * @returns where the bytes came from; undefined if another writer fetched the blob
+ * @throws CacheError · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws
  */
 export async function fetchIntoCache(fetch: Fetch): Promise<FetchedFrom | undefined> {
   const { digest, mediaType, size } = fetch.descriptor;
   const { cache, signal } = fetch;
   const mote = await writingCache(cache.createMote(digest, mediaType, size, { signal }), signal);
-  for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, longestWaitMs)) {
+  for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, maxWaitMs)) {
     const writer = await openWriter(fetch, mote);
     if (writer !== undefined) return fetchWith(writer, fetch);
     if (await waitForOtherWriter(fetch)) return undefined;
@@ -63,7 +63,7 @@ export async function fetchIntoCache(fetch: Fetch): Promise<FetchedFrom | undefi
   }
 }
 
-/** Undefined where somebody else is writing the blob. */
+/** Opens the writer; returns undefined if another writer is active. */
 async function openWriter({ cache, signal }: Fetch, mote: Mote): Promise<MoteWriter | ResumableWriter | undefined> {
   const opening =
     cache.leadMote?.(mote, { signal }) ??
@@ -72,7 +72,7 @@ async function openWriter({ cache, signal }: Fetch, mote: Mote): Promise<MoteWri
   return writingCache(opening, signal);
 }
 
-/** Whether he did. His bytes are not wanted, only their end: they are delivered from the cache when they are verified. */
+/** Waits for the other writer. Returns whether it committed the blob, which is then delivered from the cache. */
 async function waitForOtherWriter({ cache, descriptor, signal }: Fetch): Promise<boolean> {
   const start = descriptor.size;
   const follower = await writingCache(
@@ -82,7 +82,7 @@ async function waitForOtherWriter({ cache, descriptor, signal }: Fetch): Promise
   if (follower === undefined) return false;
   try {
     for await (const _ of follower) {
-      // more than its descriptor says: the delivery will tell
+      // The blob is larger than its descriptor says, which the delivery reports.
     }
     return true;
   } catch (error) {
@@ -101,7 +101,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
   const inlined = fetch.received ?? inlinedBytes(descriptor);
   let bytes = offset;
   try {
-    // A cache takes what it is given before `write` resolves; a feed keeps it for longer.
+    // A cache does not keep a chunk after `write`, but a feed does.
     const from = { start: offset, reuse: feed === undefined };
     for await (const chunk of inlined ? [inlined.subarray(offset)] : chunksFrom(fetch, from)) {
       signal.throwIfAborted();
@@ -121,7 +121,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
   }
 }
 
-/** The cache's writer verifies, so the sources need not. The next source continues at the very byte where the last one failed. */
+/** Yields the chunks of the source and, after an error, of its fallbacks. The writer of the cache verifies them. */
 async function* chunksFrom(
   fetch: Fetch,
   { start, reuse }: { readonly start: number; readonly reuse: boolean },
@@ -152,7 +152,7 @@ async function* chunksFrom(
   }
 }
 
-/** Ends at an abort even if the source does not: then the source is closed, but not waited for. */
+/** Yields the chunks of one source. After an abort, the source is closed without waiting for it. */
 async function* sourceChunks(
   source: ContentSource,
   { descriptor, signal, onEvent, onReceived }: Fetch,
@@ -172,7 +172,7 @@ async function* sourceChunks(
 }
 
 function noSourceLeft({ digest }: Descriptor): MoteError {
-  return new MoteError("MOTE_NOT_FOUND", `there is no place left to read ${digest} from`, { details: { digest } });
+  return new MoteError("MOTE_NOT_FOUND", `cannot read ${digest}: there are no more sources`, { details: { digest } });
 }
 
 function endedEarly({ digest, size }: Descriptor, position: number): MoteError {
@@ -190,14 +190,14 @@ async function writingCache<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   }
 }
 
-/** What was received before a connection broke is kept for the next attempt; wrong bytes are not. */
+/** Suspends the writer so that the fetch can be resumed, or discards wrong bytes. */
 async function releaseWriter(writer: MoteWriter | ResumableWriter, error: unknown): Promise<void> {
   const isWrong = isMismatch(error) && !isTruncated(error);
   try {
     if (isResumable(writer) && !isWrong && !(error instanceof CacheError)) await writer.suspend();
     else await writer.abort();
   } catch {
-    // The failure that is on its way says more than that of tidying up after it.
+    // The original error is more useful than that of the cleanup.
   }
 }
 

@@ -20,38 +20,36 @@ import type { Root } from "./root.js";
 
 export interface PlannedBlob {
   readonly descriptor: Descriptor;
-  /** The places of the first reference that it is below. */
+  /** The locations of the first reference that contains it. */
   readonly from: Ref | undefined;
   readonly to: Ref | undefined;
 }
 
 export interface Graph {
-  /** In groups: whatever a manifest names, or refers to by its subject, is in an earlier group than itself. */
+  /** Groups of manifests. Everything that a manifest refers to, its subject included, is in an earlier group. */
   readonly manifests: readonly (readonly LoadedManifest[])[];
-  /** What is to be moved, each digest once, the largest first: so that the last to end is a small one. */
+  /** The blobs to move, each digest once, the largest first. */
   readonly blobs: readonly PlannedBlob[];
-  /** Layers that stay where their `urls` say. */
+  /** Foreign layers, which are not moved. */
   readonly foreign: readonly Descriptor[];
   readonly referrers: readonly TransferredReferrer[];
-  /** What indexes list and the source does not have. */
+  /** Manifests that indexes list but the source does not have. */
   readonly missing: ReadonlyMap<Digest, Descriptor>;
 }
 
-/** A manifest that is to be read. */
+/** A manifest to read. */
 interface Node extends PlannedBlob {
-  /** Indexes above it. */
+  /** The number of indexes above it. */
   readonly indexDepth: number;
-  /** Referrers between it and a root. */
+  /** The number of referrers between it and a root. */
   readonly referrerDepth: number;
-  /** What it is said to refer to. Undefined if it is moved whatever it says. */
+  /** The subjects of a listed referrer, one of which it must refer to. Undefined if it is moved unconditionally. */
   readonly claims?: readonly Digest[] | undefined;
 }
 
 /**
- * Reads everything below the roots, each digest once. A manifest cannot be below itself, as it would have to hold its own digest.
- * What an index lists that is not a manifest is moved as a blob; what the source does not have of it is left out.
- * @throws MOTE_INVALID_MANIFEST where indexes are nested too deep, or two descriptors disagree on one blob's size
- * @throws MOTE_TOO_LARGE with the limit that was met
+ * Reads the manifests below the roots, each once. Entries of an index that are not manifests become blobs; missing entries are omitted.
+ * @throws MOTE_INVALID_MANIFEST for deeply nested indexes or contradicting sizes of a blob · MOTE_TOO_LARGE with the limit
  */
 export async function readGraph(
   job: Job,
@@ -59,11 +57,11 @@ export async function readGraph(
   roots: readonly Root[],
   options: { readonly referrers: boolean },
 ): Promise<Graph> {
-  const reading = new GraphReading(job, loader, options.referrers ? new ReferrerSearch(job) : undefined);
-  return await reading.read(roots);
+  const reader = new GraphReader(job, loader, options.referrers ? new ReferrerSearch(job) : undefined);
+  return await reader.read(roots);
 }
 
-class GraphReading {
+class GraphReader {
   readonly #job: Job;
   readonly #loader: ManifestLoader;
   readonly #search: ReferrerSearch | undefined;
@@ -73,7 +71,7 @@ class GraphReading {
   readonly #referrers = new Map<Digest, PlannedBlob & Pick<Node, "referrerDepth">>();
   readonly #tags = new Map<string, Descriptor>();
   readonly #missing = new Map<Digest, Descriptor>();
-  #below: Node[] = [];
+  #next: Node[] = [];
 
   constructor(job: Job, loader: ManifestLoader, search: ReferrerSearch | undefined) {
     this.#job = job;
@@ -82,17 +80,17 @@ class GraphReading {
   }
 
   async read(roots: readonly Root[]): Promise<Graph> {
-    this.#below = roots.map((root) => ({ ...root, indexDepth: 0, referrerDepth: 0 }));
-    // A name in the cache stays on the index, so what refers to that belongs there, too.
-    const isIndexKept = this.#job.destination === undefined;
-    for (const root of isIndexKept ? roots : []) {
+    this.#next = roots.map((root) => ({ ...root, indexDepth: 0, referrerDepth: 0 }));
+    // The name in the cache refers to the index, so the referrers of the index are needed as well.
+    const isIndexNamed = this.#job.destination === undefined;
+    for (const root of isIndexNamed ? roots : []) {
       for (const { descriptor } of root.indexes)
         await this.#findReferrers({ ...root, descriptor, indexDepth: 0, referrerDepth: 0 });
     }
-    while (this.#below.length > 0) {
-      const level = this.#unread(this.#below);
+    while (this.#next.length > 0) {
+      const level = this.#unread(this.#next);
       assertWithin("manifests", this.#loaded.size + level.length);
-      this.#below = [];
+      this.#next = [];
       await this.#job.forEach(level, (node) => this.#readOne(node));
     }
     const { size } = new Set([...this.#blobs.keys(), ...this.#foreign.keys()]);
@@ -107,7 +105,7 @@ class GraphReading {
     };
   }
 
-  /** Each once. What is claimed by several need refer to one of them only. */
+  /** Removes duplicates and manifests that are already read. Merges the claims of a referrer that several subjects list. */
   #unread(nodes: readonly Node[]): readonly Node[] {
     const unread = new Map<Digest, Node>();
     for (const node of nodes) {
@@ -124,20 +122,20 @@ class GraphReading {
     const { descriptor, claims } = node;
     assertIndexDepth(node.indexDepth, descriptor.digest);
     const isReferrer = node.referrerDepth > 0 && node.indexDepth === 0;
-    if (node.indexDepth > 0 && !(await this.#isThere(descriptor))) {
+    if (node.indexDepth > 0 && !(await this.#exists(descriptor))) {
       this.#missing.set(descriptor.digest, descriptor);
       return;
     }
     const found = isReferrer ? await this.#loadReferrer(descriptor) : await this.#loadBelow(node);
     if (found === undefined) return;
-    // Registries answer for referrers with what has nothing to do with the subject, too.
+    // Registries may list manifests that do not refer to the subject.
     if (claims !== undefined && !claims.some((subject) => refersTo(found.manifest, subject))) return;
     if (claims !== undefined) this.#referrers.set(descriptor.digest, { ...node, descriptor: found.descriptor });
     this.#loaded.set(descriptor.digest, found);
     const { from, to, referrerDepth } = node;
     const children = manifestChildren(found.manifest);
     for (const child of children.manifests) {
-      this.#below.push({ descriptor: child, from, to, indexDepth: node.indexDepth + 1, referrerDepth });
+      this.#next.push({ descriptor: child, from, to, indexDepth: node.indexDepth + 1, referrerDepth });
     }
     for (const child of children.foreign) this.#foreign.set(child.digest, child);
     for (const child of children.blobs) this.#addBlob({ descriptor: child, from, to });
@@ -147,11 +145,11 @@ class GraphReading {
 
   #addBlob(blob: PlannedBlob): void {
     const { digest } = blob.descriptor;
-    this.#blobs.set(digest, sameSize(this.#blobs.get(digest), blob));
+    this.#blobs.set(digest, checkSameSize(this.#blobs.get(digest), blob));
   }
 
-  /** Of what an index lists: whether the source has it, with all its content. */
-  async #isThere(descriptor: Descriptor): Promise<boolean> {
+  /** Returns whether the source has an entry of an index with all its content. */
+  async #exists(descriptor: Descriptor): Promise<boolean> {
     try {
       const found = await this.#loader.loadEntry(descriptor);
       const content = found === undefined ? [descriptor] : manifestChildren(found.manifest).blobs;
@@ -159,12 +157,12 @@ class GraphReading {
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#job.signal.throwIfAborted();
-      // A registry has what is not a manifest among its blobs.
+      // A registry stores content that is not a manifest as a blob.
       return !isManifestType(descriptor.mediaType) && (await contentExists(this.#job, descriptor));
     }
   }
 
-  /** Undefined for what is moved as a blob. */
+  /** Loads a manifest; returns undefined if it is moved as a blob instead. */
   async #loadBelow(node: Node): Promise<LoadedManifest | undefined> {
     const { descriptor, indexDepth, from, to } = node;
     if (indexDepth === 0) return await this.#loader.load(descriptor);
@@ -175,13 +173,13 @@ class GraphReading {
     if (found === undefined) this.#addBlob({ descriptor, from, to });
     if (found?.isOpaque) {
       this.#job.notice(
-        `${descriptor.digest} has the media type ${descriptor.mediaType}, which is not known: it is moved without what it may refer to`,
+        `${descriptor.digest} has the unknown media type ${descriptor.mediaType}; moving it without what it may refer to`,
       );
     }
     return found;
   }
 
-  /** Undefined for what cannot be moved, which is said at the end. */
+  /** Loads a referrer; skips it and returns undefined if it cannot be moved. */
   async #loadReferrer(descriptor: Descriptor): Promise<LoadedManifest | undefined> {
     try {
       return await this.#loader.loadListed(descriptor);
@@ -196,15 +194,15 @@ class GraphReading {
 
   async #findReferrers({ descriptor: subject, from, to, referrerDepth }: Node): Promise<void> {
     if (this.#search === undefined) return;
-    const { claimed, tagged } = await this.#search.of(subject);
+    const { listed, tagged } = await this.#search.of(subject);
     const depth = referrerDepth + 1;
-    if (claimed.length + tagged.length > 0) assertReferrerDepth(depth, subject.digest);
+    if (listed.length + tagged.length > 0) assertReferrerDepth(depth, subject.digest);
     const place = { from, to, indexDepth: 0, referrerDepth: depth };
-    for (const descriptor of claimed) this.#below.push({ ...place, descriptor, claims: [subject.digest] });
+    for (const descriptor of listed) this.#next.push({ ...place, descriptor, claims: [subject.digest] });
     for (const { name, descriptor } of tagged) {
       this.#tags.set(name, descriptor);
       this.#referrers.set(descriptor.digest, { ...place, descriptor });
-      this.#below.push({ ...place, descriptor });
+      this.#next.push({ ...place, descriptor });
     }
   }
 
@@ -229,7 +227,7 @@ class GraphReading {
   }
 }
 
-function sameSize(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlob {
+function checkSameSize(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlob {
   if (known === undefined || known.descriptor.size === blob.descriptor.size) return known ?? blob;
   const { digest } = blob.descriptor;
   const sizes = [known.descriptor.size, blob.descriptor.size];
@@ -240,7 +238,10 @@ function sameSize(known: PlannedBlob | undefined, blob: PlannedBlob): PlannedBlo
   );
 }
 
-/** `levels`: what is moved, then what refers to that, and so on: Docker Hub was seen to refuse a referrer whose subject is not there. */
+/**
+ * Groups the manifests so that each comes after what it refers to.
+ * @param levels the roots, their referrers, and so on, because Docker Hub was seen to reject a referrer without its subject
+ */
 function groupManifests(
   levels: readonly (readonly PlannedBlob[])[],
   loaded: ReadonlyMap<Digest, LoadedManifest>,

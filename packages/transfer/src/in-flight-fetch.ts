@@ -1,56 +1,56 @@
 import { type Digest, type MoteCache, untilAborted } from "@mote/core";
 
-/** Keyed by the cache itself: those who share one share its fetches, and two caches never meet. */
+/** Fetches by cache object, so that only transfers with the same cache object share them. */
 const inFlight = new WeakMap<MoteCache, Map<Digest, InFlightFetch>>();
 
-/** The fetch that brings `digest` into `cache` at this moment, in this process. */
+/** Returns the fetch of `digest` into `cache` in this process, if any. */
 export function inFlightFetch(cache: MoteCache, digest: Digest): InFlightFetch | undefined {
   return inFlight.get(cache)?.get(digest);
 }
 
-/** Begins a fetch for others to join. */
+/** Starts a fetch that others can join. */
 export function startFetch(
   cache: MoteCache,
   digest: Digest,
   run: (signal: AbortSignal) => Promise<void>,
 ): InFlightFetch {
-  const flights = inFlight.get(cache) ?? new Map<Digest, InFlightFetch>();
-  inFlight.set(cache, flights);
-  const flight: InFlightFetch = new InFlightFetch(run, () => {
-    if (flights.get(digest) === flight) flights.delete(digest);
+  const fetches = inFlight.get(cache) ?? new Map<Digest, InFlightFetch>();
+  inFlight.set(cache, fetches);
+  const fetch: InFlightFetch = new InFlightFetch(run, () => {
+    if (fetches.get(digest) === fetch) fetches.delete(digest);
   });
-  flights.set(digest, flight);
-  return flight;
+  fetches.set(digest, fetch);
+  return fetch;
 }
 
-/** One fetch and those who wait for it. It belongs to all of them: it goes on until the last has left. */
+/** A fetch shared by several callers. It is aborted when the last caller has aborted. */
 export class InFlightFetch {
   readonly #controller = new AbortController();
   readonly #remove: () => void;
-  readonly #landing: Promise<void>;
-  #members = 0;
-  #hasLanded = false;
+  readonly #result: Promise<void>;
+  #waiting = 0;
+  #isSettled = false;
 
-  constructor(run: (signal: AbortSignal) => Promise<void>, onLanding: () => void) {
-    this.#remove = onLanding;
-    this.#landing = run(this.#controller.signal).finally(() => {
-      this.#hasLanded = true;
-      onLanding();
+  constructor(run: (signal: AbortSignal) => Promise<void>, onSettled: () => void) {
+    this.#remove = onSettled;
+    this.#result = run(this.#controller.signal).finally(() => {
+      this.#isSettled = true;
+      onSettled();
     });
-    this.#landing.catch(() => {});
+    this.#result.catch(() => {});
   }
 
-  /** Waits for the end. An abort ends the waiting, and the fetch only if nobody else waits: then it has ended on return. */
+  /** Waits for the fetch. An abort ends only this wait, unless it is the last one: then the fetch is aborted and its end awaited. */
   async join(signal: AbortSignal): Promise<void> {
-    this.#members += 1;
+    this.#waiting += 1;
     try {
-      await untilAborted(this.#landing, signal);
+      await untilAborted(this.#result, signal);
     } finally {
-      this.#members -= 1;
-      if (this.#members === 0 && !this.#hasLanded) {
+      this.#waiting -= 1;
+      if (this.#waiting === 0 && !this.#isSettled) {
         this.#remove();
         this.#controller.abort(signal.reason);
-        await this.#landing.catch(() => {});
+        await this.#result.catch(() => {});
       }
     }
   }

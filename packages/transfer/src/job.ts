@@ -20,11 +20,11 @@ export interface JobDependencies {
   readonly concurrency: number;
   readonly openSource: ((ref: Ref) => ContentSource | Promise<ContentSource>) | undefined;
   readonly onEvent: ((event: TransferEvent) => void) | undefined;
-  /** The caller's. */
+  /** The signal of the caller. */
   readonly signal: AbortSignal | undefined;
 }
 
-/** One call of `transfer`: its parts, what it counts, and how it stops. */
+/** The state of one call of `transfer`. */
 export class Job {
   readonly source: ContentSource;
   readonly destination: ContentDestination | undefined;
@@ -34,40 +34,42 @@ export class Job {
   readonly openSource: JobDependencies["openSource"];
   readonly tallies = new Tallies();
   readonly warnings: string[] = [];
-  /** Blobs and manifests that are known to be in the cache, whole. */
+  /** Blobs and manifests that are known to be in the cache. */
   readonly inCache = new Set<Digest>();
-  /** Blobs that the source sent before the transfer's plan was made, verified. */
+  /** Verified blobs that were fetched before the plan was made. */
   readonly received = new Map<Digest, Uint8Array>();
-  /** False once what was in the cache may have been removed: then it is looked at again. */
+  /** False after a lease lapsed, when cached content may have been removed. */
   trustsCache = true;
-  /** Aborted by the caller, or by the first failure; its reason is what the transfer rejects with. */
+  /** Aborted by the caller or the first error. The transfer rejects with its reason. */
   readonly signal: AbortSignal;
-  readonly #stop = new AbortController();
+  readonly #controller = new AbortController();
   readonly #onEvent: ((event: TransferEvent) => void) | undefined;
   #ended = false;
 
-  constructor(parts: JobDependencies) {
-    this.source = parts.source;
-    this.destination = parts.destination;
-    this.cache = parts.cache;
-    this.logger = parts.logger;
-    this.concurrency = parts.concurrency;
-    this.openSource = parts.openSource;
-    this.#onEvent = parts.onEvent;
-    this.signal = parts.signal ? AbortSignal.any([parts.signal, this.#stop.signal]) : this.#stop.signal;
+  constructor(dependencies: JobDependencies) {
+    this.source = dependencies.source;
+    this.destination = dependencies.destination;
+    this.cache = dependencies.cache;
+    this.logger = dependencies.logger;
+    this.concurrency = dependencies.concurrency;
+    this.openSource = dependencies.openSource;
+    this.#onEvent = dependencies.onEvent;
+    this.signal = dependencies.signal
+      ? AbortSignal.any([dependencies.signal, this.#controller.signal])
+      : this.#controller.signal;
   }
 
-  /** The signal for one of many pieces of work: Node warns of more than ten listeners on one. */
+  /** Returns a new signal for one operation, because Node warns about more than ten listeners on a signal. */
   ownSignal(): AbortSignal {
     return AbortSignal.any([this.signal]);
   }
 
-  /** Options of one call to the source or the destination. The events of a blob's call tell its size, too. */
+  /** Returns the options of a call to the source or destination. With `blob`, events include its size. */
   callOptions({ signal = this.ownSignal(), blob }: { readonly signal?: AbortSignal; readonly blob?: Descriptor } = {}) {
-    return { signal, onEvent: (event: ContentEvent) => this.#pass(event, blob) };
+    return { signal, onEvent: (event: ContentEvent) => this.#forward(event, blob) };
   }
 
-  #pass(event: ContentEvent, blob: Descriptor | undefined): void {
+  #forward(event: ContentEvent, blob: Descriptor | undefined): void {
     const { digest, registry } = event;
     const size = digest === blob?.digest ? blob?.size : undefined;
     if (event.type === "resume") {
@@ -79,7 +81,7 @@ export class Job {
     } else this.emit({ type: "wait", digest, size, registry, host: event.host });
   }
 
-  /** A listener that throws must not end what another transfer may be waiting for. */
+  /** Sends an event. Errors of the listener are logged, because other transfers may wait for the same fetch. */
   emit(event: TransferEvent): void {
     if (this.#ended) return;
     try {
@@ -89,19 +91,19 @@ export class Job {
     }
   }
 
-  /** What was in the cache may be gone. */
+  /** Forgets what is in the cache. */
   bypassCache(): void {
     this.inCache.clear();
     this.trustsCache = false;
   }
 
-  /** Reports a failure that the transfer goes on without. */
+  /** Reports an error that does not fail the transfer. */
   warn(message: string, cause: unknown, digest?: Digest): void {
     const text = `${message}: ${cause instanceof Error ? cause.message : String(cause)}`;
     this.#report(text, { code: MoteError.isInstance(cause) ? cause.code : undefined, digest, cause });
   }
 
-  /** Reports what a user might not expect. */
+  /** Reports something that a user might not expect. */
   notice(message: string): void {
     this.#report(message, {});
   }
@@ -119,27 +121,27 @@ export class Job {
     this.emit({ type: "warning", message, code, digest });
   }
 
-  /** Nothing is told to the listener after the transfer has returned. */
+  /** Stops sending events. */
   end(): void {
     this.#ended = true;
   }
 
   /**
-   * Does `act` for all items, as many at once as the job may unless told otherwise. The first failure stops the others, and is thrown when they
-   * have ended.
+   * Calls `act` for all items concurrently. The first error aborts the job and is thrown when all calls have ended.
+   * @param limit the maximum number of concurrent calls
    */
-  async forEach<T>(items: Iterable<T>, act: (item: T) => Promise<void>, atOnce = this.concurrency): Promise<void> {
+  async forEach<T>(items: Iterable<T>, act: (item: T) => Promise<void>, limit = this.concurrency): Promise<void> {
     const queue = items[Symbol.iterator]();
     const work = async (): Promise<void> => {
       for (let next = queue.next(); !next.done && !this.signal.aborted; next = queue.next()) {
         try {
           await act(next.value);
         } catch (error) {
-          this.#stop.abort(error);
+          this.#controller.abort(error);
         }
       }
     };
-    await Promise.all(Array.from({ length: atOnce }, work));
+    await Promise.all(Array.from({ length: limit }, work));
     this.signal.throwIfAborted();
   }
 }

@@ -1,12 +1,12 @@
 import type { Descriptor, Manifest } from "@mote/core";
 
-/** A manifest that was read, and where its bytes came from. */
+/** A parsed manifest and the origin of its bytes. */
 export interface LoadedManifest {
-  /** Its media type is the one that the manifest itself has. */
+  /** With the media type of the manifest itself. */
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
   readonly manifest: Manifest;
   readonly from: "cache" | "source" | "data";
-  /** Its media type is not known: it is moved without what it may refer to. */
+  /** Whether its media type is unknown, so that it is moved without what it may refer to. */
   readonly isOpaque?: boolean | undefined;
 }

@@ -11,13 +11,13 @@ import type { Job } from "./job.js";
 
 const maxCandidates = 5;
 
-/** What the blob-info cache knows and learns. Whatever fails in it is logged, and the transfer goes on. */
+/** Looks up and records locations in the blob-info cache. Its errors are logged and do not fail the transfer. */
 export class Locations {
   readonly #job: Job;
   readonly #bic: BlobInfoCache | undefined;
-  readonly #decompressedBlobs: DecompressedBlob[] = [];
+  readonly #decompressed: DecompressedBlob[] = [];
   readonly #locator: LayerLocator | undefined;
-  readonly #learnt: { readonly descriptor: Descriptor; readonly ref: Ref }[] = [];
+  readonly #locations: { readonly descriptor: Descriptor; readonly ref: Ref }[] = [];
 
   constructor(job: Job, bic: BlobInfoCache | undefined, refCodec: RefCodec | undefined) {
     this.#job = job;
@@ -25,7 +25,7 @@ export class Locations {
     this.#locator = bic && refCodec && new LayerLocator(bic, refCodec);
   }
 
-  /** Repositories of the destination's registry where the blob may be: the source, then where it was seen, newest first. */
+  /** Returns repositories on the destination's registry from which the blob may be mounted: the source, then the newest known locations. */
   async mountCandidates({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
     const { source, destination } = this.#job;
     const target = destination?.ref;
@@ -39,69 +39,69 @@ export class Locations {
       });
       candidates.push(...(known ?? []).filter((ref) => ref.transport === "docker"));
     } catch (error) {
-      this.#report(`places of ${descriptor.digest} cannot be looked up`, error);
+      this.#report(`cannot look up the locations of ${descriptor.digest}`, error);
     }
-    // What the destination itself had would not have to be mounted.
+    // The destination itself is not a candidate.
     const others = candidates.filter(({ repository }) => repository !== target.repository);
     const byRepository = new Map(others.reverse().map((ref) => [ref.repository, ref]));
     return [...byRepository.values()].reverse().slice(0, maxCandidates);
   }
 
-  /** The registry would mount the blob from none of these. The source itself is known to have it all the same. */
-  async removeUnmountable({ descriptor }: PlannedBlob, refused: readonly Ref[]): Promise<void> {
+  /** Removes locations from which the registry did not mount the blob, except the source. */
+  async removeUnmountable({ descriptor }: PlannedBlob, candidates: readonly Ref[]): Promise<void> {
     const { source, destination } = this.#job;
     if (this.#locator === undefined || destination?.ref === undefined) return;
-    const gone = refused.filter((ref) => source.ref === undefined || !isOnePlace(ref, source.ref));
+    const removed = candidates.filter((ref) => source.ref === undefined || !isSameLocation(ref, source.ref));
     try {
       const options = { matchRegistry: true, signal: this.#job.ownSignal() };
       for (const ref of await this.#locator.locateLayer(descriptor, destination.ref, options)) {
-        if (gone.some((other) => isOnePlace(ref, other)))
+        if (removed.some((other) => isSameLocation(ref, other)))
           await this.#locator.removeLayerSource(descriptor, ref, options);
       }
     } catch (error) {
-      this.#report(`a place of ${descriptor.digest} cannot be forgotten`, error);
+      this.#report(`cannot remove a location of ${descriptor.digest}`, error);
     }
   }
 
-  /** Other places than the source where the blob was seen, newest first. */
+  /** Returns known locations of the blob other than the source, newest first. */
   async fallbacks({ descriptor }: PlannedBlob): Promise<readonly Ref[]> {
     const { ref } = this.#job.source;
     if (ref === undefined || this.#locator === undefined) return [];
     try {
       const signal = this.#job.ownSignal();
       const known = await this.#locator.locateLayer(descriptor, ref, { matchRegistry: false, signal });
-      return known.filter((other) => !isOnePlace(other, ref)).slice(0, maxCandidates);
+      return known.filter((other) => !isSameLocation(other, ref)).slice(0, maxCandidates);
     } catch (error) {
-      this.#report(`places of ${descriptor.digest} cannot be looked up`, error);
+      this.#report(`cannot look up the locations of ${descriptor.digest}`, error);
       return [];
     }
   }
 
-  /** The blob has come from the source, and was verified here. */
+  /** Records that the source has the blob, which was verified here. */
   recordFetched({ descriptor, from }: PlannedBlob): void {
     const { source } = this.#job;
-    const ref = source.servedBy === undefined ? from : asOf(source.servedBy(descriptor), from);
-    if (ref !== undefined) this.#learnt.push({ descriptor, ref });
+    const ref = source.servedBy === undefined ? from : atServer(source.servedBy(descriptor), from);
+    if (ref !== undefined) this.#locations.push({ descriptor, ref });
   }
 
-  /** The destination has taken the blob. */
+  /** Records that the destination has the blob. */
   recordSent({ descriptor, to }: PlannedBlob): void {
-    if (to !== undefined) this.#learnt.push({ descriptor, ref: to });
+    if (to !== undefined) this.#locations.push({ descriptor, ref: to });
   }
 
-  /** The destination has uncompressed these, and verified both digests. Nothing else tells a blob's plain form: manifests may lie. */
+  /** Records blobs that the destination has decompressed. Untransformed digests in manifests are not trusted. */
   recordDecompressed(forms: Iterable<DecompressedBlob>): void {
-    this.#decompressedBlobs.push(...forms);
+    this.#decompressed.push(...forms);
   }
 
-  /** Records what was learnt, all at once: a cache that writes to a disk then does so once. */
+  /** Writes all records at once, so that a cache on disk writes only once. */
   async flush(): Promise<void> {
     const [locator, bic] = [this.#locator, this.#bic];
-    const learnt = this.#learnt.splice(0);
+    const located = this.#locations.splice(0);
     if (locator === undefined || bic === undefined) return;
     const recording = [
-      ...learnt.map(({ descriptor, ref }) => locator.recordLayerSource(descriptor, ref)),
-      ...this.#decompressedBlobs
+      ...located.map(({ descriptor, ref }) => locator.recordLayerSource(descriptor, ref)),
+      ...this.#decompressed
         .splice(0)
         .flatMap(({ digest, untransformed, transformer }) => [
           bic.recordDigestUntransformedPair(digest, untransformed),
@@ -109,7 +109,7 @@ export class Locations {
         ]),
     ];
     const failed = (await Promise.allSettled(recording)).find((result) => result.status === "rejected");
-    if (failed !== undefined) this.#report("places of blobs cannot be recorded", failed.reason);
+    if (failed !== undefined) this.#report("cannot record the locations of blobs", failed.reason);
   }
 
   #report(message: string, error: unknown): void {
@@ -117,14 +117,14 @@ export class Locations {
   }
 }
 
-/** What is called `from`, at the place that it really came from. */
-function asOf(place: Ref | undefined, from: Ref | undefined): Ref | undefined {
-  if (place?.transport !== "docker" || from?.transport !== "docker") return place;
+/** Returns the reference `from` at the location that served it. */
+function atServer(servedBy: Ref | undefined, from: Ref | undefined): Ref | undefined {
+  if (servedBy?.transport !== "docker" || from?.transport !== "docker") return servedBy;
   const { scheme: _, ...named } = from;
-  return { ...named, ...place };
+  return { ...named, ...servedBy };
 }
 
-function isOnePlace(a: Ref, b: Ref): boolean {
+function isSameLocation(a: Ref, b: Ref): boolean {
   if (a.transport === "docker" && b.transport === "docker") {
     return a.registry === b.registry && a.repository === b.repository;
   }

@@ -20,15 +20,15 @@ import type { LoadedManifest } from "./loaded-manifest.js";
 import { namedError } from "./named-error.js";
 import { digestOf } from "./root.js";
 
-/** Bytes of all manifests of one transfer, which are kept until it ends. */
+/** The maximum total size of the manifests of a transfer, in bytes, because they are held in memory. */
 const maxTotalBytes = 64 * 1024 * 1024;
 
-/** An opaque manifest has the reason for it. */
+/** With the parse error of an opaque manifest. */
 interface ReadManifest extends LoadedManifest {
   readonly reason?: unknown;
 }
 
-/** Reads manifests, from the cache where they are there and whole, and believes nothing in them before size and digest agree. */
+/** Loads manifests from the cache or the source, each once, and verifies size and digest before parsing them. */
 export class ManifestLoader {
   readonly #job: Job;
   readonly #loaded = new Map<Digest, Promise<ReadManifest>>();
@@ -38,7 +38,7 @@ export class ManifestLoader {
     this.#job = job;
   }
 
-  /** @throws MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST · what the source throws */
+  /** Loads a manifest. @throws MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST · what the source throws */
   async load(descriptor: Descriptor): Promise<LoadedManifest> {
     const read = await this.#once(descriptor);
     if (read.isOpaque) throw read.reason;
@@ -46,7 +46,7 @@ export class ManifestLoader {
   }
 
   /**
-   * Reads an entry of an index, which may be of a media type that is not known. Undefined for one that is not a manifest.
+   * Loads an entry of an index, which may have an unknown media type. Returns undefined if it is not a manifest.
    * @throws as `load`
    */
   async loadEntry(descriptor: Descriptor): Promise<LoadedManifest | undefined> {
@@ -63,43 +63,42 @@ export class ManifestLoader {
   }
 
   /**
-   * Loads a manifest that a place lists as a referrer. Its size in such a list is a claim: Harbor's before 2.11 adds that of the layers, and
-   * Google's was seen to be another. If it is wrong, the source is asked for the right one.
+   * Loads a listed referrer. If its listed size is wrong, resolves the digest: Harbor before 2.11 adds the size of the layers, and Google
+   * Artifact Registry was seen to list wrong sizes.
    * @throws as `load`
    */
   loadListed(descriptor: Descriptor): Promise<LoadedManifest> {
-    return this.#loadOrAsk(descriptor, descriptor.digest, isAboutSize);
+    return this.#loadOrResolve(descriptor, descriptor.digest, isWrongSize);
   }
 
   /**
-   * Loads what a name stands for. A registry's HEAD response may have a wrong digest or length; if it leads nowhere, the source is asked
-   * for the manifest itself.
+   * Loads the manifest of a reference. If the descriptor is wrong, which may happen for a HEAD response, resolves it again by GET.
    * @throws as `load`
    */
   loadNamed(ref: Ref | string, descriptor: Descriptor): Promise<LoadedManifest> {
-    return this.#loadOrAsk(descriptor, ref, (error) => isAboutSize(error) || isAboutDigest(error));
+    return this.#loadOrResolve(descriptor, ref, (error) => isWrongSize(error) || isWrongDigest(error));
   }
 
-  async #loadOrAsk(
+  async #loadOrResolve(
     descriptor: Descriptor,
     ref: Ref | string,
-    isAboutDescriptor: (error: unknown) => boolean,
+    isWrongDescriptor: (error: unknown) => boolean,
   ): Promise<LoadedManifest> {
     try {
       return await this.load(descriptor);
     } catch (error) {
-      if (!isAboutDescriptor(error)) throw error;
-      const actual = await this.#ask(ref, error);
-      const isOther = actual.digest !== descriptor.digest || actual.size !== descriptor.size;
-      const isAsked = actual.digest === (digestOf(ref) ?? actual.digest);
-      if (!isOther || !isAsked) throw error;
+      if (!isWrongDescriptor(error)) throw error;
+      const actual = await this.#resolve(ref, error);
+      const isChanged = actual.digest !== descriptor.digest || actual.size !== descriptor.size;
+      const isRequested = actual.digest === (digestOf(ref) ?? actual.digest);
+      if (!isChanged || !isRequested) throw error;
       this.#loaded.delete(descriptor.digest);
       return this.load({ ...descriptor, digest: actual.digest, size: actual.size });
     }
   }
 
-  /** @throws the first error, if the source fails again */
-  async #ask(ref: Ref | string, error: unknown): Promise<Descriptor> {
+  /** Resolves a reference with its manifest. @throws `error` if that fails */
+  async #resolve(ref: Ref | string, error: unknown): Promise<Descriptor> {
     const options = this.#job.callOptions();
     const { signal } = options;
     try {
@@ -110,14 +109,14 @@ export class ManifestLoader {
     }
   }
 
-  /** The bytes of a manifest that is in the cache, whole. */
+  /** Returns the bytes of a cached manifest; undefined if the cache cannot read it. */
   async fromCache(digest: Digest): Promise<Uint8Array | undefined> {
     const { cache, signal } = this.#job;
     try {
       return await readMote(cache, digest, { maxBytes: maxManifestBytes, signal: this.#job.ownSignal() });
     } catch (error) {
       signal.throwIfAborted();
-      if (!isNotFound(error)) this.#job.warn(`the cache cannot give ${digest}, so it is fetched`, error, digest);
+      if (!isNotFound(error)) this.#job.warn(`cannot read ${digest} from the cache; fetching it`, error, digest);
       return undefined;
     }
   }
@@ -127,7 +126,7 @@ export class ManifestLoader {
     if (size > maxManifestBytes || this.#totalBytes + size > maxTotalBytes) {
       throw new MoteError(
         "MOTE_TOO_LARGE",
-        `the manifest ${digest} has ${size} bytes; the bounds are ${maxManifestBytes} for one and ${maxTotalBytes} for all`,
+        `the manifest ${digest} has ${size} bytes; the limits are ${maxManifestBytes} bytes for one and ${maxTotalBytes} bytes for all manifests`,
         { details: { digest, size } },
       );
     }
@@ -148,23 +147,23 @@ export class ManifestLoader {
     const bytes = cached ?? (await untilAborted(this.#job.source.manifest(descriptor, options), options.signal));
     const from = inlined ? "data" : cached ? "cache" : "source";
     try {
-      assertIs(descriptor, bytes);
-      return { ...parsed(descriptor, bytes), bytes, from };
+      verify(descriptor, bytes);
+      return { ...parse(descriptor, bytes), bytes, from };
     } catch (error) {
       throw namedError(error, descriptor, this.#job.source.ref);
     }
   }
 }
 
-function isAboutSize(error: unknown): boolean {
+function isWrongSize(error: unknown): boolean {
   return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_TOO_LARGE");
 }
 
-function isAboutDigest(error: unknown): boolean {
+function isWrongDigest(error: unknown): boolean {
   return isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_DIGEST_MISMATCH");
 }
 
-function parsed(
+function parse(
   descriptor: Descriptor,
   bytes: Uint8Array,
 ): Pick<ReadManifest, "descriptor" | "manifest" | "isOpaque" | "reason"> {
@@ -187,7 +186,7 @@ function isJsonObject(bytes: Uint8Array): boolean {
   }
 }
 
-function assertIs({ digest, size }: Descriptor, bytes: Uint8Array): void {
+function verify({ digest, size }: Descriptor, bytes: Uint8Array): void {
   if (bytes.byteLength !== size) {
     throw new MoteError("MOTE_SIZE_MISMATCH", `the manifest ${digest} has ${bytes.byteLength} bytes, not ${size}`, {
       details: { digest, expected: size, actual: bytes.byteLength },
@@ -195,7 +194,7 @@ function assertIs({ digest, size }: Descriptor, bytes: Uint8Array): void {
   }
   const actual = digestBytes(bytes, digestAlgorithm(digest));
   if (actual !== digest) {
-    throw new MoteError("MOTE_DIGEST_MISMATCH", `expected the manifest ${digest}, and its bytes hash to ${actual}`, {
+    throw new MoteError("MOTE_DIGEST_MISMATCH", `expected the manifest ${digest}, but its bytes hash to ${actual}`, {
       details: { digest, actual },
     });
   }

@@ -4,45 +4,40 @@ import type { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import type { Root } from "./root.js";
 
-/** Missing manifests that a message lists. */
-const shownMissing = 8;
+/** How many missing manifests a message lists. */
+const maxShown = 8;
 
-/** What the indexes below a root list and the source does not have. */
+/** Returns the manifests that indexes below a root list but the source does not have. */
 export function missingBelow(graph: Graph, root: Descriptor): readonly Descriptor[] {
   return graph.missing.size === 0 ? [] : listedBelow(graph, root).filter(({ digest }) => graph.missing.has(digest));
 }
 
 /**
- * Says what is left out of an index of which the source has some platforms alone: an archive, as a rule. A registry takes an index only if
- * it has everything that the index lists, and a smaller index would be another image.
- * @throws MOTE_NOT_FOUND where the source has nothing of it, or the destination cannot take the rest
+ * Reports the missing platforms of an index, as in many archives.
+ * @throws MOTE_NOT_FOUND if all platforms are missing, or if the destination is a registry, which accepts only complete indexes
  */
 export async function reportMissing(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
   for (const { descriptor: root } of roots) {
     const missing = missingBelow(graph, root);
     if (missing.length === 0) continue;
     const listed = listedBelow(graph, root);
-    const there = listed.filter((entry) => !graph.missing.has(entry.digest) && isImage(entry));
-    const what = `${placeText(job.source.ref)} has only a part of the index ${root.digest}: missing ${shown(missing)}`;
-    const advice = adviceFrom(there);
-    const details = { digest: root.digest, missing: missing.map(entryOf), platforms: platformsOf(there) };
+    const available = listed.filter((entry) => !graph.missing.has(entry.digest) && isImage(entry));
+    const what = `${formatLocation(job.source.ref)} has an incomplete index ${root.digest}: missing ${shown(missing)}`;
+    const advice = adviceFrom(available);
+    const details = { digest: root.digest, missing: missing.map(entryOf), platforms: platformsOf(available) };
     if (listed.every((entry) => graph.missing.has(entry.digest) || !isImage(entry)))
-      throw new MoteError("MOTE_NOT_FOUND", `${what}, which is everything; get it from where it came from`, {
+      throw new MoteError("MOTE_NOT_FOUND", `${what}, which are all its platforms; get it from its origin`, {
         details,
       });
-    if (job.destination?.ref?.transport === "docker" && !(await areThere(job, missing))) {
-      throw new MoteError(
-        "MOTE_NOT_FOUND",
-        `${what}; a registry takes an index only with everything that it lists${advice}`,
-        { details },
-      );
+    if (job.destination?.ref?.transport === "docker" && !(await destinationHas(job, missing))) {
+      throw new MoteError("MOTE_NOT_FOUND", `${what}; a registry accepts only a complete index${advice}`, { details });
     }
-    job.notice(`${what}; the rest is moved${advice}`);
+    job.notice(`${what}; moving the rest${advice}`);
   }
 }
 
-/** A registry may have them from before. */
-async function areThere(job: Job, missing: readonly Descriptor[]): Promise<boolean> {
+/** Returns whether the destination already has the entries. */
+async function destinationHas(job: Job, missing: readonly Descriptor[]): Promise<boolean> {
   for (const entry of missing) if (!(await job.destination?.has(entry, job.callOptions()))) return false;
   return true;
 }
@@ -62,7 +57,7 @@ function listedBelow({ manifests }: Graph, root: Descriptor): readonly Descripto
   return [...listed.values()];
 }
 
-/** Attestations are listed for a platform that is none. */
+/** Returns false for attestations, which have the platform "unknown". */
 function isImage({ platform }: Descriptor): boolean {
   return platform?.os !== "unknown";
 }
@@ -79,20 +74,20 @@ function platformsOf(entries: readonly Descriptor[]): readonly string[] {
 }
 
 function shown(missing: readonly Descriptor[]): string {
-  const texts = missing.slice(0, shownMissing).map(({ digest, platform }) => {
+  const texts = missing.slice(0, maxShown).map(({ digest, platform }) => {
     return platform === undefined ? digest : `${formatPlatform(platform)} (${digest})`;
   });
   const more = missing.length - texts.length;
   return texts.join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-function adviceFrom(there: readonly Descriptor[]): string {
-  const [first, ...others] = platformsOf(there);
+function adviceFrom(available: readonly Descriptor[]): string {
+  const [first, ...others] = platformsOf(available);
   if (first === undefined) return "";
-  return `; choose what is there with --platform ${first}${others.map((one) => ` or ${one}`).join("")}`;
+  return `; choose an available platform with --platform ${first}${others.map((one) => ` or ${one}`).join("")}`;
 }
 
-function placeText(ref: Ref | undefined): string {
+function formatLocation(ref: Ref | undefined): string {
   if (ref === undefined) return "the source";
   return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }

@@ -1,23 +1,23 @@
 import { type Descriptor, MoteError, type Ref } from "@mote/core";
 
-/** Who reads the error wants to know of what it speaks, and of which place, where that is to blame. */
+/** Adds the digest and, if given, the source location to the message and details of an error. */
 export function namedError(error: unknown, { digest }: Descriptor, from: Ref | undefined): unknown {
   if (!MoteError.isInstance(error)) return error;
-  const place = from && placeName(from);
+  const location = from && formatLocation(from);
   const isNamed = error.details !== undefined && "digest" in error.details;
-  if (isNamed && place === undefined) return error;
-  const message = place === undefined ? error.message : placed(error.message, digest, place);
+  if (isNamed && location === undefined) return error;
+  const message = location === undefined ? error.message : withLocation(error.message, digest, location);
   const { registry, repository } = from?.transport === "docker" ? from : {};
   const origin =
-    place === undefined ? {} : { from: place, ...(registry === undefined ? {} : { registry, repository }) };
+    location === undefined ? {} : { from: location, ...(registry === undefined ? {} : { registry, repository }) };
   return new MoteError(error.code, message, { cause: error, details: { ...origin, ...error.details, digest } });
 }
 
-function placed(message: string, digest: string, place: string): string {
+function withLocation(message: string, digest: string, location: string): string {
   const about = message.includes(digest) ? message : `${digest}: ${message}`;
-  return message.includes(place) ? about : `${about} (from ${place})`;
+  return message.includes(location) ? about : `${about} (from ${location})`;
 }
 
-function placeName(ref: Ref): string {
+function formatLocation(ref: Ref): string {
   return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }

@@ -14,25 +14,25 @@ import { type ConfigReader, platformOf } from "./config-reader.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import type { ManifestLoader } from "./manifest-loader.js";
 
-/** Indexes below each other, at most. */
+/** The maximum depth of nested indexes. */
 const maxDepth = 16;
-/** Images of an index that do not tell their platform, and whose configuration is read for it, at most. */
+/** The maximum number of images without a platform whose config is read to find it. */
 const maxUnlabelled = 64;
-/** Platforms that an error lists, and characters of each. */
-const shownPlatforms = 24;
-const shownCharacters = 64;
+/** How many platforms an error lists, and how many characters of each. */
+const maxShownPlatforms = 24;
+const maxShownCharacters = 64;
 
 export interface Picked {
   readonly descriptor: Descriptor;
-  /** What the index or the configuration says of it. Undefined: nothing does, as of most artifacts. */
+  /** The platform in the index or config. Undefined if there is none, as for most artifacts. */
   readonly platform: Platform | undefined;
-  /** The indexes that it was found through, from the outermost to the one that lists it. */
+  /** The indexes through which it was found, the outermost first. */
   readonly indexes: readonly LoadedManifest[];
 }
 
 /**
- * The image manifest of a platform. What is not an index is it where its configuration says so, or says nothing of a platform.
- * @throws MOTE_NO_PLATFORM with what there is
+ * Finds the manifest of a platform. A single manifest is returned if its config has this platform or none.
+ * @throws MOTE_NO_PLATFORM with the available platforms
  */
 export async function pickPlatform(
   loader: ManifestLoader,
@@ -48,7 +48,7 @@ class PlatformSearch {
   readonly #configs: ConfigReader;
   readonly #wanted: Platform;
   readonly #matcher: PlatformMatcher;
-  readonly #there = new Set<string>();
+  readonly #available = new Set<string>();
   readonly #seen = new Set<Digest>();
   #unlabelled = 0;
 
@@ -62,14 +62,14 @@ class PlatformSearch {
   async run(root: Descriptor): Promise<Picked> {
     const picked = isIndexType(root.mediaType) ? await this.#below(root, []) : await this.#single(root);
     if (picked !== undefined) return { ...picked, descriptor: await this.#loaded(root, picked) };
-    const list = [...this.#there].sort();
+    const list = [...this.#available].sort();
     const wanted = formatPlatform(this.#wanted);
-    throw new MoteError("MOTE_NO_PLATFORM", `${root.digest} has nothing for ${wanted}; it has ${shown(list)}`, {
-      details: { digest: root.digest, wanted, platforms: list.slice(0, shownPlatforms) },
+    throw new MoteError("MOTE_NO_PLATFORM", `${root.digest} has no platform ${wanted}; it has ${shown(list)}`, {
+      details: { digest: root.digest, wanted, platforms: list.slice(0, maxShownPlatforms) },
     });
   }
 
-  /** The picked manifest, as it describes itself. An archive may list platforms that it does not have. */
+  /** Loads the selected manifest, which an archive may list but not have. */
   async #loaded(root: Descriptor, { descriptor, platform }: Picked): Promise<Descriptor> {
     try {
       return (await this.#loader.load(descriptor)).descriptor;
@@ -79,17 +79,17 @@ class PlatformSearch {
       const reason = error instanceof Error ? error.message : String(error);
       throw new MoteError(
         "MOTE_NO_PLATFORM",
-        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which is not there: ${reason}; get it from where the index came from, or choose another platform`,
+        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which does not exist: ${reason}; get it from the origin of the index, or choose another platform`,
         { cause: error, details: { digest: root.digest, wanted, missing: descriptor.digest } },
       );
     }
   }
 
-  /** An image that is not in an index. */
+  /** Checks an image that is not in an index. */
   async #single(descriptor: Descriptor): Promise<Picked | undefined> {
     const platform = await this.#platformOf(descriptor);
-    const isIt = platform === undefined || this.#matcher.matches(platform);
-    return isIt ? { descriptor, platform, indexes: [] } : undefined;
+    const matches = platform === undefined || this.#matcher.matches(platform);
+    return matches ? { descriptor, platform, indexes: [] } : undefined;
   }
 
   async #below(descriptor: Descriptor, above: readonly LoadedManifest[]): Promise<Picked | undefined> {
@@ -113,7 +113,7 @@ class PlatformSearch {
     if (this.#unlabelled === maxUnlabelled) return undefined;
     this.#unlabelled++;
     const platform = await this.#platformOf(descriptor).catch((error: unknown) => {
-      // One that is not there may be of any platform, and the next one the wanted one.
+      // A missing manifest is skipped, because another one may have the platform.
       if (isNotFound(error)) return undefined;
       throw error;
     });
@@ -123,11 +123,11 @@ class PlatformSearch {
   async #platformOf(descriptor: Descriptor): Promise<Platform | undefined> {
     const loaded = await this.#loader.loadEntry(descriptor);
     const platform = loaded && (await platformOf(this.#configs, loaded.manifest));
-    if (platform !== undefined) this.#there.add(formatPlatform(platform));
+    if (platform !== undefined) this.#available.add(formatPlatform(platform));
     return platform;
   }
 
-  /** Entries of that platform, the closest first; then those that do not tell their own. */
+  /** Returns the entries with a matching platform, the best first, then those without a platform. */
   #candidatesOf(index: ImageIndex): readonly Descriptor[] {
     const matching: { readonly descriptor: Descriptor; readonly label: Platform }[] = [];
     const unlabelled: Descriptor[] = [];
@@ -135,7 +135,7 @@ class PlatformSearch {
       const label = labelOf(descriptor);
       if (label === undefined) unlabelled.push(descriptor);
       else if (this.#matcher.matches(label)) matching.push({ descriptor, label });
-      if (label !== undefined) this.#there.add(formatPlatform(label));
+      if (label !== undefined) this.#available.add(formatPlatform(label));
     }
     matching.sort((one, other) => this.#matcher.compare(one.label, other.label));
     return [...matching.map(({ descriptor }) => descriptor), ...unlabelled];
@@ -146,10 +146,10 @@ function labelOf({ platform }: Descriptor): Platform | undefined {
   return platform?.os && platform.architecture ? platform : undefined;
 }
 
-/** An index may list very many, and of any length. */
+/** Lists platforms with a limited number and length. */
 function shown(platforms: readonly string[]): string {
   if (platforms.length === 0) return "no platforms";
-  const cut = (text: string) => (text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text);
-  const more = platforms.length - shownPlatforms;
-  return platforms.slice(0, shownPlatforms).map(cut).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const cut = (text: string) => (text.length > maxShownCharacters ? `${text.slice(0, maxShownCharacters)}…` : text);
+  const more = platforms.length - maxShownPlatforms;
+  return platforms.slice(0, maxShownPlatforms).map(cut).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }

@@ -3,12 +3,12 @@ import type { Job } from "./job.js";
 
 const stepBytes = 1024 * 1024;
 
-/** Tells of a blob's bytes, once in a MiB. */
+/** Returns a function that emits a progress event for each MiB of a blob. */
 export function reportProgress(job: Job, { digest, size }: Descriptor): (bytes: number) => void {
-  let told = 0;
+  let reported = 0;
   return (bytes) => {
-    if (bytes - told < stepBytes && bytes !== size) return;
-    told = bytes;
+    if (bytes - reported < stepBytes && bytes !== size) return;
+    reported = bytes;
     job.emit({ type: "progress", digest, size, bytes });
   };
 }

@@ -5,11 +5,11 @@ import type { LoadedManifest } from "./loaded-manifest.js";
 import type { Root } from "./root.js";
 
 /**
- * Puts the manifests to the destination, each after everything that it names; and into the cache, if what it names is there: what
- * the destination had, or mounted, never came here, and a manifest with holes below it is better not found.
+ * Writes the manifests to the destination, each after what it refers to, and to the cache if it has what they refer to: blobs that the
+ * destination already had or mounted are not in the cache.
  */
 export async function putManifests(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
-  const tagged = waitingForTag(graph, roots);
+  const tagged = sentWithTag(graph, roots);
   for (const group of graph.manifests) {
     await job.forEach(group, async (loaded) => {
       if (loaded.from === "cache" && job.trustsCache) job.inCache.add(loaded.descriptor.digest);
@@ -19,8 +19,8 @@ export async function putManifests(job: Job, graph: Graph, roots: readonly Root[
   }
 }
 
-/** What gets a tag, and is not named or referred to by another manifest, which would have to wait for it. */
-function waitingForTag(graph: Graph, roots: readonly Root[]): ReadonlySet<Digest> {
+/** Returns the manifests that get a tag and do not have to be sent before another manifest. */
+function sentWithTag(graph: Graph, roots: readonly Root[]): ReadonlySet<Digest> {
   const tagged = new Set<Digest>();
   for (const { name, descriptor } of roots) if (name !== undefined) tagged.add(descriptor.digest);
   for (const { tag, descriptor } of graph.referrers) if (tag !== undefined) tagged.add(descriptor.digest);
@@ -31,7 +31,7 @@ function waitingForTag(graph: Graph, roots: readonly Root[]): ReadonlySet<Digest
   return tagged;
 }
 
-/** A registry may take one of a type that it does not know as a blob alone, as it was where it came from. */
+/** Sends a manifest. If the destination rejects one of an unknown media type, sends it as a blob. */
 async function sendManifest(
   job: Job,
   { descriptor, bytes, isOpaque }: LoadedManifest,
@@ -52,8 +52,8 @@ async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, un
 }
 
 /**
- * Puts the indexes that led to a platform into the cache, if that has the platform: a name there stands for what the reference means,
- * and another platform is found, or known to be missing, the next time. The destination gets the platform alone.
+ * Writes the indexes of a selected platform to the cache, to which the name in the cache refers, if the cache has the platform. The destination
+ * gets only the platform.
  */
 export async function putIndexes(job: Job, { descriptor, indexes }: Root): Promise<void> {
   let { digest } = descriptor;
@@ -65,7 +65,7 @@ export async function putIndexes(job: Job, { descriptor, indexes }: Root): Promi
   }
 }
 
-/** An index that lists what the source does not have is as complete as there. */
+/** Returns whether the cache has what a manifest refers to, except what the source does not have either. */
 async function isCompleteInCache(
   { cache, inCache, signal }: Job,
   { manifest }: LoadedManifest,

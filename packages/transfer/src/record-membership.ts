@@ -3,8 +3,8 @@ import type { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 
 /**
- * Records that the manifests which are in the cache now belong to the repositories that they came from and went to: roots, what
- * indexes list, the indexes that lead to a platform, and referrers. A failure costs no more than that a server does not find them by their digests.
+ * Records that the cached manifests belong to the repositories of the source and the destination. Errors are logged: without a record, a
+ * server does not find a manifest by its digest.
  */
 export async function recordMembership(job: Job, manifests: readonly LoadedManifest[]): Promise<void> {
   const { membership } = job.cache;
@@ -17,7 +17,7 @@ export async function recordMembership(job: Job, manifests: readonly LoadedManif
         await membership.record(repository, descriptor.digest, { signal: job.ownSignal() });
       } catch (error) {
         job.signal.throwIfAborted();
-        job.logger.warn(`cannot record what belongs to ${repository}: ${text(error)}`, { repository, error });
+        job.logger.warn(`cannot record the manifests of ${repository}: ${text(error)}`, { repository, error });
         break;
       }
     }

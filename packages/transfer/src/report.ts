@@ -1,6 +1,6 @@
 import type { Descriptor, Digest, Platform, Ref } from "@mote/core";
 
-/** `bytes` are those of the blobs as their descriptors say, unless it is said otherwise. */
+/** `bytes` is the sum of the descriptors' sizes unless stated otherwise. */
 export interface Tally {
   readonly count: number;
   readonly bytes: number;
@@ -8,52 +8,51 @@ export interface Tally {
 
 export interface TransferredRef {
   readonly ref: Ref | string;
-  /** What the reference stands for: of an index and a platform, the index. That is what the cache knows it as. */
+  /** What the source resolved the reference to, and what the name in the cache refers to. */
   readonly resolved: Descriptor;
-  /** What was moved for it: of an index and a platform, the manifest that was picked. */
+  /** What was moved: `resolved`, or the manifest of the selected platform. */
   readonly descriptor: Descriptor;
-  /** With `platform`: what was picked, as the index or the configuration tells. */
+  /** The platform that was selected, from the index or config. */
   readonly platform?: Platform | undefined;
-  /** What its indexes list and the source does not have, with its platform: all else was moved. Absent: nothing. */
+  /** Manifests that its indexes list but the source does not have. Absent if there are none. */
   readonly missing?: readonly Descriptor[] | undefined;
-  /** Its name at the destination, or in the cache, where it got one. */
+  /** Its tag at the destination or its name in the cache, if it has one. */
   readonly tag?: string | undefined;
 }
 
-/** A manifest that was moved because it belongs to another one. */
+/** A referrer that was moved. */
 export interface TransferredReferrer {
-  /** As its own manifest describes it: with artifact type and annotations. */
+  /** With the artifact type and annotations of its manifest. */
   readonly descriptor: Descriptor;
-  /** Its tag, if it belongs to the other by that. */
+  /** Its tag, if it refers to its subject by the tag. */
   readonly tag?: string | undefined;
 }
 
 export interface TransferReport {
   readonly refs: readonly TransferredRef[];
   /**
-   * Blobs of which bytes came from the source, or from another place where it failed. `bytes` are those that really came, also what
-   * was of no use and had to come again.
+   * Blobs that were fetched from the source or a fallback. `bytes` are the bytes received, including bytes that were fetched again.
    */
   readonly fetched: Tally;
-  /** Blobs of which an earlier transfer left a beginning in the cache. `bytes` are those that did not have to come again. */
+  /** Blobs whose fetch was resumed. `bytes` are those of earlier transfers. */
   readonly resumed: Tally;
-  /** Blobs that came within the manifests. */
+  /** Blobs whose content was in the `data` of a descriptor. */
   readonly inlined: Tally;
-  /** Blobs that were read from the cache, or are there and wanted nowhere else: those that another process brought meanwhile, too. */
+  /** Blobs that were in the cache, including those that another process has fetched meanwhile. */
   readonly hit: Tally;
-  /** Blobs that the destination got as links out of the cache. */
+  /** Blobs that were linked from the cache to the destination. */
   readonly linked: Tally;
   /** Blobs whose bytes were sent to the destination. */
   readonly copied: Tally;
-  /** Blobs that the destination took from another place of its own. */
+  /** Blobs that the destination mounted from another repository. */
   readonly mounted: Tally;
-  /** Blobs that the destination had. */
+  /** Blobs that the destination already had. */
   readonly skipped: Tally;
-  /** Layers left where their `urls` say, as they may not be distributed. */
+  /** Foreign layers, which were not moved. */
   readonly foreign: Tally;
-  /** What was moved because it refers to something else that was. One that could not be moved is among the `warnings`. */
+  /** Referrers that were moved. `warnings` names those that could not be. */
   readonly referrers: readonly TransferredReferrer[];
-  /** Manifests and indexes, wherever they came from; `fetched` of them, of `fetchedBytes`, came from the source. */
+  /** Manifests and indexes; `fetched` of them with `fetchedBytes` came from the source. */
   readonly manifests: Tally & { readonly fetched: number; readonly fetchedBytes: number };
   readonly durationMs: number;
   readonly warnings: readonly string[];
@@ -61,14 +60,14 @@ export interface TransferReport {
 
 type Counted = "fetched" | "resumed" | "inlined" | "hit" | "linked" | "copied" | "mounted" | "skipped" | "foreign";
 
-/** Counts while a transfer runs: each blob once, however often it had to be moved. */
+/** Counts blobs during a transfer, each once. */
 export class Tallies {
   readonly #counts = new Map<Counted, Map<Digest, number>>();
 
   add(what: Counted, digest: Digest, bytes: number): void {
     const counted = this.#counts.get(what) ?? new Map<Digest, number>();
     this.#counts.set(what, counted);
-    // What comes twice is fetched twice; it is one blob all the same.
+    // Bytes fetched again are added, but the blob is counted once.
     counted.set(digest, what === "fetched" ? (counted.get(digest) ?? 0) + bytes : bytes);
   }
 

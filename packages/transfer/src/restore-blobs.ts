@@ -1,7 +1,7 @@
 import type { PlannedBlob } from "./graph.js";
 import type { Job } from "./job.js";
 
-/** What the cache had, it may have lost: all is looked at again, and what is gone is fetched again. */
+/** Fetches the blobs again that were removed from the cache while the lease had lapsed. */
 export async function restoreBlobs(
   job: Job,
   blobs: readonly PlannedBlob[],
@@ -9,11 +9,13 @@ export async function restoreBlobs(
 ): Promise<void> {
   const { cache, destination, signal } = job;
   job.bypassCache();
-  // The destination has what it was sent; whether a manifest is put into the cache is decided by what is there then.
+  // The destination has the blobs already; `putManifests` checks the cache before it stores a manifest.
   if (destination !== undefined) return;
-  const gone: PlannedBlob[] = [];
-  for (const blob of blobs) if (!(await cache.moteExists(blob.descriptor.digest, { signal }))) gone.push(blob);
-  if (gone.length > 0)
-    job.notice(`${gone.length} of ${blobs.length} blobs were removed from the cache: fetching them again`);
-  await move(gone);
+  const removed: PlannedBlob[] = [];
+  for (const blob of blobs) if (!(await cache.moteExists(blob.descriptor.digest, { signal }))) removed.push(blob);
+  if (removed.length > 0)
+    job.notice(
+      `other processes removed ${removed.length} of ${blobs.length} blobs from the cache; fetching them again`,
+    );
+  await move(removed);
 }

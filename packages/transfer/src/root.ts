@@ -1,22 +1,22 @@
 import { type Descriptor, type Digest, isDigest, type Platform, type Ref } from "@mote/core";
 import type { LoadedManifest } from "./loaded-manifest.js";
 
-/** One of the references that are moved. */
+/** A reference to transfer. */
 export interface Root {
   readonly ref: Ref | string;
-  /** What the source says that it stands for. */
+  /** What the source resolved it to. */
   readonly resolved: Descriptor;
-  /** What is moved: of an index and a platform, the manifest that was picked. */
+  /** What is moved: `resolved`, or the manifest of the selected platform. */
   readonly descriptor: Descriptor;
-  /** Of a platform that was picked: what it is. */
+  /** The platform that was selected. */
   readonly platform: Platform | undefined;
-  /** Of a platform that was picked: the indexes that lead to it, the outermost first. */
+  /** The indexes through which the platform was found, the outermost first. */
   readonly indexes: readonly LoadedManifest[];
-  /** What it is to be called at the destination, or in the cache. */
+  /** Its tag at the destination, or its name in the cache. */
   readonly name: string | undefined;
-  /** Its place as the blob-info cache records it. */
+  /** Its location at the source, for the blob-info cache. */
   readonly from: Ref | undefined;
-  /** Its place at the destination. */
+  /** Its location at the destination, for the blob-info cache. */
   readonly to: Ref | undefined;
 }
 
@@ -25,16 +25,18 @@ export function digestOf(ref: Ref | string): Digest | undefined {
   return ref.digest;
 }
 
-/** The tag that a reference has of itself. */
+/** Returns the tag of a reference. */
 export function ownTag(ref: Ref | string): string | undefined {
   if (typeof ref !== "string") return ref.tag;
   return ref === "" || ref.startsWith("@") || isDigest(ref) ? undefined : ref;
 }
 
-/** A manifest at a place that gave or took it. */
+/** Returns the reference of a manifest at a location. */
 export function locationOf(
-  place: Ref | undefined,
+  location: Ref | undefined,
   { tag, digest }: { readonly tag: string | undefined; readonly digest: Digest | undefined },
 ): Ref | undefined {
-  return place && { ...place, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+  return (
+    location && { ...location, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) }
+  );
 }

@@ -1,23 +1,23 @@
 import { MoteError } from "@mote/core";
 import { Feed } from "./feed.js";
 
-/** A destination that is fed while a blob is fetched. */
+/** Sends a blob to the destination while it is fetched. */
 export class StreamedSend {
   readonly feed = new Feed();
-  readonly #ending: Promise<void>;
+  readonly #result: Promise<void>;
 
-  /** `onFailure` is called when the destination fails by itself: the fetch need not go on for it, unless it can be sent again. */
+  /** @param onFailure called when the destination fails and sending again cannot succeed */
   constructor(send: (chunks: AsyncIterable<Uint8Array>) => Promise<void>, onFailure: (error: unknown) => void) {
-    this.#ending = send(this.feed).finally(() => this.feed.cancel());
-    this.#ending.catch((error: unknown) => {
+    this.#result = send(this.feed).finally(() => this.feed.cancel());
+    this.#result.catch((error: unknown) => {
       if (!this.feed.hasFailed && !isResendable(error)) onFailure(error);
     });
   }
 
-  /** True when the destination has taken all of it; false where it has lost it, and has to be sent it once more. */
+  /** Waits for the destination. Returns false if the blob must be sent again. */
   async delivered(): Promise<boolean> {
     try {
-      await this.#ending;
+      await this.#result;
       return true;
     } catch (error) {
       if (isResendable(error)) return false;
@@ -25,19 +25,19 @@ export class StreamedSend {
     }
   }
 
-  /** Resolves when the destination has taken all of it, or has cleaned up. */
+  /** Waits until the destination has the blob or has cleaned up. */
   async ended(): Promise<void> {
-    await this.#ending.catch(() => {});
+    await this.#result.catch(() => {});
   }
 
-  /** Tells the destination that the fetch failed; resolves when it has cleaned up. */
+  /** Aborts the destination and waits until it has cleaned up. */
   async fail(error: unknown): Promise<void> {
     this.feed.fail(error);
     await this.ended();
   }
 }
 
-/** Whether the destination may have the blob after all if it is sent once more. */
+/** Returns whether sending the blob again may succeed. */
 export function isResendable(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error)) return false;
   const details: { readonly mayResend?: unknown } = error.details ?? {};

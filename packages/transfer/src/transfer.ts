@@ -37,14 +37,14 @@ import { digestOf, locationOf, ownTag, type Root } from "./root.js";
 import { TransferLease } from "./transfer-lease.js";
 
 const defaultConcurrency = 6;
-/** Blobs up to this size, in bytes, cost a round trip more than anything else: unless told otherwise, so many more are moved at once. */
-const smallBytes = 256 * 1024;
-const moreSmallOnes = 10;
+// Round trips dominate the cost of small blobs, so more of them are moved concurrently.
+const maxSmallBytes = 256 * 1024;
+const smallConcurrency = 10;
 
-/** What a `verify` hook is told beside the manifest that is about to be moved. */
+/** The context of a `verify` call. */
 export interface VerifyContext {
   readonly ref: Ref | string;
-  /** What the reference stands for: of an index and a platform, the index. */
+  /** What the source resolved the reference to, such as the index of a selected platform. */
   readonly resolved: Descriptor;
   /** The manifest's exact bytes. */
   readonly bytes: Uint8Array;
@@ -53,41 +53,39 @@ export interface VerifyContext {
 
 export interface TransferOptions {
   readonly source: ContentSource;
-  /** Default: into the cache alone. */
+  /** Default: only the cache. */
   readonly destination?: ContentDestination | undefined;
-  /** Those who give the same object share its fetches. Initialized. */
+  /** An initialized cache. Transfers with the same cache object share fetches. */
   readonly cache: MoteCache;
-  /** With `refCodec`: learns where blobs were verified to be, and is asked for places to mount from. */
+  /** With `refCodec`: records the locations of verified blobs and finds mount candidates. */
   readonly bic?: BlobInfoCache | undefined;
   readonly refCodec?: RefCodec | undefined;
-  /** With `bic`: opens another place where a blob was seen, to read on there when the source fails. It is disposed of after use. */
+  /** With `bic`: opens another location of a blob as a fallback if the source fails. The source is disposed after use. */
   readonly openSource?: ((ref: Ref) => ContentSource | Promise<ContentSource>) | undefined;
-  /** As the source resolves them. */
+  /** References for `resolve` of the source. */
   readonly refs: readonly (Ref | string)[];
   /**
-   * Names at the destination, or without one in the cache's `tags`; one for each of `refs`. Where there is none, the destination
-   * uses the reference's own tag, and the cache none. A digest as name stands for: no name.
+   * Tags at the destination, or names in the cache without a destination; one for each of `refs`. Default: the tag of the reference at the
+   * destination, no name in the cache. A digest means no tag.
    */
   readonly tags?: readonly (string | undefined)[] | undefined;
-  /** Manifests or blobs at once. Default 6, and 10 more blobs of up to 256 KiB. */
+  /** The maximum number of concurrent manifests or blobs. Default 6, plus 10 blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
   /**
-   * Move this platform alone, given in parts or as `parsePlatform` reads it. The cache still knows the reference as the index that it
-   * stands for, of which it has this platform. A list has one for each of `refs`. Default: everything.
+   * The platform to move, or one for each of `refs`; strings are parsed by `parsePlatform`. The name in the cache still refers to the index.
+   * Default: all platforms.
    */
   readonly platform?: Platform | string | readonly (Platform | string)[] | undefined;
   /**
-   * Whether what refers to the manifests is moved along: by `subject`, or by the names of cosign's tags, which stay the same at a
-   * destination. Default false.
+   * Whether to move referrers as well, by `subject` or by cosign's tags, which are kept at the destination. Default false.
    */
   readonly referrers?: boolean | undefined;
-  /** Signatures, policy: asked for every reference before anything is moved for it. Throwing stops the transfer. */
+  /** Called for each reference before content is moved, for example to check signatures. Throwing aborts the transfer. */
   readonly verify?:
     | ((descriptor: Descriptor, manifest: Manifest, context: VerifyContext) => void | Promise<void>)
     | undefined;
   /**
-   * A lease of the caller's own: what is moved is added to it, and stays in the cache until the caller releases it. Default: one of
-   * the transfer's, where the cache has leases, released at its end.
+   * A lease of the caller, to which the content is added. Default: a lease that is released at the end of the transfer.
    */
   readonly lease?: Lease | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -97,8 +95,8 @@ export interface TransferOptions {
 }
 
 /**
- * Moves what the references stand for, with everything below, from the source through the cache to the destination. Tags come
- * last, so that a name never stands for something incomplete. The first failure stops the rest; what is whole by then stays.
+ * Moves manifest graphs from the source through the cache to the destination. Tags are set last, so that a tag never refers to incomplete
+ * content. The first error aborts the transfer; complete content stays.
  * @throws MOTE_NOT_FOUND · MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH ·
  *   MOTE_NO_PLATFORM · MOTE_UNWRITABLE and MOTE_NO_SPACE (of the cache only without a destination) · what source, destination
  *   and `verify` throw · the reason of `signal`
@@ -106,7 +104,7 @@ export interface TransferOptions {
 export async function transfer(options: TransferOptions): Promise<TransferReport> {
   const { source, destination, cache, refs, tags = [], signal, concurrency = defaultConcurrency } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)
-    throw new TypeError("concurrency must be a whole number from 1");
+    throw new TypeError("concurrency must be an integer of at least 1");
   if (tags.length > refs.length) throw new TypeError("there are more tags than refs");
   const { logger = silentLogger, onEvent, openSource } = options;
   const platforms = refs.map((_, at) => platformAt(options.platform, at));
@@ -142,12 +140,12 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   emitPlan(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
   const needed = [...graph.blobs, ...manifestsOf(graph, roots)].map(({ descriptor }) => descriptor.digest);
-  const hold = await TransferLease.take(job, needed, options.lease);
+  const lease = await TransferLease.take(job, needed, options.lease);
   const move = (blobs: readonly PlannedBlob[]) =>
     moveBlobs(job, blobs, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
   try {
     await move(graph.blobs);
-    await hold.finish({
+    await lease.finish({
       restore: () => restoreBlobs(job, graph.blobs, move),
       finish: () => finish(job, graph, roots),
     });
@@ -156,12 +154,12 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
     locations.recordDecompressed(job.destination?.decompressedBlobs?.() ?? []);
   } finally {
     await locations.flush();
-    await hold.release();
+    await lease.release();
   }
   return reportOf(job, graph, roots, startedMs);
 }
 
-/** Names come last: they never stand for something incomplete. */
+/** Writes the manifests, then sets the tags. */
 async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<void> {
   await putManifests(job, graph, roots);
   for (const root of roots) await putIndexes(job, root);
@@ -174,33 +172,33 @@ async function finish(job: Job, graph: Graph, roots: readonly Root[]): Promise<v
   }
 }
 
-/** Where manifests are is as good to know as where blobs are: their digests may be asked for. */
+/** Records the locations of manifests, which can be requested by digest like blobs. */
 function recordManifestLocations(job: Job, locations: Locations, graph: Graph, roots: readonly Root[]): void {
-  const at = (place: Ref | undefined, digest: Digest) => locationOf(place, { tag: undefined, digest });
-  const places = ({ digest }: Descriptor) => ({
+  const at = (location: Ref | undefined, digest: Digest) => locationOf(location, { tag: undefined, digest });
+  const locationsOf = ({ digest }: Descriptor) => ({
     from: at(job.source.ref, digest),
     to: at(job.destination?.ref, digest),
   });
   for (const { descriptor, from } of manifestsOf(graph, roots)) {
-    if (from === "source") locations.recordFetched({ descriptor, ...places(descriptor) });
+    if (from === "source") locations.recordFetched({ descriptor, ...locationsOf(descriptor) });
   }
-  for (const { descriptor } of graph.manifests.flat()) locations.recordSent({ descriptor, ...places(descriptor) });
+  for (const { descriptor } of graph.manifests.flat()) locations.recordSent({ descriptor, ...locationsOf(descriptor) });
 }
 
 async function moveBlobs(
   job: Job,
   blobs: readonly PlannedBlob[],
   move: (blob: PlannedBlob) => Promise<void>,
-  smallOnesBeside: boolean,
+  withSmallBlobs: boolean,
 ): Promise<void> {
-  if (!smallOnesBeside) return job.forEach(blobs, move);
-  const isSmall = ({ descriptor }: PlannedBlob) => descriptor.size <= smallBytes;
+  if (!withSmallBlobs) return job.forEach(blobs, move);
+  const isSmall = ({ descriptor }: PlannedBlob) => descriptor.size <= maxSmallBytes;
   const large = job.forEach(
     blobs.filter((blob) => !isSmall(blob)),
     move,
   );
-  const small = job.forEach(blobs.filter(isSmall), move, moreSmallOnes);
-  // Both have ended, whichever failed first.
+  const small = job.forEach(blobs.filter(isSmall), move, smallConcurrency);
+  // Waits for both, even if one fails.
   await Promise.allSettled([large, small]);
   job.signal.throwIfAborted();
 }
@@ -212,7 +210,7 @@ async function findRoots(job: Job, loader: ManifestLoader, plan: Plan): Promise<
   await job.forEach(refs.entries(), async ([at, ref]) => {
     const options = job.callOptions();
     const resolving = async () => (await resolveFromCache(loader, ref)) ?? (await job.source.resolve(ref, options));
-    // What the manifest says of its type counts: a registry's label, or a layout's entry, may be wrong.
+    // The media type in the manifest takes precedence over that of a registry's header or a layout's entry.
     const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), options.signal));
     const platform = platforms[at];
     const everything = { descriptor: resolved, platform: undefined, indexes: [] };
@@ -232,15 +230,15 @@ async function findRoots(job: Job, loader: ManifestLoader, plan: Plan): Promise<
   return [...roots].sort(([a], [b]) => a - b).map(([, root]) => root);
 }
 
-/** A machine runs what is for 32 bits, too: that is taken where there is nothing better, and said. */
+/** Reports if the selected platform has another architecture, such as 386 for amd64. */
 function noticeOtherArchitecture(job: Job, wanted: Platform, picked: Platform | undefined): void {
   if (picked === undefined || new PlatformMatcher(wanted).isSameArchitecture(picked)) return;
   job.notice(
-    `there is nothing for ${formatPlatform(wanted)} itself; ${formatPlatform(picked)}, which runs there, is taken`,
+    `the image has no platform ${formatPlatform(wanted)}; using ${formatPlatform(picked)}, which is compatible`,
   );
 }
 
-/** What is asked for by its digest and kept whole needs no asking, and no network. */
+/** Resolves a digest whose manifest is in the cache, without the source. */
 async function resolveFromCache(loader: ManifestLoader, ref: Ref | string): Promise<Descriptor | undefined> {
   const digest = digestOf(ref);
   const bytes = digest && (await loader.fromCache(digest));
@@ -255,8 +253,8 @@ async function runVerifyHook(
 ): Promise<void> {
   if (verify === undefined) return;
   const { manifest, bytes } = await loader.load(descriptor);
-  const asking = async () => verify(descriptor, manifest, { ref, resolved, bytes, signal: job.signal });
-  await untilAborted(asking(), job.signal);
+  const verifying = async () => verify(descriptor, manifest, { ref, resolved, bytes, signal: job.signal });
+  await untilAborted(verifying(), job.signal);
 }
 
 function emitPlan(job: Job, graph: Graph): void {
@@ -276,7 +274,7 @@ async function setName(job: Job, name: string | undefined, descriptor: Descripto
   else if (name !== undefined) await cache.tags?.tag(name, descriptor, { signal });
 }
 
-/** Those that are moved, and the indexes that lead to a platform; each once. */
+/** Returns the moved manifests and the indexes of selected platforms, each once. */
 function manifestsOf(graph: Graph, roots: readonly Root[]): readonly LoadedManifest[] {
   return [...new Set([...graph.manifests.flat(), ...roots.flatMap(({ indexes }) => indexes)])];
 }
