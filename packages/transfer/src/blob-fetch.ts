@@ -1,9 +1,17 @@
-import type { ContentSource, Digest, MoteCache, Ref } from "@mote/core";
-import { CacheError, isMismatch, isTruncated } from "./cache-error.js";
+import {
+  CacheError,
+  type ContentSource,
+  type Digest,
+  type FetchedFrom,
+  fetchIntoCache,
+  isMismatch,
+  isTruncated,
+  type MoteCache,
+  type Ref,
+  startFetch,
+} from "@mote/core";
 import type { Feed } from "./feed.js";
-import { type FetchedFrom, fetchIntoCache } from "./fetch-into-cache.js";
 import type { PlannedBlob } from "./graph.js";
-import { startFetch } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { reportProgress } from "./progress.js";

@@ -1,19 +1,21 @@
 import {
+  CacheError,
   type ContentDestination,
   type Digest,
+  type FetchedFrom,
+  inFlightFetch,
+  isMismatch,
   isNotFound,
   type MoteCache,
   MoteError,
   type MoteErrorCode,
   NilCache,
+  readingCache,
 } from "@mote/core";
 import { BlobFetch, type Fetched } from "./blob-fetch.js";
-import { CacheError, isMismatch, readingCache } from "./cache-error.js";
 import { CachedChunks } from "./cached-chunks.js";
 import type { Delivery } from "./events.js";
-import type { FetchedFrom } from "./fetch-into-cache.js";
 import type { PlannedBlob } from "./graph.js";
-import { inFlightFetch } from "./in-flight-fetch.js";
 import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { namedError } from "./named-error.js";

@@ -1,5 +1,4 @@
-import type { MoteReader } from "@mote/core";
-import { CacheError } from "./cache-error.js";
+import { CacheError, type MoteReader } from "@mote/core";
 
 /** Reads a cached mote and stores the cache's error, because the consumer may replace it with its own. */
 export class CachedChunks implements AsyncIterable<Uint8Array> {

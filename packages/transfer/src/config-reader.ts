@@ -4,15 +4,15 @@ import {
   type Descriptor,
   digestAlgorithm,
   digestBytes,
+  inlinedBytes,
   type Manifest,
   MoteError,
   manifestKind,
   type Platform,
+  readingCache,
   readMote,
   untilAborted,
 } from "@mote/core";
-import { readingCache } from "./cache-error.js";
-import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
 import { namedError } from "./named-error.js";
 

@@ -3,6 +3,7 @@ import {
   type Digest,
   digestAlgorithm,
   digestBytes,
+  inlinedBytes,
   isManifestType,
   isNotFound,
   MoteError,
@@ -14,7 +15,6 @@ import {
   readMote,
   untilAborted,
 } from "@mote/core";
-import { inlinedBytes } from "./inlined-data.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import { namedError } from "./named-error.js";

@@ -1,4 +1,6 @@
-import { type Digest, type MoteCache, untilAborted } from "@mote/core";
+import type { MoteCache } from "./capabilities.js";
+import type { Digest } from "./digest.js";
+import { untilAborted } from "./until-aborted.js";
 
 /** Fetches by cache object, so that only transfers with the same cache object share them. */
 const inFlight = new WeakMap<MoteCache, Map<Digest, InFlightFetch>>();

@@ -1,4 +1,5 @@
-import { type Descriptor, digestAlgorithm, digestBytes } from "@mote/core";
+import type { Descriptor } from "./descriptor.js";
+import { digestAlgorithm, digestBytes } from "./digest.js";
 
 /** Decodes and verifies the `data` of a descriptor (image-spec, descriptor.md). Returns undefined if it is missing or wrong. */
 export function inlinedBytes({ data, digest, size }: Descriptor): Uint8Array | undefined {

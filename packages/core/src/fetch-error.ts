@@ -1,6 +1,6 @@
-import { MoteError } from "@mote/core";
+import { MoteError } from "./error.js";
 
-/** Wraps an error of the cache as its `cause`. Never thrown out of this package. */
+/** Wraps an error of the cache as its `cause`, so that it is told from one of the source. */
 export class CacheError extends Error {
   static writing(cause: unknown): CacheError {
     return new CacheError("the cache cannot be written", { cause });

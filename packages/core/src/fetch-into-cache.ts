@@ -1,23 +1,24 @@
-import {
-  type CallOptions,
-  type ContentSource,
-  chunksUntilAborted,
-  type Descriptor,
-  type Mote,
-  type MoteCache,
-  MoteError,
-  type MoteWriter,
-  type ResumableWriter,
-  resumeChunks,
-  untilAborted,
-} from "@mote/core";
-import { CacheError, isMismatch, isTruncated } from "./cache-error.js";
-import type { Feed } from "./feed.js";
+import type { MoteCache, ResumableWriter } from "./capabilities.js";
+import type { CallOptions, ContentSource } from "./content.js";
+import type { Descriptor } from "./descriptor.js";
+import { MoteError } from "./error.js";
+import { CacheError, isMismatch, isTruncated } from "./fetch-error.js";
 import { inlinedBytes } from "./inlined-data.js";
+import type { Mote, MoteWriter } from "./mote.js";
+import { resumeChunks } from "./resume-chunks.js";
+import { chunksUntilAborted, untilAborted } from "./until-aborted.js";
 
 const maxWaitMs = 50;
 
-export interface Fetch {
+/** Receives the bytes of a fetch while they arrive. */
+export interface FetchFeed {
+  push(chunk: Uint8Array): void | Promise<void>;
+  /** Called when the bytes have been verified. */
+  end(): void;
+  fail(error: unknown): void;
+}
+
+export interface CacheFetch {
   /** Yields the source and its fallbacks, which are opened as needed. */
   readonly sources: () => AsyncIterable<ContentSource>;
   /** Called when a source has failed and the next one continues at `offset`. */
@@ -30,7 +31,7 @@ export interface Fetch {
   /** Receives the events of the source. */
   readonly onEvent: CallOptions["onEvent"];
   /** Called with the first byte to fetch. Returns a feed that receives the bytes from there. */
-  readonly begin: (offset: number) => Feed | undefined;
+  readonly begin: (offset: number) => FetchFeed | undefined;
   /** Called with the number of bytes of the blob that are stored. */
   readonly onBytes: (bytes: number) => void;
   /** Called with the number of bytes of each chunk from a source. */
@@ -50,7 +51,7 @@ export interface FetchedFrom {
  * @returns where the bytes came from; undefined if another writer fetched the blob
  * @throws CacheError · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · what the source throws
  */
-export async function fetchIntoCache(fetch: Fetch): Promise<FetchedFrom | undefined> {
+export async function fetchIntoCache(fetch: CacheFetch): Promise<FetchedFrom | undefined> {
   const { digest, mediaType, size } = fetch.descriptor;
   const { cache, signal } = fetch;
   const mote = await writingCache(cache.createMote(digest, mediaType, size, { signal }), signal);
@@ -64,7 +65,10 @@ export async function fetchIntoCache(fetch: Fetch): Promise<FetchedFrom | undefi
 }
 
 /** Opens the writer; returns undefined if another writer is active. */
-async function openWriter({ cache, signal }: Fetch, mote: Mote): Promise<MoteWriter | ResumableWriter | undefined> {
+async function openWriter(
+  { cache, signal }: CacheFetch,
+  mote: Mote,
+): Promise<MoteWriter | ResumableWriter | undefined> {
   const opening =
     cache.leadMote?.(mote, { signal }) ??
     cache.resumeMote?.(mote, { signal }) ??
@@ -73,7 +77,7 @@ async function openWriter({ cache, signal }: Fetch, mote: Mote): Promise<MoteWri
 }
 
 /** Waits for the other writer. Returns whether it committed the blob, which is then delivered from the cache. */
-async function waitForOtherWriter({ cache, descriptor, signal }: Fetch): Promise<boolean> {
+async function waitForOtherWriter({ cache, descriptor, signal }: CacheFetch): Promise<boolean> {
   const start = descriptor.size;
   const follower = await writingCache(
     cache.followMote?.(descriptor.digest, { start, signal }) ?? Promise.resolve(undefined),
@@ -94,7 +98,7 @@ async function waitForOtherWriter({ cache, descriptor, signal }: Fetch): Promise
   }
 }
 
-async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Promise<FetchedFrom> {
+async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch): Promise<FetchedFrom> {
   const { descriptor, signal } = fetch;
   const offset = isResumable(writer) ? writer.offset : 0;
   const feed = fetch.begin(offset);
@@ -123,7 +127,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: Fetch): Pr
 
 /** Yields the chunks of the source and, after an error, of its fallbacks. The writer of the cache verifies them. */
 async function* chunksFrom(
-  fetch: Fetch,
+  fetch: CacheFetch,
   { start, reuse }: { readonly start: number; readonly reuse: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { descriptor, signal, onSwitch } = fetch;
@@ -155,7 +159,7 @@ async function* chunksFrom(
 /** Yields the chunks of one source. After an abort, the source is closed without waiting for it. */
 async function* sourceChunks(
   source: ContentSource,
-  { descriptor, signal, onEvent, onReceived }: Fetch,
+  { descriptor, signal, onEvent, onReceived }: CacheFetch,
   { start, reuse }: { readonly start: number; readonly reuse: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const opening = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal, onEvent });
