@@ -1,4 +1,5 @@
-import type { Logger } from "@mote/core";
+import fs from "node:fs";
+import { type Logger, readRegularFile, reasonOf } from "@mote/core";
 import {
   examineMote as examine,
   type Finding,
@@ -10,7 +11,6 @@ import {
   writeOutputFile as writeFileWith,
 } from "@mote/preset";
 import type { Context } from "./context.js";
-import { readNamedFile, reasonOf } from "./input/named-file.js";
 import { ConfigError } from "./settings/config-error.js";
 import type { Settings } from "./settings/load-settings.js";
 
@@ -31,9 +31,11 @@ export {
   goesToStdout,
   hasTransport,
   incompleteManifests,
+  isIntact,
   isStdout,
   measureSpace,
   missingBlobs,
+  namesOfIncomplete,
   parsePersonalRef,
   partialIndexes,
   transports,
@@ -117,7 +119,7 @@ function readPem(name: "ca" | "cert" | "key", settings: Settings): string | unde
   const path = settings[name];
   if (path === undefined) return undefined;
   try {
-    return readNamedFile(path, maxPemBytes);
+    return new TextDecoder().decode(readRegularFile(path, fs, maxPemBytes));
   } catch (cause) {
     throw new ConfigError(
       `cannot read ${path} (${name}): ${reasonOf(cause)}; check the file and its permissions`,

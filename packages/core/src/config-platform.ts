@@ -1,19 +1,17 @@
 import type { Platform } from "./descriptor.js";
+import { parseRecord } from "./json-document.js";
 
 /**
  * Returns the platform in the config of an image (image-spec, config.md, "os" and "architecture"); undefined if it has none, such as that of
  * an artifact or attestation.
  */
 export function configPlatform(bytes: Uint8Array): Platform | undefined {
-  let config: unknown;
-  try {
-    config = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
-  const [os, architecture] = [textOf(config, "os"), textOf(config, "architecture")];
+  const config = parseRecord(new TextDecoder().decode(bytes)) ?? {};
+  const [os, architecture] = [textOf(config.os), textOf(config.architecture)];
   if (os === undefined || architecture === undefined || os === "unknown") return undefined;
-  const [variant, version, features] = [textOf(config, "variant"), textOf(config, "os.version"), featuresOf(config)];
+  const [variant, version] = [textOf(config.variant), textOf(config["os.version"])];
+  const given: unknown = config["os.features"];
+  const features = Array.isArray(given) ? given.filter((feature) => typeof feature === "string") : [];
   return {
     os,
     architecture,
@@ -23,18 +21,6 @@ export function configPlatform(bytes: Uint8Array): Platform | undefined {
   };
 }
 
-function textOf(config: unknown, name: string): string | undefined {
-  const value = fieldOf(config, name);
+function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function featuresOf(config: unknown): readonly string[] {
-  const value = fieldOf(config, "os.features");
-  return Array.isArray(value) ? value.filter((feature) => typeof feature === "string") : [];
-}
-
-function fieldOf(config: unknown, name: string): unknown {
-  return typeof config === "object" && config !== null && Object.hasOwn(config, name)
-    ? Reflect.get(config, name)
-    : undefined;
 }

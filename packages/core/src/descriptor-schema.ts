@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Descriptor, Platform } from "./descriptor.js";
 import { type Digest, isDigest } from "./digest.js";
+import { isRecord } from "./json-document.js";
 import { mediaTypes } from "./media-type.js";
 
 /** image-spec, descriptor.md. Only the fields that identify content are checked; the others may have any type. */
@@ -66,10 +67,6 @@ function platformOf(platform: unknown): Platform | undefined {
     ...(Array.isArray(features) ? { "os.features": features.filter(isString) } : {}),
     ...(isString(named) ? { variant: named } : {}),
   };
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isString(value: unknown): value is string {

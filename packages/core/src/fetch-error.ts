@@ -1,4 +1,5 @@
 import { MoteError } from "./error.js";
+import { detailOf } from "./system-error.js";
 
 /** Wraps an error of the cache as its `cause`, so that it is told from one of the source. */
 export class CacheError extends Error {
@@ -21,7 +22,7 @@ export async function readingCache<T>(work: Promise<T>): Promise<T> {
 
 /** Returns whether the connection was interrupted too often. */
 export function isTruncated(error: unknown): boolean {
-  return MoteError.isInstance(error) && error.details !== undefined && "resumable" in error.details;
+  return detailOf(error, "resumable") !== undefined;
 }
 
 /** Returns whether the received bytes are wrong, which is an error of the source even if the cache's writer detects it. */

@@ -12,6 +12,20 @@ export function parseJsonDocument(bytes: Uint8Array, { invalidUtf8 = "throw" }: 
   return JSON.parse(new TextDecoder("utf-8", { fatal: invalidUtf8 === "throw" }).decode(bytes));
 }
 
+/** Returns the object that a JSON text holds; undefined if it holds something else, or is not valid. */
+export function parseRecord(text: string): Record<string, unknown> | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isRecord(body) ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 const [quote, backslash] = [0x22, 0x5c];
 const opening: ReadonlySet<number> = new Set([0x5b, 0x7b]);
 const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);

@@ -1,5 +1,6 @@
 import type { Cancellable } from "./cancellable.js";
 import { MoteError } from "./error.js";
+import { errorCode } from "./system-error.js";
 
 /** Locks are held for a few milliseconds. A lock that exists for this long has lost its owner. */
 const abandonedMs = 5_000;
@@ -111,8 +112,4 @@ async function lockAt(path: string, calls: LockCalls): Promise<string | undefine
 
 function idOf({ ino, mtimeNs }: LockStats): string {
   return `${ino}:${mtimeNs}`;
-}
-
-function errorCode(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -1,4 +1,5 @@
 import { MoteError } from "./error.js";
+import { errorCode } from "./system-error.js";
 
 /** The functions of `node:fs` and `node:path` that are used. */
 export interface FolderCalls {
@@ -34,7 +35,7 @@ function makeFolder(path: string, calls: FolderCalls, mode: number | undefined):
     calls.mkdirSync(path, { mode });
     return "created";
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === "ENOENT") return "no parent";
     if (code === "EEXIST" && calls.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "exists";
     throw error;

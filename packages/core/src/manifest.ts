@@ -4,14 +4,13 @@ import {
   descriptorSchema,
   imageIndexSchema,
   imageManifestSchema,
-  isRecord,
   normalizeDescriptor,
   parseSubject,
   textsOf,
 } from "./descriptor-schema.js";
 import { isDigest } from "./digest.js";
 import { MoteError } from "./error.js";
-import { parseJsonDocument } from "./json-document.js";
+import { isRecord, parseJsonDocument } from "./json-document.js";
 import { isIndexType, knownManifestType, mediaTypes } from "./media-type.js";
 
 /** The largest manifest that is read, in bytes. Registries must accept at least 4 MiB (distribution-spec). */

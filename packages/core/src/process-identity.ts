@@ -1,3 +1,5 @@
+import { errorCode } from "./system-error.js";
+
 /**
  * Identifies the process that a file belongs to: `pid-start-boot-namespace`, with start time, boot id and pid namespace. Process ids are
  * reused, and are not unique across containers and machines.
@@ -59,7 +61,7 @@ export function processIdentities({ files, process }: ProcessCalls): ProcessIden
       process.kill(pid, 0);
       return true;
     } catch (error) {
-      return error instanceof Error && "code" in error && error.code === "EPERM";
+      return errorCode(error) === "EPERM";
     }
   };
 

@@ -16,10 +16,7 @@ import type { KeepIngests } from "./prune/orphans.js";
 export interface FileCacheOptions {
   /** For digests that the cache computes itself; it accepts every supported digest. Default sha256. */
   readonly algorithm?: DigestAlgorithm | undefined;
-  /**
-   * Whether a reader first makes a hard link of its own. Default: where an open descriptor alone would not keep the blob readable or
-   * free to be removed (Windows, network file systems).
-   */
+  /** Whether a reader first makes a hard link of its own. Default: only on Windows and network file systems, where an open descriptor is not enough. */
   readonly linkOnRead?: boolean | undefined;
   /** Asked by `find`, `moteExists` and both readers for what is not here. It is never written to, and nothing is copied from it. */
   readonly fallback?: MoteSource | undefined;
@@ -31,19 +28,13 @@ export interface FileCacheOptions {
    * Sync many small files that wait at once by one sync of their file system (syncfs(2), by the `sync` program of a shell that is kept running), where Linux has it. Default: true, except on a network file system. With false each file is synced alone.
    */
   readonly syncTogether?: boolean | undefined;
-  /**
-   * Make short calls (metadata, blobs up to 64 KiB) synchronously, which is an order of magnitude faster on a local disk. Default: true,
-   * except on a network file system.
-   */
+  /** Make short calls (metadata, blobs up to 64 KiB) synchronously, which is much faster on a local disk. Default: true, except on a network file system. */
   readonly synchronous?: boolean | undefined;
   /** Let a group write to the cache too. Default: its owner alone. */
   readonly sharedWith?: SharedWith | undefined;
   /** How long, and how much of, unfinished resumable writes is kept. */
   readonly keepParts?: KeepIngests | undefined;
-  /**
-   * When each MiB of a large blob is hashed separately, so that ranges of it can be verified too: `verify` (default) when the blob is
-   * verified, `write` also when it is written, which takes a second core.
-   */
+  /** When each MiB of a large blob is hashed separately, so that ranges can be verified: `verify` (default) or, with a second core, also `write`. */
   readonly chunkDigests?: "verify" | "write" | undefined;
   readonly logger?: Logger | undefined;
 }

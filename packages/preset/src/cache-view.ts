@@ -1,9 +1,6 @@
 import { isNotFound, type MoteCache, type MoteSource, type TagStore } from "@mote/core";
 
-/**
- * Returns the cache with other names, and with a tier behind it that is read for what the cache lacks. What the cache offers beyond that is
- * offered as it is.
- */
+/** Returns the cache with other names, and with a tier that is read for what the cache lacks. Whatever else it offers, it still does. */
 export function viewOf(
   cache: MoteCache,
   { tags, tier }: { readonly tags?: TagStore | undefined; readonly tier?: MoteSource | undefined },

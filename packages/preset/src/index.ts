@@ -15,7 +15,7 @@ export {
 export { checkCacheFolder } from "./files/cache-folder-location.js";
 export { goesToStdout, isStdout, writeOutputFile } from "./files/output.js";
 export type { Image, ImageLayer, LayerEntry } from "./images/image.js";
-export { type IncompleteManifest, incompleteManifests } from "./inventory/incomplete-images.js";
+export { type IncompleteManifest, incompleteManifests, namesOfIncomplete } from "./inventory/incomplete-images.js";
 export { type PartialIndex, partialIndexes } from "./inventory/partial-indexes.js";
 export {
   type ImageUsage,
@@ -39,4 +39,4 @@ export { type FoundMote, findByName } from "./references/find-by-name.js";
 export { type BareDestination, bareDestination, hasTransport } from "./references/plain-paths.js";
 export { parsePersonalRef } from "./references/references.js";
 export type { MovedRef, MoveReport } from "./transfers/move-report.js";
-export { missingBlobs } from "./transfers/repair.js";
+export { isIntact, missingBlobs } from "./transfers/repair.js";

@@ -53,10 +53,7 @@ export interface OpenMoteOptions extends EndpointOptions, Cancellable {
   readonly bic?: BlobInfoCache | undefined;
   /** What is read where the cache lacks something. It is never written to, and what it gives is not added to the cache. */
   readonly tier?: MoteSource | undefined;
-  /**
-   * Continue without a cache if `dir` cannot be written or is undefined. Then only what has a destination of its own can be moved.
-   * Default false: MOTE_UNWRITABLE, or MOTE_CONFIG.
-   */
+  /** Continue without a cache if `dir` cannot be written or is undefined. Default false: MOTE_UNWRITABLE, or MOTE_CONFIG. */
   readonly cacheOptional?: boolean | undefined;
   /** Only inspect: nothing missing is created, no orphans are cleaned up. A cache that does not exist is empty. Default false. */
   readonly readOnly?: boolean | undefined;
@@ -161,10 +158,7 @@ export interface OpenMote extends AsyncDisposable {
    * transport, or the end of a name. A full digest need not be stored. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS · MOTE_INVALID_DIGEST
    */
   find(text: string): Promise<FoundMote>;
-  /**
-   * Opens a stored image, found as by `find`, to read its configuration, its layers and their files.
-   * @throws as `find` · MOTE_NO_PLATFORM · MOTE_INVALID_MANIFEST
-   */
+  /** Opens a stored image, found as by `find`, to read its config, layers and files. @throws as `find` · MOTE_NO_PLATFORM · MOTE_INVALID_MANIFEST */
   image(name: string, options?: ImageOptions): Promise<Image>;
   /** Returns references where the blob has been seen, newest first: without `docker://`, with other transports. */
   locate(digest: Digest, options?: Cancellable): Promise<string[]>;

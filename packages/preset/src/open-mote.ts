@@ -20,10 +20,7 @@ import { noCacheFolder } from "./references/home-paths.js";
 import { References } from "./references/references.js";
 import { SizeBound } from "./transfers/size-bound.js";
 
-/**
- * Opens a cache, with everything that is usually wanted around it.
- * @throws MOTE_UNWRITABLE · MOTE_CONFIG · MOTE_UNSUPPORTED_FORMAT · MOTE_IO
- */
+/** Opens a cache, with everything that is usually wanted around it. @throws MOTE_UNWRITABLE · MOTE_CONFIG · MOTE_UNSUPPORTED_FORMAT · MOTE_IO */
 export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   const { dir, maxSize, tags, tier, signal } = options;
   const endpoints = endpointsOptions(options);
@@ -58,10 +55,7 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
   return new Client({ dir, cache, bic, owned, sizeBound: boundOf(cache, maxSize, logger), endpoints });
 }
 
-/**
- * Opens what a reference names, to read from. The caller disposes of it.
- * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_CONFIG
- */
+/** Opens a reference's location for reading. The caller disposes of it. @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_CONFIG */
 export async function openSource(reference: string, options: EndpointOptions = {}): Promise<ContentSource> {
   const opening = endpointsOptions(options);
   const endpoints = new Endpoints(opening);

@@ -1,7 +1,7 @@
-import { MoteError } from "@mote/core";
+import { errorCode, MoteError } from "@mote/core";
 
 export function cannotListen(host: string, port: number, cause: unknown): MoteError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const code = errorCode(cause);
   return new MoteError("MOTE_LISTEN", `cannot listen on ${host} port ${port}: ${whatToDo(code)}`, {
     cause,
     details: { host, port, reason: code },

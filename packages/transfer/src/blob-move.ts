@@ -2,6 +2,7 @@ import {
   CacheError,
   type ContentDestination,
   type Digest,
+  detailOf,
   type FetchedFrom,
   inFlightFetch,
   isMismatch,
@@ -167,8 +168,7 @@ export class BlobMove {
   }
 
   #isAboutCachedFile(error: unknown): boolean {
-    const details: { readonly path?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
-    return details.path === this.#job.cache.moteRef(this.#digest);
+    return detailOf(error, "path") === this.#job.cache.moteRef(this.#digest);
   }
 
   #linkTarget(cache: MoteCache): string | undefined {

@@ -6,6 +6,7 @@ import {
   inlinedBytes,
   isManifestType,
   isNotFound,
+  isRecord,
   MoteError,
   maxManifestBytes,
   parseDigest,
@@ -179,8 +180,7 @@ function parse(
 
 function isJsonObject(bytes: Uint8Array): boolean {
   try {
-    const body = parseJsonDocument(bytes);
-    return typeof body === "object" && body !== null && !Array.isArray(body);
+    return isRecord(parseJsonDocument(bytes));
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import { MoteError } from "@mote/core";
+import { detailOf, MoteError } from "@mote/core";
 import { Feed } from "./feed.js";
 
 /** Sends a blob to the destination while it is fetched. */
@@ -40,6 +40,6 @@ export class StreamedSend {
 /** Returns whether sending the blob again may succeed. */
 export function isResendable(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error)) return false;
-  const details: { readonly mayResend?: unknown } = error.details ?? {};
-  return error.code === "MOTE_UPLOAD_LOST" || (error.code === "MOTE_DIGEST_MISMATCH" && details.mayResend === true);
+  const isMismatch = error.code === "MOTE_DIGEST_MISMATCH";
+  return error.code === "MOTE_UPLOAD_LOST" || (isMismatch && detailOf(error, "mayResend") === true);
 }

@@ -1,8 +1,7 @@
-import { createReadStream } from "node:fs";
+import fs from "node:fs";
 import { resolve } from "node:path";
-import { MoteError } from "@mote/core";
+import { errorCode, MoteError, openRegularFile, reasonOf } from "@mote/core";
 import type { Context } from "../context.js";
-import { openNamedFile, reasonOf } from "../input/named-file.js";
 import { count, formatBytes } from "../output/quantity.js";
 import { isStdout, openCache, openReadOnly, writeOutputFile } from "../wire.js";
 
@@ -13,24 +12,20 @@ export async function exportFacts(context: Context, file: string | undefined): P
   if (mote.bic.export === undefined) throw new TypeError("this blob-info cache does not support export");
   let facts = -1; // The first line is the header.
   const lines = (async function* (text: AsyncIterable<string>) {
+    const encoder = new TextEncoder();
     for await (const line of text) {
       facts++;
-      yield line;
+      yield encoder.encode(line);
     }
   })(mote.bic.export({ signal }));
   if (file === undefined || file === "-") {
-    for await (const line of lines) await out.write(new TextEncoder().encode(line));
+    for await (const line of lines) await out.write(line);
     return;
   }
   const path = resolve(file);
   if (await isStdout(path)) out.leaveStdout();
-  await writeOutputFile(context, path, encoded(lines));
+  await writeOutputFile(context, path, lines);
   out.result({ file: path, facts }, [`exported ${count(facts, "record")} to ${path}`]);
-}
-
-async function* encoded(lines: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
-  for await (const line of lines) yield encoder.encode(line);
 }
 
 /** Imports what other caches have exported. */
@@ -56,11 +51,11 @@ export async function mergeFacts(context: Context, files: readonly string[]): Pr
 async function* textOf(file: string, signal: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   try {
-    const chunks = file === "-" ? process.stdin : createReadStream("", { fd: openNamedFile(file), signal });
+    const chunks = file === "-" ? process.stdin : fs.createReadStream("", { fd: openRegularFile(file, fs), signal });
     for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
   } catch (cause) {
     signal.throwIfAborted();
-    if (reasonOf(cause) === "ENOENT") throw new MoteError("MOTE_NOT_FOUND", "file does not exist", { cause });
+    if (errorCode(cause) === "ENOENT") throw new MoteError("MOTE_NOT_FOUND", "file does not exist", { cause });
     throw new MoteError("MOTE_IO", `cannot read the file: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -4,13 +4,12 @@ import {
   type InventoryMote,
   type KnownLocations,
   lastUses,
-  MoteError,
   measureClosure,
   takeInventory,
 } from "@mote/core";
 import type { Context } from "../context.js";
 import { imageTree, shortMediaType, type TreeNode, treeLines } from "../output/image-tree.js";
-import { imagesByMote, shortDigest } from "../output/listing.js";
+import { imagesByMote, moteDocument, notCached, shortDigest } from "../output/listing.js";
 import { locationText } from "../output/location-text.js";
 import { count, formatAge, formatBytes } from "../output/quantity.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
@@ -26,28 +25,18 @@ export async function info(context: Context, text: string): Promise<void> {
   const { digest } = await mote.find(text);
   const inventory = await takeInventory(mote.cache, { signal });
   const found = inventory.motes.get(digest);
-  if (found === undefined) {
-    throw new MoteError("MOTE_NOT_FOUND", `not in the cache ${dir}: ${digest}; list its content with \`mote ls\``);
-  }
+  if (found === undefined) throw notCached(dir, digest);
   const manifest = inventory.manifests.get(digest);
   const tree = manifest === undefined ? undefined : imageTree(inventory, found);
   const known = await mote.knownLocations(digest, { signal });
   const path = mote.cache.moteRef(digest);
   const partOf = imagesByMote(inventory).get(digest) ?? [];
   const annotations = manifest?.annotations ?? {};
-  const { isPinned, isVerified, names, usedMs: _own, storedMs, referredBy, ...rest } = found;
   const usedMs = lastUses(inventory).get(digest);
   out.result(
     {
-      ...rest,
+      ...moteDocument(found, usedMs, partOf),
       path,
-      tags: names,
-      pinned: isPinned,
-      ...(isVerified === undefined ? {} : { verified: isVerified }),
-      ...(usedMs === undefined ? {} : { usedMs }),
-      ...(storedMs === undefined ? {} : { storedMs }),
-      referredBy,
-      partOf,
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
       places: known.locations.map(({ ref, seenMs }) => ({ location: locationText(ref), seenMs })),
       ...(tree === undefined ? {} : { tree: treeDocument(tree) }),

@@ -1,6 +1,13 @@
 import { type Inventory, lastUses, rootsOf, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
-import { imagesByMote, type ListedItem, listedMotes, listedRoots, shortDigest } from "../output/listing.js";
+import {
+  imagesByMote,
+  type ListedItem,
+  listedMotes,
+  listedRoots,
+  moteDocument,
+  shortDigest,
+} from "../output/listing.js";
 import { type ListingOptions, listingFilter, listingOrder } from "../output/listing-options.js";
 import { count, formatAge, formatBytes } from "../output/quantity.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
@@ -114,20 +121,8 @@ function documentOf(
     const root = roots.get(digest);
     const subject = inventory.manifests.get(digest)?.subject?.digest;
     if (mote === undefined) return [];
-    const { size, kind, mediaType, names, isPinned, isVerified, storedMs, referredBy } = mote;
-    const usedMs = lastUse.get(digest);
     return {
-      digest,
-      size,
-      kind,
-      mediaType,
-      tags: names,
-      pinned: isPinned,
-      ...(isVerified === undefined ? {} : { verified: isVerified }),
-      ...(usedMs === undefined ? {} : { usedMs }),
-      ...(storedMs === undefined ? {} : { storedMs }),
-      referredBy,
-      partOf: partOf.get(digest) ?? [],
+      ...moteDocument(mote, lastUse.get(digest), partOf.get(digest) ?? []),
       ...(subject === undefined ? {} : { subject }),
       ...(root === undefined ? {} : { totalBytes: root.storedBytes, missing: root.missing }),
     };

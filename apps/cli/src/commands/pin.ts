@@ -1,6 +1,6 @@
-import { type Digest, MoteError } from "@mote/core";
+import type { Digest } from "@mote/core";
 import type { Context } from "../context.js";
-import { shortDigest } from "../output/listing.js";
+import { notCached, shortDigest } from "../output/listing.js";
 import { openCache } from "../wire.js";
 
 /** Pins or unpins names and digests. Pinning a manifest protects all its content. */
@@ -14,10 +14,7 @@ export async function pin(context: Context, texts: readonly string[], wanted: "p
   for (const text of texts) {
     const found = await mote.find(text);
     if (wanted === "pin" && !(await cache.moteExists(found.digest, { signal }))) {
-      throw new MoteError(
-        "MOTE_NOT_FOUND",
-        `not in the cache ${dir}: ${found.digest}; list its content with \`mote ls\``,
-      );
+      throw notCached(dir, found.digest);
     }
     targets.push(found);
   }

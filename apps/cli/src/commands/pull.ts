@@ -1,8 +1,8 @@
 import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
 import { references, transferSummary } from "../output/transfer-summary.js";
-import { showProgress } from "../progress/transfer-progress.js";
-import { bareDestination, goesToStdout, hasTransport, openCache, parsePersonalRef } from "../wire.js";
+import { type Progress, showProgress } from "../progress/transfer-progress.js";
+import { bareDestination, goesToStdout, hasTransport, type MoveReport, openCache, parsePersonalRef } from "../wire.js";
 
 interface PullOptions {
   readonly platform?: string;
@@ -51,23 +51,34 @@ export async function transferImage(
   if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
   // If there is a destination, a cache that is not writable must not stop the transfer.
   await using mote = await openCache(context, { cacheOptional: destination !== undefined && !offline, offline });
-  const progress = showProgress(out);
-  try {
+  await transferWithProgress(context, { source }, destination, (onEvent) => {
     const transferOptions = {
       signal,
-      onEvent: progress.onEvent,
+      onEvent,
       referrers: options.withReferrers ?? false,
       overwrite: options.force ?? false,
       link: options.link ?? false,
       platform: options.allPlatforms ? undefined : settings.platform,
       concurrency: settings.concurrency,
     };
-    const report = await (destination === undefined
-      ? mote.pull(source, undefined, transferOptions)
-      : mote.copy(source, destination, transferOptions));
+    if (destination === undefined) return mote.pull(source, undefined, transferOptions);
+    return mote.copy(source, destination, transferOptions);
+  });
+}
+
+/** Shows the progress of a transfer and prints its result. */
+export async function transferWithProgress(
+  { out }: Context,
+  of: object,
+  destination: string | undefined,
+  transfer: (onEvent: Progress["onEvent"]) => Promise<MoveReport>,
+): Promise<void> {
+  const progress = showProgress(out);
+  try {
+    const report = await transfer(progress.onEvent);
     progress.end();
     out.result(
-      { source, ...(destination === undefined ? {} : { destination }), ...report },
+      { ...of, ...(destination === undefined ? {} : { destination }), ...report },
       out.quiet ? references(report) : transferSummary(report, destination),
     );
   } finally {

@@ -2,10 +2,8 @@ import { existsSync } from "node:fs";
 import { isMediaType, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
-import { references, transferSummary } from "../output/transfer-summary.js";
-import { showProgress } from "../progress/transfer-progress.js";
 import { type FileInput, goesToStdout, hasTransport, openCache } from "../wire.js";
-import { transferImage } from "./pull.js";
+import { transferImage, transferWithProgress } from "./pull.js";
 
 interface PushOptions {
   readonly platform?: string;
@@ -53,25 +51,11 @@ async function pushFiles(
   const files = paths.map(readFileArgument);
   if (await goesToStdout(destination)) out.leaveStdout();
   await using mote = await openCache(context, { cacheOptional: true });
-  const progress = showProgress(out);
-  try {
-    const { onEvent } = progress;
-    const report = await mote.pushFiles(files, destination, {
-      signal,
-      onEvent,
-      artifactType,
-      annotations,
-      overwrite: options.force ?? false,
-      concurrency: settings.concurrency,
-    });
-    progress.end();
-    out.result(
-      { files, destination, ...report },
-      out.quiet ? references(report) : transferSummary(report, destination),
-    );
-  } finally {
-    progress.end();
-  }
+  const { concurrency } = settings;
+  await transferWithProgress(context, { files }, destination, (onEvent) => {
+    const transferOptions = { signal, onEvent, artifactType, annotations, overwrite: options.force, concurrency };
+    return mote.pushFiles(files, destination, transferOptions);
+  });
 }
 
 /** Parses PATH or PATH:MEDIATYPE. If a file with the complete text as its name exists, the text is a path. */

@@ -1,6 +1,14 @@
-import { closureOf, type Digest, type Inventory, MoteError, type PruneReport, takeInventory } from "@mote/core";
+import {
+  closureOf,
+  type Digest,
+  detailOf,
+  type Inventory,
+  MoteError,
+  type PruneReport,
+  takeInventory,
+} from "@mote/core";
 import type { Context } from "../context.js";
-import { imagesByMote, shortDigest } from "../output/listing.js";
+import { imagesByMote, notCached, shortDigest } from "../output/listing.js";
 import { count, formatBytes } from "../output/quantity.js";
 import { skippedLine } from "../output/skipped-line.js";
 import { type OpenMote, openCache } from "../wire.js";
@@ -61,7 +69,7 @@ async function planFor(
     if (name !== undefined && (keepContent || otherNames.length > 0 || kept === undefined)) {
       plan.names.add(name);
     } else if (kept === undefined && !(await mote.cache.moteExists(digest, { signal }))) {
-      throw new MoteError("MOTE_NOT_FOUND", `not in the cache ${dir}: ${digest}; list its content with \`mote ls\``);
+      throw notCached(dir, digest);
     } else if (name === undefined && kept !== undefined && kept.names.length === 0 && kept.referredBy.length > 0) {
       if (kept.isPinned) throw pinnedError(digest);
       plan.single.add(digest);
@@ -91,9 +99,9 @@ async function removeSingle(
       single.add(digest);
     } catch (error) {
       if (!MoteError.isInstance(error) || error.code !== "MOTE_IN_USE") throw error;
-      const { details = {} } = error;
-      const holder = "holder" in details && typeof details.holder === "string" ? { holder: details.holder } : {};
-      held.push({ digest, size: before.motes.get(digest)?.size ?? 0, reason: "leased", ...holder });
+      const holder = detailOf(error, "holder");
+      const size = before.motes.get(digest)?.size ?? 0;
+      held.push({ digest, size, reason: "leased", ...(typeof holder === "string" ? { holder } : {}) });
     }
   }
   return { single, held };

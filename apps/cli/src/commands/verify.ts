@@ -1,10 +1,18 @@
-import { closureOf, type Digest, type Inventory, MoteError, takeInventory, type VerifyReport } from "@mote/core";
+import { closureOf, type Digest, type Inventory, type MoteError, takeInventory, type VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
 import { imagesByMote } from "../output/listing.js";
 import { count, formatBytes, formatDuration } from "../output/quantity.js";
 import { showProgress } from "../progress/transfer-progress.js";
 import { showWork } from "../progress/work-progress.js";
-import { incompleteManifests, missingBlobs, type OpenMote, openCache, partialIndexes } from "../wire.js";
+import {
+  incompleteManifests,
+  isIntact,
+  missingBlobs,
+  namesOfIncomplete,
+  type OpenMote,
+  openCache,
+  partialIndexes,
+} from "../wire.js";
 
 /** What verify and repair found and left. */
 interface Outcome {
@@ -116,8 +124,7 @@ async function withoutRepair(
 ): Promise<Outcome> {
   const inventory = await takeInventory(cache, { signal });
   const incomplete = incompleteManifests(inventory).filter(({ digest }) => wanted?.has(digest) !== false);
-  const names = incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : digest));
-  return { incomplete: [...new Set(names)], repaired: [], left: [], tagErrors: inventory.tagErrors };
+  return { incomplete: namesOfIncomplete(incomplete), repaired: [], left: [], tagErrors: inventory.tagErrors };
 }
 
 async function repair({ out, signal }: Context, mote: OpenMote, report: VerifyReport): Promise<Outcome> {
@@ -140,26 +147,11 @@ async function repair({ out, signal }: Context, mote: OpenMote, report: VerifyRe
   const repaired: Digest[] = [];
   const left: { digest: Digest; reason: string }[] = [];
   for (const digest of new Set([...damaged, ...unreadable, ...missing, ...missingBlobs(after)])) {
-    if (await isVerified(mote, digest, signal)) repaired.push(digest);
+    if (await isIntact(mote.cache, digest, { signal })) repaired.push(digest);
     else left.push({ digest, reason: reasons.get(digest) ?? "no location is known" });
   }
   const incomplete = incompleteManifests(after, new Set(damaged));
-  return {
-    incomplete: [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : digest)))],
-    repaired,
-    left,
-    tagErrors: after.tagErrors,
-  };
-}
-
-async function isVerified({ cache }: OpenMote, digest: Digest, signal: AbortSignal): Promise<boolean> {
-  try {
-    return (await cache.verifyMote?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!MoteError.isInstance(error)) throw error;
-    return false;
-  }
+  return { incomplete: namesOfIncomplete(incomplete), repaired, left, tagErrors: after.tagErrors };
 }
 
 function digestsOf(found: readonly { readonly digest: Digest }[]): Digest[] {

@@ -19,10 +19,7 @@ export interface CommandLine {
 
 type Token = Extract<ReturnType<typeof readTokens>[number], { kind: "option" }>;
 
-/**
- * Parses a command line according to the table.
- * @throws UsageError that suggests the nearest name for an unknown one
- */
+/** Parses a command line according to the table. @throws UsageError that suggests the nearest name for an unknown one */
 export function parseCommandLine(args: readonly string[], table: readonly CommandSpec[]): CommandLine {
   const tokens = readTokens(args, table);
   const words = tokens.flatMap((token) => (token.kind === "positional" ? [token.value] : []));

@@ -1,14 +1,12 @@
 import fs from "node:fs";
 import { isAbsolute, join, parse, sep } from "node:path";
+import { errorCode } from "@mote/core";
 
 const othersMayWrite = 0o022;
 const sticky = 0o1000;
 const root = 0;
 
-/**
- * Returns the real path of the directory `name` in `parent`. Creates both (mode 0700) if the directory above exists.
- * Undefined unless `name` belongs to this user and no other user can write to it or replace it.
- */
+/** Returns the real path of `name` in `parent`, which it creates (mode 0700). Undefined unless it is this user's, and no other can write to or replace it. */
 export function ownFolder(parent: string, name: string): string | undefined {
   const uid = process.getuid?.();
   if (uid === undefined || !isAbsolute(parent)) return undefined;
@@ -32,7 +30,7 @@ function makeFolder(folder: string): void {
   try {
     fs.mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (errorCode(error) !== "EEXIST") throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type InventoryMote,
   type InventoryRoot,
   lastUses,
+  MoteError,
   rootsOf,
 } from "@mote/core";
 
@@ -98,4 +99,21 @@ function moteItem(
 export function shortDigest(digest: Digest): string {
   const encoded = digestEncoded(digest);
   return digest.slice(0, digest.length - encoded.length + 12);
+}
+
+/** Returns the error for a digest that is not in the cache. */
+export function notCached(dir: string | undefined, digest: Digest): MoteError {
+  return new MoteError("MOTE_NOT_FOUND", `not in the cache ${dir}: ${digest}; list its content with \`mote ls\``);
+}
+
+/** Returns the fields of a mote that the JSON documents of `ls` and `info` share. */
+export function moteDocument(mote: InventoryMote, usedMs: number | undefined, partOf: readonly string[]) {
+  const { digest, size, kind, mediaType, names, isPinned, isVerified, storedMs, referredBy } = mote;
+  return {
+    ...{ digest, size, kind, mediaType, tags: names, pinned: isPinned },
+    ...(isVerified === undefined ? {} : { verified: isVerified }),
+    ...(usedMs === undefined ? {} : { usedMs }),
+    ...(storedMs === undefined ? {} : { storedMs }),
+    ...{ referredBy, partOf },
+  };
 }

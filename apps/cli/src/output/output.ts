@@ -2,10 +2,7 @@ import { redactUrls } from "@mote/core";
 import { LiveLines } from "../progress/live-lines.js";
 import { createStyle, escapeJson, isColored, type Style, toTerminal } from "./terminal-text.js";
 
-/**
- * The output of a command. Results go to stdout; progress, warnings and errors go to stderr. Every line is written here, where
- * untrusted text is escaped.
- */
+/** The output of a command: results go to stdout, all else to stderr. Every line is written here, where untrusted text is escaped. */
 export interface Output {
   readonly json: boolean;
   readonly quiet: boolean;

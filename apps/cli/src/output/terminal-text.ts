@@ -10,10 +10,7 @@ export interface Style {
   cyan(text: string): string;
 }
 
-/**
- * The start of a mark, which stands for a color until `toTerminal` writes the escape sequence. Untrusted text cannot forge a mark,
- * because it is random.
- */
+/** The start of a mark, which `toTerminal` replaces by an escape sequence. It is random, so that untrusted text cannot forge one. */
 const markStart = `\u001b${randomBytes(8).toString("hex")}:`;
 const marks = new RegExp(`(${markStart}\\d+m)`, "g");
 
@@ -31,10 +28,7 @@ export function createStyle(colored: boolean): Style {
   };
 }
 
-/**
- * Returns whether to color output to `stream`: as `color` says, else NO_COLOR disables and FORCE_COLOR enables it, else it is
- * enabled on terminals (no-color.org, force-color.org).
- */
+/** Returns whether to color `stream`: as `color` says, else NO_COLOR and FORCE_COLOR, else on terminals (no-color.org, force-color.org). */
 export function isColored(
   stream: { readonly isTTY?: boolean },
   env: NodeJS.ProcessEnv,
@@ -46,10 +40,7 @@ export function isColored(
   return stream.isTTY === true && env.TERM !== "dumb";
 }
 
-/**
- * Characters that a terminal could interpret instead of showing them: control characters (C0, DEL, C1), line and paragraph
- * separators, bidirectional controls, and invisible characters.
- */
+/** Characters that a terminal could interpret: control characters, line and paragraph separators, bidirectional controls, invisible characters. */
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 /** Escapes unsafe characters of untrusted text as in JSON, such as `\u001b`. Idempotent. */

@@ -12,10 +12,7 @@ interface Drawing {
   line(nowMs: number): string;
 }
 
-/**
- * Redraws lines on a terminal, or writes a line every few seconds elsewhere. Does nothing under `--quiet` and `--json`. Returns a
- * function that ends it.
- */
+/** Redraws lines on a terminal, or writes one every few seconds elsewhere; nothing under `--quiet` and `--json`. Returns a function that ends it. */
 export function draw(out: Output, drawing: Drawing): () => void {
   if (out.quiet || out.json) return () => {};
   const { live } = out;

@@ -17,10 +17,7 @@ const shownBlobs = 6;
 const narrowestBar = 6;
 const digestColumns = "sha256:".length + 12;
 
-/**
- * Shows progress: bars on a terminal, a line every few seconds elsewhere, nothing under `--quiet` and `--json`, events under
- * `--json=events`.
- */
+/** Shows progress: bars on a terminal, lines elsewhere, events under `--json=events`, nothing under `--quiet` and `--json`. */
 export function showProgress(out: Output): Progress {
   const state = new TransferState();
   const rate = new Rate();

@@ -20,10 +20,7 @@ interface Work {
   end(): void;
 }
 
-/**
- * Shows the progress of a task other than a transfer: `label` is the task, such as `verifying`, and `noun` is what is counted, such as
- * `motes`.
- */
+/** Shows the progress of a task: `label` is the task, such as `verifying`, and `noun` is what is counted, such as `motes`. */
 export function showWork(out: Output, words: { readonly label: string; readonly noun: string }): Work {
   let state: WorkState = { done: 0 };
   const rate = new Rate();

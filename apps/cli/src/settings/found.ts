@@ -22,10 +22,7 @@ export interface ConfigFile {
 /** The settings of one layer. */
 export type Found = Partial<Record<Key, { readonly value: unknown; readonly origin: Origin }>>;
 
-/**
- * Returns the value. A path becomes absolute: `~` is the home directory, and other paths are relative to `folder`, the working
- * directory or that of the configuration file. @throws ConfigError
- */
+/** Returns the value. A path becomes absolute: `~` is the home directory, other paths are relative to `folder`. @throws ConfigError */
 export function located(name: Key, value: unknown, folder: string, env: NodeJS.ProcessEnv): unknown {
   if (keySpec(name).kind !== path || typeof value !== "string") return value;
   if (value !== "~" && !value.startsWith("~/")) return resolve(folder, value);

@@ -24,10 +24,7 @@ export interface Surroundings {
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-/**
- * Loads the settings: flags override the environment, then the project's file, then the user's file.
- * @throws UsageError for a flag, ConfigError for a variable or a file
- */
+/** Loads the settings: flags, then environment, project's file, user's file. @throws UsageError for a flag, ConfigError for a variable or a file */
 export async function loadSettings({ env, cwd, flags }: Surroundings): Promise<LoadedSettings> {
   const files = configFiles(env, cwd);
   const found: Found = {};

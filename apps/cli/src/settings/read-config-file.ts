@@ -1,6 +1,7 @@
+import fs from "node:fs";
 import { dirname } from "node:path";
+import { readRegularFile, reasonOf } from "@mote/core";
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { readNamedFile, reasonOf } from "../input/named-file.js";
 import { suggestion } from "../input/nearest.js";
 import { ConfigError } from "./config-error.js";
 import { type ConfigFile, type Found, located } from "./found.js";
@@ -55,7 +56,8 @@ function projectError(name: Key): string {
 
 function read(path: string): string {
   try {
-    return readNamedFile(path, maxConfigBytes).replace(/^\uFEFF/, " ");
+    const bytes = readRegularFile(path, fs, maxConfigBytes);
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes).replace(/^\uFEFF/, " ");
   } catch (cause) {
     throw new ConfigError(
       `cannot read ${path}: ${reasonOf(cause)}; check the file and its permissions`,

@@ -1,9 +1,9 @@
 import fs, { type Stats } from "node:fs";
-import { createDigester, type Digest, digestAlgorithm, type Logger, MoteError } from "@mote/core";
+import { createDigester, type Digest, digestAlgorithm, errorCode, isAbsent, type Logger, MoteError } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
 import type { FileCalls } from "../disk/file-calls.js";
 import { FileChunks } from "../disk/file-chunks.js";
-import { errorCode, fileError, isAbsent, isUnreadable } from "../disk/file-error.js";
+import { fileError, isUnreadable } from "../disk/file-error.js";
 import type { SmallBuffers } from "../disk/small-buffers.js";
 import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
 import type { StreamBudget } from "../disk/stream-budget.js";
@@ -149,10 +149,7 @@ export class BlobStore {
     }
   }
 
-  /**
-   * @param path another one of the blob's file
-   * @returns whether it was there
-   */
+  /** @param path another one of the blob's file @returns whether it was there */
   remove(digest: Digest, path: string = this.folder.blobPath(digest)): Soon<boolean> {
     const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return false;
@@ -256,10 +253,7 @@ export class BlobStore {
     return digester.digest() === digest;
   }
 
-  /**
-   * Whether the blob is here and its bytes are right, which counts as use. What others have put there, or what was copied, only a hash
-   * can tell; that costs less than a fetch. A damaged blob is quarantined, so that no follower takes it for the new one.
-   */
+  /** Whether the blob is here and its bytes are right, which counts as use. A damaged one is quarantined, so that no follower takes it for the new one. */
   async hasVerified(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     const blob = await this.open(digest);
     if (blob === undefined) return false;
@@ -287,10 +281,7 @@ export class BlobStore {
     }
   }
 
-  /**
-   * Moves a damaged blob out of the readers' way. Another file that got its name meanwhile stays there.
-   * @returns where it is now, if it could be moved
-   */
+  /** Moves a damaged blob out of the readers' way, unless another file got its name meanwhile. @returns where it is now, if it could be moved */
   async quarantine(digest: Digest, damaged: Stats): Promise<string | undefined> {
     const path = this.folder.blobPath(digest);
     const name = `${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;

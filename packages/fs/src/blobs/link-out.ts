@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
-import { type Digest, MoteError, makeFolders } from "@mote/core";
-import { errorCode, fileError } from "../disk/file-error.js";
+import { type Digest, errorCode, MoteError, makeFolders } from "@mote/core";
+import { fileError } from "../disk/file-error.js";
 import type { BlobStore } from "./blob-store.js";
 import type { OpenBlob } from "./open-blob.js";
 import { isSameFile } from "./stamping.js";
@@ -42,10 +42,7 @@ export class LinkOut {
     throw new MoteError("MOTE_IO", `cannot link ${digest} to ${target}: it changed again and again; try again`);
   }
 
-  /**
-   * Returns the file's state when it was verified: by a hash if its stamp does not count or a user can reach it by another name.
-   * Undefined if it changed meanwhile.
-   */
+  /** Returns the file's state when it was verified: by a hash unless its stamp counts. Undefined if it changed meanwhile. */
   async #verified(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<Stats | undefined> {
     const { calls } = this.#store;
     await this.#store.touch(blob);

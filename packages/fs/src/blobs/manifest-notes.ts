@@ -37,10 +37,7 @@ export class ManifestNotes extends DigestFiles {
     }
   }
 
-  /**
-   * Removes the note of a manifest that is gone. A writer that stores it at this moment looks for the note once it has its name, and here
-   * the manifest is looked for once the note is gone: one of the two sees the other.
-   */
+  /** Removes the note of a manifest that is gone. The manifest is looked for again afterwards, as a writer that stores it looks for the note. */
   removeOfAbsent(digest: Digest): void {
     if (this.#isThere(digest)) return;
     const text = this.textOf(digest);

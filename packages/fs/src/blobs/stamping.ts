@@ -1,7 +1,6 @@
 import type { Stats } from "node:fs";
-import { type Digest, type Logger, MoteError } from "@mote/core";
+import { type Digest, errorCode, type Logger, MoteError } from "@mote/core";
 import type { FileCalls } from "../disk/file-calls.js";
-import { errorCode } from "../disk/file-error.js";
 import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
 import type { OpenBlob } from "./open-blob.js";
 import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } from "./verified-stamp.js";
@@ -77,10 +76,7 @@ export class Stamping {
     }
   }
 
-  /**
-   * Renews the time of use. The call sets both times, so the modification time is set to what it was just before: a stamp stays,
-   * unless a user can reach the file by another name.
-   */
+  /** Renews the time of use. The modification time stays, and so the stamp, unless a user can reach the file by another name. */
   async touch({ fd, ownLinks }: OpenBlob): Promise<void> {
     const now = Date.now();
     try {
@@ -96,10 +92,7 @@ export class Stamping {
     }
   }
 
-  /**
-   * Removes the stamp of a file that is about to get a name outside of the cache: from then on a user can change it and set the time
-   * back, also when that name is gone again.
-   */
+  /** Removes the stamp of a file that is about to get a name outside of the cache: from then on a user can change it and set the time back. */
   async remove(fd: number): Promise<void> {
     const now = Date.now() / 1000;
     try {

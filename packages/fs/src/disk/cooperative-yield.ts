@@ -2,10 +2,7 @@
 const sliceMs = 4;
 const callsPerLook = 8;
 
-/**
- * Lets the event loop turn in between short synchronous calls: without it, callers that await nothing but them would starve
- * timers and sockets.
- */
+/** Lets the event loop turn between short synchronous calls, so that callers that await only them do not starve timers and sockets. */
 export class CooperativeYield {
   #turn: Promise<void> | undefined;
   #began = 0;

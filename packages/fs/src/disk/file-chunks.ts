@@ -8,10 +8,7 @@ const chunkOfFewBytes = 128 * 1024;
 /** Buffers of one `FileChunks`: the one in use, and those being read into. */
 export const buffersAtOnce = readsAhead + 1;
 
-/**
- * An open file's bytes from `start` up to `end`, the next chunks being read while the last one is used. Chunks are fresh; with `reuse`, the
- * memory of a chunk is used again for the next one.
- */
+/** An open file's bytes from `start` up to `end`, read ahead. Chunks are fresh; with `reuse`, a chunk's memory is used again for the next one. */
 export class FileChunks {
   readonly #fd: number;
   readonly #chunkBytes: () => number;

@@ -1,15 +1,5 @@
 import { isAbsolute } from "node:path";
-import { MoteError } from "@mote/core";
-
-/** The code of a failed system call, as `ENOENT`. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
-export function isAbsent(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === "ENOENT" || code === "ENOTDIR";
-}
+import { detailOf, errorCode, MoteError } from "@mote/core";
 
 /** Errors of reading that may concern one file only. */
 const ofOneFile = new Set([
@@ -18,8 +8,7 @@ const ofOneFile = new Set([
 
 /** Whether this one file cannot be read: permissions, a bad sector. Not where the process or the system has reached a limit. */
 export function isUnreadable(error: unknown): boolean {
-  const details: { readonly errno?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
-  return ofOneFile.has(errorCode(error) ?? "") || (typeof details.errno === "string" && ofOneFile.has(details.errno));
+  return [errorCode(error), detailOf(error, "errno")].some((code) => typeof code === "string" && ofOneFile.has(code));
 }
 
 const full = new Set(["ENOSPC", "EDQUOT"]);

@@ -12,10 +12,7 @@ export function isAhead(timeMs: number, nowMs: number = Date.now()): boolean {
   return timeMs - nowMs > clockSkewMs;
 }
 
-/**
- * Sets the times of a file of the cache's own to now, so that it grows old from here on.
- * @returns false if it is gone, or belongs to another user
- */
+/** Sets a file's times to now, so that it grows old from here on. @returns false if it is gone, or belongs to another user */
 export function bringTimesBack(path: string): boolean {
   try {
     fs.lutimesSync(path, new Date(), new Date());

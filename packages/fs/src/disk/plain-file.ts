@@ -1,5 +1,6 @@
 import fs from "node:fs";
-import { errorCode, fileError, isAbsent } from "./file-error.js";
+import { errorCode, isAbsent } from "@mote/core";
+import { fileError } from "./file-error.js";
 
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const flags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);

@@ -9,10 +9,7 @@ export function* step<T>(call: Soon<T>): Steps<T> {
   return call instanceof Promise ? ((yield call) as T) : call;
 }
 
-/**
- * Runs steps without a promise as long as no call returns one: an `await` for each of the synchronous calls on a small blob would cost
- * as much as the calls themselves.
- */
+/** Runs steps without a promise as long as no call returns one: on a small blob, awaits would cost as much as the calls themselves. */
 export function runSteps<T>(steps: Steps<T>): Soon<T> {
   const first = steps.next();
   return first.done ? first.value : finish(steps, first.value);

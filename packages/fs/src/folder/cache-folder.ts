@@ -6,11 +6,14 @@ import {
   type DigestAlgorithm,
   digestAlgorithm,
   digestEncoded,
+  errorCode,
+  isAbsent,
   isDigest,
   MoteError,
   makeFolders,
+  parseRecord,
 } from "@mote/core";
-import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { checkFolderLocation } from "./folder-location.js";
 
@@ -181,10 +184,7 @@ export class CacheFolder {
     fs.chmodSync(this.root, (fs.statSync(this.root).mode & 0o775) | 0o2770);
   }
 
-  /**
-   * A new file of the cache's own; the caller closes it. Every user with access to the folders may read it, whatever the umask is, where
-   * the cache is shared.
-   */
+  /** Creates a file of the cache's own; the caller closes it. In a shared cache, all who can read the folder can read it, whatever the umask is. */
   createFile(path: string): number {
     const fd = fs.openSync(path, "wx", fileMode);
     if (this.isShared) fs.fchmodSync(fd, fileMode);
@@ -199,10 +199,7 @@ export class CacheFolder {
     return `${JSON.stringify({ format: "mote-cache", version: formatVersion })}\n`;
   }
 
-  /**
-   * @returns whether all of its folders are there
-   * @throws MOTE_UNSUPPORTED_FORMAT if one of them is a symbolic link, which could lead out of it
-   */
+  /** @returns whether all of its folders are there @throws MOTE_UNSUPPORTED_FORMAT if one of them is a symbolic link */
   refuseLinks(): boolean {
     let isComplete = true;
     for (const path of this.#folders) {
@@ -233,15 +230,8 @@ export class CacheFolder {
 }
 
 function checkFormat(bytes: Uint8Array, path: string): void {
-  let version: unknown;
-  try {
-    const body: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (typeof body === "object" && body !== null && "format" in body && body.format === "mote-cache") {
-      version = "version" in body ? body.version : undefined;
-    }
-  } catch {
-    // Without valid JSON there is no version.
-  }
+  const body = parseRecord(new TextDecoder().decode(bytes));
+  const version = body?.format === "mote-cache" ? body.version : undefined;
   if (version === formatVersion) return;
   const found = typeof version === "number" ? `version ${version}` : "no version that can be read";
   throw new MoteError(

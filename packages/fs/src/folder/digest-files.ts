@@ -1,6 +1,6 @@
 import fs from "node:fs";
-import type { Digest } from "@mote/core";
-import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
+import { type Digest, errorCode, isAbsent } from "@mote/core";
+import { fileError } from "../disk/file-error.js";
 import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "./cache-folder.js";
 

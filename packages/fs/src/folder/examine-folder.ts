@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { MoteError } from "@mote/core";
-import { errorCode } from "../disk/file-error.js";
+import { errorCode, MoteError } from "@mote/core";
 import { isOnNetworkFileSystem } from "../disk/network-file-system.js";
 import { CacheFolder } from "./cache-folder.js";
 import { checkFolderLocation } from "./folder-location.js";

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { dirname } from "node:path";
-import { MoteError } from "@mote/core";
-import { errorCode, fileError } from "../disk/file-error.js";
+import { errorCode, MoteError } from "@mote/core";
+import { fileError } from "../disk/file-error.js";
 
 /**
  * Checks that a cache folder is a directory, or that one can be made there. A symbolic link to a directory is fine.

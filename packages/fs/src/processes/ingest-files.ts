@@ -1,14 +1,12 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { type Digest, MoteError, type ProcessIdentity } from "@mote/core";
-import { fileError, isAbsent } from "../disk/file-error.js";
+import { type Digest, isAbsent, MoteError, type ProcessIdentity } from "@mote/core";
+import { fileError } from "../disk/file-error.js";
 import { lstatIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { livenessOf, ownIdentity } from "./process-identity.js";
 
-/**
- * `tmp`: useless without its writer. `part`: a resumable write, kept when its writer is gone. `read`: a reader's link.
- */
+/** `tmp`: useless without its writer. `part`: a resumable write, kept when its writer is gone. `read`: a reader's link. */
 export type IngestKind = "tmp" | "part" | "read";
 
 export interface IngestPath {

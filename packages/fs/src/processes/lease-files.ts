@@ -63,10 +63,7 @@ export class LeaseFiles {
     });
   }
 
-  /**
-   * Every digest that a living holder leases. A holder that is silent loses its lease, and finds that its file is gone; with
-   * `evictSilent: false` its file stays.
-   */
+  /** Returns every digest that a living holder leases. With `evictSilent: false`, the file of a holder that is silent stays. */
   current({ evictSilent = true }: { readonly evictSilent?: boolean } = {}): Holders {
     for (let listing = 1; ; listing++) {
       const holders = new Map<Digest, ProcessIdentity>();

@@ -1,6 +1,6 @@
 import fs from "node:fs";
-import type { Digest, Logger } from "@mote/core";
-import { fileError, isAbsent } from "../disk/file-error.js";
+import { type Digest, isAbsent, type Logger } from "@mote/core";
+import { fileError } from "../disk/file-error.js";
 import type { IngestFiles } from "./ingest-files.js";
 
 /** Often enough that other processes do not take the holder for dead (see `unknownSilenceMs`). */
@@ -89,10 +89,7 @@ export class LeaseJournal {
     else if (this.#file !== undefined && gone.length > 0) this.#strike(this.#file, gone);
   }
 
-  /**
-   * Makes sure that everything is held from now on.
-   * @throws as `hold`
-   */
+  /** Makes sure that everything is held from now on. @throws as `hold` */
   renew(): void {
     if (this.#counts.size === 0) return;
     if (this.#wasSuspended()) this.#losses++;

@@ -1,8 +1,8 @@
 import fs from "node:fs";
 import { relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Logger, MoteError } from "@mote/core";
-import { fileError, isAbsent } from "../disk/file-error.js";
+import { isAbsent, type Logger, MoteError } from "@mote/core";
+import { fileError } from "../disk/file-error.js";
 import { isAhead } from "../disk/file-times.js";
 import { lstatIfThere, namesIn } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";

@@ -1,14 +1,11 @@
 import fs from "node:fs";
-import type { Digest } from "@mote/core";
-import { errorCode, fileError, isAbsent, isUnreadable } from "../disk/file-error.js";
+import { type Digest, errorCode, isAbsent } from "@mote/core";
+import { fileError, isUnreadable } from "../disk/file-error.js";
 import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles, IngestPath } from "./ingest-files.js";
 
-/**
- * A writer whose file did not grow for this long has lost its lock, whether its process is alive or not: no wait is endless, also if a
- * clock is set back.
- */
+/** A writer whose file did not grow for this long has lost its lock, even if its process is alive: no wait is endless. */
 const silenceMs = 30_000;
 
 /**

@@ -1,8 +1,16 @@
 import type { Dir, Stats } from "node:fs";
-import { type Digest, type DigestAlgorithm, digestBytes, digestEncoded, isDigest, parseDigest } from "@mote/core";
+import {
+  type Digest,
+  type DigestAlgorithm,
+  digestBytes,
+  digestEncoded,
+  isAbsent,
+  isDigest,
+  parseDigest,
+} from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import { listFolder } from "../disk/file-calls.js";
-import { fileError, isAbsent } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { notAhead } from "../disk/file-times.js";
 import { namesUpTo, walkersAtHand, walkTogether } from "./blob-walk.js";
 import { rowsInPage, type WalkedPage } from "./walk-worker.js";

@@ -30,10 +30,7 @@ export function walkersAtHand(): number {
   return cores < 2 ? 0 : Math.min(cores, mostWorkers);
 }
 
-/**
- * A folder's regular files, looked at by several threads at once: the event loop is free meanwhile, and it takes a fraction of the time.
- * @throws what stopped a worker; then no page is to be trusted to be the last
- */
+/** Looks at a folder's regular files with several threads at once. @throws what stopped a worker; then no page is to be trusted to be the last */
 export async function walkTogether(
   folder: string,
   width: number,

@@ -73,11 +73,7 @@ export class PruneHolds {
     this.#sinceLook = Number.POSITIVE_INFINITY;
   }
 
-  /**
-   * Call this before each removal. A new lease waits for the next look: after a turn of the event loop, or so many removals.
-   * Undefined where no look is due.
-   * @throws PruneEvicted
-   */
+  /** Looks at new leases, if that is due; to be called before each removal. Undefined where no look is due. @throws PruneEvicted */
   lookIfDue(): Promise<void> | undefined {
     const turn = this.#store.yields.yieldIfDue();
     const { steadyMs, wallMs } = this.#looked;

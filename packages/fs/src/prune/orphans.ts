@@ -46,10 +46,7 @@ export class Orphans {
     this.#cleanUp({ ingestBytes: Number.POSITIVE_INFINITY });
   }
 
-  /**
-   * As `cleanUp`; and removes unfinished writes, oldest first, until they have at most so many bytes, and the chunk digests of missing
-   * blobs.
-   */
+  /** As `cleanUp`; and removes unfinished writes, oldest first, down to so many bytes, and the chunk digests of missing blobs. */
   prune(room: { readonly ingestBytes: number }): void {
     this.#cleanUp(room);
     this.#try(() => this.#cleanUpChunkDigests());

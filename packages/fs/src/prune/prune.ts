@@ -209,10 +209,7 @@ class Pruning {
     return true;
   }
 
-  /**
-   * One that is a root of its own is left to its turn. What is held stays with all that is below it.
-   * @returns whether all are gone that were chosen
-   */
+  /** Leaves roots of their own to their turn, and what is held with all below it. @returns whether all are gone that were chosen */
   async #removeManifests(
     root: Root,
     chosen: PruneChoice,

@@ -5,10 +5,7 @@ import type { PruneDependencies } from "./prune.js";
 /** How often it is tried, where others continue without it as this process is stopped. */
 const mostAttempts = 10;
 
-/**
- * Removes a blob's file that no process leases. Absent is fine.
- * @throws MOTE_IN_USE
- */
+/** Removes a blob's file that no process leases. Absent is fine. @throws MOTE_IN_USE */
 export async function removeUnleased(dependencies: PruneDependencies, digest: Digest): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const holds = new PruneHolds(dependencies, { dryRun: false });

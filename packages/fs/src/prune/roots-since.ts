@@ -4,10 +4,7 @@ import { lstatIfThere } from "../disk/plain-file.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import { closureOf, notedType, type Root } from "./roots.js";
 
-/**
- * A folder's time of change may hide a later change for as long: clocks of file systems are coarse. By one's own clock since the time
- * was first seen, for the file system's may be another machine's.
- */
+/** A folder's time of change may hide a later change for this long, as clocks of file systems are coarse; measured by our own clock. */
 const coarseMs = 100;
 /** Some keep but seconds, or every other one. */
 const coarseSecondsMs = 2100;

@@ -27,10 +27,7 @@ export interface WalkedPage {
   readonly linked: { readonly row: number; readonly links: number; readonly inode: number }[];
 }
 
-/**
- * What a worker does. It is started from this function's text, so that a bundle needs no second file: nothing from outside may be named
- * in it.
- */
+/** What a worker does. It is started from this function's text, so nothing from outside may be named in it. */
 export function walkShare({ opendirSync, lstatSync }: typeof fs, { parentPort, workerData }: typeof threads): void {
   const { folder, share, shares, width, pageLength }: WalkShare = workerData;
   const hexadecimal = /^[0-9a-f]+$/;

@@ -4,15 +4,18 @@ import {
   type Digest,
   digestBytes,
   digestEncoded,
+  errorCode,
+  isAbsent,
   type Membership,
   MoteError,
   parseDigest,
+  parseRecord,
   parseRepositoryName,
   type RecordOptions,
   type RepositoriesOptions,
   type RepositoryName,
 } from "@mote/core";
-import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { writeAtomically } from "../processes/atomic-file.js";
@@ -125,10 +128,7 @@ export class MemberFiles implements Membership {
     this.#checkFormat();
   }
 
-  /**
-   * @returns whether there is a format file
-   * @throws MOTE_UNSUPPORTED_FORMAT of a version that this release does not know
-   */
+  /** @returns whether there is a format file @throws MOTE_UNSUPPORTED_FORMAT of a version that this release does not know */
   #checkFormat(): boolean {
     if (this.#isKnownFormat) return true;
     const path = `${this.#folder.repositories}/${formatFile}`;
@@ -254,13 +254,8 @@ function membersIn(folder: string): Digest[] {
 }
 
 function versionOf(text: string): unknown {
-  try {
-    const body: unknown = JSON.parse(text);
-    if (typeof body !== "object" || body === null || !("format" in body)) return undefined;
-    return body.format === "mote-repositories" && "version" in body ? body.version : undefined;
-  } catch {
-    return undefined;
-  }
+  const body = parseRecord(text);
+  return body?.format === "mote-repositories" ? body.version : undefined;
 }
 
 function removeIfThere(path: string): void {

@@ -5,17 +5,19 @@ import {
   type Digest,
   digestBytes,
   digestEncoded,
+  isAbsent,
   type Lease,
   MoteError,
   mediaTypes,
   parseDescriptor,
   parseImageName,
   parseLayoutIndex,
+  parseRecord,
   type Tag,
   type TagStore,
 } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
-import { fileError, isAbsent, isUnreadable } from "../disk/file-error.js";
+import { fileError, isUnreadable } from "../disk/file-error.js";
 import { notAhead } from "../disk/file-times.js";
 import { openPlainFile, readPlainFile, readWhole } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
@@ -145,10 +147,7 @@ export class TagFiles implements TagStore {
     return this.#readUnlessDamaged(path)?.descriptor.digest === descriptor.digest;
   }
 
-  /**
-   * After names were taken away: what none of a repository's other names stands for does not belong to it any more, and with its last
-   * name nothing does.
-   */
+  /** Removes records after names were removed: what none of a repository's other names stands for, and all with its last name. */
   async forgetMembers(gone: readonly Tag[]): Promise<void> {
     const { members } = this.#ready;
     const repositories = new Map<string, Set<Digest>>();
@@ -274,16 +273,12 @@ export class TagFiles implements TagStore {
       throw fileError(error, "read", path);
     }
     try {
-      const body: unknown = JSON.parse(text);
-      if (typeof body === "object" && body !== null && "name" in body && "descriptor" in body) {
-        return { name: String(body.name), descriptor: parseDescriptor(body.descriptor), path, setMs };
-      }
+      const { name, descriptor } = parseRecord(text) ?? {};
+      return { name: String(name), descriptor: parseDescriptor(descriptor), path, setMs };
     } catch (cause) {
-      throw new MoteError("MOTE_CORRUPT", `the tag file ${path} is damaged; remove it and set the tag again`, {
-        cause,
-      });
+      const message = `the tag file ${path} is damaged; remove it and set the tag again`;
+      throw new MoteError("MOTE_CORRUPT", message, { cause });
     }
-    throw new MoteError("MOTE_CORRUPT", `the tag file ${path} is damaged; remove it and set the tag again`);
   }
 
   /** Any name is a file's name this way. */

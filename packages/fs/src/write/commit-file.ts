@@ -1,9 +1,17 @@
 import fs, { type Stats } from "node:fs";
-import { type CommitMode, createDigester, digestAlgorithm, type Mote, MoteError } from "@mote/core";
+import {
+  type CommitMode,
+  createDigester,
+  digestAlgorithm,
+  errorCode,
+  isAbsent,
+  type Mote,
+  MoteError,
+} from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import { mayBeStamped, verifiedStamp } from "../blobs/verified-stamp.js";
 import { FileChunks } from "../disk/file-chunks.js";
-import { errorCode, fileError, isAbsent } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { assertDigest, BlobWriter } from "./blob-writer.js";
 import { IngestFile } from "./ingest-file.js";

@@ -1,10 +1,10 @@
 import fs from "node:fs";
 import { basename } from "node:path";
-import { type Digest, MoteError } from "@mote/core";
+import { type Digest, errorCode, MoteError } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import { hasVerifiedStamp, mayBeStamped } from "../blobs/verified-stamp.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
-import { errorCode, fileError } from "../disk/file-error.js";
+import { fileError } from "../disk/file-error.js";
 import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestKind } from "../processes/ingest-files.js";

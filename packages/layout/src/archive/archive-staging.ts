@@ -2,10 +2,10 @@ import type { Stats } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { type Cancellable, type LockFile, type Logger, MoteError } from "@mote/core";
+import { type Cancellable, errorCode, type LockFile, type Logger, MoteError } from "@mote/core";
 import { assertCanCompress, compressedFor } from "../compression/compress.js";
 import { writeFileAtomically } from "../disk/atomic-write.js";
-import { closedError, errorNumber, writeFailed } from "../disk/file-error.js";
+import { closedError, writeFailed } from "../disk/file-error.js";
 import { lockFolder } from "../disk/folder-lock.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
@@ -28,10 +28,7 @@ const otherContent: ReadonlySet<string> = new Set([
 ]);
 
 export interface ArchiveDestinationOptions {
-  /**
-   * Lets a name that is in the archive mean the new image, and replaces a file that is not an archive of the kind. Images under
-   * other names stay. Default: MOTE_EXISTS.
-   */
+  /** Replaces the image of a name in the archive, and a file that is not such an archive. Images of other names stay. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
   /** Receives messages about what is waited for. Default: none. */
   readonly logger?: Logger | undefined;
@@ -40,10 +37,7 @@ export interface ArchiveDestinationOptions {
 /** What an archive is made of: called with the archive that is there, and again if another process has replaced it meanwhile. */
 export type Compose = (existing: ArchiveFiles | undefined) => Promise<ReadonlyMap<string, TarContent>>;
 
-/**
- * A layout in a hidden folder beside an archive-to-be. A tar is written from front to back and blobs come in any order, so they
- * are gathered here, where a cache can link them for nothing, and packed when all is there.
- */
+/** A layout in a hidden folder beside an archive-to-be: blobs come in any order, and caches can link them here; `pack` writes the tar. */
 export class ArchiveStaging implements AsyncDisposable {
   /** Of the archive, as the user named it; `-` is stdout. */
   readonly path: string;
@@ -216,7 +210,7 @@ async function statOf(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {
-    if (errorNumber(error) === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw writeFailed(error, path);
   }
 }

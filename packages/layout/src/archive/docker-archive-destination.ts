@@ -41,10 +41,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     this.#manifests.set(descriptor.digest, bytes);
   }
 
-  /**
-   * `name` is `repository:tag`, as `docker load` gives it; any other is left out, as it would be no image's name there.
-   * @throws MOTE_UNSUPPORTED_FORMAT for the tag of a signature, which would be left without what it signs
-   */
+  /** Sets `repository:tag`, as `docker load` gives it; any other name is ignored. @throws MOTE_UNSUPPORTED_FORMAT for the tag of a signature */
   async tag(name: string, descriptor: Descriptor): Promise<void> {
     if (isCosignTag(name)) throw this.#unfit(descriptor, `what belongs to an image as ${name}; use oci-archive`);
     if (!this.#manifests.has(descriptor.digest)) {

@@ -4,12 +4,12 @@ import {
   digestBytes,
   isDigest,
   isNotFound,
+  isRecord,
   MoteError,
   maxManifestBytes,
   parseJsonDocument,
 } from "@mote/core";
 import { hasFile, type NamedFiles, readSmallFile } from "../disk/named-files.js";
-import { isRecord } from "../oci/index-file.js";
 import { cleanName } from "../tar/entry-name.js";
 
 const maxListBytes = 32 * 1024 * 1024;

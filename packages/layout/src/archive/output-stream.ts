@@ -3,8 +3,8 @@ import { Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { promisify } from "node:util";
-import { type Cancellable, type Logger, MoteError } from "@mote/core";
-import { errorNumber, kindOf, writeFailed } from "../disk/file-error.js";
+import { type Cancellable, errorCode, fileKind, type Logger, MoteError } from "@mote/core";
+import { writeFailed } from "../disk/file-error.js";
 
 /** How long a FIFO may be without a reader, and how long a reader may take nothing. */
 const readerTimeoutMs = 30_000;
@@ -46,7 +46,7 @@ export async function writeStream(
     }
   } catch (error) {
     signal?.throwIfAborted();
-    if (errorNumber(error) !== "EPIPE") throw writeFailed(error, shown);
+    if (errorCode(error) !== "EPIPE") throw writeFailed(error, shown);
     throw new MoteError("MOTE_IO", `cannot write ${shown}: its reader closed it before the end`, {
       cause: error,
       details: { path },
@@ -85,7 +85,7 @@ function tryOpen(path: string): number | undefined {
     return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     // open(2): for a FIFO it means that no process reads it; for a device, that it does not exist.
-    if (errorNumber(error) === "ENXIO" && statSync(path).isFIFO()) return undefined;
+    if (errorCode(error) === "ENXIO" && statSync(path).isFIFO()) return undefined;
     throw error;
   }
 }
@@ -94,7 +94,7 @@ function sinkOf(fd: number, path: string, stats: Stats): Sink {
   if (stats.isFIFO()) return socketSink(fd);
   if ((stats.isCharacterDevice() && !isatty(fd)) || stats.isBlockDevice()) return deviceSink(fd, () => closeSync(fd));
   closeSync(fd);
-  const what = stats.isCharacterDevice() ? "a terminal" : stats.isFile() ? "a regular file now" : kindOf(stats);
+  const what = stats.isCharacterDevice() ? "a terminal" : stats.isFile() ? "a regular file now" : fileKind(stats);
   throw new MoteError("MOTE_UNWRITABLE", `cannot write ${path}: it is ${what}; choose another destination`, {
     details: { path },
   });
@@ -138,7 +138,7 @@ function deviceSink(fd: number, close: () => void): Sink {
         try {
           at += (await promisify(write)(fd, bytes.subarray(at))).bytesWritten;
         } catch (error) {
-          if (errorNumber(error) !== "EAGAIN") throw error;
+          if (errorCode(error) !== "EAGAIN") throw error;
           await wait(retryMs, undefined, { signal: ended });
         }
       }

@@ -1,8 +1,8 @@
 import { fstatSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isatty } from "node:tty";
-import { MoteError } from "@mote/core";
-import { errorNumber, kindOf, writeFailed } from "../disk/file-error.js";
+import { errorCode, fileKind, MoteError } from "@mote/core";
+import { writeFailed } from "../disk/file-error.js";
 
 /** As many as the kernel follows. */
 const maxLinks = 40;
@@ -26,7 +26,7 @@ export function findOutputTarget(path: string): OutputTarget {
     if (stats === undefined || stats.isFile()) return { kind: "file", path: followLinks(path) };
     return streamTo(path, stats);
   } catch (error) {
-    if (errorNumber(error) === "ELOOP") throw refused(path, "its symbolic links form a loop");
+    if (errorCode(error) === "ELOOP") throw refused(path, "its symbolic links form a loop");
     throw writeFailed(error, path);
   }
 }
@@ -53,7 +53,7 @@ function streamTo(path: string, stats: Stats): OutputTarget {
   const isOpenSocket = path === "-" && stats.isSocket();
   if (path === "-" && isatty(stdoutFd)) throw refused("stdout", "it is a terminal");
   if (path === "-" && !stats.isDirectory()) return { kind: "stream", path };
-  if (stats.isDirectory() || (stats.isSocket() && !isOpenSocket)) throw refused(path, `it is ${kindOf(stats)}`);
+  if (stats.isDirectory() || (stats.isSocket() && !isOpenSocket)) throw refused(path, `it is ${fileKind(stats)}`);
   return { kind: "stream", path };
 }
 
@@ -64,7 +64,7 @@ function followLinks(path: string): string {
     const stats = lstatSync(target, { throwIfNoEntry: false });
     if (stats?.isFile() || (stats === undefined && links === 0)) return target;
     if (stats === undefined) throw refused(path, `it is a symbolic link to ${target}, which does not exist`);
-    if (!stats.isSymbolicLink()) throw refused(path, `it leads to ${kindOf(stats)}`);
+    if (!stats.isSymbolicLink()) throw refused(path, `it leads to ${fileKind(stats)}`);
     const folder = realpathSync(dirname(target));
     assertOwnLink(path, stats, statSync(folder));
     target = resolve(folder, readlinkSync(target));
@@ -72,10 +72,7 @@ function followLinks(path: string): string {
   throw refused(path, "its symbolic links form a loop");
 }
 
-/**
- * In a directory such as /tmp, a link of another user leads where that user wants. Linux refuses to open through one
- * (proc(5), protected_symlinks); replacing what it leads to opens nothing.
- */
+/** Refuses a link of another user in a directory such as /tmp, as Linux does on opening (proc(5), protected_symlinks). */
 function assertOwnLink(path: string, link: Stats, folder: Stats): void {
   const isShared = (folder.mode & 0o1002) === 0o1002;
   if (!isShared || link.uid === process.geteuid?.() || link.uid === folder.uid) return;

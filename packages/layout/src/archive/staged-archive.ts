@@ -18,10 +18,7 @@ export abstract class StagedArchive implements AsyncDisposable {
     this.ref = file === "-" ? undefined : { transport, path: this.staging.path };
   }
 
-  /**
-   * Of what was put here since the last commit.
-   * @throws MOTE_UNWRITABLE · MOTE_EXISTS if what is at the path can neither be added to nor replaced
-   */
+  /** Whether it was put here since the last commit. @throws MOTE_UNWRITABLE · MOTE_EXISTS if what is at the path can neither be added to nor replaced */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
     await this.staging.assertWritable(options);
     return this.staging.dir !== undefined && (await this.staging.layout.has(descriptor, options));

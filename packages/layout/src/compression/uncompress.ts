@@ -30,11 +30,7 @@ export function uncompressed(
   return uncompressedStream(readChunks(file, 0, location, options.signal), location, options);
 }
 
-/**
- * Yields a stream's bytes, uncompressed: of all its members or frames, to the last one. A stream that is cut anywhere, or continues with
- * something else, is not valid. Chunks have at most 1 MiB.
- * @throws MOTE_INVALID_ARCHIVE
- */
+/** Yields a stream's bytes, uncompressed, to the end of its last member, in chunks of at most 1 MiB. @throws MOTE_INVALID_ARCHIVE if it is cut or damaged */
 export async function* uncompressedStream(
   chunks: AsyncIterable<Uint8Array>,
   location: string,

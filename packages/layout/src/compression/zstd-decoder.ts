@@ -67,10 +67,7 @@ export class ZstdDecoder {
     return this.#left === 0;
   }
 
-  /**
-   * What the next bytes of a frame come to, in pieces of at most 128 KiB.
-   * @throws Error if they are damaged; nothing more can be decoded then
-   */
+  /** Yields what the next bytes of a frame come to, in pieces of at most 128 KiB. @throws Error if they are damaged; the decoder is useless then */
   *decode(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
     for (let at = 0; at < bytes.byteLength; at += bufferBytes) {
       yield* this.#decodePiece(bytes.subarray(at, at + bufferBytes));

@@ -5,6 +5,7 @@ import {
   type Cancellable,
   type ContentDestination,
   type Descriptor,
+  errorCode,
   isManifestType,
   MoteError,
   type PathRef,
@@ -13,7 +14,7 @@ import {
 } from "@mote/core";
 import { assertNotLink } from "../disk/assert-inside.js";
 import { writeFileAtomically } from "../disk/atomic-write.js";
-import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
+import { closedError, readFailed, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { isFileOfSize } from "../disk/opened-file.js";
 import { removeOrphans } from "../disk/orphans.js";
@@ -21,10 +22,7 @@ import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 
-/**
- * A folder in the format of skopeo's `dir` transport as a destination. It holds one image, without name: the one
- * that is tagged last. A folder that is something else is refused.
- */
+/** A folder in the format of skopeo's `dir` transport as a destination, for one image without name. A folder that is something else is refused. */
 export class DirDestination implements ContentDestination {
   readonly ref: PathRef;
   readonly #dir: string;
@@ -137,7 +135,7 @@ export class DirDestination implements ContentDestination {
     } catch (error) {
       if (MoteError.isInstance(error)) throw error;
       if (!existsSync(this.#dir)) return;
-      if (errorNumber(error) === "ENOENT" && readdirSync(this.#dir).every(isTemporaryName)) return;
+      if (errorCode(error) === "ENOENT" && readdirSync(this.#dir).every(isTemporaryName)) return;
       throw new MoteError(
         "MOTE_UNSUPPORTED_FORMAT",
         `${this.#dir} does not contain a dir: image; choose an empty or a new folder`,

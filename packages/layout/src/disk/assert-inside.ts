@@ -1,10 +1,7 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { MoteError } from "@mote/core";
 
-/**
- * Checks the way to a folder that is there, below another one.
- * @throws MOTE_EXISTS if a symbolic link on that way leads out of `dir`: what is written there would be elsewhere
- */
+/** Checks the way to a folder below another one. @throws MOTE_EXISTS if a symbolic link on that way leads out of `dir` */
 export function assertInside(dir: string, folder: string): void {
   const root = realpathSync(dir);
   if (realpathSync(folder).startsWith(`${root}/`)) return;

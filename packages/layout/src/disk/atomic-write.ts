@@ -13,9 +13,7 @@ export interface AtomicWriteOptions extends Cancellable {
   readonly mayReplace?: (() => Promise<boolean>) | undefined;
 }
 
-/**
- * Writes a file under a temporary name, syncs its data and renames it. Removes it after any error, of `chunks` too. Returns whether the file was renamed.
- */
+/** Writes a file under a temporary name, syncs its data and renames it; removes it after any error. Returns whether it was renamed. */
 export async function writeFileAtomically(
   path: string,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

@@ -1,5 +1,4 @@
-import type { Stats } from "node:fs";
-import { type Cancellable, MoteError, type MoteErrorCode } from "@mote/core";
+import { type Cancellable, errorCode, isAbsent, MoteError, type MoteErrorCode } from "@mote/core";
 
 const codes: Readonly<Record<string, MoteErrorCode>> = {
   EACCES: "MOTE_UNWRITABLE",
@@ -14,15 +13,10 @@ const advice: Readonly<Record<string, string>> = {
   MOTE_NO_SPACE: "free disk space, or choose another location",
 };
 
-export function errorNumber(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
-  return error.code;
-}
-
 /** Returns the error for a write that the file system rejected. */
 export function writeFailed(error: unknown, path: string): MoteError {
   if (MoteError.isInstance(error)) return error;
-  const number = errorNumber(error);
+  const number = errorCode(error);
   const code = (number === undefined ? undefined : codes[number]) ?? "MOTE_IO";
   const hint = advice[code];
   return new MoteError(code, `cannot write ${path}: ${number ?? String(error)}${hint ? `; ${hint}` : ""}`, {
@@ -43,8 +37,8 @@ export async function attempt<T>(work: Promise<T>, path: string, { signal }: Can
 
 /** Returns the error for a read that the file system rejected. Only a file that does not exist is MOTE_NOT_FOUND. */
 export function readFailed(error: unknown, path: string): MoteError {
-  const number = errorNumber(error);
-  if (number === "ENOENT" || number === "ENOTDIR") {
+  const number = errorCode(error);
+  if (isAbsent(error)) {
     return new MoteError("MOTE_NOT_FOUND", `${path} does not exist`, { cause: error, details: { path } });
   }
   return new MoteError("MOTE_IO", `cannot read ${path}: ${number ?? String(error)}`, {
@@ -61,11 +55,4 @@ export function invalidArchive(location: string, what: string): MoteError {
   return new MoteError("MOTE_INVALID_ARCHIVE", `cannot read the archive ${location}: ${what}`, {
     details: { path: location },
   });
-}
-
-/** Returns what is there instead of a regular file, for a message. */
-export function kindOf(stats: Pick<Stats, "isDirectory" | "isFIFO" | "isSocket">): string {
-  if (stats.isDirectory()) return "a directory";
-  if (stats.isFIFO()) return "a FIFO";
-  return stats.isSocket() ? "a socket" : "a device";
 }

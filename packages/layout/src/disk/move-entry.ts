@@ -1,20 +1,15 @@
 import { constants } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Cancellable } from "@mote/core";
-import { errorNumber } from "./file-error.js";
+import { type Cancellable, errorCode } from "@mote/core";
 import { temporaryPath } from "./temporary-name.js";
 
-/**
- * Moves a file, a link or a folder. Another file system may be mounted where it goes to: then it is copied there under a temporary
- * name first, so that nothing incomplete ever has its name.
- * @throws whatever the file system says
- */
+/** Moves a file, a link or a folder; to another file system by a copy under a temporary name. @throws what the file system says */
 export async function moveEntry(from: string, to: string, options: Cancellable): Promise<void> {
   try {
     await rename(from, to);
   } catch (error) {
-    if (errorNumber(error) !== "EXDEV") throw error;
+    if (errorCode(error) !== "EXDEV") throw error;
     const copy = temporaryPath(dirname(to));
     try {
       await copyEntry(from, copy, options);

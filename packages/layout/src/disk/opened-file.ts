@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
-import { MoteError } from "@mote/core";
-import { errorNumber, kindOf, readFailed } from "./file-error.js";
+import { errorCode, fileKind, MoteError } from "@mote/core";
+import { readFailed } from "./file-error.js";
 
 /** An open file: `size` bytes of the handle from `offset` on. */
 export interface OpenedFile {
@@ -23,7 +23,7 @@ export async function openFile(path: string): Promise<OpenedFile> {
   try {
     const stats = await handle.stat();
     if (!stats.isFile()) {
-      const message = `cannot read ${path}: it is ${kindOf(stats)}, not a regular file`;
+      const message = `cannot read ${path}: it is ${fileKind(stats)}, not a regular file`;
       throw new MoteError("MOTE_IO", message, { details: { path } });
     }
     return { handle, offset: 0, size: stats.size };
@@ -39,7 +39,7 @@ export async function isFileOfSize(path: string, size: number): Promise<boolean>
     const stats = await lstat(path);
     return stats.isFile() && stats.size === size;
   } catch (error) {
-    if (errorNumber(error) === "ENOENT") return false;
+    if (errorCode(error) === "ENOENT") return false;
     throw readFailed(error, path);
   }
 }

@@ -3,10 +3,7 @@ import { rm } from "node:fs/promises";
 import { keepAlive, removeOrphans } from "./orphans.js";
 import { temporaryPath } from "./temporary-name.js";
 
-/**
- * A hidden folder for what is not complete yet. Disposing of it removes it; what killed processes of this user left in the same
- * parent folder goes, too.
- */
+/** A hidden folder for what is not complete yet, removed on dispose, with what killed processes of this user left in the same parent. */
 export class TemporaryFolder implements AsyncDisposable {
   readonly path: string;
   readonly #alive: { stop(): void };

@@ -1,4 +1,4 @@
-import { type Descriptor, type ImageManifest, type Manifest, MoteError, manifestKind } from "@mote/core";
+import { type Descriptor, detailOf, type ImageManifest, type Manifest, MoteError, manifestKind } from "@mote/core";
 import {
   assertApart,
   cleanTitle,
@@ -110,7 +110,7 @@ function assertTitlesApart(files: readonly ArtifactFile[]): void {
   try {
     assertApart(files.map(({ title }) => title));
   } catch (error) {
-    const { name }: { readonly name?: unknown } = MoteError.isInstance(error) ? (error.details ?? {}) : {};
+    const name = detailOf(error, "name");
     const digests = files.filter(({ title }) => title === name).map(({ descriptor }) => descriptor.digest);
     if (!MoteError.isInstance(error)) throw error;
     throw new MoteError(error.code, `${error.message} (${digests.join(", ")}); ${intoLayout}`, {

@@ -12,10 +12,7 @@ export const contentDigestAnnotation = "io.deis.oras.content.digest";
 /** What an artifact without a type of its own is called (image-spec, manifest.md, guidelines for artifact usage; as oras does). */
 export const unknownArtifactType = "application/vnd.unknown.artifact.v1";
 
-/**
- * A title as a path with `/` between names and none at its end; `.` is the folder itself.
- * @throws MOTE_INVALID_NAME where it is not a path below a folder, on this system or another
- */
+/** Returns a title as a path with `/`, none at its end; `.` is the folder itself. @throws MOTE_INVALID_NAME unless it is a path below a folder */
 export function cleanTitle(title: string): string {
   const problem = problemWith(title);
   if (problem === undefined) return posix.normalize(title).replace(/(?<=.)\/$/, "");
@@ -40,10 +37,7 @@ function problemWith(title: string): string | undefined {
   return undefined;
 }
 
-/**
- * Titles must not meet: one for two layers, or one below another.
- * @throws MOTE_INVALID_NAME
- */
+/** Checks that no title is another one, or below one. @throws MOTE_INVALID_NAME */
 export function assertApart(titles: readonly string[]): void {
   const all = new Set<string>();
   for (const title of titles) {

@@ -8,6 +8,7 @@ import {
   type Descriptor,
   type Digest,
   digestEncoded,
+  errorCode,
   type Manifest,
   parseDigest,
   parseManifest,
@@ -15,7 +16,7 @@ import {
 } from "@mote/core";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
 import { writeFileAtomically } from "../disk/atomic-write.js";
-import { attempt, closedError, errorNumber, writeFailed } from "../disk/file-error.js";
+import { attempt, closedError, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { keepAlive, removeOrphans } from "../disk/orphans.js";
 import { temporaryPath } from "../disk/temporary-name.js";
@@ -218,7 +219,7 @@ export class FilesDestination implements ContentDestination {
     try {
       return realpathSync(this.#dir);
     } catch (error) {
-      if (errorNumber(error) === "ENOENT") return undefined;
+      if (errorCode(error) === "ENOENT") return undefined;
       throw this.#unusable(error);
     }
   }
@@ -240,7 +241,7 @@ export class FilesDestination implements ContentDestination {
 
   #unusable(error: unknown) {
     // Of a link that leads nowhere, ENOENT.
-    const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorNumber(error) ?? "");
+    const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorCode(error) ?? "");
     return isOther ? blocked(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
   }
 }

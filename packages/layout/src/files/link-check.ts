@@ -1,6 +1,7 @@
 import { lstatSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { errorNumber, readFailed } from "../disk/file-error.js";
+import { errorCode } from "@mote/core";
+import { readFailed } from "../disk/file-error.js";
 import { maxNameBytes } from "../tar/entry-name.js";
 
 /** As many links as Linux follows for one path (path_resolution(7)). */
@@ -21,10 +22,7 @@ type Found =
   | { readonly kind: "link"; readonly target: string }
   | { readonly kind: "other" };
 
-/**
- * Judges symbolic links of a tree that is going to be moved into a folder, as the file system would follow them then: over the
- * tree together with what is in the folder already.
- */
+/** Judges symbolic links of a tree that will be moved into a folder, as the file system will follow them: over the tree and the folder together. */
 export class LinkCheck {
   readonly #tree: string;
   readonly #destination: string;
@@ -145,7 +143,7 @@ function look(path: string) {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    const number = errorNumber(error);
+    const number = errorCode(error);
     if (number === "ENOTDIR" || number === "ENAMETOOLONG") return undefined;
     throw readFailed(error, path);
   }

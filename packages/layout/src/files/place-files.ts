@@ -7,10 +7,12 @@ import {
   type Descriptor,
   type DigestAlgorithm,
   digestAlgorithm,
+  errorCode,
+  fileKind,
   MoteError,
 } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
-import { errorNumber, kindOf, readFailed, writeFailed } from "../disk/file-error.js";
+import { readFailed, writeFailed } from "../disk/file-error.js";
 import { moveEntry } from "../disk/move-entry.js";
 
 interface Move {
@@ -57,10 +59,7 @@ async function* movesOf(tree: string, dir: string, options: PlacingOptions): Asy
   }
 }
 
-/**
- * What is at a path below a folder; undefined if nothing is.
- * @throws MOTE_EXISTS if the path goes through what is not a folder, such as a symbolic link
- */
+/** Returns what is at a path below a folder; undefined if nothing is. @throws MOTE_EXISTS if the path goes through what is not a folder */
 export async function lstatBelow(dir: string, path: string): Promise<Stats | undefined> {
   const names = path.split("/");
   for (let depth = 1; depth < names.length; depth++) {
@@ -96,7 +95,7 @@ function existsError(path: string, what: string, { isReplaceable }: { readonly i
 
 export async function lstatIfExists(path: string): Promise<Stats | undefined> {
   return await lstat(path).catch((error: unknown) => {
-    if (errorNumber(error) === "ENOENT" || errorNumber(error) === "ENOTDIR") return undefined;
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
     throw readFailed(error, path);
   });
 }
@@ -109,7 +108,7 @@ export function isNeverReplaced(there: Stats, isFolderComing: boolean): boolean 
 /** A folder where a file is to be, or the other way round; or a FIFO, a socket or a device. */
 export function wrongKind(path: string, there: Stats): MoteError {
   if (there.isSymbolicLink()) return blocked(path, "a symbolic link, which is not followed");
-  return blocked(path, there.isFile() ? "not a folder" : `${kindOf(there)}, which is not replaced`);
+  return blocked(path, there.isFile() ? "not a folder" : `${fileKind(there)}, which is not replaced`);
 }
 
 /** Which folder it is, if it is one and no link to one. */

@@ -1,8 +1,8 @@
 import { linkSync, lstatSync, mkdirSync, type Stats, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Cancellable, MoteError } from "@mote/core";
-import { errorNumber, invalidArchive, writeFailed } from "../disk/file-error.js";
+import { type Cancellable, errorCode, MoteError } from "@mote/core";
+import { invalidArchive, writeFailed } from "../disk/file-error.js";
 import { LinkCheck } from "./link-check.js";
 
 /** Written in one call, which is several times faster than in several. */
@@ -43,7 +43,7 @@ export class StagedTree {
         try {
           mkdirSync(at);
         } catch (error) {
-          if (errorNumber(error) !== "EEXIST" || !look(at)?.isDirectory()) throw error;
+          if (errorCode(error) !== "EEXIST" || !look(at)?.isDirectory()) throw error;
         }
       },
       location,
@@ -110,11 +110,7 @@ export class StagedTree {
     return join(this.path, path);
   }
 
-  /**
-   * Makes the symbolic links, once all else is there. None is made unless each stays inside `destination`, where the tree is
-   * going to be.
-   * @throws MOTE_INVALID_ARCHIVE, and as `folder`
-   */
+  /** Makes the symbolic links, once all else is there, if each stays inside `destination`. @throws MOTE_INVALID_ARCHIVE, and as `folder` */
   async makeLinks(destination: string, location: string, { signal }: Cancellable): Promise<void> {
     const check = new LinkCheck(this.path, destination, this.#links);
     let count = 0;
@@ -145,7 +141,7 @@ export class StagedTree {
     try {
       return make(at);
     } catch (error) {
-      const number = errorNumber(error);
+      const number = errorCode(error);
       if (number === "EEXIST" || number === "ENOTDIR" || number === "EISDIR") {
         throw invalidArchive(location, `${JSON.stringify(path)} is there twice, or below what is not a folder`);
       }

@@ -2,6 +2,7 @@ import {
   type Cancellable,
   type Descriptor,
   isNotFound,
+  isRecord,
   MoteError,
   mediaTypes,
   parseDigest,
@@ -66,10 +67,7 @@ export async function setIndexEntry(
   }
 }
 
-/**
- * The `index.json` of one layout with the entries of another added.
- * @throws MOTE_EXISTS if a name of the first means other content in the second, unless `overwrite` is set
- */
+/** Returns an `index.json` with the entries of another added. @throws MOTE_EXISTS if a name means other content in both, unless `overwrite` is set */
 export async function mergeIndex(
   into: NamedFiles,
   from: NamedFiles,
@@ -163,8 +161,4 @@ function newEntry(there: unknown, name: string | undefined, descriptor: Descript
 
 function encode(document: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(document));
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

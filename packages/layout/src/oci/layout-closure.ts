@@ -17,10 +17,7 @@ import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
 import { emptyIndex } from "./index-file.js";
 import { blobName } from "./layout-paths.js";
 
-/**
- * Returns the names of the blobs below `replaced` that are not below `remaining`, in a layout whose files are in the first of
- * `sources` that has them. Empty if a manifest cannot be read: then no blob is known to be superfluous.
- */
+/** Returns the names of blobs below `replaced` and not below `remaining`. Empty if a manifest cannot be read: then none is known to be superfluous. */
 export async function contentOnlyBelow(
   replaced: readonly Descriptor[],
   remaining: readonly Descriptor[],

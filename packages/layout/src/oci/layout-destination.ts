@@ -8,6 +8,7 @@ import {
   type Descriptor,
   digestAlgorithm,
   digestBytes,
+  errorCode,
   MoteError,
   type PathRef,
   parseDigest,
@@ -15,7 +16,7 @@ import {
 } from "@mote/core";
 import { assertInside } from "../disk/assert-inside.js";
 import { writeFileAtomically } from "../disk/atomic-write.js";
-import { closedError, errorNumber, readFailed, writeFailed } from "../disk/file-error.js";
+import { closedError, readFailed, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { FolderFiles } from "../disk/named-files.js";
 import { isFileOfSize } from "../disk/opened-file.js";
@@ -163,7 +164,7 @@ export class LayoutDestination implements ContentDestination {
       this.#checked = true;
     } catch (error) {
       if (MoteError.isInstance(error)) throw error;
-      if (errorNumber(error) !== "ENOENT" && errorNumber(error) !== "ENOTDIR") throw readFailed(error, this.#dir);
+      if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR") throw readFailed(error, this.#dir);
       this.#assertEmpty();
     }
   }
@@ -173,8 +174,8 @@ export class LayoutDestination implements ContentDestination {
     try {
       names = readdirSync(this.#dir);
     } catch (error) {
-      if (errorNumber(error) === "ENOENT") return;
-      throw this.#foreign(errorNumber(error) === "ENOTDIR" ? "is not a directory" : "cannot be read", error);
+      if (errorCode(error) === "ENOENT") return;
+      throw this.#foreign(errorCode(error) === "ENOTDIR" ? "is not a directory" : "cannot be read", error);
     }
     if (names.every(isTemporaryName) || existsSync(markerPath(this.#dir))) return;
     throw this.#foreign("is not empty and not an OCI image layout");
@@ -202,7 +203,7 @@ function nameNew(temporary: string, path: string): void {
     linkSync(temporary, path);
   } catch (error) {
     // Some file systems have no hard links.
-    if (errorNumber(error) !== "EEXIST" && !existsSync(path)) renameSync(temporary, path);
+    if (errorCode(error) !== "EEXIST" && !existsSync(path)) renameSync(temporary, path);
   }
 }
 

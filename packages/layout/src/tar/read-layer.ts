@@ -11,11 +11,7 @@ export interface LayerEntry extends TarEntry {
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/**
- * Yields the entries of a tar that may be compressed with gzip or zstd, as its first bytes tell.
- * @param what names it in errors
- * @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · what `chunks` throws
- */
+/** Yields the entries of a tar, compressed or not. @param what names it in errors @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · as `chunks` */
 export async function* readLayer(
   chunks: AsyncIterable<Uint8Array>,
   what: string,

@@ -74,11 +74,7 @@ export class TarHeaders {
     });
   }
 
-  /**
-   * Takes the next block that is not content: undefined until it completes the headers of an entry. The entry's content
-   * is not given here.
-   * @throws MOTE_INVALID_ARCHIVE
-   */
+  /** Takes the next block that is not content; undefined until it completes the headers of an entry. @throws MOTE_INVALID_ARCHIVE */
   async take(block: Uint8Array): Promise<TarEntry | undefined> {
     for (; this.#skip > smallBytes; this.#skip -= Math.min(this.#skip, zeros.byteLength)) {
       await this.#write(zeros.subarray(0, this.#skip));

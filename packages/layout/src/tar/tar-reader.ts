@@ -8,10 +8,7 @@ export interface ContentEntry extends TarEntry {
   readonly content: EntryContent;
 }
 
-/**
- * The entries of an uncompressed tar, one after the other, up to its end. An archive that is cut, or has no end, is invalid.
- * @throws MOTE_INVALID_ARCHIVE, and what `chunks` throws
- */
+/** Yields the entries of an uncompressed tar up to its end. @throws MOTE_INVALID_ARCHIVE if it is cut or has no end · what `chunks` throws */
 export async function* readTar(
   chunks: AsyncIterable<Uint8Array>,
   location: string,

@@ -32,10 +32,7 @@ export async function logIn(
   return { registry: place.registry, keptIn, isChecked };
 }
 
-/**
- * Removes what is stored for a registry. Returns the files and the credential helpers' programs that had something.
- * @throws MOTE_INVALID_REFERENCE · MOTE_CONFIG
- */
+/** Removes what is stored for a registry. Returns the files and helper programs that had something. @throws MOTE_INVALID_REFERENCE · MOTE_CONFIG */
 export async function logOut(
   host: string,
   { signal, logger }: Pick<LogInOptions, "signal" | "logger"> = {},

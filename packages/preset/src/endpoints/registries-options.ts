@@ -11,10 +11,7 @@ export interface RegistriesOptions {
   /** A client's certificate and key in PEM. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
-  /**
-   * Folders with certificates by host, as Docker, Podman and skopeo have them: `HOST/*.crt` are trusted for it besides, `HOST/NAME.cert`
-   * with `NAME.key` is shown to it in place of `cert`. Default: those of these programs.
-   */
+  /** Folders with certificates by host, as Docker has them (`HOST/*.crt`, `HOST/NAME.cert`, `HOST/NAME.key`). Default: those of Docker and Podman. */
   readonly certsDirs?: readonly string[] | undefined;
   /** Trust any certificate, of all hosts or of these. */
   readonly insecure?: Hosts | undefined;

@@ -3,15 +3,20 @@ import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { type Cancellable, createDigester, type MoteCache, MoteError, type MoteInfo, mediaTypes } from "@mote/core";
+import {
+  type Cancellable,
+  createDigester,
+  errorCode,
+  isAbsent,
+  type MoteCache,
+  MoteError,
+  type MoteInfo,
+  mediaTypes,
+} from "@mote/core";
 
 const chunkBytes = 1024 * 1024;
 
-/**
- * Copies a file into the cache under the digest of its bytes. Only a regular file: opening a FIFO or a device may never return, and
- * what is added is read twice.
- * @throws MOTE_NOT_FOUND · MOTE_IO
- */
+/** Copies a regular file into the cache under the digest of its bytes. @throws MOTE_NOT_FOUND · MOTE_IO */
 export async function addFile(cache: MoteCache, path: string, { signal }: Cancellable): Promise<MoteInfo> {
   const digester = createDigester();
   let size = 0;
@@ -65,11 +70,10 @@ export async function addStream(
   } catch (cause) {
     signal?.throwIfAborted();
     if (MoteError.isInstance(cause)) throw cause;
-    const isFull = cause instanceof Error && "code" in cause && cause.code === "ENOSPC";
-    const [code, advice] = isFull
-      ? (["MOTE_NO_SPACE", "; free disk space in the temporary folder"] as const)
-      : (["MOTE_IO", ""] as const);
-    throw new MoteError(code, `cannot add the stream: ${String(cause)}${advice}`, { cause });
+    const isFull = errorCode(cause) === "ENOSPC";
+    const advice = isFull ? "; free disk space in the temporary folder" : "";
+    const message = `cannot add the stream: ${String(cause)}${advice}`;
+    throw new MoteError(isFull ? "MOTE_NO_SPACE" : "MOTE_IO", message, { cause });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -86,12 +90,12 @@ function notRegular(path: string, stats: Stats): MoteError {
 }
 
 function unreadable(path: string, cause: unknown): MoteError {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-  if (code === "ENOENT" || code === "ENOTDIR") {
+  if (isAbsent(cause)) {
     const message = `cannot add ${path}: it does not exist; check the path`;
     return new MoteError("MOTE_NOT_FOUND", message, { cause, details: { path } });
   }
   // open(2): what a socket says.
-  const reason = code === "ENXIO" ? "it is a socket or a device, not a regular file" : code;
+  const isDevice = errorCode(cause) === "ENXIO";
+  const reason = isDevice ? "it is a socket or a device, not a regular file" : (errorCode(cause) ?? String(cause));
   return new MoteError("MOTE_IO", `cannot add ${path}: ${reason}`, { cause, details: { path } });
 }

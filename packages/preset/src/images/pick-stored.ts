@@ -20,10 +20,7 @@ interface Stored {
   has(digest: Digest): Promise<boolean>;
 }
 
-/**
- * Finds the image that is meant by a digest: itself, or of an index the stored one of a platform, or the only stored one.
- * @throws MOTE_NO_PLATFORM with what is stored · what `read` throws
- */
+/** Finds the image that a digest means: itself, or the stored one of an index for the platform, or the only one. @throws MOTE_NO_PLATFORM, and as `read` */
 export async function pickStored(
   root: Digest,
   name: string,

@@ -32,6 +32,11 @@ export function incompleteManifests(
   return [...names].map(([digest, all]) => ({ digest, names: [...new Set(all)] }));
 }
 
+/** Returns the names of incomplete images, each once; of those without a name the digests. */
+export function namesOfIncomplete(manifests: readonly IncompleteManifest[]): string[] {
+  return [...new Set(manifests.flatMap(({ digest, names }) => (names.length > 0 ? names : [digest])))];
+}
+
 /** Whether an index lists it: its own manifest cannot be asked any more. */
 function isManifestOf(inventory: Inventory, digest: Digest): boolean {
   for (const manifest of inventory.manifests.values()) {

@@ -11,12 +11,7 @@ export interface FoundMote {
   readonly name?: string;
 }
 
-/**
- * Finds the mote that a person means by a digest, by the first digits (at least 6) of a stored one, by a name in the cache, by a
- * reference over any transport, or by the end of a name (`tools:1` for `registry.example/lib/tools:1`). A full digest need not be
- * stored; everything else is.
- * @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS with the candidates · MOTE_INVALID_DIGEST
- */
+/** Finds a mote as `OpenMote.find` does. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS with the candidates · MOTE_INVALID_DIGEST */
 export async function findByName(
   cache: MoteCache,
   text: string,

@@ -13,10 +13,7 @@ export function noCacheFolder(): MoteError {
   return new MoteError("MOTE_CONFIG", message);
 }
 
-/**
- * Returns the folder that `~` stands for in a text. Without a home folder `~` would be a folder of that name.
- * @throws MOTE_INVALID_REFERENCE if the text begins with `~` and there is no home folder
- */
+/** Returns the folder that `~` stands for. @throws MOTE_INVALID_REFERENCE if the text begins with `~` and there is no home folder */
 export function homeFor(text: string): string | undefined {
   const { home } = homeFolders(process.env, userInfo);
   const tilde = /^(?:[a-z-]+:(?:\/\/)?)?~(?:[/\\]|$)/.test(text) ? text.indexOf("~") : -1;

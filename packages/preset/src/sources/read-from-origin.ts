@@ -19,10 +19,7 @@ export interface ReadingOptions extends Cancellable, Pick<MoveOptions, "onEvent"
   readonly logger: Logger;
 }
 
-/**
- * Gives `move` the source of what is to be moved; once more if a registry failed before anything was moved, and the cache has it.
- * Returns the report with the warnings of the reading before its own.
- */
+/** Calls `move` with the source; again with the cache if a registry failed before anything was moved. Adds the warnings of the reading to the report. */
 export async function readFromOrigin(
   from: Origin,
   options: ReadingOptions,

@@ -1,4 +1,4 @@
-import { MoteError } from "@mote/core";
+import { detailOf, MoteError } from "@mote/core";
 
 /** A registry that fails, or that gives something that does not pass the checks: a login page, other bytes. */
 const failures: ReadonlySet<string> = new Set([
@@ -18,9 +18,9 @@ const responses: ReadonlySet<string> = new Set(["MOTE_UNAUTHORIZED", "MOTE_FORBI
 /** Whether a registry has failed, in whatever way. An error response about the image, such as 403, is not a failure. */
 export function isRegistryFailure(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error) || !failures.has(error.code)) return false;
-  const status = statusOf(error);
+  const status = detailOf(error, "status");
   // 407 comes from a proxy.
-  return status === undefined || status < 400 || status >= 500 || [407, 408, 429].includes(status);
+  return typeof status !== "number" || status < 400 || status >= 500 || [407, 408, 429].includes(status);
 }
 
 /** Whether a registry has responded with an error about the image. */
@@ -31,10 +31,4 @@ export function isRegistryResponse(error: unknown): error is MoteError {
 /** Whether there was no response at all, so that none is to be expected to the next request. */
 export function isSilence(error: MoteError): boolean {
   return error.code === "MOTE_UNREACHABLE" || error.code === "MOTE_TIMEOUT";
-}
-
-function statusOf({ details }: MoteError): number | undefined {
-  return details !== undefined && "status" in details && typeof details.status === "number"
-    ? details.status
-    : undefined;
 }

@@ -57,10 +57,7 @@ export class StoredFallback {
     this.#budget = new RetryBudget(options.fallbackAfterMs);
   }
 
-  /**
-   * Whether the transfer that failed is worth another attempt, from the cache: the registry failed before anything was moved. Says
-   * so to `warn`.
-   */
+  /** Whether a failed transfer is worth another attempt, from the cache: the registry failed before anything was moved. Warns of it. */
   async turnsToStored(error: unknown): Promise<boolean> {
     const { signal } = this.#options;
     if (this.#turning === undefined || error !== this.#turning || signal?.aborted) return false;

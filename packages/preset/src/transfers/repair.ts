@@ -1,5 +1,6 @@
 import {
   type BlobInfoCache,
+  type Cancellable,
   childDescriptors,
   type Digest,
   type Inventory,
@@ -14,7 +15,7 @@ import {
   writeMote,
 } from "@mote/core";
 import type { Endpoints } from "../endpoints/endpoints.js";
-import { incompleteManifests } from "../inventory/incomplete-images.js";
+import { incompleteManifests, namesOfIncomplete } from "../inventory/incomplete-images.js";
 import type { RepairOptions } from "../mote.js";
 import type { References } from "../references/references.js";
 import { isSilence } from "../sources/registry-failure.js";
@@ -52,10 +53,9 @@ export class Repair {
     for (const [digest, names] of manifestsToComplete(before, bad)) await this.#completeImage(digest, names);
     const after = await takeInventory(cache, this.#options);
     for (const digest of [...bad, ...missingBlobs(after)]) {
-      if (!(await this.#isVerified(digest))) await this.#fetchBlob(digest);
+      if (!(await isIntact(cache, digest, this.#options))) await this.#fetchBlob(digest);
     }
-    const incomplete = incompleteManifests(await takeInventory(cache, this.#options), bad);
-    return [...new Set(incomplete.flatMap(({ digest, names }) => (names.length > 0 ? names : [digest])))];
+    return namesOfIncomplete(incompleteManifests(await takeInventory(cache, this.#options), bad));
   }
 
   /** Fetches from the first location that has it. */
@@ -85,18 +85,6 @@ export class Repair {
     const { cache } = this.#dependencies;
     const { signal } = this.#options;
     await writeMote(cache, { digest, mediaType: mediaTypes.octetStream }, chunks, { signal });
-  }
-
-  async #isVerified(digest: Digest): Promise<boolean> {
-    const { cache } = this.#dependencies;
-    const { signal } = this.#options;
-    try {
-      return (await cache.verifyMote?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!MoteError.isInstance(error)) throw error;
-      return false;
-    }
   }
 
   /** A registry that does not respond costs its timeout once, however much is to be repaired. */
@@ -150,4 +138,15 @@ export function missingBlobs(inventory: Inventory): Set<Digest> {
     for (const child of lacks) if (!inventory.motes.has(child.digest)) missing.add(child.digest);
   }
   return missing;
+}
+
+/** Whether a mote is stored and not damaged, as far as the cache can tell. */
+export async function isIntact(cache: MoteCache, digest: Digest, { signal }: Cancellable): Promise<boolean> {
+  try {
+    return (await cache.verifyMote?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!MoteError.isInstance(error)) throw error;
+    return false;
+  }
 }

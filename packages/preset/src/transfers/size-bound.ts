@@ -45,9 +45,7 @@ export class SizeBound {
         });
       }
     } catch (error) {
-      this.#logger.warn(`cannot prune the cache: ${error instanceof Error ? error.message : String(error)}`, {
-        error,
-      });
+      this.#logger.warn(`cannot prune the cache: ${error instanceof Error ? error.message : String(error)}`, { error });
     } finally {
       await lease?.release().catch((error: unknown) => this.#logger.warn("cannot release a lease", { error }));
     }

@@ -2,9 +2,19 @@ import { randomUUID } from "node:crypto";
 import type { Stats } from "node:fs";
 import { lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { type Cancellable, type LockFile, MoteError } from "@mote/core";
+import {
+  type Cancellable,
+  errorCode,
+  fileKind,
+  isAbsent,
+  isRecord,
+  type LockFile,
+  MoteError,
+  parseRecord,
+  reasonOf,
+} from "@mote/core";
 import { lockBeside } from "../disk/lock-file.js";
-import { isAbsent, kindOf, readPlainFile, reasonOf } from "../disk/plain-file.js";
+import { readPlainFile } from "../disk/plain-file.js";
 import type { AuthPath } from "./auth-paths.js";
 
 /** A file of credentials: Docker's `config.json`, Podman's `auth.json`. */
@@ -41,7 +51,7 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
   // Editors of Windows begin a file with a byte order mark.
   const json = text.replace(/^\uFEFF/, "");
   if (json.trim() === "") return undefined;
-  const content = parseObject(json);
+  const content = parseRecord(json);
   if (content === undefined) {
     // The parser's message quotes the text, and that holds secrets.
     throw new MoteError("MOTE_CONFIG", `${path} is not a JSON object; correct it, or log in again`, {
@@ -58,10 +68,7 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
   };
 }
 
-/**
- * Reads the files that are there, in their order. One that the user did not name and must not read, such as that of another user
- * after `su`, is reported and passed over. @throws MOTE_CONFIG
- */
+/** Reads the files that exist, in order. One that the user did not name and cannot read, as after `su`, is reported and skipped. @throws MOTE_CONFIG */
 export async function* readAuthFiles(
   paths: readonly AuthPath[],
   warn: (message: string) => void,
@@ -117,7 +124,7 @@ async function targetOf(path: string): Promise<string> {
       throw error;
     });
     if (stats === undefined || stats.isFile()) return target;
-    if (!stats.isSymbolicLink()) throw new Error(`it is ${kindOf(stats)}, not a regular file`);
+    if (!stats.isSymbolicLink()) throw new Error(`it is ${fileKind(stats)}, not a regular file`);
     target = resolve(await realpath(dirname(target)), await readlink(target));
   }
   throw new Error("its symbolic links lead in a circle");
@@ -154,22 +161,13 @@ function modeFor(there: Pick<Stats, "mode"> | undefined): number {
 }
 
 export function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+  return isRecord(value) ? value : {};
 }
 
 export function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const body: unknown = JSON.parse(text);
-    return typeof body === "object" && body !== null && !Array.isArray(body) ? { ...body } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function isForbidden(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+  return ["EACCES", "EPERM"].includes(errorCode(error) ?? "");
 }

@@ -24,10 +24,7 @@ export function defaultPaths(env: Environment): AuthPath[] {
   return docker?.isNamed ? [docker, ...usual] : [...usual, ...present(docker)];
 }
 
-/**
- * Returns where credentials are stored that are in none of the files yet: where every tool finds them, also after a restart.
- * @throws MOTE_CONFIG if there is no home folder, and no variable names another
- */
+/** Returns where new credentials are stored: where every tool finds them, also after a restart. @throws MOTE_CONFIG if there is no home folder */
 export function defaultPathToStore(env: Environment): string {
   const path = env.REGISTRY_AUTH_FILE || dockerPath(env)?.path;
   if (path !== undefined) return path;

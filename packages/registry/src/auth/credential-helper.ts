@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { type Cancellable, MoteError } from "@mote/core";
+import { type Cancellable, detailOf, errorCode, MoteError } from "@mote/core";
 import { isText, record } from "./auth-file.js";
 import type { Credentials } from "./credentials.js";
 
@@ -45,10 +45,7 @@ export async function runCredentialHelper(
   return undefined;
 }
 
-/**
- * The protocol has one message for it, on stdout with exit code 1; helpers have others, on either stream, and translate them. A
- * wrapper script that cannot find its own program says something like it.
- */
+/** Whether a helper says that it stores nothing: the protocol has one message for it, but helpers have others, on either stream, and translate them. */
 function saysNotFound(code: number | null, text: string): boolean {
   if (code !== 1 || /command not found|executable file not found|no such file or directory/i.test(text)) return false;
   return /not (?:be )?found|n't (?:be )?found|no credentials|no (?:such|matching|stored)|(?:does not|doesn't) exist/i.test(
@@ -61,7 +58,7 @@ function howItEnded(code: number | null): string {
 }
 
 function isMissing(error: MoteError): error is MoteError & { readonly details: { readonly errno: string } } {
-  return error.code === "MOTE_CONFIG" && error.details !== undefined && "errno" in error.details;
+  return error.code === "MOTE_CONFIG" && detailOf(error, "errno") !== undefined;
 }
 
 /** Has the program store them under `server`. @throws MOTE_CONFIG */
@@ -202,7 +199,7 @@ function start(program: string, command: string, env: HelperOptions["env"]): Chi
 
 /** A program that is missing is the configuration's error; anything else is an error of the system, by its own name. */
 function notStarted(program: string, cause: unknown): MoteError {
-  const errno = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+  const errno = errorCode(cause) ?? String(cause);
   const options = { cause, details: { program, errno } };
   if (notRunnable.has(errno)) {
     const message = `${program}, which the configuration names, cannot be run; install it or take it out of the configuration`;

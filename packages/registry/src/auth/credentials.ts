@@ -10,10 +10,7 @@ export type Credentials =
 
 /** A source of credentials. Called once for each repository that requires a login. */
 export interface CredentialSource {
-  /**
-   * Returns what is stored for the registry, named as references name it (`docker.io`, `host:port`). Undefined: continue without a login.
-   * @throws MOTE_CONFIG if the file they are stored in cannot be read
-   */
+  /** Returns what is stored for the registry, named as in references (`docker.io`, `host:port`); undefined for no login. @throws MOTE_CONFIG */
   get(registry: string, repository?: string, options?: Cancellable): Promise<Credentials | undefined>;
 }
 

@@ -1,4 +1,4 @@
-import { type EventOptions, MoteError } from "@mote/core";
+import { type EventOptions, MoteError, parseRecord } from "@mote/core";
 import { protocolError } from "../reports/protocol-error.js";
 import { statusError } from "../reports/status-error.js";
 import type { Subject } from "../reports/subject.js";
@@ -147,7 +147,7 @@ function refreshRequest(
 }
 
 function readToken(text: string, subject: Subject, realm: URL): BearerToken {
-  const body = parseObject(text);
+  const body = parseRecord(text);
   const [token] = [body?.token, body?.access_token]
     .filter((one) => typeof one === "string" && one !== "")
     .map((one) => String(one).trim());
@@ -158,13 +158,4 @@ function readToken(text: string, subject: Subject, realm: URL): BearerToken {
   const said = Number(body?.expires_in);
   const seconds = said > 0 && Number.isFinite(said) ? said : defaultLifetimeSeconds;
   return { token, expiresAtMs: Date.now() + seconds * 1000 * usablePart };
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const body: unknown = JSON.parse(text);
-    return typeof body === "object" && body !== null ? { ...body } : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { isAbsent, readPlainFile, reasonOf } from "../disk/plain-file.js";
+import { isAbsent, reasonOf } from "@mote/core";
+import { readPlainFile } from "../disk/plain-file.js";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -78,10 +78,7 @@ export class BulkConnection {
     return response;
   }
 
-  /**
-   * The response as it arrives, with its head, for another HTTP client to read; it ends with the connection. What that client writes
-   * is dropped, as the request has been sent.
-   */
+  /** The response as it arrives, with its head, for another HTTP client to read, whose writes are dropped; it ends with the connection. */
   replay(): Duplex {
     const connection = this;
     return new Duplex({

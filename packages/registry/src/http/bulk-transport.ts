@@ -1,6 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { Duplex } from "node:stream";
 import type { connect as connectTls } from "node:tls";
+import { errorCode } from "@mote/core";
 import { BulkConnection } from "./bulk-connection.js";
 import { cutError, type HttpRequest, type HttpResponse, keepAliveMs, type TransportOptions } from "./http-transport.js";
 import type { ResponseHead } from "./response-head.js";
@@ -130,7 +131,7 @@ function requestHead({ url, headers }: HttpRequest): string {
 }
 
 function isCut(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+  return ["ECONNRESET", "EPIPE"].includes(errorCode(error) ?? "");
 }
 
 function asError(reason: unknown): Error {

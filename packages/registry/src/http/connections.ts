@@ -18,17 +18,11 @@ export interface ConnectionOptions extends CertificateOptions {
   readonly insecure?: Hosts | undefined;
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
-  /**
-   * How long a host may take, once connected, for the head of its response to a GET or HEAD, before it is `MOTE_TIMEOUT`. Default:
-   * `idleTimeoutMs` where that is given, else 30,000.
-   */
+  /** Time limit in milliseconds for the head of a response to a GET or HEAD, once connected. Default: `idleTimeoutMs` if it is set, else 30,000. */
   readonly answerTimeoutMs?: number | undefined;
   /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
-  /**
-   * Bytes that a response has to bring each second at least, on average over `idleTimeoutMs`; what is slower is `MOTE_TIMEOUT`.
-   * Default 1024. 0: no bound.
-   */
+  /** Bytes that a response has to bring each second, on average over `idleTimeoutMs`. Default 1024. 0: no bound. */
   readonly minBytesPerSecond?: number | undefined;
   /** Requests to one host that wait for their response at the same time. Default 16. */
   readonly concurrency?: number | undefined;
@@ -52,10 +46,7 @@ export class Connections {
     this.#insecure = hostSet(options.insecure, "insecure");
   }
 
-  /**
-   * The semaphore of a host is held until the response's head has arrived, and no longer: a caller that streams a body may be
-   * waiting for another request to the same host.
-   */
+  /** Holds the semaphore of the host until the response's head: a caller that streams a body may be waiting for another request to the same host. */
   async exchange(request: HttpRequest): Promise<HttpResponse> {
     const { url, body, signal } = request;
     const streams = body !== undefined && !(body instanceof Uint8Array);

@@ -28,10 +28,7 @@ export function namedCodings(response: Pick<HttpResponse, "headers">): readonly 
   return names.map((name) => name.trim()).filter((name) => Object.hasOwn(known, name));
 }
 
-/**
- * Takes the codings off, the last one first. A body that does not begin as one in that coding passes as it is.
- * @throws MOTE_DIGEST_MISMATCH for bytes that cannot be decoded
- */
+/** Decodes a body, the last coding first; one that does not begin as in that coding passes as it is. @throws MOTE_DIGEST_MISMATCH if it is damaged */
 export function decoded(chunks: AsyncIterable<Uint8Array>, codings: readonly string[]): AsyncIterable<Uint8Array> {
   return codings.reduceRight((coded, name) => decodedOnce(coded, known[name] ?? gzip), chunks);
 }

@@ -1,8 +1,8 @@
 import { readdirSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { homeFolders, MoteError } from "@mote/core";
-import { readPlainFile, reasonOf } from "../disk/plain-file.js";
+import { homeFolders, MoteError, reasonOf } from "@mote/core";
+import { readPlainFile } from "../disk/plain-file.js";
 
 /** What belongs to one host, in PEM. */
 export interface HostCertificates {

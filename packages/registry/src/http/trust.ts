@@ -4,10 +4,7 @@ import type { CertificateSource, HostCertificates } from "./host-certificates.js
 import type { TransportOptions } from "./http-transport.js";
 
 export interface CertificateOptions {
-  /**
-   * Certificate authorities in PEM, in place of the usual ones: those of Node, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and
-   * the system.
-   */
+  /** Certificate authorities in PEM, in place of those of Node, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and the system. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
   /** A client's certificate and key in PEM, for registries and token services; not sent to the target of a redirect. */
   readonly cert?: string | Uint8Array | undefined;

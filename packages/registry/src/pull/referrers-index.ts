@@ -38,10 +38,7 @@ export interface NoIndex {
   readonly digest?: string | undefined;
 }
 
-/**
- * Reads an index that the registry may not have, or respond with something else for: the subject itself, a web page, JSON of another kind.
- * @throws MOTE_TOO_LARGE · MOTE_INVALID_MANIFEST for an index with an entry that is not valid
- */
+/** Reads an index; the registry may respond with something else. @throws MOTE_TOO_LARGE · MOTE_INVALID_MANIFEST for an entry that is not valid */
 export function readIndex(
   api: RepositoryApi,
   request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & CallOptions,

@@ -26,10 +26,7 @@ export interface ReferrersOptions extends CallOptions {
   readonly artifactType?: string | undefined;
 }
 
-/**
- * Lists what refers to the manifest, a page at a time, by the referrers API, or by the referrers tag if the registry has no such API.
- * @throws MOTE_TOO_LARGE with the bound that was met · MOTE_INVALID_MANIFEST
- */
+/** Lists what refers to the manifest, by the referrers API, else by the referrers tag. @throws MOTE_TOO_LARGE with the bound · MOTE_INVALID_MANIFEST */
 export async function* listReferrers(
   api: RepositoryApi,
   digest: Digest,
@@ -92,10 +89,7 @@ class Bounds {
   }
 }
 
-/**
- * Always filters here: a registry may leave that to the client (`OCI-Filters-Applied`), and may list referrers without their type, which
- * which only the manifest tells.
- */
+/** Filters by type, as a registry may leave that to the client (`OCI-Filters-Applied`), and may list referrers without their type. */
 async function* ofType(
   api: RepositoryApi,
   referrers: readonly Descriptor[],

@@ -98,10 +98,7 @@ export class RegistryRepository implements ContentSource {
     };
   }
 
-  /**
-   * The response for a tag has another digest in `Docker-Content-Digest` than its bytes: they may have been changed on their way. What the
-   * registry has under that digest counts.
-   */
+  /** Loads what the registry has under the digest that it named for a tag, as the bytes that came have another one. */
   async #loadSaid(said: Digest, actual: Digest, request: LimitedRequest): Promise<ResolvedManifest> {
     let response: ManifestResponse;
     try {
@@ -128,10 +125,7 @@ export class RegistryRepository implements ContentSource {
     return bytes;
   }
 
-  /**
-   * The reader continues at the same byte after a cut connection.
-   * @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH; while reading also MOTE_DIGEST_MISMATCH
-   */
+  /** Opens a blob; after a cut connection it continues at the same byte. @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const { size, mediaType } = descriptor;

@@ -22,10 +22,7 @@ export class ChunkedUpload {
     this.#digest = digest;
   }
 
-  /**
-   * Sends one chunk. After an error it finds out how much the registry has, and sends the rest. Returns false if it is the first one and
-   * the registry takes no chunks.
-   */
+  /** Sends one chunk, after an error what the registry lacks of it. Returns false if it is the first one and the registry takes no chunks. */
   async append(chunk: Uint8Array): Promise<boolean> {
     const start = this.#offset;
     const end = start + chunk.byteLength;

@@ -85,10 +85,7 @@ export class RegistryDestination implements ContentDestination {
     await uploadBlob(this.#api, descriptor, chunks, { chunkBytes: this.#chunkBytes, quirks, signal, onEvent });
   }
 
-  /**
-   * Tries the candidates on this registry in their order (distribution-spec, "Mounting a blob from another repository"). A
-   * candidate that fails, for whatever reason, is skipped.
-   */
+  /** Tries the candidates in order (distribution-spec, "Mounting a blob from another repository"); one that fails is skipped. */
   async mount(descriptor: Descriptor, candidates: readonly Ref[], options: CallOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
     for (const from of this.#repositoriesHere(candidates)) {
@@ -123,10 +120,7 @@ export class RegistryDestination implements ContentDestination {
     }
   }
 
-  /**
-   * Sets or moves the tag to a manifest that is there, unless it is set already. Does nothing for the manifest's own digest.
-   * @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS if the registry does not let the tag change
-   */
+  /** Sets or moves the tag to a manifest that is there. Does nothing for its own digest. @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS */
   async tag(name: string, descriptor: Descriptor, options: CallOptions = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
     const held = this.#held.get(digest);

@@ -1,4 +1,12 @@
-import { type CallOptions, type Descriptor, type Digest, digestAlgorithm, isDigest, MoteError } from "@mote/core";
+import {
+  type CallOptions,
+  type Descriptor,
+  type Digest,
+  detailOf,
+  digestAlgorithm,
+  isDigest,
+  MoteError,
+} from "@mote/core";
 import { delayWithin } from "../http/retry.js";
 import { sleep } from "../http/waiting.js";
 import { subjectName } from "../reports/subject.js";
@@ -8,11 +16,7 @@ import { findManifest, hashManifest } from "./presence.js";
 /** How often a registry may say that it does not have what a manifest names: Nexus may find out a moment after it was sent. */
 const mostUnknown = 2;
 
-/**
- * Sends a manifest under a tag or its digest. Returns true if the registry understood the manifest's subject (`OCI-Subject`), and so lists
- * it as a referrer itself.
- * @throws MOTE_DIGEST_MISMATCH if the registry stored other bytes
- */
+/** Sends a manifest. Returns true if the registry lists it as a referrer itself (`OCI-Subject`). @throws MOTE_DIGEST_MISMATCH if it stored other bytes */
 export async function putManifest(
   api: RepositoryApi,
   reference: string,
@@ -128,8 +132,7 @@ function isClientError(status: number | undefined): boolean {
   return status !== undefined && status >= 400 && status < 500 && status !== 401 && status !== 429;
 }
 
-function statusOf({ details }: MoteError): number | undefined {
-  return details !== undefined && "status" in details && typeof details.status === "number"
-    ? details.status
-    : undefined;
+function statusOf(error: MoteError): number | undefined {
+  const status = detailOf(error, "status");
+  return typeof status === "number" ? status : undefined;
 }

@@ -3,10 +3,7 @@ import type { UploadQuirks } from "./upload-quirks.js";
 import type { Failed, Outcome, UploadRequests } from "./upload-requests.js";
 import { watch } from "./upload-stream.js";
 
-/**
- * Sends a blob in one request, in the session that has begun, and repeats it completely. Returns false if that is too large for the
- * registry: then it may take smaller chunks.
- */
+/** Sends a blob in one request, and repeats it completely. Returns false if that is too large for the registry: then it may take smaller chunks. */
 export async function sendWhole(requests: UploadRequests, quirks: UploadQuirks, bytes: Uint8Array): Promise<boolean> {
   for (let failures = 0; ; await requests.begin()) {
     const outcome = await sendOnce(requests, quirks, bytes);
@@ -37,10 +34,7 @@ async function sendOnce(requests: UploadRequests, quirks: UploadQuirks, bytes: U
   return second;
 }
 
-/**
- * Sends a blob in one request, as its bytes come, in the session that has begun. It cannot be repeated here: MOTE_UPLOAD_LOST asks for
- * the bytes again.
- */
+/** Sends a blob in one request, as its bytes come. It cannot be repeated here: MOTE_UPLOAD_LOST asks for the bytes again. */
 export async function sendStream(
   requests: UploadRequests,
   quirks: UploadQuirks,
@@ -70,10 +64,7 @@ export async function sendStream(
   requests.end();
 }
 
-/**
- * Whether a registry may have failed to close an upload because of the request's body. Artifactory responds with 404 BLOB_UNKNOWN; one that
- * ignores the body finds that the digest is another.
- */
+/** Whether a registry may have failed because of the body: Artifactory responds with 404 BLOB_UNKNOWN, one that ignores bodies finds another digest. */
 function mayBeOfBody({ status }: Failed): boolean {
   return status !== undefined && bodyRefusals.has(status);
 }
