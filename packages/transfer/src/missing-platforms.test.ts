@@ -1,8 +1,8 @@
 import { type Descriptor, digestBytes, MoteError, mediaTypes, type PathRef } from "@mote/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryCache } from "../test/memory-cache.js";
+import { MemoryDestination, MemorySource } from "../test/memory-endpoints.js";
 import { addIndex, addManifest, someBytes } from "../test/memory-images.js";
-import { MemoryDestination, MemorySource } from "../test/memory-places.js";
 import { type TransferOptions, transfer } from "./index.js";
 
 const archive: PathRef = { transport: "oci-archive", path: "/a.tar" };
@@ -12,7 +12,7 @@ let cache: MemoryCache;
 
 beforeEach(() => {
   source = new MemorySource();
-  // Its type is that of registries.
+  // Registries have the transport docker.
   Object.assign(source, { ref: archive, mayLackBlobs: true });
   destination = new MemoryDestination();
   destination.ref = { transport: "oci", path: "/layout" };
@@ -54,13 +54,13 @@ async function errorOf(work: Promise<unknown>): Promise<MoteError> {
   return error;
 }
 
-describe("an index of which the source has some platforms alone", () => {
+describe("an index with missing platforms", () => {
   it.each<[string, (gone: Built) => readonly Descriptor[]]>([
-    ["without the others' manifests", ({ manifest }) => [manifest]],
-    ["without the others' layers", ({ blobs }) => blobs.slice(1)],
-    ["without the others' configurations", ({ blobs }) => blobs.slice(0, 1)],
-    ["without anything of the others", ({ manifest, blobs }) => [manifest, ...blobs]],
-  ])("%s is moved with those, as the index that it is, and the others are named", async (_, gone) => {
+    ["without the other manifests", ({ manifest }) => [manifest]],
+    ["without the other layers", ({ blobs }) => blobs.slice(1)],
+    ["without the other configs", ({ blobs }) => blobs.slice(0, 1)],
+    ["without any content of the others", ({ manifest, blobs }) => [manifest, ...blobs]],
+  ])("%s is moved unchanged with its available platforms, and the missing ones are reported", async (_, gone) => {
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     const root = index(amd.manifest, arm.manifest);
     remove(...gone(arm));
@@ -78,7 +78,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect(cache.has(root.digest)).toBe(true);
   });
 
-  it("goes into the cache alone, under its name", async () => {
+  it("is stored in the cache under its name", async () => {
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     const root = index(arm.manifest, amd.manifest);
     remove(arm.manifest);
@@ -87,7 +87,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect(cache.has(root.digest) && cache.has(amd.manifest.digest)).toBe(true);
   });
 
-  it("is refused for a registry before anything is moved, as that would take another index alone", async () => {
+  it("is rejected for a registry before anything is moved", async () => {
     destination.ref = { transport: "docker", registry: "one.example", repository: "app" };
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     const root = index(amd.manifest, arm.manifest);
@@ -105,7 +105,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect([...destination.contents]).toEqual([]);
   });
 
-  it("goes to a registry that has the others from before", async () => {
+  it("is pushed to a registry that already has the missing platforms", async () => {
     destination.ref = { transport: "docker", registry: "one.example", repository: "app" };
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     const root = index(amd.manifest, arm.manifest);
@@ -115,7 +115,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect(destination.tags.get("v1")).toEqual(root);
   });
 
-  it("gives the platform that it has to a registry", async () => {
+  it("can provide an available platform to a registry", async () => {
     destination.ref = { transport: "docker", registry: "one.example", repository: "app" };
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     index(amd.manifest, arm.manifest);
@@ -125,7 +125,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect(report.warnings).toEqual([]);
   });
 
-  it("does not give another platform for one that it lists and lacks", async () => {
+  it("does not replace a missing platform with another one", async () => {
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/386", 2)];
     index(amd.manifest, arm.manifest);
     remove(amd.manifest);
@@ -134,7 +134,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect(destination.tags.size).toBe(0);
   });
 
-  it("is not found if it has none of them", async () => {
+  it("is MOTE_NOT_FOUND if all platforms are missing", async () => {
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     const attestation = addManifest(source, source.addJson({}, mediaTypes.ociConfig), [], {
       platform: { os: "unknown", architecture: "unknown" },
@@ -146,7 +146,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect(error.message).toContain("linux/arm64");
   });
 
-  it("takes what the cache has from before for the missing", async () => {
+  it("is completed by what the cache already has", async () => {
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     index(amd.manifest, arm.manifest);
     await pull({ destination: undefined });
@@ -156,7 +156,7 @@ describe("an index of which the source has some platforms alone", () => {
     expect(destination.contents.has(arm.blobs[1]?.digest ?? digestBytes(new Uint8Array()))).toBe(true);
   });
 
-  it("may be below another index", async () => {
+  it("may be nested in another index", async () => {
     const [amd, arm] = [platform("linux/amd64", 1), platform("linux/arm64", 2)];
     const inner = addIndex(source, [amd.manifest, arm.manifest]);
     const root = index(inner);
@@ -167,10 +167,10 @@ describe("an index of which the source has some platforms alone", () => {
   });
 });
 
-describe("an entry of an index whose media type is not known", () => {
+describe("an entry of an index with an unknown media type", () => {
   const odd = "application/vnd.acme.thing.v1+json";
 
-  it("is moved as the manifest that its bytes are, with what is below it", async () => {
+  it("is moved with what it refers to if it is a manifest", async () => {
     const amd = platform("linux/amd64", 1);
     const root = index({ ...amd.manifest, mediaType: "text/plain" });
     const report = await pull();
@@ -179,7 +179,7 @@ describe("an entry of an index whose media type is not known", () => {
     expect((await cache.find(amd.manifest.digest))?.mediaType ?? mediaTypes.ociManifest).toBe(mediaTypes.ociManifest);
   });
 
-  it("is moved as a manifest of nothing if it is another JSON document, and that is said", async () => {
+  it("is moved alone with a warning if it is another JSON document", async () => {
     const amd = platform("linux/amd64", 1);
     const thing = source.addJson({ things: [1] }, odd);
     index(amd.manifest, thing);
@@ -189,13 +189,13 @@ describe("an entry of an index whose media type is not known", () => {
     expect(destination.contents.has(thing.digest)).toBe(true);
   });
 
-  it("is sent as a blob to what does not take it as a manifest", async () => {
+  it("is sent as a blob if the destination rejects it as a manifest", async () => {
     const thing = source.addJson({ things: [1] }, odd);
     const root = index(thing);
     const taken: string[] = [];
     const { manifest, blob } = destination;
     destination.manifest = async (descriptor, bytes) => {
-      if (descriptor.mediaType === odd) throw new MoteError("MOTE_REGISTRY", "not known");
+      if (descriptor.mediaType === odd) throw new MoteError("MOTE_REGISTRY", "unknown media type");
       await manifest.call(destination, descriptor, bytes);
     };
     destination.blob = async (descriptor, chunks, options) => {
@@ -218,12 +218,12 @@ describe("an entry of an index whose media type is not known", () => {
     expect(destination.contents.get(thing.digest)).toEqual(bytes);
   });
 
-  it("is moved as a blob if the source has it among its blobs", async () => {
+  it("is moved as a blob if the source has it as a blob", async () => {
     const thing = source.addJson({ things: [1] }, odd);
     const root = index(thing);
     const { manifest } = source;
     source.manifest = async (descriptor) => {
-      if (descriptor.digest === thing.digest) throw new MoteError("MOTE_NOT_FOUND", "not a manifest here");
+      if (descriptor.digest === thing.digest) throw new MoteError("MOTE_NOT_FOUND", "not a manifest");
       return manifest.call(source, descriptor);
     };
     const report = await pull();

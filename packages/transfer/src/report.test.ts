@@ -1,8 +1,8 @@
 import { type Descriptor, mediaTypes, NilCache } from "@mote/core";
 import { beforeEach, expect, it } from "vitest";
 import { ResumingCache } from "../test/memory-cache.js";
+import { MemoryDestination, MemorySource } from "../test/memory-endpoints.js";
 import { type AddedImage, addImage, addManifest, someBytes } from "../test/memory-images.js";
-import { MemoryDestination, MemorySource } from "../test/memory-places.js";
 import { type TransferOptions, transfer } from "./index.js";
 
 let source: MemorySource;
@@ -24,7 +24,7 @@ beforeEach(() => {
 const pull = (more: Partial<TransferOptions> = {}) => transfer({ source, destination, cache, refs: ["v1"], ...more });
 const none = { count: 0, bytes: 0 };
 
-it("what an earlier transfer had received is resumed, and the rest fetched", async () => {
+it("bytes of an earlier transfer are resumed, and the rest is fetched", async () => {
   source.breaks.set(large.digest, { after: 3000, error: new Error("cut") });
   await expect(pull()).rejects.toThrow("cut");
   source.breaks.clear();
@@ -37,15 +37,15 @@ it("what an earlier transfer had received is resumed, and the rest fetched", asy
   expect(report.copied).toEqual({ count: 2, bytes: 5000 + image.config.size });
 });
 
-it("what came wrong and had to come again was fetched twice, and is one blob", async () => {
-  let lies = 1;
-  source.lies.set(large.digest, (bytes) => (lies-- > 0 ? bytes.map((byte) => byte ^ 1) : bytes));
+it("wrong bytes that are fetched again count twice, their blob once", async () => {
+  let replacements = 1;
+  source.replacements.set(large.digest, (bytes) => (replacements-- > 0 ? bytes.map((byte) => byte ^ 1) : bytes));
   Object.assign(source, { reportCorruption: () => true });
   const report = await pull({ cache: new NilCache() });
   expect(report.fetched).toEqual({ count: 2, bytes: 2 * 5000 + image.config.size });
 });
 
-it("what the destination had or the cache has is not fetched, and each is told as what it is", async () => {
+it("blobs that the destination or the cache has are counted separately and not fetched", async () => {
   await pull({ destination: undefined });
   destination.contents.set(image.config.digest, source.contents.get(image.config.digest) ?? new Uint8Array());
   const report = await pull();
@@ -59,7 +59,7 @@ it("what the destination had or the cache has is not fetched, and each is told a
   });
 });
 
-it("what a manifest holds itself came with it", async () => {
+it("content in the data of a descriptor is counted as inlined", async () => {
   const bytes = someBytes(100, 7);
   const inlined = source.add(bytes, mediaTypes.ociLayer, { data: btoa(String.fromCharCode(...bytes)) });
   const root = addManifest(source, image.config, [inlined]);

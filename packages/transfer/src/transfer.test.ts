@@ -1,8 +1,8 @@
 import { type Descriptor, type Digest, MoteError, mediaTypes, NilCache } from "@mote/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryCache, ResumingCache } from "../test/memory-cache.js";
+import { MemoryDestination, MemorySource } from "../test/memory-endpoints.js";
 import { type AddedImage, addImage, addIndex, addManifest, someBytes } from "../test/memory-images.js";
-import { MemoryDestination, MemorySource } from "../test/memory-places.js";
 import { type TransferEvent, type TransferOptions, transfer } from "./index.js";
 
 let source: MemorySource;
@@ -42,7 +42,7 @@ function blobsOf({ config, layers }: AddedImage): readonly Digest[] {
 }
 
 describe("a transfer", () => {
-  it("brings an image into the cache and to the destination, each blob fetched once, the tag last", async () => {
+  it("moves an image to the cache and the destination, fetches each blob once, and tags it last", async () => {
     const report = await pull();
     for (const digest of [...blobsOf(image), image.root.digest]) {
       expect(destination.contents.get(digest)).toEqual(source.contents.get(digest));
@@ -62,7 +62,7 @@ describe("a transfer", () => {
     });
   });
 
-  it("that is repeated into another destination fetches nothing, not even manifests", async () => {
+  it("to a second destination fetches nothing, not even manifests", async () => {
     await pull();
     source.asked.length = 0;
     source.manifestsAsked.length = 0;
@@ -74,21 +74,21 @@ describe("a transfer", () => {
     expect(report).toMatchObject({ fetched: { count: 0 }, hit: { count: 4 }, manifests: { fetched: 0 } });
   });
 
-  it("of a digest that is cached does not ask the source at all", async () => {
+  it("of a cached digest does not use the source", async () => {
     await pull();
-    source.resolve = () => Promise.reject(new MoteError("MOTE_UNREACHABLE", "the cable is out"));
+    source.resolve = () => Promise.reject(new MoteError("MOTE_UNREACHABLE", "no network"));
     const other = new MemoryDestination();
     await pull({ refs: [image.root.digest], destination: other });
     expect([...other.tags.keys()]).toEqual([image.root.digest]);
   });
 
-  it("sends nothing that the destination has", async () => {
+  it("sends nothing that the destination already has", async () => {
     await pull();
     const report = await pull({ cache: new MemoryCache() });
     expect(report).toMatchObject({ skipped: { count: 4 }, fetched: { count: 0 }, copied: { count: 0 } });
   });
 
-  it("puts no manifest into the cache whose blobs never came there", async () => {
+  it("stores no manifest in the cache without its blobs", async () => {
     await pull();
     const other = new MemoryCache();
     await pull({ cache: other });
@@ -97,7 +97,7 @@ describe("a transfer", () => {
     expect(other.has(image.root.digest)).toBe(true);
   });
 
-  it("without a destination ends in the cache, under the name that was given", async () => {
+  it("without a destination stores the image in the cache under the given name", async () => {
     const report = await pull({ destination: undefined, tags: ["example.org/app:v1"] });
     expect(await cache.names()).toEqual(["example.org/app:v1"]);
     for (const digest of blobsOf(image)) expect(cache.has(digest)).toBe(true);
@@ -105,14 +105,14 @@ describe("a transfer", () => {
     expect((await pull({ destination: undefined })).hit.count).toBe(4);
   });
 
-  it("through a cache that keeps nothing arrives whole all the same", async () => {
+  it("through a cache that stores nothing is complete", async () => {
     const report = await pull({ cache: new NilCache() });
     for (const digest of blobsOf(image)) expect(destination.contents.has(digest)).toBe(true);
     expect(report.fetched.count).toBe(4);
     expect(report.warnings).toEqual([]);
   });
 
-  it("links out of a cache that can, and reads such a destination no bytes", async () => {
+  it("links blobs from a cache that supports it, without sending bytes", async () => {
     const linked = new Map<string, Digest>();
     cache = Object.assign(new MemoryCache(), {
       linkTo: async (digest: Digest, target: string) => linked.set(target, digest).size > 0,
@@ -123,7 +123,7 @@ describe("a transfer", () => {
     expect(report).toMatchObject({ linked: { count: 4 }, copied: { count: 0 }, fetched: { count: 4 } });
   });
 
-  it("moves indexes with everything below them, and writes what is named before what names it", async () => {
+  it("moves everything below an index, and writes manifests after what they refer to", async () => {
     const inner = addIndex(source, [image.root]);
     const other = addImage(source, "other", [700], 7);
     const outer = addIndex(source, [inner, other.root, image.root]);
@@ -137,7 +137,7 @@ describe("a transfer", () => {
     expect(destination.order.at(-1)).toBe("all");
   });
 
-  it("takes several references at once, and moves what they share once", async () => {
+  it("moves several references and their shared blobs once", async () => {
     const twin = addManifest(source, image.config, [...image.layers].reverse());
     source.tags.set("v2", twin);
     const report = await pull({ refs: ["v1", "v2"], tags: [undefined, "second"] });
@@ -145,7 +145,7 @@ describe("a transfer", () => {
     expect(report.fetched.count).toBe(4);
   });
 
-  it("uses data that a descriptor carries, if it is what the descriptor says", async () => {
+  it("uses the data of a descriptor if it is valid", async () => {
     const empty = { mediaType: mediaTypes.ociEmpty, data: btoa("{}") };
     const config = source.add(new TextEncoder().encode("{}"), mediaTypes.ociEmpty, empty);
     source.tags.set("artifact", addManifest(source, config, []));
@@ -160,7 +160,7 @@ describe("a transfer", () => {
     expect(source.timesAsked(config.digest)).toBe(1);
   });
 
-  it("leaves layers that may not be distributed where their urls say", async () => {
+  it("does not move foreign layers", async () => {
     const foreign = source.add(someBytes(10, 5), "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", {
       urls: ["https://example.org/layer"],
     });
@@ -177,7 +177,7 @@ describe("a transfer", () => {
     expect(destination.contents.get(nothing.digest)).toEqual(new Uint8Array(0));
   });
 
-  it("tells what it does in events", async () => {
+  it("reports its progress in events", async () => {
     const events: TransferEvent[] = [];
     await pull({ onEvent: (event) => events.push(event) });
     expect(events[0]).toEqual({ type: "plan", manifests: 1, blobs: 4, bytes: 8001 + image.config.size });
@@ -187,34 +187,34 @@ describe("a transfer", () => {
     }
   });
 
-  it("is not ended by a listener that throws", async () => {
+  it("continues if a listener throws", async () => {
     const onEvent = () => {
-      throw new Error("the listener's own");
+      throw new Error("error of the listener");
     };
     expect((await pull({ onEvent })).fetched.count).toBe(4);
   });
 
-  it("asks the verifier before anything is moved, and a refusal stops it", async () => {
-    const refusal = new Error("no signature");
+  it("calls the verify hook before it moves content, and stops if it throws", async () => {
+    const rejection = new Error("no signature");
     const seen: unknown[] = [];
     const verify: TransferOptions["verify"] = (descriptor, manifest, { ref, bytes }) => {
       seen.push(ref, descriptor.digest, manifest.kind, bytes.byteLength);
-      throw refusal;
+      throw rejection;
     };
-    expect(await codeOf(pull({ verify }))).toBe(refusal);
+    expect(await codeOf(pull({ verify }))).toBe(rejection);
     expect(seen).toEqual(["v1", image.root.digest, "manifest", image.root.size]);
     expect(destination.contents.size).toBe(0);
     await expectNothingWrong();
   });
 
-  it("refuses senseless options as misuse", async () => {
+  it("rejects invalid options with a TypeError", async () => {
     await expect(pull({ concurrency: 0 })).rejects.toThrow(TypeError);
     await expect(pull({ tags: ["a", "b"] })).rejects.toThrow(TypeError);
     await expect(pull({ platform: "arm64/" })).rejects.toThrow(TypeError);
   });
 });
 
-describe("a source that lies", () => {
+describe("a source with wrong content", () => {
   const truncated = (bytes: Uint8Array) => bytes.slice(0, -1);
   const longer = (bytes: Uint8Array) => new Uint8Array([...bytes, 1]);
   const other = (bytes: Uint8Array) => bytes.map((byte, at) => (at === 1500 ? byte ^ 1 : byte));
@@ -224,14 +224,14 @@ describe("a source that lies", () => {
     ["sends other bytes", other, "MOTE_DIGEST_MISMATCH"],
   ] as const;
 
-  for (const [what, lie, code] of cases) {
-    for (const kind of ["keeps", "keeps and resumes", "keeps nothing"] as const) {
-      it(`and ${what} is found out by a cache that ${kind}; the blob is nowhere, and no tag moves`, async () => {
+  for (const [what, replace, code] of cases) {
+    for (const kind of ["stores", "stores and resumes", "stores nothing"] as const) {
+      it(`(${what}) is detected by a cache that ${kind}: the blob is not stored, and no tag is set`, async () => {
         const layer = image.layers[0];
         if (layer === undefined) throw new Error("no layer");
-        source.lies.set(layer.digest, lie);
-        cache = kind === "keeps and resumes" ? new ResumingCache() : cache;
-        const through = kind === "keeps nothing" ? new NilCache() : cache;
+        source.replacements.set(layer.digest, replace);
+        cache = kind === "stores and resumes" ? new ResumingCache() : cache;
+        const through = kind === "stores nothing" ? new NilCache() : cache;
         const failure = await pull({ cache: through }).catch((error: unknown) => error);
         expect(failure).toMatchObject({ code, details: { digest: layer.digest } });
         expect(destination.contents.has(layer.digest)).toBe(false);
@@ -246,20 +246,20 @@ describe("a source that lies", () => {
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
     source.ref = { transport: "docker", registry: "one.example", repository: "app" };
-    source.lies.set(layer.digest, other);
+    source.replacements.set(layer.digest, other);
     await expect(pull()).rejects.toMatchObject({ details: { digest: layer.digest, from: "one.example/app" } });
   });
 
-  it("about a manifest is found out before anything in it is believed", async () => {
-    source.lies.set(image.root.digest, (bytes) => bytes.map((byte) => (byte === 0x32 ? 0x33 : byte)));
+  it("in a manifest is detected before it is parsed", async () => {
+    source.replacements.set(image.root.digest, (bytes) => bytes.map((byte) => (byte === 0x32 ? 0x33 : byte)));
     expect(await codeOf(pull())).toBe("MOTE_DIGEST_MISMATCH");
-    source.lies.set(image.root.digest, truncated);
+    source.replacements.set(image.root.digest, truncated);
     expect(await codeOf(pull())).toBe("MOTE_SIZE_MISMATCH");
     expect(source.asked).toEqual([]);
     await expectNothingWrong();
   });
 
-  it("about what is a manifest or about its size is refused, and told with its place and digest", async () => {
+  it("or size of a manifest is an error with its location and digest", async () => {
     source.ref = { transport: "docker", registry: "one.example", repository: "app" };
     source.tags.set("v1", source.addJson({ errors: [] }, mediaTypes.ociManifest));
     await expect(pull()).rejects.toMatchObject({
@@ -271,7 +271,7 @@ describe("a source that lies", () => {
     await expectNothingWrong();
   });
 
-  it("about a manifest's type is corrected: the manifest says it itself", async () => {
+  it("in the media type of a manifest is replaced by that of the manifest itself", async () => {
     for (const mediaType of [mediaTypes.ociIndex, mediaTypes.dockerManifest, "text/plain"]) {
       source.tags.set("v1", { ...image.root, mediaType });
       const report = await pull();
@@ -284,7 +284,7 @@ describe("a source that lies", () => {
     expect(destination.tags.get("v1")).toEqual(index);
   });
 
-  it("about the size of a blob that is cached is found out too", async () => {
+  it("in the size of a cached blob is detected", async () => {
     await pull({ destination: undefined });
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
@@ -294,14 +294,14 @@ describe("a source that lies", () => {
     await expectNothingWrong();
   });
 
-  it("in two ways about one blob is refused at once", async () => {
+  it("with contradicting sizes of a blob is rejected", async () => {
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
     source.tags.set("v2", addManifest(source, image.config, [layer, { ...layer, size: 1 }]));
     expect(await codeOf(pull({ refs: ["v2"] }))).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("with indexes nested without end is refused", async () => {
+  it("with endlessly nested indexes is rejected", async () => {
     let nested = image.root;
     for (let depth = 0; depth < 30; depth++) nested = addIndex(source, [nested]);
     source.tags.set("deep", nested);
@@ -319,9 +319,9 @@ describe("a cache that cannot be written", () => {
     ["at close", { close: full }],
   ] as const;
 
-  for (const [when, faults] of cases) {
-    it(`(${when}) does not keep anything from the destination, and is reported`, async () => {
-      cache.faults = faults;
+  for (const [when, failures] of cases) {
+    it(`(${when}) is reported, and the destination gets everything`, async () => {
+      cache.failures = failures;
       const events: TransferEvent[] = [];
       const report = await pull({ onEvent: (event) => events.push(event) });
       expect(destination.tags.get("v1")).toEqual(image.root);
@@ -333,34 +333,34 @@ describe("a cache that cannot be written", () => {
       expect(cache.openWriters).toBe(0);
     });
 
-    it(`(${when}) is fatal where there is nothing else to write to`, async () => {
-      cache.faults = faults;
+    it(`(${when}) fails a transfer without a destination`, async () => {
+      cache.failures = failures;
       expect(await codeOf(pull({ destination: undefined, tags: ["v1"] }))).toBe("MOTE_NO_SPACE");
       expect(await cache.names()).toEqual([]);
       expect(cache.openWriters).toBe(0);
     });
   }
 
-  it("gets no manifest whose blobs it could not take", async () => {
-    cache.faults = { write: { at: 3, error: full } };
+  it("gets no manifest without its blobs", async () => {
+    cache.failures = { write: { at: 3, error: full } };
     await pull();
     expect(cache.has(image.config.digest)).toBe(true);
     expect(cache.has(image.root.digest)).toBe(false);
   });
 
-  it("still does not let wrong bytes through", async () => {
-    cache.faults = { write: { at: 3, error: full } };
+  it("does not prevent the detection of wrong bytes", async () => {
+    cache.failures = { write: { at: 3, error: full } };
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    source.lies.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 4000 ? byte ^ 1 : byte)));
+    source.replacements.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 4000 ? byte ^ 1 : byte)));
     expect(await codeOf(pull())).toBe("MOTE_DIGEST_MISMATCH");
     expect(destination.contents.has(layer.digest)).toBe(false);
     await expectNothingWrong();
   });
 });
 
-describe("a cache that is damaged", () => {
-  it("is told of, and the blob is fetched anew", async () => {
+describe("a damaged cache", () => {
+  it("is reported, and the blob is fetched again", async () => {
     await pull({ destination: undefined });
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
@@ -375,7 +375,7 @@ describe("a cache that is damaged", () => {
     }
   });
 
-  it("in a manifest too", async () => {
+  it("is reported for a manifest, too", async () => {
     await pull({ destination: undefined });
     cache.plant(image.root.digest, someBytes(100, 1), "");
     const report = await pull();
@@ -383,9 +383,9 @@ describe("a cache that is damaged", () => {
     expect(cache.bytesOf(image.root.digest)).toEqual(source.contents.get(image.root.digest));
   });
 
-  it("and cannot be read at all, keeps nothing from the destination", async () => {
+  it("that cannot be read does not affect the destination", async () => {
     await pull({ destination: undefined });
-    cache.faults = { read: new MoteError("MOTE_IO", "the disk is broken") };
+    cache.failures = { read: new MoteError("MOTE_IO", "the disk is broken") };
     const report = await pull();
     expect(destination.tags.get("v1")).toEqual(image.root);
     expect(await destination.isWhole()).toBe(true);
@@ -393,7 +393,7 @@ describe("a cache that is damaged", () => {
   });
 });
 
-describe("a destination that throws an error of its own for what it reads", () => {
+describe("a destination that wraps the errors of its input", () => {
   beforeEach(() => {
     const take = destination.blob.bind(destination);
     destination.blob = (...args) =>
@@ -402,15 +402,15 @@ describe("a destination that throws an error of its own for what it reads", () =
       });
   });
 
-  it("does not hide that it was the source that lied", async () => {
+  it("does not hide an error of the source", async () => {
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    source.lies.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 4500 ? byte ^ 1 : byte)));
+    source.replacements.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 4500 ? byte ^ 1 : byte)));
     expect(await codeOf(pull())).toBe("MOTE_DIGEST_MISMATCH");
     await expectNothingWrong();
   });
 
-  it("does not hide that it was the cache that is damaged", async () => {
+  it("does not hide an error of the cache", async () => {
     await pull({ destination: undefined });
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
@@ -421,24 +421,24 @@ describe("a destination that throws an error of its own for what it reads", () =
 });
 
 describe("a destination that fails", () => {
-  const refusal = new MoteError("MOTE_FORBIDDEN", "not here");
-  for (const [where, refuseAfter] of [
+  const rejection = new MoteError("MOTE_FORBIDDEN", "not here");
+  for (const [where, failAfter] of [
     ["has", 0],
     ["blob", 0],
     ["blob", 2000],
     ["manifest", 0],
     ["tag", 0],
   ] as const) {
-    it(`at ${where} (after ${refuseAfter} bytes) fails the transfer, and gets no tag`, async () => {
-      destination.faults = { [where]: refusal };
-      destination.refuseAfter = refuseAfter;
+    it(`at ${where} (after ${failAfter} bytes) fails the transfer and gets no tag`, async () => {
+      destination.failures = { [where]: rejection };
+      destination.failAfter = failAfter;
       expect(await codeOf(pull())).toBe("MOTE_FORBIDDEN");
       await expectNothingWrong();
     });
   }
 
-  it("while it is fed does not leave the fetch running", async () => {
-    destination.faults = { blob: refusal };
+  it("during a fetch aborts the fetch", async () => {
+    destination.failures = { blob: rejection };
     source.gate = (_, at) => (at === 0 ? Promise.resolve() : new Promise(() => {}));
     expect(await codeOf(pull({ concurrency: 1 }))).toBe("MOTE_FORBIDDEN");
     await expectNothingWrong();
@@ -446,8 +446,8 @@ describe("a destination that fails", () => {
 });
 
 describe("an abort", () => {
-  it("rejects with its own reason, and leaves nothing half-written", async () => {
-    const reason = new Error("enough");
+  it("rejects with its reason and leaves no partial content", async () => {
+    const reason = new Error("aborted");
     const controller = new AbortController();
     source.gate = async (_, at) => {
       if (at >= 2000) controller.abort(reason);
@@ -457,8 +457,8 @@ describe("an abort", () => {
   });
 
   for (const where of ["resolve", "manifest", "blob", "verify"] as const) {
-    it(`ends also a transfer that waits for somebody who does not look at the signal (${where})`, async () => {
-      const reason = new Error("enough");
+    it(`ends a transfer that waits for code which ignores the signal (${where})`, async () => {
+      const reason = new Error("aborted");
       const controller = new AbortController();
       const never = () => {
         setImmediate(() => controller.abort(reason));
@@ -471,17 +471,17 @@ describe("an abort", () => {
     });
   }
 
-  it("before the beginning asks nothing of anybody", async () => {
-    const reason = new Error("never mind");
+  it("before the start causes no requests", async () => {
+    const reason = new Error("aborted before the start");
     expect(await codeOf(pull({ signal: AbortSignal.abort(reason) }))).toBe(reason);
     expect(source.manifestsAsked).toEqual([]);
   });
 
-  it("keeps what was received where the cache can resume, and the next transfer fetches the rest only", async () => {
+  it("keeps received bytes in a cache that can resume, and the next transfer fetches only the rest", async () => {
     cache = new ResumingCache();
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "connection reset") });
     expect(await codeOf(pull())).toBe("MOTE_UNREACHABLE");
     expect(cache.suspended.get(layer.digest)?.byteLength).toBe(3000);
     source.breaks.clear();
@@ -493,7 +493,7 @@ describe("an abort", () => {
     expect(report.warnings).toEqual([]);
   });
 
-  it("whose leftover was damaged meanwhile costs one more fetch, and no wrong byte", async () => {
+  it("followed by damage to the ingest file causes one more fetch and no wrong bytes", async () => {
     cache = new ResumingCache();
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
@@ -505,7 +505,7 @@ describe("an abort", () => {
 });
 
 describe("several transfers that share a cache", () => {
-  it("fetch each blob once between them", async () => {
+  it("fetch each blob once", async () => {
     const destinations = Array.from({ length: 5 }, () => new MemoryDestination());
     await Promise.all(destinations.map((one) => pull({ destination: one })));
     for (const digest of blobsOf(image)) expect(source.timesAsked(digest)).toBe(1);
@@ -515,10 +515,10 @@ describe("several transfers that share a cache", () => {
     }
   });
 
-  it("do not feel each other's abort: the fetch goes on for the others", async () => {
+  it("are independent of each other's abort: the fetch continues for the others", async () => {
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    const reason = new Error("the first has had enough");
+    const reason = new Error("the first caller aborted");
     const controller = new AbortController();
     let release = () => {};
     const held = new Promise<void>((resolve) => {
@@ -558,12 +558,12 @@ describe("several transfers that share a cache", () => {
     expect(destination.openStreams).toBe(0);
   });
 
-  it("do not share a failure: who waited asks his own source", async () => {
+  it("do not share errors: each waiting transfer uses its own source", async () => {
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
     const broken = new MemorySource();
     addImage(broken, "v1", [5000, 3000, 1]);
-    broken.breaks.set(layer.digest, { after: 2000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+    broken.breaks.set(layer.digest, { after: 2000, error: new MoteError("MOTE_UNREACHABLE", "connection reset") });
     const other = new MemoryDestination();
     const results = await Promise.allSettled([
       pull({ source: broken, destination: new MemoryDestination() }),
@@ -575,7 +575,7 @@ describe("several transfers that share a cache", () => {
 });
 
 describe("a lease", () => {
-  it("holds everything that is moved, until it is named", async () => {
+  it("covers all content until it is tagged", async () => {
     const resuming = new ResumingCache();
     destination.tag = async () => {
       expect(resuming.leases).toBe(1);

@@ -2,8 +2,8 @@ import { type Digest, MoteError } from "@mote/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type TransferOptions, transfer } from "../src/index.js";
 import { ResumingCache } from "./memory-cache.js";
+import { MemoryDestination, MemorySource } from "./memory-endpoints.js";
 import { type AddedImage, addImage } from "./memory-images.js";
-import { MemoryDestination, MemorySource } from "./memory-places.js";
 
 let source: MemorySource;
 let cache: ResumingCache;
@@ -18,7 +18,7 @@ beforeEach(() => {
 
 const pull = (more: Partial<TransferOptions> = {}) =>
   transfer({ source, cache, refs: ["v1"], tags: ["name"], ...more });
-/** Other processes remove these at the `at`th renewal, for the lease was lost; it was held at all others. */
+/** Simulates a lease that lapsed before the `at`th renewal, and other processes that removed these digests. */
 function loseAt(at: number, digests: readonly Digest[]): void {
   let renewals = 0;
   cache.renewing = () => {
@@ -33,8 +33,8 @@ async function expectWhole(): Promise<void> {
   expect(cache.leases).toBe(0);
 }
 
-describe("a lease that was lost while its process was suspended", () => {
-  it("makes the transfer fetch again what is gone, before it sets the name", async () => {
+describe("a lease that lapsed while its process was suspended", () => {
+  it("makes the transfer fetch removed content again before it sets the tag", async () => {
     const { tags } = cache;
     const tag = tags.tag.bind(tags);
     tags.tag = async (name, descriptor) => {
@@ -47,18 +47,18 @@ describe("a lease that was lost while its process was suspended", () => {
     );
     const { warnings, fetched } = await pull();
     await expectWhole();
-    // Each counts once, however often it was fetched; its bytes count as often as they came.
+    // A blob counts once, its bytes as often as they were fetched.
     expect([warnings.length, fetched.count]).toEqual([1, 4]);
     expect(fetched.bytes).toBe(5000 + 3000 + 10 + 5000 + 2 * image.config.size);
   });
 
-  it("fetches again what went after the name was set", async () => {
+  it("fetches content again that was removed after the tag was set", async () => {
     loseAt(2, all);
     await pull();
     await expectWhole();
   });
 
-  it("puts manifests again that were in the cache", async () => {
+  it("stores removed manifests again", async () => {
     await pull();
     await cache.tags.untag("name");
     loseAt(1, [image.root.digest]);
@@ -66,7 +66,7 @@ describe("a lease that was lost while its process was suspended", () => {
     await expectWhole();
   });
 
-  it("that is the caller's counts like one of its own", async () => {
+  it("of the caller is treated like its own", async () => {
     const lease = await cache.lease([]);
     loseAt(1, all);
     await pull({ lease });
@@ -74,13 +74,13 @@ describe("a lease that was lost while its process was suspended", () => {
     expect(cache.leases).toBe(1);
   });
 
-  it("costs nothing where nothing is gone", async () => {
+  it("has no effect if nothing was removed", async () => {
     loseAt(1, []);
     const { warnings, fetched } = await pull();
     expect([warnings, fetched.count]).toEqual([[], 4]);
   });
 
-  it("again and again ends in an error", async () => {
+  it("repeatedly is an error", async () => {
     cache.renewing = () => {
       for (const digest of all) cache.drop(digest);
       return false;
@@ -90,7 +90,7 @@ describe("a lease that was lost while its process was suspended", () => {
     expect(cache.leases).toBe(0);
   });
 
-  it("that cannot be renewed is a warning, and everything is looked at", async () => {
+  it("that cannot be renewed causes a warning, and all content is checked", async () => {
     let renewals = 0;
     cache.renewing = () => {
       if (++renewals > 1) return true;
@@ -101,7 +101,7 @@ describe("a lease that was lost while its process was suspended", () => {
     await expectWhole();
   });
 
-  it("keeps a manifest out of the cache whose blobs are gone, where there is a destination", async () => {
+  it("stores no manifest without its blobs, if there is a destination", async () => {
     const destination = new MemoryDestination();
     loseAt(1, [image.config.digest]);
     await pull({ destination });
@@ -110,7 +110,7 @@ describe("a lease that was lost while its process was suspended", () => {
   });
 });
 
-it("a lease that cannot be had is a warning, and everything is looked at before the name is set", async () => {
+it("a lease that cannot be acquired causes a warning, and all content is checked before the tag is set", async () => {
   cache.lease = () => Promise.reject(new MoteError("MOTE_TIMEOUT", "a prune does not continue"));
   const { tags } = cache;
   const blob = source.blob.bind(source);

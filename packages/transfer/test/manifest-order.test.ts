@@ -2,10 +2,10 @@ import { type Descriptor, type Digest, type ManifestOptions, mediaTypes } from "
 import { beforeEach, describe, expect, it } from "vitest";
 import { transfer } from "../src/index.js";
 import { MemoryCache } from "./memory-cache.js";
+import { MemoryDestination, MemorySource } from "./memory-endpoints.js";
 import { addImage, addIndex } from "./memory-images.js";
-import { MemoryDestination, MemorySource } from "./memory-places.js";
 
-/** Notes whether a tag was said to follow. */
+/** Records `tagFollows`. */
 class NotingDestination extends MemoryDestination {
   readonly tagFollows = new Map<Digest, boolean>();
 
@@ -44,9 +44,9 @@ function sign(subject: Descriptor, name: string): Descriptor {
   return signature;
 }
 
-describe("manifests go to the destination", () => {
-  // docker/hub-feedback#2372: a referrer is refused whose subject is not there.
-  it("after what they refer to, however high that is", async () => {
+describe("manifests are sent to the destination", () => {
+  // docker/hub-feedback#2372: Docker Hub rejects a referrer without its subject.
+  it("after what they refer to, at any depth", async () => {
     const image = addImage(source, "v1", [500]);
     const index = addIndex(source, [addIndex(source, [image.root])]);
     source.tags.set("index", index);
@@ -66,7 +66,7 @@ describe("manifests go to the destination", () => {
     }
   });
 
-  it("with word that their tag follows, unless another manifest needs them", async () => {
+  it("with tagFollows, unless another manifest needs them", async () => {
     const [child, single, signed] = [1, 2, 3].map((seed) => addImage(source, `v${seed}`, [500], seed).root);
     if (child === undefined || single === undefined || signed === undefined) throw new Error("no images");
     const index = addIndex(source, [child]);
@@ -82,7 +82,7 @@ describe("manifests go to the destination", () => {
     });
   });
 
-  it("without that word where they get no tag", async () => {
+  it("without tagFollows if they get no tag", async () => {
     const { root } = addImage(source, "v1", [500]);
     await push([root.digest]);
     expect(destination.tagFollows.get(root.digest)).toBe(false);

@@ -2,8 +2,8 @@ import { type Digest, type Membership, MoteError, mediaTypes, type RegistryRef }
 import { beforeEach, expect, it } from "vitest";
 import { transfer } from "../src/index.js";
 import { MemoryCache } from "./memory-cache.js";
+import { MemoryDestination, MemorySource } from "./memory-endpoints.js";
 import { addImage, addIndex, addManifest } from "./memory-images.js";
-import { MemoryDestination, MemorySource } from "./memory-places.js";
 
 const from: RegistryRef = { transport: "docker", registry: "ghcr.io", repository: "team/app" };
 const to: RegistryRef = { transport: "docker", registry: "127.0.0.1:5000", repository: "copy" };
@@ -17,7 +17,7 @@ beforeEach(() => {
   recorded = new Map();
   const membership: Membership = {
     record: async (repository, digest) => {
-      // Before anything is told to be somewhere, it is there.
+      // A manifest is stored before it is recorded.
       expect(cache.has(digest)).toBe(true);
       recorded.set(repository, [...(recorded.get(repository) ?? []), digest].sort());
     },
@@ -29,7 +29,7 @@ beforeEach(() => {
   cache = Object.assign(new MemoryCache(), { membership });
 });
 
-it("what comes from a repository and goes to another belongs to both: roots, what indexes list, and referrers", async () => {
+it("content moved from one repository to another belongs to both: roots, entries of indexes, and referrers", async () => {
   const [one, other] = [addImage(source, "one", [10], 1).root, addImage(source, "other", [10], 2).root];
   const index = addIndex(source, [one, other]);
   source.tags.set("v1", index);
@@ -52,7 +52,7 @@ it("what comes from a repository and goes to another belongs to both: roots, wha
   );
 });
 
-it("nothing belongs to a place that is no registry", async () => {
+it("nothing is recorded for locations that are not registries", async () => {
   addImage(source, "v1", [10]);
   await transfer({ source, destination: new MemoryDestination(), cache, refs: ["v1"] });
   expect(recorded.size).toBe(0);
@@ -70,7 +70,7 @@ it("a manifest that is not in the cache is not recorded", async () => {
   expect(recorded.size).toBe(0);
 });
 
-it("that it cannot be recorded is no reason to fail", async () => {
+it("an error of the membership store does not fail the transfer", async () => {
   source.ref = from;
   addImage(source, "v1", [10]);
   cache.membership.record = async () => {

@@ -10,22 +10,22 @@ import {
 
 export interface CacheFaults {
   createMote?: unknown;
-  /** Thrown at the write of that number, from 1. */
+  /** Thrown at the write with this number, from 1. */
   write?: { readonly at: number; readonly error: unknown };
   close?: unknown;
   read?: unknown;
 }
 
-/** A cache in memory whose faults can be switched on. */
+/** A cache in memory with injectable failures. */
 export class MemoryCache extends Cache {
-  /** What interrupted writers left. */
+  /** The bytes of interrupted writers. */
   readonly suspended = new Map<Digest, Uint8Array>();
   readonly leased: Digest[] = [];
   leases = 0;
-  /** Called when a lease is renewed; false says that it was lost. */
+  /** Called when a lease is renewed; returns false if it has lapsed. */
   renewing: () => boolean = () => true;
   openWriters = 0;
-  faults: CacheFaults = {};
+  failures: CacheFaults = {};
 
   get digests(): readonly Digest[] {
     return [...this.stored.keys()];
@@ -39,7 +39,7 @@ export class MemoryCache extends Cache {
     return this.stored.get(digest)?.bytes;
   }
 
-  /** Stores bytes as they are, whatever they hash to. */
+  /** Stores bytes without verification. */
   plant(digest: Digest, bytes: Uint8Array, mediaType = ""): void {
     this.stored.set(digest, { bytes, mediaType, storedMs: 0, usedMs: 0 });
   }
@@ -55,7 +55,7 @@ export class MemoryCache extends Cache {
   }
 
   override async createMote(digest: Digest, mediaType: string, size?: number): Promise<Mote> {
-    if (this.faults.createMote) throw this.faults.createMote;
+    if (this.failures.createMote) throw this.failures.createMote;
     return await super.createMote(digest, mediaType, size);
   }
 
@@ -64,12 +64,12 @@ export class MemoryCache extends Cache {
   }
 
   protected override async *chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.faults.read) throw this.faults.read;
+    if (this.failures.read) throw this.failures.read;
     for (let at = 0; at < bytes.byteLength; at += 1000) yield bytes.slice(at, at + 1000);
   }
 }
 
-/** One that also keeps what was interrupted, and has leases. */
+/** A cache that also resumes interrupted writes and has leases. */
 export class ResumingCache extends MemoryCache {
   async resumeMote({ digest }: Mote): Promise<ResumableWriter> {
     const writer = new FaultyWriter(this, digest, await Cache.prototype.moteWriter.call(this, digest));
@@ -115,14 +115,14 @@ class FaultyWriter implements ResumableWriter {
 
   async write(chunk: Uint8Array): Promise<void> {
     this.#writes += 1;
-    const { write } = this.#cache.faults;
+    const { write } = this.#cache.failures;
     if (write !== undefined && this.#writes >= write.at) throw write.error;
     await this.#writer.write(chunk);
     this.#written.push(Uint8Array.from(chunk));
   }
 
   async close(): Promise<MoteInfo> {
-    if (this.#cache.faults.close) throw this.#cache.faults.close;
+    if (this.#cache.failures.close) throw this.#cache.failures.close;
     this.#end();
     return await this.#writer.close();
   }

@@ -1,7 +1,7 @@
 import { type Descriptor, mediaTypes } from "@mote/core";
-import type { MemorySource } from "./memory-places.js";
+import type { MemorySource } from "./memory-endpoints.js";
 
-/** Bytes that look like no others. */
+/** Returns unique bytes. */
 export function someBytes(length: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let state = seed * 2654435761 + 12345;
@@ -18,7 +18,7 @@ export interface AddedImage {
   readonly layers: readonly Descriptor[];
 }
 
-/** An image of layers with the given numbers of bytes, tagged. */
+/** Adds a tagged image with layers of these sizes. */
 export function addImage(source: MemorySource, tag: string, sizes: readonly number[], seed = 1): AddedImage {
   const config = source.addJson({ architecture: "amd64", os: "linux", seed }, mediaTypes.ociConfig);
   const layers = sizes.map((size, at) => source.add(someBytes(size, seed * 100 + at), mediaTypes.ociLayer));

@@ -2,8 +2,8 @@ import { type Descriptor, mediaTypes, type Platform } from "@mote/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type TransferOptions, transfer } from "../src/index.js";
 import { MemoryCache, ResumingCache } from "./memory-cache.js";
+import { MemoryDestination, MemorySource } from "./memory-endpoints.js";
 import { type AddedImage, addImage, addIndex, addManifest, someBytes } from "./memory-images.js";
-import { MemoryDestination, MemorySource } from "./memory-places.js";
 
 let source: MemorySource;
 let destination: MemoryDestination;
@@ -43,8 +43,8 @@ const failureOf = (work: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-describe("of an index and a platform", () => {
-  it("the manifest of the platform alone goes to the destination, and its tag stands for that", async () => {
+describe("a transfer of an index with a platform", () => {
+  it("sends only the manifest of the platform and tags it", async () => {
     const index = tagIndex([linux(amd.root, "amd64"), linux(arm.root, "arm64", "v8")]);
     for (const platform of ["linux/arm64", "linux/aarch64", "linux/arm64/v8", { os: "linux", architecture: "arm64" }]) {
       destination = new MemoryDestination();
@@ -59,7 +59,7 @@ describe("of an index and a platform", () => {
     }
   });
 
-  it("the cache names the index, and has that and the platform", async () => {
+  it("names the index in the cache, which has the index and the platform", async () => {
     const index = tagIndex([linux(amd.root, "amd64"), linux(arm.root, "arm64")]);
     cache = new ResumingCache();
     const report = await pull({ destination: undefined, tags: ["multi"] });
@@ -71,20 +71,20 @@ describe("of an index and a platform", () => {
     expect(cache.leased).toContain(index.digest);
   });
 
-  it("the cache keeps every index that leads to a platform, and none of a platform that it has not", async () => {
+  it("stores the indexes of a platform in the cache only with the platform", async () => {
     const inner = addIndex(source, [linux(arm.root, "arm64")]);
     const other = addIndex(source, [linux(amd.root, "amd64")]);
     const outer = tagIndex([other, inner]);
     await pull();
     expect(cache.has(outer.digest) && cache.has(inner.digest)).toBe(true);
     expect(cache.has(other.digest)).toBe(false);
-    // The destination has the blobs, so they never come here.
+    // The destination already has the blobs, so they are not fetched.
     cache = new MemoryCache();
     await pull();
     expect(cache.digests.length).toBe(0);
   });
 
-  it("the index is not fetched again for the next platform, and everything completes it", async () => {
+  it("does not fetch the index again for another platform or all platforms", async () => {
     const index = tagIndex([linux(amd.root, "amd64"), linux(arm.root, "arm64")]);
     await pull({ destination: undefined, tags: ["multi"] });
     await pull({ destination: undefined, tags: ["multi"], platform: "linux/amd64" });
@@ -96,7 +96,7 @@ describe("of an index and a platform", () => {
     expect(cache.has(amd.root.digest)).toBe(true);
   });
 
-  it("a platform that is not there is an error that lists those that are", async () => {
+  it("fails for a missing platform and lists the available ones", async () => {
     tagIndex([linux(amd.root, "arm", "v7"), linux(amd.root, "s390x")]);
     expect(await failureOf(pull({ platform: "linux/amd64" }))).toMatchObject({
       code: "MOTE_NO_PLATFORM",
@@ -105,7 +105,7 @@ describe("of an index and a platform", () => {
     expect(destination.tags.size).toBe(0);
   });
 
-  it("very many platforms are not all listed, and names of any length are cut", async () => {
+  it("limits the number and length of listed platforms", async () => {
     const many = Array.from({ length: 300 }, (_, at) => linux(amd.root, `a${at}`.padEnd(500, "x")));
     tagIndex(many);
     const failure = await failureOf(pull());
@@ -113,25 +113,25 @@ describe("of an index and a platform", () => {
     expect(String(failure).length).toBeLessThan(3000);
   });
 
-  it("what is for 32 bits is taken where there is nothing better, and that is said", async () => {
+  it("selects a compatible 32-bit platform with a warning if there is none better", async () => {
     tagIndex([linux(amd.root, "amd64"), linux(arm.root, "arm", "v7")]);
     const report = await pull();
     expect(report.refs[0]?.descriptor.digest).toBe(arm.root.digest);
     expect(report.warnings).toEqual([expect.stringContaining("linux/arm/v7")]);
   });
 
-  it("an entry without a platform is told by its configuration", async () => {
+  it("finds the platform of an unlabelled entry in its config", async () => {
     const config = source.addJson({ os: "linux", architecture: "aarch64" }, mediaTypes.ociConfig);
     const found = addManifest(source, config, [source.add(someBytes(10, 9), mediaTypes.ociLayer)]);
     tagIndex([amd.root, found]);
     const report = await pull();
     expect(report.refs[0]?.descriptor.digest).toBe(found.digest);
-    // Both configurations came, each once.
+    // Both configs were fetched once.
     expect(source.timesAsked(config.digest)).toBe(1);
     expect(report.fetched).toEqual({ count: 3, bytes: config.size + amd.config.size + 10 });
   });
 
-  it("attestations and artifacts of the index are nobody's platform", async () => {
+  it("ignores attestations and artifacts of the index", async () => {
     const config = source.addJson({ os: "unknown", architecture: "unknown" }, mediaTypes.ociConfig);
     const attestation = addManifest(source, config, []);
     const artifact = addManifest(source, source.addJson({}, "application/x"), []);
@@ -139,7 +139,7 @@ describe("of an index and a platform", () => {
     expect(await failureOf(pull())).toMatchObject({ code: "MOTE_NO_PLATFORM" });
   });
 
-  it("indexes that list each other again and again are looked through once", async () => {
+  it("searches repeated indexes once", async () => {
     let index = addIndex(source, [amd.root]);
     for (let depth = 0; depth < 30; depth++)
       index = addIndex(source, [index, index, { ...index, annotations: { a: "b" } }]);
@@ -148,8 +148,8 @@ describe("of an index and a platform", () => {
   });
 });
 
-describe("of a single image and a platform", () => {
-  it("the image is taken where its configuration is of that platform, which is fetched once", async () => {
+describe("a transfer of a single image with a platform", () => {
+  it("moves the image if its config has that platform, and fetches the config once", async () => {
     const report = await pull({ refs: ["amd"], platform: "linux/x86_64" });
     expect(report.refs[0]).toMatchObject({ descriptor: amd.root, platform: { architecture: "amd64" } });
     expect(source.timesAsked(amd.config.digest)).toBe(1);
@@ -157,7 +157,7 @@ describe("of a single image and a platform", () => {
     expect(report).toMatchObject({ fetched: { count: 4, bytes }, copied: { count: 4, bytes } });
   });
 
-  it("an image of another platform is an error, and nothing is moved", async () => {
+  it("fails for an image of another platform and moves nothing", async () => {
     expect(await failureOf(pull({ refs: ["amd"] }))).toMatchObject({
       code: "MOTE_NO_PLATFORM",
       details: { wanted: "linux/arm64", platforms: ["linux/amd64"] },
@@ -165,14 +165,14 @@ describe("of a single image and a platform", () => {
     expect(destination.contents.size).toBe(0);
   });
 
-  it("the configuration out of the cache does as well", async () => {
+  it("uses the cached config", async () => {
     await pull({ refs: ["amd"], platform: undefined });
     source.contents.clear();
     expect(await failureOf(pull({ refs: [amd.root.digest] }))).toMatchObject({ code: "MOTE_NO_PLATFORM" });
     await pull({ refs: [amd.root.digest], platform: "linux/amd64" });
   });
 
-  it("an artifact, and an image that does not tell, are taken as they are", async () => {
+  it("moves artifacts and images without a platform", async () => {
     const artifact = addManifest(source, source.addJson({}, "application/vnd.acme.config"), []);
     const silent = addManifest(source, source.addJson({ rootfs: {} }, mediaTypes.ociConfig), []);
     for (const root of [artifact, silent]) {
@@ -181,10 +181,10 @@ describe("of a single image and a platform", () => {
     }
   });
 
-  it("a configuration that is not what it is said to be is an error", async () => {
-    source.lies.set(amd.config.digest, (bytes) => bytes.map((byte) => byte ^ 1));
+  it("fails for a config that does not match its descriptor", async () => {
+    source.replacements.set(amd.config.digest, (bytes) => bytes.map((byte) => byte ^ 1));
     expect(await failureOf(pull({ refs: ["amd"] }))).toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
-    source.lies.set(amd.config.digest, (bytes) => bytes.subarray(1));
+    source.replacements.set(amd.config.digest, (bytes) => bytes.subarray(1));
     expect(await failureOf(pull({ refs: ["amd"] }))).toMatchObject({ code: "MOTE_SIZE_MISMATCH" });
   });
 });

@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { transfer } from "../src/index.js";
 import { MemoryCache, ResumingCache } from "./memory-cache.js";
+import { MemoryDestination, MemorySource } from "./memory-endpoints.js";
 import { addIndex, addManifest, someBytes } from "./memory-images.js";
-import { MemoryDestination, MemorySource } from "./memory-places.js";
 
-/** Numbers that choose: each is taken modulo what there is to choose from. */
+/** Numbers that select items, modulo the number of items. */
 const shape = fc.record({
   blobs: fc.array(fc.nat(5000), { minLength: 1, maxLength: 6 }),
   manifests: fc.array(fc.array(fc.nat(), { maxLength: 5 }), { minLength: 1, maxLength: 5 }),
@@ -60,7 +60,7 @@ function build(chosen: Shape) {
   return { source, cache, destination, refs, concurrency: chosen.concurrency };
 }
 
-/** The manifests and blobs of a root, each after what it names. */
+/** Returns the manifests and blobs of a root, each after what it refers to. */
 function below(source: MemorySource, descriptor: Descriptor): readonly Descriptor[] {
   const bytes = source.contents.get(descriptor.digest);
   if (!isManifestType(descriptor.mediaType) || bytes === undefined) return [descriptor];
@@ -76,7 +76,7 @@ async function expectWhole(source: MemorySource, destination: MemoryDestination)
   expect(await destination.isWhole()).toBe(true);
 }
 
-it("any graph of manifests arrives whole, in order, with no blob fetched twice and none that was here or there", async () => {
+it("any manifest graph is moved completely and in order, without fetching a blob twice or one that the cache or destination has", async () => {
   await fc.assert(
     fc.asyncProperty(shape, async (chosen) => {
       const { source, cache, destination, refs, concurrency } = build(chosen);
@@ -94,7 +94,7 @@ it("any graph of manifests arrives whole, in order, with no blob fetched twice a
         expect(source.timesAsked(digest)).toBe(1);
         expect(had.has(digest)).toBe(false);
       }
-      // An empty blob's bytes are known without asking.
+      // An empty blob needs no request.
       expect(report.fetched.count).toBeGreaterThanOrEqual(source.asked.length);
       expect(report.warnings).toEqual([]);
     }),
@@ -102,11 +102,11 @@ it("any graph of manifests arrives whole, in order, with no blob fetched twice a
   );
 });
 
-it("wherever the source breaks off, nothing wrong is left behind, and the next attempt arrives", async () => {
+it("after any interruption of the source, nothing wrong is stored, and the next attempt succeeds", async () => {
   await fc.assert(
     fc.asyncProperty(shape, fc.nat(20), fc.boolean(), async (chosen, chunk, cancels) => {
       const { source, cache, destination, refs, concurrency } = build(chosen);
-      const failure = new MoteError("MOTE_UNREACHABLE", "cut off");
+      const failure = new MoteError("MOTE_UNREACHABLE", "connection reset");
       const controller = new AbortController();
       let seen = 0;
       source.gate = async () => {
@@ -134,7 +134,7 @@ it("wherever the source breaks off, nothing wrong is left behind, and the next a
   );
 });
 
-it("whoever of several gives up, and whenever, the others arrive, and nobody is told another's reason", async () => {
+it("after any abort of some of several transfers, the others succeed, and each rejects with its own reason", async () => {
   const leaving = fc.array(fc.option(fc.nat(12), { nil: undefined }), { minLength: 2, maxLength: 5 });
   await fc.assert(
     fc.asyncProperty(shape, leaving, async (chosen, leaveAfter) => {
@@ -143,7 +143,7 @@ it("whoever of several gives up, and whenever, the others arrive, and nobody is 
       const callers = leaveAfter.map((after, number) => ({
         after,
         controller: new AbortController(),
-        reason: new Error(`caller ${number} has had enough`),
+        reason: new Error(`caller ${number} aborted`),
         destination: new MemoryDestination(),
       }));
       source.gate = async () => {

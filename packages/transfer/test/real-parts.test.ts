@@ -17,8 +17,8 @@ import { LayoutDestination, LayoutSource } from "@mote/layout";
 import { refCodec } from "@mote/ref";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { transfer } from "../src/index.js";
+import { MemoryDestination, MemorySource } from "./memory-endpoints.js";
 import { addImage, addIndex, someBytes } from "./memory-images.js";
-import { MemoryDestination, MemorySource } from "./memory-places.js";
 
 let dir: string;
 let cache: FileCache;
@@ -39,7 +39,7 @@ afterEach(async () => {
 const blobFile = (layout: string, digest: Digest) => join(dir, layout, "blobs", digest.replace(":", "/"));
 
 describe("with the file cache and layouts, a transfer", () => {
-  it("fetches cold, links warm, and copies from layout to layout", async () => {
+  it("fetches into an empty cache, links from a filled one, and copies between layouts", async () => {
     const image = addImage(source, "v1", [300_000, 5, 0]);
     source.tags.set("all", addIndex(source, [image.root]));
     await using first = new LayoutDestination(join(dir, "first"));
@@ -64,7 +64,7 @@ describe("with the file cache and layouts, a transfer", () => {
     expect(statSync(blobFile("third", image.root.digest)).size).toBe(image.root.size);
   });
 
-  it("moves signatures along where that is asked for, and from a layout again", async () => {
+  it("moves signatures on request, also from a layout", async () => {
     const image = addImage(source, "v1", [1000]);
     const payload = source.addJson({ signed: image.root.digest }, "application/vnd.example.signature");
     const config = source.addJson({}, mediaTypes.ociEmpty);
@@ -103,11 +103,11 @@ describe("with the file cache and layouts, a transfer", () => {
     expect((await new LayoutSource(join(dir, "second")).resolve("v1")).digest).toBe(image.root.digest);
   });
 
-  it("leaves nothing of a blob that fails its digest, neither in the cache nor in the layout", async () => {
+  it("stores nothing of a blob with a wrong digest in the cache or the layout", async () => {
     const image = addImage(source, "v1", [300_000]);
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
-    source.lies.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 299_999 ? byte ^ 1 : byte)));
+    source.replacements.set(layer.digest, (bytes) => bytes.map((byte, at) => (at === 299_999 ? byte ^ 1 : byte)));
     {
       await using destination = new LayoutDestination(join(dir, "layout"));
       const failure = await transfer({ source, destination, cache, refs: ["v1"], concurrency: 1 }).catch(
@@ -119,7 +119,7 @@ describe("with the file cache and layouts, a transfer", () => {
     expect(readdirSync(dir)).toEqual(["cache"]);
   });
 
-  it("fetches anew what was damaged in the cache, and links no damage", async () => {
+  it("fetches damaged blobs again and does not link them", async () => {
     const image = addImage(source, "v1", [300_000]);
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
@@ -138,7 +138,7 @@ describe("with the file cache and layouts, a transfer", () => {
     }
   });
 
-  it("into the cache alone fetches anew what was damaged there, also where a folder has its name, and nothing else", async () => {
+  it("into the cache fetches only damaged blobs again, also if a folder has the name of a blob", async () => {
     const image = addImage(source, "v1", [300_000, 1000]);
     const refs = ["v1"];
     await transfer({ source, cache, refs });
@@ -162,7 +162,7 @@ describe("with the file cache and layouts, a transfer", () => {
     expect((await transfer({ source, cache, refs })).hit.count).toBe(3);
   });
 
-  it("goes past a cache whose disk cannot be written", async () => {
+  it("bypasses a cache that cannot be written", async () => {
     const image = addImage(source, "v1", [300_000]);
     await using broken = new FileCache(join(dir, "broken"));
     await broken.initialize();
@@ -181,7 +181,7 @@ describe("with the file cache and layouts, a transfer", () => {
       const image = addImage(source, "v1", [300_000]);
       const [layer] = image.layers;
       if (layer === undefined) throw new Error("no layer");
-      source.breaks.set(layer.digest, { after: 200_000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+      source.breaks.set(layer.digest, { after: 200_000, error: new MoteError("MOTE_UNREACHABLE", "connection reset") });
       await expect(transfer({ source, cache, refs: ["v1"] })).rejects.toMatchObject({ code: "MOTE_UNREACHABLE" });
       source.breaks.clear();
       const report = await transfer({ source, cache, refs: ["v1"] });
@@ -194,8 +194,8 @@ describe("with the file cache and layouts, a transfer", () => {
   );
 });
 
-describe("two caches on one folder, as in two processes,", () => {
-  it("fetch each blob once between them", async () => {
+describe("two caches in one folder, as in two processes,", () => {
+  it("fetch each blob once", async () => {
     const image = addImage(source, "v1", [300_000, 50_000, 7]);
     await using other = new FileCache(join(dir, "cache"));
     await other.initialize();
@@ -212,7 +212,7 @@ describe("two caches on one folder, as in two processes,", () => {
     expect(await second.isWhole()).toBe(true);
   });
 
-  it("take over from each other where one gives up, at the byte that he had", async () => {
+  it("continue each other's aborted fetch at the same byte", async () => {
     const image = addImage(source, "v1", [300_000]);
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
@@ -229,7 +229,7 @@ describe("two caches on one folder, as in two processes,", () => {
       await new Promise(() => {});
     };
     const controller = new AbortController();
-    const reason = new Error("enough");
+    const reason = new Error("aborted");
     const first = transfer({ source, cache, refs: ["v1"], signal: controller.signal }).catch((error: unknown) => error);
     await reached;
     const followed = new Promise<void>((resolve) => {
@@ -254,7 +254,7 @@ describe("two caches on one folder, as in two processes,", () => {
 describe("with a blob-info cache, a transfer", () => {
   const place = (registry: string, repository: string): RegistryRef => ({ transport: "docker", registry, repository });
 
-  it("records where a blob was verified to be, and where it was put, and nothing that failed", async () => {
+  it("records the locations of verified blobs at source and destination, but not of failed ones", async () => {
     const bic = new MemoryBlobInfoCache();
     const locator = new LayerLocator(bic, refCodec);
     source.ref = place("one.example", "app");
@@ -263,7 +263,7 @@ describe("with a blob-info cache, a transfer", () => {
     const image = addImage(source, "v1", [3000, 10]);
     const [good, bad] = image.layers;
     if (good === undefined || bad === undefined) throw new Error("no layers");
-    source.lies.set(bad.digest, () => someBytes(10, 99));
+    source.replacements.set(bad.digest, () => someBytes(10, 99));
     await expect(
       transfer({ source, destination, cache, bic, refCodec, refs: ["v1"], concurrency: 1 }),
     ).rejects.toThrow();
@@ -275,7 +275,7 @@ describe("with a blob-info cache, a transfer", () => {
     expect(await locate(bad, place("two.example", "x"))).toEqual([]);
   });
 
-  it("offers the destination at most five places on its own registry to mount from, the source first", async () => {
+  it("offers the destination at most five mount candidates on its registry, the source first", async () => {
     const bic = new MemoryBlobInfoCache();
     const locator = new LayerLocator(bic, refCodec);
     const image = addImage(source, "v1", [3000]);
@@ -300,7 +300,7 @@ describe("with a blob-info cache, a transfer", () => {
     expect(source.timesAsked(layer.digest)).toBe(0);
   });
 
-  it("is not stopped by one that fails", async () => {
+  it("continues if the blob-info cache fails", async () => {
     addImage(source, "v1", [3000]);
     source.ref = place("one.example", "app");
     const bic = new MemoryBlobInfoCache();
@@ -312,7 +312,7 @@ describe("with a blob-info cache, a transfer", () => {
     expect(report.copied.count).toBe(2);
   });
 
-  /** An image whose layer is at a second place, too. */
+  /** Creates an image with a layer that is also at a fallback. */
   function mirroredImage() {
     const bic = new MemoryBlobInfoCache();
     const [layer] = addImage(source, "v1", [5000]).layers;
@@ -323,12 +323,12 @@ describe("with a blob-info cache, a transfer", () => {
     return { bic, layer, mirror, locator: new LayerLocator(bic, refCodec) };
   }
 
-  it("reads a blob on at another place where it was seen, at the byte where the source failed", async () => {
+  it("continues a blob from a fallback at the byte where the source failed", async () => {
     const { bic, layer, mirror, locator } = mirroredImage();
     await locator.recordLayerSource(layer, place("two.example", "mirror"));
     await locator.recordLayerSource(layer, place("closed.example", "mirror"));
     await locator.recordLayerSource(layer, place("one.example", "app"));
-    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "connection reset") });
     const opened: string[] = [];
     const openSource = (ref: Ref) => {
       opened.push(refCodec.format(ref));
@@ -345,19 +345,19 @@ describe("with a blob-info cache, a transfer", () => {
     expect(report.fetched.count).toBe(2);
   });
 
-  it("does so too where the source just ends before its time", async () => {
+  it("continues a blob from a fallback if the source ends early", async () => {
     const { bic, layer, mirror, locator } = mirroredImage();
     await locator.recordLayerSource(layer, place("two.example", "mirror"));
-    source.lies.set(layer.digest, (bytes) => bytes.slice(0, 2000));
+    source.replacements.set(layer.digest, (bytes) => bytes.slice(0, 2000));
     await transfer({ source, cache, bic, refCodec, openSource: () => mirror, refs: ["v1"] });
     expect(mirror.asked).toEqual([{ digest: layer.digest, start: 2000 }]);
     expect(await cache.moteExists(layer.digest)).toBe(true);
   });
 
-  it("reads a blob that came wrong at another place where it was seen, from its start", async () => {
+  it("reads a wrong blob again from a fallback", async () => {
     const { bic, layer, mirror, locator } = mirroredImage();
     const lying = () => someBytes(5000, 99);
-    source.lies.set(layer.digest, lying);
+    source.replacements.set(layer.digest, lying);
     const destination = new MemoryDestination();
     const parts = { source, destination, bic, refCodec, openSource: () => mirror, refs: ["v1"] };
     await expect(transfer({ ...parts, cache: new NilCache() })).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
@@ -369,7 +369,7 @@ describe("with a blob-info cache, a transfer", () => {
     const known = await locator.locateLayer(layer, place("one.example", "x"), { matchRegistry: true });
     expect(known).toEqual([]);
 
-    mirror.lies.set(layer.digest, lying);
+    mirror.replacements.set(layer.digest, lying);
     destination.contents.clear();
     await cache.removeMote(layer.digest);
     const details = { registry: "one.example" };
@@ -377,14 +377,14 @@ describe("with a blob-info cache, a transfer", () => {
     expect([await cache.moteExists(layer.digest), destination.contents.has(layer.digest)]).toEqual([false, false]);
   });
 
-  it("fails with the source's own error where the other places fail too", async () => {
+  it("fails with the error of the source if the fallbacks fail, too", async () => {
     const bic = new MemoryBlobInfoCache();
     const image = addImage(source, "v1", [5000]);
     const [layer] = image.layers;
     if (layer === undefined) throw new Error("no layer");
     source.ref = place("one.example", "app");
     await new LayerLocator(bic, refCodec).recordLayerSource(layer, place("two.example", "mirror"));
-    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "cut off") });
+    source.breaks.set(layer.digest, { after: 3000, error: new MoteError("MOTE_UNREACHABLE", "connection reset") });
     const openSource = () => new MemorySource();
     const parts = { source, cache, bic, refCodec, openSource, refs: ["v1"] };
     await expect(transfer(parts)).rejects.toMatchObject({ code: "MOTE_UNREACHABLE" });

@@ -2,27 +2,27 @@ import { type Cancellable, type Descriptor, MoteError, NilCache } from "@mote/co
 import { describe, expect, it } from "vitest";
 import { transfer } from "../src/index.js";
 import { MemoryCache } from "./memory-cache.js";
+import { MemoryDestination, MemorySource } from "./memory-endpoints.js";
 import { addImage } from "./memory-images.js";
-import { MemoryDestination, MemorySource } from "./memory-places.js";
 
 const lost = new MoteError("MOTE_UPLOAD_LOST", "lost");
 const doesNotAddUp = new MoteError("MOTE_DIGEST_MISMATCH", "another digest", { details: { mayResend: true } });
 const isWrong = new MoteError("MOTE_DIGEST_MISMATCH", "another digest");
 
-/** Takes all bytes of a blob, and fails so at its end, as often as there are failures. */
+/** A destination that reads a blob and then fails with the next of `blobFailures`. */
 class FailingDestination extends MemoryDestination {
-  readonly failures: MoteError[];
+  readonly blobFailures: MoteError[];
 
-  constructor(failures: MoteError[]) {
+  constructor(blobFailures: MoteError[]) {
     super();
-    this.failures = failures;
+    this.blobFailures = blobFailures;
   }
 
   override async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
-    const failure = this.failures.shift();
+    const failure = this.blobFailures.shift();
     if (failure === undefined) return super.blob(descriptor, chunks, options);
     for await (const _ of chunks) {
-      // all of them are sent
+      // read all chunks
     }
     throw failure;
   }
@@ -33,19 +33,19 @@ const caches = [
   ["no cache", () => new NilCache()],
 ] as const;
 
-describe("a blob that a destination has not got after all", () => {
+describe("a blob that the destination loses", () => {
   it.each(caches)("is sent again, with %s", async (_, open) => {
     for (const failure of [lost, doesNotAddUp]) {
       const source = new MemorySource();
       addImage(source, "v1", [5000]);
       const destination = new FailingDestination([failure, failure]);
       await transfer({ source, destination, cache: open(), refs: ["v1"] });
-      expect(destination.failures).toEqual([]);
+      expect(destination.blobFailures).toEqual([]);
       expect(destination.tags.has("v1")).toBe(true);
     }
   });
 
-  it.each(caches)("is sent three times at most, and not again where that is no use, with %s", async (_, open) => {
+  it.each(caches)("is sent at most three times, and only if sending it again may succeed, with %s", async (_, open) => {
     for (const [failure, code, left] of [
       [lost, "MOTE_REGISTRY", 0],
       [doesNotAddUp, "MOTE_REGISTRY", 0],
@@ -56,7 +56,7 @@ describe("a blob that a destination has not got after all", () => {
       const destination = new FailingDestination([failure, failure, failure]);
       const transferring = transfer({ source, destination, cache: open(), refs: ["v1"] });
       await expect(transferring).rejects.toMatchObject({ code });
-      expect(destination.failures).toHaveLength(left);
+      expect(destination.blobFailures).toHaveLength(left);
     }
   });
 });

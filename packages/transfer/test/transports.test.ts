@@ -27,8 +27,8 @@ import {
 } from "@mote/layout";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { transfer } from "../src/index.js";
+import { MemorySource } from "./memory-endpoints.js";
 import { addIndex, addManifest, someBytes } from "./memory-images.js";
-import { MemorySource } from "./memory-places.js";
 
 const run = promisify(execFile);
 const hasSkopeo = (() => {
@@ -44,7 +44,7 @@ interface Transport {
   readonly name: string;
   readonly source: (path: string) => ContentSource;
   readonly destination: (path: string) => ContentDestination & AsyncDisposable;
-  /** How skopeo is told of it. */
+  /** Its reference for skopeo. */
   readonly ref: (path: string) => string;
   readonly tag: string;
 }
@@ -125,9 +125,9 @@ async function layersOf(from: ContentSource, ref: string): Promise<{ config: str
 }
 
 for (const to of transports) {
-  describe(`what is put into ${to.name}`, () => {
+  describe(`an image written to ${to.name}`, () => {
     for (const next of transports) {
-      it(`can be taken out again and put into ${next.name}, with the same configuration and layers`, async () => {
+      it(`can be copied to ${next.name} with the same config and layers`, async () => {
         const wanted = await layersOf(source, "v1");
         await put(to, join(dir, "first"));
         expect(await layersOf(to.source(join(dir, "first")), to.tag)).toEqual(wanted);
@@ -140,13 +140,13 @@ for (const to of transports) {
       });
     }
 
-    it("leaves nothing beside it, and nothing at all if it fails", async () => {
+    it("leaves no other files, and none if it fails", async () => {
       await put(to, join(dir, "good"));
       const [layer] = parseLayers();
-      source.lies.set(layer.digest, () => someBytes(layer.size, 5));
+      source.replacements.set(layer.digest, () => someBytes(layer.size, 5));
       await cache.removeMote(layer.digest);
       await expect(put(to, join(dir, "bad"))).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
-      // A folder keeps what was complete by then, which may be nothing; an archive is there complete, or not at all.
+      // A folder keeps complete content; an archive is complete or does not exist.
       const left = readdirSync(dir).sort();
       expect(left.filter((name) => name !== "bad")).toEqual(["cache", "good"]);
       if (to.name.includes("archive")) expect(left).not.toContain("bad");
@@ -184,7 +184,7 @@ function parseLayers(): readonly [Descriptor] {
 
 describe("an archive", () => {
   for (const to of transports.filter(({ name }) => name.endsWith("archive"))) {
-    it(`(${to.name}) of the same image has the same bytes, and replaces one that was there in one piece`, async () => {
+    it(`(${to.name}) of the same image has the same bytes, and replaces an existing one atomically`, async () => {
       await put(to, join(dir, "one.tar"));
       await put(to, join(dir, "two.tar"));
       const first = readFileSync(join(dir, "one.tar"));
@@ -195,7 +195,7 @@ describe("an archive", () => {
   }
 
   for (const to of transports.filter(({ name }) => name.endsWith("archive"))) {
-    it(`(${to.name}) that is compressed with gzip is read all the same, and one that is damaged is refused`, async () => {
+    it(`(${to.name}) is read if it is compressed with gzip, and rejected if it is damaged`, async () => {
       await put(to, join(dir, "plain.tar"));
       const compressed = gzipSync(readFileSync(join(dir, "plain.tar")));
       writeFileSync(join(dir, "archive.tar.gz"), compressed);
@@ -217,7 +217,7 @@ describe("an archive", () => {
     });
   }
 
-  it("(docker-archive) refuses what is no image", async () => {
+  it("(docker-archive) rejects content that is not an image", async () => {
     const docker = transports[2];
     if (docker === undefined) throw new Error("no transport");
     source.tags.set("index", addIndex(source, [image]));
@@ -237,7 +237,7 @@ describe("an archive", () => {
     expect(readdirSync(dir)).toEqual(["cache"]);
   });
 
-  it("that is not there is not found", async () => {
+  it("that does not exist is MOTE_NOT_FOUND", async () => {
     for (const from of transports) {
       const failure = await from
         .source(join(dir, "nowhere"))
@@ -247,7 +247,7 @@ describe("an archive", () => {
     }
   });
 
-  it("(oci-archive, dir) holds an index with everything below it", async () => {
+  it("(oci-archive, dir) can have an index with everything below it", async () => {
     const index = addIndex(source, [image, addManifest(source, config, [])]);
     source.tags.set("v1", index);
     for (const to of transports.filter(({ name }) => name === "oci-archive" || name === "dir")) {

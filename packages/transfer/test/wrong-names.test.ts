@@ -2,10 +2,10 @@ import { type Descriptor, digestBytes, type Ref, type ResolveOptions } from "@mo
 import { expect, it } from "vitest";
 import { transfer } from "../src/index.js";
 import { MemoryCache } from "./memory-cache.js";
+import { MemorySource } from "./memory-endpoints.js";
 import { addImage } from "./memory-images.js";
-import { MemorySource } from "./memory-places.js";
 
-/** Says something wrong of a name, unless its manifest is asked for next: as registries do in response to HEAD and GET. */
+/** A source with a wrong descriptor unless `manifestFollows` is set, like registries with wrong HEAD responses. */
 class WrongSource extends MemorySource {
   wrong: Partial<Descriptor> = {};
 
@@ -17,7 +17,7 @@ class WrongSource extends MemorySource {
 
 const absent = digestBytes(new Uint8Array([1]));
 
-it("a name is moved though its size or digest is wrong at first", async () => {
+it("a reference is moved even if its first descriptor has a wrong size or digest", async () => {
   for (const wrong of [{ size: 1 }, { size: 10_000_000 }, { digest: absent }, { digest: absent, size: 3 }]) {
     const source = new WrongSource();
     const { root } = addImage(source, "v1", [100]);
@@ -29,7 +29,7 @@ it("a name is moved though its size or digest is wrong at first", async () => {
   }
 });
 
-it("a digest that is asked for is never replaced by another", async () => {
+it("a requested digest is never replaced by another", async () => {
   const source = new WrongSource();
   const { root } = addImage(source, "v1", [100]);
   source.wrong = { digest: absent };

@@ -17,7 +17,7 @@ import {
 
 export type Lie = (bytes: Uint8Array) => Uint8Array;
 
-/** Images in memory: what was added, and how often it was asked for. */
+/** A source in memory that counts requests. */
 export class MemorySource implements ContentSource {
   ref: RegistryRef | undefined;
   readonly contents = new Map<Digest, Uint8Array>();
@@ -25,9 +25,9 @@ export class MemorySource implements ContentSource {
   readonly asked: { readonly digest: Digest; readonly start: number }[] = [];
   readonly manifestsAsked: Digest[] = [];
   referrers?: (descriptor: Descriptor) => AsyncIterable<Descriptor>;
-  /** What comes in place of a blob's or manifest's true bytes. */
-  readonly lies = new Map<Digest, Lie>();
-  /** Thrown after so many bytes of the blob. */
+  /** Replacements of the bytes of a blob or manifest. */
+  readonly replacements = new Map<Digest, Lie>();
+  /** Errors that are thrown after some bytes of a blob. */
   readonly breaks = new Map<Digest, { after: number; error: unknown }>();
   chunkBytes = 1000;
   /** Awaited before every chunk. */
@@ -80,23 +80,23 @@ export class MemorySource implements ContentSource {
   #bytes(digest: Digest): Uint8Array {
     const bytes = this.contents.get(digest);
     if (bytes === undefined) throw new MoteError("MOTE_NOT_FOUND", `no ${digest}`);
-    return this.lies.get(digest)?.(bytes) ?? bytes;
+    return this.replacements.get(digest)?.(bytes) ?? bytes;
   }
 }
 
-/** Takes what ends cleanly; `faults` are thrown where they say. */
+/** A destination in memory with injectable failures. */
 export class MemoryDestination implements ContentDestination {
   ref: Ref | undefined;
   readonly contents = new Map<Digest, Uint8Array>();
   readonly tags = new Map<string, Descriptor>();
   readonly order: string[] = [];
-  faults: { has?: unknown; blob?: unknown; manifest?: unknown; tag?: unknown } = {};
-  /** A blob is refused after so many bytes. */
-  refuseAfter = 0;
+  failures: { has?: unknown; blob?: unknown; manifest?: unknown; tag?: unknown } = {};
+  /** The number of bytes after which a blob is rejected. */
+  failAfter = 0;
   openStreams = 0;
 
   async has({ digest, size }: Descriptor): Promise<boolean> {
-    if (this.faults.has) throw this.faults.has;
+    if (this.failures.has) throw this.failures.has;
     return this.contents.get(digest)?.byteLength === size;
   }
 
@@ -109,9 +109,9 @@ export class MemoryDestination implements ContentDestination {
         signal?.throwIfAborted();
         parts.push(chunk);
         bytes += chunk.byteLength;
-        if (this.faults.blob && bytes >= this.refuseAfter) throw this.faults.blob;
+        if (this.failures.blob && bytes >= this.failAfter) throw this.failures.blob;
       }
-      if (this.faults.blob && bytes >= this.refuseAfter) throw this.faults.blob;
+      if (this.failures.blob && bytes >= this.failAfter) throw this.failures.blob;
       this.contents.set(descriptor.digest, joinChunks(parts));
       this.order.push(descriptor.digest);
     } finally {
@@ -120,22 +120,22 @@ export class MemoryDestination implements ContentDestination {
   }
 
   async manifest(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
-    if (this.faults.manifest) throw this.faults.manifest;
+    if (this.failures.manifest) throw this.failures.manifest;
     this.contents.set(descriptor.digest, bytes);
     this.order.push(descriptor.digest);
   }
 
   async tag(name: string, descriptor: Descriptor): Promise<void> {
-    if (this.faults.tag) throw this.faults.tag;
+    if (this.failures.tag) throw this.failures.tag;
     this.tags.set(name, descriptor);
     this.order.push(name);
   }
 
-  /** Whether everything here hashes to its name. */
+  /** Returns whether all content matches its digest. */
   async isWhole(): Promise<boolean> {
     for (const [digest, bytes] of this.contents) {
       for await (const _ of verifyChunks(once(bytes), { digest })) {
-        // verified as it is read
+        // verified while it is read
       }
     }
     return true;
