@@ -37,7 +37,7 @@ const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : Str
 const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
 const read = async (source: MoteSource, what = digest) => await readMote(source, what, { maxBytes: 10_000_000 });
 const index = () => JSON.parse(readFileSync(join(root, "index.json"), "utf8"));
-/** Changes a byte, as an error of the disk or a careless tool would. */
+/** Changes a byte, as a disk error or another tool might. */
 function damage(cache: FileCache, what: Digest): void {
   const path = cache.moteRef(what);
   chmodSync(path, 0o644);
@@ -45,14 +45,14 @@ function damage(cache: FileCache, what: Digest): void {
   content[0] = (content[0] ?? 0) ^ 1;
   writeFileSync(path, content);
 }
-/** Makes it look as if the blob was last used `hours` ago. */
+/** Sets the last use of a blob to `hours` ago. */
 function age(cache: FileCache, what: Digest, hours: number): void {
   const path = cache.moteRef(what);
   utimesSync(path, Date.now() / 1000 - hours * 3600, statSync(path).mtimeMs / 1000);
 }
 
-describe("the folder", () => {
-  it("is an image layout with read-only blobs and nothing else below blobs", async () => {
+describe("the cache folder", () => {
+  it("is an image layout with only read-only blobs below blobs/", async () => {
     await using cache = open();
     await cache.initialize();
     expect(JSON.parse(readFileSync(join(root, "oci-layout"), "utf8"))).toEqual({ imageLayoutVersion: "1.0.0" });
@@ -64,7 +64,7 @@ describe("the folder", () => {
     expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
   });
 
-  it("of a newer format is refused, and nothing is touched", async () => {
+  it("of a newer format is rejected and not changed", async () => {
     mkdirSync(join(root, ".mote"), { recursive: true });
     writeFileSync(join(root, ".mote/format.json"), '{"format":"mote-cache","version":2}');
     await using cache = open();
@@ -75,7 +75,7 @@ describe("the folder", () => {
     expect(readdirSync(join(root, ".mote"))).toEqual(["format.json"]);
   });
 
-  it("that others made is adopted with its names", async () => {
+  it("of another tool is adopted with its tags", async () => {
     await using theirs = open();
     const image = await putImage(theirs, "their-tag", ["a"]);
     await theirs[Symbol.asyncDispose]();
@@ -87,7 +87,7 @@ describe("the folder", () => {
     expect(index().manifests.length).toBe(1);
   });
 
-  it("is made at the first write, and not by a look", async () => {
+  it("is created at the first write, and not by reading", async () => {
     await using cache = open();
     expect(await cache.moteExists(digest)).toBe(false);
     expect(existsSync(root)).toBe(false);
@@ -95,12 +95,12 @@ describe("the folder", () => {
     expect(await read(cache)).toEqual(new Uint8Array(bytes));
   });
 
-  it("that cannot be created is an error that says so", async () => {
+  it("that cannot be created is an error with that reason", async () => {
     writeFileSync(root, "a file");
     expect(await failure(open().initialize())).toBe("MOTE_UNWRITABLE");
   });
 
-  it("for a group is writable by the group and not by others", async () => {
+  it("for a group is writable by the group, and not by others", async () => {
     await using cache = open({ sharedWith: {} });
     await cache.initialize();
     for (const path of ["blobs", "blobs/sha256", ".mote", ".mote/ingest"]) {
@@ -111,7 +111,7 @@ describe("the folder", () => {
     expect(lstatSync(join(folder, "own", "blobs")).mode & 0o7777).toBe(0o755);
   });
 
-  it("is not left by symbolic links", async () => {
+  it("does not follow symbolic links out of it", async () => {
     await using cache = open();
     await cache.initialize();
     const outside = join(folder, "outside");
@@ -131,7 +131,7 @@ describe("the folder", () => {
     expect(await failure(next.initialize())).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
 
-  it("with a pipe under a blob's name blocks nothing", async () => {
+  it("with a FIFO in place of a blob does not block", async () => {
     await using cache = open();
     await cache.initialize();
     execFileSync("mkfifo", [cache.moteRef(digest)]);
@@ -140,7 +140,7 @@ describe("the folder", () => {
 });
 
 describe("tags", () => {
-  it("appear in index.json, and stay right when many are set at once", async () => {
+  it("appear correctly in index.json when many are set concurrently", async () => {
     await using cache = open();
     await using other = open();
     const { manifest } = await putImage(cache, undefined, ["a"]);
@@ -152,13 +152,13 @@ describe("tags", () => {
     expect(listed()).toEqual(names.slice(1));
   });
 
-  it("are there without a cache, too", async () => {
+  it("are available without a cache too", async () => {
     const tags = new FileTagStore(root);
     await tags.tag("alone", { mediaType, digest, size: bytes.byteLength });
     expect((await open().tags.resolve("alone"))?.digest).toBe(digest);
   });
 
-  it("whose file is damaged are reported, not missed", async () => {
+  it("with a damaged file are reported as corrupt, not as missing", async () => {
     await using cache = open();
     await cache.tags.tag("name", { mediaType, digest, size: 1 });
     const [file = ""] = readdirSync(join(root, ".mote/tags"));
@@ -168,7 +168,7 @@ describe("tags", () => {
 });
 
 describe("a fallback", () => {
-  it("serves what is not here, and none of it is stored", async () => {
+  it("serves missing motes, and does not store them", async () => {
     await using below = open({}, join(folder, "below"));
     await put(below, bytes, mediaType);
     await using cache = open({ fallback: below });
@@ -181,7 +181,7 @@ describe("a fallback", () => {
     expect(existsSync(cache.moteRef(digest))).toBe(false);
   });
 
-  it("that ends in a circle is not found", async () => {
+  it("that refers back to the cache ends in not found", async () => {
     const loop: MoteSource = {
       moteExists: (what, o) => second.moteExists(what, o),
       find: (what, o) => second.find(what, o),
@@ -197,7 +197,7 @@ describe("a fallback", () => {
     expect(await failure(second.moteReaderAt(digest))).toBe("MOTE_NOT_FOUND");
   });
 
-  it("that fails is reported, not taken for a miss", async () => {
+  it("that fails is reported as an error, not as a miss", async () => {
     const broken = async () => {
       throw new MoteError("MOTE_UNREACHABLE", "no line");
     };
@@ -213,7 +213,7 @@ describe("a fallback", () => {
     }
   });
 
-  describe("for a blob that is damaged here", () => {
+  describe("for a damaged blob", () => {
     for (const content of [bytes, new Uint8Array(100_000).fill(7), new Uint8Array(3_000_000).fill(8)]) {
       const what = digestBytes(content);
       const reads: Record<string, (cache: FileCache) => Promise<Uint8Array>> = {
@@ -246,7 +246,7 @@ describe("a fallback", () => {
           expect(Buffer.compare(await readBy(cache), content)).toBe(0);
         });
 
-        it(`that has it not does not hide the damage from the read ${how} of ${content.byteLength} bytes`, async () => {
+        it(`without the blob reports the damage for the read ${how} of ${content.byteLength} bytes`, async () => {
           await using below = open({}, join(folder, "below"));
           await using cache = open({ fallback: below });
           await put(cache, content, mediaType);
@@ -260,7 +260,7 @@ describe("a fallback", () => {
 });
 
 describe("reading", () => {
-  it("is unverified where that was asked for", async () => {
+  it("is not verified with verifyOnRead: false", async () => {
     await using cache = open({ verifyOnRead: false });
     await put(cache, bytes, mediaType);
     damage(cache, digest);
@@ -269,7 +269,7 @@ describe("reading", () => {
     expect(Buffer.concat(chunks).length).toBe(bytes.byteLength);
   });
 
-  it("with links has one while it lasts, and none after", async () => {
+  it("with linkOnRead keeps a link while a reader is open", async () => {
     await using cache = open({ linkOnRead: true });
     await put(cache, bytes, mediaType);
     const reader = await cache.moteReader(digest);
@@ -278,7 +278,7 @@ describe("reading", () => {
     expect(statSync(cache.moteRef(digest)).nlink).toBe(1);
   });
 
-  it("renews the time of use, at most once a minute, and keeps the stamp", async () => {
+  it("renews the last use at most once a minute, and keeps the verified stamp", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     const { mtimeMs } = statSync(cache.moteRef(digest));
@@ -289,13 +289,13 @@ describe("reading", () => {
     expect(after).toBe(mtimeMs);
     await read(cache);
     await cache.verify();
-    // The system call carries microseconds.
+    // The system call has a resolution of microseconds.
     expect(Math.abs(statSync(cache.moteRef(digest)).atimeMs - atimeMs)).toBeLessThan(1);
   });
 });
 
 describe("linkTo", () => {
-  it("hashes a blob that was written to, and links one that is verified", async () => {
+  it("hashes a changed blob, and links a verified one without hashing", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     utimesSync(cache.moteRef(digest), new Date(), new Date());
@@ -306,12 +306,12 @@ describe("linkTo", () => {
     expect(readdirSync(join(root, ".mote/quarantine")).length).toBe(1);
   });
 
-  it("notices a blob that was swapped for another with the same times", async () => {
+  it("detects a blob that was replaced by another with the same times", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     const path = cache.moteRef(digest);
     const { atime, mtimeMs } = statSync(path);
-    // Held, so that the other one gets an inode of its own: the stamp covers size and inode.
+    // Kept, so that the other file gets another inode: the stamp depends on size and inode.
     linkSync(path, join(folder, "holds-the-inode"));
     rmSync(path);
     writeFileSync(path, "SOME bytes");
@@ -319,7 +319,7 @@ describe("linkTo", () => {
     expect(await failure(cache.linkTo(digest, join(folder, "target")))).toBe("MOTE_CORRUPT");
   });
 
-  it("leaves no temporary name beside the target", async () => {
+  it("leaves no temporary file next to the target", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     mkdirSync(join(folder, "out"));
@@ -332,14 +332,14 @@ describe("linkTo", () => {
 });
 
 describe("commitMote", () => {
-  it("does nothing to the blob's own file", async () => {
+  it("accepts the blob's own file and does not change it", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     await cache.commitMote(cache.moteRef(digest), { digest, mediaType }, "move");
     expect(await read(cache)).toEqual(new Uint8Array(bytes));
   });
 
-  it("takes what a symbolic link names, and the link away", async () => {
+  it("moves the target of a symbolic link, and removes the link", async () => {
     await using cache = open();
     writeFileSync(join(folder, "source"), bytes);
     symlinkSync(join(folder, "source"), join(folder, "link"));
@@ -349,7 +349,7 @@ describe("commitMote", () => {
     expect(existsSync(join(folder, "source"))).toBe(true);
   });
 
-  it("does not share a file that has other names", async () => {
+  it("does not share a file that has other links", async () => {
     await using cache = open();
     writeFileSync(join(folder, "source"), bytes);
     linkSync(join(folder, "source"), join(folder, "other-name"));
@@ -360,12 +360,12 @@ describe("commitMote", () => {
 });
 
 describe("prune", () => {
-  it("takes the least recently used root first, and keeps what another one shares", async () => {
+  it("removes the least recently used image first, and keeps what other images share", async () => {
     await using cache = open();
     const old = await putImage(cache, "old", ["shared", "old-only"]);
     const recent = await putImage(cache, "recent", ["shared", "recent-only"]);
     const [, oldOnly] = old.layers;
-    // The tag's own age counts too.
+    // The age of the tag counts too.
     for (const name of readdirSync(join(root, ".mote/tags"))) {
       const path = join(root, ".mote/tags", name);
       if (readFileSync(path, "utf8").includes('"old"')) utimesSync(path, 1000, 1000);
@@ -383,7 +383,7 @@ describe("prune", () => {
     expect(index().manifests.length).toBe(1);
   });
 
-  it("removes a manifest without a name completely, and what no root refers to by its own age", async () => {
+  it("removes untagged images completely, and unreferenced blobs by their age", async () => {
     await using cache = open();
     const image = await putImage(cache, undefined, ["a", "b"]);
     await put(cache, bytes, mediaType);
@@ -395,7 +395,7 @@ describe("prune", () => {
     expect((await cache.prune(0, { minAgeMs: 1000 })).removed.length).toBeGreaterThan(2);
   });
 
-  it("removes what is older than maxAgeMs though there is room", async () => {
+  it("removes blobs older than maxAgeMs even below the size", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     const young = await put(cache, new Uint8Array(10), mediaType);
@@ -405,7 +405,7 @@ describe("prune", () => {
     expect(await cache.moteExists(young.digest)).toBe(true);
   });
 
-  it("counts as freed only what has no other name", async () => {
+  it("counts only blobs without other links as freed", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     linkSync(cache.moteRef(digest), join(folder, "held"));
@@ -413,7 +413,7 @@ describe("prune", () => {
     expect([report.removedBytes, report.freedBytes]).toEqual([bytes.byteLength, 0]);
   });
 
-  it("keeps all that a pinned or leased manifest refers to", async () => {
+  it("keeps everything that a pinned or leased manifest refers to", async () => {
     await using cache = open();
     const pinned = await putImage(cache, "pinned", ["a"]);
     const leased = await putImage(cache, undefined, ["b"]);
@@ -427,7 +427,7 @@ describe("prune", () => {
     await lease.release();
   });
 
-  it("removes everything at 0, what is damaged included", async () => {
+  it("removes everything at 0, including quarantined blobs", async () => {
     await using cache = open();
     await putImage(cache, "a", ["a"]);
     await put(cache, bytes, mediaType);
@@ -440,7 +440,7 @@ describe("prune", () => {
     }
   });
 
-  it("of many blobs lets the event loop turn", async () => {
+  it("of many blobs does not block the event loop", async () => {
     await using cache = open({ durability: "visible" });
     for (let n = 0; n < 3000; n++) await put(cache, new TextEncoder().encode(`blob ${n}`), mediaType);
     let turns = 0;
@@ -458,7 +458,7 @@ describe("prune", () => {
 });
 
 describe("verify", () => {
-  it("can be cancelled, and tells how far it came", async () => {
+  it("can be cancelled, and reports its progress", async () => {
     await using cache = open();
     for (let n = 0; n < 20; n++) await put(cache, new Uint8Array(10).fill(n), mediaType);
     const caller = new AbortController();
@@ -492,7 +492,7 @@ describe("verify", () => {
     expect(second.motes).toBe(20 - done.size);
   });
 
-  it("leaves damaged motes where they are, if asked to", async () => {
+  it("does not quarantine damaged motes with keepDamaged", async () => {
     await using cache = open();
     await put(cache, bytes, mediaType);
     damage(cache, digest);
@@ -503,12 +503,12 @@ describe("verify", () => {
 });
 
 describe("options", () => {
-  it("that make no sense are a TypeError", () => {
+  it("that are not valid are a TypeError", () => {
     expect(() => Reflect.construct(FileCache, [""])).toThrow(TypeError);
     expect(() => Reflect.construct(FileCache, [root, { durability: "often" }])).toThrow(TypeError);
   });
 
-  it("name the algorithm for digests that the cache computes itself", () => {
+  it("select the algorithm for digests that the cache computes", () => {
     expect(open().algorithm).toBe("sha256");
     expect(open({ algorithm: "sha512" }).algorithm).toBe("sha512");
   });

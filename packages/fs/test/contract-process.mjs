@@ -1,6 +1,6 @@
 /**
- * One of several processes that hold the contract at once: `node contract-process.mjs FOLDER SEED`. Runs the whole contract suite with caches
- * of its own, and then uses one cache together with the others. Prints one JSON line.
+ * One of several concurrent processes: `node contract-process.mjs FOLDER SEED`. Runs the contract suite with its own caches,
+ * and then uses one cache together with the other processes. Prints one JSON line.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";

@@ -11,9 +11,9 @@ import { put } from "./image.js";
 import { type Call, readTrace } from "./strace.js";
 
 /**
- * What a power cut can leave, worked out from the system calls of a commit, a removal and a prune. For every prefix of the calls: of
- * a file's data, only what was synced is certain; of the names, any of those made or removed since their folder was last synced may
- * be there or not, in any combination. Whole or not is a matter of one name and its file, so every name is tried at its worst.
+ * Computes what a power failure can leave from the system calls of a commit, a removal and a prune. After every prefix of the calls,
+ * only the synced data of a file is certain, and any combination of the names created or removed since their directory was last
+ * synced may exist. Whether a blob is complete depends on one name and its file, so every name is tested in its worst case.
  */
 const script = fileURLToPath(new URL("traced.mjs", import.meta.url));
 const canTrace = spawnSync("strace", ["-V"]).status === 0;
@@ -43,9 +43,9 @@ function trace(...args: readonly (string | number)[]): Call[] {
   return readTrace(readFileSync(output, "latin1")).filter(({ result }) => result !== -1);
 }
 
-/** The file as a power cut leaves it: what was not synced is zeros, though the length may be right. */
+/** Writes the file as a power failure leaves it: data that was not synced is zero, with the right length. */
 function placeLost(from: string, to: string, file: File): void {
-  // A name of a moment before, which is there no more: what it named had its own test of being whole.
+  // An earlier name that no longer exists: its file was tested before.
   if (!existsSync(from)) return;
   const content = readFileSync(from);
   if (file.synced < file.written) content.fill(0, file.synced);
@@ -53,7 +53,7 @@ function placeLost(from: string, to: string, file: File): void {
   writeFileSync(to, content);
 }
 
-/** Makes folders as some of the power cuts leave them, and uses each. @returns how many blobs were damaged in all of them */
+/** Creates directories as some of the power failures leave them, and uses each. Returns the number of damaged blobs. */
 async function damagedAfterLoss(durability: string): Promise<number> {
   const calls = trace(durability, "images");
   const source = join(folder, "cache");
@@ -83,7 +83,7 @@ async function damagedAfterLoss(durability: string): Promise<number> {
   return damaged;
 }
 
-describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (skipped: install strace)"}`, () => {
+describe.skipIf(!canTrace)(`after a power failure at any moment${canTrace ? "" : " (skipped: install strace)"}`, () => {
   for (const durability of ["grouped", "synced"]) {
     for (const [what, args] of Object.entries({
       "small blobs one by one": ["put", 6, 4096, 1],
@@ -91,7 +91,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
       "large blobs": ["put", 3, 2_500_000, 2],
       "images with names": ["images"],
     })) {
-      it(`every name has a complete blob, committing ${what} (${durability})`, () => {
+      it(`every blob is complete, after committing ${what} (${durability})`, () => {
         const calls = trace(durability, ...args);
         let names = 0;
         const states = play(calls, new Disk(), (disk) => {
@@ -104,7 +104,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
       });
     }
 
-    it(`no tag names an image with missing blobs, pruning (${durability})`, () => {
+    it(`no tag refers to an image with missing blobs, after a prune (${durability})`, () => {
       const images: Record<string, string[]> = JSON.parse(run(durability, "images"));
       const calls = trace(durability, "prune");
       const disk = new Disk();
@@ -119,7 +119,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
         for (const [name, blobs] of Object.entries(images)) {
           const [manifest = "", ...below] = blobs;
           const isNamed = disk.possible.has(tagOf(name)) || disk.possible.has(manifest);
-          // The manifest may go while the tag stays on disk: then the tag names nothing, and says so at once.
+          // The manifest may be removed while the tag is still on disk: then the tag does not resolve, and reports that.
           if (isNamed) expect([name, below.filter((path) => disk.removed.has(path))]).toEqual([name, []]);
         }
         expect(torn(disk)).toEqual([]);
@@ -129,7 +129,7 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
       report.push({ job: "prune", durability, calls: calls.length, states, torn: 0 });
     });
 
-    it(`what is removed is complete or gone (${durability})`, () => {
+    it(`a removed blob is complete or absent (${durability})`, () => {
       run(durability, "put", 10, 4096, 1);
       const calls = trace(durability, "remove");
       const states = play(calls, new Disk(), (disk) => {
@@ -140,15 +140,15 @@ describe.skipIf(!canTrace)(`after a power cut at any moment${canTrace ? "" : " (
     });
   }
 
-  it("a cache on a disk that lost every page and name that was not synced opens, is verified, and works", async () => {
+  it("a cache on a disk that lost everything not synced opens, verifies and works", async () => {
     expect(await damagedAfterLoss("grouped")).toBe(0);
   });
 
-  it("that check finds damage where nothing is synced", async () => {
+  it("the check finds damage if nothing is synced", async () => {
     expect(await damagedAfterLoss("visible")).toBeGreaterThan(0);
   });
 
-  it("the check finds torn names where nothing is synced", () => {
+  it("the check finds torn blobs if nothing is synced", () => {
     const calls = trace("visible", "put", 6, 4096, 1);
     let found = 0;
     play(calls, new Disk(), (disk) => {

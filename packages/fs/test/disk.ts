@@ -3,16 +3,16 @@ import type { Call } from "./strace.js";
 
 export interface File {
   written: number;
-  /** Bytes that a power cut leaves. */
+  /** Bytes that survive a power failure. */
   synced: number;
 }
 
-/** The disk as it is, and as it may be found after a power cut. */
+/** The disk as it is, and as it may be after a power failure. */
 export class Disk {
   readonly files = new Map<string, File>();
-  /** Every name that may be there, with its file: it was made, and is not certainly gone again. */
+  /** Every name that may exist, with its file: created, and not certainly removed. */
   readonly possible = new Map<string, File>();
-  /** Names that may be gone: removed, synced or not. */
+  /** Names that may not exist: removed, synced or not. */
   readonly removed = new Set<string>();
   readonly #begun = new Map<Call, Map<File, number>>();
   readonly #removedAtBegin = new Map<Call, string[]>();
@@ -49,7 +49,7 @@ export class Disk {
   #named(from: string, to: string, moved: boolean): void {
     const file = this.#fileAt(from);
     if (moved) this.files.delete(from);
-    // The old name may be there until its folder is synced, as one that was removed.
+    // The old name may exist until its directory is synced, like a removed one.
     if (moved && this.possible.has(from)) this.removed.add(from);
     this.files.set(to, file);
     this.possible.set(to, file);
@@ -63,7 +63,7 @@ export class Disk {
     this.removed.add(path);
   }
 
-  /** What was there before the trace is on disk. */
+  // Everything from before the trace is on disk.
   #fileAt(path: string): File {
     const known = this.files.get(path);
     if (known !== undefined) return known;
@@ -76,7 +76,7 @@ export class Disk {
 const isSync = ({ name }: Call) => name === "fsync" || name === "fdatasync" || name === "syncfs";
 const isKept = (path: string) => /\/blobs\/|\/tags\/|\/(index|format)\.json$|\/oci-layout$/.test(path);
 
-/** Plays the calls, and looks at the disk after each of them. @returns how many states were looked at */
+/** Replays the calls, and checks the disk after each of them. Returns the number of states checked. */
 export function play(calls: readonly Call[], disk: Disk, look: (disk: Disk) => number): number {
   const events = calls
     .flatMap((call) => [

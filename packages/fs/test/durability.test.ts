@@ -8,7 +8,7 @@ import { type Call, readTrace } from "./strace.js";
 
 const script = fileURLToPath(new URL("traced.mjs", import.meta.url));
 const canTrace = spawnSync("strace", ["-V"]).status === 0;
-/** Where syncs are not slow because of what others write. */
+// A file system on which syncs are not slow because of other writers.
 const memory = "/dev/shm";
 let folder: string;
 beforeEach(() => {
@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** The system calls of a process that puts `count` blobs of `size` bytes, `atOnce` at a time. */
+/** Traces a process that puts `count` blobs of `size` bytes, `atOnce` at a time. */
 function trace(
   durability: string,
   blobs: { readonly count: number; readonly size: number; readonly atOnce: number },
@@ -39,7 +39,7 @@ describe.skipIf(!canTrace)(`durability${canTrace ? "" : " (skipped: install stra
     ["many small blobs at once", { count: 64, size: 4096, atOnce: 32 }],
     ["large blobs", { count: 3, size: 3_000_000, atOnce: 2 }],
   ] as const) {
-    it(`grouped: the data of ${what} is synced before its name is made`, () => {
+    it(`grouped: the data of ${what} is synced before its name is created`, () => {
       const calls = trace("grouped", blobs);
       const named = calls.filter(isBlobName);
       expect(named.length).toBe(blobs.count);
@@ -47,20 +47,20 @@ describe.skipIf(!canTrace)(`durability${canTrace ? "" : " (skipped: install stra
         const written = calls.findLast((call) => /^p?write/.test(call.name) && call.path === rename.path);
         const syncs = calls.filter((call) => call.name === "syncfs" || (isSync(call) && call.path === rename.path));
         expect(written).not.toBe(undefined);
-        // Begun after the last write had ended, and ended before the name was begun.
+        // Started after the last write ended, and ended before the rename started.
         expect(syncs.some((sync) => sync.began > (written?.ended ?? 0) && sync.ended < rename.began)).toBe(true);
       }
     });
   }
 
-  it("grouped: many small blobs at once share syncs", () => {
+  it("grouped: many concurrent small blobs share syncs", () => {
     const calls = trace("grouped", { count: 128, size: 4096, atOnce: 64 });
     const syncs = calls.filter((call) => call.name === "syncfs" || (isSync(call) && ofBlob(call)));
     expect(syncs.length).toBeGreaterThan(0);
     expect(syncs.length).toBeLessThan(128 / 2);
   });
 
-  it("synced: the folder is synced after the names in it were made, and that is shared", () => {
+  it("synced: the directory is synced after its names were created, and syncs are shared", () => {
     const calls = trace("synced", { count: 64, size: 4096, atOnce: 32 });
     const lastName = calls.findLast(isBlobName);
     const folderSyncs = calls.filter((call) => isSync(call) && /\/blobs\/sha256$/.test(call.path ?? ""));

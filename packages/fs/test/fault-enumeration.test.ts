@@ -8,8 +8,8 @@ import { FileCache } from "../src/index.js";
 import { put } from "./image.js";
 
 /**
- * Every call of node:fs that a long day of a cache makes is failed in turn, one in each run. By default only every so many-th, with another
- * start for each error; `FAULTS=7` fails every seventh, `FAULTS=all` each.
+ * Fails every call of node:fs that a long use of a cache makes, one in each run. By default only some of them, starting with another
+ * one for each error; `FAULTS=7` fails every seventh call, `FAULTS=all` every call.
  */
 const stride = process.env.FAULTS === "all" ? 1 : Number(process.env.FAULTS || 61);
 const errors = ["EIO", "ENOSPC", "EACCES", "EMFILE"];
@@ -33,7 +33,7 @@ async function all<T>(items: AsyncIterable<T>, use: (item: T) => unknown): Promi
 function jobsOf(cache: FileCache): Record<string, () => Promise<unknown>> {
   const kept = async (bytes: Uint8Array, mediaType: string = mediaTypes.octetStream) => {
     await put(cache, bytes, mediaType);
-    // What was acknowledged is there.
+    // Acknowledged writes exist.
     if (!existing.exists(cache.moteRef(digestBytes(bytes)))) throw new Error("a mote was lost");
   };
   const gone = async () => {
@@ -143,7 +143,7 @@ const withCallback = [
   "link",
 ] as const;
 
-/** Counts the calls below `folder`'s cache, and fails the one with that number. */
+/** Counts the calls below the cache's directory, and fails the one with the given number. */
 class Faults {
   calls = 0;
   failed: string | undefined;
@@ -183,8 +183,8 @@ class Faults {
   }
 }
 
-/** A hang is a failure, and says where. */
-async function inTime(work: Promise<unknown>): Promise<void> {
+/** Fails if the work hangs, and says where. */
+async function withoutHang(work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("it hangs")), 10_000);
@@ -202,7 +202,7 @@ async function day(at: number, code: string) {
   const outcomes: Record<string, string> = {};
   try {
     for (const [name, job] of Object.entries(jobsOf(cache))) {
-      outcomes[name] = await inTime(job()).then(
+      outcomes[name] = await withoutHang(job()).then(
         () => "done",
         (error: unknown) =>
           MoteError.isInstance(error)
@@ -216,7 +216,7 @@ async function day(at: number, code: string) {
   return { cache, faults, outcomes };
 }
 
-async function tomorrow(cache: FileCache, failed: string | undefined): Promise<void> {
+async function nextUse(cache: FileCache, failed: string | undefined): Promise<void> {
   expect((await cache.verify()).damaged).toEqual([]);
   for (const bytes of [small, large]) {
     await put(cache, bytes, mediaTypes.octetStream);
@@ -226,19 +226,19 @@ async function tomorrow(cache: FileCache, failed: string | undefined): Promise<v
   const report = await cache.prune(0);
   expect([report.reached, report.skipped]).toEqual([true, []]);
   await cache[Symbol.asyncDispose]();
-  // What could not be removed goes when the process is gone.
+  // Files that could not be removed are removed after the process has ended.
   if (failed !== undefined && /unlink|rm/.test(failed)) return;
   for (const place of [".mote/ingest", ".mote/leads", ".mote/leases", ".mote/pruning", ".mote/tags"]) {
     expect([place, existing.list(join(root, place))]).toEqual([place, []]);
   }
 }
 
-it("whatever call fails, the error has a code, nothing is torn or lost, space and descriptors are freed, and the cache works", async () => {
-  // Twice, as the first one loads modules.
-  await tomorrow((await day(-1, "warm")).cache, undefined);
+it("after any failed call, the error has a code, nothing is torn or lost, space and descriptors are freed, and the cache works", async () => {
+  // Twice, because the first one loads modules.
+  await nextUse((await day(-1, "warm")).cache, undefined);
   const quiet = await day(-1, "none");
   expect([...new Set(Object.values(quiet.outcomes))]).toEqual(["done"]);
-  await tomorrow(quiet.cache, undefined);
+  await nextUse(quiet.cache, undefined);
   const problems: unknown[] = [];
   for (const [start, code] of errors.entries()) {
     for (let at = 1 + Math.floor((start * stride) / errors.length); at <= quiet.faults.calls; at += stride) {
@@ -247,7 +247,7 @@ it("whatever call fails, the error has a code, nothing is torn or lost, space an
       const failed = Object.entries(outcomes).filter(([, outcome]) => outcome !== "done");
       const strange = failed.filter(([, outcome]) => outcome !== "done" && !/^MOTE_[A-Z_]+$/.test(outcome));
       if (strange.length > 0) problems.push([at, code, faults.failed, strange]);
-      await inTime(tomorrow(cache, faults.failed)).catch((error: unknown) =>
+      await withoutHang(nextUse(cache, faults.failed)).catch((error: unknown) =>
         problems.push([at, code, faults.failed, failed, String(error).slice(0, 600)]),
       );
       if (openFiles() > before) problems.push([at, code, faults.failed, "files left open", openFiles() - before]);

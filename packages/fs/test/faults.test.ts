@@ -38,7 +38,7 @@ const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : Str
 const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
 const errno = (name: string) => Object.assign(new Error(name), { code: name });
 
-/** The next calls of a synchronous function of node:fs fail. */
+/** Fails the next calls of a synchronous function of node:fs. */
 function failSync(
   method: "openSync" | "writeSync" | "renameSync" | "linkSync" | "unlinkSync" | "readSync" | "lstatSync",
   name: string,
@@ -47,7 +47,7 @@ function failSync(
     throw errno(name);
   });
 }
-/** As `failSync`, for those that take a callback last. */
+/** Fails the next calls of a function with a callback. */
 function failAsync(method: "write" | "fdatasync" | "read", name: string) {
   return vi.spyOn(fs, method).mockImplementation((...args: unknown[]) => {
     const done = args.at(-1);
@@ -62,11 +62,11 @@ async function expectUsable(): Promise<void> {
     expect(Buffer.compare(await readMote(cache, digestBytes(bytes), { maxBytes: 2_000_000 }), bytes)).toBe(0);
   }
   await cache.prune(Number.POSITIVE_INFINITY);
-  // What is of this process stays until it ends, so this shows that nothing was left behind.
+  // Files of this process are not cleaned up until it ends, so this shows that nothing was left behind.
   expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
 }
 
-describe("damage under a blob's name", () => {
+describe("a damaged blob file", () => {
   for (const durability of ["visible", "grouped", "synced"] as const) {
     it(`is quarantined by a check, and does not block a writer (${durability})`, async () => {
       await using other = new FileCache(root, { durability });
@@ -93,7 +93,7 @@ describe("damage under a blob's name", () => {
   }
 });
 
-describe("a fault of the file system ends with its code, leaves nothing, and the cache is usable after it", () => {
+describe("an error of the file system is reported with its code, leaves nothing, and the cache works afterwards", () => {
   for (const [name, expected] of [
     ["ENOSPC", "MOTE_NO_SPACE"],
     ["EDQUOT", "MOTE_NO_SPACE"],
@@ -130,7 +130,7 @@ describe("a fault of the file system ends with its code, leaves nothing, and the
     });
   }
 
-  it("EIO while naming", async () => {
+  it("EIO while renaming", async () => {
     failSync("renameSync", "EIO");
     expect(await failure(put(cache, small, mediaType))).toBe("MOTE_IO");
     expect(await failure(put(cache, large, mediaType))).toBe("MOTE_IO");
@@ -144,7 +144,7 @@ describe("a fault of the file system ends with its code, leaves nothing, and the
     await expectUsable();
   });
 
-  it("EIO while looking is not a miss", async () => {
+  it("EIO in a look-up is not a miss", async () => {
     failSync("lstatSync", "EIO");
     expect(await failure(cache.moteExists(digestBytes(small)))).toBe("MOTE_IO");
     expect(await failure(cache.find(digestBytes(small)))).toBe("MOTE_IO");
@@ -158,7 +158,7 @@ describe("a fault of the file system ends with its code, leaves nothing, and the
     await expectUsable();
   });
 
-  it("prune skips what it cannot remove, and removes something else instead", async () => {
+  it("prune skips blobs that it cannot remove, and removes others instead", async () => {
     const first = digestBytes(small);
     await put(cache, small, mediaType);
     await put(cache, large, mediaType);
@@ -176,15 +176,15 @@ describe("a fault of the file system ends with its code, leaves nothing, and the
   });
 });
 
-describe("a source that is to be moved into the cache", () => {
+describe("a file that is moved into the cache", () => {
   for (const method of ["fdatasync", "futimesSync", "renameSync", "lstatSync"] as const) {
-    it(`is where it was, as it was, after a fault of ${method}`, async () => {
+    it(`is unchanged after an error of ${method}`, async () => {
       const source = join(folder, "source");
       writeFileSync(source, large, { mode: 0o640 });
       const mote = { digest: digestBytes(large), mediaType };
       const original = fs[method];
       let failed = false;
-      // The calls before are about the source.
+      // The earlier calls concern the source.
       const isOurs = (args: readonly unknown[]) =>
         method === "fdatasync" || method === "futimesSync" || args.some((arg) => String(arg).includes("/blobs/"));
       vi.spyOn(fs, method as "fdatasync").mockImplementation((...args: unknown[]) => {
@@ -215,7 +215,7 @@ describe("a link that cannot be created", () => {
     });
   }
 
-  it("(EXDEV) on a move becomes a copy that takes the source", async () => {
+  it("(EXDEV) on a move becomes a copy that removes the source", async () => {
     const source = join(folder, "source");
     writeFileSync(source, large);
     const renameSync = fs.renameSync;
@@ -228,7 +228,7 @@ describe("a link that cannot be created", () => {
     expect(existsSync(source)).toBe(false);
   });
 
-  it("(no space) is an error, and nothing is at the target", async () => {
+  it("(no space) is an error, and the target does not exist", async () => {
     await put(cache, small, mediaType);
     vi.spyOn(fs.promises, "copyFile").mockRejectedValue(errno("ENOSPC"));
     expect(await failure(cache.linkTo(digestBytes(small), join(folder, "target")))).toBe("MOTE_NO_SPACE");
@@ -236,7 +236,7 @@ describe("a link that cannot be created", () => {
   });
 });
 
-it("a clock that jumps back loses nothing", async () => {
+it("a clock that jumps back does not lose anything", async () => {
   await put(cache, small, mediaType);
   vi.spyOn(Date, "now").mockReturnValue(1000);
   await put(cache, large, mediaType);
@@ -246,7 +246,7 @@ it("a clock that jumps back loses nothing", async () => {
   await expectUsable();
 });
 
-/** A mount of its own needs a mount namespace, so root, or a kernel that lets users have one. */
+// Mounting needs a mount namespace: root, or a kernel that allows users to create one.
 const canMount = spawnSync("unshare", ["-rm", "true"]).status === 0;
 const script = fileURLToPath(new URL("mounted.mjs", import.meta.url));
 const mounted = (setup: string, job: string) =>
@@ -261,7 +261,7 @@ const mounted = (setup: string, job: string) =>
   );
 
 describe.skipIf(!canMount)(
-  `on a mount of its own${canMount ? "" : " (skipped: needs unshare of util-linux, and to be root)"}`,
+  `on a mounted file system${canMount ? "" : " (skipped: needs unshare of util-linux, and to be root)"}`,
   () => {
     it("a full disk is MOTE_NO_SPACE, and its space is freed", () => {
       mkdirSync(root, { recursive: true });
@@ -272,7 +272,7 @@ describe.skipIf(!canMount)(
       });
     });
 
-    it("a disk that is full to the last page can be pruned", () => {
+    it("a completely full disk can be pruned", () => {
       mkdirSync(root, { recursive: true });
       expect(mounted(`mount -t tmpfs -o size=4m none "${root}"`, "full prune")).toEqual({
         full: "MOTE_NO_SPACE",
@@ -283,7 +283,7 @@ describe.skipIf(!canMount)(
       });
     });
 
-    it("a read-only folder is read, and not written", async () => {
+    it("a read-only directory is read, and not written", async () => {
       await put(cache, small, mediaType);
       await put(cache, large, mediaType);
       expect(mounted(`mount --bind "${root}" "${root}"; mount -o remount,ro,bind "${root}"`, "read-only")).toEqual({
@@ -301,7 +301,7 @@ describe.skipIf(!canMount)(
   },
 );
 
-describe("a folder that is removed under a living cache", () => {
+describe("a directory that is removed while the cache is open", () => {
   beforeEach(() => {
     cache = new FileCache(root, { durability: "visible" });
   });
@@ -348,7 +348,7 @@ describe("a folder that is removed under a living cache", () => {
     });
   }
 
-  it("while a blob is written, loses no byte of it", async () => {
+  it("does not lose bytes of a blob that is being written", async () => {
     for (const bytes of [small, large]) {
       await cache.createMote(digestBytes(bytes), mediaType);
       await using writer = await cache.moteWriter(digestBytes(bytes));

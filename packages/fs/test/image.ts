@@ -6,16 +6,16 @@ export async function put(cache: MoteCache, bytes: Uint8Array, mediaType: string
   return { mediaType, digest, size: bytes.byteLength };
 }
 
-/** Puts an image with these layers and tags it, if it is to have a name. */
+/** Puts an image with these layers, and tags it if a name is given. */
 export async function putImage(cache: MoteCache, name: string | undefined, layers: readonly string[]): Promise<Image> {
   const text = new TextEncoder();
   const config = await put(cache, text.encode(JSON.stringify({ layers })), mediaTypes.ociConfig);
-  const kept = [];
-  for (const layer of layers) kept.push(await put(cache, text.encode(layer.repeat(1000)), mediaTypes.ociLayer));
-  const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: kept };
+  const stored = [];
+  for (const layer of layers) stored.push(await put(cache, text.encode(layer.repeat(1000)), mediaTypes.ociLayer));
+  const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: stored };
   const manifest = await put(cache, text.encode(JSON.stringify(body)), mediaTypes.ociManifest);
   if (name !== undefined) await cache.tags?.tag(name, manifest);
-  return { manifest, config, layers: kept, digests: [manifest, config, ...kept].map(({ digest }) => digest) };
+  return { manifest, config, layers: stored, digests: [manifest, config, ...stored].map(({ digest }) => digest) };
 }
 
 export interface Image {

@@ -22,7 +22,7 @@ describe("FileCache", () => {
   });
 });
 
-describe("which manifest belongs to which repository", () => {
+describe("the membership of manifests in repositories", () => {
   let folder: string;
   let cache: FileCache;
   beforeEach(async () => {
@@ -41,7 +41,7 @@ describe("which manifest belongs to which repository", () => {
     return found.sort();
   };
 
-  it("is recorded with every name that is set, also by a tag store alone", async () => {
+  it("is recorded with every tag, also by a tag store alone", async () => {
     const { manifest } = await putImage(cache, "docker.io/library/app:1", ["a"]);
     await new FileTagStore(folder).tag(`ghcr.io/app:1@${manifest.digest}`, manifest);
     await cache.tags.tag(`quay.io/app@${manifest.digest}`, manifest);
@@ -52,7 +52,7 @@ describe("which manifest belongs to which repository", () => {
     expect(await members("ghcr.io/app")).toEqual([manifest.digest]);
   });
 
-  it("ends with the name, unless another name of the repository stands for the same", async () => {
+  it("ends with the tag, unless another tag of the repository refers to the same manifest", async () => {
     const first = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
     const second = (await putImage(cache, "ghcr.io/app:2", ["b"])).manifest;
     await cache.tags.tag("ghcr.io/app:also", first);
@@ -64,7 +64,7 @@ describe("which manifest belongs to which repository", () => {
     expect(await members("quay.io/app")).toEqual([first.digest]);
   });
 
-  it("ends altogether with a repository's last name", async () => {
+  it("ends completely with the last tag of a repository", async () => {
     const image = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
     const signature = (await putImage(cache, undefined, ["s"])).manifest;
     await cache.membership.record("ghcr.io/app", signature.digest);
@@ -74,13 +74,13 @@ describe("which manifest belongs to which repository", () => {
     expect(await repositories()).toEqual(["quay.io/app"]);
   });
 
-  it("of what a moved name stood for goes on", async () => {
+  it("of a manifest continues when its tag is moved to another one", async () => {
     const old = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
     const next = (await putImage(cache, "ghcr.io/app:1", ["b"])).manifest;
     expect(await members("ghcr.io/app")).toEqual([old.digest, next.digest].sort());
   });
 
-  it("is cleaned up by prune and by the removal of a closure", async () => {
+  it("is removed by prune and removeClosure", async () => {
     const image = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
     const other = (await putImage(cache, "ghcr.io/other:1", ["b"])).manifest;
     const pushed = (await putImage(cache, undefined, ["c"])).manifest;
@@ -96,7 +96,7 @@ describe("which manifest belongs to which repository", () => {
     expect(fs.readdirSync(join(folder, ".mote", "repositories"))).toEqual(["format.json"]);
   });
 
-  it("is written in a format with a version, and a newer one is refused", async () => {
+  it("is stored in a versioned format, and a newer version is rejected", async () => {
     const { manifest } = await putImage(cache, "ghcr.io/app:1", ["a"]);
     const path = join(folder, ".mote", "repositories", "format.json");
     expect(JSON.parse(fs.readFileSync(path, "utf8"))).toEqual({ format: "mote-repositories", version: 1 });
@@ -108,7 +108,7 @@ describe("which manifest belongs to which repository", () => {
     expect(await later.tags.resolve("ghcr.io/app:2")).toEqual(manifest);
   });
 
-  it("never leaves the cache by a planted link", async () => {
+  it("does not follow a planted link out of the cache", async () => {
     const { manifest } = await putImage(cache, "ghcr.io/app:1", ["a"]);
     const own = join(folder, ".mote", "repositories");
     const outer = fs.readdirSync(own).find((name) => name !== "format.json") ?? "";

@@ -1,4 +1,4 @@
-/** What a cache does on a file system that the caller has mounted: `node mounted.mjs FOLDER JOB`. Prints one JSON document. */
+/** Uses a cache on a file system that the caller has mounted: `node mounted.mjs FOLDER JOB`. Prints one JSON document. */
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ async function put(bytes, type = mediaType) {
   await writer.close();
 }
 
-async function readPart(digest) {
+async function readRange(digest) {
   for await (const _ of await cache.moteReader(digest, { start: 5 }));
 }
 
@@ -85,7 +85,7 @@ const jobs = {
       prune: await failure(cache.prune(0)),
       dryRun: await failure(cache.prune(0, { dryRun: true })),
       verify: await failure(cache.verify()),
-      part: await failure(readPart(digest)),
+      part: await failure(readRange(digest)),
     };
   },
 };

@@ -26,7 +26,7 @@ const failure = async (work: Promise<unknown>) => await work.then(() => "none", 
 const drain = async (items: AsyncIterable<unknown>) => {
   for await (const _ of items);
 };
-/** Names, content and times of everything outside. */
+/** Returns names, content and times of everything outside the cache. */
 const state = (path = outside): unknown =>
   fs.readdirSync(path, { withFileTypes: true }).map((entry) => {
     const below = join(path, entry.name);
@@ -60,7 +60,7 @@ const jobs: Record<string, (cache: FileCache) => Promise<unknown>> = {
   "resolve without a cache": () => new FileTagStore(root).resolve("name"),
 };
 
-describe("a symbolic link with the name of a folder is refused, and nothing behind it is read, written or removed", () => {
+describe("a symbolic link in place of a directory is rejected, and nothing behind it is read, written or removed", () => {
   const folders = ["ingest", "quarantine", "tags", "leases", "pins", "manifests", "pruning", "chunks", "leads"];
   for (const place of ["blobs", "blobs/sha256", "blobs/sha512", ".mote", ...folders.map((name) => `.mote/${name}`)]) {
     for (const when of ["before", "while"]) {
@@ -74,7 +74,7 @@ describe("a symbolic link with the name of a folder is refused, and nothing behi
         const before = state();
         for (const [name, job] of Object.entries(jobs)) {
           await using next = new FileCache(root);
-          // The look is made once in each turn of the event loop.
+          // The check is made once in each turn of the event loop.
           await new Promise((resolve) => setImmediate(resolve));
           expect([name, await failure(job(when === "before" ? next : first))]).toEqual([
             name,
@@ -87,8 +87,8 @@ describe("a symbolic link with the name of a folder is refused, and nothing behi
   }
 });
 
-describe("a symbolic link with the name of a file is not followed", () => {
-  it("by anything that is done to a cache full of them", async () => {
+describe("a symbolic link in place of a file is not followed", () => {
+  it("by any operation on a cache full of them", async () => {
     await using cache = new FileCache(root);
     const image = await putImage(cache, "image", ["layer"]);
     await put(cache, bytes, mediaType);
@@ -134,7 +134,7 @@ describe("a symbolic link with the name of a file is not followed", () => {
     expect(state()).toEqual(before);
   });
 
-  it("that dangles, when something is created under its name", async () => {
+  it("if it dangles and a file is created in its place", async () => {
     await using cache = new FileCache(root);
     await cache.initialize();
     for (const place of ["pins", "manifests", "chunks"]) {

@@ -11,7 +11,7 @@ import { FileCache } from "../src/index.js";
 import { put, putImage } from "./image.js";
 
 const worker = fileURLToPath(new URL("worker.mjs", import.meta.url));
-/** Times that a writer is killed. More on demand: KILLS=1000. */
+// How often a writer is killed. KILLS=1000 asks for more.
 const kills = Number(process.env.KILLS || 20);
 let folder: string;
 let root: string;
@@ -28,7 +28,7 @@ function start(job: string, seed: string | number, env: Record<string, string> =
   });
 }
 
-/** What the process printed last, and how it ended. */
+/** Returns the last line that the process printed, and its exit status. */
 async function finish(child: ChildProcess) {
   let last = "";
   if (child.stdout)
@@ -46,23 +46,23 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return String(line);
 }
 
-async function expectWhole(cache: FileCache): Promise<void> {
+async function expectComplete(cache: FileCache): Promise<void> {
   const { damaged, failed } = await cache.verify();
   expect([damaged, failed]).toEqual([[], []]);
 }
 
-it("eight processes put, read, link, tag, remove, prune and verify the same motes at once", async () => {
+it("eight processes concurrently put, read, link, tag, remove, prune and verify the same motes", async () => {
   const ends = await Promise.all(Array.from({ length: 8 }, (_, n) => finish(start("mix", n))));
   expect(ends.map(({ exit }) => exit)).toEqual(ends.map(() => 0));
   await using cache = new FileCache(root);
   await cache.initialize();
-  await expectWhole(cache);
+  await expectComplete(cache);
   expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
   expect(readdirSync(join(root, ".mote/quarantine"))).toEqual([]);
   expect(readdirSync(join(root, ".mote/pruning"))).toEqual([]);
 });
 
-it("the contract holds in eight processes at once, each with caches of its own and all of them with one", async () => {
+it("the contract holds in eight concurrent processes, with separate caches and with a shared one", async () => {
   const script = fileURLToPath(new URL("contract-process.mjs", import.meta.url));
   const ends = await Promise.all(
     Array.from({ length: 8 }, (_, n) =>
@@ -73,22 +73,22 @@ it("the contract holds in eight processes at once, each with caches of its own a
   for (const { last } of ends) expect(JSON.parse(last).tests).toBeGreaterThan(40);
   await using cache = new FileCache(join(folder, "shared"));
   await cache.initialize();
-  await expectWhole(cache);
+  await expectComplete(cache);
   expect((await cache.prune(0)).reached).toBe(true);
   for (const place of ["ingest", "leads", "leases", "pruning", "quarantine"]) {
     expect([place, readdirSync(join(folder, "shared/.mote", place))]).toEqual([place, []]);
   }
 }, 180_000);
 
-it("whoever pulls or serves while others prune, never finds a hole below a manifest", async () => {
+it("pulling and serving processes never find a manifest with missing blobs while others prune", async () => {
   const jobs = ["pull", "pull", "pull", "serve", "serve", "prune", "prune"];
   const ends = await Promise.all(jobs.map((job, n) => finish(start(job, n, { DURABILITY: "visible" }))));
   expect(ends.map(({ exit }) => exit)).toEqual(ends.map(() => 0));
   const total = Object.assign({}, ...ends.map(({ last }) => JSON.parse(last)));
-  // All three were at it.
+  // All three did something.
   expect([total.pulled > 0, total.served > 0, total.pruned > 0]).toEqual([true, true, true]);
   await using cache = new FileCache(root);
-  await expectWhole(cache);
+  await expectComplete(cache);
   for await (const digest of cache.pinned.pins()) throw new Error(`${digest} is pinned`);
   expect((await cache.prune(0)).reached).toBe(true);
   for (const place of ["ingest", "leases", "manifests", "pruning", "quarantine", "tags"]) {
@@ -96,7 +96,7 @@ it("whoever pulls or serves while others prune, never finds a hole below a manif
   }
 });
 
-it("a writer killed at any moment leaves complete blobs and nothing that stays", async () => {
+it("a writer killed at any moment leaves only complete blobs and files that are cleaned up", async () => {
   await using cache = new FileCache(root);
   for (let n = 0; n < kills; n += 4) {
     const writers = Array.from({ length: 4 }, (_, k) => start("put", n + k));
@@ -104,20 +104,20 @@ it("a writer killed at any moment leaves complete blobs and nothing that stays",
     await Promise.all(
       writers.map(async (writer, k) => {
         const end = once(writer, "close");
-        // Spread over the writes: the moments are the point here, not the waiting.
+        // The kills are spread over the writes.
         await new Promise((resolve) => setTimeout(resolve, (n * 7 + k * 13) % 50));
         writer.kill("SIGKILL");
         await end;
       }),
     );
-    await expectWhole(cache);
+    await expectComplete(cache);
     if (n % 3 === 0) await cache.prune(0);
   }
   await cache.prune(Number.POSITIVE_INFINITY);
   expect(readdirSync(join(root, ".mote/ingest"))).toEqual([]);
 }, 600_000);
 
-it("the temporary file of a live writer is not taken for an orphan", async () => {
+it("the temporary file of a live writer is not considered an orphan", async () => {
   await using cache = new FileCache(root);
   const bytes = new Uint8Array(500_000).fill(1);
   const digest = digestBytes(bytes);
@@ -130,7 +130,7 @@ it("the temporary file of a live writer is not taken for an orphan", async () =>
   expect((await cache.find(digest))?.size).toBe(500_000);
 });
 
-it("of several processes that want one mote, one fetches it and the others read along", async () => {
+it("one of several processes fetches a mote, and the others follow", async () => {
   const ends = await Promise.all(Array.from({ length: 4 }, (_, n) => finish(start("fetch", n))));
   const reports = ends.map(({ last }) => JSON.parse(last));
   expect(ends.every(({ exit }) => exit === 0)).toBe(true);
@@ -138,7 +138,7 @@ it("of several processes that want one mote, one fetches it and the others read 
   expect(reports.filter(({ fetched }) => fetched === 0).every((report) => report.bytesBeforeCommit > 0)).toBe(true);
 });
 
-it("when the one that fetches is killed, another goes on where it stopped", async () => {
+it("another process continues at its offset when the fetching process is killed", async () => {
   const leader = start("fetch", "dies");
   await firstLine(leader);
   const followers = Array.from({ length: 3 }, (_, n) => finish(start("fetch", n)));
@@ -149,10 +149,10 @@ it("when the one that fetches is killed, another goes on where it stopped", asyn
   expect(fetched).toBeLessThan(1_050_000);
 });
 
-/** A pid namespace of its own takes root. */
+// A pid namespace needs root.
 const canUnshare = spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"]).status === 0;
 it.skipIf(!canUnshare)(
-  `processes that cannot see each other, as in two containers, fetch a mote twice at most${canUnshare ? "" : " (skipped: needs unshare of util-linux, and to be root)"}`,
+  `processes that cannot see each other, as in two containers, fetch a mote at most twice${canUnshare ? "" : " (skipped: needs unshare of util-linux, and to be root)"}`,
   async () => {
     const hidden = (n: number) =>
       spawn("unshare", ["--pid", "--fork", "--mount-proc", process.execPath, worker, root, "fetch", String(n)], {
@@ -192,7 +192,7 @@ it.skipIf(process.platform !== "linux")(
     const pid = Number(readdirSync(join(root, ".mote/leases"))[0]?.split("-")[0]);
     try {
       process.kill(pid, "SIGKILL");
-      // Its last thread, too, has ended.
+      // Its last thread has ended too.
       while (!/\) Z( \S+){16} [01] /.test(readFileSync(`/proc/${pid}/stat`, "latin1")))
         await new Promise((resolve) => setImmediate(resolve));
       expect((await cache.prune(0)).reached).toBe(true);
@@ -203,7 +203,7 @@ it.skipIf(process.platform !== "linux")(
   },
 );
 
-it("what was being moved into the cache by a process that was killed can be resumed", async () => {
+it("a move into the cache by a killed process can be resumed", async () => {
   await using cache = new FileCache(root);
   const mover = start("move", 0);
   expect((await finish(mover)).signal).toBe("SIGKILL");
@@ -213,10 +213,10 @@ it("what was being moved into the cache by a process that was killed can be resu
   const writer = await cache.resumeMote(mote);
   expect(writer.offset).toBe(bytes.byteLength);
   await writer.close();
-  await expectWhole(cache);
+  await expectComplete(cache);
 });
 
-it("whoever finds a name while others prune finds all that it refers to, or is told that it goes", async () => {
+it("a tag that resolves while others prune has all its content, or is reported as being removed", async () => {
   await using cache = new FileCache(root);
   await using pruner = new FileCache(root);
   let done = false;
@@ -225,7 +225,7 @@ it("whoever finds a name while others prune finds all that it refers to, or is t
   })();
   for (let n = 0; n < 100; n++) {
     const layers = ["base", `layer ${n}`];
-    // As a pull does: hold on to what is needed, see what is there, add what is not, then the name.
+    // As a pull does: lease what is needed, add what is missing, then set the tag.
     const { digests } = await putImage(new FileCache(join(folder, "elsewhere")), undefined, layers);
     const lease = await cache.lease(digests);
     const image = await putImage(cache, `image-${n}`, layers);

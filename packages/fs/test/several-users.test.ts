@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const as = (user: number) => ["setpriv", `--reuid=${user}`, `--regid=${user}`, `--groups=${group}`, "--"];
-/** To be another user takes root, and that other users may read these sources. */
+// Running as another user needs root, and sources that other users may read.
 const canBeOthers = spawnSync("setpriv", [...as(54_001).slice(1), "test", "-r", script]).status === 0;
 const run = (user: number | undefined, root: string, ofGroup: number | "none", name: string, umask: string) =>
   JSON.parse(
@@ -36,7 +36,7 @@ function* everything(path: string): Generator<string> {
 const modes = (root: string, bits: number) =>
   [...everything(root)].filter((path) => lstatSync(path).mode & bits).map((path) => relative(root, path));
 
-it("nothing is writable by others, and by a group only where it was asked for, whatever the umask is", () => {
+it("nothing is writable by others, or by a group unless requested, with any umask", () => {
   for (const [umask, ofGroup, forbidden] of [
     ["000", "none", 0o022],
     ["077", "none", 0o022],
@@ -53,7 +53,7 @@ it("nothing is writable by others, and by a group only where it was asked for, w
 describe.skipIf(!canBeOthers)(
   `several users${canBeOthers ? "" : " (skipped: needs setpriv of util-linux, and to be root)"}`,
   () => {
-    it("of one group share a cache, whatever their umask is, and others cannot write to it", () => {
+    it("of one group share a cache with any umask, and others cannot write to it", () => {
       for (const umask of ["077", "022", "000"]) {
         const root = join(folder, `for-${umask}`, "cache");
         mkdirSync(join(root, ".."));
@@ -74,7 +74,7 @@ describe.skipIf(!canBeOthers)(
       }
     });
 
-    it("outside of the group can read the owner's cache, and change nothing", () => {
+    it("outside of the group can read the owner's cache, and cannot change it", () => {
       const root = join(folder, "cache");
       chmodSync(folder, 0o777);
       run(54_001, root, "none", "a", "022");

@@ -36,11 +36,11 @@ const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : Str
 
 interface Stopped {
   readonly child: ChildProcess;
-  /** Continues it. Its report, or where it stopped next. */
+  /** Continues the process. Returns its report, or where it stopped next. */
   next(): Promise<string>;
 }
 
-/** A prune in a process of its own, which the kernel has stopped in front of the removal of a file. */
+/** Starts a prune in another process, which is stopped (SIGSTOP) before it removes a file. */
 async function stoppedPrune(at: string): Promise<Stopped> {
   const child = spawn(process.execPath, [worker, root, "stopped-prune"], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -60,8 +60,8 @@ async function stoppedPrune(at: string): Promise<Stopped> {
   };
 }
 
-/** Waits go by at once: a look at the clock takes a second. */
-function hastenTime(): { readonly waitedMs: () => number } {
+/** Makes waits short: each reading of the clock advances it by a second. */
+function accelerateTime(): { readonly waitedMs: () => number } {
   const began = performance.now();
   let now = began;
   vi.spyOn(performance, "now").mockImplementation(() => {
@@ -77,11 +77,11 @@ async function putSome(count: number): Promise<Digest[]> {
   return digests;
 }
 
-describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
-  it("keeps no process waiting for long, and removes nothing that was leased meanwhile when it continues", async () => {
+describe.skipIf(process.platform !== "linux")("a stopped prune", () => {
+  it("does not make a process wait for long, and removes nothing that was leased meanwhile", async () => {
     const digests = await putSome(40);
     const prune = await stoppedPrune("/blobs/");
-    const time = hastenTime();
+    const time = accelerateTime();
     const lease = await cache.lease(digests);
     expect(time.waitedMs()).toBeLessThan(30_000);
     vi.restoreAllMocks();
@@ -97,10 +97,10 @@ describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
     expect([below(".mote/ingest"), below(".mote/pruning"), below(".mote/leases")]).toEqual([[], [], []]);
   });
 
-  it("starts over when it continues, and gets to its size", async () => {
+  it("starts over when it continues, and reaches its size", async () => {
     const digests = await putSome(20);
     const prune = await stoppedPrune("/blobs/");
-    hastenTime();
+    accelerateTime();
     const lease = await cache.lease(digests.slice(0, 1));
     await lease.release();
     vi.restoreAllMocks();
@@ -108,12 +108,12 @@ describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
     expect([report.reached, report.removed.length, report.skipped]).toEqual([true, 20, []]);
   });
 
-  it("leaves a tag that was moved meanwhile", async () => {
+  it("does not remove a tag that was moved meanwhile", async () => {
     const old = await putImage(cache, "latest", ["a", "b"]);
     const kept = await putImage(cache, "kept", ["c"]);
     await cache.tags.untag("kept");
     const prune = await stoppedPrune("/tags/");
-    hastenTime();
+    accelerateTime();
     await cache.tags.tag("latest", kept.manifest);
     await cache.tags.tag("again", old.manifest);
     vi.restoreAllMocks();
@@ -123,10 +123,10 @@ describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
     for (const digest of kept.digests) expect(await cache.moteExists(digest)).toBe(true);
   });
 
-  it("takes images that were named meanwhile only with their names", async () => {
+  it("removes images that were tagged meanwhile only with their tags", async () => {
     const images = [await putImage(cache, undefined, ["a"]), await putImage(cache, undefined, ["b"])];
     const prune = await stoppedPrune("/blobs/");
-    hastenTime();
+    accelerateTime();
     for (const [n, { manifest }] of images.entries()) await cache.tags.tag(`name ${n}`, manifest);
     vi.restoreAllMocks();
     const report = JSON.parse(await prune.next());
@@ -134,23 +134,23 @@ describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
     expect(report.reached).toBe(true);
   });
 
-  it("is waited for together with all others that are stopped", async () => {
+  it("is waited for together with all other stopped prunes", async () => {
     const digests = await putSome(10);
     for (let n = 0; n < 3; n++) await stoppedPrune("/blobs/");
-    // Of a release without gates, in a process that lives.
+    // Of a release without gates, in a running process.
     const name = below(".mote/pruning")[0] ?? "";
     for (let n = 0; n < 30; n++) writeFileSync(join(root, ".mote/pruning", `${name}old${n}`), "12");
-    const time = hastenTime();
+    const time = accelerateTime();
     const lease = await cache.lease(digests);
     expect(time.waitedMs()).toBeLessThan(30_000);
     expect(below(".mote/pruning")).toEqual([]);
     await lease.release();
   });
 
-  it("is an error that names it where it cannot be evicted", async () => {
+  it("is an error that names it if it cannot be evicted", async () => {
     await putSome(10);
     const { child } = await stoppedPrune("/blobs/");
-    hastenTime();
+    accelerateTime();
     const { unlinkSync } = fs;
     vi.spyOn(fs, "unlinkSync").mockImplementation((path) => {
       if (/pruning|gate/.test(String(path))) throw Object.assign(new Error("EACCES"), { code: "EACCES" });
@@ -163,8 +163,8 @@ describe.skipIf(process.platform !== "linux")("a prune that is stopped", () => {
   });
 });
 
-describe("where symbolic links cannot be created", () => {
-  it("a prune removes nothing after others went on without it", async () => {
+describe("if symbolic links cannot be created", () => {
+  it("a prune removes nothing after others continued without it", async () => {
     const digests = await putSome(5);
     vi.spyOn(fs, "symlinkSync").mockImplementation(() => {
       throw Object.assign(new Error("EPERM"), { code: "EPERM" });

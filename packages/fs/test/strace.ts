@@ -1,17 +1,17 @@
-/** A system call of a trace made with `strace -f -y`; `began` and `ended` are places in the order of the trace. */
+/** A system call in the output of `strace -f -y`. `began` and `ended` are line numbers. */
 export interface Call {
   readonly name: string;
-  /** Of the descriptor it works on, or the first path it names. */
+  /** The path of its descriptor, or its first path. */
   readonly path?: string | undefined;
-  /** The second path that it names. */
+  /** Its second path. */
   readonly to?: string | undefined;
   readonly began: number;
   readonly ended: number;
-  /** What it answered; -1 where it failed. */
+  /** The result, or -1 if it failed. */
   readonly result: number;
 }
 
-/** Reads a trace. A call that others interrupted is put together again. */
+/** Parses a trace. The two lines of an interrupted call are joined. */
 export function readTrace(text: string): Call[] {
   const calls: Call[] = [];
   const unfinished = new Map<string, { readonly began: number; readonly start: string }>();

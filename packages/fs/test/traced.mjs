@@ -1,6 +1,6 @@
 /**
- * A process to trace: `node traced.mjs FOLDER DURABILITY put COUNT SIZE AT-ONCE`, or with `images`, `remove` or `prune` as the job.
- * `images` prints what it has made.
+ * A process to trace: `node traced.mjs FOLDER DURABILITY put COUNT SIZE AT-ONCE`, or with the job `images`, `remove` or `prune`.
+ * `images` prints the images that it has created.
  */
 import { randomBytes } from "node:crypto";
 import { digestBytes, mediaTypes } from "@mote/core";

@@ -30,11 +30,11 @@ const errno = (name: string) => Object.assign(new Error(name), { code: name });
 const read = async (source: MoteSource, bytes: Uint8Array) =>
   Buffer.compare(await readMote(source, digestBytes(bytes), { maxBytes: 10_000_000 }), bytes) === 0;
 
-/** To open these fails, as for another user's files; root may open everything. */
+/** Fails to open these files, as if they belonged to another user. */
 function denyOpen(name: string, isDenied: (path: string) => boolean): void {
   const { openSync, open, accessSync, access } = fs;
   vi.spyOn(fs, "openSync").mockImplementation((path, flags, mode) => {
-    // To make a file that is there fails for another reason.
+    // Creating an existing file fails for another reason.
     if (flags !== "wx" && flags !== "ax" && isDenied(String(path))) throw errno(name);
     return openSync(path, flags, mode);
   });
@@ -54,7 +54,7 @@ function denyOpen(name: string, isDenied: (path: string) => boolean): void {
   });
 }
 
-/** Reads of the file fail from that byte on, as of a bad sector. */
+/** Fails reads of the file from an offset on, like a bad sector. */
 function failReads(path: string, from: number): void {
   const { readSync, read: readLater, fstatSync } = fs;
   const { ino } = fs.statSync(path);
@@ -91,7 +91,7 @@ describe("a blob that cannot be read", () => {
           doBreak();
         });
 
-        it("is reported by what reads it, and stays where it is", async () => {
+        it("is reported by every read, and is not moved", async () => {
           expect(await failure(readMote(cache, digest, { maxBytes: 10_000_000 }))).toBe("MOTE_IO");
           expect(await failure(cache.verifyMote(digest))).toBe("MOTE_IO");
           expect(await failure(cache.linkTo(digest, join(folder, "target")))).toBe("MOTE_IO");
@@ -99,7 +99,7 @@ describe("a blob that cannot be read", () => {
           expect(fs.existsSync(cache.moteRef(digest))).toBe(true);
         });
 
-        it("is set aside by the writer that brings it again", async () => {
+        it("is quarantined by a writer that stores it again", async () => {
           const writer = await cache.leadMote(mote);
           expect(fs.readdirSync(join(root, ".mote/quarantine")).length).toBe(1);
           await writer?.write(bytes);
@@ -108,7 +108,7 @@ describe("a blob that cannot be read", () => {
           expect(await cache.verifyMote(digest)).toBe(true);
         });
 
-        it("is replaced by a writer, also where nothing can be set aside", async () => {
+        it("is replaced by a writer, even if it cannot be quarantined", async () => {
           fs.rmSync(join(root, ".mote/quarantine"), { recursive: true });
           fs.writeFileSync(join(root, ".mote/quarantine"), "in the way");
           const writer = await cache.leadMote(mote).catch(() => undefined);
@@ -121,7 +121,7 @@ describe("a blob that cannot be read", () => {
           expect(await read(cache, bytes)).toBe(true);
         });
 
-        it("is read from the fallback, from the byte where that is needed", async () => {
+        it("is read from the fallback, starting at the offset that is needed", async () => {
           await using far = new FileCache(join(folder, "far"), { durability: "visible" });
           await put(far, bytes, mediaType);
           const warnings: string[] = [];
@@ -142,7 +142,7 @@ describe("a blob that cannot be read", () => {
     }
   }
 
-  it("from its middle on is read on from the fallback at that byte, and what does not fit is damage", async () => {
+  it("from the middle on continues from the fallback at that offset, and bytes that do not match are damage", async () => {
     const digest = digestBytes(large);
     await put(cache, large, mediaType);
     failReads(cache.moteRef(digest), 2_000_000);
@@ -181,7 +181,7 @@ async function* chunksOf(bytes: Uint8Array) {
   for (let at = 0; at < bytes.byteLength; at += 100_000) yield bytes.subarray(at, at + 100_000);
 }
 
-describe("one small file that cannot be read does no harm", () => {
+describe("one unreadable file does no harm", () => {
   const places: Record<string, (path: string) => boolean> = {
     "a tag": (path) => path.includes("/.mote/tags/") && path.endsWith(".json"),
     "a manifest's note": (path) => path.includes("/.mote/manifests/"),
@@ -189,7 +189,7 @@ describe("one small file that cannot be read does no harm", () => {
     "the digests of chunks": (path) => path.includes("/.mote/chunks/"),
     "index.json": (path) => path.endsWith("/index.json"),
     "the layout's file": (path) => path.endsWith("/oci-layout"),
-    "who leads": (path) => path.includes("/.mote/leads/"),
+    "a writer lock": (path) => path.includes("/.mote/leads/"),
     "an unfinished write": (path) => path.includes("/.mote/ingest/") && path.endsWith(".part"),
   };
   for (const [place, isPlace] of Object.entries(places)) {
@@ -203,14 +203,14 @@ describe("one small file that cannot be read does no harm", () => {
       const part = await cache.resumeMote(mote);
       await part.write(other.subarray(0, 300_000));
       await part.suspend();
-      fs.writeFileSync(join(root, ".mote/leads", mote.digest.replace(":", "-")), "somebody");
-      // Those that are there now; what is written in their place can be read.
+      fs.writeFileSync(join(root, ".mote/leads", mote.digest.replace(":", "-")), "another process");
+      // Only the existing files; their replacements can be read.
       const inodes = new Set<number>();
       const gather = (path: string): void => {
         if (fs.lstatSync(path).isDirectory()) for (const name of fs.readdirSync(path)) gather(join(path, name));
         else if (isPlace(path)) {
           inodes.add(inodeOf(path));
-          // Kept, since an inode that is free is used again.
+          // Kept open, because a free inode would be used again.
           fs.linkSync(path, join(folder, `kept-${inodes.size}`));
         }
       };
@@ -240,13 +240,13 @@ describe("one small file that cannot be read does no harm", () => {
   }
 });
 
-describe("a file of the cache that is far too large", () => {
+describe("a file of the cache that is much too large", () => {
   const huge = (path: string) => {
     fs.writeFileSync(path, "");
     fs.truncateSync(path, 2 ** 40);
   };
 
-  it("is not read, and written again where it is a view of the tags", async () => {
+  it("is not read, and is rewritten if it is index.json", async () => {
     const image = await putImage(cache, "image", ["layer"]);
     const index = join(root, "index.json");
     huge(index);
@@ -255,7 +255,7 @@ describe("a file of the cache that is far too large", () => {
     expect(JSON.parse(fs.readFileSync(index, "utf8")).manifests[0].digest).toBe(image.manifest.digest);
   });
 
-  it("does no harm if it is a tag's", async () => {
+  it("does no harm if it is a tag", async () => {
     const image = await putImage(cache, "image", ["layer"]);
     const [file = ""] = fs.readdirSync(join(root, ".mote/tags"));
     await cache.tags.tag("other", image.manifest);
@@ -267,7 +267,7 @@ describe("a file of the cache that is far too large", () => {
     expect(await cache.tags.resolve("image")).toEqual(image.manifest);
   });
 
-  it("is an error that names it where a layout of others is to become a cache", async () => {
+  it("is an error with its name if a layout of another tool is adopted", async () => {
     const layout = join(folder, "layout");
     fs.mkdirSync(join(layout, "blobs/sha256"), { recursive: true });
     fs.writeFileSync(join(layout, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
@@ -280,7 +280,7 @@ describe("a file of the cache that is far too large", () => {
   });
 });
 
-describe("something other than a file under a blob's name", () => {
+describe("something other than a file in place of a blob", () => {
   const plant: Record<string, (path: string) => void> = {
     "a folder with something in it": (path) => {
       fs.mkdirSync(path);
@@ -291,7 +291,7 @@ describe("something other than a file under a blob's name", () => {
   };
   for (const [what, doPlant] of Object.entries(plant)) {
     for (const quarantine of ["there", "in the way"]) {
-      it(`${what} is replaced, with the quarantine ${quarantine}`, async () => {
+      it(`${what} is replaced (quarantine: ${quarantine})`, async () => {
         const digest = digestBytes(large);
         doPlant(cache.moteRef(digest));
         if (quarantine === "in the way") {

@@ -1,4 +1,4 @@
-/** What one of several users does with a shared cache: `node user.mjs FOLDER GROUP NAME`. Prints one JSON document. */
+/** Uses a shared cache as one of several users: `node user.mjs FOLDER GROUP NAME`. Prints one JSON document. */
 import { digestBytes, readMote } from "@mote/core";
 import { FileCache } from "../dist/index.js";
 

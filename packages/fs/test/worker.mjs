@@ -1,6 +1,6 @@
 /**
- * A process of its own over a cache, for the tests with several: `node worker.mjs FOLDER JOB SEED`. Prints one JSON line, and exits
- * with 1 if anything but a miss went wrong.
+ * One of several processes that use a cache: `node worker.mjs FOLDER JOB SEED`. Prints one JSON line, and exits
+ * with 1 after any error except a miss.
  */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
@@ -30,11 +30,11 @@ async function put(cache, { digest, bytes, mediaType: type = mediaType }) {
   });
 }
 
-/** Readers verify: a damaged or torn blob ends in MOTE_CORRUPT here. */
+/** Reads a mote. A damaged or torn blob fails with MOTE_CORRUPT. */
 async function read(cache, { digest, bytes }) {
-  let came = 0;
-  for await (const chunk of await cache.moteReader(digest)) came += chunk.byteLength;
-  if (came !== bytes.byteLength) throw new Error(`${came} bytes of ${bytes.byteLength}`);
+  let received = 0;
+  for await (const chunk of await cache.moteReader(digest)) received += chunk.byteLength;
+  if (received !== bytes.byteLength) throw new Error(`${received} bytes of ${bytes.byteLength}`);
 }
 
 async function using_(resource, use) {
@@ -56,7 +56,7 @@ const moteOf = (value, type, below = []) => {
   return { bytes, digest: digestBytes(bytes), mediaType: type, below };
 };
 
-/** An image that shares a layer with every other one. */
+/** Returns an image that shares a layer with all others. */
 function image(name) {
   const config = moteOf(JSON.stringify({ name }), mediaTypes.ociConfig);
   const layers = ["shared", name].map((layer) => moteOf(layer.padEnd(30_000, "-"), mediaTypes.ociLayer));
@@ -70,24 +70,25 @@ function index(name, below) {
   return moteOf(JSON.stringify({ ...body, manifests: below.map(descriptorOf) }), mediaTypes.ociIndex, below);
 }
 
-/** Few, so that each is pulled, served and removed by several at once; an image is below several indexes. */
+// Few, so that each is pulled, served and removed by several processes; some images are in several indexes.
 const images = ["a", "b", "c", "d"].map(image);
 const indexes = [index("ab", images.slice(0, 2)), index("bcd", images.slice(1))];
 const tops = [...images, ...indexes, index("outer", [indexes[0], images[3]])];
 const pickTop = () => tops[random(tops.length)];
 
-/** What is below first. */
+/** Returns a mote after everything that it refers to. */
 function withAllBelow(mote) {
   const all = [...mote.below.flatMap(withAllBelow), mote];
   return [...new Map(all.map((each) => [each.digest, each])).values()];
 }
 
 async function expectThere(cache, motes, who) {
-  for (const { digest } of motes) if (!(await cache.moteExists(digest))) throw new Error(`${who}: ${digest} went`);
+  for (const { digest } of motes)
+    if (!(await cache.moteExists(digest))) throw new Error(`${who}: ${digest} is missing`);
 }
 
 const jobs = {
-  /** Everything at once, for a while. */
+  /** Executes random operations for two seconds. */
   async mix(cache) {
     const done = {};
     const end = Date.now() + 2000;
@@ -113,7 +114,7 @@ const jobs = {
     return done;
   },
 
-  /** Pulls images, as a transfer does: holds what is needed, adds what is missing, then the name, or a pin, or neither. Others prune. */
+  /** Pulls images, as a transfer does: leases what is needed, adds what is missing, then sets a tag, a pin, or neither. Others prune. */
   async pull(cache) {
     const end = Date.now() + 2000;
     for (let n = 0; Date.now() < end; n++) {
@@ -125,7 +126,7 @@ const jobs = {
       if (how === "tag") {
         for (const name of [`own-${seed}`, "latest"]) await cache.tags.tag(name, descriptorOf(top));
         const own = await cache.tags.resolve(`own-${seed}`);
-        if (own?.digest !== top.digest) throw new Error("a tag of what is leased went");
+        if (own?.digest !== top.digest) throw new Error("the tag of a leased image was removed");
       }
       await expectThere(cache, all, "leased");
       const own = index(`pinned by ${seed}`, [top]);
@@ -147,7 +148,7 @@ const jobs = {
     return { pulled };
   },
 
-  /** Serves images, as a registry does: who has a manifest is given all that it refers to. */
+  /** Serves images, as a registry does: a client that has a manifest can read everything that it refers to. */
   async serve(cache) {
     const end = Date.now() + 2000;
     while (Date.now() < end) {
@@ -179,13 +180,13 @@ const jobs = {
     return { pruned };
   },
 
-  /** Puts until it is killed. */
+  /** Puts motes until it is killed. */
   async put(cache) {
     console.log("started");
     for (;;) await put(cache, pick());
   },
 
-  /** Fetches one mote by single flight, slowly; says what it read of the upstream. */
+  /** Slowly fetches one mote, as leader or follower; reports the bytes that it read from the upstream. */
   async fetch(cache) {
     const { bytes, digest } = motes.at(-1);
     const mote = { digest, mediaType, size: bytes.byteLength };
@@ -227,7 +228,7 @@ const jobs = {
     return { fetched, kinds, bytesBeforeCommit: first };
   },
 
-  /** Dies before what it moves has its name. */
+  /** Is killed during a move, before the rename. */
   async move(cache) {
     const { bytes, digest } = motes[4];
     fs.writeFileSync(`${root}.source`, bytes);
@@ -235,7 +236,7 @@ const jobs = {
     await cache.commitMote(`${root}.source`, { digest, mediaType, size: bytes.byteLength }, "move");
   },
 
-  /** Stops, as by Ctrl-Z, between a look at the leases and the removal of the first file whose path has STOP_AT in it. */
+  /** Stops, as by Ctrl-Z, after checking the leases and before removing the first file whose path contains STOP_AT. */
   async "stopped-prune"(cache) {
     const { unlinkSync } = fs;
     fs.unlinkSync = (path) => {

@@ -34,7 +34,7 @@ function damage(cache: FileCache, at: number): void {
   content[at] = (content[at] ?? 0) ^ 1;
   writeFileSync(path, content);
 }
-async function readPart(cache: FileCache, start: number, end: number): Promise<string> {
+async function readRange(cache: FileCache, start: number, end: number): Promise<string> {
   try {
     const chunks = [];
     for await (const chunk of await cache.moteReader(digest, { start, end })) chunks.push(chunk);
@@ -52,9 +52,9 @@ async function readAt(cache: FileCache, position: number): Promise<string> {
 }
 
 for (const chunkDigests of ["verify", "write"] as const) {
-  it(`ranges of a damaged blob are rejected if chunks were hashed at ${chunkDigests}`, async () => {
+  it(`ranges of a damaged blob are rejected if its chunks were hashed at ${chunkDigests}`, async () => {
     for (const read of [
-      (cache: FileCache) => readPart(cache, 1_200_000, 2_900_000),
+      (cache: FileCache) => readRange(cache, 1_200_000, 2_900_000),
       (cache: FileCache) => readAt(cache, 1_200_000),
     ]) {
       await using cache = new FileCache(root, { chunkDigests });
@@ -63,7 +63,7 @@ for (const chunkDigests of ["verify", "write"] as const) {
       expect(chunkFiles().length).toBe(1);
       expect(await read(cache)).toBe("right");
       damage(cache, 1_500_000);
-      expect(await readPart(cache, 0, 1000)).toBe("right");
+      expect(await readRange(cache, 0, 1000)).toBe("right");
       expect(await readAt(cache, 3_400_000)).toBe("right");
       expect(await read(cache)).toBe("MOTE_CORRUPT");
       expect(await cache.moteExists(digest)).toBe(false);
@@ -71,7 +71,7 @@ for (const chunkDigests of ["verify", "write"] as const) {
   });
 }
 
-it("a damaged side file does no harm", async () => {
+it("a damaged side file is ignored", async () => {
   await using cache = new FileCache(root, { chunkDigests: "write" });
   await put(cache, bytes, "application/octet-stream");
   const [name = ""] = chunkFiles();
@@ -79,13 +79,13 @@ it("a damaged side file does no harm", async () => {
   const content = readFileSync(path);
   content[20] = (content[20] ?? 0) ^ 1;
   writeFileSync(path, content);
-  expect(await readPart(cache, 10, 20)).toBe("right");
+  expect(await readRange(cache, 10, 20)).toBe("right");
   writeFileSync(path, "nothing of ours");
-  expect(await readPart(cache, 10, 20)).toBe("right");
+  expect(await readRange(cache, 10, 20)).toBe("right");
   expect((await cache.verify()).damaged).toEqual([]);
 });
 
-it("a side file that does not fit, or cannot be read, does no harm", async () => {
+it("a side file that does not match its blob or cannot be read is ignored", async () => {
   for (const spoil of [
     (path: string) => writeFileSync(path, readFileSync(path).subarray(0, -32)),
     (path: string) => writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(32)])),
@@ -99,8 +99,8 @@ it("a side file that does not fit, or cannot be read, does no harm", async () =>
     await put(cache, bytes, "application/octet-stream");
     const [name = ""] = chunkFiles();
     spoil(join(root, ".mote/chunks", name));
-    expect(await readPart(cache, 10, 20)).toBe("right");
-    expect(await readPart(cache, 10, 2_000_000)).toBe("right");
+    expect(await readRange(cache, 10, 20)).toBe("right");
+    expect(await readRange(cache, 10, 2_000_000)).toBe("right");
     expect(await readAt(cache, 2_000_000)).toBe("right");
     expect((await cache.verify()).damaged).toEqual([]);
     rmSync(join(root, ".mote/chunks", name), { recursive: true, force: true });
@@ -109,7 +109,7 @@ it("a side file that does not fit, or cannot be read, does no harm", async () =>
 });
 
 for (const size of [1, 1000, 70_000, 1_048_576, 3_500_000]) {
-  it(`parts of a damaged blob of ${size} bytes are refused without a side file, too`, async () => {
+  it(`ranges of a damaged blob of ${size} bytes are rejected even without a side file`, async () => {
     const content = bytes.subarray(0, size);
     const what = digestBytes(content);
     const change: Record<string, (path: string) => void> = {
@@ -142,16 +142,16 @@ for (const size of [1, 1000, 70_000, 1_048_576, 3_500_000]) {
   });
 }
 
-it("a blob that was not verified yet is hashed at the first read of a range, and by its chunks from then on", async () => {
+it("an unverified blob is hashed at the first read of a range, and then verified by chunks", async () => {
   await using cache = new FileCache(root);
   await put(cache, bytes, "application/octet-stream");
   utimesSync(cache.moteRef(digest), new Date(), new Date());
   expect(chunkFiles()).toEqual([]);
-  expect(await readPart(cache, 10, 20)).toBe("right");
+  expect(await readRange(cache, 10, 20)).toBe("right");
   expect(chunkFiles().length).toBe(1);
 });
 
-it("verifying by chunks finds what verifying the complete blob finds", async () => {
+it("verification by chunks finds the same damage as verification of the complete blob", async () => {
   await using cache = new FileCache(root, { chunkDigests: "write" });
   await put(cache, bytes, "application/octet-stream");
   expect((await cache.verify()).damaged).toEqual([]);
@@ -159,7 +159,7 @@ it("verifying by chunks finds what verifying the complete blob finds", async () 
   expect((await cache.verify()).damaged.length).toBe(1);
 });
 
-it("the side file goes with its blob", async () => {
+it("the side file is removed with its blob", async () => {
   await using cache = new FileCache(root, { chunkDigests: "write" });
   await put(cache, bytes, "application/octet-stream");
   await cache.removeMote(digest);

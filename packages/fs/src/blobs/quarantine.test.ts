@@ -10,7 +10,7 @@ const mediaType = "application/octet-stream";
 const contents = [1, 2, 3].map((fill) => new Uint8Array(10_000).fill(fill));
 let folder: string;
 let cache: FileCache;
-const aside = () => fs.readdirSync(join(folder, "cache/.mote/quarantine")).length;
+const quarantined = () => fs.readdirSync(join(folder, "cache/.mote/quarantine")).length;
 
 beforeEach(async () => {
   folder = fs.mkdtempSync(join(tmpdir(), "mote-quarantine-"));
@@ -26,15 +26,15 @@ afterEach(async () => {
   fs.rmSync(folder, { recursive: true });
 });
 
-describe("damaged blobs that were set aside", () => {
+describe("quarantined blobs", () => {
   it("are counted", async () => {
     expect(await cache.quarantined()).toEqual({ files: 1, bytes: 10_003 });
   });
 
-  it("go first in any prune, and count towards its bound", async () => {
+  it("are removed first by a prune, and count towards its size", async () => {
     const planned = await cache.prune(20_000, { dryRun: true });
     expect(planned).toMatchObject({ removed: [], quarantined: { files: 1, bytes: 10_003 }, reached: true });
-    expect(aside()).toBe(1);
+    expect(quarantined()).toBe(1);
     const report = await cache.prune(20_000);
     expect(report).toMatchObject({
       removed: [],
@@ -43,20 +43,20 @@ describe("damaged blobs that were set aside", () => {
       remainingBytes: 20_000,
       reached: true,
     });
-    expect([aside(), await cache.quarantined()]).toEqual([0, { files: 0, bytes: 0 }]);
+    expect([quarantined(), await cache.quarantined()]).toEqual([0, { files: 0, bytes: 0 }]);
     expect(await cache.prune(20_000)).not.toHaveProperty("quarantined");
   });
 
-  it("stay if they are too young, and then leave less space for blobs", async () => {
+  it("are not removed before their minimum age, and then leave less space for blobs", async () => {
     const report = await cache.prune(35_000, { minAgeMs: 3_600_000 });
     expect(report).toMatchObject({ removed: [], remainingBytes: 30_003, reached: true });
-    expect(aside()).toBe(1);
+    expect(quarantined()).toBe(1);
     const tight = await cache.prune(20_000, { minAgeMs: 3_600_000 });
     expect(tight).toMatchObject({ removed: [], remainingBytes: 30_003, reached: false });
   });
 
-  it("are left alone by the removal of single blobs", async () => {
+  it("are not affected when single blobs are removed", async () => {
     await cache.removeClosure([digestBytes(contents[1] ?? new Uint8Array())]);
-    expect(aside()).toBe(1);
+    expect(quarantined()).toBe(1);
   });
 });

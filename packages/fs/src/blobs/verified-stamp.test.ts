@@ -33,7 +33,7 @@ const isVerified = async () => {
   for await (const mote of cache.motes()) return mote.isVerified;
   return undefined;
 };
-/** Writes over one byte, as no stamp could tell: same file, same size. */
+/** Overwrites one byte: the inode and the size stay the same. */
 function change(path: string): void {
   fs.chmodSync(path, 0o644);
   const fd = fs.openSync(path, "r+");
@@ -41,8 +41,8 @@ function change(path: string): void {
   fs.closeSync(fd);
   fs.chmodSync(path, 0o444);
 }
-/** Changes a file and sets its times back, as `touch -r` and backup tools do. */
-function changeUnseen(path: string, atime?: Date): void {
+/** Changes a file and restores its times, as `touch -r` and backup tools do. */
+function changeKeepingTimes(path: string, atime?: Date): void {
   const before = fs.statSync(path);
   change(path);
   fs.utimesSync(path, atime ?? before.atimeMs / 1000, before.mtimeMs / 1000);
@@ -58,12 +58,12 @@ for (const [name, size] of Object.entries(sizes)) {
       await put(cache, bytes, mediaType);
       expect(await isVerified()).toBe(true);
       await cache.linkTo(digest, out("one"));
-      // Elsewhere the file system shares extents.
+      // On other file systems, a reflink is used.
       expect(fs.statSync(out("one")).nlink).toBe(2);
     });
 
-    it("is linked again, and the file is still the same one", async () => {
-      // Only a large one is worth a note, which tells that nothing has changed it.
+    it("is linked again to the same file", async () => {
+      // Only large blobs have a note, which shows that the blob has not changed.
       const isNoted = size > notedBytes;
       expect(await isVerified()).toBe(isNoted);
       for (const target of ["two", "three"]) expect(await cache.linkTo(digest, out(target))).toBe(true);
@@ -73,7 +73,7 @@ for (const [name, size] of Object.entries(sizes)) {
       expect(await isVerified()).toBe(isNoted);
     });
 
-    it("is not taken for verified when one of its names was removed, until it was hashed", async () => {
+    it("is not considered verified after one of its links was removed, until it is hashed", async () => {
       await cache.linkTo(digest, out("two"));
       fs.rmSync(out("one"));
       expect(await isVerified()).toBe(false);
@@ -81,7 +81,7 @@ for (const [name, size] of Object.entries(sizes)) {
       expect(await isVerified()).toBe(size > notedBytes);
     });
 
-    it("leaves nothing of its notes when it is removed", async () => {
+    it("is removed together with its notes", async () => {
       await cache.removeMote(digest);
       expect(fs.readdirSync(join(folder, "cache", ".mote", "chunks"))).toEqual([]);
     });
@@ -91,8 +91,8 @@ for (const [name, size] of Object.entries(sizes)) {
       ["the time of use set to now", new Date()],
     ] as const) {
       for (const isGone of [false, true]) {
-        it(`and changed by that name, ${how}${isGone ? ", the name then removed" : ""}, is found damaged`, async () => {
-          changeUnseen(out("one"), atime);
+        it(`and changed through the link, ${how}${isGone ? ", then unlinked" : ""}, is found damaged`, async () => {
+          changeKeepingTimes(out("one"), atime);
           if (isGone) fs.rmSync(out("one"));
           expect(await failure(cache.linkTo(digest, out("two")))).toBe("MOTE_CORRUPT");
           expect(fs.existsSync(out("two"))).toBe(false);
@@ -100,15 +100,15 @@ for (const [name, size] of Object.entries(sizes)) {
           expect(await failure(cache.linkTo(digest, out("two")))).toBe("none");
         });
 
-        it(`and changed so, ${how}${isGone ? ", the name then removed" : ""}, is not verified`, async () => {
-          changeUnseen(out("one"), atime);
+        it(`and changed through the link, ${how}${isGone ? ", then unlinked" : ""}, is not verified`, async () => {
+          changeKeepingTimes(out("one"), atime);
           if (isGone) fs.rmSync(out("one"));
           expect(await cache.verifyMote(digest)).toBe(false);
         });
       }
     }
 
-    it("and overwritten in place by a tool that keeps times is found damaged", async () => {
+    it("and overwritten in place by a tool that restores times is found damaged", async () => {
       const { atimeMs, mtimeMs } = fs.statSync(out("one"));
       fs.writeFileSync(out("other"), Buffer.from(bytes).fill("x"));
       fs.utimesSync(out("other"), atimeMs / 1000, mtimeMs / 1000);
@@ -119,26 +119,26 @@ for (const [name, size] of Object.entries(sizes)) {
       expect(await cache.verifyMote(digest)).toBe(false);
     });
 
-    it("is marked as verified again when its other names are gone and it was hashed", async () => {
+    it("is marked as verified again when its other links are removed and it was hashed", async () => {
       fs.rmSync(out("one"));
       expect(await isVerified()).toBe(false);
       expect(await cache.verifyMote(digest)).toBe(true);
       expect(await isVerified()).toBe(true);
-      changeUnseen(cache.moteRef(digest), new Date());
+      changeKeepingTimes(cache.moteRef(digest), new Date());
       fs.utimesSync(cache.moteRef(digest), new Date(), new Date());
       expect(await cache.verifyMote(digest)).toBe(false);
     });
   });
 
-  describe(`a blob (${name}) with a name that its user has made`, () => {
-    it("is hashed, and does not keep its mark", async () => {
+  describe(`a blob (${name}) with a link that the user created`, () => {
+    it("is hashed, and loses its verified stamp", async () => {
       await put(cache, bytes, mediaType);
       fs.linkSync(cache.moteRef(digest), out("mine"));
-      changeUnseen(out("mine"));
+      changeKeepingTimes(out("mine"));
       expect(await failure(cache.linkTo(digest, out("two")))).toBe("MOTE_CORRUPT");
     });
 
-    it("loses its mark when its time of use is renewed", async () => {
+    it("loses its verified stamp when its last use is renewed", async () => {
       await put(cache, bytes, mediaType);
       fs.linkSync(cache.moteRef(digest), out("mine"));
       const { mtimeMs } = fs.statSync(out("mine"));
@@ -149,7 +149,7 @@ for (const [name, size] of Object.entries(sizes)) {
     });
   });
 
-  describe(`a write to a blob (${name}) at the worst moment`, () => {
+  describe(`a concurrent write to a blob (${name})`, () => {
     const works = {
       verifyMote: () => cache.verifyMote(digest),
       linkTo: () => failure(cache.linkTo(digest, out("one"))),
@@ -158,7 +158,7 @@ for (const [name, size] of Object.entries(sizes)) {
     };
     for (const [work, run] of Object.entries(works)) {
       for (const method of ["futimesSync", "fchmodSync", "fstatSync"] as const) {
-        it(`before any ${method} of ${work} is not hidden`, async () => {
+        it(`before any ${method} during ${work} is detected`, async () => {
           let calls = Number.POSITIVE_INFINITY;
           for (let nth = 1; nth <= calls; nth++) {
             vi.restoreAllMocks();
@@ -166,7 +166,7 @@ for (const [name, size] of Object.entries(sizes)) {
             fs.rmSync(out("one"), { force: true });
             await using other = new FileCache(join(folder, "cache"));
             await put(other, bytes, mediaType);
-            // Not verified since, as far as its time tells.
+            // According to its time, it was not verified since.
             fs.utimesSync(cache.moteRef(digest), new Date(), new Date());
             const original = fs[method];
             let count = 0;
@@ -183,7 +183,7 @@ for (const [name, size] of Object.entries(sizes)) {
       }
     }
 
-    it("that is moved into the cache is not hidden", async () => {
+    it("that is moved into the cache is detected", async () => {
       for (const method of ["futimesSync", "fchmodSync", "renameSync", "fstatSync"] as const) {
         let calls = Number.POSITIVE_INFINITY;
         for (let nth = 1; nth <= calls; nth++) {
@@ -204,7 +204,7 @@ for (const [name, size] of Object.entries(sizes)) {
           fs.closeSync(writer);
           const isThere = await other.moteExists(digest);
           expect([method, nth, isThere && (await other.verifyMote(digest))]).toEqual([method, nth, calls < nth]);
-          // Whoever was told that it failed has the file, under its name.
+          // After a failed move, the file is still at its path.
           if (outcome !== "none") expect([method, nth, fs.existsSync(out("source"))]).toEqual([method, nth, true]);
         }
       }
@@ -216,12 +216,12 @@ async function drain(reader: Promise<AsyncIterable<unknown>>): Promise<void> {
   for await (const _ of await reader);
 }
 
-it.skipIf(!isRoot)("a mark that another user has set is not believed", async () => {
+it.skipIf(!isRoot)("a verified stamp that another user has set is not trusted", async () => {
   const bytes = contentOf(5000);
   const digest = digestBytes(bytes);
   await put(cache, bytes, mediaType);
-  changeUnseen(cache.moteRef(digest));
-  // The cache's own file under its own name: who owns it can set any time.
+  changeKeepingTimes(cache.moteRef(digest));
+  // The owner of a file can set any time.
   expect(await cache.verifyMote(digest)).toBe(true);
   fs.chownSync(cache.moteRef(digest), 54_321, 54_321);
   expect(await cache.verifyMote(digest)).toBe(false);

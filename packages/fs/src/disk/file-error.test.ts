@@ -9,6 +9,6 @@ it.each([
   ["EIO", "cannot read /c/format.json (EIO); the disk or its connection may be failing"],
   ["EMFILE", "cannot read /c/format.json (EMFILE); too many files are open: raise the limit or lower the concurrency"],
   ["EFBIG", "cannot read /c/format.json (EFBIG); it is too large to be one of the cache's files: move it away"],
-])("a file that cannot be read for %s says what to do", (code, message) => {
+])("an error of reading a file (%s) says what to do", (code, message) => {
   expect(fileError(failed(code), "read", "/c/format.json")).toMatchObject({ code: "MOTE_IO", message });
 });

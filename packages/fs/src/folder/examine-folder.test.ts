@@ -17,7 +17,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const everything = (path: string) => readdirSync(path, { recursive: true }).sort();
 
 describe("examineFolder", () => {
-  it("tells of a cache what its folder and file system are and can do, and leaves nothing behind", async () => {
+  it("reports the directory and the file system of a cache, and leaves nothing behind", async () => {
     await using cache = new FileCache(root);
     await cache.initialize();
     const before = everything(root);
@@ -34,7 +34,7 @@ describe("examineFolder", () => {
     expect(everything(root)).toEqual(before);
   });
 
-  it("names each folder of the cache that every user may write to", async () => {
+  it("reports each directory of the cache that all users may write to", async () => {
     await using cache = new FileCache(root);
     await cache.initialize();
     expect(examineFolder(root).writableByAll).toEqual([]);
@@ -43,13 +43,13 @@ describe("examineFolder", () => {
     expect([...examineFolder(root).writableByAll].sort()).toEqual(open.sort());
   });
 
-  it("makes no folder, and looks where it would be made", () => {
+  it("does not create the directory, and examines its parent", () => {
     expect(examineFolder(root)).toMatchObject({ state: "absent", isWritable: true, mode: undefined });
     expect(examineFolder(join(root, "deep", "er"))).toMatchObject({ state: "absent", isWritable: true });
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  it("tells why a folder is refused, and that all users may write", () => {
+  it("reports why a directory is rejected, and that all users may write to it", () => {
     writeFileSync(root, "a file");
     expect(examineFolder(root).state).toBe("refused");
     rmSync(root);
@@ -59,11 +59,11 @@ describe("examineFolder", () => {
     expect(examineFolder(folder).error?.code).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
 
-  it.skipIf(process.platform !== "linux")("tells where nothing can be made", () => {
+  it.skipIf(process.platform !== "linux")("reports a directory in which nothing can be created", () => {
     expect(examineFolder("/proc/mote")).toMatchObject({ state: "absent", isWritable: false });
   });
 
-  it("counts what is unfinished and what is damaged", async () => {
+  it("counts ingest files and quarantined blobs", async () => {
     await using cache = new FileCache(root);
     const bytes = new TextEncoder().encode("will be damaged");
     const { digest } = await put(cache, bytes, mediaTypes.octetStream);

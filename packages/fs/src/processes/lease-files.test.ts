@@ -32,21 +32,21 @@ async function putSome(count: number): Promise<Digest[]> {
   for (let n = 0; n < count; n++) digests.push((await put(cache, Buffer.from(`blob ${n}`), mediaType)).digest);
   return digests;
 }
-/** What another process finds leased: all that a prune by it must leave. */
-async function leftByOthers(): Promise<Set<Digest>> {
+/** Returns what another process finds leased, and therefore does not prune. */
+async function leasedForOthers(): Promise<Set<Digest>> {
   await using other = new FileCache(root, { durability: "visible" });
   const { skipped } = await other.prune(0, { dryRun: true });
   return new Set(skipped.map(({ digest }) => digest));
 }
-/** What a release before lines of release finds. */
-function leftByOlder(): Set<Digest> {
+/** Returns what a release that does not know release lines finds leased. */
+function leasedForOlderRelease(): Set<Digest> {
   const lines = files().flatMap((path) => readFileSync(path, "latin1").split("\n"));
   return new Set(lines.filter((line) => isDigest(line)));
 }
 const noSpace = () => Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
 
-describe("the leases of one cache", () => {
-  it.skipIf(process.platform !== "linux")("take one file and one descriptor, however many they are", async () => {
+describe("the leases of a cache", () => {
+  it.skipIf(process.platform !== "linux")("share one file and one descriptor", async () => {
     const before = descriptors();
     const leases: Lease[] = [];
     for (const digest of some(1200)) leases.push(await cache.lease([digest]));
@@ -55,7 +55,7 @@ describe("the leases of one cache", () => {
     expect([files().length, descriptors() - before]).toEqual([0, 0]);
   });
 
-  it("hold what two of them hold until both are released", async () => {
+  it("protect a mote until all leases of it are released", async () => {
     const [digest] = await putSome(1);
     if (digest === undefined) throw new Error("one was put");
     const [first, second] = [await cache.lease([digest, digest]), await cache.lease([])];
@@ -63,12 +63,12 @@ describe("the leases of one cache", () => {
     await second.add(digest);
     await first.release();
     await first.release();
-    expect(await leftByOthers()).toEqual(new Set([digest]));
+    expect(await leasedForOthers()).toEqual(new Set([digest]));
     await second.release();
     expect((await cache.prune(0)).reached).toBe(true);
   });
 
-  it("are seen by others as they are, and by older releases for as long at least", async () => {
+  it("are seen by other processes, and by older releases for at least as long", async () => {
     const digests = await putSome(12);
     const step = fc.record({ lease: fc.nat(4), digest: fc.nat(11), ends: fc.boolean() });
     const property = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
@@ -87,15 +87,15 @@ describe("the leases of one cache", () => {
         }
       }
       const all = new Set(held.flatMap((one) => [...(one ?? [])]));
-      expect(await leftByOthers()).toEqual(all);
-      const older = leftByOlder();
+      expect(await leasedForOthers()).toEqual(all);
+      const older = leasedForOlderRelease();
       for (const digest of all) expect(older.has(digest)).toBe(true);
       for (const lease of leases) await lease?.release();
     });
     await fc.assert(property, { numRuns: 20 });
   });
 
-  it("are rewritten when most of the file is of released ones, and hold all the while", async () => {
+  it("are compacted when most lines are released, and are valid meanwhile", async () => {
     const [kept] = await putSome(1);
     const lease = await cache.lease([kept as Digest]);
     await using other = new FileCache(root, { durability: "visible" });
@@ -104,7 +104,7 @@ describe("the leases of one cache", () => {
       const brief = await cache.lease([digest]);
       await brief.release();
       largest = Math.max(largest, ...files().map((path) => statSync(path).size));
-      expect(leftByOlder().has(kept as Digest)).toBe(true);
+      expect(leasedForOlderRelease().has(kept as Digest)).toBe(true);
     }
     expect(largest).toBeLessThan(300 * 80);
     expect((await other.prune(0)).removed).toEqual([]);
@@ -112,7 +112,7 @@ describe("the leases of one cache", () => {
     expect(files()).toEqual([]);
   });
 
-  it("end on a full disk, too", async () => {
+  it("can be released on a full disk", async () => {
     const digests = await putSome(2);
     const leases = [await cache.lease(digests.slice(0, 1)), await cache.lease(digests.slice(1))];
     const { writeSync } = fs;
@@ -122,11 +122,11 @@ describe("the leases of one cache", () => {
     }) as typeof fs.writeSync);
     await leases[0]?.release();
     vi.restoreAllMocks();
-    expect(await leftByOthers()).toEqual(new Set(digests.slice(1)));
+    expect(await leasedForOthers()).toEqual(new Set(digests.slice(1)));
     await leases[1]?.release();
   });
 
-  it("that could not be written completely hold nothing", async () => {
+  it("that could not be written completely protect nothing", async () => {
     const digests = await putSome(3);
     const lease = await cache.lease(digests.slice(0, 1));
     const { writeSync } = fs;
@@ -137,13 +137,13 @@ describe("the leases of one cache", () => {
         throw noSpace();
       });
     await expect(cache.lease(digests.slice(1))).rejects.toMatchObject({ code: "MOTE_NO_SPACE" });
-    expect(await leftByOthers()).toEqual(new Set(digests.slice(0, 1)));
+    expect(await leasedForOthers()).toEqual(new Set(digests.slice(0, 1)));
     await lease.release();
   });
 });
 
-describe("a lease that was lost", () => {
-  it("says so when it is renewed, and holds again", async () => {
+describe("a lost lease", () => {
+  it("is reported when it is renewed, and is valid again", async () => {
     const digests = await putSome(3);
     const [one, other] = [await cache.lease(digests.slice(0, 1)), await cache.lease(digests.slice(1, 2))];
     expect([await one.renew?.(), await one.renew?.()]).toEqual([true, true]);
@@ -152,12 +152,12 @@ describe("a lease that was lost", () => {
     expect(await other.renew?.()).toBe(false);
     const later = await cache.lease(digests.slice(2));
     expect(await later.renew?.()).toBe(true);
-    expect(await leftByOthers()).toEqual(new Set(digests));
+    expect(await leasedForOthers()).toEqual(new Set(digests));
     for (const lease of [one, other, later]) await lease.release();
     await expect(one.renew?.()).rejects.toMatchObject({ code: "MOTE_CLOSED" });
   });
 
-  it.each(["clock", "steady clock"])("is noticed by a holder whose %s says that it was suspended", async (which) => {
+  it.each(["clock", "steady clock"])("is noticed by a process whose %s shows that it was suspended", async (which) => {
     const lease = await cache.lease(some(1));
     const [wall, steady] = [Date.now(), performance.now()];
     if (which === "clock") vi.spyOn(Date, "now").mockImplementation(() => wall + hour);
@@ -168,10 +168,10 @@ describe("a lease that was lost", () => {
   });
 });
 
-describe("a file that is not a lease", () => {
+describe("a file in place of a lease", () => {
   const path = () => join(root, ".mote/leases/7-1-elsewhere-1.0");
 
-  it("is not read into memory, however large it is", async () => {
+  it("is not read completely if it is too large", async () => {
     await putSome(1);
     writeFileSync(path(), "");
     fs.truncateSync(path(), 2 ** 40);
@@ -180,7 +180,7 @@ describe("a file that is not a lease", () => {
     expect(Math.max(0, ...allocations.mock.calls.map(([bytes]) => bytes))).toBeLessThan(2 ** 24);
   });
 
-  it("is read to its end where it is long, and is a lease", async () => {
+  it("is read to its end if it is a long lease", async () => {
     const digests = await putSome(3);
     const lines = digests.map((digest) => `${digest}\n`);
     writeFileSync(path(), `${lines[0]}${`-${digests[2]}\n`.repeat(40_000)}${lines[1]}`);
@@ -198,14 +198,14 @@ describe("a lease of another container", () => {
     return path;
   };
 
-  it("holds while it is renewed", async () => {
+  it("is valid while it is renewed", async () => {
     const [digest] = await putSome(1);
     plant(digest as Digest, hour / 2);
     const { skipped } = await cache.prune(0);
     expect(skipped[0]?.holder).toBe("process 7 of another container or machine");
   });
 
-  it("is removed by the prune that takes its holder for dead, before anything that it held", async () => {
+  it("is removed by a prune that considers its process dead, before the motes that it protected", async () => {
     const [digest] = await putSome(1);
     const path = plant(digest as Digest, 2 * hour);
     const { unlinkSync } = fs;
@@ -218,7 +218,7 @@ describe("a lease of another container", () => {
     expect(wasThere).toBe(false);
   });
 
-  it("does not last for ever where its clock is ahead", async () => {
+  it("expires even if its clock is ahead", async () => {
     const [digest] = await putSome(1);
     const path = plant(digest as Digest, -15 * 365 * 24 * hour);
     expect((await cache.prune(0)).reached).toBe(false);
@@ -228,7 +228,7 @@ describe("a lease of another container", () => {
     expect((await cache.prune(0)).reached).toBe(true);
   });
 
-  it("does not last where its clock is ahead and its time cannot be set", async () => {
+  it("expires if its clock is ahead and its time cannot be set", async () => {
     const [digest] = await putSome(1);
     plant(digest as Digest, -15 * 365 * 24 * hour);
     vi.spyOn(fs, "lutimesSync").mockImplementation(() => {
@@ -239,7 +239,7 @@ describe("a lease of another container", () => {
 });
 
 describe("removing a mote", () => {
-  it("that is leased is not removed if the caller wants that, and the error names the process", async () => {
+  it("fails for a leased mote with unlessLeased, and the error names the process", async () => {
     const [leased, free] = await putSome(2);
     const lease = await cache.lease([leased as Digest]);
     await using other = new FileCache(root, { durability: "visible" });
@@ -257,7 +257,7 @@ describe("removing a mote", () => {
     expect(readdirSync(join(root, ".mote/pruning"))).toEqual([]);
   });
 
-  it("is not refused otherwise", async () => {
+  it("succeeds for a leased mote otherwise", async () => {
     const [digest] = await putSome(1);
     await using _ = await cache.lease([digest as Digest]);
     await cache.removeMote(digest as Digest);

@@ -7,7 +7,7 @@ import { parseDigest } from "@mote/core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { FileCache } from "../index.js";
 
-/** More than one thread looks at alone. */
+// More than one thread walks alone.
 const count = 50_500;
 const content = "ten bytes.";
 const digests = Array.from({ length: count }, (_, n) => parseDigest(`sha256:${hash("sha256", String(n))}`));
@@ -31,7 +31,7 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-it("a prune that several threads look for can be cancelled", async () => {
+it("a prune with several walking threads can be cancelled", async () => {
   await using cache = new FileCache(root);
   const stop = new AbortController();
   const pruning = cache.prune(0, { signal: stop.signal, dryRun: true });
@@ -39,7 +39,7 @@ it("a prune that several threads look for can be cancelled", async () => {
   await expect(pruning).rejects.toMatchObject({ name: "AbortError" });
 });
 
-it("a prune that several threads look for takes exactly the least recently used, and nothing that is not a blob", async () => {
+it("a prune with several walking threads removes exactly the least recently used blobs, and no other files", async () => {
   const foreign = join(blobs, "f".repeat(63));
   const linked = join(blobs, "e".repeat(64));
   fs.writeFileSync(foreign, content);
@@ -52,7 +52,7 @@ it("a prune that several threads look for takes exactly the least recently used,
 
   expect(report.removed.length).toBe(count - kept);
   expect(report.remainingBytes).toBe(kept * content.length);
-  // The first one has a second name, and was the least recently used.
+  // The first one has a second link, and was the least recently used.
   expect(report.removedBytes - report.freedBytes).toBe(content.length);
   const youngest = digests.filter((_, n) => (n * 7919) % count >= count - kept).map((digest) => digest.slice(7));
   expect(fs.readdirSync(blobs).sort()).toEqual([...youngest, "f".repeat(63), "e".repeat(64)].sort());

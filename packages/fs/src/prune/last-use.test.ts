@@ -22,7 +22,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** Sets last uses back, of blobs and of names, by so many days. */
+/** Sets the last use of all blobs and tags back by `days`. */
 async function age(days: number): Promise<void> {
   const past = new Date(Date.now() - days * dayMs);
   for (const name of await readdir(join(root, "blobs", "sha256"))) {
@@ -52,7 +52,7 @@ async function removed(options: { readonly maxSize?: number; readonly maxAgeMs?:
 }
 
 describe("the last use of an image", () => {
-  it("is that of any of its manifests, to a listing and to a prune", async () => {
+  it("is the latest use of any of its manifests, for a listing and for a prune", async () => {
     const [amd, arm] = [await putImage(cache, undefined, ["amd"]), await putImage(cache, undefined, ["arm"])];
     const multi = await putIndex("multi:1", [amd.manifest, arm.manifest]);
     const idle = await putImage(cache, "idle:1", ["idle"]);
@@ -66,7 +66,7 @@ describe("the last use of an image", () => {
     expect([...digests].sort()).toEqual([...idle.digests].sort());
   });
 
-  it("is also when it was given a name", async () => {
+  it("includes the time when it was tagged", async () => {
     const image = await putImage(cache, "app:1", ["layer"]);
     await age(40);
     await cache.tags.tag("app:2", image.manifest);
@@ -75,7 +75,7 @@ describe("the last use of an image", () => {
     expect((await removed({ maxAgeMs })).digests.size).toBe(0);
   });
 
-  it("decides what goes first, in the order that a listing shows", async () => {
+  it("decides the order of removal, which is the order of a listing", async () => {
     const images = [];
     for (const name of ["a", "b", "c", "d"]) {
       const inner = await putImage(cache, undefined, [name]);
@@ -85,7 +85,7 @@ describe("the last use of an image", () => {
     const order = ["c:1", "a:1", "d:1", "b:1"];
     for (const [at, name] of order.entries()) {
       const image = images.find((one) => one.name === name);
-      // Now the index is what was used last, now the image below it.
+      // Alternately, the index and the image below it were used last.
       const latest = at % 2 === 0 ? image?.index : image?.inner.manifest;
       if (latest === undefined) throw new Error("no such image");
       await use(latest, 40 - at);
@@ -101,7 +101,7 @@ describe("the last use of an image", () => {
     }
   });
 
-  it("is not that of its layers; but a layer that was used by itself does not go by age with its image", async () => {
+  it("does not include its layers, but a layer that was used alone is not removed by age with its image", async () => {
     const image = await putImage(cache, "app:1", ["old", "used"]);
     await age(40);
     const [, layer] = image.layers;
@@ -110,7 +110,7 @@ describe("the last use of an image", () => {
     expect(lastUses(await takeInventory(cache)).get(image.manifest.digest)).toBeLessThan(Date.now() - 39 * dayMs);
     const { digests } = await removed({ maxAgeMs });
     expect([...digests].sort()).toEqual(image.digests.filter((digest) => digest !== layer.digest).sort());
-    // To reach a size it goes with its image all the same.
+    // To reach a size, it is removed with its image.
     expect([...(await removed({ maxSize: 0 })).digests].sort()).toEqual([...image.digests].sort());
   });
 });

@@ -45,7 +45,7 @@ async function putIndex(name: string | undefined, images: readonly Awaited<Retur
 }
 
 describe("removeClosure", () => {
-  it("takes an image with all its names, and leaves what another image has too", async () => {
+  it("removes an image with all its tags, and keeps what other images share", async () => {
     const gone = await putImage(cache, "gone:1", ["own", "both"]);
     await cache.tags.tag("gone:latest", gone.manifest);
     const stays = await putImage(cache, "stays:1", ["both", "other"]);
@@ -56,7 +56,7 @@ describe("removeClosure", () => {
     expect(report).toMatchObject({ reached: true, skipped: [] });
   });
 
-  it("takes an index with its images, but not an image that has a name of its own or is in another index", async () => {
+  it("removes an index with its images, except images with their own tag or in another index", async () => {
     const [mine, named, shared] = [
       await putImage(cache, undefined, ["mine"]),
       await putImage(cache, "named:1", ["named"]),
@@ -70,7 +70,7 @@ describe("removeClosure", () => {
     expect(await kept()).toEqual([...named.digests].sort());
   });
 
-  it("leaves what is pinned or leased, and says so", async () => {
+  it("keeps and reports pinned and leased images", async () => {
     const pinned = await putImage(cache, "pinned:1", ["a"]);
     const leased = await putImage(cache, "leased:1", ["b"]);
     await cache.pinned.pin(pinned.manifest.digest);
@@ -82,14 +82,14 @@ describe("removeClosure", () => {
     expect(await kept()).toHaveLength(6);
   });
 
-  it("takes a blob that no manifest refers to, and none that one does", async () => {
+  it("removes an unreferenced blob, and keeps a referenced one", async () => {
     const image = await putImage(cache, "app:1", ["layer"]);
     const loose = await put(cache, json("loose"), mediaTypes.octetStream);
     await cache.removeClosure([loose.digest, ...image.layers.map(({ digest }) => digest)]);
     expect(await kept()).toEqual([...image.digests].sort());
   });
 
-  it("leaves the parts of unfinished writes alone", async () => {
+  it("does not remove ingest files", async () => {
     const bytes = new Uint8Array(1_000_000);
     const mote = await cache.createMote(digestBytes(bytes), mediaTypes.octetStream, bytes.byteLength);
     const writer = await cache.resumeMote(mote);
@@ -102,10 +102,10 @@ describe("removeClosure", () => {
   });
 });
 
-it("a pinned manifest keeps its layers, also where only an index refers to it", async () => {
+it("a pinned manifest protects its layers, even if only an index refers to it", async () => {
   const image = await putImage(cache, undefined, ["layer"]);
   const index = await putIndex("multi:1", [image]);
-  // As in a layout that others made: nothing notes that this one is a manifest.
+  // As in a layout of another tool: no note says that this blob is a manifest.
   await rm(join(root, ".mote", "manifests", image.manifest.digest.replace(":", "-")));
   await cache.pinned.pin(image.manifest.digest);
   const report = await cache.prune(0);
@@ -114,7 +114,7 @@ it("a pinned manifest keeps its layers, also where only an index refers to it", 
 });
 
 describe("motes", () => {
-  it("tells media types of manifests, times, and whether a mote was verified since it last changed", async () => {
+  it("lists media types of manifests, times, and whether a mote is verified", async () => {
     const before = Date.now() - 1000;
     const image = await putImage(cache, "app:1", ["layer"]);
     const layer = image.layers[0]?.digest ?? image.manifest.digest;
@@ -132,7 +132,7 @@ describe("motes", () => {
     });
   });
 
-  it("a read that does not count as use leaves the time of use, of small and of large blobs", async () => {
+  it("does not renew the last use for a read with countsAsUse: false", async () => {
     for (const size of [100, 1_000_000]) {
       const bytes = new Uint8Array(size).fill(7);
       const { digest } = await put(cache, bytes, mediaTypes.octetStream);
@@ -146,7 +146,7 @@ describe("motes", () => {
     }
   });
 
-  it("skips what is not a blob", async () => {
+  it("skips files that are not blobs", async () => {
     const { digest } = await put(cache, json("one"), mediaTypes.octetStream);
     await writeFile(join(root, "blobs", "sha256", "notes.txt"), "mine");
     expect(await kept()).toEqual([digest]);

@@ -32,8 +32,8 @@ const tagFiles = () =>
   );
 const putBlob = (n: number) => put(cache, new Uint8Array(1000 + n), mediaType);
 
-describe("a time of use that is ahead", () => {
-  it("is set to now by the next prune, grows old, and leaves the blob verified", async () => {
+describe("a last use in the future", () => {
+  it("is set to now by the next prune, and the blob stays verified", async () => {
     const [ahead, other] = [await putBlob(0), await putBlob(1)];
     use(ahead, in2040);
     await cache.prune(1e6);
@@ -47,20 +47,20 @@ describe("a time of use that is ahead", () => {
     expect((await cache.prune(1e6, { maxAgeMs: 30 * day })).removed.length).toBe(2);
   });
 
-  it("is that of all blobs or of one alone: no blob is the most recent one for ever", async () => {
+  it("does not protect a blob for ever, whether one or all blobs have one", async () => {
     const blobs = [await putBlob(0), await putBlob(1), await putBlob(2)];
     for (const blob of blobs) use(blob, in2040);
     await cache.prune(1e6);
     for (const blob of blobs) expect(stats(blob).atimeMs).toBeLessThan(Date.now() + day);
   });
 
-  it("counts as now in what a dry run says, and in the list", async () => {
+  it("counts as now in a dry run and in a listing", async () => {
     use(await putBlob(0), in2040);
     for await (const { usedMs } of cache.motes()) expect(usedMs).toBeLessThan(Date.now() + day);
     expect((await cache.prune(1e6, { minAgeMs: day, maxAgeMs: 1, dryRun: true })).removed).toEqual([]);
   });
 
-  it("of a name or a manifest keeps an image no longer than one that is used now", async () => {
+  it("of a tag or a manifest protects an image no longer than a use now", async () => {
     const image = await putImage(cache, "name", ["a"]);
     for (const digest of image.digests) use({ digest, mediaType, size: 0 }, in2040);
     for (const path of tagFiles()) utimesSync(path, in2040, in2040);
@@ -72,7 +72,7 @@ describe("a time of use that is ahead", () => {
   });
 });
 
-it("a clock that is behind takes no time of use away from what was used later", async () => {
+it("a clock that is behind does not reduce a later last use", async () => {
   const blobs = [await putBlob(0), await putBlob(1)];
   const before = blobs.map((blob) => stats(blob).atimeMs);
   vi.spyOn(Date, "now").mockReturnValue(Date.UTC(2020, 0));

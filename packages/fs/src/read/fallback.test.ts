@@ -19,7 +19,7 @@ afterEach(async () => {
 const absent = digestBytes(Buffer.from("nobody has this"));
 type Wrap = (source: () => MoteSource) => MoteSource;
 
-/** Hands every question on. */
+/** Forwards every call. */
 const forward: Wrap = (source) => ({
   moteExists: (digest, options) => source().moteExists(digest, options),
   find: (digest, options) => source().find(digest, options),
@@ -30,7 +30,7 @@ const forward: Wrap = (source) => ({
 
 const jobs: (() => void)[] = [];
 let ring = () => {};
-/** Does all jobs out of one loop, which began long ago: nothing says who asked for which. */
+/** Runs all jobs in one loop, in whose async context no caller is known. */
 const working = (async () => {
   for (;;) {
     const job = jobs.shift();
@@ -48,7 +48,7 @@ function queued<T>(work: () => Promise<T>): Promise<T> {
     ring();
   });
 }
-/** Has one worker ask every question: nothing of the caller is left. */
+/** Runs every call in the worker loop, without the async context of the caller. */
 const byWorker: Wrap = (source) => ({
   moteExists: (digest) => queued(() => source().moteExists(digest)),
   find: (digest) => queued(() => source().find(digest)),
@@ -56,7 +56,7 @@ const byWorker: Wrap = (source) => ({
   moteReader: (digest) => queued(() => source().moteReader(digest)),
   moteReaderAt: (digest) => queued(() => source().moteReaderAt(digest)),
 });
-/** Shares one question among all who ask it at the same time. */
+/** Shares one call among all concurrent callers. */
 const shared: Wrap = (source) => {
   const asked = new Map<string, Promise<unknown>>();
   const once = <T>(what: string, ask: () => Promise<T>): Promise<T> => {
@@ -72,7 +72,7 @@ const shared: Wrap = (source) => {
     moteReaderAt: (digest, options) => source().moteReaderAt(digest, options),
   };
 };
-/** Asks a cache that keeps nothing first. */
+/** Reads through a cache that stores nothing. */
 const withNil: Wrap = (source) => {
   const nil = new NilCache();
   return {
@@ -92,7 +92,7 @@ function circle(length: number, wrap: Wrap): FileCache[] {
 }
 
 const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
-async function answersOf(cache: MoteSource, digest: Digest) {
+async function resultsOf(cache: MoteSource, digest: Digest) {
   return {
     exists: await cache.moteExists(digest),
     find: await cache.find(digest),
@@ -103,11 +103,11 @@ async function answersOf(cache: MoteSource, digest: Digest) {
 const notFound = { exists: false, find: undefined, reader: "MOTE_NOT_FOUND", readerAt: "MOTE_NOT_FOUND" };
 
 const wraps = { forward, byWorker, shared, withNil };
-describe.each(Object.entries(wraps))("caches that fall back on each other in a circle (%s)", (_, wrap) => {
-  it.each([1, 3])("answer that it is not there, %i of them", async (length) => {
+describe.each(Object.entries(wraps))("caches whose fallbacks form a circle (%s)", (_, wrap) => {
+  it.each([1, 3])("end in not found, with %i caches", async (length) => {
     const [first] = circle(length, wrap);
     if (first === undefined) throw new Error("a circle has a cache");
-    expect(await answersOf(first, absent)).toEqual(notFound);
+    expect(await resultsOf(first, absent)).toEqual(notFound);
   });
 
   it("find what one of them has", async () => {
@@ -120,7 +120,7 @@ describe.each(Object.entries(wraps))("caches that fall back on each other in a c
     expect((await first.find(digest))?.size).toBe(11);
   });
 
-  it("end where all of them have damage", async () => {
+  it("report damage if all of them are damaged", async () => {
     const caches = circle(2, wrap);
     const bytes = new Uint8Array(100_000).fill(7);
     const digest = digestBytes(bytes);

@@ -27,7 +27,7 @@ afterEach(async () => {
   fs.rmSync(root, { recursive: true });
 });
 
-/** How often others get their turn, where each look at the clock finds that the slice is over. */
+/** Returns the turns of the event loop during `work` if every time slice is over at once. */
 async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   let now = performance.now();
   vi.spyOn(performance, "now").mockImplementation(() => {
@@ -46,17 +46,17 @@ async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   return turns;
 }
 
-describe("with many tags others get their turn", () => {
+describe("work on many tags yields to the event loop", () => {
   it.each([
     ["list", async () => await cache.tags.list()[Symbol.asyncIterator]().next()],
     ["tag", async () => await cache.tags.tag("another", { mediaType: "text/plain", digest, size: 5 })],
     ["prune", async () => await cache.prune(0, { dryRun: true })],
-  ])("while they are looked at by %s", async (_, work) => {
+  ])("during %s", async (_, work) => {
     expect(await turnsDuring(work)).toBeGreaterThan(count / 10);
   });
 });
 
-it("the view is what JSON.stringify makes of it", async () => {
+it("index.json has the format of JSON.stringify", async () => {
   await cache.tags.untag(names.at(-1) ?? "");
   const text = fs.readFileSync(join(root, "index.json"), "utf8");
   expect(JSON.parse(text).manifests.length).toBe(count - 1);

@@ -37,7 +37,7 @@ async function lead(): Promise<ResumableWriter> {
   return writer;
 }
 
-it("a suspended write is continued from the byte it had, in another cache too", async () => {
+it("a suspended write is resumed at its offset, in another cache too", async () => {
   for (const cut of [0, 0.1, 0.5, 0.9, 1]) {
     const end = Math.floor(cut * bytes.byteLength);
     const first = await cache.resumeMote(mote);
@@ -63,7 +63,7 @@ it("an aborted resumable write leaves nothing", async () => {
   expect((await cache.resumeMote(mote)).offset).toBe(0);
 });
 
-it("a caller's abort leaves what came to be suspended", async () => {
+it("an aborted caller can suspend what it received", async () => {
   const caller = new AbortController();
   const writer = await cache.resumeMote(mote, { signal: caller.signal });
   await fill(writer, 500_000);
@@ -73,14 +73,14 @@ it("a caller's abort leaves what came to be suspended", async () => {
   expect((await cache.resumeMote(mote)).offset).toBe(500_000);
 });
 
-it("what is unfinished when the cache is disposed of can be resumed", async () => {
+it("an unfinished write can be resumed after the cache was disposed of", async () => {
   await fill(await cache.resumeMote(mote), 300_000);
   await cache[Symbol.asyncDispose]();
   await using next = new FileCache(root);
   expect((await next.resumeMote(mote)).offset).toBe(300_000);
 });
 
-it("an ingest file that was damaged meanwhile is rejected, and the next write starts from the beginning", async () => {
+it("a damaged ingest file is rejected, and the next write starts from the beginning", async () => {
   const first = await cache.resumeMote(mote);
   await fill(first, 500_000);
   await first.suspend();
@@ -96,7 +96,7 @@ it("an ingest file that was damaged meanwhile is rejected, and the next write st
   await third.close();
 });
 
-it("prune keeps an unfinished write within its bounds, and prune(0) removes it", async () => {
+it("prune keeps unfinished writes within their limits, and prune(0) removes them", async () => {
   const writer = await cache.resumeMote(mote);
   await fill(writer, 500_000);
   await writer.suspend();
@@ -106,7 +106,7 @@ it("prune keeps an unfinished write within its bounds, and prune(0) removes it",
   expect(ingested()).toEqual([]);
 });
 
-it("one of several writes, and the others follow", async () => {
+it("one of several callers writes, and the others follow", async () => {
   const writer = await lead();
   expect(await cache.leadMote(mote)).toBe(undefined);
   await using other = new FileCache(root);
@@ -122,7 +122,7 @@ it("one of several writes, and the others follow", async () => {
   expect(ingested()).toEqual([]);
 });
 
-it("a follower gets bytes before the commit, and its end only after it", async () => {
+it("a follower reads bytes before the commit, and ends only after it", async () => {
   const writer = await lead();
   await writer.write(bytes.subarray(0, 10));
   await using follower = await cache.followMote(mote.digest);
@@ -137,7 +137,7 @@ it("a follower gets bytes before the commit, and its end only after it", async (
   expect((await end)?.done).toBe(true);
 });
 
-it("a follower learns when the writer aborts, and the next writer has its bytes", async () => {
+it("a follower fails when the writer aborts, and the next writer resumes its bytes", async () => {
   const writer = await lead();
   await fill(writer, 500_000);
   const follower = collect(await cache.followMote(mote.digest));
@@ -153,7 +153,7 @@ it("there is no follower without a writer", async () => {
   expect(await cache.followMote(mote.digest)).toBe(undefined);
 });
 
-it("a damaged blob is quarantined when it is rewritten, and no follower takes it for the new one", async () => {
+it("a damaged blob is quarantined when it is rewritten, and no follower reads it", async () => {
   const first = await lead();
   await fill(first);
   await first.close();
@@ -170,7 +170,7 @@ it("a damaged blob is quarantined when it is rewritten, and no follower takes it
   expect([whole?.equals(bytes), rest?.equals(bytes.subarray(10))]).toEqual([true, true]);
 });
 
-it("a follower whose writer had other bytes than the blob that came does not end cleanly", async () => {
+it("a follower of a writer with other bytes than the committed blob fails", async () => {
   const writer = await lead();
   await writer.write(bytes.toReversed().subarray(0, 500_000));
   await using follower = await cache.followMote(mote.digest, { start: 10 });
@@ -187,7 +187,7 @@ it("a follower whose writer had other bytes than the blob that came does not end
   await writer.abort();
 });
 
-it("a writer whose disk takes its time shows that it is still there", async () => {
+it("a writer on a slow disk still renews its lock", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const writer = await lead();
   await fill(writer);
@@ -211,7 +211,7 @@ it("a writer whose disk takes its time shows that it is still there", async () =
   await closing;
 });
 
-it("no process waits for one in another container until a clock that was set back catches up", async () => {
+it("no process waits for another container until a clock that was set back catches up", async () => {
   await cache.initialize();
   const name = `${mote.digest.replace(":", "-")}.1-1-elsewhere-1.0.part`;
   writeFileSync(join(root, ".mote/ingest", name), "");
@@ -223,7 +223,7 @@ it("no process waits for one in another container until a clock that was set bac
   await writer.abort();
 });
 
-it("the bytes of a writer that was silent for long are not fetched again, and it can still continue or stop", async () => {
+it("the bytes of a silent writer are not fetched again, and it can still continue or abort", async () => {
   for (const end of ["close", "suspend"] as const) {
     const silent = await lead();
     await fill(silent, 500_000);
@@ -243,19 +243,19 @@ it("the bytes of a writer that was silent for long are not fetched again, and it
   }
 });
 
-it("an empty ingest file, or one of a blob that is stored, is removed", async () => {
+it("an ingest file that is empty or whose blob is stored is removed", async () => {
   await cache.initialize();
-  const nobodys = (serial: number) => `${mote.digest.replace(":", "-")}.0-0-0-0.${serial}.part`;
-  writeFileSync(join(root, ".mote/ingest", nobodys(0)), "");
-  writeFileSync(join(root, ".mote/ingest", nobodys(1)), bytes.subarray(0, 10));
+  const orphan = (serial: number) => `${mote.digest.replace(":", "-")}.0-0-0-0.${serial}.part`;
+  writeFileSync(join(root, ".mote/ingest", orphan(0)), "");
+  writeFileSync(join(root, ".mote/ingest", orphan(1)), bytes.subarray(0, 10));
   await new FileCache(root).initialize();
-  expect(ingested()).toEqual([nobodys(1)]);
+  expect(ingested()).toEqual([orphan(1)]);
   await writeMote(cache, { digest: mote.digest, mediaType: mote.mediaType }, bytes);
   await new FileCache(root).initialize();
   expect(ingested()).toEqual([]);
 });
 
-it("an aborted follower rejects with the signal's reason", async () => {
+it("an aborted follower rejects with the reason of the signal", async () => {
   const writer = await lead();
   const caller = new AbortController();
   const follower = collect(await cache.followMote(mote.digest, { signal: caller.signal }));
@@ -272,7 +272,7 @@ it("a writer whose ingest file was removed still commits", async () => {
   expect(statSync(cache.moteRef(mote.digest)).size).toBe(bytes.byteLength);
 });
 
-it("a cache whose folder was removed makes it again at the next write", async () => {
+it("a removed cache directory is created again at the next write", async () => {
   await cache.initialize();
   rmSync(root, { recursive: true });
   await writeMote(cache, { digest: mote.digest, mediaType: mote.mediaType }, bytes);
