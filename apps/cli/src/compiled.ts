@@ -23,10 +23,8 @@ interface EngineCache {
 }
 
 /**
- * Loads a CommonJS module with compiled code from an earlier run of the same `part`, and stores the code that this run compiles:
- * in Node's compile cache, or before Node 22.8 in ours. This saves a third of the start-up time. As for Node, `NODE_COMPILE_CACHE`
- * names another directory, and `NODE_DISABLE_COMPILE_CACHE` disables the cache. V8 executes what the files contain, so only a
- * directory that no other user can write to is used.
+ * Loads a CommonJS module with compiled code from an earlier run of the same `part`, and stores what this run compiles: in Node's compile cache, or
+ * before Node 22.8 in ours. V8 executes what the files contain, so only a directory that no other user can write to is used.
  */
 export function loadCompiled<T>(file: URL, { require, part }: { require: NodeJS.Require; part: string }): T {
   const filename = fileURLToPath(file);

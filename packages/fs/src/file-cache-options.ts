@@ -24,9 +24,7 @@ export interface FileCacheOptions {
   readonly verifyOnRead?: boolean | undefined;
   /** What is synced when. Default `grouped`. */
   readonly durability?: Durability | undefined;
-  /**
-   * Sync many small files that wait at once by one sync of their file system (syncfs(2), by the `sync` program of a shell that is kept running), where Linux has it. Default: true, except on a network file system. With false each file is synced alone.
-   */
+  /** Sync many small files at once by one syncfs(2), where Linux has it. Default: true, except on a network file system. */
   readonly syncTogether?: boolean | undefined;
   /** Make short calls (metadata, blobs up to 64 KiB) synchronously, which is much faster on a local disk. Default: true, except on a network file system. */
   readonly synchronous?: boolean | undefined;

@@ -58,10 +58,7 @@ import { establishFolder, FolderOpening, openFolder } from "./tags/open-folder.j
 import { TagFiles } from "./tags/tag-files.js";
 import { BlobWriters } from "./write/blob-writers.js";
 
-/**
- * A content-addressed cache in a folder that is an OCI image layout. Any number of processes may use the folder at once. The
- * existence of a file is the truth: there is no index to load, and none that could be wrong.
- */
+/** A content-addressed cache in a folder that is an OCI image layout, for any number of processes at once. The existence of a file is the truth. */
 export class FileCache implements MoteCache {
   /** For digests that the cache computes itself. */
   readonly algorithm: DigestAlgorithm;

@@ -5,10 +5,8 @@ import { protocolError } from "./reports/protocol-error.js";
 import { type RepositoryLocation, registryOrigin } from "./repository-location.js";
 
 /**
- * Checks whether a registry accepts the credentials, by the token service that it names if it names one (distribution-spec,
- * "Determining Support"). Returns false if it allows anonymous access.
- * @throws MOTE_UNAUTHORIZED if it rejects them · MOTE_INVALID_REFERENCE · MOTE_FORBIDDEN · MOTE_REGISTRY · MOTE_UNREACHABLE ·
- *   MOTE_TIMEOUT · MOTE_RATE_LIMITED
+ * Checks whether a registry accepts the credentials (distribution-spec, "Determining Support"). Returns false if it allows anonymous access.
+ * @throws MOTE_UNAUTHORIZED if it rejects them, and as `examineRegistry`
  */
 export async function checkCredentials(
   location: Omit<RepositoryLocation, "repository">,
@@ -39,8 +37,7 @@ export interface RegistryFindings {
 
 /**
  * Requests the API of a registry as a pull would, with the credentials that are stored for it (distribution-spec, "Determining Support").
- * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT ·
- *   MOTE_CONFIG · MOTE_INVALID_REFERENCE
+ * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_RATE_LIMITED · MOTE_CONFIG · MOTE_INVALID_REFERENCE
  */
 export async function examineRegistry(
   location: Omit<RepositoryLocation, "repository">,
@@ -65,11 +62,7 @@ export async function examineRegistry(
   return { registry, origin: origin.origin, wantsCredentials, hadCredentials, durationMs };
 }
 
-/**
- * Requests the API of a registry, and returns its origin (distribution-spec, "Determining Support").
- * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_REGISTRY, also for a web page · MOTE_UNREACHABLE · MOTE_TIMEOUT ·
- *   MOTE_RATE_LIMITED · MOTE_INVALID_REFERENCE
- */
+/** Requests the API of a registry, and returns its origin. @throws as `examineRegistry`; MOTE_REGISTRY also for a web page */
 async function requestApi(
   client: RegistryClient,
   location: Omit<RepositoryLocation, "repository">,

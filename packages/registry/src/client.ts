@@ -74,8 +74,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /**
-   * Sends a request with the login that the registry wants, as often as that and the policy need, and passes the response to
-   * `take`. A connection that breaks while `take` reads the body counts as a failed attempt.
+   * Sends a request with the login that the registry wants, and repeats it by the policy, also if the connection breaks while `take` reads the body.
    * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND · MOTE_RATE_LIMITED · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT
    */
   async send<T>(request: RegistryRequest, take: (response: RegistryResponse) => T | Promise<T>): Promise<T> {

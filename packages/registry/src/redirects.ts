@@ -4,9 +4,8 @@ import { protocolError } from "./reports/protocol-error.js";
 import type { Subject } from "./reports/subject.js";
 
 /**
- * Resolves the target of a redirect. TLS is never left: plain HTTP on the host that was requested over TLS is the usual
- * mistake of a registry behind a proxy, and means TLS there; on another host it is an error.
- * @throws MOTE_REGISTRY
+ * Resolves the target of a redirect. TLS is never left: plain HTTP on the host that was requested over TLS means TLS, the usual mistake of a registry
+ * behind a proxy; on another host it is an error. @throws MOTE_REGISTRY
  */
 export function resolveLocation(
   location: string,

@@ -13,9 +13,8 @@ const magic = Buffer.from("mote-chunks-1\n\0\0");
 const hashedAtOnce = 3;
 
 /**
- * SHA-256 of each MiB of a blob, in a file beside it, written when the complete blob is verified. With it a range can be verified
- * without the rest, and one blob by several cores. It is disposable: without it ranges are not verified, and if it and the blob differ,
- * the hash of the complete blob decides.
+ * SHA-256 of each MiB of a blob, in a file beside it, so that a range can be verified without the rest, and one blob by several cores. It is
+ * disposable: without it ranges are not verified, and if it and the blob differ, the hash of the complete blob decides.
  */
 export class ChunkDigests {
   readonly #folder: CacheFolder;

@@ -10,10 +10,8 @@ export const notedBytes = 64 * 1024;
 const settledMs = 100;
 
 /**
- * Notes the state of a blob's file when it was verified while it had a name outside of the cache. Its stamp does not count then, as a
- * user can set the modification time back; but no user can set back the change time, so a file with the same inode, size and both times
- * is the same. Every new or removed name changes that time too: whatever adds a name writes the note again. A note is disposable, without it
- * the blob is hashed.
+ * Notes the state of a blob's file when it was verified while it had a name outside of the cache, as its stamp does not count then. No user can set
+ * back the change time; every new or removed name changes it, so whatever adds a name writes the note again. Without a note the blob is hashed.
  */
 export class LinkedNotes {
   readonly #folder: CacheFolder;

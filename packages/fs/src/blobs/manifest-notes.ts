@@ -18,8 +18,8 @@ export class ManifestNotes extends DigestFiles {
   }
 
   /**
-   * Notes a manifest, which is a root for `prune` even if no tag names it; other blobs are ignored. It is noted before it has its name, so
-   * that no crash makes it a blob like others, and again after that, in case a prune removed the note as one of a missing blob.
+   * Notes a manifest, which is a root for `prune` even without a tag; other blobs are ignored. It is noted before it has its name, so that no crash
+   * makes it a blob like others, and again after that, in case a prune removed the note.
    */
   note({ digest, mediaType }: Pick<Mote, "digest" | "mediaType">): Promise<void> | undefined {
     if (!isManifestType(mediaType)) return undefined;

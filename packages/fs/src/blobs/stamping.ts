@@ -40,9 +40,8 @@ export class Stamping {
   }
 
   /**
-   * Runs `hash`, and leaves the stamp if the bytes are right. A stamp that is set after the hash could hide a write that came
-   * in between. So it is set before, on a file that is writable meanwhile, whose stamp does not count; a write removes it. The last step
-   * changes the mode alone.
+   * Runs `hash`, and leaves the stamp if the bytes are right. A stamp set after the hash could hide a write in between, so it is set before, on a
+   * file that is writable meanwhile, whose stamp does not count; a write removes it. The last step changes the mode alone.
    */
   async around(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
     const isDue = !hasVerifiedStamp(blob.stats, digest, blob.ownLinks) && isPrivate(blob.stats, blob.ownLinks);

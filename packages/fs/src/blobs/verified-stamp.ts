@@ -2,11 +2,8 @@ import type { Stats } from "node:fs";
 import { type Digest, digestEncoded } from "@mote/core";
 
 /**
- * "Verified since it last changed" is stored in the blob's own modification time: a signature of digest, size and inode, between
- * 1987 and 1995, where no clock writes. Any later write sets the time to the present, a copy has another inode, so neither
- * passes; and there is no index that could be wrong or lost. The fraction is in 64ths of a second, which doubles, system calls
- * and file systems carry exactly.
- * @returns seconds
+ * "Verified since it last changed" is stored in the blob's own modification time: a signature of digest, size and inode, between 1987 and 1995, in
+ * 64ths of a second, which all carry exactly. Any later write sets the time to the present, and a copy has another inode. @returns seconds
  */
 export function verifiedStamp(digest: Digest, size: number, inode: number): number {
   const encoded = digestEncoded(digest);
@@ -17,10 +14,8 @@ export function verifiedStamp(digest: Digest, size: number, inode: number): numb
 }
 
 /**
- * Whether the blob was verified since it last changed. A stamp counts only if no user could have changed the file and set the time
- * back: the file has no other name, which a user may have (a hard link in a layout), is not writable, and belongs to this user or to
- * root.
- * @param ownLinks other names of the file that are the cache's own
+ * Whether the blob was verified since it last changed. A stamp counts only if no user could have set the time back: the file has no other name, is
+ * not writable, and belongs to this user or to root. @param ownLinks other names of the file that are the cache's own
  */
 export function hasVerifiedStamp(stats: Stats, digest: Digest, ownLinks = 0): boolean {
   return (

@@ -7,10 +7,7 @@ const script = 'while read -r _; do if sync -f "$0" 2>/dev/null; then echo synce
 const slowMs = 250;
 const pauseMs = 30_000;
 
-/**
- * syncfs(2): one sync for all files of a file system. Node has no call for it, but `sync` of GNU coreutils does; a shell is kept for the
- * purpose, since to start one costs more than the sync.
- */
+/** syncfs(2): one sync for all files of a file system, by `sync` of GNU coreutils, in a shell that is kept, as Node has no such call. */
 export class FileSystemSync {
   readonly #folder: string;
   #child: ChildProcess | undefined;

@@ -9,8 +9,7 @@ const flags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
 const maxFileBytes = 256 * 1024 * 1024;
 
 /**
- * Reads a small file of the cache's own. Undefined if there is none, or if something else has its name: a symbolic link could lead
- * out of the cache, a pipe keep the reader waiting for ever.
+ * Reads a small file of the cache's own. Undefined if there is none, or something else has its name, such as a symbolic link or a pipe.
  * @throws what the system calls throw, and EFBIG for a file that is too large to be one of the cache's own
  */
 export function readPlainFile(path: string): Buffer | undefined {

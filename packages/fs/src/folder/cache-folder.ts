@@ -130,9 +130,8 @@ export class CacheFolder {
   }
 
   /**
-   * Looks without changing anything: whether this is a cache, a layout made by others, or nothing yet.
-   * @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should be · MOTE_UNWRITABLE
-   *   if something other than a directory has its name
+   * Looks without changing anything. @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should
+   * be · MOTE_UNWRITABLE if something other than a directory has its name
    */
   inspect(): "cache" | "layout" | "empty" {
     checkFolderLocation(this.root);

@@ -3,10 +3,7 @@ import { dirname } from "node:path";
 import { errorCode, MoteError } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 
-/**
- * Checks that a cache folder is a directory, or that one can be made there. A symbolic link to a directory is fine.
- * @throws MOTE_UNWRITABLE if the path, or a folder above it, is a file, a pipe, a device, or a dangling symbolic link
- */
+/** Checks that a cache folder is a directory, or can be made. @throws MOTE_UNWRITABLE if the path or a part is a file, pipe, device or dangling link */
 export function checkFolderLocation(root: string): void {
   let stats: fs.Stats | undefined;
   try {

@@ -36,9 +36,8 @@ interface KnownFile {
 }
 
 /**
- * Leases and prunes meet through files: a lease is lines in a file (see `LeaseJournal`), a prune counts before each look at those files
- * (see `PruneAnnouncement`). A lease counts once every prune has counted since it was written, or was at rest: the look that follows sees
- * it. So after `add`, what is there stays there.
+ * Leases and prunes meet through files: a lease is lines in a file (see `LeaseJournal`), and a prune counts up a file (see `PruneAnnouncement`)
+ * before each look at those. A lease counts once every prune has counted since it was written, or was at rest.
  */
 export class LeaseFiles {
   readonly #folder: CacheFolder;

@@ -21,9 +21,8 @@ interface JournalFile {
 }
 
 /**
- * The digests that the leases of one cache hold, in one file with one descriptor and one timer, however many leases there are. A line is
- * a digest that is held from there on, or one that is not held any more, with a minus before it; older releases skip the latter, so
- * to them it is held until the file is rewritten. The file is there while anything is held.
+ * The digests that the leases of one cache hold, in one file that exists while anything is held. A line is a digest that is held from there on, or
+ * after a minus one that is not; older releases skip the latter, so to them it is held until the file is rewritten.
  */
 export class LeaseJournal {
   readonly #ingests: IngestFiles;

@@ -20,10 +20,8 @@ const longestWaitMs = 10_000;
 const silentMs = 60_000;
 
 /**
- * A prune of this process, as other processes see it. It is a file whose length is counted up before each look at the leases (a sparse region
- * takes no space, so that a full disk can be pruned), and a gate: a symbolic link to the cache's folder, through which the prune removes.
- * A process that stops waiting for the prune removes both. A prune that was stopped then finds that what it is about to remove has no
- * such path any more: no moment between its check and the removal is too late.
+ * A prune of this process, as others see it: a file whose length is counted up before each look at the leases, and a symbolic link to the cache's
+ * folder, through which the prune removes. A process that stops waiting for the prune removes both; then a stopped prune finds no path any more.
  */
 export class PruneAnnouncement {
   readonly #folder: CacheFolder;
@@ -125,9 +123,8 @@ export class RunningPrunes {
   }
 
   /**
-   * Returns when every prune at work knows what was written before, or is evicted: after 10 seconds in all at the latest.
-   * @param options `ref: false` does not keep the process alive
-   * @throws MOTE_TIMEOUT if a prune neither continues nor can be evicted
+   * Returns when every prune at work knows what was written before, or is evicted, after 10 seconds at the latest.
+   * @param options `ref: false` does not keep the process alive @throws MOTE_TIMEOUT if a prune neither continues nor can be evicted
    */
   async acknowledged(
     options: { readonly signal?: AbortSignal | undefined; readonly ref?: boolean } = {},

@@ -9,8 +9,8 @@ import type { IngestFiles, IngestPath } from "./ingest-files.js";
 const silenceMs = 30_000;
 
 /**
- * Decides which of all processes writes a blob: a lock is a file that holds the name of the writer's ingest file. The lock of a dead or
- * silent writer is evicted. In rare cases two processes both acquire it, which costs one more fetch.
+ * Decides which of all processes writes a blob: a lock is a file with the name of the writer's ingest file. That of a dead or silent writer is
+ * evicted. In rare cases two processes acquire it, which costs one more fetch.
  */
 export class WriterLocks {
   readonly #folder: CacheFolder;

@@ -33,10 +33,7 @@ export interface PruneDependencies {
   readonly quarantine: Quarantine;
 }
 
-/**
- * Removes by closure: the least recently used root goes first, its tags and manifests before their layers, so that no
- * name ever has missing blobs; what no root refers to goes by its own recency.
- */
+/** Removes by closure, the least recently used root first, its tags and manifests before their layers; what no root refers to by its own use. */
 export async function pruneBlobs(
   dependencies: PruneDependencies,
   maxSize: number,

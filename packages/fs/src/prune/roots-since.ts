@@ -10,8 +10,8 @@ const coarseMs = 100;
 const coarseSecondsMs = 2100;
 
 /**
- * What came while a prune was at work: an image that was pulled after the blobs were listed refers to blobs that no root referred to
- * then. A pull holds them until the manifest has its name, so a look here after each look at the leases is enough.
+ * What came during a prune: an image pulled after the blobs were listed. A pull holds its blobs until the manifest has its name, so a look here
+ * after each look at the leases is enough.
  */
 export class RootsSince {
   readonly #store: BlobStore;

@@ -9,10 +9,7 @@ export interface TimeGroup {
   inOrder(): Uint32Array;
 }
 
-/**
- * The numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted only when they are needed: by histogram,
- * then within a bucket. `yieldIfDue` is awaited now and then, so that others get their turn.
- */
+/** Yields the numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted when they are needed: by histogram, then in a bucket. */
 export async function* inTimeOrder(
   count: number,
   timeMsAt: (index: number) => number,

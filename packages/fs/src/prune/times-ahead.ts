@@ -8,9 +8,8 @@ import type { Root } from "./roots.js";
 const rowsAtOnce = 4096;
 
 /**
- * Sets times of use that are ahead to now: what a wrong clock has marked as used in years to come grows old from here on. Where most
- * times are ahead, it is this machine's clock that is behind: then only those are set that are later than their file's last change.
- * @param sinceMs when the table and the roots began to be read: times that are ahead count as later than that there
+ * Sets times of use that a wrong clock has put ahead to now. Where most are ahead, this machine's clock is behind: then only those later than their
+ * file's last change are set. @param sinceMs when the table and the roots began to be read
  */
 export async function correctTimesAhead(
   store: BlobStore,

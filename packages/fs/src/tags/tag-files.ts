@@ -132,12 +132,7 @@ export class TagFiles implements TagStore {
     return { tags: tags.sort((a, b) => (a.name < b.name ? -1 : 1)), damaged };
   }
 
-  /**
-   * Takes a tag away without writing the view, unless it was moved to another manifest, or is about to be: whoever sets a tag holds
-   * its name.
-   * @param path another one of the tag's file
-   * @returns whether it did
-   */
+  /** Removes a tag without writing the view, unless it was moved to another manifest, or is about to be. @returns whether it did */
   drop(tag: StoredTag, isHeld: (digest: Digest) => boolean, path: string = tag.path): boolean {
     if (isHeld(nameDigest(tag.name)) || !this.#isStill(tag)) return false;
     return removeIfThere(path);
@@ -205,8 +200,8 @@ export class TagFiles implements TagStore {
   }
 
   /**
-   * Writes `index.json` from the tags that are there. Each writer looks again afterwards, so the last one to write, of
-   * any number of processes, leaves what is true. Callers that come while it runs share the next run.
+   * Writes `index.json` from the tags. Each writer looks again afterwards, so the last of any number of processes leaves what is true. Callers that
+   * come while it runs share the next run.
    */
   writeView(): Promise<void> {
     this.#queued ??= (this.#writing ?? Promise.resolve()).then(() => {

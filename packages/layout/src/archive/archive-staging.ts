@@ -49,10 +49,7 @@ export class ArchiveStaging implements AsyncDisposable {
   #existing: Existing | undefined;
   #staged: { readonly folder: TemporaryFolder; readonly layout: LayoutDestination } | undefined;
 
-  /**
-   * `assertKind` throws for an archive that nothing can be added to.
-   * @throws MOTE_UNSUPPORTED_FORMAT if the name ends in `.zst`, and this Node cannot write that
-   */
+  /** @param assertKind throws for an archive that nothing can be added to @throws MOTE_UNSUPPORTED_FORMAT for `.zst` where this Node cannot write it */
   constructor(
     file: string,
     { overwrite = false, logger }: ArchiveDestinationOptions,
@@ -89,8 +86,7 @@ export class ArchiveStaging implements AsyncDisposable {
   }
 
   /**
-   * Puts the archive in its place, compressed if its name says so. A file is replaced in one piece, and only if it still is what
-   * `compose` was given; the staged content is removed then. Nothing is removed and nothing replaced by what throws.
+   * Puts the archive in its place, compressed if its name says so, if the file there still is what `compose` was given. What throws replaces nothing.
    * @throws MOTE_EXISTS · MOTE_TIMEOUT · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and as `compose`
    */
   async pack(compose: Compose, options: Cancellable): Promise<void> {

@@ -19,10 +19,8 @@ import { type AddedImage, mergeImages } from "./docker-merge.js";
 import { StagedArchive } from "./staged-archive.js";
 
 /**
- * An archive as `docker save` writes and `docker load` reads, with `manifest.json`; as a destination. It holds images, not
- * indexes and not other artifacts. Layers stay as they are, compressed or not: who loads them looks. It is complete after
- * `commit`. Images are added to an archive that is there, and layers that they share with others are in it once; whatever fails,
- * the archive stays as it was. A FIFO, a device or `-` (stdout) is written to from front to back.
+ * An archive for `docker load` as a destination, complete after `commit`. It holds images, and no other artifacts. Images are added to an archive
+ * that is there; after an error that is as it was. A FIFO, a device or `-` (stdout) is written to from front to back.
  */
 export class DockerArchiveDestination extends StagedArchive implements ContentDestination {
   readonly #manifests = new Map<Digest, Uint8Array>();
@@ -52,10 +50,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     if (name !== descriptor.digest && name.includes(":")) image.names.add(name);
   }
 
-  /**
-   * @throws MOTE_UNSUPPORTED_FORMAT for what is not an image · MOTE_EXISTS if a name in the archive means another image, or a file is
-   *   there that is not such an archive; not with `overwrite` · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO
-   */
+  /** @throws MOTE_UNSUPPORTED_FORMAT for what is not an image · MOTE_EXISTS as `overwrite` says · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
     const { dir } = this.staging;
     if (dir === undefined) return;

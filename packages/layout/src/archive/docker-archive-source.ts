@@ -27,10 +27,8 @@ import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list
 const layerTypes = { gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
 
 /**
- * An archive as `docker save` writes it, with `manifest.json`; as a source. It is read in place. It holds
- * no manifests of its own: each image gets one in the OCI format, the same whenever it is read. Layers that are not compressed
- * have the digests that the configuration says, and are verified as they are read; compressed ones are hashed first. An archive
- * that is compressed with gzip or zstd is uncompressed into a temporary folder: dispose of it.
+ * An archive of `docker save` as a source, read in place. Each image gets a manifest in the OCI format, the same whenever it is read. Compressed
+ * layers are hashed first. A compressed archive is uncompressed into a temporary folder: dispose of it.
  */
 export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   readonly ref: PathRef;
@@ -46,10 +44,8 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   }
 
   /**
-   * A tag is one of `RepoTags`, `docker.io/library/` and `:latest` written or not; `@0` is the first image; an empty string, or
-   * a reference without tag and index, is the only image there.
-   * @throws MOTE_NOT_FOUND with the tags that are there · MOTE_UNSUPPORTED_FORMAT where there is no `manifest.json`
-   * @throws MOTE_INVALID_ARCHIVE · MOTE_INVALID_MANIFEST
+   * Resolves one of `RepoTags`, `docker.io/library/` and `:latest` written or not; `@0` is the first image, an empty string or reference the only one.
+   * @throws MOTE_NOT_FOUND with the tags · MOTE_UNSUPPORTED_FORMAT without `manifest.json` · MOTE_INVALID_ARCHIVE · MOTE_INVALID_MANIFEST
    */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
     const images = await readDockerList(this.#files, options);

@@ -53,8 +53,8 @@ async function adviceFor(files: NamedFiles, options: Cancellable): Promise<strin
 }
 
 /**
- * The digests of an image's layers, uncompressed, by its configuration (image-spec, config.md, `rootfs.diff_ids`). Undefined where that
- * does not tell any: an image is moved whatever its configuration is. @throws MOTE_INVALID_MANIFEST where it tells of other layers
+ * Returns the digests of an image's layers, uncompressed, by its configuration (image-spec, config.md, `rootfs.diff_ids`); undefined if it has
+ * none. @throws MOTE_INVALID_MANIFEST if it has another number of layers
  */
 export function readLayerDigests(
   config: Uint8Array,

@@ -10,9 +10,8 @@ export interface AddedImage extends SavedImage {
 }
 
 /**
- * The images of a Docker archive with others added. One that is there already gets the new names besides its own.
- * @throws MOTE_EXISTS if a name means another image there, unless `overwrite` is set: then that image loses the name, and is
- *   left out if it has no other
+ * Returns the images of a Docker archive with others added; one that is there already gets the new names too.
+ * @throws MOTE_EXISTS if a name means another image there, unless `overwrite` is set: then that loses the name
  */
 export async function mergeImages(
   existing: ArchiveFiles,

@@ -18,10 +18,8 @@ import type { ArchiveDestinationOptions } from "./archive-staging.js";
 import { StagedArchive } from "./staged-archive.js";
 
 /**
- * A tar of an OCI image layout as a destination. It is complete after `commit`; until then the content is in a hidden folder
- * beside it, which is gone after `commit` or dispose. Images are added to an archive that is there, and blobs that they share
- * with others are in it once; whatever fails, the archive stays as it was. A FIFO, a device or `-` (stdout) is written to from
- * front to back. The same content in the same order of tags gives the same bytes.
+ * A tar of an OCI image layout as a destination, complete after `commit`. Images are added to an archive that is there; after an error that is as
+ * it was. A FIFO, a device or `-` (stdout) is written to from front to back. The same content in the same order of tags gives the same bytes.
  */
 export class OciArchiveDestination extends StagedArchive implements ContentDestination {
   constructor(file: string, options: ArchiveDestinationOptions = {}) {
@@ -38,10 +36,7 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
     await this.staging.layout.tag(name, descriptor, options);
   }
 
-  /**
-   * @throws MOTE_EXISTS if a name in the archive means other content, or a file is there that is not such an archive; not with
-   *   `overwrite` · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO
-   */
+  /** @throws MOTE_EXISTS as `overwrite` says · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
     const { dir } = this.staging;
     if (dir === undefined) return;

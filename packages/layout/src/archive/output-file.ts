@@ -13,10 +13,8 @@ export interface OutputFileOptions extends Cancellable {
 }
 
 /**
- * Writes one file that a user named. A regular file is replaced in one piece, or what a symbolic link leads to; a FIFO, a device
- * and `-` (stdout) are written to from front to back.
- * @throws MOTE_UNWRITABLE for a directory, a socket, a terminal and a link that leads nowhere · MOTE_NO_SPACE ·
- *   MOTE_TIMEOUT if no process reads a FIFO · MOTE_IO
+ * Writes one file that a user named. A regular file, or what a link leads to, is replaced in one piece; a FIFO, a device and `-` (stdout) are
+ * written to from front to back. @throws MOTE_UNWRITABLE for a directory, a socket, a terminal, a dangling link · as `writeStream`
  */
 export async function writeOutputFile(
   path: string,

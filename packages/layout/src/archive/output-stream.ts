@@ -20,9 +20,8 @@ export interface OutputStreamOptions extends Cancellable {
 }
 
 /**
- * Writes to a FIFO, a device, or stdout (`-`), from front to back.
- * @throws MOTE_TIMEOUT if no process opens a FIFO for reading within 30 seconds, or its reader does not read for 10 minutes ·
- *   MOTE_IO if the reader goes away · MOTE_NO_SPACE · MOTE_UNWRITABLE
+ * Writes to a FIFO, a device, or stdout (`-`), from front to back. @throws MOTE_TIMEOUT if no process opens a FIFO within 30 seconds, or its reader
+ * does not read for 10 minutes · MOTE_IO if the reader closes it · MOTE_NO_SPACE · MOTE_UNWRITABLE
  */
 export async function writeStream(
   path: string,

@@ -15,10 +15,7 @@ export type OutputTarget =
   /** A FIFO, a device, or stdout as `-`: written to from front to back, and never replaced. */
   | { readonly kind: "stream"; readonly path: string };
 
-/**
- * Finds out what a path is before anything is written there.
- * @throws MOTE_UNWRITABLE for a directory, a socket, a terminal, and a symbolic link that leads nowhere or to another user's choice
- */
+/** Finds out what a path is before anything is written there. @throws MOTE_UNWRITABLE for a directory, socket, terminal, dangling or foreign link */
 export function findOutputTarget(path: string): OutputTarget {
   try {
     if (isStdout(path)) return streamTo("-", fstatSync(stdoutFd));

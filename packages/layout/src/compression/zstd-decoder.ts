@@ -31,9 +31,8 @@ let compiled: Promise<object> | undefined;
 let idle: Library | undefined;
 
 /**
- * Decodes frames of zstd, with zstd's own library as WebAssembly. Each decoder has an instance, and so memory, to itself: what has
- * grown, or was left by an error, goes with it. Frames must have been looked at before: nothing here limits their windows to less than
- * the library does (128 MiB).
+ * Decodes frames of zstd with zstd's own library as WebAssembly. Each decoder has an instance and memory to itself. Frames must have been checked
+ * before: nothing here limits their windows to less than the library does (128 MiB).
  */
 export class ZstdDecoder {
   readonly #library: Library;
@@ -118,10 +117,7 @@ export class ZstdDecoder {
   }
 }
 
-/**
- * Of the package only the compiled library is used, which it hands to `_init`, once in a process. Its own loop does not look at
- * errors (a damaged frame keeps it busy for ever), does not free what a stream that is left off has taken, and all streams share one memory.
- */
+/** Compiles the library of the package, once in a process. Its own loop does not look at errors, and all its streams share one memory. */
 async function compile(): Promise<object> {
   let module: object | undefined;
   const loader = new Loader();

@@ -17,8 +17,7 @@ export function isSkippableFrame(magic: Uint8Array): boolean {
 }
 
 /**
- * Uncompresses all frames of a zstd stream. The frames are told apart here, not by the decompressor: that of Node stops at the
- * end of a frame, and takes one that is cut for complete. Headers are checked before anything is allocated for them.
+ * Uncompresses all frames of a zstd stream. They are told apart here, as Node's decompressor stops at the end of one, and accepts a truncated one.
  * @throws Error if the stream is damaged, is truncated, continues with something else, or needs too much memory
  */
 export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

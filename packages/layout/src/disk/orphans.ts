@@ -11,10 +11,8 @@ const abandonedMs = 60 * 60 * 1000;
 const abandonedByEarlierMs = 24 * abandonedMs;
 
 /**
- * Removes what processes that were killed left in `dir`. What belongs to a living process stays, and so does for an hour what
- * belongs to a process that cannot be seen from here (in another container, on another machine). Errors are ignored: orphans
- * must not make anything fail. With `uid`, only what belongs to that user goes: in a world-writable folder, another user
- * could exchange a folder for a link while it is removed.
+ * Removes what killed processes left in `dir`; of processes that cannot be seen from here, what is older than an hour. Errors are ignored. With
+ * `uid`, only what belongs to that user: in a world-writable folder, another could exchange a folder for a link meanwhile.
  */
 export async function removeOrphans(dir: string, { uid }: { readonly uid?: number | undefined } = {}): Promise<void> {
   for (const name of await readdir(dir).catch(() => [])) {

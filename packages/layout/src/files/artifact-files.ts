@@ -28,9 +28,8 @@ export interface ArtifactFiles {
 }
 
 /**
- * Returns the files of an artifact: its layers with a title. Layers without one are left out beside others, as with oras; a single one, such as
- * a chart's or a module's, is a file by the name that `suggestTitle` gives it.
- * @throws MOTE_NOT_FILES where there is none: a container image, an index · MOTE_INVALID_NAME with the layer's digest
+ * Returns the files of an artifact: its layers with a title, or a single one without, by the name that `suggestTitle` gives it.
+ * @throws MOTE_NOT_FILES if there is none: a container image, an index · MOTE_INVALID_NAME with the layer's digest
  */
 export function artifactFiles(manifest: Manifest): ArtifactFiles {
   if (manifest.kind === "index") {

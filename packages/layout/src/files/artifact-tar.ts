@@ -12,8 +12,7 @@ import { staysInside } from "./packed-link.js";
 const batchBytes = 256 * 1024;
 
 /**
- * A folder as a tar, below the name `title`: the same files, names, links and permissions to run give the same bytes, whenever
- * and whoever's they are. Symbolic links within the folder stay links.
+ * Yields a folder as a tar below the name `title`. The same files, names, links and permissions to run give the same bytes.
  * @throws MOTE_NOT_FOUND · MOTE_IO also for what is not a file, folder or link, and for links that lead out of the folder
  */
 export async function* folderTarChunks(

@@ -39,10 +39,7 @@ const location = "the artifact";
 export interface FilesDestinationOptions extends UnpackOptions {
   /** Replace files that are there with other content. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
-  /**
-   * Leave files as the cache linked them: where it could not share extents, another name of its own file, read-only, which must
-   * not be written to. Default: a file of one's own, which shares extents with the cache's where the file system can do that.
-   */
+  /** Leave files as the cache linked them: perhaps as read-only names of its own files, which must not be written to. Default: separate files. */
   readonly link?: boolean | undefined;
 }
 
@@ -55,9 +52,8 @@ interface Staging {
 }
 
 /**
- * A plain folder as the destination of an artifact's files: layers with a title become files, or a single layer without one; those that
- * are folders (by oras' annotation) are unpacked. All is gathered in a hidden folder within it, and gets its names in `commit`. Nothing is made or
- * changed outside of it, or through a link in it. Dispose of it.
+ * A plain folder as the destination of an artifact's files; those that are folders (by oras' annotation) are unpacked. All is gathered in a hidden
+ * folder within it, and gets its names in `commit`. Nothing is made or changed outside of it, or through a link in it. Dispose of it.
  */
 export class FilesDestination implements ContentDestination {
   readonly #dir: string;
@@ -82,9 +78,7 @@ export class FilesDestination implements ContentDestination {
   }
 
   /**
-   * Whether what is to come are files that may come here; to be asked before anything is moved. What turns out to be there
-   * already needs no moving.
-   * @returns what a user might not expect of the files
+   * Checks before anything is moved whether the manifest's files may come here. @returns what a user might not expect of the files
    * @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_EXISTS
    */
   async expect(manifest: Manifest, options: Cancellable = {}): Promise<readonly string[]> {
@@ -138,9 +132,8 @@ export class FilesDestination implements ContentDestination {
   }
 
   /**
-   * Unpacks what is to be unpacked, and then gives everything its name.
-   * @throws MOTE_EXISTS before anything has · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE ·
-   *   MOTE_NO_SPACE · MOTE_IO
+   * Unpacks what is to be unpacked, and gives everything its name. @throws MOTE_EXISTS before anything has one · MOTE_INVALID_ARCHIVE ·
+   * MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
    */
   async commit(options: Cancellable = {}): Promise<void> {
     this.#assertOpen();

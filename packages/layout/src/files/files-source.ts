@@ -72,9 +72,8 @@ interface Packed {
 const emptyConfig = new TextEncoder().encode("{}");
 
 /**
- * Plain files and folders as an OCI artifact (image-spec, manifest.md, "Guidelines for Artifact Usage"), in the way of oras:
- * a layer for each, its name in `org.opencontainers.image.title`, folders as compressed tars. The same files give the same
- * manifest. Files are read where they are; folders are packed once, into a temporary file. Dispose of it.
+ * Plain files and folders as an OCI artifact (image-spec, manifest.md, "Guidelines for Artifact Usage"), as oras makes it: a layer for each, folders
+ * as compressed tars in a temporary file. The same files give the same manifest. Dispose of it.
  */
 export class FilesSource implements ContentSource {
   readonly #files: readonly NamedInput[];

@@ -36,10 +36,7 @@ export class LinkCheck {
     this.#links = links;
   }
 
-  /**
-   * Why a link must not be made; undefined if it may be. It may lead to nothing, but it stays inside whatever is pulled into the
-   * folder later: `..` comes only after real folders, which are never replaced by links.
-   */
+  /** Returns why a link must not be made; undefined if it may. It stays inside whatever is pulled later: `..` comes only after real folders. */
   reasonAgainst(path: string, target: string): string | undefined {
     if (target === "") return "has no target";
     if (/[\\\0]|^[A-Za-z]:/.test(target) || Buffer.byteLength(target) > maxNameBytes) {

@@ -1,7 +1,4 @@
-/**
- * Whether a symbolic link at `path` of a folder (names with `/` between them) may be packed with it: its target stays in the
- * folder, whatever other such links are there. `..` may come at the front only, where nothing but real folders is above.
- */
+/** Whether a symbolic link at `path` of a folder may be packed: its target stays inside, so `..` may come at its front only. */
 export function staysInside(path: string, target: string): boolean {
   if (target === "" || target.startsWith("/") || /[\\\0]|^[A-Za-z]:/.test(target)) return false;
   const names = target.split("/").filter((name) => name !== "" && name !== ".");

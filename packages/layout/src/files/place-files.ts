@@ -28,9 +28,8 @@ export interface PlacingOptions extends Cancellable {
 }
 
 /**
- * Moves everything of the folder `tree` to the same names in the folder `dir`. Nothing is moved before it is known that nothing
- * is in the way; what is there already, the same, is left. A symbolic link in `dir` is never followed.
- * @throws MOTE_EXISTS · MOTE_UNWRITABLE · MOTE_IO
+ * Moves everything of the folder `tree` to the same names in `dir`, once it is known that nothing is in the way; what is there already, the same, is
+ * left. A symbolic link in `dir` is never followed. @throws MOTE_EXISTS · MOTE_UNWRITABLE · MOTE_IO
  */
 export async function placeTree(tree: string, dir: string, options: PlacingOptions): Promise<void> {
   const moves: Move[] = [];

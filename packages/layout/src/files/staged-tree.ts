@@ -17,9 +17,8 @@ export interface NewFile {
 }
 
 /**
- * A tree of files, folders and links that is built in a private folder and moved to its destination when it is complete. Every
- * parent of an entry is a real folder here: it was made by this object, or the file system says so. Symbolic links are made when
- * everything else is there, so nothing is ever made through one. Of two entries with one name the last one counts, as in tar.
+ * A tree of files, folders and links that is built in a private folder. Every parent of an entry is a real folder; symbolic links are made last, so
+ * nothing is made through one. Of two entries with one name the last one counts, as in tar.
  */
 export class StagedTree {
   readonly path: string;

@@ -25,10 +25,7 @@ const endings: readonly (readonly [RegExp, string])[] = [
   [/^text\/plain$/, ".txt"],
 ];
 
-/**
- * Returns a name for a layer that has none: of the artifact's own title and version, as a chart is called, or the digest's first digits, with
- * the usual ending of its media type. It is always a name of one part that may be in a folder.
- */
+/** Returns a name of one part for a layer without one: of the artifact's title and version, or the digest's first digits, with the usual ending. */
 export function suggestTitle({ digest, mediaType }: Descriptor, { annotations = {} }: ImageManifest): string {
   const [title, version] = [plain(annotations[titleAnnotation]), plain(annotations[versionAnnotation])];
   const stem = title === "" ? digestEncoded(digest).slice(0, digestDigits) : title;

@@ -34,8 +34,7 @@ export interface Unpacked {
 }
 
 /**
- * Unpacks a tar, compressed or not, into a tree. Refused are names outside the title, absolute ones and those with `..`;
- * devices and pipes; whatever is below a link; sizes beyond the end. Symbolic links are judged when the tree makes them.
+ * Unpacks a tar, compressed or not, into a tree. Refuses names outside the title, devices and pipes, whatever is below a link, sizes beyond the end.
  * @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
  */
 export async function unpackTar(file: string, into: StagedTree, options: UnpackTarOptions): Promise<Unpacked> {

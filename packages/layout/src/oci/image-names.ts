@@ -5,8 +5,8 @@ import { nameOf } from "./index-file.js";
 const imageName = "io.containerd.image.name";
 
 /**
- * Returns the entries that a name means. As tools write names differently, that is the name itself (umoci, skopeo), else the whole reference
- * of an image (containerd, Docker, podman), with `docker.io/library/` and `:latest` written or not, else its tag. Empty if there is none.
+ * Returns the entries that a name means: by the name itself (umoci, skopeo), else by the image's whole reference (containerd, Docker, podman), else
+ * by its tag.
  */
 export function entriesNamed(entries: readonly Descriptor[], name: string): readonly Descriptor[] {
   const exact = entries.filter((entry) => nameOf(entry) === name);

@@ -40,9 +40,8 @@ export async function readIndexEntries(files: NamedFiles, options: Cancellable =
 }
 
 /**
- * Lets `name` stand for the manifest, or lists it nameless where `name` is its own digest. The file is replaced whole, under
- * a lock that other processes respect; entries of other names stay as they are, with what this release does not know of.
- * @throws MOTE_INVALID_MANIFEST where the file that is there is none · MOTE_EXISTS if it is a symbolic link · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
+ * Lets `name` stand for the manifest, or lists it nameless if `name` is its own digest. The file is replaced under a lock; other entries stay.
+ * @throws MOTE_INVALID_MANIFEST · MOTE_EXISTS if the file is a symbolic link · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
  */
 export async function setIndexEntry(
   dir: string,

@@ -49,10 +49,8 @@ export class LayoutContent implements ContentSource {
   }
 
   /**
-   * A tag is an `org.opencontainers.image.ref.name` of `index.json`; `@0` is the first entry there; a digest may also be of a
-   * manifest that no entry names. An empty string, or a reference without tag, digest and index, is the only manifest there.
-   * @throws MOTE_NOT_FOUND with the tags that are there · MOTE_INVALID_MANIFEST where a tag stands for several manifests
-   * @throws MOTE_UNSUPPORTED_FORMAT where this is not a layout, or one of a newer version
+   * Resolves an `org.opencontainers.image.ref.name`; `@0`, the first entry; a digest; or an empty string or reference, the only manifest.
+   * @throws MOTE_NOT_FOUND with the tags · MOTE_INVALID_MANIFEST if a tag names several manifests · MOTE_UNSUPPORTED_FORMAT
    */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
     await this.#assertLayout(options);
@@ -74,9 +72,8 @@ export class LayoutContent implements ContentSource {
   }
 
   /**
-   * Among the manifests that `index.json` lists, and those that their indexes list: also of an index that stands in for the referrers API
-   * under the name `sha256-HEX`. What that lists and is not here, or is not a manifest, is among them: whoever moves them says that it is left
-   * behind. Looked for once.
+   * Looks among all manifests of the layout, also those of an index under the name `sha256-HEX`, which stands in for the referrers API; of what that
+   * lists, also what is not here or not a manifest, so that the caller can report it. Looked for once.
    */
   async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
     parseDigest(descriptor.digest);

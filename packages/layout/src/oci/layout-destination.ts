@@ -29,9 +29,8 @@ import { blobPath, indexPath, markerPath } from "./layout-paths.js";
 const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
 
 /**
- * A folder in the OCI image layout (image-spec, image-layout.md) as a destination. It is made when the first
- * thing is put there; a folder that is something else is refused, not littered. Closed without anything put there, it takes
- * away what it made.
+ * A folder in the OCI image layout (image-spec, image-layout.md) as a destination, made when the first thing is put there. A folder that is
+ * something else is refused. If nothing was put there, dispose removes what it made.
  */
 export class LayoutDestination implements ContentDestination {
   readonly ref: PathRef;
@@ -77,9 +76,8 @@ export class LayoutDestination implements ContentDestination {
   }
 
   /**
-   * Makes the manifest the one of that name in `index.json`, or lists it nameless where `name` is its digest. Other entries
-   * stay; several processes may do so at once.
-   * @throws MOTE_NOT_FOUND where the manifest is not here · MOTE_INVALID_NAME
+   * Sets the name in `index.json`, or lists the manifest nameless if `name` is its digest. Several processes may do so at once.
+   * @throws MOTE_NOT_FOUND if the manifest is not here · MOTE_INVALID_NAME
    */
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     assertName(name, this.#dir);

@@ -15,10 +15,8 @@ export interface FileRange {
 }
 
 /**
- * The files of an uncompressed tar up to its end, by name; if a name is there more than once, the last one, as in tar. Refused is what
- * has no place in an archive of content: names that are absolute or lead out of it, devices, sizes beyond the archive's end. A link
- * stands for the file in the archive that it leads to (older versions of Docker write one for a layer that comes twice).
- * @throws MOTE_INVALID_ARCHIVE · MOTE_IO
+ * Returns the files of an uncompressed tar by name; of one name, the last one. A link stands for the file in the archive that it leads to. Refuses
+ * names that lead out of it, devices, sizes beyond the end. @throws MOTE_INVALID_ARCHIVE · MOTE_IO
  */
 export async function readTarEntries(
   handle: FileHandle,

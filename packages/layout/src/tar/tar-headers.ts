@@ -33,10 +33,7 @@ export interface TarEntry {
   readonly offset: number;
 }
 
-/**
- * Reads a tar's headers by tar-stream. It is given headers only, and zeros in the place of content, which costs less than
- * to read content through it. What it takes and we do not is refused here: sizes that are not numbers, sparse files.
- */
+/** Reads a tar's headers by tar-stream, which gets zeros in place of content. Refuses what it accepts and we do not: odd sizes, sparse files. */
 export class TarHeaders {
   // Formats without a magic are those of before 1988, which differ in nothing else that is read here.
   readonly #parser = extract({ allowUnknownFormat: true, highWaterMark: 1 } as { highWaterMark: number });

@@ -15,7 +15,7 @@ export interface LoggedIn {
 }
 
 /**
- * Asks a registry whether it takes a user's password, and keeps that where `docker login` and `podman login` do if so.
+ * Checks a password with a registry, and stores it where `docker login` and `podman login` do.
  * @throws MOTE_UNAUTHORIZED · MOTE_INVALID_REFERENCE · MOTE_CONFIG · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY …
  */
 export async function logIn(

@@ -21,9 +21,8 @@ export interface ImageLayer {
   /** Yields the bytes as they are stored, verified. @throws MOTE_NOT_FOUND · MOTE_CORRUPT */
   bytes(options?: Cancellable): AsyncIterable<Uint8Array>;
   /**
-   * Yields the files, folders and links of a layer that is a tar, compressed with gzip, zstd or not, in its order. An entry's content is
-   * read before the next entry is asked for, or not at all. Names are as in the archive: do not take them for paths of this machine.
-   * @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE
+   * Yields the files, folders and links of a layer that is a tar, compressed or not. An entry's content is read before the next entry, or not at all.
+   * Do not take names for paths of this machine. @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE
    */
   entries(options?: Cancellable): AsyncIterable<LayerEntry>;
 }

@@ -7,8 +7,8 @@ export interface IncompleteManifest {
 }
 
 /**
- * Manifests that are not whole: what a name stands for and is not kept, an image whose config or layer is missing, and of `damaged`
- * those that something refers to. A platform of an index that was never fetched is not an error.
+ * Returns manifests that are incomplete: names without one, images without config or a layer, and those of `damaged` that something refers to. A
+ * platform of an index that was never fetched is not an error.
  */
 export function incompleteManifests(
   inventory: Inventory,

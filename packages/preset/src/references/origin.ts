@@ -9,8 +9,7 @@ import type { References } from "./references.js";
 export type Origin = Ref | Digest;
 
 /**
- * Reads a source: a reference; or a digest, `sha256:…` or `hash://sha256/…`, of which the first 6 digits suffice if the cache has
- * it. It never means a repository called `sha256`.
+ * Reads a source: a reference, or a digest (`sha256:…`, `hash://sha256/…`), of which 6 digits are enough if it is cached.
  * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_NOT_FOUND · MOTE_AMBIGUOUS
  */
 export async function readOrigin(cache: MoteCache, references: References, text: string): Promise<Origin> {

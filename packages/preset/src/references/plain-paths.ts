@@ -9,8 +9,8 @@ export function hasTransport(text: string): boolean {
 }
 
 /**
- * Returns the path of a plain folder if the text names one: it has no transport, and ends in a slash, is `.`, `..` or `~`, or
- * begins with `./`, `../`, `/` or `~/`. Anything else is a reference: `models/llama` is one, of a registry.
+ * Returns the path of a plain folder if the text names one: without a transport, and ending in `/`, or beginning as paths do (`./`, `../`, `/`, `
+ * /`).
  */
 export function plainFolder(text: string, { home }: { readonly home: string }): string | undefined {
   if (!isPlainFolder(text)) return undefined;

@@ -30,10 +30,7 @@ export interface DigestSourceDependencies {
   readonly open: (ref: Ref) => Promise<ContentSource>;
 }
 
-/**
- * Content by its digest, wherever it is known to be: where it was seen itself, and where the images in the cache came from that it is
- * part of. What the cache has is not asked for here. Every byte is verified by whoever reads it.
- */
+/** Content by its digest, wherever it is known to be: where it was seen, and where the images came from that contain it. It is not verified here. */
 export class DigestSource implements ContentSource {
   readonly #digest: Digest;
   readonly #dependencies: DigestSourceDependencies;

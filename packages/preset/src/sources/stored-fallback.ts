@@ -36,8 +36,8 @@ export interface StoredFallbackOptions {
 }
 
 /**
- * A registry's image, with the cache as the fallback while the registry fails: what was pulled before is used, with a warning.
- * What of it was never fetched is an error that says so. An error response about the image (401, 403, 404) is an error, not a failure.
+ * A registry's image, with what was pulled before as the fallback while the registry fails, and a warning. What of it was never fetched is an error,
+ * and so is an error response about the image (401, 403, 404).
  */
 export class StoredFallback {
   readonly #options: StoredFallbackOptions;

@@ -59,10 +59,7 @@ export class StoredReferrers {
     );
   }
 
-  /**
-   * The cache is used for an image that is itself taken from it, and for one that it has referrers of. Of any other nothing is known, and
-   * "none" would leave signatures behind.
-   */
+  /** Uses the cache for an image that is itself taken from it, or that it has referrers of. For any other, "none" would leave signatures behind. */
   async *#fromSource<T>(
     ask: () => AsyncIterable<T> | undefined,
     askCache: () => Promise<readonly T[]>,

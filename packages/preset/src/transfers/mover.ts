@@ -93,10 +93,7 @@ export class Mover {
     return withReferences(references, report, undefined, isStream ? undefined : to);
   }
 
-  /**
-   * Fetches a manifest, with all that is below it, into the cache, without a name: what is tagged here stays what it is, wherever the
-   * tag at the source has gone.
-   */
+  /** Fetches a manifest with all below it into the cache, without a name: what is tagged stays what it is, wherever the source's tag has moved. */
   async complete(ref: Ref, digest: Digest, { signal, concurrency, onEvent }: RepairOptions): Promise<TransferReport> {
     const { endpoints } = this.#dependencies;
     const source = await endpoints.source(ref);

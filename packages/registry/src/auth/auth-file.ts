@@ -85,10 +85,8 @@ export async function* readAuthFiles(
 }
 
 /**
- * Replaces the file by what `change` makes of it, atomically, readable only by its owner. Other processes that do so wait: none
- * loses what another has written. `change` may be called again, and returns undefined to leave the file alone.
- * Returns whether it was replaced.
- * @throws MOTE_CONFIG · MOTE_TIMEOUT if another process holds the file's lock for 30 seconds
+ * Replaces the file by what `change` makes of it, atomically, readable only by its owner, under a lock. `change` may be called again, and returns
+ * undefined to change nothing. Returns whether it was replaced. @throws MOTE_CONFIG · MOTE_TIMEOUT if the file is locked for 30 seconds
  */
 export async function changeAuthFile(
   path: string,

@@ -8,10 +8,7 @@ interface AuthKey {
   readonly path: string;
 }
 
-/**
- * Reads a key as docker and podman do: one with a scheme stands for its host, whatever path follows; in one without, `/v1/` and `/v2/`
- * are old ways to write a host, and any other path is that of repositories.
- */
+/** Reads a key as docker and podman do: one with a scheme stands for its host; in one without, a path is that of repositories, but `/v1/` and `/v2/`. */
 function readAuthKey(key: string): AuthKey {
   const [, scheme, rest = ""] = /^(?:(https?):\/\/)?(.*)$/is.exec(key.trim()) ?? [];
   const slash = rest.indexOf("/");

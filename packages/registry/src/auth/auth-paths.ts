@@ -12,8 +12,8 @@ export interface AuthPath {
 }
 
 /**
- * Returns where credentials are looked for; the first that has some wins. `$REGISTRY_AUTH_FILE` stands in for Podman's files and
- * `$DOCKER_CONFIG` goes before them, as in containers/common; else the order is that of containers-auth.json(5).
+ * Returns where credentials are looked for; the first that has some wins. `$REGISTRY_AUTH_FILE` replaces Podman's files and `$DOCKER_CONFIG` goes
+ * before them, as in containers/common; else the order is that of containers-auth.json(5).
  */
 export function defaultPaths(env: Environment): AuthPath[] {
   const docker = dockerPath(env);

@@ -30,10 +30,7 @@ export type ChallengeRequest = (
 /** Milliseconds for which a lookup of stored credentials is reused when a request failed. */
 const storedForMs = 30_000;
 
-/**
- * The `Authorization` headers for registries: which scheme each requires, and what was obtained for it so far, by registry and
- * scopes. A token is fetched once for all who wait for it; aborting one caller does not cancel the others.
- */
+/** The `Authorization` headers for registries, by registry and scopes. A token is fetched once for all who wait for it. */
 export class Authorizer {
   readonly #credentials: CredentialSource;
   readonly #exchange: TokenExchange;
@@ -64,9 +61,8 @@ export class Authorizer {
   }
 
   /**
-   * Returns what to send after an error response to a request that was sent with `used`; undefined if there is nothing else. A 401 has a challenge that
-   * says what to send. Some registries leave it out, and some respond with 403 or 404 to anonymous requests for what a login would
-   * give: then the challenge of `/v2/` is requested.
+   * Returns what to send after an error response to a request that was sent with `used`; undefined for nothing else. Some registries respond without
+   * a challenge, or with 403 or 404 to anonymous requests: then the challenge of `/v2/` is requested.
    */
   async afterErrorResponse(
     access: Access,

@@ -21,9 +21,8 @@ const outputAfterExitMs = 1_000;
 const tokenUser = "<token>";
 
 /**
- * Asks the program `docker-credential-NAME` for what it stores under `server` (docker/docker-credential-helpers: the server on
- * stdin, JSON on stdout). Undefined where it has nothing, and where it is missing or fails: then `onProblem` is called before.
- * @throws MOTE_CONFIG if it does not respond in time, or its output is not JSON · MOTE_IO where the system cannot start any program
+ * Runs `docker-credential-NAME` for what it stores under `server` (docker/docker-credential-helpers). Undefined if it has nothing, is missing or
+ * fails: then `onProblem` is called. @throws MOTE_CONFIG if it does not respond in time, or prints no JSON · MOTE_IO if no program can be started
  */
 export async function runCredentialHelper(
   name: string,

@@ -17,10 +17,8 @@ export interface DockerCredentialsOptions {
 }
 
 /**
- * Returns the credentials that `docker login` and `podman login` store: `auths`, `credHelpers` and `credsStore` of Docker's
- * `config.json` and Podman's `auth.json`. Read again each time, so that a new login is used at once. A file that is not there has none, and
- * so has a credential helper that is missing or fails: the logger is warned.
- * @throws MOTE_CONFIG from `get`, where a file is there and cannot be read
+ * Returns the credentials that `docker login` and `podman login` store: `auths`, `credHelpers` and `credsStore` of `config.json` and `auth.json`,
+ * read again each time. A credential helper that is missing or fails has none, with a warning. @throws MOTE_CONFIG from `get` for unreadable files
  */
 export function dockerCredentials(options: DockerCredentialsOptions = {}): CredentialSource {
   const env = options.env ?? process.env;

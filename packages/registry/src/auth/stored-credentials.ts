@@ -15,10 +15,8 @@ import { type DockerCredentialsOptions, onceEach, pathsOf } from "./docker-crede
 type StoreOptions = DockerCredentialsOptions & Cancellable;
 
 /**
- * Stores credentials for a registry, named as references name it, where `dockerCredentials` and the tools that share the file find
- * them: in the file that has the registry already, else in `$REGISTRY_AUTH_FILE`, else in Docker's `config.json`; by the credential helper
- * that this file names, where it names one. The rest of the file stays. Returns the file's path, or the program's name.
- * @throws MOTE_CONFIG
+ * Stores credentials for a registry, named as in references: in the file that has the registry already, else in `$REGISTRY_AUTH_FILE`, else in
+ * Docker's `config.json`; or by the credential helper that this file names. Returns the file's path, or the program's name. @throws MOTE_CONFIG
  */
 export async function saveCredentials(
   registry: string,

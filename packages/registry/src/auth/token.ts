@@ -39,8 +39,7 @@ const defaultLifetimeSeconds = 60;
 const usablePart = 0.9;
 
 /**
- * A token for the access, from the service that the registry's challenge names: with a refresh token by POST, with a password
- * by GET, anonymously without either.
+ * Fetches a token from the service that the challenge names: with a refresh token by POST, with a password by GET, anonymously without either.
  * @throws MOTE_UNAUTHORIZED if the service rejects the credentials · MOTE_REGISTRY
  */
 export async function fetchToken(
@@ -74,8 +73,8 @@ export async function fetchToken(
 }
 
 /**
- * The URL of a token service: absolute, or a path on the registry. Plain HTTP on the host that was requested over TLS is the usual mistake
- * of a registry behind a proxy, and means TLS. Undefined where it is not an http or https URL.
+ * Returns the URL of a token service, absolute or a path on the registry. Plain HTTP on the host that was requested over TLS means TLS: the usual
+ * mistake of a registry behind a proxy. Undefined if it is not an http or https URL.
  */
 export function realmUrl(realm: string | undefined, origin: URL): URL | undefined {
   const base = realm?.startsWith("/") ? origin.href : undefined;

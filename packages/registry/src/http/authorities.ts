@@ -38,9 +38,8 @@ const maxPemBytes = 16 * 1024 * 1024;
 const mostFiles = 10_000;
 
 /**
- * Returns the certificates of all authorities that are trusted unless the user names others, in PEM: those of Node, which reads
- * `NODE_EXTRA_CA_CERTS`; of `SSL_CERT_FILE` and of the folders of `SSL_CERT_DIR`, as OpenSSL and Go read them; and of the system. Undefined where
- * that is no more than Node trusts anyway.
+ * Returns the certificates of all trusted authorities in PEM: those of Node, which reads `NODE_EXTRA_CA_CERTS`; of `SSL_CERT_FILE` and
+ * `SSL_CERT_DIR`, as OpenSSL and Go read them; and of the system. Undefined if that is no more than Node trusts anyway.
  */
 export async function defaultAuthorities(options: AuthoritiesOptions): Promise<readonly string[] | undefined> {
   const { env, warn, system = usualStore } = options;

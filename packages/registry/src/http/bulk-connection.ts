@@ -15,10 +15,7 @@ const headEnd = "\r\n\r\n";
 /** A read from the network is given at least this much room. */
 const leastRoomBytes = 64 * 1024;
 
-/**
- * A connection for bodies of announced length, read straight into large buffers: Node's HTTP client copies them,
- * 64 KiB at a time, which costs more than to hash them. One exchange at a time.
- */
+/** A connection for bodies of known length, read straight into large buffers, as Node's HTTP client copies them. One exchange at a time. */
 export class BulkConnection {
   readonly #socket: Socket;
   readonly #idleTimeoutMs: number;

@@ -19,9 +19,8 @@ const known: Readonly<Record<string, Coding | undefined>> = {
 };
 
 /**
- * Returns the codings that a response's `Content-Encoding` names and that its body may really be in, in the order in which they were
- * applied. No coding is asked for, and many servers label what they send as it is: a blob that is gzip itself as `gzip` or `x-gzip`, S3's
- * `aws-chunked`, an empty label. What is not known is taken to be such a label.
+ * Returns the codings of `Content-Encoding` that the body may really have, in the order in which they were applied. Many servers label what they
+ * send as it is: a gzip blob as `gzip` or `x-gzip`, S3's `aws-chunked`, an empty label.
  */
 export function namedCodings(response: Pick<HttpResponse, "headers">): readonly string[] {
   const names = response.headers("content-encoding").flatMap((header) => header.toLowerCase().split(","));

@@ -29,10 +29,7 @@ export interface HostCertificatesOptions {
   readonly folders?: readonly string[] | undefined;
 }
 
-/**
- * Reads what is stored for Docker, Podman and skopeo: in the first of the folders that has one named `HOST` or `HOST:PORT`, its `*.crt` are
- * authorities, `NAME.cert` with `NAME.key` is a client's certificate.
- */
+/** Reads what is stored for Docker, Podman and skopeo, in the first folder that has `HOST` or `HOST:PORT`: `*.crt`, `NAME.cert` and `NAME.key`. */
 export function hostCertificates({ folders = usualFolders() }: HostCertificatesOptions = {}): CertificateSource {
   return {
     get(host) {

@@ -49,10 +49,7 @@ async function* watched(
   }
 }
 
-/**
- * Sends a request that is given up where the head of its response has not come in the time that the request's bytes and the response may
- * take: silence alone does not tell, as a head may drip, too. A stream is left alone, for it waits for who gives it.
- */
+/** Sends a request with a time limit for the head of its response, as a head may arrive byte by byte. A stream is not limited, as its producer may be slow. */
 export async function withinTime(
   request: HttpRequest,
   { bytesPerSecond, overMs, connectMs, answerMs }: MinimumRate,

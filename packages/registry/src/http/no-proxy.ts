@@ -5,8 +5,8 @@ import { domainToASCII } from "node:url";
 export type ProxyExceptions = (host: string, port: number) => boolean;
 
 /**
- * Reads `NO_PROXY` as Go and curl do: entries between commas or spaces, each `*`, an address, a range of addresses, or a name, which stands
- * for what is below it too. A leading dot or `*.` changes nothing. All but ranges may have a port. What cannot be read is ignored.
+ * Reads `NO_PROXY` as Go and curl do: entries between commas or spaces, each `*`, an address, a range, or a name with what is below it. All but
+ * ranges may have a port. What cannot be read is ignored.
  */
 export function proxyExceptions(text: string): ProxyExceptions {
   const matchers = text

@@ -13,9 +13,8 @@ export interface ProxyServer {
 }
 
 /**
- * Returns the proxy that a URL is reached through, as curl and Go choose it: by `http_proxy` or `https_proxy`, which the URL's scheme says,
- * else by `all_proxy`. Each may be in capitals; the one in small letters counts first, and an empty one not at all. `NO_PROXY` excepts hosts.
- * @throws MOTE_CONFIG if the variable is not the URL of a proxy
+ * Returns the proxy for a URL, as curl and Go choose it: `http_proxy` or `https_proxy`, else `all_proxy`, lower case first, unless `NO_PROXY` excepts
+ * the host. @throws MOTE_CONFIG if the variable is not the URL of a proxy
  */
 export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   const variable = [...namesOf(`${url.protocol.slice(0, -1)}_proxy`), ...namesOf("all_proxy")].find(

@@ -18,10 +18,7 @@ interface ProxyTransportOptions extends TransportOptions {
   readonly proxyTls: TransportOptions["tls"];
 }
 
-/**
- * By a proxy: a request to a registry in plain HTTP is sent to the proxy as it is (RFC 9112, section 3.2.2), since many allow tunnels to
- * port 443 only; TLS goes through a tunnel.
- */
+/** A proxy: requests in plain HTTP are sent to it as they are (RFC 9112, section 3.2.2), as many allow tunnels to port 443 only; TLS is tunnelled. */
 export class ProxyTransport implements HttpTransport {
   readonly #options: ProxyTransportOptions;
   readonly #proxy: ProxyServer;

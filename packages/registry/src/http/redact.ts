@@ -22,10 +22,7 @@ export function secretsInQuery(url: URL): readonly string[] {
   return [...values, ...values.map(encodeURIComponent)];
 }
 
-/**
- * Returns a server's text without what must not be repeated: what was sent to it; of URLs the user and the query, which is where
- * signatures are; and what it calls a password or a token, whoever's it is. The time it takes grows with the text's length, and no faster.
- */
+/** Returns a server's text without what must not be repeated: what was sent to it, users and queries of URLs, and what it calls a password or token. */
 export function redact(text: string, secrets: readonly string[]): string {
   let redacted = text;
   // The longest first, so that no part of one is left over.

@@ -9,8 +9,8 @@ export interface ResponseHead {
 }
 
 /**
- * Reads an response's head (RFC 9112, sections 4 and 5), given without the empty line at its end. Undefined for all that is not
- * plainly a final response of HTTP/1.1 with one `Content-Length` and no transfer coding: node:http requests it then.
+ * Parses the head of a response (RFC 9112, sections 4 and 5). Undefined unless it is a final HTTP/1.1 response with one `Content-Length` and no
+ * transfer coding: node:http requests it then.
  */
 export function parseResponseHead(text: string): ResponseHead | undefined {
   const [first = "", ...lines] = text.split("\r\n");

@@ -3,10 +3,7 @@ import type { Socket } from "node:net";
 /** All of them have to pass without a byte. */
 const parts = 4;
 
-/**
- * Measures a silence in parts: a timer that is late says nothing of the host, as what came while this process was busy or
- * suspended is read after the timer, not before it.
- */
+/** Measures a silence in parts: what came while this process was busy or suspended is read after a late timer, which so says nothing of the host. */
 export class Silence {
   /** Milliseconds: the timeout to set on the socket. 0: none. */
   readonly partMs: number;

@@ -22,12 +22,8 @@ import type { MirrorEndpoint } from "./mirrors.js";
 import { type ReadEndpoint, ReadEndpoints } from "./read-endpoints.js";
 
 /**
- * A repository that is read from its mirrors, in their order, and from its own registry at last. It goes by its own name, and each
- * endpoint gets only the credentials that are stored for it.
- *
- * A mirror may say what a tag stands for. All bytes are verified by digest, wherever they come from. A mirror that does not have
- * something is passed over for that; one that fails in any other way, for everything from then on. What refers to a manifest
- * only the registry itself knows for sure: mirrors are used for that if it cannot be reached.
+ * A repository that is read from its mirrors in order, and at last from its registry, under its own name. Each endpoint gets only its own
+ * credentials; a mirror that fails is not used again. Referrers come from the registry itself, and from mirrors only if it cannot be reached.
  */
 export class MirroredRepository implements ContentSource {
   readonly ref: RegistryRef;

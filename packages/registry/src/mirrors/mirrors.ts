@@ -2,10 +2,7 @@ import { MoteError } from "@mote/core";
 import { isDockerHub } from "../http/hosts.js";
 import { checkRepositoryName, type RepositoryLocation, registryOrigin } from "../repository-location.js";
 
-/**
- * Which endpoints are requested before a registry's own, in their order: by a prefix of references (`HOST` or `HOST/PATH`), each as
- * `[http://|https://]HOST[/PATH]`. What follows the prefix in a repository's name follows the mirror's path.
- */
+/** The endpoints that are requested before a registry's own, by a prefix of references (`HOST` or `HOST/PATH`), each as `[http://|https://]HOST[/PATH]`. */
 export type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 /** A repository on a mirror. */

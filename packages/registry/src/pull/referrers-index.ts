@@ -19,8 +19,8 @@ import { namingSubject, subjectName } from "../reports/subject.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "../repository-api.js";
 
 /**
- * Statuses by which registries say that they have no such thing, beside 404: they know neither the path nor the tag (400, 405, 501), what is
- * accepted (406), or forbid the request (403). 401 is not among them, as a login may help, and neither is what may pass (408, 429, 5xx).
+ * Statuses beside 404 by which registries say that they have no such thing: they know neither the path nor the tag (400, 405, 501), nor what is
+ * accepted (406), or forbid the request (403). Not 401, as a login may help, nor what may pass (408, 429, 5xx).
  */
 export const absentStatuses: ReadonlySet<number> = new Set([400, 403, 404, 405, 406, 410, 501]);
 
@@ -103,7 +103,7 @@ export function warnOfForbidden(api: RepositoryApi, what: string): void {
 
 /**
  * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag stands for
- * something else: GitLab responds with the subject itself. 403 counts as absent, which is what some stores of objects mean by it, with a warning.
+ * something else, as on GitLab. 403 counts as absent, as some object stores mean it, with a warning.
  */
 export async function readReferrersTag(
   api: RepositoryApi,

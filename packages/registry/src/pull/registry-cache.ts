@@ -23,11 +23,8 @@ import { openBlob } from "./blob-reader.js";
 import { RangeReaderAt } from "./range-reader-at.js";
 
 /**
- * A repository as the tier behind a cache: its blobs and its manifests, by digest, read-only. What the registry stores and does
- * not hash to its digest is `MOTE_CORRUPT`.
- *
- * Beside what `MoteSource` names: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED · MOTE_UNREACHABLE ·
- * MOTE_TIMEOUT · MOTE_REGISTRY
+ * A repository as the tier behind a cache: its blobs and manifests by digest, read-only. Bytes that do not hash to their digest are `MOTE_CORRUPT`.
+ * Every method: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY
  */
 export class RegistryCache implements MoteSource {
   readonly #api: RepositoryApi;

@@ -40,10 +40,8 @@ import { listCosignTags } from "./cosign-tags.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
 
 /**
- * One repository on one registry, to read from (distribution-spec, "Pull").
- *
- * Beside what each method names, all of them: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
- * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`.
+ * One repository on one registry, to read from (distribution-spec, "Pull"). Every method: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN ·
+ * MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`
  */
 export class RegistryRepository implements ContentSource {
   readonly ref: RegistryRef;
@@ -61,7 +59,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /**
-   * A tag or a digest, or a reference to this repository; one without either means the tag `latest`.
+   * Resolves a tag, a digest, or a reference to this repository, which means `latest` without either.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
    */
   async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {

@@ -1,9 +1,8 @@
 import { type Descriptor, MoteError } from "@mote/core";
 
 /**
- * Returns the bytes in chunks of `chunkBytes`, the last one shorter, at least one. A chunk is valid until the next is read: all of
- * them use the same memory. The last comes only after the chunks have ended cleanly.
- * @throws MOTE_SIZE_MISMATCH where they are not as many bytes as the descriptor says
+ * Yields the bytes in chunks of `chunkBytes`, the last one shorter, at least one. A chunk is valid until the next one is read. The last comes only
+ * after the chunks have ended cleanly. @throws MOTE_SIZE_MISMATCH for another number of bytes than the descriptor's
  */
 export async function* resizeChunks(
   chunks: AsyncIterable<Uint8Array>,

@@ -25,18 +25,13 @@ import { UploadQuirks } from "./upload-quirks.js";
 import { cancelUpload, uploadSession } from "./upload-session.js";
 
 export interface RegistryDestinationOptions {
-  /**
-   * Bytes. A blob of up to so many is sent in one request, a larger one in chunks of so many; one chunk of each blob under way
-   * is kept in memory, to be sent again after an error. Default 8 MiB.
-   */
+  /** Bytes. A larger blob is sent in chunks of this size, of which one for each blob is kept in memory, to be sent again after an error. Default 8 MiB. */
   readonly chunkBytes?: number | undefined;
 }
 
 /**
- * One repository on one registry, to write to (distribution-spec, "Push").
- *
- * Beside what each method names, all of them: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
- * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`.
+ * One repository on one registry, to write to (distribution-spec, "Push"). Every method: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN ·
+ * MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY, with `details` `{ registry, repository, reference?, digest?, status? }`
  */
 export class RegistryDestination implements ContentDestination {
   readonly ref: RegistryRef;
@@ -74,9 +69,8 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Continues after an error.
-   * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH, with `details.mayResend` if the chunks may not have added up to the blob; sent again,
-   *   it goes in one · MOTE_UPLOAD_LOST
+   * Uploads a blob, and continues after an error. @throws MOTE_SIZE_MISMATCH · MOTE_UPLOAD_LOST · MOTE_DIGEST_MISMATCH, with `details.mayResend` if
+   * the chunks may not have added up to the blob; sent again, it goes in one
    */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: CallOptions = {}): Promise<void> {
     parseDigest(descriptor.digest);
@@ -95,10 +89,8 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Sends a manifest, unless it is there; whoever lists the referrers of its subject finds it from then on. It is sent under its digest, or
-   * under its tag alone if that follows, as other clients do: Nexus can be set up to store a manifest once. Many registries name manifests
-   * by sha256 only: one of another digest that is refused waits for its tag, too.
-   * @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
+   * Sends a manifest, unless it is there, under its digest, or under its tag alone if that follows, as other clients do: Nexus may accept it once. One
+   * that is refused under a digest other than sha256 waits for its tag, too. @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
    */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: ManifestOptions = {}): Promise<void> {
     const { tagFollows = false, signal, onEvent } = options;

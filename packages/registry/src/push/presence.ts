@@ -21,9 +21,8 @@ import {
 } from "../repository-api.js";
 
 /**
- * Returns whether the repository has the blob, or undefined if the registry does not tell: it may not support HEAD, or fail on it. Where it
- * redirects that to a URL that is signed for GET alone, a GET request for the first byte tells.
- * @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
+ * Returns whether the repository has the blob, or undefined if the registry does not tell. After a redirect that fails for HEAD, a GET request for
+ * the first byte tells. @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
  */
 export async function findBlob(
   api: RepositoryApi,
@@ -40,9 +39,8 @@ export async function findBlob(
 }
 
 /**
- * Returns the digest of the manifest that a tag or digest stands for, by the algorithm of `expected`. Reads the manifest if a HEAD request
- * does not tell. Undefined if there is none, or the registry does not tell.
- * @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
+ * Returns the digest of the manifest that a tag or digest stands for, by the algorithm of `expected`. Undefined if there is none, or the registry
+ * does not tell. @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
  */
 export async function findManifest(
   api: RepositoryApi,

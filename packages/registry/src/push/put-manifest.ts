@@ -64,10 +64,8 @@ function putOnce(
 }
 
 /**
- * Sets a tag, unless it stands for the manifest already: where tags are immutable, a registry refuses even the same one. Returns as
- * `putManifest`; false if nothing was sent.
- * @param isTaken whether the registry takes the manifest itself, so that an error is about the tag
- * @throws MOTE_EXISTS if the tag stands for another manifest and the registry does not let it change
+ * Sets a tag, unless it stands for the manifest already. Returns as `putManifest`; false if nothing was sent. @param isTaken whether the registry
+ * accepts the manifest itself, so that an error is about the tag @throws MOTE_EXISTS if the registry does not let the tag change
  */
 export async function putTag(
   api: RepositoryApi,
@@ -110,9 +108,8 @@ function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: D
 }
 
 /**
- * Whether the registry refused because of what the tag stands for. ECR: 400 TAG_INVALID "cannot be overwritten because the repository is
- * immutable"; Google: 400 "has enabled tag immutability"; Harbor: 412 "configured as immutable"; Nexus: 400 "does not allow updating
- * assets"; Azure: 405; Artifactory: 403, which may as well mean that this login cannot write at all.
+ * Whether the registry refused because the tag is immutable. ECR: 400 TAG_INVALID "the repository is immutable"; Google: 400 "has enabled tag
+ * immutability"; Harbor: 412; Nexus: 400 "does not allow updating assets"; Azure: 405; Artifactory: 403, which may also mean no permission.
  */
 async function isAboutTag(error: MoteError, isTaken: () => Promise<boolean>): Promise<boolean> {
   const status = statusOf(error);

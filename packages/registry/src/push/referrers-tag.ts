@@ -11,8 +11,8 @@ import {
 import { isIndex, readIndex, readReferrersTag } from "../pull/referrers-index.js";
 import type { RepositoryApi } from "../repository-api.js";
 /**
- * Adds a manifest to the index of its subject's tag, as whoever sends it has to do where the registry has no referrers API
- * (distribution-spec, "Pushing Manifests with Subject"). Two who do so at once may lose one of the two.
+ * Adds a manifest to the index of its subject's tag, where the registry has no referrers API (distribution-spec, "Pushing Manifests with Subject").
+ * Of two that do so at once, one may be lost.
  */
 export async function addTaggedReferrer(
   api: RepositoryApi,

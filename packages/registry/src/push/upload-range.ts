@@ -1,7 +1,4 @@
-/**
- * Returns how many bytes a response says that the registry has: `Range: 0-N`, where N is the last byte. `0-0` means none, as Distribution
- * writes it. Undefined if the response does not say.
- */
+/** Returns how many bytes a response says that the registry has: `Range: 0-N` with N the last byte; `0-0` means none. Undefined without one. */
 export function reportedBytes(range: string | undefined): number | undefined {
   const last = /^\s*(?:bytes\s*[= ]\s*)?0-(\d+)\s*(?:\/.*)?$/i.exec(range ?? "")?.[1];
   if (last === undefined) return undefined;
@@ -9,9 +6,8 @@ export function reportedBytes(range: string | undefined): number | undefined {
 }
 
 /**
- * Returns where an upload continues after a chunk that the registry took. Its `Range` counts only within the chunk, where it means that a
- * part was taken: some registries repeat the first chunk's (ECR), tell the last chunk's alone (Aliyun), or count the bytes (zuul-registry).
- * A wrong guess shows in the digest.
+ * Returns where an upload continues after a chunk. `Range` counts only within the chunk: some registries repeat the first chunk's (ECR), tell only
+ * the last one's (Aliyun), or count the bytes (zuul-registry). A wrong guess shows in the digest.
  */
 export function offsetAfter(range: string | undefined, start: number, end: number): number {
   const reported = reportedBytes(range);

@@ -18,10 +18,8 @@ export interface UploadOptions extends CallOptions {
 const largestChunkBytes = 64 * 1024 * 1024;
 
 /**
- * Uploads a blob (distribution-spec, "Pushing blobs"). Continues after an error from the byte that the registry has; what fails for good
- * leaves no upload open. If chunks do not add up to the blob, or are rejected, it goes in one when it is sent again with the same `quirks`.
- * @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UPLOAD_LOST. The bytes may be sent again after MOTE_UPLOAD_LOST, and after
- *   MOTE_DIGEST_MISMATCH if `details.mayResend` is true
+ * Uploads a blob (distribution-spec, "Pushing blobs"), continuing after an error; what fails for good leaves no upload open. If chunks do not add up
+ * to the blob, it goes in one when it is sent again with the same `quirks`. @throws as `RegistryDestination.blob`
  */
 export async function uploadBlob(
   api: RepositoryApi,
