@@ -1,13 +1,13 @@
 import { type Descriptor, digestBytes, mediaTypes } from "@mote/core";
 
-/** A layer of an artifact: a file's bytes, or those of a folder's tar. */
+/** A layer of an artifact: a file, or the tar of a directory. */
 export interface LayerBytes {
   readonly title: string;
   readonly bytes: Uint8Array;
   readonly isFolder: boolean;
 }
 
-/** An artifact in the way of oras: its manifest, and the descriptors of its layers. */
+/** Returns the manifest of an artifact in the format of oras, and the descriptors of its layers. */
 export function artifactOf(layers: readonly LayerBytes[]) {
   const descriptors = layers.map(({ title, bytes, isFolder }): Descriptor => {
     const annotations = {

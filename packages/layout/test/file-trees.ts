@@ -18,7 +18,7 @@ import {
 } from "@mote/core";
 import { FilesDestination } from "../src/index.js";
 
-/** Paths and what is there: a file's text, a program's, a link's target; a folder for itself where it is empty. */
+/** Files, executables, links and empty directories by path. */
 export type Tree = Readonly<
   Record<
     string,
@@ -38,7 +38,7 @@ export function makeTree(dir: string, tree: Tree): void {
   }
 }
 
-/** What `makeTree` makes, read again. */
+/** Reads the tree below a directory. */
 export function readTree(dir: string, below = ""): Tree {
   return Object.fromEntries(
     readdirSync(join(dir, below)).flatMap((name): [string, Tree[string]][] => {
@@ -56,7 +56,7 @@ export function readTree(dir: string, below = ""): Tree {
   );
 }
 
-/** Moves one artifact, as the transfer engine does: asked first where that is possible, blobs, manifest, name, commit. */
+/** Sends an artifact as the transfer engine does: expect, blobs, manifest, tag, commit. */
 export async function carry(source: ContentSource, destination: ContentDestination, tag = "1"): Promise<Descriptor> {
   const root = await source.resolve("");
   const bytes = await source.manifest(root);

@@ -16,14 +16,14 @@ const secret = "what nobody may read or change\n";
 const maxFollowed = 40;
 
 /**
- * A folder to bring hostile things into, with files and folders around it that must not change: at each level above it, under
- * names that hostile entries have too.
+ * A directory for hostile artifacts, with files and directories around it that must not change, at each level above it and with
+ * names that hostile entries use too.
  */
 export class GuardedFolder {
   readonly base: string;
   readonly path: string;
   #outside: string;
-  /** Links that the user has in the folder; where they lead is the user's business. */
+  /** The user's own links in the directory, which may lead anywhere. */
   #userLinks: ReadonlyMap<string, string> = new Map();
 
   constructor(parent: string) {
@@ -39,7 +39,7 @@ export class GuardedFolder {
     this.#outside = this.#look();
   }
 
-  /** Empties the folder, and puts links of the user's there (below it: name and target). */
+  /** Empties the directory, and creates the user's links (name and target). */
   reset(userLinks: Readonly<Record<string, string>>): void {
     rmSync(this.path, { recursive: true, force: true });
     mkdirSync(this.path);
@@ -50,7 +50,7 @@ export class GuardedFolder {
     this.#userLinks = new Map(Object.entries(userLinks).map(([name, target]) => [join(this.path, name), target]));
   }
 
-  /** What is not as it must be. */
+  /** Returns what was changed outside, or left inside. */
   faults(): string[] {
     const faults: string[] = [];
     if (this.#look() !== this.#outside) faults.push("something outside was changed");
@@ -73,18 +73,18 @@ export class GuardedFolder {
     rmSync(this.base, { recursive: true, force: true });
   }
 
-  /** All that is outside, with what a write or a hard link would change. */
+  /** Returns the state of everything outside, which a write or a hard link would change. */
   #look(): string {
     const lines: string[] = [];
     for (const path of this.#below(this.base)) {
       const stats = lstatSync(path);
-      // A change of what is in the file, of its mode or of its names changes ctime.
+      // A change of the content, the mode or the links of a file changes ctime.
       lines.push([path, stats.mode, stats.ino, stats.isFile() ? stats.ctimeMs : ""].join(" "));
     }
     return lines.join("\n");
   }
 
-  /** Everything below a folder, without what is in the guarded one unless it is asked for. */
+  /** Yields everything below a directory, except the content of the guarded directory. */
   *#below(dir: string): Generator<string> {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
       const path = join(dir, entry.name);
@@ -94,7 +94,7 @@ export class GuardedFolder {
     }
   }
 
-  /** As the kernel follows it, name by name. What leads to nothing leads nowhere. */
+  /** Resolves a path as the kernel does, name by name. A dangling link resolves to nothing. */
   #leadsOut(path: string): boolean {
     let at = dirname(path);
     const rest = [path.slice(at.length + 1)];

@@ -31,7 +31,7 @@ const writer = `
 `;
 
 it.skipIf(!existsSync(built))(
-  "eight processes that begin one layout and tag in it at once lose no entry (skipped where packages/layout is not built)",
+  "eight processes that concurrently create and tag one layout lose no entry (skipped where packages/layout is not built)",
   async () => {
     const layout = join(dir, "layout");
     const processes = ["a", "b", "c", "d", "e", "f", "g", "h"].map((who) =>

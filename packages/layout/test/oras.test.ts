@@ -35,7 +35,7 @@ const tree: Tree = {
 };
 const titles = ["model.bin", "nothing", "data"];
 
-it.skipIf(!hasOras)(titled("oras brings back the files that were packed here"), async () => {
+it.skipIf(!hasOras)(titled("oras restores the files that were packed here"), async () => {
   makeTree(join(dir, "from"), tree);
   await using source = new FilesSource(titles.map((title) => ({ path: join(dir, "from", title), title })));
   await using layout = new LayoutDestination(join(dir, "layout"));
@@ -45,28 +45,25 @@ it.skipIf(!hasOras)(titled("oras brings back the files that were packed here"), 
   expect(readTree(join(dir, "into"))).toEqual(tree);
 });
 
-it.skipIf(!hasOras)(
-  titled("the files that oras packed are brought back here, also those of a whole folder"),
-  async () => {
-    makeTree(join(dir, "from"), tree);
-    for (const [tag, packed] of [
-      ["some", titles],
-      ["all", ["."]],
-    ] as const) {
-      const target = `${join(dir, "layout")}:${tag}`;
-      await run("oras", ["push", "--oci-layout", target, ...packed], { cwd: join(dir, "from") });
-      const content = new LayoutSource(join(dir, "layout"));
-      const destination = new FilesDestination(join(dir, tag));
-      await carry(
-        {
-          resolve: () => content.resolve(tag),
-          manifest: (descriptor) => content.manifest(descriptor),
-          blob: (descriptor) => content.blob(descriptor),
-        },
-        destination,
-      );
-      await destination[Symbol.asyncDispose]();
-      expect(readTree(join(dir, tag))).toEqual(tree);
-    }
-  },
-);
+it.skipIf(!hasOras)(titled("files that oras packed are restored here, also those of a directory"), async () => {
+  makeTree(join(dir, "from"), tree);
+  for (const [tag, packed] of [
+    ["some", titles],
+    ["all", ["."]],
+  ] as const) {
+    const target = `${join(dir, "layout")}:${tag}`;
+    await run("oras", ["push", "--oci-layout", target, ...packed], { cwd: join(dir, "from") });
+    const content = new LayoutSource(join(dir, "layout"));
+    const destination = new FilesDestination(join(dir, tag));
+    await carry(
+      {
+        resolve: () => content.resolve(tag),
+        manifest: (descriptor) => content.manifest(descriptor),
+        blob: (descriptor) => content.blob(descriptor),
+      },
+      destination,
+    );
+    await destination[Symbol.asyncDispose]();
+    expect(readTree(join(dir, tag))).toEqual(tree);
+  }
+});

@@ -6,7 +6,7 @@ import { artifactOf } from "./artifact-bytes.js";
 import type { GuardedFolder } from "./guarded-folder.js";
 import { type RawEntry, rawTar } from "./raw-tar.js";
 
-/** One layer: a folder's entries, or a file. In names and targets `@` is the folder guarded, `^` what is above it. */
+/** A layer: the entries of a directory, or a file. In names and targets, `@` is the guarded directory and `^` its parent. */
 interface Layer {
   readonly title: string;
   readonly entries?: readonly RawEntry[] | undefined;
@@ -34,7 +34,7 @@ const leafName = fc.oneof(
 );
 const part = fc.oneof(folderName, leafName);
 const folders = fc.array(folderName, { maxLength: 3 });
-/** Most often of its kind, so that most entries do not contradict each other. */
+// Mostly of the same kind, so that most entries do not conflict.
 const path = fc.tuple(folders, leafName).map(([dirs, leaf]) => [...dirs, leaf].join("/"));
 const folderPath = fc.array(folderName, { minLength: 1, maxLength: 4 }).map((dirs) => dirs.join("/"));
 const hostilePath = fc.oneof(
@@ -71,7 +71,7 @@ const title = fc.oneof(
 
 const text = fc.oneof(
   { weight: 30, arbitrary: fc.constantFrom("", "text") },
-  // More than is written in one call.
+  // More than one write.
   { weight: 1, arbitrary: fc.constant("x".repeat(70_000)) },
 );
 
@@ -94,7 +94,7 @@ function entryBelow(top: string): fc.Arbitrary<RawEntry> {
   });
 }
 
-/** Links that are each of a harmless form, in folders that are there: what they come to together is what matters. */
+/** Generates links that are harmless alone, in existing directories, and may be harmful in combination. */
 function linksBelow(top: string): fc.Arbitrary<readonly RawEntry[]> {
   const all = ["a", "a/b", "a/b/a", "a/b/a/b", "b", "b/a"].map(
     (name): RawEntry => ({ flag: "5", name: `${top}/${name}` }),
@@ -110,7 +110,7 @@ function linksBelow(top: string): fc.Arbitrary<readonly RawEntry[]> {
   return someBelow(link).map((links) => [...all, ...links]);
 }
 
-/** Entries, of which some are below an earlier one, whatever that is: a file, a link, a device. */
+/** Generates entries, some of them below an earlier file, link or device. */
 function someBelow(entry: fc.Arbitrary<RawEntry>): fc.Arbitrary<readonly RawEntry[]> {
   const below = fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(7) });
   return fc.array(fc.tuple(entry, below, leafName), { minLength: 1, maxLength: 8 }).map((all) => {
@@ -131,7 +131,7 @@ const layer: fc.Arbitrary<Layer> = title.chain((top) =>
   }),
 );
 
-/** Sequences of pulls of hostile artifacts into one folder, in which the user may have links. */
+/** Generates sequences of pulls of hostile artifacts into one directory, which may contain the user's links. */
 export const placements: fc.Arbitrary<Placement> = fc.record({
   userLinks: fc.oneof(
     { weight: 3, arbitrary: fc.constant({}) },
@@ -152,11 +152,11 @@ export const placements: fc.Arbitrary<Placement> = fc.record({
 
 export interface Outcome {
   readonly faults: readonly string[];
-  /** Of each pull: undefined where it was done. */
+  /** The error of each pull, or undefined if it succeeded. */
   readonly codes: readonly (string | undefined)[];
 }
 
-/** Carries the pulls out; answers with what was done outside of the folder, or left in it, that must not be. */
+/** Executes the pulls. Returns forbidden changes outside the directory, and files left in it. */
 export async function location({ userLinks, pulls }: Placement, folder: GuardedFolder): Promise<Outcome> {
   const filled = (text: string) => text.replaceAll("@", folder.path).replaceAll("^", folder.base);
   folder.reset(Object.fromEntries(Object.entries(userLinks).map(([name, to]) => [name, filled(to)])));
@@ -167,14 +167,14 @@ export async function location({ userLinks, pulls }: Placement, folder: GuardedF
       const bytes = tar === undefined ? Buffer.from(`file ${at}`) : rawTar(tar);
       return { title: filled(name), isFolder: tar !== undefined, bytes: isCompressed && tar ? gzipSync(bytes) : bytes };
     });
-    codes.push(await bring(artifact, folder.path, options));
+    codes.push(await send(artifact, folder.path, options));
     const faults = folder.faults();
     if (faults.length > 0) return { faults, codes };
   }
   return { faults: [], codes };
 }
 
-async function bring(
+async function send(
   layers: Parameters<typeof artifactOf>[0],
   into: string,
   options: Pick<Pull, "overwrite" | "link">,

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { GuardedFolder } from "./guarded-folder.js";
 import { location, type Placement, placements } from "./placement-workload.js";
 
-/** Quick in CI; `PLACEMENT_RUNS=100000` by hand, with a `SEED` where one is to be repeated. */
+// Few runs in CI. `PLACEMENT_RUNS=100000` asks for more, and `SEED` repeats them.
 const numRuns = Number(process.env.PLACEMENT_RUNS ?? 400);
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31));
 const minuteMs = 60_000;
@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => folder.remove());
 
 it(
-  "nothing is written, linked or read outside of a folder, whatever artifacts are pulled into it",
+  "no pulled artifact writes, links or reads outside the directory",
   async () => {
     const counts: Record<string, number> = {};
     await fc.assert(
@@ -30,7 +30,7 @@ it(
       { numRuns, seed },
     );
     if (numRuns > 1000) console.log({ numRuns, seed }, counts);
-    // Otherwise the property says little: what is refused at once cannot do harm.
+    // Otherwise the test shows little, because a rejected artifact cannot do harm.
     expect(counts.done).toBeGreaterThan(numRuns / 5);
     const known = ["done", "MOTE_EXISTS", "MOTE_INVALID_ARCHIVE", "MOTE_INVALID_NAME"];
     expect(Object.keys(counts).filter((code) => !known.includes(code))).toEqual([]);

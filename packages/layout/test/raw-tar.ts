@@ -1,18 +1,18 @@
-/** An entry of a tar, whatever it says. */
+/** An entry of a tar, valid or not. */
 export interface RawEntry {
   readonly name: string;
-  /** The type's flag: 0 file, 1 hard link, 2 symbolic link, 5 folder. */
+  /** The type flag: 0 file, 1 hard link, 2 symbolic link, 5 directory. */
   readonly flag: string;
   readonly link?: string;
   readonly text?: string;
   readonly mode?: number;
-  /** How names are written that are longer than a header takes, or all of them. Default: cut. */
+  /** The format of names that are too long for a header. Default: cut. */
   readonly long?: "pax" | "gnu" | undefined;
 }
 
 const blockBytes = 512;
 
-/** A tar of these entries, with nothing checked. */
+/** Writes a tar of these entries without checks. */
 export function rawTar(entries: readonly RawEntry[]): Buffer {
   return Buffer.concat([...entries.flatMap(rawEntry), Buffer.alloc(2 * blockBytes)]);
 }

@@ -2,13 +2,13 @@ import { type ContentDestination, type Descriptor, digestBytes, mediaTypes } fro
 
 export interface SampleImage {
   readonly manifest: Descriptor;
-  /** The mark that its configuration has. */
+  /** The mark in its config. */
   readonly mark: string;
   readonly blobs: ReadonlyMap<Descriptor, Uint8Array>;
   readonly bytes: Uint8Array;
 }
 
-/** An image whose first layer all of them share. */
+/** Returns an image whose first layer is shared by all images. */
 export function sampleImage(mark: string): SampleImage {
   const blobs = new Map<Descriptor, Uint8Array>();
   const add = (bytes: Uint8Array, mediaType: string): Descriptor => {
@@ -33,7 +33,7 @@ export function sampleImage(mark: string): SampleImage {
   return { manifest, mark, blobs, bytes };
 }
 
-/** Puts an image as a transfer does: what is there is not sent. */
+/** Puts an image as a transfer does: existing content is not sent. */
 export async function putImage(
   destination: ContentDestination,
   image: SampleImage,

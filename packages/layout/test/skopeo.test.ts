@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** An image with one layer, from an empty tar. */
+/** Writes an image with one layer, an empty tar. */
 async function writeImage(layout: string, tag: string): Promise<Descriptor> {
   await using destination = new LayoutDestination(layout);
   const put = async (bytes: Uint8Array, mediaType: string): Promise<Descriptor> => {
@@ -57,55 +57,52 @@ function encode(body: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(body));
 }
 
-it.skipIf(!hasSkopeo)(
-  "skopeo reads what is written here, and what skopeo writes is read here (needs Debian's skopeo)",
-  async () => {
-    const ours = join(dir, "ours");
-    const manifest = await writeImage(ours, "v1");
-    const policy = join(dir, "policy.json");
-    writeFileSync(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
+it.skipIf(!hasSkopeo)("skopeo and mote read each other's layouts and archives (needs Debian's skopeo)", async () => {
+  const ours = join(dir, "ours");
+  const manifest = await writeImage(ours, "v1");
+  const policy = join(dir, "policy.json");
+  writeFileSync(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
 
-    const { stdout } = await run("skopeo", ["inspect", `oci:${ours}:v1`]);
-    expect(JSON.parse(stdout).Digest).toBe(manifest.digest);
+  const { stdout } = await run("skopeo", ["inspect", `oci:${ours}:v1`]);
+  expect(JSON.parse(stdout).Digest).toBe(manifest.digest);
 
-    const theirs = join(dir, "theirs");
-    mkdirSync(theirs);
-    await run("skopeo", [
-      "--policy",
-      policy,
-      "copy",
-      "--quiet",
-      "--preserve-digests",
-      `oci:${ours}:v1`,
-      `oci:${theirs}:copied`,
-    ]);
-    const source = new LayoutSource(theirs);
-    const copied = await source.resolve("copied");
-    expect(copied.digest).toBe(manifest.digest);
-    const parsed = parseManifest(await source.manifest(copied), copied.mediaType);
-    for (const child of childDescriptors(parsed)) {
-      let bytes = 0;
-      for await (const chunk of await source.blob(child)) bytes += chunk.byteLength;
-      expect(bytes).toBe(child.size);
-    }
+  const theirs = join(dir, "theirs");
+  mkdirSync(theirs);
+  await run("skopeo", [
+    "--policy",
+    policy,
+    "copy",
+    "--quiet",
+    "--preserve-digests",
+    `oci:${ours}:v1`,
+    `oci:${theirs}:copied`,
+  ]);
+  const source = new LayoutSource(theirs);
+  const copied = await source.resolve("copied");
+  expect(copied.digest).toBe(manifest.digest);
+  const parsed = parseManifest(await source.manifest(copied), copied.mediaType);
+  for (const child of childDescriptors(parsed)) {
+    let bytes = 0;
+    for await (const chunk of await source.blob(child)) bytes += chunk.byteLength;
+    expect(bytes).toBe(child.size);
+  }
 
-    // Both add to a layout of the other.
-    await writeImage(theirs, "v2");
-    await run("skopeo", [
-      "--policy",
-      policy,
-      "copy",
-      "--quiet",
-      "--preserve-digests",
-      `oci:${theirs}:v2`,
-      `oci:${ours}:v3`,
-    ]);
-    for (const [layout, tags] of [
-      [theirs, ["copied", "v2"]],
-      [ours, ["v1", "v3"]],
-    ] as const) {
-      for (const tag of tags) expect((await new LayoutSource(layout).resolve(tag)).digest).toBe(manifest.digest);
-      expect(JSON.parse(readFileSync(join(layout, "index.json"), "utf8")).schemaVersion).toBe(2);
-    }
-  },
-);
+  // Each adds to a layout of the other.
+  await writeImage(theirs, "v2");
+  await run("skopeo", [
+    "--policy",
+    policy,
+    "copy",
+    "--quiet",
+    "--preserve-digests",
+    `oci:${theirs}:v2`,
+    `oci:${ours}:v3`,
+  ]);
+  for (const [layout, tags] of [
+    [theirs, ["copied", "v2"]],
+    [ours, ["v1", "v3"]],
+  ] as const) {
+    for (const tag of tags) expect((await new LayoutSource(layout).resolve(tag)).digest).toBe(manifest.digest);
+    expect(JSON.parse(readFileSync(join(layout, "index.json"), "utf8")).schemaVersion).toBe(2);
+  }
+});

@@ -48,8 +48,8 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe.each(kinds)("an image that goes into a $transport that is there", (kind) => {
-  /** The mark of the image of that name, whose blobs are all read and verified. */
+describe.each(kinds)("adding an image to an existing $transport", (kind) => {
+  /** Reads and verifies all blobs of an image, and returns its mark. */
   async function markOf(name: string, path = file): Promise<unknown> {
     await using source = kind.source(path);
     const root = await source.resolve(kind.name(name));
@@ -64,25 +64,25 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
   }
   const names = () => execFileSync("tar", ["-tf", file], { encoding: "utf8" }).split("\n");
 
-  it("is added, and what they share is in it once", async () => {
+  it("stores shared blobs once", async () => {
     for (const image of [base, app, tool]) await putImage(kind.open(file), image, kind.name(image.mark.slice(-4)));
     expect([await markOf("base"), await markOf("app"), await markOf("tool")]).toEqual(["base", "app", "a tool"]);
     const files = names().filter((name) => name !== "" && !name.endsWith("/"));
     expect(new Set(files).size).toBe(files.length);
-    // A shared layer, and of each image a layer and a configuration; in a layout its manifest too.
+    // One shared layer, and a layer and a config of each image; in an OCI archive also its manifest.
     const [perImage, beside] = kind.transport === "oci-archive" ? [3, 2] : [2, 1];
     expect(files.length).toBe(1 + 3 * perImage + beside);
     expect(readdirSync(dir)).toEqual(["archive.tar"]);
   });
 
-  it("is added to one that is compressed", async () => {
+  it("works in a compressed archive", async () => {
     const compressed = `${file}.gz`;
     for (const image of [base, app]) await putImage(kind.open(compressed), image, kind.name(image.mark));
     expect(readFileSync(compressed).subarray(0, 2)).toEqual(Buffer.from([0x1f, 0x8b]));
     expect([await markOf("base", compressed), await markOf("app", compressed)]).toEqual(["base", "app"]);
   });
 
-  it("changes nothing if it is there already", async () => {
+  it("changes nothing if the image is there already", async () => {
     for (const image of [base, app]) await putImage(kind.open(file), image, kind.name(image.mark));
     const before = readFileSync(file);
     await putImage(kind.open(file), base, kind.name("base"));
@@ -92,7 +92,7 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
     expect([await markOf("base"), await markOf("app")]).toEqual(["base", "app"]);
   });
 
-  it("is refused if its name means another image there, and replaces that one alone if it may", async () => {
+  it("fails if its name refers to another image, and replaces only that image if allowed", async () => {
     for (const image of [base, app]) await putImage(kind.open(file), image, kind.name(image.mark));
     const before = readFileSync(file);
     expect(await codeOf(putImage(kind.open(file), tool, kind.name("app")))).toBe("MOTE_EXISTS");
@@ -104,13 +104,13 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
     expect(names().length).toBe(count);
   });
 
-  it("gets a second name beside its first", async () => {
+  it("adds a second name for the same image", async () => {
     await putImage(kind.open(file), base, kind.name("base"));
     await putImage(kind.open(file), base, kind.name("same"));
     expect([await markOf("base"), await markOf("same")]).toEqual(["base", "base"]);
   });
 
-  it("leaves alone what is not such an archive, before anything is sent", async () => {
+  it("rejects a file that is not such an archive before any blob is sent", async () => {
     await putImage(kind.other(join(dir, "other.tar")), base, "docker.io/team/base:1");
     await putImage(kind.open(join(dir, "both.tar")), base, kind.name("base"));
     const more = kind.transport === "oci-archive" ? "manifest.json" : "index.json";
@@ -127,25 +127,25 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
     }
   });
 
-  it("takes the place of an empty file", async () => {
+  it("replaces an empty file", async () => {
     writeFileSync(file, "");
     await putImage(kind.open(file), base, kind.name("base"));
     expect(await markOf("base")).toBe("base");
   });
 
-  it("is not lost if others are added at the same time", async () => {
+  it("loses no image when several are added concurrently", async () => {
     const images = Array.from({ length: 6 }, (_, at) => sampleImage(`image-${at}`));
     await Promise.all(images.map((image) => putImage(kind.open(file), image, kind.name(image.mark))));
     for (const { mark } of images) expect(await markOf(mark)).toBe(mark);
     expect(readdirSync(dir)).toEqual(["archive.tar"]);
   });
 
-  it("leaves the archive as it was if it fails at its end", async () => {
+  it("does not change the archive if it fails at its end", async () => {
     await putImage(kind.open(file), base, kind.name("base"));
     const before = readFileSync(file);
     const destination = kind.open(file);
     const stopped = new AbortController();
-    // What is packed last cannot be read any more.
+    // The blob that is packed last can no longer be read.
     const layer = [...app.blobs.keys()].find(({ size }) => size > 10_000);
     const breaking = {
       has: destination.has.bind(destination),
@@ -164,7 +164,7 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
     expect(readdirSync(dir)).toEqual(["archive.tar"]);
   });
 
-  it("takes away what killed processes have left beside it, and nothing else", async () => {
+  it("removes files that killed processes have left next to the archive, and nothing else", async () => {
     const [, start, boot, namespace] = ownIdentity().split("-");
     const left = {
       killed: `.mote-999999999-${start}-${boot}-${namespace}-0123456789abcdef`,
@@ -179,7 +179,7 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
     expect(readdirSync(dir).sort()).toEqual([left.elsewhere, left.recent, left.other, "archive.tar"].sort());
   });
 
-  it("is read by skopeo with all the others (needs Debian's skopeo)", async ({ skip }) => {
+  it("results in an archive that skopeo can read (needs Debian's skopeo)", async ({ skip }) => {
     const run = promisify(execFile);
     if (!(await run("skopeo", ["--version"]).catch(() => undefined))) return skip();
     for (const image of [base, app]) await putImage(kind.open(file), image, kind.name(image.mark));
@@ -190,7 +190,7 @@ describe.each(kinds)("an image that goes into a $transport that is there", (kind
   });
 });
 
-it("what skopeo has written gets another image (needs Debian's skopeo)", async ({ skip }) => {
+it("works in an archive that skopeo has written (needs Debian's skopeo)", async ({ skip }) => {
   const run = promisify(execFile);
   if (!(await run("skopeo", ["--version"]).catch(() => undefined))) return skip();
   await putImage(new LayoutDestination(join(dir, "layout")), base, "base");

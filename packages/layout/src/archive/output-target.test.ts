@@ -37,24 +37,24 @@ const text = (bytes: string) =>
     yield new TextEncoder().encode(bytes);
   })();
 
-/** Everything that writes one file that a user names; the file then lists `marker`. */
+/** All writers of a single file that the user names. The file then contains `marker`. */
 const writers = [
   {
     what: "an oci-archive",
     write: (path: string, signal?: AbortSignal) =>
       putImage(new OciArchiveDestination(path), image, "base", signal ? { signal } : {}),
-    isWhole: (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).includes("index.json"),
+    isComplete: (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).includes("index.json"),
   },
   {
     what: "a docker-archive",
     write: (path: string, signal?: AbortSignal) =>
       putImage(new DockerArchiveDestination(path), image, "r.example/base:1", signal ? { signal } : {}),
-    isWhole: (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).includes("manifest.json"),
+    isComplete: (path: string) => execFileSync("tar", ["-tf", path], { encoding: "utf8" }).includes("manifest.json"),
   },
   {
     what: "a plain file",
     write: (path: string, signal?: AbortSignal) => writeOutputFile(path, text("whole"), { signal }),
-    isWhole: (path: string) => readFileSync(path, "utf8") === "whole",
+    isComplete: (path: string) => readFileSync(path, "utf8") === "whole",
   },
 ];
 
@@ -73,15 +73,15 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe.each(writers)("$what", ({ write, isWhole }) => {
-  it("is written to what a symbolic link leads to, which stays a link, with its permissions", async () => {
+describe.each(writers)("$what", ({ write, isComplete }) => {
+  it("writes to the target of a symbolic link, and keeps the link and the permissions", async () => {
     mkdirSync(at("real"));
     writeFileSync(at("real/file"), "", { mode: 0o600 });
     symlinkSync("real/hop", at("link"));
     symlinkSync("file", at("real/hop"));
     await write(at("link"));
     expect([readlinkSync(at("link")), readlinkSync(at("real/hop"))]).toEqual(["real/hop", "file"]);
-    expect(isWhole(at("real/file"))).toBe(true);
+    expect(isComplete(at("real/file"))).toBe(true);
     expect(statSync(at("real/file")).mode & 0o777).toBe(0o600);
     expect([readdirSync(dir).sort(), readdirSync(at("real")).sort()]).toEqual([
       ["link", "real"],
@@ -89,7 +89,7 @@ describe.each(writers)("$what", ({ write, isWhole }) => {
     ]);
   });
 
-  it("is refused at a link that leads nowhere, a circle of links, a directory and a socket, which all stay", async () => {
+  it("rejects a dangling link, a circle of links, a directory and a socket, and keeps them", async () => {
     symlinkSync("nothing", at("dangling"));
     symlinkSync("circle", at("circle"));
     mkdirSync(at("directory"));
@@ -106,27 +106,27 @@ describe.each(writers)("$what", ({ write, isWhole }) => {
     server.close();
   });
 
-  it("goes nowhere through a file or a circle of links, which are no stdout either", () => {
+  it("does not treat a file or a circle of links as stdout", () => {
     writeFileSync(at("file"), "mine");
     symlinkSync("circle", at("circle"));
     for (const path of [at("file/x"), at("circle"), at("circle/x")]) expect(isStdout(path)).toBe(false);
   });
 
-  it("goes through a FIFO to whoever reads it, now or soon", async () => {
+  it("writes through a FIFO to a reader that is open now or soon", async () => {
     execFileSync("mkfifo", [at("fifo")]);
     symlinkSync("fifo", at("to-fifo"));
     for (const name of ["fifo", "to-fifo"]) {
       const writing = write(at(name));
       const reader = spawn("sh", ["-c", `cat '${at("fifo")}' > '${at("got")}'`]);
       await Promise.all([writing, once(reader, "exit")]);
-      expect(isWhole(at("got"))).toBe(true);
+      expect(isComplete(at("got"))).toBe(true);
       expect(lstatSync(at("fifo")).isFIFO()).toBe(true);
       rmSync(at("got"));
     }
     expect(readdirSync(dir).sort()).toEqual(["fifo", "to-fifo"]);
   });
 
-  it("does not hang at a FIFO that nobody reads", async () => {
+  it("does not hang at a FIFO without a reader", async () => {
     execFileSync("mkfifo", [at("fifo")]);
     const stop = new AbortController();
     const writing = write(at("fifo"), stop.signal);
@@ -135,7 +135,7 @@ describe.each(writers)("$what", ({ write, isWhole }) => {
     expect(readdirSync(dir)).toEqual(["fifo"]);
   });
 
-  it("goes to a device, which stays one, and says when that is full", async () => {
+  it("writes to a device, and reports when it is full", async () => {
     await write("/dev/null");
     expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
     if (existsSync("/dev/full")) expect(await codeOf(write("/dev/full"))).toBe("MOTE_NO_SPACE");
@@ -143,7 +143,7 @@ describe.each(writers)("$what", ({ write, isWhole }) => {
   });
 });
 
-it("a reader of a FIFO that goes away before the end is an error", async () => {
+it("a reader of a FIFO that closes before the end is an error", async () => {
   execFileSync("mkfifo", [at("fifo")]);
   const reader = openSync(at("fifo"), constants.O_RDONLY | constants.O_NONBLOCK);
   const chunks = (async function* () {
@@ -157,7 +157,7 @@ it("a reader of a FIFO that goes away before the end is an error", async () => {
   });
 });
 
-it("archives are not read from what cannot be read at any offset", async () => {
+it("archives are not read from files without random access", async () => {
   execFileSync("mkfifo", [at("fifo")]);
   for (const path of [at("fifo"), "/dev/null", "/dev/zero", "-", dir]) {
     for (const source of [new OciArchiveSource(path), new DockerArchiveSource(path)]) {

@@ -39,7 +39,7 @@ async function writeArchive(name: string): Promise<Buffer> {
   return readFile(join(dir, name));
 }
 
-it("an archive whose name says gzip is written so, the same each time, and read again", async () => {
+it("an archive with a gzip name is compressed, reproducible and readable", async () => {
   const plain = await writeArchive("image.tar");
   for (const name of ["image.tar.gz", "image.tgz"]) {
     const compressed = await writeArchive(name);
@@ -48,7 +48,7 @@ it("an archive whose name says gzip is written so, the same each time, and read 
   }
 });
 
-it("an archive whose name says zstd is written so where Node can, and else refused before anything is there", async () => {
+it("an archive with a zstd name is compressed if Node supports it, and otherwise rejected before it is created", async () => {
   if ("createZstdCompress" in zlib) {
     expect((await writeArchive("image.tar.zst")).subarray(0, 4)).toEqual(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]));
   } else {

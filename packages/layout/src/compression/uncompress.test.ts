@@ -41,7 +41,7 @@ function block(kind: "raw" | "rle", size: number, isLast: boolean, content: Uint
   return Buffer.concat([Buffer.from([head & 255, (head >> 8) & 255, (head >> 16) & 255]), content]);
 }
 
-/** A frame of zstd (RFC 8878) that compresses nothing. */
+/** Returns a zstd frame (RFC 8878) of raw blocks. */
 function zstdOf(bytes: Uint8Array): Buffer {
   const most = 100_000;
   const blocks: Buffer[] = [];
@@ -65,13 +65,13 @@ async function read(bytes: Uint8Array): Promise<Buffer> {
 describe("zstd", () => {
   const bytes = Buffer.from(Array.from({ length: 250_000 }, (_, at) => (at * 7) % 251));
 
-  it("is uncompressed, in one frame or in several", async () => {
+  it("is uncompressed, in one frame or several", async () => {
     expect((await read(zstdOf(bytes))).equals(bytes)).toBe(true);
     const two = Buffer.concat([zstdOf(bytes.subarray(0, 1000)), zstdOf(bytes.subarray(1000))]);
     expect((await read(two)).equals(bytes)).toBe(true);
   });
 
-  it("that is cut short, damaged, or wants too large a window is an invalid archive", async () => {
+  it("that is truncated, damaged, or has too large a window is an invalid archive", async () => {
     const whole = zstdOf(bytes);
     const wide = Buffer.concat([magic, Buffer.from([0, 0xff]), block("raw", 1, true, Buffer.from("a"))]);
     const reserved = Buffer.concat([magic, Buffer.from([0, 0x50, 0x07, 0, 0])]);
@@ -80,7 +80,7 @@ describe("zstd", () => {
     }
   });
 
-  it("that grows ten-thousandfold comes piece by piece", async () => {
+  it("that expands ten-thousandfold is returned in chunks", async () => {
     const blocks = Array.from({ length: 2000 }, (_, at) => block("rle", 131_072, at === 1999, Buffer.from("z")));
     await writeFile(join(dir, "file"), Buffer.concat([magic, Buffer.from([0, 0x50]), ...blocks]));
     const file = await new FolderFiles(dir).open("file");
@@ -94,7 +94,7 @@ describe("zstd", () => {
   });
 });
 
-it("an archive of a layout is read where it is compressed with zstd", async () => {
+it("an OCI archive in zstd is read", async () => {
   const path = join(dir, "image.tar");
   const config = { mediaType: mediaTypes.ociEmpty, digest: digestBytes(Buffer.from("{}")), size: 2 };
   const bytes = Buffer.from(
@@ -111,7 +111,7 @@ it("an archive of a layout is read where it is compressed with zstd", async () =
   expect(await source.resolve("1")).toMatchObject(manifest);
 });
 
-it("a folder in zstd is unpacked, and its plain form is told as its bytes show it, whatever the annotation leaves out", async () => {
+it("a directory in zstd is unpacked, and its uncompressed digest is computed from its bytes", async () => {
   const tar = await joined(tarChunks(new Map([["data/a.txt", { bytes: Buffer.from("hello") }]]), {}));
   const zstd = zstdOf(tar);
   const layer: Descriptor = {
@@ -137,7 +137,7 @@ it("a folder in zstd is unpacked, and its plain form is told as its bytes show i
 
 const wanted = needs("skopeo");
 
-it.skipIf(wanted !== "")(`what skopeo compresses with zstd is uncompressed to what it was${wanted}`, async () => {
+it.skipIf(wanted !== "")(`content that skopeo compressed with zstd is uncompressed${wanted}`, async () => {
   const tar = Buffer.from("a line of text that comes again and again\n".repeat(40_000));
   const sha256 = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   const layer = { mediaType: mediaTypes.ociLayer, digest: digestBytes(tar), size: tar.byteLength };

@@ -3,12 +3,12 @@ import zlib from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { ZstdDecoder } from "./zstd-decoder.js";
 
-/** By zstd's own library, with tables for literals and sequences: 716 bytes of JSON. */
+// 716 bytes of JSON, compressed by the zstd library, with tables for literals and sequences.
 const sample = Buffer.from(
   "KLUv/WTMARUJAKLNKiBQaeugFp0LthfDKHDpxTFUQbwzY1XNI93uxkbAzO9CDehBjypirpqCxzh7HZutaseEX55yjLA7LipPOaW/SQSAxljcD13APgixUbnkvDf2E65qguDjwDAGA0bAMHA4Eu3gwZXi9F/thFosFf3Te39CuLCaLILwkr4EP+Nrq8oYbTarqooauqwvXL1TLd/bTPZBdxI7uBKMLWEj5zMvHv8Vq8sq14rlx6qiRi8gEBQEoT25ZCgt3LYhn+xqUYGzgXl5whnE1mE4Aq9kEFkk0GwgwWdogWzgEJEmWbW5DWACmuIZssIzATTChCQDzDr+0nLbTrjUc8Bh18GOHAXtssXEtgpBFybqXzH/eGnwWsTMJw6cuLB6CmTgWjAeg3kCZ3DPog==",
   "base64",
 );
-/** A block of so many bytes, by repetition of one. */
+/** Returns an RLE block of `bytes` bytes. */
 const repeated = (bytes: number, isLast = true) => {
   const head = (bytes << 3) | 2 | Number(isLast);
   return [head & 255, (head >> 8) & 255, head >> 16, 65];
@@ -26,7 +26,7 @@ function decodedBy(decoder: ZstdDecoder, bytes: Uint8Array, chunkBytes = 1_000_0
 }
 
 describe("ZstdDecoder", () => {
-  it("decodes frames one after another, however they are cut into pieces", async () => {
+  it("decodes consecutive frames in chunks of any size", async () => {
     const decoder = await ZstdDecoder.load();
     const whole = decodedBy(decoder, sample);
     expect(Object.keys(JSON.parse(whole.toString()))).toContain("$schema");
@@ -40,7 +40,7 @@ describe("ZstdDecoder", () => {
     }
   });
 
-  it("knows that a frame is cut", async () => {
+  it("detects a truncated frame", async () => {
     for (const length of [1, 4, 5, 6, 8, 9, 50, 200, sample.byteLength - 1]) {
       const decoder = await ZstdDecoder.load();
       decodedBy(decoder, sample.subarray(0, length));
@@ -48,7 +48,7 @@ describe("ZstdDecoder", () => {
     }
   });
 
-  it("comes to an end with any damage", async () => {
+  it("terminates for any damaged input", async () => {
     const outcomes = { decoded: 0, refused: 0 };
     for (let at = 4; at < sample.byteLength; at++) {
       for (const value of [128, 255]) {
@@ -74,14 +74,14 @@ describe("ZstdDecoder", () => {
     for (const bytes of [sample, sample.subarray(0, 1)]) expect(() => decodedBy(decoder, bytes)).toThrow("damaged");
   });
 
-  it("takes windows of 128 MiB, and none that are larger", async () => {
+  it("accepts windows of up to 128 MiB", async () => {
     const large = decodedBy(await ZstdDecoder.load(), frameOf(0x88, repeated(blockBytes)));
     expect(large.equals(Buffer.alloc(blockBytes, 65))).toBe(true);
     const decoder = await ZstdDecoder.load();
     expect(() => decodedBy(decoder, frameOf(0x89, repeated(1)))).toThrow("zstd's error 16");
   });
 
-  it("shares nothing with others, left off or damaged", async () => {
+  it("shares no state with other decoders, unfinished or failed", async () => {
     const [one, two] = [await ZstdDecoder.load(), await ZstdDecoder.load()];
     const [first, second] = [sample.subarray(0, 150), sample.subarray(150)];
     const begun = [decodedBy(one, first), decodedBy(two, first)];
@@ -90,7 +90,7 @@ describe("ZstdDecoder", () => {
     expect(whole).toEqual(decodedBy(await ZstdDecoder.load(), sample));
   });
 
-  it("leaves nothing to the next one when it is closed, wherever it was", async () => {
+  it("leaves no state to the next decoder when it is closed at any point", async () => {
     const whole = decodedBy(await ZstdDecoder.load(), sample);
     for (const given of [0, 1, 7, 150, 303, 304]) {
       const decoder = await ZstdDecoder.load();

@@ -19,12 +19,12 @@ const content = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7) 
 interface Frame {
   readonly content?: Uint8Array;
   readonly descriptor?: number;
-  /** What comes between descriptor and blocks. Default: a window of 1 MiB. */
+  /** The bytes between descriptor and blocks. Default: a window of 1 MiB. */
   readonly header?: readonly number[];
   readonly checksum?: readonly number[];
 }
 
-/** A frame of zstd (RFC 8878) that compresses nothing. */
+/** Returns a zstd frame (RFC 8878) of raw blocks. */
 function frame({ content: bytes = content, descriptor = 0, header = [0x50], checksum = [] }: Frame = {}): Buffer {
   const most = 100_000;
   const blocks = Array.from({ length: Math.max(1, Math.ceil(bytes.byteLength / most)) }, (_, at) => {
@@ -70,7 +70,7 @@ async function outcome(bytes: Uint8Array): Promise<unknown> {
 }
 
 describe("zstd", () => {
-  it("is read to the last of its frames, skippable ones among them", async () => {
+  it("is read to its last frame, and skippable frames are skipped", async () => {
     const parts = [content.subarray(0, 10), content.subarray(10, 150_000), content.subarray(150_000)];
     const frames = parts.map((part) => frame({ content: part }));
     const whole = Buffer.concat([skippable(0), skippable(12), ...frames.flatMap((one) => [one, skippable(70_000)])]);
@@ -82,7 +82,7 @@ describe("zstd", () => {
     expect(await outcome(frame({ content: new Uint8Array(0), descriptor: 0x20, header: [0] }))).toBe(0);
   });
 
-  it("is invalid wherever it is cut", async () => {
+  it("is invalid if it is truncated anywhere", async () => {
     const whole = Buffer.concat([
       frame({ content: content.subarray(0, 40) }),
       skippable(9),
@@ -96,7 +96,7 @@ describe("zstd", () => {
     expect(await outcome(whole)).toBe(60);
   });
 
-  it("is invalid if it continues with something else, lacks its checksum, or declares another size", async () => {
+  it("is invalid with trailing bytes, without its checksum, or with another declared size", async () => {
     const small = content.subarray(0, 20);
     for (const bad of [
       Buffer.concat([frame(), Buffer.from("x")]),
@@ -114,7 +114,7 @@ describe("zstd", () => {
     }
   });
 
-  it("is invalid, and comes to an end, if a table in it is not complete", async () => {
+  it("is invalid, and reading ends, if one of its tables is not complete", async () => {
     const damaged = Buffer.from(
       "KLUv/WTMARUJAKLNKiBQaeugFp0LthfDKHDpxTFUQbwzY1XNI93uxkbAzO9CDehBjypirpqCxzh7HZutaseEX55yjLA7LipPOaW/SQSAxljcD13APgixUbnkvDf2E65qguDjwDAGA0bAMHA4Eu3gwZXi9F/thFosFf3Te39CuLCaLILwkr4EP+Nrq8oYbTarqooauqwvXL1TLd/bTPZBdxI7uBKMLWEj5zMvHv8Vq8sq14rlx6qiRi8gEBQEoT25ZCgt3LYhn+xqUYGzgXl5whnE1mE4Aq9kEFkk0GwgwWdogWzgEJEmWbW5DWACmuIZssIzATTChCQDzDr+0nLbTrjUc8Bh18GOHAXtssXEtgpBFybqXzH/eGnwWsTMJw6cuLB6CmTgWjAeg3kCZ3DPog==",
       "base64",
@@ -124,7 +124,7 @@ describe("zstd", () => {
     expect(await outcome(damaged)).toBe("MOTE_INVALID_ARCHIVE");
   });
 
-  it("is refused in any of its frames if it wants more memory than is allowed, and before that is taken", async () => {
+  it("is rejected before memory is allocated if any frame needs more than the limit", async () => {
     const before = process.memoryUsage().arrayBuffers;
     for (const hostile of [
       frame({ header: [0x89] }),
@@ -146,13 +146,13 @@ describe("zstd", () => {
 describe("gzip", () => {
   const one = gzipSync(content);
 
-  it("is read to the last of its members, and zeros after it are ignored", async () => {
+  it("is read to its last member, and trailing zeros are ignored", async () => {
     const two = Buffer.concat([one, gzipSync("more")]);
     expect(await outcome(two)).toBe(content.byteLength + 4);
     expect(await outcome(Buffer.concat([two, Buffer.alloc(10_000)]))).toBe(content.byteLength + 4);
   });
 
-  it("is invalid if it is truncated, or continues with something else", async () => {
+  it("is invalid if it is truncated or has trailing bytes", async () => {
     for (const bad of [
       one.subarray(0, -1),
       one.subarray(0, -8),
@@ -169,7 +169,7 @@ describe("gzip", () => {
     }
   });
 
-  it("of gzip itself is read", async () => {
+  it("written by gzip is read", async () => {
     writeFileSync(join(dir, "plain"), content);
     expect(await outcome(execFileSync("gzip", ["-c", join(dir, "plain")]))).toBe(content.byteLength);
   });

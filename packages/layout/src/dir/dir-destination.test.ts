@@ -39,8 +39,8 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe("a folder of the dir transport", () => {
-  it("holds blobs under their digits, the manifest that was tagged last as its own, and the others beside it", async () => {
+describe("a directory of the dir transport", () => {
+  it("stores blobs under their hex digits, and the last tagged manifest as manifest.json", async () => {
     const destination = new DirDestination(join(dir, "image"));
     const config = describeBytes(text("{}"), mediaTypes.ociConfig);
     await destination.blob(config, once(text("{}")));
@@ -65,7 +65,7 @@ describe("a folder of the dir transport", () => {
     for (const manifest of manifests) expect((await source.manifest(manifest)).byteLength).toBe(manifest.size);
   });
 
-  it("has no file of its own that is a link written or replaced", async () => {
+  it("does not write to or replace a file that is a symbolic link", async () => {
     const bytes = text("{}");
     const manifest = describeBytes(bytes, mediaTypes.ociManifest);
     for (const name of ["version", "manifest.json"]) {
@@ -74,17 +74,17 @@ describe("a folder of the dir transport", () => {
       const destination = new DirDestination(image);
       if (name === "manifest.json") await destination.manifest(manifest, bytes);
       symlinkSync(join(dir, "elsewhere"), join(image, name));
-      const bring = async () => {
+      const send = async () => {
         await destination.manifest(manifest, bytes);
         await destination.tag("any", manifest);
       };
-      expect(["MOTE_EXISTS", "MOTE_UNSUPPORTED_FORMAT"]).toContain(await codeOf(bring()));
+      expect(["MOTE_EXISTS", "MOTE_UNSUPPORTED_FORMAT"]).toContain(await codeOf(send()));
       expect(lstatSync(join(image, name)).isSymbolicLink()).toBe(true);
       expect(existsSync(join(dir, "elsewhere"))).toBe(false);
     }
   });
 
-  it("that was begun in vain goes with what was made, and no more", async () => {
+  it("is removed with what was created if nothing was committed, and nothing else", async () => {
     const blob = describeBytes(text("hello"));
     mkdirSync(join(dir, "mine"));
     for (const name of ["new", "mine"]) {
@@ -97,7 +97,7 @@ describe("a folder of the dir transport", () => {
     expect(readdirSync(join(dir, "mine"))).toEqual([]);
   });
 
-  it("is not made of a folder that is something else, or of another version", async () => {
+  it("is not created in a directory of something else or of another version", async () => {
     const blob = describeBytes(text("hello"));
     for (const [file, content] of [
       ["letter.txt", "dear"],

@@ -10,13 +10,13 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-it("a lock that others get again and again is waited for within a bound, and named", async () => {
+it("waits a limited time for a lock that others keep acquiring, and the error names it", async () => {
   const path = join(dir, "index.json.lock");
   writeFileSync(path, "");
   let now = performance.now();
   vi.spyOn(performance, "now").mockImplementation(() => {
     now += 1000;
-    // Another process has it now.
+    // Another process has acquired it.
     utimesSync(path, now, now);
     return now;
   });

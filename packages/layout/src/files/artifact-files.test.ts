@@ -25,7 +25,7 @@ const titleKey = "org.opencontainers.image.title";
 const folder = { "io.deis.oras.content.unpack": "true" };
 
 describe("the files of an artifact", () => {
-  it("are its layers with a title, those without left out, which is said", () => {
+  it("are its layers with a title, and layers without a title are reported as skipped", () => {
     const [untitled, empty] = [layer(undefined), layer("")];
     const { files, notes } = artifactFiles(manifest(layer("a"), untitled, layer("./b//c"), empty, layer("d/", folder)));
     expect(notes).toEqual([expect.stringMatching(/^left out .*no file name/)]);
@@ -38,7 +38,7 @@ describe("the files of an artifact", () => {
     ]);
   });
 
-  it("are none in a container image, and none in an index", () => {
+  it("do not exist in a container image or an index", () => {
     const config = { ...layer(undefined), mediaType: mediaTypes.ociConfig };
     for (const image of [{ ...manifest(layer(undefined)), config }, manifest()]) {
       expect(errorOf(image).code).toBe("MOTE_NOT_FILES");
@@ -48,7 +48,7 @@ describe("the files of an artifact", () => {
     );
   });
 
-  it("of several layers without titles are none: each is named, with a name to write it to", () => {
+  it("do not exist for several layers without titles, and the error suggests a file name for each", () => {
     const model = { ...layer("1"), mediaType: "application/vnd.ollama.image.model", annotations: {} };
     const params = { ...layer("2"), mediaType: "application/vnd.ollama.image.params", annotations: { [titleKey]: "" } };
     const error = errorOf(manifest(model, params));
@@ -76,7 +76,7 @@ describe("the files of an artifact", () => {
     ["what has a hidden name for a title", mediaTypes.octetStream, { [titleKey]: ".mote-x" }, /^mote-x$/],
     ["what has a long title", "application/zip", { [titleKey]: "x".repeat(5000) }, /^x{100}\.zip$/],
     ["what is called as its file", "application/json", { [titleKey]: "a.json" }, /^a\.json$/],
-  ])("are one, if a single layer has no title: %s", (_, mediaType, annotations, name) => {
+  ])("are one file if the only layer has no title: %s", (_, mediaType, annotations, name) => {
     const single = { ...layer("1"), mediaType, annotations: {} };
     const { files, notes } = artifactFiles({ ...manifest(single), annotations });
     expect(files).toEqual([{ title: expect.stringMatching(name), descriptor: single, isFolder: false }]);
@@ -100,14 +100,14 @@ describe("the files of an artifact", () => {
     ".mote-0123456789abcdef",
     "a/.mote-x",
     "x".repeat(5000),
-  ])("may not be called %j", (title) => {
+  ])("may not have the name %j", (title) => {
     const hostile = layer(title);
     const error = errorOf(manifest(hostile, layer("other")));
     expect(error).toMatchObject({ code: "MOTE_INVALID_NAME", details: { digest: hostile.digest } });
     expect(error.message).toContain(`mote cat ${hostile.digest} > `);
   });
 
-  it("may not meet: one name twice, or one below another", () => {
+  it("may not have the same name, or one below another", () => {
     for (const titles of [
       ["a", "./a"],
       ["a", "a/b"],

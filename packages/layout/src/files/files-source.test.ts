@@ -51,7 +51,7 @@ async function textOf(source: FilesSource, descriptor: Descriptor, start = 0): P
 }
 
 describe("files and folders", () => {
-  it("are the layers of an artifact, as oras writes it", async () => {
+  it("are the layers of an artifact, as oras writes them", async () => {
     makeTree(join(dir, "one"), tree);
     const annotations = { z: "1", a: "2" };
     await using source = sourceOf("one", { artifactType: "application/vnd.acme.model", annotations });
@@ -83,7 +83,7 @@ describe("files and folders", () => {
     expect(file && (await textOf(source, file, 3))).toBe("ghts");
   });
 
-  it("have the same digests whenever they were written, and whoever made them in what order", async () => {
+  it("have the same digests for any time, owner and order of creation", async () => {
     makeTree(join(dir, "one"), tree);
     makeTree(join(dir, "two"), Object.fromEntries(Object.entries(tree).reverse()));
     utimesSync(join(dir, "two/data/a"), 1, 1);
@@ -93,7 +93,7 @@ describe("files and folders", () => {
     expect(await two.resolve()).toEqual(await one.resolve());
   });
 
-  it("are packed as a tar of these very bytes, now and in later releases", async () => {
+  it("are packed as a tar of exactly these bytes in every release", async () => {
     makeTree(join(dir, "one"), { ...tree, [`data/${"長".repeat(60)}`]: { file: "four" } });
     await using source = sourceOf("one");
     const { json } = await manifestOf(source);
@@ -102,7 +102,7 @@ describe("files and folders", () => {
     );
   });
 
-  it("have other digests where a byte, a name, a link or the permission to run is another", async () => {
+  it("have other digests if a byte, a name, a link or the executable bit differs", async () => {
     const others: Tree[] = [
       { ...tree, "data/a": { file: "One" } },
       { ...tree, "data/c": { file: "" } },
@@ -118,7 +118,7 @@ describe("files and folders", () => {
     expect(digests.size).toBe(others.length + 1);
   });
 
-  it("are packed for as long as the source lasts, and a source that is closed gives nothing", async () => {
+  it("are packed as long as the source is open, and a closed source reads nothing", async () => {
     makeTree(join(dir, "one"), tree);
     const source = sourceOf("one");
     await source.resolve();
@@ -130,13 +130,13 @@ describe("files and folders", () => {
   });
 });
 
-describe("what cannot be an artifact is refused", () => {
-  it("a file that is not there", async () => {
+describe("a source is rejected", () => {
+  it("for a file that does not exist", async () => {
     await using source = new FilesSource([{ path: join(dir, "none") }]);
     await expect(source.resolve()).rejects.toMatchObject({ code: "MOTE_NOT_FOUND" });
   });
 
-  it("a file that changes after it was hashed", async () => {
+  it("for a file that changes after it was hashed", async () => {
     makeTree(join(dir, "one"), tree);
     await using source = sourceOf("one");
     const { manifest } = await manifestOf(source);
@@ -147,7 +147,7 @@ describe("what cannot be an artifact is refused", () => {
     await expect(source.blob(layer)).rejects.toMatchObject({ code: "MOTE_IO" });
   });
 
-  it("a folder with a link that leads out of it, and nothing is left", async () => {
+  it("for a directory with a link that leads out of it, and nothing is left", async () => {
     makeTree(join(dir, "one"), tree);
     symlinkSync("../../model.bin", join(dir, "one/data/sub/out"));
     await using source = sourceOf("one");
@@ -156,7 +156,7 @@ describe("what cannot be an artifact is refused", () => {
     expect(readdirSync(temporaryDir)).toEqual([]);
   });
 
-  it("names that meet, names that lead out, media types that are none, and nothing at all", () => {
+  it("for conflicting names, names that lead out, invalid media types, and no files", () => {
     const path = join(dir, "x");
     const invalid = expect.objectContaining({ code: "MOTE_INVALID_NAME" });
     expect(() => new FilesSource([{ path }, { path: join(dir, "sub/x") }])).toThrow(invalid);
@@ -173,7 +173,7 @@ describe("what cannot be an artifact is refused", () => {
     expect(() => new FilesSource([])).toThrow(TypeError);
   });
 
-  it("everything, after an abort, whose reason it is; a later attempt is another", async () => {
+  it("after an abort, with its reason, and a later attempt succeeds", async () => {
     makeTree(join(dir, "one"), tree);
     await using source = sourceOf("one");
     const reason = new Error("enough");
@@ -182,8 +182,8 @@ describe("what cannot be an artifact is refused", () => {
   });
 });
 
-describe("the title of a file that has none of its own", () => {
-  it("is its path below the working folder, else its last name", async () => {
+describe("the title of a file without a given title", () => {
+  it("is its path below the working directory, or its base name", async () => {
     const titles = async (...paths: string[]) => {
       await using source = new FilesSource(
         paths.map((path) => ({ path })),

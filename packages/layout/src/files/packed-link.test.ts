@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { staysInside } from "./packed-link.js";
 
-describe("a symbolic link of a tree", () => {
-  it("stays inside where its target is below its folder, or comes down again before the top", () => {
+describe("a symbolic link in a tree", () => {
+  it("stays inside if its target is below the top", () => {
     for (const [path, target] of [
       ["link", "file"],
       ["link", "./a/b"],
@@ -18,7 +18,7 @@ describe("a symbolic link of a tree", () => {
     }
   });
 
-  it("leads out where it is absolute, goes above the top, or turns back after a name", () => {
+  it("leads out if it is absolute, goes above the top, or has .. after a name", () => {
     for (const [path, target] of [
       ["link", ".."],
       ["a/link", "../../file"],
@@ -33,7 +33,7 @@ describe("a symbolic link of a tree", () => {
     }
   });
 
-  it("leads to no place outside, together with whatever other links that stay inside", () => {
+  it("does not lead outside in combination with other links that stay inside", () => {
     const name = fc.constantFrom("a", "b", "c");
     const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => names.join("/"));
     const target = fc
@@ -64,7 +64,7 @@ function trySymlink(target: string, path: string): void {
   try {
     symlinkSync(target, path);
   } catch {
-    // Another one is there already, leading nowhere.
+    // Another dangling link exists already.
   }
 }
 

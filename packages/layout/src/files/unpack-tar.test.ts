@@ -24,10 +24,10 @@ interface Entry {
   readonly type?: TarType;
   readonly text?: string;
   readonly link?: string;
-  /** The flag that says what it is, where this is none of the types that are written here. */
+  /** The type flag, for types other than these. */
   readonly flag?: string;
   readonly mode?: string;
-  /** What the header says, whatever the text. */
+  /** The size in the header, if it differs from the text's. */
   readonly size?: number;
 }
 
@@ -59,8 +59,8 @@ async function unpack(bytes: Uint8Array, options: Partial<UnpackTarOptions> = {}
 
 const refused = { code: "MOTE_INVALID_ARCHIVE" };
 
-describe("a folder's tar is unpacked", () => {
-  it("with its files, programs, folders and links, compressed or not", async () => {
+describe("the tar of a directory is unpacked", () => {
+  it("with files, executables, directories and links, compressed or not", async () => {
     const bytes = tar(
       { name: "data/", type: "folder" },
       { name: "data/file", text: "one" },
@@ -83,7 +83,7 @@ describe("a folder's tar is unpacked", () => {
     expect(readTree(join(dir, "into"))).toEqual(tree);
   });
 
-  it("up to its end, and what follows is only counted and hashed", async () => {
+  it("up to its end, and trailing bytes are only counted and hashed", async () => {
     const hidden = tar({ name: "data/a", text: "hidden" }, { name: "data/b", text: "hidden" });
     const bytes = new Uint8Array(Buffer.concat([tar({ name: "data/a", text: "shown" }), hidden]));
     await unpack(gzipSync(bytes), { contentDigest: digestBytes(bytes) });
@@ -94,7 +94,7 @@ describe("a folder's tar is unpacked", () => {
     await expect(unpack(bytes, { contentDigest })).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
   });
 
-  it("as GNU tar writes it, in its own format and in pax, with names and links of any length", async () => {
+  it("in the GNU and pax formats of GNU tar, with names and links of any length", async () => {
     const long = `${"d".repeat(90)}/${"長".repeat(80)}/${"f".repeat(200)}`;
     const tree = { [`data/${long}`]: { file: "x" }, "data/link": { link: long } };
     makeTree(join(dir, "from"), tree);
@@ -106,14 +106,14 @@ describe("a folder's tar is unpacked", () => {
     }
   });
 
-  it("without setuid and the like, and with bytes that are more than one chunk", async () => {
+  it("without setuid and similar bits, and with more than one chunk of bytes", async () => {
     const text = "x".repeat(3_000_001);
     await unpack(tar({ name: "data/big", text, mode: "0006777" }));
     expect(statSync(join(dir, "into/data/big")).mode & 0o7000).toBe(0);
     expect(readFileSync(join(dir, "into/data/big"), "utf8") === text).toBe(true);
   });
 
-  it("with the last of several entries of one name", async () => {
+  it("with the last of several entries with the same name", async () => {
     await unpack(
       tar(
         { name: "data/a", text: "old" },
@@ -137,7 +137,7 @@ describe("a folder's tar is unpacked", () => {
     });
   });
 
-  it("with links that lead to each other, in a circle, to nothing, or through a real folder and back", async () => {
+  it("with links to each other, circular and dangling links, and links through a directory and back", async () => {
     const links = {
       "data/a": { link: "b" },
       "data/b": { link: "a" },
@@ -153,13 +153,13 @@ describe("a folder's tar is unpacked", () => {
     expect(readTree(join(dir, "into"))).toEqual({ ...links, "data/file": { file: "x" } });
   });
 
-  it("below the top itself where that is its title", async () => {
+  it("directly below the top if that is its title", async () => {
     await unpack(tar({ name: "./", type: "folder" }, { name: "./file", text: "one" }), { title: "." });
     expect(readTree(join(dir, "into"))).toEqual({ file: { file: "one" } });
   });
 });
 
-describe("a tar is refused", () => {
+describe("a tar is rejected", () => {
   const outside = [
     "/etc/file",
     "../file",
@@ -171,7 +171,7 @@ describe("a tar is refused", () => {
     "C:/file",
     "data\\..\\file",
   ];
-  it.each(outside)("that has the name %s", async (name) => {
+  it.each(outside)("with the name %s", async (name) => {
     await expect(unpack(tar({ name, text: "x" }))).rejects.toMatchObject(refused);
     expect(readdirSync(dir).sort()).toEqual(["into", "layer"]);
   });
@@ -185,7 +185,7 @@ describe("a tar is refused", () => {
     ["out", "..\\file"],
     ["out", "/etc/passwd"],
     ["out", "sub/../../x"],
-  ])("whose symbolic link %s leads to %s", async (name, link) => {
+  ])("with a symbolic link %s to %s", async (name, link) => {
     await expect(unpack(tar({ name: `data/${name}`, type: "link", link }))).rejects.toMatchObject(refused);
   });
 
@@ -194,7 +194,7 @@ describe("a tar is refused", () => {
     ["t/a/z", "..", "t/out", "a/z/../.."],
     ["t/a/z", "../../..", "t/out", "a/z/../x"],
     ["t/a/z", "../none", "t/out", "a/z/../../x"],
-  ])("whose link %s to %s is made use of by %s to %s", async (first, to, second, out) => {
+  ])("with a link %s to %s that is used by a link %s to %s", async (first, to, second, out) => {
     const folders = ["data/t/", "data/t/a/"].map((name): Entry => ({ name, type: "folder" }));
     const one: Entry = { name: `data/${first}`, type: "link", link: to };
     const other: Entry = { name: `data/${second}`, type: "link", link: out };
@@ -207,7 +207,7 @@ describe("a tar is refused", () => {
     }
   });
 
-  it("that has more entries, bytes, or folders in each other than are allowed", async () => {
+  it("with more entries, bytes or nested directories than allowed", async () => {
     const files = ["1", "2", "3"].map((name): Entry => ({ name: `data/${name}`, text: name }));
     const tooLarge = { code: "MOTE_TOO_LARGE" };
     const unpackWith = (limits: UnpackLimits) => unpack(tar(...files), { limits });
@@ -222,24 +222,24 @@ describe("a tar is refused", () => {
   });
 
   it.each([".mote-0123456789abcdef", "sub/.mote-0123456789abcdef/file"])(
-    "that has the name %s, of what is not whole",
+    "with the name %s, which is reserved for partial files",
     async (name) => {
       await expect(unpack(tar({ name: `data/${name}`, text: "x" }))).rejects.toMatchObject(refused);
     },
   );
 
-  it("whose top is a link", async () => {
+  it("with a link as its top", async () => {
     await expect(unpack(tar({ name: "data", type: "link", link: "." }))).rejects.toMatchObject(refused);
   });
 
-  it("that writes through a link, before it or after it", async () => {
+  it("with an entry below a link, before it or after it", async () => {
     const link: Entry = { name: "data/sub", type: "link", link: "." };
     const file: Entry = { name: "data/sub/file", text: "x" };
     await expect(unpack(tar(link, file))).rejects.toMatchObject(refused);
     await expect(unpack(tar(file, link))).rejects.toMatchObject(refused);
   });
 
-  it("whose hard link leads out, to a link, or to nothing", async () => {
+  it("with a hard link that leads out, to a link, or to nothing", async () => {
     writeFileSync(join(dir, "secret"), "secret");
     const hard = (link: string): Entry => ({ name: "data/hard", flag: "1", link });
     for (const link of ["../secret", "/etc/passwd", "data/none", "other/file", "data"]) {
@@ -254,7 +254,7 @@ describe("a tar is refused", () => {
     await expect(unpack(tar({ name: "data/device", flag }))).rejects.toMatchObject(refused);
   });
 
-  it("with a file below a file, or in the place of a folder, or the other way round", async () => {
+  it("with a file below a file, a file in place of a directory, or the reverse", async () => {
     const file: Entry = { name: "data/file", text: "x" };
     const below: Entry = { name: "data/file/below", text: "x" };
     const folder: Entry = { name: "data/file/", type: "folder" };
@@ -273,7 +273,7 @@ describe("a tar is refused", () => {
     }
   });
 
-  it("whose sizes lie, whose end is missing, and whose compression is damaged", async () => {
+  it("with wrong sizes, without an end, or with damaged compression", async () => {
     const good = tar({ name: "data/file", text: "one" });
     await expect(unpack(tar({ name: "data/small", text: "x", size: 5000 }))).rejects.toMatchObject(refused);
     await expect(unpack(tar({ name: "data/large", text: "x", size: 5_000_000 }))).rejects.toMatchObject(refused);
@@ -284,13 +284,13 @@ describe("a tar is refused", () => {
     await expect(unpack(new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0]))).rejects.toMatchObject(refused);
   });
 
-  it("that is another than the manifest says", async () => {
+  it("with another digest than the manifest has", async () => {
     const bytes = tar({ name: "data/file", text: "one" });
     const contentDigest = digestBytes(new Uint8Array(1));
     await expect(unpack(bytes, { contentDigest })).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
   });
 
-  it("or unpacked below its title, whatever its bytes are", async () => {
+  it("or unpacked below its title, for any bytes", async () => {
     const good = tar(
       { name: "data/a", text: "one" },
       { name: "data/b", type: "link", link: "a" },
@@ -317,7 +317,7 @@ describe("a tar is refused", () => {
   });
 });
 
-it("an abort ends the unpacking with its own reason", async () => {
+it("rejects with the reason of the signal when aborted", async () => {
   const reason = new Error("enough");
   await expect(unpack(tar({ name: "data/a", text: "x" }), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 });

@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-/** With a byte that no UTF-8 has wherever there is a `#`, and checksums that are right. */
+/** Writes a tar with a byte that is not valid UTF-8 for each `#`, and with valid checksums. */
 function spoiled(entries: readonly RawEntry[]): Buffer {
   const bytes = rawTar(entries);
   for (let at = 0; at < bytes.length; at++) if (bytes[at] === 0x23) bytes[at] = 0xff;
@@ -65,7 +65,7 @@ async function namesIn(bytes: Uint8Array): Promise<readonly string[]> {
 const long = "n".repeat(150);
 const refused = { code: "MOTE_INVALID_ARCHIVE" };
 
-describe.each(["pax", "gnu", undefined] as const)("names in a tar, long ones by %s", (by) => {
+describe.each(["pax", "gnu", undefined] as const)("names in a tar (long names: %s)", (by) => {
   it.each([`a${replacement}`, replacement, `${replacement}/b/${replacement}`])(
     "may have U+FFFD, which is a character: %j",
     async (name) => {
@@ -75,33 +75,36 @@ describe.each(["pax", "gnu", undefined] as const)("names in a tar, long ones by 
     },
   );
 
-  it("may have it in a long name, if that is written out", async () => {
+  it("may contain it in a long name that is not cut", async () => {
     const name = `data/${long}${replacement}`;
     if (by !== undefined) expect(await namesIn(rawTar([{ name, flag: "0", long: by }]))).toEqual([name]);
   });
 
-  it("may have it in a link's target", async () => {
+  it("may contain it in the target of a link", async () => {
     const link: RawEntry = { name: "data/link", flag: "2", link: `a${replacement}`, long: by };
     expect(readlinkSync(join(await unpack(rawTar([link])), "link"))).toBe(`a${replacement}`);
   });
 
-  it.each(["a#", "#", `${replacement}#`, `${replacement}/#`])("are refused if they are not UTF-8: %j", async (name) => {
-    const bytes = spoiled([
-      { name: `data/${replacement}`, flag: "0" },
-      { name: `data/${name}`, flag: "0", long: by },
-    ]);
-    await expect(namesIn(bytes)).rejects.toMatchObject(refused);
-    await expect(unpack(bytes)).rejects.toMatchObject(refused);
-  });
+  it.each(["a#", "#", `${replacement}#`, `${replacement}/#`])(
+    "are rejected if they are not UTF-8: %j",
+    async (name) => {
+      const bytes = spoiled([
+        { name: `data/${replacement}`, flag: "0" },
+        { name: `data/${name}`, flag: "0", long: by },
+      ]);
+      await expect(namesIn(bytes)).rejects.toMatchObject(refused);
+      await expect(unpack(bytes)).rejects.toMatchObject(refused);
+    },
+  );
 
-  it("are refused in a link's target, too", async () => {
+  it("are rejected in the target of a link too", async () => {
     const bytes = spoiled([{ name: "data/link", flag: "2", link: "a#", long: by }]);
     await expect(unpack(bytes)).rejects.toMatchObject(refused);
   });
 });
 
-describe("a folder that is packed", () => {
-  it("comes back with names of U+FFFD", async () => {
+describe("a packed directory", () => {
+  it("is restored with names that contain U+FFFD", async () => {
     const from = join(dir, "from");
     mkdirSync(join(from, replacement), { recursive: true });
     writeFileSync(join(from, replacement, `a${replacement}`), "x");
@@ -114,7 +117,7 @@ describe("a folder that is packed", () => {
     expect(readlinkSync(join(to, "link"))).toBe(`a${replacement}`);
   });
 
-  /** Other systems refuse such names themselves. */
+  // Other systems do not allow such names.
   const onLinux = process.platform === "linux";
 
   it.runIf(onLinux).each(["a file", "a folder", "a link", "a link's target"])(

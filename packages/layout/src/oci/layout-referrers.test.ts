@@ -58,7 +58,7 @@ async function tagged() {
 }
 
 describe("referrers in a layout", () => {
-  it("are found untagged, named, under the name that stands in for the referrers API, and below indexes", async () => {
+  it("are found without a tag, with a tag, by the referrers tag, and in indexes", async () => {
     const [bare, called, fallback, nested] = ["bare", "called", "fallback", "nested"].map((text) =>
       image({ subject, annotations: { text } }),
     ) as [Descriptor, Descriptor, Descriptor, Descriptor];
@@ -74,14 +74,14 @@ describe("referrers in a layout", () => {
     );
   });
 
-  it("are described by their manifests, whatever their entries say", async () => {
+  it("are described by their manifests, not by their entries", async () => {
     const annotations = { signed: "yes" };
     const signature = image({ subject, annotations });
     list(named("1", subject), { ...signature, artifactType: "a/lie", annotations: { [refName]: "1" } });
     expect(await referrers()).toEqual([{ ...signature, artifactType: "application/vnd.acme.config", annotations }]);
   });
 
-  it("are not what the referrers' name lists and refers to something else, nor the subject itself", async () => {
+  it("are neither entries of the referrers tag with another subject nor the subject itself", async () => {
     const tag = subject.digest.replace(":", "-");
     const stranger = image({ subject: image({ annotations: { other: "" } }) });
     list(named("1", subject), named(tag, index([stranger, subject])));
@@ -90,7 +90,7 @@ describe("referrers in a layout", () => {
     expect(await referrers()).toEqual([]);
   });
 
-  it("are found beside manifests that are not there, or not valid; a damaged one is an error", async () => {
+  it("are found despite missing and invalid manifests, and a damaged one is an error", async () => {
     const signature = image({ subject });
     const gone = { ...signature, digest: digestBytes(new Uint8Array(3)), size: 3 };
     const broken = put({ schemaVersion: 1 }, mediaTypes.ociManifest);
@@ -100,7 +100,7 @@ describe("referrers in a layout", () => {
     await expect(referrers()).rejects.toMatchObject({ code: "MOTE_CORRUPT" });
   });
 
-  it("that the referrers' name lists and that are not here, or not manifests, are among them, so that this can be said", async () => {
+  it("include missing and invalid entries of the referrers tag, so that they can be reported", async () => {
     const tag = subject.digest.replace(":", "-");
     const signature = image({ subject });
     const gone = { ...signature, digest: digestBytes(new Uint8Array(3)), size: 3 };
@@ -113,7 +113,7 @@ describe("referrers in a layout", () => {
     }
   });
 
-  it("that belong by cosign's tags are found by the name, also at the end of a whole reference", async () => {
+  it("are found by cosign's tags, even at the end of a complete reference", async () => {
     const stem = subject.digest.replace(":", "-");
     const [signature, sbom] = [image({ annotations: { sig: "" } }), image({ annotations: { sbom: "" } })];
     list(
@@ -130,7 +130,7 @@ describe("referrers in a layout", () => {
   });
 });
 
-it("a manifest's own annotations give it no name in a layout", async () => {
+it("a manifest's own annotations do not name it in a layout", async () => {
   const at = join(dir, "destination");
   const bytes = new TextEncoder().encode(readFileSync(blobFile(subject), "utf8"));
   await using destination = new LayoutDestination(at);

@@ -56,7 +56,7 @@ async function lengths(reader: MoteReader): Promise<number[]> {
 }
 
 describe("a layout as source", () => {
-  it("resolves tags, digests, places in the list, and the only one there", async () => {
+  it("resolves tags, digests, positions in index.json, and the only image", async () => {
     const one = putManifest(1);
     const two = { ...putManifest(2), annotations: { note: "kept" } };
     list(["v1", one], ["v2", two], ["also-v2", two]);
@@ -73,26 +73,26 @@ describe("a layout as source", () => {
     expect(await source.resolve("")).toEqual(two);
   });
 
-  it("resolves a digest that no entry names, and finds its type in its body", async () => {
+  it("resolves a digest without an entry, and reads its type from its body", async () => {
     const one = putManifest(1);
     list();
     expect(await source.resolve(one.digest)).toEqual(one);
     expect(await codeOf(source.resolve(digestBytes(new Uint8Array(1))))).toBe("MOTE_NOT_FOUND");
   });
 
-  it("says of an unknown tag what is there", async () => {
+  it("lists the tags if a tag is unknown", async () => {
     list(["v1", putManifest(1)], putManifest(2));
     const failure = await source.resolve("v3").catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "MOTE_NOT_FOUND", details: { wanted: "v3", tags: ["v1"] } });
     expect(await codeOf(source.resolve("@2"))).toBe("MOTE_NOT_FOUND");
   });
 
-  it("does not guess which of several manifests of one name is meant", async () => {
+  it("rejects a tag of several manifests as ambiguous", async () => {
     list(["v1", putManifest(1)], ["v1", putManifest(2)]);
     expect(await codeOf(source.resolve("v1"))).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("tells a folder that is absent from one that is not a layout, or of another version", async () => {
+  it("tells an absent directory from one that is not a layout or of another version", async () => {
     expect(await codeOf(new LayoutSource(join(dir, "nowhere")).resolve("v1"))).toBe("MOTE_NOT_FOUND");
     expect(await codeOf(new LayoutSource(join(dir, "oci-layout")).resolve("v1"))).toBe("MOTE_NOT_FOUND");
     expect(await codeOf(new LayoutSource(join(dir, "blobs")).resolve("v1"))).toBe("MOTE_UNSUPPORTED_FORMAT");
@@ -102,12 +102,12 @@ describe("a layout as source", () => {
     expect(await codeOf(source.resolve("v1"))).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("refuses an index.json that is none", async () => {
+  it("rejects an invalid index.json", async () => {
     writeFileSync(join(dir, "index.json"), '{"manifests":[{}]}');
     expect(await codeOf(source.resolve("v1"))).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("reads blobs in chunks of a MiB, whole or from a byte on", async () => {
+  it("reads blobs in chunks of 1 MiB, completely or from an offset", async () => {
     const bytes = new Uint8Array(2.5 * 1024 * 1024).map((_, at) => at * 7);
     const blob = put(bytes);
     const reader = await source.blob(blob);
@@ -118,7 +118,7 @@ describe("a layout as source", () => {
     expect(await lengths(await source.blob(put(new Uint8Array(0))))).toEqual([]);
   });
 
-  it("ends in MOTE_CORRUPT where a blob is damaged or cut off, unless told not to look", async () => {
+  it("fails with MOTE_CORRUPT if a blob is damaged or truncated, unless verification is off", async () => {
     const blob = put(new Uint8Array(1500).fill(1));
     writeFileSync(blobFile(blob), new Uint8Array(1500).fill(2));
     expect(await codeOf(source.blob(blob).then(lengths))).toBe("MOTE_CORRUPT");
@@ -128,7 +128,7 @@ describe("a layout as source", () => {
     expect(await codeOf(source.manifest(blob))).toBe("MOTE_CORRUPT");
   });
 
-  it("says that a blob is not there", async () => {
+  it("reports a missing blob", async () => {
     const blob = put(new Uint8Array(1));
     rmSync(blobFile(blob));
     expect(await codeOf(source.blob(blob))).toBe("MOTE_NOT_FOUND");
@@ -139,21 +139,21 @@ describe("a layout as source", () => {
     expect(await codeOf(source.manifest(put(new Uint8Array(4 * 1024 * 1024 + 1))))).toBe("MOTE_TOO_LARGE");
   });
 
-  it.skipIf(process.platform === "win32")("does not hang on a named pipe in a blob's place", async () => {
+  it.skipIf(process.platform === "win32")("does not hang on a FIFO in place of a blob", async () => {
     const blob = put(new Uint8Array(1));
     rmSync(blobFile(blob));
     execFileSync("mkfifo", [blobFile(blob)]);
     expect(await codeOf(source.blob(blob))).toBe("MOTE_IO");
   });
 
-  it("closes readers as often as one likes, and reads no closed one", async () => {
+  it("closes readers more than once, and does not read a closed one", async () => {
     const reader = await source.blob(put(new Uint8Array(10)));
     await reader.close();
     await reader.close();
     expect(await codeOf(lengths(reader))).toBe("MOTE_CLOSED");
   });
 
-  it("stops reading at an abort with its reason", async () => {
+  it("rejects with the reason of the signal when aborted", async () => {
     const blob = put(new Uint8Array(3 * 1024 * 1024));
     const controller = new AbortController();
     const reason = new Error("enough");

@@ -18,7 +18,7 @@ const encode = (body: unknown) => new TextEncoder().encode(typeof body === "stri
 const refName = "org.opencontainers.image.ref.name";
 const imageName = "io.containerd.image.name";
 
-/** Files of a layout by name; the manifest is the same for the same seed. */
+/** The files of a layout by name. The same seed results in the same manifest. */
 const files = new Map<string, Uint8Array>();
 beforeEach(() => files.clear());
 
@@ -66,7 +66,7 @@ describe("names in a layout", () => {
     ["containerd, Docker and BuildKit", { [imageName]: "docker.io/library/app:1", [refName]: "1" }],
     ["podman", { [refName]: "docker.io/library/app:1" }],
     ["skopeo, of a short name", { [refName]: "app:1" }],
-  ])("as %s write them are found by the tag, the name and the whole reference", async (_, annotations) => {
+  ])("as %s write them are found by tag, name and complete reference", async (_, annotations) => {
     const [app, other] = [image(1), image(2)];
     const source = layout([named(other, { [refName]: "2" }), named(app, annotations)]);
     for (const name of ["1", "app:1", "library/app:1", "docker.io/library/app:1"])
@@ -75,14 +75,14 @@ describe("names in a layout", () => {
       expect((await errorOf(source.resolve(name))).code, name).toBe("MOTE_NOT_FOUND");
   });
 
-  it("that are exact go before all others", async () => {
+  it("that match exactly take precedence", async () => {
     const [tag, full] = [image(1), image(2)];
     const source = layout([named(full, { [refName]: "docker.io/library/app:1" }), named(tag, { [refName]: "1" })]);
     expect(await digestOf(source, "1")).toBe(tag.digest);
     expect(await digestOf(source, "app:1")).toBe(full.digest);
   });
 
-  it("that several images have as their tag are told apart by the images' names, which an error lists", async () => {
+  it("that several images have as their tag are ambiguous, and the error lists the images' names", async () => {
     const [app, other] = [image(1), image(2)];
     const source = layout([
       named(app, { [imageName]: "docker.io/library/app:latest", [refName]: "latest" }),
@@ -96,7 +96,7 @@ describe("names in a layout", () => {
       expect(message).toContain(text);
   });
 
-  it("that are not text are none", async () => {
+  it("that are not strings are ignored", async () => {
     const [one, two] = [image(1), image(2)];
     const source = layout([named(one, { [refName]: 1 }), { ...two, annotations: null }]);
     expect(await digestOf(source, "@0")).toBe(one.digest);
@@ -124,7 +124,7 @@ describe("a layout is read", () => {
     return source;
   }
 
-  it("not of version 2", async () => {
+  it("but not of version 2", async () => {
     const source = layout([image(1)], '{"imageLayoutVersion":"2.0.0"}');
     expect((await errorOf(source.resolve(""))).code).toBe("MOTE_UNSUPPORTED_FORMAT");
   });
@@ -156,7 +156,7 @@ describe("an archive of docker save", () => {
     return manifest;
   }
 
-  it.each([`${id}.json`, `./${id}.json`, `blobs/sha256/${id}`])("may call its configuration %s", async (name) => {
+  it.each([`${id}.json`, `./${id}.json`, `blobs/sha256/${id}`])("may name its config %s", async (name) => {
     const path = archive({
       "manifest.json": [{ Config: name, RepoTags: ["app:1"], Layers: ["./l/layer.tar"], LayerSources: {} }],
       [name]: config,
@@ -180,7 +180,7 @@ describe("an archive of docker save", () => {
     ["without rootfs", { os: "linux" }],
     ["with a rootfs of null", { rootfs: null }],
     ["with diff_ids that are no digests", { rootfs: { diff_ids: [null] } }],
-  ])("is read with a configuration %s: its layers are hashed", async (_, body) => {
+  ])("is read with a config %s, and its layers are hashed", async (_, body) => {
     const list = [{ Config: "c.json", Layers: ["layer.tar"] }];
     const path = archive({ "manifest.json": list, "c.json": body, "layer.tar": layer });
     expect((await manifestOf(path)).layers).toEqual([
@@ -188,12 +188,12 @@ describe("an archive of docker save", () => {
     ]);
   });
 
-  it("is refused if its configuration tells of other layers", async () => {
+  it("is rejected if its config has other layers", async () => {
     const path = archive({ "manifest.json": [{ Config: "c.json", Layers: [] }], "c.json": config });
     expect((await errorOf(manifestOf(path))).code).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("that is a layout, too, is read as either", async () => {
+  it("that is also a layout is read as either", async () => {
     const manifest = { config: { digest: `sha256:${id}`, size: config.byteLength }, layers: [] };
     const digest = digestBytes(encode(manifest));
     const path = archive({
@@ -212,7 +212,7 @@ describe("an archive of docker save", () => {
     ["a layout", { "index.json": { manifests: [] } }, "oci-archive:"],
     ["an archive of a Docker before 1.10", { repositories: { app: { 1: "x" } } }, "before 1.10"],
     ["something else", { file: 1 }, "check the path"],
-  ])("tells that a tar is %s", async (_, content, advice) => {
+  ])("reports that a tar is %s", async (_, content, advice) => {
     const error = await errorOf(manifestOf(archive(content)));
     expect(error.code).toBe("MOTE_UNSUPPORTED_FORMAT");
     expect(error.message).toContain(advice);
@@ -223,7 +223,7 @@ describe("an archive of docker save", () => {
     expect((await errorOf(source.resolve(""))).message).toContain("docker-archive:");
   });
 
-  it("may have layers that are compressed", async () => {
+  it("may have compressed layers", async () => {
     const path = join(dir, "gz.tar");
     writeFileSync(
       path,

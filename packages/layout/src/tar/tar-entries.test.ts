@@ -53,9 +53,9 @@ const typeAt = 156;
 const linkAt = 157;
 const sizeAt = 124;
 
-/** An entry, and before it an extended header with this record. */
+/** Returns an extended header with this record, followed by an entry. */
 function extended(record: string, entry: Uint8Array): Uint8Array {
-  // Its length counts itself.
+  // The length of a record includes itself.
   const digits = record.length < 90 ? 2 : 5;
   const records = `${record.length + digits + 2} ${record}\n`;
   const header = writeTarHeader("PaxHeader", records.length, "file");
@@ -67,7 +67,7 @@ function extended(record: string, entry: Uint8Array): Uint8Array {
   return new Uint8Array(Buffer.concat([header, body, entry]));
 }
 
-/** An entry with some bytes of its header changed, and the checksum made to fit. */
+/** Returns an entry with some bytes of its header changed, and a valid checksum. */
 function entry(name: string, text: string, changes: Readonly<Record<number, string>> = {}): Uint8Array {
   const header = writeTarHeader(name, text.length, "file");
   for (const [at, change] of Object.entries(changes)) header.set(encode(change), Number(at));
@@ -87,7 +87,7 @@ function entry(name: string, text: string, changes: Readonly<Record<number, stri
 }
 
 describe("the files of a tar", () => {
-  it("are found where they are, whatever their names and sizes", async () => {
+  it("are found at their offsets, for any names and sizes", async () => {
     const name = fc.stringMatching(/^[a-zé]{1,80}(\/[a-z]{1,120}){0,2}$/);
     await fc.assert(
       fc.asyncProperty(fc.dictionary(name, fc.string({ maxLength: 2000 }), { maxKeys: 8 }), async (files) => {
@@ -103,7 +103,7 @@ describe("the files of a tar", () => {
     );
   });
 
-  it("are the last of those with one name, also if GNU tar appended them, or a link is among them", async () => {
+  it("are the last entries of their names, even if GNU tar appended them or one is a link", async () => {
     const bytes = new Uint8Array(
       Buffer.concat([
         entry("index.json", "old"),
@@ -143,7 +143,7 @@ describe("the files of a tar", () => {
     expect(readFileSync(appended, "utf8").slice(offset, offset + size)).toBe("the newest");
   });
 
-  it("that GNU tar wrote are read, and those written here GNU tar reads", async () => {
+  it("written by GNU tar are read, and GNU tar reads the files written here", async () => {
     const long = `${"long/".repeat(30)}name`;
     mkdirSync(join(dir, "in", "long/".repeat(30)), { recursive: true });
     writeFileSync(join(dir, "in", long), "far away");
@@ -162,7 +162,7 @@ describe("the files of a tar", () => {
     expect(readFileSync(join(dir, "out", long), "utf8")).toBe("far away");
   });
 
-  it("end where the archive does, at two blocks of zeros, so what follows costs nothing and stands for nothing", async () => {
+  it("end at two blocks of zeros, and trailing bytes are ignored", async () => {
     const [end, more] = [new Uint8Array(1024), [entry("index.json", "hidden"), entry("b", "hidden")]];
     const bytes = new Uint8Array(Buffer.concat([entry("index.json", "shown"), end, ...more, end]));
     expect([...(await entriesOf(bytes))]).toEqual([["index.json", { offset: 512, size: 5 }]]);
@@ -170,13 +170,13 @@ describe("the files of a tar", () => {
     writeFileSync(large, bytes);
     truncateSync(large, 2 ** 43);
     expect([...(await entriesOfFile(large)).keys()]).toEqual(["index.json"]);
-    // As a header that is not followed by an entry.
+    // As a header without an entry.
     writeFileSync(large, extended("path=a", new Uint8Array(0)));
     truncateSync(large, 2 ** 43);
     expect([...(await entriesOfFile(large)).keys()]).toEqual([]);
   });
 
-  it("continue after one block of zeros, and after zeros that are a part of a header", async () => {
+  it("continue after a single block of zeros, and after zeros inside a header", async () => {
     const name = `long/${"n".repeat(200)}`;
     const longName = entry("././@LongLink", `${name}${"\0".repeat(2100)}`, { [typeAt]: "L" });
     const bytes = new Uint8Array(
@@ -195,27 +195,27 @@ describe("the files of a tar", () => {
   });
 });
 
-describe("a tar is refused", () => {
+describe("a tar is rejected", () => {
   const hostile: readonly (readonly [string, Uint8Array])[] = [
-    ["whose name leads out of it", entry("a/../../etc/passwd", "x")],
-    ["whose name is absolute", entry("/etc/passwd", "x")],
-    ["whose name is one of Windows", entry("C:\\windows", "x")],
+    ["with a name that leads out of it", entry("a/../../etc/passwd", "x")],
+    ["with an absolute name", entry("/etc/passwd", "x")],
+    ["with a Windows name", entry("C:\\windows", "x")],
     ["with a device", entry("device", "", { [typeAt]: "3" })],
-    ["with a named pipe", entry("pipe", "", { [typeAt]: "6" })],
+    ["with a FIFO", entry("pipe", "", { [typeAt]: "6" })],
     ["with a hard link", entry("hard", "", { [typeAt]: "1", [linkAt]: "other" })],
     ["with a symbolic link that leads out of it", entry("link", "", { [typeAt]: "2", [linkAt]: "../../etc/passwd" })],
-    ["with a symbolic link that is absolute", entry("link", "", { [typeAt]: "2", [linkAt]: "/etc/passwd" })],
+    ["with an absolute symbolic link", entry("link", "", { [typeAt]: "2", [linkAt]: "/etc/passwd" })],
     ["with a sparse file of GNU tar", entry("sparse", "x", { [typeAt]: "S" })],
     ["with a sparse file of pax", extended("GNU.sparse.major=1", entry("sparse", "x"))],
-    ["whose extended header leads out of it", extended("path=../../x", entry("a", "x"))],
-    ["whose extended header is absolute", extended("path=/etc", entry("a", "x"))],
-    ["whose extended header has a size beyond its end", extended("size=8589934592", entry("a", "x"))],
-    ["whose extended header is huge", extended(`path=${"a".repeat(80_000)}`, entry("a", "x"))],
-    ["whose size is negative, in base 256", entry("a", "x", { [sizeAt]: "\u00ff" })],
-    ["whose size is -1, in base 256", entry("a", "x", { [sizeAt]: "\u00ff".repeat(12) })],
-    ["whose size reaches beyond its end", entry("a", "x", { [sizeAt]: "00000777777" })],
-    ["whose size is not a number", entry("a", "x", { [sizeAt]: "9999" })],
-    ["with an extended size that is negative", extended("size=-123", entry("a", "x"))],
+    ["with an extended header that leads out of it", extended("path=../../x", entry("a", "x"))],
+    ["with an absolute name in an extended header", extended("path=/etc", entry("a", "x"))],
+    ["with an extended header with a size beyond its end", extended("size=8589934592", entry("a", "x"))],
+    ["with a huge extended header", extended(`path=${"a".repeat(80_000)}`, entry("a", "x"))],
+    ["with a negative size in base 256", entry("a", "x", { [sizeAt]: "\u00ff" })],
+    ["with the size -1 in base 256", entry("a", "x", { [sizeAt]: "\u00ff".repeat(12) })],
+    ["with a size beyond its end", entry("a", "x", { [sizeAt]: "00000777777" })],
+    ["with a size that is not a number", entry("a", "x", { [sizeAt]: "9999" })],
+    ["with a negative extended size", extended("size=-123", entry("a", "x"))],
     ["with an extended size that is not a number", extended("size=1e9", entry("a", "x"))],
   ];
   for (const [what, bytes] of hostile) {
@@ -224,13 +224,13 @@ describe("a tar is refused", () => {
     });
   }
 
-  it("whose header was damaged", async () => {
+  it("with a damaged header", async () => {
     const bytes = entry("a", "x");
     bytes[0] = 0x62;
     expect(await codeOf(bytes)).toBe("MOTE_INVALID_ARCHIVE");
   });
 
-  it("or read, and nothing else happens, whatever its bytes are", async () => {
+  it("or read, for any bytes", async () => {
     const sound = await archive({ "oci-layout": "{}", "blobs/sha256/abc": "content", [`${"n".repeat(150)}`]: "x" });
     await fc.assert(
       fc.asyncProperty(
