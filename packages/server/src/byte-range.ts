@@ -1,12 +1,12 @@
-/** Bytes from `start` up to, not including, `end`. */
+/** A range from `start` up to, not including, `end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * The one range that a `Range` header asks for (RFC 9110, section 14). Undefined where there is none, or several, or what is
- * no range of bytes: then the whole is sent, as that section allows.
+ * Parses a `Range` header with a single range (RFC 9110, section 14). Returns undefined for a missing, multiple or invalid range, so that the
+ * complete blob is sent.
  */
 export function parseRange(header: string | undefined, size: number): ByteRange | "unsatisfiable" | undefined {
   const match = /^bytes=(\d*)-(\d*)$/i.exec(header?.trim() ?? "");

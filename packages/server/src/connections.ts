@@ -1,32 +1,32 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 
-/** Connections beyond the limit that are told so; further ones are closed without a word. */
-const mostRefused = 100;
-/** A connection on which nothing has been asked for so long makes room for a new one. */
-const idleMs = 5000;
-/** Requests of one connection that wait for those before them. */
-const mostPipelined = 100;
-/** Looks at a connection within the time that a client may read nothing: the more, the closer that time is kept. */
-const looks = 12;
-const mostConnections = 4096;
-/** Descriptors that are needed beside those of clients. */
+/** The maximum number of connections beyond the limit that get an error response; others are closed immediately. */
+const maxRejected = 100;
+/** Connections that are idle for this long may be closed in favor of new ones. */
+const minIdleMs = 5000;
+/** The maximum number of pipelined requests of a connection. */
+const maxPipelinedRequests = 100;
+/** The number of checks of a connection during the write timeout. */
+const stallChecks = 12;
+const maxDefaultConnections = 4096;
+/** File descriptors that are not available for clients. */
 const reservedDescriptors = 128;
 
-/** A client's connection. */
+/** The state of a connection. */
 export interface Connection {
-  /** Beyond the limit: its request is refused. */
-  readonly isRefused: boolean;
+  /** Whether it is beyond the limit, so that its request is rejected. */
+  readonly isRejected: boolean;
   inFlight: number;
-  /** By the clock of `performance`: since when nothing is in flight. */
+  /** When the last request ended, by `performance.now()`. */
   idleSinceMs: number;
-  /** Ends when all requests before the next one have been answered. */
+  /** Resolves when all previous requests have ended. */
   turn: Promise<void>;
-  /** How long the client has read nothing, and when that was seen last. */
-  silentMs: number;
-  lookedMs: number;
-  /** Called when the connection is gone. */
-  readonly onGone: Set<() => void>;
+  /** How long the client has read nothing, and when that was last checked. */
+  stalledMs: number;
+  checkedMs: number;
+  /** Called when the connection has closed. */
+  readonly onClose: Set<() => void>;
 }
 
 export interface ConnectionLimits {
@@ -34,52 +34,53 @@ export interface ConnectionLimits {
   readonly writeTimeoutMs: number;
 }
 
-/** The connections of a server: how many there are, and whether their clients still read. */
+/** Limits the connections of a server and closes those of clients that read nothing. */
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #tickMs: number;
   readonly #connections = new Map<Socket, Connection>();
-  readonly #mostRefused = mostRefusedWithin();
-  #refused = 0;
+  readonly #maxRejected = maxRejectedConnections();
+  #rejected = 0;
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
-    this.#tickMs = Math.max(1, Math.ceil(limits.writeTimeoutMs / looks));
+    this.#tickMs = Math.max(1, Math.ceil(limits.writeTimeoutMs / stallChecks));
   }
 
   add(socket: Socket): void {
-    const isRefused = this.#connections.size - this.#refused >= this.#limits.maxConnections && !this.#closeIdle();
-    if (isRefused && this.#refused >= this.#mostRefused) {
+    const isRejected =
+      this.#connections.size - this.#rejected >= this.#limits.maxConnections && !this.#closeLongestIdle();
+    if (isRejected && this.#rejected >= this.#maxRejected) {
       socket.destroy();
       return;
     }
-    if (isRefused) this.#refused++;
+    if (isRejected) this.#rejected++;
     const connection: Connection = {
-      isRefused,
+      isRejected,
       inFlight: 0,
       idleSinceMs: performance.now(),
       turn: Promise.resolve(),
-      silentMs: 0,
-      lookedMs: 0,
-      onGone: new Set(),
+      stalledMs: 0,
+      checkedMs: 0,
+      onClose: new Set(),
     };
     this.#connections.set(socket, connection);
     socket.once("close", () => {
       this.#connections.delete(socket);
-      if (isRefused) this.#refused--;
-      for (const gone of [...connection.onGone]) gone();
+      if (isRejected) this.#rejected--;
+      for (const listener of [...connection.onClose]) listener();
     });
   }
 
-  /** A request has come. Undefined where its connection is at an end, or has sent too many requests ahead. */
+  /** Starts a request. Returns undefined if its connection is closed or has too many pipelined requests. */
   begin(socket: Socket): Connection | undefined {
     const connection = this.#connections.get(socket);
     if (connection === undefined) return undefined;
-    if (++connection.inFlight > mostPipelined) {
+    if (++connection.inFlight > maxPipelinedRequests) {
       socket.destroy();
       return undefined;
     }
-    connection.silentMs = 0;
+    connection.stalledMs = 0;
     socket.setTimeout(this.#tickMs);
     return connection;
   }
@@ -89,17 +90,16 @@ export class Connections {
     connection.idleSinceMs = performance.now();
   }
 
-  /** Closes those on which nothing is asked. */
+  /** Closes all connections without requests in flight. */
   closeIdle(): void {
     for (const [socket, { inFlight }] of this.#connections) if (inFlight === 0) socket.destroy();
   }
 
   /**
-   * Nothing was sent or received on the connection for a while. Between requests, that was the time that it is kept alive; while one is
-   * answered, it ends the connection only if bytes wait for the client, and have for long enough.
-   * @returns whether the client was cut off because it reads nothing
+   * Handles a socket timeout. Closes an idle connection, or one whose client has read nothing during the write timeout.
+   * @returns whether the connection was closed because its client reads nothing
    */
-  timedOut(socket: Socket): boolean {
+  handleTimeout(socket: Socket): boolean {
     const connection = this.#connections.get(socket);
     if (connection === undefined || connection.inFlight === 0) {
       socket.destroy();
@@ -107,11 +107,11 @@ export class Connections {
     }
     const now = performance.now();
     const isWaiting = socket.writableLength > 0;
-    // If the last look is longer ago than a tick, bytes have gone out in between.
-    const wentOn = now - connection.lookedMs > 1.5 * this.#tickMs;
-    connection.silentMs = isWaiting ? (wentOn ? 0 : connection.silentMs) + this.#tickMs : 0;
-    connection.lookedMs = now;
-    if (connection.silentMs < this.#limits.writeTimeoutMs) {
+    // If the last check is longer ago than a tick, bytes were sent meanwhile.
+    const hasProgressed = now - connection.checkedMs > 1.5 * this.#tickMs;
+    connection.stalledMs = isWaiting ? (hasProgressed ? 0 : connection.stalledMs) + this.#tickMs : 0;
+    connection.checkedMs = now;
+    if (connection.stalledMs < this.#limits.writeTimeoutMs) {
       socket.setTimeout(this.#tickMs);
       return false;
     }
@@ -119,12 +119,12 @@ export class Connections {
     return true;
   }
 
-  /** Makes room by what was not used the longest. */
-  #closeIdle(): boolean {
+  /** Closes the connection that has been idle the longest, if any. */
+  #closeLongestIdle(): boolean {
     let found: Socket | undefined;
-    let since = performance.now() - idleMs;
-    for (const [socket, { inFlight, idleSinceMs, isRefused }] of this.#connections) {
-      if (inFlight > 0 || isRefused || idleSinceMs >= since) continue;
+    let since = performance.now() - minIdleMs;
+    for (const [socket, { inFlight, idleSinceMs, isRejected }] of this.#connections) {
+      if (inFlight > 0 || isRejected || idleSinceMs >= since) continue;
       found = socket;
       since = idleSinceMs;
     }
@@ -135,14 +135,14 @@ export class Connections {
   }
 }
 
-/** What a process may have open, by half: a client that is sent a blob takes a connection and a file. */
+/** Returns the default limit: half of the available descriptors, because a response with a blob needs a socket and a file. */
 export function defaultMaxConnections(openFiles = openFilesLimit()): number {
-  return Math.max(16, Math.min(mostConnections, Math.floor((openFiles - reservedDescriptors) / 2)));
+  return Math.max(16, Math.min(maxDefaultConnections, Math.floor((openFiles - reservedDescriptors) / 2)));
 }
 
-/** Those that are refused take no more than a fourth: no connection could else be taken, and no idle one be closed for it. */
-export function mostRefusedWithin(openFiles = openFilesLimit()): number {
-  return Math.max(1, Math.min(mostRefused, Math.floor(openFiles / 4)));
+/** Returns the limit of rejected connections: at most a quarter of the descriptors, so that others remain available. */
+export function maxRejectedConnections(openFiles = openFilesLimit()): number {
+  return Math.max(1, Math.min(maxRejected, Math.floor(openFiles / 4)));
 }
 
 function openFilesLimit(): number {

@@ -18,142 +18,143 @@ import {
   sniffManifestType,
   type TagStore,
 } from "@mote/core";
-import { Belonging } from "./belonging.js";
 import { parseRange } from "./byte-range.js";
-import { isCurrent, mayCut } from "./conditions.js";
+import { completeChunks } from "./complete-chunks.js";
+import { allowsRange, isNotModified } from "./conditions.js";
+import { listRepositories, listTags } from "./listing.js";
 import { ManifestLeases } from "./manifest-leases.js";
-import { catalogue, tagsOf } from "./names.js";
-import { cutPage } from "./page.js";
+import { paginate } from "./paginate.js";
 import { listReferrers } from "./referrers.js";
 import { Repositories } from "./repositories.js";
-import { parseTarget, printableTarget } from "./request-target.js";
+import { RepositoryContents } from "./repository-contents.js";
+import { parseRequestTarget, printableTarget } from "./request-target.js";
 import { type ApiResponse, ErrorResponse, jsonResponse, type RequestContext } from "./response.js";
-import { wholeChunks } from "./whole-chunks.js";
 
 export interface EndpointOptions {
   /**
-   * Where it has leases, what was given the manifest of is kept from prunes for a while. Its `membership` says which manifest belongs to
-   * which repository; without it, the tags do.
+   * The served content. Served manifests and their content are leased if it supports leases. Its `membership` records which manifests belong to
+   * which repository; without it, the tags are used.
    */
   readonly source: MoteSource & Partial<Leases> & Pick<MoteCache, "membership">;
   readonly tags: TagStore;
-  /** How long, after a manifest or one of its blobs was last asked for, in milliseconds. Default 60,000; 0: not at all. */
+  /** How long content is leased after the last request for its manifest or blobs, in milliseconds. Default 60,000; 0 disables leases. */
   readonly holdMs?: number | undefined;
   readonly logger?: Logger | undefined;
 }
 
-/** What is served is never taken for a page, whatever an artifact says that it is. */
+// Browsers must not render served content as pages.
 const commonHeaders = { "docker-distribution-api-version": "registry/2.0", "x-content-type-options": "nosniff" };
 
-/** What a request is about. */
-interface Asked {
-  /** The repository's name as the client gave it. */
+/** A request with its parsed target. */
+interface RoutedRequest {
+  /** The requested repository name. */
   readonly name: string;
-  /** The registry that a mirror's client means (`ns`), where it says. */
+  /** The registry in the `ns` parameter, which clients send to mirrors. */
   readonly namespace: string | undefined;
   readonly query: URLSearchParams;
-  readonly ask: RequestContext;
+  readonly request: RequestContext;
 }
 
-/** The reading half of the distribution specification, over any source and tag store. */
+/** Implements pulls of the distribution specification over a source and a tag store. */
 export class Endpoint {
   readonly #source: MoteSource;
   readonly #tags: TagStore;
   readonly #logger: Logger;
-  readonly #given: ManifestLeases;
+  readonly #leases: ManifestLeases;
   readonly #repositories: Repositories;
-  readonly #belonging: Belonging;
+  readonly #contents: RepositoryContents;
 
   constructor({ source, tags, holdMs = 60_000, logger = silentLogger }: EndpointOptions) {
     this.#source = source;
     this.#tags = tags;
     this.#logger = logger;
-    this.#given = new ManifestLeases(source, { holdMs, logger });
+    this.#leases = new ManifestLeases(source, { holdMs, logger });
     this.#repositories = new Repositories(source, tags, logger);
-    this.#belonging = new Belonging(source, this.#repositories);
+    this.#contents = new RepositoryContents(source, this.#repositories);
   }
 
-  /** Lets go of what clients might have come back for. */
+  /** Releases all leases. */
   async close(): Promise<void> {
-    await this.#given.close();
+    await this.#leases.close();
   }
 
-  /** Rejects only where the client has gone away, with the signal's reason. A HEAD is answered without a body. */
-  async answer(ask: RequestContext): Promise<ApiResponse> {
-    const { body, ...answer } = await this.#answerOrRefuse(ask);
-    const headers = { ...commonHeaders, ...answer.headers };
-    return body === undefined || ask.method === "HEAD" ? { ...answer, headers } : { ...answer, headers, body };
+  /** Responds to a request, to HEAD without a body. Rejects only if the client has disconnected, with the reason of the signal. */
+  async respond(request: RequestContext): Promise<ApiResponse> {
+    const { body, ...head } = await this.#routeOrError(request);
+    const headers = { ...commonHeaders, ...head.headers };
+    return body === undefined || request.method === "HEAD" ? { ...head, headers } : { ...head, headers, body };
   }
 
-  async #answerOrRefuse(ask: RequestContext): Promise<ApiResponse> {
+  async #routeOrError(request: RequestContext): Promise<ApiResponse> {
     try {
-      return await this.#route(ask);
+      return await this.#route(request);
     } catch (error) {
-      if (error instanceof ErrorResponse) return error.answer;
-      ask.signal.throwIfAborted();
-      this.#logger.error("a request failed", { path: printableTarget(ask.target), error });
+      if (error instanceof ErrorResponse) return error.response;
+      request.signal.throwIfAborted();
+      this.#logger.error("a request failed", { path: printableTarget(request.target), error });
       const code = MoteError.isInstance(error) ? error.code : "an internal error";
-      return new ErrorResponse(500, "UNKNOWN", `this could not be read here: ${code}`).answer;
+      return new ErrorResponse(500, "UNKNOWN", `the content cannot be read: ${code}`).response;
     }
   }
 
-  #route(ask: RequestContext): ApiResponse | Promise<ApiResponse> {
-    if (ask.method !== "GET" && ask.method !== "HEAD") {
+  #route(request: RequestContext): ApiResponse | Promise<ApiResponse> {
+    if (request.method !== "GET" && request.method !== "HEAD") {
       throw new ErrorResponse(405, "UNSUPPORTED", "this registry is read-only", { headers: { allow: "GET, HEAD" } });
     }
-    const { segments, query } = parseTarget(ask.target);
+    const { segments, query } = parseRequestTarget(request.target);
     const namespace = readNamespace(query);
     const [version, first, ...more] = segments;
     if (version === "v2" && (first === undefined || (first === "" && more.length === 0))) return jsonResponse(200, {});
-    if (version === "v2" && first === "_catalog" && more.length === 0) return this.#catalog(namespace, query, ask);
+    if (version === "v2" && first === "_catalog" && more.length === 0) return this.#catalog(namespace, query, request);
     const [kind, reference = ""] = segments.slice(1).slice(-2);
     const name = segments.slice(1, -2).join("/");
     if (version === "v2" && name !== "") {
-      const asked = () => ({ name: checkName(name), namespace, query, ask });
-      if (kind === "manifests") return this.#manifest(asked(), reference);
-      if (kind === "blobs") return this.#blob(asked(), reference);
-      if (kind === "referrers") return this.#referrers(asked(), reference);
-      if (kind === "tags" && reference === "list") return this.#tagList(asked());
+      const routed = () => ({ name: checkName(name), namespace, query, request });
+      if (kind === "manifests") return this.#manifest(routed(), reference);
+      if (kind === "blobs") return this.#blob(routed(), reference);
+      if (kind === "referrers") return this.#referrers(routed(), reference);
+      if (kind === "tags" && reference === "list") return this.#tagList(routed());
     }
-    throw new ErrorResponse(404, "UNSUPPORTED", "there is nothing at this path");
+    throw new ErrorResponse(404, "UNSUPPORTED", "the path does not exist");
   }
 
-  async #manifest(asked: Asked, reference: string): Promise<ApiResponse> {
-    const { ask } = asked;
-    const found = await this.#findManifest(asked, reference);
-    if (found === undefined) throw unknownManifest(asked, reference);
-    const bytes = await this.#readManifest(found.digest, ask);
+  async #manifest(routed: RoutedRequest, reference: string): Promise<ApiResponse> {
+    const { request } = routed;
+    const found = await this.#findManifest(routed, reference);
+    if (found === undefined) throw unknownManifest(routed, reference);
+    const bytes = await this.#readManifest(found.digest, request);
     const contentType = bytes && (manifestType(bytes) ?? found.mediaType);
-    if (bytes === undefined || contentType === undefined) throw unknownManifest(asked, reference);
-    await this.#given.hold(found.digest, contentType, bytes);
-    // A prune that was at work before has taken the manifest away first.
-    if (!(await this.#source.moteExists(found.digest, { signal: ask.signal }))) throw unknownManifest(asked, reference);
-    if (isCurrent(ask, found.digest)) return notModified(found.digest);
+    if (bytes === undefined || contentType === undefined) throw unknownManifest(routed, reference);
+    await this.#leases.hold(found.digest, contentType, bytes);
+    // A prune that started before the lease may have removed the manifest.
+    if (!(await this.#source.moteExists(found.digest, { signal: request.signal })))
+      throw unknownManifest(routed, reference);
+    if (isNotModified(request, found.digest)) return notModified(found.digest);
     const headers = {
       "content-type": contentType,
       "content-length": String(bytes.byteLength),
-      ...identity(found.digest),
+      ...identityHeaders(found.digest),
     };
     return { status: 200, headers, body: bytes };
   }
 
   async #findManifest(
-    { name, namespace, ask }: Asked,
+    { name, namespace, request }: RoutedRequest,
     reference: string,
   ): Promise<{ readonly digest: Digest; readonly mediaType?: string } | undefined> {
     const digest = reference.includes(":") ? checkDigest(reference) : undefined;
     if (digest === undefined && !isTagName(reference)) return undefined;
-    const repository = await this.#repositories.find(name, namespace);
+    const repository = await this.#repositories.resolve(name, namespace);
     if (repository === undefined) return undefined;
-    if (digest !== undefined) return (await this.#belonging.has(repository, digest)) ? { digest } : undefined;
+    if (digest !== undefined) return (await this.#contents.has(repository, digest)) ? { digest } : undefined;
     const tag = `${repository}:${reference}`;
-    const descriptor = await this.#tags.resolve(tag, { signal: ask.signal });
+    const descriptor = await this.#tags.resolve(tag, { signal: request.signal });
     if (descriptor === undefined) return undefined;
-    await this.#repositories.note(tag, descriptor.digest);
-    return { digest: descriptor.digest, mediaType: safeType(descriptor) };
+    await this.#repositories.recordTag(tag, descriptor.digest);
+    return { digest: descriptor.digest, mediaType: safeMediaType(descriptor) };
   }
 
-  /** Undefined where it is not there, or is no manifest by its size. */
+  /** Reads a manifest; returns undefined if it does not exist or is too large. */
   async #readManifest(digest: Digest, { signal }: RequestContext): Promise<Uint8Array | undefined> {
     try {
       return await readMote(this.#source, digest, { maxBytes: maxManifestBytes, signal });
@@ -163,22 +164,22 @@ export class Endpoint {
     }
   }
 
-  async #blob({ name, namespace, ask }: Asked, reference: string): Promise<ApiResponse> {
+  async #blob({ name, namespace, request }: RoutedRequest, reference: string): Promise<ApiResponse> {
     const digest = checkDigest(reference);
-    const { signal } = ask;
+    const { signal } = request;
     const unknown = new ErrorResponse(404, "BLOB_UNKNOWN", "blob not found in this repository", {
       detail: { name, digest },
     });
-    const repository = await this.#repositories.find(name, namespace);
-    if (repository === undefined || !(await this.#belonging.has(repository, digest))) throw unknown;
-    this.#given.touch(digest);
+    const repository = await this.#repositories.resolve(name, namespace);
+    if (repository === undefined || !(await this.#contents.has(repository, digest))) throw unknown;
+    this.#leases.touch(digest);
     const info = await this.#source.find(digest, { signal });
     if (info === undefined) throw unknown;
     const { size } = info;
-    const headers = { "content-type": mediaTypes.octetStream, "accept-ranges": "bytes", ...identity(digest) };
-    if (isCurrent(ask, digest)) return notModified(digest);
-    if (ask.method === "HEAD") return { status: 200, headers: { ...headers, "content-length": String(size) } };
-    const range = mayCut(ask, digest) ? parseRange(ask.header("range"), size) : undefined;
+    const headers = { "content-type": mediaTypes.octetStream, "accept-ranges": "bytes", ...identityHeaders(digest) };
+    if (isNotModified(request, digest)) return notModified(digest);
+    if (request.method === "HEAD") return { status: 200, headers: { ...headers, "content-length": String(size) } };
+    const range = allowsRange(request, digest) ? parseRange(request.header("range"), size) : undefined;
     if (range === "unsatisfiable") {
       throw new ErrorResponse(416, "UNSUPPORTED", `the blob has ${size} bytes`, {
         headers: { "content-range": `bytes */${size}` },
@@ -197,16 +198,16 @@ export class Endpoint {
         "content-length": String(end - start),
         ...(range === undefined ? {} : { "content-range": `bytes ${start}-${end - 1}/${size}` }),
       },
-      body: { chunks: wholeChunks(reader, end - start), close: () => reader.close() },
+      body: { chunks: completeChunks(reader, end - start), close: () => reader.close() },
     };
   }
 
-  async #tagList({ name, namespace, query, ask }: Asked): Promise<ApiResponse> {
-    const repository = await this.#repositories.find(name, namespace);
+  async #tagList({ name, namespace, query, request }: RoutedRequest): Promise<ApiResponse> {
+    const repository = await this.#repositories.resolve(name, namespace);
     if (repository === undefined) throw unknownName(name);
     const tags: string[] = [];
-    for await (const tag of tagsOf(this.#tags, repository, { signal: ask.signal })) tags.push(tag);
-    const { entries, link } = cutPage(tags, `/v2/${name}/tags/list`, query);
+    for await (const tag of listTags(this.#tags, repository, { signal: request.signal })) tags.push(tag);
+    const { entries, link } = paginate(tags, `/v2/${name}/tags/list`, query);
     return jsonResponse(200, { name, tags: entries }, link === undefined ? {} : { link });
   }
 
@@ -215,18 +216,18 @@ export class Endpoint {
     query: URLSearchParams,
     { signal }: RequestContext,
   ): Promise<ApiResponse> {
-    const repositories = await catalogue(this.#source, this.#tags, { namespace, signal });
+    const repositories = await listRepositories(this.#source, this.#tags, { namespace, signal });
     if (namespace !== undefined && repositories.length === 0) throw unknownName(namespace);
-    const { entries, link } = cutPage(repositories, "/v2/_catalog", query);
+    const { entries, link } = paginate(repositories, "/v2/_catalog", query);
     return jsonResponse(200, { repositories: entries }, link === undefined ? {} : { link });
   }
 
-  async #referrers({ name, namespace, query, ask }: Asked, reference: string): Promise<ApiResponse> {
+  async #referrers({ name, namespace, query, request }: RoutedRequest, reference: string): Promise<ApiResponse> {
     const subject = checkDigest(reference);
-    const repository = await this.#repositories.find(name, namespace);
+    const repository = await this.#repositories.resolve(name, namespace);
     if (repository === undefined) throw unknownName(name);
-    const roots = await this.#belonging.referrers(repository, subject);
-    const all = await listReferrers(this.#source, roots, subject, { signal: ask.signal });
+    const roots = await this.#contents.referrers(repository, subject);
+    const all = await listReferrers(this.#source, roots, subject, { signal: request.signal });
     const wanted = query.get("artifactType");
     const manifests = wanted === null ? all : all.filter(({ artifactType }) => artifactType === wanted);
     return jsonResponse(
@@ -237,14 +238,14 @@ export class Endpoint {
   }
 }
 
-/** A client means one registry; of two it would be told one, and a proxy in front may have taken the other. */
+/** Reads the `ns` parameter. Repeated parameters are rejected, because a proxy could use another one. */
 function readNamespace(query: URLSearchParams): string | undefined {
   const [namespace, ...others] = query.getAll("ns");
   if (others.length > 0) throw new ErrorResponse(400, "NAME_INVALID", "ns is given more than once");
   return namespace;
 }
 
-/** distribution-spec, "Pulling manifests": `<name>`; or one after a registry's host and a slash. */
+/** Checks a `<name>` (distribution-spec, "Pulling manifests"), optionally after the host of a registry and a slash. */
 function checkName(name: string): string {
   const registry = parseRepositoryName(name)?.registry;
   const isInFull = registry !== undefined && (/[.:]/.test(registry) || registry === "localhost");
@@ -252,7 +253,7 @@ function checkName(name: string): string {
   throw new ErrorResponse(
     400,
     "NAME_INVALID",
-    "a repository's name is lower-case letters, digits, and . _ - / between them",
+    "the repository name is not valid; use lower-case letters, digits, and . _ - / between them",
   );
 }
 
@@ -265,10 +266,10 @@ function checkDigest(text: string): Digest {
   }
 }
 
-/** The same, whatever the reason is: what else is here is nobody's business. */
-function unknownManifest({ name }: Asked, reference: string): ErrorResponse {
+/** Returns the same response for all reasons, so that it reveals nothing about other repositories. */
+function unknownManifest({ name }: RoutedRequest, reference: string): ErrorResponse {
   const message =
-    "manifest not found in this repository; if several registries have one of this name, say which: ?ns=HOST";
+    "manifest not found in this repository; if several registries have this repository, select one with ?ns=HOST";
   return new ErrorResponse(404, "MANIFEST_UNKNOWN", message, { detail: { name, reference } });
 }
 
@@ -285,15 +286,15 @@ function manifestType(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** A type that an artifact made up is not sent if a browser could run what comes with it. */
-function safeType({ mediaType }: Descriptor): string {
+/** Replaces media types that a browser could execute. */
+function safeMediaType({ mediaType }: Descriptor): string {
   return /^application\/[\w.+-]{1,200}$/.test(mediaType) ? mediaType : mediaTypes.octetStream;
 }
 
-function identity(digest: Digest) {
+function identityHeaders(digest: Digest) {
   return { "docker-content-digest": digest, etag: `"${digest}"` };
 }
 
 function notModified(digest: Digest): ApiResponse {
-  return { status: 304, headers: identity(digest) };
+  return { status: 304, headers: identityHeaders(digest) };
 }

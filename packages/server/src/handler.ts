@@ -4,20 +4,20 @@ import type { ApiResponse } from "./response.js";
 export type Handler = (request: Request) => Promise<Response>;
 
 /**
- * The endpoint as a function from a web `Request` to a `Response`, for any server that takes one. A body that cannot be sent
- * whole and sound ends in an error, upon which that server must break the connection.
+ * Creates a function from a web `Request` to a `Response`, for use with other HTTP servers. If the body ends in an error, the server must
+ * reset the connection.
  */
 export function createHandler(options: EndpointOptions): Handler {
   const endpoint = new Endpoint(options);
   return async (request) => {
     const { pathname, search } = new URL(request.url);
-    const answer = await endpoint.answer({
+    const response = await endpoint.respond({
       method: request.method,
       target: `${pathname}${search}`,
       header: (name) => request.headers.get(name) ?? undefined,
       signal: request.signal,
     });
-    return new Response(responseBody(answer.body), { status: answer.status, headers: answer.headers });
+    return new Response(responseBody(response.body), { status: response.status, headers: response.headers });
   };
 }
 

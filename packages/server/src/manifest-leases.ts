@@ -8,26 +8,26 @@ import {
   parseManifest,
 } from "@mote/core";
 
-/** Manifests that are held at once: beyond it, the one that was not asked for the longest is released. */
-const mostHeld = 1000;
+/** The maximum number of leased manifests. Beyond it, the least recently requested one is released. */
+const maxHeldManifests = 1000;
 
-interface Held {
+interface HeldLease {
   readonly digests: ReadonlySet<Digest>;
   readonly leasing: Promise<Lease>;
-  /** By the clock of `performance`. */
+  /** When the lease ends, by `performance.now()`. */
   untilMs: number;
 }
 
 /**
- * Leases on what clients were given the manifest of: they come back for its blobs, and a prune must not have been there first. Each ends
- * `holdMs` after the manifest, or one of its blobs, was last asked for. There is one timer for all.
+ * Leases the content of served manifests, because clients request its blobs next. A lease ends `holdMs` after the manifest or one of its blobs
+ * was last requested.
  */
 export class ManifestLeases {
   readonly #source: Partial<Leases>;
   readonly #holdMs: number;
   readonly #logger: Logger;
-  /** In the order in which they end. */
-  readonly #held = new Map<Digest, Held>();
+  /** In the order of their ends. */
+  readonly #held = new Map<Digest, HeldLease>();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -37,7 +37,7 @@ export class ManifestLeases {
     this.#logger = logger;
   }
 
-  /** Call it before the manifest is given, and look afterwards whether it is still there: then so is what it names. */
+  /** Leases a manifest and what it refers to. After that, check that the manifest still exists before serving it. */
   async hold(digest: Digest, mediaType: string, bytes: Uint8Array): Promise<void> {
     if (this.#source.lease === undefined || this.#holdMs === 0 || this.#isClosed) return;
     let held = this.#held.get(digest);
@@ -49,19 +49,18 @@ export class ManifestLeases {
     try {
       await held.leasing;
     } catch (error) {
-      // A cache that is only read has nobody who prunes it, either.
-      this.#logger.debug("what a manifest names cannot be held", { digest, error });
-      // The next request tries again.
+      // A read-only cache cannot lease, but is not pruned either. The next request tries again.
+      this.#logger.debug("cannot lease the content of a manifest", { digest, error });
       if (this.#held.get(digest) === held) this.#held.delete(digest);
     }
     const [oldest] = this.#held.keys();
-    if (this.#held.size > mostHeld && oldest !== undefined) void this.#release(oldest);
+    if (this.#held.size > maxHeldManifests && oldest !== undefined) void this.#release(oldest);
   }
 
-  /** A blob is asked for: whoever does may want the others, too. */
+  /** Renews the leases of all manifests that refer to a requested blob. */
   touch(blob: Digest): void {
-    const those = [...this.#held].filter(([, { digests }]) => digests.has(blob));
-    for (const [digest, held] of those) this.#renew(digest, held);
+    const referring = [...this.#held].filter(([, { digests }]) => digests.has(blob));
+    for (const [digest, held] of referring) this.#renew(digest, held);
   }
 
   async close(): Promise<void> {
@@ -70,7 +69,7 @@ export class ManifestLeases {
     await Promise.all([...this.#held.keys()].map((digest) => this.#release(digest)));
   }
 
-  #renew(digest: Digest, held: Held): void {
+  #renew(digest: Digest, held: HeldLease): void {
     held.untilMs = performance.now() + this.#holdMs;
     this.#held.delete(digest);
     this.#held.set(digest, held);
@@ -95,12 +94,12 @@ export class ManifestLeases {
     try {
       await (await held?.leasing)?.release();
     } catch (error) {
-      this.#logger.debug("a lease could not be given back", { digest, error });
+      this.#logger.debug("cannot release a lease", { digest, error });
     }
   }
 }
 
-/** None of what is no manifest that is known here: that has no blobs to come back for. */
+/** Returns what a manifest refers to, or nothing for invalid manifests. */
 function childrenOf(bytes: Uint8Array, mediaType: string): Digest[] {
   try {
     return childDescriptors(parseManifest(bytes, mediaType)).map(({ digest }) => digest);

@@ -10,12 +10,12 @@ import {
   type TagStore,
 } from "@mote/core";
 
-/** Names of a repository that no membership store has recorded: by manifest, a tag that stands for it. */
+/** Repositories derived from tags, because the membership store has no record: for each manifest, one of its tags. */
 type Derived = Map<string, Map<Digest, string>>;
 
 /**
- * Which repositories there are, and which manifests were stored or tagged under their names: what is recorded, and what the tags say
- * that an earlier release has set, or of a cache that records nothing.
+ * Finds repositories and their manifests: those that the membership store has recorded, and those that tags name which were set by an earlier
+ * release or in a cache without a membership store.
  */
 export class Repositories {
   readonly #source: MoteSource;
@@ -34,16 +34,16 @@ export class Repositories {
   }
 
   /**
-   * The repository, in full, that a client means: that of the registry `namespace`; else the one that is called exactly so, or the
-   * only registry's that has the path. Undefined where there is none, or no telling which.
+   * Returns the full name of the repository that a client requests: that of the registry `namespace`, or else the one with this full name, or
+   * the only one with this path. Returns undefined if there is none, or if the path is ambiguous.
    */
-  async find(name: string, namespace: string | undefined): Promise<string | undefined> {
-    // To be the only one is said of all.
+  async resolve(name: string, namespace: string | undefined): Promise<string | undefined> {
+    // Ambiguity can be detected only if all repositories are known.
     if (namespace === undefined) await this.derive();
     return (await this.#lookUp(name, namespace)) ?? ((await this.derive()) ? this.#lookUp(name, namespace) : undefined);
   }
 
-  /** Whether the manifest was stored or tagged under the repository's name. */
+  /** Returns whether the manifest was stored or tagged in the repository. */
   async has(repository: string, manifest: Digest): Promise<boolean> {
     if (await this.#membership?.has(repository, manifest)) return true;
     const name = this.#derived.get(repository)?.get(manifest);
@@ -57,8 +57,8 @@ export class Repositories {
     if (this.#membership !== undefined) yield* this.#membership.list(repository);
   }
 
-  /** A tag was found to stand for the manifest. */
-  async note(name: string, manifest: Digest): Promise<void> {
+  /** Records that a tag refers to the manifest. */
+  async recordTag(name: string, manifest: Digest): Promise<void> {
     const repository = parseImageName(name)?.repository.full;
     if (repository === undefined || (await this.has(repository, manifest))) return;
     if (await this.#record(repository, manifest)) return;
@@ -66,8 +66,8 @@ export class Repositories {
   }
 
   /**
-   * Looks through all tags for what is not recorded: once, or where nothing records, each time.
-   * @returns whether it did
+   * Reads all tags to find unrecorded repositories: once, or each time without a membership store.
+   * @returns whether the tags were read
    */
   async derive(): Promise<boolean> {
     if (this.#membership !== undefined && this.#isDerived) return false;
@@ -93,7 +93,7 @@ export class Repositories {
     this.#isDerived = true;
   }
 
-  /** False where it cannot be recorded: then it is kept in memory. */
+  /** Records a manifest. Returns false if that is not possible; then it is held in memory. */
   async #record(repository: string, manifest: Digest): Promise<boolean> {
     if (this.#membership === undefined) return false;
     try {
@@ -101,7 +101,7 @@ export class Repositories {
       return true;
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
-      this.#logger.debug("what belongs to a repository cannot be recorded", { repository, manifest, error });
+      this.#logger.debug("cannot record a manifest of a repository", { repository, manifest, error });
       return false;
     }
   }
@@ -120,7 +120,7 @@ export class Repositories {
     return candidates.find((full) => full === name) ?? (candidates.length === 1 ? candidates[0] : undefined);
   }
 
-  /** Repositories of that path which have a name, or all of them. */
+  /** Returns the repositories with content and this path: with `named` only tagged ones. */
   async #withPath(path: string, named: boolean): Promise<string[]> {
     const found = new Set<string>();
     for (const full of this.#derived.keys()) if (parseRepositoryName(full)?.path === path) found.add(full);
@@ -130,7 +130,7 @@ export class Repositories {
     return withContent;
   }
 
-  /** A record alone may be of what is gone. */
+  /** Returns whether the repository has a manifest that is stored. */
   async #hasContent(repository: string): Promise<boolean> {
     for await (const manifest of this.list(repository)) if (await this.#source.moteExists(manifest)) return true;
     return false;

@@ -1,15 +1,15 @@
-/** What is asked of the endpoint, whatever HTTP server it came through. */
+/** A request, independent of the HTTP server. */
 export interface RequestContext {
   readonly method: string;
-  /** Path and query, as they came. */
+  /** Path and query, unchanged. */
   readonly target: string;
-  /** A header's value, by its lower-case name. */
+  /** Returns the value of a header. @param name in lower case */
   header(name: string): string | undefined;
-  /** Aborted when the client has gone away. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** A body that is read as it is sent. It ends cleanly only if all of it was sent and sound. */
+/** A body that is read while it is sent. It ends cleanly only if it is complete and verified. */
 interface StreamedBody {
   readonly chunks: AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -21,7 +21,7 @@ export interface ApiResponse {
   readonly body?: Uint8Array | StreamedBody;
 }
 
-/** The codes of distribution-spec, "Error Codes", that a read-only endpoint can give; `UNKNOWN` is Docker's, for its own faults. */
+/** Error codes of a read-only endpoint (distribution-spec, "Error Codes"); `UNKNOWN` is Docker's code for internal errors. */
 export type ErrorCode =
   | "BLOB_UNKNOWN"
   | "DENIED"
@@ -34,14 +34,14 @@ export type ErrorCode =
   | "UNSUPPORTED"
   | "UNKNOWN";
 
-/** Thrown where a request cannot be answered as asked; its answer goes to the client as it is. */
+/** An error whose `response` is sent to the client. */
 export class ErrorResponse extends Error {
-  readonly answer: ApiResponse;
+  readonly response: ApiResponse;
 
   constructor(status: number, code: ErrorCode, message: string, more: { detail?: unknown; headers?: object } = {}) {
     super(message);
     const { detail = {}, headers = {} } = more;
-    this.answer = jsonResponse(status, { errors: [{ code, message, detail }] }, headers);
+    this.response = jsonResponse(status, { errors: [{ code, message, detail }] }, headers);
   }
 }
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ApiResponse } from "./response.js";
 
-/** Writes the answer no faster than the client takes it. */
+/** Writes a response as fast as the client reads it. */
 export async function send(
   { status, headers, body }: ApiResponse,
   request: IncomingMessage,
@@ -11,7 +11,7 @@ export async function send(
 ): Promise<void> {
   try {
     signal.throwIfAborted();
-    response.writeHead(status, mayGoOn(request, status) ? headers : { ...headers, connection: "close" });
+    response.writeHead(status, mayKeepAlive(request, status) ? headers : { ...headers, connection: "close" });
     if (body instanceof Uint8Array) {
       count(body.byteLength);
       response.write(body);
@@ -28,8 +28,8 @@ export async function send(
   }
 }
 
-/** A body is never waited for: nothing here takes one. */
-function mayGoOn({ headers }: IncomingMessage, status: number): boolean {
+/** Returns whether the connection can be reused, which it cannot after a request with a body, because the body is not read. */
+function mayKeepAlive({ headers }: IncomingMessage, status: number): boolean {
   const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) !== 0;
   return !hasBody && status !== 405 && status !== 503;
 }

@@ -10,52 +10,52 @@ import { printableTarget } from "./request-target.js";
 import { type ApiResponse, ErrorResponse } from "./response.js";
 import { send } from "./send.js";
 
-/** Longer than proxies and clients keep their side (nginx and AWS 60 s, Go 90 s): whoever closes first must not be this one. */
+/** Longer than the idle timeouts of proxies and clients (nginx and AWS 60 s, Go 90 s), which must close first. */
 const keepAliveMs = 95_000;
-/** A head that is not complete by then is given up; looked at every few seconds. Longer than a connection is kept alive. */
+/** Must be longer than `keepAliveMs`. */
 const headersMs = 100_000;
 const requestMs = 120_000;
 const checkEveryMs = 5000;
-/** Header fields of a request. Node drops further ones silently. */
-const mostHeaders = 128;
-/** Seconds after which a client that was refused may try again. */
+/** The maximum number of header fields. Node drops further ones silently. */
+const maxHeaders = 128;
+/** `Retry-After` for rejected requests, in seconds. */
 const retryAfter = "5";
 
-/** A request that has ended, as it was on the wire. */
+/** A request that has ended. */
 export interface ServedRequest {
   readonly method: string;
-  /** Path and query, as they were asked for; what is not printable ASCII is percent-encoded. */
+  /** Path and query, with everything except printable ASCII percent-encoded. */
   readonly path: string;
-  /** 0 where the client went away before anything was sent. */
+  /** 0 if the client disconnected before a response was sent. */
   readonly status: number;
-  /** Bytes of the body. */
+  /** Bytes of the response body. */
   readonly bytesSent: number;
   readonly durationMs: number;
-  /** False where the client went away, or the body could not be sent whole. */
+  /** False if the client disconnected or the body could not be sent completely. */
   readonly complete: boolean;
 }
 
 export interface ServeOptions extends EndpointOptions {
-  /** Default `127.0.0.1`: this machine only. */
+  /** The address to listen on. Default `127.0.0.1`. */
   readonly host?: string | undefined;
-  /** Default 0: a free one. */
+  /** The port to listen on. Default 0: a free port. */
   readonly port?: number | undefined;
-  /** How long `close` lets requests in flight go on, in milliseconds. Default 10,000. */
+  /** How long `close` waits for in-flight requests, in milliseconds. Default 10,000. */
   readonly graceMs?: number | undefined;
-  /** How long a client may read nothing of what it is sent before its connection is closed, in milliseconds. Default 60,000. */
+  /** How long a client may read nothing before its connection is closed, in milliseconds. Default 60,000. */
   readonly writeTimeoutMs?: number | undefined;
   /**
-   * Connections at once. Beyond it, those that have been idle for some seconds are closed; if there are none, requests are refused with
-   * 503. Default 4,096, or less where the process may not open twice as many files.
+   * The maximum number of connections. Beyond it, connections that have been idle for 5 seconds are closed; if there are none, requests are
+   * rejected with 503. Default 4,096, or less if the process cannot open twice as many files.
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Names of this server, with or without a port, that requests may give as their host, beside IP addresses and `localhost`. Others are
-   * refused with 421. Default: none on a loopback address, any elsewhere.
+   * Hosts, with or without a port, that requests may have besides IP addresses and `localhost`. Others are rejected with 421. Default: none on
+   * a loopback address, any on other addresses.
    */
   readonly allowHosts?: readonly string[] | undefined;
   readonly onRequest?: ((request: ServedRequest) => void) | undefined;
-  /** Aborted, it closes the server. */
+  /** Closes the server when aborted. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -64,13 +64,13 @@ export interface RegistryServer extends AsyncDisposable {
   readonly url: string;
   readonly host: string;
   readonly port: number;
-  /** Takes no more connections, ends the idle ones, and lets requests in flight end for at most `graceMs`. */
+  /** Stops listening, closes idle connections, and waits for in-flight requests for at most `graceMs`. */
   close(): Promise<void>;
 }
 
 /**
- * Listens, in plain HTTP.
- * @throws MOTE_LISTEN where the address cannot be had
+ * Starts a server without TLS.
+ * @throws MOTE_LISTEN
  */
 export async function serve(options: ServeOptions): Promise<RegistryServer> {
   const { port = 0, signal } = options;
@@ -104,8 +104,8 @@ class Listener {
 
   constructor(options: ServeOptions) {
     const { writeTimeoutMs = 60_000, maxConnections = defaultMaxConnections(), allowHosts = [] } = options;
-    if (!(writeTimeoutMs > 0)) throw new TypeError("writeTimeoutMs is a number of milliseconds above 0");
-    if (!(maxConnections >= 1)) throw new TypeError("maxConnections is a number from 1");
+    if (!(writeTimeoutMs > 0)) throw new TypeError("writeTimeoutMs must be greater than 0");
+    if (!(maxConnections >= 1)) throw new TypeError("maxConnections must be at least 1");
     this.#endpoint = new Endpoint(options);
     this.#logger = options.logger ?? silentLogger;
     this.#graceMs = options.graceMs ?? 10_000;
@@ -118,24 +118,24 @@ class Listener {
       headersTimeout: headersMs,
       requestTimeout: requestMs,
       connectionsCheckingInterval: checkEveryMs,
-      // Told by ourselves, with a body that says so.
+      // `HostCheck` rejects such requests with an error body.
       requireHostHeader: false,
     });
-    this.#server.maxHeadersCount = mostHeaders;
+    this.#server.maxHeadersCount = maxHeaders;
     const serveOne = (request: IncomingMessage, response: ServerResponse) => void this.#serveOne(request, response);
     this.#server.on("request", serveOne);
-    // Nobody is invited to send a body.
+    // Responds without `100 Continue`, so that clients do not send a body.
     this.#server.on("checkContinue", serveOne);
     this.#server.on("connection", (socket) => this.#connections.add(socket));
     this.#server.on("timeout", (socket: Socket) => {
-      if (this.#connections.timedOut(socket))
+      if (this.#connections.handleTimeout(socket))
         this.#logger.debug("closed the connection of a client that reads nothing");
     });
   }
 
   async listen(host: string, port: number): Promise<number> {
     try {
-      // Node would listen on every address.
+      // Node would listen on all addresses.
       if (host === "") throw Object.assign(new Error("the address is empty"), { code: "EADDRNOTAVAIL" });
       this.#server.listen({ host, port });
       await once(this.#server, "listening");
@@ -169,55 +169,55 @@ class Listener {
     if (connection === undefined) return;
     const gone = new AbortController();
     let bytesSent = 0;
-    // Writing to a connection that has just gone is no fault: `close` tells.
+    // Errors of closed connections are handled by `close`.
     response.on("error", () => {});
     const turn = connection.turn;
     connection.turn = new Promise((resolve) => {
       const end = () => {
-        if (!connection.onGone.delete(end)) return;
+        if (!connection.onClose.delete(end)) return;
         const complete = response.writableFinished;
-        if (!complete) gone.abort(new Error("the client went away"));
+        if (!complete) gone.abort(new Error("the client disconnected"));
         this.#report(request, response, { bytesSent, durationMs: performance.now() - startedAt, complete });
         this.#release(connection, socket);
         resolve();
       };
-      // A response that waits for its turn is not told when the connection closes.
-      connection.onGone.add(end);
+      // A response that waits for its turn gets no "close" event.
+      connection.onClose.add(end);
       response.once("close", end);
     });
     try {
       await turn;
-      const answer = await this.#answer(request, connection, gone.signal);
+      const result = await this.#respond(request, connection, gone.signal);
       const count = (bytes: number) => {
         bytesSent += bytes;
       };
-      await send(answer, request, response, { signal: gone.signal, count });
+      await send(result, request, response, { signal: gone.signal, count });
     } catch (error) {
-      // The length was announced: breaking the connection is the one way to say that this is not the whole.
+      // Content-Length was sent, so the client can detect an incomplete body only by a reset connection.
       response.destroy();
       const path = printableTarget(request.url ?? "");
-      if (!gone.signal.aborted) this.#logger.error("a response was broken off", { path, error });
+      if (!gone.signal.aborted) this.#logger.error("a response was aborted", { path, error });
     }
   }
 
-  async #answer(request: IncomingMessage, connection: Connection, signal: AbortSignal): Promise<ApiResponse> {
+  async #respond(request: IncomingMessage, connection: Connection, signal: AbortSignal): Promise<ApiResponse> {
     const { method = "GET", headers, rawHeaders } = request;
     try {
       signal.throwIfAborted();
-      if (connection.isRefused) throw tooManyConnections();
-      if (rawHeaders.length >= 2 * mostHeaders) {
-        throw new ErrorResponse(431, "UNSUPPORTED", `the request has ${mostHeaders} header fields or more`);
+      if (connection.isRejected) throw tooManyConnections();
+      if (rawHeaders.length >= 2 * maxHeaders) {
+        throw new ErrorResponse(431, "UNSUPPORTED", `the request has ${maxHeaders} header fields or more`);
       }
       const target = this.#hosts.targetOf(request);
       const header = (name: string) => {
         const value = headers[name];
         return Array.isArray(value) ? value.join(", ") : value;
       };
-      return await this.#endpoint.answer({ method, target, header, signal });
+      return await this.#endpoint.respond({ method, target, header, signal });
     } catch (error) {
       if (!(error instanceof ErrorResponse)) throw error;
-      const { body, ...answer } = error.answer;
-      return method === "HEAD" || body === undefined ? answer : { ...answer, body };
+      const { body, ...head } = error.response;
+      return method === "HEAD" || body === undefined ? head : { ...head, body };
     }
   }
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type Digest, digestBytes, MemoryTagStore } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { defaultMaxConnections, mostRefusedWithin } from "../src/connections.js";
+import { defaultMaxConnections, maxRejectedConnections } from "../src/connections.js";
 import { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "../src/index.js";
 import { printableTarget } from "../src/request-target.js";
 import { MemorySource, putInRepository } from "./memory-source.js";
@@ -256,7 +256,7 @@ describe("a client that reads nothing", () => {
 describe("more connections than the limit", () => {
   it.each([64, 128, 256, 1024, 65_536])("leave room to take one more, of %i files that may be open", (openFiles) => {
     const ownFiles = 24;
-    expect(defaultMaxConnections(openFiles) + mostRefusedWithin(openFiles) + ownFiles).toBeLessThan(openFiles);
+    expect(defaultMaxConnections(openFiles) + maxRejectedConnections(openFiles) + ownFiles).toBeLessThan(openFiles);
   });
 
   const head = "GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { digestBytes, parseImageName, parseRepositoryName } from "@mote/core";
 import fc from "fast-check";
-import { isCurrent, mayCut } from "../../../../packages/server/src/conditions.js";
+import { allowsRange, isNotModified } from "../../../../packages/server/src/conditions.js";
 import { HostCheck } from "../../../../packages/server/src/host-check.js";
-import { cutPage } from "../../../../packages/server/src/page.js";
-import { parseTarget, printableTarget } from "../../../../packages/server/src/request-target.js";
+import { paginate } from "../../../../packages/server/src/paginate.js";
+import { parseRequestTarget, printableTarget } from "../../../../packages/server/src/request-target.js";
 import { ErrorResponse } from "../../../../packages/server/src/response.js";
 import { mutatedText, oddNumbers, pieces } from "../mutations.js";
 import { assert, target } from "../target.js";
@@ -47,7 +47,7 @@ export const requestTarget = target(
   ),
   (text) => {
     assert(/^[\x21-\x7e]*$/.test(printableTarget(text)), "the logged target is printable");
-    const parsed = refusable(() => parseTarget(text));
+    const parsed = refusable(() => parseRequestTarget(text));
     if (parsed === undefined) return;
     for (const segment of parsed.segments) {
       assert(
@@ -55,7 +55,7 @@ export const requestTarget = target(
         "a segment does not leave its directory",
       );
     }
-    const page = refusable(() => cutPage(["a", "b", "c"], "/v2/_catalog", parsed.query));
+    const page = refusable(() => paginate(["a", "b", "c"], "/v2/_catalog", parsed.query));
     assert(
       page?.link === undefined || /^<[\x21-\x7e]*>; rel="next"$/.test(page.link),
       "a link is a valid header value",
@@ -97,9 +97,9 @@ export const condition = target(
   (text) => {
     const digest = digestBytes(new Uint8Array(0));
     const ask = { method: "GET", target: "/", header: () => text, signal: new AbortController().signal };
-    if (isCurrent(ask, digest))
+    if (isNotModified(ask, digest))
       assert(text.includes(`"${digest}"`) || text.includes("*"), "a match names the current digest");
-    if (mayCut(ask, digest)) assert(text.trim() === `"${digest}"`, "a range is sent only of this blob");
+    if (allowsRange(ask, digest)) assert(text.trim() === `"${digest}"`, "a range is sent only of this blob");
   },
 );
 

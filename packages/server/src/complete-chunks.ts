@@ -1,11 +1,11 @@
 import { MoteError } from "@mote/core";
 
 /**
- * Holds each chunk back until the next has come, so that the last is let go only when the reader has ended cleanly: a client
- * that counts to `Content-Length` must not come to a whole that is damaged.
+ * Delays each chunk until the next one, so that the last chunk is sent only after the reader has verified the content: a client that reads
+ * `Content-Length` bytes must not get damaged content.
  * @throws MOTE_SIZE_MISMATCH
  */
-export async function* wholeChunks(chunks: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
+export async function* completeChunks(chunks: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array> {
   let held: Uint8Array | undefined;
   let seen = 0;
   for await (const chunk of chunks) {
@@ -16,7 +16,7 @@ export async function* wholeChunks(chunks: AsyncIterable<Uint8Array>, length: nu
     held = chunk;
   }
   if (seen !== length) {
-    throw new MoteError("MOTE_SIZE_MISMATCH", `${length} bytes were announced, and ${seen} or more came`, {
+    throw new MoteError("MOTE_SIZE_MISMATCH", `expected ${length} bytes, but read at least ${seen}`, {
       details: { expected: length, actual: seen },
     });
   }

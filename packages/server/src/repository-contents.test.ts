@@ -11,7 +11,7 @@ let cache: FileCache;
 let handler: Handler;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), "mote-belonging-"));
+  root = await mkdtemp(join(tmpdir(), "mote-repository-contents-"));
   cache = new FileCache(root, { durability: "visible" });
   await cache.initialize();
   handler = createHandler({ source: cache, tags: cache.tags, holdMs: 0 });

@@ -2,16 +2,16 @@ import { ErrorResponse } from "./response.js";
 
 export interface Page {
   readonly entries: readonly string[];
-  /** The `Link` header's value that leads on; undefined on the last page. */
+  /** The `Link` header for the next page; undefined on the last page. */
   readonly link: string | undefined;
 }
 
-/** Entries of one page, however many a client asks for. */
-const longestPage = 10_000;
+/** The maximum number of entries of a page. */
+const maxPageSize = 10_000;
 
-/** Sorts names, drops repetitions, and cuts out what `n` and `last` ask for (distribution-spec, "Listing Tags"). */
-export function cutPage(names: Iterable<string>, path: string, query: URLSearchParams): Page {
-  const limit = Math.min(readLimit(query.get("n")), longestPage);
+/** Sorts and deduplicates names, and returns the page selected by `n` and `last` (distribution-spec, "Listing Tags"). */
+export function paginate(names: Iterable<string>, path: string, query: URLSearchParams): Page {
+  const limit = Math.min(readLimit(query.get("n")), maxPageSize);
   const last = query.get("last");
   const sorted = [...new Set(names)].sort();
   const rest = last === null ? sorted : sorted.filter((name) => name > last);
@@ -30,7 +30,7 @@ export function cutPage(names: Iterable<string>, path: string, query: URLSearchP
 function readLimit(text: string | null): number {
   if (text === null) return Number.POSITIVE_INFINITY;
   if (!/^\d+$/.test(text)) {
-    throw new ErrorResponse(400, "PAGINATION_NUMBER_INVALID", "n is a whole number, 0 or more", {
+    throw new ErrorResponse(400, "PAGINATION_NUMBER_INVALID", "n must be an integer of at least 0", {
       detail: { n: text },
     });
   }

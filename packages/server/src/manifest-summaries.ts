@@ -9,25 +9,25 @@ import {
   readMote,
 } from "@mote/core";
 
-/** What a server remembers of a manifest, which never changes. */
-export interface ManifestFacts {
+/** The fields of a manifest that the server caches. */
+export interface ManifestSummary {
   readonly mediaType: string;
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number;
-  /** All that it refers to. Not its subject. */
+  /** Everything that it refers to, except its subject. */
   readonly children: readonly Digest[];
-  /** Those of them that are manifests. */
+  /** The manifests among the children. */
   readonly manifests: readonly Digest[];
   readonly subject: Digest | undefined;
 }
 
-/** Children of all manifests that are remembered. */
-const mostChildren = 200_000;
+/** The maximum total number of children that are cached. */
+const maxChildren = 200_000;
 
-/** Reads manifests, and remembers what they refer to. */
-export class ManifestFactsReader {
+/** Reads manifests and caches what they refer to. */
+export class ManifestSummaries {
   readonly #source: MoteSource;
-  readonly #known = new Map<Digest, ManifestFacts>();
+  readonly #known = new Map<Digest, ManifestSummary>();
   #children = 0;
 
   constructor(source: MoteSource) {
@@ -38,36 +38,36 @@ export class ManifestFactsReader {
    * Undefined where the manifest is not there, or damaged. What is not a manifest refers to nothing.
    * @throws what the source throws
    */
-  async of(digest: Digest): Promise<ManifestFacts | undefined> {
+  async of(digest: Digest): Promise<ManifestSummary | undefined> {
     if (!(await this.#source.moteExists(digest))) return undefined;
     const known = this.#known.get(digest);
     if (known !== undefined) return known;
     try {
       const bytes = await readMote(this.#source, digest, { maxBytes: maxManifestBytes, countsAsUse: false });
-      return this.#remember(digest, factsOf(bytes));
+      return this.#store(digest, summarize(bytes));
     } catch (error) {
       const code = MoteError.isInstance(error) ? error.code : undefined;
       if (isNotFound(error) || code === "MOTE_CORRUPT") return undefined;
-      if (code === "MOTE_TOO_LARGE" || code === "MOTE_INVALID_MANIFEST") return this.#remember(digest, nothing);
+      if (code === "MOTE_TOO_LARGE" || code === "MOTE_INVALID_MANIFEST") return this.#store(digest, emptySummary);
       throw error;
     }
   }
 
-  #remember(digest: Digest, facts: ManifestFacts): ManifestFacts {
-    this.#known.set(digest, facts);
-    this.#children += 1 + facts.children.length;
+  #store(digest: Digest, summary: ManifestSummary): ManifestSummary {
+    this.#known.set(digest, summary);
+    this.#children += 1 + summary.children.length;
     for (const [oldest, { children }] of this.#known) {
-      if (this.#children <= mostChildren || oldest === digest) break;
+      if (this.#children <= maxChildren || oldest === digest) break;
       this.#known.delete(oldest);
       this.#children -= 1 + children.length;
     }
-    return facts;
+    return summary;
   }
 }
 
-const nothing: ManifestFacts = { mediaType: "", size: 0, children: [], manifests: [], subject: undefined };
+const emptySummary: ManifestSummary = { mediaType: "", size: 0, children: [], manifests: [], subject: undefined };
 
-function factsOf(bytes: Uint8Array): ManifestFacts {
+function summarize(bytes: Uint8Array): ManifestSummary {
   const manifest = parseManifest(bytes);
   const { manifests, blobs, foreign } = manifestChildren(manifest);
   return {

@@ -1,7 +1,7 @@
 import { type Cancellable, type MoteSource, parseImageName, type RepositoryName, type TagStore } from "@mote/core";
 
-/** The tags of a repository that is named in full, in the order of names. */
-export async function* tagsOf(tags: TagStore, repository: string, options: Cancellable): AsyncGenerator<string> {
+/** Yields the tags of a repository, given by its full name, in order. */
+export async function* listTags(tags: TagStore, repository: string, options: Cancellable): AsyncGenerator<string> {
   for await (const { name } of tags.list(options)) {
     const image = parseImageName(name);
     if (image?.repository.full === repository && image.tag !== undefined && image.digest === undefined) yield image.tag;
@@ -9,10 +9,10 @@ export async function* tagsOf(tags: TagStore, repository: string, options: Cance
 }
 
 /**
- * The names by which a client can pull what has a name here: of the registry `namespace` the paths; else paths, and where several registries
- * have one path, their names in full. What is not a repository's name, such as a layout's folder, is never among them.
+ * Lists the names of the repositories with tags: the paths of the registry `namespace`, or without it all paths, or full names if several
+ * registries have the same path. Local names, such as those of layouts, are not included.
  */
-export async function catalogue(
+export async function listRepositories(
   source: MoteSource,
   tags: TagStore,
   { namespace, ...options }: Cancellable & { readonly namespace: string | undefined },
