@@ -90,7 +90,7 @@ export class Connections {
     connection.idleSinceMs = performance.now();
   }
 
-  /** Closes all connections without requests in flight. */
+  /** Closes all connections without in-flight requests. */
   closeIdle(): void {
     for (const [socket, { inFlight }] of this.#connections) if (inFlight === 0) socket.destroy();
   }

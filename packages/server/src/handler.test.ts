@@ -4,7 +4,7 @@ import { MemorySource } from "../test/memory-source.js";
 import { createHandler, type Handler } from "./index.js";
 
 const encoder = new TextEncoder();
-const absent = digestBytes(encoder.encode("nobody has this"));
+const absent = digestBytes(encoder.encode("not stored"));
 
 let source: MemorySource;
 let tags: MemoryTagStore;
@@ -35,26 +35,26 @@ function imageManifest(more: object = {}) {
   };
 }
 
-function ask(path: string, init?: RequestInit): Promise<Response> {
+function request(path: string, init?: RequestInit): Promise<Response> {
   return handler(new Request(`http://registry.test${path}`, init));
 }
 
 async function errorOf(path: string, init?: RequestInit): Promise<[status: number, code: string]> {
-  const response = await ask(path, init);
+  const response = await request(path, init);
   const { errors } = (await response.json()) as { errors: { code: string; message: string; detail: unknown }[] };
   expect(errors).toEqual([{ code: expect.any(String), message: expect.any(String), detail: expect.anything() }]);
   return [response.status, errors[0]?.code ?? ""];
 }
 
 describe("the endpoint", () => {
-  it("says that it speaks version 2, and says so with every answer", async () => {
+  it("supports version 2 and says so in every response", async () => {
     for (const path of ["/v2/", "/v2", "/nothing/here", "/v2/library/app/manifests/1"]) {
-      expect((await ask(path)).headers.get("docker-distribution-api-version")).toBe("registry/2.0");
+      expect((await request(path)).headers.get("docker-distribution-api-version")).toBe("registry/2.0");
     }
-    expect((await ask("/v2/")).status).toBe(200);
+    expect((await request("/v2/")).status).toBe(200);
   });
 
-  it("refuses whatever would write", async () => {
+  it("rejects writes", async () => {
     for (const [method, path] of [
       ["POST", "/v2/library/app/blobs/uploads/"],
       ["PUT", "/v2/library/app/manifests/1"],
@@ -65,7 +65,7 @@ describe("the endpoint", () => {
     }
   });
 
-  it("answers HEAD with the headers of GET and no body", async () => {
+  it("responds to HEAD with the headers of GET and no body", async () => {
     for (const path of [
       "/v2/library/app/manifests/1",
       `/v2/library/app/manifests/${manifest.digest}`,
@@ -73,7 +73,7 @@ describe("the endpoint", () => {
       "/v2/library/app/tags/list",
       "/v2/library/app/manifests/absent",
     ]) {
-      const [get, head] = await Promise.all([ask(path), ask(path, { method: "HEAD" })]);
+      const [get, head] = await Promise.all([request(path), request(path, { method: "HEAD" })]);
       expect(head.status).toBe(get.status);
       expect([...head.headers]).toEqual([...get.headers]);
       expect((await head.arrayBuffer()).byteLength).toBe(0);
@@ -82,16 +82,16 @@ describe("the endpoint", () => {
     expect(source.openReaders).toBe(0);
   });
 
-  it("reads percent-encoded paths, and refuses what is no encoding", async () => {
-    expect((await ask(`/v2/library/app/manifests/${encodeURIComponent(manifest.digest)}`)).status).toBe(200);
+  it("decodes percent-encoded paths and rejects invalid encodings", async () => {
+    expect((await request(`/v2/library/app/manifests/${encodeURIComponent(manifest.digest)}`)).status).toBe(200);
     expect(await errorOf("/v2/library/app/manifests/%ff")).toEqual([400, "NAME_INVALID"]);
   });
 });
 
 describe("a manifest", () => {
-  it("comes by tag and by digest, as the bytes that were put, with its own media type", async () => {
+  it("is served unchanged by tag and by digest, with its own media type", async () => {
     for (const reference of ["1", manifest.digest]) {
-      const response = await ask(`/v2/library/app/manifests/${reference}`);
+      const response = await request(`/v2/library/app/manifests/${reference}`);
       expect(response.status).toBe(200);
       expect(response.headers.get("content-type")).toBe(mediaTypes.ociManifest);
       expect(response.headers.get("docker-content-digest")).toBe(manifest.digest);
@@ -100,90 +100,90 @@ describe("a manifest", () => {
     }
   });
 
-  it("that names no type of its own is told by its shape", async () => {
+  it("without a media type is served with the type that its fields imply", async () => {
     const bare = source.putManifest({ schemaVersion: 2, manifests: [] });
     await tags.tag("docker.io/library/app:bare", bare);
-    const response = await ask(`/v2/library/app/manifests/${bare.digest}`);
+    const response = await request(`/v2/library/app/manifests/${bare.digest}`);
     expect(response.headers.get("content-type")).toBe(mediaTypes.ociIndex);
   });
 
-  it("of a type that is not known here comes by its tag, whose descriptor has the type", async () => {
+  it("of an unknown media type is served by its tag with the type in the tag's descriptor", async () => {
     const odd = { ...source.putManifest({ odd: true }), mediaType: "application/vnd.example.odd+json" };
     await tags.tag("odd:1", odd);
-    expect((await ask("/v2/odd/manifests/1")).headers.get("content-type")).toBe(odd.mediaType);
+    expect((await request("/v2/odd/manifests/1")).headers.get("content-type")).toBe(odd.mediaType);
     expect(await errorOf(`/v2/odd/manifests/${odd.digest}`)).toEqual([404, "MANIFEST_UNKNOWN"]);
   });
 
-  it("is not sent again to who has it", async () => {
+  it("is not sent again if the client has it", async () => {
     const headers = { "if-none-match": `"other", "${manifest.digest}"` };
-    const response = await ask("/v2/library/app/manifests/1", { headers });
+    const response = await request("/v2/library/app/manifests/1", { headers });
     expect(response.status).toBe(304);
     expect(response.headers.get("etag")).toBe(`"${manifest.digest}"`);
   });
 
   it.each([
-    ["a tag that is not there", "/v2/library/app/manifests/2", 404, "MANIFEST_UNKNOWN"],
-    ["a repository that is not there", "/v2/library/other/manifests/1", 404, "MANIFEST_UNKNOWN"],
-    ["a digest that is not there", `/v2/library/app/manifests/${absent}`, 404, "MANIFEST_UNKNOWN"],
+    ["a missing tag", "/v2/library/app/manifests/2", 404, "MANIFEST_UNKNOWN"],
+    ["a missing repository", "/v2/library/other/manifests/1", 404, "MANIFEST_UNKNOWN"],
+    ["a missing digest", `/v2/library/app/manifests/${absent}`, 404, "MANIFEST_UNKNOWN"],
     ["a malformed tag", "/v2/library/app/manifests/-", 404, "MANIFEST_UNKNOWN"],
     ["a malformed digest", "/v2/library/app/manifests/sha256:12", 400, "DIGEST_INVALID"],
-    ["an algorithm that is not computed here", "/v2/library/app/manifests/md5:aa", 400, "DIGEST_INVALID"],
+    ["an unsupported algorithm", "/v2/library/app/manifests/md5:aa", 400, "DIGEST_INVALID"],
     ["an upper-case name", "/v2/Library/app/manifests/1", 400, "NAME_INVALID"],
     ["a name with an empty part", "/v2/library//app/manifests/1", 400, "NAME_INVALID"],
     ["a name that is too long", `/v2/${"a".repeat(256)}/manifests/1`, 400, "NAME_INVALID"],
-  ])("is refused for %s", async (_, path, status, code) => {
+  ])("is an error for %s", async (_, path, status, code) => {
     expect(await errorOf(path)).toEqual([status, code]);
   });
 
-  it("that is gone or damaged is not found or a fault, and never sent", async () => {
+  it("that was removed or is damaged is not sent", async () => {
     source.plant(manifest.digest, encoder.encode("{}"));
     expect(await errorOf("/v2/library/app/manifests/1")).toEqual([500, "UNKNOWN"]);
     source.drop(manifest.digest);
     expect(await errorOf("/v2/library/app/manifests/1")).toEqual([404, "MANIFEST_UNKNOWN"]);
   });
 
-  it("is not what a large blob is taken for", async () => {
+  it("is not read from a large blob", async () => {
     const large = source.put(new Uint8Array(5 * 1024 * 1024));
     expect(await errorOf(`/v2/library/app/manifests/${large}`)).toEqual([404, "MANIFEST_UNKNOWN"]);
   });
 });
 
 describe("a tag", () => {
-  it("is found under the upstream that the client means, and under no other", async () => {
+  it("is found only under the requested upstream", async () => {
     const theirs = source.putManifest(imageManifest({ annotations: { from: "ghcr.io" } }));
     await tags.tag("ghcr.io/library/app:1", theirs);
-    const digestOf = async (path: string) => (await ask(path)).headers.get("docker-content-digest");
+    const digestOf = async (path: string) => (await request(path)).headers.get("docker-content-digest");
     expect(await digestOf("/v2/library/app/manifests/1?ns=docker.io")).toBe(manifest.digest);
     expect(await digestOf("/v2/library/app/manifests/1?ns=ghcr.io")).toBe(theirs.digest);
     expect(await errorOf("/v2/library/app/manifests/1?ns=quay.io")).toEqual([404, "MANIFEST_UNKNOWN"]);
   });
 
-  it("of a repository that several registries have is refused, as one that is not there, unless the registry is named", async () => {
-    const absentTag = await (await ask("/v2/library/other/manifests/1")).json();
+  it("of a repository that several registries have is not found unless the registry is given", async () => {
+    const absentTag = await (await request("/v2/library/other/manifests/1")).json();
     await tags.tag("ghcr.io/library/app:2", source.putManifest(imageManifest({ annotations: {} })));
     for (const tag of ["1", "2"]) {
-      const response = await ask(`/v2/library/app/manifests/${tag}`);
+      const response = await request(`/v2/library/app/manifests/${tag}`);
       expect(response.status).toBe(404);
       expect(JSON.stringify(await response.json())).toBe(
         JSON.stringify(absentTag).replace("library/other", "library/app").replace('"1"', `"${tag}"`),
       );
     }
-    expect((await ask("/v2/docker.io/library/app/manifests/1")).status).toBe(200);
-    expect((await ask("/v2/ghcr.io/library/app/manifests/1")).status).toBe(404);
-    expect((await ask("/v2/library/app/manifests/1?ns=docker.io")).status).toBe(200);
+    expect((await request("/v2/docker.io/library/app/manifests/1")).status).toBe(200);
+    expect((await request("/v2/ghcr.io/library/app/manifests/1")).status).toBe(404);
+    expect((await request("/v2/library/app/manifests/1?ns=docker.io")).status).toBe(200);
   });
 
-  it("without a registry in its name goes before the registries' tags", async () => {
+  it("without a registry takes precedence over tags with registries", async () => {
     const own = source.putManifest(imageManifest({ annotations: { from: "here" } }));
     await tags.tag("library/app:1", own);
-    expect((await ask("/v2/library/app/manifests/1")).headers.get("docker-content-digest")).toBe(own.digest);
-    expect((await ask("/v2/library/app/manifests/1?ns=library")).status).toBe(404);
+    expect((await request("/v2/library/app/manifests/1")).headers.get("docker-content-digest")).toBe(own.digest);
+    expect((await request("/v2/library/app/manifests/1?ns=library")).status).toBe(404);
   });
 });
 
 describe("a blob", () => {
-  it("comes whole, and its reader is closed", async () => {
-    const response = await ask(`/v2/library/app/blobs/${layer}`);
+  it("is served completely, and its reader is closed", async () => {
+    const response = await request(`/v2/library/app/blobs/${layer}`);
     expect(response.status).toBe(200);
     expect(response.headers.get("content-length")).toBe(String(layerBytes.byteLength));
     expect(response.headers.get("docker-content-digest")).toBe(layer);
@@ -191,10 +191,10 @@ describe("a blob", () => {
     expect(source.openReaders).toBe(0);
   });
 
-  it("that is empty comes as nothing, without an error", async () => {
+  it("that is empty is served without an error", async () => {
     const empty = { mediaType: mediaTypes.ociLayer, digest: source.put(new Uint8Array(0)), size: 0 };
     await tags.tag("docker.io/library/app:empty", source.putManifest(imageManifest({ layers: [empty] })));
-    const response = await ask(`/v2/library/app/blobs/${empty.digest}`);
+    const response = await request(`/v2/library/app/blobs/${empty.digest}`);
     expect(response.headers.get("content-length")).toBe("0");
     expect((await response.arrayBuffer()).byteLength).toBe(0);
   });
@@ -206,31 +206,31 @@ describe("a blob", () => {
     ["bytes=-10", 19990, 20000],
     ["bytes=-99999", 0, 20000],
     ["bytes=4095-8192", 4095, 8193],
-  ])("comes in part for %s", async (range, start, end) => {
-    const response = await ask(`/v2/library/app/blobs/${layer}`, { headers: { range } });
+  ])("is served partially for %s", async (range, start, end) => {
+    const response = await request(`/v2/library/app/blobs/${layer}`, { headers: { range } });
     expect(response.status).toBe(206);
     expect(response.headers.get("content-range")).toBe(`bytes ${start}-${end - 1}/20000`);
     expect(response.headers.get("content-length")).toBe(String(end - start));
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(layerBytes.subarray(start, end));
   });
 
-  it.each(["bytes=20000-", "bytes=20000-20001", "bytes=-0"])("has no part for %s", async (range) => {
-    const response = await ask(`/v2/library/app/blobs/${layer}`, { headers: { range } });
+  it.each(["bytes=20000-", "bytes=20000-20001", "bytes=-0"])("cannot satisfy %s", async (range) => {
+    const response = await request(`/v2/library/app/blobs/${layer}`, { headers: { range } });
     expect(response.status).toBe(416);
     expect(response.headers.get("content-range")).toBe("bytes */20000");
   });
 
   it.each(["bytes=9-0", "bytes=0-1,3-4", "bytes=-", "bytes=a-b", "lines=0-1"])(
-    "comes whole for %s, which is no one range of bytes",
+    "is served completely for %s, which is not a single range of bytes",
     async (range) => {
-      expect((await ask(`/v2/library/app/blobs/${layer}`, { headers: { range } })).status).toBe(200);
+      expect((await request(`/v2/library/app/blobs/${layer}`, { headers: { range } })).status).toBe(200);
     },
   );
 
-  it("is cut only for who has the beginning of this very blob", async () => {
+  it("is served partially only if If-Range matches", async () => {
     const of = async (condition: string) => {
       const headers = { range: "bytes=5-", "if-range": condition };
-      const response = await ask(`/v2/library/app/blobs/${layer}`, { headers });
+      const response = await request(`/v2/library/app/blobs/${layer}`, { headers });
       await response.arrayBuffer();
       return response.status;
     };
@@ -238,20 +238,20 @@ describe("a blob", () => {
     expect(await of('"another"')).toBe(200);
   });
 
-  it("is not sent again to who has it, and not opened", async () => {
+  it("is neither opened nor sent again if the client has it", async () => {
     const headers = { "if-none-match": `"${layer}"` };
-    expect((await ask(`/v2/library/app/blobs/${layer}`, { headers })).status).toBe(304);
+    expect((await request(`/v2/library/app/blobs/${layer}`, { headers })).status).toBe(304);
     expect(source.opened).not.toContain(layer);
   });
 
-  it("that is not there, or named by no digest, is refused", async () => {
+  it("that is missing or has an invalid digest is an error", async () => {
     expect(await errorOf(`/v2/library/app/blobs/${absent}`)).toEqual([404, "BLOB_UNKNOWN"]);
     expect(await errorOf("/v2/library/app/blobs/latest")).toEqual([400, "DIGEST_INVALID"]);
   });
 
-  it("that is damaged breaks off before the client has all the bytes that were announced", async () => {
+  it("that is damaged ends before the client has received all bytes", async () => {
     source.plant(layer, encoder.encode("0123456789".repeat(2000)).fill(0, 10, 20));
-    const response = await ask(`/v2/library/app/blobs/${layer}`);
+    const response = await request(`/v2/library/app/blobs/${layer}`);
     const got: Uint8Array[] = [];
     const read = async () => {
       for await (const chunk of response.body ?? []) got.push(chunk);
@@ -261,8 +261,8 @@ describe("a blob", () => {
     expect(source.openReaders).toBe(0);
   });
 
-  it("whose client goes away has its reader closed", async () => {
-    const response = await ask(`/v2/library/app/blobs/${layer}`);
+  it("has its reader closed when the client disconnects", async () => {
+    const response = await request(`/v2/library/app/blobs/${layer}`);
     const reader = response.body?.getReader();
     await reader?.read();
     await reader?.cancel();
@@ -283,26 +283,26 @@ describe("lists", () => {
     }
   });
 
-  it("of tags have each tag of the repository once, in order", async () => {
-    const response = await ask("/v2/library/app/tags/list");
+  it("of tags contain each tag of the repository once, in order", async () => {
+    const response = await request("/v2/library/app/tags/list");
     expect(await response.json()).toEqual({ name: "library/app", tags: ["c"] });
     expect(response.headers.get("link")).toBeNull();
     const ofHub = { name: "library/app", tags: ["1", "b"] };
-    expect(await (await ask("/v2/library/app/tags/list?ns=docker.io")).json()).toEqual(ofHub);
-    expect(await (await ask("/v2/docker.io/library/app/tags/list")).json()).toEqual({
+    expect(await (await request("/v2/library/app/tags/list?ns=docker.io")).json()).toEqual(ofHub);
+    expect(await (await request("/v2/docker.io/library/app/tags/list")).json()).toEqual({
       ...ofHub,
       name: "docker.io/library/app",
     });
     expect(await errorOf("/v2/library/app/tags/list?ns=quay.io")).toEqual([404, "NAME_UNKNOWN"]);
-    expect(await errorOf("/v2/nobody/tags/list")).toEqual([404, "NAME_UNKNOWN"]);
+    expect(await errorOf("/v2/unknown/tags/list")).toEqual([404, "NAME_UNKNOWN"]);
   });
 
-  it("come in pages, and following their links gives all", async () => {
+  it("are paginated, and their links lead to all pages", async () => {
     const pages: string[][] = [];
     let path: string | undefined = "/v2/library/app/tags/list?n=2&ns=docker.io";
     for (const tag of ["z", "y"]) await tags.tag(`docker.io/library/app:${tag}`, manifest);
     while (path !== undefined) {
-      const response = await ask(path);
+      const response = await request(path);
       pages.push(((await response.json()) as { tags: string[] }).tags);
       path = /^<([^>]+)>; rel="next"$/.exec(response.headers.get("link") ?? "")?.[1];
     }
@@ -312,14 +312,14 @@ describe("lists", () => {
     ]);
   });
 
-  it("of no entries have no link, and a number that is none is refused", async () => {
-    const response = await ask("/v2/library/app/tags/list?n=0");
+  it("without entries have no link, and an invalid number is rejected", async () => {
+    const response = await request("/v2/library/app/tags/list?n=0");
     expect(await response.json()).toEqual({ name: "library/app", tags: [] });
     expect(response.headers.get("link")).toBeNull();
     expect(await errorOf("/v2/library/app/tags/list?n=-1")).toEqual([400, "PAGINATION_NUMBER_INVALID"]);
   });
 
-  it("of repositories have the names by which a client can pull, and no others", async () => {
+  it("of repositories contain only names that a client can pull", async () => {
     await tags.tag("quay.io/alone/app:1", manifest);
     await tags.tag("quay.io/other:1", manifest);
     await tags.tag("quay.io/gone:1", { ...manifest, digest: absent });
@@ -334,7 +334,7 @@ describe("lists", () => {
       await tags.tag(local, manifest);
     }
     const listed = async (query: string) =>
-      ((await (await ask(`/v2/_catalog${query}`)).json()) as { repositories: string[] }).repositories;
+      ((await (await request(`/v2/_catalog${query}`)).json()) as { repositories: string[] }).repositories;
     const all = await listed("");
     expect(all).toEqual([
       "alone/app",
@@ -344,20 +344,22 @@ describe("lists", () => {
       "other",
       "quay.io/other",
     ]);
-    for (const name of all) expect((await ask(`/v2/${name}/tags/list`)).status).toBe(200);
+    for (const name of all) expect((await request(`/v2/${name}/tags/list`)).status).toBe(200);
     expect(await listed("?ns=quay.io")).toEqual(["alone/app", "other"]);
-    expect(await errorOf("/v2/_catalog?ns=nobody.example")).toEqual([404, "NAME_UNKNOWN"]);
-    expect((await ask("/v2/_catalog?n=1")).headers.get("link")).toBe('</v2/_catalog?n=1&last=alone%2Fapp>; rel="next"');
+    expect(await errorOf("/v2/_catalog?ns=unknown.example")).toEqual([404, "NAME_UNKNOWN"]);
+    expect((await request("/v2/_catalog?n=1")).headers.get("link")).toBe(
+      '</v2/_catalog?n=1&last=alone%2Fapp>; rel="next"',
+    );
     for (const path of ["/v2/srv/secret/manifests/1", "/v2/home/me/secret/tags/list", "/v2/team/secret/tags/list"]) {
-      expect((await ask(path)).status).toBe(404);
+      expect((await request(path)).status).toBe(404);
     }
   });
 });
 
 describe("referrers", () => {
-  it("of what nobody refers to, known or not, are an empty index", async () => {
+  it("of a digest without referrers, known or not, are an empty index", async () => {
     for (const digest of [manifest.digest, absent]) {
-      const response = await ask(`/v2/library/app/referrers/${digest}`);
+      const response = await request(`/v2/library/app/referrers/${digest}`);
       expect(response.status).toBe(200);
       expect(response.headers.get("content-type")).toBe(mediaTypes.ociIndex);
       expect(await response.json()).toEqual({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
@@ -365,7 +367,7 @@ describe("referrers", () => {
     expect(await errorOf("/v2/library/app/referrers/1")).toEqual([400, "DIGEST_INVALID"]);
   });
 
-  it("are those that a tag or an index with a tag reaches, and can be asked for by artifact type", async () => {
+  it("are found from tagged manifests and indexes, and can be filtered by artifact type", async () => {
     const subject = { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.size };
     const signature = source.putManifest(
       imageManifest({ subject, artifactType: "application/vnd.example.signature", annotations: { by: "me" } }),
@@ -374,7 +376,9 @@ describe("referrers", () => {
     const index = source.putManifest({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [plain, plain] });
     await tags.tag("docker.io/library/app:signature", signature);
     await tags.tag("docker.io/library/app:index", index);
-    const all = (await (await ask(`/v2/library/app/referrers/${manifest.digest}`)).json()) as { manifests: object[] };
+    const all = (await (await request(`/v2/library/app/referrers/${manifest.digest}`)).json()) as {
+      manifests: object[];
+    };
     expect(all.manifests).toHaveLength(2);
     expect(all.manifests).toContainEqual({
       ...signature,
@@ -383,7 +387,7 @@ describe("referrers", () => {
     });
     expect(all.manifests).toContainEqual({ ...plain, artifactType: mediaTypes.ociConfig });
     const type = encodeURIComponent("application/vnd.example.signature");
-    const filtered = await ask(`/v2/library/app/referrers/${manifest.digest}?artifactType=${type}`);
+    const filtered = await request(`/v2/library/app/referrers/${manifest.digest}?artifactType=${type}`);
     expect(filtered.headers.get("oci-filters-applied")).toBe("artifactType");
     expect(((await filtered.json()) as { manifests: object[] }).manifests).toHaveLength(1);
   });

@@ -10,7 +10,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((server) => server.close()));
 });
 
-/** What a server answers to these bytes, and whether it holds with the rules that go for every answer. */
+/** Returns the status for a raw request, after checking the headers of the response. */
 async function statusOf(options: Partial<ServeOptions>, head: string): Promise<number> {
   const server = await serve({ source: new MemorySource(), tags: new MemoryTagStore(), ...options });
   running.push(server);
@@ -27,7 +27,7 @@ async function statusOf(options: Partial<ServeOptions>, head: string): Promise<n
 
 const get = (host: string) => `GET /v2/ HTTP/1.1\r\nHost: ${host}`;
 
-describe("a server on loopback answers for", () => {
+describe("a server on loopback responds to", () => {
   it.each([
     "localhost",
     "LocalHost",
@@ -45,7 +45,7 @@ describe("a server on loopback answers for", () => {
   });
 });
 
-describe("a server on loopback refuses", () => {
+describe("a server on loopback rejects", () => {
   it.each([
     ["evil.example", 421],
     ["EVIL.example:80", 421],
@@ -78,36 +78,36 @@ describe("a server on loopback refuses", () => {
   });
 
   it.each([
-    ["no host at all", "GET /v2/ HTTP/1.1\r\nAccept: */*", 400],
-    ["no host at all in HTTP/1.0", "GET /v2/ HTTP/1.0\r\nAccept: */*", 421],
+    ["no host", "GET /v2/ HTTP/1.1\r\nAccept: */*", 400],
+    ["no host in HTTP/1.0", "GET /v2/ HTTP/1.0\r\nAccept: */*", 421],
     ["two hosts", `${get("localhost")}\r\nhost: evil.example`, 400],
     ["the same host twice", `${get("localhost")}\r\nhost: localhost`, 400],
     ["another host in an absolute target", "GET http://evil.example/v2/ HTTP/1.1\r\nHost: localhost", 421],
     ["another host beside an absolute target", "GET http://localhost/v2/ HTTP/1.1\r\nHost: evil.example", 421],
     ["a user in an absolute target", "GET http://localhost@evil.example/v2/ HTTP/1.1\r\nHost: localhost", 400],
-    ["a target of no host", "GET http:///v2/ HTTP/1.1\r\nHost: localhost", 400],
-    ["a target of another scheme", "GET ftp://localhost/v2/ HTTP/1.1\r\nHost: localhost", 400],
-    ["a target that another parser takes for a host", "GET //evil.example/v2/ HTTP/1.1\r\nHost: localhost", 404],
-    ["more header fields than it reads", `${get("localhost")}${"\r\na:b".repeat(200)}\r\nhost: evil.example`, 431],
+    ["a target without a host", "GET http:///v2/ HTTP/1.1\r\nHost: localhost", 400],
+    ["a target with another scheme", "GET ftp://localhost/v2/ HTTP/1.1\r\nHost: localhost", 400],
+    ["a target that other parsers treat as a host", "GET //evil.example/v2/ HTTP/1.1\r\nHost: localhost", 404],
+    ["more header fields than the limit", `${get("localhost")}${"\r\na:b".repeat(200)}\r\nhost: evil.example`, 431],
   ])("%s", async (_, head, status) => {
     expect(await statusOf({}, head)).toBe(status);
   });
 });
 
 describe("a server", () => {
-  it("takes an absolute target of its own host as it takes the path", async () => {
+  it("treats an absolute target with its own host like the path", async () => {
     const source = new MemorySource();
     expect(await statusOf({ source }, "GET http://LOCALHOST:5000/v2/ HTTP/1.1\r\nHost: localhost")).toBe(200);
     expect(await statusOf({ source }, "GET http://localhost?x HTTP/1.1\r\nHost: localhost")).toBe(404);
   });
 
-  it("says nothing of other origins, whatever origin asks", async () => {
+  it("sends no CORS headers to any origin", async () => {
     expect(await statusOf({}, `${get("localhost")}\r\nOrigin: http://evil.example`)).toBe(200);
     const preflight = "OPTIONS /v2/ HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example";
     expect(await statusOf({}, `${preflight}\r\nAccess-Control-Request-Method: GET`)).toBe(405);
   });
 
-  it("beyond loopback answers for any host", async () => {
+  it("beyond loopback responds to any host", async () => {
     const host = "0.0.0.0";
     for (const name of ["evil.example", "mirror.lan:5000", ""]) {
       expect((await statusOf({ host }, get(name).replace("evil", "any"))) === 200).toBe(true);
@@ -116,7 +116,7 @@ describe("a server", () => {
     expect(await statusOf({ host }, get("a@b"))).toBe(400);
   });
 
-  it("that is told its hosts answers for those, and for addresses and localhost", async () => {
+  it("with allowed hosts responds to those, IP addresses and localhost", async () => {
     const allowHosts = ["Mirror.lan.", "other.lan:5000"];
     for (const host of ["127.0.0.1", "0.0.0.0"]) {
       for (const [name, status] of [
@@ -136,7 +136,7 @@ describe("a server", () => {
     }
   });
 
-  it.each([["http://mirror.lan"], ["a@b"], [""], ["*"], ["a/b"]])("is not told %j as a host", async (host) => {
+  it.each([["http://mirror.lan"], ["a@b"], [""], ["*"], ["a/b"]])("rejects %j as an allowed host", async (host) => {
     await expect(serve({ source: new MemorySource(), tags: new MemoryTagStore(), allowHosts: [host] })).rejects.toThrow(
       TypeError,
     );

@@ -36,7 +36,7 @@ async function put(mediaType: string, bytes: Uint8Array): Promise<Descriptor> {
   return { mediaType, digest, size: bytes.byteLength };
 }
 
-it("whoever was given a manifest gets its blobs, though the cache is pruned in between", async () => {
+it("the blobs of a served manifest survive a prune", async () => {
   await using server = await serve({ source: cache, tags: cache.tags });
   expect((await fetch(server.url + manifestPath)).status).toBe(200);
   const report = await cache.prune(0);
@@ -44,14 +44,14 @@ it("whoever was given a manifest gets its blobs, though the cache is pruned in b
   expect((await fetch(`${server.url}/v2/team/app/blobs/${layer.digest}`)).status).toBe(200);
 });
 
-it("what was served is let go of when the server closes", async () => {
+it("leases are released when the server closes", async () => {
   const server = await serve({ source: cache, tags: cache.tags });
   await fetch(server.url + manifestPath);
   await server.close();
   expect(await cache.prune(0)).toMatchObject({ remainingBytes: 0, reached: true });
 });
 
-it("what nobody came back for is let go of, and what was never to be held is not", async () => {
+it("unused leases are released, and content without leases is not leased", async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -77,7 +77,7 @@ it("what nobody came back for is let go of, and what was never to be held is not
   expect(await cache.prune(0)).toMatchObject({ remainingBytes: 0 });
 });
 
-it("a manifest that a prune takes away while it is being given is not given", async () => {
+it("a manifest that a prune removes meanwhile is not served", async () => {
   const source = new Proxy(cache, {
     get: (target, name) => {
       if (name === "lease") {

@@ -54,8 +54,8 @@ const blob = (repository: string, { digest }: Descriptor, query = "") =>
 const manifest = (repository: string, { digest }: Descriptor, query = "") =>
   status(`${repository}/manifests/${digest}${query}`);
 
-describe("what is served under a repository's name", () => {
-  it("is what its manifests refer to, and nothing else that is stored", async () => {
+describe("the content of a repository", () => {
+  it("is what its manifests refer to, and nothing else", async () => {
     const one = await putImage("one", ["shared", "only one"]);
     const other = await putImage("other", ["shared", "only other"]);
     await cache.tags.tag("ghcr.io/team/one:1", one.manifest);
@@ -73,7 +73,7 @@ describe("what is served under a repository's name", () => {
     expect(await blob("team/one/more", one.config)).toBe(404);
   });
 
-  it("is of the registry that the client means, though another has a repository of that name and shares a blob with it", async () => {
+  it("is that of the requested registry, even if another registry has the same repository and a shared blob", async () => {
     const secret = await putImage("secret", ["base", "secret"]);
     const open = await putImage("open", ["base", "open"]);
     await cache.tags.tag("private.example/team/app:1", secret.manifest);
@@ -116,7 +116,7 @@ describe("what is served under a repository's name", () => {
     expect(await status("public.example/team/app/manifests/1?ns=public.example")).toBe(404);
   });
 
-  it("says the same of what another repository has as of what nobody has", async () => {
+  it("gives the same response for content of other repositories and missing content", async () => {
     const image = await putImage("a", ["a"]);
     await cache.tags.tag("ghcr.io/a:1", image.manifest);
     await cache.tags.tag("ghcr.io/b:1", (await putImage("b", ["b"])).manifest);
@@ -138,7 +138,7 @@ describe("what is served under a repository's name", () => {
     }
   });
 
-  it("is what indexes list too, as deep as they are, and what was recorded without a name", async () => {
+  it("includes entries of nested indexes, and manifests recorded without a name", async () => {
     const leaf = await putImage("leaf", ["leaf"]);
     const index = (manifests: Descriptor[]) =>
       put(mediaTypes.ociIndex, { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests });
@@ -157,7 +157,7 @@ describe("what is served under a repository's name", () => {
     expect(manifests.map(({ digest }) => digest)).toEqual([signature.manifest.digest]);
   });
 
-  it("follows what comes and goes while the server runs, whichever process does it", async () => {
+  it("follows changes by all processes while the server runs", async () => {
     const other = new FileCache(root, { durability: "visible" });
     const image = await putImage("a", ["a", "b"]);
     const [layer = image.config] = image.layers;
@@ -169,7 +169,7 @@ describe("what is served under a repository's name", () => {
     await other.tags.untag("ghcr.io/app:1");
     expect(await manifest("app", image.manifest)).toBe(404);
     expect(await blob("app", image.config)).toBe(404);
-    // Another manifest refers to it still.
+    // Another manifest still refers to it.
     expect(await blob("app", layer)).toBe(200);
     await other.tags.untag("ghcr.io/app:2");
     expect(await blob("app", layer)).toBe(404);
@@ -181,7 +181,7 @@ describe("what is served under a repository's name", () => {
     await other[Symbol.asyncDispose]();
   });
 
-  it("is served of a platform that is stored after its index was looked at", async () => {
+  it("includes a platform that is stored after its index was read", async () => {
     const arm = await putImage("arm", ["arm"]);
     await cache.removeMote(arm.manifest.digest);
     const manifests = [(await putImage("amd", ["amd"])).manifest, arm.manifest];
@@ -191,7 +191,7 @@ describe("what is served under a repository's name", () => {
     expect(await blob("app", arm.layers[0] ?? arm.config)).toBe(200);
   });
 
-  it("does not tell apart by a repository whose content is gone", async () => {
+  it("ignores repositories without content when a path is ambiguous", async () => {
     const image = await putImage("a", ["a"]);
     await cache.tags.tag("ghcr.io/app:1", image.manifest);
     await cache.tags.tag("quay.io/app:1", { ...image.manifest, digest: digestBytes(new Uint8Array([2])) });
@@ -199,7 +199,7 @@ describe("what is served under a repository's name", () => {
   });
 });
 
-describe("a cache of an earlier release, which has recorded nothing", () => {
+describe("a cache of an earlier release without membership records", () => {
   beforeEach(async () => {
     const image = await putImage("a", ["a"]);
     await cache.tags.tag("ghcr.io/app:1", image.manifest);
@@ -207,14 +207,14 @@ describe("a cache of an earlier release, which has recorded nothing", () => {
     await rm(join(root, ".mote", "repositories"), { recursive: true });
   });
 
-  it("is served by what its tags say", async () => {
+  it("is served by its tags", async () => {
     const image = await putImage("a", ["a"]);
     expect(await blob("app", image.layers[0] ?? image.config)).toBe(200);
     expect(await blob("app", (await putImage("secret", ["secret"])).config)).toBe(404);
     expect(await cache.membership.has("ghcr.io/app", image.manifest.digest)).toBe(true);
   });
 
-  it("is served so too where nothing can be recorded", async () => {
+  it("is served by its tags if records cannot be written", async () => {
     const membership = {
       ...cache.membership,
       has: async () => false,
@@ -244,7 +244,7 @@ describe("a cache of an earlier release, which has recorded nothing", () => {
   });
 });
 
-it("is told of one blob without a look at all names", async () => {
+it("one blob is found without reading all tags", async () => {
   const image = await putImage("a", ["a"]);
   await cache.tags.tag("ghcr.io/app:1", image.manifest);
   for (let at = 0; at < 100; at++) await cache.membership.record(`ghcr.io/many-${at}`, image.manifest.digest);
@@ -268,6 +268,6 @@ it("is told of one blob without a look at all names", async () => {
   for (let round = 0; round < 20; round++)
     expect(await blob("app", { ...image.config, digest: digestBytes(new Uint8Array([round])) })).toBe(404);
   expect(listed).toBe(1);
-  // The blob each time, and the manifest once.
+  // The blob each time, the manifest once.
   expect(read).toBe(21);
 });

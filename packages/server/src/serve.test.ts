@@ -48,13 +48,13 @@ async function lengthOf(response: IncomingMessage): Promise<number> {
   return length;
 }
 
-/** Waits for what an event of the server's own will make true. */
+/** Waits until a condition is true. */
 async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe("a server", () => {
-  it("listens on this machine only, on a free port, and tells its address", async () => {
+  it("listens on a free port of the loopback address", async () => {
     const server = await start();
     expect(server.host).toBe("127.0.0.1");
     expect(server.port).toBeGreaterThan(0);
@@ -62,7 +62,7 @@ describe("a server", () => {
     expect((await responseTo(`${server.url}/v2/`)).statusCode).toBe(200);
   });
 
-  it("tells of each request what went over the wire", async () => {
+  it("reports each request with the bytes that were sent", async () => {
     const digest = await putBlob();
     const { url } = await start();
     await lengthOf(await responseTo(`${url}/v2/a/blobs/${digest}?x=1`));
@@ -89,7 +89,7 @@ describe("a server", () => {
     expect(served[0]).toMatchObject({ bytesSent: 0, complete: true });
   });
 
-  it("breaks the connection where a blob turns out to be damaged, so that no client takes it for whole", async () => {
+  it("resets the connection if a blob is damaged, so that the client detects it", async () => {
     const digest = await putBlob();
     const bytes = source.bytesOf(digest);
     if (bytes !== undefined) bytes[blobBytes - 1] = 255;
@@ -102,8 +102,8 @@ describe("a server", () => {
     expect(source.openReaders).toBe(0);
   });
 
-  it("reads on only as the client takes it, and closes the reader of a client that goes away", async () => {
-    // More than the system's own buffers between two ends of a loopback connection hold.
+  it("reads as fast as the client, and closes the reader when the client disconnects", async () => {
+    // More than the socket buffers of a loopback connection.
     const bytes = new Uint8Array(64 * 1024 * 1024);
     const digest = await putBlob(bytes);
     let chunks = 0;
@@ -126,7 +126,7 @@ describe("a server", () => {
     expect(served[0]).toMatchObject({ complete: false });
   });
 
-  it("tells of a client that went away before it was answered", async () => {
+  it("reports a client that disconnected before the response", async () => {
     const digest = await putBlob();
     let askedFor = (): void => {};
     const asked = new Promise<void>((resolve) => {
@@ -150,7 +150,7 @@ describe("a server", () => {
     expect(served[0]).toMatchObject({ status: 0, bytesSent: 0, complete: false });
   });
 
-  it("answers a request line that is none, and goes on", async () => {
+  it("responds to an invalid request line and continues", async () => {
     const server = await start();
     const socket = connect(server.port, server.host);
     socket.end("GET http:// HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
@@ -159,7 +159,7 @@ describe("a server", () => {
     expect((await responseTo(`${server.url}/v2/`)).statusCode).toBe(200);
   });
 
-  it("does not take in what a refused upload still has to say", async () => {
+  it("does not read the body of a rejected upload", async () => {
     const { url } = await start();
     const upload = request(`${url}/v2/a/blobs/uploads/`, {
       method: "POST",
@@ -173,10 +173,10 @@ describe("a server", () => {
     upload.destroy();
   });
 
-  it("that throws in onRequest goes on", async () => {
+  it("continues if onRequest throws", async () => {
     const { url } = await start({
       onRequest: () => {
-        throw new Error("the caller's own");
+        throw new Error("error of the caller");
       },
     });
     expect((await responseTo(`${url}/v2/`)).statusCode).toBe(200);
@@ -185,20 +185,20 @@ describe("a server", () => {
 });
 
 describe("closing", () => {
-  it("ends idle connections at once, those too on which nothing was ever asked", async () => {
+  it("closes idle connections immediately, also those without any request", async () => {
     const server = await start({ graceMs: 3_600_000 });
     const agent = new Agent({ keepAlive: true });
     await lengthOf(await responseTo(`${server.url}/v2/`, agent));
     const silent = connect(server.port, server.host);
     await once(silent, "connect");
-    // The server has seen the silent connection once it has answered on a later one.
+    // Once a later connection has a response, the server has accepted the silent one.
     await lengthOf(await responseTo(`${server.url}/v2/`));
     await server.close();
     agent.destroy();
     silent.destroy();
   });
 
-  it("lets requests in flight end, though their connection would be kept alive", async () => {
+  it("waits for in-flight requests", async () => {
     const digest = await putBlob();
     const server = await start({ graceMs: 3_600_000 });
     const agent = new Agent({ keepAlive: true });
@@ -210,7 +210,7 @@ describe("closing", () => {
     await expect(responseTo(`${server.url}/v2/`)).rejects.toHaveProperty("code", "ECONNREFUSED");
   });
 
-  it("waits for them no longer than it was told to", async () => {
+  it("waits for them no longer than graceMs", async () => {
     const digest = await putBlob();
     const server = await start({ graceMs: 1 });
     const response = await responseTo(`${server.url}/v2/a/blobs/${digest}`);
@@ -220,13 +220,13 @@ describe("closing", () => {
     await until(() => source.openReaders === 0);
   });
 
-  it("twice is harmless, and disposal closes", async () => {
+  it("can be repeated, and disposal closes", async () => {
     const server = await start();
     await Promise.all([server.close(), server.close()]);
     await server[Symbol.asyncDispose]();
   });
 
-  it("follows from the signal's abort", async () => {
+  it("happens when the signal is aborted", async () => {
     const controller = new AbortController();
     const server = await start({ signal: controller.signal });
     controller.abort();
@@ -236,7 +236,7 @@ describe("closing", () => {
 });
 
 describe("a server that cannot listen", () => {
-  it("says so with a code, and a reason in its details", async () => {
+  it("rejects with a code, and a reason in the details", async () => {
     const { port } = await start();
     for (const [options, reason] of [
       [{ port }, "EADDRINUSE"],
@@ -249,8 +249,8 @@ describe("a server that cannot listen", () => {
     }
   });
 
-  it("for an abort rejects with the signal's own reason", async () => {
-    const reason = new Error("enough");
+  it("rejects with the reason of an aborted signal", async () => {
+    const reason = new Error("aborted");
     await expect(start({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 });

@@ -37,7 +37,7 @@ async function putBlob(): Promise<Digest> {
   return digest;
 }
 
-/** A repository has the blob once a manifest of it refers to it. */
+/** Adds a blob to a repository with a manifest that refers to it. */
 async function putManifestOf(blob: Digest): Promise<void> {
   const layer = { mediaType: mediaTypes.ociLayer, digest: blob, size: blobBytes };
   const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: layer, layers: [layer] };
@@ -54,14 +54,14 @@ async function fetchBlob(digest: Digest): Promise<{ status: number | undefined; 
   return { status: response.statusCode, bytes: new Uint8Array(Buffer.concat(chunks)) };
 }
 
-describe("over a cache on disk", () => {
-  it("a blob comes as it was put, to several clients at once", async () => {
+describe("a server over a cache on disk", () => {
+  it("serves a blob unchanged to several clients", async () => {
     const digest = await putBlob();
     const fetched = await Promise.all([fetchBlob(digest), fetchBlob(digest), fetchBlob(digest)]);
     for (const { bytes } of fetched) expect(digestBytes(bytes)).toBe(digest);
   });
 
-  it("a blob whose last byte was damaged never comes whole, and is gone when it is asked for again", async () => {
+  it("does not serve a damaged blob completely, and not at all the next time", async () => {
     const digest = await putBlob();
     await chmod(cache.moteRef(digest), 0o600);
     const file = await open(cache.moteRef(digest), "r+");
@@ -72,7 +72,7 @@ describe("over a cache on disk", () => {
     expect(served[0]).toMatchObject({ status: 200, complete: false });
   });
 
-  it("a blob that is removed while it is sent still comes whole", async () => {
+  it("serves a blob completely that is removed meanwhile", async () => {
     const digest = await putBlob();
     const [response] = await once(get(`${server.url}/v2/a/blobs/${digest}`), "response");
     await cache.removeMote(digest);

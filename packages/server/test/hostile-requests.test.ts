@@ -43,7 +43,7 @@ function open({ port }: RegistryServer): Socket {
   return socket;
 }
 
-/** All that comes until the server closes the connection. */
+/** Returns everything that the server sends until it closes the connection. */
 async function answersTo(server: RegistryServer, bytes: string | Buffer): Promise<string> {
   const socket = open(server);
   socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
@@ -92,17 +92,17 @@ describe("a path", () => {
     ["/", 404],
     ["/v2/x?".padEnd(9000, "y"), 414],
     [`/v2/${"a/".repeat(3000)}manifests/1`, 400],
-  ])("such as %s is answered with %i, and nothing is read for it", async (path, status) => {
+  ])("such as %s gets %i, and nothing is read", async (path, status) => {
     source.opened.length = 0;
     expect(await statusOf(await start(), `GET ${path}`)).toBe(status);
     expect(source.opened).toEqual([]);
   });
 
-  it("of more than a head may have is refused by the head", async () => {
+  it("that exceeds the head limit is rejected by Node", async () => {
     expect(await statusOf(await start(), `GET /v2/${"a".repeat(100_000)}`)).toBe(431);
   });
 
-  it("is told with everything encoded that is not printable", () => {
+  it("is reported with unprintable characters encoded", () => {
     expect(printableTarget("/v2/\x9b31m\xe9\x1b[0m/x?\x7f\u202e= ~%41")).toBe(
       "/v2/%9B31m%E9%1B[0m/x?%7F%E2%80%AE=%20~%41",
     );
@@ -111,19 +111,19 @@ describe("a path", () => {
 
 describe("a header", () => {
   it.each([
-    ["a range past every number", `range: bytes=${"9".repeat(5000)}-`, 416],
-    ["a range to past every number", `range: bytes=0-${"9".repeat(5000)}`, 206],
-    ["a suffix past every number", `range: bytes=-${"9".repeat(5000)}`, 206],
+    ["a range with a huge start", `range: bytes=${"9".repeat(5000)}-`, 416],
+    ["a range with a huge end", `range: bytes=0-${"9".repeat(5000)}`, 206],
+    ["a huge suffix range", `range: bytes=-${"9".repeat(5000)}`, 206],
     ["thousands of ranges", `range: bytes=${"0-0,".repeat(3000)}0-0`, 200],
-    ["ranges that overlap", "range: bytes=0-,0-,0-,0-", 200],
+    ["overlapping ranges", "range: bytes=0-,0-,0-,0-", 200],
     ["a negative range", "range: bytes=--1", 200],
     ["a range with a sign", "range: bytes=+1-2", 200],
     ["a range in hexadecimal", "range: bytes=0x1-0x2", 200],
-    ["a range given twice", "range: bytes=0-1\r\nrange: bytes=2-3", 200],
-    ["a condition of thousands of tags", `if-none-match: ${'"x",'.repeat(3500)}"y"`, 200],
-    ["a condition that is not closed", `if-none-match: ${'"'.repeat(15_000)}`, 200],
+    ["two Range headers", "range: bytes=0-1\r\nrange: bytes=2-3", 200],
+    ["a condition with thousands of tags", `if-none-match: ${'"x",'.repeat(3500)}"y"`, 200],
+    ["an unterminated condition", `if-none-match: ${'"'.repeat(15_000)}`, 200],
     ["a head that is too long", `if-none-match: ${'"x",'.repeat(15_000)}"y"`, 431],
-  ])("with %s is answered", async (_, header, status) => {
+  ])("with %s gets a response", async (_, header, status) => {
     expect(await statusOf(await start(), `GET /v2/a/blobs/${blob}`, `${header}\r\n`)).toBe(status);
   });
 });
@@ -144,7 +144,7 @@ describe("a page", () => {
     [`last=${"z".repeat(7000)}`, 200],
     ["n=1&last=..%2f..%2f", 200],
     ["%=%&&&=", 200],
-  ])("for %s is answered with %i", async (query, status) => {
+  ])("for %s gets %i", async (query, status) => {
     const server = await start();
     expect(await statusOf(server, `GET /v2/a/tags/list?${query}`)).toBe(status);
     expect(await statusOf(server, `GET /v2/_catalog?${query}`)).toBe(status);
@@ -153,22 +153,22 @@ describe("a page", () => {
 
 describe("a request", () => {
   it.each([
-    ["with two lengths", "content-length: 1\r\ncontent-length: 2\r\n"],
-    ["with a length and chunks", "content-length: 5\r\ntransfer-encoding: chunked\r\n"],
-    ["with chunks under two names", "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n"],
-    ["with a coding that is not chunks", "transfer-encoding: xchunked\r\n"],
+    ["with two Content-Length headers", "content-length: 1\r\ncontent-length: 2\r\n"],
+    ["with Content-Length and chunks", "content-length: 5\r\ntransfer-encoding: chunked\r\n"],
+    ["with two Transfer-Encoding headers", "transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n"],
+    ["with an unknown transfer coding", "transfer-encoding: xchunked\r\n"],
     ["with a space before a colon", "content-length : 5\r\n"],
     ["with a folded header", "x: y\r\n z: w\r\n"],
     ["with a negative length", "content-length: -1\r\n"],
     ["with a NUL in a header", "x: a\0b\r\n"],
-  ])("%s ends the connection, and what follows is no request", async (_, headers) => {
+  ])("%s closes the connection, and what follows is not a request", async (_, headers) => {
     const hidden = `GET /v2/_catalog HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     const answer = await answersTo(await start(), request("GET /v2/", headers) + hidden);
     expect(statuses(answer)).toEqual([400]);
     expect(answer).not.toContain("repositories");
   });
 
-  it("with a body is answered without it, and what the body holds is no request", async () => {
+  it("with a body gets a response, and the body is not parsed as a request", async () => {
     const server = await start();
     const hidden = `GET /v2/_catalog HTTP/1.1\r\nhost: localhost\r\n\r\n`;
     const head = `GET /v2/ HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${hidden.length}\r\n\r\n`;
@@ -181,12 +181,12 @@ describe("a request", () => {
     expect(statuses(await answersTo(server, expecting))).toEqual([405]);
   });
 
-  it("of HTTP/1.0 is answered, and its connection closed", async () => {
+  it("of HTTP/1.0 gets a response, and its connection is closed", async () => {
     const line = `GET /v2/a/blobs/${blob} HTTP/1.0\r\nhost: localhost\r\n\r\n`;
     expect(await answersTo(await start(), line)).toMatch(/^HTTP\/1\.1 200 [\s\S]*0123456789$/);
   });
 
-  it("to change protocol or to connect elsewhere is not followed", async () => {
+  it("to upgrade the protocol or to connect to a host is rejected", async () => {
     const server = await start();
     expect(await statusOf(server, "GET /v2/", "upgrade: h2c\r\n")).toBe(200);
     expect(
@@ -195,7 +195,7 @@ describe("a request", () => {
     expect(await statusOf(server, "TRACE /v2/")).toBe(405);
   });
 
-  it("is answered after those before it on its connection, one at a time", async () => {
+  it("is handled after previous requests on its connection", async () => {
     const server = await start();
     let most = 0;
     source.beforeChunk = async () => {
@@ -207,7 +207,7 @@ describe("a request", () => {
     expect(most).toBe(1);
   });
 
-  it("too many ahead of their answers end the connection", async () => {
+  it("is the last one on a connection with too many pipelined requests", async () => {
     const server = await start();
     const ahead = `GET /v2/a/blobs/${blob} HTTP/1.1\r\nhost: localhost\r\n\r\n`.repeat(2000);
     expect(statuses(await answersTo(server, ahead)).length).toBeLessThanOrEqual(100);
@@ -222,8 +222,8 @@ describe("a client that reads nothing", () => {
     await putInRepository(source, tags, "a", digest);
     return digest;
   };
-  it("is cut off, and what was open for it is closed", async () => {
-    // More than the system keeps for a client that does not read.
+  it("is disconnected, and its readers are closed", async () => {
+    // More than the socket buffers of a client that does not read.
     const large = await put(64 * 1024 * 1024);
     const server = await start({ writeTimeoutMs: 3_000 });
     const clients = Array.from({ length: 5 }, () => {
@@ -237,7 +237,7 @@ describe("a client that reads nothing", () => {
     await until(() => source.openReaders === 0);
   });
 
-  it("does not have those cut off who read slowly, or wait for a slow server", async () => {
+  it("is distinguished from slow clients and clients of a slow server", async () => {
     const largeBytes = 8 * 1024 * 1024;
     const large = await put(largeBytes);
     const server = await start({ writeTimeoutMs: 600 });
@@ -254,14 +254,14 @@ describe("a client that reads nothing", () => {
 });
 
 describe("more connections than the limit", () => {
-  it.each([64, 128, 256, 1024, 65_536])("leave room to take one more, of %i files that may be open", (openFiles) => {
+  it.each([64, 128, 256, 1024, 65_536])("leave a descriptor for one more if %i files may be open", (openFiles) => {
     const ownFiles = 24;
     expect(defaultMaxConnections(openFiles) + maxRejectedConnections(openFiles) + ownFiles).toBeLessThan(openFiles);
   });
 
   const head = "GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-  it("are refused with what to do, and taken again when one is free", async () => {
+  it("are rejected with Retry-After, and accepted when one is free", async () => {
     const server = await start({ maxConnections: 2 });
     const [first, second] = [open(server), open(server)];
     for (const socket of [first, second]) {
@@ -280,7 +280,7 @@ describe("more connections than the limit", () => {
     expect(String(await once(second, "data"))).toContain("200 OK");
   });
 
-  it("beyond those that are told so are closed", async () => {
+  it("are closed without a response if there are too many", async () => {
     const server = await start({ maxConnections: 1 });
     const held = open(server);
     held.write(head);
@@ -292,7 +292,7 @@ describe("more connections than the limit", () => {
   });
 });
 
-it("a connection is kept alive for longer than proxies keep theirs, and a head has longer still", async () => {
+it("keep-alive is longer than that of proxies, and the head timeout is longer still", async () => {
   const server = await start();
   const socket = open(server);
   socket.write("GET /v2/ HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -300,7 +300,7 @@ it("a connection is kept alive for longer than proxies keep theirs, and a head h
   expect(Number(/keep-alive: timeout=(\d+)/i.exec(String(bytes))?.[1])).toBeGreaterThanOrEqual(90);
 });
 
-it("what an artifact calls its type is sent only if no browser could run it", async () => {
+it("media types of artifacts are sent only if browsers cannot execute them", async () => {
   const page = source.putManifest({ html: "<script>" });
   for (const [at, mediaType] of ["text/html", "application/x\r\nx: y", "image/svg+xml", "x".repeat(5000)].entries()) {
     await tags.tag(`a:page-${at}`, { ...page, mediaType });
@@ -310,7 +310,7 @@ it("what an artifact calls its type is sent only if no browser could run it", as
   }
 });
 
-it("an absent digest is answered alike for every method and header", async () => {
+it("a missing digest gets the same response for all methods and headers", async () => {
   const server = await start();
   const absent = digestBytes(new Uint8Array([9]));
   for (const kind of ["blobs", "manifests"]) {

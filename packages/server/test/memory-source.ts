@@ -9,7 +9,7 @@ import {
   type TagStore,
 } from "@mote/core";
 
-/** Motes in memory, and what is read of them. */
+/** A source in memory that counts reads. */
 export class MemorySource extends MemoryCache {
   readonly opened: Digest[] = [];
   openReaders = 0;
@@ -23,7 +23,7 @@ export class MemorySource extends MemoryCache {
     return digest;
   }
 
-  /** Stores bytes as they are, whatever they hash to. */
+  /** Stores bytes without verification. */
   plant(digest: Digest, bytes: Uint8Array): void {
     this.stored.set(digest, { bytes, mediaType: mediaTypes.octetStream, storedMs: 0, usedMs: 0 });
   }
@@ -72,7 +72,7 @@ export class MemorySource extends MemoryCache {
   }
 }
 
-/** Lets a repository have the blob: by a manifest that refers to it, and a tag for that. */
+/** Adds a blob to a repository with a tagged manifest that refers to it. */
 export async function putInRepository(
   source: MemorySource,
   tags: TagStore,

@@ -36,12 +36,12 @@ describe.skipIf(!hasSkopeo)(`skopeo${hasSkopeo ? "" : " (not run: install skopeo
 
   const image = () => `docker://${server.host}:${server.port}/library/app`;
 
-  it("inspects an image by its tag, and lists the repository's tags", async () => {
+  it("inspects an image by its tag and lists the tags of its repository", async () => {
     const { stdout } = await run("skopeo", ["inspect", "--tls-verify=false", `${image()}:1`]);
     expect(JSON.parse(stdout)).toMatchObject({ Digest: manifest.digest, RepoTags: ["1", "stable"], Os: "linux" });
   });
 
-  it("copies an image by its digest, and has every blob as it was", async () => {
+  it("copies an image by its digest with unchanged blobs", async () => {
     served.length = 0;
     const layout = join(folder, "layout");
     const from = `${image()}@${manifest.digest}`;
@@ -57,7 +57,7 @@ describe.skipIf(!hasSkopeo)(`skopeo${hasSkopeo ? "" : " (not run: install skopeo
     expect(served.filter(({ complete }) => !complete)).toEqual([]);
   });
 
-  it("says of a tag that is not there that it is unknown", async () => {
+  it("reports a missing tag as unknown", async () => {
     await expect(run("skopeo", ["inspect", "--tls-verify=false", `${image()}:2`])).rejects.toHaveProperty(
       "stderr",
       expect.stringContaining("manifest unknown"),
