@@ -6,9 +6,7 @@ export interface Context {
   readonly out: Output;
   /** The cache directory. Undefined if no setting and no home directory determine it. */
   readonly dir: string | undefined;
-  /** The settings from flags, environment and configuration files. */
   readonly settings: Settings;
-  /** The settings with their origins. */
   readonly loaded: LoadedSettings;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;

@@ -8,7 +8,6 @@ export interface Session {
   onInterrupt: (how: { readonly isLast: boolean }) => void;
   /** What the state is after an interrupt: a phrase, which may be empty. */
   afterwards: string;
-  /** The setting, once it is known. */
   color?: Color | undefined;
   /** The cache directory, once it is known. */
   cache?: string | undefined;

@@ -3,12 +3,12 @@ import { runProgram } from "./program.js";
 import { type Session, startSession } from "./session.js";
 import { table } from "./table.js";
 
-/** Runs a command line and sets the exit status. */
 export async function start(args: readonly string[]): Promise<void> {
   if (args[0] === "__complete") return (await import("./commands/complete.js")).completeForShell(args.slice(1));
   if (args[0] === "__man") return void process.stdout.write(manPage(table, MOTE_VERSION));
   tightenUmask();
-  boundNameLookups();
+  // DNS lookups cannot be aborted: even the exit of the process waits for the system's resolver, 10 s or more.
+  process.env.RES_OPTIONS ??= "timeout:2 attempts:1";
   const session = startSession();
   // A reader of stdout may stop early (`mote ls | head`). A closed stderr must not affect the result.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
@@ -26,13 +26,6 @@ export async function start(args: readonly string[]): Promise<void> {
     process.exitCode = await fail(error);
   }
   endSoon(session);
-}
-
-const resolverOptions = "timeout:2 attempts:1";
-
-/** Limits DNS lookups. They cannot be aborted: even the exit of the process waits for the system's resolver, 10 s or more. */
-function boundNameLookups(): void {
-  process.env.RES_OPTIONS ??= resolverOptions;
 }
 
 const lingerMs = 200;

@@ -162,7 +162,6 @@ export class FileCache implements MoteCache {
     return false;
   }
 
-  /** Does nothing. */
   async update(): Promise<void> {
     this.#assertOpen();
   }

@@ -22,7 +22,6 @@ import type { Image } from "./images/image.js";
 import type { FoundMote } from "./references/find-by-name.js";
 import type { MoveReport } from "./transfers/move-report.js";
 
-/** How locations are reached. */
 export interface EndpointOptions {
   /** Speak HTTP, not TLS, to all registries, or to these (`host`, `host:port`). On loopback addresses that is done anyway. */
   readonly plainHttp?: boolean | readonly string[] | undefined;

@@ -96,7 +96,6 @@ export class Exchanges {
     return this.#responded.has(host);
   }
 
-  /** Cuts all connections. */
   close(): Promise<void> {
     return this.#connections.close();
   }

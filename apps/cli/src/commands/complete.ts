@@ -5,7 +5,6 @@ import { loadSettings } from "../settings/load-settings.js";
 import { table } from "../table.js";
 import { openReadOnly, transports } from "../wire.js";
 
-/** Limit on the candidates. */
 const maxCandidates = 200;
 
 /** Prints completions for the scripts of `mote completion`: a line `VALUE<tab>ABOUT` for each candidate, and `:files` or `:folders`. Never throws. */

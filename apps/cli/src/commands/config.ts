@@ -3,7 +3,7 @@ import type { Context } from "../context.js";
 import { suggestion } from "../input/nearest.js";
 import { UsageError } from "../input/usage-error.js";
 import { fit } from "../output/terminal-text.js";
-import { isKey, type Key, keyNames, keySpec } from "../settings/keys.js";
+import { isKey, keyNames, keySpec } from "../settings/keys.js";
 
 /** Prints each setting with its value and its origin, or the value of one setting. */
 export async function config(context: Context, only: string | undefined): Promise<void> {
@@ -11,8 +11,9 @@ export async function config(context: Context, only: string | undefined): Promis
   if (only !== undefined && !isKey(only)) {
     throw new UsageError(`unknown setting "${only}"${suggestion(only, keyNames)} (see mote config)`);
   }
-  const rows = keyNames.filter((key) => only === undefined || key === only).map((key) => rowOf(context, key));
-  const { files } = loaded;
+  const { files, settings, origins } = loaded;
+  const keys = keyNames.filter((key) => only === undefined || key === only);
+  const rows = keys.map((key) => ({ key, value: withoutPasswords(settings[key] ?? null), ...origins[key] }));
   if (only !== undefined) {
     out.result(
       { settings: rows, files },
@@ -40,12 +41,8 @@ export async function config(context: Context, only: string | undefined): Promis
   );
 }
 
-function rowOf({ loaded }: Context, key: Key) {
-  return { key, value: shown(loaded.settings[key] ?? null), ...loaded.origins[key] };
-}
-
 /** Returns a value without the passwords in URLs of mirrors. */
-function shown(value: unknown): unknown {
+function withoutPasswords(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([prefix, urls]) => [

@@ -7,7 +7,6 @@ import { spaceBar } from "../output/space-bar.js";
 import { type TableColumn, textTable } from "../output/text-table.js";
 import { type ImageUsage, measureSpace, openReadOnly, type SpaceUsage } from "../wire.js";
 
-/** The levels of detail. */
 export const duLevels = ["registry", "repository", "image"] as const;
 type Level = (typeof duLevels)[number];
 

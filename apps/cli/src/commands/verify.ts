@@ -16,7 +16,6 @@ import {
 
 /** What verify and repair found and left. */
 interface Outcome {
-  /** Names of incomplete images. */
   readonly incomplete: readonly string[];
   /** With --repair: what was damaged, unreadable or missing and is stored again. */
   readonly repaired: readonly Digest[];

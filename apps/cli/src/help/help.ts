@@ -39,7 +39,6 @@ export function programHelp(
   ].join("\n");
 }
 
-/** Returns the text of `mote COMMAND --help`. */
 export function commandHelp(spec: CommandSpec, options: HelpOptions): string {
   const { width, style } = options;
   const own = Object.keys(spec.options ?? {}).length > 0 ? " [OPTION…]" : "";

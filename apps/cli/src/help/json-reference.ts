@@ -1,3 +1,4 @@
+import { isRecord } from "@mote/core";
 import { z } from "zod";
 import type { CommandSpec } from "../input/command.js";
 import { documents, eventLine, failureDocument } from "../json/documents.js";
@@ -92,9 +93,5 @@ function writeObject(schema: Schema, { indent, root }: Position): string {
 }
 
 function asSchema(schema: unknown): Schema {
-  return isSchema(schema) ? schema : {};
-}
-
-function isSchema(schema: unknown): schema is Schema {
-  return typeof schema === "object" && schema !== null && !Array.isArray(schema);
+  return isRecord(schema) ? schema : {};
 }

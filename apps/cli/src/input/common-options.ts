@@ -1,6 +1,5 @@
 import type { Options } from "./command.js";
 
-/** The options of every command. */
 export const everywhere: Options = {
   cache: {
     value: "DIR",

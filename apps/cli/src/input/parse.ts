@@ -7,7 +7,6 @@ import { UsageError } from "./usage-error.js";
 
 type OptionValue = string | boolean | readonly string[];
 
-/** A parsed command line. */
 export interface CommandLine {
   /** The command, or the name of a group if none of its commands follows. */
   readonly command: CommandSpec | string | undefined;

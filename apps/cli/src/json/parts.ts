@@ -12,7 +12,6 @@ export const kind = z.enum(["image", "index", "artifact", "config", "layer", "bl
 
 export const descriptor = z.looseObject({ mediaType: z.string(), digest, size: bytes });
 
-/** A parsed reference. */
 const ref = z.union([
   z.strictObject({
     transport: z.string(),

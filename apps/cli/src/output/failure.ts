@@ -34,7 +34,9 @@ export function reportFailure(error: unknown, { json, cache, color, interrupted 
       jsonText({ error: { code, message, ...(details ? { details: withoutSecrets(details) } : {}) } }),
     );
   } else {
-    const own = isFinal(details) || isMissing(details) ? undefined : advice[code];
+    const { isReplaceable, missing }: Record<string, unknown> = { ...details };
+    // No option replaces what is not replaceable, or provides a platform that the source lacks.
+    const own = isReplaceable === false || missing !== undefined ? undefined : advice[code];
     const hint = own ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
     const { red } = createStyle(isColored(process.stderr, process.env, color));
     const line = `${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}`;
@@ -42,16 +44,6 @@ export function reportFailure(error: unknown, { json, cache, color, interrupted 
   }
   if (code === "MOTE_INTERRUPTED") return 130;
   return code === "MOTE_USAGE" ? 2 : 1;
-}
-
-/** Returns whether even `--force` cannot replace it. */
-function isFinal(details: object | undefined): boolean {
-  return details !== undefined && "isReplaceable" in details && details.isReplaceable === false;
-}
-
-/** Returns whether the source lacks a platform that its index lists. No option helps in that case. */
-function isMissing(details: object | undefined): boolean {
-  return details !== undefined && "missing" in details;
 }
 
 function isWithin(cache: string | undefined, details: object | undefined): boolean {

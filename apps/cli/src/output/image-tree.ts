@@ -10,7 +10,6 @@ import {
   refersTo,
 } from "@mote/core";
 
-/** A node of the tree of an image. */
 export interface TreeNode {
   /** Its role in the parent node: a platform, `config`, `layer 1`, a file name, `referrer`. */
   readonly role: string;

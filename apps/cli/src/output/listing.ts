@@ -38,7 +38,6 @@ export function listedRoots(inventory: Inventory): ListedItem[] {
   return items;
 }
 
-/** Returns an item for each mote and name. */
 export function listedMotes(inventory: Inventory): ListedItem[] {
   const partOf = imagesByMote(inventory);
   const lastUse = lastUses(inventory);
@@ -101,7 +100,6 @@ export function shortDigest(digest: Digest): string {
   return digest.slice(0, digest.length - encoded.length + 12);
 }
 
-/** Returns the error for a digest that is not in the cache. */
 export function notCached(dir: string | undefined, digest: Digest): MoteError {
   return new MoteError("MOTE_NOT_FOUND", `not in the cache ${dir}: ${digest}; list its content with \`mote ls\``);
 }

@@ -44,7 +44,7 @@ export function textTable(
     shown
       .map(({ column, at, width: columnWidth }, index) => {
         const text = shorten(cellOf(at), columnWidth);
-        const styled = isTitle ? style.dim : (column.style ?? plain);
+        const styled = isTitle ? style.dim : (column.style ?? String);
         const space = " ".repeat(Math.max(0, columnWidth - textWidth(text)));
         if (column.align === "right") return space + styled(text);
         return index === shown.length - 1 ? styled(text) : styled(text) + space;
@@ -85,8 +85,4 @@ export function shorten(text: string, width: number): string {
   if (width < 4) return text.slice(0, width);
   const end = Math.ceil((width - 1) * 0.75);
   return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`;
-}
-
-function plain(text: string): string {
-  return text;
 }

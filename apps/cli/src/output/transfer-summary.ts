@@ -14,7 +14,6 @@ export function transferSummary(report: MoveReport, destination: string | undefi
   ];
 }
 
-/** Returns a line for each transferred reference. */
 export function references({ refs }: MoveReport): string[] {
   return refs.map(({ reference }) => reference);
 }

@@ -4,7 +4,6 @@ import { bar, joinFitting, percent } from "./parts.js";
 import { Rate } from "./rate.js";
 import { draw } from "./ticker.js";
 
-/** The state of a long task. */
 interface WorkState {
   readonly done: number;
   /** Undefined if it is not known. */

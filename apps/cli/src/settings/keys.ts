@@ -16,7 +16,6 @@ export interface KeySpec<T> {
 
 const key = <T>(spec: KeySpec<T>): KeySpec<T> => spec;
 
-/** Every setting, by its key in a configuration file. */
 const keys = {
   cache: key({
     kind: path,

@@ -1,6 +1,5 @@
 import type { Options } from "../input/command.js";
 
-/** The options of every command that transfers images. */
 export const movingOptions = {
   platform: {
     value: "OS[(VERSION)]/ARCH[/VARIANT]",

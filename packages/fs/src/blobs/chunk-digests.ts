@@ -6,7 +6,6 @@ import { readPlainFile } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { OpenBlob } from "./open-blob.js";
 
-/** Bytes of a chunk. */
 export const chunkBytes = 1024 * 1024;
 const digestBytes = 32;
 const magic = Buffer.from("mote-chunks-1\n\0\0");

@@ -1,6 +1,5 @@
 import type { Stats } from "node:fs";
 
-/** A blob's file that is open for reading. */
 export interface OpenBlob {
   readonly fd: number;
   readonly stats: Stats;

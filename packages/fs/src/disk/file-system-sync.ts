@@ -40,7 +40,6 @@ export class FileSystemSync {
     return result === "synced";
   }
 
-  /** Ends the shell. */
   end(): void {
     this.#child?.stdin?.end();
     this.#child = undefined;

@@ -147,7 +147,6 @@ export class CacheFolder {
     return "layout";
   }
 
-  /** Makes the folders that are missing. */
   makeFolders(): void {
     try {
       const isNew = makeFolders(this.root, { ...fs, dirname }, { mode: folderMode }) !== undefined;

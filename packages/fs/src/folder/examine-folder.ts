@@ -33,7 +33,6 @@ export interface FolderFindings {
   readonly isCaseSensitive?: boolean | undefined;
   /** Unfinished writes, to be gone on with or swept. */
   readonly unfinished: { readonly files: number; readonly bytes: number };
-  /** Damaged blobs in the quarantine. */
   readonly damaged: { readonly files: number; readonly bytes: number };
 }
 

@@ -92,7 +92,6 @@ export class LeaseFiles {
     return true;
   }
 
-  /** Removes what dead processes left. */
   cleanUp(): void {
     for (const name of namesIn(this.#folder.leases)) {
       const path = `${this.#folder.leases}/${name}`;

@@ -56,7 +56,6 @@ export class LeaseJournal {
     return this.#losses;
   }
 
-  /** What is held now. */
   digests(): Iterable<Digest> {
     return this.#counts.keys();
   }

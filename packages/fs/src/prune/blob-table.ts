@@ -25,7 +25,6 @@ const manyFiles = 50_000;
 interface Column {
   readonly algorithm: DigestAlgorithm;
   readonly first: number;
-  /** Bytes of a digest. */
   readonly width: number;
   readonly pages: WalkedPage[];
   count: number;
@@ -43,7 +42,6 @@ export class BlobTable {
     return this.#length;
   }
 
-  /** Bytes of all of them. */
   get totalSize(): number {
     return this.#totalSize;
   }
@@ -100,7 +98,6 @@ export class BlobTable {
     return found;
   }
 
-  /** Bytes. */
   sizeAt(index: number): number {
     const column = this.#columnOf(index);
     return pageOf(column, index).sizes[(index - column.first) % rowsInPage] ?? 0;

@@ -58,7 +58,6 @@ export async function pruneBlobs(
   }
 }
 
-/** One attempt. */
 class Pruning {
   readonly #dependencies: PruneDependencies;
   readonly #options: PruneRun & { readonly maxSize: number };

@@ -19,7 +19,6 @@ export interface WalkedPage {
   count: number;
   /** `count` names, as the bytes that they stand for. */
   readonly names: Uint8Array<ArrayBuffer>;
-  /** Bytes. */
   readonly sizes: Float64Array<ArrayBuffer>;
   /** Unix milliseconds of the last use. */
   readonly used: Float64Array<ArrayBuffer>;

@@ -7,7 +7,6 @@ import { folderTarChunks } from "./artifact-tar.js";
 
 export interface PackedFolder {
   readonly digest: Digest;
-  /** Bytes. */
   readonly size: number;
   /** Of the tar before it was compressed. */
   readonly contentDigest: Digest;

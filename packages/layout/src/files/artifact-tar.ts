@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { constants, type Dirent } from "node:fs";
 import { open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { type Cancellable, MoteError } from "@mote/core";
+import { type Cancellable, joinChunks, MoteError } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
 import { readFailed } from "../disk/file-error.js";
 import { isTemporaryName } from "../disk/temporary-name.js";
@@ -142,19 +142,9 @@ async function* batches(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
     batch.push(piece);
     bytes += piece.byteLength;
     if (bytes < batchBytes) continue;
-    yield joined(batch, bytes);
+    yield joinChunks(batch);
     batch = [];
     bytes = 0;
   }
-  if (bytes > 0) yield joined(batch, bytes);
-}
-
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
-  }
-  return whole;
+  if (bytes > 0) yield joinChunks(batch);
 }

@@ -19,11 +19,9 @@ const endBlocksInHeaders = 8193;
 /** What bytes that are not UTF-8 are read as, and a character of its own. */
 const replacement = "\u{fffd}";
 
-/** The header of an entry. */
 export interface TarEntry {
   readonly name: string;
   readonly type: "file" | "folder" | "link" | "hard-link" | "other";
-  /** Bytes of content. */
   readonly size: number;
   /** Where a link leads: a symbolic one from its own folder, a hard one from the archive's top. */
   readonly linkName: string;

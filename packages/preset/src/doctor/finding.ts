@@ -1,14 +1,12 @@
 import type { Cancellable } from "@mote/core";
 import type { OpenMoteOptions } from "../mote.js";
 
-/** The result of a check. */
 export interface Finding {
   /** What was checked, in a word or two, such as `free space`. */
   readonly topic: string;
   /** `warn`: it works, but could be better. `fail`: it does not work. */
   readonly state: "ok" | "warn" | "fail";
   readonly says: string;
-  /** What to do about it. */
   readonly advice?: string;
 }
 

@@ -2,7 +2,6 @@ import type { Cancellable } from "@mote/core";
 import type { OpenMoteOptions } from "../mote.js";
 import { connectionOptions } from "./registries-options.js";
 
-/** How the registry is reached. */
 export type LogInOptions = Pick<OpenMoteOptions, "plainHttp" | "registries" | "logger"> & Cancellable;
 
 export interface LoggedIn {

@@ -39,7 +39,6 @@ export interface RegistriesOptions {
   readonly concurrency?: number | undefined;
 }
 
-/** Returns the options of a registry's client. */
 export function connectionOptions(
   { mirrors: _, certsDirs: folders, fallbackAfterMs: __, ...connections }: RegistriesOptions,
   certificatesIn: typeof hostCertificates,

@@ -3,7 +3,6 @@ import type { UnpackOptions } from "@mote/layout";
 import { knownTransports } from "@mote/ref";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
 
-/** What a transport is opened with. */
 export interface TransportContext {
   /** How much may come of archives. */
   readonly unpack?: UnpackOptions | undefined;

@@ -27,7 +27,6 @@ export interface ImageLayer {
   entries(options?: Cancellable): AsyncIterable<LayerEntry>;
 }
 
-/** A stored image, or an artifact. */
 export interface Image {
   readonly digest: Digest;
   readonly manifest: ImageManifest;

@@ -1,7 +1,6 @@
 import { type Digest, type Inventory, MoteError, measureShares, type Ref, rootsOf, type Share } from "@mote/core";
 import { parseRef } from "@mote/ref";
 
-/** What an image takes. */
 export interface ImageUsage extends Share {
   readonly digest: Digest;
   /** Its tags in the repository. Empty for what has no name. */

@@ -25,7 +25,6 @@ export interface DigestSourceDependencies {
   readonly cache: MoteCache;
   readonly bic: BlobInfoCache;
   readonly references: References;
-  /** Contact no registry. */
   readonly offline: boolean;
   readonly open: (ref: Ref) => Promise<ContentSource>;
 }

@@ -3,7 +3,6 @@ import type { Subject } from "../reports/subject.js";
 
 /** Where a request goes, what it needs to be allowed, and who hears of its events. */
 export interface Access extends EventOptions {
-  /** Origin of the registry's API. */
   readonly origin: URL;
   readonly subject: Subject;
   /** `repository:NAME:ACTIONS` */

@@ -5,7 +5,6 @@ import { basicHeader, type CredentialSource, type Credentials } from "./credenti
 import { fetchToken, realmUrl, type TokenExchange } from "./token.js";
 
 export interface Authorization {
-  /** The value of the header. */
   readonly header: string;
   /** Whether it was obtained with credentials, rather than anonymously. */
   readonly personal: boolean;
@@ -15,7 +14,6 @@ export interface Authorization {
 /** An error response that may be due to the login. */
 export interface AccessError {
   readonly status: number;
-  /** Its `WWW-Authenticate` headers. */
   readonly authenticate: readonly string[];
   readonly method: string;
   readonly url: URL;

@@ -1,14 +1,8 @@
 import { type Cancellable, silentLogger } from "@mote/core";
 import { type AuthFile, changeAuthFile, isText, readAuthFile, readAuthFiles } from "./auth-file.js";
 import { entriesFor, helperNames, isKeyOf, storedName } from "./auth-keys.js";
-import { type AuthPath, defaultPathToStore, type Environment } from "./auth-paths.js";
-import {
-  eraseWithHelper,
-  type HelperRequestOptions,
-  helperProgram,
-  runCredentialHelper,
-  storeWithHelper,
-} from "./credential-helper.js";
+import { defaultPathToStore, type Environment } from "./auth-paths.js";
+import { eraseWithHelper, helperProgram, runCredentialHelper, storeWithHelper } from "./credential-helper.js";
 import type { Credentials } from "./credentials.js";
 import { type DockerCredentialsOptions, onceEach, pathsOf } from "./docker-credentials.js";
 
@@ -66,12 +60,7 @@ export async function eraseCredentials(registry: string, options: StoreOptions =
   return erased;
 }
 
-function settings(options: StoreOptions): {
-  readonly env: Environment;
-  readonly paths: readonly AuthPath[];
-  readonly helping: HelperRequestOptions;
-  readonly warn: (message: string) => void;
-} {
+function settings(options: StoreOptions) {
   const { env = process.env as Environment, helperTimeoutMs: timeoutMs = 30_000, signal } = options;
   const warn = onceEach(options.logger ?? silentLogger);
   return { env, paths: pathsOf(options, env), helping: { env, timeoutMs, signal, onProblem: warn }, warn };

@@ -3,7 +3,14 @@ import type { Duplex } from "node:stream";
 import type { connect as connectTls } from "node:tls";
 import { errorCode } from "@mote/core";
 import { BulkConnection } from "./bulk-connection.js";
-import { cutError, type HttpRequest, type HttpResponse, keepAliveMs, type TransportOptions } from "./http-transport.js";
+import {
+  asError,
+  cutError,
+  type HttpRequest,
+  type HttpResponse,
+  keepAliveMs,
+  type TransportOptions,
+} from "./http-transport.js";
 import type { ResponseHead } from "./response-head.js";
 
 /** For GETs of much: a client that knows no more of HTTP than they need, and is sparing with copies. */
@@ -132,8 +139,4 @@ function requestHead({ url, headers }: HttpRequest): string {
 
 function isCut(error: unknown): boolean {
   return ["ECONNRESET", "EPIPE"].includes(errorCode(error) ?? "");
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
 }

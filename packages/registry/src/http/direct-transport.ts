@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { type Duplex, pipeline, Readable } from "node:stream";
 import { BulkTransport } from "./bulk-transport.js";
 import {
+  asError,
   bodyBufferBytes,
   cutError,
   type HttpRequest,
@@ -215,8 +216,4 @@ function discard(response: IncomingMessage): void {
     if (left < 0) response.destroy();
   });
   response.resume();
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
 }

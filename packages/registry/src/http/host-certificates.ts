@@ -18,7 +18,6 @@ export interface HostCertificates {
 /** Bytes of one file; a bundle of all public authorities has a quarter of a million. */
 const maxPemBytes = 16 * 1024 * 1024;
 
-/** Certificates by host. */
 export interface CertificateSource {
   /** Of a host as references write it: `host`, `host:port`. @throws MOTE_CONFIG */
   get(host: string): HostCertificates | undefined;

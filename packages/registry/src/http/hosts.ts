@@ -4,7 +4,6 @@ import { MoteError } from "@mote/core";
 /** Which hosts something holds for: all of them, none, or these, written as references write them (`host`, `host:port`). */
 export type Hosts = boolean | readonly string[];
 
-/** A set of hosts. */
 export interface HostSet {
   has(host: string): boolean;
 }

@@ -74,3 +74,8 @@ export function timeoutError(message: string): Error {
 export function slowError(message: string): Error {
   return Object.assign(new Error(message), { code: "ETOOSLOW" });
 }
+
+/** Returns the reason of an abort as an error. */
+export function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error("aborted", { cause: reason });
+}
