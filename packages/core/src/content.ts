@@ -78,7 +78,7 @@ export interface ManifestOptions extends CallOptions {
 export interface ContentSource extends Partial<AsyncDisposable> {
   /** The location without tag and digest, which is recorded for its blobs. */
   readonly ref?: Ref | undefined;
-  /** Whether it may lack what its manifests list, and tells so without a request: archives and layouts often hold some platforms alone. */
+  /** Whether content of its manifests may be missing, as in archives and layouts with some platforms, and can be checked locally. */
   readonly mayLackBlobs?: boolean | undefined;
   /** Resolves a reference, tag or digest. @throws MOTE_NOT_FOUND */
   resolve(ref: Ref | string, options?: ResolveOptions): Promise<Descriptor>;

@@ -1,7 +1,7 @@
 import { MoteError } from "./error.js";
 import { detailOf } from "./system-error.js";
 
-/** Wraps an error of the cache as its `cause`, so that it is told from one of the source. */
+/** Wraps an error of the cache as its `cause`, to distinguish it from errors of the source. */
 export class CacheError extends Error {
   static writing(cause: unknown): CacheError {
     return new CacheError("the cache cannot be written", { cause });

@@ -49,7 +49,7 @@ export async function acquireLockFile(
 ): Promise<LockFile> {
   const { signal } = options;
   const startMs = performance.now();
-  // Containers that share a folder cannot tell whether the owner is alive, and clocks of machines differ: only the age seen here counts.
+  // Containers that share a folder cannot detect whether the owner is alive, and their clocks differ, so the lock is observed.
   let watched: { readonly id: string; readonly sinceMs: number } | undefined;
   for (let waitMs = firstWaitMs; ; waitMs = Math.min(waitMs * 2, maxWaitMs)) {
     signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-/** What `fs.Stats` tells of a file. */
+/** The used part of `fs.Stats`. */
 export interface FileStats {
   isFile(): boolean;
   isDirectory(): boolean;
@@ -6,7 +6,7 @@ export interface FileStats {
   isSocket(): boolean;
 }
 
-/** What `openRegularFile` and `readRegularFile` need of `node:fs`. */
+/** The functions of `node:fs` that are used. */
 export interface RegularFileCalls {
   readonly constants: { readonly O_RDONLY: number; readonly O_NONBLOCK: number };
   openSync(path: string, flags: number): number;
@@ -15,7 +15,7 @@ export interface RegularFileCalls {
   closeSync(fd: number): void;
 }
 
-/** Returns what exists instead of a regular file, for a message. */
+/** Describes what exists instead of a regular file. */
 export function fileKind(stats: Omit<FileStats, "isFile">): string {
   if (stats.isDirectory()) return "a directory";
   if (stats.isFIFO()) return "a FIFO";

@@ -35,7 +35,7 @@ export class ManifestSummaries {
   }
 
   /**
-   * Undefined where the manifest is not there, or damaged. What is not a manifest refers to nothing.
+   * Returns the summary of a manifest, which is empty for other content; undefined if it is missing or damaged.
    * @throws what the source throws
    */
   async of(digest: Digest): Promise<ManifestSummary | undefined> {

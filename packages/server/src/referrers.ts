@@ -9,11 +9,7 @@ import {
   readManifest,
 } from "@mote/core";
 
-/**
- * Lists what refers to `subject` among these manifests. Only what is stored and can be read counts: of a referrer of which nothing is
- * known it cannot be told.
- * @throws MOTE_TOO_LARGE with the bound that was met
- */
+/** Lists the stored manifests among `roots` that refer to `subject`. @throws MOTE_TOO_LARGE with the limit */
 export async function listReferrers(
   source: MoteSource,
   roots: readonly Descriptor[],
@@ -22,11 +18,10 @@ export async function listReferrers(
 ): Promise<readonly Descriptor[]> {
   const read = async (descriptor: Descriptor) => {
     try {
-      // To look through manifests is not to use them.
       return await readManifest(source, descriptor, { ...options, countsAsUse: false });
     } catch (error) {
-      const isNone = isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_INVALID_MANIFEST");
-      if (isNone) return undefined;
+      const isUnreadable = isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_INVALID_MANIFEST");
+      if (isUnreadable) return undefined;
       throw error;
     }
   };

@@ -187,7 +187,7 @@ export class BlobMove {
   async #assertSize(): Promise<void> {
     const { cache } = this.#job;
     const info = await readingCache(cache.find(this.#digest, { signal: this.#signal }));
-    if (info === undefined) throw CacheError.reading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} is gone`));
+    if (info === undefined) throw CacheError.reading(new MoteError("MOTE_NOT_FOUND", `${this.#digest} was removed`));
     if (info.size === this.#size) return;
     await using reader = await readingCache(cache.moteReader(this.#digest, { reuse: true, signal: this.#signal }));
     let actual = 0;
