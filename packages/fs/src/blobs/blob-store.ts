@@ -1,4 +1,4 @@
-import fs, { type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { createDigester, type Digest, digestAlgorithm, errorCode, isAbsent, type Logger, MoteError } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
 import type { FileCalls } from "../disk/file-calls.js";
@@ -16,11 +16,6 @@ import type { OpenBlob } from "./open-blob.js";
 import { isSameFile, Stamping } from "./stamping.js";
 import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
-/** No link is followed out of the cache, and a pipe under a blob's name blocks nothing. */
-const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
-/** The time of use is noted by `touch` alone: verifying a blob, or looking at it in a prune, does not count as use. */
-const readFlags = plainFlags | (O_NOATIME ?? 0);
 /** A blob read again within this time is not touched again. */
 const touchEveryMs = 60_000;
 /** To touch a file changes its change time, by which one with a name outside of the cache is known to be unchanged. */
@@ -94,13 +89,12 @@ export class BlobStore {
 
   /** Whether the blob is there, can be read, and was verified since it last changed. */
   isVerified(digest: Digest): Soon<boolean> {
-    return runSteps(this.#isVerified(digest));
-  }
-
-  *#isVerified(digest: Digest): Steps<boolean> {
     const path = this.folder.blobPath(digest);
     // A short look before a longer one: most often nothing is there.
-    if (!(yield* step(this.calls.mayExist(path)))) return false;
+    return this.calls.mayExist(path) && runSteps(this.#isVerified(digest, path));
+  }
+
+  *#isVerified(digest: Digest, path: string): Steps<boolean> {
     const stats = yield* step(this.stat(digest));
     return stats !== undefined && this.isUnchanged(digest, { stats }) && (yield* step(this.calls.canRead(path)));
   }
@@ -110,7 +104,7 @@ export class BlobStore {
     return hasVerifiedStamp(stats, digest, ownLinks) || this.linkedNotes.matches(digest, stats);
   }
 
-  /** Undefined if there is no regular file. */
+  /** Undefined if there is no regular file. Only `touch` renews the time of use: verifying a blob does not count as use. */
   open(digest: Digest): Soon<OpenBlob | undefined> {
     return this.openAt(this.folder.blobPath(digest));
   }
@@ -122,7 +116,7 @@ export class BlobStore {
   *#openAt(path: string): Steps<OpenBlob | undefined> {
     let fd: number;
     try {
-      fd = yield* this.#openForReading(path);
+      fd = yield* step(this.calls.openToRead(path));
     } catch (error) {
       if (isAbsent(error) || errorCode(error) === "ELOOP" || errorCode(error) === "ENXIO") return undefined;
       throw fileError(error, "read", path);
@@ -137,16 +131,6 @@ export class BlobStore {
     if (stats.isFile()) return { fd, stats };
     yield* step(this.calls.close(fd));
     return undefined;
-  }
-
-  *#openForReading(path: string): Steps<number> {
-    try {
-      return yield* step(this.calls.open(path, readFlags));
-    } catch (error) {
-      // Only a file's owner may ask for O_NOATIME (open(2)).
-      if (errorCode(error) !== "EPERM") throw error;
-      return yield* step(this.calls.open(path, plainFlags));
-    }
   }
 
   /** @param path another one of the blob's file @returns whether it was there */

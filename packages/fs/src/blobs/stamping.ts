@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { type Digest, errorCode, type Logger, MoteError } from "@mote/core";
 import type { FileCalls } from "../disk/file-calls.js";
-import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
+import { type Steps, step } from "../disk/steps.js";
 import type { OpenBlob } from "./open-blob.js";
 import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } from "./verified-stamp.js";
 
@@ -19,11 +19,7 @@ export class Stamping {
   }
 
   /** Stamps a file that this process wrote and hashed, and that has no blob's name yet. It counts as just used. */
-  stampNew(fd: number, digest: Digest, size: number): Soon<void> {
-    return runSteps(this.#stampNew(fd, digest, size));
-  }
-
-  *#stampNew(fd: number, digest: Digest, size: number): Steps<void> {
+  *stampNew(fd: number, digest: Digest, size: number): Steps<void> {
     const stats = yield* step(this.#calls.fstat(fd));
     if (stats.size !== size) {
       throw new MoteError(

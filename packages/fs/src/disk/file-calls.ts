@@ -1,7 +1,13 @@
 import fs, { type Dir, type Stats } from "node:fs";
+import { errorCode } from "@mote/core";
 import type { Soon } from "./steps.js";
 
 const namesAtOnce = 1024;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
+/** No link is followed out of the cache, and a pipe under a blob's name blocks nothing. */
+const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
+/** Reading does not renew the access time. */
+const readFlags = plainFlags | (O_NOATIME ?? 0);
 
 /**
  * The system calls that are short. There are two sets: synchronous ones, an order of magnitude faster on a local disk, and
@@ -9,9 +15,11 @@ const namesAtOnce = 1024;
  */
 export interface FileCalls {
   open(path: string, flags: number, mode?: number): Soon<number>;
+  /** Opens a plain file without following a link, and without renewing its access time where this user may ask for that. */
+  openToRead(path: string): Soon<number>;
   close(fd: number): Soon<void>;
   /** False where there is nothing under the name: a short look before a longer one, without its errors. */
-  mayExist(path: string): Soon<boolean>;
+  mayExist(path: string): boolean;
   /** Whether this user may read the file. */
   canRead(path: string): Soon<boolean>;
   /** Undefined where there is nothing under the name. Symbolic links are not followed. */
@@ -33,6 +41,14 @@ const missIsNoError = { throwIfNoEntry: false } as const;
 
 export const synchronousCalls: FileCalls = {
   open: (path, flags, mode) => fs.openSync(path, flags, mode),
+  openToRead(path) {
+    try {
+      return fs.openSync(path, readFlags);
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      return fs.openSync(path, plainFlags);
+    }
+  },
   close: (fd) => fs.closeSync(fd),
   mayExist: (path) => fs.existsSync(path),
   canRead(path) {
@@ -67,6 +83,14 @@ export const synchronousCalls: FileCalls = {
 
 export const asynchronousCalls: FileCalls = {
   open: (path, flags, mode) => settle((done) => fs.open(path, flags, mode, done)),
+  async openToRead(path) {
+    try {
+      return await settle<number>((done) => fs.open(path, readFlags, done));
+    } catch (error) {
+      if (!isForbidden(error)) throw error;
+      return await settle<number>((done) => fs.open(path, plainFlags, done));
+    }
+  },
   close: (fd) => settle((done) => fs.close(fd, done)),
   mayExist: () => true,
   canRead: (path) => new Promise((resolve) => fs.access(path, fs.constants.R_OK, (error) => resolve(error === null))),
@@ -119,6 +143,11 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await asynchronousCalls.close(fd);
   }
+}
+
+/** Only a file's owner may ask for O_NOATIME (open(2)). */
+function isForbidden(error: unknown): boolean {
+  return errorCode(error) === "EPERM";
 }
 
 function settle<T>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {

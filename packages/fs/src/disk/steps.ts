@@ -5,8 +5,30 @@ export type Soon<T> = T | Promise<T>;
 export type Steps<T> = Generator<Promise<unknown>, T, unknown>;
 
 /** Waits for one call. */
-export function* step<T>(call: Soon<T>): Steps<T> {
-  return call instanceof Promise ? ((yield call) as T) : call;
+export function step<T>(call: Soon<T>): Iterable<Promise<unknown>, T, unknown> {
+  return call instanceof Promise ? waitFor(call) : new Finished(call);
+}
+
+function* waitFor<T>(call: Promise<T>): Steps<T> {
+  return (yield call) as T;
+}
+
+/** A step without a wait. Does what a generator would do, at a fraction of its cost. */
+class Finished<T> implements Iterator<never, T> {
+  readonly done = true;
+  readonly value: T;
+
+  constructor(value: T) {
+    this.value = value;
+  }
+
+  next(): this {
+    return this;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
 }
 
 /** Runs steps without a promise as long as no call returns one: on a small blob, awaits would cost as much as the calls themselves. */

@@ -61,10 +61,9 @@ export class BlobReaders {
     const fallback = this.#readFallback(digest, (source, from = start) =>
       source.moteReader(digest, { ...options, start: from }),
     );
-    const readerOf = (opened: BlobHandle | MoteReader) =>
-      opened instanceof BlobHandle ? this.#readerOf(opened, options, fallback) : opened;
     const opening = this.#opener.open(digest, { start, end, signal, countsAsUse, readSmall: true, fallback });
-    return opening instanceof Promise ? opening.then(readerOf) : readerOf(opening);
+    if (!(opening instanceof Promise)) return this.#readerOf(opening, options, fallback);
+    return opening.then((opened) => this.#readerOf(opened, options, fallback));
   }
 
   async readerAt(digest: Digest, options: Cancellable | undefined): Promise<MoteReaderAt> {
@@ -90,7 +89,12 @@ export class BlobReaders {
     }
   }
 
-  #readerOf(handle: BlobHandle, options: ReadOptions, fallback: ReadFallback<MoteReader> | undefined): MoteReader {
+  #readerOf(
+    handle: BlobHandle | MoteReader,
+    options: ReadOptions,
+    fallback: ReadFallback<MoteReader> | undefined,
+  ): MoteReader {
+    if (!(handle instanceof BlobHandle)) return handle;
     if (handle.bytes !== undefined) return new SmallReader(this.#store, handle, options.signal);
     const { signal, reuse } = options;
     return new BlobReader(this.#store, this.#opener, handle, { signal, reuse, fallback });

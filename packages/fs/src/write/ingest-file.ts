@@ -72,10 +72,10 @@ export class IngestFile {
     const { calls, folder, syncs, stamping } = this.#store;
     const target = folder.blobPath(digest);
     try {
-      if (this.#origin === undefined) yield* step(stamping.stampNew(this.fd, digest, size));
+      if (this.#origin === undefined) yield* stamping.stampNew(this.fd, digest, size);
       else yield* step(this.#assertStamped(digest));
       if (syncs.durability !== "visible") yield* step(syncs.data(this.fd, size));
-      yield* this.#name(target, digest, size);
+      yield* step(this.#name(target, digest, size));
     } catch (error) {
       yield* step(this.#undo());
       throw fileError(error, "write", target);
@@ -153,13 +153,17 @@ export class IngestFile {
     await calls.close(this.fd);
   }
 
-  *#name(target: string, digest: Digest, size: number): Steps<void> {
-    try {
-      yield* step(this.#store.calls.rename(this.path, target));
-    } catch (error) {
-      if (errorCode(error) === "EISDIR") yield* step(this.#nameInPlaceOfFolder(target, digest));
-      else if (errorCode(error) === "ENOENT") yield* step(this.#nameInNewFolder(target, digest, size));
+  #name(target: string, digest: Digest, size: number): Soon<void> {
+    const nameAnyway = async (error: unknown) => {
+      if (errorCode(error) === "EISDIR") await this.#nameInPlaceOfFolder(target, digest);
+      else if (errorCode(error) === "ENOENT") await this.#nameInNewFolder(target, digest, size);
       else throw error;
+    };
+    try {
+      const naming = this.#store.calls.rename(this.path, target);
+      return naming instanceof Promise ? naming.catch(nameAnyway) : naming;
+    } catch (error) {
+      return nameAnyway(error);
     }
   }
 
