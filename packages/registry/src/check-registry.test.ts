@@ -21,7 +21,7 @@ async function registry(answer: Handler): Promise<{ registry: string }> {
 }
 
 describe("credentials", () => {
-  it("are taken or refused by the token service that the registry names", async () => {
+  it("are accepted or rejected by the token service that the registry names", async () => {
     const tokens = await serveTokens({ login: "ann:s3cret" });
     opened.push(tokens);
     const place = await registry((request, response) => {
@@ -36,7 +36,7 @@ describe("credentials", () => {
     expect(await shownBy(checkCredentials(place, wrong))).not.toContain("wr0ng");
   });
 
-  it("are not sent on for a token that does not end: the error names who gives it", async () => {
+  it("are not sent with an endless token, and the error names its service", async () => {
     const tokens = await serve((_, response) => response.end(`{"token":"${"a".repeat(2 << 20)}"}`));
     opened.push(tokens);
     const realm = { "www-authenticate": `Bearer realm="http://${tokens.host}/token"` };
@@ -51,7 +51,7 @@ describe("credentials", () => {
     expect(await checkCredentials(await registry((_, response) => response.end("{}")), ann)).toBe(false);
   });
 
-  it("are not sent to what is not a registry, and an examination says that it is not one", async () => {
+  it("are not sent to a server that is not a registry, and the check reports that", async () => {
     const page: Handler = (_, response) => response.setHeader("content-type", "text/html").end("<p>");
     const absent: Handler = (_, response) => response.writeHead(404).end();
     for (const answer of [page, absent]) {
@@ -62,7 +62,7 @@ describe("credentials", () => {
   });
 
   const wanted = needs("docker-registry", "htpasswd");
-  it.skipIf(wanted !== "")(`are taken or refused by Debian's docker-registry${wanted}`, async () => {
+  it.skipIf(wanted !== "")(`are accepted or rejected by Debian's docker-registry${wanted}`, async () => {
     await using real = await startDockerRegistry({ login: ann });
     expect(await checkCredentials({ registry: real.host }, ann)).toBe(true);
     expect(await codeOf(checkCredentials({ registry: real.host }, wrong))).toBe("MOTE_UNAUTHORIZED");

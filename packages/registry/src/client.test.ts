@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-async function lying(intercept: Intercept, options: RegistryClientOptions = {}) {
+async function start(intercept: Intercept, options: RegistryClientOptions = {}) {
   const events: ContentEvent[] = [];
   const server = await serveImage(image, intercept);
   const client = new RegistryClient({ retryDelayMs: 1, ...options, onEvent: (event) => events.push(event) });
@@ -32,7 +32,7 @@ async function shownMessage(failed: Promise<unknown>): Promise<string> {
   );
 }
 
-/** Refuses the first `times` requests. */
+/** Rejects the first `times` requests. */
 function refusing(times: number, status: number, headers: Record<string, string> = {}): Intercept {
   let refused = 0;
   return (_, response) => {
@@ -42,10 +42,10 @@ function refusing(times: number, status: number, headers: Record<string, string>
   };
 }
 
-describe("a registry that is busy", () => {
-  it("is asked again, and each retry is told", async () => {
+describe("a busy registry", () => {
+  it("is retried, and each retry is reported", async () => {
     for (const status of [408, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524]) {
-      const { repository, events, server } = await lying(refusing(2, status));
+      const { repository, events, server } = await start(refusing(2, status));
       expect((await repository.load("v1")).descriptor).toEqual(image.manifest);
       expect(events).toMatchObject([
         { type: "retry", registry: server.host, repository: "a/b", attempt: 1, reason: String(status) },
@@ -54,25 +54,25 @@ describe("a registry that is busy", () => {
     }
   });
 
-  it("is left alone for as long as it asks, in seconds or until a date", async () => {
+  it("is retried after Retry-After, in seconds or as a date", async () => {
     for (const header of ["0", new Date(Date.now() - 1000).toUTCString()]) {
-      const { repository, events } = await lying(refusing(1, 429, { "retry-after": header }));
+      const { repository, events } = await start(refusing(1, 429, { "retry-after": header }));
       await repository.load("v1");
       expect(events).toHaveLength(1);
     }
-    const { repository, events } = await lying(refusing(1, 503, { "retry-after": "1" }));
+    const { repository, events } = await start(refusing(1, 503, { "retry-after": "1" }));
     await repository.load("v1");
     expect(events).toMatchObject([{ delayMs: 1000 }]);
   });
 
-  it("for too long is an error after a bounded number of requests, by what it said", async () => {
-    const limited = await lying(refusing(99, 429), { retries: 2 });
+  it("is an error with its response after a limited number of requests", async () => {
+    const limited = await start(refusing(99, 429), { retries: 2 });
     await expect(limited.repository.load("v1")).rejects.toMatchObject({
       code: "MOTE_RATE_LIMITED",
       details: { registry: limited.server.host, repository: "a/b", status: 429 },
     });
     expect(limited.server.seen).toHaveLength(3);
-    const broken = await lying(refusing(99, 500), { retries: 2 });
+    const broken = await start(refusing(99, 500), { retries: 2 });
     await expect(broken.repository.load("v1")).rejects.toMatchObject({
       code: "MOTE_REGISTRY",
       details: { status: 500 },
@@ -80,16 +80,16 @@ describe("a registry that is busy", () => {
     expect(broken.server.seen).toHaveLength(3);
   });
 
-  it("and requires too long a wait is an error at once", async () => {
-    const { repository, server } = await lying(refusing(99, 429, { "retry-after": "86400" }));
+  it("that requires too long a wait is an error at once", async () => {
+    const { repository, server } = await start(refusing(99, 429, { "retry-after": "86400" }));
     expect(await codeOf(repository.load("v1"))).toBe("MOTE_RATE_LIMITED");
     expect(server.seen).toHaveLength(1);
   });
 
-  it("is given up at once on abort, with the signal's own reason", async () => {
+  it("is not retried after an abort, which rejects with the reason of the signal", async () => {
     const abort = new AbortController();
     const reason = new Error("enough");
-    const { repository } = await lying(refusing(99, 503, { "retry-after": "50" }), {
+    const { repository } = await start(refusing(99, 503, { "retry-after": "50" }), {
       onEvent: undefined,
     });
     const waiting = repository.load("v1", { signal: abort.signal });
@@ -99,8 +99,8 @@ describe("a registry that is busy", () => {
 });
 
 describe("an error response", () => {
-  it("is named by its status, and what the registry said is in the message on one line", async () => {
-    const { repository } = await lying((_, response) => {
+  it("has a code by its status, and the registry's message on one line", async () => {
+    const { repository } = await start((_, response) => {
       response.writeHead(403, { "content-type": "application/json" });
       response.end(JSON.stringify({ errors: [{ code: "DENIED", message: "not\nfor \u001b[31myou" }] }));
       return true;
@@ -119,16 +119,16 @@ describe("an error response", () => {
     ["Distribution", [{ Type: "repository", Name: "a/b", Action: "pull" }], "INVALID: no"],
     ["any", { deep: { message: "x" }, message: 7 }, "INVALID: no"],
     ["any", null, "INVALID: no"],
-  ])("is told with its detail, if that is words (%s)", async (_registry, detail, words) => {
-    const { repository } = await lying((_, response) => {
+  ])("is reported with its detail if that is text (%s)", async (_registry, detail, words) => {
+    const { repository } = await start((_, response) => {
       response.writeHead(418).end(JSON.stringify({ errors: [{ code: "INVALID", message: "no", detail }] }));
       return true;
     });
     expect(await shownMessage(repository.manifest(image.manifest))).toContain(words);
   });
 
-  it("of an endless body is read as far as it matters", async () => {
-    const { repository } = await lying((_, response) => {
+  it("with an endless body is read up to a limit", async () => {
+    const { repository } = await start((_, response) => {
       response.writeHead(418);
       const more = () => response.destroyed || response.write("x".repeat(1 << 16), more);
       more();
@@ -143,7 +143,7 @@ describe("an error response", () => {
       [403, "MOTE_FORBIDDEN"],
       [404, "MOTE_NOT_FOUND"],
     ] as const) {
-      const { repository, server } = await lying(refusing(99, status));
+      const { repository, server } = await start(refusing(99, status));
       expect(await codeOf(repository.manifest(image.manifest))).toBe(code);
       expect(server.seen).toHaveLength(1);
     }
@@ -157,7 +157,7 @@ describe("a redirect", () => {
     const storage = await serve((request, response) => sendRange(request, response, bytes));
     opened.push(storage);
     for (const status of [301, 302, 303, 307, 308]) {
-      const { repository, server } = await lying(
+      const { repository, server } = await start(
         (request, response) => {
           if (request.headers.authorization === undefined) {
             refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic realm=x" });
@@ -175,10 +175,10 @@ describe("a redirect", () => {
     expect(JSON.stringify(storage.seen.map(({ headers }) => headers))).not.toMatch(/authorization|s3cret/i);
   });
 
-  it("back from another origin carries no credentials any more", async () => {
+  it("back from another origin has no credentials", async () => {
     const other = await serve((_, response) => response.writeHead(302, { location: `http://${home}/v2/back` }).end());
     opened.push(other);
-    const { repository, server } = await lying(
+    const { repository, server } = await start(
       (request, response) => {
         if (request.url === "/v2/back") sendRange(request, response, bytes);
         else if (request.headers.authorization === undefined) {
@@ -198,7 +198,7 @@ describe("a redirect", () => {
   });
 
   it("within the origin keeps the credentials", async () => {
-    const { repository } = await lying(
+    const { repository } = await start(
       (request, response) => {
         if (request.headers.authorization === undefined) {
           refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": "Basic realm=x" });
@@ -211,9 +211,9 @@ describe("a redirect", () => {
     expect(sameBytes(await read(await repository.blob(layer)), bytes)).toBe(true);
   });
 
-  it("in a circle, to no URL, or to no http is an error", async () => {
+  it("in a circle, or to something other than an http URL, is an error", async () => {
     for (const location of ["/again", "file:///etc/passwd", "http://[", "data:text/plain,x"]) {
-      const { repository, server } = await lying(
+      const { repository, server } = await start(
         (_, response) => response.writeHead(302, { location }).end() === response,
       );
       expect([location, await codeOf(repository.blob(layer))]).toEqual([location, "MOTE_REGISTRY"]);
@@ -221,11 +221,11 @@ describe("a redirect", () => {
     }
   });
 
-  it("to a place that refuses is named by that place, and no signature is in the error", async () => {
+  it("to a host that rejects the request names that host, without the signature of the URL", async () => {
     const storage = await serve((request, response) => response.writeHead(403).end(`no access to ${request.url}`));
     opened.push(storage);
     const location = `http://${storage.host}/file?X-Signature=s1gned`;
-    const { repository } = await lying((_, response) => response.writeHead(302, { location }).end() === response);
+    const { repository } = await start((_, response) => response.writeHead(302, { location }).end() === response);
     const refused = repository.blob(layer);
     expect(await codeOf(refused)).toBe("MOTE_FORBIDDEN");
     const shown = await shownBy(refused);
@@ -233,21 +233,21 @@ describe("a redirect", () => {
     expect(shown).not.toContain("s1gned");
   });
 
-  it("to a place out of reach is named by that place, and no signature is in the error", async () => {
+  it("to an unreachable host names that host, without the signature of the URL", async () => {
     const storage = await serve(() => {});
     await storage[Symbol.asyncDispose]();
     const location = `http://ann:s3cret@${storage.host}/file?X-Signature=s1gned`;
-    const { repository } = await lying((_, response) => response.writeHead(302, { location }).end() === response);
+    const { repository } = await start((_, response) => response.writeHead(302, { location }).end() === response);
     const failed = repository.blob(layer);
     await expect(failed).rejects.toMatchObject({ code: "MOTE_UNREACHABLE", details: { host: storage.host } });
     expect(await shownBy(failed)).not.toMatch(/s1gned|s3cret/);
   });
 
-  it("back to the registry after it was left goes without credentials", async () => {
+  it("back to the registry from another origin has no credentials", async () => {
     const away = await serve((_, response) =>
       response.writeHead(302, { location: `http://${server.host}/back` }).end(),
     );
-    const { repository, server } = await lying(
+    const { repository, server } = await start(
       (request, response) => {
         if (request.url === "/back") sendRange(request, response, bytes);
         else if (request.headers.authorization === undefined) {
@@ -265,8 +265,8 @@ describe("a redirect", () => {
   });
 });
 
-describe("a registry out of reach", () => {
-  it("is unreachable, and the error says which host and why", async () => {
+describe("an unreachable registry", () => {
+  it("is an error with the host and the reason", async () => {
     const gone = await serve(() => {});
     await gone[Symbol.asyncDispose]();
     const client = new RegistryClient({ retryDelayMs: 1 });
@@ -278,7 +278,7 @@ describe("a registry out of reach", () => {
     });
   });
 
-  it("that speaks plain HTTP where TLS is meant is unreachable, and the way out is named", async () => {
+  it("that uses plain HTTP instead of TLS is an error that says what to do", async () => {
     const server = await serveImage(image);
     const client = new RegistryClient({ retryDelayMs: 1 });
     opened.push(server, client);
@@ -289,7 +289,7 @@ describe("a registry out of reach", () => {
   });
 
   it("because the client is closed is an error that says so", async () => {
-    const { repository, client } = await lying(() => true);
+    const { repository, client } = await start(() => true);
     const waiting = repository.resolve("v1");
     await client.close();
     await client.close();
@@ -299,16 +299,16 @@ describe("a registry out of reach", () => {
 });
 
 describe("requests to one host", () => {
-  it("wait for their answers so many at a time, and blobs being read hold up none", async () => {
+  it("are limited in number, and blobs being read do not count", async () => {
     let inside = 0;
     let most = 0;
     let arrived = 0;
     let companion: () => void = () => {};
-    const { repository } = await lying(
+    const { repository } = await start(
       async (request) => {
         if (request.method !== "HEAD") return false;
         most = Math.max(most, ++inside);
-        // Each answer to an odd request waits for the next request, so that fewer than two at a time would never end.
+        // Each response to an odd request waits for the next request, so that fewer than two at a time would never end.
         if (++arrived % 2 === 0) companion();
         else {
           await new Promise<void>((resolve) => {

@@ -15,19 +15,19 @@ function resolve(location: string, from: string, plainHttp: Hosts = false): stri
 }
 
 describe("a location", () => {
-  it("may be relative, on the same host, or elsewhere", () => {
+  it("may be relative, on the same host, or on another one", () => {
     expect(resolve("/v2/x?y=z", "https://r.example/v2/")).toBe("https://r.example/v2/x?y=z");
     expect(resolve("next", "http://r.example/v2/this")).toBe("http://r.example/v2/next");
     expect(resolve("https://s.example/x", "http://r.example/")).toBe("https://s.example/x");
     expect(resolve("http://s.example/x", "http://r.example/")).toBe("http://s.example/x");
   });
 
-  it("in plain HTTP on the host that was asked over TLS means TLS", () => {
+  it("in plain HTTP on a host that was requested over TLS means TLS", () => {
     expect(resolve("http://r.example/x", "https://r.example/")).toBe("https://r.example/x");
     expect(resolve("http://r.example:8443/x", "https://r.example:8443/")).toBe("https://r.example:8443/x");
   });
 
-  it("in plain HTTP elsewhere is refused from TLS, unless plain HTTP is allowed", () => {
+  it("in plain HTTP on another host is rejected from TLS, unless plain HTTP is allowed", () => {
     expect(resolve("http://s.example/x", "https://r.example/")).toBe("MOTE_REGISTRY");
     expect(resolve("http://r.example:81/x", "https://r.example/")).toBe("MOTE_REGISTRY");
     expect(resolve("http://s.example/x", "https://r.example/", true)).toBe("http://s.example/x");

@@ -15,8 +15,8 @@ function codeOf(act: () => unknown): unknown {
   return undefined;
 }
 
-describe("a registry's place", () => {
-  it("is spoken to in plain HTTP on loopback addresses, and in TLS elsewhere", () => {
+describe("the location of a registry", () => {
+  it("uses plain HTTP on loopback addresses, and TLS otherwise", () => {
     for (const host of ["127.0.0.1:5000", "127.9.9.9", "localhost:5000", "[::1]:5000", "LOCALHOST"]) {
       expect([host, isLoopback(host), origin(host).startsWith("http://")]).toEqual([host, true, true]);
     }
@@ -25,7 +25,7 @@ describe("a registry's place", () => {
     }
   });
 
-  it("keeps a scheme that was written, and else what was asked for", () => {
+  it("keeps a given scheme, and otherwise uses the requested one", () => {
     expect(origin("127.0.0.1:5000", "https")).toBe("https://127.0.0.1:5000");
     expect(origin("registry.example", "http")).toBe("http://registry.example");
     expect(origin("registry.example", undefined, true)).toBe("http://registry.example");
@@ -44,7 +44,7 @@ describe("a registry's place", () => {
     }
   });
 
-  it("is read as people write it", () => {
+  it("is parsed in all usual notations", () => {
     expect(readRegistry("R.example:5000")).toEqual({ registry: "r.example:5000" });
     expect(readRegistry("http://r.example/")).toEqual({ registry: "r.example", scheme: "http" });
     expect(readRegistry("https://index.docker.io/v1/")).toEqual({ registry: "docker.io", scheme: "https" });
@@ -55,7 +55,7 @@ describe("a registry's place", () => {
     expect(() => readRegistry("ann:s3cret@r.example")).not.toThrow("s3cret");
   });
 
-  it("has repositories whose names stay below it", () => {
+  it("has repositories whose names cannot leave it", () => {
     expect(checkRepositoryName("library/a__b.c-d/e--f")).toBe("library/a__b.c-d/e--f");
     for (const name of ["", "A", "a//b", "../a", "a/..", "a?b", "a/", "/a", "a".repeat(256), "a:b"]) {
       expect([name, codeOf(() => checkRepositoryName(name))]).toEqual([name, "MOTE_INVALID_REFERENCE"]);

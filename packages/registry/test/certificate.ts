@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A P-256 key and a certificate for 127.0.0.1 that nobody has signed but itself, in PEM. */
+/** Creates a P-256 key and a self-signed certificate for 127.0.0.1, in PEM. */
 export function makeCertificate(name: string): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), "mote-tls-"));
   const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];

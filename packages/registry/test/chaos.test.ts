@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-/** What may happen to a request without anybody lying. */
+/** Faults of a network or a server. */
 const honest = fc.oneof(
   fc.record({ kind: fc.constant("status" as const), status: fc.constantFrom(403, 404, 408, 416, 429, 500, 502, 503) }),
   fc.record({ kind: fc.constantFrom("hang up" as const, "fine" as const) }),
@@ -34,8 +34,8 @@ const fault = fc.oneof(
 
 type Fault = typeof fault extends fc.Arbitrary<infer T> ? T : never;
 
-/** Lets one fault after the other happen, and none after the last. */
-function suffering(faults: readonly Fault[], storage: string): Intercept {
+/** Injects one fault after the other, and none after the last. */
+function injecting(faults: readonly Fault[], storage: string): Intercept {
   let next = 0;
   return (request, response) => {
     const one = faults[next++];
@@ -54,13 +54,13 @@ function suffering(faults: readonly Fault[], storage: string): Intercept {
   };
 }
 
-describe("whatever happens to requests", () => {
-  it("a blob that is read comes whole and right, or ends in an error with a code", async () => {
+describe("with random network faults", () => {
+  it("a blob is read completely and correctly, or fails with a code", async () => {
     const storage = await serve((request, response) => sendRange(request, response, bytes));
     opened.push(storage);
     await fc.assert(
       fc.asyncProperty(fc.array(fault, { maxLength: 8 }), async (faults) => {
-        await using server = await serveImage(image, suffering(faults, storage.host));
+        await using server = await serveImage(image, injecting(faults, storage.host));
         await using client = new RegistryClient({ retryDelayMs: 1, retries: 2 });
         const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
         try {
@@ -73,7 +73,7 @@ describe("whatever happens to requests", () => {
     );
   });
 
-  it("a blob that is sent is there whole and right, or there is an error with a code and nothing half-sent", async () => {
+  it("a blob is stored completely and correctly, or fails with a code and leaves no upload", async () => {
     async function* chunks() {
       for (let at = 0; at < bytes.byteLength; at += 30_000) yield bytes.subarray(at, at + 30_000);
     }
@@ -82,7 +82,7 @@ describe("whatever happens to requests", () => {
         fc.array(honest, { maxLength: 8 }),
         fc.constantFrom(40_000, bytes.byteLength),
         async (faults, chunkBytes) => {
-          await using server = await serveUploads(() => suffering(faults, "127.0.0.1:9"));
+          await using server = await serveUploads(() => injecting(faults, "127.0.0.1:9"));
           await using client = new RegistryClient({ retryDelayMs: 1, retries: 2 });
           const place = { registry: server.host, repository: "a/b" };
           try {
@@ -99,7 +99,7 @@ describe("whatever happens to requests", () => {
     );
   });
 
-  it("many at once under one signal cause no warning", async () => {
+  it("many concurrent requests with one signal cause no warning", async () => {
     const warnings: Error[] = [];
     const listen = (warning: Error) => warnings.push(warning);
     process.on("warning", listen);

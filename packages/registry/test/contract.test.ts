@@ -5,7 +5,7 @@ import { RegistryCache } from "../src/pull/registry-cache.js";
 import { sendRange } from "./fake-registry.js";
 import { serve, type TestServer } from "./server.js";
 
-/** What each cache under test was filled with. */
+/** The content of each cache under test. */
 const contents = new WeakMap<object, Map<string, Uint8Array>>();
 
 class DisposableCache extends RegistryCache {

@@ -26,7 +26,7 @@ describe(`Debian's docker-registry${wanted}`, () => {
     await registry?.[Symbol.asyncDispose]();
   });
 
-  it.skipIf(skip)("gives a tag's manifest and every blob as skopeo pushed them", async () => {
+  it.skipIf(skip)("serves the manifest and blobs that skopeo pushed", async () => {
     const repository = new RegistryRepository(client, place());
     const descriptor = await repository.resolve("v1");
     expect(descriptor).toEqual(image.manifest);
@@ -40,7 +40,7 @@ describe(`Debian's docker-registry${wanted}`, () => {
     }
   });
 
-  it.skipIf(skip)("does not have what is not there: a tag, a repository, a blob, a manifest", async () => {
+  it.skipIf(skip)("reports absent tags, repositories, blobs and manifests as not found", async () => {
     const repository = new RegistryRepository(client, place());
     const absent = { ...image.config, digest: digestBytes(new Uint8Array(3)) };
     expect(await codeOf(repository.resolve("v2"))).toBe("MOTE_NOT_FOUND");
@@ -49,12 +49,12 @@ describe(`Debian's docker-registry${wanted}`, () => {
     expect(await codeOf(new RegistryRepository(client, place("no/such")).resolve("v1"))).toBe("MOTE_NOT_FOUND");
   });
 
-  it.skipIf(skip)("has no referrers API, and so no referrers", async () => {
+  it.skipIf(skip)("has no referrers API, and therefore no referrers", async () => {
     const repository = new RegistryRepository(client, place());
     for await (const found of repository.referrers(image.manifest)) expect(found).toBeUndefined();
   });
 
-  it.skipIf(skip)("serves as the tier behind a cache, blobs and manifests alike", async () => {
+  it.skipIf(skip)("is the tier behind a cache, for blobs and manifests", async () => {
     const cache = new RegistryCache(client, place());
     for (const [digest, bytes] of image.blobs) {
       const { digest: known } =
@@ -71,7 +71,7 @@ describe(`Debian's docker-registry${wanted}`, () => {
     }
   });
 
-  it.skipIf(skip)("with passwords is for those who have one", async () => {
+  it.skipIf(skip)("requires a password if it is configured to", async () => {
     const login = { username: "ann", password: "s3:cret" };
     await using closed = await startDockerRegistry({ login });
     await pushWithSkopeo(image, `${closed.host}/team/app:v1`, closed.folder, "ann:s3:cret");

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TestImage } from "./image.js";
 import { serve, type TestServer } from "./server.js";
 
-/** Answers in place of the registry where it returns true. */
+/** Responds instead of the registry if it returns true. */
 export type Intercept = (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 
-/** A registry that has one image, in every repository, under every tag but `absent`. It can be made to lie. */
+/** Starts a registry with one image in every repository and with every tag except `absent`. `intercept` can change responses. */
 export function serveImage(image: TestImage, intercept: Intercept = () => false): Promise<TestServer> {
   return serve(async (request, response) => {
     if (await intercept(request, response)) return;
@@ -19,7 +19,7 @@ export function serveImage(image: TestImage, intercept: Intercept = () => false)
   });
 }
 
-/** The bytes, or the part that `Range` asks for. */
+/** Sends the bytes, or the requested range. */
 export function sendRange(
   request: IncomingMessage,
   response: ServerResponse,
@@ -45,7 +45,7 @@ export function refuse(response: ServerResponse, status: number, code: string, h
   response.end(body);
 }
 
-/** Announces all of the bytes, sends some, and cuts the connection. */
+/** Sends the Content-Length of all bytes, some of them, and closes the connection. */
 export function cutAfter(response: ServerResponse, bytes: Uint8Array, sent: number): void {
   response.writeHead(200, { "content-length": bytes.byteLength, etag: '"one"' });
   response.write(bytes.subarray(0, sent), () => response.socket?.destroy());

@@ -13,7 +13,7 @@ export interface TestImage {
   readonly blobs: ReadonlyMap<string, Uint8Array>;
 }
 
-/** An image whose layers are random bytes, of about these sizes, in gzip: skopeo would compress what is not. */
+/** Creates an image with layers of random bytes of about these sizes, in gzip, because skopeo would compress others. */
 export function makeImage(...layerSizes: number[]): TestImage {
   const blobs = new Map<string, Uint8Array>();
   const add = (mediaType: string, bytes: Uint8Array): Descriptor => {

@@ -7,7 +7,7 @@ interface StoredManifest {
   readonly bytes: Uint8Array;
 }
 
-/** A whole registry in memory, of one repository `a/b`. */
+/** A registry in memory with one repository, `a/b`. */
 export interface MemoryRegistry extends TestServer {
   readonly blobs: Map<string, Uint8Array>;
   /** By tag and by digest. */
@@ -16,7 +16,7 @@ export interface MemoryRegistry extends TestServer {
   requests(): readonly string[];
 }
 
-/** `intercept` answers instead of the registry where it returns true. It must not read the body of what it lets through. */
+/** Starts the registry. `intercept` responds instead of it if it returns true, and otherwise must not read the body. */
 export async function serveMemory(
   intercept: (registry: MemoryRegistry) => Intercept = () => () => false,
 ): Promise<MemoryRegistry> {

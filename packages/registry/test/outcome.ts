@@ -1,6 +1,6 @@
 import { collectChunks, MoteError } from "@mote/core";
 
-/** The code of the MoteError that the promise rejects with; the error itself where it is another; undefined where it does not. */
+/** Returns the code of the MoteError that the promise rejects with, another error itself, or undefined. */
 export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -10,7 +10,7 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Everything that an error could show to somebody, as text. */
+/** Returns everything that an error could reveal, as text. */
 export async function shownBy(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;

@@ -7,38 +7,38 @@ export interface TestProxy extends AsyncDisposable {
   readonly url: string;
   /** `HOST:PORT` */
   readonly host: string;
-  /** The requests and tunnels that it was asked for: `GET http://HOST/PATH`, `CONNECT HOST:PORT`. */
+  /** All requests and tunnels: `GET http://HOST/PATH`, `CONNECT HOST:PORT`. */
   readonly seen: string[];
   readonly logins: (string | undefined)[];
 }
 
 interface TestProxyOptions {
-  /** `HOST:PORT` that all requests and tunnels lead to. */
+  /** The target of all requests and tunnels, `HOST:PORT`. */
   readonly target?: string;
   /** USER:PASSWORD */
   readonly login?: string;
-  /** The status of every response, in place of what was asked for. */
+  /** The status of every response, instead of forwarding. */
   readonly status?: number;
-  /** Refuses tunnels, as squid does to ports other than 443. */
+  /** Rejects tunnels, as squid does to ports other than 443. */
   readonly withoutTunnels?: boolean;
   readonly tls?: ServerOptions;
 }
 
-/** A proxy on loopback, for requests in absolute form and for tunnels. */
+/** Starts a proxy on loopback for requests in absolute form and tunnels. */
 export async function startProxy(options: TestProxyOptions): Promise<TestProxy> {
   const { target = "127.0.0.1:1", login, status, withoutTunnels = false, tls } = options;
   const [host = "", port = ""] = target.split(":");
   const seen: string[] = [];
   const logins: (string | undefined)[] = [];
   const sockets = new Set<Socket>();
-  const refusal = (request: IncomingMessage): number | undefined => {
+  const rejection = (request: IncomingMessage): number | undefined => {
     const { "proxy-authorization": shown } = request.headers;
     seen.push(`${request.method} ${request.url}`);
     logins.push(shown && Buffer.from(shown.replace(/^Basic /, ""), "base64").toString());
     return login !== undefined && logins.at(-1) !== login ? 407 : status;
   };
   const onRequest: RequestListener = (request, response) => {
-    const refused = refusal(request);
+    const refused = rejection(request);
     if (refused !== undefined || !URL.canParse(request.url ?? "")) return void response.writeHead(refused ?? 400).end();
     const { pathname, search } = new URL(request.url ?? "");
     const { "proxy-authorization": _, ...headers } = request.headers;
@@ -52,7 +52,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
   server.on("connection", (socket: Socket) => sockets.add(socket));
   server.on("connect", (request: IncomingMessage, socket: Socket) => {
-    const refused = refusal(request) ?? (withoutTunnels ? 403 : undefined);
+    const refused = rejection(request) ?? (withoutTunnels ? 403 : undefined);
     if (refused !== undefined) return void socket.end(`HTTP/1.1 ${refused} No\r\ncontent-length: 0\r\n\r\n`);
     const onward = connect(Number(port), host, () => {
       socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");

@@ -49,7 +49,7 @@ async function imageServer() {
 }
 
 describe("a registry in plain HTTP", () => {
-  it("is asked through a proxy that knows no tunnels, by requests in absolute form", async () => {
+  it("is requested through a proxy without tunnels, in absolute form", async () => {
     const server = await imageServer();
     const through = await proxy({ target: server.host, withoutTunnels: true });
     vi.stubEnv("HTTP_PROXY", through.url);
@@ -63,7 +63,7 @@ describe("a registry in plain HTTP", () => {
     expect(Object.keys(server.seen[0]?.headers ?? {}).filter((name) => name.startsWith("proxy"))).toEqual([]);
   });
 
-  it("takes uploads through it", async () => {
+  it("receives uploads through it", async () => {
     const server = await serveUploads();
     opened.push(server);
     const through = await proxy({ target: server.host, withoutTunnels: true });
@@ -79,7 +79,7 @@ describe("a registry in plain HTTP", () => {
     expect(sameBytes(bytes, server.blobs.get(layer.digest))).toBe(true);
   });
 
-  it("on loopback is asked without it", async () => {
+  it("on loopback is requested directly", async () => {
     const server = await imageServer();
     const through = await proxy({ status: 500 });
     vi.stubEnv("HTTP_PROXY", through.url);
@@ -90,7 +90,7 @@ describe("a registry in plain HTTP", () => {
     expect(through.seen).toEqual([]);
   });
 
-  it("of NO_PROXY is asked without it", async () => {
+  it("in NO_PROXY is requested directly", async () => {
     const through = await proxy({ status: 500 });
     vi.stubEnv("HTTP_PROXY", through.url);
     vi.stubEnv("NO_PROXY", "10.0.0.0/8, .invalid");
@@ -100,6 +100,7 @@ describe("a registry in plain HTTP", () => {
 });
 
 const wanted = needs("openssl");
+
 describe.skipIf(wanted !== "")(`a registry over TLS${wanted}`, () => {
   const mine = wanted !== "" ? { key: "", cert: "" } : makeCertificate("mine");
 
@@ -109,7 +110,7 @@ describe.skipIf(wanted !== "")(`a registry over TLS${wanted}`, () => {
     return server;
   }
 
-  it("is asked through a tunnel, with the login of the proxy, which the registry does not see", async () => {
+  it("is requested through a tunnel, with the login of the proxy, which the registry does not receive", async () => {
     const server = await secureServer();
     const through = await proxy({ target: server.host, login: "ann@corp:s3:cret/" });
     vi.stubEnv("HTTPS_PROXY", through.url.replace("://", "://ann%40corp:s3%3Acret%2F@"));
@@ -119,7 +120,7 @@ describe.skipIf(wanted !== "")(`a registry over TLS${wanted}`, () => {
     expect(Object.keys(server.seen[0]?.headers ?? {}).filter((name) => name.startsWith("proxy"))).toEqual([]);
   });
 
-  it("is asked through a proxy that is reached over TLS, and so is one in plain HTTP", async () => {
+  it("is requested through a proxy over TLS, and so is a registry in plain HTTP", async () => {
     const server = await secureServer();
     const plain = await imageServer();
     for (const [target, plainHttp, said] of [
@@ -136,7 +137,7 @@ describe.skipIf(wanted !== "")(`a registry over TLS${wanted}`, () => {
   });
 });
 
-describe("a proxy that fails is named with its variable, and never with its password", () => {
+describe("a failing proxy is reported with its variable and without its password", () => {
   it.each([
     [407, "wants a user name and password"],
     [403, "refuses to connect to registry.invalid"],
@@ -155,7 +156,7 @@ describe("a proxy that fails is named with its variable, and never with its pass
     expect(through.seen).toHaveLength(1);
   });
 
-  it("and is asked for one tunnel, however many requests want one", async () => {
+  it("and receives one request for a tunnel for concurrent requests", async () => {
     const through = await proxy({ status: 403 });
     vi.stubEnv("HTTPS_PROXY", through.url);
     const repository = repositoryAt("registry.invalid", { plainHttp: false });
@@ -176,7 +177,7 @@ describe("a proxy that fails is named with its variable, and never with its pass
     expect(shown).not.toMatch(/s3cret|YW5uOnMzY3JldA/);
   });
 
-  it("by not being there", async () => {
+  it("if it is unreachable", async () => {
     const through = await startProxy({});
     await through[Symbol.asyncDispose]();
     for (const [variable, plainHttp] of [
@@ -192,7 +193,7 @@ describe("a proxy that fails is named with its variable, and never with its pass
     }
   });
 
-  it("by never answering", async () => {
+  it("if it never responds", async () => {
     const silent = await serve(() => {});
     opened.push(silent);
     for (const [variable, plainHttp] of [
@@ -209,7 +210,7 @@ describe("a proxy that fails is named with its variable, and never with its pass
     }
   });
 
-  it("by bringing a byte now and then", async () => {
+  it("if it sends single bytes slowly", async () => {
     const server = await serveImage(image, (_, response) => {
       response.writeHead(200, { "content-type": image.manifest.mediaType, "content-length": image.manifest.size });
       const timer = setInterval(() => response.write("x"), 20);
@@ -222,7 +223,7 @@ describe("a proxy that fails is named with its variable, and never with its pass
     expect(await codeOf(dripping)).toBe("MOTE_TIMEOUT");
   });
 
-  it("by being no URL", async () => {
+  it("if it is not a URL", async () => {
     vi.stubEnv("HTTP_PROXY", "http://ann:s3cret@[bad");
     const asked = repositoryAt("registry.example").resolve("v1");
     expect(await codeOf(asked)).toBe("MOTE_CONFIG");

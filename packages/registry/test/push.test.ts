@@ -45,7 +45,7 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     await registry?.[Symbol.asyncDispose]();
   });
 
-  it("keeps an image by sha512, which comes back under its tag with all its blobs", async () => {
+  it("stores an image by sha512, which is pulled by its tag with all its blobs", async () => {
     const digest512 = (descriptor: Descriptor) => ({
       ...descriptor,
       digest: digestBytes(bytesOf(descriptor), "sha512"),
@@ -71,7 +71,7 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     }
   });
 
-  it("keeps an image that skopeo reads back, sent whole or in pieces", async () => {
+  it("stores an image that skopeo pulls, monolithic or in chunks", async () => {
     for (const [repository, chunkBytes] of [
       ["whole/app", undefined],
       ["pieces/app", 100_000],
@@ -86,7 +86,7 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     expect(registry.log()).not.toContain('"PATCH /v2/whole/app/blobs/uploads/');
   });
 
-  it("has what was sent, and nothing else", async () => {
+  it("has exactly what was sent", async () => {
     const to = destination("has/app");
     expect(await to.has(image.config)).toBe(false);
     expect(await to.has(image.manifest)).toBe(false);
@@ -95,7 +95,7 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     expect(await to.has({ ...image.config, size: image.config.size + 1 })).toBe(false);
   });
 
-  it("mounts a blob from the first candidate that has it, without its bytes", async () => {
+  it("mounts a blob from the first candidate that has it", async () => {
     const [layer = image.config] = image.layers;
     await destination("mount/from").blob(layer, chunks(bytesOf(layer)));
     const to = destination("mount/to");
@@ -110,7 +110,7 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     expect(sameBytes(await read(await source("mount/to").blob(layer)), bytesOf(layer))).toBe(true);
   });
 
-  it("refuses bytes of another digest, and keeps nothing of them", async () => {
+  it("rejects bytes with another digest, and stores nothing", async () => {
     const wrong = describeBlob(new Uint8Array(randomBytes(50_000)));
     for (const chunkBytes of [undefined, 20_000]) {
       const to = destination("wrong/app", chunkBytes);
@@ -121,13 +121,13 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     expect(await codeOf(to.manifest(image.manifest, new Uint8Array(3)))).toBe("MOTE_DIGEST_MISMATCH");
   });
 
-  it("refuses a manifest whose blobs are not there", async () => {
+  it("rejects a manifest with missing blobs", async () => {
     const to = destination("hollow/app");
     expect(await codeOf(to.manifest(image.manifest, image.manifestBytes))).toBe("MOTE_REGISTRY");
     expect(await to.has(image.manifest)).toBe(false);
   });
 
-  it("moves a tag to a manifest that is there already, and takes no name that is no tag", async () => {
+  it("moves a tag to an existing manifest, and rejects an invalid tag", async () => {
     await push(destination("tag/app"), image, "v1");
     const fresh = destination("tag/app");
     await fresh.tag("v2", image.manifest);
@@ -137,7 +137,7 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     expect(await codeOf(fresh.tag("v3", absent))).toBe("MOTE_NOT_FOUND");
   });
 
-  it("lists referrers that were sent at once, by the tag that stands in for the API", async () => {
+  it("lists referrers that were pushed concurrently, by the referrers tag", async () => {
     const to = destination("refer/app");
     await push(to, image, "v1");
     const referrers = await Promise.all(
@@ -163,7 +163,7 @@ describe.skipIf(skip)(`pushing to Debian's docker-registry${wanted}`, () => {
     expect(found.sort(byDigest)).toEqual(referrers.sort(byDigest));
   });
 
-  it("with passwords takes an image from who has one", async () => {
+  it("accepts an image with a password if it requires one", async () => {
     const login = { username: "ann", password: "s3:cret" };
     await using closed = await startDockerRegistry({ login });
     const place = { registry: closed.host, repository: "team/app" };

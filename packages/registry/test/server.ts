@@ -9,18 +9,18 @@ interface Seen {
   readonly headers: IncomingMessage["headers"];
 }
 
-/** A server on loopback that notes what it was asked. */
+/** A server on loopback that records its requests. */
 export interface TestServer extends AsyncDisposable {
   /** `127.0.0.1:PORT` */
   readonly host: string;
   readonly seen: Seen[];
-  /** How many of the requests had this method and a path that ends so. */
+  /** Returns the number of requests with this method and a path with this end. */
   count(method: string, pathEnd?: string): number;
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** With `tls`, it speaks TLS. */
+/** Starts a server, over TLS with `tls`. */
 export async function serve(answer: Handler, tls?: ServerOptions): Promise<TestServer> {
   const seen: Seen[] = [];
   const listener: RequestListener = (request, response) => {

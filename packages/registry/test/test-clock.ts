@@ -6,7 +6,7 @@ interface Timer {
   readonly fire: () => void;
 }
 
-/** A clock that goes on only when it is told to. */
+/** A clock that advances only on request. */
 export class TestClock implements Clock {
   #now = 0;
   readonly #timers = new Set<Timer>();
@@ -31,7 +31,7 @@ export class TestClock implements Clock {
     }
   }
 
-  /** Resolves once a timer of so many milliseconds runs. */
+  /** Resolves when a timer of this many milliseconds was started. */
   async timer(fits: (ms: number) => boolean): Promise<void> {
     if ([...this.#timers].some(({ ms }) => fits(ms))) return;
     await new Promise<void>((resolve) => this.#awaited.add({ fits, resolve }));

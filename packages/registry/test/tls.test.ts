@@ -31,7 +31,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
   const mine = wanted !== "" ? { key: "", cert: "" } : makeCertificate("registry");
   const manifest: Handler = (request, response) => sendRange(request, response, image.manifestBytes);
 
-  it("is spoken with a certificate that is trusted, and with any where that is asked for", async () => {
+  it("accepts a trusted certificate, and any if requested", async () => {
     const untrusted = await secure(manifest, mine);
     await expect(untrusted.repository.manifest(image.manifest)).rejects.toMatchObject({
       code: "MOTE_UNREACHABLE",
@@ -44,7 +44,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
     }
   });
 
-  it("shows a client's certificate", async () => {
+  it("sends a client certificate", async () => {
     const client = makeCertificate("ann");
     const names: unknown[] = [];
     const answer: Handler = (request, response) => {
@@ -57,7 +57,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
     expect(names).toEqual(["ann"]);
   });
 
-  it("shows it to the registry, and not to where a redirect leads", async () => {
+  it("sends it to the registry, and not to the target of a redirect", async () => {
     const client = makeCertificate("ann");
     const names: unknown[] = [];
     const name = (request: Parameters<Handler>[0]) =>
@@ -80,7 +80,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
     expect(names).toEqual(["ann", undefined]);
   });
 
-  it("cannot be had with what is no certificate, or whose key is another's", async () => {
+  it("rejects an invalid certificate, and one with another key", async () => {
     const other = makeCertificate("bob");
     for (const options of [
       { ca: "nonsense\n" },
@@ -93,7 +93,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
     }
   });
 
-  it("is not left by a redirect to plain HTTP", async () => {
+  it("does not follow a redirect to plain HTTP", async () => {
     const plain = await serve(manifest);
     opened.push(plain);
     const { repository } = await secure(
@@ -105,7 +105,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
     expect(plain.seen).toHaveLength(0);
   });
 
-  it("is not left by credentials for a token service in plain HTTP", async () => {
+  it("does not send credentials to a token service in plain HTTP", async () => {
     const plain = await serve((_, response) => response.end('{"token":"x"}'));
     opened.push(plain);
     const { repository } = await secure(
@@ -120,7 +120,7 @@ describe.skipIf(wanted !== "")(`TLS${wanted}`, () => {
     expect(plain.seen).toHaveLength(0);
   });
 
-  it("that is spoken where plain HTTP was meant is unreachable", async () => {
+  it("on a port in plain HTTP is unreachable", async () => {
     const server = await serve(manifest, mine);
     const client = new RegistryClient({ retryDelayMs: 1, retries: 1 });
     opened.push(server, client);

@@ -4,15 +4,15 @@ import { refuse } from "./fake-registry.js";
 import { serve, type TestServer } from "./server.js";
 
 export interface TokenServer extends TestServer {
-  /** Whether a request to the registry shows a token of this service, for a scope that has `scope` in it. */
+  /** Returns whether a request has a token of this service whose scope contains `scope`. */
   admits(request: IncomingMessage, scope: string): boolean;
-  /** Makes all tokens given out so far worthless. */
+  /** Revokes all tokens issued so far. */
   revoke(): void;
   /** The forms of the POSTs. */
   readonly forms: URLSearchParams[];
 }
 
-/** A token service at `http://HOST/token`. With `login`, it wants that user name and password, or `refresh-` before the name. */
+/** Starts a token service at `http://HOST/token`. With `login`, it requires that user name and password, or the refresh token `refresh-NAME`. */
 export async function serveTokens(
   options: { readonly login?: string; readonly expiresIn?: number; readonly field?: "token" | "access_token" } = {},
 ): Promise<TokenServer> {

@@ -4,11 +4,11 @@ import { serve, type TestServer } from "./server.js";
 
 export interface UploadServer extends TestServer {
   readonly blobs: Map<string, Uint8Array>;
-  /** Upload sessions that are open, by their path, with the bytes that came. */
+  /** Open upload sessions by path, with the bytes received. */
   readonly sessions: Map<string, Uint8Array>;
 }
 
-/** The upload half of a registry, in memory. It can be made to lie. */
+/** Starts the upload half of a registry, in memory. `intercept` can change responses. */
 export async function serveUploads(
   intercept: (server: UploadServer) => Intercept = () => () => false,
 ): Promise<UploadServer> {

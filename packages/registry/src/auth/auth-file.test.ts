@@ -23,8 +23,8 @@ const add = (name: string) => (there: { readonly content: object } | undefined) 
   [name]: true,
 });
 
-describe("logins and logouts at once", () => {
-  it("lose nothing", async () => {
+describe("concurrent logins and logouts", () => {
+  it("do not lose entries", async () => {
     const registries = Array.from({ length: 24 }, (_, at) => `r${at}.example`);
     const gone = registries.slice(0, 8);
     const paths = [file];
@@ -40,11 +40,11 @@ describe("logins and logouts at once", () => {
     expect(await readdir(folder)).toEqual(["config.json"]);
   });
 
-  it("are repeated if the lock was taken away between reading and writing", async () => {
+  it("are repeated if the lock was lost between reading and writing", async () => {
     let calls = 0;
     await changeAuthFile(file, (there) => {
       calls++;
-      // Another process takes the lock for abandoned, and writes.
+      // Another process considers the lock abandoned, and writes.
       if (calls === 1) execFileSync("sh", ["-c", `rm '${file}.lock'; printf '{"other":true}' > '${file}'`]);
       return add("mine")(there);
     });
@@ -52,7 +52,7 @@ describe("logins and logouts at once", () => {
     expect(JSON.parse(await readFile(file, "utf8"))).toEqual({ other: true, mine: true });
   });
 
-  it.each(["a file", "a link"])("take over a lock that no process changes for five seconds: %s", async (kind) => {
+  it.each(["a file", "a link"])("take over a lock that has not changed for five seconds: %s", async (kind) => {
     const bait = join(folder, "bait");
     if (kind === "a link") await symlink(bait, `${file}.lock`);
     else await writeFile(`${file}.lock`, "");
@@ -62,7 +62,7 @@ describe("logins and logouts at once", () => {
 });
 
 describe("the file of credentials", () => {
-  it.each([0o000, 0o777])("is for its owner alone under umask %o", async (mask) => {
+  it.each([0o000, 0o777])("is private to its owner under umask %o", async (mask) => {
     const before = process.umask(mask);
     try {
       await changeAuthFile(file, add("a"));
@@ -72,7 +72,7 @@ describe("the file of credentials", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it("stays a symbolic link if it is one, whether what it leads to is there or not", async () => {
+  it("stays a symbolic link if it is one, dangling or not", async () => {
     await mkdir(join(folder, "dotfiles"));
     await symlink("dotfiles/hop", file);
     await symlink("real.json", join(folder, "dotfiles/hop"));
@@ -82,7 +82,7 @@ describe("the file of credentials", () => {
     expect((await readdir(join(folder, "dotfiles"))).sort()).toEqual(["hop", "real.json"]);
   });
 
-  it("that is a FIFO, a directory or a circle of links is refused at once, and stays", async () => {
+  it("that is a FIFO, a directory or a circle of links is rejected at once and not changed", async () => {
     execFileSync("mkfifo", [join(folder, "fifo")]);
     await mkdir(join(folder, "directory"));
     await symlink("circle", join(folder, "circle"));

@@ -47,7 +47,7 @@ async function basicRegistry(): Promise<TestServer> {
   return server;
 }
 
-/** A registry that wants a token of the service for what it is asked for. */
+/** A registry that requires a token of the service for each request. */
 async function tokenRegistry(tokens: TokenServer): Promise<TestServer> {
   const server = await serveImage(image, (request, response) => {
     const [, name = ""] = /^\/v2\/(.+)\/(?:manifests|blobs)\//.exec(request.url ?? "") ?? [];
@@ -62,7 +62,7 @@ async function tokenRegistry(tokens: TokenServer): Promise<TestServer> {
 }
 
 describe("a registry with passwords", () => {
-  it("gets the credentials once it has asked, and from then on at once", async () => {
+  it("receives the credentials after its first challenge, and then with each request", async () => {
     const server = await basicRegistry();
     const { repository, asked } = open(server, password);
     await repository("a/b").resolve("v1");
@@ -71,7 +71,7 @@ describe("a registry with passwords", () => {
     expect(asked).toEqual([[server.host, "a/b"]]);
   });
 
-  it("is unauthorized without credentials, and with wrong ones, after one attempt", async () => {
+  it("rejects missing and wrong credentials as unauthorized after one attempt", async () => {
     const server = await basicRegistry();
     expect(await codeOf(open(server).repository("a/b").resolve("v1"))).toBe("MOTE_UNAUTHORIZED");
     const wrong = { ...password, password: "wr0ng" };
@@ -82,7 +82,7 @@ describe("a registry with passwords", () => {
     expect(await shownBy(open(server, wrong).repository("a/b").resolve("v1"))).not.toContain("wr0ng");
   });
 
-  it("that repeats what it was shown does not get it into an error", async () => {
+  it("does not cause errors with a secret that it repeats", async () => {
     const server = await serveImage(image, (request, response) => {
       const { authorization } = request.headers;
       const login = Buffer.from(authorization?.split(" ")[1] ?? "", "base64").toString();
@@ -96,7 +96,7 @@ describe("a registry with passwords", () => {
     expect(shown).not.toMatch(/s3cret|YW5uOnMzY3JldA/);
   });
 
-  it("whose token service repeats what it was shown does not get it into an error", async () => {
+  it("does not cause errors with a secret that its token service repeats", async () => {
     for (const credentials of [password, { kind: "identity-token", token: "s3cret/+" } as const]) {
       const tokens = await serve(async (request, response) => {
         let body = "";
@@ -115,7 +115,7 @@ describe("a registry with passwords", () => {
     }
   });
 
-  it("is not shown a refresh token as a password", async () => {
+  it("does not receive a refresh token as a password", async () => {
     const server = await basicRegistry();
     const { repository } = open(server, { kind: "identity-token", token: "s3cret" });
     expect(await codeOf(repository("a/b").resolve("v1"))).toBe("MOTE_UNAUTHORIZED");
@@ -124,7 +124,7 @@ describe("a registry with passwords", () => {
 });
 
 describe("a registry with tokens", () => {
-  it("gets an anonymous one, asked for with service and scope, and kept for the repository", async () => {
+  it("issues an anonymous token for service and scope, which is cached for the repository", async () => {
     const tokens = await serveTokens();
     const server = await tokenRegistry(tokens);
     const { repository } = open(server);
@@ -136,7 +136,7 @@ describe("a registry with tokens", () => {
     expect(server.seen).toHaveLength(3);
   });
 
-  it("gets one for another repository without being refused first", async () => {
+  it("issues a token for another repository without another challenge", async () => {
     const tokens = await serveTokens({ field: "access_token" });
     const server = await tokenRegistry(tokens);
     const { repository } = open(server);
@@ -146,7 +146,7 @@ describe("a registry with tokens", () => {
     expect(tokens.seen.at(-1)?.url).toBe("/token?kept=1&service=the+registry&scope=repository%3Ac%2Fd%3Apull");
   });
 
-  it("gets one for a password, which the registry itself never sees", async () => {
+  it("issues a token for a password, which the registry itself never receives", async () => {
     const tokens = await serveTokens({ login: "ann:s3cret" });
     const server = await tokenRegistry(tokens);
     await open(server, password).repository("a/b").resolve("v1");
@@ -154,7 +154,7 @@ describe("a registry with tokens", () => {
     expect(server.seen.some(({ headers }) => headers.authorization === basic)).toBe(false);
   });
 
-  it("gets one for a refresh token, by POST", async () => {
+  it("issues a token for a refresh token, by POST", async () => {
     const tokens = await serveTokens({ login: "ann:s3cret" });
     const server = await tokenRegistry(tokens);
     await open(server, { kind: "identity-token", token: "refresh-ann:s3cret" }).repository("a/b").resolve("v1");
@@ -165,7 +165,7 @@ describe("a registry with tokens", () => {
     });
   });
 
-  it("gets a registry token as it is", async () => {
+  it("receives a registry token unchanged", async () => {
     const tokens = await serveTokens();
     const server = await tokenRegistry(tokens);
     expect(await codeOf(open(server, { kind: "registry-token", token: "abc" }).repository("a/b").resolve("v1"))).toBe(
@@ -175,7 +175,7 @@ describe("a registry with tokens", () => {
     expect(tokens.seen).toHaveLength(0);
   });
 
-  it("is unauthorized where the service refuses, and nothing secret is in the error", async () => {
+  it("is unauthorized if the service rejects the login, and the error contains no secret", async () => {
     const tokens = await serveTokens({ login: "ann:0ther" });
     const server = await tokenRegistry(tokens);
     expect(await codeOf(open(server).repository("a/b").resolve("v1"))).toBe("MOTE_UNAUTHORIZED");
@@ -186,7 +186,7 @@ describe("a registry with tokens", () => {
     expect(shown).not.toContain(basic);
   });
 
-  it("that revokes a token in the middle of a blob issues another, and the blob continues", async () => {
+  it("continues a blob with a new token if the old one is revoked", async () => {
     const tokens = await serveTokens();
     let cuts = 0;
     const server = await serveImage(image, (request, response) => {
@@ -210,7 +210,7 @@ describe("a registry with tokens", () => {
     expect(server.seen.map(({ headers }) => headers.range)).toEqual([undefined, undefined, rest, rest]);
   });
 
-  it("gets a new one before the old one's time is over", async () => {
+  it("issues a new token before the old one expires", async () => {
     const tokens = await serveTokens({ expiresIn: 300 });
     const server = await tokenRegistry(tokens);
     const { repository } = open(server);
@@ -222,7 +222,7 @@ describe("a registry with tokens", () => {
     expect(server.seen).toHaveLength(3);
   });
 
-  it("asked by many at once gets one token for all, and one caller's abort leaves it to the others", async () => {
+  it("issues one token for concurrent callers, and an aborted caller does not affect the others", async () => {
     const tokens = await serveTokens();
     const server = await tokenRegistry(tokens);
     const { repository } = open(server);
@@ -237,7 +237,7 @@ describe("a registry with tokens", () => {
     expect(tokens.seen).toHaveLength(2);
   });
 
-  it("whose token service is not found is a failure of the registry, not a miss", async () => {
+  it("reports a missing token service as an error of the registry, not as a miss", async () => {
     const tokens = await serve((_, response) => response.writeHead(404).end());
     const server = await serveImage(image, (_, response) => {
       const challenge = `Bearer realm="http://${tokens.host}/token",service="s"`;
@@ -250,7 +250,7 @@ describe("a registry with tokens", () => {
     expect(await shownBy(failed)).toContain(tokens.host);
   });
 
-  it("is an error if its service is not a valid URL, sends nonsense, or redirects in a circle", async () => {
+  it("reports a token service with an invalid URL, invalid responses or circular redirects", async () => {
     const nonsense = await serveImage(image, (request, response) => {
       if (request.url?.startsWith("/circle")) response.writeHead(302, { location: "/circle" }).end();
       else response.end('{"token":"two words"}');
@@ -272,7 +272,7 @@ describe("a registry with tokens", () => {
     }
   });
 
-  it("is not got with a refresh token where its service redirects to another host", async () => {
+  it("does not send a refresh token to another host to which its service redirects", async () => {
     const thief = await serve((_, response) => response.end('{"token":"x"}'));
     const service = await serve((_, response) => response.writeHead(307, { location: `http://${thief.host}/` }).end());
     const server = await serveImage(image, (_, response) => {
@@ -285,7 +285,7 @@ describe("a registry with tokens", () => {
     expect(thief.seen).toEqual([]);
   });
 
-  it("that refuses every token is unauthorized, after a bounded number of requests", async () => {
+  it("is unauthorized after a limited number of requests if it rejects every token", async () => {
     const tokens = await serveTokens();
     const server = await serveImage(image, (_, response) => {
       refuse(response, 401, "UNAUTHORIZED", { "www-authenticate": `Bearer realm="http://${tokens.host}/token"` });

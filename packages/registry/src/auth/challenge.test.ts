@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseChallenges } from "./challenge.js";
 
 describe("challenges of WWW-Authenticate", () => {
-  it("are read with quoted and plain values, in any case and spacing", () => {
+  it("are parsed with quoted and plain values, in any case and spacing", () => {
     const header =
       'bEaReR Realm="https://auth.example/token?a=1,2",service=registry , SCOPE = "repository:a/b:pull,push"';
     expect(parseChallenges(header)).toEqual([
@@ -18,7 +18,7 @@ describe("challenges of WWW-Authenticate", () => {
     ]);
   });
 
-  it("are told apart, in one header and in several", () => {
+  it("are separated, in one header or several", () => {
     const one = 'Basic realm="a, Bearer realm=\\"x\\"", Negotiate, NTLM YWJjZA==, Bearer realm="https://b/"';
     expect(parseChallenges(one).map(({ scheme }) => scheme)).toEqual(["basic", "negotiate", "ntlm", "bearer"]);
     expect(parseChallenges(one)[0]?.parameters).toEqual({ realm: 'a, Bearer realm="x"' });
@@ -29,16 +29,16 @@ describe("challenges of WWW-Authenticate", () => {
     ]);
   });
 
-  it("keep the first of two values of one name", () => {
+  it("use the first of two values of a parameter", () => {
     expect(parseChallenges('Bearer realm="https://a/",realm="https://evil/"')[0]?.parameters.realm).toBe("https://a/");
   });
 
-  it("that cannot be read are none, and no name is taken for a property of every object", () => {
+  it("that are not valid are ignored, and no parameter is read from Object.prototype", () => {
     for (const header of [undefined, "", " , ,", '"', "=", '"Basic"']) expect(parseChallenges(header)).toEqual([]);
     expect(parseChallenges("Bearer service=x")[0]?.parameters.constructor).toBeUndefined();
   });
 
-  it("of any text are read to an end", () => {
+  it("are parsed from any text", () => {
     fc.assert(
       fc.property(fc.string(), fc.constantFrom("", "Bearer ", 'Basic realm="'), (text, start) => {
         expect(Array.isArray(parseChallenges(start + text))).toBe(true);
@@ -46,7 +46,7 @@ describe("challenges of WWW-Authenticate", () => {
     );
   });
 
-  it("are what was written, for any values", () => {
+  it("are parsed as they were written, for any values", () => {
     const value = fc.string({ unit: "grapheme-ascii" });
     fc.assert(
       fc.property(value, value, (realm, scope) => {

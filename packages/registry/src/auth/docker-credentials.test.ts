@@ -1,9 +1,8 @@
-import childProcess from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Logger, silentLogger } from "@mote/core";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { codeOf, shownBy } from "../../test/outcome.js";
 import { defaultPaths } from "./auth-paths.js";
 import { dockerCredentials } from "./docker-credentials.js";
@@ -34,15 +33,8 @@ function logTo(warnings: string[]): Logger {
   return { ...silentLogger, warn: (message) => warnings.push(message) };
 }
 
-/** A credential helper of the given shell script, on the PATH that is returned. */
-async function helper(name: string, script: string): Promise<string> {
-  const file = await write(`bin/docker-credential-${name}`, `#!/bin/sh\n${script}\n`);
-  await chmod(file, 0o755);
-  return `${dirname(file)}${delimiter}${process.env.PATH}`;
-}
-
 describe("credentials of auths", () => {
-  it("are found under a host, and under what old clients wrote for it", async () => {
+  it("are found by host, and by the keys of old clients", async () => {
     for (const key of [
       "r.example:5000",
       "https://r.example:5000",
@@ -61,7 +53,7 @@ describe("credentials of auths", () => {
     }
   });
 
-  it("of docker.io are found under any of its names", async () => {
+  it("of docker.io are found by any of its names", async () => {
     for (const key of [
       "https://index.docker.io/v1/",
       "https://index.docker.io/v2/",
@@ -78,7 +70,7 @@ describe("credentials of auths", () => {
     }
   });
 
-  it("are found with and without the port that is the usual one", async () => {
+  it("are found with and without the default port", async () => {
     const auth = { auth: base64("ann:s3:cret") };
     for (const [key, registry, isFound] of [
       ["r.example:443", "r.example", true],
@@ -92,7 +84,7 @@ describe("credentials of auths", () => {
     }
   });
 
-  it("that are empty, as Docker leaves them for what a helper stores, do not hide others of the registry", async () => {
+  it("that are empty, as Docker writes them for a helper, do not hide others of the registry", async () => {
     const auths = {
       "docker.io": {},
       "registry-1.docker.io": null,
@@ -101,12 +93,12 @@ describe("credentials of auths", () => {
     expect(await (await from({ auths })).get("docker.io", "library/x")).toEqual(ann);
   });
 
-  it("written as asked win over the same registry in another spelling", async () => {
+  it("with the exact key take precedence over other spellings", async () => {
     const auths = { "https://r.example/v1/": { auth: base64("old:p") }, "r.example": { auth: base64("ann:s3:cret") } };
     expect(await (await from({ auths })).get("r.example")).toEqual(ann);
   });
 
-  it("for the longest part of a repository's path win", async () => {
+  it("for the longest path prefix take precedence", async () => {
     const auth = (name: string) => ({ auth: base64(`${name}:p`) });
     const source = await from({
       auths: {
@@ -129,7 +121,7 @@ describe("credentials of auths", () => {
     expect(await user("docker.io", "y")).toBeUndefined();
   });
 
-  it("come as user name and password, refresh token, or registry token", async () => {
+  it("are a user name and password, a refresh token, or a registry token", async () => {
     const source = await from({
       auths: {
         plain: { username: "ann", password: "s3:cret" },
@@ -148,10 +140,10 @@ describe("credentials of auths", () => {
   });
 });
 
-describe("the places of credentials", () => {
+describe("the files of credentials", () => {
   const login = (name: string) => ({ auths: { "r.example": { auth: base64(`${name}:p`) } } });
 
-  it("are Podman's and Docker's usual ones, and what the environment names", async () => {
+  it("are the default ones of Podman and Docker, and those that the environment names", async () => {
     await write("home/.docker/config.json", login("docker"));
     await write("home/.config/containers/auth.json", login("podman"));
     await write("run/containers/auth.json", login("run"));
@@ -182,7 +174,7 @@ describe("the places of credentials", () => {
     expect(usual({ XDG_RUNTIME_DIR: "/run/user/7" })[0]).toBe("/run/user/7/containers/auth.json");
   });
 
-  it.skipIf(process.getuid?.() === 0)("that the user did not name and must not read are skipped", async () => {
+  it.skipIf(process.getuid?.() === 0)("that the user did not name and cannot read are skipped", async () => {
     const file = await write("home/.docker/config.json", login("docker"));
     await chmod(file, 0);
     const warnings: string[] = [];
@@ -192,13 +184,13 @@ describe("the places of credentials", () => {
     expect(await codeOf(dockerCredentials({ paths: [file] }).get("r.example"))).toBe("MOTE_CONFIG");
   });
 
-  it("are read again each time", async () => {
+  it("are read again for each look-up", async () => {
     const source = await from(login("ann"));
     await write("config.json", login("bob"));
     expect(await source.get("r.example")).toMatchObject({ username: "bob" });
   });
 
-  it("that cannot be read, or are not JSON, are an error without a secret in it", async () => {
+  it("that cannot be read or are not JSON are an error without secrets", async () => {
     const broken = await from('{"auths":{"r.example":{"auth":"c2VjcmV0"');
     expect(await codeOf(broken.get("r.example"))).toBe("MOTE_CONFIG");
     expect(await shownBy(broken.get("r.example"))).not.toContain("c2VjcmV0");
@@ -215,12 +207,12 @@ describe("the places of credentials", () => {
     }
   });
 
-  it("may begin with a byte order mark", async () => {
+  it("may start with a byte order mark", async () => {
     const source = await from(`\ufeff${JSON.stringify(login("ann"))}`);
     expect(await source.get("r.example")).toMatchObject({ username: "ann" });
   });
 
-  it("may have entries without a user name, which are reported once and passed over", async () => {
+  it("may have entries without a user name, which are reported once and skipped", async () => {
     for (const text of ["s3cret", ":s3cret", ":"]) {
       const warnings: string[] = [];
       const auths = { "r.example/a": { auth: base64(text) }, "r.example": { auth: base64("ann:s3:cret") } };
@@ -229,159 +221,6 @@ describe("the places of credentials", () => {
       expect([text, await source.get("r.example", "a/b")]).toEqual([text, ann]);
       expect(warnings).toEqual([expect.stringMatching(/r\.example\/a.*config\.json/)]);
       expect(warnings.join()).not.toContain("s3cret");
-    }
-  });
-});
-
-describe("credential helpers", () => {
-  const answer = (username: string, secret: string) =>
-    `read server; printf '{"ServerURL":"%s","Username":"${username}","Secret":"${secret}"}' "$server"`;
-
-  it("are asked for the registry that names one, before auths", async () => {
-    const PATH = await helper("test", answer("ann", "s3:cret"));
-    const auths = { "r.example": { auth: base64("other:p") } };
-    const source = await from({ auths, credHelpers: { "r.example": "test" } }, { PATH });
-    expect(await source.get("r.example")).toEqual(ann);
-  });
-
-  it("are asked for everything else as the store, docker.io under its old name", async () => {
-    const PATH = await helper("store", `read server; printf '{"Username":"%s","Secret":"p"}' "$server"`);
-    const source = await from({ credsStore: "store" }, { PATH });
-    expect(await source.get("r.example:5000")).toMatchObject({ username: "r.example:5000" });
-    expect(await source.get("docker.io")).toMatchObject({ username: "https://index.docker.io/v1/" });
-  });
-
-  it("give a refresh token under the name <token>", async () => {
-    const PATH = await helper("test", answer("<token>", "idt"));
-    const source = await from({ credsStore: "test" }, { PATH });
-    expect(await source.get("r.example")).toEqual({ kind: "identity-token", token: "idt" });
-  });
-
-  it("are asked for docker.io under each of its names", async () => {
-    for (const known of ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"]) {
-      const script = `read server; [ "$server" = ${known} ] || { echo "credentials not found in native keychain"; exit 1; }`;
-      const PATH = await helper("hub", `${script}; printf '{"Username":"ann","Secret":"s3:cret"}'`);
-      expect([known, await (await from({ credsStore: "hub" }, { PATH })).get("docker.io")]).toEqual([known, ann]);
-      const credHelpers = { [known]: "hub" };
-      expect([known, await (await from({ credHelpers }, { PATH })).get("docker.io")]).toEqual([known, ann]);
-    }
-  });
-
-  it.each([
-    "echo 'credentials not found in native keychain'",
-    "echo 'credentials not found in native keychain' >&2",
-    "echo 'no credentials server URL'",
-    "echo 'The specified item could not be found in the keychain.' >&2",
-    "echo 'Element not found.'",
-    "echo 'error getting credentials - err: exit status 1, out: `no matching entry`'",
-  ])("that have nothing have nothing: %s", async (line) => {
-    const warnings: string[] = [];
-    const PATH = await helper("test", `cat > /dev/null; ${line}; exit 1`);
-    const source = await from({ credsStore: "test" }, { PATH }, logTo(warnings));
-    expect(await source.get("r.example")).toBeUndefined();
-    expect(warnings).toEqual([]);
-  });
-
-  it.each([
-    ["unknown words", "echo 'Das angegebene Element s3cret' >&2; exit 1"],
-    ["no words", "exit 1"],
-    ["another exit code", "echo s3cret; exit 3"],
-    ["a missing program of its own", "echo 'docker-credential-x: gcloud: command not found' >&2; exit 1"],
-    ["a signal", "kill -9 $$"],
-    ["no answer", "exit 0"],
-    ["an empty object", "echo '{}'"],
-    ["null", "echo null"],
-    ["a list", "echo '[]'"],
-    ["a secret that is a list", `echo '{"Username":"ann","Secret":[]}'`],
-    ["an empty secret", `echo '{"Username":"ann","Secret":""}'`],
-    ["no user", `echo '{"Username":"","Secret":"s3cret"}'`],
-    ["only a secret", `echo '{"Secret":"s3cret"}'`],
-  ])("that fail with %s are reported once, and what auths have is used", async (_, script) => {
-    const warnings: string[] = [];
-    const PATH = await helper("test", `cat > /dev/null; ${script}`);
-    for (const config of [{ credsStore: "test" }, { credHelpers: { "r.example": "test" } }]) {
-      warnings.length = 0;
-      const source = await from(config, { PATH }, logTo(warnings));
-      expect(await source.get("r.example")).toBeUndefined();
-      expect(await source.get("r.example")).toBeUndefined();
-      expect(warnings).toEqual([expect.stringMatching(/^docker-credential-test .*config\.json$/)]);
-      expect(warnings.join()).not.toContain("s3cret");
-      const auths = { "r.example": { auth: base64("ann:s3:cret") } };
-      expect(await (await from({ ...config, auths }, { PATH })).get("r.example")).toEqual(ann);
-    }
-  });
-
-  it("that are missing are reported, and what auths and other files have is used", async () => {
-    const warnings: string[] = [];
-    const auths = { "r.example": { auth: base64("ann:s3:cret") } };
-    const other = await write("other.json", { auths });
-    for (const config of [{ credsStore: "desktop.exe" }, { credHelpers: { "r.example": "desktop.exe" } }]) {
-      warnings.length = 0;
-      const paths = [await write("config.json", config)];
-      const env = { PATH: folder };
-      const logger = logTo(warnings);
-      expect(await dockerCredentials({ paths, env, logger }).get("r.example")).toBeUndefined();
-      expect(warnings).toEqual([expect.stringContaining("docker-credential-desktop.exe")]);
-      expect(await dockerCredentials({ paths: [...paths, other], env }).get("r.example")).toEqual(ann);
-      await write("config.json", { ...config, auths });
-      expect(await dockerCredentials({ paths, env }).get("r.example")).toEqual(ann);
-    }
-  });
-
-  it("that cannot be run here, as a program of another system, are reported like one that is missing", async () => {
-    const file = await write("bin/docker-credential-alien", Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 0]).toString());
-    await chmod(file, 0o755);
-    const warnings: string[] = [];
-    const source = await from({ credsStore: "alien" }, { PATH: dirname(file) }, logTo(warnings));
-    expect(await source.get("r.example")).toBeUndefined();
-    expect(warnings).toHaveLength(1);
-  });
-
-  it("that answer nonsense, or have no name of a helper, are an error without a secret in it", async () => {
-    const PATH = await helper("nonsense", "echo s3cret");
-    for (const credsStore of ["nonsense", "../../bin/sh"]) {
-      const source = await from({ credsStore }, { PATH });
-      expect([credsStore, await codeOf(source.get("r.example"))]).toEqual([credsStore, "MOTE_CONFIG"]);
-      expect(await shownBy(source.get("r.example"))).not.toContain("s3cret");
-    }
-  });
-
-  it("that never answer are ended", async () => {
-    const PATH = await helper("hanging", "exec sleep 1000");
-    const paths = [await write("config.json", { credsStore: "hanging" })];
-    const source = dockerCredentials({ paths, env: { PATH }, helperTimeoutMs: 50 });
-    expect(await codeOf(source.get("r.example"))).toBe("MOTE_CONFIG");
-  });
-
-  it("that write without end are ended", async () => {
-    const PATH = await helper("endless", "exec yes");
-    const source = await from({ credsStore: "endless" }, { PATH });
-    expect(await shownBy(source.get("r.example"))).toContain("printed more than 256 KiB");
-  });
-
-  it("have responded when they end, even if a process they started continues to hold their output", async () => {
-    const PATH = await helper("daemon", `sleep 20 & ${answer("ann", "s3:cret")}`);
-    const source = await from({ credsStore: "daemon" }, { PATH });
-    expect(await source.get("r.example")).toEqual(ann);
-  });
-
-  it.each(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"])("that cannot be started report %s by its name", async (code) => {
-    const source = await from({ credsStore: "test" });
-    const spawn = vi.spyOn(childProcess, "spawn").mockImplementation(() => {
-      // As Node has it: what has no pipes is an object without streams, and the error follows.
-      const child = new childProcess.ChildProcess();
-      const failed = Object.assign(new Error(`spawn ${code}`), { code });
-      if (code === "ENOMEM") throw failed;
-      process.nextTick(() => child.emit("error", failed));
-      return child;
-    });
-    try {
-      expect(await source.get("r.example").catch((error: unknown) => error)).toMatchObject({
-        code: "MOTE_IO",
-        message: expect.stringContaining(code),
-      });
-    } finally {
-      spawn.mockRestore();
     }
   });
 });

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const examine = () => examineCredentials({ HOME: home, PATH: join(home, "bin") });
 
-it("tells for whom a file keeps credentials, how open it is, and which helpers are there, but no secret", async () => {
+it("reports registries, file permissions and helpers of a file, and no secrets", async () => {
   expect(await examine()).toEqual([]);
   const config = { auths: { "r.example": { auth } }, credsStore: "pass", credHelpers: { "gcr.io": "gcloud" } };
   await writeFile(path, JSON.stringify(config), { mode: 0o644 });
@@ -43,7 +43,7 @@ it("tells for whom a file keeps credentials, how open it is, and which helpers a
   expect(JSON.stringify(findings)).not.toContain(auth);
 });
 
-it("tells why a file cannot be read, without what is in it", async () => {
+it("reports why a file cannot be read, without its content", async () => {
   await writeFile(path, `{"auths": {"r.example": {"auth": "${auth}"`);
   const [found] = await examine();
   expect(found?.error?.code).toBe("MOTE_CONFIG");

@@ -31,7 +31,7 @@ async function read(path: string): Promise<unknown> {
   return JSON.parse(await readFile(join(folder, path), "utf8"));
 }
 
-/** A helper that keeps what it is given in a file beside it. */
+/** Installs a helper that stores credentials in a file next to it. */
 async function installHelper(name: string): Promise<void> {
   const kept = join(folder, `${name}.json`);
   const file = join(folder, "bin", `docker-credential-${name}`);
@@ -46,8 +46,8 @@ esac`;
   env.PATH = `${dirname(file)}${delimiter}${process.env.PATH}`;
 }
 
-describe("credentials that are saved", () => {
-  it("are found from then on, in Docker's file, which only its owner can read", async () => {
+describe("saved credentials", () => {
+  it("are found in Docker's file, which only its owner can read", async () => {
     expect(await saveCredentials("r.example:5000", ann, { env })).toBe(join(folder, ".docker/config.json"));
     expect(await dockerCredentials({ env }).get("r.example:5000", "a/b")).toEqual(ann);
     expect((await stat(join(folder, ".docker/config.json"))).mode & 0o777).toBe(0o600);
@@ -56,7 +56,7 @@ describe("credentials that are saved", () => {
     expect(await dockerCredentials({ env }).get("r.example:5000")).toEqual(bob);
   });
 
-  it("leave alone what else is in the file, and close it to others", async () => {
+  it("keep other content of the file, and make it private", async () => {
     const others = { "other.example": { auth: "eDp5" }, "r.example/team": { auth: "eDp5" } };
     const file = await write(".docker/config.json", { auths: others, HttpHeaders: { a: "b" }, psFormat: "x" });
     await saveCredentials("r.example", ann, { env });
@@ -65,7 +65,7 @@ describe("credentials that are saved", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it("of docker.io are where `docker login` puts them, and replace what stood under its other names", async () => {
+  it("of docker.io have the key of `docker login`, and replace entries of its other names", async () => {
     await write(".docker/config.json", { auths: { "docker.io": {}, "index.docker.io": {} } });
     await saveCredentials("docker.io", ann, { env });
     expect(Object.keys(Object((await read(".docker/config.json")) as object).auths)).toEqual([
@@ -74,7 +74,7 @@ describe("credentials that are saved", () => {
     expect(await dockerCredentials({ env }).get("docker.io")).toEqual(ann);
   });
 
-  it("go to the file that has the registry already, as that one is read first", async () => {
+  it("are written to the file that already has the registry", async () => {
     env.XDG_RUNTIME_DIR = join(folder, "run");
     const podman = await write("run/containers/auth.json", { auths: { "https://r.example/v2/": { auth: "eDp5" } } });
     await write(".docker/config.json", {});
@@ -83,7 +83,7 @@ describe("credentials that are saved", () => {
     expect(await saveCredentials("s.example", ann, { env })).toBe(join(folder, ".docker/config.json"));
   });
 
-  it("go where the environment says", async () => {
+  it("are written to the file that the environment names", async () => {
     env.DOCKER_CONFIG = join(folder, "elsewhere");
     expect(await saveCredentials("r.example", ann, { env })).toBe(join(folder, "elsewhere/config.json"));
     env.REGISTRY_AUTH_FILE = join(folder, "mine.json");
@@ -91,7 +91,7 @@ describe("credentials that are saved", () => {
     expect(await dockerCredentials({ env }).get("s.example")).toEqual(ann);
   });
 
-  it("are written through a symbolic link, which stays", async () => {
+  it("are written through a symbolic link, which is kept", async () => {
     const real = await write("dotfiles/docker.json", {});
     await mkdir(join(folder, ".docker"));
     await symlink(real, join(folder, ".docker/config.json"));
@@ -111,14 +111,14 @@ describe("credentials that are saved", () => {
     }
   });
 
-  it("that cannot be written are an error without a secret in it", async () => {
+  it("that cannot be written are an error without secrets", async () => {
     await writeFile(join(folder, ".docker"), "a file, and no folder");
     const saving = saveCredentials("r.example", ann, { env });
     expect(await codeOf(saving)).toBe("MOTE_CONFIG");
     expect(await shownBy(saving)).not.toContain("s3:cret");
   });
 
-  it("leave a file that a group shares to the group, and keep its owner", async () => {
+  it("keep the group and the owner of a shared file", async () => {
     const file = await write(".docker/config.json", {});
     for (const mode of [0o640, 0o660, 0o600]) {
       await chmod(file, mode);
@@ -131,11 +131,11 @@ describe("credentials that are saved", () => {
     expect(await stat(file)).toMatchObject({ uid: 4711, gid: 4712 });
   });
 
-  it("need a place: without a home folder, and with none named, that is an error that says what to set", async () => {
+  it("without a home directory or a named file are an error that says what to set", async () => {
     vi.spyOn(os, "userInfo").mockImplementation(() => {
       throw new Error("no entry");
     });
-    // What `import { userInfo }` gives is a copy.
+    // An imported `userInfo` is a copy.
     syncBuiltinESMExports();
     try {
       for (const HOME of [undefined, "", "relative"]) {
@@ -153,7 +153,7 @@ describe("credentials that are saved", () => {
     }
   });
 
-  it("of refresh tokens are kept as such", async () => {
+  it("of refresh tokens are stored as identitytoken", async () => {
     const token = { kind: "identity-token", token: "idt" } as const;
     await saveCredentials("r.example", token, { env });
     expect(await dockerCredentials({ env }).get("r.example")).toEqual(token);
@@ -161,7 +161,7 @@ describe("credentials that are saved", () => {
 });
 
 describe("credentials with a helper", () => {
-  it("are kept by the one that the file names for all or for this registry, and not in the file", async () => {
+  it("are stored by the helper that the file names for all registries or this one, and not in the file", async () => {
     await installHelper("safe");
     const file = await write(".docker/config.json", { auths: { "r.example": { auth: "eDp5" } }, credsStore: "safe" });
     expect(await saveCredentials("r.example", ann, { env })).toBe("docker-credential-safe");
@@ -174,7 +174,7 @@ describe("credentials with a helper", () => {
     expect(await saveCredentials("s.example", bob, { env })).toBe(file);
   });
 
-  it("of docker.io are known to the store by their old name", async () => {
+  it("of docker.io are stored with the old name of docker.io", async () => {
     await installHelper("safe");
     await write(".docker/config.json", { credsStore: "safe" });
     await saveCredentials("docker.io", { kind: "identity-token", token: "idt" }, { env });
@@ -182,7 +182,7 @@ describe("credentials with a helper", () => {
     expect(await read("safe.json")).toEqual(kept);
   });
 
-  it("cannot be kept where the helper is missing, or where they are a bearer token", async () => {
+  it("cannot be stored if the helper is missing or for a bearer token", async () => {
     await write(".docker/config.json", { credsStore: "missing" });
     expect(await codeOf(saveCredentials("r.example", ann, { env }))).toBe("MOTE_CONFIG");
     await installHelper("missing");
@@ -190,7 +190,7 @@ describe("credentials with a helper", () => {
     expect(await codeOf(saveCredentials("r.example", bearer, { env }))).toBe("MOTE_CONFIG");
   });
 
-  it("are erased from the file where the helper is missing", async () => {
+  it("are erased from the file if the helper is missing", async () => {
     const file = await write(".docker/config.json", {
       auths: { "r.example": { auth: "eDp5" } },
       credsStore: "missing",
@@ -199,7 +199,7 @@ describe("credentials with a helper", () => {
     expect(await read(".docker/config.json")).toEqual({ auths: {}, credsStore: "missing" });
   });
 
-  it("are erased by it", async () => {
+  it("are erased by the helper", async () => {
     await installHelper("safe");
     await write(".docker/config.json", { credsStore: "safe" });
     expect(await eraseCredentials("r.example", { env })).toEqual([]);
@@ -210,8 +210,8 @@ describe("credentials with a helper", () => {
   });
 });
 
-describe("credentials that are erased", () => {
-  it("are gone from every file, and others stay", async () => {
+describe("erased credentials", () => {
+  it("are removed from every file, and others are kept", async () => {
     env.XDG_RUNTIME_DIR = join(folder, "run");
     const auth = { auth: "eDp5" };
     const podman = await write("run/containers/auth.json", { auths: { "r.example": auth, "r.example/team": auth } });
@@ -225,7 +225,7 @@ describe("credentials that are erased", () => {
     expect(await eraseCredentials("r.example", { env })).toEqual([]);
   });
 
-  it("are nowhere where there is no file, and none is made", async () => {
+  it("do not create a file", async () => {
     expect(await eraseCredentials("r.example", { env })).toEqual([]);
     expect(await readdir(folder)).toEqual([]);
   });

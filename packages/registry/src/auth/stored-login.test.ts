@@ -41,28 +41,28 @@ function open(server: TestServer, credentials?: Credentials, options: RegistryCl
 }
 
 interface Hiding {
-  /** To who shows nothing, or the wrong. */
+  /** The status of responses without valid credentials. */
   readonly status: number;
   readonly admits: (request: IncomingMessage) => boolean;
-  /** The challenge of `/v2/`; undefined: it answers 200. */
+  /** The challenge of `/v2/`; undefined: its response is 200. */
   readonly v2: string | undefined;
-  /** The challenge of everything else, if the request is one that gets it. */
+  /** Returns the challenge of another request, if it has one. */
   readonly challenge?: (request: IncomingMessage) => string | undefined;
 }
 
-/** A registry that does not tell strangers, or tells them only at `/v2/`, that they could log in. */
+/** A registry that challenges unauthenticated clients only at `/v2/`, or not at all. */
 async function hidingRegistry({ status, admits, v2, challenge }: Hiding): Promise<TestServer> {
   const server = await serveImage(image, (request, response) => {
     const isV2 = request.url === "/v2/";
     if (isV2 && (admits(request) || v2 === undefined)) response.end("{}");
     else if (admits(request)) return false;
-    else refuseStranger(request, response);
+    else rejectAnonymous(request, response);
     return true;
   });
   opened.push(server);
   return server;
 
-  function refuseStranger(request: IncomingMessage, response: ServerResponse) {
+  function rejectAnonymous(request: IncomingMessage, response: ServerResponse) {
     const isV2 = request.url === "/v2/";
     const said = isV2 ? v2 : challenge?.(request);
     refuse(response, isV2 ? 401 : status, "DENIED", said === undefined ? {} : { "www-authenticate": said });
@@ -77,8 +77,8 @@ async function tokens(): Promise<TokenServer> {
   return server;
 }
 
-describe.each([401, 403, 404])("a registry that answers strangers with %i and no challenge", (status) => {
-  it("gets the stored password that its /v2/ asks for, and is asked for that once", async () => {
+describe.each([401, 403, 404])("a registry that responds to anonymous requests with %i and no challenge", (status) => {
+  it("receives the stored password after the challenge of /v2/, which is requested once", async () => {
     const server = await hidingRegistry({ status, admits: withPassword, v2: 'Basic realm="x"' });
     const { repository } = open(server, password);
     const names = ["a/b", "c/d", "e/f"];
@@ -90,7 +90,7 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
     expect(server.seen.at(-1)?.headers.authorization).toBe(basic);
   });
 
-  it("gets a token of the service that its /v2/ names, for what is asked for", async () => {
+  it("receives a token of the service that /v2/ names, with the scope of the request", async () => {
     const service = await tokens();
     const admits = (request: IncomingMessage) => service.admits(request, "repository:a/b:pull");
     const v2 = `Bearer realm="http://${service.host}/token",service="x"`;
@@ -100,7 +100,7 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
     expect(server.seen.some(({ headers }) => headers.authorization === basic)).toBe(false);
   });
 
-  it("is told apart from one that just does not let strangers in, by its own word", async () => {
+  it("is told apart from one that rejects the login, by its own response", async () => {
     const server = await hidingRegistry({ status, admits: () => false, v2: 'Basic realm="x"' });
     const refused = open(server, password).repository().manifest(image.manifest);
     expect(await codeOf(refused)).toBe(
@@ -111,7 +111,7 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
     expect(server.seen).toHaveLength(3);
   });
 
-  it("whose /v2/ asks for no login is not shown it, and the error says why", async () => {
+  it("does not receive the login if /v2/ needs none, and the error says why", async () => {
     const server = await hidingRegistry({ status, admits: () => false, v2: undefined });
     const { repository } = open(server, password);
     const refused = repository().resolve("v1");
@@ -121,13 +121,13 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
     expect(server.count("GET", "/v2/")).toBe(1);
   });
 
-  it("whose /v2/ wants what mote does not speak is not shown a login, and the error names the scheme", async () => {
+  it("does not receive the login if /v2/ has an unknown scheme, which the error names", async () => {
     const server = await hidingRegistry({ status, admits: () => false, v2: "Negotiate, NTLM" });
     const shown = await shownBy(open(server, password).repository().resolve("v1"));
     expect(shown).toMatch(/not used: \S+ requires negotiate, ntlm, which mote does not support/);
   });
 
-  it("whose /v2/ leads to another host, or breaks off, is not shown a login, and no other host is", async () => {
+  it("does not receive the login, and no other host does, if /v2/ redirects to another host or breaks off", async () => {
     const other = await serve((_, response) => refuse(response, 401, "X", { "www-authenticate": 'Basic realm="x"' }));
     opened.push(other);
     for (const kind of ["leads away", "breaks off"]) {
@@ -144,7 +144,7 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
     }
   });
 
-  it("gets no password where a refresh token is stored, and the error says so", async () => {
+  it("does not receive a refresh token as a password, and the error says so", async () => {
     const server = await hidingRegistry({ status, admits: withPassword, v2: 'Basic realm="x"' });
     const refused = open(server, { kind: "identity-token", token: "idt" }).repository().resolve("v1");
     expect(await shownBy(refused)).toContain("the stored login was not used: it is a token");
@@ -152,7 +152,7 @@ describe.each([401, 403, 404])("a registry that answers strangers with %i and no
   });
 });
 
-it("without a stored login, 403 and 404 are answers, and credentials are looked up once", async () => {
+it("looks up credentials once, and reports 403 and 404 if there are none", async () => {
   for (const status of [403, 404]) {
     const server = await hidingRegistry({ status, admits: () => false, v2: 'Basic realm="x"' });
     const { repository, asked } = open(server);
@@ -161,7 +161,7 @@ it("without a stored login, 403 and 404 are answers, and credentials are looked 
   }
 });
 
-it("without a stored login, a 401 without a challenge leads to the anonymous token that /v2/ offers", async () => {
+it("receives an anonymous token after a 401 without a challenge", async () => {
   const service = await serveTokens();
   opened.push(service);
   const admits = (request: IncomingMessage) => service.admits(request, "repository:a/b:pull");
@@ -170,7 +170,7 @@ it("without a stored login, a 401 without a challenge leads to the anonymous tok
 });
 
 describe("a 401 to HEAD alone without a challenge", () => {
-  it("is answered by what /v2/ says, with a scope for what is pushed", async () => {
+  it("is followed by the challenge of /v2/, with a scope to push", async () => {
     const service = await tokens();
     const admits = (request: IncomingMessage) => service.admits(request, "repository:a/b:pull,push");
     const bearer = `Bearer realm="http://${service.host}/token",service="x"`;
@@ -178,7 +178,7 @@ describe("a 401 to HEAD alone without a challenge", () => {
     expect(await open(server, password).destination().has(image.config)).toBe(true);
   });
 
-  it("is answered by what GET says where /v2/ is open to everybody", async () => {
+  it("is followed by the challenge of GET if /v2/ allows anonymous access", async () => {
     const service = await tokens();
     const admits = (request: IncomingMessage) => service.admits(request, "repository:a/b:pull,push");
     const bearer = `Bearer realm="http://${service.host}/token",service="x",scope="repository:a/b:pull"`;
@@ -188,8 +188,8 @@ describe("a 401 to HEAD alone without a challenge", () => {
   });
 });
 
-describe("a token that has expired", () => {
-  it("is renewed once where the 401 has no challenge", async () => {
+describe("an expired token", () => {
+  it("is renewed once after a 401 without a challenge", async () => {
     const service = await tokens();
     const scope = "repository:a/b:pull";
     const challenge = `Bearer realm="http://${service.host}/token",scope="${scope}"`;
@@ -208,7 +208,7 @@ describe("a token that has expired", () => {
     expect(service.seen).toHaveLength(2);
   });
 
-  it("and always is, ends in an error after a bounded number of requests", async () => {
+  it("that is always expired ends in an error after a limited number of requests", async () => {
     const service = await tokens();
     for (const header of [
       {},
@@ -228,7 +228,7 @@ describe("a token that has expired", () => {
   });
 });
 
-it.each([401, 403])("a token that lacks a scope is replaced by one that has it, after %i", async (status) => {
+it.each([401, 403])("a token without a required scope is replaced after %i", async (status) => {
   const service = await tokens();
   const scope = "repository:a/b:pull,metadata_read";
   const server = await serveImage(image, (request, response) => {
@@ -243,7 +243,7 @@ it.each([401, 403])("a token that lacks a scope is replaced by one that has it, 
   expect(await open(server, password).repository().resolve("v1")).toEqual(image.manifest);
 });
 
-it("a 401 or 403 of the storage that a registry redirects to is told as such, and no credentials go there", async () => {
+it("a 401 or 403 of the storage behind a registry is reported as such, and credentials are not sent there", async () => {
   for (const [status, code] of [
     [401, "MOTE_UNAUTHORIZED"],
     [403, "MOTE_FORBIDDEN"],

@@ -21,12 +21,12 @@ afterEach(async () => {
 
 type Service = (request: IncomingMessage, response: ServerResponse) => unknown;
 
-/** A token service, and a registry whose challenges are `challenges` of the service's host and that takes the token `t` or the password. */
-async function start(challenges: (host: string) => string | readonly string[], service: Service = giveToken) {
+/** Starts a token service, and a registry with the given challenges that accepts the token `t` or the password. */
+async function start(challenges: (host: string) => string | readonly string[], service: Service = issueToken) {
   const tokens = await serve(service);
   const server = await serveImage(image, (request, response) => {
     if (request.url?.startsWith("/here/token")) {
-      giveToken(request, response);
+      issueToken(request, response);
       return true;
     }
     const { authorization = "" } = request.headers;
@@ -39,7 +39,7 @@ async function start(challenges: (host: string) => string | readonly string[], s
   return { tokens, server };
 }
 
-function giveToken(_: unknown, response: ServerResponse) {
+function issueToken(_: unknown, response: ServerResponse) {
   response.end('{"token":"t"}');
 }
 
@@ -67,7 +67,7 @@ describe("a challenge", () => {
     ["after others", (host) => ["Negotiate", "NTLM TlRMTVNT", `Bearer realm="http://${host}/token",service="x"`]],
     ["without a scope", (host) => `Bearer realm="http://${host}/token",service="x"`],
     ["with an empty scope", (host) => `Bearer realm="http://${host}/token",service="x",scope=""`],
-  ])("%s is understood, and the token service preferred", async (_, challenges) => {
+  ])("%s is understood, and the token service is preferred", async (_, challenges) => {
     const { tokens, server } = await start(challenges);
     expect(await repositoryOf(server, password).resolve("v1")).toEqual(image.manifest);
     expect(tokens.seen).toHaveLength(1);
@@ -76,7 +76,7 @@ describe("a challenge", () => {
     expect([query.get("service"), query.getAll("scope")]).toEqual(["x", [scope]]);
   });
 
-  it("with a query in its realm keeps that, and without a service sends none", async () => {
+  it("with a query in its realm keeps it, and without a service sends none", async () => {
     for (const service of ["", ',service=""']) {
       const { tokens, server } = await start(
         (host) => `Bearer realm="http://${host}/token?account=x&a=b%26c"${service}`,
@@ -86,26 +86,26 @@ describe("a challenge", () => {
     }
   });
 
-  it("with several scopes gets one token for all of them, each resource named once", async () => {
+  it("with several scopes results in one token for all of them, with each resource once", async () => {
     const said = `repository:a/b:pull,push  registry:catalog:* ${scope} repository:c/d:pull`;
     const { tokens, server } = await start((host) => `Bearer realm="http://${host}/token",scope="${said}"`);
     await repositoryOf(server).resolve("v1");
     expect(scopesOf(tokens)).toEqual([["repository:a/b:pull,push", "registry:catalog:*", "repository:c/d:pull"]]);
   });
 
-  it("whose realm is a path means the registry itself", async () => {
+  it("with a path as its realm means the registry itself", async () => {
     const { server } = await start(() => 'Bearer realm="/here/token",service="x"');
     expect(await repositoryOf(server, password).resolve("v1")).toEqual(image.manifest);
     expect(server.count("GET", `/here/token?service=x&scope=repository%3Aa%2Fb%3Apull`)).toBe(1);
   });
 
-  it("whose realm is not a URL gives way to Basic, if that is offered", async () => {
+  it("with an invalid realm is ignored if Basic is offered", async () => {
     const { server } = await start(() => 'Bearer realm="Artifactory Realm", Basic realm="x"');
     expect(await repositoryOf(server, password).resolve("v1")).toEqual(image.manifest);
   });
 });
 
-describe("a token service's answer", () => {
+describe("the response of a token service", () => {
   const bearer = (host: string) => `Bearer realm="http://${host}/token",service="x"`;
   const answering = (body: object | string) =>
     start(bearer, (_, response) => response.end(typeof body === "string" ? body : JSON.stringify(body)));
@@ -115,12 +115,12 @@ describe("a token service's answer", () => {
     ["access_token", { access_token: "t" }],
     ["both", { token: "t", access_token: "other" }],
     ["an empty token and an access_token", { token: "", access_token: "t" }],
-    ["null for what it does not have", { token: null, access_token: "t", expires_in: null, issued_at: null }],
-    ["a time as text", { token: "t", expires_in: "300" }],
-    ["a time of zero", { token: "t", expires_in: 0 }],
-    ["a negative time", { token: "t", expires_in: -1 }],
-    ["a time that is not one", { token: "t", expires_in: "soon", issued_at: "yesterday" }],
-    ["a line end", { token: "t\n" }],
+    ["null for missing fields", { token: null, access_token: "t", expires_in: null, issued_at: null }],
+    ["an expires_in that is a string", { token: "t", expires_in: "300" }],
+    ["an expires_in of 0", { token: "t", expires_in: 0 }],
+    ["a negative expires_in", { token: "t", expires_in: -1 }],
+    ["times that are not valid", { token: "t", expires_in: "soon", issued_at: "yesterday" }],
+    ["a line feed", { token: "t\n" }],
     ["thousands of characters", { token: `t${"x".repeat(8_000)}` }],
   ])("may have %s", async (_, body) => {
     const { server, tokens } = await answering(body);
@@ -140,7 +140,7 @@ describe("a token service's answer", () => {
     },
   );
 
-  it("without a time is believed for a minute", async () => {
+  it("without expires_in is valid for a minute", async () => {
     const { server, tokens } = await answering({ token: "t" });
     const repository = repositoryOf(server, password);
     vi.useFakeTimers({ toFake: ["Date"] });
@@ -153,14 +153,11 @@ describe("a token service's answer", () => {
     expect(tokens.seen).toHaveLength(2);
   });
 
-  it.each([400, 401, 403])(
-    "of %i is the service's refusal of the login, and the password is tried nowhere else",
-    async (status) => {
-      const { server, tokens } = await start(bearer, (_, response) => refuse(response, status, "DENIED"));
-      const asked = repositoryOf(server, password).resolve("v1");
-      expect(await codeOf(asked)).toBe("MOTE_UNAUTHORIZED");
-      expect(await shownBy(asked)).toMatch(new RegExp(`${tokens.host}.*rejected the credentials`));
-      expect(server.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
-    },
-  );
+  it.each([400, 401, 403])("of %i rejects the login, and the password is not sent elsewhere", async (status) => {
+    const { server, tokens } = await start(bearer, (_, response) => refuse(response, status, "DENIED"));
+    const asked = repositoryOf(server, password).resolve("v1");
+    expect(await codeOf(asked)).toBe("MOTE_UNAUTHORIZED");
+    expect(await shownBy(asked)).toMatch(new RegExp(`${tokens.host}.*rejected the credentials`));
+    expect(server.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
+  });
 });

@@ -21,7 +21,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-/** Allows anonymous pulls, and pushes with the password. Tokens are those of distribution's "Token Authentication Implementation". */
+/** Serves tokens (distribution, "Token Authentication Implementation") that allow anonymous pulls, and pushes with the password. */
 function serveSignedTokens({ key, cert }: { key: string; cert: string }, lifetimeSeconds: number): Promise<TestServer> {
   const der = cert.replace(/-----[^-]+-----|\s/g, "");
   return serve((request, response) => {
@@ -85,7 +85,7 @@ describe.skipIf(wanted !== "")(`Debian's docker-registry with a token service${w
     await destination.blob(image.config, chunks(image.blobs.get(image.config.digest)));
     await destination.manifest(image.manifest, image.manifestBytes);
     await destination.tag("v1", image.manifest);
-    // One for each repository to push to, and one for the two of the mount.
+    // One for each repository that is pushed to, and one for the two repositories of the mount.
     expect(tokens.seen).toHaveLength(3);
 
     const repository = new RegistryRepository(client(), place("two/app"));
@@ -94,7 +94,7 @@ describe.skipIf(wanted !== "")(`Debian's docker-registry with a token service${w
     expect(tokens.seen).toHaveLength(4);
   });
 
-  it("does not let strangers push, nor those with a wrong password in", async () => {
+  it("rejects anonymous pushes and wrong passwords", async () => {
     const { client, place } = await start();
     const push = (credentials?: Credentials) =>
       codeOf(
@@ -107,8 +107,8 @@ describe.skipIf(wanted !== "")(`Debian's docker-registry with a token service${w
     expect(await push({ ...ann, password: "wrong" })).toBe("MOTE_UNAUTHORIZED");
   });
 
-  it("is shown a new token where the last one was refused, one for each request", async () => {
-    // The registry allows a minute for clocks that disagree.
+  it("receives a new token for each request if the last one was rejected", async () => {
+    // The registry allows clocks to differ by a minute.
     const { client, place, tokens } = await start(-61);
     const destination = new RegistryDestination(client(ann), place("one/app"));
     expect(await codeOf(destination.has(layer))).toBe("MOTE_UNAUTHORIZED");

@@ -50,14 +50,14 @@ async function find(env: Record<string, string>, system = { files: [] as string[
 }
 
 describe.skipIf(wanted !== "")(`authorities${wanted}`, () => {
-  it("are Node's alone where nothing else is there, or the same", async () => {
+  it("are only Node's if there are no others", async () => {
     expect(await find({})).toMatchObject({ isNodes: true, warnings: [] });
     const file = write("bundle.crt", `# comment\r\n${root.replaceAll("\n", "\r\n")}\n`);
     expect(await find({ SSL_CERT_FILE: file })).toMatchObject({ isNodes: true, warnings: [] });
     expect(await find({ SSL_CERT_FILE: "", SSL_CERT_DIR: ":" })).toMatchObject({ isNodes: true, warnings: [] });
   });
 
-  it("of SSL_CERT_FILE, of the folders of SSL_CERT_DIR and of the system are trusted beside Node's", async () => {
+  it("of SSL_CERT_FILE, SSL_CERT_DIR and the system are trusted in addition to Node's", async () => {
     const SSL_CERT_FILE = write("mine.pem", `${two.cert}text between\n${one.cert}`);
     const byFile = await find({ SSL_CERT_FILE });
     expect([byFile.has(one.cert), byFile.has(two.cert), byFile.hasRoots]).toEqual([true, true, true]);
@@ -84,7 +84,7 @@ describe.skipIf(wanted !== "")(`authorities${wanted}`, () => {
     expect([both.has(one.cert), both.has(two.cert)]).toEqual([true, true]);
   });
 
-  it("that cannot be read, or are damaged, are reported by the name of their file, and the others are trusted", async () => {
+  it("that are unreadable or damaged are reported with their file, and the others are trusted", async () => {
     const good = write("good/one.pem", one.cert);
     for (const [env, name] of [
       [{ SSL_CERT_FILE: join(folder, "gone.pem") }, "gone.pem"],
@@ -113,14 +113,14 @@ describe.skipIf(wanted !== "")(`authorities${wanted}`, () => {
     return { outcomes: await Promise.all(outcomes), warnings };
   }
 
-  it("of the environment hold for registries, unless the settings name others", async () => {
+  it("of the environment are used for registries, unless the settings name others", async () => {
     const refused = ["MOTE_UNREACHABLE", "MOTE_UNREACHABLE"];
     const taken = [undefined, undefined];
     expect(await pull()).toMatchObject({ outcomes: refused });
     vi.stubEnv("SSL_CERT_FILE", write("one.pem", one.cert));
     expect(await pull()).toEqual({ outcomes: taken, warnings: [] });
     expect(await pull({ ca: two.cert })).toEqual({ outcomes: refused, warnings: [] });
-    // Beside those that are kept for the host.
+    // In addition to those of the host.
     const certificates = hostCertificates({ folders: [folder] });
     const own = { get: () => ({ ca: [two.cert] }) };
     expect(await pull({ certificates })).toEqual({ outcomes: taken, warnings: [] });

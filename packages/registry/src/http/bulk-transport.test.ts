@@ -37,7 +37,7 @@ async function serve(listener: RequestListener, tls?: ServerOptions): Promise<{ 
   return { server, url: new URL(`${tls ? "https" : "http"}://127.0.0.1:${port}/blob?a=b`) };
 }
 
-/** Says `head` and `body` to whoever connects and sends something. */
+/** Starts a server that sends `head` and `body` after the first bytes of a request. */
 async function say(head: string, body: Uint8Array): Promise<URL> {
   const server = createTcpServer((socket) => {
     socket.on("error", () => {}).once("data", () => socket.write(Buffer.concat([Buffer.from(head), body])));
@@ -66,7 +66,7 @@ function block(ms: number): void {
 }
 
 describe("a long body", () => {
-  it("comes as it is, one after another on one connection, and with the request's headers", async () => {
+  it("is read unchanged, one after the other on one connection, with the headers of the request", async () => {
     const seen: unknown[] = [];
     const { server, url } = await serve((request, response) => {
       seen.push([request.url, request.headers.host, request.headers.range]);
@@ -83,7 +83,7 @@ describe("a long body", () => {
     expect(seen).toEqual(Array(3).fill(["/blob?a=b", url.host, "bytes=0-"]));
   });
 
-  it("keeps every chunk as it was, however late it is looked at", async () => {
+  it("does not change chunks that were read", async () => {
     const { url } = await serve((_request, response) => {
       response.writeHead(200, { "content-length": content.byteLength });
       for (let at = 0; at < content.byteLength; at += 1000) response.write(content.subarray(at, at + 1000));
@@ -92,7 +92,7 @@ describe("a long body", () => {
     expect((await read(await ask(transport(), url))).equals(content)).toBe(true);
   });
 
-  it("leaves each chunk as it is until the next is asked for, where memory is used again, and for good what came before", async () => {
+  it("does not change a chunk before the next is read, with reuse", async () => {
     const { server, url } = await serve((_request, response) => {
       response.writeHead(200, { "content-length": content.byteLength }).end(content);
     });
@@ -106,7 +106,7 @@ describe("a long body", () => {
       const answer = await direct.exchange({ method: "GET", url, headers: {}, bulk: true, reuse });
       let at = 0;
       for await (const chunk of answer.body) {
-        // Meanwhile more comes, as far as there is room for it.
+        // Meanwhile, more bytes arrive until the buffers are full.
         for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
         expect(content.subarray(at, at + chunk.byteLength).equals(chunk)).toBe(true);
         at += chunk.byteLength;
@@ -133,7 +133,7 @@ describe("a long body", () => {
     },
   );
 
-  it("with chunked coding is read by node:http from the same response, and from then on by it alone", async () => {
+  it("with chunked coding is read by node:http from the same response, and so are later ones", async () => {
     let [connections, requests] = [0, 0];
     const { server, url } = await serve((_request, response) => {
       requests++;
@@ -147,7 +147,7 @@ describe("a long body", () => {
     server.on("connection", () => connections++);
     const direct = transport();
     for (let time = 0; time < 3; time++) expect((await read(await ask(direct, url))).equals(content)).toBe(true);
-    // The first connection ends with its response; the agent of node:http keeps its own.
+    // The first connection ends with its response; the agent of node:http keeps its own alive.
     expect([connections, requests]).toEqual([2, 3]);
   });
 
@@ -155,21 +155,21 @@ describe("a long body", () => {
     ["no number", "zz\r\nhello\r\n0\r\n\r\n"],
     ["a sign", "+5\r\nhello\r\n0\r\n\r\n"],
     ["less than it has", "4\r\nhello\r\n0\r\n\r\n"],
-  ])("in chunks of which one says %s is cut there", async (_what, body) => {
+  ])("in chunks, of which one has %s, breaks off there", async (_what, body) => {
     const url = await say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Buffer.from(body));
     await expect(read(await ask(transport(), url))).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
-  it("in chunks whose trailers are longer than a head may be is cut there, however long the host continues", async () => {
+  it("in chunks with trailers that are too long breaks off there, even if the host continues", async () => {
     const { port } = await listen(
       createTcpServer((socket) => {
-        const goOn = () => {
-          if (socket.write("x: y\r\n".repeat(100))) setImmediate(goOn);
+        const proceed = () => {
+          if (socket.write("x: y\r\n".repeat(100))) setImmediate(proceed);
         };
-        socket.on("error", () => {}).on("drain", goOn);
+        socket.on("error", () => {}).on("drain", proceed);
         socket.once("data", () => {
           socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n");
-          goOn();
+          proceed();
         });
       }),
     );
@@ -177,7 +177,7 @@ describe("a long body", () => {
     await expect(read(answer)).rejects.toMatchObject({ code: "ECONNRESET" });
   });
 
-  it("without an announced end is read by node:http to the end of the connection, from the same response", async () => {
+  it("without a length is read by node:http to the end of the connection, from the same response", async () => {
     let requests = 0;
     const { port } = await listen(
       createTcpServer((socket) => {
@@ -193,7 +193,7 @@ describe("a long body", () => {
     expect(requests).toBe(1);
   });
 
-  it("that ends early, or is followed by more than was announced, is cut there", async () => {
+  it("that is shorter or longer than its length breaks off", async () => {
     const early = await serve((_request, response) => {
       response.writeHead(200, { "content-length": content.byteLength }).write(content.subarray(0, 1000));
       setImmediate(() => response.destroy());
@@ -207,7 +207,7 @@ describe("a long body", () => {
   it.each([
     ["of known length", { "content-length": content.byteLength }],
     ["in chunks", { "transfer-encoding": "chunked" }],
-  ])("%s of a host that goes silent is a timeout, and not that of a reader who is slow", async (_what, headers) => {
+  ])("%s is a timeout if the host goes silent, and not if the reader is slow", async (_what, headers) => {
     const idleTimeoutMs = 250;
     const silent = await serve((_request, response) => {
       response.writeHead(200, headers).write(content.subarray(0, 1000));
@@ -223,7 +223,7 @@ describe("a long body", () => {
   });
 });
 
-it("a host is not taken for silent because this process was busy", async () => {
+it("a host is not considered silent because this process was busy", async () => {
   const { url } = await serve((_request, response) => {
     block(600);
     response.writeHead(200, { "content-length": "5" }).end("hello");
@@ -231,7 +231,7 @@ it("a host is not taken for silent because this process was busy", async () => {
   expect((await read(await ask(transport({ idleTimeoutMs: 250 }), url))).toString()).toBe("hello");
 });
 
-it("a kept connection that is closed as it is used again is replaced", async () => {
+it("a kept-alive connection that is closed when it is used again is replaced", async () => {
   const seen = new WeakSet<Socket>();
   const { url } = await serve((request, response) => {
     if (seen.has(request.socket)) return void request.socket.destroy();
@@ -242,7 +242,7 @@ it("a kept connection that is closed as it is used again is replaced", async () 
   for (let time = 0; time < 3; time++) expect((await read(await ask(direct, url))).toString()).toBe("hello");
 });
 
-it("an abort ends the waiting for an answer and the reading of a body, with its own reason", async () => {
+it("an abort ends waiting for a response and reading a body, with the reason of the signal", async () => {
   const { url } = await serve((request, response) => {
     if (request.url === "/body") response.writeHead(200, { "content-length": "10" }).write("half");
   });
@@ -257,7 +257,7 @@ it("an abort ends the waiting for an answer and the reading of a body, with its 
   }
 });
 
-it("a header that would be two is refused before anything is sent", async () => {
+it("a header with a line break is rejected before anything is sent", async () => {
   let requests = 0;
   const { url } = await serve((_request, response) => {
     requests++;
@@ -267,7 +267,7 @@ it("a header that would be two is refused before anything is sent", async () => 
   expect(requests).toBe(0);
 });
 
-it("a head without an end is refused", async () => {
+it("an endless response head is rejected", async () => {
   const url = await say(`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(10_000)}`, Buffer.alloc(0));
   await expect(ask(transport(), url)).rejects.toMatchObject({ code: "HPE_HEADER_OVERFLOW" });
 });

@@ -31,7 +31,7 @@ async function open(answer: Handler) {
   return { server, repository: new RegistryRepository(client, { registry: server.host, repository: "a/b" }) };
 }
 
-/** Sends the bytes with that label, with their length or in chunks. */
+/** Sends the bytes with this Content-Encoding, with their length or in chunks. */
 const labelled =
   (label: string | string[], bytes: Uint8Array, hasLength = true): Handler =>
   (_, response) => {
@@ -61,14 +61,14 @@ const labels = [
 ];
 
 describe("a blob", () => {
-  it("that is labelled with a coding and not in it comes as it is", async () => {
+  it("with the header of a coding that it does not have is read unchanged", async () => {
     for (const label of labels) {
       for (const [descriptor, bytes] of [
         [layerOf, layer],
         [configOf, text],
         [fileOf, text],
       ] as const) {
-        // These may be coded or not.
+        // These may be encoded or not.
         const isTold = !/deflate|br/.test(String(label)) || descriptor !== configOf;
         for (const hasLength of isTold ? [true, false] : [true]) {
           const { repository } = await open(labelled(label, bytes, hasLength));
@@ -84,7 +84,7 @@ describe("a blob", () => {
     }
   });
 
-  it("that is in the coding comes without it where its length, its type or its beginning tells", async () => {
+  it("that is encoded is decoded if its length, its type or its first bytes show that", async () => {
     const codings: [string, (bytes: Uint8Array) => Uint8Array][] = [
       ["gzip", gzipSync],
       ["x-gzip", gzipSync],
@@ -112,7 +112,7 @@ describe("a blob", () => {
     }
   });
 
-  it("whose coding only its digest tells is read the other way once it was wrong, and only once", async () => {
+  it("whose coding only the digest shows is read the other way after a mismatch, once", async () => {
     const { repository } = await open(labelled("gzip", gzipSync(layer), false));
     expect(await codeOf(repository.blob(layerOf).then(read))).toMatch(/_MISMATCH$/);
     expect(repository.reportCorruption(layerOf)).toBe(true);
@@ -123,7 +123,7 @@ describe("a blob", () => {
     expect(plain.repository.reportCorruption(layerOf)).toBe(false);
   });
 
-  it("in a coding that is cut off continues at the same byte", async () => {
+  it("that is encoded and breaks off continues at the same byte", async () => {
     const coded = gzipSync(text);
     let cuts = 0;
     const { server, repository } = await open((request, response) => {
@@ -135,13 +135,13 @@ describe("a blob", () => {
     expect(server.seen.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
   });
 
-  it("in a coding that hides more than it should is refused without reading on", async () => {
+  it("that expands beyond its size is rejected without reading further", async () => {
     const bomb = gzipSync(new Uint8Array(50_000_000));
     const { repository } = await open(labelled("gzip", bomb));
     expect(await codeOf(repository.blob(configOf).then(read))).toBe("MOTE_SIZE_MISMATCH");
   });
 
-  it("whose coded body is damaged is a mismatch", async () => {
+  it("with a damaged encoded body is a mismatch", async () => {
     const coded = new Uint8Array(gzipSync(text));
     coded.fill(0xff, 1000, 2000);
     const { repository } = await open(labelled("gzip", coded));
@@ -154,7 +154,7 @@ describe("a manifest", () => {
   const { manifest, manifestBytes } = image;
   const type = { "content-type": mediaTypes.ociManifest };
 
-  it("comes as the bytes that its digest names, labelled with a coding or in it, by digest and by tag", async () => {
+  it("is read as the bytes of its digest, with or without the coding in its header, by digest and by tag", async () => {
     const bodies: [string, Uint8Array][] = [
       ...labels.map((label): [string, Uint8Array] => [String(label), manifestBytes]),
       ["gzip", gzipSync(manifestBytes)],
@@ -174,7 +174,7 @@ describe("a manifest", () => {
     }
   });
 
-  it("in a coding that hides more than a manifest may have is too large", async () => {
+  it("that expands beyond the limit of manifests is too large", async () => {
     const body = gzipSync(new Uint8Array(50_000_000));
     const { repository } = await open((_, response) => {
       response.writeHead(200, { ...type, "content-encoding": "gzip" }).end(body);
@@ -182,7 +182,7 @@ describe("a manifest", () => {
     expect(await codeOf(repository.load("v1"))).toBe("MOTE_TOO_LARGE");
   });
 
-  it("has the type that it says of itself, whatever the registry calls it", async () => {
+  it("has the media type of its body, not that of the header", async () => {
     for (const label of [
       undefined,
       "",

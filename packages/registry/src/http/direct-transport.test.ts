@@ -41,7 +41,7 @@ function block(ms: number): void {
   while (performance.now() < end);
 }
 
-it("a kept connection that is closed as it is used again is replaced for what only reads, and for nothing else", async () => {
+it("a kept-alive connection that is closed when it is used again is replaced only for reads", async () => {
   const seen = new WeakSet<Socket>();
   let connections = 0;
   const { server, url } = await serve((request, response) => {
@@ -58,7 +58,7 @@ it("a kept connection that is closed as it is used again is replaced for what on
   await expect(ask("PUT")).rejects.toMatchObject({ code: "ECONNRESET" });
 });
 
-it("whoever reads slowly is not taken for a host that sends nothing", async () => {
+it("a slow reader is not considered a silent host", async () => {
   const size = 8 * 1024 * 1024;
   const { url } = await serve((_request, response) => response.end(Buffer.alloc(size)));
   const idleTimeoutMs = 250;
@@ -67,7 +67,7 @@ it("whoever reads slowly is not taken for a host that sends nothing", async () =
   expect(await read(answer)).toBe(size);
 });
 
-it("a host is not taken for silent because this process was busy", async () => {
+it("a host is not considered silent because this process was busy", async () => {
   const { url } = await serve((_request, response) => {
     block(600);
     response.writeHead(200, { "content-length": "5" }).end("hello");
@@ -83,7 +83,7 @@ it("a host that goes silent in the middle of a body is a timeout", async () => {
   await expect(read(answer)).rejects.toMatchObject({ code: "ETIMEDOUT" });
 });
 
-it("one request after another has the same connection, after a head and after a body", async () => {
+it("consecutive requests share a connection, after a head and after a body", async () => {
   let connections = 0;
   const { server, url } = await serve((_request, response) => {
     response.writeHead(200, { "content-length": "5" }).end("hello");
@@ -97,7 +97,7 @@ it("one request after another has the same connection, after a head and after a 
   expect(connections).toBe(1);
 });
 
-it("a small rest that is let go leaves its connection to another request, and a large one does not", async () => {
+it("a connection is kept after a small unread rest, and not after a large one", async () => {
   let connections = 0;
   const { server, url } = await serve((request, response) => {
     response.end(Buffer.alloc(request.url === "/small" ? 1000 : 50_000_000));
@@ -119,7 +119,7 @@ it("a small rest that is let go leaves its connection to another request, and a 
   await expect.poll(() => connection.destroyed).toBe(true);
 });
 
-it("an error response before the complete body was sent ends the sending", async () => {
+it("an error response before the complete body was sent stops sending", async () => {
   const { url } = await serve((_request, response) => {
     response.writeHead(413, { "content-length": "2" }).end("no");
   });
@@ -136,7 +136,7 @@ it("an error response before the complete body was sent ends the sending", async
   await expect.poll(() => left).toBe(true);
 });
 
-it("an abort ends the waiting for an answer and the reading of a body, with its own reason", async () => {
+it("an abort ends waiting for a response and reading a body, with the reason of the signal", async () => {
   const { url } = await serve((request, response) => {
     if (request.url === "/body") response.writeHead(200, { "content-length": "10" }).write("half");
   });

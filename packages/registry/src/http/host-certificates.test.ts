@@ -26,7 +26,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A registry in TLS that notes by which certificate each request's client was known. */
+/** A registry over TLS that records the client certificate of each request. */
 async function secure(own: { key: string; cert: string }, answer: Handler = manifest) {
   const names: unknown[] = [];
   const server = await serve(
@@ -54,11 +54,11 @@ function repositoryAt({ host }: Pick<TestServer, "host">, options: RegistryClien
 
 const wanted = needs("openssl");
 
-describe.skipIf(wanted !== "")(`certificates that are kept for a host${wanted}`, () => {
+describe.skipIf(wanted !== "")(`certificates of a host${wanted}`, () => {
   const make = (name: string) => (wanted !== "" ? { key: "", cert: "" } : makeCertificate(name));
   const [one, other, ann, bob] = [make("one"), make("other"), make("ann"), make("bob")];
 
-  it("are trusted and shown there, and nowhere else", async () => {
+  it("are trusted by and sent to that host only", async () => {
     const [first, second] = [await secure(one), await secure(other)];
     keep(first.host, { "ca.crt": one.cert, "client.cert": ann.cert, "client.key": ann.key });
     keep(second.host, { "other.crt": other.cert });
@@ -69,7 +69,7 @@ describe.skipIf(wanted !== "")(`certificates that are kept for a host${wanted}`,
     expect(await codeOf(repositoryAt(third).manifest(image.manifest))).toBe("MOTE_UNREACHABLE");
   });
 
-  it("go before those of all hosts, whose authorities stay trusted", async () => {
+  it("take precedence over those of all hosts, whose authorities stay trusted", async () => {
     const server = await secure(one);
     keep(server.host, { "ca.crt": other.cert, "client.cert": ann.cert, "client.key": ann.key });
     await repositoryAt(server, { ca: one.cert, ...bob }).manifest(image.manifest);
@@ -78,7 +78,7 @@ describe.skipIf(wanted !== "")(`certificates that are kept for a host${wanted}`,
     expect([server.names, unkept.names]).toEqual([["ann"], ["bob"]]);
   });
 
-  it("are trusted where a redirect leads there, and not shown", async () => {
+  it("are trusted but not sent after a redirect to that host", async () => {
     const storage = await secure(other);
     const server = await secure(one, (_, response) =>
       response.writeHead(307, { location: `https://${storage.host}/` }).end(),
@@ -89,7 +89,7 @@ describe.skipIf(wanted !== "")(`certificates that are kept for a host${wanted}`,
     expect(storage.names).toEqual([undefined]);
   });
 
-  it("are a mistake in the settings where they are none, or lack their key", async () => {
+  it("are an error in the settings if they are invalid or without a key", async () => {
     const cases: [Readonly<Record<string, string>>, string][] = [
       [{ "ca.crt": "nonsense" }, "ca.crt"],
       [{ "a.crt": one.cert, "b.crt": other.cert.replace(/[A-Z]{3}/g, "AAA"), "c.crt": one.cert }, "b.crt"],
@@ -108,7 +108,7 @@ describe.skipIf(wanted !== "")(`certificates that are kept for a host${wanted}`,
   });
 });
 
-it("certificates that are kept for docker.io, or for a host with its usual port, are found", () => {
+it("certificates of docker.io, and of a host with its default port, are found", () => {
   for (const name of ["docker.io", "registry.example:443"]) keep(name, { "ca.crt": name });
   const certificates = hostCertificates({ folders: [folder] });
   expect(certificates.get("registry-1.docker.io")).toMatchObject({ ca: ["docker.io"] });

@@ -9,7 +9,7 @@ describe("a set of hosts", () => {
     expect(hostSet(undefined, "x").has("a.example")).toBe(false);
   });
 
-  it("has those that were named, each with its own port alone, in whatever case", () => {
+  it("contains the named hosts with exactly their ports, ignoring case", () => {
     const set = hostSet(["a.example", "B.example:5000", "[::1]:5000", "docker.io", "c.example:443"], "x");
     for (const host of [
       "a.example",
@@ -26,7 +26,7 @@ describe("a set of hosts", () => {
     }
   });
 
-  it("cannot contain what is not a host", () => {
+  it("cannot contain an invalid host", () => {
     for (const host of [
       "",
       "a/b",

@@ -26,7 +26,7 @@ function repositoryAt(host: string, options: RegistryClientOptions = {}) {
   return new RegistryRepository(client, { registry: host, repository: "a/b" });
 }
 
-/** A byte now and then, for as long as the client waits. */
+/** Sends single bytes slowly, as long as the client waits. */
 async function drip(socket: { write(text: string): unknown; readonly destroyed: boolean }): Promise<void> {
   while (!socket.destroyed) {
     socket.write("x");
@@ -40,7 +40,7 @@ const dripBody = (response: ServerResponse, headers: Record<string, string | num
   return true;
 };
 
-/** A server below HTTP: `answer` is written as it is to whoever asks. */
+/** Starts a TCP server that responds to each connection with `answer`. */
 async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
   const server = createServer((socket) => {
     socket.on("error", () => {}).once("data", () => answer(socket));
@@ -54,8 +54,8 @@ async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
   return `127.0.0.1:${address.port}`;
 }
 
-describe("a host that sends a byte now and then", () => {
-  it("in a blob is given up, and the blob read on from the very byte where it does better", async () => {
+describe("a host that sends single bytes slowly", () => {
+  it("is aborted in a blob, which continues at the same byte if the host is faster then", async () => {
     for (const layer of [small, large]) {
       let asked = 0;
       const slowAtFirst = await serveImage(image, (request, response) => {
@@ -73,7 +73,7 @@ describe("a host that sends a byte now and then", () => {
     }
   });
 
-  it("in a blob, a manifest or a token again and again is too late", async () => {
+  it("is a timeout if it repeats that for a blob, a manifest or a token", async () => {
     const dripping = await serveImage(image, (request: IncomingMessage, response) => {
       if (request.method === "HEAD") return false;
       const type = request.url?.includes("manifests") ? image.manifest.mediaType : "application/octet-stream";
@@ -92,7 +92,7 @@ describe("a host that sends a byte now and then", () => {
     expect(await codeOf(repositoryAt(wantsToken.host).resolve("v1"))).toBe("MOTE_TIMEOUT");
   });
 
-  it("in the head of an answer, in the length of a chunk, or after the last one is too late as well", async () => {
+  it("is a timeout in the response head, in the length of a chunk, and after the last chunk too", async () => {
     const head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: application/octet-stream\r\n\r\n";
     for (const said of ["HTTP/1.1 200 OK\r\nx-slow: ", `${head}1;`, `${head}0\r\nx-slow: `]) {
       const host = await serveRaw((socket) => {
@@ -106,7 +106,7 @@ describe("a host that sends a byte now and then", () => {
     }
   });
 
-  it("does not apply to a normal rate, nor without an idle timeout", async () => {
+  it("is no problem at a normal rate or without an idle timeout", async () => {
     const { server, upload } = await uploads();
     for (const options of [{ minBytesPerSecond: 0.001 }, { idleTimeoutMs: 0 }, { idleTimeoutMs: 1e12 }]) {
       await upload(options);
@@ -115,7 +115,7 @@ describe("a host that sends a byte now and then", () => {
     }
   });
 
-  it("is not enforced if it is 0, and a slow reader is not a slow host", async () => {
+  it("is allowed with a minimum rate of 0, and a slow reader is not a slow host", async () => {
     const server = await serveImage(image, (request, response) => {
       if (!request.url?.endsWith(small.digest)) return false;
       response.writeHead(200, { "content-length": small.size });
@@ -131,7 +131,7 @@ describe("a host that sends a byte now and then", () => {
     });
     opened.push(whole);
     const parts: Uint8Array[] = [];
-    // Long enough that a busy machine is not silence.
+    // Long enough that a busy machine is not considered silent.
     for await (const part of await repositoryAt(whole.host, { retries: 0, idleTimeoutMs: 1500 }).blob(large)) {
       parts.push(part);
       await sleep(1000);
@@ -140,7 +140,7 @@ describe("a host that sends a byte now and then", () => {
   });
 });
 
-/** A registry that takes manifests, and some time for it. */
+/** A registry that is slow to accept manifests. */
 async function uploads() {
   const server = await serveImage(image, async (request, response) => {
     if (request.method !== "PUT") return false;

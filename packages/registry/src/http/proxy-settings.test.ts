@@ -8,7 +8,7 @@ const chosen = (url: string, env: Record<string, string>) => {
 };
 
 describe("the proxy", () => {
-  it("is that of the URL's scheme, else of ALL_PROXY", () => {
+  it("is that of the URL's scheme, or else ALL_PROXY", () => {
     const env = { HTTP_PROXY: "http://a:1", HTTPS_PROXY: "http://b:2", ALL_PROXY: "http://c:3" };
     expect(chosen("http://r.example/", env)).toBe("http://a:1 by HTTP_PROXY");
     expect(chosen("https://r.example/", env)).toBe("http://b:2 by HTTPS_PROXY");
@@ -19,18 +19,18 @@ describe("the proxy", () => {
     expect(chosen("http://r.example/", {})).toBeUndefined();
   });
 
-  it("for everything is passed over where it speaks SOCKS", () => {
+  it("in ALL_PROXY is ignored if it uses SOCKS", () => {
     expect(chosen("https://r.example/", { ALL_PROXY: "socks5h://127.0.0.1:1080" })).toBeUndefined();
   });
 
-  it("is named in small letters before capitals, unless that is empty", () => {
+  it("is read from the lower-case variable first, unless that is empty", () => {
     const both = { https_proxy: "http://a:1", HTTPS_PROXY: "http://b:2" };
     expect(chosen("https://r.example/", both)).toBe("http://a:1 by https_proxy");
     expect(chosen("https://r.example/", { ...both, https_proxy: "" })).toBe("http://b:2 by HTTPS_PROXY");
     expect(chosen("https://r.example/", { https_proxy: "", HTTPS_PROXY: "" })).toBeUndefined();
   });
 
-  it("is not used for hosts of NO_PROXY, which is named like it", () => {
+  it("is not used for hosts in NO_PROXY, in lower or upper case", () => {
     const env = { HTTPS_PROXY: "http://b:2" };
     expect(chosen("https://r.example/", { ...env, NO_PROXY: "r.example" })).toBeUndefined();
     expect(chosen("https://r.example/", { ...env, no_proxy: "", NO_PROXY: "r.example" })).toBeUndefined();
@@ -41,7 +41,7 @@ describe("the proxy", () => {
     expect(chosen("https://[fd00::1]:5000/", { ...env, NO_PROXY: "fd00::/8" })).toBeUndefined();
   });
 
-  it("is not what a web server says in HTTP_PROXY to a CGI program", () => {
+  it("is not read from HTTP_PROXY in a CGI program", () => {
     const env = { REQUEST_METHOD: "GET", HTTP_PROXY: "http://evil:1" };
     expect(chosen("http://r.example/", env)).toBeUndefined();
     expect(chosen("http://r.example/", { ...env, http_proxy: "http://a:1" })).toBe("http://a:1 by http_proxy");
@@ -64,7 +64,7 @@ describe("the proxy", () => {
     ["http://ann:@proxy.example", "http://proxy.example", "ann:"],
     ["http://ann@proxy.example", "http://proxy.example", "ann:"],
     ["http://caf%C3%A9:x@proxy.example", "http://proxy.example", "café:x"],
-  ])("%j is read as %s with the login %s", (text, origin, login) => {
+  ])("%j is parsed as %s with the login %s", (text, origin, login) => {
     const proxy = proxyFor(new URL("https://r.example/"), { https_proxy: text });
     expect(proxy?.url.href).toBe(`${origin}/`);
     const said = proxy?.authorization?.replace(/^Basic /, "");

@@ -4,8 +4,8 @@ import { redact, secretsIn } from "./redact.js";
 
 const basic = Buffer.from("ann:s3cret").toString("base64");
 
-describe("a server's text", () => {
-  it("is told without what the server was shown", () => {
+describe("the text of a server", () => {
+  it("is shown without the secrets that the server received", () => {
     const shown = secretsIn(`Basic ${basic}`);
     expect(redact(`no: Basic ${basic}, that is ann:s3cret, or s3cret`, shown)).toBe(
       "no: Basic ***, that is ***, or ***",
@@ -14,7 +14,7 @@ describe("a server's text", () => {
     expect(redact("nothing", secretsIn(undefined))).toBe("nothing");
   });
 
-  it("is told without what the server was shown, as JSON and a URL write it", () => {
+  it("is shown without the secrets that the server received, in the notation of JSON and URLs", () => {
     const shown = secretsIn(`Basic ${Buffer.from('ann:s"3c/ret').toString("base64")}`);
     expect(redact('{"message":"no: s\\"3c/ret"} s%223c%2Fret ann%3As%223c%2Fret', shown)).toBe(
       '{"message":"no: ***"} *** ***',
@@ -34,11 +34,11 @@ describe("a server's text", () => {
       "wrong password or user; Bearer authorization is required",
       "wrong password or user; Bearer authorization is required",
     ],
-  ])("is told without what it calls a password or a token: %s", (text, expected) => {
+  ])("is shown without values that it calls a password or a token: %s", (text, expected) => {
     expect(redact(text, [])).toBe(expected);
   });
 
-  it("is told without the users and the queries of URLs", () => {
+  it("is shown without the users and queries of URLs", () => {
     const text =
       'at https://ann:s3cret@s.example/a?sig=s3cret&x=1 and "http://s.example/b#s3cret", see https://s.example/c';
     expect(redact(text, [])).toBe(
@@ -52,14 +52,14 @@ describe("the error of a response with a long body", () => {
   const told = (text: string, secrets: readonly string[] = []) =>
     statusError(subject, { status: 418, text, secrets }, "a blob").message;
 
-  it("does not tell the beginning of a secret that the bound on its length cut in two", () => {
+  it("does not show the beginning of a secret that the length limit cuts", () => {
     for (let cut = 0; cut < 8; cut++) {
       const text = `${" ".repeat(64 * 1024 - cut)}s3cretpw and more`;
       expect(told(text, ["s3cretpw"])).not.toContain("s3");
     }
   });
 
-  it("is made of its beginning, whatever it is", () => {
+  it("contains its beginning, for any body", () => {
     for (const piece of [
       "a://",
       "<",

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { parseResponseHead } from "./response-head.js";
 
-it("a plain head is read: names in lower case, values in their order, without the space around them", () => {
+it("parses a plain head: names in lower case, values in order and trimmed", () => {
   const head = parseResponseHead("HTTP/1.1 206 Partial Content\r\nContent-Length:  12 \r\nX-A: 1\r\nx-a: 2\r\nEmpty:");
   expect(head).toMatchObject({ status: 206, length: 12, keepAlive: true });
   expect([...(head?.headers ?? [])]).toEqual([
@@ -11,11 +11,11 @@ it("a plain head is read: names in lower case, values in their order, without th
   ]);
 });
 
-it("a connection that is to be closed is not kept", () => {
+it("does not keep a connection that the server closes", () => {
   expect(parseResponseHead("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nConnection: Close")?.keepAlive).toBe(false);
 });
 
-it("of a redirect only its head is read, however long its body is", () => {
+it("reads only the head of a redirect, even if its body is long", () => {
   const head = parseResponseHead("HTTP/1.1 307 Moved\r\nLocation: /there\r\nTransfer-Encoding: chunked");
   expect(head).toMatchObject({ status: 307, length: 0, keepAlive: false });
 });
@@ -37,6 +37,6 @@ it.each([
   ["an older HTTP", "HTTP/1.0 200 OK\r\ncontent-length: 5"],
   ["no HTTP", "SSH-2.0-OpenSSH"],
   ["nothing", ""],
-])("%s is left to node:http", (_what, head) => {
+])("leaves %s to node:http", (_what, head) => {
   expect(parseResponseHead(head)).toBeUndefined();
 });

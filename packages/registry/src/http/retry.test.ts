@@ -20,12 +20,12 @@ describe("retries", () => {
     for (const value of [undefined, "", "soon", "-1"]) expect(parseRetryAfter(value, now) ?? 0).toBe(0);
   });
 
-  it("wait as long as the registry asks, and give up where that is too long", () => {
+  it("wait as long as the registry requires, and give up if that is too long", () => {
     expect(delayAfterStatus(policy, 429, "2", 1)).toBe(2000);
     expect(delayAfterStatus(policy, 503, "6", 1)).toBeUndefined();
   });
 
-  it("wait twice as long each time, up to a bound, half of it by chance", () => {
+  it("double the wait each time up to a maximum, half of it random", () => {
     for (const [attempt, full] of [
       [1, 100],
       [2, 200],
@@ -39,7 +39,7 @@ describe("retries", () => {
     }
   });
 
-  it("come to an end, and are for what may pass only", () => {
+  it("are limited in number, and only for transient errors", () => {
     expect(delayAfterStatus(policy, 500, undefined, 3)).toBeGreaterThan(0);
     expect(delayAfterStatus(policy, 500, undefined, 4)).toBeUndefined();
     for (const status of [400, 401, 403, 404, 405, 501, 505, 519, 525]) {

@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-/** Does not answer; `asked` resolves when it could have. */
+/** Does not respond; `asked` resolves when the request has arrived. */
 function silence() {
   let tell = () => {};
   const asked = new Promise<void>((resolve) => {
@@ -43,7 +43,7 @@ async function serveSilently() {
 }
 
 describe("within a time limit", () => {
-  it("a silent registry is told of after a second, and is a timeout of that host at the end", async () => {
+  it("a silent registry is reported after a second, and is a timeout of that host at the end", async () => {
     const { server } = await serveSilently();
     const { clock, client, events } = open();
     const repository = new RegistryRepository(client, { registry: server.host, repository: "a/b" });
@@ -61,7 +61,7 @@ describe("within a time limit", () => {
     expect(await codeOf(reading)).toBe("MOTE_TIMEOUT");
   });
 
-  it("a retry that would come too late is not waited for: the error is the registry's own", async () => {
+  it("a retry that would be too late is not made, and the error is the registry's own", async () => {
     const server = await serveImage(image, (_, response) => {
       refuse(response, 503, "UNAVAILABLE", { "retry-after": "30" });
       return true;
@@ -74,7 +74,7 @@ describe("within a time limit", () => {
     expect([server.seen.length, events]).toEqual([1, []]);
   });
 
-  it("a mirror that takes all of its time leaves as much to the registry itself", async () => {
+  it("a mirror that uses all of its time leaves the same time to the registry itself", async () => {
     const { asked, server: mirror } = await serveSilently();
     const server = await serveImage(image);
     opened.push(server);
@@ -87,7 +87,7 @@ describe("within a time limit", () => {
     expect(await resolving).toEqual(image.manifest);
   });
 
-  it("a silent token service is the host that is named", async () => {
+  it("a silent token service is named in the error", async () => {
     const { asked, server: tokens } = await serveSilently();
     const server = await serveImage(image, (_, response) => {
       const challenge = `Bearer realm="http://${tokens.host}/token",service="s"`;
@@ -106,7 +106,7 @@ describe("within a time limit", () => {
     });
   });
 
-  it("the caller's abort comes first, with its own reason", async () => {
+  it("an abort by the caller takes precedence, with its reason", async () => {
     const { asked, server } = await serveSilently();
     const { client } = open();
     const abort = new AbortController();
@@ -118,8 +118,8 @@ describe("within a time limit", () => {
   });
 });
 
-describe("without one", () => {
-  it("all that a registry asks to wait is bounded together, and each wait is told with how many there are", async () => {
+describe("without a time limit", () => {
+  it("the sum of the waits that a registry requires is limited, and each wait is reported with its number", async () => {
     const server = await serveImage(image, (_, response) => {
       refuse(response, 429, "TOOMANYREQUESTS", { "retry-after": "40" });
       return true;
@@ -137,7 +137,7 @@ describe("without one", () => {
     ]);
   });
 
-  it("closing the client ends the retries of a token that no caller waits for any more", async () => {
+  it("closing the client ends the retries of a token for which no caller waits", async () => {
     const tokens = await serveImage(image, (_, response) => {
       refuse(response, 503, "UNAVAILABLE", { "retry-after": "50" });
       return true;

@@ -3,7 +3,7 @@ import { codeOf } from "../../test/outcome.js";
 import { Semaphore } from "./waiting.js";
 
 describe("a semaphore", () => {
-  it("lets so many in at once, and the others in their order", async () => {
+  it("limits concurrent holders, and admits the others in order", async () => {
     const semaphore = new Semaphore(2);
     const order: number[] = [];
     let inside = 0;
@@ -23,7 +23,7 @@ describe("a semaphore", () => {
     expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it("lets who gives up go, without losing a place", async () => {
+  it("releases an aborted waiter without losing a slot", async () => {
     const semaphore = new Semaphore(1);
     const leave = await semaphore.acquire(undefined);
     const abort = new AbortController();

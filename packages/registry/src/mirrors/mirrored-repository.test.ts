@@ -32,7 +32,7 @@ interface Options {
   readonly credentials?: Readonly<Record<string, Credentials>>;
 }
 
-/** A repository with a mirror for each of the intercepts, and what was logged. */
+/** Opens a repository with a mirror for each intercept, and its log. */
 async function open(mirrors: readonly Intercept[], { origin = fine, credentials = {} }: Options = {}) {
   const servers: TestServer[] = [];
   for (const intercept of [...mirrors, origin]) servers.push(await serveImage(image, intercept));
@@ -61,26 +61,26 @@ async function pull(repository: MirroredRepository): Promise<void> {
   }
 }
 
-/** Answers for blobs only. */
+/** Intercepts only requests for blobs. */
 const ofBlobs =
   (intercept: Intercept): Intercept =>
   (request, response) =>
     (request.url ?? "").includes("/blobs/") ? intercept(request, response) : false;
 
 describe("a mirror", () => {
-  it("gives everything, is told whose it is, and the registry itself is not asked", async () => {
+  it("serves everything, receives the registry's name, and the registry itself is not requested", async () => {
     const { repository, mirrors, origin } = await open([fine]);
     await pull(repository);
     expect(origin.seen).toEqual([]);
     const urls = mirrors[0]?.seen.map(({ url }) => url) ?? [];
-    // One request for the tag's manifest, one for each blob.
+    // One request for the manifest of the tag, and one for each blob.
     expect(urls).toHaveLength(1 + 3);
     for (const url of urls) expect(url).toMatch(new RegExp(`\\?ns=${encodeURIComponent(origin.host)}$`));
     expect(repository.ref).toMatchObject({ registry: origin.host, repository: "a/b" });
     expect(repository.servedBy(layer)).toMatchObject({ registry: mirrors[0]?.host, repository: "a/b" });
   });
 
-  it("that has nothing is passed over for the next, without a warning, and asked again for other things", async () => {
+  it("without the content is skipped without a warning, and requested again for other content", async () => {
     const { repository, mirrors, origin, warnings } = await open([gone, fine]);
     await pull(repository);
     expect(mirrors[0]?.seen).toHaveLength(4);
@@ -92,13 +92,16 @@ describe("a mirror", () => {
   const failures: [string, Intercept][] = [
     ["wants credentials", always((_, response) => refuse(response, 401, "UNAUTHORIZED"))],
     ["forbids it", always((_, response) => refuse(response, 403, "DENIED"))],
-    ["asks for patience", always((_, response) => refuse(response, 429, "TOOMANYREQUESTS", { "retry-after": "3600" }))],
-    ["fails by itself", always((_, response) => refuse(response, 500, "UNKNOWN"))],
-    ["hangs up", always((request) => request.socket.destroy())],
-    ["answers with a login page", always((_, response) => response.setHeader("content-type", "text/html").end("<p>"))],
-    ["redirects for ever", always((_, response) => response.writeHead(307, { location: "/v2/" }).end())],
     [
-      "has something else under the digest",
+      "requires a long wait",
+      always((_, response) => refuse(response, 429, "TOOMANYREQUESTS", { "retry-after": "3600" })),
+    ],
+    ["has a server error", always((_, response) => refuse(response, 500, "UNKNOWN"))],
+    ["closes the connection", always((request) => request.socket.destroy())],
+    ["sends a login page", always((_, response) => response.setHeader("content-type", "text/html").end("<p>"))],
+    ["redirects endlessly", always((_, response) => response.writeHead(307, { location: "/v2/" }).end())],
+    [
+      "sends another manifest for the digest",
       (request, response) => {
         sendRange(request, response, new TextEncoder().encode('{"schemaVersion":2}'), {
           "content-type": image.manifest.mediaType,
@@ -109,7 +112,7 @@ describe("a mirror", () => {
     ],
   ];
 
-  it.each(failures)("that %s is passed over, with one warning", async (_, failure) => {
+  it.each(failures)("that %s is skipped, with one warning", async (_, failure) => {
     const { repository, mirrors, origin, warnings } = await open([failure, fine]);
     await pull(repository);
     expect(origin.seen).toEqual([]);
@@ -117,7 +120,7 @@ describe("a mirror", () => {
     expect(mirrors[1]?.seen).toHaveLength(4);
   });
 
-  it("that cannot be reached is passed over, and asked once", async () => {
+  it("that is unreachable is skipped, and requested once", async () => {
     const { repository, mirrors, origin } = await open([fine]);
     const [mirror] = mirrors;
     if (mirror === undefined) throw new TypeError("no mirror");
@@ -127,7 +130,7 @@ describe("a mirror", () => {
     expect(origin.seen.length).toBeGreaterThan(0);
   });
 
-  it("that breaks off in a blob is followed by the next place at the very byte", async () => {
+  it("that breaks off in a blob is followed by the next endpoint at the same byte", async () => {
     const { repository, origin } = await open([
       ofBlobs((request, response) => {
         if (request.headers.range !== undefined) refuse(response, 500, "UNKNOWN");
@@ -141,7 +144,7 @@ describe("a mirror", () => {
     expect(repository.servedBy(layer)).toBeUndefined();
   });
 
-  it("that sends wrong bytes fails at their end, and is not asked again", async () => {
+  it("that sends wrong bytes fails at their end, and is not requested again", async () => {
     const { repository, mirrors, origin, warnings } = await open([
       ofBlobs((request, response) => {
         const wrong = bytes.slice();
@@ -158,7 +161,7 @@ describe("a mirror", () => {
     expect(repository.reportCorruption(layer)).toBe(false);
   });
 
-  it("that announces another size is passed over at once", async () => {
+  it("with another Content-Length is skipped at once", async () => {
     const { repository, origin } = await open([
       ofBlobs(always((request, response) => sendRange(request, response, bytes.subarray(1)))),
     ]);
@@ -166,7 +169,7 @@ describe("a mirror", () => {
     expect(origin.seen).toHaveLength(1);
   });
 
-  it("and the registry fail: the registry's failure is told, and what became of the mirrors", async () => {
+  it("that fails like the registry results in the registry's error, with the errors of the mirrors", async () => {
     const { repository, mirrors } = await open([always((request) => request.socket.destroy()), gone], { origin: gone });
     await expect(repository.resolve("v1")).rejects.toMatchObject({
       code: "MOTE_NOT_FOUND",
@@ -174,7 +177,7 @@ describe("a mirror", () => {
     });
   });
 
-  it("is shown its own credentials, and the registry its own", async () => {
+  it("receives its own credentials, and the registry its own", async () => {
     const wanting =
       (login: string): Intercept =>
       (request, response) => {
@@ -195,7 +198,7 @@ describe("a mirror", () => {
     expect([...shown(mirrors[0])].filter(Boolean)).toEqual([]);
   });
 
-  it("is not asked what refers to a manifest, unless the registry itself cannot be reached", async () => {
+  it("is not requested for referrers, unless the registry itself is unreachable", async () => {
     const referrer: Descriptor = { ...image.manifest, digest: digestBytes(new Uint8Array(1)), size: 1 };
     const listing: Intercept = (request, response) => {
       if (!request.url?.includes("/referrers/")) return false;
@@ -215,7 +218,7 @@ describe("a mirror", () => {
     expect(await list(down.repository)).toMatchObject([{ digest: referrer.digest }]);
   });
 
-  it("is given up with its caller", async () => {
+  it("is aborted with its caller", async () => {
     const controller = new AbortController();
     const { repository, origin } = await open([always(() => controller.abort(new Error("enough")))]);
     await expect(repository.resolve("v1", { signal: controller.signal })).rejects.toThrow("enough");

@@ -19,7 +19,7 @@ function codeOf(act: () => unknown): unknown {
 }
 
 describe("the mirrors of a repository", () => {
-  it("are those of its registry, in their order, and are told whose they are where they stand for all of it", () => {
+  it("are those of its registry, in order, and receive its name if they mirror all of it", () => {
     const mirrors = { "docker.io": ["one.example", "http://two.example:5000/", "https://three.example/hub/cache"] };
     expect(places(mirrors, "docker.io", "library/alpine")).toEqual([
       "one.example/library/alpine?ns=docker.io",
@@ -29,7 +29,7 @@ describe("the mirrors of a repository", () => {
     expect(places(mirrors, "ghcr.io", "library/alpine")).toEqual([]);
   });
 
-  it("are those of the longest prefix that fits, which ends where a part of the name does", () => {
+  it("are those of the longest prefix of path components", () => {
     const mirrors = { "r.example": ["all.example"], "r.example/a": ["a.example"], "r.example/a/b": ["b.example/x"] };
     expect(places(mirrors, "r.example", "c")).toEqual(["all.example/c?ns=r.example"]);
     expect(places(mirrors, "r.example", "a/c")).toEqual(["a.example/c"]);
@@ -39,12 +39,12 @@ describe("the mirrors of a repository", () => {
     expect(places(mirrors, "r.example:5000", "a")).toEqual([]);
   });
 
-  it("hold for all names that a registry goes by", () => {
+  it("apply to all names of a registry", () => {
     expect(places({ "index.docker.io": ["m.example"] }, "docker.io", "a/b")).toEqual(["m.example/a/b?ns=docker.io"]);
     expect(places({ "R.example": ["m.example"] }, "r.EXAMPLE", "a/b")).toEqual(["m.example/a/b?ns=r.example"]);
   });
 
-  it("cannot be what is not a location, and text that may be a password is not shown", () => {
+  it("cannot be an invalid location, and text that may be a password is not shown", () => {
     for (const mirror of [
       "",
       "a b",

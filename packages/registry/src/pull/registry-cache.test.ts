@@ -16,8 +16,8 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-/** As in registries, manifests are not blobs here. */
-async function lying(intercept: Intercept = () => false) {
+// As in registries, manifests are not blobs.
+async function start(intercept: Intercept = () => false) {
   const server = await serveImage(image, (request, response) => {
     if (request.url?.endsWith(`/blobs/${image.manifest.digest}`)) return response.writeHead(404).end() === response;
     return intercept(request, response);
@@ -28,8 +28,8 @@ async function lying(intercept: Intercept = () => false) {
 }
 
 describe("a repository as a cache", () => {
-  it("finds blobs and manifests by digest, and tells what is absent", async () => {
-    const { cache } = await lying();
+  it("finds blobs and manifests by digest, and not absent ones", async () => {
+    const { cache } = await start();
     expect(await cache.find(layer.digest)).toEqual({ ...layer, mediaType: mediaTypes.octetStream });
     expect(await cache.find(image.manifest.digest)).toEqual(image.manifest);
     expect(await cache.moteExists(layer.digest)).toBe(true);
@@ -37,15 +37,15 @@ describe("a repository as a cache", () => {
     expect(await cache.moteExists(absent)).toBe(false);
   });
 
-  it("reads a whole mote by one request", async () => {
-    const { cache, server } = await lying();
+  it("reads a complete mote with one request", async () => {
+    const { cache, server } = await start();
     expect(sameBytes(await read(await cache.moteReader(layer.digest)), bytes)).toBe(true);
     expect(server.seen).toHaveLength(1);
     expect(await readMote(cache, image.manifest.digest, { maxBytes: 1 << 20 })).toEqual(image.manifestBytes);
   });
 
-  it("reads any part of it, and nothing past its end", async () => {
-    const { cache } = await lying();
+  it("reads any range, and nothing beyond the end", async () => {
+    const { cache } = await start();
     for (const digest of [layer.digest, image.manifest.digest]) {
       const whole = image.blobs.get(digest) ?? new Uint8Array();
       for (const [start, end] of [
@@ -70,9 +70,9 @@ describe("a repository as a cache", () => {
     }
   });
 
-  it("reads at any position by Range, also where ranges are ignored", async () => {
+  it("reads at any position by Range, even if ranges are ignored", async () => {
     for (const ignores of [false, true]) {
-      const { cache } = await lying((request, response) => {
+      const { cache } = await start((request, response) => {
         if (!ignores || request.method === "HEAD") return false;
         response.writeHead(200, { "content-length": bytes.byteLength }).end(bytes);
         return true;
@@ -87,15 +87,15 @@ describe("a repository as a cache", () => {
     }
   });
 
-  it("is not found where it has nothing", async () => {
-    const { cache } = await lying();
+  it("does not find absent motes", async () => {
+    const { cache } = await start();
     expect(await codeOf(cache.moteReader(absent))).toBe("MOTE_NOT_FOUND");
     expect(await codeOf(cache.moteReader(absent, { start: 1 }))).toBe("MOTE_NOT_FOUND");
     expect(await codeOf(cache.moteReaderAt(absent))).toBe("MOTE_NOT_FOUND");
   });
 
-  it("that is damaged is corrupt", async () => {
-    const { cache } = await lying((request, response) => {
+  it("reports a damaged mote as corrupt", async () => {
+    const { cache } = await start((request, response) => {
       response.writeHead(200, { "content-length": 3 }).end(request.method === "HEAD" ? undefined : "xyz");
       return true;
     });
@@ -103,15 +103,15 @@ describe("a repository as a cache", () => {
     expect(await codeOf(cache.moteReader(image.manifest.digest))).toBe("MOTE_CORRUPT");
   });
 
-  it("that cannot be asked is an error, and no miss", async () => {
-    const { cache } = await lying((_, response) => response.writeHead(403).end() === response);
+  it("reports an unreachable registry as an error, not as a miss", async () => {
+    const { cache } = await start((_, response) => response.writeHead(403).end() === response);
     expect(await codeOf(cache.find(layer.digest))).toBe("MOTE_FORBIDDEN");
     expect(await codeOf(cache.moteExists(layer.digest))).toBe("MOTE_FORBIDDEN");
     expect(await codeOf(cache.moteReader(layer.digest))).toBe("MOTE_FORBIDDEN");
   });
 
-  it("learns a size from a read where HEAD names none", async () => {
-    const { cache } = await lying((request, response) => {
+  it("learns a size from GET if HEAD has none", async () => {
+    const { cache } = await start((request, response) => {
       if (request.method !== "HEAD") return false;
       response.writeHead(200, { "transfer-encoding": "chunked" }).end();
       return true;
@@ -119,9 +119,9 @@ describe("a repository as a cache", () => {
     expect(await cache.find(layer.digest)).toMatchObject({ size: layer.size });
   });
 
-  it("learns by GET what a HEAD request does not tell", async () => {
+  it("uses GET if HEAD is not sufficient", async () => {
     for (const status of [400, 405, 501]) {
-      const { cache } = await lying((request, response) => {
+      const { cache } = await start((request, response) => {
         if (request.method !== "HEAD") return false;
         response.writeHead(status).end();
         return true;
@@ -132,14 +132,14 @@ describe("a repository as a cache", () => {
     }
   });
 
-  it("refers to a mote by its URL", async () => {
-    const { cache, server } = await lying();
+  it("returns the URL of a mote", async () => {
+    const { cache, server } = await start();
     expect(cache.moteRef(layer.digest)).toBe(`http://${server.host}/v2/a/b/blobs/${layer.digest}`);
     expect(server.seen).toHaveLength(0);
   });
 
-  it("closed, its readers say so", async () => {
-    const { cache } = await lying();
+  it("rejects reads from a closed reader", async () => {
+    const { cache } = await start();
     const readerAt = await cache.moteReaderAt(layer.digest);
     await readerAt.close();
     await readerAt.close();

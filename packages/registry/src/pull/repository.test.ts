@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-async function lying(intercept?: Intercept): Promise<{ server: TestServer; repository: RegistryRepository }> {
+async function start(intercept?: Intercept): Promise<{ server: TestServer; repository: RegistryRepository }> {
   const server = await serveImage(image, intercept);
   const client = new RegistryClient({ retryDelayMs: 1 });
   opened.push(server, client);
@@ -23,8 +23,8 @@ async function lying(intercept?: Intercept): Promise<{ server: TestServer; repos
 }
 
 describe("a reference", () => {
-  it("is resolved by one HEAD that takes every type of manifest", async () => {
-    const { server, repository } = await lying();
+  it("is resolved by one HEAD that accepts every type of manifest", async () => {
+    const { server, repository } = await start();
     expect(await repository.resolve("v1")).toEqual(image.manifest);
     expect(await repository.resolve(image.manifest.digest)).toEqual(image.manifest);
     expect(server.count("HEAD")).toBe(2);
@@ -32,8 +32,8 @@ describe("a reference", () => {
     expect(server.seen[0]?.headers.accept).toContain(mediaTypes.dockerManifestList);
   });
 
-  it("may be one of this repository, and of no other", async () => {
-    const { server, repository } = await lying();
+  it("of this repository is resolved, and of others rejected", async () => {
+    const { server, repository } = await start();
     const here = { transport: "docker", registry: server.host, repository: "a/b" } as const;
     expect(await repository.resolve(here)).toEqual(image.manifest);
     expect(await repository.resolve({ ...here, tag: "absent", digest: image.manifest.digest })).toEqual(image.manifest);
@@ -47,8 +47,8 @@ describe("a reference", () => {
     }
   });
 
-  it("that is neither tag nor digest is refused before it gets into a URL", async () => {
-    const { server, repository } = await lying();
+  it("that is neither a tag nor a digest is rejected before a request", async () => {
+    const { server, repository } = await start();
     for (const name of ["", "a/b", "..", "a?b", "-x", "a".repeat(129), "a%2fb"]) {
       expect([name, await codeOf(repository.resolve(name))]).toEqual([name, "MOTE_INVALID_REFERENCE"]);
     }
@@ -57,14 +57,14 @@ describe("a reference", () => {
   });
 
   it("that is absent is not found, and the error says what and where", async () => {
-    const { server, repository } = await lying();
+    const { server, repository } = await start();
     await expect(repository.resolve("absent")).rejects.toMatchObject({
       code: "MOTE_NOT_FOUND",
       details: { registry: server.host, repository: "a/b", reference: "absent", status: 404 },
     });
   });
 
-  it("is resolved by GET where HEAD is not answered, or without digest, type or length", async () => {
+  it("is resolved by GET if HEAD fails or has no digest, type or length", async () => {
     const answers: Intercept[] = [
       ...[400, 403, 404, 405, 406, 408, 412, 500, 501, 503, 520].map(
         (status): Intercept =>
@@ -75,7 +75,7 @@ describe("a reference", () => {
       (_, response) => response.writeHead(200, { "content-type": mediaTypes.ociManifest }).end() === response,
     ];
     for (const answer of answers) {
-      const { server, repository } = await lying(
+      const { server, repository } = await start(
         (request, response) => request.method === "HEAD" && answer(request, response),
       );
       expect(await repository.resolve("v1")).toEqual(image.manifest);
@@ -83,36 +83,36 @@ describe("a reference", () => {
     }
   });
 
-  it("has the digest that the bytes hash to where the registry names none", async () => {
-    const { repository } = await lying((_, response) => {
+  it("has the digest of its bytes if the registry sends none", async () => {
+    const { repository } = await start((_, response) => {
       response.writeHead(200, { "content-type": "application/json" }).end(image.manifestBytes);
       return true;
     });
     expect(await repository.resolve("v1")).toEqual(image.manifest);
   });
 
-  it("whose bytes are others than its digest says is a digest mismatch", async () => {
+  it("with other bytes than its digest is a digest mismatch", async () => {
     const other = text("{}");
     const headers = { "content-type": mediaTypes.ociManifest, "docker-content-digest": image.manifest.digest };
-    const { repository } = await lying((request, response) => {
+    const { repository } = await start((request, response) => {
       if (request.method === "HEAD") response.writeHead(405).end();
       else response.writeHead(200, headers).end(other);
       return true;
     });
     expect(await codeOf(repository.resolve("v1"))).toBe("MOTE_DIGEST_MISMATCH");
-    const head = await lying((_, response) => {
+    const head = await start((_, response) => {
       response.writeHead(200, { ...headers, "docker-content-digest": digestBytes(other), "content-length": 2 }).end();
       return true;
     });
     expect(await codeOf(head.repository.resolve(image.manifest.digest))).toBe("MOTE_DIGEST_MISMATCH");
   });
 
-  it("whose response has another digest than its bytes stands for what is under that digest, and else is refused", async () => {
+  it("with another digest header resolves to the manifest of that digest, or is rejected", async () => {
     const other = makeImage(1001);
     for (const algorithm of ["sha256", "sha512"] as const) {
       for (const isThere of [true, false]) {
         const said = digestBytes(other.manifestBytes, algorithm);
-        const { repository } = await lying((request, response) => {
+        const { repository } = await start((request, response) => {
           const isAsked = request.url?.endsWith(said) ?? false;
           if (isAsked && !isThere) return refuse(response, 404, "MANIFEST_UNKNOWN") === undefined;
           const headers = { "content-type": mediaTypes.ociManifest, "docker-content-digest": said };
@@ -126,9 +126,9 @@ describe("a reference", () => {
     }
   });
 
-  it("from what is not a registry is an error that says so", async () => {
+  it("from a server that is not a registry is an error that says so", async () => {
     const page = "<!doctype html><title>Log in</title>";
-    const { repository } = await lying((_, response) => {
+    const { repository } = await start((_, response) => {
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
       return true;
     });
@@ -136,14 +136,14 @@ describe("a reference", () => {
     expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_REGISTRY");
   });
 
-  it("of a manifest is what its body says, whatever the registry labels it as", async () => {
+  it("has the media type in the body of the manifest", async () => {
     const labels = [
       "binary/octet-stream",
       "application/x-gzip",
       "application/vnd.docker.distribution.manifest.v1+prettyjws",
     ];
     for (const type of [...labels, "application/vnd.acme+json", "APPLICATION/JSON; charset=UTF-8", "", "?"]) {
-      const { repository } = await lying((_, response) => {
+      const { repository } = await start((_, response) => {
         response.writeHead(200, { "content-type": type }).end(image.manifestBytes);
         return true;
       });
@@ -151,14 +151,14 @@ describe("a reference", () => {
     }
   });
 
-  it("of a manifest that is not JSON, or in a format that is not read, is an invalid manifest", async () => {
+  it("to a manifest that is not JSON or has an unknown format is an invalid manifest", async () => {
     const answers: [string, string][] = [
       ["application/json", "this is not JSON"],
       ["application/json", '{"hello":"world"}'],
       ["application/vnd.docker.distribution.manifest.v1+prettyjws", "{}"],
     ];
     for (const [type, body] of answers) {
-      const { repository } = await lying((_, response) => {
+      const { repository } = await start((_, response) => {
         response.writeHead(200, { "content-type": type }).end(body);
         return true;
       });
@@ -171,31 +171,31 @@ describe("a reference", () => {
 });
 
 describe("a manifest", () => {
-  it("comes in its exact bytes", async () => {
-    const { repository } = await lying();
+  it("is returned byte for byte", async () => {
+    const { repository } = await start();
     expect(await repository.manifest(image.manifest)).toEqual(image.manifestBytes);
   });
 
-  it("of wrong bytes, or of another size than the descriptor's, is refused", async () => {
+  it("with wrong bytes or another size than the descriptor's is rejected", async () => {
     const wrong = image.manifestBytes.slice();
     wrong[0] = 0;
-    const { repository } = await lying((_, response) => response.end(wrong) === response);
+    const { repository } = await start((_, response) => response.end(wrong) === response);
     expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_DIGEST_MISMATCH");
-    const honest = await lying();
+    const honest = await start();
     const larger = { ...image.manifest, size: image.manifest.size + 1 };
     expect(await codeOf(honest.repository.manifest(larger))).toBe("MOTE_SIZE_MISMATCH");
   });
 
-  it("that is not JSON comes as it is, and is an invalid manifest when parsed", async () => {
+  it("that is not JSON is returned unchanged, and rejected when parsed", async () => {
     const body = text("not a manifest");
-    const { repository } = await lying((_, response) => response.end(body) === response);
+    const { repository } = await start((_, response) => response.end(body) === response);
     const descriptor = { mediaType: mediaTypes.ociManifest, digest: digestBytes(body), size: body.byteLength };
     const bytes = await repository.manifest(descriptor);
     expect(await codeOf((async () => parseManifest(bytes, descriptor.mediaType))())).toBe("MOTE_INVALID_MANIFEST");
   });
 
-  it("larger than the bound is refused, by its descriptor and by what comes", async () => {
-    const { server, repository } = await lying((_, response) => {
+  it("larger than the limit is rejected, by its descriptor and by its bytes", async () => {
+    const { server, repository } = await start((_, response) => {
       response.writeHead(200, { "content-type": mediaTypes.ociManifest });
       const chunk = new Uint8Array(1 << 20);
       const more = () => response.destroyed || response.write(chunk, more);
@@ -207,9 +207,9 @@ describe("a manifest", () => {
     expect(await codeOf(repository.manifest(image.manifest))).toBe("MOTE_TOO_LARGE");
   });
 
-  it("that is cut off is asked for again", async () => {
+  it("that breaks off is requested again", async () => {
     let cuts = 0;
-    const { repository, server } = await lying((_, response) => {
+    const { repository, server } = await start((_, response) => {
       if (cuts++ > 1) return false;
       response.writeHead(200, { "content-length": image.manifest.size });
       response.write(image.manifestBytes.subarray(0, 10), () => response.socket?.destroy());
@@ -233,8 +233,8 @@ describe("referrers", () => {
     return found;
   }
 
-  it("come from the API, over all its pages", async () => {
-    const { server, repository } = await lying((request, response) => {
+  it("are listed from all pages of the API", async () => {
+    const { server, repository } = await start((request, response) => {
       if (request.url?.endsWith("?page=2")) return response.writeHead(200, headers).end(index(two)) === response;
       const link = `</v2/a/b/referrers/${image.manifest.digest}?page=2>; rel="next"`;
       return response.writeHead(200, { ...headers, link }).end(index(one)) === response;
@@ -243,8 +243,8 @@ describe("referrers", () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  it("come from the tag that stands in for the API, where there is no API", async () => {
-    const { server, repository } = await lying((request, response) => {
+  it("are listed from the referrers tag if there is no API", async () => {
+    const { server, repository } = await start((request, response) => {
       if (request.url?.includes("/referrers/")) refuse(response, 404, "UNSUPPORTED");
       else response.writeHead(200, headers).end(index(one, two));
       return true;
@@ -253,9 +253,9 @@ describe("referrers", () => {
     expect(server.seen[1]?.url).toBe(`/v2/a/b/manifests/${image.manifest.digest.replace(":", "-")}`);
   });
 
-  it("of one type are asked for, and chosen here where the registry does not", async () => {
+  it("of one type are requested, and filtered here if the registry does not filter", async () => {
     for (const filters of [{}, { "oci-filters-applied": "artifactType" }]) {
-      const { server, repository } = await lying(
+      const { server, repository } = await start(
         (_, response) => response.writeHead(200, { ...headers, ...filters }).end(index(one, two)) === response,
       );
       const found = [];
@@ -266,19 +266,19 @@ describe("referrers", () => {
     }
   });
 
-  it("are none where there is neither", async () => {
-    const { repository } = await lying((_, response) => {
+  it("are empty without API and tag", async () => {
+    const { repository } = await start((_, response) => {
       refuse(response, 404, "NAME_UNKNOWN");
       return true;
     });
     expect(await list(repository)).toEqual([]);
   });
 
-  it("whose next page is on another registry, or never ends, are an error", async () => {
+  it("with a next page on another registry, or with endless pages, are an error", async () => {
     const elsewhere = await serve((_, response) => response.writeHead(200, headers).end(index(two)));
     opened.push(elsewhere);
     for (const link of [`<http://${elsewhere.host}/v2/x>; rel=next`, `</v2/a/b/referrers/x>; rel="next"`]) {
-      const { repository } = await lying(
+      const { repository } = await start(
         (_, response) => response.writeHead(200, { ...headers, link }).end(index(one)) === response,
       );
       expect(await codeOf(list(repository))).toBe("MOTE_REGISTRY");
@@ -286,8 +286,8 @@ describe("referrers", () => {
     expect(elsewhere.seen).toEqual([]);
   });
 
-  it("of which a later page is not an index are an error, and not the tag's", async () => {
-    const { repository } = await lying((request, response) => {
+  it("with a later page that is not an index are an error", async () => {
+    const { repository } = await start((request, response) => {
       if (request.url?.endsWith("page=2")) return response.end("<p>") === response;
       const link = `<?page=2>; rel="next"`;
       return response.writeHead(200, { ...headers, link }).end(index(one)) === response;

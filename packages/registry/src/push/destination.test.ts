@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-/** Nothing is there yet, for a HEAD request. */
+/** Starts a registry in which HEAD finds nothing. */
 async function answering(answer: Intercept) {
   const server = await serve((request, response) => {
     request.resume();
@@ -31,7 +31,7 @@ async function answering(answer: Intercept) {
 }
 
 describe("a mount", () => {
-  it("asks once for each repository of this registry, in their order, and closes the uploads that were begun instead", async () => {
+  it("requests each repository of this registry once, in order, and closes uploads that are started instead", async () => {
     const { server, destination, candidate } = await answering((request, response) => {
       if (request.method === "DELETE") response.writeHead(204).end();
       else if (request.url?.endsWith("from=x%2Fforbidden")) refuse(response, 403, "DENIED");
@@ -46,7 +46,7 @@ describe("a mount", () => {
     await expect.poll(() => server.count("DELETE", "/v2/a/b/blobs/uploads/7")).toBe(1);
   });
 
-  it("is refused by any response but a 201, or by one that leads to an upload", async () => {
+  it("fails for any response except 201 and for one that starts an upload", async () => {
     const upload = { location: "/v2/a/b/blobs/uploads/7" };
     const blob = { location: `/v2/a/b/blobs/${layer.digest}` };
     for (const [status, headers, isMounted, closes] of [
@@ -76,7 +76,7 @@ describe("a mount", () => {
     expect(await codeOf(destination.mount(layer, [candidate("x/y")]))).toBe("MOTE_UNREACHABLE");
   });
 
-  it("asks the token service for both repositories", async () => {
+  it("requests a token for both repositories", async () => {
     const tokens = await serveTokens();
     opened.push(tokens);
     const { destination, candidate } = await answering((request, response) => {
@@ -91,13 +91,13 @@ describe("a mount", () => {
   });
 });
 
-describe("a manifest that is sent", () => {
+describe("a pushed manifest", () => {
   const subject = { mediaType: mediaTypes.ociManifest, digest: digestBytes(new Uint8Array(3)), size: 3 };
   const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: image.config, layers: [], subject };
   const bytes = new TextEncoder().encode(JSON.stringify(body));
   const descriptor = { mediaType: mediaTypes.ociManifest, digest: digestBytes(bytes), size: bytes.byteLength };
 
-  it("with a subject is left to a registry that lists referrers itself", async () => {
+  it("with a subject is listed by a registry with a referrers API", async () => {
     const index = JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
     const { server, destination } = await answering((request, response) => {
       if (request.method === "GET") response.writeHead(200, { "content-type": mediaTypes.ociIndex }).end(index);
@@ -114,7 +114,7 @@ describe("a manifest that is sent", () => {
     expect(sent[0]?.headers["content-type"]).toBe(mediaTypes.ociManifest);
   });
 
-  it("with a subject gets into the subject's tag where the registry has no list of its own, whatever it says", async () => {
+  it("with a subject is added to the referrers tag if the registry has no referrers API", async () => {
     for (const status of [404, 405, 500, 503]) {
       const { server, destination } = await answering((request, response) => {
         if (request.method === "PUT") response.writeHead(201, { "oci-subject": subject.digest }).end();
@@ -129,7 +129,7 @@ describe("a manifest that is sent", () => {
     }
   });
 
-  it("and tagged is not fetched again", async () => {
+  it("is tagged without fetching it", async () => {
     const { server, destination } = await answering((_, response) => response.writeHead(201).end() === response);
     await destination.manifest(image.manifest, image.manifestBytes);
     await destination.tag("v1", image.manifest);
@@ -137,7 +137,7 @@ describe("a manifest that is sent", () => {
     expect(server.count("PUT")).toBe(2);
   });
 
-  it("by a digest that the registry has not goes under its tag, and fails without one", async () => {
+  it("with an algorithm that the registry does not support is stored by its tag, and fails without one", async () => {
     const { server, destination } = await answering((request, response) => {
       if (request.url?.includes("sha512:")) refuse(response, 400, "DIGEST_INVALID");
       else response.writeHead(201, { "docker-content-digest": image.manifest.digest }).end();
@@ -150,7 +150,7 @@ describe("a manifest that is sent", () => {
     expect(server.seen.at(-1)).toMatchObject({ method: "PUT", url: "/v2/a/b/manifests/v1" });
   });
 
-  it("has its digest for a name where it gets no tag", async () => {
+  it("is stored by its digest if it has no tag", async () => {
     const { server, destination } = await answering((_, response) => response.writeHead(201).end() === response);
     await destination.manifest(image.manifest, image.manifestBytes);
     await destination.tag(image.manifest.digest, image.manifest);
@@ -158,7 +158,7 @@ describe("a manifest that is sent", () => {
     expect(await codeOf(destination.tag(digestBytes(new Uint8Array(1)), image.manifest))).toBe("MOTE_INVALID_NAME");
   });
 
-  it("and kept as another is a digest mismatch", async () => {
+  it("that is stored with another digest is a digest mismatch", async () => {
     const { destination } = await answering((_, response) => {
       response.writeHead(201, { "docker-content-digest": subject.digest }).end();
       return true;
@@ -166,7 +166,7 @@ describe("a manifest that is sent", () => {
     expect(await codeOf(destination.manifest(image.manifest, image.manifestBytes))).toBe("MOTE_DIGEST_MISMATCH");
   });
 
-  it("to a registry that is busy is sent again", async () => {
+  it("is sent again if the registry is busy", async () => {
     let refused = 0;
     const { server, destination } = await answering((_, response) => {
       if (refused++ === 0) refuse(response, 503, "UNAVAILABLE");
@@ -177,7 +177,7 @@ describe("a manifest that is sent", () => {
     expect(server.count("PUT")).toBe(2);
   });
 
-  it("before the registry knows what it names is sent again, a bounded number of times", async () => {
+  it("is sent again, a limited number of times, if the registry does not know its blobs yet", async () => {
     for (const [times, puts] of [
       [1, 2],
       [99, 3],

@@ -24,7 +24,7 @@ async function open(intercept?: Parameters<typeof serveMemory>[0], retries = 1) 
   return { registry, destination: new RegistryDestination(client, { registry: registry.host, repository: "a/b" }) };
 }
 
-/** Answers every HEAD so. */
+/** Responds to every HEAD with this status and these headers. */
 const onHead =
   (answer: Handler) => (): Handler & ((...sent: Parameters<Handler>) => boolean) => (request, response) => {
     if (request.method !== "HEAD") return false;
@@ -32,8 +32,8 @@ const onHead =
     return true;
   };
 
-describe("a blob that a HEAD request asks for", () => {
-  it("is there by a 200 of its size or of none, and absent by a 404", async () => {
+describe("HEAD of a blob", () => {
+  it("finds it by 200 with its size or none, and not by 404", async () => {
     const { registry, destination } = await open();
     expect(await destination.has(layer)).toBe(false);
     registry.blobs.set(layer.digest, bytes);
@@ -44,7 +44,7 @@ describe("a blob that a HEAD request asks for", () => {
     expect(await noLength.destination.has(layer)).toBe(true);
   });
 
-  it("is unknown, and so sent, where the response does not tell", async () => {
+  it("is inconclusive for other responses, so that the blob is sent", async () => {
     const answers: [string, Handler][] = [
       ...[400, 403, 405, 410, 500, 501, 502, 503, 504, 520, 522, 524].map((status): [string, Handler] => [
         `${status}`,
@@ -62,7 +62,7 @@ describe("a blob that a HEAD request asks for", () => {
     }
   });
 
-  it("is unknown where it is redirected to a URL that is signed for GET", async () => {
+  it("is inconclusive if it is redirected to a URL that is signed for GET", async () => {
     for (const status of [400, 401, 403, 404, 405, 501, 503]) {
       const storage = await serve((_, response) => response.writeHead(status).end());
       opened.push(storage);
@@ -73,7 +73,7 @@ describe("a blob that a HEAD request asks for", () => {
     }
   });
 
-  it("is there where a GET request gets to the signed URL, with or without ranges", async () => {
+  it("is followed by a GET of the signed URL, which finds the blob with or without ranges", async () => {
     for (const takesRanges of [true, false]) {
       for (const [size, isThere] of [
         [layer.size, true],
@@ -94,7 +94,7 @@ describe("a blob that a HEAD request asks for", () => {
     }
   });
 
-  it("is an error where the registry wants a login, limits requests, or is not there", async () => {
+  it("is an error if the registry requires a login, limits the rate or is unreachable", async () => {
     for (const [answer, code] of [
       [(_, response) => refuse(response, 401, "UNAUTHORIZED"), "MOTE_UNAUTHORIZED"],
       [(_, response) => refuse(response, 429, "TOOMANYREQUESTS"), "MOTE_RATE_LIMITED"],
@@ -106,8 +106,8 @@ describe("a blob that a HEAD request asks for", () => {
   });
 });
 
-describe("a manifest that a HEAD request asks for", () => {
-  it("is there by its digest, whether HEAD or GET tells it", async () => {
+describe("HEAD of a manifest", () => {
+  it("finds it by its digest, from HEAD or GET", async () => {
     const answers: Handler[] = [
       (_, response) => response.writeHead(200).end(),
       (_, response) => response.writeHead(200, { "docker-content-digest": digestBytes(bytes, "sha512") }).end(),

@@ -42,8 +42,8 @@ async function open(intercept?: (manifests: ReadonlyMap<string, unknown>) => Int
 
 const put = (reference: string) => `PUT manifests/${reference}`;
 
-describe("a manifest whose tag follows", () => {
-  it("is sent under the tag alone", async () => {
+describe("a manifest that is tagged afterwards", () => {
+  it("is sent only with its tag", async () => {
     const { destination, puts } = await open();
     await destination.manifest(image.manifest, image.manifestBytes, tagFollows);
     await destination.tag("v1", image.manifest);
@@ -52,14 +52,14 @@ describe("a manifest whose tag follows", () => {
     expect(puts()).toEqual([put("v2")]);
   });
 
-  it("is sent under its digest if it gets no other name", async () => {
+  it("is sent with its digest if it has no tag", async () => {
     const { destination, puts } = await open();
     await destination.manifest(image.manifest, image.manifestBytes, tagFollows);
     await destination.tag(image.manifest.digest, image.manifest);
     expect(puts()).toEqual([put(image.manifest.digest)]);
   });
 
-  it("and refers to another is listed as its referrer", async () => {
+  it("with a subject is listed as its referrer", async () => {
     const { destination, puts } = await open();
     await destination.manifest(referrer, referrerBytes, tagFollows);
     await destination.tag("signature", referrer);
@@ -77,7 +77,7 @@ describe("a manifest whose tag follows", () => {
     await destination.tag("v1", image.manifest);
   });
 
-  it("is refused for its tag if the registry takes it without, and for the login if not", async () => {
+  it("is rejected because of its tag if the registry accepts it without, and because of the login otherwise", async () => {
     for (const [takes, code] of [
       ["all but the tag", "MOTE_EXISTS"],
       ["nothing", "MOTE_FORBIDDEN"],
@@ -97,9 +97,9 @@ describe("a manifest whose tag follows", () => {
   });
 });
 
-describe("a manifest that is refused under its digest", () => {
+describe("a manifest that is rejected with its digest", () => {
   // Nexus: andrey-pohilko/registry-cli#43, GoogleContainerTools/jib#2395.
-  it("is there if the registry gives it back, and refused if not", async () => {
+  it("exists if the registry returns it, and is rejected otherwise", async () => {
     for (const [isStored, code] of [
       [true, undefined],
       [false, "MOTE_REGISTRY"],

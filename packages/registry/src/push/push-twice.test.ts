@@ -40,7 +40,7 @@ async function open(intercept?: Parameters<typeof serveMemory>[0]) {
   return { registry, destination: () => new RegistryDestination(client, place) };
 }
 
-/** An index with a child, both tagged, and a referrer of the child under a tag of its own. */
+/** Pushes an index with a child, both tagged, and a tagged referrer of the child. */
 async function push(to: RegistryDestination) {
   await to.manifest(image.manifest, image.manifestBytes);
   await to.manifest(referrer, referrerBytes);
@@ -52,7 +52,7 @@ async function push(to: RegistryDestination) {
 const writes = (requests: readonly string[]) => requests.filter((one) => !/^(?:HEAD|GET) /.test(one));
 
 describe("a second push of the same content", () => {
-  it("sends no manifest and no tag, whichever way the registry tells what it has", async () => {
+  it("sends no manifest and no tag, for every way in which a registry reports what it has", async () => {
     const heads: [string, Handler | undefined][] = [
       ["HEAD has the digest", undefined],
       ["HEAD has none", (_, response) => response.writeHead(200).end()],
@@ -78,7 +78,7 @@ describe("a second push of the same content", () => {
     }
   });
 
-  it("adds a missing referrer to its subject's tag, and leaves that to a registry that lists referrers itself", async () => {
+  it("adds a missing referrer to the referrers tag, unless the registry has a referrers API", async () => {
     const { registry, destination } = await open();
     await push(destination());
     const tag = image.manifest.digest.replace(":", "-");
@@ -100,7 +100,7 @@ describe("a second push of the same content", () => {
     expect(writes(listing.registry.requests())).toEqual([]);
   });
 
-  it("under another name sends that name alone", async () => {
+  it("with another tag sends only that tag", async () => {
     const { registry, destination } = await open();
     await push(destination());
     registry.requests();
@@ -111,7 +111,7 @@ describe("a second push of the same content", () => {
     expect(registry.manifests.get("v2")?.bytes).toEqual(registry.manifests.get("v1")?.bytes);
   });
 
-  it("sends what the registry does not say that it has", async () => {
+  it("sends content that the registry does not report", async () => {
     for (const status of [403, 500, 503, 520]) {
       let isSecond = false;
       const { registry, destination } = await open(() => (request, response) => {
@@ -130,8 +130,8 @@ describe("a second push of the same content", () => {
   });
 });
 
-/** What registries say of a tag that is there and must not change. */
-const refusals: [string, number, string, string][] = [
+/** Responses of registries for an immutable tag. */
+const rejections: [string, number, string, string][] = [
   [
     "ECR",
     400,
@@ -170,16 +170,16 @@ describe("a registry with immutable tags", () => {
       return true;
     });
 
-  it("takes the same image twice", async () => {
-    for (const [, status, code, message] of refusals) {
+  it("accepts the same image twice", async () => {
+    for (const [, status, code, message] of rejections) {
       const { destination } = await immutable(status, code, message);
       await push(destination());
       await push(destination());
     }
   });
 
-  it("is an error that says what the tag stands for where that is another image", async () => {
-    for (const [name, status, code, message] of refusals) {
+  it("is an error with the digest of the tag if that is another image", async () => {
+    for (const [name, status, code, message] of rejections) {
       const { registry, destination } = await immutable(status, code, message);
       await push(destination());
       const again = destination();
@@ -203,7 +203,7 @@ describe("a registry with immutable tags", () => {
     }
   });
 
-  it("is no error where another client has set the tag to the same image, or a HEAD response was wrong", async () => {
+  it("is not an error if another client has set the tag to the same image, or a HEAD response was wrong", async () => {
     let isSecond = false;
     const { registry, destination } = await open(({ manifests }) => (request, response) => {
       if (!request.url?.endsWith("/v1")) return false;
@@ -223,7 +223,7 @@ describe("a registry with immutable tags", () => {
     expect(writes(registry.requests())).toEqual(["PUT manifests/v1"]);
   });
 
-  it("is the refusal itself where the tag is not why", async () => {
+  it("reports the error response itself if the tag is not the reason", async () => {
     const { destination } = await open(() => (request, response) => {
       if (request.method !== "PUT") return false;
       request.resume();

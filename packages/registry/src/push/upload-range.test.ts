@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { offsetAfter, reportedBytes } from "./upload-range.js";
 
 describe("the Range of an upload", () => {
-  it("is the last byte that is there, in every spelling", () => {
+  it("is the last stored byte, in every notation", () => {
     for (const range of ["0-9", "bytes=0-9", "bytes 0-9", "bytes 0-9/*", "Bytes=0-9", " 0-9 "]) {
       expect([range, reportedBytes(range)]).toEqual([range, 10]);
     }
@@ -12,18 +12,18 @@ describe("the Range of an upload", () => {
     }
   });
 
-  it("counts after a piece only within that piece", () => {
+  it("is valid after a chunk only within that chunk", () => {
     for (const [range, goesOnAt] of [
-      // The piece was bytes 100 to 199.
+      // The chunk was bytes 100 to 199.
       ["0-199", 200],
       ["bytes=0-199", 200],
       ["0-149", 150],
-      // No part of the piece: stuck at the first one, or at none, or of the last piece only.
+      // Outside the chunk: that of the first chunk, none, or relative to the last chunk.
       ["0-99", 200],
       ["0-49", 200],
       ["0-0", 200],
       ["100-199", 200],
-      // Off by one, either way.
+      // Off by one in either direction.
       ["0-200", 200],
       ["0-198", 200],
       // More than was sent.

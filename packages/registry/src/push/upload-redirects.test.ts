@@ -34,7 +34,7 @@ function destinationAt(registry: string, chunkBytes: number, options: RegistryCl
   return new RegistryDestination(client, { registry, repository: "a/b" }, { chunkBytes });
 }
 
-/** Whether the request shows who it is from; it is asked to where it does not. */
+/** Returns whether the request is authenticated, and challenges it if not. */
 function knows(...[request, response]: Parameters<Handler>): boolean {
   if (request.headers.authorization !== undefined) return true;
   request.resume();
@@ -45,7 +45,7 @@ function knows(...[request, response]: Parameters<Handler>): boolean {
 const secretsSeen = (server: UploadServer) => JSON.stringify(server.seen).match(/authorization|s3cret/i);
 
 describe("an upload that is redirected", () => {
-  it("to another origin goes there with its bytes, and without credentials and the registry's headers", async () => {
+  it("to another origin is sent there with its bytes, without credentials and the registry's headers", async () => {
     for (const [status, chunkBytes] of [
       [307, blob.size],
       [308, blob.size],
@@ -62,12 +62,12 @@ describe("an upload that is redirected", () => {
       await destinationAt(home.host, chunkBytes).blob(blob, chunked());
       expect(sameBytes(bytes, storage.blobs.get(blob.digest))).toBe(true);
       expect(secretsSeen(storage)).toBeNull();
-      // Where the redirect led has said where it goes on.
+      // The target of the redirect has returned the next location.
       expect(home.seen.map(({ method }) => method)).toEqual(["POST", "POST"]);
     }
   });
 
-  it("at each request goes on with what is left, and keeps its credentials within the origin", async () => {
+  it("at each request continues with the remaining bytes, and keeps credentials within the origin", async () => {
     const home = await uploads(() => (request, response) => {
       if (!knows(request, response)) return true;
       if (request.url?.includes("moved")) return false;
@@ -81,7 +81,7 @@ describe("an upload that is redirected", () => {
     expect(home.seen.filter(({ headers }) => headers["x-secret"] !== "s3cret")).toEqual([]);
   });
 
-  it("and from there back to the registry, has no credentials any more", async () => {
+  it("to another origin and back to the registry is sent without credentials", async () => {
     const home = await uploads(({ sessions }) => (request, response) => {
       if (request.method !== "POST" || !knows(request, response)) return false;
       request.resume();
@@ -102,7 +102,7 @@ describe("an upload that is redirected", () => {
     expect(after.length).toBeGreaterThan(1);
   });
 
-  it("in a circle, by a status that may turn it into a GET, or as a stream, fails", async () => {
+  it("fails in a circle, by a status that allows a change to GET, or as a stream", async () => {
     for (const status of [301, 302, 303, 307]) {
       const home = await serve((request, response) => {
         request.resume();
@@ -124,7 +124,7 @@ describe("an upload that is redirected", () => {
   });
 });
 
-it("a manifest goes to where its registry redirects it", async () => {
+it("a manifest follows the redirect of its registry", async () => {
   const image = makeImage(10);
   const came: [string | undefined, Buffer][] = [];
   const storage = await serve(async (request, response) => {
