@@ -1,10 +1,11 @@
-export type { ArchiveDestinationOptions } from "./archive/archive-staging.js";
 export { DockerArchiveDestination } from "./archive/docker-archive-destination.js";
 export { DockerArchiveSource } from "./archive/docker-archive-source.js";
 export { OciArchiveDestination } from "./archive/oci-archive-destination.js";
 export { OciArchiveSource } from "./archive/oci-archive-source.js";
-export { type OutputFileOptions, writeOutputFile } from "./archive/output-file.js";
+export { writeOutputFile } from "./archive/output-file.js";
+export type { OutputFileOptions } from "./archive/output-stream.js";
 export { isStdout } from "./archive/output-target.js";
+export type { ArchiveDestinationOptions } from "./archive/staged-archive.js";
 export type { UnpackOptions } from "./compression/unpack-limits.js";
 export { DirDestination } from "./dir/dir-destination.js";
 export { DirSource } from "./dir/dir-source.js";

@@ -13,10 +13,9 @@ import {
 import { blobPath } from "../oci/layout-paths.js";
 import type { ArchiveFiles } from "../tar/archive-files.js";
 import type { TarContent } from "../tar/tar-file.js";
-import type { ArchiveDestinationOptions } from "./archive-staging.js";
 import { readDockerList, type SavedImage } from "./docker-list.js";
 import { type AddedImage, mergeImages } from "./docker-merge.js";
-import { StagedArchive } from "./staged-archive.js";
+import { type ArchiveDestinationOptions, StagedArchive } from "./staged-archive.js";
 
 /**
  * An archive for `docker load` as a destination, complete after `commit`. It holds images, and no other artifacts. Images are added to an archive
@@ -35,7 +34,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     if (isIndexType(descriptor.mediaType)) {
       throw this.#unfit(descriptor, "an index of several images; choose a platform");
     }
-    await this.staging.layout.manifest(descriptor, bytes, options);
+    await this.layout.manifest(descriptor, bytes, options);
     this.#manifests.set(descriptor.digest, bytes);
   }
 
@@ -52,7 +51,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
 
   /** @throws MOTE_UNSUPPORTED_FORMAT for what is not an image · MOTE_EXISTS as `overwrite` says · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
-    const { dir } = this.staging;
+    const { dir } = this;
     if (dir === undefined) return;
     for (const { descriptor } of this.#images.values()) await this.#assertWhole(descriptor, options);
     const files = new Map<string, TarContent>();
@@ -70,14 +69,14 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
         id: config.digest,
       };
     });
-    const { overwrite, path } = this.staging;
+    const { overwrite, path } = this;
     const compose = async (existing: ArchiveFiles | undefined) => {
       if (existing === undefined) return filesOf(own, (name) => files.get(name));
       const images = await mergeImages(existing, own, { ...options, overwrite, path });
       // What is staged was verified, so of two that have the same name it is the one that counts.
       return filesOf(images, (name) => files.get(name) ?? { path, open: () => existing.open(name, options) });
     };
-    await this.staging.pack(compose, options);
+    await this.pack(compose, options);
     this.#images.clear();
     this.#manifests.clear();
   }
@@ -106,7 +105,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
   }
 
   #unfit({ digest }: Descriptor, what: string): MoteError {
-    const { path } = this.staging;
+    const { path } = this;
     return new MoteError("MOTE_UNSUPPORTED_FORMAT", `${path} cannot hold ${digest}: it is ${what}`, {
       details: { path, digest },
     });

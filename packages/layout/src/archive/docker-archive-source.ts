@@ -16,7 +16,7 @@ import {
 } from "@mote/core";
 import { compressionOf } from "../compression/uncompress.js";
 import type { UnpackOptions } from "../compression/unpack-limits.js";
-import { BlobReader } from "../disk/blob-reader.js";
+import { openBlob } from "../disk/blob-reader.js";
 import { readChunks } from "../disk/chunks.js";
 import { readSmallFile } from "../disk/named-files.js";
 import { fullName } from "../oci/image-names.js";
@@ -79,12 +79,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
     if (name === undefined) {
       throw new MoteError("MOTE_NOT_FOUND", `${this.#files.location} has no blob ${digest}`, { details: { digest } });
     }
-    return new BlobReader(
-      await this.#files.open(name, options),
-      `${this.#files.location}/${name}`,
-      descriptor,
-      options,
-    );
+    return openBlob(this.#files, name, descriptor, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

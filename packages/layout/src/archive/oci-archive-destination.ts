@@ -14,8 +14,7 @@ import { contentOnlyBelow } from "../oci/layout-closure.js";
 import { indexPath, markerPath } from "../oci/layout-paths.js";
 import type { ArchiveFiles } from "../tar/archive-files.js";
 import type { TarContent } from "../tar/tar-file.js";
-import type { ArchiveDestinationOptions } from "./archive-staging.js";
-import { StagedArchive } from "./staged-archive.js";
+import { type ArchiveDestinationOptions, StagedArchive } from "./staged-archive.js";
 
 /**
  * A tar of an OCI image layout as a destination, complete after `commit`. Images are added to an archive that is there; after an error that is as
@@ -28,23 +27,23 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options?: Cancellable): Promise<void> {
-    await this.staging.layout.manifest(descriptor, bytes, options);
+    await this.layout.manifest(descriptor, bytes, options);
   }
 
   /** @throws MOTE_NOT_FOUND where the manifest was not put here · MOTE_INVALID_NAME */
   async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
-    await this.staging.layout.tag(name, descriptor, options);
+    await this.layout.tag(name, descriptor, options);
   }
 
   /** @throws MOTE_EXISTS as `overwrite` says · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
-    const { dir } = this.staging;
+    const { dir } = this;
     if (dir === undefined) return;
     const compose = async (existing: ArchiveFiles | undefined) => {
       const own = await layoutFiles(dir);
       return existing === undefined ? own : this.#added(existing, own, new FolderFiles(dir), options);
     };
-    await this.staging.pack(compose, options);
+    await this.pack(compose, options);
   }
 
   /** The files of both. What is staged was verified, so of two that have the same name it is the one that counts. */
@@ -54,7 +53,7 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
     staged: FolderFiles,
     options: Cancellable,
   ): Promise<ReadonlyMap<string, TarContent>> {
-    const { path, overwrite } = this.staging;
+    const { path, overwrite } = this;
     const merged = await mergeIndex(existing, staged, { ...options, overwrite, path });
     const dropped = await contentOnlyBelow(merged.replaced, merged.entries, [staged, existing], options);
     const files = new Map(own).set("index.json", { bytes: merged.bytes });

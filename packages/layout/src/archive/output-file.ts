@@ -1,16 +1,11 @@
 import { existsSync } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Cancellable, type Logger, MoteError } from "@mote/core";
+import { MoteError } from "@mote/core";
 import { writeFileAtomically } from "../disk/atomic-write.js";
 import { temporaryPath } from "../disk/temporary-name.js";
-import { writeStream } from "./output-stream.js";
+import { type OutputFileOptions, writeStream } from "./output-stream.js";
 import { findOutputTarget } from "./output-target.js";
-
-export interface OutputFileOptions extends Cancellable {
-  /** Receives messages about what is waited for. Default: none. */
-  readonly logger?: Logger | undefined;
-}
 
 /**
  * Writes one file that a user named. A regular file, or what a link leads to, is replaced in one piece; a FIFO, a device and `-` (stdout) are

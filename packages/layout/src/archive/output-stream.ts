@@ -15,7 +15,7 @@ const retryMs = 50;
 /** What a pipe holds, so that a reader that takes anything at all is seen to. */
 const chunkBytes = 64 * 1024;
 
-export interface OutputStreamOptions extends Cancellable {
+export interface OutputFileOptions extends Cancellable {
   readonly logger?: Logger | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface OutputStreamOptions extends Cancellable {
 export async function writeStream(
   path: string,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: OutputStreamOptions,
+  options: OutputFileOptions,
 ): Promise<void> {
   const shown = path === "-" ? "stdout" : path;
   const { signal, logger } = options;
@@ -60,7 +60,7 @@ interface Sink {
 }
 
 /** One opened without blocking, which a FIFO allows only once it has a reader. */
-async function openSink(path: string, { signal, logger }: OutputStreamOptions): Promise<Sink> {
+async function openSink(path: string, { signal, logger }: OutputFileOptions): Promise<Sink> {
   const startMs = performance.now();
   for (let isLogged = false; ; ) {
     signal?.throwIfAborted();
@@ -149,7 +149,7 @@ function deviceSink(fd: number, close: () => void): Sink {
 /** The end of one write, or of the patience with whoever should take it. */
 async function taken(
   write: (ended: AbortSignal) => Promise<void>,
-  { path, signal, logger }: OutputStreamOptions & { readonly path: string },
+  { path, signal, logger }: OutputFileOptions & { readonly path: string },
 ): Promise<void> {
   const ended = new AbortController();
   const writing = write(ended.signal);

@@ -1,40 +1,254 @@
-import type { Cancellable, Descriptor, PathRef } from "@mote/core";
-import type { ArchiveFiles } from "../tar/archive-files.js";
-import { type ArchiveDestinationOptions, ArchiveStaging } from "./archive-staging.js";
+import type { Stats } from "node:fs";
+import { lstat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import {
+  type Cancellable,
+  type Descriptor,
+  errorCode,
+  type LockFile,
+  type Logger,
+  MoteError,
+  type PathRef,
+} from "@mote/core";
+import { assertCanCompress, compressedFor } from "../compression/compress.js";
+import { writeFileAtomically } from "../disk/atomic-write.js";
+import { closedError, writeFailed } from "../disk/file-error.js";
+import { lockFolder } from "../disk/folder-lock.js";
+import { makeFolders } from "../disk/make-folders.js";
+import { TemporaryFolder } from "../disk/temporary-folder.js";
+import { LayoutDestination } from "../oci/layout-destination.js";
+import { ArchiveFiles } from "../tar/archive-files.js";
+import { type TarContent, tarChunks } from "../tar/tar-file.js";
+import { writeStream } from "./output-stream.js";
+import { findOutputTarget, type OutputTarget } from "./output-target.js";
 
-/** What archives have in common as destinations: until `commit`, content is in a hidden folder beside them. */
+/** Rounds; each means that another process has added an image meanwhile. */
+const maxRounds = 100;
+
+/** Codes of a file that is there and is not an archive of the kind that is written. */
+const otherContent: ReadonlySet<string> = new Set([
+  "MOTE_NOT_FOUND",
+  "MOTE_INVALID_ARCHIVE",
+  "MOTE_INVALID_MANIFEST",
+  "MOTE_UNSUPPORTED_FORMAT",
+  "MOTE_TOO_LARGE",
+]);
+
+export interface ArchiveDestinationOptions {
+  /** Replaces the image of a name in the archive, and a file that is not such an archive. Images of other names stay. Default: MOTE_EXISTS. */
+  readonly overwrite?: boolean | undefined;
+  /** Receives messages about what is waited for. Default: none. */
+  readonly logger?: Logger | undefined;
+}
+
+/** What an archive is made of: called with the archive that is there, and again if another process has replaced it meanwhile. */
+export type Compose = (existing: ArchiveFiles | undefined) => Promise<ReadonlyMap<string, TarContent>>;
+
+/** An archive as a destination: a layout in a hidden folder beside it, where blobs come in any order and caches can link them; `pack` writes the tar. */
 export abstract class StagedArchive implements AsyncDisposable {
   /** Undefined for stdout, where nothing can be found again. */
   readonly ref: PathRef | undefined;
-  protected readonly staging: ArchiveStaging;
+  /** Of the archive, as the user named it; `-` is stdout. */
+  protected readonly path: string;
+  protected readonly overwrite: boolean;
+  readonly #logger: Logger | undefined;
+  readonly #assertKind: (files: ArchiveFiles, options: Cancellable) => Promise<void>;
+  #closed = false;
+  #target: OutputTarget | undefined;
+  #existing: Existing | undefined;
+  #staged: { readonly folder: TemporaryFolder; readonly layout: LayoutDestination } | undefined;
 
+  /** @param assertKind throws for an archive that nothing can be added to @throws MOTE_UNSUPPORTED_FORMAT for `.zst` where this Node cannot write it */
   constructor(
     file: string,
     transport: PathRef["transport"],
-    options: ArchiveDestinationOptions,
+    { overwrite = false, logger }: ArchiveDestinationOptions,
     assertKind: (files: ArchiveFiles, options: Cancellable) => Promise<void>,
   ) {
-    this.staging = new ArchiveStaging(file, options, assertKind);
-    this.ref = file === "-" ? undefined : { transport, path: this.staging.path };
+    this.path = file === "-" ? file : resolve(file);
+    this.ref = file === "-" ? undefined : { transport, path: this.path };
+    this.overwrite = overwrite;
+    this.#logger = logger;
+    this.#assertKind = assertKind;
+    assertCanCompress(this.path);
+  }
+
+  /** The folder of the layout; undefined while nothing was put there. */
+  protected get dir(): string | undefined {
+    return this.#staged && join(this.#staged.folder.path, "layout");
+  }
+
+  /** Made when it is first asked for. @throws MOTE_CLOSED · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  protected get layout(): LayoutDestination {
+    if (this.#closed) throw closedError(this.path);
+    this.#staged ??= stageFor(this.#findTarget());
+    return this.#staged.layout;
   }
 
   /** Whether it was put here since the last commit. @throws MOTE_UNWRITABLE · MOTE_EXISTS if what is at the path can neither be added to nor replaced */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
-    await this.staging.assertWritable(options);
-    return this.staging.dir !== undefined && (await this.staging.layout.has(descriptor, options));
+    await this.#assertWritable(options);
+    return this.dir !== undefined && (await this.layout.has(descriptor, options));
   }
 
   /** The path where the blob will be until `commit`. */
   linkable(descriptor: Descriptor): string {
-    return this.staging.layout.linkable(descriptor);
+    return this.layout.linkable(descriptor);
   }
 
-  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<void> {
-    await this.staging.layout.blob(descriptor, chunks, options);
+    await this.layout.blob(descriptor, chunks, options);
+  }
+
+  /** Refuses what cannot be written before anything is fetched for it. @throws MOTE_UNWRITABLE · MOTE_EXISTS · MOTE_IO */
+  async #assertWritable(options: Cancellable): Promise<void> {
+    if (this.#closed || this.#existing !== undefined) return;
+    const target = this.#findTarget();
+    if (target.kind !== "file") return;
+    await this.#inRounds(target.path, options, async () => {
+      await this.#lstatIfExists(target.path, options);
+      return true;
+    });
+  }
+
+  /**
+   * Puts the archive in its place, compressed if its name says so, if the file there still is what `compose` was given. What throws replaces nothing.
+   * @throws MOTE_EXISTS · MOTE_TIMEOUT · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and as `compose`
+   */
+  protected async pack(compose: Compose, options: Cancellable): Promise<void> {
+    const staged = this.#staged;
+    if (staged === undefined) return;
+    const target = this.#findTarget();
+    if (target.kind === "stream") {
+      const tar = compressedFor(this.path, tarChunks(await compose(undefined), options));
+      await writeStream(target.path, tar, { ...options, logger: this.#logger });
+    } else {
+      const temporary = join(staged.folder.path, "archive");
+      await this.#inRounds(target.path, options, () => this.#replace(target.path, temporary, compose, options));
+    }
+    await this.#discard();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.staging[Symbol.asyncDispose]();
+    this.#closed = true;
+    await this.#discard();
   }
+
+  #findTarget(): OutputTarget {
+    this.#target ??= findOutputTarget(this.path);
+    return this.#target;
+  }
+
+  /** Retries what fails because another process has replaced the file meanwhile. */
+  async #inRounds(path: string, { signal }: Cancellable, work: () => Promise<boolean>): Promise<void> {
+    for (let round = 1; round <= maxRounds; round++) {
+      const before = identityOf(await statOf(path));
+      try {
+        if (await work()) return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (identityOf(await statOf(path)) === before) throw error;
+      }
+    }
+    throw contended(this.path);
+  }
+
+  /** Returns false if the file has changed. */
+  async #replace(path: string, temporary: string, compose: Compose, options: Cancellable): Promise<boolean> {
+    const { signal } = options;
+    const existing = await this.#lstatIfExists(path, options);
+    const tar = compressedFor(this.path, tarChunks(await compose(existing.files), options));
+    let lock: LockFile | undefined;
+    try {
+      const mayReplace = async () => {
+        lock = await lockFolder(dirname(path), `${path}.lock`, { signal });
+        return identityOf(await statOf(path)) === existing.identity && (await lock.isHeld());
+      };
+      return await writeFileAtomically(path, tar, { temporary, mayReplace, mode: existing.mode, signal });
+    } finally {
+      await lock?.[Symbol.asyncDispose]();
+    }
+  }
+
+  /** What is at the path now. @throws MOTE_EXISTS for a file that is not an archive of the kind, unless it may be replaced */
+  async #lstatIfExists(path: string, options: Cancellable): Promise<Existing> {
+    const stats = await statOf(path);
+    const identity = identityOf(stats);
+    if (this.#existing?.identity === identity) return this.#existing;
+    await this.#forget();
+    const mode = stats === undefined ? undefined : stats.mode & 0o777;
+    if (stats === undefined || stats.size === 0) {
+      this.#existing = { identity, mode, files: undefined };
+      return this.#existing;
+    }
+    const files = new ArchiveFiles(path);
+    try {
+      await this.#assertKind(files, options);
+      this.#existing = { identity, mode, files };
+    } catch (error) {
+      await files[Symbol.asyncDispose]();
+      if (!MoteError.isInstance(error) || !otherContent.has(error.code)) throw error;
+      if (!this.overwrite) throw occupied(this.path, error);
+      this.#existing = { identity, mode, files: undefined };
+    }
+    return this.#existing;
+  }
+
+  async #forget(): Promise<void> {
+    const existing = this.#existing;
+    this.#existing = undefined;
+    await existing?.files?.[Symbol.asyncDispose]();
+  }
+
+  async #discard(): Promise<void> {
+    const staged = this.#staged;
+    this.#staged = undefined;
+    await this.#forget();
+    await staged?.folder[Symbol.asyncDispose]();
+  }
+}
+
+interface Existing {
+  readonly identity: string;
+  readonly mode: number | undefined;
+  /** Undefined if nothing is there that an image could be added to. */
+  readonly files: ArchiveFiles | undefined;
+}
+
+/** Beside a file, so that it can be renamed; what is streamed is staged where the system has room for such things. */
+function stageFor(target: OutputTarget) {
+  const parent = target.kind === "file" ? dirname(target.path) : tmpdir();
+  try {
+    makeFolders(parent);
+    const folder = new TemporaryFolder(parent);
+    return { folder, layout: new LayoutDestination(join(folder.path, "layout")) };
+  } catch (error) {
+    throw writeFailed(error, target.path);
+  }
+}
+
+/** The name itself is looked at: a link put there meanwhile is not what is replaced. */
+async function statOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw writeFailed(error, path);
+  }
+}
+
+function identityOf(stats: Stats | undefined): string {
+  if (stats === undefined) return "absent";
+  return [stats.dev, stats.ino, stats.size, stats.mtimeMs, stats.isFile()].join(":");
+}
+
+function occupied(path: string, cause: MoteError): MoteError {
+  const message = `${path} exists, and no image can be added to it: ${cause.message}; choose another name`;
+  return new MoteError("MOTE_EXISTS", message, { cause, details: { path } });
+}
+
+function contended(path: string): MoteError {
+  const message = `cannot write ${path}: other processes replaced it ${maxRounds} times; try again when they have ended`;
+  return new MoteError("MOTE_TIMEOUT", message, { details: { path } });
 }

@@ -8,11 +8,6 @@ import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { type Compression, uncompressed } from "./uncompress.js";
 import type { UnpackLimits } from "./unpack-limits.js";
 
-export interface UncompressOptions {
-  readonly compression: Compression;
-  readonly limits: UnpackLimits;
-}
-
 /** A gzip or zstd has no places to jump to, so it is uncompressed into a temporary folder, once; disposing of it takes that away. */
 export class UncompressedArchive implements AsyncDisposable {
   readonly path: string;
@@ -31,7 +26,11 @@ export class UncompressedArchive implements AsyncDisposable {
   static async from(
     file: OpenedFile,
     location: string,
-    { compression, limits, ...options }: Cancellable & UncompressOptions,
+    {
+      compression,
+      limits,
+      ...options
+    }: Cancellable & { readonly compression: Compression; readonly limits: UnpackLimits },
   ): Promise<UncompressedArchive> {
     const archive = new UncompressedArchive();
     try {

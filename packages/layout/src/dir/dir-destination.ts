@@ -10,16 +10,15 @@ import {
   MoteError,
   type PathRef,
   parseDigest,
-  verifyChunks,
 } from "@mote/core";
 import { assertNotLink } from "../disk/assert-inside.js";
-import { writeFileAtomically } from "../disk/atomic-write.js";
+import { writeVerified } from "../disk/atomic-write.js";
 import { closedError, readFailed, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { isFileOfSize } from "../disk/opened-file.js";
 import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
-import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
+import { isTemporaryName } from "../disk/temporary-name.js";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 
 /** A folder in the format of skopeo's `dir` transport as a destination, for one image without name. A folder that is something else is refused. */
@@ -55,17 +54,7 @@ export class DirDestination implements ContentDestination {
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
-    await this.#put(this.linkable(descriptor), descriptor, chunks, options);
-  }
-
-  async #put(
-    path: string,
-    descriptor: Descriptor,
-    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    options: Cancellable,
-  ): Promise<void> {
-    const temporary = temporaryPath(this.#dir);
-    await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+    await writeVerified(this.#dir, this.linkable(descriptor), descriptor, chunks, options);
   }
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
@@ -73,19 +62,16 @@ export class DirDestination implements ContentDestination {
     this.#prepare();
     // It is a manifest whatever its media type is.
     const path = join(this.#dir, dirInstanceName(parseDigest(descriptor.digest)));
-    await this.#put(path, descriptor, [bytes], options);
+    await writeVerified(this.#dir, path, descriptor, [bytes], options);
   }
 
   /** Makes the manifest the image's own, in place of one before; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
   async tag(_name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const path = this.#pathOf(descriptor);
     const bytes = readManifest(path);
-    const temporary = temporaryPath(this.#dir);
-    assertNotLink(join(this.#dir, "manifest.json"));
-    await writeFileAtomically(join(this.#dir, "manifest.json"), verifyChunks([bytes], descriptor), {
-      temporary,
-      signal: options.signal,
-    });
+    const own = join(this.#dir, "manifest.json");
+    assertNotLink(own);
+    await writeVerified(this.#dir, own, descriptor, [bytes], options);
     this.#twice = path;
   }
 

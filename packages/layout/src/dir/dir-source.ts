@@ -16,7 +16,7 @@ import {
   type Ref,
   sniffManifestType,
 } from "@mote/core";
-import { BlobReader } from "../disk/blob-reader.js";
+import { openBlob } from "../disk/blob-reader.js";
 import { FolderFiles, readSmallFile } from "../disk/named-files.js";
 import { selectorOf } from "../oci/selector.js";
 import { assertDirVersion, dirInstanceName } from "./dir-content.js";
@@ -68,9 +68,7 @@ export class DirSource implements ContentSource {
 
   /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const name = digestEncoded(parseDigest(descriptor.digest));
-    const file = await this.#files.open(name, options);
-    return new BlobReader(file, `${this.#files.location}/${name}`, descriptor, options);
+    return openBlob(this.#files, digestEncoded(parseDigest(descriptor.digest)), descriptor, options);
   }
 
   async #assertVersion(options: Cancellable): Promise<void> {

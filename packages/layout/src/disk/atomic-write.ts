@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import type { Cancellable } from "@mote/core";
+import { type Cancellable, type Descriptor, verifyChunks } from "@mote/core";
 import { attempt } from "./file-error.js";
+import { temporaryPath } from "./temporary-name.js";
 
 const batchBytes = 1024 * 1024;
 
@@ -41,6 +42,17 @@ export async function writeFileAtomically(
     await rm(temporary, { force: true }).catch(() => {});
     throw error;
   }
+}
+
+/** Writes a blob that is verified by size and digest, as `writeFileAtomically`, in the folder `dir`. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
+export async function writeVerified(
+  dir: string,
+  path: string,
+  descriptor: Descriptor,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { signal }: Cancellable,
+): Promise<void> {
+  await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(dir), signal });
 }
 
 /** Chunks from a network are small; one system call for many of them. */

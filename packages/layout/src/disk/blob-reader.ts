@@ -1,6 +1,17 @@
 import { type BlobOptions, type Descriptor, ReadOnceReader, verifyChunks } from "@mote/core";
 import { readChunks } from "./chunks.js";
+import type { NamedFiles } from "./named-files.js";
 import type { OpenedFile } from "./opened-file.js";
+
+/** Opens a blob of a folder or an archive, by the name of its file. */
+export async function openBlob(
+  files: NamedFiles,
+  name: string,
+  descriptor: Descriptor,
+  options: BlobOptions,
+): Promise<BlobReader> {
+  return new BlobReader(await files.open(name, options), `${files.location}/${name}`, descriptor, options);
+}
 
 /** Reads a blob from an opened file, and closes that. Reading all of a damaged blob ends in MOTE_CORRUPT. */
 export class BlobReader extends ReadOnceReader {

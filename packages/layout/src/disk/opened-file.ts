@@ -33,6 +33,14 @@ export async function openFile(path: string): Promise<OpenedFile> {
   }
 }
 
+/** Opens what has this name itself, without following a link or blocking. @throws as `openFile` */
+export async function openEntry(path: string): Promise<FileHandle> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  return open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
+    throw readFailed(error, path);
+  });
+}
+
 /** Returns whether there is a regular file of that size. A link is not followed. @throws MOTE_IO */
 export async function isFileOfSize(path: string, size: number): Promise<boolean> {
   try {

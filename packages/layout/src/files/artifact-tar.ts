@@ -1,10 +1,11 @@
 import { isUtf8 } from "node:buffer";
-import { constants, type Dirent } from "node:fs";
-import { open, readdir, readlink } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cancellable, joinChunks, MoteError } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
 import { readFailed } from "../disk/file-error.js";
+import { openEntry } from "../disk/opened-file.js";
 import { isTemporaryName } from "../disk/temporary-name.js";
 import { blockBytes, paddedBytes, type TarType, writeTarHeader } from "../tar/tar-header.js";
 import { staysInside } from "./packed-link.js";
@@ -111,10 +112,7 @@ async function* fileChunks(
   name: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const handle = await open(location, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
-    throw readFailed(error, location);
-  });
+  const handle = await openEntry(location);
   try {
     const stats = await handle.stat();
     const { size } = stats;

@@ -12,10 +12,9 @@ import {
   type Manifest,
   parseDigest,
   parseManifest,
-  verifyChunks,
 } from "@mote/core";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
-import { writeFileAtomically } from "../disk/atomic-write.js";
+import { writeVerified } from "../disk/atomic-write.js";
 import { attempt, closedError, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { keepAlive, removeOrphans } from "../disk/orphans.js";
@@ -116,8 +115,7 @@ export class FilesDestination implements ContentDestination {
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
     const path = this.linkable(descriptor);
-    const temporary = temporaryPath(dirname(path));
-    await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary, signal: options.signal });
+    await writeVerified(dirname(path), path, descriptor, chunks, options);
   }
 
   /** Reads which blobs are files, and their names. @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_INVALID_MANIFEST */

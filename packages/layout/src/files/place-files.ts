@@ -1,5 +1,5 @@
-import { constants, lstatSync, type Stats } from "node:fs";
-import { lstat, open, readdir, readlink } from "node:fs/promises";
+import { lstatSync, type Stats } from "node:fs";
+import { lstat, readdir, readlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type Cancellable,
@@ -14,6 +14,7 @@ import {
 import { readChunks } from "../disk/chunks.js";
 import { readFailed, writeFailed } from "../disk/file-error.js";
 import { moveEntry } from "../disk/move-entry.js";
+import { openEntry } from "../disk/opened-file.js";
 
 interface Move {
   readonly from: string;
@@ -127,10 +128,7 @@ async function hashOf(
   path: string,
   { algorithm, signal }: Cancellable & { readonly algorithm?: DigestAlgorithm },
 ): Promise<string> {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const handle = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
-    throw readFailed(error, path);
-  });
+  const handle = await openEntry(path);
   try {
     const { size } = await handle.stat();
     const digester = createDigester(algorithm);

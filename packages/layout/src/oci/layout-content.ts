@@ -24,7 +24,7 @@ import {
   sniffManifestType,
   type Tag,
 } from "@mote/core";
-import { BlobReader } from "../disk/blob-reader.js";
+import { openBlob } from "../disk/blob-reader.js";
 import { hasFile, type NamedFiles, readSmallFile } from "../disk/named-files.js";
 import { describeName, entriesNamed } from "./image-names.js";
 import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
@@ -66,9 +66,7 @@ export class LayoutContent implements ContentSource {
 
   /** Chunks of 1 MiB. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_CORRUPT while reading */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const name = blobName(parseDigest(descriptor.digest));
-    const file = await this.#files.open(name, options);
-    return new BlobReader(file, `${this.#files.location}/${name}`, descriptor, options);
+    return openBlob(this.#files, blobName(parseDigest(descriptor.digest)), descriptor, options);
   }
 
   /**

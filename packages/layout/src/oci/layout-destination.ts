@@ -12,10 +12,9 @@ import {
   MoteError,
   type PathRef,
   parseDigest,
-  verifyChunks,
 } from "@mote/core";
 import { assertInside } from "../disk/assert-inside.js";
-import { writeFileAtomically } from "../disk/atomic-write.js";
+import { writeVerified } from "../disk/atomic-write.js";
 import { closedError, readFailed, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { FolderFiles } from "../disk/named-files.js";
@@ -64,7 +63,7 @@ export class LayoutDestination implements ContentDestination {
 
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
-    await this.#put(this.linkable(descriptor), descriptor, chunks, options);
+    await writeVerified(this.#dir, this.linkable(descriptor), descriptor, chunks, options);
   }
 
   /** One that is there is compared, and replaced if it is damaged. @throws as `blob` */
@@ -72,7 +71,7 @@ export class LayoutDestination implements ContentDestination {
     const path = this.linkable(descriptor);
     const there = readIfThere(path);
     if (there !== undefined && Buffer.compare(there, bytes) === 0 && isContentOf(descriptor, bytes)) return;
-    await this.#put(path, descriptor, [bytes], options);
+    await writeVerified(this.#dir, path, descriptor, [bytes], options);
   }
 
   /**
@@ -109,15 +108,6 @@ export class LayoutDestination implements ContentDestination {
     } catch {
       // A folder that is not empty has content, ours or another's.
     }
-  }
-
-  async #put(
-    path: string,
-    descriptor: Descriptor,
-    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    { signal }: Cancellable,
-  ): Promise<void> {
-    await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(this.#dir), signal });
   }
 
   /** Repeated for every blob, as another process may have taken the empty folders away; it costs a few system calls. */
