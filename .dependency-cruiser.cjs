@@ -12,6 +12,7 @@ const mayImport = {
   registry: { packages: ["core"], modules: ["undici"] },
   layout: { packages: ["core"], modules: ["tar-stream", "streamx", "zstddec"] },
   transfer: { packages: ["core"], modules: [], builtins: [] },
+  mirror: { packages: ["core"], modules: [] },
   server: { packages: ["core"], modules: [] },
   conformance: { packages: ["core"], modules: ["fast-check"] },
 };

@@ -1,5 +1,6 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
+import type { Freshness } from "./freshness.js";
 import type { Membership } from "./membership.js";
 import type { Mote, MoteInfo, MoteStore, MoteWriter, PruneReport } from "./mote.js";
 import type { TagStore } from "./tag-store.js";
@@ -103,6 +104,8 @@ export interface MoteFollower extends AsyncIterable<Uint8Array>, AsyncDisposable
 export interface FollowOptions extends Cancellable {
   /** The first byte to read. Default 0. */
   readonly start?: number | undefined;
+  /** Whether bytes that are read from the first one on are verified. Default true. Pass false when the caller verifies them. */
+  readonly verifyOnRead?: boolean | undefined;
 }
 
 /**
@@ -156,4 +159,5 @@ export interface MoteCache
   readonly pinned?: Pins;
   readonly tags?: TagStore;
   readonly membership?: Membership;
+  readonly freshness?: Freshness;
 }

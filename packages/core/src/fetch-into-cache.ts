@@ -20,7 +20,7 @@ export interface FetchFeed {
 
 export interface CacheFetch {
   /** Yields the source and its fallbacks, which are opened as needed. */
-  readonly sources: () => AsyncIterable<ContentSource>;
+  readonly sources: () => AsyncIterable<Pick<ContentSource, "blob">>;
   /** Called when a source has failed and the next one continues at `offset`. */
   readonly onSwitch: (error: unknown, offset: number) => void;
   readonly cache: MoteCache;
@@ -158,7 +158,7 @@ async function* chunksFrom(
 
 /** Yields the chunks of one source. After an abort, the source is closed without waiting for it. */
 async function* sourceChunks(
-  source: ContentSource,
+  source: Pick<ContentSource, "blob">,
   { descriptor, signal, onEvent, onReceived }: CacheFetch,
   { start, reuse }: { readonly start: number; readonly reuse: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {

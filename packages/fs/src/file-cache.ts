@@ -4,6 +4,7 @@ import {
   type Digest,
   type DigestAlgorithm,
   type FollowOptions,
+  type Freshness,
   type Lease,
   type Logger,
   type Membership,
@@ -52,6 +53,7 @@ import { listStored } from "./prune/stored.js";
 import { verifyBlobs } from "./prune/verify.js";
 import { BlobReaders } from "./read/blob-readers.js";
 import { Fallback } from "./read/fallback.js";
+import { CheckFiles } from "./tags/check-files.js";
 import { FilePins } from "./tags/file-pins.js";
 import { MemberFiles } from "./tags/member-files.js";
 import { establishFolder, FolderOpening, openFolder } from "./tags/open-folder.js";
@@ -65,6 +67,7 @@ export class FileCache implements MoteCache {
   readonly tags: TagStore;
   readonly pinned: Pins;
   readonly membership: Membership;
+  readonly freshness: Freshness;
   readonly #folder: CacheFolder;
   readonly #opening: FolderOpening;
   readonly #store: BlobStore;
@@ -103,6 +106,7 @@ export class FileCache implements MoteCache {
       toWrite: () => this.#open(),
     };
     const members = new MemberFiles(folder, ingests, opened);
+    const checks = new CheckFiles(folder, ingests, opened);
     const ready = {
       ...opened,
       members,
@@ -114,6 +118,7 @@ export class FileCache implements MoteCache {
     this.algorithm = algorithm;
     this.tags = tags;
     this.membership = members;
+    this.freshness = checks;
     this.pinned = new FilePins(pins, ready, () => syncs.namesUnlessVisible(folder.pins));
     this.#folder = folder;
     this.#logger = logger;
@@ -124,7 +129,7 @@ export class FileCache implements MoteCache {
     const { verifyOnRead: verify, linkOnRead } = settings;
     this.#readers = new BlobReaders(store, locks, { verify, linkOnRead, fallback });
     const quarantine = new Quarantine(folder, logger);
-    this.#prune = { store, tags, members, manifests, pins, leases, orphans, quarantine };
+    this.#prune = { store, tags, members, checks, manifests, pins, leases, orphans, quarantine };
     this.#opening = new FolderOpening(folder, async () => {
       await openFolder(folder, ingests, { tags, manifests });
       orphans.cleanUp();

@@ -36,7 +36,7 @@ export interface SharedWith {
  * The paths of a cache: an OCI image layout (image-spec, image-layout.md), and below `.mote/` what is mote's own.
  *
  *     oci-layout  index.json  blobs/<algorithm>/<encoded>
- *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/  repositories/
+ *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/  repositories/  checks/
  */
 export class CacheFolder {
   readonly root: string;
@@ -54,6 +54,7 @@ export class CacheFolder {
   readonly chunks: string;
   readonly writerLocks: string;
   readonly repositories: string;
+  readonly checks: string;
   readonly #own: string;
   /** All that it consists of, those above first. */
   readonly #folders: readonly string[];
@@ -77,6 +78,7 @@ export class CacheFolder {
     this.chunks = `${own}/chunks`;
     this.writerLocks = `${own}/leads`;
     this.repositories = `${own}/repositories`;
+    this.checks = `${own}/checks`;
     this.#shared = shared;
     this.#folders = [
       this.blobs,
@@ -92,6 +94,7 @@ export class CacheFolder {
       this.writerLocks,
       this.chunks,
       this.repositories,
+      this.checks,
     ];
   }
 

@@ -7,6 +7,7 @@ import type { Quarantine } from "../blobs/quarantine.js";
 import { lstatIfThere } from "../disk/plain-file.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
+import type { CheckFiles } from "../tags/check-files.js";
 import type { MemberFiles } from "../tags/member-files.js";
 import type { StoredTag, TagFiles } from "../tags/tag-files.js";
 import { BlobTable } from "./blob-table.js";
@@ -26,6 +27,7 @@ export interface PruneDependencies {
   readonly store: BlobStore;
   readonly tags: TagFiles;
   readonly members: MemberFiles;
+  readonly checks: CheckFiles;
   readonly manifests: ManifestNotes;
   readonly pins: DigestFiles;
   readonly leases: LeaseFiles;
@@ -265,12 +267,13 @@ class Pruning {
 
   /** A record that stays behind is removed by the next prune: no reason to fail when the space is free. */
   async #forgetMembers(): Promise<void> {
-    const { tags, members, store, leases } = this.#dependencies;
+    const { tags, members, checks, store, leases } = this.#dependencies;
     try {
       await tags.forgetMembers(this.#tally.untaggedNames);
       const held = leases.current();
       const isThere = (digest: Digest) => held.has(digest) || lstatIfThere(store.folder.blobPath(digest)) !== undefined;
       await members.clean(isThere, () => store.yields.yieldIfDue());
+      await checks.clean(isThere, () => store.yields.yieldIfDue());
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       store.logger.warn("which manifest belongs to which repository could not be cleaned up", { error });

@@ -75,9 +75,9 @@ export class BlobReaders {
 
   /** Reads a blob while it is written; if no process writes it, reads the blob. Undefined if there is neither. */
   async follow(digest: Digest, options: FollowOptions): Promise<MoteFollower | undefined> {
-    const { start = 0, signal } = options;
+    const { start = 0, verifyOnRead = true, signal } = options;
     checkRange(start, start);
-    const range = { start, signal, verify: this.#verify };
+    const range = { start, signal, verify: this.#verify && verifyOnRead };
     const follower = await BlobFollower.open(this.#store, this.#locks, digest, range);
     if (follower !== undefined) return follower;
     try {

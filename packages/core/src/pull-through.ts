@@ -1,0 +1,73 @@
+import type { Cancellable } from "./cancellable.js";
+import type { CallOptions } from "./content.js";
+import type { Descriptor } from "./descriptor.js";
+import type { Digest } from "./digest.js";
+import type { MoteInfo, MoteReader } from "./mote.js";
+
+/** A repository of an upstream registry. */
+export interface UpstreamRepository {
+  /** The registry as in references: `docker.io`. */
+  readonly upstream: string;
+  /** The distribution specification's `<name>`, as the upstream has it: `library/alpine`. */
+  readonly path: string;
+  /** The full name, `REGISTRY/PATH`, under which its manifests are recorded. */
+  readonly full: string;
+}
+
+/** A manifest of an upstream repository, which is stored in the cache. */
+export interface UpstreamManifest {
+  readonly descriptor: Descriptor;
+  /** Whether it was answered without a request to the upstream. */
+  readonly isHit: boolean;
+  /** Why the upstream could not say that a tag still means this manifest. Undefined if the answer is fresh. */
+  readonly staleReason?: string | undefined;
+}
+
+export interface UpstreamRange extends CallOptions {
+  /** The first byte to read. Default 0. */
+  readonly start?: number | undefined;
+  /** The byte after the last one to read. Default: the size of the blob. */
+  readonly end?: number | undefined;
+}
+
+/** A blob of an upstream repository. */
+export interface UpstreamBlob {
+  readonly info: MoteInfo;
+  /**
+   * Reads the blob while it is fetched into the cache. The last bytes of a whole blob are read only after it has been verified. A part of
+   * a blob that is not stored yet is not verified.
+   */
+  read(range?: UpstreamRange): Promise<MoteReader>;
+}
+
+/** One page of an upstream's tags. */
+export interface TagPage {
+  readonly tags: readonly string[];
+  /** Whether there are more. */
+  readonly hasMore: boolean;
+}
+
+/**
+ * Content of upstream registries, which is fetched into a cache when it is requested.
+ *
+ * Every method that asks an upstream: @throws MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
+ * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY
+ */
+export interface PullThrough {
+  /**
+   * Returns the upstream repository that a request means: of the registry `namespace` if that is an upstream, of the upstream that the
+   * first component of `name` names, or of the default upstream. Undefined if the request means local content.
+   */
+  repository(name: string, namespace?: string): UpstreamRepository | undefined;
+  /** Resolves a tag or a digest, and stores the manifest in the cache. */
+  manifest(repository: UpstreamRepository, reference: string, options?: CallOptions): Promise<UpstreamManifest>;
+  /** Asks the upstream for a blob's size. Nothing is fetched. */
+  findBlob(repository: UpstreamRepository, digest: Digest, options?: CallOptions): Promise<MoteInfo>;
+  blob(repository: UpstreamRepository, digest: Digest, options?: CallOptions): Promise<UpstreamBlob>;
+  /** Lists tags in the order of the upstream, at most `limit` after `after`. */
+  tags(
+    repository: UpstreamRepository,
+    options?: Cancellable & { readonly after?: string | undefined; readonly limit?: number | undefined },
+  ): Promise<TagPage>;
+  referrers(repository: UpstreamRepository, digest: Digest, options?: CallOptions): AsyncIterable<Descriptor>;
+}

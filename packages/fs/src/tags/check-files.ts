@@ -1,0 +1,93 @@
+import fs from "node:fs";
+import {
+  type Cancellable,
+  type Digest,
+  digestBytes,
+  digestEncoded,
+  type Freshness,
+  isAbsent,
+  isDigest,
+  type NameCheck,
+} from "@mote/core";
+import { fileError, isUnreadable } from "../disk/file-error.js";
+import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
+import type { CacheFolder } from "../folder/cache-folder.js";
+import { writeUnsynced } from "../processes/atomic-file.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
+import type { ReadyMembers } from "./member-files.js";
+
+/**
+ * Records when names were checked: one small file for each name, below `.mote/checks/`. Nothing is synced, and a file that is damaged
+ * is a record that was lost.
+ */
+export class CheckFiles implements Freshness {
+  readonly #folder: CacheFolder;
+  readonly #ingests: IngestFiles;
+  readonly #ready: ReadyMembers;
+
+  constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyMembers) {
+    this.#folder = folder;
+    this.#ingests = ingests;
+    this.#ready = ready;
+  }
+
+  async find(name: string, options?: Cancellable): Promise<NameCheck | undefined> {
+    options?.signal?.throwIfAborted();
+    this.#ready.toRead();
+    const record = readRecord(this.#pathOf(name));
+    return record?.name === name ? record.check : undefined;
+  }
+
+  async record(name: string, check: NameCheck, options?: Cancellable): Promise<void> {
+    options?.signal?.throwIfAborted();
+    await this.#ready.toWrite();
+    const { digest, mediaType, size, checkedMs } = check;
+    const text = JSON.stringify({ version: 1, name, digest, mediaType, size, checkedMs });
+    writeUnsynced(this.#ingests, this.#pathOf(name), Buffer.from(`${text}\n`));
+  }
+
+  async remove(name: string, options?: Cancellable): Promise<void> {
+    options?.signal?.throwIfAborted();
+    await this.#ready.toWrite();
+    removeIfPossible(this.#pathOf(name));
+  }
+
+  /** Removes the records of manifests that are not stored. */
+  async clean(isStored: (digest: Digest) => boolean, yieldIfDue: () => Promise<void> | undefined): Promise<void> {
+    for (const file of filesIn(this.#folder.checks)) {
+      await yieldIfDue();
+      const path = `${this.#folder.checks}/${file}`;
+      const record = readRecord(path);
+      if (record === undefined || !isStored(record.check.digest)) removeIfPossible(path);
+    }
+  }
+
+  #pathOf(name: string): string {
+    return `${this.#folder.checks}/${digestEncoded(digestBytes(Buffer.from(name)))}.json`;
+  }
+}
+
+function readRecord(path: string): { readonly name: string; readonly check: NameCheck } | undefined {
+  try {
+    const text = readPlainFile(path)?.toString("utf8");
+    const body: unknown = text === undefined ? undefined : JSON.parse(text);
+    if (typeof body !== "object" || body === null) return undefined;
+    const { version, name, digest, mediaType, size, checkedMs } = body as Record<string, unknown>;
+    if (version !== 1 || typeof name !== "string" || !isDigest(digest) || typeof mediaType !== "string")
+      return undefined;
+    if (typeof size !== "number" || typeof checkedMs !== "number") return undefined;
+    return { name, check: { digest, mediaType, size, checkedMs } };
+  } catch (error) {
+    if (error instanceof SyntaxError || isUnreadable(error)) return undefined;
+    throw fileError(error, "read", path);
+  }
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw fileError(error, "read", folder);
+  }
+}
