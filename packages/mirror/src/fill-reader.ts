@@ -4,6 +4,7 @@ import {
   type Cancellable,
   createDigester,
   digestAlgorithm,
+  isNotFound,
   type MoteCache,
   MoteError,
   type MoteFollower,
@@ -14,6 +15,8 @@ import {
 } from "@mote/core";
 
 const pollMs = 10;
+/** Bytes at the end of a blob that are read only after it was verified. */
+const heldBytes = 4096;
 
 export interface FillReaderOptions extends Cancellable {
   readonly start: number;
@@ -28,7 +31,7 @@ export interface FillReaderOptions extends Cancellable {
 
 /**
  * Reads a blob while it is fetched into the cache, by this process or another one, or past the cache if that cannot be written. The
- * last chunk of a whole blob is read only if all bytes match the digest.
+ * last bytes of a whole blob are read only if all bytes match the digest.
  */
 export class FillReader extends ReadOnceReader {
   readonly #cache: MoteCache;
@@ -53,20 +56,22 @@ export class FillReader extends ReadOnceReader {
   async *#verified(): AsyncGenerator<Uint8Array, void, undefined> {
     const { digest, size } = this.info;
     const digester = createDigester(digestAlgorithm(digest));
-    let held: Uint8Array | undefined;
-    let bytes = 0;
+    const firstHeld = Math.max(0, size - heldBytes);
+    const held: Uint8Array[] = [];
+    let position = 0;
     for await (const chunk of this.#follow(0)) {
-      if (held !== undefined) yield held;
       digester.update(chunk);
-      bytes += chunk.byteLength;
-      held = chunk;
+      const sent = Math.min(Math.max(0, firstHeld - position), chunk.byteLength);
+      position += chunk.byteLength;
+      if (sent > 0) yield chunk.subarray(0, sent);
+      if (sent < chunk.byteLength) held.push(chunk.subarray(sent));
     }
-    if (bytes !== size || digester.digest() !== digest) {
+    if (position !== size || digester.digest() !== digest) {
       throw new MoteError("MOTE_DIGEST_MISMATCH", `${digest} came with wrong bytes; request it again`, {
         details: { digest },
       });
     }
-    if (held !== undefined) yield held;
+    yield* held;
   }
 
   async *#follow(start: number): AsyncGenerator<Uint8Array, void, undefined> {
@@ -103,9 +108,19 @@ export class FillReader extends ReadOnceReader {
       if (follower !== undefined) return follower;
       const ended = await untilAborted(Promise.race([outcome, delay(pollMs, undefined, { ref: false })]), signal);
       if (ended === undefined) continue;
-      if (ended.error === undefined) return this.#cache.moteReader(digest, options);
+      if (ended.error === undefined) return this.#stored(start);
       if (ended.error instanceof CacheError) return undefined;
       throw ended.error;
+    }
+  }
+
+  /** A cache may store nothing, or remove the blob at once. */
+  async #stored(start: number): Promise<MoteReader | undefined> {
+    try {
+      return await this.#cache.moteReader(this.info.digest, { start, signal: this.#options.signal });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
     }
   }
 

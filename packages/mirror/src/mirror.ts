@@ -122,7 +122,8 @@ export class Mirror implements PullThrough {
       return { descriptor, isHit: false };
     }
     const name = `${repository.full}:${reference}`;
-    const resolved = await this.#checks.resolve(name, () => source.resolve(reference), {
+    const resolved = await this.#checks.resolve(name, {
+      ask: () => source.resolve(reference),
       signal: options.signal,
       isStored: ({ digest }) => this.#cache.moteExists(digest, options),
     });

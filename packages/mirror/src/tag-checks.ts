@@ -38,10 +38,24 @@ interface Negative {
   readonly untilMs: number;
 }
 
+interface Check {
+  /** The older answer. */
+  readonly stored: Descriptor | undefined;
+  /** What the upstream answers. Undefined if it need not be asked. */
+  readonly answer: Promise<Descriptor> | undefined;
+}
+
+interface ResolveTagOptions extends Cancellable {
+  /** Asks the upstream. */
+  readonly ask: () => Promise<Descriptor>;
+  /** Whether the manifest of an older answer can still be served. */
+  readonly isStored: (descriptor: Descriptor) => Promise<boolean>;
+}
+
 /** Decides when an upstream is asked what a tag means. All who wait for one tag share one request. */
 export class TagChecks {
   readonly #options: TagChecksOptions;
-  readonly #running = new Map<string, Promise<Descriptor>>();
+  readonly #running = new Map<string, Promise<Check>>();
   readonly #negatives = new Map<string, Negative>();
 
   constructor(options: TagChecksOptions) {
@@ -49,44 +63,52 @@ export class TagChecks {
   }
 
   /**
-   * `name`: the tag's full name. `ask` asks the upstream. `isStored`: whether the manifest of an older answer can still be served.
+   * `name`: the tag's full name.
    *
    * @throws MOTE_NOT_FOUND · what `ask` throws, if no older answer is stored
    */
-  async resolve(
-    name: string,
-    ask: () => Promise<Descriptor>,
-    options: Cancellable & { readonly isStored: (descriptor: Descriptor) => Promise<boolean> },
-  ): Promise<CheckedTag> {
-    const { freshness, freshMs, offline, now } = this.#options;
-    const check = await freshness.find(name);
-    const stored = check !== undefined && (await options.isStored(check)) ? descriptorOf(check) : undefined;
-    const ageMs = check === undefined ? Number.POSITIVE_INFINITY : now() - check.checkedMs;
-    // A check of the future was made by a clock that was wrong.
-    if (stored !== undefined && (offline || (ageMs >= 0 && ageMs < freshMs)))
+  async resolve(name: string, options: ResolveTagOptions): Promise<CheckedTag> {
+    const { signal } = options;
+    const running = this.#running.get(name) ?? this.#start(name, options);
+    const { stored, answer } = await untilAborted(running, signal);
+    if (answer === undefined) {
+      if (stored === undefined) throw notStored(name);
       return { descriptor: stored, isHit: true };
-    if (offline) throw notStored(name);
-    const negative = this.#negative(name);
-    if (negative !== undefined) throw negative.error;
-    const running = this.#running.get(name) ?? this.#ask(name, ask);
-    if (stored === undefined) return { descriptor: await untilAborted(running, options.signal), isHit: false };
+    }
+    if (stored === undefined) return { descriptor: await untilAborted(answer, signal), isHit: false };
     try {
-      return { descriptor: await withinBound(running, options.signal), isHit: false };
+      return { descriptor: await withinBound(answer, signal), isHit: false };
     } catch (error) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       if (isAnswer(error)) throw error;
       return { descriptor: stored, isHit: true, staleReason: reasonOf(error) };
     }
   }
 
-  #ask(name: string, ask: () => Promise<Descriptor>): Promise<Descriptor> {
-    const running = this.#askOnce(name, ask).finally(() => this.#running.delete(name));
-    running.catch(() => {});
+  #start(name: string, options: ResolveTagOptions): Promise<Check> {
+    const running = this.#begin(name, options);
     this.#running.set(name, running);
+    const end = () => this.#running.delete(name);
+    running.then(({ answer }) => answer).then(end, end);
     return running;
   }
 
-  async #askOnce(name: string, ask: () => Promise<Descriptor>): Promise<Descriptor> {
+  async #begin(name: string, { ask, isStored }: ResolveTagOptions): Promise<Check> {
+    const { freshness, freshMs, offline, now } = this.#options;
+    const check = await freshness.find(name);
+    const stored = check !== undefined && (await isStored(check)) ? descriptorOf(check) : undefined;
+    const ageMs = check === undefined ? Number.POSITIVE_INFINITY : now() - check.checkedMs;
+    // A check of the future was made by a clock that was wrong.
+    const isFresh = stored !== undefined && ageMs >= 0 && ageMs < freshMs;
+    if (offline || isFresh) return { stored, answer: undefined };
+    const negative = this.#negative(name);
+    if (negative !== undefined) throw negative.error;
+    const answer = this.#ask(name, ask);
+    answer.catch(() => {});
+    return { stored, answer };
+  }
+
+  async #ask(name: string, ask: () => Promise<Descriptor>): Promise<Descriptor> {
     const { freshness, now, logger } = this.#options;
     let record: Promise<void> | undefined;
     try {

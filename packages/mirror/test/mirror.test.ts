@@ -260,7 +260,7 @@ describe("a tag", () => {
     mirror = newMirror({ offline: true });
     expect(await resolve()).toMatchObject({ descriptor: manifest, isHit: true });
     await expect(resolve("2")).rejects.toMatchObject({ code: "MOTE_NOT_FOUND" });
-    await expect(mirror.blob(repository(), digestBytes(layer))).rejects.toMatchObject({ code: "MOTE_NOT_FOUND" });
+    await expect(bytesOf(read())).rejects.toMatchObject({ code: "MOTE_NOT_FOUND" });
     expect(upstream.requests.length).toBe(requests);
   });
 
