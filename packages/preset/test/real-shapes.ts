@@ -235,6 +235,6 @@ export const shapes: readonly Shape[] = [
     kind: "index",
     build: (make) =>
       make.index([make.platform("amd64"), make.add({ things: [] }, "application/vnd.acme.manifest.v9+json")]),
-    warnings: [/application\/vnd\.acme\.manifest\.v9\+json, which is not known/],
+    warnings: [/unknown media type application\/vnd\.acme\.manifest\.v9\+json/],
   },
 ];
