@@ -44,7 +44,7 @@ export type Manifest = ImageManifest | ImageIndex;
 
 /**
  * Parses a manifest or index. Digests and sizes must be valid; descriptive fields of a wrong type are ignored. `mediaType` is used only if the
- * body does not tell its own media type.
+ * body does not state its media type.
  * @throws MOTE_INVALID_MANIFEST with the invalid field, or for an ambiguous body · MOTE_TOO_LARGE
  */
 export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {

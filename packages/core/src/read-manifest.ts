@@ -4,7 +4,7 @@ import type { MoteSource, ReadOptions } from "./mote.js";
 import { readMote } from "./read-mote.js";
 
 /**
- * Reads and parses a stored manifest. The media type of the descriptor is used only if the body does not tell its own.
+ * Reads and parses a stored manifest. The media type of the descriptor is used only if the body states none.
  * @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_TOO_LARGE · MOTE_INVALID_MANIFEST
  */
 export async function readManifest(

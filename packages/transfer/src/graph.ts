@@ -197,12 +197,12 @@ class GraphReader {
     const { listed, tagged } = await this.#search.of(subject);
     const depth = referrerDepth + 1;
     if (listed.length + tagged.length > 0) assertReferrerDepth(depth, subject.digest);
-    const place = { from, to, indexDepth: 0, referrerDepth: depth };
-    for (const descriptor of listed) this.#next.push({ ...place, descriptor, claims: [subject.digest] });
+    const base = { from, to, indexDepth: 0, referrerDepth: depth };
+    for (const descriptor of listed) this.#next.push({ ...base, descriptor, claims: [subject.digest] });
     for (const { name, descriptor } of tagged) {
       this.#tags.set(name, descriptor);
-      this.#referrers.set(descriptor.digest, { ...place, descriptor });
-      this.#next.push({ ...place, descriptor });
+      this.#referrers.set(descriptor.digest, { ...base, descriptor });
+      this.#next.push({ ...base, descriptor });
     }
   }
 
