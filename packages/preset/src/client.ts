@@ -18,6 +18,7 @@ import { Endpoints } from "./endpoints/endpoints.js";
 import type { EndpointsOptions } from "./endpoints/registries-options.js";
 import type { Image } from "./images/image.js";
 import type { ImageOptions, OpenMote, PullOptions, PushFilesOptions, RepairOptions } from "./mote.js";
+import type { Parts } from "./parts.js";
 import { type FoundMote, findByName } from "./references/find-by-name.js";
 import type { MoveReport } from "./transfers/move-report.js";
 import { Mover } from "./transfers/mover.js";
@@ -41,8 +42,8 @@ export class Client implements OpenMote {
   readonly tags: TagStore;
   readonly bic: BlobInfoCache;
   readonly locator: LayerLocator;
-  readonly #options: EndpointsOptions;
-  readonly #endpoints: Endpoints;
+  readonly #parts: Parts;
+  readonly #unpack: EndpointsOptions["unpack"];
   readonly #mover: Mover;
   readonly #owned: readonly AsyncDisposable[];
   readonly #sizeBound: SizeBound | undefined;
@@ -53,13 +54,12 @@ export class Client implements OpenMote {
     this.tags = cache.tags ?? noTags;
     this.bic = bic;
     this.locator = new LayerLocator(bic, options.references.absoluteCodec);
-    this.#options = options;
-    this.#endpoints = new Endpoints(options);
+    const { logger, references, unpack } = options;
+    this.#parts = { cache, tags: this.tags, bic, endpoints: new Endpoints(options), references, logger };
+    this.#unpack = unpack;
     this.#owned = owned;
     this.#sizeBound = sizeBound;
-    const { logger, references } = options;
-    const { tags } = this;
-    this.#mover = new Mover({ cache, tags, bic, logger, references, endpoints: this.#endpoints, sizeBound });
+    this.#mover = new Mover(this.#parts, sizeBound);
   }
 
   pull(source: string, destination?: string, options: PullOptions = {}): Promise<MoveReport> {
@@ -89,13 +89,13 @@ export class Client implements OpenMote {
   }
 
   find(text: string): Promise<FoundMote> {
-    return findByName(this.cache, text, { references: this.#options.references });
+    return findByName(this.cache, text, this.#parts);
   }
 
   async image(name: string, options: ImageOptions = {}): Promise<Image> {
     const { openImage } = await import("./images/image.js");
     const { digest } = await this.find(name);
-    return openImage(this.cache, { digest, name }, { ...options, unpack: this.#options.unpack });
+    return openImage(this.cache, { digest, name }, { ...options, unpack: this.#unpack });
   }
 
   async locate(digest: Digest, options: Cancellable = {}): Promise<string[]> {
@@ -107,36 +107,33 @@ export class Client implements OpenMote {
     digest: Digest,
     { destination, signal }: Cancellable & { readonly destination?: string | undefined } = {},
   ): Promise<KnownLocations> {
-    const { references } = this.#options;
+    const { references } = this.#parts;
     const ref = destination === undefined ? undefined : references.parse(destination);
     return knownLocations(this.bic, references.codec, digest, { destination: ref, signal });
   }
 
   repair(options: RepairOptions = {}): Promise<string[]> {
-    const { cache, bic } = this;
-    const { references } = this.#options;
-    const complete = this.#mover.complete.bind(this.#mover);
-    return new Repair({ cache, bic, endpoints: this.#endpoints, references, complete }, options).run();
+    return new Repair(this.#parts, this.#mover, options).run();
   }
 
   async serve(options: Omit<ServeOptions, "source" | "tags"> = {}): Promise<RegistryServer> {
     const { serve } = await import("@mote/server");
-    return serve({ source: this.cache, tags: this.tags, logger: this.#options.logger, ...options });
+    return serve({ source: this.cache, tags: this.tags, logger: this.#parts.logger, ...options });
   }
 
   async openSource(reference: string): Promise<ContentSource> {
-    return this.#endpoints.source(this.#options.references.parseMovable(reference, "source"));
+    return this.#parts.endpoints.source(this.#parts.references.parseMovable(reference, "source"));
   }
 
   async openDestination(
     reference: string,
     options: { readonly overwrite?: boolean | undefined } = {},
   ): Promise<ContentDestination> {
-    return this.#endpoints.destination(this.#options.references.parseMovable(reference, "destination"), options);
+    return this.#parts.endpoints.destination(this.#parts.references.parseMovable(reference, "destination"), options);
   }
 
   async close(): Promise<void> {
-    await this.#endpoints.close();
+    await this.#parts.endpoints.close();
     await this.#sizeBound?.settled();
     for (const part of this.#owned) await part[Symbol.asyncDispose]();
   }

@@ -1,5 +1,4 @@
 import {
-  type BlobInfoCache,
   type BlobOptions,
   type Cancellable,
   type ContentSource,
@@ -8,40 +7,32 @@ import {
   type Digest,
   isNotFound,
   knownLocations,
-  type MoteCache,
   MoteError,
   type MoteReader,
   type Ref,
   rootsOf,
   takeInventory,
 } from "@mote/core";
-import { locationOf, type References } from "../references/references.js";
+import type { Parts } from "../parts.js";
+import { locationOf } from "../references/references.js";
 import { isSilence } from "./registry-failure.js";
 
 /** Locations at which one blob or manifest is looked for, at most. */
 const maxPlaces = 8;
 
-export interface DigestSourceDependencies {
-  readonly cache: MoteCache;
-  readonly bic: BlobInfoCache;
-  readonly references: References;
-  readonly offline: boolean;
-  readonly open: (ref: Ref) => Promise<ContentSource>;
-}
-
 /** Content by its digest, wherever it is known to be: where it was seen, and where the images came from that contain it. It is not verified here. */
 export class DigestSource implements ContentSource {
   readonly #digest: Digest;
-  readonly #dependencies: DigestSourceDependencies;
+  readonly #parts: Parts;
   readonly #opened = new Map<string, Promise<ContentSource>>();
   readonly #servedBy = new Map<Digest, Ref>();
   /** Registries that did not respond: they are not contacted again. */
   readonly #silent = new Map<string, MoteError>();
   #locationsOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
 
-  constructor(digest: Digest, dependencies: DigestSourceDependencies) {
+  constructor(digest: Digest, parts: Parts) {
     this.#digest = digest;
-    this.#dependencies = dependencies;
+    this.#parts = parts;
   }
 
   /** @throws MOTE_NOT_FOUND where it is known nowhere */
@@ -99,10 +90,9 @@ export class DigestSource implements ContentSource {
     }
     const failure = errors.find((error) => !isNotFound(error));
     if (failure !== undefined) throw failure;
-    const asked = places.map((ref) => this.#dependencies.references.codec.format({ ...ref, digest })).join(", ");
-    const nowhere = this.#dependencies.offline
-      ? "and --offline contacts no registry"
-      : "and no other location of it is known";
+    const { references, endpoints } = this.#parts;
+    const asked = places.map((ref) => references.codec.format({ ...ref, digest })).join(", ");
+    const nowhere = endpoints.offline ? "and --offline contacts no registry" : "and no other location of it is known";
     const where = asked === "" ? nowhere : `and is not found at ${asked}`;
     throw new MoteError("MOTE_NOT_FOUND", `${digest} is not in the cache, ${where}`, {
       cause: errors[0],
@@ -112,19 +102,19 @@ export class DigestSource implements ContentSource {
 
   #open(ref: Ref): Promise<ContentSource> {
     const key = keyOf(ref);
-    const opened = this.#opened.get(key) ?? this.#dependencies.open(ref);
+    const opened = this.#opened.get(key) ?? this.#parts.endpoints.source(ref);
     this.#opened.set(key, opened);
     return opened;
   }
 
   /** Where it was seen, newest first; where what it is part of was seen; and where names say that it came from. */
   async #locationsOf(digest: Digest, options: Cancellable): Promise<readonly Ref[]> {
-    const { bic, references } = this.#dependencies;
+    const { bic, references, endpoints } = this.#parts;
     const own = await knownLocations(bic, references.codec, digest, options);
     const whole = digest === this.#digest ? own : await knownLocations(bic, references.codec, this.#digest, options);
     this.#locationsOfNames ??= this.#readLocationsOfNames(options);
     const named = (await this.#locationsOfNames).get(digest) ?? (await this.#locationsOfNames).get(this.#digest) ?? [];
-    const isAllowed = ({ transport }: Ref) => !this.#dependencies.offline || transport !== "docker";
+    const isAllowed = ({ transport }: Ref) => !endpoints.offline || transport !== "docker";
     const known = [...[...own.locations, ...whole.locations].map(({ ref }) => ref), ...named].filter(isAllowed);
     const places = known.map(locationOf);
     return [...new Map(places.map((ref) => [keyOf(ref), ref])).values()].slice(0, maxPlaces);
@@ -133,8 +123,8 @@ export class DigestSource implements ContentSource {
   /** What the images in the cache consist of, by the registries that their names say. */
   async #readLocationsOfNames(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Ref[]>> {
     const places = new Map<Digest, Ref[]>();
-    if (this.#dependencies.cache.motes === undefined) return places;
-    const { cache, references } = this.#dependencies;
+    const { cache, references } = this.#parts;
+    if (cache.motes === undefined) return places;
     const inventory = await takeInventory(cache, options);
     for (const { digest: root, names } of rootsOf(inventory)) {
       const registries = names

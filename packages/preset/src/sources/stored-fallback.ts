@@ -5,32 +5,22 @@ import {
   type Digest,
   formatPlatform,
   isManifestType,
-  type MoteCache,
   MoteError,
   parseManifest,
   type Ref,
   type ResolveOptions,
-  type TagStore,
   type TimeLimited,
 } from "@mote/core";
+import type { Parts } from "../parts.js";
 import { locationOf } from "../references/references.js";
 import { isRegistryFailure, isRegistryResponse, isSilence } from "./registry-failure.js";
 import { RetryBudget } from "./retry-budget.js";
 import { StoredImage } from "./stored-image.js";
 import { StoredReferrers } from "./stored-referrers.js";
 
-export interface StoredFallbackOptions {
-  /** What the cache calls the image. */
-  readonly name: string;
-  /** What the cache calls another tag of the same source. */
-  readonly nameOf: (tag: string) => string;
-  readonly cache: MoteCache;
-  readonly tags: TagStore;
+export interface StoredFallbackOptions extends Cancellable {
   /** The only platform that is wanted. */
   readonly platform?: string | undefined;
-  /** Milliseconds that the source is tried for an image that is stored. */
-  readonly fallbackAfterMs: number;
-  readonly signal?: AbortSignal | undefined;
   /** Called with what is used in place of the source. */
   readonly warn: (message: string, code: string) => void;
 }
@@ -40,6 +30,10 @@ export interface StoredFallbackOptions {
  * and so is an error response about the image (401, 403, 404).
  */
 export class StoredFallback {
+  readonly #ref: Ref;
+  /** What the cache calls the image. */
+  readonly #name: string;
+  readonly #parts: Parts;
   readonly #options: StoredFallbackOptions;
   readonly #budget: RetryBudget;
   /** Manifests that were read, and checked, before they were asked for. */
@@ -52,9 +46,12 @@ export class StoredFallback {
   /** The error after which the transfer starts again with the stored image. */
   #turning: MoteError | undefined;
 
-  constructor(options: StoredFallbackOptions) {
+  constructor(ref: Ref, parts: Parts, options: StoredFallbackOptions) {
+    this.#ref = ref;
+    this.#name = parts.references.nameInCache(ref);
+    this.#parts = parts;
     this.#options = options;
-    this.#budget = new RetryBudget(options.fallbackAfterMs);
+    this.#budget = new RetryBudget(parts.endpoints.fallbackAfterMs);
   }
 
   /** Whether a failed transfer is worth another attempt, from the cache: the registry failed before anything was moved. Warns of it. */
@@ -66,18 +63,13 @@ export class StoredFallback {
   }
 
   /** @param source the registry, disposed of with what is returned; undefined if no registry may be contacted */
-  around(source: ContentSource | undefined, ref: Ref): ContentSource {
-    const { cache, tags, nameOf, warn } = this.#options;
-    const known = new StoredReferrers(source, {
-      cache,
-      tags,
-      nameOf,
-      isUnreachable: isRegistryFailure,
+  around(source: ContentSource | undefined): ContentSource {
+    const known = new StoredReferrers(source, this.#ref, this.#parts, {
       isOffline: () => source === undefined || this.#failure !== undefined,
-      warn,
+      warn: this.#options.warn,
     });
     return {
-      ref: source === undefined ? locationOf(ref) : source.ref,
+      ref: source === undefined ? locationOf(this.#ref) : source.ref,
       resolve: (asked, options) => this.#resolve(source, asked, options),
       manifest: (descriptor, options) => this.#manifest(source, descriptor, options),
       blob: async (descriptor, options) => {
@@ -156,7 +148,7 @@ export class StoredFallback {
       parseManifest(bytes, mediaType);
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
-      const message = `cannot read ${this.#options.name} (${digest}): it is not a valid manifest: ${error.message}`;
+      const message = `cannot read ${this.#name} (${digest}): it is not a valid manifest: ${error.message}`;
       throw new MoteError(error.code, message, { cause: error, details: { ...error.details, digest } });
     }
   }
@@ -167,31 +159,29 @@ export class StoredFallback {
 
   async #useStored(failure: MoteError): Promise<void> {
     this.#failure = failure;
-    const { name, warn } = this.#options;
-    warn(`${failure.message}; using ${name} as it is ${(await this.#stored?.describe()) ?? "stored"}`, failure.code);
+    const state = (await this.#stored?.describe()) ?? "stored";
+    this.#options.warn(`${failure.message}; using ${this.#name} as it is ${state}`, failure.code);
   }
 
   async #withAdvice(error: MoteError): Promise<MoteError> {
-    const { name } = this.#options;
-    const message = `${error.message}; --offline uses ${name} as it is ${await this.#stored?.describe()}`;
+    const message = `${error.message}; --offline uses ${this.#name} as it is ${await this.#stored?.describe()}`;
     const details = { ...error.details, stored: this.#stored?.descriptor.digest };
     return new MoteError(error.code, message, { cause: error, details });
   }
 
   #storedOrNotFound(): Descriptor {
     if (this.#stored !== undefined) return this.#stored.descriptor;
-    const { name } = this.#options;
-    throw new MoteError("MOTE_NOT_FOUND", `${name} is not in the cache; pull it once without --offline`, {
-      details: { reference: name },
+    throw new MoteError("MOTE_NOT_FOUND", `${this.#name} is not in the cache; pull it once without --offline`, {
+      details: { reference: this.#name },
     });
   }
 
   /** What the name stands for here. A tag that cannot be read is as good as none: it is set again after the pull. */
   async #lookUp(options: Cancellable): Promise<StoredImage | undefined> {
-    const { name, cache, tags, platform, warn } = this.#options;
+    const { platform, warn } = this.#options;
     try {
-      const descriptor = await tags.resolve(name, options);
-      return descriptor && new StoredImage(cache, name, descriptor, platform);
+      const descriptor = await this.#parts.tags.resolve(this.#name, options);
+      return descriptor && new StoredImage(this.#parts.cache, descriptor, platform);
     } catch (error) {
       options.signal?.throwIfAborted();
       if (!MoteError.isInstance(error) || (error.code !== "MOTE_IO" && error.code !== "MOTE_CORRUPT")) throw error;
@@ -202,7 +192,8 @@ export class StoredFallback {
 
   /** The error for what was never fetched, or is no longer here, while the source cannot be asked. */
   async #notStored(wanted: Descriptor): Promise<MoteError> {
-    const { name, platform } = this.#options;
+    const { platform } = this.#options;
+    const name = this.#name;
     const cause = this.#failure;
     const why = cause === undefined ? "--offline contacts no registry" : `the registry failed: ${cause.message}`;
     const code = cause?.code ?? "MOTE_NOT_FOUND";

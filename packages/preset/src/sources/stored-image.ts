@@ -25,15 +25,13 @@ const shownMissing = 5;
 
 /** What a name in a cache stands for, looked at without counting as use. */
 export class StoredImage {
-  readonly name: string;
   readonly descriptor: Descriptor;
   readonly #cache: MoteCache;
   readonly #platform: string | undefined;
 
   /** @param platform the only one that is wanted */
-  constructor(cache: MoteCache, name: string, descriptor: Descriptor, platform: string | undefined) {
+  constructor(cache: MoteCache, descriptor: Descriptor, platform: string | undefined) {
     this.#cache = cache;
-    this.name = name;
     this.descriptor = descriptor;
     this.#platform = platform;
   }

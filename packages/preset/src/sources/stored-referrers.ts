@@ -6,19 +6,16 @@ import {
   type Digest,
   findReferrers,
   isManifestType,
-  type MoteCache,
   MoteError,
+  type Ref,
   readManifest,
   type Tag,
-  type TagStore,
 } from "@mote/core";
+import type { Parts } from "../parts.js";
+import { otherTag } from "../references/references.js";
+import { isRegistryFailure } from "./registry-failure.js";
 
 export interface StoredReferrersOptions {
-  readonly cache: MoteCache;
-  readonly tags: TagStore;
-  /** What the cache calls a tag of the source. */
-  readonly nameOf: (tag: string) => string;
-  readonly isUnreachable: (error: unknown) => error is MoteError;
   /** Whether the image itself was answered for from the cache, so that the source is not asked. */
   readonly isOffline: () => boolean;
   /** Told that the cache is used in place of the source. */
@@ -28,13 +25,17 @@ export interface StoredReferrersOptions {
 /** What refers to manifests of `source`, taken from the cache while the source cannot be reached. */
 export class StoredReferrers {
   readonly #source: ContentSource | undefined;
+  readonly #ref: Ref;
+  readonly #parts: Parts;
   readonly #options: StoredReferrersOptions;
   #isUnavailable = false;
   #inCache: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
 
   /** @param source undefined if no registry may be contacted */
-  constructor(source: ContentSource | undefined, options: StoredReferrersOptions) {
+  constructor(source: ContentSource | undefined, ref: Ref, parts: Parts, options: StoredReferrersOptions) {
     this.#source = source;
+    this.#ref = ref;
+    this.#parts = parts;
     this.#options = options;
   }
 
@@ -49,9 +50,10 @@ export class StoredReferrers {
     return this.#fromSource(
       () => this.#source?.taggedReferrers?.(descriptor, options),
       async () => {
+        const { tags, references } = this.#parts;
         const found: Tag[] = [];
         for (const name of cosignTags(descriptor.digest)) {
-          const known = await this.#options.tags.resolve(this.#options.nameOf(name), options);
+          const known = await tags.resolve(references.nameInCache(otherTag(this.#ref, name)), options);
           if (known !== undefined) found.push({ name, descriptor: known });
         }
         return found;
@@ -69,7 +71,7 @@ export class StoredReferrers {
         yield* ask() ?? [];
         return;
       } catch (error) {
-        if (!this.#options.isUnreachable(error)) throw error;
+        if (!isRegistryFailure(error)) throw error;
         if ((await askCache()).length === 0) throw error;
         this.#isUnavailable = true;
         this.#options.warn(`${error.message}; moving the referrers that were pulled before`, error.code);
@@ -79,7 +81,7 @@ export class StoredReferrers {
   }
 
   async #referrersInCache(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
-    const { cache } = this.#options;
+    const { cache } = this.#parts;
     async function* manifests(): AsyncGenerator<Descriptor, void, undefined> {
       for await (const { digest, mediaType, size } of cache.motes?.(options) ?? []) {
         if (isManifestType(mediaType)) yield { digest, mediaType, size };

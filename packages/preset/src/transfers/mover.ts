@@ -1,19 +1,15 @@
 import {
-  type BlobInfoCache,
   type ContentDestination,
   type ContentSource,
   type Descriptor,
   type Digest,
-  type Logger,
-  type MoteCache,
   MoteError,
   type Ref,
-  type TagStore,
 } from "@mote/core";
 import type { FileInput } from "@mote/layout";
 import type { TransferOptions, TransferReport } from "@mote/transfer";
-import type { Endpoints } from "../endpoints/endpoints.js";
 import type { MoveOptions, PullOptions, PushFilesOptions, RepairOptions } from "../mote.js";
+import type { Parts } from "../parts.js";
 import { personalFolder } from "../references/home-paths.js";
 import {
   assertPullDestination,
@@ -23,29 +19,21 @@ import {
   onlyOf,
   readOrigin,
 } from "../references/origin.js";
-import { otherTag, type References } from "../references/references.js";
-import { type ReadingOptions, readFromOrigin } from "../sources/read-from-origin.js";
+import { otherTag } from "../references/references.js";
+import { readFromOrigin } from "../sources/read-from-origin.js";
 import { type MoveReport, withReferences } from "./move-report.js";
 import type { SizeBound } from "./size-bound.js";
-
-export interface MoverDependencies {
-  readonly cache: MoteCache;
-  readonly tags: TagStore;
-  readonly bic: BlobInfoCache;
-  readonly endpoints: Endpoints;
-  readonly references: References;
-  readonly sizeBound: SizeBound | undefined;
-  readonly logger: Logger;
-}
 
 type Transferring = MoveOptions & Pick<TransferOptions, "refs" | "tags" | "platform" | "referrers" | "verify">;
 
 /** Moves images and files through the cache, and gives them their names in it. */
 export class Mover {
-  readonly #dependencies: MoverDependencies;
+  readonly #parts: Parts;
+  readonly #sizeBound: SizeBound | undefined;
 
-  constructor(dependencies: MoverDependencies) {
-    this.#dependencies = dependencies;
+  constructor(parts: Parts, sizeBound: SizeBound | undefined) {
+    this.#parts = parts;
+    this.#sizeBound = sizeBound;
   }
 
   async pull(source: string, destination: string | undefined, options: PullOptions): Promise<MoveReport> {
@@ -53,7 +41,7 @@ export class Mover {
       assertPullDestination(destination);
       return this.copy(source, destination, options);
     }
-    const { cache, references } = this.#dependencies;
+    const { cache, references } = this.#parts;
     const from = await readOrigin(cache, references, source);
     // A digest for a name means none.
     const tags = options.tags ?? [nameOfOrigin(references, from) ?? String(from)];
@@ -63,7 +51,7 @@ export class Mover {
   }
 
   async copy(source: string, destination: string, options: PullOptions): Promise<MoveReport> {
-    const { cache, references } = this.#dependencies;
+    const { cache, references } = this.#parts;
     const folder = personalFolder(destination);
     const to = folder === undefined ? references.parseMovable(destination, "destination") : undefined;
     const from = await readOrigin(cache, references, source);
@@ -81,7 +69,7 @@ export class Mover {
     destination: string,
     { artifactType, annotations, ...options }: PushFilesOptions,
   ): Promise<MoveReport> {
-    const { endpoints, references } = this.#dependencies;
+    const { endpoints, references } = this.#parts;
     const to = references.parseMovable(destination, "destination");
     const { FilesSource } = await import("@mote/layout");
     const source = new FilesSource(files, { artifactType, annotations });
@@ -95,7 +83,7 @@ export class Mover {
 
   /** Fetches a manifest with all below it into the cache, without a name: what is tagged stays what it is, wherever the source's tag has moved. */
   async complete(ref: Ref, digest: Digest, { signal, concurrency, onEvent }: RepairOptions): Promise<TransferReport> {
-    const { endpoints } = this.#dependencies;
+    const { endpoints } = this.#parts;
     const source = await endpoints.source(ref);
     await endpoints.prepare(source, ref, { signal });
     return this.#transfer(source, undefined, {
@@ -116,10 +104,10 @@ export class Mover {
     const named = tags.length === 0 ? [undefined] : tags;
     // Each platform under each name; without platforms each name once.
     const roots = (platforms ?? [undefined]).flatMap((each) => named.map((tag) => ({ platform: each, tag })));
-    const { endpoints, references } = this.#dependencies;
+    const { endpoints, references } = this.#parts;
     const only = onlyOf(to?.digest);
-    const reading = this.#reading({ ...options, platform: others.length > 0 ? undefined : platform });
-    const report = await readFromOrigin(from, reading, async (source) =>
+    const reading = { ...options, platform: others.length > 0 ? undefined : platform };
+    const report = await readFromOrigin(from, this.#parts, reading, async (source) =>
       this.#transfer(source, to && (await endpoints.destination(to, moving)), {
         ...moving,
         refs: roots.map(() => from),
@@ -136,10 +124,10 @@ export class Mover {
   }
 
   async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
-    const { endpoints, references } = this.#dependencies;
+    const { endpoints, references } = this.#parts;
     const { platform, tags: _, verify, ...moving } = options;
     if (platform !== undefined && typeof platform !== "string") throw severalPlatforms();
-    const report = await readFromOrigin(from, this.#reading({ ...options, platform }), async (source, warn) => {
+    const report = await readFromOrigin(from, this.#parts, { ...options, platform }, async (source, warn) => {
       const destination = await endpoints.folder(folder, options);
       return this.#transfer(source, destination, {
         ...moving,
@@ -157,19 +145,14 @@ export class Mover {
     return withReferences(references, report, from, undefined);
   }
 
-  #reading({ platform, onEvent, signal }: MoveOptions & { readonly platform: string | undefined }): ReadingOptions {
-    const { sizeBound: _, ...dependencies } = this.#dependencies;
-    return { ...dependencies, platform, onEvent, signal };
-  }
-
   async #transfer(
     source: ContentSource,
     destination: ContentDestination | undefined,
     options: Transferring,
   ): Promise<TransferReport> {
     const { transfer } = await import("@mote/transfer");
-    const { cache, bic, endpoints, references, sizeBound, logger } = this.#dependencies;
-    const lease = await sizeBound?.lease(options);
+    const { cache, bic, endpoints, references, logger } = this.#parts;
+    const lease = await this.#sizeBound?.lease(options);
     let fetchedNothing = false;
     try {
       const report = await transfer({
@@ -187,7 +170,7 @@ export class Mover {
       return report;
     } finally {
       if (fetchedNothing) await lease?.release();
-      else sizeBound?.restore(lease);
+      else this.#sizeBound?.restore(lease);
       await source[Symbol.asyncDispose]?.();
       await destination?.[Symbol.asyncDispose]?.();
     }
@@ -202,14 +185,14 @@ export class Mover {
   /** What belongs to an image by its tag does so in the cache, too. */
   async #nameReferrers(from: Origin, { referrers }: TransferReport): Promise<void> {
     if (typeof from === "string") return;
-    const { references } = this.#dependencies;
+    const { references } = this.#parts;
     for (const { tag, descriptor } of referrers) {
       if (tag !== undefined) await this.#name(references.nameInCache(otherTag(from, tag)), descriptor);
     }
   }
 
   async #name(name: string, descriptor: Descriptor): Promise<void> {
-    const { cache, tags, logger } = this.#dependencies;
+    const { cache, tags, logger } = this.#parts;
     if (!(await cache.moteExists(descriptor.digest))) return;
     try {
       await tags.tag(name, descriptor);

@@ -1,5 +1,4 @@
 import {
-  type BlobInfoCache,
   type Cancellable,
   childDescriptors,
   type Digest,
@@ -14,39 +13,32 @@ import {
   takeInventory,
   writeMote,
 } from "@mote/core";
-import type { Endpoints } from "../endpoints/endpoints.js";
 import { incompleteManifests, namesOfIncomplete } from "../inventory/incomplete-images.js";
 import type { RepairOptions } from "../mote.js";
-import type { References } from "../references/references.js";
+import type { Parts } from "../parts.js";
 import { isSilence } from "../sources/registry-failure.js";
+import type { Mover } from "./mover.js";
 
 /** Known locations of one blob that are tried. */
 const mostLocations = 5;
 
-export interface RepairDependencies {
-  readonly cache: MoteCache;
-  readonly bic: BlobInfoCache;
-  readonly endpoints: Endpoints;
-  readonly references: References;
-  /** Fetches a manifest, with all that is below it, from `ref` into the cache. */
-  readonly complete: (ref: Ref, digest: Digest, options: RepairOptions) => Promise<unknown>;
-}
-
 /** Fetches again what a cache lacks: images from where their names say, and what is still missing from where it was seen. */
 export class Repair {
-  readonly #dependencies: RepairDependencies;
+  readonly #parts: Parts;
+  readonly #mover: Mover;
   readonly #options: RepairOptions;
   /** Registries that did not respond, with the reason: they are not contacted again. */
   readonly #silent = new Map<string, string>();
 
-  constructor(dependencies: RepairDependencies, options: RepairOptions) {
-    this.#dependencies = dependencies;
+  constructor(parts: Parts, mover: Mover, options: RepairOptions) {
+    this.#parts = parts;
+    this.#mover = mover;
     this.#options = options;
   }
 
   /** @returns the names of images that are still incomplete */
   async run(): Promise<string[]> {
-    const { cache } = this.#dependencies;
+    const { cache } = this.#parts;
     const { damaged = [], unreadable = [] } = this.#options;
     const bad = new Set([...damaged, ...unreadable]);
     const before = await takeInventory(cache, this.#options);
@@ -61,14 +53,14 @@ export class Repair {
   /** Fetches from the first location that has it. */
   async #completeImage(digest: Digest, names: readonly string[]): Promise<void> {
     for (const name of names) {
-      const ref = this.#dependencies.references.sourceOf(name);
+      const ref = this.#parts.references.sourceOf(name);
       if (ref === undefined) continue;
-      if (await this.#tries(digest, ref, () => this.#dependencies.complete(ref, digest, this.#options))) return;
+      if (await this.#tries(digest, ref, () => this.#mover.complete(ref, digest, this.#options))) return;
     }
   }
 
   async #fetchBlob(digest: Digest): Promise<void> {
-    const { bic, endpoints, references } = this.#dependencies;
+    const { bic, endpoints, references } = this.#parts;
     const { signal } = this.#options;
     const known = await knownLocations(bic, references.codec, digest, { signal }).catch(() => undefined);
     for (const { ref } of known?.locations.slice(0, mostLocations) ?? []) {
@@ -82,7 +74,7 @@ export class Repair {
 
   /** The writer checks the digest; a size is not known here. */
   async #store(digest: Digest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { cache } = this.#dependencies;
+    const { cache } = this.#parts;
     const { signal } = this.#options;
     await writeMote(cache, { digest, mediaType: mediaTypes.octetStream }, chunks, { signal });
   }

@@ -1,0 +1,13 @@
+import type { BlobInfoCache, Logger, MoteCache, TagStore } from "@mote/core";
+import type { Endpoints } from "./endpoints/endpoints.js";
+import type { References } from "./references/references.js";
+
+/** What the use cases work with. */
+export interface Parts {
+  readonly cache: MoteCache;
+  readonly tags: TagStore;
+  readonly bic: BlobInfoCache;
+  readonly endpoints: Endpoints;
+  readonly references: References;
+  readonly logger: Logger;
+}
