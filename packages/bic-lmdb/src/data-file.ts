@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 /**
- * LMDB maps its file into memory and trusts it: a damaged one ends the process with a signal. So the file is looked at first,
- * by the layout of LMDB's data version 2 (`MDB_page_header`, `MDB_meta`, `MDB_node` in mdb.c).
+ * LMDB maps its file into memory without checking it, so a damaged file ends the process with a signal. Therefore the file is
+ * checked first, by the layout of LMDB's data version 2 (`MDB_page_header`, `MDB_meta`, `MDB_node` in mdb.c).
  */
 const magic = 0xbeefc0de;
 const dataVersion = 2;
@@ -13,22 +13,22 @@ const pageFlags = { branch: 0x01, leaf: 0x02, overflow: 0x04, meta: 0x08 } as co
 const anyPage = 0x0f;
 const bigData = 0x01;
 
-/** Pages of each tree that are looked at: all of a small file, some at random of a large one. */
+// Pages checked in each tree: all of a small file, random ones of a large file.
 const sampledPages = 256;
-/** After so many the writers that come between have shown that the file can be used. */
+// After this many tries, concurrent writers have shown that the file is usable.
 const maxTries = 20;
 
 export type FileState =
-  | { readonly state: "sound" | "new" }
-  /** Of another version of LMDB, so not ours to judge. */
+  | { readonly state: "valid" | "new" }
+  /** The file belongs to another version of LMDB or another program, and cannot be checked. */
   | { readonly state: "foreign"; readonly reason: string }
   | { readonly state: "damaged"; readonly reason: string };
 
 interface Tree {
-  /** Undefined where the tree is empty. */
+  /** Undefined if the tree is empty. */
   readonly root: number | undefined;
   readonly depth: number;
-  /** Whether its keys are ordered byte by byte; those of the free list are numbers. */
+  /** Whether its keys are ordered by bytes. Those of the free list are numbers. */
   readonly isOrdered: boolean;
 }
 
@@ -39,26 +39,26 @@ interface Meta {
   readonly trees: readonly Tree[];
 }
 
-/** Looks at the file at `path`. Other processes may be writing to it. */
-export async function judgeFile(path: string): Promise<FileState> {
+/** Checks the file at `path`, while other processes may write to it. */
+export async function checkFile(path: string): Promise<FileState> {
   const fd = openSync(path, "r");
   try {
     for (let tries = 0; tries < maxTries; tries++) {
-      const verdict = await judge(fd);
-      if (typeof verdict !== "number") return verdict;
-      // Damage may be a page that a writer has reused since; it is damage only if nothing was written meanwhile.
-      const again = readMeta(fd);
-      if ("state" in again) return again;
-      if (again.transaction === verdict) return damaged("its pages are not consistent");
+      const result = await checkPages(fd);
+      if (typeof result !== "number") return result;
+      // A writer may have reused a page meanwhile; the file is damaged only if no transaction was committed.
+      const meta = readMeta(fd);
+      if ("state" in meta) return meta;
+      if (meta.transaction === result) return damaged("its pages are not consistent");
     }
-    return { state: "sound" };
+    return { state: "valid" };
   } finally {
     closeSync(fd);
   }
 }
 
-/** A verdict, or the transaction by which the trees are damaged. */
-async function judge(fd: number): Promise<FileState | number> {
+/** Returns the state, or the id of the transaction whose trees are damaged. */
+async function checkPages(fd: number): Promise<FileState | number> {
   const { size } = fstatSync(fd);
   if (size === 0) return { state: "new" };
   const meta = readMeta(fd);
@@ -66,14 +66,14 @@ async function judge(fd: number): Promise<FileState | number> {
   for (const tree of meta.trees) {
     const pages = new TreePages(fd, { meta, tree, fileSize: size });
     if (!sample(tree, pages)) return meta.transaction;
-    // The last pages may be missing from a sound file, if none of them is in use.
+    // The last pages may be missing in a valid file if none of them is in use.
     const isShort = (meta.lastPage + 1) * meta.pageSize > size;
     if (isShort && !(await isAllInFile(tree, pages))) return meta.transaction;
   }
-  return { state: "sound" };
+  return { state: "valid" };
 }
 
-/** The newer of the two meta pages. */
+/** Returns the newer of the two meta pages. */
 function readMeta(fd: number): Meta | FileState {
   const first = readMetaAt(fd, 0);
   if ("state" in first) return first;
@@ -88,7 +88,7 @@ function readMetaAt(fd: number, position: number): Meta | FileState {
   const isMeta = (bytes.readUInt16LE(18) & pageFlags.meta) !== 0 && bytes.readUInt32LE(headerSize) === magic;
   if (!isMeta) return damaged("a meta page is not one of LMDB");
   const version = bytes.readUInt32LE(headerSize + 4) & 0xffff;
-  if (version !== dataVersion) return { state: "foreign", reason: `it is of LMDB's data version ${version}` };
+  if (version !== dataVersion) return { state: "foreign", reason: `its LMDB data version is ${version}` };
   const pageSize = bytes.readUInt32LE(48);
   const isPageSize = pageSize >= 256 && pageSize <= 65_536 && (pageSize & (pageSize - 1)) === 0;
   if (!isPageSize) return damaged(`its page size is ${pageSize}`);
@@ -105,7 +105,7 @@ function readTree(bytes: Buffer, at: number, isOrdered: boolean): Tree {
   return { root: isEmpty ? undefined : readCount(bytes, at + 40), depth: bytes.readUInt16LE(at + 6), isOrdered };
 }
 
-/** A 64-bit number; one above 2^53 is inexact, and too large for everything that is counted here. */
+// A 64-bit number above 2^53 is inexact, and larger than any valid value here.
 function readCount(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
 }
@@ -114,23 +114,23 @@ function damaged(reason: string): FileState {
   return { state: "damaged", reason };
 }
 
-/** Looks at pages of the tree, from its root on, at random where there are many. False at the first that cannot be one. */
+/** Checks pages of the tree from its root, random ones if there are many. Returns false if one is not valid. */
 function sample({ root, depth }: Tree, pages: TreePages): boolean {
-  const waiting = root === undefined ? [] : [{ page: root, level: 1 }];
+  const queue = root === undefined ? [] : [{ page: root, level: 1 }];
   for (let seen = 0; seen < sampledPages; seen++) {
-    const at = Math.floor(Math.random() * waiting.length);
-    const next = waiting[at];
-    const last = waiting.pop();
+    const at = Math.floor(Math.random() * queue.length);
+    const next = queue[at];
+    const last = queue.pop();
     if (next === undefined || last === undefined) return true;
-    if (at < waiting.length) waiting[at] = last;
+    if (at < queue.length) queue[at] = last;
     const children = pages.children(next.page, next.level === depth ? "leaf" : "branch");
     if (children === undefined) return false;
-    for (const page of children) waiting.push({ page, level: next.level + 1 });
+    for (const page of children) queue.push({ page, level: next.level + 1 });
   }
   return true;
 }
 
-/** Looks at every branch, so that the numbers of all leaves are seen. */
+/** Checks every branch page, which contain the numbers of all leaf pages. */
 async function isAllInFile({ root, depth }: Tree, pages: TreePages): Promise<boolean> {
   const branches = root === undefined || depth < 2 ? [] : [{ page: root, level: 1 }];
   for (let seen = 1; ; seen++) {
@@ -159,16 +159,16 @@ class TreePages {
     this.#page = Buffer.alloc(of.meta.pageSize);
   }
 
-  /** The pages below a branch page; none below a leaf. Undefined where the page is not what it should be. */
+  /** Returns the children of a branch page, an empty list for a leaf, or undefined if the page is not valid. */
   children(number: number, kind: "branch" | "leaf"): number[] | undefined {
     const page = this.#page;
     if (!this.#read(number, page) || readCount(page, 0) !== number) return undefined;
     if ((readShort(page, 18) & anyPage) !== pageFlags[kind]) return undefined;
 
-    const room = page.length - headerSize;
+    const space = page.length - headerSize;
     const lower = readShort(page, 20);
     const upper = readShort(page, 22);
-    if (lower > upper || upper > room || lower % 2 !== 0 || lower === 0) return undefined;
+    if (lower > upper || upper > space || lower % 2 !== 0 || lower === 0) return undefined;
     const children: number[] = [];
     let keyStart = 0;
     let keyEnd = 0;
@@ -183,7 +183,7 @@ class TreePages {
         if (!this.#isInFile(child)) return undefined;
         children.push(child);
       } else if (!this.#hasData(start - nodeSize, end)) return undefined;
-      // A branch's first key may be empty, as it stands for all that is below the second.
+      // The first key of a branch may be empty: it stands for everything before the second.
       const hasBefore = kind === "leaf" ? at > 0 : at > 2;
       if (hasBefore && this.#tree.isOrdered && !isBefore(page, keyStart, keyEnd, start, end)) return undefined;
       keyStart = start;
@@ -192,7 +192,7 @@ class TreePages {
     return children;
   }
 
-  /** Whether the data of a leaf's node, which follows its key, can be there. */
+  /** Returns whether the data of a leaf node, which follows its key, is inside the file. */
   #hasData(node: number, at: number): boolean {
     const page = this.#page;
     const size = page.readUInt32LE(node);
@@ -221,7 +221,7 @@ function readShort(bytes: Uint8Array, at: number): number {
   return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
 }
 
-/** Whether the first key comes before the second: a loop, as thousands are compared and they differ early. */
+// A loop instead of `Buffer.compare`: thousands of keys are compared, and they differ early.
 function isBefore(bytes: Uint8Array, start: number, end: number, otherStart: number, otherEnd: number): boolean {
   const length = Math.min(end - start, otherEnd - otherStart);
   for (let at = 0; at < length; at++) {

@@ -1,15 +1,15 @@
 import { type Awaitable, applyFact, type BlobFact, type FactStorage, MemoryStorage } from "@mote/bic";
 
-/** Milliseconds without use after which the file is tried again. */
+// Milliseconds without use after which the file is opened again.
 const retryMs = 5_000;
 const chunkSize = 250;
 
-/** Facts in memory that go to the file when another process lets go of it. */
+/** Stores facts in memory until another process releases the file. */
 export class DeferredStorage extends MemoryStorage {
   readonly idleMs = retryMs;
   readonly #deliver: () => Promise<void>;
 
-  /** `deliver` is called when this is closed. */
+  /** `deliver` is called by `close`. */
   constructor(deliver: () => Promise<void>) {
     super();
     this.#deliver = deliver;

@@ -6,7 +6,7 @@ const hasTransformer = 2;
 const isImplied = 4;
 
 export interface NewestRow {
-  /** Whether there may be older ones, in rows of their own. */
+  /** Whether there may be older records, each in its own row. */
   more: boolean;
   /** Newest first. */
   readonly locationRecords: LocationRecord[];

@@ -13,18 +13,18 @@ import {
 } from "./fact-bytes.js";
 import { RowReader, RowWriter } from "./row-bytes.js";
 
-/** The first byte of a key tells what the row holds. */
+// The first byte of a key is the kind of the row.
 const rowKind = { scope: 2, digest: 3, form: 4, newest: 5, older: 6 } as const;
 
 /**
- * A blob's newest locations share one row, so that one look-up reads them; those beyond have a row each, so that a record of a
- * blob that is everywhere rewrites little.
+ * The newest locations of a blob share one row, so that one get reads them. Older ones have a row each, so that recording a
+ * location of a blob with very many rewrites little.
  */
 const newestCount = 16;
 
 const nothing = Buffer.from([0]);
 
-/** Transport and scope, which stand in keys by a hash. */
+/** A transport and a scope, with their hash in keys. */
 interface Scope {
   readonly transport: string;
   readonly scope: string;
@@ -34,9 +34,9 @@ interface Scope {
 
 export type Counts = { -readonly [Kind in keyof FactCounts]: number };
 
-/** Facts as rows of LMDB. Reads what the transaction at hand sees; writes only inside one. */
+/** Stores facts as rows of LMDB, in the current transaction. */
 export class LmdbRows implements FactRows {
-  /** Of the transaction at hand. */
+  /** The counts in the current transaction. */
   counts: Counts = { locations: 0, negativeRecords: 0, pairs: 0, transformers: 0 };
   readonly #db: Database<Buffer, Buffer>;
   readonly #key = new RowWriter();
@@ -84,44 +84,44 @@ export class LmdbRows implements FactRows {
     this.#db.removeSync(this.#formKey(untransformed, form));
   }
 
-  locationRecords(place: ScopedDigest): LocationRecord[] {
-    const newest = this.#newest(place);
+  locationRecords(scoped: ScopedDigest): LocationRecord[] {
+    const newest = this.#newest(scoped);
     if (newest === undefined) return [];
-    return newest.more ? [...newest.locationRecords, ...this.#older(place)] : newest.locationRecords;
+    return newest.more ? [...newest.locationRecords, ...this.#older(scoped)] : newest.locationRecords;
   }
 
   updateLocationRecord(
-    place: ScopedDigest,
+    scoped: ScopedDigest,
     location: string,
     change: (locationRecord: LocationRecord | undefined) => LocationRecord | undefined,
   ): void {
-    const row = this.#newest(place) ?? { more: false, locationRecords: [] };
+    const row = this.#newest(scoped) ?? { more: false, locationRecords: [] };
     const at = row.locationRecords.findIndex((locationRecord) => locationRecord.location === location);
     const before =
-      at >= 0 ? row.locationRecords[at] : row.more ? this.#olderLocationRecord(place, location) : undefined;
+      at >= 0 ? row.locationRecords[at] : row.more ? this.#olderLocationRecord(scoped, location) : undefined;
     const after = change(before);
     if (after === before) return;
     this.#count(before, -1);
     this.#count(after, 1);
     if (at >= 0) row.locationRecords.splice(at, 1);
-    else if (before !== undefined) this.#db.removeSync(this.#olderKey(place, location));
-    if (after !== undefined) this.#insert(place, row, after);
-    else if (row.locationRecords.length === 0) row.more = row.more && this.#hasOlder(place);
-    this.#putNewest(place, row);
+    else if (before !== undefined) this.#db.removeSync(this.#olderKey(scoped, location));
+    if (after !== undefined) this.#insert(scoped, row, after);
+    else if (row.locationRecords.length === 0) row.more = row.more && this.#hasOlder(scoped);
+    this.#putNewest(scoped, row);
   }
 
-  #insert(place: ScopedDigest, row: NewestRow, locationRecord: LocationRecord): void {
-    this.#writeScope(place);
+  #insert(scoped: ScopedDigest, row: NewestRow, locationRecord: LocationRecord): void {
+    this.#writeScope(scoped);
     const { locationRecords } = row;
     const older = locationRecords.findIndex(({ sequence }) => sequence < locationRecord.sequence);
     locationRecords.splice(older < 0 ? locationRecords.length : older, 0, locationRecord);
     const oldest = locationRecords.length > newestCount ? locationRecords.pop() : undefined;
     if (oldest === undefined) return;
-    this.#putOlder(place, oldest);
+    this.#putOlder(scoped, oldest);
     row.more = true;
   }
 
-  /** All facts, about `size` at a time. */
+  /** Yields all facts, about `size` at a time. */
   *chunks(size: number): Generator<BlobFact[]> {
     const scopes = new Map<string, [transport: string, scope: string]>();
     let start = Buffer.from([rowKind.digest]);
@@ -158,13 +158,13 @@ export class LmdbRows implements FactRows {
     }
   }
 
-  #newest(place: ScopedDigest): NewestRow | undefined {
-    const bytes = this.#db.getBinaryFast(this.#placeKey(rowKind.newest, place));
+  #newest(scoped: ScopedDigest): NewestRow | undefined {
+    const bytes = this.#db.getBinaryFast(this.#scopedKey(rowKind.newest, scoped));
     return bytes === undefined ? undefined : readNewest(bytes);
   }
 
-  #putNewest(place: ScopedDigest, { more, locationRecords }: NewestRow): void {
-    const key = this.#placeKey(rowKind.newest, place);
+  #putNewest(scoped: ScopedDigest, { more, locationRecords }: NewestRow): void {
+    const key = this.#scopedKey(rowKind.newest, scoped);
     if (locationRecords.length === 0 && !more) {
       this.#db.removeSync(key);
       return;
@@ -173,26 +173,26 @@ export class LmdbRows implements FactRows {
     this.#db.putSync(key, bytes.bytes);
   }
 
-  *#older(place: ScopedDigest): Generator<LocationRecord> {
-    const start = Buffer.from(this.#placeKey(rowKind.older, place));
+  *#older(scoped: ScopedDigest): Generator<LocationRecord> {
+    const start = Buffer.from(this.#scopedKey(rowKind.older, scoped));
     for (const { value } of this.#db.getRange({ start, end: keyAfter(start) }))
       yield readLocationRecord(new RowReader(value));
   }
 
-  #hasOlder(place: ScopedDigest): boolean {
-    const start = Buffer.from(this.#placeKey(rowKind.older, place));
+  #hasOlder(scoped: ScopedDigest): boolean {
+    const start = Buffer.from(this.#scopedKey(rowKind.older, scoped));
     for (const _ of this.#db.getKeys({ start, end: keyAfter(start), limit: 1 })) return true;
     return false;
   }
 
-  #olderLocationRecord(place: ScopedDigest, location: string): LocationRecord | undefined {
-    const bytes = this.#db.getBinaryFast(this.#olderKey(place, location));
+  #olderLocationRecord(scoped: ScopedDigest, location: string): LocationRecord | undefined {
+    const bytes = this.#db.getBinaryFast(this.#olderKey(scoped, location));
     return bytes === undefined ? undefined : readLocationRecord(new RowReader(bytes));
   }
 
-  #putOlder(place: ScopedDigest, locationRecord: LocationRecord): void {
+  #putOlder(scoped: ScopedDigest, locationRecord: LocationRecord): void {
     const bytes = writeLocationRecord(this.#row.clear(), locationRecord);
-    this.#db.putSync(this.#olderKey(place, locationRecord.location), bytes.bytes);
+    this.#db.putSync(this.#olderKey(scoped, locationRecord.location), bytes.bytes);
   }
 
   #countDigest(row: DigestRow, by: number): void {
@@ -212,38 +212,38 @@ export class LmdbRows implements FactRows {
     return this.#key.clear().byte(rowKind.form).digest(untransformed).digest(form).bytes;
   }
 
-  #placeKey(kind: number, place: ScopedDigest): Buffer {
-    return this.#key.clear().byte(kind).raw(this.#scope(place).hash).digest(place.digest).bytes;
+  #scopedKey(kind: number, scoped: ScopedDigest): Buffer {
+    return this.#key.clear().byte(kind).raw(this.#scope(scoped).hash).digest(scoped.digest).bytes;
   }
 
-  /** A location may be longer than a key can be. */
-  #olderKey(place: ScopedDigest, location: string): Buffer {
-    this.#placeKey(rowKind.older, place);
+  // A location is hashed, because it may be longer than a key can be.
+  #olderKey(scoped: ScopedDigest, location: string): Buffer {
+    this.#scopedKey(rowKind.older, scoped);
     return this.#key.raw(createHash("sha256").update(location, "utf16le").digest()).bytes;
   }
 
-  #scope(place: ScopedDigest): Scope {
-    const { transport, scope } = place;
+  #scope(scoped: ScopedDigest): Scope {
+    const { transport, scope } = scoped;
     if (this.#lastScope?.transport === transport && this.#lastScope.scope === scope) return this.#lastScope;
-    const text = scopeText(place);
+    const text = scopeText(scoped);
     const hash = createHash("sha256").update(text).digest().subarray(0, scopeHashLength);
     const known = this.#scopes.get(text) ?? { transport, scope, hash, isWritten: false };
-    if (this.#scopes.size >= maxRememberedScopes) this.#scopes.clear();
+    if (this.#scopes.size >= maxCachedScopes) this.#scopes.clear();
     this.#scopes.set(text, known);
     this.#lastScope = known;
     return known;
   }
 
-  #writeScope(place: ScopedDigest): void {
-    const scope = this.#scope(place);
+  #writeScope(scoped: ScopedDigest): void {
+    const scope = this.#scope(scoped);
     if (scope.isWritten) return;
     const key = this.#key.clear().byte(rowKind.scope).raw(scope.hash).bytes;
-    this.#db.putSync(key, this.#row.clear().text(scopeText(place)).bytes);
+    this.#db.putSync(key, this.#row.clear().text(scopeText(scoped)).bytes);
     scope.isWritten = true;
   }
 
-  /** What was written in a transaction that failed is not known to be there. */
-  forgetWrittenScopes(): void {
+  /** Forgets which scopes are stored, after a failed transaction. */
+  clearScopes(): void {
     this.#scopes.clear();
     this.#lastScope = undefined;
   }
@@ -261,14 +261,14 @@ export class LmdbRows implements FactRows {
 }
 
 const scopeHashLength = 16;
-const maxRememberedScopes = 1000;
+const maxCachedScopes = 1000;
 
-/** JSON writes every text in well-formed characters, and keeps the two apart. */
+// JSON escapes lone surrogates, and separates the two strings.
 function scopeText({ transport, scope }: ScopedDigest): string {
   return JSON.stringify([transport, scope]);
 }
 
-/** The end of all keys that begin with `prefix`: no such key has 0xff in every byte. */
+/** Returns the end of the range of keys with a prefix. No prefix has 0xff in every byte. */
 function keyAfter(prefix: Buffer): Buffer {
   const end = Buffer.from(prefix);
   for (let at = end.length - 1; at >= 0; at--) {

@@ -27,26 +27,26 @@ const formatVersion = 1;
 
 const checkedRows = 250;
 
-/** Milliseconds: a process of the same id in another container waits for this one to close the file. */
+// Milliseconds. A process with the same id in another container waits for this one to close the file.
 const idleMs = 100;
 
-/** Milliseconds that a write waits for another process's transaction: one takes some milliseconds, more on a slow disk. */
+// Milliseconds that a write waits for a transaction of another process, which takes some milliseconds, more on a slow disk.
 const longestWaitMs = 5_000;
 
-/** Look-ups ask this often whether the file is still the one at its path; records always do. */
+// Milliseconds after which a look-up checks again that the file at the path is the open one. Every record checks it.
 const presenceCheckMs = 1_000;
 
 export interface LmdbStorageOptions {
   readonly path: string;
-  /** Undefined where the file is read-only. */
+  /** Undefined if the file is read-only. */
   readonly mark: WriterMark | undefined;
-  /** lmdb's: the id of the transaction that was last read from, modulo 2^32. */
+  /** Returns lmdb's id of the transaction that was last read from, modulo 2^32. */
   readonly lastReadTransaction: () => number;
-  /** Takes a second look at the file, once it is closed here. */
+  /** Checks the file again after it was closed. */
   readonly isDamaged: () => Promise<boolean>;
 }
 
-/** Facts in an LMDB file that is open and checked. */
+/** Stores facts in an open, checked LMDB file. */
 export class LmdbStorage implements FactStorage {
   readonly mode: "persistent" | "read-only";
   readonly idleMs = idleMs;
@@ -69,13 +69,16 @@ export class LmdbStorage implements FactStorage {
     this.mode = options.mark === undefined ? "read-only" : "persistent";
   }
 
-  /** Marks a new file as one of this format. @throws MOTE_UNSUPPORTED_FORMAT where it is of another */
-  claim(): void {
+  /**
+   * Writes the format into a new file, and checks it in an existing one.
+   * @throws MOTE_UNSUPPORTED_FORMAT
+   */
+  initialize(): void {
     const { mark, lastReadTransaction } = this.#options;
     this.#guard(() => {
       const newest = mark?.newestTransaction() ?? 0;
       const isNew = this.#db.getBinary(formatKey) === undefined;
-      // The opening of the file may have made look-ups see an older state, which a transaction corrects.
+      // Opening the file may have made look-ups see an older state, which a transaction corrects.
       const isBehind = lastReadTransaction() < newest % 2 ** 32;
       if (mark !== undefined && (isNew || isBehind)) this.#transact(mark, () => this.#markFormat());
       this.#checkFormat();
@@ -95,26 +98,30 @@ export class LmdbStorage implements FactStorage {
     const bytes = this.#db.getBinary(formatKey);
     if (bytes === undefined && isEmpty(this.#db)) return;
     const reader = bytes === undefined ? undefined : new RowReader(bytes);
-    if (reader?.text() !== formatName) throw unsupported(this.#path, "it is a database of something else");
+    if (reader?.text() !== formatName) throw unsupported(this.#path, "it is a database of another program");
     const version = reader.number();
     if (version !== formatVersion)
-      throw unsupported(this.#path, `it is of version ${version}, newer than this release`);
+      throw unsupported(this.#path, `its format version is ${version}, and this release reads ${formatVersion}`);
   }
 
-  read<Result>(look: (rows: FactReader) => Result): Result {
+  read<Result>(query: (rows: FactReader) => Result): Result {
     if (performance.now() > this.#presentUntil) this.#checkPresence();
     return this.#guard(() => {
       this.#db.resetReadTxn();
-      return look(this.#rows);
+      return query(this.#rows);
     });
   }
 
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Awaitable<Result> {
     const { mark } = this.#options;
     if (mark === undefined) {
-      throw new MoteError("MOTE_UNWRITABLE", `${this.#path} is read-only; nothing is recorded`, {
-        details: { path: this.#path },
-      });
+      throw new MoteError(
+        "MOTE_UNWRITABLE",
+        `cannot record in ${this.#path}: the file is read-only; check its permissions`,
+        {
+          details: { path: this.#path },
+        },
+      );
     }
     if (mark.holder() === undefined) return this.#writeNow(mark, change);
     return mark.released(environmentOf(this.#db), longestWaitMs).then(() => this.#writeNow(mark, change));
@@ -133,7 +140,7 @@ export class LmdbStorage implements FactStorage {
         }),
       );
     } catch (error) {
-      this.#rows.forgetWrittenScopes();
+      this.#rows.clearScopes();
       throw error;
     }
   }
@@ -169,7 +176,10 @@ export class LmdbStorage implements FactStorage {
     return statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** Reads every row, and writes one. @throws MOTE_CORRUPT */
+  /**
+   * Reads every row, and runs a transaction.
+   * @throws MOTE_CORRUPT
+   */
   async check(): Promise<void> {
     this.#guard(() => this.#checkFormat());
     for (const _ of this.chunks(checkedRows)) await nextTurn();
@@ -186,13 +196,13 @@ export class LmdbStorage implements FactStorage {
     }
   }
 
-  /** Closes the file, however it seems. */
+  /** Closes the file without checking it for damage. */
   async release(): Promise<void> {
     await this.#db.close();
     this.#options.mark?.close();
   }
 
-  /** Others may set the file aside, or remove it: what is recorded in it then would be lost. */
+  // Another process may have renamed or removed the file, and records in it would be lost.
   #checkPresence(): void {
     if (!this.#isPresent()) {
       throw new MoteError("MOTE_CORRUPT", `${this.#path} has been replaced or removed`, {
@@ -202,12 +212,16 @@ export class LmdbStorage implements FactStorage {
     this.#presentUntil = performance.now() + presenceCheckMs;
   }
 
-  /** LMDB reports a full disk on the process's stderr, too; so it is not asked where that can be foreseen. */
+  // LMDB also prints a full disk to stderr, so the space is checked before.
   #checkSpace(): void {
     if (!isDiskFull(this.#path)) return;
-    throw new MoteError("MOTE_NO_SPACE", `${this.#path}: the disk is full; make room, then record again`, {
-      details: { path: this.#path },
-    });
+    throw new MoteError(
+      "MOTE_NO_SPACE",
+      `cannot record in ${this.#path}: the disk is full; free disk space and retry`,
+      {
+        details: { path: this.#path },
+      },
+    );
   }
 
   #isPresent(): boolean {
@@ -251,7 +265,7 @@ function isEmpty(db: RootDatabase<Buffer, Buffer>): boolean {
 function unsupported(path: string, reason: string): MoteError {
   return new MoteError(
     "MOTE_UNSUPPORTED_FORMAT",
-    `${path} cannot hold the blob-info cache: ${reason}; give another path, or remove it if nobody needs it`,
+    `cannot use ${path} as a blob-info cache: ${reason}; give another path, or remove the file`,
     { details: { path, reason } },
   );
 }

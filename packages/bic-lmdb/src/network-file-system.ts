@@ -7,13 +7,13 @@ const networkTypes: ReadonlySet<number> = new Set([
   0x47504653,
 ]);
 
-/** Whether other machines may use the folder's files: LMDB's mutexes are in memory, which only one machine shares. */
+/** Returns whether other machines may use the folder's files. LMDB's mutexes are in shared memory and do not work across machines. */
 export function isOnNetworkFileSystem(folder: string): boolean {
   try {
     return networkTypes.has(statfsSync(folder).type >>> 0);
   } catch {
-    // It does not exist yet: it will be where the folder above it is.
-    const above = dirname(folder);
-    return above !== folder && isOnNetworkFileSystem(above);
+    // The folder does not exist yet, and will be on the file system of its parent.
+    const parent = dirname(folder);
+    return parent !== folder && isOnNetworkFileSystem(parent);
   }
 }

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type FactStorage, MemoryStorage } from "@mote/bic";
 import { type Logger, MoteError, makeFolders } from "@mote/core";
-import { type FileState, judgeFile } from "./data-file.js";
+import { checkFile, type FileState } from "./data-file.js";
 import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
 import { isOnNetworkFileSystem } from "./network-file-system.js";
@@ -12,24 +12,24 @@ import { setAside } from "./set-aside.js";
 import { errorCode } from "./storage-error.js";
 import { StuckWriterError, WriterMark } from "./writer-mark.js";
 
-/** Readers at once, over all processes. */
+// Concurrent readers, over all processes.
 const maxReaders = 1024;
-/** Bytes: LMDB's lock file has a record of 64 for each reader, and a head. */
+// In bytes: LMDB's lock file has a header and a record of 64 bytes for each reader.
 const lockFileSize = (maxReaders + 64) * 64;
-/** Milliseconds to wait for another process of the same id to let go of the file: at first, and when it is tried again. */
+// Milliseconds to wait for another process with the same id to release the file, at first and at later attempts.
 const firstWaitMs = 2_000;
 const laterWaitMs = 500;
 const retryMs = 20;
 
 /**
- * Opens one file, as often as needed. Damage to the file never fails a call and never ends the process: facts are then stored in
- * memory, and the logger is told.
+ * Opens a file as often as needed. If it cannot be used, facts are stored in memory and the logger receives a warning; damage
+ * neither fails a call nor ends the process.
  */
 export class StorageOpener {
   readonly #path: string;
   readonly #logger: Logger;
-  /** Facts that were recorded while another process kept this one from the file. */
-  #late: DeferredStorage | undefined;
+  /** Facts that were recorded while another process used the file. */
+  #deferred: DeferredStorage | undefined;
 
   constructor(path: string, logger: Logger) {
     this.#path = path;
@@ -47,10 +47,10 @@ export class StorageOpener {
     try {
       makeFolders(dirname(path), { mkdirSync, statSync, dirname }, { mode: 0o755 });
       await this.#setAsideIfDamaged();
-      return await this.#openFile(this.#late === undefined ? firstWaitMs : laterWaitMs);
+      return await this.#openFile(this.#deferred === undefined ? firstWaitMs : laterWaitMs);
     } catch (cause) {
-      if (isBusy(cause)) return this.#openLate(cause);
-      this.#logger.warn("the file of the blob-info cache cannot be used; new facts are stored in memory only", {
+      if (isBusy(cause)) return this.#openDeferred(cause);
+      this.#logger.warn("cannot use the file of the blob-info cache; new facts are stored in memory only", {
         path,
         code: MoteError.isInstance(cause) ? cause.code : errorCode(cause),
         cause,
@@ -61,13 +61,13 @@ export class StorageOpener {
 
   async #setAsideIfDamaged(): Promise<void> {
     const path = this.#path;
-    const verdict = await judge(path);
-    if (verdict.state === "foreign") throw unsupported(path, verdict.reason);
-    if (verdict.state !== "damaged") return;
-    const aside = await setAside(path, async () => (await judge(path)).state === "damaged");
-    this.#logger.warn("the file of the blob-info cache is damaged; it is set aside, and a new one is created", {
+    const found = await checkPath(path);
+    if (found.state === "foreign") throw unsupported(path, found.reason);
+    if (found.state !== "damaged") return;
+    const aside = await setAside(path, async () => (await checkPath(path)).state === "damaged");
+    this.#logger.warn("the file of the blob-info cache is damaged; it is renamed, and a new one is created", {
       path,
-      reason: verdict.reason,
+      reason: found.reason,
       ...(aside === undefined ? {} : { setAsideAs: aside }),
     });
   }
@@ -79,9 +79,9 @@ export class StorageOpener {
     }
     const storage = await openDatabase(this.#path, { readOnly, waitMs });
     try {
-      storage.claim();
-      if (!readOnly) await this.#late?.moveTo(storage, (message, details) => this.#logger.warn(message, details));
-      this.#late = undefined;
+      storage.initialize();
+      if (!readOnly) await this.#deferred?.moveTo(storage, (message, details) => this.#logger.warn(message, details));
+      this.#deferred = undefined;
       return storage;
     } catch (error) {
       await storage.close();
@@ -89,15 +89,15 @@ export class StorageOpener {
     }
   }
 
-  #openLate(cause: SameProcessIdError | StuckWriterError): DeferredStorage {
-    if (this.#late === undefined) {
+  #openDeferred(cause: SameProcessIdError | StuckWriterError): DeferredStorage {
+    if (this.#deferred === undefined) {
       this.#logger.warn("the file of the blob-info cache is in use; new facts are stored in memory until it is free", {
         path: this.#path,
         code: cause.code,
         cause,
       });
     }
-    this.#late ??= new DeferredStorage(async () => {
+    this.#deferred ??= new DeferredStorage(async () => {
       try {
         const storage = await this.#openFile(laterWaitMs);
         await storage.close();
@@ -105,7 +105,7 @@ export class StorageOpener {
         this.#logger.debug("the file of the blob-info cache is still in use", { path: this.#path, cause: error });
       }
     });
-    return this.#late;
+    return this.#deferred;
   }
 }
 
@@ -113,11 +113,11 @@ function isBusy(error: unknown): error is SameProcessIdError | StuckWriterError 
   return error instanceof SameProcessIdError || error instanceof StuckWriterError;
 }
 
-async function judge(path: string): Promise<FileState> {
+async function checkPath(path: string): Promise<FileState> {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return { state: "new" };
   if (!stats.isFile()) return { state: "foreign", reason: "it is not a regular file" };
-  return judgeFile(path);
+  return checkFile(path);
 }
 
 /** @throws SameProcessIdError · StuckWriterError, after `waitMs` */
@@ -130,8 +130,8 @@ async function openDatabase(
   const slot = await waitForSlot(() => takeReaderSlot(lmdb, { path, readOnly, maxReaders }), waitMs);
   let mark: WriterMark | undefined;
   try {
-    // Opening a file locks LMDB's mutex.
-    if (!readOnly) mark = new WriterMark(path, modeBelow(dirname(path), 0o644));
+    // Opening the file locks LMDB's mutex.
+    if (!readOnly) mark = new WriterMark(path, fileMode(dirname(path), 0o644));
     await mark?.released(slot, waitMs);
     const db = lmdb.open<Buffer, Buffer>({
       path,
@@ -173,14 +173,14 @@ async function waitForSlot(take: () => NativeEnv, waitMs: number): Promise<Nativ
   }
 }
 
-/** A second look, by a new opening of the file, which reads all of it and writes to it. */
+/** Checks the file again: opens it, reads all of it, and writes to it. */
 async function isDamaged(path: string): Promise<boolean> {
-  if ((await judge(path)).state === "damaged") return true;
+  if ((await checkPath(path)).state === "damaged") return true;
   let storage: LmdbStorage;
   try {
     storage = await openDatabase(path, { readOnly: !isWritable(path), waitMs: laterWaitMs });
   } catch {
-    // Busy, or no descriptors left: nothing that is known of the file.
+    // The file is in use, or no descriptors are left: nothing is known about the file.
     return false;
   }
   try {
@@ -194,39 +194,39 @@ async function isDamaged(path: string): Promise<boolean> {
 }
 
 function isWritable(path: string): boolean {
-  const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
+  const exists = statSync(path, { throwIfNoEntry: false }) !== undefined;
   try {
-    accessSync(isThere ? path : dirname(path), constants.W_OK);
+    accessSync(exists ? path : dirname(path), constants.W_OK);
     return true;
   } catch (error) {
-    if (!isThere) throw error;
+    if (!exists) throw error;
     return false;
   }
 }
 
-/** LMDB maps its lock file before the disk has room for it, and dies on a full disk. With its room reserved it does not. */
+// LMDB maps its lock file before the disk has space for it, and ends the process on a full disk unless the space is reserved.
 function reserveLockFile(lock: string): void {
   if (statSync(lock, { throwIfNoEntry: false }) !== undefined) return;
-  const made = join(dirname(lock), `.${basename(lock)}-${process.pid}-${performance.now()}`);
+  const temporary = join(dirname(lock), `.${basename(lock)}-${process.pid}-${performance.now()}`);
   try {
-    writeFileSync(made, new Uint8Array(lockFileSize), { mode: modeBelow(dirname(lock), 0o644) });
-    linkSync(made, lock);
+    writeFileSync(temporary, new Uint8Array(lockFileSize), { mode: fileMode(dirname(lock), 0o644) });
+    linkSync(temporary, lock);
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
   } finally {
-    rmSync(made, { force: true });
+    rmSync(temporary, { force: true });
   }
 }
 
 function unsupported(path: string, reason: string): MoteError {
   return new MoteError(
     "MOTE_UNSUPPORTED_FORMAT",
-    `${path} cannot hold the blob-info cache: ${reason}; give another path, or remove it if nobody needs it`,
+    `cannot use ${path} as a blob-info cache: ${reason}; give another path, or remove the file`,
     { details: { path, reason } },
   );
 }
 
-/** A group that may write to the folder may write to the file, and nobody else may, however loose the umask is. */
-function modeBelow(folder: string, mode: number): number {
+/** Returns the mode of a file: writable by the group if the folder is, and never by others. */
+function fileMode(folder: string, mode: number): number {
   return statSync(folder).mode & 0o020 ? mode | 0o020 : mode;
 }

@@ -1,21 +1,20 @@
 /**
- * LMDB tells processes apart by their ids alone: a process locks the byte of the lock file at the offset of its id, and keeps
- * it locked while it has the file open. Two processes of one id, each in a container of its own, want the same byte. The
- * second gets EAGAIN, upon which lmdb's script sleeps for ten seconds, on the main thread. So the byte is locked here first,
- * through lmdb's binary.
+ * LMDB identifies processes only by their ids: a process locks the byte of the lock file at the offset of its id while it has the
+ * file open. Two processes with the same id in different containers need the same byte, and the second one gets EAGAIN, after
+ * which lmdb's script sleeps for ten seconds on the main thread. Therefore the byte is locked here first, through lmdb's binary.
  */
 interface Binary {
   readonly Env: new () => NativeEnv;
   readonly Txn: new (env: NativeEnv, flags: number) => { abort(): void };
 }
 
-/** A database as lmdb's binary has it; lmdb's types leave it out. */
+/** A database of lmdb's binary, which lmdb's types omit. */
 export interface NativeEnv {
   /** Returns an error of LMDB, or throws it. */
   open(options: object, flags: number, scriptFlags: number): unknown;
   /** @throws Error outside a write transaction */
   getWriteTxnId(): number;
-  /** Clears the entries of processes that ended. */
+  /** Removes the entries of processes that have ended. */
   readerCheck(): number;
   /** Lines that begin with a process id. */
   readerList(): string[];
@@ -32,14 +31,14 @@ const flagNoSubdir = 0x4000;
 const flagReadOnly = 0x20000;
 const resourceTemporarilyUnavailable = 11;
 
-/** Another process with the id of this one has the file open. */
+/** Another process with the same id has the file open. */
 export class SameProcessIdError extends Error {
   readonly code = "EAGAIN";
 }
 
 /**
- * Locks this process's byte of LMDB's lock file, and returns the opening that locked it: the lock lasts until this one and all
- * others of the file in this process are closed.
+ * Locks this process's byte of LMDB's lock file. The lock lasts until the returned environment and all others of the file in this
+ * process are closed.
  *
  * @throws SameProcessIdError
  */
@@ -47,7 +46,7 @@ export function takeReaderSlot(lmdb: object, options: SlotOptions): NativeEnv {
   const { Env, Txn } = binaryOf(lmdb);
   const env = new Env();
   const { path, readOnly, maxReaders } = options;
-  // As lmdb's script opens it: it is then given this very environment.
+  // With the options of lmdb's script, which then reuses this environment.
   const defaults = { maxDbs: 12, mapSize: 0x20000, keyBytes: new Uint8Array(64) };
   env.open({ ...defaults, path, maxReaders }, flagNoSubdir | (readOnly ? flagReadOnly : 0), 0);
   try {

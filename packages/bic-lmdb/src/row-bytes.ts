@@ -3,12 +3,12 @@ import { type Digest, type DigestAlgorithm, digestAlgorithm, digestEncoded, pars
 const algorithms: readonly DigestAlgorithm[] = ["sha256", "sha384", "sha512"];
 const rawLengths: readonly number[] = [32, 48, 64];
 
-/** Writes a row's fields one after the other. */
+/** Writes the fields of a row. */
 export class RowWriter {
   #bytes = Buffer.allocUnsafeSlow(256);
   #view = this.#bytes.subarray(0, 0);
   #length = 0;
-  /** A look-up writes one digest into several keys. */
+  // A look-up writes the same digest into several keys.
   #lastDigest: Digest | undefined;
   readonly #lastDigestBytes = Buffer.alloc(1 + 64);
   #lastDigestLength = 0;
@@ -44,20 +44,20 @@ export class RowWriter {
     return this;
   }
 
-  /** Any text; one with half a surrogate pair, which UTF-8 cannot hold, as JSON. */
+  /** Writes any text, as JSON if it has a lone surrogate, which UTF-8 cannot encode. */
   text(text: string): this {
-    const isWhole = !hasSurrogate(text) || !/\p{Surrogate}/u.test(text);
-    const written = isWhole ? text : JSON.stringify(text);
-    this.byte(isWhole ? 0 : 1);
-    const most = written.length * 3;
-    this.#reserve(4 + most);
+    const isWellFormed = !hasSurrogate(text) || !/\p{Surrogate}/u.test(text);
+    const written = isWellFormed ? text : JSON.stringify(text);
+    this.byte(isWellFormed ? 0 : 1);
+    const maxLength = written.length * 3;
+    this.#reserve(4 + maxLength);
     const length = this.#bytes.write(written, this.#length + 4, "utf8");
     this.#bytes.writeUInt32LE(length, this.#length);
     this.#length += 4 + length;
     return this;
   }
 
-  /** What was written, good until `clear`. Most rows and keys are as long as the last: its view serves again. */
+  /** Returns the bytes, which are valid until `clear`. Most rows and keys are as long as the last one, so its view is reused. */
   get bytes(): Buffer {
     if (this.#view.length !== this.#length || this.#view.buffer !== this.#bytes.buffer) {
       this.#view = this.#bytes.subarray(0, this.#length);
@@ -78,7 +78,7 @@ export class RowWriter {
   }
 }
 
-/** Quicker than the pattern that tells halves from pairs; most texts have neither. */
+// Faster than the regular expression for lone surrogates; most texts have no surrogates.
 function hasSurrogate(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     if ((text.charCodeAt(at) & 0xf800) === 0xd800) return true;
@@ -86,7 +86,7 @@ function hasSurrogate(text: string): boolean {
   return false;
 }
 
-/** Reads a row's fields in the order in which they were written. */
+/** Reads the fields of a row in the order in which they were written. */
 export class RowReader {
   readonly #bytes: Buffer;
   #at: number;

@@ -1,17 +1,17 @@
 import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
 
-/** `mm_psize` and `mm_txnid` in a meta page of the data file (`MDB_meta` in mdb.c). */
+// `mm_psize` and `mm_txnid` in a meta page of the data file (`MDB_meta` in mdb.c).
 const pageSizeOffset = 48;
 const committedOffset = 152;
-/** `mtb_txnid` in the lock file (`MDB_txbody`). */
+// `mtb_txnid` in the lock file (`MDB_txbody`).
 const publishedOffset = 8;
-/** Arrays in the machine's byte order and word size, as LMDB's numbers are. */
+// LMDB's numbers have the byte order and word size of the machine.
 const Ids = process.arch === "arm" || process.arch === "ia32" ? Uint32Array : BigUint64Array;
 const idSize = Ids.BYTES_PER_ELEMENT;
 
 /** Reads the id of the newest transaction from the two meta pages of LMDB's data file. */
 export class CommittedTransaction {
-  /** Of the data file. */
+  /** The inode of the data file. */
   readonly inode: number;
   readonly #fd: number;
   readonly #ids: Uint32Array | BigUint64Array;
@@ -42,7 +42,7 @@ export class CommittedTransaction {
 const lockFiles = new Map<string, number>();
 
 /**
- * Writes the id of the newest transaction to LMDB's lock file, where every process finds the state to begin from. LMDB's write
+ * Writes the id of the newest transaction to LMDB's lock file, where every process finds the state from which to start. LMDB's write
  * mutex must be locked.
  */
 export function publishTransaction(lockFile: string, id: number): void {

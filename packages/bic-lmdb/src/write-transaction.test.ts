@@ -10,7 +10,7 @@ import { WriterMark } from "./writer-mark.js";
 const folder = mkdtempSync(join(tmpdir(), "mote-bic-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it.each([1, 2, 3])("begins from the newest transaction where one %i older was published", async (older) => {
+it.each([1, 2, 3])("starts from the newest transaction if one %i older was published", async (older) => {
   const path = join(folder, `${older}.lmdb`);
   const db = open<Buffer, Buffer>({ path, noSubdir: true, keyEncoding: "binary", encoding: "binary" });
   const mark = new WriterMark(path, 0o600);
@@ -24,7 +24,7 @@ it.each([1, 2, 3])("begins from the newest transaction where one %i older was pu
   mark.close();
 });
 
-it("takes back the mark of a transaction that failed", async () => {
+it("removes the mark of a failed transaction", async () => {
   const path = join(folder, "failed.lmdb");
   const db = open<Buffer, Buffer>({ path, noSubdir: true, keyEncoding: "binary", encoding: "binary" });
   const mark = new WriterMark(path, 0o600);

@@ -7,11 +7,12 @@ import type { WriterMark } from "./writer-mark.js";
 const maxTries = 1_000;
 
 /**
- * Runs `change`, which must write, as one transaction. What it throws leaves nothing behind.
+ * Runs `change`, which must write, as one transaction. It is rolled back if `change` throws.
  *
- * A process that opens an LMDB file publishes the id of the newest transaction, as it read it a moment before. If another one
- * committed in between, the next transaction would begin from an older state and overwrite what was committed. So each
- * transaction compares the published id with the data file, and publishes the right one.
+ * A process that opens an LMDB file publishes the id of the newest transaction that it has read. If another process committed in
+ * between, the next transaction would start from an older state and overwrite the newest one. Therefore each transaction compares
+ * the published id with the data file, and publishes the right one.
+ * @throws MOTE_IO if other processes open the file all the time
  */
 export function writeTransaction<Result>(
   db: RootDatabase<Buffer, Buffer>,
@@ -34,7 +35,7 @@ export function writeTransaction<Result>(
       if (!(error instanceof StaleTransaction)) throw error;
     }
   }
-  throw new MoteError("MOTE_IO", `${path}: other processes open it all the time; try again later`, {
+  throw new MoteError("MOTE_IO", `cannot write ${path}: other processes open it all the time; retry later`, {
     details: { path },
   });
 }

@@ -6,31 +6,31 @@ import { errorCode } from "./storage-error.js";
 import { CommittedTransaction } from "./transaction-ids.js";
 
 const pollMs = 2;
-/** Milliseconds after which the process that left an unchanged mark is looked for. */
+// Milliseconds after which the process of an unchanged mark is looked up.
 const suspectMs = 100;
 
 /**
- * Tells whether a process is in a write transaction. LMDB's mutex cannot be waited for within a bound, and the process that
- * locked it may be stopped. So each transaction leaves a mark in a file beside the database, which others read before they lock
- * the mutex. The mark is a hint; the mutex protects the data.
+ * Shows whether a process is in a write transaction. LMDB's mutex has no timeout, and the process that has locked it may be
+ * stopped. Therefore each transaction writes a mark to a file next to the database, which other processes read before they lock the
+ * mutex. The mark is a hint; the mutex protects the data.
  */
 export class WriterMark {
   readonly #path: string;
   readonly #committed: CommittedTransaction;
-  /** Undefined where the disk has no space for the file. */
+  /** Undefined if the disk has no space for the file. */
   readonly #fd: number | undefined;
-  /** Process id, inode of the data file, id of the newest transaction when this one began. */
+  /** Process id, inode of the data file, id of the newest transaction when this one started. */
   readonly #own = new Float64Array(3);
   readonly #found = new Float64Array(3);
 
-  /** `path`: of the data file. `mode`: permissions of the mark's file. */
+  /** `path` is that of the data file, `mode` the permissions of the mark's file. */
   constructor(path: string, mode: number) {
     this.#path = path;
     this.#fd = openMark(`${path}-writer`, mode);
     this.#committed = new CommittedTransaction(path);
   }
 
-  /** The id of the newest transaction. */
+  /** Returns the id of the newest transaction. */
   newestTransaction(): number {
     return this.#committed.id();
   }
@@ -39,12 +39,12 @@ export class WriterMark {
     this.#write(process.pid, newestTransaction);
   }
 
-  /** Takes back the mark of a transaction that committed nothing; any other ends with the commit. */
+  /** Removes the mark of a transaction that was rolled back. Other marks end with the commit. */
   clear(): void {
     if (this.#read() && this.#found[0] === process.pid) this.#write(0, 0);
   }
 
-  /** The id of another process that is in a transaction, or ended in one. */
+  /** Returns the id of another process that is in a transaction, or ended in one. */
   holder(): number | undefined {
     if (!this.#read()) return undefined;
     const [pid = 0, inode, before = 0] = this.#found;
@@ -58,8 +58,7 @@ export class WriterMark {
   }
 
   /**
-   * Waits while one process is in one transaction.
-   *
+   * Waits until the current transaction of another process has ended.
    * @throws StuckWriterError after `waitMs`
    */
   async released(environment: NativeEnv, waitMs: number): Promise<void> {
@@ -91,12 +90,12 @@ export class WriterMark {
     try {
       writeSync(this.#fd, this.#own, 0, this.#own.byteLength, 0);
     } catch {
-      // The disk is full: there is no hint then.
+      // The disk is full, and there is no hint.
     }
   }
 }
 
-/** Another process has been in one transaction for too long: it is stopped, probably. */
+/** Another process has been in one transaction for too long, probably because it is stopped. */
 export class StuckWriterError extends MoteError {
   constructor(path: string, pid: number, waitMs: number) {
     super(
@@ -107,7 +106,7 @@ export class StuckWriterError extends MoteError {
   }
 }
 
-/** LMDB lists the processes that have the file open, by locks that end with them; no two of them have the same id. */
+// LMDB lists the processes that have the file open, by locks that end with the process.
 function isOpenIn(pid: number, environment: NativeEnv): boolean {
   environment.readerCheck();
   return environment.readerList().some((line) => Number.parseInt(line, 10) === pid);

@@ -1,4 +1,4 @@
-// Started by the tests, with the built package: does one thing with a file, and says what came of it as JSON lines.
+// Started by the tests, with the built package: uses a file in one way, and prints results as JSON lines.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { createInterface } from "node:readline";
@@ -14,7 +14,7 @@ const logger = { debug() {}, info() {}, warn, error: warn };
 const cache = new LmdbBlobInfoCache(path, { logger });
 const knows = async (name) =>
   (await cache.candidateLocations("t", "s", digest(name), { canSubstitute: true })).length > 0;
-const record = (name) => cache.recordKnownLocation("t", "s", digest(name), `place of ${name}`);
+const record = (name) => cache.recordKnownLocation("t", "s", digest(name), `location of ${name}`);
 
 if (verb === "exhaust") {
   await import("lmdb");
@@ -51,7 +51,7 @@ if (verb === "exhaust") {
     environment.close();
   }
 } else if (verb === "stop") {
-  // Stops in the first transaction, where it has written its mark.
+  // Stops in the first transaction, after it has written its mark.
   const { writeSync } = fs;
   fs.writeSync = (...args) => {
     const written = writeSync(...args);

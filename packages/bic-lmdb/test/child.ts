@@ -7,13 +7,13 @@ const script = fileURLToPath(new URL("child.mjs", import.meta.url));
 const built = fileURLToPath(new URL("../dist/index.js", import.meta.url));
 
 export interface ChildOptions {
-  /** The verb's further arguments. */
+  /** Additional arguments of the verb. */
   readonly args?: readonly (string | number)[];
-  /** A command to run it under. */
+  /** A command that runs it. */
   readonly under?: readonly string[];
 }
 
-/** Another process at work on the file; it runs what was built. */
+/** Starts another process that uses the file, with the built package. */
 export function startChild(verb: string, path: string, { args = [], under = [] }: ChildOptions = {}): ChildProcess {
   if (!existsSync(built)) throw new Error("run pnpm build first: the child processes use dist");
   const [command = process.execPath, ...rest] = [...under, process.execPath, script, verb, path, ...args.map(String)];
@@ -21,16 +21,16 @@ export function startChild(verb: string, path: string, { args = [], under = [] }
 }
 
 export interface Use {
-  /** Of the 200 facts of the seed. */
+  /** How many of the 200 facts of the seed it found. */
   readonly known: number;
-  /** Of what the child recorded, what it then found. */
+  /** How many of its own records it found. */
   readonly recorded: number;
   readonly codes: readonly string[];
   readonly mode: string;
   readonly warnings: readonly { readonly message: string; readonly code?: string; readonly setAsideAs?: string }[];
 }
 
-/** What a process made of the file: looks up the seed's facts, records `count` of its own, and looks them up. */
+/** In another process, looks up the facts of the seed, records `count` facts, and looks them up. */
 export async function useInChild(path: string, name = "own", count = 20, options: ChildOptions = {}): Promise<Use> {
   const child = startChild("use", path, { ...options, args: [name, count] });
   const ended = endOf(child);
@@ -46,7 +46,7 @@ export function linesOf(child: ChildProcess): AsyncIterable<string> {
   return createInterface(child.stdout);
 }
 
-/** The exit code, or the signal that ended it. */
+/** Resolves to the exit code, or to the signal that ended the process. */
 export function endOf(child: ChildProcess): Promise<number | string | null> {
   return new Promise((resolve) => child.once("exit", (code, signal) => resolve(signal ?? code)));
 }

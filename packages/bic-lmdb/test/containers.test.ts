@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), "mote-bic-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.skipIf(!canUnshare)(`two containers in which the process has the same id${needs}`, () => {
-  it("take turns at the file: an idle process lets go of it", async () => {
+  it("share the file in turn, because an idle process releases it", async () => {
     const path = join(folder, "idle", "bic.lmdb");
     await writeSeed(path);
     const first = startChild("serve", path, { under: container });
@@ -36,7 +36,7 @@ describe.skipIf(!canUnshare)(`two containers in which the process has the same i
     expect(setAside(path)).toEqual([]);
   });
 
-  it("lose nothing while one is always at work: the other keeps its records in memory", async () => {
+  it("lose nothing while one is always active and the other records in memory", async () => {
     const path = join(folder, "busy", "bic.lmdb");
     const first = startChild("record", path, { under: container });
     const ended = endOf(first);
@@ -52,7 +52,7 @@ describe.skipIf(!canUnshare)(`two containers in which the process has the same i
     expect(await count(path)).toBeGreaterThanOrEqual(acknowledged);
   });
 
-  it("write what was kept in memory when the file is free", async () => {
+  it("write facts from memory when the file is free", async () => {
     const path = join(folder, "late", "bic.lmdb");
     const first = startChild("record", path, { under: container });
     const ended = endOf(first);
@@ -74,11 +74,11 @@ describe.skipIf(!canUnshare)(`two containers in which the process has the same i
     expect(await secondEnded).toBe(0);
     await using cache = new LmdbBlobInfoCache(path);
     const found = await cache.candidateLocations("t", "s", digestOf("late"), { canSubstitute: false });
-    expect(found.map(({ location }) => location)).toEqual(["place of late"]);
+    expect(found.map(({ location }) => location)).toEqual(["location of late"]);
   });
 });
 
-/** Waits until no process has a lock on the file: the kernel lists them by the lock file's inode. */
+/** Waits until no process has a lock on the file, by the kernel's list of locks. */
 async function released(path: string): Promise<void> {
   const held = `:${statSync(`${path}-lock`).ino} `;
   while (readFileSync("/proc/locks", "utf8").includes(held)) await delay(10);

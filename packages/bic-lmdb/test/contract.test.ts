@@ -8,7 +8,7 @@ import { LmdbBlobInfoCache } from "../src/index.js";
 const folder = mkdtempSync(join(tmpdir(), "mote-bic-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("LmdbBlobInfoCache keeps the contract", () => {
+describe("LmdbBlobInfoCache", () => {
   let made = 0;
   blobInfoCacheSuite(
     { describe, it, expect },

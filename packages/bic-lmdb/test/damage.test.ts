@@ -26,7 +26,7 @@ let made = 0;
 beforeAll(() => writeSeed(seed));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function place(): string {
+function newPath(): string {
   const path = join(folder, `${++made}`, "bic.lmdb");
   mkdirSync(dirname(path));
   return path;
@@ -60,9 +60,9 @@ const damages: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   },
 };
 
-describe("a damaged file never ends the process: it is set aside and a new one begun", () => {
+describe("a damaged file never ends the process, and is replaced by a new one", () => {
   it.each(Object.entries(damages))("%s", async (_, damage) => {
-    const path = place();
+    const path = newPath();
     const damaged = damage(new Uint8Array(readFileSync(seed)));
     writeFileSync(path, damaged);
     const use = await useInChild(path);
@@ -73,8 +73,8 @@ describe("a damaged file never ends the process: it is set aside and a new one b
     expect((await useInChild(path, "later")).warnings).toEqual([]);
   });
 
-  it("also where many processes come upon it at once, and then what they record is all in one file", async () => {
-    const path = place();
+  it("also if many processes find it concurrently, and all their records are in one file", async () => {
+    const path = newPath();
     writeFileSync(path, readFileSync(seed).subarray(0, 20_000));
     const names = ["a", "b", "c", "d", "e", "f"];
     const uses = await Promise.all(names.map((name) => useInChild(path, name)));
@@ -84,8 +84,8 @@ describe("a damaged file never ends the process: it is set aside and a new one b
     expect((await cache.statistics()).locations).toBe(20 * names.length);
   });
 
-  it("damage that shows only when a row is read is met in the same way, and the look-up answers", async () => {
-    const path = place();
+  it("also if only reading a row shows the damage, and the look-up succeeds", async () => {
+    const path = newPath();
     copyFileSync(seed, path);
     const db = open<Buffer, Buffer>({ path, noSubdir: true, keyEncoding: "binary", encoding: "binary" });
     for (const key of [...db.getKeys({ start: Buffer.from([5]) })]) await db.put(key, Buffer.from([0, 1, 2]));
@@ -100,17 +100,17 @@ describe("a damaged file never ends the process: it is set aside and a new one b
   });
 });
 
-describe("a file that is not this release's to judge is left as it is, and facts are kept in memory", () => {
+describe("a file of another format is not changed, and facts are stored in memory", () => {
   it("a newer version of this format", async () => {
-    const path = place();
+    const path = newPath();
     const db = open<Buffer, Buffer>({ path, noSubdir: true, keyEncoding: "binary", encoding: "binary" });
     await db.put(Buffer.from([0]), Buffer.from(new RowWriter().text("mote-blob-info").number(2).bytes));
     await db.close();
     await expectLeftAlone(path, "MOTE_UNSUPPORTED_FORMAT");
   });
 
-  it("a database of something else", async () => {
-    const path = place();
+  it("a database of another program", async () => {
+    const path = newPath();
     const db = open({ path, noSubdir: true });
     await db.put("theirs", "data");
     await db.close();
@@ -118,7 +118,7 @@ describe("a file that is not this release's to judge is left as it is, and facts
   });
 
   it("another data version of LMDB", async () => {
-    const path = place();
+    const path = newPath();
     const bytes = readFileSync(seed);
     for (const page of [0, 4096]) bytes.writeUInt32LE(3, page + 28);
     writeFileSync(path, bytes);
@@ -126,7 +126,7 @@ describe("a file that is not this release's to judge is left as it is, and facts
   });
 
   it("a directory", async () => {
-    const path = place();
+    const path = newPath();
     mkdirSync(path);
     const use = await useInChild(path);
     expect(use).toMatchObject({ recorded: 20, mode: "memory", warnings: [{ code: "MOTE_UNSUPPORTED_FORMAT" }] });
@@ -140,21 +140,21 @@ describe("a file that is not this release's to judge is left as it is, and facts
   }
 });
 
-describe("a sound file", () => {
-  it("that is empty is a new one", async () => {
-    const path = place();
+describe("a valid file", () => {
+  it("that is empty is a new file", async () => {
+    const path = newPath();
     writeFileSync(path, "");
     expect(await useInChild(path)).toMatchObject({ recorded: 20, mode: "persistent", warnings: [] });
   });
 
-  it("gives all that was recorded, without a warning", async () => {
-    const path = place();
+  it("returns all records without a warning", async () => {
+    const path = newPath();
     copyFileSync(seed, path);
     expect(await useInChild(path)).toMatchObject({ known: 200, recorded: 20, mode: "persistent", warnings: [] });
   });
 
-  it("that is taken away while it is open is begun anew, and nothing is recorded where nobody looks", async () => {
-    const path = place();
+  it("that is removed while it is open is created again, and no record is lost", async () => {
+    const path = newPath();
     await using cache = new LmdbBlobInfoCache(path);
     await cache.recordKnownLocation("t", "s", digestOf(1), "here");
     for (const name of ["", "-lock"]) rmSync(path + name);

@@ -19,7 +19,7 @@ describe.skipIf(!canMount)(`a disk that cannot be written${needs}`, () => {
   beforeEach(() => void spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", mount]));
   afterEach(() => void spawnSync("umount", [mount]));
 
-  it("mounted read-only: what is known is found, what is new is refused with a code", async () => {
+  it("mounted read-only: look-ups work, and records are rejected with a code", async () => {
     await writeSeed(join(mount, "bic.lmdb"));
     spawnSync("mount", ["-o", "remount,ro", mount]);
     expect(await useInChild(join(mount, "bic.lmdb"), "own", 1)).toMatchObject({
@@ -31,14 +31,14 @@ describe.skipIf(!canMount)(`a disk that cannot be written${needs}`, () => {
     });
   });
 
-  it("mounted read-only, without a file: facts are kept in memory", async () => {
+  it("mounted read-only, without a file: facts are stored in memory", async () => {
     spawnSync("mount", ["-o", "remount,ro", mount]);
     for (const path of ["bic.lmdb", "deeper/bic.lmdb"]) {
       expect(await useInChild(join(mount, path))).toMatchObject({ recorded: 20, mode: "memory", warnings: [{}] });
     }
   });
 
-  it("full: records are refused with a code, look-ups go on, and records too once there is room", async () => {
+  it("full: records are rejected with a code, look-ups work, and records work again after space was freed", async () => {
     const path = join(mount, "bic.lmdb");
     await writeSeed(path);
     await using cache = new LmdbBlobInfoCache(path);
@@ -57,11 +57,11 @@ describe.skipIf(!canMount)(`a disk that cannot be written${needs}`, () => {
     await cache.recordKnownLocation("t", "s", digestOf("new"), "here");
   });
 
-  it("full before the records end: each is kept or refused, and the file stays sound", async () => {
+  it("full during records: each is stored or rejected, and the file stays valid", async () => {
     const path = join(mount, "bic.lmdb");
     await using cache = new LmdbBlobInfoCache(path);
     const records = Array.from({ length: 20_000 }, (_, i) =>
-      cache.recordKnownLocation("t", "s", digestOf(i), `place of ${i}`).then(
+      cache.recordKnownLocation("t", "s", digestOf(i), `location of ${i}`).then(
         () => "recorded",
         (error) => error.code,
       ),
@@ -74,7 +74,7 @@ describe.skipIf(!canMount)(`a disk that cannot be written${needs}`, () => {
     expect(await useInChild(join(folder, "copy.lmdb"))).toMatchObject({ known: 200, recorded: 20, warnings: [] });
   });
 
-  it("full, without a file: facts are kept in memory, and no part of a file is left", async () => {
+  it("full, without a file: facts are stored in memory, and no partial file is left", async () => {
     fillDisk();
     expect(await useInChild(join(mount, "bic.lmdb"))).toMatchObject({ recorded: 20, mode: "memory", warnings: [{}] });
     expect(readdirSync(mount)).toEqual(["fill"]);
@@ -86,7 +86,7 @@ function fillDisk(): void {
     try {
       for (;;) appendFileSync(join(mount, "fill"), new Uint8Array(size));
     } catch {
-      // No more of this size.
+      // The disk has no space for a chunk of this size.
     }
   }
 }

@@ -14,12 +14,12 @@ function setAside(path: string): string[] {
   return readdirSync(dirname(path)).filter((name) => name.includes("damaged"));
 }
 
-describe("a sound file stays where it is", () => {
+describe("a valid file is not renamed", () => {
   it.each([
     ["a row that cannot be read", new RangeError("out of range")],
     ["an error in lmdb's script", new TypeError("Cannot read properties of undefined")],
     ["an error that LMDB calls damage", Object.assign(new Error("MDB_PANIC"), { code: -30795 })],
-  ])("after %s, which a second look does not confirm", async (name, error) => {
+  ])("after %s, which a second check does not confirm", async (name, error) => {
     const path = join(folder, name.replaceAll(" ", "-"), "bic.lmdb");
     await writeSeed(path);
     const opener = new StorageOpener(path, silentLogger);
@@ -36,7 +36,7 @@ describe("a sound file stays where it is", () => {
     await again.close();
   });
 
-  it.skipIf(process.platform === "win32")("where the process has no descriptors left", async () => {
+  it.skipIf(process.platform === "win32")("if the process has no descriptors left", async () => {
     const path = join(folder, "exhausted", "bic.lmdb");
     await writeSeed(path);
     const child = startChild("exhaust", path, { under: ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh"] });

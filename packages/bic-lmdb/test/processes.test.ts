@@ -8,7 +8,7 @@ import { LmdbBlobInfoCache } from "../src/index.js";
 import { endOf, linesOf, startChild, useInChild } from "./child.js";
 import { digestOf, writeSeed } from "./seed.js";
 
-/** Times that a writer is killed. More on demand: KILLS=1000. */
+// How often a writer is killed. KILLS=1000 asks for more.
 const kills = Number(process.env.KILLS || 20);
 
 const folder = mkdtempSync(join(tmpdir(), "mote-bic-"));
@@ -63,7 +63,7 @@ describe("several processes", () => {
     expect(await ended).toBe(0);
   });
 
-  it("write at once, and every record is kept", async () => {
+  it("write concurrently, and every record is stored", async () => {
     const path = join(folder, "together", "bic.lmdb");
     const uses = await Promise.all(["a", "b", "c", "d"].map((name) => useInChild(path, name, 250)));
     for (const use of uses) expect(use).toMatchObject({ recorded: 250, codes: [], warnings: [] });
@@ -71,7 +71,7 @@ describe("several processes", () => {
     expect((await cache.statistics()).locations).toBe(1000);
   });
 
-  it("lose nothing while others open the file all the time", { timeout: 60_000 }, async () => {
+  it("lose nothing while other processes open the file all the time", { timeout: 300_000 }, async () => {
     const path = join(folder, "opened", "bic.lmdb");
     await writeSeed(path);
     const writer = startChild("record", path, { args: [1000] });
@@ -88,7 +88,7 @@ describe("several processes", () => {
   });
 
   it.each(["before", "after"])(
-    "do not wait for ever for one that is stopped in a transaction, opened %s it",
+    "do not wait forever for one that is stopped in a transaction, opened %s it",
     async (when) => {
       const path = join(folder, `stopped-${when}`, "bic.lmdb");
       await writeSeed(path);
@@ -96,13 +96,13 @@ describe("several processes", () => {
       const warn = (_: string, details?: object) => void warnings.push(details ?? {});
       const cache = new LmdbBlobInfoCache(path, { logger: { debug() {}, info() {}, warn, error() {} } });
       const lines = cache.export();
-      // A file that is read is not closed while it is idle.
+      // A file that is being read is not closed when idle.
       if (when === "before") await lines.next();
       const stopped = startChild("stop", path);
       const ended = endOf(stopped);
       while (!isStopped(stopped.pid)) await delay(10);
 
-      await cache.recordKnownLocation("t", "s", digestOf("meanwhile"), "place");
+      await cache.recordKnownLocation("t", "s", digestOf("meanwhile"), "location");
       expect((await cache.statistics()).mode).toBe("memory");
       expect(warnings.at(-1)).toMatchObject({ code: "MOTE_TIMEOUT", cause: { details: { pid: stopped.pid } } });
 
@@ -116,7 +116,7 @@ describe("several processes", () => {
     60_000,
   );
 
-  it("are not held up by one that was killed in a transaction", async () => {
+  it("do not wait for one that was killed in a transaction", async () => {
     const path = join(folder, "ended", "bic.lmdb");
     await writeSeed(path);
     const stopped = startChild("stop", path);
@@ -128,9 +128,9 @@ describe("several processes", () => {
     expect(await use).toMatchObject({ known: 200, recorded: 20, codes: [], mode: "persistent", warnings: [] });
   });
 
-  it("order their records by one sequence", async () => {
+  it("order their records by a common sequence", async () => {
     const path = join(folder, "order", "bic.lmdb");
-    // This one's clock is a day behind; its record is the later one all the same.
+    // The clock of this process is a day behind, but its record is later.
     await using cache = new LmdbBlobInfoCache(path, { now: () => Date.now() - 86_400_000 });
     const child = startChild("serve", path);
     const ended = endOf(child);
@@ -140,10 +140,10 @@ describe("several processes", () => {
     await ended;
     await cache.recordKnownLocation("t", "s", digestOf("blob"), "later");
     const found = await cache.candidateLocations("t", "s", digestOf("blob"), { canSubstitute: false });
-    expect(found.map(({ location }) => location)).toEqual(["later", "place of blob"]);
+    expect(found.map(({ location }) => location)).toEqual(["later", "location of blob"]);
   });
 
-  it("are not needed: two caches of one process share the file, and one outlasts the other", async () => {
+  it("and two caches of one process share the file, and one can be closed first", async () => {
     const path = join(folder, "twice", "bic.lmdb");
     const one = new LmdbBlobInfoCache(path);
     await using two = new LmdbBlobInfoCache(path);
@@ -182,7 +182,7 @@ describe("several processes", () => {
   });
 });
 
-/** The kernel's state of a process: `T` is stopped. */
+/** Returns whether the state of a process is `T` (stopped). */
 function isStopped(pid: number | undefined): boolean {
   return / T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
 }

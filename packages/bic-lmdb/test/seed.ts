@@ -5,10 +5,10 @@ export function digestOf(name: string | number): Digest {
   return digestBytes(new TextEncoder().encode(String(name)));
 }
 
-/** A file with 200 facts. */
+/** Writes a file with 200 facts. */
 export async function writeSeed(path: string): Promise<void> {
   const cache = new LmdbBlobInfoCache(path);
   const numbers = Array.from({ length: 200 }, (_, i) => i);
-  await Promise.all(numbers.map((i) => cache.recordKnownLocation("t", "s", digestOf(i), `place of ${i}`)));
+  await Promise.all(numbers.map((i) => cache.recordKnownLocation("t", "s", digestOf(i), `location of ${i}`)));
   await cache.close();
 }
