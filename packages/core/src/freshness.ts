@@ -1,19 +1,19 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
 
-/** What an upstream registry said last that a tag means. */
+/** What a name referred to when it was last checked at its upstream. */
 export interface NameCheck {
   readonly digest: Digest;
   readonly mediaType: string;
   /** In bytes. */
   readonly size: number;
-  /** When the upstream said so, in Unix milliseconds. */
+  /** When it was checked, in Unix milliseconds. */
   readonly checkedMs: number;
 }
 
 /**
- * Records when names were last checked at their upstream. A record is not a tag: what it names may be missing, or be removed by `prune`.
- * Records may be lost at any time; the name is then checked again.
+ * Records when names were last checked at their upstream. A record is not a tag: its manifest may be missing or removed by `prune`. Records may
+ * be lost at any time; the name is then checked again.
  */
 export interface Freshness {
   find(name: string, options?: Cancellable): Promise<NameCheck | undefined>;
@@ -21,10 +21,10 @@ export interface Freshness {
   remove(name: string, options?: Cancellable): Promise<void>;
 }
 
-/** At most this many names are remembered; those that were recorded first are forgotten first. */
+/** The maximum number of records. The oldest are removed first. */
 const maxNames = 10_000;
 
-/** Records checks in memory. */
+/** Stores records in memory. */
 export class MemoryFreshness implements Freshness {
   readonly #checks = new Map<string, NameCheck>();
 

@@ -6,20 +6,20 @@ import type { MoteInfo, MoteReader } from "./mote.js";
 
 /** A repository of an upstream registry. */
 export interface UpstreamRepository {
-  /** The registry as in references: `docker.io`. */
+  /** The registry as in references, such as `docker.io`. */
   readonly upstream: string;
-  /** The distribution specification's `<name>`, as the upstream has it: `library/alpine`. */
+  /** The `<name>` at the upstream (distribution-spec), such as `library/alpine`. */
   readonly path: string;
   /** The full name, `REGISTRY/PATH`, under which its manifests are recorded. */
   readonly full: string;
 }
 
-/** A manifest of an upstream repository, which is stored in the cache. */
+/** A manifest of an upstream repository that is stored in the cache. */
 export interface UpstreamManifest {
   readonly descriptor: Descriptor;
-  /** Whether it was answered without a request to the upstream. */
+  /** Whether it was found without a request to the upstream. */
   readonly isHit: boolean;
-  /** Why the upstream could not say that a tag still means this manifest. Undefined if the answer is fresh. */
+  /** Why the tag could not be checked at the upstream. Undefined if the result is fresh. */
   readonly staleReason?: string | undefined;
 }
 
@@ -34,8 +34,8 @@ export interface UpstreamRange extends CallOptions {
 export interface UpstreamBlob {
   readonly info: MoteInfo;
   /**
-   * Reads the blob while it is fetched into the cache. The last bytes of a whole blob are read only after it has been verified. A part of
-   * a blob that is not stored yet is not verified.
+   * Reads the blob while it is fetched into the cache. The last bytes of a complete read are returned only after the blob has been verified.
+   * A range of a blob that is not stored yet is not verified.
    */
   read(range?: UpstreamRange): Promise<MoteReader>;
 }
@@ -48,20 +48,20 @@ export interface TagPage {
 }
 
 /**
- * Content of upstream registries, which is fetched into a cache when it is requested.
+ * Fetches content of upstream registries into a cache on request.
  *
- * Every method that asks an upstream: @throws MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
+ * Every method with requests to an upstream: @throws MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED ·
  * MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY
  */
 export interface PullThrough {
   /**
-   * Returns the upstream repository that a request means: of the registry `namespace` if that is an upstream, of the upstream that the
-   * first component of `name` names, or of the default upstream. Undefined if the request means local content.
+   * Returns the requested upstream repository: of the registry `namespace` if that is an upstream, of the upstream in the first component of
+   * `name`, or of the default upstream. Returns undefined if the request is for local content.
    */
   repository(name: string, namespace?: string): UpstreamRepository | undefined;
-  /** Resolves a tag or a digest, and stores the manifest in the cache. */
+  /** Resolves a tag or digest and stores the manifest in the cache. */
   manifest(repository: UpstreamRepository, reference: string, options?: CallOptions): Promise<UpstreamManifest>;
-  /** Asks the upstream for a blob's size. Nothing is fetched. */
+  /** Returns the size of a blob without fetching it. */
   findBlob(repository: UpstreamRepository, digest: Digest, options?: CallOptions): Promise<MoteInfo>;
   blob(repository: UpstreamRepository, digest: Digest, options?: CallOptions): Promise<UpstreamBlob>;
   /** Lists tags in the order of the upstream, at most `limit` after `after`. */
