@@ -5,6 +5,21 @@ import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
 import { basicFlow } from "../simulator/tokens.js";
 
+/** The same in version 3. */
+export const ociTypeNeeded = requiresAccept({
+  name: "An OCI manifest is 404 if `Accept` does not name its type",
+  source: "https://github.com/distribution/distribution/issues/3938",
+  type: "vnd.oci.",
+  reply: errorReply(404, "MANIFEST_UNKNOWN", "OCI manifest found, but accept header does not support OCI manifests"),
+});
+
+/** The same in version 3. */
+export const plainNotFound = noReferrersApi({
+  name: "There is no referrers API: 404 with a body that is not JSON",
+  source: "https://github.com/oras-project/rust-oci-client/pull/259",
+  reply: { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" },
+});
+
 export const distribution2: RegistryKind = {
   name: "Distribution 2",
   login: { username: "user", password: "secret" },
@@ -38,21 +53,8 @@ export const distribution2: RegistryKind = {
         return isBegun ? withHeaders(reply, { range: "0-0" }) : reply;
       },
     },
-    requiresAccept({
-      name: "An OCI manifest is 404 if `Accept` does not name its type",
-      source: "https://github.com/distribution/distribution/issues/3938",
-      type: "vnd.oci.",
-      reply: errorReply(
-        404,
-        "MANIFEST_UNKNOWN",
-        "OCI manifest found, but accept header does not support OCI manifests",
-      ),
-    }),
-    noReferrersApi({
-      name: "There is no referrers API: 404 with a body that is not JSON",
-      source: "https://github.com/oras-project/rust-oci-client/pull/259",
-      reply: { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found\n" },
-    }),
+    ociTypeNeeded,
+    plainNotFound,
     {
       name: "DELETE is 405 `UNSUPPORTED` unless it is enabled",
       source: "https://distribution.github.io/distribution/about/configuration/#delete",

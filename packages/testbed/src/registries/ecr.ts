@@ -5,6 +5,7 @@ import { noReferrersApi } from "../simulator/referrer-support.js";
 import { errorReply, withHeaders } from "../simulator/replies.js";
 import { basicFlow } from "../simulator/tokens.js";
 import { beginUpload } from "../simulator/uploads.js";
+import { unsizedManifests } from "./zot.js";
 
 export const ecr: RegistryKind = {
   name: "Amazon ECR",
@@ -68,14 +69,7 @@ export const ecr: RegistryKind = {
         return has === 0 ? errorReply(400, "BLOB_UPLOAD_INVALID", message) : next();
       },
     },
-    {
-      name: "Manifests are sent without `Content-Length`",
-      source: "https://github.com/oras-project/oras-go/issues/333",
-      handle({ method, route }, next) {
-        const isRead = method === "GET" && route.kind === "manifest";
-        return isRead ? withHeaders(next(), { "content-length": undefined }) : next();
-      },
-    },
+    unsizedManifests,
     noReferrersApi({
       name: "`OCI-Subject` is sent although there is no referrers API (2024)",
       source: "https://github.com/sigstore/sigstore-js/pull/1183",

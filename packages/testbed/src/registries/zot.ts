@@ -1,7 +1,17 @@
-import type { RegistryKind } from "../simulator/behaviour.js";
+import type { Behaviour, RegistryKind } from "../simulator/behaviour.js";
 import { errorReply, jsonReply, withHeaders } from "../simulator/replies.js";
 import { readJson } from "../simulator/repositories.js";
 import { basicFlow } from "../simulator/tokens.js";
+
+/** The same in ECR. */
+export const unsizedManifests: Behaviour = {
+  name: "Manifests are sent without `Content-Length`",
+  source: "https://github.com/oras-project/oras-go/issues/333",
+  handle({ method, route }, next) {
+    const isRead = method === "GET" && route.kind === "manifest";
+    return isRead ? withHeaders(next(), { "content-length": undefined }) : next();
+  },
+};
 
 export const zot: RegistryKind = {
   name: "zot",
@@ -13,14 +23,7 @@ export const zot: RegistryKind = {
       realm: "zot",
       anonymous: "pull",
     }),
-    {
-      name: "Manifests are sent without `Content-Length`",
-      source: "https://github.com/oras-project/oras-go/issues/333",
-      handle({ method, route }, next) {
-        const isRead = method === "GET" && route.kind === "manifest";
-        return isRead ? withHeaders(next(), { "content-length": undefined }) : next();
-      },
-    },
+    unsizedManifests,
     {
       name: "A manifest with Docker's media type is 415, unless `compat` allows it",
       source: "https://github.com/project-zot/zot/issues/724",
