@@ -1,6 +1,6 @@
-// A pull-through in a build script: `node build-base.mjs docker://HOST/NAME:TAG` puts a base image into build/base, in the OCI image
-// layout, and writes the digest that was used to build/base.digest. What other builds on this machine have fetched is linked, not
-// fetched; any number of builds may run this at once; and when the registry is down, the last image by that name is used.
+// A build script: `node build-base.mjs docker://HOST/NAME:TAG` pulls a base image into the OCI image layout build/base and writes its digest to
+// build/base.digest. Content that other builds on this machine have fetched is linked. Any number of builds can run at the same time. If the
+// registry is down, the last image with that name is used.
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";

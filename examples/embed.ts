@@ -1,5 +1,5 @@
-// Mote in a tool of your own: `node embed.ts docker://HOST/NAME:TAG` lists the layers of an image. The second call fetches nothing,
-// and answers from the cache when the registry cannot be reached.
+// Embeds mote: `node embed.ts docker://HOST/NAME:TAG` lists the layers of an image. The second call fetches nothing, and works even if the
+// registry cannot be reached.
 import { MoteError, parseManifest, readMote } from "@mote/core";
 import { openMote } from "@mote/preset";
 

@@ -1,5 +1,5 @@
-// A blob-info cache of your own: one that keeps what it knows in a file of JSON lines. The rules are those of `@mote/bic`, and only the
-// storage below them is here. `test/own-blob-info-cache.test.ts` runs the contract of `@mote/conformance` against it.
+// A blob-info cache that stores its facts in a file of JSON lines. `@mote/bic` implements the rules; this file implements only the storage.
+// `test/own-blob-info-cache.test.ts` runs the contract tests of `@mote/conformance`.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import {
   applyFact,
@@ -19,7 +19,7 @@ export class FileBlobInfoCache extends StoredBlobInfoCache {
   }
 }
 
-/** Facts in memory, and a copy of them in a file that is replaced after each change. For one process. */
+/** Stores facts in memory and in a file that is replaced after each change. For a single process. */
 class FileStorage extends MemoryStorage {
   #path: string | undefined;
 

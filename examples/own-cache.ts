@@ -1,5 +1,5 @@
-// A cache of your own: one in memory that bounds itself, for a worker that has no disk. `test/own-cache.test.ts` runs the contract of
-// `@mote/conformance` against it. A cache that wraps another one passes on what it does not change.
+// A cache in memory with a size limit, for workers without a disk. `test/own-cache.test.ts` runs the contract tests of `@mote/conformance`.
+// A cache that wraps another one forwards everything that it does not change.
 import { readFile, rm } from "node:fs/promises";
 import { type Digest, MemoryCache, type MoteWriter } from "@mote/core";
 
@@ -11,7 +11,7 @@ export class BoundedCache extends MemoryCache {
     this.#maxBytes = maxBytes;
   }
 
-  /** Once a mote is stored, what was used least recently goes. */
+  /** Removes the least recently used motes after each write. */
   override async moteWriter(digest: Digest): Promise<MoteWriter> {
     const writer = await super.moteWriter(digest);
     return {

@@ -1,4 +1,4 @@
-// One file of an image, without unpacking the image: `node read-file.ts REFERENCE etc/os-release` prints it.
+// Reads one file of an image without unpacking the image: `node read-file.ts REFERENCE etc/os-release` prints it.
 import { openMote } from "@mote/preset";
 
 const [reference, path, dir = "image-cache"] = process.argv.slice(2);
@@ -10,7 +10,7 @@ await mote.pull(reference, undefined, { platform: "linux/amd64" });
 const image = await mote.image(reference, { platform: "linux/amd64" });
 if (!(await print(path))) process.exitCode = 1;
 
-/** The uppermost layer that has the file counts; a whiteout (image-spec, layer.md, "Whiteouts") says that it was removed. */
+/** Prints the file in the uppermost layer that has it, unless a whiteout removes it (image-spec, layer.md, "Whiteouts"). */
 async function print(wanted: string): Promise<boolean> {
   const whiteout = wanted.replace(/[^/]*$/, ".wh.$&");
   for (const layer of [...image.layers].reverse()) {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-/** Without the decisions: what they tell is what was measured when they were made. */
+/** Without the ADRs, whose figures were measured when the decisions were made. */
 const pages = [
   "README.md",
   "ARCHITECTURE.md",
@@ -16,7 +16,7 @@ const pages = [
 const claim =
   /\d[\d,.]* ?(?:[kMG]i?B|blobs|operations|files)\/s|× ?\d|\d times (?:as|the|faster)|(?:twice|half) as|order of magnitude/;
 
-it.each(pages)("%s claims no speed but what it quotes from the benchmarks", (page) => {
+it.each(pages)("%s makes no claims about speed except those of the benchmarks", (page) => {
   const own = read(page).replace(/<!-- Quoted from docs\/benchmarks\.md.*?<!-- End of the quotation\. -->/s, "");
   expect(own.split("\n").filter((line) => claim.test(line))).toEqual([]);
 });
@@ -25,7 +25,7 @@ function below(folder: string): string[] {
   return readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
 }
 
-/** Empty where a package has no README: those that are published are looked for elsewhere. */
+/** Returns an empty string for a package without a README; another test checks that published packages have one. */
 function read(page: string): string {
   try {
     return readFileSync(join(root, page), "utf8");

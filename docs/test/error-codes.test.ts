@@ -8,14 +8,14 @@ import { markdownTable } from "../../apps/bench/src/markdown-table.js";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const source = "packages/core/src/error.ts";
 
-/** `pnpm docs:reference` updates it. */
+/** Updated by `pnpm docs:reference`. */
 it("docs/reference/errors.md lists every code with the comment of its declaration", async () => {
   const codes = codesOf(await readFile(join(root, source), "utf8"));
   expect(codes.length).toBeGreaterThan(20);
   await expect(page(codes)).toMatchFileSnapshot("../reference/errors.md");
 });
 
-/** The members of the union `MoteErrorCode` and the comments before them. */
+/** Returns the members of the union `MoteErrorCode` with their comments. */
 function codesOf(text: string): string[][] {
   const file = ts.createSourceFile("error.ts", text, ts.ScriptTarget.ES2022, true);
   const alias = file.statements.find((node) => ts.isTypeAliasDeclaration(node) && node.name.text === "MoteErrorCode");

@@ -12,11 +12,11 @@ const pages = [
   ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/README.md`),
 ].filter((page) => ts.sys.fileExists(join(root, page)));
 
-it("the TypeScript of the documents has the types that it claims", { timeout: 120_000 }, () => {
+it("the TypeScript in the documentation type-checks", { timeout: 120_000 }, () => {
   expect(complaintsOf(examples())).toEqual([]);
 });
 
-/** Path → text, as if each block were a file of the folder of examples, where every package resolves. */
+/** Returns each block as a file in the folder of examples, where all packages resolve. */
 function examples(): Map<string, string> {
   return new Map(
     pages.flatMap((page) =>

@@ -16,7 +16,7 @@ const exampleTests = readdirSync(join(root, "examples/test")).map((name) =>
   readFileSync(join(root, "examples/test", name), "utf8"),
 );
 
-describe("the examples of the READMEs run as they stand", () => {
+describe("the examples in the documentation run", () => {
   for (const folder of published) {
     it(folder, async () => {
       const examples = blocksOf(await readFile(join(root, folder, "README.md"), "utf8"), "ts");

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 const page = fileURLToPath(new URL("../reference/limits.md", import.meta.url));
 
-/** What a constant is multiplied by: sizes are in bytes, times in milliseconds. */
+/** Factors of units: constants are in bytes and milliseconds. */
 const units: Readonly<Record<string, number>> = { "": 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, s: 1000 };
 
 const rows = [
@@ -14,8 +14,8 @@ const rows = [
   ),
 ].map((match) => match.groups ?? {});
 
-describe("each limit is what the code says", () => {
-  it("for as many as the page defines", () => {
+describe("each limit matches the code", () => {
+  it("for all limits of the page", () => {
     expect(rows.length).toBe(readFileSync(page, "utf8").match(/\]\(\.\.\/\.\.\/packages/g)?.length);
   });
 
@@ -26,7 +26,7 @@ describe("each limit is what the code says", () => {
   });
 });
 
-/** Of numbers with `*` and `**` between them. */
+/** Evaluates numbers with `*` and `**`. */
 function product(text: string): number {
   return text
     .replaceAll("_", "")

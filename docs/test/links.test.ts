@@ -6,13 +6,13 @@ import { describe, expect, it } from "vitest";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const pages = pagesBelow("");
 
-describe("every link within the repository leads somewhere", () => {
+describe("every link within the repository has a target", () => {
   it.each(pages)("%s", (page) => {
     expect(linksOf(read(page)).filter((link) => !leadsSomewhere(page, link))).toEqual([]);
   });
 });
 
-/** Every Markdown file of the repository, without what is installed or built. */
+/** All Markdown files of the repository, except installed and built ones. */
 function pagesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -22,7 +22,7 @@ function pagesBelow(folder: string): string[] {
   });
 }
 
-/** Targets of links and pictures, without those to other sites. */
+/** Returns the targets of links and images within the repository. */
 function linksOf(markdown: string): string[] {
   const prose = markdown.replace(/^```.*?^```/gms, "").replace(/`[^`\n]*`/g, "");
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
@@ -37,7 +37,7 @@ function leadsSomewhere(page: string, link: string): boolean {
   return anchor === undefined || anchorsOf(read(target)).includes(anchor);
 }
 
-/** As GitHub makes them of headings. */
+/** Returns the anchor that GitHub generates for a heading. */
 function anchorsOf(markdown: string): string[] {
   return [...markdown.matchAll(/^#+ (.*)$/gm)].map((match) =>
     (match[1] ?? "")

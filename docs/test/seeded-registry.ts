@@ -13,7 +13,7 @@ export interface SeededRegistry extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** A registry with what the examples want to find in one: the image `team/app:1.0` and the artifact of files `team/model:7b`. */
+/** A registry with the content that the examples use: the image `team/app:1.0` and the artifact `team/model:7b`. */
 export async function startSeededRegistry(): Promise<SeededRegistry> {
   const registry = await startDockerRegistry();
   const folder = await mkdtemp(join(tmpdir(), "mote-seed-"));
@@ -32,7 +32,7 @@ export async function startSeededRegistry(): Promise<SeededRegistry> {
   return registry;
 }
 
-/** Two layers for linux/amd64. */
+/** An image for linux/amd64 with two layers. */
 async function writeImage(dir: string): Promise<void> {
   await using layout = new LayoutDestination(dir);
   const put = async (bytes: Uint8Array, mediaType: string): Promise<Descriptor> => {

@@ -36,7 +36,7 @@ describe.skipIf(missing !== "")(`the commands of the documents run as they stand
     for (const block of blocks) await session.run(block);
   });
 
-  it("and there are some on the first page", async () => {
+  it("exist on the first page", async () => {
     expect(blocksOf(await readFile(join(root, "README.md"), "utf8"), "sh").length).toBeGreaterThan(1);
   });
 });
@@ -77,7 +77,7 @@ class Session implements AsyncDisposable {
     });
   }
 
-  /** What the page calls by names that are nobody's is called by those of this session. */
+  /** Replaces the example names of the page with those of this session. */
   #adapted(block: string): string {
     const lines = block.split("\n").filter((line) => !isPackageScript(line));
     let script = lines
@@ -109,7 +109,7 @@ class Session implements AsyncDisposable {
   }
 }
 
-/** What would build, check or test this repository; that is what runs here. */
+/** Returns whether a line builds or tests this repository, which this test is part of. */
 function isPackageScript(line: string): boolean {
   return /^npx --yes pnpm@[\d.]+ (?!mote|demo)/.test(line);
 }

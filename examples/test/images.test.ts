@@ -43,7 +43,7 @@ async function run(file: string, ...args: readonly string[]) {
   return runTypeScript(examples, source, file.replace(/\W/g, "-"), { args, cwd: folder });
 }
 
-it("read-file.ts prints a file as the uppermost layer has it", async () => {
+it("read-file.ts prints a file from the uppermost layer", async () => {
   expect((await run("read-file.ts", `oci:${folder}/images:plain`, "etc/motd")).stdout).toBe("hello");
 });
 
@@ -51,7 +51,7 @@ it.each(["etc/gone", "etc/none"])("read-file.ts finds nothing where there is no 
   await expect(run("read-file.ts", `oci:${folder}/images:plain`, path)).rejects.toMatchObject({ code: 1, stdout: "" });
 });
 
-it("policy.ts pulls what passes the policy, and nothing else", async () => {
+it("policy.ts pulls only images that pass the policy", async () => {
   expect((await run("policy.ts", `oci:${folder}/images:sourced`)).stdout).toContain("oci:");
   await expect(run("policy.ts", `oci:${folder}/images:plain`)).rejects.toMatchObject({
     code: 1,

@@ -17,7 +17,7 @@ blobInfoCacheSuite(
   { acceptsSetup: true },
 );
 
-it("knows in the next process what this one has recorded", async () => {
+it("finds records of an earlier process", async () => {
   const path = join(folder, "kept.jsonl");
   const digest = digestBytes(new Uint8Array([1]));
   await using first = new FileBlobInfoCache(path);

@@ -12,7 +12,7 @@ import { BoundedCache } from "../own-cache.js";
 const config = new TextEncoder().encode("{}");
 const configDescriptor = { mediaType: mediaTypes.ociEmpty, digest: digestBytes(config), size: config.byteLength };
 
-describe("a cache of one's own", () => {
+describe("a custom cache", () => {
   let folder: string;
   let cache: BoundedCache;
 
@@ -30,7 +30,7 @@ describe("a cache of one's own", () => {
   });
   afterEach(async () => await rm(folder, { recursive: true }));
 
-  it("is what a transfer goes through", async () => {
+  it("is used by a transfer", async () => {
     const { digest } = await new LayoutSource(join(folder, "to")).resolve("v1");
     expect(await cache.moteExists(digest)).toBe(true);
     expect(await readMote(cache, configDescriptor.digest, { maxBytes: 10 })).toEqual(config);
@@ -50,7 +50,7 @@ describe("a cache of one's own", () => {
     expect(await bodyOf(`other/blobs/${configDescriptor.digest}`)).toContain("BLOB_UNKNOWN");
   });
 
-  it("is the tier behind a cache on disk", async () => {
+  it("is a tier behind a cache on disk", async () => {
     await using onDisk = new FileCache(join(folder, "disk"), { fallback: cache });
     await onDisk.initialize();
     expect(await readMote(onDisk, configDescriptor.digest, { maxBytes: 10 })).toEqual(config);

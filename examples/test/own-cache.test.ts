@@ -5,7 +5,7 @@ import { BoundedCache } from "../own-cache.js";
 
 moteCacheSuite({ describe, it, expect }, () => new BoundedCache(1_000_000_000));
 
-it("removes what was used least recently once it has more than its bound", async () => {
+it("removes the least recently used motes if it exceeds its limit", async () => {
   const cache = new BoundedCache(10);
   const motes = [1, 2, 3].map((byte) => new Uint8Array(4).fill(byte));
   for (const bytes of motes) {

@@ -29,7 +29,7 @@ describe.skipIf(missing !== "")(`the examples${missing}`, () => {
       cwd: folder,
     });
 
-  it("embed.ts lists an image's layers, and the second time fetches none of them", async () => {
+  it("embed.ts lists the layers of an image and fetches them only once", async () => {
     const reference = `docker://${registry.host}/team/app:1.0`;
     const first = await run("embed.ts", reference, join(folder, "tool"));
     const [layer] = first.stdout.split("\n");
@@ -40,7 +40,7 @@ describe.skipIf(missing !== "")(`the examples${missing}`, () => {
     expect(second.stderr).toContain("0 bytes fetched");
   });
 
-  it("embed.ts says by a code what went wrong", async () => {
+  it("embed.ts prints the code of an error", async () => {
     await expect(
       run("embed.ts", `docker://${registry.host}/team/none:1.0`, join(folder, "tool")),
     ).rejects.toMatchObject({
@@ -49,7 +49,7 @@ describe.skipIf(missing !== "")(`the examples${missing}`, () => {
     });
   });
 
-  it("build-base.mjs builds on when the registry is gone", async () => {
+  it("build-base.mjs works when the registry is unreachable", async () => {
     process.env.MOTE_CACHE_DIR = join(folder, "shared");
     const reference = `docker://${registry.host}/team/app:1.0`;
     await run("build-base.mjs", reference, join(folder, "build"));

@@ -176,7 +176,7 @@ describe("with the file cache and layouts, a transfer", () => {
   });
 
   it.skipIf(!("resumeMote" in FileCache.prototype))(
-    "keeps the received part when cut off, and goes on from there",
+    "keeps the received bytes after an interruption and continues there",
     async () => {
       const image = addImage(source, "v1", [300_000]);
       const [layer] = image.layers;
