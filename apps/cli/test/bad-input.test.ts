@@ -18,7 +18,7 @@ const manifest = new TextEncoder().encode(
   }),
 );
 
-/** A registry whose `lib/liar:1` has a blob of other bytes, `lib/prose:1` a manifest that is no JSON, `lib/locked` a lock. */
+/** Starts a registry in which `lib/liar:1` has a blob with wrong bytes, `lib/prose:1` a manifest that is not JSON, and `lib/locked` needs a login. */
 async function startLiar(): Promise<{ server: Server; host: string }> {
   const server = createServer((request, response) => {
     const url = request.url ?? "";
@@ -68,7 +68,7 @@ describe("bad input ends in one clear line and leaves no partial content", () =>
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** One line at the terminal, without a stack or control characters; and the code under `--json`. */
+  /** Checks for one line on the terminal without a stack or control characters, and returns the code under `--json`. */
   async function failure(status: number, args: readonly string[]): Promise<string> {
     const plain = await runMote([...args, "--cache", cache()]);
     expectOneLine(plain, status);
@@ -80,9 +80,9 @@ describe("bad input ends in one clear line and leaves no partial content", () =>
 
   function expectOneLine({ status, stdout, stderr }: Ended, wanted: number): void {
     expect({ status, stdout }).toEqual({ status: wanted, stdout: "" });
-    // A slow machine has time for lines of progress before the error.
+    // On a slow machine, lines of progress may precede the error.
     const lines = stderr.split(/(?<=\n)/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters must not be there
     for (const line of lines) expect(line).toMatch(/^\S[^\u0000-\u001f]{10,}\n$/);
     expect(lines.filter((line) => line.startsWith("mote: "))).toEqual([lines.at(-1)]);
     expect(stderr).not.toMatch(/^\s+at /m);

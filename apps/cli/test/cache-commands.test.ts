@@ -93,7 +93,7 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** A cache of its own for each test: two tags that share a layer, an index with a signature, and a file. */
+  /** Each test has its own cache: two tags that share a layer, an index with a signature, and a file. */
   beforeEach(async () => {
     cache = join(dir, `cache-${serial++}`);
     for (const each of ["lib/tools:1", "lib/tools:2"]) await ok("pull", `docker://${name(each)}`);
@@ -375,9 +375,9 @@ describe.skipIf(wanted !== "")(`commands on a cache that was filled from docker-
     expect(all.status).toBe(1);
     expect(all.stdout).toContain(`damaged ${other}`);
     expect(all.stdout).toContain(name("lib/tools:2"));
-    // Set aside before, so it is no damage any more; but an image lacks it.
-    const holes = await mote("verify", "--json");
-    expect([holes.status, JSON.parse(holes.stdout)]).toMatchObject([
+    // The blob was quarantined before, so it is not damaged again, but an image lacks it.
+    const incomplete = await mote("verify", "--json");
+    expect([incomplete.status, JSON.parse(incomplete.stdout)]).toMatchObject([
       1,
       { damaged: [], incomplete: [name("lib/tools:2")] },
     ]);

@@ -20,7 +20,7 @@ const wanted = needs("docker-registry");
 const repository = "lib/model";
 const size = 3_000_000;
 
-describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${wanted}`, () => {
+describe.skipIf(wanted !== "")(`a registry behind a faulty proxy${wanted}`, () => {
   let dir: string;
   let registry: DockerRegistry;
   let proxy: ChaosProxy;
@@ -55,15 +55,15 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   beforeEach(async () => {
     proxy = await startChaosProxy(registry.host);
     cacheDir = join(dir, `cache-${++caches}`);
-    idleTimeoutMs = patientMs;
+    idleTimeoutMs = longTimeoutMs;
   });
   afterEach(async () => {
     await proxy[Symbol.asyncDispose]();
   });
 
-  /** Long enough for a busy machine, except where a silence is what is waited for. */
-  const patientMs = 30_000;
-  let idleTimeoutMs = patientMs;
+  // Long enough for a busy machine, except if a test waits for silence.
+  const longTimeoutMs = 30_000;
+  let idleTimeoutMs = longTimeoutMs;
   const expectSilence = (code: string) => {
     if (code === "MOTE_TIMEOUT") idleTimeoutMs = 300;
   };
@@ -82,7 +82,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     }
   }
 
-  /** What lies in the cache after a failure: nothing that is not whole, no name, and parts of blobs that may be resumed. */
+  /** Returns what is left in the cache after an error: damaged blobs, tags, and ingest files that can be resumed. */
   async function leftInCache(): Promise<{ damaged: number; names: string[]; parts: number }> {
     await using mote = await open();
     const names: string[] = [];
@@ -92,10 +92,10 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     return { damaged: report?.damaged.length ?? -1, names, parts: ingest.length };
   }
 
-  /** After the fault has gone, the same pull succeeds. Answers from which bytes of the layer on it was asked for. */
-  async function pullHonestly(): Promise<(string | undefined)[]> {
+  /** Repeats the pull without faults. Returns the ranges that were requested of the layer. */
+  async function pullWithoutFaults(): Promise<(string | undefined)[]> {
     proxy.inject(() => undefined);
-    idleTimeoutMs = patientMs;
+    idleTimeoutMs = longTimeoutMs;
     const before = proxy.requests.length;
     expect(await pull()).toBeUndefined();
     return proxy.requests
@@ -104,7 +104,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
       .map(({ headers }) => headers.range);
   }
 
-  /** The first byte that is asked for. */
+  /** Returns the offset of the requested range. */
   const firstByte = ({ headers }: ProxiedRequest) => Number(/^bytes=(\d+)-\d*$/.exec(headers.range ?? "bytes=0-")?.[1]);
   const isLayer = ({ method, url }: ProxiedRequest) => method === "GET" && url.endsWith(`/blobs/${layer.digest}`);
   const isManifest = ({ url }: ProxiedRequest) => url.includes("/manifests/");
@@ -113,62 +113,62 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     readonly what: string;
     readonly fault: Effect;
     readonly code: string;
-    /** How many resumable parts it leaves. */
+    /** The number of resumable ingest files that it leaves. */
     readonly parts: 0 | 1;
   }
 
   const onBlob: readonly Case[] = [
     { what: "cuts it off each time", fault: { cutAfter: 1_000_000 }, code: "MOTE_SIZE_MISMATCH", parts: 1 },
     { what: "stalls each time", fault: { stallAfter: 1_000_000 }, code: "MOTE_TIMEOUT", parts: 1 },
-    { what: "never answers", fault: "silence", code: "MOTE_TIMEOUT", parts: 1 },
-    { what: "hangs up", fault: "hang up", code: "MOTE_UNREACHABLE", parts: 1 },
+    { what: "never responds", fault: "silence", code: "MOTE_TIMEOUT", parts: 1 },
+    { what: "closes the connection", fault: "hang up", code: "MOTE_UNREACHABLE", parts: 1 },
     { what: "changes a bit at the beginning", fault: { flipAt: 0 }, code: "MOTE_DIGEST_MISMATCH", parts: 0 },
     { what: "changes a bit at the end", fault: { flipAt: size - 1 }, code: "MOTE_DIGEST_MISMATCH", parts: 0 },
     {
-      what: "announces more bytes",
+      what: "sends a larger Content-Length",
       fault: { headers: { "content-length": "3000001" } },
       code: "MOTE_SIZE_MISMATCH",
       parts: 0,
     },
     {
-      what: "announces fewer bytes",
+      what: "sends a smaller Content-Length",
       fault: { headers: { "content-length": "2999999" } },
       code: "MOTE_SIZE_MISMATCH",
       parts: 0,
     },
     {
-      what: "sends more bytes, and announces none",
+      what: "sends more bytes without Content-Length",
       fault: { headers: { "content-length": undefined }, body: new Uint8Array(size + 1) },
       code: "MOTE_SIZE_MISMATCH",
       parts: 0,
     },
     {
-      what: "sends fewer bytes, and announces none",
+      what: "sends fewer bytes without Content-Length",
       fault: { headers: { "content-length": undefined }, body: new Uint8Array(size - 1) },
       code: "MOTE_SIZE_MISMATCH",
       parts: 0,
     },
     {
-      what: "answers with a part that nobody asked for",
+      what: "sends a range that was not requested",
       fault: { status: 206, body: "x" },
       code: "MOTE_REGISTRY",
       parts: 1,
     },
     { what: "does not have it", fault: { status: 404 }, code: "MOTE_NOT_FOUND", parts: 1 },
     {
-      what: "asks for patience",
+      what: "limits the rate",
       fault: { status: 429, headers: { "retry-after": "0" } },
       code: "MOTE_RATE_LIMITED",
       parts: 1,
     },
     {
-      what: "asks for too much patience",
+      what: "requires a long wait",
       fault: { status: 503, headers: { "retry-after": "86400" } },
       code: "MOTE_REGISTRY",
       parts: 1,
     },
     { what: "fails", fault: { status: 500, body: "<html>" }, code: "MOTE_REGISTRY", parts: 1 },
-    { what: "refuses", fault: { status: 403 }, code: "MOTE_FORBIDDEN", parts: 1 },
+    { what: "forbids it", fault: { status: 403 }, code: "MOTE_FORBIDDEN", parts: 1 },
     {
       what: "redirects in a circle",
       fault: { status: 307, headers: { location: "#again" } },
@@ -176,39 +176,42 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
       parts: 1,
     },
     {
-      what: "redirects to no http",
+      what: "redirects to another scheme",
       fault: { status: 307, headers: { location: "file:///etc/passwd" } },
       code: "MOTE_REGISTRY",
       parts: 1,
     },
-    { what: "answers with nothing", fault: { status: 204 }, code: "MOTE_REGISTRY", parts: 1 },
+    { what: "sends an empty response", fault: { status: 204 }, code: "MOTE_REGISTRY", parts: 1 },
   ];
 
-  it.each(onBlob)("a blob of which it $what is $code, and can be pulled afterwards", async ({ fault, code, parts }) => {
-    expectSilence(code);
-    proxy.inject((asked) => {
-      if (!isLayer(asked)) return undefined;
-      // Cut or stalled anew, at the same byte.
-      if (typeof fault === "object" && ("cutAfter" in fault || "stallAfter" in fault) && asked.attempt > 0)
-        return { ...fault, cutAfter: 0 };
-      return fault;
-    });
-    const error = await pull();
-    expect(codeOf(error)).toBe(code);
-    expect(error).toMatchObject({ details: { registry: proxy.host, repository, digest: layer.digest } });
-    const { message } = error as Error;
-    for (const named of [proxy.host, repository, layer.digest]) expect(message).toContain(named);
-    const left = await leftInCache();
-    expect(left).toMatchObject({ damaged: 0, names: [] });
-    expect(left.parts).toBeLessThanOrEqual(parts);
-    await pullHonestly();
-  });
+  it.each(onBlob)(
+    "if the proxy $what, a blob fails with $code and can be pulled afterwards",
+    async ({ fault, code, parts }) => {
+      expectSilence(code);
+      proxy.inject((asked) => {
+        if (!isLayer(asked)) return undefined;
+        // Cut or stalled again at the same byte.
+        if (typeof fault === "object" && ("cutAfter" in fault || "stallAfter" in fault) && asked.attempt > 0)
+          return { ...fault, cutAfter: 0 };
+        return fault;
+      });
+      const error = await pull();
+      expect(codeOf(error)).toBe(code);
+      expect(error).toMatchObject({ details: { registry: proxy.host, repository, digest: layer.digest } });
+      const { message } = error as Error;
+      for (const named of [proxy.host, repository, layer.digest]) expect(message).toContain(named);
+      const left = await leftInCache();
+      expect(left).toMatchObject({ damaged: 0, names: [] });
+      expect(left.parts).toBeLessThanOrEqual(parts);
+      await pullWithoutFaults();
+    },
+  );
 
   it("a truncated blob is resumed at that byte in the next run, and only there", async () => {
     proxy.inject((asked) => (isLayer(asked) ? { cutAfter: asked.attempt === 0 ? 1_000_000 : 0 } : undefined));
     expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
-    const [range, ...more] = await pullHonestly();
-    // What was cut off may have been lost on its last steps here.
+    const [range, ...more] = await pullWithoutFaults();
+    // The last bytes before the break may not have arrived.
     expect(range).toMatch(/^bytes=[1-9]\d*-2999999$/);
     expect(more).toEqual([]);
   });
@@ -219,7 +222,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
       return asked.attempt === 0 ? { flipAt: 7, cutAfter: 1_000_000 } : { cutAfter: 0 };
     });
     expect(codeOf(await pull())).toBe("MOTE_SIZE_MISMATCH");
-    expect(await pullHonestly()).toEqual([expect.stringMatching(/^bytes=[1-9]/), undefined]);
+    expect(await pullWithoutFaults()).toEqual([expect.stringMatching(/^bytes=[1-9]/), undefined]);
   });
 
   it("a truncated blob continues although Range is ignored afterwards", async () => {
@@ -229,8 +232,8 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   });
 
   it.each<[string, (start: number) => string, string]>([
-    ["is one of another whole", (start) => `bytes ${start}-3999999/4000000`, "MOTE_SIZE_MISMATCH"],
-  ])("a range that %s is refused", async (_, range, code) => {
+    ["has another total size", (start) => `bytes ${start}-3999999/4000000`, "MOTE_SIZE_MISMATCH"],
+  ])("a range that %s is rejected", async (_, range, code) => {
     proxy.inject((asked) => {
       if (!isLayer(asked)) return undefined;
       if (asked.attempt === 0) return { cutAfter: 1_000_000 };
@@ -239,22 +242,25 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     const error = await pull();
     expect([codeOf(error), error]).toMatchObject([code, { details: { registry: proxy.host, digest: layer.digest } }]);
     expect(await leftInCache()).toMatchObject({ damaged: 0, names: [] });
-    await pullHonestly();
+    await pullWithoutFaults();
   });
 
   it.each<[string, (start: number) => string]>([
-    ["begins elsewhere", () => "bytes 0-2999999/3000000"],
+    ["starts elsewhere", () => "bytes 0-2999999/3000000"],
     ["ends elsewhere", (start) => `bytes ${start}-2999998/3000000`],
     ["is nonsense", () => "bytes x"],
-  ])("a range that says that it %s is not believed, and the blob comes whole and right", async (_, range) => {
-    proxy.inject((asked) => {
-      if (!isLayer(asked)) return undefined;
-      if (asked.attempt === 0) return { cutAfter: 1_000_000 };
-      return { headers: { "content-range": range(firstByte(asked)) } };
-    });
-    expect(await pull()).toBeUndefined();
-    expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
-  });
+  ])(
+    "a range that claims that it %s is not trusted, and the blob is read completely and correctly",
+    async (_, range) => {
+      proxy.inject((asked) => {
+        if (!isLayer(asked)) return undefined;
+        if (asked.attempt === 0) return { cutAfter: 1_000_000 };
+        return { headers: { "content-range": range(firstByte(asked)) } };
+      });
+      expect(await pull()).toBeUndefined();
+      expect(await leftInCache()).toMatchObject({ damaged: 0, parts: 0 });
+    },
+  );
 
   it("a range with wrong bytes is detected by the digest, and the blob is read again", async () => {
     proxy.inject((asked) => {
@@ -263,37 +269,37 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     });
     expect(codeOf(await pull())).toBe("MOTE_DIGEST_MISMATCH");
     expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
-    expect(await pullHonestly()).toEqual([undefined]);
+    expect(await pullWithoutFaults()).toEqual([undefined]);
   });
 
   const onManifest: readonly (readonly [string, Effect, string])[] = [
     ["changes a bit", { flipAt: 30 }, "MOTE_DIGEST_MISMATCH"],
-    // Nothing but its digest is known of it before: the rest of what is announced is waited for in vain.
-    ["announces more bytes", { headers: { "content-length": "5000" } }, "MOTE_TIMEOUT"],
-    ["announces fewer bytes", { headers: { "content-length": "10" } }, "MOTE_DIGEST_MISMATCH"],
+    // Only its digest is known before, so the missing bytes of its Content-Length time out.
+    ["sends a larger Content-Length", { headers: { "content-length": "5000" } }, "MOTE_TIMEOUT"],
+    ["sends a smaller Content-Length", { headers: { "content-length": "10" } }, "MOTE_DIGEST_MISMATCH"],
     [
       "sends something else",
       { headers: { "content-length": undefined }, body: new Uint8Array(10) },
       "MOTE_DIGEST_MISMATCH",
     ],
     [
-      "sends no end of it",
+      "sends an endless body",
       { headers: { "content-length": undefined }, body: new Uint8Array(5 << 20) },
       "MOTE_TOO_LARGE",
     ],
     [
-      "answers with a login page",
+      "sends a login page",
       { headers: { "content-type": "text/html", "content-length": undefined }, body: Buffer.from("<html>") },
       "MOTE_REGISTRY",
     ],
     ["cuts it off", { cutAfter: 10 }, "MOTE_UNREACHABLE"],
     ["stalls", { stallAfter: 10 }, "MOTE_TIMEOUT"],
-    ["never answers", "silence", "MOTE_TIMEOUT"],
-    ["asks for patience", { status: 429, headers: { "retry-after": "0" } }, "MOTE_RATE_LIMITED"],
+    ["never responds", "silence", "MOTE_TIMEOUT"],
+    ["limits the rate", { status: 429, headers: { "retry-after": "0" } }, "MOTE_RATE_LIMITED"],
     ["fails", { status: 503 }, "MOTE_REGISTRY"],
   ];
 
-  it.each(onManifest)("a manifest of which it %s leaves nothing at all", async (_, fault, code) => {
+  it.each(onManifest)("if the proxy %s, a manifest leaves nothing behind", async (_, fault, code) => {
     expectSilence(code);
     proxy.inject((asked) => (asked.method === "GET" && isManifest(asked) ? fault : undefined));
     const error = await pull(undefined, `docker://${proxy.host}/${repository}@${manifest.digest}`);
@@ -303,7 +309,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     for (const named of [proxy.host, repository, manifest.digest]) expect(message).toContain(named);
     expect(await leftInCache()).toEqual({ damaged: 0, names: [], parts: 0 });
     expect(proxy.requests.filter(isLayer)).toEqual([]);
-    await pullHonestly();
+    await pullWithoutFaults();
   });
 
   it.each([
@@ -319,8 +325,8 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
     },
   );
 
-  // A name that the cache knows already is asked for by HEAD; a new one comes with its manifest in one request.
-  it("a tag that moves between two requests gives the first image, complete", async () => {
+  // A tag in the cache is requested by HEAD; a new one is fetched with its manifest in one request.
+  it("a tag that moves between two requests results in the complete first image", async () => {
     await using mote = await open();
     await mote.pull(source("2"));
     const { digest } = manifest;
@@ -334,7 +340,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   });
 
   it("a HEAD with a wrong digest is rejected, and cached content stays", async () => {
-    await pullHonestly();
+    await pullWithoutFaults();
     const kept = await leftInCache();
     const wrong = `sha256:${"0".repeat(64)}`;
     const lie: Effect = { headers: { "docker-content-digest": wrong } };
@@ -364,12 +370,12 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   };
 
   it.each<[string, Effect]>([
-    ["hung up on", "hang up"],
-    ["kept, but its answer lost", "lose the response"],
-    ["refused by a busy registry", { status: 503, headers: { "retry-after": "0" } }],
-    ["refused by a registry that fails", { status: 500 }],
-  ])("a push goes on although a piece, the end and the manifest are each %s once", async (what, fault) => {
-    // More than two pieces.
+    ["disconnected", "hang up"],
+    ["stored without a response", "lose the response"],
+    ["rejected by a busy registry", { status: 503, headers: { "retry-after": "0" } }],
+    ["rejected by a failing registry", { status: 500 }],
+  ])("a push continues although a chunk, the end and the manifest are each %s once", async (what, fault) => {
+    // More than two chunks.
     await writeFile(join(dir, pushed), randomBytes(20 << 20));
     const suffered = new Set<string>();
     proxy.inject(({ method, url }) => {
@@ -391,7 +397,7 @@ describe.skipIf(wanted !== "")(`a registry behind a proxy that lies and fails${w
   it("a push to a registry that repeatedly loses the upload fails", async () => {
     await writeFile(join(dir, pushed), randomBytes(20 << 20));
     let pieces = 0;
-    // Every second piece is kept, and the answer lost: this registry then forgets the whole of it.
+    // Every second chunk is stored without a response: this registry then discards the upload.
     proxy.inject(({ method }) => (method === "PATCH" && ++pieces % 2 === 0 ? "lose the response" : undefined));
     const error = await push("lost");
     expect([codeOf(error), error]).toMatchObject(["MOTE_REGISTRY", { cause: { code: "MOTE_UPLOAD_LOST" } }]);

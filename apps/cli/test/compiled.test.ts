@@ -32,7 +32,7 @@ const run = async (env: NodeJS.ProcessEnv = {}) => {
   });
   expect([status, stderr]).toEqual([0, "The cache in ".concat(join(home, "none"), " is empty.\n")]);
 };
-/** The one file, and which one it is: one that the engine does not take is made anew. */
+/** Returns the only file and its inode, because a file that the engine rejects is created again. */
 const kept = () => {
   const files = filesBelow(folder());
   expect(files.length).toBe(1);

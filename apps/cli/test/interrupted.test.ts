@@ -21,11 +21,11 @@ const manifest = new TextEncoder().encode(
   }),
 );
 
-describe("a pull that is interrupted", () => {
+describe("an interrupted pull", () => {
   let dir: string;
   let server: Server;
   let host: string;
-  /** Whether the layer stops coming at its half. */
+  /** Whether the layer stalls in the middle. */
   let stalls = true;
   const layerRanges: (string | undefined)[] = [];
 
@@ -65,8 +65,8 @@ describe("a pull that is interrupted", () => {
     return spawn(process.execPath, [mainFile, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   }
 
-  /** Until the first half is in the cache folder. There is no event to wait for: the process tells of nothing. */
-  async function untilHalfIsKept(cache: string): Promise<void> {
+  /** Waits until the first half is in the cache. The process reports no event for it. */
+  async function untilHalfIsStored(cache: string): Promise<void> {
     for (;;) {
       if ((await largestFile(cache)) >= half) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -77,7 +77,7 @@ describe("a pull that is interrupted", () => {
     const [cache, layout] = [join(dir, "killed"), join(dir, "killed-layout")];
     stalls = true;
     const child = startPull(cache, layout);
-    await untilHalfIsKept(cache);
+    await untilHalfIsStored(cache);
     const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
@@ -96,7 +96,7 @@ describe("a pull that is interrupted", () => {
     const [cache, layout] = [join(dir, "stopped"), join(dir, "stopped-layout")];
     stalls = true;
     const child = startPull(cache, layout);
-    await untilHalfIsKept(cache);
+    await untilHalfIsStored(cache);
     const ended = once(child, "close");
     let said = "";
     child.stderr?.on("data", (text) => {

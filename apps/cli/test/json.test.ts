@@ -9,7 +9,7 @@ import { documents, eventLine, failureDocument } from "../src/json/documents.js"
 import { table } from "../src/table.js";
 import { mainFile, runMote } from "./run-mote.js";
 
-describe("what is printed under --json", () => {
+describe("the output under --json", () => {
   let dir: string;
   const at = (name: string) => join(dir, name);
   const env = () => ({ MOTE_CACHE_DIR: at("cache"), HOME: dir, DOCKER_CONFIG: at("docker") });
@@ -24,14 +24,14 @@ describe("what is printed under --json", () => {
 
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  /** Runs a command, and answers its document once that has the form that is promised. */
+  /** Runs a command, checks its document against the schema, and returns it. */
   async function documentOf(name: string, ...args: string[]): Promise<unknown> {
     const ended = await runMote([...name.split(" "), "--json", ...args], { env: env() });
     expect({ name, status: ended.status, stderr: ended.stderr }).toEqual({ name, status: 0, stderr: "" });
-    return inForm(name, ended.stdout);
+    return validated(name, ended.stdout);
   }
 
-  function inForm(name: string, text: string): unknown {
+  function validated(name: string, text: string): unknown {
     const schema = documents[name];
     if (schema === undefined) throw new Error(`mote ${name} has no schema`);
     seen.add(name);
@@ -76,7 +76,7 @@ describe("what is printed under --json", () => {
     await appendFile(blob, "!");
     const ended = await runMote(["verify", "--repair", "--json"], { env: env() });
     expect(ended.status).toBe(1);
-    expect(inForm("verify", ended.stdout)).toMatchObject({ damaged: [{ digest: added.digest }], repaired: [] });
+    expect(validated("verify", ended.stdout)).toMatchObject({ damaged: [{ digest: added.digest }], repaired: [] });
   });
 
   it("matches its schema for mote serve and mote demo", async () => {
@@ -90,7 +90,7 @@ describe("what is printed under --json", () => {
       text += chunk;
       if (text.endsWith("}\n")) break;
     }
-    inForm("serve", text);
+    validated("serve", text);
     const ended = once(child, "exit");
     child.kill("SIGINT");
     await ended;
@@ -106,7 +106,7 @@ describe("what is printed under --json", () => {
       .map((line) => JSON.parse(line));
     for (const line of lines) expect(eventLine.safeParse(line).error?.issues).toBeUndefined();
     expect(lines[0]).toMatchObject({ event: { type: "plan" } });
-    inForm("pull", JSON.stringify(lines.at(-1).result));
+    validated("pull", JSON.stringify(lines.at(-1).result));
   });
 
   it("is an error that matches its schema on stderr if a command fails, and nothing on stdout", async () => {
@@ -133,7 +133,7 @@ describe("what is printed under --json", () => {
     child.stdin.end("secret");
     let text = "";
     for await (const chunk of child.stdout) text += chunk;
-    inForm("login", text);
+    validated("login", text);
   });
 
   it.skipIf(noRegistry !== "")("has been checked for every command with a document", () => {
@@ -143,7 +143,7 @@ describe("what is printed under --json", () => {
   });
 });
 
-it("a document that is larger than a pipe holds is whole for a reader that takes its time", async () => {
+it("is complete for a slow reader, even if it is larger than the buffer of a pipe", async () => {
   const dir = await mkdtemp(join(tmpdir(), "mote-json-slow-"));
   await mkdir(join(dir, "blobs"));
   await writeFile(join(dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
@@ -161,7 +161,7 @@ it("a document that is larger than a pipe holds is whole for a reader that takes
   });
   let text = "";
   child.stderr.setEncoding("utf8").on("data", (part: string) => {
-    // Longer than the command lingers.
+    // Longer than the command waits at its end.
     if (text === "") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
     text += part;
   });

@@ -74,7 +74,7 @@ describe.skipIf(wanted !== "")(`mote login${wanted}`, () => {
     expect(inHost.stdout + inHost.stderr).not.toContain("s3cret");
   });
 
-  /** The command on a terminal of its own, which is shown, and typed at, as `type` says: a prompt, and the answer to it. */
+  /** Runs the command on a pseudo-terminal, and types the answer to each prompt. */
   function atTerminal(type: readonly (readonly [string, string])[]): Promise<{ status: number | null; shown: string }> {
     const line = [process.execPath, mainFile, "login", registry.host].map((word) => `'${word}'`).join(" ");
     const child = spawn("script", ["-qec", line, "/dev/null"], { env: { PATH: process.env.PATH, ...env } });

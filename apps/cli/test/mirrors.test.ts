@@ -36,7 +36,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     await mirror[Symbol.asyncDispose]();
   });
 
-  /** The cache of this test. What `host` has, is asked of the mirror first. */
+  /** Opens the cache of this test, with a mirror for `host`. */
   async function open(host = registry.host) {
     const warnings: string[] = [];
     const logger: Logger = { ...silentLogger, warn: (message) => warnings.push(message) };
@@ -44,21 +44,21 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     return { mote: await openMote({ dir: join(dir, `cache-${tests}`), registries, logger }), warnings };
   }
   const isLayer = ({ url, method }: { url: string; method: string }) => method === "GET" && url.includes("/blobs/");
-  const isRight = async (folder: string) => (await readFile(join(folder, "model.bin"))).equals(bytes);
+  const isComplete = async (folder: string) => (await readFile(join(folder, "model.bin"))).equals(bytes);
 
   it("is not contacted if the mirror has the image, which keeps the registry's name", async () => {
-    // Nobody is there.
+    // No registry listens there.
     const host = "127.0.0.1:9";
     const { mote, warnings } = await open(host);
     await using _ = mote;
     await mote.pull(`docker://${host}/lib/model:1`, `${join(dir, "one")}/`);
-    expect(await isRight(join(dir, "one"))).toBe(true);
+    expect(await isComplete(join(dir, "one"))).toBe(true);
     const names: string[] = [];
     for await (const { name } of mote.tags.list()) names.push(name);
     expect(names).toEqual([`${host}/lib/model:1`]);
     expect(mirror.requests.every(({ url }) => url.endsWith(`?ns=${encodeURIComponent(host)}`))).toBe(true);
     expect(warnings).toEqual([]);
-    // What was verified to be there is recorded, and no more.
+    // Only the verified location is recorded.
     expect(await mote.locate(digestBytes(bytes))).toEqual([`${mirror.host}/lib/model:1`]);
   });
 
@@ -67,7 +67,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     const { mote, warnings } = await open();
     await using _ = mote;
     await mote.pull(`docker://${registry.host}/lib/model:1`, `${join(dir, "two")}/`);
-    expect(await isRight(join(dir, "two"))).toBe(true);
+    expect(await isComplete(join(dir, "two"))).toBe(true);
     expect(warnings.filter((line) => line.includes(mirror.host))).toHaveLength(1);
 
     await using other = await startDockerRegistry();
@@ -78,7 +78,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     await second.pull(`docker://${registry.host}/lib/model:1`, `docker://${other.host}/copied/model:1`);
     await using third = await openMote({ dir: join(dir, `cache-${tests}-other`) });
     await third.pull(`docker://${other.host}/copied/model:1`, `${join(dir, "three")}/`);
-    expect(await isRight(join(dir, "three"))).toBe(true);
+    expect(await isComplete(join(dir, "three"))).toBe(true);
   });
 
   it("supplies the rest if the mirror fails, and nothing twice", async () => {
@@ -87,7 +87,7 @@ describe.skipIf(wanted !== "")(`a registry with a mirror${wanted}`, () => {
     await using _ = mote;
     const before = (await registry.requests()).length;
     await mote.pull(`docker://${registry.host}/lib/model:1`, `${join(dir, "four")}/`);
-    expect(await isRight(join(dir, "four"))).toBe(true);
+    expect(await isComplete(join(dir, "four"))).toBe(true);
     const straight = (await registry.requests()).slice(before).filter((line) => !line.includes("?ns="));
     expect(straight.filter((line) => line.startsWith("GET") && line.includes("/blobs/"))).toHaveLength(1);
   });

@@ -18,7 +18,7 @@ describe.skipIf(wanted !== "")(`blobs that a registry has in another repository$
   const at = (name: string) => `docker://${registry.host}/${name}:1`;
   const local = () => `oci:${join(dir, "origin")}:1`;
 
-  /** Each call is a process of its own. Answers what the registry was asked for. */
+  /** Runs the command in a process, and returns the requests at the registry. */
   async function mote(cache: string, ...args: string[]): Promise<string[]> {
     const before = (await registry.requests()).length;
     const ended = await runMote(["--cache", join(dir, cache), ...args]);

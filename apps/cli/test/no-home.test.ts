@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Ended, mainFile, run, runMote } from "./run-mote.js";
 
-/** An id that no user database has, as OpenShift gives to containers. */
+// A user id that is not in the user database, as in containers of OpenShift.
 const uid = 1_000_660_000;
 const folder = mkdtempSync(join(tmpdir(), "mote-no-home-"));
 chmodSync(folder, 0o777);
-/** A copy, as Node may be installed below a folder that only its user may enter. */
+// A copy, because Node may be installed in a directory that only its owner can read.
 const node = join(folder, "node");
 copyFileSync(process.execPath, node);
 const canRun =
@@ -20,7 +20,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const homes = { unset: {}, empty: { HOME: "" }, relative: { HOME: "relative/home" }, "the root": { HOME: "/" } };
 
-function asNobody(args: readonly string[], env: NodeJS.ProcessEnv, input = ""): Promise<Ended> {
+function asUnknownUser(args: readonly string[], env: NodeJS.ProcessEnv, input = ""): Promise<Ended> {
   return run(node, [mainFile, ...args], {
     env: { PATH: process.env.PATH, ...env },
     onlyEnv: true,
@@ -39,15 +39,15 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
   (name, env) => {
     it("works with an explicit cache directory", async () => {
       const cache = { ...env, MOTE_CACHE_DIR: join(folder, `cache of ${name}`) };
-      const added = await asNobody(["add", "--quiet", node], cache);
+      const added = await asUnknownUser(["add", "--quiet", node], cache);
       expect([added.status, added.stderr]).toEqual([0, ""]);
-      expect(await asNobody(["ls"], cache)).toMatchObject({ status: 0, stderr: "" });
+      expect(await asUnknownUser(["ls"], cache)).toMatchObject({ status: 0, stderr: "" });
       expect(await readdir(folder)).not.toContain("relative");
     });
 
     it("is told what to do without a cache directory, and never sees a stack trace", async () => {
       for (const args of [["ls"], ["du"], ["add", node], ["pull", "127.0.0.1:1/a:1"], ["verify"], ["bic", "stats"]]) {
-        const ended = await asNobody(args, env);
+        const ended = await asUnknownUser(args, env);
         const isEmptyList = name === "the root" && ["ls", "du", "verify", "bic"].includes(args[0] ?? "");
         if (isEmptyList && ended.status === 0) continue;
         expect([args, ended.status]).toEqual([args, 1]);
@@ -65,28 +65,33 @@ describe.skipIf(!canRun).each(Object.entries(homes))(
         ["logout", "r.example"],
         ["--help"],
       ]) {
-        const ended = await asNobody(args, env);
+        const ended = await asUnknownUser(args, env);
         expect([args, ended.status, ended.stderr]).toEqual([args, 0, ""]);
       }
-      const doctor = await asNobody(["doctor"], env);
+      const doctor = await asUnknownUser(["doctor"], env);
       expect([doctor.status, doctor.stderr]).toEqual([1, ""]);
       expect(doctor.stdout).toContain("--cache");
     });
 
     it("copies images to a destination without a cache, with a warning", async () => {
       const source = join(folder, `source of ${name}`);
-      // Quietly: a slow machine has time to say how far it is.
-      const pushed = await asNobody(["push", node, `oci:${source}:1`, "--quiet", "--cache", join(folder, "c")], env);
+      // With --quiet, because a slow machine would report progress.
+      const pushed = await asUnknownUser(
+        ["push", node, `oci:${source}:1`, "--quiet", "--cache", join(folder, "c")],
+        env,
+      );
       expect([pushed.status, pushed.stderr]).toEqual([0, ""]);
-      const copied = await asNobody(["copy", `oci:${source}:1`, `oci:${join(folder, `copy of ${name}`)}:1`], env);
+      const copied = await asUnknownUser(["copy", `oci:${source}:1`, `oci:${join(folder, `copy of ${name}`)}:1`], env);
       expect(copied.status).toBe(0);
       expect(copied.stderr).toContain("without a cache");
     });
 
     it.skipIf(name === "the root")("is told that ~ and a login need a home directory", async () => {
-      expect(codeOf(await asNobody(["copy", "oci:~/x:1", "oci:y:1", "--json"], env))).toBe("MOTE_INVALID_REFERENCE");
-      expect(codeOf(await asNobody(["ref", "oci:~/x:1", "--json"], env))).toBe("MOTE_INVALID_REFERENCE");
-      const cache = await asNobody(["ls", "--json"], { ...env, MOTE_CACHE_DIR: "~/cache" });
+      expect(codeOf(await asUnknownUser(["copy", "oci:~/x:1", "oci:y:1", "--json"], env))).toBe(
+        "MOTE_INVALID_REFERENCE",
+      );
+      expect(codeOf(await asUnknownUser(["ref", "oci:~/x:1", "--json"], env))).toBe("MOTE_INVALID_REFERENCE");
+      const cache = await asUnknownUser(["ls", "--json"], { ...env, MOTE_CACHE_DIR: "~/cache" });
       expect(codeOf(cache)).toBe("MOTE_CONFIG");
     });
   },

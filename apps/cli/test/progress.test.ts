@@ -77,7 +77,7 @@ describe("the progress of a transfer", () => {
   });
 });
 
-describe("a registry that is waited for", () => {
+describe("a wait for a registry", () => {
   const registry = "registry.example";
   const retry = { type: "retry", registry, host: registry, attempt: 2, retries: 4, delayMs: 1500 } as const;
   const shown = (state: TransferState, nowMs: number) =>
@@ -142,7 +142,7 @@ describe("a rate", () => {
   });
 });
 
-/** A terminal that takes note. */
+/** A terminal that records its output. */
 class Screen {
   columns: number;
   readonly rows: number;
@@ -196,7 +196,7 @@ describe("live lines", () => {
   });
 });
 
-describe("a line that is cut", () => {
+describe("a cut line", () => {
   it("ends in an ellipsis, and keeps the escapes that end its styles", () => {
     expect(fit("plain text", 6)).toBe("plain…");
     expect(toTerminal(fit(style.bold("plain text"), 6))).toBe("\u001b[1mplain…\u001b[22m");

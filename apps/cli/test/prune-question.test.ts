@@ -23,9 +23,9 @@ describe.skipIf(wanted !== "")(`prune on a terminal${wanted}`, () => {
   });
 
   const mote = (...args: string[]) => runMote([...args, "--cache", join(dir, "cache")]);
-  const isKept = async () => (await mote("ls", "--full")).stdout.includes(digest);
+  const isStored = async () => (await mote("ls", "--full")).stdout.includes(digest);
 
-  /** The command on a terminal of its own; what is typed once it asks. */
+  /** Runs the command on a pseudo-terminal, and types the answer when it asks. */
   function answer(keys: string, ...args: string[]): Promise<{ status: number | null; shown: string }> {
     const words = [process.execPath, mainFile, "prune", "--max-size", "0", "--cache", join(dir, "cache"), ...args];
     const line = words.map((word) => `'${word}'`).join(" ");
@@ -46,7 +46,7 @@ describe.skipIf(wanted !== "")(`prune on a terminal${wanted}`, () => {
 
   it("shows what it will remove, and removes it after yes", async () => {
     const { status, shown } = await answer("y\r");
-    expect([status, await isKept()]).toEqual([0, false]);
+    expect([status, await isStored()]).toEqual([0, false]);
     expect(shown).toMatch(/1 unreferenced blob/);
     expect(shown).toMatch(/removed 1 mote/);
   });
@@ -54,14 +54,14 @@ describe.skipIf(wanted !== "")(`prune on a terminal${wanted}`, () => {
   it("removes nothing after any other answer, nor after an interrupt", async () => {
     for (const keys of ["\r", "n\r", "yikes\r", "\u0003", "\u0004"]) {
       const { status } = await answer(keys);
-      expect([keys, await isKept()]).toEqual([keys, true]);
+      expect([keys, await isStored()]).toEqual([keys, true]);
       if (keys === "\u0003") expect(status).toBe(130);
     }
   });
 
   it("does not ask with --yes", async () => {
     const { status, shown } = await answer("", "--yes");
-    expect([status, await isKept()]).toEqual([0, false]);
+    expect([status, await isStored()]).toEqual([0, false]);
     expect(shown).not.toContain("[y/N]");
   });
 });

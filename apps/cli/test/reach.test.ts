@@ -68,7 +68,7 @@ beforeEach(() => {
 
 const pull = (...more: string[]) => runMote(["pull", `${host}/a/b:1`, "--cache", cache, ...more]);
 
-describe("a registry that fails", () => {
+describe("a failing registry", () => {
   it("is reported with its host, the retry and the reason, and then with the fallback", async () => {
     failing = (_, response) => response.writeHead(503).end();
     const { status, stderr } = await pull(`oci:${dir}/failing:1`);
@@ -81,7 +81,7 @@ describe("a registry that fails", () => {
     );
   });
 
-  it("is told in events of the documented form, and not at all under --quiet", async () => {
+  it("is reported by events that match the schema, and not at all under --quiet", async () => {
     failing = (_, response) => response.writeHead(503).end();
     const { stdout } = await pull("--json=events");
     const lines = stdout.trim().split("\n");
@@ -91,7 +91,7 @@ describe("a registry that fails", () => {
     expect(await pull("--quiet")).toMatchObject({ status: 0, stderr: "" });
   });
 
-  it("and refuses is an error that says how to take what is stored", async () => {
+  it("that rejects the request is an error that says how to use the stored image", async () => {
     failing = (_, response) => response.writeHead(404).end();
     const { status, stderr } = await pull();
     expect([status, stderr]).toEqual([1, expect.stringMatching(/not found.*--offline/)]);
@@ -112,7 +112,7 @@ describe("a registry that fails", () => {
 });
 
 describe("--offline", () => {
-  it("takes what is stored, and asks nobody", async () => {
+  it("uses stored content without a connection", async () => {
     for (const destination of [[], [`oci:${dir}/offline:1`]]) {
       expect(await pull(...destination, "--offline")).toMatchObject({ status: 0, stderr: "" });
     }
@@ -121,7 +121,7 @@ describe("--offline", () => {
     expect(asked).toBe(0);
   });
 
-  it("with what is not stored is an error, and with a registry as destination wrong usage", async () => {
+  it("is an error for content that is not stored, and wrong usage for a registry as destination", async () => {
     expect(await runMote(["pull", `${host}/a/c:1`, "--offline", "--cache", cache])).toMatchObject({ status: 1 });
     for (const destination of [`docker://${host}/a/d:1`, `${host}/a/d:1`]) {
       const args = ["copy", `${host}/a/b:1`, destination, "--offline", "--cache", cache];

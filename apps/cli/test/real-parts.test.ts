@@ -52,7 +52,7 @@ describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () =>
     }
   });
 
-  it("a second pull asks for no blob, and links what the cache has", async () => {
+  it("a second pull requests no blob, and links cached blobs", async () => {
     const before = (await registry.requests()).length;
     const ended = await pull(source, `oci:${layout("warm")}:1`);
     expect(ended).toMatchObject({ status: 0, stderr: "" });
@@ -66,7 +66,7 @@ describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () =>
     }
   });
 
-  it("skopeo takes the cache's blobs folder as a shared blob dir", async () => {
+  it("skopeo uses the blobs directory of the cache as a shared blob directory", async () => {
     const bare = layout("bare");
     await pull(source, `oci:${bare}:1`);
     await rm(join(bare, "blobs"), { recursive: true });
@@ -75,7 +75,7 @@ describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () =>
     expect(await readdir(layout("from-shared"))).toContain("manifest.json");
   });
 
-  it("what the cache serves, skopeo reads as from any registry", async () => {
+  it("skopeo reads from the served cache as from any registry", async () => {
     await using mote = await openMote({ dir: cache() });
     await using server = await mote.serve({ port: 0 });
     const text = await skopeo("inspect", "--tls-verify=false", `docker://127.0.0.1:${server.port}/lib/tools:1`);
@@ -84,7 +84,7 @@ describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () =>
     await skopeo("copy", "--src-tls-verify=false", `docker://127.0.0.1:${server.port}/lib/tools:1`, to);
   });
 
-  it("a layout is pushed into a registry, and copied within it without a blob's byte", async () => {
+  it("a layout is pushed to a registry, and copied within it without sending blobs", async () => {
     const pushed = `docker://${registry.host}/pushed/tools:1`;
     const copied = `docker://${registry.host}/copied/tools:2`;
     expect(await runMote(["push", "--cache", cache(), `oci:${layout("cold")}:1`, pushed])).toMatchObject({ status: 0 });
@@ -96,7 +96,7 @@ describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () =>
     expect(JSON.parse(await skopeo("inspect", "--tls-verify=false", copied)).Digest).toBe(image.digest);
   });
 
-  it("an absent tag and an absent repository are not found, in one line that names them, and leave nothing", async () => {
+  it("an absent tag and an absent repository are an error of one line that names them, and leave nothing", async () => {
     for (const text of [`docker://${registry.host}/lib/tools:absent`, `docker://${registry.host}/no/such:1`]) {
       const ended = await pull(text, `oci:${layout("absent")}:1`);
       expect(ended.status).toBe(1);
@@ -130,7 +130,7 @@ describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () =>
     },
   );
 
-  it("with the registry gone, what was pulled before is pulled from the cache", async () => {
+  it("a pulled image is pulled from the cache if the registry is unreachable", async () => {
     const gone = await startDockerRegistry();
     const target = `docker://${gone.host}/lib/tools:1`;
     await skopeo("copy", "--dest-tls-verify=false", `oci:${layout("cold")}:1`, target);

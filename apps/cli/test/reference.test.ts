@@ -6,8 +6,8 @@ import { allEverywhere } from "../src/input/common-options.js";
 import { parseCommandLine } from "../src/input/parse.js";
 import { table } from "../src/table.js";
 
-/** Files made from the sources. `pnpm docs:reference` writes them anew. */
-describe("what is written from the table of commands is up to date", () => {
+// Files generated from the sources by `pnpm docs:reference`.
+describe("the reference generated from the table of commands is up to date", () => {
   it("docs/reference/cli.md", async () => {
     await expect(cliReference(table)).toMatchFileSnapshot("../../../docs/reference/cli.md");
   });
@@ -26,7 +26,7 @@ describe("what is written from the table of commands is up to date", () => {
 describe("the table of commands", () => {
   const shown = table.filter(({ hidden }) => !hidden);
 
-  it("has a name only once", () => {
+  it("has each name only once", () => {
     const names = table.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
   });
@@ -43,7 +43,7 @@ describe("the table of commands", () => {
     },
   );
 
-  it("takes an option to have a value in all commands that have it, or in none", () => {
+  it("has an option with a value in all commands that have it, or in none", () => {
     const kinds = new Map<string, string>();
     for (const { name, options } of [{ name: "everywhere", options: allEverywhere }, ...table]) {
       for (const [option, { value, short }] of Object.entries(options ?? {})) {

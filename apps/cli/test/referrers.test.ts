@@ -10,14 +10,14 @@ import { runMote } from "./run-mote.js";
 
 const wanted = needs("docker-registry");
 
-describe.skipIf(wanted !== "")(`what refers to an image${wanted}`, () => {
+describe.skipIf(wanted !== "")(`the referrers of an image${wanted}`, () => {
   let dir: string;
   let registry: DockerRegistry;
   let image: Descriptor;
   let signature: Descriptor;
   const layout = () => `oci:${join(dir, "origin")}:1`;
 
-  /** Each with a cache of its own, so that all of it has to be read from the source. */
+  // Each copy has its own cache, so that everything is read from the source.
   async function copy(source: string, destination: string, ...more: string[]): Promise<string> {
     const cache = join(dir, `cache-${digestBytes(new TextEncoder().encode(destination)).slice(7, 15)}`);
     const ended = await runMote(["copy", source, destination, "--cache", cache, "--json", ...more]);
@@ -57,7 +57,7 @@ describe.skipIf(wanted !== "")(`what refers to an image${wanted}`, () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  it("is copied from a layout to a registry, to another repository, and back, on request", async () => {
+  it("are copied from a layout to a registry, to another repository, and back, on request", async () => {
     const at = (name: string) => `docker://${registry.host}/${name}:1`;
     expect(await copy(layout(), at("bare"))).toBe("");
     expect([await has("bare", image), await has("bare", signature)]).toEqual([true, false]);
@@ -69,13 +69,13 @@ describe.skipIf(wanted !== "")(`what refers to an image${wanted}`, () => {
     for (const name of ["signed", "again", "back"]) expect(await has(name, signature)).toBe(true);
   });
 
-  it("can be named by its digest", async () => {
+  it("are found by digest", async () => {
     const signed = `docker://${registry.host}/signed@${signature.digest}`;
     expect(await copy(signed, `docker://${registry.host}/moved@${signature.digest}`)).toBe("");
     expect(await has("moved", signature)).toBe(true);
   });
 
-  it("does not match a destination with another digest", async () => {
+  it("do not match a destination with another digest", async () => {
     const signed = `docker://${registry.host}/signed@${signature.digest}`;
     const other = `docker://${registry.host}/other@${image.digest}`;
     expect(await copy(signed, other)).toBe("MOTE_DIGEST_MISMATCH");

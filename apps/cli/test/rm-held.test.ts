@@ -38,13 +38,13 @@ afterEach(async () => {
 });
 
 const remove = (...args: string[]) => runMote(["rm", ...args, "--cache", cache]);
-const isThere = ({ digest }: Descriptor) =>
+const exists = ({ digest }: Descriptor) =>
   stat(join(cache, "blobs", digest.replace(":", "/"))).then(
     () => true,
     () => false,
   );
 
-/** As `mote serve` does for who was given a manifest, and a transfer for what it moves. */
+// Leases the image, as `mote serve` and transfers do.
 describe("of an image that a running process uses, rm", () => {
   beforeEach(async () => {
     lease = await open.cache.lease?.([manifest.digest, layer.digest]);
@@ -56,7 +56,7 @@ describe("of an image that a running process uses, rm", () => {
     expect(ended.stdout).toContain("untagged registry.example/a/b:1");
     expect(ended.stdout).toContain(`in use by process ${process.pid}`);
     expect(await open.tags.resolve("registry.example/a/b:1")).toBe(undefined);
-    expect([await isThere(manifest), await isThere(layer)]).toEqual([true, true]);
+    expect([await exists(manifest), await exists(layer)]).toEqual([true, true]);
     await lease?.release();
     expect((await open.cache.prune(0)).reached).toBe(true);
   });
@@ -66,10 +66,10 @@ describe("of an image that a running process uses, rm", () => {
     expect(ended.status).toBe(1);
     expect(ended.stdout).toContain(`in use by process ${process.pid}`);
     expect(ended.stderr).toBe("");
-    expect(await isThere(layer)).toBe(true);
+    expect(await exists(layer)).toBe(true);
     await lease?.release();
     expect((await remove(layer.digest)).status).toBe(0);
-    expect(await isThere(layer)).toBe(false);
+    expect(await exists(layer)).toBe(false);
   });
 
   it("removes no manifest of it by its digest, once it has no name", async () => {
@@ -77,7 +77,7 @@ describe("of an image that a running process uses, rm", () => {
     const ended = await remove(manifest.digest, "--json");
     expect(ended.status).toBe(1);
     expect(JSON.parse(ended.stdout).skipped).toMatchObject([{ reason: "leased", holder: `process ${process.pid}` }]);
-    expect(await isThere(manifest)).toBe(true);
+    expect(await exists(manifest)).toBe(true);
   });
 });
 

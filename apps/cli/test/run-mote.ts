@@ -11,7 +11,7 @@ export interface Ended {
 
 const compiled = fileURLToPath(new URL("../../../node_modules/.cache", import.meta.url));
 
-/** Runs the built command. The user's own credentials and cache stay out of it. */
+/** Runs the built command, without the user's credentials and cache. */
 export function runMote(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return run(process.execPath, [mainFile, ...args], {
     ...options,
@@ -21,12 +21,12 @@ export function runMote(args: readonly string[], options: RunOptions = {}): Prom
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Without those that are always set. */
+  /** In addition to the variables that are always set. */
   readonly onlyEnv?: boolean;
-  /** Of another user; only root may say so. */
+  /** The id of another user. Needs root. */
   readonly uid?: number;
   readonly cwd?: string;
-  /** What stdin gives. Default: its end. */
+  /** The content of stdin. Default: empty. */
   readonly input?: string;
 }
 
@@ -38,7 +38,7 @@ export function run(program: string, args: readonly string[], options: RunOption
       cwd: options.cwd,
       ...(options.uid === undefined ? {} : { uid: options.uid, gid: 0 }),
     });
-    // It may end without having read.
+    // The command may end without reading it.
     child.stdin.on("error", () => {}).end(options.input);
     let stdout = "";
     let stderr = "";

@@ -94,7 +94,7 @@ describe("mote serve", () => {
     ["--max-connections", "many"],
     ["--write-timeout", "0s"],
     ["--write-timeout", "soon"],
-  ])("refuses %s %j as wrong usage", async (option, value) => {
+  ])("rejects %s %j as wrong usage", async (option, value) => {
     const { status, stderr } = await runMote(["serve", `${option}=${value}`, "--cache", dir]);
     expect([status, stderr.split("\n").length]).toEqual([2, 2]);
     expect(stderr).toContain(option);

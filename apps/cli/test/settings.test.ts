@@ -27,7 +27,7 @@ describe("settings", () => {
   const load = (flags: Record<string, unknown> = {}, more: NodeJS.ProcessEnv = {}) =>
     loadSettings({ env: env(more), cwd: join(project, "deep", "down"), flags });
 
-  async function fault(loading: Promise<unknown>): Promise<unknown> {
+  async function errorOf(loading: Promise<unknown>): Promise<unknown> {
     return loading.then(
       () => "none",
       (error: unknown) => error,
@@ -105,7 +105,7 @@ describe("settings", () => {
     ["another document", "[]", { line: 1 }, "not a JSON object"],
   ])("reject %s, with file, line and key", async (_what, text, details, said) => {
     await writeFile(userFile(), text);
-    const error = await fault(load());
+    const error = await errorOf(load());
     expect(error).toBeInstanceOf(ConfigError);
     expect(error).toMatchObject({ code: "MOTE_CONFIG", details: { file: userFile(), ...details } });
     expect(String(error)).toContain(said);
@@ -115,7 +115,7 @@ describe("settings", () => {
     "reject %s in a project's file",
     async (key) => {
       await writeFile(projectFile(), JSON.stringify({ [key]: keySpec(key).example }));
-      expect(await fault(load())).toMatchObject({
+      expect(await errorOf(load())).toMatchObject({
         code: "MOTE_CONFIG",
         details: { file: projectFile(), line: 1, key },
       });
@@ -123,9 +123,9 @@ describe("settings", () => {
   );
 
   it("report a wrong variable as configuration, and a wrong flag as usage", async () => {
-    expect(await fault(load({}, { MOTE_RETRIES: "many" }))).toMatchObject({ details: { variable: "MOTE_RETRIES" } });
-    expect(await fault(load({ concurrency: "0" }))).toBeInstanceOf(UsageError);
-    expect(await fault(load({}, { MOTE_CONFIG: "nowhere.json" }))).toMatchObject({ code: "MOTE_CONFIG" });
+    expect(await errorOf(load({}, { MOTE_RETRIES: "many" }))).toMatchObject({ details: { variable: "MOTE_RETRIES" } });
+    expect(await errorOf(load({ concurrency: "0" }))).toBeInstanceOf(UsageError);
+    expect(await errorOf(load({}, { MOTE_CONFIG: "nowhere.json" }))).toMatchObject({ code: "MOTE_CONFIG" });
   });
 
   it("are shown by `mote config`, with their origin", async () => {

@@ -9,7 +9,7 @@ import { run, runMote } from "./run-mote.js";
 
 const wanted = needs("skopeo");
 
-/** How each place is written for mote and skopeo alike. */
+/** The notation of each location, for both mote and skopeo. */
 const places: Readonly<Record<string, (dir: string, name: string) => string>> = {
   oci: (dir, name) => `oci:${join(dir, name)}:1`,
   "oci-archive": (dir, name) => `oci-archive:${join(dir, name)}.tar:1`,
@@ -41,20 +41,20 @@ describe.skipIf(wanted !== "")(`every transport, in both directions with skopeo$
     if (ended.status !== 0) throw new Error(`mote copy ${source} ${destination}: ${ended.stderr}`);
   }
 
-  /** The layers' plain digests, which no change of form touches. */
+  /** Returns the uncompressed digests of the layers, which compression does not change. */
   async function diffIds(place: string): Promise<unknown> {
     return JSON.parse(await skopeo("inspect", "--config", place)).rootfs.diff_ids;
   }
 
   for (const [name, place] of Object.entries(places)) {
-    it(`what mote writes to ${name}, skopeo reads`, async () => {
+    it(`skopeo reads what mote writes to ${name}`, async () => {
       const written = place(dir, `ours-${name}`);
       await copy(origin, written);
       expect(await diffIds(written)).toEqual(await diffIds(origin));
       await skopeo("copy", written, `dir:${join(dir, `checked-${name}`)}`);
     });
 
-    it(`what skopeo writes to ${name}, mote reads`, async () => {
+    it(`mote reads what skopeo writes to ${name}`, async () => {
       const written = place(dir, `theirs-${name}`);
       await skopeo("copy", origin, written);
       const back = `oci:${join(dir, `back-${name}`)}:1`;

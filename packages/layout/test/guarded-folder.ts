@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
-const secret = "what nobody may read or change\n";
+const secret = "must not be read or changed\n";
 const maxFollowed = 40;
 
 /**

@@ -31,7 +31,7 @@ describe("the upstream of a request", () => {
   it.each([
     ["several upstreams and no default", two.repository("org/app")],
     ["the default none", new UpstreamTable([hub], "none").repository("org/app")],
-    ["a namespace that is no upstream, though there is a default", one.repository("org/app", "evil.example")],
+    ["a namespace that is not an upstream, although there is a default", one.repository("org/app", "evil.example")],
     ["a namespace that is empty", one.repository("org/app", "")],
     ["a name that no repository can have", one.repository("../app")],
     ["a name that no repository can have after the upstream's", one.repository("docker.io/../app")],

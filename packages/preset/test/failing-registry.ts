@@ -10,7 +10,7 @@ const described = (bytes: Uint8Array, mediaType: string) => ({
   size: bytes.byteLength,
 });
 
-/** Answers in place of the registry where it returns true. */
+/** Responds instead of the registry if it returns true. */
 export type Failure = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 export interface FailingRegistry extends AsyncDisposable {
@@ -18,13 +18,13 @@ export interface FailingRegistry extends AsyncDisposable {
   readonly host: string;
   /** Requests so far. */
   readonly asked: readonly string[];
-  /** From now on. */
+  /** Changes the failure from now on. */
   fail(failure: Failure): void;
   /** Moves the tag to another image. */
   move(): void;
 }
 
-/** A registry with one image, `a/b:1`, which fails as it is told to. */
+/** Starts a registry with one image, `a/b:1`, which fails as requested. */
 export async function startFailingRegistry(): Promise<FailingRegistry> {
   const contents = new Map<string, { readonly bytes: Uint8Array; readonly type: string }>();
   const add = (bytes: Uint8Array, type: string) => {

@@ -14,7 +14,7 @@ export async function put(cache: MoteCache, mediaType: string, bytes: Uint8Array
 
 const json = (body: unknown) => new TextEncoder().encode(JSON.stringify(body));
 
-/** An image whose layers are as many bytes as said, each of one letter. */
+/** Puts an image with layers of these sizes in bytes, each of one letter. */
 export async function putImage(
   cache: MoteCache,
   names: readonly string[],

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 describe("takeInventory", () => {
-  it("tells what each mote is, what refers to it, its names and whether it is pinned", async () => {
+  it("returns the kind of each mote, what refers to it, its names and whether it is pinned", async () => {
     const image = await putImage(cache, ["r.example/app:1", "r.example/app:2"], { a: 10 });
     const artifact = await putImage(cache, [], { b: 20 }, { artifactType: "application/vnd.acme.sbom" });
     const index = await putIndex(cache, [], [image.manifest]);
@@ -52,7 +52,7 @@ describe("takeInventory", () => {
     expect(motes.get(loose.digest)?.isPinned).toBe(true);
   });
 
-  it("is no use of what it looks at", async () => {
+  it("does not count as use of the motes", async () => {
     const { manifest } = await putImage(cache, ["r.example/app:1"], { a: 10 });
     const path = cache.moteRef(manifest.digest);
     await utimes(path, new Date(86_400_000), (await stat(path)).mtime);
@@ -60,7 +60,7 @@ describe("takeInventory", () => {
     expect((await stat(path)).atimeMs).toBe(86_400_000);
   });
 
-  it("goes on over a manifest that is damaged, and notes it", async () => {
+  it("continues after a damaged manifest, and reports it", async () => {
     const bad = await putImage(cache, ["r.example/bad:1"], { a: 10 });
     const good = await putImage(cache, ["r.example/good:1"], { b: 10 });
     await truncate(cache.moteRef(bad.manifest.digest), 5);
@@ -72,7 +72,7 @@ describe("takeInventory", () => {
 });
 
 describe("rootsOf", () => {
-  it("gives what has a name or stands alone, with how much of it is kept and missing", async () => {
+  it("returns tagged and unreferenced motes, with how much of each is stored and missing", async () => {
     const [amd, arm] = [await putImage(cache, [], { a: 100 }), await putImage(cache, [], { b: 200 })];
     const index = await putIndex(cache, ["r.example/app:1"], [amd.manifest, arm.manifest]);
     await cache.removeMote(arm.layers[0]?.digest as Digest);
@@ -87,7 +87,7 @@ describe("rootsOf", () => {
 });
 
 describe("measureSpace", () => {
-  it("counts what several have once in the whole, and tells it from what one has alone", async () => {
+  it("counts shared content once in the total, and separates it from unshared content", async () => {
     const one = await putImage(cache, ["r.example/lib/app:1", "r.example/lib/app:latest"], { s: 1000, a: 50 });
     const two = await putImage(cache, ["r.example/lib/app:2"], { s: 1000, b: 70 });
     const other = await putImage(cache, ["other.example/app:1"], { s: 1000 });

@@ -6,7 +6,7 @@ import { digestBytes, readMote } from "@mote/core";
 import { openMote } from "@mote/preset";
 import { expect, it } from "vitest";
 
-it("unpacking a folder records what its layer is uncompressed; moving it elsewhere does not", async () => {
+it("records the uncompressed digest of a layer when it is unpacked, and not when it is copied", async () => {
   const dir = await mkdtemp(join(tmpdir(), "mote-plain-forms-"));
   try {
     await mkdir(join(dir, "data"));

@@ -66,7 +66,7 @@ async function digestIn(layout: string): Promise<unknown> {
   return JSON.parse(await readFile(join(root, layout, "index.json"), "utf8")).manifests[0].digest;
 }
 
-it("a name stays on the index whatever platform was pulled, and each is found again when the registry is away", async () => {
+it("a tag refers to the index after a pull of any platform, and each is found when the registry is unreachable", async () => {
   await mote.pull(source, `oci:${root}/one:1`, { platform: "linux/amd64" });
   expect(await mote.tags.resolve(name)).toMatchObject({ digest: index.digest });
   await mote.pull(source, undefined, { platform: "linux/arm64" });
@@ -82,7 +82,7 @@ it("a name stays on the index whatever platform was pulled, and each is found ag
   }
 });
 
-it("a platform that was never fetched is an error while the registry is away, which names those that were", async () => {
+it("a platform that was never fetched is an error while the registry is unreachable, and names the stored ones", async () => {
   await mote.pull(source, undefined, { platform: "linux/amd64" });
   await server.close();
   expect(await failureOf(mote.pull(source, undefined, { platform: "linux/arm64" }))).toMatchObject({
@@ -99,7 +99,7 @@ it("a platform that was never fetched is an error while the registry is away, wh
   expect(await mote.tags.resolve(name)).toMatchObject({ digest: index.digest });
 });
 
-it("an index with some of its platforms is served as it is, and nothing is wrong with it", async () => {
+it("an index with some of its platforms is served unchanged, and is not damaged", async () => {
   await mote.pull(source, undefined, { platform: "linux/amd64" });
   const inventory = await takeInventory(mote.cache);
   expect(incompleteManifests(inventory)).toEqual([]);
@@ -122,7 +122,7 @@ it("an index with some of its platforms is served as it is, and nothing is wrong
   });
 });
 
-it("everything can be had after one platform, and prune takes one platform's name and content together", async () => {
+it("all platforms can be pulled after one, and prune removes the tag and the content of a platform together", async () => {
   await mote.pull(source, undefined, { platform: "linux/amd64" });
   await mote.pull(source);
   expect(await mote.cache.moteExists(arm.layers[0]?.digest ?? arm.manifest.digest)).toBe(true);
@@ -132,7 +132,7 @@ it("everything can be had after one platform, and prune takes one platform's nam
   expect(await mote.tags.resolve(name)).toBeUndefined();
 });
 
-it("a name that an earlier release moved to one platform is that and no other, until the registry is reached", async () => {
+it("a tag that an earlier release moved to one platform refers to it until the registry is reachable", async () => {
   await mote.pull(source, undefined, { platform: "linux/amd64" });
   await mote.tags.tag(name, amd.manifest);
   await mote.cache.removeMote(index.digest);
@@ -149,7 +149,7 @@ it("a name that an earlier release moved to one platform is that and no other, u
   expect(await mote.tags.resolve(name)).toMatchObject({ digest: index.digest });
 });
 
-it("a single image of another platform is an error, whether the registry is there or not", async () => {
+it("a single image of another platform is an error, whether the registry is reachable or not", async () => {
   const single = source.replace("app", "single");
   const wrong = { code: "MOTE_NO_PLATFORM", details: { platforms: ["linux/amd64"] } };
   expect(await failureOf(mote.pull(single, undefined, { platform: "linux/arm64" }))).toMatchObject(wrong);

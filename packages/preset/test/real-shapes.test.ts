@@ -19,7 +19,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** A layout that holds the content alone, as the entry `1`. */
+/** Writes a layout with only this content, as the entry `1`. */
 function seed(path: string, shape: Shape): { readonly digest: Digest; readonly digests: readonly string[] } {
   const make = new Maker();
   const root = shape.build(make);
@@ -58,7 +58,7 @@ describe.each(shapes.map((shape, at) => [shape.name, shape, at] as const))("%s",
     expect(warnings).toEqual((shape.warnings ?? []).map((warning) => expect.stringMatching(warning)));
   }
 
-  it("is moved from a layout over all transports into a layout, and is the same at each end", async () => {
+  it("is copied from a layout over all transports to a layout unchanged", async () => {
     const ends = [
       `oci-archive:${own("a.tar")}:1`,
       `dir:${own("dir")}`,
@@ -67,7 +67,7 @@ describe.each(shapes.map((shape, at) => [shape.name, shape, at] as const))("%s",
     ];
     let from = `oci:${own("seed")}:1`;
     for (const [step, to] of ends.entries()) {
-      // Each with a cache of its own, so that everything comes from the place before.
+      // Each has its own cache, so that everything comes from the previous location.
       await using mote = await openMote({ dir: own(`cache-${step}`) });
       await copy(mote, from, to);
       await expectListed(mote.cache, expected.digest, shape);
@@ -79,7 +79,7 @@ describe.each(shapes.map((shape, at) => [shape.name, shape, at] as const))("%s",
     }
   });
 
-  it("is moved from the cache alone when it was pulled", async () => {
+  it("is copied from the cache alone after it was pulled", async () => {
     await using mote = await openMote({ dir: own("cache") });
     const { refs } = await mote.pull(`oci:${own("seed")}:1`);
     expect(refs[0]?.resolved.digest).toBe(expected.digest);

@@ -3,12 +3,12 @@ import { type Descriptor, digestBytes, type MoteKind, mediaTypes } from "@mote/c
 /** Bytes by digest. */
 type Blobs = Map<string, Uint8Array>;
 
-/** Content as it is met in registries: what it is called, how it is made, and what `ls` calls it. */
+/** Content as found in registries: its name, how it is created, and its kind in `ls`. */
 export interface Shape {
   readonly name: string;
   readonly kind: MoteKind;
   readonly build: (make: Maker) => Descriptor;
-  /** What is said when it is moved. */
+  /** The warnings when it is copied. */
   readonly warnings?: readonly RegExp[];
 }
 
@@ -16,7 +16,7 @@ const encode = (body: unknown) =>
   body instanceof Uint8Array ? body : new TextEncoder().encode(typeof body === "string" ? body : JSON.stringify(body));
 const attestationType = "vnd.docker.reference.type";
 
-/** Makes content, and keeps it. */
+/** Creates and stores content. */
 export class Maker {
   readonly blobs: Blobs = new Map();
 

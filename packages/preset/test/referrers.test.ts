@@ -8,7 +8,7 @@ import { LayoutSource } from "@mote/layout";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type OpenMote, openMote } from "../src/index.js";
 
-/** A registry without the referrers API that has an image, a signature that refers to it, and one under cosign's tag. */
+/** A registry without the referrers API, with an image, a signature that refers to it, and one with cosign's tag. */
 class Registry {
   readonly contents = new Map<string, { readonly bytes: Uint8Array; readonly mediaType: string }>();
   readonly #server: Server;
@@ -91,7 +91,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function isWholeIn(layout: string): Promise<boolean> {
+async function isCompleteIn(layout: string): Promise<boolean> {
   const there = new LayoutSource(join(root, layout));
   const referrers: Descriptor[] = [];
   for await (const one of there.referrers(image)) referrers.push(one);
@@ -99,28 +99,31 @@ async function isWholeIn(layout: string): Promise<boolean> {
   return referrers[0]?.digest === signature.digest && named?.digest === cosigned.digest;
 }
 
-it("what belongs to an image is named in the cache as its source names it, with a destination and without", async () => {
+it("referrers are tagged in the cache as in their source, with and without a destination", async () => {
   await mote.pull(`docker://${source}:1`, undefined, { referrers: true });
   expect(await mote.tags.resolve(`${source}:${tag}`)).toMatchObject({ digest: cosigned.digest });
   await mote.tags.untag(`${source}:${tag}`);
   await mote.pull(`docker://${source}@${image.digest}`, `oci:${root}/layout:1`, { referrers: true });
   expect(await mote.tags.resolve(`${source}:${tag}`)).toMatchObject({ digest: cosigned.digest });
-  expect(await isWholeIn("layout")).toBe(true);
+  expect(await isCompleteIn("layout")).toBe(true);
 });
 
-it.each(["", "@"])("what was pulled before is moved while the registry is away, by tag or digest (%s)", async (by) => {
-  const name = by === "@" ? `docker://${source}@${image.digest}` : `docker://${source}:1`;
-  await mote.pull(`docker://${source}:1`, undefined, { referrers: true });
-  await down();
-  const report = await mote.pull(name, `oci:${root}/layout:1`, { referrers: true });
-  expect(report.referrers.map(({ descriptor }) => descriptor.digest).sort()).toEqual(
-    [signature, cosigned].map(({ digest }) => digest).sort(),
-  );
-  expect(report.warnings).toHaveLength(1);
-  expect(await isWholeIn("layout")).toBe(true);
-});
+it.each(["", "@"])(
+  "stored referrers are copied while the registry is unreachable, by tag or digest (%s)",
+  async (by) => {
+    const name = by === "@" ? `docker://${source}@${image.digest}` : `docker://${source}:1`;
+    await mote.pull(`docker://${source}:1`, undefined, { referrers: true });
+    await down();
+    const report = await mote.pull(name, `oci:${root}/layout:1`, { referrers: true });
+    expect(report.referrers.map(({ descriptor }) => descriptor.digest).sort()).toEqual(
+      [signature, cosigned].map(({ digest }) => digest).sort(),
+    );
+    expect(report.warnings).toHaveLength(1);
+    expect(await isCompleteIn("layout")).toBe(true);
+  },
+);
 
-it("referrers of which nothing is known are an error while the registry is away, and not none", async () => {
+it("unknown referrers are an error while the registry is unreachable", async () => {
   await mote.pull(`docker://${source}:1`);
   await down();
   const byDigest = mote.pull(`docker://${source}@${image.digest}`, `oci:${root}/layout:1`, { referrers: true });

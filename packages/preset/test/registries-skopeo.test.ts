@@ -9,18 +9,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const run = promisify(execFile);
 const wanted = needs("skopeo");
 
-/** Registries that skopeo cannot push to, as the reports say that are simulated. */
+/** Registries to which skopeo cannot push, according to the simulated reports. */
 const refused: Readonly<Record<string, RegExp>> = {
-  // https://github.com/project-zot/zot/issues/3538: it does not answer a challenge that comes after `/v2/` had none.
+  // https://github.com/project-zot/zot/issues/3538: it ignores a challenge if `/v2/` had none.
   zot: /unauthorized/,
-  // https://github.com/sonatype/nexus-public/issues/967: it does not look whether the blob is there nevertheless.
+  // https://github.com/sonatype/nexus-public/issues/967: it does not check whether the blob is stored nevertheless.
   Nexus: /blob upload invalid/,
-  // https://github.com/Azure/azure-cli/issues/24886: it does not repeat what it asks a token service for.
+  // https://github.com/Azure/azure-cli/issues/24886: it does not repeat requests to a token service.
   "Azure Container Registry": /too many requests/,
 };
 
-/** A bench that only mote could use would show nothing. */
-describe.skipIf(wanted !== "")(`skopeo is at home in the bench, too${wanted}`, () => {
+// Registries that only mote could use would show nothing.
+describe.skipIf(wanted !== "")(`skopeo can use the simulated registries${wanted}`, () => {
   let root: string;
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), "mote-bench-skopeo-"));

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => logins[Symbol.asyncDispose]());
 
-// Side by side, as much of their time is waiting.
+// Concurrently, because they mostly wait.
 describe.concurrent.each(registryKinds.map((kind) => [kind.name, kind] as const))("with %s", (_name, kind) => {
   const offered = names.filter((check) => kind.lacks[check] === undefined);
   for (const check of names) if (kind.lacks[check] !== undefined) results.get(kind)?.set(check, "not offered");
@@ -26,7 +26,7 @@ describe.concurrent.each(registryKinds.map((kind) => [kind.name, kind] as const)
   });
 });
 
-it("docs/reference/registries.md says what was tried", async () => {
+it("docs/reference/registries.md has the results", async () => {
   await expect(registriesPage(registryKinds, names, results)).toMatchFileSnapshot(
     "../../../docs/reference/registries.md",
   );

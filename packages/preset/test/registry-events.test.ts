@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-it("what the registry's client repeats and resumes for a pull, the pull's listener hears", async () => {
+it("the listener of a pull receives its retries and resumptions", async () => {
   const blob = new Uint8Array(600_000).fill(7);
   const layer = { mediaType: mediaTypes.ociLayer, digest: digestBytes(blob), size: blob.byteLength };
   const bytes = Buffer.from(
@@ -55,7 +55,7 @@ it("what the registry's client repeats and resumes for a pull, the pull's listen
     const [resume] = told.filter(({ type }) => type === "resume");
     expect(resume).toMatchObject({ digest: layer.digest, size: layer.size, reason: "cut" });
     expect(resume?.type === "resume" && resume.offset).toBeGreaterThan(0);
-    // The manifest came with its name: it was never asked for by itself.
+    // The manifest was fetched with its tag, and not requested separately.
     expect(asked).toEqual(["manifest", "manifest", "blob", "blob"]);
     const before = told.length;
     await mote.pull(source, undefined, { onEvent: () => {} });

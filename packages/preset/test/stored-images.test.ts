@@ -26,8 +26,8 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** For what does not end by the time that a registry has. */
-const patient = { fallbackAfterMs: 60_000 };
+// For tests that do not wait for the time limit of a registry.
+const slowFallback = { fallbackAfterMs: 60_000 };
 
 const source = () => `docker://${registry.host}/a/b:1`;
 
@@ -58,12 +58,12 @@ const body = (type: string, text: string): Failure => {
 
 const silence: Failure = () => true;
 
-/** Of manifests, and nothing else. */
+/** Applies a failure only to requests for manifests. */
 const ofManifests = (failure: Failure): Failure => {
   return (request, response) => request.url?.includes("/manifests/") === true && failure(request, response);
 };
 
-/** Wants a token of a service, which is `service`. */
+/** Requires a token of the token service `service`. */
 const withToken = (realm: (host: string) => string, service: Failure = () => false): Failure => {
   return (request, response) => {
     if (request.url?.startsWith("/token")) return service(request, response);
@@ -73,7 +73,7 @@ const withToken = (realm: (host: string) => string, service: Failure = () => fal
 };
 
 const own = (host: string) => `http://${host}/token`;
-const nobody = () => "http://127.0.0.1:9/token";
+const unreachable = () => "http://127.0.0.1:9/token";
 
 const kinds: Readonly<Record<string, Failure>> = {
   ...Object.fromEntries(
@@ -84,7 +84,7 @@ const kinds: Readonly<Record<string, Failure>> = {
   "503 for an absurd time": status(503, { "retry-after": "9".repeat(400) }),
   "a redirect that leads nowhere": status(307),
   "a redirect in a circle": (request, response) => status(307, { location: request.url ?? "" })(request, response),
-  "a redirect to nobody": status(302, { location: "http://127.0.0.1:9/" }),
+  "a redirect to unreachable": status(302, { location: "http://127.0.0.1:9/" }),
   "a redirect to a login page": (request, response) =>
     request.url === "/login"
       ? body("text/html", "<html>")(request, response)
@@ -120,10 +120,10 @@ const kinds: Readonly<Record<string, Failure>> = {
   "a token service that is not found": withToken(own, status(404)),
   "a token service that is silent": withToken(own, silence),
   "a token service that gives a page": withToken(own, body("text/html", "<html>")),
-  "a token service that is not there": withToken(nobody),
+  "a token service that is not there": withToken(unreachable),
 };
 
-describe("of a registry that answers with", () => {
+describe("if a registry fails with", () => {
   it.each(Object.entries(kinds))("%s, the stored image is used, with one warning", async (_, failure) => {
     registry.fail(failure);
     await using mote = await open();
@@ -142,18 +142,18 @@ describe("of a registry that answers with", () => {
     [401, "MOTE_UNAUTHORIZED"],
     [403, "MOTE_FORBIDDEN"],
     [404, "MOTE_NOT_FOUND"],
-  ])("%i, that is the answer, and the error says what is stored", async (code, error) => {
+  ])("%i, that is the error, which says what is stored", async (code, error) => {
     registry.fail(status(code));
-    await using mote = await open({ registries: patient });
+    await using mote = await open({ registries: slowFallback });
     await expect(mote.pull(source(), `oci:${root}/layout:1`)).rejects.toMatchObject({
       code: error,
       details: { status: code, stored },
     });
   });
 
-  it.each(Object.entries(kinds))("%s, what is not stored is an error with a code", async (_, failure) => {
+  it.each(Object.entries(kinds))("%s, an image that is not stored is an error with a code", async (_, failure) => {
     registry.fail(failure);
-    // A host that is silent would keep it for the time that hosts have.
+    // A silent host would delay it until its time limit.
     await using mote = await open({
       dir: join(root, "empty"),
       registries: { retries: 0, answerTimeoutMs: 200, idleTimeoutMs: 200 },
@@ -167,7 +167,7 @@ describe("of a registry that answers with", () => {
   });
 });
 
-describe("of a tag that was moved", () => {
+describe("a tag that was moved", () => {
   it.each(["a cut in the body", "silence before the head", "503", "what calls itself a manifest"])(
     "to a manifest that ends in %s, the stored image is used",
     async (kind) => {
@@ -181,24 +181,24 @@ describe("of a tag that was moved", () => {
     },
   );
 
-  it("to an image whose blobs cannot be had, that is an error: the registry said what the tag is", async () => {
+  it("to an image whose blobs are not available is an error, because the registry has resolved the tag", async () => {
     registry.move();
     registry.fail((request, response) => request.url?.includes("/blobs/") === true && status(503)(request, response));
-    await using mote = await open({ registries: patient });
+    await using mote = await open({ registries: slowFallback });
     await expect(mote.pull(source(), `oci:${root}/layout:1`)).rejects.toMatchObject({ code: "MOTE_REGISTRY" });
     expect(await mote.tags.resolve(`${registry.host}/a/b:1`)).toMatchObject({ digest: stored });
   });
 
-  it("the new image is pulled where the registry is well", async () => {
+  it("is pulled if the registry works", async () => {
     registry.move();
-    await using mote = await open({ registries: patient });
+    await using mote = await open({ registries: slowFallback });
     const report = await mote.pull(source(), `oci:${root}/layout:1`);
     expect(await digestIn("layout")).not.toBe(stored);
     expect(report.warnings).toEqual([]);
   });
 });
 
-it("of a stored image that lacks blobs, the error names them while nobody answers, and they are fetched where only tags fail", async () => {
+it("to an image with missing blobs is an error with their digests if no registry responds, and they are fetched if only tags fail", async () => {
   await using mote = await open();
   const bytes = JSON.parse(await readFile(mote.cache.moteRef(stored), "utf8"));
   const layer: Digest = bytes.layers[0].digest;
@@ -214,7 +214,7 @@ it("of a stored image that lacks blobs, the error names them while nobody answer
   });
 });
 
-it("by its digest, a stored image is used without a request, and without a warning", async () => {
+it("by its digest, a stored image is used without a request or warning", async () => {
   registry.fail(silence);
   const before = registry.asked.length;
   await using mote = await open();
@@ -222,7 +222,7 @@ it("by its digest, a stored image is used without a request, and without a warni
   expect([registry.asked.length - before, report.warnings]).toEqual([0, []]);
 });
 
-it("a registry that is gone, with a mirror that is, too: the stored image is used for a copy to another registry", async () => {
+it("a stored image is used for a copy to another registry if the registry and its mirror are unreachable", async () => {
   const { host } = registry;
   await using second = await startFailingRegistry();
   registry.fail(silence);
@@ -234,16 +234,18 @@ it("a registry that is gone, with a mirror that is, too: the stored image is use
   expect(report.refs[0]?.descriptor.digest).toBe(stored);
 });
 
-it("what a mirror with another path is asked again is told with the mirror's host", async () => {
+it("retries at a mirror with another path are reported with the mirror's host", async () => {
   await using second = await startFailingRegistry();
   second.fail((request) => request.socket.destroy() !== undefined);
-  await using mote = await open({ registries: { mirrors: { [registry.host]: [`${second.host}/proxy`] }, ...patient } });
+  await using mote = await open({
+    registries: { mirrors: { [registry.host]: [`${second.host}/proxy`] }, ...slowFallback },
+  });
   const events: TransferEvent[] = [];
   await mote.pull(source(), `oci:${root}/layout:1`, { onEvent: (event) => events.push(event) });
   expect(events).toContainEqual(expect.objectContaining({ type: "retry", host: second.host, attempt: 1, retries: 1 }));
 });
 
-it("a repair asks a registry that does not answer once, and tells each blob that it could not fetch", async () => {
+it("a repair contacts an unreachable registry once, and reports each blob that it could not fetch", async () => {
   await using mote = await open({ registries: { retries: 0, answerTimeoutMs: 200, idleTimeoutMs: 200 } });
   await mote.tags.tag(`${registry.host}/c/d:1`, await descriptorOf(mote, stored));
   const { config, layers } = JSON.parse(await readFile(mote.cache.moteRef(stored), "utf8"));
@@ -264,7 +266,7 @@ async function descriptorOf(mote: OpenMote, digest: Digest) {
 }
 
 describe("offline", () => {
-  it("a stored image is used, and no connection is made", async () => {
+  it("a stored image is used without a connection", async () => {
     const before = registry.asked.length;
     await using mote = await open({ offline: true });
     for (const [destination, layout] of [
@@ -279,7 +281,7 @@ describe("offline", () => {
     expect(registry.asked).toHaveLength(before);
   });
 
-  it("what is not stored is an error at once, and a registry cannot be a destination", async () => {
+  it("an image that is not stored is an error at once, and a registry cannot be a destination", async () => {
     const before = registry.asked.length;
     await using mote = await open({ offline: true });
     await expect(mote.pull(`docker://${registry.host}/a/c:1`)).rejects.toMatchObject({ code: "MOTE_NOT_FOUND" });

@@ -4,7 +4,7 @@ import { createStyle } from "./terminal-text.js";
 
 const style = createStyle(false);
 
-it("a bar is full for all of the cache, light where it is shared, and never empty for something", () => {
+it("a bar is full for the complete cache, light for shared bytes, and never empty for some bytes", () => {
   const bar = (bytes: number, unsharedBytes: number) =>
     spaceBar({ bytes, unsharedBytes, of: 100 }, { width: 10, style });
   expect(bar(100, 100)).toBe("██████████");

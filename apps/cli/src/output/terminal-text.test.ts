@@ -3,12 +3,12 @@ import { jsonText } from "./output.js";
 import { createStyle, escapeText, fit, textWidth, toTerminal } from "./terminal-text.js";
 import { textTable } from "./text-table.js";
 
-/** One of each kind that a terminal may take for more than a character. */
+/** One of each kind of character that a terminal may interpret. */
 const hostile =
   "\u0000\u0007\b\r\n\t\u001b]0;title\u0007\u001b[31m\u007f\u0085\u009b31m\u2028\u2029\u202e\u2066\u200e\u200f\u061c\u200b\ufeff\u{e0041}\ud800";
 const harmless = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$/u;
 
-describe("text from elsewhere", () => {
+describe("untrusted text", () => {
   it("is shown with every control character, separator and direction mark as an escape", () => {
     expect(escapeText("a\u001b[31mb\r\n\tc\u202ed\u{e0041}\u009b")).toBe(
       "a\\u001b[31mb\\r\\n\\tc\\u202ed\\udb40\\udc41\\u009b",
@@ -17,7 +17,7 @@ describe("text from elsewhere", () => {
     expect(toTerminal(hostile)).toMatch(harmless);
   });
 
-  it("stays as it is where it is text, in any script", () => {
+  it("is not changed if it is printable, in any script", () => {
     for (const text of ["app:1.0", "größe", "データ", "مجموعة", "👩‍💻", 'a\\b "c"'])
       expect(escapeText(text)).toBe(text);
   });
@@ -26,7 +26,7 @@ describe("text from elsewhere", () => {
     expect(escapeText(escapeText(hostile))).toBe(escapeText(hostile));
   });
 
-  it("cannot color a line that is colored by us", () => {
+  it("cannot color a line that mote colors", () => {
     const { red } = createStyle(true);
     expect(toTerminal(`${red("mote:")} \u001b[32mfine\u001b[39m`)).toBe(
       "\u001b[31mmote:\u001b[39m \\u001b[32mfine\\u001b[39m",

@@ -12,13 +12,13 @@ const columns = [
 const name = "registry.example/a/long/repository/of/tools:1.2.3";
 
 describe("textTable", () => {
-  it("cuts nothing and has no titles where there is no terminal", () => {
+  it("cuts nothing and has no titles without a terminal", () => {
     expect(textTable(columns, [[name, "1 kB", "2 d", ""]], { width: undefined, style })).toEqual([
       `${name}  1 kB  2 d`,
     ]);
   });
 
-  it("fits the terminal: an optional column goes first, then the middle of the elastic one", () => {
+  it("fits the terminal: it omits an optional column first, then shortens the middle of the elastic one", () => {
     const rows = [
       [name, "1 kB", "2 d", ""],
       ["short", "12 MB", "3 min", "pinned"],
@@ -34,13 +34,13 @@ describe("textTable", () => {
     expect(second).toMatch(/^short +12 MB {2}pinned$/);
   });
 
-  it("leaves out a column that has nothing to say, and is nothing without rows", () => {
+  it("omits an empty column, and is empty without rows", () => {
     expect(textTable(columns, [["a", "1 B", "", ""]], { width: 80, style })).toEqual(["NAME  SIZE", "a      1 B"]);
     expect(textTable(columns, [], { width: 80, style })).toEqual([]);
   });
 });
 
-it("what is shortened keeps its beginning and its end", () => {
+it("keeps the beginning and the end of shortened text", () => {
   expect(shorten("registry.example/app:1", 11)).toBe("re…le/app:1");
   expect(shorten("short", 11)).toBe("short");
 });

@@ -74,7 +74,7 @@ it("what was leased is looked at before each removal that comes long after the l
   beforeRemoval(
     (path) => path.includes("/blobs/"),
     () => {
-      // The process was stopped here, and somebody else waited no longer.
+      // As if the process was stopped here, and another one no longer waited for it.
       now += 120_000;
       const owner = below(".mote/pruning")[0]?.split(".")[0];
       writeFileSync(join(root, `.mote/leases/${owner}.other`), digests.map((digest) => `${digest}\n`).join(""));

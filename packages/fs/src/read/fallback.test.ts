@@ -16,7 +16,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const absent = digestBytes(Buffer.from("nobody has this"));
+const absent = digestBytes(Buffer.from("absent"));
 type Wrap = (source: () => MoteSource) => MoteSource;
 
 /** Forwards every call. */

@@ -33,7 +33,7 @@ async function collect(follower: MoteFollower | undefined) {
 }
 async function lead(): Promise<ResumableWriter> {
   const writer = await cache.leadMote(mote);
-  if (writer === undefined) throw new Error("somebody else leads");
+  if (writer === undefined) throw new Error("another writer leads");
   return writer;
 }
 

@@ -179,7 +179,7 @@ describe("an archive of docker save", () => {
     ["that is not JSON", encode("not JSON")],
     ["without rootfs", { os: "linux" }],
     ["with a rootfs of null", { rootfs: null }],
-    ["with diff_ids that are no digests", { rootfs: { diff_ids: [null] } }],
+    ["with diff_ids that are not digests", { rootfs: { diff_ids: [null] } }],
   ])("is read with a config %s, and its layers are hashed", async (_, body) => {
     const list = [{ Config: "c.json", Layers: ["layer.tar"] }];
     const path = archive({ "manifest.json": list, "c.json": body, "layer.tar": layer });

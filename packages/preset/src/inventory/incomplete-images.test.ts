@@ -20,7 +20,7 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-it("an image that lacks a layer is not whole, a name whose manifest is gone neither, and both go by their names", async () => {
+it("lists an image with a missing layer, and a tag without its manifest, by their names", async () => {
   const lacking = await putImage(cache, ["r.example/app:1", "r.example/app:2"], { a: 10, b: 20 });
   const gone = await putImage(cache, ["r.example/gone:1"], { c: 10 });
   await putImage(cache, ["r.example/whole:1"], { d: 10 });
@@ -32,7 +32,7 @@ it("an image that lacks a layer is not whole, a name whose manifest is gone neit
   expect(found).toContainEqual({ digest: gone.manifest.digest, names: ["r.example/gone:1"] });
 });
 
-it("a platform that was never fetched and a foreign layer are not errors; a damaged platform is", async () => {
+it("does not list images with platforms that were never fetched or foreign layers, but with a damaged platform", async () => {
   const [amd, arm] = [await putImage(cache, [], { a: 10 }), await putImage(cache, [], { b: 10 })];
   await putIndex(cache, ["r.example/multi:1"], [amd.manifest, arm.manifest]);
   await cache.removeMote(arm.manifest.digest);
@@ -47,7 +47,7 @@ it("a platform that was never fetched and a foreign layer are not errors; a dama
   ]);
 });
 
-it("a missing layer of an ordinary type is missing, whatever its urls say, and so is one without urls", async () => {
+it("lists an image with a missing layer of an ordinary type, with or without urls", async () => {
   const digest = digestBytes(new Uint8Array(5));
   const urls = ["https://elsewhere.example/layer"];
   const nowhere = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
@@ -58,7 +58,7 @@ it("a missing layer of an ordinary type is missing, whatever its urls say, and s
   expect(names.sort()).toEqual(["r.example/nowhere:1", "r.example/urls:1"]);
 });
 
-it("doctor names each incomplete image once, however many of its platforms lack a layer", async () => {
+it("doctor reports each incomplete image once, even if several platforms lack a layer", async () => {
   const platforms = [];
   for (const letter of ["a", "b", "c"]) platforms.push(await putImage(cache, [], { [letter]: 10, z: 20 }));
   const shared = platforms[0]?.layers[1]?.digest;

@@ -22,8 +22,8 @@ afterEach(async () => {
 
 const on = (os: string, architecture: string) => ({ platform: { os, architecture } });
 
-describe("indexes of which some platforms are stored alone", () => {
-  it("are listed with what is missing, attestations and nested indexes considered, and are not damaged", async () => {
+describe("indexes with only some platforms stored", () => {
+  it("are listed with their missing platforms, including attestations and nested indexes, and are not damaged", async () => {
     const [amd, arm, gone] = [
       await putImage(cache, [], { a: 1 }),
       await putImage(cache, [], { b: 1 }),

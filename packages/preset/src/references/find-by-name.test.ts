@@ -31,7 +31,7 @@ const failure = async (text: string) => {
 };
 
 describe("find", () => {
-  it("takes a digest, its first digits, a name, a reference, and the end of a name", async () => {
+  it("finds by digest, digest prefix, name, reference, and end of a name", async () => {
     const { digest } = tools.manifest;
     for (const text of [
       digest,
@@ -52,7 +52,7 @@ describe("find", () => {
     expect((await mote.find("alpine:3")).name).toBe("docker.io/library/alpine:3");
   });
 
-  it("says that it does not know which is meant, or that there is none", async () => {
+  it("reports an ambiguous and an unknown name", async () => {
     expect(await failure("app:1")).toBe("MOTE_AMBIGUOUS");
     expect(await failure("tools:9")).toBe("MOTE_NOT_FOUND");
     expect(await failure(digestBytes(new Uint8Array(1)).slice(0, 30))).toBe("MOTE_NOT_FOUND");
@@ -61,13 +61,13 @@ describe("find", () => {
     expect(await failure("")).toBe("MOTE_NOT_FOUND");
   });
 
-  it("answers a whole digest that is not kept: it may be known elsewhere", async () => {
+  it("returns a complete digest that is not stored, because it may be known elsewhere", async () => {
     const digest = digestBytes(new Uint8Array(99));
     expect(await mote.find(digest)).toEqual({ digest });
   });
 });
 
-it("who only looks makes nothing, and finds a cache that is not there empty", async () => {
+it("creates nothing when only inspecting, and finds an absent cache empty", async () => {
   const absent = join(dir, "absent");
   await using looking = await openMote({ dir: absent, readOnly: true });
   for await (const found of looking.cache.motes?.() ?? []) expect(found).toBeUndefined();
@@ -75,7 +75,7 @@ it("who only looks makes nothing, and finds a cache that is not there empty", as
   expect(await readdir(dir)).not.toContain("absent");
 });
 
-it("knownLocations tells where a blob was seen, when, whether a mount would work, and other forms of it", async () => {
+it("knownLocations returns where and when a blob was seen, whether a mount is possible, and its other forms", async () => {
   const digest = tools.layers[0]?.digest ?? tools.manifest.digest;
   const plain = digestBytes(new TextEncoder().encode("plain"));
   const layer = { digest };

@@ -15,7 +15,7 @@ describe("a destination", () => {
     ["~", "/home/me"],
     ["~/models", "/home/me/models"],
     ["./with:colon", "./with:colon"],
-  ])("%s is a plain folder", (text, path) => {
+  ])("%s is a plain directory", (text, path) => {
     expect(plainFolder(text, options)).toBe(path);
   });
 
@@ -29,12 +29,12 @@ describe("a destination", () => {
     "dir:/srv/models/",
     "",
     "~other/models",
-  ])("%s is a reference, or none", (text) => {
+  ])("%s is not a plain directory", (text) => {
     expect(plainFolder(text, options)).toBeUndefined();
   });
 });
 
-it("a text has a transport where it names one that is known, whatever else has a colon", () => {
+it("has a transport only if a known transport precedes the colon", () => {
   for (const text of ["docker://a/b", "https://a/b", "ocidir://a", "oci:a", "dir:a", "docker-archive:a:b"]) {
     expect([text, hasTransport(text)]).toEqual([text, true]);
   }

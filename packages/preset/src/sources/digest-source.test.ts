@@ -39,7 +39,7 @@ const digestIn = async (layout: string) =>
   JSON.parse(await readFile(join(root, layout, "index.json"), "utf8")).manifests[0].digest;
 
 describe("a digest as source", () => {
-  it("means that content out of the cache, without a request", async () => {
+  it("is that content in the cache, without a request", async () => {
     await mote.pull(source);
     requests.length = 0;
     const { digest } = image.manifest;
@@ -54,7 +54,7 @@ describe("a digest as source", () => {
     expect(requests).toEqual([]);
   });
 
-  it("is found again where it was seen, with all that is below it", async () => {
+  it("is found where it was seen, with everything that it refers to", async () => {
     const report = await mote.pull(source);
     await mote.cache.prune(0);
     expect(await mote.cache.moteExists(image.manifest.digest)).toBe(false);
@@ -66,7 +66,7 @@ describe("a digest as source", () => {
     expect(names).toEqual([]);
   });
 
-  it("is found at a layout where it was put", async () => {
+  it("is found in a layout to which it was written", async () => {
     await mote.pull(source, `oci:${root}/layout:1`);
     await server.close();
     await mote.cache.prune(0);
@@ -74,7 +74,7 @@ describe("a digest as source", () => {
     expect(await digestIn("copy")).toBe(image.manifest.digest);
   });
 
-  it("of a platform that the cache's index lists is found where the index came from", async () => {
+  it("of a platform in a cached index is found where the index came from", async () => {
     const other = await putImage(upstream.cache, [], { c: 30 });
     await putIndex(
       upstream.cache,
@@ -89,7 +89,7 @@ describe("a digest as source", () => {
     expect(await mote.cache.moteExists(other.layers[0]?.digest ?? other.config.digest)).toBe(true);
   });
 
-  it("that is not known is not found, and no registry is asked for it", async () => {
+  it("that is not known is not found, and no registry is contacted", async () => {
     const unknown = `sha256:${"0".repeat(64)}`;
     expect(await failureOf(mote.pull(unknown))).toMatchObject({ code: "MOTE_NOT_FOUND" });
     expect(await failureOf(mote.pull("sha256:000000"))).toMatchObject({ code: "MOTE_NOT_FOUND" });
@@ -98,7 +98,7 @@ describe("a digest as source", () => {
     expect(requests).toEqual([]);
   });
 
-  it("of a blob is refused as such", async () => {
+  it("of a blob is rejected with that reason", async () => {
     const blob = await put(mote.cache, "application/octet-stream", new Uint8Array(5_000_000));
     await mote.pull(source);
     for (const { digest } of [blob, ...image.layers, image.config]) {
@@ -106,7 +106,7 @@ describe("a digest as source", () => {
     }
   });
 
-  it("of a damaged image is fetched again from where it was seen", async () => {
+  it("of a damaged image is downloaded again from where it was seen", async () => {
     await mote.pull(source);
     await writeFile(mote.cache.moteRef(image.manifest.digest), "damaged");
     await mote.pull(image.manifest.digest, `oci:${root}/again:1`);
@@ -123,13 +123,13 @@ describe("a destination of pull", () => {
     },
   );
 
-  it("names both that may be meant", async () => {
+  it("that is ambiguous is an error that names both meanings", async () => {
     const message = String(await failureOf(mote.pull(source, "build/app")));
     expect(message).toContain("docker://build/app");
     expect(message).toContain("./build/app/");
   });
 
-  it("may be a registry without a transport where it is copied to", async () => {
+  it("may be a registry without a transport for copy", async () => {
     await expect(mote.copy(source, `${server.host}:${server.port}/lib/other:1`)).rejects.toMatchObject({
       details: { repository: "lib/other" },
     });
@@ -139,7 +139,7 @@ describe("a destination of pull", () => {
   });
 });
 
-it("a known location that was given as a relative path is the same place from everywhere", async () => {
+it("that is a relative path is recorded as an absolute location", async () => {
   await mote.locator.recordLayerSource(image.manifest, "oci:build/app:1.0");
   await mote.locator.recordLayerSource(image.manifest, "docker://registry.example/app:1.0");
   expect(await mote.locate(image.manifest.digest)).toEqual([

@@ -30,8 +30,8 @@ afterEach(async () => {
 
 const referenceOf = ({ refs }: MoveReport) => refs[0]?.reference ?? "";
 
-describe("the reference that a move ends with", () => {
-  it("names content in the cache by its name and digest", async () => {
+describe("the reference in a report", () => {
+  it("is the name and digest of content in the cache", async () => {
     const report = await mote.pull(`docker://${name}`);
     expect(referenceOf(report)).toBe(`${name}@${image.manifest.digest}`);
     await server.close();
@@ -39,7 +39,7 @@ describe("the reference that a move ends with", () => {
     expect(referenceOf(await mote.pull(image.manifest.digest))).toBe(image.manifest.digest);
   });
 
-  it("names the index where one platform was pulled", async () => {
+  it("is the index if one platform was pulled", async () => {
     const index = await putIndex(
       upstream.cache,
       ["lib/app:1"],
@@ -63,13 +63,13 @@ describe("the reference that a move ends with", () => {
     const suffix = hasDigest ? `@${image.manifest.digest}` : "";
     expect(referenceOf(report)).toBe(`${place}${tag === undefined ? "" : `:${tag}`}${suffix}`);
     await server.close();
-    // The images of these tests have layers that no docker-archive is read with.
+    // A docker-archive with the layers of these images cannot be read.
     if (transport === "docker-archive") return;
     const again = await mote.pull(referenceOf(report), `oci:${root}/again:1`);
     expect(again.refs[0]?.descriptor.mediaType).toBe(image.manifest.mediaType);
   });
 
-  it("is the source's where an artifact's files were brought to a folder", async () => {
+  it("is that of the source if the files of an artifact were written to a directory", async () => {
     await writeFile(join(root, "notes.txt"), "notes");
     const pushed = await mote.pushFiles([{ path: join(root, "notes.txt") }], `oci:${root}/files:1`);
     const digest = pushed.refs[0]?.descriptor.digest;

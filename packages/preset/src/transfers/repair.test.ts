@@ -18,7 +18,7 @@ async function* once(bytes: Uint8Array) {
   yield bytes;
 }
 
-/** An image of two layers in the layout `from`, tagged `1`. */
+/** Creates an image of two layers in the layout `from`, tagged `1`. */
 async function makeImage(): Promise<{ manifest: Descriptor; layers: readonly Descriptor[] }> {
   const blobs: [Descriptor, Uint8Array][] = [];
   const add = (mediaType: string, bytes: Uint8Array): Descriptor => {
@@ -51,13 +51,13 @@ const harms: Record<string, (path: string) => void> = {
     truncateSync(path, 10);
   },
 };
-const isRight = (mote: OpenMote, digest: Digest) => {
+const isComplete = (mote: OpenMote, digest: Digest) => {
   const path = mote.cache.moteRef(digest);
   return existsSync(path) && digestBytes(readFileSync(path)) === digest;
 };
 const damagedOf = async (mote: OpenMote) => ((await mote.cache.verify?.())?.damaged ?? []).map(({ digest }) => digest);
 
-describe("a layer or manifest is fetched again from where its image came from", () => {
+describe("a layer or manifest is downloaded again from the source of its image", () => {
   const places = {
     oci: () => `oci:${at("from")}:1`,
     "oci-archive": () => `oci-archive:${at("image.tar")}:1`,
@@ -66,7 +66,7 @@ describe("a layer or manifest is fetched again from where its image came from", 
   };
   for (const [name, place] of Object.entries(places)) {
     for (const [harm, doHarm] of Object.entries(harms)) {
-      it(`${name}, where it ${harm}`, async () => {
+      it(`${name}, if it ${harm}`, async () => {
         await makeImage();
         if (name !== "oci") {
           await using making = await openMote({ dir: at("making") });
@@ -81,7 +81,7 @@ describe("a layer or manifest is fetched again from where its image came from", 
           const failures: unknown[] = [];
           const options = { damaged: await damagedOf(mote), onFailure: (failure: unknown) => failures.push(failure) };
           expect([await mote.repair(options), failures]).toEqual([[], []]);
-          expect(isRight(mote, digest)).toBe(true);
+          expect(isComplete(mote, digest)).toBe(true);
         }
       });
     }
@@ -90,7 +90,7 @@ describe("a layer or manifest is fetched again from where its image came from", 
 
 describe("a blob that no image refers to", () => {
   for (const [harm, doHarm] of Object.entries(harms)) {
-    it(`is fetched from where it was seen, where it ${harm}`, async () => {
+    it(`is downloaded from where it was seen, if it ${harm}`, async () => {
       const { manifest, layers } = await makeImage();
       await using mote = await openMote({ dir: at("cache") });
       await mote.pull(`oci:${at("from")}:1`);
@@ -100,11 +100,11 @@ describe("a blob that no image refers to", () => {
       doHarm(mote.cache.moteRef(digest));
       await mote.cache.verify?.();
       expect(await mote.repair({ damaged: [digest] })).toEqual([]);
-      expect(isRight(mote, digest)).toBe(true);
+      expect(isComplete(mote, digest)).toBe(true);
     });
   }
 
-  it("reports what no source has any more, with a reason", async () => {
+  it("reports content that no source has, with a reason", async () => {
     const { layers } = await makeImage();
     await using mote = await openMote({ dir: at("cache") });
     await mote.pull(`oci:${at("from")}:1`);
@@ -118,7 +118,7 @@ describe("a blob that no image refers to", () => {
   });
 });
 
-it("what an image lacks is told before it is repaired", async () => {
+it("reports missing content before the repair", async () => {
   const { takeInventory } = await import("@mote/core");
   const { layers } = await makeImage();
   await using mote = await openMote({ dir: at("cache") });

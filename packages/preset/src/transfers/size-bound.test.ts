@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** An image of one layer of 1 MB, in a layout of its own. */
+/** Creates an image of one layer of 1 MB in its own layout. */
 async function makeImage(name: string): Promise<Descriptor> {
   const bytes = randomBytes(1_000_000);
   const layer = { mediaType: mediaTypes.octetStream, digest: digestBytes(bytes), size: bytes.byteLength };
@@ -45,7 +45,7 @@ async function* chunk(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undef
   yield bytes;
 }
 
-it("a cache with a bound forgets what was used least recently, and keeps what was just moved", async () => {
+it("a cache with a maximum size removes the least recently used content, and keeps transferred content", async () => {
   const first = await makeImage("first");
   const second = await makeImage("second");
   const told: unknown[] = [];
@@ -64,7 +64,7 @@ it("a cache with a bound forgets what was used least recently, and keeps what wa
   expect(told).toContain("pruned");
 });
 
-it("what was just moved stays even where it alone is more than the bound", async () => {
+it("transferred content is kept even if it exceeds the maximum size", async () => {
   const layer = await makeImage("only");
   {
     await using mote = await openMote({ dir: layout("cache"), maxSize: 1000 });
@@ -73,7 +73,7 @@ it("what was just moved stays even where it alone is more than the bound", async
   expect((await stat(join(layout("cache"), "blobs", ...layer.digest.split(":")))).size).toBe(layer.size);
 });
 
-it("a prune that fails is a warning, and lets go of what it held", async () => {
+it("a failed prune is a warning, and releases its leases", async () => {
   const order: string[] = [];
   const cache = Object.assign(new NilCache(), {
     lease: async () => ({
@@ -93,7 +93,7 @@ it("a prune that fails is a warning, and lets go of what it held", async () => {
   expect(order).toEqual(["pruned", "warned", "released"]);
 });
 
-it("a bound that is not a number of bytes is refused", async () => {
+it("an invalid maximum size is rejected", async () => {
   await expect(openMote({ dir: layout("cache"), maxSize: -1 })).rejects.toThrow(TypeError);
   await expect(openMote({ dir: layout("cache"), maxSize: Number.NaN })).rejects.toThrow(TypeError);
 });

@@ -5,20 +5,20 @@ import { join } from "node:path";
 import { pageReferrers, type RegistryKind, type SimulatedRegistry, startSimulatedRegistry } from "@mote/testbed";
 import { type OpenMote, openMote } from "../../src/index.js";
 
-/** One simulated registry, beside one that does as the specification says, and a folder for mote's files. */
+/** A simulated registry, another one that follows the specification, and a directory for mote's files. */
 export interface Bench extends AsyncDisposable {
   readonly registry: SimulatedRegistry;
   readonly source: SimulatedRegistry;
   readonly root: string;
-  /** Another mote in the same cache folder, as a later command has it. Whoever opens it closes it. */
+  /** Opens another mote over the same cache, as a later command does. The caller closes it. */
   open(): Promise<OpenMote>;
   /** `docker://HOST/PATH` */
   at(path: string): string;
-  /** As if somebody had logged in before. */
+  /** Stores the credentials, as `mote login` does. */
   logIn(): void;
 }
 
-/** Where logins are, for the whole test file: the benches run side by side, and each has a host of its own. */
+/** The credentials of all registries, which run concurrently on separate hosts. */
 export interface Logins extends AsyncDisposable {
   readonly root: string;
   add(host: string, login: { readonly username: string; readonly password: string }): void;
@@ -37,7 +37,7 @@ export async function useOwnLogins(): Promise<Logins> {
   writeFileSync(file, JSON.stringify({ auths: {} }));
   return {
     root,
-    // `mote login` writes the other file, so nothing comes between reading this one and writing it.
+    // `mote login` writes the other file, so this one does not change between read and write.
     add(host, { username, password }) {
       const { auths } = JSON.parse(readFileSync(file, "utf8"));
       const auth = Buffer.from(`${username}:${password}`).toString("base64");
@@ -70,7 +70,7 @@ export async function openBench(kind: RegistryKind, logins: Logins): Promise<Ben
     registry,
     source,
     root,
-    // Nothing here outlives a power cut.
+    // Nothing here needs to survive a power failure.
     open: () => openMote({ dir: join(root, "cache"), durability: "visible" }),
     at: (path) => `docker://${registry.host}/${path}`,
     logIn() {
@@ -84,14 +84,14 @@ export async function openBench(kind: RegistryKind, logins: Logins): Promise<Ben
 
 const hosts = new Set<string>();
 
-/** A port that was another bench's still has that one's logins, which `mote login` stored for this host, too. */
+/** Starts the registry on a new port, because a used port still has the credentials of another registry. */
 async function startOnNewPort(kind: RegistryKind): Promise<SimulatedRegistry> {
   const registry = await startSimulatedRegistry(kind);
   if (!hosts.has(registry.host)) {
     hosts.add(registry.host);
     return registry;
   }
-  // Closed after the other has its port, so that it gets another.
+  // Closed after the other one has a port, so that it gets another port.
   await using _registry = registry;
   return await startOnNewPort(kind);
 }

@@ -12,7 +12,7 @@ import { logIn } from "../../src/index.js";
 import { putImage, putIndex } from "../images.js";
 import type { Bench } from "./bench.js";
 
-/** What each check does. Returns what the table says of it. */
+/** The checks. Each returns its cell of the table. */
 export const checks: Readonly<Record<Check, (bench: Bench) => Promise<string>>> = {
   "log in": checkLogin,
   pull: checkPull,
@@ -32,7 +32,7 @@ async function checkLogin({ registry, open, at }: Bench): Promise<string> {
   const { login } = registry.kind;
   if (login === undefined) throw new Error("a registry without a login lacks the check of logins");
   const wrong = await logIn(registry.host, { ...login, password: "another" }).catch((error: unknown) => error);
-  // Nobody has looked at the password where reading needs none: that is said.
+  // The password was not checked if reading needs none, and that is reported.
   const isChecked = MoteError.isInstance(wrong);
   if (isChecked) expect(wrong.code).toBe("MOTE_UNAUTHORIZED");
   else expect(wrong).toMatchObject({ isChecked });
@@ -104,9 +104,9 @@ async function checkPush({ registry, open, at, logIn }: Bench): Promise<string> 
   const before = registry.requests.length;
   await push();
   const again = registry.requests.slice(before);
-  // What is refused has changed nothing: Nexus has manifests that HEAD does not find.
+  // A rejected request has changed nothing: in Nexus, HEAD does not find manifests.
   expect(again.filter((request) => isManifestWrite(request) && request.status < 300).map(nameOf)).toEqual([]);
-  // Where HEAD does not tell whether a blob is there, it has to be sent again.
+  // If HEAD does not show whether a blob exists, it must be sent again.
   return again.every(({ method }) => method !== "PUT") ? "ok" : "ok: blobs again";
 }
 
@@ -227,12 +227,12 @@ async function checkMount({ registry, open, at, logIn }: Bench): Promise<string>
   await mote.pull(at("team/app:1"));
   const { mounted } = await mote.copy(at("team/app:1"), at("team/other:1"));
   expect(registry.repositories.manifest("team/other", "1")).toBeDefined();
-  // An upload that began in place of a mount is closed in the background.
+  // An upload that was started instead of a mount is closed in the background.
   await vi.waitFor(() => expect(registry.repositories.uploads.size).toBe(0), { timeout: 20_000 });
   return mounted.count > 0 ? "ok: mounted" : "ok: uploaded";
 }
 
-/** What no registry may see, whatever it is like. */
+/** Checks that no request violates the specification. */
 export function expectNoMisuse({ requests }: SimulatedRegistry): void {
   const atStorage = requests.filter(({ listener }) => listener === "storage");
   expect(atStorage.filter(({ headers }) => headers.authorization !== undefined).map(nameOf)).toEqual([]);

@@ -1,10 +1,10 @@
 import type { Check, RegistryKind } from "@mote/testbed";
 import { markdownTable } from "../../../../apps/bench/src/markdown-table.js";
 
-/** What each check has returned. */
+/** The results of the checks. */
 export type Results = ReadonlyMap<RegistryKind, ReadonlyMap<Check, string>>;
 
-/** What each check does, for the page. */
+/** The description of each check on the page. */
 const meanings: Readonly<Record<Check, string>> = {
   "log in":
     "`mote login` with a wrong password, which is refused and not stored, then with the right one; then a copy within the registry. `unchecked`: the registry allows anonymous reads, so that it does not look at a password until something is pushed",
@@ -28,7 +28,7 @@ const meanings: Readonly<Record<Check, string>> = {
     "a copy to another repository. `mounted`: no blob is sent; `uploaded`: the registry does not mount, and mote sends them",
 };
 
-/** `docs/reference/registries.md`. */
+/** Returns the content of `docs/reference/registries.md`. */
 export function registriesPage(kinds: readonly RegistryKind[], checks: readonly Check[], results: Results): string {
   const tried = kinds.map((kind) => [kind.name, ...checks.map((check) => results.get(kind)?.get(check) ?? "failed")]);
   const missing = kinds.flatMap(({ name, lacks }) =>

@@ -106,7 +106,7 @@ describe("a host that sends single bytes slowly", () => {
     }
   });
 
-  it("is no problem at a normal rate or without an idle timeout", async () => {
+  it("is accepted at a normal rate or without an idle timeout", async () => {
     const { server, upload } = await uploads();
     for (const options of [{ minBytesPerSecond: 0.001 }, { idleTimeoutMs: 0 }, { idleTimeoutMs: 1e12 }]) {
       await upload(options);
