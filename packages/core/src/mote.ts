@@ -44,7 +44,7 @@ export interface MoteReader extends AsyncIterable<Uint8Array>, AsyncDisposable {
 export interface MoteReaderAt extends AsyncDisposable {
   /** In bytes. */
   readonly size: number;
-  /** Reads into `into` from `position`. Returns the number of bytes read: less than its length only at the end, 0 past it. */
+  /** Reads into `into` from `position`. Returns the number of bytes read: fewer than requested only at the end, 0 past it. */
   readAt(into: Uint8Array, position: number, options?: Cancellable): Promise<number>;
   close(): Promise<void>;
 }

@@ -29,7 +29,7 @@ export class HostCheck {
 
   /**
    * Returns path and query of the request.
-   * @throws ErrorResponse if it has no host, several hosts, or entry that is not allowed
+   * @throws ErrorResponse if it has no host, several hosts, or one that is not allowed
    */
   targetOf({ url = "/", headers, rawHeaders, httpVersionMajor, httpVersionMinor }: IncomingMessage): string {
     const hostHeaders = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
