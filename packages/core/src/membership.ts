@@ -1,5 +1,6 @@
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
+import type { TagStore } from "./tag-store.js";
 
 export interface RecordOptions extends Cancellable {
   /** Whether the record is made because a tag of the repository was set. Default false. */
@@ -30,6 +31,12 @@ export interface Membership {
   list(repository: string, options?: Cancellable): AsyncIterable<Digest>;
   /** Yields the full names of all repositories with a record, in no particular order. */
   repositories(options?: RepositoriesOptions): AsyncIterable<string>;
+  /**
+   * Records what the tags of the store stand for, such as tags of an earlier release, if they are the tags of the same cache. Reads only
+   * tags that are not known to be recorded. Returns whether every tag of the store is recorded now; false if they are not the cache's
+   * tags, or the cache cannot be written.
+   */
+  recordTags?(tags: TagStore, options?: Cancellable): Promise<boolean>;
   /** Removes one record, or without a digest all records of the repository. Does nothing if there are none. */
   remove(repository: string, digest?: Digest, options?: Cancellable): Promise<void>;
 }

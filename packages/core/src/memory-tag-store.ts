@@ -2,7 +2,7 @@ import type { Cancellable } from "./cancellable.js";
 import type { Descriptor } from "./descriptor.js";
 import { parseDigest } from "./digest.js";
 import { MoteError } from "./error.js";
-import type { Tag, TagStore } from "./tag-store.js";
+import { firstListed, type ListTagsOptions, listLimit, type Tag, type TagStore } from "./tag-store.js";
 
 const maxNameLength = 4096;
 
@@ -30,7 +30,17 @@ export class MemoryTagStore implements TagStore {
     this.#tags.delete(name);
   }
 
-  async *list(): AsyncGenerator<Tag, void, undefined> {
-    yield* [...this.#tags.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  async *list(options: ListTagsOptions = {}): AsyncGenerator<Tag, void, undefined> {
+    const { prefix = "", signal } = options;
+    let left = listLimit(options);
+    const names = [...this.#tags.keys()].sort();
+    for (const name of names.slice(firstListed(names, options))) {
+      signal?.throwIfAborted();
+      if (left === 0 || !name.startsWith(prefix)) return;
+      const tag = this.#tags.get(name);
+      if (tag === undefined) continue;
+      left--;
+      yield tag;
+    }
   }
 }

@@ -105,7 +105,8 @@ export class FileCache implements MoteCache {
       },
       toWrite: () => this.#open(),
     };
-    const members = new MemberFiles(folder, ingests, opened);
+    const recordTags = async (store: TagStore) => store === this.tags && (await tags.recordMembers());
+    const members = new MemberFiles(folder, ingests, { ...opened, recordTags });
     const checks = new CheckFiles(folder, ingests, opened);
     const ready = {
       ...opened,
@@ -113,7 +114,7 @@ export class FileCache implements MoteCache {
       noteManifest: (manifest: Pick<Mote, "digest" | "mediaType">) => manifests.note(manifest),
       hold: (digests: readonly Digest[], signal: AbortSignal | undefined) => leases.lease(digests, signal),
     };
-    const tags = new TagFiles(folder, ingests, ready, store.yields);
+    const tags: TagFiles = new TagFiles(folder, ingests, ready, store.yields);
     const orphans = new Orphans(folder, ingests, { leases, locks }, { keepIngests: settings.keepIngests, logger });
     this.algorithm = algorithm;
     this.tags = tags;
@@ -156,9 +157,9 @@ export class FileCache implements MoteCache {
     }
   }
 
-  /** Always false: there is no state beside the files. */
+  /** Returns whether `index.json` does not show all tags that this cache has set or removed. The files of the tags are the truth. */
   isDirty(): boolean {
-    return false;
+    return this.#prune.tags.view.isDirty;
   }
 
   /** Does nothing: the files are the truth. */
@@ -167,8 +168,10 @@ export class FileCache implements MoteCache {
     return false;
   }
 
+  /** Writes `index.json` now, if the cache is dirty. */
   async update(): Promise<void> {
     this.#assertOpen();
+    if (this.isDirty()) await this.#prune.tags.view.write();
   }
 
   async moteExists(digest: Digest, options?: Cancellable): Promise<boolean> {
@@ -302,11 +305,21 @@ export class FileCache implements MoteCache {
     return await this.#prune.leases.lease(digests, options?.signal);
   }
 
-  /** Aborts unfinished writers and suspends resumable ones; readers can be read to their end. */
+  /** Aborts unfinished writers and suspends resumable ones; readers can be read to their end. Writes `index.json`, if the cache is dirty. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#writers.suspend();
+    await this.#writeView();
     this.#store.syncs.end();
+  }
+
+  /** What cannot be written now is written by the next process. */
+  async #writeView(): Promise<void> {
+    try {
+      if (this.isDirty()) await this.#prune.tags.view.write();
+    } catch (error) {
+      this.#logger.warn("cannot write index.json", { path: this.#folder.root, error });
+    }
   }
 
   /** Does what every method on a digest begins with. Await the result if there is one: the event loop is due. */

@@ -231,6 +231,7 @@ describe("one unreadable file does no harm", () => {
       await again.tags.tag("image", image.manifest);
       await again.tags.tag("other", image.manifest);
       expect(await again.tags.resolve("image")).toEqual(image.manifest);
+      for (const each of [cache, again]) await each.update();
       expect(JSON.parse(fs.readFileSync(join(root, "index.json"), "utf8")).manifests.length).toBe(2);
       await (await again.lease([image.manifest.digest])).release();
       const { remainingBytes } = await again.prune(0);

@@ -21,9 +21,9 @@ import {
 import { parseRange } from "./byte-range.js";
 import { completeChunks } from "./complete-chunks.js";
 import { allowsRange, isNotModified } from "./conditions.js";
-import { listRepositories, listTags } from "./listing.js";
+import { listTags, RepositoryListing } from "./listing.js";
 import { ManifestLeases } from "./manifest-leases.js";
-import { paginate } from "./paginate.js";
+import { paginate, parsePageRequest } from "./paginate.js";
 import { listReferrers } from "./referrers.js";
 import { Repositories } from "./repositories.js";
 import { RepositoryContents } from "./repository-contents.js";
@@ -205,9 +205,9 @@ export class Endpoint {
   async #tagList({ name, namespace, query, request }: RoutedRequest): Promise<ApiResponse> {
     const repository = await this.#repositories.resolve(name, namespace);
     if (repository === undefined) throw unknownName(name);
-    const tags: string[] = [];
-    for await (const tag of listTags(this.#tags, repository, { signal: request.signal })) tags.push(tag);
-    const { entries, link } = paginate(tags, `/v2/${name}/tags/list`, query);
+    const page = parsePageRequest(query);
+    const tags = await listTags(this.#tags, repository, { ...page, limit: page.limit + 1, signal: request.signal });
+    const { entries, link } = paginate(tags, page, { path: `/v2/${name}/tags/list`, query });
     return jsonResponse(200, { name, tags: entries }, link === undefined ? {} : { link });
   }
 
@@ -216,9 +216,14 @@ export class Endpoint {
     query: URLSearchParams,
     { signal }: RequestContext,
   ): Promise<ApiResponse> {
-    const repositories = await listRepositories(this.#source, this.#tags, { namespace, signal });
-    if (namespace !== undefined && repositories.length === 0) throw unknownName(namespace);
-    const { entries, link } = paginate(repositories, "/v2/_catalog", query);
+    const listing = new RepositoryListing(this.#source, this.#tags, { namespace, signal });
+    const page = parsePageRequest(query);
+    const repositories = await listing.names({ ...page, limit: page.limit + 1 });
+    if (namespace !== undefined && repositories.length === 0) {
+      const [first] = await listing.names({ after: undefined, limit: 1 });
+      if (first === undefined) throw unknownName(namespace);
+    }
+    const { entries, link } = paginate(repositories, page, { path: "/v2/_catalog", query });
     return jsonResponse(200, { repositories: entries }, link === undefined ? {} : { link });
   }
 

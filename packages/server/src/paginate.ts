@@ -1,5 +1,13 @@
 import { ErrorResponse } from "./response.js";
 
+/** The part of an ordered list that a client requests (distribution-spec, "Listing Tags"). */
+export interface PageRequest {
+  /** The number of entries at most. */
+  readonly limit: number;
+  /** Only entries after this one. */
+  readonly after: string | undefined;
+}
+
 export interface Page {
   readonly entries: readonly string[];
   /** The `Link` header for the next page; undefined on the last page. */
@@ -9,15 +17,19 @@ export interface Page {
 /** The maximum number of entries of a page. */
 const maxPageSize = 10_000;
 
-/** Sorts and deduplicates names, and returns the page selected by `n` and `last` (distribution-spec, "Listing Tags"). */
-export function paginate(names: Iterable<string>, path: string, query: URLSearchParams): Page {
-  const limit = Math.min(readLimit(query.get("n")), maxPageSize);
-  const last = query.get("last");
-  const sorted = [...new Set(names)].sort();
-  const rest = last === null ? sorted : sorted.filter((name) => name > last);
-  const entries = rest.slice(0, limit);
+export function parsePageRequest(query: URLSearchParams): PageRequest {
+  return { limit: Math.min(readLimit(query.get("n")), maxPageSize), after: query.get("last") ?? undefined };
+}
+
+/** Cuts a page from the entries after `after`, of which one more than `limit` says that there is a next page. */
+export function paginate(
+  found: readonly string[],
+  { limit }: PageRequest,
+  { path, query }: { readonly path: string; readonly query: URLSearchParams },
+): Page {
+  const entries = found.slice(0, limit);
   const lastShown = entries.at(-1);
-  if (entries.length === rest.length || lastShown === undefined) return { entries, link: undefined };
+  if (entries.length === found.length || lastShown === undefined) return { entries, link: undefined };
   const namespace = query.get("ns");
   const next = new URLSearchParams({
     n: String(limit),

@@ -66,8 +66,8 @@ export class Repositories {
   }
 
   /**
-   * Reads all tags to find unrecorded repositories: once, or each time without a membership store.
-   * @returns whether the tags were read
+   * Has the tags recorded, or reads all of them to find unrecorded repositories: once, or each time without a membership store.
+   * @returns whether it did
    */
   async derive(): Promise<boolean> {
     if (this.#membership !== undefined && this.#isDerived) return false;
@@ -80,6 +80,13 @@ export class Repositories {
 
   async #derive(): Promise<void> {
     const derived: Derived = new Map();
+    const isRecorded = await this.#membership?.recordTags?.(this.#tags);
+    if (!isRecorded) await this.#deriveFromTags(derived);
+    this.#derived = derived;
+    this.#isDerived = true;
+  }
+
+  async #deriveFromTags(derived: Derived): Promise<void> {
     for await (const { name, descriptor } of this.#tags.list()) {
       const repository = parseImageName(name)?.repository.full;
       if (repository === undefined) continue;
@@ -89,8 +96,6 @@ export class Repositories {
           (await this.#record(repository, descriptor.digest)));
       if (!isRecorded) derived.set(repository, (derived.get(repository) ?? new Map()).set(descriptor.digest, name));
     }
-    this.#derived = derived;
-    this.#isDerived = true;
   }
 
   /** Records a manifest. Returns false if that is not possible; then it is held in memory. */

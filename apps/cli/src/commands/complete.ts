@@ -35,9 +35,8 @@ function cacheCandidates(words: readonly string[]): CacheCandidates {
     async names(prefix) {
       await using mote = await open();
       const found: Candidate[] = [];
-      for await (const { name } of mote.tags.list()) {
-        if (!name.startsWith(prefix)) continue;
-        if (found.push({ value: name, about: "" }) >= maxCandidates) break;
+      for await (const { name } of mote.tags.list({ prefix, limit: maxCandidates })) {
+        found.push({ value: name, about: "" });
       }
       return found;
     },

@@ -3,7 +3,7 @@ import { digestBytes, parseImageName, parseRepositoryName } from "@mote/core";
 import fc from "fast-check";
 import { allowsRange, isNotModified } from "../../../../packages/server/src/conditions.js";
 import { HostCheck } from "../../../../packages/server/src/host-check.js";
-import { paginate } from "../../../../packages/server/src/paginate.js";
+import { paginate, parsePageRequest } from "../../../../packages/server/src/paginate.js";
 import { parseRequestTarget, printableTarget } from "../../../../packages/server/src/request-target.js";
 import { ErrorResponse } from "../../../../packages/server/src/response.js";
 import { mutatedText, oddNumbers, pieces } from "../mutations.js";
@@ -40,7 +40,7 @@ const targetWords = [
 ];
 
 export const requestTarget = target(
-  "paths and queries of clients: parseTarget, cutPage",
+  "paths and queries of clients: parseRequestTarget, paginate",
   fc.oneof(
     pieces(targetWords),
     mutatedText(fc.constantFrom("/v2/team/app/manifests/1?ns=docker.io", "/v2/_catalog?n=2&last=a%2Fb", "/v2/")),
@@ -55,7 +55,9 @@ export const requestTarget = target(
         "a segment does not leave its directory",
       );
     }
-    const page = refusable(() => paginate(["a", "b", "c"], "/v2/_catalog", parsed.query));
+    const page = refusable(() =>
+      paginate(["a", "b", "c"], parsePageRequest(parsed.query), { path: "/v2/_catalog", query: parsed.query }),
+    );
     assert(
       page?.link === undefined || /^<[\x21-\x7e]*>; rel="next"$/.test(page.link),
       "a link is a valid header value",

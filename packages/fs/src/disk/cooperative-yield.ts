@@ -25,6 +25,8 @@ export class CooperativeYield {
     // Asking for the time costs more than the rest of this.
     if (this.#turn !== undefined && ++this.#calls % callsPerLook !== 0) return undefined;
     if (this.#turn === undefined) {
+      // What it throws, the next call throws, too.
+      this.#onTurn();
       this.#began = performance.now();
       this.#turn = new Promise((resolve) => {
         setImmediate(() => {
@@ -32,7 +34,6 @@ export class CooperativeYield {
           resolve();
         });
       });
-      this.#onTurn();
       return undefined;
     }
     return performance.now() - this.#began > sliceMs ? this.#turn : undefined;

@@ -51,6 +51,11 @@ export function lstatIfThere(path: string): fs.Stats | undefined {
   }
 }
 
+/** A symbolic link of that name could lead out of the cache. */
+export function isRealFolder(path: string): boolean {
+  return lstatIfThere(path)?.isDirectory() ?? false;
+}
+
 export function namesIn(folder: string): string[] {
   try {
     return fs.readdirSync(folder);
@@ -67,4 +72,26 @@ export function removeIfPossible(path: string): void {
   } catch {
     // Not there, or not now.
   }
+}
+
+/** @returns whether it was there */
+export function removeIfThere(path: string): boolean {
+  try {
+    fs.unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw fileError(error, "write", path);
+  }
+}
+
+/** @returns false where something is in it */
+export function removeFolderIfEmpty(path: string): boolean {
+  try {
+    fs.rmdirSync(path);
+  } catch (error) {
+    if (["ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) return false;
+    if (!isAbsent(error)) throw fileError(error, "write", path);
+  }
+  return true;
 }

@@ -37,6 +37,7 @@ export interface SharedWith {
  *
  *     oci-layout  index.json  blobs/<algorithm>/<encoded>
  *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/  repositories/  checks/
+ *     names/  view.json
  */
 export class CacheFolder {
   readonly root: string;
@@ -55,6 +56,8 @@ export class CacheFolder {
   readonly writerLocks: string;
   readonly repositories: string;
   readonly checks: string;
+  readonly names: string;
+  readonly viewFile: string;
   readonly #own: string;
   /** All that it consists of, those above first. */
   readonly #folders: readonly string[];
@@ -79,6 +82,8 @@ export class CacheFolder {
     this.writerLocks = `${own}/leads`;
     this.repositories = `${own}/repositories`;
     this.checks = `${own}/checks`;
+    this.names = `${own}/names`;
+    this.viewFile = `${own}/view.json`;
     this.#shared = shared;
     this.#folders = [
       this.blobs,
@@ -95,6 +100,7 @@ export class CacheFolder {
       this.chunks,
       this.repositories,
       this.checks,
+      this.names,
     ];
   }
 

@@ -147,6 +147,7 @@ function measure(folder: string): { files: number; bytes: number } {
   let [files, bytes] = [0, 0];
   try {
     for (const name of fs.readdirSync(folder)) {
+      if (name.endsWith(".view")) continue;
       const stats = fs.lstatSync(resolve(folder, name), { throwIfNoEntry: false });
       if (stats === undefined) continue;
       files++;

@@ -6,8 +6,11 @@ import { lstatIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { livenessOf, ownIdentity } from "./process-identity.js";
 
-/** `tmp`: useless without its writer. `part`: a resumable write, kept when its writer is gone. `read`: a reader's link. */
-export type IngestKind = "tmp" | "part" | "read";
+/**
+ * `tmp`: useless without its writer. `part`: a resumable write, kept when its writer is gone. `read`: a reader's link.
+ * `view`: its writer has changed tags that `index.json` may not show yet.
+ */
+export type IngestKind = "tmp" | "part" | "read" | "view";
 
 export interface IngestPath {
   readonly path: string;
@@ -71,7 +74,7 @@ export class IngestFiles {
     const [subject, owner, serial, kind, ...rest] = name.split(".");
     if (subject === undefined || owner === undefined || serial === undefined || rest.length > 0) return undefined;
     if (name.includes("/")) return undefined;
-    if (kind !== "tmp" && kind !== "part" && kind !== "read") return undefined;
+    if (kind !== "tmp" && kind !== "part" && kind !== "read" && kind !== "view") return undefined;
     return { path: `${this.#folder.ingest}/${name}`, name, digest: CacheFolder.digestOf(subject), owner, kind };
   }
 

@@ -70,7 +70,7 @@ export class Orphans {
   #cleanUpFiles(room: { readonly ingestBytes: number }): void {
     const unfinished: Orphan[] = [];
     for (const file of this.#ingests.list()) {
-      if (this.#ingests.isAlive(file)) continue;
+      if (file.kind === "view" || this.#ingests.isAlive(file)) continue;
       const found = orphanAt(file.path);
       if (found === undefined) continue;
       if (file.kind === "part" && found.size > 0 && !this.#isFinished(file)) unfinished.push(found);

@@ -9,7 +9,8 @@ import type { DigestFiles } from "../folder/digest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
 import type { CheckFiles } from "../tags/check-files.js";
 import type { MemberFiles } from "../tags/member-files.js";
-import type { StoredTag, TagFiles } from "../tags/tag-files.js";
+import type { StoredTag } from "../tags/tag-file.js";
+import type { TagFiles } from "../tags/tag-files.js";
 import { BlobTable } from "./blob-table.js";
 import { checkBounds } from "./bounds.js";
 import { PruneCandidates, type PruneChoice, type PruneRun } from "./choice.js";
@@ -173,7 +174,7 @@ class Pruning {
     this.#holds.rest();
     const { dryRun = false } = this.#options;
     if (unnamed.length > 0 && !dryRun) {
-      await tags.writeViewIfRoom();
+      await tags.view.writeIfSpace();
       await store.syncs.namesUnlessVisible(store.folder.tags);
     }
     // From here on, either a new name is seen below, or the lease of the process that sets it is.
@@ -261,7 +262,7 @@ class Pruning {
     if (only === undefined) {
       this.#dependencies.orphans.prune({ ingestBytes: maxSize });
     }
-    if (this.#tally.hasChanged) await this.#dependencies.tags.writeViewIfRoom();
+    await this.#dependencies.tags.view.writeIfSpace();
     await this.#forgetMembers();
   }
 

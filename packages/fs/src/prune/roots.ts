@@ -14,7 +14,8 @@ import {
 import type { BlobStore } from "../blobs/blob-store.js";
 import { notAhead } from "../disk/file-times.js";
 import type { DigestFiles } from "../folder/digest-files.js";
-import type { StoredTag, TagFiles } from "../tags/tag-files.js";
+import type { StoredTag } from "../tags/tag-file.js";
+import type { TagFiles } from "../tags/tag-files.js";
 
 /** A manifest that no other one refers to, with its tags and everything below it. */
 export interface Root extends Omit<Closure, "digests" | "foreign"> {

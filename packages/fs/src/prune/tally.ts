@@ -1,5 +1,5 @@
 import { type Digest, MoteError, type MoteInfo, mediaTypes, type PruneReport, type QuarantineSize } from "@mote/core";
-import type { StoredTag } from "../tags/tag-files.js";
+import type { StoredTag } from "../tags/tag-file.js";
 import type { BlobTable } from "./blob-table.js";
 import type { Hold } from "./holds.js";
 
@@ -17,10 +17,6 @@ export class PruneTally {
   /** How many motes are gone. */
   get removals(): number {
     return this.#removed.length;
-  }
-
-  get hasChanged(): boolean {
-    return this.#removed.length > 0 || this.#untagged.length > 0;
   }
 
   removed(table: BlobTable, index: number, digest: Digest): void {

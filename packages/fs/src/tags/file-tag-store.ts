@@ -22,8 +22,13 @@ export class FileTagStore extends TagFiles {
       ...opened,
       noteManifest: (manifest) => manifests.note(manifest),
       hold: (digests, signal) => leases.lease(digests, signal),
-      members: new MemberFiles(folder, ingests, opened),
+      members: new MemberFiles(folder, ingests, { ...opened, recordTags: async () => false }),
     };
     super(folder, ingests, ready, new CooperativeYield(() => folder.refuseLinks()));
+  }
+
+  /** Writes `index.json`, if a change is not written yet. The store can still be used. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.view.isDirty) await this.view.write();
   }
 }

@@ -5,25 +5,32 @@ import {
   digestBytes,
   digestEncoded,
   errorCode,
-  isAbsent,
   type Membership,
   MoteError,
   parseDigest,
-  parseRecord,
   parseRepositoryName,
   type RecordOptions,
   type RepositoriesOptions,
   type RepositoryName,
+  type TagStore,
 } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
-import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/plain-file.js";
+import {
+  isRealFolder,
+  lstatIfThere,
+  namesIn,
+  readPlainFile,
+  removeFolderIfEmpty,
+  removeIfPossible,
+  removeIfThere,
+} from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
+import { FolderFormat, formatFileName } from "../folder/folder-format.js";
 import { writeAtomically } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 
 /** The version of what is below `.mote/repositories/`. */
 const formatVersion = 1;
-const formatFile = "format.json";
 /** Stands in a repository's folder while the repository has a name. */
 const namedFile = "named";
 /** Another process may remove a folder as empty while a record is written there: it is made again, so many times at most. */
@@ -33,6 +40,11 @@ const attempts = 10;
 export interface ReadyMembers {
   toRead(): void;
   toWrite(): Promise<void>;
+}
+
+interface ReadyTags extends ReadyMembers {
+  /** As `recordTags` of `Membership`. */
+  recordTags(tags: TagStore): Promise<boolean>;
 }
 
 /**
@@ -47,13 +59,28 @@ export interface ReadyMembers {
 export class MemberFiles implements Membership {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
-  readonly #ready: ReadyMembers;
-  #isKnownFormat = false;
+  readonly #ready: ReadyTags;
+  readonly #format: FolderFormat;
 
-  constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyMembers) {
+  constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyTags) {
     this.#folder = folder;
     this.#ingests = ingests;
     this.#ready = ready;
+    this.#format = new FolderFormat(folder.repositories, {
+      format: "mote-repositories",
+      version: formatVersion,
+      write: (path, text) => writeAtomically(ingests, path, text),
+    });
+  }
+
+  /** Makes the format file. @throws MOTE_UNSUPPORTED_FORMAT */
+  async establish(): Promise<void> {
+    await this.#format.establish();
+  }
+
+  /** Whether the folder is there: everything that was recorded is gone with it. */
+  get isEstablished(): boolean {
+    return this.#format.isThere();
   }
 
   async record(repository: string, digest: Digest, { named = false, signal }: RecordOptions = {}): Promise<void> {
@@ -61,19 +88,24 @@ export class MemberFiles implements Membership {
     const member = CacheFolder.nameOf(parseDigest(digest));
     signal?.throwIfAborted();
     await this.#ready.toWrite();
-    if (!this.#checkFormat()) {
-      const text = `${JSON.stringify({ format: "mote-repositories", version: formatVersion })}\n`;
-      await writeAtomically(this.#ingests, `${this.#folder.repositories}/${formatFile}`, text);
-    }
+    await this.establish();
     this.#write(name, member);
     if (named) this.#write(name, namedFile);
+  }
+
+  /** As `record` of a tag that is set, where the folder is known to be open for writing. */
+  async recordNamed(repository: string, digest: Digest): Promise<void> {
+    const name = repositoryName(repository);
+    await this.establish();
+    this.#write(name, CacheFolder.nameOf(digest));
+    this.#write(name, namedFile);
   }
 
   async has(repository: string, digest: Digest, options?: Cancellable): Promise<boolean> {
     const folder = this.#folderOf(repositoryName(repository));
     const member = CacheFolder.nameOf(parseDigest(digest));
     this.#begin(options);
-    return isRealFolder(folder) && lstatIfThere(`${folder}/${member}`) !== undefined;
+    return isOwnFolder(folder) && lstatIfThere(`${folder}/${member}`) !== undefined;
   }
 
   async *list(repository: string, options?: Cancellable): AsyncGenerator<Digest> {
@@ -89,7 +121,7 @@ export class MemberFiles implements Membership {
     this.#begin({ signal });
     const ofPath = path === undefined ? namesIn(this.#folder.repositories) : [hashOf(path)];
     for (const outer of ofPath) {
-      if (outer === formatFile) continue;
+      if (outer === formatFileName) continue;
       for (const folder of foldersIn(`${this.#folder.repositories}/${outer}`)) {
         signal?.throwIfAborted();
         if (named && lstatIfThere(`${folder}/${namedFile}`) === undefined) continue;
@@ -104,8 +136,22 @@ export class MemberFiles implements Membership {
     const only = digest === undefined ? undefined : CacheFolder.nameOf(parseDigest(digest));
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
-    this.#checkFormat();
-    this.#remove(this.#folderOf(name), (member) => only === undefined || member === only);
+    this.#format.check();
+    const folder = this.#folderOf(name);
+    if (only === undefined) return this.#removeWhere(folder, () => true);
+    if (!isOwnFolder(folder)) return;
+    removeIfThere(`${folder}/${only}`);
+    this.#removeIfEmpty(folder);
+  }
+
+  async recordTags(tags: TagStore, options?: Cancellable): Promise<boolean> {
+    this.#begin(options);
+    try {
+      return await this.#ready.recordTags(tags);
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      return false;
+    }
   }
 
   /** Removes the records of manifests that `isThere` denies. */
@@ -114,7 +160,7 @@ export class MemberFiles implements Membership {
     for (const outer of namesIn(this.#folder.repositories)) {
       for (const folder of foldersIn(`${this.#folder.repositories}/${outer}`)) {
         await yieldIfDue();
-        this.#remove(folder, (member) => {
+        this.#removeWhere(folder, (member) => {
           const digest = CacheFolder.digestOf(member);
           return digest !== undefined && !isThere(digest);
         });
@@ -125,30 +171,7 @@ export class MemberFiles implements Membership {
   #begin(options?: Cancellable): void {
     options?.signal?.throwIfAborted();
     this.#ready.toRead();
-    this.#checkFormat();
-  }
-
-  /** @returns whether there is a format file @throws MOTE_UNSUPPORTED_FORMAT of a version that this release does not know */
-  #checkFormat(): boolean {
-    if (this.#isKnownFormat) return true;
-    const path = `${this.#folder.repositories}/${formatFile}`;
-    let text: string | undefined;
-    try {
-      text = readPlainFile(path)?.toString("utf8");
-    } catch (error) {
-      throw fileError(error, "read", path);
-    }
-    if (text === undefined) return false;
-    const version = versionOf(text);
-    if (version !== formatVersion) {
-      throw new MoteError(
-        "MOTE_UNSUPPORTED_FORMAT",
-        `${path} has version ${String(version ?? "unknown")}, and this release reads version ${formatVersion}; use a newer release, or remove ${this.#folder.repositories}`,
-        { details: { path, version } },
-      );
-    }
-    this.#isKnownFormat = true;
-    return true;
+    this.#format.check();
   }
 
   #folderOf({ path, registry = "" }: RepositoryName): string {
@@ -173,7 +196,7 @@ export class MemberFiles implements Membership {
   #write(name: RepositoryName, member: string): void {
     const folder = this.#folderOf(name);
     const path = `${folder}/${member}`;
-    if (isRealFolder(folder) && lstatIfThere(path) !== undefined) return;
+    if (isOwnFolder(folder) && lstatIfThere(path) !== undefined) return;
     const temporary = this.#ingests.newPath("file", "tmp");
     try {
       const fd = this.#ingests.create(temporary);
@@ -198,22 +221,22 @@ export class MemberFiles implements Membership {
     }
   }
 
+  #removeWhere(folder: string, isToGo: (member: string) => boolean): void {
+    if (!isOwnFolder(folder)) return;
+    for (const member of namesIn(folder)) if (isToGo(member)) removeIfThere(`${folder}/${member}`);
+    this.#removeIfEmpty(folder);
+  }
+
   /** The name's mark goes with the last record. */
-  #remove(folder: string, isToGo: (member: string) => boolean): void {
-    if (!isRealFolder(folder)) return;
+  #removeIfEmpty(folder: string): void {
     try {
-      const left = namesIn(folder).filter((member) => {
-        if (!isToGo(member)) return true;
-        removeIfThere(`${folder}/${member}`);
-        return false;
-      });
-      if (left.some((member) => member !== namedFile)) return;
-      if (left.length > 0) removeIfThere(`${folder}/${namedFile}`);
-      const isGone = removeIfEmpty(folder);
+      if (!isOwnFolder(folder) || hasMembers(folder)) return;
+      const wasNamed = removeIfThere(`${folder}/${namedFile}`);
+      const isGone = removeFolderIfEmpty(folder);
       // Another process has recorded something meanwhile, and may have found the mark there.
-      const name = isGone || left.length === 0 ? undefined : this.#nameOf(folder);
+      const name = isGone || !wasNamed ? undefined : this.#nameOf(folder);
       if (name !== undefined) this.#write(name, namedFile);
-      removeIfEmpty(folder.slice(0, folder.lastIndexOf("/")));
+      removeFolderIfEmpty(folder.slice(0, folder.lastIndexOf("/")));
     } catch (error) {
       throw fileError(error, "write", folder);
     }
@@ -234,45 +257,31 @@ function hashOf(text: string): string {
   return digestEncoded(digestBytes(Buffer.from(text)));
 }
 
-/** A symbolic link of that name could lead out of the cache. */
-function isRealFolder(path: string): boolean {
-  return (
-    (lstatIfThere(path)?.isDirectory() ?? false) &&
-    (lstatIfThere(path.slice(0, path.lastIndexOf("/")))?.isDirectory() ?? false)
-  );
+/** Neither of its two levels is a symbolic link, which could lead out of the cache. */
+function isOwnFolder(path: string): boolean {
+  return isRealFolder(path) && isRealFolder(path.slice(0, path.lastIndexOf("/")));
 }
 
 function foldersIn(folder: string): string[] {
-  if (!lstatIfThere(folder)?.isDirectory()) return [];
+  if (!isRealFolder(folder)) return [];
   return namesIn(folder)
     .map((name) => `${folder}/${name}`)
-    .filter((path) => lstatIfThere(path)?.isDirectory());
+    .filter(isRealFolder);
 }
 
 function membersIn(folder: string): Digest[] {
-  return isRealFolder(folder) ? namesIn(folder).flatMap((name) => CacheFolder.digestOf(name) ?? []) : [];
+  return isOwnFolder(folder) ? namesIn(folder).flatMap((name) => CacheFolder.digestOf(name) ?? []) : [];
 }
 
-function versionOf(text: string): unknown {
-  const body = parseRecord(text);
-  return body?.format === "mote-repositories" ? body.version : undefined;
-}
-
-function removeIfThere(path: string): void {
+/** Without a look at all that is there: it may be very much. */
+function hasMembers(folder: string): boolean {
+  const entries = fs.opendirSync(folder);
   try {
-    fs.unlinkSync(path);
-  } catch (error) {
-    if (!isAbsent(error)) throw error;
+    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+      if (entry.name !== namedFile) return true;
+    }
+    return false;
+  } finally {
+    entries.closeSync();
   }
-}
-
-/** @returns false where something is in it */
-function removeIfEmpty(folder: string): boolean {
-  try {
-    fs.rmdirSync(folder);
-  } catch (error) {
-    if (["ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) return false;
-    if (!isAbsent(error)) throw error;
-  }
-  return true;
 }

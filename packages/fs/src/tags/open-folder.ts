@@ -75,7 +75,7 @@ export async function openFolder(
     await adopt(folder, into);
   }
   await establishFolder(folder, ingests);
-  await into.tags.writeViewIfRoom();
+  await into.tags.view.writeIfSpace();
 }
 
 /** Makes what is missing: the first time, and when the folder was removed under a living cache. */

@@ -1,0 +1,299 @@
+import fs from "node:fs";
+import { isAbsent, MoteError } from "@mote/core";
+import type { CooperativeYield } from "../disk/cooperative-yield.js";
+import { syncData } from "../disk/file-calls.js";
+import { fileError, isUnreadable } from "../disk/file-error.js";
+import { openPlainFile, readPlainFile, readWhole, removeIfPossible, removeIfThere } from "../disk/plain-file.js";
+import type { CacheFolder } from "../folder/cache-folder.js";
+import { writeUnsynced } from "../processes/atomic-file.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
+import type { StoredTag } from "./tag-file.js";
+import { parseView, type ViewEntries, viewChunks, viewEntry } from "./view-text.js";
+
+/** The version of `.mote/view.json`. */
+const formatVersion = 1;
+/** Changes are gathered for so long, or for so many times the duration of the last writing, whichever is longer. */
+const gatherMs = 500;
+const gatherTimes = 10;
+/** How often writing starts over, at most, as other processes have written meanwhile. */
+const mostAttempts = 100;
+
+/** What the view is made from. */
+export interface ViewedTags {
+  /** Undefined if it does not exist or cannot be read. */
+  read(name: string): StoredTag | undefined;
+  readAll(): Promise<{ readonly tags: readonly StoredTag[]; readonly damaged: unknown }>;
+  /** Whether what all tags stand for was recorded, and what was recorded is still there. */
+  isRecorded(): boolean;
+  /** Records what the tags stand for. Returns whether it could. */
+  recordAll(tags: readonly StoredTag[]): Promise<boolean>;
+}
+
+/** Changes that a writing of the view takes together. */
+interface Changes {
+  /** A file that stays behind if the process is killed, so that the next process makes the view from all tags. */
+  readonly mark: string | undefined;
+  readonly names: Set<string>;
+  /** Changes that are on their way. */
+  running: number;
+}
+
+/** `index.json` as it is, and whether it is one that mote wrote last. */
+interface Seen {
+  /** Undefined if there is none. */
+  readonly stamp: string | undefined;
+  /** The text of `.mote/view.json`. */
+  readonly record: string | undefined;
+  readonly isOwn: boolean;
+}
+
+/**
+ * Writes the layout's `index.json`, a view of the tags. Changes are gathered and applied to the view that is there; it is made from all
+ * tags if it does not exist, was changed by another program, or by a process that was killed.
+ *
+ * `.mote/view.json` identifies the view that was written last. Processes do not wait for each other: one that finds that another has
+ * written meanwhile starts over with the other's view. All names in an identified view are recorded in `.mote/names` and `.mote/repositories`.
+ */
+export class LayoutView {
+  readonly #folder: CacheFolder;
+  readonly #ingests: IngestFiles;
+  readonly #yields: CooperativeYield;
+  readonly #tags: ViewedTags;
+  readonly #changes = new Set<Changes>();
+  #gathering: Changes | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastMs = 0;
+  #writing: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+
+  constructor(folder: CacheFolder, ingests: IngestFiles, yields: CooperativeYield, tags: ViewedTags) {
+    this.#folder = folder;
+    this.#ingests = ingests;
+    this.#yields = yields;
+    this.#tags = tags;
+  }
+
+  /** Whether a change is not written yet. */
+  get isDirty(): boolean {
+    return this.#changes.size > 0;
+  }
+
+  /** Call it before a tag is changed, and dispose of the result afterwards. The view is written later. */
+  change(name: string): Disposable {
+    this.#gathering ??= this.#begin();
+    const changes = this.#gathering;
+    changes.running++;
+    return {
+      [Symbol.dispose]: () => {
+        changes.names.add(name);
+        changes.running--;
+        this.#schedule();
+      },
+    };
+  }
+
+  /** Writes the view, unless it shows all changes. Callers that come while it is written share the next writing. */
+  write(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#queued ??= (this.#writing ?? Promise.resolve()).then(() => {
+      this.#queued = undefined;
+      const begunMs = performance.now();
+      const run = this.#write().finally(() => {
+        this.#lastMs = performance.now() - begunMs;
+      });
+      this.#writing = run.catch(() => {});
+      return run;
+    });
+    return this.#queued;
+  }
+
+  /** As `write`; on a full disk the view is written when there is space. */
+  async writeIfSpace(): Promise<void> {
+    try {
+      await this.write();
+    } catch (error) {
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+    }
+  }
+
+  /** Returns the names in the view, which need not be those of the tags. Empty if it is not one of mote's. */
+  async names(): Promise<string[]> {
+    const entries = await this.#entriesOf(this.#look());
+    return entries === undefined ? [] : [...entries.keys()];
+  }
+
+  #begin(): Changes {
+    const path = this.#ingests.newPath("file", "view");
+    const changes: Changes = { mark: this.#tryToMark(path), names: new Set(), running: 0 };
+    this.#changes.add(changes);
+    return changes;
+  }
+
+  /** On a full disk the view is not identified any more instead, which takes no space. */
+  #tryToMark(path: string): string | undefined {
+    try {
+      fs.closeSync(this.#ingests.create(path));
+      return path;
+    } catch (cause) {
+      const error = fileError(cause, "write", path);
+      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+      removeIfThere(this.#folder.viewFile);
+      return undefined;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#queued !== undefined) return;
+    // After an error the changes stay, and are written with the next one, or at the end.
+    this.#timer = setTimeout(() => this.write().catch(() => {}), Math.max(gatherMs, gatherTimes * this.#lastMs));
+  }
+
+  async #write(): Promise<void> {
+    let isLost = false;
+    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+      this.#gathering = undefined;
+      const ended = [...this.#changes].filter(({ running }) => running === 0);
+      const names = new Set([...this.#changes].flatMap((changes) => [...changes.names]));
+      // Listed before the tags are read.
+      const orphans = this.#ingests.list().filter((file) => file.kind === "view" && !this.#ingests.isAlive(file));
+      const seen = this.#look();
+      const isTrue = seen.isOwn && orphans.length === 0 && !isLost && this.#tags.isRecorded();
+      if (!isTrue || names.size > 0) {
+        const made = (isTrue ? await this.#applied(names, seen) : undefined) ?? (await this.#rebuilt());
+        const outcome = await this.#replace(made, seen);
+        isLost ||= outcome === "lost";
+        if (outcome !== "written") continue;
+      }
+      for (const changes of ended) this.#changes.delete(changes);
+      for (const { mark } of ended) if (mark !== undefined) removeIfPossible(mark);
+      for (const { path } of orphans) removeIfPossible(path);
+      break;
+    }
+    if (this.#changes.size > 0) this.#schedule();
+  }
+
+  async #applied(names: ReadonlySet<string>, seen: Seen) {
+    const entries = await this.#entriesOf(seen);
+    if (entries === undefined) return undefined;
+    for (const name of names) {
+      await this.#yields.yieldIfDue();
+      const tag = this.#tags.read(name);
+      if (tag === undefined) entries.delete(name);
+      else entries.set(name, viewEntry(tag));
+    }
+    return { entries, isComplete: true };
+  }
+
+  async #rebuilt() {
+    const { tags, damaged } = await this.#tags.readAll();
+    const isRecorded = await this.#tags.recordAll(tags);
+    const entries: ViewEntries = new Map();
+    for (const tag of tags) {
+      await this.#yields.yieldIfDue();
+      entries.set(tag.name, viewEntry(tag));
+    }
+    // A tag that cannot be read now may be readable later: then the view is made again.
+    return { entries, isComplete: isRecorded && damaged === undefined };
+  }
+
+  /** `conflict`: another process has written meanwhile. `lost`: what it has written was replaced. */
+  async #replace(
+    { entries, isComplete }: { readonly entries: ViewEntries; readonly isComplete: boolean },
+    seen: Seen,
+  ): Promise<"written" | "conflict" | "lost"> {
+    const temporary = this.#ingests.newPath("file", "tmp");
+    const { indexFile, viewFile } = this.#folder;
+    try {
+      const stamp = await this.#writeTo(temporary, entries);
+      const now = this.#look();
+      if (now.stamp !== seen.stamp || now.record !== seen.record) {
+        removeIfPossible(temporary);
+        return "conflict";
+      }
+      fs.renameSync(temporary, indexFile);
+      // Another process may have written between the look and the renaming. If it looks after the renaming, it finds that itself.
+      if (this.#readRecord() !== seen.record) return "lost";
+      if (isComplete) writeUnsynced(this.#ingests, viewFile, Buffer.from(recordOf(stamp)));
+      else removeIfThere(viewFile);
+      return this.#stamp() === stamp ? "written" : "conflict";
+    } catch (error) {
+      removeIfPossible(temporary);
+      throw fileError(error, "write", indexFile);
+    }
+  }
+
+  async #writeTo(path: string, entries: ViewEntries): Promise<string> {
+    const fd = this.#ingests.create(path);
+    try {
+      for (const chunk of viewChunks(entries)) {
+        fs.writeFileSync(fd, chunk);
+        await this.#yields.yieldIfDue();
+      }
+      // Other programs read it: after a power failure they see the old text or the new one.
+      await syncData(fd);
+      return stampOf(fs.fstatSync(fd, { bigint: true }));
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  /** Undefined if the view is not one that mote wrote last. */
+  async #entriesOf({ stamp, isOwn }: Seen): Promise<ViewEntries | undefined> {
+    if (!isOwn) return undefined;
+    let text: string | undefined;
+    try {
+      text = openPlainFile(this.#folder.indexFile, (fd, stats) =>
+        stampOf(fs.fstatSync(fd, { bigint: true })) === stamp ? readWhole(fd, stats).toString("utf8") : undefined,
+      );
+    } catch (error) {
+      if (isUnreadable(error)) return undefined;
+      throw fileError(error, "read", this.#folder.indexFile);
+    }
+    if (text === undefined) return undefined;
+    const entries: ViewEntries = new Map();
+    for (const entry of parseView(text)) {
+      await this.#yields.yieldIfDue();
+      if (entry === undefined) return undefined;
+      entries.set(...entry);
+    }
+    return entries;
+  }
+
+  #look(): Seen {
+    const record = this.#readRecord();
+    const stamp = this.#stamp();
+    return { stamp, record, isOwn: stamp !== undefined && record === recordOf(stamp) };
+  }
+
+  #stamp(): string | undefined {
+    const { indexFile } = this.#folder;
+    try {
+      const stats = fs.lstatSync(indexFile, { bigint: true, throwIfNoEntry: false });
+      return stats?.isFile() ? stampOf(stats) : undefined;
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw fileError(error, "read", indexFile);
+    }
+  }
+
+  #readRecord(): string | undefined {
+    const { viewFile } = this.#folder;
+    try {
+      return readPlainFile(viewFile)?.toString("utf8");
+    } catch (error) {
+      if (isUnreadable(error)) return undefined;
+      throw fileError(error, "read", viewFile);
+    }
+  }
+}
+
+/** Another program that changes a file changes one of these. */
+function stampOf({ ino, size, mtimeNs }: fs.BigIntStats): string {
+  return `${ino}-${size}-${mtimeNs}`;
+}
+
+/** Another version, or anything else, means that the view is made again. */
+function recordOf(stamp: string): string {
+  return `${JSON.stringify({ format: "mote-view", version: formatVersion, index: stamp })}\n`;
+}

@@ -1,0 +1,90 @@
+import {
+  type Descriptor,
+  type Digest,
+  digestBytes,
+  digestEncoded,
+  MoteError,
+  parseDescriptor,
+  type Tag,
+} from "@mote/core";
+import { fileError, isUnreadable } from "../disk/file-error.js";
+import { notAhead } from "../disk/file-times.js";
+import { openPlainFile, readWhole } from "../disk/plain-file.js";
+
+const longestName = 4096;
+
+/** A tag and its file. */
+export interface StoredTag extends Tag {
+  readonly path: string;
+  /** Unix milliseconds of its last setting. */
+  readonly setMs: number;
+}
+
+/** Stands for a name in its file's name and in leases. */
+export function nameDigest(name: string): Digest {
+  return digestBytes(Buffer.from(name));
+}
+
+/** Returns the name of a tag's file, so that any name is the name of a file. */
+export function tagFileOf(name: string): string {
+  return `${digestEncoded(nameDigest(name))}.json`;
+}
+
+export function isTagFile(file: string): boolean {
+  return /^[0-9a-f]{64}\.json$/.test(file);
+}
+
+/** @throws MOTE_INVALID_NAME */
+export function checkTagName(name: string): void {
+  if (typeof name === "string" && name !== "" && name.length <= longestName && !/\p{Cc}/u.test(name)) return;
+  throw new MoteError(
+    "MOTE_INVALID_NAME",
+    `a tag is 1 to ${longestName} characters, none of them a control character`,
+    { details: { name } },
+  );
+}
+
+export function tagText(name: string, descriptor: Descriptor): string {
+  return `${JSON.stringify({ name, descriptor })}\n`;
+}
+
+/** Returns undefined if the file does not exist. @throws MOTE_CORRUPT · MOTE_IO */
+export function readTag(path: string): StoredTag | undefined {
+  let text: string;
+  let setMs: number;
+  try {
+    const file = openPlainFile(path, (fd, stats) => ({
+      text: readWhole(fd, stats).toString("utf8"),
+      setMs: notAhead(stats.mtimeMs),
+    }));
+    if (file === undefined) return undefined;
+    ({ text, setMs } = file);
+  } catch (error) {
+    throw fileError(error, "read", path);
+  }
+  let cause: unknown;
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === "object" && body !== null && "name" in body && "descriptor" in body) {
+      return { name: String(body.name), descriptor: parseDescriptor(body.descriptor), path, setMs };
+    }
+  } catch (error) {
+    cause = error;
+  }
+  throw new MoteError("MOTE_CORRUPT", `the tag file ${path} is damaged; remove it and set the tag again`, { cause });
+}
+
+/** As `readTag`; undefined also for a file that is damaged or cannot be read. */
+export function readTagIfReadable(path: string): StoredTag | undefined {
+  try {
+    return readTag(path);
+  } catch (error) {
+    if (isOfOneTag(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a tag is damaged or cannot be read: other tags are not affected. */
+export function isOfOneTag(error: unknown): boolean {
+  return (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") || isUnreadable(error);
+}

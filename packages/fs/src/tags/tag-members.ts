@@ -1,0 +1,105 @@
+import { type Digest, MoteError, parseImageName, type Tag } from "@mote/core";
+import type { CooperativeYield } from "../disk/cooperative-yield.js";
+import type { MemberFiles } from "./member-files.js";
+import type { RepositoryNames } from "./repository-names.js";
+import { tagFileOf } from "./tag-file.js";
+
+/** Records which manifests belong to a repository by its tags, and removes the records when the tags are removed. */
+export class TagMembers {
+  readonly #members: MemberFiles;
+  readonly #names: RepositoryNames;
+
+  constructor(members: MemberFiles, names: RepositoryNames) {
+    this.#members = members;
+    this.#names = names;
+  }
+
+  /** Whether what was recorded before is still there. */
+  isRecorded(): boolean {
+    try {
+      return this.#members.isEstablished && this.#names.isEstablished;
+    } catch (error) {
+      // Of a version that this release does not know: nothing is recorded there.
+      if (isOfOther(error)) return true;
+      throw error;
+    }
+  }
+
+  /** An error costs nothing: what the tags stand for can be recorded later. @returns whether it is recorded */
+  async record({ name, descriptor: { digest } }: Tag): Promise<boolean> {
+    const repository = repositoryOf(name);
+    if (repository === undefined) return true;
+    try {
+      await this.#names.establish();
+      this.#names.add(repository, digest, tagFileOf(name));
+      await this.#members.recordNamed(repository, digest);
+      return true;
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      return false;
+    }
+  }
+
+  /** @returns whether all are recorded */
+  async recordAll(tags: readonly Tag[], yields: CooperativeYield): Promise<boolean> {
+    let isComplete = true;
+    try {
+      await this.#names.establish();
+      await this.#members.establish();
+    } catch (error) {
+      if (!MoteError.isInstance(error)) throw error;
+      return false;
+    }
+    for (const tag of tags) {
+      await yields.yieldIfDue();
+      if (!(await this.record(tag))) isComplete = false;
+    }
+    return isComplete;
+  }
+
+  /** The name stands for another manifest now; the records of the one before stay. */
+  moved({ name, descriptor: { digest } }: Tag): void {
+    const repository = repositoryOf(name);
+    if (repository !== undefined) this.#names.remove(repository, digest, tagFileOf(name));
+  }
+
+  /**
+   * After names were removed: a manifest that none of a repository's other names stands for does not belong to it any more, and with its
+   * last name nothing does.
+   */
+  async forget(gone: readonly Tag[]): Promise<void> {
+    const repositories = new Map<string, Set<Digest>>();
+    for (const tag of gone) {
+      const repository = repositoryOf(tag.name);
+      if (repository === undefined) continue;
+      this.moved(tag);
+      repositories.set(repository, (repositories.get(repository) ?? new Set()).add(tag.descriptor.digest));
+    }
+    // Each is looked at again afterwards: another process may have set a tag meanwhile.
+    for (const [repository, digests] of repositories) {
+      if (this.#hasNoNames(repository)) {
+        await this.#members.remove(repository);
+        for (const digest of this.#names.digests(repository)) await this.#members.recordNamed(repository, digest);
+        continue;
+      }
+      for (const digest of digests) {
+        if (this.#names.has(repository, digest)) continue;
+        await this.#members.remove(repository, digest);
+        if (this.#names.has(repository, digest)) await this.#members.recordNamed(repository, digest);
+      }
+    }
+  }
+
+  #hasNoNames(repository: string): boolean {
+    for (const _ of this.#names.digests(repository)) return false;
+    return true;
+  }
+}
+
+function repositoryOf(name: string): string | undefined {
+  return parseImageName(name)?.repository.full;
+}
+
+function isOfOther(error: unknown): boolean {
+  return MoteError.isInstance(error) && error.code === "MOTE_UNSUPPORTED_FORMAT";
+}
