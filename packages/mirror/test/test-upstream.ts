@@ -123,7 +123,7 @@ class ChunksReader extends ReadOnceReader {
   }
 }
 
-export async function* inPieces(bytes: Uint8Array, start: number): AsyncGenerator<Uint8Array> {
+async function* inPieces(bytes: Uint8Array, start: number): AsyncGenerator<Uint8Array> {
   const piece = 64 * 1024;
   for (let at = start; at < bytes.byteLength; at += piece) yield bytes.slice(at, at + piece);
 }
