@@ -34,8 +34,8 @@ export interface UpstreamRange extends CallOptions {
 export interface UpstreamBlob {
   readonly info: MoteInfo;
   /**
-   * Reads the blob while it is fetched into the cache. The last bytes of a complete read are returned only after the blob has been verified.
-   * A range of a blob that is not stored yet is not verified.
+   * Reads the blob while it is fetched into the cache. A complete read ends cleanly only if the bytes match the digest. A range of a blob
+   * that is not stored yet is not verified.
    */
   read(range?: UpstreamRange): Promise<MoteReader>;
 }

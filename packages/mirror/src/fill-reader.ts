@@ -15,8 +15,6 @@ import {
 } from "@mote/core";
 
 const pollMs = 10;
-/** Bytes at the end of a blob that are read only after it was verified. */
-const heldBytes = 4096;
 
 export interface FillReaderOptions extends Cancellable {
   readonly start: number;
@@ -30,8 +28,8 @@ export interface FillReaderOptions extends Cancellable {
 }
 
 /**
- * Reads a blob while it is fetched into the cache, by this process or another one, or past the cache if that cannot be written. The
- * last bytes of a whole blob are read only if all bytes match the digest.
+ * Reads a blob while it is fetched into the cache, by this process or another one, or past the cache if that cannot be written. A whole
+ * blob is verified: the reader ends cleanly only if its bytes match the digest.
  */
 export class FillReader extends ReadOnceReader {
   readonly #cache: MoteCache;
@@ -56,22 +54,16 @@ export class FillReader extends ReadOnceReader {
   async *#verified(): AsyncGenerator<Uint8Array, void, undefined> {
     const { digest, size } = this.info;
     const digester = createDigester(digestAlgorithm(digest));
-    const firstHeld = Math.max(0, size - heldBytes);
-    const held: Uint8Array[] = [];
-    let position = 0;
+    let bytes = 0;
     for await (const chunk of this.#follow(0)) {
       digester.update(chunk);
-      const sent = Math.min(Math.max(0, firstHeld - position), chunk.byteLength);
-      position += chunk.byteLength;
-      if (sent > 0) yield chunk.subarray(0, sent);
-      if (sent < chunk.byteLength) held.push(chunk.subarray(sent));
+      bytes += chunk.byteLength;
+      yield chunk;
     }
-    if (position !== size || digester.digest() !== digest) {
-      throw new MoteError("MOTE_DIGEST_MISMATCH", `${digest} came with wrong bytes; request it again`, {
-        details: { digest },
-      });
-    }
-    yield* held;
+    if (bytes === size && digester.digest() === digest) return;
+    throw new MoteError("MOTE_DIGEST_MISMATCH", `${digest} came with wrong bytes; request it again`, {
+      details: { digest },
+    });
   }
 
   async *#follow(start: number): AsyncGenerator<Uint8Array, void, undefined> {

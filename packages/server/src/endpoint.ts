@@ -11,6 +11,7 @@ import {
   type MoteSource,
   maxManifestBytes,
   mediaTypes,
+  type PullThrough,
   parseDigest,
   parseRepositoryName,
   readMote,
@@ -29,6 +30,7 @@ import { Repositories } from "./repositories.js";
 import { RepositoryContents } from "./repository-contents.js";
 import { parseRequestTarget, printableTarget } from "./request-target.js";
 import { type ApiResponse, ErrorResponse, jsonResponse, type RequestContext } from "./response.js";
+import { type FoundBlob, type FoundManifest, UpstreamRequests } from "./upstream-requests.js";
 
 export interface EndpointOptions {
   /**
@@ -37,6 +39,8 @@ export interface EndpointOptions {
    */
   readonly source: MoteSource & Partial<Leases> & Pick<MoteCache, "membership">;
   readonly tags: TagStore;
+  /** Fetches what is requested of upstream registries and not stored. Default: only stored content is served. */
+  readonly pullThrough?: PullThrough | undefined;
   /** How long content is leased after the last request for its manifest or blobs, in milliseconds. Default 60,000; 0 disables leases. */
   readonly holdMs?: number | undefined;
   readonly logger?: Logger | undefined;
@@ -44,6 +48,9 @@ export interface EndpointOptions {
 
 // Browsers must not render served content as pages.
 const commonHeaders = { "docker-distribution-api-version": "registry/2.0", "x-content-type-options": "nosniff" };
+
+/** RFC 7234, "Warning": the upstream could not be asked whether the tag still means this manifest. */
+const staleWarning = '111 - "Revalidation Failed"';
 
 /** A request with its parsed target. */
 interface RoutedRequest {
@@ -63,14 +70,16 @@ export class Endpoint {
   readonly #leases: ManifestLeases;
   readonly #repositories: Repositories;
   readonly #contents: RepositoryContents;
+  readonly #upstreams: UpstreamRequests | undefined;
 
-  constructor({ source, tags, holdMs = 60_000, logger = silentLogger }: EndpointOptions) {
+  constructor({ source, tags, pullThrough, holdMs = 60_000, logger = silentLogger }: EndpointOptions) {
     this.#source = source;
     this.#tags = tags;
     this.#logger = logger;
     this.#leases = new ManifestLeases(source, { holdMs, logger });
     this.#repositories = new Repositories(source, tags, logger);
     this.#contents = new RepositoryContents(source, this.#repositories);
+    this.#upstreams = pullThrough && new UpstreamRequests(pullThrough, source, this.#contents);
   }
 
   /** Releases all leases. */
@@ -134,6 +143,7 @@ export class Endpoint {
       "content-type": contentType,
       "content-length": String(bytes.byteLength),
       ...identityHeaders(found.digest),
+      ...(found.staleReason === undefined ? {} : { warning: staleWarning }),
     };
     return { status: 200, headers, body: bytes };
   }
@@ -141,14 +151,17 @@ export class Endpoint {
   async #findManifest(
     { name, namespace, request }: RoutedRequest,
     reference: string,
-  ): Promise<{ readonly digest: Digest; readonly mediaType?: string } | undefined> {
+  ): Promise<FoundManifest | undefined> {
     const digest = reference.includes(":") ? checkDigest(reference) : undefined;
     if (digest === undefined && !isTagName(reference)) return undefined;
+    const { signal } = request;
+    const upstream = this.#upstreams?.repository(name, namespace);
+    if (upstream !== undefined) return this.#upstreams?.manifest(upstream, reference, { digest, signal });
     const repository = await this.#repositories.resolve(name, namespace);
     if (repository === undefined) return undefined;
     if (digest !== undefined) return (await this.#contents.has(repository, digest)) ? { digest } : undefined;
     const tag = `${repository}:${reference}`;
-    const descriptor = await this.#tags.resolve(tag, { signal: request.signal });
+    const descriptor = await this.#tags.resolve(tag, { signal });
     if (descriptor === undefined) return undefined;
     await this.#repositories.recordTag(tag, descriptor.digest);
     return { digest: descriptor.digest, mediaType: safeMediaType(descriptor) };
@@ -164,18 +177,15 @@ export class Endpoint {
     }
   }
 
-  async #blob({ name, namespace, request }: RoutedRequest, reference: string): Promise<ApiResponse> {
+  async #blob(routed: RoutedRequest, reference: string): Promise<ApiResponse> {
     const digest = checkDigest(reference);
-    const { signal } = request;
+    const { name, request } = routed;
     const unknown = new ErrorResponse(404, "BLOB_UNKNOWN", "blob not found in this repository", {
       detail: { name, digest },
     });
-    const repository = await this.#repositories.resolve(name, namespace);
-    if (repository === undefined || !(await this.#contents.has(repository, digest))) throw unknown;
-    this.#leases.touch(digest);
-    const info = await this.#source.find(digest, { signal });
-    if (info === undefined) throw unknown;
-    const { size } = info;
+    const blob = await this.#findBlob(routed, digest);
+    if (blob === undefined) throw unknown;
+    const { size } = blob;
     const headers = { "content-type": mediaTypes.octetStream, "accept-ranges": "bytes", ...identityHeaders(digest) };
     if (isNotModified(request, digest)) return notModified(digest);
     if (request.method === "HEAD") return { status: 200, headers: { ...headers, "content-length": String(size) } };
@@ -186,11 +196,9 @@ export class Endpoint {
       });
     }
     const { start, end } = range ?? { start: 0, end: size };
-    const reader = await this.#source
-      .moteReader(digest, range === undefined ? { signal } : { start, end, signal })
-      .catch((error: unknown) => {
-        throw isNotFound(error) ? unknown : error;
-      });
+    const reader = await blob.open(range).catch((error: unknown) => {
+      throw isNotFound(error) ? unknown : error;
+    });
     return {
       status: range === undefined ? 200 : 206,
       headers: {
@@ -200,6 +208,20 @@ export class Endpoint {
       },
       body: { chunks: completeChunks(reader, end - start), close: () => reader.close() },
     };
+  }
+
+  async #findBlob({ name, namespace, request }: RoutedRequest, digest: Digest): Promise<FoundBlob | undefined> {
+    const { signal } = request;
+    const upstream = this.#upstreams?.repository(name, namespace);
+    if (upstream !== undefined) {
+      this.#leases.touch(digest);
+      return this.#upstreams?.blob(upstream, digest, request);
+    }
+    const repository = await this.#repositories.resolve(name, namespace);
+    if (repository === undefined || !(await this.#contents.has(repository, digest))) return undefined;
+    this.#leases.touch(digest);
+    const info = await this.#source.find(digest, { signal });
+    return info && { size: info.size, open: (range) => this.#source.moteReader(digest, { ...range, signal }) };
   }
 
   async #tagList({ name, namespace, query, request }: RoutedRequest): Promise<ApiResponse> {

@@ -31,6 +31,7 @@ export type ErrorCode =
   | "NAME_UNKNOWN"
   | "PAGINATION_NUMBER_INVALID"
   | "TOOMANYREQUESTS"
+  | "UNAUTHORIZED"
   | "UNSUPPORTED"
   | "UNKNOWN";
 
