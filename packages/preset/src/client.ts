@@ -13,11 +13,11 @@ import {
   type TagStore,
 } from "@mote/core";
 import type { FileInput } from "@mote/layout";
-import type { RegistryServer, ServeOptions } from "@mote/server";
+import type { RegistryServer } from "@mote/server";
 import { Endpoints } from "./endpoints/endpoints.js";
 import type { EndpointsOptions } from "./endpoints/registries-options.js";
 import type { Image } from "./images/image.js";
-import type { ImageOptions, OpenMote, PullOptions, PushFilesOptions, RepairOptions } from "./mote.js";
+import type { ImageOptions, OpenMote, PullOptions, PushFilesOptions, RepairOptions, ServeMoteOptions } from "./mote.js";
 import type { Parts } from "./parts.js";
 import { type FoundMote, findByName } from "./references/find-by-name.js";
 import type { MoveReport } from "./transfers/move-report.js";
@@ -116,9 +116,15 @@ export class Client implements OpenMote {
     return new Repair(this.#parts, this.#mover, options).run();
   }
 
-  async serve(options: Omit<ServeOptions, "source" | "tags"> = {}): Promise<RegistryServer> {
+  async serve({ mirror, ...options }: ServeMoteOptions = {}): Promise<RegistryServer> {
     const { serve } = await import("@mote/server");
-    return serve({ source: this.cache, tags: this.tags, logger: this.#parts.logger, ...options });
+    const { cache, tags } = this;
+    const { logger = this.#parts.logger } = options;
+    const served = { source: cache, tags, ...options, logger };
+    if (mirror === undefined || mirror.upstreams.length === 0) return serve(served);
+    const { openMirror } = await import("./mirror/open-mirror.js");
+    const pullThrough = await openMirror(mirror, { ...this.#parts, logger });
+    return closingAfter(await serve({ ...served, pullThrough }), pullThrough);
   }
 
   async openSource(reference: string): Promise<ContentSource> {
@@ -141,6 +147,15 @@ export class Client implements OpenMote {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Returns a server that also closes what its requests use. */
+function closingAfter(server: RegistryServer, used: AsyncDisposable): RegistryServer {
+  const close = async () => {
+    await server.close();
+    await used[Symbol.asyncDispose]();
+  };
+  return { ...server, close, [Symbol.asyncDispose]: close };
 }
 
 /** The names of a cache that has none. */

@@ -117,6 +117,23 @@ export interface ImageOptions extends Cancellable {
 }
 
 /** The usual parts, put together. Every part can be replaced, and used alone. */
+/** The upstream registries of a mirror. */
+export interface MirrorSettings {
+  /** Each as `NAME` or `NAME=URL`; the name is that in references. */
+  readonly upstreams: readonly string[];
+  /** The upstream of requests that name none, or `none`. Default: the only one. */
+  readonly defaultUpstream?: string | undefined;
+  /** Milliseconds for which a tag is believed without asking its upstream. Default 60,000. */
+  readonly freshMs?: number | undefined;
+  /** Never ask an upstream. Default false. */
+  readonly offline?: boolean | undefined;
+}
+
+export interface ServeMoteOptions extends Omit<ServeOptions, "source" | "tags" | "pullThrough"> {
+  /** Default: only what is stored is served. */
+  readonly mirror?: MirrorSettings | undefined;
+}
+
 export interface OpenMote extends AsyncDisposable {
   /** The cache folder. Empty if there is none. */
   readonly dir: string;
@@ -175,8 +192,11 @@ export interface OpenMote extends AsyncDisposable {
    * are still incomplete.
    */
   repair(options?: RepairOptions): Promise<string[]>;
-  /** Serves the cache as an OCI registry, read-only. */
-  serve(options?: Omit<ServeOptions, "source" | "tags">): Promise<RegistryServer>;
+  /**
+   * Serves the cache as an OCI registry, and with `mirror` the content of upstream registries, which is fetched into the cache when it is
+   * requested. @throws MOTE_LISTEN · MOTE_INVALID_REFERENCE for an upstream that is not valid
+   */
+  serve(options?: ServeMoteOptions): Promise<RegistryServer>;
   /** Opens what a reference names, to read from. The caller disposes of it. @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
   openSource(reference: string): Promise<ContentSource>;
   /** Opens what a reference names, to write to. The caller disposes of it. @throws as `openSource` */

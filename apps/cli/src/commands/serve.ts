@@ -2,16 +2,28 @@ import { once } from "node:events";
 import { isIP } from "node:net";
 import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
+import { parseDurationMs } from "../output/quantity.js";
 import { openCache } from "../wire.js";
 
-export async function serveCache(
-  context: Context,
-  options: { readonly host: string; readonly port: string },
-): Promise<void> {
+interface ServeCommandOptions {
+  readonly host: string;
+  readonly port: string;
+  readonly upstream?: readonly string[];
+  readonly default?: string;
+  readonly fresh: string;
+  readonly offline: boolean;
+}
+
+export async function serveCache(context: Context, options: ServeCommandOptions): Promise<void> {
   const { allowHost, maxConnections, writeTimeout } = context.settings;
   const host = readHost(options.host);
   const port = readPort(options.port);
   if (writeTimeout === 0) throw new UsageError("--write-timeout 0 is not valid; use a time above 0, such as 60s");
+  const { upstream: upstreams = [], default: defaultUpstream, offline } = options;
+  const freshMs = parseDurationMs(options.fresh);
+  if (defaultUpstream !== undefined && upstreams.length === 0) {
+    throw new UsageError("--default selects an upstream; name it with --upstream, too");
+  }
   await using mote = await openCache(context);
   await using server = await mote.serve({
     host,
@@ -19,6 +31,7 @@ export async function serveCache(
     allowHosts: allowHost,
     maxConnections,
     writeTimeoutMs: writeTimeout,
+    mirror: { upstreams, defaultUpstream, freshMs, offline },
   });
   context.out.result({ url: server.url, dir: context.dir }, [`${server.url} serves ${context.dir}`]);
   context.out.note("Press Ctrl-C to stop.");

@@ -109,6 +109,11 @@ export class Endpoints {
         details: { registry, reason: "offline" },
       });
     }
+    return this.registries();
+  }
+
+  /** Returns the client of all registries, and their mirrors. */
+  async registries(): Promise<Registries> {
     const { dockerCredentials, hostCertificates, MirrorTable, RegistryClient } = await import("@mote/registry");
     if (this.#registries !== undefined) return this.#registries;
     const { registries = {}, plainHttp, logger } = this.#options;

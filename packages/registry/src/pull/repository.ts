@@ -21,6 +21,7 @@ import {
   type ResolveOptions,
   sniffManifestType,
   type Tag,
+  type TagPage,
   type TimeLimited,
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
@@ -38,6 +39,7 @@ import { isTagName, type RepositoryLocation, repositoryLocation } from "../repos
 import { openBlob } from "./blob-reader.js";
 import { listCosignTags } from "./cosign-tags.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
+import { listTagPage, type TagPageOptions } from "./tags.js";
 
 /**
  * One repository on one registry, to read from (distribution-spec, "Pull"). Every method: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN ·
@@ -153,6 +155,11 @@ export class RegistryRepository implements ContentSource {
   /** By HEAD requests for each of the names that cosign uses. */
   taggedReferrers(descriptor: Descriptor, options: CallOptions = {}): AsyncIterable<Tag> {
     return listCosignTags(this.#api, parseDigest(descriptor.digest), options);
+  }
+
+  /** Lists one page of the repository's tags. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
+  tags(options: TagPageOptions = {}): Promise<TagPage> {
+    return listTagPage(this.#api, options);
   }
 
   /** The tag or digest that is meant. @throws MOTE_INVALID_REFERENCE where it is another repository's */

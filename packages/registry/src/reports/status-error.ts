@@ -1,5 +1,6 @@
 import { MoteError } from "@mote/core";
 import { redact } from "../http/redact.js";
+import { parseRetryAfter } from "../http/retry.js";
 import { plainSubject, type Subject } from "./subject.js";
 
 /** What an error response says. */
@@ -32,7 +33,8 @@ export function statusError(subject: Subject, response: ErrorResponse, what: str
   const said = registryMessage(response);
   const unused = response.unusedLogin === undefined ? "" : `; the stored login was not used: ${response.unusedLogin}`;
   const because = `${said === undefined ? "" : ` (${said})`}${unused}`;
-  const details = { ...plainSubject(subject), status };
+  const retryAfterMs = parseRetryAfter(response.retryAfter, Date.now());
+  const details = { ...plainSubject(subject), status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   const isElsewhere = response.redirectedTo !== undefined && response.redirectedTo !== subject.registry;
   if (isElsewhere && (status === 401 || status === 403)) {
     return new MoteError(

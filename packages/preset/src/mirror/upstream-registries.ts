@@ -1,0 +1,58 @@
+import { MoteError } from "@mote/core";
+import type { UpstreamRegistry } from "@mote/mirror";
+import type { Endpoints } from "../endpoints/endpoints.js";
+
+/** An upstream of a mirror: its name in references, and where it is reached. */
+interface UpstreamAddress {
+  readonly name: string;
+  /** Where it is reached. Default: under its name. */
+  readonly url: string | undefined;
+}
+
+const dockerHub = { aliases: ["index.docker.io", "registry-1.docker.io"], implicitNamespace: "library" };
+
+/**
+ * Opens the upstream registries of a mirror, each given as `NAME` or `NAME=URL`.
+ *
+ * @throws MOTE_INVALID_REFERENCE
+ */
+export async function upstreamRegistries(
+  upstreams: readonly string[],
+  endpoints: Endpoints,
+): Promise<UpstreamRegistry[]> {
+  const { MirroredRepository, readRegistry, RegistryCache, RegistryRepository } = await import("@mote/registry");
+  const { client, mirrors } = await endpoints.registries();
+  return upstreams.map((text) => {
+    const { name, url } = readAddress(text);
+    const { registry } = readRegistry(name);
+    const place = url === undefined ? { registry } : readRegistry(url);
+    return {
+      name: registry,
+      ...(registry === "docker.io" ? dockerHub : {}),
+      open: (repository) => {
+        const location = { ...place, repository };
+        const endpoint = new RegistryRepository(client, location);
+        const found = url === undefined ? mirrors.of(location) : [];
+        return {
+          source: found.length === 0 ? endpoint : new MirroredRepository(client, location, found),
+          blobs: new RegistryCache(client, location),
+          tags: (options) => endpoint.tags(options),
+        };
+      },
+    };
+  });
+}
+
+function readAddress(text: string): UpstreamAddress {
+  const equals = text.indexOf("=");
+  if (equals < 0) return { name: text, url: undefined };
+  const [name, url] = [text.slice(0, equals), text.slice(equals + 1)];
+  if (name !== "" && url !== "") return { name, url };
+  throw new MoteError(
+    "MOTE_INVALID_REFERENCE",
+    "an upstream is NAME or NAME=URL, as in docker.io=http://127.0.0.1:5000",
+    {
+      details: { position: 0, reason: "not an upstream" },
+    },
+  );
+}
