@@ -27,12 +27,14 @@ export {
 export type {
   EndpointOptions,
   ImageOptions,
+  MirrorSettings,
   MoveOptions,
   OpenMote,
   OpenMoteOptions,
   PullOptions,
   PushFilesOptions,
   RepairOptions,
+  ServeMoteOptions,
 } from "./mote.js";
 export { openDestination, openMote, openSource } from "./open-mote.js";
 export { type FoundMote, findByName } from "./references/find-by-name.js";
