@@ -16,7 +16,7 @@ import { LmdbRows } from "./lmdb-rows.js";
 import { environmentOf } from "./reader-slot.js";
 import { RowReader, RowWriter } from "./row-bytes.js";
 import { setAside } from "./set-aside.js";
-import { isDiskFull, storageError } from "./storage-error.js";
+import { isDiskFull, storageError, unsupported } from "./storage-error.js";
 import { writeTransaction } from "./write-transaction.js";
 import type { WriterMark } from "./writer-mark.js";
 
@@ -260,12 +260,4 @@ export class LmdbStorage implements FactStorage {
 
 function isEmpty(db: RootDatabase<Buffer, Buffer>): boolean {
   return db.getKeysCount({ start: Buffer.from([0]), limit: 1 }) === 0;
-}
-
-function unsupported(path: string, reason: string): MoteError {
-  return new MoteError(
-    "MOTE_UNSUPPORTED_FORMAT",
-    `cannot use ${path} as a blob-info cache: ${reason}; give another path, or remove the file`,
-    { details: { path, reason } },
-  );
 }

@@ -1,15 +1,14 @@
-import { accessSync, constants, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, constants, linkSync, mkdirSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type FactStorage, MemoryStorage } from "@mote/bic";
-import { type Logger, MoteError, makeFolders } from "@mote/core";
+import { isOnNetworkFileSystem, type Logger, MoteError, makeFolders } from "@mote/core";
 import { checkFile, type FileState } from "./data-file.js";
 import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
-import { isOnNetworkFileSystem } from "./network-file-system.js";
 import { type NativeEnv, SameProcessIdError, takeReaderSlot } from "./reader-slot.js";
 import { setAside } from "./set-aside.js";
-import { errorCode } from "./storage-error.js";
+import { errorCode, unsupported } from "./storage-error.js";
 import { StuckWriterError, WriterMark } from "./writer-mark.js";
 
 // Concurrent readers, over all processes.
@@ -38,7 +37,7 @@ export class StorageOpener {
 
   async open(): Promise<FactStorage> {
     const path = this.#path;
-    if (isOnNetworkFileSystem(dirname(path))) {
+    if (isOnNetworkFileSystem(dirname(path), { statfsSync, dirname })) {
       this.#logger.info("the blob-info cache is on a network file system; new facts are stored in memory only", {
         path,
       });
@@ -216,14 +215,6 @@ function reserveLockFile(lock: string): void {
   } finally {
     rmSync(temporary, { force: true });
   }
-}
-
-function unsupported(path: string, reason: string): MoteError {
-  return new MoteError(
-    "MOTE_UNSUPPORTED_FORMAT",
-    `cannot use ${path} as a blob-info cache: ${reason}; give another path, or remove the file`,
-    { details: { path, reason } },
-  );
 }
 
 /** Returns the mode of a file: writable by the group if the folder is, and never by others. */

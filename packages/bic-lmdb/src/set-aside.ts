@@ -1,11 +1,8 @@
-import { closeSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
-import { MoteError } from "@mote/core";
-import { errorCode } from "./storage-error.js";
-
-// A process holds the lock for some milliseconds, or seconds if the file is large. After this time it has died.
-const staleMs = 10_000;
-const longestWaitMs = 30_000;
+import { randomUUID } from "node:crypto";
+import { renameSync } from "node:fs";
+import fs from "node:fs/promises";
+import { setTimeout as wait } from "node:timers/promises";
+import { acquireLockFile, isAbsent } from "@mote/core";
 
 /**
  * Renames a damaged file and its LMDB lock file, so that a new one can be created. Only one process does this at a time, and calls
@@ -14,10 +11,13 @@ const longestWaitMs = 30_000;
  * @throws MOTE_TIMEOUT
  */
 export async function setAside(path: string, isStillDamaged: () => Promise<boolean>): Promise<string | undefined> {
-  const lock = `${path}.repair`;
-  await acquire(lock);
-  try {
+  const lockPath = `${path}.repair`;
+  const options = { aside: () => `${lockPath}.${randomUUID()}` };
+  for (;;) {
+    await using lock = await acquireLockFile(lockPath, { ...fs, wait }, options);
     if (!(await isStillDamaged())) return undefined;
+    // Reading a very large file can take longer than a lock is waited for.
+    if (!(await lock.isHeld())) continue;
     const date = new Date().toISOString().replace(/[-:]/g, "").replace(".", "");
     const aside = `${path}.damaged-${date}-${process.pid}`;
     // The lock file is renamed first: other processes find the damaged file and wait, and none sees a new file with the old
@@ -25,35 +25,13 @@ export async function setAside(path: string, isStillDamaged: () => Promise<boole
     renameIfExists(`${path}-lock`, `${aside}-lock`);
     renameIfExists(path, aside);
     return aside;
-  } finally {
-    rmSync(lock, { force: true });
   }
-}
-
-async function acquire(lock: string): Promise<void> {
-  const end = performance.now() + longestWaitMs;
-  while (performance.now() < end) {
-    try {
-      closeSync(openSync(lock, "wx", 0o600));
-      return;
-    } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw error;
-    }
-    const createdMs = statSync(lock, { throwIfNoEntry: false })?.mtimeMs;
-    if (createdMs !== undefined && Date.now() - createdMs > staleMs) rmSync(lock, { force: true });
-    else await delay(5);
-  }
-  throw new MoteError(
-    "MOTE_TIMEOUT",
-    `${lock} was not released within ${longestWaitMs / 1000} seconds; remove it if no other process uses the file`,
-    { details: { path: lock } },
-  );
 }
 
 function renameIfExists(from: string, to: string): void {
   try {
     renameSync(from, to);
   } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
+    if (!isAbsent(error)) throw error;
   }
 }

@@ -37,6 +37,14 @@ export function storageError(error: unknown, path: string): unknown {
   return wrap("MOTE_IO", "cannot read or write the blob-info cache; see the cause");
 }
 
+export function unsupported(path: string, reason: string): MoteError {
+  return new MoteError(
+    "MOTE_UNSUPPORTED_FORMAT",
+    `cannot use ${path} as a blob-info cache: ${reason}; give another path, or remove the file`,
+    { details: { path, reason } },
+  );
+}
+
 export function isDiskFull(path: string): boolean {
   const { blocks, bavail, bsize } = statfsSync(path);
   return blocks > 0 && bavail * bsize < neededBytes;

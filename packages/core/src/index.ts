@@ -33,6 +33,7 @@ export * from "./membership.js";
 export * from "./memory-cache.js";
 export * from "./memory-tag-store.js";
 export * from "./mote.js";
+export * from "./network-file-system.js";
 export * from "./nil-cache.js";
 export * from "./pending-motes.js";
 export * from "./platform.js";

@@ -1,14 +1,15 @@
-import { resolve } from "node:path";
+import { statfsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import {
   type DigestAlgorithm,
   isDigestAlgorithm,
+  isOnNetworkFileSystem,
   type Logger,
   MoteError,
   type MoteSource,
   silentLogger,
 } from "@mote/core";
 import { asynchronousCalls, synchronousCalls } from "./disk/file-calls.js";
-import { isOnNetworkFileSystem } from "./disk/network-file-system.js";
 import type { Durability } from "./disk/sync-group.js";
 import type { SharedWith } from "./folder/cache-folder.js";
 import type { KeepIngests } from "./prune/orphans.js";
@@ -48,7 +49,7 @@ export function fileCacheSettings(root: string, options: FileCacheOptions) {
   if (!["visible", "grouped", "synced"].includes(durability)) {
     throw new TypeError(`durability must be "visible", "grouped" or "synced", not "${String(durability)}"`);
   }
-  const isLocal = !isOnNetworkFileSystem(resolve(root));
+  const isLocal = !isOnNetworkFileSystem(resolve(root), { statfsSync, dirname });
   return {
     ...{ algorithm, durability, verifyOnRead, logger, fallback: options.fallback, keepIngests: options.keepParts },
     sharedWith: options.sharedWith,

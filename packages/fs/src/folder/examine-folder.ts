@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { errorCode, MoteError } from "@mote/core";
-import { isOnNetworkFileSystem } from "../disk/network-file-system.js";
+import { errorCode, isOnNetworkFileSystem, MoteError } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import { checkFolderLocation } from "./folder-location.js";
 
@@ -51,7 +50,7 @@ export function examineFolder(root: string): FolderFindings {
     mode: isOwn ? fs.statSync(nearest).mode & 0o7777 : undefined,
     writableByAll: isOwn ? folder.writableByAll() : [],
     ...space,
-    isNetwork: nearest !== undefined && isOnNetworkFileSystem(nearest),
+    isNetwork: nearest !== undefined && isOnNetworkFileSystem(nearest, { ...fs, dirname }),
     ...probing,
     unfinished: measure(folder.ingest),
     damaged: measure(folder.quarantine),
