@@ -45,7 +45,7 @@ it("fails below an existing folder in which no folder can be created", () => {
     mkdirSync: (path: string) => {
       throw Object.assign(new Error(path), { code: isThere(path) ? "EEXIST" : "ENOENT" });
     },
-    statSync: () => ({ isDirectory: () => true }),
+    statSync: (path: string) => ({ isDirectory: () => isThere(path) }),
   };
   const failure = (() => {
     try {

@@ -31,13 +31,16 @@ export function makeFolders(
 }
 
 function makeFolder(path: string, calls: FolderCalls, mode: number | undefined): "created" | "exists" | "no parent" {
+  const exists = () => calls.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  // Most often it exists: an error costs more than a look.
+  if (exists()) return "exists";
   try {
     calls.mkdirSync(path, { mode });
     return "created";
   } catch (error) {
     const code = errorCode(error);
     if (code === "ENOENT") return "no parent";
-    if (code === "EEXIST" && calls.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "exists";
+    if (code === "EEXIST" && exists()) return "exists";
     throw error;
   }
 }

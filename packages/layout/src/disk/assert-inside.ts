@@ -3,8 +3,9 @@ import { MoteError } from "@mote/core";
 
 /** Checks the way to a folder below another one. @throws MOTE_EXISTS if a symbolic link on that way leads out of `dir` */
 export function assertInside(dir: string, folder: string): void {
-  const root = realpathSync(dir);
-  if (realpathSync(folder).startsWith(`${root}/`)) return;
+  // The plain ones look at each folder on the way with a call from JavaScript, for each blob.
+  const root = realpathSync.native(dir);
+  if (realpathSync.native(folder).startsWith(`${root}/`)) return;
   throw linkInTheWay(folder, `leads out of ${dir}`);
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve as resolvePath } from "node:path";
 import {
@@ -122,11 +122,13 @@ export class LayoutDestination implements ContentDestination {
         this.#putNew(indexPath(this.#dir), emptyIndex);
       }
       const blobs = dirname(blobPath(this.#dir, descriptor.digest));
-      // One by one: nothing is made below a link before it is known where that leads.
-      for (const folder of [dirname(blobs), blobs]) {
-        makeFolders(folder);
-        assertInside(this.#dir, folder);
+      if (!statSync(blobs, { throwIfNoEntry: false })?.isDirectory()) {
+        // Nothing is made below a link before it is known where that leads.
+        makeFolders(dirname(blobs));
+        assertInside(this.#dir, dirname(blobs));
+        makeFolders(blobs);
       }
+      assertInside(this.#dir, blobs);
     } catch (error) {
       throw MoteError.isInstance(error) ? error : writeFailed(error, this.#dir);
     }
