@@ -41,7 +41,7 @@ export {
   transports,
 } from "@mote/preset";
 
-type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "readOnly" | "offline">;
+type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "readOnly" | "offline" | "maxSize">;
 
 /** Opens the cache with the settings of the command. This file is the only place that selects implementations. */
 export async function openCache(context: Context, options: CacheOptions = {}): Promise<OpenMote> {
@@ -52,7 +52,7 @@ export async function openCache(context: Context, options: CacheOptions = {}): P
     dir,
     plainHttp,
     durability,
-    maxSize,
+    maxSize: options.maxSize ?? maxSize,
     unpack: { maxUnpackedBytes: maxUnpacked, maxEntries },
     registries: registriesOptions(settings),
     signal,

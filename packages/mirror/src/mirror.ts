@@ -45,6 +45,8 @@ export interface MirrorOptions {
   readonly offline?: boolean | undefined;
   /** The whole blob is not fetched for a request of a part of it if it is larger than this, in bytes. Default 1 GiB. */
   readonly maxBackgroundFill?: number | undefined;
+  /** Called when a blob has been stored. */
+  readonly onStored?: (() => void) | undefined;
   /** Called with the number of bytes of manifests and blobs as they arrive from an upstream. */
   readonly onReceived?: ((upstream: string, bytes: number) => void) | undefined;
   readonly logger?: Logger | undefined;
@@ -65,6 +67,7 @@ export class Mirror implements PullThrough {
   readonly #fills: Fills;
   readonly #imageTags: ImageTags;
   readonly #maxBackgroundFill: number;
+  readonly #onStored: () => void;
   readonly #onReceived: (upstream: string, bytes: number) => void;
   /** By repository and digest, so that a size that is known tells that the repository has the blob. */
   readonly #sizes = new Map<string, number>();
@@ -85,6 +88,7 @@ export class Mirror implements PullThrough {
     this.#fills = new Fills(cache, logger);
     this.#imageTags = new ImageTags(cache, tags, logger);
     this.#maxBackgroundFill = options.maxBackgroundFill ?? gibibyte;
+    this.#onStored = options.onStored ?? (() => {});
     this.#onReceived = options.onReceived ?? (() => {});
   }
 
@@ -197,7 +201,10 @@ export class Mirror implements PullThrough {
       repository: full,
       source: this.#source(repository),
       onReceived: (bytes) => this.#onReceived(upstream, bytes),
-      onStored: () => void this.#imageTags.stored(full),
+      onStored: () => {
+        void this.#imageTags.stored(full);
+        this.#onStored();
+      },
     });
   }
 

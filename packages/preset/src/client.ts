@@ -123,7 +123,7 @@ export class Client implements OpenMote {
     const served = { source: cache, tags, ...options, logger };
     if (mirror === undefined || mirror.upstreams.length === 0) return serve(served);
     const { openMirror } = await import("./mirror/open-mirror.js");
-    const pullThrough = await openMirror(mirror, { ...this.#parts, logger });
+    const pullThrough = await openMirror(mirror, { ...this.#parts, logger, sizeBound: this.#sizeBound });
     return closingAfter(await serve({ ...served, pullThrough }), pullThrough);
   }
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { RegistryServer } from "@mote/server";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type MirrorSettings, openMote } from "../src/index.js";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { type MirrorSettings, type OpenMoteOptions, openMote } from "../src/index.js";
 import { type FailingRegistry, type Failure, startFailingRegistry } from "./failing-registry.js";
 
 let folder: string;
@@ -20,9 +20,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function serveMirror(settings: Partial<MirrorSettings> = {}): Promise<RegistryServer> {
+async function serveMirror(
+  settings: Partial<MirrorSettings> = {},
+  options: Partial<OpenMoteOptions> = {},
+): Promise<RegistryServer> {
   const registries = { retries: 0, connectTimeoutMs: 1_000 };
-  const mote = await openMote({ dir: join(folder, "mirror"), registries });
+  const mote = await openMote({ dir: join(folder, "mirror"), registries, ...options });
   opened.push(mote);
   const upstreams = [`up.example=http://${upstream.host}`];
   const server = await mote.serve({ mirror: { upstreams, ...settings } });
@@ -83,6 +86,15 @@ describe("an image", () => {
     expect((await manifestOf(offline, "a/b/manifests/2")).status).toBe(404);
     expect(upstream.asked.length).toBe(requests);
   });
+});
+
+it("the cache of a mirror is pruned to its size", async () => {
+  const messages: string[] = [];
+  const info = (message: string) => void messages.push(message);
+  const logger = { debug() {}, info, warn() {}, error() {} };
+  const server = await serveMirror({}, { maxSize: 1, logger });
+  await pull(server, "a/b:1");
+  await vi.waitUntil(() => messages.some((message) => /pruned|maximum size/.test(message)), { timeout: 10_000 });
 });
 
 describe("what is not stored", () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { isIP } from "node:net";
 import type { Context } from "../context.js";
 import { UsageError } from "../input/usage-error.js";
-import { parseDurationMs } from "../output/quantity.js";
+import { parseBytes, parseDurationMs } from "../output/quantity.js";
 import { openCache } from "../wire.js";
 
 interface ServeCommandOptions {
@@ -12,6 +12,7 @@ interface ServeCommandOptions {
   readonly default?: string;
   readonly fresh: string;
   readonly offline: boolean;
+  readonly maxSize?: string;
 }
 
 export async function serveCache(context: Context, options: ServeCommandOptions): Promise<void> {
@@ -24,7 +25,8 @@ export async function serveCache(context: Context, options: ServeCommandOptions)
   if (defaultUpstream !== undefined && upstreams.length === 0) {
     throw new UsageError("--default selects an upstream; name it with --upstream, too");
   }
-  await using mote = await openCache(context);
+  const maxSize = options.maxSize === undefined ? undefined : parseBytes(options.maxSize);
+  await using mote = await openCache(context, maxSize === undefined ? {} : { maxSize });
   await using server = await mote.serve({
     host,
     port,

@@ -22,6 +22,11 @@ export const serve = command({
     },
     fresh: { value: "TIME", default: "60s", summary: "how long a tag is served without asking its upstream again" },
     offline: { summary: "never ask an upstream: serve only what is stored" },
+    "max-size": {
+      value: "SIZE",
+      summary:
+        "limit on the size of the cache while it serves as a mirror, such as 100GB (default: the setting maxSize)",
+    },
     "allow-host": {
       value: "NAME",
       many: true,

@@ -1,13 +1,25 @@
 import type { Mirror } from "@mote/mirror";
 import type { MirrorSettings } from "../mote.js";
 import type { Parts } from "../parts.js";
+import type { SizeBound } from "../transfers/size-bound.js";
 import { upstreamRegistries } from "./upstream-registries.js";
 
 /** Opens a mirror over the cache. @throws MOTE_INVALID_REFERENCE · TypeError for an upstream that is given twice */
 export async function openMirror(
   { upstreams, ...settings }: MirrorSettings,
-  { cache, tags, logger, endpoints }: Pick<Parts, "cache" | "tags" | "logger" | "endpoints">,
+  {
+    cache,
+    tags,
+    logger,
+    endpoints,
+    sizeBound,
+  }: Pick<Parts, "cache" | "tags" | "logger" | "endpoints"> & { readonly sizeBound: SizeBound | undefined },
 ): Promise<Mirror> {
   const { Mirror } = await import("@mote/mirror");
-  return new Mirror({ ...settings, cache, tags, logger, upstreams: await upstreamRegistries(upstreams, endpoints) });
+  return new Mirror({
+    ...settings,
+    ...{ cache, tags, logger },
+    onStored: () => sizeBound?.enforce(),
+    upstreams: await upstreamRegistries(upstreams, endpoints),
+  });
 }

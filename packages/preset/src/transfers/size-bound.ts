@@ -6,6 +6,7 @@ export class SizeBound {
   readonly #maxSize: number;
   readonly #logger: Logger;
   #pruning: Promise<void> = Promise.resolve();
+  #isQueued = false;
 
   constructor(cache: MoteCache, { maxSize, logger }: { readonly maxSize: number; readonly logger: Logger }) {
     this.#cache = cache;
@@ -27,6 +28,16 @@ export class SizeBound {
   /** Prunes in the background, one transfer's after another's, and releases the lease. */
   restore(lease: Lease | undefined): void {
     this.#pruning = this.#pruning.then(() => this.#prune(lease));
+  }
+
+  /** Prunes in the background, unless a prune is queued already. */
+  enforce(): void {
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#pruning = this.#pruning.then(() => {
+      this.#isQueued = false;
+      return this.#prune(undefined);
+    });
   }
 
   /** Resolves when no prune is running. */
