@@ -1,5 +1,5 @@
 /**
- * Which package may import which: the table of ARCHITECTURE.md, as rules. They govern `src`; tests may import more.
+ * Which package may import which. These rules govern `src`; tests may import more.
  * A package meets the others only through the interfaces of core; wiring happens in preset and in the apps.
  */
 const mayImport = {

@@ -11,7 +11,7 @@ import {
 } from "@mote/core";
 
 /** Milliseconds for which a fill continues without a client. */
-const lingerMs = 5 * 60_000;
+const lingerMs = 300_000;
 
 /** A blob on its way into the cache. */
 export interface Fill {
