@@ -1,8 +1,7 @@
 import { hash, webcrypto } from "node:crypto";
-import fs from "node:fs";
 import type { Digest } from "@mote/core";
 import { FileChunks } from "../disk/file-chunks.js";
-import { readPlainFile } from "../disk/plain-file.js";
+import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { OpenBlob } from "./open-blob.js";
 
@@ -41,11 +40,7 @@ export class ChunkDigests {
 
   /** Best effort: what stays does no harm. */
   remove(digest: Digest): void {
-    try {
-      fs.unlinkSync(this.#pathOf(digest));
-    } catch {
-      // Not there, or on a mount that is only read.
-    }
+    removeIfPossible(this.#pathOf(digest));
   }
 
   #pathOf(digest: Digest): string {

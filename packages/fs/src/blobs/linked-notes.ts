@@ -1,6 +1,6 @@
-import fs, { type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import type { Digest } from "@mote/core";
-import { readPlainFile } from "../disk/plain-file.js";
+import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 
 /** Smaller blobs are hashed again in less time than it takes to read a note. */
@@ -43,11 +43,7 @@ export class LinkedNotes {
 
   /** Best effort: a note about another file does not match. */
   remove(digest: Digest): void {
-    try {
-      fs.unlinkSync(this.#pathOf(digest));
-    } catch {
-      // Not there, or on a mount that is only read.
-    }
+    removeIfPossible(this.#pathOf(digest));
   }
 
   #pathOf(digest: Digest): string {

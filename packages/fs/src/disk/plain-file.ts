@@ -74,6 +74,23 @@ export function removeIfPossible(path: string): void {
   }
 }
 
+/** Removes an open file, and closes it. One that cannot be removed is emptied. */
+export function removeOpenFile(
+  { path, fd }: { readonly path: string; readonly fd: number },
+  onFailure: (error: unknown) => void,
+): void {
+  try {
+    removeIfThere(path);
+  } catch (error) {
+    onFailure(error);
+    try {
+      fs.ftruncateSync(fd, 0);
+    } catch {}
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
 /** @returns whether it was there */
 export function removeIfThere(path: string): boolean {
   try {

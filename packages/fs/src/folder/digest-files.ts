@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { type Digest, errorCode, isAbsent } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
-import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
+import { readPlainFile, removeIfPossible, removeIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "./cache-folder.js";
 
 /** A set of digests, kept as a folder with one small file for each. */
@@ -35,12 +35,7 @@ export class DigestFiles {
   }
 
   remove(digest: Digest): void {
-    const path = this.#pathOf(digest);
-    try {
-      fs.unlinkSync(path);
-    } catch (error) {
-      if (!isAbsent(error)) throw fileError(error, "write", path);
-    }
+    removeIfThere(this.#pathOf(digest));
   }
 
   /** Undefined where the digest is not in the set. */

@@ -1,6 +1,7 @@
 import fs from "node:fs";
-import { type Digest, isAbsent, type Logger } from "@mote/core";
+import type { Digest, Logger } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
+import { removeOpenFile } from "../disk/plain-file.js";
 import type { IngestFiles } from "./ingest-files.js";
 
 /** Often enough that other processes do not take the holder for dead (see `unknownSilenceMs`). */
@@ -207,16 +208,8 @@ export class LeaseJournal {
     this.#replaced = undefined;
   }
 
-  #remove({ path, fd }: JournalFile): void {
-    try {
-      fs.unlinkSync(path);
-    } catch (error) {
-      if (isAbsent(error)) return;
-      this.#logger.warn("a lease's file cannot be removed", { path, error });
-      truncateIfPossible(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
+  #remove(file: JournalFile): void {
+    removeOpenFile(file, (error) => this.#logger.warn("a lease's file cannot be removed", { path: file.path, error }));
   }
 
   #renewOrWarn(): void {
@@ -245,10 +238,4 @@ function writeAtEnd(file: JournalFile, text: string): void {
     put += wrote;
     file.end += wrote;
   }
-}
-
-export function truncateIfPossible(fd: number): void {
-  try {
-    fs.ftruncateSync(fd, 0);
-  } catch {}
 }

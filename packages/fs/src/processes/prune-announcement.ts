@@ -1,13 +1,12 @@
 import fs from "node:fs";
 import { relative } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { isAbsent, type Logger, MoteError } from "@mote/core";
+import { type Logger, MoteError } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import { isAhead } from "../disk/file-times.js";
-import { lstatIfThere, namesIn } from "../disk/plain-file.js";
+import { lstatIfThere, namesIn, removeIfThere, removeOpenFile } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles } from "./ingest-files.js";
-import { truncateIfPossible } from "./lease-journal.js";
 import { describeProcess, livenessOf, ownerOf } from "./process-identity.js";
 
 /** The count of a prune that removes nothing before its next look. */
@@ -71,15 +70,7 @@ export class PruneAnnouncement {
 
   end(): void {
     this.#removeGate();
-    try {
-      fs.unlinkSync(this.#path);
-    } catch (error) {
-      if (isAbsent(error)) return;
-      this.#logger.warn("the file of a prune cannot be removed", { path: this.#path, error });
-      truncateIfPossible(this.#fd);
-    } finally {
-      fs.closeSync(this.#fd);
-    }
+    removeOpenFile({ path: this.#path, fd: this.#fd }, (error) => this.#warnOf(this.#path, error));
   }
 
   /** Undefined where there are no symbolic links: then `isEvicted` alone has to do. */
@@ -97,10 +88,14 @@ export class PruneAnnouncement {
   #removeGate(): void {
     if (this.#gate === undefined) return;
     try {
-      fs.unlinkSync(this.#gate);
+      removeIfThere(this.#gate);
     } catch (error) {
-      if (!isAbsent(error)) this.#logger.warn("the file of a prune cannot be removed", { path: this.#gate, error });
+      this.#warnOf(this.#gate, error);
     }
+  }
+
+  #warnOf(path: string, error: unknown): void {
+    this.#logger.warn("the file of a prune cannot be removed", { path, error });
   }
 
   #write(count: number): void {
@@ -196,12 +191,4 @@ function advice(name: string): string {
   return livenessOf(ownerOf(name)) === "unknown"
     ? "resume or end it"
     : `resume it with \`kill -CONT ${pid}\`, or end it`;
-}
-
-function removeIfThere(path: string): void {
-  try {
-    fs.unlinkSync(path);
-  } catch (error) {
-    if (!isAbsent(error)) throw error;
-  }
 }

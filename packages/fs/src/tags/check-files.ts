@@ -1,16 +1,15 @@
-import fs from "node:fs";
 import {
   type Cancellable,
   type Digest,
   digestBytes,
   digestEncoded,
   type Freshness,
-  isAbsent,
   isDigest,
   type NameCheck,
+  parseRecord,
 } from "@mote/core";
 import { fileError, isUnreadable } from "../disk/file-error.js";
-import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
+import { namesIn, readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { writeUnsynced } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
@@ -54,7 +53,7 @@ export class CheckFiles implements Freshness {
 
   /** Removes the records of manifests that are not stored. */
   async clean(isStored: (digest: Digest) => boolean, yieldIfDue: () => Promise<void> | undefined): Promise<void> {
-    for (const file of filesIn(this.#folder.checks)) {
+    for (const file of namesIn(this.#folder.checks)) {
       await yieldIfDue();
       const path = `${this.#folder.checks}/${file}`;
       const record = readRecord(path);
@@ -70,24 +69,13 @@ export class CheckFiles implements Freshness {
 function readRecord(path: string): { readonly name: string; readonly check: NameCheck } | undefined {
   try {
     const text = readPlainFile(path)?.toString("utf8");
-    const body: unknown = text === undefined ? undefined : JSON.parse(text);
-    if (typeof body !== "object" || body === null) return undefined;
-    const { version, name, digest, mediaType, size, checkedMs } = body as Record<string, unknown>;
+    const { version, name, digest, mediaType, size, checkedMs } = (text && parseRecord(text)) || {};
     if (version !== 1 || typeof name !== "string" || !isDigest(digest) || typeof mediaType !== "string")
       return undefined;
     if (typeof size !== "number" || typeof checkedMs !== "number") return undefined;
     return { name, check: { digest, mediaType, size, checkedMs } };
   } catch (error) {
-    if (error instanceof SyntaxError || isUnreadable(error)) return undefined;
+    if (isUnreadable(error)) return undefined;
     throw fileError(error, "read", path);
-  }
-}
-
-function filesIn(folder: string): string[] {
-  try {
-    return fs.readdirSync(folder);
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw fileError(error, "read", folder);
   }
 }
