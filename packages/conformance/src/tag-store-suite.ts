@@ -1,4 +1,4 @@
-import type { Descriptor, TagStore } from "@mote/core";
+import type { Descriptor, ListTagsOptions, TagStore } from "@mote/core";
 import { errorCodeOf, mediaType, type Sample, sample } from "./sample-motes.js";
 import type { TestApi } from "./test-api.js";
 
@@ -62,6 +62,41 @@ export function tagStoreSuite(
       ]);
     });
 
+    it("lists a page: the names with a prefix, after a name, at most as many as the limit", async () => {
+      const store = await factory();
+      const names = ["b:1", "b:10", "b:2", "b@x", "a", "b-c:1", "b/c:1", "B:1", "\u{1f47e}", "\uffee", "ba"];
+      for (const name of names) await store.tag(name, one);
+      const sorted = [...names].sort();
+      const expectPage = async (options: ListTagsOptions) => {
+        const { prefix = "", after = "", limit } = options;
+        const expected = sorted.filter((name) => name.startsWith(prefix) && name > after).slice(0, limit);
+        expect([options, await namesOf(store, options)]).toEqual([options, expected]);
+      };
+      for (const prefix of [undefined, "", "b", "b:", "b:1", "c", "\ud83d", "\uffff"]) {
+        for (const after of [undefined, "", "a", "b", "b:1", "b:11", "b@y", "zz", "\u{1f47e}"]) {
+          for (const limit of [undefined, 0, 1, 2, 100]) await expectPage({ prefix, after, limit });
+        }
+      }
+      for (const limit of [-1, 0.5, Number.NaN]) {
+        expect(await errorCodeOf(() => namesOf(store, { limit }))).toBe("TypeError");
+      }
+    });
+
+    it("yields every tag exactly once over pages, also when other tags are set and removed between them", async () => {
+      const store = await factory();
+      const names = Array.from({ length: 25 }, (_, at) => `name ${String(at).padStart(2, "0")}`);
+      await Promise.all(names.map((name) => store.tag(name, one)));
+      const found: string[] = [];
+      for (let page = await namesOf(store, { limit: 4 }); page.length > 0; ) {
+        found.push(...page);
+        const after = page.at(-1);
+        await store.tag(`a${found.length}`, one);
+        await store.untag(`a${found.length - 4}`);
+        page = await namesOf(store, { limit: 4, after });
+      }
+      expect(found).toEqual(names);
+    });
+
     it("removes one tag and no other, and an absent tag without an error", async () => {
       const store = await factory();
       await store.tag("a", one);
@@ -123,6 +158,25 @@ export function tagStoreSuite(
         await another.untag("a");
         expect(await namesOf(store)).toEqual([]);
       });
+
+      it("lists what several stores over the same tags set and remove concurrently", async () => {
+        const first = await factory();
+        const stores = [first, await reopen(first), await reopen(first), await reopen(first)];
+        const names = Array.from({ length: 40 }, (_, at) => `name ${String(at).padStart(2, "0")}`);
+        const work = names.map(async (name, at) => {
+          const store = stores[at % stores.length];
+          await store?.tag(name, one);
+          if (at % 3 === 0) await stores[(at + 1) % stores.length]?.untag(name);
+        });
+        await Promise.all([...work, ...stores.map((store) => namesOf(store))]);
+        const left = names.filter((_, at) => at % 3 !== 0);
+        for (const store of stores) {
+          expect(await namesOf(store)).toEqual(left);
+          expect(await namesOf(store, { after: "name 10", limit: 5 })).toEqual(
+            left.filter((name) => name > "name 10").slice(0, 5),
+          );
+        }
+      });
     }
   });
 }
@@ -135,8 +189,8 @@ function identityOf(descriptor: Descriptor | undefined) {
   return [descriptor?.digest, descriptor?.size, descriptor?.mediaType];
 }
 
-async function namesOf(store: TagStore): Promise<string[]> {
+async function namesOf(store: TagStore, options?: ListTagsOptions): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name } of store.list()) names.push(name);
+  for await (const { name } of store.list(options)) names.push(name);
   return names;
 }

@@ -251,6 +251,21 @@ const jobs = {
     return { removed: removed.map(({ digest }) => digest), skipped, untagged, reached };
   },
 
+  /** Sets and removes 250 names until it is killed; prints each change before it is made, and an empty line when it is. */
+  async names(cache) {
+    const tell = (line) => fs.writeSync(1, `${line}\n`);
+    for (;;) {
+      const at = random(250);
+      const name = `registry.example/team/app${at % 5}:${seed}-${at}`;
+      const { digest, bytes } = pick();
+      const isSet = random(3) > 0;
+      tell(JSON.stringify({ name, digest: isSet ? digest : null }));
+      if (isSet) await cache.tags.tag(name, { digest, mediaType: mediaTypes.ociManifest, size: bytes.byteLength });
+      else await cache.tags.untag(name);
+      tell("");
+    }
+  },
+
   async lease(cache) {
     const lease = await cache.lease([motes[2].digest]);
     console.log("started");
