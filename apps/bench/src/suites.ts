@@ -2,6 +2,7 @@ import { bicSuite } from "./bic-facts.js";
 import { engineSuite, syncSuite } from "./cache-engine.js";
 import { cacheSuite } from "./cache-put-get.js";
 import type { Row } from "./compare.js";
+import { namesSuite } from "./many-names.js";
 import { streamsSuite } from "./many-streams.js";
 import { pruneSuite } from "./prune-million.js";
 import { pullSuite } from "./pull-skopeo.js";
@@ -48,6 +49,13 @@ export const suites: Readonly<Record<string, Suite>> = {
       "The overhead over the shortest loop of Node's system calls that does the work, and over `openssl dgst` reading the " +
       "same file. Bare calls guarantee nothing: no check for existing blobs, no clean-up, no cancellation.",
     rows: engineSuite,
+  },
+  names: {
+    title: "Many names",
+    about:
+      "Setting, resolving, removing and listing names in a cache with 10,000 of them, compared with the same in a cache with 200. " +
+      "index.json is written in the background meanwhile.",
+    rows: namesSuite,
   },
   prune: {
     title: "Pruning a million blobs",
