@@ -30,24 +30,24 @@ const memory: Outcome = {
 };
 
 describe("the committed report", () => {
-  it("is what its results give, to the letter", async () => {
+  it("is exactly what its results generate", async () => {
     for (const [path, text] of renderReport(results)) {
       expect(await readFile(join(root, "docs", path), "utf8"), `docs/${path}: pnpm bench --render`).toBe(text);
     }
   });
 
-  it("has no results of suites that are gone", () => {
+  it("has no results of removed suites", () => {
     expect(Object.keys(results.suites).filter((name) => !(name in suites))).toEqual([]);
   });
 
-  it("is what the first page quotes", async () => {
+  it("has the figures that the README quotes", async () => {
     const readme = await readFile(join(root, "README.md"), "utf8");
     expect(readme, "README.md: pnpm bench --render").toBe(withQuotes(readme, results));
   });
 });
 
 describe("a row", () => {
-  it("of times is told in times, and its goal is the most that they may be", () => {
+  it("of times is shown in times, with the maximum as its goal", () => {
     expect(wordingOf(slower)).toEqual({
       mote: "300 ms",
       peer: "peer & co: 100 ms",
@@ -56,11 +56,11 @@ describe("a row", () => {
     });
   });
 
-  it("of mote alone is told with its limit", () => {
+  it("of mote alone is shown with its limit", () => {
     expect(wordingOf(memory)).toEqual({ mote: "32 (30–40) MB", peer: "", ratio: "", goal: "at most 64 MB: met" });
   });
 
-  it("is measured once more than it counts, in turn with its peer", async () => {
+  it("is measured once more than it counts, alternately with its peer", async () => {
     const order: string[] = [];
     const contender = (name: string) => ({ name, run: async () => void order.push(name) });
     const row: Comparison = { title: "", unit: "runs", amount: 1, mote: contender("mote"), peer: contender("peer") };
@@ -68,7 +68,7 @@ describe("a row", () => {
     expect(order).toEqual(["mote", "peer", "mote", "peer", "peer", "mote"]);
   });
 
-  it("whose peer takes its time has fewer pairs, and says so", async () => {
+  it("with a slow peer has fewer pairs, and shows that", async () => {
     const run = async () => {};
     const row = { title: "", unit: "runs", amount: 1, mote: { name: "", run }, peer: { name: "", run } } as const;
     expect(await measureRow({ ...row, mostPairs: 2 }, 5)).toMatchObject({ pairs: 2 });
@@ -76,7 +76,7 @@ describe("a row", () => {
     expect(wordingOf({ ...slower, pairs: 2 }).ratio).toBe("× 3 (2.5–4), 2 pairs");
   });
 
-  it("with a limit is judged by its median", async () => {
+  it("with a limit is compared by its median", async () => {
     const values = [1000, 9, 1, 2].values();
     const row: Figure = { title: "", unit: "MB", atMost: 2, measure: async () => values.next().value ?? 0 };
     expect(await measureRow(row, 3)).toMatchObject({
@@ -89,12 +89,12 @@ describe("a row", () => {
 describe("a figure", () => {
   const svg = drawFigure("A & B", [slower, memory]);
 
-  it("escapes what it writes", () => {
+  it("escapes its text", () => {
     expect(svg).toContain("A &amp; B");
     expect(svg).toContain("do &lt;it>");
   });
 
-  it("draws what is slower to the left of the peer, and what is below its limit to the right", () => {
+  it("draws slower results to the left of the peer, and results below their limit to the right", () => {
     const one = Number(/class="one" x1="([\d.]+)"/.exec(svg)?.[1]);
     const [missed, met] = [...svg.matchAll(/<rect class="(?:bar|missed)" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/g)];
     expect(Number(missed?.[1]) + Number(missed?.[2])).toBeCloseTo(one);
@@ -103,7 +103,7 @@ describe("a figure", () => {
 });
 
 describe("a long label", () => {
-  it("has lines that fit beside its bar", () => {
+  it("is wrapped to fit next to its bar", () => {
     const title = "memory of 64 readers of 1 GiB and 64 writers of 64 MiB at once";
     const labels = [...drawFigure("", [{ ...memory, title }]).matchAll(/<text class="label" x="20"[^>]*>([^<]*)</g)];
     const lines = labels.map((match) => match[1] ?? "");
@@ -113,18 +113,18 @@ describe("a long label", () => {
   });
 });
 
-describe("the first page", () => {
+describe("the README", () => {
   const marked = "a\n<!-- Quoted from docs/benchmarks.md by `pnpm bench`. -->\nold\n<!-- End of the quotation. -->\nb";
   const measured: Results = { version: 1, suites: results.suites };
 
-  it("loses the old figures and nothing else", () => {
+  it("loses only the old figures", () => {
     const text = withQuotes(marked, measured);
     expect(text).toMatch(/^a\n<!--.*<!-- End of the quotation. -->\nb$/s);
     expect(text).not.toContain("old");
     expect(withQuotes(text, measured)).toBe(text);
   });
 
-  it("is left alone where it has no place for figures", () => {
+  it("is not changed without the markers for figures", () => {
     expect(withQuotes("nothing", measured)).toBe("nothing");
   });
 });
