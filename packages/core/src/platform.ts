@@ -61,7 +61,6 @@ export function normalizePlatform(platform: Platform): Platform {
   return { ...rest, os: normalizeOs(os), ...normalizeArchitecture(architecture, platform.variant) };
 }
 
-/** Returns the platform of this process. */
 export function localPlatform(): Platform {
   const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
   const names: Readonly<Record<string, string>> = {

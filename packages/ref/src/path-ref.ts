@@ -50,7 +50,6 @@ export function parseLayoutRef(
   return ref;
 }
 
-/** Parses the rest of the text as a path. */
 export function parsePathRef(text: string, start: number, transport: "dir" | "tarball", home: Home): PathRef {
   rejectAuthority(text, start, transport);
   return { transport, path: parsePath(text, start, text.length, home) };

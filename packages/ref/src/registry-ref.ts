@@ -72,7 +72,6 @@ function rejectDigest(text: string, start: number): void {
   throw new RefSyntaxError(start, "a digest must follow a repository, as in NAME@sha256:…");
 }
 
-/** Returns whether the name is a digest algorithm. */
 export function isAlgorithm(name: string): boolean {
   return name === "sha256" || name === "sha384" || name === "sha512";
 }

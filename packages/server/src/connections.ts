@@ -5,7 +5,6 @@ import type { Socket } from "node:net";
 const maxRejected = 100;
 /** Connections that are idle for this long may be closed in favor of new ones. */
 const minIdleMs = 5000;
-/** The maximum number of pipelined requests of a connection. */
 const maxPipelinedRequests = 100;
 /** The number of checks of a connection during the write timeout. */
 const stallChecks = 12;
@@ -13,7 +12,6 @@ const maxDefaultConnections = 4096;
 /** File descriptors that are not available for clients. */
 const reservedDescriptors = 128;
 
-/** The state of a connection. */
 export interface Connection {
   /** Whether it is beyond the limit, so that its request is rejected. */
   readonly isRejected: boolean;

@@ -54,7 +54,6 @@ const staleWarning = '111 - "Revalidation Failed"';
 
 /** A request with its parsed target. */
 interface RoutedRequest {
-  /** The requested repository name. */
   readonly name: string;
   /** The registry in the `ns` parameter, which clients send to mirrors. */
   readonly namespace: string | undefined;
@@ -82,7 +81,6 @@ export class Endpoint {
     this.#upstreams = pullThrough && new UpstreamRequests(pullThrough, source, this.#contents);
   }
 
-  /** Releases all leases. */
   async close(): Promise<void> {
     await this.#leases.close();
   }

@@ -56,7 +56,6 @@ export class HostCheck {
   }
 }
 
-/** Returns whether an address is a loopback address. */
 export function isLoopbackAddress(address: string): boolean {
   return address === "::1" || (isIP(address) !== 0 && /^(::ffff:)?127\./i.test(address));
 }

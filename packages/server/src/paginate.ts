@@ -14,7 +14,6 @@ export interface Page {
   readonly link: string | undefined;
 }
 
-/** The maximum number of entries of a page. */
 const maxPageSize = 10_000;
 
 export function parsePageRequest(query: URLSearchParams): PageRequest {

@@ -37,9 +37,7 @@ export interface Graph {
   readonly missing: ReadonlyMap<Digest, Descriptor>;
 }
 
-/** A manifest to read. */
 interface Node extends PlannedBlob {
-  /** The number of indexes above it. */
   readonly indexDepth: number;
   /** The number of referrers between it and a root. */
   readonly referrerDepth: number;

@@ -121,7 +121,6 @@ export class Job {
     this.emit({ type: "warning", message, code, digest });
   }
 
-  /** Stops sending events. */
   end(): void {
     this.#ended = true;
   }

@@ -14,7 +14,6 @@ import { type ConfigReader, platformOf } from "./config-reader.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import type { ManifestLoader } from "./manifest-loader.js";
 
-/** The maximum depth of nested indexes. */
 const maxDepth = 16;
 /** The maximum number of images without a platform whose config is read to find it. */
 const maxUnlabelled = 64;

@@ -43,7 +43,6 @@ export class ReferrerSearch {
     this.#skipped.set(digest, reason);
   }
 
-  /** Reports the skipped referrers. */
   reportSkipped(moved: ReadonlySet<Digest>): void {
     const skipped = [...this.#skipped].filter(([digest]) => !moved.has(digest));
     const [first, ...others] = skipped;

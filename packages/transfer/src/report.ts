@@ -20,7 +20,6 @@ export interface TransferredRef {
   readonly tag?: string | undefined;
 }
 
-/** A referrer that was moved. */
 export interface TransferredReferrer {
   /** With the artifact type and annotations of its manifest. */
   readonly descriptor: Descriptor;

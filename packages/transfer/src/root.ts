@@ -25,7 +25,6 @@ export function digestOf(ref: Ref | string): Digest | undefined {
   return ref.digest;
 }
 
-/** Returns the tag of a reference. */
 export function ownTag(ref: Ref | string): string | undefined {
   if (typeof ref !== "string") return ref.tag;
   return ref === "" || ref.startsWith("@") || isDigest(ref) ? undefined : ref;

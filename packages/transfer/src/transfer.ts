@@ -41,12 +41,10 @@ const defaultConcurrency = 6;
 const maxSmallBytes = 256 * 1024;
 const smallConcurrency = 10;
 
-/** The context of a `verify` call. */
 export interface VerifyContext {
   readonly ref: Ref | string;
   /** What the source resolved the reference to, such as the index of a selected platform. */
   readonly resolved: Descriptor;
-  /** The manifest's exact bytes. */
   readonly bytes: Uint8Array;
   readonly signal: AbortSignal;
 }
