@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fs, { type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
-import { type Digest, errorCode, MoteError, makeFolders } from "@mote/core";
+import { type Digest, errorCode, isAbsent, MoteError, makeFolders } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import type { BlobStore } from "./blob-store.js";
 import type { OpenBlob } from "./open-blob.js";
@@ -125,8 +125,6 @@ async function unlinkIfThere(store: BlobStore, path: string): Promise<void> {
   try {
     await store.calls.unlink(path);
   } catch (error) {
-    if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR") {
-      store.logger.warn("cannot remove a temporary file", { path, error });
-    }
+    if (!isAbsent(error)) store.logger.warn("cannot remove a temporary file", { path, error });
   }
 }

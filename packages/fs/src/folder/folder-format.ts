@@ -1,4 +1,4 @@
-import { MoteError } from "@mote/core";
+import { MoteError, parseRecord } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import { readPlainFile } from "../disk/plain-file.js";
 
@@ -64,12 +64,7 @@ export class FolderFormat {
   }
 
   #versionOf(text: string): unknown {
-    try {
-      const body: unknown = JSON.parse(text);
-      if (typeof body !== "object" || body === null || !("format" in body)) return undefined;
-      return body.format === this.#format && "version" in body ? body.version : undefined;
-    } catch {
-      return undefined;
-    }
+    const body = parseRecord(text);
+    return body?.format === this.#format ? body.version : undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { mediaTypes, type Tag } from "@mote/core";
+import { isRecord, mediaTypes, parseRecord, type Tag } from "@mote/core";
 
 /** image-spec, annotations.md. */
 export const refName = "org.opencontainers.image.ref.name";
@@ -48,13 +48,7 @@ export function* parseView(text: string): Generator<[name: string, entry: string
 }
 
 function nameOf(entry: string): string | undefined {
-  try {
-    const body: unknown = JSON.parse(entry);
-    const annotations: unknown = typeof body === "object" && body !== null && "annotations" in body && body.annotations;
-    if (typeof annotations !== "object" || annotations === null || !(refName in annotations)) return undefined;
-    const name: unknown = annotations[refName];
-    return typeof name === "string" ? name : undefined;
-  } catch {
-    return undefined;
-  }
+  const annotations = parseRecord(entry)?.annotations;
+  const name = isRecord(annotations) ? annotations[refName] : undefined;
+  return typeof name === "string" ? name : undefined;
 }

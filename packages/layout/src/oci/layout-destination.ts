@@ -9,6 +9,7 @@ import {
   digestAlgorithm,
   digestBytes,
   errorCode,
+  isAbsent,
   MoteError,
   type PathRef,
   parseDigest,
@@ -154,7 +155,7 @@ export class LayoutDestination implements ContentDestination {
       this.#checked = true;
     } catch (error) {
       if (MoteError.isInstance(error)) throw error;
-      if (errorCode(error) !== "ENOENT" && errorCode(error) !== "ENOTDIR") throw readFailed(error, this.#dir);
+      if (!isAbsent(error)) throw readFailed(error, this.#dir);
       this.#assertEmpty();
     }
   }
