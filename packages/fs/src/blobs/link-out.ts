@@ -89,7 +89,7 @@ export class LinkOut {
   ): Promise<{ readonly shared: boolean; readonly stats: Stats }> {
     const { calls, stamping } = this.#store;
     const folder = dirname(temporary);
-    if (!fs.existsSync(folder)) makeFolders(folder, { ...fs, dirname });
+    if (!fs.existsSync(folder)) makeFolders(folder, { mkdirSync: fs.mkdirSync, statSync: fs.statSync, dirname });
     const device = fs.statSync(folder).dev;
     if (!this.#withoutReflinks.has(device)) {
       try {

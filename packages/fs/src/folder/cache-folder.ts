@@ -158,7 +158,9 @@ export class CacheFolder {
 
   makeFolders(): void {
     try {
-      const isNew = makeFolders(this.root, { ...fs, dirname }, { mode: folderMode }) !== undefined;
+      const isNew =
+        makeFolders(this.root, { mkdirSync: fs.mkdirSync, statSync: fs.statSync, dirname }, { mode: folderMode }) !==
+        undefined;
       if (isNew || !fs.existsSync(this.#own)) this.#shareRoot();
       for (const path of this.#folders) this.#makeFolder(path);
     } catch (error) {

@@ -1,8 +1,11 @@
-import fs from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { makeFolders as makeFoldersWith } from "@mote/core";
 
+// Made once: to copy all of node:fs for each call would cost more than the call.
+const calls = { mkdirSync, statSync, dirname };
+
 /** Creates a folder and those above it, and returns the first that was created. @throws as the one of core */
 export function makeFolders(path: string): string | undefined {
-  return makeFoldersWith(path, { ...fs, dirname });
+  return makeFoldersWith(path, calls);
 }
