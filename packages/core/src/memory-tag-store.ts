@@ -33,12 +33,12 @@ export class MemoryTagStore implements TagStore {
   async *list(options: ListTagsOptions = {}): AsyncGenerator<Tag, void, undefined> {
     const { prefix = "", signal } = options;
     let left = listLimit(options);
-    const names = [...this.#tags.keys()].sort();
-    for (const name of names.slice(firstListed(names, options))) {
+    // Tags that are set or removed meanwhile do not change the listing.
+    const tags = [...this.#tags.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const names = tags.map(({ name }) => name);
+    for (const tag of tags.slice(firstListed(names, options))) {
       signal?.throwIfAborted();
-      if (left === 0 || !name.startsWith(prefix)) return;
-      const tag = this.#tags.get(name);
-      if (tag === undefined) continue;
+      if (left === 0 || !tag.name.startsWith(prefix)) return;
       left--;
       yield tag;
     }
