@@ -6,7 +6,7 @@ import { isOnNetworkFileSystem, type Logger, MoteError, makeFolders } from "@mot
 import { checkFile, type FileState } from "./data-file.js";
 import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
-import { type NativeEnv, SameProcessIdError, takeReaderSlot } from "./reader-slot.js";
+import { SameProcessIdError, takeReaderSlot } from "./reader-slot.js";
 import { setAside } from "./set-aside.js";
 import { errorCode, unsupported } from "./storage-error.js";
 import { StuckWriterError, WriterMark } from "./writer-mark.js";
@@ -19,6 +19,7 @@ const lockFileSize = (maxReaders + 64) * 64;
 const firstWaitMs = 2_000;
 const laterWaitMs = 500;
 const retryMs = 20;
+const invalidArgument = 22;
 
 /**
  * Opens a file as often as needed. If it cannot be used, facts are stored in memory and the logger receives a warning; damage
@@ -119,14 +120,34 @@ async function checkPath(path: string): Promise<FileState> {
   return checkFile(path);
 }
 
+interface DatabaseOptions {
+  readonly readOnly: boolean;
+  /** How long to retry while another process prevents the opening, in milliseconds. */
+  readonly waitMs: number;
+}
+
 /** @throws SameProcessIdError · StuckWriterError, after `waitMs` */
-async function openDatabase(
-  path: string,
-  { readOnly, waitMs }: { readonly readOnly: boolean; readonly waitMs: number },
-): Promise<LmdbStorage> {
+async function openDatabase(path: string, options: DatabaseOptions): Promise<LmdbStorage> {
+  const end = performance.now() + options.waitMs;
+  for (;;) {
+    try {
+      return await tryToOpen(path, options);
+    } catch (error) {
+      if (!isTransient(error) || performance.now() > end) throw error;
+    }
+    await delay(retryMs);
+  }
+}
+
+/** The last process that closes the file destroys LMDB's mutexes, even if another one has just opened it, which then gets EINVAL. */
+function isTransient(error: unknown): boolean {
+  return error instanceof SameProcessIdError || errorCode(error) === invalidArgument;
+}
+
+async function tryToOpen(path: string, { readOnly, waitMs }: DatabaseOptions): Promise<LmdbStorage> {
   const lmdb = await import("lmdb");
   if (!readOnly) reserveLockFile(`${path}-lock`);
-  const slot = await waitForSlot(() => takeReaderSlot(lmdb, { path, readOnly, maxReaders }), waitMs);
+  const slot = takeReaderSlot(lmdb, { path, readOnly, maxReaders });
   let mark: WriterMark | undefined;
   try {
     // Opening the file locks LMDB's mutex.
@@ -157,18 +178,6 @@ async function openDatabase(
     throw error;
   } finally {
     slot.close();
-  }
-}
-
-async function waitForSlot(take: () => NativeEnv, waitMs: number): Promise<NativeEnv> {
-  const end = performance.now() + waitMs;
-  for (;;) {
-    try {
-      return take();
-    } catch (error) {
-      if (!(error instanceof SameProcessIdError) || performance.now() > end) throw error;
-    }
-    await delay(retryMs);
   }
 }
 
