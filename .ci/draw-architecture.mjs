@@ -8,7 +8,7 @@ import { posix } from "node:path";
 const legs = [
   ["apps/cli", "what the user says", "table/pull.ts", ["wire.ts"]],
   ["packages/preset", "which parts do it", "open-mote.ts", ["transfers/mover.ts", "endpoints/endpoints.ts"]],
-  ["packages/transfer", "what is fetched, in which order", "transfer.ts", ["fetch-into-cache.ts"]],
+  ["packages/transfer", "what is fetched, in what order", "transfer.ts", ["blob-fetch.ts"]],
   ["packages/registry", "the bytes arrive", "pull/repository.ts", ["pull/blob-reader.ts"]],
   ["packages/fs", "verified, synced, named", "file-cache.ts", ["write/blob-writer.ts", "read/blob-opener.ts"]],
   ["packages/layout", "and are where they were wanted", "oci/layout-destination.ts", ["disk/atomic-write.ts"]],

@@ -39,7 +39,7 @@ describe("a command line", () => {
   });
 
   it("sets the default of an option, and omits options without one", () => {
-    expect(read("serve").options).toEqual({ host: "127.0.0.1", port: "5000" });
+    expect(read("serve").options).toEqual({ host: "127.0.0.1", port: "5000", fresh: "60s", offline: false });
     expect(read("prune --dry-run").options).toEqual({ dryRun: true, yes: false });
   });
 

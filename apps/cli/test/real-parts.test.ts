@@ -31,6 +31,7 @@ describe.skipIf(wanted !== "")(`with docker-registry and skopeo${wanted}`, () =>
     await using origin = await openMote({ dir: join(dir, "origin") });
     image = await makeDemoImage(origin.cache);
     await origin.tags.tag("1", image);
+    await origin.cache.update();
     await skopeo("copy", "--dest-tls-verify=false", `oci:${join(dir, "origin")}:1`, source);
   }, 120_000);
 
