@@ -82,7 +82,8 @@ export interface MoveOptions extends Cancellable {
 export interface PullOptions extends MoveOptions {
   /**
    * Only this platform, as containerd writes it: `os[(version)]/architecture[/variant]`. The cache still knows the name as the index,
-   * of which it has this platform. Several, into the cache alone: each of them. Default: all platforms.
+   * of which it has this platform. Of several, a local destination gets the original index, which is incomplete then, and a registry an
+   * index of these; a directory for files gets one. Default: all platforms.
    */
   readonly platform?: string | readonly string[] | undefined;
   /** Also what refers to the image: signatures, attestations. Default false. */

@@ -58,7 +58,7 @@ export async function transferImage(
       referrers: options.withReferrers ?? false,
       overwrite: options.force ?? false,
       link: options.link ?? false,
-      platform: options.allPlatforms ? undefined : settings.platform,
+      platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       concurrency: settings.concurrency,
     };
     if (destination === undefined) return mote.pull(source, undefined, transferOptions);

@@ -57,7 +57,7 @@ const keys = {
   }),
   platform: key({
     kind: platform,
-    summary: "transfer only the image of an index that best matches this platform",
+    summary: "transfer only the images of an index that best match these platforms",
     variable: "MOTE_PLATFORM",
     flag: "platform",
     byDefault: "all platforms",

@@ -48,11 +48,16 @@ export const time = kind<number>({
 });
 
 export const platform = kind<string>({
-  expected: "a platform, such as linux/arm64, linux/arm/v6 or windows(10.0.20348)/amd64",
-  fromText: (given) => formatPlatform(parsePlatform(given)),
+  expected:
+    "a platform, such as linux/arm64, linux/arm/v6 or windows(10.0.20348)/amd64, or several with commas between them",
+  fromText: (given) =>
+    given
+      .split(",")
+      .map((one) => formatPlatform(parsePlatform(one)))
+      .join(","),
   schema: {
     type: "string",
-    pattern: String.raw`^[\w-]+(\([\w.%-]*(\+[\w.%-]+)*\))?(/[\w.-]+){0,2}$`,
+    pattern: String.raw`^[\w-]+(\([\w.%-]*(\+[\w.%-]+)*\))?(/[\w.-]+){0,2}(,[\w-]+(\([\w.%-]*(\+[\w.%-]+)*\))?(/[\w.-]+){0,2})*$`,
   },
 });
 

@@ -2,8 +2,9 @@ import type { Options } from "../input/command.js";
 
 export const movingOptions = {
   platform: {
-    value: "OS[(VERSION)]/ARCH[/VARIANT]",
-    summary: "transfer only the image of an index that best matches this platform (default all)",
+    value: "OS[(VERSION)]/ARCH[/VARIANT][,…]",
+    summary:
+      "transfer only the images of an index that best match these platforms (default all); of several, a registry gets a new index",
     completes: ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x", "linux/ppc64le", "windows/amd64"],
   },
   "all-platforms": { summary: "transfer every platform of an index, overriding the settings" },

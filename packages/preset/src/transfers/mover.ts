@@ -5,6 +5,7 @@ import {
   type Digest,
   MoteError,
   type Ref,
+  writeMote,
 } from "@mote/core";
 import type { FileInput } from "@mote/layout";
 import type { TransferOptions, TransferReport } from "@mote/transfer";
@@ -21,6 +22,7 @@ import {
 } from "../references/origin.js";
 import { otherTag } from "../references/references.js";
 import { readFromOrigin } from "../sources/read-from-origin.js";
+import { SelectedPlatforms } from "../sources/selected-platforms.js";
 import { type MoveReport, withReferences } from "./move-report.js";
 import type { SizeBound } from "./size-bound.js";
 
@@ -58,10 +60,60 @@ export class Mover {
     if (folder !== undefined) return this.#pullFiles(from, folder, options);
     const name = to?.tag ?? (to && defaultName(references, to, from));
     const tags = options.tags ?? (name === undefined ? [] : [name]);
+    if (to !== undefined && typeof options.platform === "object" && options.platform.length > 1) {
+      return this.#copyPlatforms(from, to, { ...options, tags, platform: options.platform });
+    }
     const report = await this.#move(from, to, { ...options, tags });
     await this.#nameRoot(nameOfOrigin(references, from), report);
     await this.#nameReferrers(from, report);
     return report;
+  }
+
+  /** Local destinations get the image's own index, which is incomplete then, and registries an index of these platforms. */
+  async #copyPlatforms(
+    from: Origin,
+    to: Ref,
+    options: PullOptions & { readonly platform: readonly string[] },
+  ): Promise<MoveReport> {
+    const { cache, endpoints, references, logger } = this.#parts;
+    const { platform: platforms, tags = [], verify, ...moving } = options;
+    const only = onlyOf(to.digest);
+    let selected: SelectedPlatforms | undefined;
+    const report = await readFromOrigin(
+      from,
+      this.#parts,
+      { ...options, platform: undefined },
+      async (source, warn) => {
+        selected = new SelectedPlatforms(source, { platforms, newIndex: to.transport === "docker" });
+        const moved = await this.#transfer(selected, await endpoints.destination(to, moving), {
+          ...moving,
+          refs: (tags.length === 0 ? [undefined] : tags).map(() => from),
+          tags,
+          verify: async (descriptor, manifest, context) => {
+            await only?.(descriptor, manifest, context);
+            await verify?.(descriptor, manifest, context);
+          },
+        });
+        const { index } = selected;
+        if (index !== undefined && index.moved.digest !== index.original.digest) {
+          warn(
+            `the registry has a new index of ${platforms.join(", ")}, ${index.moved.digest}, and not ${index.original.digest}`,
+          );
+        }
+        return moved;
+      },
+    );
+    const index = selected?.index;
+    const name = nameOfOrigin(references, from);
+    if (index === undefined) await this.#nameRoot(name, report);
+    else if (name !== undefined) {
+      await writeMote(cache, index.original, index.bytes).catch((error: unknown) =>
+        logger.warn("cannot store the index of an image", { error }),
+      );
+      await this.#name(name, index.original);
+    }
+    await this.#nameReferrers(from, report);
+    return withReferences(references, report, from, references.isStream(to) ? undefined : to);
   }
 
   async pushFiles(
@@ -100,7 +152,6 @@ export class Mover {
     const { platform: wanted, tags = [], verify, ...moving } = options;
     const platforms = typeof wanted === "string" ? [wanted] : wanted;
     const [platform, ...others] = platforms ?? [];
-    if (others.length > 0 && to !== undefined) throw severalPlatforms();
     const named = tags.length === 0 ? [undefined] : tags;
     // Each platform under each name; without platforms each name once.
     const roots = (platforms ?? [undefined]).flatMap((each) => named.map((tag) => ({ platform: each, tag })));
@@ -125,8 +176,9 @@ export class Mover {
 
   async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
     const { endpoints, references } = this.#parts;
-    const { platform, tags: _, verify, ...moving } = options;
-    if (platform !== undefined && typeof platform !== "string") throw severalPlatforms();
+    const { platform: platforms, tags: _, verify, ...moving } = options;
+    if (typeof platforms === "object" && platforms.length > 1) throw severalPlatforms(platforms);
+    const platform = typeof platforms === "object" ? platforms[0] : platforms;
     const report = await readFromOrigin(from, this.#parts, { ...options, platform }, async (source, warn) => {
       const destination = await endpoints.folder(folder, options);
       return this.#transfer(source, destination, {
@@ -203,6 +255,9 @@ export class Mover {
   }
 }
 
-function severalPlatforms(): TypeError {
-  return new TypeError("several platforms are moved into the cache alone");
+function severalPlatforms(platforms: readonly string[]): MoteError {
+  const wanted = platforms.join(", ");
+  return new MoteError("MOTE_NO_PLATFORM", `a directory gets the files of one platform; choose one of ${wanted}`, {
+    details: { wanted },
+  });
 }
