@@ -3,7 +3,14 @@ import { isAbsent, MoteError } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
 import { syncData } from "../disk/file-calls.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
-import { openPlainFile, readPlainFile, readWhole, removeIfPossible, removeIfThere } from "../disk/plain-file.js";
+import {
+  lstatIfThere,
+  openPlainFile,
+  readPlainFile,
+  readWhole,
+  removeIfPossible,
+  removeIfThere,
+} from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { writeUnsynced } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
@@ -15,6 +22,8 @@ const formatVersion = 1;
 /** Changes are gathered for so long, or for so many times the duration of the last writing, whichever is longer. */
 const gatherMs = 500;
 const gatherTimes = 10;
+/** Bytes of a view that is written with each change: some two hundred names. */
+const smallBytes = 64 * 1024;
 /** How often writing starts over, at most, as other processes have written meanwhile. */
 const mostAttempts = 100;
 
@@ -78,7 +87,7 @@ export class LayoutView {
     return this.#changes.size > 0;
   }
 
-  /** Call it before a tag is changed, and dispose of the result afterwards. The view is written later. */
+  /** Call it before a tag is changed, and dispose of the result afterwards. The view is written later, a small one with `writeIfSmall`. */
   change(name: string): Disposable {
     this.#gathering ??= this.#begin();
     const changes = this.#gathering;
@@ -106,6 +115,12 @@ export class LayoutView {
       return run;
     });
     return this.#queued;
+  }
+
+  /** Writes a small view at once, so that other programs see the change. After an error the changes stay, and are written later. */
+  async writeIfSmall(): Promise<void> {
+    const size = lstatIfThere(this.#folder.indexFile)?.size ?? 0;
+    if (size <= smallBytes) await this.write().catch(() => {});
   }
 
   /** As `write`; on a full disk the view is written when there is space. */

@@ -64,17 +64,17 @@ describe("work on many tags yields to the event loop", () => {
 });
 
 it("index.json has the format of JSON.stringify", async () => {
+  fs.rmSync(join(root, "index.json"), { force: true });
   await cache.tags.untag(names.at(-1) ?? "");
-  fs.rmSync(join(root, "index.json"));
   await cache.update();
   const text = fs.readFileSync(join(root, "index.json"), "utf8");
   expect(JSON.parse(text).manifests.length).toBe(count - 1);
   expect(text).toBe(`${JSON.stringify(JSON.parse(text), undefined, 2)}\n`);
   const folder = join(root, ".mote/tags");
   for (const file of fs.readdirSync(folder)) fs.rmSync(join(folder, file));
+  fs.rmSync(join(root, "index.json"));
   await cache.tags.tag("last", { mediaType: "text/plain", digest, size: 5 });
   await cache.tags.untag("last");
-  fs.rmSync(join(root, "index.json"));
   await cache.update();
   const empty = fs.readFileSync(join(root, "index.json"), "utf8");
   expect(empty).toBe(`${JSON.stringify(JSON.parse(empty), undefined, 2)}\n`);

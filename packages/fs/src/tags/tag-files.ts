@@ -94,11 +94,14 @@ export class TagFiles implements TagStore {
     const before = readTagIfReadable(path);
     const text = tagText(name, tag.descriptor);
     if (before !== undefined && tagText(before.name, before.descriptor) === text && renew(path)) return;
-    using __ = this.view.change(name);
-    await writeAtomically(this.#ingests, path, text);
-    // Again: another process may have removed entries of which it saw no tag.
-    await this.#members.record(tag);
-    if (before !== undefined && before.descriptor.digest !== tag.descriptor.digest) this.#members.moved(before);
+    {
+      using __ = this.view.change(name);
+      await writeAtomically(this.#ingests, path, text);
+      // Again: another process may have removed entries of which it saw no tag.
+      await this.#members.record(tag);
+      if (before !== undefined && before.descriptor.digest !== tag.descriptor.digest) this.#members.moved(before);
+    }
+    await this.view.writeIfSmall();
   }
 
   async untag(name: string, options?: Cancellable): Promise<void> {
@@ -109,6 +112,7 @@ export class TagFiles implements TagStore {
     const tag = readTagIfReadable(path);
     if (lstatIfThere(path) === undefined || !this.#remove(name, path)) return;
     if (tag !== undefined) await this.forgetMembers([tag]);
+    await this.view.writeIfSmall();
   }
 
   async *list(options: ListTagsOptions = {}): AsyncGenerator<Tag> {
