@@ -120,7 +120,7 @@ describe("bad input ends in one clear line and leaves no partial content", () =>
     for (const to of ["build/app", "app:1", "sha256:abcdef"]) {
       expect(await failure(2, ["copy", source, to])).toBe("MOTE_USAGE");
     }
-    for (const platform of ["linux//v7", "linux/arm64,linux/amd64", "windows(10.0/amd64", "nothing", ""]) {
+    for (const platform of ["linux//v7", "linux/arm64,,linux/amd64", "windows(10.0/amd64", "nothing", ""]) {
       expect(await failure(2, ["pull", source, "--platform", platform])).toBe("MOTE_USAGE");
     }
   });
