@@ -18,10 +18,10 @@ import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
 
 /** A blob read again within this time is not touched again. */
 const touchEveryMs = 60_000;
-/** To touch a file changes its change time, by which one with a name outside of the cache is known to be unchanged. */
+/** Touching a file updates its change time, which shows that a file linked outside the cache is unchanged. */
 const touchLinkedEveryMs = 24 * 60 * 60 * 1000;
 
-/** The complete blobs of a cache folder, and what is done to one of them. */
+/** The complete blobs of a cache folder, and the operations on one of them. */
 export class BlobStore {
   readonly folder: CacheFolder;
   readonly calls: FileCalls;
@@ -32,11 +32,11 @@ export class BlobStore {
   readonly buffers: SmallBuffers;
   readonly chunkDigests: ChunkDigests;
   readonly linkedNotes: LinkedNotes;
-  /** Whether the chunks of what is written are hashed, too. */
+  /** Whether written blobs are also hashed chunk by chunk. */
   readonly chunksOnWrite: boolean;
   readonly logger: Logger;
   readonly stamping: Stamping;
-  /** Makes what is missing of the folder. */
+  /** Creates whatever the folder lacks. */
   readonly establish: () => Promise<void>;
 
   constructor(
@@ -71,7 +71,7 @@ export class BlobStore {
     this.stamping = new Stamping(from.calls, from.logger);
   }
 
-  /** Undefined unless a regular file is there. */
+  /** Returns undefined unless it is a regular file. */
   stat(digest: Digest): Soon<Stats | undefined> {
     const path = this.folder.blobPath(digest);
     const missOrThrow = (error: unknown) => {
@@ -87,10 +87,10 @@ export class BlobStore {
     return stats instanceof Promise ? stats.then(regularFile, missOrThrow) : regularFile(stats);
   }
 
-  /** Whether the blob is there, can be read, and was verified since it last changed. */
+  /** Returns whether the blob exists, is readable, and was verified since it last changed. */
   isVerified(digest: Digest): Soon<boolean> {
     const path = this.folder.blobPath(digest);
-    // A short look before a longer one: most often nothing is there.
+    // A cheap check first: most often the blob does not exist.
     return this.calls.mayExist(path) && runSteps(this.#isVerified(digest, path));
   }
 
@@ -99,12 +99,12 @@ export class BlobStore {
     return stats !== undefined && this.isUnchanged(digest, { stats }) && (yield* step(this.calls.canRead(path)));
   }
 
-  /** Whether a file is as it was when it was verified, by its stamp, or by a note where a user can reach it by another name. */
+  /** Returns whether a file is unchanged since it was verified, by its stamp, or by a note if a user can reach it by another name. */
   isUnchanged(digest: Digest, { stats, ownLinks }: Pick<OpenBlob, "stats" | "ownLinks">): boolean {
     return hasVerifiedStamp(stats, digest, ownLinks) || this.linkedNotes.matches(digest, stats);
   }
 
-  /** Undefined if there is no regular file. Only `touch` renews the time of use: verifying a blob does not count as use. */
+  /** Returns undefined if there is no regular file. Only `touch` updates the time of use: verifying a blob does not count as use. */
   open(digest: Digest): Soon<OpenBlob | undefined> {
     return this.openAt(this.folder.blobPath(digest));
   }
@@ -133,7 +133,7 @@ export class BlobStore {
     return undefined;
   }
 
-  /** @param path another one of the blob's file @returns whether it was there */
+  /** @param path another path of the blob's file @returns whether it existed */
   remove(digest: Digest, path: string = this.folder.blobPath(digest)): Soon<boolean> {
     const missOrThrow = (error: unknown) => {
       if (isAbsent(error)) return false;
@@ -152,13 +152,13 @@ export class BlobStore {
     return Math.abs(Date.now() - stats.atimeMs) >= everyMs;
   }
 
-  /** Renews the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. */
+  /** Updates the blob's access time, at most once a minute: mounts with noatime or relatime would hide its use. */
   async touch(blob: OpenBlob): Promise<void> {
     if (this.isTouchDue(blob)) await this.stamping.touch(blob);
   }
 
-  /** Hashes a blob again: completely, or by its chunks if their digests are known, which uses several cores. Notes the chunks' digests.
-   * @returns whether its bytes are right */
+  /** Hashes a blob again: completely, or on several cores by its chunks if their digests are known. Stores the chunks' digests.
+   * @returns whether its bytes match */
   async rehash(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     if (blob.stats.size <= chunkBytes) return await this.rehashWhole(digest, blob, signal);
     return await this.#marking(digest, blob, async () => {
@@ -175,7 +175,7 @@ export class BlobStore {
     });
   }
 
-  /** Best effort: without them, ranges of the blob are not verified. */
+  /** Best effort: without chunk digests, ranges of the blob are not verified. */
   noteChunks(digest: Digest, digests: Uint8Array): void {
     try {
       this.chunkDigests.save(digest, digests);
@@ -184,12 +184,12 @@ export class BlobStore {
     }
   }
 
-  /** Hashes an open blob. If its bytes are right and it was not written to meanwhile, its stamp says so. */
+  /** Hashes an open blob. Stamps it if its bytes match and it was not written to meanwhile. */
   async rehashWhole(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     return await this.#marking(digest, blob, () => this.#hashesRight(digest, blob, signal));
   }
 
-  /** Runs `hash`, and if the bytes are right, marks the file as verified: by a stamp, or by a note if it has other names. */
+  /** Runs `hash` and, if the bytes match, marks the file as verified: by a stamp, or by a note if it has other names. */
   async #marking(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
     if (isPrivate(blob.stats, blob.ownLinks)) return await this.stamping.around(digest, blob, hash);
     const before = await this.statsNow(blob.fd);
@@ -201,7 +201,7 @@ export class BlobStore {
     return true;
   }
 
-  /** For notes, which are disposable: undefined if the call fails. */
+  /** Returns undefined if the call fails. For notes, which are optional. */
   async statsNow(fd: number): Promise<Stats | undefined> {
     try {
       return await this.calls.fstat(fd);
@@ -217,7 +217,7 @@ export class BlobStore {
     beside?: (chunk: Uint8Array) => Promise<void>,
   ): Promise<boolean> {
     const digester = createDigester(digestAlgorithm(digest));
-    // Chunks that are hashed by themselves, too, come as such: else they would have to be put together.
+    // Chunks that are also hashed separately are read at that size; otherwise they would have to be reassembled.
     const length = () => (beside === undefined ? this.budget.chunkBytes : chunkBytes);
     const chunks = new FileChunks(fd, { start: 0, end: stats.size }, length, { reuse: true });
     this.budget.acquire();
@@ -237,7 +237,7 @@ export class BlobStore {
     return digester.digest() === digest;
   }
 
-  /** Whether the blob is here and its bytes are right, which counts as use. A damaged one is quarantined, so that no follower takes it for the new one. */
+  /** Returns whether the blob exists and is intact; counts as use. Quarantines a damaged one, so that no follower reads it. */
   async hasVerified(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     const blob = await this.open(digest);
     if (blob === undefined) return false;
@@ -251,7 +251,7 @@ export class BlobStore {
     }
   }
 
-  /** As `hasVerified`, for a writer: a blob that cannot be read is quarantined too, since it is about to be rewritten. */
+  /** As `hasVerified`, for a writer: also quarantines an unreadable blob, since it is about to be rewritten. */
   async hasReadable(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
     try {
       return await this.hasVerified(digest, signal);
@@ -265,11 +265,11 @@ export class BlobStore {
     }
   }
 
-  /** Moves a damaged blob out of the readers' way, unless another file got its name meanwhile. @returns where it is now, if it could be moved */
+  /** Moves a damaged blob to the quarantine, unless another file got its name meanwhile. @returns its new path, if it could be moved */
   async quarantine(digest: Digest, damaged: Stats): Promise<string | undefined> {
     const path = this.folder.blobPath(digest);
     const name = `${CacheFolder.nameOf(digest)}.${Date.now()}.${damaged.ino}`;
-    // If the quarantine cannot be written, it goes to the unfinished files, and is removed with them.
+    // If the quarantine is not writable, the blob goes to the unfinished files, and is removed with them.
     for (const aside of [`${this.folder.quarantine}/${name}`, this.ingests.newPath(digest, "tmp")]) {
       try {
         if ((await this.calls.lstat(path))?.ino !== damaged.ino) return undefined;
@@ -288,7 +288,7 @@ export class BlobStore {
     return undefined;
   }
 
-  /** Moves a damaged blob out of the readers' way. @throws MOTE_CORRUPT always */
+  /** Quarantines a damaged blob. @throws MOTE_CORRUPT always */
   async reject(digest: Digest, damaged: Stats): Promise<never> {
     await this.quarantine(digest, damaged);
     throw this.corruptError(digest);

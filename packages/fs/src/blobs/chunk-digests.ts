@@ -11,8 +11,8 @@ const magic = Buffer.from("mote-chunks-1\n\0\0");
 const hashedAtOnce = 3;
 
 /**
- * SHA-256 of each MiB of a blob, in a file beside it, so that a range can be verified without the rest, and one blob by several cores. It is
- * disposable: without it ranges are not verified, and if it and the blob differ, the hash of the complete blob decides.
+ * SHA-256 of each MiB of a blob, in a file beside it, so that a range can be verified alone, and one blob on several cores. It is
+ * optional: without it ranges are not verified, and if it and the blob differ, the hash of the complete blob decides.
  */
 export class ChunkDigests {
   readonly #folder: CacheFolder;
@@ -23,7 +23,7 @@ export class ChunkDigests {
     this.#write = write;
   }
 
-  /** Undefined where there are none, or none that can be read. */
+  /** Returns undefined if they do not exist or cannot be read. */
   load(digest: Digest): Uint8Array | undefined {
     try {
       const file = readPlainFile(this.#pathOf(digest));
@@ -38,7 +38,7 @@ export class ChunkDigests {
     this.#write(this.#pathOf(digest), Buffer.concat([magic, digests]));
   }
 
-  /** Best effort: what stays does no harm. */
+  /** Best effort: a remaining file does no harm. */
   remove(digest: Digest): void {
     removeIfPossible(this.#pathOf(digest));
   }
@@ -48,7 +48,7 @@ export class ChunkDigests {
   }
 }
 
-/** Hashes chunks beside whatever else is done with their bytes, on the threads of the system-call pool. */
+/** Hashes chunks on the threads of the system-call pool, in parallel with other work on their bytes. */
 export class ChunkHasher {
   readonly #digests: Promise<ArrayBuffer>[] = [];
   #gathered = new Uint8Array();
@@ -86,7 +86,7 @@ export class ChunkHasher {
   }
 }
 
-/** Whether every chunk is what it was; several are hashed at once. */
+/** Returns whether every chunk matches its digest; hashes several at once. */
 export async function chunksMatch(
   blob: OpenBlob,
   known: Uint8Array,
@@ -96,7 +96,7 @@ export async function chunksMatch(
     reuse: true,
   });
   const pending: Promise<boolean>[] = [];
-  // Every other one here, the rest on the pool's threads: two cores at work.
+  // Every other one on this thread, the rest on the pool's: two cores at work.
   const check = async (index: number, chunk: Uint8Array) =>
     isKnown(
       known,
@@ -127,12 +127,12 @@ function countOf(size: number): number {
   return Math.ceil(size / chunkBytes);
 }
 
-/** Whether these are digests of as many chunks as a blob of that size has. */
+/** Returns whether the number of chunk digests matches the blob's size. */
 export function fits(known: Uint8Array, size: number): boolean {
   return known.byteLength === countOf(size) * digestBytes;
 }
 
-/** Whether the chunk of that number has the digest that is known. */
+/** Returns whether the chunk at this index has the known digest. */
 export function isKnown(known: Uint8Array, index: number, digest: Uint8Array): boolean {
   return Buffer.compare(known.subarray(index * digestBytes, (index + 1) * digestBytes), digest) === 0;
 }

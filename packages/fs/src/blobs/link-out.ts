@@ -16,16 +16,16 @@ export class LinkOut {
   readonly #store: BlobStore;
   readonly #prefix = randomBytes(4).toString("hex");
   #serial = 0;
-  /** Devices of targets that have refused to share extents with the cache. */
+  /** Devices of targets that cannot share extents with the cache. */
   readonly #withoutReflinks = new Set<number>();
 
   constructor(store: BlobStore) {
     this.#store = store;
   }
 
-  /** @returns false if the blob is not here */
+  /** @returns false if the blob does not exist */
   async linkTo(digest: Digest, target: string, signal: AbortSignal | undefined): Promise<boolean> {
-    // Bounded, though only a blob that is replaced again and again comes round twice.
+    // Bounded, though only a blob that is replaced repeatedly needs a second attempt.
     for (let attempt = 0; attempt < attempts; attempt++) {
       const blob = await this.#store.open(digest);
       if (blob === undefined) return false;
@@ -42,7 +42,7 @@ export class LinkOut {
     throw new MoteError("MOTE_IO", `cannot link ${digest} to ${target}: it changed again and again; try again`);
   }
 
-  /** Returns the file's state when it was verified: by a hash unless its stamp counts. Undefined if it changed meanwhile. */
+  /** Returns the file's state when it was verified: by a valid stamp or a hash. Undefined if it changed meanwhile. */
   async #verified(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<Stats | undefined> {
     const { calls } = this.#store;
     await this.#store.touch(blob);
@@ -54,7 +54,7 @@ export class LinkOut {
     return hasVerifiedStamp(after, digest) || isSameFile(before, after) ? after : undefined;
   }
 
-  /** @returns false where the blob changed meanwhile */
+  /** @returns false if the blob changed meanwhile */
   async #linkVerified(digest: Digest, verified: OpenBlob, target: string): Promise<boolean> {
     const { calls } = this.#store;
     const source = this.#store.folder.blobPath(digest);
@@ -75,13 +75,13 @@ export class LinkOut {
       return true;
     } catch (error) {
       await unlinkIfThere(this.#store, temporary);
-      // Removed meanwhile: the next look finds that, or another blob.
+      // Removed meanwhile: the next attempt sees that, or another blob.
       if (errorCode(error) === "ENOENT") return false;
       throw fileError(error, "write", target);
     }
   }
 
-  /** @returns whether the new name is another name of the blob's own file, and what the file was like before */
+  /** @returns whether the new name is a hard link to the blob's file, and that file's stats from before */
   async #share(
     source: string,
     temporary: string,
@@ -101,7 +101,7 @@ export class LinkOut {
       }
     }
     if (device === stats.dev) {
-      // Before the file has the name, and not after: its user may be quick.
+      // Before the file has the name: its user may write to it at once.
       if (mayBeStamped(stats)) await stamping.remove(fd);
       const unstamped = mayBeStamped(stats) ? await calls.fstat(fd) : stats;
       try {

@@ -3,15 +3,15 @@ import type { Digest } from "@mote/core";
 import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 
-/** Smaller blobs are hashed again in less time than it takes to read a note. */
+/** Smaller blobs are hashed again faster than a note is read. */
 export const notedBytes = 64 * 1024;
 
 /** A file that changed this recently may change again without a new change time: clocks of file systems tick every few milliseconds. */
 const settledMs = 100;
 
 /**
- * Notes the state of a blob's file when it was verified while it had a name outside of the cache, as its stamp does not count then. No user can set
- * back the change time; every new or removed name changes it, so whatever adds a name writes the note again. Without a note the blob is hashed.
+ * Records the state of a blob's file when it was verified while linked outside the cache, as its stamp does not count then. No user can set
+ * back the change time; each link or unlink updates it, so whatever adds a link rewrites the note. Without a note the blob is hashed.
  */
 export class LinkedNotes {
   readonly #folder: CacheFolder;
@@ -37,7 +37,7 @@ export class LinkedNotes {
     try {
       this.#write(this.#pathOf(digest), Buffer.from(noteOf(stats), "latin1"));
     } catch {
-      // A full disk, or a mount that is only read.
+      // A full disk, or a read-only mount.
     }
   }
 
@@ -51,7 +51,7 @@ export class LinkedNotes {
   }
 }
 
-/** Whether the file has not changed for long enough that its change time tells of the next change. */
+/** Returns whether the file's last change is old enough that another change will show in its change time. */
 export function isSettled({ ctimeMs }: Stats): boolean {
   return Date.now() - ctimeMs > settledMs;
 }

@@ -5,7 +5,7 @@ import type { SyncGroup } from "../disk/sync-group.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { DigestFiles } from "../folder/digest-files.js";
 
-/** Which blobs are manifests, and of which type: noted before each has its name, until it is gone. */
+/** Records which blobs are manifests, and their types: from before each has its name until it is removed. */
 export class ManifestNotes extends DigestFiles {
   readonly #folder: CacheFolder;
 
@@ -18,8 +18,8 @@ export class ManifestNotes extends DigestFiles {
   }
 
   /**
-   * Notes a manifest, which is a root for `prune` even without a tag; other blobs are ignored. It is noted before it has its name, so that no crash
-   * makes it a blob like others, and again after that, in case a prune removed the note.
+   * Records a manifest, which is a root for `prune` even without a tag; ignores other blobs. It is recorded before it has its name, so that
+   * after a crash it is still a known manifest, and again afterwards, as a prune may remove the note.
    */
   note({ digest, mediaType }: Pick<Mote, "digest" | "mediaType">): Promise<void> | undefined {
     if (!isManifestType(mediaType)) return undefined;
@@ -27,7 +27,7 @@ export class ManifestNotes extends DigestFiles {
     return this.add(digest, mediaType) ? this.#syncs.namesUnlessVisible(this.#folder.manifests) : undefined;
   }
 
-  /** Empty if the note cannot be read: then the manifest itself tells its type. */
+  /** Empty if the note cannot be read: then the manifest tells its type. */
   override textOf(digest: Digest): string | undefined {
     try {
       return super.textOf(digest);
@@ -37,7 +37,7 @@ export class ManifestNotes extends DigestFiles {
     }
   }
 
-  /** Removes the note of a manifest that is gone. The manifest is looked for again afterwards, as a writer that stores it looks for the note. */
+  /** Removes the note of a missing manifest. Checks for the manifest again afterwards, as a writer that stores it checks for the note. */
   removeOfAbsent(digest: Digest): void {
     if (this.#isThere(digest)) return;
     const text = this.textOf(digest);

@@ -6,11 +6,11 @@ import type { CacheFolder } from "../folder/cache-folder.js";
 interface Entry extends QuarantineSize {
   readonly path: string;
   readonly changedMs: number;
-  /** Bytes that its removal frees. */
+  /** Bytes freed by its removal. */
   readonly freedBytes: number;
 }
 
-/** The folder that damaged blobs are moved to: they only help to find the cause. */
+/** The folder that damaged blobs are moved to, only to help find the cause. */
 export class Quarantine {
   readonly #folder: CacheFolder;
   readonly #logger: Logger;
@@ -24,7 +24,7 @@ export class Quarantine {
     return total(this.#entries());
   }
 
-  /** Removes what was quarantined longer ago than `minAgeMs`, in a dry run only in the report. What cannot be removed stays. */
+  /** Removes content quarantined longer ago than `minAgeMs`; a dry run only reports it. Skips what cannot be removed. */
   remove({ minAgeMs, dryRun }: { readonly minAgeMs: number; readonly dryRun: boolean }): {
     readonly removed: QuarantineSize;
     readonly freedBytes: number;
@@ -65,7 +65,7 @@ export class Quarantine {
 function entryAt(path: string): Entry | undefined {
   const stats = lstatIfThere(path);
   if (stats === undefined) return undefined;
-  // A folder that had a blob's name: what is in it is not mote's, and not looked at.
+  // A folder that had a blob's name: its content is not mote's, and is not read.
   const bytes = stats.isFile() ? stats.size : 0;
   return { path, files: 1, bytes, changedMs: stats.ctimeMs, freedBytes: stats.nlink > 1 ? 0 : bytes };
 }

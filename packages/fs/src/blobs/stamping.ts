@@ -8,7 +8,7 @@ import { hasVerifiedStamp, isPrivate, mayBeStamped, verifiedStamp, writable } fr
 const ownerWrites = 0o200;
 const permissions = 0o777;
 
-/** Sets and removes the stamp that says that a blob was verified. */
+/** Sets and removes the stamp that marks a blob as verified. */
 export class Stamping {
   readonly #calls: FileCalls;
   readonly #logger: Logger;
@@ -18,7 +18,7 @@ export class Stamping {
     this.#logger = logger;
   }
 
-  /** Stamps a file that this process wrote and hashed, and that has no blob's name yet. It counts as just used. */
+  /** Stamps a file that this process wrote and hashed, before it gets the blob's name. It counts as just used. */
   *stampNew(fd: number, digest: Digest, size: number): Steps<void> {
     const stats = yield* step(this.#calls.fstat(fd));
     if (stats.size !== size) {
@@ -36,8 +36,8 @@ export class Stamping {
   }
 
   /**
-   * Runs `hash`, and leaves the stamp if the bytes are right. A stamp set after the hash could hide a write in between, so it is set before, on a
-   * file that is writable meanwhile, whose stamp does not count; a write removes it. The last step changes the mode alone.
+   * Runs `hash`, and keeps the stamp if the bytes match. A stamp set after the hash could hide a write in between: so it is set before, on
+   * a file that is writable meanwhile, whose stamp does not count; a write removes it. The last step changes only the mode.
    */
   async around(digest: Digest, blob: OpenBlob, hash: () => Promise<boolean>): Promise<boolean> {
     const isDue = !hasVerifiedStamp(blob.stats, digest, blob.ownLinks) && isPrivate(blob.stats, blob.ownLinks);
@@ -60,7 +60,7 @@ export class Stamping {
     }
   }
 
-  /** What changed meanwhile, by a write, a new name, or another process that verifies it too, is left as not verified. */
+  /** If it changed meanwhile, by a write, a new name, or another process that also verifies it, it stays unverified. */
   async #end(digest: Digest, { fd, ownLinks }: OpenBlob, before: Stats): Promise<void> {
     try {
       const now = await this.#calls.fstat(fd);
@@ -71,7 +71,7 @@ export class Stamping {
     }
   }
 
-  /** Renews the time of use. The modification time stays, and so the stamp, unless a user can reach the file by another name. */
+  /** Updates the time of use. Keeps the modification time, and so the stamp, unless a user can reach the file by another name. */
   async touch({ fd, ownLinks }: OpenBlob): Promise<void> {
     const now = Date.now();
     try {
@@ -79,7 +79,7 @@ export class Stamping {
       const isStamped = mayBeStamped(before);
       const keeps = !isStamped || ownLinks !== undefined || isPrivate(before);
       await this.#calls.futimes(fd, now / 1000, (keeps ? before.mtimeMs : now) / 1000);
-      // A name that it got in between may have been used to change it.
+      // It may have been changed by a name added in between.
       if (isStamped && keeps && ownLinks === undefined && !isPrivate(await this.#calls.fstat(fd)))
         await this.remove(fd);
     } catch (error) {
@@ -87,7 +87,7 @@ export class Stamping {
     }
   }
 
-  /** Removes the stamp of a file that is about to get a name outside of the cache: from then on a user can change it and set the time back. */
+  /** Removes the stamp of a file that is about to be linked outside the cache: from then on a user can change it and set the time back. */
   async remove(fd: number): Promise<void> {
     const now = Date.now() / 1000;
     try {
@@ -99,7 +99,7 @@ export class Stamping {
   }
 }
 
-/** Whether a file was not written to between two looks at it, as far as size and modification time tell. */
+/** Returns whether a file was not written to between two stats, as far as size and modification time tell. */
 export function isSameFile(one: Stats, other: Stats): boolean {
   return one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs;
 }

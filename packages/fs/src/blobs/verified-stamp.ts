@@ -3,7 +3,7 @@ import { type Digest, digestEncoded } from "@mote/core";
 
 /**
  * "Verified since it last changed" is stored in the blob's own modification time: a signature of digest, size and inode, between 1987 and 1995, in
- * 64ths of a second, which all carry exactly. Any later write sets the time to the present, and a copy has another inode. @returns seconds
+ * 64ths of a second, which file systems store exactly. Any write sets the time to the present; a copy has another inode. @returns seconds
  */
 export function verifiedStamp(digest: Digest, size: number, inode: number): number {
   const encoded = digestEncoded(digest);
@@ -14,8 +14,8 @@ export function verifiedStamp(digest: Digest, size: number, inode: number): numb
 }
 
 /**
- * Whether the blob was verified since it last changed. A stamp counts only if no user could have set the time back: the file has no other name, is
- * not writable, and belongs to this user or to root. @param ownLinks other names of the file that are the cache's own
+ * Returns whether the blob was verified since it last changed. A stamp counts only if no user could have set the time back: no other
+ * name exists, the file is not writable, and its owner is this user or root. @param ownLinks other names that are the cache's own
  */
 export function hasVerifiedStamp(stats: Stats, digest: Digest, ownLinks = 0): boolean {
   return (
@@ -27,12 +27,12 @@ export function hasVerifiedStamp(stats: Stats, digest: Digest, ownLinks = 0): bo
   );
 }
 
-/** Whether the file has no name that a user can reach beside the blob's own. */
+/** Returns whether users can reach the file only by the blob's own name. */
 export function isPrivate({ nlink }: Stats, ownLinks = 0): boolean {
   return nlink - ownLinks <= 1;
 }
 
-/** Whether the time is one that only stamps have, whatever they say. */
+/** Returns whether the time is in the range that only stamps use. */
 export function mayBeStamped({ mtimeMs }: Stats): boolean {
   return mtimeMs >= firstSecond * 1000 && mtimeMs < (firstSecond + 2 ** 28) * 1000;
 }
@@ -41,7 +41,7 @@ export function mayBeStamped({ mtimeMs }: Stats): boolean {
 export const writable = 0o222;
 const firstSecond = 2 ** 29;
 
-/** 32 bits of `a` and `b`, well mixed. */
+/** Hashes `a` and `b` to 32 bits. */
 function mix(a: number, b: number): number {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b ^ 0xc2b2ae35, 0x27d4eb2f);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);

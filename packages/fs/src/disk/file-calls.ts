@@ -4,25 +4,25 @@ import type { Soon } from "./steps.js";
 
 const namesAtOnce = 1024;
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = fs.constants;
-/** No link is followed out of the cache, and a pipe under a blob's name blocks nothing. */
+/** Does not follow a link out of the cache, nor block on a pipe that has a blob's name. */
 const plainFlags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
-/** Reading does not renew the access time. */
+/** Reading does not update the access time. */
 const readFlags = plainFlags | (O_NOATIME ?? 0);
 
 /**
- * The system calls that are short. There are two sets: synchronous ones, an order of magnitude faster on a local disk, and
+ * The short system calls. There are two sets: synchronous ones, an order of magnitude faster on a local disk, and
  * asynchronous ones for file systems where any call may take long. Callers handle either.
  */
 export interface FileCalls {
   open(path: string, flags: number, mode?: number): Soon<number>;
-  /** Opens a plain file without following a link, and without renewing its access time where this user may ask for that. */
+  /** Opens a regular file without following a link, and without updating its access time if this user may do so. */
   openToRead(path: string): Soon<number>;
   close(fd: number): Soon<void>;
-  /** False where there is nothing under the name: a short look before a longer one, without its errors. */
+  /** Returns false if the file does not exist: a cheap check before a costlier call, without its errors. */
   mayExist(path: string): boolean;
-  /** Whether this user may read the file. */
+  /** Returns whether this user may read the file. */
   canRead(path: string): Soon<boolean>;
-  /** Undefined where there is nothing under the name. Symbolic links are not followed. */
+  /** Returns undefined if the path does not exist. Does not follow symbolic links. */
   lstat(path: string): Soon<Stats | undefined>;
   fstat(fd: number): Soon<Stats>;
   /** Times in seconds. */
@@ -31,7 +31,7 @@ export interface FileCalls {
   rename(from: string, to: string): Soon<void>;
   link(existing: string, name: string): Soon<void>;
   unlink(path: string): Soon<void>;
-  /** Returns how many bytes were read: fewer than requested only at the end of the file. */
+  /** Returns the number of bytes read: fewer than requested only at the end of the file. */
   read(fd: number, into: Uint8Array, position: number): Soon<number>;
   /** Writes all of `bytes`. */
   write(fd: number, bytes: Uint8Array, position: number): Soon<void>;
@@ -125,12 +125,12 @@ export const asynchronousCalls: FileCalls = {
   },
 };
 
-/** The names in a folder, to be iterated; not by `node:fs/promises`, which takes as long to load as a small folder to list. */
+/** Opens a folder for iteration; not from `node:fs/promises`, which takes as long to load as a small folder to list. */
 export function listFolder(path: string): Promise<Dir> {
   return settle((done) => fs.opendir(path, { bufferSize: namesAtOnce }, done));
 }
 
-/** Syncs are never short. */
+/** Always asynchronous. */
 export function syncData(fd: number): Promise<void> {
   return settle((done) => fs.fdatasync(fd, done));
 }
@@ -145,7 +145,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Only a file's owner may ask for O_NOATIME (open(2)). */
+/** Only a file's owner may use O_NOATIME (open(2)). */
 function isForbidden(error: unknown): boolean {
   return errorCode(error) === "EPERM";
 }

@@ -1,14 +1,14 @@
 import { asynchronousCalls } from "./file-calls.js";
 
-/** Reads that are pending while a chunk is used: with two, often both have finished by the next turn of the event loop. */
+/** Pending reads while a chunk is used: with two, often both have finished by the next turn of the event loop. */
 const readsAhead = 2;
-/** Chunks are shorter than this where many streams are open: then what the others do fills the time. */
+/** With many open streams, chunks are shorter than this: the other streams' work then hides the latency. */
 const chunkOfFewBytes = 128 * 1024;
 
 /** Buffers of one `FileChunks`: the one in use, and those being read into. */
 export const buffersAtOnce = readsAhead + 1;
 
-/** An open file's bytes from `start` up to `end`, read ahead. Chunks are fresh; with `reuse`, a chunk's memory is used again for the next one. */
+/** Reads an open file ahead, from `start` up to `end`. With `reuse`, a chunk's memory is used again for the next one. */
 export class FileChunks {
   readonly #fd: number;
   readonly #chunkBytes: () => number;
@@ -31,7 +31,7 @@ export class FileChunks {
     this.#reuse = options.reuse ?? false;
   }
 
-  /** Undefined after the last one. A file that is shorter than `end` ends early. */
+  /** Returns undefined after the last chunk. A file shorter than `end` ends early. */
   async next(): Promise<Uint8Array | undefined> {
     this.#readAhead();
     const chunk = await this.#ahead.shift();
@@ -39,7 +39,7 @@ export class FileChunks {
     return chunk;
   }
 
-  /** Returns when no read is on its way, so that the descriptor can be closed. */
+  /** Resolves when no read is pending, so that the descriptor can be closed. */
   async stop(): Promise<void> {
     this.#end = 0;
     await Promise.allSettled(this.#ahead);
@@ -67,7 +67,7 @@ export class FileChunks {
   async #read(chunk: Uint8Array, position: number): Promise<Uint8Array | undefined> {
     const got = await asynchronousCalls.read(this.#fd, chunk, position);
     if (got === chunk.byteLength) return chunk;
-    // Reads behind the end of the file return nothing.
+    // Reads past the end of the file return nothing.
     this.#end = 0;
     return got === 0 ? undefined : chunk.subarray(0, got);
   }

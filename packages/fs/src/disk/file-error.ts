@@ -1,12 +1,12 @@
 import { isAbsolute } from "node:path";
 import { detailOf, errorCode, MoteError } from "@mote/core";
 
-/** Errors of reading that may concern one file only. */
+/** Read errors that may affect only one file. */
 const ofOneFile = new Set([
   ...["EACCES", "EPERM", "EIO", "ESTALE", "EUCLEAN", "EBADMSG", "ENODATA", "EREMOTEIO", "ENXIO", "EFBIG"],
 ]);
 
-/** Whether this one file cannot be read: permissions, a bad sector. Not where the process or the system has reached a limit. */
+/** Returns whether only this file cannot be read (permissions, a bad sector), as opposed to a process or system limit. */
 export function isUnreadable(error: unknown): boolean {
   return [errorCode(error), detailOf(error, "errno")].some((code) => typeof code === "string" && ofOneFile.has(code));
 }
@@ -15,7 +15,7 @@ const full = new Set(["ENOSPC", "EDQUOT"]);
 const denied = new Set(["EACCES", "EPERM", "EROFS"]);
 const inTheWay = new Set(["ENOTDIR", "EEXIST"]);
 
-/** Returns the error of a failed system call as a MoteError that says what to do. Any other error is returned as it is. */
+/** Converts the error of a failed system call to a MoteError that says what to do. Returns any other error as it is. */
 export function fileError(error: unknown, action: "read" | "write", path: string): unknown {
   const code = errorCode(error);
   if (MoteError.isInstance(error) || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;

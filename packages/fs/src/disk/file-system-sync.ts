@@ -1,13 +1,13 @@
 import type { ChildProcess } from "node:child_process";
 import { release } from "node:os";
 
-/** Waits for a line, syncs, and says whether that worked; ends when this process does, for its input ends then. */
+/** Syncs for each line of input and prints the result; exits with this process, which closes its input. */
 const script = 'while read -r _; do if sync -f "$0" 2>/dev/null; then echo synced; else echo failed; fi; done';
-/** A sync that took longer has waited for other people's data: then files are synced by themselves for a while. */
+/** A slower sync probably waited for other programs' data: for a while, files are then synced one by one. */
 const slowMs = 250;
 const pauseMs = 30_000;
 
-/** syncfs(2): one sync for all files of a file system, by `sync` of GNU coreutils, in a shell that is kept, as Node has no such call. */
+/** Calls syncfs(2), one sync for all files of a file system, by `sync` of GNU coreutils in a long-lived shell: Node has no such call. */
 export class FileSystemSync {
   readonly #folder: string;
   #child: ChildProcess | undefined;
@@ -23,7 +23,7 @@ export class FileSystemSync {
     return !this.#unusable && this.#onResult === undefined && performance.now() >= this.#pausedUntil;
   }
 
-  /** @returns false where it failed: sync the files by themselves, which tells why */
+  /** @returns false if it failed: sync the files one by one to get the error */
   async run(): Promise<boolean> {
     const began = performance.now();
     this.#child ??= this.#start();
@@ -46,7 +46,7 @@ export class FileSystemSync {
   }
 
   #start(): ChildProcess {
-    // Not imported: to load them takes longer than most of what a cache is opened for, and most of it syncs nothing.
+    // Not imported: loading it takes longer than most of what a cache is opened for, and most of that syncs nothing.
     const { spawn } = process.getBuiltinModule("node:child_process");
     const { createInterface } = process.getBuiltinModule("node:readline");
     const child = spawn("/bin/sh", ["-c", script, this.#folder], { stdio: ["pipe", "pipe", "ignore"], cwd: "/" });
@@ -56,7 +56,7 @@ export class FileSystemSync {
     };
     child.on("error", fail);
     child.on("exit", fail);
-    // Without a descriptor for them there are none, and the error follows.
+    // These are missing if no descriptor was available; the error event follows.
     const { stdin, stdout }: ChildProcess = child;
     stdin?.on("error", fail);
     if (stdout) createInterface(stdout).on("line", (line) => this.#onResult?.(line));
@@ -66,7 +66,7 @@ export class FileSystemSync {
   }
 }
 
-/** Since Linux 5.8 syncfs(2) tells of failed writes. */
+/** syncfs(2) reports failed writes since Linux 5.8. */
 function reportsErrors(): boolean {
   const [major = 0, minor = 0] = release().split(".").map(Number);
   return process.platform === "linux" && (major > 5 || (major === 5 && minor >= 8));

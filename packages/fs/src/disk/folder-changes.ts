@@ -1,14 +1,14 @@
 import { lstatIfThere } from "./plain-file.js";
 
 /**
- * A folder's time of change may hide a later change for as long: clocks of file systems are coarse. By one's own clock since the time
- * was first seen, for the file system's may be another machine's.
+ * A folder's modification time may hide a change for this long, as file system clocks are coarse. Measured by the local clock
+ * from the first sight of the time, as the file system's may be another machine's.
  */
 const coarseMs = 100;
-/** Some keep but seconds, or every other one. */
+/** Some file systems store only seconds, or even ones. */
 const coarseSecondsMs = 2100;
 
-/** Tells whether names in a folder may have changed, by the folder's time of change. */
+/** Detects by a folder's modification time whether names in it may have changed. */
 export class FolderChanges {
   readonly #path: string;
   #seen: { readonly timeMs: number; readonly firstMs: number; isSettled: boolean } | undefined;
@@ -27,7 +27,7 @@ export class FolderChanges {
     return true;
   }
 
-  /** The next `look` returns true. */
+  /** Makes the next `look` return true. */
   reset(): void {
     this.#seen = undefined;
   }

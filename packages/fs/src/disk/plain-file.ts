@@ -5,12 +5,12 @@ import { fileError } from "./file-error.js";
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const flags = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0);
 
-/** Bytes of a file of the cache's own that is read into memory. The largest is the view of all tags. */
+/** Maximum size of one of the cache's own files that is read into memory. The largest is the view of all tags. */
 const maxFileBytes = 256 * 1024 * 1024;
 
 /**
- * Reads a small file of the cache's own. Undefined if there is none, or something else has its name, such as a symbolic link or a pipe.
- * @throws what the system calls throw, and EFBIG for a file that is too large to be one of the cache's own
+ * Reads one of the cache's own small files. Returns undefined if it does not exist or is not a regular file.
+ * @throws the system calls' errors, and EFBIG for a file that is too large to be one of the cache's own
  */
 export function readPlainFile(path: string): Buffer | undefined {
   return openPlainFile(path, readWhole);
@@ -24,7 +24,7 @@ export function readWhole(fd: number, { size }: fs.Stats): Buffer {
   return fs.readFileSync(fd);
 }
 
-/** As `readPlainFile`, with what `use` makes of the open file. */
+/** As `readPlainFile`, but returns the result of `use` on the open file. */
 export function openPlainFile<T>(path: string, use: (fd: number, stats: fs.Stats) => T): T | undefined {
   let fd: number;
   try {
@@ -41,7 +41,7 @@ export function openPlainFile<T>(path: string, use: (fd: number, stats: fs.Stats
   }
 }
 
-/** What is under a name, a symbolic link itself included; undefined where nothing is. */
+/** Returns undefined if the path does not exist. Does not follow symbolic links. */
 export function lstatIfThere(path: string): fs.Stats | undefined {
   try {
     return fs.lstatSync(path, { throwIfNoEntry: false });
@@ -51,7 +51,7 @@ export function lstatIfThere(path: string): fs.Stats | undefined {
   }
 }
 
-/** A symbolic link of that name could lead out of the cache. */
+/** Rejects symbolic links, which could lead out of the cache. */
 export function isRealFolder(path: string): boolean {
   return lstatIfThere(path)?.isDirectory() ?? false;
 }
@@ -65,16 +65,16 @@ export function namesIn(folder: string): string[] {
   }
 }
 
-/** Takes a file of one's own away where that can be done: what stays is swept later. */
+/** Removes one of the cache's own files, best effort: what remains is cleaned up later. */
 export function removeIfPossible(path: string): void {
   try {
     fs.unlinkSync(path);
   } catch {
-    // Not there, or not now.
+    // Best effort.
   }
 }
 
-/** Removes an open file, and closes it. One that cannot be removed is emptied. */
+/** Removes an open file, and closes it. If it cannot be removed, it is truncated. */
 export function removeOpenFile(
   { path, fd }: { readonly path: string; readonly fd: number },
   onFailure: (error: unknown) => void,
@@ -91,7 +91,7 @@ export function removeOpenFile(
   }
 }
 
-/** @returns whether it was there */
+/** @returns whether it existed */
 export function removeIfThere(path: string): boolean {
   try {
     fs.unlinkSync(path);
@@ -102,7 +102,7 @@ export function removeIfThere(path: string): boolean {
   }
 }
 
-/** @returns false where something is in it */
+/** @returns false if it is not empty */
 export function removeFolderIfEmpty(path: string): boolean {
   try {
     fs.rmdirSync(path);

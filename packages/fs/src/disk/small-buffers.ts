@@ -1,14 +1,14 @@
-/** Bytes that are read or written in one go, and held in memory for that. */
+/** Most bytes that are read or written at once, and buffered for that. */
 export const smallBytes = 64 * 1024;
 const smallest = 4096;
 const maxFreeBytes = 1024 * 1024;
 
-/** Reuses the buffers that small writes are gathered in: a fresh one costs as much as the copy into it. */
+/** Reuses the buffers that small writes are collected in: a new one costs as much as the copy into it. */
 export class SmallBuffers {
   readonly #free = new Map<number, Uint8Array[]>();
   #freeBytes = 0;
 
-  /** Returns a buffer of at least `bytes`, with any content. */
+  /** Returns a buffer of at least `bytes`, with arbitrary content. */
   acquire(bytes: number): Uint8Array {
     const length = bytes <= smallest ? smallest : 2 ** Math.ceil(Math.log2(bytes));
     const buffer = this.#free.get(length)?.pop();
@@ -17,7 +17,7 @@ export class SmallBuffers {
     return buffer;
   }
 
-  /** Called once by the code that acquired it, which does not use it again. */
+  /** Call it once per acquired buffer, and do not use the buffer afterwards. */
   release(buffer: Uint8Array): void {
     const length = buffer.byteLength;
     if (this.#freeBytes + length > maxFreeBytes) return;

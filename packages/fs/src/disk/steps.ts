@@ -1,7 +1,7 @@
-/** What a call returns that may have to be waited for. */
+/** The result of a call that may be asynchronous. */
 export type Soon<T> = T | Promise<T>;
 
-/** A function of several calls, each of which may have to be waited for: `const fd = yield* step(calls.open(path, flags))`. */
+/** A function of several calls, any of which may be asynchronous: `const fd = yield* step(calls.open(path, flags))`. */
 export type Steps<T> = Generator<Promise<unknown>, T, unknown>;
 
 /** Waits for one call. */
@@ -13,7 +13,7 @@ function* waitFor<T>(call: Promise<T>): Steps<T> {
   return (yield call) as T;
 }
 
-/** A step without a wait. Does what a generator would do, at a fraction of its cost. */
+/** A step that is already complete. Does what a generator would do, at a fraction of its cost. */
 class Finished<T> implements Iterator<never, T> {
   readonly done = true;
   readonly value: T;
@@ -31,7 +31,7 @@ class Finished<T> implements Iterator<never, T> {
   }
 }
 
-/** Runs steps without a promise as long as no call returns one: on a small blob, awaits would cost as much as the calls themselves. */
+/** Runs steps without a promise as long as no call returns one: for a small blob, awaits would cost as much as the calls themselves. */
 export function runSteps<T>(steps: Steps<T>): Soon<T> {
   const first = steps.next();
   return first.done ? first.value : finish(steps, first.value);

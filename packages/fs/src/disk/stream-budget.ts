@@ -4,11 +4,11 @@ const budgetBytes = 8 * 1024 * 1024;
 const largestChunk = 1024 * 1024;
 const smallestChunk = 32 * 1024;
 
-/** Buffers shrink as streams grow, so that memory does not follow their number. */
+/** Shrinks buffers as the number of streams grows, so that total memory stays bounded. */
 export class StreamBudget {
   #streams = 0;
 
-  /** Bytes of one buffer for one of the streams open now. */
+  /** Bytes of each buffer, for the number of open streams. */
   get chunkBytes(): number {
     const share = budgetBytes / (buffersAtOnce * Math.max(1, this.#streams));
     return Math.max(smallestChunk, Math.min(largestChunk, 2 ** Math.floor(Math.log2(share))));

@@ -3,15 +3,15 @@ import { fileError } from "./file-error.js";
 import { FileSystemSync } from "./file-system-sync.js";
 
 /**
- * - `visible`: nothing is synced; after a power failure a blob may be torn.
- * - `grouped`: a blob's data is on disk before its name is visible. A name that was visible may be gone after a power failure.
- * - `synced`: its name is on disk too when `close` or `commitMote` returns.
+ * - `visible`: nothing is synced; a power failure may leave a truncated blob.
+ * - `grouped`: a blob's data is on disk before its name is visible. A power failure may remove a visible name.
+ * - `synced`: the name is also on disk when `close` or `commitMote` returns.
  */
 export type Durability = "visible" | "grouped" | "synced";
 
-/** From this many small files on, one sync of the file system is cheaper than one for each. */
+/** From this many small files on, one sync of the file system is cheaper than one per file. */
 const manyFiles = 8;
-/** A file above this is synced alone: others should not wait for it. */
+/** A larger file is synced alone, so that others do not wait for it. */
 const smallFileBytes = 1024 * 1024;
 
 interface Waiting {
@@ -29,29 +29,29 @@ export class SyncGroup {
   readonly #running = new Map<string, Promise<void>>();
   readonly #queued = new Map<string, Promise<void>>();
 
-  /** @param folder on the file system that everything is written to; undefined where each file is to be synced alone */
+  /** @param folder on the file system that everything is written to; undefined to sync each file alone */
   constructor(durability: Durability, folder: string | undefined) {
     this.durability = durability;
     this.#together = folder === undefined ? undefined : new FileSystemSync(folder);
   }
 
-  /** Returns when the file's data is on disk. */
+  /** Resolves when the file's data is on disk. */
   async data(fd: number, size: number): Promise<void> {
     if (size > smallFileBytes || this.#together === undefined) return await syncData(fd);
     await new Promise<void>((resolve, reject) => {
       this.#waiting.push({ fd, resolve, reject });
-      // After this turn of the event loop, in which others may join.
+      // At the end of this turn of the event loop, so that others can join.
       if (!this.#isSyncing && this.#waiting.length === 1) setImmediate(() => void this.#syncWaiting());
     });
   }
 
-  /** Syncs the names in `folder`. Callers that come while a sync runs share the next one, as the running one may miss their names. */
+  /** Syncs the names in `folder`. Calls during a sync share the next one, as the running one may miss their names. */
   async names(folder: string): Promise<void> {
     const queued = this.#queued.get(folder) ?? this.#queue(folder);
     await queued;
   }
 
-  /** As `names`, unless nothing is to be synced. */
+  /** As `names`, unless durability is `visible`. */
   async namesUnlessVisible(folder: string): Promise<void> {
     try {
       if (this.durability !== "visible") await this.names(folder);
@@ -64,7 +64,7 @@ export class SyncGroup {
     this.#together?.end();
   }
 
-  /** Callers that come while it runs are the next round. */
+  /** Calls during a sync wait for the next round. */
   async #syncWaiting(): Promise<void> {
     this.#isSyncing = true;
     while (this.#waiting.length > 0) {

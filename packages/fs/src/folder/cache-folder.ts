@@ -17,23 +17,23 @@ import { fileError } from "../disk/file-error.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { checkFolderLocation } from "./folder-location.js";
 
-/** The version of what is below `.mote/`. */
+/** The format version of `.mote/`. */
 const formatVersion = 1;
 const algorithms: readonly DigestAlgorithm[] = ["sha256", "sha384", "sha512"];
 
 const fileMode = 0o644;
 const folderMode = 0o755;
-/** Set-group-id hands the group on to what is made below. */
+/** With set-group-id, new files and folders inherit the group. */
 const sharedFolderMode = 0o2775;
 
-/** Who may write to a cache: its owner, or a group as well, and never others. */
+/** Who may write to a cache: its owner, or also a group, but never others. */
 export interface SharedWith {
-  /** Group id. Default: the one that the folder above gives, or the process's own. */
+  /** Group id. Default: inherited from the parent folder, or the process's own. */
   readonly group?: number | undefined;
 }
 
 /**
- * The paths of a cache: an OCI image layout (image-spec, image-layout.md), and below `.mote/` what is mote's own.
+ * The paths of a cache: an OCI image layout (image-spec, image-layout.md), with mote's own files below `.mote/`.
  *
  *     oci-layout  index.json  blobs/<algorithm>/<encoded>
  *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/  repositories/  checks/
@@ -59,7 +59,7 @@ export class CacheFolder {
   readonly names: string;
   readonly viewFile: string;
   readonly #own: string;
-  /** All that it consists of, those above first. */
+  /** All folders of the cache, parents first. */
   readonly #folders: readonly string[];
   readonly #shared: SharedWith | undefined;
 
@@ -104,7 +104,7 @@ export class CacheFolder {
     ];
   }
 
-  /** The folders of the cache that are there and that every user may write to: and so replace what is in them. */
+  /** Returns the cache's existing folders that every user may write to, and in which every user can thus replace files. */
   writableByAll(): string[] {
     return [this.root, ...this.#folders].filter((path) => {
       const stats = fs.statSync(path, { throwIfNoEntry: false });
@@ -112,7 +112,7 @@ export class CacheFolder {
     });
   }
 
-  /** The mode that a blob is made with: it is never written to again. */
+  /** The mode of a new blob, which is never written to again. */
   static readonly blobMode = 0o444;
 
   blobPath(digest: Digest): string {
@@ -123,12 +123,12 @@ export class CacheFolder {
     return `${this.blobs}/${digestAlgorithm(digest)}`;
   }
 
-  /** The folders that finished blobs are in. */
+  /** The folders of finished blobs. */
   blobFolders(): readonly { readonly algorithm: DigestAlgorithm; readonly path: string }[] {
     return algorithms.map((algorithm) => ({ algorithm, path: `${this.blobs}/${algorithm}` }));
   }
 
-  /** A file's name for a digest, where a colon will not do. */
+  /** Returns a digest as a file name, without a colon. */
   static nameOf(digest: Digest): string {
     return `${digestAlgorithm(digest)}-${digestEncoded(digest)}`;
   }
@@ -139,8 +139,8 @@ export class CacheFolder {
   }
 
   /**
-   * Looks without changing anything. @throws MOTE_UNSUPPORTED_FORMAT of a newer version, or with symbolic links where the cache's own folders should
-   * be · MOTE_UNWRITABLE if something other than a directory has its name
+   * Inspects the folder without changing it. @throws MOTE_UNSUPPORTED_FORMAT for a newer version, or symbolic links in place of its own
+   * folders · MOTE_UNWRITABLE if the path is not a directory
    */
   inspect(): "cache" | "layout" | "empty" {
     checkFolderLocation(this.root);
@@ -168,7 +168,7 @@ export class CacheFolder {
     }
   }
 
-  /** As the cache's own folders are made, for one below them; there already is fine. @throws what the system calls throw */
+  /** Makes a folder below one of the cache's own, if it does not exist. @throws the system calls' errors */
   makeFolderBelow(path: string): void {
     this.#makeFolder(path);
   }
@@ -182,18 +182,18 @@ export class CacheFolder {
     }
     if (this.#shared === undefined) return;
     if (this.#shared.group !== undefined) fs.chownSync(path, -1, this.#shared.group);
-    // Whatever the umask is.
+    // Regardless of the umask.
     fs.chmodSync(path, sharedFolderMode);
   }
 
-  /** The group replaces `index.json`, so the root is its, too. What others may do there stays as it was. */
+  /** Gives the root to the group, as the group replaces `index.json`. The permissions of others stay the same. */
   #shareRoot(): void {
     if (this.#shared === undefined) return;
     if (this.#shared.group !== undefined) fs.chownSync(this.root, -1, this.#shared.group);
     fs.chmodSync(this.root, (fs.statSync(this.root).mode & 0o775) | 0o2770);
   }
 
-  /** Creates a file of the cache's own; the caller closes it. In a shared cache, all who can read the folder can read it, whatever the umask is. */
+  /** Creates one of the cache's own files; the caller closes it. All who can read a shared cache's folder can read it. */
   createFile(path: string): number {
     const fd = fs.openSync(path, "wx", fileMode);
     if (this.isShared) fs.fchmodSync(fd, fileMode);
@@ -208,7 +208,7 @@ export class CacheFolder {
     return `${JSON.stringify({ format: "mote-cache", version: formatVersion })}\n`;
   }
 
-  /** @returns whether all of its folders are there @throws MOTE_UNSUPPORTED_FORMAT if one of them is a symbolic link */
+  /** @returns whether all of its folders exist @throws MOTE_UNSUPPORTED_FORMAT if one of them is a symbolic link */
   refuseLinks(): boolean {
     let isComplete = true;
     for (const path of this.#folders) {

@@ -4,7 +4,7 @@ import { fileError } from "../disk/file-error.js";
 import { readPlainFile, removeIfPossible, removeIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "./cache-folder.js";
 
-/** A set of digests, kept as a folder with one small file for each. */
+/** A set of digests, stored as a folder with one small file for each. */
 export class DigestFiles {
   readonly #cache: CacheFolder;
   readonly #folder: string;
@@ -14,7 +14,7 @@ export class DigestFiles {
     this.#folder = folder;
   }
 
-  /** @returns whether it was not there before */
+  /** @returns whether it was added, and not there before */
   add(digest: Digest, text = ""): boolean {
     const path = this.#pathOf(digest);
     try {
@@ -38,7 +38,7 @@ export class DigestFiles {
     removeIfThere(this.#pathOf(digest));
   }
 
-  /** Undefined where the digest is not in the set. */
+  /** Returns undefined if the digest is not in the set. */
   textOf(digest: Digest): string | undefined {
     const path = this.#pathOf(digest);
     try {

@@ -5,37 +5,37 @@ import { errorCode, isOnNetworkFileSystem, MoteError } from "@mote/core";
 import { CacheFolder } from "./cache-folder.js";
 import { checkFolderLocation } from "./folder-location.js";
 
-/** What a cache folder and the file system below it are and can do. Undefined is what could not be found out. */
+/** The properties of a cache folder and its file system. Undefined where unknown. */
 export interface FolderFindings {
-  /** `absent`: nothing is there yet. `layout`: an image layout by others, not yet a cache. `refused`: see `error`. */
+  /** `absent`: does not exist. `layout`: another program's image layout, not yet a cache. `refused`: see `error`. */
   readonly state: "absent" | "empty" | "layout" | "cache" | "refused";
   readonly error?: MoteError | undefined;
-  /** Whether files can be made in the folder, or where it would be made. */
+  /** Whether files can be created in the folder, or where it would be created. */
   readonly isWritable: boolean;
   /** Permission bits, such as 0o755. */
   readonly mode?: number | undefined;
-  /** Of the cache's folders, those that every user may write to. */
+  /** Those of the cache's folders that every user may write to. */
   readonly writableByAll: readonly string[];
-  /** Bytes that this user may still write, and bytes in all. */
+  /** Bytes available to this user, and bytes in total. */
   readonly freeBytes?: number | undefined;
   readonly totalBytes?: number | undefined;
-  /** Files that may still be made. Undefined also where the file system sets no bound. */
+  /** Inodes available. Undefined also if the file system has no limit. */
   readonly freeFiles?: number | undefined;
-  /** The name of the file system's kind, or its number. */
+  /** The name of the file system's type, or its number. */
   readonly fileSystem?: string | undefined;
   readonly isNetwork: boolean;
   readonly hasHardLinks?: boolean | undefined;
-  /** Whether a copy may share its bytes with the original. */
+  /** Whether a copy can share extents with the original. */
   readonly hasReflinks?: boolean | undefined;
-  /** Whether the times of use that are set stay as they were set. */
+  /** Whether access times stay as they were set. */
   readonly keepsTimes?: boolean | undefined;
   readonly isCaseSensitive?: boolean | undefined;
-  /** Unfinished writes, to be gone on with or swept. */
+  /** Unfinished writes, to be resumed or cleaned up. */
   readonly unfinished: { readonly files: number; readonly bytes: number };
   readonly damaged: { readonly files: number; readonly bytes: number };
 }
 
-/** Looks at a cache folder, and tries what its file system can do, in files that are gone afterwards. Makes no folder. */
+/** Inspects a cache folder, and probes its file system with temporary files. Creates no folder. */
 export function examineFolder(root: string): FolderFindings {
   const folder = new CacheFolder(root, undefined);
   const nearest = nearestFolder(folder.root);
@@ -68,12 +68,12 @@ function inspect(folder: CacheFolder, nearest: string | undefined): Pick<FolderF
   }
 }
 
-/** The folder itself, or the nearest one above it that is there. */
+/** Returns the folder itself, or its nearest ancestor that exists. */
 function nearestFolder(path: string): string | undefined {
   try {
     if (fs.statSync(path).isDirectory()) return path;
   } catch {
-    // Not there, or something else is in the way.
+    // Does not exist, or a parent is not a directory.
   }
   return dirname(path) === path ? undefined : nearestFolder(dirname(path));
 }
@@ -112,9 +112,9 @@ const names: ReadonlyMap<number, string> = new Map([
 
 type Probing = Pick<FolderFindings, "hasHardLinks" | "hasReflinks" | "keepsTimes" | "isCaseSensitive">;
 
-/** Undefined where no file can be made. */
+/** Returns undefined if no file can be created. */
 function probe(folder: string): Probing | undefined {
-  // Not the name of an ingest file, so that no process takes it for one.
+  // Not named like an ingest file, so that no process mistakes it for one.
   const path = join(folder, `probe-${randomUUID()}`);
   const others = [`${path}.link`, `${path}.clone`];
   try {

@@ -4,7 +4,7 @@ import { readPlainFile } from "../disk/plain-file.js";
 
 export const formatFileName = "format.json";
 
-/** The version of what is in one of the cache's own folders, in a file `format.json` there. */
+/** The format version of one of the cache's own folders, in its file `format.json`. */
 export class FolderFormat {
   readonly #folder: string;
   readonly #format: string;
@@ -26,15 +26,15 @@ export class FolderFormat {
     this.#write = options.write;
   }
 
-  /** Writes the file if it does not exist. @throws MOTE_UNSUPPORTED_FORMAT of a version that this release does not know */
+  /** Writes the file if it does not exist. @throws MOTE_UNSUPPORTED_FORMAT for a version that this release does not know */
   async establish(): Promise<void> {
     if (this.check()) return;
     await this.#write(this.#path, `${JSON.stringify({ format: this.#format, version: this.#version })}\n`);
   }
 
   /**
-   * Returns whether there is such a file. It is read until there is.
-   * @throws MOTE_UNSUPPORTED_FORMAT of a version that this release does not know
+   * Returns whether the file exists. Once found, it is not read again.
+   * @throws MOTE_UNSUPPORTED_FORMAT for a version that this release does not know
    */
   check(): boolean {
     this.#isKnown ||= this.isThere();

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { errorCode, MoteError } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 
-/** Checks that a cache folder is a directory, or can be made. @throws MOTE_UNWRITABLE if the path or a part is a file, pipe, device or dangling link */
+/** Checks that a cache folder is or can be a directory. @throws MOTE_UNWRITABLE if the path or a parent is not a directory */
 export function checkFolderLocation(root: string): void {
   let stats: fs.Stats | undefined;
   try {
@@ -29,7 +29,7 @@ interface InTheWay {
   readonly hasTarget: boolean;
 }
 
-/** What stands where a directory has to be, if anything does: the path itself, or the first of those above it that is there. */
+/** Returns whatever has the path's name or, if nothing does, that of its nearest existing ancestor. */
 function nearestEntry(path: string): InTheWay | undefined {
   for (let at = path; ; at = dirname(at)) {
     let entry: fs.Stats | undefined;
