@@ -1,7 +1,7 @@
 import type { EventOptions } from "@mote/core";
 import type { Subject } from "../reports/subject.js";
 
-/** Where a request goes, what it needs to be allowed, and who hears of its events. */
+/** The target of a request, its scope, and its event listener. */
 export interface Access extends EventOptions {
   readonly origin: URL;
   readonly subject: Subject;

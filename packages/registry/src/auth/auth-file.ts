@@ -17,22 +17,22 @@ import { lockBeside } from "../disk/lock-file.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import type { AuthPath } from "./auth-paths.js";
 
-/** A file of credentials: Docker's `config.json`, Podman's `auth.json`. */
+/** A credentials file: Docker's `config.json` or Podman's `auth.json`. */
 export interface AuthFile {
   readonly path: string;
   readonly auths: Readonly<Record<string, unknown>>;
   readonly credHelpers: Readonly<Record<string, unknown>>;
   readonly credsStore: string | undefined;
-  /** The complete file, with its other settings. */
+  /** The complete file, including its other settings. */
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** Bytes; a login takes a few hundred. */
+/** In bytes; a login takes a few hundred. */
 const maxAuthFileBytes = 16 * 1024 * 1024;
-/** As many as the kernel follows. */
+/** The kernel's own limit. */
 const mostLinks = 40;
 
-/** Undefined where there is none, or an empty one. @throws MOTE_CONFIG */
+/** Returns undefined if it is missing or empty. @throws MOTE_CONFIG */
 export async function readAuthFile(path: string): Promise<AuthFile | undefined> {
   let text: string;
   try {
@@ -48,12 +48,12 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
       },
     );
   }
-  // Editors of Windows begin a file with a byte order mark.
+  // Windows editors may write a byte order mark.
   const json = text.replace(/^\uFEFF/, "");
   if (json.trim() === "") return undefined;
   const content = parseRecord(json);
   if (content === undefined) {
-    // The parser's message quotes the text, and that holds secrets.
+    // The parser's message quotes the text, which contains secrets.
     throw new MoteError("MOTE_CONFIG", `${path} is not a JSON object; correct it, or log in again`, {
       details: { path },
     });
@@ -68,7 +68,7 @@ export async function readAuthFile(path: string): Promise<AuthFile | undefined> 
   };
 }
 
-/** Reads the files that exist, in order. One that the user did not name and cannot read, as after `su`, is reported and skipped. @throws MOTE_CONFIG */
+/** Reads the existing files in order. Reports and skips default files that cannot be read, as after `su`. @throws MOTE_CONFIG */
 export async function* readAuthFiles(
   paths: readonly AuthPath[],
   warn: (message: string) => void,
@@ -85,8 +85,8 @@ export async function* readAuthFiles(
 }
 
 /**
- * Replaces the file by what `change` makes of it, atomically, readable only by its owner, under a lock. `change` may be called again, and returns
- * undefined to change nothing. Returns whether it was replaced. @throws MOTE_CONFIG · MOTE_TIMEOUT if the file is locked for 30 seconds
+ * Replaces the file with the result of `change`, atomically, mode 0600, under a lock. `change` may be called again; it returns
+ * undefined to change nothing. Returns whether the file was replaced. @throws MOTE_CONFIG · MOTE_TIMEOUT after waiting 30 seconds for the lock
  */
 export async function changeAuthFile(
   path: string,
@@ -113,7 +113,7 @@ export async function changeAuthFile(
   }
 }
 
-/** The file that a path means, there or not: a link that the user has made stays, and what it leads to is replaced. */
+/** Resolves the file to replace, which need not exist. Symbolic links are kept, and their target is replaced. */
 async function targetOf(path: string): Promise<string> {
   let target = path;
   for (let links = 0; links < mostLinks; links++) {
@@ -128,7 +128,7 @@ async function targetOf(path: string): Promise<string> {
   throw new Error("its symbolic links lead in a circle");
 }
 
-/** False if the lock was lost: what was read under it may be old. */
+/** False if the lock was lost: data read under it may be stale. */
 async function replaceFile(target: string, text: string, lock: LockFile): Promise<boolean> {
   const draft = `${target}.${randomUUID()}`;
   try {
@@ -136,9 +136,9 @@ async function replaceFile(target: string, text: string, lock: LockFile): Promis
     try {
       await handle.writeFile(text);
       const there = await lstat(target).catch(() => undefined);
-      // Whatever the umask takes away.
+      // Not subject to the umask.
       await handle.chmod(modeFor(there));
-      // If root logs in for a user, the file stays that user's.
+      // If root logs in for a user, the user still owns the file.
       if (there?.isFile()) await handle.chown(there.uid, there.gid).catch(() => {});
       await handle.sync();
     } finally {
@@ -152,7 +152,7 @@ async function replaceFile(target: string, text: string, lock: LockFile): Promis
   }
 }
 
-/** A file that a group shares stays so; one that was readable by all users is closed to them. */
+/** Keeps group access, but removes access for others. */
 function modeFor(there: Pick<Stats, "mode"> | undefined): number {
   const mode = there === undefined ? 0o600 : there.mode & 0o777;
   return (mode & 0o007) === 0 ? (mode & 0o770) | 0o600 : 0o600;

@@ -1,14 +1,14 @@
 import { isDockerHub } from "../http/hosts.js";
 
-/** What a key of `auths` or `credHelpers` stands for: a registry, or a part of one. */
+/** The registry, or part of a registry, that a key of `auths` or `credHelpers` names. */
 interface AuthKey {
-  /** In one spelling for all names of a registry. */
+  /** Normalized: the same for all names of a registry. */
   readonly host: string;
-  /** Empty for all of the registry, else a repository or the beginning of one. */
+  /** Empty for the complete registry, else a repository or a prefix of one. */
   readonly path: string;
 }
 
-/** Reads a key as docker and podman do: one with a scheme stands for its host; in one without, a path is that of repositories, but `/v1/` and `/v2/`. */
+/** Parses a key like docker and podman: a URL means its host; without a scheme, a path names repositories, except `/v1/` and `/v2/`. */
 function readAuthKey(key: string): AuthKey {
   const [, scheme, rest = ""] = /^(?:(https?):\/\/)?(.*)$/is.exec(key.trim()) ?? [];
   const slash = rest.indexOf("/");
@@ -17,36 +17,36 @@ function readAuthKey(key: string): AuthKey {
   return { host, path: /^v[12]$/.test(path) ? "" : path };
 }
 
-/** Whether the key stands for all of the registry. */
+/** Returns whether the key covers the complete registry. */
 export function isKeyOf(key: string, registry: string): boolean {
   const { host, path } = readAuthKey(key);
   return path === "" && host === canonicalName(registry);
 }
 
-/** Docker Hub has several names, and a registry is the same with the port that it has anyway. */
+/** Normalizes the names of Docker Hub, and drops a default port. */
 function canonicalName(host: string, scheme = "https"): string {
   const name = host.toLowerCase().replace(scheme === "http" ? /:80$/ : /:443$/, "");
   return isDockerHub(name) ? "docker.io" : name;
 }
 
-/** Docker's own registry goes by several names; the last is what `docker login` writes. */
+/** Docker Hub's names; the last is the one `docker login` writes. */
 function registryNames(registry: string): readonly string[] {
   return isDockerHub(registry)
     ? ["docker.io", "index.docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"]
     : [registry];
 }
 
-/** The name that a registry is stored under. */
+/** The key that a registry is stored under. */
 export function storedName(registry: string): string {
   return registryNames(registry).at(-1) ?? registry;
 }
 
-/** What a credential helper may know the registry as, the most usual name first. */
+/** Names by which a credential helper may know the registry, the most usual first. */
 export function helperNames(registry: string): readonly string[] {
   return [...registryNames(registry)].reverse();
 }
 
-/** Returns the entries that apply to the repository: the longest path first, and of those with one path the key in the spelling of `registry`. */
+/** Returns the entries that apply to the repository: the longest path first, and of equal paths the key spelled like `registry`. */
 export function entriesFor(
   entries: Readonly<Record<string, unknown>>,
   registry: string,

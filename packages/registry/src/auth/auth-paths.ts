@@ -4,16 +4,16 @@ import { homeFolders, MoteError } from "@mote/core";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A file where credentials are looked for. */
+/** A credentials file to read. */
 export interface AuthPath {
   readonly path: string;
-  /** Whether the user named it. One that is only usual may be another user's, and is then none of ours. */
+  /** Whether the user named it. A default path may belong to another user, and is then skipped. */
   readonly isNamed: boolean;
 }
 
 /**
- * Returns where credentials are looked for; the first that has some wins. `$REGISTRY_AUTH_FILE` replaces Podman's files and `$DOCKER_CONFIG` goes
- * before them, as in containers/common; else the order is that of containers-auth.json(5).
+ * Returns the credentials files in lookup order; the first match wins. `$REGISTRY_AUTH_FILE` replaces Podman's files and `$DOCKER_CONFIG` goes
+ * before them, as in containers/common; otherwise the order is that of containers-auth.json(5).
  */
 export function defaultPaths(env: Environment): AuthPath[] {
   const docker = dockerPath(env);
@@ -24,7 +24,7 @@ export function defaultPaths(env: Environment): AuthPath[] {
   return docker?.isNamed ? [docker, ...usual] : [...usual, ...present(docker)];
 }
 
-/** Returns where new credentials are stored: where every tool finds them, also after a restart. @throws MOTE_CONFIG if there is no home folder */
+/** Returns where new credentials are stored: a file that every tool reads and that survives a restart. @throws MOTE_CONFIG without a home folder */
 export function defaultPathToStore(env: Environment): string {
   const path = env.REGISTRY_AUTH_FILE || dockerPath(env)?.path;
   if (path !== undefined) return path;
@@ -34,7 +34,7 @@ export function defaultPathToStore(env: Environment): string {
   );
 }
 
-/** Without `$XDG_RUNTIME_DIR`, `podman login` on Linux writes below `/run/containers`, also as root. */
+/** Without `$XDG_RUNTIME_DIR`, `podman login` on Linux uses `/run/containers`, also as root. */
 function runtimePath(env: Environment): string | undefined {
   const { runtime } = homeFolders(env, userInfo);
   if (runtime !== undefined) return join(runtime, "containers", "auth.json");

@@ -19,26 +19,26 @@ export interface AccessError {
   readonly url: URL;
 }
 
-/** Sends a GET to the registry without credentials, for the challenge in its response. Undefined where none came from the registry itself. */
+/** Sends an anonymous GET to get the registry's challenge. Undefined if the response is not the registry's own. */
 export type ChallengeRequest = (
   url: URL,
   access: Access,
 ) => Promise<Pick<AccessError, "status" | "authenticate"> | undefined>;
 
-/** Milliseconds for which a lookup of stored credentials is reused when a request failed. */
+/** Milliseconds for which a credentials lookup after a failed request is cached. */
 const storedForMs = 30_000;
 
-/** The `Authorization` headers for registries, by registry and scopes. A token is fetched once for all who wait for it. */
+/** Provides `Authorization` headers by registry and scopes. Concurrent callers share one token request. */
 export class Authorizer {
   readonly #credentials: CredentialSource;
   readonly #exchange: TokenExchange;
   readonly #request: ChallengeRequest;
-  /** By registry, without scope: the challenge to expect for a repository that was not requested yet. */
+  /** By registry, without scope: the challenge expected for repositories not yet requested. */
   readonly #usualChallenges = new Map<string, Challenge>();
   readonly #challenges = new Map<string, Challenge>();
   readonly #known = new Map<string, Authorization>();
   readonly #renewing = new Map<string, Promise<Authorization | undefined>>();
-  /** By registry: how its `/v2/` responds without a login. Requested once. */
+  /** By registry: its response to an anonymous `/v2/` request, sent once. */
   readonly #probes = new Map<string, Promise<Probe>>();
   readonly #stored = new Map<string, { readonly atMs: number; readonly found: Promise<Credentials | undefined> }>();
 
@@ -48,7 +48,7 @@ export class Authorizer {
     this.#request = request;
   }
 
-  /** Returns what to send first; undefined if the registry has not required a login yet, or there is none. */
+  /** Returns the initial header; undefined if the registry has not required a login yet, or none is stored. */
   async authorization(access: Access, signal: AbortSignal | undefined): Promise<Authorization | undefined> {
     const key = accessKey(access);
     const known = this.#known.get(key);
@@ -59,8 +59,8 @@ export class Authorizer {
   }
 
   /**
-   * Returns what to send after an error response to a request that was sent with `used`; undefined for nothing else. Some registries respond without
-   * a challenge, or with 403 or 404 to anonymous requests: then the challenge of `/v2/` is requested.
+   * Returns the header to retry with after an error response to `used`; undefined for no retry. Some registries send no challenge, or answer
+   * anonymous requests with 403 or 404: then `/v2/` is requested for its challenge.
    */
   async afterErrorResponse(
     access: Access,
@@ -81,13 +81,13 @@ export class Authorizer {
     return next?.header === used?.header ? undefined : next;
   }
 
-  /** The host of the token service that the registry has named, if it has. */
+  /** Returns the host of the registry's token service, if known. */
   tokenHost(access: Access): string | undefined {
     const challenge = this.#challenges.get(accessKey(access)) ?? this.#usualChallenges.get(access.origin.origin);
     return challenge?.scheme === "bearer" ? realmUrl(challenge.parameters.realm, access.origin)?.host : undefined;
   }
 
-  /** Tells why the login that is stored was not sent, for the error; undefined if none is stored, or it was sent. */
+  /** Returns why the stored login was not sent, for the error; undefined if none is stored, or it was sent. */
   async unusedLogin(access: Access, used: Authorization | undefined): Promise<string | undefined> {
     if (used?.personal) return undefined;
     const credentials = await this.#storedFor(access).catch(() => undefined);
@@ -114,7 +114,7 @@ export class Authorizer {
     return expected();
   }
 
-  /** Looks up credentials for a request that failed without a challenge. Remembered, so that a missing login is not looked up each time. */
+  /** Looks up credentials after a failure without a challenge. Cached, so that a missing login is not looked up each time. */
   #storedFor({ subject: { registry, repository } }: Access): Promise<Credentials | undefined> {
     const key = `${registry}/${repository ?? ""}`;
     const known = this.#stored.get(key);
@@ -125,7 +125,7 @@ export class Authorizer {
     return found;
   }
 
-  /** Not under a caller's signal: others wait for it. */
+  /** Ignores callers' signals: other callers share the request. */
   #probe(access: Access, url: URL, kind: "/v2/" | "HEAD"): Promise<Probe> {
     const { origin } = access.origin;
     const key = kind === "/v2/" ? origin : `${kind} ${origin}`;
@@ -179,7 +179,7 @@ export class Authorizer {
   }
 }
 
-/** How a registry responded without a login. */
+/** A registry's response to an anonymous request. */
 interface Probe {
   readonly challenge?: Challenge;
   /** Why no login is sent, if there is no challenge. */
@@ -200,7 +200,7 @@ function challengeOf(
   );
 }
 
-/** A token service is preferred to the password itself. */
+/** Prefers a token service to sending the password. */
 function chooseChallenge(challenges: readonly Challenge[], access: Access): Challenge | undefined {
   const bearers = challenges.filter(({ scheme, parameters }) => scheme === "bearer" && parameters.realm !== undefined);
   const bearer = bearers.find(({ parameters }) => realmUrl(parameters.realm, access.origin) !== undefined);

@@ -5,12 +5,12 @@ export interface Challenge {
 }
 
 const tokenCharacters = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-// Single quotes are not in the grammar, but are sent.
+// Single quotes are not in the grammar, but some servers send them.
 const parameter = new RegExp(`^(${tokenCharacters})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|'([^']*)'|([^\\s",]+))`);
 const scheme = new RegExp(`^(${tokenCharacters})(?=[ \\t,]|$)`);
 const token68 = /^[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/;
 
-/** All challenges of the header's values, in their order. What cannot be read ends its value; what came before it counts. */
+/** Parses all challenges in order. A syntax error ends its header value; earlier challenges are kept. */
 export function parseChallenges(header: string | readonly string[] | undefined): readonly Challenge[] {
   const values = header === undefined ? [] : typeof header === "string" ? [header] : header;
   return values.flatMap(parseValue);
@@ -26,7 +26,7 @@ function parseValue(value: string): Challenge[] {
     const found = parameter.exec(rest);
     if (found !== null && current !== undefined) {
       const [whole, name = "", quoted, single, plain = ""] = found;
-      // The first of two wins, so that nothing appended to a header can replace what stood before it.
+      // The first duplicate wins, so nothing appended to a header can override it.
       current.parameters[name.toLowerCase()] ??= quoted?.replace(/\\(.)/g, "$1") ?? single ?? plain;
       rest = rest.slice(whole.length);
       continue;
@@ -36,7 +36,7 @@ function parseValue(value: string): Challenge[] {
     const [name] = opened;
     challenges.push({ scheme: name.toLowerCase(), parameters: Object.create(null) });
     rest = rest.slice(name.length).replace(/^[ \t]+/, "");
-    // `Negotiate YWJj` carries one opaque value where others have parameters.
+    // `Negotiate YWJj` carries one opaque value instead of parameters.
     if (!parameter.test(rest)) rest = rest.replace(token68, "");
   }
 }

@@ -9,20 +9,20 @@ export interface HelperOptions extends Cancellable {
 }
 
 export interface HelperRequestOptions extends HelperOptions {
-  /** Called where the program is missing, fails, or responds without a user name and a secret. `problem` says so without a secret. */
+  /** Called if the program is missing, fails, or prints no user name and secret. `problem` contains no secret. */
   readonly onProblem: (problem: string) => void;
 }
 
 const maxHelperBytes = 256 * 1024;
 const maxErrorCharacters = 16 * 1024;
-/** How long output that came before a helper's end may take to arrive. */
+/** How long to wait for remaining output after a helper exits. */
 const outputAfterExitMs = 1_000;
-/** Stands in for a user's name where the secret is a refresh token. */
+/** The user name that marks the secret as a refresh token. */
 const tokenUser = "<token>";
 
 /**
- * Runs `docker-credential-NAME` for what it stores under `server` (docker/docker-credential-helpers). Undefined if it has nothing, is missing or
- * fails: then `onProblem` is called. @throws MOTE_CONFIG if it does not respond in time, or prints no JSON · MOTE_IO if no program can be started
+ * Runs `docker-credential-NAME` to get the login for `server` (docker/docker-credential-helpers). Returns undefined if it has none, is missing or
+ * fails; the latter two call `onProblem`. @throws MOTE_CONFIG on a timeout or output that is not JSON · MOTE_IO if no program can be started
  */
 export async function runCredentialHelper(
   name: string,
@@ -44,7 +44,7 @@ export async function runCredentialHelper(
   return undefined;
 }
 
-/** Whether a helper says that it stores nothing: the protocol has one message for it, but helpers have others, on either stream, and translate them. */
+/** Detects that a helper has no login: besides the protocol's message, helpers have their own, on either stream, translated. */
 function saysNotFound(code: number | null, text: string): boolean {
   if (code !== 1 || /command not found|executable file not found|no such file or directory/i.test(text)) return false;
   return /not (?:be )?found|n't (?:be )?found|no credentials|no (?:such|matching|stored)|(?:does not|doesn't) exist/i.test(
@@ -60,7 +60,7 @@ function isMissing(error: MoteError): error is MoteError & { readonly details: {
   return error.code === "MOTE_CONFIG" && detailOf(error, "errno") !== undefined;
 }
 
-/** Has the program store them under `server`. @throws MOTE_CONFIG */
+/** Stores the login under `server`. @throws MOTE_CONFIG */
 export async function storeWithHelper(
   name: string,
   server: string,
@@ -80,7 +80,7 @@ export async function storeWithHelper(
   await tell(helperProgram(name), "store", JSON.stringify({ ServerURL: server, ...login }), options);
 }
 
-/** Has the program erase what it stores under `server`, if anything. @throws MOTE_CONFIG */
+/** Erases any login stored under `server`. @throws MOTE_CONFIG */
 export async function eraseWithHelper(name: string, server: string, options: HelperOptions): Promise<void> {
   await tell(helperProgram(name), "erase", server, options);
 }
@@ -111,7 +111,7 @@ function readAnswer(
   try {
     if (text !== "") body = JSON.parse(text);
   } catch {
-    // The text may hold a secret, and so may the parser's message.
+    // The text and the parser's message may contain a secret.
     throw new MoteError("MOTE_CONFIG", `${program} printed output that is not JSON; run it by hand to see why`, {
       details: { program },
     });
@@ -128,7 +128,7 @@ function readAnswer(
 interface Ended {
   readonly code: number | null;
   readonly stdout: string;
-  /** The beginning of it. */
+  /** Truncated. */
   readonly stderr: string;
 }
 
@@ -140,7 +140,7 @@ function run(program: string, command: string, input: string, options: HelperOpt
     let timer: NodeJS.Timeout | undefined;
     let hasEnded = false;
     const abort = () => end(() => reject(signal?.reason));
-    // Listened to before anything else is touched: without descriptors or memory there is a child without streams.
+    // Listen first: without descriptors or memory, the child has no streams.
     child.on("error", (cause) => end(() => reject(notStarted(program, cause))));
     const { stdin, stdout, stderr } = child;
     if (!stdin || !stdout || !stderr) return;
@@ -160,7 +160,7 @@ function run(program: string, command: string, input: string, options: HelperOpt
     const ended = (code: number | null) =>
       end(() => resolve({ code, stdout: text + decoder.decode(), stderr: errors.slice(0, maxErrorCharacters) }));
     child.on("close", ended);
-    // What the helper has started may hold its output open for as long as it runs.
+    // A process started by the helper may keep its output open.
     child.on("exit", (code) => {
       if (hasEnded) return;
       clearTimeout(timer);
@@ -196,7 +196,7 @@ function start(program: string, command: string, env: HelperOptions["env"]): Chi
   }
 }
 
-/** A program that is missing is the configuration's error; anything else is an error of the system, by its own name. */
+/** A missing program is a configuration error; anything else is a system error. */
 function notStarted(program: string, cause: unknown): MoteError {
   const errno = errorCode(cause) ?? String(cause);
   const options = { cause, details: { program, errno } };
@@ -208,7 +208,7 @@ function notStarted(program: string, cause: unknown): MoteError {
   return new MoteError("MOTE_IO", `${program} cannot be started: ${errno}; ${advice}`, options);
 }
 
-/** `UNKNOWN`: a program of another system, as of Windows in its Linux subsystem. */
+/** `UNKNOWN`: a program of another system, such as Windows under WSL. */
 const notRunnable: ReadonlySet<string> = new Set([
   "ENOENT",
   "EACCES",

@@ -1,16 +1,16 @@
 import type { Cancellable } from "@mote/core";
 
-/** What is sent to a registry to log in. */
+/** Credentials for logging in to a registry. */
 export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
-  /** An OAuth2 refresh token, to be exchanged at the token service that the registry names. */
+  /** An OAuth2 refresh token, exchanged at the registry's token service. */
   | { readonly kind: "identity-token"; readonly token: string }
-  /** A bearer token, sent to the registry as it is. */
+  /** A bearer token, sent to the registry unchanged. */
   | { readonly kind: "registry-token"; readonly token: string };
 
 /** A source of credentials. Called once for each repository that requires a login. */
 export interface CredentialSource {
-  /** Returns what is stored for the registry, named as in references (`docker.io`, `host:port`); undefined for no login. @throws MOTE_CONFIG */
+  /** Returns the registry's credentials, or undefined. `registry` is a name as in references (`docker.io`, `host:port`). @throws MOTE_CONFIG */
   get(registry: string, repository?: string, options?: Cancellable): Promise<Credentials | undefined>;
 }
 

@@ -6,13 +6,13 @@ import { runCredentialHelper } from "./credential-helper.js";
 import type { CredentialSource, Credentials } from "./credentials.js";
 
 export interface DockerCredentialsOptions {
-  /** The files to look in, the first that has something wins. Default: where Podman and Docker keep them, see `README.md`. */
+  /** Files to read; the first that has a login wins. Default: those of Podman and Docker, see `README.md`. */
   readonly paths?: readonly string[] | undefined;
   /** Default `process.env`. */
   readonly env?: Environment | undefined;
-  /** How long a credential helper may take. Default 30,000: the user may have to unlock a key ring. */
+  /** Time limit of a credential helper. Default 30,000: the user may have to unlock a key ring. */
   readonly helperTimeoutMs?: number | undefined;
-  /** Is warned of helpers and entries that cannot be used, each once. Silent by default. */
+  /** Receives one warning for each unusable helper or entry. Silent by default. */
   readonly logger?: Logger | undefined;
 }
 
@@ -41,7 +41,7 @@ export function dockerCredentials(options: DockerCredentialsOptions = {}): Crede
   };
 }
 
-/** Where to look: files that the options name, or the usual ones. */
+/** Returns the files from the options, or the default ones. */
 export function pathsOf({ paths }: Pick<DockerCredentialsOptions, "paths">, env: Environment): readonly AuthPath[] {
   return paths?.map((path) => ({ path, isNamed: true })) ?? defaultPaths(env);
 }
@@ -63,7 +63,7 @@ interface Wanted {
   readonly warn: (message: string) => void;
 }
 
-/** The registry's own helper, then the entries, then the helper of all registries. */
+/** Tries the registry's own helper, then the entries, then the default helper. */
 async function lookUp(
   { path, auths, credHelpers, credsStore }: AuthFile,
   { registry, repository, runHelper, warn }: Wanted,
@@ -85,7 +85,7 @@ async function lookUp(
   return undefined;
 }
 
-/** Undefined where there is nothing in the entry, as Docker leaves it for what a helper stores. */
+/** Returns undefined for an empty entry, which Docker writes when a helper stores the login. */
 function readAuth(entry: Readonly<Record<string, unknown>>, onInvalid: () => void): Credentials | undefined {
   const { auth, username, password, identitytoken, registrytoken } = entry;
   if (isText(identitytoken)) return { kind: "identity-token", token: identitytoken };
@@ -102,7 +102,7 @@ function readAuth(entry: Readonly<Record<string, unknown>>, onInvalid: () => voi
   return undefined;
 }
 
-/** Docker ends a password at the zeros that old versions padded it with. */
+/** Docker cuts a password at the zeros with which old versions padded it. */
 function withoutPadding(text: string): string {
   let end = text.length;
   while (end > 0 && text.charCodeAt(end - 1) === 0) end--;

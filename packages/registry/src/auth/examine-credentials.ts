@@ -5,20 +5,20 @@ import { isText, readAuthFile } from "./auth-file.js";
 import { defaultPaths, type Environment } from "./auth-paths.js";
 import { helperProgram } from "./credential-helper.js";
 
-/** A file of credentials, without any secret of it. */
+/** A credentials file, without its secrets. */
 export interface AuthFileFindings {
   readonly path: string;
-  /** Registries that it stores a login for. */
+  /** Registries with a stored login. */
   readonly registries: readonly string[];
-  /** Credential helpers that it names, and whether they can be found. */
+  /** The credential helpers it names, and whether they are installed. */
   readonly helpers: readonly { readonly program: string; readonly isFound: boolean }[];
   /** Permission bits. Only its owner should have access. */
   readonly mode: number;
-  /** Why it cannot be read: MOTE_CONFIG. */
+  /** The MOTE_CONFIG error if it cannot be read. */
   readonly error?: MoteError;
 }
 
-/** Looks at the files that are there of those where credentials are looked for, in that order. Asks no helper for anything. */
+/** Examines the existing credentials files, in lookup order. Runs no credential helper. */
 export async function examineCredentials(env: Environment = process.env): Promise<AuthFileFindings[]> {
   const findings: AuthFileFindings[] = [];
   for (const path of new Set(defaultPaths(env).map((one) => one.path))) {
@@ -40,7 +40,7 @@ export async function examineCredentials(env: Environment = process.env): Promis
   return findings;
 }
 
-/** Undefined where there is no such file, or it is behind a folder of another user: then it is passed over. */
+/** Returns undefined if the file does not exist, or is in another user's folder. */
 function modeOf(path: string): number | undefined {
   try {
     return statSync(path).mode & 0o777;

@@ -9,8 +9,8 @@ import { type DockerCredentialsOptions, onceEach, pathsOf } from "./docker-crede
 type StoreOptions = DockerCredentialsOptions & Cancellable;
 
 /**
- * Stores credentials for a registry, named as in references: in the file that has the registry already, else in `$REGISTRY_AUTH_FILE`, else in
- * Docker's `config.json`; or by the credential helper that this file names. Returns the file's path, or the program's name. @throws MOTE_CONFIG
+ * Stores credentials for a registry, named as in references: in the file that already lists the registry, else in `$REGISTRY_AUTH_FILE`, else in
+ * Docker's `config.json`; or with that file's credential helper. Returns the file's path, or the program's name. @throws MOTE_CONFIG
  */
 export async function saveCredentials(
   registry: string,
@@ -25,13 +25,13 @@ export async function saveCredentials(
     file = one;
     break;
   }
-  // Of the file to begin, where the registry is in none.
+  // Read the default file if none lists the registry.
   const path = file?.path ?? options.paths?.[0] ?? defaultPathToStore(env);
   file ??= await readAuthFile(path);
   const helper = file && helperFor(file, registry);
   if (helper !== undefined) {
     await storeWithHelper(helper.name, helper.server, credentials, helping);
-    // What the file has in plain would be found first.
+    // A plain-text entry would take precedence.
     if (file !== undefined) await dropEntries(file.path, registry, options);
     return helperProgram(helper.name);
   }
@@ -43,7 +43,7 @@ export async function saveCredentials(
   return path;
 }
 
-/** Erases what is stored for a registry, everywhere. Returns the files and programs that had something. @throws MOTE_CONFIG */
+/** Erases a registry's credentials everywhere. Returns the files and programs that had some. @throws MOTE_CONFIG */
 export async function eraseCredentials(registry: string, options: StoreOptions = {}): Promise<string[]> {
   const { paths, helping, warn } = settings(options);
   const erased: string[] = [];
@@ -70,7 +70,7 @@ function names({ auths, credHelpers }: AuthFile, registry: string): boolean {
   return [...Object.keys(auths), ...Object.keys(credHelpers)].some((key) => isKeyOf(key, registry));
 }
 
-/** The helper of the registry, or that of the file, and what it knows the registry as. */
+/** Returns the registry's helper or the file's, and its name for the registry. */
 function helperFor(file: AuthFile, registry: string): { readonly name: string; readonly server: string } | undefined {
   const own = entriesFor(file.credHelpers, registry).find(([, name]) => isText(name));
   if (own !== undefined) return { name: String(own[1]), server: own[0] };
@@ -81,7 +81,7 @@ function otherNames(server: string, registry: string): readonly string[] {
   return helperNames(registry).filter((name) => name !== server);
 }
 
-/** Looks first without the lock: a file that has nothing need not be writable. */
+/** Checks first without the lock: a file without entries need not be writable. */
 async function dropEntries(path: string, registry: string, { signal }: Cancellable): Promise<boolean> {
   const withoutEntries = (file: AuthFile | undefined) => {
     const others = otherEntries(file, registry);
@@ -92,7 +92,7 @@ async function dropEntries(path: string, registry: string, { signal }: Cancellab
   return changeAuthFile(path, withoutEntries, { signal });
 }
 
-/** Those of other registries, and of parts of this one. */
+/** Entries of other registries, and of parts of this one. */
 function otherEntries(file: AuthFile | undefined, registry: string): [string, unknown][] {
   return Object.entries(file?.auths ?? {}).filter(([key]) => !isKeyOf(key, registry));
 }

@@ -12,7 +12,7 @@ export interface TokenRequest extends EventOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly authorization?: string | undefined;
   readonly body?: Uint8Array | undefined;
-  /** What the body gives away. */
+  /** The secrets in the body. */
   readonly secrets?: readonly string[] | undefined;
   readonly subject: Subject;
 }
@@ -23,23 +23,23 @@ export type TokenExchange = (request: TokenRequest) => Promise<TokenResponse>;
 interface TokenResponse {
   readonly status: number;
   readonly bytes: Uint8Array;
-  /** What was sent to the service, and may be repeated in its response. */
+  /** Secrets sent to the service, which its response may repeat. */
   readonly secrets: readonly string[];
 }
 
 export interface BearerToken {
   readonly token: string;
-  /** Unix milliseconds, somewhat before the service's own time. */
+  /** Unix milliseconds, somewhat before the real expiry. */
   readonly expiresAtMs: number;
 }
 
-/** What a service that does not say how long its token lives means (distribution, "Token Authentication Specification"). */
+/** The default lifetime of a token, in seconds (distribution, "Token Authentication Specification"). */
 const defaultLifetimeSeconds = 60;
-/** The part of its life in which a token is used; the rest is left to clocks and networks. */
+/** The fraction of its lifetime in which a token is used; the rest allows for clock skew and latency. */
 const usablePart = 0.9;
 
 /**
- * Fetches a token from the service that the challenge names: with a refresh token by POST, with a password by GET, anonymously without either.
+ * Fetches a token from the challenge's service: with a refresh token by POST, with a password by GET, anonymously without either.
  * @throws MOTE_UNAUTHORIZED if the service rejects the credentials · MOTE_REGISTRY
  */
 export async function fetchToken(
@@ -65,7 +65,7 @@ export async function fetchToken(
       { details: { ...subject, status, tokenService: realm.host } },
     );
   }
-  // This tells nothing about the requested content: 404 is not a miss.
+  // This says nothing about the requested content: 404 is not a miss.
   if (status >= 300 && status < 500 && status !== 429)
     throw protocolError(subject, `its token service ${realm.host} responded with ${status}`);
   if (status !== 200) throw statusError({ ...subject, registry: realm.host }, { status, text, secrets }, "a token");
@@ -73,7 +73,7 @@ export async function fetchToken(
 }
 
 /**
- * Returns the URL of a token service, absolute or a path on the registry. Plain HTTP on the host that was requested over TLS means TLS: the usual
+ * Returns the URL of a token service, absolute or a path on the registry. Upgrades plain HTTP on a host requested over TLS, a common
  * mistake of a registry behind a proxy. Undefined if it is not an http or https URL.
  */
 export function realmUrl(realm: string | undefined, origin: URL): URL | undefined {
@@ -84,7 +84,7 @@ export function realmUrl(realm: string | undefined, origin: URL): URL | undefine
   return url.protocol === "https:" || url.protocol === "http:" ? url : undefined;
 }
 
-/** One scope for each resource, with all its actions: some services look at the first one only. */
+/** Merges scopes by resource, with all actions: some services read only the first scope. */
 function mergeScopes(scopes: readonly string[]): string[] {
   const merged = new Map<string, Set<string>>();
   for (const scope of scopes) {
@@ -98,7 +98,7 @@ function mergeScopes(scopes: readonly string[]): string[] {
   return [...merged].map(([resource, actions]) => `${resource === "" ? "" : `${resource}:`}${[...actions].join(",")}`);
 }
 
-/** Credentials that came over TLS do not leave over plain HTTP. */
+/** Never sends credentials meant for TLS over plain HTTP. */
 function tokenRealm(access: Access, challenge: Challenge, credentials: Credentials | undefined): URL {
   const url = realmUrl(challenge.parameters.realm, access.origin);
   if (url === undefined) {
@@ -126,7 +126,7 @@ function queryRequest(
   return { method: "GET", url, authorization };
 }
 
-/** OAuth2, as distribution's "Oauth2 Token Authentication" has it. */
+/** OAuth2, per distribution's "Oauth2 Token Authentication". */
 function refreshRequest(
   url: URL,
   service: string | undefined,
@@ -153,7 +153,7 @@ function readToken(text: string, subject: Subject, realm: URL): BearerToken {
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
     throw protocolError(subject, `its token service ${realm.host} sent no token`);
   }
-  // Some write it as text.
+  // Some services send a string.
   const said = Number(body?.expires_in);
   const seconds = said > 0 && Number.isFinite(said) ? said : defaultLifetimeSeconds;
   return { token, expiresAtMs: Date.now() + seconds * 1000 * usablePart };

@@ -5,25 +5,25 @@ import type { Subject } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { type BlobRequest, blobError, requestBlob } from "./blob-request.js";
 
-/** Where to continue reading a blob, and what is known from earlier responses. */
+/** The offset to continue at, and the state from earlier responses. */
 export interface RangeStart {
   readonly offset: number;
   /** Of the complete blob, in bytes; undefined if it is not known yet. */
   readonly size: number | undefined;
-  /** What an earlier response names its content by. */
+  /** The validator of an earlier response. */
   readonly validator: string | undefined;
-  /** False after a response to a range request that was of no use: then the blob is read from its beginning, up to the offset in vain. */
+  /** False if the server does not support ranges: then the blob is read from its beginning, and bytes before the offset are dropped. */
   readonly takesRanges: boolean;
 }
 
-/** What one response has of a blob, from the offset on. */
+/** The bytes of a blob in one response, from the offset on. */
 export class BlobRange implements AsyncIterable<Uint8Array> {
   /** Of the complete blob. */
   readonly size: number;
-  /** The byte after the last one that the response announces. */
+  /** The end of the announced bytes, exclusive. */
   readonly end: number;
   readonly takesRanges: boolean;
-  /** For `If-Range`: what names this very content. */
+  /** A strong validator for `If-Range`. */
   readonly validator: string | undefined;
   readonly #response: RegistryResponse;
   readonly #body: AsyncIterable<Uint8Array>;
@@ -37,10 +37,10 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     this.end = measured.end;
     this.#skip = measured.skip;
     this.#limit = limit;
-    // A range of a coded body is counted in its coded bytes.
+    // A range of an encoded body counts encoded bytes.
     this.takesRanges = takesRanges && measured.codings.length === 0;
     const etag = response.header("etag");
-    // RFC 9110, section 13.1.5: only a strong validator will do.
+    // RFC 9110, section 13.1.5: requires a strong validator.
     this.validator = etag?.startsWith('"') ? etag : undefined;
   }
 
@@ -51,7 +51,7 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     const end = request.end ?? size;
     const isRanged = from.takesRanges && (offset > 0 || request.end !== undefined);
     if (isRanged) {
-      // Some servers respond with 416 to a range without an end.
+      // Some servers send 416 for a range without an end.
       const range = { range: `bytes=${offset}-${end === undefined ? "" : end - 1}` };
       const isConditional = offset > 0 && validator !== undefined;
       const headers = { ...range, ...(isConditional ? { "if-range": validator } : {}) };
@@ -73,7 +73,7 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     });
   }
 
-  /** Undefined for a response that does not have the bytes from the offset on. */
+  /** Returns undefined if the response lacks the bytes from the offset on. */
   static #of(
     subject: Subject,
     request: BlobRequest,
@@ -83,7 +83,7 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     try {
       const measured = measure(subject, request, from, response);
       if (measured === undefined) return undefined;
-      // Without an end, an excess must be noticed by the reader.
+      // Without an end, the reader must detect excess bytes.
       const isOpenEnded = request.end === undefined && measured.end === measured.size;
       const limit = isOpenEnded
         ? Number.POSITIVE_INFINITY
@@ -99,7 +99,7 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     this.#response.discard();
   }
 
-  /** Drops what precedes the offset, and what follows the requested end. */
+  /** Drops bytes before the offset and after the requested end. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     let skip = this.#skip;
     let left = this.#limit;
@@ -151,7 +151,7 @@ function measure(
   return { size, skip: offset, end: size, codings };
 }
 
-/** The codings that the body is in: a label counts only where the bytes without it would not be the blob. */
+/** Returns the body's codings: ignores the label if the bytes are the blob without it. */
 function codingsOf(
   response: RegistryResponse,
   request: BlobRequest,
@@ -161,7 +161,7 @@ function codingsOf(
   const codings = namedCodings(response);
   if (codings.length === 0 || length === size) return [];
   if (length !== undefined) return codings;
-  // Documents and plain archives do not begin as a coded body does, so that one that does is coded. For others it is unknown.
+  // Documents and plain archives never begin like an encoded body. Other types are undecidable.
   const isCoded = request.isCoded ?? /[/.+](?:json|tar)$/.test(request.mediaType);
   request.onDoubt?.(isCoded);
   return isCoded ? codings : [];

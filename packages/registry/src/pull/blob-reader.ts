@@ -17,13 +17,13 @@ import type { RepositoryApi } from "../repository-api.js";
 import { BlobRange } from "./blob-range.js";
 import { type BlobRequest, blobError } from "./blob-request.js";
 
-/** Each so many bytes that arrive allow one more resume, so that a large blob survives a poor line and nothing loops for ever. */
+/** Bytes received for each further resume, so that large blobs survive a poor connection without endless loops. */
 const bytesPerResume = 64 * 1024 * 1024;
 
 /** A response with fewer bytes of a range than this counts as a resume. */
 const minRangeBytes = 1024 * 1024;
 
-/** Opens a blob: the first response has arrived and has been checked when this resolves. @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH */
+/** Opens a blob; resolves once the first response has been checked. @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH */
 export async function openBlob(api: RepositoryApi, request: BlobRequest): Promise<MoteReader> {
   const from = { offset: request.start, size: request.size, validator: undefined, takesRanges: true };
   return new BlobReader(api, request, await BlobRange.open(api, request, from));
@@ -73,12 +73,12 @@ class BlobReader extends ReadOnceReader {
     }
   }
 
-  /** Returns what to continue with where a response ended or broke off. */
+  /** Returns the response to continue with after one ended early. */
   async #next({ start, offset, failure }: StreamEnd): Promise<BlobRange | undefined> {
     const { retries } = this.#api.policy;
     const most = retries + Math.floor((offset - this.#request.start) / bytesPerResume);
     if (failure === undefined) {
-      // A server may send less than the requested range, and says so.
+      // A server may send less than the requested range, and say so.
       const isPart = offset < this.#end && offset === this.#range.end;
       if (!isPart || (offset - start < minRangeBytes && ++this.#resumes > most)) return undefined;
       return this.#openAt(offset);
@@ -86,12 +86,12 @@ class BlobReader extends ReadOnceReader {
     this.#request.signal?.throwIfAborted();
     this.assertOpen();
     if (!isNetworkError(failure.error)) throw failure.error;
-    // All bytes arrived, and only the end of the message was lost.
+    // All bytes arrived; only the end of the message was lost.
     if (offset === this.#end) return undefined;
     return this.#resume(offset, most, failure.error);
   }
 
-  /** Tries until the host responds: while it is down, it is requested again. */
+  /** Repeats the request while the host is down. */
   async #resume(offset: number, most: number, cause: unknown): Promise<BlobRange> {
     const { signal } = this.#request;
     const { registry, repository, digest } = this.#subject;

@@ -3,10 +3,10 @@ import type { RegistryResponse } from "../registry-request.js";
 import { type Subject, subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 
-/** From this length on, a body is worth a connection that avoids copies. */
+/** Minimum body length, in bytes, for a connection that avoids copies. */
 const bulkBytes = 256 * 1024;
 
-/** Which bytes of a blob to read, and what is known of it. */
+/** The bytes of a blob to read, and what is known about it. */
 export interface BlobRequest extends CallOptions, EventOptions {
   readonly digest: Digest;
   readonly mediaType: string;
@@ -16,17 +16,17 @@ export interface BlobRequest extends CallOptions, EventOptions {
   /** The first byte not to read. Default: read to the end. */
   readonly end?: number | undefined;
   readonly verify: boolean;
-  /** Whether a blob that does not match is MOTE_CORRUPT, as a stored copy that is damaged. */
+  /** Whether a mismatch is MOTE_CORRUPT, as for a damaged stored copy. */
   readonly damage: boolean;
   /** The chunk's memory is reused when the next chunk is read. */
   readonly reuse?: boolean | undefined;
-  /** Whether a body without a length, labelled with a content coding, is in that coding. Default: by the media type. */
+  /** Whether to decode a labelled body that has no length. Default: by the media type. */
   readonly isCoded?: boolean | undefined;
   /** Called with the decision if the response does not tell. */
   readonly onDoubt?: ((isCoded: boolean) => void) | undefined;
 }
 
-/** Requests a blob. The response has 200, 206 or 416, and a body that is not read yet. */
+/** Requests a blob. The response has status 200, 206 or 416, and an unread body. */
 export function requestBlob(
   api: RepositoryApi,
   { digest, start, end, size, reuse, signal, onEvent }: BlobRequest,

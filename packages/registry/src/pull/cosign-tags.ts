@@ -15,7 +15,7 @@ import { namingSubject } from "../reports/subject.js";
 import { bareType, type RepositoryApi } from "../repository-api.js";
 import { absentStatuses, warnOfForbidden } from "./referrers-index.js";
 
-/** Lists what cosign has put beside the manifest, under tags of its digest. */
+/** Lists cosign's artifacts for the manifest, by the tags of its digest. */
 export async function* listCosignTags(
   api: RepositoryApi,
   subject: Digest,
@@ -27,7 +27,7 @@ export async function* listCosignTags(
   }
 }
 
-/** Undefined if there is no such tag, or it stands for what is not a manifest. */
+/** Returns undefined if the tag does not exist, or is not a manifest. */
 async function findTag(api: RepositoryApi, tag: string, options: CallOptions): Promise<Descriptor | undefined> {
   const request = { what: `tag ${tag}`, reference: tag, headers: { accept: manifestTypes.join(", ") }, ...options };
   const accepts = (status: number) => status === 200 || absentStatuses.has(status);

@@ -1,9 +1,9 @@
 import { MoteError, type MoteReader, type MoteReaderAt } from "@mote/core";
 
-/** Opens bytes `start` up to, not including, `end`. */
+/** Opens bytes from `start` up to but excluding `end`. */
 export type OpenRange = (start: number, end: number, signal: AbortSignal | undefined) => Promise<MoteReader>;
 
-/** Random access by a request for each read. */
+/** Provides random access with one request per read. */
 export class RangeReaderAt implements MoteReaderAt {
   readonly size: number;
   readonly #open: OpenRange;

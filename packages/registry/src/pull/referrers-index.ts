@@ -19,8 +19,8 @@ import { namingSubject, subjectName } from "../reports/subject.js";
 import { bareType, type RepositoryApi, type RepositoryRequest } from "../repository-api.js";
 
 /**
- * Statuses beside 404 by which registries say that they have no such thing: they know neither the path nor the tag (400, 405, 501), nor what is
- * accepted (406), or forbid the request (403). Not 401, as a login may help, nor what may pass (408, 429, 5xx).
+ * Statuses besides 404 that registries send for a missing API or tag: path or tag unknown (400, 405, 501), `Accept` not supported (406),
+ * or forbidden (403). Not 401, as a login may help, nor temporary errors (408, 429, 5xx).
  */
 export const absentStatuses: ReadonlySet<number> = new Set([400, 403, 404, 405, 406, 410, 501]);
 
@@ -30,15 +30,15 @@ export interface FoundIndex {
   readonly response: RegistryResponse;
 }
 
-/** What exists instead of an index: nothing, or a response that is not one. */
+/** The result if there is no index: nothing, or another response. */
 export interface NoIndex {
   readonly status: number;
-  /** The body's media type, of a 200, and what the registry says its digest is. */
+  /** The body's media type, for a 200, and the digest that the registry reports. */
   readonly mediaType?: string | undefined;
   readonly digest?: string | undefined;
 }
 
-/** Reads an index; the registry may respond with something else. @throws MOTE_TOO_LARGE · MOTE_INVALID_MANIFEST for an entry that is not valid */
+/** Reads an index; the registry may send something else. @throws MOTE_TOO_LARGE · MOTE_INVALID_MANIFEST for an entry that is not valid */
 export function readIndex(
   api: RepositoryApi,
   request: Pick<RepositoryRequest, "path" | "what" | "reference" | "actions" | "digest"> & CallOptions,
@@ -48,7 +48,7 @@ export function readIndex(
   return api.send({ method: "GET", headers, accepts, ...request }, async (response) => {
     const { status } = response;
     const mediaType = bareType(response.header("content-type"));
-    // Some registries label the index as any JSON, and some response 200 with a web page.
+    // Some registries label the index as generic JSON, and some send a web page with status 200.
     if (status !== 200 || (mediaType !== undefined && mediaType !== mediaTypes.ociIndex && !isGeneric(mediaType))) {
       response.discard();
       return { status, mediaType, digest: response.header("docker-content-digest") };
@@ -71,7 +71,7 @@ export function isIndex(found: FoundIndex | NoIndex): found is FoundIndex {
   return "index" in found;
 }
 
-/** Whether these are the bytes of the manifest itself, which some registries response for the tag of its digest. */
+/** Whether these bytes are the manifest itself, which some registries return for its digest's tag. */
 export function isManifestItself(bytes: Uint8Array, digest: Digest): boolean {
   return digestBytes(bytes, digestAlgorithm(digest)) === digest;
 }
@@ -80,7 +80,7 @@ function isGeneric(mediaType: string): boolean {
   return mediaType === "application/json" || mediaType === "text/plain" || mediaType === "application/octet-stream";
 }
 
-/** Undefined for what is not an index: what is labelled as one must be valid, if it lists anything at all. */
+/** Returns undefined if it is not an index: one labelled as an index must be valid if it has any entries. */
 function parseIndex(bytes: Uint8Array, mediaType: string | undefined): ImageIndex | undefined {
   let body: unknown;
   try {
@@ -102,8 +102,8 @@ export function warnOfForbidden(api: RepositoryApi, what: string): void {
 }
 
 /**
- * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag stands for
- * something else, as on GitLab. 403 counts as absent, as some object stores mean it, with a warning.
+ * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag means
+ * something else, as on GitLab. 403 counts as absent, with a warning, as some object stores send it for missing objects.
  */
 export async function readReferrersTag(
   api: RepositoryApi,
@@ -115,7 +115,7 @@ export async function readReferrersTag(
   if (isIndex(found)) return isManifestItself(found.bytes, subject) ? undefined : found.index.manifests;
   if (found.status === 403) warnOfForbidden(api, `the referrers of ${subject}`);
   const isOther = found.mediaType !== undefined && isManifestType(found.mediaType) && found.digest !== subject;
-  // The specification asks to leave such a tag as it is, and to say so.
+  // The specification requires leaving such a tag unchanged, with a warning.
   if (isOther && options.actions === "pull,push") {
     throw protocolError(
       api.subject({ reference: tag }),

@@ -16,17 +16,17 @@ import { subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { isIndex, isManifestItself, readIndex, readReferrersTag } from "./referrers-index.js";
 
-/** Pages of referrers of one manifest. */
+/** Limit on the pages of one manifest's referrers. */
 const maxReferrerPages = 200;
-/** Referrers of one manifest. */
+/** Limit on one manifest's referrers. */
 const maxListedReferrers = 10_000;
 
 export interface ReferrersOptions extends CallOptions {
-  /** Only those of this type: of their manifest's `artifactType`, or else of its config. Default: all. */
+  /** Filters by the manifest's `artifactType`, or else its config's type. Default: all. */
   readonly artifactType?: string | undefined;
 }
 
-/** Lists what refers to the manifest, by the referrers API, else by the referrers tag. @throws MOTE_TOO_LARGE with the bound · MOTE_INVALID_MANIFEST */
+/** Lists a manifest's referrers, by the referrers API or the referrers tag. @throws MOTE_TOO_LARGE with the bound · MOTE_INVALID_MANIFEST */
 export async function* listReferrers(
   api: RepositoryApi,
   digest: Digest,
@@ -57,14 +57,14 @@ export async function* listReferrers(
   }
 }
 
-/** Whether the digest was not in the set, where it is from now on: zot lists a referrer once more for each of its tags. */
+/** Adds the digest; returns whether it was new: zot repeats a referrer for each of its tags. */
 function isFirst(listed: Set<Digest>, digest: Digest): boolean {
   if (listed.has(digest)) return false;
   listed.add(digest);
   return true;
 }
 
-/** What a registry may send as the referrers of one manifest. */
+/** Limits on the referrers of one manifest. */
 class Bounds {
   readonly #api: RepositoryApi;
   readonly #digest: Digest;
@@ -89,7 +89,7 @@ class Bounds {
   }
 }
 
-/** Filters by type, as a registry may leave that to the client (`OCI-Filters-Applied`), and may list referrers without their type. */
+/** Filters by type: a registry may leave that to the client (`OCI-Filters-Applied`), and may omit the types. */
 async function* ofType(
   api: RepositoryApi,
   referrers: readonly Descriptor[],
@@ -103,7 +103,7 @@ async function* ofType(
   }
 }
 
-/** Returns undefined for what does not exist, or is something else. */
+/** Returns undefined if it does not exist, or is something else. */
 async function describe(api: RepositoryApi, one: Descriptor, options: CallOptions): Promise<Descriptor | undefined> {
   const { digest } = one;
   try {
@@ -115,7 +115,7 @@ async function describe(api: RepositoryApi, one: Descriptor, options: CallOption
   }
 }
 
-/** The next page is on this registry, as credentials go with the request for it. */
+/** Requires the next page to be on this registry, as the request carries credentials. */
 function nextPage(api: RepositoryApi, digest: Digest, page: URL, response: RegistryResponse): URL | undefined {
   const target = linkTarget(response.headers("link"), "next");
   if (target === undefined) return undefined;

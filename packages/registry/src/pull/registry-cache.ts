@@ -23,7 +23,7 @@ import { openBlob } from "./blob-reader.js";
 import { RangeReaderAt } from "./range-reader-at.js";
 
 /**
- * A repository as the tier behind a cache: its blobs and manifests by digest, read-only. Bytes that do not hash to their digest are `MOTE_CORRUPT`.
+ * A repository as a read-only cache tier: its blobs and manifests by digest. Bytes that do not match their digest are `MOTE_CORRUPT`.
  * Every method: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY
  */
 export class RegistryCache implements MoteSource {
@@ -88,7 +88,7 @@ export class RegistryCache implements MoteSource {
     });
     const { status, redirectedTo } = response;
     if (status === 404 && redirectedTo === undefined) return undefined;
-    // A registry may not support HEAD, or redirect it to a URL that is signed for GET alone.
+    // A registry may not support HEAD, or may redirect it to a URL signed only for GET.
     if (status !== 200) return this.#get(kind, digest, options);
     const mediaType =
       (kind === "manifests" ? bareType(response.header("content-type")) : undefined) ?? mediaTypes.octetStream;

@@ -48,10 +48,10 @@ import { listTagPage, type TagPageOptions } from "./tags.js";
 export class RegistryRepository implements ContentSource {
   readonly ref: RegistryRef;
   readonly #api: RepositoryApi;
-  /** Manifests that came, and were checked, when their names were resolved. */
+  /** Manifests received and checked while resolving names. */
   readonly #resolved = new Map<Digest, Uint8Array>();
 
-  /** Whether bodies were taken to be in the coding that they are labelled with, where only their digest tells. */
+  /** Whether bodies were decoded as labelled, where only the digest can tell. */
   readonly #doubts = new Map<Digest, { readonly isCoded: boolean; readonly isSecond: boolean }>();
 
   /** @throws MOTE_INVALID_REFERENCE */
@@ -61,7 +61,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   /**
-   * Resolves a tag, a digest, or a reference to this repository, which means `latest` without either.
+   * Resolves a tag, a digest, or a reference to this repository; the default tag is `latest`.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_REFERENCE · MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH
    */
   async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
@@ -75,7 +75,7 @@ export class RegistryRepository implements ContentSource {
     return (await this.#resolveByHead(reference, request)) ?? (await this.#load(reference, request)).descriptor;
   }
 
-  /** The same with the manifest itself, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
+  /** Resolves and returns the manifest, in one request. @throws as `resolve`, and MOTE_TOO_LARGE */
   load(ref: Ref | string, options: TimeLimited = {}): Promise<ResolvedManifest> {
     return this.#load(this.referenceOf(ref), this.#limited(options));
   }
@@ -98,7 +98,7 @@ export class RegistryRepository implements ContentSource {
     };
   }
 
-  /** Loads what the registry has under the digest that it named for a tag, as the bytes that came have another one. */
+  /** Loads the digest that the registry reported for a tag, as the received bytes have another one. */
   async #loadSaid(said: Digest, actual: Digest, request: LimitedRequest): Promise<ResolvedManifest> {
     let response: ManifestResponse;
     try {
@@ -139,7 +139,7 @@ export class RegistryRepository implements ContentSource {
     return openBlob(this.#api, { ...blob, ...coding, signal, onEvent });
   }
 
-  /** True if the blob's body was in doubt: it is read the other way from now on. */
+  /** Returns true if the body's coding was in doubt: the next read assumes the other. */
   reportCorruption({ digest }: Descriptor): boolean {
     const doubt = this.#doubts.get(digest);
     if (doubt === undefined || doubt.isSecond) return false;
@@ -147,12 +147,12 @@ export class RegistryRepository implements ContentSource {
     return true;
   }
 
-  /** By the referrers API, or by the tag that stands in for it where the registry has none (distribution-spec, "Listing Referrers"). */
+  /** Uses the referrers API, or the referrers tag if the registry has no API (distribution-spec, "Listing Referrers"). */
   referrers(descriptor: Descriptor, options: ReferrersOptions = {}): AsyncIterable<Descriptor> {
     return listReferrers(this.#api, parseDigest(descriptor.digest), options);
   }
 
-  /** By HEAD requests for each of the names that cosign uses. */
+  /** Sends a HEAD request for each of cosign's tag names. */
   taggedReferrers(descriptor: Descriptor, options: CallOptions = {}): AsyncIterable<Tag> {
     return listCosignTags(this.#api, parseDigest(descriptor.digest), options);
   }
@@ -162,7 +162,7 @@ export class RegistryRepository implements ContentSource {
     return listTagPage(this.#api, options);
   }
 
-  /** The tag or digest that is meant. @throws MOTE_INVALID_REFERENCE where it is another repository's */
+  /** Returns the tag or digest. @throws MOTE_INVALID_REFERENCE for another repository */
   referenceOf(ref: Ref | string): string {
     if (typeof ref === "string") return checkReference(ref);
     if (ref.transport === "docker") {
@@ -178,7 +178,7 @@ export class RegistryRepository implements ContentSource {
     });
   }
 
-  /** Undefined where the registry does not support HEAD, or not enough: GET tells why, and has what Nexus was seen not to find by HEAD. */
+  /** Returns undefined if HEAD is not fully supported: GET tells why, and finds content that Nexus misses by HEAD. */
   async #resolveByHead(reference: string, request: LimitedRequest): Promise<Descriptor | undefined> {
     const response = await this.#api.head(`manifests/${reference}`, {
       ...request,
@@ -197,7 +197,7 @@ export class RegistryRepository implements ContentSource {
   }
 
   #manifestType({ mediaType, bytes }: ManifestResponse, reference: string): string {
-    // Caches and proxies label what they pass on as they like; the body says what it is.
+    // Caches and proxies may change the label; the body is authoritative.
     if (mediaType === undefined || !isManifestType(mediaType)) return this.#sniffed(bytes, reference, mediaType);
     try {
       return parseManifest(bytes, mediaType).mediaType;

@@ -9,9 +9,9 @@ import { isTagName } from "../repository-location.js";
 const maxPageBytes = 16 * 1024 * 1024;
 
 export interface TagPageOptions extends Cancellable {
-  /** The tag before the first one of the page. */
+  /** List tags after this one. */
   readonly after?: string | undefined;
-  /** Default: what the registry gives. */
+  /** Page size. Default: the registry's. */
   readonly limit?: number | undefined;
 }
 
