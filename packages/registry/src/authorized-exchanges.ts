@@ -14,10 +14,10 @@ interface AuthorizedOptions {
   readonly exchangeToken: TokenExchange;
 }
 
-/** At most so many times one request is sent because of the login that it needs. */
+/** Limit on sending a request again because of its login. */
 const maxLogins = 3;
 
-/** Sends requests with the login that the registry wants. */
+/** Sends requests with the registry's login. */
 export class AuthorizedExchanges {
   readonly #options: AuthorizedOptions;
   readonly #authorizer: Authorizer;
@@ -33,7 +33,7 @@ export class AuthorizedExchanges {
   async send(request: RegistryRequest): Promise<RegistryResponse> {
     const { access, signal } = request;
     const { exchanges } = this.#options;
-    // The location of an upload may be on another host, where no secret is sent.
+    // An upload may be on another host, which gets no credentials.
     if (request.crossOrigin || request.url.origin !== access.origin.origin) {
       return exchanges.send({ ...request, ...access, secretHeaders: undefined });
     }
@@ -46,7 +46,7 @@ export class AuthorizedExchanges {
       if (redirectedTo !== undefined || !mayDependOnLogin(status)) return response;
       const final = { ...response, unusedLogin: () => this.#authorizer.unusedLogin(access, sent) };
       const authenticate = response.headers("www-authenticate");
-      // A login that was chosen without a challenge may be rejected with one, and a token for lack of a scope.
+      // A login sent without a challenge may be rejected with one, and a token for a missing scope.
       const isFinal = attempt === maxLogins || (attempt === 2 && !wasGuessed && !lacksScope(authenticate));
       if (isFinal || !canBeSentAgain(request.body)) return final;
       const rejected = { status, authenticate, method: request.method, url: request.url };
@@ -65,7 +65,7 @@ export class AuthorizedExchanges {
     return { ...response, sentLogin: login?.personal, secrets };
   }
 
-  /** Requests the challenge of a registry, without a login. */
+  /** Requests a registry's challenge anonymously. */
   async #challenge(url: URL, access: Access) {
     const secretHeaders = this.#options.headers ?? {};
     const response = await this.#options.exchanges.send({ method: "GET", url, ...access, secretHeaders });
@@ -79,7 +79,7 @@ export class AuthorizedExchanges {
   }
 }
 
-/** Also 403 and 404: many registries hide what is not public. */
+/** Includes 403 and 404: many registries hide private content. */
 function mayDependOnLogin(status: number): boolean {
   return status === 401 || status === 403 || status === 404;
 }

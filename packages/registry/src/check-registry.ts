@@ -25,18 +25,18 @@ export async function checkCredentials(
 }
 
 export interface RegistryFindings {
-  /** As references name it. */
+  /** As in references. */
   readonly registry: string;
-  /** Where its API is. */
+  /** The origin of its API. */
   readonly origin: string;
-  /** Whether it required credentials, and whether there were any. */
+  /** Whether it required credentials, and whether some were stored. */
   readonly wantsCredentials: boolean;
   readonly hadCredentials: boolean;
   readonly durationMs: number;
 }
 
 /**
- * Requests the API of a registry as a pull would, with the credentials that are stored for it (distribution-spec, "Determining Support").
+ * Requests the API of a registry like a pull, with its stored credentials (distribution-spec, "Determining Support").
  * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_RATE_LIMITED · MOTE_CONFIG · MOTE_INVALID_REFERENCE
  */
 export async function examineRegistry(

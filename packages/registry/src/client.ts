@@ -17,31 +17,31 @@ import { type Repetition, repeatedly } from "./repeat.js";
 import { namingSubject, type Subject } from "./reports/subject.js";
 
 export interface RegistryClientOptions extends ConnectionOptions {
-  /** Default: none, so that all requests are anonymous. */
+  /** Default: none; all requests are anonymous. */
   readonly credentials?: CredentialSource | undefined;
-  /** Use plain HTTP for every registry, or for these. Registries on loopback addresses are always reached over plain HTTP. */
+  /** Use plain HTTP for all registries, or these. Loopback registries always use plain HTTP. */
   readonly plainHttp?: Hosts | undefined;
-  /** Further headers, for registries only: they are not sent to the target of a redirect. */
+  /** Additional headers, for registries only: not sent to the target of a redirect. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly userAgent?: string | undefined;
-  /** How often a request is repeated after an error that may pass. Default 4. */
+  /** Retries after a temporary error. Default 4. */
   readonly retries?: number | undefined;
-  /** The wait before the first retry, in milliseconds; it doubles up to 10 s. Default 250. */
+  /** The delay before the first retry, in milliseconds; doubles up to 10 s. Default 250. */
   readonly retryDelayMs?: number | undefined;
-  /** The longest wait that a registry may ask for (`Retry-After`), in milliseconds. Default 60,000. */
+  /** The longest accepted `Retry-After`, in milliseconds. Default 60,000. */
   readonly longestRetryAfterMs?: number | undefined;
-  /** Hears of the events of all requests. That of one request is an option of each method. */
+  /** Receives the events of all requests. Each method has an option for its own. */
   readonly onEvent?: EventOptions["onEvent"];
   readonly logger?: Logger | undefined;
-  /** Measures retries and time limits. Default: the system's clock. */
+  /** The clock for retries and time limits. Default: the system's. */
   readonly clock?: Clock | undefined;
 }
 
 const maxTokenBytes = 1024 * 1024;
 
-/** What repositories share: connections, credentials and tokens, retries, and the bound on requests to one host. */
+/** Shared by repositories: connections, credentials and tokens, retries, and the limit on requests per host. */
 export class RegistryClient implements AsyncDisposable {
-  /** The hosts that are reached over plain HTTP, beside loopback addresses. */
+  /** Hosts reached over plain HTTP, besides loopback addresses. */
   readonly plainHttp: HostSet;
   readonly policy: RetryPolicy;
   readonly logger: Logger;
@@ -74,14 +74,14 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /**
-   * Sends a request with the login that the registry wants, and repeats it by the policy, also if the connection breaks while `take` reads the body.
+   * Sends a request with the registry's login, and retries by the policy, also if the connection breaks while `take` reads the body.
    * @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN · MOTE_NOT_FOUND · MOTE_RATE_LIMITED · MOTE_REGISTRY · MOTE_UNREACHABLE · MOTE_TIMEOUT
    */
   async send<T>(request: RegistryRequest, take: (response: RegistryResponse) => T | Promise<T>): Promise<T> {
     const { access, what, signal, until, accepts = isSuccess } = request;
     const { subject } = access;
     if (this.#closing.signal.aborted) throw closed();
-    // Everything that runs under a caller's signal listens to it, and Node would warn of a leak from the eleventh on.
+    // Many listeners share a caller's signal; Node would warn of a leak from the eleventh.
     if (signal !== undefined) setMaxListeners(0, signal);
     using limit = until === undefined ? undefined : new TimeLimit(this.clock, until, signal);
     const limited = { ...request, signal: limit?.signal ?? signal };
@@ -93,14 +93,14 @@ export class RegistryClient implements AsyncDisposable {
     });
   }
 
-  /** Reports an event to the caller whose request caused it, to the client's own listener, and to the logger. */
+  /** Reports an event to the caller's listener, the client's own, and the logger. */
   report(event: ContentEvent, { onEvent }: EventOptions): void {
     this.logger.info(eventNames[event.type], event);
     this.#onEvent?.(event);
     onEvent?.(event);
   }
 
-  /** Cuts all connections. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     this.#closing.abort(closed());
     await this.#exchanges.close();
@@ -130,7 +130,7 @@ export class RegistryClient implements AsyncDisposable {
     };
   }
 
-  /** A token is for all who wait for it: only closing the client aborts its request. */
+  /** A token is shared: only closing the client aborts its request. */
   async #exchangeToken(request: TokenRequest) {
     const { subject, authorization, secrets: bodySecrets = [] } = request;
     const what = "a token";

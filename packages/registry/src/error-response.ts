@@ -21,7 +21,7 @@ export async function responseError(
   return statusError(subject, told, what);
 }
 
-/** Returns the beginning of the body, also if it breaks off. */
+/** Returns the beginning of the body, even if it breaks off. */
 async function readText(response: HttpResponse): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
@@ -31,7 +31,7 @@ async function readText(response: HttpResponse): Promise<string> {
       if (text.length >= maxErrorBytes) break;
     }
   } catch {
-    // The status alone makes the error.
+    // The status suffices for the error.
   }
   return text;
 }

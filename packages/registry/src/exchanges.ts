@@ -13,9 +13,9 @@ export interface ExchangeRequest
   extends EventOptions,
     Pick<RegistryRequest, "method" | "url" | "headers" | "body" | "signal" | "bulk" | "reuse"> {
   readonly subject: Subject;
-  /** Headers for the URL's own origin alone. Undefined if it is not the registry, nor its token service. */
+  /** Headers for the URL's origin only. Undefined unless it is the registry or its token service. */
   readonly secretHeaders: Readonly<Record<string, string>> | undefined;
-  /** Whether the body has credentials, and must not be redirected. */
+  /** Whether the body contains credentials, and must not be redirected. */
   readonly hasSecretBody?: boolean | undefined;
 }
 
@@ -28,10 +28,10 @@ interface ExchangesOptions {
 }
 
 const maxRedirects = 5;
-/** A request that has no response within this is reported. */
+/** Requests without a response are reported after this time. */
 const reportAfterMs = 1000;
 
-/** Sends each request once, follows redirects, and remembers which hosts responded and at which an exchange failed. */
+/** Sends each request once, follows redirects, and records which hosts responded or failed. */
 export class Exchanges {
   readonly #options: ExchangesOptions;
   readonly #connections: Connections;
@@ -44,7 +44,7 @@ export class Exchanges {
     this.#connections = new Connections(options.connections);
   }
 
-  /** Keeps secrets with the origin that they are meant for: once a redirect has left it, none is sent again. */
+  /** Keeps secrets within their origin: after a redirect left it, none is sent again. */
   async send(request: ExchangeRequest): Promise<RegistryResponse> {
     const { method, body, signal, bulk, reuse, subject, secretHeaders } = request;
     const { userAgent = "mote", plainHttp } = this.#options;
@@ -53,7 +53,7 @@ export class Exchanges {
     for (let hop = 0; ; hop++) {
       const headers = {
         "user-agent": userAgent,
-        // A coded body would have another length and digest than the content.
+        // An encoded body would have another length and digest.
         "accept-encoding": "identity",
         ...(crossOrigin ? {} : secretHeaders),
         ...request.headers,
@@ -81,7 +81,7 @@ export class Exchanges {
     return error instanceof Error ? this.#failedAt.get(error) : undefined;
   }
 
-  /** Runs work whose errors are another host's. */
+  /** Runs work whose errors belong to another host. */
   async at<T>(host: () => string | undefined, work: Promise<T>): Promise<T> {
     try {
       return await work;

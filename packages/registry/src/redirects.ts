@@ -4,7 +4,7 @@ import { protocolError } from "./reports/protocol-error.js";
 import type { Subject } from "./reports/subject.js";
 
 /**
- * Resolves the target of a redirect. TLS is never left: plain HTTP on the host that was requested over TLS means TLS, the usual mistake of a registry
+ * Resolves a redirect. Never leaves TLS: plain HTTP on a host requested over TLS is upgraded, a common mistake of a registry
  * behind a proxy; on another host it is an error. @throws MOTE_REGISTRY
  */
 export function resolveLocation(
@@ -27,7 +27,7 @@ export function resolveLocation(
   });
 }
 
-/** RFC 9110, section 15.4: the others than 307 and 308 may turn what writes into a GET. */
+/** RFC 9110, section 15.4: except for 307 and 308, a redirect may turn a write into a GET. */
 export function isRedirect(status: number, method: HttpRequest["method"]): boolean {
   if (status === 307 || status === 308) return true;
   return (method === "GET" || method === "HEAD") && (status === 301 || status === 302 || status === 303);

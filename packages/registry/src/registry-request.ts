@@ -7,36 +7,36 @@ import type { RetryPolicy } from "./http/retry.js";
 export interface RegistryRequest extends Cancellable, Pick<HttpRequest, "method" | "url" | "bulk" | "reuse"> {
   readonly access: Access;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** A stream can be sent once only, so a request with one is never repeated. */
+  /** A request with a stream is never repeated. */
   readonly body?: HttpRequest["body"];
-  /** False if repeating the request would do harm. */
+  /** False if a repeat would do harm. */
   readonly repeat?: boolean | undefined;
   /** Default: the client's. */
   readonly policy?: RetryPolicy | undefined;
-  /** The time of the client's clock by which the response has to arrive, including all retries. Default: none. */
+  /** The deadline for the response by the client's clock, including all retries. Default: none. */
   readonly until?: number | undefined;
-  /** What is requested, in words, for error messages. */
+  /** Describes the request in error messages. */
   readonly what: string;
-  /** The URL came from another host than the registry: no secret is sent there, wherever it redirects. */
+  /** The URL came from another host than the registry: no credentials are sent, also after a redirect. */
   readonly crossOrigin?: boolean | undefined;
   /** Returns whether a status is a success. Default: 200 to 299. */
   readonly accepts?: ((status: number) => boolean) | undefined;
 }
 
 export interface RegistryResponse extends HttpResponse {
-  /** The URL that responded: the last one, if there were redirects. */
+  /** The final URL, after redirects. */
   readonly url: URL;
   /** The host that responded, if a redirect led away from the registry. */
   readonly redirectedTo: string | undefined;
   /** Whether credentials, or a token obtained with them, were sent. */
   readonly sentLogin?: boolean | undefined;
-  /** What was sent to the server, and may be repeated in its response. */
+  /** Secrets that were sent, which the response may repeat. */
   readonly secrets: readonly string[];
-  /** Tells why the login that is stored for the registry was not sent, if that is so. */
+  /** Returns why the stored login was not sent, if so. */
   readonly unusedLogin?: (() => Promise<string | undefined>) | undefined;
 }
 
-/** Whether a request has to do with reading only. */
+/** Whether a request only reads. */
 export function isRead({ method }: Pick<HttpRequest, "method">): boolean {
   return method === "GET" || method === "HEAD";
 }

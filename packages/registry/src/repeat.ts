@@ -7,22 +7,22 @@ import { sleep } from "./http/waiting.js";
 import { networkError } from "./reports/network-error.js";
 import type { Subject } from "./reports/subject.js";
 
-/** A request that is sent again after an error that may pass. */
+/** A request that is repeated after a temporary error. */
 export interface Repetition {
   readonly subject: Subject;
   /** Of the request's URL. */
   readonly host: string;
   readonly what: string;
   readonly policy: RetryPolicy;
-  /** False if repeating it would do harm, or is not possible. */
+  /** False if a repeat would do harm, or is impossible. */
   readonly repeatable: boolean;
   readonly clock: Clock;
   /** The caller's. */
   readonly signal: AbortSignal | undefined;
-  /** Aborts when the client is closed, with the error of the request. */
+  /** Aborts with the request's error when the client is closed. */
   readonly closing: AbortSignal;
   readonly limit: TimeLimit | undefined;
-  /** Returns the host at which an exchange failed, if that is another than `host`. */
+  /** Returns the host where an exchange failed, if not `host`. */
   hostOf(error: unknown): string | undefined;
   hasResponded(host: string): boolean;
   report(retry: Retry): void;
@@ -32,7 +32,7 @@ interface Retry {
   readonly host: string;
   /** Counted from 1. */
   readonly attempt: number;
-  /** How many there are at most. */
+  /** The maximum. */
   readonly retries: number;
   readonly delayMs: number;
   readonly reason: string;
@@ -42,7 +42,7 @@ type Outcome<T> =
   | { readonly result: T }
   | { readonly response: HttpResponse; readonly url: URL; readonly error: () => Promise<Error> };
 
-/** Sends a request until it succeeds, or another attempt would not help. @throws the error of the last attempt */
+/** Repeats a request until it succeeds, or another attempt would not help. @throws the last attempt's error */
 export async function repeatedly<T>(repetition: Repetition, attemptOnce: () => Promise<Outcome<T>>): Promise<T> {
   const { policy, limit, signal, closing, clock, subject, what, repeatable } = repetition;
   let retryAfterMs = 0;

@@ -16,28 +16,28 @@ export interface RepositoryRequest
       RegistryRequest,
       "method" | "what" | "headers" | "body" | "accepts" | "repeat" | "bulk" | "reuse" | "crossOrigin" | "until"
     > {
-  /** Below the repository, or a URL that the registry gave. */
+  /** A path below the repository, or a URL from the registry. */
   readonly path: string | URL;
   readonly digest?: Digest | undefined;
   readonly reference?: string | undefined;
   /** Default: `pull`. */
   readonly actions?: "pull" | "pull,push" | undefined;
-  /** Another repository of the same registry that is read from. */
+  /** Another repository of the same registry to read from. */
   readonly from?: string | undefined;
 }
 
-/** Options of requests that may be sent with rights to push. */
+/** Options for requests that may use push permission. */
 export interface RepositoryRequestOptions extends CallOptions, Pick<RepositoryRequest, "actions"> {}
 
 export interface ManifestResponse {
   readonly bytes: Uint8Array;
   readonly mediaType: string | undefined;
-  /** What `Docker-Content-Digest` says; not checked here. */
+  /** The `Docker-Content-Digest` header, unchecked. */
   readonly digest: string | undefined;
 }
 
 export interface RepositoryApiOptions {
-  /** The registry that this one mirrors, sent with each request (`?ns=`, as containerd does). */
+  /** The upstream registry of this mirror, sent with each request (`?ns=`, like containerd). */
   readonly namespace?: string | undefined;
   /** Default: the client's. */
   readonly policy?: RetryPolicy | undefined;
@@ -46,7 +46,7 @@ export interface RepositoryApiOptions {
 /** Sends requests to the endpoints of one repository (distribution-spec, "Endpoints"). */
 export class RepositoryApi {
   readonly client: RegistryClient;
-  /** As references name it. */
+  /** As in references. */
   readonly registry: string;
   readonly repository: string;
   readonly policy: RetryPolicy;

@@ -1,22 +1,22 @@
 import { MoteError, type RegistryRef } from "@mote/core";
 import { type HostSet, isDockerHub, isLoopback } from "./http/hosts.js";
 
-/** One repository on one registry, as references name them. A `RegistryRef` is one. */
+/** One repository on one registry, as in references. `RegistryRef` is compatible. */
 export interface RepositoryLocation {
-  /** Host, and port where one was written: `registry.example:5000`, `docker.io`. */
+  /** Host, with any explicit port: `registry.example:5000`, `docker.io`. */
   readonly registry: string;
   /** `library/alpine` */
   readonly repository: string;
-  /** Whether to speak TLS. Default: not to loopback addresses, to all others. */
+  /** Whether to use TLS. Default: except for loopback addresses. */
   readonly scheme?: "http" | "https" | undefined;
 }
 
-/** The location as a reference, without tag and digest: what is recorded of its blobs, and where mounts are sought. */
+/** Returns the reference without tag and digest: recorded as the location of blobs, and used to find mounts. */
 export function repositoryLocation({ registry, repository, scheme }: RepositoryLocation): RegistryRef {
   return { transport: "docker", registry, repository, ...(scheme === undefined ? {} : { scheme }) };
 }
 
-/** The origin of a registry's API. `docker.io` is a name that has its API elsewhere. @throws MOTE_INVALID_REFERENCE */
+/** Returns the origin of a registry's API, which for `docker.io` is another host. @throws MOTE_INVALID_REFERENCE */
 export function registryOrigin(
   location: Omit<RepositoryLocation, "repository">,
   options: { readonly plainHttp: HostSet },
@@ -31,7 +31,7 @@ export function registryOrigin(
   return url;
 }
 
-/** Reads a registry as users write it, perhaps with `https://` in front. @throws MOTE_INVALID_REFERENCE */
+/** Parses a registry as users write it, optionally with `https://`. @throws MOTE_INVALID_REFERENCE */
 export function readRegistry(text: string): Omit<RepositoryLocation, "repository"> {
   const [, scheme, host = ""] = /^(?:(https?):\/\/)?([\w.:[\]-]+)(?:\/(?:v[12]\/?)?)?$/i.exec(text) ?? [];
   if (host === "") throw notAHost(text);
@@ -41,7 +41,7 @@ export function readRegistry(text: string): Omit<RepositoryLocation, "repository
   return { registry, scheme: scheme.toLowerCase() === "http" ? "http" : "https" };
 }
 
-/** Text that may contain a password is not shown. */
+/** Text that may contain a password is hidden. */
 function notAHost(text: string): MoteError {
   const shown = /[@?#]/.test(text) ? "what was written" : `"${text.slice(0, 160)}"`;
   return new MoteError("MOTE_INVALID_REFERENCE", `${shown} is not a valid registry host; write host or host:port`, {
@@ -49,7 +49,7 @@ function notAHost(text: string): MoteError {
   });
 }
 
-/** distribution-spec, "Pulling manifests": the grammar of a repository's name, which also keeps it from leaving its URL. */
+/** distribution-spec, "Pulling manifests": a repository name's grammar, which also prevents path traversal. */
 const repositoryName = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const tagName = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 

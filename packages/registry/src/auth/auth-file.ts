@@ -23,11 +23,11 @@ export interface AuthFile {
   readonly auths: Readonly<Record<string, unknown>>;
   readonly credHelpers: Readonly<Record<string, unknown>>;
   readonly credsStore: string | undefined;
-  /** The complete file, including its other settings. */
+  /** The complete file with its other settings. */
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** In bytes; a login takes a few hundred. */
+/** Bytes; a login takes a few hundred. */
 const maxAuthFileBytes = 16 * 1024 * 1024;
 /** The kernel's own limit. */
 const mostLinks = 40;
@@ -85,8 +85,8 @@ export async function* readAuthFiles(
 }
 
 /**
- * Replaces the file with the result of `change`, atomically, mode 0600, under a lock. `change` may be called again; it returns
- * undefined to change nothing. Returns whether the file was replaced. @throws MOTE_CONFIG · MOTE_TIMEOUT after waiting 30 seconds for the lock
+ * Replaces the file with the result of `change`, atomically, private to its owner, under a lock. `change` may be called again; it
+ * returns undefined to change nothing. Returns whether it was replaced. @throws MOTE_CONFIG · MOTE_TIMEOUT if it is locked for 30 seconds
  */
 export async function changeAuthFile(
   path: string,
@@ -138,7 +138,7 @@ async function replaceFile(target: string, text: string, lock: LockFile): Promis
       const there = await lstat(target).catch(() => undefined);
       // Not subject to the umask.
       await handle.chmod(modeFor(there));
-      // If root logs in for a user, the user still owns the file.
+      // If root logs in for a user, the user stays the owner.
       if (there?.isFile()) await handle.chown(there.uid, there.gid).catch(() => {});
       await handle.sync();
     } finally {
@@ -152,7 +152,7 @@ async function replaceFile(target: string, text: string, lock: LockFile): Promis
   }
 }
 
-/** Keeps group access, but removes access for others. */
+/** Keeps group access; a file others could access becomes 0600. */
 function modeFor(there: Pick<Stats, "mode"> | undefined): number {
   const mode = there === undefined ? 0o600 : there.mode & 0o777;
   return (mode & 0o007) === 0 ? (mode & 0o770) | 0o600 : 0o600;

@@ -1,8 +1,8 @@
 import { isDockerHub } from "../http/hosts.js";
 
-/** The registry, or part of a registry, that a key of `auths` or `credHelpers` names. */
+/** The registry, or part of one, that a key of `auths` or `credHelpers` names. */
 interface AuthKey {
-  /** Normalized: the same for all names of a registry. */
+  /** The same for all names of a registry. */
   readonly host: string;
   /** Empty for the complete registry, else a repository or a prefix of one. */
   readonly path: string;
@@ -17,7 +17,7 @@ function readAuthKey(key: string): AuthKey {
   return { host, path: /^v[12]$/.test(path) ? "" : path };
 }
 
-/** Returns whether the key covers the complete registry. */
+/** Returns whether the key covers all of the registry. */
 export function isKeyOf(key: string, registry: string): boolean {
   const { host, path } = readAuthKey(key);
   return path === "" && host === canonicalName(registry);
@@ -41,7 +41,7 @@ export function storedName(registry: string): string {
   return registryNames(registry).at(-1) ?? registry;
 }
 
-/** Names by which a credential helper may know the registry, the most usual first. */
+/** Names a credential helper may know the registry by, the most usual first. */
 export function helperNames(registry: string): readonly string[] {
   return [...registryNames(registry)].reverse();
 }

@@ -12,8 +12,8 @@ export interface AuthPath {
 }
 
 /**
- * Returns the credentials files in lookup order; the first match wins. `$REGISTRY_AUTH_FILE` replaces Podman's files and `$DOCKER_CONFIG` goes
- * before them, as in containers/common; otherwise the order is that of containers-auth.json(5).
+ * Returns the credentials files in lookup order. `$REGISTRY_AUTH_FILE` replaces Podman's files and `$DOCKER_CONFIG` precedes
+ * them, as in containers/common; otherwise the order is that of containers-auth.json(5).
  */
 export function defaultPaths(env: Environment): AuthPath[] {
   const docker = dockerPath(env);
@@ -24,7 +24,7 @@ export function defaultPaths(env: Environment): AuthPath[] {
   return docker?.isNamed ? [docker, ...usual] : [...usual, ...present(docker)];
 }
 
-/** Returns where new credentials are stored: a file that every tool reads and that survives a restart. @throws MOTE_CONFIG without a home folder */
+/** Returns where new credentials are stored: a persistent file that every tool reads. @throws MOTE_CONFIG if there is no home folder */
 export function defaultPathToStore(env: Environment): string {
   const path = env.REGISTRY_AUTH_FILE || dockerPath(env)?.path;
   if (path !== undefined) return path;

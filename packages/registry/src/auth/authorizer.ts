@@ -48,7 +48,7 @@ export class Authorizer {
     this.#request = request;
   }
 
-  /** Returns the initial header; undefined if the registry has not required a login yet, or none is stored. */
+  /** Returns the first header to send; undefined if no login has been required yet, or none is stored. */
   async authorization(access: Access, signal: AbortSignal | undefined): Promise<Authorization | undefined> {
     const key = accessKey(access);
     const known = this.#known.get(key);
@@ -59,7 +59,7 @@ export class Authorizer {
   }
 
   /**
-   * Returns the header to retry with after an error response to `used`; undefined for no retry. Some registries send no challenge, or answer
+   * Returns the header to retry with after an error response to `used`, or undefined. Some registries send no challenge, or answer
    * anonymous requests with 403 or 404: then `/v2/` is requested for its challenge.
    */
   async afterErrorResponse(
@@ -125,7 +125,7 @@ export class Authorizer {
     return found;
   }
 
-  /** Ignores callers' signals: other callers share the request. */
+  /** Ignores callers' signals: it is shared. */
   #probe(access: Access, url: URL, kind: "/v2/" | "HEAD"): Promise<Probe> {
     const { origin } = access.origin;
     const key = kind === "/v2/" ? origin : `${kind} ${origin}`;
@@ -179,7 +179,7 @@ export class Authorizer {
   }
 }
 
-/** A registry's response to an anonymous request. */
+/** A response to an anonymous request. */
 interface Probe {
   readonly challenge?: Challenge;
   /** Why no login is sent, if there is no challenge. */

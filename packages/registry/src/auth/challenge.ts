@@ -5,7 +5,7 @@ export interface Challenge {
 }
 
 const tokenCharacters = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-// Single quotes are not in the grammar, but some servers send them.
+// Not in the grammar, but some servers send single quotes.
 const parameter = new RegExp(`^(${tokenCharacters})[ \\t]*=[ \\t]*(?:"((?:[^"\\\\]|\\\\.)*)"|'([^']*)'|([^\\s",]+))`);
 const scheme = new RegExp(`^(${tokenCharacters})(?=[ \\t,]|$)`);
 const token68 = /^[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))/;

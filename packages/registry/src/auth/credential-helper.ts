@@ -21,8 +21,8 @@ const outputAfterExitMs = 1_000;
 const tokenUser = "<token>";
 
 /**
- * Runs `docker-credential-NAME` to get the login for `server` (docker/docker-credential-helpers). Returns undefined if it has none, is missing or
- * fails; the latter two call `onProblem`. @throws MOTE_CONFIG on a timeout or output that is not JSON · MOTE_IO if no program can be started
+ * Runs `docker-credential-NAME` for the login of `server` (docker/docker-credential-helpers). Returns undefined if it has none, is
+ * missing or fails; then calls `onProblem`. @throws MOTE_CONFIG on a timeout or output that is not JSON · MOTE_IO if no program starts
  */
 export async function runCredentialHelper(
   name: string,

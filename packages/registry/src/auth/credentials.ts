@@ -1,16 +1,16 @@
 import type { Cancellable } from "@mote/core";
 
-/** Credentials for logging in to a registry. */
+/** Credentials for logging in. */
 export type Credentials =
   | { readonly kind: "password"; readonly username: string; readonly password: string }
   /** An OAuth2 refresh token, exchanged at the registry's token service. */
   | { readonly kind: "identity-token"; readonly token: string }
-  /** A bearer token, sent to the registry unchanged. */
+  /** A bearer token, sent unchanged. */
   | { readonly kind: "registry-token"; readonly token: string };
 
 /** A source of credentials. Called once for each repository that requires a login. */
 export interface CredentialSource {
-  /** Returns the registry's credentials, or undefined. `registry` is a name as in references (`docker.io`, `host:port`). @throws MOTE_CONFIG */
+  /** Returns the registry's login or undefined; `registry` is as in references (`docker.io`, `host:port`). @throws MOTE_CONFIG */
   get(registry: string, repository?: string, options?: Cancellable): Promise<Credentials | undefined>;
 }
 

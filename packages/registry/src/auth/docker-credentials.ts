@@ -102,7 +102,7 @@ function readAuth(entry: Readonly<Record<string, unknown>>, onInvalid: () => voi
   return undefined;
 }
 
-/** Docker cuts a password at the zeros with which old versions padded it. */
+/** Docker cuts a password at the zeros old versions padded it with. */
 function withoutPadding(text: string): string {
   let end = text.length;
   while (end > 0 && text.charCodeAt(end - 1) === 0) end--;

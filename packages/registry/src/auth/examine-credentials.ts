@@ -14,7 +14,7 @@ export interface AuthFileFindings {
   readonly helpers: readonly { readonly program: string; readonly isFound: boolean }[];
   /** Permission bits. Only its owner should have access. */
   readonly mode: number;
-  /** The MOTE_CONFIG error if it cannot be read. */
+  /** Why it is unreadable: MOTE_CONFIG. */
   readonly error?: MoteError;
 }
 

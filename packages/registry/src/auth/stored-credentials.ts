@@ -9,7 +9,7 @@ import { type DockerCredentialsOptions, onceEach, pathsOf } from "./docker-crede
 type StoreOptions = DockerCredentialsOptions & Cancellable;
 
 /**
- * Stores credentials for a registry, named as in references: in the file that already lists the registry, else in `$REGISTRY_AUTH_FILE`, else in
+ * Stores a registry's credentials, named as in references: in the file that lists the registry, else `$REGISTRY_AUTH_FILE`, else
  * Docker's `config.json`; or with that file's credential helper. Returns the file's path, or the program's name. @throws MOTE_CONFIG
  */
 export async function saveCredentials(
@@ -92,7 +92,7 @@ async function dropEntries(path: string, registry: string, { signal }: Cancellab
   return changeAuthFile(path, withoutEntries, { signal });
 }
 
-/** Entries of other registries, and of parts of this one. */
+/** Entries of other registries or parts of this one. */
 function otherEntries(file: AuthFile | undefined, registry: string): [string, unknown][] {
   return Object.entries(file?.auths ?? {}).filter(([key]) => !isKeyOf(key, registry));
 }

@@ -35,7 +35,7 @@ export interface BearerToken {
 
 /** The default lifetime of a token, in seconds (distribution, "Token Authentication Specification"). */
 const defaultLifetimeSeconds = 60;
-/** The fraction of its lifetime in which a token is used; the rest allows for clock skew and latency. */
+/** The fraction of its lifetime that is used, because of clock skew and latency. */
 const usablePart = 0.9;
 
 /**
@@ -153,7 +153,7 @@ function readToken(text: string, subject: Subject, realm: URL): BearerToken {
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token)) {
     throw protocolError(subject, `its token service ${realm.host} sent no token`);
   }
-  // Some services send a string.
+  // Some send a string.
   const said = Number(body?.expires_in);
   const seconds = said > 0 && Number.isFinite(said) ? said : defaultLifetimeSeconds;
   return { token, expiresAtMs: Date.now() + seconds * 1000 * usablePart };

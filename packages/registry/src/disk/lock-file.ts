@@ -3,7 +3,7 @@ import { link, lstat, open, rename, rm } from "node:fs/promises";
 import { setTimeout as wait } from "node:timers/promises";
 import { acquireLockFile, type Cancellable, type LockFile } from "@mote/core";
 
-/** Acquires the lock file beside `target`, which must not be a symbolic link. @throws MOTE_TIMEOUT after 30 seconds · what the system calls throw */
+/** Acquires the lock file beside `target`, which must not be a symbolic link. @throws MOTE_TIMEOUT after 30 seconds · system errors */
 export function lockBeside(target: string, options: Cancellable = {}): Promise<LockFile> {
   const path = `${target}.lock`;
   const calls = { open, lstat, link, rename, rm, wait };

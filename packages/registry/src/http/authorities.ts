@@ -7,13 +7,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface AuthoritiesOptions {
   readonly env: Environment;
-  /** Is warned of files that cannot be read, and of certificates in them that cannot be used. */
+  /** Receives warnings of unreadable files, and unusable certificates in them. */
   readonly warn: (message: string) => void;
-  /** Default: where the systems that mote runs on have them. */
+  /** Default: the paths of the supported systems. */
   readonly system?: SystemStore | undefined;
 }
 
-/** Of the files the first that is there counts, and if none is, all of the first folder that is there. */
+/** Uses the first existing file; if there is none, all of the first existing folder. */
 interface SystemStore {
   readonly files: readonly string[];
   readonly folders: readonly string[];
@@ -32,14 +32,14 @@ const usualStore: SystemStore = {
   folders: ["/etc/ssl/certs", "/etc/pki/tls/certs"],
 };
 
-/** Bytes of one file; a bundle of all public authorities has a quarter of a million. */
+/** Bytes of one file; a bundle of all public authorities has about 250,000. */
 const maxPemBytes = 16 * 1024 * 1024;
 /** Of one folder. */
 const mostFiles = 10_000;
 
 /**
- * Returns the certificates of all trusted authorities in PEM: those of Node, which reads `NODE_EXTRA_CA_CERTS`; of `SSL_CERT_FILE` and
- * `SSL_CERT_DIR`, as OpenSSL and Go read them; and of the system. Undefined if that is no more than Node trusts anyway.
+ * Returns all trusted authorities in PEM: those of Node, which reads `NODE_EXTRA_CA_CERTS`; of `SSL_CERT_FILE` and
+ * `SSL_CERT_DIR`, as OpenSSL and Go read them; and of the system. Undefined if that equals Node's default.
  */
 export async function defaultAuthorities(options: AuthoritiesOptions): Promise<readonly string[] | undefined> {
   const { env, warn, system = usualStore } = options;
@@ -56,7 +56,7 @@ export async function defaultAuthorities(options: AuthoritiesOptions): Promise<r
   };
 
   if (env.SSL_CERT_FILE) readNamedFile(env.SSL_CERT_FILE, { add, warn });
-  // Node separates paths as the system does, but OpenSSL's own list is separated by colons except on Windows.
+  // Node uses the system's separator for paths; OpenSSL's list uses colons except on Windows.
   const folders = (env.SSL_CERT_DIR ?? "").split(process.platform === "win32" ? ";" : ":").filter(Boolean);
   for (const folder of folders) {
     const reason = readFolder(folder, { add, warn });
@@ -89,7 +89,7 @@ function readNamedFile(file: string, { add, warn }: Reading): void {
   }
 }
 
-/** Whether one of them is there. */
+/** Whether any exists. */
 function readFirstFile(files: readonly string[], { add, warn }: Reading): boolean {
   for (const file of files) {
     try {
@@ -104,7 +104,7 @@ function readFirstFile(files: readonly string[], { add, warn }: Reading): boolea
   return false;
 }
 
-/** Files that hold no certificate are passed over, and so are links that lead nowhere. Returns why the folder cannot be read. */
+/** Skips files without certificates and dangling links. Returns why the folder cannot be read. */
 function readFolder(folder: string, { add, warn }: Reading): string | undefined {
   let names: readonly string[];
   try {
@@ -127,23 +127,23 @@ function readFolder(folder: string, { add, warn }: Reading): string | undefined 
   return undefined;
 }
 
-/** On macOS and Windows the system's store is not a file; Node reads it from 22.15 on. */
+/** The system's store on macOS and Windows is not a file; Node reads it since 22.15. */
 function ofSystemApi(tls: object): readonly string[] {
   const current: unknown = "getCACertificates" in tls ? tls.getCACertificates : undefined;
   const isOther = process.platform === "darwin" || process.platform === "win32";
   return isOther && typeof current === "function" ? current("system") : [];
 }
 
-/** Returns what Node trusts unless it is told otherwise. Whoever names authorities has to name these too. */
+/** Returns Node's default authorities, which a custom list must include. */
 export async function authoritiesOfNode(env: Environment): Promise<readonly string[]> {
   const tls = (await import("node:tls")).default;
-  // From Node 22.15 on, with those of NODE_EXTRA_CA_CERTS.
+  // Since Node 22.15, including NODE_EXTRA_CA_CERTS.
   const current: unknown = "getCACertificates" in tls ? tls.getCACertificates : undefined;
   if (typeof current === "function") return current();
   return [...tls.rootCertificates, ...extraOfNode(env.NODE_EXTRA_CA_CERTS)];
 }
 
-/** Node itself warns of a file that it cannot use. */
+/** Node itself warns of an unusable file. */
 function extraOfNode(file: string | undefined): readonly string[] {
   try {
     const text = file ? readPlainFile(file, maxPemBytes) : "";
@@ -162,7 +162,7 @@ function isUsable(pem: string): boolean {
   }
 }
 
-/** The same certificate may be wrapped and ended in other ways. */
+/** The same certificate may be wrapped and terminated differently. */
 function bare(pem: string): string {
   return pem.replace(/-----[^-]*-----|\s/g, "");
 }

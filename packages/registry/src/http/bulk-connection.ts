@@ -6,36 +6,36 @@ import { bodyBufferBytes, cutError, type TransportOptions, timeoutError } from "
 import { parseResponseHead, type ResponseHead } from "./response-head.js";
 import { Silence } from "./silence.js";
 
-/** Buffers that wait to be filled again, at most; of all connections. */
+/** Limit on pooled buffers, for all connections. */
 const mostSpare = 16;
 const spare: Buffer[] = [];
 
 const headEnd = "\r\n\r\n";
 
-/** A read from the network is given at least this much room. */
+/** Minimum buffer space for a read. */
 const leastRoomBytes = 64 * 1024;
 
-/** A connection for bodies of known length, read straight into large buffers, as Node's HTTP client copies them. One exchange at a time. */
+/** A connection for bodies of known length, read into large buffers without the copies of Node's client. One exchange at a time. */
 export class BulkConnection {
   readonly #socket: Socket;
   readonly #idleTimeoutMs: number;
   readonly #silence: Silence;
   #buffer = newBuffer();
-  /** Bytes that were received and not read yet: these, then `from` to `to` of the buffer. */
+  /** Unread bytes: these, then `from` to `to` of the buffer. */
   #full: Uint8Array[] = [];
   #fullBytes = 0;
   #from = 0;
   #to = 0;
-  /** The last one that some of was given away for good, by an response before. */
+  /** The last buffer that the reader of an earlier response may still hold. */
   #retained: ArrayBufferLike | undefined;
   #paused = false;
-  /** Set when nothing more comes. */
+  /** Set at the end of the data. */
   #failure: Error | undefined;
-  /** Of the present body. */
+  /** Of the current body. */
   #length = 0;
   /** Whether the last response had a status from 200 to 299. */
   isSuccess = false;
-  /** Whether the other side has closed the connection in order. */
+  /** Whether the other side closed the connection cleanly. */
   #hasEnded = false;
   #isOver = false;
   #isResting = false;
@@ -44,7 +44,7 @@ export class BulkConnection {
 
   constructor(url: URL, options: TransportOptions, secure: typeof connectTls | undefined) {
     const target = {
-      // Node wants an IPv6 address without its brackets.
+      // Node expects an IPv6 address without brackets.
       host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
       port: Number(url.port) || (secure === undefined ? 80 : 443),
       onread: { buffer: () => this.#room(), callback: (bytes: number) => this.#take(bytes) },
@@ -63,7 +63,7 @@ export class BulkConnection {
     this.#limitConnecting(secure === undefined ? "connect" : "secureConnect", options.connectTimeoutMs);
   }
 
-  /** Sends a request, and resolves with the head of its response; undefined if its body cannot be read here, see `replay`. */
+  /** Sends a request and resolves with the response head; undefined if the body cannot be read here, see `replay`. */
   async request(head: string): Promise<ResponseHead | undefined> {
     this.#isOver = false;
     this.#socket.write(head, "latin1");
@@ -75,7 +75,7 @@ export class BulkConnection {
     return response;
   }
 
-  /** The response as it arrives, with its head, for another HTTP client to read, whose writes are dropped; it ends with the connection. */
+  /** Returns the response as it arrives, head included, for another HTTP client, whose writes are dropped; ends with the connection. */
   replay(): Duplex {
     const connection = this;
     return new Duplex({
@@ -86,7 +86,7 @@ export class BulkConnection {
         );
       },
       write: (_chunk, _encoding, done) => done(),
-      // That client ends the stream when it has the complete response.
+      // That client ends the stream after the complete response.
       final(done) {
         done();
         this.destroy();
@@ -98,7 +98,7 @@ export class BulkConnection {
     });
   }
 
-  /** The body of the last response. With `reuse`, a chunk's memory is reused when the next chunk is read. */
+  /** Yields the last response's body. With `reuse`, a chunk's memory is reused when the next chunk is read. */
   async *body(reuse: boolean): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = this.#length; left > 0; ) {
       const chunk = await this.#next();
@@ -112,12 +112,12 @@ export class BulkConnection {
     this.#isOver = true;
   }
 
-  /** Whether another request may be sent on it. */
+  /** Whether it can send another request. */
   get isFree(): boolean {
     return this.#isOver && this.#failure === undefined && this.#full.length === 0 && this.#to === this.#from;
   }
 
-  /** Keeps it open for a while, but not the process. `onGone` is called if it ends meanwhile. */
+  /** Keeps it open for a while without keeping the process alive. Calls `onGone` if it closes. */
   rest(keepMs: number, onGone: () => void): void {
     this.#onGone = onGone;
     this.#isResting = true;
@@ -138,7 +138,7 @@ export class BulkConnection {
     this.#socket.destroy();
   }
 
-  /** The head with the empty line that ends it; without that line if the head is longer than it may be. */
+  /** Returns the head including the final empty line; without that line if the head is too long. */
   async #headText(): Promise<string> {
     let text = "";
     while (text.length <= maxHeaderSize) {
@@ -169,7 +169,7 @@ export class BulkConnection {
     }
   }
 
-  /** The part of the present buffer that is filled and not taken; the rest of it continues to be filled. */
+  /** Returns the filled, untaken part of the current buffer; filling continues after it. */
   #newest(): Uint8Array | undefined {
     this.#fullBytes = 0;
     if (this.#to === this.#from) return undefined;
@@ -178,7 +178,7 @@ export class BulkConnection {
     return chunk;
   }
 
-  /** Puts back what was not used. */
+  /** Puts back unused bytes. */
   #takeBack(memory: ArrayBufferLike): void {
     const isInUse = [this.#buffer.buffer, this.#full[0]?.buffer, this.#retained].includes(memory);
     if (!isInUse && spare.length < mostSpare) spare.push(Buffer.from(memory));
@@ -200,7 +200,7 @@ export class BulkConnection {
     return this.#buffer.subarray(this.#to);
   }
 
-  /** Returns false if the network has to wait for the reader. */
+  /** Returns false if the socket must pause. */
   #take(bytes: number): boolean {
     this.#to += bytes;
     this.#wake();
@@ -208,7 +208,7 @@ export class BulkConnection {
     return !this.#paused;
   }
 
-  /** The host is not to blame if the body is not read here. */
+  /** Ignores silence while the body is not being read. */
   #onSilence(): void {
     if (this.#paused) this.#silence.restart();
     if (!this.#paused && (this.#isResting || this.#silence.isTooLong(this.#socket))) {
@@ -239,7 +239,7 @@ function tlsOptions<T extends { readonly host: string }>(target: T, { tls: { ca,
     ...target,
     ...tls,
     ...(ca === undefined ? {} : { ca: [ca].flat() }),
-    // RFC 6066, section 3: never an address.
+    // RFC 6066, section 3: no IP addresses.
     ...(net.isIP(target.host) === 0 ? { servername: target.host } : {}),
   };
 }

@@ -13,12 +13,12 @@ import {
 } from "./http-transport.js";
 import type { ResponseHead } from "./response-head.js";
 
-/** For GETs of much: a client that knows no more of HTTP than they need, and is sparing with copies. */
+/** For large GETs: a minimal HTTP client that avoids copies. */
 export class BulkTransport {
   readonly #options: TransportOptions;
   readonly #resting = new Map<string, BulkConnection[]>();
   readonly #open = new Set<BulkConnection>();
-  /** Origins that sent a body without a length: the other client asks them itself, and can use its connections again. */
+  /** Origins that sent a body without a length: the other client requests them directly, and reuses its connections. */
   readonly #declined = new Set<string>();
   #closed = false;
 
@@ -27,8 +27,8 @@ export class BulkTransport {
   }
 
   /**
-   * Undefined if the origin is known to send other bodies than those of known length: then nothing was sent.
-   * @param readOther reads a response that is not a body of known length: its bytes from the head on
+   * Returns undefined, without a request, if the origin is known to send bodies without a length.
+   * @param readOther reads a response of unknown body length, from the head on
    */
   async exchange(
     request: HttpRequest,
@@ -58,7 +58,7 @@ export class BulkTransport {
       } catch (error) {
         over();
         this.#drop(connection);
-        // The host may have closed it at the very moment that it was used again.
+        // The host may have closed it just as it was reused.
         if (resting === undefined || signal?.aborted || !isCut(error)) throw error;
       }
     }

@@ -1,8 +1,8 @@
-/** What waits are measured by. */
+/** The clock for delays. */
 export interface Clock {
-  /** Milliseconds since a moment that stays the same. */
+  /** Milliseconds since a fixed moment. */
   now(): number;
-  /** Calls `fire` once after so many milliseconds. @returns how to prevent it */
+  /** Calls `fire` once after this many milliseconds. @returns a function to cancel it */
   after(ms: number, fire: () => void): () => void;
 }
 

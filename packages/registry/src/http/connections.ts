@@ -14,23 +14,23 @@ const defaultAnswerMs = 30_000;
 const defaultIdleMs = 60_000;
 
 export interface ConnectionOptions extends CertificateOptions {
-  /** Trust any certificate, of all hosts or of these. */
+  /** Trust any certificate, for all hosts or these. */
   readonly insecure?: Hosts | undefined;
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
   /** Time limit in milliseconds for the head of a response to a GET or HEAD, once connected. Default: `idleTimeoutMs` if it is set, else 30,000. */
   readonly answerTimeoutMs?: number | undefined;
-  /** How long nothing may come before it is `MOTE_TIMEOUT`. Default 60,000. */
+  /** Idle timeout until `MOTE_TIMEOUT`. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Bytes that a response has to bring each second, on average over `idleTimeoutMs`. Default 1024. 0: no bound. */
+  /** Minimum bytes per second of a response, averaged over `idleTimeoutMs`. Default 1024. 0: no minimum. */
   readonly minBytesPerSecond?: number | undefined;
-  /** Requests to one host that wait for their response at the same time. Default 16. */
+  /** Requests per host that wait for a response concurrently. Default 16. */
   readonly concurrency?: number | undefined;
-  /** Take no proxy from `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in capitals or not. Loopback addresses are never proxied. */
+  /** Ignore `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case. Loopback addresses are never proxied. */
   readonly ignoreProxy?: boolean | undefined;
 }
 
-/** Connections by origin, kept alive, opened when they are first used. One exchange is one request and its response. */
+/** Keep-alive connections by origin, opened on first use. One exchange is one request and its response. */
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #semaphores = new Map<string, Semaphore>();
@@ -46,7 +46,7 @@ export class Connections {
     this.#insecure = hostSet(options.insecure, "insecure");
   }
 
-  /** Holds the semaphore of the host until the response's head: a caller that streams a body may be waiting for another request to the same host. */
+  /** Holds the host's semaphore until the response head: the reader of a body may be waiting for another request to the same host. */
   async exchange(request: HttpRequest): Promise<HttpResponse> {
     const { url, body, signal } = request;
     const streams = body !== undefined && !(body instanceof Uint8Array);
@@ -74,7 +74,7 @@ export class Connections {
 
   get #leastRate(): MinimumRate {
     const { minBytesPerSecond = 1024, idleTimeoutMs, connectTimeoutMs, answerTimeoutMs } = this.#timed;
-    // Without a limit on silence there is none on the rate.
+    // Without an idle limit there is no minimum rate.
     const bytesPerSecond = idleTimeoutMs > 0 ? minBytesPerSecond : 0;
     return { bytesPerSecond, overMs: idleTimeoutMs, connectMs: connectTimeoutMs, answerMs: answerTimeoutMs };
   }
@@ -118,14 +118,14 @@ export class Connections {
   }
 }
 
-/** A connection that a proxy keeps waiting does not look at the signal. */
+/** A connection waiting for a proxy ignores the signal. */
 async function exchangeOn(transport: HttpTransport, request: HttpRequest): Promise<HttpResponse> {
   const exchange = transport.exchange(request);
   try {
     return await untilAborted(exchange, request.signal);
   } catch (error) {
     if (request.signal?.aborted) exchange.then(({ discard }) => discard()).catch(() => {});
-    // What a caller gives as the reason of an abort is not touched.
+    // Keep the caller's abort reason unchanged.
     const isOurs = !request.signal?.aborted || networkFailure(error) === "timeout";
     if (transport.via !== undefined && isOurs && error instanceof Error) Object.assign(error, { via: transport.via });
     throw error;

@@ -3,10 +3,10 @@ import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { collectChunks, type Digest, digestAlgorithm, digestBytes, MoteError } from "@mote/core";
 import type { HttpResponse } from "./http-transport.js";
 
-/** How a body may be coded on its way (RFC 9110, section 8.4.1), and how the bytes of one that is begin. */
+/** A content coding (RFC 9110, section 8.4.1), and the first bytes of a body encoded with it. */
 interface Coding {
   readonly decoder: () => Transform;
-  /** Undefined if any bytes may be the beginning. */
+  /** Undefined if any bytes may come first. */
   readonly magic?: readonly number[];
 }
 
@@ -19,15 +19,15 @@ const known: Readonly<Record<string, Coding | undefined>> = {
 };
 
 /**
- * Returns the codings of `Content-Encoding` that the body may really have, in the order in which they were applied. Many servers label what they
- * send as it is: a gzip blob as `gzip` or `x-gzip`, S3's `aws-chunked`, an empty label.
+ * Returns the codings of `Content-Encoding` that may really apply, in the order applied. Many servers mislabel unencoded
+ * bodies: a gzip blob as `gzip` or `x-gzip`, S3's `aws-chunked`, an empty label.
  */
 export function namedCodings(response: Pick<HttpResponse, "headers">): readonly string[] {
   const names = response.headers("content-encoding").flatMap((header) => header.toLowerCase().split(","));
   return names.map((name) => name.trim()).filter((name) => Object.hasOwn(known, name));
 }
 
-/** Decodes a body, the last coding first; one that does not begin as in that coding passes as it is. @throws MOTE_DIGEST_MISMATCH if it is damaged */
+/** Decodes a body, the last coding first; passes on one that does not begin like it. @throws MOTE_DIGEST_MISMATCH if it is damaged */
 export function decoded(chunks: AsyncIterable<Uint8Array>, codings: readonly string[]): AsyncIterable<Uint8Array> {
   return codings.reduceRight((coded, name) => decodedOnce(coded, known[name] ?? gzip), chunks);
 }
@@ -49,7 +49,7 @@ async function* decodedOnce(
   const all = length === 0 ? chunks : joined(first, chunks);
   if (!magic.every((byte, at) => first[at] === byte)) return yield* all;
   const decoding = decoder();
-  // The error is thrown to whoever reads the decoder.
+  // The decoder's reader gets the error.
   pipeline(Readable.from(all, { objectMode: false }), decoding, () => {});
   try {
     for await (const chunk of decoding) yield chunk;
@@ -59,7 +59,7 @@ async function* decodedOnce(
   }
 }
 
-/** Reads a document as the bytes that one of the digests names; if none does, as JSON, labelled with a coding or really in it. */
+/** Reads a document as the bytes that match a digest; otherwise as JSON, decoding it if necessary. */
 export async function collectDocument(
   response: Pick<HttpResponse, "headers" | "body">,
   { digests, ...bound }: { readonly maxBytes: number; readonly what: string; readonly digests: readonly Digest[] },
@@ -86,7 +86,7 @@ export function mayBeJson(bytes: Uint8Array): boolean {
   return /^\s*\{/.test(new TextDecoder().decode(bytes.subarray(0, 64)));
 }
 
-/** A decoder still works on a chunk when it asks for the next. */
+/** A decoder may still use a chunk when it reads the next. */
 async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of chunks) yield chunk.slice();
 }
@@ -103,7 +103,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefi
   yield bytes;
 }
 
-/** zlib's own; a body that was cut off ends in the connection's error instead. */
+/** Errors of zlib; a truncated body ends in the connection's error instead. */
 function isZlibError(error: unknown): error is Error {
   return (
     error instanceof Error && "code" in error && /^(?:Z_|ERR__?ERROR|ERR_BROTLI|ERR_ZLIB)/.test(String(error.code))

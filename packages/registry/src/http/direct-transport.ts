@@ -16,7 +16,7 @@ import {
 } from "./http-transport.js";
 import { Silence } from "./silence.js";
 
-/** Straight to the host, by Node's own client: it costs a command little to start. */
+/** Connects directly, with Node's own client, which starts fast. */
 export class DirectTransport implements HttpTransport {
   readonly #options: TransportOptions;
   #plain: http.Agent | undefined;
@@ -33,7 +33,7 @@ export class DirectTransport implements HttpTransport {
     const response = request.bulk
       ? await this.#bulk.exchange(request, async (received) => {
           const exchange = new Exchange(request, { createConnection: () => received }, this.#options);
-          // Before node:http only says that the response was cut.
+          // Otherwise node:http only reports a cut response.
           received.once("error", (error) => exchange.end(error));
           return httpResponse(await exchange.response(), exchange.over);
         })
@@ -80,12 +80,12 @@ const agentOptions = { keepAlive: true, timeout: keepAliveMs, highWaterMark: bod
 /** An agent that connects, or a connection. */
 type Connecting = { readonly agent: http.Agent } | { readonly createConnection: () => Duplex };
 
-/** One request and its response, under its timeouts and its caller's signal. */
+/** One request and its response, with timeouts and the caller's signal. */
 class Exchange {
   readonly #request: HttpRequest;
   readonly #options: TransportOptions;
   readonly #sent: ClientRequest;
-  /** Resolves when the connection is free for another request, or gone. */
+  /** Resolves when the connection is free for another request, or closed. */
   readonly over: Promise<void>;
   #response: IncomingMessage | undefined;
   readonly #silence: Silence;
@@ -98,13 +98,13 @@ class Exchange {
     this.#silence = new Silence(options.idleTimeoutMs);
     this.#sent = http.request({
       ...by,
-      // Node wants an IPv6 address without its brackets.
+      // Node expects an IPv6 address without brackets.
       host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
       port: url.port === "" ? undefined : url.port,
       path: `${url.pathname}${url.search}`,
       method,
       headers: body instanceof Uint8Array ? { ...headers, "content-length": String(body.byteLength) } : headers,
-      // A connection that has its own limit of silence is passed in.
+      // A connection with its own idle limit is passed in.
       ...("agent" in by ? { protocol: url.protocol, timeout: this.#silence.partMs } : {}),
     });
     this.over = new Promise((resolve) => this.#sent.once("close", resolve));
@@ -119,14 +119,14 @@ class Exchange {
     sent.once("close", () => signal?.removeEventListener("abort", onAbort));
     sent.once("socket", (socket) => {
       this.#watchConnecting(socket);
-      // The request's own event comes once only.
+      // The request's own event fires only once.
       const onTimeout = () => this.#onSilence(socket);
       socket.on("timeout", onTimeout);
       sent.once("close", () => socket.off("timeout", onTimeout));
     });
     const responded = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once("response", resolve);
-      // After the response, too: its reader is told by the response itself.
+      // Also after the response, which reports the error to its reader.
       sent.on("error", reject);
       sent.once("close", () => reject(cutError("the connection was closed without an response")));
     });
@@ -135,11 +135,11 @@ class Exchange {
     else pipeline(Readable.from(body, { objectMode: false }), sent, () => {});
     const response = await responded;
     this.#response = response;
-    // A host that responds before it has the complete request needs no more of it.
+    // A host that responds early does not need the rest of the request.
     response.once("end", () => {
       if (!sent.writableFinished) sent.destroy();
     });
-    // No body comes: the next request, which often follows at once, can have the connection.
+    // There is no body: an immediate next request can reuse the connection.
     if (this.#request.method === "HEAD") {
       response.resume();
       await this.over;
@@ -147,7 +147,7 @@ class Exchange {
     return response;
   }
 
-  /** RFC 9112, section 9.3.1: what an idle connection was closed on, as it was sent, may be sent again if it only reads. */
+  /** RFC 9112, section 9.3.1: a read may be repeated if an idle connection was closed while it was sent. */
   get wasStale(): boolean {
     const { method, signal } = this.#request;
     const reads = method === "GET" || method === "HEAD";
@@ -165,7 +165,7 @@ class Exchange {
     socket.once("close", stop);
   }
 
-  /** Called when nothing was sent or received for a part of the timeout. The host is not to blame if the body is not read here. */
+  /** Called after each part of the timeout without traffic. Ignored while the reader does not read the body. */
   #onSilence(socket: Socket): void {
     const response = this.#response;
     const isHostSilent = response === undefined || response.readableLength === 0;
@@ -186,7 +186,7 @@ class Exchange {
 }
 
 function httpResponse(response: IncomingMessage, over: Promise<void>): HttpResponse {
-  // Its reader may have gone when it breaks off.
+  // Its reader may be gone by then.
   response.on("error", () => {});
   const values = (name: string): readonly string[] => response.headersDistinct[name] ?? [];
   return {

@@ -4,22 +4,22 @@ import { join } from "node:path";
 import { homeFolders, MoteError, reasonOf } from "@mote/core";
 import { readPlainFile } from "../disk/plain-file.js";
 
-/** What belongs to one host, in PEM. */
+/** One host's certificates, in PEM. */
 export interface HostCertificates {
-  /** Authorities to trust for it, beside all others. */
+  /** Additional authorities for this host. */
   readonly ca?: readonly string[] | undefined;
-  /** A client's certificate and key, to show to it alone. */
+  /** A client certificate and key for this host only. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** The files that they come from, for messages: those of `ca` in the same order, and those of `cert` and `key`. */
+  /** The source files, for messages: those of `ca` in the same order, and those of `cert` and `key`. */
   readonly files?: { readonly ca: readonly string[]; readonly client: readonly string[] } | undefined;
 }
 
-/** Bytes of one file; a bundle of all public authorities has a quarter of a million. */
+/** Bytes of one file; a bundle of all public authorities has about 250,000. */
 const maxPemBytes = 16 * 1024 * 1024;
 
 export interface CertificateSource {
-  /** Of a host as references write it: `host`, `host:port`. @throws MOTE_CONFIG */
+  /** For a host as in references: `host`, `host:port`. @throws MOTE_CONFIG */
   get(host: string): HostCertificates | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface HostCertificatesOptions {
   readonly folders?: readonly string[] | undefined;
 }
 
-/** Reads what is stored for Docker, Podman and skopeo, in the first folder that has `HOST` or `HOST:PORT`: `*.crt`, `NAME.cert` and `NAME.key`. */
+/** Reads Docker's, Podman's and skopeo's certificates from the first folder with `HOST` or `HOST:PORT`: `*.crt`, `NAME.cert`, `NAME.key`. */
 export function hostCertificates({ folders = usualFolders() }: HostCertificatesOptions = {}): CertificateSource {
   return {
     get(host) {
@@ -54,13 +54,13 @@ function usualFolders(): readonly string[] {
   ];
 }
 
-/** URLs leave the usual port out; and `docker.io` is a name that has its API elsewhere. */
+/** URLs omit the default port; and the API of `docker.io` is on another host. */
 function namesOf(host: string): readonly string[] {
   const withPort = /:\d+$/.test(host) ? [] : [`${host}:443`];
   return [host, ...withPort, ...(host === "registry-1.docker.io" ? ["docker.io"] : [])];
 }
 
-/** Undefined where there is no such folder, or it is not for us to read. */
+/** Returns undefined if the folder does not exist or may not be read. */
 function readFolder(folder: string): HostCertificates | undefined {
   let names: readonly string[];
   try {

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { MoteError } from "@mote/core";
 
-/** Which hosts something holds for: all of them, none, or these, written as references write them (`host`, `host:port`). */
+/** Hosts that a setting applies to: all, none, or these, as in references (`host`, `host:port`). */
 export type Hosts = boolean | readonly string[];
 
 export interface HostSet {
@@ -15,7 +15,7 @@ export function hostSet(hosts: Hosts | undefined, what: string): HostSet {
   return { has: (host) => names.has(canonicalHost(host) ?? "") };
 }
 
-/** The host as URLs write it; undefined where the text is none. */
+/** Returns the host as in URLs; undefined if it is not valid. */
 function canonicalHost(host: string): string | undefined {
   const text = `https://${isDockerHub(host) ? "registry-1.docker.io" : host}`;
   return /^[\w.:[\]-]+$/.test(host) && URL.canParse(text) ? new URL(text).host : undefined;

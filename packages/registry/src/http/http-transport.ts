@@ -6,9 +6,9 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** A host outside the registry and its token service: no client certificate is sent to it. */
+  /** The host is neither the registry nor its token service: no client certificate is used. */
   readonly crossOrigin?: boolean | undefined;
-  /** A GET whose response is expected to be long. */
+  /** A GET with a long expected response. */
   readonly bulk?: boolean | undefined;
   /** The chunk's memory is reused when the next chunk is read. */
   readonly reuse?: boolean | undefined;
@@ -16,24 +16,24 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   readonly status: number;
-  /** The first value of a header; names in lower case. */
+  /** Returns a header's first value; names in lower case. */
   header(name: string): string | undefined;
   headers(name: string): readonly string[];
-  /** To be read once, or let go by `discard`. */
+  /** Must be read once, or released by `discard`. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Lets the rest of the body go. */
+  /** Discards the rest of the body. */
   discard(): void;
-  /** Cuts the connection: the reader of the body gets the error. */
+  /** Closes the connection; the body's reader gets the error. */
   destroy(error: Error): void;
 }
 
-/** One way to reach hosts: opens connections when they are first wanted, and keeps them alive. */
+/** A way to reach hosts: opens connections on first use, and keeps them alive. */
 export interface HttpTransport {
-  /** The proxy that all of it goes by, for messages. */
+  /** The proxy, for messages. */
   readonly via?: string | undefined;
-  /** Resolves when the head of the response has come. */
+  /** Resolves with the head of the response. */
   exchange(request: HttpRequest): Promise<HttpResponse>;
-  /** Cuts all connections. */
+  /** Closes all connections. */
   close(): Promise<void>;
 }
 
@@ -50,16 +50,16 @@ export interface TransportOptions {
   readonly idleTimeoutMs: number;
 }
 
-/** A body up to this many bytes is read to its end rather than cut, because that keeps its connection. */
+/** Bodies up to this many bytes are read to the end, to reuse the connection. */
 export const worthReadingBytes = 64 * 1024;
 
-/** Bytes of a body that wait for who reads it, before the network has to wait too. */
+/** Bytes of a body that are buffered before backpressure. */
 export const bodyBufferBytes = 512 * 1024;
 
-/** An idle connection is closed after this; who serves it may close it too, at a moment when a request is on its way. */
+/** Idle connections are closed after this, before a server may close them during a request. */
 export const keepAliveMs = 4000;
 
-/** What Node's timers hold; beyond, they would be over at once. */
+/** The maximum of Node's timers; a longer one would fire at once. */
 export const longestMs = 2 ** 31 - 1;
 
 export function cutError(message: string): Error {
@@ -70,7 +70,7 @@ export function timeoutError(message: string): Error {
   return Object.assign(new Error(message), { code: "ETIMEDOUT" });
 }
 
-/** Bytes came, and too few. */
+/** The body is too short. */
 export function slowError(message: string): Error {
   return Object.assign(new Error(message), { code: "ETOOSLOW" });
 }

@@ -1,10 +1,10 @@
-/** One link of a `Link` header (RFC 8288, section 3). Names of parameters are in lower case; the first of two counts. */
+/** A link of a `Link` header (RFC 8288, section 3). Parameter names are in lower case; the first duplicate wins. */
 export interface Link {
   readonly target: string;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** Reads all links of the header's values, in time linear in their length. What cannot be read ends its value; what came before it counts. */
+/** Parses all links in linear time. A syntax error ends its header value; earlier links are kept. */
 export function parseLinks(values: readonly string[]): readonly Link[] {
   return values.flatMap((value) => [...new LinkReader(value).links()]);
 }

@@ -1,18 +1,18 @@
 import { type HttpRequest, type HttpResponse, longestMs, slowError, timeoutError } from "./http-transport.js";
 
-/** What a host has to send at least: a byte now and then would otherwise keep a request open for ever. */
+/** The minimum rate of a response: a trickle of bytes would keep a request open forever. */
 export interface MinimumRate {
-  /** None where it is 0. */
+  /** No minimum if 0. */
   readonly bytesPerSecond: number;
-  /** It is looked at once in so many milliseconds. */
+  /** The interval between checks, in milliseconds. */
   readonly overMs: number;
-  /** For the connection that may have to be made first. */
+  /** Extra time to connect. */
   readonly connectMs: number;
-  /** For the head of a response to a GET or HEAD; 0: no limit. */
+  /** Limit for the response head of a GET or HEAD; 0: no limit. */
   readonly answerMs: number;
 }
 
-/** The response, with a body that ends in an error if it comes too slowly. The time that its reader takes is not the host's. */
+/** Returns the response with a body that fails if it is too slow. Time spent by the reader does not count. */
 export function withMinimumRate(response: HttpResponse, rate: MinimumRate): HttpResponse {
   return rate.bytesPerSecond > 0 ? { ...response, body: watched(response, rate) } : response;
 }
@@ -28,7 +28,7 @@ async function* watched(
     const now = performance.now();
     if (waitingSince !== undefined) waitedMs += now - waitingSince;
     if (waitingSince !== undefined) waitingSince = now;
-    // Time in which the reader did not wait is not the host's.
+    // Time in which the reader did not wait does not count.
     if (waitedMs >= overMs / 2 && bytes < (bytesPerSecond * waitedMs) / 1000) {
       destroy(slowError(`${bytes} bytes came in ${Math.round(waitedMs)} ms`));
     }
@@ -49,7 +49,7 @@ async function* watched(
   }
 }
 
-/** Sends a request with a time limit for the head of its response, as a head may arrive byte by byte. A stream is not limited, as its producer may be slow. */
+/** Limits the time for the response head, which may arrive byte by byte. A stream is exempt, as its producer may be slow. */
 export async function withinTime(
   request: HttpRequest,
   { bytesPerSecond, overMs, connectMs, answerMs }: MinimumRate,
@@ -59,7 +59,7 @@ export async function withinTime(
   const reads = method === "GET" || method === "HEAD";
   const isBound = reads ? answerMs > 0 : bytesPerSecond > 0;
   if (!isBound || (body !== undefined && !(body instanceof Uint8Array))) return exchange(request);
-  // What writes may be hashed and stored before it is answered.
+  // Uploads may be hashed and stored before the response.
   const writeMs = 2 * overMs + ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
   const limitMs = Math.min(connectMs + (reads ? answerMs : writeMs), longestMs);
   const late = new AbortController();

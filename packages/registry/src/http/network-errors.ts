@@ -1,7 +1,7 @@
 import { MoteError } from "@mote/core";
 export type NetworkFailure = "unresolved" | "connect" | "proxy" | "tls" | "timeout" | "slow" | "cut";
 
-/** How an exchange failed below HTTP. */
+/** Kinds of errors below HTTP. */
 export function networkFailure(error: unknown): NetworkFailure {
   const codes = errorCodes(error);
   if (codes.includes("EPROXY")) return "proxy";
@@ -15,12 +15,12 @@ export function networkFailure(error: unknown): NetworkFailure {
   return "cut";
 }
 
-/** Whether an exchange failed by the network, rather than by an error response, a check or a mistake in a program. */
+/** Whether the network failed, rather than an error response, a check or a bug. */
 export function isNetworkError(error: unknown): boolean {
   return !MoteError.isInstance(error) && !(error instanceof TypeError) && errorCodes(error).length > 0;
 }
 
-/** The codes of an error and of those behind it. */
+/** Returns the codes of an error and its causes. */
 export function errorCodes(error: unknown): string[] {
   const codes: string[] = [];
   const seen = new Set<unknown>();

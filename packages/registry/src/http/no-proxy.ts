@@ -1,12 +1,12 @@
 import { BlockList, isIP } from "node:net";
 import { domainToASCII } from "node:url";
 
-/** Whether a host, as URLs write it, is reached without the proxy. `port` is the one that is connected to. */
+/** Whether a host, as in URLs, bypasses the proxy. `port` is the actual port. */
 export type ProxyExceptions = (host: string, port: number) => boolean;
 
 /**
- * Reads `NO_PROXY` as Go and curl do: entries between commas or spaces, each `*`, an address, a range, or a name with what is below it. All but
- * ranges may have a port. What cannot be read is ignored.
+ * Parses `NO_PROXY` like Go and curl: entries separated by commas or spaces, each `*`, an address, a range, or a domain. All but
+ * ranges may have a port. Invalid entries are ignored.
  */
 export function proxyExceptions(text: string): ProxyExceptions {
   const matchers = text

@@ -8,13 +8,13 @@ export interface ProxyServer {
   readonly url: URL;
   /** The value of `Proxy-Authorization`. */
   readonly authorization?: string | undefined;
-  /** The variable that names it. */
+  /** The variable that sets it. */
   readonly variable: string;
 }
 
 /**
- * Returns the proxy for a URL, as curl and Go choose it: `http_proxy` or `https_proxy`, else `all_proxy`, lower case first, unless `NO_PROXY` excepts
- * the host. @throws MOTE_CONFIG if the variable is not the URL of a proxy
+ * Returns a URL's proxy, chosen like curl and Go: `http_proxy` or `https_proxy`, else `all_proxy`, lower case first, unless `NO_PROXY`
+ * excludes the host. @throws MOTE_CONFIG if the variable is not a proxy URL
  */
 export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   const variable = [...namesOf(`${url.protocol.slice(0, -1)}_proxy`), ...namesOf("all_proxy")].find(
@@ -33,12 +33,12 @@ function namesOf(name: string): readonly string[] {
   return [name, name.toUpperCase()];
 }
 
-/** To a CGI program, `HTTP_PROXY` is what a request says in its header `Proxy`. */
+/** In a CGI program, `HTTP_PROXY` is the request's `Proxy` header. */
 function isFromRequest(name: string, env: Environment): boolean {
   return name === "HTTP_PROXY" && Boolean(env.REQUEST_METHOD);
 }
 
-/** A SOCKS proxy for everything is passed over, as by all registry clients in Go: they do not know the variable at all. */
+/** Ignores a SOCKS proxy in `all_proxy`, like registry clients in Go, which do not read the variable. */
 function isForOthers(name: string, env: Environment): boolean {
   return name.toLowerCase() === "all_proxy" && /^\s*socks/i.test(env[name] ?? "");
 }
@@ -47,7 +47,7 @@ function readProxy(variable: string, text: string): ProxyServer {
   const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
   if (url === undefined || url.hostname === "" || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    // The text may have a password in it.
+    // The text may contain a password.
     const scheme = /^socks/i.test(text)
       ? "names a SOCKS proxy, which mote does not support"
       : "is not the URL of a proxy";
@@ -64,7 +64,7 @@ function readProxy(variable: string, text: string): ProxyServer {
   return { url: bare, variable, authorization: `Basic ${Buffer.from(login, "utf8").toString("base64")}` };
 }
 
-/** A `%` that encodes nothing stands for itself. */
+/** Keeps a `%` that encodes nothing. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

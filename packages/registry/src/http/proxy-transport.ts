@@ -14,17 +14,17 @@ import { errorCodes } from "./network-errors.js";
 import type { ProxyServer } from "./proxy-settings.js";
 
 interface ProxyTransportOptions extends TransportOptions {
-  /** How TLS is spoken to the proxy itself. */
+  /** TLS settings for the proxy itself. */
   readonly proxyTls: TransportOptions["tls"];
 }
 
-/** A proxy: requests in plain HTTP are sent to it as they are (RFC 9112, section 3.2.2), as many allow tunnels to port 443 only; TLS is tunnelled. */
+/** A proxy: forwards plain HTTP requests (RFC 9112, section 3.2.2), as many allow tunnels only to port 443; tunnels TLS. */
 export class ProxyTransport implements HttpTransport {
   readonly #options: ProxyTransportOptions;
   readonly #proxy: ProxyServer;
   #plain: Promise<Dispatcher> | undefined;
   #tunnels: Promise<Dispatcher> | undefined;
-  /** By origin: resolves when it is known that there is a tunnel, rejects if the proxy refuses one. */
+  /** By origin: resolves once a tunnel exists, rejects if the proxy refuses it. */
   readonly #firstTunnels = new Map<string, Promise<void>>();
 
   constructor(options: ProxyTransportOptions, proxy: ProxyServer) {
@@ -72,7 +72,7 @@ export class ProxyTransport implements HttpTransport {
     for (const opened of [this.#plain, this.#tunnels]) await (await opened?.catch(() => undefined))?.destroy();
   }
 
-  /** Requests wait for the first one to their host: a proxy that refuses a tunnel is asked for one, not for as many as are wanted. */
+  /** Waits for the first request to a host, so that a proxy that refuses a tunnel gets one request for it. */
   async #afterFirst<T>(url: URL, signal: AbortSignal | undefined, exchange: () => Promise<T>): Promise<T> {
     const first = this.#firstTunnels.get(url.origin);
     if (first !== undefined) {
@@ -84,7 +84,7 @@ export class ProxyTransport implements HttpTransport {
       () => {},
       (error: unknown) => {
         this.#firstTunnels.delete(url.origin);
-        // What only this request met says nothing of the others.
+        // Ignore errors of this request alone.
         if (this.#explain(error, url) !== undefined) throw error;
       },
     );
@@ -117,18 +117,18 @@ export class ProxyTransport implements HttpTransport {
     return { headersTimeout: idleTimeoutMs, bodyTimeout: idleTimeoutMs };
   }
 
-  /** To the proxy, which gets no client certificate, and goes by its own name, not by that of the registry. */
+  /** Connects to the proxy, without a client certificate and with the proxy's server name. */
   #connector(build: typeof buildConnector): buildConnector.connector {
     const { connectTimeoutMs: timeout, proxyTls } = this.#options;
     const { ca, ...rest } = proxyTls;
     const connect = build({ timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
     const { hostname } = this.#proxy.url;
-    // An empty name is none: an address is not sent as one (RFC 6066, section 3).
+    // Empty: IP addresses are not sent (RFC 6066, section 3).
     const servername = isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";
     return (options, done) => connect({ ...options, servername }, done);
   }
 
-  /** What only the proxy can have caused: it does not respond, or it refuses a tunnel. */
+  /** Recognizes errors of the proxy: it does not respond, or refuses a tunnel. */
   #explain(error: unknown, url: URL): Error | undefined {
     const status = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
     if (status !== undefined) return this.#errorResponse(url, Number(status), error);
@@ -163,7 +163,7 @@ function proxyError(message: string, cause: unknown): Error {
   return Object.assign(new Error(message, { cause }), { code: "EPROXY" });
 }
 
-/** Loaded only where a proxy is set: it takes longer to start than a warm pull does. All of it is its default export, also bundled. */
+/** Loaded only if a proxy is set: loading takes longer than a warm pull. Bundled, everything is in its default export. */
 async function loadUndici() {
   return (await import("undici")).default;
 }
@@ -180,7 +180,7 @@ function httpResponse(response: Dispatcher.ResponseData): HttpResponse {
     headers: values,
     body,
     discard: () => {
-      // No caller waits for it: an error of this body does not matter any more.
+      // No caller waits: this body's errors do not matter.
       body.on("error", () => {});
       body.dump({ limit: worthReadingBytes }).catch(() => {});
     },

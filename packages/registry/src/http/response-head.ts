@@ -10,12 +10,12 @@ export interface ResponseHead {
 
 /**
  * Parses the head of a response (RFC 9112, sections 4 and 5). Undefined unless it is a final HTTP/1.1 response with one `Content-Length` and no
- * transfer coding: node:http requests it then.
+ * transfer coding: node:http handles the others.
  */
 export function parseResponseHead(text: string): ResponseHead | undefined {
   const [first = "", ...lines] = text.split("\r\n");
   const status = Number(/^HTTP\/1\.1 ([2-5]\d\d)(?: |$)/.exec(first)?.[1]);
-  // 204 and 304 have no body, whatever they say of its length.
+  // 204 and 304 have no body, whatever `Content-Length` says.
   if (Number.isNaN(status) || status === 204 || status === 304) return undefined;
   const headers = new Map<string, string[]>();
   for (const line of lines) {
@@ -26,7 +26,7 @@ export function parseResponseHead(text: string): ResponseHead | undefined {
     headers.set(key, values);
     values.push(value.trim());
   }
-  // Only the location of a redirect is needed.
+  // Only a redirect's location is needed.
   if (status < 400 && status >= 300 && headers.has("location")) return { status, headers, length: 0, keepAlive: false };
   const lengths = headers.get("content-length") ?? [];
   if (headers.has("transfer-encoding") || lengths.length !== 1 || !/^\d{1,15}$/.test(lengths[0] ?? ""))

@@ -1,31 +1,31 @@
 import { isNetworkError, networkFailure } from "./network-errors.js";
 
 export interface RetryPolicy {
-  /** How often a request is made again, at most. */
+  /** The maximum number of retries. */
   readonly retries: number;
-  /** How often at most where the host cannot be connected to: less often than one that is busy or breaks off. */
+  /** The maximum if the host cannot be connected to: lower than for a busy host or a broken connection. */
   readonly silentRetries: number;
-  /** How often at most if the host did not respond in time. */
+  /** The maximum after a response timeout. */
   readonly timeoutRetries: number;
-  /** The first wait, in milliseconds; each further one is twice as long, up to `longestDelayMs`. */
+  /** The first delay, in milliseconds; doubles up to `longestDelayMs`. */
   readonly firstDelayMs: number;
   readonly longestDelayMs: number;
-  /** A registry that requires a longer wait than this gets no retry. */
+  /** Longer delays requested by the registry prevent a retry. */
   readonly longestRetryAfterMs: number;
 }
 
-/** Whether the same request may succeed a little later: 408, 429, the server's own errors, and those of Cloudflare in front of it (520 to 524). */
+/** Whether a retry may succeed: 408, 429, server errors, and Cloudflare's (520 to 524). */
 export function isTransientStatus(status: number): boolean {
   if (status >= 520 && status <= 524) return true;
   return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
 interface Acquaintance {
-  /** A host that has responded before and takes no connection now may be restarting. */
+  /** A host that has responded before and refuses a connection may be restarting. */
   readonly hasResponded?: boolean;
 }
 
-/** How long to wait before attempt number `attempt` (from 1) is made again; undefined if another attempt would not help. */
+/** Returns the delay before repeating attempt number `attempt` (from 1); undefined if another attempt would not help. */
 export function delayAfterFailure(
   policy: RetryPolicy,
   error: unknown,
@@ -36,7 +36,7 @@ export function delayAfterFailure(
   return attempt > retriesAfterFailure(policy, error, known) ? undefined : backoff(policy, attempt);
 }
 
-/** How often a request is made again at most that failed in this way. */
+/** Returns the maximum number of retries after this kind of error. */
 export function retriesAfterFailure(
   policy: RetryPolicy,
   error: unknown,
@@ -58,7 +58,7 @@ export function retriesAfterFailure(
   }
 }
 
-/** The same for an error response. `retryAfter` is the header's value. */
+/** Does the same for an error response. `retryAfter` is the header's value. */
 export function delayAfterStatus(
   policy: RetryPolicy,
   status: number,
@@ -72,7 +72,7 @@ export function delayAfterStatus(
   return Math.max(asked, backoff(policy, attempt));
 }
 
-/** RFC 9110, section 10.2.3: seconds, or a date. In milliseconds from `nowMs` on. */
+/** Parses RFC 9110, section 10.2.3: seconds, or a date. In milliseconds from `nowMs`. */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
@@ -80,12 +80,12 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }
 
-/** The wait before attempt number `attempt` is made again, as far as the policy has one. */
+/** Returns the delay before repeating attempt number `attempt`, if the policy has one. */
 export function delayWithin(policy: RetryPolicy, attempt: number): number | undefined {
   return attempt > policy.retries ? undefined : backoff(policy, attempt);
 }
 
-/** Half of it is left to chance, so that many who failed together do not come back together. */
+/** Adds jitter of up to half, so that clients that failed together do not retry together. */
 export function backoff(policy: RetryPolicy, attempt: number): number {
   const full = Math.min(policy.longestDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
   return full / 2 + Math.random() * (full / 2);

@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 
-/** All of them have to pass without a byte. */
+/** All must pass without a byte. */
 const parts = 4;
 
-/** Measures a silence in parts: what came while this process was busy or suspended is read after a late timer, which so says nothing of the host. */
+/** Measures an idle timeout in parts: data that arrived while this process was busy or suspended is read after a late timer. */
 export class Silence {
-  /** Milliseconds: the timeout to set on the socket. 0: none. */
+  /** Milliseconds: the socket's timeout. 0: none. */
   readonly partMs: number;
   #silent = 0;
   #bytes = -1;
@@ -14,7 +14,7 @@ export class Silence {
     this.partMs = Math.ceil(idleMs / parts);
   }
 
-  /** Tells whether the silence is over its limit; to be called at each timeout of the socket. */
+  /** Returns whether the idle limit is exceeded; called at each timeout of the socket. */
   isTooLong(socket: Pick<Socket, "bytesRead" | "bytesWritten">): boolean {
     const bytes = socket.bytesRead + socket.bytesWritten;
     this.#silent = bytes === this.#bytes ? this.#silent + 1 : 1;
@@ -22,7 +22,7 @@ export class Silence {
     return this.#silent >= parts;
   }
 
-  /** Begins again, as the body is not read here. */
+  /** Restarts, as the body is not being read. */
   restart(): void {
     this.#silent = 0;
   }

@@ -1,9 +1,9 @@
 import type { Clock } from "./clock.js";
 import { longestMs, timeoutError } from "./http-transport.js";
 
-/** The time in which a request must have its response, with all its retries and those of its token. */
+/** The time limit of a request, including its retries and token requests. */
 export class TimeLimit implements Disposable {
-  /** Aborts when the caller's signal does, or when the time is over. */
+  /** Aborts with the caller's signal, or when the time is over. */
   readonly signal: AbortSignal;
   readonly #clock: Clock;
   readonly #until: number;
@@ -21,7 +21,7 @@ export class TimeLimit implements Disposable {
     this.signal = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
   }
 
-  /** Whether a retry after so many milliseconds would come too late. */
+  /** Whether a retry after this delay (ms) would be too late. */
   endsWithin(ms: number): boolean {
     return this.#clock.now() + ms >= this.#until;
   }

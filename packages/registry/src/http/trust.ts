@@ -4,32 +4,32 @@ import type { CertificateSource, HostCertificates } from "./host-certificates.js
 import type { TransportOptions } from "./http-transport.js";
 
 export interface CertificateOptions {
-  /** Certificate authorities in PEM, in place of those of Node, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and the system. */
+  /** Certificate authorities in PEM, replacing those of Node, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `SSL_CERT_DIR` and the system. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** A client's certificate and key in PEM, for registries and token services; not sent to the target of a redirect. */
+  /** A client certificate and key in PEM, for registries and token services; not used for the target of a redirect. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
-  /** What is stored for single hosts: authorities beside the others, and a client's certificate in place of `cert`. */
+  /** Per-host certificates: additional authorities, and a client certificate that replaces `cert`. */
   readonly certificates?: CertificateSource | undefined;
-  /** Is warned of certificate files that cannot be used. Silent by default. */
+  /** Receives warnings of unusable certificate files. Silent by default. */
   readonly logger?: Logger | undefined;
 }
 
 type Tls = TransportOptions["tls"];
 
-/** How TLS is spoken to a host. */
+/** TLS settings for a host. */
 export interface Trust {
-  /** The host, if certificates are stored for it alone. */
+  /** The host, if it has certificates of its own. */
   readonly owner?: string | undefined;
-  /** With the client's certificate, if there is one. */
+  /** With the client certificate, if any. */
   readonly known: Tls;
   readonly anonymous: Tls;
 }
 
-/** How TLS is spoken to each host. Certificates are read when the first host wants TLS. */
+/** TLS settings by host. Reads certificates on the first TLS connection. */
 export class Trusts {
   readonly #options: CertificateOptions;
-  /** By host; of plain HTTP under an empty name. */
+  /** By host; plain HTTP under an empty name. */
   readonly #trusts = new Map<string, Promise<Trust>>();
   #authorities: Promise<readonly string[] | undefined> | undefined;
   #general: Promise<Trust> | undefined;
@@ -38,7 +38,7 @@ export class Trusts {
     this.#options = options;
   }
 
-  /** What is not a certificate would otherwise look like a broken connection. @throws MOTE_CONFIG */
+  /** Text that is not a certificate would look like a connection error. @throws MOTE_CONFIG */
   of({ protocol, host }: URL): Promise<Trust> {
     const key = protocol === "https:" ? host : "";
     const found = this.#trusts.get(key) ?? this.#trustFor(key);
@@ -55,7 +55,7 @@ export class Trusts {
     return this.#general;
   }
 
-  /** For hosts without certificates of their own. */
+  /** For hosts without their own certificates. */
   async #ofAll(general: Tls): Promise<Trust> {
     const all = general.ca === undefined ? await this.#usualAuthorities() : undefined;
     if (all === undefined) return { known: general, anonymous: anonymous(general) };
@@ -88,7 +88,7 @@ export class Trusts {
   }
 }
 
-/** Made once: there are some hundred authorities in it. */
+/** Created once: it contains some hundred authorities. */
 async function withAuthorities(tls: Tls, ca: readonly string[]): Promise<Omit<Trust, "owner">> {
   const { createSecureContext } = await import("node:tls");
   const contextOf = (own: Tls): Tls => ({ secureContext: createSecureContext({ ...own, ca: [...ca] }) });
@@ -118,7 +118,7 @@ async function assertUsable({ ca, cert, key }: Tls, what: string): Promise<void>
   const { createSecureContext } = await import("node:tls");
   const authorities = [ca ?? []].flat();
   try {
-    // OpenSSL takes a list of authorities that has none in it, and then trusts no host.
+    // OpenSSL accepts a list without any authority, and then trusts no host.
     for (const one of authorities)
       if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(one)) throw new Error("no certificate");
     createSecureContext({

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "./clock.js";
 
-/** Waits, and rejects with the signal's own reason on abort. */
+/** Waits; rejects with the signal's reason on abort. */
 export function sleep(ms: number, signal: AbortSignal | undefined, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -16,7 +16,7 @@ export function sleep(ms: number, signal: AbortSignal | undefined, clock: Clock 
   });
 }
 
-/** Lets so many in at once; the others wait in the order they came. */
+/** A semaphore with a first-in, first-out queue. */
 export class Semaphore {
   readonly #limit: number;
   readonly #waiting: (() => void)[] = [];
@@ -26,7 +26,7 @@ export class Semaphore {
     this.#limit = limit;
   }
 
-  /** Answers the way out, to be called once. */
+  /** Returns the release function. */
   async acquire(signal: AbortSignal | undefined): Promise<() => void> {
     signal?.throwIfAborted();
     if (this.#inside < this.#limit) this.#inside++;

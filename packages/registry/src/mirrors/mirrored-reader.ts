@@ -1,6 +1,6 @@
 import { createDigester, digestAlgorithm, MoteError, type MoteReader, ReadOnceReader, resumeChunks } from "@mote/core";
 
-/** A reader of one endpoint, and what to do when it fails. */
+/** A reader of one endpoint, and its error handler. */
 export interface EndpointReader {
   readonly reader: MoteReader;
   /** @throws the error if there is no other endpoint */
@@ -13,11 +13,11 @@ export interface MirroredReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Opens the next endpoint at that byte. */
   openAt(position: number): Promise<EndpointReader>;
-  /** Called when the bytes turn out to be wrong. */
+  /** Called when the bytes are wrong. */
   onCorruption(): void;
 }
 
-/** Reads a blob from one endpoint, and continues at the next one where it fails. */
+/** Reads a blob from one endpoint, and continues at the next one after an error. */
 export class MirroredReader extends ReadOnceReader {
   readonly #options: MirroredReadOptions;
   #current: EndpointReader;

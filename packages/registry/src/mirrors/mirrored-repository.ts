@@ -22,15 +22,15 @@ import type { MirrorEndpoint } from "./mirrors.js";
 import { type ReadEndpoint, ReadEndpoints } from "./read-endpoints.js";
 
 /**
- * A repository that is read from its mirrors in order, and at last from its registry, under its own name. Each endpoint gets only its own
- * credentials; a mirror that fails is not used again. Referrers come from the registry itself, and from mirrors only if it cannot be reached.
+ * A repository read from its mirrors in order, then from its registry, under its own name. Each endpoint gets only its own
+ * credentials; a mirror that fails is not used again. Referrers come from the registry; from mirrors only if it is unreachable.
  */
 export class MirroredRepository implements ContentSource {
   readonly ref: RegistryRef;
   readonly #endpoints: ReadEndpoints;
-  /** The manifests that came when names were resolved: as a rule they are requested next. */
+  /** Manifests received while resolving names: usually requested next. */
   readonly #resolved = new Map<Digest, Uint8Array>();
-  /** Where the bytes of each blob came from, the last time it was read. */
+  /** The endpoint that last served each blob. */
   readonly #servedBy = new Map<Digest, Set<ReadEndpoint>>();
 
   /** @throws MOTE_INVALID_REFERENCE */
@@ -39,12 +39,12 @@ export class MirroredRepository implements ContentSource {
     this.#endpoints = new ReadEndpoints(client, location, mirrors);
   }
 
-  /** As of `RegistryRepository`, and so are the others. */
+  /** As in `RegistryRepository`, like the other methods. */
   async resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
     const reference = this.#endpoints.origin.repository.referenceOf(ref);
     return this.#endpoints.first(async ({ repository, isOrigin }, timeoutMs) => {
       if (isOrigin) return repository.resolve(reference, { ...options, timeoutMs });
-      // What a mirror says of a name counts only together with the manifest itself.
+      // A mirror's digest for a name is used only with the manifest itself.
       const { descriptor, bytes } = await repository.load(reference, { ...options, timeoutMs });
       this.#resolved.set(descriptor.digest, bytes);
       return descriptor;
@@ -60,7 +60,7 @@ export class MirroredRepository implements ContentSource {
     );
   }
 
-  /** Continues at the next endpoint, at the same byte, if one fails. */
+  /** Continues at the next endpoint, at the same byte, after an error. */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);

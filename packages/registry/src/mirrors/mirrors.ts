@@ -2,18 +2,18 @@ import { MoteError } from "@mote/core";
 import { isDockerHub } from "../http/hosts.js";
 import { checkRepositoryName, type RepositoryLocation, registryOrigin } from "../repository-location.js";
 
-/** The endpoints that are requested before a registry's own, by a prefix of references (`HOST` or `HOST/PATH`), each as `[http://|https://]HOST[/PATH]`. */
+/** Endpoints to try before the registry's own, by reference prefix (`HOST` or `HOST/PATH`), each `[http://|https://]HOST[/PATH]`. */
 export type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 /** A repository on a mirror. */
 export interface MirrorEndpoint extends RepositoryLocation {
-  /** The registry that it stands for, where it stands for all of it: it is sent its name (`?ns=`), as it may stand for several. */
+  /** The upstream registry, if the mirror serves all of it: sent as `?ns=`, as one mirror may serve several. */
   readonly namespace?: string | undefined;
 }
 
 interface Rule {
   readonly registry: string;
-  /** Of repositories; empty for all of them. */
+  /** The repositories' path; empty for all of them. */
   readonly path: string;
   readonly mirrors: readonly MirrorLocation[];
 }
@@ -26,7 +26,7 @@ interface MirrorLocation {
 
 /** The mirrors of repositories. */
 export class MirrorTable {
-  /** The longest prefix first: it alone counts. */
+  /** Sorted by length, longest first: only the longest match counts. */
   readonly #rules: readonly Rule[];
 
   /** @throws MOTE_CONFIG */
@@ -39,7 +39,7 @@ export class MirrorTable {
     this.#rules = rules.sort((a, b) => b.path.length - a.path.length);
   }
 
-  /** @throws MOTE_CONFIG where a mirror has no path, and the prefix is the repository itself */
+  /** @throws MOTE_CONFIG if a mirror has no path, and the prefix is the repository itself */
   of(location: RepositoryLocation): readonly MirrorEndpoint[] {
     const registry = ownName(location.registry);
     const { repository } = location;
@@ -55,7 +55,7 @@ export class MirrorTable {
   }
 }
 
-/** References' own names for a registry's host. */
+/** Names of a registry's host in references. */
 function ownName(registry: string): string {
   return isDockerHub(registry) ? "docker.io" : registry.toLowerCase();
 }
@@ -76,7 +76,7 @@ function readLocation(text: string): MirrorLocation {
   return scheme === "http" || scheme === "https" ? { ...location, scheme } : location;
 }
 
-/** Text that is not a plain location may contain a password, and is not shown. */
+/** Invalid text may contain a password, and is not shown. */
 function misconfigured(text: string, reason: string): MoteError {
   const shown = /^[\w.:/[\]-]*$/.test(text) ? `"${text.slice(0, 80)}"` : "one of them";
   return new MoteError("MOTE_CONFIG", `the mirrors are misconfigured at ${shown}: ${reason}`, {

@@ -5,18 +5,18 @@ import { RegistryRepository } from "../pull/repository.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import type { MirrorEndpoint } from "./mirrors.js";
 
-/** One endpoint that a repository is read from. */
+/** An endpoint of a repository. */
 export interface ReadEndpoint {
   readonly repository: RegistryRepository;
   readonly isOrigin: boolean;
 }
 
-/** A repository's mirrors in their order, and its own registry at last. */
+/** A repository's mirrors in order, then its own registry. */
 export class ReadEndpoints {
   readonly origin: ReadEndpoint;
   readonly mirrors: readonly ReadEndpoint[];
   readonly #client: RegistryClient;
-  /** Why each was passed over for good. */
+  /** Why each was permanently skipped. */
   readonly #failures = new Map<ReadEndpoint, unknown>();
 
   /** @throws MOTE_INVALID_REFERENCE */
@@ -30,7 +30,7 @@ export class ReadEndpoints {
     }));
   }
 
-  /** What is passed over meanwhile is left out. */
+  /** Omits endpoints that have been skipped since. */
   *inOrder(): Generator<ReadEndpoint, void, undefined> {
     for (const mirror of this.mirrors) if (!this.#failures.has(mirror)) yield mirror;
     yield this.origin;
@@ -46,7 +46,7 @@ export class ReadEndpoints {
     for (;;) {
       const { value: endpoint, done } = among.next();
       if (done) throw new TypeError("the origin was requested already");
-      // A endpoint that takes all of its time leaves as much to each of those behind it.
+      // The time is split evenly over the remaining endpoints.
       const share = until === undefined ? undefined : Math.max(0, until - clock.now()) / this.#countFrom(endpoint);
       try {
         return await request(endpoint, share);
@@ -63,10 +63,10 @@ export class ReadEndpoints {
     return behind.filter((mirror) => !this.#failures.has(mirror)).length + 1;
   }
 
-  /** After a failure: for this once if a mirror does not have the content, else for good. @throws the error of the origin */
+  /** Skips a mirror after an error: only this time if it lacks the content, else permanently. @throws the error of the origin */
   passOver(endpoint: ReadEndpoint, error: unknown): void {
     if (endpoint.isOrigin) throw this.#withMirrors(error);
-    // Of a mistake in a program, and of a closed client, other endpoints would fail as well.
+    // A bug or a closed client would fail at other endpoints, too.
     if (!MoteError.isInstance(error) || error.code === "MOTE_CLOSED") throw error;
     const mirror = nameOf(endpoint);
     if (isNotFound(error)) {
@@ -93,7 +93,7 @@ function nameOf({ repository }: ReadEndpoint): string {
   return `${repository.ref.registry}/${repository.ref.repository}`;
 }
 
-/** There is another endpoint to request: one more attempt after what passes at once, and no waiting for a silent or a busy one. */
+/** For use with a fallback endpoint: one retry after a temporary error, and no waiting for an idle or busy host. */
 function shortRetryPolicy(policy: RetryPolicy): RetryPolicy {
   return { ...policy, retries: Math.min(1, policy.retries), silentRetries: 0, longestRetryAfterMs: 0 };
 }

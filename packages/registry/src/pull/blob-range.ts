@@ -16,7 +16,7 @@ export interface RangeStart {
   readonly takesRanges: boolean;
 }
 
-/** The bytes of a blob in one response, from the offset on. */
+/** The bytes in one response, from the offset on. */
 export class BlobRange implements AsyncIterable<Uint8Array> {
   /** Of the complete blob. */
   readonly size: number;
@@ -161,7 +161,7 @@ function codingsOf(
   const codings = namedCodings(response);
   if (codings.length === 0 || length === size) return [];
   if (length !== undefined) return codings;
-  // Documents and plain archives never begin like an encoded body. Other types are undecidable.
+  // Documents and plain archives never begin like an encoded body, so decoding is safe.
   const isCoded = request.isCoded ?? /[/.+](?:json|tar)$/.test(request.mediaType);
   request.onDoubt?.(isCoded);
   return isCoded ? codings : [];

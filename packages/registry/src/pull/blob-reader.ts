@@ -17,7 +17,7 @@ import type { RepositoryApi } from "../repository-api.js";
 import { BlobRange } from "./blob-range.js";
 import { type BlobRequest, blobError } from "./blob-request.js";
 
-/** Bytes received for each further resume, so that large blobs survive a poor connection without endless loops. */
+/** Bytes per additional resume, so that a large blob survives a poor connection and nothing loops forever. */
 const bytesPerResume = 64 * 1024 * 1024;
 
 /** A response with fewer bytes of a range than this counts as a resume. */

@@ -6,7 +6,7 @@ import type { RepositoryApi } from "../repository-api.js";
 /** Minimum body length, in bytes, for a connection that avoids copies. */
 const bulkBytes = 256 * 1024;
 
-/** The bytes of a blob to read, and what is known about it. */
+/** The bytes of a blob to read, and what is known of it. */
 export interface BlobRequest extends CallOptions, EventOptions {
   readonly digest: Digest;
   readonly mediaType: string;

@@ -1,9 +1,9 @@
 import { MoteError, type MoteReader, type MoteReaderAt } from "@mote/core";
 
-/** Opens bytes from `start` up to but excluding `end`. */
+/** Opens bytes `start` to `end`, exclusive. */
 export type OpenRange = (start: number, end: number, signal: AbortSignal | undefined) => Promise<MoteReader>;
 
-/** Provides random access with one request per read. */
+/** Random access, one request per read. */
 export class RangeReaderAt implements MoteReaderAt {
   readonly size: number;
   readonly #open: OpenRange;

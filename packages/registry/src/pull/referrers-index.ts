@@ -33,7 +33,7 @@ export interface FoundIndex {
 /** The result if there is no index: nothing, or another response. */
 export interface NoIndex {
   readonly status: number;
-  /** The body's media type, for a 200, and the digest that the registry reports. */
+  /** The media type of a 200 response, and the digest that the registry reports. */
   readonly mediaType?: string | undefined;
   readonly digest?: string | undefined;
 }
@@ -48,7 +48,7 @@ export function readIndex(
   return api.send({ method: "GET", headers, accepts, ...request }, async (response) => {
     const { status } = response;
     const mediaType = bareType(response.header("content-type"));
-    // Some registries label the index as generic JSON, and some send a web page with status 200.
+    // Some registries send a generic JSON type, and some a web page with 200.
     if (status !== 200 || (mediaType !== undefined && mediaType !== mediaTypes.ociIndex && !isGeneric(mediaType))) {
       response.discard();
       return { status, mediaType, digest: response.header("docker-content-digest") };
@@ -103,7 +103,7 @@ export function warnOfForbidden(api: RepositoryApi, what: string): void {
 
 /**
  * Reads the index under the tag `sha256-<hex>` (distribution-spec, "Referrers Tag Schema"). Undefined if there is none, or the tag means
- * something else, as on GitLab. 403 counts as absent, with a warning, as some object stores send it for missing objects.
+ * something else, as on GitLab. 403 counts as absent, with a warning, as on some object stores.
  */
 export async function readReferrersTag(
   api: RepositoryApi,
@@ -115,7 +115,7 @@ export async function readReferrersTag(
   if (isIndex(found)) return isManifestItself(found.bytes, subject) ? undefined : found.index.manifests;
   if (found.status === 403) warnOfForbidden(api, `the referrers of ${subject}`);
   const isOther = found.mediaType !== undefined && isManifestType(found.mediaType) && found.digest !== subject;
-  // The specification requires leaving such a tag unchanged, with a warning.
+  // The specification says to keep such a tag, and to warn.
   if (isOther && options.actions === "pull,push") {
     throw protocolError(
       api.subject({ reference: tag }),

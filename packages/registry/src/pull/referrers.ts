@@ -16,9 +16,9 @@ import { subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { isIndex, isManifestItself, readIndex, readReferrersTag } from "./referrers-index.js";
 
-/** Limit on the pages of one manifest's referrers. */
+/** Pages of one manifest's referrers. */
 const maxReferrerPages = 200;
-/** Limit on one manifest's referrers. */
+/** Referrers of one manifest. */
 const maxListedReferrers = 10_000;
 
 export interface ReferrersOptions extends CallOptions {
@@ -26,7 +26,7 @@ export interface ReferrersOptions extends CallOptions {
   readonly artifactType?: string | undefined;
 }
 
-/** Lists a manifest's referrers, by the referrers API or the referrers tag. @throws MOTE_TOO_LARGE with the bound · MOTE_INVALID_MANIFEST */
+/** Lists a manifest's referrers by the API, else the referrers tag. @throws MOTE_TOO_LARGE with the bound · MOTE_INVALID_MANIFEST */
 export async function* listReferrers(
   api: RepositoryApi,
   digest: Digest,
@@ -115,7 +115,7 @@ async function describe(api: RepositoryApi, one: Descriptor, options: CallOption
   }
 }
 
-/** Requires the next page to be on this registry, as the request carries credentials. */
+/** The next page must be on this registry, as credentials are sent for it. */
 function nextPage(api: RepositoryApi, digest: Digest, page: URL, response: RegistryResponse): URL | undefined {
   const target = linkTarget(response.headers("link"), "next");
   if (target === undefined) return undefined;

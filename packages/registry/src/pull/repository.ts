@@ -139,7 +139,7 @@ export class RegistryRepository implements ContentSource {
     return openBlob(this.#api, { ...blob, ...coding, signal, onEvent });
   }
 
-  /** Returns true if the body's coding was in doubt: the next read assumes the other. */
+  /** Returns true if the coding was in doubt: the next read assumes the other. */
   reportCorruption({ digest }: Descriptor): boolean {
     const doubt = this.#doubts.get(digest);
     if (doubt === undefined || doubt.isSecond) return false;

@@ -11,7 +11,7 @@ const maxPageBytes = 16 * 1024 * 1024;
 export interface TagPageOptions extends Cancellable {
   /** List tags after this one. */
   readonly after?: string | undefined;
-  /** Page size. Default: the registry's. */
+  /** Default: the registry's. */
   readonly limit?: number | undefined;
 }
 

@@ -1,8 +1,8 @@
 import { type Descriptor, MoteError } from "@mote/core";
 
 /**
- * Yields the bytes in chunks of `chunkBytes`, the last one shorter, at least one. A chunk is valid until the next one is read. The last comes only
- * after the chunks have ended cleanly. @throws MOTE_SIZE_MISMATCH for another number of bytes than the descriptor's
+ * Yields the bytes in chunks of `chunkBytes`, at least one, the last shorter. A chunk is valid until the next read. The last is
+ * yielded only after the source ended cleanly. @throws MOTE_SIZE_MISMATCH if the size is not the descriptor's
  */
 export async function* resizeChunks(
   chunks: AsyncIterable<Uint8Array>,

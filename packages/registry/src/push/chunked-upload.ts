@@ -5,15 +5,15 @@ import type { UploadQuirks } from "./upload-quirks.js";
 import { offsetAfter, reportedBytes } from "./upload-range.js";
 import { type Failed, noBytes, type UploadRequests } from "./upload-requests.js";
 
-/** How often the registry may take a part of a chunk only. */
+/** How often the registry may accept only part of a chunk. */
 const mostParts = 64;
 
-/** An upload in chunks (distribution-spec, "Pushing a blob in chunks"), in the session that has begun. */
+/** An upload in chunks (distribution-spec, "Pushing a blob in chunks"), in an open session. */
 export class ChunkedUpload {
   readonly #requests: UploadRequests;
   readonly #quirks: UploadQuirks;
   readonly #digest: Digest;
-  /** Bytes that the registry has. */
+  /** Bytes received by the registry. */
   #offset = 0;
 
   constructor(requests: UploadRequests, quirks: UploadQuirks, digest: Digest) {
@@ -22,7 +22,7 @@ export class ChunkedUpload {
     this.#digest = digest;
   }
 
-  /** Sends one chunk, after an error what the registry lacks of it. Returns false if it is the first one and the registry takes no chunks. */
+  /** Sends one chunk; after an error, the rest of it. Returns false if it is the first and the registry rejects chunks. */
   async append(chunk: Uint8Array): Promise<boolean> {
     const start = this.#offset;
     const end = start + chunk.byteLength;
@@ -40,7 +40,7 @@ export class ChunkedUpload {
         continue;
       }
       const { status } = outcome;
-      // Nothing has been sent yet, so it cannot be the offset that does not fit.
+      // Nothing has been sent yet, so the offset cannot be wrong.
       const isTooLarge = status === 413 || (status === 416 && from === 0);
       if (isTooLarge && this.#quirks.shrinkChunks(to - from, this.#requests.minChunkBytes)) {
         if (from === 0) await this.#begin();
@@ -66,14 +66,14 @@ export class ChunkedUpload {
       const outcome = await this.#requests.close(noBytes);
       if (outcome.done) break;
       if (outcome.status !== undefined && !isTransientStatus(outcome.status)) {
-        // Two clients may have sent the blob at once.
+        // Another client may have sent the blob concurrently.
         if (await this.#requests.isThere()) break;
         if (outcome.status === 401 || outcome.status === 403) throw outcome.error;
         if (outcome.status === 404) throw this.#requests.lost(outcome.error);
         throw this.#inOneRequest(outcome.error);
       }
       await this.#requests.pause(outcome, ++failures);
-      // Closing may have succeeded although its response was lost.
+      // It may have succeeded although the response was lost.
       if (await this.#requests.isThereByNow()) break;
     }
     this.#requests.end();
@@ -84,16 +84,16 @@ export class ChunkedUpload {
     await this.#requests.begin();
   }
 
-  /** Finds out where the upload continues: from the error response, or by a GET request for the session. */
+  /** Finds where the upload continues: from the error response, or by a GET of the session. */
   async #recover(start: number, end: number, gaps: number, { status, range }: Failed): Promise<void> {
-    // What the registry says of the offset leads to no chunk that it takes.
+    // No chunk starts at the registry's offset.
     if (gaps > 1) return this.#beginOr(start, () => this.#inOneRequest(this.#otherOffset(end)));
     const said = status === 416 ? reportedBytes(range) : undefined;
     const isNews = said !== undefined && said !== this.#offset;
     const has = isNews && said >= start && said <= end ? said : await this.#requests.reportedBytes();
     if (has !== undefined && has >= start && has <= end) this.#offset = has;
-    // The first chunk is still here, those before are not. Distribution drops an upload of which it has another length than
-    // its last response said: after every chunk that broke off.
+    // Only the current chunk can be sent again. Distribution drops an upload whose length differs from
+    // its last response: after each interrupted chunk.
     else await this.#beginOr(start, () => this.#requests.lost(this.#otherOffset(end, has)));
   }
 
@@ -102,7 +102,7 @@ export class ChunkedUpload {
     await this.#begin();
   }
 
-  /** The chunks do not add up to the blob, or are rejected. */
+  /** The chunks do not add up, or are rejected. */
   #inOneRequest(cause: MoteError): MoteError {
     this.#quirks.inOneRequest.add(this.#digest);
     return this.#requests.toResend(cause);
@@ -123,12 +123,12 @@ export class ChunkedUpload {
   }
 }
 
-/** Whether the registry takes blobs in one request only. */
+/** Whether the registry only accepts blobs in one request. */
 function takesNoChunks(status: number | undefined): boolean {
   return status === 400 || status === 404 || status === 405 || status === 411 || status === 415 || status === 501;
 }
 
-/** Whether the registry refuses this chunk, rather than the login or a request at this moment. */
+/** Whether the chunk is rejected, rather than the login or the current request. */
 function isRefusal(status: number | undefined): boolean {
   if (status === undefined || isTransientStatus(status)) return false;
   return status !== 401 && status !== 403 && status !== 413 && status !== 416;

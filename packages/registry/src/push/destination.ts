@@ -25,7 +25,7 @@ import { UploadQuirks } from "./upload-quirks.js";
 import { cancelUpload, uploadSession } from "./upload-session.js";
 
 export interface RegistryDestinationOptions {
-  /** Bytes. A larger blob is sent in chunks of this size, of which one for each blob is kept in memory, to be sent again after an error. Default 8 MiB. */
+  /** Chunk size in bytes for larger blobs; one chunk per blob is kept in memory, to retry after an error. Default 8 MiB. */
   readonly chunkBytes?: number | undefined;
 }
 
@@ -38,18 +38,18 @@ export class RegistryDestination implements ContentDestination {
   readonly #api: RepositoryApi;
   readonly #chunkBytes: number;
   readonly #quirks = new UploadQuirks();
-  /** The manifest sent last: as a rule it is the one to be tagged next. */
+  /** The manifest sent last: usually the next to be tagged. */
   #lastManifest: { readonly digest: Digest; readonly bytes: Uint8Array } | undefined;
-  /** Manifests that the registry takes under a tag alone, and what it said when they were sent under their digest. */
+  /** Manifests that the registry accepts only under a tag, and its response to the attempt by digest. */
   readonly #refusedDigests = new Map<Digest, { readonly bytes: Uint8Array; readonly error: MoteError }>();
-  /** Manifests that wait for their tag. */
+  /** Manifests waiting for their tag. */
   readonly #held = new Map<Digest, Uint8Array>();
-  /** Manifests that the registry took under their digest. */
+  /** Manifests that the registry accepted by digest. */
   readonly #accepted = new Set<Digest>();
-  /** Manifests whose subject the registry says to have understood. */
+  /** Manifests whose subject the registry confirmed. */
   readonly #listedByRegistry = new Set<Digest>();
   #referrersApi: Promise<boolean> | undefined;
-  /** Indexes under referrers' tags are read, changed and written back, so one at a time. */
+  /** Indexes under referrers' tags are updated one at a time. */
   #referrersWritten: Promise<void> = Promise.resolve();
 
   /** @throws MOTE_INVALID_REFERENCE */
@@ -59,7 +59,7 @@ export class RegistryDestination implements ContentDestination {
     this.#chunkBytes = options.chunkBytes ?? 8 * 1024 * 1024;
   }
 
-  /** False also if the registry does not say: then it is sent. */
+  /** Returns false also if the registry does not tell: then it is sent. */
   async has(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
     const { signal, onEvent } = options;
@@ -69,8 +69,8 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Uploads a blob, and continues after an error. @throws MOTE_SIZE_MISMATCH · MOTE_UPLOAD_LOST · MOTE_DIGEST_MISMATCH, with `details.mayResend` if
-   * the chunks may not have added up to the blob; sent again, it goes in one
+   * Uploads a blob, and continues after an error. @throws MOTE_SIZE_MISMATCH · MOTE_UPLOAD_LOST · MOTE_DIGEST_MISMATCH, with
+   * `details.mayResend` if the chunks may not have added up to the blob; a repeated call sends it in one request
    */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: CallOptions = {}): Promise<void> {
     parseDigest(descriptor.digest);
@@ -79,7 +79,7 @@ export class RegistryDestination implements ContentDestination {
     await uploadBlob(this.#api, descriptor, chunks, { chunkBytes: this.#chunkBytes, quirks, signal, onEvent });
   }
 
-  /** Tries the candidates in order (distribution-spec, "Mounting a blob from another repository"); one that fails is skipped. */
+  /** Tries the candidates in order (distribution-spec, "Mounting a blob from another repository"); skips those that fail. */
   async mount(descriptor: Descriptor, candidates: readonly Ref[], options: CallOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
     for (const from of this.#repositoriesHere(candidates)) {
@@ -89,8 +89,8 @@ export class RegistryDestination implements ContentDestination {
   }
 
   /**
-   * Sends a manifest, unless it is there, under its digest, or under its tag alone if that follows, as other clients do: Nexus may accept it once. One
-   * that is refused under a digest other than sha256 waits for its tag, too. @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
+   * Sends a missing manifest by digest, or only by tag if one follows, like other clients: Nexus may accept it only once. A
+   * manifest rejected for a digest other than sha256 also waits for its tag. @throws MOTE_DIGEST_MISMATCH · MOTE_INVALID_MANIFEST
    */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: ManifestOptions = {}): Promise<void> {
     const { tagFollows = false, signal, onEvent } = options;
@@ -112,7 +112,7 @@ export class RegistryDestination implements ContentDestination {
     }
   }
 
-  /** Sets or moves the tag to a manifest that is there. Does nothing for its own digest. @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS */
+  /** Sets or moves the tag to an existing manifest. Ignores its own digest. @throws MOTE_INVALID_NAME · MOTE_NOT_FOUND · MOTE_EXISTS */
   async tag(name: string, descriptor: Descriptor, options: CallOptions = {}): Promise<void> {
     const digest = parseDigest(descriptor.digest);
     const held = this.#held.get(digest);
@@ -139,7 +139,7 @@ export class RegistryDestination implements ContentDestination {
     await this.#afterPut(descriptor, held, options);
   }
 
-  /** Has a referrer listed, if the registry does not list it itself: `OCI-Subject` was seen from registries without the API. */
+  /** Adds a referrer to the index, unless the registry does so: some send `OCI-Subject` without having the API. */
   async #afterPut(
     descriptor: Descriptor,
     bytes: Uint8Array,
@@ -160,7 +160,7 @@ export class RegistryDestination implements ContentDestination {
     await writing;
   }
 
-  /** Whether the registry takes the manifest under its digest, so that an error is about the tag. */
+  /** Whether the registry accepts the manifest by digest, so that an error is about the tag. */
   async #isTaken(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<boolean> {
     try {
       return await this.#putByDigest(descriptor, bytes, options);
@@ -171,7 +171,7 @@ export class RegistryDestination implements ContentDestination {
     }
   }
 
-  /** False if the registry has no such digests. */
+  /** Returns false if the registry does not support such digests. */
   async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<boolean> {
     const { digest } = descriptor;
     try {
@@ -181,7 +181,7 @@ export class RegistryDestination implements ContentDestination {
     } catch (error) {
       const isError = MoteError.isInstance(error) && manifestErrors.has(error.code);
       if (!isError) throw error;
-      // Nexus responds to HEAD with 404 for what it has, and can be configured to store each manifest once.
+      // Nexus sends 404 to HEAD for manifests it has, and can be set to store each only once.
       if ((await hashManifest(this.#api, digest, digest, { ...options, actions: "pull,push" })) === digest) {
         this.#accepted.add(digest);
         return true;
@@ -192,7 +192,7 @@ export class RegistryDestination implements ContentDestination {
     }
   }
 
-  /** Asked once. */
+  /** Requested once. */
   #hasReferrersApi(subject: Digest, options: CallOptions): Promise<boolean> {
     this.#referrersApi ??= hasReferrersApi(this.#api, subject, options).catch((error: unknown) => {
       this.#referrersApi = undefined;
@@ -229,7 +229,7 @@ export class RegistryDestination implements ContentDestination {
         { ...request, what, digest, actions: "pull,push", from, signal, onEvent },
         (response) => {
           response.discard();
-          // Whatever its status, a response that leads to an upload began one instead.
+          // A response of any status with an upload location began an upload.
           const session = uploadSession(this.#api, response);
           if (session !== undefined) cancelUpload(this.#api, session);
           return response.status === 201 && session === undefined;
@@ -243,10 +243,10 @@ export class RegistryDestination implements ContentDestination {
   }
 }
 
-/** Of a manifest whose digest is not of the registry's algorithm. */
+/** The manifest's digest uses an unsupported algorithm. */
 const manifestErrors: ReadonlySet<string> = new Set(["MOTE_DIGEST_MISMATCH", "MOTE_REGISTRY"]);
 
-/** Of a mount: the blob has to be uploaded then, and that will tell whether there is more to it. */
+/** After a mount fails, the blob is uploaded, which reports any real error. */
 const mountErrors: ReadonlySet<string> = new Set([
   "MOTE_UNAUTHORIZED",
   "MOTE_FORBIDDEN",

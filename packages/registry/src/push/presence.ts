@@ -21,8 +21,8 @@ import {
 } from "../repository-api.js";
 
 /**
- * Returns whether the repository has the blob, or undefined if the registry does not tell. After a redirect that fails for HEAD, a GET request for
- * the first byte tells. @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
+ * Returns whether the repository has the blob; undefined if the registry does not tell. If HEAD fails after a redirect, a GET of
+ * the first byte decides. @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
  */
 export async function findBlob(
   api: RepositoryApi,
@@ -39,7 +39,7 @@ export async function findBlob(
 }
 
 /**
- * Returns the digest of the manifest that a tag or digest stands for, by the algorithm of `expected`. Undefined if there is none, or the registry
+ * Returns the digest of a tag's or digest's manifest, by the algorithm of `expected`. Undefined if there is none, or the registry
  * does not tell. @throws MOTE_UNAUTHORIZED · MOTE_RATE_LIMITED · MOTE_UNREACHABLE · MOTE_TIMEOUT
  */
 export async function findManifest(
@@ -83,7 +83,7 @@ async function opens(
   return reader?.info.size === size;
 }
 
-/** Undefined after a server error. */
+/** Returns undefined after a server error. */
 function head(
   api: RepositoryApi,
   path: string,
@@ -110,7 +110,7 @@ async function unlessFailed<T>(work: Promise<T>, codes: ReadonlySet<string>): Pr
   }
 }
 
-/** Of a HEAD response that lacks the digest, or of a registry without HEAD. */
+/** For a HEAD response without the digest, or a registry without HEAD. */
 const unclearStatuses: ReadonlySet<number> = new Set([200, 400, 405, 501]);
 const serverErrors: ReadonlySet<string> = new Set(["MOTE_REGISTRY"]);
 const notReadable: ReadonlySet<string> = new Set([

@@ -13,7 +13,7 @@ import { subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { findManifest, hashManifest } from "./presence.js";
 
-/** How often a registry may say that it does not have what a manifest names: Nexus may find out a moment after it was sent. */
+/** Retries when the registry misses content that a manifest names: Nexus may not find it immediately after the upload. */
 const mostUnknown = 2;
 
 /** Sends a manifest. Returns true if the registry lists it as a referrer itself (`OCI-Subject`). @throws MOTE_DIGEST_MISMATCH if it stored other bytes */
@@ -64,8 +64,8 @@ function putOnce(
 }
 
 /**
- * Sets a tag, unless it stands for the manifest already. Returns as `putManifest`; false if nothing was sent. @param isTaken whether the registry
- * accepts the manifest itself, so that an error is about the tag @throws MOTE_EXISTS if the registry does not let the tag change
+ * Sets a tag, unless it already names the manifest. Returns as `putManifest`; false if nothing was sent. @param isTaken whether the
+ * registry accepts the manifest itself, so that an error is about the tag @throws MOTE_EXISTS if the tag is immutable
  */
 export async function putTag(
   api: RepositoryApi,
@@ -82,7 +82,7 @@ export async function putTag(
     return await putManifest(api, tag, descriptor, bytes, { signal, onEvent });
   } catch (error) {
     if (!MoteError.isInstance(error) || !isClientError(statusOf(error))) throw error;
-    // Another client may have set the tag meanwhile, and a HEAD response may have had a wrong digest.
+    // Another client may have set the tag, or a HEAD response may have had a wrong digest.
     const actual = await hashManifest(api, tag, digest, options);
     if (actual === digest) return false;
     if (actual !== undefined && (await isAboutTag(error, isTaken))) {
@@ -108,7 +108,7 @@ function immutableTag(api: RepositoryApi, tag: string, digest: Digest, actual: D
 }
 
 /**
- * Whether the registry refused because the tag is immutable. ECR: 400 TAG_INVALID "the repository is immutable"; Google: 400 "has enabled tag
+ * Whether the tag is immutable. ECR: 400 TAG_INVALID "the repository is immutable"; Google: 400 "has enabled tag
  * immutability"; Harbor: 412; Nexus: 400 "does not allow updating assets"; Azure: 405; Artifactory: 403, which may also mean no permission.
  */
 async function isAboutTag(error: MoteError, isTaken: () => Promise<boolean>): Promise<boolean> {

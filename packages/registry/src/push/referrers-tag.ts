@@ -11,8 +11,8 @@ import {
 import { isIndex, readIndex, readReferrersTag } from "../pull/referrers-index.js";
 import type { RepositoryApi } from "../repository-api.js";
 /**
- * Adds a manifest to the index of its subject's tag, where the registry has no referrers API (distribution-spec, "Pushing Manifests with Subject").
- * Of two that do so at once, one may be lost.
+ * Adds a manifest to its subject's tag index, if the registry has no referrers API (distribution-spec, "Pushing Manifests with Subject").
+ * Concurrent updates may lose an entry.
  */
 export async function addTaggedReferrer(
   api: RepositoryApi,
@@ -41,7 +41,7 @@ export async function addTaggedReferrer(
   );
 }
 
-/** Returns whether the registry lists referrers itself; false also if it fails to. */
+/** Returns whether the registry lists referrers itself; false also after an error. */
 export async function hasReferrersApi(
   api: RepositoryApi,
   subject: Digest,

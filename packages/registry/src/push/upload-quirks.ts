@@ -1,21 +1,21 @@
 import type { Digest } from "@mote/core";
 
-/** A registry that says that this is too large gets nothing smaller. */
+/** Requests are never made smaller than this. */
 const smallestChunkBytes = 256 * 1024;
 
-/** How a registry takes uploads, as far as it has been seen. */
+/** A registry's upload behaviour, as observed. */
 export class UploadQuirks {
-  /** Bytes of one request at most; more were too many. */
+  /** Maximum bytes of a request; larger ones failed. */
   requestBytes = Number.POSITIVE_INFINITY;
-  /** The same of a chunk: GHCR takes 4 MiB, but a complete blob of any size. */
+  /** The same for a chunk: GHCR accepts 4 MiB, but complete blobs of any size. */
   chunkBytes = Number.POSITIVE_INFINITY;
   takesChunks = true;
-  /** Whether the request that closes an upload may have the blob as its body. If not, that goes before it, as docker does it. */
+  /** Whether the closing request may contain the blob. If not, it is sent before, like docker. */
   takesClosingBody = true;
-  /** Blobs whose chunks did not add up, or were rejected. They are sent again in one. */
+  /** Blobs whose chunks did not add up or were rejected: retried in one request. */
   readonly inOneRequest = new Set<Digest>();
 
-  /** Halves the chunks after one of so many bytes was too large. False if they would be too small, or smaller than the registry wants. */
+  /** Halves the chunk size after a chunk was too large. Returns false if it would be too small for us or the registry. */
   shrinkChunks(bytes: number, least: number): boolean {
     const half = Math.ceil(bytes / 2);
     if (half < Math.max(smallestChunkBytes, least)) return false;

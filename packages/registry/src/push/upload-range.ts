@@ -1,4 +1,4 @@
-/** Returns how many bytes a response says that the registry has: `Range: 0-N` with N the last byte; `0-0` means none. Undefined without one. */
+/** Returns how many bytes the registry has: `Range: 0-N` with N the last byte; `0-0` means none. Undefined without the header. */
 export function reportedBytes(range: string | undefined): number | undefined {
   const last = /^\s*(?:bytes\s*[= ]\s*)?0-(\d+)\s*(?:\/.*)?$/i.exec(range ?? "")?.[1];
   if (last === undefined) return undefined;
@@ -6,8 +6,8 @@ export function reportedBytes(range: string | undefined): number | undefined {
 }
 
 /**
- * Returns where an upload continues after a chunk. `Range` counts only within the chunk: some registries repeat the first chunk's (ECR), tell only
- * the last one's (Aliyun), or count the bytes (zuul-registry). A wrong guess shows in the digest.
+ * Returns where an upload continues after a chunk. `Range` counts only within the chunk: some registries repeat the first (ECR),
+ * report only the last (Aliyun), or count bytes (zuul-registry). A wrong guess fails the digest check.
  */
 export function offsetAfter(range: string | undefined, start: number, end: number): number {
   const reported = reportedBytes(range);

@@ -14,7 +14,7 @@ import { cancelUpload, closingUrl, newSession, type UploadSession, uploadSession
 
 type UploadRequest = Pick<RepositoryRequest, "method" | "path" | "headers" | "body" | "repeat" | "accepts">;
 
-/** What came of a request; no response if none was needed. */
+/** The outcome of a request; no response if none was needed. */
 export type Outcome = { readonly done: true; readonly response?: RegistryResponse } | Failed;
 
 type Body = RepositoryRequest["body"];
@@ -22,7 +22,7 @@ type Headers = Readonly<Record<string, string>>;
 
 export interface Failed {
   readonly done: false;
-  /** None if the connection failed. */
+  /** Undefined if the connection failed. */
   readonly status?: number | undefined;
   readonly retryAfter?: string | undefined;
   /** The response's `Range`. */
@@ -30,13 +30,13 @@ export interface Failed {
   readonly error: MoteError;
 }
 
-/** An `OCI-Chunk-Max-Length` below this counts as this. */
+/** The lower bound for `OCI-Chunk-Max-Length`. */
 const leastLimitBytes = 32 * 1024;
 
-/** The requests of a blob's upload, in one session at a time. */
+/** Sends a blob's upload requests, in one session at a time. */
 export class UploadRequests {
   readonly subject: Subject;
-  /** Of the session, in bytes: `OCI-Chunk-Min-Length`, and `OCI-Chunk-Max-Length`, which Cloudflare's registry sends. */
+  /** The session's limits in bytes: `OCI-Chunk-Min-Length`, and `OCI-Chunk-Max-Length`, as sent by Cloudflare. */
   minChunkBytes = 0;
   maxChunkBytes = Number.POSITIVE_INFINITY;
   readonly #api: RepositoryApi;
@@ -51,25 +51,25 @@ export class UploadRequests {
     this.subject = api.subject(descriptor);
   }
 
-  /** Begins a session, in place of the one that there may be. */
+  /** Begins a session, replacing any current one. */
   async begin(): Promise<void> {
     this.cancel();
     await this.#send({ method: "POST", path: "blobs/uploads/", body: noBytes }, (response) => {
       response.discard();
       this.#session = newSession(this.#api, response);
       this.minChunkBytes = Number(response.header("oci-chunk-min-length")) || 0;
-      // Chunks of a byte would keep the client for as long as the registry likes.
+      // Tiny chunks would make an upload endless.
       const most = Number(response.header("oci-chunk-max-length")) || Number.POSITIVE_INFINITY;
       this.maxChunkBytes = Math.max(most, leastLimitBytes);
     });
   }
 
-  /** Sends a chunk from that byte on. */
+  /** Sends a chunk at that offset. */
   append(chunk: Uint8Array, from: number): Promise<Outcome> {
     return this.#patch(chunk, { "content-range": `${from}-${from + chunk.byteLength - 1}` });
   }
 
-  /** Closes the session, with the complete blob as the request's body or after it was sent. */
+  /** Closes the session, with or after the complete blob. */
   async close(body: Body, headers: Headers = {}): Promise<Outcome> {
     const path = closingUrl(this.#current(), this.#descriptor.digest);
     const outcome = await this.#try({ method: "PUT", path, headers: { ...octets, ...headers }, body });
@@ -78,13 +78,13 @@ export class UploadRequests {
     return { done: false, status: 202, error };
   }
 
-  /** Sends the blob as one chunk, then closes the session: docker's way, which every registry takes. */
+  /** Sends the blob as one chunk, then closes the session, like docker: every registry supports it. */
   async sendAndClose(body: Body, headers: Headers = {}): Promise<Outcome> {
     const outcome = await this.#patch(body, headers);
     return outcome.done ? this.close(noBytes) : outcome;
   }
 
-  /** Returns how many bytes the session has, as a GET request for it tells; undefined if it does not. */
+  /** Returns how many bytes the session has, by a GET request; undefined if the registry does not tell. */
   async reportedBytes(): Promise<number | undefined> {
     const accepts = (status: number) => !isTransientStatus(status);
     return this.#send({ method: "GET", path: this.#current().url, accepts }, (response) => {
@@ -95,7 +95,7 @@ export class UploadRequests {
     });
   }
 
-  /** Forgets the session, which the registry has closed. */
+  /** Drops a session that the registry closed. */
   end(): void {
     this.#session = undefined;
   }
@@ -106,12 +106,12 @@ export class UploadRequests {
     if (session !== undefined) await cancelUpload(this.#api, session);
   }
 
-  /** Whether the repository has the blob, as far as the registry says. */
+  /** Whether the registry reports that the repository has the blob. */
   async isThere(): Promise<boolean> {
     return (await this.#find()) === true;
   }
 
-  /** The same after an error; false also if the host is down. */
+  /** The same after an error; false if the host is down. */
   async isThereByNow(): Promise<boolean> {
     let isThere = false;
     await this.unlessAbsent(async () => {
@@ -120,7 +120,7 @@ export class UploadRequests {
     return isThere;
   }
 
-  /** A registry that does not response may be restarting: that is one more failure, not the end. */
+  /** A registry that does not respond may be restarting: that counts as one more error. */
   async unlessAbsent(work: () => Promise<void>): Promise<Failed | undefined> {
     try {
       await work();
@@ -131,10 +131,10 @@ export class UploadRequests {
     }
   }
 
-  /** Waits before another attempt. @throws the failure, if another attempt would not help */
+  /** Waits before another attempt. @throws the error, if another attempt would not help */
   async pause({ status, retryAfter, error }: Failed, attempt: number): Promise<void> {
     const { policy } = this.#api.client;
-    // 416: a chunk at another offset than the registry has, which it will tell.
+    // 416: the chunk's offset is not the registry's, which it will report.
     const delayMs =
       status === undefined || status === 416
         ? delayWithin(policy, attempt)
@@ -157,7 +157,7 @@ export class UploadRequests {
     return new MoteError("MOTE_UPLOAD_LOST", message, { cause, details: { ...this.subject, ...cause.details } });
   }
 
-  /** The error for bytes that may arrive if they are sent again in another way. The digest may be wrong because they are. */
+  /** The error for bytes that another way of sending may deliver, even after a digest error. */
   toResend(cause: MoteError): MoteError {
     if (cause.code !== "MOTE_DIGEST_MISMATCH") return this.lost(cause);
     return new MoteError(cause.code, cause.message, { cause, details: { ...cause.details, mayResend: true } });
@@ -170,7 +170,7 @@ export class UploadRequests {
     return outcome;
   }
 
-  /** Sends a request once: an error response or a broken connection is an outcome, not an error. */
+  /** Sends a request once; returns error responses and broken connections as outcomes. */
   async #try(request: UploadRequest): Promise<Outcome> {
     try {
       return await this.#send(
@@ -204,7 +204,7 @@ export class UploadRequests {
     return findBlob(this.#api, this.#descriptor, { actions: "pull,push", ...this.#options });
   }
 
-  /** A response may say that the session continues at another URL. */
+  /** A response may move the session to another URL. */
   #moveOn(response: RegistryResponse): void {
     this.#session = uploadSession(this.#api, response) ?? this.#session;
   }

@@ -5,11 +5,11 @@ import type { RepositoryApi } from "../repository-api.js";
 /** Where an upload continues. */
 export interface UploadSession {
   readonly url: URL;
-  /** Another host than the registry gave it, so that nothing secret goes there. */
+  /** The upload is on another host than the registry: no credentials are sent. */
   readonly crossOrigin: boolean;
 }
 
-/** Returns where a response says that the upload continues; undefined if it does not, or names the blob itself. */
+/** Returns where the response continues the upload; undefined if it does not, or names the blob itself. */
 export function uploadSession(api: RepositoryApi, response: RegistryResponse): UploadSession | undefined {
   const location = response.header("location");
   if (location === undefined) return undefined;
@@ -18,7 +18,7 @@ export function uploadSession(api: RepositoryApi, response: RegistryResponse): U
   return { url, crossOrigin: response.redirectedTo !== undefined };
 }
 
-/** As `uploadSession`, for the response that begins an upload: where `Location` is missing, the upload's id tells. */
+/** As `uploadSession`, for the first response: without `Location`, uses the upload's id. */
 export function newSession(api: RepositoryApi, response: RegistryResponse): UploadSession | undefined {
   const session = uploadSession(api, response);
   const id = response.header("docker-upload-uuid");
@@ -26,14 +26,14 @@ export function newSession(api: RepositoryApi, response: RegistryResponse): Uplo
   return { url: api.url(`blobs/uploads/${encodeURIComponent(id)}`), crossOrigin: false };
 }
 
-/** Returns where the upload is closed. The rest of the URL is the registry's own, and is left as it wrote it. */
+/** Returns the URL to close the upload. The registry's own parameters are kept as they are. */
 export function closingUrl({ url }: UploadSession, digest: Digest): URL {
   const closing = new URL(url);
   closing.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
   return closing;
 }
 
-/** How long a registry may take to cancel an upload. Registries remove old uploads, so nothing is lost when it takes longer. */
+/** Time limit for cancelling an upload. Registries remove old uploads anyway. */
 const cancelMs = 1_000;
 
 /** Asks the registry to cancel an upload. Never rejects. */

@@ -1,4 +1,4 @@
-/** Returns a chunk, and after it the others. */
+/** Yields a chunk, then the others. */
 export async function* joined(
   first: Uint8Array,
   rest: AsyncIterable<Uint8Array>,
@@ -7,12 +7,12 @@ export async function* joined(
   yield* copies(rest);
 }
 
-/** The sender may still use a chunk when it reads the next. */
+/** The sender may still use a chunk when it reads the next one. */
 export async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of chunks) yield chunk.slice();
 }
 
-/** Passes chunks on, and remembers the error of their source: the connection makes an error of its own of it. */
+/** Passes chunks on, and records the source's error, which the connection replaces by its own. */
 export function watch(chunks: AsyncIterable<Uint8Array>): {
   readonly chunks: AsyncIterable<Uint8Array>;
   readonly failure: () => unknown;

@@ -8,18 +8,18 @@ import { copies, joined } from "./upload-stream.js";
 import { sendStream, sendWhole } from "./whole-upload.js";
 
 export interface UploadOptions extends CallOptions {
-  /** A blob of up to so many bytes is sent in one request; a larger one in chunks of so many, of which one is kept in memory. */
+  /** Maximum size in bytes of a request; larger blobs are sent in chunks of this size, one of which is kept in memory. */
   readonly chunkBytes: number;
-  /** What is known of the registry, and recorded from its responses. */
+  /** The registry's quirks, updated from its responses. */
   readonly quirks: UploadQuirks;
 }
 
-/** A registry that requires larger chunks gets a stream: a chunk is kept in memory. */
+/** Larger minimum chunks are not buffered: the blob is streamed. */
 const largestChunkBytes = 64 * 1024 * 1024;
 
 /**
- * Uploads a blob (distribution-spec, "Pushing blobs"), continuing after an error; what fails for good leaves no upload open. If chunks do not add up
- * to the blob, it goes in one when it is sent again with the same `quirks`. @throws as `RegistryDestination.blob`
+ * Uploads a blob (distribution-spec, "Pushing blobs"), continuing after an error; cancels the upload on a permanent error. If chunks
+ * do not add up to it, a repeated call with the same `quirks` sends it in one request. @throws as `RegistryDestination.blob`
  */
 export async function uploadBlob(
   api: RepositoryApi,
@@ -53,7 +53,7 @@ export async function uploadBlob(
     await upload.finish();
   } catch (error) {
     const cancelling = requests.cancel();
-    // The connections may be closed as soon as the error is known. An abort does not wait.
+    // The caller may close the connections after the error. An abort does not wait.
     if (!signal?.aborted) await cancelling;
     throw error;
   }

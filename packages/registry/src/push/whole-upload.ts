@@ -3,7 +3,7 @@ import type { UploadQuirks } from "./upload-quirks.js";
 import type { Failed, Outcome, UploadRequests } from "./upload-requests.js";
 import { watch } from "./upload-stream.js";
 
-/** Sends a blob in one request, and repeats it completely. Returns false if that is too large for the registry: then it may take smaller chunks. */
+/** Sends a blob in one request, and retries from the start. Returns false if it is too large for the registry, which may accept chunks. */
 export async function sendWhole(requests: UploadRequests, quirks: UploadQuirks, bytes: Uint8Array): Promise<boolean> {
   for (let failures = 0; ; await requests.begin()) {
     const outcome = await sendOnce(requests, quirks, bytes);
@@ -13,7 +13,7 @@ export async function sendWhole(requests: UploadRequests, quirks: UploadQuirks, 
       return false;
     }
     await requests.pause(outcome, ++failures);
-    // Closing may have succeeded although its response was lost.
+    // It may have succeeded although the response was lost.
     if (await requests.isThereByNow()) break;
   }
   requests.end();
@@ -24,17 +24,17 @@ async function sendOnce(requests: UploadRequests, quirks: UploadQuirks, bytes: U
   if (!quirks.takesClosingBody) return requests.sendAndClose(bytes);
   const outcome = await requests.close(bytes);
   if (outcome.done || !mayBeOfBody(outcome)) return outcome;
-  // Two clients may have sent it at once.
+  // Another client may have sent it concurrently.
   if (await requests.isThere()) return { done: true };
   await requests.begin();
   const second = await requests.sendAndClose(bytes);
-  // What may pass says nothing of whether the body was the reason.
+  // A temporary error does not mean that the body was the reason.
   if (!second.done) return second.status === undefined || isTransientStatus(second.status) ? second : outcome;
   quirks.takesClosingBody = false;
   return second;
 }
 
-/** Sends a blob in one request, as its bytes come. It cannot be repeated here: MOTE_UPLOAD_LOST asks for the bytes again. */
+/** Streams a blob in one request. It cannot be repeated here: MOTE_UPLOAD_LOST makes the caller retry. */
 export async function sendStream(
   requests: UploadRequests,
   quirks: UploadQuirks,
@@ -64,7 +64,7 @@ export async function sendStream(
   requests.end();
 }
 
-/** Whether a registry may have failed because of the body: Artifactory responds with 404 BLOB_UNKNOWN, one that ignores bodies finds another digest. */
+/** Whether the body may be the reason: Artifactory sends 404 BLOB_UNKNOWN; a registry that ignores bodies reports a digest error. */
 function mayBeOfBody({ status }: Failed): boolean {
   return status !== undefined && bodyRefusals.has(status);
 }

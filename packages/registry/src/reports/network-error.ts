@@ -1,7 +1,7 @@
 import { MoteError, type MoteErrorCode } from "@mote/core";
 import { errorCodes, type NetworkFailure, networkFailure } from "../http/network-errors.js";
 import { plainSubject, type Subject } from "./subject.js";
-/** The error of an exchange that failed below HTTP. */
+/** Returns the error of an exchange that failed below HTTP. */
 export function networkError(subject: Subject, host: string, error: unknown, what: string): MoteError {
   const failure = networkFailure(error);
   const [reason = "the connection failed"] = errorCodes(error);
@@ -29,7 +29,7 @@ function advice(failure: NetworkFailure, reason: string): string {
     case "proxy":
       return `the proxy of the environment rejected the request [${reason}]; check it, or except this host by NO_PROXY`;
     case "tls":
-      // RFC 8446, section 6.2: alerts come from the other side.
+      // RFC 8446, section 6.2: alerts come from the peer.
       if (reason.includes("_ALERT_") && /CERTIFICATE|UNKNOWN_CA/.test(reason))
         return `it requires a client certificate, or rejected the one it got [${reason}]; give the right one (cert, key)`;
       return /WRONG_VERSION|EPROTO|PACKET_LENGTH|UNKNOWN_PROTOCOL/.test(reason)
@@ -42,7 +42,7 @@ function advice(failure: NetworkFailure, reason: string): string {
   }
 }
 
-/** An error of the connection without what hangs on it: some have the server's bytes with them. */
+/** Strips properties from a connection error: some contain the server's bytes. */
 function plain(error: unknown, depth = 4): unknown {
   if (!(error instanceof Error)) return undefined;
   const cause = depth > 0 ? plain(error.cause, depth - 1) : undefined;
@@ -50,7 +50,7 @@ function plain(error: unknown, depth = 4): unknown {
   return Object.assign(new Error(error.message, cause === undefined ? {} : { cause }), { name: error.name, code });
 }
 
-/** Whether the host is down, as while a server restarts. */
+/** Whether the host is down, as during a restart. */
 export function isHostDown(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error) || error.code !== "MOTE_UNREACHABLE") return false;
   const failure = networkFailure(error.cause);

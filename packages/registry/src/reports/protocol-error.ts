@@ -1,6 +1,6 @@
 import { MoteError } from "@mote/core";
 import { plainSubject, type Subject, subjectName } from "./subject.js";
-/** More or fewer bytes than were expected. */
+/** The number of bytes is wrong. */
 export function sizeError(subject: Subject, what: string, expected: number, actual: number): MoteError {
   return new MoteError(
     "MOTE_SIZE_MISMATCH",
@@ -9,7 +9,7 @@ export function sizeError(subject: Subject, what: string, expected: number, actu
   );
 }
 
-/** Returns the error of a response that the distribution specification does not allow. */
+/** Returns the error for a response that violates the distribution specification. */
 export function protocolError(subject: Subject, message: string, details: object = {}, cause?: unknown): MoteError {
   const about = subject.digest ?? subject.reference;
   const asked = about === undefined || message.includes(about) ? "" : ` (requesting ${about})`;

@@ -3,30 +3,30 @@ import { redact } from "../http/redact.js";
 import { parseRetryAfter } from "../http/retry.js";
 import { plainSubject, type Subject } from "./subject.js";
 
-/** What an error response says. */
+/** The content of an error response. */
 export interface ErrorResponse {
   readonly status: number;
   /** Whether credentials, or a token obtained with them, were sent. */
   readonly sentLogin?: boolean | undefined;
-  /** Whether the request was a write, so that "not found" is not a miss. */
+  /** Whether the request was a write: then "not found" is not a miss. */
   readonly writes?: boolean | undefined;
   /** The host that responded, if a redirect led away from the registry. */
   readonly redirectedTo?: string | undefined;
-  /** Why the login that is stored for the registry was not sent. */
+  /** Why the stored login was not sent. */
   readonly unusedLogin?: string | undefined;
   /** The header's value. */
   readonly retryAfter?: string | undefined;
   readonly contentType?: string | undefined;
   /** The first bytes of the body, as text. */
   readonly text: string;
-  /** What was sent to the server, and may be repeated in its response. */
+  /** Secrets that were sent, which the response may repeat. */
   readonly secrets?: readonly string[] | undefined;
 }
 
-/** Characters of a response that are read for its error message; 200 of them are shown. */
+/** Characters of a response read for its error message, which shows 200. */
 const longestText = 64 * 1024;
 
-/** Returns the error of an error response. */
+/** Converts an error response to an error. */
 export function statusError(subject: Subject, response: ErrorResponse, what: string): MoteError {
   const { status } = response;
   const place = response.redirectedTo ?? subject.registry;
@@ -71,7 +71,7 @@ export function statusError(subject: Subject, response: ErrorResponse, what: str
       { details },
     );
   }
-  // distribution-spec, "Error Codes": what was sent does not hash to its digest.
+  // distribution-spec, "Error Codes": the content does not match its digest.
   if (said?.startsWith("DIGEST_INVALID")) {
     return new MoteError("MOTE_DIGEST_MISMATCH", `${place} rejected ${what}${because}; send it again`, { details });
   }
@@ -113,7 +113,7 @@ function jsonMessages(text: string): string | undefined {
   }
 }
 
-/** What the message leaves out: Nexus says there that a tag cannot be replaced, Quay what is wrong with a manifest. */
+/** Details beyond the message: Nexus reports there that a tag cannot be replaced, Quay why a manifest is invalid. */
 function detailOf(error: object): string {
   const detail: unknown = "detail" in error ? error.detail : undefined;
   if (typeof detail !== "object" || detail === null) return typeof detail === "string" ? detail : "";
@@ -121,11 +121,11 @@ function detailOf(error: object): string {
   return [message, description, reason].find((text) => typeof text === "string") ?? "";
 }
 
-/** Bounded before anything looks at it, so that a long text costs no more than a short one. */
+/** Truncates first, so that a long text costs no more than a short one. */
 function oneLine(text: string, { secrets = [] }: Pick<ErrorResponse, "secrets">): string {
   const isCut = text.length > longestText;
   const redacted = redact(isCut ? text.slice(0, longestText) : text, secrets);
-  // The cut may have left the beginning of a secret at the end, which is then not found as one.
+  // The truncated end may be part of a secret that is not recognized.
   const longestSecret = Math.max(0, ...secrets.map((secret) => secret.length));
   const line = (isCut ? redacted.slice(0, Math.max(0, redacted.length - longestSecret)) : redacted)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a registry's text must not steer a terminal

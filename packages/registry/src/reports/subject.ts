@@ -1,6 +1,6 @@
 import type { Digest } from "@mote/core";
 import { MoteError } from "@mote/core";
-/** What a request was about, for the details of its errors. */
+/** The subject of a request, for error details. */
 export interface Subject {
   readonly registry: string;
   readonly repository?: string | undefined;
@@ -18,7 +18,7 @@ export function plainSubject(subject: Subject): object {
   return Object.fromEntries(Object.entries(subject).filter(([, value]) => value !== undefined));
 }
 
-/** Adds the registry to an error about a document that came from it. */
+/** Adds the registry to an error about its document. */
 export async function namingSubject<T>(subject: Subject, work: Promise<T>): Promise<T> {
   try {
     return await work;
