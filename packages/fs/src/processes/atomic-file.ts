@@ -4,7 +4,7 @@ import { fileError } from "../disk/file-error.js";
 import { removeIfPossible } from "../disk/plain-file.js";
 import type { IngestFiles } from "./ingest-files.js";
 
-/** Replaces a small file atomically: a reader sees the old text or the new one, also after a power failure. */
+/** Replaces a small file atomically: a reader sees the old text or the new one, even after a power failure. */
 export async function writeAtomically(ingests: IngestFiles, path: string, text: string): Promise<void> {
   const temporary = ingests.newPath("file", "tmp");
   try {
@@ -22,7 +22,7 @@ export async function writeAtomically(ingests: IngestFiles, path: string, text: 
   }
 }
 
-/** As `writeAtomically`, for what can be made again: after a power failure it may be torn. */
+/** As `writeAtomically`, for data that can be recreated: a power failure may truncate it. */
 export function writeUnsynced(ingests: IngestFiles, path: string, bytes: Uint8Array): void {
   const temporary = ingests.newPath("file", "tmp");
   try {

@@ -7,7 +7,7 @@ import { CacheFolder } from "../folder/cache-folder.js";
 import { livenessOf, ownIdentity } from "./process-identity.js";
 
 /**
- * `tmp`: useless without its writer. `part`: a resumable write, kept when its writer is gone. `read`: a reader's link.
+ * `tmp`: useless without its writer. `part`: a resumable write, kept after its writer ends. `read`: a reader's link.
  * `view`: its writer has changed tags that `index.json` may not show yet.
  */
 export type IngestKind = "tmp" | "part" | "read" | "view";
@@ -15,7 +15,7 @@ export type IngestKind = "tmp" | "part" | "read" | "view";
 export interface IngestPath {
   readonly path: string;
   readonly name: string;
-  /** Undefined for what belongs to no blob, such as a tag's temporary file. */
+  /** Undefined for files of no blob, such as a tag's temporary file. */
   readonly digest: Digest | undefined;
   readonly owner: ProcessIdentity;
   readonly kind: IngestKind;
@@ -24,10 +24,10 @@ export interface IngestPath {
 /** The owner of a file that was suspended: any process may resume it at once. */
 const noOwner: ProcessIdentity = "0-0-0-0";
 
-/** If it cannot be told whether the owner is alive, a file untouched for this long is an orphan. */
+/** If the owner's state is unknown, a file untouched for this long is an orphan. */
 const unknownSilenceMs = 60 * 60 * 1000;
 
-/** Names files below `ingest/` as `<what>.<owner>.<serial>.<kind>`, and tells a live writer's from an orphan. */
+/** Names files below `ingest/` as `<what>.<owner>.<serial>.<kind>`, and tells those of live writers from orphans. */
 export class IngestFiles {
   readonly #folder: CacheFolder;
   readonly #prefix = randomBytes(4).toString("hex");
@@ -43,18 +43,18 @@ export class IngestFiles {
     return this.#owner;
   }
 
-  /** Returns a path that nothing else uses. */
+  /** Returns a unique path. */
   newPath(what: Digest | "file", kind: IngestKind): string {
     const subject = what === "file" ? what : CacheFolder.nameOf(what);
     return `${this.#folder.ingest}/${subject}.${this.owner}.${this.#prefix}${this.#serial++}.${kind}`;
   }
 
-  /** A new file at a path of `newPath`, or of a folder beside; the caller closes it. */
+  /** Creates a file at a path from `newPath`, or in a folder beside; the caller closes it. */
   create(path: string): number {
     return this.#folder.createFile(path);
   }
 
-  /** Returns the path of a file once it is suspended. */
+  /** Returns a file's path after it is suspended. */
   abandonedPath(path: string): string {
     return path.replace(`.${this.owner}.`, `.${noOwner}.`);
   }
@@ -78,7 +78,7 @@ export class IngestFiles {
     return { path: `${this.#folder.ingest}/${name}`, name, digest: CacheFolder.digestOf(subject), owner, kind };
   }
 
-  /** Whether the file's writer may still be at work. */
+  /** Returns whether the file's writer may still be active. */
   isAlive(file: IngestPath): boolean {
     if (file.owner === this.owner) return true;
     if (file.owner === noOwner) return false;

@@ -18,26 +18,26 @@ import { LeaseJournal } from "./lease-journal.js";
 import { livenessOf, ownerOf } from "./process-identity.js";
 import { PruneAnnouncement, RunningPrunes } from "./prune-announcement.js";
 
-/** A holder in another container is taken for dead when its lease was not renewed for this long. */
+/** A holder in another container is considered dead if its lease was not renewed for this long. */
 const unknownSilenceMs = 60 * 60 * 1000;
-/** The files of other leases may go while they are listed. */
+/** Maximum listings: other leases' files may disappear meanwhile. */
 const listings = 20;
 
 /** Bytes of a lease file that are read at once; a file without a line in so many is not a lease file. */
 const longestRead = 1024 * 1024;
 
-/** Returns the holder of each digest. */
+/** The holder of each digest. */
 export type Holders = ReadonlyMap<Digest, ProcessIdentity>;
 
 interface KnownFile {
-  /** Bytes that have been read, up to the end of a line. */
+  /** Offset after the last complete line that was read. */
   end: number;
   readonly digests: Set<Digest>;
 }
 
 /**
- * Leases and prunes meet through files: a lease is lines in a file (see `LeaseJournal`), and a prune counts up a file (see `PruneAnnouncement`)
- * before each look at those. A lease counts once every prune has counted since it was written, or was at rest.
+ * Leases and prunes communicate by files: a lease is lines in a file (see `LeaseJournal`), and a prune increments a counter (see
+ * `PruneAnnouncement`) before each look at those. A lease counts once every prune has counted since it was written, or was at rest.
  */
 export class LeaseFiles {
   readonly #folder: CacheFolder;
@@ -62,16 +62,16 @@ export class LeaseFiles {
     });
   }
 
-  /** Returns every digest that a living holder leases. With `evictSilent: false`, the file of a holder that is silent stays. */
+  /** Returns every digest that a live holder leases. With `evictSilent: false`, a silent holder's file is not removed. */
   current({ evictSilent = true }: { readonly evictSilent?: boolean } = {}): Holders {
     for (let listing = 1; ; listing++) {
       const holders = new Map<Digest, ProcessIdentity>();
-      // A file that goes after it was listed may have been replaced by one that was not.
+      // A file removed after it was listed may have been replaced by one that was not listed.
       if (this.#gather(holders, evictSilent) || listing === listings) return holders;
     }
   }
 
-  /** @returns false where a file went meanwhile */
+  /** @returns false if a file was removed meanwhile */
   #gather(holders: Map<Digest, ProcessIdentity>, evictSilent: boolean): boolean {
     const names = namesIn(this.#folder.leases);
     if (this.#known.size > 2 * names.length) this.#known.clear();
@@ -119,12 +119,12 @@ export class LeaseFiles {
     }
   }
 
-  /** Announces a prune: look before removing something, and again after a while; rest before doing something else for long. */
+  /** Announces a prune. Call `look` before each batch of removals, and `rest` before any long work other than removing. */
   announcePrune(): PruneAnnouncement {
     return new PruneAnnouncement(this.#folder, this.#ingests, this.#logger, this.#newName());
   }
 
-  /** What a file that only grows says; only what came since the last look is read. Undefined where it is gone. */
+  /** Reads the lines added to an append-only file since the last read. Undefined if the file does not exist. */
   #read(name: string, size: number): ReadonlySet<Digest> | undefined {
     const path = `${this.#folder.leases}/${name}`;
     let known = this.#known.get(name);
@@ -146,7 +146,7 @@ export class LeaseFiles {
     if (owner === this.#ingests.owner) return true;
     const verdict = livenessOf(owner);
     if (verdict !== "unknown") return verdict === "alive";
-    // Of a clock that is ahead: it counts as renewed now, and grows old from here on.
+    // The clock was ahead: it counts as renewed now, and ages from now on.
     if (isAhead(mtimeMs) && bringTimesBack(path)) return true;
     return Math.abs(Date.now() - mtimeMs) < unknownSilenceMs;
   }
@@ -205,7 +205,7 @@ class JournalLease implements Lease {
   }
 }
 
-/** A line that is only half there belongs to an `add` that has not returned. */
+/** Skips an incomplete line: its `add` has not returned. */
 function apply(lines: string, digests: Set<Digest>): void {
   for (const line of lines.split("\n")) {
     const struck = line.startsWith("-") ? line.slice(1) : undefined;

@@ -4,42 +4,42 @@ import { fileError } from "../disk/file-error.js";
 import { removeOpenFile } from "../disk/plain-file.js";
 import type { IngestFiles } from "./ingest-files.js";
 
-/** Often enough that other processes do not take the holder for dead (see `unknownSilenceMs`). */
+/** Often enough that other processes do not consider the holder dead (see `unknownSilenceMs`). */
 const renewEveryMs = 60 * 1000;
-/** A holder that was suspended for this long may have been taken for dead, even if its file is still there. */
+/** A holder suspended for this long may have been considered dead, even if its file still exists. */
 const suspendedMs = 30 * 60 * 1000;
-/** So many lines more than twice what is held are too many. */
+/** The file is rewritten at twice the held lines plus this many. */
 const spareLines = 256;
 
 interface JournalFile {
   readonly path: string;
   readonly fd: number;
-  /** Bytes: where the next line is written. */
+  /** Offset in bytes of the next line. */
   end: number;
   lines: number;
-  /** Where the line of each digest that is held begins. */
+  /** Offset of the line of each held digest. */
   readonly positions: Map<Digest, number>;
 }
 
 /**
- * The digests that the leases of one cache hold, in one file that exists while anything is held. A line is a digest that is held from there on, or
- * after a minus one that is not; older releases skip the latter, so to them it is held until the file is rewritten.
+ * The digests that the leases of one cache hold, in one file that exists while anything is held. A line adds a digest or, with a
+ * leading minus, removes it; older releases skip the latter, so to them it is held until the file is rewritten.
  */
 export class LeaseJournal {
   readonly #ingests: IngestFiles;
   readonly #newPath: () => string;
   readonly #acknowledged: () => Promise<void>;
   readonly #logger: Logger;
-  /** How many leases hold each. */
+  /** How many leases hold each digest. */
   readonly #counts = new Map<Digest, number>();
   #file: JournalFile | undefined;
-  /** Replaced by `#file`, and there until every prune knows that. */
+  /** Replaced by `#file`; kept until every prune knows that. */
   #replaced: JournalFile | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #renewed = { wallMs: 0, steadyMs: 0 };
   #losses = 0;
 
-  /** @param from `acknowledged` resolves when every prune at work has seen what was written before */
+  /** @param from `acknowledged` resolves when every running prune has seen what was written before */
   constructor(from: {
     readonly ingests: IngestFiles;
     readonly newPath: () => string;
@@ -52,7 +52,7 @@ export class LeaseJournal {
     this.#logger = from.logger;
   }
 
-  /** How often what is held may not have been held for a while, as another process took this one for dead. */
+  /** How often leases may have been interrupted, as another process considered this one dead. */
   get losses(): number {
     return this.#losses;
   }
@@ -61,12 +61,12 @@ export class LeaseJournal {
     return this.#counts.keys();
   }
 
-  /** Whether the file is this journal's own. */
+  /** Returns whether the file is this journal's own. */
   owns(path: string): boolean {
     return path === this.#file?.path || path === this.#replaced?.path;
   }
 
-  /** @throws MOTE_NO_SPACE · MOTE_UNWRITABLE · MOTE_IO, and then none of them is held */
+  /** Holds all of them or none. @throws MOTE_NO_SPACE · MOTE_UNWRITABLE · MOTE_IO */
   hold(digests: readonly Digest[]): void {
     if (digests.length === 0) return;
     const added = digests.filter((digest) => !this.#counts.has(digest));
@@ -88,7 +88,7 @@ export class LeaseJournal {
     else if (this.#file !== undefined && gone.length > 0) this.#strike(this.#file, gone);
   }
 
-  /** Makes sure that everything is held from now on. @throws as `hold` */
+  /** Renews everything that is held. @throws as `hold` */
   renew(): void {
     if (this.#counts.size === 0) return;
     if (this.#wasSuspended()) this.#losses++;
@@ -108,7 +108,7 @@ export class LeaseJournal {
     }
   }
 
-  /** A file that was removed is made again: another process took this one for dead, after it was suspended, or the folder was removed. */
+  /** Recreates the file if it was removed: another process considered this one dead after a suspension, or the folder was removed. */
   #writable(): JournalFile {
     if (this.#file === undefined) return this.#begin();
     if (fs.fstatSync(this.#file.fd).nlink > 0) return this.#file;
@@ -127,7 +127,7 @@ export class LeaseJournal {
     return this.#file;
   }
 
-  /** With everything that is held. */
+  /** Creates a file with everything that is held. */
   #create(): JournalFile {
     const path = this.#newPath();
     const file = { path, fd: this.#ingests.create(path), end: 0, lines: 0, positions: new Map<Digest, number>() };
@@ -140,7 +140,7 @@ export class LeaseJournal {
     return file;
   }
 
-  /** Each line begins with a line's end: on a full disk only the beginning of the one before may be there. */
+  /** Begins each line with a newline: on a full disk the previous line may be incomplete. */
   #append(file: JournalFile, digests: readonly Digest[]): void {
     const begun: (readonly [Digest, number])[] = [];
     let text = "";
@@ -151,7 +151,7 @@ export class LeaseJournal {
     try {
       writeAtEnd(file, text);
     } catch (error) {
-      // Those that are there are not held all the same.
+      // Lines that were written completely must not hold anything.
       for (const [digest, position] of begun) if (position + digest.length < file.end) this.#blank(file, position);
       throw error;
     }
@@ -171,7 +171,7 @@ export class LeaseJournal {
     if (file.lines > 2 * this.#counts.size + spareLines && this.#replaced === undefined) void this.#rewrite(file);
   }
 
-  /** In its position: this takes no space. Whoever has read the line already holds on to it for longer. */
+  /** Blanks the line in place, which takes no space. A process that has read it holds the digest for longer anyway. */
   #blank(file: JournalFile, position: number | undefined): void {
     if (position === undefined) return;
     try {
@@ -181,7 +181,7 @@ export class LeaseJournal {
     }
   }
 
-  /** Continues in a new file. The old one stays until every prune has looked since: one that listed the files before finds it. */
+  /** Continues in a new file. The old one stays until every prune has looked since, for those that listed the files before. */
   async #rewrite(file: JournalFile): Promise<void> {
     try {
       this.#file = this.#create();
@@ -224,7 +224,7 @@ export class LeaseJournal {
     this.#renewed = { wallMs: Date.now(), steadyMs: performance.now() };
   }
 
-  /** By either clock: the steady one stands still while a machine sleeps, the other may be set. */
+  /** Checks both clocks: the monotonic one stops while a machine sleeps, the other may be set. */
   #wasSuspended(): boolean {
     const { wallMs, steadyMs } = this.#renewed;
     return Math.abs(Date.now() - wallMs) >= suspendedMs || performance.now() - steadyMs >= suspendedMs;

@@ -11,16 +11,16 @@ import { describeProcess, livenessOf, ownerOf } from "./process-identity.js";
 
 /** The count of a prune that removes nothing before its next look. */
 const atRest = 0;
-/** A prune looks every few milliseconds; one that has not for this long is stopped, or its machine is very busy. */
+/** A prune looks every few milliseconds; one that has not for this long is suspended, or its machine is very busy. */
 const lateMs = 2000;
-/** The longest wait for all prunes together. A prune that has not looked at the leases by then is evicted. */
+/** Maximum total wait for all prunes. A prune that has not looked at the leases by then is evicted. */
 const longestWaitMs = 10_000;
-/** One in another container that has not counted for this long by the clocks, either, is taken for dead as soon as it is late. */
+/** One in another container that has not counted for this long, by its file time, is considered dead once it is late. */
 const silentMs = 60_000;
 
 /**
- * A prune of this process, as others see it: a file whose length is counted up before each look at the leases, and a symbolic link to the cache's
- * folder, through which the prune removes. A process that stops waiting for the prune removes both; then a stopped prune finds no path any more.
+ * This process's prune, as others see it: a file whose length is incremented before each look at the leases, and a symbolic link to the
+ * cache's folder, through which the prune removes. A process that evicts the prune removes both, so that a suspended prune finds no path.
  */
 export class PruneAnnouncement {
   readonly #folder: CacheFolder;
@@ -43,17 +43,17 @@ export class PruneAnnouncement {
     }
   }
 
-  /** Says that the leases are looked at next. Those that were written before are seen then. */
+  /** Announces a look at the leases, which sees all that were written before. */
   look(): void {
     this.#write(++this.#count);
   }
 
-  /** Says that nothing is removed before the next look. */
+  /** Announces that nothing is removed before the next look. */
   rest(): void {
     this.#write(atRest);
   }
 
-  /** Whether another process continued without this prune: what was chosen before must not be removed. */
+  /** Returns whether another process evicted this prune: then nothing chosen before may be removed. */
   isEvicted(): boolean {
     if (this.#gate !== undefined && lstatIfThere(this.#gate) === undefined) return true;
     try {
@@ -63,7 +63,7 @@ export class PruneAnnouncement {
     }
   }
 
-  /** The path to remove a file of the cache by; nothing is at it once this prune is evicted. Undefined where there is none. */
+  /** Returns the path by which to remove a file of the cache, invalid once this prune is evicted. Undefined without a link. */
   removalPath(path: string): string | undefined {
     return this.#gate && `${this.#gate}${path.slice(this.#folder.root.length)}`;
   }
@@ -73,7 +73,7 @@ export class PruneAnnouncement {
     removeOpenFile({ path: this.#path, fd: this.#fd }, (error) => this.#warnOf(this.#path, error));
   }
 
-  /** Undefined where there are no symbolic links: then `isEvicted` alone has to do. */
+  /** Returns undefined if symbolic links are not supported: then only `isEvicted` protects. */
   #makeGate(name: string): string | undefined {
     const path = gatePath(this.#folder, name);
     try {
@@ -118,7 +118,7 @@ export class RunningPrunes {
   }
 
   /**
-   * Returns when every prune at work knows what was written before, or is evicted, after 10 seconds at the latest.
+   * Resolves when every running prune knows what was written before, or is evicted, after 10 seconds at the latest.
    * @param options `ref: false` does not keep the process alive @throws MOTE_TIMEOUT if a prune neither continues nor can be evicted
    */
   async acknowledged(
@@ -150,11 +150,11 @@ export class RunningPrunes {
     }
   }
 
-  /** Takes a prune's right to remove anything before it has looked again. */
+  /** Revokes a prune's right to remove anything before it has looked again. */
   evict(name: string): void {
     const owner = describeProcess(ownerOf(name));
     try {
-      // In this order: while the file is there, others know what to wait for.
+      // In this order: while the file exists, others know what to wait for.
       removeIfThere(gatePath(this.#folder, name));
       removeIfThere(`${this.#folder.pruning}/${name}`);
     } catch (cause) {
@@ -167,7 +167,7 @@ export class RunningPrunes {
     this.#logger.warn(`continuing without the prune by ${owner}: it starts over if it continues`);
   }
 
-  /** Undefined where the prune is at rest, over, or dead. */
+  /** Returns undefined if the prune is at rest, over, or dead. */
   #countOf(name: string): number | undefined {
     const stats = lstatIfThere(`${this.#folder.pruning}/${name}`);
     if (stats === undefined || stats.size === atRest || livenessOf(ownerOf(name)) === "dead") return undefined;

@@ -5,12 +5,12 @@ import { lstatIfThere, namesIn, readPlainFile, removeIfPossible } from "../disk/
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles, IngestPath } from "./ingest-files.js";
 
-/** A writer whose file did not grow for this long has lost its lock, even if its process is alive: no wait is endless. */
+/** A writer whose file did not grow for this long has lost its lock, even if its process is alive, so that no wait is endless. */
 const silenceMs = 30_000;
 
 /**
- * Decides which of all processes writes a blob: a lock is a file with the name of the writer's ingest file. That of a dead or silent writer is
- * evicted. In rare cases two processes acquire it, which costs one more fetch.
+ * Decides which of all processes writes a blob: a lock is a file with the name of the writer's ingest file. A dead or silent writer's
+ * lock is evicted. In rare cases two processes acquire it, which costs one more fetch.
  */
 export class WriterLocks {
   readonly #folder: CacheFolder;
@@ -21,7 +21,7 @@ export class WriterLocks {
     this.#ingests = ingests;
   }
 
-  /** @returns whether the writer of `file` has the lock now */
+  /** @returns whether the writer of `file` now has the lock */
   acquire(digest: Digest, file: string): boolean {
     const path = this.#pathOf(digest);
     const own = this.#ingests.newPath("file", "tmp");
@@ -44,13 +44,13 @@ export class WriterLocks {
     }
   }
 
-  /** The file that grows at this time. */
+  /** Returns the ingest file that is growing. */
   current(digest: Digest): IngestPath | undefined {
     const holder = readIfThere(this.#pathOf(digest));
     return holder !== undefined && this.#isWriting(holder) ? this.#ingests.parse(holder) : undefined;
   }
 
-  /** Best effort: a lock whose file is gone does not count. */
+  /** Best effort: a lock whose file does not exist is ignored. */
   release(digest: Digest, file: string): void {
     const path = this.#pathOf(digest);
     try {
@@ -76,7 +76,7 @@ export class WriterLocks {
     return stats !== undefined && !isSilent(stats) && this.#ingests.isAlive(file);
   }
 
-  /** Of several processes only one can rename the file away; if it renamed the lock of a newer writer, it puts that back. */
+  /** Renames the lock file away, which only one process can do; if it renamed the lock of a newer writer, it puts that back. */
   #evict(path: string, holder: string): void {
     const aside = this.#ingests.newPath("file", "tmp");
     try {
@@ -94,7 +94,7 @@ export class WriterLocks {
   }
 }
 
-/** Whether an ingest file has not changed for so long that its writer is not waited for. */
+/** Returns whether an ingest file has not changed for so long that its writer is not waited for. */
 export function isSilent({ ctimeMs }: fs.Stats): boolean {
   return Math.abs(Date.now() - ctimeMs) >= silenceMs;
 }
@@ -109,7 +109,7 @@ function linked(existing: string, name: string): boolean {
   }
 }
 
-/** Empty if it cannot be read: a lock without a writer. */
+/** Returns "" if it cannot be read: a lock without a writer. */
 function readIfThere(path: string): string | undefined {
   try {
     return readPlainFile(path)?.toString("latin1");

@@ -7,7 +7,7 @@ import { fileError } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
 import type { WriterLocks } from "../processes/writer-locks.js";
 
-/** How often to look where no event comes: whether the writer is still there, and where no watcher can be had. */
+/** How often to poll without events: for a stopped writer, and where no watcher is available. */
 const lookEveryMs = 200;
 const firstLookMs = 5;
 
@@ -48,7 +48,7 @@ export class BlobFollower implements MoteFollower {
     this.#signal = from.signal;
   }
 
-  /** Undefined if no process writes the blob. */
+  /** Returns undefined if no process writes the blob. */
   static async open(
     store: BlobStore,
     locks: WriterLocks,
@@ -132,7 +132,7 @@ export class BlobFollower implements MoteFollower {
     return stats.ino === this.#file.stats.ino;
   }
 
-  /** Reads what was written between the last look and the commit, from the blob, whichever process wrote it. */
+  /** Reads the bytes written between the last poll and the commit, from the blob, whichever process wrote it. */
   async *#rest(
     position: number,
     blob: OpenBlob,
@@ -158,7 +158,7 @@ export class BlobFollower implements MoteFollower {
     }
   }
 
-  /** Compares with a blob of another process: what was handed out until `end` was never verified. */
+  /** Compares the bytes up to `end`, which were passed on unverified, with another process's blob. */
   async #compare(end: number, blob: OpenBlob): Promise<void> {
     for (let at = this.#start; at < end; ) {
       const length = Math.min(this.#store.budget.chunkBytes, end - at);
@@ -190,7 +190,7 @@ export class BlobFollower implements MoteFollower {
     }
   }
 
-  /** Undefined where the system has no watcher left: then the back-off has to do. */
+  /** Returns undefined if the system has no watcher left: then it only polls. */
   #watch(): fs.FSWatcher | undefined {
     try {
       const watcher = fs.watch(this.#path, { persistent: false }, () => this.#wake?.());

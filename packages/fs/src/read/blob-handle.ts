@@ -7,16 +7,16 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** A blob that was opened for one reader. Its descriptor keeps it readable whatever happens to its name. */
+/** A blob that was opened for one reader. Its descriptor keeps it readable even if its name is removed. */
 export class BlobHandle implements ByteRange {
   readonly digest: Digest;
   readonly blob: OpenBlob;
   readonly start: number;
   /** At most the blob's size. */
   readonly end: number;
-  /** The bytes of the range, if they were read when it was opened. The descriptor is closed then. */
+  /** The bytes of the range, if they were read on opening. The descriptor is closed then. */
   bytes: Uint8Array | undefined;
-  /** Whether the reader has to verify the bytes that it passes on. */
+  /** Whether the reader has to verify the bytes that it returns. */
   verify: boolean;
 
   constructor(digest: Digest, blob: OpenBlob, { start, end }: ByteRange, verify: boolean) {

@@ -12,11 +12,11 @@ export interface OpenRequest<Other> extends ByteRange {
   readonly signal?: AbortSignal | undefined;
   /** Default true. */
   readonly countsAsUse?: boolean | undefined;
-  /** Whether few bytes are read at once, so that no descriptor stays open. */
+  /** Whether a small range is read at once, so that no descriptor stays open. */
   readonly readSmall: boolean;
   /**
-   * Reads the blob elsewhere if it cannot be read here: from `from` on, by default from the start of the range. Undefined if it is not
-   * there either.
+   * Reads the blob elsewhere if it cannot be read here: from `from` on, by default from the start of the range. Undefined if it does not
+   * exist there either.
    */
   readonly fallback: ((from?: number) => Promise<Other | undefined>) | undefined;
 }
@@ -34,8 +34,8 @@ export class BlobOpener {
   }
 
   /**
-   * Opens a blob, or what the fallback has if the blob is absent, damaged (it is quarantined then) or cannot be read. Once a reader has
-   * handed out bytes it is too late for another source of a damaged blob: so with a fallback, a blob that changed since it was verified is
+   * Opens a blob, or the fallback's if the blob is missing, damaged (then it is quarantined) or unreadable. Once a reader has
+   * returned bytes of a damaged blob, it cannot switch to another source: so with a fallback, a blob that changed since it was verified is
    * hashed here. Without one, the reader that streams the blob hashes it.
    * @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_IO, if the fallback does not have it either
    */
@@ -43,7 +43,7 @@ export class BlobOpener {
     return runSteps(this.#open(digest, request));
   }
 
-  /** Closes the descriptor of a blob, and removes the link that was made to read it. */
+  /** Closes a blob's descriptor, and removes the link that was made to read it. */
   close({ fd, link }: OpenBlob): Soon<void> {
     return link === undefined ? this.#store.calls.close(fd) : this.#closeLinked(fd, link);
   }
@@ -65,7 +65,7 @@ export class BlobOpener {
     }
   }
 
-  /** Reads few bytes at once, and verifies what must be verified before a reader has it. If that fails, the descriptor is closed. */
+  /** Reads a small range at once, and verifies whatever must be verified first. Closes the descriptor on error. */
   *#prepare(digest: Digest, blob: OpenBlob, request: OpenRequest<unknown>): Steps<BlobHandle> {
     const store = this.#store;
     const handle = new BlobHandle(digest, blob, request, this.#verify);
@@ -102,7 +102,7 @@ export class BlobOpener {
     handle.verify = false;
   }
 
-  /** Opens a blob by a hard link of the reader's own, or as others do if none can be made. */
+  /** Opens a blob by a hard link of the reader's own, or by its own name if none can be made. */
   async #openLink(digest: Digest): Promise<OpenBlob | undefined> {
     const { calls, folder, ingests, logger } = this.#store;
     if ((await this.#store.stat(digest)) === undefined) return undefined;

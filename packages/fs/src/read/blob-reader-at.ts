@@ -42,7 +42,7 @@ export class BlobReaderAt implements MoteReaderAt {
       throw new TypeError(`a position must be a whole number of bytes from 0, not ${String(position)}`);
     options?.signal?.throwIfAborted();
     const wanted = into.subarray(0, Math.max(0, Math.min(into.byteLength, this.size - position)));
-    // A blob that was emptied is damaged.
+    // An empty file here is damaged.
     if (wanted.byteLength === 0 && this.size > 0) return 0;
     const calls = wanted.byteLength <= smallBytes ? this.#store.calls : asynchronousCalls;
     const read = (async () => {

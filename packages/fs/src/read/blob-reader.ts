@@ -10,7 +10,7 @@ interface ReaderOptions extends Pick<OpenRequest<MoteReader>, "signal" | "fallba
   readonly reuse?: boolean | undefined;
 }
 
-/** Streams an open blob, and verifies its bytes as they pass. */
+/** Streams an open blob, and verifies its bytes on the way. */
 export class BlobReader extends ReadOnceReader {
   readonly #store: BlobStore;
   readonly #opener: BlobOpener;
@@ -19,7 +19,7 @@ export class BlobReader extends ReadOnceReader {
   readonly #digester: Digester | undefined;
   readonly #ranges: RangeVerifier | undefined;
   readonly #chunks: FileChunks;
-  /** Bytes handed out, or about to be. */
+  /** Bytes returned, or about to be. */
   #bytesRead = 0;
 
   constructor(store: BlobStore, opener: BlobOpener, handle: BlobHandle, options: ReaderOptions) {
@@ -62,7 +62,7 @@ export class BlobReader extends ReadOnceReader {
     if (length === 0 && !this.#isRight()) await this.#store.reject(digest, blob.stats);
   }
 
-  /** Continues at another source, at the byte where this one failed. */
+  /** Continues from another source, at the byte where this one failed. */
   async *#continueFrom(other: MoteReader): AsyncGenerator<Uint8Array, void, undefined> {
     await using rest = other;
     for await (const chunk of rest) {
@@ -89,7 +89,7 @@ export class BlobReader extends ReadOnceReader {
     }
   }
 
-  /** Takes the next bytes into account. The last ones are accepted only if the whole is right. */
+  /** Hashes the next bytes. Accepts the last ones only if the complete blob matches. */
   #accepts(chunk: Uint8Array): boolean {
     this.#digester?.update(chunk);
     this.#bytesRead += chunk.byteLength;

@@ -22,7 +22,7 @@ import { BlobReaderAt } from "./blob-reader-at.js";
 import type { Fallback } from "./fallback.js";
 import { SmallReader } from "./small-reader.js";
 
-/** What can be read: the blobs of a store, those that are being written, and what a fallback has. */
+/** Reads a store's blobs, those that are being written, and the fallback's. */
 export class BlobReaders {
   readonly #store: BlobStore;
   readonly #locks: WriterLocks;

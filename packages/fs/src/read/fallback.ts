@@ -2,15 +2,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type Digest, isNotFound, type MoteSource } from "@mote/core";
 
 /**
- * Requests for one digest that wait for the fallback at once. More mean a circle through code that loses the asynchronous context, such as
- * a queue with its own worker: each request would wait for the next one for ever.
+ * Maximum concurrent requests for one digest. More indicate a cycle through code that loses the asynchronous context, such as
+ * a queue with its own worker: each request would wait for the next one forever.
  */
 const mostWaiting = 1024;
 
-/** Requests from a fallback what a cache does not have. In a circle of caches that fall back on each other, none has it. */
+/** Requests missing content from a fallback. In a cycle of caches that fall back on each other, it is missing in all. */
 export class Fallback {
   readonly #source: MoteSource;
-  /** What this cache requests now: a request for the same that comes back meanwhile has gone in a circle. */
+  /** The digests being requested: another request for one of them comes from a cycle. */
   readonly #trail = new AsyncLocalStorage<ReadonlySet<Digest>>();
   readonly #waiting = new Map<Digest, number>();
 
@@ -18,7 +18,7 @@ export class Fallback {
     this.#source = source;
   }
 
-  /** Its errors are thrown: only not-found is a miss. */
+  /** Rethrows its errors: only not-found is a miss. */
   async request<T>(digest: Digest, miss: T, read: (source: MoteSource) => Promise<T>): Promise<T> {
     const trail = this.#trail.getStore();
     const waiting = this.#waiting.get(digest) ?? 0;

@@ -7,7 +7,7 @@ import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 
 /**
- * Verifies the ranges of an open blob that are read: each chunk when it is first touched, or, if the chunks' digests are not known or do
+ * Verifies the ranges of an open blob that are read: each chunk on first access or, if the chunks' digests are not known or do
  * not match, the complete blob, once.
  */
 export class RangeVerifier {
@@ -32,14 +32,14 @@ export class RangeVerifier {
     this.#signal = how.signal;
   }
 
-  /** @throws MOTE_CORRUPT, and then the blob is quarantined */
+  /** @throws MOTE_CORRUPT after quarantining the blob */
   async check(start: number, end: number): Promise<void> {
     for (let index = Math.floor(start / chunkBytes); this.#known && index * chunkBytes < end; index++) {
       if (this.#checked.has(index)) continue;
       if (await this.#matches(this.#known, index)) {
         this.#checked.add(index);
       } else {
-        // The blob's own digest says which of the two is damaged.
+        // The blob's own digest decides which of the two is damaged.
         this.#known = undefined;
         this.#store.chunkDigests.remove(this.#digest);
       }
@@ -68,7 +68,7 @@ export class RangeVerifier {
 }
 
 /**
- * Returns what verifies ranges of a blob: a blob of one chunk by its own digest, a larger one by its chunks' digests. Undefined if those
+ * Returns a verifier for ranges of a blob: a blob of one chunk by its own digest, a larger one by its chunks' digests. Undefined if those
  * are not known and the blob was verified since it last changed.
  */
 export function rangeVerifier(

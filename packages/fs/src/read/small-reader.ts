@@ -2,7 +2,7 @@ import { digestAlgorithm, digestBytes, ReadOnceReader } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import type { BlobHandle } from "./blob-handle.js";
 
-/** Passes on what was read when the blob was opened, verified before its one chunk is handed out. */
+/** Returns the bytes read on opening, after verifying them if necessary. */
 export class SmallReader extends ReadOnceReader {
   readonly #store: BlobStore;
   readonly #handle: BlobHandle;
@@ -28,7 +28,7 @@ export class SmallReader extends ReadOnceReader {
   }
 }
 
-/** Whether the bytes that were read are all of the range, and hash to the digest if that is to be verified. */
+/** Returns whether the range was read completely, and hashes to the digest if that is to be verified. */
 export function hasRightBytes({ bytes, length, verify, isWhole, digest }: BlobHandle): boolean {
   if (bytes?.byteLength !== length) return false;
   return !(verify && isWhole) || digestBytes(bytes, digestAlgorithm(digest)) === digest;

@@ -18,7 +18,7 @@ import { runSteps, type Steps, step } from "../disk/steps.js";
 import { closedError } from "../processes/ingest-files.js";
 import { IngestFile } from "./ingest-file.js";
 
-/** Writes below this are gathered first. */
+/** Smaller writes are buffered first. */
 const directBytes = 64 * 1024;
 const noBytes = new Uint8Array();
 const sliceBytes = 1024 * 1024;
@@ -29,18 +29,18 @@ const renewEveryMs = 10_000;
 
 export interface WriterStart {
   readonly signal?: AbortSignal | undefined;
-  /** For a resumed write: the file that has the first bytes, and their hash. */
+  /** For a resumed write: the file with the first bytes, and their hash. */
   readonly file?: IngestFile | undefined;
   readonly digester?: Digester | undefined;
   readonly offset?: number | undefined;
 }
 
-/** Hashes while it writes to a temporary file, and names it when size and digest are right. */
+/** Hashes while it writes to a temporary file, and names the file when size and digest match. */
 export class BlobWriter implements MoteWriter {
   readonly #store: BlobStore;
   readonly #mote: Mote;
   readonly #signal: AbortSignal | undefined;
-  /** Others may read along, or resume where this writer stops: so nothing waits in memory. */
+  /** Others may follow, or resume when this writer stops: so nothing is buffered. */
   readonly #isFollowed: boolean;
   #file: IngestFile | undefined;
   #digester: Digester | undefined;
@@ -97,17 +97,17 @@ export class BlobWriter implements MoteWriter {
     return this.#closing === undefined ? this.abort() : this.#closing.then(ignore, ignore);
   }
 
-  /** Size and digest are right, and the blob is about to have its name. */
+  /** Called when size and digest match, before the blob gets its name. */
   protected naming(): Promise<void> | undefined {
     return undefined;
   }
 
-  /** The blob has its name. */
+  /** Called once the blob has its name. */
   protected committed(): Promise<void> | undefined {
     return undefined;
   }
 
-  /** The writer has ended, with or without a blob. */
+  /** Called when the writer has ended, with or without a blob. */
   protected ended(): void {}
 
   /** Ends the writer, and keeps its bytes under another name. */
@@ -165,7 +165,7 @@ export class BlobWriter implements MoteWriter {
     return { digest, mediaType, size: total };
   }
 
-  /** A slow disk may be slow with a large blob, in which the file does not grow. */
+  /** Renews the file, as committing a large blob may take long on a slow disk. */
   async #commitFile(file: IngestFile, total: number): Promise<void> {
     const renewal = this.#isFollowed ? setInterval(() => file.renew(), renewEveryMs) : undefined;
     try {
@@ -189,7 +189,7 @@ export class BlobWriter implements MoteWriter {
       else this.#gather(bytes);
     } catch (error) {
       this.#error = { error };
-      // Disk space is freed now, not when the writer is disposed. Only after an abort is there something to suspend.
+      // Free disk space now, not when the writer is disposed. Only after an abort is there something to suspend.
       if (!this.#signal?.aborted) await this.#file?.discard();
       throw error;
     }
@@ -218,7 +218,7 @@ export class BlobWriter implements MoteWriter {
     await this.#put(bytes);
   }
 
-  /** The hash runs here while the write runs beside it. */
+  /** Hashes while the write is running. */
   async #put(bytes: Uint8Array): Promise<void> {
     if (this.#file === undefined) return;
     this.#digester ??= createDigester(digestAlgorithm(this.#mote.digest));
@@ -285,7 +285,7 @@ export class BlobWriter implements MoteWriter {
 
 function ignore(): void {}
 
-/** Makes bytes that hash to the digest its blob, unless a verified one is there. */
+/** Stores bytes that hash to the digest as its blob, unless a verified one exists. */
 function* placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Steps<void> {
   if (yield* step(store.isVerified(digest))) return;
   const file = yield* step(IngestFile.create(store, digest, "tmp"));

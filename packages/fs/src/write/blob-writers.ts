@@ -7,7 +7,7 @@ import { commitFile } from "./commit-file.js";
 import { IngestFile } from "./ingest-file.js";
 import { ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
 
-/** The writes of one cache: motes that were announced, writers that are open, and which of all processes writes a blob. */
+/** The writes of one cache: announced motes, open writers, and which of all processes writes a blob. */
 export class BlobWriters {
   readonly #store: BlobStore;
   readonly #locks: WriterLocks;
@@ -38,7 +38,7 @@ export class BlobWriters {
     return mote;
   }
 
-  /** Takes the mote that was announced first. @throws MOTE_NOT_FOUND */
+  /** Removes and returns the first announced mote. @throws MOTE_NOT_FOUND */
   takePending(digest: Digest): Mote {
     const queue = this.#pending.get(digest);
     const mote = queue?.shift();
@@ -53,18 +53,18 @@ export class BlobWriters {
 
   async resume(mote: Mote, signal: AbortSignal | undefined): Promise<ResumableWriter> {
     this.#removePending(mote);
-    // Too little to be worth a file that outlives its writer.
+    // Too small to be worth a file that outlives its writer.
     if (mote.size !== undefined && mote.size <= smallBytes) return this.#add(mote, { owner: this.#owner, signal });
     return await this.#resume(mote, await IngestFile.create(this.#store, mote.digest, "part"), signal);
   }
 
-  /** Becomes the one writer of a blob; undefined if it is complete, or if another process writes it. */
+  /** Becomes the only writer of a blob; undefined if it is complete, or if another process writes it. */
   async lead(mote: Mote, signal: AbortSignal | undefined): Promise<ResumableWriter | undefined> {
     const { digest } = mote;
     const file = await IngestFile.create(this.#store, digest, "part");
     let isNeeded = false;
     try {
-      // In this order: the writer that held the lock until now may have committed meanwhile.
+      // In this order: the previous holder of the lock may have committed meanwhile.
       isNeeded = this.#locks.acquire(digest, file.name) && !(await this.#store.hasReadable(digest, signal));
     } finally {
       if (!isNeeded) await this.#giveUp(digest, file);
@@ -81,7 +81,7 @@ export class BlobWriters {
     this.#removePending(mote);
   }
 
-  /** Ends all writers: resumable ones can be continued, the others leave nothing. */
+  /** Ends all writers: resumable ones can be resumed, the others leave nothing. */
   async suspend(): Promise<void> {
     this.#pending.clear();
     await Promise.all([...this.#open].map((writer) => writer.suspend()));

@@ -18,7 +18,7 @@ import { IngestFile } from "./ingest-file.js";
 
 const { O_RDONLY, O_RDWR, O_NONBLOCK } = fs.constants;
 
-/** Takes a finished file into the store. */
+/** Moves or copies a finished file into the store. */
 export async function commitFile(
   store: BlobStore,
   source: string,
@@ -59,7 +59,7 @@ async function copyIn(store: BlobStore, source: string, mote: Mote, signal: Abor
   }
 }
 
-/** @returns false where the file must be copied instead: another device or owner, a link, or a file with other names */
+/** @returns false if the file must be copied instead: another device or owner, a link, or a file with other names */
 async function renameIn(
   store: BlobStore,
   source: string,
@@ -74,7 +74,7 @@ async function renameIn(
   } catch {
     return false;
   }
-  // If this process dies, no other file has these bytes: under this name they can be resumed.
+  // If this process dies, no other file has these bytes: by this name they can be resumed.
   const path = store.ingests.newPath(mote.digest, "part");
   let isOpen = true;
   let times: Pick<Stats, "atimeMs" | "mtimeMs"> | undefined;
@@ -107,7 +107,7 @@ async function renameIn(
   }
 }
 
-/** A later write to the file removes the stamp, also between the hash and the move. @returns whether it could be set */
+/** Stamps before hashing, so that a later write removes the stamp. @returns whether it could be set */
 function stampBeforeHash(fd: number, { size, ino }: Stats, { digest }: Mote): boolean {
   try {
     fs.futimesSync(fd, Date.now() / 1000, verifiedStamp(digest, size, ino));
@@ -119,12 +119,12 @@ function stampBeforeHash(fd: number, { size, ino }: Stats, { digest }: Mote): bo
   }
 }
 
-/** The caller keeps the file, so its times are restored, unless it was written to. */
+/** Restores the times of a file that the caller keeps, unless it was written to. */
 function restoreTimes(fd: number, { atimeMs, mtimeMs }: Pick<Stats, "atimeMs" | "mtimeMs">): void {
   try {
     if (mayBeStamped(fs.fstatSync(fd))) fs.futimesSync(fd, atimeMs / 1000, mtimeMs / 1000);
   } catch {
-    // Only its time is lost.
+    // Best effort.
   }
 }
 

@@ -10,7 +10,7 @@ import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestKind } from "../processes/ingest-files.js";
 
 const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
-/** Readable too, so that its bytes can be saved if the name is taken away. */
+/** Also readable, so that its bytes can be saved if the name is removed. */
 const ingestFlags = O_RDWR | O_CREAT | O_EXCL | (O_NOFOLLOW ?? 0);
 const copyBytes = 1024 * 1024;
 
@@ -22,7 +22,7 @@ export interface IngestOrigin {
   readonly mtimeMs: number;
 }
 
-/** A temporary file that becomes a blob, or nothing. */
+/** A temporary file that becomes a blob or is removed. */
 export class IngestFile {
   readonly path: string;
   readonly fd: number;
@@ -30,7 +30,7 @@ export class IngestFile {
   readonly #origin: IngestOrigin | undefined;
   #ended = false;
 
-  /** @param origin where the file was before, if it was moved; it is stamped already */
+  /** @param origin where the file was before, if it was moved; it is already stamped */
   constructor(store: BlobStore, path: string, fd: number, origin?: IngestOrigin) {
     this.#store = store;
     this.path = path;
@@ -42,14 +42,14 @@ export class IngestFile {
     return runSteps(createFile(store, digest, kind));
   }
 
-  /** The name in the folder. */
+  /** The file name within the folder. */
   get name(): string {
     return basename(this.path);
   }
 
   /**
-   * Data, then name. The caller has checked that the file's `size` bytes hash to the digest. Where a verified blob is there
-   * already, that one stays; a damaged one is replaced.
+   * Syncs data, then name. The caller has checked that the file's `size` bytes hash to the digest. An existing verified blob
+   * stays; a damaged one is replaced.
    */
   async commit(digest: Digest, size: number): Promise<void> {
     let isThere: boolean;
@@ -63,7 +63,7 @@ export class IngestFile {
     else await this.replace(digest, size);
   }
 
-  /** As `commit`, whatever is there. */
+  /** As `commit`, but replaces any existing blob. */
   replace(digest: Digest, size: number): Soon<void> {
     return runSteps(this.#replace(digest, size));
   }
@@ -90,13 +90,13 @@ export class IngestFile {
     }
   }
 
-  /** It was stamped before it was hashed: a write since has removed the stamp. */
+  /** The file was stamped before it was hashed: a write since then has removed the stamp. */
   async #assertStamped(digest: Digest): Promise<void> {
     if (hasVerifiedStamp(await this.#store.calls.fstat(this.fd), digest)) return;
     throw new MoteError("MOTE_IO", `cannot commit ${this.#origin?.path}: it changed meanwhile; try again`);
   }
 
-  /** Moves a file that was moved here back to where it was: no other file has its bytes. */
+  /** Moves a file that was moved here back to its origin: no other file has its bytes. */
   async #undo(): Promise<void> {
     if (this.#origin === undefined || this.#ended) return await this.discard();
     const { path, mode, atimeMs, mtimeMs } = this.#origin;
@@ -112,7 +112,7 @@ export class IngestFile {
     }
   }
 
-  /** Shows other processes that its writer is still at work. */
+  /** Shows other processes that its writer is still active. */
   renew(): void {
     if (this.#ended) return;
     try {
@@ -122,7 +122,7 @@ export class IngestFile {
     }
   }
 
-  /** Leaves nothing behind. Harmless when repeated. */
+  /** Removes the file. Idempotent. */
   discard(): Soon<void> {
     return this.#ended ? undefined : runSteps(this.#discard());
   }
@@ -177,7 +177,7 @@ export class IngestFile {
     await rescued.commit(digest, size);
   }
 
-  /** A folder in place of the blob is quarantined like any damaged blob. */
+  /** Quarantines a folder in place of the blob like any damaged blob. */
   async #nameInPlaceOfFolder(target: string, digest: Digest): Promise<void> {
     const folder = await this.#store.calls.lstat(target);
     if (folder?.isDirectory()) await this.#store.quarantine(digest, folder);
@@ -191,7 +191,7 @@ function* createFile(store: BlobStore, digest: Digest, kind: IngestKind): Steps<
   for (let isAgain = false; ; isAgain = true) {
     try {
       const fd = yield* step(calls.open(path, ingestFlags, CacheFolder.blobMode));
-      // Whatever the umask is.
+      // Regardless of the umask.
       if (folder.isShared) yield* step(calls.fchmod(fd, CacheFolder.blobMode));
       return new IngestFile(store, path, fd);
     } catch (error) {

@@ -15,7 +15,7 @@ export interface ResumableStart extends WriterStart {
   readonly onEnd?: () => void;
 }
 
-/** What a writer reports to. */
+/** Receives a writer's events. */
 interface WriterOwner {
   /** Before a blob has its name. */
   naming(mote: Mote): Promise<void> | undefined;
@@ -23,7 +23,7 @@ interface WriterOwner {
   ended(writer: ResumableBlobWriter): void;
 }
 
-/** A writer that begins after the bytes that an earlier one left, and can leave its own. Without a file it leaves nothing. */
+/** A writer that resumes from the bytes of an earlier one, and can leave its own. Without a file it leaves nothing. */
 export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
   readonly offset: number;
   readonly #store: BlobStore;
@@ -60,7 +60,7 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
 
 /**
  * Copies the longest ingest file that a dead, silent or suspended writer left into `file`, and hashes it on the way. A silent writer that
- * continues nevertheless still has its bytes in its open file.
+ * continues after all still has its bytes in its open file.
  */
 export async function takeOver(
   store: BlobStore,
@@ -91,12 +91,12 @@ export async function takeOver(
     await chunks.stop();
     await store.calls.close(source.fd);
   }
-  // Its bytes are in the new file, which outlives this process as well.
+  // Its bytes are in the new file, which also outlives this process.
   for (const { path } of unfinishedFiles(store, mote)) removeIfPossible(path);
   return { digester, offset };
 }
 
-/** Undefined also if the rest cannot be read: the blob is resumed there. */
+/** Returns undefined also if the rest cannot be read: the download resumes there. */
 async function nextOf(store: BlobStore, chunks: FileChunks): Promise<Uint8Array | undefined> {
   try {
     return await chunks.next();
@@ -107,7 +107,7 @@ async function nextOf(store: BlobStore, chunks: FileChunks): Promise<Uint8Array 
   }
 }
 
-/** Undefined also if it cannot be read: then the blob is fetched from its beginning. */
+/** Returns undefined also if it cannot be read: then the blob is fetched from the start. */
 async function openUnfinished(store: BlobStore, path: string): Promise<OpenBlob | undefined> {
   try {
     return await store.openAt(path);
