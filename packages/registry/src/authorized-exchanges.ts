@@ -14,7 +14,7 @@ interface AuthorizedOptions {
   readonly exchangeToken: TokenExchange;
 }
 
-/** Limit on sending a request again because of its login. */
+/** Maximum number of times a request is sent because of its login. */
 const maxLogins = 3;
 
 /** Sends requests with the registry's login. */

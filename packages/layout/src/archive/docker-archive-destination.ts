@@ -18,8 +18,8 @@ import { type AddedImage, mergeImages } from "./docker-merge.js";
 import { type ArchiveDestinationOptions, StagedArchive } from "./staged-archive.js";
 
 /**
- * An archive for `docker load` as a destination, complete after `commit`. It holds images, and no other artifacts. Images are added to an archive
- * that is there; after an error that is as it was. A FIFO, a device or `-` (stdout) is written to from front to back.
+ * An archive for `docker load` as a destination, complete after `commit`. It contains only images. Adds them to an existing archive,
+ * which an error leaves unchanged. Writes a FIFO, a device or `-` (stdout) sequentially.
  */
 export class DockerArchiveDestination extends StagedArchive implements ContentDestination {
   readonly #manifests = new Map<Digest, Uint8Array>();
@@ -38,7 +38,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     this.#manifests.set(descriptor.digest, bytes);
   }
 
-  /** Sets `repository:tag`, as `docker load` gives it; any other name is ignored. @throws MOTE_UNSUPPORTED_FORMAT for the tag of a signature */
+  /** Sets `repository:tag`, as for `docker load`; ignores other names. @throws MOTE_UNSUPPORTED_FORMAT for a signature's tag */
   async tag(name: string, descriptor: Descriptor): Promise<void> {
     if (isCosignTag(name)) throw this.#unfit(descriptor, `what belongs to an image as ${name}; use oci-archive`);
     if (!this.#manifests.has(descriptor.digest)) {
@@ -49,7 +49,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     if (name !== descriptor.digest && name.includes(":")) image.names.add(name);
   }
 
-  /** @throws MOTE_UNSUPPORTED_FORMAT for what is not an image · MOTE_EXISTS as `overwrite` says · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
+  /** @throws MOTE_UNSUPPORTED_FORMAT if not an image · MOTE_EXISTS unless `overwrite` · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
     const { dir } = this;
     if (dir === undefined) return;
@@ -73,7 +73,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     const compose = async (existing: ArchiveFiles | undefined) => {
       if (existing === undefined) return filesOf(own, (name) => files.get(name));
       const images = await mergeImages(existing, own, { ...options, overwrite, path });
-      // What is staged was verified, so of two that have the same name it is the one that counts.
+      // Staged files were verified, so they replace files of the same name.
       return filesOf(images, (name) => files.get(name) ?? { path, open: () => existing.open(name, options) });
     };
     await this.pack(compose, options);
@@ -81,7 +81,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
     this.#manifests.clear();
   }
 
-  /** Its readers look for every layer in it, also for those that are to be had elsewhere. */
+  /** Readers need every layer in it, including foreign layers. */
   async #assertWhole(image: Descriptor, options: Cancellable): Promise<void> {
     for (const layer of this.#image(image).layers) {
       if (await this.has(layer, options)) continue;
@@ -112,7 +112,7 @@ export class DockerArchiveDestination extends StagedArchive implements ContentDe
   }
 }
 
-/** Only what the list names: what older versions of Docker put beside it is not read by anything that reads the list. */
+/** Keeps only files in the list: readers of the list ignore the files of older Docker versions. */
 function filesOf(
   images: readonly SavedImage[],
   contentOf: (name: string) => TarContent | undefined,
@@ -130,7 +130,7 @@ function filesOf(
   return files;
 }
 
-/** @throws MOTE_UNSUPPORTED_FORMAT for what is not such an archive, or also something else */
+/** @throws MOTE_UNSUPPORTED_FORMAT if it is not such an archive, or has other content */
 async function assertDockerArchive(files: ArchiveFiles, options: Cancellable): Promise<void> {
   await readDockerList(files, options);
   if (!(await files.names(options)).includes("index.json")) return;

@@ -27,14 +27,14 @@ import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list
 const layerTypes = { gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
 
 /**
- * An archive of `docker save` as a source, read in place. Each image gets a manifest in the OCI format, the same whenever it is read. Compressed
- * layers are hashed first. A compressed archive is uncompressed into a temporary folder: dispose of it.
+ * An archive of `docker save` as a source, read in place. Generates a reproducible OCI manifest for each image. Compressed
+ * layers are hashed first. A compressed archive is decompressed into a temporary folder: dispose of it.
  */
 export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   readonly ref: PathRef;
   readonly #files: ArchiveFiles;
   readonly #manifests = new Map<Digest, Uint8Array>();
-  /** Where in the archive a blob is. */
+  /** The locations of blobs in the archive. */
   readonly #names = new Map<Digest, string>();
 
   constructor(file: string, options: UnpackOptions = {}) {
@@ -44,7 +44,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   }
 
   /**
-   * Resolves one of `RepoTags`, `docker.io/library/` and `:latest` written or not; `@0` is the first image, an empty string or reference the only one.
+   * Resolves one of `RepoTags`, `docker.io/library/` and `:latest` optional; `@0` is the first image, an empty string the only one.
    * @throws MOTE_NOT_FOUND with the tags · MOTE_UNSUPPORTED_FORMAT without `manifest.json` · MOTE_INVALID_ARCHIVE · MOTE_INVALID_MANIFEST
    */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {

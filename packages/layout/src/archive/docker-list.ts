@@ -14,14 +14,14 @@ import { cleanName } from "../tar/entry-name.js";
 
 const maxListBytes = 32 * 1024 * 1024;
 
-/** An image of a Docker archive: names of files in it. */
+/** An image of a Docker archive: names of its files. */
 export interface SavedImage {
   readonly config: string;
   readonly tags: readonly string[];
   readonly layers: readonly string[];
 }
 
-/** Docker's `manifest.json`. @throws MOTE_NOT_FOUND where there is no archive · MOTE_UNSUPPORTED_FORMAT where there is none · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE */
+/** Reads `manifest.json`. @throws MOTE_NOT_FOUND for no archive · MOTE_UNSUPPORTED_FORMAT without it · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE */
 export async function readDockerList(files: NamedFiles, options: Cancellable = {}): Promise<readonly SavedImage[]> {
   const { location } = files;
   const bytes = await readSmallFile(files, "manifest.json", { ...options, maxBytes: maxListBytes }).catch(
@@ -45,7 +45,7 @@ export async function readDockerList(files: NamedFiles, options: Cancellable = {
   });
 }
 
-/** Returns advice on what else it may be. */
+/** Returns advice on its possible format. */
 async function adviceFor(files: NamedFiles, options: Cancellable): Promise<string> {
   if (await hasFile(files, "index.json", options)) return "read it as oci-archive:";
   if (!(await hasFile(files, "repositories", options))) return "check the path";
@@ -53,8 +53,8 @@ async function adviceFor(files: NamedFiles, options: Cancellable): Promise<strin
 }
 
 /**
- * Returns the digests of an image's layers, uncompressed, by its configuration (image-spec, config.md, `rootfs.diff_ids`); undefined if it has
- * none. @throws MOTE_INVALID_MANIFEST if it has another number of layers
+ * Returns the digests of an image's uncompressed layers from its configuration (image-spec, config.md, `rootfs.diff_ids`); undefined if
+ * it has none. @throws MOTE_INVALID_MANIFEST if the number of layers differs
  */
 export function readLayerDigests(
   config: Uint8Array,
@@ -79,7 +79,7 @@ function diffIdsOf(config: Uint8Array): readonly unknown[] | undefined {
   return isRecord(rootfs) && Array.isArray(rootfs.diff_ids) ? rootfs.diff_ids : undefined;
 }
 
-/** An image's id, as Docker has it: the digest of its configuration. */
+/** Returns an image's id as in Docker: its configuration's digest. */
 export async function imageId(files: NamedFiles, image: SavedImage, options: Cancellable): Promise<Digest> {
   return digestBytes(await readSmallFile(files, image.config, { ...options, maxBytes: maxManifestBytes }));
 }
@@ -92,7 +92,7 @@ function parseJson(bytes: Uint8Array, location: string, what: string): unknown {
   }
 }
 
-/** Go's encoders write null for what is empty. */
+/** Go's encoders write null for empty values. */
 function texts(value: unknown, location: string): readonly string[] {
   const list: unknown = value ?? [];
   if (Array.isArray(list) && list.every((one) => typeof one === "string"))

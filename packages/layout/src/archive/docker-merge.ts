@@ -4,14 +4,14 @@ import { taken } from "../oci/index-file.js";
 import type { ArchiveFiles } from "../tar/archive-files.js";
 import { imageId, readDockerList, type SavedImage } from "./docker-list.js";
 
-/** An image that goes into an archive, with its id: the digest of its configuration. */
+/** An image to add to an archive, with its id: its configuration's digest. */
 export interface AddedImage extends SavedImage {
   readonly id: Digest;
 }
 
 /**
- * Returns the images of a Docker archive with others added; one that is there already gets the new names too.
- * @throws MOTE_EXISTS if a name means another image there, unless `overwrite` is set: then that loses the name
+ * Merges images into those of a Docker archive; an image that is already there gets the new names too.
+ * @throws MOTE_EXISTS if a name belongs to another image, unless `overwrite` is set: then that image loses it
  */
 export async function mergeImages(
   existing: ArchiveFiles,

@@ -17,8 +17,8 @@ import type { TarContent } from "../tar/tar-file.js";
 import { type ArchiveDestinationOptions, StagedArchive } from "./staged-archive.js";
 
 /**
- * A tar of an OCI image layout as a destination, complete after `commit`. Images are added to an archive that is there; after an error that is as
- * it was. A FIFO, a device or `-` (stdout) is written to from front to back. The same content in the same order of tags gives the same bytes.
+ * A tar of an OCI image layout as a destination, complete after `commit`. Adds images to an existing archive, which an error leaves
+ * unchanged. Writes a FIFO, a device or `-` (stdout) sequentially. The same content in the same order of tags gives the same bytes.
  */
 export class OciArchiveDestination extends StagedArchive implements ContentDestination {
   constructor(file: string, options: ArchiveDestinationOptions = {}) {
@@ -30,12 +30,12 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
     await this.layout.manifest(descriptor, bytes, options);
   }
 
-  /** @throws MOTE_NOT_FOUND where the manifest was not put here · MOTE_INVALID_NAME */
+  /** @throws MOTE_NOT_FOUND if the manifest was not written here · MOTE_INVALID_NAME */
   async tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void> {
     await this.layout.tag(name, descriptor, options);
   }
 
-  /** @throws MOTE_EXISTS as `overwrite` says · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
+  /** @throws MOTE_EXISTS unless `overwrite` is set · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_TIMEOUT · MOTE_IO */
   async commit(options: Cancellable = {}): Promise<void> {
     const { dir } = this;
     if (dir === undefined) return;
@@ -46,7 +46,7 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
     await this.pack(compose, options);
   }
 
-  /** The files of both. What is staged was verified, so of two that have the same name it is the one that counts. */
+  /** Merges both. Staged files were verified, so they replace files of the same name. */
   async #added(
     existing: ArchiveFiles,
     own: ReadonlyMap<string, TarContent>,
@@ -63,7 +63,7 @@ export class OciArchiveDestination extends StagedArchive implements ContentDesti
   }
 }
 
-/** @throws MOTE_UNSUPPORTED_FORMAT for what is not a layout, or also something else */
+/** @throws MOTE_UNSUPPORTED_FORMAT if it is not a layout, or has other content */
 async function assertLayout(files: ArchiveFiles, options: Cancellable): Promise<void> {
   checkImageLayout(
     await readSmallFile(files, "oci-layout", { ...options, maxBytes: maxManifestBytes }),
@@ -87,7 +87,7 @@ async function layoutFiles(dir: string): Promise<ReadonlyMap<string, TarContent>
   return inOrder(files);
 }
 
-/** What tells what it is comes first. */
+/** The files that identify the format come first. */
 function inOrder(files: ReadonlyMap<string, TarContent>): ReadonlyMap<string, TarContent> {
   const rank = (name: string) => ["oci-layout", "index.json"].indexOf(name) >>> 0;
   return new Map([...files].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)));

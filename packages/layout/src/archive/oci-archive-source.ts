@@ -3,7 +3,7 @@ import type { UnpackOptions } from "../compression/unpack-limits.js";
 import { LayoutContent } from "../oci/layout-content.js";
 import { ArchiveFiles } from "../tar/archive-files.js";
 
-/** A tar of an OCI image layout as a source, read in place. A compressed one is uncompressed into a temporary folder: dispose of it. */
+/** A tar of an OCI image layout as a source, read in place. If compressed, decompresses into a temporary folder: dispose of it. */
 export class OciArchiveSource extends LayoutContent implements AsyncDisposable {
   readonly #archive: ArchiveFiles;
 

@@ -8,8 +8,8 @@ import { type OutputFileOptions, writeStream } from "./output-stream.js";
 import { findOutputTarget } from "./output-target.js";
 
 /**
- * Writes one file that a user named. A regular file, or what a link leads to, is replaced in one piece; a FIFO, a device and `-` (stdout) are
- * written to from front to back. @throws MOTE_UNWRITABLE for a directory, a socket, a terminal, a dangling link · as `writeStream`
+ * Writes one file named by the user. A regular file or a link's target is replaced atomically; a FIFO, a device and `-` (stdout)
+ * are written sequentially. @throws MOTE_UNWRITABLE for a directory, a socket, a terminal, a dangling link · as `writeStream`
  */
 export async function writeOutputFile(
   path: string,

@@ -6,13 +6,13 @@ import { promisify } from "node:util";
 import { type Cancellable, errorCode, fileKind, type Logger, MoteError } from "@mote/core";
 import { writeFailed } from "../disk/file-error.js";
 
-/** How long a FIFO may be without a reader, and how long a reader may take nothing. */
+/** Time limits for a FIFO without a reader, and for a reader that does not read. */
 const readerTimeoutMs = 30_000;
 const stallTimeoutMs = 600_000;
-/** When the user is told what is waited for. */
+/** When the user is told about the wait. */
 const noticeMs = 1_000;
 const retryMs = 50;
-/** What a pipe holds, so that a reader that takes anything at all is seen to. */
+/** A pipe's capacity, so that any progress of the reader is noticed. */
 const chunkBytes = 64 * 1024;
 
 export interface OutputFileOptions extends Cancellable {
@@ -20,7 +20,7 @@ export interface OutputFileOptions extends Cancellable {
 }
 
 /**
- * Writes to a FIFO, a device, or stdout (`-`), from front to back. @throws MOTE_TIMEOUT if no process opens a FIFO within 30 seconds, or its reader
+ * Writes sequentially to a FIFO, a device, or stdout (`-`). @throws MOTE_TIMEOUT if no process opens a FIFO within 30 seconds, or its reader
  * does not read for 10 minutes · MOTE_IO if the reader closes it · MOTE_NO_SPACE · MOTE_UNWRITABLE
  */
 export async function writeStream(
@@ -54,12 +54,12 @@ export async function writeStream(
 }
 
 interface Sink {
-  /** `ended` is aborted when the result is no longer awaited. */
+  /** `ended` is aborted when the result is no longer needed. */
   write(bytes: Uint8Array, ended: AbortSignal): Promise<void>;
   close(): void;
 }
 
-/** One opened without blocking, which a FIFO allows only once it has a reader. */
+/** Opens without blocking, which a FIFO allows only with a reader. */
 async function openSink(path: string, { signal, logger }: OutputFileOptions): Promise<Sink> {
   const startMs = performance.now();
   for (let isLogged = false; ; ) {
@@ -83,7 +83,7 @@ function tryOpen(path: string): number | undefined {
   try {
     return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    // open(2): for a FIFO it means that no process reads it; for a device, that it does not exist.
+    // open(2): a FIFO has no reader; a device does not exist.
     if (errorCode(error) === "ENXIO" && statSync(path).isFIFO()) return undefined;
     throw error;
   }
@@ -102,7 +102,7 @@ function sinkOf(fd: number, path: string, stats: Stats): Sink {
 function stdoutSink(): Sink {
   const stats = fstatSync(1);
   if (stats.isFIFO()) {
-    // A pipe that is stdout blocks the whole process while its reader pauses. Opened once more, it does not.
+    // Writing to a pipe as stdout blocks the process while its reader pauses. Reopened, it does not.
     const fd = tryOpen("/dev/stdout");
     if (fd !== undefined) return socketSink(fd);
   }
@@ -116,10 +116,10 @@ function stdoutSink(): Sink {
   };
 }
 
-/** By the event loop, so that a reader that pauses holds up no thread. */
+/** Uses the event loop, so that a paused reader blocks no thread. */
 function socketSink(fd: number): Sink {
   const socket = new Socket({ fd, readable: false, writable: true });
-  // Each write tells of its own error.
+  // Each write reports its own error.
   socket.on("error", () => {});
   return {
     write: (bytes) =>
@@ -146,7 +146,7 @@ function deviceSink(fd: number, close: () => void): Sink {
   };
 }
 
-/** The end of one write, or of the patience with whoever should take it. */
+/** Resolves when the write ends; rejects when the reader takes too long. */
 async function taken(
   write: (ended: AbortSignal) => Promise<void>,
   { path, signal, logger }: OutputFileOptions & { readonly path: string },

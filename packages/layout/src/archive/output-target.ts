@@ -4,18 +4,18 @@ import { isatty } from "node:tty";
 import { errorCode, fileKind, MoteError } from "@mote/core";
 import { writeFailed } from "../disk/file-error.js";
 
-/** As many as the kernel follows. */
+/** The kernel's own limit. */
 const maxLinks = 40;
 const stdoutFd = 1;
 
-/** Where the bytes of one file that a user named go. */
+/** The target of an output file named by the user. */
 export type OutputTarget =
-  /** A regular file, there or not, which is replaced in one piece; `path` is what the user's symbolic links lead to. */
+  /** A regular file, existing or not, replaced atomically; `path` has the user's symbolic links resolved. */
   | { readonly kind: "file"; readonly path: string }
-  /** A FIFO, a device, or stdout as `-`: written to from front to back, and never replaced. */
+  /** A FIFO, a device, or stdout as `-`: written sequentially, and never replaced. */
   | { readonly kind: "stream"; readonly path: string };
 
-/** Finds out what a path is before anything is written there. @throws MOTE_UNWRITABLE for a directory, socket, terminal, dangling or foreign link */
+/** Determines the type of a path before writing. @throws MOTE_UNWRITABLE for a directory, socket, terminal, dangling or foreign link */
 export function findOutputTarget(path: string): OutputTarget {
   try {
     if (isStdout(path)) return streamTo("-", fstatSync(stdoutFd));
@@ -28,16 +28,16 @@ export function findOutputTarget(path: string): OutputTarget {
   }
 }
 
-/** Whether what is written to the path comes out of this process's stdout: `-`, `/dev/stdout`, or what stdout was redirected to. */
+/** Returns whether the path is this process's stdout: `-`, `/dev/stdout`, or its redirection target. */
 export function isStdout(path: string): boolean {
   if (path === "-") return true;
   const [stats, out] = [statsAt(path), fstatSync(stdoutFd)];
   if (stats?.ino !== out.ino || stats.dev !== out.dev) return false;
-  // What goes to /dev/null from two sides does not mix.
+  // Outputs to /dev/null cannot mix.
   return !stats.isCharacterDevice() || isatty(stdoutFd);
 }
 
-/** Returns undefined also if the path cannot be followed: the write reports why. */
+/** Returns undefined also if the path cannot be resolved: the write reports why. */
 function statsAt(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
@@ -54,7 +54,7 @@ function streamTo(path: string, stats: Stats): OutputTarget {
   return { kind: "stream", path };
 }
 
-/** Walks the links one by one, so that the last name is known: it is what is replaced. */
+/** Follows the links one by one, to find the path to replace. */
 function followLinks(path: string): string {
   let target = path;
   for (let links = 0; links <= maxLinks; links++) {
@@ -69,7 +69,7 @@ function followLinks(path: string): string {
   throw refused(path, "its symbolic links form a loop");
 }
 
-/** Refuses a link of another user in a directory such as /tmp, as Linux does on opening (proc(5), protected_symlinks). */
+/** Rejects another user's link in a directory such as /tmp, as Linux does on opening (proc(5), protected_symlinks). */
 function assertOwnLink(path: string, link: Stats, folder: Stats): void {
   const isShared = (folder.mode & 0o1002) === 0o1002;
   if (!isShared || link.uid === process.geteuid?.() || link.uid === folder.uid) return;

@@ -23,10 +23,10 @@ import { type TarContent, tarChunks } from "../tar/tar-file.js";
 import { writeStream } from "./output-stream.js";
 import { findOutputTarget, type OutputTarget } from "./output-target.js";
 
-/** Rounds; each means that another process has added an image meanwhile. */
+/** Maximum attempts; each means that another process has added an image. */
 const maxRounds = 100;
 
-/** Codes of a file that is there and is not an archive of the kind that is written. */
+/** Error codes for an existing file that is not an archive of this kind. */
 const otherContent: ReadonlySet<string> = new Set([
   "MOTE_NOT_FOUND",
   "MOTE_INVALID_ARCHIVE",
@@ -36,20 +36,20 @@ const otherContent: ReadonlySet<string> = new Set([
 ]);
 
 export interface ArchiveDestinationOptions {
-  /** Replaces the image of a name in the archive, and a file that is not such an archive. Images of other names stay. Default: MOTE_EXISTS. */
+  /** Replaces an image of the same name, or a file that is not such an archive. Keeps other images. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
-  /** Receives messages about what is waited for. Default: none. */
+  /** Receives messages about waiting. Default: none. */
   readonly logger?: Logger | undefined;
 }
 
-/** What an archive is made of: called with the archive that is there, and again if another process has replaced it meanwhile. */
+/** Composes an archive: called with the existing archive, and again if another process has replaced it. */
 export type Compose = (existing: ArchiveFiles | undefined) => Promise<ReadonlyMap<string, TarContent>>;
 
-/** An archive as a destination: a layout in a hidden folder beside it, where blobs come in any order and caches can link them; `pack` writes the tar. */
+/** An archive as a destination: a layout in a hidden folder beside it, where caches can link blobs in any order; `pack` writes the tar. */
 export abstract class StagedArchive implements AsyncDisposable {
-  /** Undefined for stdout, where nothing can be found again. */
+  /** Undefined for stdout, which cannot be read again. */
   readonly ref: PathRef | undefined;
-  /** Of the archive, as the user named it; `-` is stdout. */
+  /** The archive's path from the user; `-` is stdout. */
   protected readonly path: string;
   protected readonly overwrite: boolean;
   readonly #logger: Logger | undefined;
@@ -59,7 +59,7 @@ export abstract class StagedArchive implements AsyncDisposable {
   #existing: Existing | undefined;
   #staged: { readonly folder: TemporaryFolder; readonly layout: LayoutDestination } | undefined;
 
-  /** @param assertKind throws for an archive that nothing can be added to @throws MOTE_UNSUPPORTED_FORMAT for `.zst` where this Node cannot write it */
+  /** @param assertKind throws if nothing can be added to an archive @throws MOTE_UNSUPPORTED_FORMAT for `.zst` if this Node cannot write it */
   constructor(
     file: string,
     transport: PathRef["transport"],
@@ -74,25 +74,25 @@ export abstract class StagedArchive implements AsyncDisposable {
     assertCanCompress(this.path);
   }
 
-  /** The folder of the layout; undefined while nothing was put there. */
+  /** The layout's folder; undefined until the first write. */
   protected get dir(): string | undefined {
     return this.#staged && join(this.#staged.folder.path, "layout");
   }
 
-  /** Made when it is first asked for. @throws MOTE_CLOSED · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  /** Creates it on first use. @throws MOTE_CLOSED · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   protected get layout(): LayoutDestination {
     if (this.#closed) throw closedError(this.path);
     this.#staged ??= stageFor(this.#findTarget());
     return this.#staged.layout;
   }
 
-  /** Whether it was put here since the last commit. @throws MOTE_UNWRITABLE · MOTE_EXISTS if what is at the path can neither be added to nor replaced */
+  /** Whether it was written since the last commit. @throws MOTE_UNWRITABLE · MOTE_EXISTS if the path can neither be added to nor replaced */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
     await this.#assertWritable(options);
     return this.dir !== undefined && (await this.layout.has(descriptor, options));
   }
 
-  /** The path where the blob will be until `commit`. */
+  /** Returns the blob's path until `commit`. */
   linkable(descriptor: Descriptor): string {
     return this.layout.linkable(descriptor);
   }
@@ -101,7 +101,7 @@ export abstract class StagedArchive implements AsyncDisposable {
     await this.layout.blob(descriptor, chunks, options);
   }
 
-  /** Refuses what cannot be written before anything is fetched for it. @throws MOTE_UNWRITABLE · MOTE_EXISTS · MOTE_IO */
+  /** Rejects an unwritable path before anything is fetched. @throws MOTE_UNWRITABLE · MOTE_EXISTS · MOTE_IO */
   async #assertWritable(options: Cancellable): Promise<void> {
     if (this.#closed || this.#existing !== undefined) return;
     const target = this.#findTarget();
@@ -113,7 +113,7 @@ export abstract class StagedArchive implements AsyncDisposable {
   }
 
   /**
-   * Puts the archive in its place, compressed if its name says so, if the file there still is what `compose` was given. What throws replaces nothing.
+   * Replaces the archive, compressed by its extension, if it is still the file given to `compose`. An error replaces nothing.
    * @throws MOTE_EXISTS · MOTE_TIMEOUT · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and as `compose`
    */
   protected async pack(compose: Compose, options: Cancellable): Promise<void> {
@@ -140,7 +140,7 @@ export abstract class StagedArchive implements AsyncDisposable {
     return this.#target;
   }
 
-  /** Retries what fails because another process has replaced the file meanwhile. */
+  /** Retries errors caused by another process replacing the file. */
   async #inRounds(path: string, { signal }: Cancellable, work: () => Promise<boolean>): Promise<void> {
     for (let round = 1; round <= maxRounds; round++) {
       const before = identityOf(await statOf(path));
@@ -171,7 +171,7 @@ export abstract class StagedArchive implements AsyncDisposable {
     }
   }
 
-  /** What is at the path now. @throws MOTE_EXISTS for a file that is not an archive of the kind, unless it may be replaced */
+  /** Returns the current file. @throws MOTE_EXISTS for a file that is not an archive of the kind, unless it may be replaced */
   async #lstatIfExists(path: string, options: Cancellable): Promise<Existing> {
     const stats = await statOf(path);
     const identity = identityOf(stats);
@@ -212,11 +212,11 @@ export abstract class StagedArchive implements AsyncDisposable {
 interface Existing {
   readonly identity: string;
   readonly mode: number | undefined;
-  /** Undefined if nothing is there that an image could be added to. */
+  /** Undefined if there is no archive to add an image to. */
   readonly files: ArchiveFiles | undefined;
 }
 
-/** Beside a file, so that it can be renamed; what is streamed is staged where the system has room for such things. */
+/** Beside a file, so that it can be renamed; for a stream, in the system's temporary folder. */
 function stageFor(target: OutputTarget) {
   const parent = target.kind === "file" ? dirname(target.path) : tmpdir();
   try {
@@ -228,7 +228,7 @@ function stageFor(target: OutputTarget) {
   }
 }
 
-/** The name itself is looked at: a link put there meanwhile is not what is replaced. */
+/** Does not follow links: a link put there in the meantime is not replaced. */
 async function statOf(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);

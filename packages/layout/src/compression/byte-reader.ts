@@ -1,4 +1,4 @@
-/** Reads a stream of chunks by numbers of bytes. */
+/** Reads a stream of chunks by byte counts. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
@@ -7,7 +7,7 @@ export class ByteReader {
     this.#chunks = chunks[Symbol.asyncIterator]();
   }
 
-  /** Yields the next bytes as they come; fewer than `bytes` only at the end of the stream. */
+  /** Yields the next bytes as they arrive; fewer than `bytes` only at the end of the stream. */
   async *take(bytes: number): AsyncGenerator<Uint8Array, void, undefined> {
     for (let left = bytes; left > 0; ) {
       if (this.#rest.byteLength === 0 && !(await this.#next())) return;
@@ -34,7 +34,7 @@ export class ByteReader {
     return whole.subarray(0, at);
   }
 
-  /** Skips bytes, and returns how many there were. */
+  /** Skips bytes; returns how many there were. */
   async skip(bytes: number): Promise<number> {
     let skipped = 0;
     for await (const part of this.take(bytes)) skipped += part.byteLength;

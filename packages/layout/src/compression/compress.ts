@@ -2,11 +2,11 @@ import { type Duplex, pipeline, Readable } from "node:stream";
 import zlib, { createGzip } from "node:zlib";
 import { MoteError } from "@mote/core";
 
-/** The bytes of an archive as its name has them: `.gz` and `.tgz` in gzip, `.zst` in zstd, any other as they are. */
+/** Compresses an archive by its name's extension: `.gz` and `.tgz` with gzip, `.zst` with zstd, any other unchanged. */
 export function compressedFor(path: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   const compressing = compressorFor(path);
   if (compressing === undefined) return chunks;
-  // Failures of reading and of compressing both end the iteration of what comes out.
+  // Read and compression errors both end the output's iteration.
   pipeline(Readable.from(chunks), compressing, () => {});
   return compressing;
 }

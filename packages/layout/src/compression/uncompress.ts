@@ -8,10 +8,10 @@ import { isSkippableFrame, isZstdFrame, uncompressZstd } from "./zstd.js";
 
 export type Compression = "gzip" | "zstd";
 
-/** Bytes at the start of a file that tell its compression. */
+/** Bytes needed to detect a file's compression. */
 export const magicBytes = 4;
 
-/** Returns the compression of a file by its first bytes. */
+/** Detects a file's compression from its first bytes. */
 export function compressionOf(magic: Uint8Array): Compression | undefined {
   if (magic[0] === 0x1f && magic[1] === 0x8b) return "gzip";
   return isZstdFrame(magic) || isSkippableFrame(magic) ? "zstd" : undefined;
@@ -30,7 +30,7 @@ export function uncompressed(
   return uncompressedStream(readChunks(file, 0, location, options.signal), location, options);
 }
 
-/** Yields a stream's bytes, uncompressed, to the end of its last member, in chunks of at most 1 MiB. @throws MOTE_INVALID_ARCHIVE if it is cut or damaged */
+/** Yields a decompressed stream, all members, in chunks of at most 1 MiB. @throws MOTE_INVALID_ARCHIVE if it is truncated or damaged */
 export async function* uncompressedStream(
   chunks: AsyncIterable<Uint8Array>,
   location: string,
@@ -46,7 +46,7 @@ export async function* uncompressedStream(
   }
 }
 
-/** Node continues with the next member, but stops without an error at a zero byte, whatever follows it. */
+/** Node decompresses all members, but silently stops at a zero byte, whatever follows. */
 async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const gunzipping = createGunzip({ chunkSize: 1024 * 1024 });
   let given = 0;
@@ -59,7 +59,7 @@ async function* gunzip(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
       yield chunk;
     }
   }
-  // Errors of reading and of uncompressing both end the iteration of what comes out.
+  // Read and decompression errors both end the output's iteration.
   pipeline(Readable.from(watched()), gunzipping, () => {});
   yield* gunzipping;
   if (gunzipping.bytesWritten < zerosStart) throw new Error("other data follows its end");

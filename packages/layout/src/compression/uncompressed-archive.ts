@@ -8,7 +8,7 @@ import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { type Compression, uncompressed } from "./uncompress.js";
 import type { UnpackLimits } from "./unpack-limits.js";
 
-/** A gzip or zstd has no places to jump to, so it is uncompressed into a temporary folder, once; disposing of it takes that away. */
+/** Random access in gzip or zstd is impossible, so decompresses once into a temporary folder, removed on dispose. */
 export class UncompressedArchive implements AsyncDisposable {
   readonly path: string;
   readonly #folder: TemporaryFolder;

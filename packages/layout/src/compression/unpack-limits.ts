@@ -1,8 +1,8 @@
 import { MoteError } from "@mote/core";
 
-/** Bounds for what is unpacked. A small archive can claim to be a very large one. */
+/** Limits on unpacking. A small archive can expand to a very large one. */
 export interface UnpackOptions {
-  /** Bytes after decompression, of all archives together. Default: 100 GiB. */
+  /** Decompressed bytes of all archives together. Default: 100 GiB. */
   readonly maxUnpackedBytes?: number | undefined;
   /** Files, folders and links of all archives together. Default: 2,000,000. */
   readonly maxEntries?: number | undefined;
@@ -11,7 +11,7 @@ export interface UnpackOptions {
 const defaultMaxUnpackedBytes = 100 * 1024 ** 3;
 const defaultMaxEntries = 2_000_000;
 
-/** Counts what one destination or source unpacks. */
+/** Counts the content unpacked by one destination or source. */
 export class UnpackLimits {
   readonly #maxBytes: number;
   readonly #maxEntries: number;
@@ -23,7 +23,7 @@ export class UnpackLimits {
     this.#maxEntries = maxEntries;
   }
 
-  /** Passes chunks on within the bound. @throws MOTE_TOO_LARGE */
+  /** Passes chunks on within the limit. @throws MOTE_TOO_LARGE */
   async *bounded(chunks: AsyncIterable<Uint8Array>, location: string): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of chunks) {
       this.#bytes += chunk.byteLength;

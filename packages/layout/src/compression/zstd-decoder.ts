@@ -1,15 +1,15 @@
 import { ZSTDDecoder as Loader } from "zstddec/stream";
 
-/** That of a block, which is the most that comes out of one at a time. */
+/** The maximum size of a block, and of output at a time. */
 const bufferBytes = 128 * 1024;
-/** ZSTD_inBuffer and ZSTD_outBuffer: a pointer, a size, and a position in it, of 4 bytes each. */
+/** ZSTD_inBuffer and ZSTD_outBuffer: pointer, size and position, of 4 bytes each. */
 const structBytes = 12;
-/** zstd_errors.h, ZSTD_error_maxCode: a size this near to the top of 32 bits is an error. */
+/** zstd_errors.h, ZSTD_error_maxCode: sizes this close to 2^32 are errors. */
 const maxErrorCode = 120;
 /** ZSTD_error_memory_allocation. */
 const noMemory = 64;
 
-/** What is used of the exports. Sizes above 2 GiB, and so errors, come as negative numbers. */
+/** The exports in use. Sizes above 2 GiB, including errors, are negative. */
 interface Library {
   readonly memory: { readonly buffer: ArrayBuffer };
   malloc(bytes: number): number;
@@ -23,21 +23,21 @@ declare const WebAssembly: {
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 };
 
-/** An instance begins with 16 MiB. */
+/** The initial memory is 16 MiB. */
 const maxIdleBytes = 32 * 1024 * 1024;
 
 let compiled: Promise<object> | undefined;
-/** One is kept for the next decoder: many new ones keep the garbage collector busy. */
+/** Reused by the next decoder: many new instances burden the garbage collector. */
 let idle: Library | undefined;
 
 /**
- * Decodes frames of zstd with zstd's own library as WebAssembly. Each decoder has an instance and memory to itself. Frames must have been checked
- * before: nothing here limits their windows to less than the library does (128 MiB).
+ * Decodes zstd frames with zstd's own library as WebAssembly. Each decoder has its own instance and memory. Frames must already
+ * be checked: windows are limited only by the library (128 MiB).
  */
 export class ZstdDecoder {
   readonly #library: Library;
   readonly #context: number;
-  /** The two structs, then the buffers of what goes in and what comes out. */
+  /** The two structs, then the input and output buffers. */
   readonly #input: number;
   readonly #output: number;
   #left = 0;
@@ -53,7 +53,7 @@ export class ZstdDecoder {
 
   static async load(): Promise<ZstdDecoder> {
     compiled ??= compile();
-    // The only import: its memory has grown. It is looked up again after each call instead.
+    // The only import: called when memory grows. Memory is looked up after each call instead.
     const imports = { env: { emscripten_notify_memory_growth() {} } };
     const module = await compiled;
     const library = idle ?? (new WebAssembly.Instance(module, imports).exports as Library);
@@ -61,19 +61,19 @@ export class ZstdDecoder {
     return new ZstdDecoder(library);
   }
 
-  /** Whether all frames that were begun have ended, and all that was in them has come out. */
+  /** Whether all frames are complete and their content was returned. */
   get isBetweenFrames(): boolean {
     return this.#left === 0;
   }
 
-  /** Yields what the next bytes of a frame come to, in pieces of at most 128 KiB. @throws Error if they are damaged; the decoder is useless then */
+  /** Yields the decoded bytes, in chunks of at most 128 KiB. @throws Error if the input is damaged; the decoder is unusable then */
   *decode(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
     for (let at = 0; at < bytes.byteLength; at += bufferBytes) {
       yield* this.#decodePiece(bytes.subarray(at, at + bufferBytes));
     }
   }
 
-  /** Nothing can be decoded any more. */
+  /** Makes the decoder unusable. */
   close(): void {
     const { memory, free, ZSTD_freeDCtx } = this.#library;
     if (!this.#isFit || memory.buffer.byteLength > maxIdleBytes) return;
@@ -88,7 +88,7 @@ export class ZstdDecoder {
     if (!this.#isFit) throw new Error("it is damaged, or closed");
     const { memory, ZSTD_decompressStream } = this.#library;
     new Uint8Array(memory.buffer).set(piece, this.#input + structBytes);
-    // Asked for more after its end, it would begin a frame.
+    // A further call after the end would begin a frame.
     for (let [taken, given] = [0, 0]; taken < piece.byteLength || (given === bufferBytes && this.#left > 0); ) {
       const before = taken;
       this.#point(this.#input, piece.byteLength, taken);
@@ -117,13 +117,13 @@ export class ZstdDecoder {
   }
 }
 
-/** Compiles the library of the package, once in a process. Its own loop does not look at errors, and all its streams share one memory. */
+/** Compiles the package's library once per process. Its own loop ignores errors, and all its streams share one memory. */
 async function compile(): Promise<object> {
   let module: object | undefined;
   const loader = new Loader();
   loader._init = (result: { readonly module: object }) => {
     module = result.module;
-    // For others who use the package in this process.
+    // For other users of the package in this process.
     Loader.prototype._init(result);
   };
   await loader.init();

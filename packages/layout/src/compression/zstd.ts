@@ -2,7 +2,7 @@ import { pipeline, Readable } from "node:stream";
 import zlib from "node:zlib";
 import { ByteReader } from "./byte-reader.js";
 
-/** RFC 8878, 3.1.1.1.2: the window is allocated at once. What zstd's own library takes unless it is told otherwise. */
+/** RFC 8878, 3.1.1.1.2: the window is allocated at once. The default limit of zstd's library. */
 const maxWindowBytes = 128 * 1024 * 1024;
 const maxFrames = 1_000_000;
 const maxBlockBytes = 128 * 1024;
@@ -11,14 +11,14 @@ export function isZstdFrame(magic: Uint8Array): boolean {
   return magic[0] === 0x28 && magic[1] === 0xb5 && magic[2] === 0x2f && magic[3] === 0xfd;
 }
 
-/** RFC 8878, 3.1.2. Parallel and seekable compressors write such frames beside those of content. */
+/** RFC 8878, 3.1.2. Parallel and seekable compressors write such frames. */
 export function isSkippableFrame(magic: Uint8Array): boolean {
   return ((magic[0] ?? 0) & 0xf0) === 0x50 && magic[1] === 0x2a && magic[2] === 0x4d && magic[3] === 0x18;
 }
 
 /**
- * Uncompresses all frames of a zstd stream. They are told apart here, as Node's decompressor stops at the end of one, and accepts a truncated one.
- * @throws Error if the stream is damaged, is truncated, continues with something else, or needs too much memory
+ * Decompresses all frames of a zstd stream. Frames are parsed here, as Node's decompressor stops after one, and accepts truncated ones.
+ * @throws Error if the stream is damaged, is truncated, has trailing data, or needs too much memory
  */
 export async function* uncompressZstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const input = new ByteReader(chunks);
@@ -80,7 +80,7 @@ async function readHeader(input: ByteReader): Promise<FrameHeader> {
   return { bytes, windowBytes, contentBytes, hasChecksum: (descriptor & 0x04) !== 0 };
 }
 
-/** One frame, to its last byte. RFC 8878, 3.1.1.2. */
+/** Yields one complete frame. RFC 8878, 3.1.1.2. */
 async function* frameChunks(
   magic: Uint8Array,
   { bytes, windowBytes, hasChecksum }: FrameHeader,
@@ -106,14 +106,14 @@ interface Decompressor {
   close?(): void;
 }
 
-/** By Node where it can (22.15 and later), else by the same library as WebAssembly. */
+/** Uses Node if possible (22.15 and later), else the same library as WebAssembly. */
 async function newDecompressor(): Promise<Decompressor> {
   if ("createZstdDecompress" in zlib && typeof zlib.createZstdDecompress === "function") {
     const create = zlib.createZstdDecompress;
     return {
       frame(chunks) {
         const decompressing = create({ chunkSize: maxBlockBytes });
-        // Errors of reading and of uncompressing both end the iteration of what comes out.
+        // Read and decompression errors both end the output's iteration.
         pipeline(Readable.from(chunks), decompressing, () => {});
         return decompressing;
       },

@@ -21,15 +21,15 @@ import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName } from "../disk/temporary-name.js";
 import { assertDirVersion, dirBlobPath, dirInstanceName, dirVersion } from "./dir-content.js";
 
-/** A folder in the format of skopeo's `dir` transport as a destination, for one image without name. A folder that is something else is refused. */
+/** A folder in the format of skopeo's `dir` transport as a destination, for one unnamed image. Rejects a folder with other content. */
 export class DirDestination implements ContentDestination {
   readonly ref: PathRef;
   readonly #dir: string;
-  /** Whether the image was begun here, and whether the folder was made for it. */
+  /** Whether this object began the image, and created the folder. */
   #begun = false;
   #closed = false;
   #made = false;
-  /** The file of the manifest that became the image's own, which is there twice until `commit`. */
+  /** The file of the image's own manifest, stored twice until `commit`. */
   #twice: string | undefined;
 
   constructor(dir: string) {
@@ -37,7 +37,7 @@ export class DirDestination implements ContentDestination {
     this.ref = { transport: "dir", path: this.#dir };
   }
 
-  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder holds something else */
+  /** Checks for a regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT if the folder holds other content */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
     this.#assertOwnOrEmpty();
@@ -45,14 +45,14 @@ export class DirDestination implements ContentDestination {
     return isFileOfSize(path, descriptor.size);
   }
 
-  /** The path where the blob will be. Its folder is there afterwards. */
+  /** Returns the blob's future path, and creates its folder. */
   linkable(descriptor: Descriptor): string {
     const path = this.#pathOf(descriptor);
     this.#prepare();
     return path;
   }
 
-  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, leaving no file */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
     await writeVerified(this.#dir, this.linkable(descriptor), descriptor, chunks, options);
   }
@@ -60,12 +60,12 @@ export class DirDestination implements ContentDestination {
   /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
     this.#prepare();
-    // It is a manifest whatever its media type is.
+    // It is a manifest, whatever its media type.
     const path = join(this.#dir, dirInstanceName(parseDigest(descriptor.digest)));
     await writeVerified(this.#dir, path, descriptor, [bytes], options);
   }
 
-  /** Makes the manifest the image's own, in place of one before; `name` is not kept. @throws MOTE_NOT_FOUND where the manifest is not here */
+  /** Makes the manifest the image's own, replacing an earlier one; ignores `name`. @throws MOTE_NOT_FOUND if the manifest is missing */
   async tag(_name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
     const path = this.#pathOf(descriptor);
     const bytes = readManifest(path);
@@ -91,7 +91,7 @@ export class DirDestination implements ContentDestination {
       await rm(join(this.#dir, "version"), { force: true });
       if (this.#made) await rmdir(this.#dir);
     } catch {
-      // It is gone already, or another process has written to it.
+      // It is already gone, or another process has written to it.
     }
   }
 

@@ -21,7 +21,7 @@ import { FolderFiles, readSmallFile } from "../disk/named-files.js";
 import { selectorOf } from "../oci/selector.js";
 import { assertDirVersion, dirInstanceName } from "./dir-content.js";
 
-/** A folder in the format of skopeo's `dir` transport as a source. It holds one image, without name. */
+/** A folder in the format of skopeo's `dir` transport as a source. It holds one unnamed image. */
 export class DirSource implements ContentSource {
   readonly ref: PathRef;
   readonly mayLackBlobs = true;
@@ -33,7 +33,7 @@ export class DirSource implements ContentSource {
     this.#files = new FolderFiles(path);
   }
 
-  /** The image there is, whatever its name; a digest must be its own. @throws MOTE_NOT_FOUND · MOTE_UNSUPPORTED_FORMAT */
+  /** Resolves the only image, whatever its name; a digest must match. @throws MOTE_NOT_FOUND · MOTE_UNSUPPORTED_FORMAT */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
     const wanted = selectorOf(ref).digest;
     await this.#assertVersion(options);

@@ -1,15 +1,15 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { MoteError } from "@mote/core";
 
-/** Checks the way to a folder below another one. @throws MOTE_EXISTS if a symbolic link on that way leads out of `dir` */
+/** Checks the path to a nested folder. @throws MOTE_EXISTS if a symbolic link on it leads out of `dir` */
 export function assertInside(dir: string, folder: string): void {
-  // The plain ones look at each folder on the way with a call from JavaScript, for each blob.
+  // Other variants make a call from JavaScript per path component, for each blob.
   const root = realpathSync.native(dir);
   if (realpathSync.native(folder).startsWith(`${root}/`)) return;
   throw linkInTheWay(folder, `leads out of ${dir}`);
 }
 
-/** @throws MOTE_EXISTS if the file is a symbolic link, which writing it would replace */
+/** @throws MOTE_EXISTS if the file is a symbolic link, which a write would replace */
 export function assertNotLink(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkInTheWay(path, "would be replaced");
 }

@@ -6,15 +6,15 @@ import { temporaryPath } from "./temporary-name.js";
 const batchBytes = 1024 * 1024;
 
 export interface AtomicWriteOptions extends Cancellable {
-  /** The path of the incomplete file: on the same file system as `path`. */
+  /** The path of the incomplete file, on the same file system as `path`. */
   readonly temporary: string;
-  /** Permission bits, whatever the umask; default: 0644 as the umask has it. */
+  /** Permission bits, ignoring the umask; default: 0644 with the umask. */
   readonly mode?: number | undefined;
-  /** Called after the sync and before the rename; false discards the file. */
+  /** Called between sync and rename; false discards the file. */
   readonly mayReplace?: (() => Promise<boolean>) | undefined;
 }
 
-/** Writes a file under a temporary name, syncs its data and renames it; removes it after any error. Returns whether it was renamed. */
+/** Writes a temporary file, syncs its data and renames it; removes it after any error. Returns whether it was renamed. */
 export async function writeFileAtomically(
   path: string,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -44,7 +44,7 @@ export async function writeFileAtomically(
   }
 }
 
-/** Writes a blob that is verified by size and digest, as `writeFileAtomically`, in the folder `dir`. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
+/** Writes a blob verified by size and digest, like `writeFileAtomically`, in `dir`. @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
 export async function writeVerified(
   dir: string,
   path: string,
@@ -55,7 +55,7 @@ export async function writeVerified(
   await writeFileAtomically(path, verifyChunks(chunks, descriptor), { temporary: temporaryPath(dir), signal });
 }
 
-/** Chunks from a network are small; one system call for many of them. */
+/** Network chunks are small; writes many in one system call. */
 async function writeBatches(
   handle: FileHandle,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -79,7 +79,7 @@ async function writeBatches(
 async function writeAll(handle: FileHandle, batch: Uint8Array[], bytes: number, path: string): Promise<void> {
   const { bytesWritten } = await attempt(handle.writev(batch), path);
   if (bytesWritten === bytes) return;
-  // A nearly full disk takes a part; the rest fits in a call of its own, or the error says why not.
+  // A nearly full disk accepts a part; the next call writes the rest, or reports the error.
   let skip = bytesWritten;
   for (const chunk of batch) {
     const rest = chunk.subarray(Math.min(skip, chunk.byteLength));

@@ -3,7 +3,7 @@ import { readChunks } from "./chunks.js";
 import type { NamedFiles } from "./named-files.js";
 import type { OpenedFile } from "./opened-file.js";
 
-/** Opens a blob of a folder or an archive, by the name of its file. */
+/** Opens a blob of a folder or archive by its file name. */
 export async function openBlob(
   files: NamedFiles,
   name: string,
@@ -13,7 +13,7 @@ export async function openBlob(
   return new BlobReader(await files.open(name, options), `${files.location}/${name}`, descriptor, options);
 }
 
-/** Reads a blob from an opened file, and closes that. Reading all of a damaged blob ends in MOTE_CORRUPT. */
+/** Reads a blob from an open file, and closes it. A damaged blob ends in MOTE_CORRUPT. */
 export class BlobReader extends ReadOnceReader {
   readonly #file: OpenedFile;
   readonly #path: string;

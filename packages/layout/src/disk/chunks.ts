@@ -1,10 +1,10 @@
 import { readFailed } from "./file-error.js";
 import type { OpenedFile } from "./opened-file.js";
 
-/** Large reads: at 64 KiB, Node spends more on the calls than on the bytes. */
+/** Large reads: at 64 KiB, Node spends more time on calls than on bytes. */
 const chunkBytes = 1024 * 1024;
 
-/** Yields a file's bytes from `start` on. The next chunk is read while the consumer works on the last one. */
+/** Yields a file's bytes from `start`. Reads ahead one chunk. */
 export async function* readChunks(
   file: OpenedFile,
   start: number,

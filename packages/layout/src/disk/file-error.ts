@@ -25,7 +25,7 @@ export function writeFailed(error: unknown, path: string): MoteError {
   });
 }
 
-/** Waits for a write to the file system. @throws what `signal` was aborted with, else as `writeFailed` */
+/** Waits for a write to the file system. @throws the reason of `signal`, else as `writeFailed` */
 export async function attempt<T>(work: Promise<T>, path: string, { signal }: Cancellable = {}): Promise<T> {
   try {
     return await work;

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { type Cancellable, errorCode } from "@mote/core";
 import { temporaryPath } from "./temporary-name.js";
 
-/** Moves a file, a link or a folder; to another file system by a copy under a temporary name. @throws what the file system says */
+/** Moves a file, a link or a folder; across file systems by a copy under a temporary name. @throws system errors */
 export async function moveEntry(from: string, to: string, options: Cancellable): Promise<void> {
   try {
     await rename(from, to);

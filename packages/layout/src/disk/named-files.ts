@@ -5,7 +5,7 @@ import { readChunks } from "./chunks.js";
 import { readFailed } from "./file-error.js";
 import { type OpenedFile, openFile } from "./opened-file.js";
 
-/** Files of a folder or of an archive, which are read by name. */
+/** The files of a folder or archive, read by name. */
 export interface NamedFiles {
   readonly location: string;
   /** The caller closes the handle. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_INVALID_ARCHIVE */
@@ -29,7 +29,7 @@ export async function readSmallFile(
   }
 }
 
-/** Tells whether there is a file of that name. @throws as `open`, but for MOTE_NOT_FOUND */
+/** Returns whether a file of that name exists. @throws as `open`, except MOTE_NOT_FOUND */
 export async function hasFile(files: NamedFiles, name: string, options: Cancellable): Promise<boolean> {
   try {
     await (await files.open(name, options)).handle.close();

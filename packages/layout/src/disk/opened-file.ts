@@ -3,7 +3,7 @@ import { type FileHandle, lstat, open } from "node:fs/promises";
 import { errorCode, fileKind, MoteError } from "@mote/core";
 import { readFailed } from "./file-error.js";
 
-/** An open file: `size` bytes of the handle from `offset` on. */
+/** An open file: `size` bytes of the handle at `offset`. */
 export interface OpenedFile {
   readonly handle: FileHandle;
   readonly offset: number;
@@ -15,7 +15,7 @@ export async function identityOf(handle: FileHandle): Promise<string> {
   return [dev, ino, size, mtimeNs].join(":");
 }
 
-/** Opens a regular file, without blocking: a FIFO of that name must not hang the reader. */
+/** Opens a regular file without blocking, as on a FIFO. */
 export async function openFile(path: string): Promise<OpenedFile> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
     throw readFailed(error, path);
@@ -33,7 +33,7 @@ export async function openFile(path: string): Promise<OpenedFile> {
   }
 }
 
-/** Opens what has this name itself, without following a link or blocking. @throws as `openFile` */
+/** Opens the entry itself, without following a link or blocking. @throws as `openFile` */
 export async function openEntry(path: string): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   return open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
@@ -41,7 +41,7 @@ export async function openEntry(path: string): Promise<FileHandle> {
   });
 }
 
-/** Returns whether there is a regular file of that size. A link is not followed. @throws MOTE_IO */
+/** Returns whether a regular file of that size exists. Does not follow links. @throws MOTE_IO */
 export async function isFileOfSize(path: string, size: number): Promise<boolean> {
   try {
     const stats = await lstat(path);

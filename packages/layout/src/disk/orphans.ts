@@ -5,14 +5,14 @@ import { livenessOf } from "./process-identity.js";
 import { isTemporaryName, ownerOf } from "./temporary-name.js";
 
 const aliveEveryMs = 60_000;
-/** Without a sign of life for so long, the owner is taken for gone if there is no other way to tell. */
+/** Milliseconds without a heartbeat after which an owner counts as gone, if there is no other way to tell. */
 const abandonedMs = 60 * 60 * 1000;
-/** Of a name without an owner: earlier releases gave no sign of life while they staged an archive. */
+/** For names without owner: earlier releases had no heartbeat while staging an archive. */
 const abandonedByEarlierMs = 24 * abandonedMs;
 
 /**
- * Removes what killed processes left in `dir`; of processes that cannot be seen from here, what is older than an hour. Errors are ignored. With
- * `uid`, only what belongs to that user: in a world-writable folder, another could exchange a folder for a link meanwhile.
+ * Removes orphans of killed processes in `dir`; of processes invisible from here, those older than an hour. Ignores errors. With
+ * `uid`, only that user's: in a world-writable folder, another user could replace a folder with a link.
  */
 export async function removeOrphans(dir: string, { uid }: { readonly uid?: number | undefined } = {}): Promise<void> {
   for (const name of await readdir(dir).catch(() => [])) {
@@ -22,19 +22,19 @@ export async function removeOrphans(dir: string, { uid }: { readonly uid?: numbe
       if (uid !== undefined && (await lstat(path)).uid !== uid) continue;
       if (await isAbandoned(path, name)) await rm(path, { recursive: true, force: true });
     } catch {
-      // It stays until it can be removed.
+      // Kept until it can be removed.
     }
   }
 }
 
-/** Shows other processes every minute that the folder `dir` is in use, until it is stopped. */
+/** Touches the folder `dir` every minute until stopped, to show that it is in use. */
 export function keepAlive(dir: string): { stop(): void } {
   const timer = setInterval(() => {
     try {
       const now = new Date();
       utimesSync(dir, now, now);
     } catch {
-      // Whoever works in the folder notices that it is gone.
+      // Users of the folder notice that it is gone.
     }
   }, aliveEveryMs);
   timer.unref();
@@ -45,11 +45,11 @@ async function isAbandoned(path: string, name: string): Promise<boolean> {
   const owner = ownerOf(name);
   const liveness = owner === undefined ? "unknown" : livenessOf(owner);
   if (liveness !== "unknown") return liveness === "dead";
-  // A clock that is ahead must not keep it forever either.
+  // A clock that is ahead must not keep it forever.
   return Math.abs(Date.now() - (await lastChangeMs(path))) > (owner === undefined ? abandonedByEarlierMs : abandonedMs);
 }
 
-/** Of a folder: of what is directly in it, too. A file that is written to changes without its folder. */
+/** For a folder, includes its direct entries: writing to a file does not change its folder. */
 async function lastChangeMs(path: string): Promise<number> {
   const stats = await lstat(path);
   if (!stats.isDirectory()) return stats.mtimeMs;

@@ -1,10 +1,10 @@
 import fs from "node:fs";
 import { errorCode, MoteError, readRegularFile, reasonOf } from "@mote/core";
 
-/** Of the files that say what a folder is. */
+/** For the files that mark a folder's format. */
 const maxBytes = 4 * 1024 * 1024;
 
-/** Reads a small file of a folder. @throws MOTE_IO for what is not a small regular file · the error of a system call */
+/** Reads a small file of a folder. @throws MOTE_IO if it is not a small regular file · system errors */
 export function readPlainFile(path: string): Uint8Array {
   try {
     return readRegularFile(path, fs, maxBytes);

@@ -3,13 +3,13 @@ import { rm } from "node:fs/promises";
 import { keepAlive, removeOrphans } from "./orphans.js";
 import { temporaryPath } from "./temporary-name.js";
 
-/** A hidden folder for what is not complete yet, removed on dispose, with what killed processes of this user left in the same parent. */
+/** A hidden folder for incomplete data, removed on dispose, with orphans of this user's killed processes in the same parent. */
 export class TemporaryFolder implements AsyncDisposable {
   readonly path: string;
   readonly #alive: { stop(): void };
   readonly #cleaning: Promise<void>;
 
-  /** @throws whatever the file system says */
+  /** @throws file system errors */
   constructor(parent: string) {
     this.path = temporaryPath(parent);
     mkdirSync(this.path, { mode: 0o700 });

@@ -8,28 +8,28 @@ import {
 } from "./artifact-title.js";
 import { suggestTitle } from "./suggested-title.js";
 
-/** Layers that a message lists. */
+/** Maximum layers listed in a message. */
 const shownLayers = 4;
 
-/** A layer that is a file, or a folder as a tar. */
+/** A layer that is a file, or a folder in a tar. */
 export interface ArtifactFile {
-  /** Its path below the folder that it goes to. */
+  /** Its path below the destination folder. */
   readonly title: string;
   readonly descriptor: Descriptor;
   readonly isFolder: boolean;
-  /** Of a folder: the digest that its tar is said to have before compression. */
+  /** For a folder: the declared digest of its uncompressed tar. */
   readonly contentDigest: string | undefined;
 }
 
 export interface ArtifactFiles {
   readonly files: readonly ArtifactFile[];
-  /** What a user might not expect: layers without a title, which are left out, or one that got a name here. */
+  /** Notes for the user: layers without a title, which are skipped, or a generated name. */
   readonly notes: readonly string[];
 }
 
 /**
- * Returns the files of an artifact: its layers with a title, or a single one without, by the name that `suggestTitle` gives it.
- * @throws MOTE_NOT_FILES if there is none: a container image, an index · MOTE_INVALID_NAME with the layer's digest
+ * Returns the files of an artifact: the layers with a title, or a single one without, named by `suggestTitle`.
+ * @throws MOTE_NOT_FILES if there are none: a container image, an index · MOTE_INVALID_NAME with the layer's digest
  */
 export function artifactFiles(manifest: Manifest): ArtifactFiles {
   if (manifest.kind === "index") {

@@ -8,11 +8,11 @@ import { folderTarChunks } from "./artifact-tar.js";
 export interface PackedFolder {
   readonly digest: Digest;
   readonly size: number;
-  /** Of the tar before it was compressed. */
+  /** The digest of the uncompressed tar. */
   readonly contentDigest: Digest;
 }
 
-/** RFC 1952, 2.3: the tenth byte says on which system it was made, which does not matter here. */
+/** RFC 1952, 2.3: the tenth byte is the operating system, which does not matter here. */
 const systemAt = 9;
 const unknownSystem = 255;
 

@@ -13,8 +13,8 @@ import { staysInside } from "./packed-link.js";
 const batchBytes = 256 * 1024;
 
 /**
- * Yields a folder as a tar below the name `title`. The same files, names, links and permissions to run give the same bytes.
- * @throws MOTE_NOT_FOUND · MOTE_IO also for what is not a file, folder or link, and for links that lead out of the folder
+ * Yields a folder as a tar below the name `title`. The same files, names, links and executable bits give the same bytes.
+ * @throws MOTE_NOT_FOUND · MOTE_IO also for other file types, and for links that lead out of the folder
  */
 export async function* folderTarChunks(
   dir: string,
@@ -47,7 +47,7 @@ interface Found {
   readonly kind: "file" | "folder" | "link";
 }
 
-/** In one order everywhere: by code unit, each folder before what is in it. */
+/** In a fixed order: by code unit, each folder before its content. */
 async function* walk(
   dir: string,
   below: string,
@@ -60,7 +60,7 @@ async function* walk(
   });
   if (entries.some(({ name }) => name.includes("\u{fffd}"))) await assertUtf8Names(location);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    // What a pull into this folder, or into an archive in it, is working on, or left when it was killed.
+    // Temporary files of a running or killed pull into this folder or an archive in it.
     if (isTemporaryName(entry.name)) continue;
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     const kind = kindOf(entry, join(dir, path));
@@ -78,7 +78,7 @@ function kindOf(entry: Dirent, location: string): Found["kind"] {
   });
 }
 
-/** Of bytes that are not UTF-8, other names would arrive than are here. */
+/** Names that are not UTF-8 would change. */
 async function assertUtf8Names(dir: string): Promise<void> {
   const names = await readdir(dir, { encoding: "buffer" }).catch((error: unknown) => {
     throw readFailed(error, dir);
@@ -132,7 +132,7 @@ async function* fileChunks(
   }
 }
 
-/** Small pieces together: whatever comes next costs by the chunk. */
+/** Merges small chunks: later steps have a cost per chunk. */
 async function* batches(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   let batch: Uint8Array[] = [];
   let bytes = 0;

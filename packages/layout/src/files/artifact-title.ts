@@ -3,16 +3,16 @@ import { MoteError } from "@mote/core";
 import { isReservedName } from "../disk/temporary-name.js";
 import { isLonger, maxDepth, maxNameBytes, maxSegmentBytes } from "../tar/entry-name.js";
 
-/** image-spec, annotations.md: of a layer that is a file or folder, its path below the folder that the artifact is put into. */
+/** image-spec, annotations.md: the path of a layer's file or folder below the destination folder. */
 export const titleAnnotation = "org.opencontainers.image.title";
-/** As oras writes them: the layer is a folder as a tar, and the digest of that tar before it was compressed. */
+/** As in oras: marks the layer as a folder in a tar, and gives the digest of the uncompressed tar. */
 export const unpackAnnotation = "io.deis.oras.content.unpack";
 export const contentDigestAnnotation = "io.deis.oras.content.digest";
 
-/** What an artifact without a type of its own is called (image-spec, manifest.md, guidelines for artifact usage; as oras does). */
+/** The default artifact type (image-spec, manifest.md, guidelines for artifact usage; like oras). */
 export const unknownArtifactType = "application/vnd.unknown.artifact.v1";
 
-/** Returns a title as a path with `/`, none at its end; `.` is the folder itself. @throws MOTE_INVALID_NAME unless it is a path below a folder */
+/** Normalizes a title to a path with `/`, without a trailing one; `.` is the folder itself. @throws MOTE_INVALID_NAME if not inside */
 export function cleanTitle(title: string): string {
   const problem = problemWith(title);
   if (problem === undefined) return posix.normalize(title).replace(/(?<=.)\/$/, "");
@@ -37,7 +37,7 @@ function problemWith(title: string): string | undefined {
   return undefined;
 }
 
-/** Checks that no title is another one, or below one. @throws MOTE_INVALID_NAME */
+/** Checks that no title equals or contains another. @throws MOTE_INVALID_NAME */
 export function assertApart(titles: readonly string[]): void {
   const all = new Set<string>();
   for (const title of titles) {

@@ -36,35 +36,35 @@ import { unpackTar } from "./unpack-tar.js";
 const location = "the artifact";
 
 export interface FilesDestinationOptions extends UnpackOptions {
-  /** Replace files that are there with other content. Default: MOTE_EXISTS. */
+  /** Replace existing files with other content. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
-  /** Leave files as the cache linked them: perhaps as read-only names of its own files, which must not be written to. Default: separate files. */
+  /** Keep the cache's links: possibly read-only hard links to its files, which must not be written to. Default: separate files. */
   readonly link?: boolean | undefined;
 }
 
-/** The hidden folder in which everything is gathered. */
+/** The hidden staging folder. */
 interface Staging {
-  /** The folder that it is in: the destination, not through the links that lead to it. */
+  /** Its parent: the destination, with links resolved. */
   readonly root: string;
   readonly path: string;
   readonly alive: { stop(): void };
 }
 
 /**
- * A plain folder as the destination of an artifact's files; those that are folders (by oras' annotation) are unpacked. All is gathered in a hidden
- * folder within it, and gets its names in `commit`. Nothing is made or changed outside of it, or through a link in it. Dispose of it.
+ * A plain folder as the destination of an artifact's files; folders (by oras' annotation) are unpacked. Files are staged in a hidden
+ * folder within it, and renamed by `commit`. Nothing is changed outside of it, or through a link in it. Dispose of it.
  */
 export class FilesDestination implements ContentDestination {
   readonly #dir: string;
   readonly #overwrite: boolean;
   readonly #link: boolean;
   readonly #files: ArtifactFile[] = [];
-  /** Blobs whose files are there already, all of them. */
+  /** Blobs whose files all exist already. */
   readonly #present = new Set<Digest>();
   readonly #decompressedBlobs: DecompressedBlob[] = [];
   readonly #limits: UnpackLimits;
   #staging: Staging | undefined;
-  /** The topmost folder that was made for it. */
+  /** The topmost folder created for it. */
   #made: string | undefined;
   #isClosed = false;
   #isCleanedUp = false;
@@ -77,7 +77,7 @@ export class FilesDestination implements ContentDestination {
   }
 
   /**
-   * Checks before anything is moved whether the manifest's files may come here. @returns what a user might not expect of the files
+   * Checks before moving whether the manifest's files may be placed here. @returns what a user might not expect of the files
    * @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_EXISTS
    */
   async expect(manifest: Manifest, options: Cancellable = {}): Promise<readonly string[]> {
@@ -107,12 +107,12 @@ export class FilesDestination implements ContentDestination {
     return (await lstatIfExists(join(this.#staging.path, digestEncoded(digest))))?.size === size;
   }
 
-  /** A path in the hidden folder, which is there afterwards. */
+  /** Returns a path in the hidden folder, creating that. */
   linkable({ digest }: Descriptor): string {
     return join(this.#begin().path, digestEncoded(parseDigest(digest)));
   }
 
-  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, leaving no file */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
     const path = this.linkable(descriptor);
     await writeVerified(dirname(path), path, descriptor, chunks, options);
@@ -130,7 +130,7 @@ export class FilesDestination implements ContentDestination {
   }
 
   /**
-   * Unpacks what is to be unpacked, and gives everything its name. @throws MOTE_EXISTS before anything has one · MOTE_INVALID_ARCHIVE ·
+   * Unpacks folders, and renames everything. @throws MOTE_EXISTS before anything is renamed · MOTE_INVALID_ARCHIVE ·
    * MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
    */
   async commit(options: Cancellable = {}): Promise<void> {
@@ -141,7 +141,7 @@ export class FilesDestination implements ContentDestination {
     const treePath = join(staging.path, "tree");
     await attempt(mkdir(treePath), treePath);
     const tree = new StagedTree(treePath);
-    // What the folder was made with tells the umask, which cannot be asked for without setting it.
+    // The folder's mode reveals the umask, which cannot be read without setting it.
     const mode = (await attempt(lstat(treePath), treePath)).mode & 0o666;
     for (const [at, file] of coming.entries()) {
       options.signal?.throwIfAborted();
@@ -162,7 +162,7 @@ export class FilesDestination implements ContentDestination {
     this.#made = undefined;
   }
 
-  /** Of the folders that were unpacked. */
+  /** The folders that were unpacked. */
   decompressedBlobs(): Iterable<DecompressedBlob> {
     return this.#decompressedBlobs;
   }
@@ -179,7 +179,7 @@ export class FilesDestination implements ContentDestination {
     try {
       if (kept !== undefined) for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
     } catch {
-      // A folder that is not empty has content of another's.
+      // A folder that is not empty has other content.
     }
   }
 
@@ -195,7 +195,7 @@ export class FilesDestination implements ContentDestination {
     await attempt(chmod(target, mode), target);
   }
 
-  /** Before anything is fetched, as what was left may be what fills the disk. */
+  /** Done before fetching, as orphans may fill the disk. */
   async #cleanUp(root: string): Promise<void> {
     if (!this.#isCleanedUp) await removeOrphans(root);
     this.#isCleanedUp = true;
@@ -205,7 +205,7 @@ export class FilesDestination implements ContentDestination {
     if (this.#isClosed) throw closedError(this.#dir);
   }
 
-  /** The folder, whatever links lead to it; undefined if it is not there. */
+  /** Resolves the folder's links; undefined if it does not exist. */
   #root(): string | undefined {
     try {
       return realpathSync(this.#dir);
@@ -231,7 +231,7 @@ export class FilesDestination implements ContentDestination {
   }
 
   #unusable(error: unknown) {
-    // Of a link that leads nowhere, ENOENT.
+    // ENOENT for a dangling link.
     const isOther = ["EEXIST", "ENOTDIR", "ENOENT", "ELOOP"].includes(errorCode(error) ?? "");
     return isOther ? blocked(this.#dir, "not a folder, or below what is not one") : writeFailed(error, this.#dir);
   }

@@ -36,9 +36,9 @@ import {
 /** A file or folder to be a layer of an artifact. */
 export interface FileInput {
   readonly path: string;
-  /** Default: the path as it is given, where that is below the working folder; else its last name. */
+  /** Default: the given path, if it is below the working folder; else its last component. */
   readonly title?: string | undefined;
-  /** Default: `application/octet-stream`; of a folder, that of a compressed tar. */
+  /** Default: `application/octet-stream`; for a folder, the type of a compressed tar. */
   readonly mediaType?: string | undefined;
 }
 
@@ -47,7 +47,7 @@ export interface FilesSourceOptions {
   readonly artifactType?: string | undefined;
   /** Of the manifest. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
-  /** Where folders are packed to, until the source is disposed of. Default: a new one in the system's temporary folder. */
+  /** The folder for packed folders, until the source is disposed of. Default: a new one in the system's temporary folder. */
   readonly temporaryDir?: string | undefined;
 }
 
@@ -57,7 +57,7 @@ interface NamedInput {
   readonly mediaType: string | undefined;
 }
 
-/** Where a layer's bytes are, and what was there when they were hashed. */
+/** The location of a layer's bytes, and the file's identity when hashed. */
 interface Content {
   readonly path: string;
   readonly identity: string;
@@ -72,8 +72,8 @@ interface Packed {
 const emptyConfig = new TextEncoder().encode("{}");
 
 /**
- * Plain files and folders as an OCI artifact (image-spec, manifest.md, "Guidelines for Artifact Usage"), as oras makes it: a layer for each, folders
- * as compressed tars in a temporary file. The same files give the same manifest. Dispose of it.
+ * Plain files and folders as an OCI artifact (image-spec, manifest.md, "Guidelines for Artifact Usage"), like oras: one layer each,
+ * folders as compressed temporary tars. The same files give the same manifest. Dispose of it.
  */
 export class FilesSource implements ContentSource {
   readonly #files: readonly NamedInput[];
@@ -82,7 +82,7 @@ export class FilesSource implements ContentSource {
   #temporary: TemporaryFolder | undefined;
   #isClosed = false;
 
-  /** @throws MOTE_INVALID_NAME where two files would have one name, or a name is none · TypeError for a media type that is none */
+  /** @throws MOTE_INVALID_NAME for a duplicate or invalid name · TypeError for an invalid media type */
   constructor(files: readonly FileInput[], options: FilesSourceOptions = {}) {
     if (files.length === 0) throw new TypeError("an artifact needs at least one file");
     for (const type of [options.artifactType, ...files.map(({ mediaType }) => mediaType)]) {
@@ -98,7 +98,7 @@ export class FilesSource implements ContentSource {
     this.#options = options;
   }
 
-  /** The artifact's manifest, whatever the reference. Hashes and packs all. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_NO_SPACE … */
+  /** Returns the artifact's manifest, whatever the reference. Hashes and packs all. @throws MOTE_NOT_FOUND · MOTE_IO · MOTE_NO_SPACE … */
   async resolve(_ref: Ref | string = "", options: Cancellable = {}): Promise<Descriptor> {
     return (await this.#packed(options)).descriptor;
   }
@@ -109,7 +109,7 @@ export class FilesSource implements ContentSource {
     throw this.#absent(digest);
   }
 
-  /** @throws MOTE_NOT_FOUND · MOTE_IO also where the file has changed since it was hashed */
+  /** @throws MOTE_NOT_FOUND · MOTE_IO also if the file has changed since it was hashed */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
     const { digest, mediaType, size } = descriptor;
     const content = (await this.#packed(options)).contents.get(digest);
@@ -220,7 +220,7 @@ async function reopen({ path, identity }: Content): Promise<OpenedFile> {
   });
 }
 
-/** Keys in one order, and nothing of the time or the place. @throws MOTE_TOO_LARGE */
+/** Reproducible: keys in a fixed order, no time or location. @throws MOTE_TOO_LARGE */
 function manifestOf(layers: readonly Descriptor[], { artifactType, annotations = {} }: FilesSourceOptions): Uint8Array {
   const config = {
     mediaType: mediaTypes.ociEmpty,

@@ -4,9 +4,9 @@ import { errorCode } from "@mote/core";
 import { readFailed } from "../disk/file-error.js";
 import { maxNameBytes } from "../tar/entry-name.js";
 
-/** As many links as Linux follows for one path (path_resolution(7)). */
+/** Linux's limit for one path (path_resolution(7)). */
 const maxFollowed = 40;
-/** Names that are looked up for all links of a tree together. */
+/** Limit on lookups for all links of a tree. */
 const maxSteps = 5_000_000;
 
 /** A real folder of the tree, of the destination, or of both. */
@@ -22,21 +22,21 @@ type Found =
   | { readonly kind: "link"; readonly target: string }
   | { readonly kind: "other" };
 
-/** Judges symbolic links of a tree that will be moved into a folder, as the file system will follow them: over the tree and the folder together. */
+/** Checks symbolic links of a tree to be moved into a folder, resolving them over both like the file system. */
 export class LinkCheck {
   readonly #tree: string;
   readonly #destination: string;
   readonly #links: ReadonlyMap<string, string>;
   #steps = 0;
 
-  /** Of the tree, `links` (path and target) have not been made yet. */
+  /** The tree's `links` (path and target) do not exist yet. */
   constructor(tree: string, destination: string, links: ReadonlyMap<string, string>) {
     this.#tree = tree;
     this.#destination = destination;
     this.#links = links;
   }
 
-  /** Returns why a link must not be made; undefined if it may. It stays inside whatever is pulled later: `..` comes only after real folders. */
+  /** Returns why a link must not be made, or undefined. It stays inside whatever is pulled later: `..` comes only after real folders. */
   reasonAgainst(path: string, target: string): string | undefined {
     if (target === "") return "has no target";
     if (/[\\\0]|^[A-Za-z]:/.test(target) || Buffer.byteLength(target) > maxNameBytes) {
@@ -83,7 +83,7 @@ export class LinkCheck {
       }
       const found = this.#find(at, name);
       if (found.kind === "folder") at.push(found.folder);
-      // Leads to nothing now, and must not lead out if something is there later.
+      // It leads nowhere now, and must not lead out later.
       if (found.kind === "other") return staysAboveDepth(0, at.length, [name, ...rest.reverse()]);
       if (found.kind !== "link") continue;
       followed++;
@@ -98,7 +98,7 @@ export class LinkCheck {
     return true;
   }
 
-  /** The path below the destination that an absolute target has, if it is there. */
+  /** Returns an absolute target's path below the destination, if inside. */
   #belowDestination(target: string): string | undefined {
     if (target === this.#destination) return "";
     return target.startsWith(`${this.#destination}/`) ? target.slice(this.#destination.length + 1) : undefined;
@@ -126,7 +126,7 @@ function namesOf(target: string): string[] {
   return target.split("/").filter((name) => name !== "" && name !== ".");
 }
 
-/** Whether a path of these names does not climb above depth `least` from depth `depth`, if none of them is a link. */
+/** Whether these names never climb above depth `least` from depth `depth`, if none is a link. */
 function staysAboveDepth(least: number, depth: number, names: readonly string[]): boolean {
   let now = depth;
   for (const name of names) {

@@ -19,18 +19,18 @@ import { openEntry } from "../disk/opened-file.js";
 interface Move {
   readonly from: string;
   readonly to: string;
-  /** Of the folder that `to` is in, as it was when it was looked at. */
+  /** The identity of the folder of `to` when it was checked. */
   readonly folder: string;
 }
 
 export interface PlacingOptions extends Cancellable {
-  /** Whether files that are other than those to come are replaced. Folders and what else they hold stay in any case. */
+  /** Whether to replace files with other content. Folders and their other content always stay. */
   readonly overwrite: boolean;
 }
 
 /**
- * Moves everything of the folder `tree` to the same names in `dir`, once it is known that nothing is in the way; what is there already, the same, is
- * left. A symbolic link in `dir` is never followed. @throws MOTE_EXISTS · MOTE_UNWRITABLE · MOTE_IO
+ * Moves the content of the folder `tree` to the same names in `dir`, after checking for conflicts. Identical files are
+ * kept. Never follows a symbolic link in `dir`. @throws MOTE_EXISTS · MOTE_UNWRITABLE · MOTE_IO
  */
 export async function placeTree(tree: string, dir: string, options: PlacingOptions): Promise<void> {
   const moves: Move[] = [];
@@ -59,7 +59,7 @@ async function* movesOf(tree: string, dir: string, options: PlacingOptions): Asy
   }
 }
 
-/** Returns what is at a path below a folder; undefined if nothing is. @throws MOTE_EXISTS if the path goes through what is not a folder */
+/** Returns the entry at a path below a folder, or undefined. @throws MOTE_EXISTS if a parent is not a folder */
 export async function lstatBelow(dir: string, path: string): Promise<Stats | undefined> {
   const names = path.split("/");
   for (let depth = 1; depth < names.length; depth++) {
@@ -71,14 +71,14 @@ export async function lstatBelow(dir: string, path: string): Promise<Stats | und
   return lstatIfExists(join(dir, path));
 }
 
-/** Whether the file at `path` has these very bytes. A link is not followed. */
+/** Whether the file at `path` has exactly these bytes. Does not follow links. */
 export async function isFileOf(path: string, { digest, size }: Descriptor, { signal }: Cancellable): Promise<boolean> {
   const there = await lstatIfExists(path);
   if (!there?.isFile() || there.size !== size) return false;
   return (await hashOf(path, { algorithm: digestAlgorithm(digest), signal })) === digest;
 }
 
-/** What stays even where files are replaced. */
+/** Entries that stay even if files are replaced. */
 export function blocked(path: string, what: string): MoteError {
   return existsError(path, what, { isReplaceable: false });
 }
@@ -100,18 +100,18 @@ export async function lstatIfExists(path: string): Promise<Stats | undefined> {
   });
 }
 
-/** Whether what is there stays in any case where a file, or a folder, is to be: only files and links are replaced, by files and links. */
+/** Whether the existing entry always stays: only files and links are replaced, by files and links. */
 export function isNeverReplaced(there: Stats, isFolderComing: boolean): boolean {
   return there.isDirectory() !== isFolderComing || !(there.isDirectory() || there.isFile() || there.isSymbolicLink());
 }
 
-/** A folder where a file is to be, or the other way round; or a FIFO, a socket or a device. */
+/** A folder where a file should be, or vice versa; or a FIFO, a socket or a device. */
 export function wrongKind(path: string, there: Stats): MoteError {
   if (there.isSymbolicLink()) return blocked(path, "a symbolic link, which is not followed");
   return blocked(path, there.isFile() ? "not a folder" : `${fileKind(there)}, which is not replaced`);
 }
 
-/** Which folder it is, if it is one and no link to one. */
+/** Returns the identity of a folder, unless it is a link. */
 function identityOf(dir: string): string {
   const stats = lstatSync(dir, { bigint: true, throwIfNoEntry: false });
   return stats?.isDirectory() ? `${stats.dev}:${stats.ino}` : "";

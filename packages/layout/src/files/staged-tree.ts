@@ -5,7 +5,7 @@ import { type Cancellable, errorCode, MoteError } from "@mote/core";
 import { invalidArchive, writeFailed } from "../disk/file-error.js";
 import { LinkCheck } from "./link-check.js";
 
-/** Written in one call, which is several times faster than in several. */
+/** Written in one call, which is several times faster than many. */
 const smallBytes = 64 * 1024;
 const maxLinks = 100_000;
 const linksPerTurn = 256;
@@ -17,21 +17,21 @@ export interface NewFile {
 }
 
 /**
- * A tree of files, folders and links that is built in a private folder. Every parent of an entry is a real folder; symbolic links are made last, so
- * nothing is made through one. Of two entries with one name the last one counts, as in tar.
+ * A tree of files, folders and links, built in a private folder. Every parent is a real folder; symbolic links are made last, so
+ * nothing is created through them. The last duplicate wins, as in tar.
  */
 export class StagedTree {
   readonly path: string;
   readonly #folders = new Set<string>(["."]);
-  /** Symbolic links, not made yet: path and target. */
+  /** Pending symbolic links: path and target. */
   readonly #links = new Map<string, string>();
 
-  /** `path` is an empty folder that only this object writes to. */
+  /** `path` is an empty folder that nothing else writes to. */
   constructor(path: string) {
     this.path = path;
   }
 
-  /** Makes a folder and those that it is in. @throws MOTE_INVALID_ARCHIVE · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  /** Creates a folder and its parents. @throws MOTE_INVALID_ARCHIVE · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   folder(path: string, location: string): void {
     if (this.#folders.has(path)) return;
     this.folder(dirname(path), location);
@@ -50,7 +50,7 @@ export class StagedTree {
     this.#folders.add(path);
   }
 
-  /** Makes a regular file. Of its mode only the permission to run is taken. @throws as `folder` */
+  /** Creates a regular file. Only the executable bit of its mode is used. @throws as `folder` */
   async file(
     path: string,
     { size, isProgram, content }: NewFile,
@@ -62,7 +62,7 @@ export class StagedTree {
       this.folder(dirname(path), location);
       this.#links.delete(path);
       const bytes = await content.whole();
-      // Most names are new: only the others cost another look.
+      // Most names are new, so look only after an error.
       if (isWritten(join(this.path, path), bytes, options)) return;
       this.#clear(path, location);
       this.#attempt(path, (at) => writeFileSync(at, bytes, options), location);
@@ -85,7 +85,7 @@ export class StagedTree {
     }
   }
 
-  /** Gives a file of this tree a second name. @throws as `folder`; also if `target` is not a regular file of this tree */
+  /** Creates a hard link to a file of this tree. @throws as `folder`; also if `target` is not a regular file of this tree */
   hardLink(path: string, target: string, location: string): void {
     const isInside = this.#folders.has(dirname(target)) && !this.#links.has(target);
     if (!isInside || !look(join(this.path, target))?.isFile()) {
@@ -96,20 +96,20 @@ export class StagedTree {
     this.#attempt(path, (at) => linkSync(join(this.path, target), at), location);
   }
 
-  /** Notes a symbolic link, to be made by `makeLinks`. @throws as `folder` */
+  /** Records a symbolic link for `makeLinks`. @throws as `folder` */
   link(path: string, target: string, location: string): void {
     this.#clear(path, location);
     if (this.#links.size >= maxLinks) throw invalidArchive(location, `it has more than ${maxLinks} links`);
     this.#links.set(path, target);
   }
 
-  /** Where a new file may be put: its folder is there, and nothing has its name. @throws as `folder` */
+  /** Prepares a path for a new file: creates its folder, removes the old entry. @throws as `folder` */
   reserve(path: string, location: string): string {
     this.#clear(path, location);
     return join(this.path, path);
   }
 
-  /** Makes the symbolic links, once all else is there, if each stays inside `destination`. @throws MOTE_INVALID_ARCHIVE, and as `folder` */
+  /** Creates the symbolic links last, if each stays inside `destination`. @throws MOTE_INVALID_ARCHIVE, and as `folder` */
   async makeLinks(destination: string, location: string, { signal }: Cancellable): Promise<void> {
     const check = new LinkCheck(this.path, destination, this.#links);
     let count = 0;
@@ -125,7 +125,7 @@ export class StagedTree {
     this.#links.clear();
   }
 
-  /** Makes the folder of an entry, and removes an earlier one of its name. */
+  /** Creates an entry's folder, and removes an earlier entry of its name. */
   #clear(path: string, location: string): void {
     this.folder(dirname(path), location);
     if (this.#links.delete(path)) return;
@@ -149,7 +149,7 @@ export class StagedTree {
   }
 }
 
-/** False if something is there; other errors are told by the next attempt. */
+/** Returns false if something exists; the next attempt reports other errors. */
 function isWritten(at: string, bytes: Uint8Array, options: { readonly flag: "wx"; readonly mode: number }): boolean {
   try {
     writeFileSync(at, bytes, options);

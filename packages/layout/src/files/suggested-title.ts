@@ -5,7 +5,7 @@ const versionAnnotation = "org.opencontainers.image.version";
 const digestDigits = 12;
 const maxNameLength = 100;
 
-/** How files of a media type end; the first that fits. */
+/** File extensions by media type; the first match wins. */
 const endings: readonly (readonly [RegExp, string])[] = [
   [/^application\/vnd\.cncf\.helm\.chart\.content\./, ".tgz"],
   [/^application\/vnd\.cncf\.helm\.chart\.provenance\./, ".tgz.prov"],
@@ -25,7 +25,7 @@ const endings: readonly (readonly [RegExp, string])[] = [
   [/^text\/plain$/, ".txt"],
 ];
 
-/** Returns a name of one part for a layer without one: of the artifact's title and version, or the digest's first digits, with the usual ending. */
+/** Returns a file name for a layer without title: the artifact's title and version, or the digest's first digits, with an extension. */
 export function suggestTitle({ digest, mediaType }: Descriptor, { annotations = {} }: ImageManifest): string {
   const [title, version] = [plain(annotations[titleAnnotation]), plain(annotations[versionAnnotation])];
   const stem = title === "" ? digestEncoded(digest).slice(0, digestDigits) : title;
@@ -34,7 +34,7 @@ export function suggestTitle({ digest, mediaType }: Descriptor, { annotations = 
   return named.endsWith(ending) ? named : named + ending;
 }
 
-/** What every system, and every shell without quotes, takes in a file's name. */
+/** Characters valid in file names everywhere, and in shells without quotes. */
 function plain(text = ""): string {
   return text
     .slice(0, maxNameLength)

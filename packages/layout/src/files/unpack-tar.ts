@@ -19,22 +19,22 @@ import { type ContentEntry, readTar } from "../tar/tar-reader.js";
 import type { StagedTree } from "./staged-tree.js";
 
 export interface UnpackTarOptions extends Cancellable {
-  /** Every name in the tar is this, or below it. `.` for any name. */
+  /** Every name must equal this or be below it. `.` for any name. */
   readonly title: string;
-  /** Of the tar before it was compressed. */
+  /** The digest of the uncompressed tar. */
   readonly contentDigest?: string | undefined;
   readonly limits: UnpackLimits;
 }
 
-/** What the tar was before it was compressed, as its bytes have shown. */
+/** The uncompressed tar's properties, as read. */
 export interface Unpacked {
   readonly untransformed: Digest;
-  /** Its compression's name, or that of none. */
+  /** The compression's name, or `none`. */
   readonly transformer: string;
 }
 
 /**
- * Unpacks a tar, compressed or not, into a tree. Refuses names outside the title, devices and pipes, whatever is below a link, sizes beyond the end.
+ * Unpacks a tar, compressed or not. Rejects names outside the title, devices, pipes, entries below links, sizes beyond the end.
  * @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
  */
 export async function unpackTar(file: string, into: StagedTree, options: UnpackTarOptions): Promise<Unpacked> {
@@ -89,7 +89,7 @@ async function put(entry: ContentEntry, tree: StagedTree, { title, location, sig
 
 function pathOf(name: string, title: string, location: string): string {
   const path = cleanName(name, location);
-  // The next pull would take it for what a killed one left, and remove it.
+  // The next pull would treat it as an orphan, and remove it.
   if (path.split("/").some(isTemporaryName)) {
     throw invalidArchive(
       location,

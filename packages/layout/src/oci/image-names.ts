@@ -1,11 +1,11 @@
 import { type Descriptor, isDigest } from "@mote/core";
 import { nameOf } from "./index-file.js";
 
-/** What containerd, Docker and BuildKit call the image in full; `ref.name` is its tag then. */
+/** The image's full name in containerd, Docker and BuildKit; `ref.name` is only its tag then. */
 const imageName = "io.containerd.image.name";
 
 /**
- * Returns the entries that a name means: by the name itself (umoci, skopeo), else by the image's whole reference (containerd, Docker, podman), else
+ * Returns the entries with a name: by the name itself (umoci, skopeo), else by the full reference (containerd, Docker, podman), else
  * by its tag.
  */
 export function entriesNamed(entries: readonly Descriptor[], name: string): readonly Descriptor[] {
@@ -17,7 +17,7 @@ export function entriesNamed(entries: readonly Descriptor[], name: string): read
   return entries.filter((entry) => imageNamesOf(entry).some((one) => fullName(one).endsWith(`:${name}`)));
 }
 
-/** With registry and tag, as references are normalised; who saved it may have written less. */
+/** With registry and tag, like a normalized reference. */
 export function fullName(name: string): string {
   if (isDigest(name)) return name;
   const slash = name.indexOf("/");
@@ -26,14 +26,14 @@ export function fullName(name: string): string {
   return path.lastIndexOf(":") > path.lastIndexOf("/") ? path : `${path}:latest`;
 }
 
-/** Returns what an entry is called, for people: its name, with the image's if that says more. */
+/** Returns an entry's display name: its name, with the image's if that adds something. */
 export function describeName(entry: Descriptor): string | undefined {
   const [name, image] = [nameOf(entry), entry.annotations?.[imageName]];
   if (name === undefined || image === undefined || image === name) return name ?? image;
   return `${name} (${image})`;
 }
 
-/** Whole references among an entry's names. */
+/** Returns the full references among an entry's names. */
 function imageNamesOf(entry: Descriptor): readonly string[] {
   const name = nameOf(entry);
   const image = entry.annotations?.[imageName];

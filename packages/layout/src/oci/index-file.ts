@@ -18,7 +18,7 @@ import { indexPath } from "./layout-paths.js";
 /** image-spec, annotations.md: the name of a manifest in a layout. */
 const refName = "org.opencontainers.image.ref.name";
 
-/** Room for a hundred thousand names. */
+/** Enough for a hundred thousand names. */
 const maxIndexBytes = 32 * 1024 * 1024;
 
 export const emptyIndex: Uint8Array = encode({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
@@ -27,20 +27,20 @@ export function nameOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[refName];
 }
 
-/** The entry as a descriptor that may go elsewhere: its name here does not belong to it. */
+/** Returns the entry as a descriptor without its local name. */
 export function withoutName(entry: Descriptor): Descriptor {
   const { annotations, ...rest } = entry;
   const { [refName]: _name, ...others } = annotations ?? {};
   return Object.keys(others).length === 0 ? rest : { ...rest, annotations: others };
 }
 
-/** The entries of `index.json`, none where there is no such file. @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE · MOTE_IO */
+/** Reads the entries of `index.json`; none if it is missing. @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE · MOTE_IO */
 export async function readIndexEntries(files: NamedFiles, options: Cancellable = {}): Promise<readonly Descriptor[]> {
   return (await readIndex(files, options)).entries;
 }
 
 /**
- * Lets `name` stand for the manifest, or lists it nameless if `name` is its own digest. The file is replaced under a lock; other entries stay.
+ * Sets `name` to the manifest, or lists it unnamed if `name` is its own digest. Replaces the file under a lock; keeps other entries.
  * @throws MOTE_INVALID_MANIFEST · MOTE_EXISTS if the file is a symbolic link · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO
  */
 export async function setIndexEntry(
@@ -66,7 +66,7 @@ export async function setIndexEntry(
   }
 }
 
-/** Returns an `index.json` with the entries of another added. @throws MOTE_EXISTS if a name means other content in both, unless `overwrite` is set */
+/** Merges the entries of another `index.json`. @throws MOTE_EXISTS if a name differs between them, unless `overwrite` is set */
 export async function mergeIndex(
   into: NamedFiles,
   from: NamedFiles,
@@ -74,7 +74,7 @@ export async function mergeIndex(
 ): Promise<{
   readonly bytes: Uint8Array;
   readonly entries: readonly Descriptor[];
-  /** Entries of the first that are not in it any more. */
+  /** Entries of the first that were removed. */
   readonly replaced: readonly Descriptor[];
 }> {
   const before = await readIndex(into, options);
@@ -100,7 +100,7 @@ export function taken(path: string, name: string, digest: string): MoteError {
 
 interface LayoutIndex {
   readonly entries: readonly Descriptor[];
-  /** The file as it is. */
+  /** The unmodified file. */
   readonly document: Record<string, unknown>;
   /** Its `manifests`, one for each of `entries`. */
   readonly manifests: readonly unknown[];
@@ -140,9 +140,9 @@ function placeEntry(
   return [...kept, entry];
 }
 
-/** An entry that is there for the same manifest keeps what else it says. */
+/** Keeps the other fields of an existing entry for the manifest. */
 function newEntry(there: unknown, name: string | undefined, descriptor: Descriptor): object {
-  // A name is given here, and never by what describes the manifest elsewhere.
+  // The name is set here only, never by the descriptor.
   const { mediaType, digest, size, artifactType, platform, annotations } = withoutName(descriptor);
   const kept = isRecord(there) ? there : {};
   const oldAnnotations = isRecord(kept.annotations) ? kept.annotations : {};

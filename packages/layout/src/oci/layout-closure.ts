@@ -17,7 +17,7 @@ import { type NamedFiles, readSmallFile } from "../disk/named-files.js";
 import { emptyIndex } from "./index-file.js";
 import { blobName } from "./layout-paths.js";
 
-/** Returns the names of blobs below `replaced` and not below `remaining`. Empty if a manifest cannot be read: then none is known to be superfluous. */
+/** Returns the names of blobs below `replaced` but not `remaining`. Empty if a manifest is unreadable: then nothing is removed. */
 export async function contentOnlyBelow(
   replaced: readonly Descriptor[],
   remaining: readonly Descriptor[],
@@ -36,7 +36,7 @@ export async function contentOnlyBelow(
   }
 }
 
-/** Every entry counts as a manifest, whatever its type says, as if an index listed them all. */
+/** Treats every entry as a manifest, whatever its type. */
 async function digestsBelow(
   entries: readonly Descriptor[],
   sources: readonly NamedFiles[],
@@ -45,7 +45,7 @@ async function digestsBelow(
   const root = { digest: digestBytes(emptyIndex), mediaType: mediaTypes.ociIndex };
   const { digests } = await readClosure(root, async (node) => {
     if (node === root) return { manifests: entries, blobs: [], foreign: [] };
-    // The manifest of a platform that was left out is not here.
+    // A platform that was not selected has no manifest here.
     const bytes = await readFirst(sources, blobName(node.digest), options);
     const manifest = bytes && readManifest(bytes, node.mediaType);
     return manifest && manifestChildren(manifest);
@@ -53,7 +53,7 @@ async function digestsBelow(
   return digests;
 }
 
-/** Returns undefined for what an index lists under another type and is not a manifest. */
+/** Returns undefined for an index entry that is not a manifest. */
 function readManifest(bytes: Uint8Array, mediaType: string): Manifest | undefined {
   try {
     return parseManifest(bytes, mediaType);

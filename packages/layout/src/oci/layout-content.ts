@@ -31,16 +31,16 @@ import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
 import { blobName } from "./layout-paths.js";
 import { type Selector, selectorOf } from "./selector.js";
 
-/** Files in the OCI image layout (image-spec, image-layout.md), wherever they are, as a source. */
+/** Files in the OCI image layout (image-spec, image-layout.md), in a folder or archive, as a source. */
 export class LayoutContent implements ContentSource {
   readonly ref: PathRef;
   readonly mayLackBlobs = true;
   readonly #files: NamedFiles;
   #checked = false;
   #referrers: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
-  /** What was met in the search for them and could not be read as a manifest. */
+  /** Unreadable manifests found by that search. */
   readonly #unread = new Set<Digest>();
-  /** What `index.json` lists, as it was when referrers were looked for first. */
+  /** The entries of `index.json` at the first search for referrers. */
   #listed: readonly Descriptor[] | undefined;
 
   constructor(files: NamedFiles, ref: PathRef) {
@@ -70,8 +70,8 @@ export class LayoutContent implements ContentSource {
   }
 
   /**
-   * Looks among all manifests of the layout, also those of an index under the name `sha256-HEX`, which stands in for the referrers API; of what that
-   * lists, also what is not here or not a manifest, so that the caller can report it. Looked for once.
+   * Searches all manifests of the layout, including those of an index named `sha256-HEX`, the substitute for the referrers API; of
+   * those, also missing ones and other content, so that the caller can report them. Searches once.
    */
   async *referrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Descriptor, void, undefined> {
     parseDigest(descriptor.digest);
@@ -84,7 +84,7 @@ export class LayoutContent implements ContentSource {
       if (this.#unread.has(claim.digest)) yield claim;
   }
 
-  /** A name may be a whole reference that ends in such a tag. */
+  /** A name may be a full reference that ends in such a tag. */
   async *taggedReferrers(descriptor: Descriptor, options: Cancellable = {}): AsyncGenerator<Tag, void, undefined> {
     const { digest } = descriptor;
     const tags = cosignTags(parseDigest(digest));
@@ -111,7 +111,7 @@ export class LayoutContent implements ContentSource {
     });
   }
 
-  /** Undefined for a manifest of an image of which not everything is here, and for what is none: it refers to nothing. */
+  /** Returns undefined for an incomplete image, and for other content: it refers to nothing. */
   async #readIfManifest(entry: Descriptor, options: Cancellable): Promise<Manifest | undefined> {
     try {
       return parseManifest(await this.manifest(entry, options), entry.mediaType);
@@ -159,7 +159,7 @@ export class LayoutContent implements ContentSource {
     this.#checked = true;
   }
 
-  /** Undefined where the marker is absent or cannot be read, and the rest is a layout: nothing in it is needed to read that. */
+  /** Returns undefined if the marker is missing or unreadable, and the rest is a layout: it is not needed. */
   async #marker(options: Cancellable): Promise<Uint8Array | undefined> {
     const { location } = this.#files;
     try {
@@ -193,7 +193,7 @@ export class LayoutContent implements ContentSource {
   }
 }
 
-/** A name may be a whole reference that ends in the tag. */
+/** A name may be a full reference that ends in the tag. */
 function isOrEndsIn(name: string | undefined, tag: string): boolean {
   return name === tag || (name?.endsWith(`:${tag}`) ?? false);
 }

@@ -29,13 +29,13 @@ import { blobPath, indexPath, markerPath } from "./layout-paths.js";
 const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
 
 /**
- * A folder in the OCI image layout (image-spec, image-layout.md) as a destination, made when the first thing is put there. A folder that is
- * something else is refused. If nothing was put there, dispose removes what it made.
+ * A folder in the OCI image layout (image-spec, image-layout.md) as a destination, created on the first write. Rejects a folder
+ * with other content. If nothing was written, dispose removes what it created.
  */
 export class LayoutDestination implements ContentDestination {
   readonly ref: PathRef;
   readonly #dir: string;
-  /** Whether the layout was begun here, and the topmost folder that was made for it. */
+  /** Whether this object created the layout, and the topmost folder it created. */
   #begun = false;
   #closed = false;
   #made: string | undefined;
@@ -47,7 +47,7 @@ export class LayoutDestination implements ContentDestination {
     this.ref = { transport: "oci", path: this.#dir };
   }
 
-  /** A regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT where the folder is not a layout, or one of a newer version */
+  /** Checks for a regular file of the right size. @throws MOTE_UNSUPPORTED_FORMAT if the folder is not a layout, or a newer version */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
     options.signal?.throwIfAborted();
     const path = blobPath(this.#dir, parseDigest(descriptor.digest));
@@ -55,19 +55,19 @@ export class LayoutDestination implements ContentDestination {
     return isFileOfSize(path, descriptor.size);
   }
 
-  /** The path where the blob will be. Its folder is there afterwards. @throws MOTE_EXISTS if a link leads out of the layout */
+  /** Returns the blob's future path, and creates its folder. @throws MOTE_EXISTS if a link leads out of the layout */
   linkable(descriptor: Descriptor): string {
     const path = blobPath(this.#dir, parseDigest(descriptor.digest));
     this.#prepare(descriptor);
     return path;
   }
 
-  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, and nothing is left */
+  /** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO, leaving no file */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: Cancellable = {}): Promise<void> {
     await writeVerified(this.#dir, this.linkable(descriptor), descriptor, chunks, options);
   }
 
-  /** One that is there is compared, and replaced if it is damaged. @throws as `blob` */
+  /** Compares an existing file, and replaces it if it is damaged. @throws as `blob` */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
     const path = this.linkable(descriptor);
     const there = readIfThere(path);
@@ -76,7 +76,7 @@ export class LayoutDestination implements ContentDestination {
   }
 
   /**
-   * Sets the name in `index.json`, or lists the manifest nameless if `name` is its digest. Several processes may do so at once.
+   * Sets the name in `index.json`, or lists the manifest without one if `name` is its digest. Safe for concurrent processes.
    * @throws MOTE_NOT_FOUND if the manifest is not here · MOTE_INVALID_NAME
    */
   async tag(name: string, descriptor: Descriptor, options: Cancellable = {}): Promise<void> {
@@ -107,11 +107,11 @@ export class LayoutDestination implements ContentDestination {
       await rm(markerPath(this.#dir), { force: true });
       for (let dir = this.#dir; dir !== kept; dir = dirname(dir)) await rmdir(dir);
     } catch {
-      // A folder that is not empty has content, ours or another's.
+      // A folder that is not empty is in use.
     }
   }
 
-  /** Repeated for every blob, as another process may have taken the empty folders away; it costs a few system calls. */
+  /** Repeated for every blob, as another process may have removed the empty folders; it costs a few system calls. */
   #prepare(descriptor: Descriptor): void {
     this.#assertLayoutOrEmpty();
     try {
@@ -124,7 +124,7 @@ export class LayoutDestination implements ContentDestination {
       }
       const blobs = dirname(blobPath(this.#dir, descriptor.digest));
       if (!statSync(blobs, { throwIfNoEntry: false })?.isDirectory()) {
-        // Nothing is made below a link before it is known where that leads.
+        // Resolve a link before creating anything below it.
         makeFolders(dirname(blobs));
         assertInside(this.#dir, dirname(blobs));
         makeFolders(blobs);
@@ -135,7 +135,7 @@ export class LayoutDestination implements ContentDestination {
     }
   }
 
-  /** Creates a complete file, and never replaces what another process created meanwhile. */
+  /** Creates a complete file, never replacing one that another process created. */
   #putNew(path: string, content: string | Uint8Array): void {
     const temporary = temporaryPath(this.#dir);
     try {
@@ -180,7 +180,7 @@ export class LayoutDestination implements ContentDestination {
   }
 }
 
-/** Whatever is there instead of a manifest's file is replaced. */
+/** Replaces whatever is there instead of a manifest's file. */
 function readIfThere(path: string): Uint8Array | undefined {
   try {
     return readPlainFile(path);
@@ -198,7 +198,7 @@ function nameNew(temporary: string, path: string): void {
   }
 }
 
-/** image-spec, annotations.md, restrains names further with a "should"; Docker's tags may begin with `_`. */
+/** image-spec, annotations.md, further restricts names with "should"; Docker's tags may begin with `_`. */
 function assertName(name: string, dir: string): void {
   if (typeof name === "string" && name.length <= 4096 && /^[^\s\p{Cc}@][^\s\p{Cc}]*$/u.test(name)) return;
   throw new MoteError("MOTE_INVALID_NAME", `${JSON.stringify(name)} cannot be a name in the layout ${dir}`, {

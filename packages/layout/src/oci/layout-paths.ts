@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type Digest, digestAlgorithm, digestEncoded } from "@mote/core";
 
-/** A blob's file in a layout (image-spec, image-layout.md, "Content"). */
+/** The path of a blob in a layout (image-spec, image-layout.md, "Content"). */
 export function blobName(digest: Digest): string {
   return `blobs/${digestAlgorithm(digest)}/${digestEncoded(digest)}`;
 }

@@ -7,7 +7,7 @@ import type { NamedFiles } from "../disk/named-files.js";
 import { identityOf, type OpenedFile, openFile } from "../disk/opened-file.js";
 import { type FileRange, readTarEntries } from "./tar-entries.js";
 
-/** The files of a tar, read without unpacking. One that is compressed with gzip or zstd is uncompressed into a temporary folder first: dispose of it. */
+/** The files of a tar, read in place. A gzip or zstd is decompressed into a temporary folder first: dispose of it. */
 export class ArchiveFiles implements NamedFiles, AsyncDisposable {
   readonly location: string;
   readonly #options: UnpackOptions;
@@ -48,7 +48,7 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
     await scanned?.uncompressed?.[Symbol.asyncDispose]();
   }
 
-  /** Scans once; a scan that failed is tried again. */
+  /** Scans once; retries after an error. */
   #scan(options: Cancellable): Promise<Scan> {
     const scanning =
       this.#scanned ?? scanArchive(this.location, { ...options, limits: new UnpackLimits(this.#options) });
@@ -62,7 +62,7 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
 
 interface Scan {
   readonly entries: ReadonlyMap<string, FileRange>;
-  /** The tar that was scanned, and which it was. */
+  /** The scanned tar, and its identity. */
   readonly path: string;
   readonly identity: string;
   readonly uncompressed?: UncompressedArchive;

@@ -1,14 +1,14 @@
 import { posix } from "node:path";
 import { invalidArchive } from "../disk/file-error.js";
 
-/** Bytes of a name with all its folders, as of a path on Linux (PATH_MAX). */
+/** Bytes of a complete path, as on Linux (PATH_MAX). */
 export const maxNameBytes = 4096;
-/** Bytes between two slashes, as of a file's name on Linux (NAME_MAX). */
+/** Bytes of a path component, as on Linux (NAME_MAX). */
 export const maxSegmentBytes = 255;
-/** Folders that are in each other. */
+/** Nested folders. */
 export const maxDepth = 255;
 
-/** A name below the archive's top, without trailing slash; `.` for the top itself. @throws MOTE_INVALID_ARCHIVE */
+/** Returns a path below the archive's top, without trailing slash; `.` for the top itself. @throws MOTE_INVALID_ARCHIVE */
 export function cleanName(name: string, location: string): string {
   const shown = JSON.stringify(name.slice(0, 200));
   if (name === "" || name.startsWith("/") || name.includes("\0") || name.includes("\\") || /^[A-Za-z]:/.test(name)) {
@@ -26,7 +26,7 @@ export function cleanName(name: string, location: string): string {
   return posix.normalize(name).replace(/\/$/, "");
 }
 
-/** In UTF-8, which has at most three bytes for each of a string's units. */
+/** In UTF-8, at most three bytes for each UTF-16 unit. */
 export function isLonger(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

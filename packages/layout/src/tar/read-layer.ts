@@ -7,11 +7,11 @@ import { readTar } from "./tar-reader.js";
 
 /** A file, folder or link of a layer. */
 export interface LayerEntry extends TarEntry {
-  /** Its bytes, to be read before the next entry is asked for, or not at all. */
+  /** Must be read before the next entry, or not at all. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** Yields the entries of a tar, compressed or not. @param what names it in errors @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · as `chunks` */
+/** Yields the entries of a tar, compressed or not. @param what for errors @throws MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE · as `chunks` */
 export async function* readLayer(
   chunks: AsyncIterable<Uint8Array>,
   what: string,

@@ -8,15 +8,15 @@ import { type TarEntry, TarHeaders } from "./tar-headers.js";
 
 const maxEntries = 100_000;
 
-/** Where a file of an archive is: `size` bytes from `offset` on. */
+/** A file's location in an archive: `size` bytes at `offset`. */
 export interface FileRange {
   readonly offset: number;
   readonly size: number;
 }
 
 /**
- * Returns the files of an uncompressed tar by name; of one name, the last one. A link stands for the file in the archive that it leads to. Refuses
- * names that lead out of it, devices, sizes beyond the end. @throws MOTE_INVALID_ARCHIVE · MOTE_IO
+ * Returns the files of an uncompressed tar by name; the last duplicate wins. Links are resolved within the archive. Rejects
+ * names outside it, devices, sizes beyond the end. @throws MOTE_INVALID_ARCHIVE · MOTE_IO
  */
 export async function readTarEntries(
   handle: FileHandle,

@@ -3,13 +3,13 @@ import { readChunks } from "../disk/chunks.js";
 import { type OpenedFile, openFile } from "../disk/opened-file.js";
 import { blockBytes, paddedBytes, writeTarHeader } from "./tar-header.js";
 
-/** A file of an archive: bytes that are here, a file on the disk, or a part of one, which is closed after use. */
+/** A file of an archive: bytes, a file on disk, or a range of one, which is closed after use. */
 export type TarContent =
   | { readonly bytes: Uint8Array }
   | { readonly path: string }
   | { readonly open: () => Promise<OpenedFile>; readonly path: string };
 
-/** A tar of these files in this order, each after the folders that it is in. The same files give the same bytes. */
+/** Yields a tar of these files in order, each after its folders. The same files give the same bytes. */
 export async function* tarChunks(
   files: ReadonlyMap<string, TarContent>,
   { signal }: Cancellable,

@@ -1,10 +1,10 @@
-/** POSIX.1-2017, pax, "ustar Interchange Format": a header, and what follows it, comes in blocks of this many bytes. */
+/** POSIX.1-2017, pax, "ustar Interchange Format": headers and content consist of blocks of this many bytes. */
 export const blockBytes = 512;
 
-/** What a header is written for. A program is a file that may be run. */
+/** The kind of entry. A program is an executable file. */
 export type TarType = "file" | "program" | "folder" | "link";
 
-/** The header of a file, folder or symbolic link, the same for the same arguments: no time, no owner. */
+/** Returns the header of a file, folder or symbolic link, without time and owner, so that it is reproducible. */
 export function writeTarHeader(name: string, size: number, type: TarType, linkName = ""): Uint8Array {
   const own = ustarHeader(name, Math.min(size, largestOctal), types[type], linkName);
   const extended = paxRecords(name, size, linkName);
@@ -18,7 +18,7 @@ export function writeTarHeader(name: string, size: number, type: TarType, linkNa
   return whole;
 }
 
-/** Bytes of content up to the next block. */
+/** Padding up to the next block, in bytes. */
 export function paddedBytes(size: number): number {
   return Math.ceil(size / blockBytes) * blockBytes;
 }
@@ -44,7 +44,7 @@ function paxRecords(name: string, size: number, linkName: string): string | unde
   return records.length === 0 ? undefined : records.join("");
 }
 
-/** `length key=value\n`, where the length counts itself. */
+/** `length key=value\n`, where the length includes itself. */
 function paxRecord(key: string, value: string): string {
   const rest = ` ${key}=${value}\n`;
   const restBytes = new TextEncoder().encode(rest).byteLength;
@@ -76,7 +76,7 @@ function ustarHeader(
   return block;
 }
 
-/** The sum of the header's bytes, with its own field as blanks. */
+/** The sum of the header's bytes, with blanks for its own field. */
 function checksum(block: Uint8Array): number {
   let sum = 0;
   for (let at = 0; at < blockBytes; at++) sum += at >= 148 && at < 156 ? 0x20 : (block[at] ?? 0);

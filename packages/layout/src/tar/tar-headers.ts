@@ -5,47 +5,47 @@ import { invalidArchive } from "../disk/file-error.js";
 import { isLonger, maxNameBytes } from "./entry-name.js";
 import { blockBytes, paddedBytes } from "./tar-header.js";
 
-/** Records of an extended header, more than any tool writes. They are copied for every entry. */
+/** Records of an extended header, more than any tool writes. Copied for every entry. */
 const maxPaxRecords = 512;
 const zeros = new Uint8Array(1024 * 1024);
-/** Content up to this many bytes is written to the parser together with the next header. */
+/** Content up to this many bytes is passed to the parser with the next header. */
 const smallBytes = 64 * 1024;
-/** Blocks of one entry's headers that are kept to compare its name with: 64 KiB, as much as any name takes. */
+/** Header blocks of an entry that are kept to verify its name: 64 KiB, enough for any name. */
 const maxHeaderBlocks = 128;
-/** Blocks of zeros that end an archive (POSIX.1-2017, pax, "ustar Interchange Format"). */
+/** Zero blocks that end an archive (POSIX.1-2017, pax, "ustar Interchange Format"). */
 const endBlocks = 2;
-/** More blocks of zeros than an extended header has that the parser takes: 4 MiB. */
+/** More zero blocks than an accepted extended header contains: 4 MiB. */
 const endBlocksInHeaders = 8193;
-/** What bytes that are not UTF-8 are read as, and a character of its own. */
+/** Replaces bytes that are not UTF-8, but is also a character itself. */
 const replacement = "\u{fffd}";
 
 export interface TarEntry {
   readonly name: string;
   readonly type: "file" | "folder" | "link" | "hard-link" | "other";
   readonly size: number;
-  /** Where a link leads: a symbolic one from its own folder, a hard one from the archive's top. */
+  /** A link's target: relative to its folder for a symbolic link, to the top for a hard link. */
   readonly linkName: string;
   /** Permission bits. */
   readonly mode: number;
-  /** Where its content begins in the archive. */
+  /** The offset of its content in the archive. */
   readonly offset: number;
 }
 
-/** Reads a tar's headers by tar-stream, which gets zeros in place of content. Refuses what it accepts and we do not: odd sizes, sparse files. */
+/** Reads a tar's headers with tar-stream, passing zeros for content. Rejects more than tar-stream: odd sizes, sparse files. */
 export class TarHeaders {
-  // Formats without a magic are those of before 1988, which differ in nothing else that is read here.
+  // Formats without a magic predate 1988, and otherwise differ in nothing that is read here.
   readonly #parser = extract({ allowUnknownFormat: true, highWaterMark: 1 } as { highWaterMark: number });
   readonly #location: string;
   #entry: TarEntry | undefined;
   #failure: unknown;
-  /** Bytes of the last entry's content, which the parser waits for. */
+  /** Content bytes of the last entry that the parser expects. */
   #skip = 0;
   #wake: (() => void) | undefined;
-  /** The headers of the entry that is next. */
+  /** The headers of the next entry. */
   #blocks: Uint8Array[] = [];
-  /** Blocks of zeros that came last, one after the other. */
+  /** Consecutive zero blocks at the end so far. */
   #zeroBlocks = 0;
-  /** Whether headers have come that belong to the entry that is next: zeros may be a part of them. */
+  /** Whether the next entry's headers have begun: they may contain zeros. */
   #isInHeaders = false;
 
   constructor(location: string) {
@@ -69,7 +69,7 @@ export class TarHeaders {
     });
   }
 
-  /** Takes the next block that is not content; undefined until it completes the headers of an entry. @throws MOTE_INVALID_ARCHIVE */
+  /** Reads the next header block; returns undefined until an entry's headers are complete. @throws MOTE_INVALID_ARCHIVE */
   async take(block: Uint8Array): Promise<TarEntry | undefined> {
     for (; this.#skip > smallBytes; this.#skip -= Math.min(this.#skip, zeros.byteLength)) {
       await this.#write(zeros.subarray(0, this.#skip));
@@ -87,12 +87,12 @@ export class TarHeaders {
     return entry;
   }
 
-  /** Whether the block taken last is one of zeros, of which there must be one at the end. */
+  /** Whether the last block was zero, as the archive's end requires. */
   get mayEnd(): boolean {
     return this.#zeroBlocks > 0;
   }
 
-  /** Whether the archive has ended. Other tools read no further either, so whatever follows is ignored. */
+  /** Whether the archive has ended. Like other tools, ignores whatever follows. */
   get hasEnded(): boolean {
     return this.#zeroBlocks >= (this.#isInHeaders ? endBlocksInHeaders : endBlocks);
   }
@@ -101,7 +101,7 @@ export class TarHeaders {
     this.#parser.destroy();
   }
 
-  /** The parser has read the name as text. If U+FFFD was written there itself, its bytes are in the headers. */
+  /** The parser decodes names. If U+FFFD was in the original, its bytes are in the headers. */
   #assertUtf8(name: string, fields: readonly Field[]): void {
     if (!name.includes(replacement) || isLonger(name, maxNameBytes)) return;
     const header = this.#blocks.at(-1) ?? new Uint8Array();
@@ -122,7 +122,7 @@ export class TarHeaders {
   }
 }
 
-/** Where a header has text: from here to there, or to the first zero byte. */
+/** Text fields of a header: start and end; a zero byte may end them earlier. */
 type Field = readonly [start: number, end: number];
 /** POSIX.1-2017, pax, "ustar Interchange Format": `name` and `prefix`; `linkname`. */
 const nameFields: readonly Field[] = [
@@ -150,16 +150,16 @@ function entryOf(header: Header, headerOffset: number, location: string): TarEnt
     if (key === "size" && !/^\d+$/.test(String(value)))
       throw invalidArchive(location, `the size of ${shown} is not valid`);
   }
-  // In base 256, tar-stream takes -1 for -0.
+  // tar-stream parses -0 in base 256 as -1.
   if (!Number.isSafeInteger(size) || size < 0 || Object.is(size, -0))
     throw invalidArchive(location, `the size of ${shown} is not valid`);
   const type = types[String(header.type)] ?? "other";
-  // A folder has no content, whatever its size says.
+  // A folder has no content, whatever its size.
   const bytes = type === "folder" ? 0 : size;
   return { name, size: bytes, mode, linkName: linkname ?? "", offset: headerOffset + blockBytes, type };
 }
 
-/** tar-stream's types do not say that the type of an unknown flag is null. */
+/** tar-stream's types omit that an unknown flag has type null. */
 const types: Readonly<Record<string, TarEntry["type"]>> = {
   file: "file",
   "contiguous-file": "file",

@@ -4,11 +4,11 @@ import { blockBytes, paddedBytes } from "./tar-header.js";
 import { type TarEntry, TarHeaders } from "./tar-headers.js";
 
 export interface ContentEntry extends TarEntry {
-  /** To be read before the next entry is asked for, or not at all. */
+  /** Must be read before the next entry, or not at all. */
   readonly content: EntryContent;
 }
 
-/** Yields the entries of an uncompressed tar up to its end. @throws MOTE_INVALID_ARCHIVE if it is cut or has no end · what `chunks` throws */
+/** Yields an uncompressed tar's entries. @throws MOTE_INVALID_ARCHIVE if it is truncated or lacks an end · what `chunks` throws */
 export async function* readTar(
   chunks: AsyncIterable<Uint8Array>,
   location: string,
@@ -22,7 +22,7 @@ export async function* readTar(
       if (block.byteLength < blockBytes) throw invalidArchive(location, "it is truncated");
       const entry = await headers.take(block);
       if (headers.hasEnded) {
-        // All of it is read, as it is counted and hashed on its way.
+        // Read completely, as it is counted and hashed.
         await bytes.skip(Number.POSITIVE_INFINITY);
         return;
       }
@@ -38,7 +38,7 @@ export async function* readTar(
   }
 }
 
-/** The content of an entry, to be read once, in one way. */
+/** The content of an entry, readable once. */
 class EntryContent {
   readonly #bytes: ByteReader;
   readonly #name: string;
@@ -52,12 +52,12 @@ class EntryContent {
     this.#left = size;
   }
 
-  /** Bytes that have not been read. */
+  /** Unread bytes. */
   get left(): number {
     return this.#left;
   }
 
-  /** Reads all of a small entry. @throws MOTE_INVALID_ARCHIVE if the archive ends before */
+  /** Reads all of a small entry. @throws MOTE_INVALID_ARCHIVE if it is truncated */
   async whole(): Promise<Uint8Array> {
     const bytes = await this.#bytes.whole(this.#left);
     if (bytes.byteLength < this.#left) throw this.cut();
@@ -65,7 +65,7 @@ class EntryContent {
     return bytes;
   }
 
-  /** @throws MOTE_INVALID_ARCHIVE if the archive ends before */
+  /** @throws MOTE_INVALID_ARCHIVE if it is truncated */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of this.#bytes.take(this.#left)) {
       this.#left -= chunk.byteLength;

@@ -28,7 +28,7 @@ export interface HostCertificatesOptions {
   readonly folders?: readonly string[] | undefined;
 }
 
-/** Reads Docker's, Podman's and skopeo's certificates from the first folder with `HOST` or `HOST:PORT`: `*.crt`, `NAME.cert`, `NAME.key`. */
+/** Reads certificates of Docker, Podman and skopeo from the first folder with `HOST` or `HOST:PORT`: `*.crt`, `NAME.cert`, `NAME.key`. */
 export function hostCertificates({ folders = usualFolders() }: HostCertificatesOptions = {}): CertificateSource {
   return {
     get(host) {

@@ -26,7 +26,7 @@ interface MirrorLocation {
 
 /** The mirrors of repositories. */
 export class MirrorTable {
-  /** Sorted by length, longest first: only the longest match counts. */
+  /** Longest first: only it counts. */
   readonly #rules: readonly Rule[];
 
   /** @throws MOTE_CONFIG */

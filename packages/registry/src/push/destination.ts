@@ -59,7 +59,7 @@ export class RegistryDestination implements ContentDestination {
     this.#chunkBytes = options.chunkBytes ?? 8 * 1024 * 1024;
   }
 
-  /** Returns false also if the registry does not tell: then it is sent. */
+  /** Returns false also if unknown: then it is sent. */
   async has(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     const digest = parseDigest(descriptor.digest);
     const { signal, onEvent } = options;
@@ -70,7 +70,7 @@ export class RegistryDestination implements ContentDestination {
 
   /**
    * Uploads a blob, and continues after an error. @throws MOTE_SIZE_MISMATCH · MOTE_UPLOAD_LOST · MOTE_DIGEST_MISMATCH, with
-   * `details.mayResend` if the chunks may not have added up to the blob; a repeated call sends it in one request
+   * `details.mayResend` if the chunks may not match; a repeated call sends one request
    */
   async blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options: CallOptions = {}): Promise<void> {
     parseDigest(descriptor.digest);
@@ -171,7 +171,7 @@ export class RegistryDestination implements ContentDestination {
     }
   }
 
-  /** Returns false if the registry does not support such digests. */
+  /** Returns false if such digests are unsupported. */
   async #putByDigest(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<boolean> {
     const { digest } = descriptor;
     try {

@@ -7,7 +7,7 @@ export async function* joined(
   yield* copies(rest);
 }
 
-/** The sender may still use a chunk when it reads the next one. */
+/** The sender may use a chunk when it reads the next. */
 export async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of chunks) yield chunk.slice();
 }
