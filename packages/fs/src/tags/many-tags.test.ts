@@ -52,8 +52,8 @@ describe("work on many tags yields to the event loop", () => {
     [
       "the view",
       async () => {
+        fs.rmSync(join(root, "index.json"), { force: true });
         await cache.tags.tag("another", { mediaType: "text/plain", digest, size: 5 });
-        fs.rmSync(join(root, "index.json"));
         await cache.update();
       },
     ],
