@@ -35,7 +35,7 @@ export interface ClientDependencies {
   readonly endpoints: EndpointsOptions;
 }
 
-/** The use cases over the parts that it is given. */
+/** The use cases over the given parts. */
 export class Client implements OpenMote {
   readonly dir: string;
   readonly cache: MoteCache;
@@ -158,7 +158,7 @@ function closingAfter(server: RegistryServer, used: AsyncDisposable): RegistrySe
   return { ...server, close, [Symbol.asyncDispose]: close };
 }
 
-/** The names of a cache that has none. */
+/** Tags for a cache without names. */
 const noTags: TagStore = {
   async resolve() {
     return undefined;

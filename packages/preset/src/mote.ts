@@ -27,7 +27,7 @@ export interface EndpointOptions {
   readonly plainHttp?: boolean | readonly string[] | undefined;
   /** How registries are reached: certificates, mirrors, bounds. @throws MOTE_CONFIG once a registry is wanted */
   readonly registries?: RegistriesOptions | undefined;
-  /** Contact no registry: names are what the cache has under them, and what it lacks is an error. Default false. */
+  /** Contact no registry: names are resolved in the cache, and missing content is an error. Default false. */
   readonly offline?: boolean | undefined;
   /** How much may come of the archives of an artifact, of a compressed archive, or of an image's layers. */
   readonly unpack?: UnpackOptions | undefined;
@@ -50,7 +50,7 @@ export interface OpenMoteOptions extends EndpointOptions, Cancellable {
   readonly tags?: TagStore | undefined;
   /** What is known about blobs. It stays open after `close`. Default: a database in `dir`; in memory for a `cache`. */
   readonly bic?: BlobInfoCache | undefined;
-  /** What is read where the cache lacks something. It is never written to, and what it gives is not added to the cache. */
+  /** A read-only fallback for missing content, which is not added to the cache. */
   readonly tier?: MoteSource | undefined;
   /** Continue without a cache if `dir` cannot be written or is undefined. Default false: MOTE_UNWRITABLE, or MOTE_CONFIG. */
   readonly cacheOptional?: boolean | undefined;
@@ -90,7 +90,7 @@ export interface PullOptions extends MoveOptions {
   readonly referrers?: boolean | undefined;
   /** Names at the destination, or in the cache. Default: that of the destination; in the cache that of the source. */
   readonly tags?: readonly string[] | undefined;
-  /** A policy, asked before anything is moved and before any name is set. Throwing ends the pull. */
+  /** A policy, called before anything is moved and before any name is set. Throwing ends the pull. */
   readonly verify?: TransferOptions["verify"];
   /** Into a plain folder: read-only hard links to the cache's files, where it cannot share extents. Default: separate files. */
   readonly link?: boolean | undefined;
@@ -104,9 +104,9 @@ export interface PushFilesOptions extends MoveOptions {
 }
 
 export interface RepairOptions extends Omit<MoveOptions, "overwrite"> {
-  /** What was found damaged: quarantined as a rule, and missing. */
+  /** Damaged content: usually quarantined, and missing. */
   readonly damaged?: Iterable<Digest> | undefined;
-  /** What is stored and cannot be read. */
+  /** Stored content that cannot be read. */
   readonly unreadable?: Iterable<Digest> | undefined;
   /** Called with the reason why something could not be fetched. */
   readonly onFailure?: ((failure: { readonly digest: Digest; readonly reason: string }) => void) | undefined;
@@ -124,9 +124,9 @@ export interface MirrorSettings {
   readonly upstreams: readonly string[];
   /** The upstream of requests that name none, or `none`. Default: the only one. */
   readonly defaultUpstream?: string | undefined;
-  /** Milliseconds for which a tag is believed without asking its upstream. Default 60,000. */
+  /** Milliseconds for which a tag is reused without requesting its upstream. Default 60,000. */
   readonly freshMs?: number | undefined;
-  /** Never ask an upstream. Default false. */
+  /** Never contact an upstream. Default false. */
   readonly offline?: boolean | undefined;
 }
 
@@ -205,6 +205,6 @@ export interface OpenMote extends AsyncDisposable {
     reference: string,
     options?: { readonly overwrite?: boolean | undefined },
   ): Promise<ContentDestination>;
-  /** Ends what is going on in the background, and closes what `openMote` opened. */
+  /** Aborts background work, and closes what `openMote` opened. */
   close(): Promise<void>;
 }

@@ -39,7 +39,7 @@ export async function openMote(options: OpenMoteOptions): Promise<OpenMote> {
     return withoutCache("", noCacheFolder(), options, endpoints);
   }
   const { FileCache, checkFolderLocation } = await import("@mote/fs");
-  // A path that cannot be meant is an error, also where the cache is optional.
+  // An invalid path is an error, even if the cache is optional.
   checkFolderLocation(resolve(dir));
   const folder = new FileCache(dir, { logger, durability: options.durability, fallback: tier });
   try {

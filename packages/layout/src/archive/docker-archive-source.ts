@@ -44,7 +44,7 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
   }
 
   /**
-   * Resolves one of `RepoTags`, `docker.io/library/` and `:latest` optional; `@0` is the first image, an empty string the only one.
+   * Resolves one of `RepoTags`, `docker.io/library/` and `:latest` optional; `@0` is the first; an empty string or reference the only one.
    * @throws MOTE_NOT_FOUND with the tags · MOTE_UNSUPPORTED_FORMAT without `manifest.json` · MOTE_INVALID_ARCHIVE · MOTE_INVALID_MANIFEST
    */
   async resolve(ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {

@@ -1,7 +1,7 @@
 import { type Digest, isDigest, type MoteCache, MoteError, parseDigest, type Tag } from "@mote/core";
 import { knownReferences, type References } from "./references.js";
 
-/** Digits of a digest that a person has to give at least. */
+/** Minimum digits of an abbreviated digest. */
 const shortestPrefix = 6;
 const shownCandidates = 5;
 

@@ -7,7 +7,7 @@ export function personalFolder(text: string): string | undefined {
   return plainFolder(text, { home: homeFor(text) ?? "~" });
 }
 
-/** Returns the error for a cache that is wanted where nothing says where it is. */
+/** Returns the error for a cache whose location is unknown. */
 export function noCacheFolder(): MoteError {
   const message = "cannot choose a cache folder: there is no home folder; set --cache DIR or MOTE_CACHE_DIR";
   return new MoteError("MOTE_CONFIG", message);

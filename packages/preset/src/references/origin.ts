@@ -21,7 +21,7 @@ export async function readOrigin(cache: MoteCache, references: References, text:
   return ref;
 }
 
-/** Returns what the cache calls what comes from there. Content that is asked for by its digest has no name. */
+/** Returns the cache's name for it. Content requested by its digest has no name. */
 export function nameOfOrigin(references: References, from: Origin): string | undefined {
   return typeof from === "string" ? undefined : references.nameInCache(from);
 }

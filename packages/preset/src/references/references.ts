@@ -7,7 +7,7 @@ import { homeFor } from "./home-paths.js";
 export class References<Row extends Transport = Transport> {
   readonly transports: TransportTable<Row>;
   readonly codec: RefCodec;
-  /** The codec for the blob-info cache: to a process elsewhere a relative path would mean another location. */
+  /** The codec for the blob-info cache, with absolute paths. */
   readonly absoluteCodec: RefCodec;
 
   constructor(transports: TransportTable<Row>) {
@@ -28,7 +28,7 @@ export class References<Row extends Transport = Transport> {
     return ref;
   }
 
-  /** Returns what a text means, or undefined if it is not a reference. */
+  /** Parses a text; undefined if it is not a reference. */
   tryParse(text: string): Ref | undefined {
     return orUndefined(() => this.parse(text));
   }
@@ -82,7 +82,7 @@ export function parsePersonalRef(text: string): Ref {
   return knownReferences.parse(text);
 }
 
-/** Returns the same location with another tag, and that alone. */
+/** Returns the same location with only another tag. */
 export function otherTag(ref: Ref, tag: string): Ref {
   if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path, tag };
   const { digest: _, ...location } = ref;

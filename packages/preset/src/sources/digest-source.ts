@@ -66,7 +66,7 @@ export class DigestSource implements ContentSource {
     }
   }
 
-  /** Returns what the first location has that has it. */
+  /** Returns the content from the first location that has it. */
   async #first<T>(digest: Digest, { signal }: Cancellable, read: (source: ContentSource) => Promise<T>): Promise<T> {
     const errors: unknown[] = [];
     const places = await this.#locationsOf(digest, { signal });

@@ -1,6 +1,6 @@
 import { detailOf, MoteError } from "@mote/core";
 
-/** A registry that fails, or that gives something that does not pass the checks: a login page, other bytes. */
+/** A registry that fails, or sends content that fails verification: a login page, other bytes. */
 const failures: ReadonlySet<string> = new Set([
   "MOTE_UNREACHABLE",
   "MOTE_TIMEOUT",

@@ -176,7 +176,7 @@ export class StoredFallback {
     });
   }
 
-  /** What the name stands for here. A tag that cannot be read is as good as none: it is set again after the pull. */
+  /** Returns the name's digest. An unreadable tag counts as none: the pull sets it again. */
   async #lookUp(options: Cancellable): Promise<StoredImage | undefined> {
     const { platform, warn } = this.#options;
     try {

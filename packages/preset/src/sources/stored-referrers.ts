@@ -16,13 +16,13 @@ import { otherTag } from "../references/references.js";
 import { isRegistryFailure } from "./registry-failure.js";
 
 export interface StoredReferrersOptions {
-  /** Whether the image itself was answered for from the cache, so that the source is not asked. */
+  /** Whether the image itself came from the cache, so that the source is not requested. */
   readonly isOffline: () => boolean;
-  /** Told that the cache is used in place of the source. */
+  /** Called when the cache is used in place of the source. */
   readonly warn: (message: string, code: string) => void;
 }
 
-/** What refers to manifests of `source`, taken from the cache while the source cannot be reached. */
+/** The referrers of manifests of `source`, taken from the cache while the source cannot be reached. */
 export class StoredReferrers {
   readonly #source: ContentSource | undefined;
   readonly #ref: Ref;
@@ -87,7 +87,7 @@ export class StoredReferrers {
         if (isManifestType(mediaType)) yield { digest, mediaType, size };
       }
     }
-    // What is not here, or is damaged, cannot be moved either.
+    // Missing or damaged content cannot be moved either.
     const read = (descriptor: Descriptor) =>
       readManifest(cache, descriptor, { ...options, countsAsUse: false }).catch((error: unknown) => {
         if (!MoteError.isInstance(error)) throw error;

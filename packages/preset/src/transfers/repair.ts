@@ -22,7 +22,7 @@ import type { Mover } from "./mover.js";
 /** Known locations of one blob that are tried. */
 const mostLocations = 5;
 
-/** Fetches again what a cache lacks: images from where their names say, and what is still missing from where it was seen. */
+/** Re-downloads missing content: images from their registry, and the rest from known locations. */
 export class Repair {
   readonly #parts: Parts;
   readonly #mover: Mover;
