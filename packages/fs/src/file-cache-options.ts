@@ -17,21 +17,21 @@ import type { KeepIngests } from "./prune/orphans.js";
 export interface FileCacheOptions {
   /** For digests that the cache computes itself; it accepts every supported digest. Default sha256. */
   readonly algorithm?: DigestAlgorithm | undefined;
-  /** Whether a reader first makes a hard link of its own. Default: only on Windows and network file systems, where an open descriptor is not enough. */
+  /** Whether a reader first makes its own hard link. Default: only on Windows and network file systems, which need it. */
   readonly linkOnRead?: boolean | undefined;
-  /** Asked by `find`, `moteExists` and both readers for what is not here. It is never written to, and nothing is copied from it. */
+  /** Used by `find`, `moteExists` and both readers for missing content. It is never written to, and nothing is copied from it. */
   readonly fallback?: MoteSource | undefined;
   /** Verify blobs that are read completely. Default true. */
   readonly verifyOnRead?: boolean | undefined;
-  /** What is synced when. Default `grouped`. */
+  /** What is synced, and when. Default `grouped`. */
   readonly durability?: Durability | undefined;
-  /** Sync many small files at once by one syncfs(2), where Linux has it. Default: true, except on a network file system. */
+  /** Sync many small files by one syncfs(2), if available (Linux). Default: true, except on a network file system. */
   readonly syncTogether?: boolean | undefined;
   /** Make short calls (metadata, blobs up to 64 KiB) synchronously, which is much faster on a local disk. Default: true, except on a network file system. */
   readonly synchronous?: boolean | undefined;
   /** Let a group write to the cache too. Default: its owner alone. */
   readonly sharedWith?: SharedWith | undefined;
-  /** How long, and how much of, unfinished resumable writes is kept. */
+  /** How long unfinished resumable writes are kept, and how many bytes of them. */
   readonly keepParts?: KeepIngests | undefined;
   /** When each MiB of a large blob is hashed separately, so that ranges can be verified: `verify` (default) or, with a second core, also `write`. */
   readonly chunkDigests?: "verify" | "write" | undefined;

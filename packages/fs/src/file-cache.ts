@@ -60,7 +60,7 @@ import { establishFolder, FolderOpening, openFolder } from "./tags/open-folder.j
 import { TagFiles } from "./tags/tag-files.js";
 import { BlobWriters } from "./write/blob-writers.js";
 
-/** A content-addressed cache in a folder that is an OCI image layout, for any number of processes at once. The existence of a file is the truth. */
+/** A content-addressed cache in a folder that is an OCI image layout, shared by any number of processes. The files are authoritative. */
 export class FileCache implements MoteCache {
   /** For digests that the cache computes itself. */
   readonly algorithm: DigestAlgorithm;
@@ -78,7 +78,7 @@ export class FileCache implements MoteCache {
   readonly #logger: Logger;
   #closed = false;
 
-  /** Nothing is touched before `initialize` or the first use. */
+  /** Accesses nothing before `initialize` or the first use. */
   constructor(root: string, options: FileCacheOptions = {}) {
     const { algorithm, logger, ...settings } = fileCacheSettings(root, options);
     const folder = new CacheFolder(root, settings.sharedWith);
@@ -138,8 +138,8 @@ export class FileCache implements MoteCache {
   }
 
   /**
-   * Opens the folder, or creates it. Optional: the first write does the same, and reads need only what is there. A folder that is an
-   * image layout made by others is adopted, with the named manifests of its `index.json` as tags.
+   * Opens the folder, or creates it. Optional: the first write does the same, and reads need only existing files. Another program's
+   * image layout is adopted, with the named manifests of its `index.json` as tags.
    * @param options.createMissing pass false when only inspecting: nothing is created and nothing cleaned up, except that a layout is adopted
    * @throws MOTE_UNSUPPORTED_FORMAT · MOTE_UNWRITABLE if the folder does not exist and cannot be created · MOTE_NO_SPACE · MOTE_IO
    */
@@ -151,18 +151,18 @@ export class FileCache implements MoteCache {
     try {
       await this.#open();
     } catch (error) {
-      // A folder that can only be read is still a cache.
+      // A read-only folder is still a cache.
       if (!MoteError.isInstance(error) || error.code !== "MOTE_UNWRITABLE" || state === "empty") throw error;
       this.#logger.warn("cannot write to the cache folder; using it read-only", { path: this.#folder.root, error });
     }
   }
 
-  /** Returns whether `index.json` does not show all tags that this cache has set or removed. The files of the tags are the truth. */
+  /** Returns whether `index.json` lacks tag changes made by this cache. The files of the tags are authoritative. */
   isDirty(): boolean {
     return this.#prune.tags.view.isDirty;
   }
 
-  /** Does nothing: the files are the truth. */
+  /** Does nothing: the files are always current. */
   async refresh(): Promise<boolean> {
     this.#assertOpen();
     return false;
@@ -274,7 +274,7 @@ export class FileCache implements MoteCache {
     return await this.#links.linkTo(digest, target, options?.signal);
   }
 
-  /** Media types are known of manifests only. */
+  /** Media types are known only for manifests. */
   async *motes(options?: Cancellable): AsyncIterable<StoredMote> {
     this.#assertOpen();
     this.#opening.inspect();
@@ -305,7 +305,7 @@ export class FileCache implements MoteCache {
     return await this.#prune.leases.lease(digests, options?.signal);
   }
 
-  /** Aborts unfinished writers and suspends resumable ones; readers can be read to their end. Writes `index.json`, if the cache is dirty. */
+  /** Aborts unfinished writers and suspends resumable ones; open readers stay readable. Writes `index.json` if the cache is dirty. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#writers.suspend();
@@ -313,7 +313,7 @@ export class FileCache implements MoteCache {
     this.#store.syncs.end();
   }
 
-  /** What cannot be written now is written by the next process. */
+  /** If it cannot be written now, the next process writes it. */
   async #writeView(): Promise<void> {
     try {
       if (this.isDirty()) await this.#prune.tags.view.write();
@@ -322,7 +322,7 @@ export class FileCache implements MoteCache {
     }
   }
 
-  /** Does what every method on a digest begins with. Await the result if there is one: the event loop is due. */
+  /** Does the first steps of every method on a digest. Await the result if there is one, to yield to the event loop. */
   #begin(digest: Digest, options: Cancellable | undefined): Promise<void> | undefined {
     parseDigest(digest);
     this.#assertOpen();

@@ -15,13 +15,13 @@ import { notAhead } from "../disk/file-times.js";
 import { namesUpTo, walkersAtHand, walkTogether } from "./blob-walk.js";
 import { rowsInPage, type WalkedPage } from "./walk-worker.js";
 
-/** Rows looked at between two looks at the time. */
+/** Rows processed between two checks of the time. */
 const rowsAtOnce = 1024;
 
-/** From this many files in a folder on, several threads look at them. */
+/** From this many files in a folder on, several threads stat them. */
 const manyFiles = 50_000;
 
-/** The blobs of one algorithm, which stand one after another in the table. All pages are full but the last. */
+/** The blobs of one algorithm, which are contiguous in the table. All pages are full but the last. */
 interface Column {
   readonly algorithm: DigestAlgorithm;
   readonly first: number;
@@ -30,7 +30,7 @@ interface Column {
   count: number;
 }
 
-/** Every finished blob of a cache with its size and times, in the order of the folders, and no more memory than that takes. */
+/** Every finished blob of a cache with its size and times, in the order of the folders, stored compactly. */
 export class BlobTable {
   readonly #columns: Column[] = [];
   /** Few files have other names. */
@@ -74,7 +74,7 @@ export class BlobTable {
     return parseDigest(`${column.algorithm}:${name}`);
   }
 
-  /** Where the digests of the set are, as far as they are in the table. */
+  /** Returns the table indices of those digests in the set that are in the table. */
   async indicesOf(
     digests: ReadonlySet<Digest>,
     yieldIfDue: () => Promise<void> | undefined,
@@ -85,7 +85,7 @@ export class BlobTable {
       for (const [at, { names, count }] of pages.entries()) {
         const view = new DataView(names.buffer);
         for (let row = 0; row < count; row++) {
-          // Most of them may be of those that are looked for, which takes longer.
+          // Most of them may be in the set, which takes longer.
           const turn = row % rowsAtOnce === 0 ? yieldIfDue() : undefined;
           if (turn !== undefined) await turn;
           if (!beginnings.has(view.getUint32(row * width))) continue;
@@ -103,18 +103,18 @@ export class BlobTable {
     return pageOf(column, index).sizes[(index - column.first) % rowsInPage] ?? 0;
   }
 
-  /** Unix milliseconds of its last use; at most about now. */
+  /** Returns when it was last used, in Unix milliseconds; never in the future. */
   usedMsAt(index: number): number {
     const column = this.#columnOf(index);
     return pageOf(column, index).used[(index - column.first) % rowsInPage] ?? 0;
   }
 
-  /** How many names the file has: removing this one frees nothing as long as there are others. */
+  /** Returns the file's link count: removing one name frees nothing while others exist. */
   linksAt(index: number): number {
     return this.#linked.get(index)?.links ?? 1;
   }
 
-  /** Known only of files that have other names. */
+  /** Returns undefined unless the file has other names. */
   inodeAt(index: number): number | undefined {
     return this.#linked.get(index)?.inode;
   }
@@ -218,7 +218,7 @@ function newPage(width: number): WalkedPage {
   };
 }
 
-/** The finished blobs, folder by folder. Other files are skipped. */
+/** Lists the finished blobs, folder by folder. Skips other files. */
 export async function* storedBlobs(
   store: BlobStore,
   signal?: AbortSignal,

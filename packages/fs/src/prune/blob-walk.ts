@@ -7,7 +7,7 @@ import { rowsInPage, type WalkedPage, type WalkShare, walkShare } from "./walk-w
 const mostWorkers = 4;
 const workerMegabytes = 16;
 
-/** The names in a folder, unless there are more than `most`. */
+/** Returns the names in a folder, or undefined if there are more than `most`. */
 export async function namesUpTo(
   store: BlobStore,
   folder: string,
@@ -24,13 +24,13 @@ export async function namesUpTo(
   return names;
 }
 
-/** Workers that a walk is shared by, as each has a core of its own; none where there is but one core. */
+/** Returns how many workers share a walk, one per core; none if there is only one core. */
 export function walkersAtHand(): number {
   const cores = availableParallelism();
   return cores < 2 ? 0 : Math.min(cores, mostWorkers);
 }
 
-/** Looks at a folder's regular files with several threads at once. @throws what stopped a worker; then no page is to be trusted to be the last */
+/** Stats a folder's regular files with several threads. @throws a worker's error; then pages may be missing */
 export async function walkTogether(
   folder: string,
   width: number,
@@ -56,7 +56,7 @@ function startWorker(workerData: WalkShare): Worker {
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   return new Worker(`(${walkShare})(require("node:fs"), require("node:worker_threads"))`, {
     eval: true,
-    // Whatever the process was started with is of no use to a walk, and may take long to load.
+    // A walk needs none of the process's own flags, which may load code slowly.
     execArgv: [],
     workerData,
     resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: workerMegabytes },

@@ -1,6 +1,6 @@
 import type { PruneOptions } from "@mote/core";
 
-/** @throws TypeError where a bound is not a number from 0 */
+/** @throws TypeError if a bound is negative or not a number */
 export function checkBounds(maxSize: number, { maxAgeMs = 0, minAgeMs = 0 }: PruneOptions): void {
   for (const [name, value] of Object.entries({ maxSize, maxAgeMs, minAgeMs })) {
     if (typeof value === "number" && value >= 0) continue;

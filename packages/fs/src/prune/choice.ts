@@ -5,7 +5,7 @@ import type { Root } from "./roots.js";
 import { inTimeOrder } from "./time-order.js";
 
 export interface PruneRun extends PruneOptions {
-  /** Only these manifests, with what is below them alone, and these blobs that no manifest refers to. Default: everything may go. */
+  /** Only these manifests, with the content that only they refer to, and these unreferenced blobs. Default: everything may be removed. */
   readonly only?: ReadonlySet<Digest> | undefined;
 }
 
@@ -13,16 +13,16 @@ export interface PruneChoice {
   readonly roots: readonly Root[];
   /** Indices in the table. */
   readonly blobs: Uint8Array;
-  /** What would have gone, were it not held. */
+  /** Content that would be removed if it were not held. */
   readonly held: ReadonlySet<Digest>;
 }
 
-/** Rows between two pauses. */
+/** Rows between two yields. */
 const rowsAtOnce = 4096;
 const gone = 1;
 const stays = 2;
 
-/** What a prune works on: every blob, and the roots that refer to some of them. */
+/** The candidates of a prune: every blob, and the roots that refer to some of them. */
 export class PruneCandidates {
   readonly table: BlobTable;
   readonly #roots: Set<Root>;
@@ -30,7 +30,7 @@ export class PruneCandidates {
   readonly #indexOf: ReadonlyMap<Digest, number>;
   /** How many roots refer to a digest. */
   readonly #references = new Map<Digest, number>();
-  /** `gone` or `stays`; 0 where neither is known. */
+  /** `gone` or `stays`; 0 if undecided. */
   readonly #out: Uint8Array;
   #total: number;
 
@@ -44,7 +44,7 @@ export class PruneCandidates {
     for (const { closure } of roots) for (const digest of closure) this.#refer(digest, 1);
   }
 
-  /** Bytes of what stays. */
+  /** Bytes of the remaining blobs. */
   get total(): number {
     return this.#total;
   }
@@ -53,7 +53,7 @@ export class PruneCandidates {
     return this.#indexOf.get(digest);
   }
 
-  /** Gone, or not to be tried again. */
+  /** Removed, or not to be tried again. */
   isOut(index: number): boolean {
     return this.#out[index] !== 0;
   }
@@ -72,7 +72,7 @@ export class PruneCandidates {
     this.#out[index] = stays;
   }
 
-  /** Its name or manifest could not be removed: what is below it stays, too. */
+  /** Called if its name or manifest could not be removed: keeps everything that it refers to. */
   rootStays(root: Root): void {
     this.#roots.delete(root);
   }
@@ -83,7 +83,7 @@ export class PruneCandidates {
     for (const digest of root.closure) this.#refer(digest, -1);
   }
 
-  /** Least recently used first, until the rest is at most `maxSize` bytes; changes nothing. */
+  /** Chooses the least recently used until the rest is at most `maxSize` bytes; changes nothing. */
   async choose(
     maxSize: number,
     options: PruneRun,
@@ -92,7 +92,7 @@ export class PruneCandidates {
   ): Promise<PruneChoice> {
     const now = Date.now();
     const tooOld = now - (options.maxAgeMs ?? Number.POSITIVE_INFINITY);
-    // 0 means no bound, whatever the clock did.
+    // 0 means no bound, even if the clock was set back.
     const tooYoung = now - (options.minAgeMs || Number.NEGATIVE_INFINITY);
     const chosen = { roots: [] as Root[], blobs: new Uint8Array(this.table.length), held: new Set<Digest>() };
     const references = new Map<Digest, number>();
@@ -100,7 +100,7 @@ export class PruneCandidates {
 
     const take = (index: number, notUsedAfterMs = tooYoung): void => {
       if (this.isOut(index) || chosen.blobs[index] === 1) return;
-      // A million texts take as long to make as all the rest of this.
+      // Creating a million strings takes as long as all the rest of this.
       const held = holds.size > 0 ? this.table.digestAt(index) : undefined;
       if (held !== undefined && holds.has(held)) {
         chosen.held.add(held);
@@ -110,7 +110,7 @@ export class PruneCandidates {
       }
     };
     const takeRoot = (root: Root): void => {
-      // A layer of a root that goes by its age may have been used separately since, and is not that old then.
+      // A layer of a root that is removed for its age may have been used separately since, and is not that old then.
       const notUsedAfterMs = remaining <= maxSize ? Math.min(tooYoung, tooOld) : tooYoung;
       const held = this.#heldOf(root, holds);
       if (held !== undefined) {
@@ -155,14 +155,14 @@ export class PruneCandidates {
     return chosen;
   }
 
-  /** These roots, and those below them that have no name of their own. */
+  /** Returns these roots, and those below them that have no name of their own. */
   #rootsOf(only: ReadonlySet<Digest>): Root[] {
     const roots = [...this.#roots];
     const below = new Set(roots.filter(({ digest }) => only.has(digest)).flatMap(({ manifests }) => [...manifests]));
     return roots.filter(({ digest, tags }) => only.has(digest) || (below.has(digest) && tags.length === 0));
   }
 
-  /** Returns what keeps a complete root: a hold on it, or on a manifest below it that is not a root and so keeps nothing on its own. */
+  /** Returns the held digest that protects a root: its own, or that of a manifest below it that is not a root itself. */
   #heldOf(root: Root, holds: Holds): Digest | undefined {
     for (const digest of root.manifests) {
       if (holds.has(digest) && (digest === root.digest || !this.#rootDigests.has(digest))) return digest;
@@ -170,7 +170,7 @@ export class PruneCandidates {
     return holds.has(root.digest) ? root.digest : undefined;
   }
 
-  /** Blobs that no root refers to. */
+  /** Returns the blobs that no root refers to. */
   async #singles(
     only: ReadonlySet<Digest> | undefined,
     yieldIfDue: () => Promise<void> | undefined,

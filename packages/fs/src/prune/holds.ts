@@ -6,24 +6,24 @@ import { describeProcess } from "../processes/process-identity.js";
 import type { PruneAnnouncement } from "../processes/prune-announcement.js";
 import type { RootsSince } from "./roots-since.js";
 
-/** What is removed between two looks at the leases. */
+/** Removals between two looks at the leases. */
 const removalsBetweenLooks = 256;
-/** A look that is older was followed by a stop of the process: others may have gone on without it. */
+/** If the last look is older, the process was suspended: others may have evicted it. */
 const staleMs = 1000;
 
-/** Why a digest must stay; `named`: it is below a manifest that came while the prune was at work. */
+/** Why a digest must stay; `named`: a manifest added during the prune refers to it. */
 export interface Hold {
   readonly reason: "pinned" | "leased" | "named";
-  /** The process that leases it, for people. */
+  /** The process that leases it, as text for users. */
   readonly holder?: string;
 }
 
 export type Holds = ReadonlyMap<Digest, Hold>;
 
-/** Others went on without this prune: what it has chosen may be needed by now, so it starts over. */
+/** Another process evicted this prune: its choice may be needed by now, so it starts over. */
 export class PruneEvicted extends Error {}
 
-/** What a prune must leave, looked at again and again while it removes. */
+/** The digests that a prune must not remove, updated regularly while it removes. */
 export class PruneHolds {
   readonly #store: BlobStore;
   readonly #leases: LeaseFiles;
@@ -31,7 +31,7 @@ export class PruneHolds {
   /** Undefined in a dry run. */
   readonly #announcement: PruneAnnouncement | undefined;
   #since: RootsSince | undefined;
-  /** Everything that was leased at any time since, where that counts. */
+  /** Everything leased at any time since `remember(true)`; otherwise undefined. */
   #leasedSince: Map<Digest, Hold> | undefined;
   #current: Holds = new Map();
   #sinceLook = Number.POSITIVE_INFINITY;
@@ -47,37 +47,37 @@ export class PruneHolds {
     this.#announcement = options.dryRun ? undefined : from.leases.announcePrune();
   }
 
-  /** As of the last look. */
+  /** Returns the holds as of the last look. */
   get current(): Holds {
     return this.#current;
   }
 
-  /** Looks also for images that come from now on. */
+  /** Also looks for images added from now on. */
   watch(since: RootsSince): void {
     this.#since = since;
   }
 
-  /** One that is gone is new when it comes again. */
+  /** Treats a removed manifest as new if it is stored again. */
   forget(manifest: Digest): void {
     this.#since?.forget(manifest);
   }
 
-  /** Whether what is leased at a look counts as leased until the next call. */
+  /** Sets whether a lease that was seen counts until the next call, even after its release. */
   remember(isRemembered: boolean): void {
     this.#leasedSince = isRemembered ? new Map() : undefined;
   }
 
-  /** Nothing is removed before the next look. */
+  /** Announces that nothing is removed before the next look. */
   rest(): void {
     this.#announcement?.rest();
     this.#sinceLook = Number.POSITIVE_INFINITY;
   }
 
-  /** Looks at new leases, if that is due; to be called before each removal. Undefined where no look is due. @throws PruneEvicted */
+  /** Looks at new leases, if due; call it before each removal. Returns undefined if no look is due. @throws PruneEvicted */
   lookIfDue(): Promise<void> | undefined {
     const turn = this.#store.yields.yieldIfDue();
     const { steadyMs, wallMs } = this.#looked;
-    // The steady clock stands still while a machine sleeps, the other may be set.
+    // The monotonic clock stops while a machine sleeps, the other may be set.
     const isFresh = performance.now() - steadyMs < staleMs && Math.abs(Date.now() - wallMs) < 2 * staleMs;
     return turn === undefined && isFresh && this.#sinceLook++ < removalsBetweenLooks ? undefined : this.look(turn);
   }
@@ -87,12 +87,12 @@ export class PruneHolds {
     await turn;
     this.#announcement?.look();
     const holders = this.#leases.current({ evictSilent: this.#announcement !== undefined });
-    // Later than the look: a lease that is not seen belongs to a process that waits, or that continued without this prune.
+    // After the look: a lease that was not seen belongs to a process that waits, or that evicted this prune.
     this.assertNotEvicted();
     this.#looked = { steadyMs: performance.now(), wallMs: Date.now() };
     this.#sinceLook = 0;
     const holds = new Map<Digest, Hold>();
-    // In this order: a lease is released only after what is to stay has its name.
+    // In this order: a lease is released only after its content has a name.
     for (const digest of (await this.#since?.look()) ?? []) holds.set(digest, { reason: "named" });
     for (const [digest, hold] of this.#leasedSince ?? []) holds.set(digest, hold);
     const holdOf = new Map<string, Hold>();
@@ -106,14 +106,14 @@ export class PruneHolds {
     this.#current = holds;
   }
 
-  /** The path by which a file is removed: there is none once others went on without this prune. @throws PruneEvicted */
+  /** Returns the path by which to remove a file. @throws PruneEvicted */
   removalPath(path: string): string {
     const through = this.#announcement?.removalPath(path);
     if (through === undefined) this.assertNotEvicted();
     return through ?? path;
   }
 
-  /** To be called where a removal found nothing. @throws PruneEvicted */
+  /** Call it if a removal found no file. @throws PruneEvicted */
   assertNotEvicted(): void {
     if (this.#announcement?.isEvicted()) throw new PruneEvicted("others went on without this prune");
   }

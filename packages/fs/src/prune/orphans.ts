@@ -8,9 +8,9 @@ import type { LeaseFiles } from "../processes/lease-files.js";
 import type { WriterLocks } from "../processes/writer-locks.js";
 
 export interface KeepIngests {
-  /** How long an unfinished resumable write is kept. Default: three days. */
+  /** How long an unfinished resumable write is kept, in milliseconds. Default: three days. */
   readonly maxAgeMs?: number | undefined;
-  /** Bytes of all of them together. Default: 10 GiB. */
+  /** Maximum total size in bytes. Default: 10 GiB. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -18,7 +18,7 @@ const keepIngestsMs = 3 * 24 * 60 * 60 * 1000;
 const keepIngestsBytes = 10 * 1024 ** 3;
 const keepDamagedMs = 30 * 24 * 60 * 60 * 1000;
 
-/** Removes what dead writers and damaged blobs leave below `.mote/`. */
+/** Removes what dead writers and damaged blobs left below `.mote/`. */
 export class Orphans {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
@@ -41,12 +41,12 @@ export class Orphans {
     this.#logger = options.logger;
   }
 
-  /** Removes orphans, and what is past its bounds. */
+  /** Removes orphans, and unfinished writes beyond their limits. */
   cleanUp(): void {
     this.#cleanUp({ ingestBytes: Number.POSITIVE_INFINITY });
   }
 
-  /** As `cleanUp`; and removes unfinished writes, oldest first, down to so many bytes, and the chunk digests of missing blobs. */
+  /** As `cleanUp`; also removes unfinished writes, oldest first, down to `ingestBytes`, and the chunk digests of missing blobs. */
   prune(room: { readonly ingestBytes: number }): void {
     this.#cleanUp(room);
     this.#try(() => this.#cleanUpChunkDigests());
@@ -84,7 +84,7 @@ export class Orphans {
     this.#bound(damaged, keepDamagedMs, Number.POSITIVE_INFINITY);
   }
 
-  /** Whether another writer has stored the blob. */
+  /** Returns whether another writer has stored the blob. */
   #isFinished({ digest }: IngestPath): boolean {
     const stats = digest && lstatIfThere(this.#folder.blobPath(digest));
     return stats !== undefined && digest !== undefined && hasVerifiedStamp(stats, digest);

@@ -21,7 +21,7 @@ import { RootsSince } from "./roots-since.js";
 import { PruneTally } from "./tally.js";
 import { correctTimesAhead } from "./times-ahead.js";
 
-/** How often a prune starts over, at most, as others went on without it. */
+/** Maximum number of restarts after evictions. */
 const mostAttempts = 10;
 
 export interface PruneDependencies {
@@ -36,7 +36,7 @@ export interface PruneDependencies {
   readonly quarantine: Quarantine;
 }
 
-/** Removes by closure, the least recently used root first, its tags and manifests before their layers; what no root refers to by its own use. */
+/** Removes the least recently used roots first, names and manifests before their layers; unreferenced blobs by their own use. */
 export async function pruneBlobs(
   dependencies: PruneDependencies,
   maxSize: number,
@@ -67,7 +67,7 @@ class Pruning {
   readonly #holds: PruneHolds;
   readonly #tally: PruneTally;
   #remainingBytes = 0;
-  /** For blobs: the rest of the bound, less what stays in the quarantine. */
+  /** The limit for blobs: `maxSize` less the bytes that stay in the quarantine. */
   #maxBlobBytes: number;
 
   constructor(
@@ -88,7 +88,7 @@ class Pruning {
     const { dryRun = false } = this.#options;
     const quarantinedBytes = this.#emptyQuarantine();
     try {
-      // Repeated while it helps: if something could not be removed, something else may go.
+      // Repeated while it removes anything: if something could not be removed, something else may be.
       for (let before = -1; before !== this.#tally.removals; ) {
         before = this.#tally.removals;
         await this.#round(candidates);
@@ -101,7 +101,7 @@ class Pruning {
     return this.report();
   }
 
-  /** Comes first, as these bytes are useless. @returns bytes that stay in the quarantine */
+  /** Runs first, as these bytes are useless. @returns bytes that stay in the quarantine */
   #emptyQuarantine(): number {
     const { only, minAgeMs = 0, dryRun = false, maxSize } = this.#options;
     if (only !== undefined) return 0;
@@ -131,7 +131,7 @@ class Pruning {
     return candidates;
   }
 
-  /** Of manifests that are not there. Of one that is held, it may be coming. */
+  /** Removes the notes of missing manifests. A held one may be about to be stored. */
   async #cleanUpNotes(): Promise<void> {
     const { store, manifests, leases } = this.#dependencies;
     let held = leases.current();
@@ -148,7 +148,7 @@ class Pruning {
   async #round(candidates: PruneCandidates): Promise<void> {
     const holds = this.#holds;
     await holds.look();
-    // What is chosen is looked at again before it goes.
+    // Leases are checked again before anything chosen is removed.
     holds.rest();
     const { yields } = this.#dependencies.store;
     const chosen = await candidates.choose(this.#maxBlobBytes, this.#options, holds.current, () =>
@@ -163,7 +163,7 @@ class Pruning {
     this.#holds.rest();
   }
 
-  /** Names, then manifests; after a power failure, too, what is above must be gone before what is below. */
+  /** Removes names, then manifests, in this order even after a power failure. */
   async #removeRoots(chosen: PruneChoice, candidates: PruneCandidates): Promise<void> {
     const { tags, store } = this.#dependencies;
     const unnamed: Root[] = [];
@@ -177,7 +177,7 @@ class Pruning {
       await tags.view.writeIfSpace();
       await store.syncs.namesUnlessVisible(store.folder.tags);
     }
-    // From here on, either a new name is seen below, or the lease of the process that sets it is.
+    // From here on, either a new name is seen below, or the lease of the process that sets it.
     this.#holds.remember(true);
     await this.#holds.look();
     const namedSince = new Set((dryRun ? [] : await tags.stored()).map(({ descriptor }) => descriptor.digest));
@@ -208,7 +208,7 @@ class Pruning {
     return true;
   }
 
-  /** Leaves roots of their own to their turn, and what is held with all below it. @returns whether all are gone that were chosen */
+  /** Skips manifests that are roots themselves, and stops at a held one. @returns whether all that were chosen are removed */
   async #removeManifests(
     root: Root,
     chosen: PruneChoice,
@@ -220,25 +220,25 @@ class Pruning {
       const index = candidates.indexOf(digest);
       if (index !== undefined && chosen.blobs[index] !== 1) continue;
       await this.#removeBlobs(candidates, index === undefined ? [] : [index]);
-      // Of one that was not listed, it may be coming just now, or have come since.
+      // One that was not listed may be about to be stored, or was stored since.
       if (this.#holds.current.has(digest)) return false;
       if (index === undefined ? await this.#dependencies.store.stat(digest) : !candidates.isGone(digest)) return false;
     }
     return true;
   }
 
-  /** Of its manifests, those may stay that another root refers to. */
+  /** Those of its manifests that another root refers to may stay. */
   #rootGone(root: Root, candidates: PruneCandidates): void {
     candidates.rootGone(root);
     for (const digest of this.#options.dryRun ? [] : root.manifests) {
       if (!candidates.isGone(digest)) continue;
-      // Not before: to another prune it is a root as long as it is there.
+      // Not before: while it exists, it is a root for other prunes.
       this.#dependencies.manifests.removeOfAbsent(digest);
       this.#holds.forget(digest);
     }
   }
 
-  /** A manifest that had but a tag, or none: so that another prune knows it as long as it is there. */
+  /** Records a manifest that only had a tag, so that other prunes know it while it exists. */
   #noteRoot({ digest, mediaType }: Root): void {
     try {
       if (isManifestType(mediaType)) this.#dependencies.manifests.add(digest, mediaType);
@@ -247,7 +247,7 @@ class Pruning {
     }
   }
 
-  /** A manifest stays that was to go: so does all that is below it. */
+  /** Keeps everything below a manifest that could not be removed. */
   #keepRoot(root: Root, chosen: PruneChoice, candidates: PruneCandidates): void {
     candidates.rootStays(root);
     if (this.#holds.current.has(root.digest)) this.#skipHeld(root.digest, candidates);
@@ -266,7 +266,7 @@ class Pruning {
     await this.#forgetMembers();
   }
 
-  /** A record that stays behind is removed by the next prune: no reason to fail when the space is free. */
+  /** Best effort: the next prune removes the remaining records. */
   async #forgetMembers(): Promise<void> {
     const { tags, members, checks, store, leases } = this.#dependencies;
     try {
@@ -298,7 +298,7 @@ class Pruning {
     }
   }
 
-  /** Undefined where it is done already. */
+  /** Returns undefined if it completed synchronously. */
   #removeBlob(candidates: PruneCandidates, index: number, digest: Digest): void | Promise<void> {
     const stays = (error: unknown) => this.#blobStays(candidates, index, digest, error);
     try {
@@ -334,7 +334,7 @@ class Pruning {
     if (size > chunkBytes && !this.#options.dryRun) this.#dependencies.store.chunkDigests.remove(digest);
     if (size > notedBytes && !this.#options.dryRun) this.#dependencies.store.linkedNotes.remove(digest);
     candidates.blobGone(index);
-    // Else another prune was quicker, and reports it.
+    // Otherwise another prune removed it first, and reports it.
     if (wasThere) this.#tally.removed(table, index, digest);
   }
 
@@ -347,7 +347,7 @@ class Pruning {
   }
 }
 
-/** An index before the manifests that it refers to: otherwise it would be incomplete while they are removed. */
+/** Sorts an index before its manifests: otherwise it would be incomplete while they are removed. */
 function thoseAboveFirst(roots: readonly Root[]): Root[] {
   return roots.toSorted((a, b) => b.manifests.size - a.manifests.size);
 }

@@ -2,10 +2,10 @@ import { type Digest, MoteError } from "@mote/core";
 import { PruneEvicted, PruneHolds } from "./holds.js";
 import type { PruneDependencies } from "./prune.js";
 
-/** How often it is tried, where others continue without it as this process is stopped. */
+/** Maximum attempts after evictions. */
 const mostAttempts = 10;
 
-/** Removes a blob's file that no process leases. Absent is fine. @throws MOTE_IN_USE */
+/** Removes a blob's file if no process leases it. Ignores a missing one. @throws MOTE_IN_USE */
 export async function removeUnleased(dependencies: PruneDependencies, digest: Digest): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const holds = new PruneHolds(dependencies, { dryRun: false });

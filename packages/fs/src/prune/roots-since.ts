@@ -6,15 +6,15 @@ import type { DigestFiles } from "../folder/digest-files.js";
 import { closureOf, notedType, type Root } from "./roots.js";
 
 /**
- * What came during a prune: an image pulled after the blobs were listed. A pull holds its blobs until the manifest has its name, so a look here
- * after each look at the leases is enough.
+ * The content added during a prune: images pulled after the blobs were listed. A pull leases its blobs until the manifest has its name:
+ * so a look here after each look at the leases is enough.
  */
 export class RootsSince {
   readonly #store: BlobStore;
   readonly #manifests: DigestFiles;
   readonly #known: Set<Digest>;
   readonly #below = new Set<Digest>();
-  /** Noted, and not there yet. */
+  /** Recorded, but not stored yet. */
   readonly #coming = new Set<Digest>();
   readonly #changes: FolderChanges;
 
@@ -25,7 +25,7 @@ export class RootsSince {
     this.#known = new Set(known.flatMap(({ digest, isRead }) => (isRead ? [digest] : [])));
   }
 
-  /** The new manifests, and everything that they refer to. */
+  /** Returns the new manifests, and everything that they refer to. */
   async look(): Promise<ReadonlySet<Digest>> {
     if (this.#changes.look()) this.#findNew();
     for (const digest of this.#coming) {
@@ -39,7 +39,7 @@ export class RootsSince {
     return this.#below;
   }
 
-  /** One that is gone is new when it comes again. */
+  /** Treats a removed manifest as new if it is stored again. */
   forget(digest: Digest): void {
     this.#known.delete(digest);
     this.#changes.reset();

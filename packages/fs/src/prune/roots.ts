@@ -24,11 +24,11 @@ export interface Root extends Omit<Closure, "digests" | "foreign"> {
   readonly tags: readonly StoredTag[];
   /** The manifest itself first. */
   readonly closure: ReadonlySet<Digest>;
-  /** Unix milliseconds: as `lastUseOf`; 0 if nothing of it is there. */
+  /** Unix milliseconds: as `lastUseOf`; 0 if none of it is stored. */
   readonly usedMs: number;
 }
 
-/** Roots are what tags name, the manifests that came without a tag, and those that are pinned. */
+/** Finds the roots: tagged manifests, those stored without a tag, and pinned ones. */
 export async function findRoots(
   store: BlobStore,
   from: { readonly tags: TagFiles; readonly manifests: DigestFiles; readonly pins: DigestFiles },
@@ -52,7 +52,7 @@ export async function findRoots(
     else root.tags.push(tag);
   }
   const roots: Root[] = [];
-  // Each is read once: one that comes or goes meanwhile is there for all of those above it, or for none.
+  // Each is read once: one added or removed meanwhile is present for all its parents, or for none.
   const known: ReadManifests = new Map();
   const used = new Map<Digest, number | undefined>();
   for (const [digest, root] of named) {
@@ -73,17 +73,17 @@ export async function findRoots(
   return roots;
 }
 
-/** Empty where neither the note nor the blob says it: a note is made before its text and its blob are there. */
+/** Returns "" if neither the note nor the blob tells the type: a note exists before its text and its blob do. */
 export async function notedType(store: BlobStore, manifests: DigestFiles, digest: Digest): Promise<string> {
   const noted = manifests.textOf(digest) ?? "";
-  // A power cut may have emptied the note.
+  // A power failure may have emptied the note.
   return isManifestType(noted) ? noted : ((await typeOf(store, digest)) ?? "");
 }
 
-/** What manifests refer to; undefined if its bytes are not there. */
+/** The children of manifests; undefined if a manifest is not stored. */
 type ReadManifests = Map<Digest, ManifestChildren<GraphNode> | undefined>;
 
-/** A digest and all below it. `isRead` is false if it is not a manifest, or its bytes are not there. */
+/** Returns a digest and all below it. `isRead` is false if it is not a manifest, or is not stored. */
 export function closureOf(
   store: BlobStore,
   root: GraphNode,
@@ -105,7 +105,7 @@ async function typeOf(store: BlobStore, digest: Digest): Promise<string | undefi
   }
 }
 
-/** Undefined for what is absent, too large, or cannot be read: a prune that stops at one bad sector would never free the disk. */
+/** Returns undefined if missing, too large, or unreadable: a prune that stops at one bad sector would never free the disk. */
 async function readSmall(store: BlobStore, digest: Digest): Promise<Uint8Array | undefined> {
   try {
     return await readManifest(store, digest);
@@ -128,7 +128,7 @@ async function readManifest(store: BlobStore, digest: Digest): Promise<Uint8Arra
   }
 }
 
-/** A damaged manifest keeps nothing: what was below it goes by its own recency. */
+/** A damaged manifest keeps nothing: its children are pruned by their own use. */
 async function childrenOf(
   store: BlobStore,
   digest: Digest,
@@ -140,14 +140,14 @@ async function childrenOf(
     const { manifests, blobs, foreign } = manifestChildren(parseManifest(bytes, mediaType));
     return { manifests: manifests.map(node), blobs: blobs.map(node), foreign: foreign.map(node) };
   } catch (error) {
-    // What an index lists under another type need not be a manifest.
+    // A child that an index lists with another type need not be a manifest.
     if (!isManifestType(mediaType)) return undefined;
     store.logger.warn("a manifest in the cache cannot be read", { error });
     return { manifests: [], blobs: [], foreign: [] };
   }
 }
 
-/** Without the rest of a descriptor: there may be very many. */
+/** Omits the rest of a descriptor, as there may be very many. */
 function node({ digest, mediaType }: GraphNode): GraphNode {
   return { digest, mediaType };
 }

@@ -4,7 +4,7 @@ import type { ManifestNotes } from "../blobs/manifest-notes.js";
 import { notAhead } from "../disk/file-times.js";
 import { storedBlobs } from "./blob-table.js";
 
-/** Lists the blobs, with what one look at each file tells. */
+/** Lists the blobs, with the result of one stat each. */
 export async function* listStored(
   store: BlobStore,
   notes: ManifestNotes,
@@ -17,7 +17,7 @@ export async function* listStored(
       size: stats.size,
       mediaType: (manifests.has(digest) && notes.textOf(digest)) || mediaTypes.octetStream,
       usedMs: notAhead(stats.atimeMs),
-      // Zero where the file system keeps no time of birth.
+      // Zero if the file system stores no birth time.
       storedMs: stats.birthtimeMs || stats.ctimeMs,
       isVerified: store.isUnchanged(digest, { stats }),
     };

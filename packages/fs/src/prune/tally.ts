@@ -3,18 +3,18 @@ import type { StoredTag } from "../tags/tag-file.js";
 import type { BlobTable } from "./blob-table.js";
 import type { Hold } from "./holds.js";
 
-/** What a prune has done, for its report. */
+/** Collects the results of a prune for its report. */
 export class PruneTally {
   readonly #removed: MoteInfo[] = [];
   readonly #untagged: StoredTag[] = [];
   readonly #skipped = new Map<Digest, PruneReport["skipped"][number]>();
-  /** Of files with several names, by inode. */
+  /** Remaining links of files with several names, by inode. */
   readonly #linksLeft = new Map<number, number>();
   #quarantined: QuarantineSize = { files: 0, bytes: 0 };
   #removedBytes = 0;
   #freedBytes = 0;
 
-  /** How many motes are gone. */
+  /** Returns the number of removed motes. */
   get removals(): number {
     return this.#removed.length;
   }
@@ -48,13 +48,13 @@ export class PruneTally {
     this.#skipped.set(digest, { digest, size, reason: MoteError.isInstance(error) ? error.code : "MOTE_IO" });
   }
 
-  /** What could not be removed is looked at again. */
+  /** Discards what was skipped, as it is tried again. */
   startOver(): void {
     this.#skipped.clear();
     this.#linksLeft.clear();
   }
 
-  /** @param maxSize undefined where all that was named was to go */
+  /** @param maxSize undefined if all that was listed was to be removed */
   report(remainingBytes: number, maxSize: number | undefined, dryRun: boolean): PruneReport {
     return {
       removed: this.#removed,
@@ -69,7 +69,7 @@ export class PruneTally {
     };
   }
 
-  /** Whether the file has no other name any more: those outside of the cache keep its space, those within it may be gone, too. */
+  /** Returns whether the file has no other name left. Names outside the cache keep its space; others may also be removed. */
   #isLastName(table: BlobTable, index: number): boolean {
     const links = table.linksAt(index);
     const inode = table.inodeAt(index);

@@ -1,15 +1,15 @@
 const buckets = 4096;
 const sortable = 4096;
 
-/** Numbers none of which is earlier than one of the group before. */
+/** A group of numbers, none earlier than those of the group before. */
 export interface TimeGroup {
   /** In any order. */
   readonly indices: Uint32Array;
-  /** Earliest first. To sort costs more than all the rest, and not every caller needs it. */
+  /** Returns them earliest first. Sorting is the slowest step, and not every caller needs it. */
   inOrder(): Uint32Array;
 }
 
-/** Yields the numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted when they are needed: by histogram, then in a bucket. */
+/** Yields the numbers 0 to `count` - 1 by their times, earliest first, in groups that are sorted on demand. */
 export async function* inTimeOrder(
   count: number,
   timeMsAt: (index: number) => number,

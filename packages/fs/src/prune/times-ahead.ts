@@ -4,12 +4,12 @@ import { lstatIfThere } from "../disk/plain-file.js";
 import type { BlobTable } from "./blob-table.js";
 import type { Root } from "./roots.js";
 
-/** Rows between two pauses. */
+/** Rows between two yields. */
 const rowsAtOnce = 4096;
 
 /**
- * Sets times of use that a wrong clock has put ahead to now. Where most are ahead, this machine's clock is behind: then only those later than their
- * file's last change are set. @param sinceMs when the table and the roots began to be read
+ * Sets times of use in the future to now. If most are in the future, this machine's clock is behind: then only those later than their
+ * file's last change. @param sinceMs when reading the table and the roots began
  */
 export async function correctTimesAhead(
   store: BlobStore,

@@ -4,7 +4,7 @@ import { storedBlobs } from "./blob-table.js";
 
 const defaultConcurrency = 4;
 
-/** Hashes every blob again, several at a time, and quarantines what is damaged. */
+/** Hashes every blob again, several at a time, and quarantines damaged ones. */
 export async function verifyBlobs(store: BlobStore, options: VerifyOptions): Promise<VerifyReport> {
   const { concurrency = defaultConcurrency, keepDamaged = false, signal, skip, onProgress } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)

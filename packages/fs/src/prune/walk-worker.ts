@@ -1,7 +1,7 @@
 import type fs from "node:fs";
 import type threads from "node:worker_threads";
 
-/** Rows of a page: all of them but the last one that a worker sends are full. */
+/** Rows of a page: only the last page that a worker sends may have fewer. */
 export const rowsInPage = 8192;
 
 /** A share of a folder's files: those whose name ends in a character with this remainder by `shares`. */
@@ -9,7 +9,7 @@ export interface WalkShare {
   readonly folder: string;
   readonly share: number;
   readonly shares: number;
-  /** Bytes that a name of the right length stands for. */
+  /** Bytes encoded by a name of the right length. */
   readonly width: number;
   readonly pageLength: number;
 }
@@ -17,16 +17,16 @@ export interface WalkShare {
 /** Some of the regular files that were found, column by column. */
 export interface WalkedPage {
   count: number;
-  /** `count` names, as the bytes that they stand for. */
+  /** `count` names, decoded to bytes. */
   readonly names: Uint8Array<ArrayBuffer>;
   readonly sizes: Float64Array<ArrayBuffer>;
   /** Unix milliseconds of the last use. */
   readonly used: Float64Array<ArrayBuffer>;
-  /** Those of them that have other names, too. */
+  /** Those that also have other names. */
   readonly linked: { readonly row: number; readonly links: number; readonly inode: number }[];
 }
 
-/** What a worker does. It is started from this function's text, so nothing from outside may be named in it. */
+/** Runs in a worker. It is started from this function's text, so it must not refer to anything outside. */
 export function walkShare({ opendirSync, lstatSync }: typeof fs, { parentPort, workerData }: typeof threads): void {
   const { folder, share, shares, width, pageLength }: WalkShare = workerData;
   const hexadecimal = /^[0-9a-f]+$/;

@@ -16,8 +16,8 @@ import type { IngestFiles } from "../processes/ingest-files.js";
 import type { ReadyMembers } from "./member-files.js";
 
 /**
- * Records when names were checked: one small file for each name, below `.mote/checks/`. Nothing is synced, and a file that is damaged
- * is a record that was lost.
+ * Records when names were checked: one small file for each name, below `.mote/checks/`. Nothing is synced, and a damaged file counts
+ * as a lost record.
  */
 export class CheckFiles implements Freshness {
   readonly #folder: CacheFolder;

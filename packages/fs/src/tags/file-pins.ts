@@ -2,7 +2,7 @@ import { type Cancellable, type Digest, type Pins, parseDigest } from "@mote/cor
 import type { DigestFiles } from "../folder/digest-files.js";
 import type { ReadyFolder } from "./tag-files.js";
 
-/** What prune never removes. A pinned manifest keeps all that it refers to. */
+/** Content that prune never removes. A pinned manifest keeps everything that it refers to. */
 export class FilePins implements Pins {
   readonly #files: DigestFiles;
   readonly #ready: ReadyFolder;

@@ -9,7 +9,7 @@ import { MemberFiles } from "./member-files.js";
 import { FolderOpening, openFolder } from "./open-folder.js";
 import { type ReadyFolder, TagFiles } from "./tag-files.js";
 
-/** The tags of a cache folder, without the rest of the cache. They are the same as `tags` of a `FileCache`. */
+/** The tags of a cache folder, without the rest of the cache. The same as `tags` of a `FileCache`. */
 export class FileTagStore extends TagFiles {
   constructor(root: string, options: { readonly sharedWith?: SharedWith | undefined } = {}) {
     const folder = new CacheFolder(root, options.sharedWith);
@@ -27,7 +27,7 @@ export class FileTagStore extends TagFiles {
     super(folder, ingests, ready, new CooperativeYield(() => folder.refuseLinks()));
   }
 
-  /** Writes `index.json`, if a change is not written yet. The store can still be used. */
+  /** Writes `index.json` if a change is not written yet. The store stays usable. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.view.isDirty) await this.view.write();
   }

@@ -19,37 +19,37 @@ import { parseView, type ViewEntries, viewChunks, viewEntry } from "./view-text.
 
 /** The version of `.mote/view.json`. */
 const formatVersion = 1;
-/** Changes are gathered for so long, or for so many times the duration of the last writing, whichever is longer. */
+/** Changes are collected for this long, or for a multiple of the last write's duration, whichever is longer. */
 const gatherMs = 500;
 const gatherTimes = 10;
-/** Bytes of a view that is written with each change: some two hundred names. */
+/** Maximum size of a view that is written with each change: about two hundred names. */
 const smallBytes = 64 * 1024;
-/** How often writing starts over, at most, as other processes have written meanwhile. */
+/** Maximum number of restarts because other processes have written meanwhile. */
 const mostAttempts = 100;
 
-/** What the view is made from. */
+/** The tags that the view is generated from. */
 export interface ViewedTags {
-  /** Undefined if it does not exist or cannot be read. */
+  /** Returns undefined if it does not exist or cannot be read. */
   read(name: string): StoredTag | undefined;
   readAll(): Promise<{ readonly tags: readonly StoredTag[]; readonly damaged: unknown }>;
-  /** Whether what all tags stand for was recorded, and what was recorded is still there. */
+  /** Returns whether all tags' manifests were recorded, and the records still exist. */
   isRecorded(): boolean;
-  /** Records what the tags stand for. Returns whether it could. */
+  /** Records the tags' manifests. Returns whether it could. */
   recordAll(tags: readonly StoredTag[]): Promise<boolean>;
 }
 
-/** Changes that a writing of the view takes together. */
+/** Changes that are written together. */
 interface Changes {
-  /** A file that stays behind if the process is killed, so that the next process makes the view from all tags. */
+  /** A file that remains if the process is killed, so that the next process generates the view from all tags. */
   readonly mark: string | undefined;
   readonly names: Set<string>;
-  /** Changes that are on their way. */
+  /** Number of changes in progress. */
   running: number;
 }
 
-/** `index.json` as it is, and whether it is one that mote wrote last. */
+/** `index.json` as it was read, and whether mote wrote it last. */
 interface Seen {
-  /** Undefined if there is none. */
+  /** Undefined if it does not exist. */
   readonly stamp: string | undefined;
   /** The text of `.mote/view.json`. */
   readonly record: string | undefined;
@@ -57,11 +57,11 @@ interface Seen {
 }
 
 /**
- * Writes the layout's `index.json`, a view of the tags. Changes are gathered and applied to the view that is there; it is made from all
- * tags if it does not exist, was changed by another program, or by a process that was killed.
+ * Writes the layout's `index.json`, a view of the tags. Changes are collected and applied to the existing view; it is generated from all
+ * tags if it does not exist, or was changed by another program or by a process that was killed.
  *
- * `.mote/view.json` identifies the view that was written last. Processes do not wait for each other: one that finds that another has
- * written meanwhile starts over with the other's view. All names in an identified view are recorded in `.mote/names` and `.mote/repositories`.
+ * `.mote/view.json` identifies the view that was written last. Processes do not wait for each other: if another process has written
+ * meanwhile, it starts over with that view. All names in an identified view are recorded in `.mote/names` and `.mote/repositories`.
  */
 export class LayoutView {
   readonly #folder: CacheFolder;
@@ -82,12 +82,12 @@ export class LayoutView {
     this.#tags = tags;
   }
 
-  /** Whether a change is not written yet. */
+  /** Returns whether a change is not written yet. */
   get isDirty(): boolean {
     return this.#changes.size > 0;
   }
 
-  /** Call it before a tag is changed, and dispose of the result afterwards. The view is written later, a small one with `writeIfSmall`. */
+  /** Call it before a tag is changed, and dispose of the result afterwards. The view is written later, or with `writeIfSmall`. */
   change(name: string): Disposable {
     this.#gathering ??= this.#begin();
     const changes = this.#gathering;
@@ -101,7 +101,7 @@ export class LayoutView {
     };
   }
 
-  /** Writes the view, unless it shows all changes. Callers that come while it is written share the next writing. */
+  /** Writes the view, unless it shows all changes. Calls during a write share the next one. */
   write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -117,13 +117,13 @@ export class LayoutView {
     return this.#queued;
   }
 
-  /** Writes a small view at once, so that other programs see the change. After an error the changes stay, and are written later. */
+  /** Writes a small view at once, so that other programs see the change. After an error the changes are written later. */
   async writeIfSmall(): Promise<void> {
     const size = lstatIfThere(this.#folder.indexFile)?.size ?? 0;
     if (size <= smallBytes) await this.write().catch(() => {});
   }
 
-  /** As `write`; on a full disk the view is written when there is space. */
+  /** As `write`, but on a full disk the view is written later, when there is space. */
   async writeIfSpace(): Promise<void> {
     try {
       await this.write();
@@ -132,7 +132,7 @@ export class LayoutView {
     }
   }
 
-  /** Returns the names in the view, which need not be those of the tags. Empty if it is not one of mote's. */
+  /** Returns the names in the view, which may differ from those of the tags. Empty if mote did not write it. */
   async names(): Promise<string[]> {
     const entries = await this.#entriesOf(this.#look());
     return entries === undefined ? [] : [...entries.keys()];
@@ -145,7 +145,7 @@ export class LayoutView {
     return changes;
   }
 
-  /** On a full disk the view is not identified any more instead, which takes no space. */
+  /** On a full disk, invalidates the view's identification instead, which takes no space. */
   #tryToMark(path: string): string | undefined {
     try {
       fs.closeSync(this.#ingests.create(path));
@@ -160,7 +160,7 @@ export class LayoutView {
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#queued !== undefined) return;
-    // After an error the changes stay, and are written with the next one, or at the end.
+    // After an error the changes stay, and are written with the next one, or on disposal.
     this.#timer = setTimeout(() => this.write().catch(() => {}), Math.max(gatherMs, gatherTimes * this.#lastMs));
   }
 
@@ -208,11 +208,11 @@ export class LayoutView {
       await this.#yields.yieldIfDue();
       entries.set(tag.name, viewEntry(tag));
     }
-    // A tag that cannot be read now may be readable later: then the view is made again.
+    // A tag that cannot be read now may be readable later: then the view is generated again.
     return { entries, isComplete: isRecorded && damaged === undefined };
   }
 
-  /** `conflict`: another process has written meanwhile. `lost`: what it has written was replaced. */
+  /** `conflict`: another process has written meanwhile. `lost`: its view was overwritten. */
   async #replace(
     { entries, isComplete }: { readonly entries: ViewEntries; readonly isComplete: boolean },
     seen: Seen,
@@ -227,7 +227,7 @@ export class LayoutView {
         return "conflict";
       }
       fs.renameSync(temporary, indexFile);
-      // Another process may have written between the look and the renaming. If it looks after the renaming, it finds that itself.
+      // Another process may have written between the check and the rename. If it checks after the rename, it finds that itself.
       if (this.#readRecord() !== seen.record) return "lost";
       if (isComplete) writeUnsynced(this.#ingests, viewFile, Buffer.from(recordOf(stamp)));
       else removeIfThere(viewFile);
@@ -253,7 +253,7 @@ export class LayoutView {
     }
   }
 
-  /** Undefined if the view is not one that mote wrote last. */
+  /** Returns undefined if mote did not write the view last. */
   async #entriesOf({ stamp, isOwn }: Seen): Promise<ViewEntries | undefined> {
     if (!isOwn) return undefined;
     let text: string | undefined;
@@ -308,7 +308,7 @@ function stampOf({ ino, size, mtimeNs }: fs.BigIntStats): string {
   return `${ino}-${size}-${mtimeNs}`;
 }
 
-/** Another version, or anything else, means that the view is made again. */
+/** Any other version or text makes mote generate the view again. */
 function recordOf(stamp: string): string {
   return `${JSON.stringify({ format: "mote-view", version: formatVersion, index: stamp })}\n`;
 }

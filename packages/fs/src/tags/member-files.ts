@@ -29,14 +29,14 @@ import { FolderFormat, formatFileName } from "../folder/folder-format.js";
 import { writeAtomically } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 
-/** The version of what is below `.mote/repositories/`. */
+/** The format version of `.mote/repositories/`. */
 const formatVersion = 1;
-/** Stands in a repository's folder while the repository has a name. */
+/** Exists in a repository's folder while the repository has a name. */
 const namedFile = "named";
-/** Another process may remove a folder as empty while a record is written there: it is made again, so many times at most. */
+/** Maximum attempts to create a folder that other processes may remove as empty before a record is written. */
 const attempts = 10;
 
-/** What is done before the folder is used, and throws where it must not be. */
+/** Runs before the folder is used, and throws if it must not be. */
 export interface ReadyMembers {
   toRead(): void;
   toWrite(): Promise<void>;
@@ -48,13 +48,13 @@ interface ReadyTags extends ReadyMembers {
 }
 
 /**
- * Membership on disk: a small file for each record, whose name is the manifest's digest and whose text is the repository's name.
+ * Membership on disk: a small file for each record, named by the manifest's digest and containing the repository's name.
  *
  *     .mote/repositories/format.json
  *     .mote/repositories/<hash of the path>/<hash of the registry>/{<algorithm>-<encoded>, named}
  *
- * Names are hashed, so any name is a file's name, and none leads out of the folder. A record is written under a temporary name first.
- * Nothing is synced: what a power failure takes is recorded again from the tags, or when the manifest is stored again.
+ * Names are hashed, so any name is a valid file name, and none leads out of the folder. A record is written under a temporary name first.
+ * Nothing is synced: records lost in a power failure are made again from the tags, or when the manifest is stored again.
  */
 export class MemberFiles implements Membership {
   readonly #folder: CacheFolder;
@@ -73,12 +73,12 @@ export class MemberFiles implements Membership {
     });
   }
 
-  /** Makes the format file. @throws MOTE_UNSUPPORTED_FORMAT */
+  /** Creates the format file. @throws MOTE_UNSUPPORTED_FORMAT */
   async establish(): Promise<void> {
     await this.#format.establish();
   }
 
-  /** Whether the folder is there: everything that was recorded is gone with it. */
+  /** Returns whether the folder exists: without it, all records are lost. */
   get isEstablished(): boolean {
     return this.#format.isThere();
   }
@@ -93,7 +93,7 @@ export class MemberFiles implements Membership {
     if (named) this.#write(name, namedFile);
   }
 
-  /** As `record` of a tag that is set, where the folder is known to be open for writing. */
+  /** As `record` for a tag that is set, when the folder is known to be writable. */
   async recordNamed(repository: string, digest: Digest): Promise<void> {
     const name = repositoryName(repository);
     await this.establish();
@@ -154,7 +154,7 @@ export class MemberFiles implements Membership {
     }
   }
 
-  /** Removes the records of manifests that `isThere` denies. */
+  /** Removes the records of manifests for which `isThere` returns false. */
   async clean(isThere: (digest: Digest) => boolean, yieldIfDue: () => Promise<void> | undefined): Promise<void> {
     this.#begin();
     for (const outer of namesIn(this.#folder.repositories)) {
@@ -178,7 +178,7 @@ export class MemberFiles implements Membership {
     return `${this.#folder.repositories}/${hashOf(path)}/${hashOf(registry)}`;
   }
 
-  /** The name that a record in the folder has, if it is the folder's. */
+  /** Returns the name that a record in the folder contains, if it hashes to the folder. */
   #nameOf(folder: string): RepositoryName | undefined {
     for (const member of namesIn(folder)) {
       let text: string | undefined;
@@ -227,13 +227,13 @@ export class MemberFiles implements Membership {
     this.#removeIfEmpty(folder);
   }
 
-  /** The name's mark goes with the last record. */
+  /** Removes the folder after its last record. */
   #removeIfEmpty(folder: string): void {
     try {
       if (!isOwnFolder(folder) || hasMembers(folder)) return;
       const wasNamed = removeIfThere(`${folder}/${namedFile}`);
       const isGone = removeFolderIfEmpty(folder);
-      // Another process has recorded something meanwhile, and may have found the mark there.
+      // Another process has recorded something meanwhile, and may have found the marker.
       const name = isGone || !wasNamed ? undefined : this.#nameOf(folder);
       if (name !== undefined) this.#write(name, namedFile);
       removeFolderIfEmpty(folder.slice(0, folder.lastIndexOf("/")));
@@ -257,7 +257,7 @@ function hashOf(text: string): string {
   return digestEncoded(digestBytes(Buffer.from(text)));
 }
 
-/** Neither of its two levels is a symbolic link, which could lead out of the cache. */
+/** Returns false if either of its two levels is a symbolic link, which could lead out of the cache. */
 function isOwnFolder(path: string): boolean {
   return isRealFolder(path) && isRealFolder(path.slice(0, path.lastIndexOf("/")));
 }
@@ -273,7 +273,7 @@ function membersIn(folder: string): Digest[] {
   return isOwnFolder(folder) ? namesIn(folder).flatMap((name) => CacheFolder.digestOf(name) ?? []) : [];
 }
 
-/** Without a look at all that is there: it may be very much. */
+/** Stops at the first member, as there may be very many. */
 function hasMembers(folder: string): boolean {
   const entries = fs.opendirSync(folder);
   try {

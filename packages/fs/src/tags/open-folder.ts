@@ -8,13 +8,13 @@ import { writeAtomically } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 import type { TagFiles } from "./tag-files.js";
 
-/** Opens a folder when it is first used, and again after it was removed. */
+/** Opens a folder on first use, and again after it was removed. */
 export class FolderOpening {
   readonly #folder: CacheFolder;
   readonly #openFolder: () => Promise<void>;
   #inspected = false;
   #opening: Promise<void> | undefined;
-  /** Whether nothing that the folder needs is missing, as far as is known. */
+  /** Whether everything that the folder needs exists, as far as known. */
   isOpen = false;
 
   constructor(folder: CacheFolder, open: () => Promise<void>) {
@@ -22,13 +22,13 @@ export class FolderOpening {
     this.#openFolder = open;
   }
 
-  /** Refuses a folder that this release does not know: looks once, and then for links that lead out of it. */
+  /** Rejects an unsupported folder: inspects it once, and later only checks for symbolic links. */
   toRead(): void {
     if (this.#inspected) this.#folder.refuseLinks();
     else this.inspect();
   }
 
-  /** As `toRead`, without a look for links once the folder is known: for calls that are frequent. */
+  /** As `toRead`, without the check for links once the folder is known: for frequent calls. */
   toReadOften(): void {
     if (!this.#inspected) this.inspect();
   }
@@ -48,7 +48,7 @@ export class FolderOpening {
     await this.toWriteOften();
   }
 
-  /** As `toWrite`, without a look once the folder is open: for calls that are frequent. It is tried again after an error. */
+  /** As `toWrite`, without a check once the folder is open: for frequent calls. Tries again after an error. */
   toWriteOften(): Promise<void> {
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined;
@@ -64,7 +64,7 @@ export class FolderOpening {
   }
 }
 
-/** Opens a cache folder, creates a new one, or adopts a layout that others made. */
+/** Opens a cache folder, creates a new one, or adopts another program's layout. */
 export async function openFolder(
   folder: CacheFolder,
   ingests: IngestFiles,
@@ -78,17 +78,17 @@ export async function openFolder(
   await into.tags.view.writeIfSpace();
 }
 
-/** Makes what is missing: the first time, and when the folder was removed under a living cache. */
+/** Creates whatever is missing: the first time, and when the folder of an open cache was removed. */
 export async function establishFolder(folder: CacheFolder, ingests: IngestFiles): Promise<void> {
   folder.makeFolders();
   if (isMissing(folder.layoutFile)) {
     await writeAtomically(ingests, folder.layoutFile, `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`);
   }
-  // Last, for it says that the folder is a cache: a crash before it only means to adopt again.
+  // Last, as it marks the folder as a cache: after an earlier crash the layout is adopted again.
   if (isMissing(folder.formatFile)) await writeAtomically(ingests, folder.formatFile, folder.formatText());
 }
 
-/** A symbolic link with a file's name is replaced. */
+/** Returns true also for a symbolic link, which is replaced. */
 function isMissing(path: string): boolean {
   try {
     return !(fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
@@ -97,7 +97,7 @@ function isMissing(path: string): boolean {
   }
 }
 
-/** The named entries of an `index.json` become tags; all manifests are noted as roots. */
+/** Turns the named entries of an `index.json` into tags, and records all manifests as roots. */
 async function adopt(
   folder: CacheFolder,
   { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },

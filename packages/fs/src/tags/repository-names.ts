@@ -8,19 +8,19 @@ import { writeAtomically } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 import { isOfOneTag, isTagFile, readTag } from "./tag-file.js";
 
-/** The version of what is below `.mote/names/`. */
+/** The format version of `.mote/names/`. */
 const formatVersion = 1;
-/** Another process may remove a folder as empty while an entry is made there: so many attempts at most. */
+/** Maximum attempts to create a folder that other processes may remove as empty before an entry is made. */
 const attempts = 10;
 
 /**
- * An index of tags by repository and manifest, so that it is known without reading all tags whether a repository has another name for a
+ * An index of tags by repository and manifest, to find out without reading all tags whether a repository has another name for a
  * manifest, or any name at all: an empty file for each tag.
  *
  *     .mote/names/format.json
  *     .mote/names/<hash of the repository>/<algorithm>-<encoded>/<file of the tag>
  *
- * Every tag of a repository has an entry; an entry whose tag is gone, or was moved, may stay behind, and is removed when it is found.
+ * Every tag of a repository has an entry; the entry of a removed or moved tag may remain, and is removed when found.
  */
 export class RepositoryNames {
   readonly #folder: CacheFolder;
@@ -37,12 +37,12 @@ export class RepositoryNames {
     });
   }
 
-  /** Makes the format file. @throws MOTE_UNSUPPORTED_FORMAT */
+  /** Creates the format file. @throws MOTE_UNSUPPORTED_FORMAT */
   async establish(): Promise<void> {
     await this.#format.establish();
   }
 
-  /** Whether the folder is there: all entries are gone with it. */
+  /** Returns whether the folder exists: without it, all entries are lost. */
   get isEstablished(): boolean {
     return this.#format.isThere();
   }
@@ -77,13 +77,13 @@ export class RepositoryNames {
     if (removeFolderIfEmpty(ofDigest)) removeFolderIfEmpty(ofRepository);
   }
 
-  /** Whether one of the repository's tags stands for the manifest. */
+  /** Returns whether one of the repository's tags points to the manifest. */
   has(repository: string, digest: Digest): boolean {
     const ofRepository = this.#folderOf(repository);
     return isRealFolder(ofRepository) && this.#hasTag(repository, digest);
   }
 
-  /** Yields the manifests that the repository's tags stand for. */
+  /** Yields the manifests that the repository's tags point to. */
   *digests(repository: string): Generator<Digest> {
     const ofRepository = this.#folderOf(repository);
     if (!isRealFolder(ofRepository)) return;
@@ -108,7 +108,7 @@ export class RepositoryNames {
     return false;
   }
 
-  /** One that cannot be read may be. */
+  /** Returns true also for a tag that cannot be read. */
   #isOf(file: string, digest: Digest): boolean {
     try {
       return readTag(`${this.#folder.tags}/${file}`)?.descriptor.digest === digest;
@@ -123,7 +123,7 @@ export class RepositoryNames {
   }
 }
 
-/** Reads no more of a folder than is asked for: it may be very large. */
+/** Lists a folder lazily, as it may be very large. */
 function* entriesOf(folder: string): Generator<string> {
   let entries: fs.Dir;
   try {

@@ -16,16 +16,16 @@ const longestName = 4096;
 /** A tag and its file. */
 export interface StoredTag extends Tag {
   readonly path: string;
-  /** Unix milliseconds of its last setting. */
+  /** When it was last set, in Unix milliseconds. */
   readonly setMs: number;
 }
 
-/** Stands for a name in its file's name and in leases. */
+/** Represents a name in its file's name and in leases. */
 export function nameDigest(name: string): Digest {
   return digestBytes(Buffer.from(name));
 }
 
-/** Returns the name of a tag's file, so that any name is the name of a file. */
+/** Returns the name of a tag's file. Any tag name is allowed. */
 export function tagFileOf(name: string): string {
   return `${digestEncoded(nameDigest(name))}.json`;
 }
@@ -74,7 +74,7 @@ export function readTag(path: string): StoredTag | undefined {
   throw new MoteError("MOTE_CORRUPT", `the tag file ${path} is damaged; remove it and set the tag again`, { cause });
 }
 
-/** As `readTag`; undefined also for a file that is damaged or cannot be read. */
+/** As `readTag`, but also returns undefined for a damaged or unreadable file. */
 export function readTagIfReadable(path: string): StoredTag | undefined {
   try {
     return readTag(path);
@@ -84,7 +84,7 @@ export function readTagIfReadable(path: string): StoredTag | undefined {
   }
 }
 
-/** Whether a tag is damaged or cannot be read: other tags are not affected. */
+/** Returns whether a tag is damaged or unreadable, which does not affect other tags. */
 export function isOfOneTag(error: unknown): boolean {
   return (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") || isUnreadable(error);
 }

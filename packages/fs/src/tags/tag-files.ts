@@ -36,15 +36,15 @@ import { TagMembers } from "./tag-members.js";
 import { TagNames } from "./tag-names.js";
 import { refName } from "./view-text.js";
 
-/** What is done before the folder is used, and throws where it must not be. */
+/** Runs before the folder is used, and throws if it must not be. */
 export interface ReadyFolder {
   toRead(): void;
   toWrite(): Promise<void>;
-  /** A manifest is a root for `prune`, and known as such before anything names it. */
+  /** Records a manifest as a root for `prune`, before anything names it. */
   noteManifest(manifest: Pick<Descriptor, "digest" | "mediaType">): Promise<void> | undefined;
-  /** Until it is released, no prune removes these. */
+  /** Protects these from prunes until the lease is released. */
   hold(digests: readonly Digest[], signal: AbortSignal | undefined): Promise<Lease>;
-  /** Where it is recorded to which repository a name's manifest belongs. */
+  /** Records to which repository a name's manifest belongs. */
   readonly members: MemberFiles;
 }
 
@@ -97,7 +97,7 @@ export class TagFiles implements TagStore {
     {
       using __ = this.view.change(name);
       await writeAtomically(this.#ingests, path, text);
-      // Again: another process may have removed entries of which it saw no tag.
+      // Again: another process may have removed entries before it saw the tag.
       await this.#members.record(tag);
       if (before !== undefined && before.descriptor.digest !== tag.descriptor.digest) this.#members.moved(before);
     }
@@ -121,7 +121,7 @@ export class TagFiles implements TagStore {
     signal?.throwIfAborted();
     this.#ready.toRead();
     const { names, files, error: unnamed } = await this.#names.current();
-    // With a prefix: of a tag whose name is unknown, it is not known that it has it.
+    // With a prefix: it is not known whether a tag with an unknown name has it.
     let error = prefix === "" ? unnamed : undefined;
     for (let at = firstListed(names, options); left > 0 && names[at]?.startsWith(prefix); at++) {
       signal?.throwIfAborted();
@@ -140,7 +140,7 @@ export class TagFiles implements TagStore {
     if (left > 0 && error !== undefined) throw error;
   }
 
-  /** In the order of names. One that is damaged or cannot be read is skipped. */
+  /** Returns the tags in the order of names. Skips those that are damaged or unreadable. */
   async stored(): Promise<StoredTag[]> {
     return (await this.#readAll()).tags;
   }
@@ -171,10 +171,10 @@ export class TagFiles implements TagStore {
   }
 
   /**
-   * Takes a tag away, unless it was moved to another manifest, or is about to be: whoever sets a tag holds its name. The view is
+   * Removes a tag, unless it was moved to another manifest, or is about to be: a process that sets a tag leases its name. The view is
    * written later.
-   * @param path another one of the tag's file
-   * @returns whether it did
+   * @param path another path of the tag's file
+   * @returns whether it was removed
    */
   drop(tag: StoredTag, isHeld: (digest: Digest) => boolean, path: string = tag.path): boolean {
     if (isHeld(nameDigest(tag.name))) return false;
@@ -187,13 +187,13 @@ export class TagFiles implements TagStore {
     return removeIfThere(path);
   }
 
-  /** After names were removed: their manifests may not belong to the repositories any more. */
+  /** Updates the records after names were removed: their manifests may no longer belong to the repositories. */
   async forgetMembers(gone: readonly Tag[]): Promise<void> {
     await this.#members.forget(gone);
   }
 
   /**
-   * As `recordTags` of `Membership`: also of tags that another program has put into the folder.
+   * As `recordTags` of `Membership`, including tags that another program has added to the folder.
    * @returns whether all could be recorded
    */
   async recordMembers(): Promise<boolean> {
@@ -209,7 +209,7 @@ export class TagFiles implements TagStore {
     return await this.#members.recordAll(added, this.#yields);
   }
 
-  /** Makes tags of the named entries of an `index.json` that others wrote. @returns all entries */
+  /** Creates tags from the named entries of another program's `index.json`. @returns all entries */
   async adopt(index: Uint8Array): Promise<readonly Descriptor[]> {
     const entries = parseLayoutIndex(index);
     for (const descriptor of entries) {
@@ -230,7 +230,7 @@ export class TagFiles implements TagStore {
   }
 }
 
-/** Sets the time of setting to now. @returns whether it did: another user's file is to be replaced */
+/** Sets the tag's time to now. @returns whether it did: another user's file must be replaced */
 function renew(path: string): boolean {
   try {
     const now = new Date();

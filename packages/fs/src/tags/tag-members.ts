@@ -14,18 +14,18 @@ export class TagMembers {
     this.#names = names;
   }
 
-  /** Whether what was recorded before is still there. */
+  /** Returns whether the earlier records still exist. */
   isRecorded(): boolean {
     try {
       return this.#members.isEstablished && this.#names.isEstablished;
     } catch (error) {
-      // Of a version that this release does not know: nothing is recorded there.
+      // An unsupported version: nothing is recorded there.
       if (isOfOther(error)) return true;
       throw error;
     }
   }
 
-  /** An error costs nothing: what the tags stand for can be recorded later. @returns whether it is recorded */
+  /** Best effort: the tags' manifests can be recorded later. @returns whether it is recorded */
   async record({ name, descriptor: { digest } }: Tag): Promise<boolean> {
     const repository = repositoryOf(name);
     if (repository === undefined) return true;
@@ -57,15 +57,15 @@ export class TagMembers {
     return isComplete;
   }
 
-  /** The name stands for another manifest now; the records of the one before stay. */
+  /** Removes the index entry of a moved name; its manifest's records stay. */
   moved({ name, descriptor: { digest } }: Tag): void {
     const repository = repositoryOf(name);
     if (repository !== undefined) this.#names.remove(repository, digest, tagFileOf(name));
   }
 
   /**
-   * After names were removed: a manifest that none of a repository's other names stands for does not belong to it any more, and with its
-   * last name nothing does.
+   * Removes records after names were removed: a manifest without another name in a repository no longer belongs to it, and without
+   * its last name a repository has no manifests.
    */
   async forget(gone: readonly Tag[]): Promise<void> {
     const repositories = new Map<string, Set<Digest>>();
@@ -75,7 +75,7 @@ export class TagMembers {
       this.moved(tag);
       repositories.set(repository, (repositories.get(repository) ?? new Set()).add(tag.descriptor.digest));
     }
-    // Each is looked at again afterwards: another process may have set a tag meanwhile.
+    // Each is checked again afterwards: another process may have set a tag meanwhile.
     for (const [repository, digests] of repositories) {
       if (this.#hasNoNames(repository)) {
         await this.#members.remove(repository);

@@ -5,18 +5,18 @@ import { fileError } from "../disk/file-error.js";
 import { FolderChanges } from "../disk/folder-changes.js";
 import { isOfOneTag, readTag, tagFileOf } from "./tag-file.js";
 
-/** Names in their order, as of a moment. */
+/** A snapshot of the names, in order. */
 export interface OrderedNames {
   readonly names: readonly string[];
   /** The file of each. */
   readonly files: readonly string[];
-  /** The error of a tag whose name is unknown, since its file cannot be read. */
+  /** The error of a tag whose name is unknown because its file cannot be read. */
   readonly error: unknown;
 }
 
 /**
- * The names of all tags, in memory and in order. A file's name is a hash of the tag's name, so what is known of a file never changes: only
- * files that are new are read.
+ * The names of all tags, in memory and in order. A file's name is a hash of the tag's name, so a file's tag never changes: only
+ * new files are read.
  */
 export class TagNames {
   readonly #folder: string;
@@ -28,7 +28,7 @@ export class TagNames {
   #current: OrderedNames = { names: [], files: [], error: undefined };
   #looking: Promise<unknown> = Promise.resolve();
 
-  /** @param viewed returns names that are known without reading files; those of no tag are ignored */
+  /** @param viewed returns names that are known without reading files; names without a tag are ignored */
   constructor(folder: string, yields: CooperativeYield, viewed: () => Promise<readonly string[]>) {
     this.#folder = folder;
     this.#yields = yields;
@@ -37,13 +37,13 @@ export class TagNames {
   }
 
   current(): Promise<OrderedNames> {
-    // Not shared: a tag may have been set since an earlier look.
+    // Not shared: a tag may have been set since an earlier listing.
     const look = this.#looking.then(() => this.#look());
     this.#looking = look.catch(() => {});
     return look;
   }
 
-  /** Returns the names that were not known without reading their files, and were not returned before. */
+  /** Returns the names that had to be read from their files, and were not returned before. */
   async takeUnviewed(): Promise<string[]> {
     await this.current();
     const names = [...this.#unviewed];

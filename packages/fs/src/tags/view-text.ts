@@ -10,7 +10,7 @@ const entryStart = "\n    {";
 const entryEnd = "\n    }";
 const bytesAtOnce = 65_536;
 
-/** The entries of `index.json` by name, each as its text. The whole is what `JSON.stringify` makes of it. */
+/** The entries of `index.json` by name, each as its text. The complete text equals the output of `JSON.stringify`. */
 export type ViewEntries = Map<string, string>;
 
 export function viewEntry({ name, descriptor }: Tag): string {
@@ -31,13 +31,13 @@ export function* viewChunks(entries: ViewEntries): Generator<string> {
   yield `${chunk}${names.length === 0 ? emptyTail : tail}`;
 }
 
-/** Reads a text of `viewChunks`. Yields undefined instead of an entry that is not one, and at last if the text is another's. */
+/** Parses the text of `viewChunks`. Yields undefined for an entry without a name or for an invalid text. */
 export function* parseView(text: string): Generator<[name: string, entry: string] | undefined> {
   if (text === `${head}${emptyTail}`) return;
   if (!text.startsWith(head) || !text.endsWith(tail)) return yield undefined;
   const last = text.length - tail.length;
   for (let start = head.length; start < last; ) {
-    // Only the end of an entry is indented so.
+    // Only the end of an entry has this indentation.
     const end = text.indexOf(entryEnd, start) + entryEnd.length;
     if (end < entryEnd.length || end > last || !text.startsWith(entryStart, start)) return yield undefined;
     const entry = text.slice(start, end);
