@@ -1,3 +1,4 @@
+import { BoundedMap } from "./bounded-map.js";
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
 
@@ -26,19 +27,14 @@ const maxNames = 10_000;
 
 /** Stores records in memory. */
 export class MemoryFreshness implements Freshness {
-  readonly #checks = new Map<string, NameCheck>();
+  readonly #checks = new BoundedMap<string, NameCheck>(maxNames);
 
   async find(name: string): Promise<NameCheck | undefined> {
     return this.#checks.get(name);
   }
 
   async record(name: string, check: NameCheck): Promise<void> {
-    this.#checks.delete(name);
     this.#checks.set(name, check);
-    for (const oldest of this.#checks.keys()) {
-      if (this.#checks.size <= maxNames) break;
-      this.#checks.delete(oldest);
-    }
   }
 
   async remove(name: string): Promise<void> {

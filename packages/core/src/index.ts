@@ -1,4 +1,5 @@
 export * from "./blob-info-cache.js";
+export * from "./bounded-map.js";
 export * from "./bytes-reader.js";
 export * from "./bytes-tracker.js";
 export * from "./cancellable.js";

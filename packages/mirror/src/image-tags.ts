@@ -31,12 +31,17 @@ export class ImageTags {
 
   /** A tag of the repository means the manifest. */
   async resolved(repository: string, name: string, descriptor: Descriptor): Promise<void> {
+    if (await this.#isSet(name, descriptor).catch(() => false)) return;
     const waiting = this.#waiting.get(repository) ?? new Map<string, Descriptor>();
     if (waiting.get(name)?.digest !== descriptor.digest && waiting.size < maxWaiting) {
       waiting.set(name, descriptor);
       this.#waiting.set(repository, waiting);
     }
     await this.stored(repository);
+  }
+
+  async #isSet(name: string, { digest }: Descriptor): Promise<boolean> {
+    return (await this.#tags.resolve(name))?.digest === digest;
   }
 
   /** A manifest or blob of the repository was stored. */
@@ -48,7 +53,7 @@ export class ImageTags {
   async #setIfComplete(repository: string, name: string, descriptor: Descriptor): Promise<void> {
     try {
       if (!(await this.#isComplete(descriptor, 0))) return;
-      if ((await this.#tags.resolve(name))?.digest !== descriptor.digest) await this.#tags.tag(name, descriptor);
+      if (!(await this.#isSet(name, descriptor))) await this.#tags.tag(name, descriptor);
     } catch (error) {
       this.#logger.warn("cannot set the tag of an image", { name, error });
     }

@@ -1,4 +1,5 @@
 import {
+  BoundedMap,
   type CallOptions,
   type Cancellable,
   type Descriptor,
@@ -70,7 +71,7 @@ export class Mirror implements PullThrough {
   readonly #onStored: () => void;
   readonly #onReceived: (upstream: string, bytes: number) => void;
   /** By repository and digest, so that a size that is known tells that the repository has the blob. */
-  readonly #sizes = new Map<string, number>();
+  readonly #sizes = new BoundedMap<string, number>(maxSizes);
 
   /** @throws TypeError for an upstream that is given twice, or a default that is not given */
   constructor(options: MirrorOptions) {
@@ -224,18 +225,16 @@ export class Mirror implements PullThrough {
     if (membership !== undefined && !(await membership.has(repository.full, digest, options))) {
       await membership.record(repository.full, digest, options);
     }
+    // The manifest's own size shows that those of its blobs are known.
+    const key = sizeKey(repository, digest);
+    if (this.#sizes.has(key)) return;
     this.#rememberSizes(repository, await readManifest(this.#cache, descriptor, options));
+    this.#sizes.set(key, descriptor.size);
   }
 
   #rememberSizes(repository: UpstreamRepository, manifest: Manifest): void {
     for (const { digest, size } of manifestChildren(manifest).blobs) {
-      const key = sizeKey(repository, digest);
-      this.#sizes.delete(key);
-      this.#sizes.set(key, size);
-    }
-    for (const oldest of this.#sizes.keys()) {
-      if (this.#sizes.size <= maxSizes) break;
-      this.#sizes.delete(oldest);
+      this.#sizes.set(sizeKey(repository, digest), size);
     }
   }
 

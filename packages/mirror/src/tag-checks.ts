@@ -1,4 +1,5 @@
 import {
+  BoundedMap,
   type Cancellable,
   type Descriptor,
   type Freshness,
@@ -56,7 +57,7 @@ interface ResolveTagOptions extends Cancellable {
 export class TagChecks {
   readonly #options: TagChecksOptions;
   readonly #running = new Map<string, Promise<Check>>();
-  readonly #negatives = new Map<string, Negative>();
+  readonly #negatives = new BoundedMap<string, Negative>(maxNegatives);
 
   constructor(options: TagChecksOptions) {
     this.#options = options;
@@ -131,12 +132,7 @@ export class TagChecks {
 
   #remember(name: string, error: unknown): void {
     const { freshMs, now } = this.#options;
-    this.#negatives.delete(name);
     this.#negatives.set(name, { error, untilMs: now() + Math.min(freshMs, maxNegativeMs) });
-    for (const oldest of this.#negatives.keys()) {
-      if (this.#negatives.size <= maxNegatives) break;
-      this.#negatives.delete(oldest);
-    }
   }
 }
 

@@ -1,4 +1,13 @@
-import { type Cancellable, type ContentSource, isNotFound, MoteError, type MoteSource, type TagPage } from "@mote/core";
+import {
+  BoundedMap,
+  type Cancellable,
+  type ContentSource,
+  detailOf,
+  isNotFound,
+  MoteError,
+  type MoteSource,
+  type TagPage,
+} from "@mote/core";
 import { CircuitBreaker } from "./circuit-breaker.js";
 import type { UpstreamName } from "./upstream-table.js";
 
@@ -23,6 +32,9 @@ export interface UpstreamStatus {
   readonly state: CircuitBreaker["state"];
 }
 
+/** Repositories of one upstream that are remembered. */
+const maxOpened = 1_000;
+
 /** Codes by which an upstream answers about the content: it works. */
 const answers: ReadonlySet<string> = new Set([
   "MOTE_UNAUTHORIZED",
@@ -39,8 +51,7 @@ export class Upstream {
   readonly name: string;
   readonly #registry: UpstreamRegistry;
   readonly #breaker: CircuitBreaker;
-  readonly #opened = new Map<string, UpstreamContent>();
-
+  readonly #opened = new BoundedMap<string, UpstreamContent>(maxOpened);
   readonly #isOffline: boolean;
 
   /** `now`: milliseconds of a clock that never goes back. */
@@ -82,12 +93,7 @@ export class Upstream {
   /** Repositories hold what they have found out about theirs, such as a manifest that came with its name. */
   content(path: string): UpstreamContent {
     const content = this.#opened.get(path) ?? this.#registry.open(path);
-    this.#opened.delete(path);
     this.#opened.set(path, content);
-    for (const oldest of this.#opened.keys()) {
-      if (this.#opened.size <= maxOpened) break;
-      this.#opened.delete(oldest);
-    }
     return content;
   }
 
@@ -110,16 +116,12 @@ export class Upstream {
   }
 }
 
-/** Repositories of one upstream that are remembered. */
-const maxOpened = 1_000;
-
 /** Whether the upstream answered, so that what is stored must not stand in for the answer. */
 export function isAnswer(error: unknown): boolean {
   return isNotFound(error) || (MoteError.isInstance(error) && answers.has(error.code));
 }
 
 function retryAfterMs(error: unknown): number | undefined {
-  const details = MoteError.isInstance(error) ? error.details : undefined;
-  const ms = details !== undefined && "retryAfterMs" in details ? details.retryAfterMs : undefined;
+  const ms = detailOf(error, "retryAfterMs");
   return typeof ms === "number" ? ms : undefined;
 }

@@ -1,4 +1,4 @@
-import type { MoteError } from "@mote/core";
+import { detailOf, type MoteError } from "@mote/core";
 import { type ErrorCode, ErrorResponse } from "./response.js";
 
 const statuses: Readonly<Record<string, readonly [number, ErrorCode]>> = {
@@ -13,15 +13,11 @@ const statuses: Readonly<Record<string, readonly [number, ErrorCode]>> = {
  * message of the error is not sent: it may name hosts and paths that are not the client's business.
  */
 export function upstreamError(error: MoteError, upstream: string): ErrorResponse {
-  const retryAfterMs = detail(error, "retryAfterMs");
+  const asked = detailOf(error, "retryAfterMs");
+  const retryAfterMs = typeof asked === "number" ? asked : undefined;
   const isPaused = error.code === "MOTE_UNREACHABLE" && retryAfterMs !== undefined;
   const [status, code] = statuses[error.code] ?? [isPaused ? 503 : 502, "UNKNOWN"];
   const headers =
     retryAfterMs === undefined ? {} : { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
   return new ErrorResponse(status, code, `${upstream} could not answer the request: ${error.code}`, { headers });
-}
-
-function detail(error: MoteError, name: string): number | undefined {
-  const value = error.details !== undefined && name in error.details ? Reflect.get(error.details, name) : undefined;
-  return typeof value === "number" ? value : undefined;
 }
