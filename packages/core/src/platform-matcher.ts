@@ -1,8 +1,13 @@
-import type { Platform } from "./descriptor.js";
+import type { Descriptor, Platform } from "./descriptor.js";
 import { normalizePlatform } from "./platform.js";
 import { parseWindowsVersion, runsOnWindows } from "./windows-version.js";
 
 type Machine = Pick<Platform, "architecture" | "variant">;
+
+/** Returns the platform of an index entry; undefined if the entry does not name operating system and architecture. */
+export function labelOf({ platform }: Pick<Descriptor, "platform">): Platform | undefined {
+  return platform?.os && platform.architecture ? platform : undefined;
+}
 
 /**
  * Finds the platforms that run on a wanted platform, and the best of them. As in containerd, arm/v7 runs v6 and v5, arm64 also runs 32-bit arm,
@@ -26,6 +31,16 @@ export class PlatformMatcher {
   compare(one: Platform, other: Platform): number {
     const [a, b] = [normalizePlatform(one), normalizePlatform(other)];
     return this.#rank(a) - this.#rank(b) || this.#compareVersions(a, b) || featureCount(b) - featureCount(a);
+  }
+
+  /** Returns the descriptors whose platform matches, the best first. */
+  bestFirst(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+    const matching = descriptors.flatMap((descriptor) => {
+      const platform = labelOf(descriptor);
+      return platform !== undefined && this.matches(platform) ? [{ descriptor, platform }] : [];
+    });
+    matching.sort((one, other) => this.compare(one.platform, other.platform));
+    return matching.map(({ descriptor }) => descriptor);
   }
 
   /** Returns whether the architecture is the wanted one, regardless of the variant. */

@@ -5,6 +5,7 @@ import {
   type ImageIndex,
   isIndexType,
   isNotFound,
+  labelOf,
   MoteError,
   manifestChildren,
   type Platform,
@@ -128,21 +129,15 @@ class PlatformSearch {
 
   /** Returns the entries with a matching platform, the best first, then those without a platform. */
   #candidatesOf(index: ImageIndex): readonly Descriptor[] {
-    const matching: { readonly descriptor: Descriptor; readonly label: Platform }[] = [];
+    const { manifests } = manifestChildren(index);
     const unlabelled: Descriptor[] = [];
-    for (const descriptor of manifestChildren(index).manifests) {
+    for (const descriptor of manifests) {
       const label = labelOf(descriptor);
       if (label === undefined) unlabelled.push(descriptor);
-      else if (this.#matcher.matches(label)) matching.push({ descriptor, label });
-      if (label !== undefined) this.#available.add(formatPlatform(label));
+      else this.#available.add(formatPlatform(label));
     }
-    matching.sort((one, other) => this.#matcher.compare(one.label, other.label));
-    return [...matching.map(({ descriptor }) => descriptor), ...unlabelled];
+    return [...this.#matcher.bestFirst(manifests), ...unlabelled];
   }
-}
-
-function labelOf({ platform }: Descriptor): Platform | undefined {
-  return platform?.os && platform.architecture ? platform : undefined;
 }
 
 /** Lists platforms with a limited number and length. */

@@ -8,6 +8,7 @@ import {
   formatPlatform,
   isIndexType,
   isRecord,
+  labelOf,
   MoteError,
   type MoteReader,
   PlatformMatcher,
@@ -127,16 +128,12 @@ export class SelectedPlatforms implements ContentSource {
 }
 
 function bestOf(root: Descriptor, entries: readonly Descriptor[], text: string): Descriptor {
-  const matcher = new PlatformMatcher(parsePlatform(text));
-  const labelled = entries.flatMap((descriptor) => {
-    const { platform } = descriptor;
-    return platform?.os && platform.architecture ? [{ descriptor, platform }] : [];
-  });
-  const [best] = labelled
-    .filter(({ platform }) => matcher.matches(platform))
-    .sort((one, other) => matcher.compare(one.platform, other.platform));
-  if (best !== undefined) return best.descriptor;
-  const platforms = labelled.map(({ platform }) => formatPlatform(platform)).slice(0, 24);
+  const [best] = new PlatformMatcher(parsePlatform(text)).bestFirst(entries);
+  if (best !== undefined) return best;
+  const platforms = entries
+    .flatMap((entry) => labelOf(entry) ?? [])
+    .map(formatPlatform)
+    .slice(0, 24);
   throw new MoteError("MOTE_NO_PLATFORM", `${root.digest} has no platform ${text}; it has ${platforms.join(", ")}`, {
     details: { digest: root.digest, wanted: text, platforms },
   });

@@ -101,12 +101,8 @@ export class StoredImage {
   #wanted(manifests: readonly Descriptor[]): readonly Descriptor[] {
     if (this.#platform === undefined) return manifests;
     const matcher = new PlatformMatcher(parsePlatform(this.#platform));
-    const matching = manifests.flatMap((descriptor) => {
-      const { platform } = descriptor;
-      return platform?.os && platform.architecture && matcher.matches(platform) ? [{ descriptor, platform }] : [];
-    });
-    const [best] = matching.sort((one, other) => matcher.compare(one.platform, other.platform));
-    if (best !== undefined) return [best.descriptor];
+    const [best] = matcher.bestFirst(manifests);
+    if (best !== undefined) return [best];
     return manifests.filter(({ platform, mediaType }) => isIndexType(mediaType) || !platform?.architecture);
   }
 

@@ -77,7 +77,6 @@ export class Mover {
   ): Promise<MoveReport> {
     const { cache, endpoints, references, logger } = this.#parts;
     const { platform: platforms, tags = [], verify, ...moving } = options;
-    const only = onlyOf(to.digest);
     let selected: SelectedPlatforms | undefined;
     const report = await readFromOrigin(
       from,
@@ -89,10 +88,7 @@ export class Mover {
           ...moving,
           refs: (tags.length === 0 ? [undefined] : tags).map(() => from),
           tags,
-          verify: async (descriptor, manifest, context) => {
-            await only?.(descriptor, manifest, context);
-            await verify?.(descriptor, manifest, context);
-          },
+          verify: bothOf(onlyOf(to.digest), verify),
         });
         const { index } = selected;
         if (index !== undefined && index.moved.digest !== index.original.digest) {
@@ -156,7 +152,6 @@ export class Mover {
     // Each platform under each name; without platforms each name once.
     const roots = (platforms ?? [undefined]).flatMap((each) => named.map((tag) => ({ platform: each, tag })));
     const { endpoints, references } = this.#parts;
-    const only = onlyOf(to?.digest);
     const reading = { ...options, platform: others.length > 0 ? undefined : platform };
     const report = await readFromOrigin(from, this.#parts, reading, async (source) =>
       this.#transfer(source, to && (await endpoints.destination(to, moving)), {
@@ -164,10 +159,7 @@ export class Mover {
         refs: roots.map(() => from),
         tags: roots.map(({ tag }) => tag),
         platform: roots.flatMap((root) => root.platform ?? []),
-        verify: async (descriptor, manifest, context) => {
-          await only?.(descriptor, manifest, context);
-          await verify?.(descriptor, manifest, context);
-        },
+        verify: bothOf(onlyOf(to?.digest), verify),
       }),
     );
     const target = to && references.isStream(to) ? undefined : to;
@@ -253,6 +245,15 @@ export class Mover {
       logger.warn(`cannot name ${name} in the cache: ${error.message}`);
     }
   }
+}
+
+type Verify = TransferOptions["verify"];
+
+function bothOf(first: Verify, second: Verify): NonNullable<Verify> {
+  return async (...root) => {
+    await first?.(...root);
+    await second?.(...root);
+  };
 }
 
 function severalPlatforms(platforms: readonly string[]): MoteError {
