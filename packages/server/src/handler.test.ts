@@ -1,50 +1,17 @@
-import { type Descriptor, type Digest, digestBytes, MemoryTagStore, mediaTypes } from "@mote/core";
-import { beforeEach, describe, expect, it } from "vitest";
-import { MemorySource } from "../test/memory-source.js";
-import { createHandler, type Handler } from "./index.js";
-
-const encoder = new TextEncoder();
-const absent = digestBytes(encoder.encode("not stored"));
-
-let source: MemorySource;
-let tags: MemoryTagStore;
-let handler: Handler;
-let layer: Digest;
-let layerBytes: Uint8Array;
-let config: Descriptor;
-let manifest: Descriptor;
-
-beforeEach(async () => {
-  source = new MemorySource();
-  tags = new MemoryTagStore();
-  handler = createHandler({ source, tags });
-  layerBytes = encoder.encode("0123456789".repeat(2000));
-  layer = source.put(layerBytes);
-  config = { mediaType: mediaTypes.ociConfig, digest: source.put(encoder.encode("{}")), size: 2 };
-  manifest = source.putManifest(imageManifest());
-  await tags.tag("docker.io/library/app:1", manifest);
-});
-
-function imageManifest(more: object = {}) {
-  return {
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    config,
-    layers: [{ mediaType: mediaTypes.ociLayer, digest: layer, size: layerBytes.byteLength }],
-    ...more,
-  };
-}
-
-function request(path: string, init?: RequestInit): Promise<Response> {
-  return handler(new Request(`http://registry.test${path}`, init));
-}
-
-async function errorOf(path: string, init?: RequestInit): Promise<[status: number, code: string]> {
-  const response = await request(path, init);
-  const { errors } = (await response.json()) as { errors: { code: string; message: string; detail: unknown }[] };
-  expect(errors).toEqual([{ code: expect.any(String), message: expect.any(String), detail: expect.anything() }]);
-  return [response.status, errors[0]?.code ?? ""];
-}
+import { digestBytes, mediaTypes } from "@mote/core";
+import { describe, expect, it } from "vitest";
+import {
+  absent,
+  encoder,
+  errorOf,
+  imageManifest,
+  layer,
+  layerBytes,
+  manifest,
+  request,
+  source,
+  tags,
+} from "../test/image-handler.js";
 
 describe("the endpoint", () => {
   it("supports version 2 and says so in every response", async () => {

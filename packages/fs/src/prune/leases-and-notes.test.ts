@@ -84,7 +84,7 @@ it("what was leased is looked at before each removal that comes long after the l
   expect(removed.length).toBe(1);
 });
 
-it("many notes of manifests that are not there are no work for each look", async () => {
+it("many notes of missing manifests cost no work at each lookup", async () => {
   await cache.initialize();
   for (let n = 0; n < 300; n++) {
     const digest = digestBytes(Buffer.from(`gone ${n}`));

@@ -1,50 +1,20 @@
-import {
-  chmodSync,
-  linkSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { linkSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { type Digest, digestBytes, MoteError, type MoteSource, readMote } from "@mote/core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import {
+  age,
+  bytes,
+  damage,
+  digest,
+  failure,
+  folder,
+  index,
+  mediaType,
+  open,
+  read,
+  root,
+} from "../../test/cache-setup.js";
 import { put, putImage } from "../../test/image.js";
-import { FileCache, type FileCacheOptions } from "../index.js";
-
-const mediaType = "application/octet-stream";
-const bytes = new TextEncoder().encode("some bytes");
-const digest = digestBytes(bytes);
-let folder: string;
-let root: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "mote-cache-"));
-  root = join(folder, "cache");
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-const open = (options: FileCacheOptions = {}, at = root) => new FileCache(at, options);
-const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
-const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
-const read = async (source: MoteSource, what = digest) => await readMote(source, what, { maxBytes: 10_000_000 });
-const index = () => JSON.parse(readFileSync(join(root, "index.json"), "utf8"));
-/** Changes a byte, as a disk error or another tool might. */
-function damage(cache: FileCache, what: Digest): void {
-  const path = cache.moteRef(what);
-  chmodSync(path, 0o644);
-  const content = readFileSync(path);
-  content[0] = (content[0] ?? 0) ^ 1;
-  writeFileSync(path, content);
-}
-/** Sets the last use of a blob to `hours` ago. */
-function age(cache: FileCache, what: Digest, hours: number): void {
-  const path = cache.moteRef(what);
-  utimesSync(path, Date.now() / 1000 - hours * 3600, statSync(path).mtimeMs / 1000);
-}
 
 describe("prune", () => {
   it("removes the least recently used image first, and keeps what other images share", async () => {

@@ -3,7 +3,6 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,88 +10,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import {
-  type ContentSource,
-  childDescriptors,
-  type Descriptor,
-  digestBytes,
-  mediaTypes,
-  parseManifest,
-} from "@mote/core";
+import { childDescriptors, digestBytes, parseManifest } from "@mote/core";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { carry, makeTree, readTree, type Tree } from "../../test/file-trees.js";
-import { FilesDestination, type FilesDestinationOptions } from "./files-destination.js";
-import { FilesSource } from "./files-source.js";
-
-const encode = (text: string) => new TextEncoder().encode(text);
-let dir: string;
-let into: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "mote-files-"));
-  into = join(dir, "deep", "into");
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
-
-const tree: Tree = {
-  "data/a": { file: "one" },
-  "data/run": { program: "two" },
-  "data/sub/link": { link: "../a" },
-  "model.bin": { file: "weights" },
-};
-
-function sourceOf(one: Tree, ...titles: readonly string[]): FilesSource {
-  const from = mkdtempSync(join(dir, "from-"));
-  makeTree(from, one);
-  return new FilesSource(
-    titles.map((title) => ({ path: join(from, title), title })),
-    { temporaryDir: dir },
-  );
-}
-
-async function send(source: ContentSource, options: FilesDestinationOptions = {}): Promise<void> {
-  await using destination = new FilesDestination(into, options);
-  await carry(source, destination);
-}
-
-function artifact(
-  ...layers: readonly { readonly title?: string; readonly text: string; readonly folder?: boolean }[]
-): ContentSource {
-  const blobs = new Map<string, Uint8Array>();
-  const add = (bytes: Uint8Array, mediaType: string, annotations?: Readonly<Record<string, string>>): Descriptor => {
-    const digest = digestBytes(bytes);
-    blobs.set(digest, bytes);
-    return { mediaType, digest, size: bytes.byteLength, ...(annotations ? { annotations } : {}) };
-  };
-  const manifest = encode(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config: add(encode("{}"), mediaTypes.ociEmpty),
-      layers: layers.map(({ title, text, folder }) =>
-        add(encode(text), mediaTypes.octetStream, {
-          ...(title === undefined ? {} : { "org.opencontainers.image.title": title }),
-          ...(folder ? { "io.deis.oras.content.unpack": "true" } : {}),
-        }),
-      ),
-    }),
-  );
-  const root = { mediaType: mediaTypes.ociManifest, digest: digestBytes(manifest), size: manifest.byteLength };
-  return {
-    resolve: async () => root,
-    manifest: async () => manifest,
-    blob: async (descriptor) => ({
-      info: descriptor,
-      async *[Symbol.asyncIterator]() {
-        yield blobs.get(descriptor.digest) ?? new Uint8Array(0);
-      },
-      async close() {},
-      async [Symbol.asyncDispose]() {},
-    }),
-  };
-}
+import { describe, expect, it } from "vitest";
+import { makeTree, readTree, type Tree } from "../../test/file-trees.js";
+import { artifact, dir, encode, into, send, sendInto, sourceOf, tree } from "../../test/files-setup.js";
+import { FilesDestination } from "./files-destination.js";
 
 describe("an artifact's files", () => {
   it("are one file named by its digest if the only layer has no title", async () => {
@@ -256,7 +180,7 @@ describe("an existing file in the way", () => {
     await using source = sourceOf(tree, "model.bin");
     await expect(send(source)).rejects.toMatchObject({ code: "MOTE_EXISTS" });
     symlinkSync("nowhere", join(dir, "dangling"));
-    into = join(dir, "dangling");
+    sendInto(join(dir, "dangling"));
     await expect(send(source)).rejects.toMatchObject({ code: "MOTE_EXISTS" });
   });
 });

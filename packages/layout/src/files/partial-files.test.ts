@@ -1,97 +1,12 @@
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type ContentSource,
-  childDescriptors,
-  type Descriptor,
-  digestBytes,
-  MoteError,
-  mediaTypes,
-  parseManifest,
-} from "@mote/core";
+import { childDescriptors, digestBytes, MoteError, mediaTypes, parseManifest } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { carry, makeTree, readTree, type Tree } from "../../test/file-trees.js";
+import { artifact, dir, into, send, sendInto, sourceOf, tree } from "../../test/files-setup.js";
 import { ownIdentity } from "../disk/process-identity.js";
-import { FilesDestination, type FilesDestinationOptions } from "./files-destination.js";
+import { FilesDestination } from "./files-destination.js";
 import { FilesSource } from "./files-source.js";
-
-const encode = (text: string) => new TextEncoder().encode(text);
-let dir: string;
-let into: string;
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "mote-files-"));
-  into = join(dir, "deep", "into");
-});
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
-
-const tree: Tree = {
-  "data/a": { file: "one" },
-  "data/run": { program: "two" },
-  "data/sub/link": { link: "../a" },
-  "model.bin": { file: "weights" },
-};
-
-function sourceOf(one: Tree, ...titles: readonly string[]): FilesSource {
-  const from = mkdtempSync(join(dir, "from-"));
-  makeTree(from, one);
-  return new FilesSource(
-    titles.map((title) => ({ path: join(from, title), title })),
-    { temporaryDir: dir },
-  );
-}
-
-async function send(source: ContentSource, options: FilesDestinationOptions = {}): Promise<void> {
-  await using destination = new FilesDestination(into, options);
-  await carry(source, destination);
-}
-
-function artifact(
-  ...layers: readonly { readonly title?: string; readonly text: string; readonly folder?: boolean }[]
-): ContentSource {
-  const blobs = new Map<string, Uint8Array>();
-  const add = (bytes: Uint8Array, mediaType: string, annotations?: Readonly<Record<string, string>>): Descriptor => {
-    const digest = digestBytes(bytes);
-    blobs.set(digest, bytes);
-    return { mediaType, digest, size: bytes.byteLength, ...(annotations ? { annotations } : {}) };
-  };
-  const manifest = encode(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config: add(encode("{}"), mediaTypes.ociEmpty),
-      layers: layers.map(({ title, text, folder }) =>
-        add(encode(text), mediaTypes.octetStream, {
-          ...(title === undefined ? {} : { "org.opencontainers.image.title": title }),
-          ...(folder ? { "io.deis.oras.content.unpack": "true" } : {}),
-        }),
-      ),
-    }),
-  );
-  const root = { mediaType: mediaTypes.ociManifest, digest: digestBytes(manifest), size: manifest.byteLength };
-  return {
-    resolve: async () => root,
-    manifest: async () => manifest,
-    blob: async (descriptor) => ({
-      info: descriptor,
-      async *[Symbol.asyncIterator]() {
-        yield blobs.get(descriptor.digest) ?? new Uint8Array(0);
-      },
-      async close() {},
-      async [Symbol.asyncDispose]() {},
-    }),
-  };
-}
 
 describe("no partial files are left", () => {
   /** An artifact with these titles; the layer of the directory is not a tar. */
@@ -199,7 +114,7 @@ describe("no partial files are left", () => {
       makeTree(into, { [`data/${name}/x`]: { file: "left" }, [`data/sub/${name}`]: { file: "l" } });
     makeTree(into, { "data/a": { file: "mine" }, "data/.mote-mine": { file: "mine" } });
     await using source = new FilesSource([{ path: join(into, "data"), title: "data" }], { temporaryDir: dir });
-    into = join(dir, "back");
+    sendInto(join(dir, "back"));
     await send(source);
     expect(readTree(into)).toEqual({
       "data/.mote-mine": { file: "mine" },
@@ -251,7 +166,7 @@ describe("a symbolic link in the directory is never followed", () => {
   it("unless it leads to the directory itself", async () => {
     mkdirSync(join(dir, "real"));
     symlinkSync("real", join(dir, "named"));
-    into = join(dir, "named");
+    sendInto(join(dir, "named"));
     await using source = sourceOf(tree, "model.bin", "data");
     await send(source);
     await send(source);

@@ -2,7 +2,6 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -11,60 +10,22 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Descriptor, digestBytes, MoteError, mediaTypes } from "@mote/core";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { digestBytes, MoteError } from "@mote/core";
+import { describe, expect, it } from "vitest";
+import {
+  chunks,
+  codeOf,
+  describeBytes,
+  destination,
+  dir,
+  indexJson,
+  layout,
+  putManifest,
+  text,
+} from "../../test/layout-setup.js";
 import { OciArchiveDestination } from "../archive/oci-archive-destination.js";
 import { LayoutDestination } from "./layout-destination.js";
-
-let dir: string;
-let layout: string;
-let destination: LayoutDestination;
-
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "mote-layout-"));
-  layout = join(dir, "made", "layout");
-  destination = new LayoutDestination(layout);
-});
-
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
-
-const text = (content: string) => new TextEncoder().encode(content);
-
-function describeBytes(bytes: Uint8Array, mediaType: string = mediaTypes.octetStream): Descriptor {
-  return { digest: digestBytes(bytes), size: bytes.byteLength, mediaType };
-}
-
-async function* chunks(...parts: readonly (Uint8Array | Error)[]): AsyncGenerator<Uint8Array> {
-  for (const part of parts) {
-    if (part instanceof Error) throw part;
-    yield part;
-  }
-}
-
-async function putManifest(content: object, to = destination): Promise<Descriptor> {
-  const bytes = text(JSON.stringify(content));
-  const descriptor = describeBytes(bytes, mediaTypes.ociManifest);
-  await to.manifest(descriptor, bytes);
-  return descriptor;
-}
-
-async function codeOf(work: Promise<unknown>): Promise<unknown> {
-  try {
-    await work;
-  } catch (error) {
-    return MoteError.isInstance(error) ? error.code : error;
-  }
-  return "nothing was thrown";
-}
-
-function indexJson(): { manifests: { digest: string; annotations?: Record<string, string> }[] } & Record<
-  string,
-  unknown
-> {
-  return JSON.parse(readFileSync(join(layout, "index.json"), "utf8"));
-}
 
 const hello = text("hello");
 const helloDescriptor = describeBytes(hello);

@@ -1,59 +1,7 @@
-import { type Descriptor, digestBytes, type Logger, mediaTypes, silentLogger } from "@mote/core";
-import { afterEach, describe, expect, it } from "vitest";
-import { makeImage } from "../../test/image.js";
+import { digestBytes, mediaTypes } from "@mote/core";
+import { describe, expect, it } from "vitest";
 import { codeOf } from "../../test/outcome.js";
-import { type Handler, serve, type TestServer } from "../../test/server.js";
-import { RegistryClient } from "../client.js";
-import { RegistryDestination } from "../push/destination.js";
-import { RegistryRepository } from "./repository.js";
-
-const text = (value: string) => new TextEncoder().encode(value);
-const image = makeImage(10);
-const subject = image.manifest;
-const tag = subject.digest.replace(":", "-");
-const indexType = { "content-type": mediaTypes.ociIndex };
-const opened: AsyncDisposable[] = [];
-
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one[Symbol.asyncDispose]();
-});
-
-function entry(name: string, more: object = {}): Descriptor {
-  return { mediaType: mediaTypes.ociManifest, digest: digestBytes(text(name)), size: name.length, ...more };
-}
-
-const index = (...manifests: object[]) =>
-  JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests });
-
-interface Opened {
-  readonly server: TestServer;
-  readonly repository: RegistryRepository;
-  readonly destination: RegistryDestination;
-  readonly warnings: string[];
-}
-
-async function open(answer: Handler): Promise<Opened> {
-  const server = await serve(answer);
-  const warnings: string[] = [];
-  const logger: Logger = { ...silentLogger, warn: (message) => warnings.push(message) };
-  const client = new RegistryClient({ logger, retries: 0, retryDelayMs: 1 });
-  opened.push(client, server);
-  const place = { registry: server.host, repository: "a/b" };
-  return {
-    server,
-    repository: new RegistryRepository(client, place),
-    destination: new RegistryDestination(client, place),
-    warnings,
-  };
-}
-
-async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const one of items) found.push(one);
-  return found;
-}
-
-const isApi = (url: string | undefined) => url?.includes("/referrers/") ?? false;
+import { all, entry, image, index, indexType, isApi, open, subject, tag, text } from "../../test/referrers-setup.js";
 
 describe("without a referrers API", () => {
   const one = entry("one");

@@ -1,50 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { type ContentEvent, type Descriptor, digestBytes, mediaTypes } from "@mote/core";
-import { afterEach, describe, expect, it } from "vitest";
-import { type Intercept, refuse } from "../../test/fake-registry.js";
+import { digestBytes } from "@mote/core";
+import { describe, expect, it } from "vitest";
+import { refuse } from "../../test/fake-registry.js";
 import { sameBytes } from "../../test/outcome.js";
 import { serveTokens } from "../../test/token-server.js";
-import { serveUploads, type UploadServer } from "../../test/upload-server.js";
-import { RegistryClient, type RegistryClientOptions } from "../client.js";
-import { RegistryDestination } from "./destination.js";
-
-const bytes = new Uint8Array(randomBytes(100_000));
-const blob: Descriptor = { mediaType: mediaTypes.octetStream, digest: digestBytes(bytes), size: bytes.byteLength };
-const whole = { chunkBytes: blob.size };
-const inPieces = { chunkBytes: 30_000 };
-
-const opened: AsyncDisposable[] = [];
-afterEach(async () => {
-  for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
-});
-
-async function start(
-  options: RegistryClientOptions & { chunkBytes: number },
-  intercept?: (server: UploadServer) => Intercept,
-) {
-  const events: ContentEvent[] = [];
-  const server = await serveUploads(intercept);
-  const client = new RegistryClient({ retryDelayMs: 1, onEvent: (event) => events.push(event), ...options });
-  opened.push(server, client);
-  const place = { registry: server.host, repository: "a/b" };
-  return { server, events, destination: new RegistryDestination(client, place, options) };
-}
-
-// The source's chunks have another size than the upload's.
-async function* chunked(content: Uint8Array, failure?: Error): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < content.byteLength; at += 7000) yield content.subarray(at, at + 7000);
-  if (failure !== undefined) throw failure;
-}
-
-/** Responds to the next `times` requests with this method by `act`. */
-function on(method: string, times: number, act: (...sent: Parameters<Intercept>) => unknown): () => Intercept {
-  let left = times;
-  return () => async (request, response) => {
-    if (request.method !== method || left-- <= 0) return false;
-    await act(request, response);
-    return true;
-  };
-}
+import type { UploadServer } from "../../test/upload-server.js";
+import { blob, bytes, chunked, inPieces, on, opened, start, whole } from "../../test/upload-setup.js";
 
 const methods = (server: UploadServer) => server.seen.map(({ method }) => method);
 const arrived = (server: UploadServer) => sameBytes(bytes, server.blobs.get(blob.digest));
