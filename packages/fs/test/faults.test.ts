@@ -1,50 +1,11 @@
-import fs, {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { digestBytes, MoteError, readMote } from "@mote/core";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { digestBytes, readMote } from "@mote/core";
+import { describe, expect, it, vi } from "vitest";
 import { FileCache } from "../src/index.js";
+import { cache, errno, failSync, failure, folder, large, mediaType, root, small } from "./failing-calls.js";
 import { put } from "./image.js";
 
-const mediaType = "application/octet-stream";
-const small = new Uint8Array(1000).fill(1);
-const large = new Uint8Array(1_000_000).fill(2);
-let folder: string;
-let root: string;
-let cache: FileCache;
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "mote-faults-"));
-  root = join(folder, "cache");
-  cache = new FileCache(root);
-  await cache.initialize();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  rmSync(folder, { recursive: true });
-});
-
-const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
-const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
-const errno = (name: string) => Object.assign(new Error(name), { code: name });
-
-/** Fails the next calls of a synchronous function of node:fs. */
-function failSync(
-  method: "openSync" | "writeSync" | "renameSync" | "linkSync" | "unlinkSync" | "readSync" | "lstatSync",
-  name: string,
-) {
-  return vi.spyOn(fs, method).mockImplementation(() => {
-    throw errno(name);
-  });
-}
 /** Fails the next calls of a function with a callback. */
 function failAsync(method: "write" | "fdatasync" | "read", name: string) {
   return vi.spyOn(fs, method).mockImplementation((...args: unknown[]) => {

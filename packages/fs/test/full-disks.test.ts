@@ -1,52 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import fs, {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { digestBytes, MoteError, readMote } from "@mote/core";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { digestBytes, readMote } from "@mote/core";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FileCache } from "../src/index.js";
+import { cache, errno, failSync, failure, folder, large, mediaType, root, small } from "./failing-calls.js";
 import { put } from "./image.js";
-
-const mediaType = "application/octet-stream";
-const small = new Uint8Array(1000).fill(1);
-const large = new Uint8Array(1_000_000).fill(2);
-let folder: string;
-let root: string;
-let cache: FileCache;
-beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), "mote-faults-"));
-  root = join(folder, "cache");
-  cache = new FileCache(root);
-  await cache.initialize();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  rmSync(folder, { recursive: true });
-});
-
-const code = (error: unknown) => (MoteError.isInstance(error) ? error.code : String(error));
-const failure = async (work: Promise<unknown>) => await work.then(() => "none", code);
-const errno = (name: string) => Object.assign(new Error(name), { code: name });
-
-/** Fails the next calls of a synchronous function of node:fs. */
-function failSync(
-  method: "openSync" | "writeSync" | "renameSync" | "linkSync" | "unlinkSync" | "readSync" | "lstatSync",
-  name: string,
-) {
-  return vi.spyOn(fs, method).mockImplementation(() => {
-    throw errno(name);
-  });
-}
 
 async function expectUsable(): Promise<void> {
   vi.restoreAllMocks();
@@ -158,6 +118,7 @@ describe.skipIf(!canMount)(
 );
 
 describe("a directory that is removed while the cache is open", () => {
+  let cache: FileCache;
   beforeEach(() => {
     cache = new FileCache(root, { durability: "visible" });
   });
