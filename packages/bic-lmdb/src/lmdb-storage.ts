@@ -10,7 +10,7 @@ import {
   nextSequence,
   type SequenceClock,
 } from "@mote/bic";
-import { MoteError } from "@mote/core";
+import { hasCode, MoteError } from "@mote/core";
 import type { RootDatabase } from "lmdb";
 import { LmdbRows } from "./lmdb-rows.js";
 import { environmentOf } from "./reader-slot.js";
@@ -233,7 +233,7 @@ export class LmdbStorage implements FactStorage {
       return action();
     } catch (cause) {
       const error = storageError(cause, this.#path);
-      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") this.#seemsDamaged = true;
+      if (hasCode(error, "MOTE_CORRUPT")) this.#seemsDamaged = true;
       throw error;
     }
   }

@@ -2,7 +2,7 @@ import { accessSync, constants, linkSync, mkdirSync, rmSync, statfsSync, statSyn
 import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type FactStorage, MemoryStorage } from "@mote/bic";
-import { isOnNetworkFileSystem, type Logger, MoteError, makeFolders } from "@mote/core";
+import { hasCode, isOnNetworkFileSystem, type Logger, MoteError, makeFolders } from "@mote/core";
 import { checkFile, type FileState } from "./data-file.js";
 import { DeferredStorage } from "./deferred-storage.js";
 import { LmdbStorage } from "./lmdb-storage.js";
@@ -195,7 +195,7 @@ async function isDamaged(path: string): Promise<boolean> {
     await storage.check();
     return false;
   } catch (error) {
-    return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
+    return hasCode(error, "MOTE_CORRUPT");
   } finally {
     await storage.release();
   }

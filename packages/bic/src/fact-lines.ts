@@ -1,4 +1,4 @@
-import { isDigest, MoteError } from "@mote/core";
+import { isDigest, MoteError, splitLines } from "@mote/core";
 import type { BlobFact } from "./blob-fact.js";
 
 const formatName = "mote-blob-facts";
@@ -20,7 +20,7 @@ export function formatFact(fact: BlobFact): string {
  */
 export async function* parseFacts(text: AsyncIterable<string> | Iterable<string>): AsyncGenerator<BlobFact> {
   let number = 0;
-  for await (const line of splitLines(text)) {
+  for await (const line of splitLines(text, { maxLength: maxLineLength, tooLong })) {
     number++;
     const fact = parseLine(line, number);
     if (fact !== undefined) yield fact;
@@ -82,24 +82,8 @@ function checkVersion(version: number, line: number): void {
   );
 }
 
-async function* splitLines(text: AsyncIterable<string> | Iterable<string>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const chunk of text) {
-    const [first = "", ...lines] = chunk.split("\n");
-    rest += first;
-    checkLength(rest);
-    for (const line of lines) {
-      yield rest;
-      rest = line;
-      checkLength(rest);
-    }
-  }
-  yield rest;
-}
-
-function checkLength(line: string): void {
-  if (line.length <= maxLineLength) return;
-  throw new MoteError(
+function tooLong(): MoteError {
+  return new MoteError(
     "MOTE_TOO_LARGE",
     `a line of the exported facts has more than ${maxLineLength} characters; export them again`,
     { details: { maxLineLength } },

@@ -1,5 +1,5 @@
 import type { BlobInfoStatistics } from "@mote/core";
-import type { BlobFact } from "./blob-fact.js";
+import type { BlobFact, LocationFact } from "./blob-fact.js";
 import type { FactReader, FactRows } from "./fact-rows.js";
 
 export type FactCounts = Pick<BlobInfoStatistics, "locations" | "negativeRecords" | "pairs" | "transformers">;
@@ -27,6 +27,12 @@ export interface FactStorage {
    * @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_CORRUPT · MOTE_TIMEOUT · MOTE_IO
    */
   write<Result>(change: (rows: FactRows, clock: SequenceClock) => Result): Awaitable<Result>;
+  /**
+   * Records locations, as `write` with `applyFact` does, in this order and with new sequences instead of theirs. Only a storage whose server
+   * applies the rule for locations has it. It is called again before the last call has ended, with at most 512 facts a call.
+   * @throws as `write`
+   */
+  recordLocations?(facts: readonly LocationFact[]): Promise<void>;
   /** Yields all facts, about `size` at a time. Facts may be written between two chunks. */
   chunks(size: number): Iterable<readonly BlobFact[]> | AsyncIterable<readonly BlobFact[]>;
   counts(): Awaitable<FactCounts>;

@@ -1,7 +1,8 @@
 import { type ApplyOptions, applyFact } from "./apply-fact.js";
-import type { BlobFact } from "./blob-fact.js";
+import type { BlobFact, LocationFact } from "./blob-fact.js";
 import type { FactRows } from "./fact-rows.js";
-import type { SequenceClock } from "./fact-storage.js";
+import type { FactStorage, SequenceClock } from "./fact-storage.js";
+import type { StorageHandle } from "./storage-handle.js";
 import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
 /** A fact whose sequence is set when it is written. */
@@ -20,13 +21,23 @@ interface QueuedFact {
   readonly reject: (reason: unknown) => void;
 }
 
+interface QueuedLocation extends QueuedFact {
+  readonly fact: NewFact & LocationFact;
+}
+
+type LocationStorage = Required<Pick<FactStorage, "recordLocations">>;
+
 const batchSize = 2048;
 // A transaction accepts no more records after this time, so that it does not block the event loop.
 const transactionMs = 5;
 const recordsPerTimeCheck = 16;
+/** Locations that a storage records with one call, and calls at a time. */
+const locationsPerCall = 512;
+const maxCalls = 4;
 
 /** Groups the records of one turn of the event loop into transactions. */
 export class RecordQueue {
+  readonly #storage: Pick<StorageHandle, "open" | "keepOpen">;
   readonly #write: Write;
   readonly #negativeMaxAgeMs: number;
   readonly #onWritten: () => void;
@@ -34,7 +45,12 @@ export class RecordQueue {
   #writing: Promise<void> | undefined;
 
   /** `onWritten` is called after each batch. */
-  constructor(write: Write, options: { readonly negativeMaxAgeMs: number; readonly onWritten: () => void }) {
+  constructor(
+    storage: Pick<StorageHandle, "open" | "keepOpen">,
+    write: Write,
+    options: { readonly negativeMaxAgeMs: number; readonly onWritten: () => void },
+  ) {
+    this.#storage = storage;
     this.#write = write;
     this.#onWritten = options.onWritten;
     this.#negativeMaxAgeMs = options.negativeMaxAgeMs;
@@ -55,11 +71,47 @@ export class RecordQueue {
 
   async #writeAll(): Promise<void> {
     await Promise.resolve();
+    const calls: Promise<void>[] = [];
     while (this.#queued.length > 0) {
-      await this.#writeBatch(this.#queued.splice(0, batchSize));
-      this.#onWritten();
+      const storage = await this.#open();
+      if (storage === undefined) continue;
+      const next = this.#queued.slice(0, locationsPerCall);
+      if (recordsLocations(storage) && next.every(isLocation)) {
+        this.#queued.splice(0, next.length);
+        calls.push(this.#recordLocations(storage, next));
+        await (calls.length < maxCalls ? yieldToEventLoop() : calls.shift());
+      } else {
+        await Promise.all(calls.splice(0));
+        await this.#writeBatch(this.#queued.splice(0, batchSize));
+        this.#onWritten();
+      }
+      if (this.#queued.length === 0) await Promise.all(calls.splice(0));
     }
     this.#writing = undefined;
+  }
+
+  /** Opens the storage. If that fails, so do all queued records. */
+  async #open(): Promise<FactStorage | undefined> {
+    try {
+      return await this.#storage.open();
+    } catch (error) {
+      for (const { reject } of this.#queued.splice(0)) reject(error);
+      return undefined;
+    }
+  }
+
+  async #recordLocations(storage: LocationStorage, batch: readonly QueuedLocation[]): Promise<void> {
+    const release = this.#storage.keepOpen();
+    try {
+      const facts = batch.filter(({ signal }) => !signal?.aborted).map(({ fact }) => fact);
+      if (facts.length > 0) await storage.recordLocations(facts);
+      settle(batch);
+      this.#onWritten();
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      release();
+    }
   }
 
   /** Writes the batch in the order of digests, because neighbours share pages. Sequences keep the order of the calls. */
@@ -77,10 +129,7 @@ export class RecordQueue {
           return this.#apply(rest, rows, clock, warn);
         });
         done += count;
-        for (const { signal, resolve, reject } of rest.slice(0, count)) {
-          if (signal?.aborted) reject(signal.reason);
-          else resolve();
-        }
+        settle(rest.slice(0, count));
       }
     } catch (error) {
       for (const { reject } of sorted.slice(done)) reject(error);
@@ -100,5 +149,21 @@ export class RecordQueue {
       if (done % recordsPerTimeCheck === 0 && performance.now() > end) break;
     }
     return done;
+  }
+}
+
+function recordsLocations(storage: FactStorage): storage is FactStorage & LocationStorage {
+  return storage.recordLocations !== undefined;
+}
+
+function isLocation(queued: QueuedFact): queued is QueuedLocation {
+  return queued.fact.fact === "location" || queued.fact.fact === "absence";
+}
+
+/** Resolves records that were written, except those that were aborted. */
+function settle(records: readonly QueuedFact[]): void {
+  for (const { signal, resolve, reject } of records) {
+    if (signal?.aborted) reject(signal.reason);
+    else resolve();
   }
 }

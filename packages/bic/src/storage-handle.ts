@@ -1,4 +1,4 @@
-import { type Logger, MoteError } from "@mote/core";
+import { hasCode, type Logger, type MoteError } from "@mote/core";
 import type { Awaitable, FactStorage } from "./fact-storage.js";
 import { yieldToEventLoop } from "./yield-to-event-loop.js";
 
@@ -73,7 +73,7 @@ export class StorageHandle {
 
   #useOpen<Result>(storage: FactStorage, action: (storage: FactStorage) => Awaitable<Result>): Awaitable<Result> {
     const replace = (error: unknown) => {
-      if (!isUnusable(error)) throw error;
+      if (!hasCode(error, "MOTE_CORRUPT", "MOTE_TIMEOUT")) throw error;
       return this.#replace(storage, error).then(action);
     };
     try {
@@ -122,9 +122,4 @@ export class StorageHandle {
       this.#logger.warn("cannot close the storage of the blob-info cache", { cause });
     });
   }
-}
-
-/** It is damaged, replaced, or in use for too long. */
-function isUnusable(error: unknown): error is MoteError {
-  return MoteError.isInstance(error) && (error.code === "MOTE_CORRUPT" || error.code === "MOTE_TIMEOUT");
 }

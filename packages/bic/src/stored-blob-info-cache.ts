@@ -14,6 +14,7 @@ import {
 } from "@mote/core";
 import { applyFact } from "./apply-fact.js";
 import { type BlobFact, type LocationFact, nextSequence } from "./blob-fact.js";
+import { checkBound, checkText } from "./check-arguments.js";
 import { type ExpiringFacts, removeAged, removeOldest, totalFacts } from "./fact-expiry.js";
 import { factHeader, formatFact, parseFacts } from "./fact-lines.js";
 import type { FactStorage } from "./fact-storage.js";
@@ -35,7 +36,6 @@ export interface BlobInfoCacheOptions {
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
-const maxTextLength = 1024 * 1024;
 const chunkSize = 250;
 
 /**
@@ -64,7 +64,7 @@ export class StoredBlobInfoCache implements BlobInfoCache {
     this.#maxAgeMs = checkBound("maxAgeMs", options.maxAgeMs);
     this.#negativeMaxAgeMs = checkBound("negativeMaxAgeMs", options.negativeMaxAgeMs ?? dayMs);
     this.#now = options.now ?? Date.now;
-    this.#records = new RecordQueue((change) => this.#write(change), {
+    this.#records = new RecordQueue(this.#storage, (change) => this.#write(change), {
       negativeMaxAgeMs: this.#negativeMaxAgeMs,
       onWritten: () => this.#expireWhenFull(),
     });
@@ -319,19 +319,4 @@ export class StoredBlobInfoCache implements BlobInfoCache {
       },
     };
   }
-}
-
-function checkText(text: string): string {
-  if (typeof text !== "string") throw new TypeError(`expected a string, got ${typeof text}`);
-  if (text.length > maxTextLength)
-    throw new TypeError(`a string of ${text.length} characters is too long; at most ${maxTextLength} are allowed`);
-  return text;
-}
-
-function checkBound(name: string, bound: number | undefined): number {
-  if (bound === undefined) return Number.POSITIVE_INFINITY;
-  if (typeof bound !== "number" || Number.isNaN(bound) || bound < 0) {
-    throw new TypeError(`${name} is ${bound}, but must be a number of 0 or more`);
-  }
-  return bound;
 }

@@ -85,6 +85,20 @@ export function membershipSuite(
       expect(await all(membership.repositories({ named: true }))).toEqual([]);
     });
 
+    it("does not list blobs, and removes them as it does manifests", async () => {
+      const membership = await factory();
+      await membership.record(hub, one, { blob: true });
+      expect(await membership.has(hub, one)).toBe(true);
+      expect(await membership.has(ghcr, one)).toBe(false);
+      expect(await all(membership.list(hub))).toEqual([]);
+      expect(await all(membership.repositories())).toEqual([hub]);
+      await membership.record(hub, one);
+      expect(await all(membership.list(hub))).toEqual([one]);
+      await membership.remove(hub, one);
+      expect(await membership.has(hub, one)).toBe(false);
+      expect(await all(membership.repositories())).toEqual([]);
+    });
+
     it("rejects names that are not repository names", async () => {
       const membership = await factory();
       const names = ["", "/", "..", "../../x", "a/../b", "/etc/passwd", "a//b", "UPPER", "a b", "a\0b", "a\nb", "a:1"];

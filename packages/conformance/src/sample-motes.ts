@@ -7,6 +7,7 @@ import {
   type MoteCache,
   type MoteInfo,
   type MoteSource,
+  type ReadOptions,
   writeMote,
 } from "@mote/core";
 
@@ -43,7 +44,7 @@ export async function begin(cache: MoteCache, { digest, bytes }: Sample, size: n
 export async function readAll(
   source: MoteSource,
   digest: Digest,
-  options?: { readonly start?: number; readonly end?: number },
+  options?: Pick<ReadOptions, "start" | "end" | "verifyOnRead">,
 ): Promise<Uint8Array> {
   await using reader = await source.moteReader(digest, options);
   return await collect(reader);

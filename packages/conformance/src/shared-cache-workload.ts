@@ -1,4 +1,4 @@
-import { type Digest, type Lease, type MoteCache, MoteError } from "@mote/core";
+import { type Digest, hasCode, type Lease, type MoteCache } from "@mote/core";
 import fc from "fast-check";
 import { collect, mediaType, put, readAll, type Sample, sameBytes, sample } from "./sample-motes.js";
 
@@ -184,10 +184,6 @@ function pick(motes: readonly Sample[], n: number): Sample {
   const mote = motes[n];
   if (mote === undefined) throw new RangeError(`there is no mote ${n}`);
   return mote;
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return MoteError.isInstance(error) && error.code === code;
 }
 
 function assertPromise(holds: boolean, otherwise: string): void {

@@ -4,6 +4,7 @@ import type { Freshness } from "./freshness.js";
 import type { Membership } from "./membership.js";
 import type { Mote, MoteInfo, MoteStore, MoteWriter, PruneReport } from "./mote.js";
 import type { TagStore } from "./tag-store.js";
+import type { Uploads } from "./uploads.js";
 
 /** A cache that can place motes in the file system without copying their bytes. */
 export interface Linkable {
@@ -145,6 +146,32 @@ export interface Pins {
   pins(options?: Cancellable): AsyncIterable<Digest>;
 }
 
+/** A cache that fetches motes from another tier. */
+export interface Fillable {
+  /** Fetches a mote from the other tier, unless this one has it. Returns whether it was fetched. @throws MOTE_NOT_FOUND · MOTE_CORRUPT */
+  fill(
+    digest: Digest,
+    options?: Cancellable & {
+      /** Called with the number of bytes of the mote that are stored. Another caller's fetch does not call it. */
+      readonly onBytes?: ((bytes: number) => void) | undefined;
+    },
+  ): Promise<boolean>;
+}
+
+/** A cache that looks up many motes at once, because it is far away. */
+export interface BulkLookup {
+  /** Returns those of the motes that exist. `moteExists` may use the answers for some seconds. */
+  existing(digests: Iterable<Digest>, options?: Cancellable): Promise<ReadonlySet<Digest>>;
+}
+
+/** Motes of a cache that wait to be written to another tier. `prune` does not remove them. They outlive the process. */
+export interface WaitingMotes {
+  /** Adds a mote that is stored, or about to be. */
+  add(mote: Mote, options?: Cancellable): Promise<void>;
+  remove(digest: Digest, options?: Cancellable): Promise<void>;
+  list(options?: Cancellable): AsyncIterable<Mote>;
+}
+
 /** A store of motes. Capabilities beyond `MoteStore` are optional properties; a wrapper forwards those of the cache that it wraps. */
 export interface MoteCache
   extends MoteStore,
@@ -155,9 +182,13 @@ export interface MoteCache
     Partial<Quarantine>,
     Partial<ResumableIngest>,
     Partial<SharedIngest>,
-    Partial<Leases> {
+    Partial<Leases>,
+    Partial<Fillable>,
+    Partial<BulkLookup> {
   readonly pinned?: Pins;
   readonly tags?: TagStore;
   readonly membership?: Membership;
   readonly freshness?: Freshness;
+  readonly waiting?: WaitingMotes;
+  readonly uploads?: Uploads;
 }

@@ -49,6 +49,8 @@ export interface CallOptions extends Cancellable, EventOptions {}
 export interface BlobOptions extends CallOptions {
   /** The first byte to read. Default 0. */
   readonly start?: number | undefined;
+  /** The first byte that the caller does not need. A source may send more. Default: the size. */
+  readonly end?: number | undefined;
   /** Whether to verify size and digest. Default true. Pass false when the caller verifies them. */
   readonly verifyOnRead?: boolean | undefined;
   /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
@@ -106,6 +108,19 @@ export interface ContentSource extends Partial<AsyncDisposable> {
    * tags of `cosignTags`.
    */
   taggedReferrers?(descriptor: Descriptor, options?: CallOptions): AsyncIterable<Tag>;
+  /**
+   * Returns what refers to a manifest, for display. Implemented by sources that can do so in fewer requests than by the methods above.
+   * @throws as `referrers`
+   */
+  summarizeReferrers?(descriptor: Descriptor, options?: CallOptions): Promise<ReferrerSummary>;
+}
+
+/** What refers to a manifest. */
+export interface ReferrerSummary {
+  /** Not verified. */
+  readonly referrers: readonly Descriptor[];
+  /** Those of `cosignTags` that exist, as far as that was requested. */
+  readonly tags: readonly string[];
 }
 
 /** A blob that a destination has decompressed. */
@@ -120,6 +135,8 @@ export interface DecompressedBlob {
 export interface ContentDestination extends Partial<AsyncDisposable> {
   /** The location without tag and digest, which is recorded for its blobs and used to find mount candidates. */
   readonly ref?: Ref | undefined;
+  /** Returns whether a blob is to be moved. Asked after `verify` has accepted the manifests. Default: all are. */
+  wants?(descriptor: Descriptor): boolean;
   /** Returns whether the blob or manifest exists. Its content is not read. */
   has(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
   /**
@@ -127,6 +144,8 @@ export interface ContentDestination extends Partial<AsyncDisposable> {
    * @throws MOTE_UPLOAD_LOST, or MOTE_DIGEST_MISMATCH with `details.mayResend`, if sending it again may succeed
    */
   blob(descriptor: Descriptor, chunks: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<void>;
+  /** Returns other locations that are known to have the blob, from which `mount` may succeed, the best first. */
+  mountSources?(descriptor: Descriptor): readonly Ref[];
   /** Tries to mount a blob from other repositories that are known to have it. Returns whether it did. */
   mount?(descriptor: Descriptor, candidates: readonly Ref[], options?: CallOptions): Promise<boolean>;
   /** Returns the path where the cache may link the blob; undefined if the blob must be sent. */

@@ -12,7 +12,7 @@ export const descriptorSchema = z.looseObject({
 
 const descriptors = z.optional(z.nullable(z.array(descriptorSchema)));
 
-/** image-spec, manifest.md; also Docker's "Image Manifest Version 2, Schema 2", and the artifact manifest of image-spec 1.1-rc with `blobs`. */
+/** image-spec, manifest.md; Docker's "Image Manifest Version 2, Schema 2"; the artifact manifest of image-spec 1.1-rc, with `blobs`. */
 export const imageManifestSchema = z.looseObject({
   config: z.optional(z.nullable(descriptorSchema)),
   layers: descriptors,

@@ -90,16 +90,28 @@ export interface Digester {
   update(bytes: Uint8Array): void;
   /** Returns the digest and ends the digester. May be called repeatedly. */
   digest(): Digest;
+  /** Returns another digester of the same bytes. @throws MOTE_CLOSED after `digest()` */
+  copy(): Digester;
 }
 
 /** Creates an incremental digester. @throws MOTE_UNSUPPORTED_ALGORITHM */
 export function createDigester(algorithm: DigestAlgorithm = "sha256"): Digester {
-  const hash = newHash(algorithm);
+  return digesterOf(newHash(algorithm), algorithm);
+}
+
+function digesterOf(hash: Hash, algorithm: DigestAlgorithm): Digester {
   let result: Digest | undefined;
+  const assertOpen = () => {
+    if (result !== undefined) throw new MoteError("MOTE_CLOSED", "the digester has already returned its digest");
+  };
   return {
     update(bytes) {
-      if (result !== undefined) throw new MoteError("MOTE_CLOSED", "the digester has already returned its digest");
+      assertOpen();
       hash.update(bytes);
+    },
+    copy() {
+      assertOpen();
+      return digesterOf(hash.copy(), algorithm);
     },
     digest() {
       result ??= formatDigest(algorithm, hash.digest("hex"));

@@ -60,6 +60,8 @@ export type MoteErrorCode =
   | "MOTE_RATE_LIMITED"
   /** The registry returned a server error or a response that violates the distribution specification. */
   | "MOTE_REGISTRY"
+  /** The bytes do not continue an upload where it ends. `details.offset`: where it ends. */
+  | "MOTE_OFFSET_MISMATCH"
   /** The registry lost an upload. Sending the blob again may succeed. */
   | "MOTE_UPLOAD_LOST"
   /** The server cannot listen on the address. */
@@ -105,5 +107,10 @@ export class MoteError extends Error {
 
 /** Returns whether `error` is a cache miss. */
 export function isNotFound(error: unknown): boolean {
-  return MoteError.isInstance(error) && error.code === "MOTE_NOT_FOUND";
+  return hasCode(error, "MOTE_NOT_FOUND");
+}
+
+/** Returns whether an error is a `MoteError` with one of the codes. */
+export function hasCode(error: unknown, ...codes: readonly MoteErrorCode[]): error is MoteError {
+  return MoteError.isInstance(error) && codes.some((code) => code === error.code);
 }

@@ -1,4 +1,4 @@
-import { MoteError } from "./error.js";
+import { hasCode } from "./error.js";
 import { detailOf } from "./system-error.js";
 
 /** Wraps an error of the cache as its `cause`, to distinguish it from errors of the source. */
@@ -27,5 +27,5 @@ export function isTruncated(error: unknown): boolean {
 
 /** Returns whether the received bytes are wrong, which is an error of the source even if the cache's writer detects it. */
 export function isMismatch(error: unknown): boolean {
-  return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_DIGEST_MISMATCH");
+  return hasCode(error, "MOTE_SIZE_MISMATCH", "MOTE_DIGEST_MISMATCH");
 }

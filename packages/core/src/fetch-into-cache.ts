@@ -1,7 +1,7 @@
 import type { MoteCache, ResumableWriter } from "./capabilities.js";
 import type { CallOptions, ContentSource } from "./content.js";
 import type { Descriptor } from "./descriptor.js";
-import { MoteError } from "./error.js";
+import { hasCode, MoteError } from "./error.js";
 import { CacheError, isMismatch, isTruncated } from "./fetch-error.js";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Mote, MoteWriter } from "./mote.js";
@@ -32,6 +32,8 @@ export interface CacheFetch {
   readonly onEvent: CallOptions["onEvent"];
   /** Called with the first byte to fetch. Returns a feed that receives the bytes from there. */
   readonly begin: (offset: number) => FetchFeed | undefined;
+  /** Called when another writer of the blob is active, whose end is waited for. */
+  readonly onOtherWriter?: (() => void) | undefined;
   /** Called with the number of bytes of the blob that are stored. */
   readonly onBytes: (bytes: number) => void;
   /** Called with the number of bytes of each chunk from a source. */
@@ -58,6 +60,7 @@ export async function fetchIntoCache(fetch: CacheFetch): Promise<FetchedFrom | u
   for (let waitMs = 1; ; waitMs = Math.min(2 * waitMs, maxWaitMs)) {
     const writer = await openWriter(fetch, mote);
     if (writer !== undefined) return fetchWith(writer, fetch);
+    fetch.onOtherWriter?.();
     if (await waitForOtherWriter(fetch)) return undefined;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     signal.throwIfAborted();
@@ -91,7 +94,7 @@ async function waitForOtherWriter({ cache, descriptor, signal }: CacheFetch): Pr
     return true;
   } catch (error) {
     signal.throwIfAborted();
-    if (MoteError.isInstance(error) && error.code === "MOTE_WRITER_GONE") return false;
+    if (hasCode(error, "MOTE_WRITER_GONE")) return false;
     throw CacheError.writing(error);
   } finally {
     await follower.close();

@@ -20,6 +20,11 @@ export interface Freshness {
   find(name: string, options?: Cancellable): Promise<NameCheck | undefined>;
   record(name: string, check: NameCheck, options?: Cancellable): Promise<void>;
   remove(name: string, options?: Cancellable): Promise<void>;
+  /**
+   * Begins a check, so that the other processes wait for its record. Resolves to undefined while another process is checking the name, for five
+   * seconds at most. Best effort: in rare cases two begin. Call the result when the check has been recorded or has failed.
+   */
+  begin?(name: string): Promise<(() => void) | undefined>;
 }
 
 /** The maximum number of records. The oldest are removed first. */

@@ -162,7 +162,7 @@ function roleOf(roles: Map<Digest, Role>, digest: Digest): Role {
   return role;
 }
 
-/** Returns the kind of a manifest. The config's media type identifies a container image (image-spec, manifest.md, "Guidelines for Artifact Usage"). */
+/** Returns the kind of a manifest, by the media type of its config (image-spec, manifest.md, "Guidelines for Artifact Usage"). */
 export function manifestKind(manifest: Manifest): MoteKind {
   if (manifest.kind === "index") return "index";
   const isImage =

@@ -12,10 +12,19 @@ export function parseJsonDocument(bytes: Uint8Array, { invalidUtf8 = "throw" }: 
   return JSON.parse(new TextDecoder("utf-8", { fatal: invalidUtf8 === "throw" }).decode(bytes));
 }
 
-/** Returns the object that a JSON text holds; undefined if it holds something else, or is not valid. */
+/** Parses a JSON document as `parseJsonDocument` does. Returns undefined if it is invalid or not an object. */
+export function parseJsonRecord(bytes: Uint8Array, options?: JsonDocumentOptions): Record<string, unknown> | undefined {
+  return recordOf(() => parseJsonDocument(bytes, options));
+}
+
+/** Parses a JSON text. Returns undefined if it is invalid or not an object. */
 export function parseRecord(text: string): Record<string, unknown> | undefined {
+  return recordOf(() => JSON.parse(text));
+}
+
+function recordOf(parse: () => unknown): Record<string, unknown> | undefined {
   try {
-    const body: unknown = JSON.parse(text);
+    const body = parse();
     return isRecord(body) ? body : undefined;
   } catch {
     return undefined;
@@ -27,8 +36,8 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 const [quote, backslash] = [0x22, 0x5c];
-const opening: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+/** Brackets and braces differ in one bit. */
+const [bit, opening, closing] = [0x20, 0x7b, 0x7d];
 
 /** Returns the maximum nesting of brackets outside of strings. The text need not be valid JSON. */
 function depthOf(bytes: Uint8Array): number {
@@ -38,8 +47,8 @@ function depthOf(bytes: Uint8Array): number {
     const byte = bytes[at] ?? 0;
     if (byte === quote) isInString = !isInString;
     else if (isInString) at += byte === backslash ? 1 : 0;
-    else if (opening.has(byte)) deepest = Math.max(deepest, ++depth);
-    else if (closing.has(byte)) depth--;
+    else if ((byte | bit) === opening) deepest = Math.max(deepest, ++depth);
+    else if ((byte | bit) === closing) depth--;
   }
   return deepest;
 }

@@ -133,6 +133,13 @@ describe("sniffManifestType", () => {
     expect(sniffManifestType(bytes(body))).toBe(mediaType);
   });
 
+  it("returns the given type if the body does not name another", () => {
+    expect(sniffManifestType(bytes({ ...manifest, mediaType: undefined }), mediaTypes.dockerManifest)).toBe(
+      mediaTypes.dockerManifest,
+    );
+    expect(sniffManifestType(bytes(index), mediaTypes.dockerManifest)).toBe(mediaTypes.ociIndex);
+  });
+
   it.each<[string, unknown]>([
     ["text that is not JSON", "nonsense"],
     ["neither shape", { schemaVersion: 2 }],

@@ -71,9 +71,12 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   };
 }
 
-/** Returns the media type of a manifest, from its `mediaType` or its other fields. @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE */
-export function sniffManifestType(bytes: Uint8Array): string {
-  return manifestTypeOf(parseBody(bytes), undefined);
+/**
+ * Returns the media type of a manifest, from its `mediaType`, the given one, or its other fields, without checking the rest.
+ * @throws MOTE_INVALID_MANIFEST · MOTE_TOO_LARGE
+ */
+export function sniffManifestType(bytes: Uint8Array, mediaType?: string): string {
+  return manifestTypeOf(parseBody(bytes), mediaType);
 }
 
 /** Parses a descriptor. @throws MOTE_INVALID_MANIFEST */
@@ -87,9 +90,10 @@ export function childDescriptors(manifest: Manifest): readonly Descriptor[] {
   return manifest.config === undefined ? manifest.layers : [manifest.config, ...manifest.layers];
 }
 
-/** Checks the version of an image layout (image-spec, image-layout.md). @throws MOTE_INVALID_MANIFEST · MOTE_UNSUPPORTED_FORMAT for a version that is not 1.x */
+/** Checks that `oci-layout` has version 1.x (image-spec, image-layout.md). @throws MOTE_INVALID_MANIFEST · MOTE_UNSUPPORTED_FORMAT */
 export function checkImageLayout(bytes: Uint8Array, location: string): void {
-  const { imageLayoutVersion } = check(imageLayoutSchema, parseJson(bytes, "oci-layout"), "oci-layout");
+  const what = `oci-layout of ${location}`;
+  const { imageLayoutVersion } = check(imageLayoutSchema, parseJson(bytes, what), what);
   if (!/^1(?:\.|$)/.test(imageLayoutVersion)) {
     throw new MoteError(
       "MOTE_UNSUPPORTED_FORMAT",

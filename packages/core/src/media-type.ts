@@ -1,4 +1,4 @@
-/** Media types of the OCI image specification, including the artifact manifest of 1.1-rc, and of Docker's image manifest version 2, schema 2. */
+/** Media types of the OCI image-spec, including the artifact manifest of 1.1-rc, and of Docker's image manifest version 2, schema 2. */
 export const mediaTypes = {
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   ociIndex: "application/vnd.oci.image.index.v1+json",

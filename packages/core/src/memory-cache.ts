@@ -3,7 +3,7 @@ import { BytesReaderAt } from "./bytes-reader.js";
 import type { Cancellable } from "./cancellable.js";
 import type { MoteCache, StoredMote } from "./capabilities.js";
 import { type Digest, parseDigest } from "./digest.js";
-import { MoteError } from "./error.js";
+import { hasCode, MoteError } from "./error.js";
 import { takeInventory } from "./inventory.js";
 import { joinChunks } from "./join-chunks.js";
 import { planPrune } from "./memory-prune.js";
@@ -101,13 +101,14 @@ export class MemoryCache implements MoteCache {
   }
 
   async moteReader(digest: Digest, options: ReadOptions = {}): Promise<MoteReader> {
-    const { start = 0, end, countsAsUse = true } = options;
+    const { start = 0, end, countsAsUse = true, verifyOnRead = true } = options;
     assertByteCount(start);
     assertByteCount(end);
     const stored = this.#get(digest, options, countsAsUse);
     const info = infoOf(digest, stored);
     const range = this.chunksOf(stored.bytes.subarray(start, end), options.signal);
-    if (start > 0 || (end !== undefined && end < info.size)) return new MemoryReader(info, range);
+    const isComplete = start === 0 && (end === undefined || end >= info.size);
+    if (!isComplete || !verifyOnRead) return new MemoryReader(info, range);
     return new MemoryReader(info, this.#verified(info, range));
   }
 
@@ -173,7 +174,7 @@ export class MemoryCache implements MoteCache {
     try {
       yield* verifyChunks(chunks, info, { damage: true });
     } catch (error) {
-      if (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") this.stored.delete(info.digest);
+      if (hasCode(error, "MOTE_CORRUPT")) this.stored.delete(info.digest);
       throw error;
     }
   }

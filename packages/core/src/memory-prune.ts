@@ -4,6 +4,7 @@ import type { MoteInfo, PruneOptions, PruneReport } from "./mote.js";
 
 /** An image with its names, or a mote that no image refers to; it is removed as a unit. */
 interface Unit {
+  readonly root: Digest;
   readonly digests: ReadonlySet<Digest>;
   readonly names: readonly string[];
   readonly usedMs: number;
@@ -13,7 +14,7 @@ interface Unit {
 export function planPrune(
   inventory: Inventory,
   maxSize: number,
-  { dryRun = false, maxAgeMs = Number.POSITIVE_INFINITY, minAgeMs = 0 }: PruneOptions,
+  { dryRun = false, maxAgeMs = Number.POSITIVE_INFINITY, minAgeMs = 0, keep = new Set() }: PruneOptions,
 ): PruneReport {
   const { motes } = inventory;
   const units = unitsOf(inventory);
@@ -23,7 +24,8 @@ export function planPrune(
   const untagged: string[] = [];
   let removedBytes = 0;
   let remainingBytes = bytesOf(motes.values());
-  for (const { digests, names, usedMs } of units) {
+  for (const { root, digests, names, usedMs } of units) {
+    if (keep.has(root)) continue;
     const ageMs = Date.now() - usedMs;
     if (ageMs < minAgeMs || (remainingBytes <= maxSize && ageMs <= maxAgeMs)) continue;
     untagged.push(...names);
@@ -47,8 +49,8 @@ function unitsOf(inventory: Inventory): readonly Unit[] {
   const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
   const single = [...inventory.motes.values()].filter(({ digest }) => !referred.has(digest));
   const units = [
-    ...roots.map(({ closure, names, usedMs = 0 }) => ({ digests: closure, names, usedMs })),
-    ...single.map(({ digest, usedMs = 0 }) => ({ digests: new Set([digest]), names: [], usedMs })),
+    ...roots.map(({ digest, closure, names, usedMs = 0 }) => ({ root: digest, digests: closure, names, usedMs })),
+    ...single.map(({ digest, usedMs = 0 }) => ({ root: digest, digests: new Set([digest]), names: [], usedMs })),
   ];
   return units.sort((a, b) => a.usedMs - b.usedMs);
 }

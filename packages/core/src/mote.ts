@@ -28,6 +28,13 @@ export interface ReadOptions extends Cancellable {
   readonly countsAsUse?: boolean | undefined;
   /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
   readonly reuse?: boolean | undefined;
+  /**
+   * Whether a mote that has not changed since it was verified is hashed again. Default true. Pass false for many readers of large motes; the
+   * chunks must not be changed then, because readers share them.
+   */
+  readonly rehash?: boolean | undefined;
+  /** Whether a mote that is read completely is verified. Default: as the cache is configured. Pass false when the caller verifies it. */
+  readonly verifyOnRead?: boolean | undefined;
 }
 
 /**
@@ -88,6 +95,8 @@ export interface PruneOptions extends Cancellable {
   readonly maxAgeMs?: number | undefined;
   /** Never remove motes used within this time, even if the total stays above `maxSize`. Default 0. */
   readonly minAgeMs?: number | undefined;
+  /** Never remove these and what they refer to, as if they were pinned. */
+  readonly keep?: ReadonlySet<Digest> | undefined;
 }
 
 export interface PruneReport {
@@ -102,7 +111,7 @@ export interface PruneReport {
   readonly quarantined?: { readonly files: number; readonly bytes: number };
   /** Names of the tags that were removed with their manifests. */
   readonly untagged: readonly string[];
-  /** Motes that could not be removed; the reason is an error code, `pinned` or `leased`. */
+  /** Motes that could not be removed; the reason is an error code, `pinned`, `leased` or `waiting` (to be written to another tier). */
   readonly skipped: readonly {
     readonly digest: Digest;
     readonly size: number;

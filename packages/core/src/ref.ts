@@ -48,6 +48,11 @@ export interface PathRef {
 
 export type Ref = RegistryRef | PathRef;
 
+/** Formats a location for messages and as a key: without tag and digest. */
+export function formatLocation(ref: Ref): string {
+  return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
+}
+
 /** Parses and formats references. `@mote/ref` implements it. */
 export interface RefCodec {
   /** @throws MOTE_INVALID_REFERENCE */

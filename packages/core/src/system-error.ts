@@ -13,7 +13,12 @@ export function isAbsent(error: unknown): boolean {
 
 /** Returns the code of a failed system call, or the message of any other error. */
 export function reasonOf(error: unknown): string {
-  return errorCode(error) ?? (error instanceof Error ? error.message : String(error));
+  return errorCode(error) ?? messageOf(error);
+}
+
+/** Returns the message of an error, or any other thrown value as text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Returns a detail of a `MoteError`; undefined if it has no such detail or is another error. */

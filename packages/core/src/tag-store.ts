@@ -18,13 +18,18 @@ export interface ListTagsOptions extends Cancellable {
   readonly limit?: number | undefined;
 }
 
+export interface UntagOptions extends Cancellable {
+  /** Whether the manifest still belongs to its repository, without this name. Default false: only if another name there means it. */
+  readonly keepsMembership?: boolean | undefined;
+}
+
 /** Maps names to manifests. A name is any text of 1 to 4096 characters without control characters. */
 export interface TagStore {
   resolve(name: string, options?: Cancellable): Promise<Descriptor | undefined>;
   /** Sets or moves a tag atomically. @throws MOTE_INVALID_NAME */
   tag(name: string, descriptor: Descriptor, options?: Cancellable): Promise<void>;
   /** Removes a tag. Does nothing if it does not exist. */
-  untag(name: string, options?: Cancellable): Promise<void>;
+  untag(name: string, options?: UntagOptions): Promise<void>;
   /** Yields tags in the order of their names. @throws TypeError if `limit` is not a whole number of at least 0 */
   list(options?: ListTagsOptions): AsyncIterable<Tag>;
 }

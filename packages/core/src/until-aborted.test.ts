@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import { chunksUntilAborted, untilAborted } from "./until-aborted.js";
 
@@ -32,6 +33,10 @@ describe("untilAborted", () => {
 });
 
 describe("chunksUntilAborted", () => {
+  async function* endingAfter(count: number) {
+    for (let chunk = 0; chunk < count; chunk++) yield chunk;
+  }
+
   it("ends at an abort while the source stalls", async () => {
     const abort = new AbortController();
     async function* stuck() {
@@ -47,6 +52,24 @@ describe("chunksUntilAborted", () => {
     })();
     expect(await outcome(reading)).toEqual(new Error("enough"));
     expect(seen).toEqual([1]);
+  });
+
+  it("rejects at once if the signal was aborted between chunks, and leaves no listener", async () => {
+    const abort = new AbortController();
+    const reading = chunksUntilAborted(
+      (async function* () {
+        for (;;) yield 1;
+      })(),
+      abort.signal,
+    );
+    expect(await reading.next()).toEqual({ done: false, value: 1 });
+    abort.abort(new Error("enough"));
+    expect(await outcome(reading.next())).toEqual(new Error("enough"));
+    const left = new AbortController();
+    for await (const _ of chunksUntilAborted(endingAfter(2), left.signal));
+    expect(getEventListeners(left.signal, "abort")).toEqual([]);
+    expect(await untilAborted(Promise.resolve("done"), left.signal)).toBe("done");
+    expect(getEventListeners(left.signal, "abort")).toEqual([]);
   });
 
   it("returns the source iterator when the consumer stops", async () => {

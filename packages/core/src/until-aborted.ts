@@ -5,7 +5,16 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
     const onAbort = (): void => reject(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    work.then(
+      (value) => {
+        signal.removeEventListener("abort", onAbort);
+        resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener("abort", onAbort);
+        reject(error);
+      },
+    );
   });
 }
 
@@ -16,9 +25,21 @@ export async function* chunksUntilAborted<T>(
 ): AsyncGenerator<T, void, undefined> {
   const iterator = chunks[Symbol.asyncIterator]();
   let ended = false;
+  // One listener for all chunks.
+  let reject = (_reason: unknown): void => {};
+  const onAbort = (): void => reject(signal?.reason);
+  const next = () => {
+    if (signal === undefined) return iterator.next();
+    return new Promise<IteratorResult<T>>((resolve, rejectNext) => {
+      reject = rejectNext;
+      if (signal.aborted) onAbort();
+      iterator.next().then(resolve, rejectNext);
+    });
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     for (;;) {
-      const { done, value } = await untilAborted(iterator.next(), signal);
+      const { done, value } = await next();
       if (done) {
         ended = true;
         return;
@@ -26,6 +47,7 @@ export async function* chunksUntilAborted<T>(
       yield value;
     }
   } finally {
+    signal?.removeEventListener("abort", onAbort);
     const returning = ended ? undefined : iterator.return?.();
     // An iterator that waits for its next chunk returns only after that chunk, which may never come.
     if (signal?.aborted) returning?.catch(() => {});

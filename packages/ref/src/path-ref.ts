@@ -114,7 +114,7 @@ function digestStart(text: string, start: number): number {
   return isDigestLike ? at : -1;
 }
 
-/** Returns the position of the first colon that is not part of a Windows drive, as in skopeo, or -1. Names may have colons, paths may not. */
+/** Returns the index of the first colon that is not part of a Windows drive, as in skopeo, or -1. Paths may not contain colons. */
 function nameColon(text: string, start: number, end: number): number {
   const afterDrive = text.charCodeAt(start + 2);
   const hasDrive =

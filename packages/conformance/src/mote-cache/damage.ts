@@ -34,6 +34,18 @@ export function detectsDamage(
       }
     });
 
+    it("reads a damaged mote with verifyOnRead: false, and leaves it where it is", async () => {
+      await using cache = await open();
+      for (const mote of [small, large]) {
+        const { digest, bytes } = mote;
+        await put(cache, mote);
+        await corrupt(cache, digest);
+        const read = await readAll(cache, digest, { verifyOnRead: false });
+        expect([read.byteLength, sameBytes(read, bytes)]).toEqual([bytes.byteLength, false]);
+        expect(await cache.moteExists(digest)).toBe(true);
+      }
+    });
+
     it("finds exactly the damaged motes with verify", async () => {
       await using cache = await open();
       if (cache.verify === undefined) return;

@@ -65,6 +65,14 @@ export function prunes({ describe, it, expect }: TestApi, open: OpenCache): void
       expect(await sizes(cache)).toBe(0);
     });
 
+    it("keeps what is named in keep", async () => {
+      await using cache = await open();
+      for (const mote of three) await put(cache, mote);
+      const kept = three.slice(0, 1);
+      const report = await cache.prune(0, { keep: new Set(kept.map(({ digest }) => digest)) });
+      expect([report.reached, report.remainingBytes, await sizes(cache)]).toEqual([false, 1000, 1000]);
+    });
+
     it("keeps motes younger than minAgeMs even if they are older than maxAgeMs", async () => {
       await using cache = await open();
       for (const mote of three) await put(cache, mote);
