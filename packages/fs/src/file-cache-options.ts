@@ -13,6 +13,7 @@ import { asynchronousCalls, synchronousCalls } from "./disk/file-calls.js";
 import type { Durability } from "./disk/sync-group.js";
 import type { SharedWith } from "./folder/cache-folder.js";
 import type { KeepIngests } from "./prune/orphans.js";
+import type { UploadLimits } from "./uploads/file-uploads.js";
 
 export interface FileCacheOptions {
   /** For digests that the cache computes itself; it accepts every supported digest. Default sha256. */
@@ -29,10 +30,12 @@ export interface FileCacheOptions {
   readonly syncTogether?: boolean | undefined;
   /** Make short calls (metadata, blobs up to 64 KiB) synchronously, which is much faster on a local disk. Default: true, except on a network file system. */
   readonly synchronous?: boolean | undefined;
-  /** Let a group write to the cache too. Default: its owner alone. */
+  /** Allow a group to write to the cache. Default: only its owner. */
   readonly sharedWith?: SharedWith | undefined;
   /** How long unfinished resumable writes are kept, and how many bytes of them. */
   readonly keepParts?: KeepIngests | undefined;
+  /** How long unfinished uploads are kept, how many, and their maximum size. */
+  readonly keepUploads?: UploadLimits | undefined;
   /** When each MiB of a large blob is hashed separately, so that ranges can be verified: `verify` (default) or, with a second core, also `write`. */
   readonly chunkDigests?: "verify" | "write" | undefined;
   readonly logger?: Logger | undefined;
@@ -53,6 +56,7 @@ export function fileCacheSettings(root: string, options: FileCacheOptions) {
   return {
     ...{ algorithm, durability, verifyOnRead, logger, fallback: options.fallback, keepIngests: options.keepParts },
     sharedWith: options.sharedWith,
+    keepUploads: options.keepUploads,
     calls: (options.synchronous ?? isLocal) ? synchronousCalls : asynchronousCalls,
     syncTogether: options.syncTogether ?? isLocal,
     linkOnRead: options.linkOnRead ?? (process.platform === "win32" || !isLocal),

@@ -28,7 +28,7 @@ import {
   root,
 } from "../test/cache-setup.js";
 import { put, putImage } from "../test/image.js";
-import { FileCache, FileTagStore } from "./index.js";
+import { FileCache } from "./index.js";
 
 describe("the cache folder", () => {
   it("is an image layout with only read-only blobs below blobs/", async () => {
@@ -134,9 +134,9 @@ describe("tags", () => {
     expect(await listed()).toEqual(names.slice(1));
   });
 
-  it("are available without a cache too", async () => {
-    const tags = new FileTagStore(root);
-    await tags.tag("alone", { mediaType, digest, size: bytes.byteLength });
+  it("are available before the cache is initialized", async () => {
+    await using cache = new FileCache(root);
+    await cache.tags.tag("alone", { mediaType, digest, size: bytes.byteLength });
     expect((await open().tags.resolve("alone"))?.digest).toBe(digest);
   });
 

@@ -5,12 +5,12 @@ import {
   type DigestAlgorithm,
   type FollowOptions,
   type Freshness,
+  hasCode,
   type Lease,
   type Logger,
   type Membership,
   type Mote,
   type MoteCache,
-  MoteError,
   type MoteFollower,
   type MoteInfo,
   type MoteReader,
@@ -26,29 +26,26 @@ import {
   type ResumableWriter,
   type StoredMote,
   type TagStore,
+  type Uploads,
   type VerifyOptions,
   type VerifyReport,
+  type WaitingMotes,
 } from "@mote/core";
 import { BlobStore } from "./blobs/blob-store.js";
-import { ChunkDigests } from "./blobs/chunk-digests.js";
 import { LinkOut } from "./blobs/link-out.js";
-import { LinkedNotes } from "./blobs/linked-notes.js";
 import { ManifestNotes } from "./blobs/manifest-notes.js";
 import { Quarantine } from "./blobs/quarantine.js";
-import { CooperativeYield } from "./disk/cooperative-yield.js";
-import { SmallBuffers } from "./disk/small-buffers.js";
-import { StreamBudget } from "./disk/stream-budget.js";
 import { SyncGroup } from "./disk/sync-group.js";
 import { type FileCacheOptions, fileCacheSettings } from "./file-cache-options.js";
 import { CacheFolder } from "./folder/cache-folder.js";
 import { DigestFiles } from "./folder/digest-files.js";
-import { writeUnsynced } from "./processes/atomic-file.js";
 import { closedError, IngestFiles } from "./processes/ingest-files.js";
 import { LeaseFiles } from "./processes/lease-files.js";
 import { WriterLocks } from "./processes/writer-locks.js";
+import type { PruneDependencies } from "./prune/dependencies.js";
 import { Orphans } from "./prune/orphans.js";
-import { type PruneDependencies, pruneBlobs } from "./prune/prune.js";
-import { removeUnleased } from "./prune/remove-unleased.js";
+import { pruneBlobs } from "./prune/prune.js";
+import { removeBlob } from "./prune/remove-blob.js";
 import { listStored } from "./prune/stored.js";
 import { verifyBlobs } from "./prune/verify.js";
 import { BlobReaders } from "./read/blob-readers.js";
@@ -58,6 +55,8 @@ import { FilePins } from "./tags/file-pins.js";
 import { MemberFiles } from "./tags/member-files.js";
 import { establishFolder, FolderOpening, openFolder } from "./tags/open-folder.js";
 import { TagFiles } from "./tags/tag-files.js";
+import { WaitingFiles } from "./tags/waiting-files.js";
+import { FileUploads } from "./uploads/file-uploads.js";
 import { BlobWriters } from "./write/blob-writers.js";
 
 /** A content-addressed cache in a folder that is an OCI image layout, shared by any number of processes. The files are authoritative. */
@@ -68,6 +67,8 @@ export class FileCache implements MoteCache {
   readonly pinned: Pins;
   readonly membership: Membership;
   readonly freshness: Freshness;
+  readonly uploads: Uploads;
+  readonly waiting: WaitingMotes;
   readonly #folder: CacheFolder;
   readonly #opening: FolderOpening;
   readonly #store: BlobStore;
@@ -84,20 +85,14 @@ export class FileCache implements MoteCache {
     const folder = new CacheFolder(root, settings.sharedWith);
     const ingests = new IngestFiles(folder);
     const syncs = new SyncGroup(settings.durability, settings.syncTogether ? folder.ingest : undefined);
-    const write = (path: string, bytes: Uint8Array) => writeUnsynced(ingests, path, bytes);
-    const store = new BlobStore({
-      ...{ folder, ingests, syncs, logger, calls: settings.calls, chunksOnWrite: settings.chunksOnWrite },
-      yields: new CooperativeYield(() => folder.refuseLinks()),
-      budget: new StreamBudget(),
-      buffers: new SmallBuffers(),
-      chunkDigests: new ChunkDigests(folder, write),
-      linkedNotes: new LinkedNotes(folder, write),
-      establish: () => establishFolder(folder, ingests),
-    });
+    const { calls, chunksOnWrite } = settings;
+    const establish = () => establishFolder(folder, ingests);
+    const store = new BlobStore({ folder, ingests, syncs }, { calls, chunksOnWrite, logger, establish });
     const leases = new LeaseFiles(folder, ingests, logger);
     const locks = new WriterLocks(folder, ingests);
     const manifests = new ManifestNotes(folder, syncs);
     const pins = new DigestFiles(folder, folder.pins);
+    const waiting = new DigestFiles(folder, folder.waiting);
     const opened = {
       toRead: () => {
         this.#assertOpen();
@@ -115,11 +110,15 @@ export class FileCache implements MoteCache {
       hold: (digests: readonly Digest[], signal: AbortSignal | undefined) => leases.lease(digests, signal),
     };
     const tags: TagFiles = new TagFiles(folder, ingests, ready, store.yields);
-    const orphans = new Orphans(folder, ingests, { leases, locks }, { keepIngests: settings.keepIngests, logger });
+    const uploads = new FileUploads(store, opened, settings.keepUploads);
+    const { keepIngests } = settings;
+    const orphans = new Orphans(folder, ingests, { leases, locks, uploads }, { keepIngests, logger });
     this.algorithm = algorithm;
     this.tags = tags;
     this.membership = members;
     this.freshness = checks;
+    this.uploads = uploads;
+    this.waiting = new WaitingFiles(waiting, opened);
     this.pinned = new FilePins(pins, ready, () => syncs.namesUnlessVisible(folder.pins));
     this.#folder = folder;
     this.#logger = logger;
@@ -130,7 +129,7 @@ export class FileCache implements MoteCache {
     const { verifyOnRead: verify, linkOnRead } = settings;
     this.#readers = new BlobReaders(store, locks, { verify, linkOnRead, fallback });
     const quarantine = new Quarantine(folder, logger);
-    this.#prune = { store, tags, members, checks, manifests, pins, leases, orphans, quarantine };
+    this.#prune = { store, tags, members, checks, manifests, pins, waiting, leases, orphans, quarantine };
     this.#opening = new FolderOpening(folder, async () => {
       await openFolder(folder, ingests, { tags, manifests });
       orphans.cleanUp();
@@ -152,7 +151,7 @@ export class FileCache implements MoteCache {
       await this.#open();
     } catch (error) {
       // A read-only folder is still a cache.
-      if (!MoteError.isInstance(error) || error.code !== "MOTE_UNWRITABLE" || state === "empty") throw error;
+      if (!hasCode(error, "MOTE_UNWRITABLE") || state === "empty") throw error;
       this.#logger.warn("cannot write to the cache folder; using it read-only", { path: this.#folder.root, error });
     }
   }
@@ -241,17 +240,10 @@ export class FileCache implements MoteCache {
   }
 
   async removeMote(digest: Digest, options?: RemoveOptions): Promise<void> {
-    const turn = this.#begin(digest, options);
-    if (turn !== undefined) await turn;
-    if (options?.unlessLeased && (await this.#store.stat(digest)) !== undefined) {
-      await this.#open();
-      await removeUnleased(this.#prune, digest);
-    } else {
-      await this.#store.remove(digest);
-    }
-    this.#store.chunkDigests.remove(digest);
-    this.#store.linkedNotes.remove(digest);
-    this.#prune.manifests.removeOfAbsent(digest);
+    await this.#begin(digest, options);
+    const unlessLeased = options?.unlessLeased && (await this.#store.stat(digest)) !== undefined;
+    if (unlessLeased) await this.#open();
+    await removeBlob(this.#prune, digest, { unlessLeased });
   }
 
   async prune(maxSize: number, options: PruneOptions = {}): Promise<PruneReport> {
@@ -269,8 +261,7 @@ export class FileCache implements MoteCache {
   }
 
   async linkTo(digest: Digest, target: string, options?: Cancellable): Promise<boolean> {
-    const turn = this.#begin(digest, options);
-    if (turn !== undefined) await turn;
+    await this.#begin(digest, options);
     return await this.#links.linkTo(digest, target, options?.signal);
   }
 
@@ -309,17 +300,13 @@ export class FileCache implements MoteCache {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await this.#writers.suspend();
-    await this.#writeView();
-    this.#store.syncs.end();
-  }
-
-  /** If it cannot be written now, the next process writes it. */
-  async #writeView(): Promise<void> {
     try {
       if (this.isDirty()) await this.#prune.tags.view.write();
     } catch (error) {
+      // The next process writes it.
       this.#logger.warn("cannot write index.json", { path: this.#folder.root, error });
     }
+    this.#store.syncs.end();
   }
 
   /** Does the first steps of every method on a digest. Await the result if there is one, to yield to the event loop. */

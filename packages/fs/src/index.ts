@@ -5,4 +5,3 @@ export type { SharedWith } from "./folder/cache-folder.js";
 export { examineFolder, type FolderFindings } from "./folder/examine-folder.js";
 export { checkFolderLocation } from "./folder/folder-location.js";
 export type { KeepIngests } from "./prune/orphans.js";
-export { FileTagStore } from "./tags/file-tag-store.js";

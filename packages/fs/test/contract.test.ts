@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { moteCacheSuite, tagStoreSuite } from "@mote/conformance";
 import type { Digest, MoteCache, TagStore } from "@mote/core";
 import { afterAll, describe, expect, it } from "vitest";
-import { FileCache, type FileCacheOptions, FileTagStore } from "../src/index.js";
+import { FileCache, type FileCacheOptions } from "../src/index.js";
 
 const root = mkdtempSync(join(tmpdir(), "mote-contract-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -45,10 +45,10 @@ for (const [name, options] of Object.entries(variants)) {
   });
 }
 
-describe("FileTagStore", () => {
+describe("the tags of a FileCache", () => {
   const folders = new WeakMap<TagStore, string>();
   const make = (folder: string) => {
-    const store = new FileTagStore(folder);
+    const store = new FileCache(folder).tags;
     folders.set(store, folder);
     return store;
   };

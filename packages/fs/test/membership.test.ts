@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { membershipSuite } from "@mote/conformance";
 import { type Membership, MoteError } from "@mote/core";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { FileCache, FileTagStore } from "../src/index.js";
+import { FileCache } from "../src/index.js";
 import { putImage } from "./image.js";
 
 const root = mkdtempSync(join(tmpdir(), "mote-membership-"));
@@ -41,9 +41,9 @@ describe("the membership of manifests in repositories", () => {
     return found.sort();
   };
 
-  it("is recorded with every tag, also by a tag store alone", async () => {
+  it("is recorded with every tag, also by another cache of the folder", async () => {
     const { manifest } = await putImage(cache, "docker.io/library/app:1", ["a"]);
-    await new FileTagStore(folder).tag(`ghcr.io/app:1@${manifest.digest}`, manifest);
+    await new FileCache(folder).tags.tag(`ghcr.io/app:1@${manifest.digest}`, manifest);
     await cache.tags.tag(`quay.io/app@${manifest.digest}`, manifest);
     for (const local of ["oci:/home/x/build:1", "dir:/x:1", "docker-archive:/x.tar:team/app:1", "1.0", "/home/x:1"]) {
       await cache.tags.tag(local, manifest);
@@ -72,6 +72,21 @@ describe("the membership of manifests in repositories", () => {
     await cache.tags.untag("ghcr.io/app:1");
     expect(await members("ghcr.io/app")).toEqual([]);
     expect(await repositories()).toEqual(["quay.io/app"]);
+  });
+
+  it("stays with removed names if that is asked for, and that of blobs always does", async () => {
+    const image = (await putImage(cache, "ghcr.io/app:1", ["a"])).manifest;
+    const pushed = (await putImage(cache, undefined, ["b"])).manifest.digest;
+    await cache.membership.record("ghcr.io/app", pushed);
+    await cache.membership.record("ghcr.io/app", image.digest, { blob: true });
+    await cache.tags.untag("ghcr.io/app:1", { keepsMembership: true });
+    expect(await members("ghcr.io/app")).toEqual([image.digest, pushed].sort());
+    await cache.tags.tag("ghcr.io/app:2", image);
+    await cache.tags.untag("ghcr.io/app:2");
+    expect(await members("ghcr.io/app")).toEqual([]);
+    expect(await cache.membership.has("ghcr.io/app", image.digest)).toBe(true);
+    await cache.prune(0);
+    expect(await cache.membership.has("ghcr.io/app", image.digest)).toBe(false);
   });
 
   it("of a manifest continues when its tag is moved to another one", async () => {

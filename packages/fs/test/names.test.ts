@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Descriptor, type Digest, digestBytes, mediaTypes } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FileCache, FileTagStore } from "../src/index.js";
+import { FileCache } from "../src/index.js";
 
 const worker = fileURLToPath(new URL("worker.mjs", import.meta.url));
 let folder: string;
@@ -224,7 +224,7 @@ describe("names that another release or program has set", () => {
     expect(await cache.membership.recordTags?.(cache.tags)).toBe(true);
     await cache.update();
     await expectAgreement(cache);
-    expect(await cache.membership.recordTags?.(new FileTagStore(root))).toBe(false);
+    expect(await cache.membership.recordTags?.(new FileCache(root).tags)).toBe(false);
   });
 
   it("are in index.json again after another program has written it", async () => {
@@ -279,10 +279,10 @@ describe("the work for one name", () => {
   });
 
   it("is in index.json without a call to close or update, as soon as the process has time", async () => {
-    const store = new FileTagStore(root);
-    await store.tag("registry.example/app:1", one);
+    await using store = new FileCache(root);
+    await store.tags.tag("registry.example/app:1", one);
     await vi.waitFor(() => expect(view()).toEqual({ "registry.example/app:1": one.digest }), { timeout: 20_000 });
-    await store.tag("registry.example/app:2", one);
+    await store.tags.tag("registry.example/app:2", one);
     await store[Symbol.asyncDispose]();
     expect(Object.keys(view())).toEqual(["registry.example/app:1", "registry.example/app:2"]);
   });

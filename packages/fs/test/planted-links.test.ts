@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes, MoteError, readMote } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileCache, FileTagStore } from "../src/index.js";
+import { FileCache } from "../src/index.js";
 import { put, putImage } from "./image.js";
 
 const mediaType = "application/octet-stream";
@@ -57,7 +57,7 @@ const jobs: Record<string, (cache: FileCache) => Promise<unknown>> = {
   untag: (cache) => cache.tags.untag("name"),
   pin: (cache) => cache.pinned.pin(digest),
   pins: (cache) => drain(cache.pinned.pins()),
-  "resolve without a cache": () => new FileTagStore(root).resolve("name"),
+  "resolve in a new cache": () => new FileCache(root).tags.resolve("name"),
 };
 
 describe("a symbolic link in place of a directory is rejected, and nothing behind it is read, written or removed", () => {

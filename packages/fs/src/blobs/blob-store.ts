@@ -1,17 +1,26 @@
 import type { Stats } from "node:fs";
-import { createDigester, type Digest, digestAlgorithm, errorCode, isAbsent, type Logger, MoteError } from "@mote/core";
-import type { CooperativeYield } from "../disk/cooperative-yield.js";
+import {
+  createDigester,
+  type Digest,
+  digestAlgorithm,
+  digestBytes,
+  errorCode,
+  isAbsent,
+  type Logger,
+  MoteError,
+} from "@mote/core";
+import { CooperativeYield } from "../disk/cooperative-yield.js";
 import type { FileCalls } from "../disk/file-calls.js";
 import { FileChunks } from "../disk/file-chunks.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
-import type { SmallBuffers } from "../disk/small-buffers.js";
+import { SmallBuffers, smallBytes } from "../disk/small-buffers.js";
 import { runSteps, type Soon, type Steps, step } from "../disk/steps.js";
-import type { StreamBudget } from "../disk/stream-budget.js";
+import { StreamBudget } from "../disk/stream-budget.js";
 import type { SyncGroup } from "../disk/sync-group.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
-import { type ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk-digests.js";
-import { isSettled, type LinkedNotes } from "./linked-notes.js";
+import { ChunkDigests, ChunkHasher, chunkBytes, chunksMatch } from "./chunk-digests.js";
+import { isSettled, LinkedNotes } from "./linked-notes.js";
 import type { OpenBlob } from "./open-blob.js";
 import { isSameFile, Stamping } from "./stamping.js";
 import { hasVerifiedStamp, isPrivate } from "./verified-stamp.js";
@@ -24,51 +33,35 @@ const touchLinkedEveryMs = 24 * 60 * 60 * 1000;
 /** The complete blobs of a cache folder, and the operations on one of them. */
 export class BlobStore {
   readonly folder: CacheFolder;
-  readonly calls: FileCalls;
   readonly ingests: IngestFiles;
   readonly syncs: SyncGroup;
-  readonly yields: CooperativeYield;
-  readonly budget: StreamBudget;
-  readonly buffers: SmallBuffers;
-  readonly chunkDigests: ChunkDigests;
-  readonly linkedNotes: LinkedNotes;
+  readonly calls: FileCalls;
   /** Whether written blobs are also hashed chunk by chunk. */
   readonly chunksOnWrite: boolean;
   readonly logger: Logger;
-  readonly stamping: Stamping;
   /** Creates whatever the folder lacks. */
   readonly establish: () => Promise<void>;
+  readonly stamping: Stamping;
+  readonly chunkDigests: ChunkDigests;
+  readonly linkedNotes: LinkedNotes;
+  readonly yields = new CooperativeYield(() => this.folder.refuseNewLinks());
+  readonly budget = new StreamBudget();
+  readonly buffers = new SmallBuffers();
 
   constructor(
-    from: Pick<
-      BlobStore,
-      | "folder"
-      | "calls"
-      | "ingests"
-      | "syncs"
-      | "yields"
-      | "budget"
-      | "buffers"
-      | "chunkDigests"
-      | "linkedNotes"
-      | "chunksOnWrite"
-      | "logger"
-      | "establish"
-    >,
+    { folder, ingests, syncs }: Pick<BlobStore, "folder" | "ingests" | "syncs">,
+    { calls, chunksOnWrite, logger, establish }: Pick<BlobStore, "calls" | "chunksOnWrite" | "logger" | "establish">,
   ) {
-    this.folder = from.folder;
-    this.calls = from.calls;
-    this.ingests = from.ingests;
-    this.syncs = from.syncs;
-    this.yields = from.yields;
-    this.budget = from.budget;
-    this.buffers = from.buffers;
-    this.chunkDigests = from.chunkDigests;
-    this.linkedNotes = from.linkedNotes;
-    this.chunksOnWrite = from.chunksOnWrite;
-    this.logger = from.logger;
-    this.establish = from.establish;
-    this.stamping = new Stamping(from.calls, from.logger);
+    this.folder = folder;
+    this.ingests = ingests;
+    this.syncs = syncs;
+    this.calls = calls;
+    this.chunksOnWrite = chunksOnWrite;
+    this.logger = logger;
+    this.establish = establish;
+    this.stamping = new Stamping(calls, logger);
+    this.chunkDigests = new ChunkDigests(folder, ingests);
+    this.linkedNotes = new LinkedNotes(folder, ingests);
   }
 
   /** Returns undefined unless it is a regular file. */
@@ -157,8 +150,10 @@ export class BlobStore {
     if (this.isTouchDue(blob)) await this.stamping.touch(blob);
   }
 
-  /** Hashes a blob again: completely, or on several cores by its chunks if their digests are known. Stores the chunks' digests.
-   * @returns whether its bytes match */
+  /**
+   * Hashes a blob again: completely, or by its chunks on several cores if their digests are known. Stores the digests of the chunks.
+   * @returns whether its bytes match
+   */
   async rehash(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
     if (blob.stats.size <= chunkBytes) return await this.rehashWhole(digest, blob, signal);
     return await this.#marking(digest, blob, async () => {
@@ -186,7 +181,25 @@ export class BlobStore {
 
   /** Hashes an open blob. Stamps it if its bytes match and it was not written to meanwhile. */
   async rehashWhole(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<boolean> {
-    return await this.#marking(digest, blob, () => this.#hashesRight(digest, blob, signal));
+    return await this.#marking(digest, blob, () =>
+      blob.stats.size <= smallBytes ? this.#smallHashesRight(digest, blob) : this.#hashesRight(digest, blob, signal),
+    );
+  }
+
+  /** Reads the blob at once, by a short call. */
+  async #smallHashesRight(digest: Digest, { fd, stats }: OpenBlob): Promise<boolean> {
+    const turn = this.yields.yieldIfDue();
+    if (turn !== undefined) await turn;
+    const buffer = this.buffers.acquire(stats.size);
+    try {
+      const bytes = buffer.subarray(0, stats.size);
+      const read = await this.calls.read(fd, bytes, 0);
+      return read === stats.size && digestBytes(bytes, digestAlgorithm(digest)) === digest;
+    } catch (error) {
+      throw fileError(error, "read", this.folder.blobPath(digest));
+    } finally {
+      this.buffers.release(buffer);
+    }
   }
 
   /** Runs `hash` and, if the bytes match, marks the file as verified: by a stamp, or by a note if it has other names. */
@@ -313,8 +326,4 @@ export class BlobStore {
 
 function regularFile(stats: Stats | undefined): Stats | undefined {
   return stats?.isFile() ? stats : undefined;
-}
-
-export function isCorrupt(error: unknown): boolean {
-  return MoteError.isInstance(error) && error.code === "MOTE_CORRUPT";
 }

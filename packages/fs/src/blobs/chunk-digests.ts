@@ -3,6 +3,8 @@ import type { Digest } from "@mote/core";
 import { FileChunks } from "../disk/file-chunks.js";
 import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
+import { writeUnsynced } from "../processes/atomic-file.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
 import type { OpenBlob } from "./open-blob.js";
 
 export const chunkBytes = 1024 * 1024;
@@ -16,11 +18,11 @@ const hashedAtOnce = 3;
  */
 export class ChunkDigests {
   readonly #folder: CacheFolder;
-  readonly #write: (path: string, bytes: Uint8Array) => void;
+  readonly #ingests: IngestFiles;
 
-  constructor(folder: CacheFolder, write: (path: string, bytes: Uint8Array) => void) {
+  constructor(folder: CacheFolder, ingests: IngestFiles) {
     this.#folder = folder;
-    this.#write = write;
+    this.#ingests = ingests;
   }
 
   /** Returns undefined if they do not exist or cannot be read. */
@@ -35,7 +37,7 @@ export class ChunkDigests {
   }
 
   save(digest: Digest, digests: Uint8Array): void {
-    this.#write(this.#pathOf(digest), Buffer.concat([magic, digests]));
+    writeUnsynced(this.#ingests, this.#pathOf(digest), Buffer.concat([magic, digests]));
   }
 
   /** Best effort: a remaining file does no harm. */

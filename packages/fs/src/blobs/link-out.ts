@@ -4,6 +4,7 @@ import { basename, dirname } from "node:path";
 import { type Digest, errorCode, isAbsent, MoteError, makeFolders } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import type { BlobStore } from "./blob-store.js";
+import { notedBytes } from "./linked-notes.js";
 import type { OpenBlob } from "./open-blob.js";
 import { isSameFile } from "./stamping.js";
 import { hasVerifiedStamp, mayBeStamped } from "./verified-stamp.js";
@@ -45,8 +46,9 @@ export class LinkOut {
   /** Returns the file's state when it was verified: by a valid stamp or a hash. Undefined if it changed meanwhile. */
   async #verified(digest: Digest, blob: OpenBlob, signal: AbortSignal | undefined): Promise<Stats | undefined> {
     const { calls } = this.#store;
-    await this.#store.touch(blob);
-    const before = await calls.fstat(blob.fd);
+    const isTouchDue = this.#store.isTouchDue(blob);
+    if (isTouchDue) await this.#store.touch(blob);
+    const before = isTouchDue ? await calls.fstat(blob.fd) : blob.stats;
     if (this.#store.isUnchanged(digest, { stats: before })) return before;
     const isVerified = await this.#store.rehash(digest, { fd: blob.fd, stats: before }, signal);
     if (!isVerified) return await this.#store.reject(digest, before);
@@ -68,8 +70,9 @@ export class LinkOut {
       }
       await calls.rename(temporary, target);
       if (!shared) return true;
-      // Renaming one hard link over another of the same file does nothing (rename(2)).
-      await unlinkIfThere(this.#store, temporary);
+      // Renaming one hard link over another of the same file does nothing (rename(2)). A look costs less than an error.
+      if ((await calls.lstat(temporary)) !== undefined) await unlinkIfThere(this.#store, temporary);
+      if (stats.size <= notedBytes) return true;
       const linked = await this.#store.statsNow(verified.fd);
       if (linked !== undefined && isSameFile(linked, stats)) this.#store.linkedNotes.save(digest, linked);
       return true;
@@ -89,8 +92,7 @@ export class LinkOut {
   ): Promise<{ readonly shared: boolean; readonly stats: Stats }> {
     const { calls, stamping } = this.#store;
     const folder = dirname(temporary);
-    if (!fs.existsSync(folder)) makeFolders(folder, { mkdirSync: fs.mkdirSync, statSync: fs.statSync, dirname });
-    const device = fs.statSync(folder).dev;
+    const device = (fs.statSync(folder, { throwIfNoEntry: false }) ?? madeFolder(folder)).dev;
     if (!this.#withoutReflinks.has(device)) {
       try {
         await fs.promises.copyFile(source, temporary, COPYFILE_FICLONE_FORCE | COPYFILE_EXCL);
@@ -116,6 +118,11 @@ export class LinkOut {
     await fs.promises.copyFile(source, temporary, COPYFILE_EXCL);
     return { shared: false, stats };
   }
+}
+
+function madeFolder(path: string): Stats {
+  makeFolders(path, { mkdirSync: fs.mkdirSync, statSync: fs.statSync, dirname });
+  return fs.statSync(path);
 }
 
 /** Too many links, another device, a file system without links, or another user's file (protected_hardlinks, proc_sys_fs(5)). */

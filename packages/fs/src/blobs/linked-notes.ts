@@ -2,6 +2,8 @@ import type { Stats } from "node:fs";
 import type { Digest } from "@mote/core";
 import { readPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
+import { writeUnsynced } from "../processes/atomic-file.js";
+import type { IngestFiles } from "../processes/ingest-files.js";
 
 /** Smaller blobs are hashed again faster than a note is read. */
 export const notedBytes = 64 * 1024;
@@ -15,11 +17,11 @@ const settledMs = 100;
  */
 export class LinkedNotes {
   readonly #folder: CacheFolder;
-  readonly #write: (path: string, bytes: Uint8Array) => void;
+  readonly #ingests: IngestFiles;
 
-  constructor(folder: CacheFolder, write: (path: string, bytes: Uint8Array) => void) {
+  constructor(folder: CacheFolder, ingests: IngestFiles) {
     this.#folder = folder;
-    this.#write = write;
+    this.#ingests = ingests;
   }
 
   matches(digest: Digest, stats: Stats): boolean {
@@ -35,7 +37,7 @@ export class LinkedNotes {
   save(digest: Digest, stats: Stats): void {
     if (stats.size <= notedBytes || stats.nlink <= 1) return;
     try {
-      this.#write(this.#pathOf(digest), Buffer.from(noteOf(stats), "latin1"));
+      writeUnsynced(this.#ingests, this.#pathOf(digest), noteOf(stats));
     } catch {
       // A full disk, or a read-only mount.
     }

@@ -23,7 +23,7 @@ export class ManifestNotes extends DigestFiles {
    */
   note({ digest, mediaType }: Pick<Mote, "digest" | "mediaType">): Promise<void> | undefined {
     if (!isManifestType(mediaType)) return undefined;
-    if (!this.#folder.refuseLinks()) this.#folder.makeFolders();
+    if (!this.#folder.refuseNewLinks()) this.#folder.makeFolders();
     return this.add(digest, mediaType) ? this.#syncs.namesUnlessVisible(this.#folder.manifests) : undefined;
   }
 

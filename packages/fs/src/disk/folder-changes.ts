@@ -1,14 +1,14 @@
 import { lstatIfThere } from "./plain-file.js";
 
 /**
- * A folder's modification time may hide a change for this long, as file system clocks are coarse. Measured by the local clock
+ * A folder's change time may hide a change for this long, as file system clocks are coarse. Measured by the local clock
  * from the first sight of the time, as the file system's may be another machine's.
  */
 const coarseMs = 100;
-/** Some file systems store only seconds, or even ones. */
+/** Some file systems store only whole or even seconds. */
 const coarseSecondsMs = 2100;
 
-/** Detects by a folder's modification time whether names in it may have changed. */
+/** Detects by a folder's change time, which no user can set back, whether names in it may have changed. */
 export class FolderChanges {
   readonly #path: string;
   #seen: { readonly timeMs: number; readonly firstMs: number; isSettled: boolean } | undefined;
@@ -19,7 +19,7 @@ export class FolderChanges {
 
   /** Returns whether the names may have changed since the last call. Call it before the names are read. */
   look(): boolean {
-    const timeMs = lstatIfThere(this.#path)?.mtimeMs ?? 0;
+    const timeMs = lstatIfThere(this.#path)?.ctimeMs ?? 0;
     const now = performance.now();
     if (timeMs !== this.#seen?.timeMs) this.#seen = { timeMs, firstMs: now, isSettled: false };
     if (this.#seen.isSettled) return false;

@@ -10,7 +10,7 @@ const maxFileBytes = 256 * 1024 * 1024;
 
 /**
  * Reads one of the cache's own small files. Returns undefined if it does not exist or is not a regular file.
- * @throws the system calls' errors, and EFBIG for a file that is too large to be one of the cache's own
+ * @throws MOTE_IO, also for a file that is too large to be one of the cache's own
  */
 export function readPlainFile(path: string): Buffer | undefined {
   return openPlainFile(path, readWhole);
@@ -26,18 +26,17 @@ export function readWhole(fd: number, { size }: fs.Stats): Buffer {
 
 /** As `readPlainFile`, but returns the result of `use` on the open file. */
 export function openPlainFile<T>(path: string, use: (fd: number, stats: fs.Stats) => T): T | undefined {
-  let fd: number;
+  let fd: number | undefined;
   try {
     fd = fs.openSync(path, flags);
-  } catch (error) {
-    if (isAbsent(error) || errorCode(error) === "ELOOP" || errorCode(error) === "ENXIO") return undefined;
-    throw error;
-  }
-  try {
     const stats = fs.fstatSync(fd);
     return stats.isFile() ? use(fd, stats) : undefined;
+  } catch (error) {
+    const isMissing = isAbsent(error) || errorCode(error) === "ELOOP" || errorCode(error) === "ENXIO";
+    if (isMissing && fd === undefined) return undefined;
+    throw fileError(error, "read", path);
   } finally {
-    fs.closeSync(fd);
+    if (fd !== undefined) fs.closeSync(fd);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Most bytes that are read or written at once, and buffered for that. */
+/** Maximum bytes read or written at once through a buffer. */
 export const smallBytes = 64 * 1024;
 const smallest = 4096;
 const maxFreeBytes = 1024 * 1024;

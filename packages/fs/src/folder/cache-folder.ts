@@ -7,14 +7,14 @@ import {
   digestAlgorithm,
   digestEncoded,
   errorCode,
-  isAbsent,
   isDigest,
   MoteError,
   makeFolders,
   parseRecord,
 } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
-import { readPlainFile } from "../disk/plain-file.js";
+import { FolderChanges } from "../disk/folder-changes.js";
+import { lstatIfThere, readPlainFile } from "../disk/plain-file.js";
 import { checkFolderLocation } from "./folder-location.js";
 
 /** The format version of `.mote/`. */
@@ -37,7 +37,7 @@ export interface SharedWith {
  *
  *     oci-layout  index.json  blobs/<algorithm>/<encoded>
  *     .mote/format.json  ingest/  quarantine/  tags/  leases/  pins/  manifests/  pruning/  chunks/  leads/  repositories/  checks/
- *     names/  view.json
+ *     names/  uploads/  waiting/  view.json
  */
 export class CacheFolder {
   readonly root: string;
@@ -57,10 +57,16 @@ export class CacheFolder {
   readonly repositories: string;
   readonly checks: string;
   readonly names: string;
+  readonly uploads: string;
+  readonly waiting: string;
   readonly viewFile: string;
   readonly #own: string;
   /** All folders of the cache, parents first. */
   readonly #folders: readonly string[];
+  /** Of the folders that contain the others. */
+  readonly #changes: readonly FolderChanges[];
+  /** Whether all folders existed when they were last looked at. */
+  #isComplete = false;
   readonly #shared: SharedWith | undefined;
 
   constructor(root: string, shared: SharedWith | undefined) {
@@ -83,6 +89,8 @@ export class CacheFolder {
     this.repositories = `${own}/repositories`;
     this.checks = `${own}/checks`;
     this.names = `${own}/names`;
+    this.uploads = `${own}/uploads`;
+    this.waiting = `${own}/waiting`;
     this.viewFile = `${own}/view.json`;
     this.#shared = shared;
     this.#folders = [
@@ -101,7 +109,10 @@ export class CacheFolder {
       this.repositories,
       this.checks,
       this.names,
+      this.uploads,
+      this.waiting,
     ];
+    this.#changes = [new FolderChanges(this.blobs), new FolderChanges(own)];
   }
 
   /** Returns the cache's existing folders that every user may write to, and in which every user can thus replace files. */
@@ -145,12 +156,12 @@ export class CacheFolder {
   inspect(): "cache" | "layout" | "empty" {
     checkFolderLocation(this.root);
     this.refuseLinks();
-    const format = this.#readIfThere(this.formatFile);
+    const format = readPlainFile(this.formatFile);
     if (format !== undefined) {
       checkFormat(format, this.formatFile);
       return "cache";
     }
-    const layout = this.#readIfThere(this.layoutFile);
+    const layout = readPlainFile(this.layoutFile);
     if (layout === undefined) return "empty";
     checkImageLayout(layout, this.root);
     return "layout";
@@ -208,16 +219,25 @@ export class CacheFolder {
     return `${JSON.stringify({ format: "mote-cache", version: formatVersion })}\n`;
   }
 
+  /** As `refuseLinks`, but looks at all folders only if one may have been removed or replaced since the last call. */
+  refuseNewLinks(): boolean {
+    // Each is looked at, also after one that has changed.
+    const looks = this.#changes.map((changes) => changes.look());
+    if (!looks.includes(true)) return this.#isComplete;
+    try {
+      this.#isComplete = this.refuseLinks();
+      return this.#isComplete;
+    } catch (error) {
+      for (const changes of this.#changes) changes.reset();
+      throw error;
+    }
+  }
+
   /** @returns whether all of its folders exist @throws MOTE_UNSUPPORTED_FORMAT if one of them is a symbolic link */
   refuseLinks(): boolean {
     let isComplete = true;
     for (const path of this.#folders) {
-      let stats: fs.Stats | undefined;
-      try {
-        stats = fs.lstatSync(path, { throwIfNoEntry: false });
-      } catch (error) {
-        if (!isAbsent(error)) throw fileError(error, "read", path);
-      }
+      const stats = lstatIfThere(path);
       if (stats === undefined) isComplete = false;
       if (!stats?.isSymbolicLink()) continue;
       throw new MoteError(
@@ -227,14 +247,6 @@ export class CacheFolder {
       );
     }
     return isComplete;
-  }
-
-  #readIfThere(path: string): Uint8Array | undefined {
-    try {
-      return readPlainFile(path);
-    } catch (error) {
-      throw fileError(error, "read", path);
-    }
   }
 }
 

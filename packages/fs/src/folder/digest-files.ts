@@ -1,7 +1,7 @@
 import fs from "node:fs";
-import { type Digest, errorCode, isAbsent } from "@mote/core";
+import { type Digest, errorCode } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
-import { readPlainFile, removeIfPossible, removeIfThere } from "../disk/plain-file.js";
+import { namesIn, readPlainFile, removeIfPossible, removeIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "./cache-folder.js";
 
 /** A set of digests, stored as a folder with one small file for each. */
@@ -40,21 +40,11 @@ export class DigestFiles {
 
   /** Returns undefined if the digest is not in the set. */
   textOf(digest: Digest): string | undefined {
-    const path = this.#pathOf(digest);
-    try {
-      return readPlainFile(path)?.toString("utf8");
-    } catch (error) {
-      throw fileError(error, "read", path);
-    }
+    return readPlainFile(this.#pathOf(digest))?.toString("utf8");
   }
 
   list(): Digest[] {
-    try {
-      return fs.readdirSync(this.#folder).flatMap((name) => CacheFolder.digestOf(name) ?? []);
-    } catch (error) {
-      if (isAbsent(error)) return [];
-      throw fileError(error, "read", this.#folder);
-    }
+    return namesIn(this.#folder).flatMap((name) => CacheFolder.digestOf(name) ?? []);
   }
 
   #pathOf(digest: Digest): string {

@@ -23,15 +23,10 @@ export async function writeAtomically(ingests: IngestFiles, path: string, text: 
 }
 
 /** As `writeAtomically`, for data that can be recreated: a power failure may truncate it. */
-export function writeUnsynced(ingests: IngestFiles, path: string, bytes: Uint8Array): void {
+export function writeUnsynced(ingests: IngestFiles, path: string, content: string | Uint8Array): void {
   const temporary = ingests.newPath("file", "tmp");
   try {
-    const fd = ingests.create(temporary);
-    try {
-      fs.writeFileSync(fd, bytes);
-    } finally {
-      fs.closeSync(fd);
-    }
+    ingests.write(temporary, content);
     fs.renameSync(temporary, path);
   } catch (error) {
     removeIfPossible(temporary);

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { type Digest, isAbsent, MoteError, type ProcessIdentity } from "@mote/core";
-import { fileError } from "../disk/file-error.js";
-import { lstatIfThere } from "../disk/plain-file.js";
+import { type Digest, MoteError, type ProcessIdentity } from "@mote/core";
+import { lstatIfThere, namesIn } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
 import { livenessOf, ownIdentity } from "./process-identity.js";
 
@@ -21,8 +20,8 @@ export interface IngestPath {
   readonly kind: IngestKind;
 }
 
-/** The owner of a file that was suspended: any process may resume it at once. */
-const noOwner: ProcessIdentity = "0-0-0-0";
+/** The owner of a file that no process writes: any may continue it at once. */
+export const noOwner: ProcessIdentity = "0-0-0-0";
 
 /** If the owner's state is unknown, a file untouched for this long is an orphan. */
 const unknownSilenceMs = 60 * 60 * 1000;
@@ -59,15 +58,18 @@ export class IngestFiles {
     return path.replace(`.${this.owner}.`, `.${noOwner}.`);
   }
 
-  list(): IngestPath[] {
-    let names: string[];
+  /** Creates a file with this content. */
+  write(path: string, content: string | Uint8Array): void {
+    const fd = this.create(path);
     try {
-      names = fs.readdirSync(this.#folder.ingest);
-    } catch (error) {
-      if (isAbsent(error)) return [];
-      throw fileError(error, "read", this.#folder.ingest);
+      fs.writeFileSync(fd, content);
+    } finally {
+      fs.closeSync(fd);
     }
-    return names.flatMap((name) => this.parse(name) ?? []);
+  }
+
+  list(): IngestPath[] {
+    return namesIn(this.#folder.ingest).flatMap((name) => this.parse(name) ?? []);
   }
 
   parse(name: string): IngestPath | undefined {
@@ -79,7 +81,7 @@ export class IngestFiles {
   }
 
   /** Returns whether the file's writer may still be active. */
-  isAlive(file: IngestPath): boolean {
+  isAlive(file: Pick<IngestPath, "owner" | "path">): boolean {
     if (file.owner === this.owner) return true;
     if (file.owner === noOwner) return false;
     const verdict = livenessOf(file.owner);

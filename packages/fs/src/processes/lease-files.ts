@@ -9,7 +9,6 @@ import {
   type ProcessIdentity,
   parseDigest,
 } from "@mote/core";
-import { fileError } from "../disk/file-error.js";
 import { bringTimesBack, isAhead } from "../disk/file-times.js";
 import { lstatIfThere, namesIn, openPlainFile, removeIfPossible } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
@@ -20,10 +19,10 @@ import { PruneAnnouncement, RunningPrunes } from "./prune-announcement.js";
 
 /** A holder in another container is considered dead if its lease was not renewed for this long. */
 const unknownSilenceMs = 60 * 60 * 1000;
-/** Maximum listings: other leases' files may disappear meanwhile. */
+/** Maximum attempts to read all leases: files may disappear meanwhile. */
 const listings = 20;
 
-/** Bytes of a lease file that are read at once; a file without a line in so many is not a lease file. */
+/** Bytes of a lease file per read. A file without a line break in these is not a lease file. */
 const longestRead = 1024 * 1024;
 
 /** The holder of each digest. */
@@ -36,8 +35,8 @@ interface KnownFile {
 }
 
 /**
- * Leases and prunes communicate by files: a lease is lines in a file (see `LeaseJournal`), and a prune increments a counter (see
- * `PruneAnnouncement`) before each look at those. A lease counts once every prune has counted since it was written, or was at rest.
+ * Leases and prunes coordinate through files: a lease is lines in a file (see `LeaseJournal`), and a prune increments a counter (see
+ * `PruneAnnouncement`) before it reads them. A lease is effective once every prune has incremented its counter since, or is at rest.
  */
 export class LeaseFiles {
   readonly #folder: CacheFolder;
@@ -62,7 +61,7 @@ export class LeaseFiles {
     });
   }
 
-  /** Returns every digest that a live holder leases. With `evictSilent: false`, a silent holder's file is not removed. */
+  /** Returns all digests leased by live holders. `evictSilent: false` keeps the files of silent holders. */
   current({ evictSilent = true }: { readonly evictSilent?: boolean } = {}): Holders {
     for (let listing = 1; ; listing++) {
       const holders = new Map<Digest, ProcessIdentity>();
@@ -71,7 +70,7 @@ export class LeaseFiles {
     }
   }
 
-  /** @returns false if a file was removed meanwhile */
+  /** Returns false if a file was removed meanwhile. */
   #gather(holders: Map<Digest, ProcessIdentity>, evictSilent: boolean): boolean {
     const names = namesIn(this.#folder.leases);
     if (this.#known.size > 2 * names.length) this.#known.clear();
@@ -146,7 +145,7 @@ export class LeaseFiles {
     if (owner === this.#ingests.owner) return true;
     const verdict = livenessOf(owner);
     if (verdict !== "unknown") return verdict === "alive";
-    // The clock was ahead: it counts as renewed now, and ages from now on.
+    // The clock was ahead: the lease counts as renewed now.
     if (isAhead(mtimeMs) && bringTimesBack(path)) return true;
     return Math.abs(Date.now() - mtimeMs) < unknownSilenceMs;
   }
@@ -215,12 +214,8 @@ function apply(lines: string, digests: Set<Digest>): void {
 }
 
 function readFrom(path: string, start: number): Buffer | undefined {
-  try {
-    return openPlainFile(path, (fd, { size }) => {
-      const bytes = Buffer.alloc(Math.min(Math.max(0, size - start), longestRead));
-      return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.byteLength, start));
-    });
-  } catch (error) {
-    throw fileError(error, "read", path);
-  }
+  return openPlainFile(path, (fd, { size }) => {
+    const bytes = Buffer.alloc(Math.min(Math.max(0, size - start), longestRead));
+    return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.byteLength, start));
+  });
 }

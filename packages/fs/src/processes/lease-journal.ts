@@ -30,7 +30,7 @@ export class LeaseJournal {
   readonly #newPath: () => string;
   readonly #acknowledged: () => Promise<void>;
   readonly #logger: Logger;
-  /** How many leases hold each digest. */
+  /** The number of leases that hold each digest. */
   readonly #counts = new Map<Digest, number>();
   #file: JournalFile | undefined;
   /** Replaced by `#file`; kept until every prune knows that. */
@@ -52,7 +52,7 @@ export class LeaseJournal {
     this.#logger = from.logger;
   }
 
-  /** How often leases may have been interrupted, as another process considered this one dead. */
+  /** How many times leases may have been interrupted because another process considered this one dead. */
   get losses(): number {
     return this.#losses;
   }

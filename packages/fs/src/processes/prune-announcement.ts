@@ -11,11 +11,11 @@ import { describeProcess, livenessOf, ownerOf } from "./process-identity.js";
 
 /** The count of a prune that removes nothing before its next look. */
 const atRest = 0;
-/** A prune looks every few milliseconds; one that has not for this long is suspended, or its machine is very busy. */
+/** A prune looks every few milliseconds. After this time without a look it is suspended, or its machine is very busy. */
 const lateMs = 2000;
 /** Maximum total wait for all prunes. A prune that has not looked at the leases by then is evicted. */
 const longestWaitMs = 10_000;
-/** One in another container that has not counted for this long, by its file time, is considered dead once it is late. */
+/** A late prune in another container is considered dead if its file was not modified for this long. */
 const silentMs = 60_000;
 
 /**

@@ -7,6 +7,8 @@ import type { IngestFiles, IngestPath } from "./ingest-files.js";
 
 /** A writer whose file did not grow for this long has lost its lock, even if its process is alive, so that no wait is endless. */
 const silenceMs = 30_000;
+/** A lock that was acquired this recently has not been evicted: its writer is alive, and has not been silent. */
+const undisputedMs = silenceMs / 3;
 
 /**
  * Decides which of all processes writes a blob: a lock is a file with the name of the writer's ingest file. A dead or silent writer's
@@ -15,6 +17,8 @@ const silenceMs = 30_000;
 export class WriterLocks {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
+  /** The ingest files of locks that this object acquired, and when (Unix milliseconds). */
+  readonly #acquired = new Map<string, number>();
 
   constructor(folder: CacheFolder, ingests: IngestFiles) {
     this.#folder = folder;
@@ -26,17 +30,12 @@ export class WriterLocks {
     const path = this.#pathOf(digest);
     const own = this.#ingests.newPath("file", "tmp");
     try {
-      const fd = this.#ingests.create(own);
-      try {
-        fs.writeFileSync(fd, file);
-      } finally {
-        fs.closeSync(fd);
-      }
-      if (linked(own, path)) return true;
+      this.#ingests.write(own, file);
+      if (this.#linked(own, path, file)) return true;
       const holder = readIfThere(path);
       if (holder !== undefined && (holder === file || this.#isWriting(holder))) return holder === file;
       if (holder !== undefined) this.#evict(path, holder);
-      return linked(own, path);
+      return this.#linked(own, path, file);
     } catch (error) {
       throw fileError(error, "write", path);
     } finally {
@@ -53,8 +52,11 @@ export class WriterLocks {
   /** Best effort: a lock whose file does not exist is ignored. */
   release(digest: Digest, file: string): void {
     const path = this.#pathOf(digest);
+    const acquiredMs = this.#acquired.get(file);
+    this.#acquired.delete(file);
+    const isUndisputed = acquiredMs !== undefined && Math.abs(Date.now() - acquiredMs) < undisputedMs;
     try {
-      if (readIfThere(path) === file) fs.unlinkSync(path);
+      if (isUndisputed || readIfThere(path) === file) fs.unlinkSync(path);
     } catch {
       // The next writer, or a prune, evicts it.
     }
@@ -67,6 +69,12 @@ export class WriterLocks {
       const holder = readIfThere(path);
       if (holder !== undefined && !this.#isWriting(holder)) this.#evict(path, holder);
     }
+  }
+
+  #linked(own: string, path: string, file: string): boolean {
+    const isLinked = linked(own, path);
+    if (isLinked) this.#acquired.set(file, Date.now());
+    return isLinked;
   }
 
   #isWriting(holder: string): boolean {
@@ -115,6 +123,6 @@ function readIfThere(path: string): string | undefined {
     return readPlainFile(path)?.toString("latin1");
   } catch (error) {
     if (isUnreadable(error)) return "";
-    throw fileError(error, "read", path);
+    throw error;
   }
 }

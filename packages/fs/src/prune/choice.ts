@@ -28,7 +28,7 @@ export class PruneCandidates {
   readonly #roots: Set<Root>;
   readonly #rootDigests: Set<Digest>;
   readonly #indexOf: ReadonlyMap<Digest, number>;
-  /** How many roots refer to a digest. */
+  /** The number of roots that reference a digest. */
   readonly #references = new Map<Digest, number>();
   /** `gone` or `stays`; 0 if undecided. */
   readonly #out: Uint8Array;

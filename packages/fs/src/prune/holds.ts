@@ -4,23 +4,24 @@ import type { DigestFiles } from "../folder/digest-files.js";
 import type { LeaseFiles } from "../processes/lease-files.js";
 import { describeProcess } from "../processes/process-identity.js";
 import type { PruneAnnouncement } from "../processes/prune-announcement.js";
+import type { PruneDependencies } from "./dependencies.js";
 import type { RootsSince } from "./roots-since.js";
 
-/** Removals between two looks at the leases. */
+/** Removals after which the leases are read again. */
 const removalsBetweenLooks = 256;
 /** If the last look is older, the process was suspended: others may have evicted it. */
 const staleMs = 1000;
 
-/** Why a digest must stay; `named`: a manifest added during the prune refers to it. */
+/** Why a digest is kept. `named`: a manifest added during the prune references it. `waiting`: it is to be written to another tier. */
 export interface Hold {
-  readonly reason: "pinned" | "leased" | "named";
+  readonly reason: "pinned" | "leased" | "named" | "waiting";
   /** The process that leases it, as text for users. */
   readonly holder?: string;
 }
 
 export type Holds = ReadonlyMap<Digest, Hold>;
 
-/** Another process evicted this prune: its choice may be needed by now, so it starts over. */
+/** Another process evicted this prune. It starts over, as its candidates may be in use by now. */
 export class PruneEvicted extends Error {}
 
 /** The digests that a prune must not remove, updated regularly while it removes. */
@@ -28,6 +29,8 @@ export class PruneHolds {
   readonly #store: BlobStore;
   readonly #leases: LeaseFiles;
   readonly #pins: DigestFiles;
+  readonly #keep: Iterable<Digest>;
+  readonly #waiting: DigestFiles;
   /** Undefined in a dry run. */
   readonly #announcement: PruneAnnouncement | undefined;
   #since: RootsSince | undefined;
@@ -38,12 +41,14 @@ export class PruneHolds {
   #looked = { steadyMs: 0, wallMs: 0 };
 
   constructor(
-    from: { readonly store: BlobStore; readonly leases: LeaseFiles; readonly pins: DigestFiles },
-    options: { readonly dryRun: boolean },
+    from: Pick<PruneDependencies, "store" | "leases" | "pins" | "waiting">,
+    options: { readonly dryRun: boolean; readonly keep: Iterable<Digest> },
   ) {
     this.#store = from.store;
     this.#leases = from.leases;
     this.#pins = from.pins;
+    this.#keep = options.keep;
+    this.#waiting = from.waiting;
     this.#announcement = options.dryRun ? undefined : from.leases.announcePrune();
   }
 
@@ -62,7 +67,7 @@ export class PruneHolds {
     this.#since?.forget(manifest);
   }
 
-  /** Sets whether a lease that was seen counts until the next call, even after its release. */
+  /** Sets whether leases count until the next call, even after their release. */
   remember(isRemembered: boolean): void {
     this.#leasedSince = isRemembered ? new Map() : undefined;
   }
@@ -73,11 +78,11 @@ export class PruneHolds {
     this.#sinceLook = Number.POSITIVE_INFINITY;
   }
 
-  /** Looks at new leases, if due; call it before each removal. Returns undefined if no look is due. @throws PruneEvicted */
+  /** Reads new leases, if due. Call it before each removal. Returns undefined if not due. @throws PruneEvicted */
   lookIfDue(): Promise<void> | undefined {
     const turn = this.#store.yields.yieldIfDue();
     const { steadyMs, wallMs } = this.#looked;
-    // The monotonic clock stops while a machine sleeps, the other may be set.
+    // The monotonic clock stops while the machine sleeps, and the wall clock may be set.
     const isFresh = performance.now() - steadyMs < staleMs && Math.abs(Date.now() - wallMs) < 2 * staleMs;
     return turn === undefined && isFresh && this.#sinceLook++ < removalsBetweenLooks ? undefined : this.look(turn);
   }
@@ -87,7 +92,7 @@ export class PruneHolds {
     await turn;
     this.#announcement?.look();
     const holders = this.#leases.current({ evictSilent: this.#announcement !== undefined });
-    // After the look: a lease that was not seen belongs to a process that waits, or that evicted this prune.
+    // After the leases: the process of a lease missed above waits for this prune, or has evicted it.
     this.assertNotEvicted();
     this.#looked = { steadyMs: performance.now(), wallMs: Date.now() };
     this.#sinceLook = 0;
@@ -102,6 +107,8 @@ export class PruneHolds {
       holds.set(digest, hold);
       this.#leasedSince?.set(digest, hold);
     }
+    for (const digest of this.#keep) holds.set(digest, { reason: "pinned" });
+    for (const digest of this.#waiting.list()) holds.set(digest, { reason: "waiting" });
     for (const digest of this.#pins.list()) holds.set(digest, { reason: "pinned" });
     this.#current = holds;
   }
@@ -113,7 +120,7 @@ export class PruneHolds {
     return through ?? path;
   }
 
-  /** Call it if a removal found no file. @throws PruneEvicted */
+  /** Call it if the file to remove is gone. @throws PruneEvicted */
   assertNotEvicted(): void {
     if (this.#announcement?.isEvicted()) throw new PruneEvicted("others went on without this prune");
   }

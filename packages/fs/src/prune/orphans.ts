@@ -24,19 +24,21 @@ export class Orphans {
   readonly #ingests: IngestFiles;
   readonly #leases: LeaseFiles;
   readonly #locks: WriterLocks;
+  readonly #uploads: { cleanUp(): void };
   readonly #keep: KeepIngests;
   readonly #logger: Logger;
 
   constructor(
     folder: CacheFolder,
     ingests: IngestFiles,
-    holders: { readonly leases: LeaseFiles; readonly locks: WriterLocks },
+    holders: { readonly leases: LeaseFiles; readonly locks: WriterLocks; readonly uploads: { cleanUp(): void } },
     options: { readonly keepIngests: KeepIngests | undefined; readonly logger: Logger },
   ) {
     this.#folder = folder;
     this.#ingests = ingests;
     this.#leases = holders.leases;
     this.#locks = holders.locks;
+    this.#uploads = holders.uploads;
     this.#keep = options.keepIngests ?? {};
     this.#logger = options.logger;
   }
@@ -55,6 +57,7 @@ export class Orphans {
   #cleanUp(room: { readonly ingestBytes: number }): void {
     this.#try(() => this.#leases.cleanUp());
     this.#try(() => this.#locks.cleanUp());
+    this.#try(() => this.#uploads.cleanUp());
     this.#try(() => this.#cleanUpFiles(room));
   }
 

@@ -1,21 +1,13 @@
-import { type Digest, isManifestType, MoteError, type PruneReport } from "@mote/core";
-import type { BlobStore } from "../blobs/blob-store.js";
+import { type Digest, hasCode, isManifestType, type PruneReport } from "@mote/core";
 import { chunkBytes } from "../blobs/chunk-digests.js";
 import { notedBytes } from "../blobs/linked-notes.js";
-import type { ManifestNotes } from "../blobs/manifest-notes.js";
-import type { Quarantine } from "../blobs/quarantine.js";
-import { lstatIfThere } from "../disk/plain-file.js";
-import type { DigestFiles } from "../folder/digest-files.js";
-import type { LeaseFiles } from "../processes/lease-files.js";
-import type { CheckFiles } from "../tags/check-files.js";
-import type { MemberFiles } from "../tags/member-files.js";
 import type { StoredTag } from "../tags/tag-file.js";
-import type { TagFiles } from "../tags/tag-files.js";
 import { BlobTable } from "./blob-table.js";
 import { checkBounds } from "./bounds.js";
 import { PruneCandidates, type PruneChoice, type PruneRun } from "./choice.js";
+import { cleanUpNotes, cleanUpRecords } from "./clean-up-records.js";
+import type { PruneDependencies } from "./dependencies.js";
 import { PruneEvicted, PruneHolds } from "./holds.js";
-import type { Orphans } from "./orphans.js";
 import { findRoots, type Root } from "./roots.js";
 import { RootsSince } from "./roots-since.js";
 import { PruneTally } from "./tally.js";
@@ -23,18 +15,6 @@ import { correctTimesAhead } from "./times-ahead.js";
 
 /** Maximum number of restarts after evictions. */
 const mostAttempts = 10;
-
-export interface PruneDependencies {
-  readonly store: BlobStore;
-  readonly tags: TagFiles;
-  readonly members: MemberFiles;
-  readonly checks: CheckFiles;
-  readonly manifests: ManifestNotes;
-  readonly pins: DigestFiles;
-  readonly leases: LeaseFiles;
-  readonly orphans: Orphans;
-  readonly quarantine: Quarantine;
-}
 
 /** Removes the least recently used roots first, names and manifests before their layers; unreferenced blobs by their own use. */
 export async function pruneBlobs(
@@ -46,7 +26,7 @@ export async function pruneBlobs(
   options.signal?.throwIfAborted();
   const tally = new PruneTally();
   for (let attempt = 1; ; attempt++) {
-    const holds = new PruneHolds(dependencies, { dryRun: options.dryRun ?? false });
+    const holds = new PruneHolds(dependencies, { dryRun: options.dryRun ?? false, keep: options.keep ?? [] });
     const pruning = new Pruning(dependencies, { ...options, maxSize }, holds, tally);
     try {
       return await pruning.run();
@@ -119,7 +99,7 @@ class Pruning {
   async #gather(): Promise<PruneCandidates> {
     const { store, tags, manifests, pins } = this.#dependencies;
     const sinceMs = Date.now();
-    if (!this.#options.dryRun) await this.#cleanUpNotes();
+    if (!this.#options.dryRun) await cleanUpNotes(this.#dependencies);
     const roots = await findRoots(store, { tags, manifests, pins });
     if (!this.#options.dryRun) this.#holds.watch(new RootsSince(store, manifests, roots));
     const referred = new Set(roots.flatMap(({ closure }) => [...closure]));
@@ -129,20 +109,6 @@ class Pruning {
     const candidates = new PruneCandidates(table, roots, indexOf);
     await store.yields.yieldAfterWork();
     return candidates;
-  }
-
-  /** Removes the notes of missing manifests. A held one may be about to be stored. */
-  async #cleanUpNotes(): Promise<void> {
-    const { store, manifests, leases } = this.#dependencies;
-    let held = leases.current();
-    for (const digest of manifests.list()) {
-      const turn = store.yields.yieldIfDue();
-      if (turn !== undefined) {
-        await turn;
-        held = leases.current();
-      }
-      if (!held.has(digest)) manifests.removeOfAbsent(digest);
-    }
   }
 
   async #round(candidates: PruneCandidates): Promise<void> {
@@ -243,7 +209,7 @@ class Pruning {
     try {
       if (isManifestType(mediaType)) this.#dependencies.manifests.add(digest, mediaType);
     } catch (error) {
-      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+      if (!hasCode(error, "MOTE_NO_SPACE")) throw error;
     }
   }
 
@@ -259,26 +225,9 @@ class Pruning {
 
   async #tidy(): Promise<void> {
     const { only, maxSize } = this.#options;
-    if (only === undefined) {
-      this.#dependencies.orphans.prune({ ingestBytes: maxSize });
-    }
+    if (only === undefined) this.#dependencies.orphans.prune({ ingestBytes: maxSize });
     await this.#dependencies.tags.view.writeIfSpace();
-    await this.#forgetMembers();
-  }
-
-  /** Best effort: the next prune removes the remaining records. */
-  async #forgetMembers(): Promise<void> {
-    const { tags, members, checks, store, leases } = this.#dependencies;
-    try {
-      await tags.forgetMembers(this.#tally.untaggedNames);
-      const held = leases.current();
-      const isThere = (digest: Digest) => held.has(digest) || lstatIfThere(store.folder.blobPath(digest)) !== undefined;
-      await members.clean(isThere, () => store.yields.yieldIfDue());
-      await checks.clean(isThere, () => store.yields.yieldIfDue());
-    } catch (error) {
-      if (!MoteError.isInstance(error)) throw error;
-      store.logger.warn("which manifest belongs to which repository could not be cleaned up", { error });
-    }
+    await cleanUpRecords(this.#dependencies, this.#tally.untaggedNames);
   }
 
   async #removeBlobs(candidates: PruneCandidates, indices: Iterable<number>): Promise<void> {

@@ -4,12 +4,12 @@ import { lstatIfThere } from "../disk/plain-file.js";
 import type { BlobTable } from "./blob-table.js";
 import type { Root } from "./roots.js";
 
-/** Rows between two yields. */
+/** Rows processed before yielding to the event loop. */
 const rowsAtOnce = 4096;
 
 /**
- * Sets times of use in the future to now. If most are in the future, this machine's clock is behind: then only those later than their
- * file's last change. @param sinceMs when reading the table and the roots began
+ * Sets times of use in the future to now. If most are in the future, this machine's clock is behind: then only those later than the
+ * last change of their file. @param sinceMs when the table and the roots were first read
  */
 export async function correctTimesAhead(
   store: BlobStore,

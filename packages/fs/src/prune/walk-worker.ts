@@ -4,7 +4,7 @@ import type threads from "node:worker_threads";
 /** Rows of a page: only the last page that a worker sends may have fewer. */
 export const rowsInPage = 8192;
 
-/** A share of a folder's files: those whose name ends in a character with this remainder by `shares`. */
+/** A share of a folder's files: those with this remainder when the last character of the name is divided by `shares`. */
 export interface WalkShare {
   readonly folder: string;
   readonly share: number;
@@ -14,7 +14,7 @@ export interface WalkShare {
   readonly pageLength: number;
 }
 
-/** Some of the regular files that were found, column by column. */
+/** A page of the regular files that were found, by column. */
 export interface WalkedPage {
   count: number;
   /** `count` names, decoded to bytes. */

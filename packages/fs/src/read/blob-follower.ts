@@ -46,6 +46,7 @@ export class BlobFollower implements MoteFollower {
     this.#start = from.start;
     this.#verify = from.verify && from.start === 0;
     this.#signal = from.signal;
+    store.budget.acquire();
   }
 
   /** Returns undefined if no process writes the blob. */
@@ -179,10 +180,13 @@ export class BlobFollower implements MoteFollower {
   }
 
   async #read(position: number): Promise<Uint8Array | undefined> {
-    const chunk = new Uint8Array(this.#store.budget.chunkBytes);
-    const reading = asynchronousCalls.read(this.#file.fd, chunk, position);
-    this.#reading = Promise.resolve(reading).catch(() => {});
+    const { calls, budget } = this.#store;
     try {
+      const { size } = await calls.fstat(this.#file.fd);
+      if (position >= size) return undefined;
+      const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(budget.chunkBytes, size - position)).buffer);
+      const reading = asynchronousCalls.read(this.#file.fd, chunk, position);
+      this.#reading = Promise.resolve(reading).catch(() => {});
       const got = await reading;
       return got === 0 ? undefined : chunk.subarray(0, got);
     } catch (error) {
@@ -220,6 +224,7 @@ export class BlobFollower implements MoteFollower {
 
   async #release(): Promise<void> {
     this.#wake?.();
+    this.#store.budget.release();
     await this.#reading;
     await this.#store.calls.close(this.#file.fd);
   }

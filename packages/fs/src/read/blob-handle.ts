@@ -18,6 +18,8 @@ export class BlobHandle implements ByteRange {
   bytes: Uint8Array | undefined;
   /** Whether the reader has to verify the bytes that it returns. */
   verify: boolean;
+  /** Whether it has not changed since it was verified, so that the reader need not hash it. */
+  isVerified = false;
 
   constructor(digest: Digest, blob: OpenBlob, { start, end }: ByteRange, verify: boolean) {
     this.digest = digest;

@@ -5,12 +5,7 @@ import { type Digest, digestBytes, silentLogger } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { put } from "../../test/image.js";
 import { BlobStore } from "../blobs/blob-store.js";
-import { ChunkDigests } from "../blobs/chunk-digests.js";
-import { LinkedNotes } from "../blobs/linked-notes.js";
-import { CooperativeYield } from "../disk/cooperative-yield.js";
 import { asynchronousCalls, type FileCalls, synchronousCalls } from "../disk/file-calls.js";
-import { SmallBuffers } from "../disk/small-buffers.js";
-import { StreamBudget } from "../disk/stream-budget.js";
 import { SyncGroup } from "../disk/sync-group.js";
 import { FileCache } from "../file-cache.js";
 import { CacheFolder } from "../folder/cache-folder.js";
@@ -39,17 +34,10 @@ function openerOf(options: { calls?: FileCalls; verify?: boolean; linkOnRead?: b
   const { calls = synchronousCalls, verify = true, linkOnRead = false } = options;
   const folder = new CacheFolder(root, undefined);
   const ingests = new IngestFiles(folder);
-  const store = new BlobStore({
-    ...{ folder, calls, ingests, chunksOnWrite: false },
-    syncs: new SyncGroup("visible", undefined),
-    yields: new CooperativeYield(() => {}),
-    budget: new StreamBudget(),
-    buffers: new SmallBuffers(),
-    chunkDigests: new ChunkDigests(folder, async () => {}),
-    linkedNotes: new LinkedNotes(folder, async () => {}),
-    logger: { ...silentLogger, warn: (message) => void warnings.push(message) },
-    establish: async () => {},
-  });
+  const syncs = new SyncGroup("visible", undefined);
+  const logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
+  const establish = async () => {};
+  const store = new BlobStore({ folder, ingests, syncs }, { calls, chunksOnWrite: false, logger, establish });
   return new BlobOpener(store, { verify, linkOnRead });
 }
 

@@ -1,5 +1,5 @@
-import { type Digest, isNotFound, MoteError } from "@mote/core";
-import { type BlobStore, isCorrupt } from "../blobs/blob-store.js";
+import { type Digest, hasCode, isNotFound, MoteError } from "@mote/core";
+import type { BlobStore } from "../blobs/blob-store.js";
 import type { OpenBlob } from "../blobs/open-blob.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
 import { smallBytes } from "../disk/small-buffers.js";
@@ -12,6 +12,10 @@ export interface OpenRequest<Other> extends ByteRange {
   readonly signal?: AbortSignal | undefined;
   /** Default true. */
   readonly countsAsUse?: boolean | undefined;
+  /** Whether a blob that has not changed since it was verified is hashed again. Default true. */
+  readonly rehash?: boolean | undefined;
+  /** Whether the reader verifies the bytes. Default: as the cache is configured. */
+  readonly verify?: boolean | undefined;
   /** Whether a small range is read at once, so that no descriptor stays open. */
   readonly readSmall: boolean;
   /**
@@ -55,7 +59,7 @@ export class BlobOpener {
       return yield* this.#prepare(digest, blob, request);
     } catch (error) {
       const isAbsent = isNotFound(error);
-      const isReplaceable = isAbsent || isCorrupt(error) || isUnreadable(error);
+      const isReplaceable = isAbsent || hasCode(error, "MOTE_CORRUPT") || isUnreadable(error);
       const other = isReplaceable ? yield* step(request.fallback?.()) : undefined;
       if (other === undefined) throw fileError(error, "read", this.#store.folder.blobPath(digest));
       if (!isAbsent) {
@@ -68,12 +72,15 @@ export class BlobOpener {
   /** Reads a small range at once, and verifies whatever must be verified first. Closes the descriptor on error. */
   *#prepare(digest: Digest, blob: OpenBlob, request: OpenRequest<unknown>): Steps<BlobHandle> {
     const store = this.#store;
-    const handle = new BlobHandle(digest, blob, request, this.#verify);
+    const handle = new BlobHandle(digest, blob, request, request.verify ?? this.#verify);
     let keepsOpen = false;
     try {
       if (request.countsAsUse !== false && store.isTouchDue(blob)) yield* step(store.touch(blob));
       if (request.readSmall && handle.length <= smallBytes && blob.link === undefined) {
         yield* this.#readSmall(handle, request);
+      } else if (request.rehash === false && handle.verify && store.isUnchanged(digest, blob)) {
+        handle.isVerified = true;
+        keepsOpen = true;
       } else {
         const isDoubtful = handle.verify && handle.isWhole && !store.isUnchanged(digest, blob);
         if (isDoubtful && request.fallback && !(yield* step(store.rehash(digest, blob, request.signal)))) {

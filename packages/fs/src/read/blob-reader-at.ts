@@ -1,5 +1,5 @@
-import type { Cancellable, MoteReaderAt } from "@mote/core";
-import { type BlobStore, isCorrupt } from "../blobs/blob-store.js";
+import { type Cancellable, hasCode, type MoteReaderAt } from "@mote/core";
+import type { BlobStore } from "../blobs/blob-store.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
 import { smallBytes } from "../disk/small-buffers.js";
@@ -52,7 +52,7 @@ export class BlobReaderAt implements MoteReaderAt {
         await this.#ranges?.check(position, position + wanted.byteLength);
         return await calls.read(this.#handle.blob.fd, wanted, position);
       } catch (error) {
-        if (!isCorrupt(error) && !isUnreadable(error)) throw error;
+        if (!hasCode(error, "MOTE_CORRUPT") && !isUnreadable(error)) throw error;
         this.#other ??= this.#fallback?.();
         const other = await this.#other;
         if (other === undefined) throw error;

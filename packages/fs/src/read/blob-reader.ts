@@ -1,5 +1,5 @@
-import { createDigester, type Digester, digestAlgorithm, type MoteReader, ReadOnceReader } from "@mote/core";
-import { type BlobStore, isCorrupt } from "../blobs/blob-store.js";
+import { createDigester, type Digester, digestAlgorithm, hasCode, type MoteReader, ReadOnceReader } from "@mote/core";
+import type { BlobStore } from "../blobs/blob-store.js";
 import { FileChunks } from "../disk/file-chunks.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
 import type { BlobHandle } from "./blob-handle.js";
@@ -49,7 +49,7 @@ export class BlobReader extends ReadOnceReader {
       try {
         chunk = await this.#next();
       } catch (error) {
-        const from = isCorrupt(error) && this.#bytesRead === 0 ? undefined : start + this.#bytesRead;
+        const from = hasCode(error, "MOTE_CORRUPT") && this.#bytesRead === 0 ? undefined : start + this.#bytesRead;
         const isReplaceable = isUnreadable(error) || from === undefined;
         const other = isReplaceable ? await this.#options.fallback?.(from) : undefined;
         if (other === undefined) throw error;

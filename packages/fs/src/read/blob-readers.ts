@@ -20,7 +20,9 @@ import { BlobOpener } from "./blob-opener.js";
 import { BlobReader } from "./blob-reader.js";
 import { BlobReaderAt } from "./blob-reader-at.js";
 import type { Fallback } from "./fallback.js";
+import { SharedChunks } from "./shared-chunks.js";
 import { SmallReader } from "./small-reader.js";
+import { VerifiedReader } from "./verified-reader.js";
 
 /** Reads a store's blobs, those that are being written, and the fallback's. */
 export class BlobReaders {
@@ -29,6 +31,7 @@ export class BlobReaders {
   readonly #opener: BlobOpener;
   readonly #verify: boolean;
   readonly #fallback: Fallback | undefined;
+  readonly #shared = new SharedChunks();
 
   constructor(
     store: BlobStore,
@@ -56,12 +59,15 @@ export class BlobReaders {
   }
 
   reader(digest: Digest, options: ReadOptions): Soon<MoteReader> {
-    const { start = 0, end = Number.POSITIVE_INFINITY, signal, countsAsUse } = options;
+    const { start = 0, end = Number.POSITIVE_INFINITY, signal, countsAsUse, verifyOnRead: verify } = options;
     checkRange(start, end);
     const fallback = this.#readFallback(digest, (source, from = start) =>
       source.moteReader(digest, { ...options, start: from }),
     );
-    const opening = this.#opener.open(digest, { start, end, signal, countsAsUse, readSmall: true, fallback });
+    // Readers that share chunks cannot continue from a fallback.
+    const rehash = options.rehash !== false || fallback !== undefined;
+    const request = { start, end, signal, countsAsUse, rehash, verify, readSmall: true, fallback };
+    const opening = this.#opener.open(digest, request);
     if (!(opening instanceof Promise)) return this.#readerOf(opening, options, fallback);
     return opening.then((opened) => this.#readerOf(opened, options, fallback));
   }
@@ -97,6 +103,7 @@ export class BlobReaders {
     if (!(handle instanceof BlobHandle)) return handle;
     if (handle.bytes !== undefined) return new SmallReader(this.#store, handle, options.signal);
     const { signal, reuse } = options;
+    if (handle.isVerified) return new VerifiedReader(this.#store, this.#opener, this.#shared, { handle, signal });
     return new BlobReader(this.#store, this.#opener, handle, { signal, reuse, fallback });
   }
 

@@ -28,7 +28,7 @@ export class SmallReader extends ReadOnceReader {
   }
 }
 
-/** Returns whether the range was read completely, and hashes to the digest if that is to be verified. */
+/** Returns whether the range was read completely and, if verified, matches the digest. */
 export function hasRightBytes({ bytes, length, verify, isWhole, digest }: BlobHandle): boolean {
   if (bytes?.byteLength !== length) return false;
   return !(verify && isWhole) || digestBytes(bytes, digestAlgorithm(digest)) === digest;
@@ -36,7 +36,7 @@ export function hasRightBytes({ bytes, length, verify, isWhole, digest }: BlobHa
 
 const end: IteratorResult<never, void> = { done: true, value: undefined };
 
-/** Does what an async generator would do, at a third of its cost. */
+/** Like an async generator, at a third of the cost. */
 class OneChunk implements AsyncIterableIterator<Uint8Array, void, undefined> {
   #take: (() => Promise<IteratorResult<Uint8Array, void>>) | undefined;
 

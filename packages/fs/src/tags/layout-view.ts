@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { isAbsent, MoteError } from "@mote/core";
+import { hasCode, isAbsent } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
 import { syncData } from "../disk/file-calls.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
@@ -128,7 +128,7 @@ export class LayoutView {
     try {
       await this.write();
     } catch (error) {
-      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+      if (!hasCode(error, "MOTE_NO_SPACE")) throw error;
     }
   }
 
@@ -152,7 +152,7 @@ export class LayoutView {
       return path;
     } catch (cause) {
       const error = fileError(cause, "write", path);
-      if (!MoteError.isInstance(error) || error.code !== "MOTE_NO_SPACE") throw error;
+      if (!hasCode(error, "MOTE_NO_SPACE")) throw error;
       removeIfThere(this.#folder.viewFile);
       return undefined;
     }
@@ -229,7 +229,7 @@ export class LayoutView {
       fs.renameSync(temporary, indexFile);
       // Another process may have written between the check and the rename. If it checks after the rename, it finds that itself.
       if (this.#readRecord() !== seen.record) return "lost";
-      if (isComplete) writeUnsynced(this.#ingests, viewFile, Buffer.from(recordOf(stamp)));
+      if (isComplete) writeUnsynced(this.#ingests, viewFile, recordOf(stamp));
       else removeIfThere(viewFile);
       return this.#stamp() === stamp ? "written" : "conflict";
     } catch (error) {
@@ -263,7 +263,7 @@ export class LayoutView {
       );
     } catch (error) {
       if (isUnreadable(error)) return undefined;
-      throw fileError(error, "read", this.#folder.indexFile);
+      throw error;
     }
     if (text === undefined) return undefined;
     const entries: ViewEntries = new Map();
@@ -293,12 +293,11 @@ export class LayoutView {
   }
 
   #readRecord(): string | undefined {
-    const { viewFile } = this.#folder;
     try {
-      return readPlainFile(viewFile)?.toString("utf8");
+      return readPlainFile(this.#folder.viewFile)?.toString("utf8");
     } catch (error) {
       if (isUnreadable(error)) return undefined;
-      throw fileError(error, "read", viewFile);
+      throw error;
     }
   }
 }

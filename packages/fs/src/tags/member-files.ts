@@ -25,14 +25,15 @@ import {
   removeIfThere,
 } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import { FolderFormat, formatFileName } from "../folder/folder-format.js";
-import { writeAtomically } from "../processes/atomic-file.js";
+import { FolderFormat, formatFileName } from "../processes/folder-format.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 
 /** The format version of `.mote/repositories/`. */
 const formatVersion = 1;
 /** Exists in a repository's folder while the repository has a name. */
 const namedFile = "named";
+/** After the name of a record of a blob. */
+const blobSuffix = ".blob";
 /** Maximum attempts to create a folder that other processes may remove as empty before a record is written. */
 const attempts = 10;
 
@@ -48,10 +49,10 @@ interface ReadyTags extends ReadyMembers {
 }
 
 /**
- * Membership on disk: a small file for each record, named by the manifest's digest and containing the repository's name.
+ * Membership on disk: a small file for each record, named by the digest and containing the repository's name.
  *
  *     .mote/repositories/format.json
- *     .mote/repositories/<hash of the path>/<hash of the registry>/{<algorithm>-<encoded>, named}
+ *     .mote/repositories/<hash of the path>/<hash of the registry>/{<algorithm>-<encoded>[.blob], named}
  *
  * Names are hashed, so any name is a valid file name, and none leads out of the folder. A record is written under a temporary name first.
  * Nothing is synced: records lost in a power failure are made again from the tags, or when the manifest is stored again.
@@ -60,35 +61,26 @@ export class MemberFiles implements Membership {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
   readonly #ready: ReadyTags;
-  readonly #format: FolderFormat;
+  /** Without its file, all records are lost. */
+  readonly format: FolderFormat;
 
   constructor(folder: CacheFolder, ingests: IngestFiles, ready: ReadyTags) {
     this.#folder = folder;
     this.#ingests = ingests;
     this.#ready = ready;
-    this.#format = new FolderFormat(folder.repositories, {
+    this.format = new FolderFormat(ingests, folder.repositories, {
       format: "mote-repositories",
       version: formatVersion,
-      write: (path, text) => writeAtomically(ingests, path, text),
     });
   }
 
-  /** Creates the format file. @throws MOTE_UNSUPPORTED_FORMAT */
-  async establish(): Promise<void> {
-    await this.#format.establish();
-  }
-
-  /** Returns whether the folder exists: without it, all records are lost. */
-  get isEstablished(): boolean {
-    return this.#format.isThere();
-  }
-
-  async record(repository: string, digest: Digest, { named = false, signal }: RecordOptions = {}): Promise<void> {
+  async record(repository: string, digest: Digest, options: RecordOptions = {}): Promise<void> {
+    const { named = false, blob = false, signal } = options;
     const name = repositoryName(repository);
-    const member = CacheFolder.nameOf(parseDigest(digest));
+    const member = `${CacheFolder.nameOf(parseDigest(digest))}${blob ? blobSuffix : ""}`;
     signal?.throwIfAborted();
     await this.#ready.toWrite();
-    await this.establish();
+    await this.format.establish();
     this.#write(name, member);
     if (named) this.#write(name, namedFile);
   }
@@ -96,7 +88,7 @@ export class MemberFiles implements Membership {
   /** As `record` for a tag that is set, when the folder is known to be writable. */
   async recordNamed(repository: string, digest: Digest): Promise<void> {
     const name = repositoryName(repository);
-    await this.establish();
+    await this.format.establish();
     this.#write(name, CacheFolder.nameOf(digest));
     this.#write(name, namedFile);
   }
@@ -105,7 +97,8 @@ export class MemberFiles implements Membership {
     const folder = this.#folderOf(repositoryName(repository));
     const member = CacheFolder.nameOf(parseDigest(digest));
     this.#begin(options);
-    return isOwnFolder(folder) && lstatIfThere(`${folder}/${member}`) !== undefined;
+    if (!isOwnFolder(folder)) return false;
+    return [member, `${member}${blobSuffix}`].some((each) => lstatIfThere(`${folder}/${each}`) !== undefined);
   }
 
   async *list(repository: string, options?: Cancellable): AsyncGenerator<Digest> {
@@ -136,12 +129,19 @@ export class MemberFiles implements Membership {
     const only = digest === undefined ? undefined : CacheFolder.nameOf(parseDigest(digest));
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
-    this.#format.check();
+    this.format.check();
     const folder = this.#folderOf(name);
     if (only === undefined) return this.#removeWhere(folder, () => true);
     if (!isOwnFolder(folder)) return;
-    removeIfThere(`${folder}/${only}`);
+    for (const suffix of ["", blobSuffix]) removeIfThere(`${folder}/${only}${suffix}`);
     this.#removeIfEmpty(folder);
+  }
+
+  /** Removes the records of all manifests. Those of blobs stay: they may be waiting for a manifest that is pushed next. */
+  async removeManifests(repository: string): Promise<void> {
+    await this.#ready.toWrite();
+    this.format.check();
+    this.#removeWhere(this.#folderOf(repositoryName(repository)), (member) => !member.endsWith(blobSuffix));
   }
 
   async recordTags(tags: TagStore, options?: Cancellable): Promise<boolean> {
@@ -154,14 +154,14 @@ export class MemberFiles implements Membership {
     }
   }
 
-  /** Removes the records of manifests for which `isThere` returns false. */
+  /** Removes the records of content for which `isThere` returns false. */
   async clean(isThere: (digest: Digest) => boolean, yieldIfDue: () => Promise<void> | undefined): Promise<void> {
     this.#begin();
     for (const outer of namesIn(this.#folder.repositories)) {
       for (const folder of foldersIn(`${this.#folder.repositories}/${outer}`)) {
         await yieldIfDue();
         this.#removeWhere(folder, (member) => {
-          const digest = CacheFolder.digestOf(member);
+          const digest = CacheFolder.digestOf(member.replace(blobSuffix, ""));
           return digest !== undefined && !isThere(digest);
         });
       }
@@ -171,7 +171,7 @@ export class MemberFiles implements Membership {
   #begin(options?: Cancellable): void {
     options?.signal?.throwIfAborted();
     this.#ready.toRead();
-    this.#format.check();
+    this.format.check();
   }
 
   #folderOf({ path, registry = "" }: RepositoryName): string {
@@ -181,12 +181,7 @@ export class MemberFiles implements Membership {
   /** Returns the name that a record in the folder contains, if it hashes to the folder. */
   #nameOf(folder: string): RepositoryName | undefined {
     for (const member of namesIn(folder)) {
-      let text: string | undefined;
-      try {
-        text = readPlainFile(`${folder}/${member}`)?.toString("utf8").trimEnd();
-      } catch (error) {
-        throw fileError(error, "read", `${folder}/${member}`);
-      }
+      const text = readPlainFile(`${folder}/${member}`)?.toString("utf8").trimEnd();
       const name = text === undefined ? undefined : parseRepositoryName(text);
       if (name !== undefined && this.#folderOf(name) === folder) return name;
     }
@@ -199,12 +194,7 @@ export class MemberFiles implements Membership {
     if (isOwnFolder(folder) && lstatIfThere(path) !== undefined) return;
     const temporary = this.#ingests.newPath("file", "tmp");
     try {
-      const fd = this.#ingests.create(temporary);
-      try {
-        fs.writeFileSync(fd, `${name.full}\n`);
-      } finally {
-        fs.closeSync(fd);
-      }
+      this.#ingests.write(temporary, `${name.full}\n`);
       for (let attempt = 1; ; attempt++) {
         this.#folder.makeFolderBelow(folder.slice(0, folder.lastIndexOf("/")));
         try {

@@ -1,7 +1,5 @@
-import fs from "node:fs";
 import { isManifestType } from "@mote/core";
-import { fileError } from "../disk/file-error.js";
-import { readPlainFile } from "../disk/plain-file.js";
+import { lstatIfThere, readPlainFile } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import type { DigestFiles } from "../folder/digest-files.js";
 import { writeAtomically } from "../processes/atomic-file.js";
@@ -24,7 +22,7 @@ export class FolderOpening {
 
   /** Rejects an unsupported folder: inspects it once, and later only checks for symbolic links. */
   toRead(): void {
-    if (this.#inspected) this.#folder.refuseLinks();
+    if (this.#inspected) this.#folder.refuseNewLinks();
     else this.inspect();
   }
 
@@ -41,7 +39,7 @@ export class FolderOpening {
 
   /** Creates what is missing. */
   async toWrite(): Promise<void> {
-    if (!this.#folder.refuseLinks()) {
+    if (!this.#folder.refuseNewLinks()) {
       this.#opening = undefined;
       this.isOpen = false;
     }
@@ -81,20 +79,16 @@ export async function openFolder(
 /** Creates whatever is missing: the first time, and when the folder of an open cache was removed. */
 export async function establishFolder(folder: CacheFolder, ingests: IngestFiles): Promise<void> {
   folder.makeFolders();
-  if (isMissing(folder.layoutFile)) {
+  if (!isFile(folder.layoutFile)) {
     await writeAtomically(ingests, folder.layoutFile, `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`);
   }
   // Last, as it marks the folder as a cache: after an earlier crash the layout is adopted again.
-  if (isMissing(folder.formatFile)) await writeAtomically(ingests, folder.formatFile, folder.formatText());
+  if (!isFile(folder.formatFile)) await writeAtomically(ingests, folder.formatFile, folder.formatText());
 }
 
-/** Returns true also for a symbolic link, which is replaced. */
-function isMissing(path: string): boolean {
-  try {
-    return !(fs.lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false);
-  } catch (error) {
-    throw fileError(error, "read", path);
-  }
+/** Returns false also for a symbolic link, which is replaced. */
+function isFile(path: string): boolean {
+  return lstatIfThere(path)?.isFile() ?? false;
 }
 
 /** Turns the named entries of an `index.json` into tags, and records all manifests as roots. */
@@ -102,12 +96,7 @@ async function adopt(
   folder: CacheFolder,
   { tags, manifests }: { readonly tags: TagFiles; readonly manifests: DigestFiles },
 ): Promise<void> {
-  let index: Uint8Array | undefined;
-  try {
-    index = readPlainFile(folder.indexFile);
-  } catch (error) {
-    throw fileError(error, "read", folder.indexFile);
-  }
+  const index = readPlainFile(folder.indexFile);
   if (index === undefined) return;
   for (const { digest, mediaType } of await tags.adopt(index)) {
     if (isManifestType(mediaType)) manifests.add(digest, mediaType);

@@ -3,8 +3,7 @@ import { type Digest, digestBytes, digestEncoded, errorCode } from "@mote/core";
 import { fileError } from "../disk/file-error.js";
 import { isRealFolder, lstatIfThere, removeFolderIfEmpty, removeIfThere } from "../disk/plain-file.js";
 import { CacheFolder } from "../folder/cache-folder.js";
-import { FolderFormat } from "../folder/folder-format.js";
-import { writeAtomically } from "../processes/atomic-file.js";
+import { FolderFormat } from "../processes/folder-format.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
 import { isOfOneTag, isTagFile, readTag } from "./tag-file.js";
 
@@ -25,26 +24,13 @@ const attempts = 10;
 export class RepositoryNames {
   readonly #folder: CacheFolder;
   readonly #ingests: IngestFiles;
-  readonly #format: FolderFormat;
+  /** Without its file, all entries are lost. */
+  readonly format: FolderFormat;
 
   constructor(folder: CacheFolder, ingests: IngestFiles) {
     this.#folder = folder;
     this.#ingests = ingests;
-    this.#format = new FolderFormat(folder.names, {
-      format: "mote-names",
-      version: formatVersion,
-      write: (path, text) => writeAtomically(ingests, path, text),
-    });
-  }
-
-  /** Creates the format file. @throws MOTE_UNSUPPORTED_FORMAT */
-  async establish(): Promise<void> {
-    await this.#format.establish();
-  }
-
-  /** Returns whether the folder exists: without it, all entries are lost. */
-  get isEstablished(): boolean {
-    return this.#format.isThere();
+    this.format = new FolderFormat(ingests, folder.names, { format: "mote-names", version: formatVersion });
   }
 
   add(repository: string, digest: Digest, file: string): void {

@@ -3,11 +3,12 @@ import {
   type Digest,
   digestBytes,
   digestEncoded,
+  hasCode,
   MoteError,
   parseDescriptor,
   type Tag,
 } from "@mote/core";
-import { fileError, isUnreadable } from "../disk/file-error.js";
+import { isUnreadable } from "../disk/file-error.js";
 import { notAhead } from "../disk/file-times.js";
 import { openPlainFile, readWhole } from "../disk/plain-file.js";
 
@@ -20,7 +21,7 @@ export interface StoredTag extends Tag {
   readonly setMs: number;
 }
 
-/** Represents a name in its file's name and in leases. */
+/** Returns the digest that represents a name in leases and as a file name. */
 export function nameDigest(name: string): Digest {
   return digestBytes(Buffer.from(name));
 }
@@ -50,18 +51,12 @@ export function tagText(name: string, descriptor: Descriptor): string {
 
 /** Returns undefined if the file does not exist. @throws MOTE_CORRUPT · MOTE_IO */
 export function readTag(path: string): StoredTag | undefined {
-  let text: string;
-  let setMs: number;
-  try {
-    const file = openPlainFile(path, (fd, stats) => ({
-      text: readWhole(fd, stats).toString("utf8"),
-      setMs: notAhead(stats.mtimeMs),
-    }));
-    if (file === undefined) return undefined;
-    ({ text, setMs } = file);
-  } catch (error) {
-    throw fileError(error, "read", path);
-  }
+  const file = openPlainFile(path, (fd, stats) => ({
+    text: readWhole(fd, stats).toString("utf8"),
+    setMs: notAhead(stats.mtimeMs),
+  }));
+  if (file === undefined) return undefined;
+  const { text, setMs } = file;
   let cause: unknown;
   try {
     const body: unknown = JSON.parse(text);
@@ -86,5 +81,5 @@ export function readTagIfReadable(path: string): StoredTag | undefined {
 
 /** Returns whether a tag is damaged or unreadable, which does not affect other tags. */
 export function isOfOneTag(error: unknown): boolean {
-  return (MoteError.isInstance(error) && error.code === "MOTE_CORRUPT") || isUnreadable(error);
+  return hasCode(error, "MOTE_CORRUPT") || isUnreadable(error);
 }

@@ -4,7 +4,6 @@ import {
   type Descriptor,
   type Digest,
   firstListed,
-  isAbsent,
   type Lease,
   type ListTagsOptions,
   listLimit,
@@ -12,10 +11,10 @@ import {
   parseLayoutIndex,
   type Tag,
   type TagStore,
+  type UntagOptions,
 } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
-import { fileError } from "../disk/file-error.js";
-import { lstatIfThere, removeIfThere } from "../disk/plain-file.js";
+import { lstatIfThere, namesIn, removeIfThere } from "../disk/plain-file.js";
 import type { CacheFolder } from "../folder/cache-folder.js";
 import { writeAtomically } from "../processes/atomic-file.js";
 import type { IngestFiles } from "../processes/ingest-files.js";
@@ -104,14 +103,15 @@ export class TagFiles implements TagStore {
     await this.view.writeIfSmall();
   }
 
-  async untag(name: string, options?: Cancellable): Promise<void> {
+  async untag(name: string, options?: UntagOptions): Promise<void> {
     checkTagName(name);
     options?.signal?.throwIfAborted();
     await this.#ready.toWrite();
     const path = this.#pathOf(name);
     const tag = readTagIfReadable(path);
     if (lstatIfThere(path) === undefined || !this.#remove(name, path)) return;
-    if (tag !== undefined) await this.forgetMembers([tag]);
+    if (tag !== undefined && options?.keepsMembership) this.#members.moved(tag);
+    else if (tag !== undefined) await this.forgetMembers([tag]);
     await this.view.writeIfSmall();
   }
 
@@ -146,16 +146,9 @@ export class TagFiles implements TagStore {
   }
 
   async #readAll(): Promise<{ readonly tags: StoredTag[]; readonly damaged: unknown }> {
-    let files: string[];
-    try {
-      files = fs.readdirSync(this.#folder.tags);
-    } catch (error) {
-      if (isAbsent(error)) return { tags: [], damaged: undefined };
-      throw fileError(error, "read", this.#folder.tags);
-    }
     const tags: StoredTag[] = [];
     let damaged: unknown;
-    for (const file of files) {
+    for (const file of namesIn(this.#folder.tags)) {
       if (!file.endsWith(".json")) continue;
       const turn = this.#yields.yieldIfDue();
       if (turn !== undefined) await turn;

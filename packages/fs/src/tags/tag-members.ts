@@ -1,4 +1,4 @@
-import { type Digest, MoteError, parseImageName, type Tag } from "@mote/core";
+import { type Digest, hasCode, MoteError, parseImageName, type Tag } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
 import type { MemberFiles } from "./member-files.js";
 import type { RepositoryNames } from "./repository-names.js";
@@ -17,20 +17,20 @@ export class TagMembers {
   /** Returns whether the earlier records still exist. */
   isRecorded(): boolean {
     try {
-      return this.#members.isEstablished && this.#names.isEstablished;
+      return this.#members.format.isThere() && this.#names.format.isThere();
     } catch (error) {
-      // An unsupported version: nothing is recorded there.
-      if (isOfOther(error)) return true;
+      // Nothing may be written in an unsupported version.
+      if (hasCode(error, "MOTE_UNSUPPORTED_FORMAT")) return true;
       throw error;
     }
   }
 
-  /** Best effort: the tags' manifests can be recorded later. @returns whether it is recorded */
+  /** Records the manifest of a tag. Best effort: it can be recorded later. Returns whether it is recorded. */
   async record({ name, descriptor: { digest } }: Tag): Promise<boolean> {
     const repository = repositoryOf(name);
     if (repository === undefined) return true;
     try {
-      await this.#names.establish();
+      await this.#names.format.establish();
       this.#names.add(repository, digest, tagFileOf(name));
       await this.#members.recordNamed(repository, digest);
       return true;
@@ -40,12 +40,12 @@ export class TagMembers {
     }
   }
 
-  /** @returns whether all are recorded */
+  /** Returns whether all are recorded. */
   async recordAll(tags: readonly Tag[], yields: CooperativeYield): Promise<boolean> {
     let isComplete = true;
     try {
-      await this.#names.establish();
-      await this.#members.establish();
+      await this.#names.format.establish();
+      await this.#members.format.establish();
     } catch (error) {
       if (!MoteError.isInstance(error)) throw error;
       return false;
@@ -57,15 +57,15 @@ export class TagMembers {
     return isComplete;
   }
 
-  /** Removes the index entry of a moved name; its manifest's records stay. */
+  /** Removes the index entry of a moved name. The records of its manifest remain. */
   moved({ name, descriptor: { digest } }: Tag): void {
     const repository = repositoryOf(name);
     if (repository !== undefined) this.#names.remove(repository, digest, tagFileOf(name));
   }
 
   /**
-   * Removes records after names were removed: a manifest without another name in a repository no longer belongs to it, and without
-   * its last name a repository has no manifests.
+   * Removes records after names were removed: a manifest without another name in a repository no longer belongs to it, and a
+   * repository without names has no manifests.
    */
   async forget(gone: readonly Tag[]): Promise<void> {
     const repositories = new Map<string, Set<Digest>>();
@@ -78,7 +78,7 @@ export class TagMembers {
     // Each is checked again afterwards: another process may have set a tag meanwhile.
     for (const [repository, digests] of repositories) {
       if (this.#hasNoNames(repository)) {
-        await this.#members.remove(repository);
+        await this.#members.removeManifests(repository);
         for (const digest of this.#names.digests(repository)) await this.#members.recordNamed(repository, digest);
         continue;
       }
@@ -98,8 +98,4 @@ export class TagMembers {
 
 function repositoryOf(name: string): string | undefined {
   return parseImageName(name)?.repository.full;
-}
-
-function isOfOther(error: unknown): boolean {
-  return MoteError.isInstance(error) && error.code === "MOTE_UNSUPPORTED_FORMAT";
 }

@@ -1,8 +1,6 @@
-import fs from "node:fs";
-import { isAbsent } from "@mote/core";
 import type { CooperativeYield } from "../disk/cooperative-yield.js";
-import { fileError } from "../disk/file-error.js";
 import { FolderChanges } from "../disk/folder-changes.js";
+import { namesIn } from "../disk/plain-file.js";
 import { isOfOneTag, readTag, tagFileOf } from "./tag-file.js";
 
 /** A snapshot of the names, in order. */
@@ -67,7 +65,7 @@ export class TagNames {
     const found = new Map<string, string>();
     let isSame = true;
     let error: unknown;
-    for (const file of this.#files()) {
+    for (const file of namesIn(this.#folder).filter((each) => each.endsWith(".json"))) {
       let name = known.get(file);
       if (name === undefined) {
         await this.#yields.yieldIfDue();
@@ -98,14 +96,5 @@ export class TagNames {
       names.set(tagFileOf(name), name);
     }
     return names;
-  }
-
-  #files(): string[] {
-    try {
-      return fs.readdirSync(this.#folder).filter((file) => file.endsWith(".json"));
-    } catch (error) {
-      if (isAbsent(error)) return [];
-      throw fileError(error, "read", this.#folder);
-    }
   }
 }

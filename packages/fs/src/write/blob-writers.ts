@@ -1,11 +1,10 @@
 import { type CommitMode, type Digest, type Mote, MoteError, type MoteWriter, type ResumableWriter } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import type { ManifestNotes } from "../blobs/manifest-notes.js";
-import { smallBytes } from "../disk/small-buffers.js";
 import type { WriterLocks } from "../processes/writer-locks.js";
 import { commitFile } from "./commit-file.js";
 import { IngestFile } from "./ingest-file.js";
-import { ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
+import { isResumed, ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
 
 /** The writes of one cache: announced motes, open writers, and which of all processes writes a blob. */
 export class BlobWriters {
@@ -53,25 +52,30 @@ export class BlobWriters {
 
   async resume(mote: Mote, signal: AbortSignal | undefined): Promise<ResumableWriter> {
     this.#removePending(mote);
-    // Too small to be worth a file that outlives its writer.
-    if (mote.size !== undefined && mote.size <= smallBytes) return this.#add(mote, { owner: this.#owner, signal });
+    if (!isResumed(mote)) return this.#add(mote, { owner: this.#owner, signal });
     return await this.#resume(mote, await IngestFile.create(this.#store, mote.digest, "part"), signal);
   }
 
   /** Becomes the only writer of a blob; undefined if it is complete, or if another process writes it. */
   async lead(mote: Mote, signal: AbortSignal | undefined): Promise<ResumableWriter | undefined> {
     const { digest } = mote;
-    const file = await IngestFile.create(this.#store, digest, "part");
+    const file = await IngestFile.create(this.#store, digest, isResumed(mote) ? "part" : "tmp");
     let isNeeded = false;
     try {
       // In this order: the previous holder of the lock may have committed meanwhile.
-      isNeeded = this.#locks.acquire(digest, file.name) && !(await this.#store.hasReadable(digest, signal));
+      isNeeded = this.#locks.acquire(digest, file.name) && !(await this.#isStored(digest, signal));
     } finally {
       if (!isNeeded) await this.#giveUp(digest, file);
     }
     if (!isNeeded) return undefined;
     this.#removePending(mote);
     return await this.#resume(mote, file, signal);
+  }
+
+  /** A cheap check first: most often the blob does not exist. */
+  async #isStored(digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+    const { calls, folder } = this.#store;
+    return calls.mayExist(folder.blobPath(digest)) && (await this.#store.hasReadable(digest, signal));
   }
 
   async commit(source: string, mote: Mote, mode: CommitMode, signal: AbortSignal | undefined): Promise<void> {

@@ -5,6 +5,7 @@ import { asynchronousCalls } from "../disk/file-calls.js";
 import { FileChunks } from "../disk/file-chunks.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
 import { lstatIfThere, removeIfPossible } from "../disk/plain-file.js";
+import { smallBytes } from "../disk/small-buffers.js";
 import type { IngestPath } from "../processes/ingest-files.js";
 import { isSilent } from "../processes/writer-locks.js";
 import { BlobWriter, type WriterStart } from "./blob-writer.js";
@@ -40,7 +41,7 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
 
   async suspend(): Promise<void> {
     const { file } = this.#start;
-    if (file === undefined) await this.abort();
+    if (file === undefined || !isResumed(this.#mote)) await this.abort();
     else await this.keepAs(this.#store.ingests.abandonedPath(file.path));
   }
 
@@ -58,6 +59,11 @@ export class ResumableBlobWriter extends BlobWriter implements ResumableWriter {
   }
 }
 
+/** Returns whether a file with the blob's first bytes outlives its writer: a small blob is not worth it. */
+export function isResumed({ size }: Mote): boolean {
+  return size === undefined || size > smallBytes;
+}
+
 /**
  * Copies the longest ingest file that a dead, silent or suspended writer left into `file`, and hashes it on the way. A silent writer that
  * continues after all still has its bytes in its open file.
@@ -69,7 +75,7 @@ export async function takeOver(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly digester: Digester; readonly offset: number }> {
   const digester = createDigester(digestAlgorithm(mote.digest));
-  const left = longestFile(store, mote);
+  const left = isResumed(mote) ? longestFile(store, mote) : undefined;
   if (left === undefined) return { digester, offset: 0 };
   const source = await openUnfinished(store, left.path);
   if (source === undefined) return { digester, offset: 0 };

@@ -149,6 +149,36 @@ it("a follower fails when the writer aborts, and the next writer resumes its byt
   await next.close();
 });
 
+it("a small blob is led, but leaves no file when its writer is suspended or killed", async () => {
+  const small = bytes.subarray(0, 1000);
+  const smallMote = { ...mote, digest: digestBytes(small), size: small.byteLength };
+  const writer = await cache.leadMote(smallMote);
+  expect(await cache.leadMote(smallMote)).toBe(undefined);
+  await writer?.write(small.subarray(0, 10));
+  expect(ingested()).toEqual([expect.stringMatching(/\.tmp$/)]);
+  await writer?.suspend();
+  expect(ingested()).toEqual([]);
+  const next = await cache.leadMote(smallMote);
+  expect(next?.offset).toBe(0);
+  await next?.write(small);
+  await next?.close();
+  expect(ingested()).toEqual([]);
+  expect(readdirSync(join(root, ".mote/leads"))).toEqual([]);
+});
+
+it("a writer releases its own lock, and not that of the process that evicted it", async () => {
+  const leads = () => readdirSync(join(root, ".mote/leads"));
+  await (await lead()).abort();
+  expect(leads()).toEqual([]);
+  const silent = await lead();
+  vi.spyOn(Date, "now").mockReturnValue(Date.now() + 40_000);
+  const next = await lead();
+  await silent.abort();
+  expect(leads().length).toBe(1);
+  await next.abort();
+  expect(leads()).toEqual([]);
+});
+
 it("there is no follower without a writer", async () => {
   expect(await cache.followMote(mote.digest)).toBe(undefined);
 });

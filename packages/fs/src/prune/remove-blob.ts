@@ -1,14 +1,26 @@
-import { type Digest, MoteError } from "@mote/core";
+import { type Digest, MoteError, type RemoveOptions } from "@mote/core";
+import type { PruneDependencies } from "./dependencies.js";
 import { PruneEvicted, PruneHolds } from "./holds.js";
-import type { PruneDependencies } from "./prune.js";
 
 /** Maximum attempts after evictions. */
 const mostAttempts = 10;
 
-/** Removes a blob's file if no process leases it. Ignores a missing one. @throws MOTE_IN_USE */
-export async function removeUnleased(dependencies: PruneDependencies, digest: Digest): Promise<void> {
+/** Removes a blob and what is recorded about it. Ignores a missing one. @throws MOTE_IN_USE with `unlessLeased` if a process leases it */
+export async function removeBlob(
+  dependencies: PruneDependencies,
+  digest: Digest,
+  { unlessLeased }: Pick<RemoveOptions, "unlessLeased">,
+): Promise<void> {
+  const { store, manifests } = dependencies;
+  await (unlessLeased ? removeUnleased(dependencies, digest) : store.remove(digest));
+  store.chunkDigests.remove(digest);
+  store.linkedNotes.remove(digest);
+  manifests.removeOfAbsent(digest);
+}
+
+async function removeUnleased(dependencies: PruneDependencies, digest: Digest): Promise<void> {
   for (let attempt = 1; ; attempt++) {
-    const holds = new PruneHolds(dependencies, { dryRun: false });
+    const holds = new PruneHolds(dependencies, { dryRun: false, keep: [] });
     try {
       await holds.look();
       const hold = holds.current.get(digest);

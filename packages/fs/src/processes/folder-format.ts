@@ -1,0 +1,53 @@
+import { MoteError, parseRecord } from "@mote/core";
+import { readPlainFile } from "../disk/plain-file.js";
+import { writeAtomically } from "./atomic-file.js";
+import type { IngestFiles } from "./ingest-files.js";
+
+export const formatFileName = "format.json";
+
+/** The format version of one of the cache's own folders, in its file `format.json`. */
+export class FolderFormat {
+  readonly #ingests: IngestFiles;
+  readonly #folder: string;
+  readonly #content: { readonly format: string; readonly version: number };
+  #isKnown = false;
+
+  constructor(ingests: IngestFiles, folder: string, content: { readonly format: string; readonly version: number }) {
+    this.#ingests = ingests;
+    this.#folder = folder;
+    this.#content = content;
+  }
+
+  /** Writes the file if it does not exist. @throws MOTE_UNSUPPORTED_FORMAT for a version that this release does not know */
+  async establish(): Promise<void> {
+    if (this.check()) return;
+    await writeAtomically(this.#ingests, this.#path, `${JSON.stringify(this.#content)}\n`);
+  }
+
+  /**
+   * Returns whether the file exists. Once found, it is not read again.
+   * @throws MOTE_UNSUPPORTED_FORMAT for a version that this release does not know
+   */
+  check(): boolean {
+    this.#isKnown ||= this.isThere();
+    return this.#isKnown;
+  }
+
+  /** As `check`, but reads the file every time. */
+  isThere(): boolean {
+    const text = readPlainFile(this.#path)?.toString("utf8");
+    if (text === undefined) return false;
+    const body = parseRecord(text);
+    const version = body?.format === this.#content.format ? body.version : undefined;
+    if (version === this.#content.version) return true;
+    throw new MoteError(
+      "MOTE_UNSUPPORTED_FORMAT",
+      `${this.#path} has version ${String(version ?? "unknown")}, and this release reads version ${this.#content.version}; use a newer release, or remove ${this.#folder}`,
+      { details: { path: this.#path, version } },
+    );
+  }
+
+  get #path(): string {
+    return `${this.#folder}/${formatFileName}`;
+  }
+}
