@@ -1,0 +1,10 @@
+export type { ServerSideEncryption } from "./bucket/encryption.js";
+export type { Credentials, CredentialsProvider } from "./credentials/credentials.js";
+export type { Environment } from "./credentials/profile-files.js";
+export { type BucketFindings, examineBucket } from "./examine-bucket.js";
+export { S3FetchLeases } from "./fetches/s3-fetch-leases.js";
+export type { AddressStyle } from "./http/address.js";
+export type { RetryPolicy } from "./http/retry.js";
+export { S3Cache } from "./s3-cache.js";
+export type { S3CacheOptions } from "./s3-cache-options.js";
+export { S3TagStore } from "./tags/s3-tag-store.js";
