@@ -13,15 +13,7 @@ export async function checkCredentials(
   credentials: Credentials,
   options: Omit<RegistryClientOptions, "credentials"> & Cancellable = {},
 ): Promise<boolean> {
-  let wanted = false;
-  const get = async () => {
-    wanted = true;
-    return credentials;
-  };
-  const { signal, ...clientOptions } = options;
-  await using client = new RegistryClient({ ...clientOptions, credentials: { get } });
-  await requestApi(client, location, { signal });
-  return wanted;
+  return (await examineRegistry(location, { get: async () => credentials }, options)).wantsCredentials;
 }
 
 export interface RegistryFindings {

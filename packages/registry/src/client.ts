@@ -23,13 +23,10 @@ export interface RegistryClientOptions extends ConnectionOptions {
   readonly plainHttp?: Hosts | undefined;
   /** Additional headers, for registries only: not sent to the target of a redirect. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly userAgent?: string | undefined;
   /** Retries after a temporary error. Default 4. */
   readonly retries?: number | undefined;
   /** The delay before the first retry, in milliseconds; doubles up to 10 s. Default 250. */
   readonly retryDelayMs?: number | undefined;
-  /** The longest accepted `Retry-After`, in milliseconds. Default 60,000. */
-  readonly longestRetryAfterMs?: number | undefined;
   /** Receives the events of all requests. Each method has an option for its own. */
   readonly onEvent?: EventOptions["onEvent"];
   readonly logger?: Logger | undefined;
@@ -53,7 +50,7 @@ export class RegistryClient implements AsyncDisposable {
 
   /** @throws MOTE_CONFIG */
   constructor(options: RegistryClientOptions = {}) {
-    const { credentials, headers, userAgent } = options;
+    const { credentials, headers } = options;
     this.logger = options.logger ?? silentLogger;
     this.clock = options.clock ?? systemClock;
     this.plainHttp = hostSet(options.plainHttp, "plainHttp");
@@ -63,12 +60,12 @@ export class RegistryClient implements AsyncDisposable {
       timeoutRetries: 1,
       firstDelayMs: options.retryDelayMs ?? 250,
       longestDelayMs: 10_000,
-      longestRetryAfterMs: options.longestRetryAfterMs ?? 60_000,
+      longestRetryAfterMs: 60_000,
     };
     this.#onEvent = options.onEvent;
     const report = this.report.bind(this);
     const { clock, plainHttp } = this;
-    this.#exchanges = new Exchanges({ connections: options, userAgent, plainHttp, clock, report });
+    this.#exchanges = new Exchanges({ connections: options, plainHttp, clock, report });
     const exchangeToken = (request: TokenRequest) => this.#exchangeToken(request);
     this.#authorized = new AuthorizedExchanges({ exchanges: this.#exchanges, credentials, headers, exchangeToken });
   }

@@ -4,6 +4,7 @@ import { type ConnectionOptions, Connections } from "./http/connections.js";
 import type { HostSet } from "./http/hosts.js";
 import type { HttpRequest, HttpResponse } from "./http/http-transport.js";
 import { secretsInQuery } from "./http/redact.js";
+import { observed, type Traffic } from "./http/traffic.js";
 import { isRedirect, resolveLocation } from "./redirects.js";
 import { canBeSentAgain, type RegistryRequest, type RegistryResponse } from "./registry-request.js";
 import { protocolError } from "./reports/protocol-error.js";
@@ -17,11 +18,11 @@ export interface ExchangeRequest
   readonly secretHeaders: Readonly<Record<string, string>> | undefined;
   /** Whether the body contains credentials, and must not be redirected. */
   readonly hasSecretBody?: boolean | undefined;
+  readonly traffic?: Traffic | undefined;
 }
 
 interface ExchangesOptions {
   readonly connections: ConnectionOptions;
-  readonly userAgent: string | undefined;
   readonly plainHttp: HostSet;
   readonly clock: Clock;
   report(event: ContentEvent, events: EventOptions): void;
@@ -47,12 +48,12 @@ export class Exchanges {
   /** Keeps secrets within their origin: after a redirect left it, none is sent again. */
   async send(request: ExchangeRequest): Promise<RegistryResponse> {
     const { method, body, signal, bulk, reuse, subject, secretHeaders } = request;
-    const { userAgent = "mote", plainHttp } = this.#options;
+    const { plainHttp } = this.#options;
     let url = request.url;
     let crossOrigin = secretHeaders === undefined;
     for (let hop = 0; ; hop++) {
       const headers = {
-        "user-agent": userAgent,
+        "user-agent": "mote",
         // An encoded body would have another length and digest.
         "accept-encoding": "identity",
         ...(crossOrigin ? {} : secretHeaders),
@@ -100,13 +101,17 @@ export class Exchanges {
     return this.#connections.close();
   }
 
-  async #exchange(request: HttpRequest, events: Pick<ExchangeRequest, "subject" | "onEvent">): Promise<HttpResponse> {
+  async #exchange(
+    request: HttpRequest,
+    events: Pick<ExchangeRequest, "subject" | "onEvent" | "traffic">,
+  ): Promise<HttpResponse> {
     const { host } = request.url;
     const { registry, repository, digest } = events.subject;
     const report = () => this.#options.report({ type: "wait", registry, repository, digest, host }, events);
     const responded = this.#options.clock.after(reportAfterMs, report);
     try {
-      const response = await this.at(() => host, this.#connections.exchange(request));
+      const exchange = observed(this.#connections.exchange(request), request, events.traffic);
+      const response = await this.at(() => host, exchange);
       this.#responded.add(host);
       return response;
     } finally {

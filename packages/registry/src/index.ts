@@ -13,10 +13,15 @@ export {
   hostCertificates,
 } from "./http/host-certificates.js";
 export type { Hosts } from "./http/hosts.js";
+export type { ObservedResponse, Traffic } from "./http/traffic.js";
+export { type GetOptions, HttpClient } from "./http-client.js";
 export { MirroredRepository } from "./mirrors/mirrored-repository.js";
 export { type MirrorEndpoint, type Mirrors, MirrorTable } from "./mirrors/mirrors.js";
+export { type PostOptions, post } from "./post.js";
+export { listRepositories } from "./pull/catalog.js";
 export type { ReferrersOptions } from "./pull/referrers.js";
 export { RegistryCache } from "./pull/registry-cache.js";
 export { RegistryRepository } from "./pull/repository.js";
 export { RegistryDestination, type RegistryDestinationOptions } from "./push/destination.js";
+export { type RemoveTagsOptions, removeTags } from "./push/remove-tags.js";
 export { type RepositoryLocation, readRegistry } from "./repository-location.js";

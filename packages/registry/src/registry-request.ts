@@ -36,7 +36,7 @@ export interface RegistryResponse extends HttpResponse {
   readonly unusedLogin?: (() => Promise<string | undefined>) | undefined;
 }
 
-/** Whether a request only reads. */
+/** Returns whether a request only reads. */
 export function isRead({ method }: Pick<HttpRequest, "method">): boolean {
   return method === "GET" || method === "HEAD";
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "./http/clock.js";
 import type { HttpResponse } from "./http/http-transport.js";
 import { isNetworkError, networkFailure } from "./http/network-errors.js";
-import { delayAfterFailure, delayAfterStatus, type RetryPolicy, retriesAfterFailure } from "./http/retry.js";
+import { delayAfterStatus, delayWithin, type RetryPolicy, retriesAfterFailure } from "./http/retry.js";
 import type { TimeLimit } from "./http/time-limit.js";
 import { sleep } from "./http/waiting.js";
 import { networkError } from "./reports/network-error.js";
@@ -69,9 +69,8 @@ export async function repeatedly<T>(repetition: Repetition, attemptOnce: () => P
       closing.throwIfAborted();
       if (!isNetworkError(cause)) throw cause;
       const at = repetition.hostOf(cause) ?? repetition.host;
-      const hasResponded = repetition.hasResponded(at);
-      delayMs = delayAfterFailure(policy, cause, attempt, { hasResponded });
-      retries = retriesAfterFailure(policy, cause, { hasResponded });
+      retries = retriesAfterFailure(policy, cause, repetition.hasResponded(at));
+      delayMs = delayWithin({ ...policy, retries }, attempt);
       reason = networkFailure(cause);
       host = at;
       error = () => networkError(subject, at, cause, what);

@@ -3,6 +3,7 @@ import type { RegistryClient } from "./client.js";
 import { collectDocument, mayBeJson, namedCodings } from "./http/content-coding.js";
 import { isDockerHub } from "./http/hosts.js";
 import type { RetryPolicy } from "./http/retry.js";
+import { counted, type Traffic } from "./http/traffic.js";
 import { resolveLocation } from "./redirects.js";
 import type { RegistryRequest, RegistryResponse } from "./registry-request.js";
 import { protocolError, sizeError } from "./reports/protocol-error.js";
@@ -21,7 +22,7 @@ export interface RepositoryRequest
   readonly digest?: Digest | undefined;
   readonly reference?: string | undefined;
   /** Default: `pull`. */
-  readonly actions?: "pull" | "pull,push" | undefined;
+  readonly actions?: "pull" | "pull,push" | "pull,push,delete" | undefined;
   /** Another repository of the same registry to read from. */
   readonly from?: string | undefined;
 }
@@ -41,6 +42,7 @@ export interface RepositoryApiOptions {
   readonly namespace?: string | undefined;
   /** Default: the client's. */
   readonly policy?: RetryPolicy | undefined;
+  readonly traffic?: Traffic | undefined;
 }
 
 /** Sends requests to the endpoints of one repository (distribution-spec, "Endpoints"). */
@@ -52,6 +54,7 @@ export class RepositoryApi {
   readonly policy: RetryPolicy;
   readonly #origin: URL;
   readonly #namespace: string | undefined;
+  readonly #traffic: Traffic | undefined;
 
   /** @throws MOTE_INVALID_REFERENCE */
   constructor(client: RegistryClient, location: RepositoryLocation, options: RepositoryApiOptions = {}) {
@@ -59,6 +62,7 @@ export class RepositoryApi {
     this.client = client;
     this.policy = options.policy ?? client.policy;
     this.#namespace = options.namespace;
+    this.#traffic = options.traffic;
     this.registry = isDockerHub(registry) ? "docker.io" : registry;
     this.repository = checkRepositoryName(repository);
     this.#origin = registryOrigin(location, client);
@@ -84,9 +88,11 @@ export class RepositoryApi {
     const { path, what, actions = "pull", from, onEvent, ...sent } = request;
     const scopes = [`repository:${this.repository}:${actions}`];
     if (from !== undefined) scopes.push(`repository:${from}:pull`);
-    const access = { origin: this.#origin, subject: this.subject(request), scopes, onEvent };
+    const traffic = this.#traffic;
+    const access = { origin: this.#origin, subject: this.subject(request), scopes, onEvent, traffic };
     const url = typeof path === "string" ? this.url(path) : path;
-    return this.client.send({ ...sent, access, url, what: `${what} in ${this.repository}`, policy: this.policy }, take);
+    const sending = { ...sent, access, url, what: `${what} in ${this.repository}`, policy: this.policy };
+    return this.client.send(sending, (response) => take(counted(response, path, traffic)));
   }
 
   /** Requests the head of a manifest or blob. */
@@ -110,7 +116,7 @@ export class RepositoryApi {
     const subject = this.subject({ digest, reference });
     const path = `manifests/${reference}`;
     const headers = { accept: manifestTypes.join(", ") };
-    return this.send({ ...request, method: "GET", path, headers, reference }, async (response) => {
+    return this.send({ ...request, method: "GET", path, headers, reference, bulk: true }, async (response) => {
       const mediaType = bareType(response.header("content-type"));
       const announced = response.header("content-length");
       const isCoded = namedCodings(response).length > 0;

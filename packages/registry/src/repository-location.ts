@@ -49,7 +49,7 @@ function notAHost(text: string): MoteError {
   });
 }
 
-/** distribution-spec, "Pulling manifests": a repository name's grammar, which also prevents path traversal. */
+/** The grammar of repository names (distribution-spec, "Pulling manifests"). It also prevents path traversal. */
 const repositoryName = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const tagName = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 

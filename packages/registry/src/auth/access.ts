@@ -1,4 +1,5 @@
 import type { EventOptions } from "@mote/core";
+import type { Traffic } from "../http/traffic.js";
 import type { Subject } from "../reports/subject.js";
 
 /** The target of a request, its scope, and its event listener. */
@@ -7,4 +8,5 @@ export interface Access extends EventOptions {
   readonly subject: Subject;
   /** `repository:NAME:ACTIONS` */
   readonly scopes: readonly string[];
+  readonly traffic?: Traffic | undefined;
 }

@@ -27,9 +27,9 @@ export interface AuthFile {
   readonly content: Readonly<Record<string, unknown>>;
 }
 
-/** Bytes; a login takes a few hundred. */
+/** Maximum size of a file. A login takes a few hundred bytes. */
 const maxAuthFileBytes = 16 * 1024 * 1024;
-/** The kernel's own limit. */
+/** Maximum symbolic links to follow: the limit of the Linux kernel. */
 const mostLinks = 40;
 
 /** Returns undefined if it is missing or empty. @throws MOTE_CONFIG */
@@ -73,13 +73,13 @@ export async function* readAuthFiles(
   paths: readonly AuthPath[],
   warn: (message: string) => void,
 ): AsyncGenerator<AuthFile, void, undefined> {
-  for (const { path, isNamed } of paths) {
+  for (const { path, isNamed, isOfSystem } of paths) {
     try {
       const file = await readAuthFile(path);
       if (file !== undefined) yield file;
     } catch (error) {
       if (isNamed || !MoteError.isInstance(error) || !isForbidden(error.cause)) throw error;
-      warn(error.message);
+      if (!isOfSystem) warn(error.message);
     }
   }
 }

@@ -9,6 +9,8 @@ export interface AuthPath {
   readonly path: string;
   /** Whether the user named it. A default path may belong to another user, and is then skipped. */
   readonly isNamed: boolean;
+  /** Whether its folder is one of the system, which may be closed to the user, who has no file there then. */
+  readonly isOfSystem?: boolean;
 }
 
 /**
@@ -19,8 +21,8 @@ export function defaultPaths(env: Environment): AuthPath[] {
   const docker = dockerPath(env);
   if (env.REGISTRY_AUTH_FILE) return [named(env.REGISTRY_AUTH_FILE), ...present(docker)];
   const { config } = homeFolders(env, userInfo);
-  const podman = [runtimePath(env), config && join(config, "containers", "auth.json")];
-  const usual = podman.filter((path) => path !== undefined).map((path) => ({ path, isNamed: false }));
+  const podman = config === undefined ? undefined : usualPath(join(config, "containers", "auth.json"));
+  const usual = [...present(runtimePath(env)), ...present(podman)];
   return docker?.isNamed ? [docker, ...usual] : [...usual, ...present(docker)];
 }
 
@@ -35,17 +37,21 @@ export function defaultPathToStore(env: Environment): string {
 }
 
 /** Without `$XDG_RUNTIME_DIR`, `podman login` on Linux uses `/run/containers`, also as root. */
-function runtimePath(env: Environment): string | undefined {
+function runtimePath(env: Environment): AuthPath | undefined {
   const { runtime } = homeFolders(env, userInfo);
-  if (runtime !== undefined) return join(runtime, "containers", "auth.json");
+  if (runtime !== undefined) return usualPath(join(runtime, "containers", "auth.json"));
   const uid = process.platform === "linux" ? process.getuid?.() : undefined;
-  return uid === undefined ? undefined : `/run/containers/${uid}/auth.json`;
+  return uid === undefined ? undefined : { ...usualPath(`/run/containers/${uid}/auth.json`), isOfSystem: true };
 }
 
 function dockerPath(env: Environment): AuthPath | undefined {
   if (env.DOCKER_CONFIG) return named(join(env.DOCKER_CONFIG, "config.json"));
   const { home } = homeFolders(env, userInfo);
-  return home === undefined ? undefined : { path: join(home, ".docker", "config.json"), isNamed: false };
+  return home === undefined ? undefined : usualPath(join(home, ".docker", "config.json"));
+}
+
+function usualPath(path: string): AuthPath {
+  return { path, isNamed: false };
 }
 
 function named(path: string): AuthPath {

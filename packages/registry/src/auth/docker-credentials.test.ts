@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { type Logger, silentLogger } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { codeOf, shownBy } from "../../test/outcome.js";
+import { readAuthFiles } from "./auth-file.js";
 import { defaultPaths } from "./auth-paths.js";
 import { dockerCredentials } from "./docker-credentials.js";
 
@@ -173,6 +174,31 @@ describe("the files of credentials", () => {
     expect(usual({ XDG_RUNTIME_DIR: "run/user", XDG_CONFIG_HOME: "config" })).toEqual([...run, ...rest]);
     expect(usual({ XDG_RUNTIME_DIR: "/run/user/7" })[0]).toBe("/run/user/7/containers/auth.json");
   });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    "below /run, which a container tool of root has closed, are not missed",
+    async () => {
+      const path = await write("closed/auth.json", login("closed"));
+      await chmod(join(folder, "closed"), 0o700);
+      await chmod(folder, 0o755);
+      const warnings: string[] = [];
+      const read = async (isOfSystem: boolean) => {
+        for await (const file of readAuthFiles([{ path, isNamed: false, isOfSystem }], (text) => warnings.push(text)))
+          return file.path;
+        return undefined;
+      };
+      process.seteuid?.(65_534);
+      try {
+        expect(await read(true)).toBeUndefined();
+        expect(warnings).toEqual([]);
+        expect(await read(false)).toBeUndefined();
+        expect(warnings).toEqual([expect.stringContaining("EACCES")]);
+      } finally {
+        process.seteuid?.(0);
+      }
+      expect(await read(true)).toBe(path);
+    },
+  );
 
   it.skipIf(process.getuid?.() === 0)("that the user did not name and cannot read are skipped", async () => {
     const file = await write("home/.docker/config.json", login("docker"));

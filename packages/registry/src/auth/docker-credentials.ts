@@ -46,7 +46,7 @@ export function pathsOf({ paths }: Pick<DockerCredentialsOptions, "paths">, env:
   return paths?.map((path) => ({ path, isNamed: true })) ?? defaultPaths(env);
 }
 
-/** Credentials are looked up again and again. */
+/** Returns a function that logs each warning once, as credentials are looked up repeatedly. */
 export function onceEach(logger: Logger): (message: string) => void {
   const told = new Set<string>();
   return (message) => {

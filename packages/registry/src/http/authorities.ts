@@ -32,9 +32,9 @@ const usualStore: SystemStore = {
   folders: ["/etc/ssl/certs", "/etc/pki/tls/certs"],
 };
 
-/** Bytes of one file; a bundle of all public authorities has about 250,000. */
+/** Maximum size of a file. A bundle of all public authorities has about 250,000 bytes. */
 const maxPemBytes = 16 * 1024 * 1024;
-/** Of one folder. */
+/** Maximum number of files to read in a folder. */
 const mostFiles = 10_000;
 
 /**
@@ -89,7 +89,7 @@ function readNamedFile(file: string, { add, warn }: Reading): void {
   }
 }
 
-/** Whether any exists. */
+/** Reads the first file that exists. Returns whether there is one. */
 function readFirstFile(files: readonly string[], { add, warn }: Reading): boolean {
   for (const file of files) {
     try {

@@ -31,7 +31,7 @@ export class BulkConnection {
   #paused = false;
   /** Set at the end of the data. */
   #failure: Error | undefined;
-  /** Of the current body. */
+  /** The length of the current body. */
   #length = 0;
   /** Whether the last response had a status from 200 to 299. */
   isSuccess = false;
@@ -234,11 +234,10 @@ function newBuffer(): Buffer {
   return spare.pop() ?? Buffer.allocUnsafeSlow(bodyBufferBytes);
 }
 
-function tlsOptions<T extends { readonly host: string }>(target: T, { tls: { ca, ...tls } }: TransportOptions) {
+function tlsOptions<T extends { readonly host: string }>(target: T, { tls }: TransportOptions) {
   return {
     ...target,
     ...tls,
-    ...(ca === undefined ? {} : { ca: [ca].flat() }),
     // RFC 6066, section 3: no IP addresses.
     ...(net.isIP(target.host) === 0 ? { servername: target.host } : {}),
   };

@@ -127,7 +127,7 @@ describe("a long body", () => {
       const { url } = await serve((_request, response) => {
         response.writeHead(200, { "content-length": content.byteLength }).end(content);
       }, identity);
-      const trusting = transport({ tls: { ca: identity.cert } });
+      const trusting = transport({ tls: { ca: [identity.cert] } });
       expect((await read(await ask(trusting, url))).equals(content)).toBe(true);
       await expect(ask(transport(), url)).rejects.toThrow();
     },
@@ -221,6 +221,29 @@ describe("a long body", () => {
     await delay(5 * idleTimeoutMs);
     expect((await read(answer)).byteLength).toBe(content.byteLength);
   });
+});
+
+it.each([
+  ["redirect with a short body", "307 Moved\r\nlocation: /there", 100, 1],
+  ["error with a short body", "404 Not Found", 100, 1],
+  ["error with a long body", "404 Not Found", 100_000, 3],
+])("the connection of a discarded %s is used again, unless it is long", async (_what, status, bytes, connections) => {
+  let opened = 0;
+  const answer = Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${status}\r\ncontent-length: ${bytes}\r\n\r\n`),
+    content.subarray(0, bytes),
+  ]);
+  const server = createTcpServer((socket) => {
+    opened++;
+    socket.on("error", () => {}).on("data", () => socket.write(answer));
+  });
+  const url = new URL(`http://127.0.0.1:${(await listen(server)).port}/`);
+  const direct = transport();
+  for (let time = 0; time < 3; time++) {
+    (await ask(direct, url)).discard();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(opened).toBe(connections);
 });
 
 it("a host is not considered silent because this process was busy", async () => {

@@ -10,15 +10,16 @@ import {
   type HttpResponse,
   keepAliveMs,
   type TransportOptions,
+  worthReadingBytes,
 } from "./http-transport.js";
 import type { ResponseHead } from "./response-head.js";
 
-/** For large GETs: a minimal HTTP client that avoids copies. */
+/** For GETs of manifests and blobs: a minimal HTTP client that avoids copies. */
 export class BulkTransport {
   readonly #options: TransportOptions;
   readonly #resting = new Map<string, BulkConnection[]>();
   readonly #open = new Set<BulkConnection>();
-  /** Origins that sent a body without a length: the other client requests them directly, and reuses its connections. */
+  /** What was sent as a body without a length: the other client requests that directly, and reuses its connections. */
   readonly #declined = new Set<string>();
   #closed = false;
 
@@ -27,15 +28,15 @@ export class BulkTransport {
   }
 
   /**
-   * Returns undefined, without a request, if the origin is known to send bodies without a length.
+   * Returns undefined, without a request, if the origin is known to send such bodies without a length.
    * @param readOther reads a response of unknown body length, from the head on
    */
   async exchange(
     request: HttpRequest,
     readOther: (response: Duplex) => Promise<HttpResponse>,
   ): Promise<HttpResponse | undefined> {
-    const { url, signal } = request;
-    if (this.#declined.has(url.origin)) return undefined;
+    const { url, signal, headLimit } = request;
+    if (this.#declined.has(kindOf(url))) return undefined;
     const head = requestHead(request);
     const secure = url.protocol === "https:" ? (await import("node:tls")).connect : undefined;
     for (;;) {
@@ -44,6 +45,7 @@ export class BulkTransport {
       const connection = resting ?? this.#connect(url, secure);
       const onAbort = () => connection.destroy(asError(signal?.reason));
       signal?.addEventListener("abort", onAbort, { once: true });
+      headLimit?.onExceeded((error) => connection.destroy(error));
       const over = () => {
         signal?.removeEventListener("abort", onAbort);
       };
@@ -51,7 +53,7 @@ export class BulkTransport {
         const response = await connection.request(head);
         if (response !== undefined) return this.#response(request, connection, response, over);
         over();
-        if (connection.isSuccess) this.#declined.add(url.origin);
+        if (connection.isSuccess) this.#declined.add(kindOf(url));
         const replay = connection.replay();
         replay.once("close", () => this.#drop(connection));
         return readOther(replay);
@@ -101,7 +103,7 @@ export class BulkTransport {
   #response(
     { url, reuse = false }: HttpRequest,
     connection: BulkConnection,
-    { status, headers, keepAlive }: ResponseHead,
+    { status, headers, length, keepAlive }: ResponseHead,
     over: () => void,
   ): HttpResponse {
     const end = () => {
@@ -114,17 +116,34 @@ export class BulkTransport {
       if (!isOver) end();
       isOver = true;
     };
-    const body = async function* () {
+    let isRead = false;
+    const readBody = async function* () {
+      isRead = true;
       try {
         yield* connection.body(reuse);
       } finally {
         endOnce();
       }
     };
+    const body = readBody();
+    const discard = () => {
+      // A short body is read, to use the connection again.
+      if (isRead || length > worthReadingBytes || !keepAlive) endOnce();
+      else readToEnd(body).catch(() => {});
+    };
     const values = (name: string): readonly string[] => headers.get(name) ?? [];
     const destroy = (error: Error) => connection.destroy(error);
-    return { status, header: (name) => values(name)[0], headers: values, body: body(), discard: endOnce, destroy };
+    return { status, header: (name) => values(name)[0], headers: values, body, discard, destroy };
   }
+}
+
+/** Returns the origin, and whether it is a manifest: a host may send only these in chunks. */
+function kindOf({ origin, pathname }: URL): string {
+  return /\/manifests\/[^/]+$/.test(pathname) ? `${origin} manifests` : origin;
+}
+
+async function readToEnd(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of chunks);
 }
 
 function requestHead({ url, headers }: HttpRequest): string {

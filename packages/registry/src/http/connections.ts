@@ -4,7 +4,7 @@ import { type HostSet, type Hosts, hostSet, isLoopback } from "./hosts.js";
 import { cutError, type HttpRequest, type HttpResponse, type HttpTransport, longestMs } from "./http-transport.js";
 import { type MinimumRate, withinTime, withMinimumRate } from "./minimum-rate.js";
 import { networkFailure } from "./network-errors.js";
-import { type ProxyServer, proxyFor } from "./proxy-settings.js";
+import { proxyFor } from "./proxy-settings.js";
 import { ProxyTransport } from "./proxy-transport.js";
 import { type CertificateOptions, Trusts } from "./trust.js";
 import { Semaphore } from "./waiting.js";
@@ -26,8 +26,6 @@ export interface ConnectionOptions extends CertificateOptions {
   readonly minBytesPerSecond?: number | undefined;
   /** Requests per host that wait for a response concurrently. Default 16. */
   readonly concurrency?: number | undefined;
-  /** Ignore `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case. Loopback addresses are never proxied. */
-  readonly ignoreProxy?: boolean | undefined;
 }
 
 /** Keep-alive connections by origin, opened on first use. One exchange is one request and its response. */
@@ -91,7 +89,7 @@ export class Connections {
   }
 
   async #transport({ url, crossOrigin = false }: HttpRequest): Promise<HttpTransport> {
-    const proxy = this.#proxyFor(url);
+    const proxy = isLoopback(url.host) ? undefined : proxyFor(url, process.env);
     const insecure = this.#insecure.has(url.host);
     const trust = await this.#trusts.of(url);
     const kind = `${url.protocol} ${proxy?.url.origin} ${proxy?.authorization} ${insecure} ${crossOrigin} ${trust.owner ?? ""}`;
@@ -111,10 +109,6 @@ export class Connections {
       proxy === undefined ? new DirectTransport(options) : new ProxyTransport({ ...options, proxyTls }, proxy);
     this.#transports.set(kind, transport);
     return transport;
-  }
-
-  #proxyFor(url: URL): ProxyServer | undefined {
-    return this.#options.ignoreProxy || isLoopback(url.host) ? undefined : proxyFor(url, process.env);
   }
 }
 

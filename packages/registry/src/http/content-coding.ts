@@ -1,6 +1,7 @@
 import { pipeline, Readable, type Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import { collectChunks, type Digest, digestAlgorithm, digestBytes, MoteError } from "@mote/core";
+import { collectChunks, type Digest, digestAlgorithm, digestBytes, hasCode, MoteError } from "@mote/core";
+import { copies, joined } from "./chunks.js";
 import type { HttpResponse } from "./http-transport.js";
 
 /** A content coding (RFC 9110, section 8.4.1), and the first bytes of a body encoded with it. */
@@ -69,9 +70,9 @@ export async function collectDocument(
   if (codings.length === 0 || isNamed(bytes, digests)) return bytes;
   let plain: Uint8Array;
   try {
-    plain = await collectChunks(decoded(once(bytes), codings), bound);
+    plain = await collectChunks(decoded(Readable.from([bytes]), codings), bound);
   } catch (error) {
-    if (!MoteError.isInstance(error) || error.code !== "MOTE_DIGEST_MISMATCH") throw error;
+    if (!hasCode(error, "MOTE_DIGEST_MISMATCH")) throw error;
     return bytes;
   }
   return isNamed(plain, digests) || !mayBeJson(bytes) ? plain : bytes;
@@ -84,23 +85,6 @@ function isNamed(bytes: Uint8Array, digests: readonly Digest[]): boolean {
 /** Returns whether the first byte that is not white space begins a JSON object. */
 export function mayBeJson(bytes: Uint8Array): boolean {
   return /^\s*\{/.test(new TextDecoder().decode(bytes.subarray(0, 64)));
-}
-
-/** A decoder may still use a chunk when it reads the next. */
-async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of chunks) yield chunk.slice();
-}
-
-async function* joined(
-  first: Uint8Array,
-  rest: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield first;
-  yield* rest;
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }
 
 /** Errors of zlib; a truncated body ends in the connection's error instead. */

@@ -67,10 +67,7 @@ export class DirectTransport implements HttpTransport {
   }
 
   #secureAgent(): Promise<http.Agent> {
-    this.#secure ??= import("node:https").then(({ Agent }) => {
-      const { ca, ...tls } = this.#options.tls;
-      return new Agent({ ...agentOptions, ...tls, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
-    });
+    this.#secure ??= import("node:https").then(({ Agent }) => new Agent({ ...agentOptions, ...this.#options.tls }));
     return this.#secure;
   }
 }
@@ -112,7 +109,8 @@ class Exchange {
 
   /** The head of the response. */
   async response(): Promise<IncomingMessage> {
-    const { signal, body } = this.#request;
+    const { signal, body, headLimit } = this.#request;
+    headLimit?.onExceeded((error) => this.#giveUp(error));
     const onAbort = () => this.end(asError(signal?.reason));
     signal?.addEventListener("abort", onAbort, { once: true });
     const sent = this.#sent;
@@ -128,7 +126,7 @@ class Exchange {
       sent.once("response", resolve);
       // Also after the response, which reports the error to its reader.
       sent.on("error", reject);
-      sent.once("close", () => reject(cutError("the connection was closed without an response")));
+      sent.once("close", () => reject(cutError("the connection was closed without a response")));
     });
     if (signal?.aborted) onAbort();
     else if (body === undefined || body instanceof Uint8Array) sent.end(body);
@@ -170,13 +168,14 @@ class Exchange {
     const response = this.#response;
     const isHostSilent = response === undefined || response.readableLength === 0;
     if (!isHostSilent) this.#silence.restart();
-    if (isHostSilent && this.#silence.isTooLong(socket)) this.#giveUp();
-    else socket.setTimeout(this.#silence.partMs);
+    if (isHostSilent && this.#silence.isTooLong(socket)) {
+      this.#giveUp(timeoutError(`nothing came for ${this.#options.idleTimeoutMs} ms`));
+    } else socket.setTimeout(this.#silence.partMs);
   }
 
-  #giveUp(): void {
+  #giveUp(error: Error): void {
     this.#timedOut = true;
-    this.end(timeoutError(`nothing came for ${this.#options.idleTimeoutMs} ms`));
+    this.end(error);
   }
 
   end(error: Error): void {

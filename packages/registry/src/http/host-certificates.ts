@@ -15,7 +15,7 @@ export interface HostCertificates {
   readonly files?: { readonly ca: readonly string[]; readonly client: readonly string[] } | undefined;
 }
 
-/** Bytes of one file; a bundle of all public authorities has about 250,000. */
+/** Maximum size of a file. A bundle of all public authorities has about 250,000 bytes. */
 const maxPemBytes = 16 * 1024 * 1024;
 
 export interface CertificateSource {

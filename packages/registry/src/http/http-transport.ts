@@ -6,12 +6,31 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Limits the time for the response head. */
+  readonly headLimit?: HeadLimit | undefined;
   /** The host is neither the registry nor its token service: no client certificate is used. */
   readonly crossOrigin?: boolean | undefined;
-  /** A GET with a long expected response. */
+  /** A GET whose response mostly has a length, such as a manifest or blob. */
   readonly bulk?: boolean | undefined;
   /** The chunk's memory is reused when the next chunk is read. */
   readonly reuse?: boolean | undefined;
+}
+
+/** Ends an exchange whose response head takes too long: a signal of its own would cost more than a small response. */
+export class HeadLimit {
+  #error: Error | undefined;
+  #end: ((error: Error) => void) | undefined;
+
+  exceed(error: Error): void {
+    this.#error = error;
+    this.#end?.(error);
+  }
+
+  /** Calls `end` when the limit is exceeded, also if it already is. Replaces the function of an earlier call. */
+  onExceeded(end: (error: Error) => void): void {
+    this.#end = end;
+    if (this.#error !== undefined) end(this.#error);
+  }
 }
 
 export interface HttpResponse {
@@ -27,7 +46,7 @@ export interface HttpResponse {
   destroy(error: Error): void;
 }
 
-/** A way to reach hosts: opens connections on first use, and keeps them alive. */
+/** Opens connections on first use, and keeps them alive. */
 export interface HttpTransport {
   /** The proxy, for messages. */
   readonly via?: string | undefined;
@@ -39,11 +58,11 @@ export interface HttpTransport {
 
 export interface TransportOptions {
   readonly tls: {
-    readonly ca?: string | readonly string[];
+    readonly ca?: string[];
     readonly cert?: string;
     readonly key?: string;
     readonly rejectUnauthorized?: boolean;
-    /** In place of `ca`, `cert` and `key`. */
+    /** Replaces `ca`, `cert` and `key`. */
     readonly secureContext?: SecureContext;
   };
   readonly connectTimeoutMs: number;
@@ -70,7 +89,7 @@ export function timeoutError(message: string): Error {
   return Object.assign(new Error(message), { code: "ETIMEDOUT" });
 }
 
-/** The body is too short. */
+/** Returns the error for a response below the minimum rate. */
 export function slowError(message: string): Error {
   return Object.assign(new Error(message), { code: "ETOOSLOW" });
 }

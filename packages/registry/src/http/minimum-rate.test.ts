@@ -103,6 +103,10 @@ describe("a host that sends single bytes slowly", () => {
         const repository = repositoryAt(host, { retries: 0 });
         expect([said, await codeOf(repository.blob(layer).then(read))]).toEqual([said, "MOTE_TIMEOUT"]);
       }
+      // The HEAD request of another client.
+      if (!said.startsWith(head)) {
+        expect(await codeOf(repositoryAt(host, { retries: 0 }).resolve("v1"))).toBe("MOTE_TIMEOUT");
+      }
     }
   });
 

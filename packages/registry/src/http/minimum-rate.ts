@@ -1,4 +1,11 @@
-import { type HttpRequest, type HttpResponse, longestMs, slowError, timeoutError } from "./http-transport.js";
+import {
+  HeadLimit,
+  type HttpRequest,
+  type HttpResponse,
+  longestMs,
+  slowError,
+  timeoutError,
+} from "./http-transport.js";
 
 /** The minimum rate of a response: a trickle of bytes would keep a request open forever. */
 export interface MinimumRate {
@@ -55,17 +62,19 @@ export async function withinTime(
   { bytesPerSecond, overMs, connectMs, answerMs }: MinimumRate,
   exchange: (request: HttpRequest) => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
-  const { body, method, signal } = request;
+  const { body, method } = request;
   const reads = method === "GET" || method === "HEAD";
   const isBound = reads ? answerMs > 0 : bytesPerSecond > 0;
   if (!isBound || (body !== undefined && !(body instanceof Uint8Array))) return exchange(request);
   // Uploads may be hashed and stored before the response.
   const writeMs = 2 * overMs + ((body?.byteLength ?? 0) / bytesPerSecond) * 1000;
   const limitMs = Math.min(connectMs + (reads ? answerMs : writeMs), longestMs);
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(timeoutError(`no response within ${limitMs} ms`)), limitMs).unref();
+  const headLimit = new HeadLimit();
+  const timer = setTimeout(() => {
+    headLimit.exceed(timeoutError(`no response within ${limitMs} ms`));
+  }, limitMs).unref();
   try {
-    return await exchange({ ...request, signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal });
+    return await exchange({ ...request, headLimit });
   } finally {
     clearTimeout(timer);
   }

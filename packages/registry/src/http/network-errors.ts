@@ -15,7 +15,7 @@ export function networkFailure(error: unknown): NetworkFailure {
   return "cut";
 }
 
-/** Whether the network failed, rather than an error response, a check or a bug. */
+/** Returns whether the network failed, rather than an error response, a check or a bug. */
 export function isNetworkError(error: unknown): boolean {
   return !MoteError.isInstance(error) && !(error instanceof TypeError) && errorCodes(error).length > 0;
 }

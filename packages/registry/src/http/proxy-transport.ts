@@ -33,6 +33,18 @@ export class ProxyTransport implements HttpTransport {
   }
 
   async exchange(request: HttpRequest): Promise<HttpResponse> {
+    const { headLimit, signal } = request;
+    if (headLimit === undefined) return this.#exchange(request);
+    const late = new AbortController();
+    headLimit.onExceeded((error) => late.abort(error));
+    const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+    const exchange = this.#exchange({ ...request, signal: either });
+    // A connection waiting for the proxy ignores the signal.
+    late.signal.addEventListener("abort", () => exchange.then(({ discard }) => discard()).catch(() => {}));
+    return untilAborted(exchange, late.signal);
+  }
+
+  async #exchange(request: HttpRequest): Promise<HttpResponse> {
     const { url, method, headers, body, signal } = request;
     const { url: proxy, authorization } = this.#proxy;
     const streams = body !== undefined && !(body instanceof Uint8Array);
@@ -101,13 +113,12 @@ export class ProxyTransport implements HttpTransport {
   async #openTunnels(): Promise<Dispatcher> {
     const { Pool, ProxyAgent, buildConnector } = await loadUndici();
     const { connectTimeoutMs: timeout, tls } = this.#options;
-    const { ca, ...rest } = tls;
     const { url, authorization } = this.#proxy;
     return new ProxyAgent({
       ...this.#timeouts,
       uri: url.href,
       ...(authorization === undefined ? {} : { token: authorization }),
-      requestTls: { timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) },
+      requestTls: { timeout, ...tls },
       clientFactory: (origin, options) => new Pool(origin, { ...options, connect: this.#connector(buildConnector) }),
     });
   }
@@ -120,8 +131,7 @@ export class ProxyTransport implements HttpTransport {
   /** Connects to the proxy, without a client certificate and with the proxy's server name. */
   #connector(build: typeof buildConnector): buildConnector.connector {
     const { connectTimeoutMs: timeout, proxyTls } = this.#options;
-    const { ca, ...rest } = proxyTls;
-    const connect = build({ timeout, ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+    const connect = build({ timeout, ...proxyTls });
     const { hostname } = this.#proxy.url;
     // Empty: IP addresses are not sent (RFC 6066, section 3).
     const servername = isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? hostname : "";

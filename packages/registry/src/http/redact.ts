@@ -1,6 +1,6 @@
 import { redactUrls } from "@mote/core";
 
-/** Shorter ones would match in any text. */
+/** Minimum length of a secret to redact. Shorter ones would match in any text. */
 const shortest = 3;
 
 /** The value of a secret's name in a header, a form, JSON, or JSON in JSON. */

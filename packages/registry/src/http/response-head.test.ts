@@ -15,7 +15,12 @@ it("does not keep a connection that the server closes", () => {
   expect(parseResponseHead("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nConnection: Close")?.keepAlive).toBe(false);
 });
 
-it("reads only the head of a redirect, even if its body is long", () => {
+it("keeps the connection of a redirect whose body has a length", () => {
+  const head = parseResponseHead("HTTP/1.1 307 Moved\r\nLocation: /there\r\nContent-Length: 20");
+  expect(head).toMatchObject({ status: 307, length: 20, keepAlive: true });
+});
+
+it("reads only the head of a redirect whose body has no length", () => {
   const head = parseResponseHead("HTTP/1.1 307 Moved\r\nLocation: /there\r\nTransfer-Encoding: chunked");
   expect(head).toMatchObject({ status: 307, length: 0, keepAlive: false });
 });

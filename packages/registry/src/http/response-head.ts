@@ -26,11 +26,11 @@ export function parseResponseHead(text: string): ResponseHead | undefined {
     headers.set(key, values);
     values.push(value.trim());
   }
-  // Only a redirect's location is needed.
-  if (status < 400 && status >= 300 && headers.has("location")) return { status, headers, length: 0, keepAlive: false };
   const lengths = headers.get("content-length") ?? [];
-  if (headers.has("transfer-encoding") || lengths.length !== 1 || !/^\d{1,15}$/.test(lengths[0] ?? ""))
-    return undefined;
+  const hasLength = !headers.has("transfer-encoding") && lengths.length === 1 && /^\d{1,15}$/.test(lengths[0] ?? "");
+  // Only a redirect's location is needed.
+  const isRedirect = status < 400 && status >= 300 && headers.has("location");
+  if (!hasLength) return isRedirect ? { status, headers, length: 0, keepAlive: false } : undefined;
   const connection = headers.get("connection")?.join(",").toLowerCase() ?? "";
   return { status, headers, length: Number(lengths[0]), keepAlive: !/\b(?:close|upgrade)\b/.test(connection) };
 }

@@ -1,4 +1,4 @@
-import { isNetworkError, networkFailure } from "./network-errors.js";
+import { networkFailure } from "./network-errors.js";
 
 export interface RetryPolicy {
   /** The maximum number of retries. */
@@ -14,34 +14,17 @@ export interface RetryPolicy {
   readonly longestRetryAfterMs: number;
 }
 
-/** Whether a retry may succeed: 408, 429, server errors, and Cloudflare's (520 to 524). */
+/** Returns whether a retry may succeed: 408, 429, server errors, and Cloudflare's (520 to 524). */
 export function isTransientStatus(status: number): boolean {
   if (status >= 520 && status <= 524) return true;
   return status === 408 || status === 429 || status === 500 || (status >= 502 && status <= 504);
 }
 
-interface Acquaintance {
-  /** A host that has responded before and refuses a connection may be restarting. */
-  readonly hasResponded?: boolean;
-}
-
-/** Returns the delay before repeating attempt number `attempt` (from 1); undefined if another attempt would not help. */
-export function delayAfterFailure(
-  policy: RetryPolicy,
-  error: unknown,
-  attempt: number,
-  known: Acquaintance = {},
-): number | undefined {
-  if (!isNetworkError(error)) return undefined;
-  return attempt > retriesAfterFailure(policy, error, known) ? undefined : backoff(policy, attempt);
-}
-
-/** Returns the maximum number of retries after this kind of error. */
-export function retriesAfterFailure(
-  policy: RetryPolicy,
-  error: unknown,
-  { hasResponded = false }: Acquaintance = {},
-): number {
+/**
+ * Returns the maximum number of retries after this kind of network error. A host that has responded before and refuses a
+ * connection may be restarting.
+ */
+export function retriesAfterFailure(policy: RetryPolicy, error: unknown, hasResponded: boolean): number {
   switch (networkFailure(error)) {
     case "tls":
     case "proxy":

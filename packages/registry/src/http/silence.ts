@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 
-/** All must pass without a byte. */
+/** The parts of an idle timeout. All must pass without a byte. */
 const parts = 4;
 
 /** Measures an idle timeout in parts: data that arrived while this process was busy or suspended is read after a late timer. */

@@ -21,7 +21,7 @@ export class TimeLimit implements Disposable {
     this.signal = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
   }
 
-  /** Whether a retry after this delay (ms) would be too late. */
+  /** Returns whether a retry after this delay (ms) would be too late. */
   endsWithin(ms: number): boolean {
     return this.#clock.now() + ms >= this.#until;
   }

@@ -64,14 +64,13 @@ export class Trusts {
 
   async #withKept(general: Tls, kept: HostCertificates, host: string): Promise<Omit<Trust, "owner">> {
     const { ca, cert, key, files } = kept;
-    const own = { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
+    const ofClient = { ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
     const named = (paths: readonly (string | undefined)[]) =>
       `the certificates stored for ${host}${paths[0] === undefined ? "" : ` in ${paths.join(" and ")}`}`;
-    for (const [at, one] of (ca ?? []).entries()) await assertUsable({ ca: one }, named([files?.ca[at]]));
-    const { ca: _, ...ofClient } = own;
+    for (const [at, one] of (ca ?? []).entries()) await assertUsable({ ca: [one] }, named([files?.ca[at]]));
     await assertUsable(ofClient, named(files?.client ?? []));
-    const known = { ...(cert === undefined ? general : anonymous(general)), ...own };
-    const others = general.ca === undefined ? await this.#usualAuthorities() : [general.ca].flat();
+    const known = { ...(cert === undefined ? general : anonymous(general)), ...ofClient };
+    const others = general.ca === undefined ? await this.#usualAuthorities() : general.ca;
     if (ca === undefined) {
       return general.ca === undefined && others !== undefined
         ? withAuthorities(known, others)
@@ -108,7 +107,7 @@ function anonymous({ cert: _, key: __, ...tls }: Tls): Tls {
 
 function tlsOptions({ ca, cert, key }: CertificateOptions): Tls {
   return {
-    ...(ca === undefined ? {} : { ca: isList(ca) ? ca.map(asText) : asText(ca) }),
+    ...(ca === undefined ? {} : { ca: [ca].flat().map(asText) }),
     ...(cert === undefined ? {} : { cert: asText(cert) }),
     ...(key === undefined ? {} : { key: asText(key) }),
   };
@@ -116,15 +115,14 @@ function tlsOptions({ ca, cert, key }: CertificateOptions): Tls {
 
 async function assertUsable({ ca, cert, key }: Tls, what: string): Promise<void> {
   const { createSecureContext } = await import("node:tls");
-  const authorities = [ca ?? []].flat();
   try {
     // OpenSSL accepts a list without any authority, and then trusts no host.
-    for (const one of authorities)
+    for (const one of ca ?? [])
       if (!/-----BEGIN (?:TRUSTED )?CERTIFICATE-----/.test(one)) throw new Error("no certificate");
     createSecureContext({
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
-      ...(ca === undefined ? {} : { ca: authorities }),
+      ...(ca === undefined ? {} : { ca }),
     });
   } catch (cause) {
     throw new MoteError("MOTE_CONFIG", `${what} cannot be used; check that they are PEM and belong together`, {
@@ -135,8 +133,4 @@ async function assertUsable({ ca, cert, key }: Tls, what: string): Promise<void>
 
 function asText(pem: string | Uint8Array): string {
   return typeof pem === "string" ? pem : new TextDecoder().decode(pem);
-}
-
-function isList(ca: NonNullable<CertificateOptions["ca"]>): ca is readonly (string | Uint8Array)[] {
-  return Array.isArray(ca);
 }

@@ -4,10 +4,12 @@ import {
   type ContentSource,
   type Descriptor,
   type Digest,
+  hasCode,
   MoteError,
   type MoteReader,
   parseDigest,
   type Ref,
+  type ReferrerSummary,
   type RegistryRef,
   type ResolveOptions,
   type Tag,
@@ -16,6 +18,7 @@ import {
 import type { RegistryClient } from "../client.js";
 import type { ReferrersOptions } from "../pull/referrers.js";
 import type { RegistryRepository } from "../pull/repository.js";
+import type { RepositoryApiOptions } from "../repository-api.js";
 import { type RepositoryLocation, repositoryLocation } from "../repository-location.js";
 import { type EndpointReader, MirroredReader } from "./mirrored-reader.js";
 import type { MirrorEndpoint } from "./mirrors.js";
@@ -34,9 +37,14 @@ export class MirroredRepository implements ContentSource {
   readonly #servedBy = new Map<Digest, Set<ReadEndpoint>>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, location: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
+  constructor(
+    client: RegistryClient,
+    location: RepositoryLocation,
+    mirrors: readonly MirrorEndpoint[],
+    options: Pick<RepositoryApiOptions, "traffic" | "policy"> = {},
+  ) {
     this.ref = repositoryLocation(location);
-    this.#endpoints = new ReadEndpoints(client, location, mirrors);
+    this.#endpoints = new ReadEndpoints(client, location, mirrors, options);
   }
 
   /** As in `RegistryRepository`, like the other methods. */
@@ -116,6 +124,14 @@ export class MirroredRepository implements ContentSource {
     return this.#fromOrigin((repository) => repository.taggedReferrers(descriptor, options), options);
   }
 
+  async summarizeReferrers(descriptor: Descriptor, options: CallOptions = {}): Promise<ReferrerSummary> {
+    const summaries = this.#fromOrigin(async function* (repository) {
+      yield await repository.summarizeReferrers(descriptor, options);
+    }, options);
+    for await (const summary of summaries) return summary;
+    return { referrers: [], tags: [] };
+  }
+
   async *#fromOrigin<T>(
     list: (repository: RegistryRepository) => AsyncIterable<T>,
     options: CallOptions,
@@ -132,14 +148,10 @@ export class MirroredRepository implements ContentSource {
         return;
       } catch (error) {
         options.signal?.throwIfAborted();
-        if (listed > 0 || (failure === undefined && !isUnreachable(error))) throw error;
+        if (listed > 0 || (failure === undefined && !hasCode(error, "MOTE_UNREACHABLE", "MOTE_TIMEOUT"))) throw error;
         failure ??= error;
       }
     }
     throw failure;
   }
-}
-
-function isUnreachable(error: unknown): boolean {
-  return MoteError.isInstance(error) && (error.code === "MOTE_UNREACHABLE" || error.code === "MOTE_TIMEOUT");
 }

@@ -2,6 +2,7 @@ import { isNotFound, MoteError, type TimeLimited } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import type { RetryPolicy } from "../http/retry.js";
 import { RegistryRepository } from "../pull/repository.js";
+import type { RepositoryApiOptions } from "../repository-api.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import type { MirrorEndpoint } from "./mirrors.js";
 
@@ -20,12 +21,17 @@ export class ReadEndpoints {
   readonly #failures = new Map<ReadEndpoint, unknown>();
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, location: RepositoryLocation, mirrors: readonly MirrorEndpoint[]) {
+  constructor(
+    client: RegistryClient,
+    location: RepositoryLocation,
+    mirrors: readonly MirrorEndpoint[],
+    options: Pick<RepositoryApiOptions, "traffic" | "policy"> = {},
+  ) {
     this.#client = client;
-    this.origin = { repository: new RegistryRepository(client, location), isOrigin: true };
-    const policy = shortRetryPolicy(client.policy);
+    this.origin = { repository: new RegistryRepository(client, location, options), isOrigin: true };
+    const policy = shortRetryPolicy(options.policy ?? client.policy);
     this.mirrors = mirrors.map(({ namespace, ...mirror }) => ({
-      repository: new RegistryRepository(client, mirror, { namespace, policy }),
+      repository: new RegistryRepository(client, mirror, { ...options, namespace, policy }),
       isOrigin: false,
     }));
   }

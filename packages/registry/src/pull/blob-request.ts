@@ -3,9 +3,6 @@ import type { RegistryResponse } from "../registry-request.js";
 import { type Subject, subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
 
-/** Minimum body length, in bytes, for a connection that avoids copies. */
-const bulkBytes = 256 * 1024;
-
 /** The bytes of a blob to read, and what is known of it. */
 export interface BlobRequest extends CallOptions, EventOptions {
   readonly digest: Digest;
@@ -29,13 +26,12 @@ export interface BlobRequest extends CallOptions, EventOptions {
 /** Requests a blob. The response has status 200, 206 or 416, and an unread body. */
 export function requestBlob(
   api: RepositoryApi,
-  { digest, start, end, size, reuse, signal, onEvent }: BlobRequest,
+  { digest, reuse, signal, onEvent }: BlobRequest,
   headers: Readonly<Record<string, string>>,
 ): Promise<RegistryResponse> {
   const accepts = (status: number) => status === 200 || status === 206 || status === 416;
-  const bulk = (end ?? size ?? 0) - start >= bulkBytes;
   const request = { method: "GET", path: `blobs/${digest}`, what: `blob ${digest}` } as const;
-  return api.send({ ...request, headers, digest, accepts, bulk, reuse, signal, onEvent }, (response) => response);
+  return api.send({ ...request, headers, digest, accepts, bulk: true, reuse, signal, onEvent }, (response) => response);
 }
 
 export function blobError(

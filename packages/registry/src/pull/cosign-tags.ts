@@ -27,8 +27,8 @@ export async function* listCosignTags(
   }
 }
 
-/** Returns undefined if the tag does not exist, or is not a manifest. */
-async function findTag(api: RepositoryApi, tag: string, options: CallOptions): Promise<Descriptor | undefined> {
+/** Resolves one of cosign's tags by HEAD. Returns undefined if it does not exist, or is not a manifest. */
+export async function findTag(api: RepositoryApi, tag: string, options: CallOptions): Promise<Descriptor | undefined> {
   const request = { what: `tag ${tag}`, reference: tag, headers: { accept: manifestTypes.join(", ") }, ...options };
   const accepts = (status: number) => status === 200 || absentStatuses.has(status);
   const head = await api.head(`manifests/${tag}`, { ...request, accepts });

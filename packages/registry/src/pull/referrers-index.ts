@@ -8,7 +8,7 @@ import {
   isManifestType,
   maxManifestBytes,
   mediaTypes,
-  parseJsonDocument,
+  parseJsonRecord,
   parseManifest,
   referrersTag,
 } from "@mote/core";
@@ -71,7 +71,7 @@ export function isIndex(found: FoundIndex | NoIndex): found is FoundIndex {
   return "index" in found;
 }
 
-/** Whether these bytes are the manifest itself, which some registries return for its digest's tag. */
+/** Returns whether these bytes are the manifest itself, which some registries return for its digest's tag. */
 export function isManifestItself(bytes: Uint8Array, digest: Digest): boolean {
   return digestBytes(bytes, digestAlgorithm(digest)) === digest;
 }
@@ -82,13 +82,8 @@ function isGeneric(mediaType: string): boolean {
 
 /** Returns undefined if it is not an index: one labelled as an index must be valid if it has any entries. */
 function parseIndex(bytes: Uint8Array, mediaType: string | undefined): ImageIndex | undefined {
-  let body: unknown;
-  try {
-    body = parseJsonDocument(bytes);
-  } catch {
-    return undefined;
-  }
-  if (typeof body !== "object" || body === null || !("manifests" in body)) return undefined;
+  const body = parseJsonRecord(bytes);
+  if (body === undefined || !("manifests" in body)) return undefined;
   const isLabelled = mediaType === mediaTypes.ociIndex;
   const isIndexOfItself = "mediaType" in body ? body.mediaType === mediaTypes.ociIndex : "schemaVersion" in body;
   if (!isLabelled && !isIndexOfItself) return undefined;

@@ -26,12 +26,18 @@ export interface ReferrersOptions extends CallOptions {
   readonly artifactType?: string | undefined;
 }
 
+interface ListingOptions extends ReferrersOptions {
+  /** Lists the referrers if the registry has no API. Default: those of the referrers tag. */
+  readonly withoutApi?: (() => Promise<readonly Descriptor[] | undefined>) | undefined;
+}
+
 /** Lists a manifest's referrers by the API, else the referrers tag. @throws MOTE_TOO_LARGE with the bound · MOTE_INVALID_MANIFEST */
 export async function* listReferrers(
   api: RepositoryApi,
   digest: Digest,
-  { artifactType, ...options }: ReferrersOptions,
+  { artifactType, withoutApi, ...options }: ListingOptions,
 ): AsyncGenerator<Descriptor, void, undefined> {
+  const byTag = withoutApi ?? (() => readReferrersTag(api, digest, { ...options, actions: "pull" }));
   const query = artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
   let page: URL | undefined = api.url(`referrers/${digest}${query}`);
   const seen = new Set<string>();
@@ -47,7 +53,7 @@ export async function* listReferrers(
       throw protocolError(api.subject({ digest }), "a later page of its referrers is not an index");
     }
     if (isIndex(found)) bounds.count("bytes", found.bytes.byteLength);
-    const tagged = isIndex(found) ? undefined : await readReferrersTag(api, digest, { ...options, actions: "pull" });
+    const tagged = isIndex(found) ? undefined : await byTag();
     const referrers = isIndex(found) ? found.index.manifests : (tagged ?? []);
     bounds.count("referrers", referrers.length);
     const unlisted = referrers.filter((one) => isFirst(listed, one.digest));

@@ -101,6 +101,7 @@ describe("a repository as a cache", () => {
     });
     expect(await codeOf(read(await cache.moteReader(layer.digest)))).toBe("MOTE_CORRUPT");
     expect(await codeOf(cache.moteReader(image.manifest.digest))).toBe("MOTE_CORRUPT");
+    expect(await read(await cache.moteReader(layer.digest, { verifyOnRead: false }))).toHaveLength(3);
   });
 
   it("reports an unreachable registry as an error, not as a miss", async () => {

@@ -17,7 +17,7 @@ import {
 } from "@mote/core";
 import type { RegistryClient } from "../client.js";
 import { isTransientStatus } from "../http/retry.js";
-import { bareType, RepositoryApi } from "../repository-api.js";
+import { bareType, RepositoryApi, type RepositoryApiOptions } from "../repository-api.js";
 import type { RepositoryLocation } from "../repository-location.js";
 import { openBlob } from "./blob-reader.js";
 import { RangeReaderAt } from "./range-reader-at.js";
@@ -30,8 +30,8 @@ export class RegistryCache implements MoteSource {
   readonly #api: RepositoryApi;
 
   /** @throws MOTE_INVALID_REFERENCE */
-  constructor(client: RegistryClient, location: RepositoryLocation) {
-    this.#api = new RepositoryApi(client, location);
+  constructor(client: RegistryClient, location: RepositoryLocation, options: RepositoryApiOptions = {}) {
+    this.#api = new RepositoryApi(client, location, options);
   }
 
   async moteExists(digest: Digest, options: CallOptions = {}): Promise<boolean> {
@@ -50,7 +50,7 @@ export class RegistryCache implements MoteSource {
   }
 
   async moteReader(digest: Digest, options: ReadOptions & CallOptions = {}): Promise<MoteReader> {
-    const { start = 0, end = Number.POSITIVE_INFINITY, reuse, signal, onEvent } = options;
+    const { start = 0, end = Number.POSITIVE_INFINITY, verifyOnRead = true, reuse, signal, onEvent } = options;
     const request = { signal, onEvent };
     parseDigest(digest);
     for (const at of [start, options.end ?? 0]) {
@@ -58,7 +58,7 @@ export class RegistryCache implements MoteSource {
     }
     const isRange = start > 0 || options.end !== undefined;
     const size = isRange ? (await this.#found(digest, request)).size : undefined;
-    const blob = { digest, mediaType: mediaTypes.octetStream, size, start, verify: true, damage: true };
+    const blob = { digest, mediaType: mediaTypes.octetStream, size, start, verify: verifyOnRead, damage: true };
     const last = Math.min(end, size ?? Number.POSITIVE_INFINITY);
     if (size !== undefined && start >= last) return new BytesReader({ ...blob, size }, new Uint8Array());
     const isToEnd = last === size || last === Number.POSITIVE_INFINITY;

@@ -7,16 +7,18 @@ import {
   type Digest,
   digestAlgorithm,
   digestBytes,
+  formatLocation,
   isDigest,
   isManifestType,
   isNotFound,
+  type ListOptions,
   MoteError,
   type MoteReader,
   manifestTypes,
   maxManifestBytes,
   parseDigest,
-  parseManifest,
   type Ref,
+  type ReferrerSummary,
   type RegistryRef,
   type ResolveOptions,
   sniffManifestType,
@@ -38,8 +40,9 @@ import {
 import { isTagName, type RepositoryLocation, repositoryLocation } from "../repository-location.js";
 import { openBlob } from "./blob-reader.js";
 import { listCosignTags } from "./cosign-tags.js";
+import { summarizeReferrers } from "./referrer-summary.js";
 import { listReferrers, type ReferrersOptions } from "./referrers.js";
-import { listTagPage, type TagPageOptions } from "./tags.js";
+import { listTagPage } from "./tags.js";
 
 /**
  * One repository on one registry, to read from (distribution-spec, "Pull"). Every method: @throws MOTE_UNAUTHORIZED · MOTE_FORBIDDEN ·
@@ -127,7 +130,7 @@ export class RegistryRepository implements ContentSource {
 
   /** Opens a blob; after a cut connection it continues at the same byte. @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
+    const { start = 0, end, verifyOnRead = true, reuse, signal, onEvent } = options;
     const { size, mediaType } = descriptor;
     const digest = parseDigest(descriptor.digest);
     if (!Number.isSafeInteger(start) || start < 0) throw new TypeError(`start is a count of bytes, and not ${start}`);
@@ -135,7 +138,7 @@ export class RegistryRepository implements ContentSource {
     const doubt = this.#doubts.get(digest);
     const onDoubt = (isCoded: boolean) => this.#doubts.set(digest, { isCoded, isSecond: doubt?.isSecond ?? false });
     const coding = { isCoded: doubt?.isCoded, onDoubt };
-    const blob = { digest, mediaType, size, start, verify: verifyOnRead, damage: false, reuse };
+    const blob = { digest, mediaType, size, start, end, verify: verifyOnRead, damage: false, reuse };
     return openBlob(this.#api, { ...blob, ...coding, signal, onEvent });
   }
 
@@ -157,8 +160,12 @@ export class RegistryRepository implements ContentSource {
     return listCosignTags(this.#api, parseDigest(descriptor.digest), options);
   }
 
+  summarizeReferrers(descriptor: Descriptor, options: CallOptions = {}): Promise<ReferrerSummary> {
+    return summarizeReferrers(this.#api, parseDigest(descriptor.digest), options);
+  }
+
   /** Lists one page of the repository's tags. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE */
-  tags(options: TagPageOptions = {}): Promise<TagPage> {
+  tags(options: ListOptions = {}): Promise<TagPage> {
     return listTagPage(this.#api, options);
   }
 
@@ -171,7 +178,7 @@ export class RegistryRepository implements ContentSource {
         return checkReference(ref.digest ?? ref.tag ?? "latest");
       }
     }
-    const asked = ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
+    const asked = formatLocation(ref);
     const here = `${this.#api.registry}/${this.#api.repository}`;
     throw new MoteError("MOTE_INVALID_REFERENCE", `${asked} is not in ${here}`, {
       details: { text: asked, position: 0, reason: "another repository", ...this.#api.subject() },
@@ -200,7 +207,7 @@ export class RegistryRepository implements ContentSource {
     // Caches and proxies may change the label; the body is authoritative.
     if (mediaType === undefined || !isManifestType(mediaType)) return this.#sniffed(bytes, reference, mediaType);
     try {
-      return parseManifest(bytes, mediaType).mediaType;
+      return sniffManifestType(bytes, mediaType);
     } catch {
       return mediaType;
     }

@@ -123,12 +123,12 @@ export class ChunkedUpload {
   }
 }
 
-/** Whether the registry only accepts blobs in one request. */
+/** Returns whether the registry only accepts blobs in one request. */
 function takesNoChunks(status: number | undefined): boolean {
   return status === 400 || status === 404 || status === 405 || status === 411 || status === 415 || status === 501;
 }
 
-/** Whether the chunk is rejected, rather than the login or the current request. */
+/** Returns whether the chunk is rejected, rather than the login or the current request. */
 function isRefusal(status: number | undefined): boolean {
   if (status === undefined || isTransientStatus(status)) return false;
   return status !== 401 && status !== 403 && status !== 413 && status !== 416;

@@ -160,7 +160,7 @@ export class RegistryDestination implements ContentDestination {
     await writing;
   }
 
-  /** Whether the registry accepts the manifest by digest, so that an error is about the tag. */
+  /** Returns whether the registry accepts the manifest by digest, so that an error is about the tag. */
   async #isTaken(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<boolean> {
     try {
       return await this.#putByDigest(descriptor, bytes, options);

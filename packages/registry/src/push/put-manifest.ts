@@ -16,7 +16,10 @@ import { findManifest, hashManifest } from "./presence.js";
 /** Retries when the registry misses content that a manifest names: Nexus may not find it immediately after the upload. */
 const mostUnknown = 2;
 
-/** Sends a manifest. Returns true if the registry lists it as a referrer itself (`OCI-Subject`). @throws MOTE_DIGEST_MISMATCH if it stored other bytes */
+/**
+ * Pushes a manifest. Returns whether the registry lists it as a referrer (`OCI-Subject`).
+ * @throws MOTE_DIGEST_MISMATCH if the registry stored other bytes
+ */
 export async function putManifest(
   api: RepositoryApi,
   reference: string,

@@ -3,8 +3,8 @@ import {
   type Descriptor,
   type Digest,
   describeReferrer,
+  hasCode,
   type Manifest,
-  MoteError,
   mediaTypes,
   referrersTag,
 } from "@mote/core";
@@ -51,7 +51,7 @@ export async function hasReferrersApi(
   try {
     return isIndex(await readIndex(api, { path: `referrers/${subject}`, ...request }));
   } catch (error) {
-    if (MoteError.isInstance(error) && error.code === "MOTE_REGISTRY") return false;
+    if (hasCode(error, "MOTE_REGISTRY")) return false;
     throw error;
   }
 }

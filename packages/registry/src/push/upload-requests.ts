@@ -106,7 +106,7 @@ export class UploadRequests {
     if (session !== undefined) await cancelUpload(this.#api, session);
   }
 
-  /** Whether the registry reports that the repository has the blob. */
+  /** Returns whether the registry reports that the repository has the blob. */
   async isThere(): Promise<boolean> {
     return (await this.#find()) === true;
   }

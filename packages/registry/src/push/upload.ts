@@ -1,10 +1,10 @@
 import { type CallOptions, chunksUntilAborted, type Descriptor } from "@mote/core";
+import { copies, joined } from "../http/chunks.js";
 import type { RepositoryApi } from "../repository-api.js";
 import { resizeChunks } from "./chunk-bytes.js";
 import { ChunkedUpload } from "./chunked-upload.js";
 import type { UploadQuirks } from "./upload-quirks.js";
 import { UploadRequests } from "./upload-requests.js";
-import { copies, joined } from "./upload-stream.js";
 import { sendStream, sendWhole } from "./whole-upload.js";
 
 export interface UploadOptions extends CallOptions {
@@ -48,7 +48,7 @@ export async function uploadBlob(
       }
       if (await upload.append(chunk)) continue;
       await requests.begin();
-      return await sendStream(requests, quirks, { size, chunks: joined(chunk.slice(), resized) });
+      return await sendStream(requests, quirks, { size, chunks: joined(chunk.slice(), copies(resized)) });
     }
     await upload.finish();
   } catch (error) {

@@ -1,7 +1,6 @@
 import { isTransientStatus } from "../http/retry.js";
 import type { UploadQuirks } from "./upload-quirks.js";
 import type { Failed, Outcome, UploadRequests } from "./upload-requests.js";
-import { watch } from "./upload-stream.js";
 
 /** Sends a blob in one request, and retries from the start. Returns false if it is too large for the registry, which may accept chunks. */
 export async function sendWhole(requests: UploadRequests, quirks: UploadQuirks, bytes: Uint8Array): Promise<boolean> {
@@ -64,9 +63,26 @@ export async function sendStream(
   requests.end();
 }
 
-/** Whether the body may be the reason: Artifactory sends 404 BLOB_UNKNOWN; a registry that ignores bodies reports a digest error. */
+/** Returns whether the body may be the reason: Artifactory sends 404 BLOB_UNKNOWN; others ignore the body and report its digest. */
 function mayBeOfBody({ status }: Failed): boolean {
   return status !== undefined && bodyRefusals.has(status);
 }
 
 const bodyRefusals: ReadonlySet<number> = new Set([400, 404, 405, 409, 411, 415, 416, 422, 501]);
+
+/** Passes chunks on, and records the source's error, which the connection replaces by its own. */
+function watch(chunks: AsyncIterable<Uint8Array>): {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  readonly failure: () => unknown;
+} {
+  let failure: unknown;
+  const passOn = async function* () {
+    try {
+      yield* chunks;
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  };
+  return { chunks: passOn(), failure: () => failure };
+}

@@ -1,4 +1,4 @@
-import { MoteError, type MoteErrorCode } from "@mote/core";
+import { hasCode, MoteError, type MoteErrorCode } from "@mote/core";
 import { errorCodes, type NetworkFailure, networkFailure } from "../http/network-errors.js";
 import { plainSubject, type Subject } from "./subject.js";
 /** Returns the error of an exchange that failed below HTTP. */
@@ -50,9 +50,9 @@ function plain(error: unknown, depth = 4): unknown {
   return Object.assign(new Error(error.message, cause === undefined ? {} : { cause }), { name: error.name, code });
 }
 
-/** Whether the host is down, as during a restart. */
+/** Returns whether the host is down, as during a restart. */
 export function isHostDown(error: unknown): error is MoteError {
-  if (!MoteError.isInstance(error) || error.code !== "MOTE_UNREACHABLE") return false;
+  if (!hasCode(error, "MOTE_UNREACHABLE")) return false;
   const failure = networkFailure(error.cause);
   return failure === "connect" || failure === "cut" || failure === "unresolved";
 }

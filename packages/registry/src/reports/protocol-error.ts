@@ -1,6 +1,6 @@
 import { MoteError } from "@mote/core";
 import { plainSubject, type Subject, subjectName } from "./subject.js";
-/** The number of bytes is wrong. */
+/** Returns the error for a document of the wrong size. */
 export function sizeError(subject: Subject, what: string, expected: number, actual: number): MoteError {
   return new MoteError(
     "MOTE_SIZE_MISMATCH",
