@@ -1,22 +1,15 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { needs } from "@mote/testbed";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { FilesDestination, FilesSource, LayoutDestination, LayoutSource } from "../src/index.js";
 import { carry, makeTree, readTree, type Tree } from "./file-trees.js";
 
 const run = promisify(execFile);
-const hasOras = (() => {
-  try {
-    execFileSync("oras", ["version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-const titled = (title: string) => (hasOras ? title : `SKIPPED: install oras (https://oras.land): ${title}`);
+const missing = needs("oras");
 
 let dir: string;
 beforeEach(() => {
@@ -35,7 +28,7 @@ const tree: Tree = {
 };
 const titles = ["model.bin", "nothing", "data"];
 
-it.skipIf(!hasOras)(titled("oras restores the files that were packed here"), async () => {
+it.skipIf(missing !== "")(`oras restores the files that were packed here${missing}`, async () => {
   makeTree(join(dir, "from"), tree);
   await using source = new FilesSource(titles.map((title) => ({ path: join(dir, "from", title), title })));
   await using layout = new LayoutDestination(join(dir, "layout"));
@@ -45,7 +38,7 @@ it.skipIf(!hasOras)(titled("oras restores the files that were packed here"), asy
   expect(readTree(join(dir, "into"))).toEqual(tree);
 });
 
-it.skipIf(!hasOras)(titled("files that oras packed are restored here, also those of a directory"), async () => {
+it.skipIf(missing !== "")(`files that oras packed are restored here, also those of a directory${missing}`, async () => {
   makeTree(join(dir, "from"), tree);
   for (const [tag, packed] of [
     ["some", titles],

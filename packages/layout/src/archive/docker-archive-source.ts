@@ -20,6 +20,7 @@ import { openBlob } from "../disk/blob-reader.js";
 import { readChunks } from "../disk/chunks.js";
 import { readSmallFile } from "../disk/named-files.js";
 import { fullName } from "../oci/image-names.js";
+import type { ListedImage } from "../oci/layout-content.js";
 import { selectorOf } from "../oci/selector.js";
 import { ArchiveFiles } from "../tar/archive-files.js";
 import { readDockerList, readLayerDigests, type SavedImage } from "./docker-list.js";
@@ -63,6 +64,16 @@ export class DockerArchiveSource implements ContentSource, AsyncDisposable {
       if (only !== undefined && (index !== undefined || images.length === 1)) return this.#describe(only, options);
     }
     throw this.#absent(digest ?? tag ?? (index === undefined ? "a single image" : `@${index}`), images);
+  }
+
+  /** Lists its images, one for each of their names. @throws as `resolve` */
+  async images(options: Cancellable = {}): Promise<readonly ListedImage[]> {
+    const listed: ListedImage[] = [];
+    for (const image of await readDockerList(this.#files, options)) {
+      const descriptor = await this.#describe(image, options);
+      for (const name of image.tags.length === 0 ? [undefined] : image.tags) listed.push({ name, descriptor });
+    }
+    return listed;
   }
 
   /** @throws MOTE_NOT_FOUND unless it was resolved */

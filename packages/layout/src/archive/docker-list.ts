@@ -2,12 +2,12 @@ import {
   type Cancellable,
   type Digest,
   digestBytes,
-  isDigest,
   isNotFound,
   isRecord,
   MoteError,
   maxManifestBytes,
   parseJsonDocument,
+  readDiffIds,
 } from "@mote/core";
 import { hasFile, type NamedFiles, readSmallFile } from "../disk/named-files.js";
 import { cleanName } from "../tar/entry-name.js";
@@ -21,7 +21,10 @@ export interface SavedImage {
   readonly layers: readonly string[];
 }
 
-/** Reads `manifest.json`. @throws MOTE_NOT_FOUND for no archive · MOTE_UNSUPPORTED_FORMAT without it · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE */
+/**
+ * Reads `manifest.json`.
+ * @throws MOTE_NOT_FOUND without an archive · MOTE_UNSUPPORTED_FORMAT without that file · MOTE_INVALID_MANIFEST · MOTE_INVALID_ARCHIVE
+ */
 export async function readDockerList(files: NamedFiles, options: Cancellable = {}): Promise<readonly SavedImage[]> {
   const { location } = files;
   const bytes = await readSmallFile(files, "manifest.json", { ...options, maxBytes: maxListBytes }).catch(
@@ -61,22 +64,10 @@ export function readLayerDigests(
   { layers }: SavedImage,
   location: string,
 ): readonly (Digest | undefined)[] | undefined {
-  const listed = diffIdsOf(config);
-  if (listed === undefined) return undefined;
-  if (listed.length !== layers.length)
+  const listed = readDiffIds(config);
+  if (listed !== undefined && listed.length !== layers.length)
     throw invalid(location, `the configuration has ${listed.length} layers, and manifest.json ${layers.length}`);
-  return listed.map((digest) => (typeof digest === "string" && isDigest(digest) ? digest : undefined));
-}
-
-function diffIdsOf(config: Uint8Array): readonly unknown[] | undefined {
-  let body: unknown;
-  try {
-    body = parseJsonDocument(config, { invalidUtf8: "replace" });
-  } catch {
-    return undefined;
-  }
-  const rootfs = isRecord(body) ? body.rootfs : undefined;
-  return isRecord(rootfs) && Array.isArray(rootfs.diff_ids) ? rootfs.diff_ids : undefined;
+  return listed;
 }
 
 /** Returns an image's id as in Docker: its configuration's digest. */

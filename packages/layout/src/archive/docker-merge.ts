@@ -10,8 +10,8 @@ export interface AddedImage extends SavedImage {
 }
 
 /**
- * Merges images into those of a Docker archive; an image that is already there gets the new names too.
- * @throws MOTE_EXISTS if a name belongs to another image, unless `overwrite` is set: then that image loses it
+ * Merges images into those of a Docker archive. An image that the archive already has gets the new names.
+ * @throws MOTE_EXISTS if another image has one of the names; with `overwrite`, the name is moved instead
  */
 export async function mergeImages(
   existing: ArchiveFiles,

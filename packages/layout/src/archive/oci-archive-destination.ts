@@ -1,5 +1,3 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import {
   type Cancellable,
   type ContentDestination,
@@ -11,9 +9,9 @@ import {
 import { FolderFiles, readSmallFile } from "../disk/named-files.js";
 import { mergeIndex } from "../oci/index-file.js";
 import { contentOnlyBelow } from "../oci/layout-closure.js";
-import { indexPath, markerPath } from "../oci/layout-paths.js";
 import type { ArchiveFiles } from "../tar/archive-files.js";
 import type { TarContent } from "../tar/tar-file.js";
+import { inOrder, layoutFiles } from "./layout-files.js";
 import { type ArchiveDestinationOptions, StagedArchive } from "./staged-archive.js";
 
 /**
@@ -72,23 +70,4 @@ async function assertLayout(files: ArchiveFiles, options: Cancellable): Promise<
   if (!(await files.names(options)).includes("manifest.json")) return;
   const message = "it is also a docker-archive, whose list of images would then be another one";
   throw new MoteError("MOTE_UNSUPPORTED_FORMAT", message, { details: { path: files.location } });
-}
-
-async function layoutFiles(dir: string): Promise<ReadonlyMap<string, TarContent>> {
-  const files = new Map<string, TarContent>([
-    ["oci-layout", { path: markerPath(dir) }],
-    ["index.json", { path: indexPath(dir) }],
-  ]);
-  for (const algorithm of await readdir(join(dir, "blobs"))) {
-    for (const encoded of await readdir(join(dir, "blobs", algorithm))) {
-      files.set(`blobs/${algorithm}/${encoded}`, { path: join(dir, "blobs", algorithm, encoded) });
-    }
-  }
-  return inOrder(files);
-}
-
-/** The files that identify the format come first. */
-function inOrder(files: ReadonlyMap<string, TarContent>): ReadonlyMap<string, TarContent> {
-  const rank = (name: string) => ["oci-layout", "index.json"].indexOf(name) >>> 0;
-  return new Map([...files].sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)));
 }

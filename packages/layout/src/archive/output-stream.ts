@@ -9,7 +9,7 @@ import { writeFailed } from "../disk/file-error.js";
 /** Time limits for a FIFO without a reader, and for a reader that does not read. */
 const readerTimeoutMs = 30_000;
 const stallTimeoutMs = 600_000;
-/** When the user is told about the wait. */
+/** The user is told about a longer wait. */
 const noticeMs = 1_000;
 const retryMs = 50;
 /** A pipe's capacity, so that any progress of the reader is noticed. */

@@ -159,7 +159,7 @@ it("a reader of a FIFO that closes before the end is an error", async () => {
 
 it("archives are not read from files without random access", async () => {
   execFileSync("mkfifo", [at("fifo")]);
-  for (const path of [at("fifo"), "/dev/null", "/dev/zero", "-", dir]) {
+  for (const path of [at("fifo"), "/dev/null", "/dev/zero", dir]) {
     for (const source of [new OciArchiveSource(path), new DockerArchiveSource(path)]) {
       expect([path, await codeOf(source.resolve("base"))]).toEqual([path, "MOTE_IO"]);
     }

@@ -4,7 +4,7 @@ import { isatty } from "node:tty";
 import { errorCode, fileKind, MoteError } from "@mote/core";
 import { writeFailed } from "../disk/file-error.js";
 
-/** The kernel's own limit. */
+/** Maximum symbolic links to follow: the limit of the Linux kernel. */
 const maxLinks = 40;
 const stdoutFd = 1;
 

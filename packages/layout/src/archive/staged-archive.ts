@@ -18,6 +18,7 @@ import { lockFolder } from "../disk/folder-lock.js";
 import { makeFolders } from "../disk/make-folders.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
 import { LayoutDestination } from "../oci/layout-destination.js";
+import { writeParts } from "../parts/write-parts.js";
 import { ArchiveFiles } from "../tar/archive-files.js";
 import { type TarContent, tarChunks } from "../tar/tar-file.js";
 import { writeStream } from "./output-stream.js";
@@ -38,6 +39,11 @@ const otherContent: ReadonlySet<string> = new Set([
 export interface ArchiveDestinationOptions {
   /** Replaces an image of the same name, or a file that is not such an archive. Keeps other images. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
+  /**
+   * Writes parts of at most this many bytes beside each other, `FILE.001` and so on, and `FILE.parts.json` with their checksums. Replaces
+   * an earlier archive. At least 1 MiB. Default: one file.
+   */
+  readonly partBytes?: number | undefined;
   /** Receives messages about waiting. Default: none. */
   readonly logger?: Logger | undefined;
 }
@@ -52,6 +58,7 @@ export abstract class StagedArchive implements AsyncDisposable {
   /** The archive's path from the user; `-` is stdout. */
   protected readonly path: string;
   protected readonly overwrite: boolean;
+  readonly #partBytes: number | undefined;
   readonly #logger: Logger | undefined;
   readonly #assertKind: (files: ArchiveFiles, options: Cancellable) => Promise<void>;
   #closed = false;
@@ -63,12 +70,13 @@ export abstract class StagedArchive implements AsyncDisposable {
   constructor(
     file: string,
     transport: PathRef["transport"],
-    { overwrite = false, logger }: ArchiveDestinationOptions,
+    { overwrite = false, partBytes, logger }: ArchiveDestinationOptions,
     assertKind: (files: ArchiveFiles, options: Cancellable) => Promise<void>,
   ) {
     this.path = file === "-" ? file : resolve(file);
     this.ref = file === "-" ? undefined : { transport, path: this.path };
     this.overwrite = overwrite;
+    this.#partBytes = partBytes;
     this.#logger = logger;
     this.#assertKind = assertKind;
     assertCanCompress(this.path);
@@ -79,6 +87,12 @@ export abstract class StagedArchive implements AsyncDisposable {
     return this.#staged && join(this.#staged.folder.path, "layout");
   }
 
+  /** Returns the layout's folder, which may not exist yet, to pack it even if nothing was written. @throws as `layout` */
+  protected stagedDir(): string {
+    const { path } = this.layout.ref;
+    return path;
+  }
+
   /** Creates it on first use. @throws MOTE_CLOSED · MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
   protected get layout(): LayoutDestination {
     if (this.#closed) throw closedError(this.path);
@@ -86,10 +100,16 @@ export abstract class StagedArchive implements AsyncDisposable {
     return this.#staged.layout;
   }
 
-  /** Whether it was written since the last commit. @throws MOTE_UNWRITABLE · MOTE_EXISTS if the path can neither be added to nor replaced */
+  /** Returns whether it was written since the last commit. @throws MOTE_UNWRITABLE · MOTE_EXISTS if the path can neither be added to nor replaced */
   async has(descriptor: Descriptor, options: Cancellable = {}): Promise<boolean> {
     await this.#assertWritable(options);
     return this.dir !== undefined && (await this.layout.has(descriptor, options));
+  }
+
+  /** Returns the archive that will be replaced or added to; undefined if there is none. @throws as `has` */
+  protected async existing(options: Cancellable = {}): Promise<ArchiveFiles | undefined> {
+    await this.#assertWritable(options);
+    return this.#existing?.files;
   }
 
   /** Returns the blob's path until `commit`. */
@@ -105,7 +125,7 @@ export abstract class StagedArchive implements AsyncDisposable {
   async #assertWritable(options: Cancellable): Promise<void> {
     if (this.#closed || this.#existing !== undefined) return;
     const target = this.#findTarget();
-    if (target.kind !== "file") return;
+    if (target.kind !== "file" || this.#partBytes !== undefined) return;
     await this.#inRounds(target.path, options, async () => {
       await this.#lstatIfExists(target.path, options);
       return true;
@@ -120,9 +140,13 @@ export abstract class StagedArchive implements AsyncDisposable {
     const staged = this.#staged;
     if (staged === undefined) return;
     const target = this.#findTarget();
+    if (target.kind === "stream" && this.#partBytes !== undefined) throw notInParts(this.path);
     if (target.kind === "stream") {
       const tar = compressedFor(this.path, tarChunks(await compose(undefined), options));
       await writeStream(target.path, tar, { ...options, logger: this.#logger });
+    } else if (this.#partBytes !== undefined) {
+      const tar = compressedFor(this.path, tarChunks(await compose(undefined), options));
+      await writeParts(target.path, tar, { ...options, partBytes: this.#partBytes, folder: staged.folder.path });
     } else {
       const temporary = join(staged.folder.path, "archive");
       await this.#inRounds(target.path, options, () => this.#replace(target.path, temporary, compose, options));
@@ -221,11 +245,11 @@ function stageFor(target: OutputTarget) {
   const parent = target.kind === "file" ? dirname(target.path) : tmpdir();
   try {
     makeFolders(parent);
-    const folder = new TemporaryFolder(parent);
-    return { folder, layout: new LayoutDestination(join(folder.path, "layout")) };
   } catch (error) {
     throw writeFailed(error, target.path);
   }
+  const folder = new TemporaryFolder(parent, target.path);
+  return { folder, layout: new LayoutDestination(join(folder.path, "layout")) };
 }
 
 /** Does not follow links: a link put there in the meantime is not replaced. */
@@ -246,6 +270,11 @@ function identityOf(stats: Stats | undefined): string {
 function occupied(path: string, cause: MoteError): MoteError {
   const message = `${path} exists, and no image can be added to it: ${cause.message}; choose another name`;
   return new MoteError("MOTE_EXISTS", message, { cause, details: { path } });
+}
+
+function notInParts(path: string): MoteError {
+  const message = `cannot write ${path === "-" ? "stdout" : path} in parts: it is not a file; name a file`;
+  return new MoteError("MOTE_UNWRITABLE", message, { details: { path } });
 }
 
 function contended(path: string): MoteError {

@@ -4,6 +4,7 @@ import { type Cancellable, MoteError } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
 import { invalidArchive } from "../disk/file-error.js";
 import type { OpenedFile } from "../disk/opened-file.js";
+import { ByteReader } from "./byte-reader.js";
 import { isSkippableFrame, isZstdFrame, uncompressZstd } from "./zstd.js";
 
 export type Compression = "gzip" | "zstd";
@@ -31,7 +32,7 @@ export function uncompressed(
 }
 
 /** Yields a decompressed stream, all members, in chunks of at most 1 MiB. @throws MOTE_INVALID_ARCHIVE if it is truncated or damaged */
-export async function* uncompressedStream(
+async function* uncompressedStream(
   chunks: AsyncIterable<Uint8Array>,
   location: string,
   { compression, signal }: UncompressOptions,
@@ -44,6 +45,28 @@ export async function* uncompressedStream(
       ? error
       : invalidArchive(location, `its ${compression} is damaged (${String(error)})`);
   }
+}
+
+/** Yields a stream, decompressed if it begins as gzip or zstd. @param location for errors @throws as `uncompressedStream` */
+export async function* uncompressedBlob(
+  chunks: AsyncIterable<Uint8Array>,
+  location: string,
+  { signal }: Cancellable = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const input = new ByteReader(chunks);
+  try {
+    const magic = (await input.whole(magicBytes)).slice();
+    const whole = from(magic, input);
+    const compression = compressionOf(magic);
+    yield* compression === undefined ? whole : uncompressedStream(whole, location, { compression, signal });
+  } finally {
+    await input.close();
+  }
+}
+
+async function* from(magic: Uint8Array, input: ByteReader): AsyncGenerator<Uint8Array, void, undefined> {
+  yield magic;
+  yield* input.take(Number.POSITIVE_INFINITY);
 }
 
 /** Node decompresses all members, but silently stops at a zero byte, whatever follows. */

@@ -9,6 +9,11 @@ export function assertInside(dir: string, folder: string): void {
   throw linkInTheWay(folder, `leads out of ${dir}`);
 }
 
+/** Returns whether a folder exists and is not a symbolic link: if its parent is inside a folder, then so is it. */
+export function isRealFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
 /** @throws MOTE_EXISTS if the file is a symbolic link, which a write would replace */
 export function assertNotLink(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkInTheWay(path, "would be replaced");

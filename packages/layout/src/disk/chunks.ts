@@ -1,3 +1,4 @@
+import { collectChunks } from "@mote/core";
 import { readFailed } from "./file-error.js";
 import type { OpenedFile } from "./opened-file.js";
 
@@ -38,5 +39,19 @@ async function readChunk(
     return chunk.subarray(0, bytesRead);
   } catch (error) {
     throw readFailed(error, path);
+  }
+}
+
+/** Reads a small file, and closes it. @throws MOTE_TOO_LARGE · MOTE_IO */
+export async function collectFile(
+  file: OpenedFile,
+  what: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  try {
+    return await collectChunks(readChunks(file, 0, what, signal), { maxBytes, what });
+  } finally {
+    await file.handle.close();
   }
 }

@@ -35,6 +35,15 @@ export async function attempt<T>(work: Promise<T>, path: string, { signal }: Can
   }
 }
 
+/** Waits for a read from the file system. @throws as `readFailed` */
+export async function attemptRead<T>(work: Promise<T>, path: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw readFailed(error, path);
+  }
+}
+
 /** Returns the error for a read that the file system rejected. Only a file that does not exist is MOTE_NOT_FOUND. */
 export function readFailed(error: unknown, path: string): MoteError {
   const number = errorCode(error);

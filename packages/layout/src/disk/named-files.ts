@@ -1,8 +1,8 @@
-import { stat } from "node:fs/promises";
+import { type FileHandle, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Cancellable, collectChunks, isNotFound, MoteError } from "@mote/core";
-import { readChunks } from "./chunks.js";
-import { readFailed } from "./file-error.js";
+import { type Cancellable, isNotFound, MoteError } from "@mote/core";
+import { collectFile } from "./chunks.js";
+import { attemptRead } from "./file-error.js";
 import { type OpenedFile, openFile } from "./opened-file.js";
 
 /** The files of a folder or archive, read by name. */
@@ -21,12 +21,7 @@ export async function readSmallFile(
   options: Cancellable & { readonly maxBytes: number },
 ): Promise<Uint8Array> {
   const file = await files.open(name, options);
-  try {
-    const what = join(files.location, name);
-    return await collectChunks(readChunks(file, 0, what, options.signal), { maxBytes: options.maxBytes, what });
-  } finally {
-    await file.handle.close();
-  }
+  return await collectFile(file, join(files.location, name), options.maxBytes, options.signal);
 }
 
 /** Returns whether a file of that name exists. @throws as `open`, except MOTE_NOT_FOUND */
@@ -47,15 +42,13 @@ export class FolderFiles implements NamedFiles {
     this.location = dir;
   }
 
-  async open(name: string, options: Cancellable = {}): Promise<OpenedFile> {
+  async open(name: string, options: Cancellable = {}): Promise<OpenedFile<FileHandle>> {
     options.signal?.throwIfAborted();
     return openFile(join(this.location, name));
   }
 
   async assertThere(): Promise<void> {
-    const stats = await stat(this.location).catch((error: unknown) => {
-      throw readFailed(error, this.location);
-    });
+    const stats = await attemptRead(stat(this.location), this.location);
     if (!stats.isDirectory()) throw new MoteError("MOTE_NOT_FOUND", `${this.location} is not a directory`);
   }
 }

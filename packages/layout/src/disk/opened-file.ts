@@ -1,11 +1,18 @@
-import { constants } from "node:fs";
-import { type FileHandle, lstat, open } from "node:fs/promises";
-import { errorCode, fileKind, MoteError } from "@mote/core";
-import { readFailed } from "./file-error.js";
+import { constants, lstatSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { fileKind, MoteError } from "@mote/core";
+import { attemptRead, readFailed } from "./file-error.js";
+
+/** A file, or several read as one. */
+export interface ReadHandle {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
+  stat(): Promise<{ size: number }>;
+  close(): Promise<void>;
+}
 
 /** An open file: `size` bytes of the handle at `offset`. */
-export interface OpenedFile {
-  readonly handle: FileHandle;
+export interface OpenedFile<Handle extends ReadHandle = ReadHandle> {
+  readonly handle: Handle;
   readonly offset: number;
   readonly size: number;
 }
@@ -16,10 +23,8 @@ export async function identityOf(handle: FileHandle): Promise<string> {
 }
 
 /** Opens a regular file without blocking, as on a FIFO. */
-export async function openFile(path: string): Promise<OpenedFile> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw readFailed(error, path);
-  });
+export async function openFile(path: string): Promise<OpenedFile<FileHandle>> {
+  const handle = await attemptRead(open(path, constants.O_RDONLY | constants.O_NONBLOCK), path);
   try {
     const stats = await handle.stat();
     if (!stats.isFile()) {
@@ -36,18 +41,15 @@ export async function openFile(path: string): Promise<OpenedFile> {
 /** Opens the entry itself, without following a link or blocking. @throws as `openFile` */
 export async function openEntry(path: string): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  return open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)).catch((error: unknown) => {
-    throw readFailed(error, path);
-  });
+  return attemptRead(open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)), path);
 }
 
 /** Returns whether a regular file of that size exists. Does not follow links. @throws MOTE_IO */
-export async function isFileOfSize(path: string, size: number): Promise<boolean> {
+export function isFileOfSize(path: string, size: number): boolean {
   try {
-    const stats = await lstat(path);
-    return stats.isFile() && stats.size === size;
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    return stats?.isFile() === true && stats.size === size;
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
     throw readFailed(error, path);
   }
 }

@@ -1,10 +1,9 @@
-import { type Stats, utimesSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { livenessOf } from "./process-identity.js";
 import { isTemporaryName, ownerOf } from "./temporary-name.js";
 
-const aliveEveryMs = 60_000;
 /** Milliseconds without a heartbeat after which an owner counts as gone, if there is no other way to tell. */
 const abandonedMs = 60 * 60 * 1000;
 /** For names without owner: earlier releases had no heartbeat while staging an archive. */
@@ -25,20 +24,6 @@ export async function removeOrphans(dir: string, { uid }: { readonly uid?: numbe
       // Kept until it can be removed.
     }
   }
-}
-
-/** Touches the folder `dir` every minute until stopped, to show that it is in use. */
-export function keepAlive(dir: string): { stop(): void } {
-  const timer = setInterval(() => {
-    try {
-      const now = new Date();
-      utimesSync(dir, now, now);
-    } catch {
-      // Users of the folder notice that it is gone.
-    }
-  }, aliveEveryMs);
-  timer.unref();
-  return { stop: () => clearInterval(timer) };
 }
 
 async function isAbandoned(path: string, name: string): Promise<boolean> {

@@ -1,24 +1,32 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, utimes } from "node:fs";
 import { rm } from "node:fs/promises";
-import { keepAlive, removeOrphans } from "./orphans.js";
+import { writeFailed } from "./file-error.js";
+import { removeOrphans } from "./orphans.js";
 import { temporaryPath } from "./temporary-name.js";
+
+const aliveEveryMs = 60_000;
 
 /** A hidden folder for incomplete data, removed on dispose, with orphans of this user's killed processes in the same parent. */
 export class TemporaryFolder implements AsyncDisposable {
   readonly path: string;
-  readonly #alive: { stop(): void };
+  readonly #heartbeat: NodeJS.Timeout;
   readonly #cleaning: Promise<void>;
 
-  /** @throws file system errors */
-  constructor(parent: string) {
+  /** @param location the path that errors name @throws MOTE_UNWRITABLE · MOTE_NO_SPACE · MOTE_IO */
+  constructor(parent: string, location: string = parent) {
     this.path = temporaryPath(parent);
-    mkdirSync(this.path, { mode: 0o700 });
-    this.#alive = keepAlive(this.path);
+    try {
+      mkdirSync(this.path, { mode: 0o700 });
+    } catch (error) {
+      throw writeFailed(error, location);
+    }
+    // Shows that it is in use. Its users notice if it is gone.
+    this.#heartbeat = setInterval(() => utimes(this.path, new Date(), new Date(), () => {}), aliveEveryMs).unref();
     this.#cleaning = removeOrphans(parent, { uid: process.geteuid?.() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#alive.stop();
+    clearInterval(this.#heartbeat);
     await this.#cleaning;
     await rm(this.path, { recursive: true, force: true });
   }

@@ -15,7 +15,7 @@ export function isTemporaryName(name: string): boolean {
   return pattern.test(name);
 }
 
-/** Whether a name looks like such a name, of any release. */
+/** Returns whether a name looks like such a name, of any release. */
 export function isReservedName(name: string): boolean {
   return name.startsWith(".mote-");
 }

@@ -49,8 +49,8 @@ describe("the files of an artifact", () => {
   });
 
   it("do not exist for several layers without titles, and the error suggests a file name for each", () => {
-    const model = { ...layer("1"), mediaType: "application/vnd.ollama.image.model", annotations: {} };
-    const params = { ...layer("2"), mediaType: "application/vnd.ollama.image.params", annotations: { [titleKey]: "" } };
+    const model = { ...layer("1"), mediaType: "application/vnd.acme.gguf", annotations: {} };
+    const params = { ...layer("2"), mediaType: "application/vnd.acme.params", annotations: { [titleKey]: "" } };
     const error = errorOf(manifest(model, params));
     expect(error).toMatchObject({ code: "MOTE_NOT_FILES", details: { digests: [model.digest, params.digest] } });
     expect(error.message).toMatch(/mote cat sha256:[0-9a-f]{64} > [0-9a-f]{12}\.gguf/);

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { type Descriptor, detailOf, type ImageManifest, type Manifest, MoteError, manifestKind } from "@mote/core";
 import {
   assertApart,
@@ -6,6 +7,7 @@ import {
   titleAnnotation,
   unpackAnnotation,
 } from "./artifact-title.js";
+import { type ModelPart, modelParts } from "./model-formats.js";
 import { suggestTitle } from "./suggested-title.js";
 
 /** Maximum layers listed in a message. */
@@ -18,7 +20,17 @@ export interface ArtifactFile {
   readonly descriptor: Descriptor;
   readonly isFolder: boolean;
   /** For a folder: the declared digest of its uncompressed tar. */
-  readonly contentDigest: string | undefined;
+  readonly contentDigest?: string | undefined;
+  /** For a folder: the path in the tar that all names are below. Default: the title. */
+  readonly root?: string;
+  /** The folder that its path, or the names in its tar, are below. Default: the destination folder. */
+  readonly below?: string;
+  readonly isProgram?: boolean;
+}
+
+/** Returns the path of a file or folder below the destination folder. */
+export function pathOf({ title, root, below = "." }: ArtifactFile): string {
+  return posix.join(below, root ?? title);
 }
 
 export interface ArtifactFiles {
@@ -28,7 +40,8 @@ export interface ArtifactFiles {
 }
 
 /**
- * Returns the files of an artifact: the layers with a title, or a single one without, named by `suggestTitle`.
+ * Returns the files of an artifact: those of a model of a known format, the layers with a title, or a single one without, named by
+ * `suggestTitle`.
  * @throws MOTE_NOT_FILES if there are none: a container image, an index · MOTE_INVALID_NAME with the layer's digest
  */
 export function artifactFiles(manifest: Manifest): ArtifactFiles {
@@ -36,10 +49,12 @@ export function artifactFiles(manifest: Manifest): ArtifactFiles {
     throw notFiles(`this is an index of several manifests; choose one platform, or ${intoLayout}`);
   }
   const { layers } = manifest;
+  if (layers.length === 0) throw notFiles(`it has no layers, so there are no files; ${intoLayout}`);
+  const parts = modelParts(manifest);
+  if (parts !== undefined) return { files: modelFiles(manifest, parts), notes: [] };
   const untitled = layers.filter((layer) => titleOf(layer) === undefined);
   const [first, ...others] = untitled;
   if (first !== undefined && untitled.length === layers.length) return fileWithoutTitle(manifest, first, others);
-  if (layers.length === 0) throw notFiles(`it has no layers, so there are no files; ${intoLayout}`);
   const files = layers.flatMap((descriptor): ArtifactFile[] => {
     const { annotations = {} } = descriptor;
     const title = titleOf(descriptor);
@@ -51,6 +66,15 @@ export function artifactFiles(manifest: Manifest): ArtifactFiles {
   assertTitlesApart(files);
   const left = first === undefined ? [] : [`left out ${without(untitled)}; ${howToGet(manifest, first)}`];
   return { files, notes: left };
+}
+
+function modelFiles(manifest: ImageManifest, parts: readonly ModelPart[]): readonly ArtifactFile[] {
+  const files = parts.map(({ name, descriptor, isArchive, isProgram }): ArtifactFile => {
+    const title = cleanedTitle(name, { manifest, descriptor, isFolder: isArchive });
+    return { title, descriptor, isFolder: isArchive, isProgram, ...(isArchive ? { root: "." } : {}) };
+  });
+  assertTitlesApart(files.filter(({ isFolder }) => !isFolder));
+  return files;
 }
 
 /** An empty title counts as none. */
@@ -71,7 +95,7 @@ function fileWithoutTitle(manifest: ImageManifest, layer: Descriptor, others: re
     );
   }
   const title = suggestTitle(layer, manifest);
-  const file = { title, descriptor: layer, isFolder: false, contentDigest: undefined };
+  const file = { title, descriptor: layer, isFolder: false };
   return { files: [file], notes: [`${without([layer])}; it is written as ${title}`] };
 }
 

@@ -4,7 +4,7 @@ import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Cancellable, joinChunks, MoteError } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
-import { readFailed } from "../disk/file-error.js";
+import { attemptRead } from "../disk/file-error.js";
 import { openEntry } from "../disk/opened-file.js";
 import { isTemporaryName } from "../disk/temporary-name.js";
 import { blockBytes, paddedBytes, type TarType, writeTarHeader } from "../tar/tar-header.js";
@@ -55,9 +55,7 @@ async function* walk(
 ): AsyncGenerator<Found, void, undefined> {
   signal?.throwIfAborted();
   const location = join(dir, below);
-  const entries = await readdir(location, { withFileTypes: true }).catch((error: unknown) => {
-    throw readFailed(error, location);
-  });
+  const entries = await attemptRead(readdir(location, { withFileTypes: true }), location);
   if (entries.some(({ name }) => name.includes("\u{fffd}"))) await assertUtf8Names(location);
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     // Temporary files of a running or killed pull into this folder or an archive in it.
@@ -80,9 +78,7 @@ function kindOf(entry: Dirent, location: string): Found["kind"] {
 
 /** Names that are not UTF-8 would change. */
 async function assertUtf8Names(dir: string): Promise<void> {
-  const names = await readdir(dir, { encoding: "buffer" }).catch((error: unknown) => {
-    throw readFailed(error, dir);
-  });
+  const names = await attemptRead(readdir(dir, { encoding: "buffer" }), dir);
   const invalid = names.find((name) => !isUtf8(name));
   if (invalid !== undefined) throw notUtf8(join(dir, invalid.toString()), "has a name");
 }
@@ -94,9 +90,7 @@ function notUtf8(path: string, what: string): MoteError {
 }
 
 async function linkTarget(location: string, path: string): Promise<string> {
-  const bytes = await readlink(location, { encoding: "buffer" }).catch((error: unknown) => {
-    throw readFailed(error, location);
-  });
+  const bytes = await attemptRead(readlink(location, { encoding: "buffer" }), location);
   if (!isUtf8(bytes)) throw notUtf8(location, "is a link to a name");
   const target = bytes.toString();
   if (staysInside(path, target)) return target;

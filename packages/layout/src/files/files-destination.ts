@@ -1,5 +1,15 @@
-import { mkdirSync, realpathSync } from "node:fs";
-import { chmod, copyFile, constants as fileConstants, link, lstat, mkdir, rename, rm, rmdir } from "node:fs/promises";
+import { realpathSync } from "node:fs";
+import {
+  chmod,
+  copyFile,
+  constants as fileConstants,
+  link,
+  lstat,
+  mkdir,
+  rename,
+  rmdir,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import {
   type Cancellable,
@@ -7,9 +17,12 @@ import {
   type DecompressedBlob,
   type Descriptor,
   type Digest,
+  digestBytes,
   digestEncoded,
   errorCode,
   type Manifest,
+  MoteError,
+  mediaTypes,
   parseDigest,
   parseManifest,
 } from "@mote/core";
@@ -17,37 +30,45 @@ import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.j
 import { writeVerified } from "../disk/atomic-write.js";
 import { attempt, closedError, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
-import { keepAlive, removeOrphans } from "../disk/orphans.js";
-import { temporaryPath } from "../disk/temporary-name.js";
-import { type ArtifactFile, artifactFiles } from "./artifact-files.js";
-import {
-  blocked,
-  differentFile,
-  isFileOf,
-  isNeverReplaced,
-  lstatBelow,
-  lstatIfExists,
-  placeTree,
-  wrongKind,
-} from "./place-files.js";
+import { removeOrphans } from "../disk/orphans.js";
+import { TemporaryFolder } from "../disk/temporary-folder.js";
+import { type Arrange, identityOf } from "./arranged-files.js";
+import { type ArtifactFile, artifactFiles, pathOf } from "./artifact-files.js";
+import { blocked, isInPlace, lstatIfExists, placeTree } from "./place-files.js";
 import { StagedTree } from "./staged-tree.js";
 import { unpackTar } from "./unpack-tar.js";
 
 const location = "the artifact";
+const shownTitles = 10;
+// Only needed with `arrange`, whose users pass the real one.
+const unknownManifest: Descriptor = {
+  mediaType: mediaTypes.octetStream,
+  digest: digestBytes(new Uint8Array()),
+  size: 0,
+};
 
 export interface FilesDestinationOptions extends UnpackOptions {
   /** Replace existing files with other content. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
   /** Keep the cache's links: possibly read-only hard links to its files, which must not be written to. Default: separate files. */
   readonly link?: boolean | undefined;
+  /** Write only the files that this returns true for. Default: all. */
+  readonly only?: ((file: ArtifactFileInfo) => boolean) | undefined;
+  /** Where the files are placed. Default: below the folder, under their titles. */
+  readonly arrange?: Arrange | undefined;
 }
 
-/** The hidden staging folder. */
-interface Staging {
-  /** Its parent: the destination, with links resolved. */
-  readonly root: string;
-  readonly path: string;
-  readonly alive: { stop(): void };
+export interface ExpectOptions extends Cancellable {
+  /** Of the manifest. */
+  readonly descriptor?: Descriptor | undefined;
+}
+
+/** A file of an artifact. */
+export interface ArtifactFileInfo {
+  /** Its path below the folder. */
+  readonly title: string;
+  /** Of its layer. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /**
@@ -59,11 +80,17 @@ export class FilesDestination implements ContentDestination {
   readonly #overwrite: boolean;
   readonly #link: boolean;
   readonly #files: ArtifactFile[] = [];
+  readonly #pointers: { readonly path: string; readonly bytes: Uint8Array }[] = [];
+  readonly #only: FilesDestinationOptions["only"];
+  readonly #arrange: Arrange;
+  /** Blobs of files that are not wanted. */
+  readonly #unwanted = new Set<Digest>();
   /** Blobs whose files all exist already. */
   readonly #present = new Set<Digest>();
   readonly #decompressedBlobs: DecompressedBlob[] = [];
   readonly #limits: UnpackLimits;
-  #staging: Staging | undefined;
+  /** The hidden staging folder, in the destination with its links resolved. */
+  #staging: TemporaryFolder | undefined;
   /** The topmost folder created for it. */
   #made: string | undefined;
   #isClosed = false;
@@ -73,6 +100,8 @@ export class FilesDestination implements ContentDestination {
     this.#dir = resolve(dir);
     this.#overwrite = options.overwrite ?? false;
     this.#link = options.link ?? false;
+    this.#only = options.only;
+    this.#arrange = options.arrange ?? artifactFiles;
     this.#limits = new UnpackLimits(options);
   }
 
@@ -80,23 +109,32 @@ export class FilesDestination implements ContentDestination {
    * Checks before moving whether the manifest's files may be placed here. @returns what a user might not expect of the files
    * @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_EXISTS
    */
-  async expect(manifest: Manifest, options: Cancellable = {}): Promise<readonly string[]> {
-    const { files, notes } = artifactFiles(manifest);
+  async expect(manifest: Manifest, options: ExpectOptions = {}): Promise<readonly string[]> {
+    const { descriptor: self = unknownManifest } = options;
+    const { files: all, notes, pointers = [] } = this.#arrange(manifest, self);
+    const files = this.#wanted(all);
+    for (const { descriptor } of all) this.#unwanted.add(descriptor.digest);
+    for (const { descriptor } of files) this.#unwanted.delete(descriptor.digest);
     const absent = new Set<Digest>();
     const root = this.#root();
-    for (const { title, descriptor, isFolder } of files) {
-      const path = join(this.#dir, title);
-      const there = root === undefined ? undefined : await lstatBelow(root, title);
-      if (there !== undefined && isNeverReplaced(there, isFolder)) throw wrongKind(path, there);
-      const isPresent = root !== undefined && (await isFileOf(join(root, title), descriptor, options));
-      if (isPresent && !isFolder) this.#present.add(descriptor.digest);
+    const placing = { ...options, overwrite: this.#overwrite };
+    for (const file of files) {
+      const { descriptor, isFolder } = file;
+      const wanted = { path: pathOf(file), descriptor, isFolder };
+      if (await isInPlace(root, this.#dir, wanted, placing)) this.#present.add(descriptor.digest);
       else absent.add(descriptor.digest);
-      if (there !== undefined && !isFolder && absent.has(descriptor.digest) && !this.#overwrite)
-        throw differentFile(path);
     }
     for (const digest of absent) this.#present.delete(digest);
+    for (const pointer of pointers) {
+      const descriptor = { ...self, ...identityOf(pointer, self) };
+      await isInPlace(root, this.#dir, { path: pointer.path, descriptor, isFolder: false }, placing);
+    }
     if (root !== undefined) await this.#cleanUp(root);
     return notes;
+  }
+
+  wants({ digest }: Descriptor): boolean {
+    return !this.#unwanted.has(digest);
   }
 
   async has({ digest, size }: Descriptor, options: Cancellable = {}): Promise<boolean> {
@@ -119,9 +157,13 @@ export class FilesDestination implements ContentDestination {
   }
 
   /** Reads which blobs are files, and their names. @throws MOTE_NOT_FILES · MOTE_INVALID_NAME · MOTE_INVALID_MANIFEST */
-  async manifest({ mediaType }: Descriptor, bytes: Uint8Array): Promise<void> {
+  async manifest(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
     this.#assertOpen();
-    this.#files.push(...artifactFiles(parseManifest(bytes, mediaType)).files);
+    const { files, pointers = [] } = this.#arrange(parseManifest(bytes, descriptor.mediaType), descriptor);
+    this.#files.push(...this.#wanted(files));
+    for (const { path, content } of pointers) {
+      this.#pointers.push({ path, bytes: content === "manifest" ? bytes : content });
+    }
   }
 
   /** A plain folder has no names for manifests. */
@@ -136,7 +178,7 @@ export class FilesDestination implements ContentDestination {
   async commit(options: Cancellable = {}): Promise<void> {
     this.#assertOpen();
     const coming = this.#files.filter(({ descriptor }) => !this.#present.has(descriptor.digest));
-    if (coming.length === 0) return;
+    if (coming.length === 0 && this.#pointers.length === 0) return;
     const staging = this.#begin();
     const treePath = join(staging.path, "tree");
     await attempt(mkdir(treePath), treePath);
@@ -145,21 +187,36 @@ export class FilesDestination implements ContentDestination {
     const mode = (await attempt(lstat(treePath), treePath)).mode & 0o666;
     for (const [at, file] of coming.entries()) {
       options.signal?.throwIfAborted();
-      const { title, contentDigest } = file;
+      const { contentDigest } = file;
       const { digest } = file.descriptor;
       const blob = join(staging.path, digestEncoded(digest));
       if (file.isFolder) {
-        const unpacked = await unpackTar(blob, tree, { ...options, title, contentDigest, limits: this.#limits });
+        const unpacked = await unpackTar(blob, tree, {
+          ...options,
+          title: file.root ?? file.title,
+          below: file.below,
+          contentDigest,
+          limits: this.#limits,
+        });
         this.#decompressedBlobs.push({ digest, ...unpacked });
       } else {
         const isLast = !coming.slice(at + 1).some(({ descriptor }) => descriptor.digest === digest);
-        await this.#putFile(blob, tree.reserve(title, location), { isLast, mode });
+        // A program may be executed by all who may read it.
+        const fileMode = file.isProgram ? mode | ((mode & 0o444) >> 2) : mode;
+        await this.#putFile(blob, tree.reserve(pathOf(file), location), { isLast, mode: fileMode });
       }
     }
-    await tree.makeLinks(staging.root, location, options);
-    await placeTree(tree.path, staging.root, { ...options, overwrite: this.#overwrite });
-    await this.#cleanUp(staging.root);
+    const root = dirname(staging.path);
+    await tree.makeLinks(root, location, options);
+    await placeTree(tree.path, root, { ...options, overwrite: this.#overwrite });
+    await this.#placePointers(staging, options);
+    await this.#cleanUp(root);
     this.#made = undefined;
+  }
+
+  /** Returns the paths of the files and unpacked folders below the folder, also of those that were there. */
+  paths(): readonly string[] {
+    return [...new Set([...this.#files.map(pathOf), ...this.#pointers.map(({ path }) => path)])];
   }
 
   /** The folders that were unpacked. */
@@ -172,8 +229,7 @@ export class FilesDestination implements ContentDestination {
     this.#isClosed = true;
     const staging = this.#staging;
     this.#staging = undefined;
-    staging?.alive.stop();
-    if (staging !== undefined) await rm(staging.path, { recursive: true, force: true });
+    await staging?.[Symbol.asyncDispose]();
     const kept = this.#made && dirname(this.#made);
     this.#made = undefined;
     try {
@@ -183,12 +239,37 @@ export class FilesDestination implements ContentDestination {
     }
   }
 
+  /** @throws MOTE_NOT_FOUND if none is */
+  #wanted(files: readonly ArtifactFile[]): readonly ArtifactFile[] {
+    const only = this.#only;
+    if (only === undefined) return files;
+    const wanted = files.filter(({ title, descriptor: { annotations = {} } }) => only({ title, annotations }));
+    if (wanted.length > 0) return wanted;
+    const titles = files.map(({ title }) => title);
+    const shown = `${titles.slice(0, shownTitles).join(", ")}${titles.length > shownTitles ? ", …" : ""}`;
+    throw new MoteError("MOTE_NOT_FOUND", `none of the files of the artifact is selected; it has ${shown}`, {
+      details: { titles },
+    });
+  }
+
+  /** Places the files that refer to others, which are complete now. */
+  async #placePointers(staging: TemporaryFolder, options: Cancellable): Promise<void> {
+    const path = join(staging.path, "pointers");
+    await attempt(mkdir(path), path);
+    const tree = new StagedTree(path);
+    for (const pointer of this.#pointers) {
+      const target = tree.reserve(pointer.path, location);
+      await attempt(writeFile(target, pointer.bytes, { flag: "wx" }), target);
+    }
+    await placeTree(path, dirname(staging.path), { ...options, overwrite: this.#overwrite });
+  }
+
   async #putFile(
     blob: string,
     target: string,
     { isLast, mode }: { readonly isLast: boolean; readonly mode: number },
   ): Promise<void> {
-    if (this.#link) return attempt(link(blob, target), target);
+    if (this.#link) return attempt(isLast ? rename(blob, target) : link(blob, target), target);
     const isOwn = (await attempt(lstat(blob), blob)).nlink === 1;
     if (isOwn && isLast) await attempt(rename(blob, target), target);
     else await attempt(copyFile(blob, target, fileConstants.COPYFILE_FICLONE | fileConstants.COPYFILE_EXCL), target);
@@ -215,15 +296,12 @@ export class FilesDestination implements ContentDestination {
     }
   }
 
-  #begin(): Staging {
+  #begin(): TemporaryFolder {
     this.#assertOpen();
     if (this.#staging !== undefined) return this.#staging;
     try {
       this.#made = makeFolders(this.#dir);
-      const root = realpathSync(this.#dir);
-      const path = temporaryPath(root);
-      mkdirSync(path, { mode: 0o700 });
-      this.#staging = { root, path, alive: keepAlive(path) };
+      this.#staging = new TemporaryFolder(realpathSync(this.#dir), this.#dir);
       return this.#staging;
     } catch (error) {
       throw this.#unusable(error);

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { type FileHandle, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import {
@@ -19,7 +19,7 @@ import {
 } from "@mote/core";
 import { BlobReader } from "../disk/blob-reader.js";
 import { readChunks } from "../disk/chunks.js";
-import { readFailed, writeFailed } from "../disk/file-error.js";
+import { attemptRead } from "../disk/file-error.js";
 import { FolderFiles } from "../disk/named-files.js";
 import { identityOf, type OpenedFile } from "../disk/opened-file.js";
 import { TemporaryFolder } from "../disk/temporary-folder.js";
@@ -139,9 +139,7 @@ export class FilesSource implements ContentSource {
     const contents = new Map<Digest, Content>();
     const layers: Descriptor[] = [];
     for (const file of this.#files) {
-      const stats = await stat(file.path).catch((error: unknown) => {
-        throw readFailed(error, file.path);
-      });
+      const stats = await attemptRead(stat(file.path), file.path);
       const { descriptor, content } = stats.isDirectory()
         ? await this.#packFolder(file, options)
         : await hashFile(file, options);
@@ -169,12 +167,7 @@ export class FilesSource implements ContentSource {
   }
 
   #temporaryFolder(): string {
-    const parent = this.#options.temporaryDir ?? tmpdir();
-    try {
-      this.#temporary ??= new TemporaryFolder(parent);
-    } catch (error) {
-      throw writeFailed(error, parent);
-    }
+    this.#temporary ??= new TemporaryFolder(this.#options.temporaryDir ?? tmpdir());
     return this.#temporary.path;
   }
 
@@ -207,11 +200,11 @@ async function hashFile({ path, title, mediaType }: NamedInput, { signal }: Canc
   }
 }
 
-function openAt(path: string): Promise<OpenedFile> {
+function openAt(path: string): Promise<OpenedFile<FileHandle>> {
   return new FolderFiles(dirname(path)).open(basename(path));
 }
 
-async function reopen({ path, identity }: Content): Promise<OpenedFile> {
+async function reopen({ path, identity }: Content): Promise<OpenedFile<FileHandle>> {
   const file = await openAt(path);
   if ((await identityOf(file.handle)) === identity) return file;
   await file.handle.close();

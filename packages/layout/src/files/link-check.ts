@@ -126,7 +126,7 @@ function namesOf(target: string): string[] {
   return target.split("/").filter((name) => name !== "" && name !== ".");
 }
 
-/** Whether these names never climb above depth `least` from depth `depth`, if none is a link. */
+/** Returns whether these names never climb above depth `least` from depth `depth`, if none is a link. */
 function staysAboveDepth(least: number, depth: number, names: readonly string[]): boolean {
   let now = depth;
   for (const name of names) {

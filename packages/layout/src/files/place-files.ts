@@ -12,7 +12,7 @@ import {
   MoteError,
 } from "@mote/core";
 import { readChunks } from "../disk/chunks.js";
-import { readFailed, writeFailed } from "../disk/file-error.js";
+import { attempt, readFailed } from "../disk/file-error.js";
 import { moveEntry } from "../disk/move-entry.js";
 import { openEntry } from "../disk/opened-file.js";
 
@@ -38,9 +38,7 @@ export async function placeTree(tree: string, dir: string, options: PlacingOptio
   for (const { from, to, folder } of moves) {
     options.signal?.throwIfAborted();
     if (identityOf(dirname(to)) !== folder) throw blocked(dirname(to), "a different folder than before");
-    await moveEntry(from, to, options).catch((error: unknown) => {
-      throw writeFailed(error, to);
-    });
+    await attempt(moveEntry(from, to, options), to);
   }
 }
 
@@ -59,8 +57,31 @@ async function* movesOf(tree: string, dir: string, options: PlacingOptions): Asy
   }
 }
 
+/**
+ * Returns whether a file is at its path below `root`, the resolved `dir`, already. False if `root` does not exist, and for folders.
+ * @throws MOTE_EXISTS if something else is there that may not be replaced
+ */
+export async function isInPlace(
+  root: string | undefined,
+  dir: string,
+  {
+    path,
+    descriptor,
+    isFolder,
+  }: { readonly path: string; readonly descriptor: Descriptor; readonly isFolder: boolean },
+  { overwrite, signal }: PlacingOptions,
+): Promise<boolean> {
+  const there = root === undefined ? undefined : await lstatBelow(root, path);
+  if (root === undefined || there === undefined) return false;
+  if (isNeverReplaced(there, isFolder)) throw wrongKind(join(dir, path), there);
+  if (isFolder) return false;
+  const isSame = await isFileOf(join(root, path), descriptor, { signal });
+  if (!isSame && !overwrite) throw differentFile(join(dir, path));
+  return isSame;
+}
+
 /** Returns the entry at a path below a folder, or undefined. @throws MOTE_EXISTS if a parent is not a folder */
-export async function lstatBelow(dir: string, path: string): Promise<Stats | undefined> {
+async function lstatBelow(dir: string, path: string): Promise<Stats | undefined> {
   const names = path.split("/");
   for (let depth = 1; depth < names.length; depth++) {
     const parent = join(dir, ...names.slice(0, depth));
@@ -71,8 +92,8 @@ export async function lstatBelow(dir: string, path: string): Promise<Stats | und
   return lstatIfExists(join(dir, path));
 }
 
-/** Whether the file at `path` has exactly these bytes. Does not follow links. */
-export async function isFileOf(path: string, { digest, size }: Descriptor, { signal }: Cancellable): Promise<boolean> {
+/** Returns whether the file at `path` has exactly these bytes. Does not follow links. */
+async function isFileOf(path: string, { digest, size }: Descriptor, { signal }: Cancellable): Promise<boolean> {
   const there = await lstatIfExists(path);
   if (!there?.isFile() || there.size !== size) return false;
   return (await hashOf(path, { algorithm: digestAlgorithm(digest), signal })) === digest;
@@ -83,7 +104,7 @@ export function blocked(path: string, what: string): MoteError {
   return existsError(path, what, { isReplaceable: false });
 }
 
-export function differentFile(path: string): MoteError {
+function differentFile(path: string): MoteError {
   return existsError(path, "another file of that name, and would be lost", { isReplaceable: true });
 }
 
@@ -100,13 +121,13 @@ export async function lstatIfExists(path: string): Promise<Stats | undefined> {
   });
 }
 
-/** Whether the existing entry always stays: only files and links are replaced, by files and links. */
-export function isNeverReplaced(there: Stats, isFolderComing: boolean): boolean {
+/** Returns whether the existing entry always stays: only files and links are replaced, by files and links. */
+function isNeverReplaced(there: Stats, isFolderComing: boolean): boolean {
   return there.isDirectory() !== isFolderComing || !(there.isDirectory() || there.isFile() || there.isSymbolicLink());
 }
 
 /** A folder where a file should be, or vice versa; or a FIFO, a socket or a device. */
-export function wrongKind(path: string, there: Stats): MoteError {
+function wrongKind(path: string, there: Stats): MoteError {
   if (there.isSymbolicLink()) return blocked(path, "a symbolic link, which is not followed");
   return blocked(path, there.isFile() ? "not a folder" : `${fileKind(there)}, which is not replaced`);
 }

@@ -2,7 +2,7 @@ import { linkSync, lstatSync, mkdirSync, type Stats, symlinkSync, unlinkSync, wr
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Cancellable, errorCode, MoteError } from "@mote/core";
-import { invalidArchive, writeFailed } from "../disk/file-error.js";
+import { attempt, invalidArchive, writeFailed } from "../disk/file-error.js";
 import { LinkCheck } from "./link-check.js";
 
 /** Written in one call, which is several times faster than many. */
@@ -13,7 +13,14 @@ const linksPerTurn = 256;
 export interface NewFile {
   readonly size: number;
   readonly isProgram: boolean;
+  /** Permission bits, of which the umask is subtracted. Default: those of a program or a file. */
+  readonly mode?: number | undefined;
   readonly content: AsyncIterable<Uint8Array> & { whole(): Promise<Uint8Array> };
+}
+
+export interface MakeLinksOptions extends Cancellable {
+  /** Called for each link that would lead out. */
+  readonly onRejected?: ((path: string, reason: string) => void) | undefined;
 }
 
 /**
@@ -50,14 +57,14 @@ export class StagedTree {
     this.#folders.add(path);
   }
 
-  /** Creates a regular file. Only the executable bit of its mode is used. @throws as `folder` */
+  /** Creates a regular file. @throws as `folder` */
   async file(
     path: string,
-    { size, isProgram, content }: NewFile,
+    { size, isProgram, mode = isProgram ? 0o777 : 0o666, content }: NewFile,
     location: string,
     { signal }: Cancellable,
   ): Promise<void> {
-    const options = { flag: "wx", mode: isProgram ? 0o777 : 0o666 } as const;
+    const options = { flag: "wx", mode } as const;
     if (size <= smallBytes) {
       this.folder(dirname(path), location);
       this.#links.delete(path);
@@ -70,15 +77,11 @@ export class StagedTree {
     }
     this.#clear(path, location);
     const at = join(this.path, path);
-    const handle = await open(at, options.flag, options.mode).catch((error: unknown) => {
-      throw writeFailed(error, at);
-    });
+    const handle = await attempt(open(at, options.flag, options.mode), at);
     try {
       for await (const chunk of content) {
         signal?.throwIfAborted();
-        await handle.writeFile(chunk).catch((error: unknown) => {
-          throw writeFailed(error, at);
-        });
+        await attempt(handle.writeFile(chunk), at);
       }
     } finally {
       await handle.close();
@@ -109,13 +112,20 @@ export class StagedTree {
     return join(this.path, path);
   }
 
-  /** Creates the symbolic links last, if each stays inside `destination`. @throws MOTE_INVALID_ARCHIVE, and as `folder` */
-  async makeLinks(destination: string, location: string, { signal }: Cancellable): Promise<void> {
+  /**
+   * Creates the symbolic links last, if each stays inside `destination`. With `onRejected`, others are left out.
+   * @throws MOTE_INVALID_ARCHIVE, and as `folder`
+   */
+  async makeLinks(destination: string, location: string, { signal, onRejected }: MakeLinksOptions): Promise<void> {
     const check = new LinkCheck(this.path, destination, this.#links);
     let count = 0;
     for (const [path, target] of this.#links) {
       const reason = reasonAgainst(check, path, target);
-      if (reason !== undefined) throw invalidArchive(location, `the link ${JSON.stringify(path)} ${reason}`);
+      if (reason !== undefined) {
+        if (onRejected === undefined) throw invalidArchive(location, `the link ${JSON.stringify(path)} ${reason}`);
+        this.#links.delete(path);
+        onRejected(path, reason);
+      }
       count++;
       if (count % linksPerTurn !== 0) continue;
       await new Promise((resolve) => setImmediate(resolve));

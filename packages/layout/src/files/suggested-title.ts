@@ -9,9 +9,7 @@ const maxNameLength = 100;
 const endings: readonly (readonly [RegExp, string])[] = [
   [/^application\/vnd\.cncf\.helm\.chart\.content\./, ".tgz"],
   [/^application\/vnd\.cncf\.helm\.chart\.provenance\./, ".tgz.prov"],
-  [/^application\/vnd\.ollama\.image\.(?:model|adapter|projector)$|[.+]gguf$/, ".gguf"],
-  [/^application\/vnd\.ollama\.image\.(?:template|system|license|prompt)$/, ".txt"],
-  [/^application\/vnd\.ollama\.image\./, ".json"],
+  [/[.+]gguf$/, ".gguf"],
   [/[./+]wasm$|^application\/vnd\.wasm\.content\.layer\./, ".wasm"],
   [/\btar[.+]gzip$/, ".tar.gz"],
   [/\btar[.+]zstd$/, ".tar.zst"],

@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, posix } from "node:path";
 import {
   type Cancellable,
   createDigester,
@@ -21,6 +21,8 @@ import type { StagedTree } from "./staged-tree.js";
 export interface UnpackTarOptions extends Cancellable {
   /** Every name must equal this or be below it. `.` for any name. */
   readonly title: string;
+  /** The folder of the tree that the names are below. Default: the tree's root. */
+  readonly below?: string | undefined;
   /** The digest of the uncompressed tar. */
   readonly contentDigest?: string | undefined;
   readonly limits: UnpackLimits;
@@ -40,7 +42,7 @@ export interface Unpacked {
 export async function unpackTar(file: string, into: StagedTree, options: UnpackTarOptions): Promise<Unpacked> {
   const opened = await new FolderFiles(dirname(file)).open(basename(file));
   try {
-    const { title, signal, contentDigest, limits } = options;
+    const { title, below = ".", signal, contentDigest, limits } = options;
     const location = `the folder ${JSON.stringify(title)}`;
     const magic = new Uint8Array(magicBytes);
     await opened.handle.read(magic, 0, magicBytes, opened.offset);
@@ -52,11 +54,11 @@ export async function unpackTar(file: string, into: StagedTree, options: UnpackT
     const checked = isDigest(contentDigest) ? verifyChunks(chunks, { digest: contentDigest }) : chunks;
     const digester = createDigester();
     const bytes = hashing(limits.bounded(checked, location), digester);
-    into.folder(title, location);
+    into.folder(posix.join(below, title), location);
     for await (const entry of readTar(bytes, location)) {
       limits.countEntry(location);
       signal?.throwIfAborted();
-      await put(entry, into, { title, location, signal });
+      await put(entry, into, { title, below, location, signal });
     }
     return { untransformed: digester.digest(), transformer: compression ?? UNTRANSFORMED };
   } finally {
@@ -73,21 +75,23 @@ async function* hashing(chunks: AsyncIterable<Uint8Array>, digester: Digester): 
 
 interface PutOptions extends Cancellable {
   readonly title: string;
+  readonly below: string;
   readonly location: string;
 }
 
-async function put(entry: ContentEntry, tree: StagedTree, { title, location, signal }: PutOptions): Promise<void> {
+async function put(entry: ContentEntry, tree: StagedTree, options: PutOptions): Promise<void> {
   const { name, type, size, mode, linkName, content } = entry;
-  const path = pathOf(name, title, location);
+  const { location, signal } = options;
+  const path = pathOf(name, options);
   if (type === "folder" || (type === "file" && name.endsWith("/"))) tree.folder(path, location);
   else if (type === "file") {
     await tree.file(path, { size, isProgram: (mode & 0o100) !== 0, content }, location, { signal });
   } else if (type === "link") tree.link(path, linkName, location);
-  else if (type === "hard-link") tree.hardLink(path, pathOf(linkName, title, location), location);
+  else if (type === "hard-link") tree.hardLink(path, pathOf(linkName, options), location);
   else throw invalidArchive(location, `${JSON.stringify(path)} is not a file, folder or link`);
 }
 
-function pathOf(name: string, title: string, location: string): string {
+function pathOf(name: string, { title, below, location }: PutOptions): string {
   const path = cleanName(name, location);
   // The next pull would treat it as an orphan, and remove it.
   if (path.split("/").some(isTemporaryName)) {
@@ -96,6 +100,6 @@ function pathOf(name: string, title: string, location: string): string {
       `${JSON.stringify(path.slice(0, 200))} has a name that is reserved for incomplete files`,
     );
   }
-  if (title === "." || path === title || path.startsWith(`${title}/`)) return path;
+  if (title === "." || path === title || path.startsWith(`${title}/`)) return posix.join(below, path);
   throw invalidArchive(location, `${JSON.stringify(path.slice(0, 200))} is outside of it`);
 }

@@ -33,6 +33,12 @@ export function describeName(entry: Descriptor): string | undefined {
   return `${name} (${image})`;
 }
 
+/** Returns the full reference of an entry if it has one, or else its name. */
+export function bestNameOf(entry: Descriptor): string | undefined {
+  const name = nameOf(entry);
+  return name === undefined || !/[/:]/.test(name) ? (entry.annotations?.[imageName] ?? name) : name;
+}
+
 /** Returns the full references among an entry's names. */
 function imageNamesOf(entry: Descriptor): readonly string[] {
   const name = nameOf(entry);

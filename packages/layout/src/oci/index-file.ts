@@ -1,10 +1,12 @@
 import {
   type Cancellable,
   type Descriptor,
+  hasCode,
   isNotFound,
   isRecord,
   MoteError,
   mediaTypes,
+  messageOf,
   parseDigest,
   parseLayoutIndex,
 } from "@mote/core";
@@ -66,6 +68,30 @@ export async function setIndexEntry(
   }
 }
 
+/** Removes the entries with these names. Returns those that stay, and those whose manifest no other entry lists. @throws as `setIndexEntry` */
+export async function removeIndexEntries(
+  dir: string,
+  names: ReadonlySet<string>,
+  { signal }: Cancellable,
+): Promise<{ readonly kept: readonly Descriptor[]; readonly removed: readonly Descriptor[] }> {
+  const path = indexPath(dir);
+  assertNotLink(path);
+  const isRemoved = (entry: Descriptor) => names.has(nameOf(entry) ?? "");
+  for (;;) {
+    await using lock = await lockFolder(dir, `${path}.lock`, { signal });
+    const { document, entries } = await readIndex(new FolderFiles(dir), { signal });
+    const kept = entries.filter((entry) => !isRemoved(entry));
+    const written = await writeFileAtomically(path, [withoutEntries(encode(document), isRemoved)], {
+      temporary: temporaryPath(dir),
+      mayReplace: () => lock.isHeld(),
+      signal,
+    });
+    if (!written) continue;
+    const digests = new Set(kept.map(({ digest }) => digest));
+    return { kept, removed: entries.filter((entry) => isRemoved(entry) && !digests.has(entry.digest)) };
+  }
+}
+
 /** Merges the entries of another `index.json`. @throws MOTE_EXISTS if a name differs between them, unless `overwrite` is set */
 export async function mergeIndex(
   into: NamedFiles,
@@ -92,6 +118,15 @@ export async function mergeIndex(
   return { bytes, entries, replaced: before.entries.filter(({ digest }) => !stays.has(digest)) };
 }
 
+/** Returns an `index.json` without some of its entries. */
+export function withoutEntries(bytes: Uint8Array, isRemoved: (entry: Descriptor) => boolean): Uint8Array {
+  const entries = parseLayoutIndex(bytes);
+  const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  if (!isRecord(document) || !Array.isArray(document.manifests)) return bytes;
+  const kept = document.manifests.filter((_, at) => entries[at] === undefined || !isRemoved(entries[at]));
+  return encode({ ...document, manifests: kept });
+}
+
 export function taken(path: string, name: string, digest: string): MoteError {
   return new MoteError("MOTE_EXISTS", `${path} already contains ${digest} as ${name}; choose another name or archive`, {
     details: { path, name, digest },
@@ -113,7 +148,7 @@ async function readIndex(files: NamedFiles, options: Cancellable): Promise<Layou
       throw error;
     },
   );
-  const entries = parseLayoutIndex(bytes);
+  const entries = entriesIn(bytes, files.location);
   const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
   if (!isRecord(document))
     throw new MoteError("MOTE_INVALID_MANIFEST", `index.json in ${files.location} is not a JSON object`);
@@ -160,4 +195,15 @@ function newEntry(there: unknown, name: string | undefined, descriptor: Descript
 
 function encode(document: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(document));
+}
+
+/** Names the layout in the error, which may be one of several. @throws MOTE_INVALID_MANIFEST */
+function entriesIn(bytes: Uint8Array, location: string): readonly Descriptor[] {
+  try {
+    return parseLayoutIndex(bytes);
+  } catch (cause) {
+    if (!hasCode(cause, "MOTE_INVALID_MANIFEST")) throw cause;
+    const message = `cannot read ${location}: ${messageOf(cause)}`;
+    throw new MoteError("MOTE_INVALID_MANIFEST", message, { cause, details: { path: location } });
+  }
 }

@@ -46,11 +46,20 @@ async function digestsBelow(
   const { digests } = await readClosure(root, async (node) => {
     if (node === root) return { manifests: entries, blobs: [], foreign: [] };
     // A platform that was not selected has no manifest here.
-    const bytes = await readFirst(sources, blobName(node.digest), options);
-    const manifest = bytes && readManifest(bytes, node.mediaType);
+    const manifest = await readManifestIn(sources, node, options);
     return manifest && manifestChildren(manifest);
   });
   return digests;
+}
+
+/** Returns undefined for a manifest that is not there, and for an entry that is not a manifest. */
+export async function readManifestIn(
+  sources: readonly NamedFiles[],
+  { digest, mediaType }: Pick<Descriptor, "digest" | "mediaType">,
+  options: Cancellable,
+): Promise<Manifest | undefined> {
+  const bytes = await readFirst(sources, blobName(digest), options);
+  return bytes && readManifest(bytes, mediaType);
 }
 
 /** Returns undefined for an index entry that is not a manifest. */

@@ -8,6 +8,7 @@ import {
   type Descriptor,
   type Digest,
   findReferrers,
+  hasCode,
   isManifestType,
   isNotFound,
   type Manifest,
@@ -26,10 +27,19 @@ import {
 } from "@mote/core";
 import { openBlob } from "../disk/blob-reader.js";
 import { hasFile, type NamedFiles, readSmallFile } from "../disk/named-files.js";
-import { describeName, entriesNamed } from "./image-names.js";
+import { bestNameOf, describeName, entriesNamed } from "./image-names.js";
 import { nameOf, readIndexEntries, withoutName } from "./index-file.js";
 import { blobName } from "./layout-paths.js";
+import { type ReliedOnBlob, readReliesOn } from "./relies-on.js";
 import { type Selector, selectorOf } from "./selector.js";
+
+/** An entry of a layout's index. */
+export interface ListedImage {
+  /** Its full reference if it has one, or else its name. */
+  readonly name: string | undefined;
+  /** Without its name. */
+  readonly descriptor: Descriptor;
+}
 
 /** Files in the OCI image layout (image-spec, image-layout.md), in a folder or archive, as a source. */
 export class LayoutContent implements ContentSource {
@@ -56,6 +66,30 @@ export class LayoutContent implements ContentSource {
     await this.#assertLayout(options);
     const entries = await readIndexEntries(this.#files, options);
     return withoutName(await this.#select(entries, selectorOf(ref), options));
+  }
+
+  /** Lists the entries of `index.json`, in order. @throws MOTE_NOT_FOUND · MOTE_INVALID_MANIFEST · MOTE_UNSUPPORTED_FORMAT */
+  async images(options: Cancellable = {}): Promise<readonly ListedImage[]> {
+    await this.#assertLayout(options);
+    const entries = await readIndexEntries(this.#files, options);
+    return entries.map((entry) => ({ name: bestNameOf(entry), descriptor: withoutName(entry) }));
+  }
+
+  /** Lists the blobs that a thin archive was written without. @throws MOTE_UNSUPPORTED_FORMAT · MOTE_INVALID_ARCHIVE */
+  reliesOn(options: Cancellable = {}): Promise<readonly ReliedOnBlob[]> {
+    return readReliesOn(this.#files, options);
+  }
+
+  /** Returns whether it has a file of the blob's size. Its content is not read. */
+  async has({ digest, size }: Pick<Descriptor, "digest" | "size">, options: Cancellable = {}): Promise<boolean> {
+    try {
+      const file = await this.#files.open(blobName(parseDigest(digest)), options);
+      await file.handle.close();
+      return file.size === size;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
   }
 
   /** @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_CORRUPT */
@@ -214,7 +248,7 @@ function isJson(bytes: Uint8Array): boolean {
 
 /** Too large for a manifest, or not one. */
 function isUnreadable(error: unknown): boolean {
-  return MoteError.isInstance(error) && (error.code === "MOTE_INVALID_MANIFEST" || error.code === "MOTE_TOO_LARGE");
+  return hasCode(error, "MOTE_INVALID_MANIFEST", "MOTE_TOO_LARGE");
 }
 
 function areOneManifest(entries: readonly Descriptor[]): boolean {

@@ -106,6 +106,18 @@ describe("a layout as destination", () => {
     expect(existsSync(join(layout, "blobs", "sha256"))).toBe(true);
   });
 
+  it("creates again what another process removed", async () => {
+    const manifest = await putManifest({ one: 1 });
+    for (const name of ["blobs/sha256", "blobs", "."]) {
+      rmSync(join(layout, name), { recursive: true });
+      await destination.blob(helloDescriptor, chunks(hello));
+      expect(existsSync(helloPath())).toBe(true);
+    }
+    rmSync(join(layout, "oci-layout"));
+    expect(await putManifest({ one: 1 })).toEqual(manifest);
+    expect(existsSync(join(layout, "oci-layout"))).toBe(true);
+  });
+
   it("does not treat a symbolic link as a blob, and replaces it", async () => {
     destination.linkable(helloDescriptor);
     writeFileSync(join(dir, "elsewhere"), "hello");
@@ -151,8 +163,10 @@ describe("a layout as destination", () => {
     ] as const) {
       renameSync(join(layout, name), join(dir, "aside"));
       symlinkSync(target, join(layout, name));
-      expect(await codeOf(new LayoutDestination(layout).blob(helloDescriptor, chunks(hello)))).toBe("MOTE_EXISTS");
-      expect(() => new LayoutDestination(layout).linkable(helloDescriptor)).toThrow("out of");
+      for (const each of [destination, new LayoutDestination(layout)]) {
+        expect(await codeOf(each.blob(helloDescriptor, chunks(hello)))).toBe("MOTE_EXISTS");
+        expect(() => each.linkable(helloDescriptor)).toThrow("out of");
+      }
       rmSync(join(layout, name));
       renameSync(join(dir, "aside"), join(layout, name));
     }

@@ -14,7 +14,7 @@ import {
   type PathRef,
   parseDigest,
 } from "@mote/core";
-import { assertInside } from "../disk/assert-inside.js";
+import { assertInside, isRealFolder } from "../disk/assert-inside.js";
 import { writeVerified } from "../disk/atomic-write.js";
 import { closedError, readFailed, writeFailed } from "../disk/file-error.js";
 import { makeFolders } from "../disk/make-folders.js";
@@ -23,7 +23,8 @@ import { isFileOfSize } from "../disk/opened-file.js";
 import { removeOrphans } from "../disk/orphans.js";
 import { readPlainFile } from "../disk/plain-file.js";
 import { isTemporaryName, temporaryPath } from "../disk/temporary-name.js";
-import { emptyIndex, readIndexEntries, setIndexEntry } from "./index-file.js";
+import { emptyIndex, readIndexEntries, removeIndexEntries, setIndexEntry } from "./index-file.js";
+import { contentOnlyBelow } from "./layout-closure.js";
 import { blobPath, indexPath, markerPath } from "./layout-paths.js";
 
 const marker = `${JSON.stringify({ imageLayoutVersion: "1.0.0" })}\n`;
@@ -58,7 +59,7 @@ export class LayoutDestination implements ContentDestination {
   /** Returns the blob's future path, and creates its folder. @throws MOTE_EXISTS if a link leads out of the layout */
   linkable(descriptor: Descriptor): string {
     const path = blobPath(this.#dir, parseDigest(descriptor.digest));
-    this.#prepare(descriptor);
+    this.#prepare(dirname(path), { checksMarker: !this.#checked });
     return path;
   }
 
@@ -69,7 +70,8 @@ export class LayoutDestination implements ContentDestination {
 
   /** Compares an existing file, and replaces it if it is damaged. @throws as `blob` */
   async manifest(descriptor: Descriptor, bytes: Uint8Array, options: Cancellable = {}): Promise<void> {
-    const path = this.linkable(descriptor);
+    const path = blobPath(this.#dir, parseDigest(descriptor.digest));
+    this.#prepare(dirname(path), { checksMarker: true });
     const there = readIfThere(path);
     if (there !== undefined && Buffer.compare(there, bytes) === 0 && isContentOf(descriptor, bytes)) return;
     await writeVerified(this.#dir, path, descriptor, [bytes], options);
@@ -87,6 +89,17 @@ export class LayoutDestination implements ContentDestination {
       });
     }
     await setIndexEntry(this.#dir, name, descriptor, options);
+  }
+
+  /** Removes names, and the content that only they refer to. No other process may write to the layout meanwhile. @throws MOTE_UNWRITABLE · MOTE_IO */
+  async untag(names: ReadonlySet<string>, options: Cancellable = {}): Promise<void> {
+    const files = new FolderFiles(this.#dir);
+    const { kept, removed } = await removeIndexEntries(this.#dir, names, options);
+    for (const name of await contentOnlyBelow(removed, kept, [files], options)) {
+      const path = join(this.#dir, name);
+      assertInside(this.#dir, dirname(path));
+      await rm(path, { force: true });
+    }
   }
 
   /** Removes the folders and the empty index that were created here, if they are still empty. */
@@ -111,10 +124,14 @@ export class LayoutDestination implements ContentDestination {
     }
   }
 
-  /** Repeated for every blob, as another process may have removed the empty folders; it costs a few system calls. */
-  #prepare(descriptor: Descriptor): void {
+  /**
+   * Repeated for every blob, as another process may have removed the empty folders; it costs two system calls. That process removes the marker
+   * after these, so it is checked again before each manifest.
+   */
+  #prepare(blobs: string, { checksMarker }: { readonly checksMarker: boolean }): void {
     this.#assertLayoutOrEmpty();
     try {
+      if (!checksMarker && isRealFolder(dirname(blobs)) && isRealFolder(blobs)) return;
       const made = makeFolders(this.#dir);
       this.#made ??= made;
       if (!existsSync(markerPath(this.#dir))) {
@@ -122,7 +139,6 @@ export class LayoutDestination implements ContentDestination {
         this.#putNew(markerPath(this.#dir), marker);
         this.#putNew(indexPath(this.#dir), emptyIndex);
       }
-      const blobs = dirname(blobPath(this.#dir, descriptor.digest));
       if (!statSync(blobs, { throwIfNoEntry: false })?.isDirectory()) {
         // Resolve a link before creating anything below it.
         makeFolders(dirname(blobs));

@@ -103,8 +103,11 @@ describe("a layout as source", () => {
   });
 
   it("rejects an invalid index.json", async () => {
-    writeFileSync(join(dir, "index.json"), '{"manifests":[{}]}');
-    expect(await codeOf(source.resolve("v1"))).toBe("MOTE_INVALID_MANIFEST");
+    for (const content of ['{"manifests":[{}]}', "no JSON"]) {
+      writeFileSync(join(dir, "index.json"), content);
+      const error = { code: "MOTE_INVALID_MANIFEST", details: { path: expect.stringContaining(dir) } };
+      await expect(source.resolve("v1")).rejects.toMatchObject(error);
+    }
   });
 
   it("reads blobs in chunks of 1 MiB, completely or from an offset", async () => {

@@ -1,13 +1,18 @@
 import { type Cancellable, MoteError } from "@mote/core";
+import { SpooledStdin } from "../compression/spooled-stdin.js";
 import { type Compression, compressionOf, magicBytes } from "../compression/uncompress.js";
 import { UncompressedArchive } from "../compression/uncompressed-archive.js";
 import { UnpackLimits, type UnpackOptions } from "../compression/unpack-limits.js";
 import { invalidArchive } from "../disk/file-error.js";
 import type { NamedFiles } from "../disk/named-files.js";
 import { identityOf, type OpenedFile, openFile } from "../disk/opened-file.js";
+import { openArchive } from "../parts/open-archive.js";
 import { type FileRange, readTarEntries } from "./tar-entries.js";
 
-/** The files of a tar, read in place. A gzip or zstd is decompressed into a temporary folder first: dispose of it. */
+/**
+ * The files of a tar, read in place, also from several parts. A gzip or zstd is decompressed into a temporary folder first, and so is stdin
+ * (`-`): dispose of it.
+ */
 export class ArchiveFiles implements NamedFiles, AsyncDisposable {
   readonly location: string;
   readonly #options: UnpackOptions;
@@ -26,9 +31,9 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
         details: { path: this.location, name },
       });
     }
-    const { handle } = await openFile(path);
-    if ((await identityOf(handle)) === identity) return { handle, ...entry };
-    await handle.close();
+    const file = await openArchive(path, options);
+    if (file.identity === identity) return { handle: file.handle, ...entry };
+    await file.handle.close();
     this.#scanned = undefined;
     throw new MoteError("MOTE_IO", `${this.location} was replaced while it was read; try again`);
   }
@@ -38,6 +43,11 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
     return [...(await this.#scan(options)).entries.keys()];
   }
 
+  /** Returns the size of a file in bytes; undefined if there is none of that name. @throws as `names` */
+  async sizeOf(name: string, options: Cancellable = {}): Promise<number | undefined> {
+    return (await this.#scan(options)).entries.get(name)?.size;
+  }
+
   async assertThere(): Promise<void> {
     await this.#scan({});
   }
@@ -45,7 +55,7 @@ export class ArchiveFiles implements NamedFiles, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const scanned = await this.#scanned?.catch(() => undefined);
     this.#scanned = undefined;
-    await scanned?.uncompressed?.[Symbol.asyncDispose]();
+    for (const folder of scanned?.temporary ?? []) await folder[Symbol.asyncDispose]();
   }
 
   /** Scans once; retries after an error. */
@@ -65,27 +75,40 @@ interface Scan {
   /** The scanned tar, and its identity. */
   readonly path: string;
   readonly identity: string;
-  readonly uncompressed?: UncompressedArchive;
+  /** Folders that it needs. */
+  readonly temporary: readonly AsyncDisposable[];
 }
 
 interface ScanOptions extends Cancellable {
   readonly limits: UnpackLimits;
 }
 
-async function scanArchive(path: string, options: ScanOptions): Promise<Scan> {
-  if (path === "-") {
-    const message = "an archive cannot be read from stdin, which has no offsets; write it to a file first";
-    throw new MoteError("MOTE_IO", message, { details: { path } });
+async function scanArchive(location: string, options: ScanOptions): Promise<Scan> {
+  if (location !== "-") return scanFile(location, location, [], options);
+  const spooled = await SpooledStdin.read(options);
+  try {
+    return await scanFile(spooled.file, "stdin", [spooled], options);
+  } catch (error) {
+    await spooled[Symbol.asyncDispose]();
+    throw error;
   }
-  const file = await openFile(path);
+}
+
+async function scanFile(
+  path: string,
+  location: string,
+  temporary: readonly AsyncDisposable[],
+  options: ScanOptions,
+): Promise<Scan> {
+  const file = await openArchive(path, { ...options, verify: true });
+  const { identity } = file;
   try {
     const magic = new Uint8Array(magicBytes);
     await file.handle.read(magic, 0, magicBytes, 0);
     const compression = compressionOf(magic);
-    if (file.size === 0) throw invalidArchive(path, "it is empty");
-    if (compression !== undefined) return await scanCompressed(file, path, { compression, ...options });
-    const entries = await readTarEntries(file.handle, path, options);
-    return { entries, path, identity: await identityOf(file.handle) };
+    if (file.size === 0) throw invalidArchive(location, "it is empty");
+    if (compression !== undefined) return await scanCompressed(file, location, temporary, { compression, ...options });
+    return { entries: await readTarEntries(file.handle, location, options), path, identity, temporary };
   } finally {
     await file.handle.close();
   }
@@ -94,13 +117,15 @@ async function scanArchive(path: string, options: ScanOptions): Promise<Scan> {
 async function scanCompressed(
   file: OpenedFile,
   location: string,
+  temporary: readonly AsyncDisposable[],
   options: ScanOptions & { readonly compression: Compression },
 ): Promise<Scan> {
   const uncompressed = await UncompressedArchive.from(file, location, options);
-  const { handle } = await openFile(uncompressed.path);
+  const { handle } = await openFile(uncompressed.tar);
   try {
     const entries = await readTarEntries(handle, location, options);
-    return { entries, path: uncompressed.path, identity: await identityOf(handle), uncompressed };
+    const identity = await identityOf(handle);
+    return { entries, path: uncompressed.tar, identity, temporary: [...temporary, uncompressed] };
   } catch (error) {
     await uncompressed[Symbol.asyncDispose]();
     throw error;

@@ -1,7 +1,7 @@
-import type { FileHandle } from "node:fs/promises";
 import { posix } from "node:path";
 import type { Cancellable } from "@mote/core";
 import { invalidArchive, readFailed } from "../disk/file-error.js";
+import type { ReadHandle } from "../disk/opened-file.js";
 import { cleanName } from "./entry-name.js";
 import { blockBytes, paddedBytes } from "./tar-header.js";
 import { type TarEntry, TarHeaders } from "./tar-headers.js";
@@ -19,7 +19,7 @@ export interface FileRange {
  * names outside it, devices, sizes beyond the end. @throws MOTE_INVALID_ARCHIVE · MOTE_IO
  */
 export async function readTarEntries(
-  handle: FileHandle,
+  handle: ReadHandle,
   location: string,
   options: Cancellable = {},
 ): Promise<ReadonlyMap<string, FileRange>> {
@@ -52,7 +52,7 @@ export async function readTarEntries(
 }
 
 async function readHeaders(
-  handle: FileHandle,
+  handle: ReadHandle,
   location: string,
   { signal }: Cancellable,
   take: (entry: TarEntry) => void,
@@ -67,7 +67,10 @@ async function readHeaders(
       at += blockBytes + paddedBytes(entry?.size ?? 0);
       if (entry === undefined) continue;
       if (entry.offset + entry.size > end) {
-        throw invalidArchive(location, `"${entry.name.slice(0, 200)}" has more bytes than the archive`);
+        throw invalidArchive(
+          location,
+          `"${entry.name.slice(0, 200)}" has more bytes than the archive, which was cut off; copy it again, with all its parts if it has several`,
+        );
       }
       take(entry);
     }
@@ -76,7 +79,7 @@ async function readHeaders(
   }
 }
 
-async function readBlock(handle: FileHandle, position: number, location: string): Promise<Uint8Array> {
+async function readBlock(handle: ReadHandle, position: number, location: string): Promise<Uint8Array> {
   try {
     const block = new Uint8Array(blockBytes);
     const { bytesRead } = await handle.read(block, 0, blockBytes, position);

@@ -2,12 +2,28 @@
 export const blockBytes = 512;
 
 /** The kind of entry. A program is an executable file. */
-export type TarType = "file" | "program" | "folder" | "link";
+export type TarType = "file" | "program" | "folder" | "link" | "hard-link";
 
-/** Returns the header of a file, folder or symbolic link, without time and owner, so that it is reproducible. */
-export function writeTarHeader(name: string, size: number, type: TarType, linkName = ""): Uint8Array {
-  const own = ustarHeader(name, Math.min(size, largestOctal), types[type], linkName);
-  const extended = paxRecords(name, size, linkName);
+export interface TarAttributes {
+  /** Permission bits. Default: those of the type. */
+  readonly mode?: number | undefined;
+  /** Default 0, as for the group and the time, so that the header is reproducible. */
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  /** In Unix milliseconds. */
+  readonly modifiedMs?: number | undefined;
+}
+
+/** Returns the header of a file, folder or link. */
+export function writeTarHeader(
+  name: string,
+  size: number,
+  type: TarType,
+  linkName = "",
+  attributes: TarAttributes = {},
+): Uint8Array {
+  const own = ustarHeader(name, Math.min(size, largestOctal), { ...types[type], ...defined(attributes) }, linkName);
+  const extended = paxRecords(name, size, linkName, attributes);
   if (extended === undefined) return own;
   const body = new TextEncoder().encode(extended);
   const header = ustarHeader("PaxHeader", body.byteLength, { flag: "x", mode: 0o644 }, "");
@@ -24,6 +40,8 @@ export function paddedBytes(size: number): number {
 }
 
 const largestOctal = 0o77777777777;
+/** The largest user or group that its field can hold. */
+const largestOwner = 0o7777777;
 
 const nameBytes = 100;
 
@@ -32,14 +50,26 @@ const types: Readonly<Record<TarType, { readonly flag: string; readonly mode: nu
   program: { flag: "0", mode: 0o755 },
   folder: { flag: "5", mode: 0o755 },
   link: { flag: "2", mode: 0o777 },
+  "hard-link": { flag: "1", mode: 0o644 },
 };
 
-function paxRecords(name: string, size: number, linkName: string): string | undefined {
+function defined({ mode, ...owner }: TarAttributes): TarAttributes {
+  return mode === undefined ? owner : { mode, ...owner };
+}
+
+function paxRecords(
+  name: string,
+  size: number,
+  linkName: string,
+  { uid = 0, gid = 0 }: TarAttributes,
+): string | undefined {
   const isLong = (text: string) => new TextEncoder().encode(text).byteLength > nameBytes;
   const records = [
     ...(isLong(name) ? [paxRecord("path", name)] : []),
     ...(isLong(linkName) ? [paxRecord("linkpath", linkName)] : []),
     ...(size > largestOctal ? [paxRecord("size", String(size))] : []),
+    ...(uid > largestOwner ? [paxRecord("uid", String(uid))] : []),
+    ...(gid > largestOwner ? [paxRecord("gid", String(gid))] : []),
   ];
   return records.length === 0 ? undefined : records.join("");
 }
@@ -56,18 +86,18 @@ function paxRecord(key: string, value: string): string {
 function ustarHeader(
   name: string,
   size: number,
-  { flag, mode }: { readonly flag: string; readonly mode: number },
+  { flag, mode = 0o644, uid = 0, gid = 0, modifiedMs = 0 }: TarAttributes & { readonly flag: string },
   linkName: string,
 ): Uint8Array {
   const block = new Uint8Array(blockBytes);
   const put = (text: string, at: number) => block.set(new TextEncoder().encode(text).subarray(0, nameBytes), at);
   const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, "0")}\0`;
   put(name, 0);
-  put(octal(mode, 7), 100);
-  put(octal(0, 7), 108);
-  put(octal(0, 7), 116);
+  put(octal(mode & 0o7777, 7), 100);
+  put(octal(Math.min(uid, largestOwner), 7), 108);
+  put(octal(Math.min(gid, largestOwner), 7), 116);
   put(octal(size, 11), 124);
-  put(octal(0, 11), 136);
+  put(octal(Math.min(Math.floor(modifiedMs / 1000), largestOctal), 11), 136);
   put(flag, 156);
   put(linkName, 157);
   put("ustar\0", 257);

@@ -27,6 +27,10 @@ export interface TarEntry {
   readonly linkName: string;
   /** Permission bits. */
   readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** When it was last changed, in Unix milliseconds. */
+  readonly modifiedMs: number;
   /** The offset of its content in the archive. */
   readonly offset: number;
 }
@@ -139,7 +143,7 @@ function textBytes(header: Uint8Array, [start, end]: Field): Uint8Array {
 
 /** @throws MOTE_INVALID_ARCHIVE */
 function entryOf(header: Header, headerOffset: number, location: string): TarEntry {
-  const { name, size, mode, linkname, pax } = header;
+  const { name, size, mode, uid, gid, mtime, linkname, pax } = header;
   const shown = JSON.stringify(name.slice(0, 200));
   const records = Object.entries(pax ?? {});
   if (records.length > maxPaxRecords)
@@ -156,7 +160,13 @@ function entryOf(header: Header, headerOffset: number, location: string): TarEnt
   const type = types[String(header.type)] ?? "other";
   // A folder has no content, whatever its size.
   const bytes = type === "folder" ? 0 : size;
-  return { name, size: bytes, mode, linkName: linkname ?? "", offset: headerOffset + blockBytes, type };
+  const owner = { uid: numberOf(uid), gid: numberOf(gid), modifiedMs: numberOf(mtime?.getTime()) };
+  return { name, size: bytes, mode, ...owner, linkName: linkname ?? "", offset: headerOffset + blockBytes, type };
+}
+
+/** Fields that only describe a file are not checked by tar-stream. */
+function numberOf(value: number | null | undefined): number {
+  return Number.isSafeInteger(value) && (value ?? 0) >= 0 ? (value ?? 0) : 0;
 }
 
 /** tar-stream's types omit that an unknown flag has type null. */

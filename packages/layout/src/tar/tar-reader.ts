@@ -77,7 +77,7 @@ class EntryContent {
   cut() {
     return invalidArchive(
       this.#location,
-      `${JSON.stringify(this.#name.slice(0, 200))} has more bytes than the archive`,
+      `${JSON.stringify(this.#name.slice(0, 200))} has more bytes than the archive, which was cut off; copy it again, with all its parts if it has several`,
     );
   }
 }
