@@ -66,7 +66,7 @@ export class BlobFetch {
       from = await this.#fetchUntilVerified(cache, begin, fetchSignal);
     });
     try {
-      await inFlight.join(AbortSignal.any([this.#signal, abandon.signal]));
+      await inFlight.join(send === undefined ? this.#signal : AbortSignal.any([this.#signal, abandon.signal]));
     } catch (error) {
       await stream?.fail(error);
       throw error;

@@ -4,12 +4,12 @@ import {
   type Digest,
   detailOf,
   type FetchedFrom,
+  hasCode,
   inFlightFetch,
   isMismatch,
   isNotFound,
   type MoteCache,
   MoteError,
-  type MoteErrorCode,
   NilCache,
   readingCache,
 } from "@mote/core";
@@ -21,6 +21,7 @@ import type { Job } from "./job.js";
 import type { Locations } from "./locations.js";
 import { namedError } from "./named-error.js";
 import { reportProgress } from "./progress.js";
+import type { LayerRebuilding } from "./rebuild.js";
 import { isResendable } from "./streamed-send.js";
 
 /** How often a blob is sent if the destination loses it. */
@@ -34,15 +35,17 @@ export class BlobMove {
   readonly #digest: Digest;
   readonly #size: number;
   readonly #signal: AbortSignal;
+  readonly #rebuilding: LayerRebuilding | undefined;
   #failedSends = 0;
 
-  constructor(job: Job, locations: Locations, blob: PlannedBlob) {
+  constructor(job: Job, locations: Locations, blob: PlannedBlob, rebuilding?: LayerRebuilding) {
     this.#job = job;
     this.#locations = locations;
     this.#blob = blob;
     this.#digest = blob.descriptor.digest;
     this.#size = blob.descriptor.size;
-    this.#signal = job.ownSignal();
+    this.#signal = job.signal;
+    this.#rebuilding = rebuilding;
   }
 
   async run(): Promise<void> {
@@ -99,10 +102,12 @@ export class BlobMove {
   }
 
   /** Delivers the blob from the cache. Returns undefined if the cache cannot read it. */
-  async #fromCache(): Promise<Delivery | undefined> {
+  async #fromCache({ isRebuilt = false } = {}): Promise<Delivery | undefined> {
+    let isFilled = false;
     const delivery = await this.#unlessCacheFails(async () => {
       await this.#assertSize();
-      this.#job.emit({ type: "hit", digest: this.#digest, size: this.#size });
+      isFilled = await this.#fill();
+      if (!isFilled) this.#job.emit({ type: isRebuilt ? "rebuild" : "hit", digest: this.#digest, size: this.#size });
       return this.#deliverCached();
     });
     if (delivery === undefined) {
@@ -113,10 +118,20 @@ export class BlobMove {
         reason: "cannot read it from the cache",
       });
     } else {
-      this.#job.tallies.add("hit", this.#digest, this.#size);
+      this.#job.tallies.add(isFilled ? "tier" : isRebuilt ? "rebuilt" : "hit", this.#digest, this.#size);
       this.#job.inCache.add(this.#digest);
     }
     return delivery;
+  }
+
+  /** Fetches the blob into the cache from a tier behind it. Returns whether that was needed. */
+  async #fill(): Promise<boolean> {
+    const { cache } = this.#job;
+    if (cache.fill === undefined) return false;
+    const onBytes = reportProgress(this.#job, this.#blob.descriptor);
+    const isFilled = await readingCache(cache.fill(this.#digest, { signal: this.#signal, onBytes }));
+    if (isFilled) this.#job.emit({ type: "fill", digest: this.#digest, size: this.#size });
+    return isFilled;
   }
 
   async #unlessCacheFails(deliver: () => Promise<Delivery>): Promise<Delivery | undefined> {
@@ -198,12 +213,19 @@ export class BlobMove {
     });
   }
 
-  /** Fetches the blob, or joins the fetch of another transfer. */
+  /** Rebuilds or fetches the blob, or joins the fetch of another transfer. */
   async #throughCache(): Promise<Delivery> {
     const { cache } = this.#job;
-    for (;;) {
+    for (let rebuilding = this.#rebuilding; ; ) {
       const inFlight = inFlightFetch(cache, this.#digest);
-      if (inFlight === undefined) return this.#fetch(cache);
+      if (inFlight === undefined && rebuilding === undefined) return this.#fetch(cache);
+      if (inFlight === undefined) {
+        const isRebuilt = await rebuilding?.run(this.#blob.descriptor, this.#signal);
+        rebuilding = undefined;
+        const delivery = isRebuilt ? await this.#fromCache({ isRebuilt }) : undefined;
+        if (delivery !== undefined) return delivery;
+        continue;
+      }
       try {
         await inFlight.join(this.#signal);
       } catch {
@@ -280,10 +302,6 @@ export class BlobMove {
     }
     this.#locations.recordSent(this.#blob);
   }
-}
-
-function hasCode(error: unknown, code: MoteErrorCode): boolean {
-  return MoteError.isInstance(error) && error.code === code;
 }
 
 function lostRepeatedly(error: MoteError): MoteError {

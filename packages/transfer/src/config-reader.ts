@@ -2,8 +2,6 @@ import {
   collectChunks,
   configPlatform,
   type Descriptor,
-  digestAlgorithm,
-  digestBytes,
   inlinedBytes,
   type Manifest,
   MoteError,
@@ -14,6 +12,7 @@ import {
   untilAborted,
 } from "@mote/core";
 import type { Job } from "./job.js";
+import { assertBytes } from "./manifest-loader.js";
 import { namedError } from "./named-error.js";
 
 /** The largest config that is read for its platform, in bytes. */
@@ -52,7 +51,7 @@ export class ConfigReader {
   async #fromCache({ digest }: Descriptor): Promise<Uint8Array | undefined> {
     const { cache, signal } = this.#job;
     try {
-      const reading = readMote(cache, digest, { maxBytes: maxConfigBytes, signal: this.#job.ownSignal() });
+      const reading = readMote(cache, digest, { maxBytes: maxConfigBytes, signal: this.#job.signal });
       return await readingCache(reading);
     } catch {
       // The transfer reports errors of the cache.
@@ -62,23 +61,17 @@ export class ConfigReader {
   }
 
   async #fromSource(descriptor: Descriptor): Promise<Uint8Array> {
-    const { digest, size } = descriptor;
     const { source } = this.#job;
     const options = this.#job.callOptions();
     const opening = source.blob(descriptor, { ...options, verifyOnRead: false });
     await using reader = await untilAborted(opening, options.signal);
-    const bytes = await collectChunks(reader, { maxBytes: maxConfigBytes, what: `the config ${digest}` });
-    const actual = bytes.byteLength === size ? digestBytes(bytes, digestAlgorithm(digest)) : undefined;
-    if (actual === digest) return bytes;
-    const error =
-      actual === undefined
-        ? new MoteError("MOTE_SIZE_MISMATCH", `the config ${digest} has ${bytes.byteLength} bytes, not ${size}`, {
-            details: { digest, expected: size, actual: bytes.byteLength },
-          })
-        : new MoteError("MOTE_DIGEST_MISMATCH", `expected the config ${digest}, but its bytes hash to ${actual}`, {
-            details: { digest, actual },
-          });
-    throw namedError(error, descriptor, source.ref);
+    const bytes = await collectChunks(reader, { maxBytes: maxConfigBytes, what: `the config ${descriptor.digest}` });
+    try {
+      assertBytes(bytes, descriptor, "config");
+      return bytes;
+    } catch (error) {
+      throw namedError(error, descriptor, source.ref);
+    }
   }
 }
 

@@ -23,6 +23,10 @@ export type TransferEvent =
   | { readonly type: "progress"; readonly digest: Digest; readonly size: number; readonly bytes: number }
   /** The cache has the blob. */
   | { readonly type: "hit"; readonly digest: Digest; readonly size: number }
+  /** The blob was fetched into the cache from a tier behind it. */
+  | { readonly type: "fill"; readonly digest: Digest; readonly size: number }
+  /** The blob was made from other content of the cache. */
+  | { readonly type: "rebuild"; readonly digest: Digest; readonly size: number }
   /** The cache linked the blob at `target`. */
   | { readonly type: "link"; readonly digest: Digest; readonly size: number; readonly target: string }
   /** The destination mounted the blob from another repository. */

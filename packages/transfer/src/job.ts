@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import {
   type ContentDestination,
   type ContentEvent,
@@ -7,6 +8,7 @@ import {
   type Logger,
   type MoteCache,
   MoteError,
+  messageOf,
   type Ref,
 } from "@mote/core";
 import type { TransferEvent } from "./events.js";
@@ -57,15 +59,12 @@ export class Job {
     this.signal = dependencies.signal
       ? AbortSignal.any([dependencies.signal, this.#controller.signal])
       : this.#controller.signal;
-  }
-
-  /** Returns a new signal for one operation, because Node warns about more than ten listeners on a signal. */
-  ownSignal(): AbortSignal {
-    return AbortSignal.any([this.signal]);
+    // Concurrent operations share the signal, and Node warns about more than ten listeners.
+    setMaxListeners(0, this.signal);
   }
 
   /** Returns the options of a call to the source or destination. With `blob`, events include its size. */
-  callOptions({ signal = this.ownSignal(), blob }: { readonly signal?: AbortSignal; readonly blob?: Descriptor } = {}) {
+  callOptions({ signal = this.signal, blob }: { readonly signal?: AbortSignal; readonly blob?: Descriptor } = {}) {
     return { signal, onEvent: (event: ContentEvent) => this.#forward(event, blob) };
   }
 
@@ -99,7 +98,7 @@ export class Job {
 
   /** Reports an error that does not fail the transfer. */
   warn(message: string, cause: unknown, digest?: Digest): void {
-    const text = `${message}: ${cause instanceof Error ? cause.message : String(cause)}`;
+    const text = `${message}: ${messageOf(cause)}`;
     this.#report(text, { code: MoteError.isInstance(cause) ? cause.code : undefined, digest, cause });
   }
 

@@ -3,6 +3,7 @@ import {
   type DecompressedBlob,
   type Descriptor,
   LayerLocator,
+  messageOf,
   type Ref,
   type RefCodec,
 } from "@mote/core";
@@ -30,12 +31,12 @@ export class Locations {
     const { source, destination } = this.#job;
     const target = destination?.ref;
     if (target?.transport !== "docker") return [];
-    const candidates =
-      source.ref?.transport === "docker" && source.ref.registry === target.registry ? [source.ref] : [];
+    const candidates = (destination?.mountSources?.(descriptor) ?? []).filter((ref) => ref.transport === "docker");
+    if (source.ref?.transport === "docker" && source.ref.registry === target.registry) candidates.push(source.ref);
     try {
       const known = await this.#locator?.locateLayer(descriptor, target, {
         matchRegistry: true,
-        signal: this.#job.ownSignal(),
+        signal: this.#job.signal,
       });
       candidates.push(...(known ?? []).filter((ref) => ref.transport === "docker"));
     } catch (error) {
@@ -53,7 +54,7 @@ export class Locations {
     if (this.#locator === undefined || destination?.ref === undefined) return;
     const removed = candidates.filter((ref) => source.ref === undefined || !isSameLocation(ref, source.ref));
     try {
-      const options = { matchRegistry: true, signal: this.#job.ownSignal() };
+      const options = { matchRegistry: true, signal: this.#job.signal };
       for (const ref of await this.#locator.locateLayer(descriptor, destination.ref, options)) {
         if (removed.some((other) => isSameLocation(ref, other)))
           await this.#locator.removeLayerSource(descriptor, ref, options);
@@ -68,7 +69,7 @@ export class Locations {
     const { ref } = this.#job.source;
     if (ref === undefined || this.#locator === undefined) return [];
     try {
-      const signal = this.#job.ownSignal();
+      const signal = this.#job.signal;
       const known = await this.#locator.locateLayer(descriptor, ref, { matchRegistry: false, signal });
       return known.filter((other) => !isSameLocation(other, ref)).slice(0, maxCandidates);
     } catch (error) {
@@ -113,7 +114,7 @@ export class Locations {
   }
 
   #report(message: string, error: unknown): void {
-    this.#job.logger.warn(`${message}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    this.#job.logger.warn(`${message}: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -3,14 +3,15 @@ import {
   type Digest,
   digestAlgorithm,
   digestBytes,
+  hasCode,
   inlinedBytes,
   isManifestType,
   isNotFound,
-  isRecord,
   MoteError,
+  type MoteErrorCode,
   maxManifestBytes,
   parseDigest,
-  parseJsonDocument,
+  parseJsonRecord,
   parseManifest,
   type Ref,
   readMote,
@@ -53,7 +54,7 @@ export class ManifestLoader {
   async loadEntry(descriptor: Descriptor): Promise<LoadedManifest | undefined> {
     if (isManifestType(descriptor.mediaType)) return this.load(descriptor);
     const read = await this.#once(descriptor);
-    return read.isOpaque && !isJsonObject(read.bytes) ? undefined : read;
+    return read.isOpaque && parseJsonRecord(read.bytes) === undefined ? undefined : read;
   }
 
   #once(descriptor: Descriptor): Promise<ReadManifest> {
@@ -69,7 +70,7 @@ export class ManifestLoader {
    * @throws as `load`
    */
   loadListed(descriptor: Descriptor): Promise<LoadedManifest> {
-    return this.#loadOrResolve(descriptor, descriptor.digest, isWrongSize);
+    return this.#loadOrResolve(descriptor, descriptor.digest, wrongSize);
   }
 
   /**
@@ -77,18 +78,18 @@ export class ManifestLoader {
    * @throws as `load`
    */
   loadNamed(ref: Ref | string, descriptor: Descriptor): Promise<LoadedManifest> {
-    return this.#loadOrResolve(descriptor, ref, (error) => isWrongSize(error) || isWrongDigest(error));
+    return this.#loadOrResolve(descriptor, ref, [...wrongSize, "MOTE_NOT_FOUND", "MOTE_DIGEST_MISMATCH"]);
   }
 
   async #loadOrResolve(
     descriptor: Descriptor,
     ref: Ref | string,
-    isWrongDescriptor: (error: unknown) => boolean,
+    codes: readonly MoteErrorCode[],
   ): Promise<LoadedManifest> {
     try {
       return await this.load(descriptor);
     } catch (error) {
-      if (!isWrongDescriptor(error)) throw error;
+      if (!hasCode(error, ...codes)) throw error;
       const actual = await this.#resolve(ref, error);
       const isChanged = actual.digest !== descriptor.digest || actual.size !== descriptor.size;
       const isRequested = actual.digest === (digestOf(ref) ?? actual.digest);
@@ -114,7 +115,7 @@ export class ManifestLoader {
   async fromCache(digest: Digest): Promise<Uint8Array | undefined> {
     const { cache, signal } = this.#job;
     try {
-      return await readMote(cache, digest, { maxBytes: maxManifestBytes, signal: this.#job.ownSignal() });
+      return await readMote(cache, digest, { maxBytes: maxManifestBytes, signal: this.#job.signal });
     } catch (error) {
       signal.throwIfAborted();
       if (!isNotFound(error)) this.#job.warn(`cannot read ${digest} from the cache; fetching it`, error, digest);
@@ -148,7 +149,7 @@ export class ManifestLoader {
     const bytes = cached ?? (await untilAborted(this.#job.source.manifest(descriptor, options), options.signal));
     const from = inlined ? "data" : cached ? "cache" : "source";
     try {
-      verify(descriptor, bytes);
+      assertBytes(bytes, descriptor, "manifest");
       return { ...parse(descriptor, bytes), bytes, from };
     } catch (error) {
       throw namedError(error, descriptor, this.#job.source.ref);
@@ -156,13 +157,7 @@ export class ManifestLoader {
   }
 }
 
-function isWrongSize(error: unknown): boolean {
-  return MoteError.isInstance(error) && (error.code === "MOTE_SIZE_MISMATCH" || error.code === "MOTE_TOO_LARGE");
-}
-
-function isWrongDigest(error: unknown): boolean {
-  return isNotFound(error) || (MoteError.isInstance(error) && error.code === "MOTE_DIGEST_MISMATCH");
-}
+const wrongSize: readonly MoteErrorCode[] = ["MOTE_SIZE_MISMATCH", "MOTE_TOO_LARGE"];
 
 function parse(
   descriptor: Descriptor,
@@ -178,23 +173,16 @@ function parse(
   }
 }
 
-function isJsonObject(bytes: Uint8Array): boolean {
-  try {
-    return isRecord(parseJsonDocument(bytes));
-  } catch {
-    return false;
-  }
-}
-
-function verify({ digest, size }: Descriptor, bytes: Uint8Array): void {
+/** @throws MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
+export function assertBytes(bytes: Uint8Array, { digest, size }: Descriptor, what: string): void {
   if (bytes.byteLength !== size) {
-    throw new MoteError("MOTE_SIZE_MISMATCH", `the manifest ${digest} has ${bytes.byteLength} bytes, not ${size}`, {
+    throw new MoteError("MOTE_SIZE_MISMATCH", `the ${what} ${digest} has ${bytes.byteLength} bytes, not ${size}`, {
       details: { digest, expected: size, actual: bytes.byteLength },
     });
   }
   const actual = digestBytes(bytes, digestAlgorithm(digest));
   if (actual !== digest) {
-    throw new MoteError("MOTE_DIGEST_MISMATCH", `expected the manifest ${digest}, but its bytes hash to ${actual}`, {
+    throw new MoteError("MOTE_DIGEST_MISMATCH", `expected the ${what} ${digest}, but its bytes hash to ${actual}`, {
       details: { digest, actual },
     });
   }

@@ -1,4 +1,4 @@
-import { type Descriptor, type Digest, formatPlatform, MoteError, manifestChildren, type Ref } from "@mote/core";
+import { type Descriptor, type Digest, formatLocation, formatPlatform, MoteError, manifestChildren } from "@mote/core";
 import type { Graph } from "./graph.js";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
@@ -22,7 +22,8 @@ export async function reportMissing(job: Job, graph: Graph, roots: readonly Root
     if (missing.length === 0) continue;
     const listed = listedBelow(graph, root);
     const available = listed.filter((entry) => !graph.missing.has(entry.digest) && isImage(entry));
-    const what = `${formatLocation(job.source.ref)} has an incomplete index ${root.digest}: missing ${shown(missing)}`;
+    const source = job.source.ref === undefined ? "the source" : formatLocation(job.source.ref);
+    const what = `${source} has an incomplete index ${root.digest}: missing ${shown(missing)}`;
     const advice = adviceFrom(available);
     const details = { digest: root.digest, missing: missing.map(entryOf), platforms: platformsOf(available) };
     if (listed.every((entry) => graph.missing.has(entry.digest) || !isImage(entry)))
@@ -85,9 +86,4 @@ function adviceFrom(available: readonly Descriptor[]): string {
   const [first, ...others] = platformsOf(available);
   if (first === undefined) return "";
   return `; choose an available platform with --platform ${first}${others.map((one) => ` or ${one}`).join("")}`;
-}
-
-function formatLocation(ref: Ref | undefined): string {
-  if (ref === undefined) return "the source";
-  return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }

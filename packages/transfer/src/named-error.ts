@@ -1,4 +1,4 @@
-import { type Descriptor, MoteError, type Ref } from "@mote/core";
+import { type Descriptor, formatLocation, MoteError, type Ref } from "@mote/core";
 
 /** Adds the digest and, if given, the source location to the message and details of an error. */
 export function namedError(error: unknown, { digest }: Descriptor, from: Ref | undefined): unknown {
@@ -16,8 +16,4 @@ export function namedError(error: unknown, { digest }: Descriptor, from: Ref | u
 function withLocation(message: string, digest: string, location: string): string {
   const about = message.includes(digest) ? message : `${digest}: ${message}`;
   return message.includes(location) ? about : `${about} (from ${location})`;
-}
-
-function formatLocation(ref: Ref): string {
-  return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }

@@ -8,6 +8,7 @@ import {
   labelOf,
   MoteError,
   manifestChildren,
+  messageOf,
   type Platform,
   PlatformMatcher,
 } from "@mote/core";
@@ -76,10 +77,9 @@ class PlatformSearch {
     } catch (error) {
       if (!isNotFound(error) || descriptor.digest === root.digest) throw error;
       const wanted = formatPlatform(platform ?? this.#wanted);
-      const reason = error instanceof Error ? error.message : String(error);
       throw new MoteError(
         "MOTE_NO_PLATFORM",
-        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which does not exist: ${reason}; get it from the origin of the index, or choose another platform`,
+        `the index ${root.digest} lists ${wanted} as ${descriptor.digest}, which does not exist: ${messageOf(error)}; get it from the origin of the index, or choose another platform`,
         { cause: error, details: { digest: root.digest, wanted, missing: descriptor.digest } },
       );
     }

@@ -85,8 +85,7 @@ async function isCompleteInCache(
 }
 
 async function putIntoCache(job: Job, { descriptor, bytes }: LoadedManifest): Promise<void> {
-  const { cache, destination } = job;
-  const signal = job.ownSignal();
+  const { cache, destination, signal } = job;
   const { digest } = descriptor;
   try {
     await writeMote(cache, descriptor, bytes, { signal });

@@ -1,4 +1,4 @@
-import type { Ref } from "@mote/core";
+import { formatLocation, messageOf } from "@mote/core";
 import type { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 
@@ -9,25 +9,18 @@ import type { LoadedManifest } from "./loaded-manifest.js";
 export async function recordMembership(job: Job, manifests: readonly LoadedManifest[]): Promise<void> {
   const { membership } = job.cache;
   if (membership === undefined) return;
-  const repositories = new Set([job.source.ref, job.destination?.ref].flatMap((ref) => repositoryOf(ref) ?? []));
+  const refs = [job.source.ref, job.destination?.ref];
+  const repositories = new Set(refs.flatMap((ref) => (ref?.transport === "docker" ? formatLocation(ref) : [])));
   for (const repository of repositories) {
     for (const { descriptor } of manifests) {
       if (!job.inCache.has(descriptor.digest)) continue;
       try {
-        await membership.record(repository, descriptor.digest, { signal: job.ownSignal() });
+        await membership.record(repository, descriptor.digest, { signal: job.signal });
       } catch (error) {
         job.signal.throwIfAborted();
-        job.logger.warn(`cannot record the manifests of ${repository}: ${text(error)}`, { repository, error });
+        job.logger.warn(`cannot record the manifests of ${repository}: ${messageOf(error)}`, { repository, error });
         break;
       }
     }
   }
-}
-
-function repositoryOf(ref: Ref | undefined): string | undefined {
-  return ref?.transport === "docker" ? `${ref.registry}/${ref.repository}` : undefined;
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

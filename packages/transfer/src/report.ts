@@ -39,6 +39,13 @@ export interface TransferReport {
   readonly inlined: Tally;
   /** Blobs that were in the cache, including those that another process has fetched meanwhile. */
   readonly hit: Tally;
+  /** Blobs that were fetched into the cache from a tier behind it. */
+  readonly tier: Tally;
+  /**
+   * Blobs that were made from other content of the cache instead of being fetched. At most 1/128 of each was read from the source to find out
+   * how, which `fetched` does not count.
+   */
+  readonly rebuilt: Tally;
   /** Blobs that were linked from the cache to the destination. */
   readonly linked: Tally;
   /** Blobs whose bytes were sent to the destination. */
@@ -57,7 +64,18 @@ export interface TransferReport {
   readonly warnings: readonly string[];
 }
 
-type Counted = "fetched" | "resumed" | "inlined" | "hit" | "linked" | "copied" | "mounted" | "skipped" | "foreign";
+type Counted =
+  | "fetched"
+  | "resumed"
+  | "inlined"
+  | "hit"
+  | "tier"
+  | "rebuilt"
+  | "linked"
+  | "copied"
+  | "mounted"
+  | "skipped"
+  | "foreign";
 
 /** Counts blobs during a transfer, each once. */
 export class Tallies {

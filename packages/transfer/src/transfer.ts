@@ -4,36 +4,33 @@ import {
   type ContentSource,
   type Descriptor,
   type Digest,
-  formatPlatform,
-  isDigest,
   type Lease,
   type Logger,
   type Manifest,
   type MoteCache,
   type Platform,
-  PlatformMatcher,
   parsePlatform,
   type Ref,
   type RefCodec,
   silentLogger,
-  sniffManifestType,
   untilAborted,
 } from "@mote/core";
 import { BlobMove } from "./blob-move.js";
 import { ConfigReader } from "./config-reader.js";
 import type { TransferEvent } from "./events.js";
+import { findRoots } from "./find-roots.js";
 import { type Graph, type PlannedBlob, readGraph } from "./graph.js";
 import { Job } from "./job.js";
 import type { LoadedManifest } from "./loaded-manifest.js";
 import { Locations } from "./locations.js";
 import { ManifestLoader } from "./manifest-loader.js";
 import { missingBelow, reportMissing } from "./missing-platforms.js";
-import { pickPlatform } from "./pick-platform.js";
 import { putIndexes, putManifests } from "./put-manifests.js";
+import { LayerRebuilding, type RebuildLayer } from "./rebuild.js";
 import { recordMembership } from "./record-membership.js";
 import type { TransferReport } from "./report.js";
 import { restoreBlobs } from "./restore-blobs.js";
-import { digestOf, locationOf, ownTag, type Root } from "./root.js";
+import { locationOf, type Root } from "./root.js";
 import { TransferLease } from "./transfer-lease.js";
 
 const defaultConcurrency = 6;
@@ -78,6 +75,8 @@ export interface TransferOptions {
    * Whether to move referrers as well, by `subject` or by cosign's tags, which are kept at the destination. Default false.
    */
   readonly referrers?: boolean | undefined;
+  /** Called for each layer of an image that the cache lacks. Default: they are fetched. */
+  readonly rebuild?: RebuildLayer | undefined;
   /** Called for each reference before content is moved, for example to check signatures. Throwing aborts the transfer. */
   readonly verify?:
     | ((descriptor: Descriptor, manifest: Manifest, context: VerifyContext) => void | Promise<void>)
@@ -132,16 +131,25 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
   job.signal.throwIfAborted();
   const loader = new ManifestLoader(job);
   const roots = await findRoots(job, loader, options);
-  const graph = await readGraph(job, loader, roots, { referrers: options.referrers ?? false });
-  await reportMissing(job, graph, roots);
+  const complete = await readGraph(job, loader, roots, { referrers: options.referrers ?? false });
+  await reportMissing(job, complete, roots);
   for (const root of roots) await runVerifyHook(job, loader, root, options.verify);
+  const graph = { ...complete, blobs: complete.blobs.filter((blob) => isWanted(job, blob)) };
   emitPlan(job, graph);
   const locations = new Locations(job, options.bic, options.refCodec);
   const needed = [...graph.blobs, ...manifestsOf(graph, roots)].map(({ descriptor }) => descriptor.digest);
   const lease = await TransferLease.take(job, needed, options.lease);
+  const { rebuild } = options;
+  const rebuilding = rebuild && new LayerRebuilding(job, new ConfigReader(job), rebuild, graph);
   const move = (blobs: readonly PlannedBlob[]) =>
-    moveBlobs(job, blobs, (blob) => new BlobMove(job, locations, blob).run(), options.concurrency === undefined);
+    moveBlobs(
+      job,
+      blobs,
+      (blob) => new BlobMove(job, locations, blob, rebuilding).run(),
+      options.concurrency === undefined,
+    );
   try {
+    await lookUp(job, needed);
     await move(graph.blobs);
     await lease.finish({
       restore: () => restoreBlobs(job, graph.blobs, move),
@@ -155,6 +163,17 @@ async function run(job: Job, options: Plan): Promise<TransferReport> {
     await lease.release();
   }
   return reportOf(job, graph, roots, startedMs);
+}
+
+/** Asks a cache that is far away for all blobs at once. Its answers are used for each of them. */
+async function lookUp(job: Job, digests: readonly Digest[]): Promise<void> {
+  const { cache, signal } = job;
+  try {
+    await cache.existing?.(digests, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    job.warn("cannot look up the blobs in the cache", error);
+  }
 }
 
 /** Writes the manifests, then sets the tags. */
@@ -201,48 +220,6 @@ async function moveBlobs(
   job.signal.throwIfAborted();
 }
 
-async function findRoots(job: Job, loader: ManifestLoader, plan: Plan): Promise<readonly Root[]> {
-  const { refs, tags = [], platforms } = plan;
-  const configs = new ConfigReader(job);
-  const roots = new Map<number, Root>();
-  await job.forEach(refs.entries(), async ([at, ref]) => {
-    const options = job.callOptions();
-    const resolving = async () => (await resolveFromCache(loader, ref)) ?? (await job.source.resolve(ref, options));
-    // The media type in the manifest takes precedence over that of a registry's header or a layout's entry.
-    const { descriptor: resolved } = await loader.loadNamed(ref, await untilAborted(resolving(), options.signal));
-    const platform = platforms[at];
-    const everything = { descriptor: resolved, platform: undefined, indexes: [] };
-    const picked = platform === undefined ? everything : await pickPlatform(loader, configs, resolved, platform);
-    const { descriptor } = picked;
-    if (platform !== undefined) noticeOtherArchitecture(job, platform, picked.platform);
-    const wanted = tags[at] ?? (job.destination === undefined ? undefined : ownTag(ref));
-    const canName = job.destination !== undefined || job.cache.tags !== undefined;
-    const name = !canName || isDigest(wanted) ? undefined : wanted;
-    const from = locationOf(job.source.ref, { tag: ownTag(ref), digest: digestOf(ref) });
-    const to = locationOf(job.destination?.ref, {
-      tag: name,
-      digest: name === undefined ? descriptor.digest : undefined,
-    });
-    roots.set(at, { ...picked, ref, resolved, name, from, to });
-  });
-  return [...roots].sort(([a], [b]) => a - b).map(([, root]) => root);
-}
-
-/** Reports if the selected platform has another architecture, such as 386 for amd64. */
-function noticeOtherArchitecture(job: Job, wanted: Platform, picked: Platform | undefined): void {
-  if (picked === undefined || new PlatformMatcher(wanted).isSameArchitecture(picked)) return;
-  job.notice(
-    `the image has no platform ${formatPlatform(wanted)}; using ${formatPlatform(picked)}, which is compatible`,
-  );
-}
-
-/** Resolves a digest whose manifest is in the cache, without the source. */
-async function resolveFromCache(loader: ManifestLoader, ref: Ref | string): Promise<Descriptor | undefined> {
-  const digest = digestOf(ref);
-  const bytes = digest && (await loader.fromCache(digest));
-  return digest && bytes && { digest, size: bytes.byteLength, mediaType: sniffManifestType(bytes) };
-}
-
 async function runVerifyHook(
   job: Job,
   loader: ManifestLoader,
@@ -253,6 +230,10 @@ async function runVerifyHook(
   const { manifest, bytes } = await loader.load(descriptor);
   const verifying = async () => verify(descriptor, manifest, { ref, resolved, bytes, signal: job.signal });
   await untilAborted(verifying(), job.signal);
+}
+
+function isWanted({ destination }: Job, { descriptor }: PlannedBlob): boolean {
+  return destination?.wants?.(descriptor) ?? true;
 }
 
 function emitPlan(job: Job, graph: Graph): void {
@@ -297,6 +278,8 @@ function reportOf(job: Job, graph: Graph, roots: readonly Root[], startedMs: num
     resumed: tallies.of("resumed"),
     inlined: tallies.of("inlined"),
     hit: tallies.of("hit"),
+    tier: tallies.of("tier"),
+    rebuilt: tallies.of("rebuilt"),
     linked: tallies.of("linked"),
     copied: tallies.of("copied"),
     mounted: tallies.of("mounted"),
