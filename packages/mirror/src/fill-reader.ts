@@ -3,7 +3,9 @@ import {
   CacheError,
   type Cancellable,
   createDigester,
+  type Digester,
   digestAlgorithm,
+  hasCode,
   isNotFound,
   type MoteCache,
   MoteError,
@@ -13,6 +15,8 @@ import {
   ReadOnceReader,
   untilAborted,
 } from "@mote/core";
+import type { RunningFill } from "./fills.js";
+import type { RecentChunks, SharedRead } from "./recent-chunks.js";
 
 const pollMs = 10;
 
@@ -20,78 +24,144 @@ export interface FillReaderOptions extends Cancellable {
   readonly start: number;
   /** The byte after the last one to read. */
   readonly end: number;
-  /** Settles when the fill has ended. */
-  readonly done: Promise<void>;
+  readonly fill: RunningFill;
   /** Reads the blob from its upstream, without the cache. */
-  readonly openDirect: () => Promise<MoteReader>;
-  readonly onClose: () => void;
+  readonly openDirect: (start: number) => Promise<MoteReader>;
 }
 
 /**
- * Reads a blob while it is fetched into the cache, by this process or another one, or past the cache if that cannot be written. A whole
- * blob is verified: the reader ends cleanly only if its bytes match the digest.
+ * Reads a blob while it is fetched into the cache, by this process or another one, or from its upstream if the cache cannot be written. A
+ * complete blob is verified: the reader ends cleanly only if its bytes match the digest.
  */
 export class FillReader extends ReadOnceReader {
   readonly #cache: MoteCache;
   readonly #options: FillReaderOptions;
+  readonly #leave: () => void;
+  #position: number;
+  /** Set while everything was read from the memory of one fill, which verifies it. */
+  #shared: { readonly recent: RecentChunks; readonly read: SharedRead } | undefined;
+  /** Hashes what is read otherwise: a fetch that was resumed may have followed wrong bytes with right ones. */
+  #digester: Digester | undefined;
 
   constructor(info: MoteInfo, cache: MoteCache, options: FillReaderOptions) {
     super(info);
     this.#cache = cache;
     this.#options = options;
+    this.#leave = options.fill.enter();
+    this.#position = options.start;
   }
 
-  protected chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+  protected async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     const { start, end } = this.#options;
-    return start === 0 && end === this.info.size ? this.#verified() : firstBytes(this.#follow(start), end - start);
-  }
-
-  protected override release(): void {
-    this.#options.onClose();
-  }
-
-  /** A fetch that was resumed may have followed wrong bytes with right ones, so all of them are hashed here. */
-  async *#verified(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (start > 0 || end < this.info.size) return yield* firstBytes(this.#follow(), end - start);
+    for await (const chunk of this.#follow()) yield chunk;
+    if (this.#shared !== undefined) return;
     const { digest, size } = this.info;
-    const digester = createDigester(digestAlgorithm(digest));
-    let bytes = 0;
-    for await (const chunk of this.#follow(0)) {
-      digester.update(chunk);
-      bytes += chunk.byteLength;
-      yield chunk;
-    }
-    if (bytes === size && digester.digest() === digest) return;
+    if (this.#position === size && this.#hash().digest() === digest) return;
     throw new MoteError("MOTE_DIGEST_MISMATCH", `${digest} came with wrong bytes; request it again`, {
       details: { digest },
     });
   }
 
-  async *#follow(start: number): AsyncGenerator<Uint8Array, void, undefined> {
-    let position = start;
+  protected override release(): void {
+    if (this.#shared !== undefined) this.#shared.recent.drop(this.#shared.read);
+    this.#leave();
+  }
+
+  async *#follow(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { fill, signal } = this.#options;
     for (;;) {
-      this.#options.signal?.throwIfAborted();
-      const follower = await this.#open(position);
-      if (follower === undefined) return yield* this.#direct(position);
+      signal?.throwIfAborted();
+      let recent: RecentChunks | undefined;
       try {
-        for await (const chunk of follower) {
-          position += chunk.byteLength;
-          yield chunk;
+        recent = await untilAborted(fill.begun(), signal);
+        if (recent?.has(this.#position)) {
+          if (yield* this.#fromMemory(recent)) return;
+          continue;
         }
-        return;
       } catch (error) {
-        if (!isWriterGone(error)) throw error;
-      } finally {
-        await follower.close();
+        if (!(error instanceof CacheError)) throw error;
+        return yield* this.#direct();
       }
+      const opened = await this.#open();
+      if (opened === undefined) return yield* this.#direct();
+      if (yield* this.#fromFile(opened, recent)) return;
     }
   }
 
-  /** Returns undefined if the cache cannot store the blob. */
-  async #open(start: number): Promise<MoteFollower | MoteReader | undefined> {
+  /** Returns whether the blob was read to its end. */
+  async *#fromMemory(recent: RecentChunks): AsyncGenerator<Uint8Array, boolean, undefined> {
+    const { signal } = this.#options;
+    if (this.#position === 0 && this.#digester === undefined) {
+      const read = recent.share();
+      this.#shared = read && { recent, read };
+    }
+    try {
+      for (;;) {
+        const chunk = await recent.next(this.#position, signal);
+        if (chunk === "ended") return true;
+        if (chunk === "removed") break;
+        this.#took(chunk);
+        yield chunk;
+      }
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error;
+      if (this.#shared !== undefined) this.#hash();
+      throw error;
+    }
+    if (this.#shared !== undefined) this.#hash();
+    return false;
+  }
+
+  /** Reads until the next byte is in memory. Returns whether the blob was read to its end. */
+  async *#fromFile(
+    opened: MoteFollower | MoteReader,
+    recent: RecentChunks | undefined,
+  ): AsyncGenerator<Uint8Array, boolean, undefined> {
+    try {
+      for await (const chunk of opened) {
+        this.#took(chunk);
+        yield chunk;
+        if (recent?.has(this.#position)) return false;
+      }
+      return true;
+    } catch (error) {
+      if (!hasCode(error, "MOTE_WRITER_GONE")) throw error;
+      return false;
+    } finally {
+      await opened.close();
+    }
+  }
+
+  async *#direct(): AsyncGenerator<Uint8Array, void, undefined> {
+    await using reader = await this.#options.openDirect(this.#position);
+    for await (const chunk of reader) {
+      this.#took(chunk);
+      yield chunk;
+    }
+  }
+
+  #took(chunk: Uint8Array): void {
+    const { start, end } = this.#options;
+    if (this.#shared !== undefined) this.#shared.read.position += chunk.byteLength;
+    else if (start === 0 && end === this.info.size) this.#hash().update(chunk);
+    this.#position += chunk.byteLength;
+  }
+
+  /** Returns the hash of what was read so far, and hashes the rest here. */
+  #hash(): Digester {
+    const shared = this.#shared;
+    this.#shared = undefined;
+    this.#digester ??= shared?.recent.leave(shared.read) ?? createDigester(digestAlgorithm(this.info.digest));
+    return this.#digester;
+  }
+
+  /** Opens the growing file. Returns undefined if the cache cannot store the blob. */
+  async #open(): Promise<MoteFollower | MoteReader | undefined> {
     const { digest } = this.info;
-    const { done, signal } = this.#options;
-    const options = { start, signal, verifyOnRead: false };
-    const outcome = done.then(
+    const { fill, signal } = this.#options;
+    const options = { start: this.#position, signal, verifyOnRead: false };
+    const outcome = fill.done.then(
       () => ({ error: undefined }),
       (error: unknown) => ({ error: error ?? new Error("the fetch failed") }),
     );
@@ -100,29 +170,22 @@ export class FillReader extends ReadOnceReader {
       if (follower !== undefined) return follower;
       const ended = await untilAborted(Promise.race([outcome, delay(pollMs, undefined, { ref: false })]), signal);
       if (ended === undefined) continue;
-      if (ended.error === undefined) return this.#stored(start);
+      if (ended.error === undefined) return this.#stored();
       if (ended.error instanceof CacheError) return undefined;
       throw ended.error;
     }
   }
 
   /** A cache may store nothing, or remove the blob at once. */
-  async #stored(start: number): Promise<MoteReader | undefined> {
+  async #stored(): Promise<MoteReader | undefined> {
     try {
-      return await this.#cache.moteReader(this.info.digest, { start, signal: this.#options.signal });
+      return await this.#cache.moteReader(this.info.digest, {
+        start: this.#position,
+        signal: this.#options.signal,
+      });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
-    }
-  }
-
-  async *#direct(start: number): AsyncGenerator<Uint8Array, void, undefined> {
-    await using reader = await this.#options.openDirect();
-    let toSkip = start;
-    for await (const chunk of reader) {
-      const skipped = Math.min(toSkip, chunk.byteLength);
-      toSkip -= skipped;
-      if (skipped < chunk.byteLength) yield chunk.subarray(skipped);
     }
   }
 }
@@ -138,8 +201,4 @@ async function* firstBytes(
     left -= chunk.byteLength;
     if (left <= 0) return;
   }
-}
-
-function isWriterGone(error: unknown): boolean {
-  return MoteError.isInstance(error) && error.code === "MOTE_WRITER_GONE";
 }

@@ -1,44 +1,49 @@
 import {
+  CacheError,
+  type CacheFetch,
   type ContentSource,
   type Descriptor,
   type Digest,
+  type FillStatus,
   fetchIntoCache,
   inFlightFetch,
   isMismatch,
   type Logger,
   type MoteCache,
+  NilCache,
   startFetch,
 } from "@mote/core";
+import type { CacheHealth } from "./cache-health.js";
+import type { Fleet } from "./fleet/fleet.js";
+import { RecentChunks } from "./recent-chunks.js";
 
 /** Milliseconds for which a fill continues without a client. */
 const lingerMs = 300_000;
-
-/** A blob on its way into the cache. */
-export interface Fill {
-  readonly digest: Digest;
-  readonly size: number;
-  /** The full name of the repository that it is fetched for. */
-  readonly repository: string;
-  /** Bytes that are stored so far. */
-  readonly bytes: number;
-}
+/** Bytes of one fill that are in memory for its readers. */
+const maxRecentBytes = 8 * 1024 * 1024;
+/** Bytes of all fills that are in memory for their readers. */
+const maxAllRecentBytes = 64 * 1024 * 1024;
 
 export interface FillOptions {
   readonly repository: string;
   readonly source: Pick<ContentSource, "blob" | "reportCorruption">;
+  /** Whether the readers get the bytes although the cache cannot be written. Default false: the fill fails then. */
+  readonly passesThrough?: boolean | undefined;
   readonly onStored: () => void;
-  /** Called with the number of bytes of each chunk from the upstream. */
-  readonly onReceived: (bytes: number) => void;
+  /** Called if this starts the fetch. */
+  readonly onStart?: (() => void) | undefined;
 }
 
 /** A fill that counts its clients. It ends some minutes after the last one has gone. */
-export class RunningFill implements Fill {
+export class RunningFill implements FillStatus {
   readonly digest: Digest;
   readonly size: number;
   readonly repository: string;
   bytes = 0;
   readonly done: Promise<void>;
   readonly #abandon = new AbortController();
+  #begun: Promise<RecentChunks | undefined>;
+  #setBegun: (recent: RecentChunks | undefined) => void = () => {};
   #clients = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -50,9 +55,24 @@ export class RunningFill implements Fill {
     this.digest = digest;
     this.size = size;
     this.repository = repository;
+    this.#begun = new Promise((resolve) => {
+      this.#setBegun = resolve;
+    });
     this.done = run(this, this.#abandon.signal);
-    this.done.catch(() => {});
+    const end = () => this.#setBegun(undefined);
+    this.done.then(end, end);
     this.enter()();
+  }
+
+  /** Resolves to the bytes in memory when they begin to arrive; to undefined if another process or another transfer fetches the blob. */
+  begun(): Promise<RecentChunks | undefined> {
+    return this.#begun;
+  }
+
+  /** This process fetches the blob, or it does not (undefined). */
+  begin(recent: RecentChunks | undefined): void {
+    this.#setBegun(recent);
+    this.#begun = Promise.resolve(recent);
   }
 
   /** Counts a client. Call the result when it has gone. */
@@ -77,14 +97,21 @@ export class RunningFill implements Fill {
 export class Fills {
   readonly #cache: MoteCache;
   readonly #logger: Logger;
+  readonly #health: CacheHealth;
+  readonly #fleet: Fleet | undefined;
   readonly #running = new Map<Digest, RunningFill>();
 
-  constructor(cache: MoteCache, logger: Logger) {
+  constructor(
+    cache: MoteCache,
+    options: { readonly logger: Logger; readonly health: CacheHealth; readonly fleet: Fleet | undefined },
+  ) {
     this.#cache = cache;
-    this.#logger = logger;
+    this.#logger = options.logger;
+    this.#health = options.health;
+    this.#fleet = options.fleet;
   }
 
-  running(): Fill[] {
+  running(): FillStatus[] {
     return [...this.#running.values()];
   }
 
@@ -92,10 +119,15 @@ export class Fills {
   fill(descriptor: Descriptor, options: FillOptions): RunningFill {
     const running = this.#running.get(descriptor.digest);
     if (running !== undefined) return running;
+    options.onStart?.();
     const fill = new RunningFill(descriptor, options.repository, async (own, signal) => {
       try {
-        await this.#fetch(own, descriptor, options, signal);
+        if (!(await this.#fetch(own, descriptor, options, signal))) return;
+        this.#health.succeeded();
         options.onStored();
+      } catch (error) {
+        this.#health.failed(error);
+        throw error;
       } finally {
         this.#running.delete(descriptor.digest);
       }
@@ -109,45 +141,81 @@ export class Fills {
     const fills = [...this.#running.values()];
     for (const fill of fills) fill.abandon();
     await Promise.allSettled(fills.map(({ done }) => done));
+    await this.#fleet?.close();
   }
 
-  async #fetch(fill: RunningFill, descriptor: Descriptor, options: FillOptions, signal: AbortSignal): Promise<void> {
+  /** Returns whether the blob was stored. */
+  async #fetch(fill: RunningFill, descriptor: Descriptor, options: FillOptions, signal: AbortSignal): Promise<boolean> {
     const { digest } = descriptor;
-    const cache = this.#cache;
-    const run = async (fetchSignal: AbortSignal) => {
+    let cache: MoteCache = this.#cache;
+    const run = async (source: FillOptions["source"], fetchSignal: AbortSignal) => {
       for (let attempt = 1; ; attempt++) {
-        let resumedAt = 0;
+        let resumedAt: number | undefined;
+        const begin = (offset: number) => {
+          resumedAt = offset;
+          return this.#begin(fill, offset);
+        };
         try {
-          await fetchIntoCache({
-            cache,
-            descriptor,
-            signal: fetchSignal,
-            sources: async function* () {
-              yield options.source;
-            },
-            onSwitch: () => {},
-            onEvent: undefined,
-            begin: (offset) => {
-              resumedAt = offset;
-              return undefined;
-            },
-            onBytes: (bytes) => {
-              fill.bytes = bytes;
-            },
-            onReceived: options.onReceived,
-          });
-          return;
+          await this.#fetchInto(cache, { fill, descriptor, source, signal: fetchSignal, begin });
+          return cache === this.#cache;
         } catch (error) {
           fetchSignal.throwIfAborted();
+          if (
+            error instanceof CacheError &&
+            options.passesThrough &&
+            resumedAt === undefined &&
+            cache === this.#cache
+          ) {
+            this.#health.failed(error);
+            cache = new NilCache();
+            continue;
+          }
           // Bytes of an interrupted fill may be damaged, or another endpoint may have the right ones.
           const mayRepeat = isMismatch(error) && attempt === 1;
-          const hasOther = isMismatch(error) && (options.source.reportCorruption?.(descriptor) ?? false);
-          if (!hasOther && !(mayRepeat && resumedAt > 0)) throw error;
+          const hasOther = isMismatch(error) && (source.reportCorruption?.(descriptor) ?? false);
+          if (!hasOther && !(mayRepeat && (resumedAt ?? 0) > 0)) throw error;
           this.#logger.warn("a blob came with wrong bytes; fetching it again", { digest, error });
         }
       }
     };
-    const fetch = inFlightFetch(cache, digest) ?? startFetch(cache, digest, run);
-    await fetch.join(signal);
+    const running = inFlightFetch(cache, digest);
+    if (running !== undefined) fill.begin(undefined);
+    const fetch = async (fetchSignal: AbortSignal) => {
+      await (this.#fleet?.fetch(descriptor, options.source, (source) => run(source, fetchSignal)) ??
+        run(options.source, fetchSignal));
+    };
+    await (running ?? startFetch(cache, digest, fetch)).join(signal);
+    return cache === this.#cache;
+  }
+
+  async #fetchInto(
+    cache: MoteCache,
+    fetch: Pick<CacheFetch, "descriptor" | "signal" | "begin"> & {
+      readonly fill: RunningFill;
+      readonly source: Pick<ContentSource, "blob">;
+    },
+  ): Promise<void> {
+    const { fill, source } = fetch;
+    await fetchIntoCache({
+      ...fetch,
+      cache,
+      sources: async function* () {
+        yield source;
+      },
+      onSwitch: () => {},
+      onEvent: undefined,
+      onOtherWriter: () => fill.begin(undefined),
+      onBytes: (bytes) => {
+        fill.bytes = bytes;
+      },
+      onReceived: () => {},
+    });
+  }
+
+  #begin(fill: RunningFill, offset: number): RecentChunks {
+    const maxBytes = () => Math.min(maxRecentBytes, maxAllRecentBytes / this.#running.size);
+    const recent = new RecentChunks(fill.digest, offset, maxBytes);
+    fill.begin(recent);
+    return recent;
   }
 }

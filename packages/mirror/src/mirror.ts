@@ -1,37 +1,45 @@
 import {
-  BoundedMap,
   type CallOptions,
   type Cancellable,
   type Descriptor,
   type Digest,
+  type FillStatus,
+  type FleetStatus,
   isDigest,
+  isNotFound,
+  type ListOptions,
   type Logger,
-  type Manifest,
   MemoryFreshness,
   type MoteCache,
   MoteError,
   type MoteInfo,
   type MoteReader,
-  manifestChildren,
   mediaTypes,
   type PullThrough,
-  readManifest,
+  type RepositoryPage,
   silentLogger,
   type TagPage,
   type TagStore,
   type UpstreamBlob,
   type UpstreamManifest,
+  type UpstreamOptions,
   type UpstreamRange,
   type UpstreamRepository,
+  type UpstreamStatus,
   untilAborted,
+  type WarmReport,
 } from "@mote/core";
+import { CacheHealth } from "./cache-health.js";
 import { FillReader } from "./fill-reader.js";
-import { type Fill, Fills, type RunningFill } from "./fills.js";
+import { Fills, type RunningFill } from "./fills.js";
+import { Fleet, type FleetOptions } from "./fleet/fleet.js";
 import { ImageTags } from "./image-tags.js";
+import { ManifestStore } from "./manifest-store.js";
 import { TagChecks } from "./tag-checks.js";
-import { Upstream, type UpstreamContent, type UpstreamRegistry, type UpstreamStatus } from "./upstream.js";
-import { manifestsAsBlobs, UpstreamSource } from "./upstream-source.js";
+import { type RequestKind, Upstream, type UpstreamContent, type UpstreamRegistry } from "./upstream.js";
+import { UpstreamSource } from "./upstream-source.js";
 import { UpstreamTable } from "./upstream-table.js";
+import { warmImage } from "./warm-image.js";
 
 export interface MirrorOptions {
   readonly upstreams: readonly UpstreamRegistry[];
@@ -46,18 +54,18 @@ export interface MirrorOptions {
   readonly offline?: boolean | undefined;
   /** The whole blob is not fetched for a request of a part of it if it is larger than this, in bytes. Default 1 GiB. */
   readonly maxBackgroundFill?: number | undefined;
-  /** Called when a blob has been stored. */
-  readonly onStored?: (() => void) | undefined;
-  /** Called with the number of bytes of manifests and blobs as they arrive from an upstream. */
-  readonly onReceived?: ((upstream: string, bytes: number) => void) | undefined;
+  /** Other mirrors, with which this one fetches each blob once in total. Default: none. */
+  readonly fleet?: FleetOptions | undefined;
+  /** Called with the size of a blob that has been stored. */
+  readonly onStored?: ((bytes: number) => void) | undefined;
+  /** Called when content cannot be stored because the disk is full. */
+  readonly onFull?: (() => void) | undefined;
   readonly logger?: Logger | undefined;
   /** Unix milliseconds. Default `Date.now`. */
   readonly now?: (() => number) | undefined;
 }
 
 const gibibyte = 1024 ** 3;
-/** Sizes of blobs that are remembered from manifests. */
-const maxSizes = 100_000;
 
 /** Content of upstream registries, fetched into a cache when it is requested: once, however many clients and processes request it. */
 export class Mirror implements PullThrough {
@@ -66,12 +74,11 @@ export class Mirror implements PullThrough {
   readonly #cache: MoteCache;
   readonly #checks: TagChecks;
   readonly #fills: Fills;
+  readonly #fleet: Fleet | undefined;
   readonly #imageTags: ImageTags;
   readonly #maxBackgroundFill: number;
-  readonly #onStored: () => void;
-  readonly #onReceived: (upstream: string, bytes: number) => void;
-  /** By repository and digest, so that a size that is known tells that the repository has the blob. */
-  readonly #sizes = new BoundedMap<string, number>(maxSizes);
+  readonly #onStored: (bytes: number) => void;
+  readonly #manifests: ManifestStore;
 
   /** @throws TypeError for an upstream that is given twice, or a default that is not given */
   constructor(options: MirrorOptions) {
@@ -86,11 +93,13 @@ export class Mirror implements PullThrough {
     this.#cache = cache;
     const freshness = cache.freshness ?? new MemoryFreshness();
     this.#checks = new TagChecks({ freshness, freshMs, offline, logger, now: options.now ?? Date.now });
-    this.#fills = new Fills(cache, logger);
+    const health = new CacheHealth(logger, options.onFull ?? (() => {}));
+    this.#fleet = options.fleet && new Fleet(options.fleet, logger);
+    this.#fills = new Fills(cache, { logger, health, fleet: this.#fleet });
+    this.#manifests = new ManifestStore(cache, this.#fills, health);
     this.#imageTags = new ImageTags(cache, tags, logger);
     this.#maxBackgroundFill = options.maxBackgroundFill ?? gibibyte;
     this.#onStored = options.onStored ?? (() => {});
-    this.#onReceived = options.onReceived ?? (() => {});
   }
 
   /** In the order in which they were given. */
@@ -98,8 +107,12 @@ export class Mirror implements PullThrough {
     return [...this.#upstreams.values()].map(({ status }) => status);
   }
 
-  get fills(): Fill[] {
+  get fills(): FillStatus[] {
     return this.#fills.running();
+  }
+
+  get fleet(): FleetStatus | undefined {
+    return this.#fleet?.status;
   }
 
   /** Suspends all fetches, so that another process or a later one continues them. */
@@ -115,6 +128,14 @@ export class Mirror implements PullThrough {
     return this.#table.repository(name, namespace);
   }
 
+  isAvailable(repository: UpstreamRepository): boolean {
+    return this.#upstream(repository).isAvailable;
+  }
+
+  storedManifest(repository: UpstreamRepository, digest: Digest, options: Cancellable = {}) {
+    return this.#manifests.find(repository, digest, options);
+  }
+
   async manifest(
     repository: UpstreamRepository,
     reference: string,
@@ -123,8 +144,7 @@ export class Mirror implements PullThrough {
     const source = this.#source(repository);
     if (isDigest(reference)) {
       const descriptor = await source.resolve(reference, options);
-      await this.#storeManifest(repository, descriptor, options);
-      return { descriptor, isHit: false };
+      return { descriptor, bytes: await this.#manifestBytes(repository, descriptor, options), isHit: false };
     }
     const name = `${repository.full}:${reference}`;
     const resolved = await this.#checks.resolve(name, {
@@ -132,62 +152,105 @@ export class Mirror implements PullThrough {
       signal: options.signal,
       isStored: ({ digest }) => this.#cache.moteExists(digest, options),
     });
-    await this.#storeManifest(repository, resolved.descriptor, options);
-    void this.#imageTags.resolved(repository.full, name, resolved.descriptor);
-    return resolved;
+    try {
+      const bytes = await this.#manifestBytes(repository, resolved.descriptor, options);
+      void this.#imageTags.resolved(repository.full, name, resolved.descriptor);
+      return { ...resolved, bytes };
+    } catch (error) {
+      // Since an earlier request asked, the tag may have moved and the older manifest may have been deleted.
+      if (resolved.isHit && isNotFound(error)) return this.refresh(repository, reference, options);
+      throw error;
+    }
+  }
+
+  async refresh(repository: UpstreamRepository, tag: string, options: Cancellable = {}): Promise<UpstreamManifest> {
+    const name = `${repository.full}:${tag}`;
+    const ask = () => this.#source(repository).resolve(tag);
+    const descriptor = await this.#checks.refresh(name, { ask, signal: options.signal });
+    const bytes = await this.#manifestBytes(repository, descriptor, options);
+    void this.#imageTags.resolved(repository.full, name, descriptor);
+    return { descriptor, bytes, isHit: false };
+  }
+
+  async warm(
+    repository: UpstreamRepository,
+    reference: string,
+    { platforms = [], signal }: Cancellable & { readonly platforms?: readonly string[] | undefined } = {},
+  ): Promise<WarmReport> {
+    const root = isDigest(reference)
+      ? await this.manifest(repository, reference, { signal })
+      : await this.refresh(repository, reference, { signal });
+    const source = {
+      manifest: (digest: Digest, options: Cancellable) => this.manifest(repository, digest, options),
+      blob: (blob: Descriptor, options: Cancellable) => this.#warmBlob(repository, blob, options),
+    };
+    return warmImage(source, root, { platforms, signal });
+  }
+
+  /** Returns whether the blob was missing. */
+  async #warmBlob(repository: UpstreamRepository, blob: Descriptor, { signal }: Cancellable): Promise<boolean> {
+    const { digest, size } = blob;
+    if (await this.#cache.moteExists(digest, { signal })) return false;
+    const fill = this.#fill(repository, { digest, size, mediaType: mediaTypes.octetStream });
+    const leave = fill.enter();
+    try {
+      await untilAborted(fill.done, signal);
+    } finally {
+      leave();
+    }
+    if (await this.#cache.moteExists(digest, { signal })) return true;
+    throw new MoteError("MOTE_UNWRITABLE", `the cache cannot store ${digest}`, { details: { digest } });
   }
 
   async findBlob(repository: UpstreamRepository, digest: Digest, options: CallOptions = {}): Promise<MoteInfo> {
-    const found = await this.#upstream(repository).request(
-      repository.path,
-      ({ blobs }) => blobs.find(digest, options),
-      options,
+    const found = await this.#request("blobs", repository, options, ({ blobs }, limited) =>
+      blobs.find(digest, limited),
     );
     if (found !== undefined) return found;
     throw new MoteError("MOTE_NOT_FOUND", `${repository.full} does not have ${digest}`, { details: { digest } });
   }
 
-  async blob(repository: UpstreamRepository, digest: Digest, options: CallOptions = {}): Promise<UpstreamBlob> {
-    const size =
-      this.#sizes.get(sizeKey(repository, digest)) ?? (await this.findBlob(repository, digest, options)).size;
+  async blob(repository: UpstreamRepository, digest: Digest, options: UpstreamOptions = {}): Promise<UpstreamBlob> {
+    let size = this.#manifests.sizeOf(repository, digest);
+    if (size === undefined) {
+      options.onMiss?.();
+      size = (await this.findBlob(repository, digest, options)).size;
+    }
     const info: MoteInfo = { digest, size, mediaType: mediaTypes.octetStream };
     return { info, read: (range = {}) => this.#read(repository, info, range) };
   }
 
-  tags(
-    repository: UpstreamRepository,
-    options: Cancellable & { readonly after?: string | undefined; readonly limit?: number | undefined } = {},
-  ): Promise<TagPage> {
-    return this.#upstream(repository).request(repository.path, (content) => content.tags(options), options);
+  tags(repository: UpstreamRepository, options: ListOptions = {}): Promise<TagPage> {
+    return this.#request("lists", repository, options, (content, limited) => content.tags({ ...options, ...limited }));
   }
 
-  async *referrers(
-    repository: UpstreamRepository,
-    digest: Digest,
-    options: CallOptions = {},
-  ): AsyncGenerator<Descriptor> {
+  repositories(upstream: string, options: ListOptions = {}): Promise<RepositoryPage> {
+    return this.#upstream({ upstream }).repositories(options);
+  }
+
+  referrers(repository: UpstreamRepository, digest: Digest, options: CallOptions = {}): Promise<readonly Descriptor[]> {
     // The upstream is asked by the digest alone.
     const subject = { digest, mediaType: mediaTypes.ociManifest, size: 0 };
-    yield* await this.#source(repository).referrers(subject, options);
+    return this.#source(repository).referrers(subject, options);
   }
 
   async #read(repository: UpstreamRepository, info: MoteInfo, range: UpstreamRange): Promise<MoteReader> {
-    const { start = 0, end = info.size, signal } = range;
+    const { start = 0, end = info.size, signal, onMiss } = range;
     const { digest, size } = info;
     if (await this.#cache.moteExists(digest, { signal })) {
       return this.#cache.moteReader(digest, { start, end, signal });
     }
     const isPart = start > 0 || end < size;
     if (isPart && !this.#isWithinReach(digest, end)) {
-      if (size <= this.#maxBackgroundFill) this.#fill(repository, info).enter()();
-      const { path } = repository;
-      const read = ({ blobs }: UpstreamContent) => blobs.moteReader(digest, { start, end, signal });
-      return this.#upstream(repository).request(path, read, range);
+      if (size <= this.#maxBackgroundFill) this.#fill(repository, info);
+      onMiss?.();
+      return this.#request("blobs", repository, range, ({ blobs }, limited) =>
+        blobs.moteReader(digest, { start, end, ...limited }),
+      );
     }
-    const fill = this.#fill(repository, info);
     return new FillReader(info, this.#cache, {
-      ...{ start, end, signal, done: fill.done, onClose: fill.enter() },
-      openDirect: () => this.#source(repository).blob(info, { signal }),
+      ...{ start, end, signal, fill: this.#fill(repository, info, onMiss) },
+      openDirect: (from) => this.#source(repository).blob(info, { start: from, verifyOnRead: false, signal }),
     });
   }
 
@@ -196,49 +259,34 @@ export class Mirror implements PullThrough {
     return this.#fills.running().some((fill) => fill.digest === digest && fill.bytes >= end);
   }
 
-  #fill(repository: UpstreamRepository, info: MoteInfo): RunningFill {
-    const { upstream, full } = repository;
+  #fill(repository: UpstreamRepository, info: MoteInfo, onStart?: () => void): RunningFill {
+    const { full } = repository;
     return this.#fills.fill(info, {
       repository: full,
       source: this.#source(repository),
-      onReceived: (bytes) => this.#onReceived(upstream, bytes),
+      passesThrough: true,
+      onStart,
       onStored: () => {
         void this.#imageTags.stored(full);
-        this.#onStored();
+        this.#onStored(info.size);
       },
     });
   }
 
-  /** Fetches a manifest unless it is stored, and records whose it is. */
-  async #storeManifest(repository: UpstreamRepository, descriptor: Descriptor, options: Cancellable): Promise<void> {
-    const { digest } = descriptor;
-    if (!(await this.#cache.moteExists(digest, options))) {
-      const fill = this.#fills.fill(descriptor, {
-        repository: repository.full,
-        source: manifestsAsBlobs(this.#source(repository)),
-        onReceived: (bytes) => this.#onReceived(repository.upstream, bytes),
-        onStored: () => {},
-      });
-      await untilAborted(fill.done, options.signal);
-    }
-    const { membership } = this.#cache;
-    if (membership !== undefined && !(await membership.has(repository.full, digest, options))) {
-      await membership.record(repository.full, digest, options);
-    }
-    // The manifest's own size shows that those of its blobs are known.
-    const key = sizeKey(repository, digest);
-    if (this.#sizes.has(key)) return;
-    this.#rememberSizes(repository, await readManifest(this.#cache, descriptor, options));
-    this.#sizes.set(key, descriptor.size);
+  #manifestBytes(repository: UpstreamRepository, descriptor: Descriptor, { signal }: Cancellable): Promise<Uint8Array> {
+    return this.#manifests.bytes(repository, this.#source(repository), { descriptor, signal });
   }
 
-  #rememberSizes(repository: UpstreamRepository, manifest: Manifest): void {
-    for (const { digest, size } of manifestChildren(manifest).blobs) {
-      this.#sizes.set(sizeKey(repository, digest), size);
-    }
+  #request<Result>(
+    kind: RequestKind,
+    repository: UpstreamRepository,
+    { signal }: Cancellable,
+    send: (content: UpstreamContent, options: Cancellable) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#upstream(repository).request({ path: repository.path, kind, signal }, send);
   }
 
-  #upstream({ upstream }: UpstreamRepository): Upstream {
+  #upstream({ upstream }: Pick<UpstreamRepository, "upstream">): Upstream {
     const found = this.#upstreams.get(upstream);
     if (found === undefined) throw new TypeError(`${upstream} is not an upstream of this mirror`);
     return found;
@@ -247,8 +295,4 @@ export class Mirror implements PullThrough {
   #source(repository: UpstreamRepository): UpstreamSource {
     return new UpstreamSource(this.#upstream(repository), repository.path);
   }
-}
-
-function sizeKey({ full }: UpstreamRepository, digest: Digest): string {
-  return `${full}@${digest}`;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   BoundedMap,
   type Cancellable,
@@ -6,6 +7,8 @@ import {
   isNotFound,
   type Logger,
   MoteError,
+  messageOf,
+  type NameCheck,
   untilAborted,
 } from "@mote/core";
 import { isAnswer } from "./upstream.js";
@@ -23,7 +26,7 @@ export interface TagChecksOptions {
 
 export interface CheckedTag {
   readonly descriptor: Descriptor;
-  /** Whether no upstream was asked. */
+  /** Whether the upstream was not requested, or for another caller. */
   readonly isHit: boolean;
   readonly staleReason?: string | undefined;
 }
@@ -33,10 +36,20 @@ const maxWaitMs = 2_000;
 /** Milliseconds for which a negative answer counts, at most. */
 const maxNegativeMs = 10_000;
 const maxNegatives = 10_000;
+/** Milliseconds for which a check is not read again, which another process may have renewed. */
+const maxMemoryMs = 1_000;
+const maxRemembered = 10_000;
+/** Milliseconds between two looks at whether another process has recorded its check. */
+const pollMs = 20;
 
 interface Negative {
   readonly error: unknown;
   readonly untilMs: number;
+}
+
+interface RememberedCheck {
+  readonly check: NameCheck | undefined;
+  readonly readMs: number;
 }
 
 interface Check {
@@ -44,12 +57,14 @@ interface Check {
   readonly stored: Descriptor | undefined;
   /** What the upstream answers. Undefined if it need not be asked. */
   readonly answer: Promise<Descriptor> | undefined;
+  /** When the upstream was asked, by `performance.now()`. */
+  readonly askedMs: number;
 }
 
 interface ResolveTagOptions extends Cancellable {
   /** Asks the upstream. */
   readonly ask: () => Promise<Descriptor>;
-  /** Whether the manifest of an older answer can still be served. */
+  /** Whether the manifest of an older answer is stored. */
   readonly isStored: (descriptor: Descriptor) => Promise<boolean>;
 }
 
@@ -58,32 +73,39 @@ export class TagChecks {
   readonly #options: TagChecksOptions;
   readonly #running = new Map<string, Promise<Check>>();
   readonly #negatives = new BoundedMap<string, Negative>(maxNegatives);
+  readonly #remembered = new BoundedMap<string, RememberedCheck>(maxRemembered);
 
   constructor(options: TagChecksOptions) {
     this.#options = options;
   }
 
   /**
-   * `name`: the tag's full name.
+   * `name`: the tag's full name. The manifest of a fresh answer may be missing, in the cache and, since the tag may have moved, upstream.
    *
    * @throws MOTE_NOT_FOUND · what `ask` throws, if no older answer is stored
    */
   async resolve(name: string, options: ResolveTagOptions): Promise<CheckedTag> {
     const { signal } = options;
-    const running = this.#running.get(name) ?? this.#start(name, options);
-    const { stored, answer } = await untilAborted(running, signal);
+    const shared = this.#running.get(name);
+    const isHit = shared !== undefined;
+    const { stored, answer, askedMs } = await untilAborted(shared ?? this.#start(name, options), signal);
     if (answer === undefined) {
       if (stored === undefined) throw notStored(name);
       return { descriptor: stored, isHit: true };
     }
-    if (stored === undefined) return { descriptor: await untilAborted(answer, signal), isHit: false };
+    if (stored === undefined) return { descriptor: await untilAborted(answer, signal), isHit };
     try {
-      return { descriptor: await withinBound(answer, signal), isHit: false };
+      return { descriptor: await withinBound(answer, askedMs + maxWaitMs, signal), isHit };
     } catch (error) {
       signal?.throwIfAborted();
       if (isAnswer(error)) throw error;
-      return { descriptor: stored, isHit: true, staleReason: reasonOf(error) };
+      return { descriptor: stored, isHit: true, staleReason: messageOf(error) };
     }
+  }
+
+  /** Asks the upstream, however fresh the stored answer is. @throws MOTE_NOT_FOUND · what `ask` throws */
+  refresh(name: string, { ask, signal }: Omit<ResolveTagOptions, "isStored">): Promise<Descriptor> {
+    return untilAborted(this.#ask(name, ask), signal);
   }
 
   #start(name: string, options: ResolveTagOptions): Promise<Check> {
@@ -95,18 +117,38 @@ export class TagChecks {
   }
 
   async #begin(name: string, { ask, isStored }: ResolveTagOptions): Promise<Check> {
-    const { freshness, freshMs, offline, now } = this.#options;
-    const check = await freshness.find(name);
-    const stored = check !== undefined && (await isStored(check)) ? descriptorOf(check) : undefined;
-    const ageMs = check === undefined ? Number.POSITIVE_INFINITY : now() - check.checkedMs;
-    // A check of the future was made by a clock that was wrong.
-    const isFresh = stored !== undefined && ageMs >= 0 && ageMs < freshMs;
-    if (offline || isFresh) return { stored, answer: undefined };
+    const { offline } = this.#options;
+    const check = await this.#find(name);
+    // What is fresh need not be stored: another request may be fetching it.
+    const isFresh = this.#isFresh(check) && !offline;
+    const stored = check !== undefined && (isFresh || (await isStored(check))) ? descriptorOf(check) : undefined;
+    if (offline || isFresh) return { stored, answer: undefined, askedMs: 0 };
     const negative = this.#negative(name);
     if (negative !== undefined) throw negative.error;
-    const answer = this.#ask(name, ask);
+    const answer = this.#askOnce(name, ask);
     answer.catch(() => {});
-    return { stored, answer };
+    return { stored, answer, askedMs: performance.now() };
+  }
+
+  /** As `#ask`, but if another process asks now, what that one records is the answer. */
+  async #askOnce(name: string, ask: () => Promise<Descriptor>): Promise<Descriptor> {
+    const { freshness, freshMs, now } = this.#options;
+    if (freshness.begin === undefined) return this.#ask(name, ask);
+    const startedMs = now();
+    let end: (() => void) | undefined;
+    try {
+      for (const untilMs = performance.now() + maxWaitMs; performance.now() < untilMs; await delay(pollMs)) {
+        end = await freshness.begin(name);
+        // Also if this one is to ask: the other may have recorded its answer since the last look.
+        const check = await freshness.find(name);
+        if (this.#isFresh(check, Math.max(freshMs, now() - startedMs + 1))) return descriptorOf(check);
+        if (end !== undefined) break;
+      }
+      return await this.#ask(name, ask);
+    } finally {
+      end?.();
+      this.#remembered.delete(name);
+    }
   }
 
   async #ask(name: string, ask: () => Promise<Descriptor>): Promise<Descriptor> {
@@ -114,6 +156,7 @@ export class TagChecks {
     let record: Promise<void> | undefined;
     try {
       const descriptor = descriptorOf(await ask());
+      this.#negatives.delete(name);
       record = freshness.record(name, { ...descriptor, checkedMs: now() });
       return descriptor;
     } catch (error) {
@@ -122,7 +165,22 @@ export class TagChecks {
       throw error;
     } finally {
       await record?.catch((error) => logger.debug("cannot record when a tag was checked", { name, error }));
+      this.#remembered.delete(name);
     }
+  }
+
+  #isFresh(check: NameCheck | undefined, maxAgeMs = this.#options.freshMs): check is NameCheck {
+    const ageMs = check === undefined ? Number.POSITIVE_INFINITY : this.#options.now() - check.checkedMs;
+    // A check of the future was made by a clock that was wrong.
+    return ageMs >= 0 && ageMs < maxAgeMs;
+  }
+
+  async #find(name: string): Promise<NameCheck | undefined> {
+    const remembered = this.#remembered.get(name);
+    if (remembered !== undefined && performance.now() - remembered.readMs < maxMemoryMs) return remembered.check;
+    const check = await this.#options.freshness.find(name);
+    this.#remembered.set(name, { check, readMs: performance.now() });
+    return check;
   }
 
   #negative(name: string): Negative | undefined {
@@ -142,21 +200,22 @@ function descriptorOf({ digest, mediaType, size }: Descriptor): Descriptor {
 
 class SlowUpstreamError extends Error {}
 
-async function withinBound<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+/** `untilMs`: by `performance.now()`. */
+async function withinBound<Result>(
+  work: Promise<Result>,
+  untilMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
   const slow = new AbortController();
   const timer = setTimeout(
     () => slow.abort(new SlowUpstreamError(`the upstream has not answered within ${maxWaitMs / 1000} s`)),
-    maxWaitMs,
+    Math.max(0, untilMs - performance.now()),
   );
   try {
     return await untilAborted(work, signal === undefined ? slow.signal : AbortSignal.any([signal, slow.signal]));
   } finally {
     clearTimeout(timer);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function notStored(name: string): MoteError {

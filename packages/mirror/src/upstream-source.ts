@@ -2,6 +2,7 @@ import {
   type BlobOptions,
   BytesReader,
   type CallOptions,
+  type Cancellable,
   type ContentSource,
   type Descriptor,
   type MoteReader,
@@ -9,9 +10,9 @@ import {
   type ResolveOptions,
   type TimeLimited,
 } from "@mote/core";
-import type { Upstream } from "./upstream.js";
+import type { RequestKind, Upstream, UpstreamContent } from "./upstream.js";
 
-/** A repository of an upstream as a source, whose requests pass the upstream's circuit breaker. */
+/** A repository of an upstream as a source, whose requests pass the upstream's circuit breakers. */
 export class UpstreamSource implements Omit<ContentSource, "referrers"> {
   readonly #upstream: Upstream;
   readonly #path: string;
@@ -22,31 +23,42 @@ export class UpstreamSource implements Omit<ContentSource, "referrers"> {
   }
 
   resolve(ref: Ref | string, options: ResolveOptions = {}): Promise<Descriptor> {
-    return this.#upstream.request(this.#path, ({ source }) => source.resolve(ref, options), options);
+    return this.#request("manifests", options, ({ source }, limited) =>
+      source.resolve(ref, { ...options, ...limited }),
+    );
   }
 
   manifest(descriptor: Descriptor, options: TimeLimited = {}): Promise<Uint8Array> {
-    return this.#upstream.request(this.#path, ({ source }) => source.manifest(descriptor, options), options);
+    return this.#request("manifests", options, ({ source }, limited) =>
+      source.manifest(descriptor, { ...options, ...limited }),
+    );
   }
 
   blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    return this.#upstream.request(this.#path, ({ source }) => source.blob(descriptor, options), options);
+    return this.#request("blobs", options, ({ source }, limited) =>
+      source.blob(descriptor, { ...options, ...limited }),
+    );
   }
 
   reportCorruption(descriptor: Descriptor): boolean {
     return this.#upstream.content(this.#path).source.reportCorruption?.(descriptor) ?? false;
   }
 
-  async referrers(descriptor: Descriptor, options: CallOptions = {}): Promise<Descriptor[]> {
-    return this.#upstream.request(
-      this.#path,
-      async ({ source }) => {
-        const found: Descriptor[] = [];
-        for await (const referrer of source.referrers?.(descriptor, options) ?? []) found.push(referrer);
-        return found;
-      },
-      options,
-    );
+  referrers(descriptor: Descriptor, options: CallOptions = {}): Promise<Descriptor[]> {
+    return this.#request("lists", options, async ({ source }, limited) => {
+      const found: Descriptor[] = [];
+      for await (const referrer of source.referrers?.(descriptor, { ...options, ...limited }) ?? [])
+        found.push(referrer);
+      return found;
+    });
+  }
+
+  #request<Result>(
+    kind: RequestKind,
+    { signal }: Cancellable,
+    send: (content: UpstreamContent, options: Cancellable) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#upstream.request({ path: this.#path, kind, signal }, send);
   }
 }
 

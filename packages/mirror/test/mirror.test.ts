@@ -90,7 +90,7 @@ describe("a blob that is not stored", () => {
     upstream.blobs.set(digest, wrong);
     await expect(bytesOf(read(digest))).rejects.toMatchObject({ code: "MOTE_DIGEST_MISMATCH" });
     expect(await cache.moteExists(digest)).toBe(false);
-    expect(mirror.upstreams).toEqual([{ name: "up.example", state: "closed" }]);
+    expect(mirror.upstreams).toMatchObject([{ name: "up.example", state: "closed" }]);
   });
 
   it("arrives whole although its first client goes away", async () => {
@@ -183,6 +183,71 @@ describe("a tag", () => {
     expect(upstream.requests).toEqual(["resolve 1", `manifest ${manifest.digest}`, "resolve 1"]);
   });
 
+  it("is not checked again for a client that comes while its manifest is fetched", async () => {
+    const { manifest } = upstream.addImage("1", layer);
+    const [fetching, mayArrive] = [gate(), gate()];
+    upstream.before = (request) => {
+      if (!request.startsWith("manifest")) return;
+      fetching.resolve();
+      return mayArrive.promise;
+    };
+    const first = resolve();
+    await fetching.promise;
+    const second = resolve();
+    const other = newMirror().manifest(repository(), "1");
+    // The checks of both have ended when they wait for the manifest.
+    await vi.waitUntil(() => upstream.count("resolve") > 1 || mirrors.every(({ fills }) => fills.length > 0));
+    mayArrive.resolve();
+    for (const answer of await Promise.all([first, second, other])) expect(answer.descriptor).toEqual(manifest);
+    expect(upstream.requests).toEqual(["resolve 1", `manifest ${manifest.digest}`]);
+  });
+
+  it("is checked once by several mirrors with one folder, which wait for the first", async () => {
+    const { manifest } = upstream.addImage("1", layer);
+    const others = [1, 2].map(() => new FileCache(root, { durability: "visible" }));
+    const asked = gate();
+    upstream.before = (request) => (request.startsWith("resolve") ? asked.promise : undefined);
+    const all = [cache, ...others].map((each) => newMirror({ cache: each, tags: each.tags }));
+    const answers = Promise.all(all.map((each) => each.manifest(repository(), "1")));
+    await vi.waitUntil(() => upstream.count("resolve") > 0);
+    // Time for the others to ask too.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    asked.resolve();
+    for (const { descriptor } of await answers) expect(descriptor).toEqual(manifest);
+    expect(upstream.count("resolve")).toBe(1);
+    for (const each of all) await each.close();
+    for (const other of others) await other[Symbol.asyncDispose]();
+  });
+
+  it("is checked by the next mirror if the first one fails", async () => {
+    const { manifest } = upstream.addImage("1", layer);
+    const other = new FileCache(root, { durability: "visible" });
+    const [asked, first] = [gate(), newMirror()];
+    const second = newMirror({ cache: other, tags: other.tags });
+    upstream.before = async (request) => {
+      if (request !== "resolve 1" || upstream.count("resolve") > 1) return;
+      await asked.promise;
+      throw new MoteError("MOTE_UNREACHABLE", "the upstream is down");
+    };
+    const failing = first.manifest(repository(), "1");
+    await vi.waitUntil(() => upstream.count("resolve") > 0);
+    const answer = second.manifest(repository(), "1");
+    asked.resolve();
+    await expect(failing).rejects.toMatchObject({ code: "MOTE_UNREACHABLE" });
+    expect((await answer).descriptor).toEqual(manifest);
+    await second.close();
+    await other[Symbol.asyncDispose]();
+  });
+
+  it("that moved is checked again if the older manifest is neither stored nor upstream", async () => {
+    const older = upstream.addImage("1", layer).manifest;
+    await resolve();
+    await cache.removeMote(older.digest);
+    upstream.blobs.delete(older.digest);
+    const newer = upstream.addImage("1", randomBytes(10)).manifest;
+    expect(await resolve()).toMatchObject({ descriptor: newer, isHit: false });
+  });
+
   it("is believed by another mirror with the same folder", async () => {
     upstream.addImage("1", layer);
     await resolve();
@@ -207,7 +272,7 @@ describe("a tag", () => {
       upstream.before = () => {
         throw new MoteError(code, "the upstream is down");
       };
-      expect(await resolve()).toEqual({ descriptor: manifest, isHit: true, staleReason: "the upstream is down" });
+      expect(await resolve()).toMatchObject({ descriptor: manifest, isHit: true, staleReason: "the upstream is down" });
       mirror = newMirror({ freshMs: 0 });
       await expect(mirror.manifest(repository(), "2")).rejects.toMatchObject({ code });
     },
@@ -244,7 +309,7 @@ describe("a tag", () => {
     for (const tag of ["1", "2", "3", "4"])
       await expect(resolve(tag)).rejects.toMatchObject({ code: "MOTE_UNREACHABLE" });
     expect(upstream.count("resolve")).toBe(3);
-    expect(mirror.upstreams).toEqual([{ name: "up.example", state: "open" }]);
+    expect(mirror.upstreams).toMatchObject([{ name: "up.example", state: "open" }]);
   });
 
   it("is never asked offline", async () => {
@@ -268,11 +333,19 @@ describe("a tag", () => {
     await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 10_000 });
     expect((await cache.tags.resolve("up.example/org/app:1"))?.digest).toBe(image.manifest.digest);
   });
+
+  it("is set although clients do not request the config, because it is in the manifest", async () => {
+    const image = upstream.addImage("1", layer, { isInlined: true });
+    await resolve();
+    await bytesOf(read(image.layer.digest));
+    await vi.waitUntil(() => cache.tags.resolve("up.example/org/app:1"), { timeout: 10_000 });
+    expect(await cache.moteExists(image.config.digest)).toBe(true);
+  });
 });
 
 it("a manifest by digest is fetched, and recorded as the repository's", async () => {
   const { manifest } = upstream.addImage("1", layer);
-  expect(await mirror.manifest(repository(), manifest.digest)).toEqual({ descriptor: manifest, isHit: false });
+  expect(await mirror.manifest(repository(), manifest.digest)).toMatchObject({ descriptor: manifest, isHit: false });
   expect(await cache.membership.has("up.example/org/app", manifest.digest)).toBe(true);
 });
 

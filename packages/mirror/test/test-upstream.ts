@@ -40,12 +40,15 @@ export class TestUpstream implements UpstreamRegistry {
     return { digest, size: bytes.byteLength, mediaType: "application/vnd.oci.image.layer.v1.tar" };
   }
 
-  /** An image with one layer. */
+  /** An image with one layer. `isInlined`: its manifest contains the config. */
   addImage(
     tag: string,
     layer: Uint8Array,
+    { isInlined = false } = {},
   ): { readonly manifest: Descriptor; readonly layer: Descriptor; readonly config: Descriptor } {
-    const config = { ...this.addBlob(encoder.encode(`{"tag":"${tag}"}`)), mediaType: mediaTypes.ociConfig };
+    const configBytes = encoder.encode(`{"tag":"${tag}"}`);
+    const data = isInlined ? { data: Buffer.from(configBytes).toString("base64") } : {};
+    const config = { ...this.addBlob(configBytes), mediaType: mediaTypes.ociConfig, ...data };
     const added = this.addBlob(layer);
     const body = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [added] };
     const manifest = { ...this.addBlob(encoder.encode(JSON.stringify(body))), mediaType: mediaTypes.ociManifest };

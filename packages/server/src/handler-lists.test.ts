@@ -96,6 +96,8 @@ describe("referrers", () => {
       expect(response.headers.get("content-type")).toBe(mediaTypes.ociIndex);
       expect(await response.json()).toEqual({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [] });
     }
+    const unknown = await request(`/v2/unknown/referrers/${manifest.digest}`);
+    expect([unknown.status, ((await unknown.json()) as { manifests: unknown }).manifests]).toEqual([200, []]);
     expect(await errorOf("/v2/library/app/referrers/1")).toEqual([400, "DIGEST_INVALID"]);
   });
 

@@ -181,6 +181,18 @@ describe("a blob", () => {
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(layerBytes.subarray(start, end));
   });
 
+  it("is served with its own URL in Location, from which Ollama reads its ranges", async () => {
+    const path = `/v2/library/app/blobs/${layer}`;
+    for (const method of ["GET", "HEAD"]) {
+      const response = await request(path, { method });
+      expect(response.status).toBe(200);
+      const location = response.headers.get("location") ?? "";
+      expect(new URL(location, `http://registry.example${path}`).pathname).toBe(path);
+    }
+    expect((await request(path, { headers: { range: "bytes=0-9" } })).headers.get("location")).toBeNull();
+    expect((await request(`${path}?ns=docker.io`)).headers.get("location")).toBeNull();
+  });
+
   it.each(["bytes=20000-", "bytes=20000-20001", "bytes=-0"])("cannot satisfy %s", async (range) => {
     const response = await request(`/v2/library/app/blobs/${layer}`, { headers: { range } });
     expect(response.status).toBe(416);

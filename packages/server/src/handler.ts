@@ -1,5 +1,5 @@
 import { Endpoint, type EndpointOptions } from "./endpoint.js";
-import type { ApiResponse } from "./response.js";
+import type { ApiResponse } from "./routing/response.js";
 
 export type Handler = (request: Request) => Promise<Response>;
 
@@ -11,11 +11,14 @@ export function createHandler(options: EndpointOptions): Handler {
   const endpoint = new Endpoint(options);
   return async (request) => {
     const { pathname, search } = new URL(request.url);
+    const { body } = request;
     const response = await endpoint.respond({
       method: request.method,
       target: `${pathname}${search}`,
       header: (name) => request.headers.get(name) ?? undefined,
       signal: request.signal,
+      facts: {},
+      ...(body === null ? {} : { body: () => body }),
     });
     return new Response(responseBody(response.body), { status: response.status, headers: response.headers });
   };

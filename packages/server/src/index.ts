@@ -1,3 +1,13 @@
+export type { Access, AccessDecision, AccessRequest, Action } from "./access/access.js";
+export { PasswordAccess, type PasswordAccessOptions } from "./access/password-access.js";
 export type { EndpointOptions } from "./endpoint.js";
+export type { ServedFleet } from "./fleet/fleet-blobs.js";
+export { type FleetTokenOptions, signFleetToken } from "./fleet/fleet-token.js";
 export { createHandler, type Handler } from "./handler.js";
-export { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "./serve.js";
+export type { ClientLimit } from "./listening/client-limits.js";
+export type { TlsFiles } from "./listening/tls.js";
+export type { RequestFacts } from "./routing/response.js";
+export { type RegistryServer, serve } from "./serve.js";
+export type { ServedRequest, ServeOptions } from "./serve-options.js";
+export type { StatusReport } from "./status/status-report.js";
+export { type Channel, type Exchange, ExchangeHub, LocalExchange, WorkerExchange } from "./workers/exchange.js";

@@ -75,6 +75,10 @@ describe("a server", () => {
       bytesSent: blobBytes,
       durationMs: expect.any(Number),
       complete: true,
+      client: "127.0.0.1",
+      userAgent: undefined,
+      facts: {},
+      isHit: true,
     });
     expect(served[1]).toMatchObject({ status: 404, complete: true });
   });

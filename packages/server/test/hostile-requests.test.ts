@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type Digest, digestBytes, MemoryTagStore } from "@mote/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { defaultMaxConnections, maxRejectedConnections } from "../src/connections.js";
 import { type RegistryServer, type ServedRequest, type ServeOptions, serve } from "../src/index.js";
-import { printableTarget } from "../src/request-target.js";
+import { defaultMaxConnections, maxRejectedConnections } from "../src/listening/connections.js";
+import { printableTarget } from "../src/routing/request-target.js";
 import { MemorySource, putInRepository } from "./memory-source.js";
 
 let source: MemorySource;
@@ -89,7 +89,7 @@ describe("a path", () => {
     ["/v2/a/blobs/sha256:../../etc/passwd", 400],
     ["/v2/a/blobs/sha256:%2e%2e", 400],
     ["/v2/_catalog/x", 404],
-    ["/", 404],
+    ["/index.html", 404],
     ["/v2/x?".padEnd(9000, "y"), 414],
     [`/v2/${"a/".repeat(3000)}manifests/1`, 400],
   ])("such as %s gets %i, and nothing is read", async (path, status) => {

@@ -1,0 +1,76 @@
+import {
+  type Cancellable,
+  CircuitBreaker,
+  type Digest,
+  type FetchLease,
+  type FetchLeases,
+  type Logger,
+  reasonOf,
+  untilAborted,
+} from "@mote/core";
+
+/** Milliseconds for a call to the store. */
+const limitMs = 5_000;
+
+/** Leases of a store that may fail: then there is one warning, and it is not asked for a while. */
+export class GuardedLeases {
+  readonly #leases: FetchLeases;
+  readonly #logger: Logger;
+  readonly #breaker = new CircuitBreaker(() => performance.now());
+  #hasWarned = false;
+
+  constructor(leases: FetchLeases, logger: Logger) {
+    this.#leases = leases;
+    this.#logger = logger;
+  }
+
+  /** As of `FetchLeases`. Returns undefined if the store fails. */
+  acquire(
+    digest: Digest,
+    holder: string,
+    { signal, ...options }: Cancellable & { readonly durationMs: number; readonly replaces: number | undefined },
+  ): Promise<FetchLease | undefined> {
+    return this.#call((limit) => this.#leases.acquire(digest, holder, { ...options, signal: limit }), signal);
+  }
+
+  /** As of `FetchLeases`. Returns undefined if the store fails. */
+  renew(
+    lease: FetchLease,
+    options: { readonly durationMs: number; readonly isStored?: boolean },
+  ): Promise<boolean | undefined> {
+    return this.#call((signal) => this.#leases.renew(lease, { ...options, signal }));
+  }
+
+  /** As of `FetchLeases`. A lease that cannot be released lapses. */
+  async release(lease: FetchLease): Promise<void> {
+    await this.#call((signal) => this.#leases.release(lease, { signal }));
+  }
+
+  async #call<Result>(
+    send: (signal: AbortSignal) => Promise<Result>,
+    signal?: AbortSignal,
+  ): Promise<Result | undefined> {
+    signal?.throwIfAborted();
+    if (!this.#breaker.tryRequest()) return undefined;
+    const late = AbortSignal.timeout(limitMs);
+    const limit = signal === undefined ? late : AbortSignal.any([signal, late]);
+    try {
+      const result = await untilAborted(send(limit), limit);
+      this.#breaker.succeeded();
+      this.#hasWarned = false;
+      return result;
+    } catch (error) {
+      if (signal?.aborted) {
+        this.#breaker.abandoned();
+        throw signal.reason;
+      }
+      this.#breaker.failed();
+      if (!this.#hasWarned) {
+        const message = `cannot reach the leases of the fleet; fetching from upstreams without them: ${reasonOf(error)}`;
+        this.#logger.warn(message, { error });
+      }
+      this.#hasWarned = true;
+      return undefined;
+    }
+  }
+}

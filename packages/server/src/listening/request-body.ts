@@ -1,0 +1,79 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { MoteError } from "@mote/core";
+import { within } from "./within.js";
+
+/** Bytes of a body that are read although the request is answered without them, so that the connection stays usable. */
+const maxSkippedBytes = 1024 * 1024;
+/** The slowest rate at which a client may send, in bytes per second. */
+const minRate = 1024;
+
+export interface BodyLimits {
+  /** How long a client may send nothing, in milliseconds. */
+  readonly idleMs: number;
+  /** Called with the number of bytes of each chunk. */
+  readonly onReceived: (bytes: number) => void;
+}
+
+/** The body of a request, which is read only if the response needs it. */
+export class RequestBody {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #limits: BodyLimits;
+  #isStarted = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse, limits: BodyLimits) {
+    this.#request = request;
+    this.#response = response;
+    this.#limits = limits;
+  }
+
+  get isEmpty(): boolean {
+    const { headers } = this.#request;
+    return headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0;
+  }
+
+  /** Yields the body. @throws MOTE_TIMEOUT if the client sends nothing, or too little, for a long time */
+  async *read(): AsyncGenerator<Uint8Array> {
+    this.#isStarted = true;
+    if (this.#request.headers.expect !== undefined) this.#response.writeContinue();
+    // The connection is needed for the response, whatever happens to the body.
+    const chunks = this.#request.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    const { idleMs, onReceived } = this.#limits;
+    let [waitedMs, received] = [0, 0];
+    for (;;) {
+      const startedMs = performance.now();
+      const next = await within(chunks.next(), idleMs, tooSlow);
+      if (next.done) return;
+      // Only waiting counts: the disk may be slower than the client.
+      waitedMs += performance.now() - startedMs;
+      received += next.value.byteLength;
+      onReceived(next.value.byteLength);
+      if (waitedMs >= idleMs) {
+        if (received < (minRate * waitedMs) / 1000) throw tooSlow();
+        [waitedMs, received] = [0, 0];
+      }
+      yield next.value;
+    }
+  }
+
+  /** Reads what is left of a short body. Returns whether nothing is left. */
+  async skip(): Promise<boolean> {
+    const { headers, method } = this.#request;
+    if (this.isEmpty || this.#request.readableEnded) return true;
+    // A body of these has no meaning; it may be a request that is hidden from a proxy.
+    if (method === "GET" || method === "HEAD") return false;
+    const isShort = Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= maxSkippedBytes;
+    const isComing = this.#isStarted || headers.expect === undefined;
+    if (!isShort || !isComing) return false;
+    try {
+      for await (const _ of this.read());
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function tooSlow(): MoteError {
+  return new MoteError("MOTE_TIMEOUT", "the client sends nothing, or too slowly");
+}

@@ -1,0 +1,81 @@
+import { type Digest, isTagName, parseImageName } from "@mote/core";
+import { checkDigest } from "../routing/checks.js";
+import { type ApiResponse, ErrorResponse } from "../routing/response.js";
+import type { ServedContent } from "../served-content.js";
+import type { WriteRequest } from "./local-repository.js";
+import type { PushCache } from "./push-cache.js";
+
+const accepted: ApiResponse = { status: 202, headers: { "content-length": "0" } };
+
+/**
+ * Removes tags, manifests and blobs from a repository (distribution-spec, "Content Management"). Their bytes stay until `prune` needs the
+ * space, because other repositories may have them.
+ */
+export class Deletions {
+  readonly #content: ServedContent;
+  readonly #cache: PushCache;
+
+  constructor(content: ServedContent, cache: PushCache) {
+    this.#content = content;
+    this.#cache = cache;
+  }
+
+  /** Removes a tag, or with a digest a manifest and its tags. */
+  async manifest(routed: WriteRequest): Promise<ApiResponse> {
+    const { reference, repository } = routed;
+    const unknown = new ErrorResponse(404, "MANIFEST_UNKNOWN", "manifest not found in this repository", {
+      detail: { name: routed.name, reference },
+    });
+    if (!reference.includes(":")) {
+      if (!isTagName(reference) || !(await this.#removeTag(`${repository}:${reference}`))) throw unknown;
+      return accepted;
+    }
+    const digest = checkDigest(reference);
+    if (!(await this.#has(repository, digest))) throw unknown;
+    await this.#refuseIfReferred(repository, digest);
+    await this.#removeTags(repository, digest);
+    await this.#cache.membership.remove(repository, digest);
+    return accepted;
+  }
+
+  async blob(routed: WriteRequest): Promise<ApiResponse> {
+    const { repository } = routed;
+    const digest = checkDigest(routed.reference);
+    if (!(await this.#has(repository, digest))) {
+      throw new ErrorResponse(404, "BLOB_UNKNOWN", "blob not found in this repository", { detail: { digest } });
+    }
+    await this.#refuseIfReferred(repository, digest);
+    await this.#cache.membership.remove(repository, digest);
+    return accepted;
+  }
+
+  async #has(repository: string, digest: Digest): Promise<boolean> {
+    return (await this.#content.contents.has(repository, digest)) && (await this.#cache.moteExists(digest));
+  }
+
+  /** @throws ErrorResponse 405: no tag of the repository may lose a part of its image */
+  async #refuseIfReferred(repository: string, digest: Digest): Promise<void> {
+    const parent = await this.#content.contents.parent(repository, digest);
+    if (parent === undefined) return;
+    const message = "a manifest of this repository refers to this content; delete that manifest first";
+    throw new ErrorResponse(405, "UNSUPPORTED", message, {
+      detail: { manifest: parent },
+      headers: { allow: "GET, HEAD" },
+    });
+  }
+
+  async #removeTag(name: string): Promise<boolean> {
+    if ((await this.#content.tags.resolve(name)) === undefined) return false;
+    await this.#content.tags.untag(name, { keepsMembership: true });
+    return true;
+  }
+
+  async #removeTags(repository: string, digest: Digest): Promise<void> {
+    for (const separator of [":", "@"]) {
+      for await (const { name, descriptor } of this.#content.tags.list({ prefix: `${repository}${separator}` })) {
+        const isNamed = descriptor.digest === digest && parseImageName(name)?.repository.full === repository;
+        if (isNamed) await this.#removeTag(name);
+      }
+    }
+  }
+}
