@@ -4,120 +4,150 @@ import type {
   ContentDestination,
   ContentSource,
   Digest,
+  FetchLeases,
   KnownLocations,
   LayerLocator,
   Logger,
   MoteCache,
   MoteInfo,
-  MoteSource,
   TagStore,
 } from "@mote/core";
 import type { Durability } from "@mote/fs";
-import type { FileInput, UnpackOptions } from "@mote/layout";
+import type { ArtifactFileInfo, FileInput, UnpackOptions } from "@mote/layout";
 import type { RegistryServer, ServeOptions } from "@mote/server";
+import type { TierWrite } from "@mote/tiered";
 import type { TransferEvent, TransferOptions } from "@mote/transfer";
 import type { RegistriesOptions } from "./endpoints/registries-options.js";
 import type { MoteTransport } from "./endpoints/transports.js";
 import type { Image } from "./images/image.js";
+import type { ImageFiles, ImageFilesOptions } from "./images/image-files.js";
+import type { UnpackedImage, UnpackImageOptions } from "./images/unpacked-image.js";
+import type { DiffOptions, ImageDiff } from "./inspection/image-diff.js";
+import type { DocumentKind, Inspection, InspectOptions, ReferenceDocument } from "./inspection/inspection.js";
+import type { ListTagsOptions, TagList } from "./inspection/tag-list.js";
+import type { DeltaMode } from "./rebuild/layer-rebuilder.js";
 import type { FoundMote } from "./references/find-by-name.js";
+import type { SyncOptions, SyncReport, SyncSource } from "./sync/types.js";
+import type { Tier } from "./tiers/open-tier.js";
 import type { MoveReport } from "./transfers/move-report.js";
+import type { PlacedModel } from "./transfers/placed-model.js";
 
 export interface EndpointOptions {
-  /** Speak HTTP, not TLS, to all registries, or to these (`host`, `host:port`). On loopback addresses that is done anyway. */
+  /** Use plain HTTP for all registries, or these (`host`, `host:port`). Loopback registries always use plain HTTP. */
   readonly plainHttp?: boolean | readonly string[] | undefined;
-  /** How registries are reached: certificates, mirrors, bounds. @throws MOTE_CONFIG once a registry is wanted */
+  /** Certificates, mirrors and time limits. @throws MOTE_CONFIG on the first use of a registry */
   readonly registries?: RegistriesOptions | undefined;
-  /** Contact no registry: names are resolved in the cache, and missing content is an error. Default false. */
+  /** Never contact a registry: resolve names in the cache, and fail if content is missing. Default false. */
   readonly offline?: boolean | undefined;
-  /** How much may come of the archives of an artifact, of a compressed archive, or of an image's layers. */
+  /** Limits on extracting the archives of an artifact, a compressed archive, or the layers of an image. */
   readonly unpack?: UnpackOptions | undefined;
-  /** Transports beyond those that mote knows. */
+  /** Additional transports. */
   readonly transports?: readonly MoteTransport[] | undefined;
   /** Silent by default. */
   readonly logger?: Logger | undefined;
 }
 
 export interface OpenMoteOptions extends EndpointOptions, Cancellable {
-  /** The cache folder, created if it is missing. Undefined, and no `cache`: there is no folder, as for a user without a home folder. */
+  /** The cache folder, created if it is missing. Undefined without `cache`: no folder, as for a user without a home folder. */
   readonly dir?: string | undefined;
   /**
-   * A cache to use in place of a folder. It is initialized here, and stays open after `close`. What it lacks is done without: without
-   * `tags` images have no names, without leases nothing is protected from a prune by others, without `motes` images are found by whole
-   * digests and names alone, and `repair` rejects with a TypeError.
+   * A cache to use instead of a folder. `openMote` initializes it, and `close` leaves it open. Its optional methods are not required:
+   * without `tags` images have no names, without leases another process may prune content in use, and without `motes` images are
+   * found only by full digest or name, and `repair` rejects with a TypeError. Or the URL of a bucket, `s3://BUCKET[/PREFIX]`, which `close`
+   * closes.
    */
-  readonly cache?: MoteCache | undefined;
-  /** Names for manifests. Default: the cache's own. */
+  readonly cache?: MoteCache | string | undefined;
+  /** The names of manifests. Default: those of the cache. */
   readonly tags?: TagStore | undefined;
-  /** What is known about blobs. It stays open after `close`. Default: a database in `dir`; in memory for a `cache`. */
-  readonly bic?: BlobInfoCache | undefined;
-  /** A read-only fallback for missing content, which is not added to the cache. */
-  readonly tier?: MoteSource | undefined;
+  /**
+   * The blob-info cache, which `close` leaves open, or the URL of a Redis. Default: a database in `dir`; in memory with `cache`.
+   */
+  readonly bic?: BlobInfoCache | string | undefined;
+  /**
+   * A tier behind the cache, from which missing content is fetched, or its URL: `s3://BUCKET[/PREFIX]`, `docker://HOST/REPOSITORY`, or a folder.
+   * `close` waits until it has what it lacked, or warns. It is not used with `readOnly`.
+   */
+  readonly tier?: Tier | string | undefined;
+  /** How content is written to the tier. Default `back`; `none` for a tier that cannot be written to. */
+  readonly tierWrite?: TierWrite | undefined;
   /** Continue without a cache if `dir` cannot be written or is undefined. Default false: MOTE_UNWRITABLE, or MOTE_CONFIG. */
   readonly cacheOptional?: boolean | undefined;
-  /** Only inspect: nothing missing is created, no orphans are cleaned up. A cache that does not exist is empty. Default false. */
+  /** Change nothing: create no files and clean up no orphans. A cache folder that does not exist counts as empty. Default false. */
   readonly readOnly?: boolean | undefined;
   /**
-   * What is synced to the disk before a blob gets its name. Default `grouped`: its data. `visible`: nothing, which is faster, and after a
-   * power cut blobs may be damaged (which a read notices). `synced`: its name, too. Of a folder alone.
+   * What is synced before a blob becomes visible. `grouped` (the default): its data. `visible`: nothing; faster, but a power failure
+   * can damage blobs, which reads detect. `synced`: its data and its directory entry. Applies to `dir` only.
    */
   readonly durability?: Durability | undefined;
   /**
-   * The cache's largest size in bytes. After a transfer that fetched something, the least recently used is removed in the background, never
-   * what was just moved; `close` waits for it. Its error is a warning. Default: no bound.
+   * The maximum size of the cache in bytes. After a transfer that fetched something, the least recently used content is pruned in the
+   * background, but never what was just moved. `close` waits for it. Errors are logged as warnings. Default: unlimited.
    */
   readonly maxSize?: number | undefined;
 }
 
 export interface MoveOptions extends Cancellable {
-  /** Blobs moved at once. Default 6, and 10 more of up to 256 KiB. */
+  /** Concurrent blob transfers. Default 6, plus 10 for blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
   /**
-   * Into a plain folder: replace existing files with other content. Into an archive: replace an image of the same name that
-   * has other content, and a file that is not such an archive. Default: MOTE_EXISTS.
+   * In a plain folder: replace existing files that differ. In an archive: replace a different image with the same name, and a file
+   * that is not such an archive. Default: MOTE_EXISTS.
    */
   readonly overwrite?: boolean | undefined;
 }
 
 export interface PullOptions extends MoveOptions {
   /**
-   * Only this platform, as containerd writes it: `os[(version)]/architecture[/variant]`. The cache still knows the name as the index,
-   * of which it has this platform. Of several, a local destination gets the original index, which is incomplete then, and a registry an
-   * index of these; a directory for files gets one. Default: all platforms.
+   * Only these platforms, in containerd's notation: `os[(version)]/architecture[/variant]`. The name in the cache still refers to the
+   * whole index. With several, a local destination gets the original index, then incomplete, and a registry a new index of these
+   * platforms; a plain folder accepts only one. Default: all platforms.
    */
   readonly platform?: string | readonly string[] | undefined;
-  /** Also what refers to the image: signatures, attestations. Default false. */
+  /** Also move the referrers of the image: signatures, attestations. Default false. */
   readonly referrers?: boolean | undefined;
-  /** Names at the destination, or in the cache. Default: that of the destination; in the cache that of the source. */
+  /** Tags at the destination, or names in the cache. Default: the tag of the destination; in the cache, the name of the source. */
   readonly tags?: readonly string[] | undefined;
-  /** A policy, called before anything is moved and before any name is set. Throwing ends the pull. */
+  /**
+   * Whether layers whose content the cache has in another compression are made from it instead of being fetched: `auto`, only where the link is
+   * slower; `always`, where it is possible; `never`. Default `auto`. Applies to images of registries, not on loopback with `auto`, and to a cache
+   * in a folder, without a tier.
+   */
+  readonly delta?: DeltaMode | undefined;
+  /** Use the cached image without contacting the registry, if it is complete. Default false. */
+  readonly preferCached?: boolean | undefined;
+  /** Into a plain folder: only the files that this returns true for. Default: all. The image gets no name in the cache then. */
+  readonly only?: ((file: ArtifactFileInfo) => boolean) | undefined;
+  /** A policy, called before any blob is moved or name is set. Throwing aborts the pull. */
   readonly verify?: TransferOptions["verify"];
-  /** Into a plain folder: read-only hard links to the cache's files, where it cannot share extents. Default: separate files. */
+  /** In a plain folder: create read-only hard links to the files of the cache where reflinks are not possible. Default: copies. */
   readonly link?: boolean | undefined;
 }
+
+/** Options of placing a model; `only` is rejected for tools that need all of its files. */
+export type PlaceModelOptions = Omit<PullOptions, "link" | "referrers" | "tags">;
 
 export interface PushFilesOptions extends MoveOptions {
   /** Default: `application/vnd.unknown.artifact.v1`. */
   readonly artifactType?: string | undefined;
-  /** Of the manifest. */
+  /** Annotations of the manifest. */
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface RepairOptions extends Omit<MoveOptions, "overwrite"> {
-  /** Damaged content: usually quarantined, and missing. */
+  /** Damaged content, usually already in quarantine. */
   readonly damaged?: Iterable<Digest> | undefined;
   /** Stored content that cannot be read. */
   readonly unreadable?: Iterable<Digest> | undefined;
-  /** Called with the reason why something could not be fetched. */
+  /** Called for each blob or image that could not be fetched. */
   readonly onFailure?: ((failure: { readonly digest: Digest; readonly reason: string }) => void) | undefined;
 }
 
 export interface ImageOptions extends Cancellable {
-  /** Which image of an index, as in `PullOptions`. Default: the only one that is stored. */
+  /** The image of an index to open, as in `PullOptions`. Default: the only one that is stored. */
   readonly platform?: string | undefined;
 }
 
-/** The usual parts, put together. Every part can be replaced, and used alone. */
 /** The upstream registries of a mirror. */
 export interface MirrorSettings {
   /** Each as `NAME` or `NAME=URL`; the name is that in references. */
@@ -130,77 +160,133 @@ export interface MirrorSettings {
   readonly offline?: boolean | undefined;
 }
 
-export interface ServeMoteOptions extends Omit<ServeOptions, "source" | "tags" | "pullThrough"> {
+export interface ServeMoteOptions extends Omit<ServeOptions, "source" | "tags" | "pullThrough" | "push" | "fleet"> {
   /** Default: only what is stored is served. */
   readonly mirror?: MirrorSettings | undefined;
+  /** Take pushes and deletions, of repositories without a registry. Default false. */
+  readonly push?: boolean | undefined;
+  /**
+   * The URL at which the other mirrors of a fleet reach this one. Mirrors with the same Redis (`bic`) or bucket (`tier`) then fetch each
+   * manifest and blob once in total. Default: this one fetches alone.
+   */
+  readonly advertise?: string | undefined;
+  /** The secret that the fleet shares: 32 or more printable ASCII characters. Default: the first member makes it, and keeps it with the leases. */
+  readonly fleetSecret?: string | undefined;
+  /** Decides which member of the fleet fetches a blob. `close` leaves it open. Default: leases in `bic` or `tier`. */
+  readonly fetchLeases?: FetchLeases | undefined;
 }
 
+/** An open cache, and the operations on it. */
 export interface OpenMote extends AsyncDisposable {
   /** The cache folder. Empty if there is none. */
   readonly dir: string;
   readonly cache: MoteCache;
-  /** Names for manifests in the cache: references as they were pulled, without `docker://`. */
+  /** The names of manifests in the cache: references as pulled, without `docker://`. */
   readonly tags: TagStore;
   readonly bic: BlobInfoCache;
   readonly locator: LayerLocator;
   /**
-   * Moves an image from `source` through the cache to `destination`, or into the cache alone. References as in `@mote/ref`. A digest
-   * as `source` means that content, from the cache or wherever it is known to be; of stored content, 6 digits suffice.
-   * An archive that exists gets the image in addition to those that it has. `-` as the path of an archive is stdout.
-   * The cache stores it under the source's name, and is used in place of a registry that fails: with no connection, a server error, a rate
-   * limit, or content other than what was asked for. A warning says so. 401, 403 and 404 are errors.
-   * A destination without transport that ends in `/`, or begins as paths do (`./`, `../`, `/`, `~/`), is a plain folder, which gets the
-   * artifact's files. A registry is written as `docker://…`: `build/app` alone is refused.
+   * Moves an image from `source` through the cache to `destination`, or only into the cache. For references see `@mote/ref`. A digest
+   * as `source` is read from the cache or any known location; 6 digits suffice for stored content.
+   * An image is added to an existing archive. `-` as the path of an archive is stdout.
+   * The image is cached under the name of the source. If a registry fails (no connection, a server error, a rate limit, content that
+   * fails verification), the cached image is used, with a warning. 401, 403 and 404 are errors.
+   * A destination without a transport that ends in `/` or begins with `./`, `../`, `/` or `~/` is a plain folder for the files of an
+   * artifact. A registry requires `docker://`: `build/app` alone is rejected.
    * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_NOT_FOUND · MOTE_UNAUTHORIZED · MOTE_UNREACHABLE ·
    *   MOTE_INVALID_MANIFEST · MOTE_DIGEST_MISMATCH · MOTE_SIZE_MISMATCH · MOTE_UNWRITABLE · MOTE_NO_SPACE …
    *   into a plain folder also MOTE_NOT_FILES · MOTE_EXISTS · MOTE_INVALID_NAME · MOTE_INVALID_ARCHIVE
    */
   pull(source: string, destination?: string, options?: PullOptions): Promise<MoveReport>;
-  /** Does as `pull` with a destination, which may also be a registry without `docker://`. */
+  /** Does what `pull` does with a destination, which may also be a registry without `docker://`. */
   copy(source: string, destination: string, options?: PullOptions): Promise<MoveReport>;
-  /** Moves an image that is stored, or is in a layout or archive, to `destination`, as `copy`. */
+  /** Moves an image from the cache, a layout or an archive to `destination`, as `copy` does. */
   push(source: string, destination: string, options?: PullOptions): Promise<MoveReport>;
   /**
-   * Moves plain files and folders as one artifact through the cache to `destination`. The same files give the same digests.
-   * The cache stores it under the destination's name. Folders are packed in the system's temporary folder.
+   * Moves plain files and folders as one artifact through the cache to `destination`. The same files produce the same digests.
+   * The artifact is cached under the name of the destination. Folders are packed in the system's temporary folder.
    * @throws MOTE_NOT_FOUND · MOTE_INVALID_NAME, and as `pull`
    */
   pushFiles(files: readonly FileInput[], destination: string, options?: PushFilesOptions): Promise<MoveReport>;
+  /**
+   * Moves many images to `docker://HOST[/PREFIX]`, `oci:DIR` or `oci-archive:FILE`, each byte once: shared blobs are moved once, and what the
+   * destination has is not sent. Below a registry, images keep their repository and tag; in a layout or an archive, their full name.
+   * A failed image does not stop the others: the report says what was done with each. Names are set when their images are complete.
+   * @throws MOTE_NOT_FOUND if the source has no images · MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT, and what a destination throws
+   *   that cannot be written at all
+   */
+  sync(source: SyncSource, destination: string, options?: SyncOptions): Promise<SyncReport>;
   /** Copies a file into the cache. @throws MOTE_NOT_FOUND if there is no such file */
   addFile(path: string, options?: Cancellable): Promise<MoteInfo>;
-  /** Adds a stream of any length to the cache, by way of the system's temporary folder. */
+  /** Adds a stream of any length to the cache. It is buffered in the system's temporary folder. */
   addStream(chunks: AsyncIterable<Uint8Array>, options?: Cancellable): Promise<MoteInfo>;
   /**
-   * Finds the mote that a person means: by a digest, the first digits (at least 6) of a stored one, a name, a reference over any
-   * transport, or the end of a name. A full digest need not be stored. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS · MOTE_INVALID_DIGEST
+   * Finds a mote by a digest, at least 6 digits of a stored digest, a name, a reference of any transport, or the end of a name. A full
+   * digest need not be stored. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS · MOTE_INVALID_DIGEST
    */
   find(text: string): Promise<FoundMote>;
   /** Opens a stored image, found as by `find`, to read its config, layers and files. @throws as `find` · MOTE_NO_PLATFORM · MOTE_INVALID_MANIFEST */
   image(name: string, options?: ImageOptions): Promise<Image>;
-  /** Returns references where the blob has been seen, newest first: without `docker://`, with other transports. */
+  /**
+   * Describes an image, an index or an artifact wherever it is, without its layers: an index of a registry in three requests, or in four if
+   * its referrers are listed by a tag. A digest is looked up in the cache first. Content of the cache costs no request.
+   * @throws as `pull`, and MOTE_NO_PLATFORM
+   */
+  inspect(reference: string, options?: InspectOptions): Promise<Inspection>;
+  /**
+   * Returns the digest to which a reference resolves, and the bytes of its manifest or config as they are there.
+   * @throws as `inspect`; MOTE_NOT_FOUND if there is no config
+   */
+  readDocument(reference: string, what: DocumentKind, options?: InspectOptions): Promise<ReferenceDocument>;
+  /** Compares the layers and configs of two images wherever they are, without reading layers. @throws as `inspect` */
+  diff(first: string, second: string, options?: DiffOptions): Promise<ImageDiff>;
+  /**
+   * Lists the tags of a repository, or the names in a layout or an archive. With `offline`, those of the repository in the cache.
+   * @throws MOTE_NOT_FOUND if there is no such repository · MOTE_INVALID_REFERENCE · MOTE_TOO_LARGE …
+   */
+  listTags(repository: string, options?: ListTagsOptions): Promise<TagList>;
+  /**
+   * Opens the files of an image wherever it is, to list, read, and write them. Layers of a registry are fetched into the cache when they are
+   * needed, from the top. @throws as `inspect`, and MOTE_NOT_FILES for an artifact
+   */
+  files(reference: string, options?: ImageFilesOptions): Promise<ImageFiles>;
+  /**
+   * Pulls an image into the cache, and writes its root file system into an empty folder; with `overwrite`, into any folder. Files belong to
+   * the current user, without setuid, setgid and sticky bits. Devices are left out, and so are links that would lead out of the folder.
+   * @throws MOTE_EXISTS · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE, and as `pull` and `files`
+   */
+  unpack(source: string, dir: string, options?: UnpackImageOptions): Promise<UnpackedImage>;
+  /**
+   * Pulls a model, and places its files where a tool looks for them: `ollama`, `hf`, `lmstudio`. They are clones of the cached files or
+   * read-only hard links where possible. Files of the tool that have other content stay, unless `overwrite` is set.
+   * @throws MOTE_INVALID_NAME for an unknown tool, or a name that it cannot have · MOTE_CONFIG without a home folder · MOTE_NOT_FILES ·
+   *   MOTE_EXISTS, and as `pull`
+   */
+  place(source: string, tool: string, options?: PlaceModelOptions): Promise<PlacedModel>;
+  /** Returns references to where the blob was seen, newest first: without `docker://`, but with other transports. */
   locate(digest: Digest, options?: Cancellable): Promise<string[]>;
   /**
-   * Returns all that is known of a blob: locations of any kind with the time they were last seen, and its other forms. With `destination`,
-   * a reference, also whether a mount would work there. @throws MOTE_INVALID_REFERENCE
+   * Returns what is known about a blob: locations of any kind, when it was last seen there, and its compressed or uncompressed forms.
+   * With `destination`, a reference, also whether it can be mounted there. @throws MOTE_INVALID_REFERENCE
    */
   knownLocations(
     digest: Digest,
     options?: Cancellable & { readonly destination?: string | undefined },
   ): Promise<KnownLocations>;
   /**
-   * Fetches what is missing of every image in the cache from where its name says, over any transport, and what of `damaged` and
-   * `unreadable` is not right from where it was seen. Platforms that were never fetched are not missing. Returns the names of images that
-   * are still incomplete.
+   * Fetches the missing content of every image in the cache from the location in its name, and what of `damaged` and `unreadable` is
+   * still bad from known locations. Platforms that were never fetched do not count as missing. Returns the names of images that are
+   * still incomplete.
    */
   repair(options?: RepairOptions): Promise<string[]>;
   /**
-   * Serves the cache as an OCI registry, and with `mirror` the content of upstream registries, which is fetched into the cache when it is
-   * requested. @throws MOTE_LISTEN · MOTE_INVALID_REFERENCE for an upstream that is not valid
+   * Serves the cache as an OCI registry. With `mirror`, content that is not cached is fetched from upstream registries on request.
+   * @throws MOTE_LISTEN · MOTE_INVALID_REFERENCE for an invalid upstream
    */
   serve(options?: ServeMoteOptions): Promise<RegistryServer>;
-  /** Opens what a reference names, to read from. The caller disposes of it. @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
+  /** Opens the location of a reference for reading. The caller disposes of it. @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT */
   openSource(reference: string): Promise<ContentSource>;
-  /** Opens what a reference names, to write to. The caller disposes of it. @throws as `openSource` */
+  /** Opens the location of a reference for writing. The caller disposes of it. @throws as `openSource` */
   openDestination(
     reference: string,
     options?: { readonly overwrite?: boolean | undefined },

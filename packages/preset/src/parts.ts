@@ -2,7 +2,7 @@ import type { BlobInfoCache, Logger, MoteCache, TagStore } from "@mote/core";
 import type { Endpoints } from "./endpoints/endpoints.js";
 import type { References } from "./references/references.js";
 
-/** What the use cases work with. */
+/** The dependencies of all operations. */
 export interface Parts {
   readonly cache: MoteCache;
   readonly tags: TagStore;

@@ -18,6 +18,10 @@ export interface FailingRegistry extends AsyncDisposable {
   readonly host: string;
   /** Requests so far. */
   readonly asked: readonly string[];
+  /** Its log: the status of each response, and the bytes of manifests and blobs in it. */
+  readonly log: readonly { readonly status: number; readonly bytes: number }[];
+  /** Headers of all its responses. */
+  readonly headers: Record<string, string>;
   /** Changes the failure from now on. */
   fail(failure: Failure): void;
   /** Moves the tag to another image. */
@@ -40,22 +44,32 @@ export async function startFailingRegistry(): Promise<FailingRegistry> {
   let tagged = image("first");
   let failure: Failure = () => false;
   const asked: string[] = [];
+  const log: { status: number; bytes: number }[] = [];
+  const headers: Record<string, string> = {};
   const server = createServer((request, response) => {
     const path = (request.url ?? "").split("?")[0] ?? "";
     asked.push(`${request.method} ${path}`);
     response.on("error", () => {});
+    let sent = 0;
+    response.on("finish", () => log.push({ status: response.statusCode, bytes: sent }));
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (failure(request, response)) return;
     const name = path.split("/").at(-1) ?? "";
     const digest = name === "1" ? tagged : name;
     const found = contents.get(digest);
     if (found === undefined) return void response.writeHead(404).end();
-    const { bytes, type } = found;
-    response.writeHead(200, {
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+    const isRange = first !== undefined;
+    const { type } = found;
+    const bytes = isRange ? found.bytes.subarray(Number(first), Number(last) + 1) : found.bytes;
+    response.writeHead(isRange ? 206 : 200, {
       "content-type": path.includes("/blobs/") ? "application/octet-stream" : type,
       "content-length": bytes.byteLength,
       "docker-content-digest": digest,
+      ...(isRange ? { "content-range": `bytes ${first}-${last}/${found.bytes.byteLength}` } : {}),
     });
-    response.end(request.method === "HEAD" ? undefined : bytes);
+    sent = request.method === "HEAD" ? 0 : bytes.byteLength;
+    response.end(sent === 0 ? undefined : bytes);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -63,6 +77,8 @@ export async function startFailingRegistry(): Promise<FailingRegistry> {
   return {
     host,
     asked,
+    log,
+    headers,
     fail(how) {
       failure = how;
     },

@@ -197,14 +197,15 @@ describe("openMote with injected parts", () => {
     expect(await bic.untransformedDigest(image.config.digest)).toBeUndefined();
   });
 
-  it("reads missing content from a tier, and does not add it to the cache", async () => {
+  it("reads missing content from a tier, and adds it to the cache", async () => {
     const tiered = await openMote({ cache, tier: from });
     expect(await tiered.cache.find(image.config.digest)).toMatchObject({ size: image.config.size });
     expect(await readMote(tiered.cache, image.config.digest, { maxBytes: 1000 })).toHaveLength(image.config.size);
     await using at = await tiered.cache.moteReaderAt(image.config.digest);
     expect(at.size).toBe(image.config.size);
-    expect(await cache.moteExists(image.config.digest)).toBe(false);
+    expect(await cache.moteExists(image.config.digest)).toBe(true);
     await tiered.close();
+    expect(await from.moteExists(image.config.digest)).toBe(true);
   });
 });
 

@@ -20,7 +20,7 @@ function* ofFile({ path, registries, helpers, mode, error }: AuthFileFindings): 
     return;
   }
   const forWhom = registries.length > 0 ? registries.join(", ") : "no registry";
-  // Windows has no such bits.
+  // Windows has no permission bits.
   const isOpen = process.platform !== "win32" && (mode & 0o077) !== 0 && registries.length > 0;
   if (isOpen) {
     yield {

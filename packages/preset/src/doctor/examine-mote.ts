@@ -6,6 +6,8 @@ import { partialIndexes } from "../inventory/partial-indexes.js";
 import { openMote } from "../open-mote.js";
 import { noCacheFolder } from "../references/home-paths.js";
 import { examineAccess } from "./examine-access.js";
+import { examineBucket } from "./examine-bucket.js";
+import { examineTier } from "./examine-tier.js";
 import type { ExamineOptions, Finding } from "./finding.js";
 
 const oldestNode = [20, 19] as const;
@@ -14,16 +16,21 @@ const littlePart = 0.05;
 /** Limit on the names of incomplete images in one finding. */
 const mostNames = 20;
 
-/** Checks the environment. Changes nothing and reveals no secrets. */
+/** Checks the environment. Reveals no secrets, and changes nothing, except that it writes a few bytes to a tier, a bucket or a Redis and removes them. */
 export async function* examineMote(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
   yield node();
-  const { dir } = options;
-  if (dir === undefined) yield { topic: "folder", state: "fail", says: noCacheFolder().message };
+  const { dir, cache } = options;
+  if (typeof cache === "string") {
+    const findings = await bucket(cache, options);
+    yield* findings;
+    if (findings.every(({ state }) => state !== "fail")) yield* await content(options);
+  } else if (dir === undefined) yield { topic: "folder", state: "fail", says: noCacheFolder().message };
   else {
     yield* await folder(dir);
-    yield await database(dir);
+    if (typeof options.bic !== "string") yield await database(dir);
     yield* await content(options);
   }
+  yield* examineTier(options);
   yield* examineAccess(options);
 }
 
@@ -117,7 +124,7 @@ async function folder(dir: string): Promise<Finding[]> {
   return findings;
 }
 
-/** Reads the complete database, which reports damage to its logger. */
+/** Reads the complete database. It logs damage. */
 async function database(dir: string): Promise<Finding> {
   const topic = "blob info";
   const path = join(dir, ".mote", "blob-info.lmdb");
@@ -156,9 +163,20 @@ async function database(dir: string): Promise<Finding> {
   }
 }
 
-async function content({ dir, signal }: ExamineOptions): Promise<Finding[]> {
+/** Checks a bucket that is the cache. */
+async function bucket(url: string, { signal }: ExamineOptions): Promise<Finding[]> {
   try {
-    await using mote = await openMote({ dir, readOnly: true });
+    return await examineBucket(url, { topic: "cache", signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!MoteError.isInstance(error)) throw error;
+    return [{ topic: "cache", state: "fail", says: error.message }];
+  }
+}
+
+async function content({ dir, cache, signal }: ExamineOptions): Promise<Finding[]> {
+  try {
+    await using mote = await openMote({ ...(cache === undefined ? { dir } : { cache }), readOnly: true });
     const inventory = await takeInventory(mote.cache, { signal });
     const incomplete = incompleteManifests(inventory);
     const names = [...new Set(incomplete.flatMap((manifest) => manifest.names))];

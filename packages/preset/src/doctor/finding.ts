@@ -2,7 +2,7 @@ import type { Cancellable } from "@mote/core";
 import type { OpenMoteOptions } from "../mote.js";
 
 export interface Finding {
-  /** What was checked, in a word or two, such as `free space`. */
+  /** The subject of the check, such as `free space`. */
   readonly topic: string;
   /** `warn`: it works, but could be better. `fail`: it does not work. */
   readonly state: "ok" | "warn" | "fail";
@@ -10,7 +10,9 @@ export interface Finding {
   readonly advice?: string;
 }
 
-export interface ExamineOptions extends Pick<OpenMoteOptions, "dir" | "plainHttp" | "registries">, Cancellable {
-  /** Registries to connect to, as references name them. */
+export interface ExamineOptions
+  extends Pick<OpenMoteOptions, "dir" | "cache" | "plainHttp" | "registries" | "tier" | "bic">,
+    Cancellable {
+  /** Registries to connect to, as in references. */
   readonly hosts?: readonly string[] | undefined;
 }

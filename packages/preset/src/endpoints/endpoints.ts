@@ -15,7 +15,7 @@ import { defaultFallbackMs } from "../sources/retry-budget.js";
 import { connectionOptions, type EndpointsOptions } from "./registries-options.js";
 import type { DestinationContext, MoteTransport, OwnContext, Registries } from "./transports.js";
 
-/** Opens what references name, by the table of transports. */
+/** Opens the locations of references by their transports. */
 export class Endpoints {
   readonly #options: EndpointsOptions;
   readonly #transports: TransportTable<MoteTransport>;
@@ -26,17 +26,16 @@ export class Endpoints {
     this.#transports = options.references.transports;
   }
 
-  /** Whether no registry may be contacted. */
   get offline(): boolean {
     return this.#options.offline ?? false;
   }
 
-  /** Milliseconds that a registry is tried for an image that is stored. */
+  /** How long a registry is tried if the image is stored, in milliseconds. */
   get fallbackAfterMs(): number {
     return this.#options.registries?.fallbackAfterMs ?? defaultFallbackMs;
   }
 
-  /** @throws MOTE_UNREACHABLE if no registry may be contacted · MOTE_UNSUPPORTED_TRANSPORT */
+  /** @throws MOTE_UNREACHABLE with `offline` · MOTE_UNSUPPORTED_TRANSPORT */
   async source(ref: Ref): Promise<ContentSource> {
     const source = await this.#transports.of(ref).openSource?.(ref, this.#context());
     if (source === undefined) throw notMoved(ref);
@@ -55,13 +54,13 @@ export class Endpoints {
     return { ...options, unpack, logger, registries: (ref) => this.#open(ref) };
   }
 
-  /** Opens a plain folder, for an artifact's files. */
-  async folder(dir: string, { overwrite, link }: FilesDestinationOptions): Promise<FilesDestination> {
+  /** Opens a plain folder for the files of an artifact. */
+  async folder(dir: string, { overwrite, link, only, arrange }: FilesDestinationOptions): Promise<FilesDestination> {
     const { FilesDestination } = await import("@mote/layout");
-    return new FilesDestination(dir, { overwrite, link, ...this.#options.unpack });
+    return new FilesDestination(dir, { overwrite, link, only, arrange, ...this.#options.unpack });
   }
 
-  /** Reads a blob of which only the digest is known, from where it was seen; `use` verifies it. */
+  /** Reads a blob of unknown size from a known location. `use` verifies it. */
   async readBlob(
     ref: Ref,
     digest: Digest,
@@ -84,7 +83,7 @@ export class Endpoints {
     }
   }
 
-  /** Resolves a reference first, where a blob is only found after its image. */
+  /** Resolves the reference if the transport finds a blob only through its image. */
   async prepare(source: ContentSource, ref: Ref, options: Cancellable = {}): Promise<void> {
     if (!this.#transports.of(ref).byDigest) await source.resolve(ref, options);
   }
@@ -93,14 +92,15 @@ export class Endpoints {
     await this.#registries?.client.close();
   }
 
-  /** Returns what was opened, which closes this with itself. */
-  own<T extends Partial<AsyncDisposable>>(opened: T): T {
+  /** Makes the disposal of what was opened also close these endpoints. */
+  own<T extends Partial<AsyncDisposable>>(opened: T): T & AsyncDisposable {
     const dispose = opened[Symbol.asyncDispose]?.bind(opened);
-    opened[Symbol.asyncDispose] = async () => {
-      await dispose?.();
-      await this.close();
-    };
-    return opened;
+    return Object.assign(opened, {
+      [Symbol.asyncDispose]: async () => {
+        await dispose?.();
+        await this.close();
+      },
+    });
   }
 
   async #open({ registry }: RegistryRef): Promise<Registries> {
@@ -112,7 +112,7 @@ export class Endpoints {
     return this.registries();
   }
 
-  /** Returns the client of all registries, and their mirrors. */
+  /** Returns the registry client and the mirrors. */
   async registries(): Promise<Registries> {
     const { dockerCredentials, hostCertificates, MirrorTable, RegistryClient } = await import("@mote/registry");
     if (this.#registries !== undefined) return this.#registries;
@@ -128,7 +128,7 @@ export class Endpoints {
   }
 }
 
-/** `assertMovable` refuses these earlier, and says what to use instead. */
+/** `assertMovable` rejects these earlier with better advice. */
 function notMoved({ transport }: Ref): MoteError {
   return new MoteError("MOTE_UNSUPPORTED_TRANSPORT", `content is not moved over ${transport}`, {
     details: { transport },

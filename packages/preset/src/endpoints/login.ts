@@ -5,16 +5,16 @@ import { connectionOptions } from "./registries-options.js";
 export type LogInOptions = Pick<OpenMoteOptions, "plainHttp" | "registries" | "logger"> & Cancellable;
 
 export interface LoggedIn {
-  /** As references name it. */
+  /** As in references. */
   readonly registry: string;
-  /** The file, or the credential helper's program. */
+  /** The file, or the program of the credential helper. */
   readonly keptIn: string;
-  /** False if the registry allows anonymous access, so that it has not checked the password. */
+  /** False if the registry allows anonymous access and did not check the password. */
   readonly isChecked: boolean;
 }
 
 /**
- * Checks a password with a registry, and stores it where `docker login` and `podman login` do.
+ * Checks a password with a registry, and stores it where `docker login` and `podman login` would.
  * @throws MOTE_UNAUTHORIZED · MOTE_INVALID_REFERENCE · MOTE_CONFIG · MOTE_UNREACHABLE · MOTE_TIMEOUT · MOTE_REGISTRY …
  */
 export async function logIn(
@@ -31,7 +31,10 @@ export async function logIn(
   return { registry: place.registry, keptIn, isChecked };
 }
 
-/** Removes what is stored for a registry. Returns the files and helper programs that had something. @throws MOTE_INVALID_REFERENCE · MOTE_CONFIG */
+/**
+ * Removes the stored credentials of a registry. Returns the files and helper programs that had some.
+ * @throws MOTE_INVALID_REFERENCE · MOTE_CONFIG
+ */
 export async function logOut(
   host: string,
   { signal, logger }: Pick<LogInOptions, "signal" | "logger"> = {},

@@ -4,38 +4,38 @@ import type { Hosts, hostCertificates, Mirrors, RegistryClientOptions } from "@m
 import type { References } from "../references/references.js";
 import type { MoteTransport } from "./transports.js";
 
-/** How registries are reached, beside what each reference says. Hosts are written as in references: `host`, `host:port`. */
+/** Connection settings for registries. Hosts as in references: `host`, `host:port`. */
 export interface RegistriesOptions {
-  /** Certificate authorities in PEM, in place of those of Node, `SSL_CERT_FILE`, `SSL_CERT_DIR` and the system. */
+  /** Certificate authorities in PEM, replacing those of Node, `SSL_CERT_FILE`, `SSL_CERT_DIR` and the system. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** A client's certificate and key in PEM. */
+  /** A client certificate and key in PEM. */
   readonly cert?: string | Uint8Array | undefined;
   readonly key?: string | Uint8Array | undefined;
-  /** Folders with certificates by host, as Docker has them (`HOST/*.crt`, `HOST/NAME.cert`, `HOST/NAME.key`). Default: those of Docker and Podman. */
+  /** Folders with per-host certificates (`HOST/*.crt`, `HOST/NAME.cert`, `HOST/NAME.key`). Default: those of Docker and Podman. */
   readonly certsDirs?: readonly string[] | undefined;
-  /** Trust any certificate, of all hosts or of these. */
+  /** Trust any certificate, for all hosts or these. */
   readonly insecure?: Hosts | undefined;
   /**
-   * Mirrors to pull from before the registry itself, in their order: by `HOST` or `HOST/PATH`, of which the longest that matches
-   * counts, each as `[http://|https://]HOST[/PATH]`. What is pulled goes by its own name; pushes go to the registry itself.
+   * Mirrors to pull from before the registry itself, in order, by `HOST` or `HOST/PATH`; the longest match wins. Each is
+   * `[http://|https://]HOST[/PATH]`. Images keep their own names, and pushes go to the registry itself.
    */
   readonly mirrors?: Mirrors | undefined;
   /** Default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** How long the head of a response to a GET or HEAD may take. Default: `idleTimeoutMs` where that is given, else 30,000. */
+  /** Time limit for the head of a response to a GET or HEAD. Default: `idleTimeoutMs` if it is set, else 30,000. */
   readonly answerTimeoutMs?: number | undefined;
-  /** How long nothing may come. Default 60,000. */
+  /** Idle timeout of a response. Default 60,000. */
   readonly idleTimeoutMs?: number | undefined;
-  /** Least bytes per second of a response, on average over `idleTimeoutMs`. Default 1024. 0: no bound. */
+  /** Minimum bytes per second of a response, averaged over `idleTimeoutMs`. Default 1024. 0: no minimum. */
   readonly minBytesPerSecond?: number | undefined;
-  /** How often a request is repeated after a transient error. Default 4. */
+  /** Retries after a temporary error. Default 4. */
   readonly retries?: number | undefined;
   /**
-   * Milliseconds that a registry is tried, with retries, mirrors and its token service, for an image that the cache has complete under
-   * the same name; then the stored one is used, with a warning. Default 7,000.
+   * How long a registry is tried, including retries, mirrors and its token service, if the cache has the complete image under the same
+   * name. Then the cached image is used, with a warning. Default 7,000.
    */
   readonly fallbackAfterMs?: number | undefined;
-  /** Requests to one host at the same time that wait for a response. Default 16. */
+  /** Requests per host that wait for a response concurrently. Default 16. */
   readonly concurrency?: number | undefined;
 }
 
@@ -46,13 +46,13 @@ export function connectionOptions(
   return { ...connections, certificates: certificatesIn({ ...(folders === undefined ? {} : { folders }) }) };
 }
 
-/** What the locations of references are opened with. */
+/** Options for opening the locations of references. */
 export interface EndpointsOptions {
   readonly references: References<MoteTransport>;
   readonly plainHttp?: Hosts | undefined;
   readonly registries?: RegistriesOptions | undefined;
   readonly unpack?: UnpackOptions | undefined;
-  /** Contact no registry. */
+  /** Never contact a registry. */
   readonly offline?: boolean | undefined;
   readonly logger: Logger;
 }

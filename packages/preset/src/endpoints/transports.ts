@@ -4,31 +4,31 @@ import { knownTransports } from "@mote/ref";
 import type { MirrorTable, RegistryClient } from "@mote/registry";
 
 export interface TransportContext {
-  /** How much may come of archives. */
+  /** Limits on extracting archives. */
   readonly unpack?: UnpackOptions | undefined;
   readonly logger: Logger;
 }
 
 export interface DestinationContext extends TransportContext {
-  /** Replace what is there with other content. */
+  /** Replace existing content that differs. */
   readonly overwrite?: boolean | undefined;
 }
 
-/** A row of the table of transports, with how it is opened. What reads must have `openSource`, what writes `openDestination`. */
+/** A transport, and how to open it: `openSource` for reading, `openDestination` for writing. */
 export interface MoteTransport extends Transport {
   openSource?(ref: Ref, context: TransportContext): Promise<ContentSource>;
   openDestination?(ref: Ref, context: DestinationContext): Promise<ContentDestination>;
 }
 
-/** One client for all repositories: it holds the connections and the tokens. */
+/** The client shared by all repositories, and the mirrors. */
 export interface Registries {
   readonly client: RegistryClient;
   readonly mirrors: MirrorTable;
 }
 
-/** What mote's own transports are opened with. Packages are imported when the first reference wants them. */
+/** The context for the built-in transports. Their packages are imported on first use. */
 export interface OwnContext extends DestinationContext {
-  /** @throws MOTE_UNREACHABLE if no registry may be contacted */
+  /** @throws MOTE_UNREACHABLE if offline */
   registries(ref: RegistryRef): Promise<Registries>;
 }
 
@@ -39,7 +39,7 @@ interface Opening {
 
 const layout = () => import("@mote/layout");
 
-/** By name. What is not here is read as a reference and not moved. */
+/** By name. References with any other known transport can be parsed, but not opened. */
 const openings: Readonly<Record<string, Opening>> = {
   docker: {
     async openSource(ref, context) {
@@ -75,7 +75,7 @@ const openings: Readonly<Record<string, Opening>> = {
   },
 };
 
-/** The transports that mote knows, with how each is opened. */
+/** The built-in transports. */
 export const transports: readonly MoteTransport[] = knownTransports.rows.map((row) => ({
   ...row,
   ...openings[row.name],

@@ -21,12 +21,12 @@ export async function addFile(cache: MoteCache, path: string, { signal }: Cancel
   const digester = createDigester();
   let size = 0;
   try {
-    // On Windows there is no such flag, and nothing that blocks.
+    // Without O_NONBLOCK, opening a FIFO blocks. Windows has neither.
     const handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const stats = await handle.stat();
       if (!stats.isFile()) throw notRegular(path, stats);
-      // The stream ends the handle, too.
+      // The stream also closes the handle.
       for await (const chunk of handle.createReadStream({ highWaterMark: chunkBytes, signal })) {
         digester.update(chunk);
         size += chunk.byteLength;
@@ -44,7 +44,7 @@ export async function addFile(cache: MoteCache, path: string, { signal }: Cancel
   return { digest, size, mediaType: mediaTypes.octetStream };
 }
 
-/** Adds a stream to the cache under the digest of its bytes, by way of a file in the system's temporary folder. @throws MOTE_IO · MOTE_NO_SPACE */
+/** Adds a stream to the cache under the digest of its bytes, buffered in the temporary folder. @throws MOTE_IO · MOTE_NO_SPACE */
 export async function addStream(
   cache: MoteCache,
   chunks: AsyncIterable<Uint8Array>,
@@ -94,7 +94,7 @@ function unreadable(path: string, cause: unknown): MoteError {
     const message = `cannot add ${path}: it does not exist; check the path`;
     return new MoteError("MOTE_NOT_FOUND", message, { cause, details: { path } });
   }
-  // open(2): what a socket says.
+  // open(2): the error for a socket.
   const isDevice = errorCode(cause) === "ENXIO";
   const reason = isDevice ? "it is a socket or a device, not a regular file" : (errorCode(cause) ?? String(cause));
   return new MoteError("MOTE_IO", `cannot add ${path}: ${reason}`, { cause, details: { path } });

@@ -1,9 +1,9 @@
 import type { OutputFileOptions } from "@mote/layout";
 import { knownTransports, parseRef } from "@mote/ref";
 
-/** Returns whether a destination writes to this process's stdout: an archive whose path is `-`, `/dev/stdout` or the like. */
+/** Returns whether a destination is an archive on stdout: its path is `-`, `/dev/stdout` or similar. */
 export async function goesToStdout(destination: string): Promise<boolean> {
-  // Most destinations are something else, and do not wait for the package.
+  // Most are not, and need not import the package.
   const row = knownTransports.find(destination.slice(0, Math.max(0, destination.indexOf(":"))));
   if (row?.path !== "file") return false;
   const ref = parseRef(destination);
@@ -11,12 +11,12 @@ export async function goesToStdout(destination: string): Promise<boolean> {
   return ref.transport !== "docker" && isStdout(ref.path);
 }
 
-/** Returns whether what is written to the path comes out of this process's stdout. */
+/** Returns whether writing to the path writes to stdout. */
 export async function isStdout(path: string): Promise<boolean> {
   return (await import("@mote/layout")).isStdout(path);
 }
 
-/** Writes one file that a user named: see `@mote/layout`. */
+/** Writes a file for the user, as `writeOutputFile` of `@mote/layout` does. */
 export async function writeOutputFile(
   path: string,
   chunks: AsyncIterable<Uint8Array>,

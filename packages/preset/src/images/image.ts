@@ -15,14 +15,14 @@ import { pickStored } from "./pick-stored.js";
 
 export type { LayerEntry } from "@mote/layout";
 
-/** One layer of an image, or one blob of an artifact. */
+/** A layer of an image, or a blob of an artifact. */
 export interface ImageLayer {
   readonly descriptor: Descriptor;
-  /** Yields the bytes as they are stored, verified. @throws MOTE_NOT_FOUND · MOTE_CORRUPT */
+  /** Yields the stored bytes, verified. @throws MOTE_NOT_FOUND · MOTE_CORRUPT */
   bytes(options?: Cancellable): AsyncIterable<Uint8Array>;
   /**
-   * Yields the files, folders and links of a layer that is a tar, compressed or not. An entry's content is read before the next entry, or not at all.
-   * Do not take names for paths of this machine. @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE
+   * Yields the files, folders and links of a tar layer, compressed or not. Read the content of an entry before the next entry, or not at
+   * all. Names are not safe to use as local paths. @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_INVALID_ARCHIVE · MOTE_TOO_LARGE
    */
   entries(options?: Cancellable): AsyncIterable<LayerEntry>;
 }
@@ -30,9 +30,9 @@ export interface ImageLayer {
 export interface Image {
   readonly digest: Digest;
   readonly manifest: ImageManifest;
-  /** The lowest first. */
+  /** From the base layer up. */
   readonly layers: readonly ImageLayer[];
-  /** Returns the configuration, parsed; undefined if there is none. @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_TOO_LARGE · SyntaxError */
+  /** Returns the parsed configuration, if there is one. @throws MOTE_NOT_FOUND · MOTE_CORRUPT · MOTE_TOO_LARGE · SyntaxError */
   config(options?: Cancellable): Promise<unknown>;
 }
 
@@ -41,7 +41,10 @@ export interface OpenImageOptions extends Cancellable {
   readonly unpack?: UnpackOptions | undefined;
 }
 
-/** Opens a manifest of the cache, or the one that is meant of an index. @throws MOTE_NOT_FOUND · MOTE_NO_PLATFORM · MOTE_INVALID_MANIFEST */
+/**
+ * Opens a cached image, or one image of an index.
+ * @throws MOTE_NOT_FOUND · MOTE_NO_PLATFORM · MOTE_INVALID_MANIFEST
+ */
 export async function openImage(
   cache: MoteCache,
   { digest: root, name }: { readonly digest: Digest; readonly name: string },

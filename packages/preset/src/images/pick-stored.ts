@@ -11,7 +11,7 @@ import {
   parsePlatform,
 } from "@mote/core";
 
-/** Indexes within each other. */
+/** Maximum nesting of indexes. */
 const maxIndexDepth = 16;
 const shownPlatforms = 24;
 
@@ -20,7 +20,10 @@ interface Stored {
   has(digest: Digest): Promise<boolean>;
 }
 
-/** Finds the image that a digest means: itself, or the stored one of an index for the platform, or the only one. @throws MOTE_NO_PLATFORM, and as `read` */
+/**
+ * Returns the image with a digest, or the image of an index for the platform; by default the only stored one.
+ * @throws MOTE_NO_PLATFORM, and as `read`
+ */
 export async function pickStored(
   root: Digest,
   name: string,
@@ -38,11 +41,10 @@ export async function pickStored(
   if (first === undefined || (matcher === undefined && others.length > 0)) {
     const platforms = images.flatMap(({ platform }) => (platform === undefined ? [] : formatPlatform(platform)));
     const shown = [...new Set(platforms)].sort().slice(0, shownPlatforms);
-    const what =
-      wanted === undefined ? "which of its images is not clear" : `the cache has nothing of it for ${wanted}`;
+    const what = wanted === undefined ? "which of its images is not clear" : `nothing of it is for ${wanted}`;
     throw new MoteError(
       "MOTE_NO_PLATFORM",
-      `cannot open ${name}: ${what}; choose a platform of ${shown.join(", ") || "none"}`,
+      `cannot open ${name}: ${what}; choose one with --platform: ${shown.join(", ") || "it has none"}`,
       { details: { digest: root, ...(wanted === undefined ? {} : { wanted }), platforms: shown } },
     );
   }
@@ -57,7 +59,7 @@ export async function pickStored(
   );
 }
 
-/** The stored images that an index lists, without attestations, whose platform is `unknown`. */
+/** Returns the stored images of an index, without attestations (platform `unknown`). */
 async function imagesBelow(index: Manifest, stored: Stored, depth: number): Promise<Descriptor[]> {
   const found: Descriptor[] = [];
   for (const child of manifestChildren(index).manifests) {

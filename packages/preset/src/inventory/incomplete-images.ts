@@ -2,13 +2,13 @@ import { type Digest, type Inventory, manifestChildren, rootsOf } from "@mote/co
 
 export interface IncompleteManifest {
   readonly digest: Digest;
-  /** What it is part of, or called itself. None if its source is unknown. */
+  /** The names of the images that contain it, and its own. Empty if its source is unknown. */
   readonly names: readonly string[];
 }
 
 /**
- * Returns manifests that are incomplete: names without one, images without config or a layer, and those of `damaged` that something refers to. A
- * platform of an index that was never fetched is not an error.
+ * Returns incomplete manifests: names whose manifest is missing, images without their config or a layer, and those of `damaged` that are
+ * referenced. Platforms of an index that were never fetched do not count.
  */
 export function incompleteManifests(
   inventory: Inventory,
@@ -32,12 +32,12 @@ export function incompleteManifests(
   return [...names].map(([digest, all]) => ({ digest, names: [...new Set(all)] }));
 }
 
-/** Returns the names of incomplete images, each once; of those without a name the digests. */
+/** Returns the unique names of incomplete images, or their digests if they have no name. */
 export function namesOfIncomplete(manifests: readonly IncompleteManifest[]): string[] {
   return [...new Set(manifests.flatMap(({ digest, names }) => (names.length > 0 ? names : [digest])))];
 }
 
-/** Whether an index lists it: its own manifest cannot be asked any more. */
+/** Returns whether an index lists the digest, as the manifest itself is missing. */
 function isManifestOf(inventory: Inventory, digest: Digest): boolean {
   for (const manifest of inventory.manifests.values()) {
     if (manifest.kind === "index" && manifest.manifests.some((child) => child.digest === digest)) return true;

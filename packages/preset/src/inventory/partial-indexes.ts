@@ -1,18 +1,18 @@
 import { type Descriptor, type Digest, type Inventory, rootsOf } from "@mote/core";
 
-/** An index of which some platforms are stored alone, as they were asked for, or as the source had no others. */
+/** An index with only some platforms stored: only these were requested, or the source had no others. */
 export interface PartialIndex {
   readonly digest: Digest;
   readonly names: readonly string[];
-  /** How many of its platforms are stored. */
+  /** The number of stored platforms. */
   readonly stored: number;
-  /** How many platforms it lists. Attestations do not count. */
+  /** The number of platforms, without attestations. */
   readonly listed: number;
   /** The platforms that are not stored. */
   readonly missing: readonly Descriptor[];
 }
 
-/** Returns the indexes that have some of their platforms alone. That is not damage, and nothing is fetched for it. */
+/** Returns the indexes with only some of their platforms stored. This is not damage: `repair` does not fetch the others. */
 export function partialIndexes(inventory: Inventory): PartialIndex[] {
   return rootsOf(inventory).flatMap(({ digest, names, kind }) => {
     if (kind !== "index") return [];
@@ -23,7 +23,7 @@ export function partialIndexes(inventory: Inventory): PartialIndex[] {
   });
 }
 
-/** What an index and those in it list for a platform, each once. */
+/** Returns the unique platform images of an index and its nested indexes. */
 function platformsOf({ manifests }: Inventory, root: Digest): readonly Descriptor[] {
   const platforms = new Map<Digest, Descriptor>();
   const seen = new Set<Digest>([root]);

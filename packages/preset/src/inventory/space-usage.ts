@@ -1,34 +1,34 @@
-import { type Digest, type Inventory, MoteError, measureShares, type Ref, rootsOf, type Share } from "@mote/core";
-import { parseRef } from "@mote/ref";
+import { type Digest, type Inventory, measureShares, rootsOf, type Share } from "@mote/core";
+import { knownReferences } from "../references/references.js";
 
 export interface ImageUsage extends Share {
   readonly digest: Digest;
-  /** Its tags in the repository. Empty for what has no name. */
+  /** Its tags in the repository. Empty for unnamed images. */
   readonly tags: readonly string[];
 }
 
 export interface RepositoryUsage extends Share {
-  /** As references name it, without registry and tag; of a layout or archive its path. Empty for what has no name. */
+  /** As in references, without registry and tag; the path of a layout or archive. Empty for unnamed images. */
   readonly repository: string;
   /** Largest first. */
   readonly images: readonly ImageUsage[];
 }
 
 export interface RegistryUsage extends Share {
-  /** The host; of layouts and archives the transport (`oci:`); empty for what has no name. */
+  /** The host; the transport of layouts and archives (`oci:`); empty for unnamed images. */
   readonly registry: string;
   readonly repositories: readonly RepositoryUsage[];
 }
 
-/** What takes the space. At each level, shared is what a second one at that level has, too. */
+/** Disk usage. Content is shared at a level if several entries of that level have it. */
 export interface SpaceUsage extends Pick<Share, "motes" | "bytes"> {
   /** Largest first. */
   readonly registries: readonly RegistryUsage[];
-  /** What no manifest refers to. */
+  /** Content that no manifest references. */
   readonly loose: Pick<Share, "motes" | "bytes">;
 }
 
-/** Measures a cache by registry, repository and image. What several share is counted once in the whole, and in each of them. */
+/** Measures disk usage by registry, repository and image. Shared content counts in each entry, and once in the total. */
 export function measureSpace(inventory: Inventory): SpaceUsage {
   const images = new Map<string, ImagePlace>();
   const loose = new Set(inventory.motes.keys());
@@ -89,7 +89,7 @@ const unnamed: Place = { registry: "", repository: "", tag: "" };
 const nothing: Share = { motes: 0, bytes: 0, unsharedBytes: 0 };
 const largestFirst = (one: Share, other: Share) => other.bytes - one.bytes;
 
-/** Puts parts of one key together, and measures each such group beside the others. */
+/** Groups parts by key, and measures what each group shares with the others. */
 function gather<Node extends Share, P extends Part<Node>>(
   parts: readonly (P & Part<Node>)[],
   keyOf: (part: P) => string,
@@ -111,7 +111,7 @@ function gather<Node extends Share, P extends Part<Node>>(
   }));
 }
 
-/** A signature counts where what it signs is. */
+/** Returns the places of the subject: an unnamed signature counts as part of the repository that it signs. */
 function placesOfSubject(inventory: Inventory, digest: Digest): Place[] {
   const subject = inventory.manifests.get(digest)?.subject?.digest;
   const names = (subject === undefined ? undefined : inventory.motes.get(subject)?.names) ?? [];
@@ -119,18 +119,9 @@ function placesOfSubject(inventory: Inventory, digest: Digest): Place[] {
 }
 
 function placeOf(name: string): Place {
-  const ref = readRef(name);
+  const ref = knownReferences.tryParse(name);
   if (ref === undefined) return { registry: "", repository: name, tag: name };
   const tag = ref.tag ?? ref.digest ?? "";
   if (ref.transport === "docker") return { registry: ref.registry, repository: ref.repository, tag };
   return { registry: `${ref.transport}:`, repository: ref.path, tag };
-}
-
-function readRef(name: string): Ref | undefined {
-  try {
-    return parseRef(name);
-  } catch (error) {
-    if (MoteError.isInstance(error)) return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-import type { Mirror } from "@mote/mirror";
+import type { FleetOptions, Mirror } from "@mote/mirror";
 import type { MirrorSettings } from "../mote.js";
 import type { Parts } from "../parts.js";
 import type { SizeBound } from "../transfers/size-bound.js";
@@ -13,13 +13,18 @@ export async function openMirror(
     logger,
     endpoints,
     sizeBound,
-  }: Pick<Parts, "cache" | "tags" | "logger" | "endpoints"> & { readonly sizeBound: SizeBound | undefined },
+    fleet,
+  }: Pick<Parts, "cache" | "tags" | "logger" | "endpoints"> & {
+    readonly sizeBound: SizeBound | undefined;
+    readonly fleet: FleetOptions | undefined;
+  },
 ): Promise<Mirror> {
   const { Mirror } = await import("@mote/mirror");
   return new Mirror({
     ...settings,
-    ...{ cache, tags, logger },
-    onStored: () => sizeBound?.enforce(),
+    ...{ cache, tags, logger, fleet },
+    onStored: (bytes) => sizeBound?.enforce(bytes),
+    onFull: () => sizeBound?.freeDiskSpace(),
     upstreams: await upstreamRegistries(upstreams, endpoints),
   });
 }

@@ -1,6 +1,8 @@
 import { MoteError } from "@mote/core";
 import type { UpstreamRegistry } from "@mote/mirror";
 import type { Endpoints } from "../endpoints/endpoints.js";
+import { FirstWithBlob } from "./first-with-blob.js";
+import { UpstreamCounters } from "./upstream-counters.js";
 
 /** An upstream of a mirror: its name in references, and where it is reached. */
 interface UpstreamAddress {
@@ -20,22 +22,33 @@ export async function upstreamRegistries(
   upstreams: readonly string[],
   endpoints: Endpoints,
 ): Promise<UpstreamRegistry[]> {
-  const { MirroredRepository, readRegistry, RegistryCache, RegistryRepository } = await import("@mote/registry");
+  const { listRepositories, MirroredRepository, readRegistry, RegistryCache, RegistryRepository } = await import(
+    "@mote/registry"
+  );
   const { client, mirrors } = await endpoints.registries();
+  // The mirror itself respects `Retry-After`, for all its clients, who are told at once.
+  const policy = { ...client.policy, longestRetryAfterMs: 0 };
   return upstreams.map((text) => {
     const { name, url } = readAddress(text);
     const { registry } = readRegistry(name);
     const place = url === undefined ? { registry } : readRegistry(url);
+    const traffic = new UpstreamCounters();
     return {
       name: registry,
       ...(registry === "docker.io" ? dockerHub : {}),
+      traffic,
+      repositories: (options) => listRepositories(client, place, { ...options, traffic, policy }),
       open: (repository) => {
         const location = { ...place, repository };
-        const endpoint = new RegistryRepository(client, location);
+        const options = { traffic, policy };
+        const endpoint = new RegistryRepository(client, location, options);
         const found = url === undefined ? mirrors.of(location) : [];
+        const blobs = found.map(
+          ({ namespace, ...mirror }) => new RegistryCache(client, mirror, { ...options, namespace }),
+        );
         return {
-          source: found.length === 0 ? endpoint : new MirroredRepository(client, location, found),
-          blobs: new RegistryCache(client, location),
+          source: found.length === 0 ? endpoint : new MirroredRepository(client, location, found, options),
+          blobs: new FirstWithBlob([...blobs, new RegistryCache(client, location, options)]),
           tags: (options) => endpoint.tags(options),
         };
       },

@@ -1,5 +1,5 @@
 import { type Digest, isDigest, type MoteCache, MoteError, parseDigest, type Tag } from "@mote/core";
-import { knownReferences, type References } from "./references.js";
+import type { References } from "./references.js";
 
 /** Minimum digits of an abbreviated digest. */
 const shortestPrefix = 6;
@@ -7,16 +7,12 @@ const shownCandidates = 5;
 
 export interface FoundMote {
   readonly digest: Digest;
-  /** The tag that it was found by. */
+  /** The name under which it was found. */
   readonly name?: string;
 }
 
 /** Finds a mote as `OpenMote.find` does. @throws MOTE_NOT_FOUND · MOTE_AMBIGUOUS with the candidates · MOTE_INVALID_DIGEST */
-export async function findByName(
-  cache: MoteCache,
-  text: string,
-  { references = knownReferences }: { readonly references?: References | undefined } = {},
-): Promise<FoundMote> {
+export async function findByName(cache: MoteCache, references: References, text: string): Promise<FoundMote> {
   if (isDigest(text)) return { digest: text };
   const exact = isName(text) ? await cache.tags?.resolve(text) : undefined;
   if (exact !== undefined) return { digest: exact.digest, name: text };
@@ -68,7 +64,7 @@ async function findByTail(cache: MoteCache, text: string): Promise<FoundMote> {
   throw absent(text, similar(text, tags));
 }
 
-/** Names of the same image with another tag, or that contain the text. */
+/** Returns the names of the same image with other tags, and names that contain the text. */
 function similar(text: string, tags: readonly Tag[]): string[] {
   const stem = (text.split("/").at(-1) ?? text).split(/[:@]/, 1).join("");
   return stem.length < 2 ? [] : tags.map(({ name }) => name).filter((name) => name.includes(stem));

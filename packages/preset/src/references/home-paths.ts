@@ -2,7 +2,7 @@ import { userInfo } from "node:os";
 import { homeFolders, MoteError } from "@mote/core";
 import { plainFolder } from "./plain-paths.js";
 
-/** Returns the path of the plain folder that the text names, if it names one. @throws MOTE_INVALID_REFERENCE as `homeFor` */
+/** Returns the path if the text is that of a plain folder. @throws MOTE_INVALID_REFERENCE as `homeFor` */
 export function personalFolder(text: string): string | undefined {
   return plainFolder(text, { home: homeFor(text) ?? "~" });
 }

@@ -5,28 +5,28 @@ import { findByName } from "./find-by-name.js";
 import { bareDestination } from "./plain-paths.js";
 import type { References } from "./references.js";
 
-/** Where something comes from: a location, or wherever the content of a digest is. */
+/** The source of a transfer: a location, or any location of a digest. */
 export type Origin = Ref | Digest;
 
 /**
- * Reads a source: a reference, or a digest (`sha256:…`, `hash://sha256/…`), of which 6 digits are enough if it is cached.
+ * Parses a source: a reference, or a digest (`sha256:…`, `hash://sha256/…`); 6 digits suffice for cached content.
  * @throws MOTE_INVALID_REFERENCE · MOTE_UNSUPPORTED_TRANSPORT · MOTE_NOT_FOUND · MOTE_AMBIGUOUS
  */
 export async function readOrigin(cache: MoteCache, references: References, text: string): Promise<Origin> {
   if (isDigest(text)) return text;
-  if (/^sha(?:256|384|512):[0-9a-f]+$/.test(text)) return (await findByName(cache, text, { references })).digest;
+  if (/^sha(?:256|384|512):[0-9a-f]+$/.test(text)) return (await findByName(cache, references, text)).digest;
   const ref = references.parse(text);
   if (ref.transport === "hash" && ref.digest !== undefined) return ref.digest;
   assertMovable(ref, { as: "source", transports: references.transports });
   return ref;
 }
 
-/** Returns the cache's name for it. Content requested by its digest has no name. */
+/** Returns its name in the cache. Content requested by digest has none. */
 export function nameOfOrigin(references: References, from: Origin): string | undefined {
   return typeof from === "string" ? undefined : references.nameInCache(from);
 }
 
-/** Returns the source's tag; where names are whole references, as in a docker-archive, all of it. */
+/** Returns the tag of the source, or its full reference where tags are references, as in a docker-archive. */
 export function defaultName(references: References, to: Ref, from: Origin): string | undefined {
   if (typeof from === "string") return undefined;
   if (!references.transports.of(to).fullNames || from.transport !== "docker") return from.tag;
@@ -42,7 +42,7 @@ export function assertPullDestination(text: string): void {
   });
 }
 
-/** Returns a check that what is moved is the manifest that the destination is written with. */
+/** Returns a check that the manifest has the digest in the destination's reference. */
 export function onlyOf(wanted: Digest | undefined): TransferOptions["verify"] {
   if (wanted === undefined) return undefined;
   return ({ digest }) => {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { knownTransports } from "@mote/ref";
 
-/** Returns whether a text begins with a transport. A colon in a file's name is not one. */
+/** Returns whether the text begins with a known transport, or any `scheme://`. */
 export function hasTransport(text: string): boolean {
   if (/^[a-z][a-z0-9+.-]*:\/\//.test(text)) return true;
   const row = knownTransports.find(text.slice(0, Math.max(0, text.indexOf(":"))));
@@ -9,8 +9,7 @@ export function hasTransport(text: string): boolean {
 }
 
 /**
- * Returns the path of a plain folder if the text names one: without a transport, and ending in `/`, or beginning as paths do (`./`, `../`, `/`, `
- * /`).
+ * Returns the path of a plain folder if the text has no transport and ends in `/`, or begins with `./`, `../`, `/` or `~/`.
  */
 export function plainFolder(text: string, { home }: { readonly home: string }): string | undefined {
   if (!isPlainFolder(text)) return undefined;
@@ -23,13 +22,13 @@ function isPlainFolder(text: string): boolean {
 }
 
 export interface BareDestination {
-  /** Why it is not clear, and what to write instead. */
+  /** Why it is ambiguous, and what to write instead. */
   readonly reason: string;
-  /** Whether it names a registry's host, as `ghcr.io/acme/app` does and `acme/app` does not. */
+  /** Whether it contains the host of a registry, like `ghcr.io/acme/app`, but not `acme/app`. */
   readonly hasHost: boolean;
 }
 
-/** Returns what else a destination may mean that would be a registry though nothing says so; undefined if it is clear. */
+/** Returns why a destination without a transport is ambiguous; undefined if it is not. */
 export function bareDestination(text: string): BareDestination | undefined {
   if (hasTransport(text) || isPlainFolder(text)) return undefined;
   if (/^sha(?:256|384|512):[^/]*$/.test(text)) {

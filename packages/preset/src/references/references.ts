@@ -3,11 +3,11 @@ import { MoteError, type Ref, type RefCodec, type Transport } from "@mote/core";
 import { assertMovable, createRefCodec, knownTransports, parseRef, type TransportTable } from "@mote/ref";
 import { homeFor } from "./home-paths.js";
 
-/** References as people and the cache write them, over one table of transports. */
+/** Parses and formats references as users and the cache write them. */
 export class References<Row extends Transport = Transport> {
   readonly transports: TransportTable<Row>;
   readonly codec: RefCodec;
-  /** The codec for the blob-info cache, with absolute paths. */
+  /** The codec of the blob-info cache, with absolute paths. */
   readonly absoluteCodec: RefCodec;
 
   constructor(transports: TransportTable<Row>) {
@@ -16,7 +16,7 @@ export class References<Row extends Transport = Transport> {
     this.absoluteCodec = { ...this.codec, parse: (text) => this.#absolute(this.codec.parse(text)) };
   }
 
-  /** Parses a reference as a person writes it: `~` at the front of a path is the home folder. @throws MOTE_INVALID_REFERENCE */
+  /** Parses a reference from a user: a leading `~` in a path is the home folder. @throws MOTE_INVALID_REFERENCE */
   parse(text: string): Ref {
     return parseRef(text, { home: homeFor(text), transports: this.transports });
   }
@@ -28,7 +28,7 @@ export class References<Row extends Transport = Transport> {
     return ref;
   }
 
-  /** Parses a text; undefined if it is not a reference. */
+  /** Parses a reference; undefined if it is invalid. */
   tryParse(text: string): Ref | undefined {
     return orUndefined(() => this.parse(text));
   }
@@ -42,7 +42,7 @@ export class References<Row extends Transport = Transport> {
     });
   }
 
-  /** Returns the reference in full, with its transport. */
+  /** Returns the full reference, with its transport. */
   format(ref: Ref): string {
     return this.codec.format(ref, { scheme: true });
   }
@@ -54,7 +54,7 @@ export class References<Row extends Transport = Transport> {
     return this.codec.format(named);
   }
 
-  /** Returns the reference with its full path, unless that has a colon, which would be read as the beginning of a name. */
+  /** Returns the reference with an absolute path, unless that contains a colon, which would begin a name. */
   formatAbsolute(ref: Ref): string {
     const full = this.#absolute(ref);
     const text = this.format(full);
@@ -63,7 +63,7 @@ export class References<Row extends Transport = Transport> {
     return isSame ? text : this.format(ref);
   }
 
-  /** Whether the destination is a stream: stdout is not a name that content is found under again. */
+  /** Returns whether the destination is stdout, which cannot be read again later. */
   isStream(ref: Ref): boolean {
     return ref.transport !== "docker" && ref.path === "-";
   }
@@ -74,15 +74,15 @@ export class References<Row extends Transport = Transport> {
   }
 }
 
-/** Those of the transports that mote knows. */
+/** References of the built-in transports. */
 export const knownReferences: References = new References(knownTransports);
 
-/** Parses a reference as `References.parse` does, over the transports that mote knows. @throws MOTE_INVALID_REFERENCE */
+/** Parses a reference of a built-in transport, as `References.parse` does. @throws MOTE_INVALID_REFERENCE */
 export function parsePersonalRef(text: string): Ref {
   return knownReferences.parse(text);
 }
 
-/** Returns the same location with only another tag. */
+/** Returns the location with another tag. */
 export function otherTag(ref: Ref, tag: string): Ref {
   if (ref.transport !== "docker") return { transport: ref.transport, path: ref.path, tag };
   const { digest: _, ...location } = ref;

@@ -5,6 +5,7 @@ import {
   closureOf,
   type Descriptor,
   type Digest,
+  formatLocation,
   isNotFound,
   knownLocations,
   MoteError,
@@ -17,16 +18,16 @@ import type { Parts } from "../parts.js";
 import { locationOf } from "../references/references.js";
 import { isSilence } from "./registry-failure.js";
 
-/** Locations at which one blob or manifest is looked for, at most. */
+/** Maximum number of locations to try for a blob or manifest. */
 const maxPlaces = 8;
 
-/** Content by its digest, wherever it is known to be: where it was seen, and where the images came from that contain it. It is not verified here. */
+/** Reads content by digest from where it was seen, or from the sources of images that contain it. Does not verify it. */
 export class DigestSource implements ContentSource {
   readonly #digest: Digest;
   readonly #parts: Parts;
   readonly #opened = new Map<string, Promise<ContentSource>>();
   readonly #servedBy = new Map<Digest, Ref>();
-  /** Registries that did not respond: they are not contacted again. */
+  /** Registries that did not respond. They are not contacted again. */
   readonly #silent = new Map<string, MoteError>();
   #locationsOfNames: Promise<ReadonlyMap<Digest, readonly Ref[]>> | undefined;
 
@@ -35,7 +36,7 @@ export class DigestSource implements ContentSource {
     this.#parts = parts;
   }
 
-  /** @throws MOTE_NOT_FOUND where it is known nowhere */
+  /** @throws MOTE_NOT_FOUND if no location is known */
   async resolve(_ref: Ref | string, options: Cancellable = {}): Promise<Descriptor> {
     return this.#first(this.#digest, options, (source) => source.resolve(this.#digest, options));
   }
@@ -101,13 +102,13 @@ export class DigestSource implements ContentSource {
   }
 
   #open(ref: Ref): Promise<ContentSource> {
-    const key = keyOf(ref);
+    const key = formatLocation(ref);
     const opened = this.#opened.get(key) ?? this.#parts.endpoints.source(ref);
     this.#opened.set(key, opened);
     return opened;
   }
 
-  /** Where it was seen, newest first; where what it is part of was seen; and where names say that it came from. */
+  /** Returns where it was seen, newest first, where the image that contains it was seen, and where that came from by its name. */
   async #locationsOf(digest: Digest, options: Cancellable): Promise<readonly Ref[]> {
     const { bic, references, endpoints } = this.#parts;
     const own = await knownLocations(bic, references.codec, digest, options);
@@ -117,10 +118,10 @@ export class DigestSource implements ContentSource {
     const isAllowed = ({ transport }: Ref) => !endpoints.offline || transport !== "docker";
     const known = [...[...own.locations, ...whole.locations].map(({ ref }) => ref), ...named].filter(isAllowed);
     const places = known.map(locationOf);
-    return [...new Map(places.map((ref) => [keyOf(ref), ref])).values()].slice(0, maxPlaces);
+    return [...new Map(places.map((ref) => [formatLocation(ref), ref])).values()].slice(0, maxPlaces);
   }
 
-  /** What the images in the cache consist of, by the registries that their names say. */
+  /** Returns the registries of each digest, by the names of the cached images that contain it. */
   async #readLocationsOfNames(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Ref[]>> {
     const places = new Map<Digest, Ref[]>();
     const { cache, references } = this.#parts;
@@ -137,8 +138,4 @@ export class DigestSource implements ContentSource {
     }
     return places;
   }
-}
-
-function keyOf(ref: Ref): string {
-  return ref.transport === "docker" ? `${ref.registry}/${ref.repository}` : `${ref.transport}:${ref.path}`;
 }

@@ -1,6 +1,7 @@
 import {
   type Cancellable,
   type Digest,
+  hasCode,
   isManifestType,
   type MoteCache,
   MoteError,
@@ -9,7 +10,7 @@ import {
   sniffManifestType,
 } from "@mote/core";
 
-/** Refuses content of the cache that is not an image, an index or an artifact: it has no parts that could be moved along. @throws MOTE_INVALID_MANIFEST */
+/** Rejects cached content that is not a valid manifest. @throws MOTE_INVALID_MANIFEST */
 export async function assertNoBlob(cache: MoteCache, digest: Digest, { signal }: Cancellable): Promise<void> {
   const info = await cache.find(digest, { signal });
   if (info === undefined || isManifestType(info.mediaType)) return;
@@ -18,8 +19,8 @@ export async function assertNoBlob(cache: MoteCache, digest: Digest, { signal }:
       sniffManifestType(await readMote(cache, digest, { maxBytes: maxManifestBytes, countsAsUse: false, signal }));
       return;
     } catch (error) {
-      // Damage is found, and repaired, by the transfer.
-      if (!MoteError.isInstance(error) || error.code !== "MOTE_INVALID_MANIFEST") return;
+      // The transfer detects and repairs damage.
+      if (!hasCode(error, "MOTE_INVALID_MANIFEST")) return;
     }
   }
   throw new MoteError(

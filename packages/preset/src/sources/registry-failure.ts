@@ -1,6 +1,6 @@
 import { detailOf, MoteError } from "@mote/core";
 
-/** A registry that fails, or sends content that fails verification: a login page, other bytes. */
+/** A registry failed, or sent content that fails verification, such as a login page. */
 const failures: ReadonlySet<string> = new Set([
   "MOTE_UNREACHABLE",
   "MOTE_TIMEOUT",
@@ -12,10 +12,10 @@ const failures: ReadonlySet<string> = new Set([
   "MOTE_TOO_LARGE",
 ]);
 
-/** What a registry says about the image: 401, 403, 404. */
+/** Responses about the image itself: 401, 403, 404. */
 const responses: ReadonlySet<string> = new Set(["MOTE_UNAUTHORIZED", "MOTE_FORBIDDEN", "MOTE_NOT_FOUND"]);
 
-/** Whether a registry has failed, in whatever way. An error response about the image, such as 403, is not a failure. */
+/** Returns whether the registry failed. An error response about the image, such as 403, is not a failure. */
 export function isRegistryFailure(error: unknown): error is MoteError {
   if (!MoteError.isInstance(error) || !failures.has(error.code)) return false;
   const status = detailOf(error, "status");
@@ -23,12 +23,12 @@ export function isRegistryFailure(error: unknown): error is MoteError {
   return typeof status !== "number" || status < 400 || status >= 500 || [407, 408, 429].includes(status);
 }
 
-/** Whether a registry has responded with an error about the image. */
+/** Returns whether the registry responded with an error about the image. */
 export function isRegistryResponse(error: unknown): error is MoteError {
   return MoteError.isInstance(error) && responses.has(error.code);
 }
 
-/** Whether there was no response at all, so that none is to be expected to the next request. */
+/** Returns whether there was no response, so that another request is unlikely to get one. */
 export function isSilence(error: MoteError): boolean {
   return error.code === "MOTE_UNREACHABLE" || error.code === "MOTE_TIMEOUT";
 }

@@ -1,25 +1,23 @@
-/** Milliseconds that a registry is tried for an image that is stored, from the start of the command. */
+/** How long a registry is tried if the image is stored, in milliseconds from the start of the command. */
 export const defaultFallbackMs = 7_000;
-/** Milliseconds for each further manifest after that. */
+/** Additional milliseconds for each further manifest. */
 const nextManifestMs = 2_000;
 
-/** How long to wait for a registry while there is a fallback. */
+/** The time limit for a registry while there is a fallback. */
 export class RetryBudget {
-  readonly #now: () => number;
-  #until: number;
+  #untilMs: number;
 
-  constructor(limitMs: number, now: () => number = () => performance.now()) {
-    this.#now = now;
-    this.#until = now() + limitMs;
+  constructor(limitMs: number) {
+    this.#untilMs = performance.now() + limitMs;
   }
 
-  /** Milliseconds, 0 at least. */
+  /** The remaining milliseconds, at least 0. */
   get leftMs(): number {
-    return Math.max(0, this.#until - this.#now());
+    return Math.max(0, this.#untilMs - performance.now());
   }
 
-  /** Extends the time after a response: a registry that continues to respond is not cut off. */
+  /** Extends the limit after a response, so that a responding registry is not cut off. */
   extend(): void {
-    this.#until = Math.max(this.#until, this.#now() + nextManifestMs);
+    this.#untilMs = Math.max(this.#untilMs, performance.now() + nextManifestMs);
   }
 }

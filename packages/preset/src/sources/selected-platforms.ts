@@ -23,18 +23,18 @@ import {
 
 export interface SelectedPlatformsOptions {
   readonly platforms: readonly string[];
-  /** Whether an index of the selected images alone takes the place of the image's own, as registries accept only complete indexes. */
+  /** Whether to replace the index by one of the selected images only: registries reject incomplete indexes. */
   readonly newIndex: boolean;
 }
 
-/** An image's index as it is, and as it is moved. */
+/** The original index of an image, and the one that is moved. */
 export interface SelectedIndex {
   readonly original: Descriptor;
   readonly bytes: Uint8Array;
   readonly moved: Descriptor;
 }
 
-/** Reads some platforms of an image. A single image is read as it is. */
+/** Reads selected platforms of an image. A single image is read unchanged. */
 export class SelectedPlatforms implements ContentSource {
   readonly ref: Ref | undefined;
   readonly #source: ContentSource;
@@ -49,7 +49,7 @@ export class SelectedPlatforms implements ContentSource {
     this.#options = options;
   }
 
-  /** Undefined before `resolve`, and of a single image. */
+  /** Undefined before `resolve`, and for a single image. */
   get index(): SelectedIndex | undefined {
     return this.#index;
   }
@@ -89,19 +89,20 @@ export class SelectedPlatforms implements ContentSource {
   }
 
   async *referrers(descriptor: Descriptor, options?: CallOptions): AsyncGenerator<Descriptor> {
-    if (this.#newBytes === undefined || descriptor.digest !== this.#index?.moved.digest) {
-      yield* this.#source.referrers?.(descriptor, options) ?? [];
-    }
+    if (!this.#isNew(descriptor)) yield* this.#source.referrers?.(descriptor, options) ?? [];
   }
 
   async *taggedReferrers(descriptor: Descriptor, options?: CallOptions): AsyncGenerator<Tag> {
-    if (this.#newBytes === undefined || descriptor.digest !== this.#index?.moved.digest) {
-      yield* this.#source.taggedReferrers?.(descriptor, options) ?? [];
-    }
+    if (!this.#isNew(descriptor)) yield* this.#source.taggedReferrers?.(descriptor, options) ?? [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#source[Symbol.asyncDispose]?.();
+  }
+
+  /** Returns whether it is the new index, which has no referrers. */
+  #isNew({ digest }: Descriptor): boolean {
+    return this.#newBytes !== undefined && digest === this.#index?.moved.digest;
   }
 
   #select(root: Descriptor, bytes: Uint8Array): ReadonlySet<Digest> {
@@ -109,7 +110,7 @@ export class SelectedPlatforms implements ContentSource {
     const entries = manifest.kind === "index" ? manifest.manifests : [];
     const selected = new Set<Digest>();
     for (const text of this.#options.platforms) selected.add(bestOf(root, entries, text).digest);
-    // An attestation belongs to the image that it names.
+    // Attestations are selected with their image.
     for (const { digest, annotations } of entries) {
       const image = annotations?.["vnd.docker.reference.digest"];
       if ([...selected].some((each) => each === image)) selected.add(digest);

@@ -17,33 +17,34 @@ import { isRegistryFailure, isRegistryResponse, isSilence } from "./registry-fai
 import { RetryBudget } from "./retry-budget.js";
 import { StoredImage } from "./stored-image.js";
 import { StoredReferrers } from "./stored-referrers.js";
+import { summarizeReferrers as summarize } from "./summarize-referrers.js";
 
 export interface StoredFallbackOptions extends Cancellable {
-  /** The only platform that is wanted. */
+  /** The platform to read. Default: all. */
   readonly platform?: string | undefined;
-  /** Called with what is used in place of the source. */
+  /** Called when the cache is used instead of the source. */
   readonly warn: (message: string, code: string) => void;
 }
 
 /**
- * A registry's image, with what was pulled before as the fallback while the registry fails, and a warning. What of it was never fetched is an error,
- * and so is an error response about the image (401, 403, 404).
+ * An image of a registry, with the cached image as a fallback if the registry fails, and a warning. Content that was never fetched is an
+ * error then, and so is a response about the image itself (401, 403, 404).
  */
 export class StoredFallback {
   readonly #ref: Ref;
-  /** What the cache calls the image. */
+  /** The name of the image in the cache. */
   readonly #name: string;
   readonly #parts: Parts;
   readonly #options: StoredFallbackOptions;
   readonly #budget: RetryBudget;
-  /** Manifests that were read, and checked, before they were asked for. */
+  /** Manifests that were read and checked before they were requested. */
   readonly #read = new Map<Digest, Uint8Array>();
   #stored: StoredImage | undefined;
-  /** Whether there is something to use if the source fails. */
+  /** Whether the cached image is complete. */
   #isComplete = false;
   /** Why the cache is used. */
   #failure: MoteError | undefined;
-  /** The error after which the transfer starts again with the stored image. */
+  /** The error after which the transfer restarts with the cached image. */
   #turning: MoteError | undefined;
 
   constructor(ref: Ref, parts: Parts, options: StoredFallbackOptions) {
@@ -54,7 +55,7 @@ export class StoredFallback {
     this.#budget = new RetryBudget(parts.endpoints.fallbackAfterMs);
   }
 
-  /** Whether a failed transfer is worth another attempt, from the cache: the registry failed before anything was moved. Warns of it. */
+  /** Returns whether to restart a failed transfer from the cache: the registry failed before anything was moved. Warns if so. */
   async turnsToStored(error: unknown): Promise<boolean> {
     const { signal } = this.#options;
     if (this.#turning === undefined || error !== this.#turning || signal?.aborted) return false;
@@ -62,7 +63,7 @@ export class StoredFallback {
     return true;
   }
 
-  /** @param source the registry, disposed of with what is returned; undefined if no registry may be contacted */
+  /** @param source the registry, disposed of with the returned source; undefined if offline */
   around(source: ContentSource | undefined): ContentSource {
     const known = new StoredReferrers(source, this.#ref, this.#parts, {
       isOffline: () => source === undefined || this.#failure !== undefined,
@@ -82,6 +83,10 @@ export class StoredFallback {
       },
       ...(source === undefined || source.referrers ? { referrers: known.referrers.bind(known) } : {}),
       ...(source === undefined || source.taggedReferrers ? { taggedReferrers: known.taggedReferrers.bind(known) } : {}),
+      summarizeReferrers: async (descriptor, options) => {
+        const summarizing = this.#failure === undefined ? source?.summarizeReferrers?.(descriptor, options) : undefined;
+        return summarizing ?? summarize(known, descriptor, options);
+      },
       ...(source?.servedBy ? { servedBy: source.servedBy.bind(source) } : {}),
       ...(source?.reportCorruption ? { reportCorruption: source.reportCorruption.bind(source) } : {}),
     };
@@ -98,11 +103,12 @@ export class StoredFallback {
     if (source === undefined) return this.#storedOrNotFound();
     this.#isComplete = (await this.#stored?.isComplete({ signal })) ?? false;
     try {
-      const manifestFollows = this.#stored === undefined;
+      // A tier probably has it: then a request without a body is enough, which registries that limit pulls do not count.
+      const manifestFollows = this.#stored === undefined && this.#parts.cache.fill === undefined;
       const found = await source.resolve(ref, { ...options, ...this.#limit(), manifestFollows });
       this.#budget.extend();
       const isNew = found.digest !== this.#stored?.descriptor.digest;
-      // A new manifest that cannot be had is seen while there is something to use in its place.
+      // Read a new manifest while the cached image can still replace it.
       if (this.#isComplete && isNew) await this.#readChecked(source, found, options);
       return found;
     } catch (error) {
@@ -136,7 +142,7 @@ export class StoredFallback {
   /** @throws MOTE_INVALID_MANIFEST, and as `source` */
   async #readChecked(source: ContentSource, descriptor: Descriptor, options: Cancellable): Promise<Uint8Array> {
     const bytes = await source.manifest(descriptor, { ...options, ...this.#limit() });
-    // What an index lists under a type that is not known need not be a manifest.
+    // Entries of an index with an unknown media type need not be manifests.
     if (isManifestType(descriptor.mediaType)) this.#check(bytes, descriptor);
     this.#budget.extend();
     this.#read.set(descriptor.digest, bytes);
@@ -176,7 +182,7 @@ export class StoredFallback {
     });
   }
 
-  /** Returns the name's digest. An unreadable tag counts as none: the pull sets it again. */
+  /** Returns the digest of the name. An unreadable tag counts as missing: the pull replaces it. */
   async #lookUp(options: Cancellable): Promise<StoredImage | undefined> {
     const { platform, warn } = this.#options;
     try {
@@ -190,7 +196,7 @@ export class StoredFallback {
     }
   }
 
-  /** The error for what was never fetched, or is no longer here, while the source cannot be asked. */
+  /** Returns the error for content that is not cached while the source is unavailable. */
   async #notStored(wanted: Descriptor): Promise<MoteError> {
     const { platform } = this.#options;
     const name = this.#name;
@@ -203,7 +209,7 @@ export class StoredFallback {
       const here = platforms.join(", ");
       const advice = platform === undefined ? "; choose one of them with --platform" : "";
       const what = `${formatPlatform(wanted.platform)} (${digest})`;
-      // Whoever asked for everything lacks the source; whoever asked for one platform lacks that.
+      // If all platforms were requested, the failure of the source is the reason.
       return new MoteError(
         platform === undefined ? code : "MOTE_NO_PLATFORM",
         `${name}: ${what} is not in the cache, which has ${here}; ${why}${advice}`,

@@ -18,25 +18,25 @@ import {
   readMote,
 } from "@mote/core";
 
-/** Indexes within each other that are looked into. */
+/** Maximum nesting of indexes. */
 const maxIndexDepth = 16;
 const shownPlatforms = 24;
 const shownMissing = 5;
 
-/** What a name in a cache stands for, looked at without counting as use. */
+/** A cached image. Inspecting it does not count as use. */
 export class StoredImage {
   readonly descriptor: Descriptor;
   readonly #cache: MoteCache;
   readonly #platform: string | undefined;
 
-  /** @param platform the only one that is wanted */
+  /** @param platform default: all */
   constructor(cache: MoteCache, descriptor: Descriptor, platform: string | undefined) {
     this.#cache = cache;
     this.descriptor = descriptor;
     this.#platform = platform;
   }
 
-  /** Whether all that is wanted of it is stored. */
+  /** Returns whether all of the image, or of the platform, is stored. */
   async isComplete(options?: Cancellable): Promise<boolean> {
     for await (const _ of this.#missing(this.descriptor, 0, new Set(), options)) return false;
     return true;
@@ -46,7 +46,7 @@ export class StoredImage {
     return this.#cache.moteExists(this.descriptor.digest, options);
   }
 
-  /** Since when this version is stored, and its digest: `stored since 2026-01-31 09:30 UTC (sha256:0123456789ab)`. */
+  /** Returns since when this version is stored, and its digest: `stored since 2026-01-31 09:30 UTC (sha256:0123456789ab)`. */
   async describe(): Promise<string> {
     const { digest } = this.descriptor;
     const since = await this.#storedMs(digest);
@@ -57,16 +57,16 @@ export class StoredImage {
     return `stored${time} (${algorithm}:${encoded.slice(0, 12)}${single})`;
   }
 
-  /** Of an index, the platforms of it that are stored. */
+  /** Returns the stored platforms of an index. */
   async platforms(): Promise<readonly string[]> {
     const found = await this.#platformsBelow(this.descriptor, new Set());
     return [...new Set(found)].sort().slice(0, shownPlatforms);
   }
 
-  /** What is wanted and not stored, for a message; and all of it. */
-  async missing(options?: Cancellable): Promise<{ readonly digests: readonly Digest[]; readonly shown: string }> {
+  /** Returns the digests that are not stored, and some of them for a message. */
+  async missing(): Promise<{ readonly digests: readonly Digest[]; readonly shown: string }> {
     const found = new Set<Digest>();
-    for await (const { digest } of this.#missing(this.descriptor, 0, new Set(), options)) found.add(digest);
+    for await (const { digest } of this.#missing(this.descriptor, 0, new Set())) found.add(digest);
     const digests = [...found];
     const more = digests.length > shownMissing ? ` and ${digests.length - shownMissing} more` : "";
     return { digests, shown: `${digests.slice(0, shownMissing).join(", ")}${more}` };
@@ -82,7 +82,7 @@ export class StoredImage {
     seen.add(descriptor.digest);
     const manifest = await this.#read(descriptor);
     if (manifest === undefined) {
-      // What an index lists under a type that is not known need not be a manifest.
+      // Entries of an index with an unknown media type need not be manifests.
       const isHere =
         !isManifestType(descriptor.mediaType) && (await this.#cache.moteExists(descriptor.digest, options));
       if (!isHere) yield descriptor;
@@ -97,7 +97,7 @@ export class StoredImage {
     }
   }
 
-  /** Those of the wanted platform: the best of them, and what may have it below. */
+  /** Returns the best match for the platform, or else what may contain it: nested indexes, and entries without a platform. */
   #wanted(manifests: readonly Descriptor[]): readonly Descriptor[] {
     if (this.#platform === undefined) return manifests;
     const matcher = new PlatformMatcher(parsePlatform(this.#platform));
@@ -120,7 +120,7 @@ export class StoredImage {
     return found;
   }
 
-  /** An earlier release let a name stand for the last platform that was pulled: which one it is has to be said. */
+  /** Describes a single image: earlier releases named only the platform pulled last. */
   async #describeSingle(): Promise<string> {
     const manifest = isIndexType(this.descriptor.mediaType) ? undefined : await this.#read(this.descriptor);
     if (manifest?.kind !== "manifest" || manifestKind(manifest) !== "image") return "";
@@ -131,7 +131,7 @@ export class StoredImage {
     return platform === undefined ? "" : `, a single image for ${formatPlatform(platform)}`;
   }
 
-  /** Undefined for a cache of another kind than a folder, and where the file system does not know. The cache uses the other times of a file. */
+  /** Returns the creation time: the cache changes the other times of a file. Undefined if the cache is not a folder, or the file system has none. */
   async #storedMs(digest: Digest): Promise<number | undefined> {
     try {
       return (await stat(this.#cache.moteRef(digest))).birthtimeMs || undefined;
@@ -140,7 +140,7 @@ export class StoredImage {
     }
   }
 
-  /** Whatever is wrong with it, the transfer itself finds out. */
+  /** Ignores errors: the transfer reports them. */
   #read(descriptor: Descriptor): Promise<Manifest | undefined> {
     return readManifest(this.#cache, descriptor, { countsAsUse: false }).catch(() => undefined);
   }

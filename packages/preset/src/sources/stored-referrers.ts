@@ -4,25 +4,22 @@ import {
   cosignTags,
   type Descriptor,
   type Digest,
-  findReferrers,
-  isManifestType,
-  MoteError,
   type Ref,
-  readManifest,
   type Tag,
 } from "@mote/core";
 import type { Parts } from "../parts.js";
 import { otherTag } from "../references/references.js";
+import { referrersInCache } from "./referrers-in-cache.js";
 import { isRegistryFailure } from "./registry-failure.js";
 
 export interface StoredReferrersOptions {
-  /** Whether the image itself came from the cache, so that the source is not requested. */
+  /** Whether the image itself came from the cache, and the source is not contacted. */
   readonly isOffline: () => boolean;
-  /** Called when the cache is used in place of the source. */
+  /** Called when the cache is used instead of the source. */
   readonly warn: (message: string, code: string) => void;
 }
 
-/** The referrers of manifests of `source`, taken from the cache while the source cannot be reached. */
+/** The referrers of manifests of `source`, from the cache while the source is unavailable. */
 export class StoredReferrers {
   readonly #source: ContentSource | undefined;
   readonly #ref: Ref;
@@ -31,7 +28,7 @@ export class StoredReferrers {
   #isUnavailable = false;
   #inCache: ReadonlyMap<Digest, readonly Descriptor[]> | undefined;
 
-  /** @param source undefined if no registry may be contacted */
+  /** @param source undefined if offline */
   constructor(source: ContentSource | undefined, ref: Ref, parts: Parts, options: StoredReferrersOptions) {
     this.#source = source;
     this.#ref = ref;
@@ -61,7 +58,7 @@ export class StoredReferrers {
     );
   }
 
-  /** Uses the cache for an image that is itself taken from it, or that it has referrers of. For any other, "none" would leave signatures behind. */
+  /** Uses the cache if the image itself came from it, or if it has referrers of the image. Otherwise signatures would be lost silently. */
   async *#fromSource<T>(
     ask: () => AsyncIterable<T> | undefined,
     askCache: () => Promise<readonly T[]>,
@@ -81,19 +78,7 @@ export class StoredReferrers {
   }
 
   async #referrersInCache(options: Cancellable): Promise<ReadonlyMap<Digest, readonly Descriptor[]>> {
-    const { cache } = this.#parts;
-    async function* manifests(): AsyncGenerator<Descriptor, void, undefined> {
-      for await (const { digest, mediaType, size } of cache.motes?.(options) ?? []) {
-        if (isManifestType(mediaType)) yield { digest, mediaType, size };
-      }
-    }
-    // Missing or damaged content cannot be moved either.
-    const read = (descriptor: Descriptor) =>
-      readManifest(cache, descriptor, { ...options, countsAsUse: false }).catch((error: unknown) => {
-        if (!MoteError.isInstance(error)) throw error;
-        return undefined;
-      });
-    this.#inCache ??= await findReferrers(manifests(), read);
+    this.#inCache ??= await referrersInCache(this.#parts.cache, options);
     return this.#inCache;
   }
 }

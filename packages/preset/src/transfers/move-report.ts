@@ -5,8 +5,8 @@ import { locationOf, type References } from "../references/references.js";
 
 export interface MovedRef extends TransferredRef {
   /**
-   * Where it is now, in full: at the destination, or in the cache, which knows it as what its reference stands for. It can be given as
-   * a source again. Its digest is in it, where the place's references have one.
+   * The full reference at the destination, or in the cache. It can be used as a source. It contains the digest, if references of the
+   * transport can.
    */
   readonly reference: string;
 }
@@ -15,7 +15,7 @@ export interface MoveReport extends TransferReport {
   readonly refs: readonly MovedRef[];
 }
 
-/** Adds where everything is now. Without `to`, in the cache, under the name of its origin. */
+/** Adds the reference of each image: at `to`, or in the cache under the name of its origin. */
 export function withReferences(
   references: References,
   report: TransferReport,
@@ -48,7 +48,7 @@ function atDestination(
   return references.formatAbsolute({ ...locationOf(to), ...named, ...(hasDigests(references, to) ? { digest } : {}) });
 }
 
-/** Whether a manifest is selected by a digest in a reference. What is taken out of a docker-archive has a manifest of its own making. */
+/** Returns whether references select a manifest by digest. Those of a docker-archive cannot: its manifests are generated. */
 function hasDigests({ transports }: References, ref: Ref): boolean {
   const { byDigest, holdsMany } = transports.of(ref);
   return byDigest && holdsMany;

@@ -7,10 +7,11 @@ import {
   type Ref,
   writeMote,
 } from "@mote/core";
-import type { FileInput } from "@mote/layout";
+import type { FileInput, FilesDestination } from "@mote/layout";
 import type { TransferOptions, TransferReport } from "@mote/transfer";
 import type { MoveOptions, PullOptions, PushFilesOptions, RepairOptions } from "../mote.js";
 import type { Parts } from "../parts.js";
+import { openRebuilder } from "../rebuild/open-rebuilder.js";
 import { personalFolder } from "../references/home-paths.js";
 import {
   assertPullDestination,
@@ -26,9 +27,10 @@ import { SelectedPlatforms } from "../sources/selected-platforms.js";
 import { type MoveReport, withReferences } from "./move-report.js";
 import type { SizeBound } from "./size-bound.js";
 
-type Transferring = MoveOptions & Pick<TransferOptions, "refs" | "tags" | "platform" | "referrers" | "verify">;
+type Transferring = MoveOptions &
+  Pick<TransferOptions, "refs" | "tags" | "platform" | "referrers" | "verify" | "rebuild">;
 
-/** Moves images and files through the cache, and gives them their names in it. */
+/** Moves images and files through the cache, and names them there. */
 export class Mover {
   readonly #parts: Parts;
   readonly #sizeBound: SizeBound | undefined;
@@ -45,7 +47,7 @@ export class Mover {
     }
     const { cache, references } = this.#parts;
     const from = await readOrigin(cache, references, source);
-    // A digest for a name means none.
+    // A digest as a tag sets no name.
     const tags = options.tags ?? [nameOfOrigin(references, from) ?? String(from)];
     const report = await this.#move(from, undefined, { ...options, tags });
     await this.#nameReferrers(from, report);
@@ -57,7 +59,9 @@ export class Mover {
     const folder = personalFolder(destination);
     const to = folder === undefined ? references.parseMovable(destination, "destination") : undefined;
     const from = await readOrigin(cache, references, source);
-    if (folder !== undefined) return this.#pullFiles(from, folder, options);
+    if (folder !== undefined) {
+      return this.pullFiles(from, options, (placing) => this.#parts.endpoints.folder(folder, placing));
+    }
     const name = to?.tag ?? (to && defaultName(references, to, from));
     const tags = options.tags ?? (name === undefined ? [] : [name]);
     if (to !== undefined && typeof options.platform === "object" && options.platform.length > 1) {
@@ -69,7 +73,7 @@ export class Mover {
     return report;
   }
 
-  /** Local destinations get the image's own index, which is incomplete then, and registries an index of these platforms. */
+  /** Copies the original index, then incomplete, to a local destination, and a new index of these platforms to a registry. */
   async #copyPlatforms(
     from: Origin,
     to: Ref,
@@ -84,7 +88,7 @@ export class Mover {
       { ...options, platform: undefined },
       async (source, warn) => {
         selected = new SelectedPlatforms(source, { platforms, newIndex: to.transport === "docker" });
-        const moved = await this.#transfer(selected, await endpoints.destination(to, moving), {
+        const moved = await this.transfer(selected, await endpoints.destination(to, moving), {
           ...moving,
           refs: (tags.length === 0 ? [undefined] : tags).map(() => from),
           tags,
@@ -106,7 +110,7 @@ export class Mover {
       await writeMote(cache, index.original, index.bytes).catch((error: unknown) =>
         logger.warn("cannot store the index of an image", { error }),
       );
-      await this.#name(name, index.original);
+      await this.name(name, index.original);
     }
     await this.#nameReferrers(from, report);
     return withReferences(references, report, from, references.isStream(to) ? undefined : to);
@@ -123,65 +127,72 @@ export class Mover {
     const source = new FilesSource(files, { artifactType, annotations });
     const tags = to.tag === undefined ? [] : [to.tag];
     const moving = { ...options, refs: [""], tags, verify: onlyOf(to.digest) };
-    const report = await this.#transfer(source, await endpoints.destination(to, options), moving);
+    const report = await this.transfer(source, await endpoints.destination(to, options), moving);
     const isStream = references.isStream(to);
     if (!isStream) await this.#nameRoot(references.nameInCache(to), report);
     return withReferences(references, report, undefined, isStream ? undefined : to);
   }
 
-  /** Fetches a manifest with all below it into the cache, without a name: what is tagged stays what it is, wherever the source's tag has moved. */
+  /** Fetches a manifest and its content into the cache by digest, and sets no name, as the tag of the source may have moved. */
   async complete(ref: Ref, digest: Digest, { signal, concurrency, onEvent }: RepairOptions): Promise<TransferReport> {
     const { endpoints } = this.#parts;
     const source = await endpoints.source(ref);
     await endpoints.prepare(source, ref, { signal });
-    return this.#transfer(source, undefined, {
+    return this.transfer(source, undefined, {
       signal,
       concurrency,
       onEvent,
       refs: [{ ...ref, digest }],
-      // A digest for a name means none.
+      // A digest as a tag sets no name.
       tags: [digest],
     });
   }
 
   async #move(from: Origin, to: Ref | undefined, options: PullOptions): Promise<MoveReport> {
-    const { platform: wanted, tags = [], verify, ...moving } = options;
+    const { platform: wanted, tags = [], verify, delta, ...moving } = options;
     const platforms = typeof wanted === "string" ? [wanted] : wanted;
     const [platform, ...others] = platforms ?? [];
     const named = tags.length === 0 ? [undefined] : tags;
-    // Each platform under each name; without platforms each name once.
+    // Each platform under each name.
     const roots = (platforms ?? [undefined]).flatMap((each) => named.map((tag) => ({ platform: each, tag })));
     const { endpoints, references } = this.#parts;
     const reading = { ...options, platform: others.length > 0 ? undefined : platform };
+    await using rebuilder = await openRebuilder(from, this.#parts, delta);
     const report = await readFromOrigin(from, this.#parts, reading, async (source) =>
-      this.#transfer(source, to && (await endpoints.destination(to, moving)), {
+      this.transfer(source, to && (await endpoints.destination(to, moving)), {
         ...moving,
         refs: roots.map(() => from),
         tags: roots.map(({ tag }) => tag),
         platform: roots.flatMap((root) => root.platform ?? []),
         verify: bothOf(onlyOf(to?.digest), verify),
+        rebuild: rebuilder && ((layer) => rebuilder.rebuild(layer)),
       }),
     );
     const target = to && references.isStream(to) ? undefined : to;
     return withReferences(references, report, from, target);
   }
 
-  async #pullFiles(from: Origin, folder: string, options: PullOptions): Promise<MoveReport> {
-    const { endpoints, references } = this.#parts;
+  /** Moves the files of an artifact into the folder that `open` opens. */
+  async pullFiles(
+    from: Origin,
+    options: PullOptions,
+    open: (placing: PullOptions) => Promise<FilesDestination>,
+  ): Promise<MoveReport> {
+    const { references } = this.#parts;
     const { platform: platforms, tags: _, verify, ...moving } = options;
     if (typeof platforms === "object" && platforms.length > 1) throw severalPlatforms(platforms);
     const platform = typeof platforms === "object" ? platforms[0] : platforms;
     const report = await readFromOrigin(from, this.#parts, { ...options, platform }, async (source, warn) => {
-      const destination = await endpoints.folder(folder, options);
-      return this.#transfer(source, destination, {
+      const destination = await open(options);
+      return this.transfer(source, destination, {
         ...moving,
         platform,
-        // They would have no files' names.
+        // Their blobs have no file names.
         referrers: false,
         refs: [from],
         verify: async (descriptor, manifest, context) => {
           await verify?.(descriptor, manifest, context);
-          for (const note of await destination.expect(manifest, { signal: context.signal })) warn(note);
+          for (const note of await destination.expect(manifest, { descriptor, signal: context.signal })) warn(note);
         },
       });
     });
@@ -189,7 +200,8 @@ export class Mover {
     return withReferences(references, report, from, undefined);
   }
 
-  async #transfer(
+  /** Runs a transfer through the cache, and disposes of the source and the destination. @throws as `transfer` */
+  async transfer(
     source: ContentSource,
     destination: ContentDestination | undefined,
     options: Transferring,
@@ -220,22 +232,23 @@ export class Mover {
     }
   }
 
-  /** A name for the image in the cache too: it is then found without the registry, and pruned as a whole. */
+  /** Names the image in the cache, to find it without the registry and prune it as a whole. */
   async #nameRoot(name: string | undefined, report: TransferReport): Promise<void> {
     const root = report.refs[0]?.resolved;
-    if (name !== undefined && root !== undefined) await this.#name(name, root);
+    if (name !== undefined && root !== undefined) await this.name(name, root);
   }
 
-  /** What belongs to an image by its tag does so in the cache, too. */
+  /** Names referrers in the cache that belong to the image by their tag. */
   async #nameReferrers(from: Origin, { referrers }: TransferReport): Promise<void> {
     if (typeof from === "string") return;
     const { references } = this.#parts;
     for (const { tag, descriptor } of referrers) {
-      if (tag !== undefined) await this.#name(references.nameInCache(otherTag(from, tag)), descriptor);
+      if (tag !== undefined) await this.name(references.nameInCache(otherTag(from, tag)), descriptor);
     }
   }
 
-  async #name(name: string, descriptor: Descriptor): Promise<void> {
+  /** Names a stored manifest in the cache. */
+  async name(name: string, descriptor: Descriptor): Promise<void> {
     const { cache, tags, logger } = this.#parts;
     if (!(await cache.moteExists(descriptor.digest))) return;
     try {

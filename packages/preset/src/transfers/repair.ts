@@ -19,7 +19,7 @@ import type { Parts } from "../parts.js";
 import { isSilence } from "../sources/registry-failure.js";
 import type { Mover } from "./mover.js";
 
-/** Known locations of one blob that are tried. */
+/** Maximum number of known locations to try for a blob. */
 const mostLocations = 5;
 
 /** Re-downloads missing content: images from their registry, and the rest from known locations. */
@@ -27,7 +27,7 @@ export class Repair {
   readonly #parts: Parts;
   readonly #mover: Mover;
   readonly #options: RepairOptions;
-  /** Registries that did not respond, with the reason: they are not contacted again. */
+  /** Registries that did not respond, with the reason. They are not contacted again. */
   readonly #silent = new Map<string, string>();
 
   constructor(parts: Parts, mover: Mover, options: RepairOptions) {
@@ -72,14 +72,14 @@ export class Repair {
     if (known === undefined || known.locations.length === 0) this.#fail(digest, "no known location");
   }
 
-  /** The writer checks the digest; a size is not known here. */
+  /** Stores content of unknown size. The writer verifies its digest. */
   async #store(digest: Digest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const { cache } = this.#parts;
     const { signal } = this.#options;
     await writeMote(cache, { digest, mediaType: mediaTypes.octetStream }, chunks, { signal });
   }
 
-  /** A registry that does not respond costs its timeout once, however much is to be repaired. */
+  /** Contacts a registry that does not respond only once, to wait for its timeout once. */
   async #tries(digest: Digest, ref: Ref, work: () => Promise<unknown>): Promise<boolean> {
     const registry = ref.transport === "docker" ? ref.registry : undefined;
     const silence = registry && this.#silent.get(registry);
@@ -104,7 +104,7 @@ export class Repair {
   }
 }
 
-/** Manifests that lack something, and those that have something bad below them, each with the names that lead to it. */
+/** Returns incomplete and unreadable manifests, and those with bad content, each with the names of its images. */
 function manifestsToComplete(inventory: Inventory, bad: ReadonlySet<Digest>): Map<Digest, readonly string[]> {
   const wanted = new Map<Digest, readonly string[]>();
   for (const { digest, names } of incompleteManifests(inventory, bad)) wanted.set(digest, names);
@@ -121,7 +121,7 @@ function manifestsToComplete(inventory: Inventory, bad: ReadonlySet<Digest>): Ma
   return wanted;
 }
 
-/** Blobs that images lack. */
+/** Returns the missing blobs of incomplete images. */
 export function missingBlobs(inventory: Inventory): Set<Digest> {
   const missing = new Set<Digest>();
   for (const { digest } of incompleteManifests(inventory)) {
@@ -132,7 +132,7 @@ export function missingBlobs(inventory: Inventory): Set<Digest> {
   return missing;
 }
 
-/** Whether a mote is stored and not damaged, as far as the cache can tell. */
+/** Returns whether a mote is stored and undamaged, as far as the cache can verify. */
 export async function isIntact(cache: MoteCache, digest: Digest, { signal }: Cancellable): Promise<boolean> {
   try {
     return (await cache.verifyMote?.(digest, { signal })) ?? (await cache.moteExists(digest, { signal }));

@@ -1,20 +1,29 @@
-import type { Cancellable, Lease, Logger, MoteCache } from "@mote/core";
+import { type Cancellable, type Lease, type Logger, type MoteCache, messageOf } from "@mote/core";
+import { localImages } from "./local-images.js";
 
-/** Keeps a cache within a size: prunes in the background after each transfer, and holds what was moved until that is done. */
+/** The size is measured again after this time, as other processes also store content. */
+const remeasureMs = 60_000;
+/** The share of the limit to which the cache of a mirror is pruned, to avoid a prune for every blob. */
+const pruneTo = 0.95;
+
+/** Limits the size of a cache: prunes in the background after each transfer, and protects what was moved until then, and local images. */
 export class SizeBound {
   readonly #cache: MoteCache;
-  readonly #maxSize: number;
+  readonly maxSize: number;
   readonly #logger: Logger;
   #pruning: Promise<void> = Promise.resolve();
   #isQueued = false;
+  /** Bytes in the cache when it was last measured, and those stored since. */
+  #knownBytes = 0;
+  #measuredMs = Number.NEGATIVE_INFINITY;
 
   constructor(cache: MoteCache, { maxSize, logger }: { readonly maxSize: number; readonly logger: Logger }) {
     this.#cache = cache;
-    this.#maxSize = maxSize;
+    this.maxSize = maxSize;
     this.#logger = logger;
   }
 
-  /** Takes a lease for one transfer, to be given to `restore` when it has ended. */
+  /** Returns a lease for a transfer. Pass it to `restore` afterwards. */
   async lease(options: Cancellable): Promise<Lease | undefined> {
     try {
       return await this.#cache.lease?.([], options);
@@ -25,40 +34,84 @@ export class SizeBound {
     }
   }
 
-  /** Prunes in the background, one transfer's after another's, and releases the lease. */
+  /** Prunes in the background, one prune at a time, and releases the lease. */
   restore(lease: Lease | undefined): void {
-    this.#pruning = this.#pruning.then(() => this.#prune(lease));
+    this.#pruning = this.#pruning.then(async () => {
+      await this.#prune(lease);
+    });
   }
 
-  /** Prunes in the background, unless a prune is queued already. */
-  enforce(): void {
+  /** Prunes in the background if the cache may exceed the limit after storing these bytes. */
+  enforce(bytes: number): void {
+    this.#knownBytes += bytes;
+    const isMeasured = performance.now() - this.#measuredMs < remeasureMs;
+    if (isMeasured && this.#knownBytes <= this.maxSize) return;
+    this.#queue(() => this.#pruneBelow());
+  }
+
+  /** Prunes in the background to free disk space, even if the cache is within the limit. */
+  freeDiskSpace(): void {
+    this.#queue(async () => {
+      const { remainingBytes } = await this.#cache.prune(this.maxSize, {
+        dryRun: true,
+        keep: await localImages(this.#cache),
+      });
+      await this.#prune(undefined, Math.floor(Math.min(this.maxSize, remainingBytes) * pruneTo));
+    });
+  }
+
+  /** Queues a prune, unless one is queued. */
+  #queue(prune: () => Promise<void>): void {
     if (this.#isQueued) return;
     this.#isQueued = true;
-    this.#pruning = this.#pruning.then(() => {
+    this.#pruning = this.#pruning.then(async () => {
       this.#isQueued = false;
-      return this.#prune(undefined);
+      await prune().catch((error: unknown) => this.#warn(error));
     });
+  }
+
+  async #pruneBelow(): Promise<void> {
+    if (!(await this.#prune(undefined))) return;
+    await this.#prune(undefined, Math.floor(this.maxSize * pruneTo));
+    // More may have been stored meanwhile.
+    this.enforce(0);
   }
 
   /** Resolves when no prune is running. */
   async settled(): Promise<void> {
-    await this.#pruning;
+    // A prune may queue another one.
+    for (let awaited: Promise<void> | undefined; awaited !== this.#pruning; ) {
+      awaited = this.#pruning;
+      await awaited;
+    }
   }
 
-  async #prune(lease: Lease | undefined): Promise<void> {
+  /** Returns whether anything was removed. */
+  async #prune(lease: Lease | undefined, maxSize = this.maxSize): Promise<boolean> {
+    this.#knownBytes = 0;
     try {
-      const { removed, freedBytes, remainingBytes, reached } = await this.#cache.prune(this.#maxSize);
+      const { removed, freedBytes, remainingBytes, reached } = await this.#cache.prune(maxSize, {
+        keep: await localImages(this.#cache),
+      });
+      this.#knownBytes += remainingBytes;
+      this.#measuredMs = performance.now();
       if (removed.length > 0) this.#logger.info("pruned", { removed: removed.length, freedBytes, remainingBytes });
       if (!reached) {
-        this.#logger.info("cannot reach the maximum size: what is leased or pinned is larger", {
-          maxSize: this.#maxSize,
+        this.#logger.info("cannot reach the maximum size: what is leased, pinned or pushed here is larger", {
+          maxSize,
           remainingBytes,
         });
       }
+      return removed.length > 0;
     } catch (error) {
-      this.#logger.warn(`cannot prune the cache: ${error instanceof Error ? error.message : String(error)}`, { error });
+      this.#warn(error);
+      return false;
     } finally {
       await lease?.release().catch((error: unknown) => this.#logger.warn("cannot release a lease", { error }));
     }
+  }
+
+  #warn(error: unknown): void {
+    this.#logger.warn(`cannot prune the cache: ${messageOf(error)}`, { error });
   }
 }

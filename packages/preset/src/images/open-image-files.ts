@@ -1,0 +1,134 @@
+import { posix } from "node:path";
+import { type Digest, MoteError, manifestKind } from "@mote/core";
+import type { ImageFile, LayerStack, PlacedFiles, PlaceFilesOptions, SelectedFile, UnpackOptions } from "@mote/layout";
+import { readImage } from "../inspection/image-content.js";
+import { pickOrChoose } from "../inspection/pick-image.js";
+import type { Parts } from "../parts.js";
+import { readOrigin } from "../references/origin.js";
+import { layerBytes } from "./fetch-layer.js";
+import type { ImageFiles, ImageFilesOptions } from "./image-files.js";
+
+/** Opens the files of an image as `OpenMote.files` does. Its source stays open until it is disposed of. */
+export async function openImageFiles(
+  parts: Parts,
+  reference: string,
+  { unpack, ...options }: ImageFilesOptions & { readonly unpack?: UnpackOptions | undefined },
+): Promise<ImageFiles> {
+  const from = await readOrigin(parts.cache, parts.references, reference);
+  const { platform, signal } = options;
+  const { LayerStack, readLayer } = await import("@mote/layout");
+  return new Promise((resolve, reject) => {
+    const fetching = { ...options, onEvent: planning(options.onEvent) };
+    const reading = readImage(from, parts, { platform, signal }, async (content) => {
+      const { picked, chosenPlatform } = await pickOrChoose(content, reference, platform);
+      const { manifest } = picked;
+      if (manifestKind(manifest) !== "image") throw notAnImage(reference, picked.descriptor.digest);
+      const layers = manifest.layers.map((layer) => {
+        const what = `the layer ${layer.digest}`;
+        return {
+          what,
+          entries: () => readLayer(layerBytes(content, layer, parts, fetching), what, { ...unpack, signal }),
+        };
+      });
+      const stack = new LayerStack(layers, { maxEntries: unpack?.maxEntries, signal });
+      await new Promise<void>((close) => {
+        const files = { digest: picked.descriptor.digest, chosenPlatform, reference };
+        resolve(
+          new OpenedFiles(stack, files, async () => {
+            close();
+            await reading;
+          }),
+        );
+      });
+      return { warnings: [] };
+    });
+    reading.catch(reject);
+  });
+}
+
+/** Adds an event with the total so far before each layer that is fetched. */
+function planning(onEvent: ImageFilesOptions["onEvent"]): ImageFilesOptions["onEvent"] {
+  let [blobs, bytes] = [0, 0];
+  return (event) => {
+    if (event.type === "start") {
+      blobs += 1;
+      bytes += event.size;
+      onEvent?.({ type: "plan", manifests: 1, blobs, bytes });
+    }
+    onEvent?.(event);
+  };
+}
+
+type Opened = Pick<ImageFiles, "digest" | "chosenPlatform"> & { readonly reference: string };
+
+class OpenedFiles implements ImageFiles {
+  readonly digest: Digest;
+  readonly chosenPlatform: string | undefined;
+  readonly #reference: string;
+  readonly #stack: LayerStack;
+  readonly #close: () => Promise<void>;
+
+  constructor(stack: LayerStack, { digest, chosenPlatform, reference }: Opened, close: () => Promise<void>) {
+    this.digest = digest;
+    this.chosenPlatform = chosenPlatform;
+    this.#reference = reference;
+    this.#stack = stack;
+    this.#close = close;
+  }
+
+  find(path: string): Promise<ImageFile> {
+    return this.#stack.resolve(path);
+  }
+
+  async *list(path = "/"): AsyncGenerator<ImageFile, void, undefined> {
+    const found = await this.find(path);
+    if (found.path !== "") yield found;
+    if (found.type === "folder") yield* this.#stack.walk(found.path);
+  }
+
+  async *read(path: string): AsyncGenerator<Uint8Array, void, undefined> {
+    const found = await this.find(path);
+    if (found.type === "file") return yield* this.#stack.content(found);
+    const kind = found.type === "folder" ? "a directory" : "not a file";
+    throw new MoteError("MOTE_NOT_FOUND", `cannot read ${path} of ${this.#reference}: it is ${kind}`, {
+      details: { path, type: found.type },
+    });
+  }
+
+  async *tar(paths: readonly string[]): AsyncGenerator<Uint8Array, void, undefined> {
+    const { selectionTar } = await import("@mote/layout");
+    yield* selectionTar(this.#stack, await this.#select(paths));
+  }
+
+  async place(paths: readonly string[], dir: string, options?: PlaceFilesOptions): Promise<PlacedFiles> {
+    const { placeImageFiles } = await import("@mote/layout");
+    return placeImageFiles(this.#stack, await this.#select(paths), dir, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+  }
+
+  /** @throws MOTE_INVALID_NAME if two have the same name */
+  async #select(paths: readonly string[]): Promise<readonly SelectedFile[]> {
+    const { selectBelow } = await import("@mote/layout");
+    const selection: SelectedFile[] = [];
+    const names = new Map<string, string>();
+    for (const path of paths) {
+      const name = posix.basename(posix.resolve("/", path)) || ".";
+      const other = names.get(name) ?? (names.size > 0 && (name === "." || names.has(".")) ? "/" : undefined);
+      if (other !== undefined) {
+        const message = `cannot get both ${other} and ${path}: they have the same name; get them one after the other`;
+        throw new MoteError("MOTE_INVALID_NAME", message, { details: { name } });
+      }
+      names.set(name, path);
+      for await (const each of selectBelow(this.#stack, await this.find(path), name)) selection.push(each);
+    }
+    return selection;
+  }
+}
+
+function notAnImage(reference: string, digest: Digest): MoteError {
+  const message = `${reference} is an artifact, and not an image with files in layers; pull its files: mote pull ${reference} ./DIR/`;
+  return new MoteError("MOTE_NOT_FILES", message, { details: { digest } });
+}

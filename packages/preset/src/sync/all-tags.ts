@@ -1,0 +1,33 @@
+import { type Cancellable, MoteError, type TagPage } from "@mote/core";
+
+const pageEntries = 1000;
+const maxTags = 1_000_000;
+
+/** Lists all tags of a repository. @throws MOTE_REGISTRY if its pages do not advance · MOTE_TOO_LARGE, and as `page` */
+export async function allTags(
+  page: (options: Cancellable & { readonly after?: string; readonly limit: number }) => Promise<TagPage>,
+  { signal, name }: Cancellable & { readonly name: string },
+): Promise<readonly string[]> {
+  const found = new Set<string>();
+  for (let after: string | undefined; ; ) {
+    const { tags, hasMore } = await page({ limit: pageEntries, signal, ...(after === undefined ? {} : { after }) });
+    const before = found.size;
+    for (const tag of tags) found.add(tag);
+    after = tags.at(-1);
+    if (!hasMore) return [...found];
+    if (found.size === before || after === undefined) {
+      throw new MoteError(
+        "MOTE_REGISTRY",
+        `cannot list the tags of ${name}: the registry repeats a page; contact its operator`,
+        {
+          details: { repository: name },
+        },
+      );
+    }
+    if (found.size > maxTags) {
+      throw new MoteError("MOTE_TOO_LARGE", `${name} has more than ${maxTags} tags; list the images in a file`, {
+        details: { repository: name, maxTags },
+      });
+    }
+  }
+}

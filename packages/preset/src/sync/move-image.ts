@@ -1,0 +1,181 @@
+import {
+  type Cancellable,
+  type ContentDestination,
+  type ContentSource,
+  type Digest,
+  LayerLocator,
+  NilCache,
+  type Ref,
+  writeMote,
+} from "@mote/core";
+import type { TransferReport } from "@mote/transfer";
+import type { Parts } from "../parts.js";
+import { SelectedPlatforms } from "../sources/selected-platforms.js";
+import type { Mover } from "../transfers/mover.js";
+import type { ImageName } from "./image-name.js";
+import { type PlannedCount, planningDestination } from "./plan-destination.js";
+import { limitedSends, limitedSource, type RateLimits } from "./rate-limit.js";
+import { assertReliedOn, readReliedOn } from "./relied-on.js";
+import { keptOpen, type SourcePool } from "./source-pool.js";
+import type { SyncTarget } from "./sync-target.js";
+import type { SyncedImage, SyncOptions } from "./types.js";
+
+export interface MoveContext
+  extends Cancellable,
+    Pick<SyncOptions, "platform" | "referrers" | "concurrency" | "onEvent"> {
+  readonly parts: Parts;
+  readonly mover: Mover;
+  readonly pool: SourcePool;
+  readonly target: SyncTarget;
+  readonly rates: RateLimits;
+  /** The blobs that were sent so far. */
+  readonly sent: Set<Digest>;
+  /** Set for a dry run: the blobs that would be sent so far. */
+  readonly planned: Set<Digest> | undefined;
+}
+
+/** An image that was found, and its name at the destination. */
+interface MovableImage {
+  /** As in the report. */
+  readonly source: string;
+  readonly destination?: string | undefined;
+  readonly ref: Ref;
+  readonly name: ImageName;
+}
+
+type Moved = Pick<SyncedImage, "state" | "digest" | "blobs" | "bytes" | "mounted" | "warnings">;
+
+/** Moves one image of a run, unless the destination has it under its name. @throws what source, transfer and destination throw */
+export async function moveImage(image: MovableImage, context: MoveContext): Promise<Moved> {
+  const { ref, name } = image;
+  const { pool, target, planned, signal, platform, referrers, parts } = context;
+  const source = await pool.open(ref);
+  const resolved = await source.resolve(ref, { signal });
+  const nothing = { digest: resolved.digest, blobs: 0, bytes: 0, mounted: 0, warnings: [] };
+  // Of selected platforms and referrers, more may be needed than the name shows.
+  const isWhole = platform === undefined && !referrers;
+  if (isWhole && (await target.isCurrent(name, resolved, { signal }))) return { state: "unchanged", ...nothing };
+  const reliedOn = await readReliedOn(source, { signal });
+  await assertReliedOn(source, resolved, { name, reliedOn, target, parts, signal });
+  const destination = await target.open(name, reliedOn);
+  try {
+    // The transfer need not resolve it again.
+    const opened = { ...keptOpen(source), resolve: async () => resolved };
+    if (planned !== undefined) return await plan(opened, image, { ...context, destination, planned });
+    return await transferImage(opened, image, { ...context, destination });
+  } finally {
+    await destination[Symbol.asyncDispose]?.();
+  }
+}
+
+interface Transferring extends MoveContext {
+  readonly destination: ContentDestination;
+}
+
+async function transferImage(source: ContentSource, image: MovableImage, context: Transferring): Promise<Moved> {
+  const { mover, parts, rates, target } = context;
+  const { ref, name } = image;
+  const destination = limitedSends(keepingOpen(context.destination), rates);
+  const before = { wasCurrent: false };
+  const sent = { blobs: 0, bytes: 0 };
+  const { report, selected } = await runTransfer(limitedSource(source, rates), image, context, (options) =>
+    mover.transfer(options.source, destination, {
+      ...options.transfer,
+      onEvent: (event) => {
+        context.onEvent?.(event, image);
+        if (event.type !== "done" || (event.delivery !== "copied" && event.delivery !== "linked")) return;
+        // Two images may link a blob into a layout at once.
+        if (!target.isRegistry && context.sent.has(event.digest)) return;
+        context.sent.add(event.digest);
+        sent.blobs++;
+        sent.bytes += event.size;
+      },
+      verify: async (descriptor) => {
+        before.wasCurrent = await target.isCurrent(name, descriptor, { nameOnly: true, signal: context.signal });
+      },
+    }),
+  );
+  const cached = parts.references.nameInCache(ref);
+  const root = report.refs[0];
+  const index = selected?.index;
+  if (index !== undefined) {
+    await writeMote(parts.cache, index.original, index.bytes).catch((error: unknown) =>
+      parts.logger.warn("cannot store the index of an image", { error }),
+    );
+  }
+  const named = index?.original ?? root?.resolved;
+  if (named !== undefined && ref.digest === undefined) await mover.name(cached, named);
+  const { copied, linked, mounted, warnings } = report;
+  const isUnchanged = before.wasCurrent && copied.count + linked.count + mounted.count === 0;
+  return {
+    state: isUnchanged ? "unchanged" : "copied",
+    digest: root?.descriptor.digest,
+    ...sent,
+    mounted: mounted.count,
+    warnings,
+  };
+}
+
+/** Runs the transfer without moving a blob, and without writing to the cache. */
+async function plan(
+  source: ContentSource,
+  image: MovableImage,
+  context: Transferring & { readonly planned: Set<Digest> },
+): Promise<Moved> {
+  const { transfer } = await import("@mote/transfer");
+  const count: PlannedCount = { blobs: 0, bytes: 0 };
+  const { parts, signal } = context;
+  const locator = new LayerLocator(parts.bic, parts.references.absoluteCodec);
+  const destination = planningDestination(context.destination, context.planned, count, async (descriptor) => {
+    const { ref: to } = context.destination;
+    if (to?.transport !== "docker") return false;
+    return (await locator.locateLayer(descriptor, to, { matchRegistry: true, signal })).length > 0;
+  });
+  const { report } = await runTransfer(source, image, context, (options) =>
+    transfer({ ...options.transfer, source: options.source, destination, cache: new NilCache() }),
+  );
+  const { warnings } = report;
+  return { state: "planned", digest: report.refs[0]?.descriptor.digest, ...count, mounted: 0, warnings };
+}
+
+interface TransferPlan {
+  readonly source: ContentSource;
+  readonly transfer: Cancellable & {
+    readonly refs: readonly Ref[];
+    readonly tags: readonly string[];
+    readonly platform?: string | undefined;
+    readonly referrers: boolean;
+    readonly concurrency: number | undefined;
+  };
+}
+
+/** Calls `run` for the selected platforms. Several get a new index at a registry. */
+async function runTransfer(
+  source: ContentSource,
+  { ref, name: { full, tag } }: MovableImage,
+  { platform, referrers = false, concurrency, signal, target }: Transferring,
+  run: (plan: TransferPlan) => Promise<TransferReport>,
+): Promise<{ readonly report: TransferReport; readonly selected: SelectedPlatforms | undefined }> {
+  const platforms = typeof platform === "string" ? [platform] : platform;
+  const several = platforms !== undefined && platforms.length > 1 ? platforms : undefined;
+  const selected = several && new SelectedPlatforms(source, { platforms: several, newIndex: target.isRegistry });
+  // A registry has tags, and a layout or an archive full names. A digest sets no name.
+  const named = target.isRegistry ? (tag ?? full.slice(full.lastIndexOf("@") + 1)) : full;
+  const [only] = several === undefined ? (platforms ?? []) : [];
+  const transfer = { refs: [ref], tags: [named], platform: only, referrers, concurrency, signal };
+  return { report: await run({ source: selected ?? source, transfer }), selected };
+}
+
+function keepingOpen(destination: ContentDestination): ContentDestination {
+  const { ref } = destination;
+  return {
+    ref,
+    has: destination.has.bind(destination),
+    blob: destination.blob.bind(destination),
+    manifest: destination.manifest.bind(destination),
+    tag: destination.tag.bind(destination),
+    ...(destination.linkable ? { linkable: destination.linkable.bind(destination) } : {}),
+    ...(destination.mount ? { mount: destination.mount.bind(destination) } : {}),
+    ...(destination.mountSources ? { mountSources: destination.mountSources.bind(destination) } : {}),
+  };
+}
