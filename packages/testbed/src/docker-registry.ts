@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { killAndWait } from "./child-process.js";
 
 export interface DockerRegistryOptions {
   /** The only user. Default: anonymous access. */
@@ -15,6 +16,10 @@ export interface DockerRegistryOptions {
     readonly issuer: string;
     readonly cert: string;
   };
+  /** The upstream of a pull-through cache, as a URL. Default: it is a registry. */
+  readonly proxy?: string | undefined;
+  /** The program to start. Default `docker-registry`. */
+  readonly program?: string | undefined;
   /** The parent directory of its storage. Default: the system's temporary directory. */
   readonly parent?: string | undefined;
 }
@@ -44,10 +49,11 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
       log: { level: "info", accesslog: { disabled: false } },
       storage: { filesystem: { rootdirectory: join(folder, "storage") }, delete: { enabled: true } },
       http: { addr: "127.0.0.1:0" },
+      ...(options.proxy === undefined ? {} : { proxy: { remoteurl: options.proxy } }),
       ...(await authentication(folder, options)),
     }),
   );
-  const child = spawn("docker-registry", ["serve", config], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(options.program ?? "docker-registry", ["serve", config], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
   const port = await new Promise<string>((resolve, reject) => {
     const read = (chunk: string) => {
@@ -61,11 +67,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     child.once("exit", () => reject(new Error(`docker-registry ended: ${log}`)));
   });
   const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, "exit");
-      child.kill("SIGKILL");
-      await ended;
-    }
+    await killAndWait(child);
     await rm(folder, { recursive: true, force: true });
   };
   return {

@@ -7,7 +7,7 @@ import { parseChallenges } from "../../../../packages/registry/src/auth/challeng
 import { dockerCredentials } from "../../../../packages/registry/src/auth/docker-credentials.js";
 import { linkTarget } from "../../../../packages/registry/src/http/link-header.js";
 import { redact } from "../../../../packages/registry/src/http/redact.js";
-import { parseRange } from "../../../../packages/server/src/byte-range.js";
+import { parseRange } from "../../../../packages/server/src/blobs/byte-range.js";
 import { mutatedText, oddNumbers, pieces } from "../mutations.js";
 import { assert, target } from "../target.js";
 

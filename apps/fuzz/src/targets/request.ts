@@ -1,11 +1,11 @@
 import type { IncomingMessage } from "node:http";
 import { digestBytes, parseImageName, parseRepositoryName } from "@mote/core";
 import fc from "fast-check";
-import { allowsRange, isNotModified } from "../../../../packages/server/src/conditions.js";
-import { HostCheck } from "../../../../packages/server/src/host-check.js";
-import { paginate, parsePageRequest } from "../../../../packages/server/src/paginate.js";
-import { parseRequestTarget, printableTarget } from "../../../../packages/server/src/request-target.js";
-import { ErrorResponse } from "../../../../packages/server/src/response.js";
+import { HostCheck } from "../../../../packages/server/src/listening/host-check.js";
+import { paginate, parsePageRequest } from "../../../../packages/server/src/lists/paginate.js";
+import { allowsRange, isNotModified } from "../../../../packages/server/src/routing/conditions.js";
+import { parseRequestTarget, printableTarget } from "../../../../packages/server/src/routing/request-target.js";
+import { ErrorResponse } from "../../../../packages/server/src/routing/response.js";
 import { mutatedText, oddNumbers, pieces } from "../mutations.js";
 import { assert, target } from "../target.js";
 
@@ -98,7 +98,7 @@ export const condition = target(
   pieces(['"', "W/", "*", ",", " ", "sha256:", "0".repeat(64), digestBytes(new Uint8Array(0))]),
   (text) => {
     const digest = digestBytes(new Uint8Array(0));
-    const ask = { method: "GET", target: "/", header: () => text, signal: new AbortController().signal };
+    const ask = { method: "GET", target: "/", header: () => text, signal: new AbortController().signal, facts: {} };
     if (isNotModified(ask, digest))
       assert(text.includes(`"${digest}"`) || text.includes("*"), "a match names the current digest");
     if (allowsRange(ask, digest)) assert(text.trim() === `"${digest}"`, "a range is sent only of this blob");
