@@ -1,17 +1,22 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { defineConfig, type Options } from "tsup";
 
-const registry = createRequire(new URL("../../packages/registry/package.json", import.meta.url));
+/** Returns the path of a module that a package depends on. */
+const moduleOf = (module: string, name: string) =>
+  createRequire(new URL(`../../packages/${name}/package.json`, import.meta.url)).resolve(module);
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 
 type Plugin = NonNullable<Options["esbuildPlugins"]>[number];
 
-/** Loaded only where a proxy is set, and larger than all the rest: a file of its own. */
-const undiciApart: Plugin = {
-  name: "undici-apart",
+/** Files of their own: they are large, and loaded only where a proxy is set, for `/metrics`, and for a Redis. */
+const apart: Plugin = {
+  name: "apart",
   setup(build) {
-    build.onResolve({ filter: /^undici$/ }, () => ({ path: "./undici.cjs", external: true }));
+    build.onResolve({ filter: /^(undici|prom-client|ioredis)$/ }, ({ path }) => ({
+      path: `./${path}.cjs`,
+      external: true,
+    }));
   },
 };
 
@@ -70,10 +75,17 @@ export default defineConfig([
   {
     ...common,
     entry: { mote: "src/start.ts" },
-    esbuildPlugins: [undiciApart, lmdbScript],
+    esbuildPlugins: [apart, lmdbScript],
     banner: { js: fileUrl },
   },
-  { ...common, entry: { undici: registry.resolve("undici") } },
+  {
+    ...common,
+    entry: {
+      undici: moduleOf("undici", "registry"),
+      "prom-client": moduleOf("prom-client", "server"),
+      ioredis: moduleOf("ioredis", "bic-redis"),
+    },
+  },
   {
     ...common,
     entry: ["src/main.ts"],
@@ -81,6 +93,8 @@ export default defineConfig([
     banner: { js: `#!/usr/bin/env node\n${fileUrl}` },
     async onSuccess() {
       writeFileSync("dist/package.json", '{ "type": "commonjs" }\n');
+      // Beside dist, where the code of @mote/delta looks for them.
+      cpSync(new URL("../../packages/delta/assets", import.meta.url), "assets", { recursive: true });
     },
   },
 ]);

@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
 import { loadCompiled } from "./compiled.js";
+import { versionText } from "./version-text.js";
 
 const args = process.argv.slice(2);
 
 // Handled before any other code is loaded.
-if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) process.stdout.write(`${MOTE_VERSION}\n`);
+if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) process.stdout.write(`${versionText()}\n`);
 else {
   const program: typeof import("./start.js") = loadCompiled(new URL("mote.cjs", import.meta.url), {
     require: createRequire(import.meta.url),

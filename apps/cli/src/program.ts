@@ -2,11 +2,14 @@ import { statSync } from "node:fs";
 import type { Context } from "./context.js";
 import { commandHelp, programHelp } from "./help/help.js";
 import { type CommandLine, parseCommandLine } from "./input/parse.js";
+import { UsageError } from "./input/usage-error.js";
 import { createOutput } from "./output/output.js";
 import { createStyle, isColored, toTerminal } from "./output/terminal-text.js";
 import type { Session } from "./session.js";
+import { isBucket } from "./settings/kinds.js";
 import { loadSettings } from "./settings/load-settings.js";
 import { table } from "./table.js";
+import { versionText } from "./version-text.js";
 
 /** Runs a command line. @throws UsageError, and the errors of the command */
 export async function runProgram(args: readonly string[], session: Session): Promise<void> {
@@ -14,7 +17,7 @@ export async function runProgram(args: readonly string[], session: Session): Pro
   const line = parseCommandLine(isHelp ? [...args.slice(1), "--help"] : args, table);
   const { command, everywhere } = line;
   if (everywhere.version) {
-    process.stdout.write(`${MOTE_VERSION}\n`);
+    process.stdout.write(`${versionText()}\n`);
     return;
   }
   if (typeof command !== "object" || everywhere.help) {
@@ -30,10 +33,13 @@ export async function runProgram(args: readonly string[], session: Session): Pro
     if (isLast) out.live?.clear();
     else if (command.afterInterrupt !== undefined) out.note("Stopping … Press Ctrl-C again to stop immediately.");
   };
-  if (command.cacheFolder === undefined && context.dir !== undefined && !isFolder(context.dir)) {
+  const { dir, loaded } = context;
+  if (dir !== undefined && isBucket(dir) && loaded.origins.tier.layer === "flag")
+    throw new UsageError("cannot combine --tier with a cache in a bucket; choose a directory with --cache DIR");
+  if (command.cacheFolder === undefined && dir !== undefined && !isBucket(dir) && !isFolder(dir)) {
     // Imported only here, because the import takes longer than the check above.
     const { checkCacheFolder } = await import("./wire.js");
-    await checkCacheFolder(context.dir);
+    await checkCacheFolder(dir);
   }
   await command.run(context, line.values, line.options);
 }
@@ -61,6 +67,8 @@ async function createContext({ everywhere, options }: CommandLine, session: Sess
   const { settings } = loaded;
   session.color = settings.color;
   session.cache = settings.cache;
+  // Credentials are looked up by this variable, also in the processes that serve starts.
+  if (settings.authFile !== undefined) process.env.REGISTRY_AUTH_FILE = settings.authFile;
   const { json, quiet } = everywhere;
   const out = createOutput({
     json: json === "events" ? json : json === true,

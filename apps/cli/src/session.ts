@@ -13,7 +13,7 @@ export interface Session {
   cache?: string | undefined;
 }
 
-/** Handles signals: the first aborts the command, which may finish what cannot be interrupted; the second ends the process. The status is 130 in both cases. */
+/** Handles signals: the first aborts the command, the second ends the process at once. The exit status is 130 in both cases. */
 export function startSession(): Session {
   const controller = new AbortController();
   const session: Session = { signal: controller.signal, onInterrupt() {}, afterwards: "" };

@@ -47,7 +47,7 @@ function endSoon({ signal }: Pick<Session, "signal">): void {
   setTimeout(end, lingerMs).unref();
 }
 
-/** Removes write permission for others from the umask, and for the group too if others had it: files of the cache and of destinations must not be writable by everyone. */
+/** Masks write permission for others, and for the group if others had it: not everyone may write to the cache or a destination. */
 function tightenUmask(): void {
   const umask = process.umask(0o077);
   process.umask((umask & 0o002) === 0 ? umask | 0o022 : umask);

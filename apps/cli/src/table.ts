@@ -8,9 +8,12 @@ import { completion } from "./table/completion.js";
 import { config } from "./table/config.js";
 import { copy } from "./table/copy.js";
 import { demo } from "./table/demo.js";
+import { diff } from "./table/diff.js";
 import { doctor } from "./table/doctor.js";
 import { du } from "./table/du.js";
+import { get } from "./table/get.js";
 import { info } from "./table/info.js";
+import { inspect } from "./table/inspect.js";
 import { locate } from "./table/locate.js";
 import { login } from "./table/login.js";
 import { logout } from "./table/logout.js";
@@ -22,6 +25,9 @@ import { push } from "./table/push.js";
 import { ref } from "./table/ref.js";
 import { rm } from "./table/rm.js";
 import { serve } from "./table/serve.js";
+import { serveWarm } from "./table/serve-warm.js";
+import { sync } from "./table/sync.js";
+import { tags } from "./table/tags.js";
 import { unpin } from "./table/unpin.js";
 import { verify } from "./table/verify.js";
 
@@ -30,6 +36,11 @@ export const table: readonly CommandSpec[] = [
   pull,
   push,
   copy,
+  sync,
+  get,
+  inspect,
+  tags,
+  diff,
   ls,
   info,
   du,
@@ -46,6 +57,7 @@ export const table: readonly CommandSpec[] = [
   bicExport,
   bicMerge,
   serve,
+  serveWarm,
   login,
   logout,
   config,

@@ -7,38 +7,60 @@ import {
   logOut as logOutWith,
   type OpenMote,
   type OpenMoteOptions,
+  openExchange as openExchangeWith,
   openMote,
+  openPasswordAccess as openPasswordAccessWith,
+  type WarmMirrorOptions,
+  warmMirror as warmMirrorWith,
   writeOutputFile as writeFileWith,
 } from "@mote/preset";
 import type { Context } from "./context.js";
 import { ConfigError } from "./settings/config-error.js";
+import { isBucket } from "./settings/kinds.js";
 import type { Settings } from "./settings/load-settings.js";
 
 export type {
+  DeltaMode,
   FileInput,
   Finding,
+  ImageDiff,
+  ImageFiles,
   ImageUsage,
+  Inspection,
   MoveReport,
   OpenMote,
+  PlacedFiles,
+  PlacedModel,
+  ServedRequest,
   SpaceUsage,
+  SyncedImage,
+  SyncReport,
+  SyncSource,
   TransferEvent,
   TransferReport,
+  WarmedImage,
 } from "@mote/preset";
 export {
+  archiveTransport,
   bareDestination,
   checkCacheFolder,
   formatRef,
+  glob,
   goesToStdout,
   hasTransport,
   incompleteManifests,
+  isArchiveFile,
   isIntact,
   isStdout,
+  listArchive,
   measureSpace,
   missingBlobs,
   namesOfIncomplete,
+  openExchangeHub,
   parsePersonalRef,
   partialIndexes,
   transports,
+  verifyArchive,
 } from "@mote/preset";
 
 type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "readOnly" | "offline" | "maxSize">;
@@ -46,12 +68,13 @@ type CacheOptions = Pick<OpenMoteOptions, "cacheOptional" | "readOnly" | "offlin
 /** Opens the cache with the settings of the command. This file is the only place that selects implementations. */
 export async function openCache(context: Context, options: CacheOptions = {}): Promise<OpenMote> {
   const { dir, settings, signal } = context;
-  const { plainHttp, durability, maxSize, maxUnpacked, maxEntries } = settings;
+  const { plainHttp, durability, maxSize, maxUnpacked, maxEntries, tier, bic } = settings;
   return openMote({
     ...options,
-    dir,
+    ...cacheLocation(dir, tier),
     plainHttp,
     durability,
+    bic,
     maxSize: options.maxSize ?? maxSize,
     unpack: { maxUnpackedBytes: maxUnpacked, maxEntries },
     registries: registriesOptions(settings),
@@ -60,15 +83,37 @@ export async function openCache(context: Context, options: CacheOptions = {}): P
   });
 }
 
+/** A bucket has no tier behind it: mostly it is the tier of the settings itself. */
+function cacheLocation(
+  dir: string | undefined,
+  tier: string | undefined,
+): Pick<OpenMoteOptions, "dir" | "cache" | "tier"> {
+  return dir !== undefined && isBucket(dir) ? { cache: dir } : { dir, tier };
+}
+
 /** Opens the cache read-only: creates no directory and cleans up nothing. */
 export function openReadOnly(context: Context): Promise<OpenMote> {
   return openCache(context, { readOnly: true });
 }
 
+/** Opens the access control of `mote serve`. */
+export function openPasswordAccess(
+  context: Context,
+  options: { readonly htpasswd: string | undefined; readonly anonymousPull: boolean },
+): ReturnType<typeof openPasswordAccessWith> {
+  return openPasswordAccessWith({ ...options, logger: loggerOf(context) });
+}
+
+/** Opens the exchange of a worker with the other workers of its parent. */
+export function openExchange(): ReturnType<typeof openExchangeWith> {
+  return openExchangeWith(process);
+}
+
 /** Checks the environment and the connections to `hosts`. */
 export function examineMote({ dir, settings, signal }: Context, hosts: readonly string[]): AsyncIterable<Finding> {
-  const { plainHttp } = settings;
-  return examine({ dir, hosts, plainHttp, registries: registriesOptions(settings), signal });
+  const { plainHttp, tier, bic } = settings;
+  const where = cacheLocation(dir, tier);
+  return examine({ ...where, hosts, plainHttp, bic, registries: registriesOptions(settings), signal });
 }
 
 export async function logIn(
@@ -84,6 +129,19 @@ export async function logIn(
 
 export function logOut(context: Context, host: string): ReturnType<typeof logOutWith> {
   return logOutWith(host, { signal: context.signal, logger: loggerOf(context) });
+}
+
+/** Has a running mirror fetch images. */
+export function warmMirror(
+  context: Context,
+  url: string,
+  list: string,
+  options: Pick<WarmMirrorOptions, "platforms" | "onImage">,
+): Promise<void> {
+  const { settings, signal } = context;
+  const { plainHttp } = settings;
+  const registries = registriesOptions(settings);
+  return warmMirrorWith(url, list, { ...options, plainHttp, registries, signal, logger: loggerOf(context) });
 }
 
 export function writeOutputFile(context: Context, path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {

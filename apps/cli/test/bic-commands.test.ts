@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { digestBytes } from "@mote/core";
 import { openMote } from "@mote/preset";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { documents } from "../src/json/documents.js";
 import { mainFile, runMote } from "./run-mote.js";
 
 let dir: string;
@@ -57,6 +58,24 @@ describe("mote bic", () => {
     expect(JSON.parse(refused.stderr).error.message).toContain(bad);
     const absent = await mote("three", "bic", "merge", join(dir, "absent"), "--json");
     expect(JSON.parse(absent.stderr).error.code).toBe("MOTE_NOT_FOUND");
+  });
+
+  it("says how many lines of an export a thin archive was written without, because they are not valid", async () => {
+    const [have, list] = [join(dir, "facts.jsonl"), join(dir, "images.txt")];
+    await mote("one", "bic", "export", have);
+    await appendFile(have, "no fact\n{}\n");
+    await writeFile(list, "# none\n");
+    const sync = ["sync", list, `oci-archive:${join(dir, "thin.tar")}`, "--without", have];
+    expect(await mote("one", ...sync)).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining(`ignored 2 lines of ${have} (--without), the first is line 4`),
+    });
+    const report = JSON.parse((await mote("one", ...sync, "--json")).stdout);
+    expect(report.unreadable).toEqual([{ path: have, lines: 2, firstLine: 4 }]);
+    expect(documents.sync?.safeParse(report).error).toBe(undefined);
+    await writeFile(have, "{}\n");
+    const failed = await mote("one", ...sync, "--json");
+    expect([failed.status, JSON.parse(failed.stderr).error.code]).toEqual([1, "MOTE_INVALID_FACT"]);
   });
 
   it("leaves no partial file if it cannot be written", async () => {

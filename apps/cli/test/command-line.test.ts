@@ -39,7 +39,9 @@ describe("a command line", () => {
   });
 
   it("sets the default of an option, and omits options without one", () => {
-    expect(read("serve").options).toEqual({ host: "127.0.0.1", port: "5000", fresh: "60s", offline: false });
+    const ofServe = read("serve").options;
+    expect(ofServe).toMatchObject({ host: "127.0.0.1", port: "5000", fresh: "60s", offline: false, push: false });
+    expect(ofServe).not.toHaveProperty("upstream");
     expect(read("prune --dry-run").options).toEqual({ dryRun: true, yes: false });
   });
 
@@ -54,7 +56,7 @@ describe("a command line", () => {
     ["ls --ful", "mean --full?"],
     ["pull a --platfrom x", "mean --platform?"],
     ["prune --max 3GB", "mean --max-size?"],
-    ["ls --platform x", "pull, push, copy have it"],
+    ["ls --platform x", "pull, push, copy, sync"],
   ])("with an unknown word, mote %s, says: %s", (line, said) => {
     expect(complaint(line)).toContain(said);
   });

@@ -13,6 +13,7 @@ const cached = {
   prefixes: transports.flatMap(({ prefix, usage }) => (usage ? { value: prefix, about: "" } : [])),
   names: async () => [{ value: "docker.io/library/alpine:3.20", about: "" }],
   digests: async () => [{ value: "sha256:4bcff63911fc", about: "" }],
+  paths: async (reference: string) => (reference.startsWith("oci:") ? [{ value: "oci:build/", about: "" }] : undefined),
 };
 
 const values = ({ candidates }: Completion) => candidates.map(({ value }) => value);
@@ -33,9 +34,12 @@ describe("completion", () => {
     ["pull a docker", ["docker://", "docker-archive:"]],
     ["copy a docker.io/l", []],
     ["cat sha", ["sha256:4bcff63911fc"]],
-    ["rm ", ["docker.io/library/alpine:3.20", "sha256:4bcff63911fc"]],
+    ["rm ", ["docker.io/library/alpine:3.20"]],
+    ["rm sha256:", ["sha256:4bcff63911fc"]],
+    ["pull oci:b", ["oci:build/"]],
+    ["pull a oci:", ["oci:build/"]],
     ["completion f", ["fish"]],
-    ["config max", ["maxSize", "maxUnpacked", "maxEntries", "maxConnections"]],
+    ["config max", ["maxSize", "maxUnpacked", "maxEntries", "maxRate", "maxConnections"]],
   ])("of `mote %s` is %j", async (line, wanted) => {
     expect(values(await of(line))).toEqual(wanted);
   });

@@ -66,6 +66,20 @@ describe.skipIf(wanted !== "")(`plain files, with docker-registry${wanted}`, () 
     });
   });
 
+  it("are pulled in part, by path or by annotation, and only those are fetched", async () => {
+    const pull = (to: string, ...args: string[]) =>
+      runMote(["pull", "--json", "--cache", at(`cache-${to}`), remote("1"), `${at(to)}/`, ...args]);
+    const byPath = await pull("by-path", "--only", "n*");
+    expect([byPath.status, (await readdir(at("by-path"))).sort()]).toEqual([0, ["notes.txt", "nothing"]]);
+    const { fetched, skipped } = JSON.parse(byPath.stdout);
+    expect([fetched.bytes < 1000, skipped]).toEqual([true, { count: 0, bytes: 0 }]);
+    const title = "org.opencontainers.image.title=notes.txt";
+    const byAnnotation = await pull("by-annotation", "--only-annotation", title);
+    expect([byAnnotation.status, await readdir(at("by-annotation"))]).toEqual([0, ["notes.txt"]]);
+    const none = await pull("none", "--only", "*.gguf");
+    expect([none.status, none.stderr]).toEqual([1, expect.stringContaining("notes.txt")]);
+  });
+
   it("are pulled into a directory unchanged, cold and warm, and belong to the user", async () => {
     for (const [cache, into] of [
       ["cold", "one"],

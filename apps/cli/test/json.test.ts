@@ -1,13 +1,35 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { digestBytes } from "@mote/core";
 import { needs, startDockerRegistry } from "@mote/testbed";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { documents, eventLine, failureDocument } from "../src/json/documents.js";
+import { documents } from "../src/json/documents.js";
+import { eventLine, failureDocument } from "../src/json/lines.js";
 import { table } from "../src/table.js";
 import { mainFile, runMote } from "./run-mote.js";
+
+/** Writes a layout of an image with one layer, and returns its reference. */
+async function writeLayout(dir: string, config: object, layer: Uint8Array): Promise<string> {
+  await mkdir(join(dir, "blobs/sha256"), { recursive: true });
+  const put = async (bytes: Uint8Array, mediaType: string) => {
+    const digest = digestBytes(bytes);
+    await writeFile(join(dir, "blobs/sha256", digest.slice(7)), bytes);
+    return { mediaType, digest, size: bytes.byteLength };
+  };
+  const json = (body: object) => new TextEncoder().encode(JSON.stringify(body));
+  const manifest = {
+    schemaVersion: 2,
+    config: await put(json(config), "application/vnd.oci.image.config.v1+json"),
+    layers: [await put(layer, "application/vnd.oci.image.layer.v1.tar")],
+  };
+  const manifests = [await put(json(manifest), "application/vnd.oci.image.manifest.v1+json")];
+  await writeFile(join(dir, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
+  await writeFile(join(dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  return `oci:${dir}`;
+}
 
 describe("the output under --json", () => {
   let dir: string;
@@ -46,9 +68,14 @@ describe("the output under --json", () => {
     await documentOf("pull", layout, `oci-archive:${at("a.tar")}:1`);
     await documentOf("push", layout, `oci:${at("other")}:1`, "--with-referrers");
     await documentOf("copy", layout, `dir:${at("as-dir")}`);
+    await documentOf("sync", `oci:${at("layout")}`, `oci-archive:${at("many.tar")}`);
     const [added] = (await documentOf("add", at("model.bin"))) as [{ digest: string }];
     await documentOf("ls", "--all");
     await documentOf("du");
+    await documentOf("inspect", layout);
+    await documentOf("inspect", layout, "--digest");
+    await documentOf("tags", `oci:${at("layout")}`);
+    await documentOf("tags", `oci:${at("layout")}`, "--sort", "time");
     await documentOf("info", layout);
     await documentOf("info", added.digest);
     await documentOf("locate", added.digest);
@@ -69,6 +96,18 @@ describe("the output under --json", () => {
     await documentOf("prune", "--max-size", "0", "--yes");
   });
 
+  it("matches its schema for the files of an image", async () => {
+    const config = { os: "linux", architecture: "amd64" };
+    await mkdir(at("image/etc"), { recursive: true });
+    await writeFile(at("image/etc/motd"), "hello");
+    const layer = execFileSync("tar", ["-c", "-C", at("image"), "etc"]);
+    const image = await writeLayout(at("image-layout"), config, layer);
+    await documentOf("get", image, "--list");
+    await documentOf("diff", image, image);
+    await documentOf("get", image, "etc", "--output", at("got"));
+    await documentOf("pull", image, "--unpack", at("unpacked"));
+  });
+
   it("matches its schema if content is damaged, with status 1", async () => {
     const [added] = (await documentOf("add", at("model.bin"))) as [{ digest: string }];
     const blob = join(at("cache"), "blobs", "sha256", added.digest.slice(7));
@@ -79,9 +118,10 @@ describe("the output under --json", () => {
     expect(validated("verify", ended.stdout)).toMatchObject({ damaged: [{ digest: added.digest }], repaired: [] });
   });
 
-  it("matches its schema for mote serve and mote demo", async () => {
+  it("matches its schema for mote serve, mote serve warm and mote demo", async () => {
     await documentOf("demo", "--dir", at("demo"));
-    const child = spawn(process.execPath, [mainFile, "serve", "--port", "0", "--json"], {
+    const unreachable = "127.0.0.1:9";
+    const child = spawn(process.execPath, [mainFile, "serve", "--port", "0", "--upstream", unreachable, "--json"], {
       stdio: ["ignore", "pipe", "ignore"],
       env: { PATH: process.env.PATH, ...env() },
     });
@@ -90,7 +130,10 @@ describe("the output under --json", () => {
       text += chunk;
       if (text.endsWith("}\n")) break;
     }
-    validated("serve", text);
+    const { url } = validated("serve", text) as { url: string };
+    await writeFile(at("images.txt"), `${unreachable}/a/b:1\n`);
+    const warmed = await runMote(["serve", "warm", at("images.txt"), "--url", url, "--json"], { env: env() });
+    expect(validated("serve warm", warmed.stdout)).toMatchObject({ failed: 1 });
     const ended = once(child, "exit");
     child.kill("SIGINT");
     await ended;

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DockerRegistry, needs, startDockerRegistry } from "@mote/testbed";
@@ -49,6 +49,18 @@ describe.skipIf(wanted !== "")(`mote login${wanted}`, () => {
     expect(JSON.parse(out.stdout)).toEqual({ registry: registry.host, erased: [configFile()] });
     expect(JSON.parse((await pull()).stderr).error.code).toBe("MOTE_UNAUTHORIZED");
     expect(await runMote(["logout", registry.host], { env })).toMatchObject({ status: 0 });
+  });
+
+  it("reads credentials by host from the file that the settings name", async () => {
+    const auth = Buffer.from("ann:s3:cret").toString("base64");
+    await writeFile(join(home, "mirror-auth.json"), JSON.stringify({ auths: { [registry.host]: { auth } } }));
+    await writeFile(join(home, "mote.json"), JSON.stringify({ authFile: "mirror-auth.json" }));
+    const pull = (more: NodeJS.ProcessEnv) =>
+      runMote(["pull", `${registry.host}/no/such:1`, "--json"], { env: { ...env, ...more } });
+    const codes = [await pull({}), await pull({ MOTE_CONFIG: join(home, "mote.json") })].map(
+      ({ stderr }) => JSON.parse(stderr).error.code,
+    );
+    expect(codes).toEqual(["MOTE_UNAUTHORIZED", "MOTE_NOT_FOUND"]);
   });
 
   it("stores no rejected credentials, and never shows them", async () => {

@@ -44,6 +44,19 @@ describe("the progress of a transfer", () => {
     expect(state).toMatchObject({ hits: 1, mounts: 1, resumed: 1, done: { bytes: 10 * MB, blobs: 2 } });
   });
 
+  it("says how many blobs came from the tier", () => {
+    const filled = blob("filled", 5 * MB);
+    const state = stateAfter(
+      ...underWay,
+      { type: "start", ...filled },
+      { type: "progress", ...filled, bytes: 5 * MB },
+      { type: "fill", ...filled },
+      { type: "done", ...filled, delivery: "fetched" },
+    );
+    expect(state).toMatchObject({ fills: 1, moved: 19 * MB });
+    expect(totalParts(state, new Rate(), 2000)).toContain("1 from the tier");
+  });
+
   it("restarts a blob after a retry", () => {
     const state = stateAfter(...underWay, { type: "retry", ...old, reason: "damaged" });
     expect(state.active().find(({ digest }) => digest === old.digest)).toMatchObject({ bytes: 0, resumedAt: 0 });
@@ -187,6 +200,16 @@ describe("live lines", () => {
     live.clear();
     live.clear();
     expect(terminal.text).toBe("\r\u001b[Jnote\nbar\r\u001b[J");
+  });
+
+  it("are drawn on a terminal of unknown size as on a small one", () => {
+    const terminal = new Screen(0, 0);
+    const live = new LiveLines(terminal);
+    live.show(["a".repeat(100), "b"]);
+    expect(terminal.text).toBe(`${"a".repeat(78)}…\nb`);
+    terminal.text = "";
+    live.clear();
+    expect(terminal.text).toBe("\r\u001b[1A\u001b[J");
   });
 
   it("do not exceed the rows of the screen", () => {

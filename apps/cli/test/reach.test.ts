@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { digestBytes, mediaTypes } from "@mote/core";
 import { needs } from "@mote/testbed";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { eventLine } from "../src/json/documents.js";
+import { eventLine } from "../src/json/lines.js";
 import { mainFile, run, runMote } from "./run-mote.js";
 
 const config = new TextEncoder().encode("{}");

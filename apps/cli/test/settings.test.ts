@@ -68,6 +68,21 @@ describe("settings", () => {
     });
   });
 
+  it("read a rate for all registries or for some of them, and no rate of nothing", async () => {
+    const rate = async (flag: string | string[]) => (await load({ "max-rate": flag })).settings.maxRate;
+    expect(await rate("10MB")).toBe(10_000_000);
+    expect(await rate(["docker.io=10MB", "registry.lan:5000=1KiB"])).toEqual({
+      "docker.io": 10_000_000,
+      "registry.lan:5000": 1024,
+    });
+    for (const bad of ["0", "docker.io=0", "docker.io=", "=1MB", "docker.io/x=1MB"])
+      expect(await errorOf(rate(bad))).toBeInstanceOf(UsageError);
+    await writeFile(userFile(), '{ "maxRate": { "docker.io": 5000 } }');
+    expect((await load()).settings.maxRate).toEqual({ "docker.io": 5000 });
+    await writeFile(userFile(), '{ "maxRate": { "docker.io": 0 } }');
+    expect(await errorOf(load())).toBeInstanceOf(ConfigError);
+  });
+
   it("read mirrors and hosts as they are written in files, variables and flags", async () => {
     await writeFile(
       userFile(),

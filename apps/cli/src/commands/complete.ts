@@ -1,13 +1,16 @@
+import { readdir } from "node:fs/promises";
+import { homedir } from "node:os";
 import { type CacheCandidates, type Candidate, complete } from "../completion/complete.js";
 import { createOutput } from "../output/output.js";
 import { escapeText } from "../output/terminal-text.js";
+import { isBucket } from "../settings/kinds.js";
 import { loadSettings } from "../settings/load-settings.js";
 import { table } from "../table.js";
 import { openReadOnly, transports } from "../wire.js";
 
 const maxCandidates = 200;
 
-/** Prints completions for the scripts of `mote completion`: a line `VALUE<tab>ABOUT` for each candidate, and `:files` or `:folders`. Never throws. */
+/** Prints completions for the scripts of `mote completion`: `VALUE<tab>ABOUT` lines, and `:files` or `:folders`. Never throws. */
 export async function completeForShell(words: readonly string[]): Promise<void> {
   try {
     const { candidates, paths } = await complete(words, table, cacheCandidates(words));
@@ -28,10 +31,15 @@ function cacheCandidates(words: readonly string[]): CacheCandidates {
     const loaded = await loadSettings({ env, cwd: process.cwd(), flags: { cache } });
     const out = createOutput({ json: false, quiet: true });
     const { settings } = loaded;
+    if (isBucket(settings.cache ?? "")) throw new Error("a bucket is too slow to list at each keystroke");
     return openReadOnly({ out, dir: settings.cache, settings, loaded, signal: new AbortController().signal });
   };
   return {
     prefixes: transports.flatMap(({ prefix, usage }) => (usage ? { value: prefix, about: usage.meaning } : [])),
+    async paths(reference) {
+      const row = transports.find(({ prefix, path }) => path !== undefined && reference.startsWith(prefix));
+      return row && pathsBelow(row.prefix, reference.slice(row.prefix.length), row.path === "folder");
+    },
     async names(prefix) {
       await using mote = await open();
       const found: Candidate[] = [];
@@ -52,4 +60,17 @@ function cacheCandidates(words: readonly string[]): CacheCandidates {
       return found;
     },
   };
+}
+
+/** Returns the entries of a directory that begin like the path, directories with a slash. */
+async function pathsBelow(prefix: string, path: string, onlyFolders: boolean): Promise<readonly Candidate[]> {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  const home = homedir();
+  const entries = await readdir(folder.replace(/^~\//, `${home}/`) || ".", { withFileTypes: true });
+  const begin = path.slice(folder.length);
+  const shown = entries.filter(({ name }) => name.startsWith(begin) && (begin !== "" || !name.startsWith(".")));
+  const wanted = shown.filter((entry) => !onlyFolders || entry.isDirectory() || entry.isSymbolicLink());
+  return wanted
+    .slice(0, maxCandidates)
+    .map((entry) => ({ value: `${prefix}${folder}${entry.name}${entry.isDirectory() ? "/" : ""}`, about: "" }));
 }

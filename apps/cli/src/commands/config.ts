@@ -14,13 +14,6 @@ export async function config(context: Context, only: string | undefined): Promis
   const { files, settings, origins } = loaded;
   const keys = keyNames.filter((key) => only === undefined || key === only);
   const rows = keys.map((key) => ({ key, value: withoutPasswords(settings[key] ?? null), ...origins[key] }));
-  if (only !== undefined) {
-    out.result(
-      { settings: rows, files },
-      rows.map(({ value }) => (value === null ? "" : inText(value))),
-    );
-    return;
-  }
   const { dim } = out.style;
   const shown = rows.map(({ key, value, layer, where }) => ({
     key,
@@ -35,14 +28,14 @@ export async function config(context: Context, only: string | undefined): Promis
   });
   const looked = files.map(({ path, exists, layer }) => `${layer} file    ${path}${exists ? "" : dim(" (none)")}`);
   const all = [...lines, "", ...looked];
-  out.result(
-    { settings: rows, files },
-    out.columns === undefined ? all : all.map((line) => fit(line, out.columns ?? 80)),
-  );
+  const fitted = out.columns === undefined ? all : all.map((line) => fit(line, out.columns ?? 80));
+  const values = rows.map(({ value }) => (value === null ? "" : inText(value)));
+  out.result({ settings: rows, files }, only === undefined ? fitted : values);
 }
 
-/** Returns a value without the passwords in URLs of mirrors. */
+/** Returns a value without the passwords in URLs. */
 function withoutPasswords(value: unknown): unknown {
+  if (typeof value === "string") return redactUrl(value);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([prefix, urls]) => [

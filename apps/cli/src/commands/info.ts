@@ -42,8 +42,8 @@ export async function info(context: Context, text: string): Promise<void> {
       ...(tree === undefined ? {} : { tree: treeDocument(tree) }),
     },
     [
-      ...facts({ found, usedMs, path, partOf, known, inventory }).map(
-        ([label, value]) => `${label.padEnd(12)}${value}`,
+      ...facts({ found, usedMs, path, partOf, known, inventory }).flatMap(([label, value]) =>
+        value === undefined ? [] : `${label.padEnd(12)}${value}`,
       ),
       ...notes(annotations),
       ...(tree === undefined ? [] : ["", ...drawTree(context, tree)]),
@@ -60,34 +60,30 @@ interface Facts {
   readonly inventory: Inventory;
 }
 
-function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [string, string][] {
-  const { digest, size, kind, mediaType, names, storedMs } = found;
+function facts({ found, usedMs, path, partOf, known, inventory }: Facts): [string, string | undefined][] {
+  const { untransformed } = known;
+  const { digest, size, kind, mediaType, names, storedMs, isVerified } = found;
   return [
     ["digest", digest],
     ...names.map((name): [string, string] => ["tag", name]),
     ["kind", kind],
     ["media type", mediaType],
     ["size", `${size} bytes (${formatBytes(size)})`],
-    ...(inventory.manifests.has(digest) ? [["total", closureText(inventory, digest)] as [string, string]] : []),
-    ...when("stored", storedMs),
-    ...when("last used", usedMs),
+    ["total", inventory.manifests.has(digest) ? closureText(inventory, digest) : undefined],
+    ["stored", when(storedMs)],
+    ["last used", when(usedMs)],
     ["pinned", found.isPinned ? "yes" : "no"],
-    ...(found.isVerified === undefined
-      ? []
-      : [
-          ["verified", found.isVerified ? "yes, since its last change" : "no; it is hashed on use"] as [string, string],
-        ]),
+    [
+      "verified",
+      isVerified ? "yes, since its last change" : isVerified === false ? "no; it is hashed on use" : undefined,
+    ],
     ["path", path],
     ...partOf.map((name): [string, string] => ["part of", name]),
     ...known.locations.slice(0, shownPlaces).map(({ ref, seenMs }): [string, string] => {
-      return [
-        "seen at",
-        `${locationText(ref)}${seenMs === undefined ? "" : `, ${formatAge(Date.now() - seenMs)} ago`}`,
-      ];
+      const age = seenMs === undefined ? "" : `, ${formatAge(Date.now() - seenMs)} ago`;
+      return ["seen at", `${locationText(ref)}${age}`];
     }),
-    ...(known.untransformed === undefined || known.untransformed === digest
-      ? []
-      : [["uncompressed", known.untransformed] as [string, string]]),
+    ["uncompressed", untransformed === digest ? undefined : untransformed],
   ];
 }
 
@@ -97,10 +93,10 @@ function closureText(inventory: Inventory, digest: Digest): string {
   return missing === 0 ? text : `${text}; ${missing} not cached`;
 }
 
-function when(label: string, timeMs: number | undefined): [string, string][] {
-  if (timeMs === undefined) return [];
+function when(timeMs: number | undefined): string | undefined {
+  if (timeMs === undefined) return undefined;
   const at = new Date(timeMs).toISOString().replace("T", " ").slice(0, 19);
-  return [[label, `${formatAge(Date.now() - timeMs)} ago (${at} UTC)`]];
+  return `${formatAge(Date.now() - timeMs)} ago (${at} UTC)`;
 }
 
 function notes(annotations: Readonly<Record<string, string>>): string[] {

@@ -1,5 +1,6 @@
 import { type Inventory, lastUses, rootsOf, takeInventory } from "@mote/core";
 import type { Context } from "../context.js";
+import { archiveIn } from "../input/archive-in.js";
 import {
   imagesByMote,
   type ListedItem,
@@ -20,6 +21,8 @@ interface LsOptions extends ListingOptions {
 
 export async function ls(context: Context, patterns: readonly string[], options: LsOptions): Promise<void> {
   const { out, dir, signal } = context;
+  const archive = patterns.length === 1 ? await archiveIn(patterns[0] ?? "") : undefined;
+  if (archive !== undefined) return (await import("./archive.js")).listImages(context, archive, options);
   const [isWanted, order] = [listingFilter(patterns, options), listingOrder(options)];
   await using mote = await openReadOnly(context);
   const inventory = await takeInventory(mote.cache, { signal });

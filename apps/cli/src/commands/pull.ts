@@ -1,17 +1,19 @@
 import type { Context } from "../context.js";
+import { onlyFiles } from "../input/only-files.js";
 import { UsageError } from "../input/usage-error.js";
+import { placedLines, warnOfSkipped } from "../output/placed-files.js";
 import { references, transferSummary } from "../output/transfer-summary.js";
 import { type Progress, showProgress } from "../progress/transfer-progress.js";
-import { bareDestination, goesToStdout, hasTransport, type MoveReport, openCache, parsePersonalRef } from "../wire.js";
-
-interface PullOptions {
-  readonly platform?: string;
-  readonly allPlatforms?: boolean;
-  readonly withReferrers?: boolean;
-  readonly force?: boolean;
-  readonly link?: boolean;
-  readonly offline?: boolean;
-}
+import {
+  bareDestination,
+  type DeltaMode,
+  goesToStdout,
+  hasTransport,
+  type MoveReport,
+  openCache,
+  parsePersonalRef,
+} from "../wire.js";
+import type { PullOptions } from "./pull-options.js";
 
 export async function pull(
   context: Context,
@@ -19,9 +21,47 @@ export async function pull(
   destination: string | undefined,
   options: PullOptions,
 ): Promise<void> {
+  const { unpack, into } = options;
+  if (into !== undefined) {
+    const { pullInto } = await import("./pull-into.js");
+    return pullInto(context, source, destination, { ...options, into });
+  }
+  if (unpack !== undefined) return unpackImage(context, source, destination, { ...options, unpack });
   const bare = destination === undefined ? undefined : bareDestination(destination);
   if (bare !== undefined) throw new UsageError(`cannot pull to ${bare.reason}`);
   await transferImage(context, source, destination, options);
+}
+
+/** Writes the root file system of an image into a directory. */
+async function unpackImage(
+  context: Context,
+  source: string,
+  destination: string | undefined,
+  { unpack, offline = false, ...options }: PullOptions & { readonly unpack: string },
+): Promise<void> {
+  const { out, signal, settings } = context;
+  const platforms = settings.platform?.split(",") ?? [];
+  if (destination !== undefined) throw new UsageError(`cannot combine --unpack with the destination ${destination}`);
+  if (options.allPlatforms || platforms.length > 1)
+    throw new UsageError("--unpack writes one platform; use --platform");
+  if (options.link) throw new UsageError("cannot combine --unpack with --link");
+  await using mote = await openCache(context, { cacheOptional: !offline, offline });
+  const progress = showProgress(out);
+  try {
+    const { digest, platform, report, placed } = await mote.unpack(source, unpack, {
+      signal,
+      onEvent: progress.onEvent,
+      overwrite: options.force,
+      platform: platforms[0],
+      concurrency: settings.concurrency,
+    });
+    progress.end();
+    warnOfSkipped(out, placed);
+    out.note(`unpacked ${platform ?? digest}: all files belong to you, and have no setuid, setgid or sticky bits`);
+    out.result({ source, ...report, unpacked: { dir: unpack, digest, ...placed } }, placedLines(placed, unpack));
+  } finally {
+    progress.end();
+  }
 }
 
 /** Copies an image. Unlike `pull`, it accepts a registry without `docker://` if the destination names a host. */
@@ -48,6 +88,13 @@ export async function transferImage(
       `cannot use --offline with a registry as destination: ${destination}; choose a local destination`,
     );
   }
+  const delta = deltaMode(options.delta);
+  const only = onlyFiles(options);
+  if (only !== undefined && (destination === undefined || isRegistry(destination) || hasTransport(destination))) {
+    throw new UsageError(
+      "--only and --only-annotation select files of an artifact; they need a directory such as ./DIR/",
+    );
+  }
   if (destination !== undefined && (await goesToStdout(destination))) out.leaveStdout();
   // If there is a destination, a cache that is not writable must not stop the transfer.
   await using mote = await openCache(context, { cacheOptional: destination !== undefined && !offline, offline });
@@ -55,9 +102,12 @@ export async function transferImage(
     const transferOptions = {
       signal,
       onEvent,
-      referrers: options.withReferrers ?? false,
+      referrers: settings.withReferrers ?? false,
       overwrite: options.force ?? false,
       link: options.link ?? false,
+      preferCached: options.preferCached,
+      delta,
+      only,
       platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       concurrency: settings.concurrency,
     };
@@ -89,4 +139,10 @@ export async function transferWithProgress(
 function isRegistry(destination: string): boolean {
   if (bareDestination(destination) !== undefined) return true;
   return hasTransport(destination) && parsePersonalRef(destination).transport === "docker";
+}
+
+/** @throws UsageError */
+function deltaMode(text = "auto"): DeltaMode {
+  if (text === "auto" || text === "always" || text === "never") return text;
+  throw new UsageError(`--delta is auto, always or never, and not ${text}`);
 }

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isMediaType, MoteError } from "@mote/core";
 import type { Context } from "../context.js";
+import { parseAnnotation } from "../input/annotation.js";
 import { UsageError } from "../input/usage-error.js";
-import { type FileInput, goesToStdout, hasTransport, openCache } from "../wire.js";
+import { archiveTransport, type FileInput, goesToStdout, hasTransport, openCache } from "../wire.js";
 import { transferImage, transferWithProgress } from "./pull.js";
 
 interface PushOptions {
@@ -49,6 +50,7 @@ async function pushFiles(
   }
   const annotations = Object.fromEntries((options.annotation ?? []).map(parseAnnotation));
   const files = paths.map(readFileArgument);
+  await assertNoImages(files);
   if (await goesToStdout(destination)) out.leaveStdout();
   await using mote = await openCache(context, { cacheOptional: true });
   const { concurrency } = settings;
@@ -56,6 +58,18 @@ async function pushFiles(
     const transferOptions = { signal, onEvent, artifactType, annotations, overwrite: options.force, concurrency };
     return mote.pushFiles(files, destination, transferOptions);
   });
+}
+
+/** Asks what is meant by an archive of images without a media type. @throws UsageError */
+async function assertNoImages(files: readonly FileInput[]): Promise<void> {
+  for (const { path, mediaType } of files) {
+    const isTar = mediaType === undefined && /\.tar$/i.test(path) && statSync(path).isFile();
+    const transport = isTar ? await archiveTransport(path) : undefined;
+    if (transport === undefined) continue;
+    throw new UsageError(
+      `${path} contains images; did you mean ${transport}:${path}? To push the file itself, write ${path}:application/x-tar`,
+    );
+  }
 }
 
 /** Parses PATH or PATH:MEDIATYPE. If a file with the complete text as its name exists, the text is a path. */
@@ -71,10 +85,4 @@ function readFileArgument(text: string): FileInput {
     `file ${text} does not exist; an image needs a transport, such as oci:DIR:TAG`,
     { details: { path: text } },
   );
-}
-
-function parseAnnotation(text: string): [string, string] {
-  const equals = text.indexOf("=");
-  if (equals < 1) throw new UsageError(`--annotation ${text} is not valid; use KEY=VALUE`);
-  return [text.slice(0, equals), text.slice(equals + 1)];
 }

@@ -2,6 +2,7 @@ import {
   closureOf,
   type Digest,
   detailOf,
+  hasCode,
   type Inventory,
   MoteError,
   type PruneReport,
@@ -98,7 +99,7 @@ async function removeSingle(
       await mote.cache.removeMote(digest, { unlessLeased: true, signal });
       single.add(digest);
     } catch (error) {
-      if (!MoteError.isInstance(error) || error.code !== "MOTE_IN_USE") throw error;
+      if (!hasCode(error, "MOTE_IN_USE")) throw error;
       const holder = detailOf(error, "holder");
       const size = before.motes.get(digest)?.size ?? 0;
       held.push({ digest, size, reason: "leased", ...(typeof holder === "string" ? { holder } : {}) });

@@ -1,5 +1,6 @@
 import { closureOf, type Digest, type Inventory, type MoteError, takeInventory, type VerifyReport } from "@mote/core";
 import type { Context } from "../context.js";
+import { archiveIn } from "../input/archive-in.js";
 import { imagesByMote } from "../output/listing.js";
 import { count, formatBytes, formatDuration } from "../output/quantity.js";
 import { showProgress } from "../progress/transfer-progress.js";
@@ -30,6 +31,8 @@ export async function verify(
   options: { readonly repair: boolean; readonly offline: boolean },
 ): Promise<void> {
   const { out, signal } = context;
+  const archive = texts.length === 1 ? await archiveIn(texts[0] ?? "") : undefined;
+  if (archive !== undefined) return (await import("./archive.js")).verifyImages(context, archive);
   const startMs = performance.now();
   await using mote = await openCache(context, { offline: options.offline });
   const inventory = await takeInventory(mote.cache, { signal });

@@ -17,6 +17,8 @@ export interface CacheCandidates {
   readonly prefixes: readonly Candidate[];
   names(prefix: string): Promise<readonly Candidate[]>;
   digests(prefix: string): Promise<readonly Candidate[]>;
+  /** Returns the paths that complete the path of a reference such as `oci:DIR`, each with its transport; undefined for others. */
+  paths(reference: string): Promise<readonly Candidate[] | undefined>;
 }
 
 /** Completes the last of `words`, the words after `mote`. */
@@ -94,15 +96,24 @@ async function valuesOf(
     case "digest":
       return { candidates: await cache.digests(current) };
     case "name":
-      return { candidates: [...(await cache.names(current)), ...(await cache.digests(current))] };
+      return { candidates: [...(await cache.names(current)), ...(await digestsAfterAlgorithm(current, cache))] };
     case "reference": {
-      const digests = current.startsWith("sha") ? await cache.digests(current) : [];
+      const found = await cache.paths(current);
+      if (found !== undefined) return { candidates: [...(await cache.names(current)), ...found] };
+      const digests = await digestsAfterAlgorithm(current, cache);
       return { candidates: [...(await cache.names(current)), ...digests, ...cache.prefixes], paths: "files" };
     }
     // A destination without a transport is an error.
-    case "destination":
-      return { candidates: cache.prefixes, paths: "files" };
+    case "destination": {
+      const found = await cache.paths(current);
+      return found === undefined ? { candidates: cache.prefixes, paths: "files" } : { candidates: found };
+    }
   }
+}
+
+/** Offered only once an algorithm is begun, as they would hide the names. */
+async function digestsAfterAlgorithm(current: string, cache: CacheCandidates): Promise<readonly Candidate[]> {
+  return current.startsWith("sha") ? cache.digests(current) : [];
 }
 
 function optionCandidates(options: Readonly<Record<string, OptionSpec>>, before: readonly string[]): Completion {

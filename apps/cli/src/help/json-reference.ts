@@ -1,7 +1,8 @@
 import { isRecord } from "@mote/core";
 import { z } from "zod";
 import type { CommandSpec } from "../input/command.js";
-import { documents, eventLine, failureDocument } from "../json/documents.js";
+import { documents } from "../json/documents.js";
+import { eventLine, failureDocument } from "../json/lines.js";
 
 /** Returns `docs/reference/json.md`, generated from the schemas. */
 export function jsonReference(table: readonly CommandSpec[]): string {

@@ -3,9 +3,15 @@ import type { Options } from "./command.js";
 export const everywhere: Options = {
   cache: {
     value: "DIR",
-    summary: "the cache directory (MOTE_CACHE_DIR; default $XDG_CACHE_HOME/mote or ~/.cache/mote)",
+    summary:
+      "the cache directory (MOTE_CACHE_DIR; default $XDG_CACHE_HOME/mote or ~/.cache/mote), or s3://BUCKET[/PREFIX] for a bucket",
     completes: "folder",
   },
+  tier: {
+    value: "URL",
+    summary: "the tier behind the cache: s3://BUCKET[/PREFIX], docker://HOST/REPOSITORY or a directory (MOTE_TIER)",
+  },
+  bic: { value: "URL", summary: "a Redis for what is known about blobs, such as redis://HOST:PORT (MOTE_BIC)" },
   json: {
     modes: ["events"],
     summary: "print one JSON document; =events prints a JSON line for each transfer event and for the result",

@@ -1,4 +1,4 @@
-/** Returns a matcher. A pattern with `*` or `?` matches the complete name or the part after a slash, any other pattern any part of the name. */
+/** Returns a matcher. A pattern with `*` or `?` matches the complete name or the part after a slash; any other is a substring. */
 export function namePattern(pattern: string): (name: string) => boolean {
   if (!/[*?]/.test(pattern)) return (name) => name.includes(pattern);
   return (name) => fits(pattern, name) || fits(`*/${pattern}`, name);

@@ -3,6 +3,7 @@ import { camelCase } from "./camel-case.js";
 import type { CommandSpec, OptionSpec, Options } from "./command.js";
 import { allEverywhere } from "./common-options.js";
 import { suggestion } from "./nearest.js";
+import { ownWord } from "./other-words.js";
 import { UsageError } from "./usage-error.js";
 
 type OptionValue = string | boolean | readonly string[];
@@ -53,16 +54,17 @@ function findCommand(
   table: readonly CommandSpec[],
 ): { readonly command: CommandSpec | string | undefined; readonly used: number } {
   if (first === undefined) return { command: undefined, used: 0 };
+  const two = table.find(({ name }) => name === `${first} ${second}`);
+  if (two) return { command: two, used: 2 };
   const simple = table.find(({ name }) => name === first);
   if (simple) return { command: simple, used: 1 };
   const members = table.filter(({ name }) => name.startsWith(`${first} `));
   if (members.length === 0) {
     const names = table.flatMap(({ name, hidden }) => (hidden ? [] : [name.split(" ")[0] ?? name]));
-    throw new UsageError(`unknown command "${first}"${suggestion(first, names)} (see mote --help)`);
+    const advice = ownWord(first) || suggestion(first, names);
+    throw new UsageError(`unknown command "${first}"${advice} (see mote --help)`);
   }
   if (second === undefined) return { command: first, used: 1 };
-  const member = members.find(({ name }) => name === `${first} ${second}`);
-  if (member) return { command: member, used: 2 };
   const names = members.map(({ name }) => name.slice(first.length + 1));
   throw new UsageError(`unknown command "${first} ${second}"${suggestion(second, names)} (see mote ${first} --help)`);
 }

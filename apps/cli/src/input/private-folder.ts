@@ -6,7 +6,10 @@ const othersMayWrite = 0o022;
 const sticky = 0o1000;
 const root = 0;
 
-/** Returns the real path of `name` in `parent`, which it creates (mode 0700). Undefined unless it is this user's, and no other can write to or replace it. */
+/**
+ * Creates the folder `name` in `parent` (mode 0700), and returns its real path. Undefined if another user owns it, or can write to it
+ * or replace it.
+ */
 export function ownFolder(parent: string, name: string): string | undefined {
   const uid = process.getuid?.();
   if (uid === undefined || !isAbsolute(parent)) return undefined;
@@ -55,6 +58,11 @@ function ancestors(path: string): string[] {
   const { root: top } = parse(path);
   const names = path.slice(top.length).split(sep).filter(Boolean);
   const folders = [top];
-  for (const name of names) folders.push(join(folders.at(-1) ?? top, name));
+  // Not joined: the path is checked at each start, and to normalize it takes longer than the calls.
+  let folder = top;
+  for (const name of names) {
+    folder += folder.endsWith(sep) ? name : `${sep}${name}`;
+    folders.push(folder);
+  }
   return folders;
 }

@@ -2,7 +2,7 @@ import type { Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { escapeText } from "../output/terminal-text.js";
 
-/** Prompts on the terminal, on stderr. While it is open, the terminal does not echo, so that input typed ahead of a hidden prompt is not shown. */
+/** Prompts on stderr. The terminal does not echo while it is open, to hide input typed ahead of a hidden prompt. */
 export class Prompt implements Disposable {
   readonly #lines: Interface;
   readonly #signal: AbortSignal;

@@ -1,5 +1,19 @@
 import { z } from "zod";
-import { bytes, count, descriptor, digest, duration, kind, skipped, time, transferReport } from "./parts.js";
+import { imageDiff, imageFile, inspection, placed, placedFiles, unpacked } from "./inspection.js";
+import {
+  bytes,
+  count,
+  descriptor,
+  digest,
+  duration,
+  kind,
+  pathRef,
+  registryRef,
+  skipped,
+  time,
+  transferReport,
+} from "./parts.js";
+import { syncReport } from "./sync.js";
 
 const share = { motes: count, bytes, unsharedBytes: bytes.describe("bytes that its removal would free") };
 const location = z.strictObject({
@@ -49,9 +63,20 @@ const stored = {
 const quarantined = z.strictObject({ files: count, bytes });
 const pinned = z.array(z.strictObject({ digest, name: z.string().optional(), changed: z.boolean() }));
 
+const reliedOn = z.strictObject({
+  digest,
+  size: bytes,
+  mediaType: z.string(),
+  images: z.array(z.string()).describe("names of images that contain it where the archive is read"),
+});
+
 /** The `--json` document of each command, by name. */
 export const documents: Readonly<Record<string, z.ZodType>> = {
-  pull,
+  pull: z.union([
+    pull,
+    pull.partial().extend({ source: z.string(), unpacked }).describe("with --unpack"),
+    pull.extend({ placed }).describe("with --into"),
+  ]),
   copy: pull,
   push: z.union([
     pull,
@@ -61,15 +86,50 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
       ...transferReport,
     }),
   ]),
+  sync: syncReport,
   add: z.array(z.strictObject({ digest, size: bytes, file: z.string() })),
-  ls: z.array(
+  ls: z.union([
+    z.array(
+      z.strictObject({
+        ...stored,
+        subject: digest.optional().describe("the subject of a referrer, such as a signature"),
+        totalBytes: bytes.optional().describe("for images: the cached size of the complete image"),
+        missing: count.optional().describe("for images: number of referenced motes that are not cached"),
+      }),
+    ),
     z.strictObject({
-      ...stored,
-      subject: digest.optional().describe("the subject of a referrer, such as a signature"),
-      totalBytes: bytes.optional().describe("for images: the cached size of the complete image"),
-      missing: count.optional().describe("for images: number of referenced motes that are not cached"),
+      archive: z.string(),
+      images: z.array(
+        z.strictObject({
+          name: z.string().optional(),
+          digest,
+          mediaType: z.string(),
+          kind: z.enum(["image", "index"]),
+          size: bytes.describe("bytes of the complete image"),
+          storedBytes: bytes.describe("bytes of it that are in the archive"),
+        }),
+      ),
+      motes: count,
+      bytes,
+      reliesOn: z.array(reliedOn).describe("blobs that a thin archive was written without"),
     }),
-  ),
+  ]),
+  get: z.union([
+    z.strictObject({
+      image: z.string(),
+      digest: digest.describe("of the image"),
+      output: z.string().optional(),
+      ...placedFiles,
+    }),
+    z.strictObject({ digest, files: z.array(imageFile) }).describe("with --list"),
+  ]),
+  inspect: z.union([inspection, z.strictObject({ digest }).describe("with --digest")]),
+  diff: imageDiff,
+  tags: z.strictObject({
+    repository: z.string(),
+    tags: z.array(z.string()),
+    created: z.record(z.string(), z.string()).optional().describe("with --sort time: when the images were created"),
+  }),
   info: z.strictObject({
     ...stored,
     path: z.string(),
@@ -105,25 +165,7 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     path: z.string().optional(),
     locations: z.array(z.string()),
   }),
-  ref: z.union([
-    z.strictObject({
-      transport: z.string(),
-      registry: z.string(),
-      repository: z.string(),
-      tag: z.string().optional(),
-      digest: digest.optional(),
-      scheme: z.string().optional(),
-      canonical: z.string(),
-    }),
-    z.strictObject({
-      transport: z.string(),
-      path: z.string(),
-      tag: z.string().optional(),
-      digest: digest.optional(),
-      index: z.number().int().optional(),
-      canonical: z.string(),
-    }),
-  ]),
+  ref: z.union([registryRef.extend({ canonical: z.string() }), pathRef.extend({ canonical: z.string() })]),
   rm: z.strictObject({
     removed: z.array(digest),
     untagged: z.array(z.string()),
@@ -154,23 +196,36 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
     reached: z.boolean().describe("whether the cache is within the size"),
     dryRun: z.boolean(),
   }),
-  verify: z.strictObject({
-    motes: count,
-    bytes,
-    damaged: z.array(z.strictObject({ digest, size: bytes, setAsideAs: z.string().optional() })),
-    failed: z.array(z.strictObject({ digest, reason: z.string() })),
-    durationMs: duration,
-    repaired: z
-      .array(digest)
-      .optional()
-      .describe("content that was damaged, unreadable or missing, and is stored again"),
-    left: z
-      .array(z.strictObject({ digest, reason: z.string() }))
-      .optional()
-      .describe("content that could not be repaired, and why"),
-    incomplete: z.array(z.string()).optional().describe("names of incomplete images"),
-    quarantined: quarantined.describe("files in quarantine now"),
-  }),
+  verify: z.union([
+    z.strictObject({
+      motes: count,
+      bytes,
+      damaged: z.array(z.strictObject({ digest, size: bytes, setAsideAs: z.string().optional() })),
+      failed: z.array(z.strictObject({ digest, reason: z.string() })),
+      durationMs: duration,
+      repaired: z
+        .array(digest)
+        .optional()
+        .describe("content that was damaged, unreadable or missing, and is stored again"),
+      left: z
+        .array(z.strictObject({ digest, reason: z.string() }))
+        .optional()
+        .describe("content that could not be repaired, and why"),
+      incomplete: z.array(z.string()).optional().describe("names of incomplete images"),
+      quarantined: quarantined.describe("files in quarantine now"),
+    }),
+    z.strictObject({
+      archive: z.string(),
+      images: count,
+      motes: count,
+      bytes,
+      damaged: z.array(z.strictObject({ digest, reason: z.string() })),
+      missing: z.array(digest),
+      reliesOn: z.array(reliedOn),
+      incomplete: z.array(z.string()).describe("names of images with damaged or missing content"),
+      durationMs: duration,
+    }),
+  ]),
   "bic stats": z.looseObject({
     locations: count,
     absences: count,
@@ -182,6 +237,18 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   "bic export": z.strictObject({ file: z.string(), facts: count }),
   "bic merge": z.array(z.strictObject({ file: z.string(), facts: count, changed: count })),
   serve: z.strictObject({ url: z.string(), dir: z.string() }),
+  "serve warm": z.strictObject({
+    images: z.array(
+      z.strictObject({
+        image: z.string(),
+        digest: digest.optional(),
+        bytes: bytes.optional().describe("of all its blobs"),
+        fetchedBytes: bytes.optional().describe("of the blobs that were missing"),
+        error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+      }),
+    ),
+    failed: count,
+  }),
   login: z.strictObject({ registry: z.string(), username: z.string(), keptIn: z.string(), checked: z.boolean() }),
   logout: z.strictObject({ registry: z.string(), erased: z.array(z.string()) }),
   config: z.strictObject({
@@ -208,59 +275,3 @@ export const documents: Readonly<Record<string, z.ZodType>> = {
   }),
   demo: z.strictObject({ dir: z.string(), image: descriptor, cold: demoPull, warm: demoPull }),
 };
-
-/** One line on stderr if a command fails under `--json`. */
-export const failureDocument = z.strictObject({
-  error: z.strictObject({
-    code: z.string().regex(/^MOTE_[A-Z_]+$/),
-    message: z.string(),
-    details: z.record(z.string(), z.unknown()).optional(),
-  }),
-});
-
-const ofBlob = { digest, size: bytes };
-
-/** One line on stdout under `--json=events`. */
-export const eventLine = z.union([
-  z.strictObject({
-    event: z.discriminatedUnion("type", [
-      z.strictObject({ type: z.literal("plan"), manifests: count, blobs: count, bytes }),
-      z.strictObject({ type: z.literal("start"), ...ofBlob, mediaType: z.string() }),
-      z.strictObject({ type: z.literal("progress"), ...ofBlob, bytes }),
-      z.strictObject({ type: z.literal("hit"), ...ofBlob }),
-      z.strictObject({ type: z.literal("link"), ...ofBlob, target: z.string() }),
-      z.strictObject({ type: z.literal("mount"), ...ofBlob }),
-      z.strictObject({ type: z.literal("resume"), ...ofBlob, offset: bytes, reason: z.string().optional() }),
-      z.strictObject({
-        type: z.literal("retry"),
-        digest: digest.optional(),
-        size: bytes.optional(),
-        reason: z.string(),
-        registry: z.string().optional(),
-        host: z.string().optional(),
-        attempt: count.optional(),
-        retries: count.optional(),
-        delayMs: duration.optional(),
-      }),
-      z.strictObject({
-        type: z.literal("wait"),
-        digest: digest.optional(),
-        size: bytes.optional(),
-        registry: z.string(),
-        host: z.string(),
-      }),
-      z.strictObject({
-        type: z.literal("done"),
-        ...ofBlob,
-        delivery: z.enum(["fetched", "hit", "linked", "copied", "mounted", "skipped"]),
-      }),
-      z.strictObject({
-        type: z.literal("warning"),
-        message: z.string(),
-        code: z.string().optional(),
-        digest: digest.optional(),
-      }),
-    ]),
-  }),
-  z.strictObject({ result: z.unknown() }),
-]);

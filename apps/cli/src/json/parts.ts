@@ -12,23 +12,22 @@ export const kind = z.enum(["image", "index", "artifact", "config", "layer", "bl
 
 export const descriptor = z.looseObject({ mediaType: z.string(), digest, size: bytes });
 
-const ref = z.union([
-  z.strictObject({
-    transport: z.string(),
-    registry: z.string(),
-    repository: z.string(),
-    tag: z.string().optional(),
-    digest: digest.optional(),
-    scheme: z.string().optional(),
-  }),
-  z.strictObject({
-    transport: z.string(),
-    path: z.string(),
-    tag: z.string().optional(),
-    digest: digest.optional(),
-    index: z.number().int().optional(),
-  }),
-]);
+export const registryRef = z.strictObject({
+  transport: z.string(),
+  registry: z.string(),
+  repository: z.string(),
+  tag: z.string().optional(),
+  digest: digest.optional(),
+  scheme: z.string().optional(),
+});
+
+export const pathRef = z.strictObject({
+  transport: z.string(),
+  path: z.string(),
+  tag: z.string().optional(),
+  digest: digest.optional(),
+  index: z.number().int().optional(),
+});
 
 const tally = z.strictObject({ count, bytes });
 
@@ -37,7 +36,7 @@ export const transferReport = {
   refs: z
     .array(
       z.strictObject({
-        ref: z.union([ref, z.string()]),
+        ref: z.union([z.union([registryRef, pathRef]), z.string()]),
         resolved: descriptor.describe("what the reference resolves to; the cache stores it by this descriptor"),
         descriptor: descriptor.describe("what was transferred: the manifest of the platform if one was chosen"),
         platform: z.looseObject({ os: z.string(), architecture: z.string() }).optional(),
@@ -54,6 +53,8 @@ export const transferReport = {
   resumed: tally.describe("blobs resumed from an earlier transfer; bytes that were not fetched again"),
   inlined: tally.describe("blobs embedded in manifests"),
   hit: tally.describe("blobs read from the cache"),
+  tier: tally.describe("blobs fetched from the tier behind the cache"),
+  rebuilt: tally.describe("layers made from content of the cache with another compression, instead of being fetched"),
   linked: tally.describe("blobs linked from the cache to the destination"),
   copied: tally.describe("blobs sent to the destination"),
   mounted: tally.describe("blobs mounted from another repository of the destination"),

@@ -1,4 +1,4 @@
-import { MoteError, redactUrls } from "@mote/core";
+import { MoteError, messageOf, redactUrls } from "@mote/core";
 import { UsageError } from "../input/usage-error.js";
 import { ConfigError } from "../settings/config-error.js";
 import { type Color, jsonText, oneLine } from "./output.js";
@@ -8,11 +8,11 @@ import { createStyle, isColored, toTerminal } from "./terminal-text.js";
 const advice: Readonly<Record<string, string>> = {
   MOTE_EXISTS: "use --force to replace it",
   MOTE_NO_PLATFORM: "use --all-platforms to transfer every platform",
-  MOTE_CORRUPT: "run `mote verify` to quarantine damaged files",
 };
 
 /** What to do if the error concerns the cache directory. */
 const cacheAdvice: Readonly<Record<string, string>> = {
+  MOTE_CORRUPT: "run `mote verify` to quarantine damaged files",
   MOTE_UNWRITABLE: "choose another directory with --cache DIR, or fix the permissions",
   MOTE_NO_SPACE: "free disk space, for example with `mote prune --max-size 1GB`",
 };
@@ -35,8 +35,9 @@ export function reportFailure(error: unknown, { json, cache, color, interrupted 
     );
   } else {
     const { isReplaceable, missing }: Record<string, unknown> = { ...details };
-    // No option replaces what is not replaceable, or provides a platform that the source lacks.
-    const own = isReplaceable === false || missing !== undefined ? undefined : advice[code];
+    // No option replaces what is not replaceable, or provides a platform that the source lacks; some messages have their own advice.
+    const hasAdvice = isReplaceable === false || missing !== undefined || message.includes("with --platform");
+    const own = hasAdvice ? undefined : advice[code];
     const hint = own ?? (isWithin(cache, details) ? cacheAdvice[code] : undefined);
     const { red } = createStyle(isColored(process.stderr, process.env, color));
     const line = `${red("mote:")} ${message}${hint && !message.includes(hint) ? `; ${hint}` : ""}`;
@@ -61,7 +62,7 @@ function describe(error: unknown, interrupted: string | undefined): Failure {
   if (interrupted !== undefined) {
     return { code: "MOTE_INTERRUPTED", message: interrupted === "" ? "interrupted" : `interrupted; ${interrupted}` };
   }
-  const message = oneLine(error instanceof Error ? error.message : String(error));
+  const message = oneLine(messageOf(error));
   if (error instanceof UsageError) return { code: "MOTE_USAGE", message };
   if (MoteError.isInstance(error) || error instanceof ConfigError)
     return { code: error.code, message, details: error.details };

@@ -40,7 +40,7 @@ export function isColored(
   return stream.isTTY === true && env.TERM !== "dumb";
 }
 
-/** Characters that a terminal could interpret: control characters, line and paragraph separators, bidirectional controls, invisible characters. */
+/** Characters that a terminal may interpret: controls, line and paragraph separators, bidirectional controls, invisible characters. */
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
 
 /** Escapes unsafe characters of untrusted text as in JSON, such as `\u001b`. Idempotent. */

@@ -18,18 +18,27 @@ export function references({ refs }: MoveReport): string[] {
   return refs.map(({ reference }) => reference);
 }
 
-function readText({ fetched, resumed, inlined, hit, manifests }: MoveReport): string {
-  const parts = [
-    ...(fetched.count === 0 ? [] : [`fetched ${amount(fetched)}`]),
-    ...(fetched.count > 0 || manifests.fetched === 0
-      ? []
-      : [`fetched ${count(manifests.fetched, "manifest")}, ${formatBytes(manifests.fetchedBytes)}`]),
+function readText(report: MoveReport): string {
+  const { fetched, resumed, inlined, hit, tier, rebuilt, manifests } = report;
+  const received =
+    fetched.count > 0
+      ? amount(fetched)
+      : manifests.fetched > 0
+        ? `${count(manifests.fetched, "manifest")}, ${formatBytes(manifests.fetchedBytes)}`
+        : "nothing";
+  return [
+    ...(tier.count === 0
+      ? [`fetched ${received}`]
+      : [`fetched ${amount(tier)} from the tier`, `${received} from the ${sourceOf(report)}`]),
     ...(resumed.count === 0 ? [] : [`resumed from ${amount(resumed)}`]),
     ...(inlined.count === 0 ? [] : [`${amount(inlined)} embedded in manifests`]),
+    ...(rebuilt.count === 0 ? [] : [`rebuilt ${amount(rebuilt)}`]),
     ...(hit.count === 0 ? [] : [`${amount(hit)} from the cache`]),
-  ];
-  if (fetched.count === 0 && manifests.fetched === 0) parts.unshift("fetched nothing");
-  return parts.join(", ");
+  ].join(", ");
+}
+
+function sourceOf({ refs }: MoveReport): "registry" | "source" {
+  return refs.every(({ ref }) => typeof ref === "object" && ref.transport === "docker") ? "registry" : "source";
 }
 
 function writtenText({ copied, linked, mounted, skipped }: MoveReport): string {

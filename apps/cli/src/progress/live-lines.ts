@@ -21,11 +21,12 @@ export class LiveLines {
   }
 
   get columns(): number {
-    return this.#terminal.columns ?? 80;
+    // A terminal of unknown size reports 0.
+    return this.#terminal.columns || 80;
   }
 
   show(lines: readonly string[]): void {
-    const { rows = 24 } = this.#terminal;
+    const rows = this.#terminal.rows || 24;
     // Lines above the screen cannot be erased. The last lines are the most important ones.
     const fitting = lines.slice(-Math.max(1, rows - 1)).map((line) => fit(line, this.columns - 1));
     this.#terminal.write(`${this.#erasing()}${fitting.map(toTerminal).join("\n")}`);

@@ -12,7 +12,7 @@ interface Drawing {
   line(nowMs: number): string;
 }
 
-/** Redraws lines on a terminal, or writes one every few seconds elsewhere; nothing under `--quiet` and `--json`. Returns a function that ends it. */
+/** Redraws lines on a terminal, or else prints one every few seconds; nothing with `--quiet` or `--json`. Returns a stop function. */
 export function draw(out: Output, drawing: Drawing): () => void {
   if (out.quiet || out.json) return () => {};
   const { live } = out;

@@ -6,6 +6,7 @@ import { bar, joinFitting, percent } from "./parts.js";
 import { Rate } from "./rate.js";
 import { draw } from "./ticker.js";
 import { type ActiveBlob, TransferState } from "./transfer-state.js";
+import { WaitLog } from "./wait-log.js";
 
 export interface Progress {
   readonly onEvent: (event: TransferEvent) => void;
@@ -30,31 +31,11 @@ export function showProgress(out: Output): Progress {
     onEvent(event) {
       const nowMs = Date.now();
       state.take(event, nowMs);
-      log.take(event, state, nowMs);
+      log.take(event, state.waits, nowMs);
       out.event(event);
     },
     end,
   };
-}
-
-const waitLineEveryMs = 1_000;
-
-/** Writes a line for each wait where no progress is drawn, but at most one a second. */
-class WaitLog {
-  readonly #out: Output;
-  #lastMs = Number.NEGATIVE_INFINITY;
-
-  constructor(out: Output) {
-    this.#out = out;
-  }
-
-  take(event: TransferEvent, { waits }: TransferState, nowMs: number): void {
-    const isWait = event.type === "wait" || (event.type === "retry" && event.registry !== undefined);
-    const line = isWait ? waits.line(nowMs) : undefined;
-    if (this.#out.live || line === undefined || nowMs - this.#lastMs < waitLineEveryMs) return;
-    this.#lastMs = nowMs;
-    this.#out.note(line);
-  }
 }
 
 interface ScreenOptions {
@@ -100,7 +81,7 @@ function blobLine(
 
 /** Returns the parts of the line for the transfer, the most important first. */
 export function totalParts(state: TransferState, rate: Rate, nowMs: number): string[] {
-  const { total, done, hits, mounts, resumed, moved } = state;
+  const { total, done, hits, fills, mounts, resumed, moved } = state;
   const bytes = state.bytes();
   rate.take(moved, nowMs);
   const perSecond = rate.perSecond();
@@ -113,6 +94,7 @@ export function totalParts(state: TransferState, rate: Rate, nowMs: number): str
       : []),
     `${done.blobs} of ${count(total.blobs, "blob")}`,
     ...(hits > 0 ? [`${hits} cached`] : []),
+    ...(fills > 0 ? [`${fills} from the tier`] : []),
     ...(mounts > 0 ? [`${mounts} mounted`] : []),
     ...(resumed > 0 ? [`${resumed} resumed`] : []),
   ];

@@ -16,6 +16,8 @@ export class TransferState {
   total = { bytes: 0, blobs: 0 };
   done = { bytes: 0, blobs: 0 };
   hits = 0;
+  /** Blobs that came from the tier behind the cache. */
+  fills = 0;
   mounts = 0;
   resumed = 0;
   /** Bytes that were actually transferred, for the rate. */
@@ -33,8 +35,12 @@ export class TransferState {
         this.#active.set(event.digest, { ...event, bytes: 0, resumedAt: 0, isHit: false });
         return;
       case "hit":
+      case "rebuild":
         this.#change(event.digest, { isHit: true });
         this.hits++;
+        return;
+      case "fill":
+        this.fills++;
         return;
       case "resume":
         if (this.#active.get(event.digest)?.resumedAt === 0) this.resumed++;

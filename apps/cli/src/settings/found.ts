@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { homeFolders } from "@mote/core";
 import { ConfigError } from "./config-error.js";
 import { type Key, keySpec } from "./keys.js";
-import { path } from "./kinds.js";
+import { cacheLocation, isBucket, path, tier } from "./kinds.js";
 
 type Layer = "flag" | "environment" | "project" | "user" | "default";
 
@@ -24,7 +24,11 @@ export type Found = Partial<Record<Key, { readonly value: unknown; readonly orig
 
 /** Returns the value. A path becomes absolute: `~` is the home directory, other paths are relative to `folder`. @throws ConfigError */
 export function located(name: Key, value: unknown, folder: string, env: NodeJS.ProcessEnv): unknown {
-  if (keySpec(name).kind !== path || typeof value !== "string") return value;
+  if (typeof value !== "string") return value;
+  const { kind } = keySpec(name);
+  const isPath =
+    kind === path || (kind === cacheLocation && !isBucket(value)) || (kind === tier && !value.includes("://"));
+  if (!isPath) return value;
   if (value !== "~" && !value.startsWith("~/")) return resolve(folder, value);
   const { home } = homeFolders(env, userInfo);
   if (home === undefined) {

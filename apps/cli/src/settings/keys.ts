@@ -1,4 +1,21 @@
-import { choice, hostNames, hosts, type Kind, mirrors, path, platform, size, time, wholeNumber } from "./kinds.js";
+import {
+  cacheLocation,
+  choice,
+  hostNames,
+  hosts,
+  type Kind,
+  mirrors,
+  path,
+  platform,
+  rates,
+  redis,
+  serverUrl,
+  size,
+  tier,
+  time,
+  wholeNumber,
+  yesOrNo,
+} from "./kinds.js";
 
 export interface KeySpec<T> {
   readonly kind: Kind<T>;
@@ -18,12 +35,29 @@ const key = <T>(spec: KeySpec<T>): KeySpec<T> => spec;
 
 const keys = {
   cache: key({
-    kind: path,
-    summary: "the cache directory",
+    kind: cacheLocation,
+    summary: "the cache directory, or s3://BUCKET[/PREFIX] for a cache in a bucket, such as a tier",
     variable: "MOTE_CACHE_DIR",
     flag: "cache",
     byDefault: "$XDG_CACHE_HOME/mote or ~/.cache/mote",
     example: "/var/cache/mote",
+  }),
+  tier: key({
+    kind: tier,
+    summary:
+      "the tier behind the cache: content that the cache lacks is fetched from it, and what was fetched elsewhere is written to it",
+    variable: "MOTE_TIER",
+    flag: "tier",
+    byDefault: "none",
+    example: "s3://ci-cache/mote",
+  }),
+  bic: key({
+    kind: redis,
+    summary: "the Redis that stores where blobs have been seen, for many machines; the address may contain a password",
+    variable: "MOTE_BIC",
+    flag: "bic",
+    byDefault: "a database in the cache directory",
+    example: "redis://redis.acme.dev:6379",
   }),
   maxSize: key({
     kind: size,
@@ -71,6 +105,25 @@ const keys = {
     flag: "concurrency",
     byDefault: "chosen automatically",
     example: 4,
+    inProject: true,
+  }),
+  withReferrers: key({
+    kind: yesOrNo,
+    summary: "whether referrers, such as signatures and attestations, are transferred with their image",
+    variable: "MOTE_WITH_REFERRERS",
+    flag: "with-referrers",
+    byDefault: "false",
+    example: true,
+    inProject: true,
+  }),
+  maxRate: key({
+    kind: rates,
+    summary:
+      "limit on the bytes per second that mote sync reads from all sources together, or that it reads from and sends to each of these registries",
+    variable: "MOTE_MAX_RATE",
+    flag: "max-rate",
+    byDefault: "no limit",
+    example: { "docker.io": "10MB", "registry.lan:5000": "50MB" },
     inProject: true,
   }),
   retries: key({
@@ -170,6 +223,13 @@ const keys = {
       "those of Podman and Docker, in ~/.config/containers, /etc/containers, ~/.docker and /etc/docker, in this order",
     example: "/etc/mote/certs.d",
   }),
+  authFile: key({
+    kind: path,
+    summary: "file with the credentials of registries, by host, as podman login and docker login write it",
+    variable: "REGISTRY_AUTH_FILE",
+    byDefault: "those of Podman and Docker",
+    example: "/etc/mote/auth.json",
+  }),
   mirrors: key({
     kind: mirrors,
     summary: "mirrors to pull from before the registry, by prefix of the reference",
@@ -201,6 +261,22 @@ const keys = {
     flag: "write-timeout",
     byDefault: "1m",
     example: "30s",
+  }),
+  advertise: key({
+    kind: serverUrl,
+    summary: "the URL at which the other mirrors of a fleet reach this mote serve",
+    variable: "MOTE_ADVERTISE",
+    flag: "advertise",
+    byDefault: "none: it is not one of several",
+    example: "http://10.0.0.7:5000",
+  }),
+  fleetSecret: key({
+    kind: path,
+    summary: "file of the secret that the mirrors of a fleet share",
+    variable: "MOTE_FLEET_SECRET",
+    flag: "fleet-secret",
+    byDefault: "the first of them makes it, and keeps it in the bucket or Redis",
+    example: "/etc/mote/fleet-secret",
   }),
   color: key({
     kind: choice(["auto", "always", "never"]),

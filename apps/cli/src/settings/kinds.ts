@@ -14,6 +14,8 @@ export interface Kind<T> {
 }
 
 export type Hosts = boolean | readonly string[];
+/** Bytes per second, of all registries together or by registry. */
+export type Rates = number | Readonly<Record<string, number>>;
 export type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 function kind<T>(spec: Omit<Kind<T>, "fromJson"> & Partial<Pick<Kind<T>, "fromJson">>): Kind<T> {
@@ -32,6 +34,53 @@ export const path = kind<string>({
     return text;
   },
   schema: { type: "string", minLength: 1 },
+});
+
+/** A cache. The caller resolves a path. */
+export const cacheLocation = kind<string>({
+  expected: "a directory or s3://BUCKET[/PREFIX]",
+  fromText(text) {
+    if (text === "" || (/^s3:/i.test(text) && !/^s3:\/\/[^/]/.test(text))) throw new RangeError("not a cache");
+    return text;
+  },
+  schema: { type: "string", minLength: 1 },
+});
+
+/** Returns whether a cache is in a bucket, and not in a directory. */
+export function isBucket(cache: string): boolean {
+  return cache.startsWith("s3://");
+}
+
+/** A tier. The caller resolves a path. */
+export const tier = kind<string>({
+  expected: "s3://BUCKET[/PREFIX], docker://HOST/REPOSITORY or a directory",
+  fromText(text) {
+    if (!/^(?:s3:\/\/[^/]|docker:\/\/[^/]|(?![a-z][a-z0-9+.-]*:).)/is.test(text)) throw new RangeError("not a tier");
+    return text;
+  },
+  schema: { type: "string", minLength: 1 },
+});
+
+/** The address of a Redis. */
+export const redis = kind<string>({
+  expected: "the address of a Redis, such as redis://HOST:PORT",
+  fromText(text) {
+    if (!/^rediss?(?:-cluster|-sentinel)?:\/\/[^/]/i.test(text)) throw new RangeError("not an address of Redis");
+    return text;
+  },
+  schema: { type: "string", pattern: "^rediss?(-cluster|-sentinel)?://." },
+});
+
+/** A URL of this server, without a path. */
+export const serverUrl = kind<string>({
+  expected: "http://HOST:PORT or https://HOST:PORT",
+  fromText(text) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const isPlain = url !== undefined && url.href === `${url.origin}/`;
+    if (!isPlain || !/^https?:$/.test(url.protocol)) throw new RangeError("not the URL of a server");
+    return url.origin;
+  },
+  schema: { type: "string", pattern: "^https?://." },
 });
 
 export const size = kind<number>({
@@ -87,6 +136,19 @@ export function choice<const C extends string>(choices: readonly C[]): Kind<C> {
   });
 }
 
+export const yesOrNo: Kind<boolean> = {
+  expected: "true or false",
+  fromText(given) {
+    if (given !== "true" && given !== "false" && given !== "1" && given !== "0") throw new RangeError("not a boolean");
+    return given === "true" || given === "1";
+  },
+  fromJson(value) {
+    if (typeof value !== "boolean") throw new TypeError("not a boolean");
+    return value;
+  },
+  schema: { type: "boolean" },
+};
+
 const host = /^[A-Za-z0-9.[\]_-]+(:\d+)?$/;
 
 /** Registries: all, none, or a list. */
@@ -104,6 +166,37 @@ export const hosts: Kind<Hosts> = {
   },
   schema: { anyOf: [{ type: "boolean" }, { type: "array", items: { type: "string" } }] },
 };
+
+/** Rates: one for all registries, or one for each that is named. */
+export const rates: Kind<Rates> = {
+  expected: "a size, such as 10MB, or registries with sizes, such as docker.io=10MB",
+  fromText(given) {
+    if (!given.includes("=")) return rate(given);
+    const pairs = given.split(/[\s,]+/).filter(Boolean);
+    return Object.fromEntries(
+      pairs.map((pair) => {
+        const [, name, size] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+        return [matching(name, host), rate(size)];
+      }),
+    );
+  },
+  fromJson(value) {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return rate(value);
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [matching(name, host), rate(one)]));
+  },
+  schema: {
+    anyOf: [
+      { type: ["string", "integer"], minimum: 1 },
+      { type: "object", additionalProperties: { type: ["string", "integer"], minimum: 1 } },
+    ],
+  },
+};
+
+function rate(value: unknown): number {
+  const bytes = size.fromJson(value);
+  if (bytes === 0) throw new RangeError("nothing could be read");
+  return bytes;
+}
 
 const hostName = /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_])?\.?(:\d{1,5})?$/;
 

@@ -24,7 +24,10 @@ export interface Surroundings {
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
-/** Loads the settings: flags, then environment, project's file, user's file. @throws UsageError for a flag, ConfigError for a variable or a file */
+/**
+ * Loads the settings from flags, the environment, the project's file and the user's file, in this order of precedence.
+ * @throws UsageError for a flag, ConfigError for a variable or a file
+ */
 export async function loadSettings({ env, cwd, flags }: Surroundings): Promise<LoadedSettings> {
   const files = configFiles(env, cwd);
   const found: Found = {};

@@ -1,17 +1,37 @@
 import type { Options } from "../input/command.js";
 
+/** Platforms that the shell completes. */
+export const platforms = [
+  "linux/amd64",
+  "linux/arm64",
+  "linux/arm/v7",
+  "linux/s390x",
+  "linux/ppc64le",
+  "windows/amd64",
+];
+
 export const movingOptions = {
   platform: {
     value: "OS[(VERSION)]/ARCH[/VARIANT][,…]",
     summary:
       "transfer only the images of an index that best match these platforms (default all); of several, a registry gets a new index",
-    completes: ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x", "linux/ppc64le", "windows/amd64"],
+    completes: platforms,
   },
   "all-platforms": { summary: "transfer every platform of an index, overriding the settings" },
   "with-referrers": { summary: "transfer referrers too, such as signatures and attestations" },
   "max-unpacked": { value: "SIZE", summary: "limit on the unpacked size of archives (default 100GiB)" },
   force: { summary: "replace existing files, and images in an archive, that have other content" },
   concurrency: { value: "N", summary: "number of blobs transferred in parallel" },
+} as const satisfies Options;
+
+/** The option of commands whose source may be a registry. */
+export const deltaOption = {
+  delta: {
+    value: "WHEN",
+    summary:
+      "make layers from cached content with another compression instead of fetching them: auto, where the link is slower (default), always or never",
+    completes: ["auto", "always", "never"],
+  },
 } as const satisfies Options;
 
 /** The option of a command whose destination may be local. */

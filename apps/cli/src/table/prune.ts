@@ -21,6 +21,7 @@ export const prune = command({
     { line: "mote prune --max-size 10GB", does: "Reduce the cache to 10 GB" },
     { line: "mote prune --older-than 30d --dry-run", does: "Show what has not been used for 30 days" },
     { line: "mote prune --max-size 5GiB --keep-newer-than 2h", does: "Keep what the latest CI jobs used" },
+    { line: "mote prune --older-than 30d --cache s3://ci-cache/mote", does: "Prune a tier" },
   ],
   afterInterrupt: "content removed so far is gone; the rest is intact",
   run: async (context, _values, options) => (await import("../commands/prune.js")).prune(context, options),

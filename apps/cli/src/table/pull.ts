@@ -1,14 +1,17 @@
 import { command } from "../input/command.js";
-import { afterInterruptedMove, movingOptions, offlineOption } from "./moving-options.js";
+import { afterInterruptedMove, deltaOption, movingOptions, offlineOption } from "./moving-options.js";
 
 export const pull = command({
   name: "pull",
   group: "Transfer",
   summary: "Pull an image or the files of an artifact, through the cache",
   description: [
-    "Without DEST, pulls into the cache only. A DEST that ends in `/`, is `.`, `..` or `~`, or starts with `./`, `../`, `/` or `~/` is a directory for the files of an artifact: its layers with a title (`org.opencontainers.image.title`), or its only layer, which gets a file name if it has no title. A registry as DEST requires `docker://`.",
+    "Without DEST, pulls into the cache only. A DEST that ends in `/`, is `.`, `..` or `~`, or starts with `./`, `../`, `/` or `~/` is a directory for the files of an artifact: the files of a model (of Ollama, Docker Model Runner, ModelPack or KitOps), its layers with a title (`org.opencontainers.image.title`), or its only layer, which gets a file name if it has no title. A registry as DEST requires `docker://`.",
     "If the registry fails, the cached image of that name is used, with a warning. The statuses 401, 403 and 404 are errors.",
     "If the source has only some platforms of an index, as archives often do, those are transferred; the others are listed on stderr and, with --json, in `refs[].missing`, and the exit status is 0. A registry accepts an index only with everything that it lists, so for a registry select one with --platform.",
+    "With --unpack, the files belong to you and have no setuid, setgid or sticky bits, also if you are root. Absolute links become relative. Devices, and links that would lead out of the directory, are left out with a warning.",
+    "A pattern of --only matches the complete path of a file: `*` any characters but a slash, `**` also slashes, `?`, `[a-z]` and `{a,b}`. Files that are not selected are not fetched.",
+    "With --into, files are placed in the folder of the tool (OLLAMA_MODELS, HF_HUB_CACHE or HF_HOME, `~/.lmstudio/models`) under the name that the model has in its registry, as clones of the cached files, read-only hard links, or copies, whichever is possible. Files that the tool has are kept.",
     "A digest as SRC means that content, from the cache or from any known location. For cached content, the first 6 digits are enough.",
   ],
   arguments: {
@@ -18,6 +21,29 @@ export const pull = command({
   options: {
     ...movingOptions,
     ...offlineOption,
+    ...deltaOption,
+    "prefer-cached": { summary: "do not contact the registry if the cache has the complete image of that name" },
+    only: {
+      value: "GLOB",
+      many: true,
+      summary:
+        "into a directory: write only the files of an artifact that match, or not those after `!`; may be repeated",
+    },
+    "only-annotation": {
+      value: "KEY=VALUE",
+      many: true,
+      summary: "into a directory: write only the files whose layers have this annotation",
+    },
+    unpack: {
+      value: "DIR",
+      summary: "write the root file system of the image into this empty directory, without devices and owners",
+      completes: "folder",
+    },
+    into: {
+      value: "TOOL",
+      summary: "place the files of a model where this tool looks for them: ollama, hf (Hugging Face) or lmstudio",
+      completes: ["ollama", "hf", "lmstudio"],
+    },
     link: { summary: "into a directory: create read-only hard links to cached files that cannot be cloned" },
   },
   examples: [
@@ -30,7 +56,16 @@ export const pull = command({
       line: "mote pull ghcr.io/acme/app:1.2 oci:build/app:1.2 --offline",
       does: "Copy the cached image without contacting the registry",
     },
+    {
+      line: "mote pull docker.io/library/alpine:3.20 --unpack ./rootfs/",
+      does: "Write the root file system of an image",
+    },
     { line: "mote pull ghcr.io/acme/model:7b ./models/", does: "Pull the files of an artifact into a directory" },
+    {
+      line: "mote pull ghcr.io/acme/model:7b ./models/ --only 'weights/*.safetensors'",
+      does: "Pull some files of an artifact",
+    },
+    { line: "mote pull registry.ollama.ai/library/llama3.2:1b --into ollama", does: "Pull a model for Ollama" },
   ],
   reachesRegistries: true,
   afterInterrupt: afterInterruptedMove,

@@ -5,8 +5,9 @@ export const serve = command({
   group: "Serve",
   summary: "Serve the cache as an OCI registry, and as a pull-through mirror of others",
   description: [
-    "With --upstream, content that is not in the cache is fetched from that registry when a client requests it: once for all clients, who read it while it arrives. A request selects its upstream with ?ns=NAME or as the first component of the path; other requests go to --default. If an upstream fails, stored tags are served with a Warning header.",
-    "Runs until it is interrupted. Clients name the registry of a repository with ?ns=REGISTRY or as the first component of the path. The path alone is enough if the cache has that repository from one registry only. Images pulled from layouts, archives and directories are never served.",
+    "Runs until it is interrupted. A request names the registry of a repository with ?ns=REGISTRY or as the first component of the path. The path alone is enough if the cache has that repository from one registry only. Images pulled from layouts, archives and directories are never served.",
+    "With --upstream, content that is not in the cache is fetched from that registry when a client requests it: once for all clients, who read it while it arrives. Requests that name no registry go to --default. If an upstream fails, stored tags are served with a Warning header.",
+    "Beyond loopback addresses, --htpasswd or --anonymous-pull decides who may use the cache; on a loopback address without --htpasswd, every client is trusted. /livez and /readyz tell whether the server is alive and can serve. The page / shows what it does and how to set up clients; /api/status is the same as JSON, and /metrics for Prometheus. SIGHUP reloads certificates and passwords.",
   ],
   options: {
     host: { value: "ADDRESS", default: "127.0.0.1", summary: "the address to listen on" },
@@ -22,10 +23,35 @@ export const serve = command({
     },
     fresh: { value: "TIME", default: "60s", summary: "how long a tag is served without asking its upstream again" },
     offline: { summary: "never ask an upstream: serve only what is stored" },
+    push: { summary: "take pushes and deletions of repositories that no upstream has" },
     "max-size": {
       value: "SIZE",
       summary:
-        "limit on the size of the cache while it serves as a mirror, such as 100GB (default: the setting maxSize)",
+        "limit on the size of the cache while it serves as a mirror, such as 100GB; pushed images with a tag stay (default: the setting maxSize)",
+    },
+    htpasswd: {
+      value: "FILE",
+      summary: "require a login: users and bcrypt hashes, as written by htpasswd -B; read again when it changes",
+    },
+    "anonymous-pull": { summary: "allow pulls without a login; pushes and the status still need one" },
+    "tls-cert": { value: "FILE", summary: "serve with TLS: the certificate in PEM; read again on SIGHUP" },
+    "tls-key": { value: "FILE", summary: "the private key of --tls-cert in PEM" },
+    "access-log": { summary: "write a JSON line for each request to stderr" },
+    "limit-client": {
+      value: "N[/SIZE]",
+      summary: "limit each client address to N requests at a time, and SIZE bytes per second",
+    },
+    grace: { value: "TIME", default: "30s", summary: "how long transfers may continue after SIGTERM or Ctrl-C" },
+    workers: { value: "N", default: "1", summary: "serve with this many processes" },
+    advertise: {
+      value: "URL",
+      summary:
+        "be one of several mirrors with the same bucket (--tier) or Redis (--bic), which fetch each blob once in total; the others reach this one at URL",
+    },
+    "fleet-secret": {
+      value: "FILE",
+      completes: "file",
+      summary: "the secret that they share (default: the first one makes it, and keeps it in the bucket or Redis)",
     },
     "allow-host": {
       value: "NAME",
@@ -44,12 +70,20 @@ export const serve = command({
       line: "mote serve --upstream docker.io --upstream ghcr.io --default docker.io",
       does: "Mirror two registries for the clients of this machine",
     },
+    { line: "mote serve --push", does: "Serve a registry that the programs of this machine can push to" },
     { line: "mote serve", does: "Serve on http://127.0.0.1:5000, for this machine only" },
-    { line: "mote serve --host 0.0.0.0 --port 8080", does: "Serve to every host that can reach this machine" },
     {
-      line: "mote serve --host 0.0.0.0 --allow-host mirror.acme.dev",
-      does: "Accept requests for http://mirror.acme.dev:5000 or an IP address",
+      line: "mote serve --host 0.0.0.0 --port 8080 --anonymous-pull",
+      does: "Let every host that can reach this machine pull",
+    },
+    {
+      line: "mote serve --host 0.0.0.0 --htpasswd users --tls-cert cert.pem --tls-key key.pem --allow-host mirror.acme.dev",
+      does: "Serve https://mirror.acme.dev:5000 to clients that log in",
+    },
+    {
+      line: "mote serve --host 0.0.0.0 --anonymous-pull --upstream docker.io --bic redis://redis.acme.dev --advertise http://10.0.0.7:5000",
+      does: "Be one of several mirrors that fetch each blob once in total",
     },
   ],
-  run: async (context, _values, options) => (await import("../commands/serve.js")).serveCache(context, options),
+  run: async (context, _values, options) => (await import("../commands/serve.js")).serve(context, options),
 });

@@ -4,11 +4,14 @@ export const verify = command({
   name: "verify",
   group: "Manage",
   summary: "Verify cached content and quarantine damaged files",
+  description: [
+    "The path of an archive, of its first part or its list of parts, or oci:DIR, verifies the images of that archive or layout instead, and names damaged parts. Blobs that a thin archive relies on are not in it, and are listed.",
+  ],
   arguments: {
     name: {
       many: true,
       optional: true,
-      summary: "verify only these images and motes (default everything)",
+      summary: "verify only these images and motes, or an archive (default everything)",
       completes: "name",
     },
   },
@@ -19,6 +22,7 @@ export const verify = command({
   examples: [
     { line: "mote verify", does: "Verify everything and quarantine damaged files" },
     { line: "mote verify --repair", does: "Also re-download damaged and missing content" },
+    { line: "mote verify june.tar", does: "Verify an archive, as before or after it is carried" },
     { line: "mote verify alpine:3.20", does: "Verify one image with all its layers" },
   ],
   reachesRegistries: true,
