@@ -80,7 +80,7 @@ async function measureHere(name: string, suite: Suite): Promise<void> {
   if (!values.json) console.log(`\n${name}`);
   const results = await runSuite(suite);
   // After each suite, so that an interrupted run keeps its results.
-  if (!values["no-report"] && results.rows.length > 0) await keep(name, results);
+  if (!values["no-report"] && results.rows.length > 0) await keep(name, results, suite.details?.());
 }
 
 async function runSuite(suite: Suite): Promise<SuiteResults> {
@@ -107,10 +107,10 @@ function show(outcome: Outcome): void {
   console.log(`  ${outcome.title.padEnd(56)} ${mote.padStart(20)}  ${[peer, ratio, goal].filter(Boolean).join("  ")}`);
 }
 
-async function keep(name: string, suite: SuiteResults): Promise<void> {
+async function keep(name: string, suite: SuiteResults, details: Partial<Results> = {}): Promise<void> {
   const before = await readResults(resultsPath);
   await mkdir(dirname(resultsPath), { recursive: true });
-  await writeResults(resultsPath, { ...before, suites: { ...before.suites, [name]: suite } });
+  await writeResults(resultsPath, { ...before, ...details, suites: { ...before.suites, [name]: suite } });
   await writeReport(await readResults(resultsPath));
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type Digest, parseDigest } from "@mote/core";
+import { type Digest, type MoteCache, parseDigest } from "@mote/core";
 import { FileCache } from "@mote/fs";
+import { S3Cache } from "@mote/s3";
 import type { Measured } from "./fresh-process.js";
 
 /** The tasks. Each prepares and returns what is measured. */
@@ -19,6 +20,12 @@ const tasks: Readonly<Record<string, (...parameters: string[]) => Promise<() => 
       const reading = Array.from({ length: Number(readers) }, () => read(cache, digest ?? ""));
       await Promise.all([...reading, ...written.map((blob) => write(cache, blob))]);
     };
+  },
+  "s3-write": async (endpoint, bytes) => {
+    const credentials = { accessKeyId: "key", secretAccessKey: "secret" };
+    const cache = new S3Cache({ bucket: "bucket", endpoint, region: "us-east-1", credentials, env: {} });
+    const blob = blobOf(7, Number(bytes));
+    return async () => await write(cache, blob);
   },
 };
 
@@ -69,7 +76,7 @@ function blobOf(number: number, bytes: number): Blob {
   return { block, bytes, digest: parseDigest(`sha256:${hash.digest("hex")}`) };
 }
 
-async function write(cache: FileCache, { block, bytes, digest }: Blob): Promise<void> {
+async function write(cache: MoteCache, { block, bytes, digest }: Blob): Promise<void> {
   await cache.createMote(digest, "application/octet-stream", bytes);
   await using writer = await cache.moteWriter(digest);
   for (let at = 0; at < bytes; at += block.byteLength) await writer.write(block);

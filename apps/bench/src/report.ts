@@ -1,11 +1,12 @@
 import { drawFigure } from "./figure.js";
+import { renderFleet } from "./fleet/report/fleet-page.js";
 import { markdownTable } from "./markdown-table.js";
 import type { Results, SuiteResults } from "./results.js";
 import { type Suite, suites } from "./suites.js";
 import { wordingOf } from "./wording.js";
 
 /** Returns the files of the report by path below `docs/`. Deterministic. */
-export function renderReport({ suites: measured }: Results): Map<string, string> {
+export function renderReport({ suites: measured, fleet, realFleets = [] }: Results): Map<string, string> {
   const sections = Object.entries(suites).flatMap(([name, suite]): Section[] => {
     const results = measured[name];
     return results === undefined ? [] : [{ name, suite, results }];
@@ -16,6 +17,7 @@ export function renderReport({ suites: measured }: Results): Map<string, string>
       `benchmarks/${name}.svg`,
       drawFigure(suite.title, results.rows),
     ]),
+    ...(fleet === undefined ? [] : renderFleet(fleet, realFleets)),
   ]);
 }
 

@@ -1,5 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { Outcome } from "./compare.js";
+import type { FleetResults } from "./fleet/fleet-results.js";
+import type { FleetComparison } from "./fleet/real-fleet-suite.js";
 import type { Machine } from "./machine.js";
 
 /** The last run of a suite. */
@@ -18,6 +20,8 @@ export interface SuiteResults {
 export interface Results {
   readonly version: 1;
   readonly suites: Readonly<Record<string, SuiteResults>>;
+  readonly fleet?: FleetResults;
+  readonly realFleets?: readonly FleetComparison[];
 }
 
 /** Reads the results. Without a file there are none. */

@@ -2,12 +2,20 @@ import { bicSuite } from "./bic-facts.js";
 import { engineSuite, syncSuite } from "./cache-engine.js";
 import { cacheSuite } from "./cache-put-get.js";
 import type { Row } from "./compare.js";
+import { fleetResults, fleetSuite } from "./fleet/fleet-suite.js";
+import { fleetComparisons, realFleetSuite } from "./fleet/real-fleet-suite.js";
 import { namesSuite } from "./many-names.js";
 import { streamsSuite } from "./many-streams.js";
+import { mirrorSuite } from "./mirror-suite.js";
 import { pruneSuite } from "./prune-million.js";
 import { pullSuite } from "./pull-skopeo.js";
+import { redisSuite } from "./redis-facts.js";
 import { refSuite } from "./ref-parse.js";
+import type { Results } from "./results.js";
+import { s3Suite } from "./s3-read.js";
 import { startSuite } from "./start-up.js";
+import { syncImagesSuite } from "./sync-images.js";
+import { tieredSuite } from "./tiered-warm.js";
 
 export interface Suite {
   /** The heading in the report. */
@@ -18,6 +26,8 @@ export interface Suite {
   readonly onDisk?: boolean;
   /** Writes only below `folder`, which is removed afterwards. */
   rows(folder: string): AsyncIterable<Row>;
+  /** Returns results of the last run that pages of their own show. */
+  details?(): Pick<Results, "fleet" | "realFleets">;
 }
 
 /** Every benchmark by name, in the order of the report. */
@@ -29,6 +39,30 @@ export const suites: Readonly<Record<string, Suite>> = {
       "Warm: the image is in mote's cache, the layout is new; skopeo has no cache and fetches it again. Delayed requests reach the " +
       "registry through a proxy that delays each. Layers are random bytes.",
     rows: pullSuite,
+  },
+  many: {
+    title: "Syncing many images, compared with skopeo sync",
+    about:
+      "Complete processes: 100 images in 10 repositories that share most of their layers, from one docker-registry on loopback to another. " +
+      "First: the destination and mote's cache are empty. Layers are random bytes.",
+    rows: syncImagesSuite,
+  },
+  mirror: {
+    title: "A pull-through mirror, compared with its upstream and Distribution",
+    about:
+      "`mote serve` in front of a registry on loopback. Clients are `curl`. Cold: nothing is cached, and the upstream sends at a limited rate. " +
+      "Warm: everything is cached; the peer is Distribution as a pull-through cache, Debian's package and, if it is installed, the current " +
+      "`registry`. Manifests are requested on kept-alive connections.",
+    rows: mirrorSuite,
+  },
+  "fleet-run": {
+    title: "Four mirrors as one",
+    about:
+      "Four `mote serve` with empty caches and one Redis on loopback; 32 clients (`curl`) read a layer of 100 MB at once, eight from each of them. " +
+      "The upstream sends it at a limited rate, of which the higher one is more than two cores pass on. " +
+      "The [simulation](benchmarks/fleet.md#a-real-run) of the same run gets the rates that were measured.",
+    rows: realFleetSuite,
+    details: () => ({ realFleets: fleetComparisons() }),
   },
   start: {
     title: "Start-up",
@@ -79,6 +113,38 @@ export const suites: Readonly<Record<string, Suite>> = {
     title: "The blob-info cache, compared with LMDB and SQLite",
     about: "Records about blobs, compared with bare LMDB, and with SQLite and Podman's tables and queries.",
     rows: bicSuite,
+  },
+  redis: {
+    title: "The blob-info cache in Redis, compared with ioredis",
+    about:
+      "Records and look-ups over Debian's redis-server on loopback, compared with a loop of plain commands, which order, expire and " +
+      "bound nothing. Look-ups: 100 at a time.",
+    rows: redisSuite,
+  },
+  s3: {
+    title: "The cache in a bucket, compared with aws4fetch",
+    about:
+      "One blob, over versitygw and Ceph's radosgw on loopback, compared with one loop that fetches with aws4fetch, hashes and stores. " +
+      "mote writes in parts, whose hashes the service verifies.",
+    rows: s3Suite,
+  },
+  tiered: {
+    title: "A tiered cache, compared with its near cache alone and with plain requests",
+    about:
+      "Existence and reads where the near cache has everything; what a second machine gets from a bucket (versitygw, or Ceph's radosgw, on loopback), " +
+      "compared with one loop that fetches with aws4fetch, hashes and stores; and how long 200 look-ups take.",
+    rows: tieredSuite,
+  },
+  fleet: {
+    title: "A simulated fleet of mirrors",
+    about:
+      "1,000 clients, 10 motes with a bucket in common, and two hours of pulls, [simulated](benchmarks/fleet.md): other systems, numbers of motes, " +
+      "failures and bandwidths are there, and [what the model leaves out](explanation/fleet.md). Deterministic.",
+    rows: fleetSuite,
+    details: () => {
+      const fleet = fleetResults();
+      return fleet === undefined ? {} : { fleet };
+    },
   },
   ref: {
     title: "References",
