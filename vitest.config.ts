@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     projects: ["packages/*", "apps/*", "docs", "examples"],
     reporters: report ? ["default", ["json", { outputFile: report }]] : ["default"],
-    maxWorkers: 2,
+    // Many tests wait for processes and servers.
+    maxWorkers: 3,
   },
 });

@@ -30,7 +30,7 @@ const banned = [
   [
     /(?<!["`])\babsences?\b(?![":])/i,
     "negative record",
-    /^apps\/cli\/src\/commands\/bic\.ts$|^packages\/(?:bic|bic-lmdb|conformance)\/src\//,
+    /^apps\/cli\/src\/commands\/bic\.ts$|^packages\/(?:bic|bic-lmdb|bic-redis|conformance)\/src\//,
   ],
   [/\blook(?:s|ed)? around\b|\bopen house\b/i, "open read-only, open cache"],
   [/\b(?:im)?patient(?:ly)?\b/i, "short or long retry policy"],

@@ -1,7 +1,9 @@
 // Packs every public package, installs the tarballs into an empty project, and uses them there: from TypeScript (the oldest and the
-// newest that are promised), from JavaScript, and as the command, on every Node that is promised. Watches the sizes as it goes.
+// newest that are promised), from JavaScript, and as the command, on every Node that is promised; and globally, by the line in README.md.
+// Watches the sizes as it goes.
 // Run it in the root folder, after `pnpm build`. `--record` writes the sizes down instead of comparing them.
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +24,7 @@ try {
     compile(project, version);
   });
   for (const version of nodes) use(project, version);
+  installCommand(packed);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
@@ -93,9 +96,37 @@ function use(project, version) {
   console.log(`Node ${version}: ${printed.join("; ")}; mote demo runs`);
 }
 
-function run(command, args, cwd = ".") {
+/** Runs the line of README.md that installs the command, with the tarball as the package, then the command in a home of its own. */
+function installCommand(packed) {
+  const [line, name] = /^npm i -g (\S+)$/m.exec(readFileSync("README.md", "utf8")) ?? [];
+  const tarball = packed.find((one) => one.name === name)?.tarball;
+  if (tarball === undefined) throw new Error("README.md has no line that installs the command");
+  const prefix = join(folder, "global");
+  run("npm", ["i", "-g", "--prefix", prefix, "--prefer-offline", "--no-audit", "--no-fund", tarball]);
+  const env = { PATH: `${join(prefix, "bin")}:${process.env.PATH}`, HOME: join(folder, "home") };
+  const mote = (...args) => run("mote", args, folder, env);
+  const version = mote("--version").trim();
+  if (!version.endsWith(` (Node ${process.versions.node}, ${process.platform} ${process.arch})`))
+    throw new Error(`mote --version printed ${version}`);
+  const bytes = Buffer.from('{"schemaVersion":2,"manifests":[]}');
+  const hex = createHash("sha256").update(bytes).digest("hex");
+  mkdirSync(join(folder, "layout", "blobs", "sha256"), { recursive: true });
+  writeFileSync(join(folder, "layout", "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  writeFileSync(join(folder, "layout", "blobs", "sha256", hex), bytes);
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  const annotations = { "org.opencontainers.image.ref.name": "1" };
+  const manifests = [{ mediaType, digest: `sha256:${hex}`, size: bytes.byteLength, annotations }];
+  writeFileSync(join(folder, "layout", "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
+  mote("pull", "oci:layout:1", "oci:copy:1");
+  if (mote("inspect", "oci:copy:1", "--digest").trim() !== `sha256:${hex}`)
+    throw new Error("mote pull has written another image");
+  console.log(`${line}: mote ${version} pulls a layout`);
+}
+
+function run(command, args, cwd = ".", env = process.env) {
+  const options = { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 };
   try {
-    return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 300_000 });
+    return execFileSync(command, args, options);
   } catch (error) {
     throw new Error(`${command} ${args.join(" ")} failed\n${error.stdout ?? ""}${error.stderr ?? error.message}`);
   }

@@ -79,14 +79,12 @@ function packagesPicture() {
         return `<path d="M${x1} ${y1} C${x1} ${y1 + 36} ${x2} ${y2 - 36} ${x2} ${y2}" class="arrow"/>`;
       }),
   );
-  const boxes = [...at].map(([name, { x, y }]) => {
-    const files = sources.filter((file) => packageOf(file) === name).length;
-    return [
+  const boxes = [...at].map(([name, { x, y }]) =>
+    [
       `<rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" rx="6" class="${name.startsWith("apps/") ? "app" : "box"}"/>`,
-      `<text x="${x + box.width / 2}" y="${y + 19}" class="name">${name.replace("packages/", "@mote/")}</text>`,
-      `<text x="${x + box.width / 2}" y="${y + 35}" class="note">${files} files</text>`,
-    ].join("\n");
-  });
+      `<text x="${x + box.width / 2}" y="${y + box.height / 2 + 5}" class="name">${name.replace("packages/", "@mote/")}</text>`,
+    ].join("\n"),
+  );
   return svg(width, height, "The packages; an arrow means: imports, directly or through what it points to", [
     ...arrows,
     ...boxes,

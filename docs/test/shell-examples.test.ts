@@ -13,14 +13,14 @@ import { type SeededRegistry, startSeededRegistry } from "./seeded-registry.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const missing = needs("docker-registry", "skopeo");
+const missing = needs("age", "docker-registry", "htpasswd", "skopeo");
 const howTos = (await readdir(join(root, "docs/how-to"))).filter((name) => name.endsWith(".md"));
 const pages = ["README.md", ...howTos.map((name) => `docs/how-to/${name}`)];
 
 /**
  * The `sh` blocks of a page are one session, in their order, in a home and a folder of its own. `registry.example` is a real registry
- * with `team/app:1.0` and `team/model:7b` in it, `mirror.example` one that is empty. `model.bin` and `data/` are there. A block that
- * is one `mote serve` runs until the page ends.
+ * with `team/app:1.0`, `team/model:7b` and `team/llama:1b` in it, `mirror.example` one that is empty. `model.bin` and `data/` are
+ * there. A block that is one `mote serve` runs until the page ends.
  */
 describe.skipIf(missing !== "")(`the commands of the documents run as they stand${missing}`, () => {
   let registry: SeededRegistry;
@@ -109,9 +109,9 @@ class Session implements AsyncDisposable {
   }
 }
 
-/** Returns whether a line builds or tests this repository, which this test is part of. */
+/** Returns whether a line builds or tests this repository, which this test is part of, or installs it, which `check:packed` does. */
 function isPackageScript(line: string): boolean {
-  return /^npx --yes pnpm@[\d.]+ (?!mote|demo)/.test(line);
+  return /^(?:npx --yes pnpm@[\d.]+ (?!mote|demo)|npm i -g )/.test(line);
 }
 
 async function freePort(): Promise<number> {
