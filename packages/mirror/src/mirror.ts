@@ -5,6 +5,7 @@ import {
   type Digest,
   type FillStatus,
   type FleetStatus,
+  hasCode,
   isDigest,
   isNotFound,
   type ListOptions,
@@ -237,9 +238,8 @@ export class Mirror implements PullThrough {
   async #read(repository: UpstreamRepository, info: MoteInfo, range: UpstreamRange): Promise<MoteReader> {
     const { start = 0, end = info.size, signal, onMiss } = range;
     const { digest, size } = info;
-    if (await this.#cache.moteExists(digest, { signal })) {
-      return this.#cache.moteReader(digest, { start, end, signal });
-    }
+    const stored = await this.#stored(digest, { start, end, signal });
+    if (stored !== undefined) return stored;
     const isPart = start > 0 || end < size;
     if (isPart && !this.#isWithinReach(digest, end)) {
       if (size <= this.#maxBackgroundFill) this.#fill(repository, info);
@@ -252,6 +252,17 @@ export class Mirror implements PullThrough {
       ...{ start, end, signal, fill: this.#fill(repository, info, onMiss) },
       openDirect: (from) => this.#source(repository).blob(info, { start: from, verifyOnRead: false, signal }),
     });
+  }
+
+  /** Opens a stored blob. Returns undefined if it is missing, or has been removed or quarantined since it was looked for. */
+  async #stored(digest: Digest, range: UpstreamRange): Promise<MoteReader | undefined> {
+    if (!(await this.#cache.moteExists(digest, { signal: range.signal }))) return undefined;
+    try {
+      return await this.#cache.moteReader(digest, range);
+    } catch (error) {
+      if (hasCode(error, "MOTE_NOT_FOUND", "MOTE_CORRUPT")) return undefined;
+      throw error;
+    }
   }
 
   /** Whether a fill of this process has all bytes before `end`. */

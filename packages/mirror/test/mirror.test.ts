@@ -71,6 +71,21 @@ describe("a blob that is not stored", () => {
     await other[Symbol.asyncDispose]();
   });
 
+  it.each(["MOTE_NOT_FOUND", "MOTE_CORRUPT"] as const)(
+    "is fetched if it ends as %s when it was just found",
+    async (code) => {
+      const { digest } = upstream.addBlob(layer);
+      await bytesOf(read(digest));
+      const { info, read: open } = await mirror.blob(repository(), digest);
+      vi.spyOn(cache, "moteReader").mockImplementationOnce(async () => {
+        await cache.removeMote(info.digest);
+        throw new MoteError(code, "removed by another process");
+      });
+      expect(Buffer.compare(await bytesOf(open()), layer)).toBe(0);
+      expect(upstream.count("blob")).toBe(2);
+    },
+  );
+
   it("is handed out while it arrives", async () => {
     const { digest } = upstream.addBlob(layer);
     const { promise: received, resolve } = gate();
