@@ -13,7 +13,8 @@ const kills = Number(process.env.KILLS ?? 20);
 const script = fileURLToPath(new URL("child.mjs", import.meta.url));
 const built = fileURLToPath(new URL("../dist/index.js", import.meta.url));
 
-it.skipIf(skip)(`loses nothing that was acknowledged to clients that are killed ${kills} times${skip}`, async () => {
+const title = `loses nothing that was acknowledged to clients that are killed ${kills} times${skip}`;
+it.skipIf(skip)(title, { timeout: 60_000 + kills * 2_000 }, async () => {
   if (!existsSync(built)) throw new Error("run pnpm build first: the child processes use dist");
   await using server = await startRedisServer();
   let next = 0;
