@@ -13,6 +13,7 @@ const standardLevels = [6, 1, 9, 5, 4, 8, 7, 3, 2];
 const blockLevels = [5, 1, 9, 6, 4, 8, 7, 3, 2];
 /** Default, fastest, better and best. */
 const zstdLevels = [2, 1, 3, 4];
+const bestZstdLevel = 4;
 
 interface GoEncoder {
   readonly asset: GoAsset;
@@ -65,6 +66,17 @@ export class GoEncoders implements AsyncDisposable {
     if (thread.isUsable && !this.#idle.has(asset)) this.#idle.set(asset, thread);
     else await thread[Symbol.asyncDispose]();
   }
+}
+
+/** Compresses content with the zstd of klauspost, for others to read; which bytes they are does not matter. */
+export async function* encodeStandardZstd(
+  content: AsyncIterable<Uint8Array>,
+  options: Cancellable,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const asset = goAssets.at(-1);
+  if (asset === undefined) throw new Error("there is no encoder");
+  await using thread = new GoThread(await compileAsset(asset));
+  yield* thread.encode(content, { kind: kinds.zstd, level: bestZstdLevel }, options);
 }
 
 function goEncoders(): readonly GoEncoder[] {

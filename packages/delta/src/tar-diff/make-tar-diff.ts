@@ -1,0 +1,204 @@
+import { type Cancellable, joinChunks } from "@mote/core";
+import { encodeStandardZstd } from "../go-encoders.js";
+import { contentWindows, type Stretch } from "./content-windows.js";
+import { Matcher } from "./matcher.js";
+import type { OldFile, OldFiles } from "./old-files.js";
+import { OldIndex } from "./old-index.js";
+import { type FilePiece, OldPieces } from "./old-pieces.js";
+import { OperationWriter } from "./operation-writer.js";
+import { tarDiffMagic } from "./operations.js";
+
+/** How much content is compared at a time, */
+const windowBytes = 4 * 1024 * 1024;
+/** and with how much of OLD. */
+const maxPieceBytes = 8 * 1024 * 1024;
+/** Files of OLD up to this size are compared as a whole. */
+const wholeFileBytes = 1024 * 1024;
+/** How far content is looked for around where it was in OLD. */
+const marginBytes = 128 * 1024;
+const anchorMarginBytes = 16 * 1024;
+/** Shorter stretches of equal bytes are differences of zero. */
+const minCopyBytes = 48;
+
+export interface MakeTarDiffOptions extends Cancellable {
+  /** How much content is compared at a time. Default 4 MiB. */
+  readonly windowBytes?: number | undefined;
+}
+
+/**
+ * Makes a tar-diff, a file in the format of containers/tar-diff, which turns files of OLD into the content of a layer. What is not a regular
+ * file with a readable header is stored as it is, so any content is possible.
+ * @param content opens the uncompressed tar of the layer
+ * @throws what the content and the files throw
+ */
+export async function* makeTarDiff(
+  content: () => AsyncIterable<Uint8Array>,
+  old: Iterable<OldFile> & Pick<OldFiles, "get">,
+  options: MakeTarDiffOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield tarDiffMagic;
+  yield* encodeStandardZstd(encodedOperations(content, old, options), options);
+}
+
+async function* encodedOperations(
+  content: () => AsyncIterable<Uint8Array>,
+  old: Iterable<OldFile> & Pick<OldFiles, "get">,
+  { signal, windowBytes: bytes = windowBytes }: MakeTarDiffOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const comparison = new Comparison(old, await OldIndex.read(old, { signal }));
+  for await (const window of contentWindows(content(), bytes, { signal })) {
+    yield joinChunks(await comparison.encode(window));
+  }
+}
+
+/** A stretch of content and where it probably comes from. */
+interface Guess {
+  readonly file: OldFile;
+  /** Of the first byte of the stretch in the file. */
+  readonly position: number;
+}
+
+class Comparison {
+  readonly #old: Pick<OldFiles, "get">;
+  readonly #index: OldIndex;
+  readonly #matcher = new Matcher(maxPieceBytes);
+  readonly #writer = new OperationWriter();
+  /** Where the end of the last window probably comes from. */
+  #last: Guess | undefined;
+
+  constructor(old: Pick<OldFiles, "get">, index: OldIndex) {
+    this.#old = old;
+    this.#index = index;
+  }
+
+  async encode(window: readonly Stretch[]): Promise<readonly Uint8Array[]> {
+    const guesses = new Map<Stretch, Guess | undefined>();
+    const pieces = new OldPieces(maxPieceBytes);
+    const same = new Map<Stretch, Guess>();
+    const anchored: { file: OldFile; position: number }[] = [];
+    for (const stretch of window) {
+      if (stretch.path === undefined || stretch.bytes.byteLength === 0) continue;
+      const guess = this.#guess(stretch);
+      const found = await this.#findSame(stretch, guess);
+      if (found !== undefined) {
+        same.set(stretch, found);
+        continue;
+      }
+      guesses.set(stretch, guess);
+      if (guess !== undefined) addGuess(pieces, guess, stretch.bytes.byteLength);
+      anchored.push(...this.#index.anchors(stretch.bytes));
+    }
+    for (const { file, position } of anchored) {
+      if (file.size <= wholeFileBytes / 4) pieces.add(file, 0, file.size);
+      else pieces.add(file, position - anchorMarginBytes, position + anchorMarginBytes);
+    }
+    const filePieces = guesses.size === 0 ? [] : await pieces.read(this.#matcher.old);
+    if (guesses.size > 0) for (const _ of this.#matcher.index(filePieces)) await turn();
+    this.#last = undefined;
+    for (const stretch of window) {
+      const found = same.get(stretch);
+      if (found !== undefined) {
+        this.#writer.copy(found.file.path, found.position, stretch.bytes.byteLength);
+        this.#last = { file: found.file, position: found.position + stretch.bytes.byteLength };
+      } else if (guesses.has(stretch)) await this.#encodeDifferences(stretch, guesses.get(stretch), filePieces);
+      else this.#writer.data(stretch.bytes);
+    }
+    return this.#writer.take();
+  }
+
+  #guess({ path = "", position }: Stretch): Guess | undefined {
+    if (position > 0 && this.#last !== undefined) return this.#last;
+    const file = this.#old.get(path) ?? this.#index.withSimilarName(path);
+    return file === undefined ? undefined : { file, position: Math.min(position, file.size) };
+  }
+
+  async #findSame({ bytes, isComplete }: Stretch, guess: Guess | undefined): Promise<Guess | undefined> {
+    if (guess !== undefined && (!isComplete || guess.file.size === bytes.byteLength)) {
+      if (await isSame(guess, bytes)) return guess;
+    }
+    const file = isComplete ? this.#index.withContent(bytes) : undefined;
+    const found = file === undefined ? undefined : { file, position: 0 };
+    return found !== undefined && (await isSame(found, bytes)) ? found : undefined;
+  }
+
+  async #encodeDifferences({ bytes }: Stretch, guess: Guess | undefined, pieces: readonly FilePiece[]): Promise<void> {
+    const start = guess === undefined ? undefined : placeOf(guess, pieces);
+    let at = 0;
+    for (const match of this.#matcher.match(bytes, start)) {
+      if (match === undefined) {
+        await turn();
+        continue;
+      }
+      this.#writer.data(bytes.subarray(at, match.fresh));
+      at = match.fresh + match.length;
+      const piece = pieceAt(pieces, match.old);
+      const position = piece.position + match.old - piece.start;
+      const old = this.#matcher.old.subarray(match.old, match.old + match.length);
+      writeMatch(this.#writer, { bytes: bytes.subarray(match.fresh, at), old, path: piece.file.path, position });
+      this.#last = { file: piece.file, position: position + match.length };
+    }
+    this.#writer.data(bytes.subarray(at));
+    if (this.#last !== undefined) {
+      this.#last = { file: this.#last.file, position: this.#last.position + bytes.byteLength - at };
+    }
+  }
+}
+
+function addGuess(pieces: OldPieces, { file, position }: Guess, length: number): void {
+  if (file.size <= wholeFileBytes) pieces.add(file, 0, file.size);
+  else pieces.add(file, position - marginBytes, position + length + marginBytes);
+}
+
+async function isSame({ file, position }: Guess, bytes: Uint8Array): Promise<boolean> {
+  if (file.size - position < bytes.byteLength) return false;
+  const old = await file.read(position, bytes.byteLength);
+  return Buffer.compare(old, bytes) === 0;
+}
+
+function placeOf({ file, position }: Guess, pieces: readonly FilePiece[]): number | undefined {
+  const piece = pieces.find(
+    (each) => each.file === file && each.position <= position && position < each.position + each.end - each.start,
+  );
+  return piece === undefined ? undefined : piece.start + position - piece.position;
+}
+
+function pieceAt(pieces: readonly FilePiece[], at: number): FilePiece {
+  const piece = pieces.findLast(({ start }) => start <= at);
+  if (piece === undefined) throw new RangeError("a match is outside of the old files");
+  return piece;
+}
+
+interface Alike {
+  readonly bytes: Uint8Array;
+  readonly old: Uint8Array;
+  readonly path: string;
+  readonly position: number;
+}
+
+/** Writes longer stretches of equal bytes as copies, and the rest as differences. */
+function writeMatch(writer: OperationWriter, { bytes, old, path, position }: Alike): void {
+  const length = bytes.byteLength;
+  let from = 0;
+  for (let at = 0; at < length; ) {
+    let run = at;
+    while (run < length && bytes[run] === old[run]) run++;
+    if (run - at >= minCopyBytes || (run === length && at === 0)) {
+      writeDifferences(writer, from, at);
+      writer.copy(path, position + at, run - at);
+      from = run;
+    }
+    at = run + 1;
+  }
+  writeDifferences(writer, from, length);
+
+  function writeDifferences(target: OperationWriter, start: number, end: number): void {
+    if (start === end) return;
+    const differences = new Uint8Array(end - start);
+    for (let at = start; at < end; at++) differences[at - start] = (bytes[at] as number) - (old[at] as number);
+    target.add(path, position + start, differences);
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

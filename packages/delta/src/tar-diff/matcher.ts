@@ -1,0 +1,246 @@
+/** A stretch of content that resembles a stretch of OLD of the same length, which begins at `old`. */
+export interface Match {
+  readonly fresh: number;
+  readonly old: number;
+  readonly length: number;
+}
+
+/** A range of the matcher's OLD bytes that matches must not leave. */
+export interface Piece {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The hash covers as many bytes. */
+const hashedBytes = 8;
+const headBits = 20;
+/** How many places with the same hash are compared. */
+const maxCandidates = 24;
+/** Equal bytes at which a match is not left. */
+const sameRun = 16;
+/** How many more bytes a match elsewhere must have. */
+const betterBytes = 12;
+const maxScored = 256;
+/** Positions between yields. */
+const indexedPerTurn = 128 * 1024;
+const scannedPerTurn = 16 * 1024;
+
+/**
+ * Finds what content has in common with OLD, also if bytes in between differ, as bsdiff does: from a common stretch a match is extended in both
+ * directions while most bytes are equal. Common stretches are found by a hash of eight bytes at all positions of OLD.
+ */
+export class Matcher {
+  readonly old: Uint8Array;
+  readonly #heads = new Int32Array(1 << headBits);
+  readonly #next: Int32Array;
+  #pieces: readonly Piece[] = [];
+
+  /** @param maxOldBytes memory is five times as much */
+  constructor(maxOldBytes: number) {
+    this.old = new Uint8Array(maxOldBytes);
+    this.#next = new Int32Array(maxOldBytes);
+  }
+
+  /** Indexes `old`. Yields now and then, for other work. @param pieces in order, adjoining, from 0 */
+  *index(pieces: readonly Piece[]): Generator<void, void, undefined> {
+    this.#pieces = pieces;
+    this.#heads.fill(-1);
+    const end = (pieces.at(-1)?.end ?? 0) - hashedBytes;
+    for (let from = 0; from <= end; from += indexedPerTurn) {
+      this.#indexRange(from, Math.min(from + indexedPerTurn - 1, end));
+      yield;
+    }
+  }
+
+  /** Yields matches in order, which do not overlap, or undefined now and then, for other work. @param start where OLD probably continues */
+  *match(fresh: Uint8Array, start: number | undefined): Generator<Match | undefined, void, undefined> {
+    const end = fresh.byteLength;
+    let piece = start === undefined ? nowhere : this.#pieceAt(start);
+    // The current match, and up to where it was extended.
+    let fromFresh = 0;
+    let fromOld = start ?? 0;
+    let scan = 0;
+    let turn = scannedPerTurn;
+    while (scan < end) {
+      const found = this.#scan(fresh, scan, Math.min(end, scan + turn), fromOld - fromFresh, piece);
+      turn -= found.scan - scan;
+      scan = found.scan;
+      if (turn <= 0) {
+        turn = scannedPerTurn;
+        yield undefined;
+      }
+      if (found.old < 0 && scan < end) continue;
+      let forward = this.#extend(fresh, fromFresh, fromOld, Math.min(scan - fromFresh, piece.end - fromOld));
+      if (found.old < 0) {
+        if (forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward };
+        return;
+      }
+      const next = this.#pieceAt(found.old);
+      let backward = this.#extendBack(fresh, scan, found.old, Math.min(scan - fromFresh, found.old - next.start));
+      const overlap = fromFresh + forward - (scan - backward);
+      if (overlap > 0) {
+        const kept = this.#split(
+          fresh,
+          fromFresh + forward - overlap,
+          fromOld + forward - overlap,
+          found.old - backward,
+          overlap,
+        );
+        forward -= overlap - kept;
+        backward -= kept;
+      }
+      if (forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward };
+      fromFresh = scan - backward;
+      fromOld = found.old - backward;
+      piece = next;
+      scan += found.length;
+    }
+    const forward = this.#extend(fresh, fromFresh, fromOld, Math.min(end - fromFresh, piece.end - fromOld));
+    if (forward > 0) yield { fresh: fromFresh, old: fromOld, length: forward };
+  }
+
+  /** Looks from `scan` on for a place that is better than to continue with the current match. `old` is -1 if there is none before `stop`. */
+  #scan(fresh: Uint8Array, from: number, stop: number, offset: number, piece: Piece): Found {
+    const { old } = this;
+    const heads = this.#heads;
+    const nexts = this.#next;
+    const end = fresh.byteLength;
+    const alignedEnd = Math.min(end, piece.end - offset);
+    let scan = from;
+    while (scan < stop) {
+      let run = scan;
+      while (run < alignedEnd && fresh[run] === old[run + offset]) run++;
+      if (run - scan >= sameRun) {
+        scan = run;
+        continue;
+      }
+      if (scan + hashedBytes > end) return { scan: end, old: -1, length: 0 };
+      let best = 0;
+      let bestOld = -1;
+      let candidate = heads[hashAt(fresh, scan)] as number;
+      for (let tries = maxCandidates; candidate >= 0 && tries > 0; tries--) {
+        if (fresh[scan + best] === old[candidate + best]) {
+          let length = 0;
+          while (scan + length < end && fresh[scan + length] === old[candidate + length]) length++;
+          if (length > best) {
+            best = length;
+            bestOld = candidate;
+            if (scan + length === end) break;
+          }
+        }
+        candidate = nexts[candidate] as number;
+      }
+      if (best >= hashedBytes && bestOld - scan !== offset) {
+        best = Math.min(best, this.#pieceAt(bestOld).end - bestOld);
+        const scored = Math.min(best, maxScored);
+        let score = 0;
+        const scoredEnd = Math.min(scan + scored, alignedEnd);
+        for (let at = scan; at < scoredEnd; at++) if (fresh[at] === old[at + offset]) score++;
+        if (scored > score + betterBytes) return { scan, old: bestOld, length: best };
+      }
+      scan = Math.max(scan + 1, run);
+    }
+    return { scan, old: -1, length: 0 };
+  }
+
+  #indexRange(first: number, last: number): void {
+    const { old } = this;
+    const heads = this.#heads;
+    const nexts = this.#next;
+    for (let at = first; at <= last; at++) {
+      // Of a run of equal bytes the first positions suffice.
+      if (at > 0 && old[at] === old[at - 1] && isRun(old, at)) continue;
+      const hash = hashAt(old, at);
+      nexts[at] = heads[hash] as number;
+      heads[hash] = at;
+    }
+  }
+
+  /** Returns the length up to which the most bytes are equal, less those that differ. */
+  #extend(fresh: Uint8Array, fromFresh: number, fromOld: number, limit: number): number {
+    const { old } = this;
+    let score = 0;
+    let best = 0;
+    let length = 0;
+    for (let at = 0; at < limit; at++) {
+      score += fresh[fromFresh + at] === old[fromOld + at] ? 1 : -1;
+      if (score > best) {
+        best = score;
+        length = at + 1;
+      }
+    }
+    return length;
+  }
+
+  #extendBack(fresh: Uint8Array, fromFresh: number, fromOld: number, limit: number): number {
+    const { old } = this;
+    let score = 0;
+    let best = 0;
+    let length = 0;
+    for (let at = 1; at <= limit; at++) {
+      score += fresh[fromFresh - at] === old[fromOld - at] ? 1 : -1;
+      if (score > best) {
+        best = score;
+        length = at;
+      }
+    }
+    return length;
+  }
+
+  /** Returns how much of an overlap of two matches the first keeps. */
+  #split(fresh: Uint8Array, fromFresh: number, first: number, second: number, overlap: number): number {
+    const { old } = this;
+    let score = 0;
+    let best = 0;
+    let kept = 0;
+    for (let at = 0; at < overlap; at++) {
+      if (fresh[fromFresh + at] === old[first + at]) score++;
+      if (fresh[fromFresh + at] === old[second + at]) score--;
+      if (score > best) {
+        best = score;
+        kept = at + 1;
+      }
+    }
+    return kept;
+  }
+
+  #pieceAt(position: number): Piece {
+    const pieces = this.#pieces;
+    let low = 0;
+    let high = pieces.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((pieces[middle] as Piece).start <= position) low = middle;
+      else high = middle - 1;
+    }
+    return pieces[low] ?? nowhere;
+  }
+}
+
+interface Found {
+  readonly scan: number;
+  readonly old: number;
+  readonly length: number;
+}
+
+const nowhere: Piece = { start: 0, end: 0 };
+
+function hashAt(bytes: Uint8Array, at: number): number {
+  const low =
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24);
+  const high =
+    (bytes[at + 4] as number) |
+    ((bytes[at + 5] as number) << 8) |
+    ((bytes[at + 6] as number) << 16) |
+    ((bytes[at + 7] as number) << 24);
+  const mixed = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca77);
+  return Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae3d) >>> (32 - headBits);
+}
+
+function isRun(bytes: Uint8Array, at: number): boolean {
+  for (let each = at + 1; each < at + hashedBytes; each++) if (bytes[each] !== bytes[at]) return false;
+  return true;
+}

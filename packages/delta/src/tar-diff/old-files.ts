@@ -1,0 +1,180 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Cancellable, MoteError } from "@mote/core";
+import { LayerFiles } from "./layer-files.js";
+import { TarParts } from "./tar-parts.js";
+
+/** The unpacked size of large images, with room to spare. */
+const defaultMaxBytes = 64 * 1024 ** 3;
+const maxEntries = 2_000_000;
+const writeBytes = 1024 * 1024;
+
+/** A regular file of OLD with random access. */
+export interface OldFile {
+  /** Without "/" or "./" in front. */
+  readonly path: string;
+  readonly size: number;
+  /** Reads up to `length` bytes; fewer only at the end. */
+  read(position: number, length: number): Promise<Uint8Array>;
+}
+
+export interface OldFilesOptions extends Cancellable {
+  /** An existing folder for the contents of the files. */
+  readonly dir: string;
+  /** Limit on the bytes of all files of all layers. Default 64 GiB. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** The regular files of an image, with the contents in a temporary file. Dispose of them. */
+export class OldFiles implements AsyncDisposable {
+  readonly #files: ReadonlyMap<string, OldFile>;
+  readonly #spool: Spool;
+
+  private constructor(files: ReadonlyMap<string, OldFile>, spool: Spool) {
+    this.#files = files;
+    this.#spool = spool;
+  }
+
+  /**
+   * Reads the layers of an image, the lowest first, as uncompressed tars. Whiteouts are applied.
+   * @throws MOTE_TOO_LARGE · what the layers throw · errors of the file system
+   */
+  static async open(
+    layers: readonly (() => AsyncIterable<Uint8Array>)[],
+    { dir, maxBytes = defaultMaxBytes, signal }: OldFilesOptions,
+  ): Promise<OldFiles> {
+    const spool = await Spool.create(dir, maxBytes);
+    try {
+      let files = new Map<string, OldFile>();
+      const entries = { left: maxEntries };
+      for (const layer of layers) files = await readLayer(layer(), { below: files, spool, entries, signal });
+      await spool.flush();
+      return new OldFiles(files, spool);
+    } catch (error) {
+      await spool[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get(path: string): OldFile | undefined {
+    return this.#files.get(path);
+  }
+
+  [Symbol.iterator](): IterableIterator<OldFile> {
+    return this.#files.values();
+  }
+
+  /** Removes the contents. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#spool[Symbol.asyncDispose]();
+  }
+}
+
+interface LayerOptions extends Cancellable {
+  readonly below: Map<string, OldFile>;
+  readonly spool: Spool;
+  readonly entries: { left: number };
+}
+
+async function readLayer(
+  layer: AsyncIterable<Uint8Array>,
+  { below, spool, entries, signal }: LayerOptions,
+): Promise<Map<string, OldFile>> {
+  const tar = new TarParts();
+  const files = new LayerFiles();
+  let current: SpooledFile | undefined;
+  for await (const chunk of layer) {
+    signal?.throwIfAborted();
+    for (const part of tar.split(chunk)) {
+      if (part.kind === "entry") {
+        if (--entries.left < 0) throw tooLarge(`the old image has more than ${maxEntries} entries`);
+        const { path, isRegular } = part.entry;
+        current = isRegular && path !== undefined ? new SpooledFile(path, spool) : undefined;
+        files.add(part.entry, current);
+      } else if (part.kind === "content" && current !== undefined) {
+        current.size += part.bytes.byteLength;
+        await spool.write(part.bytes);
+      }
+    }
+  }
+  return files.over(below);
+}
+
+class SpooledFile implements OldFile {
+  readonly path: string;
+  size = 0;
+  readonly #spool: Spool;
+  readonly #start: number;
+
+  constructor(path: string, spool: Spool) {
+    this.path = path;
+    this.#spool = spool;
+    this.#start = spool.size;
+  }
+
+  read(position: number, length: number): Promise<Uint8Array> {
+    return this.#spool.read(this.#start + position, Math.max(0, Math.min(length, this.size - position)));
+  }
+}
+
+/** A temporary file that is written once. */
+class Spool implements AsyncDisposable {
+  size = 0;
+  readonly #path: string;
+  readonly #file: FileHandle;
+  readonly #maxBytes: number;
+  readonly #buffer = Buffer.allocUnsafe(writeBytes);
+  #buffered = 0;
+  #isOpen = true;
+
+  private constructor(path: string, file: FileHandle, maxBytes: number) {
+    this.#path = path;
+    this.#file = file;
+    this.#maxBytes = maxBytes;
+  }
+
+  static async create(dir: string, maxBytes: number): Promise<Spool> {
+    const path = join(dir, `old-files-${randomUUID()}`);
+    return new Spool(path, await open(path, "wx+", 0o600), maxBytes);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.size += bytes.byteLength;
+    if (this.size > this.#maxBytes) throw tooLarge(`the files of the old image have more than ${this.#maxBytes} bytes`);
+    for (let at = 0; at < bytes.byteLength; ) {
+      const copied = Math.min(bytes.byteLength - at, writeBytes - this.#buffered);
+      this.#buffer.set(bytes.subarray(at, at + copied), this.#buffered);
+      at += copied;
+      this.#buffered += copied;
+      if (this.#buffered === writeBytes) await this.flush();
+    }
+  }
+
+  async flush(): Promise<void> {
+    const bytes = this.#buffer.subarray(0, this.#buffered);
+    this.#buffered = 0;
+    await this.#file.writeFile(bytes);
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafe(length);
+    for (let at = 0; at < length; ) {
+      const { bytesRead } = await this.#file.read(bytes, at, length - at, position + at);
+      if (bytesRead === 0) throw new MoteError("MOTE_IO", `${this.#path} was changed`);
+      at += bytesRead;
+    }
+    return bytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#file.close();
+    await rm(this.#path, { force: true });
+  }
+}
+
+function tooLarge(message: string): MoteError {
+  return new MoteError("MOTE_TOO_LARGE", message);
+}

@@ -1,0 +1,47 @@
+import type { OldFile } from "./old-files.js";
+import { invalidDiff } from "./operation-reader.js";
+
+/** Small reads in many places must not read much more than they use. */
+const minReadBytes = 4 * 1024;
+const maxReadBytes = 256 * 1024;
+
+/** A position in a file of OLD, with the bytes read ahead. */
+export class OldPosition {
+  readonly #file: OldFile;
+  #position = 0;
+  #ahead: Uint8Array = new Uint8Array(0);
+  #aheadStart = 0;
+  #readBytes = minReadBytes;
+
+  constructor(file: OldFile) {
+    this.#file = file;
+  }
+
+  /** @throws MOTE_INVALID_ARCHIVE if it is beyond the end of the file */
+  seek(position: number): void {
+    if (position > this.#file.size) throw this.#beyondEnd();
+    this.#position = position;
+  }
+
+  /** Reads up to `size` bytes, at least one, and advances. The bytes are the caller's. @throws MOTE_INVALID_ARCHIVE at the end of the file */
+  async read(size: number): Promise<Uint8Array> {
+    if (size > this.#file.size - this.#position) throw this.#beyondEnd();
+    let from = this.#position - this.#aheadStart;
+    if (from < 0 || from >= this.#ahead.byteLength) {
+      const isSequential = from === this.#ahead.byteLength;
+      this.#readBytes = isSequential ? Math.min(2 * this.#readBytes, maxReadBytes) : minReadBytes;
+      const length = Math.max(this.#readBytes, Math.min(size, maxReadBytes));
+      this.#ahead = await this.#file.read(this.#position, length);
+      this.#aheadStart = this.#position;
+      from = 0;
+    }
+    // Not slice: of a Buffer it would not copy.
+    const bytes = new Uint8Array(this.#ahead.subarray(from, from + size));
+    this.#position += bytes.byteLength;
+    return bytes;
+  }
+
+  #beyondEnd() {
+    return invalidDiff(`it reads beyond the end of ${this.#file.path}`, { path: this.#file.path });
+  }
+}
