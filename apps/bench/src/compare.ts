@@ -4,9 +4,11 @@ interface Contender {
   /** Prepares a run, such as an empty directory or a warm cache. Not measured. */
   prepare?(): Promise<void> | void;
   run(): Promise<void>;
+  /** Removes what a run has left. Not measured. */
+  clear?(): Promise<void>;
 }
 
-/** The same work done by mote and by a peer, in turn, in one process. */
+/** The same work done by mote and by its peers, in turn, in one process. */
 export interface Comparison {
   readonly title: string;
   /** The amount of work of one run, in `unit`. */
@@ -14,6 +16,8 @@ export interface Comparison {
   readonly unit: "blobs" | "MB" | "operations" | "runs";
   readonly mote: Contender;
   readonly peer: Contender;
+  /** More peers. The fastest of all is compared with mote. */
+  readonly others?: readonly Contender[];
   /** The minimum rate of mote, as a multiple of the peer's. */
   readonly goal?: number;
   /** The maximum time of mote, as a multiple of the peer's. The row is then in milliseconds per run. */
@@ -46,8 +50,11 @@ export interface ComparisonOutcome {
   /** `ms` is better when lower, every other unit when higher. */
   readonly unit: "blobs/s" | "MB/s" | "operations/s" | "runs/s" | "ms";
   readonly mote: number;
+  /** The fastest. */
   readonly peer: string;
   readonly peerValue: number;
+  /** The other peers, the fastest first. */
+  readonly others?: readonly { readonly peer: string; readonly value: number }[];
   /** The value of mote divided by the peer's, pair by pair. */
   readonly ratio: Spread;
   /** Number of measured runs, if fewer than those of the suite. */
@@ -80,35 +87,45 @@ async function measureFigure({ title, unit, atMost, measure }: Figure, times: nu
   return { title, unit, value, goal: { atMost, met: value.median <= atMost } };
 }
 
-/** Runs both in turn, `pairs` times after a warm-up, so that drift of the machine affects both. */
+/** Runs all in turn, `pairs` times after a warm-up, so that drift of the machine affects each of them. */
 async function compare(comparison: Comparison, wanted: number): Promise<ComparisonOutcome> {
-  const { title, unit, amount, mote, peer, goalTime, mostPairs = wanted } = comparison;
+  const { title, unit, amount, mote, peer, others = [], goalTime, mostPairs = wanted } = comparison;
   const pairs = Math.min(wanted, mostPairs);
-  const moteSeconds: number[] = [];
-  const peerSeconds: number[] = [];
-  await time(mote);
-  await time(peer);
-  for (let pair = 0; pair < pairs; pair++) {
-    // The order alternates, so that neither always runs after the other.
-    const [first, second] = pair % 2 === 0 ? [mote, peer] : [peer, mote];
-    const firstSeconds = await time(first);
-    const secondSeconds = await time(second);
-    moteSeconds.push(first === mote ? firstSeconds : secondSeconds);
-    peerSeconds.push(first === mote ? secondSeconds : firstSeconds);
-  }
   const inTime = goalTime !== undefined;
   const perRun = unit === "runs" ? amount : 1;
   const inUnit = (seconds: number) => (inTime ? (seconds * 1000) / perRun : amount / seconds);
+  const contenders = [mote, peer, ...others];
+  const runs = await measureInTurn(contenders, pairs);
+  const [moteSeconds = [], ...peerSeconds] = contenders.map((contender) => runs.get(contender) ?? []);
+  const [fastest, ...slower] = [peer, ...others]
+    .map(({ name }, at) => ({ peer: name, seconds: peerSeconds[at] ?? [] }))
+    .map(({ peer, seconds }) => ({ peer, seconds, median: spreadOf(seconds).median }))
+    .sort((one, other) => one.median - other.median);
   const outcome: ComparisonOutcome = {
     title,
     unit: inTime ? "ms" : `${unit}/s`,
     mote: inUnit(spreadOf(moteSeconds).median),
-    peer: peer.name,
-    peerValue: inUnit(spreadOf(peerSeconds).median),
-    ratio: spreadOf(moteSeconds.map((seconds, pair) => inUnit(seconds) / inUnit(peerSeconds[pair] ?? Number.NaN))),
+    peer: fastest?.peer ?? "",
+    peerValue: inUnit(fastest?.median ?? Number.NaN),
+    ...(slower.length > 0 && { others: slower.map(({ peer, median }) => ({ peer, value: inUnit(median) })) }),
+    ratio: spreadOf(moteSeconds.map((seconds, pair) => inUnit(seconds) / inUnit(fastest?.seconds[pair] ?? Number.NaN))),
   };
   const goal = judge(comparison, outcome);
   return { ...outcome, ...(pairs < wanted && { pairs }), ...(goal && { goal }) };
+}
+
+/** Returns the seconds of each run. The first run of each is a warm-up, and is not returned. */
+async function measureInTurn(contenders: readonly Contender[], rounds: number): Promise<Map<Contender, number[]>> {
+  const runs = new Map(contenders.map((contender): [Contender, number[]] => [contender, []]));
+  for (const contender of contenders) await time(contender);
+  for (let round = 0; round < rounds; round++) {
+    // Another one begins each time, so that none always runs after the same one.
+    const first = round % contenders.length;
+    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+      runs.get(contender)?.push(await time(contender));
+    }
+  }
+  return runs;
 }
 
 function judge(comparison: Comparison, { ratio, mote }: ComparisonOutcome): ComparisonOutcome["goal"] {
@@ -123,7 +140,9 @@ async function time(contender: Contender): Promise<number> {
   await contender.prepare?.();
   const start = process.hrtime.bigint();
   await contender.run();
-  return Number(process.hrtime.bigint() - start) / 1e9;
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  await contender.clear?.();
+  return seconds;
 }
 
 function spreadOf(values: readonly number[]): Spread {

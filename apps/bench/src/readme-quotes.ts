@@ -9,10 +9,10 @@ const end = "<!-- End of the quotation. -->";
 const quotes = [
   {
     suite: "pull",
-    row: "warm pull into a new layout, 5 layers, 125 MB",
-    label: "pull 125 MB again, into a new layout",
+    row: "warm pull into a new layout, 5 gzip layers, 82 MB",
+    label: "pull 82 MB again, into a new layout",
   },
-  { suite: "pull", row: "cold pull, 5 layers, 125 MB", label: "pull 125 MB for the first time" },
+  { suite: "pull", row: "cold pull, 5 gzip layers, 82 MB", label: "pull 82 MB for the first time" },
   { suite: "cache", row: "put 4 KiB, visible, 16 callers", label: "put small blobs" },
   { suite: "cache", row: "verified get 4 KiB, 16 callers", label: "get small blobs, verified" },
   { suite: "engine", row: "verify 10,000 blobs of 4 KiB", label: "verify 10,000 blobs" },

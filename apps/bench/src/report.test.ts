@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Comparison, type Figure, measureRow, type Outcome } from "./compare.js";
 import { drawFigure } from "./figure.js";
 import { withQuotes } from "./readme-quotes.js";
@@ -66,6 +66,36 @@ describe("a row", () => {
     const row: Comparison = { title: "", unit: "runs", amount: 1, mote: contender("mote"), peer: contender("peer") };
     await measureRow(row, 2);
     expect(order).toEqual(["mote", "peer", "mote", "peer", "peer", "mote"]);
+  });
+
+  it("with more peers is compared with the fastest, and shows them all in this order", async () => {
+    let nowNs = 0n;
+    const clock = vi.spyOn(process.hrtime, "bigint").mockImplementation(() => nowNs);
+    const contender = (name: string, milliseconds: number) => ({
+      name,
+      run: async () => {
+        nowNs += BigInt(milliseconds * 1e6);
+      },
+    });
+    const [slow, fast, slowest] = [contender("slow", 30), contender("fast", 20), contender("slowest", 60)];
+    const mote = contender("mote", 40);
+    const row: Comparison = {
+      title: "",
+      unit: "runs",
+      amount: 1,
+      goalTime: 2,
+      mote,
+      peer: slow,
+      others: [slowest, fast],
+    };
+    const outcome = await measureRow(row, 3);
+    clock.mockRestore();
+    expect(wordingOf(outcome)).toEqual({
+      mote: "40 ms",
+      peer: "fast: 20 ms; slow: 30 ms; slowest: 60 ms",
+      ratio: "× 2",
+      goal: "at most × 2: met",
+    });
   });
 
   it("with a slow peer has fewer pairs, and shows that", async () => {

@@ -12,10 +12,12 @@ export function wordingOf(outcome: Outcome): Wording {
   return "value" in outcome ? figureWording(outcome) : comparisonWording(outcome);
 }
 
-function comparisonWording({ unit, mote, peer, peerValue, ratio, pairs, goal }: ComparisonOutcome): Wording {
+function comparisonWording(outcome: ComparisonOutcome): Wording {
+  const { unit, mote, peer, peerValue, others = [], ratio, pairs, goal } = outcome;
+  const peers = [{ peer, value: peerValue }, ...others];
   return {
     mote: amount(mote, unit),
-    peer: `${peer}: ${amount(peerValue, unit)}`,
+    peer: peers.map(({ peer, value }) => `${peer}: ${amount(value, unit)}`).join("; "),
     ratio: `× ${spread(ratio)}${pairs === undefined ? "" : `, ${pairs} pairs`}`,
     goal: goal === undefined ? "" : `${goalText(unit, goal)}: ${verdict(goal.met)}`,
   };

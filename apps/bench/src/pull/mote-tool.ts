@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const mote = fileURLToPath(new URL("../../cli/dist/main.js", import.meta.url));
+
+/** Prints the peak memory of the process in KiB at its end. */
+const tellingPeak = `data:text/javascript,${encodeURIComponent(
+  `import fs from "node:fs"; process.once("exit", () => process.stderr.write(fs.readFileSync("/proc/self/status", "utf8")));`,
+)}`;
+
+/** The command, as its own process, with one cache. */
+export class MoteTool {
+  readonly cache: string;
+
+  constructor(cache: string) {
+    this.cache = cache;
+  }
+
+  async pull(image: string, layout: string): Promise<void> {
+    await run(process.execPath, this.#command("pull", `docker://${image}`, `oci:${layout}:1`));
+  }
+
+  async push(layout: string, image: string): Promise<void> {
+    await run(process.execPath, this.#command("push", `oci:${layout}:1`, `docker://${image}`));
+  }
+
+  /** Returns the most memory that the process used, in bytes. */
+  async peakOfPull(image: string, layout: string): Promise<number> {
+    const command = ["--import", tellingPeak, ...this.#command("pull", `docker://${image}`, `oci:${layout}:1`)];
+    const { stderr } = await run(process.execPath, command);
+    return Number(/^VmHWM:\s+(\d+)/m.exec(stderr)?.[1]) * 1024;
+  }
+
+  #command(...words: readonly string[]): string[] {
+    return [mote, ...words, "--cache", this.cache, "--quiet"];
+  }
+}
+
+/** Returns the processor time of all processes that this one has waited for, in milliseconds. */
+export function processorMs(): number {
+  const fields = readFileSync("/proc/self/stat", "utf8").split(") ").at(-1)?.split(" ") ?? [];
+  // proc_pid_stat(5): cutime and cstime, in hundredths of a second.
+  return (Number(fields[13]) + Number(fields[14])) * 10;
+}
