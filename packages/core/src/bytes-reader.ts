@@ -6,20 +6,21 @@ import { ReadOnceReader } from "./read-once-reader.js";
 
 /** Reads bytes in memory as one chunk. The bytes are not copied and must not change. */
 export class BytesReader extends ReadOnceReader {
-  readonly #bytes: Uint8Array;
+  /** What it reads. Must not be changed. */
+  readonly bytes: Uint8Array;
   readonly #signal: AbortSignal | undefined;
 
   /** @param bytes the complete mote */
   constructor(info: MoteInfo, bytes: Uint8Array, { start, end, signal }: ReadOptions = {}) {
     super(info);
-    this.#bytes = bytes.subarray(start, end);
+    this.bytes = bytes.subarray(start, end);
     this.#signal = signal;
   }
 
   protected async *chunks(): AsyncGenerator<Uint8Array, void, undefined> {
     this.#signal?.throwIfAborted();
     this.assertOpen();
-    if (this.#bytes.byteLength > 0) yield this.#bytes;
+    if (this.bytes.byteLength > 0) yield this.bytes;
   }
 }
 

@@ -1,10 +1,11 @@
+import { BytesReader } from "./bytes-reader.js";
 import type { MoteCache, ResumableWriter } from "./capabilities.js";
 import type { CallOptions, ContentSource } from "./content.js";
 import type { Descriptor } from "./descriptor.js";
 import { hasCode, MoteError } from "./error.js";
 import { CacheError, isMismatch, isTruncated } from "./fetch-error.js";
 import { inlinedBytes } from "./inlined-data.js";
-import type { Mote, MoteWriter } from "./mote.js";
+import type { Mote, MoteReader, MoteWriter } from "./mote.js";
 import { resumeChunks } from "./resume-chunks.js";
 import { chunksUntilAborted, untilAborted } from "./until-aborted.js";
 
@@ -107,16 +108,18 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch
   const feed = fetch.begin(offset);
   const inlined = fetch.received ?? inlinedBytes(descriptor);
   let bytes = offset;
+  const store = async (chunk: Uint8Array) => {
+    signal.throwIfAborted();
+    await writingCache(writer.write(chunk), signal);
+    bytes += chunk.byteLength;
+    fetch.onBytes(bytes);
+    if (feed !== undefined) await feed.push(chunk);
+  };
   try {
+    if (inlined !== undefined) await store(inlined.subarray(offset));
     // A cache does not keep a chunk after `write`, but a feed does.
-    const from = { start: offset, reuse: feed === undefined };
-    for await (const chunk of inlined ? [inlined.subarray(offset)] : chunksFrom(fetch, from)) {
-      signal.throwIfAborted();
-      await writingCache(writer.write(chunk), signal);
-      bytes += chunk.byteLength;
-      fetch.onBytes(bytes);
-      await feed?.push(chunk);
-    }
+    else if (offset < descriptor.size)
+      await storeFromSources(fetch, { start: offset, reuse: feed === undefined, store });
     signal.throwIfAborted();
     await writingCache(writer.close(), signal);
     feed?.end();
@@ -128,44 +131,87 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch
   }
 }
 
-/** Yields the chunks of the source and, after an error, of its fallbacks. The writer of the cache verifies them. */
-async function* chunksFrom(
-  fetch: CacheFetch,
-  { start, reuse }: { readonly start: number; readonly reuse: boolean },
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const { descriptor, signal, onSwitch } = fetch;
-  if (start === descriptor.size) return;
+interface Reading {
+  /** The first byte to read. */
+  readonly start: number;
+  readonly reuse: boolean;
+  readonly store: (chunk: Uint8Array) => Promise<void>;
+}
+
+/** Stores the bytes of the source and, after an error, of its fallbacks. The writer of the cache verifies them. */
+async function storeFromSources(fetch: CacheFetch, reading: Reading): Promise<void> {
+  const { descriptor, signal } = fetch;
+  const { start, store } = reading;
   const sources = fetch.sources()[Symbol.asyncIterator]();
-  const open = async (offset: number) => {
-    const { done, value: source } = await sources.next();
-    return done ? undefined : sourceChunks(source, fetch, { start: offset, reuse });
-  };
-  let firstError: { readonly error: unknown } | undefined;
   try {
-    const first = await open(start);
-    if (first === undefined) throw noSourceLeft(descriptor);
-    yield* resumeChunks(first, start, async ({ offset, failure }) => {
-      if (failure === undefined && offset >= descriptor.size) return undefined;
-      signal.throwIfAborted();
-      const ended = failure ?? { error: endedEarly(descriptor, offset) };
-      firstError ??= ended;
-      const next = await open(offset);
-      if (next === undefined) throw firstError.error;
-      onSwitch(ended.error, offset);
-      return next;
-    });
+    const opening = await openNext(fetch, sources, reading);
+    if (opening === undefined) throw noSourceLeft(descriptor);
+    const complete = await receivedAtOnce(opening, signal);
+    if (complete?.byteLength === descriptor.size - start) {
+      fetch.onReceived(complete.byteLength);
+      return await store(complete);
+    }
+    for await (const chunk of chunksFrom(fetch, sources, { opening, ...reading })) await store(chunk);
   } finally {
     await sources.return?.();
   }
 }
 
+type Sources = AsyncIterator<Pick<ContentSource, "blob">>;
+
+/** Opens the blob at the next source; undefined if there is none. */
+async function openNext(
+  { descriptor, signal, onEvent }: CacheFetch,
+  sources: Sources,
+  { start, reuse }: Pick<Reading, "start" | "reuse">,
+): Promise<{ readonly reader: Promise<MoteReader> } | undefined> {
+  const { done, value: source } = await sources.next();
+  if (done) return undefined;
+  const reader = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal, onEvent });
+  // Awaited later.
+  reader.catch(() => {});
+  return { reader };
+}
+
+/** Returns all bytes if they are there already, as those of most small blobs: streams would cost more than the rest of its fetch. */
+async function receivedAtOnce(
+  { reader }: { readonly reader: Promise<MoteReader> },
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    const opened = await untilAborted(reader, signal);
+    return opened instanceof BytesReader ? opened.bytes : undefined;
+  } catch {
+    // Reported where the chunks are read.
+    return undefined;
+  }
+}
+
+/** Yields the chunks of an opened source, then those of its fallbacks. */
+async function* chunksFrom(
+  fetch: CacheFetch,
+  sources: Sources,
+  { opening, start, reuse }: Omit<Reading, "store"> & { readonly opening: { readonly reader: Promise<MoteReader> } },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { descriptor, signal, onSwitch } = fetch;
+  let firstError: { readonly error: unknown } | undefined;
+  yield* resumeChunks(sourceChunks(opening.reader, fetch), start, async ({ offset, failure }) => {
+    if (failure === undefined && offset >= descriptor.size) return undefined;
+    signal.throwIfAborted();
+    const ended = failure ?? { error: endedEarly(descriptor, offset) };
+    firstError ??= ended;
+    const next = await openNext(fetch, sources, { start: offset, reuse });
+    if (next === undefined) throw firstError.error;
+    onSwitch(ended.error, offset);
+    return sourceChunks(next.reader, fetch);
+  });
+}
+
 /** Yields the chunks of one source. After an abort, the source is closed without waiting for it. */
 async function* sourceChunks(
-  source: Pick<ContentSource, "blob">,
-  { descriptor, signal, onEvent, onReceived }: CacheFetch,
-  { start, reuse }: { readonly start: number; readonly reuse: boolean },
+  opening: Promise<MoteReader>,
+  { signal, onReceived }: CacheFetch,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const opening = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal, onEvent });
   const close = () => opening.then((reader) => reader.close());
   try {
     for await (const chunk of chunksUntilAborted(await untilAborted(opening, signal), signal)) {

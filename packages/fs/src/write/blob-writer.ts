@@ -167,7 +167,7 @@ export class BlobWriter implements MoteWriter {
 
   /** Renews the file, as committing a large blob may take long on a slow disk. */
   async #commitFile(file: IngestFile, total: number): Promise<void> {
-    const renewal = this.#isFollowed ? setInterval(() => file.renew(), renewEveryMs) : undefined;
+    const renewal = this.#isFollowed && total > smallBytes ? setInterval(() => file.renew(), renewEveryMs) : undefined;
     try {
       await file.commit(this.#mote.digest, total);
     } finally {

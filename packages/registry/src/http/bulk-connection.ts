@@ -112,6 +112,31 @@ export class BulkConnection {
     this.#isOver = true;
   }
 
+  /**
+   * Waits until a small body is there, and returns it; its memory is not reused. Returns undefined after `limitMs`, at the end of the data, or
+   * if the body is not in one buffer: then `body` yields it.
+   */
+  async complete(limitMs: number): Promise<Uint8Array | undefined> {
+    const length = this.#length;
+    let isLate = false;
+    let timer: NodeJS.Timeout | undefined;
+    while (this.#to - this.#from < length) {
+      if (isLate || this.#full.length > 0 || this.#failure !== undefined) break;
+      timer ??= setTimeout(() => {
+        isLate = true;
+        this.#wake();
+      }, limitMs).unref();
+      await this.#woken();
+    }
+    clearTimeout(timer);
+    if (this.#full.length > 0 || this.#to - this.#from < length) return undefined;
+    const bytes = this.#buffer.subarray(this.#from, this.#from + length);
+    this.#from += length;
+    this.#retained = bytes.buffer;
+    this.#isOver = true;
+    return bytes;
+  }
+
   /** Whether it can send another request. */
   get isFree(): boolean {
     return this.#isOver && this.#failure === undefined && this.#full.length === 0 && this.#to === this.#from;
@@ -163,10 +188,14 @@ export class BulkConnection {
         this.#paused = false;
         this.#socket.resume();
       }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#woken();
     }
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   /** Returns the filled, untaken part of the current buffer; filling continues after it. */
@@ -185,7 +214,10 @@ export class BulkConnection {
   }
 
   #putBack(chunk: Uint8Array): void {
-    if (chunk.byteLength > 0) this.#full.unshift(chunk);
+    const { buffer, byteOffset, byteLength } = chunk;
+    const isNewest = buffer === this.#buffer.buffer && byteOffset + byteLength === this.#buffer.byteOffset + this.#from;
+    if (isNewest && this.#full.length === 0) this.#from -= byteLength;
+    else if (byteLength > 0) this.#full.unshift(chunk);
   }
 
   #room(): Uint8Array {

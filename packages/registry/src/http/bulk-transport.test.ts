@@ -246,6 +246,61 @@ it.each([
   expect(opened).toBe(connections);
 });
 
+describe("a small body", () => {
+  const small = content.subarray(0, 20_000);
+  const head = { "content-length": small.byteLength };
+
+  it("is read at once, also if it arrives in pieces, and the connection is used again", async () => {
+    const { server, url } = await serve((_, response) => {
+      response.writeHead(200, head).write(small.subarray(0, 7), () => response.end(small.subarray(7)));
+    });
+    let connections = 0;
+    server.on("connection", () => connections++);
+    const direct = transport();
+    const bodies: (Uint8Array | undefined)[] = [];
+    // More than one buffer holds: a body that lies in two is read as a stream.
+    for (let at = 0; at < 40; at++) {
+      const response = await ask(direct, url);
+      bodies.push((await response.complete?.(10_000)) ?? (await read(response)));
+    }
+    expect(bodies.every((body) => body !== undefined && small.equals(body))).toBe(true);
+    expect(connections).toBe(1);
+  });
+
+  it("that is late is read as a stream, from its first byte", async () => {
+    let sendRest = () => {};
+    const { url } = await serve((_, response) => {
+      response.writeHead(200, head).write(small.subarray(0, 7));
+      sendRest = () => response.end(small.subarray(7));
+    });
+    const response = await ask(transport(), url);
+    expect(await response.complete?.(1)).toBeUndefined();
+    sendRest();
+    expect(small.equals(await read(response))).toBe(true);
+  });
+
+  it("that breaks off is read as a stream, which fails after the bytes that arrived", async () => {
+    const { url } = await serve((_, response) => {
+      response.writeHead(200, head).write(small.subarray(0, 7), () => response.destroy());
+    });
+    const response = await ask(transport(), url);
+    expect(await response.complete?.(10_000)).toBeUndefined();
+    let bytes = 0;
+    const reading = async () => {
+      for await (const chunk of response.body) bytes += chunk.byteLength;
+    };
+    await expect(reading()).rejects.toMatchObject({ code: "ECONNRESET" });
+    expect(bytes).toBe(7);
+  });
+
+  it("of more than 64 KiB is only read as a stream", async () => {
+    const { url } = await serve((_, response) => response.end(content.subarray(0, 64 * 1024 + 1)));
+    const response = await ask(transport(), url);
+    expect(response.complete).toBeUndefined();
+    response.discard();
+  });
+});
+
 it("a host is not considered silent because this process was busy", async () => {
   const { url } = await serve((_request, response) => {
     block(600);

@@ -5,6 +5,7 @@ import { errorCode } from "@mote/core";
 import { BulkConnection } from "./bulk-connection.js";
 import {
   asError,
+  completeBytes,
   cutError,
   type HttpRequest,
   type HttpResponse,
@@ -131,9 +132,17 @@ export class BulkTransport {
       if (isRead || length > worthReadingBytes || !keepAlive) endOnce();
       else readToEnd(body).catch(() => {});
     };
+    const complete = async (limitMs: number) => {
+      const bytes = await connection.complete(limitMs);
+      if (bytes === undefined) return undefined;
+      isRead = true;
+      endOnce();
+      return bytes;
+    };
     const values = (name: string): readonly string[] => headers.get(name) ?? [];
     const destroy = (error: Error) => connection.destroy(error);
-    return { status, header: (name) => values(name)[0], headers: values, body, discard, destroy };
+    const read = length > completeBytes ? { body } : { body, complete };
+    return { status, header: (name) => values(name)[0], headers: values, ...read, discard, destroy };
   }
 }
 

@@ -112,9 +112,10 @@ export class Connections {
   }
 }
 
-/** A connection waiting for a proxy ignores the signal. */
+/** A connection waiting for a proxy ignores the signal; all others end by it. */
 async function exchangeOn(transport: HttpTransport, request: HttpRequest): Promise<HttpResponse> {
   const exchange = transport.exchange(request);
+  if (transport.via === undefined) return exchange;
   try {
     return await untilAborted(exchange, request.signal);
   } catch (error) {

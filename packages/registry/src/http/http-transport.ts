@@ -40,6 +40,11 @@ export interface HttpResponse {
   headers(name: string): readonly string[];
   /** Must be read once, or released by `discard`. */
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Reads a small body of known length at once, instead of `body`: streams cost more than the rest of a small response. Resolves to undefined
+   * if the body is not small or does not arrive completely within `limitMs`: then `body` has all of it.
+   */
+  complete?(limitMs: number): Promise<Uint8Array | undefined>;
   /** Discards the rest of the body. */
   discard(): void;
   /** Closes the connection; the body's reader gets the error. */
@@ -71,6 +76,9 @@ export interface TransportOptions {
 
 /** Bodies up to this many bytes are read to the end, to reuse the connection. */
 export const worthReadingBytes = 64 * 1024;
+
+/** Bodies up to this many bytes can be read at once. */
+export const completeBytes = 64 * 1024;
 
 /** Bytes of a body that are buffered before backpressure. */
 export const bodyBufferBytes = 512 * 1024;

@@ -21,7 +21,14 @@ export interface MinimumRate {
 
 /** Returns the response with a body that fails if it is too slow. Time spent by the reader does not count. */
 export function withMinimumRate(response: HttpResponse, rate: MinimumRate): HttpResponse {
-  return rate.bytesPerSecond > 0 ? { ...response, body: watched(response, rate) } : response;
+  if (rate.bytesPerSecond === 0) return response;
+  const { complete } = response;
+  return {
+    ...response,
+    body: watched(response, rate),
+    // A body that is late is watched for the rest of it.
+    ...(complete && { complete: (limitMs: number) => complete(Math.min(limitMs, rate.overMs / 2)) }),
+  };
 }
 
 async function* watched(

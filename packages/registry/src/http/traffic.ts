@@ -43,7 +43,13 @@ export function counted<Response extends HttpResponse>(
 ): Response {
   const isContent = typeof path === "string" && /^(manifests|blobs)\//.test(path);
   if (traffic === undefined || !isContent || (response.status !== 200 && response.status !== 206)) return response;
-  return { ...response, body: countedChunks(response.body, traffic) };
+  const { body, complete } = response;
+  const countedComplete = async (limitMs: number) => {
+    const bytes = await complete?.(limitMs);
+    if (bytes !== undefined) traffic.onReceived(bytes.byteLength);
+    return bytes;
+  };
+  return { ...response, body: countedChunks(body, traffic), ...(complete && { complete: countedComplete }) };
 }
 
 async function* countedChunks(chunks: AsyncIterable<Uint8Array>, traffic: Traffic) {

@@ -1,5 +1,6 @@
 import {
   type BlobOptions,
+  BytesReader,
   type CallOptions,
   type ContentSource,
   type Descriptor,
@@ -91,6 +92,7 @@ export class MirroredRepository implements ContentSource {
         { signal, among },
       );
     const first = await openAt(start);
+    if (!verifyOnRead && first.reader instanceof BytesReader) return first.reader;
     const reading = {
       start,
       verify: verifyOnRead,

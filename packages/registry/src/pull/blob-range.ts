@@ -1,4 +1,5 @@
 import { decoded, namedCodings } from "../http/content-coding.js";
+import { longestMs } from "../http/http-transport.js";
 import type { RegistryResponse } from "../registry-request.js";
 import { protocolError } from "../reports/protocol-error.js";
 import type { Subject } from "../reports/subject.js";
@@ -97,6 +98,13 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
 
   discard(): void {
     this.#response.discard();
+  }
+
+  /** Returns the complete blob if it is small and all of it is in this response; its chunks are not read then. */
+  async complete(): Promise<Uint8Array | undefined> {
+    const { status, body, complete } = this.#response;
+    const isComplete = status === 200 && this.#skip === 0 && this.end === this.size && this.#body === body;
+    return isComplete ? complete?.(longestMs) : undefined;
   }
 
   /** Drops bytes before the offset and after the requested end. */

@@ -1,4 +1,5 @@
 import {
+  BytesReader,
   createDigester,
   type Digester,
   digestAlgorithm,
@@ -26,7 +27,11 @@ const minRangeBytes = 1024 * 1024;
 /** Opens a blob; resolves once the first response has been checked. @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH */
 export async function openBlob(api: RepositoryApi, request: BlobRequest): Promise<MoteReader> {
   const from = { offset: request.start, size: request.size, validator: undefined, takesRanges: true };
-  return new BlobReader(api, request, await BlobRange.open(api, request, from));
+  const range = await BlobRange.open(api, request, from);
+  const { digest, mediaType, start, end, verify } = request;
+  const bytes = verify || start > 0 || end !== undefined ? undefined : await range.complete();
+  if (bytes === undefined) return new BlobReader(api, request, range);
+  return new BytesReader({ digest, size: range.size, mediaType }, bytes);
 }
 
 class BlobReader extends ReadOnceReader {
