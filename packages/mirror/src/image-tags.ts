@@ -37,6 +37,7 @@ export class ImageTags {
   readonly #examined = new BoundedMap<string, { readonly digest: Digest; readonly atMs: number }>(maxRemembered);
   /** By repository and full name. */
   readonly #waiting = new Map<string, Map<string, WaitingTag>>();
+  readonly #running = new Set<Promise<void>>();
 
   constructor(cache: MoteCache, tags: TagStore, logger: Logger) {
     this.#cache = cache;
@@ -45,7 +46,27 @@ export class ImageTags {
   }
 
   /** A tag of the repository means the manifest. */
-  async resolved(repository: string, name: string, descriptor: Descriptor): Promise<void> {
+  resolved(repository: string, name: string, descriptor: Descriptor): void {
+    this.#run(this.#resolved(repository, name, descriptor));
+  }
+
+  /** A manifest or blob of the repository was stored. */
+  stored(repository: string): void {
+    this.#run(this.#stored(repository));
+  }
+
+  /** Resolves when the tags of all images that are complete are set. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  /** Neither of them rejects. */
+  #run(work: Promise<void>): void {
+    this.#running.add(work);
+    void work.finally(() => this.#running.delete(work));
+  }
+
+  async #resolved(repository: string, name: string, descriptor: Descriptor): Promise<void> {
     if (this.#isExamined(name, descriptor)) return;
     this.#examined.set(name, { digest: descriptor.digest, atMs: performance.now() });
     if (await this.#isSet(name, descriptor).catch(() => false)) return;
@@ -54,7 +75,7 @@ export class ImageTags {
       waiting.set(name, { descriptor, missing: [] });
       this.#waiting.set(repository, waiting);
     }
-    await this.stored(repository);
+    await this.#stored(repository);
   }
 
   async #isSet(name: string, { digest }: Descriptor): Promise<boolean> {
@@ -66,8 +87,7 @@ export class ImageTags {
     return examined?.digest === digest && performance.now() - examined.atMs < maxMemoryMs;
   }
 
-  /** A manifest or blob of the repository was stored. */
-  async stored(repository: string): Promise<void> {
+  async #stored(repository: string): Promise<void> {
     const waiting = this.#waiting.get(repository) ?? [];
     for (const [name, tag] of [...waiting]) await this.#setIfComplete(repository, name, tag);
   }

@@ -116,9 +116,10 @@ export class Mirror implements PullThrough {
     return this.#fleet?.status;
   }
 
-  /** Suspends all fetches, so that another process or a later one continues them. */
+  /** Suspends all fetches, so that another process or a later one continues them, and sets the tags of the images that are complete. */
   async close(): Promise<void> {
     await this.#fills.close();
+    await this.#imageTags.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,7 +156,7 @@ export class Mirror implements PullThrough {
     });
     try {
       const bytes = await this.#manifestBytes(repository, resolved.descriptor, options);
-      void this.#imageTags.resolved(repository.full, name, resolved.descriptor);
+      this.#imageTags.resolved(repository.full, name, resolved.descriptor);
       return { ...resolved, bytes };
     } catch (error) {
       // Since an earlier request asked, the tag may have moved and the older manifest may have been deleted.
@@ -169,7 +170,7 @@ export class Mirror implements PullThrough {
     const ask = () => this.#source(repository).resolve(tag);
     const descriptor = await this.#checks.refresh(name, { ask, signal: options.signal });
     const bytes = await this.#manifestBytes(repository, descriptor, options);
-    void this.#imageTags.resolved(repository.full, name, descriptor);
+    this.#imageTags.resolved(repository.full, name, descriptor);
     return { descriptor, bytes, isHit: false };
   }
 
@@ -278,7 +279,7 @@ export class Mirror implements PullThrough {
       passesThrough: true,
       onStart,
       onStored: () => {
-        void this.#imageTags.stored(full);
+        this.#imageTags.stored(full);
         this.#onStored(info.size);
       },
     });

@@ -349,6 +349,21 @@ describe("a tag", () => {
     expect((await cache.tags.resolve("up.example/org/app:1"))?.digest).toBe(image.manifest.digest);
   });
 
+  it("is set before the mirror is closed", async () => {
+    const image = upstream.addImage("1", layer, { isInlined: true });
+    const { promise: mayTag, resolve: tagNow } = gate();
+    const { tags } = cache;
+    const tag = tags.tag.bind(tags);
+    const tagging = vi.spyOn(tags, "tag").mockImplementation((...of) => mayTag.then(() => tag(...of)));
+    await resolve();
+    await bytesOf(read(image.layer.digest));
+    await vi.waitUntil(() => tagging.mock.calls.length > 0, { timeout: 10_000 });
+    const closing = mirror.close();
+    tagNow();
+    await closing;
+    expect((await tags.resolve("up.example/org/app:1"))?.digest).toBe(image.manifest.digest);
+  });
+
   it("is set although clients do not request the config, because it is in the manifest", async () => {
     const image = upstream.addImage("1", layer, { isInlined: true });
     await resolve();
