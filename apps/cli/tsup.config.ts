@@ -30,17 +30,35 @@ const lmdbScript: Plugin = {
         ? build.resolve("msgpackr/index-no-eval", { resolveDir, kind: "import-statement" })
         : undefined,
     );
-    build.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, () => ({
-      path: "lmdb-binary",
-      namespace: "lmdb",
-    }));
-    build.onLoad({ filter: /.*/, namespace: "lmdb" }, () => ({
+    build.onResolve({ filter: /^node-gyp-build-optional-packages$/ }, ({ namespace, resolveDir }) =>
+      namespace === "lmdb" ? undefined : { path: "lmdb-binary", namespace: "lmdb", pluginData: resolveDir },
+    );
+    build.onLoad({ filter: /^lmdb-binary$/, namespace: "lmdb" }, ({ pluginData }) => ({
+      resolveDir: pluginData,
       contents: `
-        const { createRequire } = require("node:module");
+        const load = require("node-gyp-build-optional-packages");
         const { dirname } = require("node:path");
-        module.exports = () => {
-          const script = require.resolve("lmdb");
-          return createRequire(script)("node-gyp-build-optional-packages")(dirname(dirname(script)));
+        module.exports = () => load(dirname(dirname(require.resolve("lmdb"))));`,
+    }));
+    build.onResolve({ filter: /^detect-libc$/ }, ({ namespace, resolveDir }) =>
+      namespace === "lmdb" ? undefined : { path: "c-library", namespace: "lmdb", pluginData: resolveDir },
+    );
+    // The name of the loader is near the beginning of Node's own binary. detect-libc also finds it, but loads much more first.
+    build.onLoad({ filter: /^c-library$/, namespace: "lmdb" }, ({ pluginData }) => ({
+      resolveDir: pluginData,
+      contents: `
+        const fs = require("node:fs");
+        exports.MUSL = "musl";
+        exports.familySync = () => {
+          const start = Buffer.alloc(4096);
+          const fd = fs.openSync(process.execPath, "r");
+          try {
+            fs.readSync(fd, start);
+          } finally {
+            fs.closeSync(fd);
+          }
+          if (start.includes("/ld-musl-")) return exports.MUSL;
+          return start.includes("/ld-linux") ? "glibc" : require("detect-libc").familySync();
         };`,
     }));
   },

@@ -53,9 +53,9 @@ function cacheFolder(): string | undefined {
 }
 
 function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.Require; part: string }): T {
-  const source = fs.readFileSync(filename);
+  const { source, stats } = readSource(filename);
   const folder = cacheFolder();
-  const file = folder === undefined ? undefined : join(folder, fileName(source, part));
+  const file = folder === undefined ? undefined : join(folder, fileName(stats, part));
   const cachedData = file === undefined ? undefined : read(file);
   const { Script } = process.getBuiltinModule("node:vm");
   // The build emits ASCII only.
@@ -70,15 +70,24 @@ function runCompiled<T>(filename: string, { require, part }: { require: NodeJS.R
   return module.exports;
 }
 
-/** Returns a file name for this source and this version of V8, which itself checks only the length of the source. */
-function fileName(source: Uint8Array, part: string): string {
+/** Reads the file that the stats are of, even if another one gets its name meanwhile. */
+function readSource(filename: string): { readonly source: Buffer; readonly stats: fs.Stats } {
+  const fd = fs.openSync(filename, "r");
+  try {
+    return { stats: fs.fstatSync(fd), source: fs.readFileSync(fd) };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/**
+ * Returns a file name for this source and this version of V8, which itself checks only the length of the source. Hashing the source would take
+ * longer than anything else here; no one can set back the change time of a file.
+ */
+function fileName({ dev, ino, size, mtimeMs, ctimeMs }: fs.Stats, part: string): string {
   const { versions, arch } = process;
-  const { createHash } = process.getBuiltinModule("node:crypto");
-  return createHash("sha256")
-    .update(source)
-    .update(`${versions.v8} ${arch} ${partName(part)}`)
-    .digest("hex")
-    .slice(0, 32);
+  const name = `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs} ${versions.v8} ${arch} ${partName(part)}`;
+  return sha256(Buffer.from(name)).toString("hex").slice(0, 32);
 }
 
 /** Reads a file that this user wrote, and verifies its checksum. */
