@@ -36,7 +36,7 @@ import { TransferLease } from "./transfer-lease.js";
 const defaultConcurrency = 6;
 // Round trips dominate the cost of small blobs, so more of them are moved concurrently.
 const maxSmallBytes = 256 * 1024;
-const smallConcurrency = 10;
+const smallConcurrency = 16;
 
 export interface VerifyContext {
   readonly ref: Ref | string;
@@ -64,7 +64,7 @@ export interface TransferOptions {
    * destination, no name in the cache. A digest means no tag.
    */
   readonly tags?: readonly (string | undefined)[] | undefined;
-  /** The maximum number of concurrent manifests or blobs. Default 6, plus 10 blobs of up to 256 KiB. */
+  /** The maximum number of concurrent manifests or blobs. Default 6, plus 16 blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
   /**
    * The platform to move, or one for each of `refs`; strings are parsed by `parsePlatform`. The name in the cache still refers to the index.
