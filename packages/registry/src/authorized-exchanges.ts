@@ -37,7 +37,9 @@ export class AuthorizedExchanges {
     if (request.crossOrigin || request.url.origin !== access.origin.origin) {
       return exchanges.send({ ...request, ...access, secretHeaders: undefined });
     }
-    let used = await this.#atTokenService(access, this.#authorizer.authorization(access, signal));
+    let used = this.#authorizer.mayAuthorize(access)
+      ? await this.#atTokenService(access, this.#authorizer.authorization(access, signal))
+      : undefined;
     let wasGuessed = false;
     for (let attempt = 1; ; attempt++) {
       const sent = used;

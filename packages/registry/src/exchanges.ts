@@ -110,10 +110,13 @@ export class Exchanges {
     const report = () => this.#options.report({ type: "wait", registry, repository, digest, host }, events);
     const responded = this.#options.clock.after(reportAfterMs, report);
     try {
-      const exchange = observed(this.#connections.exchange(request), request, events.traffic);
-      const response = await this.at(() => host, exchange);
+      const exchange = this.#connections.exchange(request);
+      const response = await (events.traffic === undefined ? exchange : observed(exchange, request, events.traffic));
       this.#responded.add(host);
       return response;
+    } catch (error) {
+      if (error instanceof Error) this.#failedAt.set(error, host);
+      throw error;
     } finally {
       responded();
     }

@@ -48,6 +48,11 @@ export class Authorizer {
     this.#request = request;
   }
 
+  /** Returns whether a login is known or was required before. */
+  mayAuthorize(access: Access): boolean {
+    return this.#known.size > 0 || this.#challenges.size > 0 || this.#usualChallenges.has(access.origin.origin);
+  }
+
   /** Returns the first header to send; undefined if no login has been required yet, or none is stored. */
   async authorization(access: Access, signal: AbortSignal | undefined): Promise<Authorization | undefined> {
     const key = accessKey(access);

@@ -35,6 +35,7 @@ export class Connections {
   readonly #insecure: HostSet;
   readonly #trusts: Trusts;
   readonly #transports = new Map<string, HttpTransport>();
+  readonly #byOrigin = new Map<string, HttpTransport>();
   #isClosed = false;
 
   /** @throws MOTE_CONFIG */
@@ -48,9 +49,11 @@ export class Connections {
   async exchange(request: HttpRequest): Promise<HttpResponse> {
     const { url, body, signal } = request;
     const streams = body !== undefined && !(body instanceof Uint8Array);
-    const release = streams ? () => {} : await this.#semaphore(url.host).acquire(signal);
+    const release = streams ? () => {} : await this.#enter(url.host, signal);
     try {
-      const transport = await this.#transport(request);
+      const origin = `${url.origin} ${request.crossOrigin ?? false}`;
+      const transport = this.#byOrigin.get(origin) ?? (await this.#transport(request));
+      this.#byOrigin.set(origin, transport);
       const rate = this.#leastRate;
       return withMinimumRate(await withinTime(request, rate, (timed) => exchangeOn(transport, timed)), rate);
     } finally {
@@ -80,6 +83,13 @@ export class Connections {
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#transports.values()].map((transport) => transport.close()));
+  }
+
+  /** Waits for a place among the requests to a host, if there is none. */
+  #enter(host: string, signal: AbortSignal | undefined): (() => void) | Promise<() => void> {
+    signal?.throwIfAborted();
+    const semaphore = this.#semaphore(host);
+    return semaphore.tryAcquire() ?? semaphore.acquire(signal);
   }
 
   #semaphore(host: string): Semaphore {

@@ -29,8 +29,20 @@ export class Semaphore {
   /** Returns the release function. */
   async acquire(signal: AbortSignal | undefined): Promise<() => void> {
     signal?.throwIfAborted();
-    if (this.#inside < this.#limit) this.#inside++;
-    else await this.#queue(signal);
+    const release = this.tryAcquire();
+    if (release !== undefined) return release;
+    await this.#queue(signal);
+    return this.#release();
+  }
+
+  /** Returns the release function; undefined if all places are taken. */
+  tryAcquire(): (() => void) | undefined {
+    if (this.#inside >= this.#limit) return undefined;
+    this.#inside++;
+    return this.#release();
+  }
+
+  #release(): () => void {
     let left = false;
     return () => {
       if (left) return;
