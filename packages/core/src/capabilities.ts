@@ -1,3 +1,4 @@
+import type { ByteRange } from "./byte-ranges.js";
 import type { Cancellable } from "./cancellable.js";
 import type { Digest } from "./digest.js";
 import type { Freshness } from "./freshness.js";
@@ -91,6 +92,18 @@ export interface ResumableWriter extends MoteWriter {
   suspend(): Promise<void>;
 }
 
+/** A resumable writer that accepts the bytes of a mote in any order, such as from several connections. */
+export interface RangedWriter extends ResumableWriter {
+  /** The ranges that an earlier writer stored, sorted. A range that begins at 0 ends at `offset`. */
+  readonly stored: readonly ByteRange[];
+  /**
+   * Writes bytes at an offset in the mote. Calls may overlap in time; bytes that were written before are skipped. The caller may reuse their
+   * memory when it resolves.
+   * @throws as `write`
+   */
+  writeAt(bytes: Uint8Array, offset: number): Promise<void>;
+}
+
 /** A cache that can continue an interrupted write, also of a process that has died. */
 export interface ResumableIngest {
   /** Opens the writer of a pending mote. Bytes of an earlier writer are copied; its file is never appended to. */
@@ -109,13 +122,21 @@ export interface FollowOptions extends Cancellable {
   readonly verifyOnRead?: boolean | undefined;
 }
 
+export interface LeadOptions extends Cancellable {
+  /**
+   * Whether the caller has the bytes in any order: the writer is a `RangedWriter` if the cache supports that and the size of the mote is known.
+   * Default false.
+   */
+  readonly inAnyOrder?: boolean | undefined;
+}
+
 /**
  * A cache in which one caller writes a mote and callers in all processes read its bytes. Call `leadMote`; if it returns undefined, call
  * `followMote`; if that returns undefined or its stream throws `MOTE_WRITER_GONE`, call `leadMote` again.
  */
 export interface SharedIngest {
   /** Opens a writer like `resumeMote`. Returns undefined if another writer is active or the mote is already stored. */
-  leadMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter | undefined>;
+  leadMote(mote: Mote, options?: LeadOptions): Promise<ResumableWriter | undefined>;
   /**
    * Reads the bytes as they are written, before they are verified; the stream ends cleanly only after the commit. Reads a mote that is
    * already stored from the cache. Returns undefined if there is neither the mote nor a writer.
@@ -191,4 +212,8 @@ export interface MoteCache
   readonly freshness?: Freshness;
   readonly waiting?: WaitingMotes;
   readonly uploads?: Uploads;
+}
+
+export function isRangedWriter(writer: MoteWriter | ResumableWriter): writer is RangedWriter {
+  return "writeAt" in writer;
 }

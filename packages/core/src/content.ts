@@ -46,11 +46,26 @@ export interface EventOptions {
 /** Options of every call to a source or destination. */
 export interface CallOptions extends Cancellable, EventOptions {}
 
+/** What the reads of several ranges of one blob have in common. The caller passes the same empty object to each, and the source fills it. */
+export interface RangeAgreement {
+  /** Whether the source has responded. */
+  hasResponse?: boolean;
+  /** The strong validator (RFC 9110, section 8.8.1) of the first response. Later responses must have the same. */
+  validator?: string | undefined;
+  /** Whether the first response has the blob up to its end instead of the range. The reader yields all of it. */
+  isWhole?: boolean;
+}
+
 export interface BlobOptions extends CallOptions {
   /** The first byte to read. Default 0. */
   readonly start?: number | undefined;
   /** The first byte that the caller does not need. A source may send more. Default: the size. */
   readonly end?: number | undefined;
+  /**
+   * Set for one of several ranges that are read in parallel: the source sends exactly `start` to `end`, except if its first response is whole.
+   * @throws MOTE_RANGE_REFUSED
+   */
+  readonly ranges?: RangeAgreement | undefined;
   /** Whether to verify size and digest. Default true. Pass false when the caller verifies them. */
   readonly verifyOnRead?: boolean | undefined;
   /** Whether a chunk's memory may be reused when the next chunk is read. Default false: the caller may keep the chunks. */
@@ -82,6 +97,8 @@ export interface ContentSource extends Partial<AsyncDisposable> {
   readonly ref?: Ref | undefined;
   /** Whether content of its manifests may be missing, as in archives and layouts with some platforms, and can be checked locally. */
   readonly mayLackBlobs?: boolean | undefined;
+  /** Whether `blob` supports `ranges`, and several connections may be faster than one. Default false. */
+  readonly servesRanges?: boolean | undefined;
   /** Resolves a reference, tag or digest. @throws MOTE_NOT_FOUND */
   resolve(ref: Ref | string, options?: ResolveOptions): Promise<Descriptor>;
   /** Returns the manifest's bytes, verified against the descriptor. @throws MOTE_NOT_FOUND · MOTE_TOO_LARGE · MOTE_DIGEST_MISMATCH */

@@ -16,6 +16,8 @@ export type MoteErrorCode =
   | "MOTE_UNSUPPORTED_TRANSPORT"
   /** Stored content is damaged: it no longer matches its digest. */
   | "MOTE_CORRUPT"
+  /** The server did not send the requested range of a blob, or sent one of a changed blob. The blob can be read in one stream. */
+  | "MOTE_RANGE_REFUSED"
   /** The writer of an in-flight fetch aborted or died. Another process may resume it. */
   | "MOTE_WRITER_GONE"
   /** The name or digest prefix matches several items. `details`: `{ text, candidates }`. */

@@ -1,13 +1,18 @@
+import { type ByteRange, ByteRanges } from "./byte-ranges.js";
 import { BytesReader } from "./bytes-reader.js";
-import type { MoteCache, ResumableWriter } from "./capabilities.js";
+import { isRangedWriter, type MoteCache, type RangedWriter, type ResumableWriter } from "./capabilities.js";
+import type { ConnectionCount } from "./connection-count.js";
 import type { CallOptions, ContentSource } from "./content.js";
 import type { Descriptor } from "./descriptor.js";
 import { hasCode, MoteError } from "./error.js";
 import { CacheError, isMismatch, isTruncated } from "./fetch-error.js";
+import { passOnToFeed } from "./feed-while-fetching.js";
+import { fetchRanges } from "./fetch-ranges.js";
 import { inlinedBytes } from "./inlined-data.js";
 import type { Mote, MoteReader, MoteWriter } from "./mote.js";
 import { resumeChunks } from "./resume-chunks.js";
-import { chunksUntilAborted, untilAborted } from "./until-aborted.js";
+import { sourceChunks } from "./source-chunks.js";
+import { untilAborted } from "./until-aborted.js";
 
 const maxWaitMs = 50;
 
@@ -26,6 +31,8 @@ export interface CacheFetch {
   readonly onSwitch: (error: unknown, offset: number) => void;
   readonly cache: MoteCache;
   readonly descriptor: Descriptor;
+  /** Set to read a large blob over several connections, if the cache stores its bytes in any order. Default: one stream. */
+  readonly parallel?: ParallelFetch | undefined;
   /** The complete blob, if it was received before. */
   readonly received?: Uint8Array | undefined;
   readonly signal: AbortSignal;
@@ -39,6 +46,14 @@ export interface CacheFetch {
   readonly onBytes: (bytes: number) => void;
   /** Called with the number of bytes of each chunk from a source. */
   readonly onReceived: (bytes: number) => void;
+}
+
+export interface ParallelFetch {
+  /** The source to read ranges from. After an error, the rest is read in one stream, also from fallbacks. */
+  readonly source: Pick<ContentSource, "blob">;
+  readonly count: ConnectionCount;
+  /** Called when the rest is read in one stream. */
+  readonly onEnd: (error: unknown) => void;
 }
 
 export interface FetchedFrom {
@@ -70,11 +85,13 @@ export async function fetchIntoCache(fetch: CacheFetch): Promise<FetchedFrom | u
 
 /** Opens the writer; returns undefined if another writer is active. */
 async function openWriter(
-  { cache, signal }: CacheFetch,
+  { cache, signal, parallel, received, descriptor }: CacheFetch,
   mote: Mote,
 ): Promise<MoteWriter | ResumableWriter | undefined> {
+  const isLocal = received !== undefined || inlinedBytes(descriptor) !== undefined;
+  const inAnyOrder = parallel !== undefined && !isLocal && cache.followMote !== undefined;
   const opening =
-    cache.leadMote?.(mote, { signal }) ??
+    cache.leadMote?.(mote, { signal, inAnyOrder }) ??
     cache.resumeMote?.(mote, { signal }) ??
     cache.moteWriter(mote.digest, { signal });
   return writingCache(opening, signal);
@@ -104,6 +121,7 @@ async function waitForOtherWriter({ cache, descriptor, signal }: CacheFetch): Pr
 
 async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch): Promise<FetchedFrom> {
   const { descriptor, signal } = fetch;
+  if (isRangedWriter(writer) && fetch.parallel !== undefined) return fetchInAnyOrder(writer, fetch, fetch.parallel);
   const offset = isResumable(writer) ? writer.offset : 0;
   const feed = fetch.begin(offset);
   const inlined = fetch.received ?? inlinedBytes(descriptor);
@@ -119,7 +137,7 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch
     if (inlined !== undefined) await store(inlined.subarray(offset));
     // A cache does not keep a chunk after `write`, but a feed does.
     else if (offset < descriptor.size)
-      await storeFromSources(fetch, { start: offset, reuse: feed === undefined, store });
+      await storeFromSources(fetch, { start: offset, end: descriptor.size, reuse: feed === undefined, store });
     signal.throwIfAborted();
     await writingCache(writer.close(), signal);
     feed?.end();
@@ -131,9 +149,51 @@ async function fetchWith(writer: MoteWriter | ResumableWriter, fetch: CacheFetch
   }
 }
 
-interface Reading {
-  /** The first byte to read. */
-  readonly start: number;
+/** The feed gets the bytes in order, from the cache. */
+async function fetchInAnyOrder(writer: RangedWriter, fetch: CacheFetch, parallel: ParallelFetch): Promise<FetchedFrom> {
+  const { descriptor, signal } = fetch;
+  const offset = new ByteRanges(writer.stored).bytes;
+  const feed = fetch.begin(offset);
+  const feeding = feed && passOnToFeed(feed, fetch);
+  const written = new ByteRanges(writer.stored);
+  let bytes = offset;
+  const store = async (chunk: Uint8Array, at: number) => {
+    signal.throwIfAborted();
+    await writingCache(writer.writeAt(chunk, at), signal);
+    written.add(at, at + chunk.byteLength);
+    bytes += chunk.byteLength;
+    fetch.onBytes(bytes);
+  };
+  try {
+    try {
+      await fetchRanges({ ...fetch, ...parallel, writer, store });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof CacheError) throw error;
+      parallel.onEnd(error);
+    }
+    for (const gap of written.missing(0, descriptor.size)) {
+      let at = gap.start;
+      const storeNext = async (chunk: Uint8Array) => {
+        const wanted = chunk.subarray(0, gap.end - at);
+        if (wanted.byteLength > 0) await store(wanted, at);
+        at += wanted.byteLength;
+      };
+      await storeFromSources(fetch, { ...gap, reuse: true, store: storeNext });
+    }
+    signal.throwIfAborted();
+    await writingCache(writer.close(), signal);
+    await feeding;
+    feed?.end();
+    return { offset, isLocal: false };
+  } catch (error) {
+    feed?.fail(error);
+    await releaseWriter(writer, error);
+    throw error;
+  }
+}
+
+interface Reading extends ByteRange {
   readonly reuse: boolean;
   readonly store: (chunk: Uint8Array) => Promise<void>;
 }
@@ -141,13 +201,13 @@ interface Reading {
 /** Stores the bytes of the source and, after an error, of its fallbacks. The writer of the cache verifies them. */
 async function storeFromSources(fetch: CacheFetch, reading: Reading): Promise<void> {
   const { descriptor, signal } = fetch;
-  const { start, store } = reading;
+  const { start, end, store } = reading;
   const sources = fetch.sources()[Symbol.asyncIterator]();
   try {
     const opening = await openNext(fetch, sources, reading);
     if (opening === undefined) throw noSourceLeft(descriptor);
     const complete = await receivedAtOnce(opening, signal);
-    if (complete?.byteLength === descriptor.size - start) {
+    if (complete?.byteLength === end - start) {
       fetch.onReceived(complete.byteLength);
       return await store(complete);
     }
@@ -163,11 +223,12 @@ type Sources = AsyncIterator<Pick<ContentSource, "blob">>;
 async function openNext(
   { descriptor, signal, onEvent }: CacheFetch,
   sources: Sources,
-  { start, reuse }: Pick<Reading, "start" | "reuse">,
+  { start, end, reuse }: Omit<Reading, "store">,
 ): Promise<{ readonly reader: Promise<MoteReader> } | undefined> {
   const { done, value: source } = await sources.next();
   if (done) return undefined;
-  const reader = source.blob(descriptor, { start, verifyOnRead: false, reuse, signal, onEvent });
+  const part = end === descriptor.size ? { start } : { start, end };
+  const reader = source.blob(descriptor, { ...part, verifyOnRead: false, reuse, signal, onEvent });
   // Awaited later.
   reader.catch(() => {});
   return { reader };
@@ -191,37 +252,20 @@ async function receivedAtOnce(
 async function* chunksFrom(
   fetch: CacheFetch,
   sources: Sources,
-  { opening, start, reuse }: Omit<Reading, "store"> & { readonly opening: { readonly reader: Promise<MoteReader> } },
+  { opening, start, end, reuse }: Omit<Reading, "store"> & { readonly opening: { readonly reader: Promise<MoteReader> } },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { descriptor, signal, onSwitch } = fetch;
   let firstError: { readonly error: unknown } | undefined;
   yield* resumeChunks(sourceChunks(opening.reader, fetch), start, async ({ offset, failure }) => {
-    if (failure === undefined && offset >= descriptor.size) return undefined;
+    if (failure === undefined && offset >= end) return undefined;
     signal.throwIfAborted();
     const ended = failure ?? { error: endedEarly(descriptor, offset) };
     firstError ??= ended;
-    const next = await openNext(fetch, sources, { start: offset, reuse });
+    const next = await openNext(fetch, sources, { start: offset, end, reuse });
     if (next === undefined) throw firstError.error;
     onSwitch(ended.error, offset);
     return sourceChunks(next.reader, fetch);
   });
-}
-
-/** Yields the chunks of one source. After an abort, the source is closed without waiting for it. */
-async function* sourceChunks(
-  opening: Promise<MoteReader>,
-  { signal, onReceived }: CacheFetch,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const close = () => opening.then((reader) => reader.close());
-  try {
-    for await (const chunk of chunksUntilAborted(await untilAborted(opening, signal), signal)) {
-      onReceived(chunk.byteLength);
-      yield chunk;
-    }
-  } finally {
-    if (signal.aborted) close().catch(() => {});
-    else await close().catch(() => {});
-  }
 }
 
 function noSourceLeft({ digest }: Descriptor): MoteError {

@@ -6,6 +6,7 @@ import {
   type FollowOptions,
   type Freshness,
   hasCode,
+  type LeadOptions,
   type Lease,
   type Logger,
   type Membership,
@@ -209,10 +210,10 @@ export class FileCache implements MoteCache {
     return await this.#writers.resume(mote, options?.signal);
   }
 
-  async leadMote(mote: Mote, options?: Cancellable): Promise<ResumableWriter | undefined> {
+  async leadMote(mote: Mote, options: LeadOptions = {}): Promise<ResumableWriter | undefined> {
     await this.#begin(mote.digest, options);
     await this.#open();
-    return await this.#writers.lead(mote, options?.signal);
+    return await this.#writers.lead(mote, options);
   }
 
   async followMote(digest: Digest, options: FollowOptions = {}): Promise<MoteFollower | undefined> {

@@ -1,6 +1,7 @@
 import {
   type Cancellable,
   type Digest,
+  isRangedWriter,
   type Mote,
   type MoteCache,
   mediaTypes,
@@ -8,7 +9,7 @@ import {
   type TagStore,
   type Uploads,
 } from "@mote/core";
-import { type CommitSteps, commit, ResumableTierWriter } from "./tier-writer.js";
+import { type CommitSteps, commit, RangedTierWriter, ResumableTierWriter } from "./tier-writer.js";
 
 /** What the optional methods of a tiered cache need beyond its near cache. */
 export interface ForwardingOptions {
@@ -28,8 +29,11 @@ export function forwardedCapabilities(
   { tags, steps, fillIfFound }: ForwardingOptions,
 ): Partial<MoteCache> {
   const { linkTo, verifyMote, resumeMote, leadMote, pinned, membership, freshness, uploads } = near;
-  const wrap = (writer: ResumableWriter, mote: Mote) =>
-    steps === undefined ? writer : new ResumableTierWriter(writer, mote, steps);
+  const wrap = (writer: ResumableWriter, mote: Mote) => {
+    if (steps === undefined) return writer;
+    if (isRangedWriter(writer)) return new RangedTierWriter(writer, mote, steps);
+    return new ResumableTierWriter(writer, mote, steps);
+  };
   return {
     ...boundMethods(near),
     ...(tags && { tags }),

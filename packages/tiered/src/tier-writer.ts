@@ -1,4 +1,4 @@
-import type { Mote, MoteInfo, MoteWriter, ResumableWriter } from "@mote/core";
+import type { ByteRange, Mote, MoteInfo, MoteWriter, RangedWriter, ResumableWriter } from "@mote/core";
 
 /** Called around the commit of a writer. */
 export interface CommitSteps {
@@ -63,6 +63,24 @@ export class ResumableTierWriter extends TierWriter implements ResumableWriter {
 
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
+  }
+}
+
+/** A `ResumableTierWriter` that accepts bytes in any order. */
+export class RangedTierWriter extends ResumableTierWriter implements RangedWriter {
+  readonly #writer: RangedWriter;
+
+  constructor(writer: RangedWriter, mote: Mote, steps: CommitSteps) {
+    super(writer, mote, steps);
+    this.#writer = writer;
+  }
+
+  get stored(): readonly ByteRange[] {
+    return this.#writer.stored;
+  }
+
+  writeAt(bytes: Uint8Array, offset: number): Promise<void> {
+    return this.#writer.writeAt(bytes, offset);
   }
 }
 

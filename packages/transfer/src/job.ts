@@ -20,6 +20,7 @@ export interface JobDependencies {
   readonly cache: MoteCache;
   readonly logger: Logger;
   readonly concurrency: number;
+  readonly connectionsPerBlob: number;
   readonly openSource: ((ref: Ref) => ContentSource | Promise<ContentSource>) | undefined;
   readonly onEvent: ((event: TransferEvent) => void) | undefined;
   /** The signal of the caller. */
@@ -33,6 +34,7 @@ export class Job {
   readonly cache: MoteCache;
   readonly logger: Logger;
   readonly concurrency: number;
+  readonly connectionsPerBlob: number;
   readonly openSource: JobDependencies["openSource"];
   readonly tallies = new Tallies();
   readonly warnings: string[] = [];
@@ -54,6 +56,7 @@ export class Job {
     this.cache = dependencies.cache;
     this.logger = dependencies.logger;
     this.concurrency = dependencies.concurrency;
+    this.connectionsPerBlob = dependencies.connectionsPerBlob;
     this.openSource = dependencies.openSource;
     this.#onEvent = dependencies.onEvent;
     this.signal = dependencies.signal

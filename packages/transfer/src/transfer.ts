@@ -34,6 +34,8 @@ import { locationOf, type Root } from "./root.js";
 import { TransferLease } from "./transfer-lease.js";
 
 const defaultConcurrency = 6;
+const defaultConnectionsPerBlob = 6;
+const mostConnectionsPerBlob = 16;
 // Round trips dominate the cost of small blobs, so more of them are moved concurrently.
 const maxSmallBytes = 256 * 1024;
 const smallConcurrency = 16;
@@ -66,6 +68,11 @@ export interface TransferOptions {
   readonly tags?: readonly (string | undefined)[] | undefined;
   /** The maximum number of concurrent manifests or blobs. Default 6, plus 16 blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
+  /**
+   * The maximum number of connections that read one blob of 1 GiB or more from a registry, in ranges. One more is opened only while the total
+   * rate grows clearly. Needs a cache that stores bytes in any order. Default 6, at most 16; 1: a single stream.
+   */
+  readonly connectionsPerBlob?: number | undefined;
   /**
    * The platform to move, or one for each of `refs`; strings are parsed by `parsePlatform`. The name in the cache still refers to the index.
    * Default: all platforms.
@@ -102,10 +109,14 @@ export async function transfer(options: TransferOptions): Promise<TransferReport
   const { source, destination, cache, refs, tags = [], signal, concurrency = defaultConcurrency } = options;
   if (!Number.isInteger(concurrency) || concurrency < 1)
     throw new TypeError("concurrency must be an integer of at least 1");
+  const { connectionsPerBlob = defaultConnectionsPerBlob } = options;
+  if (!Number.isInteger(connectionsPerBlob) || connectionsPerBlob < 1 || connectionsPerBlob > mostConnectionsPerBlob)
+    throw new TypeError(`connectionsPerBlob must be an integer from 1 to ${mostConnectionsPerBlob}`);
   if (tags.length > refs.length) throw new TypeError("there are more tags than refs");
   const { logger = silentLogger, onEvent, openSource } = options;
   const platforms = refs.map((_, at) => platformAt(options.platform, at));
-  const job = new Job({ source, destination, cache, logger, concurrency, openSource, onEvent, signal });
+  const limits = { concurrency, connectionsPerBlob };
+  const job = new Job({ source, destination, cache, logger, ...limits, openSource, onEvent, signal });
   try {
     return await run(job, { ...options, platforms });
   } catch (error) {

@@ -6,10 +6,12 @@ import { CacheFolder } from "../folder/cache-folder.js";
 import { livenessOf, ownIdentity } from "./process-identity.js";
 
 /**
- * `tmp`: useless without its writer. `part`: a resumable write, kept after its writer ends. `read`: a reader's link.
- * `view`: its writer has changed tags that `index.json` may not show yet.
+ * `tmp`: useless without its writer. `part`: a resumable write, kept after its writer ends. `ranges`: the same, with gaps; its `note` records
+ * which ranges are written. `read`: a reader's link. `view`: its writer has changed tags that `index.json` may not show yet.
  */
-export type IngestKind = "tmp" | "part" | "read" | "view";
+export type IngestKind = (typeof kinds)[number];
+
+const kinds = ["tmp", "part", "ranges", "note", "read", "view"] as const;
 
 export interface IngestPath {
   readonly path: string;
@@ -58,6 +60,12 @@ export class IngestFiles {
     return path.replace(`.${this.owner}.`, `.${noOwner}.`);
   }
 
+  /** Returns the path of the note of a file of the kind `ranges`. It stays the same when the file is suspended. */
+  notePath({ name }: Pick<IngestPath, "name">): string {
+    const [subject, , serial] = name.split(".");
+    return `${this.#folder.ingest}/${subject}.${noOwner}.${serial}.note`;
+  }
+
   /** Creates a file with this content. */
   write(path: string, content: string | Uint8Array): void {
     const fd = this.create(path);
@@ -76,7 +84,7 @@ export class IngestFiles {
     const [subject, owner, serial, kind, ...rest] = name.split(".");
     if (subject === undefined || owner === undefined || serial === undefined || rest.length > 0) return undefined;
     if (name.includes("/")) return undefined;
-    if (kind !== "tmp" && kind !== "part" && kind !== "read" && kind !== "view") return undefined;
+    if (!isKind(kind)) return undefined;
     return { path: `${this.#folder.ingest}/${name}`, name, digest: CacheFolder.digestOf(subject), owner, kind };
   }
 
@@ -89,6 +97,10 @@ export class IngestFiles {
     const stats = lstatIfThere(file.path);
     return stats !== undefined && Math.abs(Date.now() - Math.max(stats.mtimeMs, stats.ctimeMs)) < unknownSilenceMs;
   }
+}
+
+function isKind(kind: string | undefined): kind is IngestKind {
+  return kinds.some((known) => known === kind);
 }
 
 export function closedError(what: string): MoteError {

@@ -72,11 +72,13 @@ export class Orphans {
 
   #cleanUpFiles(room: { readonly ingestBytes: number }): void {
     const unfinished: Orphan[] = [];
-    for (const file of this.#ingests.list()) {
-      if (file.kind === "view" || this.#ingests.isAlive(file)) continue;
+    const files = this.#ingests.list();
+    for (const file of files) {
+      if (file.kind === "view" || file.kind === "note" || this.#ingests.isAlive(file)) continue;
       const found = orphanAt(file.path);
       if (found === undefined) continue;
-      if (file.kind === "part" && found.size > 0 && !this.#isFinished(file)) unfinished.push(found);
+      const isResumable = file.kind === "part" || file.kind === "ranges";
+      if (isResumable && found.size > 0 && !this.#isFinished(file)) unfinished.push(found);
       else this.#remove(found);
     }
     const damaged = namesIn(this.#folder.quarantine).flatMap(
@@ -85,6 +87,17 @@ export class Orphans {
     const ingestBytes = Math.min(room.ingestBytes, this.#keep.maxBytes ?? keepIngestsBytes);
     this.#bound(unfinished, this.#keep.maxAgeMs ?? keepIngestsMs, ingestBytes);
     this.#bound(damaged, keepDamagedMs, Number.POSITIVE_INFINITY);
+    this.#cleanUpNotes(files);
+  }
+
+  /** Removes the notes whose file does not exist any more. */
+  #cleanUpNotes(before: readonly IngestPath[]): void {
+    const notes = before.filter(({ kind }) => kind === "note");
+    if (notes.length === 0) return;
+    // Listed again: a file is created before its note, and may have been suspended since.
+    const now = this.#ingests.list().filter(({ kind }) => kind === "ranges");
+    const noted = new Set(now.map((file) => this.#ingests.notePath(file)));
+    for (const { path } of notes) if (!noted.has(path)) this.#remove({ path });
   }
 
   /** Returns whether another writer has stored the blob. */
@@ -128,5 +141,6 @@ interface Orphan {
 
 function orphanAt(path: string): Orphan | undefined {
   const stats = lstatIfThere(path);
-  return stats && { path, size: stats.size, changedMs: stats.ctimeMs };
+  // A file with gaps is larger than the space that it uses.
+  return stats && { path, size: Math.min(stats.size, stats.blocks * 512 || stats.size), changedMs: stats.ctimeMs };
 }

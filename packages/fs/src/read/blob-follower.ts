@@ -4,8 +4,9 @@ import type { BlobStore } from "../blobs/blob-store.js";
 import type { OpenBlob } from "../blobs/open-blob.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
-import { closedError } from "../processes/ingest-files.js";
+import { closedError, type IngestPath } from "../processes/ingest-files.js";
 import type { WriterLocks } from "../processes/writer-locks.js";
+import { readRanges } from "../processes/range-note.js";
 
 /** How often to poll without events: for a stopped writer, and where no watcher is available. */
 const lookEveryMs = 200;
@@ -20,7 +21,7 @@ export class BlobFollower implements MoteFollower {
   readonly #verify: boolean;
   readonly #signal: AbortSignal | undefined;
   readonly #file: OpenBlob;
-  readonly #path: string;
+  readonly #ingest: IngestPath;
   #reading: Promise<unknown> | undefined;
   #begun = false;
   #closing: Promise<void> | undefined;
@@ -32,7 +33,7 @@ export class BlobFollower implements MoteFollower {
     digest: Digest,
     from: {
       readonly file: OpenBlob;
-      readonly path: string;
+      readonly ingest: IngestPath;
       readonly start: number;
       readonly verify: boolean;
       readonly signal: AbortSignal | undefined;
@@ -42,7 +43,7 @@ export class BlobFollower implements MoteFollower {
     this.#locks = locks;
     this.#digest = digest;
     this.#file = from.file;
-    this.#path = from.path;
+    this.#ingest = from.ingest;
     this.#start = from.start;
     this.#verify = from.verify && from.start === 0;
     this.#signal = from.signal;
@@ -59,7 +60,7 @@ export class BlobFollower implements MoteFollower {
     const file = locks.current(digest);
     if (file === undefined) return undefined;
     const opened = await store.openAt(file.path);
-    return opened && new BlobFollower(store, locks, digest, { ...options, file: opened, path: file.path });
+    return opened && new BlobFollower(store, locks, digest, { ...options, file: opened, ingest: file });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, void, undefined> {
@@ -95,7 +96,7 @@ export class BlobFollower implements MoteFollower {
           continue;
         }
         // In this order: a writer that has just ended may have committed before.
-        const isWritten = this.#locks.current(this.#digest)?.path === this.#path;
+        const isWritten = this.#locks.current(this.#digest)?.path === this.#ingest.path;
         const blob = await this.#committed();
         if (blob !== undefined) {
           yield* this.#rest(position, blob, digester !== undefined, (chunk) => digester?.update(chunk));
@@ -180,9 +181,9 @@ export class BlobFollower implements MoteFollower {
   }
 
   async #read(position: number): Promise<Uint8Array | undefined> {
-    const { calls, budget } = this.#store;
+    const { budget } = this.#store;
     try {
-      const { size } = await calls.fstat(this.#file.fd);
+      const size = await this.#writtenEnd();
       if (position >= size) return undefined;
       const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(budget.chunkBytes, size - position)).buffer);
       const reading = asynchronousCalls.read(this.#file.fd, chunk, position);
@@ -190,14 +191,26 @@ export class BlobFollower implements MoteFollower {
       const got = await reading;
       return got === 0 ? undefined : chunk.subarray(0, got);
     } catch (error) {
-      throw fileError(error, "read", this.#path);
+      throw fileError(error, "read", this.#ingest.path);
     }
+  }
+
+  /** Returns up to where the file is written without a gap. */
+  async #writtenEnd(): Promise<number> {
+    const { calls, ingests } = this.#store;
+    if (this.#ingest.kind !== "ranges") return (await calls.fstat(this.#file.fd)).size;
+    const [first] = readRanges(ingests, this.#ingest);
+    return first?.start === 0 ? first.end : 0;
+  }
+
+  get #watchedPath(): string {
+    return this.#ingest.kind === "ranges" ? this.#store.ingests.notePath(this.#ingest) : this.#ingest.path;
   }
 
   /** Returns undefined if the system has no watcher left: then it only polls. */
   #watch(): fs.FSWatcher | undefined {
     try {
-      const watcher = fs.watch(this.#path, { persistent: false }, () => this.#wake?.());
+      const watcher = fs.watch(this.#watchedPath, { persistent: false }, () => this.#wake?.());
       watcher.on("error", () => watcher.close());
       return watcher;
     } catch {

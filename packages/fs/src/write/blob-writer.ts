@@ -142,7 +142,7 @@ export class BlobWriter implements MoteWriter {
   async #commit(): Promise<MoteInfo> {
     const { digest, mediaType, size } = this.#mote;
     const total = this.bytesWritten;
-    if (size !== undefined && total !== size) throw this.#wrongSize(total);
+    if (size !== undefined && total !== size) throw wrongSize(this.#mote, total);
     if (this.#file === undefined) {
       const bytes = this.#buffer.subarray(0, this.#buffered);
       assertDigest(digest, digestBytes(bytes, digestAlgorithm(digest)));
@@ -156,7 +156,9 @@ export class BlobWriter implements MoteWriter {
       await this.#flush();
       if (this.#digester !== undefined) assertDigest(digest, this.#digester.digest());
       await this.naming();
-      await this.#commitFile(this.#file, total);
+      const file = this.#file;
+      const committing = () => file.commit(digest, total);
+      await (this.#isFollowed && total > smallBytes ? renewWhile(file, committing) : committing());
       if (this.#chunks !== undefined && total > chunkBytes)
         this.#store.noteChunks(digest, await this.#chunks.digests());
     }
@@ -165,22 +167,12 @@ export class BlobWriter implements MoteWriter {
     return { digest, mediaType, size: total };
   }
 
-  /** Renews the file, as committing a large blob may take long on a slow disk. */
-  async #commitFile(file: IngestFile, total: number): Promise<void> {
-    const renewal = this.#isFollowed && total > smallBytes ? setInterval(() => file.renew(), renewEveryMs) : undefined;
-    try {
-      await file.commit(this.#mote.digest, total);
-    } finally {
-      clearInterval(renewal);
-    }
-  }
-
   async #append(bytes: Uint8Array): Promise<void> {
     if (this.#error !== undefined) throw this.#error.error;
     try {
       this.#signal?.throwIfAborted();
       const total = this.bytesWritten + bytes.byteLength;
-      if (total > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw this.#wrongSize(total);
+      if (total > (this.#mote.size ?? Number.POSITIVE_INFINITY)) throw wrongSize(this.#mote, total);
       if (this.#file === undefined && this.#fits(bytes)) return this.#gather(bytes);
       this.#file ??= await IngestFile.create(this.#store, this.#mote.digest, "tmp");
       const isDirect = this.#isFollowed || bytes.byteLength >= directBytes;
@@ -270,17 +262,6 @@ export class BlobWriter implements MoteWriter {
   #assertOpen(): void {
     if (this.#ended) throw closedError(`the writer of ${this.#mote.digest}`);
   }
-
-  #wrongSize(received: number): MoteError {
-    const { digest, size } = this.#mote;
-    return new MoteError(
-      "MOTE_SIZE_MISMATCH",
-      `size mismatch for ${digest}: expected ${size} bytes, got ${received}; fetch it again`,
-      {
-        details: { digest, expected: size, actual: received },
-      },
-    );
-  }
 }
 
 function ignore(): void {}
@@ -296,6 +277,24 @@ function* placeBytes(store: BlobStore, digest: Digest, bytes: Uint8Array): Steps
     throw fileError(error, "write", file.path);
   }
   yield* step(file.replace(digest, bytes.byteLength));
+}
+
+/** Renews the file during `work`, as committing a large blob may take long on a slow disk. */
+export async function renewWhile(file: IngestFile, work: () => Promise<void>): Promise<void> {
+  const renewal = setInterval(() => file.renew(), renewEveryMs);
+  try {
+    await work();
+  } finally {
+    clearInterval(renewal);
+  }
+}
+
+export function wrongSize({ digest, size }: Mote, received: number): MoteError {
+  return new MoteError(
+    "MOTE_SIZE_MISMATCH",
+    `size mismatch for ${digest}: expected ${size} bytes, got ${received}; fetch it again`,
+    { details: { digest, expected: size, actual: received } },
+  );
 }
 
 export function assertDigest(digest: Digest, actual: Digest): void {

@@ -1,10 +1,22 @@
-import { type CommitMode, type Digest, type Mote, MoteError, type MoteWriter, type ResumableWriter } from "@mote/core";
+import {
+  ByteRanges,
+  type CommitMode,
+  type Digest,
+  type LeadOptions,
+  type Mote,
+  MoteError,
+  type MoteWriter,
+  type ResumableWriter,
+} from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import type { ManifestNotes } from "../blobs/manifest-notes.js";
 import type { WriterLocks } from "../processes/writer-locks.js";
 import { commitFile } from "./commit-file.js";
 import { IngestFile } from "./ingest-file.js";
-import { isResumed, ResumableBlobWriter, type ResumableStart, takeOver } from "./resumable-writer.js";
+import { RangedBlobWriter } from "./ranged-writer.js";
+import { RangeNote } from "../processes/range-note.js";
+import { isResumed, ResumableBlobWriter, type ResumableStart } from "./resumable-writer.js";
+import { takeOver, takeOverRanges } from "./take-over.js";
 
 /** The writes of one cache: announced motes, open writers, and which of all processes writes a blob. */
 export class BlobWriters {
@@ -12,11 +24,11 @@ export class BlobWriters {
   readonly #locks: WriterLocks;
   readonly #manifests: ManifestNotes;
   readonly #pending = new Map<Digest, Mote[]>();
-  readonly #open = new Set<ResumableBlobWriter>();
+  readonly #open = new Set<Pick<ResumableWriter, "suspend">>();
   readonly #owner = {
     naming: (mote: Mote) => this.#manifests.note(mote),
     committed: (mote: Mote) => this.#manifests.note(mote),
-    ended: (writer: ResumableBlobWriter) => this.#open.delete(writer),
+    ended: (writer: Pick<ResumableWriter, "suspend">) => this.#open.delete(writer),
   };
 
   constructor(store: BlobStore, locks: WriterLocks, manifests: ManifestNotes) {
@@ -57,9 +69,10 @@ export class BlobWriters {
   }
 
   /** Becomes the only writer of a blob; undefined if it is complete, or if another process writes it. */
-  async lead(mote: Mote, signal: AbortSignal | undefined): Promise<ResumableWriter | undefined> {
+  async lead(mote: Mote, { signal, inAnyOrder = false }: LeadOptions): Promise<ResumableWriter | undefined> {
     const { digest } = mote;
-    const file = await IngestFile.create(this.#store, digest, isResumed(mote) ? "part" : "tmp");
+    const isRanged = inAnyOrder && hasSize(mote) && isResumed(mote);
+    const file = await IngestFile.create(this.#store, digest, isRanged ? "ranges" : isResumed(mote) ? "part" : "tmp");
     let isNeeded = false;
     try {
       // In this order: the previous holder of the lock may have committed meanwhile.
@@ -69,7 +82,33 @@ export class BlobWriters {
     }
     if (!isNeeded) return undefined;
     this.#removePending(mote);
-    return await this.#resume(mote, file, signal);
+    return isRanged ? this.#leadRanges(mote, file, signal) : this.#resume(mote, file, signal);
+  }
+
+  async #leadRanges(
+    mote: Mote & { readonly size: number },
+    file: IngestFile,
+    signal: AbortSignal | undefined,
+  ): Promise<ResumableWriter> {
+    const { digest } = mote;
+    const written = new ByteRanges();
+    let writer: RangedBlobWriter;
+    try {
+      const note = RangeNote.create(this.#store.ingests, file, written);
+      const onEnd = () => this.#locks.release(digest, file.name);
+      writer = new RangedBlobWriter(this.#store, mote, { file, note, written, signal, owner: this.#owner, onEnd });
+    } catch (error) {
+      await this.#giveUp(digest, file);
+      throw error;
+    }
+    this.#open.add(writer);
+    try {
+      await takeOverRanges(this.#store, writer, mote, signal);
+      return writer;
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
   }
 
   /** A cheap check first: most often the blob does not exist. */
@@ -119,4 +158,8 @@ export class BlobWriters {
     if (left.length > 0) this.#pending.set(mote.digest, left);
     else this.#pending.delete(mote.digest);
   }
+}
+
+function hasSize(mote: Mote): mote is Mote & { readonly size: number } {
+  return mote.size !== undefined;
 }

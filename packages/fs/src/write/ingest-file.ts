@@ -29,6 +29,7 @@ export class IngestFile {
   readonly #store: BlobStore;
   readonly #origin: IngestOrigin | undefined;
   #ended = false;
+  #isKept = false;
 
   /** @param origin where the file was before, if it was moved; it is already stamped */
   constructor(store: BlobStore, path: string, fd: number, origin?: IngestOrigin) {
@@ -40,6 +41,11 @@ export class IngestFile {
 
   static create(store: BlobStore, digest: Digest, kind: IngestKind): Soon<IngestFile> {
     return runSteps(createFile(store, digest, kind));
+  }
+
+  /** Whether `keepAs` has kept it under another name. */
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   /** The file name within the folder. */
@@ -150,6 +156,7 @@ export class IngestFile {
       throw fileError(error, "write", path);
     }
     this.#ended = true;
+    this.#isKept = true;
     await calls.close(this.fd);
   }
 

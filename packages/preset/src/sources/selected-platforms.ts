@@ -54,6 +54,10 @@ export class SelectedPlatforms implements ContentSource {
     return this.#index;
   }
 
+  get servesRanges(): boolean {
+    return this.#source.servesRanges ?? false;
+  }
+
   get mayLackBlobs(): boolean {
     return this.#source.mayLackBlobs ?? false;
   }

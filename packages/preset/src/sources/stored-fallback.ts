@@ -71,6 +71,7 @@ export class StoredFallback {
     });
     return {
       ref: source === undefined ? locationOf(this.#ref) : source.ref,
+      servesRanges: source?.servesRanges,
       resolve: (asked, options) => this.#resolve(source, asked, options),
       manifest: (descriptor, options) => this.#manifest(source, descriptor, options),
       blob: async (descriptor, options) => {

@@ -34,10 +34,11 @@ export function listing(source: ContentSource): LayoutContent | DockerArchiveSou
 
 /** Returns the source with `dispose` doing nothing. */
 export function keptOpen(source: ContentSource): ContentSource {
-  const { ref, mayLackBlobs } = source;
+  const { ref, mayLackBlobs, servesRanges } = source;
   return {
     ref,
     mayLackBlobs,
+    servesRanges,
     resolve: source.resolve.bind(source),
     manifest: source.manifest.bind(source),
     blob: source.blob.bind(source),

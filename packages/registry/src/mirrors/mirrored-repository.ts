@@ -31,6 +31,7 @@ import { type ReadEndpoint, ReadEndpoints } from "./read-endpoints.js";
  */
 export class MirroredRepository implements ContentSource {
   readonly ref: RegistryRef;
+  readonly servesRanges = true;
   readonly #endpoints: ReadEndpoints;
   /** Manifests received while resolving names: usually requested next. */
   readonly #resolved = new Map<Digest, Uint8Array>();
@@ -71,9 +72,10 @@ export class MirroredRepository implements ContentSource {
 
   /** Continues at the next endpoint, at the same byte, after an error. */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { start = 0, verifyOnRead = true, reuse, signal, onEvent } = options;
+    const { start = 0, end, ranges, verifyOnRead = true, reuse, signal, onEvent } = options;
     const digest = parseDigest(descriptor.digest);
-    const servedBy = new Set<ReadEndpoint>();
+    const isFurtherRange = ranges?.hasResponse === true;
+    const servedBy = (isFurtherRange ? this.#servedBy.get(digest) : undefined) ?? new Set<ReadEndpoint>();
     this.#servedBy.set(digest, servedBy);
     const among = this.#endpoints.inOrder();
     const openAt = (position: number): Promise<EndpointReader> =>
@@ -81,6 +83,7 @@ export class MirroredRepository implements ContentSource {
         async (endpoint) => {
           const reader = await endpoint.repository.blob(descriptor, {
             start: position,
+            ...{ end, ranges },
             verifyOnRead: false,
             reuse,
             signal,

@@ -72,8 +72,8 @@ export class ReadEndpoints {
   /** Skips a mirror after an error: only this time if it lacks the content, else permanently. @throws the error of the origin */
   passOver(endpoint: ReadEndpoint, error: unknown): void {
     if (endpoint.isOrigin) throw this.#withMirrors(error);
-    // A bug or a closed client would fail at other endpoints, too.
-    if (!MoteError.isInstance(error) || error.code === "MOTE_CLOSED") throw error;
+    // A bug or a closed client would fail at other endpoints, too. A mirror without ranges has the blob.
+    if (!MoteError.isInstance(error) || ["MOTE_CLOSED", "MOTE_RANGE_REFUSED"].includes(error.code)) throw error;
     const mirror = nameOf(endpoint);
     if (isNotFound(error)) {
       this.#client.logger.info(`the mirror ${mirror} does not have it: ${error.message}`);

@@ -1,3 +1,4 @@
+import type { RangeAgreement } from "@mote/core";
 import { decoded, namedCodings } from "../http/content-coding.js";
 import { longestMs } from "../http/http-transport.js";
 import type { RegistryResponse } from "../registry-request.js";
@@ -30,14 +31,22 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
   readonly #body: AsyncIterable<Uint8Array>;
   readonly #skip: number;
   readonly #limit: number;
+  /** Whether the body ends with the last wanted byte: reading it to its end leaves the connection usable. */
+  readonly #isExact: boolean;
 
-  private constructor(response: RegistryResponse, measured: Measured, limit: number, takesRanges: boolean) {
+  private constructor(
+    response: RegistryResponse,
+    measured: Measured,
+    { limit, isExact }: { readonly limit: number; readonly isExact: boolean },
+    takesRanges: boolean,
+  ) {
     this.#response = response;
     this.#body = measured.codings.length === 0 ? response.body : decoded(response.body, measured.codings);
     this.size = measured.size;
     this.end = measured.end;
     this.#skip = measured.skip;
     this.#limit = limit;
+    this.#isExact = isExact;
     // A range of an encoded body counts encoded bytes.
     this.takesRanges = takesRanges && measured.codings.length === 0;
     const etag = response.header("etag");
@@ -50,13 +59,12 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     const { offset, size, validator } = from;
     const subject = api.subject({ digest: request.digest });
     const end = request.end ?? size;
+    if (request.ranges !== undefined && request.end !== undefined) {
+      return BlobRange.#agreed(api, { ...request, end: request.end }, from, request.ranges);
+    }
     const isRanged = from.takesRanges && (offset > 0 || request.end !== undefined);
     if (isRanged) {
-      // Some servers send 416 for a range without an end.
-      const range = { range: `bytes=${offset}-${end === undefined ? "" : end - 1}` };
-      const isConditional = offset > 0 && validator !== undefined;
-      const headers = { ...range, ...(isConditional ? { "if-range": validator } : {}) };
-      const response = await requestBlob(api, request, headers);
+      const response = await requestBlob(api, request, rangeHeaders(offset, end, offset > 0 ? validator : undefined));
       const found = BlobRange.#of(subject, request, from, response);
       if (found !== undefined) return found;
       response.discard();
@@ -74,6 +82,31 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
     });
   }
 
+  /** Opens one of several ranges. The first response may also be whole. @throws MOTE_RANGE_REFUSED */
+  static async #agreed(
+    api: RepositoryApi,
+    request: BlobRequest & { readonly end: number },
+    from: RangeStart,
+    agreement: RangeAgreement,
+  ): Promise<BlobRange> {
+    const { offset } = from;
+    const subject = api.subject({ digest: request.digest });
+    const response = await requestBlob(api, request, rangeHeaders(offset, request.end, agreement.validator));
+    const mayBeWhole = !agreement.hasResponse && response.status === 200;
+    const found = BlobRange.#of(subject, mayBeWhole ? { ...request, end: undefined } : request, from, response);
+    const isRange = response.status === 206 && found !== undefined && found.#skip === 0;
+    const isSame = [undefined, agreement.validator].includes(found?.validator) || !agreement.hasResponse;
+    if (found !== undefined && (mayBeWhole || (isRange && isSame))) {
+      if (!agreement.hasResponse) Object.assign(agreement, { validator: found.validator, isWhole: mayBeWhole });
+      agreement.hasResponse = true;
+      return found;
+    }
+    response.discard();
+    const reason = isRange ? "the blob has changed there" : `the response was ${response.status}`;
+    const message = `bytes ${offset} to ${request.end} were refused: ${reason}`;
+    throw blobError(subject, request, "MOTE_RANGE_REFUSED", message, { status: response.status });
+  }
+
   /** Returns undefined if the response lacks the bytes from the offset on. */
   static #of(
     subject: Subject,
@@ -89,7 +122,8 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
       const limit = isOpenEnded
         ? Number.POSITIVE_INFINITY
         : Math.min(request.end ?? measured.end, measured.end) - from.offset;
-      return new BlobRange(response, measured, limit, from.takesRanges);
+      const isExact = measured.end - from.offset === limit && response.header("content-length") !== undefined;
+      return new BlobRange(response, measured, { limit, isExact }, from.takesRanges);
     } catch (error) {
       response.discard();
       throw error;
@@ -117,9 +151,15 @@ export class BlobRange implements AsyncIterable<Uint8Array> {
       const wanted = chunk.subarray(from, from + left);
       left -= wanted.byteLength;
       if (wanted.byteLength > 0) yield wanted;
-      if (left === 0) return;
+      if (left === 0 && !this.#isExact) return;
     }
   }
+}
+
+function rangeHeaders(start: number, end: number | undefined, validator: string | undefined): Record<string, string> {
+  // Some servers send 416 for a range without an end.
+  const range = `bytes=${start}-${end === undefined ? "" : end - 1}`;
+  return validator === undefined ? { range } : { range, "if-range": validator };
 }
 
 interface Measured {

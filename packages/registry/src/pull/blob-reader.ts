@@ -44,11 +44,14 @@ class BlobReader extends ReadOnceReader {
   #resumes = 0;
 
   constructor(api: RepositoryApi, request: BlobRequest, first: BlobRange) {
-    const { digest, mediaType, end = first.size } = request;
+    const isWhole = request.ranges?.isWhole === true;
+    const { digest, mediaType } = request;
+    const end = (isWhole ? undefined : request.end) ?? first.size;
     super({ digest, size: first.size, mediaType });
     this.#api = api;
     this.#subject = api.subject({ digest });
-    this.#request = request;
+    // The rest of a whole response is not one of several ranges.
+    this.#request = isWhole ? { ...request, end: undefined, ranges: undefined } : request;
     this.#range = first;
     this.#end = Math.min(end, first.size);
   }

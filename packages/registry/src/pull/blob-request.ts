@@ -1,4 +1,11 @@
-import { type CallOptions, type Digest, type EventOptions, MoteError, type MoteErrorCode } from "@mote/core";
+import {
+  type CallOptions,
+  type Digest,
+  type EventOptions,
+  MoteError,
+  type MoteErrorCode,
+  type RangeAgreement,
+} from "@mote/core";
 import type { RegistryResponse } from "../registry-request.js";
 import { type Subject, subjectName } from "../reports/subject.js";
 import type { RepositoryApi } from "../repository-api.js";
@@ -12,6 +19,8 @@ export interface BlobRequest extends CallOptions, EventOptions {
   readonly start: number;
   /** The first byte not to read. Default: read to the end. */
   readonly end?: number | undefined;
+  /** Set for one of several ranges that are read in parallel: other bytes than `start` to `end` are MOTE_RANGE_REFUSED. */
+  readonly ranges?: RangeAgreement | undefined;
   readonly verify: boolean;
   /** Whether a mismatch is MOTE_CORRUPT, as for a damaged stored copy. */
   readonly damage: boolean;

@@ -50,6 +50,7 @@ import { listTagPage } from "./tags.js";
  */
 export class RegistryRepository implements ContentSource {
   readonly ref: RegistryRef;
+  readonly servesRanges = true;
   readonly #api: RepositoryApi;
   /** Manifests received and checked while resolving names. */
   readonly #resolved = new Map<Digest, Uint8Array>();
@@ -130,7 +131,7 @@ export class RegistryRepository implements ContentSource {
 
   /** Opens a blob; after a cut connection it continues at the same byte. @throws MOTE_NOT_FOUND · MOTE_SIZE_MISMATCH · MOTE_DIGEST_MISMATCH */
   async blob(descriptor: Descriptor, options: BlobOptions = {}): Promise<MoteReader> {
-    const { start = 0, end, verifyOnRead = true, reuse, signal, onEvent } = options;
+    const { start = 0, end, ranges, verifyOnRead = true, reuse, signal, onEvent } = options;
     const { size, mediaType } = descriptor;
     const digest = parseDigest(descriptor.digest);
     if (!Number.isSafeInteger(start) || start < 0) throw new TypeError(`start is a count of bytes, and not ${start}`);
@@ -138,7 +139,7 @@ export class RegistryRepository implements ContentSource {
     const doubt = this.#doubts.get(digest);
     const onDoubt = (isCoded: boolean) => this.#doubts.set(digest, { isCoded, isSecond: doubt?.isSecond ?? false });
     const coding = { isCoded: doubt?.isCoded, onDoubt };
-    const blob = { digest, mediaType, size, start, end, verify: verifyOnRead, damage: false, reuse };
+    const blob = { digest, mediaType, size, start, end, ranges, verify: verifyOnRead, damage: false, reuse };
     return openBlob(this.#api, { ...blob, ...coding, signal, onEvent });
   }
 

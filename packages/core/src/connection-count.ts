@@ -1,0 +1,94 @@
+/** Decides how many connections read one blob at a time, and how many bytes each requests. */
+export interface ConnectionCount {
+  /** From 1 on. A connection beyond it ends with its current range. */
+  readonly connections: number;
+  /** The bytes of a range. */
+  readonly rangeBytes: number;
+  /** Counts bytes that were stored. */
+  received(bytes: number): void;
+  /** Called when a connection failed. */
+  failed(): void;
+}
+
+/** After a change, for connecting and for TCP to reach its rate. */
+const settleMs = 400;
+const measureMs = 800;
+/** How long a count stays after one more connection did not pay; doubled each time. */
+const firstPauseMs = 10_000;
+const longestPauseMs = 160_000;
+const leastGain = 0.1;
+
+const firstRangeBytes = 32 * 1024 * 1024;
+const smallestRangeBytes = 16 * 1024 * 1024;
+const largestRangeBytes = 256 * 1024 * 1024;
+/** Of a single connection that more do not outpace: a request costs a round trip without bytes. */
+const largestSingleBytes = 1024 * 1024 * 1024;
+const rangeSeconds = 4;
+
+/**
+ * Begins with one connection, adds one at a time, and keeps it only if the total rate grows clearly: by half of what it would give if each
+ * connection were limited by itself, and by a tenth at least.
+ */
+export class MeasuredConnections implements ConnectionCount {
+  #most: number;
+  readonly #nowMs: () => number;
+  #connections = 1;
+  /** The count that is known to pay, and its bytes per second. */
+  #best = { connections: 1, rate: 0 };
+  #countsFromMs: number;
+  #pauseMs = firstPauseMs;
+  #bytes = 0;
+
+  constructor(most: number, nowMs: () => number = () => performance.now()) {
+    this.#most = most;
+    this.#nowMs = nowMs;
+    this.#countsFromMs = nowMs() + settleMs;
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  get rangeBytes(): number {
+    const { rate, connections } = this.#best;
+    if (rate === 0) return firstRangeBytes;
+    const isSingle = this.#connections === 1;
+    const wanted = (rate / connections) * rangeSeconds * (isSingle ? 4 : 1);
+    return Math.round(
+      Math.min(isSingle ? largestSingleBytes : largestRangeBytes, Math.max(smallestRangeBytes, wanted)),
+    );
+  }
+
+  received(bytes: number): void {
+    const nowMs = this.#nowMs();
+    if (nowMs < this.#countsFromMs) return;
+    this.#bytes += bytes;
+    const elapsedMs = nowMs - this.#countsFromMs;
+    if (elapsedMs >= measureMs) this.#decide((this.#bytes / elapsedMs) * 1000);
+  }
+
+  /** Uses one connection less from now on. */
+  failed(): void {
+    this.#most = Math.max(1, this.#connections - 1);
+    this.#use(Math.min(this.#connections, this.#most), settleMs);
+    this.#best = { connections: this.#connections, rate: 0 };
+  }
+
+  #decide(rate: number): void {
+    const { connections, rate: before } = this.#best;
+    const isTrial = this.#connections > connections;
+    if (isTrial && rate < before * (1 + Math.max(0.5 / connections, leastGain))) {
+      this.#use(connections, this.#pauseMs);
+      this.#pauseMs = Math.min(longestPauseMs, 2 * this.#pauseMs);
+      return;
+    }
+    this.#best = { connections: this.#connections, rate };
+    this.#use(Math.min(this.#most, this.#connections + 1), settleMs);
+  }
+
+  #use(connections: number, afterMs: number): void {
+    this.#connections = connections;
+    this.#bytes = 0;
+    this.#countsFromMs = this.#nowMs() + afterMs;
+  }
+}
