@@ -13,21 +13,21 @@ export interface ConnectionCount {
 /** After a change, for connecting and for TCP to reach its rate. */
 const settleMs = 400;
 const measureMs = 800;
-/** How long a count stays after one more connection did not pay; doubled each time. */
-const firstPauseMs = 10_000;
-const longestPauseMs = 160_000;
+/** How long a count stays after more connections did not pay; doubled each time. */
+const firstPauseMs = 5_000;
+const longestPauseMs = 80_000;
 const leastGain = 0.1;
 
 const firstRangeBytes = 32 * 1024 * 1024;
 const smallestRangeBytes = 16 * 1024 * 1024;
 const largestRangeBytes = 256 * 1024 * 1024;
 /** Of a single connection that more do not outpace: a request costs a round trip without bytes. */
-const largestSingleBytes = 1024 * 1024 * 1024;
+const largestSingleBytes = 512 * 1024 * 1024;
 const rangeSeconds = 4;
 
 /**
- * Begins with one connection, adds one at a time, and keeps it only if the total rate grows clearly: by half of what it would give if each
- * connection were limited by itself, and by a tenth at least.
+ * Begins with one connection, and tries twice as many as long as that pays, then one more now and then. Keeps them only if the total rate grows
+ * clearly: by half of what they would give if each connection were limited by itself, and by a tenth at least.
  */
 export class MeasuredConnections implements ConnectionCount {
   #most: number;
@@ -36,6 +36,7 @@ export class MeasuredConnections implements ConnectionCount {
   /** The count that is known to pay, and its bytes per second. */
   #best = { connections: 1, rate: 0 };
   #countsFromMs: number;
+  #isDoubling = true;
   #pauseMs = firstPauseMs;
   #bytes = 0;
 
@@ -53,7 +54,7 @@ export class MeasuredConnections implements ConnectionCount {
     const { rate, connections } = this.#best;
     if (rate === 0) return firstRangeBytes;
     const isSingle = this.#connections === 1;
-    const wanted = (rate / connections) * rangeSeconds * (isSingle ? 4 : 1);
+    const wanted = (rate / connections) * rangeSeconds * (isSingle ? 2 : 1);
     return Math.round(
       Math.min(isSingle ? largestSingleBytes : largestRangeBytes, Math.max(smallestRangeBytes, wanted)),
     );
@@ -76,14 +77,15 @@ export class MeasuredConnections implements ConnectionCount {
 
   #decide(rate: number): void {
     const { connections, rate: before } = this.#best;
-    const isTrial = this.#connections > connections;
-    if (isTrial && rate < before * (1 + Math.max(0.5 / connections, leastGain))) {
+    const added = this.#connections - connections;
+    if (added > 0 && rate < before * (1 + Math.max((0.5 * added) / connections, leastGain))) {
+      this.#isDoubling = false;
       this.#use(connections, this.#pauseMs);
       this.#pauseMs = Math.min(longestPauseMs, 2 * this.#pauseMs);
       return;
     }
     this.#best = { connections: this.#connections, rate };
-    this.#use(Math.min(this.#most, this.#connections + 1), settleMs);
+    this.#use(Math.min(this.#most, this.#isDoubling ? 2 * this.#connections : this.#connections + 1), settleMs);
   }
 
   #use(connections: number, afterMs: number): void {

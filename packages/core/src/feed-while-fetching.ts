@@ -13,7 +13,11 @@ interface Feed {
  */
 export async function passOnToFeed(
   feed: Feed,
-  { cache, descriptor, signal }: { readonly cache: MoteCache; readonly descriptor: Descriptor; readonly signal: AbortSignal },
+  {
+    cache,
+    descriptor,
+    signal,
+  }: { readonly cache: MoteCache; readonly descriptor: Descriptor; readonly signal: AbortSignal },
 ): Promise<void> {
   try {
     await using follower = await cache.followMote?.(descriptor.digest, { verifyOnRead: false, signal });

@@ -7,6 +7,9 @@ import { CacheError } from "./fetch-error.js";
 import { RangePlan } from "./range-plan.js";
 import { sourceChunks } from "./source-chunks.js";
 
+/** After so many, the rest is read in one stream. Each was preceded by the retries of the source. */
+export const maxFailedConnections = 16;
+
 export interface RangesFetch extends CallOptions {
   readonly source: Pick<ContentSource, "blob">;
   readonly descriptor: Descriptor;
@@ -35,6 +38,7 @@ class RangesInParallel {
   readonly #abort = new AbortController();
   readonly #signal: AbortSignal;
   #active = 0;
+  #failures = 0;
   #end: { readonly error: unknown } | undefined;
   #onIdle = () => {};
 
@@ -82,7 +86,7 @@ class RangesInParallel {
 
   #failed(error: unknown): void {
     const { count } = this.#fetch;
-    const isLast = this.#active === 1;
+    const isLast = this.#active === 1 || ++this.#failures >= maxFailedConnections;
     count.failed();
     if (this.#end !== undefined) return;
     if (isLast || this.#signal.aborted || error instanceof CacheError || hasCode(error, "MOTE_RANGE_REFUSED")) {
@@ -124,8 +128,12 @@ class RangesInParallel {
 
   #endedEarly(position: number): MoteError {
     const { digest, size } = this.#fetch.descriptor;
-    return new MoteError("MOTE_SIZE_MISMATCH", `the source ended a range of ${digest} after ${position} of ${size} bytes`, {
-      details: { digest, expected: size, actual: position },
-    });
+    return new MoteError(
+      "MOTE_SIZE_MISMATCH",
+      `the source ended a range of ${digest} after ${position} of ${size} bytes`,
+      {
+        details: { digest, expected: size, actual: position },
+      },
+    );
   }
 }

@@ -89,6 +89,11 @@ export interface OpenMoteOptions extends EndpointOptions, Cancellable {
 export interface MoveOptions extends Cancellable {
   /** Concurrent blob transfers. Default 6, plus 10 for blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
+  /**
+   * The maximum number of connections for one blob of 1 GiB or more. One more is opened only while the total rate grows clearly. Default 6, at
+   * most 16.
+   */
+  readonly connectionsPerBlob?: number | undefined;
   readonly onEvent?: ((event: TransferEvent) => void) | undefined;
   /**
    * In a plain folder: replace existing files that differ. In an archive: replace a different image with the same name, and a file

@@ -3,8 +3,16 @@ export { type ChaosProxy, type Effect, type ProxiedRequest, startChaosProxy } fr
 export { freePort } from "./child-process.js";
 export { type DelayingProxy, startDelayingProxy } from "./delaying-proxy.js";
 export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } from "./docker-registry.js";
+export { GeneratedBlob } from "./generated-blob.js";
 export { isInstalled, needs } from "./installed.js";
 export { type Radosgw, startRadosgw } from "./radosgw.js";
+export {
+  type RangeReply,
+  type RangeRequest,
+  type RangeServer,
+  type RangeServerOptions,
+  startRangeServer,
+} from "./range-server.js";
 export { type RedisServer, type RedisServerOptions, startRedisServer } from "./redis-server.js";
 export { registryKinds } from "./registries/all.js";
 export { ollamaRegistry } from "./registries/ollama.js";

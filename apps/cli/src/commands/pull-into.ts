@@ -32,6 +32,7 @@ export async function pullInto(
       only,
       platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       concurrency: settings.concurrency,
+      connectionsPerBlob: settings.connectionsPerBlob,
     });
     progress.end();
     out.result({ source, ...report, placed }, placedLines(placed));

@@ -54,6 +54,7 @@ async function unpackImage(
       overwrite: options.force,
       platform: platforms[0],
       concurrency: settings.concurrency,
+      connectionsPerBlob: settings.connectionsPerBlob,
     });
     progress.end();
     warnOfSkipped(out, placed);
@@ -110,6 +111,7 @@ export async function transferImage(
       only,
       platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       concurrency: settings.concurrency,
+      connectionsPerBlob: settings.connectionsPerBlob,
     };
     if (destination === undefined) return mote.pull(source, undefined, transferOptions);
     return mote.copy(source, destination, transferOptions);

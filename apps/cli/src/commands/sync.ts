@@ -70,6 +70,7 @@ export async function sync(
       platform: options.allPlatforms ? undefined : settings.platform?.split(","),
       referrers: settings.withReferrers,
       concurrency: settings.concurrency,
+      connectionsPerBlob: settings.connectionsPerBlob,
       maxRate: settings.maxRate,
     });
   } finally {

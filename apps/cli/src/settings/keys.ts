@@ -107,6 +107,15 @@ const keys = {
     example: 4,
     inProject: true,
   }),
+  connectionsPerBlob: key({
+    kind: wholeNumber(1, 16),
+    summary: "limit on the connections that read one blob of 1 GiB or more; more are used only while they are faster",
+    variable: "MOTE_CONNECTIONS_PER_BLOB",
+    flag: "connections-per-blob",
+    byDefault: "6",
+    example: 4,
+    inProject: true,
+  }),
   withReferrers: key({
     kind: yesOrNo,
     summary: "whether referrers, such as signatures and attestations, are transferred with their image",

@@ -1,5 +1,11 @@
 import { command } from "../input/command.js";
-import { afterInterruptedMove, deltaOption, movingOptions, offlineOption } from "./moving-options.js";
+import {
+  afterInterruptedMove,
+  connectionsOption,
+  deltaOption,
+  movingOptions,
+  offlineOption,
+} from "./moving-options.js";
 
 export const copy = command({
   name: "copy",
@@ -12,7 +18,7 @@ export const copy = command({
     src: { summary: "the source: a reference, such as docker://HOST/NAME:TAG, or a digest", completes: "reference" },
     dest: { summary: "the destination, such as docker://HOST/NAME:TAG", completes: "destination" },
   },
-  options: { ...movingOptions, ...offlineOption, ...deltaOption },
+  options: { ...movingOptions, ...connectionsOption, ...offlineOption, ...deltaOption },
   examples: [
     {
       line: "mote copy docker://docker.io/library/alpine:3.20 docker://registry.acme.dev/base/alpine:3.20",

@@ -24,7 +24,15 @@ export const movingOptions = {
   concurrency: { value: "N", summary: "number of blobs transferred in parallel" },
 } as const satisfies Options;
 
-/** The option of commands whose source may be a registry. */
+/** The options of commands whose source may be a registry. */
+export const connectionsOption = {
+  "connections-per-blob": {
+    value: "N",
+    summary:
+      "limit on the connections that read one blob of 1 GiB or more (default 6); more are used only while they are faster",
+  },
+} as const satisfies Options;
+
 export const deltaOption = {
   delta: {
     value: "WHEN",

@@ -1,5 +1,11 @@
 import { command } from "../input/command.js";
-import { afterInterruptedMove, deltaOption, movingOptions, offlineOption } from "./moving-options.js";
+import {
+  afterInterruptedMove,
+  connectionsOption,
+  deltaOption,
+  movingOptions,
+  offlineOption,
+} from "./moving-options.js";
 
 export const pull = command({
   name: "pull",
@@ -20,6 +26,7 @@ export const pull = command({
   },
   options: {
     ...movingOptions,
+    ...connectionsOption,
     ...offlineOption,
     ...deltaOption,
     "prefer-cached": { summary: "do not contact the registry if the cache has the complete image of that name" },

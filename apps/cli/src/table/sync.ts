@@ -1,5 +1,5 @@
 import { command } from "../input/command.js";
-import { movingOptions } from "./moving-options.js";
+import { connectionsOption, movingOptions } from "./moving-options.js";
 
 const { platform, concurrency } = movingOptions;
 
@@ -57,6 +57,7 @@ export const sync = command({
     },
     "max-unpacked": movingOptions["max-unpacked"],
     concurrency,
+    ...connectionsOption,
   },
   examples: [
     { line: "mote sync images.txt docker://registry.acme.dev/mirror", does: "Copy the images of a list to a registry" },

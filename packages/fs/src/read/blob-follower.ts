@@ -5,8 +5,8 @@ import type { OpenBlob } from "../blobs/open-blob.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 import { closedError, type IngestPath } from "../processes/ingest-files.js";
-import type { WriterLocks } from "../processes/writer-locks.js";
 import { readRanges } from "../processes/range-note.js";
+import type { WriterLocks } from "../processes/writer-locks.js";
 
 /** How often to poll without events: for a stopped writer, and where no watcher is available. */
 const lookEveryMs = 200;

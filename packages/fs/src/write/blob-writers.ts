@@ -10,11 +10,11 @@ import {
 } from "@mote/core";
 import type { BlobStore } from "../blobs/blob-store.js";
 import type { ManifestNotes } from "../blobs/manifest-notes.js";
+import { RangeNote } from "../processes/range-note.js";
 import type { WriterLocks } from "../processes/writer-locks.js";
 import { commitFile } from "./commit-file.js";
 import { IngestFile } from "./ingest-file.js";
 import { RangedBlobWriter } from "./ranged-writer.js";
-import { RangeNote } from "../processes/range-note.js";
 import { isResumed, ResumableBlobWriter, type ResumableStart } from "./resumable-writer.js";
 import { takeOver, takeOverRanges } from "./take-over.js";
 

@@ -14,9 +14,9 @@ import { ChunkHasher, chunkBytes } from "../blobs/chunk-digests.js";
 import { asynchronousCalls } from "../disk/file-calls.js";
 import { fileError } from "../disk/file-error.js";
 import { closedError } from "../processes/ingest-files.js";
+import type { RangeNote } from "../processes/range-note.js";
 import { assertDigest, renewWhile, wrongSize } from "./blob-writer.js";
 import type { IngestFile } from "./ingest-file.js";
-import { RangeNote } from "../processes/range-note.js";
 import type { WriterOwner } from "./resumable-writer.js";
 
 const sliceBytes = 1024 * 1024;

@@ -6,10 +6,10 @@ import { FileChunks } from "../disk/file-chunks.js";
 import { fileError, isUnreadable } from "../disk/file-error.js";
 import { lstatIfThere, removeIfPossible } from "../disk/plain-file.js";
 import type { IngestPath } from "../processes/ingest-files.js";
+import { readRanges } from "../processes/range-note.js";
 import { isSilent } from "../processes/writer-locks.js";
 import type { IngestFile } from "./ingest-file.js";
 import type { RangedBlobWriter } from "./ranged-writer.js";
-import { readRanges } from "../processes/range-note.js";
 import { isResumed } from "./resumable-writer.js";
 
 /** A file that a dead, silent or suspended writer left, and its written ranges. */

@@ -6,6 +6,8 @@ import type { ImageFilesOptions } from "./image-files.js";
 export interface UnpackImageOptions extends ImageFilesOptions {
   /** Concurrent blob transfers, as in a pull. */
   readonly concurrency?: number | undefined;
+  /** As in `PullOptions`. */
+  readonly connectionsPerBlob?: number | undefined;
   /** Write into a folder that is not empty, and replace files in it. Default: MOTE_EXISTS. */
   readonly overwrite?: boolean | undefined;
 }

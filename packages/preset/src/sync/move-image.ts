@@ -22,7 +22,7 @@ import type { SyncedImage, SyncOptions } from "./types.js";
 
 export interface MoveContext
   extends Cancellable,
-    Pick<SyncOptions, "platform" | "referrers" | "concurrency" | "onEvent"> {
+    Pick<SyncOptions, "platform" | "referrers" | "concurrency" | "connectionsPerBlob" | "onEvent"> {
   readonly parts: Parts;
   readonly mover: Mover;
   readonly pool: SourcePool;
@@ -146,6 +146,7 @@ interface TransferPlan {
     readonly platform?: string | undefined;
     readonly referrers: boolean;
     readonly concurrency: number | undefined;
+    readonly connectionsPerBlob: number | undefined;
   };
 }
 
@@ -153,7 +154,7 @@ interface TransferPlan {
 async function runTransfer(
   source: ContentSource,
   { ref, name: { full, tag } }: MovableImage,
-  { platform, referrers = false, concurrency, signal, target }: Transferring,
+  { platform, referrers = false, concurrency, connectionsPerBlob, signal, target }: Transferring,
   run: (plan: TransferPlan) => Promise<TransferReport>,
 ): Promise<{ readonly report: TransferReport; readonly selected: SelectedPlatforms | undefined }> {
   const platforms = typeof platform === "string" ? [platform] : platform;
@@ -162,7 +163,7 @@ async function runTransfer(
   // A registry has tags, and a layout or an archive full names. A digest sets no name.
   const named = target.isRegistry ? (tag ?? full.slice(full.lastIndexOf("@") + 1)) : full;
   const [only] = several === undefined ? (platforms ?? []) : [];
-  const transfer = { refs: [ref], tags: [named], platform: only, referrers, concurrency, signal };
+  const transfer = { refs: [ref], tags: [named], platform: only, referrers, concurrency, connectionsPerBlob, signal };
   return { report: await run({ source: selected ?? source, transfer }), selected };
 }
 

@@ -11,6 +11,8 @@ export type SyncSource =
 export interface SyncOptions extends Cancellable {
   /** Concurrent blob transfers of each image. Default 6, plus 10 for blobs of up to 256 KiB. */
   readonly concurrency?: number | undefined;
+  /** As in `PullOptions`. */
+  readonly connectionsPerBlob?: number | undefined;
   /** Only tags that match these globs, and none that matches one after a `!`. Of a list, images with such tags. */
   readonly tags?: readonly string[] | undefined;
   /** Only the newest tags of each repository, after `tags`. */
