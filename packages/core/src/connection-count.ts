@@ -27,7 +27,7 @@ const rangeSeconds = 4;
 
 /**
  * Begins with one connection, and tries twice as many as long as that pays, then one more now and then. Keeps them only if the total rate grows
- * clearly: by half of what they would give if each connection were limited by itself, and by a tenth at least.
+ * clearly: by half of what they would give if each connection were limited alone, and by a tenth at least.
  */
 export class MeasuredConnections implements ConnectionCount {
   #most: number;

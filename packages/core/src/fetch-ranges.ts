@@ -8,7 +8,7 @@ import { RangePlan } from "./range-plan.js";
 import { sourceChunks } from "./source-chunks.js";
 
 /** After so many, the rest is read in one stream. Each was preceded by the retries of the source. */
-export const maxFailedConnections = 16;
+const maxFailedConnections = 16;
 
 export interface RangesFetch extends CallOptions {
   readonly source: Pick<ContentSource, "blob">;
@@ -25,7 +25,7 @@ export interface RangesFetch extends CallOptions {
 /**
  * Fetches what a writer lacks of a blob in closed ranges, over as many connections as `count` says. If the server ignores ranges, all bytes come
  * from its first response.
- * @throws MOTE_RANGE_REFUSED · CacheError · what the source throws, if no connection is left. The ranges in flight have ended then
+ * @throws MOTE_RANGE_REFUSED · CacheError · what the source throws, if no connection is left; all ranges have ended then
  */
 export async function fetchRanges(fetch: RangesFetch): Promise<void> {
   await new RangesInParallel(fetch).run();

@@ -20,7 +20,7 @@ import { reportProgress } from "./progress.js";
 import { StreamedSend } from "./streamed-send.js";
 
 /** Smaller blobs are read in one stream: opening and measuring connections takes seconds. */
-export const parallelFromBytes = 1024 * 1024 * 1024;
+const parallelFromBytes = 1024 * 1024 * 1024;
 
 export interface Fetched {
   /** Where the bytes came from; undefined if another process fetched the blob. */

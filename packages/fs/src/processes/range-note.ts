@@ -9,9 +9,9 @@ const format = "mote-ranges 1";
 const slotBytes = 4096;
 const slots = 2;
 /** What fits into a slot. Ranges beyond are fetched again. */
-export const maxNotedRanges = 96;
+const maxNotedRanges = 96;
 /** How many bytes may be written before the note is, and how long it may be late: a reader that follows waits for it. */
-export const noteEveryBytes = 1024 * 1024;
+const noteEveryBytes = 1024 * 1024;
 const noteEveryMs = 50;
 
 /**
