@@ -252,7 +252,12 @@ async function receivedAtOnce(
 async function* chunksFrom(
   fetch: CacheFetch,
   sources: Sources,
-  { opening, start, end, reuse }: Omit<Reading, "store"> & { readonly opening: { readonly reader: Promise<MoteReader> } },
+  {
+    opening,
+    start,
+    end,
+    reuse,
+  }: Omit<Reading, "store"> & { readonly opening: { readonly reader: Promise<MoteReader> } },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { descriptor, signal, onSwitch } = fetch;
   let firstError: { readonly error: unknown } | undefined;
