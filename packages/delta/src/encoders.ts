@@ -1,5 +1,6 @@
 import type { Encoder } from "./encoder.js";
 import { GoEncoders } from "./go-encoders.js";
+import { untransformedEncoder } from "./untransformed-encoder.js";
 import { zlibEncoders } from "./zlib-encoders.js";
 
 /** Encoders, and what they have started. */
@@ -8,11 +9,11 @@ export interface Encoders extends AsyncDisposable {
   readonly list: readonly Encoder[];
 }
 
-/** Returns the built-in encoders: Go's and klauspost's, in threads that are started when needed, and Node's zlib. Dispose of them. */
+/** Returns the built-in encoders: Go's and klauspost's, in threads that are started when needed, Node's zlib, and one for layers without compression. Dispose of them. */
 export function builtInEncoders(): Encoders {
   const go = new GoEncoders();
   return {
-    list: [...go.list, ...zlibEncoders],
+    list: [...go.list, ...zlibEncoders, untransformedEncoder],
     [Symbol.asyncDispose]: () => go[Symbol.asyncDispose](),
   };
 }

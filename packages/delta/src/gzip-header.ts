@@ -32,6 +32,11 @@ export function readGzipHeader(start: Uint8Array): GzipHeader | undefined {
   return { bytes: start.slice(0, end), level, system: start[9] ?? 0, time };
 }
 
+/** Returns the header of a gzip stream that begins with these bytes; empty if it is not a valid gzip stream. */
+export function gzipHeaderOf(start: Uint8Array): Uint8Array {
+  return readGzipHeader(start)?.bytes ?? new Uint8Array();
+}
+
 /** Replaces the fixed header that an encoder writes by that of the wanted stream. */
 export async function* withGzipHeader(
   chunks: AsyncIterable<Uint8Array>,

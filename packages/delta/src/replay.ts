@@ -34,6 +34,8 @@ export interface ReplayOptions extends Cancellable {
   readonly cache: MoteStore;
   /** The least rate in bytes of the blob per second at which an encoder must make its start to be used. Default 0. */
   readonly minBytesPerSecond?: number | undefined;
+  /** Called with the number of bytes of the blob that have been made; starts again with each attempt. An error that it throws ends the replay. */
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 export interface Replayed {
@@ -69,7 +71,7 @@ export async function replay(options: ReplayOptions): Promise<Replayed | undefin
 /** Makes a blob with one encoder. Returns undefined if its output is another one. @throws as `replay` */
 export async function replayWith(
   encoder: Encoder,
-  { wanted, start, content, cache, signal }: Omit<ReplayOptions, "encoders" | "minBytesPerSecond">,
+  { wanted, start, content, cache, onBytes, signal }: Omit<ReplayOptions, "encoders" | "minBytesPerSecond">,
 ): Promise<Replayed | undefined> {
   const digester = createDigester(digestAlgorithm(wanted.digest));
   async function* hashed() {
@@ -78,8 +80,16 @@ export async function replayWith(
       yield chunk;
     }
   }
+  async function* counted() {
+    let bytes = 0;
+    for await (const chunk of encodeLike(start, encoder, hashed(), { signal })) {
+      bytes += chunk.byteLength;
+      onBytes?.(bytes);
+      yield chunk;
+    }
+  }
   try {
-    await writeMote(cache, wanted, encodeLike(start, encoder, hashed(), { signal }), { signal });
+    await writeMote(cache, wanted, counted(), { signal });
   } catch (error) {
     if (hasCode(error, "MOTE_DIGEST_MISMATCH", "MOTE_SIZE_MISMATCH")) return undefined;
     throw error;
@@ -87,12 +97,17 @@ export async function replayWith(
   return { encoder: encoder.name, contentDigest: digester.digest() };
 }
 
+/** Returns the bytes of content that a blob of this size in bytes plausibly has at most. */
+export function maxContentBytes(size: number): number {
+  return maxExpansion * size + moreBytes;
+}
+
 /** Limits content to what a layer of that size plausibly has, because a small blob can expand to a very large one. */
 async function* boundedContent(
   content: AsyncIterable<Uint8Array>,
   { digest, size }: ReplayOptions["wanted"],
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const maxBytes = maxExpansion * size + moreBytes;
+  const maxBytes = maxContentBytes(size);
   let bytes = 0;
   for await (const chunk of content) {
     bytes += chunk.byteLength;
