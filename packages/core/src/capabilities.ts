@@ -193,6 +193,16 @@ export interface WaitingMotes {
   list(options?: Cancellable): AsyncIterable<Mote>;
 }
 
+/** A folder for temporary files. Disposal removes it. */
+export interface TemporaryFolder extends AsyncDisposable {
+  readonly path: string;
+}
+
+/** A cache with space for temporary files beside its motes. What a process that died has left there is removed by a later one. */
+export interface TemporaryFolders {
+  temporaryFolder(options?: Cancellable): Promise<TemporaryFolder>;
+}
+
 /** A store of motes. Capabilities beyond `MoteStore` are optional properties; a wrapper forwards those of the cache that it wraps. */
 export interface MoteCache
   extends MoteStore,
@@ -205,7 +215,8 @@ export interface MoteCache
     Partial<SharedIngest>,
     Partial<Leases>,
     Partial<Fillable>,
-    Partial<BulkLookup> {
+    Partial<BulkLookup>,
+    Partial<TemporaryFolders> {
   readonly pinned?: Pins;
   readonly tags?: TagStore;
   readonly membership?: Membership;

@@ -27,6 +27,7 @@ import {
   type ResumableWriter,
   type StoredMote,
   type TagStore,
+  type TemporaryFolder,
   type Uploads,
   type VerifyOptions,
   type VerifyReport,
@@ -42,6 +43,7 @@ import { CacheFolder } from "./folder/cache-folder.js";
 import { DigestFiles } from "./folder/digest-files.js";
 import { closedError, IngestFiles } from "./processes/ingest-files.js";
 import { LeaseFiles } from "./processes/lease-files.js";
+import { makeTemporaryFolder } from "./processes/temporary-folder.js";
 import { WriterLocks } from "./processes/writer-locks.js";
 import type { PruneDependencies } from "./prune/dependencies.js";
 import { Orphans } from "./prune/orphans.js";
@@ -264,6 +266,12 @@ export class FileCache implements MoteCache {
   async linkTo(digest: Digest, target: string, options?: Cancellable): Promise<boolean> {
     await this.#begin(digest, options);
     return await this.#links.linkTo(digest, target, options?.signal);
+  }
+
+  async temporaryFolder(options?: Cancellable): Promise<TemporaryFolder> {
+    options?.signal?.throwIfAborted();
+    await this.#open();
+    return makeTemporaryFolder(this.#folder, this.#store.ingests);
   }
 
   /** Media types are known only for manifests. */

@@ -73,6 +73,7 @@ export class TieredCache implements MoteCache {
   declare readonly leadMote?: NonNullable<MoteCache["leadMote"]>;
   declare readonly followMote?: NonNullable<MoteCache["followMote"]>;
   declare readonly lease?: NonNullable<MoteCache["lease"]>;
+  declare readonly temporaryFolder?: NonNullable<MoteCache["temporaryFolder"]>;
   declare readonly tags?: NonNullable<MoteCache["tags"]>;
   declare readonly pinned?: NonNullable<MoteCache["pinned"]>;
   declare readonly membership?: NonNullable<MoteCache["membership"]>;

@@ -101,13 +101,16 @@ export class BlobMove {
     }
   }
 
-  /** Delivers the blob from the cache. Returns undefined if the cache cannot read it. */
-  async #fromCache({ isRebuilt = false } = {}): Promise<Delivery | undefined> {
+  /**
+   * Delivers the blob from the cache. Returns undefined if the cache cannot read it.
+   * @param rebuilt if it was just rebuilt, the bytes that were fetched for that
+   */
+  async #fromCache(rebuilt?: { readonly fetchedBytes: number }): Promise<Delivery | undefined> {
     let isFilled = false;
     const delivery = await this.#unlessCacheFails(async () => {
       await this.#assertSize();
       isFilled = await this.#fill();
-      if (!isFilled) this.#job.emit({ type: isRebuilt ? "rebuild" : "hit", digest: this.#digest, size: this.#size });
+      if (!isFilled) this.#job.emit({ type: rebuilt ? "rebuild" : "hit", digest: this.#digest, size: this.#size });
       return this.#deliverCached();
     });
     if (delivery === undefined) {
@@ -118,7 +121,8 @@ export class BlobMove {
         reason: "cannot read it from the cache",
       });
     } else {
-      this.#job.tallies.add(isFilled ? "tier" : isRebuilt ? "rebuilt" : "hit", this.#digest, this.#size);
+      const bytes = Math.max(0, this.#size - (rebuilt?.fetchedBytes ?? 0));
+      this.#job.tallies.add(isFilled ? "tier" : rebuilt ? "rebuilt" : "hit", this.#digest, bytes);
       this.#job.inCache.add(this.#digest);
     }
     return delivery;
@@ -220,9 +224,9 @@ export class BlobMove {
       const inFlight = inFlightFetch(cache, this.#digest);
       if (inFlight === undefined && rebuilding === undefined) return this.#fetch(cache);
       if (inFlight === undefined) {
-        const isRebuilt = await rebuilding?.run(this.#blob.descriptor, this.#signal);
+        const fetchedBytes = await rebuilding?.run(this.#blob.descriptor, this.#signal);
         rebuilding = undefined;
-        const delivery = isRebuilt ? await this.#fromCache({ isRebuilt }) : undefined;
+        const delivery = fetchedBytes === undefined ? undefined : await this.#fromCache({ fetchedBytes });
         if (delivery !== undefined) return delivery;
         continue;
       }

@@ -19,7 +19,7 @@ export type TransferEvent =
   | { readonly type: "plan"; readonly manifests: number; readonly blobs: number; readonly bytes: number }
   /** The transfer of a blob starts. It ends with `done` unless the transfer fails. */
   | { readonly type: "start"; readonly digest: Digest; readonly size: number; readonly mediaType: string }
-  /** `bytes` of `size` have been read from the source or cache. Sent about once per MiB; starts again after `retry`. */
+  /** `bytes` of `size` have been read from the source or cache, or rebuilt. Sent about once per MiB; starts again after `retry` and `rebuild`. */
   | { readonly type: "progress"; readonly digest: Digest; readonly size: number; readonly bytes: number }
   /** The cache has the blob. */
   | { readonly type: "hit"; readonly digest: Digest; readonly size: number }
