@@ -88,7 +88,12 @@ export function formatDelta(delta: DeltaArtifact, config: Descriptor): Uint8Arra
     mediaType: mediaTypes.ociManifest,
     artifactType: deltaArtifactType,
     config: emptyJson.descriptor,
-    layers: [withRole(subject, roles.manifest), withRole(config, roles.config), ...recipes.map(formatRecipe)],
+    layers: [
+      // Readers go by the role. With the media type of a manifest, some registries accept it only beside that manifest.
+      withRole({ ...subject, mediaType: mediaTypes.octetStream }, roles.manifest),
+      withRole(config, roles.config),
+      ...recipes.map(formatRecipe),
+    ],
     subject: plain(subject),
     annotations: {
       [names.target]: subject.digest,

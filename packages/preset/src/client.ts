@@ -14,6 +14,7 @@ import {
 } from "@mote/core";
 import type { FileInput } from "@mote/layout";
 import type { RegistryServer } from "@mote/server";
+import type { DeltaOptions, DeltaReport } from "./deltas/types.js";
 import { Endpoints } from "./endpoints/endpoints.js";
 import type { EndpointsOptions } from "./endpoints/registries-options.js";
 import type { Image } from "./images/image.js";
@@ -107,6 +108,11 @@ export class Client implements OpenMote {
   async sync(source: SyncSource, destination: string, options: SyncOptions = {}): Promise<SyncReport> {
     const { sync } = await import("./sync/sync.js");
     return sync(source, destination, options, { parts: this.#parts, mover: this.#mover });
+  }
+
+  async delta(from: string, to: string, destination?: string, options: DeltaOptions = {}): Promise<DeltaReport> {
+    const { makeDeltas } = await import("./deltas/make-deltas.js");
+    return makeDeltas([from, to], destination, options, { parts: this.#parts, mover: this.#mover });
   }
 
   async addFile(path: string, options: Cancellable = {}): Promise<MoteInfo> {

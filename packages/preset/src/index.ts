@@ -17,6 +17,7 @@ export {
   type VerifyArchiveOptions,
   verifyArchive,
 } from "./archives/archive-content.js";
+export type { DeltaLayer, DeltaOptions, DeltaProgress, DeltaReport, MadeDelta } from "./deltas/types.js";
 export { examineMote } from "./doctor/examine-mote.js";
 export type { ExamineOptions, Finding } from "./doctor/finding.js";
 export { type LoggedIn, type LogInOptions, logIn, logOut } from "./endpoints/login.js";

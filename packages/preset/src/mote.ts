@@ -25,6 +25,7 @@ import type { UnpackedImage, UnpackImageOptions } from "./images/unpacked-image.
 import type { DiffOptions, ImageDiff } from "./inspection/image-diff.js";
 import type { DocumentKind, Inspection, InspectOptions, ReferenceDocument } from "./inspection/inspection.js";
 import type { ListTagsOptions, TagList } from "./inspection/tag-list.js";
+import type { DeltaOptions, DeltaReport } from "./deltas/types.js";
 import type { DeltaMode } from "./rebuild/layer-rebuilder.js";
 import type { FoundMote } from "./references/find-by-name.js";
 import type { SyncOptions, SyncReport, SyncSource } from "./sync/types.js";
@@ -114,9 +115,9 @@ export interface PullOptions extends MoveOptions {
   /** Tags at the destination, or names in the cache. Default: the tag of the destination; in the cache, the name of the source. */
   readonly tags?: readonly string[] | undefined;
   /**
-   * Whether layers whose content the cache has in another compression are made from it instead of being fetched: `auto`, only where the link is
-   * slower; `always`, where it is possible; `never`. Default `auto`. Applies to images of registries, not on loopback with `auto`, and to a cache
-   * in a folder, without a tier.
+   * Whether layers are made instead of being fetched, from content that the cache has in another compression, or from an older image and a delta
+   * among the referrers of the new one: `auto`, only where the link is slower; `always`, where it is possible; `never`. Default `auto`. Applies to
+   * images of registries, not on loopback with `auto`, and to a cache in a folder, without a tier. A delta that is not valid is a warning.
    */
   readonly delta?: DeltaMode | undefined;
   /** Use the cached image without contacting the registry, if it is complete. Default false. */
@@ -221,6 +222,13 @@ export interface OpenMote extends AsyncDisposable {
    *   that cannot be written at all
    */
   sync(source: SyncSource, destination: string, options?: SyncOptions): Promise<SyncReport>;
+  /**
+   * Makes the delta from one image to another: what the second one needs beyond the first, as an artifact that refers to the second one
+   * (`subject`). `pull` uses it where the first image is stored. Both images are pulled into the cache first. Without a destination, the
+   * delta gets a name in the cache. Of indexes, a delta is made for each platform that both have.
+   * @throws MOTE_NO_PLATFORM if they have no platform in common · MOTE_INVALID_MANIFEST for what is not an image, and as `pull`
+   */
+  delta(from: string, to: string, destination?: string, options?: DeltaOptions): Promise<DeltaReport>;
   /** Copies a file into the cache. @throws MOTE_NOT_FOUND if there is no such file */
   addFile(path: string, options?: Cancellable): Promise<MoteInfo>;
   /** Adds a stream of any length to the cache. It is buffered in the system's temporary folder. */

@@ -1,15 +1,18 @@
 import {
   CacheError,
   type ContentDestination,
+  type Descriptor,
   type Digest,
   detailOf,
   type FetchedFrom,
   hasCode,
   inFlightFetch,
+  isManifestType,
   isMismatch,
   isNotFound,
   type MoteCache,
   MoteError,
+  mediaTypes,
   NilCache,
   readingCache,
 } from "@mote/core";
@@ -64,7 +67,7 @@ export class BlobMove {
 
   async #deliver(): Promise<Delivery> {
     const { destination } = this.#job;
-    if (await destination?.has(this.#blob.descriptor, this.#callOptions())) return "skipped";
+    if (await destination?.has(asBlob(this.#blob.descriptor), this.#callOptions())) return "skipped";
     if (destination?.mount !== undefined && (await this.#mount(destination))) return "mounted";
     if (await this.#isCached()) {
       const delivery = await this.#fromCache();
@@ -306,6 +309,11 @@ export class BlobMove {
     }
     this.#locations.recordSent(this.#blob);
   }
+}
+
+/** A layer may have the media type of a manifest, but a registry keeps it among the blobs. */
+function asBlob(descriptor: Descriptor): Descriptor {
+  return isManifestType(descriptor.mediaType) ? { ...descriptor, mediaType: mediaTypes.octetStream } : descriptor;
 }
 
 function lostRepeatedly(error: MoteError): MoteError {

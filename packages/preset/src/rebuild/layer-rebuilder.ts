@@ -1,9 +1,14 @@
-import { LAYER_SCOPE } from "@mote/core";
-import type { Encoders, Replayed } from "@mote/delta";
+import { type Digest, MoteError } from "@mote/core";
+import type { LayerRecipe, Replayed } from "@mote/delta";
 import type { MissingLayer } from "@mote/transfer";
 import type { Parts } from "../parts.js";
-import { readSample } from "./sample.js";
+import { ImageDeltas, type UsableDelta } from "./image-deltas.js";
+import { knownEncoder, recordEncoder } from "./known-encoder.js";
+import { minimumRate, TooSlow } from "./minimum-rate.js";
+import type { RebuildQueue } from "./rebuild-queue.js";
+import { readSample, type Sample } from "./sample.js";
 import { StoredForms } from "./stored-forms.js";
+import { storedContent } from "./stored-layer.js";
 
 /** When layers are rebuilt: if that is faster than the link, whenever it is possible, or not at all. */
 export type DeltaMode = "auto" | "always" | "never";
@@ -14,92 +19,136 @@ const maxSampleBytes = 128 * 1024;
 /** How much faster than the link an encoder has to be, because both rates are estimates. */
 const margin = 2;
 
-/** Makes layers from the same content in another form in the cache. One at a time, because an encoder keeps a core busy. */
+export interface LayerRebuilderOptions {
+  /** The name in the cache of the image that is pulled; undefined if it has none. */
+  readonly name: string | undefined;
+  readonly mode: DeltaMode;
+  readonly queue: RebuildQueue;
+}
+
+/** Makes layers from the same content in another form in the cache, or from an older image and a delta. */
 export class LayerRebuilder implements AsyncDisposable {
   readonly #parts: Parts;
   readonly #mode: DeltaMode;
+  readonly #queue: RebuildQueue;
   readonly #forms: StoredForms;
-  #encoders: Encoders | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #deltas: ImageDeltas;
+  #linkRate: number | undefined;
 
-  /** @param name the name in the cache of the image that is pulled */
-  constructor(parts: Parts, name: string, mode: DeltaMode) {
+  constructor(parts: Parts, { name, mode, queue }: LayerRebuilderOptions) {
     this.#parts = parts;
     this.#mode = mode;
+    this.#queue = queue;
     this.#forms = new StoredForms(parts, name);
+    this.#deltas = new ImageDeltas(parts, this.#forms);
   }
 
   /** Implements `rebuild` of a transfer. @throws what the cache, the blob-info cache, the source and the encoders throw */
   async rebuild(layer: MissingLayer): Promise<boolean> {
     const { descriptor, signal } = layer;
     if (descriptor.size < minBytes || (await this.#forms.isEmpty({ signal }))) return false;
-    const diffId = await layer.diffId();
-    const forms = diffId === undefined ? [] : await this.#forms.of(diffId, { signal });
-    const [form] = forms;
-    if (form === undefined) return false;
-    const previous = this.#last;
-    const replaying = (async () => {
-      await previous.catch(() => {});
-      signal.throwIfAborted();
-      return this.#replay(layer, form);
-    })();
-    this.#last = replaying;
-    const replayed = await replaying;
-    if (replayed === undefined) return false;
-    await this.#record(layer, form, replayed);
-    return true;
+    const [delta, diffId] = await Promise.all([this.#delta(layer), layer.diffId()]);
+    const [form] = diffId === undefined ? [] : await this.#forms.of(diffId, { signal });
+    const recipe = delta?.recipes.get(descriptor.digest);
+    if (form === undefined && recipe === undefined) return false;
+    return this.#queue.run(async () => {
+      const replayed =
+        (delta === undefined || recipe === undefined ? undefined : await this.#fromDelta(layer, delta, recipe, form)) ??
+        (form === undefined ? undefined : await this.#replay(layer, form));
+      if (replayed !== undefined) await recordEncoder(this.#parts, descriptor.digest, replayed, form);
+      return replayed !== undefined;
+    }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last.catch(() => {});
-    await this.#encoders?.[Symbol.asyncDispose]();
+    await this.#deltas[Symbol.asyncDispose]();
   }
 
-  async #replay(layer: MissingLayer, form: MissingLayer["descriptor"]["digest"]): Promise<Replayed | undefined> {
+  /** A request for deltas takes time: unless they are wanted, they are looked for only if another image of the repository is stored. */
+  async #delta(layer: MissingLayer): Promise<UsableDelta | undefined> {
+    const mayHelp = this.#mode === "always" || (await this.#forms.hasRepository({ signal: layer.signal }));
+    return mayHelp ? this.#deltas.find(layer) : undefined;
+  }
+
+  /** Makes a layer as a delta says. Whatever is wrong with the delta is a warning. */
+  async #fromDelta(
+    layer: MissingLayer,
+    delta: UsableDelta,
+    { encoder: name, header, diff }: LayerRecipe,
+    form: Digest | undefined,
+  ): Promise<Replayed | undefined> {
     const { descriptor, signal } = layer;
-    const { cache } = this.#parts;
-    const { builtInEncoders, replay, replayWith } = await import("@mote/delta");
-    const { uncompressedBlob } = await import("@mote/layout");
-    this.#encoders ??= builtInEncoders();
-    const encoders = this.#encoders.list;
-    async function* content() {
-      await using reader = await cache.moteReader(form, { countsAsUse: false, signal });
-      yield* uncompressedBlob(reader, `the layer ${form}`, { signal });
+    const { cache, logger } = this.#parts;
+    // Its content is stored, or only the diff says how to make it; and a diff is of no use if it is not smaller.
+    if (delta.isRejected || (form === undefined && (diff === undefined || diff.size >= descriptor.size))) return undefined;
+    try {
+      const { applyTarDiff, maxContentBytes, replayWith } = await import("@mote/delta");
+      const encoder = (await this.#queue.encoders()).find((each) => each.name === name);
+      if (encoder === undefined) throw unknownEncoder(name);
+      const minBytesPerSecond = await this.#minBytesPerSecond(layer);
+      if (minBytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
+      const maxBytes = maxContentBytes(descriptor.size);
+      const old = form === undefined ? await delta.oldFiles() : undefined;
+      const content = () =>
+        old === undefined || diff === undefined
+          ? storedContent(cache, form ?? descriptor.digest, { signal })()
+          : applyTarDiff(layer.blob(diff), old, { maxBytes, signal });
+      const onBytes = minimumRate(minBytesPerSecond, layer.progress);
+      const replayed = await replayWith(encoder, { wanted: descriptor, start: header, content, cache, onBytes, signal });
+      if (replayed === undefined) throw otherBytes(descriptor.digest);
+      return replayed;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof TooSlow) {
+        logger.debug(`making ${descriptor.digest} is slower than fetching it`);
+        return undefined;
+      }
+      delta.isRejected = true;
+      layer.warn(`cannot use the delta ${delta.digest}; fetching the layers`, error);
+      return undefined;
     }
-    const options = { wanted: descriptor, content, cache, signal };
-    const known = await this.#knownEncoder(layer);
+  }
+
+  /** Makes a layer from its stored content with the encoder that reproduces it. */
+  async #replay(layer: MissingLayer, form: Digest): Promise<Replayed | undefined> {
+    const { descriptor, signal, progress: onBytes } = layer;
+    const { cache } = this.#parts;
+    const { replay, replayWith } = await import("@mote/delta");
+    const encoders = await this.#queue.encoders();
+    const content = storedContent(cache, form, { signal });
+    const options = { wanted: descriptor, content, cache, onBytes, signal };
+    const known = await knownEncoder(this.#parts, descriptor.digest, { signal });
     const encoder = encoders.find(({ name }) => name === known);
     if (this.#mode === "always" && encoder !== undefined) {
       const replayed = await replayWith(encoder, { ...options, start: new Uint8Array() });
       if (replayed !== undefined) return replayed;
     }
-    const sample = await readSample(layer.start(Math.min(descriptor.size >> 7, maxSampleBytes)));
+    const sample = await this.#sample(layer);
     const minBytesPerSecond = this.#mode === "always" ? 0 : margin * sample.bytesPerSecond;
     if (minBytesPerSecond === Number.POSITIVE_INFINITY) return undefined;
     return replay({ ...options, start: sample.bytes, encoders, minBytesPerSecond });
   }
 
-  /** Returns the name of the encoder that made the layer once. */
-  async #knownEncoder({ descriptor, signal }: MissingLayer): Promise<string | undefined> {
-    const { bic, references } = this.#parts;
-    const query = { canSubstitute: false, includeUnknownLocations: true, signal };
-    for (const transport of references.codec.transports) {
-      const [found] = await bic.candidateLocations(transport, LAYER_SCOPE, descriptor.digest, query);
-      if (found !== undefined) return found.transformerName;
-    }
-    return undefined;
+  /** Returns how fast a layer has to be made, according to the first measurement of the link. */
+  async #minBytesPerSecond(layer: MissingLayer): Promise<number> {
+    if (this.#mode === "always") return 0;
+    if (this.#linkRate === undefined) await this.#sample(layer);
+    return margin * (this.#linkRate ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Records what was verified: which content the layer and its other form have, and how the layer was made. */
-  async #record({ descriptor }: MissingLayer, form: MissingLayer["descriptor"]["digest"], replayed: Replayed) {
-    const { bic, logger } = this.#parts;
-    const { contentDigest, encoder } = replayed;
-    try {
-      await bic.recordDigestUntransformedPair(descriptor.digest, contentDigest);
-      await bic.recordDigestUntransformedPair(form, contentDigest);
-      await bic.recordDigestTransformerName(descriptor.digest, encoder);
-    } catch (error) {
-      logger.debug(`cannot record how ${descriptor.digest} was made`, { error });
-    }
+  async #sample(layer: MissingLayer): Promise<Sample> {
+    const sample = await readSample(layer.start(Math.min(layer.descriptor.size >> 7, maxSampleBytes)));
+    if (Number.isFinite(sample.bytesPerSecond)) this.#linkRate ??= sample.bytesPerSecond;
+    return sample;
   }
+}
+
+function unknownEncoder(name: string): MoteError {
+  return new MoteError("MOTE_UNSUPPORTED_FORMAT", `this release has no encoder ${name}; use a newer one`, {
+    details: { encoder: name },
+  });
+}
+
+function otherBytes(digest: Digest): MoteError {
+  return new MoteError("MOTE_DIGEST_MISMATCH", `what it makes is not ${digest}`, { details: { digest } });
 }

@@ -1,21 +1,42 @@
+import type { RebuildLayer } from "@mote/transfer";
 import type { Parts } from "../parts.js";
 import type { Origin } from "../references/origin.js";
-import type { DeltaMode, LayerRebuilder } from "./layer-rebuilder.js";
+import type { DeltaMode } from "./layer-rebuilder.js";
+import type { RebuildQueue } from "./rebuild-queue.js";
 
 const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/;
 
-/** Returns the rebuilder of the layers of an image; undefined if they are fetched. */
+export interface Rebuilder extends AsyncDisposable {
+  readonly rebuild: RebuildLayer;
+}
+
+/**
+ * Returns the rebuilder of the layers of an image; undefined if they are fetched.
+ * @param options.queue shared with other images; the rebuilder's own by default
+ */
 export async function openRebuilder(
   from: Origin,
   parts: Parts,
-  mode: DeltaMode = "auto",
-): Promise<LayerRebuilder | undefined> {
+  { mode = "auto", queue: shared }: { readonly mode?: DeltaMode | undefined; readonly queue?: RebuildQueue } = {},
+): Promise<Rebuilder | undefined> {
   const { cache, endpoints, references } = parts;
-  if (typeof from === "string" || from.transport !== "docker" || mode === "never") return undefined;
+  // Nothing is faster than reading a local file.
+  const isRemote = typeof from === "string" || from.transport === "docker";
+  if (mode === "never" || !isRemote || endpoints.offline) return undefined;
   // Content that is in a bucket or a tier has to be fetched itself.
-  if (endpoints.offline || cache.linkTo === undefined || cache.fill !== undefined) return undefined;
+  if (cache.linkTo === undefined || cache.fill !== undefined) return undefined;
   // No encoder is as fast as this machine's own loopback.
-  if (mode === "auto" && loopback.test(from.registry)) return undefined;
+  if (mode === "auto" && typeof from === "object" && "registry" in from && loopback.test(from.registry)) return undefined;
   const { LayerRebuilder } = await import("./layer-rebuilder.js");
-  return new LayerRebuilder(parts, references.nameInCache(from), mode);
+  const { RebuildQueue } = await import("./rebuild-queue.js");
+  const queue = shared ?? new RebuildQueue();
+  const name = typeof from === "string" ? undefined : references.nameInCache(from);
+  const rebuilder = new LayerRebuilder(parts, { name, mode, queue });
+  return {
+    rebuild: (layer) => rebuilder.rebuild(layer),
+    async [Symbol.asyncDispose]() {
+      if (shared === undefined) await queue[Symbol.asyncDispose]();
+      await rebuilder[Symbol.asyncDispose]();
+    },
+  };
 }

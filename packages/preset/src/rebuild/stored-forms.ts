@@ -18,13 +18,24 @@ const maxConfigBytes = 4 * 1024 * 1024;
 /** Finds layers in the cache by the digest of their uncompressed content. */
 export class StoredForms {
   readonly #parts: Parts;
-  /** The name in the cache of the image that is pulled. */
-  readonly #name: string;
+  /** The repository in the cache of the image that is pulled, such as `docker.io/library/alpine`. */
+  readonly #repository: string | undefined;
   #listed: Promise<ReadonlyMap<Digest, ReadonlySet<Digest>>> | undefined;
 
-  constructor(parts: Parts, name: string) {
+  /** @param name the name in the cache of the image that is pulled, if it has one */
+  constructor(parts: Parts, name: string | undefined) {
     this.#parts = parts;
-    this.#name = name;
+    this.#repository = name?.replace(/[:@][^/]*$/, "");
+  }
+
+  /** Returns whether an image of the same repository is stored. */
+  async hasRepository(options: Cancellable): Promise<boolean> {
+    if (this.#repository === undefined) return false;
+    for (const separator of [":", "@"]) {
+      const prefix = `${this.#repository}${separator}`;
+      for await (const _ of this.#parts.tags.list({ ...options, prefix, limit: 1 })) return true;
+    }
+    return false;
   }
 
   /** Returns whether there are images to search, so that it is worth finding out what is in a layer. */
@@ -63,7 +74,7 @@ export class StoredForms {
   async #images(options: Cancellable): Promise<readonly Descriptor[]> {
     const found = new Map<Digest, Descriptor>();
     // Without a limit, a cache with many names would list them all, for each pull.
-    for (const prefix of [this.#name.replace(/[:@][^/]*$/, ""), ""]) {
+    for (const prefix of this.#repository === undefined ? [""] : [this.#repository, ""]) {
       for await (const { descriptor } of this.#parts.tags.list({ ...options, prefix, limit: maxImages })) {
         if (found.size < maxImages && !found.has(descriptor.digest)) found.set(descriptor.digest, descriptor);
       }

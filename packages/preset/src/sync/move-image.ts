@@ -10,6 +10,8 @@ import {
 } from "@mote/core";
 import type { TransferReport } from "@mote/transfer";
 import type { Parts } from "../parts.js";
+import { openRebuilder } from "../rebuild/open-rebuilder.js";
+import type { RebuildQueue } from "../rebuild/rebuild-queue.js";
 import { SelectedPlatforms } from "../sources/selected-platforms.js";
 import type { Mover } from "../transfers/mover.js";
 import type { ImageName } from "./image-name.js";
@@ -22,10 +24,12 @@ import type { SyncedImage, SyncOptions } from "./types.js";
 
 export interface MoveContext
   extends Cancellable,
-    Pick<SyncOptions, "platform" | "referrers" | "concurrency" | "connectionsPerBlob" | "onEvent"> {
+    Pick<SyncOptions, "platform" | "referrers" | "concurrency" | "connectionsPerBlob" | "delta" | "onEvent"> {
   readonly parts: Parts;
   readonly mover: Mover;
   readonly pool: SourcePool;
+  /** For layers that are rebuilt. */
+  readonly queue: RebuildQueue;
   readonly target: SyncTarget;
   readonly rates: RateLimits;
   /** The blobs that were sent so far. */
@@ -78,9 +82,11 @@ async function transferImage(source: ContentSource, image: MovableImage, context
   const destination = limitedSends(keepingOpen(context.destination), rates);
   const before = { wasCurrent: false };
   const sent = { blobs: 0, bytes: 0 };
+  await using rebuilder = await openRebuilder(ref, parts, { mode: context.delta, queue: context.queue });
   const { report, selected } = await runTransfer(limitedSource(source, rates), image, context, (options) =>
     mover.transfer(options.source, destination, {
       ...options.transfer,
+      rebuild: rebuilder?.rebuild,
       onEvent: (event) => {
         context.onEvent?.(event, image);
         if (event.type !== "done" || (event.delivery !== "copied" && event.delivery !== "linked")) return;

@@ -1,6 +1,7 @@
 import { type Digest, MoteError, messageOf } from "@mote/core";
 import type { Parts } from "../parts.js";
 import { tagFilter } from "../patterns/tag-filter.js";
+import { RebuildQueue } from "../rebuild/rebuild-queue.js";
 import type { Mover } from "../transfers/mover.js";
 import { type FoundImage, findImages } from "./find-images.js";
 import type { ImageName } from "./image-name.js";
@@ -26,10 +27,11 @@ export async function sync(
     throw new TypeError("imagesAtOnce is an integer of at least 1");
   await using target = await openTarget(destination, parts, options);
   await using pool = new SourcePool(parts.endpoints);
+  await using queue = new RebuildQueue();
   const found = placed(await findImages(source, parts, pool, options), target);
   const context: MoveContext = {
     ...options,
-    ...{ parts, mover, pool, target },
+    ...{ parts, mover, pool, queue, target },
     rates: new RateLimits(maxRate),
     sent: new Set<Digest>(),
     planned: dryRun ? new Set<Digest>() : undefined,

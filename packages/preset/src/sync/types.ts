@@ -1,5 +1,6 @@
 import type { Cancellable, Digest } from "@mote/core";
 import type { TransferEvent } from "@mote/transfer";
+import type { DeltaMode } from "../rebuild/layer-rebuilder.js";
 
 /** What to move: a reference, or a list of references. */
 export type SyncSource =
@@ -24,6 +25,8 @@ export interface SyncOptions extends Cancellable {
   /** As in `PullOptions`. */
   readonly platform?: string | readonly string[] | undefined;
   readonly referrers?: boolean | undefined;
+  /** As in `PullOptions`. */
+  readonly delta?: DeltaMode | undefined;
   /** Images that are moved concurrently. Default 6. */
   readonly imagesAtOnce?: number | undefined;
   /** Only report what would be moved. Default false. */

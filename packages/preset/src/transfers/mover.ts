@@ -80,8 +80,9 @@ export class Mover {
     options: PullOptions & { readonly platform: readonly string[] },
   ): Promise<MoveReport> {
     const { cache, endpoints, references, logger } = this.#parts;
-    const { platform: platforms, tags = [], verify, ...moving } = options;
+    const { platform: platforms, tags = [], verify, delta, ...moving } = options;
     let selected: SelectedPlatforms | undefined;
+    await using rebuilder = await openRebuilder(from, this.#parts, { mode: delta });
     const report = await readFromOrigin(
       from,
       this.#parts,
@@ -93,6 +94,7 @@ export class Mover {
           refs: (tags.length === 0 ? [undefined] : tags).map(() => from),
           tags,
           verify: bothOf(onlyOf(to.digest), verify),
+          rebuild: rebuilder?.rebuild,
         });
         const { index } = selected;
         if (index !== undefined && index.moved.digest !== index.original.digest) {
@@ -157,7 +159,7 @@ export class Mover {
     const roots = (platforms ?? [undefined]).flatMap((each) => named.map((tag) => ({ platform: each, tag })));
     const { endpoints, references } = this.#parts;
     const reading = { ...options, platform: others.length > 0 ? undefined : platform };
-    await using rebuilder = await openRebuilder(from, this.#parts, delta);
+    await using rebuilder = await openRebuilder(from, this.#parts, { mode: delta });
     const report = await readFromOrigin(from, this.#parts, reading, async (source) =>
       this.transfer(source, to && (await endpoints.destination(to, moving)), {
         ...moving,
@@ -165,7 +167,7 @@ export class Mover {
         tags: roots.map(({ tag }) => tag),
         platform: roots.flatMap((root) => root.platform ?? []),
         verify: bothOf(onlyOf(to?.digest), verify),
-        rebuild: rebuilder && ((layer) => rebuilder.rebuild(layer)),
+        rebuild: rebuilder?.rebuild,
       }),
     );
     const target = to && references.isStream(to) ? undefined : to;
